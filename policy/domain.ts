@@ -1,0 +1,29 @@
+/** A domain: a VM known to the broker, as one revision of the inventory describes it. */
+
+/** Argo's domid: 0 … 0x7FEF. One is got from `Domains`, never by casting a number off the wire. */
+export type DomainId = number & { readonly __brand: 'DomainId' };
+
+export interface Domain {
+  /** Dense, 0-based position in this revision's inventory; the AVC's row and column. Not stable across revisions. */
+  readonly index: number;
+  readonly domid: DomainId;
+  /** `[a-z0-9][a-z0-9-]*`, at most 63 characters. Stable: credentials and policy rows speak of names. */
+  readonly name: string;
+  /** Every label the domain has, directly, through other labels or by a grant; sorted, each starting with `@`. */
+  readonly labels: readonly string[];
+  /** Lower-case `aa:bb:cc:dd:ee:ff`. */
+  readonly mac: string | null;
+  /** Dotted quad. */
+  readonly ipv4: string | null;
+  /** Name of the broker that is this domain's home; null = whichever broker loads the policy. */
+  readonly home: string | null;
+}
+
+/** The inventory of one revision. */
+export interface Domains {
+  readonly all: readonly Domain[];
+  byDomid(domid: number): Domain | undefined;
+  byName(name: string): Domain | undefined;
+  /** The pseudo-domain `broker`: Flask's xen_t, target of `argo:enable` and `argo:register_any_source`. Not in `all`. */
+  readonly broker: Domain;
+}

@@ -1,0 +1,28 @@
+/**
+ * The reference monitor's contract: the one place where "is this allowed?" is answered.
+ *
+ * Hooks are Xen's (xsm.h: argo_enable, argo_register_single_source, argo_register_any_source, argo_send) plus one for
+ * the service class that services.yaml binds to a destination port. All are total: an error inside means a Denial.
+ */
+import type { Domain } from './domain.ts';
+import type { Decision, Revision } from './permit.ts';
+import type { ServiceClass } from './services.ts';
+
+/** All decisions for one (source, destination, class); `decisions[i]` answers `class.permissions[i]`. Interned. */
+export interface AccessVector {
+  readonly decisions: readonly Decision[];
+}
+
+export interface ReferenceMonitor {
+  readonly revision: Revision;
+  /** May this domain use the broker at all? */
+  enable(domain: Domain): Decision;
+  /** May `owner` register a ring that only `sender` can fill? */
+  registerSingleSource(owner: Domain, sender: Domain): Decision;
+  /** May `owner` register a ring that anybody whom policy allows can fill? */
+  registerAnySource(owner: Domain): Decision;
+  /** May `source` send to `destination` at all (class `argo`)? */
+  send(source: Domain, destination: Domain): Decision;
+  /** The whole vector of a service class; an array read after the first time. */
+  vector(source: Domain, destination: Domain, serviceClass: ServiceClass): AccessVector;
+}

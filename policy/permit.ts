@@ -1,0 +1,105 @@
+/**
+ * Permit and Denial: the two things a hook can return.
+ *
+ * A Permit is proof that the reference monitor allowed exactly this source, destination, class and permission under
+ * exactly this revision. Only the AVC can make one (the mint functions are not re-exported by the folder's door and
+ * test/arch asserts who imports them); the core demands one wherever a byte enters a ring. Both are interned by the
+ * AVC, so a decision on the hot path allocates nothing.
+ */
+import type { Domain } from './domain.ts';
+
+/** One complete policy in force; grows by one with each successful load of a broker's life. */
+export type Revision = number & { readonly __brand: 'Revision' };
+
+/** Where the deciding row stands. */
+export interface RuleRef {
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+}
+
+/** Why a request was denied. Never shown to the denied domain, always to the auditor. */
+export type DenialReason =
+  /** No row allows it: the default. */
+  | 'NO_RULE'
+  /** A deny row matched; deny overrides allow. */
+  | 'EXPLICIT_DENY'
+  /** The destination is not in the inventory. */
+  | 'UNKNOWN_DESTINATION'
+  /** The payload is not a well-formed message of the class that the port is bound to. */
+  | 'MALFORMED';
+
+/** What was asked; shared by both outcomes. */
+interface Asked {
+  readonly revision: Revision;
+  readonly source: Domain;
+  readonly destination: Domain;
+  /** Flask class: `argo` or a service class of services.yaml. */
+  readonly className: string;
+  readonly permission: string;
+  readonly rule: RuleRef | null;
+}
+
+/** For policy/avc.ts alone: assigned by the class below, whose constructor nobody else can reach. */
+export let mintPermit: (asked: Asked, auditallow: boolean) => Permit;
+/** For policy/avc.ts alone. */
+export let mintDenial: (asked: Asked, reason: DenialReason) => Denial;
+
+export class Permit implements Asked {
+  readonly allowed = true;
+  readonly revision: Revision;
+  readonly source: Domain;
+  readonly destination: Domain;
+  readonly className: string;
+  readonly permission: string;
+  readonly rule: RuleRef | null;
+  /** Record every use one by one (services.yaml `auditallow`) instead of counting per flow. */
+  readonly auditallow: boolean;
+  readonly #minted = true;
+
+  private constructor(asked: Asked, auditallow: boolean) {
+    this.revision = asked.revision;
+    this.source = asked.source;
+    this.destination = asked.destination;
+    this.className = asked.className;
+    this.permission = asked.permission;
+    this.rule = asked.rule;
+    this.auditallow = auditallow;
+  }
+
+  /** True only for an object that the mint below made: `{...permit}`, a prototype trick or a cast does not pass. */
+  static isGenuine(value: object): value is Permit {
+    return #minted in value;
+  }
+
+  static {
+    mintPermit = (asked, auditallow) => new Permit(asked, auditallow);
+  }
+}
+
+export class Denial implements Asked {
+  readonly allowed = false;
+  readonly revision: Revision;
+  readonly source: Domain;
+  readonly destination: Domain;
+  readonly className: string;
+  readonly permission: string;
+  readonly rule: RuleRef | null;
+  readonly reason: DenialReason;
+
+  private constructor(asked: Asked, reason: DenialReason) {
+    this.revision = asked.revision;
+    this.source = asked.source;
+    this.destination = asked.destination;
+    this.className = asked.className;
+    this.permission = asked.permission;
+    this.rule = asked.rule;
+    this.reason = reason;
+  }
+
+  static {
+    mintDenial = (asked, reason) => new Denial(asked, reason);
+  }
+}
+
+export type Decision = Permit | Denial;

@@ -1,0 +1,23 @@
+/** Service classes: what services.yaml says about ports. */
+import type { Domain } from './domain.ts';
+
+export interface ServiceClass {
+  /** Dense, 0-based, 0 is always `argo`, 1 always `unclassified`. */
+  readonly index: number;
+  readonly name: string;
+  /** Position = the number that the inspector returns. */
+  readonly permissions: readonly string[];
+  /** Name of the inspector that reads the permission out of a message. */
+  readonly inspector: string;
+  /** Which way information moves when a message of this class is sent: what flow analysis follows. */
+  readonly flow: 'to-destination' | 'to-source' | 'both';
+  /** Parallel to `permissions`: true = record every allowed use. */
+  readonly auditallow: readonly boolean[];
+}
+
+export interface ServiceClasses {
+  readonly all: readonly ServiceClass[];
+  byName(name: string): ServiceClass | undefined;
+  /** The class bound to this port of this destination; `unclassified` when no class claims it. */
+  of(destination: Domain, port: number): ServiceClass;
+}
