@@ -1,0 +1,109 @@
+/**
+ * What a test process tells the runner while it runs, and what the runner makes of it.
+ *
+ * uvu reports green in several situations in which tests did not run (a suite without `.run()`, a `before` hook that
+ * throws, tests registered after `.run()`), so its own total is not evidence. Each step is an event; a test counts as
+ * passed only if its end was seen, and whatever was registered without an end is a problem with a reason.
+ */
+
+export type TestEvent =
+  | { readonly kind: 'suite'; readonly suite: number; readonly name: string }
+  | { readonly kind: 'test'; readonly suite: number; readonly test: number; readonly name: string; only: boolean }
+  | { readonly kind: 'skip'; readonly suite: number; readonly name: string }
+  | { readonly kind: 'run'; readonly suite: number }
+  | { readonly kind: 'start'; readonly test: number }
+  | { readonly kind: 'end'; readonly test: number; readonly ok: boolean }
+  | { readonly kind: 'hook-error'; readonly suite: number; readonly hook: string; readonly message: string };
+
+export interface Outcome {
+  readonly passed: number;
+  /** Tests whose handler threw. */
+  readonly failed: readonly string[];
+  /** Tests marked `.skip`, or passed over because another test of the suite is marked `.only`. */
+  readonly skipped: readonly string[];
+  /** Why the file cannot be trusted although no test failed: each counts as one failure. */
+  readonly problems: readonly string[];
+}
+
+interface TestState {
+  readonly name: string;
+  readonly isOnly: boolean;
+  /** Set by the `.run()` that came after the registration; uvu forgets tests that have none. */
+  isQueued: boolean;
+  state: 'registered' | 'started' | 'passed' | 'failed';
+}
+
+interface SuiteState {
+  readonly name: string;
+  readonly tests: TestState[];
+  readonly skipped: string[];
+  readonly problems: Set<string>;
+}
+
+/** Reads the event log of one test file; `events` is complete up to the moment at which the process ended. */
+export function readOutcome(events: readonly TestEvent[]): Outcome {
+  const suites = replay(events);
+  const passed: TestState[] = [];
+  const failed: string[] = [];
+  const skipped: string[] = [];
+  const problems: string[] = [];
+  for (const suite of suites) {
+    passed.push(...suite.tests.filter((test) => test.state === 'passed'));
+    failed.push(...suite.tests.filter((test) => test.state === 'failed').map((test) => test.name));
+    skipped.push(...suite.skipped, ...passedOver(suite).map((test) => test.name));
+    problems.push(...suite.problems, ...unfinished(suite));
+  }
+  if (passed.length + failed.length + skipped.length + problems.length === 0) problems.push('the file has no tests');
+  return { passed: passed.length, failed, skipped, problems };
+}
+
+function replay(events: readonly TestEvent[]): SuiteState[] {
+  const suites = new Map<number, SuiteState>();
+  const tests = new Map<number, TestState>();
+  for (const event of events) {
+    if (event.kind === 'suite') {
+      suites.set(event.suite, { name: event.name, tests: [], skipped: [], problems: new Set() });
+      continue;
+    }
+    if (event.kind === 'start' || event.kind === 'end') {
+      const test = tests.get(event.test);
+      if (test !== undefined) test.state = event.kind === 'start' ? 'started' : event.ok ? 'passed' : 'failed';
+      continue;
+    }
+    const suite = suites.get(event.suite);
+    if (suite === undefined) continue;
+    if (event.kind === 'test') {
+      const test: TestState = { name: event.name, isOnly: event.only, isQueued: false, state: 'registered' };
+      tests.set(event.test, test);
+      suite.tests.push(test);
+    } else if (event.kind === 'skip') suite.skipped.push(event.name);
+    else if (event.kind === 'run') for (const test of suite.tests) test.isQueued = true;
+    else suite.problems.add(`suite "${suite.name}": the ${event.hook} hook threw: ${event.message}`);
+  }
+  return [...suites.values()];
+}
+
+function hasOnly(suite: SuiteState): boolean {
+  return suite.tests.some((test) => test.isQueued && test.isOnly);
+}
+
+function passedOver(suite: SuiteState): TestState[] {
+  return hasOnly(suite) ? suite.tests.filter((test) => test.isQueued && !test.isOnly) : [];
+}
+
+function unfinished(suite: SuiteState): string[] {
+  const problems: string[] = [];
+  const forgotten = suite.tests.filter((test) => !test.isQueued);
+  if (forgotten.length > 0) {
+    problems.push(`suite "${suite.name}": ${forgotten.length} tests registered without a .run() after them`);
+  }
+  if (suite.tests.length === 0 && suite.skipped.length === 0) problems.push(`suite "${suite.name}" has no tests`);
+
+  const expected = suite.tests.filter((test) => test.isQueued && (test.isOnly || !hasOnly(suite)));
+  for (const test of expected.filter((each) => each.state === 'started')) {
+    problems.push(`suite "${suite.name}": "${test.name}" never finished (pending promise, exit or kill)`);
+  }
+  const missing = expected.filter((test) => test.state === 'registered').length;
+  if (missing > 0) problems.push(`suite "${suite.name}": ${missing} of ${expected.length} tests did not run`);
+  return problems;
+}

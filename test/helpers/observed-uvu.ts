@@ -1,0 +1,87 @@
+/**
+ * Stands in for uvu in a test file that the runner started: the same functions, each step reported as an event.
+ *
+ * observe.ts redirects the import `uvu` here; run directly (`node --import tsx FILE`), a test file gets plain uvu.
+ */
+import * as uvu from 'uvu';
+import type { TestEvent } from './events.ts';
+
+type Handler<T> = uvu.Callback<T>;
+
+let emit: (event: TestEvent) => void = () => {};
+let suiteCount = 0;
+let testCount = 0;
+
+/** Called once by observe.ts, before any test file is loaded. */
+export function reportTo(sink: (event: TestEvent) => void): void {
+  emit = sink;
+}
+
+/** uvu's `suite`, observed. */
+export function suite<T = Record<string, unknown>>(title = '', context?: T): uvu.Test<T> {
+  return observed(uvu.suite<T>(title, context), title);
+}
+
+export const exec = uvu.exec;
+
+function observed<T>(real: uvu.Test<T>, title: string): uvu.Test<T> {
+  let id = -1;
+  /** Announced on first use, because uvu's default suite `test` exists in every file. */
+  const announce = (): number => {
+    if (id < 0) {
+      id = suiteCount++;
+      emit({ kind: 'suite', suite: id, name: title });
+    }
+    return id;
+  };
+  if (title !== '') announce();
+
+  const register =
+    (target: (name: string, handler: Handler<T>) => void, only: boolean) => (name: string, handler: Handler<T>) => {
+      const test = testCount++;
+      emit({ kind: 'test', suite: announce(), test, name, only });
+      target(name, observedTest(test, handler));
+    };
+  const hook = (target: (handler: Handler<T>) => void, name: string) => (handler: Handler<T>) =>
+    target(async (context) => {
+      try {
+        await handler(context);
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        emit({ kind: 'hook-error', suite: announce(), hook: name, message });
+        throw error;
+      }
+    });
+
+  const each = (target: uvu.Test<T>['before'], name: string): uvu.Test<T>['before'] =>
+    Object.assign(hook(target, name), { each: hook(target.each, `${name}.each`) });
+  return Object.assign(register(real, false), {
+    only: register(real.only, true),
+    skip: (name = '(unnamed)') => {
+      emit({ kind: 'skip', suite: announce(), name });
+      real.skip(name);
+    },
+    before: each(real.before, 'before'),
+    after: each(real.after, 'after'),
+    run: () => {
+      emit({ kind: 'run', suite: announce() });
+      real.run();
+    },
+  });
+}
+
+function observedTest<T>(test: number, handler: Handler<T>): Handler<T> {
+  return async (context) => {
+    emit({ kind: 'start', test });
+    try {
+      await handler(context);
+    } catch (error) {
+      emit({ kind: 'end', test, ok: false });
+      throw error;
+    }
+    emit({ kind: 'end', test, ok: true });
+  };
+}
+
+/** uvu's default suite, observed. */
+export const test = observed(uvu.test, '');

@@ -1,0 +1,40 @@
+/** A process group: a test process with all that it started and did not detach. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { platform } from 'node:process';
+
+/** Ends the whole group at once; a group that is already gone is fine. */
+export function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** True while a process of the group runs. */
+export function isGroupAlive(leader: number): boolean {
+  if (platform === 'linux') return hasRunningMember(leader);
+  try {
+    process.kill(-leader, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A container without an init keeps the zombies of orphans for ever, and kill(2) counts them as members. */
+function hasRunningMember(leader: number): boolean {
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    let stat: string;
+    try {
+      stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
+    } catch {
+      continue; // ended while we looked
+    }
+    // proc(5): "pid (comm) state ppid pgrp ..."; comm may itself hold blanks and brackets.
+    const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (group === String(leader) && state !== 'Z' && state !== 'X') return true;
+  }
+  return false;
+}

@@ -1,0 +1,120 @@
+/** Runs one test file in a process of its own and says, with reasons, what came of it. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type Outcome, readOutcome, type TestEvent } from './events.ts';
+import { isGroupAlive, killGroup } from './process-group.ts';
+
+export interface FileRun extends Outcome {
+  readonly file: string;
+  /** Standard output and standard error, in the order in which they came. */
+  readonly output: string;
+  readonly milliseconds: number;
+}
+
+export interface FileRunOptions {
+  readonly timeoutMs: number;
+  /** Added to the environment of the runner. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const PRELOAD = fileURLToPath(new URL('./observe.ts', import.meta.url));
+/** A test whose last assertion closes a server ends a moment before the processes that it started do. */
+const LEFTOVER_GRACE_MS = 1_000;
+const LEFTOVER_POLL_MS = 20;
+
+/** Process groups to be ended should the runner itself be interrupted. */
+const running = new Set<number>();
+
+export function killRunningFiles(): void {
+  for (const leader of running) killGroup(leader);
+}
+
+export async function runFile(file: string, options: FileRunOptions): Promise<FileRun> {
+  const began = performance.now();
+  const folder = mkdtempSync(join(tmpdir(), 'argus-test-events-'));
+  const eventFile = join(folder, 'events.jsonl');
+  try {
+    const { output, fault } = await execute(file, eventFile, options);
+    const outcome = readOutcome(readEvents(eventFile));
+    return { file, ...judge(outcome, fault), output, milliseconds: Math.round(performance.now() - began) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Execution {
+  readonly output: string;
+  /** What is wrong with the process itself, however its tests went. */
+  readonly fault: { readonly kind: 'exit' | 'timeout' | 'leftover'; readonly message: string } | null;
+}
+
+async function execute(file: string, eventFile: string, options: FileRunOptions): Promise<Execution> {
+  const child = spawn(process.execPath, ['--import', 'tsx', '--import', PRELOAD, file], {
+    // A group of its own, so that all it started can be found and ended with it.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env, ARGUS_TEST_EVENTS: eventFile },
+  });
+  const leader = child.pid;
+  if (leader === undefined) throw new Error(`cannot start "${process.execPath}" for "${file}"`);
+  running.add(leader);
+
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+
+  let isTimedOut = false;
+  const timer = setTimeout(() => {
+    isTimedOut = true;
+    killGroup(leader);
+  }, options.timeoutMs);
+  const ending = await new Promise<string | null>((resolve) => {
+    child.once('exit', (code, signal) => resolve(code === 0 ? null : `exit ${signal ?? `code ${code}`}`));
+  });
+  clearTimeout(timer);
+
+  const hasLeftovers = !isTimedOut && !(await endsWithin(leader, LEFTOVER_GRACE_MS));
+  killGroup(leader);
+  running.delete(leader);
+  await Promise.race([closed, delay(LEFTOVER_GRACE_MS, undefined, { ref: false })]);
+  const output = Buffer.concat(chunks).toString('utf8');
+  if (isTimedOut) return { output, fault: { kind: 'timeout', message: `no end after ${options.timeoutMs} ms` } };
+  if (hasLeftovers) return { output, fault: { kind: 'leftover', message: 'left processes running' } };
+  return { output, fault: ending === null ? null : { kind: 'exit', message: ending } };
+}
+
+async function endsWithin(leader: number, milliseconds: number): Promise<boolean> {
+  const deadline = performance.now() + milliseconds;
+  while (isGroupAlive(leader)) {
+    if (performance.now() > deadline) return false;
+    await delay(LEFTOVER_POLL_MS);
+  }
+  return true;
+}
+
+/** The last line may have been cut by a kill; what came before it is whole. */
+function readEvents(eventFile: string): TestEvent[] {
+  let text: string;
+  try {
+    text = readFileSync(eventFile, 'utf8');
+  } catch {
+    return []; // nothing was reported: the file does not load, or it has no tests
+  }
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  return lines.filter((line) => line !== '').map((line): TestEvent => JSON.parse(line));
+}
+
+function judge(outcome: Outcome, fault: Execution['fault']): Outcome {
+  if (fault === null) return outcome;
+  // A failed test makes uvu exit with 1; that is no second failure.
+  const isExplained = fault.kind === 'exit' && outcome.failed.length + outcome.problems.length > 0;
+  const isUnloadable = outcome.problems.includes('the file has no tests');
+  if (isExplained && !isUnloadable) return outcome;
+  const others = fault.kind === 'exit' ? outcome.problems.filter(() => !isUnloadable) : outcome.problems;
+  return { ...outcome, problems: [fault.message, ...others] };
+}

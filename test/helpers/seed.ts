@@ -1,0 +1,64 @@
+/**
+ * One seed per test process, printed, so that what chance found once can be repeated.
+ *
+ * ARGUS_SEED=N       repeats a run
+ * FUZZ_SECONDS=5     how long each `fuzzUntil` goes on
+ */
+import { randomInt } from 'node:crypto';
+import type { Parameters } from 'fast-check';
+import { Random } from './random.ts';
+
+const DEFAULT_FUZZ_SECONDS = 5;
+/** A single input that takes longer than this is a hang, whatever the decoder makes of it in the end. */
+const MAX_INPUT_MS = 2_000;
+
+export const SEED = readNumber('ARGUS_SEED', () => randomInt(2 ** 31));
+process.stdout.write(`seed: ${SEED} (ARGUS_SEED=${SEED} repeats this run)\n`);
+
+/** For `fc.assert(property, seeded({ numRuns: 500 }))`. */
+export function seeded<T>(parameters: Parameters<T> = {}): Parameters<T> {
+  return { seed: SEED, ...parameters };
+}
+
+/** A source of random inputs; `salt` keeps two tests of a file from seeing the same ones. */
+export function seededRandom(salt = 0): Random {
+  return new Random((SEED ^ Math.imul(salt, 0x9e3779b1)) >>> 0);
+}
+
+/**
+ * Calls `step` with ever new inputs until the time budget is spent (but at least once), and returns how often it did.
+ * A step that throws fails with the seed and the round in its message; a step that takes seconds counts as a hang.
+ */
+export async function fuzzUntil(
+  step: (random: Random, round: number) => void | Promise<void>,
+  seconds = readNumber('FUZZ_SECONDS', () => DEFAULT_FUZZ_SECONDS),
+): Promise<number> {
+  const end = performance.now() + seconds * 1_000;
+  let round = 0;
+  do {
+    // A generator per round: one round can be repeated without those before it.
+    const random = seededRandom(round + 1);
+    const began = performance.now();
+    try {
+      const pending = step(random, round);
+      if (pending !== undefined) await pending;
+    } catch (error) {
+      throw new Error(`round ${round} of seed ${SEED}: ${error instanceof Error ? error.message : error}`, {
+        cause: error,
+      });
+    }
+    if (performance.now() - began > MAX_INPUT_MS) {
+      throw new Error(`round ${round} of seed ${SEED}: one input took more than ${MAX_INPUT_MS} ms`);
+    }
+    round += 1;
+  } while (performance.now() < end);
+  return round;
+}
+
+function readNumber(name: string, otherwise: () => number): number {
+  const text = process.env[name];
+  if (text === undefined || text === '') return otherwise();
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) throw new Error(`${name}: "${text}" is not a number`);
+  return value;
+}
