@@ -5,7 +5,7 @@
  * the service class that services.yaml binds to a destination port. All are total: an error inside means a Denial.
  */
 import type { Domain } from './domain.ts';
-import type { Decision, Revision } from './permit.ts';
+import type { Decision, Denial, Revision } from './permit.ts';
 import type { ServiceClass } from './services.ts';
 
 /** All decisions for one (source, destination, class); `decisions[i]` answers `class.permissions[i]`. Interned. */
@@ -25,4 +25,8 @@ export interface ReferenceMonitor {
   send(source: Domain, destination: Domain): Decision;
   /** The whole vector of a service class; an array read after the first time. */
   vector(source: Domain, destination: Domain, serviceClass: ServiceClass): AccessVector;
+  /** The denial (UNKNOWN_DESTINATION) for a domid that is not in the inventory; interned per source. */
+  unknownDestination(source: Domain): Denial;
+  /** The denial (MALFORMED) for a payload that is no message of the class; interned like a vector. */
+  malformed(source: Domain, destination: Domain, serviceClass: ServiceClass): Denial;
 }

@@ -1,0 +1,270 @@
+/**
+ * The handshake: two signed statements over fresh X25519 keys, then keys that only these two can derive.
+ *
+ *   domain                                             broker
+ *     | hello   {version, nonce, epk, suites, credential} |      JWS by the domain's key
+ *     |-------------------------------------------------->|      credential: JWT by the authority
+ *     | welcome {version, nonce, epk, suite, hello's hash, credential}
+ *     |<--------------------------------------------------|      JWS by the broker's key
+ *     |   th = SHA-256(hello record | welcome record);  HKDF-SHA256(salt = th, X25519(epk, epk))
+ *     | ready {commitment}   sealed: the first record proves the keys, until then nothing of a running session changes
+ *     |-------------------------------------------------->|
+ *     | welcome frame {commitment, domid, …}              |
+ *     |<--------------------------------------------------|
+ *
+ * A replayed hello is harmless: who replays it lacks the ephemeral private key and can never seal the first record.
+ * Every function here computes on local values and returns a result; a forged message cannot disturb anything.
+ */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import {
+  type AeadSuite,
+  type Authority,
+  type Credential,
+  type CredentialRefusal,
+  deriveSessionSecrets,
+  type EpochSecret,
+  generateEphemeral,
+  type Identity,
+  selectAead,
+  verifyCredential,
+  verifyStatement,
+} from '../../keys/index.ts';
+import { type DeframedRecord, encodeRecordHeader, RecordType, WIRE_VERSION } from '../wire/index.ts';
+import { type Clock, Opener, Sealer } from './protection.ts';
+
+const HELLO_TYP = 'argus-hello+jws';
+const WELCOME_TYP = 'argus-welcome+jws';
+const NONCE_BASE64URL_CHARS = 43;
+const KEY_BYTES = 32;
+
+const base64url32 = z
+  .string()
+  .length(NONCE_BASE64URL_CHARS)
+  .regex(/^[A-Za-z0-9_-]+$/);
+const suite = z.enum(['A256GCM', 'C20P']);
+
+const helloClaims = z.strictObject({
+  v: z.literal(WIRE_VERSION),
+  nonce: base64url32,
+  epk: base64url32,
+  suites: z.array(suite).min(1).max(4),
+  /** The broker that the domain means to reach; null = any broker of the authority. */
+  broker: z.string().max(63).nullable(),
+  credential: z.string(),
+});
+
+const welcomeClaims = z.strictObject({
+  v: z.literal(WIRE_VERSION),
+  nonce: base64url32,
+  epk: base64url32,
+  suite,
+  hello: base64url32,
+  domain: z.string().max(63),
+  credential: z.string(),
+});
+
+/** Outer shape only: what is needed to find the signer's credential before its signature can be checked. */
+const carriesCredential = z.looseObject({ credential: z.string() });
+
+/** Randomness and time, so that a test can fix them. */
+export interface HandshakeContext {
+  randomBytes(length: number): Uint8Array;
+  /** Wall clock in milliseconds since the epoch, for credentials. */
+  wallClock(): number;
+  /** Monotonic clock in milliseconds, for key ages. */
+  clock: Clock;
+  /** Seconds by which the two wall clocks may differ. */
+  clockToleranceSeconds: number;
+}
+
+export type HandshakeFault =
+  | CredentialRefusal
+  /** Not a statement at all, or one with missing or surplus claims. */
+  | 'MALFORMED_STATEMENT'
+  /** The signature is not by the key that the credential names. */
+  | 'BAD_SIGNATURE'
+  /** The carrier belongs to another domain, or the answer came from another broker. */
+  | 'WRONG_PEER'
+  | 'NO_COMMON_SUITE'
+  /** A low-order ephemeral key. */
+  | 'BAD_KEY'
+  /** The welcome answers another hello. */
+  | 'WRONG_HELLO';
+
+/** What both sides have once the two statements were exchanged. */
+export interface Established {
+  readonly peer: Credential;
+  readonly suite: AeadSuite;
+  /** First 16 hex digits of the transcript hash: names the session in logs. */
+  readonly id: string;
+  readonly sealer: Sealer;
+  readonly opener: Opener;
+  /** What we must say, and what the peer must say, in the first sealed frame. */
+  readonly ourCommitment: Uint8Array;
+  readonly peerCommitment: Uint8Array;
+}
+
+export type HandshakeResult<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly fault: HandshakeFault };
+
+function fail(fault: HandshakeFault): { readonly ok: false; readonly fault: HandshakeFault } {
+  return { ok: false, fault };
+}
+
+export interface Hello {
+  /** The record to write. */
+  readonly record: Uint8Array;
+  /** Consumes the broker's answer; may be called once. */
+  accept(welcome: DeframedRecord): Promise<HandshakeResult<Established>>;
+}
+
+/** The domain's side. `broker` = the name that the answering broker must prove, null = any of the same authority. */
+export async function beginHello(
+  identity: Identity,
+  broker: string | null,
+  suites: readonly AeadSuite[],
+  context: HandshakeContext,
+): Promise<Hello> {
+  const ephemeral = generateEphemeral();
+  const payload = await identity.signStatement(HELLO_TYP, {
+    v: WIRE_VERSION,
+    nonce: base64url(context.randomBytes(KEY_BYTES)),
+    epk: base64url(ephemeral.publicKey),
+    suites,
+    broker,
+    credential: identity.credentialJwt,
+  });
+  const record = handshakeRecord(RecordType.hello, payload);
+  return {
+    record,
+    accept: async (welcome) => {
+      const answer = await readStatement(welcome, WELCOME_TYP, 'broker', identity.authority, context);
+      if (!answer.ok) return answer;
+      const claims = welcomeClaims.safeParse(answer.value.claims);
+      if (!claims.success) return fail('MALFORMED_STATEMENT');
+      const peer = answer.value.credential;
+      if (broker !== null && peer.name !== broker) return fail('WRONG_PEER');
+      if (claims.data.domain !== identity.name) return fail('WRONG_PEER');
+      if (claims.data.hello !== base64url(sha256(record))) return fail('WRONG_HELLO');
+      if (!suites.includes(claims.data.suite)) return fail('NO_COMMON_SUITE');
+      const shared = ephemeral.agree(Buffer.from(claims.data.epk, 'base64url'));
+      if (shared === null) return fail('BAD_KEY');
+      const transcript = sha256(record, welcome.headerBytes, welcome.body);
+      const secrets = deriveSessionSecrets(shared, transcript);
+      return {
+        ok: true,
+        value: establish(peer, claims.data.suite, transcript, secrets.toBroker, secrets.toDomain, context),
+      };
+    },
+  };
+}
+
+export interface Welcome {
+  /** The record to write. */
+  readonly record: Uint8Array;
+  readonly established: Established;
+}
+
+/** The broker's side. `expected` = the domain that this carrier belongs to, null = a carrier open to all. */
+export async function answerHello(
+  identity: Identity,
+  hello: DeframedRecord,
+  expected: string | null,
+  suites: readonly AeadSuite[],
+  context: HandshakeContext,
+): Promise<HandshakeResult<Welcome>> {
+  // The record's views die with the next chunk, and verifying waits for the thread pool: copy what is needed after.
+  const helloBytes = Buffer.concat([hello.headerBytes, hello.body]);
+  const statement = await readStatement(hello, HELLO_TYP, 'domain', identity.authority, context);
+  if (!statement.ok) return statement;
+  const claims = helloClaims.safeParse(statement.value.claims);
+  if (!claims.success) return fail('MALFORMED_STATEMENT');
+  const peer = statement.value.credential;
+  if (expected !== null && peer.name !== expected) return fail('WRONG_PEER');
+  if (claims.data.broker !== null && claims.data.broker !== identity.name) return fail('WRONG_PEER');
+  const chosen = claims.data.suites.find((offered) => suites.includes(offered));
+  if (chosen === undefined) return fail('NO_COMMON_SUITE');
+  const ephemeral = generateEphemeral();
+  const shared = ephemeral.agree(Buffer.from(claims.data.epk, 'base64url'));
+  if (shared === null) return fail('BAD_KEY');
+  const payload = await identity.signStatement(WELCOME_TYP, {
+    v: WIRE_VERSION,
+    nonce: base64url(context.randomBytes(KEY_BYTES)),
+    epk: base64url(ephemeral.publicKey),
+    suite: chosen,
+    hello: base64url(sha256(helloBytes)),
+    domain: peer.name,
+    credential: identity.credentialJwt,
+  });
+  const record = handshakeRecord(RecordType.welcome, payload);
+  const transcript = sha256(helloBytes, record);
+  const secrets = deriveSessionSecrets(shared, transcript);
+  const established = establish(peer, chosen, transcript, secrets.toDomain, secrets.toBroker, context);
+  return { ok: true, value: { record, established } };
+}
+
+function establish(
+  peer: Credential,
+  suiteName: AeadSuite,
+  transcript: Uint8Array,
+  sending: EpochSecret,
+  receiving: EpochSecret,
+  context: HandshakeContext,
+): Established {
+  const aead = selectAead(suiteName);
+  return {
+    peer,
+    suite: suiteName,
+    id: Buffer.from(transcript.subarray(0, 8)).toString('hex'),
+    sealer: new Sealer(aead, sending, context.clock),
+    opener: new Opener(aead, receiving, context.clock),
+    ourCommitment: sending.commitment,
+    peerCommitment: receiving.commitment,
+  };
+}
+
+/** Finds the credential inside, verifies it against the authority, then the statement against the credential's key. */
+async function readStatement(
+  record: DeframedRecord,
+  typ: string,
+  role: 'domain' | 'broker',
+  authority: Authority['public'],
+  context: HandshakeContext,
+): Promise<HandshakeResult<{ readonly credential: Credential; readonly claims: unknown }>> {
+  const jws = Buffer.from(record.body).toString('latin1');
+  const outer = carriesCredential.safeParse(unverifiedPayload(jws));
+  if (!outer.success) return fail('MALFORMED_STATEMENT');
+  const verdict = await verifyCredential(outer.data.credential, authority, {
+    now: context.wallClock(),
+    clockToleranceSeconds: context.clockToleranceSeconds,
+  });
+  if (!verdict.ok) return fail(verdict.reason);
+  if (verdict.credential.role !== role) return fail('WRONG_ROLE');
+  const claims = await verifyStatement(jws, typ, verdict.credential);
+  return claims === null ? fail('BAD_SIGNATURE') : { ok: true, value: { credential: verdict.credential, claims } };
+}
+
+function unverifiedPayload(jws: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString('utf8'));
+  } catch {
+    return null; // peer bytes: not JSON is an answer, not an exception
+  }
+}
+
+function handshakeRecord(type: RecordType, payload: string): Uint8Array {
+  const body = Buffer.from(payload, 'latin1');
+  return Buffer.concat([encodeRecordHeader(type, 0, 0, body.length), body]);
+}
+
+function sha256(...parts: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}
+
+function base64url(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64url');
+}

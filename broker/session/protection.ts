@@ -1,0 +1,139 @@
+/**
+ * Record protection of one direction: seal in order, open in order, change keys before a nonce could ever repeat.
+ *
+ * The sender moves to the next epoch at the soft limits; the receiver follows a record of the next epoch and refuses
+ * what goes past the hard limits (rustls' record layer; WireGuard's timers). Sequences start at 0 in each epoch and the
+ * nonce is the epoch's IV XOR the sequence (RFC 8446 §5.3). Streams keep order, so exactly the expected sequence is
+ * opened and anything else is the same failure as a forged tag.
+ */
+import { type Aead, type AeadKey, type EpochSecret, nextEpoch, recordNonce } from '../../keys/index.ts';
+import { type DeframedRecord, encodeRecordHeader, NONCE_BYTES, type RecordType, TAG_BYTES } from '../wire/index.ts';
+
+export interface EpochLimits {
+  readonly records: number;
+  readonly bytes: number;
+  readonly ageMs: number;
+}
+
+/** Ask for the next epoch here … (DESIGN: 2^20 records, 1 GiB, 2 minutes) */
+export const SOFT_EPOCH_LIMITS: EpochLimits = { records: 2 ** 20, bytes: 2 ** 30, ageMs: 120_000 };
+/** … and refuse to open past here: twice the soft limits. */
+export const HARD_EPOCH_LIMITS: EpochLimits = { records: 2 ** 21, bytes: 2 ** 31, ageMs: 240_000 };
+
+/** Milliseconds on a clock that never steps back. */
+export type Clock = () => number;
+
+/** One key generation of one direction, with what has been used of it. */
+class Epoch {
+  readonly number: number;
+  readonly secret: EpochSecret;
+  readonly key: AeadKey;
+  readonly startedAt: number;
+  records = 0;
+  bytes = 0;
+
+  constructor(number: number, secret: EpochSecret, aead: Aead, now: number) {
+    this.number = number;
+    this.secret = secret;
+    this.key = aead.importKey(secret.key);
+    this.startedAt = now;
+  }
+
+  isPast(limits: EpochLimits, now: number): boolean {
+    return this.records >= limits.records || this.bytes >= limits.bytes || now - this.startedAt >= limits.ageMs;
+  }
+
+  next(aead: Aead, now: number): Epoch {
+    return new Epoch(this.number + 1, nextEpoch(this.secret), aead, now);
+  }
+}
+
+export interface SealedRecord {
+  readonly header: Uint8Array;
+  readonly ciphertext: Uint8Array;
+  readonly tag: Uint8Array;
+}
+
+export class Sealer {
+  readonly #aead: Aead;
+  readonly #now: Clock;
+  readonly #limits: EpochLimits;
+  readonly #nonce = new Uint8Array(NONCE_BYTES);
+  #epoch: Epoch;
+
+  constructor(aead: Aead, secret: EpochSecret, now: Clock, limits: EpochLimits = SOFT_EPOCH_LIMITS) {
+    this.#aead = aead;
+    this.#now = now;
+    this.#limits = limits;
+    this.#epoch = new Epoch(0, secret, aead, now());
+  }
+
+  get epoch(): number {
+    return this.#epoch.number;
+  }
+
+  seal(type: RecordType, plaintext: Uint8Array): SealedRecord {
+    if (this.#epoch.isPast(this.#limits, this.#now())) this.#epoch = this.#epoch.next(this.#aead, this.#now());
+    const epoch = this.#epoch;
+    const sequence = epoch.records++;
+    epoch.bytes += plaintext.length;
+    const header = encodeRecordHeader(type, epoch.number, sequence, plaintext.length + TAG_BYTES);
+    recordNonce(epoch.secret.iv, sequence, this.#nonce);
+    const { ciphertext, tag } = this.#aead.seal(epoch.key, this.#nonce, header, plaintext);
+    return { header, ciphertext, tag };
+  }
+}
+
+export class Opener {
+  readonly #aead: Aead;
+  readonly #now: Clock;
+  readonly #limits: EpochLimits;
+  readonly #nonce = new Uint8Array(NONCE_BYTES);
+  #epoch: Epoch;
+  #failed = false;
+
+  constructor(aead: Aead, secret: EpochSecret, now: Clock, limits: EpochLimits = HARD_EPOCH_LIMITS) {
+    this.#aead = aead;
+    this.#now = now;
+    this.#limits = limits;
+    this.#epoch = new Epoch(0, secret, aead, now());
+  }
+
+  /**
+   * The plaintext, in memory of our own, or `null`: forged, replayed, reordered, too short or past the hard limit look
+   * alike. A failure is final, since after one the stream's position means nothing.
+   */
+  open(record: DeframedRecord): Uint8Array | null {
+    const plaintext = this.#failed ? null : this.#tryOpen(record);
+    if (plaintext === null) this.#failed = true;
+    return plaintext;
+  }
+
+  #tryOpen(record: DeframedRecord): Uint8Array | null {
+    if (record.length < TAG_BYTES) return null;
+    const epoch = this.#epochOf(record);
+    if (epoch === null || record.sequence !== epoch.records || epoch.isPast(this.#limits, this.#now())) return null;
+    recordNonce(epoch.secret.iv, record.sequence, this.#nonce);
+    const split = record.length - TAG_BYTES;
+    const ciphertext = record.body.subarray(0, split);
+    const plaintext = this.#aead.open(
+      epoch.key,
+      this.#nonce,
+      record.headerBytes,
+      ciphertext,
+      record.body.subarray(split),
+    );
+    if (plaintext === null) return null;
+    // Only now: a forged record must neither move the sequence nor the epoch.
+    epoch.records++;
+    epoch.bytes += split;
+    this.#epoch = epoch;
+    return plaintext;
+  }
+
+  #epochOf(record: DeframedRecord): Epoch | null {
+    if (record.epoch === this.#epoch.number) return this.#epoch;
+    if (record.epoch === this.#epoch.number + 1) return this.#epoch.next(this.#aead, this.#now());
+    return null;
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Bounds-checked little-endian cursors. The reader fails stickily: a read out of range yields 0 and marks the fault, and
+ * `finish()` reports it together with trailing bytes, so that a decoder's body stays linear and can never throw.
+ */
+const decoder = new TextDecoder('utf-8', { fatal: false });
+const encoder = new TextEncoder();
+
+export class Reader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #end: number;
+  #at: number;
+  #failed = false;
+
+  /** Reads `bytes` from `start` up to, not including, `end`. */
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#at = start;
+    this.#end = Math.min(end, bytes.length);
+  }
+
+  #take(length: number): number {
+    if (this.#failed || this.#at + length > this.#end) {
+      this.#failed = true;
+      return -1;
+    }
+    const at = this.#at;
+    this.#at += length;
+    return at;
+  }
+
+  u8(): number {
+    const at = this.#take(1);
+    return at < 0 ? 0 : this.#view.getUint8(at);
+  }
+
+  u16(): number {
+    const at = this.#take(2);
+    return at < 0 ? 0 : this.#view.getUint16(at, true);
+  }
+
+  u32(): number {
+    const at = this.#take(4);
+    return at < 0 ? 0 : this.#view.getUint32(at, true);
+  }
+
+  /** A view, not a copy; empty when out of range. */
+  bytes(length: number): Uint8Array {
+    const at = this.#take(length);
+    return at < 0 ? new Uint8Array(0) : this.#bytes.subarray(at, at + length);
+  }
+
+  /** A u8 length, then that many bytes of UTF-8; more than `maxBytes` is a fault. */
+  text(maxBytes: number): string {
+    const length = this.u8();
+    if (length > maxBytes) this.#failed = true;
+    return decoder.decode(this.bytes(length));
+  }
+
+  /** Marks a value that was read but may not be. */
+  expect(condition: boolean): void {
+    if (!condition) this.#failed = true;
+  }
+
+  get remaining(): number {
+    return this.#failed ? 0 : this.#end - this.#at;
+  }
+
+  /** True when everything was in range and nothing is left over. */
+  finish(): boolean {
+    return !this.#failed && this.#at === this.#end;
+  }
+}
+
+/** Appends to a buffer that grows; for control frames only, data frames are written in place. */
+export class Writer {
+  #bytes = new Uint8Array(64);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  #room(length: number): number {
+    const at = this.#length;
+    this.#length += length;
+    if (this.#length > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(this.#length, this.#bytes.length * 2));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    return at;
+  }
+
+  u8(value: number): this {
+    const at = this.#room(1);
+    this.#view.setUint8(at, value);
+    return this;
+  }
+
+  u16(value: number): this {
+    const at = this.#room(2);
+    this.#view.setUint16(at, value, true);
+    return this;
+  }
+
+  u32(value: number): this {
+    const at = this.#room(4);
+    this.#view.setUint32(at, value, true);
+    return this;
+  }
+
+  bytes(value: Uint8Array): this {
+    const at = this.#room(value.length);
+    this.#bytes.set(value, at);
+    return this;
+  }
+
+  /** The counterpart of `Reader.text`. */
+  text(value: string): this {
+    const encoded = encoder.encode(value);
+    return this.u8(encoded.length).bytes(encoded);
+  }
+
+  /** The bytes so far, with the first u32 set to their number: a finished frame. */
+  frame(): Uint8Array {
+    this.#view.setUint32(0, this.#length, true);
+    return this.#bytes.subarray(0, this.#length);
+  }
+}

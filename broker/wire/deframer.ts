@@ -1,0 +1,123 @@
+/**
+ * Cuts a byte stream into records. A record that lies whole in the chunk just pushed is handed out as a view of it; one
+ * that straddles chunks is gathered in a buffer of our own, which grows with what has really arrived, never with what a
+ * header merely declares.
+ */
+import { RECORD_HEADER_BYTES } from './constants.ts';
+import { decodeRecordHeader, type RecordFault, type RecordHeader } from './record.ts';
+
+const EMPTY = new Uint8Array(0);
+const FIRST_STORE_BYTES = 4096;
+
+export interface DeframedRecord extends RecordHeader {
+  /** The 24 header bytes: the additional data. A view, valid until the next push. */
+  readonly headerBytes: Uint8Array;
+  /** `length` bytes. A view, valid until the next push. */
+  readonly body: Uint8Array;
+}
+
+export class Deframer {
+  /** Cap on a record's declared length; raised once the peer is authenticated. */
+  maxLength: number;
+  #chunk: Uint8Array = EMPTY;
+  #at = 0;
+  #store = EMPTY;
+  /** Bytes of an unfinished record in `#store`; 0 means that records are read from the chunk itself. */
+  #stored = 0;
+  #fault: RecordFault | null = null;
+
+  constructor(maxLength: number) {
+    this.maxLength = maxLength;
+  }
+
+  /** Bytes held for a record that is not complete yet. */
+  get heldBytes(): number {
+    return this.#stored;
+  }
+
+  /** Hands in the next chunk; call `next` until it says 'more' before pushing again. */
+  push(chunk: Uint8Array): void {
+    this.#chunk = chunk;
+    this.#at = 0;
+  }
+
+  /** The next whole record, 'more' when the stream must bring more first, or a fault, which is final. */
+  next(): DeframedRecord | 'more' | RecordFault {
+    if (this.#fault !== null) return this.#fault;
+    return this.#stored > 0 ? this.#nextFromStore() : this.#nextFromChunk();
+  }
+
+  #nextFromChunk(): DeframedRecord | 'more' | RecordFault {
+    const available = this.#chunk.length - this.#at;
+    if (available === 0) return this.#wait();
+    if (available < RECORD_HEADER_BYTES) {
+      this.#gather(available);
+      return this.#wait();
+    }
+    const header = decodeRecordHeader(this.#chunk, this.#at, this.maxLength);
+    if (typeof header === 'string') return this.#fail(header);
+    const total = RECORD_HEADER_BYTES + header.length;
+    if (available < total) {
+      this.#gather(available);
+      return this.#wait();
+    }
+    const record = cut(header, this.#chunk, this.#at);
+    this.#at += total;
+    return record;
+  }
+
+  #nextFromStore(): DeframedRecord | 'more' | RecordFault {
+    if (!this.#gatherUpTo(RECORD_HEADER_BYTES)) return this.#wait();
+    const header = decodeRecordHeader(this.#store, 0, this.maxLength);
+    if (typeof header === 'string') return this.#fail(header);
+    if (!this.#gatherUpTo(RECORD_HEADER_BYTES + header.length)) return this.#wait();
+    this.#stored = 0;
+    return cut(header, this.#store, 0);
+  }
+
+  /** Moves bytes from the chunk until `total` are stored; false when the chunk ran out first. */
+  #gatherUpTo(total: number): boolean {
+    const missing = total - this.#stored;
+    if (missing > 0) this.#gather(Math.min(missing, this.#chunk.length - this.#at));
+    return this.#stored >= total;
+  }
+
+  #gather(length: number): void {
+    const needed = this.#stored + length;
+    if (needed > this.#store.length) {
+      const grown = new Uint8Array(Math.max(needed, this.#store.length * 2, FIRST_STORE_BYTES));
+      grown.set(this.#store.subarray(0, this.#stored));
+      this.#store = grown;
+    }
+    this.#store.set(this.#chunk.subarray(this.#at, this.#at + length), this.#stored);
+    this.#stored = needed;
+    this.#at += length;
+  }
+
+  #wait(): 'more' {
+    // The socket's chunk is not ours to keep, and holding a view of it would pin its whole slab.
+    this.#chunk = EMPTY;
+    this.#at = 0;
+    return 'more';
+  }
+
+  #fail(fault: RecordFault): RecordFault {
+    this.#fault = fault;
+    this.#chunk = EMPTY;
+    this.#store = EMPTY;
+    this.#stored = 0;
+    return fault;
+  }
+}
+
+function cut(header: RecordHeader, bytes: Uint8Array, at: number): DeframedRecord {
+  const bodyAt = at + RECORD_HEADER_BYTES;
+  return {
+    type: header.type,
+    epoch: header.epoch,
+    sequence: header.sequence,
+    length: header.length,
+    headerBytes: bytes.subarray(at, bodyAt),
+    body: bytes.subarray(bodyAt, bodyAt + header.length),
+  };
+}

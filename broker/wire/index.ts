@@ -1,0 +1,46 @@
+/** Bytes to values and back: records, frames, status words, and the limits that the format fixes. Pure. */
+export { CloseCode, type CloseWord, closeWord } from './close-code.ts';
+export {
+  COMMITMENT_BYTES,
+  DATA_FRAME_HEADER_BYTES,
+  DOMID_ANY,
+  FRAME_HEADER_BYTES,
+  MAX_DOMID,
+  MAX_IOV,
+  MAX_IOV_BYTES,
+  MAX_MESSAGE_BYTES,
+  MAX_NAME_BYTES,
+  MAX_NOTIFY_ENTRIES,
+  MAX_PENDING_PER_RING,
+  MAX_RING_BYTES,
+  MAX_RINGS_PER_DOMAIN,
+  MESSAGE_HEADER_BYTES,
+  MIN_RING_BYTES,
+  MSG_SLOT_BYTES,
+  NONCE_BYTES,
+  PORT_ALL,
+  RECORD_HEADER_BYTES,
+  REGISTER_FAIL_EXIST,
+  RecordType,
+  RingFlag,
+  SEND_FLAGS_MASK,
+  SendFlag,
+  TAG_BYTES,
+  WIRE_VERSION,
+} from './constants.ts';
+export { DataField, type DataFrame, decodeDataFrame, encodeDataFrame } from './data-frame.ts';
+export { type DeframedRecord, Deframer } from './deframer.ts';
+export {
+  type BrokerFrame,
+  type DomainFrame,
+  decodeBrokerFrame,
+  decodeDomainFrame,
+  encodeBrokerFrame,
+  encodeDomainFrame,
+  minFrameBytes,
+  type NotifyAnswer,
+  type NotifyQuery,
+} from './frame.ts';
+export { Op } from './op.ts';
+export { decodeRecordHeader, encodeRecordHeader, type RecordFault, type RecordHeader } from './record.ts';
+export { Status, type StatusCode, type StatusWord, statusWord } from './status.ts';

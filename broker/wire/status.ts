@@ -1,0 +1,46 @@
+/** Status words: Linux errno numbers, as in Argo's ABI, plus the few that user space needs beside them. */
+
+export const Status = {
+  OK: 0,
+  /** The claimed source is not the session's domain, or a source port that is not one of its rings. */
+  EPERM: 1,
+  ENOENT: 2,
+  /** Partner is not in the inventory. */
+  ESRCH: 3,
+  /** The audit log cannot be written: sends stop until it can. */
+  EIO: 5,
+  /** Fits the ring, but not now; a `space` event follows. */
+  EAGAIN: 11,
+  ENOMEM: 12,
+  /** Policy denies it, or the destination is unknown: the two look alike on purpose. */
+  EACCES: 13,
+  EFAULT: 14,
+  /** No space, and no place left in the ring's waiting list. */
+  EBUSY: 16,
+  EEXIST: 17,
+  EINVAL: 22,
+  ENOSPC: 28,
+  /** Larger than the ring could ever take. */
+  EMSGSIZE: 90,
+  EOPNOTSUPP: 95,
+  /** Client side: more is queued than the session may hold. */
+  ENOBUFS: 105,
+  /** Client side: the session ended; whether the message arrived is unknown. */
+  ECONNRESET: 104,
+  /** Client side: the deadline passed. */
+  ETIMEDOUT: 110,
+  /** No ring for this port and sender, or the domain is not there. */
+  ECONNREFUSED: 111,
+  /** Client side: closed by the caller before it was sent. */
+  ECANCELED: 125,
+} as const;
+
+export type StatusWord = keyof typeof Status;
+export type StatusCode = (typeof Status)[StatusWord];
+
+const WORDS = new Map<number, StatusWord>(Object.entries(Status).map(([word, code]) => [code, word as StatusWord]));
+
+/** The word for a number off the wire; `undefined` for one this version does not know. */
+export function statusWord(code: number): StatusWord | undefined {
+  return WORDS.get(code);
+}
