@@ -1,0 +1,75 @@
+/**
+ * The line format and the chain: `{"seq":N,BODY,"prev":"HASH","sum":"HASH"}`. Pure.
+ *
+ * `prev` binds a line to all before it, segment borders included. `sum` covers the line itself, because nothing binds
+ * the newest one yet: it tells a damaged line from a whole one. Neither resists somebody who rewrites everything after
+ * an edit; a remembered head does (verify.ts).
+ */
+import { createHash } from 'node:crypto';
+import type { Body } from './body.ts';
+import { MAX_LINE_BYTES, SUM_HEX_DIGITS } from './limits.ts';
+
+/** Valid inside JSON strings, yet a terminal or an editor may act on them; escaped so that `cat` of a log is harmless. */
+const UNSAFE = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+/** The body as it will stand in the line, without the outer braces. Never holds a raw newline: JSON escapes it. */
+export function encodeBody(body: Body): string {
+  const json = stringify(body);
+  if (Buffer.byteLength(json) <= MAX_LINE_BYTES - FRAME_BYTES) return json;
+  return stringify({ ...body, detail: { omittedBytes: Buffer.byteLength(JSON.stringify(body.detail) ?? '') } });
+}
+
+/** What the frame around a body takes at most. */
+const FRAME_BYTES = 256;
+
+function stringify(body: Body): string {
+  return JSON.stringify(body)
+    .replace(UNSAFE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .slice(1, -1);
+}
+
+/** One line without its newline. */
+export function encodeLine(seq: number, body: string, prev: string): string {
+  const summed = `{"seq":${seq},${body},"prev":"${prev}"`;
+  return `${summed},"sum":"${sum(summed)}"}`;
+}
+
+/** SHA-256, hex, of a line's exact bytes: the next line's `prev`. */
+export function hashLine(line: string | Uint8Array): string {
+  return createHash('sha256').update(line).digest('hex');
+}
+
+function sum(summed: string | Uint8Array): string {
+  return hashLine(summed).slice(0, SUM_HEX_DIGITS);
+}
+
+/** `,"sum":"` + digits + `"}` */
+const SUM_BYTES = 8 + SUM_HEX_DIGITS + 2;
+
+/** Why a line is not a record. */
+export type LineFault = 'BAD_JSON' | 'BAD_FIELDS' | 'BAD_SUM';
+
+/** What a reader needs of any record; the rest is in `fields`, unchecked. */
+export interface ParsedLine {
+  readonly seq: number;
+  readonly prev: string;
+  readonly event: string;
+  readonly fields: { readonly [key: string]: unknown };
+}
+
+/** Reads one line (without newline). Never throws, whatever the bytes. */
+export function parseLine(bytes: Uint8Array): ParsedLine | LineFault {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch {
+    return 'BAD_JSON';
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'BAD_FIELDS';
+  const fields = value as { readonly [key: string]: unknown };
+  const { seq, prev, event } = fields;
+  if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1) return 'BAD_FIELDS';
+  if (typeof prev !== 'string' || !/^[0-9a-f]{64}$/.test(prev) || typeof event !== 'string') return 'BAD_FIELDS';
+  if (bytes.length <= SUM_BYTES || fields.sum !== sum(bytes.subarray(0, bytes.length - SUM_BYTES))) return 'BAD_SUM';
+  return { seq, prev, event, fields };
+}

@@ -1,0 +1,21 @@
+/** Whether the log can be written, and who wants to know. */
+export class Health {
+  #healthy = true;
+  readonly #listeners = new Set<(healthy: boolean) => void>();
+
+  get healthy(): boolean {
+    return this.#healthy;
+  }
+
+  /** Tells the listeners if this is a change. */
+  set(healthy: boolean): void {
+    if (healthy === this.#healthy) return;
+    this.#healthy = healthy;
+    for (const listener of [...this.#listeners]) listener(healthy);
+  }
+
+  listen(listener: (healthy: boolean) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}

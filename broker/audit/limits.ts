@@ -1,0 +1,35 @@
+/** Every number of the audit log, with its unit and reason. The first block is fixed by the format, the second is ours. */
+
+/** `prev` of the first record ever. */
+export const ZERO_HASH = '0'.repeat(64);
+/** Digits of a segment's number in its file name: sorts as text up to 10^8 segments (6 PB at the default size). */
+export const SEGMENT_DIGITS = 8;
+/** Hex digits of `sum`: it tells damage from a whole line, it does not resist a forger (nor does a bare chain). */
+export const SUM_HEX_DIGITS = 16;
+/** Hex digits of a policy hash that a record carries: enough to find the archived revision. */
+export const POLICY_PREFIX_DIGITS = 16;
+/** One line; a longer one loses its `detail`, visibly. Bounds the memory of whoever reads a log, hostile or not. */
+export const MAX_LINE_BYTES = 256 * 1024;
+
+/** Rotation: small enough to copy and to search by hand, large enough that a year is some hundred files. */
+export const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
+/** Allowed sends are counted per flow this long; also what a kill -9 can cost in counts (never in denials). */
+export const DEFAULT_FLOW_INTERVAL_MS = 10_000;
+/** Collapse window of a flood; a flooding sender waits at most this long for its answers. */
+export const FLOOD_WINDOW_MS = 1_000;
+/** Records of one (denial, port) that are committed at once in a window, before the rest is counted to its end. */
+export const PROMPT_RECORDS_PER_WINDOW = 8;
+/** Distinct tuples of one source in a window; ports are chosen by the sender, so beyond it they share one tuple per denial. */
+export const TUPLES_PER_SOURCE = 256;
+/** How often a log that cannot be written tries again. */
+export const RETRY_MS = 1_000;
+/** Records kept in memory (some 500 bytes each) while the disk fails or lags; beyond it they are counted. */
+export const MAX_RETAINED_RECORDS = 20_000;
+/** Policy hashes remembered by revision: what is in force and the few before it that permits may still name. */
+export const REMEMBERED_REVISIONS = 16;
+/** Chunk of reading, for verify, recovery and tail. */
+export const READ_BYTES = 1024 * 1024;
+/** Problems that verify lists; it counts the rest. A log overwritten with rubbish must not fill the memory. */
+export const MAX_PROBLEMS = 1_000;
+/** How often a following tail looks for news. */
+export const FOLLOW_POLL_MS = 200;
