@@ -1,0 +1,295 @@
+/**
+ * The architecture as a table of rules: each says what breaks it, and brings sources that do.
+ *
+ * A rule gets all sources at once and returns one line per violation. `breaking` are sets of invented sources; the test
+ * runs each rule over each of its sets and expects a violation, so a rule that has gone blind fails as well.
+ */
+import { cycles } from './cycles.ts';
+import { allowedUnits, LAYERS, MODULES, PURE_UNITS } from './layers.ts';
+import { type Import, isProduct, isTest, type Source, unitOf } from './source.ts';
+
+export interface Rule {
+  readonly name: string;
+  readonly violations: (sources: readonly Source[]) => string[];
+  /** Path → text, one set per way to break the rule. */
+  readonly breaking: readonly Readonly<Record<string, string>>[];
+}
+
+/** A rule about single imports: `check` returns what is wrong with one, or null. */
+function importRule(
+  name: string,
+  scope: (source: Source) => boolean,
+  check: (one: Import, source: Source) => string | null,
+  breaking: Rule['breaking'],
+): Rule {
+  const violations = (sources: readonly Source[]): string[] =>
+    sources.filter(scope).flatMap((source) =>
+      source.imports.flatMap((one) => {
+        const wrong = check(one, source);
+        return wrong === null ? [] : [`${source.path}: "${one.specifier}" ${wrong}`];
+      }),
+    );
+  return { name, violations, breaking };
+}
+
+/** A rule about text: no match of `pattern` in the bare text of any file in scope. */
+function textRule(name: string, scope: (source: Source) => boolean, pattern: RegExp, breaking: Rule['breaking']): Rule {
+  const violations = (sources: readonly Source[]): string[] =>
+    sources.filter(scope).flatMap((source) =>
+      source.bare.split('\n').flatMap((line, index) => {
+        const found = pattern.exec(line);
+        return found === null ? [] : [`${source.path}:${index + 1}: "${found[0].trim()}"`];
+      }),
+    );
+  return { name, violations, breaking };
+}
+
+const isPure = (source: Source): boolean => PURE_UNITS.includes(unitOf(source.path));
+
+const layerRules: readonly Rule[] = Object.entries(LAYERS).map(([unit, layer]) =>
+  importRule(
+    `${unit} imports of the project only ${layer.imports.join(', ') || 'itself'}`,
+    (source) => isProduct(source) && unitOf(source.path) === unit,
+    (one) => {
+      if (one.target === null) return null;
+      const target = unitOf(one.target);
+      if (target !== unit && !layer.imports.includes(target)) return `reaches into ${target}`;
+      if (target !== unit && layer.typesOnly?.includes(target) && !one.isTypeOnly) return `must be an import type`;
+      return null;
+    },
+    layer.breaking,
+  ),
+);
+
+const everyUnitHasALayer: Rule = {
+  name: 'every folder of the product has a row in the table of layers',
+  violations: (sources) => {
+    const units = new Set(sources.filter(isProduct).map((source) => unitOf(source.path)));
+    return [...units].filter((unit) => allowedUnits(unit) === null).map((unit) => `no layer for "${unit}"`);
+  },
+  breaking: [{ 'broker/sideways/index.ts': '' }, { 'clients/toy/main.ts': '' }],
+};
+
+const moduleRules: readonly Rule[] = MODULES.map(({ packageName, folders, within, breaking }) => ({
+  name: `${packageName} is imported in ${within === 'folder' ? 'one folder' : within === 'file' ? 'one file' : 'places'} of ${folders.join(', ')}`,
+  violations: (sources) => {
+    const users = sources
+      .filter(isProduct)
+      .filter((source) => source.imports.some((one) => one.packageName === packageName));
+    const outside = users.filter((source) => !folders.some((folder) => source.path.startsWith(`${folder}/`)));
+    const places = new Set(
+      users.map((source) => (within === 'file' ? source.path : source.path.replace(/\/[^/]*$/, ''))),
+    );
+    return [
+      ...outside.map((source) => `${source.path} may not import ${packageName}`),
+      ...(within !== 'any' && places.size > 1 ? [`${packageName} is imported in ${[...places].join(' and ')}`] : []),
+    ];
+  },
+  breaking,
+}));
+
+const doorRule = importRule(
+  'a folder is entered through its index.ts',
+  isProduct,
+  (one, source) => {
+    if (one.target === null) return null;
+    const folder = one.target.replace(/\/[^/]*$/, '');
+    // A file may use what stands beside it or above it; another folder only by its door.
+    if (source.path.startsWith(`${folder}/`) || one.target === `${folder}/index.ts`) return null;
+    return `goes past ${folder}/index.ts`;
+  },
+  [
+    { 'broker/core/sendv.ts': `import { readFrame } from '../wire/frame.ts';` },
+    { 'broker/core/ring.ts': `import type { Permit } from '../../policy/permit.ts';` },
+    { 'clients/audio/mixer.ts': `export { Ring } from '../sdk/ring.ts';` },
+    { 'broker/core/load.ts': `const wire = await import('../wire/frame.ts');` },
+  ],
+);
+
+const pureRules: readonly Rule[] = [
+  importRule(
+    'the wire imports nothing, not even of node',
+    (source) => unitOf(source.path) === 'broker/wire',
+    (one) => (one.target === null ? 'makes the wire depend on a platform' : null),
+    [
+      { 'broker/wire/frame.ts': `import { Buffer } from 'node:buffer';` },
+      { 'broker/wire/frame.ts': `import { z } from 'zod';` },
+    ],
+  ),
+  importRule(
+    'pure folders import of node only hashes, buffers and assertions',
+    isPure,
+    (one) => {
+      if (!one.specifier.startsWith('node:')) return null;
+      return /^node:(?:crypto|buffer|util|assert)$/.test(one.specifier) ? null : 'is input or output';
+    },
+    [
+      { 'broker/core/log.ts': `import { writeFileSync } from 'node:fs';` },
+      { 'broker/session/socket.ts': `import type { Socket } from 'node:net';` },
+      { 'broker/core/wait.ts': `import { setTimeout } from 'node:timers/promises';` },
+      { 'broker/session/run.ts': `const { spawn } = await import('node:child_process');` },
+    ],
+  ),
+  importRule(
+    'pure folders take randomness as an argument',
+    isPure,
+    (one) =>
+      /\b(?:random\w*|getRandomValues|webcrypto|generateKey\w*)\b/.test(one.clause) ? 'brings randomness' : null,
+    [
+      { 'broker/session/nonce.ts': `import { randomBytes } from 'node:crypto';` },
+      { 'broker/core/id.ts': `import {\n  createHash,\n  randomUUID,\n} from 'node:crypto';` },
+    ],
+  ),
+  textRule(
+    'pure folders know no clock, randomness, process, timer or console',
+    isPure,
+    /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bperformance\.|\b(?:setTimeout|setInterval|setImmediate|fetch)\(|\bconsole\.|\bcrypto\.(?:getRandomValues|randomUUID|subtle)|\bglobalThis\b/,
+    [
+      { 'broker/core/a.ts': 'const at = Date.now();' },
+      { 'broker/core/a.ts': 'const at = new Date();' },
+      { 'broker/session/a.ts': 'const id = Math.random();' },
+      { 'broker/wire/a.ts': 'const pid = process.pid;' },
+      { 'broker/core/a.ts': 'const text = `${process.env}`;' },
+      { 'broker/core/a.ts': 'setTimeout(() => {}, 1);' },
+      { 'broker/session/a.ts': "console.log('hello');" },
+    ],
+  ),
+  importRule(
+    'pure folders use no package but the schema validator',
+    isPure,
+    (one) => (one.packageName !== null && one.packageName !== 'zod' ? 'is a dependency of the pure core' : null),
+    [{ 'broker/core/policy.ts': `import { newEnforcer } from 'casbin';` }],
+  ),
+];
+
+const monitorRules: readonly Rule[] = [
+  textRule(
+    'permits and denials are minted in policy/avc.ts alone, tests included',
+    (source) => !['policy/avc.ts', 'policy/permit.ts'].includes(source.path) && !source.path.startsWith('test/arch/'),
+    /\bmint(?:Permit|Denial)\b/,
+    [
+      { 'policy/index.ts': `export { mintPermit } from './permit.ts';` },
+      { 'broker/core/sendv.ts': `import { mintDenial } from '../../policy/permit.ts';` },
+      {
+        'test/core/sendv.test.ts': `import * as permit from '../../policy/permit.ts';\npermit.mintPermit(asked, false);`,
+      },
+    ],
+  ),
+  textRule(
+    'nothing is cast to a permit or a denial',
+    isProduct,
+    /\bas (?:Permit|Denial|Decision)\b|<(?:Permit|Denial)>\s*[({]/,
+    [
+      { 'broker/core/sendv.ts': 'const permit = {} as Permit;' },
+      { 'broker/core/sendv.ts': 'const permit = asked as unknown as Permit;' },
+    ],
+  ),
+  {
+    name: 'enforce is called only where casbin is imported, loadPolicy nowhere',
+    violations: (sources) =>
+      sources.filter(isProduct).flatMap((source) => {
+        const isOracle = source.imports.some((one) => one.packageName === 'casbin');
+        const pattern = isOracle ? /\.loadPolicy\(/ : /\.enforce\w*\(|\.loadPolicy\(/;
+        const found = pattern.exec(source.bare);
+        return found === null ? [] : [`${source.path}: "${found[0]}"`];
+      }),
+    breaking: [
+      { 'broker/core/sendv.ts': 'enforcer.enforceSync(a, b);' },
+      { 'policy/oracle.ts': `import { newEnforcer } from 'casbin';\nawait enforcer.loadPolicy();` },
+    ],
+  },
+];
+
+const houseRules: readonly Rule[] = [
+  {
+    name: 'there are no import cycles, types included',
+    violations: (sources) => cycles(sources).map((cycle) => cycle.join(' -> ')),
+    breaking: [
+      { 'keys/a.ts': `import './b.ts';`, 'keys/b.ts': `import type { A } from './a.ts';` },
+      {
+        'keys/a.ts': `export { b } from './b.ts';`,
+        'keys/b.ts': `import { c } from './c.ts';`,
+        'keys/c.ts': `const a = await import('./a.ts');`,
+      },
+    ],
+  },
+  textRule('there are no default exports', () => true, /\bexport\s+default\b|\bas default\b/, [
+    { 'keys/a.ts': 'export default class Key {}' },
+    { 'keys/a.ts': 'export { key as default };' },
+  ]),
+  textRule('nothing is re-exported wholesale', () => true, /\bexport\s*(?:type\s*)?\*/, [
+    { 'keys/index.ts': `export * from './aead.ts';` },
+    { 'keys/index.ts': `export type * from './aead.ts';` },
+    { 'keys/index.ts': `export * as aead from './aead.ts';` },
+  ]),
+  {
+    name: 'a door holds named re-exports and no logic',
+    violations: (sources) =>
+      sources
+        .filter((source) => isProduct(source) && source.path.endsWith('/index.ts'))
+        .flatMap((source) => {
+          const rest = source.bare.replace(/\bexport\s+(?:type\s+)?\{[^}]*\}\s*from\s*(['"])[^'"]*\1\s*;?/g, '').trim();
+          return rest === '' ? [] : [`${source.path}: "${rest.split('\n')[0]}"`];
+        }),
+    breaking: [
+      { 'keys/index.ts': 'export const SUITES = [];' },
+      { 'keys/index.ts': `export { aead } from './aead.ts';\nexport function seal(): void {}` },
+    ],
+  },
+  importRule(
+    'nothing but tests and the bench imports test/',
+    isProduct,
+    (one) => (one.target?.startsWith('test/') ? 'is test code' : null),
+    [{ 'broker/main.ts': `import { FakeClock } from '../test/helpers/clock.ts';` }],
+  ),
+  importRule(
+    'nothing but tests imports test tools',
+    isProduct,
+    (one) =>
+      ['uvu', 'fast-check', 'tsx', 'mqtt'].includes(one.packageName ?? '') ? 'is a development dependency' : null,
+    [{ 'keys/check.ts': `import * as assert from 'uvu/assert';` }],
+  ),
+  {
+    name: 'no file outside test/ has an empty name',
+    violations: (sources) =>
+      sources
+        .filter((source) => !isTest(source))
+        .map((source) => source.path)
+        .filter((path) => /(?:^|\/)(?:utils?|common|helpers?|misc|shared|types)(?:\.ts|\/)/.test(path)),
+    breaking: [{ 'broker/utils.ts': '' }, { 'keys/common/index.ts': '' }, { 'bench/helpers.ts': '' }],
+  },
+  {
+    name: 'files are named in kebab-case',
+    violations: (sources) =>
+      sources.map((source) => source.path).filter((path) => !/^(?:[a-z0-9]+(?:[-.][a-z0-9]+)*\/?)+$/.test(path)),
+    breaking: [
+      { 'broker/core/ringBuffer.ts': '' },
+      { 'broker/core/Ring.ts': '' },
+      { 'broker/core/ring_buffer.ts': '' },
+    ],
+  },
+  {
+    name: 'every file opens with a comment that says what it is',
+    violations: (sources) =>
+      sources
+        .filter((source) => !/^(?:#![^\n]*\n)?\s*\/\*\*/.test(source.text) && !source.path.endsWith('/index.ts'))
+        .map((source) => source.path),
+    breaking: [{ 'broker/core/ring.ts': 'export const ONE = 1;' }],
+  },
+  textRule(
+    'there are no enums and no namespaces',
+    () => true,
+    /\b(?:const\s+)?enum\s+\w+\s*\{|\bnamespace\s+\w+\s*\{/,
+    [{ 'broker/wire/op.ts': 'export enum Op { Sendv }' }, { 'broker/wire/op.ts': 'export const enum Op { Sendv }' }],
+  ),
+];
+
+export const RULES: readonly Rule[] = [
+  ...layerRules,
+  everyUnitHasALayer,
+  doorRule,
+  ...moduleRules,
+  ...pureRules,
+  ...monitorRules,
+  ...houseRules,
+];
