@@ -38,6 +38,7 @@ interface SuiteState {
   readonly tests: TestState[];
   readonly skipped: string[];
   readonly problems: Set<string>;
+  isRun: boolean;
 }
 
 /** Reads the event log of one test file; `events` is complete up to the moment at which the process ended. */
@@ -62,7 +63,7 @@ function replay(events: readonly TestEvent[]): SuiteState[] {
   const tests = new Map<number, TestState>();
   for (const event of events) {
     if (event.kind === 'suite') {
-      suites.set(event.suite, { name: event.name, tests: [], skipped: [], problems: new Set() });
+      suites.set(event.suite, { name: event.name, tests: [], skipped: [], problems: new Set(), isRun: false });
       continue;
     }
     if (event.kind === 'start' || event.kind === 'end') {
@@ -77,8 +78,10 @@ function replay(events: readonly TestEvent[]): SuiteState[] {
       tests.set(event.test, test);
       suite.tests.push(test);
     } else if (event.kind === 'skip') suite.skipped.push(event.name);
-    else if (event.kind === 'run') for (const test of suite.tests) test.isQueued = true;
-    else suite.problems.add(`suite "${suite.name}": the ${event.hook} hook threw: ${event.message}`);
+    else if (event.kind === 'run') {
+      suite.isRun = true;
+      for (const test of suite.tests) test.isQueued = true;
+    } else suite.problems.add(`suite "${suite.name}": the ${event.hook} hook threw: ${event.message}`);
   }
   return [...suites.values()];
 }
@@ -97,7 +100,8 @@ function unfinished(suite: SuiteState): string[] {
   if (forgotten.length > 0) {
     problems.push(`suite "${suite.name}": ${forgotten.length} tests registered without a .run() after them`);
   }
-  if (suite.tests.length === 0 && suite.skipped.length === 0) problems.push(`suite "${suite.name}" has no tests`);
+  if (suite.isRun && suite.tests.length + suite.skipped.length === 0)
+    problems.push(`suite "${suite.name}" has no tests`);
 
   const expected = suite.tests.filter((test) => test.isQueued && (test.isOnly || !hasOnly(suite)));
   for (const test of expected.filter((each) => each.state === 'started')) {
