@@ -1,0 +1,142 @@
+/**
+ * Credentials: JWTs (RFC 7519) in which an authority says "the holder of this key is this name in this role, until then".
+ *
+ * A credential is public and useless alone: whoever presents one must also sign with the key that its `cnf.jkt`
+ * (RFC 7800, RFC 9449 §6.1) names.
+ */
+import * as z from 'zod';
+import { NAME_PATTERN, ROLES, type Role } from './names.ts';
+import { SIGNATURE_ALGORITHM, type SigningKey } from './signing-key.ts';
+import { readSignedClaims, readTokenHeader } from './token.ts';
+import type { TrustAnchor } from './trust-anchor.ts';
+
+export const CREDENTIAL_TYPE = 'argus-credential+jwt';
+export const CREDENTIAL_AUDIENCE = 'argus';
+
+/** What a verified credential says. Times are seconds since 1970-01-01 UTC, as in the JWT. */
+export interface Credential {
+  /** Unique per credential; what a revocation names. */
+  readonly jti: string;
+  /** Thumbprint of the authority. */
+  readonly issuer: string;
+  readonly name: string;
+  readonly role: Role;
+  /** RFC 7638 thumbprint of the holder's Ed25519 key (`cnf.jkt`). */
+  readonly thumbprint: string;
+  readonly issuedAt: number;
+  readonly notBefore: number;
+  readonly expiresAt: number;
+}
+
+export type CredentialRejection =
+  /** Not a credential: wrong length, form, header, claim missing or of the wrong shape. */
+  | 'MALFORMED'
+  /** Not signed by this authority, or issued in another one's name. */
+  | 'FOREIGN_AUTHORITY'
+  /** A token that this authority made for something else. */
+  | 'WRONG_AUDIENCE'
+  | 'EXPIRED'
+  /** Usually a clock that is wrong on one side. */
+  | 'NOT_YET_VALID'
+  | 'WRONG_ROLE'
+  | 'REVOKED';
+
+export type CredentialResult =
+  | { readonly ok: true; readonly credential: Credential }
+  /** `rejected`: what the authority had signed, where the signature was good; for the log and messages, never to rely on. */
+  | { readonly ok: false; readonly reason: CredentialRejection; readonly rejected: Credential | null };
+
+export interface VerifyCredentialOptions {
+  /** Milliseconds since 1970-01-01 UTC, as of Date.now(). */
+  readonly now: number;
+  /** How far the clocks of issuer and verifier may differ, seconds. */
+  readonly clockToleranceSeconds: number;
+  /** Roles accepted here; all of them when absent. */
+  readonly roles?: readonly Role[];
+  /** Asked last, about an otherwise valid credential. */
+  readonly isRevoked?: (credential: Credential) => boolean;
+}
+
+const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
+const seconds = z.int().nonnegative();
+const header = z.object({ alg: z.literal(SIGNATURE_ALGORITHM), typ: z.literal(CREDENTIAL_TYPE) });
+
+/** Unknown claims are ignored (RFC 7519 §4), so that later versions can add some. */
+const claims = z
+  .object({
+    iss: thumbprint,
+    aud: z.string(),
+    sub: z.string().regex(NAME_PATTERN),
+    role: z.enum(ROLES),
+    cnf: z.object({ jkt: thumbprint }),
+    iat: seconds,
+    nbf: seconds,
+    exp: seconds,
+    jti: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  })
+  .refine((each) => each.exp > each.nbf);
+
+function reject(reason: CredentialRejection, rejected: Credential | null = null): CredentialResult {
+  return { ok: false, reason, rejected };
+}
+
+/**
+ * Order: length, header, signature, shape, issuer, audience, time, role, revocation. What it returns is a snapshot: the
+ * token is read once and not again.
+ *
+ * @param jwt peer-controlled; never makes this throw
+ */
+export async function verifyCredential(
+  jwt: string,
+  authority: TrustAnchor,
+  options: VerifyCredentialOptions,
+): Promise<CredentialResult> {
+  if (!header.safeParse(readTokenHeader(jwt)).success) return reject('MALFORMED');
+  const signed = await readSignedClaims(jwt, authority.publicKey);
+  if (signed.outcome === 'bad-signature') return reject('FOREIGN_AUTHORITY');
+  if (signed.outcome === 'malformed') return reject('MALFORMED');
+  const parsed = claims.safeParse(signed.claims);
+  if (!parsed.success) return reject('MALFORMED');
+  const { iss, aud, sub, role, cnf, iat, nbf, exp, jti } = parsed.data;
+  const credential: Credential = Object.freeze({
+    jti,
+    issuer: iss,
+    name: sub,
+    role,
+    thumbprint: cnf.jkt,
+    issuedAt: iat,
+    notBefore: nbf,
+    expiresAt: exp,
+  });
+  const reason =
+    iss !== authority.thumbprint ? 'FOREIGN_AUTHORITY' : aud !== CREDENTIAL_AUDIENCE ? 'WRONG_AUDIENCE' : null;
+  const rejection = reason ?? rejectionOf(credential, options);
+  return rejection === null ? { ok: true, credential } : reject(rejection, credential);
+}
+
+function rejectionOf(credential: Credential, options: VerifyCredentialOptions): CredentialRejection | null {
+  const now = Math.floor(options.now / 1000);
+  if (credential.expiresAt + options.clockToleranceSeconds <= now) return 'EXPIRED';
+  if (credential.notBefore - options.clockToleranceSeconds > now) return 'NOT_YET_VALID';
+  if (options.roles !== undefined && !options.roles.includes(credential.role)) return 'WRONG_ROLE';
+  if (options.isRevoked?.(credential) === true) return 'REVOKED';
+  return null;
+}
+
+/** For the authority alone: the inverse of `verifyCredential`. */
+export function signCredential(authority: SigningKey, credential: Credential): Promise<string> {
+  return authority.signCompact(
+    { typ: CREDENTIAL_TYPE },
+    {
+      iss: credential.issuer,
+      aud: CREDENTIAL_AUDIENCE,
+      sub: credential.name,
+      role: credential.role,
+      cnf: { jkt: credential.thumbprint },
+      iat: credential.issuedAt,
+      nbf: credential.notBefore,
+      exp: credential.expiresAt,
+      jti: credential.jti,
+    },
+  );
+}

@@ -1,0 +1,49 @@
+/**
+ * What the operator did wrong, what the host refused and what our own callers may not do, each with a stable code.
+ * What a peer can cause (a bad credential, a forged record) is a returned value and never one of these.
+ */
+
+/** Each code is explained in docs/keys.md; a test holds the two together. */
+export const KEY_ERROR_CODES = [
+  // files, by whoever set up the directory
+  'ERR_KEY_FILE_MISSING',
+  'ERR_KEY_FILE_MODE',
+  'ERR_KEY_FILE_SYMLINK',
+  'ERR_KEY_FILE_CONTENT',
+  'ERR_KEY_FILE_IO',
+  'ERR_KEY_EXISTS',
+  'ERR_KEY_PRIVATE_GIVEN',
+  // names, terms and credentials
+  'ERR_KEY_NAME',
+  'ERR_KEY_ROLE',
+  'ERR_KEY_TTL',
+  'ERR_KEY_MISMATCH',
+  'ERR_KEY_AUTHORITY_CHANGED',
+  'ERR_KEY_CREDENTIAL_EXPIRED',
+  'ERR_KEY_CREDENTIAL_NOT_YET_VALID',
+  'ERR_KEY_CREDENTIAL_FOREIGN',
+  'ERR_KEY_CREDENTIAL_INVALID',
+  // misuse by our own code: a bug, never a peer
+  'ERR_KEY_AEAD_USAGE',
+  'ERR_KEY_AEAD_SELF_TEST',
+  'ERR_KEY_WIPED',
+  'ERR_KEY_EPOCH_EXHAUSTED',
+  'ERR_KEY_SEQUENCE_RANGE',
+  'ERR_KEY_STATEMENT',
+] as const;
+
+export type KeyErrorCode = (typeof KEY_ERROR_CODES)[number];
+
+/**
+ * Messages are lower case, quote the offending thing and say what to do; they never hold key material, and neither does
+ * `cause` (parsers quote their input in their messages, so a parse error of a key file is never a cause).
+ */
+export class KeyError extends Error {
+  override readonly name = 'KeyError';
+  readonly code: KeyErrorCode;
+
+  constructor(code: KeyErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}

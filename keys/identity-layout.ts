@@ -1,0 +1,37 @@
+/** The files of an identity and of an authority. */
+import { join } from 'node:path';
+
+export interface IdentityLayout {
+  /** Private Ed25519 JWK, 0600; never leaves this directory. */
+  readonly privateKey: string;
+  readonly publicKey: string;
+  readonly credential: string;
+  /** Public JWK of the authority this holder trusts. */
+  readonly authority: string;
+}
+
+export function identityLayout(dir: string): IdentityLayout {
+  return {
+    privateKey: join(dir, 'key.jwk'),
+    publicKey: join(dir, 'key.pub.jwk'),
+    credential: join(dir, 'credential.jwt'),
+    authority: join(dir, 'authority.jwk'),
+  };
+}
+
+export interface AuthorityLayout {
+  /** Private Ed25519 JWK, 0600. */
+  readonly privateKey: string;
+  /** What holders get as their `authority.jwk`. */
+  readonly publicKey: string;
+  /** One JSON line per credential ever issued. */
+  readonly register: string;
+}
+
+export function authorityLayout(dir: string): AuthorityLayout {
+  return {
+    privateKey: join(dir, 'authority.jwk'),
+    publicKey: join(dir, 'authority.pub.jwk'),
+    register: join(dir, 'issued.jsonl'),
+  };
+}

@@ -1,0 +1,38 @@
+/** Every number of keys/, with unit, origin and reason. */
+
+// ---- specification: another document fixes these ----
+
+/** AES-256 (FIPS 197) and ChaCha20 (RFC 8439 §2.3) keys. */
+export const AEAD_KEY_BYTES = 32;
+/** 96-bit nonces: SP 800-38D §5.2.1.1, RFC 8439 §2.8. */
+export const AEAD_NONCE_BYTES = 12;
+/** Full tags only; SP 800-38D would allow shorter ones, we do not. */
+export const AEAD_TAG_BYTES = 16;
+/** X25519 public keys and shared secrets: RFC 7748 §5. */
+export const X25519_BYTES = 32;
+/** Ed25519 keys: RFC 8032 §5.1.5. */
+export const ED25519_KEY_BYTES = 32;
+/** SHA-256 output; also PRK and transcript hash length. */
+export const HASH_BYTES = 32;
+/** RFC 5869 §2.3: HKDF-Expand yields at most this many blocks. */
+export const HKDF_MAX_BLOCKS = 255;
+/** The epoch is a u32 in the record header. */
+export const MAX_EPOCH = 0xffff_ffff;
+
+// ---- we chose these ----
+
+/** A credential is about 600 bytes, a hello about 2 KiB; what is longer is refused before anything is parsed. */
+export const MAX_TOKEN_CHARACTERS = 8192;
+/** Key files hold a few hundred bytes; the cap keeps a wrong path (a disk image) from being read into memory. */
+export const MAX_KEY_FILE_BYTES = 16 * 1024;
+/** How far the clocks of a VM and its host may be apart before a credential counts as expired or not yet valid. */
+export const CLOCK_TOLERANCE_SECONDS = 60;
+/** What `argus keys issue` grants unless told otherwise: a quarter, so that renewal is practised. */
+export const DEFAULT_TTL_SECONDS = 90 * 24 * 3600;
+/** Ten years: longer is a mistyped unit, not a plan. */
+export const MAX_TTL_SECONDS = 3653 * 24 * 3600;
+/** Private keys and their directories: the owner alone. */
+export const PRIVATE_FILE_MODE = 0o600;
+export const PRIVATE_DIRECTORY_MODE = 0o700;
+/** Public keys and credentials: anybody may read, the owner alone may change. */
+export const PUBLIC_FILE_MODE = 0o644;

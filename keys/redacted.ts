@@ -1,0 +1,2 @@
+/** How a secret prints, wherever it is printed. */
+export const REDACTED = '[redacted]';

@@ -1,0 +1,20 @@
+/** The public key of an authority: what a holder trusts, got by hand and not over the wire. */
+import { importJWK } from 'jose';
+import { type PublicJwk, parsePublicJwk, thumbprintOf } from './jwk.ts';
+import { SIGNATURE_ALGORITHM } from './signing-key.ts';
+
+export interface TrustAnchor {
+  readonly publicJwk: PublicJwk;
+  /** RFC 7638; the `iss` of every credential of this authority. */
+  readonly thumbprint: string;
+  readonly publicKey: Exclude<Awaited<ReturnType<typeof importJWK>>, Uint8Array>;
+}
+
+/** @returns null when `jwk` is not a public Ed25519 JWK; further members are ignored */
+export async function importTrustAnchor(jwk: unknown): Promise<TrustAnchor | null> {
+  const publicJwk = parsePublicJwk(jwk);
+  if (publicJwk === null) return null;
+  const publicKey = await importJWK({ ...publicJwk }, SIGNATURE_ALGORITHM);
+  if (publicKey instanceof Uint8Array) return null;
+  return Object.freeze({ publicJwk: Object.freeze(publicJwk), thumbprint: await thumbprintOf(publicJwk), publicKey });
+}
