@@ -1,0 +1,48 @@
+/** What every system under test looks like to the bench: a server process, and two client ends with one and the same shape. */
+
+export const ARM_NAMES = ['argus-unix', 'raw-relay', 'nats', 'nats-tls', 'mosquitto-tls'] as const;
+export type ArmName = (typeof ARM_NAMES)[number];
+
+export function isArmName(name: string): name is ArmName {
+  return (ARM_NAMES as readonly string[]).includes(name);
+}
+
+/** Where and as whom clients connect; crosses process borders as JSON. Keys are the arm's own business. */
+export type Endpoint = Readonly<Record<string, string>>;
+
+export interface RunningServer {
+  readonly pid: number;
+  readonly endpoint: Endpoint;
+  stop(): Promise<void>;
+}
+
+/** The sending client. Its loop is the same for every arm; only these four calls differ. */
+export interface SenderLink {
+  /** Hands one message to the system's client without waiting. The payload is not changed afterwards. */
+  send(payload: Uint8Array): void;
+  /** Ends a burst as the system's API wants it: push out what is buffered, wait where its backpressure says so. */
+  settle(): Promise<void>;
+  /** One request and its reply of the same length, through the broker both ways. */
+  request(payload: Uint8Array): Promise<void>;
+}
+
+export interface Arm {
+  /** The package to install when something this arm needs is not on this machine, else null. */
+  missing(): Promise<string | null>;
+  /** Starts the server with its files in `folder`, which exists, is private to this arm and is removed by the bench. */
+  start(folder: string): Promise<RunningServer>;
+  /** Clients are never closed: their process ends with the run. */
+  openSender(endpoint: Endpoint): Promise<SenderLink>;
+  /**
+   * Resolves once messages are sure to arrive. `onMessage` is called once per delivered message; requests are not among them, the arm
+   * answers those by itself.
+   */
+  openReceiver(endpoint: Endpoint, onMessage: (payload: Uint8Array) => void): Promise<void>;
+}
+
+/** Reads one value of an endpoint; a missing one is a bug in the arm that made it. */
+export function endpointValue(endpoint: Endpoint, key: string): string {
+  const value = endpoint[key];
+  if (value === undefined) throw new Error(`endpoint lacks "${key}"`);
+  return value;
+}

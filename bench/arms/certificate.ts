@@ -1,0 +1,29 @@
+/** A throw-away server certificate for the TLS arms, signed by itself and trusted by nobody but the bench's own clients. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { findProgram } from './server-process.ts';
+
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** The package to install when certificates cannot be made here, else null. */
+export async function certificateMissing(): Promise<string | null> {
+  return (await findProgram('openssl')) === null ? 'openssl' : null;
+}
+
+/** ECDSA P-256: what servers use today, and no part of what is measured, for connections outlive the run. */
+export async function createCertificate(folder: string): Promise<CertificateFiles> {
+  const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+  await promisify(execFile)('openssl', [
+    'req',
+    '-x509',
+    '-nodes',
+    ...['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'],
+    ...['-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+    ...['-keyout', files.key, '-out', files.cert],
+  ]);
+  return files;
+}

@@ -1,0 +1,14 @@
+/** From an arm's name to its code. Loaded on demand, so that a client process holds the library of its own arm only. */
+import type { Arm, ArmName } from './arm.ts';
+
+const LOADERS: Readonly<Record<ArmName, () => Promise<Arm>>> = {
+  'argus-unix': async () => (await import('./argus.ts')).argusUnix,
+  'raw-relay': async () => (await import('./raw-relay.ts')).rawRelay,
+  nats: async () => (await import('./nats.ts')).nats,
+  'nats-tls': async () => (await import('./nats.ts')).natsTls,
+  'mosquitto-tls': async () => (await import('./mosquitto.ts')).mosquittoTls,
+};
+
+export function loadArm(name: ArmName): Promise<Arm> {
+  return LOADERS[name]();
+}

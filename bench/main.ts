@@ -1,0 +1,79 @@
+/** `npm run bench`: Argus against its peers, in one run on one machine. Figures to stdout, progress to stderr. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { ARM_NAMES, type ArmName, isArmName } from './arms/arm.ts';
+import { Cleanup } from './cleanup.ts';
+import { DEFAULT_SIZES, FULL_PACE, MAX_SIZE_BYTES, MIN_ROUNDS, QUICK_PACE } from './plan.ts';
+import { run } from './run.ts';
+import { renderReport } from './table.ts';
+
+/** 128 + SIGINT, as shells report it. */
+const EXIT_INTERRUPTED = 130;
+
+interface Options {
+  readonly quick: boolean;
+  readonly json: boolean;
+  readonly arms: readonly ArmName[];
+  readonly sizes: readonly number[];
+  readonly rounds?: number;
+}
+
+const program = new Command('npm run bench --')
+  .description('delivered messages/s, broker CPU per message and request/reply latency of Argus and its peers')
+  .option('--quick', 'under 50 s in total; the figures are coarser', false)
+  .option('--json', 'print one JSON object instead of tables', false)
+  .option('--arms <names>', `comma-separated, of ${ARM_NAMES.join(', ')}`, parseArms, ARM_NAMES as readonly ArmName[])
+  .option('--sizes <bytes>', 'comma-separated message sizes', parseSizes, DEFAULT_SIZES as readonly number[])
+  .option('--rounds <n>', `at least ${MIN_ROUNDS}`, parseRounds)
+  .showHelpAfterError();
+
+await bench(program.parse().opts<Options>());
+
+async function bench(options: Options): Promise<void> {
+  const cleanup = new Cleanup();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => void cleanup.run().then(() => process.exit(EXIT_INTERRUPTED)));
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'argus-bench-'));
+  cleanup.add(() => rm(folder, { recursive: true, force: true }));
+  try {
+    const pace = options.quick ? QUICK_PACE : FULL_PACE;
+    const report = await run({
+      arms: options.arms,
+      sizes: options.sizes,
+      pace: { ...pace, rounds: options.rounds ?? pace.rounds },
+      folder,
+      cleanup,
+      progress: (line) => void process.stderr.write(`bench: ${line}\n`),
+    });
+    process.stdout.write(`${options.json ? JSON.stringify(report) : renderReport(report, options.arms)}\n`);
+    if (report.failed.length > 0) process.exitCode = 1;
+  } finally {
+    await cleanup.run();
+  }
+}
+
+function parseArms(text: string): readonly ArmName[] {
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !isArmName(name));
+  if (unknown !== undefined) throw new InvalidArgumentError(`"${unknown}" is not one of ${ARM_NAMES.join(', ')}`);
+  return [...new Set(names.filter(isArmName))];
+}
+
+function parseSizes(text: string): readonly number[] {
+  return [...new Set(text.split(',').map((size) => parseWhole(size, 1, MAX_SIZE_BYTES)))];
+}
+
+function parseRounds(text: string): number {
+  return parseWhole(text, MIN_ROUNDS, 1000);
+}
+
+function parseWhole(text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new InvalidArgumentError(`"${text}" is not a whole number from ${min} to ${max}`);
+  }
+  return value;
+}

@@ -1,0 +1,51 @@
+/** One cell: throughput and then latency of one arm at one size, in one round. */
+import type { ArmName } from './arms/arm.ts';
+import type { Crew } from './crew.ts';
+import { type Pace, windowOf } from './plan.ts';
+
+const DRAIN_TIMEOUT_MS = 5_000;
+/** From here on a client process, not the broker, is what limits the figure. */
+export const CLIENT_BOUND_SHARE = 0.95;
+
+export interface Sample {
+  readonly arm: ArmName;
+  readonly size: number;
+  readonly round: number;
+  readonly messagesPerSecond: number;
+  readonly brokerMicrosPerMessage: number;
+  /** Share of one core, 0 … 1 and above for clients with threads. */
+  readonly senderCpu: number;
+  readonly receiverCpu: number;
+  readonly p50Micros: number;
+  readonly p99Micros: number;
+  readonly latencySamples: number;
+}
+
+export async function measure(crew: Crew, size: number, round: number, pace: Pace): Promise<Sample> {
+  const window = windowOf(size);
+  await crew.receiver.begin({ size, quantum: window.quantum });
+  await crew.sender.stream({ size, window: window.messages });
+  const throughput = await crew.receiver.sample({ warmupMs: pace.settleMs, durationMs: pace.throughputMs });
+  const { sent, cpu: senderCpu } = await crew.sender.halt();
+  const received = await crew.receiver.drain({ expected: sent, timeoutMs: DRAIN_TIMEOUT_MS });
+  // a figure of an arm that loses messages compares a promise kept with one broken
+  if (received !== sent) throw new Error(`${crew.arm}: ${sent} messages sent, ${received} delivered`);
+  if (throughput.messages === 0) throw new Error(`${crew.arm}: nothing was delivered while measuring`);
+  const latency = await crew.sender.pingPong({
+    size,
+    warmupMs: pace.settleMs / 2,
+    durationMs: pace.latencyMs,
+  });
+  return {
+    arm: crew.arm,
+    size,
+    round,
+    messagesPerSecond: throughput.messages / (throughput.micros / 1e6),
+    brokerMicrosPerMessage: throughput.brokerMicros / throughput.messages,
+    senderCpu,
+    receiverCpu: throughput.cpu,
+    p50Micros: latency.p50Micros,
+    p99Micros: latency.p99Micros,
+    latencySamples: latency.count,
+  };
+}

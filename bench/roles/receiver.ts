@@ -1,0 +1,71 @@
+/** The receiving client's process: counts what is delivered, and reads every clock at the same two moments. */
+import { hrtime } from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CreditGiver } from '../credit.ts';
+import { processCpuMicros } from '../process-cpu.ts';
+import { answerCalls, type ReceiverCalls } from './calls.ts';
+import { startRole } from './role.ts';
+
+const { setup, arm } = await startRole();
+const credit = await CreditGiver.listen(setup.creditPath);
+let expectedSize = 0;
+let received = 0;
+let unexpectedSize: number | undefined;
+let onArrival: () => void = () => {};
+
+const calls: ReceiverCalls = {
+  async open() {
+    await arm.openReceiver(setup.endpoint, onMessage);
+  },
+  async begin({ size, quantum }) {
+    expectedSize = size;
+    received = 0;
+    unexpectedSize = undefined;
+    credit.start(quantum);
+  },
+  async sample({ warmupMs, durationMs }) {
+    await sleep(warmupMs);
+    const start = clocks();
+    await sleep(durationMs);
+    const end = clocks();
+    refuseWrongSize();
+    const micros = Number(end.at - start.at) / 1e3;
+    return {
+      messages: end.received - start.received,
+      micros,
+      brokerMicros: end.brokerMicros - start.brokerMicros,
+      cpu: (end.ownMicros - start.ownMicros) / micros,
+    };
+  },
+  async drain({ expected, timeoutMs }) {
+    const until = performance.now() + timeoutMs;
+    while (received < expected && performance.now() < until) {
+      await Promise.race([
+        sleep(100),
+        new Promise<void>((resolve) => {
+          onArrival = resolve;
+        }),
+      ]);
+    }
+    onArrival = () => {};
+    refuseWrongSize();
+    return received;
+  },
+};
+answerCalls(calls);
+
+function onMessage(payload: Uint8Array): void {
+  if (payload.length !== expectedSize) unexpectedSize = payload.length;
+  received += 1;
+  credit.delivered();
+  onArrival();
+}
+
+function refuseWrongSize(): void {
+  if (unexpectedSize !== undefined) throw new Error(`got ${unexpectedSize} bytes, ${expectedSize} were sent`);
+}
+
+function clocks(): { at: bigint; received: number; brokerMicros: number; ownMicros: number } {
+  const { user, system } = process.cpuUsage();
+  return { at: hrtime.bigint(), received, brokerMicros: processCpuMicros(setup.serverPid), ownMicros: user + system };
+}
