@@ -1,0 +1,39 @@
+/** The directory of segments as the log needs it: an argument, so that tests can break it. node-files.ts has the real one. */
+
+export interface SegmentInfo {
+  /** 1-based; the file is `00000001.jsonl`. */
+  readonly number: number;
+  readonly bytes: number;
+}
+
+/** What reading a log takes. */
+export interface AuditReader {
+  /** By number, ascending. Throws ERR_AUDIT_DIRECTORY. */
+  segments(): Promise<readonly SegmentInfo[]>;
+  /** Up to `length` bytes; fewer at the end of the segment, none behind it. */
+  read(segment: number, offset: number, length: number): Promise<Uint8Array>;
+  /** Is there a live process that holds the lock? */
+  hasWriter(): Promise<boolean>;
+}
+
+export interface AuditFiles extends AuditReader {
+  /** Makes the directory (0700) or checks what is there. Throws ERR_AUDIT_DIRECTORY or ERR_AUDIT_MODE. */
+  prepare(): Promise<void>;
+  /** Throws ERR_AUDIT_LOCKED; the result unlocks. */
+  lock(): Promise<() => Promise<void>>;
+  /** A new, empty segment (0600) whose directory entry is on disk. Throws if there is one with this number. */
+  create(segment: number): Promise<AuditFile>;
+  /** An existing segment, to append to. */
+  open(segment: number): Promise<AuditFile>;
+}
+
+/** One segment, open for appending. */
+export interface AuditFile {
+  /** Appends at the end; resolves to the bytes written, which may be fewer. */
+  append(bytes: Uint8Array): Promise<number>;
+  /** Returns once everything appended is on disk. */
+  datasync(): Promise<void>;
+  /** Is the open file still the one that its path names? A deleted or replaced file takes writes without an error. */
+  state(): Promise<{ readonly bytes: number; readonly inPlace: boolean }>;
+  close(): Promise<void>;
+}
