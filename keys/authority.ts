@@ -5,12 +5,13 @@ import { type Credential, signCredential } from './credential.ts';
 import { KeyError } from './errors.ts';
 import { authorityLayout } from './identity-layout.ts';
 import { type PublicJwk, parsePublicJwk, thumbprintOf } from './jwk.ts';
-import { formatJwk, readSigningKey } from './jwk-files.ts';
+import { formatJwk, readSigningKey, readTrustAnchor } from './jwk-files.ts';
 import { appendRegisterLine, assertKeyDirectory, createKeyFile, isPresent, makeKeyDirectory } from './key-files.ts';
 import { MAX_TTL_SECONDS, PRIVATE_FILE_MODE, PUBLIC_FILE_MODE } from './limits.ts';
 import { assertName, parseRole, type Role } from './names.ts';
 import { REDACTED } from './redacted.ts';
 import { generatePrivateJwk, type SigningKey } from './signing-key.ts';
+import type { TrustAnchor } from './trust-anchor.ts';
 
 export interface IssueTerms {
   readonly name: string;
@@ -39,15 +40,17 @@ export interface RegisterEntry {
 }
 
 export class Authority {
+  /** RFC 7638; the `iss` of every credential it issues. */
   readonly thumbprint: string;
-  readonly publicJwk: PublicJwk;
+  /** What holders trust, and what `verifyCredential` takes. */
+  readonly public: TrustAnchor;
   readonly #key: SigningKey;
   readonly #registerFile: string;
 
   /** For `openAuthority`. */
-  constructor(key: SigningKey, registerFile: string) {
+  constructor(key: SigningKey, anchor: TrustAnchor, registerFile: string) {
     this.thumbprint = key.thumbprint;
-    this.publicJwk = key.publicJwk;
+    this.public = anchor;
     this.#key = key;
     this.#registerFile = registerFile;
   }
@@ -128,5 +131,11 @@ export async function openAuthority(dir: string): Promise<Authority> {
   const { key } = await readSigningKey(files.privateKey, hint);
   if (!(await isPresent(files.publicKey)))
     await createKeyFile(files.publicKey, formatJwk(key.publicJwk), PUBLIC_FILE_MODE);
-  return new Authority(key, files.register);
+  const anchor = await readTrustAnchor(files.publicKey, 'public', hint);
+  if (anchor.thumbprint !== key.thumbprint)
+    throw new KeyError(
+      'ERR_KEY_MISMATCH',
+      `"${files.publicKey}" is not the public half of "${files.privateKey}"; remove it, it is made anew`,
+    );
+  return new Authority(key, anchor, files.register);
 }

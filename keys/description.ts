@@ -3,10 +3,10 @@
 import { openAuthority } from './authority.ts';
 import type { Credential } from './credential.ts';
 import { KeyError } from './errors.ts';
-import { loadIdentity, readTrustAnchor, verifyOwnCredential } from './identity.ts';
+import { loadIdentity, verifyOwnCredential } from './identity.ts';
 import { authorityLayout, identityLayout } from './identity-layout.ts';
 import { thumbprintOf } from './jwk.ts';
-import { readPublicJwk } from './jwk-files.ts';
+import { readPublicJwk, readTrustAnchor } from './jwk-files.ts';
 import { assertKeyDirectory, isPresent, readKeyFile } from './key-files.ts';
 
 export interface Problem {
@@ -81,5 +81,5 @@ async function signedCredentialOf(dir: string, now: number): Promise<Credential 
   if (!(await isPresent(files.authority)) || !(await isPresent(files.credential))) return null;
   const anchor = await readTrustAnchor(files.authority, 'public', 'it was just there');
   const result = await verifyOwnCredential((await readKeyFile(files.credential, 'public', '')).trim(), anchor, now);
-  return result.ok ? result.credential : result.rejected;
+  return result.ok ? result.credential : result.refused;
 }

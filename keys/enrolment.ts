@@ -11,12 +11,11 @@ import {
   type Identity,
   type LoadIdentityOptions,
   loadIdentity,
-  readTrustAnchor,
   verifyOwnCredential,
 } from './identity.ts';
 import { identityLayout } from './identity-layout.ts';
 import type { PublicJwk } from './jwk.ts';
-import { formatJwk, readSigningKey } from './jwk-files.ts';
+import { formatJwk, readSigningKey, readTrustAnchor } from './jwk-files.ts';
 import {
   assertKeyDirectory,
   createKeyFile,
@@ -128,7 +127,7 @@ export async function issueIdentity(
   const { publicJwk } = await createIdentityKey(dir, terms.name);
   const files = identityLayout(dir);
   if (!(await isPresent(files.authority)))
-    await createKeyFile(files.authority, formatJwk(authority.publicJwk), PUBLIC_FILE_MODE);
+    await createKeyFile(files.authority, formatJwk(authority.public.publicJwk), PUBLIC_FILE_MODE);
   const anchor = await readTrustAnchor(files.authority, 'public', 'it was just made');
   if (anchor.thumbprint !== authority.thumbprint)
     throw new KeyError(

@@ -4,14 +4,14 @@ import { type Credential, type CredentialResult, verifyCredential } from './cred
 import { KeyError } from './errors.ts';
 import { identityLayout } from './identity-layout.ts';
 import type { PublicJwk } from './jwk.ts';
-import { readPublicJwk, readSigningKey } from './jwk-files.ts';
+import { readSigningKey, readTrustAnchor } from './jwk-files.ts';
 import { assertKeyDirectory, readKeyFile } from './key-files.ts';
 import { CLOCK_TOLERANCE_SECONDS } from './limits.ts';
 import type { Role } from './names.ts';
 import { REDACTED } from './redacted.ts';
 import type { SigningKey } from './signing-key.ts';
 import { signStatement } from './statement.ts';
-import { importTrustAnchor, type TrustAnchor } from './trust-anchor.ts';
+import type { TrustAnchor } from './trust-anchor.ts';
 
 export interface Identity {
   readonly name: string;
@@ -91,13 +91,6 @@ export async function loadIdentity(dir: string, options: LoadIdentityOptions = {
   return new KeyedIdentity(key, jwt, credential, anchor);
 }
 
-export async function readTrustAnchor(path: string, trust: 'public' | 'given', hint: string): Promise<TrustAnchor> {
-  const { publicJwk } = await readPublicJwk(path, trust, hint);
-  const anchor = await importTrustAnchor(publicJwk);
-  if (anchor === null) throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" is not the public key of an authority`);
-  return anchor;
-}
-
 export function verifyOwnCredential(jwt: string, anchor: TrustAnchor, now: number): Promise<CredentialResult> {
   return verifyCredential(jwt, anchor, { now, clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS });
 }
@@ -105,16 +98,16 @@ export function verifyOwnCredential(jwt: string, anchor: TrustAnchor, now: numbe
 /** A credential on our own disk that is not in force is the operator's to mend: say since when, and how. */
 export function acceptCredential(dir: string, result: CredentialResult): Credential {
   if (result.ok) return result.credential;
-  const { reason, rejected } = result;
-  const whose = rejected === null ? `the credential for "${dir}"` : `the credential of "${rejected.name}" for "${dir}"`;
-  const renew = `renew it: argus keys issue ${rejected?.name ?? 'NAME'} --public ${identityLayout(dir).publicKey} --authority DIR, then argus keys install ${dir} --credential FILE`;
+  const { reason, refused } = result;
+  const whose = refused === null ? `the credential for "${dir}"` : `the credential of "${refused.name}" for "${dir}"`;
+  const renew = `renew it: argus keys issue ${refused?.name ?? 'NAME'} --public ${identityLayout(dir).publicKey} --authority DIR, then argus keys install ${dir} --credential FILE`;
   switch (reason) {
     case 'EXPIRED':
-      throw new KeyError('ERR_KEY_CREDENTIAL_EXPIRED', `${whose} expired on ${isoTime(rejected?.expiresAt)}; ${renew}`);
+      throw new KeyError('ERR_KEY_CREDENTIAL_EXPIRED', `${whose} expired on ${isoTime(refused?.expiresAt)}; ${renew}`);
     case 'NOT_YET_VALID':
       throw new KeyError(
         'ERR_KEY_CREDENTIAL_NOT_YET_VALID',
-        `${whose} is valid only from ${isoTime(rejected?.notBefore)}; the clock of this machine or of the authority's is wrong: compare "date -u" on both`,
+        `${whose} is valid only from ${isoTime(refused?.notBefore)}; the clock of this machine or of the authority's is wrong: compare "date -u" on both`,
       );
     case 'FOREIGN_AUTHORITY':
       throw new KeyError(

@@ -3,6 +3,7 @@ import { KeyError } from './errors.ts';
 import { holderNameOf, isPrivateJwk, type PrivateJwk, type PublicJwk, parsePrivateJwk, parsePublicJwk } from './jwk.ts';
 import { type FileTrust, readKeyFile } from './key-files.ts';
 import { SigningKey } from './signing-key.ts';
+import { importTrustAnchor, type TrustAnchor } from './trust-anchor.ts';
 
 interface NamedPublicJwk {
   readonly publicJwk: PublicJwk;
@@ -36,6 +37,14 @@ export async function readPublicJwk(path: string, trust: FileTrust, hint: string
   if (publicJwk === null)
     throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" is not a public Ed25519 JWK (kty "OKP", crv "Ed25519", x)`);
   return { publicJwk, holder: holderNameOf(value) };
+}
+
+/** @throws KeyError as `readPublicJwk` */
+export async function readTrustAnchor(path: string, trust: FileTrust, hint: string): Promise<TrustAnchor> {
+  const { publicJwk } = await readPublicJwk(path, trust, hint);
+  const anchor = await importTrustAnchor(publicJwk);
+  if (anchor === null) throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" is not the public key of an authority`);
+  return anchor;
 }
 
 /** @throws KeyError ERR_KEY_FILE_… */

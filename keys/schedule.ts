@@ -31,31 +31,32 @@ const LABELS = {
 export class EpochSecret {
   /** 0 after the handshake, one more with each `nextEpoch`. */
   readonly epoch: number;
+  /** 12 bytes for `recordNonce`. Stays when the secret is wiped: records of this epoch may still be under way. */
+  readonly iv: Uint8Array;
+  /** 32 bytes that name the key without revealing it; compare in constant time. */
+  readonly commitment: Uint8Array;
   readonly #secret: Uint8Array;
+  #next: EpochSecret | null = null;
   #wiped = false;
 
   /** For `deriveSessionSecrets` and `nextEpoch`. Takes `secret` over: it is wiped with this object. */
   constructor(epoch: number, secret: Uint8Array) {
     this.epoch = epoch;
     this.#secret = secret;
+    this.iv = hkdfExpand(secret, LABELS.iv, AEAD_NONCE_BYTES);
+    this.commitment = hkdfExpand(secret, LABELS.commitment, HASH_BYTES);
   }
 
-  /** 32 bytes for `Aead.importKey`, a fresh array; the caller wipes it after importing. */
-  key(): Uint8Array {
+  /**
+   * 32 bytes for `Aead.importKey`, derived afresh into an array of the caller's.
+   *
+   * @throws KeyError ERR_KEY_WIPED
+   */
+  get key(): Uint8Array {
     return this.#expand(LABELS.key, AEAD_KEY_BYTES);
   }
 
-  /** 12 bytes for `recordNonce`. */
-  iv(): Uint8Array {
-    return this.#expand(LABELS.iv, AEAD_NONCE_BYTES);
-  }
-
-  /** 32 bytes that name the key without revealing it; compare in constant time. */
-  commitment(): Uint8Array {
-    return this.#expand(LABELS.commitment, HASH_BYTES);
-  }
-
-  /** Best effort: JavaScript may have moved copies that nobody can reach. Idempotent; every later use throws. */
+  /** Best effort: JavaScript may have moved copies that nobody can reach. Idempotent. */
   wipe(): void {
     this.#secret.fill(0);
     this.#wiped = true;
@@ -63,11 +64,12 @@ export class EpochSecret {
 
   /** For `nextEpoch`. */
   ratchet(): EpochSecret {
+    if (this.#next !== null) return this.#next;
     if (this.epoch >= MAX_EPOCH)
       throw new KeyError('ERR_KEY_EPOCH_EXHAUSTED', `epoch ${this.epoch} is the last; a new handshake is needed`);
-    const next = new EpochSecret(this.epoch + 1, this.#expand(LABELS.next, HASH_BYTES));
+    this.#next = new EpochSecret(this.epoch + 1, this.#expand(LABELS.next, HASH_BYTES));
     this.wipe();
-    return next;
+    return this.#next;
   }
 
   #expand(label: Uint8Array, length: number): Uint8Array {
@@ -113,7 +115,14 @@ export function deriveSessionSecrets(shared: Uint8Array, transcriptHash: Uint8Ar
   return secrets;
 }
 
-/** The ratchet. The old secret is wiped; keys already imported from it keep working until they are dropped. */
+/**
+ * The ratchet. The old secret is wiped; a key already imported from it keeps working until it is dropped.
+ *
+ * Asked twice it gives the same successor: a receiver tries it on a record that claims the next epoch, and must be able
+ * to try again when that record was forged.
+ *
+ * @throws KeyError ERR_KEY_EPOCH_EXHAUSTED, ERR_KEY_WIPED
+ */
 export function nextEpoch(secret: EpochSecret): EpochSecret {
   return secret.ratchet();
 }
