@@ -28,7 +28,7 @@ export interface Credential {
   readonly expiresAt: number;
 }
 
-export type CredentialRejection =
+export type CredentialRefusal =
   /** Not a credential: wrong length, form, header, claim missing or of the wrong shape. */
   | 'MALFORMED'
   /** Not signed by this authority, or issued in another one's name. */
@@ -43,8 +43,8 @@ export type CredentialRejection =
 
 export type CredentialResult =
   | { readonly ok: true; readonly credential: Credential }
-  /** `rejected`: what the authority had signed, where the signature was good; for the log and messages, never to rely on. */
-  | { readonly ok: false; readonly reason: CredentialRejection; readonly rejected: Credential | null };
+  /** `refused`: what the authority had signed, where the signature was good; for the log and messages, never to rely on. */
+  | { readonly ok: false; readonly reason: CredentialRefusal; readonly refused: Credential | null };
 
 export interface VerifyCredentialOptions {
   /** Milliseconds since 1970-01-01 UTC, as of Date.now(). */
@@ -76,8 +76,8 @@ const claims = z
   })
   .refine((each) => each.exp > each.nbf);
 
-function reject(reason: CredentialRejection, rejected: Credential | null = null): CredentialResult {
-  return { ok: false, reason, rejected };
+function refuse(reason: CredentialRefusal, refused: Credential | null = null): CredentialResult {
+  return { ok: false, reason, refused };
 }
 
 /**
@@ -91,12 +91,12 @@ export async function verifyCredential(
   authority: TrustAnchor,
   options: VerifyCredentialOptions,
 ): Promise<CredentialResult> {
-  if (!header.safeParse(readTokenHeader(jwt)).success) return reject('MALFORMED');
+  if (!header.safeParse(readTokenHeader(jwt)).success) return refuse('MALFORMED');
   const signed = await readSignedClaims(jwt, authority.publicKey);
-  if (signed.outcome === 'bad-signature') return reject('FOREIGN_AUTHORITY');
-  if (signed.outcome === 'malformed') return reject('MALFORMED');
+  if (signed.outcome === 'bad-signature') return refuse('FOREIGN_AUTHORITY');
+  if (signed.outcome === 'malformed') return refuse('MALFORMED');
   const parsed = claims.safeParse(signed.claims);
-  if (!parsed.success) return reject('MALFORMED');
+  if (!parsed.success) return refuse('MALFORMED');
   const { iss, aud, sub, role, cnf, iat, nbf, exp, jti } = parsed.data;
   const credential: Credential = Object.freeze({
     jti,
@@ -110,11 +110,11 @@ export async function verifyCredential(
   });
   const reason =
     iss !== authority.thumbprint ? 'FOREIGN_AUTHORITY' : aud !== CREDENTIAL_AUDIENCE ? 'WRONG_AUDIENCE' : null;
-  const rejection = reason ?? rejectionOf(credential, options);
-  return rejection === null ? { ok: true, credential } : reject(rejection, credential);
+  const refusal = reason ?? refusalOf(credential, options);
+  return refusal === null ? { ok: true, credential } : refuse(refusal, credential);
 }
 
-function rejectionOf(credential: Credential, options: VerifyCredentialOptions): CredentialRejection | null {
+function refusalOf(credential: Credential, options: VerifyCredentialOptions): CredentialRefusal | null {
   const now = Math.floor(options.now / 1000);
   if (credential.expiresAt + options.clockToleranceSeconds <= now) return 'EXPIRED';
   if (credential.notBefore - options.clockToleranceSeconds > now) return 'NOT_YET_VALID';

@@ -81,5 +81,5 @@ async function signedCredentialOf(dir: string, now: number): Promise<Credential 
   if (!(await isPresent(files.authority)) || !(await isPresent(files.credential))) return null;
   const anchor = await readTrustAnchor(files.authority, 'public', 'it was just there');
   const result = await verifyOwnCredential((await readKeyFile(files.credential, 'public', '')).trim(), anchor, now);
-  return result.ok ? result.credential : result.rejected;
+  return result.ok ? result.credential : result.refused;
 }

@@ -98,16 +98,16 @@ export function verifyOwnCredential(jwt: string, anchor: TrustAnchor, now: numbe
 /** A credential on our own disk that is not in force is the operator's to mend: say since when, and how. */
 export function acceptCredential(dir: string, result: CredentialResult): Credential {
   if (result.ok) return result.credential;
-  const { reason, rejected } = result;
-  const whose = rejected === null ? `the credential for "${dir}"` : `the credential of "${rejected.name}" for "${dir}"`;
-  const renew = `renew it: argus keys issue ${rejected?.name ?? 'NAME'} --public ${identityLayout(dir).publicKey} --authority DIR, then argus keys install ${dir} --credential FILE`;
+  const { reason, refused } = result;
+  const whose = refused === null ? `the credential for "${dir}"` : `the credential of "${refused.name}" for "${dir}"`;
+  const renew = `renew it: argus keys issue ${refused?.name ?? 'NAME'} --public ${identityLayout(dir).publicKey} --authority DIR, then argus keys install ${dir} --credential FILE`;
   switch (reason) {
     case 'EXPIRED':
-      throw new KeyError('ERR_KEY_CREDENTIAL_EXPIRED', `${whose} expired on ${isoTime(rejected?.expiresAt)}; ${renew}`);
+      throw new KeyError('ERR_KEY_CREDENTIAL_EXPIRED', `${whose} expired on ${isoTime(refused?.expiresAt)}; ${renew}`);
     case 'NOT_YET_VALID':
       throw new KeyError(
         'ERR_KEY_CREDENTIAL_NOT_YET_VALID',
-        `${whose} is valid only from ${isoTime(rejected?.notBefore)}; the clock of this machine or of the authority's is wrong: compare "date -u" on both`,
+        `${whose} is valid only from ${isoTime(refused?.notBefore)}; the clock of this machine or of the authority's is wrong: compare "date -u" on both`,
       );
     case 'FOREIGN_AUTHORITY':
       throw new KeyError(

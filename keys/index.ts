@@ -23,7 +23,7 @@ export {
   CREDENTIAL_AUDIENCE,
   CREDENTIAL_TYPE,
   type Credential,
-  type CredentialRejection,
+  type CredentialRefusal,
   type CredentialResult,
   type VerifyCredentialOptions,
   verifyCredential,

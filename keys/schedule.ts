@@ -31,6 +31,10 @@ const LABELS = {
 export class EpochSecret {
   /** 0 after the handshake, one more with each `nextEpoch`. */
   readonly epoch: number;
+  /** 12 bytes for `recordNonce`. Stays when the secret is wiped: records of this epoch may still be under way. */
+  readonly iv: Uint8Array;
+  /** 32 bytes that name the key without revealing it; compare in constant time. */
+  readonly commitment: Uint8Array;
   readonly #secret: Uint8Array;
   #next: EpochSecret | null = null;
   #wiped = false;
@@ -39,25 +43,17 @@ export class EpochSecret {
   constructor(epoch: number, secret: Uint8Array) {
     this.epoch = epoch;
     this.#secret = secret;
+    this.iv = hkdfExpand(secret, LABELS.iv, AEAD_NONCE_BYTES);
+    this.commitment = hkdfExpand(secret, LABELS.commitment, HASH_BYTES);
   }
 
   /**
-   * 32 bytes for `Aead.importKey`, derived afresh like those below: the array is the caller's, who wipes it once imported.
+   * 32 bytes for `Aead.importKey`, derived afresh into an array of the caller's.
    *
-   * @throws KeyError ERR_KEY_WIPED, as do the others
+   * @throws KeyError ERR_KEY_WIPED
    */
-  key(): Uint8Array {
+  get key(): Uint8Array {
     return this.#expand(LABELS.key, AEAD_KEY_BYTES);
-  }
-
-  /** 12 bytes for `recordNonce`; derive once per epoch and keep, not once a record. */
-  iv(): Uint8Array {
-    return this.#expand(LABELS.iv, AEAD_NONCE_BYTES);
-  }
-
-  /** 32 bytes that name the key without revealing it; compare in constant time. */
-  commitment(): Uint8Array {
-    return this.#expand(LABELS.commitment, HASH_BYTES);
   }
 
   /** Best effort: JavaScript may have moved copies that nobody can reach. Idempotent. */
