@@ -59,7 +59,8 @@ export class Bodies {
 
   /** The body of a record of the log itself: start, stop, gap. */
   own(at: Moment, event: 'broker.start' | 'broker.stop' | 'audit.gap', detail?: Detail, reason?: string): Body {
-    return this.#body(at, event, { detail, reason });
+    const isEmpty = detail === undefined || Object.keys(detail).length === 0;
+    return this.#body(at, event, { detail: isEmpty ? undefined : detail, reason });
   }
 
   flow(at: Moment, permit: Permit, port: number, messages: number, bytes: number): Body {

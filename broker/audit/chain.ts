@@ -9,8 +9,8 @@ import { createHash } from 'node:crypto';
 import type { Body } from './body.ts';
 import { MAX_LINE_BYTES, SUM_HEX_DIGITS } from './limits.ts';
 
-/** Valid inside JSON strings, yet a terminal or an editor may act on them; escaped so that `cat` of a log is harmless. */
-const UNSAFE = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+/** Controls, invisible formatting and bidirectional marks: valid inside JSON strings, yet a terminal may act on them. */
+const UNSAFE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
 /** The body as it will stand in the line, without the outer braces. Never holds a raw newline: JSON escapes it. */
 export function encodeBody(body: Body): string {
@@ -23,9 +23,20 @@ export function encodeBody(body: Body): string {
 const FRAME_BYTES = 256;
 
 function stringify(body: Body): string {
-  return JSON.stringify(body)
-    .replace(UNSAFE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
-    .slice(1, -1);
+  return escapeUnsafe(JSON.stringify(body)).slice(1, -1);
+}
+
+/** Writes what a terminal may act on as `\uXXXX`; inside JSON strings that means the same, anywhere else it is harmless. */
+export function escapeUnsafe(text: string): string {
+  return text.replace(UNSAFE, escapeUnits);
+}
+
+/** A character beyond the BMP is two units, and so two escapes. */
+function escapeUnits(character: string): string {
+  return character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
 }
 
 /** One line without its newline. */
@@ -57,11 +68,13 @@ export interface ParsedLine {
   readonly fields: { readonly [key: string]: unknown };
 }
 
+const STRICT_UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** Reads one line (without newline). Never throws, whatever the bytes. */
 export function parseLine(bytes: Uint8Array): ParsedLine | LineFault {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    value = JSON.parse(STRICT_UTF8.decode(bytes));
   } catch {
     return 'BAD_JSON';
   }

@@ -70,7 +70,8 @@ async function lineBefore(reader: AuditReader, segment: number, end: number): Pr
   return chunk.subarray(start + 1, chunk.length - 1);
 }
 
-async function digest(reader: AuditReader, segment: number, from: number, to: number): Promise<string> {
+/** SHA-256, hex, of a range of a segment. */
+export async function digest(reader: AuditReader, segment: number, from: number, to: number): Promise<string> {
   const hash = createHash('sha256');
   for (let at = from; at < to; at += READ_BYTES)
     hash.update(await reader.read(segment, at, Math.min(READ_BYTES, to - at)));

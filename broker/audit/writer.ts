@@ -249,9 +249,13 @@ export class LogWriter implements AuditLog {
     if (this.#closing !== null || this.#stopRetry !== null) return;
     this.#stopRetry = this.#clock.after(RETRY_MS, () => {
       this.#stopRetry = null;
-      this.#busy = true;
-      this.#running = this.#retry();
+      this.#startRetry();
     });
+  }
+
+  #startRetry(): void {
+    this.#busy = true;
+    this.#running = this.#retry();
   }
 
   async #retry(): Promise<void> {
@@ -276,6 +280,7 @@ export class LogWriter implements AuditLog {
       for (const sealed of this.#failed.splice(0, salvage.written)) this.#settle(sealed);
       ({ torn, intact } = salvage);
     } catch {
+      // Reading back fails like writing did; the first cause stays the one that is told.
       return false;
     }
     const rest = this.#failed.filter((sealed) => sealed.event !== 'audit.gap');
@@ -341,8 +346,11 @@ export class LogWriter implements AuditLog {
     this.#flows.flush(this.#writeFlow);
     this.#releaseHeld();
     this.#queue(this.#bodies.own(this.#moment(), 'broker.stop', undefined, reason));
-    await this.#running;
-    if (this.#failure !== null) await this.#retry();
+    await this.#idle();
+    if (this.#failure !== null) {
+      this.#startRetry();
+      await this.#idle();
+    }
     const failure = this.#failure;
     try {
       await this.#tape.close();
@@ -350,6 +358,11 @@ export class LogWriter implements AuditLog {
       await this.#unlock();
     }
     if (failure !== null) throw this.#unwritten(failure);
+  }
+
+  /** A commit may follow upon a retry, so one look is not enough. */
+  async #idle(): Promise<void> {
+    while (this.#busy) await this.#running;
   }
 
   #unwritten(failure: Failure): AuditError {
