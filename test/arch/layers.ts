@@ -46,6 +46,14 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: BELOW_EDGES,
     breaking: [{ 'broker/carrier/unix.ts': `import { connect } from '../../clients/sdk/index.ts';` }],
   },
+  'broker/peer': {
+    imports: [...BELOW_EDGES, 'broker/carrier'],
+    typesOnly: ['broker/carrier'],
+    breaking: [
+      { 'broker/peer/peer.ts': `import { listen } from '../carrier/index.ts';` },
+      { 'broker/peer/peer.ts': `import { status } from '../control/index.ts';` },
+    ],
+  },
   'broker/control': {
     imports: BELOW_EDGES,
     breaking: [{ 'broker/control/status.ts': `import { print } from '../../clients/cli/output.ts';` }],
@@ -55,7 +63,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'broker/federation/peer.ts': `import { grant } from '../control/index.ts';` }],
   },
   broker: {
-    imports: [...BELOW_EDGES, 'broker/carrier', 'broker/control', 'broker/federation'],
+    imports: [...BELOW_EDGES, 'broker/carrier', 'broker/peer', 'broker/control', 'broker/federation'],
     breaking: [{ 'broker/broker.ts': `import { connect } from '../clients/sdk/index.ts';` }],
   },
   'clients/sdk': {

@@ -1,0 +1,22 @@
+/** What can be wrong with the input of the demo: each code is one message that says what to do. */
+
+export type DemoErrorCode =
+  | 'ERR_DEMO_WAV_NOT_RIFF'
+  | 'ERR_DEMO_WAV_NOT_WAVE'
+  | 'ERR_DEMO_WAV_TRUNCATED'
+  | 'ERR_DEMO_WAV_MALFORMED'
+  | 'ERR_DEMO_WAV_NOT_PCM'
+  | 'ERR_DEMO_WAV_RATE'
+  | 'ERR_DEMO_WAV_CHANNELS'
+  | 'ERR_DEMO_WAV_BITS'
+  | 'ERR_DEMO_WAV_NO_SAMPLES';
+
+export class DemoError extends Error {
+  override readonly name = 'DemoError';
+  readonly code: DemoErrorCode;
+
+  constructor(code: DemoErrorCode, message: string, options?: { readonly cause: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
