@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { ArmName } from './arms/arm.ts';
 import { loadArm } from './arms/registry.ts';
+import { type FindProgram, findProgram } from './arms/server-process.ts';
 import type { Cleanup } from './cleanup.ts';
 import { type Crew, startCrew } from './crew.ts';
 import { measure, type Sample } from './measure.ts';
@@ -45,8 +46,8 @@ export async function run(request: RunRequest): Promise<Report> {
   return buildReport(samples, missing, failed, describeHost(await findVersions()));
 }
 
-export async function findMissing(arms: readonly ArmName[]): Promise<MissingArm[]> {
-  const packages = await Promise.all(arms.map(async (arm) => (await loadArm(arm)).missing()));
+export async function findMissing(arms: readonly ArmName[], find: FindProgram = findProgram): Promise<MissingArm[]> {
+  const packages = await Promise.all(arms.map(async (arm) => (await loadArm(arm)).missing(find)));
   return arms.flatMap((arm, i) => {
     const name = packages[i] ?? null;
     return name === null ? [] : [{ arm, package: name }];

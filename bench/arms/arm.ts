@@ -1,5 +1,7 @@
 /** What every system under test looks like to the bench: a server process, and two client ends with one and the same shape. */
 
+import type { FindProgram } from './server-process.ts';
+
 export const ARM_NAMES = ['argus-unix', 'raw-relay', 'nats', 'nats-tls', 'mosquitto-tls'] as const;
 export type ArmName = (typeof ARM_NAMES)[number];
 
@@ -28,7 +30,7 @@ export interface SenderLink {
 
 export interface Arm {
   /** The package to install when something this arm needs is not on this machine, else null. */
-  missing(): Promise<string | null>;
+  missing(find: FindProgram): Promise<string | null>;
   /** Starts the server with its files in `folder`, which exists, is private to this arm and is removed by the bench. */
   start(folder: string): Promise<RunningServer>;
   /** Clients are never closed: their process ends with the run. */

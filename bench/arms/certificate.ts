@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findProgram } from './server-process.ts';
+import type { FindProgram } from './server-process.ts';
 
 export interface CertificateFiles {
   readonly cert: string;
@@ -10,8 +10,8 @@ export interface CertificateFiles {
 }
 
 /** The package to install when certificates cannot be made here, else null. */
-export async function certificateMissing(): Promise<string | null> {
-  return (await findProgram('openssl')) === null ? 'openssl' : null;
+export async function certificateMissing(find: FindProgram): Promise<string | null> {
+  return (await find('openssl')) === null ? 'openssl' : null;
 }
 
 /** ECDSA P-256: what servers use today, and no part of what is measured, for connections outlive the run. */

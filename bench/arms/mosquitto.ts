@@ -15,7 +15,7 @@ const ECHO_TOPIC = 'bench/echo';
 const REPLY_TOPIC = 'bench/reply';
 
 export const mosquittoTls: Arm = {
-  missing: async () => ((await findProgram('mosquitto')) === null ? 'mosquitto' : certificateMissing()),
+  missing: async (find) => ((await find('mosquitto')) === null ? 'mosquitto' : certificateMissing(find)),
 
   async start(folder): Promise<RunningServer> {
     const program = (await findProgram('mosquitto')) ?? 'mosquitto';

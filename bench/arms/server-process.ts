@@ -20,6 +20,8 @@ export interface ServerProcess {
 const SERVER_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/sbin', '/opt/homebrew/bin'];
 
 /** The full path of an installed program, or null. */
+export type FindProgram = (name: string) => Promise<string | null>;
+
 export async function findProgram(name: string): Promise<string | null> {
   for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...SERVER_FOLDERS]) {
     const path = join(folder, name);
