@@ -44,6 +44,7 @@ export {
 } from './enrolment.ts';
 export { type Ephemeral, generateEphemeral } from './ephemeral.ts';
 export { KEY_ERROR_CODES, KeyError, type KeyErrorCode } from './errors.ts';
+export { type HandBackTerms, type HandedBack, issueToFiles } from './hand-back.ts';
 export { type Identity, type LoadIdentityOptions, loadIdentity } from './identity.ts';
 export { type PublicJwk, parsePublicJwk, thumbprintOf } from './jwk.ts';
 export {

@@ -81,13 +81,18 @@ export async function assertKeyDirectory(dir: string, hint: string): Promise<voi
     throw modeError(dir, status, 'only its owner may change what is in it', 'chmod 700');
 }
 
-/** Makes it with mode 0700 if it is not there; an existing one is left as it is and must be safe. */
-export async function makeKeyDirectory(dir: string): Promise<void> {
+/** Makes it with mode 0700 if it is not there; an existing one is left as it is. @throws KeyError ERR_KEY_FILE_IO */
+export async function makeDirectory(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
   } catch (error) {
     throw new KeyError('ERR_KEY_FILE_IO', `cannot make the directory "${dir}" (${errnoOf(error)})`, error);
   }
+}
+
+/** The same for one that will hold private keys: an existing one must be safe. */
+export async function makeKeyDirectory(dir: string): Promise<void> {
+  await makeDirectory(dir);
   await assertKeyDirectory(dir, 'it was just made');
 }
 
