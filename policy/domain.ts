@@ -15,6 +15,8 @@ export interface Domain {
   readonly mac: string | null;
   /** Dotted quad. */
   readonly ipv4: string | null;
+  /** How its messages reach the broker: `unix:/run/argus/chrome-vm.sock`; null = the broker's default. Not looked into here. */
+  readonly carrier: string | null;
   /** Name of the broker that is this domain's home; null = whichever broker loads the policy. */
   readonly home: string | null;
 }

@@ -25,8 +25,13 @@ export interface ReferenceMonitor {
   send(source: Domain, destination: Domain): Decision;
   /** The whole vector of a service class; an array read after the first time. */
   vector(source: Domain, destination: Domain, serviceClass: ServiceClass): AccessVector;
-  /** The denial (UNKNOWN_DESTINATION) for a domid that is not in the inventory; interned per source. */
+  /**
+   * The denial (UNKNOWN_DESTINATION) for a domid that is not in the inventory; interned per source. As there is no domain to
+   * name, its `destination` is the pseudo-domain `broker`, which nobody can send to.
+   */
   unknownDestination(source: Domain): Denial;
-  /** The denial (MALFORMED) for a payload that is no message of the class; interned like a vector. */
+  /** The denial (MALFORMED) for a payload that is no message of the class; its `permission` is empty. Interned like a vector. */
   malformed(source: Domain, destination: Domain, serviceClass: ServiceClass): Denial;
+  /** The denial (FOREIGN_SOURCE) for a message that names another source than its session's domain; `destination` as above. */
+  foreignSource(source: Domain): Denial;
 }

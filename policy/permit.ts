@@ -11,6 +11,12 @@ import type { Domain } from './domain.ts';
 /** One complete policy in force; grows by one with each successful load of a broker's life. */
 export type Revision = number & { readonly __brand: 'Revision' };
 
+/** @throws TypeError when the number is not 1, 2, 3 … */
+export function toRevision(value: number): Revision {
+  if (!Number.isSafeInteger(value) || value < 1) throw new TypeError(`a revision is a positive integer, not ${value}`);
+  return value as Revision;
+}
+
 /** Where the deciding row stands. */
 export interface RuleRef {
   readonly file: string;
@@ -24,8 +30,16 @@ export type DenialReason =
   | 'NO_RULE'
   /** A deny row matched; deny overrides allow. */
   | 'EXPLICIT_DENY'
-  /** The destination is not in the inventory. */
+  /** The source is not in the inventory of this revision. */
+  | 'UNKNOWN_SOURCE'
+  /** The destination is not in the inventory (of this revision). */
   | 'UNKNOWN_DESTINATION'
+  /** The class is not one of this revision. */
+  | 'UNKNOWN_CLASS'
+  /** The check itself failed: a bug of ours, or Casbin and the rows disagree. */
+  | 'INTERNAL'
+  /** The message names a source that is not its session's domain, or a source port that the domain does not own. */
+  | 'FOREIGN_SOURCE'
   /** The payload is not a well-formed message of the class that the port is bound to. */
   | 'MALFORMED';
 

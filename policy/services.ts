@@ -1,6 +1,9 @@
 /** Service classes: what services.yaml says about ports. */
 import type { Domain } from './domain.ts';
 
+/** What the policy has to know of the inspectors: which permissions each one can name, in which order. */
+export type Inspectors = ReadonlyMap<string, { readonly permissions: readonly string[] }>;
+
 export interface ServiceClass {
   /** Dense, 0-based, 0 is always `argo`, 1 always `unclassified`. */
   readonly index: number;

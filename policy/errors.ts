@@ -1,0 +1,38 @@
+/** The one error of this folder: what the operator has to repair before a policy can come into force. */
+import { CATALOGUE, type Finding, formatFinding } from './finding.ts';
+import { MAX_FINDINGS } from './limits.ts';
+
+/** `code` of a PolicyError: that of its first finding, or one of the two that no file is to blame for. */
+export type PolicyErrorCode =
+  | (typeof CATALOGUE)[keyof typeof CATALOGUE][0]
+  /** The directory itself cannot be read. */
+  | 'ERR_POLICY_DIRECTORY'
+  /** A broken invariant: a bug of ours. */
+  | 'ERR_POLICY_INVARIANT';
+
+export class PolicyError extends Error {
+  override readonly name = 'PolicyError';
+  readonly code: PolicyErrorCode;
+  /** All that was found, in the order of the files; at most MAX_FINDINGS. */
+  readonly findings: readonly Finding[];
+
+  constructor(code: PolicyErrorCode, message: string, findings: readonly Finding[] = [], cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.findings = findings;
+  }
+}
+
+/** Throws if anything was found; the message is the first finding and how many follow. */
+export function refuseFindings(findings: readonly Finding[]): void {
+  const first = findings[0];
+  if (first === undefined) return;
+  const more = findings.length - 1;
+  const rest = more === 0 ? '' : ` (and ${more} more)`;
+  const kept = findings.slice(0, MAX_FINDINGS);
+  throw new PolicyError(CATALOGUE[first.code][0], `${formatFinding(first)}${rest}`, kept);
+}
+
+export function invariant(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new PolicyError('ERR_POLICY_INVARIANT', message);
+}

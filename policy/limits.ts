@@ -1,0 +1,48 @@
+/**
+ * Every number the policy code chose, with its reason. Nothing here is fixed by a format.
+ *
+ * The limits keep one mistake (a log file copied over policy.csv) from stalling the broker that loads it; each is at least
+ * ten times what a large site needs.
+ */
+
+/** policy.csv, assertions.csv, tests.csv: 100 000 rows of 40 bytes. */
+export const MAX_CSV_BYTES = 4 * 1024 * 1024;
+/** domains.yaml, services.yaml: 5 000 domains of 200 bytes; the YAML parser needs about 1 s for it. */
+export const MAX_YAML_BYTES = 1024 * 1024;
+/** The shipped model has 400 bytes; any other text is refused anyway. */
+export const MAX_MODEL_BYTES = 4096;
+
+/** Rows of one CSV file. */
+export const MAX_ROWS = 100_000;
+/** Bytes of one CSV line, comments included. */
+export const MAX_LINE_BYTES = 4096;
+
+export const MAX_DOMAINS = 4096;
+export const MAX_LABELS = 1024;
+export const MAX_CLASSES = 64;
+/** Port ranges of all classes together. */
+export const MAX_PORT_RANGES = 4096;
+/** Nesting of YAML collections. The files need 4; the parser recurses, so the depth is looked at before it runs. */
+export const MAX_YAML_DEPTH = 16;
+
+/** Characters of a domain, class or permission name, and of a label after its `@`: a DNS label's 63. */
+export const MAX_NAME_LENGTH = 63;
+
+/** Links from a domain to its farthest label. Casbin silently ignores the eleventh; we stop well before. */
+export const MAX_LABEL_DEPTH = 8;
+
+/** Findings reported for one load. After a hundred the file is of another kind, not mistyped. */
+export const MAX_FINDINGS = 100;
+
+/** Highest domid of a VM: Xen reserves 0x7FF0 and up (public/xen.h, DOMID_FIRST_RESERVED). */
+export const MAX_DOMID = 0x7fef;
+/** Argo ports are 32 bits wide; 0 means "no port". */
+export const MAX_PORT = 0xffff_ffff;
+
+/** A load runs inside the broker: after this much uninterrupted work it lets the event loop turn, in milliseconds. */
+export const LOAD_SLICE_MS = 4;
+
+/** A change of the directory is looked at when nothing has moved for this long, in milliseconds: editors write in several steps. */
+export const WATCH_SETTLE_MS = 200;
+/** Looks at the directory without being told, in milliseconds: some file systems (9p, NFS) report no changes at all. */
+export const WATCH_POLL_MS = 5_000;
