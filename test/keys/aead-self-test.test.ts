@@ -1,0 +1,69 @@
+/** The start-up self-test passes here, and fails for every way in which a provider can be wrong. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Aead } from '../../keys/aead.ts';
+import { ALL_AEADS, selectAead } from '../../keys/aead-select.ts';
+import { AEAD_VECTORS, aeadSelfTest } from '../../keys/aead-self-test.ts';
+
+const selfTest = suite('aead self-test');
+
+const gcm = selectAead('A256GCM');
+const flip = (bytes: Uint8Array): Uint8Array => bytes.map((byte, at) => (at === 0 ? byte ^ 1 : byte));
+
+const broken: readonly (readonly [string, Partial<Aead>])[] = [
+  [
+    'another ciphertext',
+    {
+      seal: (...from) => {
+        const sealed = gcm.seal(...from);
+        return { ...sealed, ciphertext: flip(sealed.ciphertext) };
+      },
+    },
+  ],
+  [
+    'another tag',
+    {
+      seal: (...from) => {
+        const sealed = gcm.seal(...from);
+        return { ...sealed, tag: flip(sealed.tag) };
+      },
+    },
+  ],
+  ['opens nothing', { open: () => null }],
+  ['opens to other bytes', { open: (...from) => gcm.open(...from)?.map((byte) => byte ^ 1) ?? null }],
+  ['opens forgeries', { open: (key, nonce, aad, ciphertext) => gcm.seal(key, nonce, aad, ciphertext).ciphertext }],
+  [
+    'wrong only beyond 4 KiB',
+    {
+      open: (...from) => {
+        const plaintext = gcm.open(...from);
+        return plaintext !== null && plaintext.length > 4096 ? flip(plaintext) : plaintext;
+      },
+    },
+  ],
+];
+
+selfTest('the ciphers of this machine pass', () => {
+  aeadSelfTest();
+});
+
+selfTest('each suite has a published vector', () => {
+  for (const { suite: name } of ALL_AEADS)
+    assert.ok(
+      AEAD_VECTORS.some((vector) => vector.suite === name),
+      name,
+    );
+});
+
+for (const [label, fault] of broken)
+  selfTest(`a provider that is wrong is found: ${label}`, () => {
+    try {
+      aeadSelfTest([gcm, { ...gcm, provider: 'noble', ...fault }]);
+    } catch (error) {
+      assert.is(error instanceof Error && 'code' in error && error.code, 'ERR_KEY_AEAD_SELF_TEST');
+      return;
+    }
+    assert.unreachable();
+  });
+
+selfTest.run();
