@@ -19,7 +19,6 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import {
   type AeadSuite,
-  type Authority,
   type Credential,
   type CredentialRefusal,
   deriveSessionSecrets,
@@ -27,6 +26,7 @@ import {
   generateEphemeral,
   type Identity,
   selectAead,
+  type TrustAnchor,
   verifyCredential,
   verifyStatement,
 } from '../../keys/index.ts';
@@ -230,7 +230,7 @@ async function readStatement(
   record: DeframedRecord,
   typ: string,
   role: 'domain' | 'broker',
-  authority: Authority['public'],
+  authority: TrustAnchor,
   context: HandshakeContext,
 ): Promise<HandshakeResult<{ readonly credential: Credential; readonly claims: unknown }>> {
   const jws = Buffer.from(record.body).toString('latin1');
@@ -239,9 +239,9 @@ async function readStatement(
   const verdict = await verifyCredential(outer.data.credential, authority, {
     now: context.wallClock(),
     clockToleranceSeconds: context.clockToleranceSeconds,
+    roles: [role],
   });
   if (!verdict.ok) return fail(verdict.reason);
-  if (verdict.credential.role !== role) return fail('WRONG_ROLE');
   const claims = await verifyStatement(jws, typ, verdict.credential);
   return claims === null ? fail('BAD_SIGNATURE') : { ok: true, value: { credential: verdict.credential, claims } };
 }

@@ -26,16 +26,20 @@ export type Clock = () => number;
 /** One key generation of one direction, with what has been used of it. */
 class Epoch {
   readonly number: number;
-  readonly secret: EpochSecret;
   readonly key: AeadKey;
+  readonly iv: Uint8Array;
+  readonly #secret: EpochSecret;
   readonly startedAt: number;
   records = 0;
   bytes = 0;
 
   constructor(number: number, secret: EpochSecret, aead: Aead, now: number) {
     this.number = number;
-    this.secret = secret;
-    this.key = aead.importKey(secret.key);
+    this.#secret = secret;
+    const raw = secret.key;
+    this.key = aead.importKey(raw);
+    raw.fill(0);
+    this.iv = secret.iv;
     this.startedAt = now;
   }
 
@@ -43,8 +47,9 @@ class Epoch {
     return this.records >= limits.records || this.bytes >= limits.bytes || now - this.startedAt >= limits.ageMs;
   }
 
+  /** One way: this epoch's secret is wiped, its key goes on until it is dropped. */
   next(aead: Aead, now: number): Epoch {
-    return new Epoch(this.number + 1, nextEpoch(this.secret), aead, now);
+    return new Epoch(this.number + 1, nextEpoch(this.#secret), aead, now);
   }
 }
 
@@ -78,7 +83,7 @@ export class Sealer {
     const sequence = epoch.records++;
     epoch.bytes += plaintext.length;
     const header = encodeRecordHeader(type, epoch.number, sequence, plaintext.length + TAG_BYTES);
-    recordNonce(epoch.secret.iv, sequence, this.#nonce);
+    recordNonce(epoch.iv, sequence, this.#nonce);
     const { ciphertext, tag } = this.#aead.seal(epoch.key, this.#nonce, header, plaintext);
     return { header, ciphertext, tag };
   }
@@ -113,7 +118,7 @@ export class Opener {
     if (record.length < TAG_BYTES) return null;
     const epoch = this.#epochOf(record);
     if (epoch === null || record.sequence !== epoch.records || epoch.isPast(this.#limits, this.#now())) return null;
-    recordNonce(epoch.secret.iv, record.sequence, this.#nonce);
+    recordNonce(epoch.iv, record.sequence, this.#nonce);
     const split = record.length - TAG_BYTES;
     const ciphertext = record.body.subarray(0, split);
     const plaintext = this.#aead.open(

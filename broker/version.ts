@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 
 function readVersion(): string {
-  for (const up of ['../../package.json', '../../../package.json']) {
+  for (const up of ['../package.json', '../../package.json']) {
     const url = new URL(up, import.meta.url);
     if (existsSync(url)) return (JSON.parse(readFileSync(url, 'utf8')) as { version: string }).version;
   }

@@ -1,0 +1,172 @@
+/**
+ * Composition: what a broker is made of, in the order in which it is made, and taken down again backwards.
+ *
+ *   identity -> policy -> audit log -> core -> sessions -> sockets -> control
+ *
+ * Nothing listens before everything that could refuse to start has been tried.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { aeadSelfTest, loadIdentity } from '../keys/index.ts';
+import { watchPolicy } from '../policy/index.ts';
+import { openAuditLog } from './audit/index.ts';
+import { type Listener, listenTcp } from './carrier/index.ts';
+import { type ControlServer, serveControl, serveMetrics } from './control/index.ts';
+import { Argo } from './core/index.ts';
+import { BrokerError } from './errors.ts';
+import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, ROUTES_PER_DOMAIN } from './limits.ts';
+import { DomainListeners, prepareRuntime } from './listeners.ts';
+import { brokerMetrics } from './metrics.ts';
+import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
+import { ChunkPool, DurableEffects, Flusher, type PeerContext } from './peer/index.ts';
+import { loadFirst, PolicyReload, type ReloadResult } from './reload.ts';
+import { Sessions } from './sessions.ts';
+import { type BrokerStatus, describeBroker } from './status.ts';
+import { VERSION } from './version.ts';
+
+export interface Broker {
+  readonly name: string;
+  /** `unix:…/NAME.sock` of a declared domain: what its SDK connects to. */
+  carrierOf(domain: string): string;
+  /** `tcp:host:port`, or null when not configured. */
+  readonly tcp: string | null;
+  /** Path of the control socket. */
+  readonly control: string;
+  /** URL of the metrics, or null when they are only at the control socket. */
+  readonly metrics: string | null;
+  status(): BrokerStatus;
+  /** Loads the policy directory again; never rejects. */
+  reload(): Promise<ReloadResult>;
+  /** Ends every session, writes the log to its end, closes the sockets. Idempotent. */
+  close(): Promise<void>;
+}
+
+const clock = (): number => performance.now();
+
+/**
+ * Starts a broker in this process. Relative paths are relative to the working directory.
+ *
+ * @throws BrokerError, KeyError, PolicyError or AuditError, each with a stable `code`; nothing is left behind then
+ */
+export async function startBroker(input: BrokerOptionsInput): Promise<Broker> {
+  return startResolved(resolveOptions(input, process.cwd()));
+}
+
+export async function startResolved(options: BrokerOptions): Promise<Broker> {
+  const undo: (() => Promise<void> | void)[] = [];
+  const tearDown = async (): Promise<void> => {
+    for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
+  };
+  try {
+    return await compose(options, undo, tearDown);
+  } catch (error) {
+    await tearDown();
+    throw error;
+  }
+}
+
+async function compose(
+  options: BrokerOptions,
+  undo: (() => Promise<void> | void)[],
+  tearDown: () => Promise<void>,
+): Promise<Broker> {
+  const log = pino({ level: options.log.level, base: { pid: process.pid } }, pino.destination({ dest: 2, sync: true }));
+  aeadSelfTest();
+  const identity = await loadIdentity(options.identity);
+  if (identity.role !== 'broker') {
+    const message = `"${options.identity}" is the identity of a ${identity.role}, not of a broker; issue one with --role broker`;
+    throw new BrokerError('ERR_BROKER_IDENTITY', message);
+  }
+  const policy = await loadFirst(options.policy);
+  await prepareRuntime(options.runtime);
+
+  const audit = await openAuditLog({ directory: options.audit, broker: identity.name, detail: { version: VERSION } });
+  undo.push(() => audit.close());
+  audit.record({
+    event: 'policy.load',
+    revision: policy.revision,
+    policy: policy.hash,
+    detail: { assertions: policy.assertionsHash, rows: policy.rows },
+  });
+  audit.onHealth((isHealthy) => {
+    if (isHealthy) log.info('the audit log can be written again; sends go on');
+    else log.error('the audit log cannot be written; sends stop until it can');
+  });
+
+  const argo = new Argo(policy, audit, {
+    ringBytesPerDomain: options.limits.ringBytesPerDomain,
+    routesPerDomain: ROUTES_PER_DOMAIN,
+  });
+  const context: PeerContext = {
+    identity,
+    suites: options.suites,
+    argo,
+    audit,
+    durable: new DurableEffects(audit),
+    pool: new ChunkPool(),
+    flusher: new Flusher(),
+    handshake: { randomBytes, wallClock: Date.now, clock, clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS },
+    clock,
+    log,
+  };
+  const sessions = new Sessions(context);
+  undo.push(() => endSessions(sessions));
+
+  const listeners = new DomainListeners(options.runtime, (carrier, release) => sessions.accept(carrier, release));
+  undo.push(() => listeners.close());
+  await listeners.sync(policy.domains.all.map(({ name }) => name));
+  let tcp: Listener | null = null;
+  if (options.tcp !== null) {
+    tcp = await listenTcp(options.tcp.host, options.tcp.port, (carrier, release) => sessions.accept(carrier, release));
+    const listening = tcp;
+    undo.push(() => listening.close());
+  }
+
+  const reload = new PolicyReload(options.policy, argo, audit, sessions, listeners, log);
+  const sources = { name: identity.name, version: VERSION, startedAt: clock(), argo, audit, sessions, clock };
+  const metrics = brokerMetrics(sources);
+  const target = { status: () => describeBroker(sources), reload: () => reload.run(), metrics };
+  const controlPath = join(options.runtime, 'control.sock');
+  undo.push(await serve(() => serveControl(controlPath, target)));
+  const scraped =
+    options.metrics === null ? null : await serveMetrics(options.metrics.host, options.metrics.port, metrics);
+  if (scraped !== null) undo.push(() => scraped.close());
+  if (options.watchPolicy) {
+    const stop = watchPolicy(options.policy, () => void reload.run());
+    undo.push(() => stop());
+  }
+
+  log.info(
+    { broker: identity.name, runtime: options.runtime, revision: policy.revision, rows: policy.rows },
+    'broker running',
+  );
+  let closing: Promise<void> | null = null;
+  return {
+    name: identity.name,
+    carrierOf: (domain) => `unix:${listeners.pathOf(domain)}`,
+    tcp: tcp?.address ?? null,
+    control: controlPath,
+    metrics: scraped?.address ?? null,
+    status: target.status,
+    reload: target.reload,
+    close: () => {
+      closing ??= tearDown().then(() => log.info('broker stopped'));
+      return closing;
+    },
+  };
+}
+
+async function serve(start: () => Promise<ControlServer>): Promise<() => Promise<void>> {
+  const server = await start();
+  return () => server.close();
+}
+
+/** Says goodbye, then gives the carriers a moment to take it. */
+async function endSessions(sessions: Sessions): Promise<void> {
+  sessions.endAll('shutdown');
+  const deadline = clock() + DRAIN_TIMEOUT_MS;
+  while ([...sessions.openCarriers].length > 0 && clock() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  for (const carrier of sessions.openCarriers) carrier.destroy();
+}

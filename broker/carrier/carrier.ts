@@ -1,0 +1,29 @@
+/**
+ * A carrier: the byte pipe between a domain and the broker, outside the trusted base. It can delay or drop bytes and end
+ * the pipe; what it cannot do is left to the session.
+ */
+export interface CarrierHandlers {
+  /** The bytes are only lent for the call. */
+  onChunk(chunk: Uint8Array): void;
+  /** After `write` returned false: there is room again. */
+  onDrain(): void;
+  /** Once, however it ended. */
+  onClosed(): void;
+}
+
+export interface Carrier {
+  /** For logs: `unix:/run/argus/chrome-vm.sock`, `tcp:127.0.0.1:40112`. */
+  readonly name: string;
+  /** The only domain that may speak on this carrier; null = any. */
+  readonly domain: string | null;
+  /** Begins delivering to the handlers. Called once. */
+  open(handlers: CarrierHandlers): void;
+  /** Takes the buffers in order; false asks to stop until `onDrain`. */
+  write(buffers: readonly Uint8Array[]): boolean;
+  pause(): void;
+  resume(): void;
+  /** Writes out what was taken, then ends. */
+  end(): void;
+  /** Ends now. */
+  destroy(): void;
+}

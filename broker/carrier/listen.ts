@@ -1,0 +1,114 @@
+/**
+ * Sockets that the broker listens on: one unix socket per domain, which only that domain may use, and TCP on request.
+ *
+ * An unauthenticated carrier costs memory and signature checks, so each listener admits a few at a time, and a place that
+ * was used for a refused handshake stays taken for a while: a stranger can make the broker work, and the log write, only
+ * so fast.
+ */
+import { existsSync, lstatSync } from 'node:fs';
+import { chmod, unlink } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { BrokerError } from '../errors.ts';
+import {
+  CARRIER_HIGH_WATER_BYTES,
+  MAX_UNAUTHENTICATED_TCP,
+  MAX_UNAUTHENTICATED_UNIX,
+  MAX_UNIX_PATH_BYTES,
+  REFUSED_PLACE_MS,
+} from '../limits.ts';
+import type { Carrier } from './carrier.ts';
+import { Places, type Release } from './places.ts';
+import { SocketCarrier } from './socket.ts';
+
+export interface Listener {
+  /** `unix:/run/argus/chrome-vm.sock` or `tcp:127.0.0.1:7100`, as a client would name it. */
+  readonly address: string;
+  readonly places: Places;
+  close(): Promise<void>;
+}
+
+/** Takes over an unauthenticated carrier; `release` when it is authenticated, refused or gone. */
+export type Accept = (carrier: Carrier, release: Release) => void;
+
+/** Listens on `path` for one domain. A socket that nobody serves any more is replaced, a served one is an error. */
+export async function listenUnix(path: string, domain: string | null, accept: Accept): Promise<Listener> {
+  if (Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES) {
+    throw new BrokerError(
+      'ERR_BROKER_SOCKET_PATH',
+      `socket path is longer than ${MAX_UNIX_PATH_BYTES} bytes: "${path}"; choose a shorter runtime directory`,
+    );
+  }
+  await removeStale(path);
+  const server = createServer({ highWaterMark: CARRIER_HIGH_WATER_BYTES });
+  await listening(server, () => server.listen(path), `"${path}"`);
+  await chmod(path, 0o600);
+  const address = `unix:${path}`;
+  return serve(server, address, new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS), accept, (socket) => {
+    return new SocketCarrier(socket, address, domain);
+  });
+}
+
+/** Listens on a TCP address; any domain of the inventory may come in there. Port 0 picks a free one. */
+export async function listenTcp(host: string, port: number, accept: Accept): Promise<Listener> {
+  const server = createServer({ highWaterMark: CARRIER_HIGH_WATER_BYTES, noDelay: true });
+  await listening(server, () => server.listen(port, host), `tcp ${host}:${port}`);
+  const bound = server.address();
+  const actual = bound !== null && typeof bound === 'object' ? bound.port : port;
+  const places = new Places(MAX_UNAUTHENTICATED_TCP, REFUSED_PLACE_MS);
+  return serve(server, `tcp:${host}:${actual}`, places, accept, (socket) => {
+    return new SocketCarrier(socket, `tcp:${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`, null);
+  });
+}
+
+function serve(
+  server: Server,
+  address: string,
+  places: Places,
+  accept: Accept,
+  wrap: (socket: Socket) => Carrier,
+): Listener {
+  const listener: Listener = {
+    address,
+    places,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+  server.on('connection', (socket) => {
+    const release = places.take();
+    if (release === null) socket.destroy();
+    else accept(wrap(socket), release);
+  });
+  return listener;
+}
+
+function listening(server: Server, start: () => void, where: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const hint = cause.code === 'EADDRINUSE' ? 'something else listens there' : (cause.code ?? cause.message);
+      reject(new BrokerError('ERR_BROKER_LISTEN', `cannot listen on ${where}: ${hint}`, { cause }));
+    });
+    server.once('listening', resolve);
+    start();
+  });
+}
+
+async function removeStale(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  if (!lstatSync(path).isSocket()) {
+    throw new BrokerError('ERR_BROKER_SOCKET_PATH', `"${path}" exists and is not a socket; move it away`);
+  }
+  if (await isServed(path)) {
+    throw new BrokerError('ERR_BROKER_SOCKET_BUSY', `"${path}" is in use: another broker runs here; stop it first`);
+  }
+  await unlink(path);
+}
+
+function isServed(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,48 @@
+/** A carrier over a stream socket: unix or TCP, as accepted by the broker. */
+import type { Socket } from 'node:net';
+import type { Carrier, CarrierHandlers } from './carrier.ts';
+
+export class SocketCarrier implements Carrier {
+  readonly name: string;
+  readonly domain: string | null;
+  readonly #socket: Socket;
+
+  constructor(socket: Socket, name: string, domain: string | null) {
+    this.#socket = socket;
+    this.name = name;
+    this.domain = domain;
+    // Without a listener a reset by the peer would be an uncaught exception; 'close' follows and tells the rest.
+    socket.on('error', () => {});
+  }
+
+  open(handlers: CarrierHandlers): void {
+    this.#socket.on('data', (chunk) => handlers.onChunk(chunk));
+    this.#socket.on('drain', () => handlers.onDrain());
+    this.#socket.on('close', () => handlers.onClosed());
+  }
+
+  write(buffers: readonly Uint8Array[]): boolean {
+    if (!this.#socket.writable) return true;
+    this.#socket.cork();
+    let hasRoom = true;
+    for (const buffer of buffers) hasRoom = this.#socket.write(buffer);
+    this.#socket.uncork();
+    return hasRoom || !this.#socket.writableNeedDrain;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}

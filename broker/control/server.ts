@@ -1,0 +1,78 @@
+/**
+ * The control API: HTTP with JSON on a unix socket that only the broker's own user may open, so `curl --unix-socket` is a
+ * client. GET /v1/status, POST /v1/policy/reload, GET /metrics.
+ */
+import { chmod, unlink } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { Registry } from 'prom-client';
+import { BrokerError } from '../errors.ts';
+import type { ReloadResult } from '../reload.ts';
+import type { BrokerStatus } from '../status.ts';
+
+export interface ControlTarget {
+  status(): BrokerStatus;
+  reload(): Promise<ReloadResult>;
+  readonly metrics: Registry;
+}
+
+export interface ControlServer {
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+export async function serveControl(path: string, target: ControlTarget): Promise<ControlServer> {
+  const server = createServer(handler(target));
+  // The domains' sockets were opened before: a stale file here is ours, a live broker would have been met already.
+  await unlink(path).catch(() => {});
+  await listening(server, path, () => server.listen(path));
+  await chmod(path, 0o600);
+  return { address: `unix:${path}`, close: () => closed(server) };
+}
+
+/** Metrics alone, for a scraper that cannot reach the control socket. */
+export async function serveMetrics(host: string, port: number, metrics: Registry): Promise<ControlServer> {
+  const server = createServer((request, response) => {
+    if (request.method === 'GET' && request.url === '/metrics') void sendMetrics(response, metrics);
+    else sendJson(response, 404, { code: 'ERR_CONTROL_NOT_FOUND', message: 'only GET /metrics is here' });
+  });
+  await listening(server, `${host}:${port}`, () => server.listen(port, host));
+  const bound = server.address();
+  const actual = bound !== null && typeof bound === 'object' ? bound.port : port;
+  return { address: `http://${host}:${actual}/metrics`, close: () => closed(server) };
+}
+
+function handler(target: ControlTarget): RequestListener {
+  return (request, response) => {
+    const route = `${request.method} ${request.url}`;
+    if (route === 'GET /v1/status') sendJson(response, 200, target.status());
+    else if (route === 'GET /metrics') void sendMetrics(response, target.metrics);
+    else if (route === 'POST /v1/policy/reload') {
+      void target.reload().then((result) => sendJson(response, result.ok ? 200 : 422, result));
+    } else sendJson(response, 404, { code: 'ERR_CONTROL_NOT_FOUND', message: `no such operation: ${route}` });
+  };
+}
+
+async function sendMetrics(response: ServerResponse, metrics: Registry): Promise<void> {
+  response.writeHead(200, { 'content-type': metrics.contentType }).end(await metrics.metrics());
+}
+
+function sendJson(response: ServerResponse, code: number, body: object): void {
+  response.writeHead(code, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
+}
+
+function listening(server: Server, where: string, start: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      reject(new BrokerError('ERR_BROKER_LISTEN', `cannot listen on ${where}: ${cause.message}`, { cause }));
+    });
+    server.once('listening', resolve);
+    start();
+  });
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,14 @@
+/** What the core needs of a session: somewhere to put frames, and a way to end it. The edge implements it. */
+import type { BrokerFrame } from '../wire/index.ts';
+
+export interface Outlet {
+  /**
+   * Queues the deliver frame in `frames[start, end)`. The bytes are borrowed: `frames` is a record's plaintext in memory
+   * of the broker's own, which nobody writes to again, so the outlet may copy consecutive frames in one go later.
+   */
+  deliver(frames: Uint8Array, start: number, end: number): void;
+  /** Queues a control frame. */
+  event(frame: BrokerFrame): void;
+  /** Tells the domain once per revision who a source domid is. */
+  introduce(domid: number): void;
+}

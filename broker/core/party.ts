@@ -1,0 +1,20 @@
+/** A domain as rings see it: who it is in the revision in force, and where its frames go while it has a session. */
+import type { Decision, Domain } from '../../policy/index.ts';
+import type { Outlet } from './outlet.ts';
+import type { DenialContext } from './recorder.ts';
+
+export class Party {
+  /** As the revision in force describes it; replaced when a new one is adopted. */
+  domain: Domain;
+  /** `argo:enable` in the revision in force; without it every operation is EACCES (A03). */
+  enabled: Decision;
+  /** Present while a session is attached. */
+  outlet: Outlet | null = null;
+  /** Names the session in denial records. */
+  denialContext: DenialContext = { session: null };
+
+  constructor(domain: Domain, enabled: Decision) {
+    this.domain = domain;
+    this.enabled = enabled;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * What a new revision takes back: messages that were accepted under the old one and still lie unsealed in the broker are
+ * decided again, each by the same hooks, and those that are now denied are dropped, with the sender told and the log
+ * recording how many. Runs once per revision, off the hot path.
+ */
+import type { Denial, PolicyRevision } from '../../policy/index.ts';
+import { DATA_FRAME_HEADER_BYTES, DataField, Op } from '../wire/index.ts';
+import type { DomainState } from './domain-state.ts';
+import { INSPECTORS } from './inspectors/index.ts';
+import type { Recorder } from './recorder.ts';
+import type { Ring } from './ring.ts';
+
+interface Withdrawn {
+  readonly sender: DomainState | null;
+  readonly destinationId: number;
+  readonly port: number;
+  readonly denial: Denial;
+  messages: number;
+  bytes: number;
+}
+
+export class Withdrawals {
+  readonly #policy: PolicyRevision;
+  readonly #domainById: (domid: number) => DomainState | undefined;
+  readonly #recorder: Recorder;
+  readonly #withdrawn = new Map<Denial, Map<number, Withdrawn>>();
+  readonly #verdicts = new Map<Ring, boolean[]>();
+
+  constructor(policy: PolicyRevision, domainById: (domid: number) => DomainState | undefined, recorder: Recorder) {
+    this.#policy = policy;
+    this.#domainById = domainById;
+    this.#recorder = recorder;
+  }
+
+  /**
+   * True when the deliver frame at `frames[start, end)`, queued for `receiver`, may still go out. Ask for every queued
+   * frame in order, then call `settle`: a ring's newest messages are exactly its queued ones.
+   */
+  keeps(receiver: DomainState, frames: Uint8Array, start: number, end: number): boolean {
+    const view = new DataView(frames.buffer, frames.byteOffset + start, end - start);
+    // A closed ring's messages were announced with its closing.
+    const ring = receiver.ringsByHandle.get(view.getUint32(DataField.id, true));
+    if (ring === undefined) return false;
+    const port = view.getUint32(DataField.destinationPort, true);
+    const sender = this.#domainById(view.getUint16(DataField.source, true)) ?? null;
+    const denial = this.#denial(sender, receiver, port, frames, start + DATA_FRAME_HEADER_BYTES, end);
+    let verdicts = this.#verdicts.get(ring);
+    if (verdicts === undefined) {
+      verdicts = [];
+      this.#verdicts.set(ring, verdicts);
+    }
+    verdicts.push(denial === null);
+    if (denial !== null) this.#note(sender, receiver, port, denial, end - start - DATA_FRAME_HEADER_BYTES);
+    return denial === null;
+  }
+
+  /** Takes the dropped messages out of their rings' accounts; their senders' room is back. */
+  settle(): void {
+    for (const [ring, verdicts] of this.#verdicts) ring.withdraw(verdicts);
+    this.#verdicts.clear();
+  }
+
+  #denial(
+    sender: DomainState | null,
+    receiver: DomainState,
+    port: number,
+    frames: Uint8Array,
+    payloadStart: number,
+    end: number,
+  ): Denial | null {
+    const { monitor, classes } = this.#policy;
+    if (sender === null) return monitor.unknownDestination(receiver.domain);
+    const send = monitor.send(sender.domain, receiver.domain);
+    if (!send.allowed) return send;
+    const serviceClass = classes.of(receiver.domain, port);
+    const permission = INSPECTORS.get(serviceClass.inspector)?.inspect(frames, payloadStart, end) ?? -1;
+    const decision = monitor.vector(sender.domain, receiver.domain, serviceClass).decisions[permission];
+    if (decision === undefined) return monitor.malformed(sender.domain, receiver.domain, serviceClass);
+    return decision.allowed ? null : decision;
+  }
+
+  #note(sender: DomainState | null, receiver: DomainState, port: number, denial: Denial, bytes: number): void {
+    let ports = this.#withdrawn.get(denial);
+    if (ports === undefined) {
+      ports = new Map();
+      this.#withdrawn.set(denial, ports);
+    }
+    let entry = ports.get(port);
+    if (entry === undefined) {
+      entry = { sender, destinationId: receiver.domain.domid, port, denial, messages: 0, bytes: 0 };
+      ports.set(port, entry);
+    }
+    entry.messages++;
+    entry.bytes += bytes;
+  }
+
+  /** Tells the senders and the log. Call once, when every session has been gone through. */
+  announce(): void {
+    for (const ports of this.#withdrawn.values()) {
+      for (const { sender, destinationId: domid, port, denial, messages, bytes } of ports.values()) {
+        sender?.outlet?.event({ op: Op.revoked, domid, port, messages, bytes });
+        this.#recorder.record({ event: 'send.revoked', by: denial, port, messages, bytes, reason: denial.reason });
+      }
+    }
+    this.#withdrawn.clear();
+  }
+}

@@ -1,0 +1,20 @@
+/** What the operator of a broker can get wrong, or the host refuse. Messages say what to do. */
+export type BrokerErrorCode =
+  | 'ERR_BROKER_CONFIG'
+  | 'ERR_BROKER_CONFIG_FILE'
+  | 'ERR_BROKER_SOCKET_BUSY'
+  | 'ERR_BROKER_SOCKET_PATH'
+  | 'ERR_BROKER_LISTEN'
+  | 'ERR_BROKER_IDENTITY'
+  | 'ERR_BROKER_NOT_RUNNING'
+  | 'ERR_BROKER_CONTROL';
+
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError';
+  readonly code: BrokerErrorCode;
+
+  constructor(code: BrokerErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}

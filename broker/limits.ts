@@ -1,0 +1,35 @@
+/** Every number that we chose, with unit and reason. What the format fixes is in broker/wire/constants.ts. */
+
+/** Plaintext of one record, unless a single larger frame fills it alone. 64 KiB: past it AEAD cost per byte is flat. */
+export const MAX_RECORD_PLAINTEXT_BYTES = 65_536;
+/** A hello is about 1.6 KiB; credentials are capped at 8 KiB. All that an unauthenticated peer can make us buffer. */
+export const MAX_HANDSHAKE_BODY_BYTES = 16_384;
+/** From the first byte of a carrier to the proof of its keys. */
+export const HANDSHAKE_TIMEOUT_MS = 5_000;
+/** Allowed difference of wall clocks for credentials. */
+export const CLOCK_TOLERANCE_SECONDS = 60;
+/** Sum of one domain's rings: what a receiver may make the broker hold for it. */
+export const RING_BYTES_PER_DOMAIN = 64 * 1024 * 1024;
+/** Cached look-ups per sending domain; a few thousand destinations are a busy system. */
+export const ROUTES_PER_DOMAIN = 4_096;
+/** Answers and events queued for a domain that does not read; past it nothing more is read from it. */
+export const CONTROL_BYTES_PER_SESSION = 262_144;
+/** Sealed bytes given to a carrier before it must drain: revocation cannot reach what is sealed, so this is small. */
+export const CARRIER_HIGH_WATER_BYTES = 262_144;
+/** Record buffers kept for reuse by all sessions together: 64 of 64 KiB. */
+export const POOLED_CHUNKS = 64;
+/** A peer that has been silent this long is asked; twice more silent, it is given up (serial carriers do not tell). */
+export const PING_AFTER_MS = 15_000;
+export const SILENCE_LIMIT_MS = 45_000;
+/** Unauthenticated carriers at one time on a domain's own socket: itself, its successor, and some slack. */
+export const MAX_UNAUTHENTICATED_UNIX = 8;
+/** The same on a TCP listener, which all domains share; each may hold MAX_HANDSHAKE_BODY_BYTES. */
+export const MAX_UNAUTHENTICATED_TCP = 128;
+/** How long a refused handshake keeps its place: with the numbers above, refusals a second that the log must take. */
+export const REFUSED_PLACE_MS = 1_000;
+/** `sun_path` less its terminator; macOS has the least of the systems we run on. */
+export const MAX_UNIX_PATH_BYTES = 103;
+/** How long shutdown waits for carriers to take what is queued for them. */
+export const DRAIN_TIMEOUT_MS = 2_000;
+/** How often silence and expiry are looked at. */
+export const SWEEP_MS = 5_000;

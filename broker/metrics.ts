@@ -1,0 +1,66 @@
+/** Prometheus metrics. Nothing is counted twice: each is read from where it is kept when somebody scrapes. */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { describeBroker, type StatusSources } from './status.ts';
+
+export function brokerMetrics(sources: StatusSources): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const { argo, audit, sessions } = sources;
+
+  /** A counter whose value is kept elsewhere. */
+  const counter = (name: string, help: string, read: () => number): void => {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  };
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+
+  counter('argus_messages_total', 'Messages accepted into rings.', () => argo.counters.messages);
+  counter('argus_message_bytes_total', 'Payload of messages accepted into rings.', () => argo.counters.bytes);
+  counter('argus_sessions_opened_total', 'Sessions opened since start.', () => sessions.opened);
+  gauge('argus_sessions', 'Sessions open now.', () => sessions.count);
+  gauge('argus_policy_revision', 'Revision of the policy in force.', () => argo.policy.revision);
+  gauge('argus_policy_rows', 'Rows of the policy in force.', () => argo.policy.rows);
+  counter('argus_audit_records_total', 'Records in the audit log of this directory.', () => audit.head.seq);
+  gauge('argus_audit_healthy', '1 while the audit log can be written; sends stop when it cannot.', () =>
+    Number(audit.healthy),
+  );
+
+  new Counter({
+    name: 'argus_refused_total',
+    help: 'Operations not done, by status word.',
+    labelNames: ['status'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [status, count] of Object.entries(describeBroker(sources).refused)) this.inc({ status }, count);
+    },
+  });
+  new Counter({
+    name: 'argus_handshakes_refused_total',
+    help: 'Handshakes refused, by reason.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [reason, count] of sessions.refusals) this.inc({ reason }, count);
+    },
+  });
+  return registry;
+}

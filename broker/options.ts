@@ -1,0 +1,107 @@
+/**
+ * Every option of a broker, with its default and range, in one place. What argus.yaml says and what `startBroker` takes is
+ * the same shape; an unknown key is an error that names it.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { BrokerError } from './errors.ts';
+import { RING_BYTES_PER_DOMAIN } from './limits.ts';
+import { MAX_RING_BYTES, MIN_RING_BYTES } from './wire/index.ts';
+
+const HOST_PORT = /^(\[[0-9a-fA-F:]+\]|[^:[\]]+):(\d{1,5})$/;
+
+/** `127.0.0.1:7100`, `[::1]:7100` or `host:0`. */
+const hostPort = z
+  .string()
+  .regex(HOST_PORT, 'expected host:port, e.g. 127.0.0.1:7100')
+  .transform((text, context) => {
+    const [, host = '', port = ''] = HOST_PORT.exec(text) ?? [];
+    if (Number(port) > 65_535) context.addIssue({ code: 'custom', message: 'port is above 65535' });
+    return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+  });
+
+const path = z.string().min(1);
+
+export const brokerOptions = z.strictObject({
+  /** Directory with the broker's own key and credential (`argus keys enrol … --role broker`). */
+  identity: path,
+  /** Policy directory: policy.csv, domains.yaml, services.yaml, … */
+  policy: path,
+  /** Directory of the audit log; one broker per directory. */
+  audit: path,
+  /** Directory for sockets: `<domain>.sock` for each domain and `control.sock`. Made with mode 0700. */
+  runtime: path.default('/run/argus'),
+  /** Also listen on TCP, for domains that have no other way. */
+  tcp: hostPort.nullable().default(null),
+  /** Serve Prometheus metrics over HTTP there; they are always at the control socket. */
+  metrics: hostPort.nullable().default(null),
+  /** Reload the policy when a file in its directory changes; SIGHUP and `argus reload` work in any case. */
+  watchPolicy: z.boolean().default(true),
+  /** AEAD suites offered, best first. */
+  suites: z
+    .array(z.enum(['A256GCM', 'C20P']))
+    .min(1)
+    .default(['A256GCM', 'C20P']),
+  log: z
+    .strictObject({
+      level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      /** Sum of the lengths of one domain's rings, bytes. */
+      ringBytesPerDomain: z
+        .int()
+        .min(MIN_RING_BYTES)
+        .max(128 * MAX_RING_BYTES)
+        .default(RING_BYTES_PER_DOMAIN),
+    })
+    .prefault({}),
+});
+
+export type BrokerOptionsInput = z.input<typeof brokerOptions>;
+export type BrokerOptions = z.output<typeof brokerOptions>;
+
+/** Fills in the defaults and makes paths absolute, relative to `base`. Throws ERR_BROKER_CONFIG naming every bad key. */
+export function resolveOptions(input: unknown, base: string, origin = 'options'): BrokerOptions {
+  const parsed = brokerOptions.safeParse(input);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(describe).join('; ');
+    throw new BrokerError('ERR_BROKER_CONFIG', `${origin}: ${issues}`);
+  }
+  const options = parsed.data;
+  return {
+    ...options,
+    identity: resolve(base, options.identity),
+    policy: resolve(base, options.policy),
+    audit: resolve(base, options.audit),
+    runtime: resolve(base, options.runtime),
+  };
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  const where = issue.path.join('.') || 'the file';
+  if (issue.code === 'unrecognized_keys')
+    return `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')} in ${where}`;
+  return `"${where}": ${issue.message}`;
+}
+
+/** Reads argus.yaml; paths in it are relative to the file. */
+export function readOptions(file: string): BrokerOptions {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new BrokerError(
+      'ERR_BROKER_CONFIG_FILE',
+      `cannot read "${file}": ${cause instanceof Error ? cause.message : cause}; docs/broker.md shows one`,
+      { cause },
+    );
+  }
+  const document = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
+  const [error] = document.errors;
+  if (error !== undefined) throw new BrokerError('ERR_BROKER_CONFIG', `${file}: ${error.message.split('\n')[0]}`);
+  return resolveOptions(document.toJS() ?? {}, dirname(resolve(file)), file);
+}

@@ -1,0 +1,36 @@
+/** Reuses record buffers. A buffer is only ever read up to what its present user wrote, so nothing stale can leave it. */
+import { MAX_RECORD_PLAINTEXT_BYTES, POOLED_CHUNKS } from '../limits.ts';
+
+export class Chunk {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  used = 0;
+  /** How much of `used` is answers and events rather than deliveries. */
+  control = 0;
+
+  constructor(capacity: number) {
+    this.bytes = new Uint8Array(capacity);
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  get room(): number {
+    return this.bytes.length - this.used;
+  }
+}
+
+export class ChunkPool {
+  readonly #free: Chunk[] = [];
+
+  /** A chunk with room for `needed` bytes: of the common size, or of exactly that when it is larger. */
+  take(needed: number): Chunk {
+    if (needed > MAX_RECORD_PLAINTEXT_BYTES) return new Chunk(needed);
+    return this.#free.pop() ?? new Chunk(MAX_RECORD_PLAINTEXT_BYTES);
+  }
+
+  give(chunk: Chunk): void {
+    if (chunk.bytes.length !== MAX_RECORD_PLAINTEXT_BYTES || this.#free.length >= POOLED_CHUNKS) return;
+    chunk.used = 0;
+    chunk.control = 0;
+    this.#free.push(chunk);
+  }
+}

@@ -1,0 +1,22 @@
+/** What every link and peer of one broker shares. */
+import type { Logger } from 'pino';
+import type { AeadSuite, Identity } from '../../keys/index.ts';
+import type { AuditLog } from '../audit/index.ts';
+import type { Argo } from '../core/index.ts';
+import type { Clock, HandshakeContext } from '../session/index.ts';
+import type { ChunkPool } from './chunk-pool.ts';
+import type { DurableEffects } from './durable.ts';
+import type { Flusher } from './flusher.ts';
+
+export interface PeerContext {
+  readonly identity: Identity;
+  readonly suites: readonly AeadSuite[];
+  readonly argo: Argo;
+  readonly audit: AuditLog;
+  readonly durable: DurableEffects;
+  readonly pool: ChunkPool;
+  readonly flusher: Flusher;
+  readonly handshake: HandshakeContext;
+  readonly clock: Clock;
+  readonly log: Logger;
+}

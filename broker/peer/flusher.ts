@@ -1,0 +1,21 @@
+/**
+ * Collects the sessions that have something new to send and flushes each once at the end of the event loop's turn: all
+ * that one turn brought for a receiver shares its records, and a lone frame waits for nothing but the turn's end.
+ */
+export interface Flushable {
+  flush(): void;
+}
+
+export class Flusher {
+  #dirty: Flushable[] = [];
+  readonly #run = (): void => {
+    const batch = this.#dirty;
+    this.#dirty = [];
+    for (const item of batch) item.flush();
+  };
+
+  /** `item` must not be added again before its `flush` was called. */
+  add(item: Flushable): void {
+    if (this.#dirty.push(item) === 1) setImmediate(this.#run);
+  }
+}

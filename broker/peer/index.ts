@@ -1,0 +1,7 @@
+/** Domains at the other end of carriers: links, peers, and what is queued for them. */
+export { ChunkPool } from './chunk-pool.ts';
+export type { PeerContext } from './context.ts';
+export { DurableEffects } from './durable.ts';
+export { Flusher } from './flusher.ts';
+export { Link, type LinkOwner, type RefusalReason } from './link.ts';
+export { Peer, type PeerFault } from './peer.ts';

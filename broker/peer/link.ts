@@ -1,0 +1,286 @@
+/**
+ * A carrier and what is spoken on it: cuts records, runs the handshake, and hands records to the peer.
+ *
+ *   hello -> verifying (thread pool) -> welcome sent -> first sealed record opens -> opening (audit) -> running
+ *
+ * A hello on a carrier whose session is running goes the same way beside it: the old session carries on until a record
+ * sealed with the new keys has opened, so that nobody can disturb it who is not the domain. (A guest that reboots behind
+ * a virtio-serial port looks like this: the host's end never closes.)
+ */
+import { timingSafeEqual } from 'node:crypto';
+import type { Carrier } from '../carrier/index.ts';
+import { HANDSHAKE_TIMEOUT_MS, MAX_HANDSHAKE_BODY_BYTES, MAX_RECORD_PLAINTEXT_BYTES } from '../limits.ts';
+import { answerHello, type Established, type HandshakeFault } from '../session/index.ts';
+import {
+  CloseCode,
+  type CloseWord,
+  DATA_FRAME_HEADER_BYTES,
+  type DeframedRecord,
+  Deframer,
+  decodeDomainFrame,
+  encodeRecordHeader,
+  MAX_MESSAGE_BYTES,
+  Op,
+  type RecordFault,
+  RecordType,
+  TAG_BYTES,
+} from '../wire/index.ts';
+import type { PeerContext } from './context.ts';
+import { Peer, type PeerFault } from './peer.ts';
+
+const MAX_BODY_BYTES = Math.max(MAX_RECORD_PLAINTEXT_BYTES, DATA_FRAME_HEADER_BYTES + MAX_MESSAGE_BYTES) + TAG_BYTES;
+
+/** Why a stranger was turned away. */
+export type RefusalReason =
+  | HandshakeFault
+  | RecordFault
+  | PeerFault
+  | 'TIMEOUT'
+  | 'UNKNOWN_DOMAIN'
+  | 'BAD_COMMITMENT'
+  | 'CLOSED_EARLY';
+
+/** What a link tells the broker. */
+export interface LinkOwner {
+  /** The peer has proved itself; it is attached, recorded and welcomed by the owner. */
+  onProven(peer: Peer, established: Established, link: Link): void;
+  /** The session of a proven peer is over. Called once per proven peer. */
+  onEnded(peer: Peer, reason: string, fault: PeerFault | RecordFault | null): void;
+  /** Nobody was authenticated. `claimed`: the name in a credential that verified, else null. */
+  onRefused(link: Link, reason: RefusalReason): void;
+  onClosed(link: Link): void;
+}
+
+export class Link {
+  readonly carrier: Carrier;
+  readonly #context: PeerContext;
+  readonly #owner: LinkOwner;
+  readonly #deframer = new Deframer(MAX_HANDSHAKE_BODY_BYTES);
+  #peer: Peer | null = null;
+  /** Keys that a welcome has offered and no record has proved yet. */
+  #proving: Established | null = null;
+  #isBusy = false;
+  #isClosed = false;
+  #timer: NodeJS.Timeout | null;
+
+  constructor(context: PeerContext, carrier: Carrier, owner: LinkOwner) {
+    this.#context = context;
+    this.carrier = carrier;
+    this.#owner = owner;
+    this.#timer = setTimeout(() => this.#refuse('TIMEOUT'), HANDSHAKE_TIMEOUT_MS);
+    carrier.open({
+      onChunk: (chunk) => {
+        if (this.#isClosed) return;
+        this.#deframer.push(chunk);
+        this.#process();
+      },
+      onDrain: () => this.#peer?.drained(),
+      onClosed: () => this.#closed(),
+    });
+  }
+
+  /** Ends the running session with a word, and the carrier with it. */
+  end(word: CloseWord, reason: string): void {
+    const peer = this.#peer;
+    this.#peer = null;
+    peer?.end(word);
+    this.#shut();
+    if (peer !== null) this.#owner.onEnded(peer, reason, null);
+  }
+
+  /** The owner is ready for what the peer sends next. */
+  resume(): void {
+    this.#isBusy = false;
+    if (this.#isClosed) return;
+    this.carrier.resume();
+    this.#process();
+  }
+
+  #process(): void {
+    while (!this.#isBusy && !this.#isClosed) {
+      const record = this.#deframer.next();
+      if (record === 'more') return;
+      if (typeof record === 'string') {
+        this.#fault(record);
+        return;
+      }
+      this.#record(record);
+    }
+  }
+
+  #record(record: DeframedRecord): void {
+    switch (record.type) {
+      case RecordType.hello:
+        this.#hello(record);
+        return;
+      case RecordType.data:
+        this.#data(record);
+        return;
+      case RecordType.close:
+        this.#close(record);
+        return;
+      case RecordType.welcome:
+        this.#fault('UNEXPECTED_RECORD');
+        return;
+    }
+  }
+
+  #hello(record: DeframedRecord): void {
+    if (record.length > MAX_HANDSHAKE_BODY_BYTES) {
+      this.#fault('TOO_LONG');
+      return;
+    }
+    // The record's bytes are views of what the carrier brought; nothing may move them while signatures are checked.
+    this.#busy();
+    const { identity, suites, handshake } = this.#context;
+    answerHello(identity, record, this.carrier.domain, suites, handshake).then(
+      (result) => {
+        if (this.#isClosed) return;
+        if (!result.ok) {
+          this.#refuse(result.fault);
+          return;
+        }
+        this.#proving = result.value.established;
+        this.carrier.write([result.value.record]);
+        this.resume();
+      },
+      (error: unknown) => {
+        // Not the peer's doing: signing failed or we have a bug. Nobody is let in.
+        this.#context.log.error({ err: error, carrier: this.carrier.name }, 'handshake failed on our side');
+        this.#shut();
+      },
+    );
+  }
+
+  #data(record: DeframedRecord): void {
+    if (this.#proving !== null && record.epoch === 0 && record.sequence === 0 && this.#prove(record, this.#proving))
+      return;
+    if (this.#peer === null) {
+      this.#refuse('OPEN_FAILED');
+      return;
+    }
+    const fault = this.#peer.receive(record);
+    if (fault !== null) this.#fault(fault);
+  }
+
+  /** True when the record was the proof (good or bad) of the offered keys; false when it belongs to the running session. */
+  #prove(record: DeframedRecord, proving: Established): boolean {
+    const plaintext = proving.opener.open(record);
+    this.#proving = null;
+    if (plaintext === null) return false;
+    const frame = decodeDomainFrame(plaintext, 0, plaintext.length);
+    if (frame === null || frame.op !== Op.ready || !timingSafeEqual(frame.commitment, proving.peerCommitment)) {
+      this.#refuse('BAD_COMMITMENT');
+      return true;
+    }
+    const state = this.#context.argo.domain(proving.peer.name);
+    if (state === undefined) {
+      this.#refuse('UNKNOWN_DOMAIN');
+      return true;
+    }
+    this.#clearTimer();
+    this.#deframer.maxLength = MAX_BODY_BYTES;
+    this.#busy();
+    const old = this.#peer;
+    this.#peer = null;
+    if (old !== null) {
+      old.lost();
+      this.#owner.onEnded(old, 'superseded', null);
+    }
+    const peer = new Peer(this.#context, this.carrier, proving, state);
+    this.#peer = peer;
+    this.#owner.onProven(peer, proving, this);
+    return true;
+  }
+
+  #close(record: DeframedRecord): void {
+    const peer = this.#peer;
+    if (peer === null) {
+      this.#refuse('CLOSED_EARLY');
+      return;
+    }
+    const word = peer.receiveClose(record);
+    if (word === null) {
+      this.#fault('OPEN_FAILED');
+      return;
+    }
+    this.#peer = null;
+    peer.end('done');
+    this.#shut();
+    this.#owner.onEnded(peer, word, null);
+  }
+
+  #fault(fault: PeerFault | RecordFault): void {
+    const peer = this.#peer;
+    if (peer === null) {
+      this.#refuse(fault);
+      return;
+    }
+    this.#peer = null;
+    peer.end('fault');
+    this.#shut();
+    this.#owner.onEnded(peer, 'fault', fault);
+  }
+
+  /** Turns a stranger away. A running session on the same carrier is not touched. */
+  #refuse(reason: RefusalReason): void {
+    if (this.#isClosed) return;
+    this.#owner.onRefused(this, reason);
+    if (this.#peer !== null) {
+      this.#proving = null;
+      this.resume();
+      return;
+    }
+    const header = encodeRecordHeader(RecordType.close, 0, 0, 1);
+    this.carrier.write([header, Uint8Array.of(CloseCode[wordFor(reason)])]);
+    this.#shut();
+  }
+
+  #busy(): void {
+    this.#isBusy = true;
+    this.carrier.pause();
+  }
+
+  #closed(): void {
+    const wasClosed = this.#isClosed;
+    this.#isClosed = true;
+    this.#clearTimer();
+    const peer = this.#peer;
+    this.#peer = null;
+    if (peer !== null) {
+      peer.lost();
+      this.#owner.onEnded(peer, 'lost', null);
+    } else if (!wasClosed && this.#proving !== null) this.#owner.onRefused(this, 'CLOSED_EARLY');
+    this.#owner.onClosed(this);
+  }
+
+  #shut(): void {
+    this.#isClosed = true;
+    this.#clearTimer();
+    this.carrier.end();
+  }
+
+  #clearTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}
+
+/** What a stranger may hear: about its own credential, else nothing. */
+function wordFor(reason: RefusalReason): CloseWord {
+  switch (reason) {
+    case 'EXPIRED':
+      return 'credentialExpired';
+    case 'NOT_YET_VALID':
+      return 'credentialNotYetValid';
+    case 'FOREIGN_AUTHORITY':
+      return 'credentialForeign';
+    case 'WRONG_PEER':
+      return 'wrongCarrier';
+    case 'BAD_VERSION':
+    case 'NO_COMMON_SUITE':
+      return 'version';
+    default:
+      return 'refused';
+  }
+}

@@ -1,0 +1,266 @@
+/**
+ * An authenticated domain: its records are opened, their frames put before the core, and what the core queues for it is
+ * sealed and given to the carrier.
+ *
+ * Nothing that a record causes at this domain is shown to it before the audit records it caused are durable (Gate); what
+ * it may send to others goes out at once. A denied sender waits for the disk, its receivers do not.
+ */
+import type { Carrier } from '../carrier/index.ts';
+import type { Answer, DomainState } from '../core/index.ts';
+import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION } from '../limits.ts';
+import type { Established } from '../session/index.ts';
+import {
+  type BrokerFrame,
+  CloseCode,
+  type CloseWord,
+  closeWord,
+  DATA_FRAME_HEADER_BYTES,
+  DataField,
+  type DeframedRecord,
+  type DomainFrame,
+  decodeDomainFrame,
+  FRAME_HEADER_BYTES,
+  MAX_MESSAGE_BYTES,
+  Op,
+  RecordType,
+  Status,
+} from '../wire/index.ts';
+import type { PeerContext } from './context.ts';
+import type { Flushable } from './flusher.ts';
+import { Outbox } from './outbox.ts';
+
+const MAX_DATA_FRAME_BYTES = DATA_FRAME_HEADER_BYTES + MAX_MESSAGE_BYTES;
+
+/** Why a peer's bytes end its session; never shown to it in detail. */
+export type PeerFault =
+  | 'OPEN_FAILED'
+  | 'BAD_FRAME'
+  | 'BAD_SEND_ID'
+  | 'BAD_CREDIT'
+  | 'UNEXPECTED_FRAME'
+  | 'UNEXPECTED_RECORD';
+
+export class Peer extends Outbox implements Flushable {
+  readonly state: DomainState;
+  /** Names the session in log and audit. */
+  readonly id: string;
+  readonly carrier: Carrier;
+  readonly openedAt: number;
+  readonly #context: PeerContext;
+  readonly #established: Established;
+  readonly #introduced = new Set<number>();
+  #introducedRevision = -1;
+  #lastSendId = 0;
+  /** Answers of the record being worked on, and whether they must wait for the log. */
+  #answers: BrokerFrame[] = [];
+  #mustBeDurable = false;
+  #isCongested = false;
+  #isThrottled = false;
+  #isEnded = false;
+  #lastHeard: number;
+
+  constructor(context: PeerContext, carrier: Carrier, established: Established, state: DomainState) {
+    super(context.pool);
+    this.#context = context;
+    this.carrier = carrier;
+    this.#established = established;
+    this.state = state;
+    this.id = established.id;
+    this.openedAt = context.clock();
+    this.#lastHeard = this.openedAt;
+  }
+
+  get suite(): string {
+    return this.#established.suite;
+  }
+
+  /** Milliseconds since something of this peer last opened. */
+  silentFor(now: number): number {
+    return now - this.#lastHeard;
+  }
+
+  // Receiving
+
+  /** Opens a data record and does what it says; a fault ends the session. */
+  receive(record: DeframedRecord): PeerFault | null {
+    const plaintext = this.#established.opener.open(record);
+    if (plaintext === null) return 'OPEN_FAILED';
+    this.#lastHeard = this.#context.clock();
+    const fault = this.#walk(plaintext);
+    this.#answer();
+    return fault;
+  }
+
+  /** Opens a close record; the word it carries, or null when it is not the peer's. */
+  receiveClose(record: DeframedRecord): CloseWord | null {
+    const plaintext = this.#established.opener.open(record);
+    return plaintext === null ? null : (closeWord(plaintext[0]) ?? 'done');
+  }
+
+  #walk(frames: Uint8Array): PeerFault | null {
+    const view = new DataView(frames.buffer, frames.byteOffset, frames.byteLength);
+    const { argo } = this.#context;
+    let sends = 0;
+    let fault: PeerFault | null = null;
+    for (let at = 0; at < frames.length; ) {
+      const left = frames.length - at;
+      const length = left < FRAME_HEADER_BYTES ? 0 : view.getUint32(at, true);
+      if (length < FRAME_HEADER_BYTES || length > left) {
+        fault = 'BAD_FRAME';
+        break;
+      }
+      if (frames[at + DataField.op] === Op.sendv) {
+        const id = length < DATA_FRAME_HEADER_BYTES ? -1 : view.getUint32(at + DataField.id, true);
+        // Cumulative acknowledgement rests on this: each send id is the one before plus 1.
+        if (id !== (this.#lastSendId + 1) >>> 0 || length > MAX_DATA_FRAME_BYTES) {
+          fault = 'BAD_SEND_ID';
+          break;
+        }
+        this.#lastSendId = id;
+        sends++;
+        const status = argo.sendv(this.state, frames, view, at, length);
+        if (status !== Status.OK) this.#refuse(id, status);
+      } else {
+        const frame = decodeDomainFrame(frames, at, at + length);
+        fault = frame === null ? 'BAD_FRAME' : this.#control(frame);
+        if (fault !== null) break;
+      }
+      at += length;
+    }
+    if (sends > 0) this.#answers.push({ op: Op.ack, through: this.#lastSendId });
+    return fault;
+  }
+
+  #refuse(id: number, status: number): void {
+    const { recorded, maxMessageSize } = this.#context.argo.refused;
+    if (recorded) this.#mustBeDurable = true;
+    this.#answers.push({ op: Op.refused, id, status, maxMessageSize: status === Status.EMSGSIZE ? maxMessageSize : 0 });
+  }
+
+  #control(frame: DomainFrame): PeerFault | null {
+    const { argo } = this.#context;
+    switch (frame.op) {
+      case Op.registerRing: {
+        const answer = argo.registerRing(this.state, frame);
+        // The ring's registration is recorded, so the owner learns of it when that is durable.
+        if (answer.status === Status.OK) this.#mustBeDurable = true;
+        this.#reply(frame.id, answer);
+        return null;
+      }
+      case Op.unregisterRing:
+        this.#reply(frame.id, argo.unregisterRing(this.state, frame.port, frame.partner, frame.pad));
+        return null;
+      case Op.notify: {
+        const { answer, answers } = argo.notify(this.state, frame.queries);
+        if (answer.recorded) this.#mustBeDurable = true;
+        this.#answers.push({ op: Op.notified, id: frame.id, status: answer.status, answers });
+        return null;
+      }
+      case Op.credit:
+        return argo.credit(this.state, frame.ring, frame.bytes) ? null : 'BAD_CREDIT';
+      case Op.resolve:
+        this.#reply(frame.id, argo.resolve(this.state, frame.name));
+        return null;
+      case Op.ping:
+        this.#answers.push({ op: Op.brokerPong, id: frame.id });
+        return null;
+      case Op.pong:
+        return null;
+      case Op.ready:
+        return 'UNEXPECTED_FRAME';
+    }
+  }
+
+  #reply(id: number, answer: Answer): void {
+    if (answer.recorded) this.#mustBeDurable = true;
+    this.#answers.push({ op: Op.reply, id, status: answer.status, value: answer.value });
+  }
+
+  #answer(): void {
+    const answers = this.#answers;
+    if (answers.length === 0) return;
+    this.#answers = [];
+    if (this.#mustBeDurable) {
+      this.#mustBeDurable = false;
+      this.holdUntilDurable();
+    }
+    for (const answer of answers) this.event(answer);
+    if (this.controlBytes > CONTROL_BYTES_PER_SESSION && !this.#isThrottled) {
+      this.#isThrottled = true;
+      this.carrier.pause();
+    }
+  }
+
+  /** All that is queued from here on waits for what the log has been told so far. */
+  holdUntilDurable(then?: () => void): void {
+    const gate = this.hold();
+    this.#context.durable.after(() => {
+      gate.isOpen = true;
+      if (this.#isEnded) return;
+      this.reopened();
+      then?.();
+    }, this.state.domain);
+  }
+
+  // Sending
+
+  introduce(domid: number): void {
+    const { argo } = this.#context;
+    const { revision } = argo.policy;
+    if (this.#introducedRevision !== revision) {
+      this.#introduced.clear();
+      this.#introducedRevision = revision;
+    }
+    if (this.#introduced.has(domid)) return;
+    const source = argo.domainById(domid)?.domain;
+    if (source === undefined) return;
+    this.#introduced.add(domid);
+    this.event({ op: Op.introduce, domid, name: source.name, labels: source.labels });
+  }
+
+  protected override onDirty(): void {
+    if (!this.#isEnded) this.#context.flusher.add(this);
+  }
+
+  flush(): void {
+    if (this.#isEnded || this.#isCongested) return;
+    const buffers: Uint8Array[] = [];
+    let bytes = 0;
+    while (bytes < CARRIER_HIGH_WATER_BYTES) {
+      const chunk = this.take();
+      if (chunk === null) break;
+      const sealed = this.#established.sealer.seal(RecordType.data, chunk.bytes.subarray(0, chunk.used));
+      buffers.push(sealed.header, sealed.ciphertext, sealed.tag);
+      bytes += chunk.used;
+      this.sealed(chunk);
+    }
+    if (buffers.length === 0) return;
+    this.#isCongested = !this.carrier.write(buffers);
+    if (!this.#isCongested && !this.isEmpty) this.reopened();
+    if (this.#isThrottled && this.controlBytes < CONTROL_BYTES_PER_SESSION / 2) {
+      this.#isThrottled = false;
+      this.carrier.resume();
+    }
+  }
+
+  drained(): void {
+    this.#isCongested = false;
+    this.flush();
+  }
+
+  /** Seals a last word. Idempotent; afterwards nothing more is sent, and what was queued is forgotten. */
+  end(word: CloseWord): void {
+    if (this.#isEnded) return;
+    if (!this.#isCongested) this.flush();
+    this.#isEnded = true;
+    const { header, ciphertext, tag } = this.#established.sealer.seal(RecordType.close, Uint8Array.of(CloseCode[word]));
+    this.carrier.write([header, ciphertext, tag]);
+    this.discard();
+  }
+
+  /** The carrier is gone: nothing can be said any more. */
+  lost(): void {
+    this.#isEnded = true;
+    this.discard();
+  }
+}

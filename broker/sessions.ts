@@ -1,0 +1,143 @@
+/** The sessions of a broker: at most one per domain, each recorded when it opens and when it ends. */
+import type { Logger } from 'pino';
+import type { AuditLog } from './audit/index.ts';
+import type { Carrier, Release } from './carrier/index.ts';
+import type { Argo } from './core/index.ts';
+import { CLOCK_TOLERANCE_SECONDS, PING_AFTER_MS, SILENCE_LIMIT_MS, SWEEP_MS } from './limits.ts';
+import { Link, type LinkOwner, type Peer, type PeerContext, type RefusalReason } from './peer/index.ts';
+import type { Established } from './session/index.ts';
+import { type CloseWord, Op } from './wire/index.ts';
+
+interface Session {
+  readonly peer: Peer;
+  readonly link: Link;
+  /** Seconds since the epoch: the session does not outlive its credential. */
+  readonly expiresAt: number;
+}
+
+export class Sessions implements LinkOwner {
+  readonly #context: PeerContext;
+  readonly #argo: Argo;
+  readonly #audit: AuditLog;
+  readonly #log: Logger;
+  readonly #byDomain = new Map<string, Session>();
+  readonly #links = new Map<Link, Release>();
+  readonly #sweep: NodeJS.Timeout;
+  /** Handshakes refused, by reason, for metrics. */
+  readonly refusals = new Map<RefusalReason, number>();
+  opened = 0;
+
+  constructor(context: PeerContext) {
+    this.#context = context;
+    this.#argo = context.argo;
+    this.#audit = context.audit;
+    this.#log = context.log;
+    this.#sweep = setInterval(() => this.#look(), SWEEP_MS);
+    this.#sweep.unref();
+  }
+
+  /** Takes over a carrier that nobody has authenticated yet. */
+  accept(carrier: Carrier, release: Release): void {
+    const link = new Link(this.#context, carrier, this);
+    this.#links.set(link, release);
+  }
+
+  get count(): number {
+    return this.#byDomain.size;
+  }
+
+  peers(): Peer[] {
+    return [...this.#byDomain.values()].map(({ peer }) => peer);
+  }
+
+  peerOf(domain: string): Peer | undefined {
+    return this.#byDomain.get(domain)?.peer;
+  }
+
+  /** Ends a domain's session, if it has one. */
+  end(domain: string, word: CloseWord, reason: string): void {
+    this.#byDomain.get(domain)?.link.end(word, reason);
+  }
+
+  /** Ends them all, and whoever has not authenticated. */
+  endAll(word: CloseWord): void {
+    clearInterval(this.#sweep);
+    for (const { link } of [...this.#byDomain.values()]) link.end(word, word);
+    for (const link of [...this.#links.keys()]) link.end(word, word);
+  }
+
+  /** Carriers not yet closed. */
+  get openCarriers(): Iterable<Carrier> {
+    return [...this.#links.keys()].map((link) => link.carrier);
+  }
+
+  // LinkOwner
+
+  onProven(peer: Peer, established: Established, link: Link): void {
+    this.#links.get(link)?.(false);
+    const { name } = peer.state.domain;
+    this.#byDomain.get(name)?.link.end('superseded', 'superseded');
+    this.#byDomain.set(name, { peer, link, expiresAt: established.peer.expiresAt });
+    this.opened++;
+    this.#argo.attach(peer.state, peer, { session: peer.id });
+    this.#audit.record({
+      event: 'session.open',
+      src: peer.state.domain,
+      session: peer.id,
+      detail: {
+        carrier: peer.carrier.name,
+        suite: peer.suite,
+        key: established.peer.thumbprint,
+        credential: established.peer.jti,
+      },
+    });
+    // The domain learns that it is in, and is listened to, once the log says so.
+    peer.holdUntilDurable(() => link.resume());
+    peer.event({
+      op: Op.welcome,
+      commitment: established.ourCommitment,
+      domid: peer.state.domain.domid,
+      revision: this.#argo.policy.revision,
+      name,
+      broker: this.#context.identity.name,
+    });
+    this.#log.info({ domain: name, session: peer.id, carrier: peer.carrier.name }, 'session opened');
+  }
+
+  onEnded(peer: Peer, reason: string, fault: string | null): void {
+    const src = peer.state.domain;
+    this.#byDomain.delete(src.name);
+    this.#argo.detach(peer.state);
+    if (fault !== null) this.#audit.record({ event: 'peer.fault', src, reason: fault, session: peer.id });
+    this.#audit.record({ event: 'session.close', src, session: peer.id, reason });
+    this.#log.info(
+      { domain: src.name, session: peer.id, reason, ...(fault === null ? {} : { fault }) },
+      'session ended',
+    );
+  }
+
+  onRefused(link: Link, reason: RefusalReason): void {
+    this.#links.get(link)?.(true);
+    this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1);
+    const { carrier } = link;
+    const src = carrier.domain === null ? null : (this.#argo.domain(carrier.domain)?.domain ?? null);
+    this.#audit.record({ event: 'session.refused', src, reason, detail: { carrier: carrier.name } });
+    this.#log.warn({ carrier: carrier.name, reason }, 'session refused');
+  }
+
+  onClosed(link: Link): void {
+    this.#links.get(link)?.(false);
+    this.#links.delete(link);
+  }
+
+  #look(): void {
+    const now = this.#context.clock();
+    const seconds = this.#context.handshake.wallClock() / 1_000;
+    for (const { peer, link, expiresAt } of [...this.#byDomain.values()]) {
+      const silence = peer.silentFor(now);
+      if (seconds > expiresAt + CLOCK_TOLERANCE_SECONDS) link.end('credentialExpired', 'credential expired');
+      else if (silence > SILENCE_LIMIT_MS) link.end('done', 'silent');
+      else if (silence > PING_AFTER_MS) peer.event({ op: Op.brokerPing, id: 0 });
+    }
+  }
+}

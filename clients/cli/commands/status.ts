@@ -1,0 +1,59 @@
+/** `argus status` and `argus reload`: what a running broker says of itself, and its policy read again. */
+import Table from 'cli-table3';
+import { Command } from 'commander';
+import { BrokerError, type BrokerStatus, callControl } from '../../../broker/index.ts';
+import { printJson } from '../output.ts';
+
+const DEFAULT_CONTROL = '/run/argus/control.sock';
+
+function withControl(command: Command): Command {
+  return command.option('--control <path>', 'control socket of the broker', DEFAULT_CONTROL);
+}
+
+export function statusCommand(): Command {
+  return withControl(new Command('status'))
+    .description('show a running broker: policy, audit log, domains, rings')
+    .option('--json', 'print one JSON object')
+    .action(async ({ control, json }: { control: string; json?: boolean }) => {
+      const { body } = await callControl(control, 'GET', '/v1/status');
+      if (json === true) printJson(body);
+      else process.stdout.write(render(body as BrokerStatus));
+    });
+}
+
+export function reloadCommand(): Command {
+  return withControl(new Command('reload'))
+    .description('load the policy directory again; a policy with an error leaves the old one in force')
+    .option('--json', 'print one JSON object')
+    .action(async ({ control, json }: { control: string; json?: boolean }) => {
+      const { ok, body } = await callControl(control, 'POST', '/v1/policy/reload');
+      const result = body as { revision?: number; changed?: boolean; code?: string; message?: string };
+      if (json === true) printJson(result);
+      if (!ok)
+        throw new BrokerError('ERR_BROKER_CONTROL', `the policy was refused, the old one stays: ${result.message}`);
+      if (json !== true) {
+        process.stdout.write(`revision ${result.revision} in force${result.changed ? '' : ' (nothing had changed)'}\n`);
+      }
+    });
+}
+
+function render(status: BrokerStatus): string {
+  const { policy, audit } = status;
+  const lines = [
+    `broker    ${status.broker} ${status.version}, pid ${status.pid}, up ${status.uptimeSeconds} s`,
+    `policy    revision ${policy.revision}, ${policy.rows} rows, ${policy.hash.slice(0, 12)}, ${policy.directory}`,
+    `audit     ${audit.healthy ? 'healthy' : 'FAILED: sends are stopped'}, ${audit.records} records, head ${audit.head.slice(0, 12)}`,
+    `messages  ${status.messages} (${status.bytes} bytes)`,
+    `refused   ${
+      Object.entries(status.refused)
+        .map(([word, count]) => `${word} ${count}`)
+        .join(', ') || 'none'
+    }`,
+  ];
+  const table = new Table({ head: ['domain', 'domid', 'labels', 'session', 'rings (port from partner: used/length)'] });
+  for (const domain of status.domains) {
+    const rings = domain.rings.map((ring) => `${ring.port} from ${ring.partner}: ${ring.used}/${ring.length}`);
+    table.push([domain.name, domain.domid, domain.labels.join(' '), domain.session ?? '-', rings.join('\n') || '-']);
+  }
+  return `${lines.join('\n')}\n${table.toString()}\n`;
+}

@@ -1,0 +1,22 @@
+/** Every command of `argus`. */
+import { Command } from 'commander';
+import { VERSION } from '../../broker/index.ts';
+import { auditCommand } from './commands/audit.ts';
+import { brokerCommand } from './commands/broker.ts';
+import { keysCommand } from './commands/keys.ts';
+import { policyCommand } from './commands/policy.ts';
+import { reloadCommand, statusCommand } from './commands/status.ts';
+
+export function argusProgram(): Command {
+  return new Command('argus')
+    .description('policy-enforced message broker between virtual machines')
+    .version(VERSION)
+    .showHelpAfterError('(argus --help lists the commands)')
+    .showSuggestionAfterError()
+    .addCommand(brokerCommand())
+    .addCommand(statusCommand())
+    .addCommand(reloadCommand())
+    .addCommand(policyCommand())
+    .addCommand(keysCommand())
+    .addCommand(auditCommand());
+}
