@@ -3,8 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ArmName } from './arms/arm.ts';
-import { loadArm } from './arms/registry.ts';
+import type { Arm, ArmName } from './arms/arm.ts';
 import { keepStderr, stopChild } from './arms/server-process.ts';
 import type { Cleanup } from './cleanup.ts';
 import { callerOf, type ReceiverCalls, type RoleSetup, type SenderCalls } from './roles/calls.ts';
@@ -19,9 +18,8 @@ export interface Crew {
 }
 
 /** What was started is ended through `cleanup`, also when this fails half-way. */
-export async function startCrew(name: ArmName, folder: string, cleanup: Cleanup): Promise<Crew> {
+export async function startCrew(name: ArmName, arm: Arm, folder: string, cleanup: Cleanup): Promise<Crew> {
   await mkdir(folder, { mode: 0o700 });
-  const arm = await loadArm(name);
   const server = await arm.start(folder);
   cleanup.add(() => server.stop());
   const setup: RoleSetup = {

@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { ARM_NAMES, type ArmName, isArmName } from './arms/arm.ts';
 import { Cleanup } from './cleanup.ts';
 import { DEFAULT_SIZES, FULL_PACE, MAX_SIZE_BYTES, MIN_ROUNDS, QUICK_PACE } from './plan.ts';
+import { renderPolicySizes, runPolicySizes } from './policy-size.ts';
 import { run } from './run.ts';
 import { renderReport } from './table.ts';
 
@@ -15,6 +16,7 @@ const EXIT_INTERRUPTED = 130;
 interface Options {
   readonly quick: boolean;
   readonly json: boolean;
+  readonly policyRows: boolean;
   readonly arms: readonly ArmName[];
   readonly sizes: readonly number[];
   readonly rounds?: number;
@@ -24,6 +26,7 @@ const program = new Command('npm run bench --')
   .description('delivered messages/s, broker CPU per message and request/reply latency of Argus and its peers')
   .option('--quick', 'under 50 s in total; the figures are coarser', false)
   .option('--json', 'print one JSON object instead of tables', false)
+  .option('--policy-rows', 'instead: throughput of Argus under a policy of 10 and of 10 000 rows', false)
   .option('--arms <names>', `comma-separated, of ${ARM_NAMES.join(', ')}`, parseArms, ARM_NAMES as readonly ArmName[])
   .option('--sizes <bytes>', 'comma-separated message sizes', parseSizes, DEFAULT_SIZES as readonly number[])
   .option('--rounds <n>', `at least ${MIN_ROUNDS}`, parseRounds)
@@ -40,14 +43,19 @@ async function bench(options: Options): Promise<void> {
   cleanup.add(() => rm(folder, { recursive: true, force: true }));
   try {
     const pace = options.quick ? QUICK_PACE : FULL_PACE;
-    const report = await run({
-      arms: options.arms,
+    const request = {
       sizes: options.sizes,
       pace: { ...pace, rounds: options.rounds ?? pace.rounds },
       folder,
       cleanup,
-      progress: (line) => void process.stderr.write(`bench: ${line}\n`),
-    });
+      progress: (line: string) => void process.stderr.write(`bench: ${line}\n`),
+    };
+    if (options.policyRows) {
+      const sizes = await runPolicySizes(request);
+      process.stdout.write(`${options.json ? JSON.stringify(sizes) : renderPolicySizes(sizes)}\n`);
+      return;
+    }
+    const report = await run({ ...request, arms: options.arms });
     process.stdout.write(`${options.json ? JSON.stringify(report) : renderReport(report, options.arms)}\n`);
     if (report.failed.length > 0) process.exitCode = 1;
   } finally {

@@ -21,7 +21,7 @@ export const FULL_PACE: Pace = { rounds: 5, warmupMs: 1000, settleMs: 300, throu
 /** 45 cells of 0.65 s, 15 warm-ups and the start of 15 processes: 40 s on two cores. */
 export const QUICK_PACE: Pace = { rounds: 3, warmupMs: 150, settleMs: 60, throughputMs: 400, latencyMs: 190 };
 
-const WINDOW_BYTES = 4 * 1024 * 1024;
+const WINDOW_BYTES = 8 * 1024 * 1024;
 const MIN_WINDOW = 64;
 const MAX_WINDOW = 16_384;
 const NOTES_PER_WINDOW = 8;

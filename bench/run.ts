@@ -65,7 +65,7 @@ async function startCrews(
   await Promise.all(
     arms.map(async (arm) => {
       try {
-        crews.set(arm, await startCrew(arm, join(folder, arm), cleanup));
+        crews.set(arm, await startCrew(arm, await loadArm(arm), join(folder, arm), cleanup));
       } catch (error) {
         failed.push({ arm, size: null, round: null, reason: reasonOf(error) });
         progress(`${arm} did not start: ${reasonOf(error)}`);

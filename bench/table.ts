@@ -4,7 +4,7 @@ import type { ArmName } from './arms/arm.ts';
 import type { Cell, CellRatio, Report } from './report.ts';
 
 /** Without colours the same text serves a terminal, a pipe and a document. */
-const STYLE = { head: [], border: [], compact: true };
+export const TABLE_STYLE = { head: [], border: [], compact: true };
 const COLUMNS = ['arm', 'msg/s', '×', 'broker µs/msg', '×', 'p50 µs', '×', 'p99 µs', '×', 'note'];
 
 export function renderReport(report: Report, order: readonly ArmName[]): string {
@@ -14,7 +14,11 @@ export function renderReport(report: Report, order: readonly ArmName[]): string 
 }
 
 function renderSize(report: Report, size: number, order: readonly ArmName[]): string {
-  const table = new Table({ head: COLUMNS, style: STYLE, colAligns: ['left', ...Array(8).fill('right'), 'left'] });
+  const table = new Table({
+    head: COLUMNS,
+    style: TABLE_STYLE,
+    colAligns: ['left', ...Array(8).fill('right'), 'left'],
+  });
   for (const arm of order) {
     const cell = report.arms.find((one) => one.arm === arm && one.size === size);
     const ratios = report.ratios.cells.find((one) => one.arm === arm && one.size === size);

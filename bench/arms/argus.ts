@@ -1,33 +1,100 @@
 /** `argus-unix`: the broker as it ships (sealed on both hops, decided per frame, audited), over its unix sockets. */
 import { access } from 'node:fs/promises';
-import { type Arm, endpointValue, type RunningServer, type SenderLink } from './arm.ts';
+import { join } from 'node:path';
+import { createAuthority, issueIdentity } from '../../keys/index.ts';
+import { type BrokerConfig, loadClient } from './argus-package.ts';
+import { DATA_PORT, ECHO_PORT, ORDINARY_ROWS, RECEIVER, REPLY_PORT, SENDER, writeBenchPolicy } from './argus-policy.ts';
+import { type Arm, type Endpoint, endpointValue, type RunningServer, type SenderLink } from './arm.ts';
 import { startRoleServer } from './server-process.ts';
 
-export const argusUnix: Arm = {
-  missing: async () => ((await isBuilt()) ? null : 'argus-broker (npm run build)'),
+/** Argo's largest ring, less one slot: twice the window, so that the window is what limits and not the ring. */
+const RING_BYTES = 16 * 1024 * 1024 - 64;
+/** Reached only when something is wrong. */
+const SEND_DEADLINE_MS = 5_000;
+const CREDENTIAL_TTL_SECONDS = 24 * 3600;
 
-  async start(folder): Promise<RunningServer> {
-    const server = await startRoleServer('argus-broker.ts', { folder });
-    return { pid: server.pid, endpoint: {}, stop: server.stop };
-  },
+export const argusUnix: Arm = argusWithPolicy(ORDINARY_ROWS);
 
-  async openSender(endpoint): Promise<SenderLink> {
-    throw new Error(`not wired: ${endpointValue(endpoint, 'sender')}`);
-  },
+/** The same arm under a policy of another length. */
+export function argusWithPolicy(policyRows: number): Arm {
+  return {
+    missing: async () => ((await isBuilt()) ? null : 'argus-broker (npm run build)'),
+    start: (folder) => start(folder, policyRows),
+    openSender,
+    openReceiver,
+  };
+}
 
-  async openReceiver(endpoint): Promise<void> {
-    throw new Error(`not wired: ${endpointValue(endpoint, 'receiver')}`);
-  },
-};
+async function start(folder: string, policyRows: number): Promise<RunningServer> {
+  const at = (name: string): string => join(folder, name);
+  const config: BrokerConfig = {
+    identity: at('broker'),
+    policy: at('policy'),
+    audit: at('audit'),
+    runtime: at('run'),
+    watchPolicy: false,
+    log: { level: 'error' },
+  };
+  await writeBenchPolicy(config.policy, policyRows);
+  const authority = await createAuthority(at('authority'));
+  const ttlSeconds = CREDENTIAL_TTL_SECONDS;
+  await issueIdentity(authority, config.identity, { name: 'broker', role: 'broker', ttlSeconds });
+  for (const name of [SENDER, RECEIVER]) await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds });
+  const server = await startRoleServer('argus-broker.ts', config);
+  return { pid: server.pid, endpoint: { folder }, stop: server.stop };
+}
+
+/** A refused send rejects, which nobody awaits: it ends this process, and the bench reports what it said. */
+async function openSender(endpoint: Endpoint): Promise<SenderLink> {
+  const vm = await connectAs(endpoint, SENDER);
+  const replies = await vm.registerRing({ port: REPLY_PORT, partner: RECEIVER, length: RING_BYTES });
+  let onReply: () => void = () => {};
+  void (async () => {
+    for await (const _ of replies) onReply();
+  })();
+  const data = { domain: RECEIVER, port: DATA_PORT };
+  const echo = { domain: RECEIVER, port: ECHO_PORT };
+  return {
+    send: (payload) => void vm.sendv({ to: data, iov: [payload], deadline: SEND_DEADLINE_MS }),
+    // the SDK packs what is queued into records by itself, and the window bounds what is queued
+    settle: async () => {},
+    request: (payload) =>
+      new Promise((resolve) => {
+        onReply = resolve;
+        void vm.sendv({ to: echo, iov: [payload], deadline: SEND_DEADLINE_MS });
+      }),
+  };
+}
+
+async function openReceiver(endpoint: Endpoint, onMessage: (payload: Uint8Array) => void): Promise<void> {
+  const vm = await connectAs(endpoint, RECEIVER);
+  const data = await vm.registerRing({ port: DATA_PORT, partner: SENDER, length: RING_BYTES });
+  const echo = await vm.registerRing({ port: ECHO_PORT, partner: SENDER, length: RING_BYTES });
+  const reply = { domain: SENDER, port: REPLY_PORT };
+  void (async () => {
+    for await (const message of data) onMessage(message.payload);
+  })();
+  void (async () => {
+    for await (const message of echo) {
+      void vm.sendv({ to: reply, iov: [message.payload], deadline: SEND_DEADLINE_MS });
+    }
+  })();
+}
+
+async function connectAs(
+  endpoint: Endpoint,
+  name: string,
+): ReturnType<Awaited<ReturnType<typeof loadClient>>['connect']> {
+  const folder = endpointValue(endpoint, 'folder');
+  const { connect } = await loadClient();
+  return connect({ carrier: `unix:${join(folder, 'run', `${name}.sock`)}`, identity: join(folder, name) });
+}
 
 /** The arm measures the built package, through the names that users import. */
 async function isBuilt(): Promise<boolean> {
   try {
-    await Promise.all(
-      ['../../dist/broker/index.js', '../../dist/clients/sdk/index.js'].map((path) =>
-        access(new URL(path, import.meta.url)),
-      ),
-    );
+    const built = ['../../dist/broker/index.js', '../../dist/clients/sdk/index.js'];
+    await Promise.all(built.map((path) => access(new URL(path, import.meta.url))));
     return true;
   } catch {
     return false;

@@ -19,7 +19,7 @@ export interface ServerProcess {
 /** Debian keeps daemons in sbin, which an ordinary user's PATH does not have. */
 const SERVER_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/sbin', '/opt/homebrew/bin'];
 
-/** The full path of an installed program, or null. */
+/** Resolves with the full path of an installed program, or null. */
 export type FindProgram = (name: string) => Promise<string | null>;
 
 export async function findProgram(name: string): Promise<string | null> {

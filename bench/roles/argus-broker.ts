@@ -1,0 +1,10 @@
+/** The broker's process in the argus arm: nothing but `startBroker`, as somebody who embeds it would call it. */
+import { type BrokerConfig, loadBroker } from '../arms/argus-package.ts';
+
+const { startBroker } = await loadBroker();
+const broker = await startBroker(JSON.parse(process.argv[2] ?? '{}') as BrokerConfig);
+
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => void broker.close().finally(() => process.exit()));
+process.on('disconnect', () => process.exit());
+process.send?.('ready');
