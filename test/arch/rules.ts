@@ -94,15 +94,17 @@ const doorRule = importRule(
   (one, source) => {
     if (one.target === null) return null;
     const folder = one.target.replace(/\/[^/]*$/, '');
-    // A file may use what stands beside it or above it; another folder only by its door.
-    if (source.path.startsWith(`${folder}/`) || one.target === `${folder}/index.ts`) return null;
-    return `goes past ${folder}/index.ts`;
+    // Inside its own unit a file may use what it likes, and any file what stands above it; the rest only by its door.
+    if (unitOf(source.path) === unitOf(one.target) || source.path.startsWith(`${folder}/`)) return null;
+    if (one.target === `${unitOf(one.target)}/index.ts`) return null;
+    return `goes past ${unitOf(one.target)}/index.ts`;
   },
   [
     { 'broker/core/sendv.ts': `import { readFrame } from '../wire/frame.ts';` },
     { 'broker/core/ring.ts': `import type { Permit } from '../../policy/permit.ts';` },
     { 'clients/audio/mixer.ts': `export { Ring } from '../sdk/ring.ts';` },
     { 'broker/core/load.ts': `const wire = await import('../wire/frame.ts');` },
+    { 'broker/broker.ts': `import { pcm } from './core/inspectors/index.ts';` },
   ],
 );
 
