@@ -2,11 +2,13 @@
 import { CATALOGUE, type Finding, formatFinding } from './finding.ts';
 import { MAX_FINDINGS } from './limits.ts';
 
-/** `code` of a PolicyError: that of its first finding, or one of the two that no file is to blame for. */
+/** `code` of a PolicyError: that of its first finding, or one of the three that no row is to blame for. */
 export type PolicyErrorCode =
   | (typeof CATALOGUE)[keyof typeof CATALOGUE][0]
   /** The directory itself cannot be read. */
   | 'ERR_POLICY_DIRECTORY'
+  /** `argus policy init` would overwrite something. */
+  | 'ERR_POLICY_EXISTS'
   /** A broken invariant: a bug of ours. */
   | 'ERR_POLICY_INVARIANT';
 

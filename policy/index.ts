@@ -14,3 +14,5 @@ export { type Finding, type FindingCode, formatFinding } from './finding.ts';
 export type { AccessVector, ReferenceMonitor } from './monitor.ts';
 export { type Decision, Denial, type DenialReason, Permit, type Revision, type RuleRef } from './permit.ts';
 export type { Inspectors, ServiceClass, ServiceClasses } from './services.ts';
+export { copyShippedPolicy, SHIPPED_POLICY_DIRECTORY } from './shipped.ts';
+export { type PolicyWatch, type WatchOptions, watchPolicy } from './watch.ts';

@@ -44,5 +44,7 @@ export const LOAD_SLICE_MS = 4;
 
 /** A change of the directory is looked at when nothing has moved for this long, in milliseconds: editors write in several steps. */
 export const WATCH_SETTLE_MS = 200;
+/** A directory that cannot be read may be in the middle of an edit for this long, in milliseconds, before it counts as changed. */
+export const WATCH_UNREADABLE_MS = 2_000;
 /** Looks at the directory without being told, in milliseconds: some file systems (9p, NFS) report no changes at all. */
 export const WATCH_POLL_MS = 5_000;
