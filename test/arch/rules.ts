@@ -266,9 +266,10 @@ const houseRules: readonly Rule[] = [
     ],
   },
   {
-    name: 'every file opens with a comment that says what it is',
+    name: 'every file of the product opens with a comment that says what it is',
     violations: (sources) =>
       sources
+        .filter(isProduct)
         .filter((source) => !/^(?:#![^\n]*\n)?\s*\/\*\*/.test(source.text) && !source.path.endsWith('/index.ts'))
         .map((source) => source.path),
     breaking: [{ 'broker/core/ring.ts': 'export const ONE = 1;' }],
