@@ -3,8 +3,9 @@
  *
  * A tuple is (Denial object, port, context object). Denials of one tuple within one commit share a record. After
  * PROMPT_RECORDS_PER_WINDOW of them a tuple is *held*: it goes on counting, and its record is written when the window
- * ends. Ports are chosen by the sender, so a source has TUPLES_PER_SOURCE tuples a window; the denials beyond share one
- * held tuple per Denial without a port. Every denial is in exactly one tuple's count.
+ * ends. Ports are chosen by the sender, and not every Denial is interned, so a source has TUPLES_PER_SOURCE tuples a
+ * window; the denials beyond share one held tuple per destination, class, permission and reason, which the inventory
+ * bounds, without a port. Every denial is in exactly one tuple's count.
  *
  * A repeated denial allocates nothing: two map reads and three additions.
  */
@@ -40,12 +41,13 @@ export class Tally {
   }
 }
 
-/** Keys of the inner map that are no port. */
+/** Key of the inner map that is no port. */
 const NO_PORT = -1;
-const MANY_PORTS = -2;
 
 export class Collapse {
   readonly #tallies = new Map<Denial, Map<number, Tally>>();
+  /** Tuples without a port, for sources that have used up theirs. */
+  readonly #shared = new Map<string, Tally>();
   /** Tuples of each source, by its name, in this window. */
   readonly #tuples = new Map<string, number>();
   #held: Tally[] = [];
@@ -53,14 +55,9 @@ export class Collapse {
 
   /** The tuple's tally in this window. */
   tally(denial: Denial, port: number | null, context: DenialContext): Tally {
-    let ports = this.#tallies.get(denial);
-    if (ports === undefined) {
-      ports = new Map();
-      this.#tallies.set(denial, ports);
-    }
-    const first = ports.get(port ?? NO_PORT);
+    const first = this.#tallies.get(denial)?.get(port ?? NO_PORT);
     for (let tally = first ?? null; tally !== null; tally = tally.next) if (tally.context === context) return tally;
-    return this.#begin(ports, denial, port, context);
+    return this.#begin(denial, port, context);
   }
 
   /** Keeps a tally that has begun to count until the window ends. */
@@ -84,25 +81,34 @@ export class Collapse {
     this.#held = [];
     this.#heldSources.clear();
     this.#tallies.clear();
+    this.#shared.clear();
     this.#tuples.clear();
     return held;
   }
 
-  #begin(ports: Map<number, Tally>, denial: Denial, port: number | null, context: DenialContext): Tally {
+  #begin(denial: Denial, port: number | null, context: DenialContext): Tally {
     const source = denial.source.name;
     const tuples = this.#tuples.get(source) ?? 0;
-    if (tuples >= TUPLES_PER_SOURCE) {
-      let shared = ports.get(MANY_PORTS);
-      if (shared === undefined) {
-        shared = new Tally(denial, null, context, true);
-        ports.set(MANY_PORTS, shared);
-      }
-      return shared;
-    }
+    if (tuples >= TUPLES_PER_SOURCE) return this.#share(denial, context);
     this.#tuples.set(source, tuples + 1);
+    const ports = this.#tallies.get(denial) ?? new Map<number, Tally>();
+    this.#tallies.set(denial, ports);
     const tally = new Tally(denial, port, context, false);
     tally.next = ports.get(port ?? NO_PORT) ?? null;
     ports.set(port ?? NO_PORT, tally);
+    return tally;
+  }
+
+  /** Names hold no space, so the joined key is unambiguous. Slower than a tuple's lookup, and nobody's hot path. */
+  #share(denial: Denial, context: DenialContext): Tally {
+    const { source, destination, className, permission, reason, revision } = denial;
+    const permissive = context.permissive === true;
+    const key = `${source.name} ${destination.name} ${className} ${permission} ${reason} ${revision} ${permissive}`;
+    let tally = this.#shared.get(key);
+    if (tally === undefined) {
+      tally = new Tally(denial, null, context, true);
+      this.#shared.set(key, tally);
+    }
     return tally;
   }
 }

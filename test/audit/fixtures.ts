@@ -1,0 +1,247 @@
+/** What the audit tests share: decisions from a real AVC, a disk in memory that breaks on demand, and a clock that stands. */
+
+import type { Clock } from '../../broker/audit/clock.ts';
+import { AuditError } from '../../broker/audit/errors.ts';
+import type { AuditFile, AuditFiles, SegmentInfo } from '../../broker/audit/files.ts';
+import type { AuditHost, AuditLog, AuditOptions, AuditRecord, VerifyResult } from '../../broker/audit/index.ts';
+import { openAuditLog, verifyAudit } from '../../broker/audit/index.ts';
+import { AccessVectorCache } from '../../policy/avc.ts';
+import type { Decider } from '../../policy/decider.ts';
+import type { Domain, DomainId } from '../../policy/domain.ts';
+import type { Denial, Permit, Revision } from '../../policy/permit.ts';
+import type { ServiceClass } from '../../policy/services.ts';
+import { FakeClock } from '../helpers/clock.ts';
+
+// ---- decisions
+
+const NAMES = ['audio-vm', 'chrome-vm', 'rogue-vm', 'net-vm'];
+export const DOMAINS: readonly Domain[] = NAMES.map((name, index) => domain(name, index));
+const BROKER = domain('broker', NAMES.length);
+
+function domain(name: string, index: number): Domain {
+  return {
+    index,
+    domid: index as DomainId,
+    name,
+    labels: ['@app', `@${name}`],
+    mac: null,
+    ipv4: null,
+    home: null,
+    carrier: null,
+  };
+}
+
+const ARGO: ServiceClass = serviceClass(0, 'argo', ['enable', 'register_single_source', 'register_any_source', 'send']);
+const AUDIO: ServiceClass = serviceClass(1, 'audio-playback', ['send']);
+
+function serviceClass(index: number, name: string, permissions: readonly string[]): ServiceClass {
+  const auditallow = permissions.map(() => false);
+  return { index, name, permissions, inspector: 'opaque', flow: 'to-destination', auditallow };
+}
+
+/** Everything from chrome-vm is allowed, everything else denied: the AVC mints, this only says which. */
+const decider: Pick<Decider, 'decide'> = {
+  decide: (source, _destination, asked) =>
+    asked.permissions.map(() => ({ allowed: source.name === 'chrome-vm', rule: null })),
+};
+
+const avc = new AccessVectorCache(
+  1 as Revision,
+  {
+    all: DOMAINS,
+    broker: BROKER,
+    byDomid: (domid) => DOMAINS[domid],
+    byName: (name) => DOMAINS.find((one) => one.name === name),
+  },
+  {
+    all: [ARGO, AUDIO],
+    byName: (name) => [ARGO, AUDIO].find((one) => one.name === name),
+    of: () => AUDIO,
+  },
+  ARGO,
+  decider as Decider,
+);
+
+export function named(name: string): Domain {
+  const found = DOMAINS.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no domain ${name}`);
+  return found;
+}
+
+/** Interned: the same object each time. */
+export function denialOf(source = 'rogue-vm', destination = 'audio-vm'): Denial {
+  const decision = avc.vector(named(source), named(destination), AUDIO).decisions[0];
+  if (decision === undefined || decision.allowed) throw new Error('expected a denial');
+  return decision;
+}
+
+export function permitOf(destination = 'audio-vm'): Permit {
+  const decision = avc.vector(named('chrome-vm'), named(destination), AUDIO).decisions[0];
+  if (decision === undefined || !decision.allowed) throw new Error('expected a permit');
+  return decision;
+}
+
+// ---- a disk that breaks
+
+function errno(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+export class MemoryDisk implements AuditFiles {
+  readonly files = new Map<number, Buffer>();
+  /** Bytes it still takes; a write takes what fits and the next one fails with ENOSPC. */
+  room = Number.POSITIVE_INFINITY;
+  /** At most so many bytes by one write. */
+  bite = Number.POSITIVE_INFINITY;
+  /** While set, the operation of this name fails with this errno word. */
+  readonly broken = new Map<'append' | 'datasync' | 'create' | 'open' | 'read', string>();
+  writes = 0;
+  syncs = 0;
+  /** When set, datasync waits for it. */
+  gate: Promise<void> | null = null;
+  locked = false;
+
+  async prepare(): Promise<void> {}
+
+  async lock(): Promise<() => Promise<void>> {
+    if (this.locked) throw new AuditError('ERR_AUDIT_LOCKED', 'locked');
+    this.locked = true;
+    return async () => {
+      this.locked = false;
+    };
+  }
+
+  async hasWriter(): Promise<boolean> {
+    return this.locked;
+  }
+
+  async segments(): Promise<readonly SegmentInfo[]> {
+    return [...this.files.keys()].sort((a, b) => a - b).map((number) => ({ number, bytes: this.bytes(number).length }));
+  }
+
+  async read(segment: number, offset: number, length: number): Promise<Uint8Array> {
+    this.check('read');
+    return this.bytes(segment).subarray(offset, offset + length);
+  }
+
+  async create(segment: number): Promise<AuditFile> {
+    this.check('create');
+    if (this.files.has(segment)) throw errno('EEXIST');
+    this.files.set(segment, Buffer.alloc(0));
+    return new MemoryFile(this, segment);
+  }
+
+  async open(segment: number): Promise<AuditFile> {
+    this.check('open');
+    return new MemoryFile(this, segment);
+  }
+
+  bytes(segment: number): Buffer {
+    const bytes = this.files.get(segment);
+    if (bytes === undefined) throw errno('ENOENT');
+    return bytes;
+  }
+
+  check(operation: 'append' | 'datasync' | 'create' | 'open' | 'read'): void {
+    const code = this.broken.get(operation);
+    if (code !== undefined) throw errno(code);
+  }
+
+  /** What a kill -9 leaves: all bytes, no lock. */
+  crashed(): MemoryDisk {
+    const copy = new MemoryDisk();
+    for (const [number, bytes] of this.files) copy.files.set(number, Buffer.from(bytes));
+    return copy;
+  }
+
+  text(): string {
+    return [...this.files.keys()]
+      .sort((a, b) => a - b)
+      .map((number) => this.bytes(number).toString())
+      .join('');
+  }
+
+  records(): AuditRecord[] {
+    const whole: AuditRecord[] = [];
+    for (const number of [...this.files.keys()].sort((a, b) => a - b)) {
+      const lines = this.bytes(number).toString().split('\n');
+      // The last piece is empty or torn.
+      for (const line of lines.slice(0, -1)) whole.push(JSON.parse(line) as AuditRecord);
+    }
+    return whole;
+  }
+
+  verify(): Promise<VerifyResult> {
+    return verifyAudit('unused', { reader: this });
+  }
+}
+
+class MemoryFile implements AuditFile {
+  readonly #disk: MemoryDisk;
+  readonly #segment: number;
+  #content: Buffer;
+
+  constructor(disk: MemoryDisk, segment: number) {
+    this.#disk = disk;
+    this.#segment = segment;
+    this.#content = disk.bytes(segment);
+  }
+
+  async append(bytes: Uint8Array): Promise<number> {
+    this.#disk.writes += 1;
+    const taken = Math.min(bytes.length, this.#disk.room, this.#disk.bite);
+    this.#disk.check('append');
+    if (taken === 0) throw errno('ENOSPC');
+    this.#disk.room -= taken;
+    const inPlace = this.#disk.files.get(this.#segment) === this.#content;
+    this.#content = Buffer.concat([this.#content, bytes.subarray(0, taken)]);
+    if (inPlace) this.#disk.files.set(this.#segment, this.#content);
+    return taken;
+  }
+
+  async datasync(): Promise<void> {
+    this.#disk.syncs += 1;
+    await this.#disk.gate;
+    this.#disk.check('datasync');
+  }
+
+  async state(): Promise<{ bytes: number; inPlace: boolean }> {
+    return { bytes: this.#content.length, inPlace: this.#disk.files.get(this.#segment) === this.#content };
+  }
+
+  async close(): Promise<void> {}
+}
+
+// ---- opening
+
+export function hostClock(fake: FakeClock): Clock {
+  const start = fake.now();
+  return { now: fake.now, mono: () => fake.now() - start, after: fake.schedule };
+}
+
+export interface Bench {
+  readonly log: AuditLog;
+  readonly disk: MemoryDisk;
+  readonly clock: FakeClock;
+}
+
+export async function openOn(disk = new MemoryDisk(), options: Partial<AuditOptions> = {}): Promise<Bench> {
+  const clock = new FakeClock();
+  const host: AuditHost = { files: disk, clock: hostClock(clock), boot: `boot-${disk.files.size}` };
+  const log = await openAuditLog({ directory: 'unused', broker: 'test', ...options }, host);
+  return { log, disk, clock };
+}
+
+export function durable(log: AuditLog, source?: Domain): Promise<boolean> {
+  return new Promise((resolve) => log.whenDurable(resolve, source));
+}
+
+/** Lets everything run that does not wait for the clock. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Denials that the records of a log stand for. */
+export function deniedCount(records: readonly AuditRecord[]): number {
+  return records.filter((one) => one.event === 'send.denied').reduce((sum, { count }) => sum + (count ?? 1), 0);
+}
