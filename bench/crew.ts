@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Arm, ArmName } from './arms/arm.ts';
-import { keepStderr, stopChild } from './arms/server-process.ts';
+import { endWithThisProcess, keepStderr, stopChild } from './arms/server-process.ts';
 import type { Cleanup } from './cleanup.ts';
 import { callerOf, type ReceiverCalls, type RoleSetup, type SenderCalls } from './roles/calls.ts';
 
@@ -65,6 +65,7 @@ function startRole(
     },
   );
   const stderr = keepStderr(child);
+  endWithThisProcess(child);
   cleanup.add(() => stopChild(child));
   return callerOf(child, `${setup.arm} ${role}`, stderr);
 }

@@ -10,8 +10,12 @@ const STIME = 12;
 
 /** User plus system time of all threads of `pid`, in µs; the resolution is 10 ms. Throws when there is no such process. */
 export function processCpuMicros(pid: number): number {
-  if (process.platform === 'linux') return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  return parsePsTime(execFileSync('ps', ['-o', 'time=', '-p', String(pid)], { encoding: 'latin1' }));
+  try {
+    if (process.platform === 'linux') return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+    return parsePsTime(execFileSync('ps', ['-o', 'time=', '-p', String(pid)], { encoding: 'latin1' }));
+  } catch (cause) {
+    throw new Error(`process ${pid} has ended`, { cause });
+  }
 }
 
 /** The name in the second field may hold spaces and brackets: fields are counted from the last `)`. */

@@ -11,6 +11,18 @@ const READY_POLL_MS = 20;
 const STOP_TIMEOUT_MS = 3_000;
 const STDERR_KEPT_CHARS = 2_000;
 
+/** Ended with this process at the latest, whatever the reason: a signal may arrive while a server is not yet anybody's to stop. */
+const living = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
+export function endWithThisProcess(child: ChildProcess): ChildProcess {
+  living.add(child);
+  child.once('exit', () => living.delete(child));
+  return child;
+}
+
 export interface ServerProcess {
   readonly pid: number;
   stop(): Promise<void>;
@@ -54,7 +66,7 @@ export async function startTcpServer(
   args: readonly string[],
   tcpPort: number,
 ): Promise<ServerProcess> {
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = endWithThisProcess(spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] }));
   const stderr = keepStderr(child);
   let failure: string | undefined;
   child.once('error', (error) => {
@@ -82,6 +94,7 @@ export async function startRoleServer(
     execArgv: ['--import', 'tsx'],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
+  endWithThisProcess(child);
   const stderr = keepStderr(child);
   const hello = await new Promise<unknown>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`${role} was not ready in time: ${stderr()}`)), READY_TIMEOUT_MS);

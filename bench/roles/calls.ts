@@ -92,13 +92,13 @@ export function callerOf(
     pending.delete(response.id);
   });
   child.once('exit', (code, signal) => {
-    ended = `${who} ended with ${signal ?? `code ${code}`}: ${stderr()}`;
+    ended = `ended with ${signal ?? `code ${code}`}: ${stderr()}`;
     for (const [id, settle] of pending) settle({ id, error: ended });
     pending.clear();
   });
   return (call, argument) =>
     new Promise((resolve, reject) => {
-      if (ended !== undefined) return reject(new Error(ended));
+      if (ended !== undefined) return reject(new Error(`${who}: ${ended}`));
       lastId += 1;
       pending.set(lastId, (response) => {
         if (response.error === undefined) resolve(response.result);
