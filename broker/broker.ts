@@ -7,7 +7,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { aeadSelfTest, loadIdentity } from '../keys/index.ts';
 import { watchPolicy } from '../policy/index.ts';
 import { openAuditLog } from './audit/index.ts';
@@ -17,6 +16,7 @@ import { Argo } from './core/index.ts';
 import { BrokerError } from './errors.ts';
 import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, ROUTES_PER_DOMAIN } from './limits.ts';
 import { DomainListeners, prepareRuntime } from './listeners.ts';
+import { openLog } from './log.ts';
 import { brokerMetrics } from './metrics.ts';
 import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
 import { ChunkPool, DurableEffects, Flusher, type PeerContext } from './peer/index.ts';
@@ -71,7 +71,7 @@ async function compose(
   undo: (() => Promise<void> | void)[],
   tearDown: () => Promise<void>,
 ): Promise<Broker> {
-  const log = pino({ level: options.log.level, base: { pid: process.pid } }, pino.destination({ dest: 2, sync: true }));
+  const log = openLog(options.log.level);
   aeadSelfTest();
   const identity = await loadIdentity(options.identity);
   if (identity.role !== 'broker') {
@@ -133,8 +133,8 @@ async function compose(
     options.metrics === null ? null : await serveMetrics(options.metrics.host, options.metrics.port, metrics);
   if (scraped !== null) undo.push(() => scraped.close());
   if (options.watchPolicy) {
-    const stop = watchPolicy(options.policy, () => void reload.run());
-    undo.push(() => stop());
+    const watch = watchPolicy(options.policy, () => void reload.run());
+    undo.push(() => watch.close());
   }
 
   log.info(

@@ -1,6 +1,7 @@
 /** Door of the broker, and the package's main entry: `import { startBroker } from 'argus-broker'`. */
 export { type Broker, startBroker, startResolved } from './broker.ts';
 export { callControl } from './control/index.ts';
+export { INSPECTORS } from './core/index.ts';
 export { BrokerError, type BrokerErrorCode } from './errors.ts';
 export { type BrokerOptions, type BrokerOptionsInput, brokerOptions, readOptions } from './options.ts';
 export type { ReloadResult } from './reload.ts';

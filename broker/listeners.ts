@@ -39,7 +39,7 @@ export class DomainListeners {
 }
 
 async function close(listener: Listener, path: string): Promise<void> {
-  await listener.close();
+  listener.close();
   await unlink(path).catch(() => {}); // libuv removes it with the server; a second removal is no fault
 }
 

@@ -2,7 +2,13 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { describeBroker, type StatusSources } from './status.ts';
 
-export function brokerMetrics(sources: StatusSources): Registry {
+/** What a scrape needs. */
+export interface MetricsText {
+  readonly contentType: string;
+  metrics(): Promise<string>;
+}
+
+export function brokerMetrics(sources: StatusSources): MetricsText {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];

@@ -2,11 +2,11 @@
  * Puts a policy in force: loaded complete beside the running one, then swapped. A policy that fails any step leaves the
  * old one in force, says so loudly, and is recorded.
  */
-import type { Logger } from 'pino';
 import { loadPolicy, PolicyError, type PolicyRevision, type Revision } from '../policy/index.ts';
 import type { AuditLog } from './audit/index.ts';
 import { type Argo, INSPECTORS } from './core/index.ts';
 import type { DomainListeners } from './listeners.ts';
+import type { Logger } from './log.ts';
 import type { Sessions } from './sessions.ts';
 
 export type ReloadResult =

@@ -1,9 +1,9 @@
 /** The sessions of a broker: at most one per domain, each recorded when it opens and when it ends. */
-import type { Logger } from 'pino';
 import type { AuditLog } from './audit/index.ts';
 import type { Carrier, Release } from './carrier/index.ts';
 import type { Argo } from './core/index.ts';
 import { CLOCK_TOLERANCE_SECONDS, PING_AFTER_MS, SILENCE_LIMIT_MS, SWEEP_MS } from './limits.ts';
+import type { Logger } from './log.ts';
 import { Link, type LinkOwner, type Peer, type PeerContext, type RefusalReason } from './peer/index.ts';
 import type { Established } from './session/index.ts';
 import { type CloseWord, Op } from './wire/index.ts';

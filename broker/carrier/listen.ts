@@ -24,7 +24,7 @@ export interface Listener {
   /** `unix:/run/argus/chrome-vm.sock` or `tcp:127.0.0.1:7100`, as a client would name it. */
   readonly address: string;
   readonly places: Places;
-  close(): Promise<void>;
+  close(): void;
 }
 
 /** Takes over an unauthenticated carrier; `release` when it is authenticated, refused or gone. */
@@ -70,7 +70,8 @@ function serve(
   const listener: Listener = {
     address,
     places,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    // Stops listening at once; carriers that were accepted live on until their sessions end.
+    close: () => void server.close(),
   };
   server.on('connection', (socket) => {
     const release = places.take();

@@ -4,15 +4,15 @@
  */
 import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { Registry } from 'prom-client';
 import { BrokerError } from '../errors.ts';
+import type { MetricsText } from '../metrics.ts';
 import type { ReloadResult } from '../reload.ts';
 import type { BrokerStatus } from '../status.ts';
 
 export interface ControlTarget {
   status(): BrokerStatus;
   reload(): Promise<ReloadResult>;
-  readonly metrics: Registry;
+  readonly metrics: MetricsText;
 }
 
 export interface ControlServer {
@@ -30,7 +30,7 @@ export async function serveControl(path: string, target: ControlTarget): Promise
 }
 
 /** Metrics alone, for a scraper that cannot reach the control socket. */
-export async function serveMetrics(host: string, port: number, metrics: Registry): Promise<ControlServer> {
+export async function serveMetrics(host: string, port: number, metrics: MetricsText): Promise<ControlServer> {
   const server = createServer((request, response) => {
     if (request.method === 'GET' && request.url === '/metrics') void sendMetrics(response, metrics);
     else sendJson(response, 404, { code: 'ERR_CONTROL_NOT_FOUND', message: 'only GET /metrics is here' });
@@ -52,7 +52,7 @@ function handler(target: ControlTarget): RequestListener {
   };
 }
 
-async function sendMetrics(response: ServerResponse, metrics: Registry): Promise<void> {
+async function sendMetrics(response: ServerResponse, metrics: MetricsText): Promise<void> {
   response.writeHead(200, { 'content-type': metrics.contentType }).end(await metrics.metrics());
 }
 

@@ -227,7 +227,7 @@ export class Argo {
     const target = route.target;
     invariant(target !== null, 'an allowed route has a target');
 
-    const permission = target.inspector.inspect(frames, at + DATA_FRAME_HEADER_BYTES, at + length);
+    const permission = target.inspector.inspect(frames, at + DATA_FRAME_HEADER_BYTES, at + length, sender.domain);
     const decision = target.vector.decisions[permission] ?? target.malformed;
     if (!decision.allowed) {
       this.#refuseDenied(sender, decision, port, length);

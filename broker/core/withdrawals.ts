@@ -73,7 +73,7 @@ export class Withdrawals {
     const send = monitor.send(sender.domain, receiver.domain);
     if (!send.allowed) return send;
     const serviceClass = classes.of(receiver.domain, port);
-    const permission = INSPECTORS.get(serviceClass.inspector)?.inspect(frames, payloadStart, end) ?? -1;
+    const permission = INSPECTORS.get(serviceClass.inspector)?.inspect(frames, payloadStart, end, sender.domain) ?? -1;
     const decision = monitor.vector(sender.domain, receiver.domain, serviceClass).decisions[permission];
     if (decision === undefined) return monitor.malformed(sender.domain, receiver.domain, serviceClass);
     return decision.allowed ? null : decision;

@@ -1,8 +1,8 @@
 /** What every link and peer of one broker shares. */
-import type { Logger } from 'pino';
 import type { AeadSuite, Identity } from '../../keys/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import type { Argo } from '../core/index.ts';
+import type { Logger } from '../log.ts';
 import type { Clock, HandshakeContext } from '../session/index.ts';
 import type { ChunkPool } from './chunk-pool.ts';
 import type { DurableEffects } from './durable.ts';

@@ -1,13 +1,3 @@
-/** Every inspector by the name that services.yaml uses. */
-import { audioControl } from './audio-control.ts';
-import type { Inspector } from './inspector.ts';
-import { opaque } from './opaque.ts';
-import { pcm } from './pcm.ts';
-
+/** Inspectors: they name the permission that a message asks for. */
 export { type Inspector, MALFORMED } from './inspector.ts';
-
-export const INSPECTORS: ReadonlyMap<string, Inspector> = new Map([
-  ['opaque', opaque],
-  ['pcm', pcm],
-  ['audio-control', audioControl],
-]);
+export { INSPECTORS } from './registry.ts';

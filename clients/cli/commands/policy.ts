@@ -1,6 +1,6 @@
 /** `argus policy …`: what an admin does with a policy directory before a broker sees it. */
 import { Command } from 'commander';
-import { INSPECTORS } from '../../../broker/core/inspectors/index.ts';
+import { INSPECTORS } from '../../../broker/index.ts';
 import {
   copyShippedPolicy,
   type Finding,

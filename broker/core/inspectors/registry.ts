@@ -1,0 +1,11 @@
+/** Every inspector by the name that services.yaml uses. */
+import { audioControl } from './audio-control.ts';
+import type { Inspector } from './inspector.ts';
+import { opaque } from './opaque.ts';
+import { pcm } from './pcm.ts';
+
+export const INSPECTORS: ReadonlyMap<string, Inspector> = new Map([
+  ['opaque', opaque],
+  ['pcm', pcm],
+  ['audio-control', audioControl],
+]);
