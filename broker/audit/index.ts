@@ -1,11 +1,10 @@
-/** Door of the audit log. */
-
-export { escapeUnsafe, type LineFault, type ParsedLine } from './chain.ts';
+/** The door of broker/audit/: the tamper-evident log, its twin in memory, and what an auditor reads it with. */
+export { escapeUnsafe, type ParsedLine } from './chain.ts';
 export { AuditError, type AuditErrorCode } from './errors.ts';
 export type { AuditHead, AuditLog, FlowCounter } from './log.ts';
 export { type MemoryAudit, memoryAudit } from './memory.ts';
 export { type AuditHost, type AuditOptions, openAuditLog } from './open.ts';
-export type { AuditEvent, AuditEventName, AuditRecord, DenialContext, Detail, Json, Party } from './record.ts';
+export type { AuditEvent, AuditEventName, AuditRecord, DenialContext, Detail, Party } from './record.ts';
 export { AUDIT_EVENTS } from './record.ts';
-export { type TailLine, type TailOptions, tailAudit } from './tail.ts';
-export { type Problem, type ProblemCode, type VerifyOptions, type VerifyResult, verifyAudit } from './verify.ts';
+export { type TailLine, tailAudit } from './tail.ts';
+export { type ProblemCode, type VerifyResult, verifyAudit } from './verify.ts';

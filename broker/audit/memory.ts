@@ -3,8 +3,7 @@
  *
  * It neither collapses nor delays: each `denied` is one record, and everything is "on disk" in the next microtask.
  */
-import type { Domain } from '../../policy/domain.ts';
-import type { Denial, Permit } from '../../policy/permit.ts';
+import type { Denial, Domain, Permit } from '../../policy/index.ts';
 import { Bodies, type Body } from './body.ts';
 import { encodeBody, encodeLine, hashLine } from './chain.ts';
 import type { Clock } from './clock.ts';

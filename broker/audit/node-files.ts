@@ -29,7 +29,7 @@ class NodeFiles implements AuditFiles {
   }
 
   async prepare(): Promise<void> {
-    const made = await mkdir(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
+    const made = await this.#make();
     // mkdir subtracts the umask, which can only take away; a directory that was there is checked, not changed.
     if (made !== undefined) await chmod(this.#directory, DIRECTORY_MODE);
     mustBePrivate(this.#directory, await lstat(this.#directory));
@@ -88,6 +88,16 @@ class NodeFiles implements AuditFiles {
     return join(this.#directory, segmentName(segment));
   }
 
+  /** The topmost directory that had to be made; undefined if it was there. */
+  async #make(): Promise<string | undefined> {
+    try {
+      return await mkdir(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
+    } catch (cause) {
+      const message = `"${this.#directory}" cannot be made an audit directory: ${codeOf(cause)}`;
+      throw new AuditError('ERR_AUDIT_DIRECTORY', message, { cause });
+    }
+  }
+
   async #names(): Promise<string[]> {
     try {
       return await readdir(this.#directory);
@@ -135,6 +145,10 @@ class NodeFile implements AuditFile {
   close(): Promise<void> {
     return this.#handle.close();
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }
 
 function mustBePrivate(path: string, stat: { mode: number; uid: number; isSymbolicLink(): boolean }): void {

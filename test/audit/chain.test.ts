@@ -48,10 +48,10 @@ chain('keys stand in the documented order and what does not apply is absent', as
   );
   assert.is(
     Object.keys(allowed).join(),
-    'seq,time,mono,boot,broker,event,decision,src,dst,port,class,permission,bytes,revision,policy,session,detail,prev,sum',
+    'seq,time,mono,boot,broker,event,decision,rule,src,dst,port,class,permission,bytes,revision,policy,session,detail,prev,sum',
   );
   assert.is(Reflect.get(denied, 'policy'), 'ab'.repeat(8));
-  assert.equal(Reflect.get(denied, 'src'), { domain: 'rogue-vm', domid: 2, labels: ['@app', '@rogue-vm'] });
+  assert.equal(Reflect.get(denied, 'src'), { domain: 'rogue-vm', domid: 3, labels: ['@app'] });
   await log.close();
 });
 

@@ -8,7 +8,7 @@ import { AuditError, type AuditLog, openAuditLog, verifyAudit } from '../../brok
 import { MAX_RETAINED_RECORDS, RETRY_MS } from '../../broker/audit/limits.ts';
 import { nodeFiles } from '../../broker/audit/node-files.ts';
 import { FakeClock } from '../helpers/clock.ts';
-import { needsThat } from '../helpers/needs.ts';
+import { findBinary, needsThat } from '../helpers/needs.ts';
 import { seeded } from '../helpers/seed.ts';
 import { temporaryDirectory } from '../helpers/temp.ts';
 import {
@@ -300,12 +300,15 @@ faults('files and directory are private', async () => {
   assert.equal(readdirSync(directory), ['00000001.jsonl'], 'the lock is gone');
 });
 
+const MOUNT = findBinary('mount') ?? '';
+const UMOUNT = findBinary('umount') ?? '';
+
 function canMount(): boolean {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
   const directory = temporaryDirectory();
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory], { stdio: 'ignore' });
-    execFileSync('umount', [directory]);
+    execFileSync(MOUNT, ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory], { stdio: 'ignore' });
+    execFileSync(UMOUNT, [directory]);
     return true;
   } catch {
     return false;
@@ -317,7 +320,7 @@ needsThat(canMount, 'a Linux root that may mount a tmpfs')(
   'a full file system stops the sends until there is room',
   async () => {
     const mount = temporaryDirectory();
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', mount]);
+    execFileSync(MOUNT, ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', mount]);
     try {
       const directory = join(mount, 'audit');
       const { log, clock } = await openReal(directory);
@@ -344,7 +347,7 @@ needsThat(canMount, 'a Linux root that may mount a tmpfs')(
       const rejects = result.records - 3;
       assert.is(rejects, count, 'each once: start, gap and stop are the others');
     } finally {
-      execFileSync('umount', [mount]);
+      execFileSync(UMOUNT, [mount]);
     }
   },
 );

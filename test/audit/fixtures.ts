@@ -1,83 +1,93 @@
 /** What the audit tests share: decisions from a real AVC, a disk in memory that breaks on demand, and a clock that stands. */
 
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from '../../broker/audit/clock.ts';
 import { AuditError } from '../../broker/audit/errors.ts';
 import type { AuditFile, AuditFiles, SegmentInfo } from '../../broker/audit/files.ts';
 import type { AuditHost, AuditLog, AuditOptions, AuditRecord, VerifyResult } from '../../broker/audit/index.ts';
 import { openAuditLog, verifyAudit } from '../../broker/audit/index.ts';
-import { AccessVectorCache } from '../../policy/avc.ts';
-import type { Decider } from '../../policy/decider.ts';
-import type { Domain, DomainId } from '../../policy/domain.ts';
-import type { Denial, Permit, Revision } from '../../policy/permit.ts';
-import type { ServiceClass } from '../../policy/services.ts';
+import {
+  compilePolicy,
+  type Decision,
+  type Denial,
+  type Domain,
+  type Permit,
+  SHIPPED_POLICY_DIRECTORY,
+} from '../../policy/index.ts';
 import { FakeClock } from '../helpers/clock.ts';
 
 // ---- decisions
 
-const NAMES = ['audio-vm', 'chrome-vm', 'rogue-vm', 'net-vm'];
-export const DOMAINS: readonly Domain[] = NAMES.map((name, index) => domain(name, index));
-const BROKER = domain('broker', NAMES.length);
-
-function domain(name: string, index: number): Domain {
-  return {
-    index,
-    domid: index as DomainId,
-    name,
-    labels: ['@app', `@${name}`],
-    mac: null,
-    ipv4: null,
-    home: null,
-    carrier: null,
-  };
-}
-
-const ARGO: ServiceClass = serviceClass(0, 'argo', ['enable', 'register_single_source', 'register_any_source', 'send']);
-const AUDIO: ServiceClass = serviceClass(1, 'audio-playback', ['send']);
-
-function serviceClass(index: number, name: string, permissions: readonly string[]): ServiceClass {
-  const auditallow = permissions.map(() => false);
-  return { index, name, permissions, inspector: 'opaque', flow: 'to-destination', auditallow };
-}
-
-/** Everything from chrome-vm is allowed, everything else denied: the AVC mints, this only says which. */
-const decider: Pick<Decider, 'decide'> = {
-  decide: (source, _destination, asked) =>
-    asked.permissions.map(() => ({ allowed: source.name === 'chrome-vm', rule: null })),
+/** chrome-vm may send audio; nobody else may do anything. */
+const FILES = {
+  'domains.yaml': `
+labels:
+  - name: "@app"
+domains:
+  - { name: audio-vm, domid: 1, labels: ["@app"] }
+  - { name: chrome-vm, domid: 2, labels: ["@app"] }
+  - { name: rogue-vm, domid: 3, labels: ["@app"] }
+  - { name: net-vm, domid: 4, labels: [] }
+`,
+  'services.yaml': `
+classes:
+  - { name: audio-playback, ports: [4713], inspector: opaque, permissions: [send], flow: to-destination }
+`,
+  'policy.csv': 'p, chrome-vm, @app, audio-playback, send, allow\np, chrome-vm, net-vm, audio-playback, send, allow\n',
+  'assertions.csv': '',
+  'tests.csv': '',
 };
 
-const avc = new AccessVectorCache(
-  1 as Revision,
+const text = new TextEncoder();
+const policy = await compilePolicy(
   {
-    all: DOMAINS,
-    broker: BROKER,
-    byDomid: (domid) => DOMAINS[domid],
-    byName: (name) => DOMAINS.find((one) => one.name === name),
+    'model.conf': await readFile(join(SHIPPED_POLICY_DIRECTORY, 'model.conf')),
+    'domains.yaml': text.encode(FILES['domains.yaml']),
+    'services.yaml': text.encode(FILES['services.yaml']),
+    'policy.csv': text.encode(FILES['policy.csv']),
+    'assertions.csv': text.encode(FILES['assertions.csv']),
+    'tests.csv': text.encode(FILES['tests.csv']),
   },
-  {
-    all: [ARGO, AUDIO],
-    byName: (name) => [ARGO, AUDIO].find((one) => one.name === name),
-    of: () => AUDIO,
-  },
-  ARGO,
-  decider as Decider,
+  { revision: 1, inspectors: new Map([['opaque', { permissions: ['send'] }]]) },
 );
 
 export function named(name: string): Domain {
-  const found = DOMAINS.find((one) => one.name === name);
+  const found = policy.domains.byName(name);
   if (found === undefined) throw new Error(`no domain ${name}`);
   return found;
 }
 
+/** What rogue-vm gets when it tries class argo. */
+export function argoDenials(): Denial[] {
+  const { monitor } = policy;
+  const [rogue, audio] = [named('rogue-vm'), named('audio-vm')];
+  const asked = [
+    monitor.enable(rogue),
+    monitor.registerAnySource(rogue),
+    monitor.registerSingleSource(rogue, audio),
+    monitor.send(rogue, audio),
+  ];
+  return asked.filter((decision) => !decision.allowed);
+}
+
+function audioDecision(source: string, destination: string): Decision {
+  const audio = policy.classes.byName('audio-playback');
+  const decision = audio && policy.monitor.vector(named(source), named(destination), audio).decisions[0];
+  if (decision === undefined) throw new Error('no decision');
+  return decision;
+}
+
 /** Interned: the same object each time. */
 export function denialOf(source = 'rogue-vm', destination = 'audio-vm'): Denial {
-  const decision = avc.vector(named(source), named(destination), AUDIO).decisions[0];
-  if (decision === undefined || decision.allowed) throw new Error('expected a denial');
+  const decision = audioDecision(source, destination);
+  if (decision.allowed) throw new Error('expected a denial');
   return decision;
 }
 
 export function permitOf(destination = 'audio-vm'): Permit {
-  const decision = avc.vector(named('chrome-vm'), named(destination), AUDIO).decisions[0];
-  if (decision === undefined || !decision.allowed) throw new Error('expected a permit');
+  const decision = audioDecision('chrome-vm', destination);
+  if (!decision.allowed) throw new Error('expected a permit');
   return decision;
 }
 
