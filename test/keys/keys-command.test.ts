@@ -1,0 +1,151 @@
+/** `argus keys` from the outside: what it prints, what it writes, how it fails. */
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { keysCommand } from '../../clients/cli/commands/keys.ts';
+import { temporaryDirectory } from '../helpers/temp.ts';
+
+const command = suite('keys command');
+
+interface Run {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Of the error it ended with; null when it ended well. */
+  readonly code: unknown;
+}
+
+/** Runs one command in this process. Tests of a suite run one after the other, so the captured output is its own. */
+async function argusKeys(...words: readonly string[]): Promise<Run> {
+  const program = keysCommand();
+  let [stdout, stderr] = ['', ''];
+  for (const each of [program, ...program.commands])
+    each.exitOverride().configureOutput({
+      writeOut: (text) => {
+        stdout += text;
+      },
+      writeErr: (text) => {
+        stderr += text;
+      },
+    });
+  const write = process.stdout.write;
+  process.stdout.write = (chunk: string | Uint8Array): boolean => {
+    stdout += String(chunk);
+    return true;
+  };
+  let code: unknown = null;
+  try {
+    await program.parseAsync(words, { from: 'user' });
+  } catch (error) {
+    code = error instanceof Error && 'code' in error ? error.code : error;
+  } finally {
+    process.stdout.write = write;
+  }
+  return { stdout, stderr, code };
+}
+
+command('the whole flow: init, enrol, issue, install, show', async () => {
+  const base = temporaryDirectory();
+  const [authority, vm, out] = [join(base, 'authority'), join(base, 'vm'), join(base, 'out')];
+  assert.is((await argusKeys('init', authority)).code, null);
+  const enrolled = await argusKeys('enrol', vm, '--name', 'chrome-vm');
+  assert.match(enrolled.stdout, join(vm, 'key.pub.jwk'));
+  assert.match(enrolled.stdout, 'argus keys issue chrome-vm --public');
+  const publicKey = join(vm, 'key.pub.jwk');
+  const issued = await argusKeys(
+    'issue',
+    'chrome-vm',
+    '--public',
+    publicKey,
+    '--authority',
+    authority,
+    '--ttl',
+    '12h',
+    '--out',
+    out,
+  );
+  assert.is(issued.code, null);
+  const [credential, anchor] = [join(out, 'chrome-vm.credential.jwt'), join(out, 'authority.pub.jwk')];
+  assert.match(issued.stdout, credential);
+  assert.is((await argusKeys('install', vm, '--credential', credential, '--authority', anchor)).code, null);
+  const shown = await argusKeys('show', vm);
+  assert.match(shown.stdout, /role +domain/);
+  assert.match(shown.stdout, /usable +yes/);
+  const described = JSON.parse((await argusKeys('show', vm, '--json')).stdout);
+  assert.is(described.credential.expiresAt - described.credential.notBefore, 12 * 3600);
+  assert.is(JSON.parse((await argusKeys('show', authority, '--json')).stdout).kind, 'authority');
+  const { d } = JSON.parse(await readFile(join(vm, 'key.jwk'), 'utf8'));
+  for (const run of [enrolled, issued, shown]) assert.not.ok(run.stdout.includes(d));
+});
+
+command('enrol run again says the same and keeps the key', async () => {
+  const vm = join(temporaryDirectory(), 'vm');
+  const first = await argusKeys('enrol', vm, '--name', 'broker', '--role', 'broker');
+  const second = await argusKeys('enrol', vm, '--name', 'broker', '--role', 'broker');
+  assert.is(second.stdout, first.stdout.replace('made the key', 'kept the key'));
+  assert.match(first.stdout, '--role broker');
+});
+
+command('what cannot be done ends with its code', async () => {
+  const base = temporaryDirectory();
+  const [authority, vm] = [join(base, 'authority'), join(base, 'vm')];
+  await argusKeys('init', authority);
+  await argusKeys('enrol', vm, '--name', 'chrome-vm');
+  const issue = ['--public', join(vm, 'key.pub.jwk'), '--authority', authority, '--out', join(base, 'out')];
+  const table: readonly (readonly [readonly string[], string])[] = [
+    [['init', authority], 'ERR_KEY_EXISTS'],
+    [['enrol', vm, '--name', 'audio-vm'], 'ERR_KEY_EXISTS'],
+    [['enrol', join(base, 'x'), '--name', 'Bad Name'], 'ERR_KEY_NAME'],
+    [['issue', 'audio-vm', ...issue], 'ERR_KEY_MISMATCH'],
+    [['issue', 'chrome-vm', ...issue, '--authority', vm], 'ERR_KEY_FILE_MISSING'],
+    [['issue', 'chrome-vm', ...issue, '--public', join(vm, 'key.jwk')], 'ERR_KEY_PRIVATE_GIVEN'],
+    [['issue', 'chrome-vm', ...issue, '--ttl', '99999d'], 'ERR_KEY_TTL'],
+    [['install', vm, '--credential', join(base, 'none')], 'ERR_KEY_FILE_MISSING'],
+    [['show', base], 'ERR_KEY_FILE_MISSING'],
+  ];
+  for (const [words, code] of table) assert.is((await argusKeys(...words)).code, code, words.join(' '));
+});
+
+command('a wrong command line is commander’s to refuse, and writes nothing', async () => {
+  const dir = join(temporaryDirectory(), 'x');
+  const table: readonly (readonly string[])[] = [
+    ['enrol', dir],
+    ['enrol', dir, '--name', 'a', '--role', 'root'],
+    ['issue', 'a', '--public', 'f', '--authority', 'd', '--ttl', '90'],
+    ['issue', 'a', '--public', 'f', '--authority', 'd', '--ttl', '0d'],
+    ['issue', 'a', '--public', 'f', '--authority', 'd', '--ttl', '5w'],
+    ['install', dir],
+    ['init', dir, 'another'],
+  ];
+  for (const words of table) {
+    const run = await argusKeys(...words);
+    assert.match(String(run.code), /^commander\./, words.join(' '));
+  }
+  assert.is(await stat(dir).catch(() => null), null);
+});
+
+command('aead names both providers, the used one, a measured speed and the self-test', async () => {
+  const { selfTest, suites } = JSON.parse((await argusKeys('aead', '--json')).stdout);
+  assert.is(selfTest, 'passed');
+  assert.equal(
+    suites.map((each: { suite: string; provider: string; used: boolean }) => [each.suite, each.provider, each.used]),
+    [
+      ['A256GCM', 'node', true],
+      ['A256GCM', 'noble', false],
+      ['C20P', 'node', true],
+      ['C20P', 'noble', false],
+    ],
+  );
+  for (const each of suites) assert.is(typeof each.sealMegabytesPerSecond, 'number');
+  assert.match((await argusKeys('aead')).stdout, 'self-test passed');
+});
+
+command('each command explains itself with an example', async () => {
+  for (const name of keysCommand().commands.map((each) => each.name())) {
+    const { stdout } = await argusKeys(name, '--help');
+    assert.match(stdout, `argus keys ${name}`, name);
+    assert.match(stdout, 'Example', name);
+  }
+});
+
+command.run();
