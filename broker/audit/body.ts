@@ -38,9 +38,13 @@ export class Bodies {
     this.#writer = writer;
   }
 
-  /** The body of an event that the broker tells. */
-  event(at: Moment, event: AuditEvent): Body {
+  /** The body of an event that the broker tells; `seen` if it stands for several. */
+  event(at: Moment, event: AuditEvent, seen?: { readonly count: number; readonly until: number }): Body {
     const facts: Facts = { detail: event.detail, session: event.session ?? undefined };
+    if (seen !== undefined && seen.count > 1) {
+      facts.count = seen.count;
+      facts.detail = { ...event.detail, until: rfc3339(seen.until) };
+    }
     if ('by' in event && event.by !== undefined) Object.assign(facts, this.#decision(event.by));
     if ('src' in event && event.src !== null) facts.src = this.#party(event.src);
     if ('dst' in event && event.dst !== null) facts.dst = this.#party(event.dst);

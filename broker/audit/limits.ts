@@ -21,6 +21,8 @@ export const FLOOD_WINDOW_MS = 1_000;
 export const PROMPT_RECORDS_PER_WINDOW = 8;
 /** Distinct tuples of one source in a window; ports are chosen by the sender, so beyond it they share one tuple per denial. */
 export const TUPLES_PER_SOURCE = 256;
+/** Kinds of refused sessions and peer faults told apart in a window. */
+export const MAX_KINDS = 1_024;
 /** How often a log that cannot be written tries again. */
 export const RETRY_MS = 1_000;
 /** Records kept in memory (some 500 bytes each) while the disk fails or lags; beyond it they are counted. */

@@ -19,7 +19,10 @@ export interface AuditLog {
   /** False while records cannot be brought to disk: sends must stop. */
   readonly healthy: boolean;
   readonly head: AuditHead;
-  /** Queues one record. Throws ERR_AUDIT_CLOSED after close. */
+  /**
+   * Queues one record. Of `session.refused` and `peer.fault`, which anybody can cause at will, a flood of one (source,
+   * reason) is counted exactly and written once a window. Throws ERR_AUDIT_CLOSED after close.
+   */
   record(event: AuditEvent): void;
   /**
    * Queues a denial; identical ones (same Denial object, port and context object) collapse into exact counts. Becomes

@@ -22,6 +22,7 @@ import { Health } from './health.ts';
 import { FLOOD_WINDOW_MS, MAX_RETAINED_RECORDS, RETRY_MS } from './limits.ts';
 import type { AuditHead, AuditLog, FlowCounter } from './log.ts';
 import type { AuditEvent, AuditEventName, DenialContext, Detail } from './record.ts';
+import { isRepeatable, Repeats } from './repeats.ts';
 import type { Tape } from './tape.ts';
 
 /** A record whose content is fixed; only its place in the chain is open. */
@@ -61,6 +62,7 @@ export class LogWriter implements AuditLog {
   readonly #unlock: () => Promise<void>;
   readonly #health = new Health();
   readonly #collapse = new Collapse();
+  readonly #repeats = new Repeats();
   readonly #flows = new FlowTable();
 
   #pending: (Sealed | Tally)[] = [];
@@ -110,7 +112,12 @@ export class LogWriter implements AuditLog {
 
   record(event: AuditEvent): void {
     this.#mustBeOpen();
-    this.#queue(this.#bodies.event(this.#moment(), event));
+    const at = this.#moment();
+    if (isRepeatable(event)) {
+      if (this.#stopWindow === null) this.#armWindow();
+      if (this.#repeats.hold(event, at)) return;
+    }
+    this.#queue(this.#bodies.event(at, event));
   }
 
   denied(denial: Denial, port: number | null, bytes: number, context: DenialContext = NO_CONTEXT): void {
@@ -134,7 +141,7 @@ export class LogWriter implements AuditLog {
 
   whenDurable(callback: (ok: boolean) => void, source?: Domain): void {
     if (!this.#health.healthy || this.#closing !== null) queueMicrotask(() => callback(false));
-    else if (this.#collapse.holds(source?.name)) this.#heldWaiting.push(callback);
+    else if (this.#holds(source?.name)) this.#heldWaiting.push(callback);
     else if (this.#pending.length === 0 && this.#inFlight !== null) this.#inFlight.push(callback);
     else {
       this.#waiting.push(callback);
@@ -148,6 +155,10 @@ export class LogWriter implements AuditLog {
   }
 
   // ---- queueing
+
+  #holds(source: string | undefined): boolean {
+    return this.#collapse.holds(source) || this.#repeats.holds(source);
+  }
 
   #begin(tally: Tally, now: number): void {
     tally.time = now;
@@ -319,12 +330,15 @@ export class LogWriter implements AuditLog {
       this.#stopWindow = null;
       // While nothing can be written the tuples go on counting: that is all the memory a flood gets.
       if (this.#failure === null) this.#releaseHeld();
-      if (!this.#collapse.empty) this.#armWindow();
+      if (!this.#collapse.empty || !this.#repeats.empty) this.#armWindow();
     });
   }
 
   #releaseHeld(): void {
     this.#pending.push(...this.#collapse.turn());
+    for (const repeat of this.#repeats.turn()) {
+      this.#queue(this.#bodies.event(repeat.at, repeat.event, repeat), repeat.count);
+    }
     this.#waiting.push(...this.#heldWaiting);
     this.#heldWaiting = [];
     if (this.#pending.length > 0 || this.#waiting.length > 0) this.#kick();

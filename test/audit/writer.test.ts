@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AuditError } from '../../broker/audit/index.ts';
-import { FLOOD_WINDOW_MS, PROMPT_RECORDS_PER_WINDOW, TUPLES_PER_SOURCE } from '../../broker/audit/limits.ts';
+import { FLOOD_WINDOW_MS, MAX_KINDS, PROMPT_RECORDS_PER_WINDOW, TUPLES_PER_SOURCE } from '../../broker/audit/limits.ts';
 import { seeded } from '../helpers/seed.ts';
 import { argoDenials, denialOf, deniedCount, durable, named, openOn, permitOf, settle } from './fixtures.ts';
 
@@ -181,6 +181,41 @@ writer('a source that varies the port gets no more records than its tuples', asy
   assert.is(denied.at(-1)?.port, undefined);
   assert.is(denied.at(-1)?.count, 10_000 - TUPLES_PER_SOURCE);
   await log.close();
+});
+
+writer('refused sessions and peer faults in a flood are counted exactly, kind by kind', async () => {
+  const { log, disk, clock } = await openOn();
+  const answers: string[] = [];
+  for (let index = 0; index < 500; index++) {
+    log.record({ event: 'session.refused', src: null, reason: 'BAD_SIGNATURE', detail: { index } });
+    log.record({ event: 'peer.fault', src: named('rogue-vm'), reason: 'BAD_FRAME', session: 's' });
+  }
+  log.record({ event: 'peer.fault', src: named('rogue-vm'), reason: 'BAD_LENGTH' });
+  log.whenDurable(() => answers.push('rogue'), named('rogue-vm'));
+  log.whenDurable(() => answers.push('net'), named('net-vm'));
+  await settle();
+  assert.equal(answers, ['net']);
+  assert.is(disk.records().length, 1 + 2 * PROMPT_RECORDS_PER_WINDOW + 1);
+  clock.advance(FLOOD_WINDOW_MS);
+  await settle();
+  assert.equal(answers, ['net', 'rogue']);
+  const held = disk.records().slice(-2);
+  assert.equal(
+    held.map(({ event, reason, session, count }) => [event, reason, session, count]),
+    [
+      ['session.refused', 'BAD_SIGNATURE', undefined, 500 - PROMPT_RECORDS_PER_WINDOW],
+      ['peer.fault', 'BAD_FRAME', 's', 500 - PROMPT_RECORDS_PER_WINDOW],
+    ],
+  );
+  assert.is(held[0]?.detail?.index, PROMPT_RECORDS_PER_WINDOW);
+  for (let index = 0; index < 5000; index++) log.record({ event: 'peer.fault', src: null, reason: `BUG_${index}` });
+  await log.close();
+  const counted = disk.records().filter(({ reason }) => reason?.startsWith('BUG_'));
+  assert.is(counted.length, MAX_KINDS + 1);
+  assert.is(
+    counted.reduce((sum, { count }) => sum + (count ?? 1), 0),
+    5000,
+  );
 });
 
 writer('the counts of a log add up to the denials, whatever their order, ports and pauses', async () => {
