@@ -27,11 +27,16 @@ export class PolicyError extends Error {
 
 /** Throws if anything was found; the message is the first finding and how many follow. */
 export function refuseFindings(findings: readonly Finding[]): void {
-  const first = findings[0];
+  // The files in the order in which they were read, each from top to bottom.
+  const files = [...new Set(findings.map(({ file }) => file))];
+  const sorted = [...findings].sort(
+    (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
+  );
+  const first = sorted[0];
   if (first === undefined) return;
   const more = findings.length - 1;
   const rest = more === 0 ? '' : ` (and ${more} more)`;
-  const kept = findings.slice(0, MAX_FINDINGS);
+  const kept = sorted.slice(0, MAX_FINDINGS);
   throw new PolicyError(CATALOGUE[first.code][0], `${formatFinding(first)}${rest}`, kept);
 }
 

@@ -57,8 +57,8 @@ export async function readPolicyRows(
 ): Promise<PolicyRows> {
   const rows: PolicyRow[] = [];
   const memberships: Membership[] = [];
-  const split = await splitRows(POLICY_FILE, bytes, findings, pace);
   const before = findings.length;
+  const split = await splitRows(POLICY_FILE, bytes, findings, pace);
   for (const row of split) {
     const type = fieldText(row, 0);
     if (type === 'p') {

@@ -42,9 +42,11 @@ export class PortTable<T> {
     let high = this.#values.length - 1;
     while (low <= high) {
       const middle = (low + high) >> 1;
-      if (port < (this.#from[middle] ?? 0)) high = middle - 1;
-      else if (port > (this.#to[middle] ?? 0)) low = middle + 1;
-      else return this.#values[middle];
+      const from = this.#from[middle] ?? 0;
+      // Written so that NaN, which is neither below nor above, is never found.
+      if (port >= from && port <= (this.#to[middle] ?? 0)) return this.#values[middle];
+      if (port < from) high = middle - 1;
+      else low = middle + 1;
     }
     return undefined;
   }

@@ -38,7 +38,8 @@ export function parseYaml<T>(
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
         const message = `unknown key "${key}"${didYouMean(key, knownKeys)}`;
-        findings.push({ ...place([...issue.path, key]), code: 'F-009', message });
+        const at = placeOfKey(document.tree, document.lines, issue.path, key);
+        findings.push({ file, ...at, code: 'F-009', message });
       }
     } else {
       const at = issue.path.map(String).join('.');
@@ -136,20 +137,26 @@ function tooDeepLine(text: string): number {
 
 function placeIn(tree: Document.Parsed, lines: LineCounter, path: YamlPath): { line: number; column: number } {
   for (let length = path.length; length >= 0; length--) {
-    const offset = offsetAt(tree, path.slice(0, length), length < path.length ? path[length] : undefined);
-    if (offset === null) continue;
-    const { line, col } = lines.linePos(offset);
-    return { line, column: col };
+    const node = length === 0 ? tree.contents : tree.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return lineAndColumn(lines, node.range[0]);
   }
   return { line: 0, column: 0 };
 }
 
-/** Offset of the value at the path. */
-function offsetAt(tree: Document.Parsed, path: YamlPath, key: PropertyKey | undefined): number | null {
-  const node = path.length === 0 ? tree.contents : tree.getIn(path, true);
-  if (isMap(node) && key !== undefined) {
-    const pair = node.items.find((item) => isScalar(item.key) && item.key.value === key);
-    if (pair !== undefined && isNode(pair.key)) return pair.key.range?.[0] ?? null;
-  }
-  return isNode(node) ? (node.range?.[0] ?? null) : null;
+/** Place of a key itself, not of its value. */
+function placeOfKey(
+  tree: Document.Parsed,
+  lines: LineCounter,
+  path: YamlPath,
+  key: string,
+): { line: number; column: number } {
+  const map = path.length === 0 ? tree.contents : tree.getIn(path, true);
+  const pair = isMap(map) ? map.items.find((item) => isScalar(item.key) && item.key.value === key) : undefined;
+  const range = pair !== undefined && isNode(pair.key) ? pair.key.range : null;
+  return range ? lineAndColumn(lines, range[0]) : placeIn(tree, lines, path);
+}
+
+function lineAndColumn(lines: LineCounter, offset: number): { line: number; column: number } {
+  const { line, col } = lines.linePos(offset);
+  return { line, column: col };
 }
