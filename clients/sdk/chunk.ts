@@ -1,0 +1,59 @@
+/**
+ * Memory that frames are encoded into. A chunk is counted: one reference for being filled, one per record of it that
+ * waits to be sealed, one per message that may have to be sent again. Only an unreferenced chunk is written over.
+ */
+import { MAX_SPARE_CHUNKS, RECORD_PLAINTEXT_BYTES } from './limits.ts';
+
+export class Chunk {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  references = 1;
+
+  constructor(length: number) {
+    this.bytes = new Uint8Array(length);
+    this.view = new DataView(this.bytes.buffer);
+  }
+}
+
+export class ChunkPool {
+  readonly #spare: Chunk[] = [];
+
+  /** With one reference, the caller's. */
+  take(): Chunk {
+    const chunk = this.#spare.pop() ?? new Chunk(RECORD_PLAINTEXT_BYTES);
+    chunk.references = 1;
+    return chunk;
+  }
+
+  release(chunk: Chunk): void {
+    chunk.references--;
+    const isSpare = chunk.references === 0 && chunk.bytes.length === RECORD_PLAINTEXT_BYTES;
+    if (isSpare && this.#spare.length < MAX_SPARE_CHUNKS) this.#spare.push(chunk);
+  }
+}
+
+/** Hands out room for frames that wait, one after another, so that small ones do not cost a chunk each. */
+export class Arena {
+  readonly #pool: ChunkPool;
+  #chunk: Chunk | null = null;
+  #used = 0;
+
+  constructor(pool: ChunkPool) {
+    this.#pool = pool;
+  }
+
+  /** A chunk, referenced for the caller, and where in it `length` bytes are theirs. */
+  reserve(length: number): { readonly chunk: Chunk; readonly at: number } {
+    if (length > RECORD_PLAINTEXT_BYTES) return { chunk: new Chunk(length), at: 0 };
+    if (this.#chunk !== null && this.#chunk.references === 1) this.#used = 0;
+    if (this.#chunk === null || this.#used + length > RECORD_PLAINTEXT_BYTES) {
+      if (this.#chunk !== null) this.#pool.release(this.#chunk);
+      this.#chunk = this.#pool.take();
+      this.#used = 0;
+    }
+    const at = this.#used;
+    this.#used += length;
+    this.#chunk.references++;
+    return { chunk: this.#chunk, at };
+  }
+}

@@ -1,0 +1,89 @@
+/** `connect`: from options to a VM with a session that is up. */
+import { type Identity, loadIdentity } from '../../keys/index.ts';
+import type { OpenCarrier } from './carrier.ts';
+import { parseCarrier } from './carrier-spec.ts';
+import { ChunkPool } from './chunk.ts';
+import { ArgusError } from './errors.ts';
+import { Link, type LinkHandlers } from './link.ts';
+import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import { NODE_PLATFORM, type Platform } from './platform.ts';
+import { Vm } from './vm.ts';
+
+/**
+ * Connects this domain to its broker.
+ *
+ * @throws ArgusError ERR_CLIENT_… (options, carrier, no session); KeyError ERR_KEY_… when the identity directory is not
+ * in order
+ */
+export async function connect(options: ConnectOptions): Promise<Vm> {
+  const resolved = resolveOptions(options);
+  return connectOver(parseCarrier(resolved.carrier), resolved, NODE_PLATFORM);
+}
+
+/** The same over any carrier and platform. */
+export async function connectOver(open: OpenCarrier, options: ResolvedOptions, platform: Platform): Promise<Vm> {
+  const pool = new ChunkPool();
+  const vm = new Vm(options, platform, pool, (handlers, signal) =>
+    dial(open, options, platform, pool, handlers, signal),
+  );
+  await vm.start();
+  return vm;
+}
+
+async function dial(
+  open: OpenCarrier,
+  options: ResolvedOptions,
+  platform: Platform,
+  pool: ChunkPool,
+  handlers: LinkHandlers,
+  signal: AbortSignal,
+): Promise<Link> {
+  // Read again for each session: the operator may have renewed the credential meanwhile.
+  const identity = await identityOf(options.identity, platform);
+  const { broker, suites, handshakeTimeoutMs } = options;
+  const link = new Link(handlers, platform, pool, { identity, broker, suites });
+  const attempt = new AbortController();
+  const give = (reason: ArgusError): void => {
+    attempt.abort(reason);
+    link.abandon(reason);
+  };
+  const cancelTimeout = platform.schedule(handshakeTimeoutMs, () =>
+    give(
+      new ArgusError(
+        'ERR_CLIENT_HANDSHAKE_TIMEOUT',
+        `no session with "${options.carrier}" within ${handshakeTimeoutMs} ms; is a broker at the other end?`,
+      ),
+    ),
+  );
+  const abort = (): void =>
+    give(new ArgusError('ERR_CLIENT_ABORTED', 'connecting was aborted by its signal', { cause: signal.reason }));
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    const carrier = await open(link, attempt.signal).catch((error: unknown) => {
+      throw error instanceof ArgusError ? error : unreachable(options.carrier, error);
+    });
+    await link.greet(carrier);
+    return link;
+  } finally {
+    cancelTimeout();
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+async function identityOf(identity: string | Identity, platform: Platform): Promise<Identity> {
+  return typeof identity === 'string' ? loadIdentity(identity, { now: platform.wallClock() }) : identity;
+}
+
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'there is no such socket: is the broker running, and is this its path?'],
+  ['ECONNREFUSED', 'nobody listens there: is the broker running?'],
+  ['EACCES', 'this user may not use the socket: check its owner and mode'],
+  ['ENOTFOUND', 'the host name is not known'],
+]);
+
+function unreachable(carrier: string, cause: unknown): ArgusError {
+  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+  const hint = HINTS.get(code) ?? (cause instanceof Error ? cause.message : String(cause));
+  return new ArgusError('ERR_CLIENT_UNREACHABLE', `carrier "${carrier}": ${hint}`, { cause });
+}

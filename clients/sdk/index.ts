@@ -1,0 +1,17 @@
+/** The client SDK: `import { connect } from 'argus-broker/client'`. */
+export { connect } from './connect.ts';
+export type { DomainRef } from './domain-ref.ts';
+export {
+  ArgusError,
+  type ArgusErrorCode,
+  type ArgusErrorDetail,
+  CLIENT_ERROR_CODES,
+  type ClientErrorCode,
+  type SendOutcome,
+} from './errors.ts';
+export type { Message, MessageSource } from './message.ts';
+export type { ConnectOptions } from './options.ts';
+export type { Ring } from './ring.ts';
+export type { SendvRequest } from './sends.ts';
+export type { RegisterRingRequest, RingQuery, RingState, Vm, VmState } from './vm.ts';
+export type { RingAddress, Undelivered, VmEvents } from './vm-events.ts';

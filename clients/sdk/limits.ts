@@ -1,0 +1,59 @@
+/** Every number of the SDK that we chose, with unit and reason; what the format fixes comes from the wire. */
+
+/** Plaintext of one record: the broker packs and expects the same (a larger single message travels alone). */
+export const RECORD_PLAINTEXT_BYTES = 64 * 1024;
+/** Longest unsealed welcome or close: a welcome is about 2 KiB. */
+export const MAX_HANDSHAKE_RECORD_BYTES = 16 * 1024;
+/** Spare plaintext chunks that are kept for reuse; more than a burst needs only sits in memory. */
+export const MAX_SPARE_CHUNKS = 4;
+/** Sealed bytes the carrier may hold before packing goes on without writing: a few records keep the pipe full. */
+export const CONGESTED_BYTES = 256 * 1024;
+/** Read buffer of a socket: several records per system call, so that few straddle two reads. */
+export const READ_BUFFER_BYTES = 256 * 1024;
+
+/** Frame bytes of sends whose outcome is not known yet, default and range of the option `queueBytes`. */
+export const DEFAULT_QUEUE_BYTES = 8 * 1024 * 1024;
+export const MIN_QUEUE_BYTES = 64 * 1024;
+export const MAX_QUEUE_BYTES = 1024 * 1024 * 1024;
+/** Sends whose outcome is not known yet, whatever their size: each costs a promise and an entry, about 0.5 KiB. */
+export const MAX_OUTSTANDING_SENDS = 65_536;
+/** Requests (register, resolve, notify …) that wait for their answer. */
+export const MAX_OUTSTANDING_REQUESTS = 4096;
+
+/** From dialling to the broker's welcome; a loaded host verifies signatures in milliseconds. */
+export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
+/** How long `close()` waits for sends under way. */
+export const DEFAULT_DRAIN_TIMEOUT_MS = 5_000;
+export const MAX_TIMEOUT_MS = 3_600_000;
+/** Longest deadline of a send: what Node's timers can hold (2^31 - 1 ms, about 24 days). */
+export const MAX_DEADLINE_MS = 2 ** 31 - 1;
+
+/** Nothing sent for this long: ping. */
+export const PING_AFTER_MS = 15_000;
+/** Nothing heard for this long: the session is dead (three pings unanswered). */
+export const DEAD_AFTER_MS = 45_000;
+/** How often the two above are looked at. */
+export const KEEPALIVE_CHECK_MS = 5_000;
+
+/** Reconnecting: the first wait is drawn from 0 … 100 ms, the range doubles up to 10 s (full jitter). */
+export const BACKOFF_FIRST_MS = 100;
+export const BACKOFF_MAX_MS = 10_000;
+/** A session that lived this long was a good one: the next loss starts from the first wait again. */
+export const BACKOFF_RESET_AFTER_MS = 10_000;
+
+/** A blocked flow tries again after this long even if no `space` event came. */
+export const EAGAIN_RETRY_MS = 1_000;
+/** After EBUSY no `space` event will come, since the broker had no place left to note the wish. */
+export const EBUSY_RETRY_MS = 100;
+/** Messages sent again at once when a flow first resumes; doubles with each batch that is accepted whole. */
+export const FIRST_RESUME_WINDOW = 8;
+export const MAX_RESUME_WINDOW = 4096;
+/** Idle flows kept before they are swept. */
+export const MAX_IDLE_FLOWS = 1024;
+
+/** Consumed ring bytes are returned at the latest after this many … */
+export const CREDIT_BATCH_BYTES = 16 * 1024;
+/** … or this share of the ring … */
+export const CREDIT_RING_SHARE = 4;
+/** … or this long after they were consumed: a lone message does not cost a record of its own at once. */
+export const CREDIT_DELAY_MS = 5;

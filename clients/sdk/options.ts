@@ -1,0 +1,114 @@
+/** The options of `connect`: every default, every range, and no key that is not known. */
+import { type AeadSuite, type Identity, parseSuite } from '../../keys/index.ts';
+import { ArgusError } from './errors.ts';
+import {
+  DEFAULT_DRAIN_TIMEOUT_MS,
+  DEFAULT_HANDSHAKE_TIMEOUT_MS,
+  DEFAULT_QUEUE_BYTES,
+  MAX_QUEUE_BYTES,
+  MAX_TIMEOUT_MS,
+  MIN_QUEUE_BYTES,
+} from './limits.ts';
+
+export interface ConnectOptions {
+  /** `unix:/absolute/path` or `tcp:host:port`; where the broker listens for this domain. */
+  readonly carrier: string;
+  /** Directory of the identity (`argus keys enrol`), read again for every session, or a loaded one. */
+  readonly identity: string | Identity;
+  /** Name that the broker must prove; null (default) = any broker of the same authority. */
+  readonly broker?: string | null;
+  /** Come back by itself when the session is lost (default true). The first session is not retried. */
+  readonly reconnect?: boolean;
+  /** AEAD suites offered, best first (default A256GCM, then C20P). */
+  readonly suites?: readonly AeadSuite[];
+  /** Frame bytes of sends whose outcome is not known yet, 64 KiB … 1 GiB (default 8 MiB); beyond: ENOBUFS. */
+  readonly queueBytes?: number;
+  /** From dialling until the session is up, 1 … 3 600 000 ms (default 10 000). */
+  readonly handshakeTimeoutMs?: number;
+  /** How long `close()` waits for sends under way, 0 … 3 600 000 ms (default 5 000). */
+  readonly drainTimeoutMs?: number;
+  /** Ends the attempt to connect; has no effect once the session is up. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ResolvedOptions {
+  readonly carrier: string;
+  readonly identity: string | Identity;
+  readonly broker: string | null;
+  readonly reconnect: boolean;
+  readonly suites: readonly AeadSuite[];
+  readonly queueBytes: number;
+  readonly handshakeTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  readonly signal: AbortSignal | null;
+}
+
+const DEFAULTS = Object.freeze({
+  broker: null,
+  reconnect: true,
+  suites: Object.freeze<AeadSuite[]>(['A256GCM', 'C20P']),
+  queueBytes: DEFAULT_QUEUE_BYTES,
+  handshakeTimeoutMs: DEFAULT_HANDSHAKE_TIMEOUT_MS,
+  drainTimeoutMs: DEFAULT_DRAIN_TIMEOUT_MS,
+  signal: null,
+});
+
+/** What each key must be; also the list of keys there are. */
+const CHECKS: Readonly<Record<keyof ResolvedOptions, readonly [expected: string, (value: unknown) => boolean]>> = {
+  carrier: ['a string like "unix:/path" or "tcp:host:port"', (value) => typeof value === 'string'],
+  identity: ['a directory or an identity from loadIdentity', isIdentity],
+  broker: [
+    'the broker’s name, or null for any',
+    (value) => value === null || (typeof value === 'string' && value !== ''),
+  ],
+  reconnect: ['true or false', (value) => typeof value === 'boolean'],
+  suites: ['a list of "A256GCM", "C20P", best first', isSuiteList],
+  queueBytes: range(MIN_QUEUE_BYTES, MAX_QUEUE_BYTES),
+  handshakeTimeoutMs: range(1, MAX_TIMEOUT_MS),
+  drainTimeoutMs: range(0, MAX_TIMEOUT_MS),
+  signal: ['an AbortSignal', (value) => value === null || value instanceof AbortSignal],
+};
+
+/** @throws ArgusError ERR_CLIENT_OPTION */
+export function resolveOptions(given: ConnectOptions): ResolvedOptions {
+  if (typeof given !== 'object' || given === null) throw optionError('options: expected an object');
+  const merged: Record<string, unknown> = { ...DEFAULTS };
+  for (const [key, value] of Object.entries(given)) {
+    if (!Object.hasOwn(CHECKS, key))
+      throw optionError(`option "${key}": unknown; there are ${Object.keys(CHECKS).join(', ')}`);
+    if (value !== undefined) merged[key] = value;
+  }
+  for (const [key, [expected, isValid]] of Object.entries(CHECKS)) {
+    if (!isValid(merged[key])) throw optionError(`option "${key}": expected ${expected}, got ${describe(merged[key])}`);
+  }
+  return Object.freeze(merged as unknown as ResolvedOptions);
+}
+
+function range(min: number, max: number): readonly [string, (value: unknown) => boolean] {
+  return [
+    `an integer of ${min} … ${max}`,
+    (value) => typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max,
+  ];
+}
+
+function isIdentity(value: unknown): boolean {
+  if (typeof value === 'string') return value !== '';
+  return typeof value === 'object' && value !== null && 'signStatement' in value && 'credentialJwt' in value;
+}
+
+function isSuiteList(value: unknown): boolean {
+  return (
+    Array.isArray(value) && value.length > 0 && value.length <= 4 && value.every((each) => parseSuite(each) !== null)
+  );
+}
+
+/** Type and, where it can hold no secret, value. */
+function describe(value: unknown): string {
+  if (value === undefined || value === null || typeof value === 'number' || typeof value === 'boolean')
+    return String(value);
+  return typeof value === 'string' ? JSON.stringify(value) : Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}
+
+function optionError(message: string): ArgusError {
+  return new ArgusError('ERR_CLIENT_OPTION', message);
+}

@@ -1,0 +1,32 @@
+/** Time, randomness and the event loop, in one place so that a test can stand in for all of them. */
+import { randomBytes } from 'node:crypto';
+
+export interface Platform {
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** Milliseconds since 1970-01-01 UTC, for credentials. */
+  wallClock(): number;
+  /** Cryptographic. */
+  randomBytes(length: number): Uint8Array;
+  /** Uniform in [0, 1); only spreads reconnects. */
+  random(): number;
+  /** Runs `task` once after `delayMs`; returns what cancels it. Does not keep the process alive. */
+  schedule(delayMs: number, task: () => void): () => void;
+  /** Runs `task` once when the burst under way is over: what was sent until then shares a record. */
+  defer(task: () => void): void;
+}
+
+export const NODE_PLATFORM: Platform = Object.freeze<Platform>({
+  now: () => performance.now(),
+  wallClock: () => Date.now(),
+  randomBytes: (length) => randomBytes(length),
+  random: () => Math.random(),
+  schedule(delayMs, task) {
+    const timer = setTimeout(task, delayMs);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+  // The check phase follows the poll phase that brought the request, so a reply waits for nothing; a microtask would
+  // cut a burst of sends that awaits in between into a record each.
+  defer: (task) => void setImmediate(task),
+});

@@ -1,0 +1,165 @@
+/**
+ * A receive buffer of this domain: messages in the order in which the broker accepted them.
+ *
+ * Room is returned to the broker as messages are consumed, in batches: at once when a quarter of the ring (or 16 KiB)
+ * has been consumed, otherwise within CREDIT_DELAY_MS, so that a reader that has emptied the ring never holds room back.
+ */
+import { creditThreshold, occupiedBytes } from './credit.ts';
+import type { DomainRef } from './domain-ref.ts';
+import type { ArgusError } from './errors.ts';
+import { Fifo } from './fifo.ts';
+import { CREDIT_DELAY_MS } from './limits.ts';
+import type { Message } from './message.ts';
+
+/** What the ring needs of its VM. */
+export interface RingOwner {
+  /** Returns `bytes` of consumed room. */
+  credit(ring: Ring, bytes: number): void;
+  unregister(ring: Ring): Promise<void>;
+  schedule(delayMs: number, task: () => void): () => void;
+}
+
+interface Waiter {
+  readonly resolve: (message: Message | undefined) => void;
+  readonly reject: (error: ArgusError) => void;
+}
+
+const END: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
+
+export class Ring implements AsyncIterable<Message>, AsyncDisposable {
+  readonly port: number;
+  readonly partner: DomainRef;
+  /** Bytes; Argo's length, in which each message occupies 16 plus its payload rounded up to 16. */
+  readonly length: number;
+  readonly #owner: RingOwner;
+  readonly #threshold: number;
+  readonly #queue = new Fifo<Message>();
+  readonly #waiters = new Fifo<Waiter>();
+  /** Ring bytes of #queue. */
+  #unread = 0;
+  /** Ring bytes consumed and not yet returned. */
+  #consumed = 0;
+  #isCreditTimed = false;
+  #state: 'open' | 'closed' = 'open';
+  #failure: ArgusError | null = null;
+  readonly #creditTask = (): void => {
+    this.#isCreditTimed = false;
+    if (this.#consumed > 0) this.#returnCredit();
+  };
+
+  /** Made by `Vm.registerRing`. */
+  constructor(port: number, partner: DomainRef, length: number, owner: RingOwner) {
+    this.port = port;
+    this.partner = partner;
+    this.length = length;
+    this.#owner = owner;
+    this.#threshold = creditThreshold(length);
+  }
+
+  /** False once the ring is unregistered, closed by the broker or its VM has ended. Queued messages stay readable. */
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Messages that can be read without waiting. */
+  get pending(): number {
+    return this.#queue.length;
+  }
+
+  /** The next message if one is there; `undefined` otherwise. For consumers that work in batches. */
+  read(): Message | undefined {
+    const message = this.#queue.shift();
+    if (message !== undefined) this.#consume(message);
+    return message;
+  }
+
+  /**
+   * The next message, waiting for it; `undefined` when the ring was closed by this side.
+   *
+   * @throws ArgusError when the broker closed the ring (EACCES: no longer permitted) or the VM's session ended for good
+   */
+  receive(): Promise<Message | undefined> {
+    const message = this.read();
+    if (message !== undefined) return Promise.resolve(message);
+    if (this.#state === 'closed') return this.#failure === null ? NO_MESSAGE : Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  }
+
+  /** Ends, and throws, as `receive` does. Several iterators of one ring share its messages. */
+  [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
+    const ring = this;
+    return {
+      next(): Promise<IteratorResult<Message, undefined>> {
+        const message = ring.read();
+        if (message !== undefined) return Promise.resolve({ done: false, value: message });
+        return ring.receive().then(toResult);
+      },
+      return: () => Promise.resolve(END),
+    };
+  }
+
+  /** Unregisters the ring; iteration ends once the queued messages are read. */
+  close(): Promise<void> {
+    return this.#owner.unregister(this);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** For the VM. @internal */
+  deliver(message: Message): void {
+    const waiter = this.#waiters.shift();
+    if (waiter === undefined) {
+      this.#unread += occupiedBytes(message.payload.length);
+      this.#queue.push(message);
+      return;
+    }
+    this.#account(occupiedBytes(message.payload.length));
+    waiter.resolve(message);
+  }
+
+  /** For the VM: a new session; what was consumed before is not charged to it. @internal */
+  restart(): number {
+    this.#consumed = 0;
+    return this.#unread;
+  }
+
+  /** For the VM. @internal */
+  end(failure: ArgusError | null): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#failure = failure;
+    for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {
+      if (failure === null) waiter.resolve(undefined);
+      else waiter.reject(failure);
+    }
+  }
+
+  #consume(message: Message): void {
+    const bytes = occupiedBytes(message.payload.length);
+    this.#unread -= bytes;
+    this.#account(bytes);
+  }
+
+  #account(bytes: number): void {
+    this.#consumed += bytes;
+    if (this.#consumed >= this.#threshold) this.#returnCredit();
+    else if (!this.#isCreditTimed) {
+      this.#isCreditTimed = true;
+      this.#owner.schedule(CREDIT_DELAY_MS, this.#creditTask);
+    }
+  }
+
+  #returnCredit(): void {
+    const bytes = this.#consumed;
+    this.#consumed = 0;
+    if (this.#state === 'open') this.#owner.credit(this, bytes);
+  }
+}
+
+const NO_MESSAGE: Promise<undefined> = Promise.resolve(undefined);
+
+function toResult(message: Message | undefined): IteratorResult<Message, undefined> {
+  return message === undefined ? END : { done: false, value: message };
+}

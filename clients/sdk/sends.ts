@@ -1,0 +1,484 @@
+/**
+ * The way of a send until its outcome: check, account, encode, wait where it must, and settle its promise.
+ *
+ * A send without deadline goes out at once or fails; nothing is kept of it but its promise. One with a deadline keeps its
+ * frame until the outcome, so that it can be written again. A name that is not known yet holds back all sends to it, in
+ * order, until the broker has answered.
+ */
+import {
+  DATA_FRAME_HEADER_BYTES,
+  DataField,
+  DOMID_ANY,
+  MAX_IOV,
+  MAX_IOV_BYTES,
+  MAX_MESSAGE_BYTES,
+  MAX_NAME_BYTES,
+  Op,
+  Status,
+} from '../../broker/wire/index.ts';
+import { Arena, type Chunk, type ChunkPool } from './chunk.ts';
+import type { DomainRef } from './domain-ref.ts';
+import { type ArgusError, statusError, wordError } from './errors.ts';
+import type { Flow, FlowActions } from './flow.ts';
+import { Flows } from './flows.ts';
+import type { InFlight } from './inflight.ts';
+import { MAX_DEADLINE_MS, MAX_OUTSTANDING_SENDS } from './limits.ts';
+import type { Names } from './names.ts';
+import type { Outbox } from './outbox.ts';
+import type { Platform } from './platform.ts';
+import { type HeldSend, isHeld, type Send } from './send.ts';
+
+export interface SendvRequest {
+  readonly to: { readonly domain: DomainRef; readonly port: number };
+  /** Port of one of the sender's own rings, which answers can be sent to; 0 (default) = none. */
+  readonly from?: number;
+  /** Message type, u32, of the application's choosing (default 0). */
+  readonly type?: number;
+  /** The payload: one array, or at most 8 that are joined. Copied before the call returns. */
+  readonly iov: Uint8Array | readonly Uint8Array[];
+  /** Milliseconds from now during which a full ring is waited for; absent = EAGAIN at once. */
+  readonly deadline?: number;
+  /** Gives up a send that waits (ECANCELED). One that was written is not called back. */
+  readonly signal?: AbortSignal;
+}
+
+/** What the session gives to its sends. */
+export interface Uplink {
+  readonly outbox: Outbox;
+  readonly inFlight: InFlight;
+}
+
+let capturedResolve: (bytes: number) => void;
+let capturedReject: (error: ArgusError) => void;
+/** One executor for all promises: a closure per send would be a fifth of its cost. Runs inside `new Promise`. */
+const capture = (resolve: (bytes: number) => void, reject: (error: ArgusError) => void): void => {
+  capturedResolve = resolve;
+  capturedReject = reject;
+};
+
+export class Sends implements FlowActions {
+  readonly #names: Names;
+  readonly #platform: Platform;
+  readonly #pool: ChunkPool;
+  readonly #arena: Arena;
+  readonly #queueBytes: number;
+  readonly #flows: Flows;
+  /** Sends behind a name that the broker was asked for. */
+  readonly #unnamed = new Map<string, HeldSend[]>();
+  readonly #onIdle: (() => void)[] = [];
+  #uplink: Uplink | null = null;
+  /** Set once nothing can be sent any more; why. */
+  #ended: ArgusError | null = null;
+  #outstanding = 0;
+  #outstandingBytes = 0;
+  #sweepAt = Number.POSITIVE_INFINITY;
+  #cancelSweep: (() => void) | null = null;
+
+  /** Bound: handed to the in-flight list for each acknowledgement. */
+  readonly accept = (send: Send): void => {
+    const { held } = send;
+    if (held !== null) {
+      held.phase = 'done';
+      this.#pool.release(held.chunk);
+      held.order?.accepted();
+    }
+    this.#settled(send);
+    send.resolve(send.bytes);
+  };
+
+  constructor(names: Names, platform: Platform, pool: ChunkPool, queueBytes: number) {
+    this.#names = names;
+    this.#platform = platform;
+    this.#pool = pool;
+    this.#arena = new Arena(pool);
+    this.#queueBytes = queueBytes;
+    this.#flows = new Flows(this);
+  }
+
+  /** Sends without outcome. */
+  get outstanding(): number {
+    return this.#outstanding;
+  }
+
+  get outstandingBytes(): number {
+    return this.#outstandingBytes;
+  }
+
+  get isUp(): boolean {
+    return this.#uplink !== null;
+  }
+
+  schedule(delayMs: number, task: () => void): () => void {
+    return this.#platform.schedule(delayMs, task);
+  }
+
+  sendv(request: SendvRequest): Promise<number> {
+    const { to, iov, deadline, signal } = request;
+    const from = request.from ?? 0;
+    const type = request.type ?? 0;
+    const bytes = iov instanceof Uint8Array ? iov.length : joinedLength(iov);
+    const { domain, port } = to;
+    if (port >>> 0 !== port || from >>> 0 !== from || type >>> 0 !== type || bytes < 0 || bytes > MAX_MESSAGE_BYTES)
+      return Promise.reject(explainRequest(request, bytes));
+    const isWaiting = deadline !== undefined || signal !== undefined;
+    if (isWaiting && !isDeadline(deadline))
+      return Promise.reject(invalid(`deadline ${deadline}: expected 0 … ${MAX_DEADLINE_MS} ms`));
+    const length = DATA_FRAME_HEADER_BYTES + bytes;
+    if (this.#isFull(length)) return Promise.reject(wordError('ENOBUFS', describe(to), undefined, NOT_SENT));
+    if (this.#ended !== null) return Promise.reject(this.#ended);
+
+    const domid = typeof domain === 'string' ? this.#names.lookup(domain) : domain;
+    if (domid >>> 0 !== domid) {
+      if (typeof domain !== 'string') return Promise.reject(invalid(`domain ${domain}: expected a name or a domid`));
+      if (domain === '' || Buffer.byteLength(domain) > MAX_NAME_BYTES)
+        return Promise.reject(invalid(`domain "${domain}": expected a name of 1 … ${MAX_NAME_BYTES} bytes`));
+    } else if (domid > 0xffff) return Promise.reject(invalid(`domid ${domid}: expected at most 65535`));
+
+    const uplink = this.#uplink;
+    if (deadline === undefined) {
+      if (uplink === null) return Promise.reject(noSession(describe(to)));
+      if (domid >= 0 && this.#flows.isBlocked(domid, port))
+        return Promise.reject(
+          wordError('EAGAIN', describe(to), 'earlier sends with a deadline wait for room', NOT_SENT),
+        );
+      if (domid >= 0) {
+        uplink.outbox.reserve(length);
+        const chunk = uplink.outbox.frameChunk;
+        const at = uplink.outbox.frameAt;
+        writeFrame(chunk, at, 0, uplink.inFlight.nextId, domid, from, port, type, iov, length);
+        const promise = new Promise<number>(capture);
+        uplink.inFlight.push({ resolve: capturedResolve, reject: capturedReject, bytes, held: null });
+        this.#outstanding++;
+        this.#outstandingBytes += length;
+        return promise;
+      }
+    }
+    if (signal?.aborted === true) return Promise.reject(wordError('ECANCELED', describe(to), undefined, NOT_SENT));
+    return this.#hold(request, domid, bytes, from, type);
+  }
+
+  /** A refusal of the broker for the send it took out of the in-flight list. */
+  refuse(send: Send, status: number, maxMessageSize: number): void {
+    if (isHeld(send)) {
+      const { held } = send;
+      const isLate = this.#platform.now() >= held.deadlineAt;
+      const isOver = isLate || held.signal?.aborted === true;
+      if (held.order?.refused(send, status, isOver) === true) {
+        this.#watchDeadline(held.deadlineAt);
+        return;
+      }
+      held.phase = 'done';
+      this.#pool.release(held.chunk);
+      if (isOver && Number.isFinite(held.deadlineAt) && (status === Status.EAGAIN || status === Status.EBUSY)) {
+        this.#settled(send);
+        send.reject(wordError(isLate ? 'ETIMEDOUT' : 'ECANCELED', 'sendv', undefined, NOT_SENT));
+        return;
+      }
+    }
+    this.#settled(send);
+    const detail = { outcome: 'refused' as const };
+    send.reject(statusError(status, 'sendv', status === Status.EMSGSIZE ? { ...detail, maxMessageSize } : detail));
+  }
+
+  /** There is room in a ring. */
+  space(domid: number, port: number): void {
+    this.#flows.space(domid, port);
+  }
+
+  /** A session came up. */
+  attach(uplink: Uplink): void {
+    this.#uplink = uplink;
+    this.#readdress();
+    this.#flows.revive();
+  }
+
+  /** The session is gone: what was in flight has an unknown outcome, what waits goes on waiting. */
+  detach(): void {
+    const uplink = this.#uplink;
+    if (uplink === null) return;
+    this.#uplink = null;
+    uplink.inFlight.drain((send) => {
+      const { held } = send;
+      if (held !== null) {
+        held.phase = 'done';
+        this.#pool.release(held.chunk);
+        held.order?.lost();
+      }
+      this.#settled(send);
+      send.reject(wordError('ECONNRESET', 'sendv', undefined, { outcome: 'unknown' }));
+    });
+    this.#flows.suspend();
+    for (const [name, sends] of this.#unnamed) {
+      // Without a deadline there is no licence to wait for another session.
+      const kept = sends.filter((send) => Number.isFinite(send.held.deadlineAt));
+      this.#unnamed.set(name, kept);
+      for (const send of sends) if (!kept.includes(send)) this.#giveUp(send, noSession(`sendv to ${name}`));
+    }
+  }
+
+  /** A new revision: a name may mean another domain, so sends that wait ask for it again. */
+  readdress(): void {
+    this.#readdress();
+    this.#flows.revive();
+  }
+
+  /** Nothing will be sent any more: ends whatever waits. */
+  end(reason: ArgusError, waiting: ArgusError): void {
+    this.#ended = reason;
+    this.detach();
+    this.#withdrawWhere(() => waiting);
+    this.#cancelSweep?.();
+  }
+
+  /** Resolves when no send is without outcome. */
+  idle(): Promise<void> {
+    return this.#outstanding === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
+  }
+
+  /** For flows: writes a held send, as a copy where its frame is not in the open record anyway. */
+  transmit(send: HeldSend, flow: Flow, flags: number): void {
+    this.#write(send, flow.domid, flags);
+  }
+
+  #isFull(length: number): boolean {
+    // A message beyond queueBytes goes when nothing else is outstanding, or it never could.
+    const isOverBytes = this.#outstanding > 0 && this.#outstandingBytes + length > this.#queueBytes;
+    return isOverBytes || this.#outstanding >= MAX_OUTSTANDING_SENDS;
+  }
+
+  #hold(request: SendvRequest, domid: number, bytes: number, from: number, type: number): Promise<number> {
+    const { to, iov, deadline } = request;
+    const signal = request.signal ?? null;
+    const length = DATA_FRAME_HEADER_BYTES + bytes;
+    const { chunk, at } = this.#arena.reserve(length);
+    writeFrame(chunk, at, 0, 0, Math.max(domid, 0), from, to.port, type, iov, length);
+    const promise = new Promise<number>(capture);
+    const send: HeldSend = {
+      resolve: capturedResolve,
+      reject: capturedReject,
+      bytes,
+      held: {
+        chunk,
+        at,
+        length,
+        name: typeof to.domain === 'string' ? to.domain : null,
+        port: to.port,
+        deadlineAt: deadline === undefined ? Number.POSITIVE_INFINITY : this.#platform.now() + deadline,
+        signal,
+        order: null,
+        phase: 'waiting',
+      },
+    };
+    this.#outstanding++;
+    this.#outstandingBytes += length;
+    if (signal !== null) this.#listen(send, signal, promise);
+    if (domid >= 0) this.#dispatch(send, domid);
+    else this.#awaitName(to.domain as string, send);
+    return promise;
+  }
+
+  #listen(send: HeldSend, signal: AbortSignal, promise: Promise<number>): void {
+    const abort = (): void =>
+      this.#withdrawWhere((each) =>
+        each.resolve === send.resolve ? wordError('ECANCELED', 'sendv', undefined, NOT_SENT) : null,
+      );
+    const unlisten = (): void => signal.removeEventListener('abort', abort);
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(unlisten, unlisten);
+  }
+
+  /** The destination is known. */
+  #dispatch(send: HeldSend, domid: number): void {
+    const { held } = send;
+    if (Number.isFinite(held.deadlineAt)) {
+      const flow = this.#flows.to(domid, held.port);
+      flow.submit(send);
+      if (held.phase === 'waiting') this.#watchDeadline(held.deadlineAt);
+    } else if (this.#uplink === null) this.#giveUp(send, noSession('sendv'));
+    else if (this.#flows.isBlocked(domid, held.port))
+      this.#giveUp(send, wordError('EAGAIN', 'sendv', 'earlier sends with a deadline wait for room', NOT_SENT));
+    else this.#write(send, domid, 0);
+  }
+
+  #awaitName(name: string, send: HeldSend): void {
+    this.#watchDeadline(send.held.deadlineAt);
+    const waiting = this.#unnamed.get(name);
+    if (waiting !== undefined) {
+      waiting.push(send);
+      return;
+    }
+    this.#unnamed.set(name, [send]);
+    this.#names.resolve(name, (status, domid) => {
+      const sends = this.#unnamed.get(name) ?? [];
+      this.#unnamed.delete(name);
+      for (const each of sends) {
+        if (status === Status.OK) this.#dispatch(each, domid);
+        else this.#giveUp(each, statusError(status, `sendv to "${name}"`, { outcome: 'refused' }));
+      }
+    });
+  }
+
+  /** Moves the waiting sends that were addressed by name back behind their name. */
+  #readdress(): void {
+    const moved: { readonly name: string; readonly send: HeldSend }[] = [];
+    this.#flows.withdraw((send) => {
+      const { name } = send.held;
+      if (name === null) return false;
+      moved.push({ name, send });
+      return true;
+    });
+    // A new `held`, because the flow goes on looking at the phase of the old one.
+    for (const { name, send } of moved)
+      this.#awaitName(name, { ...send, held: { ...send.held, order: null, phase: 'waiting' } });
+  }
+
+  #write(send: HeldSend, domid: number, flags: number): void {
+    const uplink = this.#uplink;
+    if (uplink === null) return;
+    const { held } = send;
+    uplink.outbox.reserve(held.length);
+    const chunk = uplink.outbox.frameChunk;
+    const at = uplink.outbox.frameAt;
+    chunk.bytes.set(held.chunk.bytes.subarray(held.at, held.at + held.length), at);
+    this.#pool.release(held.chunk);
+    chunk.references++;
+    held.chunk = chunk;
+    held.at = at;
+    held.phase = 'in-flight';
+    chunk.view.setUint8(at + DataField.flags, flags);
+    chunk.view.setUint32(at + DataField.id, uplink.inFlight.nextId, true);
+    chunk.view.setUint16(at + DataField.destination, domid, true);
+    uplink.inFlight.push(send);
+  }
+
+  /** Ends a send that waits. */
+  #giveUp(send: HeldSend, error: ArgusError): void {
+    send.held.phase = 'done';
+    this.#pool.release(send.held.chunk);
+    this.#settled(send);
+    send.reject(error);
+  }
+
+  #settled(send: Send): void {
+    this.#outstanding--;
+    this.#outstandingBytes -= DATA_FRAME_HEADER_BYTES + send.bytes;
+    if (this.#outstanding === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #withdrawWhere(reasonFor: (send: HeldSend) => ArgusError | null): void {
+    const ended: { readonly send: HeldSend; readonly error: ArgusError }[] = [];
+    const decide = (send: HeldSend): boolean => {
+      const error = reasonFor(send);
+      if (error !== null) ended.push({ send, error });
+      return error !== null;
+    };
+    this.#flows.withdraw(decide);
+    for (const [name, sends] of this.#unnamed) {
+      this.#unnamed.set(
+        name,
+        sends.filter((send) => !decide(send)),
+      );
+    }
+    for (const { send, error } of ended) this.#giveUp(send, error);
+  }
+
+  /** One timer for all deadlines, set for the earliest. */
+  #watchDeadline(deadlineAt: number): void {
+    if (deadlineAt >= this.#sweepAt) return;
+    this.#cancelSweep?.();
+    this.#sweepAt = deadlineAt;
+    const delayMs = Math.max(1, Math.ceil(deadlineAt - this.#platform.now()));
+    this.#cancelSweep = this.#platform.schedule(delayMs, () => this.#sweep());
+  }
+
+  #sweep(): void {
+    this.#cancelSweep = null;
+    this.#sweepAt = Number.POSITIVE_INFINITY;
+    const now = this.#platform.now();
+    let next = Number.POSITIVE_INFINITY;
+    this.#withdrawWhere((send) => {
+      if (send.held.deadlineAt <= now) return wordError('ETIMEDOUT', 'sendv', undefined, NOT_SENT);
+      next = Math.min(next, send.held.deadlineAt);
+      return null;
+    });
+    if (Number.isFinite(next)) this.#watchDeadline(next);
+  }
+}
+
+const NOT_SENT = Object.freeze({ outcome: 'not-sent' as const });
+
+function writeFrame(
+  chunk: Chunk,
+  at: number,
+  flags: number,
+  id: number,
+  domid: number,
+  from: number,
+  port: number,
+  type: number,
+  iov: Uint8Array | readonly Uint8Array[],
+  length: number,
+): void {
+  const { view, bytes } = chunk;
+  view.setUint32(at + DataField.length, length, true);
+  // op, flags and the reserved 0 in one write
+  view.setUint32(at + DataField.op, Op.sendv | (flags << 8), true);
+  view.setUint32(at + DataField.id, id, true);
+  view.setUint16(at + DataField.source, DOMID_ANY, true);
+  view.setUint16(at + DataField.destination, domid, true);
+  view.setUint32(at + DataField.sourcePort, from, true);
+  view.setUint32(at + DataField.destinationPort, port, true);
+  view.setUint32(at + DataField.messageType, type, true);
+  let to = at + DATA_FRAME_HEADER_BYTES;
+  if (iov instanceof Uint8Array) {
+    bytes.set(iov, to);
+    return;
+  }
+  for (const part of iov) {
+    bytes.set(part, to);
+    to += part.length;
+  }
+}
+
+/** Bytes of all parts; -1 when it is not an iov, -2 for too many parts, -3 for a part beyond Argo's limit. */
+function joinedLength(iov: readonly Uint8Array[]): number {
+  if (!Array.isArray(iov)) return -1;
+  if (iov.length > MAX_IOV) return -2;
+  let sum = 0;
+  for (const part of iov) {
+    if (!(part instanceof Uint8Array)) return -1;
+    if (part.length > MAX_IOV_BYTES) return -3;
+    sum += part.length;
+  }
+  return sum;
+}
+
+function isDeadline(deadline: number | undefined): boolean {
+  return deadline === undefined || (typeof deadline === 'number' && deadline >= 0 && deadline <= MAX_DEADLINE_MS);
+}
+
+function explainRequest(request: SendvRequest, bytes: number): ArgusError {
+  const { to, from = 0, type = 0 } = request;
+  if (to.port >>> 0 !== to.port) return invalid(`port ${to.port}: expected 0 … 2^32-1`);
+  if (from >>> 0 !== from) return invalid(`from ${from}: expected the port of one of your rings, or 0`);
+  if (type >>> 0 !== type) return invalid(`type ${type}: expected 0 … 2^32-1`);
+  if (bytes === -2) return invalid(`iov: expected at most ${MAX_IOV} parts`);
+  if (bytes === -3) return invalid(`iov: a part has more than ${MAX_IOV_BYTES} bytes`);
+  if (bytes < 0) return invalid('iov: expected a Uint8Array or a list of them');
+  return wordError('EMSGSIZE', describe(to), `${bytes} bytes are more than any ring takes`, {
+    ...NOT_SENT,
+    maxMessageSize: MAX_MESSAGE_BYTES,
+  });
+}
+
+function describe(to: SendvRequest['to']): string {
+  return `sendv to ${typeof to.domain === 'string' ? `"${to.domain}"` : to.domain} port ${to.port}`;
+}
+
+function invalid(reason: string): ArgusError {
+  return wordError('EINVAL', 'sendv', reason, NOT_SENT);
+}
+
+function noSession(what: string): ArgusError {
+  return wordError('ECONNRESET', what, 'there is no session with the broker now; not sent', NOT_SENT);
+}

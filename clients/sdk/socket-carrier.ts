@@ -1,0 +1,61 @@
+/** Carriers over node:net: unix and TCP sockets. */
+import { connect, type NetConnectOpts } from 'node:net';
+import type { Carrier, CarrierEvents } from './carrier.ts';
+import { CONGESTED_BYTES, READ_BUFFER_BYTES } from './limits.ts';
+
+export function openSocket(address: NetConnectOpts, events: CarrierEvents, signal: AbortSignal): Promise<Carrier> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    // One buffer for all reads of this socket: a fresh 64 KiB per read would be half of the work of receiving.
+    const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+    const socket = connect({
+      ...address,
+      onread: {
+        buffer,
+        callback: (length) => {
+          events.onBytes(buffer.subarray(0, length));
+          return true;
+        },
+      },
+    });
+    let isOpen = false;
+    let failure: Error | null = null;
+    const abort = (): void => {
+      socket.destroy();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    socket.on('error', (error) => {
+      failure = error;
+      signal.removeEventListener('abort', abort);
+      if (!isOpen) reject(error);
+    });
+    socket.on('drain', () => events.onDrain());
+    socket.on('close', () => {
+      signal.removeEventListener('abort', abort);
+      if (isOpen) events.onClose(failure);
+    });
+    socket.once('connect', () => {
+      isOpen = true;
+      signal.removeEventListener('abort', abort);
+      resolve({
+        get isCongested() {
+          return socket.writableLength >= CONGESTED_BYTES;
+        },
+        write(header, ciphertext, tag) {
+          if (!socket.writable) return; // onClose tells
+          socket.cork();
+          socket.write(header);
+          socket.write(ciphertext);
+          socket.write(tag);
+          socket.uncork();
+        },
+        end: () => void socket.end(),
+        destroy: () => void socket.destroy(),
+      });
+    });
+  });
+}

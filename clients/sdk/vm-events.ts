@@ -1,0 +1,35 @@
+/** What a VM tells its listeners. */
+import type { ArgusError } from './errors.ts';
+import type { Ring } from './ring.ts';
+
+export interface RingAddress {
+  readonly domid: number;
+  /** Null = every port of the domain. */
+  readonly port: number | null;
+}
+
+/** Messages of ours that were accepted and will, or may, not be read. */
+export interface Undelivered extends RingAddress {
+  readonly messages: number;
+  /** Payload bytes. */
+  readonly bytes: number;
+}
+
+export interface VmEvents {
+  /** A ring that refused with EAGAIN has room again. */
+  space: { readonly domid: number; readonly port: number };
+  /** A receiver has gone: how much of what it was sent it is not known to have consumed. */
+  'peer-gone': Undelivered;
+  /** Messages that had been accepted were removed before delivery, because policy no longer permits them. */
+  revoked: Undelivered;
+  /** The broker closed a ring of ours: policy no longer permits it (EACCES), or it could not be registered again. */
+  'ring-closed': { readonly ring: Ring; readonly reason: ArgusError };
+  /** Another policy is in force. */
+  revision: { readonly revision: number };
+  /** The session ended; `inFlight` sends were rejected with ECONNRESET because their outcome is unknown. */
+  disconnected: { readonly reason: ArgusError; readonly inFlight: number; readonly isFinal: boolean };
+  /** A new session is up, its rings registered and what waited being sent. */
+  reconnected: { readonly domid: number; readonly revision: number };
+  /** Something that no call can report: an attempt to reconnect that failed. The next one follows. */
+  error: ArgusError;
+}

@@ -1,0 +1,451 @@
+/** This domain's connection to its broker: the four operations, events, and sessions that come and go beneath. */
+import { DOMID_ANY, Op, PORT_ALL, REGISTER_FAIL_EXIST, RingFlag, Status } from '../../broker/wire/index.ts';
+import { Backoff } from './backoff.ts';
+import type { ChunkPool } from './chunk.ts';
+import { isFinal } from './close-reasons.ts';
+import type { DomainRef } from './domain-ref.ts';
+import { ArgusError, statusError, wordError } from './errors.ts';
+import { Emitter, type Listener } from './events.ts';
+import { BACKOFF_RESET_AFTER_MS } from './limits.ts';
+import type { Answer, Link, LinkHandlers, Notice, WelcomeFrame } from './link.ts';
+import { Names } from './names.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { Platform } from './platform.ts';
+import { Ring, type RingOwner } from './ring.ts';
+import { Rings } from './rings.ts';
+import type { Send } from './send.ts';
+import { Sends, type SendvRequest } from './sends.ts';
+import type { VmEvents } from './vm-events.ts';
+
+export type VmState = 'connecting' | 'connected' | 'reconnecting' | 'closing' | 'closed';
+
+export interface RegisterRingRequest {
+  /** Argo port, u32, that others send to. */
+  readonly port: number;
+  /** Who may send: `'any'` whom policy lets, or one domain by name or domid. */
+  readonly partner: DomainRef;
+  /** Bytes: 48 … 16 777 152, a multiple of 16; a message occupies 16 plus its payload rounded up to 16. */
+  readonly length: number;
+  /** Refuse (EEXIST) instead of replacing a ring of the same port and partner (default false). */
+  readonly failExist?: boolean;
+}
+
+export interface RingQuery {
+  readonly to: { readonly domain: DomainRef; readonly port: number };
+  /** Payload bytes that are to be sent; when they do not fit now, a `space` event follows once they do. */
+  readonly spaceRequired: number;
+}
+
+export interface RingState {
+  readonly exists: boolean;
+  /** The ring takes messages from anybody, so that others may fill it first. */
+  readonly isShared: boolean;
+  readonly isEmpty: boolean;
+  /** The wanted bytes fit now. */
+  readonly isSufficient: boolean;
+  /** The wanted bytes never fit. */
+  readonly isTooLarge: boolean;
+  /** They do not fit now, and too many wait for space already. */
+  readonly isBusy: boolean;
+  /** Largest payload the ring takes, bytes; 0 when there is none. */
+  readonly maxMessageSize: number;
+}
+
+/** Makes a session come up on a new carrier; rejects with an ArgusError. */
+export type Dial = (vm: LinkHandlers, signal: AbortSignal) => Promise<Link>;
+
+export class Vm implements AsyncDisposable {
+  readonly #platform: Platform;
+  readonly #options: ResolvedOptions;
+  readonly #dial: Dial;
+  readonly #names: Names;
+  readonly #sends: Sends;
+  readonly #rings = new Rings();
+  readonly #events: Emitter<VmEvents>;
+  readonly #backoff: Backoff;
+  readonly #stop = new AbortController();
+  readonly #ringOwner: RingOwner;
+  #state: VmState = 'connecting';
+  #link: Link | null = null;
+  #welcome: WelcomeFrame | null = null;
+  #revision = 0;
+  #upAt = 0;
+  #cancelRetry: (() => void) | null = null;
+  #closing: Promise<void> | null = null;
+
+  /** Made by `connect`. */
+  constructor(options: ResolvedOptions, platform: Platform, pool: ChunkPool, dial: Dial) {
+    this.#options = options;
+    this.#platform = platform;
+    this.#dial = dial;
+    this.#backoff = new Backoff(platform.random);
+    this.#events = new Emitter((error) => {
+      // Out of the link's stack: a listener's bug is the application's, and surfaces as its uncaught exception.
+      queueMicrotask(() => {
+        throw error;
+      });
+    });
+    this.#names = new Names((name, answer) => this.#askName(name, answer));
+    this.#sends = new Sends(this.#names, platform, pool, options.queueBytes);
+    this.#ringOwner = {
+      credit: (ring, bytes) => {
+        const handle = this.#rings.handleOf(ring);
+        if (handle !== undefined) this.#link?.tell({ op: Op.credit, ring: handle, bytes });
+      },
+      unregister: (ring) => this.unregisterRing(ring),
+      schedule: platform.schedule,
+    };
+  }
+
+  /** This domain's name, as the broker has authenticated it. */
+  get name(): string {
+    return this.#welcome?.name ?? '';
+  }
+
+  get domid(): number {
+    return this.#welcome?.domid ?? -1;
+  }
+
+  get brokerName(): string {
+    return this.#welcome?.broker ?? '';
+  }
+
+  /** Revision of the policy in force, as last announced. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get state(): VmState {
+    return this.#state;
+  }
+
+  /** Sends whose outcome is not known yet. */
+  get outstandingSends(): number {
+    return this.#sends.outstanding;
+  }
+
+  on<Name extends keyof VmEvents>(name: Name, listener: Listener<VmEvents[Name]>): this {
+    this.#events.on(name, listener);
+    return this;
+  }
+
+  off<Name extends keyof VmEvents>(name: Name, listener: Listener<VmEvents[Name]>): this {
+    this.#events.off(name, listener);
+    return this;
+  }
+
+  /**
+   * Sends one message. The payload is copied before the call returns.
+   *
+   * @returns payload bytes, once they are in the receiver's ring
+   * @throws ArgusError EACCES, ECONNREFUSED, EAGAIN, EBUSY, EMSGSIZE (`maxMessageSize`), EPERM, EINVAL, EIO, ENOMEM;
+   * ETIMEDOUT (deadline), ENOBUFS, ECANCELED (signal, close), ECONNRESET (`outcome` says whether it may have arrived)
+   */
+  sendv(request: SendvRequest): Promise<number> {
+    return this.#sends.sendv(request);
+  }
+
+  /**
+   * Makes a ring, or replaces the one of the same port and partner.
+   *
+   * @throws ArgusError EACCES, EEXIST, EINVAL, ENOMEM, ENOSPC, ESRCH, ECONNRESET
+   */
+  async registerRing(request: RegisterRingRequest): Promise<Ring> {
+    const { port, partner, length, failExist = false } = request;
+    if (port >>> 0 !== port || length >>> 0 !== length)
+      throw wordError('EINVAL', 'registerRing', 'port and length are integers of 0 … 2^32-1');
+    const domid = await this.#domidOf(partner, 'registerRing');
+    const ring = new Ring(port, partner, length, this.#ringOwner);
+    await this.#register(ring, domid, failExist ? REGISTER_FAIL_EXIST : 0, 0);
+    return ring;
+  }
+
+  /**
+   * Gives a ring up; what it holds stays readable, then its iteration ends.
+   *
+   * @throws ArgusError ENOENT, ECONNRESET
+   */
+  async unregisterRing(ring: Ring): Promise<void> {
+    if (!ring.isOpen) return;
+    const domid = await this.#domidOf(ring.partner, 'unregisterRing');
+    await this.#ask<void>(
+      'unregisterRing',
+      { op: Op.unregisterRing, id: 0, port: ring.port, partner: domid, pad: 0 },
+      () => {
+        this.#rings.remove(ring);
+        ring.end(null);
+      },
+    );
+  }
+
+  /**
+   * Asks after rings of others (at most 256), or with null only has the broker signal those who wait for this domain.
+   *
+   * @returns one state per query, in their order
+   * @throws ArgusError EACCES, EINVAL, ECONNRESET
+   */
+  async notify(queries: readonly RingQuery[] | null = null): Promise<readonly RingState[]> {
+    const asked = [];
+    for (const { to, spaceRequired } of queries ?? []) {
+      if (to.port >>> 0 !== to.port || spaceRequired >>> 0 !== spaceRequired)
+        throw wordError('EINVAL', 'notify', 'port and spaceRequired are integers of 0 … 2^32-1');
+      asked.push({ domid: await this.#domidOf(to.domain, 'notify'), pad: 0, port: to.port, spaceRequired });
+    }
+    const frame = { op: Op.notify, id: 0, queries: queries === null ? null : asked } as const;
+    return this.#ask('notify', frame, (answer) =>
+      answer.op === Op.notified
+        ? answer.answers.map(({ flags, maxMessageSize }) => ({
+            exists: (flags & RingFlag.exists) !== 0,
+            isShared: (flags & RingFlag.shared) !== 0,
+            isEmpty: (flags & RingFlag.empty) !== 0,
+            isSufficient: (flags & RingFlag.sufficient) !== 0,
+            isTooLarge: (flags & RingFlag.emsgsize) !== 0,
+            isBusy: (flags & RingFlag.ebusy) !== 0,
+            maxMessageSize,
+          }))
+        : [],
+    );
+  }
+
+  /** Waits for sends under way (at most `drainTimeoutMs`), says goodbye and closes. Calling it again waits for the first. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** For `connect`: the first session. @internal */
+  async start(): Promise<void> {
+    try {
+      await this.#dial(this.#handlers, this.#options.signal ?? this.#stop.signal);
+    } catch (error) {
+      this.#end(
+        error instanceof ArgusError ? error : new ArgusError('ERR_CLIENT_LOST', String(error), { cause: error }),
+      );
+      throw error;
+    }
+  }
+
+  readonly #handlers: LinkHandlers = {
+    onUp: (link, welcome) => this.#onUp(link, welcome),
+    onDeliver: (bytes, view, at, length) => {
+      const result = this.#rings.deliver(bytes, view, at, length);
+      if (result === 'no-ring')
+        this.#events.emit(
+          'error',
+          new ArgusError(
+            'ERR_CLIENT_PROTOCOL',
+            'the broker delivered a message into a ring that this side does not have',
+          ),
+        );
+      return result !== 'no-source';
+    },
+    onAccepted: (send: Send) => this.#sends.accept(send),
+    onRefused: (send, status, maxMessageSize) => this.#sends.refuse(send, status, maxMessageSize),
+    onNotice: (notice) => this.#onNotice(notice),
+    onDown: (reason) => this.#onDown(reason),
+  };
+
+  #onUp(link: Link, welcome: WelcomeFrame): void {
+    const isFirst = this.#state === 'connecting';
+    this.#link = link;
+    this.#welcome = welcome;
+    this.#revision = welcome.revision;
+    this.#upAt = this.#platform.now();
+    this.#names.askAgain();
+    if (isFirst) {
+      this.#state = 'connected';
+      this.#sends.attach(link);
+      return;
+    }
+    void this.#comeBack(link);
+  }
+
+  /** Rings first, so that answers to what is sent next find them. */
+  async #comeBack(link: Link): Promise<void> {
+    await Promise.all([...this.#rings].map((ring) => this.#registerAgain(ring)));
+    if (this.#link !== link) return;
+    if (this.#state === 'reconnecting') this.#state = 'connected';
+    this.#sends.attach(link);
+    this.#events.emit('reconnected', { domid: this.domid, revision: this.#revision });
+  }
+
+  async #registerAgain(ring: Ring): Promise<void> {
+    try {
+      const domid = await this.#domidOf(ring.partner, 'registerRing');
+      if (ring.isOpen) await this.#register(ring, domid, 0, ring.restart());
+    } catch (error) {
+      if (!(error instanceof ArgusError)) throw error;
+      if (error.code === 'ECONNRESET') return; // the next session tries again
+      this.#rings.remove(ring);
+      ring.end(error);
+      this.#events.emit('ring-closed', { ring, reason: error });
+    }
+  }
+
+  #register(ring: Ring, partner: number, flags: number, unread: number): Promise<void> {
+    const { port, length } = ring;
+    return this.#ask(
+      'registerRing',
+      { op: Op.registerRing, id: 0, port, partner, pad: 0, length, flags, unread },
+      (answer) => {
+        const replaced = this.#rings.find(port, ring.partner);
+        if (replaced !== undefined && replaced !== ring) {
+          this.#rings.remove(replaced);
+          replaced.end(null);
+        }
+        // Now and not a turn later: the next frame of this record may be a delivery.
+        if (answer.op === Op.reply) this.#rings.add(ring, answer.value);
+      },
+    );
+  }
+
+  /** A request and its answer; `take` runs at once when an OK arrives. */
+  #ask<T>(what: string, frame: Parameters<Link['request']>[0], take: (answer: Answer) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const lose = (): void => reject(wordError('ECONNRESET', what));
+      const isSent = this.#link?.request(
+        frame,
+        (answer) => {
+          if (answer.status === Status.OK) resolve(take(answer));
+          else reject(statusError(answer.status, what));
+        },
+        lose,
+      );
+      if (isSent === true) return;
+      if (this.#link === null) reject(wordError('ECONNRESET', what, 'there is no session with the broker now'));
+      else reject(wordError('ENOBUFS', what, 'too many requests wait for their answer'));
+    });
+  }
+
+  #askName(name: string, answer: (status: number, domid: number) => void): void {
+    this.#link?.request(
+      { op: Op.resolve, id: 0, name },
+      (reply) => {
+        if (reply.op === Op.reply) answer(reply.status, reply.value);
+        else answer(Status.EINVAL, 0);
+      },
+      () => {}, // the next session is asked again
+    );
+  }
+
+  #domidOf(domain: DomainRef, what: string): number | Promise<number> {
+    if (typeof domain === 'number') {
+      if (domain >>> 0 !== domain || domain > 0xffff)
+        throw wordError('EINVAL', what, `domid ${domain}: expected 0 … 65535`);
+      return domain;
+    }
+    if (domain === 'any') return DOMID_ANY;
+    const known = this.#names.lookup(domain);
+    if (known >= 0) return known;
+    if (this.#link === null) throw wordError('ECONNRESET', what, 'there is no session with the broker now');
+    return new Promise((resolve, reject) => {
+      this.#names.resolve(domain, (status, domid) => {
+        if (status === Status.OK) resolve(domid);
+        else reject(statusError(status, `${what}: domain "${domain}"`));
+      });
+    });
+  }
+
+  #onNotice(notice: Notice): void {
+    switch (notice.op) {
+      case Op.introduce:
+        this.#rings.introduce(notice.domid, notice.name, notice.labels);
+        return;
+      case Op.space:
+        this.#sends.space(notice.domid, notice.port);
+        this.#events.emit('space', { domid: notice.domid, port: notice.port });
+        return;
+      case Op.peerGone:
+      case Op.revoked: {
+        const { domid, messages, bytes } = notice;
+        const port = notice.port === PORT_ALL ? null : notice.port;
+        this.#events.emit(notice.op === Op.revoked ? 'revoked' : 'peer-gone', { domid, port, messages, bytes });
+        return;
+      }
+      case Op.ringClosed: {
+        const ring = this.#rings.byHandle(notice.ring);
+        if (ring === undefined) return; // unregistered at the same time
+        const reason = statusError(notice.status, `the broker closed the ring at port ${ring.port}`);
+        this.#rings.remove(ring);
+        ring.end(reason);
+        this.#events.emit('ring-closed', { ring, reason });
+        return;
+      }
+      case Op.revision:
+        this.#revision = notice.revision;
+        this.#names.forget();
+        this.#sends.readdress();
+        this.#events.emit('revision', { revision: notice.revision });
+        return;
+    }
+  }
+
+  #onDown(reason: ArgusError): void {
+    const inFlight = this.#link?.inFlight.count ?? 0;
+    this.#link = null;
+    this.#rings.forgetSession();
+    this.#sends.detach();
+    if (this.#state === 'closed') return;
+    const isLast = !this.#options.reconnect || isFinal(reason) || this.#state === 'closing';
+    this.#state = isLast ? this.#state : 'reconnecting';
+    this.#events.emit('disconnected', { reason, inFlight, isFinal: isLast });
+    if (isLast) {
+      this.#end(reason);
+      return;
+    }
+    if (this.#platform.now() - this.#upAt >= BACKOFF_RESET_AFTER_MS) this.#backoff.reset();
+    this.#redialLater();
+  }
+
+  #redialLater(): void {
+    this.#cancelRetry = this.#platform.schedule(this.#backoff.next(), () => {
+      this.#cancelRetry = null;
+      this.#dial(this.#handlers, this.#stop.signal).catch((error: unknown) => {
+        if (this.#state !== 'reconnecting' || this.#link !== null) return;
+        this.#events.emit(
+          'error',
+          error instanceof ArgusError ? error : new ArgusError('ERR_CLIENT_LOST', String(error), { cause: error }),
+        );
+        if (this.#state === 'reconnecting') this.#redialLater();
+      });
+    });
+  }
+
+  async #close(): Promise<void> {
+    if (this.#state === 'closed') return;
+    this.#state = 'closing';
+    this.#cancelRetry?.();
+    if (this.#link !== null) await this.#drained();
+    this.#end(new ArgusError('ERR_CLIENT_CLOSED', 'the VM was closed by this side'));
+  }
+
+  async #drained(): Promise<void> {
+    let cancel: () => void = () => {};
+    const timeout = new Promise<void>((resolve) => {
+      cancel = this.#platform.schedule(this.#options.drainTimeoutMs, resolve);
+    });
+    await Promise.race([this.#sends.idle(), timeout]);
+    cancel();
+  }
+
+  /** The last state: nothing comes back from here. */
+  #end(reason: ArgusError): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#stop.abort(reason);
+    this.#cancelRetry?.();
+    const link = this.#link;
+    link?.close(reason);
+    this.#sends.end(reason, wordError('ECANCELED', 'sendv', undefined, { outcome: 'not-sent' }));
+    this.#names.failAll(Status.ECONNRESET);
+    const failure = reason.code === 'ERR_CLIENT_CLOSED' ? null : reason;
+    for (const ring of this.#rings) {
+      this.#rings.remove(ring);
+      ring.end(failure);
+    }
+  }
+}
