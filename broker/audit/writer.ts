@@ -66,9 +66,8 @@ export class LogWriter implements AuditLog {
   readonly #flows = new FlowTable();
 
   #pending: (Sealed | Tally)[] = [];
-  /** Wait for what is pending, for what is being written, and for what is held back until the window ends. */
+  /** Wait for what is pending (and so for what is being written before it), and for what is held until the window ends. */
   #waiting: Waiter[] = [];
-  #inFlight: Waiter[] | null = null;
   #heldWaiting: Waiter[] = [];
 
   #failure: Failure | null = null;
@@ -142,7 +141,6 @@ export class LogWriter implements AuditLog {
   whenDurable(callback: (ok: boolean) => void, source?: Domain): void {
     if (!this.#health.healthy || this.#closing !== null) queueMicrotask(() => callback(false));
     else if (this.#holds(source?.name)) this.#heldWaiting.push(callback);
-    else if (this.#pending.length === 0 && this.#inFlight !== null) this.#inFlight.push(callback);
     else {
       this.#waiting.push(callback);
       this.#kick();
@@ -221,9 +219,7 @@ export class LogWriter implements AuditLog {
       const batch = this.#takePending();
       const waiters = this.#waiting;
       this.#waiting = [];
-      this.#inFlight = waiters;
       const fault = await this.#append(batch);
-      this.#inFlight = null;
       if (fault !== null) this.#fail(fault, batch);
       answer(waiters, fault === null);
     }

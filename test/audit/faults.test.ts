@@ -20,6 +20,7 @@ import {
   type MemoryDisk,
   named,
   openOn,
+  permitOf,
   settle,
 } from './fixtures.ts';
 
@@ -200,6 +201,34 @@ faults('a disk that only lags stops the sends instead of losing records in silen
   const gap = disk.records().find(({ event }) => event === 'audit.gap');
   assert.is(gap?.reason, 'BACKLOG');
   assert.equal(gap?.detail?.lost, { 'policy.reject': 5 });
+  assert.ok((await disk.verify()).ok);
+});
+
+faults('while nothing can be written, floods and flows only count: they take no more memory', async () => {
+  const bench = await openOn(undefined, { flowIntervalMs: RETRY_MS });
+  const { log, disk, clock } = bench;
+  const flow = log.flow(permitOf(), 7);
+  disk.room = 0;
+  recordSome(bench, 0, 1);
+  await durable(log);
+  for (let second = 0; second < 30; second++) {
+    for (let index = 0; index < 100; index++) log.denied(denialOf(), 7, 0);
+    log.record({ event: 'peer.fault', src: null, reason: 'X' });
+    flow.messages += 1;
+    clock.advance(RETRY_MS);
+    await settle();
+  }
+  disk.room = Number.POSITIVE_INFINITY;
+  clock.advance(RETRY_MS);
+  await settle();
+  await log.close();
+  const records = disk.records();
+  assert.is(deniedCount(records), 3000);
+  assert.ok(records.filter(({ event }) => event === 'send.denied').length < 30);
+  assert.equal(
+    records.filter(({ event }) => event === 'flow').map(({ messages }) => messages),
+    [30],
+  );
   assert.ok((await disk.verify()).ok);
 });
 

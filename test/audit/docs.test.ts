@@ -1,0 +1,38 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { AUDIT_EVENTS } from '../../broker/audit/index.ts';
+
+const docs = suite('audit docs');
+
+const TEXT = readFileSync(new URL('../../docs/audit.md', import.meta.url), 'utf8');
+const FOLDER = new URL('../../broker/audit/', import.meta.url);
+
+function sources(): string {
+  return readdirSync(FOLDER)
+    .map((name) => readFileSync(new URL(name, FOLDER), 'utf8'))
+    .join('\n');
+}
+
+/** The members of a union type of string literals, as the source spells it. */
+function unionOf(type: string): string[] {
+  const [, body = ''] = new RegExp(`export type ${type} =([\\s\\S]*?');\\n`).exec(sources()) ?? [];
+  return [...body.matchAll(/'([A-Z_]+)'/g)].map(([, member = '']) => member);
+}
+
+docs('every event, error code and problem is documented', () => {
+  const codes = unionOf('AuditErrorCode');
+  const problems = [...unionOf('ProblemCode'), ...unionOf('LineFault')];
+  assert.is(codes.length, 7);
+  assert.is(problems.length, 15);
+  for (const word of [...AUDIT_EVENTS, ...codes, ...problems]) assert.match(TEXT, `\`${word}\``, word);
+});
+
+docs('every documented error code is one, and is used', () => {
+  const codes = new Set(unionOf('AuditErrorCode'));
+  for (const [code] of TEXT.matchAll(/ERR_AUDIT_[A-Z]+/g)) assert.ok(codes.has(code), code);
+  for (const code of codes)
+    assert.ok((sources().match(new RegExp(`'${code}'`, 'g')) ?? []).length > 1, `${code} is thrown`);
+});
+
+docs.run();
