@@ -94,11 +94,16 @@ export class AccessVectorCache implements ReferenceMonitor {
     const vector = this.vector(source, destination, serviceClass);
     const known = this.#malformed.get(vector);
     if (known !== undefined) return known;
-    const denial = this.#deny(source, destination, serviceClass.name, '', 'MALFORMED');
+    const denial = this.#deny(source, destination, shapeOf(serviceClass).name, '', 'MALFORMED');
     // Vectors that are not kept (foreign domains) must not be kept here either.
-    if (this.#vectors[source.index]?.[destination.index]?.[serviceClass.index] === vector)
-      this.#malformed.set(vector, denial);
+    if (this.#isKept(vector, source, destination, serviceClass)) this.#malformed.set(vector, denial);
     return denial;
+  }
+
+  #isKept(vector: AccessVector, source: Domain, destination: Domain, serviceClass: ServiceClass): boolean {
+    if (!this.#domains.includes(source) || !this.#domains.includes(destination)) return false;
+    if (!this.#classes.includes(serviceClass)) return false;
+    return this.#vectors[source.index]?.[destination.index]?.[serviceClass.index] === vector;
   }
 
   /** A denial to send that depends on the source alone. */
@@ -106,7 +111,7 @@ export class AccessVectorCache implements ReferenceMonitor {
     const known = kept.get(source);
     if (known !== undefined) return known;
     const denial = this.#deny(source, this.#broker, this.#argo.name, 'send', reason);
-    if (this.#domains[source.index] === source) kept.set(source, denial);
+    if (this.#domains.includes(source)) kept.set(source, denial);
     return denial;
   }
 
@@ -156,14 +161,21 @@ export class AccessVectorCache implements ReferenceMonitor {
   }
 
   #refuse(source: Domain, destination: Domain, serviceClass: ServiceClass, reason: DenialReason): AccessVector {
-    // A caller that casts may bring no class at all; its vector is empty, and a missing decision is no permit.
-    const permissions: readonly string[] = serviceClass?.permissions ?? [];
-    const name = serviceClass?.name ?? '';
+    const { name, permissions } = shapeOf(serviceClass);
     return { decisions: permissions.map((permission) => this.#deny(source, destination, name, permission, reason)) };
   }
 
   #deny(source: Domain, destination: Domain, className: string, permission: string, reason: DenialReason): Denial {
     return mintDenial({ revision: this.revision, source, destination, className, permission, rule: null }, reason);
+  }
+}
+
+/** Of a class that is not ours: a caller that casts may bring anything. No decision at an index is no permit either. */
+function shapeOf(serviceClass: ServiceClass): { readonly name: string; readonly permissions: readonly string[] } {
+  try {
+    return { name: String(serviceClass.name), permissions: serviceClass.permissions.map(String) };
+  } catch {
+    return { name: '', permissions: [] };
   }
 }
 

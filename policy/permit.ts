@@ -59,6 +59,13 @@ export let mintPermit: (asked: Asked, auditallow: boolean) => Permit;
 /** For policy/avc.ts alone. */
 export let mintDenial: (asked: Asked, reason: DenialReason) => Denial;
 
+/** Shown by the mint functions to the constructors: `private` alone would only hold at compile time. */
+const MINT = Symbol('mint');
+
+function fromMint(key: symbol): void {
+  if (key !== MINT) throw new TypeError('only the reference monitor makes permits and denials');
+}
+
 export class Permit implements Asked {
   readonly allowed = true;
   readonly revision: Revision;
@@ -71,7 +78,8 @@ export class Permit implements Asked {
   readonly auditallow: boolean;
   readonly #minted = true;
 
-  private constructor(asked: Asked, auditallow: boolean) {
+  private constructor(key: symbol, asked: Asked, auditallow: boolean) {
+    fromMint(key);
     this.revision = asked.revision;
     this.source = asked.source;
     this.destination = asked.destination;
@@ -79,6 +87,7 @@ export class Permit implements Asked {
     this.permission = asked.permission;
     this.rule = asked.rule;
     this.auditallow = auditallow;
+    Object.freeze(this);
   }
 
   /** True only for an object that the mint below made: `{...permit}`, a prototype trick or a cast does not pass. */
@@ -87,7 +96,7 @@ export class Permit implements Asked {
   }
 
   static {
-    mintPermit = (asked, auditallow) => new Permit(asked, auditallow);
+    mintPermit = (asked, auditallow) => new Permit(MINT, asked, auditallow);
   }
 }
 
@@ -101,7 +110,8 @@ export class Denial implements Asked {
   readonly rule: RuleRef | null;
   readonly reason: DenialReason;
 
-  private constructor(asked: Asked, reason: DenialReason) {
+  private constructor(key: symbol, asked: Asked, reason: DenialReason) {
+    fromMint(key);
     this.revision = asked.revision;
     this.source = asked.source;
     this.destination = asked.destination;
@@ -109,11 +119,15 @@ export class Denial implements Asked {
     this.permission = asked.permission;
     this.rule = asked.rule;
     this.reason = reason;
+    Object.freeze(this);
   }
 
   static {
-    mintDenial = (asked, reason) => new Denial(asked, reason);
+    mintDenial = (asked, reason) => new Denial(MINT, asked, reason);
   }
 }
+
+// Otherwise `Permit.isGenuine = () => true` would be a way in.
+for (const sealed of [Permit, Permit.prototype, Denial, Denial.prototype]) Object.freeze(sealed);
 
 export type Decision = Permit | Denial;
