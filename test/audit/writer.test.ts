@@ -166,8 +166,10 @@ writer('a flood is held after the first records of a window, and its answers wit
   await settle();
   assert.equal(answers.slice(1), [...Array(5).fill('rogue true'), 'all true']);
   assert.is(disk.records().at(-1)?.count, 5000);
+  log.denied(denialOf(), 7, 0);
+  assert.ok(await durable(log, rogue), 'a new window is prompt again');
   await log.close();
-  assert.is(deniedCount(disk.records()), PROMPT_RECORDS_PER_WINDOW + 5000 + 1);
+  assert.is(deniedCount(disk.records()), PROMPT_RECORDS_PER_WINDOW + 5000 + 2);
 });
 
 writer('a source that varies the port gets no more records than its tuples', async () => {
@@ -199,6 +201,7 @@ writer('refused sessions and peer faults in a flood are counted exactly, kind by
   clock.advance(FLOOD_WINDOW_MS);
   await settle();
   assert.equal(answers, ['net', 'rogue']);
+  assert.ok(await durable(log), 'nothing is held any more');
   const held = disk.records().slice(-2);
   assert.equal(
     held.map(({ event, reason, session, count }) => [event, reason, session, count]),
