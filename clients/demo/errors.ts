@@ -1,6 +1,8 @@
 /** What can be wrong with the input of the demo: each code is one message that says what to do. */
 
 export type DemoErrorCode =
+  | 'ERR_DEMO_FILE'
+  | 'ERR_DEMO_PROCESS'
   | 'ERR_DEMO_WAV_NOT_RIFF'
   | 'ERR_DEMO_WAV_NOT_WAVE'
   | 'ERR_DEMO_WAV_TRUNCATED'

@@ -41,6 +41,9 @@ const FORMAT_NAMES: ReadonlyMap<number, string> = new Map([
   [0xf1ac, 'FLAC'],
 ]);
 
+/** What follows ERR_DEMO_WAV_ in the codes. */
+type WavFault = { [Code in DemoErrorCode]: Code extends `ERR_DEMO_WAV_${infer Rest}` ? Rest : never }[DemoErrorCode];
+
 export interface Wav {
   /** Interleaved samples, a whole number of frames; a view of the bytes that were parsed, not a copy. */
   readonly pcm: Uint8Array;
@@ -188,10 +191,7 @@ class WavReader {
     return this.#error('TRUNCATED', `is cut off: expected at least ${expectedBytes} bytes, found ${found}`);
   }
 
-  #error(
-    what: string & (DemoErrorCode extends `ERR_DEMO_WAV_${infer Rest}` ? Rest : never),
-    problem: string,
-  ): DemoError {
+  #error(what: WavFault, problem: string): DemoError {
     return new DemoError(`ERR_DEMO_WAV_${what}`, `"${this.#name}" ${problem}`);
   }
 

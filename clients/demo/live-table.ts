@@ -1,0 +1,69 @@
+/** The table that the demo shows while it runs: redrawn in place on a terminal, one line a second elsewhere. */
+import Table from 'cli-table3';
+import { type BrokerStatus, callControl } from '../../broker/index.ts';
+import type { Progress } from './roles/messages.ts';
+
+const REDRAW_MS = 250;
+const LINE_MS = 1_000;
+
+export class LiveTable {
+  readonly #control: string;
+  readonly #out: NodeJS.WriteStream;
+  #latest: Progress = { kind: 'progress', frames: 0, bytes: 0, p50Micros: 0, p99Micros: 0 };
+  #before = { frames: 0, bytes: 0, at: performance.now() };
+  #height = 0;
+
+  constructor(control: string, toStderr: boolean) {
+    this.#control = control;
+    this.#out = toStderr ? process.stderr : process.stdout;
+  }
+
+  heard(progress: Progress): void {
+    this.#latest = progress;
+  }
+
+  /** Shows the table until `work` is over. */
+  async during(work: Promise<unknown>): Promise<void> {
+    const timer = setInterval(() => void this.#draw(), this.#out.isTTY ? REDRAW_MS : LINE_MS);
+    try {
+      await work;
+    } finally {
+      clearInterval(timer);
+      await this.#draw();
+    }
+  }
+
+  async #draw(): Promise<void> {
+    const denied = await this.#denied();
+    const { frames, bytes, p50Micros, p99Micros } = this.#latest;
+    const now = performance.now();
+    const seconds = (now - this.#before.at) / 1_000;
+    const rate = (frames - this.#before.frames) / seconds;
+    const megabytes = (bytes - this.#before.bytes) / seconds / 1e6;
+    this.#before = { frames, bytes, at: now };
+    const row = [rate.toFixed(0), megabytes.toFixed(2), String(frames), denied, `${p50Micros} µs`, `${p99Micros} µs`];
+    if (!this.#out.isTTY) {
+      const [perSecond, mb, total, refused, p50, p99] = row;
+      this.#out.write(
+        `chrome-vm -> audio-vm:4713  ${perSecond} frames/s  ${mb} MB/s  ${total} frames  denied ${refused}  p50 ${p50}  p99 ${p99}\n`,
+      );
+      return;
+    }
+    const table = new Table({ head: ['flow', 'frames/s', 'MB/s', 'frames', 'denied', 'p50', 'p99'] });
+    table.push(['chrome-vm -> audio-vm:4713', ...row]);
+    const text = `${table.toString()}\n`;
+    if (this.#height > 0) this.#out.write(`\x1b[${this.#height}A\x1b[J`);
+    this.#out.write(text);
+    this.#height = text.split('\n').length - 1;
+  }
+
+  async #denied(): Promise<string> {
+    try {
+      const { body } = await callControl(this.#control, 'GET', '/v1/status');
+      const { refused } = body as BrokerStatus;
+      return String((refused.EACCES ?? 0) + (refused.EPERM ?? 0));
+    } catch {
+      return '-'; // the broker is already going down: the summary has the figure from the log
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/** What the demo says at the end. */
+import Table from 'cli-table3';
+import type { AttackResult } from './roles/messages.ts';
+import { tableStyle } from './table-style.ts';
+
+export interface Summary {
+  readonly ok: boolean;
+  /** Messages of 10 ms that audio-vm heard. */
+  readonly frames: number;
+  readonly seconds: number;
+  readonly audioSeconds: number;
+  readonly latency: { readonly p50Micros: number; readonly p99Micros: number };
+  readonly samples: {
+    readonly identical: boolean;
+    readonly sent: string;
+    readonly heard: string;
+    readonly count: number;
+  };
+  readonly attacks: readonly AttackResult[];
+  readonly audit: {
+    readonly verified: boolean;
+    readonly records: number;
+    readonly head: string;
+    readonly denied: number;
+  };
+  /** Where the WAV of what was heard is, if it was kept. */
+  readonly heard: string | null;
+}
+
+export function printSummary(summary: Summary, asJson: boolean): void {
+  process.stdout.write(asJson ? `${JSON.stringify(summary)}\n` : render(summary));
+}
+
+function render(summary: Summary): string {
+  const { samples, audit, latency } = summary;
+  const attacks = new Table({ head: ['rogue-vm tried to', 'refused', 'how'], ...tableStyle(process.stdout) });
+  for (const { name, refused, how } of summary.attacks) attacks.push([name, refused ? 'yes' : 'NO', how]);
+  return [
+    '',
+    `${summary.frames} frames (${summary.audioSeconds} s of audio) in ${summary.seconds} s, latency p50 ${latency.p50Micros} µs, p99 ${latency.p99Micros} µs`,
+    `samples    ${samples.identical ? 'identical' : 'DIFFERENT'}: sent ${samples.sent.slice(0, 16)}…, heard ${samples.heard.slice(0, 16)}… (SHA-256 of ${samples.count} samples)`,
+    `audit log  ${audit.verified ? 'verified' : 'BROKEN'}: ${audit.records} records, ${audit.denied} refusals among them, head ${audit.head.slice(0, 16)}…`,
+    attacks.toString(),
+    ...(summary.heard === null ? [] : [`heard      ${summary.heard}`]),
+    summary.ok ? 'Everything held.' : 'Something did NOT hold.',
+    '',
+  ].join('\n');
+}
+
+export function printDemoError(error: unknown): void {
+  const isCoded = error instanceof Error && 'code' in error;
+  const text = isCoded ? `${error.message} (${error.code})` : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`demo: ${text}\n`);
+}
