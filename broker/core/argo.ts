@@ -75,7 +75,6 @@ export class Argo {
   #policy: PolicyRevision;
   /** Grows whenever a look-up could now end differently; routes of an older generation are looked up again. */
   #generation = 0;
-  #nextHandle = 1;
 
   constructor(policy: PolicyRevision, recorder: Recorder, limits: CoreLimits) {
     this.#policy = policy;
@@ -107,6 +106,8 @@ export class Argo {
   attach(state: DomainState, outlet: Outlet, context: DenialContext): void {
     invariant(state.outlet === null, 'a domain has one session');
     state.outlet = outlet;
+    state.deliveries = 0;
+    state.nextHandle = 1;
     state.denialContext = context;
     this.#generation++;
   }
@@ -192,7 +193,7 @@ export class Argo {
    */
   sendv(sender: DomainState, frames: Uint8Array, view: DataView, at: number, length: number): number {
     if (!this.#recorder.healthy) return this.#refuse(Status.EIO);
-    if (!sender.enabled.allowed) return this.#refuseDenied(sender, sender.enabled, null, length);
+    if (!sender.enabled.allowed) return this.#refuseDenied(sender, sender.enabled, null, length, Status.EACCES);
 
     const flags = view.getUint8(at + DataField.flags);
     if ((flags & ~SEND_FLAGS_MASK) !== 0 || view.getUint16(at + DataField.reserved, true) !== 0) {
@@ -206,8 +207,8 @@ export class Argo {
       (source !== sender.domain.domid && source !== DOMID_ANY) ||
       (sourcePort !== 0 && !sender.ports.has(sourcePort))
     ) {
-      this.#refuseDenied(sender, this.#policy.monitor.foreignSource(sender.domain), port, length);
-      return Status.EPERM;
+      const denial = this.#policy.monitor.foreignSource(sender.domain);
+      return this.#refuseDenied(sender, denial, port, length, Status.EPERM);
     }
 
     const destination = view.getUint16(at + DataField.destination, true);
@@ -223,15 +224,14 @@ export class Argo {
     }
     // Before the ring lookup: a denied sender must not learn whether destination or ring exist.
     const send = route.send;
-    if (!send.allowed) return this.#refuseDenied(sender, send, port, length);
+    if (!send.allowed) return this.#refuseDenied(sender, send, port, length, Status.EACCES);
     const target = route.target;
     invariant(target !== null, 'an allowed route has a target');
 
     const permission = target.inspector.inspect(frames, at + DATA_FRAME_HEADER_BYTES, at + length, sender.domain);
     const decision = target.vector.decisions[permission] ?? target.malformed;
     if (!decision.allowed) {
-      this.#refuseDenied(sender, decision, port, length);
-      return permission < 0 ? Status.EINVAL : Status.EACCES;
+      return this.#refuseDenied(sender, decision, port, length, permission < 0 ? Status.EINVAL : Status.EACCES);
     }
     const { ring, share } = target;
     if (ring === null || share === null) return this.#refuse(Status.ECONNREFUSED);
@@ -291,7 +291,7 @@ export class Argo {
     if (ring.partner === null) flags |= RingFlag.shared;
     if (ring.isEmpty) flags |= RingFlag.empty;
     if (spaceRequired > maxMessageSize) flags |= RingFlag.emsgsize;
-    else if (ring.payloadSpace >= spaceRequired) {
+    else if (ring.hasRoom(ring.shareOf(caller), messageSize(spaceRequired))) {
       ring.cancelWait(caller);
       flags |= RingFlag.sufficient;
     } else if (!ring.wait(caller, messageSize(spaceRequired))) flags |= RingFlag.ebusy;
@@ -304,7 +304,7 @@ export class Argo {
   credit(owner: DomainState, handle: number, bytes: number): boolean {
     const ring = owner.ringsByHandle.get(handle);
     // A credit may cross the message that says the ring is closed.
-    if (ring === undefined) return handle < this.#nextHandle;
+    if (ring === undefined) return handle < owner.nextHandle;
     if (!ring.release(bytes)) return false;
     this.#wake(ring);
     return true;
@@ -349,7 +349,9 @@ export class Argo {
       for (const ring of [...state.ringsByHandle.values()]) this.#recheck(state, ring);
       state.outlet?.event({ op: Op.revision, revision: policy.revision });
     }
-    return { removed, withdrawals: new Withdrawals(policy, (domid) => this.#byDomid.get(domid), this.#recorder) };
+    const before = new Map<number, DomainState>(removed.map((state) => [state.domain.domid, state]));
+    const domainById = (domid: number): DomainState | undefined => before.get(domid) ?? this.#byDomid.get(domid);
+    return { removed, withdrawals: new Withdrawals(policy, domainById, this.#recorder, (ring) => this.#wake(ring)) };
   }
 
   #recheck(owner: DomainState, ring: Ring): void {
@@ -395,7 +397,7 @@ export class Argo {
   }
 
   #openRing(owner: DomainState, port: number, partner: DomainState | null, length: number, unread: number): Ring {
-    const ring = new Ring(this.#nextHandle++, owner, port, partner, length, unread);
+    const ring = new Ring(owner.nextHandle++, owner, port, partner, length, unread);
     let rings = owner.ports.get(port);
     if (rings === undefined) {
       rings = { any: null, byPartner: new Map() };
@@ -537,11 +539,17 @@ export class Argo {
     return status;
   }
 
-  #refuseDenied(sender: DomainState, denial: Denial, port: number | null, length: number): number {
+  #refuseDenied(
+    sender: DomainState,
+    denial: Denial,
+    port: number | null,
+    length: number,
+    status: typeof Status.EACCES | typeof Status.EPERM | typeof Status.EINVAL,
+  ): number {
     this.#recorder.denied(denial, port, length - DATA_FRAME_HEADER_BYTES, sender.denialContext);
-    this.#refuse(Status.EACCES);
+    this.#refuse(status);
     this.refused.recorded = true;
-    return Status.EACCES;
+    return status;
   }
 
   #denied(caller: DomainState, denial: Denial, port: number | null): Answer {

@@ -12,6 +12,8 @@ export interface PortRings {
 export class DomainState extends Party {
   readonly ports = new Map<number, PortRings>();
   readonly ringsByHandle = new Map<number, Ring>();
+  /** Its own count, so that a handle tells nothing about the rings of others; starts anew with each session. */
+  nextHandle = 1;
   /** Sum of the lengths of its rings: charged to it, against limits.ringBytesPerDomain. */
   ringBytes = 0;
   /** By destination domid, then port; an entry is valid while its `generation` is the core's. */

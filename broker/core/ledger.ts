@@ -3,8 +3,9 @@
  * given back yet. It is how the broker knows whose bytes a credit frees, that a credit covers whole messages, and how
  * much of whose a receiver had left when it went away.
  *
- *   sizes   [ 96 | 96 | 1792 | …          ]   circular, `#count` entries from `#first`, capacity a power of two
- *   shares  [  A |  A |    B | …          ]
+ *   sizes       [ 96 | 96 | 1792 | …          ]   circular, `#count` entries from `#first`, capacity a power of two
+ *   shares      [  A |  A |    B | …          ]
+ *   deliveries  [  7 |  9 |   10 | …          ]   grows: the owner's count of deliveries when the message was accepted
  */
 import { invariant } from './invariant.ts';
 import type { Share } from './share.ts';
@@ -14,6 +15,7 @@ const FIRST_CAPACITY = 16;
 export class Ledger {
   #sizes = new Int32Array(FIRST_CAPACITY);
   #shares: (Share | null)[] = new Array<Share | null>(FIRST_CAPACITY).fill(null);
+  #deliveries = new Float64Array(FIRST_CAPACITY);
   #first = 0;
   #count = 0;
 
@@ -21,22 +23,28 @@ export class Ledger {
     return this.#count;
   }
 
-  push(share: Share, size: number): void {
+  push(share: Share, size: number, delivery: number): void {
     if (this.#count === this.#sizes.length) this.#grow();
     const at = (this.#first + this.#count) & (this.#sizes.length - 1);
     this.#sizes[at] = size;
     this.#shares[at] = share;
+    this.#deliveries[at] = delivery;
     this.#count++;
     share.add(size);
   }
 
-  /** Takes whole messages off the front; false when `bytes` does not end at a message, which changes nothing. */
-  release(bytes: number): boolean {
+  /**
+   * Takes whole messages off the front; false when `bytes` does not end at a message or reaches beyond delivery `departed`,
+   * which changes nothing.
+   */
+  release(bytes: number, departed: number): boolean {
     const mask = this.#sizes.length - 1;
     let left = bytes;
     let messages = 0;
     while (left > 0 && messages < this.#count) {
-      left -= this.#sizes[(this.#first + messages) & mask] ?? 0;
+      const at = (this.#first + messages) & mask;
+      if ((this.#deliveries[at] ?? 0) > departed) return false;
+      left -= this.#sizes[at] ?? 0;
       messages++;
     }
     if (left !== 0) return false;
@@ -70,6 +78,7 @@ export class Ledger {
       }
       this.#sizes[(this.#first + to) & mask] = size;
       this.#shares[(this.#first + to) & mask] = share;
+      this.#deliveries[(this.#first + to) & mask] = this.#deliveries[from] ?? 0;
       to++;
     }
     for (let i = to; i < this.#count; i++) this.#shares[(this.#first + i) & mask] = null;
@@ -81,13 +90,16 @@ export class Ledger {
     const capacity = this.#sizes.length * 2;
     const sizes = new Int32Array(capacity);
     const shares = new Array<Share | null>(capacity).fill(null);
+    const deliveries = new Float64Array(capacity);
     for (let i = 0; i < this.#count; i++) {
       const at = (this.#first + i) & (this.#sizes.length - 1);
       sizes[i] = this.#sizes[at] ?? 0;
       shares[i] = this.#shares[at] ?? null;
+      deliveries[i] = this.#deliveries[at] ?? 0;
     }
     this.#sizes = sizes;
     this.#shares = shares;
+    this.#deliveries = deliveries;
     this.#first = 0;
   }
 }

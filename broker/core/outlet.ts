@@ -3,6 +3,11 @@ import type { BrokerFrame } from '../wire/index.ts';
 
 export interface Outlet {
   /**
+   * How many of the `deliver` calls so far, oldest first, are no longer queued here. Credit is taken only for those: an
+   * owner that gives back what it was not yet given would make the broker hold more than its rings.
+   */
+  readonly departed: number;
+  /**
    * Queues the deliver frame in `frames[start, end)`. The bytes are borrowed: `frames` is a record's plaintext in memory
    * of the broker's own, which nobody writes to again, so the outlet may copy consecutive frames in one go later.
    */

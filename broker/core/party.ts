@@ -10,6 +10,8 @@ export class Party {
   enabled: Decision;
   /** Present while a session is attached. */
   outlet: Outlet | null = null;
+  /** Messages accepted into its rings since the session began: numbers them against `outlet.departed`. */
+  deliveries = 0;
   /** Names the session in denial records. */
   denialContext: DenialContext = { session: null };
 

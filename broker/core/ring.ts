@@ -73,9 +73,9 @@ export class Ring {
     return this.#used === 0;
   }
 
-  /** Free payload bytes now (`ringbuf_payload_space`): clamped at 0. */
-  get payloadSpace(): number {
-    return Math.max(0, maxPayload(this.length) - this.#used);
+  /** Would a message of `size` ring bytes be accepted now? */
+  hasRoom(share: Share, size: number): boolean {
+    return this.#used + size <= this.length - MSG_SLOT_BYTES && !this.#isOverShare(share, size);
   }
 
   /** Interned: one share per sender for as long as the ring lives. */
@@ -108,7 +108,7 @@ export class Ring {
     if (this.#isOverShare(share, size)) return 'over-share';
     if (this.#used + size > this.length - MSG_SLOT_BYTES) return 'no-space';
     this.#used += size;
-    this.#ledger.push(share, size);
+    this.#ledger.push(share, size, ++this.owner.deliveries);
     return 'accepted';
   }
 
@@ -126,10 +126,10 @@ export class Ring {
     return others > 0 && (share.bytes + size) * (others + 1) > this.length;
   }
 
-  /** The owner has consumed `bytes`; false when that is not what lies at the front. */
+  /** The owner has consumed `bytes`; false when that is not what lies at the front, or has not been sent to it yet. */
   release(bytes: number): boolean {
     const carried = Math.min(this.#carried, bytes);
-    if (!this.#ledger.release(bytes - carried)) return false;
+    if (!this.#ledger.release(bytes - carried, this.owner.outlet?.departed ?? 0)) return false;
     this.#carried -= carried;
     this.#used -= bytes;
     return true;
@@ -159,10 +159,7 @@ export class Ring {
   /** Removes and returns, oldest first, every waiting domain whose message would be accepted now. One-shot, as in Argo. */
   takeSatisfied(): readonly Party[] {
     if (this.#pending.length === 0) return [];
-    const free = this.length - MSG_SLOT_BYTES - this.#used;
-    const satisfied = this.#pending.filter(
-      (entry) => entry.size <= free && !this.#isOverShare(this.shareOf(entry.domain), entry.size),
-    );
+    const satisfied = this.#pending.filter((entry) => this.hasRoom(this.shareOf(entry.domain), entry.size));
     for (const entry of satisfied) this.cancelWait(entry.domain);
     return satisfied.map((entry) => entry.domain);
   }

@@ -23,13 +23,25 @@ export class Withdrawals {
   readonly #policy: PolicyRevision;
   readonly #domainById: (domid: number) => DomainState | undefined;
   readonly #recorder: Recorder;
+  readonly #wake: (ring: Ring) => void;
   readonly #withdrawn = new Map<Denial, Map<number, Withdrawn>>();
   readonly #verdicts = new Map<Ring, boolean[]>();
 
-  constructor(policy: PolicyRevision, domainById: (domid: number) => DomainState | undefined, recorder: Recorder) {
+  /**
+   * @param domainById who had the domid when the message was accepted: one that has since been given to somebody else
+   *   must not lend its new owner's rights to the message, nor its name
+   * @param wake called for each ring that may have got room
+   */
+  constructor(
+    policy: PolicyRevision,
+    domainById: (domid: number) => DomainState | undefined,
+    recorder: Recorder,
+    wake: (ring: Ring) => void,
+  ) {
     this.#policy = policy;
     this.#domainById = domainById;
     this.#recorder = recorder;
+    this.#wake = wake;
   }
 
   /**
@@ -54,9 +66,12 @@ export class Withdrawals {
     return denial === null;
   }
 
-  /** Takes the dropped messages out of their rings' accounts; their senders' room is back. */
+  /** Takes the dropped messages out of their rings' accounts, and wakes who waited for the room: no credit will do it. */
   settle(): void {
-    for (const [ring, verdicts] of this.#verdicts) ring.withdraw(verdicts);
+    for (const [ring, verdicts] of this.#verdicts) {
+      ring.withdraw(verdicts);
+      this.#wake(ring);
+    }
     this.#verdicts.clear();
   }
 

@@ -7,6 +7,8 @@ export class Chunk {
   used = 0;
   /** How much of `used` is answers and events rather than deliveries. */
   control = 0;
+  /** Number of the last delivery in it, 0 = none. */
+  delivery = 0;
 
   constructor(capacity: number) {
     this.bytes = new Uint8Array(capacity);
@@ -27,10 +29,23 @@ export class ChunkPool {
     return this.#free.pop() ?? new Chunk(MAX_RECORD_PLAINTEXT_BYTES);
   }
 
+  /** The same bytes in a chunk without room: a full-sized one is too much for a few answers that wait. */
+  shrink(chunk: Chunk): Chunk {
+    if (chunk.used > chunk.bytes.length / 2) return chunk;
+    const small = new Chunk(chunk.used);
+    small.bytes.set(chunk.bytes.subarray(0, chunk.used));
+    small.used = chunk.used;
+    small.control = chunk.control;
+    small.delivery = chunk.delivery;
+    this.give(chunk);
+    return small;
+  }
+
   give(chunk: Chunk): void {
     if (chunk.bytes.length !== MAX_RECORD_PLAINTEXT_BYTES || this.#free.length >= POOLED_CHUNKS) return;
     chunk.used = 0;
     chunk.control = 0;
+    chunk.delivery = 0;
     this.#free.push(chunk);
   }
 }

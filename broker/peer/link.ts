@@ -92,7 +92,7 @@ export class Link {
   resume(): void {
     this.#isBusy = false;
     if (this.#isClosed) return;
-    this.carrier.resume();
+    this.#readOn();
     this.#process();
   }
 
@@ -187,7 +187,7 @@ export class Link {
       old.lost();
       this.#owner.onEnded(old, 'superseded', null);
     }
-    const peer = new Peer(this.#context, this.carrier, proving, state);
+    const peer = new Peer(this.#context, this.carrier, proving, state, () => this.#readOn());
     this.#peer = peer;
     this.#owner.onProven(peer, proving, this);
     return true;
@@ -234,6 +234,12 @@ export class Link {
     const header = encodeRecordHeader(RecordType.close, 0, 0, 1);
     this.carrier.write([header, Uint8Array.of(CloseCode[wordFor(reason)])]);
     this.#shut();
+  }
+
+  /** Each of two reasons keeps the carrier paused: a record is being worked on, or the peer does not read. */
+  #readOn(): void {
+    if (this.#isBusy || this.#isClosed || this.#peer?.isThrottled === true) return;
+    this.carrier.resume();
   }
 
   #busy(): void {

@@ -28,6 +28,8 @@ export abstract class Outbox implements Outlet {
   /** Bytes of the run that `#current` has room for. */
   #runRoom = 0;
   #controlBytes = 0;
+  #delivered = 0;
+  #departed = 0;
   #isDirty = false;
 
   constructor(pool: ChunkPool) {
@@ -43,6 +45,10 @@ export abstract class Outbox implements Outlet {
     return this.#controlBytes;
   }
 
+  get departed(): number {
+    return this.#departed;
+  }
+
   get isEmpty(): boolean {
     return this.#queue.length === 0 && this.#current === null && this.#runEnd === this.#runStart;
   }
@@ -50,9 +56,11 @@ export abstract class Outbox implements Outlet {
   deliver(frames: Uint8Array, start: number, end: number): void {
     if (frames === this.#run && start === this.#runEnd && end - this.#runStart <= this.#runRoom) {
       this.#runEnd = end;
+      this.#delivered++;
       return;
     }
     this.#settle();
+    this.#delivered++;
     const chunk = this.#chunkFor(end - start);
     this.#run = frames;
     this.#runStart = start;
@@ -103,6 +111,7 @@ export abstract class Outbox implements Outlet {
 
   #taken(chunk: Chunk): Chunk {
     this.#controlBytes -= chunk.control;
+    if (chunk.delivery > 0) this.#departed = chunk.delivery;
     return chunk;
   }
 
@@ -142,6 +151,7 @@ export abstract class Outbox implements Outlet {
     const chunk = this.#chunkFor(this.#runEnd - this.#runStart);
     chunk.bytes.set(this.#run.subarray(this.#runStart, this.#runEnd), chunk.used);
     chunk.used += this.#runEnd - this.#runStart;
+    chunk.delivery = this.#delivered;
     this.#run = NOTHING;
     this.#runStart = 0;
     this.#runEnd = 0;
@@ -159,7 +169,8 @@ export abstract class Outbox implements Outlet {
   #close(): void {
     this.#settle();
     if (this.#current !== null && this.#current.used > 0) {
-      this.#queue.push(this.#current);
+      // A peer can make us put a gate behind every few answers and not read any of them.
+      this.#queue.push(this.#pool.shrink(this.#current));
       this.#current = null;
     }
   }

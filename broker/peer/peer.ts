@@ -7,7 +7,7 @@
  */
 import type { Carrier } from '../carrier/index.ts';
 import type { Answer, DomainState } from '../core/index.ts';
-import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION } from '../limits.ts';
+import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION, MAX_RECORD_PLAINTEXT_BYTES } from '../limits.ts';
 import type { Established } from '../session/index.ts';
 import {
   type BrokerFrame,
@@ -48,6 +48,7 @@ export class Peer extends Outbox implements Flushable {
   readonly openedAt: number;
   readonly #context: PeerContext;
   readonly #established: Established;
+  readonly #onReady: () => void;
   readonly #introduced = new Set<number>();
   #introducedRevision = -1;
   #lastSendId = 0;
@@ -59,11 +60,19 @@ export class Peer extends Outbox implements Flushable {
   #isEnded = false;
   #lastHeard: number;
 
-  constructor(context: PeerContext, carrier: Carrier, established: Established, state: DomainState) {
+  /** `onReady`: the peer, which had paused the carrier because too much was queued for it, would take more. */
+  constructor(
+    context: PeerContext,
+    carrier: Carrier,
+    established: Established,
+    state: DomainState,
+    onReady: () => void,
+  ) {
     super(context.pool);
     this.#context = context;
     this.carrier = carrier;
     this.#established = established;
+    this.#onReady = onReady;
     this.state = state;
     this.id = established.id;
     this.openedAt = context.clock();
@@ -79,6 +88,11 @@ export class Peer extends Outbox implements Flushable {
     return now - this.#lastHeard;
   }
 
+  /** Nothing more is read from it until it has taken what is queued. */
+  get isThrottled(): boolean {
+    return this.#isThrottled;
+  }
+
   // Receiving
 
   /** Opens a data record and does what it says; a fault ends the session. */
@@ -88,6 +102,7 @@ export class Peer extends Outbox implements Flushable {
     this.#lastHeard = this.#context.clock();
     const fault = this.#walk(plaintext);
     this.#answer();
+    this.#throttle();
     return fault;
   }
 
@@ -100,12 +115,14 @@ export class Peer extends Outbox implements Flushable {
   #walk(frames: Uint8Array): PeerFault | null {
     const view = new DataView(frames.buffer, frames.byteOffset, frames.byteLength);
     const { argo } = this.#context;
+    // A record is worked on in one go: a large one may hold one large message, not a hundred thousand small ones.
+    const mustBeOne = frames.length > MAX_RECORD_PLAINTEXT_BYTES;
     let sends = 0;
     let fault: PeerFault | null = null;
     for (let at = 0; at < frames.length; ) {
       const left = frames.length - at;
       const length = left < FRAME_HEADER_BYTES ? 0 : view.getUint32(at, true);
-      if (length < FRAME_HEADER_BYTES || length > left) {
+      if (length < FRAME_HEADER_BYTES || length > left || (mustBeOne && length < left)) {
         fault = 'BAD_FRAME';
         break;
       }
@@ -185,10 +202,13 @@ export class Peer extends Outbox implements Flushable {
       this.holdUntilDurable();
     }
     for (const answer of answers) this.event(answer);
-    if (this.controlBytes > CONTROL_BYTES_PER_SESSION && !this.#isThrottled) {
-      this.#isThrottled = true;
-      this.carrier.pause();
-    }
+  }
+
+  /** Also without an answer of its own: what others cause it to be told fills its queue just as well. */
+  #throttle(): void {
+    if (this.controlBytes <= CONTROL_BYTES_PER_SESSION || this.#isThrottled) return;
+    this.#isThrottled = true;
+    this.carrier.pause();
   }
 
   /** All that is queued from here on waits for what the log has been told so far. */
@@ -239,7 +259,7 @@ export class Peer extends Outbox implements Flushable {
     if (!this.#isCongested && !this.isEmpty) this.reopened();
     if (this.#isThrottled && this.controlBytes < CONTROL_BYTES_PER_SESSION / 2) {
       this.#isThrottled = false;
-      this.carrier.resume();
+      this.#onReady();
     }
   }
 

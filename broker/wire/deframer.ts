@@ -8,6 +8,8 @@ import { decodeRecordHeader, type RecordFault, type RecordHeader } from './recor
 
 const EMPTY = new Uint8Array(0);
 const FIRST_STORE_BYTES = 4096;
+/** A store that one large record has made larger than this is not kept for the small ones after it. */
+const MAX_KEPT_STORE_BYTES = 131_072;
 
 export interface DeframedRecord extends RecordHeader {
   /** The 24 header bytes: the additional data. A view, valid until the next push. */
@@ -72,7 +74,9 @@ export class Deframer {
     if (typeof header === 'string') return this.#fail(header);
     if (!this.#gatherUpTo(RECORD_HEADER_BYTES + header.length)) return this.#wait();
     this.#stored = 0;
-    return cut(header, this.#store, 0);
+    const record = cut(header, this.#store, 0);
+    if (this.#store.length > MAX_KEPT_STORE_BYTES) this.#store = EMPTY;
+    return record;
   }
 
   /** Moves bytes from the chunk until `total` are stored; false when the chunk ran out first. */
