@@ -22,7 +22,7 @@ interface Vm {
 }
 
 interface Client {
-  connect(options: { readonly carrier: string; readonly identity: string }): Promise<Vm>;
+  connect(options: { readonly carrier: string; readonly identity: string; readonly queueBytes?: number }): Promise<Vm>;
 }
 
 /** A subset of argus.yaml. */

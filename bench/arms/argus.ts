@@ -11,6 +11,8 @@ import { startRoleServer } from './server-process.ts';
 const RING_BYTES = 16 * 1024 * 1024 - 64;
 /** Reached only when something is wrong. */
 const SEND_DEADLINE_MS = 5_000;
+/** More than the window with its frames' headers, so that the window is what limits: see wire, 28 bytes a message. */
+const QUEUE_BYTES = 64 * 1024 * 1024;
 const CREDENTIAL_TTL_SECONDS = 24 * 3600;
 
 export const argusUnix: Arm = argusWithPolicy(ORDINARY_ROWS);
@@ -87,7 +89,11 @@ async function connectAs(
 ): ReturnType<Awaited<ReturnType<typeof loadClient>>['connect']> {
   const folder = endpointValue(endpoint, 'folder');
   const { connect } = await loadClient();
-  return connect({ carrier: `unix:${join(folder, 'run', `${name}.sock`)}`, identity: join(folder, name) });
+  return connect({
+    carrier: `unix:${join(folder, 'run', `${name}.sock`)}`,
+    identity: join(folder, name),
+    queueBytes: QUEUE_BYTES,
+  });
 }
 
 /** The arm measures the built package, through the names that users import. */
