@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Credential } from '../../keys/credential.ts';
-import { parsePrivateJwk } from '../../keys/jwk.ts';
+import { parsePrivateJwk, parsePublicJwk } from '../../keys/jwk.ts';
 import { generatePrivateJwk, SigningKey } from '../../keys/signing-key.ts';
 import { signStatement, verifyStatement } from '../../keys/statement.ts';
 import { fuzzUntil } from '../helpers/seed.ts';
@@ -99,6 +99,13 @@ statement('one too long for a verifier is not made, and not read', async () => {
   const holder = await makeTestKey();
   const long = await holder.sign({ typ: TYP, jwk: holder.publicJwk }, { pad: 'p'.repeat(8192) });
   assert.is(await verifyStatement(long, TYP, credentialFor(holder.thumbprint)), null);
+});
+
+statement('a public key has one spelling only: spare bits, padding and the other alphabet are refused', () => {
+  const x = Buffer.alloc(32, 0xff).toString('base64url');
+  assert.equal(parsePublicJwk({ kty: 'OKP', crv: 'Ed25519', x, use: 'sig' }), { kty: 'OKP', crv: 'Ed25519', x });
+  for (const other of [`${x.slice(0, -1)}9`, `${x}=`, x.replaceAll('_', '/'), ` ${x}`, x.slice(1)])
+    assert.is(parsePublicJwk({ kty: 'OKP', crv: 'Ed25519', x: other }), null, other);
 });
 
 statement('a private key whose halves do not belong together is refused', async () => {
