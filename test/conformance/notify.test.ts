@@ -1,0 +1,175 @@
+/** A52 … A62: notify. */
+import * as assert from 'uvu/assert';
+import { Op, RingFlag, Status } from '../../broker/wire/index.ts';
+import { statement } from './harness.ts';
+import { OPEN, PORT, Stage } from './stage.ts';
+
+const { exists, shared, empty, sufficient, emsgsize, ebusy } = RingFlag;
+const bytes = (length: number): Uint8Array => new Uint8Array(length);
+
+/** b's ring of 112 bytes is full; a waits for room for 16 bytes, c for 64. */
+async function fullRing(): Promise<{ stage: Stage; handle: number }> {
+  const stage = await Stage.open('a', 'b', 'c', 'd');
+  const handle = stage.register('b', 'ANY', { length: 112 }).value;
+  for (const payload of [16, 32]) stage.send('d', 'b', { payload: bytes(payload) });
+  assert.is(stage.send('a', 'b', { payload: bytes(16) }), Status.EAGAIN);
+  assert.is(stage.send('c', 'b', { payload: bytes(64) }), Status.EAGAIN);
+  return { stage, handle };
+}
+
+const spaceEvents = (stage: Stage, ...names: string[]): number[] =>
+  names.map((name) => stage.at(name).of(Op.space).length);
+
+statement('A52', undefined, async () => {
+  const { stage, handle } = await fullRing();
+  assert.is(stage.notify('b', null).status, Status.OK);
+  assert.equal(spaceEvents(stage, 'a', 'c', 'd'), [0, 0, 0]);
+  stage.consume('b', handle, 16);
+  stage.notify('b', null);
+  assert.equal(spaceEvents(stage, 'a', 'c', 'd'), [1, 0, 0], 'only what fits, and once');
+  stage.consume('b', handle, 32);
+  stage.notify('b', null);
+  stage.notify('b', null);
+  assert.equal(spaceEvents(stage, 'a', 'c', 'd'), [1, 1, 0]);
+});
+
+statement('A53', undefined, async () => {
+  const stage = await Stage.open('a', 'b');
+  stage.register('b', 'ANY');
+  const queries = (count: number): { domid: number }[] =>
+    Array.from({ length: count }, () => ({ domid: stage.domid('b') }));
+  assert.is(stage.notify('a', queries(256)).answers.length, 256);
+  assert.equal(stage.notify('a', queries(257)), { status: Status.EACCES, answers: [] });
+});
+
+statement('A53', undefined, async () => {
+  const stage = await Stage.open('a', 'b', 'c');
+  stage.register('b', 'ANY', { length: 112 });
+  stage.send('a', 'b', { payload: bytes(16) });
+  assert.is(stage.send('c', 'b', { payload: bytes(80) }), Status.EAGAIN);
+  assert.is(stage.send('a', 'b', { payload: bytes(32) }), Status.EAGAIN, 'more than its share while c waits');
+  stage.disconnect('c');
+  assert.equal(spaceEvents(stage, 'a'), [0]);
+  const queries = Array.from({ length: 257 }, () => ({ domid: 1 }));
+  assert.is(stage.notify('b', queries).status, Status.EACCES);
+  assert.equal(spaceEvents(stage, 'a'), [1]);
+});
+
+statement('A54', undefined, async () => {
+  const stage = await Stage.open('a', 'b');
+  const asked = stage.notify('a', [{ domid: stage.domid('b'), spaceRequired: 5 }]);
+  assert.equal(asked, { status: Status.OK, answers: [{ flags: 0, maxMessageSize: 0 }] });
+});
+
+statement(
+  'A54',
+  { deviation: 'an entry for a domain that does not exist ends the call with EACCES, like one that policy denies' },
+  async () => {
+    const stage = await Stage.of({ domains: ['a', 'b'], rows: ['p, @any, broker, argo, *, allow'] });
+    const answers = [999, 0x7ff4, stage.domid('b')].map((domid) => stage.notify('a', [{ domid }]));
+    assert.equal(
+      answers,
+      answers.map(() => ({ status: Status.EACCES, answers: [] })),
+    );
+  },
+);
+
+statement('A55', undefined, async () => {
+  const stage = await Stage.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] });
+  stage.register('b', 'ANY', { length: 48 });
+  stage.send('b', 'b', { payload: bytes(16) });
+  const b = stage.domid('b');
+  const asked = stage.notify('a', [{ domid: b }, { domid: stage.domid('c') }, { domid: b, spaceRequired: 16 }]);
+  assert.is(asked.status, Status.EACCES);
+  assert.equal(asked.answers, [{ flags: exists | shared, maxMessageSize: 16 }]);
+  assert.equal(stage.denials(), ['send.denied EXPLICIT_DENY a>c send']);
+});
+
+statement('A56', undefined, async () => {
+  const stage = await Stage.open('a', 'b');
+  for (const [index, length] of [48, 64, 4096, 16_777_152].entries()) {
+    const port = index + 1;
+    stage.register('b', 'ANY', { port, length });
+    const [answer] = stage.notify('a', [{ domid: stage.domid('b'), port }]).answers;
+    assert.is((answer?.flags ?? 0) & exists, exists);
+    assert.is(answer?.maxMessageSize, length - 32);
+  }
+});
+
+statement('A57', undefined, async () => {
+  const stage = await Stage.open('a', 'b', 'c');
+  stage.register('b', 'ANY');
+  stage.register('b', 'a');
+  const flagsFor = (name: string): number => stage.notify(name, [{ domid: stage.domid('b') }]).answers[0]?.flags ?? 0;
+  assert.equal([flagsFor('a') & shared, flagsFor('c') & shared], [0, shared]);
+});
+
+statement('A58', undefined, async () => {
+  const stage = await Stage.open('a', 'b');
+  const { value } = stage.register('b', 'ANY');
+  const flags = (): number => (stage.notify('a', [{ domid: stage.domid('b') }]).answers[0]?.flags ?? 0) & empty;
+  assert.is(flags(), empty);
+  stage.send('a', 'b');
+  assert.is(flags(), 0, 'an empty message fills a slot');
+  stage.consume('b', value, 0);
+  assert.is(flags(), empty);
+});
+
+statement('A59', undefined, async () => {
+  const stage = await Stage.open('a', 'b');
+  const { value } = stage.register('b', 'ANY', { length: 64 });
+  stage.send('a', 'b', { payload: bytes(32) });
+  for (const spaceRequired of [33, 64, 0xffffffff]) {
+    const [answer] = stage.notify('a', [{ domid: stage.domid('b'), spaceRequired }]).answers;
+    assert.equal(answer, { flags: exists | shared | emsgsize, maxMessageSize: 32 });
+  }
+  stage.consume('b', value, 32);
+  stage.notify('b', null);
+  assert.equal(stage.at('a').events, []);
+});
+
+statement('A60', undefined, async () => {
+  const { stage, handle } = await fullRing();
+  // What is asked for is there: the wait of `a` ends, although it had waited for more.
+  stage.send('a', 'b', { payload: bytes(64) });
+  stage.consume('b', handle, 16);
+  const [answer] = stage.notify('a', [{ domid: stage.domid('b'), spaceRequired: 16 }]).answers;
+  assert.is((answer?.flags ?? 0) & sufficient, sufficient);
+  stage.consume('b', handle, 32);
+  stage.notify('b', null);
+  assert.equal(spaceEvents(stage, 'a', 'c'), [0, 1]);
+});
+
+statement('A61', undefined, async () => {
+  const stage = await Stage.open('a', 'b');
+  const { value } = stage.register('b', 'a', { length: 112 });
+  stage.send('a', 'b', { payload: bytes(32) });
+  const [answer] = stage.notify('a', [{ domid: stage.domid('b'), spaceRequired: 80 }]).answers;
+  assert.equal(answer, { flags: exists, maxMessageSize: 80 });
+  stage.notify('b', null);
+  assert.equal(spaceEvents(stage, 'a'), [0]);
+  stage.consume('b', value, 32);
+  stage.notify('b', null);
+  assert.equal(stage.at('a').of(Op.space), [{ op: Op.space, domid: stage.domid('b'), port: PORT }]);
+});
+
+statement('A62', undefined, async () => {
+  const senders = Array.from({ length: 34 }, (_, index) => `s${index}`);
+  const stage = await Stage.open('b', ...senders);
+  stage.register('b', 'ANY', { length: 48 });
+  for (const name of senders.slice(0, 33)) stage.send(name, 'b', { payload: bytes(16) });
+  const domid = stage.domid('b');
+  const asked = stage.notify('s33', [
+    { domid, spaceRequired: 16 },
+    { domid, port: PORT + 1 },
+  ]);
+  assert.equal(asked, {
+    status: Status.OK,
+    answers: [
+      { flags: exists | shared | ebusy, maxMessageSize: 16 },
+      { flags: 0, maxMessageSize: 0 },
+    ],
+  });
+});
+
+statement.run();

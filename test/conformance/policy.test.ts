@@ -1,0 +1,200 @@
+/** A69 … A80: what Flask's policy means, and Argus' means as well. */
+import * as assert from 'uvu/assert';
+import { CoreInvariantError, Ring } from '../../broker/core/index.ts';
+import { Op, Status } from '../../broker/wire/index.ts';
+import { PolicyError } from '../../policy/index.ts';
+import { statement } from './harness.ts';
+import { compile, OPEN, PORT, Stage } from './stage.ts';
+
+const ENABLED = 'p, @any, broker, argo, *, allow';
+const SEND_A_B = 'p, a, b, argo, send, allow';
+const DATA_A_B = 'p, a, b, data, send, allow';
+
+/** The codes of the findings for which a policy is refused. */
+async function refusal(attempt: Promise<unknown>): Promise<string[]> {
+  try {
+    await attempt;
+  } catch (error) {
+    if (error instanceof PolicyError) return error.findings.map(({ code }) => code);
+    throw error;
+  }
+  return [];
+}
+
+statement('A69', undefined, async () => {
+  const stage = await Stage.of({ domains: ['a', 'b'], rows: [ENABLED] });
+  stage.register('b', 'ANY');
+  assert.is(stage.send('a', 'b'), Status.EACCES);
+  await stage.adopt({ domains: ['a', 'b'], rows: [ENABLED, SEND_A_B] });
+  assert.is(stage.send('a', 'b'), Status.EACCES, 'the class of the port has no rule yet');
+  await stage.adopt({ domains: ['a', 'b'], rows: [ENABLED, SEND_A_B, DATA_A_B] });
+  assert.is(stage.send('a', 'b'), Status.OK);
+  await stage.adopt({ domains: ['a', 'b'], rows: [ENABLED] });
+  assert.is(stage.send('a', 'b'), Status.EACCES);
+});
+
+statement('A70', undefined, async () => {
+  const stage = await Stage.of({ domains: ['a', 'b'], rows: [ENABLED, SEND_A_B, 'p, @any, @any, data, send, allow'] });
+  stage.register('a', 'ANY');
+  stage.register('b', 'ANY');
+  assert.equal([stage.send('a', 'b'), stage.send('b', 'a')], [Status.OK, Status.EACCES]);
+});
+
+statement(
+  'A71',
+  { deviation: 'a denial is a record of the hash-chained audit log (JSON), with what the AVC line has and more' },
+  async () => {
+    const stage = await Stage.of({ domains: ['a', 'b'], rows: [ENABLED, SEND_A_B, 'p, a, b, data, send, deny'] });
+    stage.send('a', 'b', { payload: 'xyz' });
+    const record = stage.audit.records.at(-1);
+    const { event, decision, reason, rule, src, dst, port, permission, bytes, revision, session } = record ?? {};
+    assert.equal(
+      { event, decision, reason, rule, src, dst, port, permission, bytes, revision, session },
+      {
+        event: 'send.denied',
+        decision: 'deny',
+        reason: 'EXPLICIT_DENY',
+        rule: { file: 'policy.csv', line: 3 },
+        src: { domain: 'a', domid: 1, labels: [] },
+        dst: { domain: 'b', domid: 2, labels: [] },
+        port: PORT,
+        permission: 'send',
+        bytes: 3,
+        revision: 1,
+        session: 'session-of-a',
+      },
+    );
+    assert.is(record?.class, 'data');
+  },
+);
+
+statement(
+  'A72',
+  { deviation: 'no dontaudit: every denial is recorded; floods of the same denial collapse into exact counts' },
+  async () => {
+    const stage = await Stage.of({ domains: ['a', 'b'], rows: [ENABLED] });
+    for (let i = 0; i < 5; i++) stage.send('a', 'b');
+    assert.is(stage.denials().length, 5);
+    assert.equal(
+      await refusal(compile({ domains: ['a', 'b'], rows: ['p, a, b, argo, send, dontaudit'] })).then(
+        (codes) => codes.length > 0,
+      ),
+      true,
+    );
+  },
+);
+
+statement('A73', undefined, async () => {
+  const stage = await Stage.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, audited, send, allow'] });
+  stage.register('b', 'ANY', { port: 1000 });
+  stage.register('b', 'ANY');
+  const before = stage.log.length;
+  for (let i = 0; i < 3; i++) stage.send('a', 'b', { port: 1000 });
+  for (let i = 0; i < 3; i++) stage.send('a', 'b');
+  assert.equal(stage.log.slice(before), Array<string>(3).fill('send.allowed - a>b send'));
+});
+
+statement(
+  'A74',
+  {
+    deviation:
+      'there is no permissive mode yet: what is not allowed is refused, for every domain and each time recorded',
+  },
+  async () => {
+    assert.is.not(
+      (await refusal(compile({ domains: ['a', 'b'], rows: [], about: { a: 'permissive: true' } }))).length,
+      0,
+    );
+    const stage = await Stage.of({ domains: ['a', 'b'], rows: [ENABLED] });
+    stage.register('b', 'ANY');
+    assert.equal([stage.send('a', 'b'), stage.send('a', 'b')], [Status.EACCES, Status.EACCES]);
+    assert.is(stage.denials().length, 2);
+    assert.is(
+      stage.audit.records.some((record) => record.permissive === true),
+      false,
+    );
+  },
+);
+
+statement('A75', undefined, async () => {
+  const stage = await Stage.of({ domains: ['a', 'b'], rows: OPEN });
+  stage.register('b', 'ANY');
+  assert.is(stage.send('a', 'b'), Status.OK);
+  await stage.adopt({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, data, send, deny'] });
+  assert.is(stage.send('a', 'b'), Status.EACCES);
+  await stage.adopt({ domains: ['a', 'b'], rows: OPEN });
+  assert.is(stage.send('a', 'b'), Status.OK);
+  assert.equal(
+    stage
+      .at('b')
+      .of(Op.revision)
+      .map(({ revision }) => revision),
+    [2, 3],
+  );
+});
+
+statement('A76', undefined, async () => {
+  // Each revision has a cache of its own; what an older one decides later reaches neither the new cache nor a ring.
+  const stage = await Stage.of({ domains: ['a', 'b'], rows: OPEN });
+  const old = stage.argo.policy;
+  await stage.adopt({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, argo, send, deny'] });
+  const [a, b] = [old.domains.byName('a'), old.domains.byName('b')];
+  assert.ok(a !== undefined && b !== undefined);
+  const late = old.monitor.send(a, b);
+  assert.ok(late.allowed);
+  assert.is(stage.argo.policy.monitor.send(stage.state('a').domain, stage.state('b').domain).allowed, false);
+  assert.is(stage.argo.policy.monitor.send(a, b).allowed, false, 'the new revision does not know the old domains');
+  const ring = new Ring(1, stage.state('b'), PORT, null, 4096);
+  assert.throws(
+    () => ring.insert(late, ring.shareOf(stage.state('a')), 16),
+    (error: unknown) => error instanceof CoreInvariantError,
+  );
+});
+
+statement('A77', undefined, async () => {
+  const stage = await Stage.of({ domains: ['a', 'b'], rows: OPEN });
+  stage.register('b', 'ANY');
+  for (const rows of [['p, a, b, argo, send'], ['p, a, nobody, argo, send, allow'], ['allow everything']]) {
+    assert.is.not((await refusal(stage.adopt({ domains: ['a', 'b'], rows }))).length, 0);
+    assert.is(stage.argo.policy.revision, 1);
+    assert.is(stage.send('a', 'b'), Status.OK);
+  }
+  assert.equal(stage.at('b').of(Op.revision), []);
+});
+
+statement(
+  'A78',
+  {
+    deviation:
+      'labels belong to a revision: a policy that names an undeclared one is refused whole, and who lost a label is denied with EACCES',
+  },
+  async () => {
+    const labelled = { domains: ['a', 'b'], labels: ['@app'], about: { a: 'labels: ["@app"]' } };
+    const rows = [ENABLED, 'p, @app, b, argo, send, allow', 'p, @app, b, data, send, allow'];
+    const stage = await Stage.of({ ...labelled, rows });
+    stage.register('b', 'ANY');
+    assert.is(stage.send('a', 'b'), Status.OK);
+    assert.is.not((await refusal(stage.adopt({ domains: ['a', 'b'], rows }))).length, 0);
+    assert.is(stage.send('a', 'b'), Status.OK);
+    await stage.adopt({ domains: ['a', 'b'], labels: ['@app'], rows });
+    assert.is(stage.send('a', 'b'), Status.EACCES);
+  },
+);
+
+statement('A79', undefined, async () => {
+  const text = { domains: ['a', 'b'], rows: [...OPEN], assertions: ['neverallow, a, b, argo, send'] };
+  assert.is.not((await refusal(compile(text))).length, 0);
+  assert.equal(await refusal(compile({ ...text, rows: [...OPEN, 'p, a, b, argo, send, deny'] })), []);
+});
+
+statement('A80', undefined, async () => {
+  const stage = await Stage.of({ domains: ['a', 'b', 'c'], rows: OPEN });
+  stage.register('b', 'ANY');
+  assert.is(stage.send('a', 'b'), Status.OK);
+  await stage.adopt({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, b, argo, send, deny'] });
+  assert.is(stage.send('a', 'b'), Status.EACCES);
+  assert.is(stage.send('c', 'b'), Status.OK, 'the ring is still there');
+  assert.equal(stage.at('b').of(Op.ringClosed), []);
+});
+
+statement.run();
