@@ -31,6 +31,7 @@ import { type Revision, toRevision } from './permit.ts';
 import { POLICY_FILE, type PolicyRow, readPolicyRows, vocabularyOf } from './policy-rows.ts';
 import { RuleIndex } from './rule-index.ts';
 import type { Inspectors, ServiceClasses } from './services.ts';
+import { createStations, NO_STATION } from './station.ts';
 import { didYouMean } from './suggest.ts';
 
 const MODEL_FILE = 'model.conf';
@@ -228,12 +229,16 @@ function createDomains(inventory: Inventory, closure: Closure): Domains {
       labels: Object.freeze([...labels]),
       mac: null,
       ipv4: null,
+      ipv6: null,
+      routes: [],
+      station: NO_STATION,
       carrier: null,
       home: null,
       ...rest,
     });
+  const stations = createStations(inventory.domains);
   const all = inventory.domains.map(({ name, domid, ...rest }, index) =>
-    create(index, name, domid, closure.get(name) ?? [], rest),
+    create(index, name, domid, closure.get(name) ?? [], { ...rest, station: stations[index] ?? NO_STATION }),
   );
   const byDomid = new Map<number, Domain>(all.map((domain) => [domain.domid, domain]));
   const byName = new Map(all.map((domain) => [domain.name, domain]));

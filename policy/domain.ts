@@ -1,4 +1,5 @@
 /** A domain: a VM known to the broker, as one revision of the inventory describes it. */
+import type { Station } from './station.ts';
 
 /** Argo's domid: 0 … 0x7FEF. One is got from `Domains`, never by casting a number off the wire. */
 export type DomainId = number & { readonly __brand: 'DomainId' };
@@ -15,6 +16,12 @@ export interface Domain {
   readonly mac: string | null;
   /** Dotted quad. */
   readonly ipv4: string | null;
+  /** RFC 5952: lower case, short. */
+  readonly ipv6: string | null;
+  /** Prefixes, `10.0.0.0/8` or `fd00::/8`, that it routes: it may pass on packets from there, and announce them. */
+  readonly routes: readonly string[];
+  /** The same addresses and prefixes as packets hold them. */
+  readonly station: Station;
   /** How its messages reach the broker: `unix:/run/argus/chrome-vm.sock`; null = the broker's default. Not looked into here. */
   readonly carrier: string | null;
   /** Name of the broker that is this domain's home; null = whichever broker loads the policy. */

@@ -15,4 +15,5 @@ export type { AccessVector, ReferenceMonitor } from './monitor.ts';
 export { type Decision, Denial, type DenialReason, Permit, type Revision, type RuleRef } from './permit.ts';
 export type { Inspectors, ServiceClass, ServiceClasses } from './services.ts';
 export { copyShippedPolicy, SHIPPED_POLICY_DIRECTORY } from './shipped.ts';
+export { hasHostBits, mask4, routes4, routes6, type Station } from './station.ts';
 export { type PolicyWatch, type WatchOptions, watchPolicy } from './watch.ts';

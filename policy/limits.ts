@@ -48,3 +48,6 @@ export const WATCH_SETTLE_MS = 200;
 export const WATCH_UNREADABLE_MS = 2_000;
 /** Looks at the directory without being told, in milliseconds: some file systems (9p, NFS) report no changes at all. */
 export const WATCH_POLL_MS = 5_000;
+
+/** Prefixes that one domain routes. They are looked through for each packet that it passes on. */
+export const MAX_ROUTES = 64;

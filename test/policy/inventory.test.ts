@@ -39,7 +39,7 @@ const refused: readonly (readonly [string, string, string])[] = [
   ['the name broker', domain('{name: broker, domid: 2}'), 'E-016@3:12'],
   ['an undeclared label', domain("{name: b, domid: 2, labels: ['@app']}"), 'E-011@3:34'],
   ['@any in a list', domain("{name: b, domid: 2, labels: ['@any']}"), 'E-016@3:34'],
-  ['an unknown key', domain('{name: b, domid: 2, ipv6: x}'), 'F-009@3:25'],
+  ['an unknown key', domain('{name: b, domid: 2, ipv7: x}'), 'F-009@3:25'],
   ['a reserved domid', domain('{name: b, domid: 0x7ff0}'), 'F-009@3:22'],
   ['a negative domid', domain('{name: b, domid: -1}'), 'F-009@3:22'],
   ['a domid that is no integer', domain('{name: b, domid: 1.5}'), 'F-009@3:22'],

@@ -1,11 +1,17 @@
 /** Every inspector by the name that services.yaml uses. */
 import { audioControl } from './audio-control.ts';
+import { dhcp } from './dhcp.ts';
+import { ethernet } from './ethernet.ts';
 import type { Inspector } from './inspector.ts';
 import { opaque } from './opaque.ts';
 import { pcm } from './pcm.ts';
+import { route } from './route.ts';
 
 export const INSPECTORS: ReadonlyMap<string, Inspector> = new Map([
   ['opaque', opaque],
   ['pcm', pcm],
   ['audio-control', audioControl],
+  ['ethernet', ethernet],
+  ['dhcp', dhcp],
+  ['route', route],
 ]);
