@@ -12,6 +12,6 @@ export {
 export type { Message, MessageSource } from './message.ts';
 export type { ConnectOptions } from './options.ts';
 export type { Ring } from './ring.ts';
-export type { SendvRequest } from './sends.ts';
+export type { SendvRequest } from './sendv-request.ts';
 export type { RegisterRingRequest, RingQuery, RingState, Vm, VmState } from './vm.ts';
 export type { RingAddress, Undelivered, VmEvents } from './vm-events.ts';

@@ -1,5 +1,5 @@
 /** The options of `connect`: every default, every range, and no key that is not known. */
-import { type AeadSuite, type Identity, parseSuite } from '../../keys/index.ts';
+import type { AeadSuite, Identity } from '../../keys/index.ts';
 import { ArgusError } from './errors.ts';
 import {
   DEFAULT_DRAIN_TIMEOUT_MS,
@@ -43,10 +43,12 @@ export interface ResolvedOptions {
   readonly signal: AbortSignal | null;
 }
 
+const ALL_SUITES: readonly AeadSuite[] = Object.freeze<AeadSuite[]>(['A256GCM', 'C20P']);
+
 const DEFAULTS = Object.freeze({
   broker: null,
   reconnect: true,
-  suites: Object.freeze<AeadSuite[]>(['A256GCM', 'C20P']),
+  suites: ALL_SUITES,
   queueBytes: DEFAULT_QUEUE_BYTES,
   handshakeTimeoutMs: DEFAULT_HANDSHAKE_TIMEOUT_MS,
   drainTimeoutMs: DEFAULT_DRAIN_TIMEOUT_MS,
@@ -98,7 +100,7 @@ function isIdentity(value: unknown): boolean {
 
 function isSuiteList(value: unknown): boolean {
   return (
-    Array.isArray(value) && value.length > 0 && value.length <= 4 && value.every((each) => parseSuite(each) !== null)
+    Array.isArray(value) && value.length > 0 && value.length <= 4 && value.every((each) => ALL_SUITES.includes(each))
   );
 }
 

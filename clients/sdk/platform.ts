@@ -10,7 +10,7 @@ export interface Platform {
   randomBytes(length: number): Uint8Array;
   /** Uniform in [0, 1); only spreads reconnects. */
   random(): number;
-  /** Runs `task` once after `delayMs`; returns what cancels it. Does not keep the process alive. */
+  /** Runs `task` once after `delayMs`; returns what cancels it. */
   schedule(delayMs: number, task: () => void): () => void;
   /** Runs `task` once when the burst under way is over: what was sent until then shares a record. */
   defer(task: () => void): void;
@@ -22,8 +22,8 @@ export const NODE_PLATFORM: Platform = Object.freeze<Platform>({
   randomBytes: (length) => randomBytes(length),
   random: () => Math.random(),
   schedule(delayMs, task) {
+    // Keeps the process alive: one that waits for its broker to come back has not finished.
     const timer = setTimeout(task, delayMs);
-    timer.unref();
     return () => clearTimeout(timer);
   },
   // The check phase follows the poll phase that brought the request, so a reply waits for nothing; a microtask would

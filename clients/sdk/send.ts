@@ -30,6 +30,8 @@ export interface Held {
   readonly signal: AbortSignal | null;
   /** Set for sends with a deadline, once their destination is known. */
   order: SendOrder | null;
+  /** The frame lies in the open record and goes out with it: the first write needs no copy. */
+  isPlaced: boolean;
   phase: 'waiting' | 'in-flight' | 'done';
 }
 

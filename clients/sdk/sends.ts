@@ -5,42 +5,19 @@
  * frame until the outcome, so that it can be written again. A name that is not known yet holds back all sends to it, in
  * order, until the broker has answered.
  */
-import {
-  DATA_FRAME_HEADER_BYTES,
-  DataField,
-  DOMID_ANY,
-  MAX_IOV,
-  MAX_IOV_BYTES,
-  MAX_MESSAGE_BYTES,
-  MAX_NAME_BYTES,
-  Op,
-  Status,
-} from '../../broker/wire/index.ts';
+import { DATA_FRAME_HEADER_BYTES, DataField, Status } from '../../broker/wire/index.ts';
 import { Arena, type Chunk, type ChunkPool } from './chunk.ts';
-import type { DomainRef } from './domain-ref.ts';
 import { type ArgusError, statusError, wordError } from './errors.ts';
 import type { Flow, FlowActions } from './flow.ts';
 import { Flows } from './flows.ts';
 import type { InFlight } from './inflight.ts';
-import { MAX_DEADLINE_MS, MAX_OUTSTANDING_SENDS } from './limits.ts';
+import { MAX_OUTSTANDING_SENDS } from './limits.ts';
 import type { Names } from './names.ts';
 import type { Outbox } from './outbox.ts';
 import type { Platform } from './platform.ts';
 import { type HeldSend, isHeld, type Send } from './send.ts';
-
-export interface SendvRequest {
-  readonly to: { readonly domain: DomainRef; readonly port: number };
-  /** Port of one of the sender's own rings, which answers can be sent to; 0 (default) = none. */
-  readonly from?: number;
-  /** Message type, u32, of the application's choosing (default 0). */
-  readonly type?: number;
-  /** The payload: one array, or at most 8 that are joined. Copied before the call returns. */
-  readonly iov: Uint8Array | readonly Uint8Array[];
-  /** Milliseconds from now during which a full ring is waited for; absent = EAGAIN at once. */
-  readonly deadline?: number;
-  /** Gives up a send that waits (ECANCELED). One that was written is not called back. */
-  readonly signal?: AbortSignal;
-}
+import { writeSendFrame } from './send-frame.ts';
+import { describe, joinedLength, NOT_SENT, noSession, requestFault, type SendvRequest } from './sendv-request.ts';
 
 /** What the session gives to its sends. */
 export interface Uplink {
@@ -113,48 +90,41 @@ export class Sends implements FlowActions {
   }
 
   sendv(request: SendvRequest): Promise<number> {
-    const { to, iov, deadline, signal } = request;
-    const from = request.from ?? 0;
-    const type = request.type ?? 0;
+    const { to, iov, signal } = request;
     const bytes = iov instanceof Uint8Array ? iov.length : joinedLength(iov);
-    const { domain, port } = to;
-    if (port >>> 0 !== port || from >>> 0 !== from || type >>> 0 !== type || bytes < 0 || bytes > MAX_MESSAGE_BYTES)
-      return Promise.reject(explainRequest(request, bytes));
-    const isWaiting = deadline !== undefined || signal !== undefined;
-    if (isWaiting && !isDeadline(deadline))
-      return Promise.reject(invalid(`deadline ${deadline}: expected 0 … ${MAX_DEADLINE_MS} ms`));
+    const fault = requestFault(request, bytes);
+    if (fault !== null) return Promise.reject(fault);
+    if (this.#ended !== null) return Promise.reject(this.#ended);
     const length = DATA_FRAME_HEADER_BYTES + bytes;
     if (this.#isFull(length)) return Promise.reject(wordError('ENOBUFS', describe(to), undefined, NOT_SENT));
-    if (this.#ended !== null) return Promise.reject(this.#ended);
-
-    const domid = typeof domain === 'string' ? this.#names.lookup(domain) : domain;
-    if (domid >>> 0 !== domid) {
-      if (typeof domain !== 'string') return Promise.reject(invalid(`domain ${domain}: expected a name or a domid`));
-      if (domain === '' || Buffer.byteLength(domain) > MAX_NAME_BYTES)
-        return Promise.reject(invalid(`domain "${domain}": expected a name of 1 … ${MAX_NAME_BYTES} bytes`));
-    } else if (domid > 0xffff) return Promise.reject(invalid(`domid ${domid}: expected at most 65535`));
-
-    const uplink = this.#uplink;
-    if (deadline === undefined) {
-      if (uplink === null) return Promise.reject(noSession(describe(to)));
-      if (domid >= 0 && this.#flows.isBlocked(domid, port))
-        return Promise.reject(
-          wordError('EAGAIN', describe(to), 'earlier sends with a deadline wait for room', NOT_SENT),
-        );
-      if (domid >= 0) {
-        uplink.outbox.reserve(length);
-        const chunk = uplink.outbox.frameChunk;
-        const at = uplink.outbox.frameAt;
-        writeFrame(chunk, at, 0, uplink.inFlight.nextId, domid, from, port, type, iov, length);
-        const promise = new Promise<number>(capture);
-        uplink.inFlight.push({ resolve: capturedResolve, reject: capturedReject, bytes, held: null });
-        this.#outstanding++;
-        this.#outstandingBytes += length;
-        return promise;
-      }
-    }
     if (signal?.aborted === true) return Promise.reject(wordError('ECANCELED', describe(to), undefined, NOT_SENT));
-    return this.#hold(request, domid, bytes, from, type);
+
+    const { domain, port } = to;
+    const domid = typeof domain === 'string' ? this.#names.lookup(domain) : domain;
+    if (request.deadline !== undefined || domid < 0) return this.#hold(request, domid, bytes);
+    const uplink = this.#uplink;
+    if (uplink === null) return Promise.reject(noSession(describe(to)));
+    if (this.#flows.isBlocked(domid, port)) return Promise.reject(overtaking(describe(to)));
+
+    const { outbox, inFlight } = uplink;
+    outbox.reserve(length);
+    const { frameChunk, frameAt } = outbox;
+    writeSendFrame(
+      frameChunk,
+      frameAt,
+      inFlight.nextId,
+      domid,
+      request.from ?? 0,
+      port,
+      request.type ?? 0,
+      iov,
+      length,
+    );
+    const promise = new Promise<number>(capture);
+    inFlight.push({ resolve: capturedResolve, reject: capturedReject, bytes, held: null });
+    this.#outstanding++;
+    this.#outstandingBytes += length;
+    return promise;
   }
 
   /** A refusal of the broker for the send it took out of the in-flight list. */
@@ -219,7 +189,6 @@ export class Sends implements FlowActions {
   /** A new revision: a name may mean another domain, so sends that wait ask for it again. */
   readdress(): void {
     this.#readdress();
-    this.#flows.revive();
   }
 
   /** Nothing will be sent any more: ends whatever waits. */
@@ -235,7 +204,7 @@ export class Sends implements FlowActions {
     return this.#outstanding === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** For flows: writes a held send, as a copy where its frame is not in the open record anyway. */
+  /** For flows. */
   transmit(send: HeldSend, flow: Flow, flags: number): void {
     this.#write(send, flow.domid, flags);
   }
@@ -246,12 +215,14 @@ export class Sends implements FlowActions {
     return isOverBytes || this.#outstanding >= MAX_OUTSTANDING_SENDS;
   }
 
-  #hold(request: SendvRequest, domid: number, bytes: number, from: number, type: number): Promise<number> {
-    const { to, iov, deadline } = request;
-    const signal = request.signal ?? null;
+  /** A send that may have to wait: its frame is kept, in the open record where it goes out at once. */
+  #hold(request: SendvRequest, domid: number, bytes: number): Promise<number> {
+    const { to, iov, deadline, from = 0, type = 0, signal = null } = request;
+    if (domid < 0 && deadline === undefined && this.#uplink === null) return Promise.reject(noSession(describe(to)));
     const length = DATA_FRAME_HEADER_BYTES + bytes;
-    const { chunk, at } = this.#arena.reserve(length);
-    writeFrame(chunk, at, 0, 0, Math.max(domid, 0), from, to.port, type, iov, length);
+    const uplink = domid < 0 || this.#flows.isBlocked(domid, to.port) ? null : this.#uplink;
+    const { chunk, at } = uplink === null ? this.#arena.reserve(length) : this.#place(uplink, length);
+    writeSendFrame(chunk, at, 0, Math.max(domid, 0), from, to.port, type, iov, length);
     const promise = new Promise<number>(capture);
     const send: HeldSend = {
       resolve: capturedResolve,
@@ -266,15 +237,24 @@ export class Sends implements FlowActions {
         deadlineAt: deadline === undefined ? Number.POSITIVE_INFINITY : this.#platform.now() + deadline,
         signal,
         order: null,
+        isPlaced: uplink !== null,
         phase: 'waiting',
       },
     };
     this.#outstanding++;
     this.#outstandingBytes += length;
     if (signal !== null) this.#listen(send, signal, promise);
-    if (domid >= 0) this.#dispatch(send, domid);
-    else this.#awaitName(to.domain as string, send);
+    if (typeof to.domain === 'string' && domid < 0) this.#awaitName(to.domain, send);
+    else this.#dispatch(send, domid);
     return promise;
+  }
+
+  /** Room in the open record, referenced so that the frame can be read again. */
+  #place(uplink: Uplink, length: number): { readonly chunk: Chunk; readonly at: number } {
+    uplink.outbox.reserve(length);
+    const chunk = uplink.outbox.frameChunk;
+    chunk.references++;
+    return { chunk, at: uplink.outbox.frameAt };
   }
 
   #listen(send: HeldSend, signal: AbortSignal, promise: Promise<number>): void {
@@ -295,8 +275,7 @@ export class Sends implements FlowActions {
       flow.submit(send);
       if (held.phase === 'waiting') this.#watchDeadline(held.deadlineAt);
     } else if (this.#uplink === null) this.#giveUp(send, noSession('sendv'));
-    else if (this.#flows.isBlocked(domid, held.port))
-      this.#giveUp(send, wordError('EAGAIN', 'sendv', 'earlier sends with a deadline wait for room', NOT_SENT));
+    else if (this.#flows.isBlocked(domid, held.port)) this.#giveUp(send, overtaking('sendv'));
     else this.#write(send, domid, 0);
   }
 
@@ -336,14 +315,15 @@ export class Sends implements FlowActions {
     const uplink = this.#uplink;
     if (uplink === null) return;
     const { held } = send;
-    uplink.outbox.reserve(held.length);
-    const chunk = uplink.outbox.frameChunk;
-    const at = uplink.outbox.frameAt;
-    chunk.bytes.set(held.chunk.bytes.subarray(held.at, held.at + held.length), at);
-    this.#pool.release(held.chunk);
-    chunk.references++;
-    held.chunk = chunk;
-    held.at = at;
+    if (held.isPlaced) held.isPlaced = false;
+    else {
+      const { chunk, at } = this.#place(uplink, held.length);
+      chunk.bytes.set(held.chunk.bytes.subarray(held.at, held.at + held.length), at);
+      this.#pool.release(held.chunk);
+      held.chunk = chunk;
+      held.at = at;
+    }
+    const { chunk, at } = held;
     held.phase = 'in-flight';
     chunk.view.setUint8(at + DataField.flags, flags);
     chunk.view.setUint32(at + DataField.id, uplink.inFlight.nextId, true);
@@ -405,80 +385,6 @@ export class Sends implements FlowActions {
   }
 }
 
-const NOT_SENT = Object.freeze({ outcome: 'not-sent' as const });
-
-function writeFrame(
-  chunk: Chunk,
-  at: number,
-  flags: number,
-  id: number,
-  domid: number,
-  from: number,
-  port: number,
-  type: number,
-  iov: Uint8Array | readonly Uint8Array[],
-  length: number,
-): void {
-  const { view, bytes } = chunk;
-  view.setUint32(at + DataField.length, length, true);
-  // op, flags and the reserved 0 in one write
-  view.setUint32(at + DataField.op, Op.sendv | (flags << 8), true);
-  view.setUint32(at + DataField.id, id, true);
-  view.setUint16(at + DataField.source, DOMID_ANY, true);
-  view.setUint16(at + DataField.destination, domid, true);
-  view.setUint32(at + DataField.sourcePort, from, true);
-  view.setUint32(at + DataField.destinationPort, port, true);
-  view.setUint32(at + DataField.messageType, type, true);
-  let to = at + DATA_FRAME_HEADER_BYTES;
-  if (iov instanceof Uint8Array) {
-    bytes.set(iov, to);
-    return;
-  }
-  for (const part of iov) {
-    bytes.set(part, to);
-    to += part.length;
-  }
-}
-
-/** Bytes of all parts; -1 when it is not an iov, -2 for too many parts, -3 for a part beyond Argo's limit. */
-function joinedLength(iov: readonly Uint8Array[]): number {
-  if (!Array.isArray(iov)) return -1;
-  if (iov.length > MAX_IOV) return -2;
-  let sum = 0;
-  for (const part of iov) {
-    if (!(part instanceof Uint8Array)) return -1;
-    if (part.length > MAX_IOV_BYTES) return -3;
-    sum += part.length;
-  }
-  return sum;
-}
-
-function isDeadline(deadline: number | undefined): boolean {
-  return deadline === undefined || (typeof deadline === 'number' && deadline >= 0 && deadline <= MAX_DEADLINE_MS);
-}
-
-function explainRequest(request: SendvRequest, bytes: number): ArgusError {
-  const { to, from = 0, type = 0 } = request;
-  if (to.port >>> 0 !== to.port) return invalid(`port ${to.port}: expected 0 … 2^32-1`);
-  if (from >>> 0 !== from) return invalid(`from ${from}: expected the port of one of your rings, or 0`);
-  if (type >>> 0 !== type) return invalid(`type ${type}: expected 0 … 2^32-1`);
-  if (bytes === -2) return invalid(`iov: expected at most ${MAX_IOV} parts`);
-  if (bytes === -3) return invalid(`iov: a part has more than ${MAX_IOV_BYTES} bytes`);
-  if (bytes < 0) return invalid('iov: expected a Uint8Array or a list of them');
-  return wordError('EMSGSIZE', describe(to), `${bytes} bytes are more than any ring takes`, {
-    ...NOT_SENT,
-    maxMessageSize: MAX_MESSAGE_BYTES,
-  });
-}
-
-function describe(to: SendvRequest['to']): string {
-  return `sendv to ${typeof to.domain === 'string' ? `"${to.domain}"` : to.domain} port ${to.port}`;
-}
-
-function invalid(reason: string): ArgusError {
-  return wordError('EINVAL', 'sendv', reason, NOT_SENT);
-}
-
-function noSession(what: string): ArgusError {
-  return wordError('ECONNRESET', what, 'there is no session with the broker now; not sent', NOT_SENT);
+function overtaking(what: string): ArgusError {
+  return wordError('EAGAIN', what, 'earlier sends with a deadline wait for room there', NOT_SENT);
 }

@@ -53,7 +53,10 @@ export function openSocket(address: NetConnectOpts, events: CarrierEvents, signa
           socket.write(tag);
           socket.uncork();
         },
-        end: () => void socket.end(),
+        end() {
+          socket.end();
+          socket.unref(); // what is being written still goes out, but nobody waits for the other end to hang up
+        },
         destroy: () => void socket.destroy(),
       });
     });

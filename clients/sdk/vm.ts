@@ -14,7 +14,8 @@ import type { Platform } from './platform.ts';
 import { Ring, type RingOwner } from './ring.ts';
 import { Rings } from './rings.ts';
 import type { Send } from './send.ts';
-import { Sends, type SendvRequest } from './sends.ts';
+import { Sends } from './sends.ts';
+import type { SendvRequest } from './sendv-request.ts';
 import type { VmEvents } from './vm-events.ts';
 
 export type VmState = 'connecting' | 'connected' | 'reconnecting' | 'closing' | 'closed';
