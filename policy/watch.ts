@@ -2,9 +2,9 @@
  * Watches a policy directory: says when its content is another one and has come to rest.
  *
  * Editors write a new file beside the old one and rename it, or truncate and write; for a moment a file is missing or half
- * there. So a notice only starts a wait, each further one prolongs it, and what counts is the hash of what then is read. The
- * directory is also looked at from time to time, because some file systems report nothing and a watched directory can
- * itself be replaced.
+ * there. So a notice only starts a wait, each further one starts it anew, and a content counts when two readings in a row
+ * agree. The directory is also looked at from time to time, because some file systems report nothing and a watched
+ * directory can itself be replaced.
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -50,6 +50,8 @@ class DirectoryWatch implements PolicyWatch {
   readonly #waits: Waits;
   readonly #poll: NodeJS.Timeout;
   #known: string | null;
+  /** What the reading before this one found, if it was new. */
+  #candidate: string | null = null;
   #watcher: FSWatcher | null = null;
   /** Inode of the watched directory; another one at its path means that the watcher looks at what has been moved away. */
   #inode = 0;
@@ -75,9 +77,14 @@ class DirectoryWatch implements PolicyWatch {
     this.#watcher = null;
   }
 
-  /** Attaches the watcher if need be, then reads. Without a known hash the first reading is it. */
+  /** Attaches the watcher if need be, then reads, unless a wait is under way that will. */
   #look(): void {
-    void this.#attach().then(() => this.#read(false));
+    void this.#attach().then(() => (this.#settle === null ? this.#read() : undefined));
+  }
+
+  #notice(): void {
+    this.#candidate = null;
+    this.#wait(this.#waits.settleMs);
   }
 
   async #attach(): Promise<void> {
@@ -91,7 +98,7 @@ class DirectoryWatch implements PolicyWatch {
     this.#inode = inode;
     if (inode === 0) return;
     try {
-      this.#watcher = watch(this.#directory, { persistent: false }, () => this.#wait(this.#waits.settleMs, false));
+      this.#watcher = watch(this.#directory, { persistent: false }, () => this.#notice());
       // A watcher that fails is only a faster poll that was lost; the next look attaches anew.
       this.#watcher.on('error', () => {
         this.#watcher?.close();
@@ -102,29 +109,33 @@ class DirectoryWatch implements PolicyWatch {
     }
   }
 
-  #wait(ms: number, patient: boolean): void {
+  #wait(ms: number): void {
     if (this.#closed) return;
     if (this.#settle !== null) clearTimeout(this.#settle);
     this.#settle = setTimeout(() => {
       this.#settle = null;
-      void this.#read(patient);
+      void this.#read();
     }, ms);
     this.#settle.unref();
   }
 
-  /** @param patient an unusable directory has had its time */
-  async #read(patient: boolean): Promise<void> {
+  async #read(): Promise<void> {
     if (this.#closed) return;
-    if (this.#reading) return this.#wait(this.#waits.settleMs, patient);
+    if (this.#reading) return this.#wait(this.#waits.settleMs);
     this.#reading = true;
     const { print, usable } = await fingerprint(this.#directory);
     this.#reading = false;
-    if (this.#closed || print === this.#known) return;
-    if (this.#known === null) {
-      this.#known = print;
-      return;
+    // Something moved while this was read: the wait that it started decides.
+    if (this.#closed || this.#settle !== null) return;
+    // Without a hash to compare with, what is there first is what is known.
+    this.#known ??= print;
+    const candidate = this.#candidate;
+    this.#candidate = null;
+    if (print === this.#known) return;
+    if (print !== candidate) {
+      this.#candidate = print;
+      return this.#wait(usable ? this.#waits.settleMs : this.#waits.unreadableMs);
     }
-    if (!usable && !patient) return this.#wait(this.#waits.unreadableMs, true);
     this.#known = print;
     this.#onChange();
   }
