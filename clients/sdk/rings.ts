@@ -86,7 +86,12 @@ export class Rings {
       source,
       port: view.getUint32(at + DataField.sourcePort, true),
       type: view.getUint32(at + DataField.messageType, true),
-      payload: bytes.subarray(at + DATA_FRAME_HEADER_BYTES, at + length),
+      // Not subarray(): of a Buffer that is a Buffer, whose slice() would not copy as readers of the type expect.
+      payload: new Uint8Array(
+        bytes.buffer,
+        bytes.byteOffset + at + DATA_FRAME_HEADER_BYTES,
+        length - DATA_FRAME_HEADER_BYTES,
+      ),
     });
     return 'delivered';
   }
