@@ -16,6 +16,8 @@ export interface Carrier {
   readonly name: string;
   /** The only domain that may speak on this carrier; null = any. */
   readonly domain: string | null;
+  /** False (default true) where the other end may restart unnoticed: behind a virtio-serial port the socket stays. */
+  readonly tellsOfRestart?: boolean;
   /** Begins delivering to the handlers. Called once. */
   open(handlers: CarrierHandlers): void;
   /** Takes the buffers in order; false asks to stop until `onDrain`. */

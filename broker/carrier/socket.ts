@@ -5,12 +5,14 @@ import type { Carrier, CarrierHandlers } from './carrier.ts';
 export class SocketCarrier implements Carrier {
   readonly name: string;
   readonly domain: string | null;
+  readonly tellsOfRestart: boolean;
   readonly #socket: Socket;
 
-  constructor(socket: Socket, name: string, domain: string | null) {
+  constructor(socket: Socket, name: string, domain: string | null, tellsOfRestart = true) {
     this.#socket = socket;
     this.name = name;
     this.domain = domain;
+    this.tellsOfRestart = tellsOfRestart;
     // Without a listener a reset by the peer would be an uncaught exception; 'close' follows and tells the rest.
     socket.on('error', () => {});
   }

@@ -55,22 +55,25 @@ export class Link {
   readonly carrier: Carrier;
   readonly #context: PeerContext;
   readonly #owner: LinkOwner;
-  readonly #deframer = new Deframer(MAX_HANDSHAKE_BODY_BYTES);
+  readonly #deframer: Deframer;
   #peer: Peer | null = null;
   /** Keys that a welcome has offered and no record has proved yet. */
   #proving: Established | null = null;
   #isBusy = false;
   #isClosed = false;
-  #timer: NodeJS.Timeout | null;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(context: PeerContext, carrier: Carrier, owner: LinkOwner) {
     this.#context = context;
     this.carrier = carrier;
     this.#owner = owner;
-    this.#timer = setTimeout(() => this.#refuse('TIMEOUT'), HANDSHAKE_TIMEOUT_MS);
+    this.#deframer = new Deframer(MAX_HANDSHAKE_BODY_BYTES, carrier.tellsOfRestart === false ? RecordType.hello : null);
+    // A machine is plugged in long before the guest in it has booted: there, the first byte starts the clock.
+    if (carrier.tellsOfRestart !== false) this.#startTimer();
     carrier.open({
       onChunk: (chunk) => {
         if (this.#isClosed) return;
+        if (this.#peer === null) this.#startTimer();
         this.#deframer.push(chunk);
         this.#process();
       },
@@ -180,6 +183,7 @@ export class Link {
     }
     this.#clearTimer();
     this.#deframer.maxLength = MAX_BODY_BYTES;
+    this.#deframer.isStrict = true;
     this.#busy();
     const old = this.#peer;
     this.#peer = null;
@@ -264,6 +268,10 @@ export class Link {
     this.#isClosed = true;
     this.#clearTimer();
     this.carrier.end();
+  }
+
+  #startTimer(): void {
+    this.#timer ??= setTimeout(() => this.#refuse('TIMEOUT'), HANDSHAKE_TIMEOUT_MS);
   }
 
   #clearTimer(): void {

@@ -58,6 +58,9 @@ export const SendFlag = {
 } as const;
 export const SEND_FLAGS_MASK = SendFlag.ordered | SendFlag.resume;
 
+/** What a stream may hold between two records when its other end begins anew: the rest of a largest record, and slack. */
+export const MAX_SKIPPED_BYTES = 2 * MAX_RING_BYTES;
+
 /** Longest domain name in a frame (a DNS label). */
 export const MAX_NAME_BYTES = 63;
 /** Bytes of the key commitment that opens each direction. */

@@ -1,6 +1,7 @@
-/** Carriers as the caller writes them, `unix:/path` or `tcp:host:port`: one row of a table per scheme. */
+/** Carriers as the caller writes them, `unix:/path`, `tcp:host:port`, `serial:/dev/…`: one row of a table per scheme. */
 import type { OpenCarrier } from './carrier.ts';
 import { ArgusError } from './errors.ts';
+import { openSerial } from './serial-carrier.ts';
 import { openSocket } from './socket-carrier.ts';
 
 type ParseCarrier = (rest: string, spec: string) => OpenCarrier;
@@ -9,6 +10,7 @@ type ParseCarrier = (rest: string, spec: string) => OpenCarrier;
 const SCHEMES: ReadonlyMap<string, ParseCarrier> = new Map([
   ['unix', parseUnix],
   ['tcp', parseTcp],
+  ['serial', parseSerial],
 ]);
 
 const MAX_TCP_PORT = 65_535;
@@ -42,6 +44,12 @@ function parseTcp(rest: string, spec: string): OpenCarrier {
   if (host === undefined || tcpPort > MAX_TCP_PORT)
     throw carrierError(spec, `expected tcp:host:port with a port of 1 … ${MAX_TCP_PORT} (an IPv6 address in brackets)`);
   return (events, signal) => openSocket({ host, port: tcpPort, noDelay: true }, events, signal);
+}
+
+function parseSerial(path: string, spec: string): OpenCarrier {
+  if (!path.startsWith('/') || path.includes('\0'))
+    throw carrierError(spec, 'expected serial:/dev/virtio-ports/NAME, the port of a virtual machine');
+  return (events, signal) => openSerial(path, events, signal);
 }
 
 function carrierError(spec: string, expected: string): ArgusError {

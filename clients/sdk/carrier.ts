@@ -4,6 +4,8 @@
  * A carrier is not trusted: it may lose, delay or invent bytes, and all it can do thereby is end the session.
  */
 export interface Carrier {
+  /** False (default true) where bytes of an earlier session, or of an earlier broker, may still arrive: a virtio-serial port. */
+  readonly tellsOfRestart?: boolean;
   /** Takes the buffers over, in order; never fails, an error shows as `onClose`. */
   write(header: Uint8Array, ciphertext: Uint8Array, tag: Uint8Array): void;
   /** True while it holds so much that writing should wait for `onDrain`. */

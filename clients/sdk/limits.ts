@@ -11,6 +11,11 @@ export const CONGESTED_BYTES = 256 * 1024;
 /** Read buffer of a socket: several records per system call, so that few straddle two reads. */
 export const READ_BUFFER_BYTES = 256 * 1024;
 
+/** Read buffer of a serial port: the kernel hands out at most a page per read. */
+export const SERIAL_READ_BYTES = 16 * 1024;
+/** A read on a serial port without a host returns at once; one that waits longer than this has a host. */
+export const SERIAL_PROBE_MS = 20;
+
 /** Frame bytes of sends whose outcome is not known yet, default and range of the option `queueBytes`. */
 export const DEFAULT_QUEUE_BYTES = 8 * 1024 * 1024;
 export const MIN_QUEUE_BYTES = 64 * 1024;

@@ -83,7 +83,7 @@ export class Link implements CarrierEvents {
   readonly #handlers: LinkHandlers;
   readonly #platform: Platform;
   readonly #options: LinkOptions;
-  readonly #deframer = new Deframer(MAX_HANDSHAKE_RECORD_BYTES);
+  #deframer = new Deframer(MAX_HANDSHAKE_RECORD_BYTES);
   readonly #requests = new Map<number, Request>();
   readonly inFlight = new InFlight();
   readonly outbox: Outbox;
@@ -118,6 +118,8 @@ export class Link implements CarrierEvents {
   /** Runs the handshake on a carrier that has just opened; resolves after `onUp`, rejects with an ArgusError. */
   async greet(carrier: Carrier): Promise<void> {
     this.#carrier = carrier;
+    // Records of an earlier session may come before and after the welcome, whole ones of any length among them.
+    if (carrier.tellsOfRestart === false) this.#deframer = new Deframer(MAX_SESSION_RECORD_BYTES, RecordType.welcome);
     const { identity, broker, suites } = this.#options;
     this.#hello = await beginHello(identity, broker, suites, {
       randomBytes: this.#platform.randomBytes,
@@ -192,6 +194,7 @@ export class Link implements CarrierEvents {
 
   #onRecord(record: DeframedRecord): void {
     const session = this.#session;
+    if (this.#phase !== 'up' && this.#carrier?.tellsOfRestart === false && isLeftOver(record)) return;
     if (session !== null) {
       const plaintext = session.opener.open(record);
       if (plaintext === null) this.#fault('a record could not be opened');
@@ -214,12 +217,18 @@ export class Link implements CarrierEvents {
     try {
       const result = await hello.accept(copy);
       if (this.#isClosed()) return;
+      if (!result.ok && result.fault === 'WRONG_HELLO' && this.#carrier?.tellsOfRestart === false) {
+        // The answer to a hello of an earlier attempt, which the host got late; the answer to ours follows.
+        this.#hello = hello;
+        this.#phase = 'greeting';
+        return;
+      }
       if (!result.ok) {
         this.#finish(handshakeError(result.fault, this.#options.broker), 'destroy');
         return;
       }
       this.#session = result.value;
-      this.#deframer.maxLength = DATA_FRAME_HEADER_BYTES + MAX_MESSAGE_BYTES + TAG_BYTES;
+      this.#deframer.maxLength = MAX_SESSION_RECORD_BYTES;
       this.#writeRecord(encodeDomainFrame({ op: Op.ready, commitment: result.value.ourCommitment }));
     } catch (error) {
       this.#finish(new ArgusError('ERR_CLIENT_PROTOCOL', 'the handshake failed', { cause: error }), 'destroy');
@@ -296,6 +305,7 @@ export class Link implements CarrierEvents {
       return;
     }
     this.#phase = 'up';
+    this.#deframer.isStrict = true;
     this.#lastWroteAt = this.#platform.now();
     this.#keepAlive();
     this.#handlers.onUp(this, welcome);
@@ -347,3 +357,13 @@ export class Link implements CarrierEvents {
 }
 
 const NOTHING = new Uint8Array(0);
+const MAX_SESSION_RECORD_BYTES = DATA_FRAME_HEADER_BYTES + MAX_MESSAGE_BYTES + TAG_BYTES;
+
+/**
+ * True for what an earlier session of this domain may have left in the pipe: data with another place in its sequence than
+ * the broker's first word to us, and sealed goodbyes. (Its own first word lies before any welcome, where all is skipped.)
+ */
+function isLeftOver(record: DeframedRecord): boolean {
+  if (record.type === RecordType.data) return record.epoch !== 0 || record.sequence !== 0;
+  return record.type === RecordType.close && record.length !== 1;
+}

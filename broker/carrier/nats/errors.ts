@@ -1,0 +1,34 @@
+/** What can be wrong with NATS, for operators and callers. Messages say what to do. */
+export const NATS_ERROR_CODES = [
+  /** `nats://host:port/broker` was not understood. */
+  'ERR_NATS_ADDRESS',
+  /** No server there, or it did not answer in time. */
+  'ERR_NATS_UNREACHABLE',
+  /** The server's certificate is not from the expected CA, or not for this host. */
+  'ERR_NATS_TLS',
+  /** The server does not know this nkey. */
+  'ERR_NATS_AUTH',
+  /** The server refused a publish or a subscription: its allow-list lacks the subject. */
+  'ERR_NATS_DENIED',
+  /** The connection to the server ended. */
+  'ERR_NATS_LOST',
+  /** Messages between the two ends were lost, came twice in parts, or were not ours. */
+  'ERR_NATS_STREAM',
+  /** A key, certificate or user file is missing, readable by others, or not what it should be. */
+  'ERR_NATS_FILE',
+  /** openssl, which makes certificates, is not there or failed. */
+  'ERR_NATS_OPENSSL',
+  /** The inventory and the users do not fit. */
+  'ERR_NATS_USER',
+] as const;
+export type NatsErrorCode = (typeof NATS_ERROR_CODES)[number];
+
+export class NatsCarrierError extends Error {
+  override readonly name = 'NatsCarrierError';
+  readonly code: NatsErrorCode;
+
+  constructor(code: NatsErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,36 @@
+/** Every number of the NATS carrier that we chose, with unit and reason. */
+
+/**
+ * Bytes that one end may have under way to the other, in each direction of a pipe. It is what the server may have to hold
+ * for a reader that has stopped, and what a revocation can no longer reach; at 0.3 GB/s it covers 3 ms of round trip.
+ */
+export const WINDOW_BYTES = 1024 * 1024;
+/** The reader gives credit back after this share of the window: four small messages per window filled. */
+export const CREDIT_SHARE = 4;
+/** Bytes of one message: a few records. Larger records are cut, so the server's max_payload need not fit the largest. */
+export const FRAGMENT_BYTES = 256 * 1024;
+/** Smallest `max_payload` that carries a fragment with its header; what `argus nats config` writes. */
+export const MAX_PAYLOAD_BYTES = 2 * FRAGMENT_BYTES;
+/**
+ * The server stalls whoever sends to a reader with more than half of this pending, and cuts the reader at all of it: far
+ * above what the window admits, so that neither ever happens to who keeps the rules.
+ */
+export const MAX_PENDING_BYTES = 8 * WINDOW_BYTES;
+
+/** From dialling to the server's first PONG, TLS included. */
+export const CONNECT_TIMEOUT_MS = 5_000;
+/** A server that says nothing is asked this often; two unanswered questions end the connection. */
+export const SERVER_PING_MS = 10_000;
+export const SERVER_PINGS_UNANSWERED = 2;
+/** The broker dials a lost server again after this long; doubles up to the maximum. */
+export const FIRST_REDIAL_MS = 100;
+export const MAX_REDIAL_MS = 5_000;
+/** How long a pipe that is ending waits for the reader to take what is queued. */
+export const LINGER_MS = 2_000;
+/** A domain that sends what it may not is not listened to for this long: the server then drops it, and not we. */
+export const PENALTY_MS = 1_000;
+/** Validity of the server's certificate; `argus nats config` renews it when run in the last third. */
+export const CERTIFICATE_DAYS = 365;
+export const AUTHORITY_DAYS = 3_650;
+/** Longest key file that is read: a seed has 58 bytes, a CA a few KiB. */
+export const MAX_FILE_BYTES = 65_536;

@@ -1,0 +1,240 @@
+/**
+ * One end of a two-way byte pipe over a pair of subjects: order, loss and backpressure, which NATS leaves to its users.
+ *
+ *   position  each piece says how many bytes came before it. Expected: taken. Wholly had already: a duplicate, dropped.
+ *             Anything else is a gap, and ends the pipe: what is missing will not come, and nothing is delivered past it.
+ *   credit    at most WINDOW_BYTES are under way in a direction; the reader says how many bytes it has consumed. So a
+ *             reader that stops costs the server one window and its sender a queue of one burst, and nobody else anything.
+ *
+ * No socket and no clock in here; `line` publishes, `schedule` waits.
+ */
+import { CREDIT_SHARE, FRAGMENT_BYTES, LINGER_MS, WINDOW_BYTES } from './limits.ts';
+import { MESSAGE_HEADER_BYTES, MessageKind, type PipeMessage, startMessage } from './message.ts';
+
+/** Why a pipe ended other than by either end's wish. `DEAF`: the reader did not take what was left when we ended. */
+export type PipeFault = 'GAP' | 'OVERRUN' | 'BAD_CREDIT' | 'DEAF';
+
+export interface PipeHandlers {
+  /** The bytes are only lent for the call. */
+  onChunk(chunk: Uint8Array): void;
+  /** After `write` returned false: there is room again. */
+  onDrain(): void;
+  /** Once, and not from inside a call of ours; null: one of the two ends wished it. */
+  onEnded(fault: PipeFault | null): void;
+}
+
+export interface PipeHost {
+  publish(message: Uint8Array): void;
+  /** Runs `task` later; returns what cancels it. */
+  schedule(delayMs: number, task: () => void): () => void;
+}
+
+const CREDIT_STEP_BYTES = WINDOW_BYTES / CREDIT_SHARE;
+
+export class Pipe {
+  readonly id: number;
+  /** Pieces that came twice. */
+  duplicates = 0;
+  readonly #host: PipeHost;
+  readonly #handlers: PipeHandlers;
+  #phase: 'running' | 'ending' | 'ended' = 'running';
+  #cancelLinger: (() => void) | null = null;
+
+  #kind: MessageKind;
+  #queue: Uint8Array[] = [];
+  /** Bytes of `#queue[0]` that are out already. */
+  #headSent = 0;
+  #queued = 0;
+  #sent = 0;
+  #credited = 0;
+  #isCongested = false;
+
+  #inbox: Uint8Array[] = [];
+  #received = 0;
+  #consumed = 0;
+  #told = 0;
+  #isPaused = false;
+  #isDelivering = false;
+  #isResuming = false;
+
+  /** `isOpener`: the first piece announces the pipe. */
+  constructor(id: number, isOpener: boolean, host: PipeHost, handlers: PipeHandlers) {
+    this.id = id;
+    this.#kind = isOpener ? MessageKind.open : MessageKind.data;
+    this.#host = host;
+    this.#handlers = handlers;
+  }
+
+  get isCongested(): boolean {
+    return this.#queued > 0 || this.#sent - this.#credited >= WINDOW_BYTES;
+  }
+
+  /** Takes the buffers over, in order; false asks to stop until `onDrain`. */
+  write(buffers: readonly Uint8Array[]): boolean {
+    if (this.#phase !== 'running') return true;
+    for (const buffer of buffers) {
+      if (buffer.length === 0) continue;
+      this.#queue.push(buffer);
+      this.#queued += buffer.length;
+    }
+    this.#pump();
+    this.#isCongested = this.isCongested;
+    return !this.#isCongested;
+  }
+
+  receive(message: PipeMessage): void {
+    if (this.#phase === 'ended') return;
+    switch (message.kind) {
+      case MessageKind.open:
+      case MessageKind.data:
+        this.#take(message);
+        return;
+      case MessageKind.credit:
+        this.#credit(message.position);
+        return;
+      case MessageKind.close:
+        this.#finish(message.position > this.#received ? 'GAP' : null);
+        return;
+    }
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /** What is held is handed on in a turn of its own: the caller may still be busy with the last chunk. */
+  resume(): void {
+    this.#isPaused = false;
+    if (this.#isResuming) return;
+    this.#isResuming = true;
+    queueMicrotask(() => {
+      this.#isResuming = false;
+      this.#deliver();
+    });
+  }
+
+  /** Sends what was taken, as far as the reader takes it within a while, then a goodbye. */
+  end(): void {
+    if (this.#phase !== 'running') return;
+    this.#phase = 'ending';
+    if (this.#queued === 0) this.#goodbye();
+    else this.#cancelLinger = this.#host.schedule(LINGER_MS, () => this.fail('DEAF'));
+  }
+
+  /** Ends now, and says so. */
+  destroy(): void {
+    if (this.#phase !== 'ended') this.#goodbye();
+  }
+
+  fail(fault: PipeFault): void {
+    if (this.#phase === 'ended') return;
+    this.#host.publish(startMessage(MessageKind.close, this.id, this.#sent));
+    this.#finish(fault);
+  }
+
+  /** The line is gone: nothing can be said any more, and the caller knows why. */
+  abandon(): void {
+    if (this.#phase === 'ended') return;
+    this.#stop();
+  }
+
+  // Sending
+
+  #pump(): void {
+    let room = WINDOW_BYTES - (this.#sent - this.#credited);
+    while (this.#queued > 0 && room > 0) {
+      const length = Math.min(this.#queued, room, FRAGMENT_BYTES);
+      const message = startMessage(this.#kind, this.id, this.#sent, length);
+      this.#fill(message);
+      this.#kind = MessageKind.data;
+      this.#queued -= length;
+      this.#sent += length;
+      room -= length;
+      this.#host.publish(message);
+    }
+    if (this.#phase === 'ending' && this.#queued === 0) this.#goodbye();
+  }
+
+  #fill(message: Uint8Array): void {
+    for (let at = MESSAGE_HEADER_BYTES; at < message.length; ) {
+      const head = this.#queue[0];
+      if (head === undefined) return; // #queued counts what lies here: cannot be
+      const piece = head.subarray(this.#headSent, this.#headSent + message.length - at);
+      message.set(piece, at);
+      at += piece.length;
+      this.#headSent += piece.length;
+      if (this.#headSent < head.length) return;
+      this.#queue.shift();
+      this.#headSent = 0;
+    }
+  }
+
+  #credit(position: number): void {
+    if (position > this.#sent) {
+      this.fail('BAD_CREDIT');
+      return;
+    }
+    // An older one that came late says less than what is known.
+    if (position <= this.#credited) return;
+    this.#credited = position;
+    this.#pump();
+    if (!this.#isCongested || this.isCongested || this.#phase !== 'running') return;
+    this.#isCongested = false;
+    this.#handlers.onDrain();
+  }
+
+  // Receiving
+
+  #take({ position, bytes }: PipeMessage): void {
+    if (position + bytes.length <= this.#received) {
+      this.duplicates++;
+      return;
+    }
+    if (position !== this.#received) {
+      this.fail('GAP');
+      return;
+    }
+    if (this.#received + bytes.length - this.#consumed > WINDOW_BYTES) {
+      this.fail('OVERRUN');
+      return;
+    }
+    this.#received += bytes.length;
+    this.#inbox.push(bytes);
+    this.#deliver();
+  }
+
+  #deliver(): void {
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    while (!this.#isPaused && this.#phase !== 'ended') {
+      const chunk = this.#inbox.shift();
+      if (chunk === undefined) break;
+      this.#handlers.onChunk(chunk);
+      this.#consumed += chunk.length;
+    }
+    this.#isDelivering = false;
+    if (this.#phase === 'ended' || this.#consumed - this.#told < CREDIT_STEP_BYTES) return;
+    this.#told = this.#consumed;
+    this.#host.publish(startMessage(MessageKind.credit, this.id, this.#consumed));
+  }
+
+  // Ending
+
+  #goodbye(): void {
+    this.#host.publish(startMessage(MessageKind.close, this.id, this.#sent));
+    this.#finish(null);
+  }
+
+  #finish(fault: PipeFault | null): void {
+    this.#stop();
+    queueMicrotask(() => this.#handlers.onEnded(fault));
+  }
+
+  #stop(): void {
+    this.#phase = 'ended';
+    this.#cancelLinger?.();
+    this.#queue = [];
+    this.#queued = 0;
+    this.#inbox = [];
+  }
+}

@@ -1,0 +1,20 @@
+#!/bin/sh
+# First process of a test guest: the least that makes virtio-serial ports and Node usable, then the guest's own script.
+/bin/busybox --install -s /bin
+export PATH=/bin:/usr/bin HOME=/root
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mkdir -p /tmp /run /root /dev/virtio-ports
+for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_console; do
+  insmod "/lib/modules/$module.ko"
+done
+# What udev does elsewhere: ports by their name.
+for port in /sys/class/virtio-ports/*; do
+  [ -e "$port/name" ] && ln -s "/dev/${port##*/}" "/dev/virtio-ports/$(cat "$port/name")"
+done
+echo "guest: up after $(cut -d' ' -f1 /proc/uptime) s"
+. /etc/guest/main.sh
+echo "guest: main ended"
+# The last process must not end; the host ends the machine.
+while :; do sleep 1000; done

@@ -1,0 +1,152 @@
+/**
+ * A virtual machine of a test: QEMU in software emulation, no network card, no shared memory; its only wire is one
+ * virtio-serial port whose other end is a unix socket. What the guest prints on its console comes back line by line.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { temporaryDirectory } from '../helpers/temp.ts';
+import { guestImage } from './image/build.ts';
+import { cpioArchive, type Entry } from './image/cpio.ts';
+
+const MEMORY_MIB = 768;
+
+export interface MachineOptions {
+  readonly name: string;
+  /** Unix socket that the port "argus.0" leads to; somebody must listen there. */
+  readonly socket: string;
+  /** Shell script that is the guest's life, sourced by the first process. */
+  readonly main: string;
+  /** More files of this guest, by path without the leading slash. */
+  readonly files?: ReadonlyMap<string, Entry>;
+  /** A state saved earlier by `save` that the machine goes on from instead of booting. */
+  readonly restore?: string;
+  /** More arguments for QEMU. */
+  readonly more?: readonly string[];
+}
+
+export class Machine {
+  readonly #name: string;
+  readonly #process: ChildProcess;
+  readonly #qmp: string;
+  readonly #lines: string[] = [];
+  readonly #waiters = new Set<() => void>();
+  readonly #exited: Promise<void>;
+  #hasExited = false;
+
+  private constructor(name: string, child: ChildProcess, qmp: string) {
+    this.#name = name;
+    this.#process = child;
+    this.#qmp = qmp;
+    this.#exited = new Promise((resolve) => {
+      child.once('close', () => {
+        this.#hasExited = true;
+        this.#wake();
+        resolve();
+      });
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        this.#lines.push(line.replaceAll('\r', ''));
+        this.#wake();
+      });
+    }
+  }
+
+  static async start(options: MachineOptions): Promise<Machine> {
+    const image = await guestImage();
+    const directory = temporaryDirectory();
+    const initrd = join(directory, 'initrd');
+    const own = new Map<string, Entry>(options.files);
+    own.set('etc/guest/main.sh', { kind: 'file', bytes: Buffer.from(options.main), mode: 0o644 });
+    own.set('etc/hostname', { kind: 'file', bytes: Buffer.from(`${options.name}\n`), mode: 0o644 });
+    writeFileSync(initrd, Buffer.concat([await readFile(image.base), cpioArchive(own)]), { mode: 0o600 });
+    const qmp = join(directory, 'qmp');
+    const child = spawn(
+      'qemu-system-x86_64',
+      [
+        ...['-nodefaults', '-no-user-config', '-display', 'none', '-machine', 'pc,accel=tcg', '-cpu', 'max'],
+        ...['-smp', '1', '-m', `${MEMORY_MIB}`, '-nic', 'none', '-serial', 'stdio'],
+        ...['-kernel', image.kernel, '-initrd', initrd, '-append', 'console=ttyS0 quiet panic=-1'],
+        ...['-device', 'virtio-serial-pci'],
+        ...['-chardev', `socket,id=argus,path=${options.socket},server=off,reconnect=1`],
+        ...['-device', 'virtserialport,chardev=argus,name=argus.0'],
+        ...['-qmp', `unix:${qmp},server=on,wait=off`],
+        ...(options.restore === undefined ? [] : ['-incoming', `exec:cat ${options.restore}`]),
+        ...(options.more ?? []),
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    return new Machine(options.name, child, qmp);
+  }
+
+  /** Everything that the guest has printed so far. */
+  get console(): string {
+    return this.#lines.join('\n');
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** Waits until a line of the console matches for the `count`th time; rejects when the machine ends first. */
+  async line(pattern: RegExp, count = 1): Promise<RegExpExecArray> {
+    for (;;) {
+      let seen = 0;
+      for (const line of this.#lines) {
+        const match = pattern.exec(line);
+        if (match !== null && ++seen === count) return match;
+      }
+      if (this.#hasExited)
+        throw new Error(`${this.#name} ended before it printed ${pattern}; its console:\n${this.console}`);
+      await new Promise<void>((resolve) => this.#waiters.add(resolve));
+    }
+  }
+
+  /** Presses the reset button: the guest starts anew, the host's end of the port stays as it is. */
+  async reset(): Promise<void> {
+    await this.#command({ execute: 'system_reset' });
+  }
+
+  /** Stops the guest and writes its state to a file that another machine can be restored from. */
+  async save(file: string): Promise<void> {
+    await this.#command({ execute: 'migrate', arguments: { uri: `exec:cat > ${file}` } }, 'STOP');
+  }
+
+  /** Pulls the plug. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  #wake(): void {
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const resolve of waiters) resolve();
+  }
+
+  async #command(command: object, event: string | null = null): Promise<void> {
+    const socket: Socket = connect(this.#qmp);
+    const lines = createInterface({ input: socket });
+    const commands = [{ execute: 'qmp_capabilities' }, command];
+    let answers = 0;
+    try {
+      for await (const line of lines) {
+        const message: Readonly<Record<string, unknown>> = JSON.parse(line);
+        if ('error' in message) throw new Error(`${this.#name}: QEMU refused: ${line}`);
+        if ('return' in message) answers++;
+        if (('QMP' in message || 'return' in message) && commands.length > 0)
+          socket.write(`${JSON.stringify(commands.shift())}\n`);
+        if (event === null ? answers === 2 : message.event === event) return;
+      }
+      throw new Error(`${this.#name}: QEMU closed its control socket`);
+    } finally {
+      lines.close();
+      socket.destroy();
+    }
+  }
+}
