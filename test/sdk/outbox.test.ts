@@ -1,0 +1,155 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Arena, ChunkPool } from '../../clients/sdk/chunk.ts';
+import { RECORD_PLAINTEXT_BYTES } from '../../clients/sdk/limits.ts';
+import { Outbox } from '../../clients/sdk/outbox.ts';
+import { Random } from '../helpers/random.ts';
+
+const test = suite('sdk: packing frames into records');
+
+class Sink {
+  readonly records: Uint8Array[] = [];
+  readonly pool = new ChunkPool();
+  isCongested = false;
+  deferred: (() => void)[] = [];
+  readonly outbox: Outbox = new Outbox(this.pool, this, (task) => this.deferred.push(task));
+
+  writeRecord(plaintext: Uint8Array): void {
+    this.records.push(plaintext.slice());
+  }
+
+  endBurst(): void {
+    for (const task of this.deferred.splice(0)) task();
+  }
+
+  lengths(): number[] {
+    return this.records.map((record) => record.length);
+  }
+}
+
+test('the frames of a burst share one record', () => {
+  const sink = new Sink();
+  sink.outbox.push(Uint8Array.of(1, 2));
+  sink.outbox.push(Uint8Array.of(3));
+  assert.is(sink.deferred.length, 1, 'one flush is asked for');
+  assert.equal(sink.records, []);
+  sink.endBurst();
+  assert.equal(sink.records, [Uint8Array.of(1, 2, 3)]);
+  assert.ok(sink.outbox.isEmpty);
+});
+
+test('frames never straddle records, and a full record is written at once', () => {
+  const sink = new Sink();
+  for (let i = 0; i < 3; i++) sink.outbox.push(new Uint8Array(30_000));
+  assert.equal(sink.lengths(), [60_000]);
+  sink.endBurst();
+  assert.equal(sink.lengths(), [60_000, 30_000]);
+});
+
+test('a frame of exactly the record size shares with nobody', () => {
+  const sink = new Sink();
+  sink.outbox.push(new Uint8Array(1));
+  sink.outbox.push(new Uint8Array(RECORD_PLAINTEXT_BYTES));
+  sink.outbox.push(new Uint8Array(1));
+  sink.endBurst();
+  assert.equal(sink.lengths(), [1, RECORD_PLAINTEXT_BYTES, 1]);
+});
+
+test('a larger frame is a record alone, in its place', () => {
+  const sink = new Sink();
+  sink.outbox.push(Uint8Array.of(1));
+  sink.outbox.push(new Uint8Array(RECORD_PLAINTEXT_BYTES + 1).fill(2));
+  sink.outbox.push(Uint8Array.of(3));
+  sink.endBurst();
+  assert.equal(
+    sink.records.map((record) => [record.length, record[0]]),
+    [
+      [1, 1],
+      [RECORD_PLAINTEXT_BYTES + 1, 2],
+      [1, 3],
+    ],
+  );
+});
+
+test('while the carrier is congested packing goes on; draining writes what has gathered', () => {
+  const sink = new Sink();
+  sink.isCongested = true;
+  for (let i = 0; i < 5; i++) {
+    sink.outbox.push(Uint8Array.of(i));
+    sink.endBurst();
+  }
+  assert.equal(sink.records, []);
+  sink.isCongested = false;
+  sink.outbox.flush();
+  assert.equal(sink.records, [Uint8Array.of(0, 1, 2, 3, 4)]);
+});
+
+test('bytes that may be needed again are not written over', () => {
+  const sink = new Sink();
+  sink.outbox.push(Uint8Array.of(1, 2, 3));
+  const { frameChunk, frameAt } = sink.outbox;
+  frameChunk.references++;
+  sink.endBurst();
+  for (let i = 0; i < 300; i++) {
+    sink.outbox.push(new Uint8Array(1000).fill(9));
+    sink.endBurst();
+  }
+  assert.equal(frameChunk.bytes.slice(frameAt, frameAt + 3), Uint8Array.of(1, 2, 3));
+});
+
+test('after stop nothing is written', () => {
+  const sink = new Sink();
+  sink.outbox.push(Uint8Array.of(1));
+  sink.outbox.stop();
+  sink.endBurst();
+  sink.outbox.push(new Uint8Array(RECORD_PLAINTEXT_BYTES + 1));
+  sink.outbox.flushAll();
+  assert.equal(sink.records, []);
+});
+
+test('random frames come out whole and in order, whatever the carrier does', () => {
+  const random = new Random(3);
+  const sink = new Sink();
+  const expected: number[] = [];
+  const held: { readonly release: () => void }[] = [];
+  for (let i = 0; i < 3000; i++) {
+    const length = random.oneIn(50) ? 60_000 + random.below(10_000) : 1 + random.below(2000);
+    const frame = random.bytes(length);
+    sink.outbox.push(frame);
+    expected.push(length, frame[0] ?? 0);
+    if (random.oneIn(3)) {
+      const chunk = sink.outbox.frameChunk;
+      chunk.references++;
+      held.push({ release: () => sink.pool.release(chunk) });
+    }
+    if (random.oneIn(4)) held.splice(random.below(held.length + 1), 1)[0]?.release();
+    if (random.oneIn(5)) sink.endBurst();
+    if (random.oneIn(20)) {
+      sink.isCongested = !sink.isCongested;
+      if (!sink.isCongested) sink.outbox.flush();
+    }
+  }
+  sink.outbox.flushAll();
+  const whole = Buffer.concat(sink.records);
+  for (let at = 0, i = 0; i < expected.length; i += 2) {
+    assert.is(whole[at], expected[i + 1]);
+    at += expected[i] ?? 0;
+    if (i + 2 === expected.length) assert.is(at, whole.length);
+  }
+  assert.ok(sink.lengths().every((length) => length <= RECORD_PLAINTEXT_BYTES || expected.includes(length)));
+});
+
+test('an arena hands out room that does not overlap, and starts over when nobody refers to it', () => {
+  const pool = new ChunkPool();
+  const arena = new Arena(pool);
+  const first = arena.reserve(100);
+  const second = arena.reserve(100);
+  assert.is(first.chunk, second.chunk);
+  assert.is(second.at, first.at + 100);
+  pool.release(first.chunk);
+  pool.release(second.chunk);
+  assert.is(arena.reserve(10).at, 0);
+  assert.is(arena.reserve(RECORD_PLAINTEXT_BYTES + 1).at, 0);
+});
+
+test.run();

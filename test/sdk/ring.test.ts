@@ -1,0 +1,159 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { creditThreshold, occupiedBytes } from '../../clients/sdk/credit.ts';
+import { wordError } from '../../clients/sdk/errors.ts';
+import { CREDIT_BATCH_BYTES, CREDIT_DELAY_MS } from '../../clients/sdk/limits.ts';
+import type { Message } from '../../clients/sdk/message.ts';
+import { Ring } from '../../clients/sdk/ring.ts';
+import { FakeClock } from '../helpers/clock.ts';
+import { Random } from '../helpers/random.ts';
+
+const test = suite('sdk: rings');
+const SOURCE = Object.freeze({ domid: 2, name: 'audio-vm', labels: [] });
+
+function message(bytes: number, type = 0): Message {
+  return { source: SOURCE, port: 0, type, payload: new Uint8Array(bytes) };
+}
+
+function ringOf(length: number): { readonly ring: Ring; readonly credits: number[]; readonly clock: FakeClock } {
+  const credits: number[] = [];
+  const clock = new FakeClock();
+  const ring = new Ring(1, 'any', length, {
+    credit: (_ring, bytes) => void credits.push(bytes),
+    unregister: async (each) => each.end(null),
+    schedule: clock.schedule,
+  });
+  return { ring, credits, clock };
+}
+
+for (const [payload, occupied] of [
+  [0, 16],
+  [1, 32],
+  [16, 32],
+  [17, 48],
+  [16_777_120, 16_777_136],
+] as const) {
+  test(`${payload} bytes occupy ${occupied}`, () => assert.is(occupiedBytes(payload), occupied));
+}
+
+test('credit is due at a quarter of the ring, and at 16 KiB in any case', () => {
+  assert.is(creditThreshold(48), 12);
+  assert.is(creditThreshold(4096), 1024);
+  assert.is(creditThreshold(16_777_152), CREDIT_BATCH_BYTES);
+});
+
+test('messages are read in order; read does not wait', async () => {
+  const { ring } = ringOf(4096);
+  assert.is(ring.read(), undefined);
+  for (const type of [1, 2, 3]) ring.deliver(message(1, type));
+  assert.is(ring.pending, 3);
+  assert.is(ring.read()?.type, 1);
+  assert.is((await ring.receive())?.type, 2);
+  assert.is((await ring[Symbol.asyncIterator]().next()).value?.type, 3);
+});
+
+test('readers that wait are served in their order', async () => {
+  const { ring } = ringOf(4096);
+  const waiting = [ring.receive(), ring.receive()];
+  ring.deliver(message(1, 1));
+  ring.deliver(message(1, 2));
+  assert.equal(
+    (await Promise.all(waiting)).map((each) => each?.type),
+    [1, 2],
+  );
+});
+
+test('what was not read is not credited', () => {
+  const { ring, credits, clock } = ringOf(4096);
+  for (let i = 0; i < 100; i++) ring.deliver(message(16));
+  clock.advance(1000);
+  assert.equal(credits, []);
+});
+
+test('consumed bytes are returned in batches, the rest a moment later', () => {
+  const { ring, credits, clock } = ringOf(4096);
+  for (let i = 0; i < 40; i++) ring.deliver(message(16)); // 32 each; due at 1024
+  while (ring.read() !== undefined);
+  assert.equal(credits, [1024]);
+  clock.advance(CREDIT_DELAY_MS);
+  assert.equal(credits, [1024, 256]);
+  clock.advance(1000);
+  assert.equal(credits, [1024, 256]);
+});
+
+test('a message that waits for nobody is credited as well', async () => {
+  const { ring, credits, clock } = ringOf(48);
+  const waiting = ring.receive();
+  ring.deliver(message(16));
+  await waiting;
+  clock.advance(CREDIT_DELAY_MS);
+  assert.equal(credits, [32]);
+});
+
+test('everything consumed is credited exactly once, whatever the sizes', () => {
+  const random = new Random(5);
+  const { ring, credits, clock } = ringOf(65_536);
+  let occupied = 0;
+  for (let i = 0; i < 2000; i++) {
+    const bytes = random.below(3000);
+    occupied += occupiedBytes(bytes);
+    ring.deliver(message(bytes));
+    if (random.oneIn(3)) ring.read();
+    if (random.oneIn(10)) clock.advance(1);
+  }
+  while (ring.read() !== undefined);
+  clock.advance(CREDIT_DELAY_MS);
+  assert.is(
+    credits.reduce((sum, each) => sum + each, 0),
+    occupied,
+  );
+});
+
+test('a new session is told what is unread; what was consumed before is not charged to it', () => {
+  const { ring, credits, clock } = ringOf(4096);
+  ring.deliver(message(16));
+  ring.deliver(message(32));
+  ring.read();
+  assert.is(ring.restart(), 48);
+  clock.advance(CREDIT_DELAY_MS);
+  assert.equal(credits, []);
+  ring.read();
+  clock.advance(CREDIT_DELAY_MS);
+  assert.equal(credits, [48]);
+});
+
+test('a ring closed by this side ends its iteration once it is read empty', async () => {
+  const { ring, credits, clock } = ringOf(4096);
+  ring.deliver(message(1, 1));
+  const types: number[] = [];
+  await ring.close();
+  for await (const each of ring) types.push(each.type);
+  assert.equal(types, [1]);
+  assert.is(await ring.receive(), undefined);
+  assert.not(ring.isOpen);
+  clock.advance(1000);
+  assert.equal(credits, [], 'there is nobody to credit');
+});
+
+test('a ring closed by the broker throws once it is read empty', async () => {
+  const { ring } = ringOf(4096);
+  ring.deliver(message(1, 1));
+  ring.end(wordError('EACCES', 'ring'));
+  const types: number[] = [];
+  try {
+    for await (const each of ring) types.push(each.type);
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as { code?: unknown }).code, 'EACCES');
+  }
+  assert.equal(types, [1]);
+});
+
+test('those who wait learn of the end', async () => {
+  const { ring } = ringOf(4096);
+  const waiting = [ring.receive(), ring.receive()];
+  ring.end(null);
+  assert.equal(await Promise.all(waiting), [undefined, undefined]);
+});
+
+test.run();
