@@ -5,20 +5,14 @@
  * the old policy when it throws.
  */
 import { createHash } from 'node:crypto';
+import { vocabularyOf } from './access.ts';
+import { ASSERTIONS_FILE, checkAssertions, readAssertions } from './assertions.ts';
 import { AccessVectorCache } from './avc.ts';
 import { type BoundClass, bindPorts, readClasses, SERVICES_FILE } from './classes.ts';
-import { Decider } from './decider.ts';
-import type { Domain, DomainId, Domains } from './domain.ts';
+import { Decider, type Examined } from './decider.ts';
+import type { Domains } from './domain.ts';
+import { createDomains } from './domain-table.ts';
 import { invariant, refuseFindings } from './errors.ts';
-import {
-  ASSERTIONS_FILE,
-  checkAssertions,
-  type Examined,
-  readAssertions,
-  readTests,
-  runTests,
-  TESTS_FILE,
-} from './expectations.ts';
 import type { Finding } from './finding.ts';
 import { DOMAINS_FILE, type Inventory, type Membership, readInventory } from './inventory.ts';
 import { type Closure, closeLabels } from './labels.ts';
@@ -28,10 +22,10 @@ import { ANY_LABEL, BROKER_NAME } from './names.ts';
 import { Oracle } from './oracle.ts';
 import { type Pace, unhurried } from './pace.ts';
 import { type Revision, toRevision } from './permit.ts';
-import { POLICY_FILE, type PolicyRow, readPolicyRows, vocabularyOf } from './policy-rows.ts';
+import { POLICY_FILE, type PolicyRow, readPolicyRows } from './policy-rows.ts';
+import { readTests, runTests, TESTS_FILE } from './policy-tests.ts';
 import { RuleIndex } from './rule-index.ts';
 import type { Inspectors, ServiceClasses } from './services.ts';
-import { createStations, NO_STATION } from './station.ts';
 import { didYouMean } from './suggest.ts';
 
 const MODEL_FILE = 'model.conf';
@@ -212,43 +206,6 @@ function checkEmptyLabels(
       });
     }
   }
-}
-
-function createDomains(inventory: Inventory, closure: Closure): Domains {
-  const create = (
-    index: number,
-    name: string,
-    domid: number,
-    labels: readonly string[],
-    rest: Partial<Domain>,
-  ): Domain =>
-    Object.freeze({
-      index,
-      domid: domid as DomainId,
-      name,
-      labels: Object.freeze([...labels]),
-      mac: null,
-      ipv4: null,
-      ipv6: null,
-      routes: [],
-      station: NO_STATION,
-      carrier: null,
-      home: null,
-      ...rest,
-    });
-  const stations = createStations(inventory.domains);
-  const all = inventory.domains.map(({ name, domid, ...rest }, index) =>
-    create(index, name, domid, closure.get(name) ?? [], { ...rest, station: stations[index] ?? NO_STATION }),
-  );
-  const byDomid = new Map<number, Domain>(all.map((domain) => [domain.domid, domain]));
-  const byName = new Map(all.map((domain) => [domain.name, domain]));
-  return Object.freeze({
-    all: Object.freeze(all),
-    byDomid: (domid: number) => byDomid.get(domid),
-    byName: (name: string) => byName.get(name),
-    // No VM can have this domid, so it resolves to nothing that a frame could name.
-    broker: create(all.length, BROKER_NAME, 0xffff, [], {}),
-  });
 }
 
 function universeOf(names: readonly string[], classes: ServiceClasses): Set<string> {

@@ -5,11 +5,12 @@
  * whose candidate rows are the same have the same answers (a candidate names both ends by definition), so Casbin is asked
  * once for all domains with the same labels.
  */
-import type { Domain } from './domain.ts';
+
+import type { Effect } from './access.ts';
+import type { Domain, Domains } from './domain.ts';
 import { invariant } from './errors.ts';
 import { WILDCARD } from './names.ts';
 import type { Oracle } from './oracle.ts';
-import type { Effect } from './policy-rows.ts';
 import type { Rule, RuleIndex } from './rule-index.ts';
 import type { ServiceClass } from './services.ts';
 
@@ -77,4 +78,16 @@ export class Decider {
     );
     return { allowed, rule };
   }
+}
+
+/** A policy that can be asked, before it is in force. */
+export interface Examined {
+  readonly domains: Domains;
+  readonly index: RuleIndex;
+  readonly decider: Decider;
+}
+
+/** Which row decided, in words. */
+export function describeRule(rule: Rule | null | undefined): string {
+  return rule == null ? '(no row allows it)' : `(${rule.row.place.file}:${rule.row.place.line})`;
 }

@@ -14,8 +14,8 @@ export const MAX_MODEL_BYTES = 4096;
 
 /** Rows of one CSV file. */
 export const MAX_ROWS = 100_000;
-/** Bytes of one CSV line, comments included. */
-export const MAX_LINE_BYTES = 4096;
+/** Characters of one line of any file, comments included: the parsers are slow on very long ones. */
+export const MAX_LINE_LENGTH = 4096;
 
 export const MAX_DOMAINS = 4096;
 export const MAX_LABELS = 1024;

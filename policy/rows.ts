@@ -5,7 +5,7 @@
  * never sees a file. Here a line is empty, a comment, or a row of plain fields; all else is a finding.
  */
 import type { Finding, Place } from './finding.ts';
-import { MAX_CSV_BYTES, MAX_LINE_BYTES, MAX_ROWS } from './limits.ts';
+import { MAX_CSV_BYTES, MAX_LINE_LENGTH, MAX_ROWS } from './limits.ts';
 import type { Pace } from './pace.ts';
 import { codePointName, decodeText } from './text.ts';
 
@@ -64,8 +64,8 @@ function splitLine(file: string, line: number, text: string, findings: Finding[]
     findings.push({ file, line, column, code, message });
     return null;
   };
-  if (text.length > MAX_LINE_BYTES)
-    return found(0, 'F-008', `${text.length} characters; a line has at most ${MAX_LINE_BYTES}`);
+  if (text.length > MAX_LINE_LENGTH)
+    return found(0, 'F-008', `${text.length} characters; a line has at most ${MAX_LINE_LENGTH}`);
   const body = text.trimStart();
   if (body === '' || body.startsWith('#')) return null;
   const tab = text.indexOf('\t');

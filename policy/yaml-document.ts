@@ -1,7 +1,7 @@
 /** YAML text to a document in which everything means what it says: no anchors, aliases, tags, merge keys or repeated keys. */
 import { type Document, isAlias, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { Finding } from './finding.ts';
-import { MAX_FINDINGS, MAX_YAML_BYTES, MAX_YAML_DEPTH } from './limits.ts';
+import { MAX_FINDINGS, MAX_LINE_LENGTH, MAX_YAML_BYTES, MAX_YAML_DEPTH } from './limits.ts';
 import { decodeText } from './text.ts';
 
 export interface ParsedDocument {
@@ -19,6 +19,8 @@ export function parseStrict(file: string, bytes: Uint8Array, findings: Finding[]
     return refuse(0, 0, 'F-008', `${bytes.length} bytes; at most ${MAX_YAML_BYTES} are read`);
   const text = decodeText(file, bytes, findings);
   if (text === null) return null;
+  const long = text.split('\n').findIndex((line) => line.length > MAX_LINE_LENGTH) + 1;
+  if (long !== 0) return refuse(long, 0, 'F-008', `a line of more than ${MAX_LINE_LENGTH} characters`);
   const deep = tooDeepLine(text);
   if (deep !== 0) return refuse(deep, 0, 'F-008', `nested deeper than ${MAX_YAML_DEPTH} levels`);
 

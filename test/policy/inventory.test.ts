@@ -59,8 +59,9 @@ const refused: readonly (readonly [string, string, string])[] = [
   ['an empty file', '', 'F-009@0:0'],
   ['a list at the top', '- a\n', 'F-009@1:1'],
   ['a zero-width character', domain('{name: b, domid: 2} # \u200b'), 'F-004@3:27'],
-  ['deep nesting', `domains: ${'['.repeat(10_000)}\n`, 'F-008@1:0'],
-  ['deep block nesting', `domains:\n${'- '.repeat(10_000)}x\n`, 'F-008@2:0'],
+  ['deep nesting', `domains: ${'['.repeat(1_000)}\n`, 'F-008@1:0'],
+  ['deep block nesting', `domains:\n${'- '.repeat(1_000)}x\n`, 'F-008@2:0'],
+  ['an over-long line', `domains: # ${'x'.repeat(5_000)}\n`, 'F-008@1:0'],
   ['a repeated label', `labels: [{name: '@x'}, {name: '@x'}]\n${domain('{name: b, domid: 2}')}`, 'E-016@1:31'],
   ['a declared @any', `labels: [{name: '@any'}]\n${domain('{name: b, domid: 2}')}`, 'E-016@1:17'],
 ];

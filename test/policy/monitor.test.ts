@@ -2,6 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Domain, Permit, type ServiceClass } from '../../policy/index.ts';
+import { pretend } from './lying-casbin.ts';
 import { classOf, compileTexts, decide, domainOf, ONE_ROW } from './world.ts';
 
 const monitor = suite('reference monitor');
@@ -191,6 +192,27 @@ failing('whatever comes in, a denial comes out', async () => {
     assert.is(policy.monitor.foreignSource(what).allowed, false);
     assert.is(policy.monitor.malformed(what, what, argo).allowed, false);
     assert.is(policy.monitor.malformed(chrome, chrome, what as unknown as ServiceClass).allowed, false);
+  }
+});
+
+failing('a Casbin that disagrees with the rows, or throws, is a denial that is not remembered', async () => {
+  const answers: readonly (() => boolean)[] = [
+    () => true,
+    () => {
+      throw new Error('no');
+    },
+  ];
+  for (const answer of answers) {
+    const policy = await compileTexts({ policy: POLICY });
+    const restore = pretend(answer);
+    try {
+      const denied = decide(policy, 'mail-vm', 'audio-vm', 'playback', 'send');
+      assert.is(denied.allowed === false && denied.reason, 'INTERNAL');
+    } finally {
+      restore();
+    }
+    const after = decide(policy, 'mail-vm', 'audio-vm', 'playback', 'send');
+    assert.is(after.allowed === false && after.reason, 'EXPLICIT_DENY');
   }
 });
 

@@ -1,9 +1,12 @@
 /** The oracle: Casbin behind one guarded question. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { PolicyError } from '../../policy/index.ts';
 import { MODEL_SHA256, MODEL_TEXT, sha256Hex } from '../../policy/model.ts';
 import { type CasbinRow, Oracle } from '../../policy/oracle.ts';
 import { unhurried } from '../../policy/pace.ts';
+
+import { pretend } from './lying-casbin.ts';
 
 const oracle = suite('oracle');
 
@@ -57,6 +60,30 @@ oracle('the enforcer cannot be reached from outside', async () => {
   const casbin = await create();
   assert.equal(Object.keys(casbin), []);
   assert.equal(JSON.stringify(casbin), '{}');
+});
+
+oracle('a Casbin that does not answer the probes is not used', async () => {
+  for (const answer of [true, false]) {
+    const restore = pretend(() => answer);
+    try {
+      await create();
+      assert.unreachable();
+    } catch (error) {
+      assert.is((error as PolicyError).code, 'ERR_POLICY_ORACLE');
+    } finally {
+      restore();
+    }
+  }
+});
+
+oracle('only the boolean true allows', async () => {
+  const casbin = await create();
+  const restore = pretend(() => 'true' as unknown as boolean);
+  try {
+    assert.is(casbin.decide(request, [ALLOW]), false);
+  } finally {
+    restore();
+  }
 });
 
 oracle('the model is the one whose hash is written down', () => {

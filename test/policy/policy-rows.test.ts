@@ -1,7 +1,7 @@
 /** policy.csv: each way to write a row that is not perfectly understood refuses the whole file, at its place. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MAX_LINE_BYTES, MAX_ROWS } from '../../policy/limits.ts';
+import { MAX_LINE_LENGTH, MAX_ROWS } from '../../policy/limits.ts';
 import { codesOf, compileTexts, decide, findingsOf, ONE_ROW } from './world.ts';
 
 const rows = suite('policy rows');
@@ -50,7 +50,7 @@ const refused: readonly (readonly [string, string, string])[] = [
   ['a wildcard for the class', 'p, @app, @audio, *, send, deny', 'F-005@2:18'],
   ['a permission pattern', 'p, @app, @audio, control, source-*, deny', 'F-005@2:27'],
   ['a g row onto a domain', 'g, rogue-vm, audio-vm', 'F-005@2:14'],
-  ['an over-long line', `p, ${'a'.repeat(MAX_LINE_BYTES)}, @audio, playback, send, deny`, 'F-008@2:0'],
+  ['an over-long line', `p, ${'a'.repeat(MAX_LINE_LENGTH)}, @audio, playback, send, deny`, 'F-008@2:0'],
   ['an unknown domain', 'p, crome-vm, @audio, playback, send, deny', 'E-010@2:4'],
   ['an unknown label', 'p, @ap, @audio, playback, send, deny', 'E-011@2:4'],
   ['an unknown class', 'p, @app, @audio, playbak, send, deny', 'E-012@2:18'],

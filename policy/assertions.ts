@@ -1,22 +1,21 @@
 /**
- * assertions.csv and tests.csv: what a policy must and must not say, checked at each load.
+ * assertions.csv: what a policy must and must not say, checked at each load.
  *
  * Assertions belong to somebody else than the policy (SELinux's neverallow): whoever edits rows cannot talk them away, and
- * run-time grants are bound by them as well. Tests are examples by name.
+ * run-time grants are bound by them as well.
  */
-import type { Decider } from './decider.ts';
-import type { Domain, Domains } from './domain.ts';
+import { readAccess, type Vocabulary } from './access.ts';
+import { describeRule, type Examined } from './decider.ts';
+import type { Domain } from './domain.ts';
 import type { Finding, Place } from './finding.ts';
-import { isLabel, WILDCARD } from './names.ts';
+import { WILDCARD } from './names.ts';
 import type { Pace } from './pace.ts';
-import { type Access, type Effect, readAccess, readEffect, type Vocabulary } from './policy-rows.ts';
 import { expectFields, fieldText, placeOfField, type Row, splitRows } from './rows.ts';
-import type { Rule, RuleIndex } from './rule-index.ts';
+import type { Rule } from './rule-index.ts';
 import type { ServiceClass } from './services.ts';
 import { didYouMean } from './suggest.ts';
 
 export const ASSERTIONS_FILE = 'assertions.csv';
-export const TESTS_FILE = 'tests.csv';
 
 const KINDS = ['neverallow', 'must-allow'] as const;
 type Kind = (typeof KINDS)[number];
@@ -29,11 +28,6 @@ export interface Assertion {
   /** One, or all of them for `*` (neverallow only). */
   readonly classes: readonly ServiceClass[];
   readonly permission: string;
-}
-
-export interface PolicyTest extends Access {
-  readonly place: Place;
-  readonly expected: Effect;
 }
 
 export async function readAssertions(
@@ -71,38 +65,6 @@ function readAssertion(row: Row, words: Vocabulary, findings: Finding[]): Assert
   }
   const access = readAccess(ASSERTIONS_FILE, row, 1, words, findings);
   return access === null ? null : { place, kind, ...access, classes: [access.serviceClass] };
-}
-
-export async function readTests(
-  bytes: Uint8Array,
-  words: Vocabulary,
-  findings: Finding[],
-  pace: Pace,
-): Promise<PolicyTest[]> {
-  const tests: PolicyTest[] = [];
-  for (const row of await splitRows(TESTS_FILE, bytes, findings, pace)) {
-    if (expectFields(TESTS_FILE, row, 'source, destination, class, permission, allow|deny', findings)) {
-      const access = readAccess(TESTS_FILE, row, 0, words, findings);
-      const expected = readEffect(TESTS_FILE, row, 4, findings);
-      const vague = row.fields.findIndex(({ text }, position) => (position < 2 && isLabel(text)) || text === WILDCARD);
-      if (vague !== -1) {
-        const message = `a test is one request: "${fieldText(row, vague)}" stands for many; assertions.csv is the place for that`;
-        findings.push({ ...placeOfField(TESTS_FILE, row, vague), code: 'F-005', message });
-      } else if (access !== null && expected !== null) {
-        tests.push({ place: { file: TESTS_FILE, line: row.line, column: 1 }, ...access, expected });
-      }
-    }
-    const rest = pace();
-    if (rest !== null) await rest;
-  }
-  return tests;
-}
-
-/** What both checks look things up in. */
-export interface Examined {
-  readonly domains: Domains;
-  readonly index: RuleIndex;
-  readonly decider: Decider;
 }
 
 export async function checkAssertions(
@@ -223,7 +185,7 @@ async function checkMustAllow(
           continue;
         const verdict = verdicts[position];
         if (verdict?.allowed === true) continue;
-        const message = `must-allow on line ${assertion.place.line} of ${ASSERTIONS_FILE} does not hold: ${source.name} ${destination.name}:${serviceClass.name} { ${permission} } is denied ${byRule(verdict?.rule)}`;
+        const message = `must-allow on line ${assertion.place.line} of ${ASSERTIONS_FILE} does not hold: ${source.name} ${destination.name}:${serviceClass.name} { ${permission} } is denied ${describeRule(verdict?.rule)}`;
         findings.push({ ...assertion.place, code: 'A-041', message });
         return;
       }
@@ -242,31 +204,6 @@ function neverAsked(
 ): boolean {
   const ofBroker = permission === 'enable' || permission === 'register_any_source';
   return serviceClass.index === 0 && ofBroker !== (destination === domains.broker);
-}
-
-export async function runTests(
-  tests: readonly PolicyTest[],
-  { domains, decider }: Examined,
-  findings: Finding[],
-  pace: Pace,
-): Promise<void> {
-  for (const { place, source, destination, serviceClass, permission, expected } of tests) {
-    const from = domains.byName(source);
-    const to = destination === domains.broker.name ? domains.broker : domains.byName(destination);
-    if (from === undefined || to === undefined) continue;
-    const verdict = decider.decide(from, to, serviceClass)[serviceClass.permissions.indexOf(permission)];
-    const got: Effect = verdict?.allowed === true ? 'allow' : 'deny';
-    if (got !== expected) {
-      const message = `${source} ${destination}:${serviceClass.name} { ${permission} } got ${got} ${byRule(verdict?.rule)}, expected ${expected}`;
-      findings.push({ ...place, code: 'A-050', message });
-    }
-    const rest = pace();
-    if (rest !== null) await rest;
-  }
-}
-
-function byRule(rule: Rule | null | undefined): string {
-  return rule == null ? '(no row allows it)' : `(${rule.row.place.file}:${rule.row.place.line})`;
 }
 
 function permissionsMeet(a: string, b: string): boolean {
