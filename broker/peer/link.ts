@@ -23,6 +23,7 @@ import {
   Op,
   type RecordFault,
   RecordType,
+  SeekingDeframer,
   TAG_BYTES,
 } from '../wire/index.ts';
 import type { PeerContext } from './context.ts';
@@ -55,7 +56,7 @@ export class Link {
   readonly carrier: Carrier;
   readonly #context: PeerContext;
   readonly #owner: LinkOwner;
-  readonly #deframer: Deframer;
+  readonly #deframer: Deframer | SeekingDeframer;
   #peer: Peer | null = null;
   /** Keys that a welcome has offered and no record has proved yet. */
   #proving: Established | null = null;
@@ -67,7 +68,10 @@ export class Link {
     this.#context = context;
     this.carrier = carrier;
     this.#owner = owner;
-    this.#deframer = new Deframer(MAX_HANDSHAKE_BODY_BYTES, carrier.tellsOfRestart === false ? RecordType.hello : null);
+    this.#deframer =
+      carrier.tellsOfRestart === false
+        ? new SeekingDeframer(MAX_HANDSHAKE_BODY_BYTES, RecordType.hello)
+        : new Deframer(MAX_HANDSHAKE_BODY_BYTES);
     // A machine is plugged in long before the guest in it has booted: there, the first byte starts the clock.
     if (carrier.tellsOfRestart !== false) this.#startTimer();
     carrier.open({
@@ -183,7 +187,7 @@ export class Link {
     }
     this.#clearTimer();
     this.#deframer.maxLength = MAX_BODY_BYTES;
-    this.#deframer.isStrict = true;
+    if (this.#deframer instanceof SeekingDeframer) this.#deframer.isStrict = true;
     this.#busy();
     const old = this.#peer;
     this.#peer = null;

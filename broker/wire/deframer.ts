@@ -206,7 +206,7 @@ function indexOf(bytes: Uint8Array, wanted: Uint8Array, from: number): number {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(wanted, from);
 }
 
-function cut(header: RecordHeader, bytes: Uint8Array, at: number): DeframedRecord {
+export function cut(header: RecordHeader, bytes: Uint8Array, at: number): DeframedRecord {
   const bodyAt = at + RECORD_HEADER_BYTES;
   return {
     type: header.type,

@@ -44,4 +44,5 @@ export {
 } from './frame.ts';
 export { Op } from './op.ts';
 export { decodeRecordHeader, encodeRecordHeader, type RecordFault, type RecordHeader } from './record.ts';
+export { SeekingDeframer } from './seeking-deframer.ts';
 export { Status, type StatusCode, type StatusWord, statusWord } from './status.ts';

@@ -19,6 +19,7 @@ import {
   MAX_MESSAGE_BYTES,
   Op,
   RecordType,
+  SeekingDeframer,
   TAG_BYTES,
 } from '../../broker/wire/index.ts';
 import { type AeadSuite, CLOCK_TOLERANCE_SECONDS, type Identity } from '../../keys/index.ts';
@@ -83,7 +84,7 @@ export class Link implements CarrierEvents {
   readonly #handlers: LinkHandlers;
   readonly #platform: Platform;
   readonly #options: LinkOptions;
-  #deframer = new Deframer(MAX_HANDSHAKE_RECORD_BYTES);
+  #deframer: Deframer | SeekingDeframer = new Deframer(MAX_HANDSHAKE_RECORD_BYTES);
   readonly #requests = new Map<number, Request>();
   readonly inFlight = new InFlight();
   readonly outbox: Outbox;
@@ -119,7 +120,8 @@ export class Link implements CarrierEvents {
   async greet(carrier: Carrier): Promise<void> {
     this.#carrier = carrier;
     // Records of an earlier session may come before and after the welcome, whole ones of any length among them.
-    if (carrier.tellsOfRestart === false) this.#deframer = new Deframer(MAX_SESSION_RECORD_BYTES, RecordType.welcome);
+    if (carrier.tellsOfRestart === false)
+      this.#deframer = new SeekingDeframer(MAX_SESSION_RECORD_BYTES, RecordType.welcome);
     const { identity, broker, suites } = this.#options;
     this.#hello = await beginHello(identity, broker, suites, {
       randomBytes: this.#platform.randomBytes,
@@ -305,7 +307,7 @@ export class Link implements CarrierEvents {
       return;
     }
     this.#phase = 'up';
-    this.#deframer.isStrict = true;
+    if (this.#deframer instanceof SeekingDeframer) this.#deframer.isStrict = true;
     this.#lastWroteAt = this.#platform.now();
     this.#keepAlive();
     this.#handlers.onUp(this, welcome);
