@@ -10,7 +10,8 @@ export class Chunk {
   references = 1;
 
   constructor(length: number) {
-    this.bytes = new Uint8Array(length);
+    // Not zeroed: only what frames have been written over is ever sealed.
+    this.bytes = Buffer.allocUnsafeSlow(length);
     this.view = new DataView(this.bytes.buffer);
   }
 }

@@ -65,6 +65,9 @@ async function dial(
     });
     await link.greet(carrier);
     return link;
+  } catch (error) {
+    // Whatever failed first, an attempt that was ended failed because it was ended.
+    throw attempt.signal.aborted ? attempt.signal.reason : error;
   } finally {
     cancelTimeout();
     signal.removeEventListener('abort', abort);

@@ -5,7 +5,7 @@ export const RECORD_PLAINTEXT_BYTES = 64 * 1024;
 /** Longest unsealed welcome or close: a welcome is about 2 KiB. */
 export const MAX_HANDSHAKE_RECORD_BYTES = 16 * 1024;
 /** Spare plaintext chunks that are kept for reuse; more than a burst needs only sits in memory. */
-export const MAX_SPARE_CHUNKS = 4;
+export const MAX_SPARE_CHUNKS = 32;
 /** Sealed bytes the carrier may hold before packing goes on without writing: a few records keep the pipe full. */
 export const CONGESTED_BYTES = 256 * 1024;
 /** Read buffer of a socket: several records per system call, so that few straddle two reads. */
@@ -57,7 +57,7 @@ export const MAX_RESUME_WINDOW = 4096;
 export const MAX_IDLE_FLOWS = 1024;
 
 /** Consumed ring bytes are returned at the latest after this many … */
-export const CREDIT_BATCH_BYTES = 16 * 1024;
+export const CREDIT_BATCH_BYTES = 64 * 1024;
 /** … or this share of the ring … */
 export const CREDIT_RING_SHARE = 4;
 /** … or this long after they were consumed: a lone message does not cost a record of its own at once. */
