@@ -72,7 +72,7 @@ export async function compile(text: PolicyText, revision = 1): Promise<PolicyRev
     'tests.csv': bytes([]),
   };
   const compiled = await compilePolicy(files, { revision, inspectors: INSPECTORS, overlay: text.grants ?? [] });
-  return { ...compiled, directory: '/stage' };
+  return { ...compiled, directory: '/stage', files };
 }
 
 /** A session that reads at once what it is given, unless told to hold it back. */

@@ -87,7 +87,7 @@ export class MemoryCarrier implements Carrier {
   /** Written by the broker and not yet taken by the client. */
   written: Uint8Array[] = [];
   #handlers: CarrierHandlers | null = null;
-  #waiting: Uint8Array[] = [];
+  readonly #waiting: Uint8Array[] = [];
   #onWritten: (() => void)[] = [];
 
   constructor(domain: string | null = null) {
