@@ -14,6 +14,7 @@ import { type Listener, listenTcp } from './carrier/index.ts';
 import { type ControlServer, serveControl, serveMetrics } from './control/index.ts';
 import { Argo } from './core/index.ts';
 import { BrokerError } from './errors.ts';
+import { Grants } from './grants.ts';
 import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, ROUTES_PER_DOMAIN } from './limits.ts';
 import { DomainListeners, prepareRuntime } from './listeners.ts';
 import { openLog } from './log.ts';
@@ -38,6 +39,8 @@ export interface Broker {
   status(): BrokerStatus;
   /** Loads the policy directory again; never rejects. */
   reload(): Promise<ReloadResult>;
+  /** Labels given at run time: granted, taken back, listed. */
+  readonly grants: Grants;
   /** Ends every session, writes the log to its end, closes the sockets. Idempotent. */
   close(): Promise<void>;
 }
@@ -115,7 +118,7 @@ async function compose(
 
   const listeners = new DomainListeners(options.runtime, (carrier, release) => sessions.accept(carrier, release));
   undo.push(() => listeners.close());
-  await listeners.sync(policy.domains.all.map(({ name }) => name));
+  await listeners.sync(policy.domains.all);
   let tcp: Listener | null = null;
   if (options.tcp !== null) {
     tcp = await listenTcp(options.tcp.host, options.tcp.port, (carrier, release) => sessions.accept(carrier, release));
@@ -124,9 +127,12 @@ async function compose(
   }
 
   const reload = new PolicyReload(options.policy, argo, audit, sessions, listeners, log);
+  const grants = new Grants(argo, audit, reload, { now: clock, wallClock: Date.now, schedule });
+  sessions.watcher = grants;
+  undo.push(() => grants.close());
   const sources = { name: identity.name, version: VERSION, startedAt: clock(), argo, audit, sessions, clock };
   const metrics = brokerMetrics(sources);
-  const target = { status: () => describeBroker(sources), reload: () => reload.run(), metrics };
+  const target = { status: () => describeBroker(sources), reload: () => reload.run(), grants, metrics };
   const controlPath = join(options.runtime, 'control.sock');
   undo.push(await serve(() => serveControl(controlPath, target)));
   const scraped =
@@ -150,11 +156,17 @@ async function compose(
     metrics: scraped?.address ?? null,
     status: target.status,
     reload: target.reload,
+    grants,
     close: () => {
       closing ??= tearDown().then(() => log.info('broker stopped'));
       return closing;
     },
   };
+}
+
+function schedule(delayMs: number, task: () => void): () => void {
+  const timer = setTimeout(task, delayMs).unref();
+  return () => clearTimeout(timer);
 }
 
 async function serve(start: () => Promise<ControlServer>): Promise<() => Promise<void>> {

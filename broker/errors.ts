@@ -7,7 +7,8 @@ export type BrokerErrorCode =
   | 'ERR_BROKER_LISTEN'
   | 'ERR_BROKER_IDENTITY'
   | 'ERR_BROKER_NOT_RUNNING'
-  | 'ERR_BROKER_CONTROL';
+  | 'ERR_BROKER_CONTROL'
+  | 'ERR_BROKER_GRANT';
 
 export class BrokerError extends Error {
   override readonly name = 'BrokerError';

@@ -3,6 +3,7 @@ export { type Broker, startBroker, startResolved } from './broker.ts';
 export { callControl } from './control/index.ts';
 export { INSPECTORS } from './core/index.ts';
 export { BrokerError, type BrokerErrorCode } from './errors.ts';
+export type { GrantRequest, Grants, GrantStatus, RevokeRequest } from './grants.ts';
 export { type BrokerOptions, type BrokerOptionsInput, brokerOptions, readOptions } from './options.ts';
 export type { ReloadResult } from './reload.ts';
 export type { BrokerStatus, DomainStatus } from './status.ts';

@@ -31,5 +31,21 @@ export const REFUSED_PLACE_MS = 1_000;
 export const MAX_UNIX_PATH_BYTES = 103;
 /** How long shutdown waits for carriers to take what is queued for them. */
 export const DRAIN_TIMEOUT_MS = 2_000;
+/** Run-time grants at one time; each makes every change of the overlay a little slower. */
+export const MAX_GRANTS = 256;
+/** Longest grant, 24 days: what a timer can hold. What is to last longer belongs into the policy. */
+export const MAX_GRANT_MS = 24 * 24 * 3_600_000;
+/** Characters of a grant's reason and of the granter's name. */
+export const MAX_GRANT_TEXT = 200;
+/** How long the grants of a VM wait for it when its carrier breaks: SDKs are back within 10 s. */
+export const GRANT_GRACE_MS = 30_000;
+/** How late an expiry by the wall clock may be noticed after the host has slept. */
+export const GRANT_LOOK_MS = 5_000;
+/** Between attempts to end a grant while the log cannot be written; nothing is sent meanwhile. */
+export const GRANT_RETRY_MS = 1_000;
 /** How often silence and expiry are looked at. */
 export const SWEEP_MS = 5_000;
+/** Until a virtual machine's socket is tried again: soon enough for somebody who watches the machine start. */
+export const DIAL_AGAIN_MS = 1_000;
+/** How long a VMM may take to answer CONNECT: the guest has to accept. */
+export const VSOCK_ANSWER_MS = 5_000;

@@ -1,8 +1,16 @@
 /**
- * Puts a policy in force: loaded complete beside the running one, then swapped. A policy that fails any step leaves the
- * old one in force, says so loudly, and is recorded.
+ * Puts a policy in force: made complete beside the running one, then swapped. A policy that fails any step leaves the old
+ * one in force, says so loudly, and is recorded. Two things ask for it: the directory has changed, or the run-time grants
+ * have; they take turns, each starting from what the one before has put in force.
  */
-import { loadPolicy, PolicyError, type PolicyRevision, type Revision } from '../policy/index.ts';
+import {
+  type Grant,
+  loadPolicy,
+  PolicyError,
+  type PolicyRevision,
+  type Revision,
+  recompilePolicy,
+} from '../policy/index.ts';
 import type { AuditLog } from './audit/index.ts';
 import { type Argo, INSPECTORS } from './core/index.ts';
 import type { DomainListeners } from './listeners.ts';
@@ -13,7 +21,13 @@ export type ReloadResult =
   | { readonly ok: true; readonly revision: number; readonly changed: boolean }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
-/** The first load: throws, because a broker without a policy does not start. */
+/** Which grants shall be in force, and what the log is told before they are. */
+export interface OverlayChange {
+  readonly overlay: readonly Grant[];
+  readonly record: (revision: number) => void;
+}
+
+/** The first load: throws, because a broker without a policy does not start. Nothing is granted yet. */
 export function loadFirst(directory: string): Promise<PolicyRevision> {
   return loadPolicy(directory, { revision: 1 as Revision, inspectors: INSPECTORS });
 }
@@ -25,7 +39,6 @@ export class PolicyReload {
   readonly #sessions: Sessions;
   readonly #listeners: DomainListeners;
   readonly #log: Logger;
-  /** Reloads one after the other: each starts from what the one before has put in force. */
   #last: Promise<ReloadResult> = Promise.resolve({ ok: true, revision: 1, changed: false });
   rejected = 0;
 
@@ -45,36 +58,100 @@ export class PolicyReload {
     this.#log = log;
   }
 
-  /** Never rejects. */
+  /** Reads the directory again; grants stay. Never rejects. */
   run(): Promise<ReloadResult> {
     this.#last = this.#last.then(() => this.#reload());
     return this.#last;
   }
 
+  /** The files in force under other grants; `plan` is asked when its turn has come. Null = nothing to do. Never rejects. */
+  regrant(plan: (inForce: readonly Grant[]) => OverlayChange | null): Promise<ReloadResult> {
+    this.#last = this.#last.then(() => this.#regrant(plan));
+    return this.#last;
+  }
+
   async #reload(): Promise<ReloadResult> {
-    const revision = (this.#argo.policy.revision + 1) as Revision;
+    const { grants } = this.#argo.policy;
     let policy: PolicyRevision;
     try {
-      policy = await loadPolicy(this.#directory, { revision, inspectors: INSPECTORS });
+      // Must hold without any grant, so that taking them all back is always possible.
+      policy = await loadPolicy(this.#directory, this.#options([]));
+      if (policy.hash === this.#argo.policy.hash) return this.#unchanged();
+      if (grants.length > 0) policy = await this.#withGrants(policy, grants);
     } catch (error) {
       return this.#reject(error);
     }
-    if (policy.hash === this.#argo.policy.hash)
-      return { ok: true, revision: this.#argo.policy.revision, changed: false };
+    const dropped = grants.filter((grant) => !includes(policy.grants, grant));
+    const result = await this.#putInForce(policy, () => {
+      for (const { domain, label } of dropped) {
+        const src = this.#argo.domain(domain)?.domain;
+        if (src === undefined) continue;
+        const detail = { label, by: 'policy', from: policy.revision };
+        this.#audit.record({ event: 'grant.revoke', src, reason: 'POLICY_CHANGED', detail });
+      }
+    });
+    if (!result.ok) return result;
+    await this.#listeners.sync(policy.domains.all).catch((error: unknown) => {
+      this.#log.error({ err: error }, 'a socket of the new inventory could not be opened');
+    });
+    return result;
+  }
+
+  async #regrant(plan: (inForce: readonly Grant[]) => OverlayChange | null): Promise<ReloadResult> {
+    const change = plan(this.#argo.policy.grants);
+    if (change === null) return this.#unchanged();
+    try {
+      const policy = await recompilePolicy(this.#argo.policy, this.#options(change.overlay));
+      return await this.#putInForce(policy, () => change.record(policy.revision));
+    } catch (error) {
+      return this.#reject(error);
+    }
+  }
+
+  /** All grants if the new files bear them; otherwise those that they bear, the older first. */
+  async #withGrants(policy: PolicyRevision, grants: readonly Grant[]): Promise<PolicyRevision> {
+    const attempt = async (overlay: readonly Grant[]): Promise<PolicyRevision | null> => {
+      try {
+        return await recompilePolicy(policy, this.#options(overlay));
+      } catch (error) {
+        if (error instanceof PolicyError) return null;
+        throw error;
+      }
+    };
+    const whole = await attempt(grants);
+    if (whole !== null) return whole;
+    let best = policy;
+    for (const grant of grants) best = (await attempt([...best.grants, grant])) ?? best;
+    return best;
+  }
+
+  #options(overlay: readonly Grant[]): Parameters<typeof loadPolicy>[1] {
+    return { revision: this.#argo.policy.revision + 1, inspectors: INSPECTORS, overlay };
+  }
+
+  #unchanged(): ReloadResult {
+    return { ok: true, revision: this.#argo.policy.revision, changed: false };
+  }
+
+  async #putInForce(policy: PolicyRevision, record: () => void): Promise<ReloadResult> {
+    record();
     this.#audit.record({
       event: 'policy.load',
       revision: policy.revision,
       policy: policy.hash,
-      detail: { assertions: policy.assertionsHash, rows: policy.rows },
+      detail: {
+        assertions: policy.assertionsHash,
+        rows: policy.rows,
+        ...(policy.grants.length === 0
+          ? {}
+          : { grants: policy.grants.map(({ domain, label }) => `${domain} ${label}`) }),
+      },
     });
     const isDurable = await new Promise<boolean>((resolve) => this.#audit.whenDurable(resolve));
     if (!isDurable) return this.#reject(new Error('the audit log cannot be written, so the old policy stays'));
     this.#adopt(policy);
-    await this.#listeners.sync(policy.domains.all.map(({ name }) => name)).catch((error: unknown) => {
-      this.#log.error({ err: error }, 'a socket of the new inventory could not be opened');
-    });
     this.#log.info(
-      { revision: policy.revision, policy: policy.hash.slice(0, 12), rows: policy.rows },
+      { revision: policy.revision, policy: policy.hash.slice(0, 12), rows: policy.rows, grants: policy.grants.length },
       'policy in force',
     );
     return { ok: true, revision: policy.revision, changed: true };
@@ -86,6 +163,7 @@ export class PolicyReload {
     for (const peer of this.#sessions.peers()) {
       peer.filter((frames, start, end) => withdrawals.keeps(peer.state, frames, start, end));
       withdrawals.settle();
+      peer.introduceAgain();
     }
     withdrawals.announce();
   }
@@ -98,4 +176,8 @@ export class PolicyReload {
     this.#log.error({ code, message }, 'the new policy was refused; the old one stays in force');
     return { ok: false, code, message };
   }
+}
+
+function includes(grants: readonly Grant[], { domain, label }: Grant): boolean {
+  return grants.some((each) => each.domain === domain && each.label === label);
 }

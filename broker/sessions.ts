@@ -15,6 +15,12 @@ interface Session {
   readonly expiresAt: number;
 }
 
+/** Learns of sessions that come and go. */
+export interface SessionWatcher {
+  sessionOpened(domain: string): void;
+  sessionEnded(domain: string, reason: string): void;
+}
+
 export class Sessions implements LinkOwner {
   readonly #context: PeerContext;
   readonly #argo: Argo;
@@ -26,6 +32,8 @@ export class Sessions implements LinkOwner {
   /** Handshakes refused, by reason, for metrics. */
   readonly refusals = new Map<RefusalReason, number>();
   opened = 0;
+  /** Set once, by the composition. */
+  watcher: SessionWatcher | null = null;
 
   constructor(context: PeerContext) {
     this.#context = context;
@@ -79,6 +87,7 @@ export class Sessions implements LinkOwner {
     this.#byDomain.get(name)?.link.end('superseded', 'superseded');
     this.#byDomain.set(name, { peer, link, expiresAt: established.peer.expiresAt });
     this.opened++;
+    this.watcher?.sessionOpened(name);
     this.#argo.attach(peer.state, peer, { session: peer.id });
     this.#audit.record({
       event: 'session.open',
@@ -101,6 +110,8 @@ export class Sessions implements LinkOwner {
       name,
       broker: this.#context.identity.name,
     });
+    // So that it knows its own labels. Who has none need not be told so.
+    if (peer.state.domain.labels.length > 0) peer.introduce(peer.state.domain.domid);
     this.#log.info({ domain: name, session: peer.id, carrier: peer.carrier.name }, 'session opened');
   }
 
@@ -110,6 +121,7 @@ export class Sessions implements LinkOwner {
     this.#argo.detach(peer.state);
     if (fault !== null) this.#audit.record({ event: 'peer.fault', src, reason: fault, session: peer.id });
     this.#audit.record({ event: 'session.close', src, session: peer.id, reason });
+    this.watcher?.sessionEnded(src.name, reason);
     this.#log.info(
       { domain: src.name, session: peer.id, reason, ...(fault === null ? {} : { fault }) },
       'session ended',

@@ -25,6 +25,8 @@ export interface LoadOptions {
 export interface PolicyRevision extends CompiledPolicy {
   /** Absolute path. */
   readonly directory: string;
+  /** What was read: a grant is compiled over these, not over what somebody may be editing now. */
+  readonly files: PolicyFiles;
 }
 
 /**
@@ -33,11 +35,23 @@ export interface PolicyRevision extends CompiledPolicy {
  * @throws PolicyError with every finding; ERR_POLICY_DIRECTORY when the directory itself cannot be used
  */
 export async function loadPolicy(directory: string, options: LoadOptions): Promise<PolicyRevision> {
+  return compileFrom(resolve(directory), await readPolicyFiles(directory), options);
+}
+
+/**
+ * The same files under another overlay: what a grant, a revocation and an expiry put in force. The disk is not looked at,
+ * so a revocation does not wait for somebody to finish editing.
+ *
+ * @throws PolicyError with every finding: an assertion, or a grant of what cannot be granted
+ */
+export function recompilePolicy(policy: PolicyRevision, options: LoadOptions): Promise<PolicyRevision> {
+  return compileFrom(policy.directory, policy.files, options);
+}
+
+async function compileFrom(directory: string, files: PolicyFiles, options: LoadOptions): Promise<PolicyRevision> {
   const { revision, inspectors, overlay = [], now = () => performance.now() } = options;
-  const files = await readPolicyFiles(directory);
   const pace = createPace(now, LOAD_SLICE_MS, () => nextTurn());
-  const compiled = await compilePolicy(files, { revision, inspectors, overlay, pace });
-  return { ...compiled, directory: resolve(directory) };
+  return { ...(await compilePolicy(files, { revision, inspectors, overlay, pace })), directory, files };
 }
 
 /** @throws PolicyError ERR_POLICY_DIRECTORY, or with one F-006 or F-008 finding per unusable file */

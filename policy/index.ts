@@ -7,7 +7,7 @@ export {
   POLICY_FILE_NAMES,
   type PolicyFiles,
 } from './compile.ts';
-export { type LoadOptions, loadPolicy, type PolicyRevision } from './directory.ts';
+export { type LoadOptions, loadPolicy, type PolicyRevision, recompilePolicy } from './directory.ts';
 export type { Domain, DomainId, Domains } from './domain.ts';
 export { PolicyError, type PolicyErrorCode } from './errors.ts';
 export { type Finding, type FindingCode, formatFinding } from './finding.ts';

@@ -25,6 +25,9 @@ export const AUDIT_EVENTS = [
   'flow',
   'policy.load',
   'policy.reject',
+  'grant.add',
+  'grant.revoke',
+  'grant.expire',
   'audit.gap',
 ] as const;
 export type AuditEventName = (typeof AUDIT_EVENTS)[number];
@@ -117,6 +120,8 @@ export type AuditEvent = Circumstances &
     /** `policy`: the whole hash, hex. Later records with this revision carry its first digits. */
     | { readonly event: 'policy.load'; readonly revision: number; readonly policy: string }
     | { readonly event: 'policy.reject'; readonly reason: string; readonly policy?: string }
+    /** `detail`: label, revision from which it counts, who and why. */
+    | { readonly event: 'grant.add' | 'grant.revoke' | 'grant.expire'; readonly src: Domain; readonly reason: string }
   );
 
 /** What a denial record adds to the Denial itself. Compared by identity: keep one object per session, not one per call. */

@@ -7,6 +7,7 @@ export function callControl(
   socketPath: string,
   method: 'GET' | 'POST',
   path: string,
+  body?: object,
 ): Promise<{ ok: boolean; body: unknown }> {
   return new Promise((resolve, reject) => {
     const call = request({ socketPath, method, path }, (response) => {
@@ -26,6 +27,6 @@ export function callControl(
       const message = `no broker answers at "${socketPath}" (${cause.message}); is it running, and is --control its runtime directory's control.sock?`;
       reject(new BrokerError('ERR_BROKER_NOT_RUNNING', message, { cause }));
     });
-    call.end();
+    call.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }

@@ -1,17 +1,20 @@
 /**
  * The control API: HTTP with JSON on a unix socket that only the broker's own user may open, so `curl --unix-socket` is a
- * client. GET /v1/status, POST /v1/policy/reload, GET /metrics.
+ * client. GET /v1/status, POST /v1/policy/reload, GET and POST /v1/grants, POST /v1/grants/revoke, GET /metrics.
  */
 import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { BrokerError } from '../errors.ts';
+import type { Grants } from '../grants.ts';
 import type { MetricsText } from '../metrics.ts';
 import type { ReloadResult } from '../reload.ts';
 import type { BrokerStatus } from '../status.ts';
+import { answerGrants } from './grant-requests.ts';
 
 export interface ControlTarget {
   status(): BrokerStatus;
   reload(): Promise<ReloadResult>;
+  readonly grants: Grants;
   readonly metrics: MetricsText;
 }
 
@@ -48,6 +51,9 @@ function handler(target: ControlTarget): RequestListener {
     else if (route === 'GET /metrics') void sendMetrics(response, target.metrics);
     else if (route === 'POST /v1/policy/reload') {
       void target.reload().then((result) => sendJson(response, result.ok ? 200 : 422, result));
+    } else if (route === 'GET /v1/grants') sendJson(response, 200, { grants: target.grants.list() });
+    else if (route === 'POST /v1/grants' || route === 'POST /v1/grants/revoke') {
+      void answerGrants(request, target.grants).then(({ code, body }) => sendJson(response, code, body));
     } else sendJson(response, 404, { code: 'ERR_CONTROL_NOT_FOUND', message: `no such operation: ${route}` });
   };
 }

@@ -238,6 +238,11 @@ export class Peer extends Outbox implements Flushable {
     this.event({ op: Op.introduce, domid, name: source.name, labels: source.labels });
   }
 
+  /** A new revision: itself, and whom it has been told of, with the labels that they have now. */
+  introduceAgain(): void {
+    for (const domid of new Set([this.state.domain.domid, ...this.#introduced])) this.introduce(domid);
+  }
+
   protected override onDirty(): void {
     if (!this.#isEnded) this.#context.flusher.add(this);
   }

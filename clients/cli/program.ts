@@ -3,7 +3,9 @@ import { Command } from 'commander';
 import { VERSION } from '../../broker/index.ts';
 import { auditCommand } from './commands/audit.ts';
 import { brokerCommand } from './commands/broker.ts';
+import { grantCommand, grantsCommand, revokeCommand } from './commands/grants.ts';
 import { keysCommand } from './commands/keys.ts';
+import { netCommand } from './commands/net.ts';
 import { policyCommand } from './commands/policy.ts';
 import { reloadCommand, statusCommand } from './commands/status.ts';
 
@@ -16,7 +18,11 @@ export function argusProgram(): Command {
     .addCommand(brokerCommand())
     .addCommand(statusCommand())
     .addCommand(reloadCommand())
+    .addCommand(grantCommand())
+    .addCommand(revokeCommand())
+    .addCommand(grantsCommand())
     .addCommand(policyCommand())
     .addCommand(keysCommand())
-    .addCommand(auditCommand());
+    .addCommand(auditCommand())
+    .addCommand(netCommand());
 }

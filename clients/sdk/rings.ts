@@ -56,9 +56,12 @@ export class Rings {
     this.#forgetLast();
   }
 
-  introduce(domid: number, name: string, labels: readonly string[]): void {
+  /** @returns whether name or labels are others than before */
+  introduce(domid: number, name: string, labels: readonly string[]): boolean {
+    const before = this.#sources.get(domid);
     this.#sources.set(domid, Object.freeze({ domid, name, labels: Object.freeze([...labels]) }));
     this.#lastSource = null;
+    return before?.name !== name || before.labels.join(' ') !== labels.join(' ');
   }
 
   /**

@@ -26,6 +26,16 @@ export interface VmEvents {
   'ring-closed': { readonly ring: Ring; readonly reason: ArgusError };
   /** Another policy is in force. */
   revision: { readonly revision: number };
+  /**
+   * The labels of this domain (`isSelf`) or of one that it has heard from are new or others than before: something was
+   * granted, or taken back. Comes after `revision`, and in each session with the first introduction.
+   */
+  labels: {
+    readonly domid: number;
+    readonly name: string;
+    readonly labels: readonly string[];
+    readonly isSelf: boolean;
+  };
   /** The session ended; `inFlight` sends were rejected with ECONNRESET because their outcome is unknown. */
   disconnected: { readonly reason: ArgusError; readonly inFlight: number; readonly isFinal: boolean };
   /** A new session is up, its rings registered and what waited being sent. */

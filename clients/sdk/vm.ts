@@ -70,6 +70,7 @@ export class Vm implements AsyncDisposable {
   #link: Link | null = null;
   #welcome: WelcomeFrame | null = null;
   #revision = 0;
+  #labels: readonly string[] = Object.freeze([]);
   #upAt = 0;
   #cancelRetry: (() => void) | null = null;
   #closing: Promise<void> | null = null;
@@ -114,6 +115,11 @@ export class Vm implements AsyncDisposable {
   /** Revision of the policy in force, as last announced. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** This domain's own security labels, as last announced: a grant adds one, its end takes it away. */
+  get labels(): readonly string[] {
+    return this.#labels;
   }
 
   get state(): VmState {
@@ -256,6 +262,7 @@ export class Vm implements AsyncDisposable {
     this.#welcome = welcome;
     this.#revision = welcome.revision;
     this.#upAt = this.#platform.now();
+    this.#labels = Object.freeze([]); // who has some is told next
     this.#names.askAgain();
     if (isFirst) {
       this.#state = 'connected';
@@ -354,7 +361,7 @@ export class Vm implements AsyncDisposable {
   #onNotice(notice: Notice): void {
     switch (notice.op) {
       case Op.introduce:
-        this.#rings.introduce(notice.domid, notice.name, notice.labels);
+        if (this.#rings.introduce(notice.domid, notice.name, notice.labels)) this.#onLabels(notice);
         return;
       case Op.space:
         this.#sends.space(notice.domid, notice.port);
@@ -383,6 +390,12 @@ export class Vm implements AsyncDisposable {
         this.#events.emit('revision', { revision: notice.revision });
         return;
     }
+  }
+
+  #onLabels({ domid, name, labels }: { domid: number; name: string; labels: readonly string[] }): void {
+    const isSelf = domid === this.domid;
+    if (isSelf) this.#labels = Object.freeze([...labels]);
+    this.#events.emit('labels', { domid, name, labels: Object.freeze([...labels]), isSelf });
   }
 
   #onDown(reason: ArgusError): void {

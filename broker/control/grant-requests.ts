@@ -1,0 +1,51 @@
+/** The bodies of POST /v1/grants and /v1/grants/revoke: read within a limit, checked key by key, handed on. */
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import type { Grants } from '../grants.ts';
+
+/** A request has five short members. */
+const MAX_BODY_BYTES = 8_192;
+
+const subject = {
+  domain: z.string().max(63),
+  label: z.string().max(64),
+  by: z.string().default('admin'),
+  reason: z.string().default(''),
+};
+const grantBody = z.strictObject({
+  ...subject,
+  forMs: z.int().nullable().default(null),
+  keep: z.boolean().default(false),
+});
+const revokeBody = z.strictObject(subject);
+
+export interface GrantAnswer {
+  readonly code: number;
+  readonly body: object;
+}
+
+/** Never rejects. 200 done, 422 refused with a code, 400 a body that is none. */
+export async function answerGrants(request: IncomingMessage, grants: Grants): Promise<GrantAnswer> {
+  try {
+    const body = await readJson(request);
+    const result =
+      request.url === '/v1/grants'
+        ? await grants.add(grantBody.parse(body))
+        : await grants.revoke(revokeBody.parse(body));
+    return { code: result.ok ? 200 : 422, body: result };
+  } catch (error) {
+    const message = error instanceof z.ZodError ? z.prettifyError(error) : error instanceof Error ? error.message : '';
+    return { code: 400, body: { ok: false, code: 'ERR_CONTROL_BODY', message } };
+  }
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) throw new Error(`the body is larger than ${MAX_BODY_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+}

@@ -1,0 +1,122 @@
+/** `argus grant`, `argus revoke` and `argus grants`: labels that domains get at run time. */
+import { userInfo } from 'node:os';
+import Table from 'cli-table3';
+import { Command, InvalidArgumentError } from 'commander';
+import { BrokerError, callControl, type GrantStatus } from '../../../broker/index.ts';
+import { printJson } from '../output.ts';
+
+const DEFAULT_CONTROL = '/run/argus/control.sock';
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+interface Common {
+  readonly control: string;
+  readonly json?: boolean;
+}
+
+interface Answer {
+  readonly revision?: number;
+  readonly changed?: boolean;
+  readonly message?: string;
+}
+
+function withControl(command: Command): Command {
+  return command
+    .option('--control <path>', 'control socket of the broker', DEFAULT_CONTROL)
+    .option('--json', 'print one JSON object');
+}
+
+export function grantCommand(): Command {
+  return withControl(new Command('grant'))
+    .description('give a domain a grantable label, for a while or until it is taken back')
+    .argument('<domain>', 'who gets it')
+    .argument('<label>', 'a label that domains.yaml declares "grantable: true", e.g. @mic')
+    .option('--for <duration>', 'how long: 90s, 10m, 2h, 1d (default: until taken back)', parseDuration)
+    .option('--reason <text>', 'why, for the audit log', '')
+    .option('--keep', 'also after the domain starts anew; otherwise the grant ends with its session')
+    .addHelpText('after', '\nExample:\n  argus grant chrome-vm @mic --for 10m --reason "call with the bank"')
+    .action(async (domain: string, label: string, options: Common & GrantOptions) => {
+      const body = {
+        domain,
+        label,
+        by: who(),
+        reason: options.reason,
+        forMs: options.for ?? null,
+        keep: options.keep === true,
+      };
+      const answer = await call(options, '/v1/grants', body, 'not granted');
+      if (options.json === true) printJson(answer);
+      else process.stdout.write(`${domain} has ${label}${describe(options)}, revision ${answer.revision}\n`);
+    });
+}
+
+interface GrantOptions {
+  readonly for?: number;
+  readonly reason: string;
+  readonly keep?: boolean;
+}
+
+export function revokeCommand(): Command {
+  return withControl(new Command('revoke'))
+    .description('take back a label that was granted; what waits in the broker under it is withdrawn')
+    .argument('<domain>', 'who loses it')
+    .argument('<label>', 'the label')
+    .option('--reason <text>', 'why, for the audit log', '')
+    .action(async (domain: string, label: string, options: Common & { reason: string }) => {
+      const body = { domain, label, by: who(), reason: options.reason };
+      const answer = await call(options, '/v1/grants/revoke', body, 'not taken back');
+      if (options.json === true) printJson(answer);
+      else if (answer.changed === true)
+        process.stdout.write(`${domain} no longer has ${label}, revision ${answer.revision}\n`);
+      else process.stdout.write(`${label} was not granted to ${domain}; "argus grants" lists what is\n`);
+    });
+}
+
+export function grantsCommand(): Command {
+  return withControl(new Command('grants'))
+    .description('list what is granted now')
+    .action(async ({ control, json }: Common) => {
+      const { body } = await callControl(control, 'GET', '/v1/grants');
+      const { grants } = body as { grants: GrantStatus[] };
+      if (json === true) printJson(grants);
+      else process.stdout.write(grants.length === 0 ? 'nothing is granted\n' : render(grants));
+    });
+}
+
+/** `90s`, `10m`, `2h`, `1d` in milliseconds. */
+export function parseDuration(text: string): number {
+  const [, amount = '', unit = ''] = /^(\d{1,9})(s|m|h|d)$/.exec(text) ?? [];
+  const milliseconds = Number(amount) * (UNIT_MS[unit] ?? 0);
+  if (milliseconds <= 0) throw new InvalidArgumentError(`"${text}" is no duration like 90s, 10m, 2h or 1d`);
+  return milliseconds;
+}
+
+async function call({ control }: Common, path: string, body: object, failure: string): Promise<Answer> {
+  const { ok, body: answered } = await callControl(control, 'POST', path, body);
+  const answer = answered as Answer;
+  if (!ok) throw new BrokerError('ERR_BROKER_GRANT', `${failure}: ${answer.message}`);
+  return answer;
+}
+
+/** The login name, and behind sudo whose: the broker records it as claimed. */
+function who(): string {
+  const { username } = userInfo();
+  const behind = process.env.SUDO_USER;
+  return behind === undefined || behind === username ? username : `${username} (${behind})`;
+}
+
+function describe(options: GrantOptions): string {
+  const seconds = options.for === undefined ? '' : ` for ${options.for / 1_000} s`;
+  return `${seconds}${options.keep === true ? ', also after it starts anew' : ''}`;
+}
+
+function render(grants: readonly GrantStatus[]): string {
+  const table = new Table({ head: ['domain', 'label', 'until', 'ends with the session', 'by', 'reason'] });
+  for (const { domain, label, expiresAt, keep, by, reason } of grants)
+    table.push([domain, label, expiresAt ?? 'taken back', keep ? 'no' : 'yes', printable(by), printable(reason)]);
+  return `${table.toString()}\n`;
+}
+
+/** Whoever may open the control socket may write anything into a reason; the terminal of the next reader is not theirs. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?');
+}
