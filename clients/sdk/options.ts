@@ -11,7 +11,7 @@ import {
 } from './limits.ts';
 
 export interface ConnectOptions {
-  /** `unix:/absolute/path` or `tcp:host:port`; where the broker listens for this domain. */
+  /** `unix:/absolute/path`, `tcp:host:port` or `serial:/dev/…`; where the broker listens for this domain. */
   readonly carrier: string;
   /** Directory of the identity (`argus keys enrol`), read again for every session, or a loaded one. */
   readonly identity: string | Identity;

@@ -1,7 +1,7 @@
 /**
  * A receive buffer of this domain: messages in the order in which the broker accepted them.
  *
- * Room is returned to the broker as messages are consumed, in batches: at once when a quarter of the ring (or 16 KiB)
+ * Room is returned to the broker as messages are consumed, in batches: at once when a quarter of the ring (or 64 KiB)
  * has been consumed, otherwise within CREDIT_DELAY_MS, so that a reader that has emptied the ring never holds room back.
  */
 import { creditThreshold, occupiedBytes } from './credit.ts';

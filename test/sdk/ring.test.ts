@@ -36,7 +36,7 @@ for (const [payload, occupied] of [
   test(`${payload} bytes occupy ${occupied}`, () => assert.is(occupiedBytes(payload), occupied));
 }
 
-test('credit is due at a quarter of the ring, and at 16 KiB in any case', () => {
+test('credit is due at a quarter of the ring, and at 64 KiB in any case', () => {
   assert.is(creditThreshold(48), 12);
   assert.is(creditThreshold(4096), 1024);
   assert.is(creditThreshold(16_777_152), CREDIT_BATCH_BYTES);

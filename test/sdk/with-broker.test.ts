@@ -1,0 +1,171 @@
+/** The SDK against the real broker, over real sockets, under the shipped policy. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Broker, startBroker } from '../../broker/index.ts';
+import { type ArgusError, connect, type Message, type Ring, type Vm } from '../../clients/sdk/index.ts';
+import { createAuthority, issueIdentity } from '../../keys/index.ts';
+import { copyShippedPolicy } from '../../policy/index.ts';
+import { temporaryDirectory } from '../helpers/temp.ts';
+
+const test = suite('sdk: with a broker');
+/** Shipped policy: apps may play to audio-vm's port 4713, in whole frames of 4 bytes. */
+const PLAYBACK = { domain: 'audio-vm', port: 4713 } as const;
+
+class House {
+  readonly #directory: string;
+  #broker: Broker | null = null;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  static async build(): Promise<House> {
+    const directory = temporaryDirectory();
+    const authority = await createAuthority(`${directory}/authority`);
+    await issueIdentity(authority, `${directory}/argus`, { name: 'argus', role: 'broker', ttlSeconds: 3600 });
+    for (const name of ['audio-vm', 'chrome-vm'])
+      await issueIdentity(authority, `${directory}/${name}`, { name, role: 'domain', ttlSeconds: 3600 });
+    await copyShippedPolicy(`${directory}/policy`);
+    const house = new House(directory);
+    await house.open();
+    return house;
+  }
+
+  async open(): Promise<void> {
+    const at = this.#directory;
+    this.#broker = await startBroker({
+      identity: `${at}/argus`,
+      policy: `${at}/policy`,
+      audit: `${at}/audit`,
+      runtime: `${at}/run`,
+      watchPolicy: false,
+      log: { level: 'silent' },
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#broker?.close();
+    this.#broker = null;
+  }
+
+  connect(name: string, carrierOf = name): Promise<Vm> {
+    return connect({
+      carrier: `unix:${this.#directory}/run/${carrierOf}.sock`,
+      identity: `${this.#directory}/${name}`,
+      broker: 'argus',
+    });
+  }
+}
+
+function numbered(number: number, bytes = 64): Uint8Array {
+  const payload = new Uint8Array(bytes);
+  new DataView(payload.buffer).setUint32(0, number, true);
+  return payload;
+}
+
+function numberOf({ payload }: Message): number {
+  return new DataView(payload.buffer, payload.byteOffset).getUint32(0, true);
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'OK',
+    (error: ArgusError) => error.code,
+  );
+}
+
+async function take(ring: Ring, count: number): Promise<number[]> {
+  const numbers: number[] = [];
+  while (numbers.length < count) {
+    const message = await ring.receive();
+    if (message === undefined) break;
+    numbers.push(numberOf(message));
+  }
+  return numbers;
+}
+
+test('a message arrives with the sender as the broker knows it', async () => {
+  const house = await House.build();
+  const [audio, chrome] = await Promise.all([house.connect('audio-vm'), house.connect('chrome-vm')]);
+  const ring = await audio.registerRing({ port: 4713, partner: 'any', length: 4096 });
+  assert.is(await chrome.sendv({ to: PLAYBACK, type: 3, iov: [numbered(1, 4), numbered(2, 8)] }), 12);
+  const message = await ring.receive();
+  assert.equal(message?.source, { domid: chrome.domid, name: 'chrome-vm', labels: ['@app'] });
+  assert.equal([message?.type, message?.payload], [3, Uint8Array.of(1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0)]);
+  await Promise.all([audio.close(), chrome.close()]);
+  await house.close();
+});
+
+test('what policy or shape forbids is refused, each with its code', async () => {
+  const house = await House.build();
+  const [audio, chrome] = await Promise.all([house.connect('audio-vm'), house.connect('chrome-vm')]);
+  assert.is(await codeOf(chrome.sendv({ to: PLAYBACK, iov: numbered(1) })), 'ECONNREFUSED', 'no ring yet');
+  await audio.registerRing({ port: 4713, partner: 'any', length: 4096 });
+  assert.is(await codeOf(chrome.sendv({ to: { ...PLAYBACK, port: 80 }, iov: numbered(1) })), 'EACCES');
+  assert.is(await codeOf(chrome.sendv({ to: { domain: 'nobody', port: 1 }, iov: numbered(1) })), 'EACCES');
+  assert.is(await codeOf(chrome.sendv({ to: PLAYBACK, iov: numbered(1), from: 99 })), 'EPERM');
+  assert.is(await codeOf(chrome.sendv({ to: PLAYBACK, iov: new Uint8Array(4096) })), 'EMSGSIZE');
+  assert.is(await codeOf(chrome.registerRing({ port: 1, partner: 'any', length: 4096 })), 'EACCES');
+  assert.is(await codeOf(audio.registerRing({ port: 4713, partner: 'any', length: 4096, failExist: true })), 'EEXIST');
+  assert.is(await codeOf(audio.registerRing({ port: 4713, partner: 'any', length: 50 })), 'EINVAL');
+  const [state] = await chrome.notify([{ to: PLAYBACK, spaceRequired: 64 }]);
+  assert.equal([state?.exists, state?.isSufficient, state?.maxMessageSize], [true, true, 4064]);
+  await Promise.all([audio.close(), chrome.close()]);
+  await house.close();
+});
+
+test('another domain’s carrier is refused', async () => {
+  const house = await House.build();
+  assert.is(await codeOf(house.connect('chrome-vm', 'audio-vm')), 'ERR_CLIENT_WRONG_CARRIER');
+  await house.close();
+});
+
+test('a newer session of the same domain ends the older one for good', async () => {
+  const house = await House.build();
+  const older = await house.connect('chrome-vm');
+  const ended = new Promise<string>((resolve) => older.on('disconnected', ({ reason }) => resolve(reason.code)));
+  const newer = await house.connect('chrome-vm');
+  assert.is(await ended, 'ERR_CLIENT_SUPERSEDED');
+  assert.is(older.state, 'closed');
+  await newer.close();
+  await house.close();
+});
+
+test('many messages through a ring that is often full arrive once each, in order', async () => {
+  const house = await House.build();
+  const [audio, chrome] = await Promise.all([house.connect('audio-vm'), house.connect('chrome-vm')]);
+  const ring = await audio.registerRing({ port: 4713, partner: 'chrome-vm', length: 8192 });
+  const count = 3000;
+  const sends = Array.from({ length: count }, (_, i) =>
+    chrome.sendv({ to: PLAYBACK, iov: numbered(i), deadline: 30_000 }),
+  );
+  assert.equal(
+    await take(ring, count),
+    Array.from({ length: count }, (_, i) => i),
+  );
+  assert.ok((await Promise.all(sends)).every((bytes) => bytes === 64));
+  await Promise.all([audio.close(), chrome.close()]);
+  await house.close();
+});
+
+test('after a restart of the broker rings and waiting sends are back, and unread messages are still there', async () => {
+  const house = await House.build();
+  const [audio, chrome] = await Promise.all([house.connect('audio-vm'), house.connect('chrome-vm')]);
+  const ring = await audio.registerRing({ port: 4713, partner: 'any', length: 4096 });
+  await chrome.sendv({ to: PLAYBACK, iov: numbered(1) });
+  while (ring.pending === 0) await new Promise(setImmediate);
+  const lost = Promise.all(
+    [audio, chrome].map((vm) => new Promise<void>((resolve) => vm.on('disconnected', () => resolve()))),
+  );
+  const isAudioBack = new Promise<void>((resolve) => audio.on('reconnected', () => resolve()));
+  await house.close();
+  await lost;
+  await house.open();
+  await isAudioBack;
+  assert.is(await chrome.sendv({ to: PLAYBACK, iov: numbered(2), deadline: 30_000 }), 64);
+  assert.equal(await take(ring, 2), [1, 2]);
+  await Promise.all([audio.close(), chrome.close()]);
+  await house.close();
+});
+
+test.run();
