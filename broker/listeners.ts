@@ -1,15 +1,27 @@
-/** One unix socket per declared domain, kept in step with the inventory. */
+/** Where each declared domain comes in, a unix socket of its own, kept in step with the inventory. */
 import { mkdir, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type Carrier, type Listener, listenUnix, type Release } from './carrier/index.ts';
+import { type Carrier, type CarrierPlace, carrierPlace, dialUnix, listenUnix, type Release } from './carrier/index.ts';
 import { BrokerError } from './errors.ts';
 
 const GROUP_OR_OTHERS_MAY_WRITE = 0o022;
 
+/** A domain as far as its way in is concerned. */
+export interface Reachable {
+  readonly name: string;
+  /** As declared in domains.yaml; see broker/carrier/declared.ts. */
+  readonly carrier: string | null;
+}
+
+interface Entrance {
+  readonly declared: string | null;
+  readonly place: CarrierPlace;
+  readonly close: () => void;
+}
+
 export class DomainListeners {
   readonly #runtime: string;
   readonly #accept: (carrier: Carrier, release: Release) => void;
-  readonly #listeners = new Map<string, Listener>();
+  readonly #entrances = new Map<string, Entrance>();
 
   constructor(runtime: string, accept: (carrier: Carrier, release: Release) => void) {
     this.#runtime = runtime;
@@ -17,30 +29,35 @@ export class DomainListeners {
   }
 
   pathOf(domain: string): string {
-    return join(this.#runtime, `${domain}.sock`);
+    return this.#entrances.get(domain)?.place.path ?? carrierPlace(this.#runtime, domain, null).path;
   }
 
   /** Opens what is missing, closes what is no longer declared. Sessions on a closed listener are the caller's. */
-  async sync(names: readonly string[]): Promise<void> {
-    for (const [name, listener] of [...this.#listeners]) {
-      if (names.includes(name)) continue;
-      this.#listeners.delete(name);
-      await close(listener, this.pathOf(name));
+  async sync(domains: readonly Reachable[]): Promise<void> {
+    for (const [name, entrance] of [...this.#entrances]) {
+      if (domains.some((domain) => domain.name === name && domain.carrier === entrance.declared)) continue;
+      this.#entrances.delete(name);
+      entrance.close();
+      // libuv removes it with the server; a second removal is no fault
+      if (entrance.place.kind === 'listen') await unlink(entrance.place.path).catch(() => {});
     }
-    for (const name of names) {
-      if (!this.#listeners.has(name))
-        this.#listeners.set(name, await listenUnix(this.pathOf(name), name, this.#accept));
+    for (const { name, carrier } of domains) {
+      if (!this.#entrances.has(name)) this.#entrances.set(name, await this.#open(name, carrier));
     }
+  }
+
+  async #open(name: string, declared: string | null): Promise<Entrance> {
+    const place = carrierPlace(this.#runtime, name, declared);
+    const opened =
+      place.kind === 'dial'
+        ? dialUnix({ ...place, domain: name }, this.#accept)
+        : await listenUnix(place.path, name, this.#accept, place.tellsOfRestart);
+    return { declared, place, close: () => opened.close() };
   }
 
   async close(): Promise<void> {
     await this.sync([]);
   }
-}
-
-async function close(listener: Listener, path: string): Promise<void> {
-  listener.close();
-  await unlink(path).catch(() => {}); // libuv removes it with the server; a second removal is no fault
 }
 
 /** The directory of the sockets: whoever may write here could take a domain's place. */

@@ -1,4 +1,6 @@
 /** Edges: the byte pipes between domains and the broker. */
 export type { Carrier, CarrierHandlers } from './carrier.ts';
+export { type CarrierPlace, carrierPlace } from './declared.ts';
+export { dialUnix } from './dial.ts';
 export { type Listener, listenTcp, listenUnix } from './listen.ts';
 export type { Release } from './places.ts';

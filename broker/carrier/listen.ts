@@ -9,13 +9,7 @@ import { existsSync, lstatSync } from 'node:fs';
 import { chmod, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { BrokerError } from '../errors.ts';
-import {
-  CARRIER_HIGH_WATER_BYTES,
-  MAX_UNAUTHENTICATED_TCP,
-  MAX_UNAUTHENTICATED_UNIX,
-  MAX_UNIX_PATH_BYTES,
-  REFUSED_PLACE_MS,
-} from '../limits.ts';
+import { MAX_UNAUTHENTICATED_TCP, MAX_UNAUTHENTICATED_UNIX, MAX_UNIX_PATH_BYTES, REFUSED_PLACE_MS } from '../limits.ts';
 import type { Carrier } from './carrier.ts';
 import { Places, type Release } from './places.ts';
 import { SocketCarrier } from './socket.ts';
@@ -31,7 +25,12 @@ export interface Listener {
 export type Accept = (carrier: Carrier, release: Release) => void;
 
 /** Listens on `path` for one domain. A socket that nobody serves any more is replaced, a served one is an error. */
-export async function listenUnix(path: string, domain: string | null, accept: Accept): Promise<Listener> {
+export async function listenUnix(
+  path: string,
+  domain: string | null,
+  accept: Accept,
+  tellsOfRestart = true,
+): Promise<Listener> {
   if (Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES) {
     throw new BrokerError(
       'ERR_BROKER_SOCKET_PATH',
@@ -39,18 +38,18 @@ export async function listenUnix(path: string, domain: string | null, accept: Ac
     );
   }
   await removeStale(path);
-  const server = createServer({ highWaterMark: CARRIER_HIGH_WATER_BYTES });
+  const server = createServer({ pauseOnConnect: true });
   await listening(server, () => server.listen(path), `"${path}"`);
   await chmod(path, 0o600);
   const address = `unix:${path}`;
   return serve(server, address, new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS), accept, (socket) => {
-    return new SocketCarrier(socket, address, domain);
+    return new SocketCarrier(socket, address, domain, tellsOfRestart);
   });
 }
 
 /** Listens on a TCP address; any domain of the inventory may come in there. Port 0 picks a free one. */
 export async function listenTcp(host: string, port: number, accept: Accept): Promise<Listener> {
-  const server = createServer({ highWaterMark: CARRIER_HIGH_WATER_BYTES, noDelay: true });
+  const server = createServer({ pauseOnConnect: true, noDelay: true });
   await listening(server, () => server.listen(port, host), `tcp ${host}:${port}`);
   const bound = server.address();
   const actual = bound !== null && typeof bound === 'object' ? bound.port : port;

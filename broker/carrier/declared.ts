@@ -1,0 +1,48 @@
+/**
+ * The `carrier` of a domain in domains.yaml: where its bytes come in on this host.
+ *
+ *   (none)                      listen on RUNTIME/NAME.sock, for processes
+ *   unix:/path                  listen on /path, for processes
+ *   serial                      listen on RUNTIME/NAME.sock, for a virtual machine's serial port (QEMU: server=off)
+ *   serial:/path                connect to /path, where the VMM listens (QEMU: server=on)
+ *   vsock:/path:PORT            the guest calls: listen on /path_PORT (Firecracker, Cloud Hypervisor)
+ *   vsock-connect:/path:PORT    the guest listens: connect to /path and ask for PORT (the same)
+ */
+import { join } from 'node:path';
+import { BrokerError } from '../errors.ts';
+
+export type CarrierPlace =
+  | { readonly kind: 'listen'; readonly path: string; readonly tellsOfRestart: boolean }
+  /** `vsockPort`: what is asked for with CONNECT once connected; null = nothing, the socket is the guest's port. */
+  | {
+      readonly kind: 'dial';
+      readonly path: string;
+      readonly vsockPort: number | null;
+      readonly tellsOfRestart: boolean;
+    };
+
+const MAX_VSOCK_PORT = 0xffff_ffff;
+
+/** @throws BrokerError ERR_BROKER_SOCKET_PATH */
+export function carrierPlace(runtime: string, domain: string, declared: string | null): CarrierPlace {
+  const own = join(runtime, `${domain}.sock`);
+  if (declared === null) return { kind: 'listen', path: own, tellsOfRestart: true };
+  if (declared === 'serial') return { kind: 'listen', path: own, tellsOfRestart: false };
+  const [, scheme, path, port] = /^(unix|serial|vsock|vsock-connect):(\/[^\0:]*)(?::(\d{1,10}))?$/.exec(declared) ?? [];
+  const isVsock = scheme === 'vsock' || scheme === 'vsock-connect';
+  if (path === undefined || isVsock !== (port !== undefined) || Number(port ?? 0) > MAX_VSOCK_PORT)
+    throw new BrokerError(
+      'ERR_BROKER_SOCKET_PATH',
+      `domain "${domain}": carrier "${declared}": expected unix:/path, serial, serial:/path, vsock:/path:PORT or vsock-connect:/path:PORT`,
+    );
+  switch (scheme) {
+    case 'serial':
+      return { kind: 'dial', path, vsockPort: null, tellsOfRestart: false };
+    case 'vsock':
+      return { kind: 'listen', path: `${path}_${port}`, tellsOfRestart: true };
+    case 'vsock-connect':
+      return { kind: 'dial', path, vsockPort: Number(port), tellsOfRestart: true };
+    default:
+      return { kind: 'listen', path, tellsOfRestart: true };
+  }
+}
