@@ -1,0 +1,34 @@
+/** What can go wrong in the network agents, each with a stable code. What a peer can cause is counted, not thrown. */
+
+/** Each code is explained in docs/network.md; a test holds the two together. */
+export const NET_ERROR_CODES = [
+  // the operator's mistake, before anything runs
+  'ERR_NET_OPTION',
+  'ERR_NET_ADDRESS',
+  'ERR_NET_DHCP_CONFIG',
+  'ERR_NET_DHCP_CONFLICT',
+  'ERR_NET_DHCP_LEASE_FILE',
+  // the host refused
+  'ERR_NET_TAP',
+  'ERR_NET_SOCKET',
+  'ERR_NET_COMMAND',
+  // the program at the other end of an attachment
+  'ERR_NET_FRAMING',
+  // a stream of the proxy
+  'ERR_NET_STREAM_REFUSED',
+  'ERR_NET_STREAM_TIMEOUT',
+  'ERR_NET_STREAM_RESET',
+  'ERR_NET_STREAM_LIMIT',
+] as const;
+
+export type NetErrorCode = (typeof NET_ERROR_CODES)[number];
+
+export class NetError extends Error {
+  override readonly name = 'NetError';
+  readonly code: NetErrorCode;
+
+  constructor(code: NetErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}

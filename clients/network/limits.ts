@@ -1,0 +1,70 @@
+/** Every number of the network agents that we chose, with unit and reason; what an RFC fixes stands where it is used. */
+
+/** Argo ports of the shipped policy: IEEE 802, and the numbers that DHCP and RIP have over UDP. */
+export const ETHERNET_PORT = 802;
+export const DHCP_SERVER_PORT = 67;
+export const DHCP_CLIENT_PORT = 68;
+export const ROUTE_PORT = 520;
+
+/** An MTU of 9000 and its header: what the broker's inspector lets pass. */
+export const MAX_FRAME_BYTES = 9_014;
+/** Ring for frames, bytes: as much as a gigabit brings in 8 ms; more would only be waited in. */
+export const ETHERNET_RING_BYTES = 1_048_576;
+/** Ring for DHCP and routes, bytes: some dozens of their largest messages. */
+export const CONTROL_RING_BYTES = 65_536;
+/** Frames of one link to one peer whose outcome is not known yet, bytes; past it the link waits or drops. */
+export const LINK_WINDOW_BYTES = 1_048_576;
+/** How long a frame waits for room in its receiver's ring: longer than a scheduling hiccup, shorter than a TCP timeout. */
+export const FRAME_DEADLINE_MS = 150;
+/** Bytes that may wait in this process for the attachment to take them. */
+export const ATTACHMENT_HIGH_WATER_BYTES = 1_048_576;
+/** Ethernet addresses remembered per link; peers have one each, so this bounds what a peer with many can cost. */
+export const MAX_LEARNED_ADDRESSES = 1_024;
+/** How long the TAP helper may take to say that the device is there. */
+export const TAP_READY_TIMEOUT_MS = 5_000;
+
+/** An answer of the DHCP server is worth this much waiting; the client asks again anyway. */
+export const DHCP_DEADLINE_MS = 2_000;
+/** How long an address stays reserved after OFFER. RFC 2131 leaves it open; clients answer at once or not at all. */
+export const OFFER_HOLD_SECONDS = 60;
+/** How long an address that a client declined stays unused. */
+export const DECLINE_HOLD_SECONDS = 3_600;
+export const DEFAULT_LEASE_SECONDS = 3_600;
+export const MIN_LEASE_SECONDS = 60;
+export const MAX_LEASE_SECONDS = 30 * 86_400;
+/** Addresses of a pool: enough for every domain of the largest inventory. */
+export const MAX_POOL_ADDRESSES = 65_536;
+/** Smallest UDP payload that every client takes (RFC 2131 §2). */
+export const MIN_DHCP_BYTES = 300;
+export const DEFAULT_DHCP_BYTES = 548;
+/** What fits an Ethernet frame. */
+export const MAX_DHCP_BYTES = 1_472;
+
+/** Marks our routes in the kernel's table, /etc/iproute2/rt_protos: a number that no daemon in Debian's list has. */
+export const ROUTE_PROTOCOL = 177;
+/** Routes in one message, and so in one set. */
+export const MAX_ROUTES_PER_MESSAGE = 256;
+/** The kernel reports a change in several lines; the table is read once they have stopped for this long. */
+export const ROUTE_SETTLE_MS = 50;
+/** The table is read at least this often, for what the monitor did not say. */
+export const ROUTE_POLL_MS = 10_000;
+/** Announcements are repeated this often, and count as lost after three times as long without one. */
+export const ROUTE_REPEAT_MS = 10_000;
+export const ROUTE_LOSS_MS = 3 * ROUTE_REPEAT_MS;
+export const ROUTE_DEADLINE_MS = 2_000;
+
+/** Payload of one stream message: large enough that its cost vanishes, small enough that streams take turns. */
+export const STREAM_CHUNK_BYTES = 32_768;
+/** What a stream's receiver lets its sender have under way, bytes; fairness comes from each stream having its own. */
+export const STREAM_WINDOW_BYTES = 262_144;
+/** Consumed bytes are returned once they are this share of the window. */
+export const STREAM_CREDIT_SHARE = 4;
+/** Ring of a proxy, bytes: sixteen streams may fill their windows at once. */
+export const STREAM_RING_BYTES = 16 * 1024 * 1024 - 64;
+export const MAX_STREAMS = 1_024;
+/** From a connection to the other side's answer. libargo has 5 s as well, but hard-coded. */
+export const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
+/** How long a stream message waits for room in the ring before its stream is given up. */
+export const STREAM_DEADLINE_MS = 10_000;
+/** A stream on which nothing moves is asked after this long, and given up after twice as long without an answer. */
+export const STREAM_IDLE_PROBE_MS = 30_000;
