@@ -182,7 +182,7 @@ export class Link {
     }
     const state = this.#context.argo.domain(proving.peer.name);
     if (state === undefined) {
-      this.#refuse('UNKNOWN_DOMAIN');
+      this.#refuse('UNKNOWN_DOMAIN', proving);
       return true;
     }
     this.#clearTimer();
@@ -230,8 +230,11 @@ export class Link {
     this.#owner.onEnded(peer, 'fault', fault);
   }
 
-  /** Turns a stranger away. A running session on the same carrier is not touched. */
-  #refuse(reason: RefusalReason): void {
+  /**
+   * Turns a stranger away. A running session on the same carrier is not touched. `proven`: the keys that it has proved,
+   * which the goodbye is then sealed with, since it would believe no other.
+   */
+  #refuse(reason: RefusalReason, proven: Established | null = null): void {
     if (this.#isClosed) return;
     this.#owner.onRefused(this, reason);
     if (this.#peer !== null) {
@@ -239,8 +242,12 @@ export class Link {
       this.resume();
       return;
     }
-    const header = encodeRecordHeader(RecordType.close, 0, 0, 1);
-    this.carrier.write([header, Uint8Array.of(CloseCode[wordFor(reason)])]);
+    const word = Uint8Array.of(CloseCode[wordFor(reason)]);
+    if (proven === null) this.carrier.write([encodeRecordHeader(RecordType.close, 0, 0, 1), word]);
+    else {
+      const { header, ciphertext, tag } = proven.sealer.seal(RecordType.close, word);
+      this.carrier.write([header, ciphertext, tag]);
+    }
     this.#shut();
   }
 
@@ -284,7 +291,7 @@ export class Link {
   }
 }
 
-/** What a stranger may hear: about its own credential, else nothing. */
+/** What a stranger may hear: about its own credential, and once that is proved about its own name; else nothing. */
 function wordFor(reason: RefusalReason): CloseWord {
   switch (reason) {
     case 'EXPIRED':
@@ -295,6 +302,10 @@ function wordFor(reason: RefusalReason): CloseWord {
       return 'credentialForeign';
     case 'WRONG_PEER':
       return 'wrongCarrier';
+    case 'WRONG_BROKER':
+      return 'wrongBroker';
+    case 'UNKNOWN_DOMAIN':
+      return 'removed';
     case 'BAD_VERSION':
     case 'NO_COMMON_SUITE':
       return 'version';

@@ -86,6 +86,8 @@ export type HandshakeFault =
   | 'BAD_SIGNATURE'
   /** The carrier belongs to another domain, or the answer came from another broker. */
   | 'WRONG_PEER'
+  /** The hello asks for another broker. */
+  | 'WRONG_BROKER'
   | 'NO_COMMON_SUITE'
   /** A low-order ephemeral key. */
   | 'BAD_KEY'
@@ -183,7 +185,7 @@ export async function answerHello(
   if (!claims.success) return fail('MALFORMED_STATEMENT');
   const peer = statement.value.credential;
   if (expected !== null && peer.name !== expected) return fail('WRONG_PEER');
-  if (claims.data.broker !== null && claims.data.broker !== identity.name) return fail('WRONG_PEER');
+  if (claims.data.broker !== null && claims.data.broker !== identity.name) return fail('WRONG_BROKER');
   const chosen = claims.data.suites.find((offered) => suites.includes(offered));
   if (chosen === undefined) return fail('NO_COMMON_SUITE');
   const ephemeral = generateEphemeral();

@@ -18,8 +18,10 @@ export const CloseCode = {
   superseded: 8,
   /** The peer broke the protocol. */
   fault: 9,
-  /** The domain left the inventory. */
+  /** The domain is not, or no longer, in the inventory. */
   removed: 10,
+  /** The hello asked for another broker than the one that answers here. */
+  wrongBroker: 11,
 } as const;
 export type CloseWord = keyof typeof CloseCode;
 

@@ -32,7 +32,14 @@ const CLOSES: Readonly<Record<CloseWord, readonly [ClientErrorCode, string]>> = 
     'a newer session of the same domain took over; only one process per domain can be connected',
   ],
   fault: ['ERR_CLIENT_PROTOCOL', 'the broker says that this side broke the protocol'],
-  removed: ['ERR_CLIENT_REMOVED', 'this domain was removed from the inventory or its credential revoked'],
+  removed: [
+    'ERR_CLIENT_REMOVED',
+    'this domain is not, or no longer, in the broker’s inventory (domains.yaml), or its credential was revoked',
+  ],
+  wrongBroker: [
+    'ERR_CLIENT_BROKER_IDENTITY',
+    'the broker at the other end is not the one that the option "broker" names; check it and the carrier',
+  ],
 });
 
 /**

@@ -199,13 +199,20 @@ export class Link implements CarrierEvents {
     if (this.#phase !== 'up' && this.#carrier?.tellsOfRestart === false && isLeftOver(record)) return;
     if (session !== null) {
       const plaintext = session.opener.open(record);
-      if (plaintext === null) this.#fault('a record could not be opened');
+      if (plaintext === null) this.#onUnopened(record);
       else if (record.type === RecordType.data) this.#onFrames(plaintext);
       else if (record.type === RecordType.close) this.#finish(closeError(plaintext[0], 'sealed'), 'destroy');
       else this.#fault(`record type ${record.type} in a session`);
     } else if (this.#phase === 'greeting' && record.type === RecordType.welcome) void this.#onWelcome(record);
     else if (record.type === RecordType.close) this.#finish(closeError(record.body[0], 'unsealed'), 'destroy');
     else this.#fault(`record type ${record.type} during the handshake`);
+  }
+
+  /** While we prove ourselves the broker may turn us away still, in the clear: it has not seen that we have the keys. */
+  #onUnopened(record: DeframedRecord): void {
+    if (this.#phase === 'proving' && record.type === RecordType.close)
+      this.#finish(closeError(record.body[0], 'unsealed'), 'destroy');
+    else this.#fault('a record could not be opened');
   }
 
   async #onWelcome(record: DeframedRecord): Promise<void> {

@@ -8,10 +8,10 @@ export interface RingAddress {
   readonly port: number | null;
 }
 
-/** Messages of ours that were accepted and will, or may, not be read. */
+/** Messages of ours that were accepted and will not be read (`revoked`), or may not have been (`peer-gone`). */
 export interface Undelivered extends RingAddress {
   readonly messages: number;
-  /** Payload bytes. */
+  /** With `revoked` payload bytes; with `peer-gone` ring bytes, in which a message occupies 16 plus its payload in 16s. */
   readonly bytes: number;
 }
 
