@@ -1,0 +1,92 @@
+/** `argus broker` as its operator runs it: a process with a log on stderr, ended by signals. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const CLI = fileURLToPath(new URL('../../clients/cli/main.ts', import.meta.url));
+
+export interface LogLine {
+  readonly msg: string;
+  readonly [key: string]: unknown;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export class BrokerProcess {
+  readonly exited: Promise<Exit>;
+  readonly lines: LogLine[] = [];
+  /** What came on stderr and was no log line: errors that end the process. */
+  readonly complaints: string[] = [];
+  readonly #child: ChildProcess;
+  #onLine: (() => void)[] = [];
+
+  constructor(config: string) {
+    this.#child = spawn(process.execPath, ['--import', 'tsx', CLI, 'broker', '--config', config], {
+      cwd: ROOT,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const { stderr } = this.#child;
+    const ended: Promise<unknown>[] = [];
+    if (stderr !== null) {
+      const lines = createInterface({ input: stderr });
+      lines.on('line', (line) => this.#take(line));
+      ended.push(new Promise((resolve) => lines.once('close', resolve)));
+    }
+    this.exited = new Promise((resolve) => {
+      this.#child.once('exit', (code, signal) => {
+        void Promise.all(ended).then(() => {
+          resolve({ code, signal });
+          this.#wake();
+        });
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get isAlive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Resolves once it serves; rejects with what it said when it ends before. */
+  running(): Promise<LogLine> {
+    return this.logged('broker running');
+  }
+
+  /** The first line of the log with this message, from its line number `from`. */
+  async logged(message: string, from = 0): Promise<LogLine> {
+    for (;;) {
+      const found = this.lines.slice(from).find(({ msg }) => msg === message);
+      if (found !== undefined) return found;
+      if (!this.isAlive) throw new Error(`no "${message}" before the broker ended: ${this.complaints.join('\n')}`);
+      await new Promise<void>((resolve) => this.#onLine.push(resolve));
+    }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Idempotent. */
+  kill(): void {
+    if (this.isAlive) this.signal('SIGKILL');
+  }
+
+  #take(line: string): void {
+    if (line.startsWith('{')) this.lines.push(JSON.parse(line));
+    else this.complaints.push(line);
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiting = this.#onLine;
+    this.#onLine = [];
+    for (const wake of waiting) wake();
+  }
+}

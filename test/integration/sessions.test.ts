@@ -1,0 +1,202 @@
+/** Who gets a session, who does not and is told why, and what happens to those that end. */
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { tailAudit } from '../../broker/audit/index.ts';
+import { createAuthority, type Identity, loadIdentity } from '../../keys/index.ts';
+import { temporaryDirectory } from '../helpers/temp.ts';
+import { Gate } from './gate.ts';
+import { codeOf, DATA_PORT, nextEvent, type Stage, withStage } from './stage.ts';
+
+const sessions = suite('sessions with a broker');
+
+const TO_MAIL = { domain: 'mail-vm', port: DATA_PORT };
+const DAY_SECONDS = 86_400;
+
+async function refusalsOf(stage: Stage): Promise<unknown[]> {
+  const reasons = [];
+  for await (const { parsed } of tailAudit(stage.audit, { lines: 1_000 })) {
+    if (typeof parsed !== 'string' && parsed.event === 'session.refused') reasons.push(parsed.fields.reason);
+  }
+  return reasons;
+}
+
+/** An identity as a machine with another clock, or with a copied credential, would load it. */
+async function identityAt(stage: Stage, place: string, now: number): Promise<Identity> {
+  return loadIdentity(stage.identityOf(place), { now });
+}
+
+const STRANGERS: readonly (readonly [
+  who: string,
+  code: string,
+  reason: string,
+  is: (stage: Stage) => Promise<Identity>,
+])[] = [
+  [
+    'an expired credential',
+    'ERR_CLIENT_CREDENTIAL_EXPIRED',
+    'EXPIRED',
+    async (stage) => {
+      const past = Date.now() - DAY_SECONDS * 1_000;
+      await stage.issue('chrome-vm', 'domain', { now: past, ttlSeconds: 3_600 });
+      return identityAt(stage, 'chrome-vm', past);
+    },
+  ],
+  [
+    'a credential from a clock that is far ahead',
+    'ERR_CLIENT_CREDENTIAL_NOT_YET_VALID',
+    'NOT_YET_VALID',
+    async (stage) => {
+      const future = Date.now() + DAY_SECONDS * 1_000;
+      await stage.issue('chrome-vm', 'domain', { now: future });
+      return identityAt(stage, 'chrome-vm', future);
+    },
+  ],
+  [
+    'a credential of a foreign authority',
+    'ERR_CLIENT_CREDENTIAL_FOREIGN',
+    'FOREIGN_AUTHORITY',
+    async (stage) => {
+      const authority = await createAuthority(join(temporaryDirectory(), 'authority'));
+      await stage.issue('foreign', 'domain', { name: 'chrome-vm', authority });
+      return identityAt(stage, 'foreign', Date.now());
+    },
+  ],
+  [
+    'the credential of another domain',
+    'ERR_CLIENT_WRONG_CARRIER',
+    'WRONG_PEER',
+    (stage) => identityAt(stage, 'mail-vm', Date.now()),
+  ],
+  [
+    'the credential of a broker',
+    'ERR_CLIENT_REFUSED',
+    'WRONG_ROLE',
+    async (stage) => identityAt(stage, 'broker', Date.now()),
+  ],
+];
+
+for (const [who, code, reason, identity] of STRANGERS) {
+  sessions(`${who} opens no session: ${code}, and a record of the refusal`, () =>
+    withStage({}, async (stage) => {
+      const broker = await stage.broker();
+      const attempt = stage.connect('chrome-vm', { identity: await identity(stage) });
+      assert.is(await codeOf(attempt), code);
+      assert.is(broker.status().domains.filter(({ session }) => session !== null).length, 0);
+      await broker.close();
+      assert.equal(await refusalsOf(stage), [reason]);
+    }),
+  );
+}
+
+sessions('over TCP, a domain that is not in the inventory is refused and recorded', () =>
+  withStage({}, async (stage) => {
+    const broker = await stage.broker({ tcp: '127.0.0.1:0' });
+    await stage.issue('stranger-vm', 'domain');
+    assert.is(await codeOf(stage.connect('stranger-vm', { carrier: broker.tcp ?? '' })), 'ERR_CLIENT_REMOVED');
+    await broker.close();
+    assert.equal(await refusalsOf(stage), ['UNKNOWN_DOMAIN']);
+  }),
+);
+
+sessions('clocks that differ by less than a minute do not matter', () =>
+  withStage({}, async (stage) => {
+    await stage.broker();
+    const ahead = Date.now() + 50_000;
+    await stage.issue('chrome-vm', 'domain', { now: ahead });
+    const vm = await stage.connect('chrome-vm', { identity: await identityAt(stage, 'chrome-vm', ahead) });
+    assert.is(vm.state, 'connected');
+  }),
+);
+
+sessions('a client that expects another broker does not talk to this one', () =>
+  withStage({}, async (stage) => {
+    await stage.broker();
+    assert.is(await codeOf(stage.connect('chrome-vm', { broker: 'other' })), 'ERR_CLIENT_BROKER_IDENTITY');
+    assert.is((await stage.connect('chrome-vm', { broker: 'argus' })).brokerName, 'argus');
+  }),
+);
+
+sessions('a broker that is not there is ERR_CLIENT_UNREACHABLE', () =>
+  withStage({}, async (stage) => {
+    assert.is(await codeOf(stage.connect('chrome-vm')), 'ERR_CLIENT_UNREACHABLE');
+    assert.is(await codeOf(stage.connect('chrome-vm', { carrier: 'tcp:127.0.0.1:1' })), 'ERR_CLIENT_UNREACHABLE');
+  }),
+);
+
+sessions('a newer session of the same domain supersedes the older, which does not come back', () =>
+  withStage({}, async (stage) => {
+    const broker = await stage.broker();
+    const older = await stage.connect('chrome-vm');
+    const superseded = nextEvent(older, 'disconnected');
+    const newer = await stage.connect('chrome-vm');
+    const { reason, isFinal } = await superseded;
+    assert.is(reason.code, 'ERR_CLIENT_SUPERSEDED');
+    assert.is(isFinal, true);
+    assert.is(older.state, 'closed');
+    assert.is(newer.state, 'connected');
+    assert.is(broker.status().domains.filter(({ session }) => session !== null).length, 1);
+  }),
+);
+
+sessions('senders are told when a receiver goes, and how much it has not consumed', () =>
+  withStage({}, async (stage) => {
+    await stage.broker();
+    const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+    await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
+    for (let sent = 0; sent < 3; sent++) await chrome.sendv({ to: TO_MAIL, iov: new Uint8Array(100) });
+    const gone = nextEvent(chrome, 'peer-gone');
+    await mail.close();
+    assert.equal(await gone, { domid: 3, port: DATA_PORT, messages: 3, bytes: 3 * (16 + 112) });
+    assert.is(await codeOf(chrome.sendv({ to: TO_MAIL, iov: new Uint8Array(1) })), 'ECONNREFUSED');
+  }),
+);
+
+sessions('after a restart of the broker a client comes back by itself, its rings are there, and messages flow', () =>
+  withStage({}, async (stage) => {
+    const first = await stage.broker();
+    const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+    const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 4_096 });
+    await chrome.sendv({ to: TO_MAIL, type: 1, iov: new Uint8Array(8) });
+    const lost = nextEvent(mail, 'disconnected');
+    const back = [nextEvent(mail, 'reconnected'), nextEvent(chrome, 'reconnected')];
+    await first.close();
+    const { reason, isFinal } = await lost;
+    assert.is(reason.code, 'ERR_CLIENT_SHUTDOWN');
+    assert.is(isFinal, false);
+    await stage.broker();
+    await Promise.all(back);
+    await chrome.sendv({ to: TO_MAIL, type: 2, iov: new Uint8Array(8) });
+    assert.equal([(await ring.receive())?.type, (await ring.receive())?.type], [1, 2]);
+  }),
+);
+
+sessions('what was in flight when the session was lost is reported: ECONNRESET, outcome unknown', () =>
+  withStage({}, async (stage) => {
+    const broker = await stage.broker();
+    const mail = await stage.connect('mail-vm');
+    const gate = await Gate.open(join(stage.runtime, 'gate.sock'), join(stage.runtime, 'chrome-vm.sock'));
+    try {
+      const chrome = await stage.connect('chrome-vm', { carrier: `unix:${join(stage.runtime, 'gate.sock')}` });
+      const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
+      await chrome.sendv({ to: TO_MAIL, iov: new Uint8Array(8) }); // the name is known from here on
+      gate.shut();
+      const sends = Array.from({ length: 5 }, () => chrome.sendv({ to: TO_MAIL, iov: new Uint8Array(8) }));
+      const outcomes = Promise.allSettled(sends);
+      for (let read = 0; read < 6; read++) await ring.receive();
+      const lost = nextEvent(chrome, 'disconnected');
+      gate.close();
+      assert.is((await lost).inFlight, 5);
+      for (const outcome of await outcomes) {
+        assert.is(outcome.status, 'rejected');
+        if (outcome.status === 'rejected')
+          assert.equal([outcome.reason.code, outcome.reason.outcome], ['ECONNRESET', 'unknown']);
+      }
+      assert.is(broker.status().messages, 6);
+    } finally {
+      gate.close();
+    }
+  }),
+);
+
+sessions.run();

@@ -1,0 +1,213 @@
+/**
+ * A real broker with everything an installation has (authority, identities, policy directory, audit log, sockets), in a
+ * temporary directory, and SDK connections to it. What is started here ends with `withStage`, however the test ends.
+ */
+import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type VerifyResult, verifyAudit } from '../../broker/audit/index.ts';
+import { type Broker, type BrokerOptionsInput, startBroker } from '../../broker/index.ts';
+import { type ConnectOptions, connect, type Vm, type VmEvents } from '../../clients/sdk/index.ts';
+import { type Authority, createAuthority, issueIdentity, type Role } from '../../keys/index.ts';
+import { SHIPPED_POLICY_DIRECTORY } from '../../policy/index.ts';
+import { temporaryDirectory } from '../helpers/temp.ts';
+import { BrokerProcess } from './broker-process.ts';
+
+/** Opaque messages from any member to any member go here. */
+export const DATA_PORT = 70;
+/** Whole stereo samples, to members that have the label @audio. */
+export const PLAYBACK_PORT = 4_713;
+const TTL_SECONDS = 3_600;
+
+export const SERVICES = `classes:
+  - { name: data, ports: ["1-999"], inspector: opaque, permissions: [send], flow: to-destination }
+  - name: audio-playback
+    ports: [${PLAYBACK_PORT}]
+    destination: "@audio"
+    inspector: pcm
+    permissions: [send]
+    flow: to-destination
+`;
+
+/** Members may do everything with each other; rogue-vm is in the inventory and may do nothing. */
+export const OPEN_ROWS: readonly string[] = [
+  'p, @member, broker, argo, *, allow',
+  'p, @member, @member, argo, *, allow',
+  'p, @member, @member, data, send, allow',
+  'p, @member, @member, audio-playback, send, allow',
+];
+
+export interface StagePlan {
+  /** Each has the labels @member and those given; rogue-vm, without a label, is always there. */
+  readonly domains?: Readonly<Record<string, readonly string[]>>;
+  /** Rows of policy.csv; OPEN_ROWS if absent. */
+  readonly rows?: readonly string[];
+}
+
+const DEFAULT_DOMAINS: Readonly<Record<string, readonly string[]>> = {
+  'audio-vm': ['@audio'],
+  'chrome-vm': [],
+  'mail-vm': [],
+};
+
+export class Stage {
+  readonly directory = temporaryDirectory();
+  readonly policy = join(this.directory, 'policy');
+  readonly audit = join(this.directory, 'audit');
+  readonly runtime = join(this.directory, 'run');
+  readonly control = join(this.runtime, 'control.sock');
+  readonly config = join(this.directory, 'argus.yaml');
+  readonly authority: Authority;
+  readonly #vms: Vm[] = [];
+  readonly #brokers: Broker[] = [];
+  readonly #processes: BrokerProcess[] = [];
+
+  private constructor(authority: Authority) {
+    this.authority = authority;
+  }
+
+  static async set(plan: StagePlan = {}): Promise<Stage> {
+    const authority = await createAuthority(join(temporaryDirectory(), 'authority'));
+    const stage = new Stage(authority);
+    const domains = plan.domains ?? DEFAULT_DOMAINS;
+    await stage.issue('broker', 'broker', { name: 'argus' });
+    for (const name of [...Object.keys(domains), 'rogue-vm']) await stage.issue(name, 'domain');
+    await mkdir(stage.policy, { mode: 0o755 });
+    await cp(join(SHIPPED_POLICY_DIRECTORY, 'model.conf'), join(stage.policy, 'model.conf'));
+    await writeFile(join(stage.policy, 'services.yaml'), SERVICES);
+    await writeFile(join(stage.policy, 'assertions.csv'), '');
+    await writeFile(join(stage.policy, 'tests.csv'), '');
+    await stage.writeDomains(domains);
+    await stage.writeRows(plan.rows ?? OPEN_ROWS);
+    await stage.configure();
+    return stage;
+  }
+
+  /** Key, credential and trust anchor of `name`, in the directory `identityOf(place)`. */
+  async issue(
+    place: string,
+    role: Role,
+    terms: { readonly name?: string; readonly ttlSeconds?: number; readonly now?: number; authority?: Authority } = {},
+  ): Promise<string> {
+    const { name = place, ttlSeconds = TTL_SECONDS, now = Date.now(), authority = this.authority } = terms;
+    await issueIdentity(authority, this.identityOf(place), { name, role, ttlSeconds }, { now });
+    return this.identityOf(place);
+  }
+
+  identityOf(place: string): string {
+    return join(this.directory, 'keys', place);
+  }
+
+  carrierOf(domain: string): string {
+    return `unix:${join(this.runtime, `${domain}.sock`)}`;
+  }
+
+  /** Replaces a file of the policy directory in one step, as editors do. */
+  async writePolicyFile(file: string, text: string): Promise<void> {
+    const draft = join(this.directory, `${file}.draft`);
+    await writeFile(draft, text);
+    await rename(draft, join(this.policy, file));
+  }
+
+  writeRows(rows: readonly string[]): Promise<void> {
+    return this.writePolicyFile('policy.csv', rows.map((row) => `${row}\n`).join(''));
+  }
+
+  writeDomains(domains: Readonly<Record<string, readonly string[]>>): Promise<void> {
+    const labels = new Set(['@member', '@audio', ...Object.values(domains).flat()]);
+    const entry = (name: string, domid: number, own: readonly string[]): string =>
+      `  - { name: ${name}, domid: ${domid}, labels: [${own.map((label) => `"${label}"`).join(', ')}] }`;
+    const lines = [
+      'labels:',
+      ...[...labels].map((label) => `  - { name: "${label}" }`),
+      'domains:',
+      ...Object.entries(domains).map(([name, own], index) => entry(name, index + 1, ['@member', ...own])),
+      entry('rogue-vm', 6_666, []),
+    ];
+    return this.writePolicyFile('domains.yaml', `${lines.join('\n')}\n`);
+  }
+
+  /** Writes argus.yaml; JSON is YAML. */
+  async configure(more: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    await writeFile(this.config, JSON.stringify({ ...this.options(), ...more }));
+  }
+
+  options(): BrokerOptionsInput {
+    return {
+      identity: this.identityOf('broker'),
+      policy: this.policy,
+      audit: this.audit,
+      runtime: this.runtime,
+      log: { level: 'silent' },
+    };
+  }
+
+  /** In this process. */
+  async broker(more: Partial<BrokerOptionsInput> = {}): Promise<Broker> {
+    const broker = await startBroker({ ...this.options(), ...more });
+    this.#brokers.push(broker);
+    return broker;
+  }
+
+  /** `argus broker --config` as a process of its own; resolves when it serves. */
+  async brokerProcess(more: Readonly<Record<string, unknown>> = {}): Promise<BrokerProcess> {
+    await this.configure({ log: { level: 'info' }, ...more });
+    const broker = new BrokerProcess(this.config);
+    this.#processes.push(broker);
+    await broker.running();
+    return broker;
+  }
+
+  async connect(domain: string, more: Partial<ConnectOptions> = {}): Promise<Vm> {
+    const vm = await connect({ carrier: this.carrierOf(domain), identity: this.identityOf(domain), ...more });
+    this.#vms.push(vm);
+    return vm;
+  }
+
+  verify(): Promise<VerifyResult> {
+    return verifyAudit(this.audit);
+  }
+
+  async close(): Promise<void> {
+    // Without waiting for sends that a test has left behind.
+    const closing = this.#vms.map((vm) => vm.close());
+    for (const broker of this.#processes) broker.kill();
+    await Promise.all(this.#processes.map((broker) => broker.exited));
+    await Promise.all(this.#brokers.map((broker) => broker.close()));
+    await Promise.all(closing);
+  }
+}
+
+export async function withStage(plan: StagePlan, run: (stage: Stage) => Promise<void>): Promise<void> {
+  const stage = await Stage.set(plan);
+  try {
+    await run(stage);
+  } finally {
+    await stage.close();
+  }
+}
+
+/** The next event of that name that is wanted. Call it before what causes the event. */
+export function nextEvent<Name extends keyof VmEvents>(
+  vm: Vm,
+  name: Name,
+  wants: (event: VmEvents[Name]) => boolean = () => true,
+): Promise<VmEvents[Name]> {
+  return new Promise((resolve) => {
+    const listener = (event: VmEvents[Name]): void => {
+      if (!wants(event)) return;
+      vm.off(name, listener);
+      resolve(event);
+    };
+    vm.on(name, listener);
+  });
+}
+
+/** The code that a promise is rejected with; `'none'` when it is not. */
+export async function codeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return 'none';
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : `no code: ${error}`;
+  }
+}
