@@ -16,6 +16,8 @@ export const ROUTES_PER_DOMAIN = 4_096;
 export const CONTROL_BYTES_PER_SESSION = 262_144;
 /** Sealed bytes given to a carrier before it must drain: revocation cannot reach what is sealed, so this is small. */
 export const CARRIER_HIGH_WATER_BYTES = 262_144;
+/** Memory that all sockets are read into: a few records at a time, so that most lie whole in it. */
+export const READ_BUFFER_BYTES = 262_144;
 /** Record buffers kept for reuse by all sessions together: 64 of 64 KiB. */
 export const POOLED_CHUNKS = 64;
 /** A peer that has been silent this long is asked; twice more silent, it is given up (serial carriers do not tell). */

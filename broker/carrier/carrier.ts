@@ -3,12 +3,12 @@
  * the pipe; what it cannot do is left to the session.
  */
 export interface CarrierHandlers {
-  /** The bytes are only lent for the call. */
+  /** The bytes are only lent for the call: a carrier may read the next ones, of anybody, into the same memory. */
   onChunk(chunk: Uint8Array): void;
   /** After `write` returned false: there is room again. */
   onDrain(): void;
-  /** Once, however it ended. */
-  onClosed(): void;
+  /** Once, however it ended. `reason`: a word for log and audit, where the carrier knows more than that it is gone. */
+  onClosed(reason?: string): void;
 }
 
 export interface Carrier {

@@ -45,7 +45,7 @@ export function dialUnix(target: DialTarget, accept: Accept): Dialer {
     socket.once('close', again);
     const handOver = (): void => {
       opening = null;
-      accept(new SocketCarrier(socket, name, domain, tellsOfRestart), () => {});
+      accept(new SocketCarrier(asItIs(socket), name, domain, tellsOfRestart), () => {});
     };
     socket.once('connect', () => {
       if (vsockPort === null) handOver();

@@ -10,6 +10,7 @@ import { chmod, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { BrokerError } from '../errors.ts';
 import { MAX_UNAUTHENTICATED_TCP, MAX_UNAUTHENTICATED_UNIX, MAX_UNIX_PATH_BYTES, REFUSED_PLACE_MS } from '../limits.ts';
+import { adopt } from './adopt.ts';
 import type { Carrier } from './carrier.ts';
 import { Places, type Release } from './places.ts';
 import { SocketCarrier } from './socket.ts';
@@ -43,7 +44,7 @@ export async function listenUnix(
   await chmod(path, 0o600);
   const address = `unix:${path}`;
   return serve(server, address, new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS), accept, (socket) => {
-    return new SocketCarrier(socket, address, domain, tellsOfRestart);
+    return new SocketCarrier(adopt(socket), address, domain, tellsOfRestart);
   });
 }
 
@@ -55,7 +56,8 @@ export async function listenTcp(host: string, port: number, accept: Accept): Pro
   const actual = bound !== null && typeof bound === 'object' ? bound.port : port;
   const places = new Places(MAX_UNAUTHENTICATED_TCP, REFUSED_PLACE_MS);
   return serve(server, `tcp:${host}:${actual}`, places, accept, (socket) => {
-    return new SocketCarrier(socket, `tcp:${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`, null);
+    const name = `tcp:${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`; // asked before the socket is taken apart
+    return new SocketCarrier(adopt(socket), name, null);
   });
 }
 

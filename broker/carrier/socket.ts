@@ -1,5 +1,6 @@
 /** A carrier over a stream socket: unix or TCP, as accepted by the broker. */
 import type { Socket } from 'node:net';
+import type { ReadableSocket } from './adopt.ts';
 import type { Carrier, CarrierHandlers } from './carrier.ts';
 
 export class SocketCarrier implements Carrier {
@@ -7,9 +8,11 @@ export class SocketCarrier implements Carrier {
   readonly domain: string | null;
   readonly tellsOfRestart: boolean;
   readonly #socket: Socket;
+  readonly #read: ReadableSocket['read'];
 
-  constructor(socket: Socket, name: string, domain: string | null, tellsOfRestart = true) {
+  constructor({ socket, read }: ReadableSocket, name: string, domain: string | null, tellsOfRestart = true) {
     this.#socket = socket;
+    this.#read = read;
     this.name = name;
     this.domain = domain;
     this.tellsOfRestart = tellsOfRestart;
@@ -18,9 +21,9 @@ export class SocketCarrier implements Carrier {
   }
 
   open(handlers: CarrierHandlers): void {
-    this.#socket.on('data', (chunk) => handlers.onChunk(chunk));
     this.#socket.on('drain', () => handlers.onDrain());
     this.#socket.on('close', () => handlers.onClosed());
+    this.#read((chunk) => handlers.onChunk(chunk));
   }
 
   write(buffers: readonly Uint8Array[]): boolean {

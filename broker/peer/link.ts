@@ -80,9 +80,10 @@ export class Link {
         if (this.#peer === null) this.#startTimer();
         this.#deframer.push(chunk);
         this.#process();
+        if (this.#isBusy && this.#deframer instanceof Deframer) this.#deframer.keep();
       },
       onDrain: () => this.#peer?.drained(),
-      onClosed: () => this.#closed(),
+      onClosed: (reason) => this.#closed(reason ?? 'lost'),
     });
   }
 
@@ -262,7 +263,7 @@ export class Link {
     this.carrier.pause();
   }
 
-  #closed(): void {
+  #closed(reason: string): void {
     const wasClosed = this.#isClosed;
     this.#isClosed = true;
     this.#clearTimer();
@@ -270,7 +271,7 @@ export class Link {
     this.#peer = null;
     if (peer !== null) {
       peer.lost();
-      this.#owner.onEnded(peer, 'lost', null);
+      this.#owner.onEnded(peer, reason, null);
     } else if (!wasClosed && this.#proving !== null) this.#owner.onRefused(this, 'CLOSED_EARLY');
     this.#owner.onClosed(this);
   }

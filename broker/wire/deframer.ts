@@ -57,9 +57,15 @@ export class Deframer {
     return this.#stored;
   }
 
-  /** Hands in the next chunk; call `next` until it says 'more' before pushing again. */
+  /** Lends the next chunk; call `next` until it says 'more', or `keep`, before its bytes may change. */
   push(chunk: Uint8Array): void {
-    this.#chunk = chunk;
+    this.#chunk = this.#at < this.#chunk.length ? joined(this.#chunk.subarray(this.#at), chunk) : chunk;
+    this.#at = 0;
+  }
+
+  /** Copies what is left of the chunk: the reader stops here for now, and the lender wants its bytes back. */
+  keep(): void {
+    this.#chunk = this.#chunk.slice(this.#at);
     this.#at = 0;
   }
 
@@ -216,4 +222,11 @@ export function cut(header: RecordHeader, bytes: Uint8Array, at: number): Defram
     headerBytes: bytes.subarray(at, bodyAt),
     body: bytes.subarray(bodyAt, bodyAt + header.length),
   };
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(first.length + second.length);
+  whole.set(first);
+  whole.set(second, first.length);
+  return whole;
 }
