@@ -94,7 +94,13 @@ directory('a symbolic link, a directory and a file that others can write are ref
 directory('a file that is too large is refused without being read', async () => {
   const path = await fresh();
   writeFileSync(join(path, 'policy.csv'), Buffer.alloc(5 * 1024 * 1024, 0x23));
-  assert.is((await refusal(path)).code, 'ERR_POLICY_LIMIT');
+  // The model's text would be refused anyway; its size comes first.
+  writeFileSync(join(path, 'model.conf'), '#'.repeat(5_000));
+  const { findings } = await refusal(path);
+  assert.equal(
+    findings.map(({ file, code }) => `${file} ${code}`),
+    ['model.conf F-008', 'policy.csv F-008'],
+  );
 });
 
 directory('a missing directory, a file in its place and one that others can write are refused', async () => {
@@ -290,6 +296,24 @@ watching('a change made before the watch began is noticed by the hash', async ()
   const { watch, next } = observe(path, hash);
   try {
     await next();
+  } finally {
+    watch.close();
+  }
+});
+
+watching('what is gone again before it has come to rest is no change', async () => {
+  const path = await fresh();
+  const hash = await hashOf(path);
+  const text = readFileSync(join(path, 'policy.csv'));
+  await edit(path, (file, edited) => writeFileSync(file, edited));
+  let seen = 0;
+  const watch = watchPolicy(path, () => seen++, { hash, settleMs: 300, pollMs: 60_000 });
+  try {
+    // Long enough for the first reading, short enough for the second not to have come.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    writeFileSync(join(path, 'policy.csv'), text);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    assert.is(seen, 0);
   } finally {
     watch.close();
   }

@@ -53,6 +53,7 @@ const refused: readonly (readonly [string, string, string])[] = [
   ['an unquoted label', domain('{name: b, domid: 2, labels: [@app]}'), 'F-009@3:34'],
   ['a repeated key', domain('{name: b, domid: 2, domid: 3}'), 'F-009@3:25'],
   ['an alias', domain('{name: &x b, domid: 2, home: *x}'), 'F-009@3:15'],
+  ['an alias of nothing', domain('{name: b, domid: 2, home: *x}'), 'F-009@3:31'],
   ['a tag', domain('{name: !!str b, domid: 2}'), 'F-009@3:18'],
   ['two documents', `${domain('{name: b, domid: 2}')}---\nx: 1\n`, 'F-009@4:1'],
   ['no domains', 'domains: []\n', 'F-009@1:10'],
@@ -95,10 +96,16 @@ inventory('labels nest as deep as the limit and no deeper', async () => {
   }
 });
 
+inventory('a chain is too deep also when its end was seen before, from nearer', async () => {
+  const { domains, policy } = chain(MAX_LABEL_DEPTH + 2);
+  const [first] = await findingsOf({ domains, policy: `${policy}g, audio-vm, @l4\n` });
+  assert.match(first?.message ?? '', `is ${MAX_LABEL_DEPTH + 1} links away from its farthest label`);
+});
+
 inventory('a cycle of labels is refused and shown', async () => {
   const [first] = await findingsOf({ policy: `${ONE_ROW}g, @app, @mic\ng, @mic, @audio\ng, @audio, @app\n` });
   assert.is(first?.code, 'E-017');
-  assert.match(first?.message ?? '', /@\w+ -> @\w+ -> @\w+ -> @\w+/);
+  assert.match(first?.message ?? '', /^labels contain each other: (@\w+) -> @\w+ -> @\w+ -> \1$/);
   assert.match((await codesOf({ policy: `${ONE_ROW}g, @app, @app\n` })).join(), /^E-017@2:4/);
 });
 

@@ -97,6 +97,18 @@ monitor('a decision names the row: the first deny, else the first allow, in file
   assert.is(!none.allowed && none.reason, 'NO_RULE');
 });
 
+monitor('file order decides which row is named, not how the row names its ends', async () => {
+  const rows = [
+    'p, @any, @any, playback, send, allow',
+    'p, @app, @audio, playback, send, allow',
+    'p, chrome-vm, audio-vm, playback, send, allow',
+  ];
+  for (const lines of [rows, [...rows].reverse()]) {
+    const policy = await compileTexts({ policy: `${lines.join('\n')}\n` });
+    assert.is(decide(policy, 'chrome-vm', 'audio-vm', 'playback', 'send').rule?.line, 1);
+  }
+});
+
 monitor('permits say whether each use is to be recorded', async () => {
   const policy = await compileTexts({ policy: POLICY });
   const start = decide(policy, 'chrome-vm', 'audio-vm', 'control', 'source-start');
