@@ -5,8 +5,10 @@
  *
  * It dials again when a carrier ends, and as long as nobody listens: machines come and go while the broker stays.
  */
+
 import { connect, type Socket } from 'node:net';
 import { DIAL_AGAIN_MS, VSOCK_ANSWER_MS } from '../limits.ts';
+import { asItIs } from './adopt.ts';
 import type { Accept } from './listen.ts';
 import { SocketCarrier } from './socket.ts';
 
