@@ -10,14 +10,15 @@ import { join } from 'node:path';
 import { aeadSelfTest, loadIdentity } from '../keys/index.ts';
 import { watchPolicy } from '../policy/index.ts';
 import { openAuditLog } from './audit/index.ts';
-import { type Listener, listenTcp } from './carrier/index.ts';
+import { type Listener, listenTcp, loadNatsEnd, NatsListeners, parseNatsAddress } from './carrier/index.ts';
 import { type ControlServer, serveControl, serveMetrics } from './control/index.ts';
 import { Argo } from './core/index.ts';
+import { Entrances } from './entrances.ts';
 import { BrokerError } from './errors.ts';
 import { Grants } from './grants.ts';
 import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, ROUTES_PER_DOMAIN } from './limits.ts';
 import { DomainListeners, prepareRuntime } from './listeners.ts';
-import { openLog } from './log.ts';
+import { type Logger, openLog } from './log.ts';
 import { brokerMetrics } from './metrics.ts';
 import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
 import { ChunkPool, DurableEffects, Flusher, type PeerContext } from './peer/index.ts';
@@ -116,17 +117,24 @@ async function compose(
   const sessions = new Sessions(context);
   undo.push(() => endSessions(sessions));
 
-  const listeners = new DomainListeners(options.runtime, (carrier, release) => sessions.accept(carrier, release));
-  undo.push(() => listeners.close());
-  await listeners.sync(policy.domains.all);
+  const accept: ConstructorParameters<typeof DomainListeners>[1] = (carrier, release) =>
+    sessions.accept(carrier, release);
+  const listeners = new DomainListeners(options.runtime, accept);
+  const nats =
+    options.nats === null ? null : await meetAtNats(options.nats, options.identity, identity.name, accept, log);
+  const entrances = new Entrances(identity.name, listeners, nats, (domain) =>
+    log.error({ domain }, 'this domain comes over NATS, and argus.yaml names no NATS server'),
+  );
+  undo.push(() => entrances.close());
+  await entrances.sync(policy.domains.all);
   let tcp: Listener | null = null;
   if (options.tcp !== null) {
-    tcp = await listenTcp(options.tcp.host, options.tcp.port, (carrier, release) => sessions.accept(carrier, release));
+    tcp = await listenTcp(options.tcp.host, options.tcp.port, accept);
     const listening = tcp;
     undo.push(() => listening.close());
   }
 
-  const reload = new PolicyReload(options.policy, argo, audit, sessions, listeners, log);
+  const reload = new PolicyReload(options.policy, argo, audit, sessions, entrances, log);
   const grants = new Grants(argo, audit, reload, { now: clock, wallClock: Date.now, schedule });
   sessions.watcher = grants;
   undo.push(() => grants.close());
@@ -162,6 +170,19 @@ async function compose(
       return closing;
     },
   };
+}
+
+async function meetAtNats(
+  address: string,
+  identityDirectory: string,
+  broker: string,
+  accept: ConstructorParameters<typeof DomainListeners>[1],
+  log: Logger,
+): Promise<NatsListeners> {
+  const end = await loadNatsEnd(parseNatsAddress(address), identityDirectory);
+  return new NatsListeners(end, broker, accept, (domain, error) => {
+    log.warn({ domain, code: error.code }, error.message);
+  });
 }
 
 function schedule(delayMs: number, task: () => void): () => void {

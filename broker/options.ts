@@ -35,6 +35,15 @@ export const brokerOptions = z.strictObject({
   runtime: path.default('/run/argus'),
   /** Also listen on TCP, for domains that have no other way. */
   tcp: hostPort.nullable().default(null),
+  /**
+   * Also meet domains whose carrier is `nats` at a NATS server: `nats://host:port`. The broker's nkey seed and the
+   * server's CA are `nats.seed` and `nats-ca.pem` in its identity's directory, or where `?seed=` and `?ca=` say.
+   */
+  nats: z
+    .string()
+    .regex(/^nats:\/\//, 'expected nats://host:port')
+    .nullable()
+    .default(null),
   /** Serve Prometheus metrics over HTTP there; they are always at the control socket. */
   metrics: hostPort.nullable().default(null),
   /** Reload the policy when a file in its directory changes; SIGHUP and `argus reload` work in any case. */

@@ -13,7 +13,7 @@ import {
 } from '../policy/index.ts';
 import type { AuditLog } from './audit/index.ts';
 import { type Argo, INSPECTORS } from './core/index.ts';
-import type { DomainListeners } from './listeners.ts';
+import type { Entrances } from './entrances.ts';
 import type { Logger } from './log.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -37,24 +37,17 @@ export class PolicyReload {
   readonly #argo: Argo;
   readonly #audit: AuditLog;
   readonly #sessions: Sessions;
-  readonly #listeners: DomainListeners;
+  readonly #entrances: Entrances;
   readonly #log: Logger;
   #last: Promise<ReloadResult> = Promise.resolve({ ok: true, revision: 1, changed: false });
   rejected = 0;
 
-  constructor(
-    directory: string,
-    argo: Argo,
-    audit: AuditLog,
-    sessions: Sessions,
-    listeners: DomainListeners,
-    log: Logger,
-  ) {
+  constructor(directory: string, argo: Argo, audit: AuditLog, sessions: Sessions, entrances: Entrances, log: Logger) {
     this.#directory = directory;
     this.#argo = argo;
     this.#audit = audit;
     this.#sessions = sessions;
-    this.#listeners = listeners;
+    this.#entrances = entrances;
     this.#log = log;
   }
 
@@ -91,7 +84,7 @@ export class PolicyReload {
       }
     });
     if (!result.ok) return result;
-    await this.#listeners.sync(policy.domains.all).catch((error: unknown) => {
+    await this.#entrances.sync(policy.domains.all).catch((error: unknown) => {
       this.#log.error({ err: error }, 'a socket of the new inventory could not be opened');
     });
     return result;

@@ -3,4 +3,19 @@ export type { Carrier, CarrierHandlers } from './carrier.ts';
 export { type CarrierPlace, carrierPlace } from './declared.ts';
 export { dialUnix } from './dial.ts';
 export { type Listener, listenTcp, listenUnix } from './listen.ts';
+export {
+  type DialledPipe,
+  dialNats,
+  loadNatsEnd,
+  makeNkey,
+  NATS_CARRIER,
+  NATS_ERROR_CODES,
+  NatsCarrierError,
+  type NatsErrorCode,
+  NatsListeners,
+  type NatsMembers,
+  NatsServerDirectory,
+  PIPE_ID_BYTES,
+  parseNatsAddress,
+} from './nats/index.ts';
 export type { Release } from './places.ts';

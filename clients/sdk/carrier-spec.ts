@@ -1,6 +1,7 @@
 /** Carriers as the caller writes them, `unix:/path`, `tcp:host:port`, `serial:/dev/…`: one row of a table per scheme. */
 import type { OpenCarrier } from './carrier.ts';
 import { ArgusError } from './errors.ts';
+import { openNats } from './nats-carrier.ts';
 import { openSerial } from './serial-carrier.ts';
 import { openSocket } from './socket-carrier.ts';
 
@@ -11,6 +12,7 @@ const SCHEMES: ReadonlyMap<string, ParseCarrier> = new Map([
   ['unix', parseUnix],
   ['tcp', parseTcp],
   ['serial', parseSerial],
+  ['nats', (_, spec) => (events, signal, owner) => openNats(spec, events, signal, owner)],
 ]);
 
 const MAX_TCP_PORT = 65_535;

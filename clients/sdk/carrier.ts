@@ -24,5 +24,14 @@ export interface CarrierEvents {
   onClose(error: Error | null): void;
 }
 
+/** Whose carrier it will be; only carriers that name or prove their ends themselves ask. */
+export interface CarrierOwner {
+  readonly domain: string;
+  /** The option `broker`. */
+  readonly broker: string | null;
+  /** Where the identity lies; null when it was handed over loaded. */
+  readonly directory: string | null;
+}
+
 /** Connects once; rejects when it cannot. `signal` ends the attempt. */
-export type OpenCarrier = (events: CarrierEvents, signal: AbortSignal) => Promise<Carrier>;
+export type OpenCarrier = (events: CarrierEvents, signal: AbortSignal, owner: CarrierOwner) => Promise<Carrier>;

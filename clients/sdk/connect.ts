@@ -60,7 +60,8 @@ async function dial(
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
   try {
-    const carrier = await open(link, attempt.signal).catch((error: unknown) => {
+    const directory = typeof options.identity === 'string' ? options.identity : null;
+    const carrier = await open(link, attempt.signal, { domain: identity.name, broker, directory }).catch((error: unknown) => {
       throw error instanceof ArgusError ? error : unreachable(options.carrier, error);
     });
     await link.greet(carrier);

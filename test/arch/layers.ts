@@ -67,7 +67,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'broker/broker.ts': `import { connect } from '../clients/sdk/index.ts';` }],
   },
   'clients/sdk': {
-    imports: ['broker/wire', 'broker/session', 'keys'],
+    imports: ['broker/wire', 'broker/session', 'broker/carrier', 'keys'],
     breaking: [
       { 'clients/sdk/ring.ts': `import { Ring } from '../../broker/core/index.ts';` },
       { 'clients/sdk/connect.ts': `import { startBroker } from '../../broker/index.ts';` },

@@ -1,0 +1,13 @@
+/** Reads what an end needs to come to a server: its nkey seed and the server's CA. */
+import type { NatsAddress } from './address.ts';
+import { natsFiles, readPublic } from './files.ts';
+import type { NatsEnd } from './listen.ts';
+import { readSeed } from './nkey.ts';
+
+/** @throws NatsCarrierError ERR_NATS_FILE */
+export async function loadNatsEnd(address: NatsAddress, identityDirectory: string): Promise<NatsEnd> {
+  const files = natsFiles(identityDirectory);
+  const seed = await readSeed(address.seed ?? files.seed);
+  const hint = 'copy the ca.pem that "argus nats config" made to there';
+  return { host: address.host, tcpPort: address.tcpPort, seed, ca: await readPublic(address.ca ?? files.ca, hint) };
+}

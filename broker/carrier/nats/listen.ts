@@ -1,0 +1,156 @@
+/**
+ * What the broker listens on over NATS: one connection per domain, so that the server's back-pressure, its limits and its
+ * disconnections meet one domain each. A domain that floods, or does not read, has only itself to stall.
+ *
+ *   dialling -> listening -> (lost: redial, later each time) … -> closed
+ */
+import { MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS } from '../../limits.ts';
+import type { Carrier } from '../carrier.ts';
+import { Places, type Release } from '../places.ts';
+import { NatsCarrier } from './carrier.ts';
+import type { NatsCarrierError } from './errors.ts';
+import { FIRST_REDIAL_MS, MAX_REDIAL_MS, PENALTY_MS, WINDOW_BYTES } from './limits.ts';
+import { type Line, openLine } from './line.ts';
+import { decodeMessage, MessageKind, startMessage } from './message.ts';
+import type { PipeHost } from './pipe.ts';
+import type { Subjects } from './subjects.ts';
+
+export interface NatsEnd {
+  readonly host: string;
+  readonly tcpPort: number;
+  readonly seed: Uint8Array;
+  readonly ca: string;
+}
+
+/** Takes over an unauthenticated carrier; `release` when it is authenticated, refused or gone. */
+export type Accept = (carrier: Carrier, release: Release) => void;
+
+export class NatsListener {
+  readonly #end: NatsEnd;
+  readonly #domain: string;
+  readonly #name: string;
+  readonly #subjects: Subjects;
+  readonly #accept: Accept;
+  readonly #onTrouble: (domain: string, error: NatsCarrierError) => void;
+  readonly #places = new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS);
+  readonly #carriers = new Map<number, NatsCarrier>();
+  readonly #host: PipeHost;
+  #line: Line | null = null;
+  #redialMs = FIRST_REDIAL_MS;
+  #timer: NodeJS.Timeout | null = null;
+  #isClosed = false;
+  /** Bytes that belonged to no pipe since the line was opened. */
+  #strayBytes = 0;
+
+  constructor(
+    end: NatsEnd,
+    broker: string,
+    domain: string,
+    subjects: Subjects,
+    accept: Accept,
+    onTrouble: (domain: string, error: NatsCarrierError) => void,
+  ) {
+    this.#end = end;
+    this.#domain = domain;
+    this.#name = `nats:${broker}/${domain}`;
+    this.#subjects = subjects;
+    this.#accept = accept;
+    this.#onTrouble = onTrouble;
+    this.#host = {
+      publish: (message) => this.#line?.publish(message),
+      schedule: (delayMs, task) => {
+        const timer = setTimeout(task, delayMs);
+        return () => clearTimeout(timer);
+      },
+    };
+  }
+
+  get isListening(): boolean {
+    return this.#line !== null;
+  }
+
+  /** Dials once; when that fails it goes on trying by itself. */
+  async open(): Promise<void> {
+    const { up: subscribe, down: publish } = this.#subjects;
+    try {
+      const line = await openLine(
+        { ...this.#end, name: this.#name, subscribe, publish },
+        {
+          onMessage: (message) => this.#receive(message),
+          onClosed: (error) => this.#lost(error),
+        },
+      );
+      this.#line = line;
+      this.#strayBytes = 0;
+      this.#redialMs = FIRST_REDIAL_MS;
+      if (this.#isClosed) line.close();
+    } catch (error) {
+      this.#onTrouble(this.#domain, error as NatsCarrierError);
+      this.#redial(this.#redialMs);
+    }
+  }
+
+  /** Pipes that are open live on until their sessions end; no new one is taken. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#carriers.size === 0) this.#line?.close();
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const message = decodeMessage(bytes);
+    const carrier = message === null ? undefined : this.#carriers.get(message.id);
+    if (message === null) this.#stray(bytes.length);
+    else if (carrier !== undefined) carrier.receive(message);
+    else if (message.kind === MessageKind.open) this.#admit(message.id)?.receive(message);
+    else if (message.kind !== MessageKind.close) {
+      // The other end lives in a pipe that we know nothing of: we have been restarted, or have ended it.
+      this.#line?.publish(startMessage(MessageKind.close, message.id, 0));
+      this.#stray(bytes.length);
+    }
+  }
+
+  #admit(id: number): NatsCarrier | null {
+    const release = this.#isClosed ? null : this.#places.take();
+    if (release === null) {
+      this.#line?.publish(startMessage(MessageKind.close, id, 0));
+      this.#stray(WINDOW_BYTES / 16);
+      return null;
+    }
+    const carrier = new NatsCarrier(this.#name, this.#domain, id, this.#host, (fault) => {
+      this.#carriers.delete(id);
+      if (fault === 'OVERRUN') this.#punish();
+      if (this.#isClosed && this.#carriers.size === 0) this.#line?.close();
+    });
+    this.#carriers.set(id, carrier);
+    this.#accept(carrier, release);
+    return carrier;
+  }
+
+  /** What is not ours costs us work all the same; past a window's worth the server may throw it away for us. */
+  #stray(bytes: number): void {
+    this.#strayBytes += bytes;
+    if (this.#strayBytes > WINDOW_BYTES) this.#punish();
+  }
+
+  #punish(): void {
+    this.#redialMs = Math.max(this.#redialMs, PENALTY_MS);
+    this.#line?.close();
+  }
+
+  #lost(error: NatsCarrierError | null): void {
+    this.#line = null;
+    const carriers = [...this.#carriers.values()];
+    this.#carriers.clear();
+    for (const carrier of carriers) carrier.lost();
+    if (error !== null) this.#onTrouble(this.#domain, error);
+    this.#redial(this.#redialMs);
+  }
+
+  #redial(delayMs: number): void {
+    if (this.#isClosed) return;
+    this.#redialMs = Math.min(this.#redialMs * 2, MAX_REDIAL_MS);
+    this.#timer = setTimeout(() => void this.open(), delayMs);
+    this.#timer.unref();
+  }
+}

@@ -1,0 +1,52 @@
+/** The domains of the inventory whose carrier is `nats`, each with its listener, kept in step with the policy. */
+import type { Domain } from '../../../policy/index.ts';
+import type { NatsCarrierError } from './errors.ts';
+import { type Accept, type NatsEnd, NatsListener } from './listen.ts';
+import { domainSubjects } from './subjects.ts';
+
+/** What domains.yaml says of a domain that comes over NATS. */
+export const NATS_CARRIER = 'nats';
+
+export class NatsListeners {
+  readonly #end: NatsEnd;
+  readonly #broker: string;
+  readonly #accept: Accept;
+  readonly #onTrouble: (domain: string, error: NatsCarrierError) => void;
+  readonly #listeners = new Map<string, NatsListener>();
+
+  constructor(
+    end: NatsEnd,
+    broker: string,
+    accept: Accept,
+    onTrouble: (domain: string, error: NatsCarrierError) => void,
+  ) {
+    this.#end = end;
+    this.#broker = broker;
+    this.#accept = accept;
+    this.#onTrouble = onTrouble;
+  }
+
+  /** Resolves when each new one has been dialled once; a server that is not there is dialled again and again. */
+  async sync(domains: readonly Domain[]): Promise<void> {
+    const wanted = new Set(domains.filter(({ carrier }) => carrier === NATS_CARRIER).map(({ name }) => name));
+    for (const [name, listener] of [...this.#listeners]) {
+      if (wanted.has(name)) continue;
+      this.#listeners.delete(name);
+      listener.close();
+    }
+    const opening: Promise<void>[] = [];
+    for (const name of wanted) {
+      if (this.#listeners.has(name)) continue;
+      const subjects = domainSubjects(this.#broker, name);
+      const listener = new NatsListener(this.#end, this.#broker, name, subjects, this.#accept, this.#onTrouble);
+      this.#listeners.set(name, listener);
+      opening.push(listener.open());
+    }
+    await Promise.all(opening);
+  }
+
+  close(): void {
+    for (const listener of this.#listeners.values()) listener.close();
+    this.#listeners.clear();
+  }
+}

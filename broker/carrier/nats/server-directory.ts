@@ -1,0 +1,138 @@
+/**
+ * The directory of a NATS server: its configuration, certificates and users. Written complete beside what a running
+ * server has loaded, then put in force with SIGHUP: who is still enrolled keeps its connection.
+ *
+ *   nats-server.conf  setup.json  users.json  ca.pem  ca-key.pem  server.pem  server-key.pem  nats-server.pid
+ */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { certificateFiles, ensureCertificates } from './certificates.ts';
+import { NatsCarrierError } from './errors.ts';
+import { makePrivateDirectory, readPublic, writeWhole } from './files.ts';
+import { brokerUser, domainUser, renderServerConfig, type ServerUser } from './server-config.ts';
+import type { Subjects } from './subjects.ts';
+import { type NatsUsers, readUsers, type UserKind, withoutUser, withUser, writeUsers } from './users-file.ts';
+
+const setupSchema = z.strictObject({
+  listen: z.string().regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'expected host:port, e.g. 127.0.0.1:4222'),
+  /** Names and addresses that clients reach the server by. */
+  hosts: z.array(z.string().regex(/^[A-Za-z0-9.:-]+$/, 'expected a host name or an address')).min(1),
+});
+export type NatsSetup = z.output<typeof setupSchema>;
+
+/** A domain that comes over NATS, and the broker that it comes to. */
+export interface NatsMember {
+  readonly name: string;
+  readonly broker: string;
+}
+
+/** What the inventory says, in the words of the server. */
+export interface NatsMembers {
+  readonly domains: readonly NatsMember[];
+  /** Subjects of each broker towards the others. */
+  peersOf(broker: string, brokers: readonly string[]): readonly Subjects[];
+}
+
+export interface Written {
+  readonly users: number;
+  /** Of the inventory, without an nkey yet: they cannot connect. */
+  readonly notEnrolled: readonly string[];
+  /** Enrolled, but not of the inventory: left out. */
+  readonly notDeclared: readonly string[];
+  /** A running server was told. */
+  readonly reloaded: boolean;
+}
+
+export class NatsServerDirectory {
+  readonly path: string;
+  readonly configFile: string;
+  readonly caFile: string;
+  readonly #at: (name: string) => string;
+
+  constructor(path: string) {
+    this.path = resolve(path);
+    this.#at = (name) => join(this.path, name);
+    this.configFile = this.#at('nats-server.conf');
+    this.caFile = certificateFiles(this.path).ca;
+  }
+
+  /** Writes everything anew. `setup` null: as it was the last time. @throws NatsCarrierError */
+  async write(setup: NatsSetup | null, members: NatsMembers, now: number): Promise<Written> {
+    await makePrivateDirectory(this.path);
+    const chosen = setup === null ? await this.#readSetup() : this.#checked(setup, 'options');
+    await writeWhole(this.#at('setup.json'), `${JSON.stringify(chosen, null, 2)}\n`, 'public');
+    await ensureCertificates(this.path, chosen.hosts, now);
+    const users = await readUsers(this.#at('users.json'));
+    const { cert, key } = certificateFiles(this.path);
+    const served = serverUsers(users, members);
+    const pidFile = this.#at('nats-server.pid');
+    const text = renderServerConfig({ listen: chosen.listen, cert, key, pidFile, users: served });
+    await writeWhole(this.configFile, text, 'private');
+    const declared = new Set(members.domains.map(({ name }) => name));
+    return {
+      users: served.length,
+      notEnrolled: [...declared].filter((name) => !Object.hasOwn(users.domains, name)),
+      notDeclared: Object.keys(users.domains).filter((name) => !declared.has(name)),
+      reloaded: await reloadServer(pidFile),
+    };
+  }
+
+  async enrol(kind: UserKind, name: string, nkey: string): Promise<void> {
+    await makePrivateDirectory(this.path);
+    await writeUsers(this.#at('users.json'), await withUser(await this.#users(), kind, name, nkey));
+  }
+
+  async revoke(name: string): Promise<void> {
+    await writeUsers(this.#at('users.json'), withoutUser(await this.#users(), name));
+  }
+
+  #users(): Promise<NatsUsers> {
+    return readUsers(this.#at('users.json'));
+  }
+
+  async #readSetup(): Promise<NatsSetup> {
+    const path = this.#at('setup.json');
+    if (!existsSync(path))
+      throw new NatsCarrierError(
+        'ERR_NATS_FILE',
+        `"${this.path}" is new: say where to listen, e.g. --listen 127.0.0.1:4222`,
+      );
+    return this.#checked(JSON.parse(await readPublic(path, 'run: argus nats config DIR --listen HOST:PORT')), path);
+  }
+
+  #checked(setup: unknown, origin: string): NatsSetup {
+    const parsed = setupSchema.safeParse(setup);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    throw new NatsCarrierError('ERR_NATS_FILE', `${origin}: "${issue?.path.join('.')}": ${issue?.message}`);
+  }
+}
+
+function serverUsers(users: NatsUsers, members: NatsMembers): ServerUser[] {
+  const brokers = Object.keys(users.brokers);
+  return [
+    ...Object.entries(users.brokers).map(([name, nkey]) => brokerUser(name, nkey, members.peersOf(name, brokers))),
+    ...members.domains.flatMap(({ name, broker }) => {
+      const nkey = Object.hasOwn(users.domains, name) ? users.domains[name] : undefined;
+      return nkey === undefined ? [] : [domainUser(broker, name, nkey)];
+    }),
+  ];
+}
+
+/** SIGHUP to the server that the pid file names; false when none runs. */
+async function reloadServer(pidFile: string): Promise<boolean> {
+  if (!existsSync(pidFile)) return false;
+  const pid = Number((await readFile(pidFile, 'utf8')).trim());
+  if (!Number.isInteger(pid) || pid <= 1) return false;
+  // A pid file outlives a server that was killed, and its number may be somebody else's by now.
+  if (existsSync(`/proc/${pid}/comm`) && !(await readFile(`/proc/${pid}/comm`, 'utf8')).startsWith('nats-server'))
+    return false;
+  try {
+    process.kill(pid, 'SIGHUP');
+    return true;
+  } catch {
+    return false; // not running: it will read the file when it starts
+  }
+}

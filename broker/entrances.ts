@@ -1,0 +1,38 @@
+/** Where the domains at home here come in: sockets of this host, and a NATS server where there is one. */
+import type { Domain } from '../policy/index.ts';
+import { NATS_CARRIER, type NatsListeners } from './carrier/index.ts';
+import type { DomainListeners } from './listeners.ts';
+
+export class Entrances {
+  readonly #broker: string;
+  readonly #sockets: DomainListeners;
+  readonly #nats: NatsListeners | null;
+  readonly #onUnreachable: (domain: string) => void;
+
+  /** `onUnreachable`: a domain is declared to come over NATS, and this broker has no server. */
+  constructor(
+    broker: string,
+    sockets: DomainListeners,
+    nats: NatsListeners | null,
+    onUnreachable: (domain: string) => void,
+  ) {
+    this.#broker = broker;
+    this.#sockets = sockets;
+    this.#nats = nats;
+    this.#onUnreachable = onUnreachable;
+  }
+
+  /** Opens what is missing, closes what is no longer declared; a domain whose home is another broker has no way in here. */
+  async sync(domains: readonly Domain[]): Promise<void> {
+    const atHome = domains.filter(({ home }) => home === null || home === this.#broker);
+    const overNats = atHome.filter(({ carrier }) => carrier === NATS_CARRIER);
+    await this.#sockets.sync(atHome.filter(({ carrier }) => carrier !== NATS_CARRIER));
+    if (this.#nats !== null) await this.#nats.sync(overNats);
+    else for (const { name } of overNats) this.#onUnreachable(name);
+  }
+
+  async close(): Promise<void> {
+    this.#nats?.close();
+    await this.#sockets.close();
+  }
+}
