@@ -46,6 +46,8 @@ export class Ring {
   readonly #ledger = new Ledger();
   readonly #shares = new Map<Party, Share>();
   #pending: Pending[] = [];
+  /** Who was told of space and has not been heard of since: its part is kept for it, or the fastest would take it all. */
+  readonly #woken = new Set<Party>();
   #used: number;
   /** Bytes the owner had unread when it registered the ring again; freed first, in any portion. */
   #carried: number;
@@ -109,21 +111,25 @@ export class Ring {
     if (this.#used + size > this.length - MSG_SLOT_BYTES) return 'no-space';
     this.#used += size;
     this.#ledger.push(share, size, ++this.owner.deliveries);
+    if (this.#woken.size > 0) this.#woken.delete(share.sender);
     return 'accepted';
   }
 
   /**
-   * Fairness of a wildcard ring: while others have bytes here or wait, a sender that already has some may not take more
-   * than its equal part. A sender with nothing in the ring is never over, so a message of any legal size gets its turn.
+   * Fairness of a wildcard ring: while others have bytes here, wait, or were just told that they need not, a sender that
+   * already has some may not take more than its equal part. A sender with nothing in the ring is never over, so a message of any legal size gets its turn.
    */
   #isOverShare(share: Share, size: number): boolean {
     if (this.partner !== null || share.messages === 0) return false;
     let others = this.#activeShares - 1;
-    for (const waiting of this.#pending) {
-      const theirs = this.#shares.get(waiting.domain);
-      if (waiting.domain !== share.sender && (theirs === undefined || theirs.messages === 0)) others++;
-    }
+    for (const waiting of this.#pending) if (this.#isWithout(waiting.domain, share.sender)) others++;
+    for (const domain of this.#woken) if (this.#isWithout(domain, share.sender)) others++;
     return others > 0 && (share.bytes + size) * (others + 1) > this.length;
+  }
+
+  /** Somebody else than `sender`, not counted among those who have something here. */
+  #isWithout(domain: Party, sender: Party): boolean {
+    return domain !== sender && (this.#shares.get(domain)?.messages ?? 0) === 0;
   }
 
   /** The owner has consumed `bytes`; false when that is not what lies at the front, or has not been sent to it yet. */
@@ -142,6 +148,7 @@ export class Ring {
 
   /** Queues or raises the domain's one pending entry; false when the waiting list is full (EBUSY). */
   wait(domain: Party, size: number): boolean {
+    this.#woken.delete(domain);
     for (const entry of this.#pending) {
       if (entry.domain !== domain) continue;
       entry.size = Math.max(entry.size, size);
@@ -152,7 +159,9 @@ export class Ring {
     return true;
   }
 
+  /** It waits no longer, for whatever reason, and nothing is kept for it. */
   cancelWait(domain: Party): void {
+    this.#woken.delete(domain);
     this.#pending = this.#pending.filter((entry) => entry.domain !== domain);
   }
 
@@ -160,7 +169,10 @@ export class Ring {
   takeSatisfied(): readonly Party[] {
     if (this.#pending.length === 0) return [];
     const satisfied = this.#pending.filter((entry) => this.hasRoom(this.shareOf(entry.domain), entry.size));
-    for (const entry of satisfied) this.cancelWait(entry.domain);
+    for (const entry of satisfied) {
+      this.cancelWait(entry.domain);
+      this.#woken.add(entry.domain);
+    }
     return satisfied.map((entry) => entry.domain);
   }
 

@@ -1,0 +1,252 @@
+/** A ring's account against a naive list, with its invariants after every step. */
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type DomainState, maxPayload, messageSize, Ring } from '../../broker/core/index.ts';
+import type { Permit } from '../../policy/index.ts';
+import { PORT, Stage } from '../conformance/stage.ts';
+import { seeded } from '../helpers/seed.ts';
+
+const rings = suite('ring');
+const SENDERS = ['a', 'c', 'd'];
+const stage = await Stage.open('b', ...SENDERS);
+
+function permitFor(sender: string): Permit {
+  const decision = stage.argo.policy.monitor.send(stage.state(sender).domain, stage.state('b').domain);
+  if (!decision.allowed) throw new Error('the policy of this test allows it');
+  return decision;
+}
+
+function ringOf(length: number, partner: string | null = null, unread = 0): Ring {
+  const owner = stage.state('b');
+  owner.outlet = null;
+  owner.deliveries = 0;
+  // Everything that was accepted has been sent to the owner.
+  owner.outlet = { departed: Number.MAX_SAFE_INTEGER, deliver: () => {}, event: () => {}, introduce: () => {} };
+  return new Ring(1, owner, PORT, partner === null ? null : stage.state(partner), length, unread);
+}
+
+const insert = (ring: Ring, sender: string, size: number) =>
+  ring.insert(permitFor(sender), ring.shareOf(stage.state(sender)), size);
+
+for (const [payload, size] of [
+  [0, 16],
+  [1, 32],
+  [15, 32],
+  [16, 32],
+  [17, 48],
+  [16_777_120, 16_777_136],
+] as const) {
+  rings(`a payload of ${payload} occupies ${size}`, () => assert.is(messageSize(payload), size));
+}
+
+for (const [length, largest] of [
+  [48, 16],
+  [64, 32],
+  [16_777_152, 16_777_120],
+] as const) {
+  rings(`a ring of ${length} takes ${largest} and not one byte more`, () => {
+    assert.is(maxPayload(length), largest);
+    assert.is(insert(ringOf(length), 'a', messageSize(largest)), 'accepted');
+    assert.is(insert(ringOf(length), 'a', messageSize(largest + 1)), 'too-big');
+  });
+}
+
+rings('one slot always stays free', () => {
+  const ring = ringOf(64);
+  assert.equal(
+    [16, 16, 16, 16].map((size) => insert(ring, 'a', size)),
+    ['accepted', 'accepted', 'accepted', 'no-space'],
+  );
+  assert.is(ring.used, 48);
+});
+
+rings('what a sender has not room for beside others is refused, while a sender without any gets its turn', () => {
+  const ring = ringOf(256);
+  insert(ring, 'a', 128);
+  assert.is(insert(ring, 'c', 64), 'accepted');
+  assert.is(insert(ring, 'a', 16), 'over-share');
+  assert.is(insert(ring, 'c', 16), 'accepted');
+});
+
+rings('a sender alone may fill the ring, also a ring of its own beside waiters', () => {
+  const shared = ringOf(256);
+  assert.is(insert(shared, 'a', 240), 'accepted');
+  const own = ringOf(256, 'a');
+  insert(own, 'a', 128);
+  own.wait(stage.state('c'), 16);
+  assert.is(insert(own, 'a', 112), 'accepted');
+});
+
+rings('who waits counts as a sharer, once', () => {
+  const ring = ringOf(256);
+  insert(ring, 'a', 64);
+  ring.wait(stage.state('c'), 240);
+  ring.wait(stage.state('c'), 16);
+  assert.is(insert(ring, 'a', 64), 'accepted', 'half');
+  assert.is(insert(ring, 'a', 16), 'over-share');
+  ring.cancelWait(stage.state('c'));
+  assert.is(insert(ring, 'a', 16), 'accepted');
+});
+
+rings('a permit for another sender, another owner or another revision does not insert', async () => {
+  const ring = ringOf(256);
+  const foreign = () => ring.insert(permitFor('a'), ring.shareOf(stage.state('c')), 16);
+  assert.throws(foreign, /permit/);
+  const elsewhere = stage.argo.policy.monitor.send(stage.state('a').domain, stage.state('c').domain);
+  assert.ok(elsewhere.allowed);
+  if (elsewhere.allowed) assert.throws(() => ring.insert(elsewhere, ring.shareOf(stage.state('a')), 16), /permit/);
+});
+
+rings('a waiting entry grows and does not shrink, and is taken once', () => {
+  const ring = ringOf(256);
+  insert(ring, 'c', 240);
+  const a = stage.state('a');
+  assert.ok(ring.wait(a, 32) && ring.wait(a, 64) && ring.wait(a, 16));
+  assert.is(ring.pendingCount, 1);
+  ring.release(240);
+  insert(ring, 'c', 192);
+  assert.equal(ring.takeSatisfied(), [], '64 do not fit');
+  ring.release(192);
+  assert.equal(ring.takeSatisfied(), [a]);
+  assert.equal(ring.takeSatisfied(), []);
+});
+
+rings('bytes carried over are given back first, in any portion, and never twice', () => {
+  const ring = ringOf(256, null, 48);
+  assert.is(ring.used, 48);
+  insert(ring, 'a', 32);
+  assert.ok(ring.release(1));
+  assert.not(ring.release(48), 'a byte of the message');
+  assert.ok(ring.release(47 + 32));
+  assert.not(ring.release(1));
+  assert.ok(ring.isEmpty);
+});
+
+rings('a domain that is forgotten leaves its messages readable', () => {
+  const ring = ringOf(256);
+  insert(ring, 'a', 32);
+  insert(ring, 'c', 32);
+  ring.forget(stage.state('a'));
+  assert.equal(
+    [...ring.activeShares()].map(({ sender }) => sender),
+    [stage.state('c')],
+  );
+  assert.ok(ring.release(64));
+  assert.is(insert(ring, 'c', 240), 'accepted', 'nobody else has a share any more');
+});
+
+interface Message {
+  readonly sender: string;
+  readonly size: number;
+}
+
+/** The slow twin: a list of messages and a list of who waits. */
+class Naive {
+  messages: Message[] = [];
+  waiting: { sender: string; size: number }[] = [];
+  woken: string[] = [];
+  readonly length: number;
+
+  constructor(length: number) {
+    this.length = length;
+  }
+
+  get used(): number {
+    return this.messages.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  accepts(sender: string, size: number): string {
+    if (size > this.length - 16) return 'too-big';
+    const own = this.messages.filter((message) => message.sender === sender);
+    const others = new Set([...[...this.messages, ...this.waiting].map((each) => each.sender), ...this.woken]);
+    others.delete(sender);
+    const bytes = own.reduce((sum, message) => sum + message.size, 0);
+    if (own.length > 0 && others.size > 0 && (bytes + size) * (others.size + 1) > this.length) return 'over-share';
+    return this.used + size > this.length - 16 ? 'no-space' : 'accepted';
+  }
+}
+
+const sender = fc.constantFrom(...SENDERS);
+const size = fc.integer({ min: 1, max: 20 }).map((slots) => slots * 16);
+const step = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('insert' as const), sender, size }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('release' as const),
+      messages: fc.nat(4),
+      surplus: fc.constantFrom(0, 0, 0, 1, 16, -16),
+    }),
+  },
+  fc.record({ do: fc.constant('withdraw' as const), keep: fc.array(fc.boolean(), { maxLength: 6 }) }),
+  fc.record({ do: fc.constant('wait' as const), sender, size }),
+  fc.record({ do: fc.constant('cancel' as const), sender }),
+  fc.record({ do: fc.constant('wake' as const) }),
+);
+
+rings('any sequence of steps leaves the account that a list gives', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(48, 64, 256, 320), fc.array(step, { maxLength: 60 }), (length, steps) => {
+      const ring = ringOf(length);
+      const naive = new Naive(length);
+      const name = (state: { domain: DomainState['domain'] }): string => state.domain.name;
+      for (const action of steps) {
+        if (action.do === 'insert') {
+          const expected = naive.accepts(action.sender, action.size);
+          assert.is(insert(ring, action.sender, action.size), expected);
+          if (expected === 'accepted') {
+            naive.messages.push(action);
+            naive.woken = naive.woken.filter((each) => each !== action.sender);
+          }
+        } else if (action.do === 'release') {
+          const bytes = naive.messages
+            .slice(0, action.messages)
+            .reduce((sum: number, each) => sum + each.size, action.surplus);
+          let end = 0;
+          let sum = 0;
+          while (end < naive.messages.length && sum < bytes) sum += naive.messages[end++]?.size ?? 0;
+          assert.is(ring.release(Math.max(0, bytes)), sum === Math.max(0, bytes));
+          if (sum === Math.max(0, bytes)) naive.messages = naive.messages.slice(end);
+        } else if (action.do === 'withdraw') {
+          const keep = action.keep.slice(0, naive.messages.length);
+          ring.withdraw(keep);
+          const from = naive.messages.length - keep.length;
+          naive.messages = naive.messages.filter((_, index) => index < from || keep[index - from] === true);
+        } else if (action.do === 'wait') {
+          assert.ok(ring.wait(stage.state(action.sender), action.size));
+          naive.woken = naive.woken.filter((each) => each !== action.sender);
+          const entry = naive.waiting.find((each) => each.sender === action.sender);
+          if (entry === undefined) naive.waiting.push({ sender: action.sender, size: action.size });
+          else entry.size = Math.max(entry.size, action.size);
+        } else if (action.do === 'cancel') {
+          ring.cancelWait(stage.state(action.sender));
+          naive.waiting = naive.waiting.filter((each) => each.sender !== action.sender);
+          naive.woken = naive.woken.filter((each) => each !== action.sender);
+        } else {
+          const woken = naive.waiting.filter((each) => naive.accepts(each.sender, each.size) === 'accepted');
+          assert.equal(
+            ring.takeSatisfied().map(name),
+            woken.map((each) => each.sender),
+          );
+          naive.waiting = naive.waiting.filter((each) => !woken.includes(each));
+          naive.woken.push(...woken.map((each) => each.sender));
+        }
+        assert.is(ring.used, naive.used);
+        assert.ok(ring.used >= 0 && ring.used <= length - 16);
+        assert.is(ring.pendingCount, naive.waiting.length);
+        const shares = [...ring.activeShares()].map(
+          (share) => `${name(share.sender)} ${share.messages} ${share.bytes}`,
+        );
+        const expected = SENDERS.flatMap((each) => {
+          const own = naive.messages.filter((message) => message.sender === each);
+          return own.length === 0 ? [] : [`${each} ${own.length} ${own.reduce((sum, one) => sum + one.size, 0)}`];
+        });
+        assert.equal(shares.sort(), expected.sort());
+      }
+    }),
+    seeded({ numRuns: 500 }),
+  );
+});
+
+rings.run();
