@@ -11,8 +11,9 @@ export class Chunk {
 
   constructor(length: number) {
     // Not zeroed: only what frames have been written over is ever sealed.
-    this.bytes = Buffer.allocUnsafeSlow(length);
-    this.view = new DataView(this.bytes.buffer);
+    const { buffer } = Buffer.allocUnsafeSlow(length);
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
   }
 }
 

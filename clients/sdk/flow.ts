@@ -36,6 +36,8 @@ export class Flow implements SendOrder {
   #hasSpace = false;
   /** The broker may be holding back our ordered sends: the next one lifts that. A new flow cannot know. */
   #needsResume = true;
+  /** The send that carried `resume` last. */
+  #resuming: HeldSend | null = null;
   #window = FIRST_RESUME_WINDOW;
   #acceptedOfWindow = 0;
   #cancelRetry: (() => void) | null = null;
@@ -75,6 +77,8 @@ export class Flow implements SendOrder {
     const isFull = status === Status.EAGAIN || status === Status.EBUSY;
     const isKept = isFull && !isOver;
     send.held.phase = isKept ? 'waiting' : 'done';
+    // Refused before the broker came to lift anything: those behind it come back as well, and nobody announces space.
+    if (!isFull && send === this.#resuming) this.#hasSpace = true;
     if (isFull) this.#block(status === Status.EAGAIN ? EAGAIN_RETRY_MS : EBUSY_RETRY_MS);
     this.#dropDone();
     if (this.#state !== 'open' && this.#inFlight === 0) this.#continue();
@@ -164,6 +168,7 @@ export class Flow implements SendOrder {
 
   #transmit(send: HeldSend): void {
     const flags = this.#needsResume ? SendFlag.ordered | SendFlag.resume : SendFlag.ordered;
+    if (this.#needsResume) this.#resuming = send;
     this.#needsResume = false;
     this.#inFlight++;
     send.held.phase = 'in-flight';

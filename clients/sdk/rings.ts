@@ -16,12 +16,6 @@ export class Rings {
     return [...this.#rings].values();
   }
 
-  /** The ring under which Argo would find (port, partner), if this VM has it. */
-  find(port: number, partner: Ring['partner']): Ring | undefined {
-    for (const ring of this.#rings) if (ring.port === port && ring.partner === partner) return ring;
-    return undefined;
-  }
-
   add(ring: Ring, handle: number): void {
     this.#rings.add(ring);
     const old = this.#handles.get(ring);

@@ -27,7 +27,7 @@ export interface RegisterRingRequest {
   readonly partner: DomainRef;
   /** Bytes: 48 … 16 777 152, a multiple of 16; a message occupies 16 plus its payload rounded up to 16. */
   readonly length: number;
-  /** Refuse (EEXIST) instead of replacing a ring of the same port and partner (default false). */
+  /** Refuse (EEXIST) also where the very same ring exists already (default false). */
   readonly failExist?: boolean;
 }
 
@@ -153,7 +153,8 @@ export class Vm implements AsyncDisposable {
   }
 
   /**
-   * Makes a ring, or replaces the one of the same port and partner.
+   * Makes a ring. Where there is one of the same port, partner and length already, that is the answer (unless
+   * `failExist`), with all that lies in it; another length is EEXIST.
    *
    * @throws ArgusError EACCES, EEXIST, EINVAL, ENOMEM, ENOSPC, ESRCH, ECONNRESET
    */
@@ -163,8 +164,7 @@ export class Vm implements AsyncDisposable {
       throw wordError('EINVAL', 'registerRing', 'port and length are integers of 0 … 2^32-1');
     const domid = await this.#domidOf(partner, 'registerRing');
     const ring = new Ring(port, partner, length, this.#ringOwner);
-    await this.#register(ring, domid, failExist ? REGISTER_FAIL_EXIST : 0, 0);
-    return ring;
+    return this.#register(ring, domid, failExist ? REGISTER_FAIL_EXIST : 0, 0);
   }
 
   /**
@@ -294,19 +294,19 @@ export class Vm implements AsyncDisposable {
     }
   }
 
-  #register(ring: Ring, partner: number, flags: number, unread: number): Promise<void> {
+  #register(ring: Ring, partner: number, flags: number, unread: number): Promise<Ring> {
     const { port, length } = ring;
     return this.#ask(
       'registerRing',
       { op: Op.registerRing, id: 0, port, partner, pad: 0, length, flags, unread },
       (answer) => {
-        const replaced = this.#rings.find(port, ring.partner);
-        if (replaced !== undefined && replaced !== ring) {
-          this.#rings.remove(replaced);
-          replaced.end(null);
-        }
+        if (answer.op !== Op.reply) return ring;
+        // The broker kept the ring it had: what is unread there is charged to it, so its reader must go on.
+        const existing = this.#rings.byHandle(answer.value);
+        if (existing !== undefined) return existing;
         // Now and not a turn later: the next frame of this record may be a delivery.
-        if (answer.op === Op.reply) this.#rings.add(ring, answer.value);
+        this.#rings.add(ring, answer.value);
+        return ring;
       },
     );
   }

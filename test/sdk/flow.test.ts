@@ -157,6 +157,21 @@ test('another refusal than lack of space is the outcome and holds nobody back', 
   assert.equal(wire.news(), [[3, SendFlag.ordered]]);
 });
 
+test('when the one that resumes is refused for another reason, those behind it go again at once', () => {
+  const wire = new Wire();
+  wire.submit(1, 2, 3);
+  wire.news();
+  for (let i = 0; i < 3; i++) wire.refuse();
+  wire.flow.space();
+  wire.news();
+  wire.refuse(Status.EINVAL);
+  wire.refuse();
+  wire.refuse();
+  assert.equal(wire.news(), [[2, BOTH]]);
+  wire.accept();
+  assert.equal(wire.news(), [[3, SendFlag.ordered]]);
+});
+
 test('a send whose time is over is not kept, but the flow still lifts the broker’s refusal', () => {
   const wire = new Wire();
   wire.submit(1);

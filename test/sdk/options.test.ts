@@ -85,7 +85,7 @@ for (const spec of [
   'tcp:host:70x',
   'tcp::::1:7100',
   'tcp:a b:1',
-  'nats:x',
+  'gopher:x',
   'constructor:x',
   'UNIX:/x',
 ]) {

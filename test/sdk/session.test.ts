@@ -324,13 +324,16 @@ test('a ring that the broker closes throws to its reader and is announced', asyn
   await vm.close();
 });
 
-test('registering the same port and partner replaces the ring; unregistering ends it', async () => {
+test('registering a ring again gives the one there is, with what lies in it; unregistering ends it', async () => {
   const broker = await BrokerDouble.start();
   const vm = await broker.connect();
-  const old = await vm.registerRing({ port: 1, partner: 'any', length: 4096 });
-  const ring = await vm.registerRing({ port: 1, partner: 'any', length: 8192 });
-  assert.is(await old.receive(), undefined);
+  const ring = await vm.registerRing({ port: 1, partner: PEER_NAME, length: 4096 });
+  broker.session.say({ op: Op.introduce, domid: PEER_DOMID, name: PEER_NAME, labels: [] });
+  broker.session.deliver(101, BYTES);
+  assert.is(await vm.registerRing({ port: 1, partner: PEER_DOMID, length: 4096 }), ring);
+  assert.is(ring.pending, 1);
   await vm.unregisterRing(ring);
+  assert.ok(await ring.receive());
   assert.is(await ring.receive(), undefined);
   await vm.unregisterRing(ring);
   assert.is(broker.session.frames.filter((frame) => frame.op === Op.unregisterRing).length, 1);
