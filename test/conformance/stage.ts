@@ -18,7 +18,13 @@ import {
   type NotifyQuery,
   Op,
 } from '../../broker/wire/index.ts';
-import { compilePolicy, type Grant, type PolicyRevision, SHIPPED_POLICY_DIRECTORY } from '../../policy/index.ts';
+import {
+  compilePolicy,
+  type Grant,
+  type PolicyFiles,
+  type PolicyRevision,
+  SHIPPED_POLICY_DIRECTORY,
+} from '../../policy/index.ts';
 
 export interface PolicyText {
   /** `name` or `name:domid`; without one the domid is the position, from 1. */
@@ -54,8 +60,8 @@ const SERVICES = `classes:
     flow: to-destination
 `;
 
-/** @throws PolicyError */
-export async function compile(text: PolicyText, revision = 1): Promise<PolicyRevision> {
+/** The six files of a policy directory. */
+export function policyFiles(text: PolicyText): PolicyFiles {
   const bytes = (lines: readonly string[]): Uint8Array => Buffer.from(lines.map((line) => `${line}\n`).join(''));
   const labels = text.labels?.map((label) => `  - { name: "${label}", grantable: true }`) ?? [];
   const domains = text.domains.flatMap((entry, index) => {
@@ -63,7 +69,7 @@ export async function compile(text: PolicyText, revision = 1): Promise<PolicyRev
     const about = text.about?.[name];
     return [`  - name: ${name}`, `    domid: ${domid}`, ...(about === undefined ? [] : [`    ${about}`])];
   });
-  const files = {
+  return {
     'model.conf': readFileSync(join(SHIPPED_POLICY_DIRECTORY, 'model.conf')),
     'domains.yaml': bytes([...(labels.length > 0 ? ['labels:', ...labels] : []), 'domains:', ...domains]),
     'services.yaml': Buffer.from(SERVICES),
@@ -71,6 +77,11 @@ export async function compile(text: PolicyText, revision = 1): Promise<PolicyRev
     'assertions.csv': bytes(text.assertions ?? []),
     'tests.csv': bytes([]),
   };
+}
+
+/** @throws PolicyError */
+export async function compile(text: PolicyText, revision = 1): Promise<PolicyRevision> {
+  const files = policyFiles(text);
   const compiled = await compilePolicy(files, { revision, inspectors: INSPECTORS, overlay: text.grants ?? [] });
   return { ...compiled, directory: '/stage', files };
 }
