@@ -4,7 +4,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const CLI = fileURLToPath(new URL('../../clients/cli/main.ts', import.meta.url));
+/** From the sources; a compiled main.js is started without the loader. */
+const SOURCES: readonly string[] = ['--import', 'tsx', 'clients/cli/main.ts'];
 
 export interface LogLine {
   readonly msg: string;
@@ -24,8 +25,9 @@ export class BrokerProcess {
   readonly #child: ChildProcess;
   #onLine: (() => void)[] = [];
 
-  constructor(config: string) {
-    this.#child = spawn(process.execPath, ['--import', 'tsx', CLI, 'broker', '--config', config], {
+  /** `program`: what Node is given before the command. */
+  constructor(config: string, program = SOURCES) {
+    this.#child = spawn(process.execPath, [...program, 'broker', '--config', config], {
       cwd: ROOT,
       stdio: ['ignore', 'ignore', 'pipe'],
     });

@@ -149,9 +149,12 @@ export class Stage {
   }
 
   /** `argus broker --config` as a process of its own; resolves when it serves. */
-  async brokerProcess(more: Readonly<Record<string, unknown>> = {}): Promise<BrokerProcess> {
+  async brokerProcess(
+    more: Readonly<Record<string, unknown>> = {},
+    program?: readonly string[],
+  ): Promise<BrokerProcess> {
     await this.configure({ log: { level: 'info' }, ...more });
-    const broker = new BrokerProcess(this.config);
+    const broker = new BrokerProcess(this.config, program);
     this.#processes.push(broker);
     await broker.running();
     return broker;
@@ -159,6 +162,11 @@ export class Stage {
 
   async connect(domain: string, more: Partial<ConnectOptions> = {}): Promise<Vm> {
     const vm = await connect({ carrier: this.carrierOf(domain), identity: this.identityOf(domain), ...more });
+    return this.keep(vm);
+  }
+
+  /** A VM that was connected by other means ends with the stage as well. */
+  keep(vm: Vm): Vm {
     this.#vms.push(vm);
     return vm;
   }
