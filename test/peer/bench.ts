@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { type MemoryAudit, memoryAudit } from '../../broker/audit/index.ts';
 import type { Carrier, CarrierHandlers } from '../../broker/carrier/index.ts';
 import { Argo } from '../../broker/core/index.ts';
-import { ChunkPool, DurableEffects, Flusher, type Peer, type PeerContext } from '../../broker/peer/index.ts';
+import { ChunkPool, DurableEffects, Flusher, Loans, type Peer, type PeerContext } from '../../broker/peer/index.ts';
 import {
   beginHello,
   type Established,
@@ -347,6 +347,7 @@ export class Bench {
       audit,
       durable: new DurableEffects(audit),
       pool: new ChunkPool(),
+      loans: new Loans(),
       flusher: new Flusher(),
       handshake,
       clock: handshake.clock,
