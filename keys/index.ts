@@ -31,6 +31,7 @@ export {
   CLOCK_TOLERANCE_SECONDS,
   DEFAULT_TTL_SECONDS,
 } from './limits.ts';
+export { type PublicJwk, parsePublicJwk, thumbprintOf } from './jwk.ts';
 export { parseRole, ROLES, type Role } from './names.ts';
 export { recordNonce } from './nonce.ts';
 export { deriveSessionSecrets, EpochSecret, nextEpoch } from './schedule.ts';

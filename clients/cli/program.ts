@@ -1,12 +1,14 @@
 /** Every command of `argus`. */
 import { Command } from 'commander';
 import { VERSION } from '../../broker/index.ts';
+import { agentCommand } from './commands/agent.ts';
 import { auditCommand } from './commands/audit.ts';
 import { brokerCommand } from './commands/broker.ts';
 import { grantCommand, grantsCommand, revokeCommand } from './commands/grants.ts';
 import { keysCommand } from './commands/keys.ts';
 import { netCommand } from './commands/net.ts';
 import { policyCommand } from './commands/policy.ts';
+import { ringCommand } from './commands/ring.ts';
 import { reloadCommand, statusCommand } from './commands/status.ts';
 
 export function argusProgram(): Command {
@@ -16,6 +18,8 @@ export function argusProgram(): Command {
     .showHelpAfterError('(argus --help lists the commands)')
     .showSuggestionAfterError()
     .addCommand(brokerCommand())
+    .addCommand(agentCommand())
+    .addCommand(ringCommand())
     .addCommand(statusCommand())
     .addCommand(reloadCommand())
     .addCommand(grantCommand())

@@ -82,6 +82,14 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: ['clients/sdk', 'broker/wire'],
     breaking: [{ 'clients/network/dhcp.ts': `import { seal } from '../../broker/session/index.ts';` }],
   },
+  'clients/agent': {
+    imports: ['clients/sdk', 'clients/audio', 'clients/network', 'broker/wire', 'keys'],
+    breaking: [{ 'clients/agent/agent.ts': `import { startBroker } from '../../broker/index.ts';` }],
+  },
+  'clients/vm': {
+    imports: ['clients/agent', 'broker', 'keys', 'policy'],
+    breaking: [{ 'clients/vm/qemu.ts': `import { Sessions } from '../../broker/session/index.ts';` }],
+  },
   'clients/demo': {
     imports: [
       'clients/sdk',
@@ -100,6 +108,8 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'clients/sdk',
       'clients/audio',
       'clients/network',
+      'clients/agent',
+      'clients/vm',
       'broker/audit',
       'broker/control',
       'broker',

@@ -1,0 +1,34 @@
+/**
+ * Makes the agent one file, with everything it needs but Node: what a guest's image takes in.
+ *
+ *     node --import tsx clients/agent/bundle.ts OUT.mjs
+ */
+import { argv } from 'node:process';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const ENTRY = fileURLToPath(new URL('../cli/agent-main.ts', import.meta.url));
+
+/** `entry` defaults to the agent; tests bundle programs of their own in the same way. */
+export async function bundleAgent(out: string, entry = ENTRY): Promise<void> {
+  await build({
+    entryPoints: [entry],
+    outfile: out,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    minify: true,
+    legalComments: 'linked',
+    // Packages in CommonJS among the dependencies call `require` for Node's own modules.
+    banner: { js: "import{createRequire as __r}from'node:module';const require=__r(import.meta.url);" },
+  });
+}
+
+if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
+  const out = argv[2];
+  if (out === undefined) {
+    process.stderr.write('usage: bundle.ts OUT.mjs\n');
+    process.exitCode = 2;
+  } else await bundleAgent(out);
+}

@@ -1,0 +1,80 @@
+/** agent.yaml: every key with its default; an unknown key is an error that names it. */
+import { readFileSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { AgentError } from './errors.ts';
+import { MAX_UNIX_PATH_BYTES } from './limits.ts';
+
+const socketPath = z
+  .string()
+  .min(1)
+  .refine((path) => Buffer.byteLength(path) <= MAX_UNIX_PATH_BYTES, `at most ${MAX_UNIX_PATH_BYTES} bytes`);
+
+const schema = z.strictObject({
+  /** Where the broker is reached: `serial:/dev/virtio-ports/argus.0`, `unix:/path`, `tcp:host:port`. */
+  carrier: z.string().default('serial:/dev/virtio-ports/argus.0'),
+  /** Directory with this domain's key and credential; made by enrolment if it is not there. */
+  identity: z.string().min(1),
+  /** Name that the broker must prove; null = any broker of the same authority. */
+  broker: z.string().nullable().default(null),
+  /** Unix socket for the programs of this machine. */
+  socket: socketPath.default('/run/argus/agent.sock'),
+  /** Permissions of that socket; who may use it speaks for this domain. */
+  socketMode: z
+    .string()
+    .regex(/^0[0-7]{3}$/, 'expected an octal mode in quotes, as in "0660"')
+    .default('0600'),
+  /** First boot: how a credential is got when `identity` has none. */
+  enrol: z
+    .strictObject({
+      /** This domain's name in the inventory. */
+      name: z.string().min(1),
+      /** Device or `unix:/path` that leads to `argus vm enrol` on the host. */
+      port: z.string().min(1).default('/dev/virtio-ports/argus.enrol'),
+      /** File with the one-time token. */
+      token: z.string().min(1),
+    })
+    .nullable()
+    .default(null),
+});
+
+export type AgentConfigInput = z.input<typeof schema>;
+export type AgentConfig = z.output<typeof schema>;
+
+/** Relative paths are relative to `base`. @throws AgentError ERR_AGENT_CONFIG naming every bad key */
+export function resolveConfig(input: unknown, base: string, origin: string): AgentConfig {
+  const parsed = schema.safeParse(input);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')}`
+        : `"${issue.path.join('.') || 'the file'}": ${issue.message}`,
+    );
+    throw new AgentError('ERR_AGENT_CONFIG', `${origin}: ${issues.join('; ')}`);
+  }
+  const config = parsed.data;
+  const enrol = config.enrol === null ? null : { ...config.enrol, token: absolute(base, config.enrol.token) };
+  return { ...config, identity: absolute(base, config.identity), socket: absolute(base, config.socket), enrol };
+}
+
+/** @throws AgentError ERR_AGENT_CONFIG_FILE, ERR_AGENT_CONFIG */
+export function readConfig(file: string): AgentConfig {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new AgentError('ERR_AGENT_CONFIG_FILE', `cannot read "${file}": ${reason}; docs/agent.md shows one`, {
+      cause,
+    });
+  }
+  const document = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
+  const [error] = document.errors;
+  if (error !== undefined) throw new AgentError('ERR_AGENT_CONFIG', `${file}: ${error.message.split('\n')[0]}`);
+  return resolveConfig(document.toJS() ?? {}, dirname(resolve(file)), file);
+}
+
+function absolute(base: string, path: string): string {
+  return isAbsolute(path) ? path : resolve(base, path);
+}

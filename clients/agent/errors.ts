@@ -1,0 +1,21 @@
+/** What the operator of an agent, or a program that uses one, can get wrong. Messages say what to do. */
+export const AGENT_ERROR_CODES = [
+  'ERR_AGENT_CONFIG',
+  'ERR_AGENT_CONFIG_FILE',
+  'ERR_AGENT_SOCKET',
+  'ERR_AGENT_REQUEST',
+  'ERR_AGENT_REFUSED',
+  'ERR_AGENT_UNREACHABLE',
+  'ERR_AGENT_ENROL',
+] as const;
+export type AgentErrorCode = (typeof AGENT_ERROR_CODES)[number];
+
+export class AgentError extends Error {
+  override readonly name = 'AgentError';
+  readonly code: AgentErrorCode;
+
+  constructor(code: AgentErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,14 @@
+/** The agent of a virtual machine, and the programs' way to it. */
+export { type Agent, startAgent } from './agent.ts';
+export { type AgentConfig, type AgentConfigInput, readConfig, resolveConfig } from './config.ts';
+export { answerEnrolment, type EnrolAnswer } from './enrol.ts';
+export { AGENT_ERROR_CODES, AgentError, type AgentErrorCode } from './errors.ts';
+export {
+  DEFAULT_DEADLINE_MS,
+  DEFAULT_MESSAGE_BYTES,
+  DEFAULT_RING_BYTES,
+  MAX_ENROL_ATTEMPTS,
+  MAX_ENROL_LINE_BYTES,
+  TOKEN_BYTES,
+} from './limits.ts';
+export { openLocal, receiveLocal, sendLocal } from './local-client.ts';

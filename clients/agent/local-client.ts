@@ -1,0 +1,136 @@
+/** A program's side of the agent's socket, as `argus ring` uses it; docs/agent.md has the same in Python and C. */
+import { connect, type Socket } from 'node:net';
+import { AgentError } from './errors.ts';
+import { ByteQueue, type ReceivedFrame, sentHeader, takeReceived } from './message-frame.ts';
+import { formatRequest, type LocalRequest } from './request.ts';
+
+/** A connection whose request was granted. */
+export interface LocalConnection {
+  readonly socket: Socket;
+  /** What came behind the answer, and all that comes later. */
+  readonly bytes: ByteQueue;
+}
+
+/** @throws AgentError ERR_AGENT_UNREACHABLE, ERR_AGENT_REFUSED */
+export function openLocal(path: string, request: LocalRequest): Promise<LocalConnection> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path, allowHalfOpen: true });
+    const bytes = new ByteQueue();
+    const fail = (error: AgentError): void => {
+      socket.destroy();
+      reject(error);
+    };
+    socket.once('error', (cause: NodeJS.ErrnoException) =>
+      fail(
+        new AgentError(
+          'ERR_AGENT_UNREACHABLE',
+          `cannot reach an agent at "${path}" (${cause.code}): is argus agent up?`,
+          {
+            cause,
+          },
+        ),
+      ),
+    );
+    const onData = (chunk: Buffer): void => {
+      bytes.push(chunk);
+      const line = bytes.takeLine();
+      if (line === null) return;
+      socket.removeListener('data', onData);
+      socket.pause();
+      if (line === 'ok') resolve({ socket, bytes });
+      else fail(new AgentError('ERR_AGENT_REFUSED', line.replace(/^error /, '')));
+    };
+    socket.on('data', onData);
+    socket.once('close', () => reject(new AgentError('ERR_AGENT_UNREACHABLE', `the agent at "${path}" hung up`)));
+    socket.once('connect', () => socket.write(formatRequest(request)));
+  });
+}
+
+/** Messages of a ring, until the agent ends it. @throws AgentError ERR_AGENT_REFUSED when the ring was closed */
+export async function* receiveLocal({ socket, bytes }: LocalConnection): AsyncGenerator<ReceivedFrame> {
+  try {
+    for (;;) {
+      for (let frame = takeReceived(bytes); frame !== null; frame = takeReceived(bytes)) yield frame;
+      const chunk: Buffer | null = await nextChunk(socket);
+      if (chunk === null) return;
+      bytes.push(chunk);
+    }
+  } finally {
+    socket.destroy();
+  }
+}
+
+/**
+ * Sends each chunk as one message and waits for every outcome.
+ *
+ * @returns messages accepted
+ * @throws AgentError ERR_AGENT_REFUSED at the first that was not; those before it were
+ */
+export async function sendLocal(
+  connection: LocalConnection,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<number> {
+  const { socket, bytes } = connection;
+  let accepted = 0;
+  let failure: AgentError | null = null;
+  const answers = (async () => {
+    for (;;) {
+      for (let line = bytes.takeLine(); line !== null; line = bytes.takeLine()) {
+        if (line === 'ok') accepted++;
+        else {
+          failure = new AgentError('ERR_AGENT_REFUSED', `message ${accepted + 1}: ${line.replace(/^error /, '')}`);
+          socket.destroy();
+          return;
+        }
+      }
+      const chunk: Buffer | null = await nextChunk(socket);
+      if (chunk === null) return;
+      bytes.push(chunk);
+    }
+  })();
+  let sent = 0;
+  for await (const chunk of chunks) {
+    if (socket.destroyed) break;
+    socket.write(sentHeader(chunk.length));
+    sent++;
+    if (!socket.write(chunk)) await drained(socket);
+  }
+  socket.end();
+  await answers;
+  if (failure !== null) throw failure;
+  if (accepted < sent)
+    throw new AgentError('ERR_AGENT_UNREACHABLE', `the agent hung up after ${accepted} of ${sent} messages`);
+  return accepted;
+}
+
+function nextChunk(socket: Socket): Promise<Buffer | null> {
+  return new Promise((resolve) => {
+    const settle = (chunk: Buffer | null): void => {
+      socket.pause();
+      for (const event of ['end', 'close'] as const) socket.removeListener(event, onEnd);
+      socket.removeListener('data', settle);
+      resolve(chunk);
+    };
+    const onEnd = (): void => settle(null);
+    if (socket.destroyed || socket.readableEnded) {
+      resolve(null);
+      return;
+    }
+    socket.once('data', settle);
+    socket.once('end', onEnd);
+    socket.once('close', onEnd);
+    socket.resume();
+  });
+}
+
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.removeListener('drain', done);
+      socket.removeListener('close', done);
+      resolve();
+    };
+    socket.once('drain', done);
+    socket.once('close', done);
+  });
+}

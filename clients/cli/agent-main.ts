@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+/** The process behind the bundled agent: what a guest needs, in one file, and nothing else. */
+import { Command } from 'commander';
+import { agentCommand } from './commands/agent.ts';
+import { ringCommand } from './commands/ring.ts';
+import { exitCodeOf, printError } from './output.ts';
+
+try {
+  await new Command('argus')
+    .description('the agent of a virtual machine, and rings in shell pipelines')
+    .showHelpAfterError()
+    .addCommand(agentCommand())
+    .addCommand(ringCommand())
+    .parseAsync();
+} catch (error) {
+  printError(error);
+  process.exitCode = exitCodeOf(error);
+}

@@ -1,0 +1,124 @@
+/** `argus ring send|recv`: rings in shell pipelines, through the agent of this machine. */
+import { once } from 'node:events';
+import { Command, InvalidArgumentError } from 'commander';
+import {
+  DEFAULT_DEADLINE_MS,
+  DEFAULT_MESSAGE_BYTES,
+  DEFAULT_RING_BYTES,
+  openLocal,
+  receiveLocal,
+  sendLocal,
+} from '../../agent/index.ts';
+
+const DEFAULT_AGENT = '/run/argus/agent.sock';
+
+function u32(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,10}$/.test(text) || value > 0xffff_ffff)
+    throw new InvalidArgumentError('expected a number of 0 … 4294967295.');
+  return value;
+}
+
+function positive(text: string): number {
+  const value = u32(text);
+  if (value === 0) throw new InvalidArgumentError('expected a number above 0.');
+  return value;
+}
+
+interface SendOptions {
+  readonly agent: string;
+  readonly type: number;
+  readonly size: number;
+  readonly lines?: boolean;
+  readonly end?: boolean;
+  readonly deadline: number;
+}
+
+function sendCommand(): Command {
+  return new Command('send')
+    .description('send standard input as messages to a ring of another domain')
+    .argument('<domain>', 'its name')
+    .argument('<port>', 'port of its ring', u32)
+    .option('--type <number>', 'message type', u32, 0)
+    .option('--size <bytes>', 'payload of each message', positive, DEFAULT_MESSAGE_BYTES)
+    .option('--lines', 'a message per line, without its line feed')
+    .option('--end', 'send an empty message at the end, which ends "recv --until-empty"')
+    .option('--deadline <ms>', 'how long a full ring is waited for; 0 = not at all', u32, DEFAULT_DEADLINE_MS)
+    .option('--agent <path>', 'socket of the agent', DEFAULT_AGENT)
+    .addHelpText('after', '\nExample:\n  tar c photos | argus ring send mail-vm 5000 --end')
+    .action(async (domain: string, port: number, options: SendOptions) => {
+      const { agent, type, deadline, size, lines, end } = options;
+      const connection = await openLocal(agent, { kind: 'send', domain, port, type, deadlineMs: deadline });
+      await sendLocal(
+        connection,
+        lines === true ? linesOf(process.stdin) : blocksOf(process.stdin, size, end === true),
+      );
+    });
+}
+
+interface RecvOptions {
+  readonly agent: string;
+  readonly from: string;
+  readonly length: number;
+  readonly count?: number;
+  readonly untilEmpty?: boolean;
+  readonly lines?: boolean;
+}
+
+function recvCommand(): Command {
+  return new Command('recv')
+    .description('register a ring and write what arrives to standard output')
+    .argument('<port>', 'port of the ring', u32)
+    .option('--from <domain>', 'the only domain that may send; "any" = whom policy lets', 'any')
+    .option('--length <bytes>', 'ring length, a multiple of 16', positive, DEFAULT_RING_BYTES)
+    .option('--count <number>', 'stop after this many messages', positive)
+    .option('--until-empty', 'stop at an empty message')
+    .option('--lines', 'a line feed after each message, and the sender’s name before it')
+    .option('--agent <path>', 'socket of the agent', DEFAULT_AGENT)
+    .addHelpText('after', '\nExample:\n  argus ring recv 5000 --from chrome-vm --until-empty | tar x')
+    .action(async (port: number, options: RecvOptions) => {
+      const { agent, from: partner, length, count, untilEmpty, lines } = options;
+      const connection = await openLocal(agent, { kind: 'recv', port, partner, length });
+      process.stderr.write(`argus ring: listening at port ${port}\n`);
+      let received = 0;
+      for await (const { source, payload } of receiveLocal(connection)) {
+        if (untilEmpty === true && payload.length === 0) return;
+        const shown =
+          lines === true ? Buffer.concat([Buffer.from(`${source}: `), payload, Buffer.from('\n')]) : payload;
+        // The next message is not taken before this one is out: the sender feels a slow pipeline.
+        if (!process.stdout.write(shown)) await once(process.stdout, 'drain');
+        received++;
+        if (received === count) return;
+      }
+    });
+}
+
+export function ringCommand(): Command {
+  return new Command('ring')
+    .description('rings in shell pipelines, through this machine’s agent')
+    .addCommand(sendCommand())
+    .addCommand(recvCommand());
+}
+
+/** `size` bytes each, the last one shorter; with `mark` an empty one behind it. */
+async function* blocksOf(input: AsyncIterable<Buffer>, size: number, mark: boolean): AsyncGenerator<Uint8Array> {
+  let held: Buffer = Buffer.alloc(0);
+  for await (const chunk of input) {
+    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    for (; held.length >= size; held = held.subarray(size)) yield held.subarray(0, size);
+  }
+  if (held.length > 0) yield held;
+  if (mark) yield new Uint8Array(0);
+}
+
+async function* linesOf(input: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
+  let held: Buffer = Buffer.alloc(0);
+  for await (const chunk of input) {
+    held = Buffer.concat([held, chunk]);
+    for (let end = held.indexOf(0x0a); end >= 0; end = held.indexOf(0x0a)) {
+      yield held.subarray(0, end);
+      held = held.subarray(end + 1);
+    }
+  }
+  if (held.length > 0) yield held;
+}
