@@ -21,7 +21,7 @@ import { DomainListeners, prepareRuntime } from './listeners.ts';
 import { type Logger, openLog } from './log.ts';
 import { brokerMetrics } from './metrics.ts';
 import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
-import { ChunkPool, DurableEffects, Flusher, type PeerContext } from './peer/index.ts';
+import { ChunkPool, DurableEffects, Flusher, Loans, type PeerContext } from './peer/index.ts';
 import { loadFirst, PolicyReload, type ReloadResult } from './reload.ts';
 import { Sessions } from './sessions.ts';
 import { type BrokerStatus, describeBroker } from './status.ts';
@@ -109,6 +109,7 @@ async function compose(
     audit,
     durable: new DurableEffects(audit),
     pool: new ChunkPool(),
+    loans: new Loans(),
     flusher: new Flusher(),
     handshake: { randomBytes, wallClock: Date.now, clock, clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS },
     clock,

@@ -26,14 +26,15 @@ export { generateEphemeral } from './ephemeral.ts';
 export { KeyError } from './errors.ts';
 export { issueToFiles } from './hand-back.ts';
 export { type Identity, loadIdentity } from './identity.ts';
+export { type PublicJwk, parsePublicJwk, thumbprintOf } from './jwk.ts';
 export {
   AEAD_NONCE_BYTES,
   CLOCK_TOLERANCE_SECONDS,
   DEFAULT_TTL_SECONDS,
 } from './limits.ts';
-export { type PublicJwk, parsePublicJwk, thumbprintOf } from './jwk.ts';
 export { parseRole, ROLES, type Role } from './names.ts';
 export { recordNonce } from './nonce.ts';
+export { release } from './release.ts';
 export { deriveSessionSecrets, EpochSecret, nextEpoch } from './schedule.ts';
 export { verifyStatement } from './statement.ts';
 export type { TrustAnchor } from './trust-anchor.ts';

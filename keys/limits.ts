@@ -36,3 +36,6 @@ export const PRIVATE_FILE_MODE = 0o600;
 export const PRIVATE_DIRECTORY_MODE = 0o700;
 /** Public keys and credentials: anybody may read, the owner alone may change. */
 export const PUBLIC_FILE_MODE = 0o644;
+
+/** Below this an output is left to the garbage collector: giving it back costs about a microsecond. */
+export const RELEASE_MIN_BYTES = 16_384;

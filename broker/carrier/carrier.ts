@@ -20,7 +20,7 @@ export interface Carrier {
   readonly tellsOfRestart?: boolean;
   /** Begins delivering to the handlers. Called once. */
   open(handlers: CarrierHandlers): void;
-  /** Takes the buffers in order; false asks to stop until `onDrain`. */
+  /** Takes the buffers over, in order: they may be gone once written. False asks to stop until `onDrain`. */
   write(buffers: readonly Uint8Array[]): boolean;
   pause(): void;
   resume(): void;

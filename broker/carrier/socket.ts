@@ -1,5 +1,6 @@
 /** A carrier over a stream socket: unix or TCP, as accepted by the broker. */
 import type { Socket } from 'node:net';
+import { release } from '../../keys/index.ts';
 import type { ReadableSocket } from './adopt.ts';
 import type { Carrier, CarrierHandlers } from './carrier.ts';
 
@@ -28,9 +29,13 @@ export class SocketCarrier implements Carrier {
 
   write(buffers: readonly Uint8Array[]): boolean {
     if (!this.#socket.writable) return true;
+    // When the last is written they all are. After an error the kernel may still be reading them.
+    const written = (error?: Error | null): void => {
+      if (error === undefined || error === null) for (const buffer of buffers) release(buffer);
+    };
     this.#socket.cork();
     let hasRoom = true;
-    for (const buffer of buffers) hasRoom = this.#socket.write(buffer);
+    for (const buffer of buffers) hasRoom = this.#socket.write(buffer, buffer === buffers.at(-1) ? written : undefined);
     this.#socket.uncork();
     return hasRoom || !this.#socket.writableNeedDrain;
   }

@@ -8,8 +8,8 @@ export interface Outlet {
    */
   readonly departed: number;
   /**
-   * Queues the deliver frame in `frames[start, end)`. The bytes are borrowed: `frames` is a record's plaintext in memory
-   * of the broker's own, which nobody writes to again, so the outlet may copy consecutive frames in one go later.
+   * Queues the deliver frame in `frames[start, end)`. The bytes are borrowed until the record they came in has been
+   * worked through: the outlet copies consecutive frames in one go, then, and the plaintext is given back.
    */
   deliver(frames: Uint8Array, start: number, end: number): void;
   /** Queues a control frame. */

@@ -7,6 +7,7 @@ import type { Clock, HandshakeContext } from '../session/index.ts';
 import type { ChunkPool } from './chunk-pool.ts';
 import type { DurableEffects } from './durable.ts';
 import type { Flusher } from './flusher.ts';
+import type { Loans } from './loans.ts';
 
 export interface PeerContext {
   readonly identity: Identity;
@@ -15,6 +16,7 @@ export interface PeerContext {
   readonly audit: AuditLog;
   readonly durable: DurableEffects;
   readonly pool: ChunkPool;
+  readonly loans: Loans;
   readonly flusher: Flusher;
   readonly handshake: HandshakeContext;
   readonly clock: Clock;

@@ -40,6 +40,9 @@ export abstract class Outbox implements Outlet {
   protected abstract onDirty(): void;
   abstract introduce(domid: number): void;
 
+  /** Called when bytes were borrowed that `settle` has not copied yet. */
+  protected onBorrowed(): void {}
+
   /** Bytes of answers and events not yet taken; deliveries are bounded by the rings. */
   get controlBytes(): number {
     return this.#controlBytes;
@@ -59,18 +62,19 @@ export abstract class Outbox implements Outlet {
       this.#delivered++;
       return;
     }
-    this.#settle();
+    this.settle();
     this.#delivered++;
     const chunk = this.#chunkFor(end - start);
     this.#run = frames;
     this.#runStart = start;
     this.#runEnd = end;
     this.#runRoom = chunk.room;
+    this.onBorrowed();
     this.#touch();
   }
 
   event(frame: BrokerFrame): void {
-    this.#settle();
+    this.settle();
     const bytes = encodeBrokerFrame(frame);
     const chunk = this.#chunkFor(bytes.length);
     chunk.bytes.set(bytes, chunk.used);
@@ -95,7 +99,7 @@ export abstract class Outbox implements Outlet {
   /** The next chunk to seal, or null: empty, or a gate is closed. Give it back to the pool with `sealed`. */
   take(): Chunk | null {
     this.#isDirty = false;
-    this.#settle();
+    this.settle();
     for (;;) {
       const next = this.#queue[0];
       if (next === undefined) break;
@@ -146,7 +150,7 @@ export abstract class Outbox implements Outlet {
   }
 
   /** Copies the borrowed run: from here on the bytes are this session's own. */
-  #settle(): void {
+  settle(): void {
     if (this.#runEnd === this.#runStart) return;
     const chunk = this.#chunkFor(this.#runEnd - this.#runStart);
     chunk.bytes.set(this.#run.subarray(this.#runStart, this.#runEnd), chunk.used);
@@ -167,7 +171,7 @@ export abstract class Outbox implements Outlet {
   }
 
   #close(): void {
-    this.#settle();
+    this.settle();
     if (this.#current !== null && this.#current.used > 0) {
       // A peer can make us put a gate behind every few answers and not read any of them.
       this.#queue.push(this.#pool.shrink(this.#current));

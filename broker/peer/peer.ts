@@ -5,6 +5,7 @@
  * Nothing that a record causes at this domain is shown to it before the audit records it caused are durable (Gate); what
  * it may send to others goes out at once. A denied sender waits for the disk, its receivers do not.
  */
+import { release } from '../../keys/index.ts';
 import type { Carrier } from '../carrier/index.ts';
 import type { Answer, DomainState } from '../core/index.ts';
 import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION, MAX_RECORD_PLAINTEXT_BYTES } from '../limits.ts';
@@ -103,6 +104,8 @@ export class Peer extends Outbox implements Flushable {
     const fault = this.#walk(plaintext);
     this.#answer();
     this.#throttle();
+    this.#context.loans.settle();
+    release(plaintext);
     return fault;
   }
 
@@ -241,6 +244,10 @@ export class Peer extends Outbox implements Flushable {
   /** A new revision: itself, and whom it has been told of, with the labels that they have now. */
   introduceAgain(): void {
     for (const domid of new Set([this.state.domain.domid, ...this.#introduced])) this.introduce(domid);
+  }
+
+  protected override onBorrowed(): void {
+    this.#context.loans.add(this);
   }
 
   protected override onDirty(): void {

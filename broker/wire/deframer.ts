@@ -65,7 +65,7 @@ export class Deframer {
 
   /** Copies what is left of the chunk: the reader stops here for now, and the lender wants its bytes back. */
   keep(): void {
-    this.#chunk = this.#chunk.slice(this.#at);
+    this.#chunk = joined(this.#chunk.subarray(this.#at), EMPTY); // not slice(): a Buffer's is a view
     this.#at = 0;
   }
 

@@ -1,5 +1,6 @@
 /** Carriers over node:net: unix and TCP sockets. */
 import { connect, type NetConnectOpts } from 'node:net';
+import { release } from '../../keys/index.ts';
 import type { Carrier, CarrierEvents } from './carrier.ts';
 import { CONGESTED_BYTES, READ_BUFFER_BYTES } from './limits.ts';
 
@@ -50,7 +51,10 @@ export function openSocket(address: NetConnectOpts, events: CarrierEvents, signa
           socket.cork();
           socket.write(header);
           socket.write(ciphertext);
-          socket.write(tag);
+          socket.write(tag, (error) => {
+            // Written with all before it. After an error the kernel may still be reading it.
+            if (error === undefined || error === null) release(ciphertext);
+          });
           socket.uncork();
         },
         end() {
