@@ -31,6 +31,8 @@ export const MAX_UNAUTHENTICATED_TCP = 128;
 export const REFUSED_PLACE_MS = 1_000;
 /** `sun_path` less its terminator; macOS has the least of the systems we run on. */
 export const MAX_UNIX_PATH_BYTES = 103;
+/** How long a carrier that was ended from here may take to end from there: a stranger must not keep its socket open. */
+export const GOODBYE_MS = 1_000;
 /** How long shutdown waits for carriers to take what is queued for them. */
 export const DRAIN_TIMEOUT_MS = 2_000;
 /** Run-time grants at one time; each makes every change of the overlay a little slower. */

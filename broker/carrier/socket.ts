@@ -1,6 +1,7 @@
 /** A carrier over a stream socket: unix or TCP, as accepted by the broker. */
 import type { Socket } from 'node:net';
 import { release } from '../../keys/index.ts';
+import { GOODBYE_MS } from '../limits.ts';
 import type { ReadableSocket } from './adopt.ts';
 import type { Carrier, CarrierHandlers } from './carrier.ts';
 
@@ -48,8 +49,12 @@ export class SocketCarrier implements Carrier {
     this.#socket.resume();
   }
 
+  /** Reads on, to notice that the other end closes as well; one that does not is not waited for. */
   end(): void {
     this.#socket.end();
+    this.#socket.resume();
+    const timer = setTimeout(() => this.#socket.destroy(), GOODBYE_MS);
+    this.#socket.once('close', () => clearTimeout(timer));
   }
 
   destroy(): void {

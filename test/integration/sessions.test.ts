@@ -1,4 +1,5 @@
 /** Who gets a session, who does not and is told why, and what happens to those that end. */
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -88,6 +89,23 @@ for (const [who, code, reason, identity] of STRANGERS) {
     }),
   );
 }
+
+sessions('a stranger that was refused and does not hang up is hung up on', () =>
+  withStage({}, async (stage) => {
+    await stage.broker();
+    const stranger = createConnection({ path: join(stage.runtime, 'chrome-vm.sock'), allowHalfOpen: true });
+    const closed = new Promise<void>((resolve) => stranger.once('close', () => resolve()));
+    stranger.on('error', () => {});
+    const isEnded = new Promise<void>((resolve) => stranger.once('end', resolve));
+    stranger.resume();
+    stranger.write('no record at all, and long enough for a header');
+    await isEnded;
+    // It goes on talking, which fails once the broker has let go of the socket.
+    const talk = setInterval(() => stranger.write('still here'), 10);
+    await closed;
+    clearInterval(talk);
+  }),
+);
 
 sessions('over TCP, a domain that is not in the inventory is refused and recorded', () =>
   withStage({}, async (stage) => {
