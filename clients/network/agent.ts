@@ -1,0 +1,166 @@
+/**
+ * What one domain does on the network, over its one session: any of a link, a DHCP server, routes and streams.
+ *
+ * A domain has a single session with its broker, so what it does at the same time runs in one process. `argus net link`,
+ * `dhcp`, `routes`, `connect` and `listen` are agents with one part; `argus net agent` reads several from a file.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import type { Vm } from '../sdk/index.ts';
+import { readDhcpConfig } from './dhcp/config.ts';
+import { serveDhcp } from './dhcp/serve.ts';
+import { NetError } from './errors.ts';
+import { Link } from './link/link.ts';
+import { listenQemu } from './link/qemu.ts';
+import { attachTap } from './link/tap.ts';
+
+const path = z.string().min(1);
+const domainName = z.string().min(1).max(63);
+
+const linkPart = z.strictObject({
+  /** Domains at the other ends. */
+  peers: z.array(domainName).min(1),
+  /** Unix socket for QEMU's `-netdev stream`, or … */
+  qemu: path.optional(),
+  /** … a TAP device. */
+  tap: z.string().optional(),
+  mac: z.string().optional(),
+  mtu: z.int().min(576).max(9000).optional(),
+  /** DHCP requests of what is attached go to this domain. */
+  dhcpFrom: domainName.optional(),
+  /** A DHCP server is attached. */
+  dhcpServe: z.boolean().default(false),
+});
+
+const dhcpPart = z.strictObject({ config: path, leases: path });
+
+export const agentConfig = z.strictObject({
+  carrier: z.string().min(1),
+  identity: path,
+  link: linkPart.optional(),
+  dhcp: dhcpPart.optional(),
+});
+
+export type AgentConfig = z.output<typeof agentConfig>;
+type LinkPart = z.output<typeof linkPart>;
+
+/** What the parts say and how they end. */
+export interface AgentHost {
+  readonly say: (line: string) => void;
+  /** A part cannot go on. */
+  readonly fail: (error: Error) => void;
+}
+
+type Stop = () => Promise<void> | void;
+
+/** @throws NetError ERR_NET_OPTION */
+export function parseAgentConfig(input: unknown, origin: string): AgentConfig {
+  const parsed = agentConfig.safeParse(input);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(({ path: where, message }) => `"${where.join('.')}": ${message}`);
+    throw new NetError('ERR_NET_OPTION', `${origin}: ${issues.join('; ')}`);
+  }
+  const { link } = parsed.data;
+  if (link !== undefined) {
+    if ((link.qemu === undefined) === (link.tap === undefined))
+      throw new NetError('ERR_NET_OPTION', `${origin}: a link has either "qemu" or "tap"`);
+    if (link.dhcpFrom !== undefined && link.dhcpServe)
+      throw new NetError('ERR_NET_OPTION', `${origin}: "dhcpFrom" and "dhcpServe" exclude each other`);
+  }
+  return parsed.data;
+}
+
+/** Paths in it are relative to the file. @throws NetError ERR_NET_OPTION */
+export function readAgentConfig(file: string): AgentConfig {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new NetError(
+      'ERR_NET_OPTION',
+      `cannot read "${file}": ${error instanceof Error ? error.message : error}`,
+      error,
+    );
+  }
+  const document = parseDocument(text, { uniqueKeys: true });
+  const [fault] = document.errors;
+  if (fault !== undefined) throw new NetError('ERR_NET_OPTION', `${file}: ${fault.message.split('\n')[0]}`);
+  const config = parseAgentConfig(document.toJS({ maxAliasCount: 0 }), file);
+  const at = (relative: string): string => resolve(dirname(resolve(file)), relative);
+  return {
+    ...config,
+    identity: at(config.identity),
+    ...(config.dhcp === undefined ? {} : { dhcp: { config: at(config.dhcp.config), leases: at(config.dhcp.leases) } }),
+  };
+}
+
+/** Starts every part; what it gives back stops them, the last first. Nothing is left running when one does not start. */
+export async function startAgent(vm: Vm, config: AgentConfig, host: AgentHost): Promise<() => Promise<void>> {
+  const stops: Stop[] = [];
+  const stop = async (): Promise<void> => {
+    for (let undo = stops.pop(); undo !== undefined; undo = stops.pop()) await undo();
+  };
+  const { link, dhcp } = config;
+  try {
+    if (dhcp !== undefined) {
+      const { say: log, fail: onFailure } = host;
+      const service = await serveDhcp(vm, {
+        config: readDhcpConfig(dhcp.config),
+        leaseFile: dhcp.leases,
+        log,
+        onFailure,
+      });
+      stops.push(() => service.close());
+      log(`${vm.name}: giving out addresses`);
+    }
+    if (link !== undefined) stops.push(await startLink(vm, link, host));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return stop;
+}
+
+async function startLink(vm: Vm, part: LinkPart, { say, fail }: AgentHost): Promise<Stop> {
+  const { peers, qemu, tap, mac = null, mtu = null, dhcpFrom, dhcpServe } = part;
+  const dhcp = dhcpFrom !== undefined ? { ask: dhcpFrom } : dhcpServe ? ({ serve: true } as const) : null;
+  const link = new Link(vm, { peers, dhcp });
+  const stop = async (): Promise<void> => {
+    await link.close();
+    const { sent, received, lost } = link.counters;
+    const losses = [...lost].map(([reason, count]) => `${count} ${reason}`).join(', ');
+    say(`frames: ${sent} sent, ${received} received${losses === '' ? '' : `; lost: ${losses}`}`);
+  };
+  try {
+    await link.open();
+    if (tap !== undefined) {
+      const onEnd = (error: Error | null): void =>
+        fail(error ?? new NetError('ERR_NET_TAP', `device "${tap}" is gone`));
+      link.attach(await attachTap({ device: tap, mac, mtu }, link.send, onEnd));
+      say(`${vm.name}: TAP device ${tap} linked to ${peers.join(', ')}`);
+      return stop;
+    }
+    const socket = await listenQemu(
+      qemu ?? '',
+      link.send,
+      (attachment) => {
+        link.attach(attachment);
+        say(`${vm.name}: a VM is attached`);
+      },
+      () => {
+        link.attach(null);
+        say(`${vm.name}: the VM is gone; waiting for the next`);
+      },
+    );
+    say(`${vm.name}: waiting for QEMU at ${qemu}, linked to ${peers.join(', ')}`);
+    return async () => {
+      await socket.close();
+      await stop();
+    };
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+}

@@ -1,0 +1,104 @@
+/** Network namespaces for tests: each its own, removed when the process exits. */
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+
+export interface Namespace {
+  readonly name: string;
+  /** Runs a program inside to its end: its standard output; throws with its standard error. */
+  run(program: string, ...args: readonly string[]): Promise<string>;
+  /** Exit code and all output, whatever they are. */
+  attempt(
+    program: string,
+    ...args: readonly string[]
+  ): Promise<{ readonly code: number; readonly output: string; readonly stdout: string }>;
+  /** Starts a program inside that runs until `stop`, or until this process ends. */
+  start(program: string, ...args: readonly string[]): { output(): string; stop(): Promise<void> };
+}
+
+const made = new Set<string>();
+const running = new Set<ChildProcess>();
+let count = 0;
+
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+  for (const name of made) {
+    try {
+      execFileSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
+    } catch {
+      // already gone
+    }
+  }
+});
+
+/** Root, and a kernel that lets us: containers often have neither. */
+export function canUseNamespaces(): boolean {
+  try {
+    execFileSync('ip', ['netns', 'add', `argus-probe-${process.pid}`], { stdio: 'ignore' });
+    execFileSync('ip', ['netns', 'del', `argus-probe-${process.pid}`], { stdio: 'ignore' });
+    closeSync(openSync('/dev/net/tun', 'r+'));
+    return existsSync('/dev/net/tun');
+  } catch {
+    return false;
+  }
+}
+
+export function createNamespace(label: string): Namespace {
+  const name = `argus-${process.pid}-${label}-${count++}`;
+  execFileSync('ip', ['netns', 'add', name]);
+  made.add(name);
+  execFileSync('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
+  const attempt = (
+    program: string,
+    ...args: readonly string[]
+  ): Promise<{ code: number; output: string; stdout: string }> =>
+    new Promise((resolve) => {
+      execFile(
+        'ip',
+        ['netns', 'exec', name, program, ...args],
+        { timeout: 60_000, maxBuffer: 1 << 28 },
+        (error, stdout, stderr) =>
+          resolve({
+            code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1,
+            output: stdout + stderr,
+            stdout,
+          }),
+      );
+    });
+  return {
+    name,
+    attempt,
+    run: async (program, ...args) => {
+      const { code, output, stdout } = await attempt(program, ...args);
+      if (code !== 0) throw new Error(`${program} ${args.join(' ')}: exit ${code}: ${output}`);
+      return stdout;
+    },
+    start: (program, ...args) => {
+      const child = spawn('ip', ['netns', 'exec', name, program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+      // A test that fails before it stops the program must not wait for it.
+      child.unref();
+      running.add(child);
+      let said = '';
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on('data', (chunk: Buffer) => {
+          said += chunk.toString();
+        });
+        if (stream instanceof Socket) stream.unref();
+      }
+      const exited = new Promise<void>((resolve) =>
+        child.once('exit', () => {
+          running.delete(child);
+          resolve();
+        }),
+      );
+      return {
+        output: () => said,
+        stop: () => {
+          child.ref();
+          child.kill('SIGTERM');
+          return exited;
+        },
+      };
+    },
+  };
+}
