@@ -54,7 +54,7 @@ grants('the domain learns of grant and revocation, and of its labels with each s
     await until('the grant is announced', () => chrome.labels.includes('@mic'));
     await host.revoke('chrome-vm', '@mic');
     await until('the revocation is announced', () => !chrome.labels.includes('@mic'));
-    assert.equal(seen, ['@app @mic', '@app']);
+    assert.equal(seen, ['@app @mic @speaker', '@app @speaker']);
   }),
 );
 
@@ -98,7 +98,7 @@ grants('a grant ends when its time is over, and the log says when it was given, 
     assert.equal([added?.event, ended?.event, rest.length], ['grant.add', 'grant.expire', 0]);
     const { label, by, from, forMs } = detailOf(added);
     assert.equal({ label, by, from, forMs }, { label: '@mic', by: 'test', from: 2, forMs: 30 });
-    assert.match(JSON.stringify(added?.src), '"labels":["@app"]', 'recorded before it takes effect');
+    assert.match(JSON.stringify(added?.src), '"labels":["@app","@speaker"]', 'recorded before it takes effect');
     const loads = await host.audited('policy.load');
     assert.equal(detailOf(loads[1]).grants, ['chrome-vm @mic']);
   }),

@@ -7,6 +7,7 @@ export const INSPECTORS: Inspectors = new Map([
   ['opaque', { permissions: ['send'] }],
   ['pcm', { permissions: ['send'] }],
   ['audio-control', { permissions: ['source-start', 'source-stop', 'sink-cork', 'sink-uncork', 'other'] }],
+  ['audio-mixer', { permissions: ['read', 'set-volume', 'mute', 'set-route', 'state'] }],
   ['ethernet', { permissions: ['arp', 'ipv4', 'ipv6', 'other'] }],
   ['dhcp', { permissions: ['discover', 'offer', 'request', 'decline', 'ack', 'nak', 'release', 'inform'] }],
   ['route', { permissions: ['announce', 'announce-default', 'withdraw', 'request'] }],

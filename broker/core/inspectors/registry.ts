@@ -1,5 +1,6 @@
 /** Every inspector by the name that services.yaml uses. */
 import { audioControl } from './audio-control.ts';
+import { audioMixer } from './audio-mixer.ts';
 import { dhcp } from './dhcp.ts';
 import { ethernet } from './ethernet.ts';
 import type { Inspector } from './inspector.ts';
@@ -11,6 +12,7 @@ export const INSPECTORS: ReadonlyMap<string, Inspector> = new Map([
   ['opaque', opaque],
   ['pcm', pcm],
   ['audio-control', audioControl],
+  ['audio-mixer', audioMixer],
   ['ethernet', ethernet],
   ['dhcp', dhcp],
   ['route', route],

@@ -1,0 +1,34 @@
+/**
+ * Ports and control codes of the Qubes audio protocol (qubes-gui-daemon pulse/qubes-vchan-sink.h). A code is four bytes,
+ * little-endian; from a VM to the AudioVM only.
+ */
+
+/** What a VM plays. */
+export const PLAYBACK_PORT = 4_713;
+/** What a VM hears; in the other direction, the codes. */
+export const CAPTURE_PORT = 4_714;
+/** The mixer: commands at the AudioVM, states at who mixes. Not Qubes'. */
+export const MIXER_PORT = 4_715;
+
+export const CODE_BYTES = 4;
+
+export const Code = {
+  sourceStop: 0x0001_0000,
+  sourceStart: 0x0001_0001,
+  /** The PipeWire agent of Qubes says it first on each connection; nothing defines it, so it is tolerated. */
+  hello: 0x0001_0004,
+  sinkCork: 0x0002_0000,
+  sinkUncork: 0x0002_0001,
+} as const;
+
+export function encodeCode(code: number): Uint8Array {
+  const bytes = new Uint8Array(CODE_BYTES);
+  new DataView(bytes.buffer).setUint32(0, code, true);
+  return bytes;
+}
+
+/** Null when it is not exactly one code. */
+export function decodeCode(bytes: Uint8Array): number | null {
+  if (bytes.length !== CODE_BYTES) return null;
+  return new DataView(bytes.buffer, bytes.byteOffset, CODE_BYTES).getUint32(0, true);
+}

@@ -1,0 +1,22 @@
+/** What can go wrong for who runs the audio clients; what a VM can cause is never an error here but a count. */
+export type AudioErrorCode =
+  | 'ERR_AUDIO_FORMAT'
+  | 'ERR_AUDIO_VOLUME'
+  | 'ERR_AUDIO_ROUTE'
+  | 'ERR_AUDIO_NO_VM'
+  | 'ERR_AUDIO_MIXER_TIMEOUT'
+  | 'ERR_AUDIO_SERVICE_BUSY'
+  | 'ERR_AUDIO_SERVICE_NOT_RUNNING'
+  | 'ERR_AUDIO_SOUND_SERVER'
+  | 'ERR_AUDIO_CLIENTS'
+  | 'ERR_AUDIO_STATE';
+
+export class AudioError extends Error {
+  override readonly name = 'AudioError';
+  readonly code: AudioErrorCode;
+
+  constructor(code: AudioErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,63 @@
+/** Every number of the audio clients that we chose, with unit and reason; what Qubes fixes is in pcm.ts and codes.ts. */
+
+/** Ring for what VMs play, bytes: shared by all of them, each with its own share of it. */
+export const PLAYBACK_RING_BYTES = 1_048_576;
+/** Ring for control codes: a code occupies 32 bytes of it. */
+export const CONTROL_RING_BYTES = 65_536;
+/** Ring for what a VM hears: 9 frames of 10 ms, so that a VM that does not read is 90 ms behind and not more. */
+export const CAPTURE_RING_BYTES = 16_384;
+/** Ring for mixer commands and states. */
+export const MIXER_RING_BYTES = 65_536;
+
+/** Playback of one VM that waits in the service, ms; past it the oldest is dropped. */
+export const PLAYBACK_QUEUE_MS = 200;
+/**
+ * Audio given to the sound server ahead of time, ms. The socket to pacat would take more than a second unseen, so what
+ * is written is paced by the clock instead; 40 ms bear a late timer of a busy machine.
+ */
+export const WRITE_AHEAD_MS = 40;
+/** Asked of the sound server, bytes: as qubes-gui-daemon's `-l`, tlength 4096 (23 ms) and fragsize 2048 (12 ms). */
+export const PLAYBACK_LATENCY_BYTES = 4_096;
+export const CAPTURE_LATENCY_BYTES = 2_048;
+/** From the last byte written to the last one heard, ms: tlength and the sink's own buffer. */
+export const DRAIN_TAIL_MS = 100;
+/** A corked stream stays in the sound server that long, so that a pause in a film costs no new stream. */
+export const CORK_LINGER_MS = 10_000;
+/** Between attempts to open a stream while the sound server is away. */
+export const REOPEN_MS = 500;
+
+/** Frames of capture that wait in the service or the agent; past it the oldest is dropped. */
+export const CAPTURE_QUEUE_FRAMES = 20;
+/** Capture frames on their way to one VM: two keep the flow going while an answer is under way. */
+export const CAPTURE_IN_FLIGHT = 2;
+/** How long a capture frame is worth waiting for room, ms. */
+export const CAPTURE_DEADLINE_MS = 200;
+/** Silence a reader of capture is kept ahead by, ms, before it gets the first samples: bears the jitter of one frame. */
+export const CAPTURE_LEAD_MS = 20;
+
+/** Playback frames of an agent on their way; past it its source is not read. */
+export const PLAYBACK_IN_FLIGHT = 8;
+/** How long a playback frame waits for room before it is dropped, ms. */
+export const PLAYBACK_DEADLINE_MS = 500;
+/** Digital silence from a guest's sound server for this long: the stream is corked and no longer sent. */
+export const SILENCE_CORK_MS = 2_000;
+
+/** Codes of a byte stream that wait to be sent; past it the stream is not read (Qubes: a ring of 128 bytes). */
+export const MAX_QUEUED_CODES = 32;
+/** How often the service asks whether a VM still has its capture ring. */
+export const LIVENESS_MS = 2_000;
+/** A VM that has never had a capture ring is gone after this long without a message, ms. */
+export const IDLE_MS = 60_000;
+/** Streams of earlier sessions of a VM whose late messages are ignored. */
+export const RETIRED_STREAMS = 16;
+/** VMs that one service keeps at a time; domids end at 32 751. */
+export const MAX_VMS = 4_096;
+
+/** 0 … 150 %, as qubes-gui-daemon's `-V`. */
+export const MAX_VOLUME_PERCENT = 150;
+/** A sink's name in a route. */
+export const MAX_ROUTE_BYTES = 128;
+/** Between a change of the mixer and its being saved. */
+export const SAVE_DELAY_MS = 200;
+/** How long a mixer waits for an answer. */
+export const MIXER_TIMEOUT_MS = 3_000;
