@@ -195,6 +195,13 @@ core('after an EAGAIN ordered sends to that ring are refused until one resumes, 
   assert.is(say('3', ordered), Status.OK);
 });
 
+core('what a sender asks of the broker is not passed on to the receiver', async () => {
+  const stage = await Stage.open('a', 'b');
+  stage.register('b', 'ANY');
+  stage.send('a', 'b', { flags: SendFlag.ordered | SendFlag.resume });
+  assert.is(stage.at('b').messages[0]?.flags, 0);
+});
+
 core('a gate is of the session in which it closed', async () => {
   const stage = await Stage.open('a', 'b');
   const { value } = stage.register('b', 'ANY', { length: 48 });

@@ -132,4 +132,32 @@ deframing('the cap is that of the moment at which the header is read', () => {
   assert.is(deframer.next(), 'TOO_LONG');
 });
 
+deframing('what is kept no longer depends on memory that was lent', () => {
+  const lent = Buffer.concat([
+    recordOf(0, Buffer.from('abc')),
+    recordOf(1, Buffer.from('def')),
+    recordOf(2, new Uint8Array(9)).subarray(0, 30),
+  ]);
+  const deframer = new Deframer(10);
+  deframer.push(lent);
+  assert.not.type(deframer.next(), 'string');
+  deframer.keep();
+  lent.fill(0xee);
+  const second = deframer.next();
+  assert.is(typeof second === 'string' ? second : describe(second), '1:646566');
+  assert.is(deframer.next(), 'more');
+});
+
+deframing('a chunk that comes before the last one was worked through follows it', () => {
+  const deframer = new Deframer(10);
+  const whole = Buffer.concat([
+    recordOf(0, Buffer.from('a')),
+    recordOf(1, Buffer.from('b')),
+    recordOf(2, Buffer.from('c')),
+  ]);
+  deframer.push(whole.subarray(0, 40));
+  deframer.push(whole.subarray(40));
+  assert.equal(collect(deframer, [new Uint8Array(0)]), ['0:61', '1:62', '2:63']);
+});
+
 deframing.run();
