@@ -3,16 +3,11 @@
 import { Command } from 'commander';
 import { agentCommand } from './commands/agent.ts';
 import { ringCommand } from './commands/ring.ts';
-import { exitCodeOf, printError } from './output.ts';
+import { runProgram } from './run.ts';
 
-try {
-  await new Command('argus')
+await runProgram(
+  new Command('argus')
     .description('the agent of a virtual machine, and rings in shell pipelines')
-    .showHelpAfterError()
     .addCommand(agentCommand())
-    .addCommand(ringCommand())
-    .parseAsync();
-} catch (error) {
-  printError(error);
-  process.exitCode = exitCodeOf(error);
-}
+    .addCommand(ringCommand()),
+);

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-/** The process behind `argus`: runs one command, turns an error into one line and an exit code. */
-import { exitCodeOf, printError } from './output.ts';
-import { argusProgram } from './program.ts';
+/** The process behind `argus`: looks at Node first, then loads the rest. */
+import { nodeProblem } from '../node-version/index.ts';
 
-try {
-  await argusProgram().parseAsync();
-} catch (error) {
-  printError(error);
-  process.exitCode = exitCodeOf(error);
+const problem = nodeProblem(process.versions.node);
+if (problem === null) {
+  const [{ runProgram }, { argusProgram }] = await Promise.all([import('./run.ts'), import('./program.ts')]);
+  await runProgram(argusProgram());
+} else {
+  process.stderr.write(`argus: ${problem}\n`);
+  process.exitCode = 1;
 }

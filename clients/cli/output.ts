@@ -1,8 +1,9 @@
 /**
  * What every command prints alike: one line per error on stderr, JSON on stdout when asked.
  *
- * Exit codes: 0 done; 1 the thing asked for failed or was found bad; 2 the command line was wrong (commander's own).
+ * Exit codes: 0 done; 1 the thing asked for failed or was found bad; 2 the command line was wrong.
  */
+import { CommanderError } from 'commander';
 
 /** The errors of Argus carry a stable code (ERR_KEY_…, ERR_POLICY_…); host errors carry an errno word. */
 interface Coded extends Error {
@@ -15,6 +16,7 @@ function isCoded(error: unknown): error is Coded {
 
 /** `argus: message (CODE)`; a stack only for what has no code, because that is a bug of ours. */
 export function printError(error: unknown): void {
+  if (error instanceof CommanderError) return; // commander has said it, with a suggestion
   if (isCoded(error)) process.stderr.write(`argus: ${error.message} (${error.code})\n`);
   else
     process.stderr.write(
@@ -23,7 +25,8 @@ export function printError(error: unknown): void {
 }
 
 export function exitCodeOf(error: unknown): number {
-  return isCoded(error) && error.code.startsWith('commander.') ? 2 : 1;
+  if (!(error instanceof CommanderError)) return 1;
+  return error.exitCode === 0 ? 0 : 2; // 0: help or version, as asked for
 }
 
 export function printJson(value: unknown): void {

@@ -4,6 +4,7 @@ import { VERSION } from '../../broker/index.ts';
 import { agentCommand } from './commands/agent.ts';
 import { auditCommand } from './commands/audit.ts';
 import { brokerCommand } from './commands/broker.ts';
+import { completionCommand } from './commands/completion.ts';
 import { grantCommand, grantsCommand, revokeCommand } from './commands/grants.ts';
 import { keysCommand } from './commands/keys.ts';
 import { netCommand } from './commands/net.ts';
@@ -15,8 +16,6 @@ export function argusProgram(): Command {
   return new Command('argus')
     .description('policy-enforced message broker between virtual machines')
     .version(VERSION)
-    .showHelpAfterError('(argus --help lists the commands)')
-    .showSuggestionAfterError()
     .addCommand(brokerCommand())
     .addCommand(agentCommand())
     .addCommand(ringCommand())
@@ -28,5 +27,6 @@ export function argusProgram(): Command {
     .addCommand(policyCommand())
     .addCommand(keysCommand())
     .addCommand(auditCommand())
-    .addCommand(netCommand());
+    .addCommand(netCommand())
+    .addCommand(completionCommand());
 }

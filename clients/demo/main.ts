@@ -1,22 +1,12 @@
 #!/usr/bin/env node
-/** The process behind `npm run demo`: options in, one exit code out. */
-import { Command } from 'commander';
-import { runDemo } from './demo.ts';
-import { printDemoError } from './report.ts';
+/** The process behind `npm run demo`: looks at Node first, then loads the rest. */
+import { nodeProblem } from '../node-version/index.ts';
 
-const program = new Command('demo')
-  .description('audio from one VM to another through a real broker, while a rogue VM attacks')
-  .option('--wav <file>', 'play this file (44.1 kHz, 16 bit, stereo) instead of the built-in recording')
-  .option('--fast', 'as fast as possible instead of at real-time pace')
-  .option('--json', 'print the summary as one JSON object on the last line')
-  .option('--out <file>', 'keep what audio-vm heard in this WAV file')
-  .option('--keep', 'keep the temporary directory: keys, policy, audit log');
-
-try {
-  await program.parseAsync();
-  const isGood = await runDemo(program.opts());
-  process.exitCode = isGood ? 0 : 1;
-} catch (error) {
-  printDemoError(error);
+const problem = nodeProblem(process.versions.node);
+if (problem === null) {
+  const { runCommandLine } = await import('./command-line.ts');
+  await runCommandLine();
+} else {
+  process.stderr.write(`demo: ${problem}\n`);
   process.exitCode = 1;
 }

@@ -66,6 +66,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: [...BELOW_EDGES, 'broker/carrier', 'broker/peer', 'broker/control', 'broker/federation'],
     breaking: [{ 'broker/broker.ts': `import { connect } from '../clients/sdk/index.ts';` }],
   },
+  // Loads on any Node, so it stands alone.
+  'clients/node-version': {
+    imports: [],
+    breaking: [{ 'clients/node-version/node-version.ts': `import { VERSION } from '../../broker/index.ts';` }],
+  },
   'clients/sdk': {
     imports: ['broker/wire', 'broker/session', 'broker/carrier', 'keys'],
     breaking: [
@@ -92,6 +97,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'clients/demo': {
     imports: [
+      'clients/node-version',
       'clients/sdk',
       'clients/audio',
       'broker/wire',
@@ -105,6 +111,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'clients/cli': {
     imports: [
+      'clients/node-version',
       'clients/sdk',
       'clients/audio',
       'clients/network',

@@ -15,11 +15,14 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Instead of the command line: `clients/demo/main.ts`. */
   readonly program?: string;
+  /** Modules that are loaded before it. */
+  readonly imports?: readonly string[];
 }
 
 export function runCli(args: readonly string[], options: RunOptions = {}): Promise<CliRun> {
-  const { env = {}, program = CLI } = options;
-  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], {
+  const { env = {}, program = CLI, imports = [] } = options;
+  const preloads = ['tsx', ...imports].flatMap((specifier) => ['--import', specifier]);
+  const child = spawn(process.execPath, [...preloads, program, ...args], {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -34,6 +34,7 @@ function verifyCommand(): Command {
     .option('--json', 'print the result as JSON')
     .option('--since <seq:hash>', 'the head remembered from an earlier visit, which must still be there', parseSince)
     .option('--expect-head <hash>', 'the hash that the last record must have', parseHash)
+    .addHelpText('after', '\nExample:\n  argus audit verify /var/log/argus')
     .action(async (directory: string, flags: VerifyFlags) => {
       const result = await verifyAudit(directory, {
         ...(flags.since === undefined ? {} : { since: flags.since }),
@@ -97,6 +98,7 @@ function tailCommand(): Command {
     .option('--json', 'one JSON object per line')
     .option('--event <event>', 'only this event', parseEvent)
     .option('--denied', 'only denials')
+    .addHelpText('after', '\nExample:\n  argus audit tail /var/log/argus --denied --follow')
     .action(tail);
 }
 

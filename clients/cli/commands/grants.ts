@@ -61,6 +61,7 @@ export function revokeCommand(): Command {
     .argument('<domain>', 'who loses it')
     .argument('<label>', 'the label')
     .option('--reason <text>', 'why, for the audit log', '')
+    .addHelpText('after', '\nExample:\n  argus revoke chrome-vm @mic --reason "call is over"')
     .action(async (domain: string, label: string, options: Common & { reason: string }) => {
       const body = { domain, label, by: who(), reason: options.reason };
       const answer = await call(options, '/v1/grants/revoke', body, 'not taken back');
@@ -74,6 +75,7 @@ export function revokeCommand(): Command {
 export function grantsCommand(): Command {
   return withControl(new Command('grants'))
     .description('list what is granted now')
+    .addHelpText('after', '\nExample:\n  argus grants --json')
     .action(async ({ control, json }: Common) => {
       const { body } = await callControl(control, 'GET', '/v1/grants');
       const { grants } = body as { grants: GrantStatus[] };

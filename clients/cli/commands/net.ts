@@ -67,6 +67,10 @@ function dhcpCommand(): Command {
     .description('give out addresses to the domains that policy lets ask')
     .requiredOption('--config <file>', 'network, fixed addresses and pool (docs/network.md)')
     .requiredOption('--leases <file>', 'where leases are kept; made if need be')
+    .addHelpText(
+      'after',
+      '\nExample:\n  argus net dhcp --carrier unix:/run/argus/net-vm.sock --identity /etc/argus/net-vm --config dhcp.yaml --leases /var/lib/argus/leases.json',
+    )
     .action(({ carrier, identity, config, leases }: DhcpFlags) =>
       run(parse({ carrier, identity, dhcp: { config, leases } })),
     );
@@ -76,6 +80,7 @@ function allCommand(): Command {
   return new Command('agent')
     .description('all that one domain does on the network, in one process and session')
     .requiredOption('--config <file>', 'carrier, identity and parts: link, dhcp, routes, streams (docs/network.md)')
+    .addHelpText('after', '\nExample:\n  argus net agent --config /etc/argus/network.yaml')
     .action(({ config }: { config: string }) => run(readAgentConfig(config)));
 }
 

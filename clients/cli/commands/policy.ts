@@ -23,6 +23,7 @@ function checkCommand(): Command {
     .description('load a policy directory as a broker would and print every finding; exit code 1 if there is any')
     .argument('<directory>', 'the policy directory')
     .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  argus policy check /etc/argus/policy')
     .action(check);
 }
 
@@ -30,6 +31,7 @@ function initCommand(): Command {
   return new Command('init')
     .description('copy the shipped policy into a new directory; overwrites nothing')
     .argument('<directory>', 'where to; is created if need be')
+    .addHelpText('after', '\nExample:\n  argus policy init /etc/argus/policy')
     .action(init);
 }
 

@@ -14,6 +14,7 @@ export function statusCommand(): Command {
   return withControl(new Command('status'))
     .description('show a running broker: policy, audit log, domains, rings')
     .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  argus status --control /run/argus/control.sock')
     .action(async ({ control, json }: { control: string; json?: boolean }) => {
       const { body } = await callControl(control, 'GET', '/v1/status');
       if (json === true) printJson(body);
@@ -25,6 +26,7 @@ export function reloadCommand(): Command {
   return withControl(new Command('reload'))
     .description('load the policy directory again; a policy with an error leaves the old one in force')
     .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  argus policy check /etc/argus/policy && argus reload')
     .action(async ({ control, json }: { control: string; json?: boolean }) => {
       const { ok, body } = await callControl(control, 'POST', '/v1/policy/reload');
       const result = body as { revision?: number; changed?: boolean; code?: string; message?: string };

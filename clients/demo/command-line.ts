@@ -1,0 +1,29 @@
+/** The demo's command line: options in, one exit code out. */
+import { Command, CommanderError } from 'commander';
+import { type DemoOptions, runDemo } from './demo.ts';
+import { printDemoError } from './report.ts';
+
+/** Exit codes: 0 everything held; 1 something did not, or the input was wrong; 2 the command line was. */
+export async function runCommandLine(): Promise<void> {
+  const program = new Command('demo')
+    .description('audio from one VM to another through a real broker, while a rogue VM attacks')
+    .option('--wav <file>', 'play this file (44.1 kHz, 16 bit, stereo) instead of the built-in recording')
+    .option('--fast', 'as fast as possible instead of at real-time pace')
+    .option('--json', 'print the summary as one JSON object on the last line')
+    .option('--out <file>', 'keep what audio-vm heard in this WAV file')
+    .option('--keep', 'keep the temporary directory: keys, policy, audit log')
+    .addHelpText('after', '\nExample:\n  npm run demo -- --fast --wav recording.wav')
+    .showHelpAfterError('(--help shows how to use it)')
+    .exitOverride();
+  try {
+    await program.parseAsync();
+    const isGood = await runDemo(program.opts<DemoOptions>());
+    process.exitCode = isGood ? 0 : 1;
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+    else {
+      printDemoError(error);
+      process.exitCode = 1;
+    }
+  }
+}

@@ -1,0 +1,121 @@
+/** What `argus` says about itself: help, suggestions, completion. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { completionScript, SHELLS } from '../../clients/cli/completion.ts';
+import { argusProgram } from '../../clients/cli/program.ts';
+import { nodeProblem, OLDEST_NODE } from '../../clients/node-version/index.ts';
+import { runCli } from './run-cli.ts';
+
+const help = suite('what the command line says about itself');
+
+/** Every command with its full name. */
+function walk(command: Command, path = command.name()): (readonly [path: string, command: Command])[] {
+  return [[path, command], ...command.commands.flatMap((each) => walk(each, `${path} ${each.name()}`))];
+}
+
+function helpOf(command: Command): string {
+  let text = '';
+  command.configureOutput({
+    writeOut: (part) => {
+      text += part;
+    },
+  });
+  command.outputHelp();
+  return text;
+}
+
+help('every command has a description, and every one that does something an example', () => {
+  for (const [path, command] of walk(argusProgram())) {
+    assert.ok(command.description().length > 0, path);
+    if (command.commands.length === 0) assert.match(helpOf(command), /\nExamples?(, in the VM)?:\n {2}.*argus /, path);
+  }
+});
+
+help('every option and argument is explained', () => {
+  for (const [path, command] of walk(argusProgram())) {
+    for (const { flags, description } of command.options) assert.ok(description.length > 0, `${path} ${flags}`);
+    for (const argument of command.registeredArguments)
+      assert.ok(argument.description.length > 0, `${path} <${argument.name()}>`);
+  }
+});
+
+help('argus --help lists every command and exits 0', async () => {
+  const { code, stdout, stderr } = await runCli(['--help']);
+  assert.is(code, 0);
+  assert.is(stderr, '');
+  for (const command of argusProgram().commands) assert.match(stdout, `\n  ${command.name()} `);
+});
+
+const WRONG_LINES: readonly (readonly [line: readonly string[], says: string])[] = [
+  [['staus'], 'Did you mean status?'],
+  [['status', '--jsn'], 'Did you mean --json?'],
+  [['keys', 'isue', 'chrome-vm'], 'Did you mean issue?'],
+  [['audit', 'tail', 'somewhere', '--event', 'nothing'], 'send.denied'],
+  [['policy', 'check'], "missing required argument 'directory'"],
+  [['broker'], "required option '--config <file>' not specified"],
+  [['completion', 'tcsh'], 'bash, zsh, fish'],
+  [[], 'Usage: argus'],
+];
+for (const [line, says] of WRONG_LINES) {
+  help(`"argus ${line.join(' ')}" says what is wrong on stderr and exits 2`, async () => {
+    const { code, stdout, stderr } = await runCli(line);
+    assert.is(code, 2);
+    assert.is(stdout, '');
+    assert.match(stderr, says);
+  });
+}
+
+help('completion scripts know every command and option', () => {
+  const program = argusProgram();
+  for (const shell of SHELLS) {
+    const script = completionScript(program, shell);
+    for (const [path, command] of walk(program)) {
+      for (const part of path.split(' ')) assert.match(script, part, `${shell}: ${path}`);
+      for (const { long } of command.options)
+        assert.match(script, (long ?? '').replace(/^--/, ''), `${shell}: ${long}`);
+    }
+  }
+});
+
+const COMPLETIONS: readonly (readonly [words: readonly string[], expected: string])[] = [
+  [['argus', 'sta'], 'status'],
+  [['argus', 'keys', 'is'], 'issue'],
+  [['argus', 'status', '--j'], '--json'],
+  [['argus', 'audit', 'tail', 'dir', '--den'], '--denied'],
+];
+for (const [words, expected] of COMPLETIONS) {
+  help(`in bash, "${words.join(' ')}" completes to "${expected}"`, () => {
+    const script = completionScript(argusProgram(), 'bash');
+    const ask = `COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _argus; echo "\${COMPREPLY[*]}"`;
+    const { stdout, stderr } = spawnSync('bash', ['-c', `${script}\n${ask}`], { encoding: 'utf8' });
+    assert.is(stderr, '');
+    assert.is(stdout.trim(), expected);
+  });
+}
+
+help('a Node that is too old is told what is needed; one that will do is not', () => {
+  for (const old of ['8.17.0', '18.20.4', '20.18.3']) assert.match(nodeProblem(old) ?? '', 'ERR_CLI_NODE_VERSION');
+  for (const good of ['20.19.0', '20.20.2', '22.0.0', '24.1.0']) assert.is(nodeProblem(good), null);
+  const { engines } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  assert.is(engines.node, `>=${OLDEST_NODE.join('.')}.0`);
+});
+
+/** Stands before the program and pretends to be another Node. */
+const OLD_NODE = `data:text/javascript,${encodeURIComponent(
+  "globalThis.process = Object.create(process, { versions: { value: { ...process.versions, node: '18.0.0' } } });",
+)}`;
+for (const program of ['clients/cli/main.ts', 'clients/demo/main.ts']) {
+  help(`${program} on an old Node loads nothing else, says what is needed and exits 1`, async () => {
+    const { code, stdout, stderr } = await runCli(['--version'], { program, imports: [OLD_NODE] });
+    assert.is(code, 1);
+    assert.is(stdout, '');
+    assert.match(stderr, /Node 18\.0\.0 is too old: Argus needs 20\.19 or newer.*\(ERR_CLI_NODE_VERSION\)/);
+    const source = readFileSync(new URL(`../../${program}`, import.meta.url), 'utf8');
+    assert.equal(source.match(/^import .*$/gm), ["import { nodeProblem } from '../node-version/index.ts';"]);
+  });
+}
+
+help.run();
