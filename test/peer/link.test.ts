@@ -15,7 +15,7 @@ import {
 import { createAuthority, type Identity, issueIdentity } from '../../keys/index.ts';
 import { OPEN } from '../conformance/stage.ts';
 import { temporaryDirectory } from '../helpers/temp.ts';
-import { Bench, Client, HANDSHAKE, joined, KEYS, turns } from './bench.ts';
+import { Bench, Client, HANDSHAKE, joined, KEYS, MemoryCarrier, turns } from './bench.ts';
 
 const links = suite('link');
 
@@ -252,6 +252,14 @@ links('a second hello that is refused leaves the running session as it was', asy
   bench.close();
 });
 
+links('a hello beside a running session may not be longer than one of a stranger', async () => {
+  const bench = await Bench.open('a');
+  const a = await bench.connect('a');
+  a.carrier.feed(joined(encodeRecordHeader(RecordType.hello, 0, 0, 16_385), new Uint8Array(16_385)));
+  await turns();
+  assert.equal(bench.sessionLog, ['session.open', 'peer.fault TOO_LONG', 'session.close fault']);
+});
+
 links('a newer session of a domain on another carrier takes over, and the old one is told', async () => {
   const bench = await Bench.open('a');
   const old = await bench.connect('a');
@@ -294,8 +302,7 @@ links('a peer that does not read stays paused although a hello beside its sessio
   a.carrier.written = [];
   const pings = Array.from({ length: 5_000 }, () => encodeDomainFrame({ op: Op.ping, id: 1 }));
   const records = Array.from({ length: 6 }, () => a.seal(joined(...pings)));
-  const again = new Client(a.carrier, await KEYS.of('a'));
-  const hello = await again.sayHello();
+  const hello = await new Client(new MemoryCarrier(), await KEYS.of('a')).sayHello();
   a.carrier.feed(joined(...records, hello));
   await a.carrier.whenWritten();
   await turns();
