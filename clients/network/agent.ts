@@ -15,6 +15,9 @@ import { NetError } from './errors.ts';
 import { Link } from './link/link.ts';
 import { listenQemu } from './link/qemu.ts';
 import { attachTap } from './link/tap.ts';
+import { announceRoutes } from './routes/announce.ts';
+import { applyRoutes } from './routes/apply.ts';
+import { addressBytes, type Prefix, parsePrefix } from './routes/prefix.ts';
 
 const path = z.string().min(1);
 const domainName = z.string().min(1).max(63);
@@ -36,11 +39,45 @@ const linkPart = z.strictObject({
 
 const dhcpPart = z.strictObject({ config: path, leases: path });
 
+const prefix = z.string().transform((text, context): Prefix => {
+  const parsed = parsePrefix(text);
+  if (parsed !== null) return parsed;
+  context.addIssue({ code: 'custom', message: `"${text}" is no prefix without host bits, such as 10.137.0.0/16` });
+  return z.NEVER;
+});
+const EVERYTHING: readonly Prefix[] = [4, 6].flatMap((family) => {
+  const all = parsePrefix('default', family === 4 ? 4 : 6);
+  return all === null ? [] : [all];
+});
+
+/** Of a router. */
+const announcePart = z.strictObject({
+  to: z.array(domainName).min(1),
+  /** Its own addresses, as the inventory has them. */
+  ipv4: z.ipv4().optional(),
+  ipv6: z.ipv6().optional(),
+  internet: z.boolean().default(false),
+  prefixes: z.array(prefix).default([]),
+  /** Network of the VMs, which no uplink may overlap. */
+  internal: z.array(prefix).default([]),
+  /** Device on which the VMs are. */
+  device: z.string().optional(),
+});
+
+/** Of a guest. */
+const routesPart = z.strictObject({
+  from: domainName,
+  device: z.string().regex(/^[A-Za-z0-9_.-]{1,15}$/, 'a device name'),
+  accept: z.array(prefix).default([...EVERYTHING]),
+});
+
 export const agentConfig = z.strictObject({
   carrier: z.string().min(1),
   identity: path,
   link: linkPart.optional(),
   dhcp: dhcpPart.optional(),
+  announce: announcePart.optional(),
+  routes: routesPart.optional(),
 });
 
 export type AgentConfig = z.output<typeof agentConfig>;
@@ -102,8 +139,10 @@ export async function startAgent(vm: Vm, config: AgentConfig, host: AgentHost): 
   const stop = async (): Promise<void> => {
     for (let undo = stops.pop(); undo !== undefined; undo = stops.pop()) await undo();
   };
-  const { link, dhcp } = config;
+  const { link, dhcp, announce, routes } = config;
   try {
+    if (announce !== undefined && routes !== undefined)
+      throw new NetError('ERR_NET_OPTION', 'a domain announces routes or takes them, not both');
     if (dhcp !== undefined) {
       const { say: log, fail: onFailure } = host;
       const service = await serveDhcp(vm, {
@@ -116,6 +155,20 @@ export async function startAgent(vm: Vm, config: AgentConfig, host: AgentHost): 
       log(`${vm.name}: giving out addresses`);
     }
     if (link !== undefined) stops.push(await startLink(vm, link, host));
+    if (announce !== undefined) {
+      const { to, ipv4, ipv6, internet, prefixes, internal, device = null } = announce;
+      const gateway4 = ipv4 === undefined ? null : addressBytes(ipv4, 4);
+      const gateway6 = ipv6 === undefined ? null : addressBytes(ipv6, 6);
+      const rules = { internet, prefixes, internal, device };
+      const service = await announceRoutes(vm, { ...host, to, rules, gateway4, gateway6 });
+      stops.push(() => service.close());
+      host.say(`${vm.name}: announcing routes to ${to.join(', ')}`);
+    }
+    if (routes !== undefined) {
+      const service = await applyRoutes(vm, { ...host, ...routes });
+      stops.push(() => service.close());
+      host.say(`${vm.name}: taking routes from ${routes.from}`);
+    }
   } catch (error) {
     await stop();
     throw error;

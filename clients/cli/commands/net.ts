@@ -13,6 +13,7 @@ export function netCommand(): Command {
     .description('network between VMs: Ethernet links, DHCP, routes, TCP streams')
     .addCommand(linkCommand())
     .addCommand(dhcpCommand())
+    .addCommand(routesCommand())
     .addCommand(allCommand());
 }
 
@@ -76,6 +77,50 @@ function dhcpCommand(): Command {
     );
 }
 
+interface RoutesFlags extends CarrierFlags {
+  readonly announceTo?: readonly string[];
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  readonly internet?: true;
+  readonly prefix?: readonly string[];
+  readonly internal?: readonly string[];
+  readonly device?: string;
+  readonly from?: string;
+  readonly accept?: readonly string[];
+}
+
+function routesCommand(): Command {
+  return agentCommand('routes')
+    .description('announce the routes of this router, or take those of another')
+    .option('--announce-to <domain>', 'a router: announce to this domain; may be repeated', collect)
+    .option('--ipv4 <address>', 'a router: its own address in the inventory')
+    .option('--ipv6 <address>', 'a router: its own address in the inventory')
+    .option('--internet', 'a router: announce a default route while there is one')
+    .option('--prefix <prefix>', 'a router: announce routes that lie in this prefix; may be repeated', collect)
+    .option(
+      '--internal <prefix>',
+      'a router: network of the VMs, which no uplink may overlap; may be repeated',
+      collect,
+    )
+    .option('--device <name>', 'a router: where the VMs are; a guest: where routes lead out')
+    .option('--from <domain>', 'a guest: take the routes of this domain')
+    .option('--accept <prefix>', 'a guest: take only what lies in this prefix; may be repeated (default: all)', collect)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  argus net routes --carrier … --identity … --announce-to chrome-vm --ipv4 10.137.0.2 --internet --device argus0\n  argus net routes --carrier … --identity … --from net-vm --device eth0',
+    )
+    .action((flags: RoutesFlags, command: Command) => {
+      const { carrier, identity, announceTo, from, accept, prefix, device, ...rest } = flags;
+      if ((announceTo === undefined) === (from === undefined))
+        command.error('error: give either --announce-to or --from');
+      const part =
+        announceTo === undefined
+          ? { routes: { from, device, accept } }
+          : { announce: { ...rest, to: announceTo, prefixes: prefix, device } };
+      return run(parse({ carrier, identity, ...part }));
+    });
+}
+
 function allCommand(): Command {
   return new Command('agent')
     .description('all that one domain does on the network, in one process and session')
@@ -115,6 +160,6 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-function collect(value: string, earlier: readonly string[]): string[] {
+function collect(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];
 }

@@ -1,0 +1,107 @@
+/**
+ * The kernel's routing table by way of `ip` (iproute2): `ip -j route show` is the truth, `ip monitor route` only says when to
+ * look again, because its output is text even with `-j` and its lines are not a protocol.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { z } from 'zod';
+import { run } from '../command.ts';
+import { NetError } from '../errors.ts';
+import { ROUTE_POLL_MS, ROUTE_PROTOCOL, ROUTE_SETTLE_MS } from '../limits.ts';
+import { type Prefix, parsePrefix } from './prefix.ts';
+
+export interface KernelRoute {
+  readonly prefix: Prefix;
+  readonly gateway: string | null;
+  readonly device: string | null;
+  /** A name of /etc/iproute2/rt_protos, or a number. */
+  readonly protocol: string;
+  readonly metric: number;
+}
+
+const shown = z.array(
+  z.looseObject({
+    dst: z.string(),
+    type: z.string().optional(),
+    gateway: z.string().optional(),
+    dev: z.string().optional(),
+    protocol: z.union([z.string(), z.number()]).optional(),
+    metric: z.number().optional(),
+  }),
+);
+
+/** Unicast routes of the main table. @throws NetError ERR_NET_COMMAND */
+export async function readKernelRoutes(): Promise<KernelRoute[]> {
+  const [four, six] = await Promise.all(
+    ([4, 6] as const).map(async (family) => {
+      const text = await run('ip', ['-j', `-${family}`, 'route', 'show', 'table', 'main']);
+      return parseKernelRoutes(text, family);
+    }),
+  );
+  return [...(four ?? []), ...(six ?? [])];
+}
+
+/** @throws NetError ERR_NET_COMMAND when it is not what iproute2 prints */
+export function parseKernelRoutes(text: string, family: 4 | 6): KernelRoute[] {
+  let routes: z.infer<typeof shown>;
+  try {
+    routes = shown.parse(text.trim() === '' ? [] : JSON.parse(text));
+  } catch (error) {
+    throw new NetError('ERR_NET_COMMAND', 'ip -j route show: not the JSON of iproute2', error);
+  }
+  return routes.flatMap(({ dst, type, gateway, dev, protocol, metric }) => {
+    const prefix = parsePrefix(dst, family);
+    if (prefix === null || (type !== undefined && type !== 'unicast')) return [];
+    const device = dev ?? null;
+    return [{ prefix, gateway: gateway ?? null, device, protocol: String(protocol ?? ''), metric: metric ?? 0 }];
+  });
+}
+
+/** Commands of `ip`, one a line, in one process: it stops at the first that fails. @throws NetError ERR_NET_COMMAND */
+export function runIpBatch(lines: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = execFile('ip', ['-batch', '-'], (error, _stdout, stderr) => {
+      if (error === null) resolve();
+      else reject(new NetError('ERR_NET_COMMAND', `ip -batch: ${stderr.trim() || error.message}`, error));
+    });
+    child.stdin?.on('error', () => {}); // it ended before it had read all; its exit code says so
+    child.stdin?.end(`${lines.join('\n')}\n`);
+  });
+}
+
+export function isOurs(route: KernelRoute): boolean {
+  return route.protocol === String(ROUTE_PROTOCOL);
+}
+
+/** Calls `onChange` after each change of the table, and now and then without one. */
+export function watchKernelRoutes(onChange: () => void): { close(): void } {
+  let child: ChildProcess | null = null;
+  let settle: NodeJS.Timeout | null = null;
+  let isClosed = false;
+  const changed = (): void => {
+    settle ??= setTimeout(() => {
+      settle = null;
+      onChange();
+    }, ROUTE_SETTLE_MS);
+  };
+  const start = (): void => {
+    child = spawn('ip', ['monitor', 'route', 'link'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    child.stdout?.on('data', changed);
+    child.on('error', () => {}); // the poll below goes on without it
+    child.once('exit', () => {
+      child = null;
+    });
+  };
+  start();
+  const poll = setInterval(() => {
+    if (child === null && !isClosed) start();
+    onChange();
+  }, ROUTE_POLL_MS);
+  return {
+    close: () => {
+      isClosed = true;
+      clearInterval(poll);
+      if (settle !== null) clearTimeout(settle);
+      child?.kill();
+    },
+  };
+}
