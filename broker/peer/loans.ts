@@ -4,7 +4,7 @@ export interface Borrower {
 }
 
 export class Loans {
-  #borrowers: Borrower[] = [];
+  readonly #borrowers: Borrower[] = [];
 
   add(borrower: Borrower): void {
     this.#borrowers.push(borrower);
