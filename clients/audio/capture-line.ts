@@ -6,12 +6,17 @@ import { FrameCutter } from './frame-cutter.ts';
 import { REOPEN_MS } from './limits.ts';
 import type { CaptureStream, SoundServer } from './sound-server.ts';
 
+const NOTHING = new Uint8Array(0);
+
 export class CaptureLine {
   readonly #vm: string;
   readonly #server: SoundServer;
   readonly #clock: AudioClock;
   readonly #gate = new CaptureGate();
   readonly #sender: CaptureSender;
+  readonly #send: SendFrame;
+  /** Wishes for a probe since the last one was answered. */
+  #probes = 0;
   #stream: CaptureStream | null = null;
   #cancelReopen: (() => void) | null = null;
 
@@ -19,11 +24,8 @@ export class CaptureLine {
     this.#vm = vm;
     this.#server = server;
     this.#clock = clock;
-    this.#sender = new CaptureSender(send, (why) => {
-      if (why === 'denied') this.#gate.refuse();
-      else this.#gate.asked = false; // its ring is gone, so nobody is there who asks
-      this.#apply();
-    });
+    this.#send = send;
+    this.#sender = new CaptureSender(send, (why) => this.#onRefused(why));
   }
 
   get asked(): boolean {
@@ -64,13 +66,34 @@ export class CaptureLine {
     this.ask(false);
   }
 
+  #onRefused(why: 'denied' | 'gone'): void {
+    if (why === 'denied') this.#gate.refuse();
+    else this.#gate.asked = false; // its ring is gone, so nobody is there who asks
+    this.#apply();
+  }
+
   #apply(): void {
-    if (this.#gate.isOpen) this.#open();
-    else this.#close();
+    if (!this.#gate.isOpen) this.#close();
+    else if (this.#stream === null && this.#cancelReopen === null) void this.#probe();
+  }
+
+  /** An empty frame asks the broker first: without its permission the sound server must not even show a record stream. */
+  async #probe(): Promise<void> {
+    this.#probes++;
+    if (this.#probes > 1) return; // the one under way asks again
+    let asked = 0;
+    let outcome: Awaited<ReturnType<SendFrame>> = 'sent';
+    while (asked !== this.#probes) {
+      asked = this.#probes;
+      outcome = await this.#send(NOTHING);
+    }
+    this.#probes = 0;
+    if (outcome === 'denied' || outcome === 'gone') this.#onRefused(outcome);
+    else if (this.#gate.isOpen) this.#open();
   }
 
   #open(): void {
-    if (this.#stream !== null || this.#cancelReopen !== null) return;
+    if (this.#stream !== null) return;
     const cutter = new FrameCutter();
     const stream = this.#server.openCapture(
       this.#vm,

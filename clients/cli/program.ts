@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { VERSION } from '../../broker/index.ts';
 import { agentCommand } from './commands/agent.ts';
+import { audioCommand } from './commands/audio.ts';
 import { auditCommand } from './commands/audit.ts';
 import { brokerCommand } from './commands/broker.ts';
 import { completionCommand } from './commands/completion.ts';
@@ -27,6 +28,7 @@ export function argusProgram(): Command {
     .addCommand(policyCommand())
     .addCommand(keysCommand())
     .addCommand(auditCommand())
+    .addCommand(audioCommand())
     .addCommand(netCommand())
     .addCommand(completionCommand());
 }

@@ -1,0 +1,345 @@
+/** `argus audio …`: the VM's agent, the AudioVM's service, the mixer, and what scripts that know Qubes expect. */
+import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import Table from 'cli-table3';
+import { Command, InvalidArgumentError } from 'commander';
+import { callControl } from '../../../broker/index.ts';
+import {
+  AudioAgent,
+  AudioService,
+  CaptureOutlet,
+  FRAME_BYTES,
+  GuestPulse,
+  Mixer,
+  NODE_CLOCK,
+  PulseServer,
+  readStatus,
+  type ServiceStatus,
+  SettingsFile,
+  StatusKeys,
+  serveQubesControl,
+  serveStatus,
+  VchanBridge,
+} from '../../audio/index.ts';
+import { connect, type Vm } from '../../sdk/index.ts';
+import { printJson } from '../output.ts';
+import { renderMixer, watchMixer } from './audio-mixer-view.ts';
+
+const DEFAULT_STATUS = '/run/argus-audio.sock';
+const DEFAULT_AUDIO_VM = 'audio-vm';
+/** What a reader of raw capture may leave unread: past it frames are dropped, not kept. */
+const UNREAD_BYTES = FRAME_BYTES * 4;
+
+interface Session {
+  readonly carrier: string;
+  readonly identity: string;
+}
+
+function withSession(command: Command): Command {
+  return command
+    .requiredOption('--carrier <spec>', 'where the broker listens for this VM: unix:/path or tcp:host:port')
+    .requiredOption('--identity <dir>', 'identity of this VM (argus keys enrol)');
+}
+
+export function audioCommand(): Command {
+  return new Command('audio')
+    .description('sound between VMs: agent, service, mixer')
+    .addCommand(agentCommand())
+    .addCommand(serviceCommand())
+    .addCommand(statusCommand())
+    .addCommand(mixerCommand())
+    .addCommand(qubesCommand());
+}
+
+interface AgentOptions extends Session {
+  readonly audioVm: string;
+  readonly playback?: string;
+  readonly capture?: string;
+  readonly vchan?: string;
+}
+
+function agentCommand(): Command {
+  return withSession(new Command('agent'))
+    .description('in a VM: send what it plays to the AudioVM, bring it the microphone')
+    .option('--audio-vm <name>', 'the AudioVM; "none" = idle until restarted', DEFAULT_AUDIO_VM)
+    .option('--playback <file>', 'raw s16le 44100 Hz stereo instead of the sound server: a file, a FIFO or "-"')
+    .option('--capture <file>', 'the same for what is heard; listening is asked for as long as the agent runs')
+    .option('--vchan <dir>', 'sockets vchan-4713.sock and vchan-4714.sock for software that speaks the Qubes protocol')
+    .addHelpText(
+      'after',
+      '\nExample:\n  argus audio agent --carrier unix:/run/argus.sock --identity /etc/argus/identity',
+    )
+    .action(runAgent);
+}
+
+async function runAgent(options: AgentOptions): Promise<void> {
+  const vm = await connect(options);
+  const ends: (() => Promise<void> | void)[] = [() => vm.close()];
+  let hear: (frame: Uint8Array) => void = () => {};
+  const audioVm = options.audioVm === 'none' ? null : options.audioVm;
+  const agent = await AudioAgent.start({ vm, audioVm, onCapture: (frame) => hear(frame) });
+  ends.push(() => agent.close());
+  let input: Readable | null = null;
+  if (options.vchan !== undefined) {
+    const bridge = new VchanBridge(() => agent);
+    await bridge.listen(options.vchan);
+    ends.push(() => bridge.close());
+    hear = bridge.hear;
+  } else if (options.playback !== undefined || options.capture !== undefined) {
+    if (options.playback !== undefined)
+      input = options.playback === '-' ? process.stdin : createReadStream(options.playback);
+    if (options.capture !== undefined) {
+      const output = options.capture === '-' ? process.stdout : createWriteStream(options.capture);
+      const outlet = new CaptureOutlet(NODE_CLOCK, (frame) => writeTo(output, frame));
+      hear = (frame) => outlet.push(frame);
+      outlet.listen(true);
+      ends.push(() => outlet.listen(false));
+      await agent.listen(true);
+    }
+  } else {
+    const directory = mkdtempSync(join(tmpdir(), 'argus-audio-'));
+    const pulse = new GuestPulse();
+    ends.push(async () => {
+      await pulse.close();
+      rmSync(directory, { recursive: true, force: true });
+    });
+    try {
+      input = await pulse.openPlayback(directory);
+      const source = await pulse.openCapture(directory);
+      const outlet = new CaptureOutlet(NODE_CLOCK, (frame) => writeTo(source, frame));
+      hear = (frame) => outlet.push(frame);
+      ends.push(() => outlet.listen(false));
+      pulse.watchRecording((isRecording) => {
+        outlet.listen(isRecording);
+        void agent.listen(isRecording);
+      });
+    } catch (error) {
+      await endAll(ends);
+      throw error;
+    }
+  }
+  vm.on('labels', ({ labels, isSelf }) => isSelf && process.stderr.write(`labels: ${labels.join(' ') || 'none'}\n`));
+  const lost = new Promise<void>((resolve) => vm.on('disconnected', ({ isFinal }) => isFinal && resolve()));
+  const played = input === null ? null : playAll(agent, input);
+  // A file ends by itself; whoever also listens, or serves sockets, stays until told.
+  const isOneShot = played !== null && options.playback !== undefined && options.capture === undefined;
+  await Promise.race([stopSignal(), lost, ...(isOneShot ? [played] : [])]);
+  await endAll(ends);
+}
+
+async function playAll(agent: AudioAgent, input: Readable): Promise<void> {
+  for await (const chunk of input as AsyncIterable<Buffer>) await agent.play(chunk);
+  await agent.flush();
+}
+
+function writeTo(output: Writable, frame: Uint8Array): boolean {
+  if (output.writableLength > UNREAD_BYTES) return false;
+  output.write(frame);
+  return true;
+}
+
+interface ServiceOptions extends Session {
+  readonly status: string;
+  readonly settings?: string;
+  readonly keys?: string;
+  readonly micLabel: string;
+}
+
+function serviceCommand(): Command {
+  return withSession(new Command('service'))
+    .description(
+      'in the AudioVM: a stream in its sound server for each VM; SIGTERM is refused while there are clients, twice forces it',
+    )
+    .option('--status <socket>', 'where "argus audio status" asks', DEFAULT_STATUS)
+    .option('--settings <file>', 'keeps volumes, mutes and routes')
+    .option('--keys <dir>', 'keeps the three keys of Qubes there as files: audio-input, -config and -request')
+    .option('--mic-label <label>', 'the grantable label whose owners may hear', '@mic')
+    .action(runService);
+}
+
+async function runService(options: ServiceOptions): Promise<void> {
+  const file = options.settings === undefined ? null : new SettingsFile(options.settings);
+  let settings: Awaited<ReturnType<SettingsFile['load']>> = (await file?.load()) ?? new Map();
+  const keys = options.keys === undefined ? null : new StatusKeys(options.keys);
+  await keys?.prepare();
+  const vm = await connect(options);
+  const ends: (() => Promise<void> | void)[] = [() => vm.close()];
+  try {
+    const service = await AudioService.start({
+      vm,
+      server: new PulseServer(),
+      micLabel: options.micLabel,
+      settings,
+      onSettings: (changed) => {
+        settings = new Map(changed);
+        file?.save(settings);
+      },
+      onStatus: (status) => keys?.show(status),
+    });
+    ends.push(
+      () => service.stop({ force: true }),
+      () => keys?.clear(),
+      () => file?.close(settings),
+      await serveStatus(options.status, () => service.status()),
+    );
+    const lost = new Promise<void>((resolve) => vm.on('disconnected', ({ isFinal }) => isFinal && resolve()));
+    await Promise.race([lost, stopUnlessUsed(service)]);
+  } finally {
+    await endAll(ends);
+  }
+}
+
+/** The first signal is refused while VMs would lose their sound; the second is meant. */
+async function stopUnlessUsed(service: AudioService): Promise<void> {
+  await stopSignal();
+  if (service.clients.length === 0) return;
+  process.stderr.write(`argus: ${service.clients.join(', ')} would lose their sound; once more forces it\n`);
+  await stopSignal();
+}
+
+function statusCommand(): Command {
+  return new Command('status')
+    .description('in the AudioVM: who plays, who asks for the microphone, who may hear it and who does')
+    .option('--status <socket>', 'of the service', DEFAULT_STATUS)
+    .option('--json', 'print one JSON object')
+    .action(async ({ status, json }: { status: string; json?: boolean }) => {
+      const found = await readStatus(status);
+      if (json === true) printJson(found);
+      else process.stdout.write(renderStatus(found));
+    });
+}
+
+function renderStatus({ domain, revision, vms }: ServiceStatus): string {
+  const table = new Table({
+    head: ['vm', 'plays', 'volume', 'asked', 'granted', 'hears', 'dropped bytes', 'underruns'],
+  });
+  const word = (is: boolean): string => (is ? 'yes' : 'no');
+  for (const { vm, playback, playing, volume, muted, asked, granted, actual, played } of vms) {
+    const level = muted ? 'muted' : `${volume} %`;
+    table.push([
+      vm,
+      playing ? playback : 'no',
+      level,
+      word(asked),
+      word(granted),
+      word(actual),
+      played.dropped,
+      played.underruns,
+    ]);
+  }
+  return `${domain}, policy revision ${revision}\n${table.toString()}\n`;
+}
+
+interface MixerOptions extends Session {
+  readonly audioVm: string;
+  readonly json?: boolean;
+}
+
+function mixerCommand(): Command {
+  const command = withSession(new Command('mixer'))
+    .description('in the GuiVM: volume, mute and route of every VM; without a command, a view to change them in')
+    .option('--audio-vm <name>', 'the AudioVM', DEFAULT_AUDIO_VM)
+    .option('--json', 'print one JSON object')
+    .action(async (options: MixerOptions) => {
+      await mix(options, async (mixer) => {
+        if (options.json === true) printJson(await mixer.read());
+        else if (process.stdin.isTTY && process.stdout.isTTY) await watchMixer(mixer);
+        else process.stdout.write(renderMixer(await mixer.read()));
+      });
+    });
+  const change = (name: string, about: string, second: string | null, run: Change): void => {
+    const sub = command.command(name).description(about).argument('<vm>', 'whose sound');
+    if (second !== null) sub.argument(...(second.split('|') as [string, string]));
+    sub.action(async (vm: string, ...rest: unknown[]) => {
+      const value = typeof rest[0] === 'string' ? rest[0] : '';
+      const options = command.opts<MixerOptions>();
+      await mix(options, async (mixer) => {
+        const entry = await run(mixer, vm, value);
+        if (options.json === true) printJson(entry);
+        else process.stdout.write(renderMixer([entry]));
+      });
+    });
+  };
+  change('volume', 'set a volume', '<percent>|0 to 150', (mixer, vm, value) =>
+    mixer.setVolume(vm, parsePercent(value)),
+  );
+  change('mute', 'silence a VM', null, (mixer, vm) => mixer.setMuted(vm, true));
+  change('unmute', 'let it sound again', null, (mixer, vm) => mixer.setMuted(vm, false));
+  change('route', 'play on another sink', '<sink>|name of a sink of the AudioVM, or "default"', (mixer, vm, value) =>
+    mixer.setRoute(vm, value === 'default' ? null : value),
+  );
+  return command;
+}
+
+type Change = (mixer: Mixer, vm: string, value: string) => ReturnType<Mixer['setMuted']>;
+
+function parsePercent(text: string): number {
+  const percent = Number(text.replace(/%$/, ''));
+  if (!Number.isInteger(percent)) throw new InvalidArgumentError(`"${text}" is no percentage`);
+  return percent;
+}
+
+async function mix(options: MixerOptions, work: (mixer: Mixer) => Promise<void>): Promise<void> {
+  const vm: Vm = await connect({ carrier: options.carrier, identity: options.identity });
+  try {
+    const mixer = await Mixer.start(vm, options.audioVm);
+    await work(mixer);
+    await mixer.close();
+  } finally {
+    await vm.close();
+  }
+}
+
+interface QubesOptions {
+  readonly control: string;
+  readonly directory: string;
+  readonly label: string;
+}
+
+function qubesCommand(): Command {
+  return new Command('qubes-control')
+    .description('on the broker’s host: sockets audio-control.VM that take "audio-input 0|1" as revoke and grant')
+    .argument('<vms...>', 'domains to serve')
+    .option('--control <path>', 'control socket of the broker', '/run/argus/control.sock')
+    .option('--directory <dir>', 'of the sockets', '/run/qubes')
+    .option('--label <label>', 'what is granted', '@mic')
+    .action(async (vms: string[], { control, directory, label }: QubesOptions) => {
+      const close = await serveQubesControl({
+        directory,
+        vms,
+        setAllowed: async (domain, isAllowed) => {
+          const path = isAllowed ? '/v1/grants' : '/v1/grants/revoke';
+          const { ok, body } = await callControl(control, 'POST', path, {
+            domain,
+            label,
+            by: 'audio-control',
+            reason: '',
+          });
+          if (!ok) throw new Error((body as { message?: string }).message);
+        },
+        onFault: (vm, what) =>
+          void process.stderr.write(`argus: audio-control.${vm}: ${what.replace(/\p{Cc}/gu, '?')}\n`),
+      });
+      await stopSignal();
+      await close();
+    });
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      process.off('SIGTERM', stop);
+      process.off('SIGINT', stop);
+      resolve();
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+  });
+}
+
+/** Backwards, as it was built. */
+async function endAll(ends: (() => Promise<void> | void)[]): Promise<void> {
+  for (const end of ends.splice(0).reverse()) await end();
+}
