@@ -12,12 +12,15 @@ import type { Vm } from '../sdk/index.ts';
 import { readDhcpConfig } from './dhcp/config.ts';
 import { serveDhcp } from './dhcp/serve.ts';
 import { NetError } from './errors.ts';
+import { DEFAULT_CONNECT_TIMEOUT_MS, MAX_CONNECT_TIMEOUT_MS } from './limits.ts';
 import { Link } from './link/link.ts';
 import { listenQemu } from './link/qemu.ts';
 import { attachTap } from './link/tap.ts';
 import { announceRoutes } from './routes/announce.ts';
 import { applyRoutes } from './routes/apply.ts';
 import { addressBytes, type Prefix, parsePrefix } from './routes/prefix.ts';
+import { StreamProxy } from './stream/proxy.ts';
+import { dialTcp, type Endpoint, listenTcp, parseEndpoint } from './stream/tcp.ts';
 
 const path = z.string().min(1);
 const domainName = z.string().min(1).max(63);
@@ -71,6 +74,28 @@ const routesPart = z.strictObject({
   accept: z.array(prefix).default([...EVERYTHING]),
 });
 
+const argoPort = z.int().min(1).max(0xffff_ffff);
+const endpoint = z.string().transform((text, context): Endpoint => {
+  const parsed = parseEndpoint(text);
+  if (parsed !== null) return parsed;
+  context.addIssue({ code: 'custom', message: `"${text}" is no host:port, such as 127.0.0.1:8080` });
+  return z.NEVER;
+});
+const timeoutMs = z.int().min(1).max(MAX_CONNECT_TIMEOUT_MS).default(DEFAULT_CONNECT_TIMEOUT_MS);
+
+/** TCP connections to `local` become streams to `domain`'s listener at `port`. */
+const connectPart = z.strictObject({
+  local: endpoint,
+  domain: domainName,
+  port: argoPort,
+  /** Argo port of our own ring for the answers. */
+  replyPort: argoPort,
+  timeoutMs,
+});
+
+/** Streams that come to `port` become TCP connections to `to`. */
+const listenPart = z.strictObject({ port: argoPort, partner: domainName.default('any'), to: endpoint, timeoutMs });
+
 export const agentConfig = z.strictObject({
   carrier: z.string().min(1),
   identity: path,
@@ -78,6 +103,8 @@ export const agentConfig = z.strictObject({
   dhcp: dhcpPart.optional(),
   announce: announcePart.optional(),
   routes: routesPart.optional(),
+  connect: z.array(connectPart).default([]),
+  listen: z.array(listenPart).default([]),
 });
 
 export type AgentConfig = z.output<typeof agentConfig>;
@@ -169,11 +196,36 @@ export async function startAgent(vm: Vm, config: AgentConfig, host: AgentHost): 
       stops.push(() => service.close());
       host.say(`${vm.name}: taking routes from ${routes.from}`);
     }
+    for (const part of config.listen) stops.push(await startListen(vm, part, host));
+    for (const part of config.connect) stops.push(await startConnect(vm, part, host));
   } catch (error) {
     await stop();
     throw error;
   }
   return stop;
+}
+
+async function startListen(vm: Vm, part: z.output<typeof listenPart>, { say }: AgentHost): Promise<Stop> {
+  const { port, partner, to, timeoutMs: connectTimeoutMs } = part;
+  const dial = () => dialTcp(to, connectTimeoutMs);
+  const proxy = new StreamProxy(vm, { port, partner, dial, connectTimeoutMs, say });
+  await proxy.registered;
+  say(`${vm.name}: streams to port ${port} go to ${to.host}:${to.port}`);
+  return () => proxy.close();
+}
+
+async function startConnect(vm: Vm, part: z.output<typeof connectPart>, { say }: AgentHost): Promise<Stop> {
+  const { local, domain, port, replyPort, timeoutMs: connectTimeoutMs } = part;
+  const proxy = new StreamProxy(vm, { port: replyPort, partner: domain, dial: null, connectTimeoutMs, say });
+  await proxy.registered;
+  const server = await listenTcp(local, (socket) => proxy.connect(socket, domain, port));
+  const bound = server.address();
+  const at = bound !== null && typeof bound === 'object' ? bound.port : local.port;
+  say(`${vm.name}: connections to ${local.host}:${at} go to ${domain} port ${port}`);
+  return async () => {
+    server.close();
+    await proxy.close();
+  };
 }
 
 async function startLink(vm: Vm, part: LinkPart, { say, fail }: AgentHost): Promise<Stop> {

@@ -14,11 +14,6 @@ export const NET_ERROR_CODES = [
   'ERR_NET_COMMAND',
   // the program at the other end of an attachment
   'ERR_NET_FRAMING',
-  // a stream of the proxy
-  'ERR_NET_STREAM_REFUSED',
-  'ERR_NET_STREAM_TIMEOUT',
-  'ERR_NET_STREAM_RESET',
-  'ERR_NET_STREAM_LIMIT',
 ] as const;
 
 export type NetErrorCode = (typeof NET_ERROR_CODES)[number];

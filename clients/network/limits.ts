@@ -59,12 +59,18 @@ export const STREAM_CHUNK_BYTES = 32_768;
 export const STREAM_WINDOW_BYTES = 262_144;
 /** Consumed bytes are returned once they are this share of the window. */
 export const STREAM_CREDIT_SHARE = 4;
-/** Ring of a proxy, bytes: sixteen streams may fill their windows at once. */
+/** Ring of a proxy, bytes: Argo's largest but for a few slots, so that windows and not the ring are what limits. */
 export const STREAM_RING_BYTES = 16 * 1024 * 1024 - 64;
-export const MAX_STREAMS = 1_024;
+/** Stream data of one proxy whose outcome is not known yet, bytes; streams take turns for it. */
+export const STREAM_UNDER_WAY_BYTES = 1_048_576;
+/** Streams of one proxy; with their windows, at most 64 MiB that a slow program can leave with us. */
+export const MAX_STREAMS = 256;
+/** Streams that one domain may have at one listener, so that it cannot take all of them. */
+export const MAX_STREAMS_PER_DOMAIN = 64;
 /** From a connection to the other side's answer. libargo has 5 s as well, but hard-coded. */
 export const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
+export const MAX_CONNECT_TIMEOUT_MS = 300_000;
 /** How long a stream message waits for room in the ring before its stream is given up. */
 export const STREAM_DEADLINE_MS = 10_000;
-/** A stream on which nothing moves is asked after this long, and given up after twice as long without an answer. */
-export const STREAM_IDLE_PROBE_MS = 30_000;
+/** A stream on which nothing was sent for this long is tried: whether the other proxy still knows it. */
+export const STREAM_PROBE_MS = 30_000;

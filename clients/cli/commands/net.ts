@@ -14,6 +14,8 @@ export function netCommand(): Command {
     .addCommand(linkCommand())
     .addCommand(dhcpCommand())
     .addCommand(routesCommand())
+    .addCommand(connectCommand())
+    .addCommand(listenCommand())
     .addCommand(allCommand());
 }
 
@@ -119,6 +121,55 @@ function routesCommand(): Command {
           : { announce: { ...rest, to: announceTo, prefixes: prefix, device } };
       return run(parse({ carrier, identity, ...part }));
     });
+}
+
+interface ConnectFlags extends CarrierFlags {
+  readonly local: string;
+  readonly to: string;
+  readonly replyPort: string;
+  readonly timeout?: string;
+}
+
+function connectCommand(): Command {
+  return agentCommand('connect')
+    .description('carry TCP connections made here to another domain that runs "argus net listen"')
+    .requiredOption('--local <host:port>', 'where programs of this VM connect to')
+    .requiredOption('--to <domain:port>', 'the other domain and the Argo port of its listener')
+    .requiredOption('--reply-port <port>', 'Argo port of this domain for the answers')
+    .option('--timeout <ms>', 'how long a connection may take to be answered (default: 5000)')
+    .addHelpText(
+      'after',
+      '\nExample:\n  argus net connect --carrier … --identity … --local 127.0.0.1:8080 --to net-vm:20080 --reply-port 20900',
+    )
+    .action(({ carrier, identity, local, to, replyPort, timeout }: ConnectFlags) => {
+      const [domain = '', port = ''] = to.split(':');
+      const part = { local, domain, port: Number(port), replyPort: Number(replyPort), ...timeoutOf(timeout) };
+      return run(parse({ carrier, identity, connect: [part] }));
+    });
+}
+
+interface ListenFlags extends CarrierFlags {
+  readonly port: string;
+  readonly to: string;
+  readonly partner?: string;
+  readonly timeout?: string;
+}
+
+function listenCommand(): Command {
+  return agentCommand('listen')
+    .description('carry streams of other domains to a TCP service of this one')
+    .requiredOption('--port <port>', 'Argo port at which streams arrive')
+    .requiredOption('--to <host:port>', 'the TCP service')
+    .option('--partner <domain>', 'take streams of this domain only (default: whom policy lets)')
+    .option('--timeout <ms>', 'how long the service may take to be reached (default: 5000)')
+    .addHelpText('after', '\nExample:\n  argus net listen --carrier … --identity … --port 20080 --to 127.0.0.1:80')
+    .action(({ carrier, identity, port, to, partner, timeout }: ListenFlags) =>
+      run(parse({ carrier, identity, listen: [{ port: Number(port), to, partner, ...timeoutOf(timeout) }] })),
+    );
+}
+
+function timeoutOf(text: string | undefined): { readonly timeoutMs?: number } {
+  return text === undefined ? {} : { timeoutMs: Number(text) };
 }
 
 function allCommand(): Command {
