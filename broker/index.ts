@@ -1,9 +1,12 @@
 /** Door of the broker, and the package's main entry: `import { startBroker } from 'argus-broker'`. */
+
 export { type Broker, startBroker, startResolved } from './broker.ts';
+export { makeNkey, NatsServerDirectory, type NatsSetup, type Written } from './carrier/index.ts';
 export { callControl } from './control/index.ts';
 export { INSPECTORS } from './core/index.ts';
 export { BrokerError, type BrokerErrorCode } from './errors.ts';
-export type { GrantRequest, Grants, GrantStatus, RevokeRequest } from './grants.ts';
+export type { GrantRequest, GrantStatus, Grants, RevokeRequest } from './grants.ts';
+export { natsMembersOf } from './nats-members.ts';
 export { type BrokerOptions, type BrokerOptionsInput, brokerOptions, readOptions } from './options.ts';
 export type { ReloadResult } from './reload.ts';
 export type { BrokerStatus, DomainStatus } from './status.ts';

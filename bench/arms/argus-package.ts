@@ -31,6 +31,7 @@ export interface BrokerConfig {
   readonly policy: string;
   readonly audit: string;
   readonly runtime: string;
+  readonly nats?: string;
   readonly watchPolicy: boolean;
   readonly log: { readonly level: string };
 }

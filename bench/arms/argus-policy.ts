@@ -23,12 +23,12 @@ const NEEDED_ROWS = [
 ];
 
 /** Writes the directory, with exactly `rows` policy rows; at least those that the bench needs. */
-export async function writeBenchPolicy(folder: string, rows: number): Promise<void> {
+export async function writeBenchPolicy(folder: string, rows: number, carrier: string | null = null): Promise<void> {
   await mkdir(folder, { mode: 0o700 });
   const model = fileURLToPath(new URL('../../policy/shipped/model.conf', import.meta.url));
   const files = {
     'policy.csv': [...NEEDED_ROWS, ...otherRows(rows - NEEDED_ROWS.length), ''].join('\n'),
-    'domains.yaml': inventory(),
+    'domains.yaml': inventory(carrier === null ? '' : `, carrier: ${carrier}`),
     'services.yaml': SERVICES,
     'assertions.csv': '# none: nothing to protect here\n',
     'tests.csv': `${SENDER}, ${RECEIVER}, bench, send, allow\n`,
@@ -51,14 +51,14 @@ function otherRows(count: number): string[] {
 }
 
 /** The same for every number of rows: only the rows may differ. */
-function inventory(): string {
+function inventory(carrier: string): string {
   const others = Array.from({ length: OTHER_DOMAINS }, (_, i) => `  - { name: vm-${i}, domid: ${100 + i} }`);
   return [
     'labels:',
     '  - { name: "@bench" }',
     'domains:',
-    `  - { name: ${SENDER}, domid: 1, labels: ["@bench"] }`,
-    `  - { name: ${RECEIVER}, domid: 2, labels: ["@bench"] }`,
+    `  - { name: ${SENDER}, domid: 1, labels: ["@bench"]${carrier} }`,
+    `  - { name: ${RECEIVER}, domid: 2, labels: ["@bench"]${carrier} }`,
     ...others,
     '',
   ].join('\n');

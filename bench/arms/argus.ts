@@ -15,19 +15,45 @@ const SEND_DEADLINE_MS = 5_000;
 const QUEUE_BYTES = 64 * 1024 * 1024;
 const CREDENTIAL_TTL_SECONDS = 24 * 3600;
 
+/** Who connects, and under which name in the folder its identity lies. */
+export const SEATS: readonly string[] = [SENDER, RECEIVER];
+
+/** How the two clients come to the broker. */
+export interface Way {
+  /** What domains.yaml says of both; null = a unix socket each. */
+  readonly declared: string | null;
+  carrierOf(endpoint: Endpoint, name: string): string;
+  /** Once identities exist, before the broker starts: what else has to run, and what the broker has to know of it. */
+  prepare(folder: string): Promise<{
+    readonly config: Partial<BrokerConfig>;
+    readonly endpoint: Endpoint;
+    stop(): Promise<void>;
+  }>;
+}
+
+const UNIX_SOCKETS: Way = {
+  declared: null,
+  carrierOf: (endpoint, name) => `unix:${join(endpointValue(endpoint, 'folder'), 'run', `${name}.sock`)}`,
+  prepare: async () => ({ config: {}, endpoint: {}, stop: async () => {} }),
+};
+
 export const argusUnix: Arm = argusWithPolicy(ORDINARY_ROWS);
 
 /** The same arm under a policy of another length. */
 export function argusWithPolicy(policyRows: number): Arm {
+  return argusOver(UNIX_SOCKETS, policyRows);
+}
+
+export function argusOver(way: Way, policyRows: number = ORDINARY_ROWS): Arm {
   return {
     missing: async () => ((await isBuilt()) ? null : 'argus-broker (npm run build)'),
-    start: (folder) => start(folder, policyRows),
-    openSender,
-    openReceiver,
+    start: (folder) => start(folder, way, policyRows),
+    openSender: (endpoint) => openSender(endpoint, way),
+    openReceiver: (endpoint, onMessage) => openReceiver(endpoint, way, onMessage),
   };
 }
 
-async function start(folder: string, policyRows: number): Promise<RunningServer> {
+async function start(folder: string, way: Way, policyRows: number): Promise<RunningServer> {
   const at = (name: string): string => join(folder, name);
   const config: BrokerConfig = {
     identity: at('broker'),
@@ -37,18 +63,23 @@ async function start(folder: string, policyRows: number): Promise<RunningServer>
     watchPolicy: false,
     log: { level: 'error' },
   };
-  await writeBenchPolicy(config.policy, policyRows);
+  await writeBenchPolicy(config.policy, policyRows, way.declared);
   const authority = await createAuthority(at('authority'));
   const ttlSeconds = CREDENTIAL_TTL_SECONDS;
   await issueIdentity(authority, config.identity, { name: 'broker', role: 'broker', ttlSeconds });
-  for (const name of [SENDER, RECEIVER]) await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds });
-  const server = await startRoleServer('argus-broker.ts', config);
-  return { pid: server.pid, endpoint: { folder }, stop: server.stop };
+  for (const name of SEATS) await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds });
+  const prepared = await way.prepare(folder);
+  const stop = async (): Promise<void> => prepared.stop();
+  const server = await startRoleServer('argus-broker.ts', { ...config, ...prepared.config }).catch(async (error) => {
+    await stop();
+    throw error;
+  });
+  return { pid: server.pid, endpoint: { folder, ...prepared.endpoint }, stop: () => server.stop().finally(stop) };
 }
 
 /** A refused send rejects, which nobody awaits: it ends this process, and the bench reports what it said. */
-async function openSender(endpoint: Endpoint): Promise<SenderLink> {
-  const vm = await connectAs(endpoint, SENDER);
+async function openSender(endpoint: Endpoint, way: Way): Promise<SenderLink> {
+  const vm = await connectAs(endpoint, way, SENDER);
   const replies = await vm.registerRing({ port: REPLY_PORT, partner: RECEIVER, length: RING_BYTES });
   let onReply: () => void = () => {};
   void (async () => {
@@ -68,8 +99,8 @@ async function openSender(endpoint: Endpoint): Promise<SenderLink> {
   };
 }
 
-async function openReceiver(endpoint: Endpoint, onMessage: (payload: Uint8Array) => void): Promise<void> {
-  const vm = await connectAs(endpoint, RECEIVER);
+async function openReceiver(endpoint: Endpoint, way: Way, onMessage: (payload: Uint8Array) => void): Promise<void> {
+  const vm = await connectAs(endpoint, way, RECEIVER);
   const data = await vm.registerRing({ port: DATA_PORT, partner: SENDER, length: RING_BYTES });
   const echo = await vm.registerRing({ port: ECHO_PORT, partner: SENDER, length: RING_BYTES });
   const reply = { domain: SENDER, port: REPLY_PORT };
@@ -85,12 +116,13 @@ async function openReceiver(endpoint: Endpoint, onMessage: (payload: Uint8Array)
 
 async function connectAs(
   endpoint: Endpoint,
+  way: Way,
   name: string,
 ): ReturnType<Awaited<ReturnType<typeof loadClient>>['connect']> {
   const folder = endpointValue(endpoint, 'folder');
   const { connect } = await loadClient();
   return connect({
-    carrier: `unix:${join(folder, 'run', `${name}.sock`)}`,
+    carrier: way.carrierOf(endpoint, name),
     identity: join(folder, name),
     queueBytes: QUEUE_BYTES,
   });

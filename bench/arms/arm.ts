@@ -2,7 +2,7 @@
 
 import type { FindProgram } from './server-process.ts';
 
-export const ARM_NAMES = ['argus-unix', 'raw-relay', 'nats', 'nats-tls', 'mosquitto-tls'] as const;
+export const ARM_NAMES = ['argus-unix', 'argus-nats', 'raw-relay', 'nats', 'nats-tls', 'mosquitto-tls'] as const;
 export type ArmName = (typeof ARM_NAMES)[number];
 
 export function isArmName(name: string): name is ArmName {

@@ -4,18 +4,18 @@ export { type CarrierPlace, carrierPlace } from './declared.ts';
 export { dialUnix } from './dial.ts';
 export { type Listener, listenTcp, listenUnix } from './listen.ts';
 export {
-  type DialledPipe,
   dialNats,
   loadNatsEnd,
   makeNkey,
   NATS_CARRIER,
   NATS_ERROR_CODES,
   NatsCarrierError,
-  type NatsErrorCode,
   NatsListeners,
-  type NatsMembers,
+  type NatsMember,
   NatsServerDirectory,
+  type NatsSetup,
   PIPE_ID_BYTES,
   parseNatsAddress,
+  type Written,
 } from './nats/index.ts';
 export type { Release } from './places.ts';

@@ -5,9 +5,11 @@ import { agentCommand } from './commands/agent.ts';
 import { audioCommand } from './commands/audio.ts';
 import { auditCommand } from './commands/audit.ts';
 import { brokerCommand } from './commands/broker.ts';
+import { clusterCommand } from './commands/cluster.ts';
 import { completionCommand } from './commands/completion.ts';
 import { grantCommand, grantsCommand, revokeCommand } from './commands/grants.ts';
 import { keysCommand } from './commands/keys.ts';
+import { natsCommand } from './commands/nats.ts';
 import { netCommand } from './commands/net.ts';
 import { policyCommand } from './commands/policy.ts';
 import { ringCommand } from './commands/ring.ts';
@@ -29,6 +31,8 @@ export function argusProgram(): Command {
     .addCommand(keysCommand())
     .addCommand(auditCommand())
     .addCommand(audioCommand())
+    .addCommand(natsCommand())
+    .addCommand(clusterCommand())
     .addCommand(netCommand())
     .addCommand(completionCommand());
 }

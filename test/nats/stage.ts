@@ -2,9 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, connect as dialTcp } from 'node:net';
 import { join } from 'node:path';
-import { connect as dialTcp } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { type Broker, startBroker } from '../../broker/index.ts';
@@ -15,7 +14,6 @@ import { temporaryDirectory } from '../helpers/temp.ts';
 
 const TTL_SECONDS = 3_600;
 export const DATA_PORT = 7000;
-const NO_PEERS = { peersOf: () => [] };
 
 const SERVICES = `classes:
   - name: bulk
@@ -92,8 +90,13 @@ export class NatsStage {
     const declared = members.filter(({ carrier }) => carrier === 'nats');
     const write = (): Promise<unknown> =>
       this.server.write(
-        { listen: `127.0.0.1:${this.tcpPort}`, hosts: ['localhost', '127.0.0.1'] },
-        { ...NO_PEERS, domains: declared.map(({ name, home }) => ({ name, broker: home ?? 'host' })) },
+        {
+          listen: `127.0.0.1:${this.tcpPort}`,
+          hosts: ['localhost', '127.0.0.1'],
+          policy: this.path('policy'),
+          broker: 'host',
+        },
+        declared.map(({ name, home }) => ({ name, broker: home ?? 'host' })),
         Date.now(),
       );
     await write();

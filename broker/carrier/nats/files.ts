@@ -61,3 +61,12 @@ export async function makePrivateDirectory(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
   await chmod(path, PRIVATE_DIRECTORY_MODE);
 }
+
+/** Null for what is no JSON: the caller's schema refuses it and says where. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

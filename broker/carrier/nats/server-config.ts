@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { MAX_PAYLOAD_BYTES, MAX_PENDING_BYTES } from './limits.ts';
-import { domainSubjects, type Subjects } from './subjects.ts';
+import { domainSubjects, peerSubjects } from './subjects.ts';
 
 export interface ServerUser {
   readonly name: string;
@@ -33,14 +33,15 @@ export function domainUser(broker: string, name: string, nkey: string): ServerUs
 }
 
 /** A broker hears and answers its own domains and its peers; it cannot speak as any of them. */
-export function brokerUser(name: string, nkey: string, peers: readonly Subjects[]): ServerUser {
+export function brokerUser(name: string, nkey: string, others: readonly string[]): ServerUser {
   const own = domainSubjects(name, '*');
-  return {
-    name,
-    nkey,
-    publish: [own.down, ...peers.map(({ up }) => up)],
-    subscribe: [own.up, ...peers.map(({ down }) => down)],
-  };
+  const publish = [own.down];
+  const subscribe = [own.up];
+  for (const { up, down, dialled } of others.map((other) => peerSubjects(name, other))) {
+    publish.push(dialled === name ? down : up);
+    subscribe.push(dialled === name ? up : down);
+  }
+  return { name, nkey, publish, subscribe };
 }
 
 export function renderServerConfig({ listen, cert, key, pidFile, users }: ServerSetup): string {

@@ -10,15 +10,19 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { certificateFiles, ensureCertificates } from './certificates.ts';
 import { NatsCarrierError } from './errors.ts';
-import { makePrivateDirectory, readPublic, writeWhole } from './files.ts';
+import { makePrivateDirectory, parseJson, readPublic, writeWhole } from './files.ts';
 import { brokerUser, domainUser, renderServerConfig, type ServerUser } from './server-config.ts';
-import type { Subjects } from './subjects.ts';
+import { isSubjectName } from './subjects.ts';
 import { type NatsUsers, readUsers, type UserKind, withoutUser, withUser, writeUsers } from './users-file.ts';
 
 const setupSchema = z.strictObject({
   listen: z.string().regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'expected host:port, e.g. 127.0.0.1:4222'),
   /** Names and addresses that clients reach the server by. */
   hosts: z.array(z.string().regex(/^[A-Za-z0-9.:-]+$/, 'expected a host name or an address')).min(1),
+  /** Absolute path of the policy whose inventory says which domains come over NATS. */
+  policy: z.string().min(1),
+  /** Home of the domains that name none. */
+  broker: z.string().refine(isSubjectName, 'expected the name of a broker'),
 });
 export type NatsSetup = z.output<typeof setupSchema>;
 
@@ -26,13 +30,6 @@ export type NatsSetup = z.output<typeof setupSchema>;
 export interface NatsMember {
   readonly name: string;
   readonly broker: string;
-}
-
-/** What the inventory says, in the words of the server. */
-export interface NatsMembers {
-  readonly domains: readonly NatsMember[];
-  /** Subjects of each broker towards the others. */
-  peersOf(broker: string, brokers: readonly string[]): readonly Subjects[];
 }
 
 export interface Written {
@@ -58,19 +55,26 @@ export class NatsServerDirectory {
     this.caFile = certificateFiles(this.path).ca;
   }
 
-  /** Writes everything anew. `setup` null: as it was the last time. @throws NatsCarrierError */
-  async write(setup: NatsSetup | null, members: NatsMembers, now: number): Promise<Written> {
+  /** What was last written. @throws NatsCarrierError ERR_NATS_FILE */
+  async setup(): Promise<NatsSetup> {
+    const path = this.#at('setup.json');
+    const hint = 'say where it shall listen: argus nats config DIR --listen HOST:PORT --policy DIR --broker NAME';
+    return this.#checked(parseJson(await readPublic(path, hint)), path);
+  }
+
+  /** Writes everything anew, and tells a running server. @throws NatsCarrierError */
+  async write(setup: NatsSetup, members: readonly NatsMember[], now: number): Promise<Written> {
+    const chosen = this.#checked(setup, 'options');
     await makePrivateDirectory(this.path);
-    const chosen = setup === null ? await this.#readSetup() : this.#checked(setup, 'options');
     await writeWhole(this.#at('setup.json'), `${JSON.stringify(chosen, null, 2)}\n`, 'public');
     await ensureCertificates(this.path, chosen.hosts, now);
-    const users = await readUsers(this.#at('users.json'));
+    const users = await this.#users();
     const { cert, key } = certificateFiles(this.path);
     const served = serverUsers(users, members);
     const pidFile = this.#at('nats-server.pid');
     const text = renderServerConfig({ listen: chosen.listen, cert, key, pidFile, users: served });
     await writeWhole(this.configFile, text, 'private');
-    const declared = new Set(members.domains.map(({ name }) => name));
+    const declared = new Set(members.map(({ name }) => name));
     return {
       users: served.length,
       notEnrolled: [...declared].filter((name) => !Object.hasOwn(users.domains, name)),
@@ -92,16 +96,6 @@ export class NatsServerDirectory {
     return readUsers(this.#at('users.json'));
   }
 
-  async #readSetup(): Promise<NatsSetup> {
-    const path = this.#at('setup.json');
-    if (!existsSync(path))
-      throw new NatsCarrierError(
-        'ERR_NATS_FILE',
-        `"${this.path}" is new: say where to listen, e.g. --listen 127.0.0.1:4222`,
-      );
-    return this.#checked(JSON.parse(await readPublic(path, 'run: argus nats config DIR --listen HOST:PORT')), path);
-  }
-
   #checked(setup: unknown, origin: string): NatsSetup {
     const parsed = setupSchema.safeParse(setup);
     if (parsed.success) return parsed.data;
@@ -110,11 +104,12 @@ export class NatsServerDirectory {
   }
 }
 
-function serverUsers(users: NatsUsers, members: NatsMembers): ServerUser[] {
+function serverUsers(users: NatsUsers, members: readonly NatsMember[]): ServerUser[] {
   const brokers = Object.keys(users.brokers);
+  const others = (name: string): string[] => brokers.filter((other) => other !== name);
   return [
-    ...Object.entries(users.brokers).map(([name, nkey]) => brokerUser(name, nkey, members.peersOf(name, brokers))),
-    ...members.domains.flatMap(({ name, broker }) => {
+    ...Object.entries(users.brokers).map(([name, nkey]) => brokerUser(name, nkey, others(name))),
+    ...members.flatMap(({ name, broker }) => {
       const nkey = Object.hasOwn(users.domains, name) ? users.domains[name] : undefined;
       return nkey === undefined ? [] : [domainUser(broker, name, nkey)];
     }),

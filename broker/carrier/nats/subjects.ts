@@ -14,6 +14,15 @@ export function isSubjectName(name: string): boolean {
   return NAME.test(name);
 }
 
+/**
+ * Subjects between two brokers. One of the two is dialled: which one must not depend on who came up first, so it is the
+ * one whose name comes later in the alphabet.
+ */
+export function peerSubjects(one: string, other: string): Subjects & { readonly dialled: string } {
+  const [dialler, dialled] = one < other ? [one, other] : [other, one];
+  return { up: `argus.${dialled}.peer-up.${dialler}`, down: `argus.${dialled}.peer-down.${dialler}`, dialled };
+}
+
 /** Subjects of a domain at its broker. */
 export function domainSubjects(broker: string, domain: string): Subjects {
   return { up: `argus.${broker}.up.${domain}`, down: `argus.${broker}.down.${domain}` };

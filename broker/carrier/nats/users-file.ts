@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { NatsCarrierError } from './errors.ts';
-import { readPublic, writeWhole } from './files.ts';
+import { parseJson, readPublic, writeWhole } from './files.ts';
 import { isUserNkey } from './nkey.ts';
 import { isSubjectName } from './subjects.ts';
 
@@ -48,12 +48,4 @@ export function withoutUser(users: NatsUsers, name: string): NatsUsers {
   const without = (entries: Readonly<Record<string, string>>): Record<string, string> =>
     Object.fromEntries(Object.entries(entries).filter(([key]) => key !== name));
   return { brokers: without(users.brokers), domains: without(users.domains) };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null; // the schema refuses it and says where
-  }
 }

@@ -1,0 +1,126 @@
+/** `argus nats …`: the keys and the configuration of the NATS server that domains and brokers meet at. */
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import {
+  INSPECTORS,
+  makeNkey,
+  NatsServerDirectory,
+  type NatsSetup,
+  natsMembersOf,
+  type Written,
+} from '../../../broker/index.ts';
+import { loadPolicy } from '../../../policy/index.ts';
+
+export function natsCommand(): Command {
+  return new Command('nats')
+    .description('set up a NATS server for domains that come over one')
+    .addCommand(keyCommand())
+    .addCommand(configCommand())
+    .addCommand(enrolCommand())
+    .addCommand(revokeCommand());
+}
+
+function keyCommand(): Command {
+  return new Command('key')
+    .description('make the nkey of a VM or broker, where it will be used, and show its public half')
+    .argument('<dir>', 'directory of its identity')
+    .addHelpText('after', '\nExample, in the VM:\n  argus nats key /etc/argus/identity\n\nThe seed never leaves it.')
+    .action(async (directory: string) => {
+      const { publicKey } = await makeNkey(directory);
+      process.stdout.write(`${publicKey}\n`);
+    });
+}
+
+interface ConfigOptions {
+  readonly listen?: string;
+  readonly host?: readonly string[];
+  readonly policy?: string;
+  readonly broker?: string;
+}
+
+function configCommand(): Command {
+  return new Command('config')
+    .description('write nats-server.conf from the inventory; a running server is told to read it')
+    .argument('<dir>', 'directory of the server: configuration, certificates, users')
+    .option('--listen <host:port>', 'where the server listens: loopback or a private address')
+    .option('--host <name...>', 'names and addresses that clients reach it by (default: the one it listens on)')
+    .option('--policy <dir>', 'policy directory; its domains.yaml says whose carrier is "nats"')
+    .option('--broker <name>', 'home of the domains that name none')
+    .addHelpText(
+      'after',
+      '\nExample:\n  argus nats config /etc/argus/nats --listen 127.0.0.1:4222 --policy /etc/argus/policy --broker host\n\nWhat is not given stays as it was.',
+    )
+    .action(async (path: string, options: ConfigOptions) => {
+      const directory = new NatsServerDirectory(path);
+      await refresh(directory, await merged(directory, options));
+    });
+}
+
+function enrolCommand(): Command {
+  return new Command('enrol')
+    .description('let a VM or broker in: its public nkey, as "argus nats key" has shown it')
+    .argument('<dir>', 'directory of the server')
+    .argument('<name>', 'its name in domains.yaml, or the broker’s')
+    .argument('<nkey>', 'U…')
+    .addOption(new Option('--role <role>', 'what it is').choices(['domain', 'broker']).default('domain'))
+    .action(async (path: string, name: string, nkey: string, { role }: { role: 'domain' | 'broker' }) => {
+      const directory = new NatsServerDirectory(path);
+      const setup = await directory.setup();
+      await directory.enrol(role === 'broker' ? 'brokers' : 'domains', name, nkey);
+      await refresh(directory, setup);
+    });
+}
+
+function revokeCommand(): Command {
+  return new Command('revoke')
+    .description('shut a VM or broker out: its connections end, those of others do not')
+    .argument('<dir>', 'directory of the server')
+    .argument('<name>', 'as it was enrolled')
+    .action(async (path: string, name: string) => {
+      const directory = new NatsServerDirectory(path);
+      const setup = await directory.setup();
+      await directory.revoke(name);
+      await refresh(directory, setup);
+    });
+}
+
+/** What is given over what was written the last time. */
+async function merged(directory: NatsServerDirectory, options: ConfigOptions): Promise<NatsSetup> {
+  const { listen, policy, broker } = options;
+  const isWhole = listen !== undefined && policy !== undefined && broker !== undefined;
+  const before = isWhole ? null : await directory.setup();
+  const at = listen ?? before?.listen ?? '';
+  return {
+    listen: at,
+    hosts: [...(options.host ?? (listen === undefined ? before?.hosts : undefined) ?? hostsOf(at))],
+    policy: policy === undefined ? (before?.policy ?? '') : resolve(policy),
+    broker: broker ?? before?.broker ?? '',
+  };
+}
+
+function hostsOf(listen: string): readonly string[] {
+  const host = listen.slice(0, listen.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+  const isLoopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+  return isLoopback ? [...new Set([host, 'localhost'])] : [host];
+}
+
+async function refresh(directory: NatsServerDirectory, setup: NatsSetup): Promise<void> {
+  const policy = await loadPolicy(setup.policy, { revision: 1, inspectors: INSPECTORS });
+  const written = await directory.write(setup, natsMembersOf(policy.domains.all, setup.broker), Date.now());
+  process.stdout.write(`${describe(directory, setup, written)}\n`);
+}
+
+function describe(directory: NatsServerDirectory, setup: NatsSetup, written: Written): string {
+  const lines = [`wrote ${directory.configFile}: ${written.users} users, listening on ${setup.listen}`];
+  if (written.notEnrolled.length > 0)
+    lines.push(`not enrolled, so not let in: ${written.notEnrolled.join(', ')} (argus nats enrol)`);
+  if (written.notDeclared.length > 0)
+    lines.push(`enrolled, but domains.yaml has no such domain with "carrier: nats": ${written.notDeclared.join(', ')}`);
+  lines.push(
+    written.reloaded
+      ? 'the running server was told to read it'
+      : `start it: nats-server -c ${directory.configFile}; domains and brokers need ${directory.caFile} as nats-ca.pem`,
+  );
+  return lines.join('\n');
+}

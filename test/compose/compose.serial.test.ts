@@ -1,0 +1,92 @@
+/** docker-compose.yml: what it says is sound, and the same topology as plain processes carries a stream. */
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { needs } from '../helpers/needs.ts';
+import { temporaryDirectory } from '../helpers/temp.ts';
+import { freeTcpPort } from '../nats/stage.ts';
+import { readComposeFile, startOrder } from './compose-file.ts';
+import { Processes } from './processes.ts';
+
+const withNats = needs('nats-server', 'nats-server');
+const ARGUS = [
+  process.execPath,
+  '--import',
+  import.meta.resolve('tsx'),
+  fileURLToPath(new URL('../../clients/cli/main.ts', import.meta.url)),
+];
+
+const compose = suite('compose file');
+
+compose('every service is hardened, its image pinned, its user not root; only known keys are used', () => {
+  const file = readComposeFile();
+  assert.ok(Object.keys(file.services).length >= 8);
+  assert.equal(startOrder(file).slice(0, 2), ['init', 'nats']);
+  for (const { networks } of Object.values(file.services))
+    for (const name of networks) assert.ok(name in file.networks);
+  for (const { volumes } of Object.values(file.services))
+    for (const volume of volumes) assert.ok((volume.split(':')[0] ?? '') in file.volumes, volume);
+});
+
+compose('no domain sees the policy, the authority, or what belongs to somebody else', () => {
+  const file = readComposeFile();
+  for (const [name, { volumes }] of Object.entries(file.services)) {
+    if (name === 'init') continue;
+    const seen = volumes.map((volume) => volume.split(':')[0] ?? '').filter((volume) => volume !== 'policy');
+    assert.equal(seen, [name], name);
+    assert.is(volumes.includes('policy:/cluster/policy:ro'), name.startsWith('broker-'), name);
+  }
+});
+
+compose('who waits for the health of a service waits for one that has a health check', () => {
+  const file = readComposeFile();
+  for (const { depends_on } of Object.values(file.services)) {
+    for (const [other, { condition }] of Object.entries(depends_on)) {
+      if (condition === 'service_healthy') assert.ok(file.services[other]?.healthcheck, other);
+    }
+  }
+});
+
+compose('the image has every directory that a volume is mounted at, so that it belongs to the user', () => {
+  const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
+  for (const { volumes, user } of Object.values(readComposeFile().services)) {
+    for (const volume of volumes) {
+      const at = (volume.split(':')[1] ?? '').replace('/cluster/', '');
+      assert.ok(new RegExp(`[ ]${at}[ ;]`).test(dockerfile), at);
+    }
+    assert.match(dockerfile, `chown -R ${user}`);
+  }
+  for (const [, image = ''] of dockerfile.matchAll(/^FROM (\S+)/gm)) assert.match(image, /:\d+\.\d+\.\d+/);
+  assert.match(dockerfile, /^USER 1000:1000$/m);
+});
+
+withNats(compose, 'the same commands as plain processes, in the same order: a stream between two domains', async () => {
+  const stack = new Processes(readComposeFile(), temporaryDirectory(), ARGUS, await freeTcpPort());
+  try {
+    await stack.up();
+    for (const vm of ['audio-vm', 'net-vm', 'chrome-vm', 'mail-vm'])
+      assert.ok(existsSync(stack.path('vms', vm, 'agent.sock')));
+    const receiver = stack.exec([
+      ...['ring', 'recv', '4713', '--from', 'chrome-vm', '--count', '200'],
+      ...['--agent', '/cluster/vms/audio-vm/agent.sock'],
+    ]);
+    const got: Buffer[] = [];
+    receiver.stdout?.on('data', (chunk: Buffer) => got.push(chunk));
+    const [greeting] = await once(receiver.stderr ?? receiver, 'data');
+    assert.match(String(greeting), 'listening at port 4713');
+    const sound = Buffer.alloc(1_764 * 200, 5);
+    const sender = stack.exec([
+      ...['ring', 'send', 'audio-vm', '4713', '--size', '1764'],
+      ...['--agent', '/cluster/vms/chrome-vm/agent.sock'],
+    ]);
+    sender.stdin?.end(sound);
+    await Promise.all([once(receiver, 'exit'), once(sender, 'exit')]);
+    assert.is(Buffer.compare(Buffer.concat(got), sound), 0);
+  } finally {
+    await stack.down();
+  }
+});
+
+compose.run();

@@ -1,0 +1,270 @@
+/** A pipe keeps order and notices loss over a line that may drop, repeat, reorder and invent messages. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { FRAGMENT_BYTES, WINDOW_BYTES } from '../../broker/carrier/nats/limits.ts';
+import { decodeMessage, MESSAGE_HEADER_BYTES, MessageKind, startMessage } from '../../broker/carrier/nats/message.ts';
+import { Pipe, type PipeFault } from '../../broker/carrier/nats/pipe.ts';
+import { FakeClock } from '../helpers/clock.ts';
+import { seededRandom } from '../helpers/seed.ts';
+
+const ID = 0x0102_0304_0506;
+
+class End {
+  readonly out: Uint8Array[] = [];
+  readonly got: Uint8Array[] = [];
+  readonly clock = new FakeClock();
+  drains = 0;
+  ended: PipeFault | null | undefined;
+  onChunk: () => void = () => {};
+  readonly pipe: Pipe;
+
+  constructor(isOpener: boolean) {
+    this.pipe = new Pipe(
+      ID,
+      isOpener,
+      { publish: (message) => this.out.push(message), schedule: this.clock.schedule },
+      {
+        onChunk: (chunk) => {
+          this.got.push(chunk.slice());
+          this.onChunk();
+        },
+        onDrain: () => void this.drains++,
+        onEnded: (fault) => {
+          this.ended = fault;
+        },
+      },
+    );
+  }
+
+  get text(): string {
+    return Buffer.concat(this.got).toString('latin1');
+  }
+
+  hear(...messages: readonly Uint8Array[]): void {
+    for (const bytes of messages) {
+      const message = decodeMessage(bytes);
+      if (message !== null) this.pipe.receive(message);
+    }
+  }
+}
+
+const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Hands on all that each has said, until both are silent. */
+function talk(one: End, other: End): void {
+  while (one.out.length + other.out.length > 0) {
+    other.hear(...one.out.splice(0));
+    one.hear(...other.out.splice(0));
+  }
+}
+
+const pipe = suite('nats pipe');
+
+pipe('what is written arrives in order, as one piece a write; the first piece opens the pipe', () => {
+  const [vm, broker] = [new End(true), new End(false)];
+  assert.is(vm.pipe.write([bytes('head'), bytes('body'), bytes('tag')]), true);
+  vm.pipe.write([bytes('next')]);
+  assert.equal(
+    vm.out.map((message) => decodeMessage(message)?.kind),
+    [MessageKind.open, MessageKind.data],
+  );
+  talk(vm, broker);
+  assert.is(broker.text, 'headbodytagnext');
+});
+
+pipe('a piece that comes twice is dropped, at whatever time', () => {
+  const [vm, broker] = [new End(true), new End(false)];
+  vm.pipe.write([bytes('one')]);
+  vm.pipe.write([bytes('two')]);
+  const [first = bytes(''), second = bytes('')] = vm.out;
+  broker.hear(first, first, second, first, second);
+  assert.is(broker.text, 'onetwo');
+  assert.is(broker.pipe.duplicates, 3);
+});
+
+for (const [label, order] of [
+  ['a lost piece', [0, 2]],
+  ['two pieces in the wrong order', [0, 2, 1]],
+] as const) {
+  pipe(`${label} ends the pipe with a reason, and nothing is delivered past the gap`, async () => {
+    const [vm, broker] = [new End(true), new End(false)];
+    for (const text of ['one', 'two', 'three']) vm.pipe.write([bytes(text)]);
+    broker.hear(...order.map((index) => vm.out[index] ?? bytes('')));
+    await turn();
+    assert.is(broker.text, 'one');
+    assert.is(broker.ended, 'GAP');
+    vm.hear(...broker.out);
+    await turn();
+    assert.is(vm.ended, null);
+  });
+}
+
+pipe('a piece that overlaps what was had is a gap: it is not ours', async () => {
+  const broker = new End(false);
+  const forged = startMessage(MessageKind.data, ID, 1, 4);
+  const first = startMessage(MessageKind.open, ID, 0, 2);
+  broker.hear(first, forged);
+  await turn();
+  assert.is(broker.ended, 'GAP');
+});
+
+pipe('a goodbye that speaks of more than has come is a gap', async () => {
+  const [vm, broker] = [new End(true), new End(false)];
+  vm.pipe.write([bytes('one')]);
+  vm.pipe.write([bytes('two')]);
+  vm.pipe.end();
+  broker.hear(...vm.out.filter((_, index) => index !== 1));
+  await turn();
+  assert.is(broker.ended, 'GAP');
+});
+
+pipe('a large write is cut into fragments and stops at the window until the reader gives credit', () => {
+  const [vm, broker] = [new End(true), new End(false)];
+  const large = new Uint8Array(WINDOW_BYTES + 5).map((_, index) => index % 251);
+  assert.is(vm.pipe.write([large]), false);
+  assert.is(vm.out.length, WINDOW_BYTES / FRAGMENT_BYTES);
+  assert.ok(vm.out.every((message) => message.length <= FRAGMENT_BYTES + MESSAGE_HEADER_BYTES));
+  assert.is(vm.drains, 0);
+  talk(vm, broker);
+  assert.is(vm.drains, 1);
+  assert.is(Buffer.compare(Buffer.concat(broker.got), large), 0);
+});
+
+pipe('a reader that pauses is sent one window and no more, and loses nothing', async () => {
+  const [vm, broker] = [new End(true), new End(false)];
+  broker.pipe.pause();
+  const piece = new Uint8Array(100_000).fill(1);
+  let written = 0;
+  while (vm.pipe.write([piece])) written += piece.length;
+  written += piece.length;
+  talk(vm, broker);
+  assert.is(broker.got.length, 0);
+  assert.ok(vm.pipe.isCongested);
+  broker.pipe.resume();
+  await turn();
+  talk(vm, broker);
+  assert.is(Buffer.concat(broker.got).length, written);
+  assert.is(vm.drains, 1);
+});
+
+pipe('a chunk that pauses the reader is the last one before it resumes, which is never inside the call', async () => {
+  const [vm, broker] = [new End(true), new End(false)];
+  broker.onChunk = () => broker.pipe.pause();
+  vm.pipe.write([bytes('one')]);
+  vm.pipe.write([bytes('two')]);
+  talk(vm, broker);
+  assert.is(broker.text, 'one');
+  broker.pipe.resume();
+  assert.is(broker.text, 'one');
+  await turn();
+  assert.is(broker.text, 'onetwo');
+});
+
+pipe('more than the window ends the pipe: its owner has not kept the rules', async () => {
+  const broker = new End(false);
+  broker.pipe.pause();
+  for (let at = 0; at <= WINDOW_BYTES; at += FRAGMENT_BYTES) {
+    broker.hear(startMessage(at === 0 ? MessageKind.open : MessageKind.data, ID, at, FRAGMENT_BYTES));
+  }
+  await turn();
+  assert.is(broker.ended, 'OVERRUN');
+});
+
+pipe('credit for what was never sent ends the pipe; credit that comes late or twice is nothing', async () => {
+  const vm = new End(true);
+  vm.pipe.write([bytes('12345')]);
+  vm.hear(startMessage(MessageKind.credit, ID, 5), startMessage(MessageKind.credit, ID, 3));
+  await turn();
+  assert.is(vm.ended, undefined);
+  vm.hear(startMessage(MessageKind.credit, ID, 6));
+  await turn();
+  assert.is(vm.ended, 'BAD_CREDIT');
+});
+
+pipe('end sends what was taken, as the reader takes it, then says goodbye', async () => {
+  const [vm, broker] = [new End(true), new End(false)];
+  vm.pipe.write([new Uint8Array(WINDOW_BYTES * 2)]);
+  vm.pipe.end();
+  talk(vm, broker);
+  await turn();
+  assert.is(Buffer.concat(broker.got).length, WINDOW_BYTES * 2);
+  assert.equal([vm.ended, broker.ended], [null, null]);
+  assert.is(vm.clock.pendingTimers, 0);
+});
+
+pipe('end gives a reader that does not read a while, and no longer', async () => {
+  const vm = new End(true);
+  vm.pipe.write([new Uint8Array(WINDOW_BYTES * 2)]);
+  vm.pipe.end();
+  vm.clock.advance(10_000);
+  await turn();
+  assert.is(vm.ended, 'DEAF');
+});
+
+pipe('over a line that drops, repeats and reorders, what arrives is a prefix of what was sent', () => {
+  const source = seededRandom();
+  const random = (): number => source.uint32() / 2 ** 32;
+  for (let round = 0; round < 300; round++) {
+    const [vm, broker] = [new End(true), new End(false)];
+    let sent = '';
+    for (let i = 0; i < 20; i++) {
+      const text = `${i}.`.repeat(1 + Math.floor(random() * 5));
+      sent += text;
+      vm.pipe.write([bytes(text)]);
+      const batch = vm.out.splice(0);
+      const dice = random();
+      if (dice < 0.1) continue;
+      if (dice < 0.3) batch.push(...batch);
+      if (dice < 0.4) batch.push(startMessage(Math.floor(random() * 6) as MessageKind, ID, Math.floor(random() * 90)));
+      if (dice > 0.95) batch.reverse();
+      broker.hear(...batch);
+      vm.hear(...broker.out.splice(0));
+    }
+    assert.ok(sent.startsWith(broker.text), `round ${round}`);
+  }
+});
+
+pipe.run();
+
+const message = suite('nats pipe message');
+
+message('a header reads back as it was written, at the bounds of its fields', () => {
+  for (const id of [0, 1, 2 ** 48 - 1]) {
+    for (const position of [0, 1, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
+      const { bytes: rest, ...header } = decodeMessage(startMessage(MessageKind.credit, id, position)) ?? {
+        bytes: null,
+      };
+      assert.equal(header, { kind: MessageKind.credit, id, position });
+      assert.is(rest?.length, 0);
+    }
+  }
+});
+
+message('random bytes are refused or read, never thrown at', () => {
+  const source = seededRandom();
+  const random = (): number => source.uint32() / 2 ** 32;
+  for (let i = 0; i < 20_000; i++) {
+    const noise = Uint8Array.from({ length: Math.floor(random() * 40) }, () => Math.floor(random() * 256));
+    if (noise.length > 0 && random() < 0.7) noise[0] = 1;
+    if (noise.length > 1 && random() < 0.7) noise[1] = Math.floor(random() * 5);
+    const read = decodeMessage(noise);
+    if (read !== null) assert.ok(Number.isSafeInteger(read.position) && Number.isSafeInteger(read.id));
+  }
+});
+
+const refused: readonly (readonly [string, (header: Uint8Array) => Uint8Array])[] = [
+  ['a header cut short', (header) => header.subarray(0, 15)],
+  ['another version', (header) => header.with(0, 2)],
+  ['kind 0', (header) => header.with(1, 0)],
+  ['an unknown kind', (header) => header.with(1, 5)],
+  ['a position beyond 2^53', (header) => header.with(14, 0x20)],
+  ['credit with bytes behind it', (header) => Buffer.concat([header, Uint8Array.of(1)])],
+  ['data without bytes', (header) => header.with(1, MessageKind.data)],
+];
+for (const [label, spoil] of refused) {
+  message(`${label} is no message`, () => {
+    assert.is(decodeMessage(spoil(startMessage(MessageKind.credit, ID, 7))), null);
+  });
+}
+
+message.run();
