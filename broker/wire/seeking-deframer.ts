@@ -9,13 +9,15 @@
  *
  * Where a carrier tells of restarts, `Deframer` does the same without copying and searching.
  */
-import { MAX_SKIPPED_BYTES, RECORD_HEADER_BYTES, type RecordType } from './constants.ts';
+import { MAX_SKIPPED_BYTES, RECORD_HEADER_BYTES, RecordType } from './constants.ts';
 import { cut, type DeframedRecord } from './deframer.ts';
 import { decodeRecordHeader, encodeRecordHeader, type RecordFault } from './record.ts';
 
 const FIRST_STORE_BYTES = 4096;
 /** Header bytes before the length: with epoch and sequence 0 they are the same for every record of one type. */
 const SIGN_BYTES = 16;
+/** Header of a close record that is not sealed: one byte of body. */
+const REFUSAL = Buffer.from(encodeRecordHeader(RecordType.close, 0, 0, 1));
 
 export class SeekingDeframer {
   /** Cap on a record's declared length; raised once the peer is authenticated. */
@@ -35,7 +37,10 @@ export class SeekingDeframer {
   #skipped = 0;
   #fault: RecordFault | null = null;
 
-  /** `seek`: the type of the record that begins anew. The stream is skipped up to the first one. */
+  /**
+   * `seek`: the type of the record that begins anew. The stream is skipped up to the first one; an unsealed close record
+   * stops it as well, because it is the answer to a hello that was refused.
+   */
   constructor(maxLength: number, seek: RecordType) {
     this.maxLength = maxLength;
     this.#sign = Buffer.from(encodeRecordHeader(seek, 0, 0, 0).subarray(0, SIGN_BYTES));
@@ -86,10 +91,11 @@ export class SeekingDeframer {
 
   /** Skips to the sign, or to what may be its beginning; false when that was too far. */
   #find(): boolean {
-    const found = this.#store.subarray(0, this.#stored).indexOf(this.#sign, this.#at);
-    const to = found >= 0 ? found : Math.max(this.#at, this.#stored - (SIGN_BYTES - 1));
-    this.#isLost = found < 0;
-    return this.#skipTo(to);
+    const bytes = this.#store.subarray(0, this.#stored);
+    const places = [this.#sign, REFUSAL].map((sign) => bytes.indexOf(sign, this.#at)).filter((place) => place >= 0);
+    this.#isLost = places.length === 0;
+    const mayBegin = Math.max(this.#at, this.#stored - (RECORD_HEADER_BYTES - 1));
+    return this.#skipTo(this.#isLost ? mayBegin : Math.min(...places));
   }
 
   /** True when a new beginning lies inside the record that ends at `end`; the stream goes on from there. */

@@ -111,6 +111,18 @@ resync('while strict a header that makes no sense is a fault; otherwise the sear
   assert.equal(read(strict, stream, []).at(-1)?.body, 'BAD_MAGIC');
 });
 
+resync('a refusal is found as well, a sealed goodbye of an earlier session is not', () => {
+  const goodbye = record(RecordType.close, 12, new Uint8Array(17));
+  const refusal = record(RecordType.close, 0, Uint8Array.of(6));
+  for (const cuts of [[], [50], [20, 41, 55, 64]]) {
+    const deframer = new SeekingDeframer(MAX_BODY_BYTES, RecordType.welcome);
+    assert.equal(
+      read(deframer, Buffer.concat([goodbye, refusal]), cuts).map(({ type, body }) => [type, body]),
+      [[RecordType.close, '06']],
+    );
+  }
+});
+
 resync('a sign whose length is too long is passed over', () => {
   const bait = encodeRecordHeader(RecordType.hello, 0, 0, MAX_BODY_BYTES + 1);
   const seen = read(

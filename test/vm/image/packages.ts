@@ -1,5 +1,5 @@
 /** Debian packages, downloaded and unpacked without being installed. */
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -46,4 +46,10 @@ export async function unpacked(name: string, directory: string): Promise<string>
     await rm(work, { recursive: true, force: true });
   }
   return target;
+}
+
+/** True where `guestImage` can be expected to work: a Debian with its lists of packages. */
+export function hasGuestPackages(): boolean {
+  const shown = spawnSync('apt-cache', ['show', KERNEL_METAPACKAGE, 'busybox-static'], { stdio: 'ignore' });
+  return shown.status === 0;
 }
