@@ -17,7 +17,7 @@ import { Entrances } from './entrances.ts';
 import { BrokerError } from './errors.ts';
 import { Grants } from './grants.ts';
 import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, ROUTES_PER_DOMAIN } from './limits.ts';
-import { DomainListeners, prepareRuntime } from './listeners.ts';
+import { CONTROL_SOCKET, DomainListeners, prepareRuntime } from './listeners.ts';
 import { type Logger, openLog } from './log.ts';
 import { brokerMetrics } from './metrics.ts';
 import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
@@ -142,13 +142,13 @@ async function compose(
   const sources = { name: identity.name, version: VERSION, startedAt: clock(), argo, audit, sessions, clock };
   const metrics = brokerMetrics(sources);
   const target = { status: () => describeBroker(sources), reload: () => reload.run(), grants, metrics };
-  const controlPath = join(options.runtime, 'control.sock');
+  const controlPath = join(options.runtime, CONTROL_SOCKET);
   undo.push(await serve(() => serveControl(controlPath, target)));
   const scraped =
     options.metrics === null ? null : await serveMetrics(options.metrics.host, options.metrics.port, metrics);
   if (scraped !== null) undo.push(() => scraped.close());
   if (options.watchPolicy) {
-    const watch = watchPolicy(options.policy, () => void reload.run());
+    const watch = watchPolicy(options.policy, () => void reload.run(), { hash: policy.hash });
     undo.push(() => watch.close());
   }
 

@@ -1,8 +1,11 @@
 /** Where each declared domain comes in, a unix socket of its own, kept in step with the inventory. */
 import { mkdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Carrier, type CarrierPlace, carrierPlace, dialUnix, listenUnix, type Release } from './carrier/index.ts';
 import { BrokerError } from './errors.ts';
 
+/** The admin's door stands beside the domains' sockets. */
+export const CONTROL_SOCKET = 'control.sock';
 const GROUP_OR_OTHERS_MAY_WRITE = 0o022;
 
 /** A domain as far as its way in is concerned. */
@@ -32,7 +35,11 @@ export class DomainListeners {
     return this.#entrances.get(domain)?.place.path ?? carrierPlace(this.#runtime, domain, null).path;
   }
 
-  /** Opens what is missing, closes what is no longer declared. Sessions on a closed listener are the caller's. */
+  /**
+   * Opens what is missing, closes what is no longer declared. Sessions on a closed listener are the caller's.
+   *
+   * @throws BrokerError for the first that could not be opened, when all the others are
+   */
   async sync(domains: readonly Reachable[]): Promise<void> {
     for (const [name, entrance] of [...this.#entrances]) {
       if (domains.some((domain) => domain.name === name && domain.carrier === entrance.declared)) continue;
@@ -41,13 +48,24 @@ export class DomainListeners {
       // libuv removes it with the server; a second removal is no fault
       if (entrance.place.kind === 'listen') await unlink(entrance.place.path).catch(() => {});
     }
+    const failures: unknown[] = [];
     for (const { name, carrier } of domains) {
-      if (!this.#entrances.has(name)) this.#entrances.set(name, await this.#open(name, carrier));
+      if (this.#entrances.has(name)) continue;
+      try {
+        this.#entrances.set(name, await this.#open(name, carrier));
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   async #open(name: string, declared: string | null): Promise<Entrance> {
     const place = carrierPlace(this.#runtime, name, declared);
+    if (place.path === join(this.#runtime, CONTROL_SOCKET)) {
+      const message = `domain "${name}": its socket would be the broker's own control socket; give it another name or carrier`;
+      throw new BrokerError('ERR_BROKER_SOCKET_PATH', message);
+    }
     const opened =
       place.kind === 'dial'
         ? dialUnix({ ...place, domain: name }, this.#accept)

@@ -111,6 +111,10 @@ export function readOptions(file: string): BrokerOptions {
   }
   const document = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
   const [error] = document.errors;
-  if (error !== undefined) throw new BrokerError('ERR_BROKER_CONFIG', `${file}: ${error.message.split('\n')[0]}`);
+  if (error !== undefined) {
+    const [{ line, col } = { line: 1, col: 1 }] = error.linePos ?? [];
+    const what = error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '');
+    throw new BrokerError('ERR_BROKER_CONFIG', `${file}:${line}:${col}: ${what}`);
+  }
   return resolveOptions(document.toJS() ?? {}, dirname(resolve(file)), file);
 }

@@ -5,11 +5,11 @@
  * was used for a refused handshake stays taken for a while: a stranger can make the broker work, and the log write, only
  * so fast.
  */
-import { existsSync, lstatSync } from 'node:fs';
-import { chmod, unlink } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { chmod } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
 import { BrokerError } from '../errors.ts';
 import { MAX_UNAUTHENTICATED_TCP, MAX_UNAUTHENTICATED_UNIX, MAX_UNIX_PATH_BYTES, REFUSED_PLACE_MS } from '../limits.ts';
+import { removeStaleSocket } from '../stale-socket.ts';
 import { adopt } from './adopt.ts';
 import type { Carrier } from './carrier.ts';
 import { Places, type Release } from './places.ts';
@@ -38,7 +38,7 @@ export async function listenUnix(
       `socket path is longer than ${MAX_UNIX_PATH_BYTES} bytes: "${path}"; choose a shorter runtime directory`,
     );
   }
-  await removeStale(path);
+  await removeStaleSocket(path);
   const server = createServer({ pauseOnConnect: true });
   await listening(server, () => server.listen(path), `"${path}"`);
   await chmod(path, 0o600);
@@ -84,33 +84,12 @@ function serve(
 
 function listening(server: Server, start: () => void, where: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
+    // Stays: a failed accept later on (out of descriptors) is reported here too, and must not be an uncaught exception.
+    server.on('error', (cause: NodeJS.ErrnoException) => {
       const hint = cause.code === 'EADDRINUSE' ? 'something else listens there' : (cause.code ?? cause.message);
       reject(new BrokerError('ERR_BROKER_LISTEN', `cannot listen on ${where}: ${hint}`, { cause }));
     });
     server.once('listening', resolve);
     start();
-  });
-}
-
-async function removeStale(path: string): Promise<void> {
-  if (!existsSync(path)) return;
-  if (!lstatSync(path).isSocket()) {
-    throw new BrokerError('ERR_BROKER_SOCKET_PATH', `"${path}" exists and is not a socket; move it away`);
-  }
-  if (await isServed(path)) {
-    throw new BrokerError('ERR_BROKER_SOCKET_BUSY', `"${path}" is in use: another broker runs here; stop it first`);
-  }
-  await unlink(path);
-}
-
-function isServed(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
   });
 }

@@ -2,12 +2,13 @@
  * The control API: HTTP with JSON on a unix socket that only the broker's own user may open, so `curl --unix-socket` is a
  * client. GET /v1/status, POST /v1/policy/reload, GET and POST /v1/grants, POST /v1/grants/revoke, GET /metrics.
  */
-import { chmod, unlink } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { BrokerError } from '../errors.ts';
 import type { Grants } from '../grants.ts';
 import type { MetricsText } from '../metrics.ts';
 import type { ReloadResult } from '../reload.ts';
+import { removeStaleSocket } from '../stale-socket.ts';
 import type { BrokerStatus } from '../status.ts';
 import { answerGrants } from './grant-requests.ts';
 
@@ -25,8 +26,7 @@ export interface ControlServer {
 
 export async function serveControl(path: string, target: ControlTarget): Promise<ControlServer> {
   const server = createServer(handler(target));
-  // The domains' sockets were opened before: a stale file here is ours, a live broker would have been met already.
-  await unlink(path).catch(() => {});
+  await removeStaleSocket(path);
   await listening(server, path, () => server.listen(path));
   await chmod(path, 0o600);
   return { address: `unix:${path}`, close: () => closed(server) };
@@ -68,8 +68,10 @@ function sendJson(response: ServerResponse, code: number, body: object): void {
 
 function listening(server: Server, where: string, start: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause) => {
-      reject(new BrokerError('ERR_BROKER_LISTEN', `cannot listen on ${where}: ${cause.message}`, { cause }));
+    // Stays: a failed accept later on must not be an uncaught exception.
+    server.on('error', (cause: NodeJS.ErrnoException) => {
+      const hint = cause.code === 'EADDRINUSE' ? 'something else listens there' : cause.message;
+      reject(new BrokerError('ERR_BROKER_LISTEN', `cannot listen on ${where}: ${hint}`, { cause }));
     });
     server.once('listening', resolve);
     start();

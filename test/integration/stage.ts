@@ -69,8 +69,11 @@ export class Stage {
     const authority = await createAuthority(join(temporaryDirectory(), 'authority'));
     const stage = new Stage(authority);
     const domains = plan.domains ?? DEFAULT_DOMAINS;
-    await stage.issue('broker', 'broker', { name: 'argus' });
-    for (const name of [...Object.keys(domains), 'rogue-vm']) await stage.issue(name, 'domain');
+    const names = [...Object.keys(domains), 'rogue-vm'];
+    await Promise.all([
+      stage.issue('broker', 'broker', { name: 'argus' }),
+      ...names.map((name) => stage.issue(name, 'domain')),
+    ]);
     await mkdir(stage.policy, { mode: 0o755 });
     await cp(join(SHIPPED_POLICY_DIRECTORY, 'model.conf'), join(stage.policy, 'model.conf'));
     await writeFile(join(stage.policy, 'services.yaml'), SERVICES);

@@ -1,6 +1,6 @@
 /** `argus broker`: runs a broker in the foreground until SIGTERM or SIGINT; SIGHUP reloads the policy. */
 import { Command } from 'commander';
-import { readOptions, startResolved } from '../../../broker/index.ts';
+import { type Broker, readOptions, startResolved } from '../../../broker/index.ts';
 
 export function brokerCommand(): Command {
   return new Command('broker')
@@ -17,12 +17,20 @@ export function brokerCommand(): Command {
         process.stdout.write(`${config}: good\n`);
         return;
       }
-      const broker = await startResolved(options);
-      process.on('SIGHUP', () => void broker.reload());
-      await new Promise<void>((resolve) => {
+      // Before it starts: a signal that comes meanwhile must not leave sockets and a lock behind.
+      const isToldToStop = new Promise<void>((resolve) => {
         process.once('SIGTERM', resolve);
         process.once('SIGINT', resolve);
       });
+      let broker: Broker | null = null;
+      let wasHungUp = false;
+      process.on('SIGHUP', () => {
+        wasHungUp = true;
+        void broker?.reload();
+      });
+      broker = await startResolved(options);
+      if (wasHungUp) void broker.reload();
+      await isToldToStop;
       await broker.close();
     });
 }

@@ -1,0 +1,372 @@
+/**
+ * Bad input as an operator meets it: one message that says what to do, a stable code, a non-zero exit, and nothing that
+ * was there is touched.
+ */
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { writeWav } from '../../clients/demo/wav.ts';
+import { createAuthority } from '../../keys/index.ts';
+import { temporaryDirectory } from '../helpers/temp.ts';
+import { compilePackage } from '../integration/compiled.ts';
+import { OPEN_ROWS, type Stage, withStage } from '../integration/stage.ts';
+import { runCli } from './run-cli.ts';
+
+const bad = suite('bad input');
+
+/** Compiled once: every row of the tables below starts a process. */
+const built = await compilePackage();
+
+/** What is to be run, after a situation was arranged; `undefined` = `argus broker --config`. */
+type Arrange = (stage: Stage) => Promise<readonly string[] | undefined | void> | readonly string[] | void;
+
+const DAY_MS = 86_400_000;
+
+async function occupied(stage: Stage): Promise<{ server: Server; port: number }> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  server.unref();
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  await stage.configure({ tcp: `127.0.0.1:${address.port}` });
+  return { server, port: address.port };
+}
+
+/** Makes the identity of the broker anew, as of another time. */
+async function brokerAt(stage: Stage, now: number): Promise<void> {
+  await stage.issue('broker', 'broker', { name: 'argus', now, ttlSeconds: 3_600 });
+}
+
+const SITUATIONS: readonly (readonly [
+  situation: string,
+  code: string,
+  mentions: readonly (string | RegExp)[],
+  arrange: Arrange,
+])[] = [
+  // argus.yaml
+  [
+    'a configuration file that is not there',
+    'ERR_BROKER_CONFIG_FILE',
+    ['argus.yaml', 'docs/broker.md'],
+    (stage) => rmSync(stage.config),
+  ],
+  [
+    'a directory in its place',
+    'ERR_BROKER_CONFIG_FILE',
+    ['cannot read'],
+    (stage) => ['broker', '--config', stage.directory],
+  ],
+  [
+    'a key that is no option',
+    'ERR_BROKER_CONFIG',
+    ['argus.yaml', 'unknown key "polciy"'],
+    (stage) => stage.configure({ polciy: 'x' }),
+  ],
+  [
+    'a key of a section that is no option',
+    'ERR_BROKER_CONFIG',
+    ['unknown key "ringBytes"', 'limits'],
+    (stage) => stage.configure({ limits: { ringBytes: 1 } }),
+  ],
+  [
+    'a value out of range',
+    'ERR_BROKER_CONFIG',
+    ['limits.ringBytesPerDomain', '48'],
+    (stage) => stage.configure({ limits: { ringBytesPerDomain: 1 } }),
+  ],
+  [
+    'an address that is none',
+    'ERR_BROKER_CONFIG',
+    ['"tcp"', 'host:port'],
+    (stage) => stage.configure({ tcp: 'everywhere' }),
+  ],
+  [
+    'YAML that is none',
+    'ERR_BROKER_CONFIG',
+    [/argus\.yaml:3:\d+: /],
+    (stage) => writeFileSync(stage.config, 'identity: keys\npolicy: [one, two\naudit: x\n'),
+  ],
+  [
+    'a key given twice',
+    'ERR_BROKER_CONFIG',
+    ['unique', /argus\.yaml:2:\d+: /],
+    (stage) => writeFileSync(stage.config, 'identity: a\nidentity: b\n'),
+  ],
+  // the broker's identity
+  [
+    'an identity that is not there',
+    'ERR_KEY_FILE_MISSING',
+    ['argus keys enrol'],
+    (stage) => stage.configure({ identity: join(stage.directory, 'nowhere') }),
+  ],
+  [
+    'a private key that others may read',
+    'ERR_KEY_FILE_MODE',
+    ['key.jwk', 'chmod'],
+    (stage) => chmodSync(join(stage.identityOf('broker'), 'key.jwk'), 0o644),
+  ],
+  [
+    'the identity of a domain',
+    'ERR_BROKER_IDENTITY',
+    ['domain', '--role broker'],
+    (stage) => stage.configure({ identity: stage.identityOf('chrome-vm') }),
+  ],
+  [
+    'an expired credential',
+    'ERR_KEY_CREDENTIAL_EXPIRED',
+    ['expired on', 'argus keys issue'],
+    (stage) => brokerAt(stage, Date.now() - DAY_MS),
+  ],
+  [
+    'a credential from a clock that is ahead',
+    'ERR_KEY_CREDENTIAL_NOT_YET_VALID',
+    ['valid only from', 'date -u'],
+    (stage) => brokerAt(stage, Date.now() + DAY_MS),
+  ],
+  [
+    'a credential of a foreign authority',
+    'ERR_KEY_CREDENTIAL_FOREIGN',
+    ['not signed by'],
+    async (stage) => {
+      const foreign = join(temporaryDirectory(), 'authority');
+      await createAuthority(foreign);
+      writeFileSync(
+        join(stage.identityOf('broker'), 'authority.jwk'),
+        readFileSync(join(foreign, 'authority.pub.jwk')),
+      );
+    },
+  ],
+  // policy
+  [
+    'a policy directory that is not there',
+    'ERR_POLICY_DIRECTORY',
+    ['argus policy init'],
+    (stage) => stage.configure({ policy: join(stage.directory, 'nowhere') }),
+  ],
+  [
+    'a policy directory that others may write',
+    'ERR_POLICY_DIRECTORY',
+    ['chmod go-w'],
+    (stage) => chmodSync(stage.policy, 0o777),
+  ],
+  [
+    'a policy directory without one of its files',
+    'ERR_POLICY_FILE',
+    ['services.yaml'],
+    (stage) => rmSync(join(stage.policy, 'services.yaml')),
+  ],
+  [
+    'a policy with an error',
+    'ERR_POLICY_EFFECT',
+    [/policy\.csv:5:\d+/, 'dney'],
+    (stage) => stage.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, data, send, dney']),
+  ],
+  // the host
+  [
+    'an audit directory that a running broker writes',
+    'ERR_AUDIT_LOCKED',
+    [`process ${process.pid}`],
+    async (stage) => {
+      await stage.broker({ runtime: join(stage.directory, 'other') });
+    },
+  ],
+  [
+    'an audit log whose end is no record',
+    'ERR_AUDIT_CORRUPT',
+    ['segment 1', 'argus audit verify'],
+    async (stage) => {
+      await (await stage.broker()).close();
+      const [segment = ''] = readdirSync(stage.audit).filter((name) => name.endsWith('.jsonl'));
+      writeFileSync(join(stage.audit, segment), 'not a record\n', { flag: 'a' });
+    },
+  ],
+  [
+    'a runtime directory in which another broker runs',
+    'ERR_BROKER_SOCKET_BUSY',
+    ['another broker', 'stop it first'],
+    async (stage) => {
+      await stage.broker({ audit: join(stage.directory, 'other') });
+    },
+  ],
+  [
+    'a runtime directory that others may write',
+    'ERR_BROKER_SOCKET_PATH',
+    ['chmod go-w'],
+    (stage) => {
+      mkdirSync(stage.runtime);
+      chmodSync(stage.runtime, 0o777);
+    },
+  ],
+  [
+    'a runtime directory whose path is too long for sockets',
+    'ERR_BROKER_SOCKET_PATH',
+    ['103 bytes', 'shorter'],
+    (stage) => stage.configure({ runtime: join(stage.directory, 'r'.repeat(100)) }),
+  ],
+  [
+    "a file where a domain's socket belongs",
+    'ERR_BROKER_SOCKET_PATH',
+    ['chrome-vm.sock', 'move it away'],
+    (stage) => {
+      mkdirSync(stage.runtime, { mode: 0o700 });
+      writeFileSync(join(stage.runtime, 'chrome-vm.sock'), 'mine');
+    },
+  ],
+  [
+    'a file where the control socket belongs',
+    'ERR_BROKER_SOCKET_PATH',
+    ['control.sock', 'move it away'],
+    (stage) => {
+      mkdirSync(stage.runtime, { mode: 0o700 });
+      writeFileSync(stage.control, 'mine');
+    },
+  ],
+  [
+    'a domain whose socket would be the control socket',
+    'ERR_BROKER_SOCKET_PATH',
+    ['"control"', 'another name'],
+    (stage) => stage.writeDomains({ control: [] }),
+  ],
+  [
+    'a TCP port that is in use',
+    'ERR_BROKER_LISTEN',
+    ['127.0.0.1', 'something else listens there'],
+    async (stage) => {
+      await occupied(stage);
+    },
+  ],
+  [
+    'a metrics port that is in use',
+    'ERR_BROKER_LISTEN',
+    ['127.0.0.1', 'something else listens there'],
+    async (stage) => {
+      const { port } = await occupied(stage);
+      await stage.configure({ metrics: `127.0.0.1:${port}` });
+    },
+  ],
+  // other commands
+  [
+    'status with no broker',
+    'ERR_BROKER_NOT_RUNNING',
+    ['is it running', '--control'],
+    (stage) => ['status', '--control', stage.control],
+  ],
+  [
+    'reload with no broker',
+    'ERR_BROKER_NOT_RUNNING',
+    ['is it running'],
+    (stage) => ['reload', '--control', stage.control],
+  ],
+  [
+    'an audit directory that is not there, to verify',
+    'ERR_AUDIT_DIRECTORY',
+    ['nowhere'],
+    (stage) => ['audit', 'verify', join(stage.directory, 'nowhere')],
+  ],
+  [
+    'an authority that exists already',
+    'ERR_KEY_EXISTS',
+    ['never overwritten'],
+    async (stage) => {
+      await createAuthority(join(stage.directory, 'authority'));
+      return ['keys', 'init', join(stage.directory, 'authority')];
+    },
+  ],
+  [
+    'a shipped policy where there is one already',
+    'ERR_POLICY_EXISTS',
+    ['nothing was written'],
+    (stage) => ['policy', 'init', stage.policy],
+  ],
+];
+
+/** Every file with its mode and content: what a refused command must leave as it was. */
+function snapshot(directory: string): ReadonlyMap<string, string> {
+  const entries = new Map<string, string>();
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const { mode } = lstatSync(path);
+    const content = entry.isFile() ? createHash('sha256').update(readFileSync(path)).digest('hex') : '';
+    entries.set(path, `${mode.toString(8)} ${content}`);
+  }
+  return entries;
+}
+
+for (const [situation, code, mentions, arrange] of SITUATIONS) {
+  bad(`${situation}: ${code}, exit 1, and nothing is touched`, () =>
+    withStage({}, async (stage) => {
+      const line = (await arrange(stage)) ?? ['broker', '--config', stage.config];
+      const before = snapshot(stage.directory);
+      const run = await runCli(line, { built });
+      assert.is(run.code, 1, run.stderr);
+      assert.is(run.stdout, '');
+      const lines = run.stderr.trimEnd().split('\n');
+      const message = lines.filter((each) => !each.startsWith('{')).join('\n');
+      assert.match(message, new RegExp(`^argus: [^]*\\(${code}\\)$`));
+      for (const mention of mentions) assert.match(message, mention);
+      assert.not.match(message, /\n {4}at /);
+      const after = snapshot(stage.directory);
+      for (const [path, was] of before) {
+        // A log that belongs to a running broker goes on.
+        if (!path.includes('/other/')) assert.is(after.get(path), was, path);
+      }
+    }),
+  );
+}
+
+bad('argus policy check prints every finding with file:line:column and exits 1', () =>
+  withStage({}, async (stage) => {
+    await stage.writeRows([
+      'p, chrome-vm, mail-vm, data, send, dney',
+      ...OPEN_ROWS,
+      'p, nobody, mail-vm, data, send, allow',
+    ]);
+    const { code, stdout } = await runCli(['policy', 'check', stage.policy], { built });
+    assert.is(code, 1);
+    assert.match(stdout, /policy\.csv:1:\d+: .*dney/);
+    assert.match(stdout, /policy\.csv:6:\d+: .*nobody/);
+    const json = await runCli(['policy', 'check', '--json', stage.policy], { built });
+    assert.is(json.code, 1);
+    assert.is(JSON.parse(json.stdout).ok, false);
+  }),
+);
+
+bad('argus broker --check says that a good configuration is good, and starts nothing', () =>
+  withStage({}, async (stage) => {
+    const { code, stdout } = await runCli(['broker', '--check', '--config', stage.config], { built });
+    assert.equal([code, stdout], [0, `${stage.config}: good\n`]);
+    assert.not(existsSync(stage.runtime));
+  }),
+);
+
+/** A WAV file whose header has been changed at one place. */
+function wavWith(change: (view: DataView) => void): Uint8Array {
+  const bytes = writeWav(new Uint8Array(4 * 441));
+  change(new DataView(bytes.buffer, bytes.byteOffset));
+  return bytes;
+}
+
+const WAVS: readonly (readonly [what: string, code: string, mentions: string, bytes: Uint8Array | null])[] = [
+  ['a file that is not there', 'ERR_DEMO_FILE', 'cannot read', null],
+  ['a file that is no RIFF', 'ERR_DEMO_WAV_NOT_RIFF', 'ffmpeg', Buffer.from('ID3 this is an MP3')],
+  ['48 kHz', 'ERR_DEMO_WAV_RATE', '48000 Hz', wavWith((view) => view.setUint32(24, 48_000, true))],
+  ['one channel', 'ERR_DEMO_WAV_CHANNELS', '1 channel', wavWith((view) => view.setUint16(22, 1, true))],
+  ['24 bits', 'ERR_DEMO_WAV_BITS', '24 bits', wavWith((view) => view.setUint16(34, 24, true))],
+  ['float samples', 'ERR_DEMO_WAV_NOT_PCM', 'IEEE float', wavWith((view) => view.setUint16(20, 3, true))],
+];
+for (const [what, code, mentions, bytes] of WAVS) {
+  bad(`the demo with ${what}: ${code}, exit 1, before anything is started`, async () => {
+    const file = join(temporaryDirectory(), 'input.wav');
+    if (bytes !== null) writeFileSync(file, bytes);
+    const run = await runCli(['--fast', '--json', '--wav', file], { built, program: 'clients/demo/main.ts' });
+    assert.is(run.code, 1);
+    assert.is(run.stdout, '');
+    assert.match(run.stderr, new RegExp(`^demo: [^\\n]*\\(${code}\\)\\n$`));
+    assert.match(run.stderr, mentions);
+  });
+}
+
+bad.run();
