@@ -1,5 +1,5 @@
 /** Argo over declared domains: rings and the four operations, each decided by the reference monitor. Pure. */
-export { type Answer, Argo, type CoreLimits, type RegisterRequest } from './argo.ts';
+export { type Answer, Argo, type RegisterRequest } from './argo.ts';
 export type { Counters } from './counters.ts';
 export { DomainState } from './domain-state.ts';
 export { INSPECTORS, type Inspector, MALFORMED } from './inspectors/index.ts';
@@ -8,3 +8,4 @@ export type { Outlet } from './outlet.ts';
 export type { CoreEvent, DenialContext, FlowCounter, Recorder } from './recorder.ts';
 export { maxPayload, messageSize, Ring } from './ring.ts';
 export type { Withdrawals } from './withdrawals.ts';
+export type { CoreLimits } from './world.ts';

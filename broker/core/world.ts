@@ -1,0 +1,30 @@
+/** What the parts of the core share: the policy in force, the declared domains, and where decisions are recorded. */
+import type { PolicyRevision } from '../../policy/index.ts';
+import { type Counters, newCounters } from './counters.ts';
+import type { DomainState } from './domain-state.ts';
+import type { Recorder } from './recorder.ts';
+
+export interface CoreLimits {
+  /** Sum of the lengths of one domain's rings, bytes. */
+  readonly ringBytesPerDomain: number;
+  /** Cached (destination, port) look-ups per domain; past it the cache starts anew. */
+  readonly routesPerDomain: number;
+}
+
+export class World {
+  policy: PolicyRevision;
+  /** Grows whenever a look-up could now end differently; routes of an older generation are looked up again. */
+  generation = 0;
+  readonly recorder: Recorder;
+  readonly limits: CoreLimits;
+  readonly counters: Counters = newCounters();
+  /** Every declared domain, connected or not. */
+  readonly byName = new Map<string, DomainState>();
+  readonly byDomid = new Map<number, DomainState>();
+
+  constructor(policy: PolicyRevision, recorder: Recorder, limits: CoreLimits) {
+    this.policy = policy;
+    this.recorder = recorder;
+    this.limits = limits;
+  }
+}
