@@ -12,7 +12,7 @@ import {
   recompilePolicy,
 } from '../policy/index.ts';
 import type { AuditLog } from './audit/index.ts';
-import { type Argo, INSPECTORS } from './core/index.ts';
+import { type Argo, CoreInvariantError, INSPECTORS } from './core/index.ts';
 import type { Entrances } from './entrances.ts';
 import type { Logger } from './log.ts';
 import type { Sessions } from './sessions.ts';
@@ -53,13 +53,24 @@ export class PolicyReload {
 
   /** Reads the directory again; grants stay. Never rejects. */
   run(): Promise<ReloadResult> {
-    this.#last = this.#last.then(() => this.#reload());
-    return this.#last;
+    return this.#inTurn(() => this.#reload());
   }
 
   /** The files in force under other grants; `plan` is asked when its turn has come. Null = nothing to do. Never rejects. */
   regrant(plan: (inForce: readonly Grant[]) => OverlayChange | null): Promise<ReloadResult> {
-    this.#last = this.#last.then(() => this.#regrant(plan));
+    return this.#inTurn(() => this.#regrant(plan));
+  }
+
+  #inTurn(change: () => Promise<ReloadResult>): Promise<ReloadResult> {
+    this.#last = this.#last.then(change).catch((error: unknown) => {
+      // A broken invariant may have left the core between two revisions: nobody may be decided about by that.
+      if (error instanceof CoreInvariantError) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+      return this.#reject(error);
+    });
     return this.#last;
   }
 

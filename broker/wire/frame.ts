@@ -16,8 +16,8 @@ import { Op } from './op.ts';
 
 /** Entries a notify frame may declare: one more than Argo takes, so that the 257th is answered and not a fault. */
 const MAX_NOTIFY_DECODED = MAX_NOTIFY_ENTRIES + 1;
-/** Labels of one introduced domain. */
-const MAX_LABELS = 64;
+/** Labels of one introduced domain: as many as a policy can declare. */
+const MAX_LABELS = 1024;
 
 export interface NotifyQuery {
   readonly domid: number;
