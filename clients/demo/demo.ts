@@ -1,15 +1,14 @@
 /** The demo from the first key to the last check: sets a scene, plays, attacks, and judges what came out. */
-import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { tailAudit, verifyAudit } from '../../broker/audit/index.ts';
 import { DemoError } from './errors.ts';
+import { judge } from './judge.ts';
 import { LiveTable } from './live-table.ts';
 import { printSummary, type Summary } from './report.ts';
-import type { AttackResult } from './roles/messages.ts';
 import { type Scene, setScene } from './scene.ts';
 import { Tap } from './tap.ts';
 import { recordingPcm } from './tone.ts';
-import { FRAME_BYTES, parseWav, SAMPLE_RATE_HZ } from './wav.ts';
+import { parseWav } from './wav.ts';
 
 export interface DemoOptions {
   readonly wav?: string;
@@ -70,19 +69,20 @@ async function play(
   await scene.stopBroker();
   const audit = await verifyAudit(scene.audit);
 
-  const heardHash = createHash('sha256')
-    .update(await heardPcm(heardFile))
-    .digest('hex');
-  const sentHash = createHash('sha256').update(pcm).digest('hex');
-  const attacks: readonly AttackResult[] = attacked.attacks ?? [];
-  const identical = heardHash === sentHash && sent.frames === heard.frames;
+  const attacks = attacked.attacks ?? [];
+  const verdict = judge({
+    sent: pcm,
+    heard: await heardPcm(heardFile),
+    sentFrames: sent.frames,
+    heardFrames: heard.frames,
+    attacks,
+    isAuditVerified: audit.ok,
+  });
   return {
-    ok: identical && attacks.length > 0 && attacks.every(({ refused }) => refused) && audit.ok,
+    ...verdict,
     frames: heard.frames ?? 0,
     seconds: Number(seconds.toFixed(3)),
-    audioSeconds: Number((pcm.length / FRAME_BYTES / SAMPLE_RATE_HZ).toFixed(3)),
     latency: { p50Micros: heard.p50Micros ?? 0, p99Micros: heard.p99Micros ?? 0 },
-    samples: { identical, sent: sentHash, heard: heardHash, count: pcm.length / FRAME_BYTES },
     attacks,
     audit: { verified: audit.ok, records: audit.records, head: audit.head, denied: await countRefusals(scene.audit) },
     heard: options.out ?? (options.keep === true ? heardFile : null),

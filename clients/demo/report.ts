@@ -1,21 +1,14 @@
 /** What the demo says at the end. */
 import Table from 'cli-table3';
+import type { Verdict } from './judge.ts';
 import type { AttackResult } from './roles/messages.ts';
 import { tableStyle } from './table-style.ts';
 
-export interface Summary {
-  readonly ok: boolean;
+export interface Summary extends Verdict {
   /** Messages of 10 ms that audio-vm heard. */
   readonly frames: number;
   readonly seconds: number;
-  readonly audioSeconds: number;
   readonly latency: { readonly p50Micros: number; readonly p99Micros: number };
-  readonly samples: {
-    readonly identical: boolean;
-    readonly sent: string;
-    readonly heard: string;
-    readonly count: number;
-  };
   readonly attacks: readonly AttackResult[];
   readonly audit: {
     readonly verified: boolean;

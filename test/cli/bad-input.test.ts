@@ -20,8 +20,8 @@ const bad = suite('bad input');
 /** Compiled once: every row of the tables below starts a process. */
 const built = await compilePackage();
 
-/** What is to be run, after a situation was arranged; `undefined` = `argus broker --config`. */
-type Arrange = (stage: Stage) => Promise<readonly string[] | undefined | void> | readonly string[] | void;
+/** Arranges a situation; returns what is to be run, where that is not `argus broker --config`. */
+type Arrange = (stage: Stage) => unknown;
 
 const DAY_MS = 86_400_000;
 
@@ -283,6 +283,10 @@ const SITUATIONS: readonly (readonly [
   ],
 ];
 
+function isCommandLine(value: unknown): value is readonly string[] {
+  return Array.isArray(value);
+}
+
 /** Every file with its mode and content: what a refused command must leave as it was. */
 function snapshot(directory: string): ReadonlyMap<string, string> {
   const entries = new Map<string, string>();
@@ -298,7 +302,8 @@ function snapshot(directory: string): ReadonlyMap<string, string> {
 for (const [situation, code, mentions, arrange] of SITUATIONS) {
   bad(`${situation}: ${code}, exit 1, and nothing is touched`, () =>
     withStage({}, async (stage) => {
-      const line = (await arrange(stage)) ?? ['broker', '--config', stage.config];
+      const arranged = await arrange(stage);
+      const line = isCommandLine(arranged) ? arranged : ['broker', '--config', stage.config];
       const before = snapshot(stage.directory);
       const run = await runCli(line, { built });
       assert.is(run.code, 1, run.stderr);

@@ -1,0 +1,45 @@
+/** Did what was promised hold? Pure: what happened comes in, the verdict comes out. */
+import { createHash } from 'node:crypto';
+import type { AttackResult } from './roles/messages.ts';
+import { FRAME_BYTES, SAMPLE_RATE_HZ } from './wav.ts';
+
+/** What the demo has seen. */
+export interface Evidence {
+  /** PCM that chrome-vm was given to play, and what audio-vm wrote down. */
+  readonly sent: Uint8Array;
+  readonly heard: Uint8Array;
+  /** Messages, as each end counted them; undefined = it did not say. */
+  readonly sentFrames: number | undefined;
+  readonly heardFrames: number | undefined;
+  readonly attacks: readonly AttackResult[];
+  readonly isAuditVerified: boolean;
+}
+
+export interface Verdict {
+  readonly ok: boolean;
+  readonly audioSeconds: number;
+  readonly samples: {
+    readonly identical: boolean;
+    /** SHA-256, hex. */
+    readonly sent: string;
+    readonly heard: string;
+    readonly count: number;
+  };
+}
+
+export function judge(evidence: Evidence): Verdict {
+  const { sent, heard, sentFrames, heardFrames, attacks, isAuditVerified } = evidence;
+  const [sentHash, heardHash] = [sha256(sent), sha256(heard)];
+  const identical = sentHash === heardHash && sentFrames !== undefined && sentFrames === heardFrames;
+  // No attack at all proves nothing: the rogue may have died before its first.
+  const isDefended = attacks.length > 0 && attacks.every(({ refused }) => refused);
+  return {
+    ok: identical && isDefended && isAuditVerified,
+    audioSeconds: Number((sent.length / FRAME_BYTES / SAMPLE_RATE_HZ).toFixed(3)),
+    samples: { identical, sent: sentHash, heard: heardHash, count: sent.length / FRAME_BYTES },
+  };
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

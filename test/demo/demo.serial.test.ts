@@ -1,0 +1,116 @@
+/** The demo as a newcomer runs it. */
+
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseWav, writeWav } from '../../clients/demo/wav.ts';
+import { runCli } from '../cli/run-cli.ts';
+import { seededRandom } from '../helpers/seed.ts';
+import { temporaryDirectory } from '../helpers/temp.ts';
+
+const demo = suite('the demo');
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PROGRAM = 'clients/demo/main.ts';
+
+/** The object on the last line, with what the documentation promises of it. */
+interface Printed {
+  readonly ok: boolean;
+  readonly frames: number;
+  readonly samples: { readonly identical: boolean; readonly sent: string };
+  readonly attacks: readonly { readonly name: string; readonly refused: boolean; readonly how: string }[];
+  readonly audit: { readonly verified: boolean; readonly records: number };
+}
+
+function lastLine(stdout: string): Printed {
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+}
+
+function assertHeld(printed: Printed): void {
+  assert.is(printed.ok, true, JSON.stringify(printed));
+  assert.is(printed.samples.identical, true);
+  assert.is(printed.audit.verified, true);
+  assert.ok(printed.audit.records > 0);
+  assert.is(printed.attacks.length, 8);
+  for (const { name, refused, how } of printed.attacks) {
+    assert.is(refused, true, name);
+    assert.ok(how.length > 0, name);
+  }
+}
+
+demo('--fast --json ends with one object that says that everything held, and leaves nothing behind', async () => {
+  const directory = temporaryDirectory();
+  const { code, stdout } = await runCli(['--fast', '--json'], { program: PROGRAM, env: { TMPDIR: directory } });
+  assert.is(code, 0);
+  assert.is(stdout.trimEnd().split('\n').length, 1, 'on stdout there is nothing but the object');
+  assertHeld(lastLine(stdout));
+  assert.is(lastLine(stdout).frames, 600);
+  assert.equal(
+    readdirSync(directory).filter((name) => name.startsWith('argus-')),
+    [],
+  );
+});
+
+demo('--wav plays a file, --out keeps what was heard, and both are the same samples', async () => {
+  const directory = temporaryDirectory();
+  const [input, output] = [join(directory, 'in.wav'), join(directory, 'out.wav')];
+  // Not a whole number of 10 ms: the last message is a short one.
+  const pcm = seededRandom(4).bytes(4 * 10_001);
+  writeFileSync(input, writeWav(pcm));
+  const run = await runCli(['--fast', '--json', '--wav', input, '--out', output], { program: PROGRAM });
+  assert.is(run.code, 0, run.stderr);
+  const printed = lastLine(run.stdout);
+  assertHeld(printed);
+  assert.is(printed.samples.sent, createHash('sha256').update(pcm).digest('hex'));
+  assert.equal(Buffer.from(parseWav(readFileSync(output)).pcm), Buffer.from(pcm));
+});
+
+demo('without --json it prints a table of flows, the attacks, and that everything held', async () => {
+  const { code, stdout } = await runCli(['--fast'], { program: PROGRAM });
+  assert.is(code, 0);
+  for (const part of [
+    'chrome-vm -> audio-vm',
+    'frames/s',
+    'denied',
+    'p50',
+    'identical',
+    'verified',
+    'Everything held.',
+  ])
+    assert.match(stdout, part);
+});
+
+demo('a wrong command line exits 2 before anything is started', async () => {
+  const { code, stdout, stderr } = await runCli(['--fats'], { program: PROGRAM });
+  assert.is(code, 2);
+  assert.is(stdout, '');
+  assert.match(stderr, 'Did you mean --fast?');
+});
+
+demo('npm run demo works in a fresh copy of the project', async () => {
+  const copy = temporaryDirectory();
+  const isLeftOut = new Set(['node_modules', '.git', 'dist']);
+  for (const name of readdirSync(ROOT))
+    if (!isLeftOut.has(name)) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  const child = spawn('npm', ['run', '--silent', 'demo', '--', '--fast', '--json'], {
+    cwd: copy,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  assert.is(code, 0, stderr);
+  assertHeld(lastLine(stdout));
+});
+
+demo.run();
