@@ -14,6 +14,7 @@ import { netCommand } from './commands/net.ts';
 import { policyCommand } from './commands/policy.ts';
 import { ringCommand } from './commands/ring.ts';
 import { reloadCommand, statusCommand } from './commands/status.ts';
+import { vmCommand } from './commands/vm.ts';
 
 export function argusProgram(): Command {
   return new Command('argus')
@@ -22,6 +23,7 @@ export function argusProgram(): Command {
     .addCommand(brokerCommand())
     .addCommand(agentCommand())
     .addCommand(ringCommand())
+    .addCommand(vmCommand())
     .addCommand(statusCommand())
     .addCommand(reloadCommand())
     .addCommand(grantCommand())

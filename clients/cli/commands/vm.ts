@@ -1,0 +1,69 @@
+/** `argus vm`: attaches the virtual machines of the inventory to the broker, and enrols them on their first boot. */
+import { Command, Option } from 'commander';
+import { INSPECTORS, readOptions } from '../../../broker/index.ts';
+import { DEFAULT_TTL_SECONDS, openAuthority } from '../../../keys/index.ts';
+import { loadPolicy } from '../../../policy/index.ts';
+import {
+  attachmentOf,
+  defaultHypervisor,
+  fragment,
+  guestRecipe,
+  HYPERVISORS,
+  openEnrolment,
+  VmError,
+} from '../../vm/index.ts';
+
+const DEFAULT_CONFIG = '/etc/argus/argus.yaml';
+
+function commandCommand(): Command {
+  return new Command('command')
+    .description('print what attaches a domain of the inventory to the broker, for its hypervisor')
+    .argument('<domain>', 'its name in domains.yaml')
+    .addOption(new Option('--for <hypervisor>', 'whose words to use').choices([...HYPERVISORS]))
+    .option('--config <file>', 'argus.yaml of the broker', DEFAULT_CONFIG)
+    .addHelpText('after', '\nExample:\n  argus vm command chrome-vm --for libvirt')
+    .action(async (name: string, { for: hypervisor, config }: { for?: string; config: string }) => {
+      const { runtime, policy: directory } = readOptions(config);
+      const policy = await loadPolicy(directory, { revision: 1, inspectors: INSPECTORS });
+      const domain = policy.domains.byName(name);
+      if (domain === undefined) {
+        const names = policy.domains.all.map((each) => each.name).join(', ');
+        throw new VmError('ERR_VM_DOMAIN', `no domain "${name}" in ${directory}/domains.yaml; there are ${names}`);
+      }
+      const attachment = attachmentOf(domain, runtime);
+      process.stdout.write(fragment(hypervisor ?? defaultHypervisor(attachment), attachment));
+      if (attachment.kind === 'vsock')
+        process.stderr.write(
+          `in the guest, beside the agent (carrier unix:/run/argus/broker.sock):\n  ${guestRecipe(attachment)}`,
+        );
+    });
+}
+
+function enrolCommand(): Command {
+  return new Command('enrol')
+    .description('print a one-time token and give the guest that proves it a credential')
+    .argument('<domain>', 'its name in domains.yaml')
+    .requiredOption('--authority <dir>', 'directory of the authority')
+    .requiredOption('--socket <path>', 'where the guest’s port argus.enrol leads to')
+    .addHelpText(
+      'after',
+      '\nExample:\n  argus vm enrol chrome-vm --authority /etc/argus/authority --socket /run/argus/chrome-vm.enrol',
+    )
+    .action(async (name: string, { authority: directory, socket }: { authority: string; socket: string }) => {
+      const authority = await openAuthority(directory);
+      const enrolment = await openEnrolment(authority, { name, socket, ttlSeconds: DEFAULT_TTL_SECONDS });
+      process.stdout.write(`${enrolment.token}\n`);
+      process.stderr.write(`give this token to ${name} only; waiting at ${socket}\n`);
+      const enrolled = await enrolment.done;
+      await enrolment.close();
+      if (enrolled === null) throw new VmError('ERR_VM_DOMAIN', `nobody proved the token of "${name}"; start again`);
+      process.stderr.write(`enrolled ${name}: ${enrolled.thumbprint}\n`);
+    });
+}
+
+export function vmCommand(): Command {
+  return new Command('vm')
+    .description('virtual machines: what attaches them, and their first credential')
+    .addCommand(commandCommand())
+    .addCommand(enrolCommand());
+}

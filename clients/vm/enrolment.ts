@@ -1,0 +1,81 @@
+/** The host's half of a first boot: one token, one guest, one credential. */
+import { randomBytes } from 'node:crypto';
+import { chmod, rm } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import type { Authority } from '../../keys/index.ts';
+import {
+  answerEnrolment,
+  type EnrolAnswer,
+  MAX_ENROL_ATTEMPTS,
+  MAX_ENROL_LINE_BYTES,
+  TOKEN_BYTES,
+} from '../agent/index.ts';
+
+export interface EnrolmentTerms {
+  readonly name: string;
+  readonly ttlSeconds: number;
+  /** Unix socket that the guest's port `argus.enrol` leads to. */
+  readonly socket: string;
+}
+
+export interface Enrolment {
+  /** To be given to that guest and to nobody else. */
+  readonly token: string;
+  /** Who was enrolled, or null when the attempts are used up. */
+  readonly done: Promise<EnrolAnswer | null>;
+  close(): Promise<void>;
+}
+
+export async function openEnrolment(authority: Authority, terms: EnrolmentTerms): Promise<Enrolment> {
+  const token = randomBytes(TOKEN_BYTES);
+  const sockets = new Set<Socket>();
+  let attempts = 0;
+  let finish: (answer: EnrolAnswer | null) => void = () => {};
+  const done = new Promise<EnrolAnswer | null>((resolve) => {
+    finish = resolve;
+  });
+  let isUsed = false;
+  const answer = async (socket: Socket, line: string): Promise<void> => {
+    if (isUsed) return void socket.destroy();
+    // Taken before anything is awaited: two lines at once must not both be answered.
+    isUsed = true;
+    const answered = await answerEnrolment(line, terms.name, token, authority, terms.ttlSeconds).catch(() => null);
+    if (answered !== null) {
+      socket.end(answered.line, () => finish(answered));
+      return;
+    }
+    socket.destroy();
+    attempts++;
+    if (attempts >= MAX_ENROL_ATTEMPTS) finish(null);
+    else isUsed = false;
+  };
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    socket.on('error', () => {}); // the guest went away; it tries again
+    let held = Buffer.alloc(0);
+    socket.on('data', (chunk: Buffer) => {
+      held = Buffer.concat([held, chunk]);
+      const end = held.indexOf(0x0a);
+      if (end >= 0) {
+        socket.removeAllListeners('data');
+        void answer(socket, held.toString('utf8', 0, end));
+      } else if (held.length > MAX_ENROL_LINE_BYTES) socket.destroy();
+    });
+  });
+  await rm(terms.socket, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(terms.socket, resolve);
+  });
+  await chmod(terms.socket, 0o600);
+  return {
+    token: token.toString('base64url'),
+    done,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroySoon();
+      }),
+  };
+}
