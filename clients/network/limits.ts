@@ -34,8 +34,7 @@ export const MIN_LEASE_SECONDS = 60;
 export const MAX_LEASE_SECONDS = 30 * 86_400;
 /** Addresses of a pool: enough for every domain of the largest inventory. */
 export const MAX_POOL_ADDRESSES = 65_536;
-/** Smallest UDP payload that every client takes (RFC 2131 §2). */
-export const MIN_DHCP_BYTES = 300;
+/** What a client takes that does not say: 576 bytes (RFC 2131 §2), less the headers of IP and UDP. */
 export const DEFAULT_DHCP_BYTES = 548;
 /** What fits an Ethernet frame. */
 export const MAX_DHCP_BYTES = 1_472;

@@ -11,6 +11,10 @@ const NAMESPACES = 'root, network namespaces and /dev/net/tun (apt-get install i
 const hasAll = (...programs: readonly string[]) =>
   canUseNamespaces() && programs.every((name) => findBinary(name) !== null);
 const withPing = needsThat(() => hasAll('ping'), `ping, ${NAMESPACES} (apt-get install iputils-ping)`);
+const withQemu = needsThat(
+  () => hasAll('ping', 'qemu-system-x86_64'),
+  `qemu-system-x86_64, ping, ${NAMESPACES} (apt-get install qemu-system-x86 iputils-ping)`,
+);
 const withCurl = needsThat(() => hasAll('curl'), `curl, ${NAMESPACES} (apt-get install curl)`);
 const withClient = needsThat(() => hasAll('udhcpc'), `udhcpc, ${NAMESPACES} (apt-get install udhcpc)`);
 const withDnsmasq = needsThat(
@@ -123,7 +127,7 @@ withCurl(link, 'a download stops with the policy, and a new one is refused', asy
     // As slow as to be under way still when the policy changes; curl gives up when nothing comes for two seconds.
     const download = fetch(
       '--limit-rate',
-      '2M',
+      '20M',
       '--speed-limit',
       '1',
       '--speed-time',
@@ -146,6 +150,35 @@ withCurl(link, 'a download stops with the policy, and a new one is refused', asy
     // ARP may still pass; not one IPv4 packet does.
     assert.ok(after - stopped < 1_000, `${stopped} ${after}`);
     await server.stop();
+  } finally {
+    await site.close();
+  }
+});
+
+withQemu(link, 'a NIC of QEMU is linked by its stream socket, without software in the guest', async () => {
+  const site = await startSite();
+  const guest = createNamespace('guest');
+  try {
+    const socket = join(site.folder, 'chrome.sock');
+    const [agent, net] = await Promise.all([
+      site.agent('chrome-vm', ['link', '--peer', 'net-vm', '--qemu', socket], { ready: /waiting for QEMU/ }),
+      joinSite(site, 'net-vm', ['chrome-vm']),
+    ]);
+    await addressed(net, 'net-vm');
+    // QEMU without a machine: a hub between the socket and a TAP device, which stands for the guest's NIC.
+    const qemu = guest.start(
+      'qemu-system-x86_64',
+      ...['-M', 'none', '-nodefaults', '-display', 'none', '-netdev', 'tap,id=t,ifname=eth0,script=no,downscript=no'],
+      ...['-netdev', `stream,id=s,server=off,addr.type=unix,addr.path=${socket}`],
+      ...['-netdev', 'hubport,id=h1,hubid=0,netdev=t', '-netdev', 'hubport,id=h2,hubid=0,netdev=s'],
+    );
+    await agent.until(/a VM is attached/);
+    await guest.run('ip', 'link', 'set', 'eth0', 'address', MACS['chrome-vm'] ?? '', 'up');
+    await addressed(guest, 'chrome-vm');
+    await guest.run('ping', '-c', '2', '-i', '0.2', '-W', '3', '10.137.0.2');
+    await guest.run('ping', '-c', '1', '-W', '3', '-s', '4000', '10.137.0.2'); // in fragments
+    await qemu.stop();
+    await agent.until(/the VM is gone/);
   } finally {
     await site.close();
   }

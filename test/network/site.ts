@@ -74,7 +74,10 @@ export async function startSite(edits: Edits = {}): Promise<Site> {
     },
     agent: async (domain, args, { namespace, ready } = {}) => {
       const [verb = '', ...rest] = args;
-      const command = ['net', verb, '--carrier', broker.carrierOf(domain), '--identity', at(domain), ...rest];
+      const command =
+        verb === 'agent'
+          ? ['net', verb, ...rest]
+          : ['net', verb, '--carrier', broker.carrierOf(domain), '--identity', at(domain), ...rest];
       const agent = startAgent(command, namespace);
       agents.push(agent);
       if (ready !== undefined) await agent.until(ready);

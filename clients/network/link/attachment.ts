@@ -9,6 +9,7 @@ export class Attachment {
   readonly #input: Readable;
   readonly #output: Writable;
   readonly #onEnd: (error: Error | null) => void;
+  readonly #waiting: (() => void)[] = [];
   #hasEnded = false;
   #isCorked = false;
 
@@ -35,6 +36,7 @@ export class Attachment {
       stream.on('close', () => this.#end(null));
     }
     input.on('end', () => this.#end(null));
+    output.on('drain', () => this.#wake());
   }
 
   /** True while the other side has taken what it was given. */
@@ -63,13 +65,9 @@ export class Attachment {
   }
 
   /** Resolves when there is room again, or nothing will ever be taken. */
-  async ready(): Promise<void> {
-    while (!this.isReady && !this.#hasEnded) {
-      await new Promise<void>((resolve) => {
-        this.#output.once('drain', resolve);
-        this.#output.once('close', resolve);
-      });
-    }
+  ready(): Promise<void> {
+    if (this.isReady || this.#hasEnded) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   pause(): void {
@@ -89,6 +87,11 @@ export class Attachment {
     this.#hasEnded = true;
     this.#input.destroy();
     this.#output.destroy();
+    this.#wake();
     this.#onEnd(error);
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }

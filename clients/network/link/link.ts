@@ -102,7 +102,8 @@ export class Link {
       this.#lose('too-long');
       return;
     }
-    const dhcp = dhcpOf(frame);
+    // Without a server to ask or to serve for, DHCP goes out as the frame it is, and the broker refuses and records it.
+    const dhcp = this.#options.dhcp === null ? null : dhcpOf(frame);
     if (dhcp !== null) {
       if (dhcp.to === 'server') this.#askServer(dhcp.message);
       else this.#answerClient(dhcp.message);

@@ -1,0 +1,243 @@
+/**
+ * The network agents against what they stand beside: a plain veth pair and socat over a unix socket, in one run.
+ *
+ *     node --import tsx bench/network.ts [seconds]
+ *
+ * Needs root, iproute2, iperf3, iputils-ping and socat. Two namespaces per arm; iperf3 measures throughput in the direction
+ * of a download (net-vm to chrome-vm), `ping` the round trip where there is an IP path, and a TCP program the round trip of
+ * a 64-byte request, which is there in every arm. Broker and agents run from the sources; each is a process of its own.
+ */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { createNamespace, type Namespace } from '../test/network/namespace.ts';
+import { type Site, startSite } from '../test/network/site.ts';
+
+const SECONDS = Number(process.argv[2] ?? 4);
+const CHROME = '10.137.1.1';
+const NET = '10.137.0.2';
+const MACS = { chrome: '02:00:00:00:01:01', net: '02:00:00:00:00:02' };
+const IPERF_PORT = 5201;
+const ECHO_PORT = 5300;
+const ROUND_TRIPS = 2_000;
+/** Pause before each paced request, ms: as long as a ping's, so that every process on the way has gone to sleep. */
+const PACE_MS = 5;
+const PACED_ROUND_TRIPS = 300;
+
+interface Path {
+  readonly chrome: Namespace;
+  readonly net: Namespace;
+  /** Where a program in `chrome` reaches iperf3 and the echo server. */
+  readonly host: string;
+  readonly iperfPort: number;
+  readonly echoPort: number;
+  readonly hasIp: boolean;
+}
+
+interface Result {
+  readonly arm: string;
+  readonly mbitPerSecond: number;
+  readonly pingMs: number | null;
+  readonly tcpMs: { readonly p50: number; readonly p99: number };
+  readonly pacedMs: { readonly p50: number; readonly p99: number };
+}
+
+const ECHO_SERVER = `require('net').createServer((s) => { s.setNoDelay(true); s.pipe(s); }).listen(${ECHO_PORT}, '0.0.0.0')`;
+const ECHO_CLIENT = `
+const [host, port, count, pace] = process.argv.slice(1);
+const socket = require('net').connect({ host, port: Number(port) });
+socket.setNoDelay(true);
+const times = []; let begun = 0n; let got = 0;
+const ask = () => { begun = process.hrtime.bigint(); got = 0; socket.write(Buffer.alloc(64)); };
+socket.on('data', (part) => {
+  got += part.length;
+  if (got < 64) return;
+  times.push(Number(process.hrtime.bigint() - begun) / 1e6);
+  if (times.length < Number(count) + 100) return pace === '0' ? ask() : setTimeout(ask, Number(pace));
+  times.splice(0, 100); times.sort((a, b) => a - b);
+  console.log(JSON.stringify({ p50: times[times.length >> 1], p99: times[Math.floor(times.length * 0.99)] }));
+  socket.destroy();
+});
+socket.on('connect', ask);
+`;
+
+async function measure(arm: string, path: Path): Promise<Result> {
+  const { chrome, net, host, iperfPort, echoPort, hasIp } = path;
+  const servers = [net.start('iperf3', '-s', '-p', String(IPERF_PORT)), net.start(process.execPath, '-e', ECHO_SERVER)];
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  try {
+    const ping = hasIp ? await chrome.run('ping', '-q', '-c', '300', '-i', '0.005', NET) : '';
+    const echo = async (count: number, pace: number) =>
+      JSON.parse(
+        await chrome.run(process.execPath, '-e', ECHO_CLIENT, host, String(echoPort), String(count), String(pace)),
+      );
+    const tcpMs = await echo(ROUND_TRIPS, 0);
+    const pacedMs = await echo(PACED_ROUND_TRIPS, PACE_MS);
+    const text = await chrome.run(
+      'iperf3',
+      '-J',
+      '-R',
+      '-c',
+      host,
+      '-p',
+      String(iperfPort),
+      '-t',
+      String(SECONDS),
+      '-O',
+      '1',
+    );
+    const bits = JSON.parse(text).end.sum_received.bits_per_second as number;
+    return {
+      arm,
+      mbitPerSecond: bits / 1e6,
+      pingMs: hasIp ? Number(/= [\d.]+\/([\d.]+)/.exec(ping)?.[1]) : null,
+      tcpMs,
+      pacedMs,
+    };
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
+async function veth(): Promise<Result> {
+  const [chrome, net] = [createNamespace('bench'), createNamespace('bench')];
+  execFileSync('ip', [
+    '-n',
+    chrome.name,
+    'link',
+    'add',
+    'eth0',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'eth0',
+    'netns',
+    net.name,
+  ]);
+  for (const [namespace, address] of [
+    [chrome, CHROME],
+    [net, NET],
+  ] as const) {
+    await namespace.run('ip', 'addr', 'add', `${address}/16`, 'dev', 'eth0');
+    await namespace.run('ip', 'link', 'set', 'eth0', 'up');
+  }
+  return measure('veth pair', { chrome, net, host: NET, iperfPort: IPERF_PORT, echoPort: ECHO_PORT, hasIp: true });
+}
+
+async function socat(folder: string): Promise<Result> {
+  const [chrome, net] = [createNamespace('bench'), createNamespace('bench')];
+  const started = [IPERF_PORT, ECHO_PORT].flatMap((port) => {
+    const path = join(folder, `socat-${port}.sock`);
+    return [
+      net.start('socat', '-b65536', `UNIX-LISTEN:${path},fork`, `TCP:127.0.0.1:${port},nodelay`),
+      chrome.start('socat', '-b65536', `TCP-LISTEN:${port},fork,nodelay`, `UNIX-CONNECT:${path}`),
+    ];
+  });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const result = await measure('socat over unix sockets', {
+    chrome,
+    net,
+    host: '127.0.0.1',
+    iperfPort: IPERF_PORT,
+    echoPort: ECHO_PORT,
+    hasIp: false,
+  });
+  await Promise.all(started.map((one) => one.stop()));
+  return result;
+}
+
+async function link(site: Site, mtu: number): Promise<Result> {
+  const [chrome, net] = [createNamespace('bench'), createNamespace('bench')];
+  const start = (domain: string, peer: string, mac: string, namespace: Namespace) =>
+    site.agent(domain, ['link', '--peer', peer, '--tap', 'eth0', '--mac', mac, '--mtu', String(mtu)], {
+      namespace: namespace.name,
+      ready: /linked/,
+    });
+  const agents = await Promise.all([
+    start('chrome-vm', 'net-vm', MACS.chrome, chrome),
+    start('net-vm', 'chrome-vm', MACS.net, net),
+  ]);
+  await chrome.run('ip', 'addr', 'add', `${CHROME}/16`, 'dev', 'eth0');
+  await net.run('ip', 'addr', 'add', `${NET}/16`, 'dev', 'eth0');
+  const result = await measure(`argus net link, MTU ${mtu}`, {
+    chrome,
+    net,
+    host: NET,
+    iperfPort: IPERF_PORT,
+    echoPort: ECHO_PORT,
+    hasIp: true,
+  });
+  await Promise.all(agents.map((agent) => agent.stop()));
+  for (const agent of agents) process.stderr.write(agent.output().replace(/^/gm, '  '));
+  return result;
+}
+
+async function stream(site: Site): Promise<Result> {
+  const [chrome, net] = [createNamespace('bench'), createNamespace('bench')];
+  const { writeFile } = await import('node:fs/promises');
+  const at = (name: string): string => join(site.folder, name);
+  const config = (domain: string, parts: object) =>
+    writeFile(
+      at(`${domain}.yaml`),
+      JSON.stringify({ carrier: site.carrierOf(domain), identity: site.identityOf(domain), ...parts }),
+    );
+  const ports = [IPERF_PORT, ECHO_PORT];
+  await config('net-vm', { listen: ports.map((port) => ({ port: 15_000 + port, to: `127.0.0.1:${port}` })) });
+  await config('chrome-vm', {
+    connect: ports.map((port) => ({
+      local: `127.0.0.1:${port}`,
+      domain: 'net-vm',
+      port: 15_000 + port,
+      replyPort: 15_500 + port,
+    })),
+  });
+  const agents = [
+    await site.agent('net-vm', ['agent', '--config', at('net-vm.yaml')], {
+      namespace: net.name,
+      ready: /15\d*300|20300/,
+    }),
+  ];
+  agents.push(
+    await site.agent('chrome-vm', ['agent', '--config', at('chrome-vm.yaml')], {
+      namespace: chrome.name,
+      ready: new RegExp(`:${ECHO_PORT} go to`),
+    }),
+  );
+  const result = await measure('argus net connect and listen', {
+    chrome,
+    net,
+    host: '127.0.0.1',
+    iperfPort: IPERF_PORT,
+    echoPort: ECHO_PORT,
+    hasIp: false,
+  });
+  await Promise.all(agents.map((agent) => agent.stop()));
+  for (const agent of agents) process.stderr.write(agent.output().replace(/^/gm, '  '));
+  return result;
+}
+
+const ROWS = 'p, @app, @net, stream, send, allow\np, @net, @app, stream, send, allow\n';
+const site = await startSite({ 'policy.csv': (text) => text + ROWS });
+const results = [
+  await veth(),
+  await socat(site.folder),
+  await link(site, 1500),
+  await link(site, 9000),
+  await stream(site),
+];
+await site.close();
+process.stdout.write(
+  '| arm | TCP, Mbit/s | ping, ms | TCP round trip, ms: median | 99 % | with pauses: median | 99 % |\n|---|---|---|---|---|---|---|\n',
+);
+for (const { arm, mbitPerSecond, pingMs, tcpMs, pacedMs } of results) {
+  const cells = [
+    arm,
+    mbitPerSecond.toFixed(0),
+    pingMs === null ? '' : pingMs.toFixed(3),
+    tcpMs.p50.toFixed(3),
+    tcpMs.p99.toFixed(3),
+    pacedMs.p50.toFixed(3),
+    pacedMs.p99.toFixed(3),
+  ];
+  process.stdout.write(`| ${cells.join(' | ')} |\n`);
+}
