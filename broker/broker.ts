@@ -140,7 +140,7 @@ async function compose(
   sessions.watcher = grants;
   undo.push(() => grants.close());
   const sources = { name: identity.name, version: VERSION, startedAt: clock(), argo, audit, sessions, clock };
-  const metrics = brokerMetrics(sources);
+  const metrics = brokerMetrics({ ...sources, reload });
   const target = { status: () => describeBroker(sources), reload: () => reload.run(), grants, metrics };
   const controlPath = join(options.runtime, CONTROL_SOCKET);
   undo.push(await serve(() => serveControl(controlPath, target)));

@@ -8,7 +8,12 @@ export interface MetricsText {
   metrics(): Promise<string>;
 }
 
-export function brokerMetrics(sources: StatusSources): MetricsText {
+export interface MetricsSources extends StatusSources {
+  /** Changes of the policy that were refused since start. */
+  readonly reload: { readonly rejected: number };
+}
+
+export function brokerMetrics(sources: MetricsSources): MetricsText {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -43,6 +48,7 @@ export function brokerMetrics(sources: StatusSources): MetricsText {
   gauge('argus_sessions', 'Sessions open now.', () => sessions.count);
   gauge('argus_policy_revision', 'Revision of the policy in force.', () => argo.policy.revision);
   gauge('argus_policy_rows', 'Rows of the policy in force.', () => argo.policy.rows);
+  counter('argus_policy_rejected_total', 'Changes of the policy that were refused.', () => sources.reload.rejected);
   counter('argus_audit_records_total', 'Records in the audit log of this directory.', () => audit.head.seq);
   gauge('argus_audit_healthy', '1 while the audit log can be written; sends stop when it cannot.', () =>
     Number(audit.healthy),

@@ -116,5 +116,15 @@ export function readOptions(file: string): BrokerOptions {
     const what = error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '');
     throw new BrokerError('ERR_BROKER_CONFIG', `${file}:${line}:${col}: ${what}`);
   }
-  return resolveOptions(document.toJS() ?? {}, dirname(resolve(file)), file);
+  return resolveOptions(contentOf(document, file), dirname(resolve(file)), file);
+}
+
+/** Aliases that grow beyond measure, or lead nowhere, show only now. */
+function contentOf(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return document.toJS() ?? {};
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BrokerError('ERR_BROKER_CONFIG', `${file}: ${reason}`, { cause });
+  }
 }

@@ -40,6 +40,7 @@ export class PolicyReload {
   readonly #entrances: Entrances;
   readonly #log: Logger;
   #last: Promise<ReloadResult> = Promise.resolve({ ok: true, revision: 1, changed: false });
+  /** Refused since start. */
   rejected = 0;
 
   constructor(directory: string, argo: Argo, audit: AuditLog, sessions: Sessions, entrances: Entrances, log: Logger) {

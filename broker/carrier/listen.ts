@@ -55,7 +55,8 @@ export async function listenTcp(host: string, port: number, accept: Accept): Pro
   const bound = server.address();
   const actual = bound !== null && typeof bound === 'object' ? bound.port : port;
   const places = new Places(MAX_UNAUTHENTICATED_TCP, REFUSED_PLACE_MS);
-  return serve(server, `tcp:${host}:${actual}`, places, accept, (socket) => {
+  const address = `tcp:${host.includes(':') ? `[${host}]` : host}:${actual}`;
+  return serve(server, address, places, accept, (socket) => {
     const name = `tcp:${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`; // asked before the socket is taken apart
     return new SocketCarrier(adopt(socket), name, null);
   });

@@ -1,0 +1,218 @@
+/** The control socket and the metrics of a real broker. */
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { request } from 'node:http';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type BrokerStatus, callControl } from '../../broker/index.ts';
+import { runCli } from '../cli/run-cli.ts';
+import { codeOf, DATA_PORT, OPEN_ROWS, type Stage, withStage } from '../integration/stage.ts';
+
+const control = suite('control and metrics');
+
+async function statusOf(stage: Stage): Promise<BrokerStatus> {
+  return (await callControl(stage.control, 'GET', '/v1/status')).body as BrokerStatus;
+}
+
+/** What a scrape says, one number for each name with its labels. */
+async function scrape(url: string): Promise<ReadonlyMap<string, number>> {
+  const response = await fetch(url);
+  assert.match(response.headers.get('content-type') ?? '', 'text/plain');
+  const samples = new Map<string, number>();
+  for (const line of (await response.text()).split('\n')) {
+    if (line === '') continue;
+    if (line.startsWith('#')) {
+      assert.match(line, /^# (HELP|TYPE) [a-zA-Z_:][a-zA-Z0-9_:]* \S/);
+      continue;
+    }
+    const [, name = '', value = ''] = /^([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{[^}]*\})?) (\S+)$/.exec(line) ?? [];
+    assert.ok(name !== '' && (value === 'NaN' || Number.isFinite(Number(value))), line);
+    samples.set(name, Number(value));
+  }
+  return samples;
+}
+
+control('nobody but its own user may open the sockets, whatever mode the runtime directory has', () =>
+  withStage({}, async (stage) => {
+    mkdirSync(stage.runtime);
+    chmodSync(stage.runtime, 0o755);
+    await stage.broker();
+    for (const name of ['control.sock', 'chrome-vm.sock', 'rogue-vm.sock']) {
+      const stats = statSync(join(stage.runtime, name));
+      assert.ok(stats.isSocket());
+      assert.is(stats.mode & 0o777, 0o600, name);
+    }
+  }),
+);
+
+control('a runtime directory that the broker makes is 0700', () =>
+  withStage({}, async (stage) => {
+    await stage.broker();
+    assert.is(statSync(stage.runtime).mode & 0o777, 0o700);
+  }),
+);
+
+control('status tells policy, log, domains, rings and counts as they are', () =>
+  withStage({}, async (stage) => {
+    const broker = await stage.broker();
+    const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+    await mail.registerRing({ port: DATA_PORT, partner: 'chrome-vm', length: 4_096 });
+    await chrome.sendv({ to: { domain: 'mail-vm', port: DATA_PORT }, iov: new Uint8Array(10) });
+    assert.is(await codeOf(chrome.sendv({ to: { domain: 'mail-vm', port: 5_000 }, iov: [] })), 'EACCES');
+    const status = await statusOf(stage);
+    assert.is(status.broker, 'argus');
+    assert.is(status.pid, process.pid);
+    assert.is(status.policy.rows, OPEN_ROWS.length);
+    assert.is(status.policy.directory, stage.policy);
+    assert.is(status.audit.healthy, true);
+    assert.is(status.messages, 1);
+    assert.is(status.bytes, 10);
+    assert.equal(status.refused, { EACCES: 1 });
+    const domain = status.domains.find(({ name }) => name === 'mail-vm');
+    assert.equal(domain?.labels, ['@member']);
+    assert.is(domain?.carrier, broker.carrierOf('mail-vm'));
+    assert.equal(domain?.rings, [{ port: DATA_PORT, partner: 'chrome-vm', length: 4_096, used: 32 }]);
+    assert.is(status.domains.find(({ name }) => name === 'audio-vm')?.session, null);
+  }),
+);
+
+control('argus status prints it for people, and with --json as it is', () =>
+  withStage({}, async (stage) => {
+    await stage.broker();
+    await stage.connect('chrome-vm');
+    const people = await runCli(['status', '--control', stage.control]);
+    assert.is(people.code, 0);
+    for (const part of ['broker    argus', 'revision 1', 'healthy', 'chrome-vm', 'rogue-vm'])
+      assert.match(people.stdout, part);
+    const machines = await runCli(['status', '--json', '--control', stage.control]);
+    assert.is(JSON.parse(machines.stdout).broker, 'argus');
+  }),
+);
+
+control('reload answers 200 with the revision, or 422 with the place of the error', () =>
+  withStage({}, async (stage) => {
+    await stage.broker({ watchPolicy: false });
+    const reload = (): ReturnType<typeof callControl> => callControl(stage.control, 'POST', '/v1/policy/reload');
+    assert.equal(await reload(), { ok: true, body: { ok: true, revision: 1, changed: false } });
+    await stage.writeRows([...OPEN_ROWS, 'p, chrome-vm']);
+    const { ok, body } = await reload();
+    assert.is(ok, false);
+    const { code, message } = body as { code: string; message: string };
+    assert.match(code, /^ERR_POLICY_/);
+    assert.match(message, /policy\.csv:5:\d+/);
+    await stage.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, data, send, deny']);
+    assert.equal(await reload(), { ok: true, body: { ok: true, revision: 2, changed: true } });
+  }),
+);
+
+control('reloads that come together take turns, and none is lost', () =>
+  withStage({}, async (stage) => {
+    const broker = await stage.broker({ watchPolicy: false });
+    await stage.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, data, send, deny']);
+    const results = await Promise.all(Array.from({ length: 5 }, () => broker.reload()));
+    assert.equal(
+      results.map((result) => result.ok && result.changed),
+      [true, false, false, false, false],
+    );
+    assert.is(broker.status().policy.revision, 2);
+  }),
+);
+
+control('what is no operation is 404, with a code', () =>
+  withStage({}, async (stage) => {
+    await stage.broker();
+    for (const [method, path] of [
+      ['GET', '/'],
+      ['POST', '/v1/status'],
+      ['GET', '/v1/policy/reload'],
+      ['GET', '/v1/status/../../etc/passwd'],
+    ] as const) {
+      const { ok, body } = await callControl(stage.control, method, path);
+      assert.is(ok, false);
+      assert.is((body as { code: string }).code, 'ERR_CONTROL_NOT_FOUND', `${method} ${path}`);
+    }
+  }),
+);
+
+control('metrics parse, and count what happened', () =>
+  withStage({}, async (stage) => {
+    const broker = await stage.broker({ metrics: '127.0.0.1:0', watchPolicy: false });
+    const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+    await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 4_096 });
+    for (let sent = 0; sent < 3; sent++)
+      await chrome.sendv({ to: { domain: 'mail-vm', port: DATA_PORT }, iov: new Uint8Array(10) });
+    await codeOf(chrome.sendv({ to: { domain: 'mail-vm', port: 5_000 }, iov: [] }));
+    await codeOf(stage.connect('audio-vm', { identity: stage.identityOf('mail-vm') }));
+    await stage.writeRows(['nonsense']);
+    await broker.reload();
+    const samples = await scrape(broker.metrics ?? '');
+    const expected: Readonly<Record<string, number>> = {
+      argus_messages_total: 3,
+      argus_message_bytes_total: 30,
+      argus_sessions: 2,
+      argus_sessions_opened_total: 2,
+      'argus_refused_total{status="EACCES"}': 1,
+      'argus_handshakes_refused_total{reason="WRONG_PEER"}': 1,
+      argus_policy_revision: 1,
+      argus_policy_rows: OPEN_ROWS.length,
+      argus_policy_rejected_total: 1,
+      argus_audit_healthy: 1,
+    };
+    for (const [name, value] of Object.entries(expected)) assert.is(samples.get(name), value, name);
+    assert.ok((samples.get('argus_audit_records_total') ?? 0) > 5);
+    assert.is((await fetch((broker.metrics ?? '').replace('/metrics', '/v1/status'))).status, 404);
+  }),
+);
+
+control('the control socket has the same metrics', () =>
+  withStage({}, async (stage) => {
+    await stage.broker();
+    const text = await new Promise<string>((resolve, reject) => {
+      const call = request({ socketPath: stage.control, path: '/metrics' }, async (response) => {
+        resolve(Buffer.concat(await response.toArray()).toString('utf8'));
+      });
+      call.on('error', reject).end();
+    });
+    assert.match(text, '\nargus_policy_revision 1\n');
+  }),
+);
+
+control('a second broker does not start in the same runtime directory, and does not disturb the first', () =>
+  withStage({}, async (stage) => {
+    const first = await stage.broker();
+    const vm = await stage.connect('chrome-vm');
+    const second = stage.broker({ audit: join(stage.directory, 'other') });
+    assert.is(await codeOf(second), 'ERR_BROKER_SOCKET_BUSY');
+    assert.is(vm.state, 'connected');
+    assert.is((await statusOf(stage)).broker, first.name);
+    await stage.connect('mail-vm');
+  }),
+);
+
+control('a broker that could not start leaves nothing that would keep the next from starting', () =>
+  withStage({}, async (stage) => {
+    await stage.writeDomains({ control: [] });
+    assert.is(await codeOf(stage.broker()), 'ERR_BROKER_SOCKET_PATH');
+    await stage.writeDomains({ 'chrome-vm': [] });
+    await stage.broker();
+    assert.is((await stage.connect('chrome-vm')).state, 'connected');
+  }),
+);
+
+control('every loopback address, also of IPv6, comes back as one that a client can use', () =>
+  withStage({}, async (stage) => {
+    const loopbacks = Object.values(networkInterfaces()).flatMap(
+      (each) => each?.filter(({ internal }) => internal) ?? [],
+    );
+    for (const { address, family } of loopbacks) {
+      const broker = await stage.broker({ tcp: family === 'IPv6' ? `[${address}]:0` : `${address}:0` });
+      const vm = await stage.connect('chrome-vm', { carrier: broker.tcp ?? '' });
+      assert.is(vm.state, 'connected', address);
+      await vm.close();
+      await broker.close();
+    }
+  }),
+);
+
+control.run();
