@@ -264,7 +264,7 @@ export class AudioAgent {
   #lookLater(): void {
     this.#cancelLook = this.#clock.schedule(LIVENESS_MS, () => {
       void this.#look().then(() => {
-        if (!this.#isClosed) this.#lookLater();
+        if (!this.#isClosed && this.#vm.state !== 'closed') this.#lookLater();
       });
     });
   }

@@ -42,8 +42,6 @@ export const PLAYBACK_DEADLINE_MS = 500;
 /** Digital silence from a guest's sound server for this long: the stream is corked and no longer sent. */
 export const SILENCE_CORK_MS = 2_000;
 
-/** Codes of a byte stream that wait to be sent; past it the stream is not read (Qubes: a ring of 128 bytes). */
-export const MAX_QUEUED_CODES = 32;
 /** How often the service asks whether a VM still has its capture ring. */
 export const LIVENESS_MS = 2_000;
 /** A VM that has never had a capture ring is gone after this long without a message, ms. */

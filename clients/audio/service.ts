@@ -160,6 +160,7 @@ export class AudioService {
     this.#vms.set(name, vm);
     vm.apply(this.#setting(name));
     vm.capture.grant(source.labels.includes(this.#micLabel));
+    void this.#look(vm); // its ring is there now; that it was is what makes its absence mean something
     return vm;
   }
 
@@ -286,7 +287,7 @@ export class AudioService {
   #lookLater(): void {
     this.#cancelLook = this.#clock.schedule(LIVENESS_MS, () => {
       void Promise.all([...this.#vms.values()].map((vm) => this.#look(vm))).then(() => {
-        if (!this.#isClosed) this.#lookLater();
+        if (!this.#isClosed && this.#vm.state !== 'closed') this.#lookLater();
       });
     });
   }

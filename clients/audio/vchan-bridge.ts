@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { AudioAgent } from './agent.ts';
 import { CodeReader } from './code-reader.ts';
 import { CAPTURE_PORT, Code, PLAYBACK_PORT } from './codes.ts';
-import { CAPTURE_QUEUE_FRAMES, MAX_QUEUED_CODES } from './limits.ts';
+import { CAPTURE_QUEUE_FRAMES } from './limits.ts';
 import { FRAME_BYTES } from './pcm.ts';
 
 export class VchanBridge {
@@ -76,11 +76,8 @@ export class VchanBridge {
     const reader = new CodeReader();
     try {
       for await (const chunk of socket as AsyncIterable<Buffer>) {
-        const codes = reader.push(chunk);
-        // In turn and awaited: who writes faster than codes are delivered finds the socket full.
-        for (let at = 0; at < codes.length; at += MAX_QUEUED_CODES) {
-          for (const code of codes.slice(at, at + MAX_QUEUED_CODES)) await this.#obey(code);
-        }
+        // In turn and awaited: who writes codes faster than they are delivered finds the socket full.
+        for (const code of reader.push(chunk)) await this.#obey(code);
       }
     } catch {
       // cut off: as if it had said stop

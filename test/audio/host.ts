@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../helpers/temp.ts';
 export class Host {
   readonly directory: string;
   readonly broker: Broker;
-  readonly #vms: Vm[] = [];
+  readonly #vms = new Set<Vm>();
   readonly #issue: (name: string) => Promise<string>;
 
   constructor(directory: string, broker: Broker, issue: (name: string) => Promise<string>) {
@@ -23,7 +23,7 @@ export class Host {
   async connect(name: string, options: { readonly reconnect?: boolean } = {}): Promise<Vm> {
     const identity = await this.#issue(name);
     const vm = await connect({ carrier: this.broker.carrierOf(name), identity, ...options });
-    this.#vms.push(vm);
+    this.#vms.add(vm);
     return vm;
   }
 
@@ -57,7 +57,7 @@ export class Host {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.#vms.map((vm) => vm.close()));
+    await Promise.allSettled([...this.#vms].map((vm) => vm.close()));
     await this.broker.close();
   }
 }

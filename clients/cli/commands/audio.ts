@@ -10,6 +10,7 @@ import {
   AudioAgent,
   AudioService,
   CaptureOutlet,
+  checkSampleSpec,
   FRAME_BYTES,
   GuestPulse,
   Mixer,
@@ -58,6 +59,7 @@ interface AgentOptions extends Session {
   readonly playback?: string;
   readonly capture?: string;
   readonly vchan?: string;
+  readonly spec: string;
 }
 
 function agentCommand(): Command {
@@ -66,6 +68,7 @@ function agentCommand(): Command {
     .option('--audio-vm <name>', 'the AudioVM; "none" = idle until restarted', DEFAULT_AUDIO_VM)
     .option('--playback <file>', 'raw s16le 44100 Hz stereo instead of the sound server: a file, a FIFO or "-"')
     .option('--capture <file>', 'the same for what is heard; listening is asked for as long as the agent runs')
+    .option('--spec <format:rate:channels>', 'what the raw samples are; anything else is refused', 's16le:44100:2')
     .option('--vchan <dir>', 'sockets vchan-4713.sock and vchan-4714.sock for software that speaks the Qubes protocol')
     .addHelpText(
       'after',
@@ -75,7 +78,9 @@ function agentCommand(): Command {
 }
 
 async function runAgent(options: AgentOptions): Promise<void> {
-  const vm = await connect(options);
+  const [format = '', rate, channels] = options.spec.split(':');
+  checkSampleSpec({ format, rate: Number(rate), channels: Number(channels) });
+  const vm = await connect({ carrier: options.carrier, identity: options.identity });
   const ends: (() => Promise<void> | void)[] = [() => vm.close()];
   let hear: (frame: Uint8Array) => void = () => {};
   const audioVm = options.audioVm === 'none' ? null : options.audioVm;
@@ -164,7 +169,7 @@ async function runService(options: ServiceOptions): Promise<void> {
   let settings: Awaited<ReturnType<SettingsFile['load']>> = (await file?.load()) ?? new Map();
   const keys = options.keys === undefined ? null : new StatusKeys(options.keys);
   await keys?.prepare();
-  const vm = await connect(options);
+  const vm = await connect({ carrier: options.carrier, identity: options.identity });
   const ends: (() => Promise<void> | void)[] = [() => vm.close()];
   try {
     const service = await AudioService.start({
