@@ -38,7 +38,7 @@ export class FrameReader {
       this.#onFrame(bytes.subarray(at + LENGTH_BYTES, end));
       at = end;
     }
-    // Copied: the chunk belongs to the stream, which may use it again.
-    this.#rest = at === bytes.length ? new Uint8Array(0) : bytes.slice(at);
+    // Copied (a Buffer's own `slice` would not): the chunk belongs to the stream, which may use it again.
+    this.#rest = at === bytes.length ? new Uint8Array(0) : new Uint8Array(bytes.subarray(at));
   }
 }
