@@ -1,7 +1,10 @@
 /** Every number of the audio clients that we chose, with unit and reason; what Qubes fixes is in pcm.ts and codes.ts. */
 
-/** Ring for what VMs play, bytes: shared by all of them, each with its own share of it. */
-export const PLAYBACK_RING_BYTES = 1_048_576;
+/**
+ * Ring for what VMs play, bytes: shared by all of them in equal parts, so it is Argo's largest but a slot. 300 streams then
+ * have 31 frames each, and a service that is held up for 300 ms makes nobody wait.
+ */
+export const PLAYBACK_RING_BYTES = 16 * 1024 * 1024 - 64;
 /** Ring for control codes: a code occupies 32 bytes of it. */
 export const CONTROL_RING_BYTES = 65_536;
 /** Ring for what a VM hears: 9 frames of 10 ms, so that a VM that does not read is 90 ms behind and not more. */
