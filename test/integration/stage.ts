@@ -192,9 +192,11 @@ export async function withStage(plan: StagePlan, run: (stage: Stage) => Promise<
   const stage = await Stage.set(plan);
   try {
     await run(stage);
-  } finally {
-    await stage.close();
+  } catch (error) {
+    await stage.close().catch(() => {}); // what went wrong first is what counts
+    throw error;
   }
+  await stage.close();
 }
 
 /** The next event of that name that is wanted. Call it before what causes the event. */
