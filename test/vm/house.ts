@@ -128,6 +128,33 @@ export class House {
     }
   }
 
+  /** The guests' programs as processes of this host, on the same sockets; returns what `ping` printed. */
+  async pingBetweenProcesses(rounds: number, messages: number): Promise<string> {
+    const start = (name: string, ...role: string[]): ChildProcess =>
+      spawn(process.execPath, [this.path('guest.mjs'), ...role], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: {
+          ...process.env,
+          ARGUS_CARRIER: `unix:${this.path(`run/${name}.sock`)}`,
+          ARGUS_IDENTITY: this.path(name),
+        },
+      });
+    const echo = start('audio-vm', 'echo');
+    try {
+      if (echo.stdout === null) throw new Error('no output');
+      for await (const line of createInterface({ input: echo.stdout })) if (line === 'listening') break;
+      const ping = start('chrome-vm', 'ping', `${rounds}`, `${messages}`);
+      let text = '';
+      ping.stdout?.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      await new Promise((resolve) => ping.once('close', resolve));
+      return text;
+    } finally {
+      echo.kill('SIGKILL');
+    }
+  }
+
   /** Reasons of the audit log's records of one event. */
   audited(event: string): Readonly<Record<string, unknown>>[] {
     const records: Readonly<Record<string, unknown>>[] = [];

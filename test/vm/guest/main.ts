@@ -8,8 +8,8 @@ import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { ArgusError, connect, type Vm } from '../../../clients/sdk/index.ts';
 import { FIRST_TYPE, MESSAGE_BYTES, SOUND_PORT, soundMessage } from './sound.ts';
 
-const CARRIER = 'serial:/dev/virtio-ports/argus.0';
-const IDENTITY = '/etc/argus/identity';
+const CARRIER = process.env.ARGUS_CARRIER ?? 'serial:/dev/virtio-ports/argus.0';
+const IDENTITY = process.env.ARGUS_IDENTITY ?? '/etc/argus/identity';
 /** Messages under way at one time: as deep as a sound server's buffer. */
 const WINDOW = 32;
 const DEADLINE_MS = 60_000;
@@ -109,7 +109,7 @@ async function echo(): Promise<void> {
 
 async function ping(rounds: number, messages: number): Promise<void> {
   const vm = await session();
-  const ring = await vm.registerRing({ port: ECHO_PORT + 1, partner: 'any', length: 65_536 });
+  const ring = await vm.registerRing({ port: ECHO_PORT + 1, partner: 'audio-vm', length: 65_536 });
   const to = { domain: 'audio-vm', port: ECHO_PORT };
   const times: number[] = [];
   for (let round = 0; round < rounds; round++) {
