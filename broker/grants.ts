@@ -65,7 +65,13 @@ interface Entry {
   expiresOnWall: number;
 }
 
-type Ending = { readonly event: 'grant.revoke' | 'grant.expire'; readonly by: string; readonly reason: string };
+/** `why`: what a person said, which is never taken for a code. */
+interface Ending {
+  readonly event: 'grant.revoke' | 'grant.expire';
+  readonly by: string;
+  readonly reason: 'REVOKED' | 'EXPIRED' | 'SESSION_ENDED' | 'ASSERTION';
+  readonly why?: string;
+}
 
 const refused = (code: string, message: string): ReloadResult => ({ ok: false, code, message });
 
@@ -127,7 +133,8 @@ export class Grants implements SessionWatcher {
     return this.#end((grant) => keyOf(grant) === keyOf(request), {
       event: 'grant.revoke',
       by: request.by.slice(0, MAX_GRANT_TEXT),
-      reason: request.reason.slice(0, MAX_GRANT_TEXT),
+      reason: 'REVOKED',
+      why: request.reason.slice(0, MAX_GRANT_TEXT),
     });
   }
 
@@ -254,10 +261,9 @@ export class Grants implements SessionWatcher {
     this.#cancelLook = this.#clock.schedule(delayMs, () => void this.#endDue());
   }
 
-  #recordEnd(grant: Grant, { event, by, reason }: Ending, from: number): void {
-    const isCode = /^[A-Z_]+$/.test(reason);
-    const detail = { label: grant.label, by, from, ...(isCode ? {} : { why: reason }) };
-    this.#record(event, grant, isCode ? reason : 'REVOKED', detail);
+  #recordEnd(grant: Grant, { event, by, reason, why }: Ending, from: number): void {
+    const detail = { label: grant.label, by, from, ...(why === undefined ? {} : { why }) };
+    this.#record(event, grant, reason, detail);
   }
 
   #record(

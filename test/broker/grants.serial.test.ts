@@ -165,6 +165,36 @@ grants('a revocation does not wait for a file that somebody is editing', () =>
   }),
 );
 
+grants('what cannot be taken back alone is taken back with all the others', () =>
+  withHost(
+    async (host) => {
+      assert.is((await host.grant('mail-vm', '@deaf')).ok, true);
+      assert.is((await host.grant('mail-vm', '@mic')).ok, true);
+      const result = await host.broker.grants.revoke({
+        domain: 'mail-vm',
+        label: '@deaf',
+        by: 'test',
+        reason: 'EXPIRED',
+      });
+      assert.is(result.ok, true);
+      assert.equal(host.broker.grants.list(), []);
+      const revoked = await host.audited('grant.revoke');
+      assert.equal(
+        revoked.map((record) => [detailOf(record).label, record.reason, detailOf(record).why]),
+        [
+          ['@deaf', 'REVOKED', 'EXPIRED'],
+          ['@mic', 'ASSERTION', undefined],
+        ],
+      );
+    },
+    {
+      'domains.yaml': (text) => text.replace('labels:\n', 'labels:\n  - name: "@deaf"\n    grantable: true\n'),
+      'policy.csv': (text) => `${text}p, @audio, @deaf, audio-capture, send, deny\n`,
+      'assertions.csv': (text) => `${text}neverallow, @audio, mail-vm, audio-capture, send\n`,
+    },
+  ),
+);
+
 grants('a hundred changes at once take their turns', () =>
   withHost(async (host) => {
     const work = Array.from({ length: 50 }, () => [host.grant('chrome-vm', '@mic'), host.revoke('chrome-vm', '@mic')]);
