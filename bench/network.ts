@@ -227,7 +227,7 @@ const results = [
 ];
 await site.close();
 process.stdout.write(
-  '| arm | TCP, Mbit/s | ping, ms | TCP round trip, ms: median | 99 % | with pauses: median | 99 % |\n|---|---|---|---|---|---|---|\n',
+  '| arm | TCP, Mbit/s | ping, ms: mean | TCP round trip, ms: median | 99 % | with pauses: median | 99 % |\n|---|---|---|---|---|---|---|\n',
 );
 for (const { arm, mbitPerSecond, pingMs, tcpMs, pacedMs } of results) {
   const cells = [

@@ -88,8 +88,16 @@ withNamespaces(routes, 'a route appears, changes and disappears with the routerâ
     await net.run('ip', 'route', 'add', 'default', 'via', '192.168.1.1');
     await until(chrome, (table) => table.includes('default via 10.137.0.2'));
 
-    // The router is gone: what it announced goes, what was there stays.
-    await router.stop();
+    // The router is killed: what it announced goes. It comes back, and so do its routes.
+    await router.kill();
+    await until(chrome, (table) => !table.includes('177'));
+    const successor = await announce();
+    // A change, also so that the killed agent's `ip monitor` finds nobody listening and ends.
+    await net.run('ip', 'route', 'add', '172.20.7.0/24', 'via', '192.168.1.9');
+    await until(chrome, (table) => table.includes('default via 10.137.0.2'));
+
+    // It ends in order: what it announced goes, what was there stays.
+    await successor.stop();
     const after = await until(chrome, (table) => !table.includes('177'));
     assert.match(after, /default via 10\.137\.0\.77 dev eth0 metric 9000/);
     assert.match(after, /10\.137\.0\.0\/16 dev eth0/);

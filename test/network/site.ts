@@ -39,6 +39,8 @@ export interface Agent {
   output(): string;
   until(pattern: RegExp): Promise<void>;
   stop(): Promise<void>;
+  /** Without a chance to say goodbye. */
+  kill(): Promise<void>;
 }
 
 export const DOMAINS = ['net-vm', 'chrome-vm', 'mail-vm', 'rogue-vm'] as const;
@@ -139,6 +141,10 @@ function startAgent(args: readonly string[], namespace: string | undefined): Age
       }),
     stop: () => {
       child.kill('SIGTERM');
+      return exited;
+    },
+    kill: () => {
+      child.kill('SIGKILL');
       return exited;
     },
   };

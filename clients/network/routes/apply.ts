@@ -26,6 +26,7 @@ export async function applyRoutes(vm: Vm, options: ApplyOptions): Promise<{ clos
   let lossTimer: NodeJS.Timeout | null = null;
   let work: Promise<void> = Promise.resolve();
   let lastRefused = '';
+  let isClosed = false;
 
   const settle = async (): Promise<void> => {
     const plan = planRoutes(await readKernelRoutes(), [...announced.values()].flat(), options);
@@ -54,6 +55,7 @@ export async function applyRoutes(vm: Vm, options: ApplyOptions): Promise<{ clos
   };
   const hear = (): void => {
     if (lossTimer !== null) clearTimeout(lossTimer);
+    if (isClosed) return; // what still came must not keep a process that is ending
     lossTimer = setTimeout(() => {
       lose('has been silent for too long');
       void enqueue(); // also what an earlier run of this agent left
@@ -103,6 +105,7 @@ export async function applyRoutes(vm: Vm, options: ApplyOptions): Promise<{ clos
   ask();
   return {
     close: async () => {
+      isClosed = true;
       vm.off('peer-gone', onGone);
       vm.off('reconnected', ask);
       vm.off('ring-closed', onRingClosed);
