@@ -9,8 +9,11 @@
  * - Reading 0 bytes means that nobody is connected at the host's end now. This is the only end there is to be seen.
  * - While nobody is connected, writing waits too, and what it holds reaches whoever connects next.
  * - Bytes of an earlier session may still arrive: the carrier does not tell of restarts (`tellsOfRestart`).
+ * - A process cannot exit while a read waits (Node joins its threads), unless a signal kills it. Closing the session makes
+ *   the broker hang up, which ends the read; a process that exits without closing says something that has that effect.
  */
-import { close, constants, open, read, writev } from 'node:fs';
+import { close, constants, open, read, writeSync, writev } from 'node:fs';
+import { RECORD_HEADER_BYTES } from '../../broker/wire/index.ts';
 import type { Carrier, CarrierEvents } from './carrier.ts';
 import { CONGESTED_BYTES, SERIAL_PROBE_MS, SERIAL_READ_BYTES } from './limits.ts';
 
@@ -22,13 +25,25 @@ export interface SerialDevice {
   read(fd: number, into: Uint8Array, done: Done): void;
   writev(fd: number, buffers: readonly Uint8Array[], done: Done): void;
   close(fd: number): void;
+  /** Runs `task` when the process exits; returns what takes it back. */
+  atExit(task: () => void): () => void;
+  /** Only at exit. */
+  writeNow(fd: number, bytes: Uint8Array): void;
 }
+
+/** No record header: the broker hangs up. */
+const RUBBISH = new Uint8Array(RECORD_HEADER_BYTES);
 
 const NODE_DEVICE: SerialDevice = {
   open: (path, done) => open(path, constants.O_RDWR | constants.O_NOCTTY, done),
   read: (fd, into, done) => read(fd, into, 0, into.length, null, done),
   writev: (fd, buffers, done) => writev(fd, [...buffers], done),
   close: (fd) => close(fd, () => {}),
+  atExit(task) {
+    process.once('exit', task);
+    return () => void process.removeListener('exit', task);
+  },
+  writeNow: (fd, bytes) => void writeSync(fd, bytes),
 };
 
 const lines = new Map<string, SerialLine>();
@@ -52,6 +67,7 @@ export class SerialLine {
   #isReading = false;
   #isWriting = false;
   #user: SerialCarrier | null = null;
+  #stayAtExit: () => void = () => {};
 
   /** `onFree`: the device is closed and this line must not be used again. */
   constructor(path: string, device: SerialDevice, onFree: () => void) {
@@ -90,6 +106,7 @@ export class SerialLine {
         if (error !== null) reject(error);
         else {
           this.#fd = fd;
+          this.#stayAtExit = this.#device.atExit(() => this.#exit());
           resolve();
         }
       });
@@ -152,9 +169,20 @@ export class SerialLine {
 
   #closeIfIdle(): void {
     if (this.#user !== null || this.#isReading || this.#isWriting || this.#fd < 0) return;
+    this.#stayAtExit();
     this.#device.close(this.#fd);
     this.#fd = -1;
     this.#onFree();
+  }
+
+  /** The process ends with a session open, a bug's exception for instance: without this it would not get away. */
+  #exit(): void {
+    if (!this.#isReading || this.#isWriting) return;
+    try {
+      this.#device.writeNow(this.#fd, RUBBISH);
+    } catch {
+      // The port is gone, and the read with it.
+    }
   }
 }
 

@@ -164,6 +164,12 @@ function send(vm: Vm, domain: string, port: number, iov: Uint8Array): Promise<nu
   return vm.sendv({ to: { domain, port }, iov });
 }
 
+/** A program with a bug: it ends with its session open and a read waiting in the kernel. */
+async function crash(): Promise<void> {
+  await session();
+  throw new Error('a bug');
+}
+
 /** rogue-vm with a stolen identity: the port belongs to rogue-vm all the same. */
 async function thief(directory: string): Promise<void> {
   const outcome = await session(directory).then(
@@ -197,6 +203,7 @@ const ROLES: ReadonlyMap<string, () => void | Promise<void>> = new Map([
   ['source', () => source(Number(first), Number(second))],
   ['echo', echo],
   ['ping', () => ping(Number(first), Number(second))],
+  ['crash', crash],
   ['rogue', rogue],
   ['thief', () => thief(first)],
   ['garbage', garbage],
