@@ -10,11 +10,19 @@ import { join } from 'node:path';
 import { aeadSelfTest, loadIdentity } from '../keys/index.ts';
 import { watchPolicy } from '../policy/index.ts';
 import { openAuditLog } from './audit/index.ts';
-import { type Listener, listenTcp, loadNatsEnd, NatsListeners, parseNatsAddress } from './carrier/index.ts';
+import {
+  type Listener,
+  listenTcp,
+  loadNatsEnd,
+  type NatsEnd,
+  NatsListeners,
+  parseNatsAddress,
+} from './carrier/index.ts';
 import { type ControlServer, serveControl, serveMetrics } from './control/index.ts';
 import { Argo } from './core/index.ts';
 import { Entrances } from './entrances.ts';
 import { BrokerError } from './errors.ts';
+import { Federation } from './federation/index.ts';
 import { Grants } from './grants.ts';
 import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, ROUTES_PER_DOMAIN } from './limits.ts';
 import { CONTROL_SOCKET, DomainListeners, prepareRuntime } from './listeners.ts';
@@ -23,7 +31,7 @@ import { brokerMetrics } from './metrics.ts';
 import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
 import { ChunkPool, DurableEffects, Flusher, Loans, type PeerContext } from './peer/index.ts';
 import { loadFirst, PolicyReload, type ReloadResult } from './reload.ts';
-import { Sessions } from './sessions.ts';
+import { Sessions, type SessionWatcher } from './sessions.ts';
 import { type BrokerStatus, describeBroker } from './status.ts';
 import { VERSION } from './version.ts';
 
@@ -98,10 +106,10 @@ async function compose(
     else log.error('the audit log cannot be written; sends stop until it can');
   });
 
-  const argo = new Argo(policy, audit, {
-    ringBytesPerDomain: options.limits.ringBytesPerDomain,
-    routesPerDomain: ROUTES_PER_DOMAIN,
-  });
+  const loans = new Loans();
+  const federation = new Federation(identity.name, () => loans.settle());
+  const coreLimits = { ringBytesPerDomain: options.limits.ringBytesPerDomain, routesPerDomain: ROUTES_PER_DOMAIN };
+  const argo = new Argo(policy, audit, coreLimits, federation.homes);
   const context: PeerContext = {
     identity,
     suites: options.suites,
@@ -109,7 +117,7 @@ async function compose(
     audit,
     durable: new DurableEffects(audit),
     pool: new ChunkPool(),
-    loans: new Loans(),
+    loans,
     flusher: new Flusher(),
     handshake: { randomBytes, wallClock: Date.now, clock, clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS },
     clock,
@@ -121,9 +129,9 @@ async function compose(
   const accept: ConstructorParameters<typeof DomainListeners>[1] = (carrier, release) =>
     sessions.accept(carrier, release);
   const listeners = new DomainListeners(options.runtime, accept);
-  const nats =
-    options.nats === null ? null : await meetAtNats(options.nats, options.identity, identity.name, accept, log);
-  const entrances = new Entrances(identity.name, listeners, nats, (domain) =>
+  const natsEnd = options.nats === null ? null : await loadNatsEnd(parseNatsAddress(options.nats), options.identity);
+  const nats = natsEnd === null ? null : listenAtNats(natsEnd, identity.name, accept, log);
+  const entrances = new Entrances(identity.name, listeners, nats, federation, (domain) =>
     log.error({ domain }, 'this domain comes over NATS, and argus.yaml names no NATS server'),
   );
   undo.push(() => entrances.close());
@@ -135,11 +143,15 @@ async function compose(
     undo.push(() => listening.close());
   }
 
+  undo.push(() => federation.close());
+  if (natsEnd !== null) await joinOthers(federation, natsEnd, context, sessions);
+
   const reload = new PolicyReload(options.policy, argo, audit, sessions, entrances, log);
   const grants = new Grants(argo, audit, reload, { now: clock, wallClock: Date.now, schedule });
-  sessions.watcher = grants;
+  sessions.watcher = tellBoth(grants, federation, argo);
   undo.push(() => grants.close());
-  const sources = { name: identity.name, version: VERSION, startedAt: clock(), argo, audit, sessions, clock };
+  const facts = { name: identity.name, version: VERSION, startedAt: clock() };
+  const sources = { ...facts, argo, audit, sessions, federation, clock };
   const metrics = brokerMetrics({ ...sources, reload });
   const target = { status: () => describeBroker(sources), reload: () => reload.run(), grants, metrics };
   const controlPath = join(options.runtime, CONTROL_SOCKET);
@@ -173,17 +185,51 @@ async function compose(
   };
 }
 
-async function meetAtNats(
-  address: string,
-  identityDirectory: string,
+function listenAtNats(
+  end: NatsEnd,
   broker: string,
   accept: ConstructorParameters<typeof DomainListeners>[1],
   log: Logger,
-): Promise<NatsListeners> {
-  const end = await loadNatsEnd(parseNatsAddress(address), identityDirectory);
+): NatsListeners {
   return new NatsListeners(end, broker, accept, (domain, error) => {
     log.warn({ domain, code: error.code }, error.message);
   });
+}
+
+function joinOthers(federation: Federation, end: NatsEnd, context: PeerContext, sessions: Sessions): Promise<void> {
+  const { argo, audit, durable } = context;
+  return federation.start({
+    ...context,
+    end,
+    whenDurable: (effect, source) => durable.after(effect, source),
+    report: () => ({
+      revision: argo.policy.revision,
+      policy: argo.policy.hash,
+      sessions: sessions.count,
+      auditRecords: audit.head.seq,
+      auditHead: audit.head.hash,
+      at: Date.now(),
+    }),
+  });
+}
+
+/** The federation is told in a turn of its own: the core has attached or detached the domain by then. */
+function tellBoth(grants: SessionWatcher, federation: Federation, argo: Argo): SessionWatcher {
+  const tell = (name: string): void =>
+    queueMicrotask(() => {
+      const state = argo.domain(name);
+      if (state !== undefined) federation.tell(state);
+    });
+  return {
+    sessionOpened: (name) => {
+      grants.sessionOpened(name);
+      tell(name);
+    },
+    sessionEnded: (name, reason) => {
+      grants.sessionEnded(name, reason);
+      tell(name);
+    },
+  };
 }
 
 function schedule(delayMs: number, task: () => void): () => void {

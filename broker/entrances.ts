@@ -1,12 +1,14 @@
-/** Where the domains at home here come in: sockets of this host, and a NATS server where there is one. */
+/** Where the domains at home here come in, sockets of this host and a NATS server, and the way to the homes of the others. */
 import type { Domain } from '../policy/index.ts';
 import { NATS_CARRIER, type NatsListeners } from './carrier/index.ts';
+import type { Federation } from './federation/index.ts';
 import type { DomainListeners } from './listeners.ts';
 
 export class Entrances {
   readonly #broker: string;
   readonly #sockets: DomainListeners;
   readonly #nats: NatsListeners | null;
+  readonly #federation: Federation;
   readonly #onUnreachable: (domain: string) => void;
 
   /** `onUnreachable`: a domain is declared to come over NATS, and this broker has no server. */
@@ -14,11 +16,13 @@ export class Entrances {
     broker: string,
     sockets: DomainListeners,
     nats: NatsListeners | null,
+    federation: Federation,
     onUnreachable: (domain: string) => void,
   ) {
     this.#broker = broker;
     this.#sockets = sockets;
     this.#nats = nats;
+    this.#federation = federation;
     this.#onUnreachable = onUnreachable;
   }
 
@@ -29,6 +33,7 @@ export class Entrances {
     await this.#sockets.sync(atHome.filter(({ carrier }) => carrier !== NATS_CARRIER));
     if (this.#nats !== null) await this.#nats.sync(overNats);
     else for (const { name } of overNats) this.#onUnreachable(name);
+    await this.#federation.sync();
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,7 @@
 import type { PolicyRevision } from '../policy/index.ts';
 import type { AuditLog } from './audit/index.ts';
 import type { Argo } from './core/index.ts';
+import type { Federation, PeerBroker } from './federation/index.ts';
 import type { Sessions } from './sessions.ts';
 import { statusWord } from './wire/index.ts';
 
@@ -34,6 +35,8 @@ export interface BrokerStatus {
   };
   readonly audit: { readonly healthy: boolean; readonly records: number; readonly head: string };
   readonly domains: readonly DomainStatus[];
+  /** Other brokers, as far as the inventory names any. */
+  readonly brokers: readonly PeerBroker[];
   readonly messages: number;
   readonly bytes: number;
   /** Operations not done, by status word. */
@@ -47,6 +50,7 @@ export interface StatusSources {
   readonly argo: Argo;
   readonly audit: AuditLog;
   readonly sessions: Sessions;
+  readonly federation: Federation;
   clock(): number;
 }
 
@@ -76,6 +80,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
         })),
       };
     }),
+    brokers: sources.federation.peers(),
     messages: argo.counters.messages,
     bytes: argo.counters.bytes,
     refused: Object.fromEntries(

@@ -5,17 +5,21 @@ export { dialUnix } from './dial.ts';
 export { type Listener, listenTcp, listenUnix } from './listen.ts';
 export {
   dialNats,
+  domainSubjects,
   loadNatsEnd,
   makeNkey,
   NATS_CARRIER,
   NATS_ERROR_CODES,
   NatsCarrierError,
+  type NatsEnd,
+  NatsListener,
   NatsListeners,
   type NatsMember,
   NatsServerDirectory,
   type NatsSetup,
   PIPE_ID_BYTES,
   parseNatsAddress,
+  peerSubjects,
   type Written,
 } from './nats/index.ts';
 export type { Release } from './places.ts';

@@ -41,7 +41,10 @@ export async function serveMetrics(host: string, port: number, metrics: MetricsT
   await listening(server, `${host}:${port}`, () => server.listen(port, host));
   const bound = server.address();
   const actual = bound !== null && typeof bound === 'object' ? bound.port : port;
-  return { address: `http://${host.includes(':') ? `[${host}]` : host}:${actual}/metrics`, close: () => closed(server) };
+  return {
+    address: `http://${host.includes(':') ? `[${host}]` : host}:${actual}/metrics`,
+    close: () => closed(server),
+  };
 }
 
 function handler(target: ControlTarget): RequestListener {

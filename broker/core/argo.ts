@@ -23,6 +23,7 @@ import {
 } from '../wire/index.ts';
 import type { Counters } from './counters.ts';
 import { DomainState } from './domain-state.ts';
+import type { Homes } from './elsewhere.ts';
 import { invariant } from './invariant.ts';
 import type { Outlet } from './outlet.ts';
 import type { DenialContext, Recorder } from './recorder.ts';
@@ -61,8 +62,9 @@ export class Argo {
   readonly #routes: Routes;
   readonly #sending: Sending;
 
-  constructor(policy: PolicyRevision, recorder: Recorder, limits: CoreLimits) {
-    this.#world = new World(policy, recorder, limits);
+  /** `homes`: where the domains are at home that are not at home here. */
+  constructor(policy: PolicyRevision, recorder: Recorder, limits: CoreLimits, homes: Homes = () => null) {
+    this.#world = new World(policy, recorder, limits, homes);
     this.#rings = new RingTable(this.#world);
     this.#routes = new Routes(this.#world);
     this.#sending = new Sending(this.#world, this.#routes);
@@ -260,6 +262,7 @@ export class Argo {
       if (domain !== undefined && domain.domid === state.domain.domid) {
         state.domain = domain;
         state.enabled = policy.monitor.enable(domain);
+        state.elsewhere = this.#world.homes(domain);
         state.clearRoutes();
       } else removed.push(state);
     }
@@ -301,6 +304,7 @@ export class Argo {
 
   #create(domain: Domain): void {
     const state = new DomainState(domain, this.#world.policy.monitor.enable(domain));
+    state.elsewhere = this.#world.homes(domain);
     this.#world.byName.set(domain.name, state);
     this.#world.byDomid.set(domain.domid, state);
   }

@@ -12,6 +12,11 @@ export interface Outlet {
    * worked through: the outlet copies consecutive frames in one go, then, and the plaintext is given back.
    */
   deliver(frames: Uint8Array, start: number, end: number): void;
+  /**
+   * What another broker has said to the send `id`, of which `sendv` returned UNDECIDED. Missing where no domain of this
+   * broker is at the other end.
+   */
+  decided?(id: number, status: number, maxMessageSize: number): void;
   /** Queues a control frame. */
   event(frame: BrokerFrame): void;
   /** Tells the domain once per revision who a source domid is. */

@@ -1,5 +1,6 @@
 /** A domain as rings see it: who it is in the revision in force, and where its frames go while it has a session. */
 import type { Decision, Domain } from '../../policy/index.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import type { Outlet } from './outlet.ts';
 import type { DenialContext } from './recorder.ts';
 
@@ -8,6 +9,8 @@ export class Party {
   domain: Domain;
   /** `argo:enable` in the revision in force; without it every operation is EACCES (A03). */
   enabled: Decision;
+  /** The broker that is its home; null = this one. */
+  elsewhere: Elsewhere | null = null;
   /** Present while a session is attached. */
   outlet: Outlet | null = null;
   /** Messages accepted into its rings since the session began: numbers them against `outlet.departed`. */

@@ -2,6 +2,7 @@
 import type { Denial, Permit } from '../../policy/index.ts';
 import { DATA_FRAME_HEADER_BYTES, DataField, DOMID_ANY, Op, SEND_FLAGS_MASK, SendFlag, Status } from '../wire/index.ts';
 import type { DomainState } from './domain-state.ts';
+import { UNDECIDED } from './elsewhere.ts';
 import { invariant } from './invariant.ts';
 import type { FlowCounter } from './recorder.ts';
 import { maxPayload, messageSize } from './ring.ts';
@@ -27,7 +28,7 @@ export class Sending {
    * The order is a security property; each step has a test that fails without it:
    *   log writable -> enable -> shape -> source is the session's domain, source port its own -> hook argo:send (an unknown
    *   destination is a denial, found by the same work) -> inspector -> hook of the service class -> ring, exact partner
-   *   then ANY -> order gate -> size -> quota -> space -> account, rewrite, deliver -> audit
+   *   then ANY; none, and the destination at home elsewhere: UNDECIDED, and decided there -> order gate -> size -> quota -> space -> account, rewrite, deliver -> audit
    */
   sendv(sender: DomainState, frames: Uint8Array, view: DataView, at: number, length: number): number {
     if (!this.#world.recorder.healthy) return this.#refuse(Status.EIO);
@@ -43,7 +44,8 @@ export class Sending {
     const port = view.getUint32(at + DataField.destinationPort, true);
     if (
       (source !== sender.domain.domid && source !== DOMID_ANY) ||
-      (sourcePort !== 0 && !sender.ports.has(sourcePort))
+      // The rings of a domain are known at its home, which has looked.
+      (sourcePort !== 0 && sender.elsewhere === null && !sender.ports.has(sourcePort))
     ) {
       const denial = this.#world.policy.monitor.foreignSource(sender.domain);
       return this.#refuseDenied(sender, denial, port, length, Status.EPERM);
@@ -72,7 +74,7 @@ export class Sending {
       return this.#refuseDenied(sender, decision, port, length, permission < 0 ? Status.EINVAL : Status.EACCES);
     }
     const { ring, share } = target;
-    if (ring === null || share === null) return this.#refuse(Status.ECONNREFUSED);
+    if (ring === null || share === null) return this.#withoutRing(sender, target, frames, at, length);
 
     if ((flags & SendFlag.resume) !== 0) share.gate = null;
     else if ((flags & SendFlag.ordered) !== 0 && share.gate !== null && share.gate === sender.outlet) {
@@ -99,6 +101,15 @@ export class Sending {
     outlet.deliver(frames, at, at + length);
     this.#count(target, permission, decision, port, length - DATA_FRAME_HEADER_BYTES);
     return Status.OK;
+  }
+
+  /** No ring here: there may be one at the destination's home, where the message is decided again. */
+  #withoutRing(sender: DomainState, target: Target, frames: Uint8Array, at: number, length: number): number {
+    const { elsewhere } = target.destination;
+    // What another broker has sent on ends here: a message crosses from one home to another and no further.
+    if (elsewhere === null || sender.elsewhere !== null) return this.#refuse(Status.ECONNREFUSED);
+    const status = elsewhere.forward(sender, frames, at, length);
+    return status === UNDECIDED ? status : this.#refuse(status);
   }
 
   #count(target: Target, permission: number, permit: Permit, port: number, bytes: number): void {

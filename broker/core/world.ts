@@ -2,6 +2,7 @@
 import type { PolicyRevision } from '../../policy/index.ts';
 import { type Counters, newCounters } from './counters.ts';
 import type { DomainState } from './domain-state.ts';
+import type { Homes } from './elsewhere.ts';
 import type { Recorder } from './recorder.ts';
 
 export interface CoreLimits {
@@ -17,14 +18,16 @@ export class World {
   generation = 0;
   readonly recorder: Recorder;
   readonly limits: CoreLimits;
+  readonly homes: Homes;
   readonly counters: Counters = newCounters();
   /** Every declared domain, connected or not. */
   readonly byName = new Map<string, DomainState>();
   readonly byDomid = new Map<number, DomainState>();
 
-  constructor(policy: PolicyRevision, recorder: Recorder, limits: CoreLimits) {
+  constructor(policy: PolicyRevision, recorder: Recorder, limits: CoreLimits, homes: Homes) {
     this.policy = policy;
     this.recorder = recorder;
     this.limits = limits;
+    this.homes = homes;
   }
 }

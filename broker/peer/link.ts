@@ -38,6 +38,8 @@ export type RefusalReason =
   | PeerFault
   | 'TIMEOUT'
   | 'UNKNOWN_DOMAIN'
+  /** The domain is at home at another broker. */
+  | 'FOREIGN_HOME'
   | 'BAD_COMMITMENT'
   | 'CLOSED_EARLY';
 
@@ -182,6 +184,10 @@ export class Link {
       return true;
     }
     const state = this.#context.argo.domain(proving.peer.name);
+    if (state !== undefined && state.elsewhere !== null) {
+      this.#refuse('FOREIGN_HOME');
+      return true;
+    }
     if (state === undefined) {
       this.#refuse('UNKNOWN_DOMAIN', proving);
       return true;

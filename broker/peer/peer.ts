@@ -7,7 +7,7 @@
  */
 import { release } from '../../keys/index.ts';
 import type { Carrier } from '../carrier/index.ts';
-import type { Answer, DomainState } from '../core/index.ts';
+import { type Answer, type DomainState, UNDECIDED } from '../core/index.ts';
 import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION, MAX_RECORD_PLAINTEXT_BYTES } from '../limits.ts';
 import type { Established } from '../session/index.ts';
 import {
@@ -53,6 +53,8 @@ export class Peer extends Outbox implements Flushable {
   readonly #introduced = new Set<number>();
   #introducedRevision = -1;
   #lastSendId = 0;
+  /** Sends that another broker has yet to decide, ascending. */
+  readonly #undecided: number[] = [];
   /** Answers of the record being worked on, and whether they must wait for the log. */
   #answers: BrokerFrame[] = [];
   #mustBeDurable = false;
@@ -139,7 +141,8 @@ export class Peer extends Outbox implements Flushable {
         this.#lastSendId = id;
         sends++;
         const status = argo.sendv(this.state, frames, view, at, length);
-        if (status !== Status.OK) this.#refuse(id, status);
+        if (status === UNDECIDED) this.#undecided.push(id);
+        else if (status !== Status.OK) this.#refuse(id, status);
       } else {
         const frame = decodeDomainFrame(frames, at, at + length);
         fault = frame === null ? 'BAD_FRAME' : this.#control(frame);
@@ -147,8 +150,22 @@ export class Peer extends Outbox implements Flushable {
       }
       at += length;
     }
-    if (sends > 0) this.#answers.push({ op: Op.ack, through: this.#lastSendId });
+    if (sends > 0) this.#answers.push({ op: Op.ack, through: this.#decidedThrough() });
     return fault;
+  }
+
+  /** An acknowledgement speaks for all before it, so it stops short of the first send that another broker has yet to decide. */
+  #decidedThrough(): number {
+    const first = this.#undecided[0];
+    return first === undefined ? this.#lastSendId : (first - 1) >>> 0;
+  }
+
+  decided(id: number, status: number, maxMessageSize: number): void {
+    const index = this.#undecided.indexOf(id);
+    if (index < 0 || this.#isEnded) return;
+    this.#undecided.splice(index, 1);
+    if (status !== Status.OK) this.event({ op: Op.refused, id, status, maxMessageSize });
+    if (index === 0) this.event({ op: Op.ack, through: this.#decidedThrough() });
   }
 
   #refuse(id: number, status: number): void {

@@ -169,17 +169,18 @@ export interface Welcome {
   readonly established: Established;
 }
 
-/** The broker's side. `expected` = the domain that this carrier belongs to, null = a carrier open to all. */
+/** The broker's side, towards a domain or (`role`) another broker. `expected` = the domain that this carrier belongs to, null = a carrier open to all. */
 export async function answerHello(
   identity: Identity,
   hello: DeframedRecord,
   expected: string | null,
   suites: readonly AeadSuite[],
   context: HandshakeContext,
+  role: 'domain' | 'broker' = 'domain',
 ): Promise<HandshakeResult<Welcome>> {
   // The record's views die with the next chunk, and verifying waits for the thread pool: copy what is needed after.
   const helloBytes = Buffer.concat([hello.headerBytes, hello.body]);
-  const statement = await readStatement(hello, HELLO_TYP, 'domain', identity.authority, context);
+  const statement = await readStatement(hello, HELLO_TYP, role, identity.authority, context);
   if (!statement.ok) return statement;
   const claims = helloClaims.safeParse(statement.value.claims);
   if (!claims.success) return fail('MALFORMED_STATEMENT');

@@ -9,7 +9,9 @@ export async function openNats(
   signal: AbortSignal,
   owner: CarrierOwner,
 ): Promise<Carrier> {
-  const { dialNats, loadNatsEnd, PIPE_ID_BYTES, parseNatsAddress } = await import('../../broker/carrier/index.ts');
+  const { dialNats, domainSubjects, loadNatsEnd, PIPE_ID_BYTES, parseNatsAddress } = await import(
+    '../../broker/carrier/index.ts'
+  );
   const address = parseNatsAddress(spec);
   const broker = address.broker ?? owner.broker;
   if (broker === null)
@@ -24,7 +26,7 @@ export async function openNats(
     );
   const end = await loadNatsEnd(address, owner.directory ?? '');
   const id = randomBytes(PIPE_ID_BYTES).readUIntLE(0, PIPE_ID_BYTES);
-  const pipe = await dialNats(end, { broker, domain: owner.domain }, id, {
+  const pipe = await dialNats(end, `argus domain ${owner.domain}`, domainSubjects(broker, owner.domain), id, {
     onChunk: (chunk) => events.onBytes(chunk),
     onDrain: () => events.onDrain(),
     onClosed: (error) => {
@@ -42,7 +44,7 @@ export async function openNats(
     get isCongested() {
       return pipe.isCongested;
     },
-    write: (header, ciphertext, tag) => pipe.write([header, ciphertext, tag]),
+    write: (header, ciphertext, tag) => void pipe.write([header, ciphertext, tag]),
     end: () => pipe.end(),
     destroy: () => pipe.destroy(),
   };

@@ -146,7 +146,8 @@ export class Sends implements FlowActions {
       }
     }
     this.#settled(send);
-    const detail = { outcome: 'refused' as const };
+    // Between two brokers it was lost sight of: it may have arrived.
+    const detail = { outcome: status === Status.ECONNRESET ? ('unknown' as const) : ('refused' as const) };
     send.reject(statusError(status, 'sendv', status === Status.EMSGSIZE ? { ...detail, maxMessageSize } : detail));
   }
 

@@ -150,6 +150,7 @@ export class NatsStage {
       policy: this.path(policy),
       audit: this.path(`${name}-audit`),
       runtime: this.path(`${name}-run`),
+      tcp: '127.0.0.1:0',
       nats: `nats://127.0.0.1:${this.tcpPort}`,
       watchPolicy: false,
       log: { level: process.env.ARGUS_TEST_LOG === undefined ? 'silent' : 'debug' },

@@ -1,10 +1,10 @@
-/** A domain's end: dials the server, opens a pipe to its broker. What the SDK's NATS carrier is made of. */
+/** The dialling end: a domain's towards its broker (the SDK's NATS carrier is made of it), or one broker's towards another. */
 import { NatsCarrierError } from './errors.ts';
 import { type Line, openLine } from './line.ts';
 import type { NatsEnd } from './listen.ts';
-import { decodeMessage } from './message.ts';
+import { decodeMessage, MessageKind, NO_PIPE } from './message.ts';
 import { Pipe, type PipeFault } from './pipe.ts';
-import { domainSubjects } from './subjects.ts';
+import type { Subjects } from './subjects.ts';
 
 export interface DialHandlers {
   onChunk(chunk: Uint8Array): void;
@@ -15,7 +15,8 @@ export interface DialHandlers {
 
 export interface DialledPipe {
   readonly isCongested: boolean;
-  write(buffers: readonly Uint8Array[]): void;
+  /** False asks to stop until `onDrain`. */
+  write(buffers: readonly Uint8Array[]): boolean;
   end(): void;
   destroy(): void;
 }
@@ -26,13 +27,18 @@ export interface DialledPipe {
  */
 export async function dialNats(
   end: NatsEnd,
-  names: { readonly broker: string; readonly domain: string },
+  /** As whom, for the server's log. */
+  name: string,
+  subjects: Subjects,
   id: number,
   handlers: DialHandlers,
 ): Promise<DialledPipe> {
-  const { up: publish, down: subscribe } = domainSubjects(names.broker, names.domain);
+  const { up: publish, down: subscribe } = subjects;
   let line: Line | null = null;
   let isOver = false;
+  /** The first piece, until something was heard: see NO_PIPE. A second copy of it is a duplicate like any other. */
+  let opening: Uint8Array | null = null;
+  let isHeard = false;
   const finish = (error: NatsCarrierError | null): void => {
     if (isOver) return;
     isOver = true;
@@ -42,7 +48,10 @@ export async function dialNats(
     id,
     true,
     {
-      publish: (message) => line?.publish(message),
+      publish: (message) => {
+        if (!isHeard) opening ??= message;
+        line?.publish(message);
+      },
       schedule: (delayMs, task) => {
         const timer = setTimeout(task, delayMs);
         return () => clearTimeout(timer);
@@ -58,12 +67,18 @@ export async function dialNats(
     },
   );
   line = await openLine(
-    { ...end, name: `argus domain ${names.domain}`, publish, subscribe },
+    { ...end, name, publish, subscribe },
     {
       onMessage: (bytes) => {
         const message = decodeMessage(bytes);
-        // Meant for an earlier pipe of this domain, or for nobody.
-        if (message?.id === id) pipe.receive(message);
+        // Else meant for an earlier pipe of ours, or for nobody.
+        if (message?.id === id) {
+          isHeard = true;
+          opening = null;
+          pipe.receive(message);
+        } else if (message?.id === NO_PIPE && message.kind === MessageKind.close && opening !== null) {
+          line?.publish(opening);
+        }
       },
       onClosed: (error) => {
         pipe.abandon();
@@ -75,7 +90,7 @@ export async function dialNats(
     get isCongested() {
       return pipe.isCongested;
     },
-    write: (buffers) => void pipe.write(buffers),
+    write: (buffers) => pipe.write(buffers),
     end: () => pipe.end(),
     destroy: () => pipe.destroy(),
   };

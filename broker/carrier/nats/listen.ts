@@ -11,7 +11,7 @@ import { NatsCarrier } from './carrier.ts';
 import type { NatsCarrierError } from './errors.ts';
 import { FIRST_REDIAL_MS, MAX_REDIAL_MS, PENALTY_MS, WINDOW_BYTES } from './limits.ts';
 import { type Line, openLine } from './line.ts';
-import { decodeMessage, MessageKind, startMessage } from './message.ts';
+import { decodeMessage, MessageKind, NO_PIPE, startMessage } from './message.ts';
 import type { PipeHost } from './pipe.ts';
 import type { Subjects } from './subjects.ts';
 
@@ -84,6 +84,7 @@ export class NatsListener {
       this.#strayBytes = 0;
       this.#redialMs = FIRST_REDIAL_MS;
       if (this.#isClosed) line.close();
+      else line.publish(startMessage(MessageKind.close, NO_PIPE, 0));
     } catch (error) {
       this.#onTrouble(this.#domain, error as NatsCarrierError);
       this.#redial(this.#redialMs);

@@ -16,6 +16,11 @@ export const MessageKind = { open: 1, data: 2, credit: 3, close: 4 } as const;
 export type MessageKind = (typeof MessageKind)[keyof typeof MessageKind];
 
 export const MESSAGE_HEADER_BYTES = 16;
+/**
+ * No pipe has it. A goodbye to it says that a listener has just come: who has opened a pipe and heard nothing may say its
+ * first piece once more, since nobody was there for it.
+ */
+export const NO_PIPE = 0;
 /** Bytes of randomness in a pipe's id; as a number it stays exact. */
 export const PIPE_ID_BYTES = 6;
 

@@ -1,0 +1,20 @@
+/** A domain whose home is another broker, as the core sees it: sends that this side allows are decided there once more. */
+import type { Domain } from '../../policy/index.ts';
+import type { Outlet } from './outlet.ts';
+
+/** What `forward` returns, beside a Status: the other broker will say, through the sender's outlet. */
+export const UNDECIDED = -1;
+
+/** Who sends: the same object for as long as the domain is declared. */
+export interface Sender {
+  readonly domain: Domain;
+  readonly outlet: Outlet | null;
+}
+
+export interface Elsewhere {
+  /** Takes a copy of the sendv frame in `frames[at, at + length)`. A Status, or UNDECIDED. */
+  forward(sender: Sender, frames: Uint8Array, at: number, length: number): number;
+}
+
+/** Null for a domain that is at home here. */
+export type Homes = (domain: Domain) => Elsewhere | null;

@@ -1,0 +1,296 @@
+/**
+ * What two brokers do for each other's domains while they have a session.
+ *
+ *   at the sender's home                             at the destination's home
+ *   sendv: policy, no ring here -> forward  ----->   the sender stands here by proxy: attached, with its home's session as
+ *   undecided: the sender's ack waits                outlet; sendv as for any domain: policy, ring, size, quota, space
+ *   ack or refused to the sender            <-----   ack through id, refused id, once what was recorded is durable
+ *   space, peer-gone, revoked to the sender <-----   events for the proxy
+ *
+ * Each side believes the other only about domains at home there: a frame that speaks for any other ends the session and
+ * is recorded. A message crosses once: what came over a bridge is never forwarded.
+ */
+import type { Argo, DomainState, Elsewhere, Outlet, Sender } from '../core/index.ts';
+import { UNDECIDED } from '../core/index.ts';
+import {
+  type BrokerFrame,
+  DATA_FRAME_HEADER_BYTES,
+  DataField,
+  decodeBrokerFrame,
+  encodeBrokerFrame,
+  FRAME_HEADER_BYTES,
+  Op,
+  PORT_ALL,
+  SendFlag,
+  Status,
+} from '../wire/index.ts';
+import { decodeLinkFrame, encodeLinkFrame, LinkOp } from './frames.ts';
+import { MAX_UNDECIDED_BYTES } from './limits.ts';
+import { Undecided } from './undecided.ts';
+
+/** Why the other broker's frames end the session. */
+export type BridgeFault = 'BAD_FRAME' | 'BAD_SEND_ID' | 'BAD_ANSWER' | 'FOREIGN_HOME';
+
+export interface BridgeHost {
+  /** Queues a frame for the other broker; takes it over. */
+  queue(frame: Uint8Array): void;
+  /** Runs `effect` when what was recorded so far is durable. */
+  whenDurable(effect: () => void, source: DomainState): void;
+  now(): number;
+  onReport(body: Uint8Array): void;
+}
+
+export class Bridge implements Elsewhere {
+  readonly peer: string;
+  readonly #core: () => Argo;
+  readonly #settle: () => void;
+  #host: BridgeHost | null = null;
+  #undecided = new Undecided();
+  #lastSendId = 0;
+  /** Domains at home there, attached here. */
+  readonly #proxies = new Set<DomainState>();
+  /** Who here has sent to whom there: whoever may wait for them is told when the session ends. */
+  readonly #interests = new Map<Sender, Set<number>>();
+  /** After one EBUSY here, later ordered sends to the same ring must not overtake it: `domid:port` per session. */
+  #gates = new Map<Outlet, Set<string>>();
+  /** Answers in order; a batch that waits for the log holds back those behind it. */
+  #answers: { readonly frames: readonly Uint8Array[]; isReady: boolean }[] = [];
+
+  /** `core`: it knows of this bridge before it is made. `settle`: after a record has been worked on, whoever borrowed bytes of it copies them. */
+  constructor(peer: string, core: () => Argo, settle: () => void) {
+    this.peer = peer;
+    this.#core = core;
+    this.#settle = settle;
+  }
+
+  get #argo(): Argo {
+    return this.#core();
+  }
+
+  get isUp(): boolean {
+    return this.#host !== null;
+  }
+
+  /** When the oldest undecided send went out; null when there is none. */
+  get oldestUndecided(): number | null {
+    return this.#undecided.oldest;
+  }
+
+  /** A session has begun: tells the other side who is here. */
+  up(host: BridgeHost): void {
+    this.#host = host;
+    this.#undecided = new Undecided();
+    this.#lastSendId = 0;
+    for (const state of this.#argo.domains()) {
+      if (state.elsewhere === null && state.outlet !== null) this.tell(state);
+    }
+  }
+
+  /** The session has ended: nothing is undecided any more, and nobody there is here. */
+  down(): void {
+    if (this.#host === null) return;
+    this.#host = null;
+    this.#answers = [];
+    this.#gates = new Map();
+    // Whether it arrived, nobody can say.
+    for (const { outlet, id } of this.#undecided.drain()) outlet.decided?.(id, Status.ECONNRESET, 0);
+    for (const proxy of this.#proxies) this.#argo.detach(proxy);
+    this.#proxies.clear();
+    for (const [sender, domids] of this.#interests) {
+      for (const domid of domids)
+        sender.outlet?.event({ op: Op.peerGone, domid, port: PORT_ALL, messages: 0, bytes: 0 });
+    }
+    this.#interests.clear();
+  }
+
+  /** A domain at home here has got a session, or has lost it. */
+  tell(state: DomainState): void {
+    if (state.outlet === null) this.#interests.delete(state);
+    const op = state.outlet === null ? LinkOp.down : LinkOp.up;
+    this.#host?.queue(encodeLinkFrame(op, state.domain.domid));
+  }
+
+  // Elsewhere
+
+  forward(sender: Sender, frames: Uint8Array, at: number, length: number): number {
+    const { outlet } = sender;
+    if (this.#host === null || outlet === null) return Status.ECONNREFUSED;
+    const view = new DataView(frames.buffer, frames.byteOffset + at, length);
+    const flags = view.getUint8(DataField.flags);
+    const destination = view.getUint16(DataField.destination, true);
+    const key = `${destination}:${view.getUint32(DataField.destinationPort, true)}`;
+    const gate = this.#gates.size === 0 ? undefined : this.#gates.get(outlet);
+    if ((flags & SendFlag.resume) !== 0) gate?.delete(key);
+    else if ((flags & SendFlag.ordered) !== 0 && gate?.has(key) === true) return Status.EBUSY;
+    if (this.#undecided.bytes + length > MAX_UNDECIDED_BYTES && this.#undecided.bytes > 0) {
+      if ((flags & SendFlag.ordered) !== 0) this.#gates.set(outlet, (gate ?? new Set<string>()).add(key));
+      return Status.EBUSY;
+    }
+    const since = this.#host.now();
+    const id = this.#undecided.push({ outlet, id: view.getUint32(DataField.id, true), bytes: length, since });
+    // Copied here: the record is given back when it has been worked on. (`slice` of a Buffer would be a view.)
+    const frame = new Uint8Array(frames.subarray(at, at + length));
+    const copy = new DataView(frame.buffer, frame.byteOffset, length);
+    copy.setUint32(DataField.id, id, true);
+    copy.setUint16(DataField.source, sender.domain.domid, true);
+    this.#host.queue(frame);
+    let interests = this.#interests.get(sender);
+    if (interests === undefined) {
+      interests = new Set();
+      this.#interests.set(sender, interests);
+    }
+    interests.add(destination);
+    return UNDECIDED;
+  }
+
+  // Receiving
+
+  /** Works on the frames of one record. */
+  receive(frames: Uint8Array): BridgeFault | null {
+    const view = new DataView(frames.buffer, frames.byteOffset, frames.byteLength);
+    const answers: Uint8Array[] = [];
+    let recordedBy: DomainState | null = null;
+    let sends = 0;
+    let fault: BridgeFault | null = null;
+    for (let at = 0; at < frames.length && fault === null; ) {
+      const left = frames.length - at;
+      const length = left < FRAME_HEADER_BYTES ? 0 : view.getUint32(at, true);
+      if (length < FRAME_HEADER_BYTES || length > left) {
+        fault = 'BAD_FRAME';
+        break;
+      }
+      if (frames[at + DataField.op] === Op.sendv) {
+        const sender = this.#senderOf(view, at, length);
+        if (typeof sender === 'string') {
+          fault = sender;
+          break;
+        }
+        sends++;
+        const status = this.#argo.sendv(sender, frames, view, at, length);
+        if (status !== Status.OK) {
+          const { recorded, maxMessageSize } = this.#argo.refused;
+          if (recorded) recordedBy = sender;
+          answers.push(encodeBrokerFrame({ op: Op.refused, id: this.#lastSendId, status, maxMessageSize }));
+        }
+      } else fault = this.#control(frames, at, at + length);
+      at += length;
+    }
+    this.#settle();
+    if (sends > 0) answers.push(encodeBrokerFrame({ op: Op.ack, through: this.#lastSendId }));
+    if (answers.length > 0) this.#answer(answers, recordedBy);
+    return fault;
+  }
+
+  /** The proxy of a sendv frame's source; who is not at home there, or has no session there, is not spoken for. */
+  #senderOf(view: DataView, at: number, length: number): DomainState | BridgeFault {
+    if (length < DATA_FRAME_HEADER_BYTES) return 'BAD_FRAME';
+    const id = view.getUint32(at + DataField.id, true);
+    if (id !== (this.#lastSendId + 1) >>> 0) return 'BAD_SEND_ID';
+    this.#lastSendId = id;
+    const state = this.#argo.domainById(view.getUint16(at + DataField.source, true));
+    return state?.elsewhere === this && this.#proxies.has(state) ? state : 'FOREIGN_HOME';
+  }
+
+  #control(frames: Uint8Array, at: number, end: number): BridgeFault | null {
+    const link = decodeLinkFrame(frames, at, end);
+    if (link === null) return this.#answered(decodeBrokerFrame(frames, at, end));
+    switch (link.op) {
+      case LinkOp.up:
+        return this.#attach(this.#argo.domainById(link.domid));
+      case LinkOp.down:
+        return this.#detach(this.#argo.domainById(link.domid));
+      case LinkOp.event:
+        return this.#event(link.domid, decodeBrokerFrame(link.body, 0, link.body.length));
+      case LinkOp.report:
+        this.#host?.onReport(link.body);
+        return null;
+      case LinkOp.proof:
+        return 'BAD_FRAME';
+    }
+  }
+
+  #attach(state: DomainState | undefined): BridgeFault | null {
+    if (state?.elsewhere !== this) return 'FOREIGN_HOME';
+    if (this.#proxies.has(state)) this.#argo.detach(state);
+    this.#proxies.add(state);
+    this.#argo.attach(state, new ProxyOutlet(state, (frame) => this.#host?.queue(frame)), {
+      session: `via ${this.peer}`,
+    });
+    return null;
+  }
+
+  #detach(state: DomainState | undefined): BridgeFault | null {
+    if (state?.elsewhere !== this) return 'FOREIGN_HOME';
+    if (this.#proxies.delete(state)) this.#argo.detach(state);
+    return null;
+  }
+
+  /** For a domain at home here, about one at home there. */
+  #event(domid: number, frame: BrokerFrame | null): BridgeFault | null {
+    const hearer = this.#argo.domainById(domid);
+    if (frame === null || !isForProxy(frame)) return 'BAD_FRAME';
+    if (this.#argo.domainById(frame.domid)?.elsewhere !== this || hearer?.elsewhere !== null) return 'FOREIGN_HOME';
+    hearer.outlet?.event(frame);
+    return null;
+  }
+
+  #answered(frame: BrokerFrame | null): BridgeFault | null {
+    if (frame?.op === Op.refused) {
+      const send = this.#undecided.refuse(frame.id);
+      if (send === null) return 'BAD_ANSWER';
+      send.outlet.decided?.(send.id, frame.status, frame.maxMessageSize);
+      return null;
+    }
+    if (frame?.op !== Op.ack) return 'BAD_FRAME';
+    const accepted = this.#undecided.acceptThrough(frame.through);
+    if (accepted === null) return 'BAD_ANSWER';
+    for (const { outlet, id } of accepted) outlet.decided?.(id, Status.OK, 0);
+    return null;
+  }
+
+  #answer(frames: readonly Uint8Array[], recordedBy: DomainState | null): void {
+    const batch = { frames, isReady: recordedBy === null };
+    this.#answers.push(batch);
+    if (recordedBy === null) {
+      this.#flushAnswers();
+      return;
+    }
+    this.#host?.whenDurable(() => {
+      batch.isReady = true;
+      this.#flushAnswers();
+    }, recordedBy);
+  }
+
+  #flushAnswers(): void {
+    while (this.#answers[0]?.isReady === true) {
+      for (const frame of this.#answers.shift()?.frames ?? []) this.#host?.queue(frame);
+    }
+  }
+}
+
+type ProxyEvent = Extract<BrokerFrame, { readonly op: typeof Op.space | typeof Op.peerGone | typeof Op.revoked }>;
+
+function isForProxy(frame: BrokerFrame): frame is ProxyEvent {
+  return frame.op === Op.space || frame.op === Op.peerGone || frame.op === Op.revoked;
+}
+
+/** Where a proxy's events go: to its home. It has no rings here, so nothing is ever delivered to it. */
+class ProxyOutlet implements Outlet {
+  readonly departed = 0;
+  readonly #state: DomainState;
+  readonly #queue: (frame: Uint8Array) => void;
+
+  constructor(state: DomainState, queue: (frame: Uint8Array) => void) {
+    this.#state = state;
+    this.#queue = queue;
+  }
+
+  deliver(): void {}
+
+  event(frame: BrokerFrame): void {
+    if (isForProxy(frame))
+      this.#queue(encodeLinkFrame(LinkOp.event, this.#state.domain.domid, encodeBrokerFrame(frame)));
+  }
+
+  introduce(): void {}
+}

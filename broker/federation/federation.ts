@@ -1,0 +1,237 @@
+/**
+ * The other brokers: for each that is somebody's home a bridge, and while it can be reached a session. Of two brokers one
+ * dials and the other is dialled, by their names, so that there is never more than one session between them.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Domain } from '../../policy/index.ts';
+import type { AuditLog } from '../audit/index.ts';
+import { dialNats, type NatsEnd, NatsListener, PIPE_ID_BYTES, peerSubjects } from '../carrier/index.ts';
+import type { Argo, DomainState } from '../core/index.ts';
+import type { Logger } from '../log.ts';
+import { Bridge } from './bridge.ts';
+import { BrokerSession, type SessionContext, type SessionEnd, type SessionHooks } from './broker-session.ts';
+import { FIRST_REDIAL_MS, MAX_REDIAL_MS } from './limits.ts';
+import { decodeReport, encodeReport, type Report } from './report.ts';
+
+export interface FederationContext extends Omit<SessionContext, 'report'> {
+  readonly argo: Argo;
+  readonly audit: AuditLog;
+  readonly log: Logger;
+  readonly end: NatsEnd;
+  /** Runs `effect` when what was recorded so far is durable. */
+  whenDurable(effect: () => void, source: Domain): void;
+  report(): Report;
+}
+
+/** Another broker as `argus cluster status` shows it. */
+export interface PeerBroker {
+  readonly broker: string;
+  readonly session: string | null;
+  /** What it last said of itself. */
+  readonly report: Report | null;
+  /** Milliseconds by which its clock is ahead of ours, less the time its word was under way. */
+  readonly clockOffsetMs: number | null;
+}
+
+interface Peer {
+  readonly bridge: Bridge;
+  /** Is dialled, or listened for. */
+  isOpen: boolean;
+  session: BrokerSession | null;
+  listener: NatsListener | null;
+  redial: NodeJS.Timeout | null;
+  redialMs: number;
+  report: Report | null;
+  clockOffsetMs: number | null;
+}
+
+export class Federation {
+  readonly #name: string;
+  readonly #peers = new Map<string, Peer>();
+  #context: FederationContext | null = null;
+  #core: (() => Argo) | null = null;
+  #isClosed = false;
+
+  readonly #settle: () => void;
+
+  constructor(name: string, settle: () => void) {
+    this.#name = name;
+    this.#settle = settle;
+  }
+
+  /** For the core: the bridge to a domain's home, null where that is here. */
+  readonly homes = (domain: Domain): Bridge | null => {
+    if (domain.home === null || domain.home === this.#name) return null;
+    return this.#peer(domain.home).bridge;
+  };
+
+  /** Comes to the others, and lets them come. Without it every domain that is at home elsewhere is not there. */
+  async start(context: FederationContext): Promise<void> {
+    this.#context = context;
+    this.#core = () => context.argo;
+    await this.sync();
+  }
+
+  /** After a change of policy: there may be brokers that nobody has named before. */
+  async sync(): Promise<void> {
+    if (this.#context === null || this.#isClosed) return;
+    const opening: Promise<void>[] = [];
+    for (const [name, peer] of this.#peers) {
+      if (peer.isOpen) continue;
+      peer.isOpen = true;
+      opening.push(this.#open(name, peer, this.#context));
+    }
+    await Promise.all(opening);
+  }
+
+  /** A domain at home here has got a session, or has lost it. */
+  tell(state: DomainState): void {
+    if (state.elsewhere !== null) return;
+    for (const { bridge } of this.#peers.values()) bridge.tell(state);
+  }
+
+  peers(): PeerBroker[] {
+    return [...this.#peers].map(([broker, { session, bridge, report, clockOffsetMs }]) => ({
+      broker,
+      session: bridge.isUp ? (session?.id ?? null) : null,
+      report,
+      clockOffsetMs,
+    }));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const peer of this.#peers.values()) {
+      if (peer.redial !== null) clearTimeout(peer.redial);
+      peer.session?.end('CLOSED');
+      peer.listener?.close();
+    }
+  }
+
+  #peer(name: string): Peer {
+    let peer = this.#peers.get(name);
+    if (peer === undefined) {
+      const bridge = new Bridge(
+        name,
+        () => {
+          if (this.#core === null) throw new Error('a bridge is used before the core is there');
+          return this.#core();
+        },
+        this.#settle,
+      );
+      const nothing = { isOpen: false, session: null, listener: null, redial: null, report: null, clockOffsetMs: null };
+      peer = { bridge, ...nothing, redialMs: FIRST_REDIAL_MS };
+      this.#peers.set(name, peer);
+    }
+    return peer;
+  }
+
+  async #open(name: string, peer: Peer, context: FederationContext): Promise<void> {
+    const subjects = peerSubjects(this.#name, name);
+    if (subjects.dialled !== this.#name) {
+      await this.#dial(name, peer, context);
+      return;
+    }
+    peer.listener = new NatsListener(
+      context.end,
+      this.#name,
+      name,
+      subjects,
+      (carrier, release) => {
+        // A newer pipe is the same broker, come back: it alone may publish here. The older one is ended once it has proved so.
+        const session = this.#session(name, peer, context, carrier, release);
+        carrier.open({
+          onChunk: (chunk) => session.onChunk(chunk),
+          onDrain: () => session.onDrain(),
+          onClosed: () => session.onClosed(),
+        });
+      },
+      (_, error) => context.log.warn({ broker: name, code: error.code }, error.message),
+    );
+    await peer.listener.open();
+  }
+
+  async #dial(name: string, peer: Peer, context: FederationContext): Promise<void> {
+    peer.redial = null;
+    if (this.#isClosed) return;
+    let session: BrokerSession | null = null;
+    const id = randomBytes(PIPE_ID_BYTES).readUIntLE(0, PIPE_ID_BYTES);
+    try {
+      const pipe = await dialNats(context.end, `argus broker ${this.#name}`, peerSubjects(this.#name, name), id, {
+        onChunk: (chunk) => session?.onChunk(chunk),
+        onDrain: () => session?.onDrain(),
+        onClosed: () => session?.onClosed(),
+      });
+      session = this.#session(name, peer, context, pipe, () => this.#redial(name, peer, context));
+      await session.greet();
+    } catch (error) {
+      context.log.warn({ broker: name, err: error }, 'another broker cannot be reached');
+      if (session === null) this.#redial(name, peer, context);
+      else session.end('LOST');
+    }
+  }
+
+  #redial(name: string, peer: Peer, context: FederationContext): void {
+    if (this.#isClosed || peer.redial !== null) return;
+    peer.redial = setTimeout(() => void this.#dial(name, peer, context), peer.redialMs);
+    peer.redial.unref();
+    peer.redialMs = Math.min(peer.redialMs * 2, MAX_REDIAL_MS);
+  }
+
+  /** `over` is told once that the session has ended, with whether it had been refused. */
+  #session(
+    name: string,
+    peer: Peer,
+    context: FederationContext,
+    way: ConstructorParameters<typeof BrokerSession>[3],
+    over: (wasRefused: boolean) => void,
+  ): BrokerSession {
+    const hooks: SessionHooks = {
+      onUp: (session) => {
+        peer.session?.end('CLOSED');
+        peer.session = session;
+        peer.redialMs = FIRST_REDIAL_MS;
+        context.log.info({ broker: name, session: session.id }, 'session with another broker');
+        context.audit.record({
+          event: 'session.open',
+          src: context.argo.policy.domains.broker,
+          session: session.id,
+          detail: { broker: name, suite: session.suite },
+        });
+      },
+      onEnded: (session, reason, wasUp) => {
+        if (peer.session === session) peer.session = null;
+        this.#record(name, session, reason, wasUp, context);
+        over(!wasUp);
+      },
+    };
+    return new BrokerSession(
+      { ...context, report: () => encodeReport(context.report()) },
+      peer.bridge,
+      {
+        whenDurable: (effect, source) => context.whenDurable(effect, source.domain),
+        onReport: (body) => {
+          peer.report = decodeReport(body);
+          peer.clockOffsetMs = peer.report === null ? null : peer.report.at - context.handshake.wallClock();
+        },
+      },
+      way,
+      peerSubjects(this.#name, name).dialled !== this.#name,
+      hooks,
+    );
+  }
+
+  #record(name: string, session: BrokerSession, reason: SessionEnd, wasUp: boolean, context: FederationContext): void {
+    context.log.warn({ broker: name, session: session.id, reason }, 'no session with another broker');
+    if (!wasUp) {
+      // That nobody is there is no news worth a record each time it is found out.
+      if (reason === 'TIMEOUT' || reason === 'LOST' || reason === 'CLOSED') return;
+      context.audit.record({ event: 'session.refused', src: null, reason, detail: { broker: name } });
+      return;
+    }
+    const src = context.argo.policy.domains.broker;
+    if (reason !== 'LOST' && reason !== 'CLOSED' && reason !== 'SILENT' && reason !== 'UNDECIDED')
+      context.audit.record({ event: 'peer.fault', src, reason, session: session.id, detail: { broker: name } });
+    context.audit.record({ event: 'session.close', src, session: session.id, reason, detail: { broker: name } });
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * What two brokers say to each other inside sealed records, beside the sendv, ack and refused frames of the wire, which
+ * they use as they are (the source of a sendv names the sender, and its home is checked).
+ *
+ *   proof   {commitment}          the first frame in each direction
+ *   up      {domid}               a domain at home at the speaker has a session; from here on it may send
+ *   down    {domid}               it has none any more
+ *   event   {domid, frame}        a space, peer-gone or revoked event for a domain at home at the hearer
+ *   report  {…}                   how the speaker is
+ *
+ * Header as of every frame: length u32, op u8, flags u8 = 0, reserved u16 = 0, id u32 (the domid, else 0).
+ */
+import { FRAME_HEADER_BYTES } from '../wire/index.ts';
+
+export const LinkOp = { proof: 0xf0, up: 0xf1, down: 0xf2, event: 0xf3, report: 0xf4 } as const;
+export type LinkOp = (typeof LinkOp)[keyof typeof LinkOp];
+
+const OPS: readonly number[] = Object.values(LinkOp);
+const OP_AT = 4;
+const FLAGS_AT = 5;
+const ID_AT = 8;
+
+export interface LinkFrame {
+  readonly op: LinkOp;
+  readonly domid: number;
+  /** A view. */
+  readonly body: Uint8Array;
+}
+
+export function encodeLinkFrame(op: LinkOp, domid: number, body: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const bytes = new Uint8Array(FRAME_HEADER_BYTES + body.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, bytes.length, true);
+  view.setUint8(OP_AT, op);
+  view.setUint32(ID_AT, domid, true);
+  bytes.set(body, FRAME_HEADER_BYTES);
+  return bytes;
+}
+
+/** The frame in `bytes[at, end)`, whose length the caller has matched to `end`; null when it is none of these. */
+export function decodeLinkFrame(bytes: Uint8Array, at: number, end: number): LinkFrame | null {
+  if (end - at < FRAME_HEADER_BYTES) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, end - at);
+  const op = view.getUint8(OP_AT);
+  if (!OPS.includes(op) || view.getUint8(FLAGS_AT) !== 0 || view.getUint16(FLAGS_AT + 1, true) !== 0) return null;
+  return { op: op as LinkOp, domid: view.getUint32(ID_AT, true), body: bytes.subarray(at + FRAME_HEADER_BYTES, end) };
+}

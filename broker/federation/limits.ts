@@ -1,0 +1,17 @@
+/** Every number of the federation that we chose, with unit and reason. */
+
+/** Bytes of sends to one broker that it has not decided yet; past it senders get EBUSY and try again. */
+export const MAX_UNDECIDED_BYTES = 8 * 1024 * 1024;
+/** A decision takes two crossings of the NATS server. Without one for this long the other broker is taken for gone. */
+export const DECISION_TIMEOUT_MS = 5_000;
+/** How often a broker tells the other how it is; also what keeps an idle session alive. */
+export const REPORT_MS = 2_000;
+/** Nothing heard for this long ends the session. */
+export const SILENCE_MS = 7_000;
+/** How often the two above are looked at. */
+export const LOOK_MS = 500;
+/** From the hello to the proof. */
+export const HANDSHAKE_MS = 5_000;
+/** A broker that could not be reached is dialled again after this long; doubles up to the maximum. */
+export const FIRST_REDIAL_MS = 100;
+export const MAX_REDIAL_MS = 2_000;

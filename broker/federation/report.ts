@@ -1,0 +1,27 @@
+/** What a broker tells the others of itself: enough to see at one place whether a cluster is of one mind. */
+import { z } from 'zod';
+
+const schema = z.strictObject({
+  revision: z.int(),
+  policy: z.string().max(128),
+  sessions: z.int(),
+  auditRecords: z.int(),
+  auditHead: z.string().max(128),
+  /** Milliseconds since 1970 when it was said. */
+  at: z.number(),
+});
+
+export type Report = z.output<typeof schema>;
+
+export function encodeReport(report: Report): Uint8Array {
+  return Buffer.from(JSON.stringify(report), 'utf8');
+}
+
+/** Null for what is no report; never throws. */
+export function decodeReport(bytes: Uint8Array): Report | null {
+  try {
+    return schema.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8'))).data ?? null;
+  } catch {
+    return null; // the other broker's bytes: not JSON is an answer
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Sends that went to another broker and that it has not decided yet, in the order of their ids on the link.
+ *
+ * What is answered out of turn leaves a hole, so that an id's place is its distance from the first.
+ */
+import type { Outlet } from '../core/index.ts';
+
+export interface UndecidedSend {
+  /** The sender's session, and the id it gave the send there. */
+  readonly outlet: Outlet;
+  readonly id: number;
+  readonly bytes: number;
+  /** When it went out, on the monotonic clock. */
+  readonly since: number;
+}
+
+const HALF = 2 ** 31;
+
+export class Undecided {
+  #entries: (UndecidedSend | null)[] = [];
+  #firstId = 1;
+  bytes = 0;
+
+  /** Returns the link's id for it. */
+  push(send: UndecidedSend): number {
+    this.#entries.push(send);
+    this.bytes += send.bytes;
+    return (this.#firstId + this.#entries.length - 1) >>> 0;
+  }
+
+  /** When the oldest of them went out; null when there is none. */
+  get oldest(): number | null {
+    return this.#entries.find((entry) => entry !== null)?.since ?? null;
+  }
+
+  /** Takes out all up to `through`, oldest first; null when it was never sent. */
+  acceptThrough(through: number): UndecidedSend[] | null {
+    const count = (through - this.#firstId + 1) >>> 0;
+    if (count >= HALF) return [];
+    if (count > this.#entries.length) return null;
+    this.#firstId = (this.#firstId + count) >>> 0;
+    return this.#entries
+      .splice(0, count)
+      .filter((entry) => entry !== null)
+      .map((entry) => this.#forget(entry));
+  }
+
+  /** Takes out one; null when it is not there. */
+  refuse(id: number): UndecidedSend | null {
+    const index = (id - this.#firstId) >>> 0;
+    const entry = this.#entries[index] ?? null;
+    if (entry === null) return null;
+    this.#entries[index] = null;
+    return this.#forget(entry);
+  }
+
+  drain(): UndecidedSend[] {
+    const rest = this.#entries.filter((entry) => entry !== null);
+    this.#entries = [];
+    this.bytes = 0;
+    return rest;
+  }
+
+  #forget(entry: UndecidedSend): UndecidedSend {
+    this.bytes -= entry.bytes;
+    return entry;
+  }
+}

@@ -1,0 +1,275 @@
+/** Two brokers at one NATS server: what holds within a broker holds between them. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Broker } from '../../broker/index.ts';
+import type { Message, Ring, Vm } from '../../clients/sdk/index.ts';
+import { needs } from '../helpers/needs.ts';
+import { DATA_PORT, NatsStage, writePolicy } from '../nats/stage.ts';
+
+const withNats = needs('nats-server', 'nats-server');
+const MEMBERS = [
+  { name: 'a', home: 'one' },
+  { name: 'a2', home: 'one' },
+  { name: 'b', home: 'two' },
+  { name: 'c', home: 'two' },
+];
+
+const federation = suite('federation');
+
+interface Pair {
+  readonly stage: NatsStage;
+  readonly one: Broker;
+  readonly two: Broker;
+  connect(name: string): Promise<Vm>;
+}
+
+async function paired(run: (pair: Pair) => Promise<void>, policyOfTwo = 'policy'): Promise<void> {
+  const stage = await NatsStage.set();
+  try {
+    await stage.enrol(MEMBERS, ['one', 'two']);
+    if (policyOfTwo !== 'policy') await writePolicy(stage.path(policyOfTwo), MEMBERS);
+    await stage.startServer();
+    const [one, two] = [await stage.startBroker('one'), await stage.startBroker('two', policyOfTwo)];
+    await until(() => areJoined(one, two));
+    const home = (name: string): Broker => (name.startsWith('a') ? one : two);
+    await run({ stage, one, two, connect: (name) => stage.connect(name, { carrier: home(name).carrierOf(name) }) });
+  } finally {
+    await stage.strike();
+  }
+}
+
+const areJoined = (...brokers: readonly Broker[]): boolean =>
+  brokers.every((broker) => broker.status().brokers.every(({ session }) => session !== null));
+const to = (domain: string) => ({ domain, port: DATA_PORT });
+const openRing = (vm: Vm, partner: string, length = 65_536): Promise<Ring> =>
+  vm.registerRing({ port: DATA_PORT, partner, length });
+
+async function take(ring: Ring, count: number): Promise<Message[]> {
+  const messages: Message[] = [];
+  for await (const message of ring) if (messages.push(message) === count) break;
+  return messages;
+}
+
+async function fateOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'accepted',
+    (error: { code?: string; outcome?: string }) => `${error.code} ${error.outcome}`,
+  );
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Every record of a broker's log. */
+function auditOf(stage: NatsStage, broker: string): readonly { readonly event: string; readonly reason?: string }[] {
+  const directory = stage.path(`${broker}-audit`);
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.jsonl'))
+    .flatMap((name) => readFileSync(join(directory, name), 'utf8').split('\n'))
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+}
+
+withNats(federation, 'a stream crosses in order both ways, and each message is decided by both brokers', () =>
+  paired(async ({ connect, one, two }) => {
+    const [a, b] = [await connect('a'), await connect('b')];
+    const [atB, atA] = [await openRing(b, 'a', 1_048_576), await openRing(a, 'b', 1_048_576)];
+    const count = 2_000;
+    const got = take(atB, count);
+    const sends = Array.from({ length: count }, (_, i) => {
+      const payload = Buffer.alloc(200);
+      payload.writeUInt32LE(i);
+      return a.sendv({ to: to('b'), iov: [payload], deadline: 20_000 });
+    });
+    await Promise.all(sends);
+    assert.equal(
+      (await got).map(({ payload }) => Buffer.from(payload).readUInt32LE()),
+      Array.from({ length: count }, (_, i) => i),
+    );
+    const large = new Uint8Array(900_000).fill(3);
+    const back = take(atA, 1);
+    await b.sendv({ to: to('a'), iov: [large], deadline: 10_000 });
+    assert.is((await back)[0]?.payload.length, large.length);
+    assert.is(one.status().messages, 1);
+    assert.is(two.status().messages, count);
+  }),
+);
+
+withNats(federation, 'every error of the destination’s broker reaches the sender as its own would', () =>
+  paired(async ({ connect }) => {
+    const [a, b] = [await connect('a'), await connect('b')];
+    assert.is(await fateOf(a.sendv({ to: to('b'), iov: [Uint8Array.of(1)], deadline: 500 })), 'ECONNREFUSED refused');
+    assert.is(await fateOf(a.sendv({ to: to('c'), iov: [Uint8Array.of(1)], deadline: 500 })), 'ECONNREFUSED refused');
+    const ring = await openRing(b, 'a', 4_096);
+    assert.is(await fateOf(a.sendv({ to: to('b'), iov: [new Uint8Array(5_000)] })), 'EMSGSIZE refused');
+    const full = await Promise.all(
+      Array.from({ length: 6 }, () => fateOf(a.sendv({ to: to('b'), iov: [new Uint8Array(1_000)] }))),
+    );
+    assert.ok(full.includes('accepted') && full.some((fate) => fate.startsWith('EAGAIN')), full.join());
+    assert.ok(ring);
+  }),
+);
+
+withNats(federation, 'a sender waits for room over there, is told of it, and no message overtakes another', () =>
+  paired(async ({ connect }) => {
+    const [a, b] = [await connect('a'), await connect('b')];
+    const ring = await openRing(b, 'a', 4_096);
+    const count = 60;
+    const sends = Promise.all(
+      Array.from({ length: count }, (_, i) =>
+        a.sendv({ to: to('b'), iov: [new Uint8Array(700).fill(i)], deadline: 20_000 }),
+      ),
+    );
+    const got = await take(ring, count);
+    assert.equal(
+      got.map(({ payload }) => payload[0]),
+      Array.from({ length: count }, (_, i) => i),
+    );
+    await sends;
+  }),
+);
+
+withNats(federation, 'the destination’s broker has the last word: what it denies is refused, and recorded there', () =>
+  paired(async ({ stage, connect, two }) => {
+    const [a, b] = [await connect('a'), await connect('b')];
+    await openRing(b, 'a');
+    await a.sendv({ to: to('b'), iov: [Uint8Array.of(1)], deadline: 5_000 });
+    await writePolicy(stage.path('policy-two'), MEMBERS);
+    const rows = readFileSync(stage.path('policy-two/policy.csv'), 'utf8');
+    writeFileSync(stage.path('policy-two/policy.csv'), `${rows}p, a, b, bulk, send, deny\n`);
+    assert.is((await two.reload()).ok, true);
+    assert.is(await fateOf(a.sendv({ to: to('b'), iov: [Uint8Array.of(2)], deadline: 5_000 })), 'EACCES refused');
+    assert.ok(auditOf(stage, 'two').some(({ event }) => event === 'send.denied'));
+    assert.not.ok(auditOf(stage, 'one').some(({ event }) => event === 'send.denied'));
+  }, 'policy-two'),
+);
+
+withNats(
+  federation,
+  'a paused server holds up remote sends until they are given up; local ones go on, and all comes back',
+  () =>
+    paired(async ({ stage, connect, one, two }) => {
+      const [a, a2, b] = [await connect('a'), await connect('a2'), await connect('b')];
+      const [atB, atA2] = [await openRing(b, 'a'), await openRing(a2, 'a')];
+      await a.sendv({ to: to('b'), iov: [Uint8Array.of(1)], deadline: 5_000 });
+      await take(atB, 1);
+      stage.signalServer('SIGSTOP');
+      const remote = fateOf(a.sendv({ to: to('b'), iov: [Uint8Array.of(2)] }));
+      const local = fateOf(a.sendv({ to: to('a2'), iov: [Uint8Array.of(3)] }));
+      // Delivered at once, acknowledged only when what was sent before it is decided.
+      assert.is((await take(atA2, 1))[0]?.payload[0], 3);
+      assert.is(await remote, 'ECONNRESET unknown');
+      assert.is(await local, 'accepted');
+      assert.is(await fateOf(a.sendv({ to: to('b'), iov: [Uint8Array.of(4)] })), 'ECONNREFUSED refused');
+      stage.signalServer('SIGCONT');
+      await until(() => areJoined(one, two));
+      const got = take(atB, 1);
+      await retried(() => a.sendv({ to: to('b'), iov: [Uint8Array.of(5)], deadline: 5_000 }));
+      const first = (await got)[0]?.payload[0];
+      // The one whose fate was unknown may have arrived; nothing arrives twice, and nothing refused does.
+      assert.ok(first === 2 || first === 5, String(first));
+    }),
+);
+
+withNats(
+  federation,
+  'a server that is killed and comes back empty loses no acknowledged message and repeats none',
+  () =>
+    paired(async ({ stage, connect, one, two }) => {
+      const [a, b] = [await connect('a'), await connect('b')];
+      const ring = await openRing(b, 'a', 16_777_152);
+      const arrived: number[] = [];
+      void (async () => {
+        for await (const { payload } of ring) arrived.push(Buffer.from(payload).readUInt32LE());
+      })();
+      const accepted: number[] = [];
+      const refused: number[] = [];
+      const send = async (i: number): Promise<void> => {
+        const payload = Buffer.alloc(64);
+        payload.writeUInt32LE(i);
+        const fate = await fateOf(a.sendv({ to: to('b'), iov: [payload] }));
+        if (fate === 'accepted') accepted.push(i);
+        else if (!fate.startsWith('ECONNRESET')) refused.push(i);
+      };
+      let next = 0;
+      const sending: Promise<void>[] = [];
+      const burst = (count: number): void => {
+        for (const end = next + count; next < end; next++) sending.push(send(next));
+      };
+      burst(500);
+      await stage.stopServer();
+      burst(100);
+      await Promise.all(sending);
+      await stage.startServer();
+      await until(() => areJoined(one, two));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      burst(100);
+      await Promise.all(sending);
+      await until(() => accepted.every((i) => arrived.includes(i)));
+      assert.is(new Set(arrived).size, arrived.length, 'something came twice');
+      assert.equal(
+        refused.filter((i) => arrived.includes(i)),
+        [],
+        'something arrived that was refused',
+      );
+      assert.ok(accepted.length >= 100);
+    }),
+);
+
+withNats(federation, 'a domain that goes is told of over there; one that comes back starts anew', () =>
+  paired(async ({ connect, two }) => {
+    const [a, b] = [await connect('a'), await connect('b')];
+    const gone: string[] = [];
+    a.on('peer-gone', ({ domid }) => void gone.push(String(domid)));
+    await openRing(b, 'a');
+    await a.sendv({ to: to('b'), iov: [Uint8Array.of(1)], deadline: 5_000 });
+    await b.close();
+    await until(() => gone.length > 0);
+    assert.is(await fateOf(a.sendv({ to: to('b'), iov: [Uint8Array.of(1)] })), 'ECONNREFUSED refused');
+    const again = await connect('b');
+    const ring = await openRing(again, 'a');
+    await a.sendv({ to: to('b'), iov: [Uint8Array.of(7)], deadline: 5_000 });
+    assert.is((await take(ring, 1))[0]?.payload[0], 7);
+    assert.ok(two.status().brokers[0]?.report);
+  }),
+);
+
+withNats(federation, 'a broker that speaks for a domain whose home it is not is refused, and that is recorded', () =>
+  paired(async ({ stage, one, two }) => {
+    const claimed = MEMBERS.map((member) => (member.name === 'a2' ? { ...member, home: 'two' } : member));
+    await writePolicy(stage.path('policy-two'), claimed);
+    assert.is((await two.reload()).ok, true);
+    const thief = await stage.connect('a2', { carrier: two.carrierOf('a2'), reconnect: false });
+    await until(() =>
+      auditOf(stage, 'one').some(({ event, reason }) => event === 'peer.fault' && reason === 'FOREIGN_HOME'),
+    );
+    assert.is(one.status().domains.find(({ name }) => name === 'a2')?.session, null);
+    await thief.close();
+  }, 'policy-two'),
+);
+
+withNats(federation, 'a domain cannot come in at a broker that is not its home', () =>
+  paired(async ({ stage, one }) => {
+    const stray = stage.connect('b', { carrier: one.tcp ?? '', reconnect: false });
+    assert.match(await fateOf(stray), 'ERR_CLIENT_REFUSED');
+    assert.ok(
+      auditOf(stage, 'one').some(({ event, reason }) => event === 'session.refused' && reason === 'FOREIGN_HOME'),
+    );
+  }),
+);
+
+/** A session between brokers has just come up: the domains' own news may still be on its way. */
+async function retried<T>(attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+federation.run();
