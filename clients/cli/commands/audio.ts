@@ -161,6 +161,10 @@ function serviceCommand(): Command {
     .option('--settings <file>', 'keeps volumes, mutes and routes')
     .option('--keys <dir>', 'keeps the three keys of Qubes there as files: audio-input, -config and -request')
     .option('--mic-label <label>', 'the grantable label whose owners may hear', '@mic')
+    .addHelpText(
+      'after',
+      '\nExample:\n  argus audio service --carrier unix:/run/argus/audio-vm.sock --identity /etc/argus/identity --settings /var/lib/argus/audio.json',
+    )
     .action(runService);
 }
 
@@ -209,6 +213,7 @@ function statusCommand(): Command {
     .description('in the AudioVM: who plays, who asks for the microphone, who may hear it and who does')
     .option('--status <socket>', 'of the service', DEFAULT_STATUS)
     .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  argus audio status --json')
     .action(async ({ status, json }: { status: string; json?: boolean }) => {
       const found = await readStatus(status);
       if (json === true) printJson(found);
@@ -254,8 +259,12 @@ function mixerCommand(): Command {
         else process.stdout.write(renderMixer(await mixer.read()));
       });
     });
-  const change = (name: string, about: string, second: string | null, run: Change): void => {
+  const change = (name: string, about: string, second: string | null, example: string, run: Change): void => {
     const sub = command.command(name).description(about).argument('<vm>', 'whose sound');
+    sub.addHelpText(
+      'after',
+      `\nExample:\n  argus audio mixer --carrier unix:/run/argus/gui-vm.sock --identity /etc/argus/identity ${example}`,
+    );
     if (second !== null) sub.argument(...(second.split('|') as [string, string]));
     sub.action(async (vm: string, ...rest: unknown[]) => {
       const value = typeof rest[0] === 'string' ? rest[0] : '';
@@ -267,13 +276,17 @@ function mixerCommand(): Command {
       });
     });
   };
-  change('volume', 'set a volume', '<percent>|0 to 150', (mixer, vm, value) =>
+  change('volume', 'set a volume', '<percent>|0 to 150', 'volume chrome-vm 60', (mixer, vm, value) =>
     mixer.setVolume(vm, parsePercent(value)),
   );
-  change('mute', 'silence a VM', null, (mixer, vm) => mixer.setMuted(vm, true));
-  change('unmute', 'let it sound again', null, (mixer, vm) => mixer.setMuted(vm, false));
-  change('route', 'play on another sink', '<sink>|name of a sink of the AudioVM, or "default"', (mixer, vm, value) =>
-    mixer.setRoute(vm, value === 'default' ? null : value),
+  change('mute', 'silence a VM', null, 'mute chrome-vm', (mixer, vm) => mixer.setMuted(vm, true));
+  change('unmute', 'let it sound again', null, 'unmute chrome-vm', (mixer, vm) => mixer.setMuted(vm, false));
+  change(
+    'route',
+    'play on another sink',
+    '<sink>|name of a sink of the AudioVM, or "default"',
+    'route chrome-vm default',
+    (mixer, vm, value) => mixer.setRoute(vm, value === 'default' ? null : value),
   );
   return command;
 }
@@ -310,6 +323,7 @@ function qubesCommand(): Command {
     .option('--control <path>', 'control socket of the broker', '/run/argus/control.sock')
     .option('--directory <dir>', 'of the sockets', '/run/qubes')
     .option('--label <label>', 'what is granted', '@mic')
+    .addHelpText('after', '\nExample:\n  argus audio qubes-control chrome-vm mail-vm')
     .action(async (vms: string[], { control, directory, label }: QubesOptions) => {
       const close = await serveQubesControl({
         directory,

@@ -58,6 +58,10 @@ function statusCommand(): Command {
     .description('show brokers side by side: policy revision, sessions, clock offset, audit head')
     .option('--control <path...>', 'control sockets of the brokers of this host', [DEFAULT_CONTROL])
     .option('--json', 'print one JSON list')
+    .addHelpText(
+      'after',
+      '\nExample:\n  argus cluster status --control /run/argus/one/control.sock /run/argus/two/control.sock',
+    )
     .action(async ({ control, json }: { control: readonly string[]; json?: boolean }) => {
       const found = await Promise.all(control.map((path) => look(path)));
       if (json === true) printJson(found);

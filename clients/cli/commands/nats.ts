@@ -64,6 +64,7 @@ function enrolCommand(): Command {
     .argument('<name>', 'its name in domains.yaml, or the broker’s')
     .argument('<nkey>', 'U…')
     .addOption(new Option('--role <role>', 'what it is').choices(['domain', 'broker']).default('domain'))
+    .addHelpText('after', '\nExample:\n  argus nats enrol /etc/argus/nats chrome-vm UA…')
     .action(async (path: string, name: string, nkey: string, { role }: { role: 'domain' | 'broker' }) => {
       const directory = new NatsServerDirectory(path);
       const setup = await directory.setup();
@@ -77,6 +78,7 @@ function revokeCommand(): Command {
     .description('shut a VM or broker out: its connections end, those of others do not')
     .argument('<dir>', 'directory of the server')
     .argument('<name>', 'as it was enrolled')
+    .addHelpText('after', '\nExample:\n  argus nats revoke /etc/argus/nats chrome-vm')
     .action(async (path: string, name: string) => {
       const directory = new NatsServerDirectory(path);
       const setup = await directory.setup();
