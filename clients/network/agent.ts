@@ -126,7 +126,16 @@ export function parseAgentConfig(input: unknown, origin: string): AgentConfig {
     const issues = parsed.error.issues.map(({ path: where, message }) => `"${where.join('.')}": ${message}`);
     throw new NetError('ERR_NET_OPTION', `${origin}: ${issues.join('; ')}`);
   }
-  const { link } = parsed.data;
+  const { link, dhcp, announce, routes, connect, listen } = parsed.data;
+  if ([link, dhcp, announce, routes, ...connect, ...listen].every((part) => part === undefined))
+    throw new NetError('ERR_NET_OPTION', `${origin}: no part: one of link, dhcp, announce, routes, connect, listen`);
+  if (announce !== undefined && routes !== undefined)
+    throw new NetError('ERR_NET_OPTION', `${origin}: a domain announces routes or takes them, not both`);
+  if (link?.dhcpServe === true && dhcp !== undefined)
+    throw new NetError(
+      'ERR_NET_OPTION',
+      `${origin}: DHCP is served by "dhcp" or behind the link ("dhcpServe"), not both`,
+    );
   if (link !== undefined) {
     if ((link.qemu === undefined) === (link.tap === undefined))
       throw new NetError('ERR_NET_OPTION', `${origin}: a link has either "qemu" or "tap"`);
@@ -153,8 +162,10 @@ export function readAgentConfig(file: string): AgentConfig {
   if (fault !== undefined) throw new NetError('ERR_NET_OPTION', `${file}: ${fault.message.split('\n')[0]}`);
   const config = parseAgentConfig(document.toJS({ maxAliasCount: 0 }), file);
   const at = (relative: string): string => resolve(dirname(resolve(file)), relative);
+  const { link } = config;
   return {
     ...config,
+    ...(link?.qemu === undefined ? {} : { link: { ...link, qemu: at(link.qemu) } }),
     identity: at(config.identity),
     ...(config.dhcp === undefined ? {} : { dhcp: { config: at(config.dhcp.config), leases: at(config.dhcp.leases) } }),
   };
@@ -168,8 +179,6 @@ export async function startAgent(vm: Vm, config: AgentConfig, host: AgentHost): 
   };
   const { link, dhcp, announce, routes } = config;
   try {
-    if (announce !== undefined && routes !== undefined)
-      throw new NetError('ERR_NET_OPTION', 'a domain announces routes or takes them, not both');
     if (dhcp !== undefined) {
       const { say: log, fail: onFailure } = host;
       const service = await serveDhcp(vm, {

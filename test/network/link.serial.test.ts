@@ -263,13 +263,18 @@ withClient(link, 'a real client gets a lease from our server, and a rogue’s of
       'chrome-vm',
     );
     assert.match(said, /EACCES/, said);
+    // The same as frames, by a program that knows nothing of us: the link takes them out, and policy refuses them.
+    const mail = await joinSite(site, 'mail-vm', ['net-vm'], '--dhcp-from', 'net-vm');
+    await addressed(mail, 'mail-vm');
+    await mail.run(process.execPath, '-e', ROGUE_FRAMES);
     const without = await discover(site, chrome, 2);
     assert.is(without.code, 1, without.output);
     const denied = await refusals(site);
-    assert.ok(
-      denied.some((line) => line.includes('mail-vm')),
-      denied.join('\n'),
-    );
+    for (const refused of [/mail-vm.*chrome-vm.*argo.*send/, /mail-vm.*net-vm.*dhcp.*offer/])
+      assert.ok(
+        denied.some((line) => refused.test(line)),
+        denied.join('\n'),
+      );
     await rogue?.stop();
   } finally {
     await site.close();
@@ -286,6 +291,18 @@ offer.set([2, 1, 6, 0]); offer.set([2, 0, 0, 0, 1, 1], 28);
 offer.set([0x63, 0x82, 0x53, 0x63, 53, 1, 2, 54, 4, 10, 137, 0, 2, 255], 236);
 try { await vm.sendv({ to: { domain: victim, port: 68 }, iov: offer }); console.log('sent'); } catch (error) { console.log(error.code); }
 await vm.close();
+`;
+
+/** Broadcasts an offer from the server's port, as a DHCP server on an Ethernet does. */
+const ROGUE_FRAMES = `
+const socket = require('dgram').createSocket('udp4');
+const offer = Buffer.alloc(300);
+offer.set([2, 1, 6, 0]); offer.set([2, 0, 0, 0, 1, 1], 28);
+offer.set([0x63, 0x82, 0x53, 0x63, 53, 1, 2, 54, 4, 10, 137, 1, 2, 255], 236);
+socket.bind(67, '10.137.1.2', () => {
+  socket.setBroadcast(true);
+  socket.send(offer, 68, '10.137.255.255', () => setTimeout(() => socket.close(), 200));
+});
 `;
 
 withDnsmasq(link, 'a real client gets a lease from a real dnsmasq', async () => {
