@@ -39,7 +39,6 @@ const schema = z.strictObject({
     .default(null),
 });
 
-export type AgentConfigInput = z.input<typeof schema>;
 export type AgentConfig = z.output<typeof schema>;
 
 /** Relative paths are relative to `base`. @throws AgentError ERR_AGENT_CONFIG naming every bad key */

@@ -1,8 +1,8 @@
 /** The agent of a virtual machine, and the programs' way to it. */
 export { type Agent, startAgent } from './agent.ts';
-export { type AgentConfig, type AgentConfigInput, readConfig, resolveConfig } from './config.ts';
+export { readConfig, resolveConfig } from './config.ts';
 export { answerEnrolment, type EnrolAnswer } from './enrol.ts';
-export { AGENT_ERROR_CODES, AgentError, type AgentErrorCode } from './errors.ts';
+export { AGENT_ERROR_CODES, AgentError } from './errors.ts';
 export {
   DEFAULT_DEADLINE_MS,
   DEFAULT_MESSAGE_BYTES,
