@@ -18,6 +18,8 @@ export const CONTROL_BYTES_PER_SESSION = 262_144;
 export const CARRIER_HIGH_WATER_BYTES = 262_144;
 /** Memory that all sockets are read into: a few records at a time, so that most lie whole in it. */
 export const READ_BUFFER_BYTES = 262_144;
+/** How long an acknowledgement may wait for a reply to ride on: the shortest timer there is. */
+export const ACK_DELAY_MS = 1;
 /** Record buffers kept for reuse by all sessions together: 64 of 64 KiB. */
 export const POOLED_CHUNKS = 64;
 /** A peer that has been silent this long is asked; twice more silent, it is given up (serial carriers do not tell). */

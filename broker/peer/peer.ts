@@ -26,6 +26,7 @@ import {
   RecordType,
   Status,
 } from '../wire/index.ts';
+import { AckTiming } from './ack-timing.ts';
 import type { PeerContext } from './context.ts';
 import type { Flushable } from './flusher.ts';
 import { Outbox } from './outbox.ts';
@@ -58,6 +59,7 @@ export class Peer extends Outbox implements Flushable {
   /** Answers of the record being worked on, and whether they must wait for the log. */
   #answers: BrokerFrame[] = [];
   #mustBeDurable = false;
+  readonly #acks = new AckTiming(() => this.#acknowledge());
   #isCongested = false;
   #isThrottled = false;
   #isEnded = false;
@@ -150,7 +152,10 @@ export class Peer extends Outbox implements Flushable {
       }
       at += length;
     }
-    if (sends > 0) this.#answers.push({ op: Op.ack, through: this.#decidedThrough() });
+    if (sends > 0) {
+      this.#acks.sent();
+      this.#answers.push({ op: Op.ack, through: this.#decidedThrough() });
+    }
     return fault;
   }
 
@@ -217,11 +222,22 @@ export class Peer extends Outbox implements Flushable {
     const answers = this.#answers;
     if (answers.length === 0) return;
     this.#answers = [];
+    const [first] = answers;
+    const isLoneAck = answers.length === 1 && first?.op === Op.ack && !this.#mustBeDurable && this.isEmpty;
+    if (isLoneAck && this.#acks.keep(first.through)) return;
+    // Before a gate: what was decided earlier does not wait for it.
+    this.#acknowledge();
     if (this.#mustBeDurable) {
       this.#mustBeDurable = false;
       this.holdUntilDurable();
     }
     for (const answer of answers) this.event(answer);
+  }
+
+  /** Sends the acknowledgement that was kept, if there is one. */
+  #acknowledge(): void {
+    const through = this.#acks.take();
+    if (through !== null) this.event({ op: Op.ack, through });
   }
 
   /** Also without an answer of its own: what others cause it to be told fills its queue just as well. */
@@ -273,6 +289,7 @@ export class Peer extends Outbox implements Flushable {
 
   flush(): void {
     if (this.#isEnded || this.#isCongested) return;
+    if (!this.isEmpty) this.#acknowledge();
     const buffers: Uint8Array[] = [];
     let bytes = 0;
     while (bytes < CARRIER_HIGH_WATER_BYTES) {
@@ -281,6 +298,7 @@ export class Peer extends Outbox implements Flushable {
       const sealed = this.#established.sealer.seal(RecordType.data, chunk.bytes.subarray(0, chunk.used));
       buffers.push(sealed.header, sealed.ciphertext, sealed.tag);
       bytes += chunk.used;
+      if (chunk.delivery > 0) this.#acks.delivered();
       this.sealed(chunk);
     }
     if (buffers.length === 0) return;
@@ -300,7 +318,9 @@ export class Peer extends Outbox implements Flushable {
   /** Seals a last word. Idempotent; afterwards nothing more is sent, and what was queued is forgotten. */
   end(word: CloseWord): void {
     if (this.#isEnded) return;
+    this.#acknowledge();
     if (!this.#isCongested) this.flush();
+    this.#acks.cancel();
     this.#isEnded = true;
     const { header, ciphertext, tag } = this.#established.sealer.seal(RecordType.close, Uint8Array.of(CloseCode[word]));
     this.carrier.write([header, ciphertext, tag]);
@@ -309,6 +329,7 @@ export class Peer extends Outbox implements Flushable {
 
   /** The carrier is gone: nothing can be said any more. */
   lost(): void {
+    this.#acks.cancel();
     this.#isEnded = true;
     this.discard();
   }

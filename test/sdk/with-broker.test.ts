@@ -90,7 +90,7 @@ test('a message arrives with the sender as the broker knows it', async () => {
   const ring = await audio.registerRing({ port: 4713, partner: 'any', length: 4096 });
   assert.is(await chrome.sendv({ to: PLAYBACK, type: 3, iov: [numbered(1, 4), numbered(2, 8)] }), 12);
   const message = await ring.receive();
-  assert.equal(message?.source, { domid: chrome.domid, name: 'chrome-vm', labels: ['@app'] });
+  assert.equal(message?.source, { domid: chrome.domid, name: 'chrome-vm', labels: ['@app', '@speaker'] });
   assert.equal([message?.type, message?.payload], [3, Uint8Array.of(1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0)]);
   await Promise.all([audio.close(), chrome.close()]);
   await house.close();
