@@ -43,7 +43,20 @@ export function canUseNamespaces(): boolean {
   }
 }
 
+/** What a run that was killed has left. */
+function sweep(): void {
+  const names = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' });
+  for (const [, name = '', pid = ''] of names.matchAll(/^(argus-(\d+)-\S+)/gm)) {
+    try {
+      process.kill(Number(pid), 0);
+    } catch {
+      execFileSync('ip', ['netns', 'del', name]);
+    }
+  }
+}
+
 export function createNamespace(label: string): Namespace {
+  if (count === 0) sweep();
   const name = `argus-${process.pid}-${label}-${count++}`;
   execFileSync('ip', ['netns', 'add', name]);
   made.add(name);
