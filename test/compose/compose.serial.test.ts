@@ -62,31 +62,43 @@ compose('the image has every directory that a volume is mounted at, so that it b
   assert.match(dockerfile, /^USER 1000:1000$/m);
 });
 
-withNats(compose, 'the same commands as plain processes, in the same order: a stream between two domains', async () => {
-  const stack = new Processes(readComposeFile(), temporaryDirectory(), ARGUS, await freeTcpPort());
-  try {
-    await stack.up();
-    for (const vm of ['audio-vm', 'net-vm', 'chrome-vm', 'mail-vm'])
-      assert.ok(existsSync(stack.path('vms', vm, 'agent.sock')));
-    const receiver = stack.exec([
-      ...['ring', 'recv', '4713', '--from', 'chrome-vm', '--count', '200'],
-      ...['--agent', '/cluster/vms/audio-vm/agent.sock'],
-    ]);
-    const got: Buffer[] = [];
-    receiver.stdout?.on('data', (chunk: Buffer) => got.push(chunk));
-    const [greeting] = await once(receiver.stderr ?? receiver, 'data');
-    assert.match(String(greeting), 'listening at port 4713');
-    const sound = Buffer.alloc(1_764 * 200, 5);
-    const sender = stack.exec([
-      ...['ring', 'send', 'audio-vm', '4713', '--size', '1764'],
-      ...['--agent', '/cluster/vms/chrome-vm/agent.sock'],
-    ]);
-    sender.stdin?.end(sound);
-    await Promise.all([once(receiver, 'exit'), once(sender, 'exit')]);
-    assert.is(Buffer.compare(Buffer.concat(got), sound), 0);
-  } finally {
-    await stack.down();
-  }
-});
+withNats(
+  compose,
+  'the same commands as plain processes, in the same order: a stream from a domain of one broker to one of the other',
+  async () => {
+    const stack = new Processes(readComposeFile(), temporaryDirectory(), ARGUS, await freeTcpPort());
+    try {
+      await stack.up();
+      for (const vm of ['audio-vm', 'net-vm', 'chrome-vm', 'mail-vm'])
+        assert.ok(existsSync(stack.path('vms', vm, 'agent.sock')));
+      const receiver = stack.exec([
+        ...['ring', 'recv', '4713', '--from', 'mail-vm', '--count', '200'],
+        ...['--agent', '/cluster/vms/audio-vm/agent.sock'],
+      ]);
+      const got: Buffer[] = [];
+      receiver.stdout?.on('data', (chunk: Buffer) => got.push(chunk));
+      const [greeting] = await once(receiver.stderr ?? receiver, 'data');
+      assert.match(String(greeting), 'listening at port 4713');
+      const sound = Buffer.alloc(1_764 * 200, 5);
+      const sender = stack.exec([
+        ...['ring', 'send', 'audio-vm', '4713', '--size', '1764'],
+        ...['--agent', '/cluster/vms/mail-vm/agent.sock'],
+      ]);
+      sender.stdin?.end(sound);
+      await Promise.all([once(receiver, 'exit'), once(sender, 'exit')]);
+      assert.is(Buffer.compare(Buffer.concat(got), sound), 0);
+      const status = stack.exec(['cluster', 'status', '--json', '--control', '/cluster/brokers/one/run/control.sock']);
+      let shown = '';
+      status.stdout?.on('data', (chunk: Buffer) => {
+        shown += chunk.toString();
+      });
+      await once(status, 'exit');
+      const [one] = JSON.parse(shown) as [{ status: { brokers: [{ broker: string; report: { sessions: number } }] } }];
+      assert.equal([one.status.brokers[0].broker, one.status.brokers[0].report.sessions], ['two', 2]);
+    } finally {
+      await stack.down();
+    }
+  },
+);
 
 compose.run();

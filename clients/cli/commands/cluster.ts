@@ -83,24 +83,40 @@ async function look(control: string): Promise<Look> {
 }
 
 function render(found: readonly Look[]): string {
-  const table = new Table({ head: ['broker', 'policy', 'sessions', 'clock', 'audit head'] });
+  const table = new Table({ head: ['broker', 'policy', 'sessions', 'clock', 'audit head', 'seen by'] });
   for (const one of found) {
     if ('error' in one) {
-      table.push([one.control, { colSpan: 4, content: one.error }]);
+      table.push([one.control, { colSpan: 5, content: one.error }]);
       continue;
     }
-    const { broker, policy, domains, audit } = one.status;
-    const sessions = domains.filter(({ session }) => session !== null).map(({ name }) => name);
-    table.push([
-      broker,
-      `${policy.revision} (${policy.hash.slice(0, 12)})`,
-      sessions.join(' ') || '-',
-      // Control sockets are of this host, and so is the clock.
-      '0 ms',
-      `${audit.records} ${audit.head.slice(0, 12)}`,
-    ]);
+    const { broker, policy, domains, audit, brokers } = one.status;
+    const sessions = domains.filter(({ session }) => session !== null).length;
+    table.push([broker, policyText(policy), sessions, '-', headText(audit.records, audit.head), 'its control socket']);
+    for (const { broker: other, session, report, clockOffsetMs } of brokers) {
+      if (session === null || report === null) table.push([other, { colSpan: 4, content: 'not reached' }, broker]);
+      else {
+        const clock = `${Math.round(clockOffsetMs ?? 0)} ms`;
+        const head = headText(report.auditRecords, report.auditHead);
+        table.push([
+          other,
+          policyText({ revision: report.revision, hash: report.policy }),
+          report.sessions,
+          clock,
+          head,
+          broker,
+        ]);
+      }
+    }
   }
   return table.toString();
+}
+
+function policyText({ revision, hash }: { readonly revision: number; readonly hash: string }): string {
+  return `${revision} (${hash.slice(0, 12)})`;
+}
+
+function headText(records: number, head: string): string {
+  return `${records} ${head.slice(0, 12)}`;
 }
 
 async function initCluster(root: string, { listen, nats, home }: InitOptions): Promise<void> {
