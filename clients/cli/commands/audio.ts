@@ -135,7 +135,11 @@ async function runAgent(options: AgentOptions): Promise<void> {
 }
 
 async function playAll(agent: AudioAgent, input: Readable): Promise<void> {
-  for await (const chunk of input as AsyncIterable<Buffer>) await agent.play(chunk);
+  try {
+    for await (const chunk of input as AsyncIterable<Buffer>) await agent.play(chunk);
+  } catch {
+    // cut off: by our own end, or the writer's; what came of it is played
+  }
   await agent.flush();
 }
 
