@@ -47,6 +47,8 @@ export const MAX_ROUTES_PER_MESSAGE = 256;
 export const ROUTE_SETTLE_MS = 50;
 /** The table is read at least this often, for what the monitor did not say. */
 export const ROUTE_POLL_MS = 10_000;
+/** The monitor does not say when it has begun to listen: after its start the table is read once more at each of these. */
+export const ROUTE_MONITOR_START_MS: readonly number[] = [100, 300, 1_000, 3_000];
 /** Announcements are repeated this often, and count as lost after three times as long without one. */
 export const ROUTE_REPEAT_MS = 10_000;
 export const ROUTE_LOSS_MS = 3 * ROUTE_REPEAT_MS;

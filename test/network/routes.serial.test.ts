@@ -9,7 +9,8 @@ const withNamespaces = needsThat(
   canUseNamespaces,
   'root, network namespaces and /dev/net/tun (apt-get install iproute2)',
 );
-const WAIT_MS = 10_000;
+/** Twice as long as the agent's own poll, so that a busy host only makes the test slow. */
+const WAIT_MS = 20_000;
 
 /** A namespace with an address on a device of its own: routes need no link to be looked at. */
 async function host(label: string, address: string): Promise<Namespace> {

@@ -6,7 +6,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { z } from 'zod';
 import { run } from '../command.ts';
 import { NetError } from '../errors.ts';
-import { ROUTE_POLL_MS, ROUTE_PROTOCOL, ROUTE_SETTLE_MS } from '../limits.ts';
+import { ROUTE_MONITOR_START_MS, ROUTE_POLL_MS, ROUTE_PROTOCOL, ROUTE_SETTLE_MS } from '../limits.ts';
 import { type Prefix, parsePrefix } from './prefix.ts';
 
 export interface KernelRoute {
@@ -76,7 +76,7 @@ export function isOurs(route: KernelRoute): boolean {
 export function watchKernelRoutes(onChange: () => void): { close(): void } {
   let child: ChildProcess | null = null;
   let settle: NodeJS.Timeout | null = null;
-  let isClosed = false;
+  let starts: NodeJS.Timeout[] = [];
   const changed = (): void => {
     settle ??= setTimeout(() => {
       settle = null;
@@ -90,16 +90,18 @@ export function watchKernelRoutes(onChange: () => void): { close(): void } {
     child.once('exit', () => {
       child = null;
     });
+    for (const timer of starts) clearTimeout(timer);
+    starts = ROUTE_MONITOR_START_MS.map((delay) => setTimeout(onChange, delay));
   };
   start();
   const poll = setInterval(() => {
-    if (child === null && !isClosed) start();
+    if (child === null) start();
     onChange();
   }, ROUTE_POLL_MS);
   return {
     close: () => {
-      isClosed = true;
       clearInterval(poll);
+      for (const timer of starts) clearTimeout(timer);
       if (settle !== null) clearTimeout(settle);
       child?.kill();
     },
