@@ -26,7 +26,7 @@ export { generateEphemeral } from './ephemeral.ts';
 export { KeyError } from './errors.ts';
 export { issueToFiles } from './hand-back.ts';
 export { type Identity, loadIdentity } from './identity.ts';
-export { type PublicJwk, parsePublicJwk, thumbprintOf } from './jwk.ts';
+export { parsePublicJwk, thumbprintOf } from './jwk.ts';
 export {
   AEAD_NONCE_BYTES,
   CLOCK_TOLERANCE_SECONDS,

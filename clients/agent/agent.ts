@@ -11,15 +11,16 @@ import { acceptEnrolment, enrolRequest, parseToken } from './enrol.ts';
 import { exchangeLine } from './enrol-port.ts';
 import { AgentError } from './errors.ts';
 import { FIRST_SESSION_RETRY_MS } from './limits.ts';
-import { type LocalServer, serveLocal } from './local-server.ts';
+import { serveLocal } from './local-server.ts';
+import { startParts } from './parts.ts';
 
 /** A line for people; the agent has nothing to say to machines. */
 export type Say = (line: string) => void;
 
 export interface Agent {
   readonly vm: Vm;
-  /** Why the session is over for good; never settles while there is hope. */
-  readonly ended: Promise<ArgusError>;
+  /** Why the session is over for good, or a part of the agent; never settles while there is hope. */
+  readonly ended: Promise<Error>;
   close(): Promise<void>;
 }
 
@@ -27,31 +28,31 @@ export interface Agent {
 export async function startAgent(config: AgentConfig, say: Say, signal: AbortSignal): Promise<Agent> {
   if (config.enrol !== null) await enrolOnce(config.identity, config.enrol, say, signal);
   const vm = await firstSession(config, say, signal);
-  const ended = new Promise<ArgusError>((resolve) => {
-    vm.on('disconnected', ({ reason, isFinal }) => {
-      say(`session lost: ${reason.message}${isFinal ? '' : '; coming back'}`);
-      if (isFinal) resolve(reason);
-    });
+  let end: (reason: Error) => void = () => {};
+  const ended = new Promise<Error>((resolve) => {
+    end = resolve;
+  });
+  vm.on('disconnected', ({ reason, isFinal }) => {
+    say(`session lost: ${reason.message}${isFinal ? '' : '; coming back'}`);
+    if (isFinal) end(reason);
   });
   vm.on('reconnected', () => say(`session with ${vm.brokerName} again, as ${vm.name}`));
   // An attempt that failed; the next one follows.
   vm.on('error', (error) => say(error.message));
-  let local: LocalServer;
+  const stops: (() => Promise<void>)[] = [() => vm.close()];
+  const close = async (): Promise<void> => {
+    for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop();
+  };
   try {
-    local = await serveLocal(vm, config.socket, Number.parseInt(config.socketMode, 8));
+    stops.push(await startParts(vm, config, { say, fail: end }));
+    const local = await serveLocal(vm, config.socket, Number.parseInt(config.socketMode, 8));
+    stops.push(() => local.close());
   } catch (error) {
-    await vm.close();
+    await close();
     throw error;
   }
   say(`programs connect to ${config.socket}`);
-  return {
-    vm,
-    ended,
-    close: async () => {
-      await local.close();
-      await vm.close();
-    },
-  };
+  return { vm, ended, close };
 }
 
 /** What waiting does not mend: the operator has to. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { type AgentConfig as NetworkConfig, parseAgentConfig as parseNetwork } from '../network/index.ts';
 import { AgentError } from './errors.ts';
 import { MAX_UNIX_PATH_BYTES } from './limits.ts';
 
@@ -37,9 +38,19 @@ const schema = z.strictObject({
     })
     .nullable()
     .default(null),
+  /** The audio agent: software that speaks the Qubes protocol finds its sockets in `vchan`. */
+  audio: z
+    .strictObject({ audioVm: z.string().min(1).default('audio-vm'), vchan: z.string().min(1) })
+    .nullable()
+    .default(null),
+  /** The parts of the network agent (docs/network.md): link, dhcp, announce, routes, connect, listen; absolute paths. */
+  network: z.record(z.string(), z.unknown()).nullable().default(null),
 });
 
-export type AgentConfig = z.output<typeof schema>;
+type Parsed = z.output<typeof schema>;
+export interface AgentConfig extends Omit<Parsed, 'network'> {
+  readonly network: NetworkConfig | null;
+}
 
 /** Relative paths are relative to `base`. @throws AgentError ERR_AGENT_CONFIG naming every bad key */
 export function resolveConfig(input: unknown, base: string, origin: string): AgentConfig {
@@ -54,7 +65,17 @@ export function resolveConfig(input: unknown, base: string, origin: string): Age
   }
   const config = parsed.data;
   const enrol = config.enrol === null ? null : { ...config.enrol, token: absolute(base, config.enrol.token) };
-  return { ...config, identity: absolute(base, config.identity), socket: absolute(base, config.socket), enrol };
+  const { audio, carrier } = config;
+  const identity = absolute(base, config.identity);
+  return {
+    ...config,
+    identity,
+    socket: absolute(base, config.socket),
+    enrol,
+    audio: audio === null ? null : { ...audio, vchan: absolute(base, audio.vchan) },
+    network:
+      config.network === null ? null : parseNetwork({ ...config.network, carrier, identity }, `${origin}: network`),
+  };
 }
 
 /** @throws AgentError ERR_AGENT_CONFIG_FILE, ERR_AGENT_CONFIG */

@@ -14,7 +14,7 @@ import { cpioArchive, type Entry } from './image/cpio.ts';
 
 const MEMORY_MIB = 768;
 /** Only so that a test which waits in vain ends with the console instead of without a word. */
-const LINE_TIMEOUT_MS = 60_000;
+const LINE_TIMEOUT_MS = 90_000;
 /** No "max": under emulation its protection keys do not survive saving and restoring a machine. */
 const CPU = 'Westmere,+rdrand';
 /** On a busy host the kernel's test of the emulated timer fails by chance, so it is left out. */

@@ -5,7 +5,7 @@ import { soundHash } from './guest/sound.ts';
 import { House, withMachines } from './house.ts';
 import type { Entry } from './image/cpio.ts';
 
-const MESSAGES = 300;
+const MESSAGES = 100;
 
 const rogue = suite('hostile machine');
 
