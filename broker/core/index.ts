@@ -3,7 +3,7 @@
 export { type Answer, Argo, type RegisterRequest } from './argo.ts';
 export type { Counters } from './counters.ts';
 export { DomainState } from './domain-state.ts';
-export { type Elsewhere, type Homes, type Sender, UNDECIDED } from './elsewhere.ts';
+export { type Elsewhere, type Sender, UNDECIDED } from './elsewhere.ts';
 export { INSPECTORS, type Inspector, MALFORMED } from './inspectors/index.ts';
 export { CoreInvariantError } from './invariant.ts';
 export type { Outlet } from './outlet.ts';

@@ -1,6 +1,6 @@
 /** The NATS carrier: pipes over a server that may see and change nothing of them, and the server's own configuration. */
 export { parseNatsAddress } from './address.ts';
-export { type DialledPipe, dialNats } from './dial.ts';
+export { dialNats } from './dial.ts';
 export { loadNatsEnd } from './end.ts';
 export { NATS_ERROR_CODES, NatsCarrierError } from './errors.ts';
 export { type NatsEnd, NatsListener } from './listen.ts';

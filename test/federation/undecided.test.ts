@@ -1,0 +1,93 @@
+/** What waits for another broker's decision, and what that broker's bytes can be. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Outlet } from '../../broker/core/index.ts';
+import { decodeLinkFrame, encodeLinkFrame, LinkOp } from '../../broker/federation/frames.ts';
+import { decodeReport, encodeReport } from '../../broker/federation/report.ts';
+import { Undecided } from '../../broker/federation/undecided.ts';
+import { seededRandom } from '../helpers/seed.ts';
+
+const OUTLET: Outlet = { departed: 0, deliver: () => {}, event: () => {}, introduce: () => {} };
+const send = (id: number, since = id) => ({ outlet: OUTLET, id, bytes: 10, since });
+
+const undecided = suite('undecided sends');
+
+undecided('an acknowledgement takes out all before it, oldest first; a refusal one, at any place', () => {
+  const waiting = new Undecided();
+  assert.equal(
+    [7, 8, 9, 10].map((id) => waiting.push(send(id))),
+    [1, 2, 3, 4],
+  );
+  assert.is(waiting.refuse(2)?.id, 8);
+  assert.is(waiting.refuse(2), null);
+  assert.equal(
+    waiting.acceptThrough(3)?.map(({ id }) => id),
+    [7, 9],
+  );
+  assert.is(waiting.bytes, 10);
+  assert.is(waiting.oldest, 10);
+  assert.equal(waiting.acceptThrough(2), []);
+});
+
+undecided('what was never sent can be neither acknowledged nor refused', () => {
+  const waiting = new Undecided();
+  waiting.push(send(1));
+  assert.is(waiting.acceptThrough(2), null);
+  assert.is(waiting.refuse(2), null);
+  assert.is(waiting.refuse(0), null);
+});
+
+undecided('every send is answered exactly once, however answers are mixed', () => {
+  const random = seededRandom();
+  for (let round = 0; round < 200; round++) {
+    const waiting = new Undecided();
+    const answered: number[] = [];
+    let sent = 0;
+    for (let step = 0; step < 50; step++) {
+      const turn = random.below(4);
+      if (turn < 2) waiting.push(send(++sent));
+      else if (turn === 2) {
+        const one = waiting.refuse(1 + random.below(sent + 1));
+        if (one !== null) answered.push(one.id);
+      } else for (const one of waiting.acceptThrough(random.below(sent + 1)) ?? []) answered.push(one.id);
+    }
+    answered.push(...waiting.drain().map(({ id }) => id));
+    assert.equal(
+      answered.sort((a, b) => a - b),
+      Array.from({ length: sent }, (_, i) => i + 1),
+    );
+    assert.is(waiting.bytes, 0);
+  }
+});
+
+undecided.run();
+
+const frames = suite('frames between brokers');
+
+frames('a frame reads back as it was written; a broken header is none', () => {
+  const bytes = encodeLinkFrame(LinkOp.event, 0x7fef, Uint8Array.of(1, 2, 3));
+  const read = decodeLinkFrame(bytes, 0, bytes.length);
+  assert.equal([read?.op, read?.domid, [...(read?.body ?? [])]], [LinkOp.event, 0x7fef, [1, 2, 3]]);
+  for (const [at, value] of [
+    [4, 0xef],
+    [5, 1],
+    [6, 1],
+    [7, 1],
+  ] as const) {
+    assert.is(decodeLinkFrame(bytes.with(at, value), 0, bytes.length), null);
+  }
+  assert.is(decodeLinkFrame(bytes, 0, 11), null);
+});
+
+frames('random bytes are read or refused, never thrown at', () => {
+  const random = seededRandom(1);
+  const good = encodeReport({ revision: 1, policy: 'p', sessions: 2, auditRecords: 3, auditHead: 'h', at: 4 });
+  assert.is(decodeReport(good)?.sessions, 2);
+  for (let i = 0; i < 5_000; i++) {
+    const noise = random.mutate(random.oneIn(2) ? new Uint8Array(good) : random.bytes(40));
+    decodeReport(noise);
+    decodeLinkFrame(noise, 0, noise.length);
+  }
+});
+
+frames.run();
