@@ -170,6 +170,8 @@ export class House {
   }
 
   async close(): Promise<void> {
+    // Shown by the runner only when the test has failed.
+    for (const machine of this.#machines) process.stdout.write(`\n-- ${machine.name}\n${machine.console}\n`);
     await Promise.all([...this.#machines].map((machine) => machine.kill()));
     await this.killBroker();
   }

@@ -35,7 +35,7 @@ export interface MachineOptions {
 }
 
 export class Machine {
-  readonly #name: string;
+  readonly name: string;
   readonly #process: ChildProcess;
   readonly #qmp: string;
   readonly #lines: string[] = [];
@@ -44,7 +44,7 @@ export class Machine {
   #hasExited = false;
 
   private constructor(name: string, child: ChildProcess, qmp: string) {
-    this.#name = name;
+    this.name = name;
     this.#process = child;
     this.#qmp = qmp;
     this.#exited = new Promise((resolve) => {
@@ -109,9 +109,9 @@ export class Machine {
         if (match !== null && ++seen === count) return match;
       }
       if (this.#hasExited)
-        throw new Error(`${this.#name} ended before it printed ${pattern}; its console:\n${this.console}`);
+        throw new Error(`${this.name} ended before it printed ${pattern}; its console:\n${this.console}`);
       if (performance.now() > deadline)
-        throw new Error(`${this.#name} did not print ${pattern} (${count}); its console:\n${this.console}`);
+        throw new Error(`${this.name} did not print ${pattern} (${count}); its console:\n${this.console}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, LINE_TIMEOUT_MS);
         this.#waiters.add(() => {
@@ -161,7 +161,7 @@ export class Machine {
     try {
       for await (const line of lines) {
         const message: Readonly<Record<string, unknown>> = JSON.parse(line);
-        if ('error' in message) throw new Error(`${this.#name}: QEMU refused: ${line}`);
+        if ('error' in message) throw new Error(`${this.name}: QEMU refused: ${line}`);
         if ('return' in message) open--;
         isSeen ||= event?.test(line) === true;
         const next = open === 0 ? queue.shift() : undefined;
@@ -171,7 +171,7 @@ export class Machine {
         }
         if (open === 0 && queue.length === 0 && isSeen) return;
       }
-      throw new Error(`${this.#name}: QEMU closed its control socket`);
+      throw new Error(`${this.name}: QEMU closed its control socket`);
     } finally {
       lines.close();
       socket.destroy();
