@@ -57,7 +57,7 @@ export async function openLine(options: LineOptions, handlers: LineHandlers): Pr
     },
   });
   // The answer to a flush comes behind whatever the server had to say about the subscription.
-  await connection.flush().catch(() => {});
+  await flushed(connection);
   if (failure !== null) throw failure;
   if (connection.isClosed()) throw new NatsCarrierError('ERR_NATS_LOST', `${where} ended the connection`);
   void connection.closed().then((error) => {
@@ -134,9 +134,14 @@ function lost(where: string, cause: Error): NatsCarrierError {
   return new NatsCarrierError('ERR_NATS_LOST', `${where}: the connection ended (${cause.message})`, { cause });
 }
 
+/** A connection that is closed while a flush is under way never settles the flush. */
+async function flushed(connection: NatsConnection): Promise<void> {
+  await Promise.race([connection.flush().catch(() => {}), connection.closed()]);
+}
+
 async function drain(connection: NatsConnection): Promise<void> {
   // A server that is gone cannot take the rest; closing is what was wanted anyway.
-  await connection.flush().catch(() => {});
+  await flushed(connection);
   await connection.close().catch(() => {});
 }
 
