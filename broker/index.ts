@@ -1,7 +1,14 @@
 /** Door of the broker, and the package's main entry: `import { startBroker } from 'argus-broker'`. */
 
 export { type Broker, startBroker, startResolved } from './broker.ts';
-export { type CarrierPlace, carrierPlace, makeNkey, NatsServerDirectory, type NatsSetup, type Written } from './carrier/index.ts';
+export {
+  type CarrierPlace,
+  carrierPlace,
+  makeNkey,
+  NatsServerDirectory,
+  type NatsSetup,
+  type Written,
+} from './carrier/index.ts';
 export { callControl } from './control/index.ts';
 export { INSPECTORS } from './core/index.ts';
 export { BrokerError, type BrokerErrorCode } from './errors.ts';

@@ -1,5 +1,5 @@
 /** Who is who: authority, credentials, identities, AEAD providers and the key schedule. */
-export { type Aead, type AeadKey, type AeadSuite, parseSuite } from './aead.ts';
+export type { Aead, AeadKey, AeadSuite } from './aead.ts';
 export { ALL_AEADS, DEFAULT_AEAD_PROVIDER, selectAead } from './aead-select.ts';
 export { aeadSelfTest } from './aead-self-test.ts';
 export {

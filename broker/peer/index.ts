@@ -5,4 +5,4 @@ export { DurableEffects } from './durable.ts';
 export { Flusher } from './flusher.ts';
 export { Link, type LinkOwner, type RefusalReason } from './link.ts';
 export { Loans } from './loans.ts';
-export { Peer, type PeerFault } from './peer.ts';
+export { Peer } from './peer.ts';

@@ -41,8 +41,6 @@ export const MAX_NOTIFY_ENTRIES = 256;
 export const MAX_PENDING_PER_RING = 32;
 /** XEN_ARGO_DOMID_ANY: the wildcard partner; as a source it means "me". */
 export const DOMID_ANY = 0x7ff4;
-/** Highest domid a domain can have (Xen's DOMID_FIRST_RESERVED - 1). */
-export const MAX_DOMID = 0x7fef;
 /** XEN_ARGO_REGISTER_FLAG_FAIL_EXIST. */
 export const REGISTER_FAIL_EXIST = 0x1;
 

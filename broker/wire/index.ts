@@ -1,11 +1,9 @@
 /** Bytes to values and back: records, frames, status words, and the limits that the format fixes. Pure. */
 export { CloseCode, type CloseWord, closeWord } from './close-code.ts';
 export {
-  COMMITMENT_BYTES,
   DATA_FRAME_HEADER_BYTES,
   DOMID_ANY,
   FRAME_HEADER_BYTES,
-  MAX_DOMID,
   MAX_IOV,
   MAX_IOV_BYTES,
   MAX_MESSAGE_BYTES,
@@ -43,6 +41,6 @@ export {
   type NotifyQuery,
 } from './frame.ts';
 export { Op } from './op.ts';
-export { decodeRecordHeader, encodeRecordHeader, type RecordFault, type RecordHeader } from './record.ts';
+export { decodeRecordHeader, encodeRecordHeader, type RecordFault } from './record.ts';
 export { SeekingDeframer } from './seeking-deframer.ts';
-export { Status, type StatusCode, type StatusWord, statusWord } from './status.ts';
+export { Status, type StatusWord, statusWord } from './status.ts';

@@ -36,7 +36,6 @@ export const Status = {
 } as const;
 
 export type StatusWord = keyof typeof Status;
-export type StatusCode = (typeof Status)[StatusWord];
 
 const WORDS = new Map<number, StatusWord>(Object.entries(Status).map(([word, code]) => [code, word as StatusWord]));
 

@@ -61,9 +61,11 @@ async function dial(
   if (signal.aborted) abort();
   try {
     const directory = typeof options.identity === 'string' ? options.identity : null;
-    const carrier = await open(link, attempt.signal, { domain: identity.name, broker, directory }).catch((error: unknown) => {
-      throw error instanceof ArgusError ? error : unreachable(options.carrier, error);
-    });
+    const carrier = await open(link, attempt.signal, { domain: identity.name, broker, directory }).catch(
+      (error: unknown) => {
+        throw error instanceof ArgusError ? error : unreachable(options.carrier, error);
+      },
+    );
     await link.greet(carrier);
     return link;
   } catch (error) {
