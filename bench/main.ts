@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { ARM_NAMES, type ArmName, isArmName } from './arms/arm.ts';
+import { ARM_NAMES, type ArmName, DEFAULT_ARMS, isArmName } from './arms/arm.ts';
 import { Cleanup } from './cleanup.ts';
 import { DEFAULT_SIZES, FULL_PACE, MAX_SIZE_BYTES, MIN_ROUNDS, QUICK_PACE } from './plan.ts';
 import { renderPolicySizes, runPolicySizes } from './policy-size.ts';
@@ -27,7 +27,7 @@ const program = new Command('npm run bench --')
   .option('--quick', 'under 50 s in total; the figures are coarser', false)
   .option('--json', 'print one JSON object instead of tables', false)
   .option('--policy-rows', 'instead: throughput of Argus under a policy of 10 and of 10 000 rows', false)
-  .option('--arms <names>', `comma-separated, of ${ARM_NAMES.join(', ')}`, parseArms, ARM_NAMES as readonly ArmName[])
+  .option('--arms <names>', `comma-separated, of ${ARM_NAMES.join(', ')}`, parseArms, DEFAULT_ARMS)
   .option('--sizes <bytes>', 'comma-separated message sizes', parseSizes, DEFAULT_SIZES as readonly number[])
   .option('--rounds <n>', `at least ${MIN_ROUNDS}`, parseRounds)
   .showHelpAfterError();

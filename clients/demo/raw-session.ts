@@ -116,7 +116,11 @@ export class RawSession {
   #read(record: DeframedRecord): void {
     if (record.type === RecordType.welcome) {
       // Copied: the views die with the next chunk, and the handshake waits for signatures.
-      this.#accept?.({ ...record, headerBytes: record.headerBytes.slice(), body: record.body.slice() });
+      this.#accept?.({
+        ...record,
+        headerBytes: Uint8Array.from(record.headerBytes),
+        body: Uint8Array.from(record.body),
+      });
       return;
     }
     const plaintext = this.#established?.opener.open(record) ?? null;

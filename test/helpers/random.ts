@@ -42,7 +42,7 @@ export class Random {
    * Mutants get deeper into a decoder than random bytes do, which rarely pass the first magic.
    */
   mutate(bytes: Uint8Array): Uint8Array {
-    let mutant: Uint8Array = bytes.slice();
+    let mutant: Uint8Array = Uint8Array.from(bytes); // of a Buffer, slice() would be a view
     for (let round = 1 + this.below(4); round > 0; round--) mutant = this.#mutateOnce(mutant);
     return mutant;
   }
