@@ -9,6 +9,12 @@ mkdir -p /tmp /run /root /dev/virtio-ports
 for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_console; do
   insmod "/lib/modules/$module.ko"
 done
+# Ports appear a moment after the module, when the host has announced them; on a fast machine that is after this line.
+waited=0
+until cat /sys/class/virtio-ports/*/name >/dev/null 2>&1 || [ "$waited" -ge 100 ]; do
+  waited=$((waited + 1))
+  sleep 0.1
+done
 # What udev does elsewhere: ports by their name.
 for port in /sys/class/virtio-ports/*; do
   [ -e "$port/name" ] && ln -s "/dev/${port##*/}" "/dev/virtio-ports/$(cat "$port/name")"
