@@ -5,12 +5,15 @@ import type { Progress } from './roles/messages.ts';
 
 const REDRAW_MS = 250;
 const LINE_MS = 1_000;
+const MIN_RATE_SECONDS = 0.2;
 
 export class LiveTable {
   readonly #control: string;
   readonly #out: NodeJS.WriteStream;
   #latest: Progress = { kind: 'progress', frames: 0, bytes: 0, p50Micros: 0, p99Micros: 0 };
   #before = { frames: 0, bytes: 0, at: performance.now() };
+  #rate = 0;
+  #megabytes = 0;
   #height = 0;
 
   constructor(control: string, toStderr: boolean) {
@@ -38,9 +41,14 @@ export class LiveTable {
     const { frames, bytes, p50Micros, p99Micros } = this.#latest;
     const now = performance.now();
     const seconds = (now - this.#before.at) / 1_000;
-    const rate = (frames - this.#before.frames) / seconds;
-    const megabytes = (bytes - this.#before.bytes) / seconds / 1e6;
-    this.#before = { frames, bytes, at: now };
+    // The last drawing comes when the work ends, not when its time has come: too soon after the one before for a rate.
+    if (seconds >= MIN_RATE_SECONDS) {
+      this.#rate = (frames - this.#before.frames) / seconds;
+      this.#megabytes = (bytes - this.#before.bytes) / seconds / 1e6;
+      this.#before = { frames, bytes, at: now };
+    }
+    const rate = this.#rate;
+    const megabytes = this.#megabytes;
     const row = [rate.toFixed(0), megabytes.toFixed(2), String(frames), denied, `${p50Micros} µs`, `${p99Micros} µs`];
     if (!this.#out.isTTY) {
       const [perSecond, mb, total, refused, p50, p99] = row;
