@@ -18,7 +18,6 @@ import { SocketCarrier } from './socket.ts';
 export interface Listener {
   /** `unix:/run/argus/chrome-vm.sock` or `tcp:127.0.0.1:7100`, as a client would name it. */
   readonly address: string;
-  readonly places: Places;
   close(): void;
 }
 
@@ -71,7 +70,6 @@ function serve(
 ): Listener {
   const listener: Listener = {
     address,
-    places,
     // Stops listening at once; carriers that were accepted live on until their sessions end.
     close: () => void server.close(),
   };

@@ -7,19 +7,15 @@ export class Places {
   readonly #max: number;
   readonly #keepMs: number;
   #taken = 0;
-  /** Carriers turned away because every place was taken. */
-  turnedAway = 0;
 
   constructor(max: number, keepMs: number) {
     this.#max = max;
     this.#keepMs = keepMs;
   }
 
+  /** Null when every place is taken: the carrier is turned away. */
   take(): Release | null {
-    if (this.#taken >= this.#max) {
-      this.turnedAway++;
-      return null;
-    }
+    if (this.#taken >= this.#max) return null;
     this.#taken++;
     let isReleased = false;
     return (wasRefused) => {

@@ -28,7 +28,8 @@ export class Sending {
    * The order is a security property; each step has a test that fails without it:
    *   log writable -> enable -> shape -> source is the session's domain, source port its own -> hook argo:send (an unknown
    *   destination is a denial, found by the same work) -> inspector -> hook of the service class -> ring, exact partner
-   *   then ANY; none, and the destination at home elsewhere: UNDECIDED, and decided there -> order gate -> size -> quota -> space -> account, rewrite, deliver -> audit
+   *   then ANY; none, and the destination at home elsewhere: UNDECIDED, and decided there -> order gate -> size -> quota
+   *   -> space -> account, rewrite, deliver -> audit
    */
   sendv(sender: DomainState, frames: Uint8Array, view: DataView, at: number, length: number): number {
     if (!this.#world.recorder.healthy) return this.#refuse(Status.EIO);

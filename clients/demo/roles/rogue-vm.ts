@@ -1,7 +1,7 @@
 /** rogue-vm: has a genuine credential, its own carrier, a copy of chrome-vm's bytes, and bad intentions. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DOMID_ANY, encodeDataFrame, Op, statusWord } from '../../../broker/wire/index.ts';
+import { encodeDataFrame, Op, statusWord } from '../../../broker/wire/index.ts';
 import { type Identity, loadIdentity } from '../../../keys/index.ts';
 import { ArgusError, connect } from '../../sdk/index.ts';
 import { AUDIO_VM, PLAYBACK_PORT } from '../playback.ts';
@@ -124,7 +124,7 @@ function sendFrame(source: number): Uint8Array {
     op: Op.sendv,
     flags: 0,
     id: 1,
-    source: source ?? DOMID_ANY,
+    source,
     destination: AUDIO_VM_DOMID,
     sourcePort: 0,
     destinationPort: PLAYBACK_PORT,
