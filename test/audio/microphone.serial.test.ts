@@ -2,12 +2,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AudioAgent, AudioService, PulseServer } from '../../clients/audio/index.ts';
-import { needs } from '../helpers/needs.ts';
 import { type Host, until, withHost } from './host.ts';
-import { Pulse, tone, toneLevel } from './pulse.ts';
+import { Pulse } from './pulse.ts';
+import { onEachServer, type SoundServerKind } from './sound-daemons.ts';
+import { tone, toneLevel } from './tones.ts';
 
 const microphone = suite('microphone');
-const withPulse = needs('pulseaudio', 'pulseaudio');
 
 interface Stage {
   readonly host: Host;
@@ -17,8 +17,8 @@ interface Stage {
   readonly heard: Uint8Array[];
 }
 
-async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
-  const pulse = await new Pulse().start();
+async function onStage(kind: SoundServerKind, work: (stage: Stage) => Promise<void>): Promise<void> {
+  const pulse = await new Pulse(kind).start();
   const silence = pulse.play('voice', tone(700, 60));
   try {
     await withHost(async (host) => {
@@ -45,43 +45,46 @@ const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve,
 
 const DENY = 'p, @audio, chrome-vm, audio-capture, send, deny\n';
 
-withPulse(microphone, 'all eight combinations: it is heard when asked for, granted and permitted, and only then', () =>
-  onStage(async ({ host, pulse, service, agent, heard }) => {
-    const results: string[] = [];
-    for (const permitted of [true, false]) {
-      if (!permitted) assert.is((await host.edit('policy.csv', (text) => text + DENY)).ok, true);
-      for (const granted of [false, true]) {
-        if (granted) assert.is((await host.grant('chrome-vm', '@mic')).ok, true);
-        else await host.revoke('chrome-vm', '@mic');
-        for (const asked of [false, true]) {
-          await agent.listen(asked);
-          const isExpected = asked && granted && permitted;
-          await until('the service knows', () => service.status().vms[0]?.asked === asked);
-          const before = heard.length;
-          if (isExpected) await until('it is heard', () => heard.length > before + 30);
-          else await aWhile();
-          const isHeard = heard.length > before;
-          const hasStream = pulse.streams('source-outputs').includes('chrome-vm');
-          results.push(`${asked} ${granted} ${permitted}: ${isHeard} ${hasStream}`);
+onEachServer(
+  microphone,
+  'all eight combinations: it is heard when asked for, granted and permitted, and only then',
+  (kind) =>
+    onStage(kind, async ({ host, pulse, service, agent, heard }) => {
+      const results: string[] = [];
+      for (const permitted of [true, false]) {
+        if (!permitted) assert.is((await host.edit('policy.csv', (text) => text + DENY)).ok, true);
+        for (const granted of [false, true]) {
+          if (granted) assert.is((await host.grant('chrome-vm', '@mic')).ok, true);
+          else await host.revoke('chrome-vm', '@mic');
+          for (const asked of [false, true]) {
+            await agent.listen(asked);
+            const isExpected = asked && granted && permitted;
+            await until('the service knows', () => service.status().vms[0]?.asked === asked);
+            const before = heard.length;
+            if (isExpected) await until('it is heard', () => heard.length > before + 30);
+            else await aWhile();
+            const isHeard = heard.length > before;
+            const hasStream = pulse.streams('source-outputs').includes('chrome-vm');
+            results.push(`${asked} ${granted} ${permitted}: ${isHeard} ${hasStream}`);
+          }
         }
       }
-    }
-    const expected = [true, false].flatMap((permitted) =>
-      [false, true].flatMap((granted) =>
-        [false, true].map((asked) => {
-          const isHeard = asked && granted && permitted;
-          return `${asked} ${granted} ${permitted}: ${isHeard} ${isHeard}`;
-        }),
-      ),
-    );
-    assert.equal(results, expected);
-    const level = toneLevel(Buffer.concat(heard.slice(10)), 700);
-    assert.ok(level > 0.4 && level < 0.55, `level ${level} at 700 Hz`);
-  }),
+      const expected = [true, false].flatMap((permitted) =>
+        [false, true].flatMap((granted) =>
+          [false, true].map((asked) => {
+            const isHeard = asked && granted && permitted;
+            return `${asked} ${granted} ${permitted}: ${isHeard} ${isHeard}`;
+          }),
+        ),
+      );
+      assert.equal(results, expected);
+      const level = toneLevel(Buffer.concat(heard.slice(10)), 700);
+      assert.ok(level > 0.4 && level < 0.55, `level ${level} at 700 Hz`);
+    }),
 );
 
-withPulse(microphone, 'a revocation in the middle of the stream: no frame after it, and no record stream', () =>
-  onStage(async ({ host, pulse, service, agent, heard }) => {
+onEachServer(microphone, 'a revocation in the middle of the stream: no frame after it, and no record stream', (kind) =>
+  onStage(kind, async ({ host, pulse, service, agent, heard }) => {
     await host.grant('chrome-vm', '@mic');
     await agent.listen(true);
     await until('it is heard', () => heard.length > 20);
@@ -99,8 +102,8 @@ withPulse(microphone, 'a revocation in the middle of the stream: no frame after 
   }),
 );
 
-withPulse(microphone, 'a grant given while the sound server is down takes effect once it is up', () =>
-  onStage(async ({ host, pulse, service, agent, heard }) => {
+onEachServer(microphone, 'a grant given while the sound server is down takes effect once it is up', (kind) =>
+  onStage(kind, async ({ host, pulse, service, agent, heard }) => {
     await pulse.stop();
     await agent.listen(true);
     await until('the service knows', () => service.status().vms[0]?.asked === true);

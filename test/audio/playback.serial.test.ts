@@ -2,12 +2,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AudioAgent, AudioService, PulseServer } from '../../clients/audio/index.ts';
-import { needs } from '../helpers/needs.ts';
 import { type Host, until, withHost } from './host.ts';
-import { Pulse, sounding, tone, toneLevel, toneSeconds } from './pulse.ts';
+import { Pulse } from './pulse.ts';
+import { onEachServer, type SoundServerKind } from './sound-daemons.ts';
+import { sounding, tone, toneLevel, toneSeconds } from './tones.ts';
 
 const playback = suite('playback');
-const withPulse = needs('pulseaudio', 'pulseaudio');
 
 interface Stage {
   readonly host: Host;
@@ -16,8 +16,8 @@ interface Stage {
   agent(name: string): Promise<AudioAgent>;
 }
 
-async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
-  const pulse = await new Pulse().start();
+async function onStage(kind: SoundServerKind, work: (stage: Stage) => Promise<void>): Promise<void> {
+  const pulse = await new Pulse(kind).start();
   try {
     await withHost(async (host) => {
       const vm = await host.connect('audio-vm');
@@ -45,27 +45,30 @@ async function playAll(agent: AudioAgent, pcm: Buffer): Promise<void> {
   await agent.flush();
 }
 
-withPulse(playback, 'a tone comes out at its frequency, level and length, from a stream named after the VM', () =>
-  onStage(async ({ pulse, agent }) => {
-    const chrome = await agent('chrome-vm');
-    const stop = await pulse.record('speaker.monitor');
-    const playing = playAll(chrome, tone(1_000, 1.5));
-    await until('the stream is there', () => pulse.streams('sink-inputs').includes('chrome-vm'));
-    await playing;
-    await new Promise((resolve) => setTimeout(resolve, 400));
-    const heard = await stop();
-    const length = toneSeconds(heard, 1_000, 0.5);
-    // A busy machine may cost some of it, and nothing may be played twice.
-    assert.ok(length > 1 && length < 1.6, `${length} s`);
-    const level = toneLevel(heard, 1_000);
-    assert.ok(level > 0.42 && level < 0.55, `level ${level} at 1000 Hz`);
-    assert.ok(toneLevel(heard, 1_300) < 0.25, `level ${toneLevel(heard, 1_300)} at 1300 Hz`);
-    assert.equal([chrome.counts.dropped, chrome.counts.denied], [0, 0]);
-  }),
+onEachServer(
+  playback,
+  'a tone comes out at its frequency, level and length, from a stream named after the VM',
+  (kind) =>
+    onStage(kind, async ({ pulse, agent }) => {
+      const chrome = await agent('chrome-vm');
+      const stop = await pulse.record('speaker.monitor');
+      const playing = playAll(chrome, tone(1_000, 1.5));
+      await until('the stream is there', () => pulse.streams('sink-inputs').includes('chrome-vm'));
+      await playing;
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      const heard = await stop();
+      const length = toneSeconds(heard, 1_000, 0.5);
+      // A busy machine may cost some of it, and nothing may be played twice.
+      assert.ok(length > 1 && length < 1.6, `${length} s`);
+      const level = toneLevel(heard, 1_000);
+      assert.ok(level > 0.42 && level < 0.55, `level ${level} at 1000 Hz`);
+      assert.ok(toneLevel(heard, 1_300) < 0.25, `level ${toneLevel(heard, 1_300)} at 1300 Hz`);
+      assert.equal([chrome.counts.dropped, chrome.counts.denied], [0, 0]);
+    }),
 );
 
-withPulse(playback, 'two VMs at once keep their own volume, mute and route', () =>
-  onStage(async ({ pulse, service, agent }) => {
+onEachServer(playback, 'two VMs at once keep their own volume, mute and route', (kind) =>
+  onStage(kind, async ({ pulse, service, agent }) => {
     const [chrome, mail] = [await agent('chrome-vm'), await agent('mail-vm')];
     await until('both are known', () => service.clients.length === 2);
     service.setVolume('mail-vm', 50); // 0.125 of full scale on the cubic curve
@@ -82,13 +85,16 @@ withPulse(playback, 'two VMs at once keep their own volume, mute and route', () 
     const stopMuted = await pulse.record('speaker.monitor');
     await Promise.all([playAll(chrome, tone(1_000, 0.5, 0.4)), playAll(mail, tone(3_000, 0.5, 0.4))]);
     await new Promise((resolve) => setTimeout(resolve, 300));
-    assert.is(sounding(await stopMuted()).length, 0, 'a muted VM is silent, a routed one sounds elsewhere');
+    const rest = await stopMuted();
+    // A sound server may keep the last milliseconds of the tone before, and give them now.
+    assert.is(toneSeconds(rest, 1_000, 0.1), 0, 'a muted VM is silent');
+    assert.is(toneSeconds(rest, 3_000, 0.04), 0, 'a routed one sounds elsewhere');
     assert.ok(toneLevel(sounding(await stopOther()), 3_000) > 0.03);
   }),
 );
 
-withPulse(playback, 'a restart of the sound server is survived, volume and all', () =>
-  onStage(async ({ pulse, service, agent }) => {
+onEachServer(playback, 'a restart of the sound server is survived, volume and all', (kind) =>
+  onStage(kind, async ({ pulse, service, agent }) => {
     const chrome = await agent('chrome-vm');
     await until('chrome-vm is known', () => service.clients.includes('chrome-vm'));
     service.setVolume('chrome-vm', 50);
@@ -111,8 +117,8 @@ withPulse(playback, 'a restart of the sound server is survived, volume and all',
   }),
 );
 
-withPulse(playback, 'without the label @speaker nothing sounds, until it is granted', () =>
-  onStage(async ({ host, pulse, agent }) => {
+onEachServer(playback, 'without the label @speaker nothing sounds, until it is granted', (kind) =>
+  onStage(kind, async ({ host, pulse, agent }) => {
     await host.edit('tests.csv', (text) => text.replace(/^chrome-vm, audio-vm, audio-playback, .*$/m, ''));
     const silenced = await host.edit('domains.yaml', (text) => text.replace('["@app", "@speaker"]', '["@app"]'));
     assert.is(silenced.ok, true);

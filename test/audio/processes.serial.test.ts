@@ -8,12 +8,12 @@ import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readStatus, type ServiceStatus, serveQubesControl } from '../../clients/audio/index.ts';
-import { needs } from '../helpers/needs.ts';
 import { type Host, until, withHost } from './host.ts';
-import { Pulse, sounding, tone, toneLevel, toneSeconds } from './pulse.ts';
+import { Pulse } from './pulse.ts';
+import { onEachServer, type SoundServerKind } from './sound-daemons.ts';
+import { sounding, tone, toneLevel, toneSeconds } from './tones.ts';
 
 const processes = suite('audio processes');
-const withPulse = needs('pulseaudio', 'pulseaudio');
 const MAIN = fileURLToPath(new URL('../../clients/cli/main.ts', import.meta.url));
 
 class Stage {
@@ -80,8 +80,8 @@ class Stage {
   }
 }
 
-async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
-  const [audioPulse, guestPulse] = await Promise.all([new Pulse().start(), new Pulse().start()]);
+async function onStage(kind: SoundServerKind, work: (stage: Stage) => Promise<void>): Promise<void> {
+  const [audioPulse, guestPulse] = await Promise.all([new Pulse(kind).start(), new Pulse(kind).start()]);
   try {
     await withHost(async (host) => {
       const stage = new Stage(host, audioPulse, guestPulse);
@@ -96,11 +96,11 @@ async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
   }
 }
 
-withPulse(
+onEachServer(
   processes,
   'from a program in the guest to the sink of the AudioVM, and from its microphone to a program',
-  () =>
-    onStage(async (stage) => {
+  (kind) =>
+    onStage(kind, async (stage) => {
       const { host, audioPulse, guestPulse } = stage;
       await stage.service();
       stage.start(['agent', ...(await stage.args('chrome-vm'))], guestPulse.environment);
@@ -132,8 +132,8 @@ withPulse(
     }),
 );
 
-withPulse(processes, 'raw samples on stdin; the mixer’s volume outlives service and agent', () =>
-  onStage(async (stage) => {
+onEachServer(processes, 'raw samples on stdin; the mixer’s volume outlives service and agent', (kind) =>
+  onStage(kind, async (stage) => {
     const { audioPulse } = stage;
     await stage.service();
     const agent = stage.start(
