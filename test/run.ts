@@ -15,6 +15,8 @@ import { type FileRun, killRunningFiles, runFile } from './helpers/run-file.ts';
 /** More workers than this make the timings of each other's tests worse than the wall clock gets better. */
 const MAX_WORKERS = 2;
 const DEFAULT_TIMEOUT_SECONDS = 120;
+/** Machines boot in software emulation: a file that boots several may take this many times as long. */
+const MACHINES_TIMEOUT_FACTOR = 2;
 
 interface Totals {
   passed: number;
@@ -38,7 +40,8 @@ async function main(words: readonly string[]): Promise<number> {
     const queue = [...files];
     const work = async (): Promise<void> => {
       for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-        report(await runFile(file, { timeoutMs }), totals);
+        const factor = file.startsWith('test/vm/') ? MACHINES_TIMEOUT_FACTOR : 1;
+        report(await runFile(file, { timeoutMs: factor * timeoutMs }), totals);
       }
     };
     await Promise.all(Array.from({ length: workers }, work));

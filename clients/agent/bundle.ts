@@ -1,15 +1,17 @@
 /**
  * Makes the agent one file, with everything it needs but Node: what a guest's image takes in.
  *
- *     node --import tsx clients/agent/bundle.ts OUT.mjs
+ *     node --import tsx clients/agent/bundle.ts OUT.mjs [ENTRY]
  */
 import { argv } from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
-const ENTRY = fileURLToPath(new URL('../cli/agent-main.ts', import.meta.url));
+/** From the sources this file ends in .ts, from dist in .js. */
+const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const ENTRY = fileURLToPath(new URL(`../cli/agent-main.${EXTENSION}`, import.meta.url));
 
-/** `entry` defaults to the agent; tests bundle programs of their own in the same way. */
+/** `entry` defaults to the agent; test guests have programs of their own bundled in the same way. */
 export async function bundleAgent(out: string, entry = ENTRY): Promise<void> {
   await build({
     entryPoints: [entry],
@@ -28,7 +30,7 @@ export async function bundleAgent(out: string, entry = ENTRY): Promise<void> {
 if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
   const out = argv[2];
   if (out === undefined) {
-    process.stderr.write('usage: bundle.ts OUT.mjs\n');
+    process.stderr.write('usage: bundle.ts OUT.mjs [ENTRY]\n');
     process.exitCode = 2;
-  } else await bundleAgent(out);
+  } else await bundleAgent(out, argv[3]);
 }

@@ -1,7 +1,8 @@
 /** The demo's command line: options in, one exit code out. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { type DemoOptions, runDemo } from './demo.ts';
 import { printDemoError } from './report.ts';
+import { runVmDemo, type VmDemoOptions } from './vms/index.ts';
 
 /** Exit codes: 0 everything held; 1 something did not, or the input was wrong; 2 the command line was. */
 export async function runCommandLine(): Promise<void> {
@@ -12,12 +13,18 @@ export async function runCommandLine(): Promise<void> {
     .option('--json', 'print the summary as one JSON object on the last line')
     .option('--out <file>', 'keep what audio-vm heard in this WAV file')
     .option('--keep', 'keep the temporary directory: keys, policy, audit log')
-    .addHelpText('after', '\nExample:\n  npm run demo -- --fast --wav recording.wav')
+    .addOption(
+      new Option('--vms [accelerator]', 'in real virtual machines (QEMU); "kvm" or "tcg", else kvm where it works')
+        .choices(['kvm', 'tcg'])
+        .conflicts(['wav', 'fast', 'out']),
+    )
+    .addHelpText('after', '\nExample:\n  npm run demo -- --fast --wav recording.wav\n  npm run demo -- --vms')
     .showHelpAfterError('(--help shows how to use it)')
     .exitOverride();
   try {
     await program.parseAsync();
-    const isGood = await runDemo(program.opts<DemoOptions>());
+    const options = program.opts<DemoOptions & VmDemoOptions>();
+    const isGood = await (options.vms === undefined ? runDemo(options) : runVmDemo(options));
     process.exitCode = isGood ? 0 : 1;
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;

@@ -110,7 +110,7 @@ async function heardPcm(file: string): Promise<Uint8Array> {
 }
 
 /** Refusals in the log, counted with what was collapsed into them. */
-async function countRefusals(directory: string): Promise<number> {
+export async function countRefusals(directory: string): Promise<number> {
   let refusals = 0;
   for await (const { parsed } of tailAudit(directory, { lines: Number.MAX_SAFE_INTEGER })) {
     if (typeof parsed === 'string') continue;

@@ -1,6 +1,7 @@
 /** A session without the SDK's good manners: writes what it is told to, and says how the broker reacted. */
 import { randomBytes } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { beginHello, type Established, type HandshakeContext } from '../../broker/session/index.ts';
 import {
   type BrokerFrame,
@@ -32,15 +33,18 @@ export type Reaction =
   | { readonly kind: 'ended' };
 
 export class RawSession {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
+  readonly #patienceMs: number;
   readonly #deframer = new Deframer(MAX_BODY_BYTES);
   readonly #reactions: Reaction[] = [];
   #established: Established | null = null;
   #accept: ((welcome: DeframedRecord) => void) | null = null;
   #wake: () => void = () => {};
 
-  constructor(path: string) {
-    this.#socket = connect(path);
+  /** @param line a unix socket's path, or what stands for the connection */
+  constructor(line: string | Duplex, patienceMs = PATIENCE_MS) {
+    this.#patienceMs = patienceMs;
+    this.#socket = typeof line === 'string' ? connect(line) : line;
     this.#socket.on('data', (chunk) => this.#take(chunk));
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => this.#react({ kind: 'ended' }));
@@ -81,11 +85,11 @@ export class RawSession {
   }
 
   async #anyReaction(): Promise<void> {
-    const deadline = performance.now() + PATIENCE_MS;
+    const deadline = performance.now() + this.#patienceMs;
     while (this.#reactions.length === 0 && performance.now() < deadline) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
-        setTimeout(resolve, PATIENCE_MS).unref();
+        setTimeout(resolve, this.#patienceMs).unref();
       });
     }
   }

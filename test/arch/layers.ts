@@ -100,6 +100,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'clients/node-version',
       'clients/sdk',
       'clients/audio',
+      'clients/network',
       'broker/wire',
       'broker/session',
       'broker/audit',

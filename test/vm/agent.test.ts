@@ -2,12 +2,11 @@
 import { createHash } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Entry } from '../../clients/demo/vms/index.ts';
 import { openEnrolment } from '../../clients/vm/index.ts';
-import { House, withMachines } from './house.ts';
-import type { Entry } from './image/cpio.ts';
+import { MAX_AGENT_MIB, residentMib } from './agent-memory.ts';
+import { closeHouse, openHouse, pingBetweenProcesses, withMachines } from './house.ts';
 
-/** What the agent may take of a guest's memory. */
-const MAX_AGENT_MIB = 80;
 const FILE_BYTES = 1_000_000;
 const ROUNDS = 200;
 const MESSAGES = 3_000;
@@ -18,14 +17,13 @@ const text = (content: string, mode = 0o644): Entry => ({ kind: 'file', bytes: B
 
 /** Starts the agent, then waits for its socket as any program would. */
 const AGENT = `
-mkdir -p /run/argus /var
 node --max-semi-space-size=1 /argus.mjs agent --config /etc/argus/agent.yaml &
 agent=$!
 while [ ! -S /run/argus/agent.sock ]; do sleep 0.2; done
 `;
 
 withMachines(agents, 'enrols with a token, carries a pipeline to another guest, and stays small', async () => {
-  const house = await House.build();
+  const house = await openHouse();
   try {
     const socket = house.path('chrome-vm.enrol');
     const enrolment = await openEnrolment(house.authority, { name: 'chrome-vm', socket, ttlSeconds: 3600 });
@@ -60,13 +58,11 @@ grep VmRSS /proc/$agent/status`,
     const [, hash] = await receiver.line(/^([0-9a-f]{64}) /);
     assert.is(hash, createHash('sha256').update(expected).digest('hex'));
     for (const machine of [sender, receiver]) {
-      const [, kib = ''] = await machine.line(/^VmRSS:\s+(\d+) kB/);
-      const mib = Math.round(Number(kib) / 1024);
-      process.stdout.write(`agent in the guest: ${mib} MiB resident\n`);
+      const mib = await residentMib(machine);
       assert.ok(mib < MAX_AGENT_MIB, `${mib} MiB`);
     }
   } finally {
-    await house.close();
+    await closeHouse(house);
   }
 });
 
@@ -74,7 +70,7 @@ withMachines(
   agents,
   'round trip and throughput between two guests, beside the same between two processes',
   async () => {
-    const house = await House.build();
+    const house = await openHouse();
     try {
       const ping = `node /guest.mjs ping ${ROUNDS} ${MESSAGES}`;
       const audio = await house.boot('audio-vm', 'node /guest.mjs echo');
@@ -85,9 +81,9 @@ withMachines(
       process.stdout.write(`guests (software emulation): ${measured(chrome.console)}\n`);
       await chrome.kill();
       await audio.kill();
-      process.stdout.write(`processes: ${measured(await house.pingBetweenProcesses(ROUNDS, MESSAGES))}\n`);
+      process.stdout.write(`processes: ${measured(await pingBetweenProcesses(house, ROUNDS, MESSAGES))}\n`);
     } finally {
-      await house.close();
+      await closeHouse(house);
     }
   },
 );

@@ -1,7 +1,8 @@
 /** Sound from one virtual machine to another, while the sender's machine is saved and restored, and its QEMU killed. */
 import { suite } from 'uvu';
-import { withMachines } from './house.ts';
-import { SoundScene } from './sound-scene.ts';
+import * as assert from 'uvu/assert';
+import { GUEST_PROGRAM, Listening, type Machine, MESSAGES, SOUND_HASH } from '../../clients/demo/vms/index.ts';
+import { closeHouse, openHouse, withMachines } from './house.ts';
 
 const restore = suite('machines that come back');
 
@@ -9,21 +10,28 @@ withMachines(
   restore,
   'sound goes on after save and restore in the middle of it, and after kill -9 of QEMU',
   async () => {
-    const scene = await SoundScene.open();
+    const house = await openHouse(GUEST_PROGRAM);
+    const bootChrome = (options = {}): Promise<Machine> =>
+      house.boot('chrome-vm', `node /guest.mjs source ${MESSAGES}`, options);
     try {
-      await scene.isPlaying();
-      const state = scene.house.path('state');
-      await scene.chrome.save(state);
-      await scene.chrome.kill();
-      await scene.bootChrome(state);
-      await scene.isWholeAgain('save and restore');
+      const listening = new Listening(await house.boot('audio-vm', `node /guest.mjs sink ${MESSAGES}`));
+      let chrome = await bootChrome();
+      assert.is(await listening.nextHash(), SOUND_HASH, 'undisturbed');
 
-      await scene.isPlaying();
-      await scene.chrome.kill();
-      await scene.bootChrome();
-      await scene.isWholeAgain('kill -9 of QEMU');
+      await listening.isPlaying();
+      const state = house.path('state');
+      await chrome.save(state);
+      await chrome.kill();
+      chrome = await bootChrome({ restore: state });
+      assert.is(await listening.nextHash(), SOUND_HASH, 'save and restore');
+
+      await listening.isPlaying();
+      await chrome.kill();
+      await bootChrome();
+      assert.is(await listening.nextHash(), SOUND_HASH, 'kill -9 of QEMU');
+      assert.equal(listening.altered, [], 'what arrived whole was never altered');
     } finally {
-      await scene.close();
+      await closeHouse(house);
     }
   },
 );

@@ -1,29 +1,40 @@
 /**
- * A virtual machine of a test: QEMU in software emulation, no network card, no shared memory; its only wire is one
- * virtio-serial port whose other end is a unix socket. What the guest prints on its console comes back line by line.
+ * A virtual machine: QEMU without a network card and without shared memory; its only wire is one virtio-serial port whose
+ * other end is a unix socket. What the guest prints on its console comes back line by line.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { DemoError } from '../errors.ts';
+import { endWithUs } from './children.ts';
 import { guestImage } from './image/build.ts';
 import { cpioArchive, type Entry } from './image/cpio.ts';
 
 const MEMORY_MIB = 768;
-/** Only so that a test which waits in vain ends with the console instead of without a word. */
+/** Only so that whoever waits in vain ends with the console instead of without a word. */
 const LINE_TIMEOUT_MS = 90_000;
-/** No "max": under emulation its protection keys do not survive saving and restoring a machine. */
-const CPU = 'Westmere,+rdrand';
 /** On a busy host the kernel's test of the emulated timer fails by chance, so it is left out. */
 const APPEND = 'console=ttyS0 quiet panic=-1 no_timer_check';
 
+/** What executes the guest's instructions: QEMU itself, or the processor. */
+export type Accelerator = 'tcg' | 'kvm';
+
+const CPU: Readonly<Record<Accelerator, string>> = {
+  // No "max": under emulation its protection keys do not survive saving and restoring a machine.
+  tcg: 'Westmere,+rdrand',
+  kvm: 'host',
+};
+
 export interface MachineOptions {
   readonly name: string;
-  /** Unix socket that the port "argus.0" leads to; somebody must listen there. */
-  readonly socket: string;
+  /** For the machine's own files; made, and removed by whoever owns what it lies in. */
+  readonly directory: string;
+  readonly accelerator: Accelerator;
+  /** Unix socket that the port "argus.0" leads to; somebody must listen there. Null: the port leads nowhere. */
+  readonly socket: string | null;
   /** Shell script that is the guest's life, sourced by the first process. */
   readonly main: string;
   /** More files of this guest, by path without the leading slash. */
@@ -65,7 +76,8 @@ export class Machine {
 
   static async start(options: MachineOptions): Promise<Machine> {
     const image = await guestImage();
-    const directory = temporaryDirectory();
+    const { accelerator, directory, socket } = options;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
     const initrd = join(directory, 'initrd');
     const own = new Map<string, Entry>(options.files);
     own.set('etc/guest/main.sh', { kind: 'file', bytes: Buffer.from(options.main), mode: 0o644 });
@@ -75,11 +87,12 @@ export class Machine {
     const child = spawn(
       'qemu-system-x86_64',
       [
-        ...['-nodefaults', '-no-user-config', '-display', 'none', '-machine', 'pc,accel=tcg', '-cpu', CPU],
+        ...['-nodefaults', '-no-user-config', '-display', 'none', '-machine', `pc,accel=${accelerator}`],
+        ...['-cpu', CPU[accelerator]],
         ...['-smp', '1', '-m', `${MEMORY_MIB}`, '-nic', 'none', '-serial', 'stdio'],
         ...['-kernel', image.kernel, '-initrd', initrd, '-append', APPEND],
         ...['-device', 'virtio-serial-pci'],
-        ...['-chardev', `socket,id=argus,path=${options.socket},server=off,reconnect=1`],
+        ...['-chardev', socket === null ? 'null,id=argus' : `socket,id=argus,path=${socket},server=off,reconnect=1`],
         ...['-device', 'virtserialport,chardev=argus,name=argus.0'],
         ...['-qmp', `unix:${qmp},server=on,wait=off`],
         ...(options.restore === undefined ? [] : ['-incoming', `exec:cat ${options.restore}`]),
@@ -87,6 +100,7 @@ export class Machine {
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
+    endWithUs(child);
     return new Machine(options.name, child, qmp);
   }
 
@@ -95,31 +109,32 @@ export class Machine {
     return this.#lines.join('\n');
   }
 
-  get pid(): number {
-    return this.#process.pid ?? 0;
-  }
-
   /** Waits until a line of the console matches for the `count`th time; rejects with the console when it does not come. */
-  async line(pattern: RegExp, count = 1): Promise<RegExpExecArray> {
-    const deadline = performance.now() + LINE_TIMEOUT_MS;
+  async line(pattern: RegExp, count = 1, timeoutMs = LINE_TIMEOUT_MS): Promise<RegExpExecArray> {
+    const deadline = performance.now() + timeoutMs;
     for (;;) {
-      let seen = 0;
-      for (const line of this.#lines) {
-        const match = pattern.exec(line);
-        if (match !== null && ++seen === count) return match;
-      }
-      if (this.#hasExited)
-        throw new Error(`${this.name} ended before it printed ${pattern}; its console:\n${this.console}`);
-      if (performance.now() > deadline)
-        throw new Error(`${this.name} did not print ${pattern} (${count}); its console:\n${this.console}`);
+      const match = this.matches(pattern)[count - 1];
+      if (match !== undefined) return match;
+      const left = deadline - performance.now();
+      const fault = this.#hasExited ? 'ended before it printed' : left <= 0 ? 'did not print' : null;
+      if (fault !== null)
+        throw new DemoError(
+          'ERR_DEMO_GUEST',
+          `${this.name} ${fault} ${pattern} (${count}); its console:\n${this.console}`,
+        );
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, LINE_TIMEOUT_MS);
+        const timer = setTimeout(resolve, left);
         this.#waiters.add(() => {
           clearTimeout(timer);
           resolve();
         });
       });
     }
+  }
+
+  /** The lines of the console that match, so far. */
+  matches(pattern: RegExp): RegExpExecArray[] {
+    return this.#lines.map((line) => pattern.exec(line)).filter((match) => match !== null);
   }
 
   /** Presses the reset button: the guest starts anew, the host's end of the port stays as it is. */

@@ -1,30 +1,22 @@
 /**
- * The image that all test guests share: a Debian kernel, busybox, this machine's node with its libraries, the virtio
- * modules and the bundled agent. Nothing in it is secret or differs between guests.
+ * The image that all guests share: a Debian kernel with a few modules, busybox, and this machine's node, perl and ip with
+ * their libraries. Nothing in it is secret or differs between guests.
  *
  * Kept under node_modules/.cache/argus/vm, named by what went into it; built again only when that changes.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { ROOT } from '../root.ts';
 import { cpioArchive, type Entry } from './cpio.ts';
+import { INIT_SCRIPT, MODULES } from './init-script.ts';
 import { candidateVersion, kernelPackage, unpacked } from './packages.ts';
 
 const run = promisify(execFile);
 
-const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/argus/vm', import.meta.url));
-/** In the order in which they are loaded (see init.sh). */
-const MODULES = [
-  'virtio_ring',
-  'virtio',
-  'virtio_pci_modern_dev',
-  'virtio_pci_legacy_dev',
-  'virtio_pci',
-  'virtio_console',
-];
+const CACHE = join(ROOT, 'node_modules/.cache/argus/vm');
 
 export interface GuestImage {
   readonly kernel: string;
@@ -32,35 +24,59 @@ export interface GuestImage {
   readonly base: string;
 }
 
-/** Builds the image or finds it in the cache. */
-export async function guestImage(): Promise<GuestImage> {
+interface Plan {
+  readonly image: GuestImage;
+  readonly directory: string;
+  readonly kernelName: string;
+  /** Programs of this machine: the agent runs in the first, and needs the others for a TAP device and for routes. */
+  readonly programs: readonly string[];
+}
+
+/** Builds the image or finds it in the cache; `onBuild` is called before it builds. */
+export async function guestImage(onBuild: (kernel: string) => void = () => {}): Promise<GuestImage> {
+  const plan = await planned();
+  if (await exists(plan.image.base)) return plan.image;
+  onBuild(plan.kernelName);
+  await build(plan);
+  return plan.image;
+}
+
+async function planned(): Promise<Plan> {
   const kernelName = await kernelPackage();
-  const init = await readFile(new URL('./init.sh', import.meta.url));
-  const node = await realpath(process.execPath);
   const versions = await Promise.all([kernelName, 'busybox-static'].map(candidateVersion));
-  const { size } = await stat(node);
+  const programs = await Promise.all(
+    [process.execPath, await which('perl'), await which('ip')].map((at) => realpath(at)),
+  );
+  const sizes = await Promise.all(programs.map(async (program) => (await stat(program)).size));
   const key = createHash('sha256')
-    .update(JSON.stringify([kernelName, ...versions, process.version, size, MODULES, init.toString()]))
+    .update(JSON.stringify([kernelName, versions, process.version, programs, sizes, MODULES, INIT_SCRIPT]))
     .digest('hex')
     .slice(0, 16);
   const directory = join(CACHE, key);
   const image = { kernel: join(directory, 'vmlinuz'), base: join(directory, 'base.cpio') };
-  if (await exists(image.base)) return image;
+  return { image, directory, kernelName, programs };
+}
 
+async function build({ image, directory, kernelName, programs }: Plan): Promise<void> {
   const packages = join(CACHE, 'packages');
   const kernelRoot = await unpacked(kernelName, packages);
   const busyboxRoot = await unpacked('busybox-static', packages);
   const entries = new Map<string, Entry>();
-  entries.set('init', { kind: 'file', bytes: init, mode: 0o755 });
+  entries.set('init', { kind: 'file', bytes: Buffer.from(INIT_SCRIPT), mode: 0o755 });
   entries.set('dev/console', { kind: 'device', major: 5, minor: 1, mode: 0o600 });
   for (const name of ['proc', 'sys', 'tmp', 'run']) entries.set(name, { kind: 'directory', mode: 0o755 });
   await addFile(entries, 'bin/busybox', join(busyboxRoot, 'bin/busybox'), 0o755);
-  await addFile(entries, 'bin/node', node, 0o755);
-  for (const library of await librariesOf(node)) await addFile(entries, library.slice(1), library, 0o755);
+  for (const [index, name] of ['node', 'perl', 'ip'].entries()) {
+    const program = programs[index] ?? '';
+    await addFile(entries, `bin/${name}`, program, 0o755);
+    for (const library of await librariesOf(program)) await addFile(entries, library.slice(1), library, 0o755);
+  }
+  for (const module of await perlModules()) await addFile(entries, module.slice(1), module, 0o644);
   for (const module of MODULES) {
-    const [path] = await find(join(kernelRoot, 'lib/modules'), `${module}.ko`);
+    // Newer kernels compress them, which busybox's insmod undoes.
+    const [path] = await find(join(kernelRoot, 'lib/modules'), new RegExp(`^${module}\\.ko(?:\\.xz)?$`));
     if (path === undefined) throw new Error(`${kernelName} has no module ${module}`);
-    await addFile(entries, `lib/modules/${module}.ko`, path, 0o644);
+    await addFile(entries, `lib/modules/${basename(path)}`, path, 0o644);
   }
   entries.set('bin/sh', { kind: 'link', target: 'busybox' });
 
@@ -75,7 +91,19 @@ export async function guestImage(): Promise<GuestImage> {
     await rm(work, { recursive: true, force: true });
     if (!(await exists(image.base))) throw error; // else another process was faster
   });
-  return image;
+}
+
+async function which(name: string): Promise<string> {
+  const { stdout } = await run('sh', ['-c', `command -v ${name}`], {
+    env: { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` },
+  });
+  return stdout.trim();
+}
+
+/** What the TAP helper loads (clients/network/link/tap-helper.ts). */
+async function perlModules(): Promise<string[]> {
+  const { stdout } = await run('perl', ['-Mstrict', '-Mwarnings', '-e', 'print join "\\n", sort values %INC']);
+  return stdout.split('\n').filter((path) => path.startsWith('/'));
 }
 
 /** Absolute paths of the shared libraries and of their loader. */
@@ -88,10 +116,10 @@ async function addFile(entries: Map<string, Entry>, path: string, from: string, 
   entries.set(path, { kind: 'file', bytes: await readFile(from), mode });
 }
 
-async function find(directory: string, name: string | RegExp): Promise<string[]> {
+async function find(directory: string, name: RegExp): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   return entries
-    .filter((entry) => (typeof name === 'string' ? entry.name === name : name.test(entry.name)))
+    .filter((entry) => name.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
 }

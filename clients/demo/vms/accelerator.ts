@@ -1,0 +1,35 @@
+/**
+ * Can the processor execute the guests' instructions, or must QEMU? Found out by booting one: where virtual machines are
+ * nested, /dev/kvm may be there, open, and still start no guest.
+ */
+import { open } from 'node:fs/promises';
+import { type Accelerator, Machine } from './machine.ts';
+
+/** A guest under KVM is up in one or two seconds, and in a few where it is nested. */
+const PROBE_MS = 10_000;
+
+export interface Choice {
+  readonly accelerator: Accelerator;
+  /** For a person: what was found. */
+  readonly why: string;
+}
+
+/** `directory` is for the files of the machine that is tried; the machine is gone when this resolves. */
+export async function chooseAccelerator(directory: string): Promise<Choice> {
+  try {
+    await (await open('/dev/kvm', 'r+')).close();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const why = code === 'ENOENT' ? 'there is no /dev/kvm' : `/dev/kvm cannot be opened (${code})`;
+    return { accelerator: 'tcg', why };
+  }
+  const machine = await Machine.start({ name: 'probe', directory, accelerator: 'kvm', socket: null, main: '' });
+  try {
+    await machine.line(/^guest: up after/, 1, PROBE_MS);
+    return { accelerator: 'kvm', why: '/dev/kvm starts guests' };
+  } catch {
+    return { accelerator: 'tcg', why: '/dev/kvm is there, but starts no guest' };
+  } finally {
+    await machine.kill();
+  }
+}
