@@ -1,77 +1,151 @@
 /**
  * A guest's sound server as the agent's source and sink: PulseAudio, or PipeWire in its place, by `pactl`. Programs see a
- * sink and a source named "argus"; behind them are two FIFOs. The modules are unloaded again when the agent stops.
+ * sink "argus" and a source "argus-mic"; behind them are two FIFOs. The modules are unloaded when the agent stops, loaded
+ * again when the sound server comes back after a restart, and what an agent that was killed left behind is replaced.
  */
 import { execFile, spawn } from 'node:child_process';
 import { constants, openSync } from 'node:fs';
-import { unlink } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { AudioError } from './errors.ts';
+import { REOPEN_MS } from './limits.ts';
 import { CHANNELS, SAMPLE_RATE_HZ } from './pcm.ts';
 
 const run = promisify(execFile);
-const SPEC = [`format=s16le`, `rate=${SAMPLE_RATE_HZ}`, `channels=${CHANNELS}`, 'channel_map=front-left,front-right'];
-export const GUEST_SINK = 'argus';
-export const GUEST_SOURCE = 'argus-mic';
+const SPEC = ['format=s16le', `rate=${SAMPLE_RATE_HZ}`, `channels=${CHANNELS}`, 'channel_map=front-left,front-right'];
+const GUEST_SOURCE = 'argus-mic';
+const PLUGS = {
+  // Without the system's clock PulseAudio's sink would play as fast as the pipe is read; PipeWire's never does.
+  playback: { module: 'module-pipe-sink', name: 'sink_name=argus', more: ['use_system_clock_for_timing=yes'] },
+  capture: { module: 'module-pipe-source', name: `source_name=${GUEST_SOURCE}`, more: [] },
+} as const;
+type Direction = keyof typeof PLUGS;
 /** Between an event and the look at what it changed: they come in bursts. */
 const SETTLE_MS = 50;
 
 export class GuestPulse {
+  readonly #directory: string;
+  readonly #onPlayed: (bytes: Uint8Array) => void;
   readonly #environment: NodeJS.ProcessEnv;
-  readonly #modules: string[] = [];
-  readonly #fifos: string[] = [];
+  readonly #fifos = new Map<Direction, Socket>();
   readonly #ends: (() => void)[] = [];
+  #isClosed = false;
 
-  constructor(environment: NodeJS.ProcessEnv = process.env) {
-    this.#environment = environment;
+  /** `directory`: for the FIFOs, nobody else's. `onPlayed`: what programs play. */
+  constructor(directory: string, onPlayed: (bytes: Uint8Array) => void, environment: NodeJS.ProcessEnv = process.env) {
+    this.#directory = directory;
+    this.#onPlayed = onPlayed;
+    this.#environment = { ...environment, LC_ALL: 'C' };
   }
 
-  /** Loads the sink; what programs play can be read from the socket returned. `directory`: for the FIFOs. */
-  async openPlayback(directory: string): Promise<Socket> {
-    const path = join(directory, 'playback.fifo');
-    // Without it the sink would play as fast as the pipe is read, and keep 64 KiB of latency in it.
-    const clock = 'use_system_clock_for_timing=yes';
-    await this.#load('module-pipe-sink', path, [`sink_name=${GUEST_SINK}`, clock]);
-    return this.#openFifo(path, { readable: true, writable: false });
+  /** What is written here programs record. Another one after each restart of the sound server; null before `open`. */
+  get capture(): Socket | null {
+    return this.#fifos.get('capture') ?? null;
   }
 
-  /** Loads the source; what is written to the socket is what programs record. */
-  async openCapture(directory: string): Promise<Socket> {
-    const path = join(directory, 'capture.fifo');
-    await this.#load('module-pipe-source', path, [`source_name=${GUEST_SOURCE}`]);
-    return this.#openFifo(path, { readable: false, writable: true });
+  /** Makes sink and source. @throws AudioError ERR_AUDIO_SOUND_SERVER */
+  async open(): Promise<void> {
+    try {
+      await this.#plugIn();
+    } catch (cause) {
+      const message =
+        'the sound server took no module-pipe-sink and module-pipe-source; does one run for this user? Without one, use --playback and --capture with files or "-"';
+      throw new AudioError('ERR_AUDIO_SOUND_SERVER', message, { cause });
+    }
   }
 
-  /** Calls `onChange` whenever a program begins to record from the source, or the last one ends. */
+  /**
+   * Calls `onChange` whenever a program begins to record from the source, or the last one ends. While the sound server is
+   * away nobody does.
+   */
   watchRecording(onChange: (isRecording: boolean) => void): void {
     let isRecording = false;
     let timer: NodeJS.Timeout | null = null;
+    let stop = (): void => {};
+    const later = (ms: number, work: () => Promise<void>): void => {
+      timer ??= setTimeout(() => {
+        timer = null;
+        void work();
+      }, ms);
+    };
     const look = async (): Promise<void> => {
-      timer = null;
-      const now = await this.#isRecording().catch(() => false); // the sound server is away: nobody records
-      if (now === isRecording) return;
+      const now = await this.#isRecording().catch(() => false);
+      if (now === isRecording || this.#isClosed) return;
       isRecording = now;
       onChange(now);
     };
-    const child = spawn('pactl', ['subscribe'], { env: this.#environment, stdio: ['ignore', 'pipe', 'ignore'] });
-    child.on('error', () => {}); // the modules could be loaded, so pactl is there
-    child.stdout.on('data', (text: Buffer) => {
-      if (text.includes('source-output')) timer ??= setTimeout(() => void look(), SETTLE_MS);
-    });
+    const subscribe = async (): Promise<void> => {
+      const child = spawn('pactl', ['subscribe'], { env: this.#environment, stdio: ['ignore', 'pipe', 'ignore'] });
+      let isSubscribed = false;
+      stop = () => void child.kill('SIGTERM');
+      child.on('error', () => {}); // the modules could be loaded, so pactl is there
+      child.stdout.on('data', (text: Buffer) => {
+        if (!isSubscribed || text.includes('source-output')) later(SETTLE_MS, look);
+        isSubscribed = true;
+      });
+      child.once('close', () => {
+        if (this.#isClosed) return;
+        void look();
+        later(REOPEN_MS, plugInAgain);
+      });
+      // Its own looks are events too, so the first output says that none is missed from here on.
+      const lookFirst = async (): Promise<void> => {
+        await look();
+        if (!isSubscribed && child.exitCode === null) later(SETTLE_MS, lookFirst);
+      };
+      await lookFirst();
+    };
+    const plugInAgain = async (): Promise<void> => {
+      await this.#plugIn().then(subscribe, () => later(REOPEN_MS, plugInAgain));
+    };
     this.#ends.push(() => {
       if (timer !== null) clearTimeout(timer);
-      child.kill('SIGTERM');
+      stop();
     });
-    void look();
+    void subscribe();
   }
 
   /** Unloads what was loaded. Idempotent. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const end of this.#ends.splice(0)) end();
-    for (const module of this.#modules.splice(0).reverse()) await this.#pactl('unload-module', module).catch(() => {}); // gone with its server
-    for (const path of this.#fifos.splice(0)) await unlink(path).catch(() => {}); // the module removes it as well
+    const loaded = await this.#modules().catch(() => []); // gone with its server
+    for (const { index, args } of loaded) {
+      if (this.#isMine('playback', args) || this.#isMine('capture', args)) await this.#unload(index);
+    }
+    for (const [direction, socket] of this.#fifos) {
+      socket.destroy();
+      await rm(this.#path(direction), { force: true });
+    }
+  }
+
+  /** Loads what is not loaded yet, in the place of what another agent left. The modules make their FIFOs themselves. */
+  async #plugIn(): Promise<void> {
+    for (const direction of ['playback', 'capture'] as const) {
+      const { module, name, more } = PLUGS[direction];
+      let isThere = false;
+      for (const each of await this.#modules()) {
+        if (each.module !== module || !each.args.includes(name)) continue;
+        if (this.#isMine(direction, each.args)) isThere = true;
+        else await this.#unload(each.index);
+      }
+      if (isThere || this.#isClosed) continue;
+      const path = this.#path(direction);
+      await rm(path, { force: true }); // of a sound server that was killed
+      await this.#pactl('load-module', module, `file=${path}`, name, ...SPEC, ...more);
+      this.#openFifo(direction);
+    }
+  }
+
+  async #modules(): Promise<{ readonly index: string; readonly module: string; readonly args: readonly string[] }[]> {
+    const lines = (await this.#pactl('list', 'short', 'modules')).split('\n').map((line) => line.split('\t'));
+    return lines.map(([index = '', module = '', args = '']) => ({ index, module, args: args.split(' ') }));
+  }
+
+  async #unload(index: string): Promise<void> {
+    await this.#pactl('unload-module', index).catch(() => {}); // gone meanwhile
   }
 
   async #isRecording(): Promise<boolean> {
@@ -81,23 +155,23 @@ export class GuestPulse {
     return index !== undefined && outputs.some((line) => line.split('\t')[1] === index);
   }
 
-  async #load(module: string, path: string, options: readonly string[]): Promise<void> {
-    try {
-      const index = await this.#pactl('load-module', module, `file=${path}`, ...SPEC, ...options);
-      this.#modules.push(index.trim());
-      this.#fifos.push(path);
-    } catch (cause) {
-      const message = `${module} could not be loaded; does a sound server run for this user? Without one, use --playback and --capture with files or "-"`;
-      throw new AudioError('ERR_AUDIO_SOUND_SERVER', message, { cause });
-    }
+  #path(direction: Direction): string {
+    return join(this.#directory, `${direction}.fifo`);
+  }
+
+  #isMine(direction: Direction, args: readonly string[]): boolean {
+    return args.includes(`file=${this.#path(direction)}`);
   }
 
   /** Both ends in one, so that neither open nor read ends when the sound server has not come yet, or has gone. */
-  #openFifo(path: string, use: { readonly readable: boolean; readonly writable: boolean }): Socket {
-    const socket = new Socket({ fd: openSync(path, constants.O_RDWR | constants.O_NONBLOCK), ...use });
-    this.#ends.push(() => void socket.destroy());
+  #openFifo(direction: Direction): void {
+    const fd = openSync(this.#path(direction), constants.O_RDWR | constants.O_NONBLOCK);
+    const isRead = direction === 'playback';
+    const socket = new Socket({ fd, readable: isRead, writable: !isRead });
     socket.on('error', () => {}); // the sound server's end; the module's absence shows in what is heard
-    return socket;
+    if (isRead) socket.on('data', this.#onPlayed);
+    this.#fifos.get(direction)?.destroy();
+    this.#fifos.set(direction, socket);
   }
 
   async #pactl(...args: readonly string[]): Promise<string> {

@@ -7,6 +7,7 @@ export { GuestPulse } from './guest-pulse.ts';
 export { Mixer } from './mixer.ts';
 export { type MixerEntry, StateFlag } from './mixer-messages.ts';
 export { checkSampleSpec, FRAME_BYTES } from './pcm.ts';
+export { PlaybackInlet } from './playback-inlet.ts';
 export { PulseServer } from './pulse-server.ts';
 export { serveQubesControl } from './qubes-control.ts';
 export { AudioService, type AudioServiceOptions } from './service.ts';

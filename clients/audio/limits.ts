@@ -38,6 +38,8 @@ export const CAPTURE_DEADLINE_MS = 200;
 /** Silence a reader of capture is kept ahead by, ms, before it gets the first samples: bears the jitter of one frame. */
 export const CAPTURE_LEAD_MS = 20;
 
+/** Frames that wait between a guest's sound server, which writes up to 46 ms at a time, and the agent. */
+export const INLET_QUEUE_FRAMES = 10;
 /** Playback frames of an agent on their way; past it its source is not read. */
 export const PLAYBACK_IN_FLIGHT = 8;
 /** How long a playback frame waits for room before it is dropped, ms. */

@@ -103,7 +103,7 @@ onEachServer(
     onStage(kind, async (stage) => {
       const { host, audioPulse, guestPulse } = stage;
       await stage.service();
-      stage.start(['agent', ...(await stage.args('chrome-vm'))], guestPulse.environment);
+      const agent = stage.start(['agent', ...(await stage.args('chrome-vm'))], guestPulse.environment);
       await until('the guest has a sink', () => guestPulse.control('list', 'short', 'sinks').includes('argus'));
       const stopProgram = guestPulse.play('argus', tone(1_000, 3));
       await until('it sounds in the AudioVM', () => audioPulse.streams('sink-inputs').includes('chrome-vm'));
@@ -112,6 +112,19 @@ onEachServer(
       const level = toneLevel(sounding(await stop()), 1_000);
       stopProgram();
       assert.ok(level > 0.4 && level < 0.55, `level ${level} at 1000 Hz`);
+
+      await guestPulse.stop();
+      await guestPulse.start();
+      await until('the guest has its source again', () =>
+        guestPulse.control('list', 'short', 'sources').includes('argus-mic'),
+      );
+      const stopAgain = guestPulse.play('argus', tone(1_000, 3));
+      const [before] = (await stage.read()).vms;
+      await until('it sounds again', async () => {
+        const [now] = (await stage.read()).vms;
+        return (now?.played.played ?? 0) > (before?.played.played ?? 0) + 88_200;
+      });
+      stopAgain();
 
       const stopVoice = audioPulse.play('voice', tone(700, 30));
       const stopRecording = await guestPulse.record('argus-mic');
@@ -129,6 +142,10 @@ onEachServer(
       assert.ok(toneLevel(heard.subarray(0, 8_820), 700) < 0.01, 'silence before the grant');
       await until('the guest no longer asks', () => stage.key('audio-input-request', 'chrome-vm') === '0');
       await until('no record stream is left', () => !audioPulse.streams('source-outputs').includes('chrome-vm'));
+      const modules = (): string[] => guestPulse.control('list', 'short', 'modules').match(/module-pipe-\w+/g) ?? [];
+      assert.equal(modules().sort(), ['module-pipe-sink', 'module-pipe-source']);
+      agent.kill('SIGTERM');
+      await until('the modules are unloaded', () => modules().length === 0);
     }),
 );
 

@@ -10,9 +10,15 @@ import { CaptureSender, type SendFrame } from '../../clients/audio/capture-sende
 import { CodeReader } from '../../clients/audio/code-reader.ts';
 import { CAPTURE_PORT, Code, decodeCode, encodeCode, PLAYBACK_PORT } from '../../clients/audio/codes.ts';
 import { applyGain, checkVolume, gainOf } from '../../clients/audio/gain.ts';
-import { CAPTURE_QUEUE_FRAMES, CORK_LINGER_MS, PLAYBACK_QUEUE_MS } from '../../clients/audio/limits.ts';
+import {
+  CAPTURE_QUEUE_FRAMES,
+  CORK_LINGER_MS,
+  INLET_QUEUE_FRAMES,
+  PLAYBACK_QUEUE_MS,
+} from '../../clients/audio/limits.ts';
 import { checkSampleSpec, FRAME_BYTES } from '../../clients/audio/pcm.ts';
 import { PcmBuffer } from '../../clients/audio/pcm-buffer.ts';
+import { PlaybackInlet } from '../../clients/audio/playback-inlet.ts';
 import { PlaybackLine } from '../../clients/audio/playback-line.ts';
 import { PlaybackState } from '../../clients/audio/playback-state.ts';
 import { SilenceWatch } from '../../clients/audio/silence.ts';
@@ -306,6 +312,28 @@ statements('a bounded buffer keeps the newest, in order, like a list that is cut
     assert.is(buffer.length, model.length);
   }
 });
+
+statements(
+  'what a guest’s sound server plays while its agent is held up is dropped, oldest first, not played late',
+  async () => {
+    const played: number[] = [];
+    let goOn = (): void => {};
+    const inlet = new PlaybackInlet(async (bytes) => {
+      played.push(bytes[0] ?? 0);
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+    });
+    for (let value = 1; value <= 30; value++) inlet.push(frame(value));
+    for (let round = 0; round < 20; round++) {
+      goOn();
+      await settle();
+    }
+    const newest = Array.from({ length: INLET_QUEUE_FRAMES }, (_, index) => 31 - INLET_QUEUE_FRAMES + index);
+    assert.equal(played, [1, ...newest]);
+    assert.is(inlet.dropped, 30 - played.length);
+  },
+);
 
 statements('two seconds of digital silence are a pause, one sample ends it', () => {
   const watch = new SilenceWatch();

@@ -15,6 +15,7 @@ import {
   GuestPulse,
   Mixer,
   NODE_CLOCK,
+  PlaybackInlet,
   PulseServer,
   readStatus,
   type ServiceStatus,
@@ -105,15 +106,15 @@ async function runAgent(options: AgentOptions): Promise<void> {
     }
   } else {
     const directory = mkdtempSync(join(tmpdir(), 'argus-audio-'));
-    const pulse = new GuestPulse();
+    const inlet = new PlaybackInlet((frame) => agent.play(frame));
+    const pulse = new GuestPulse(directory, (bytes) => inlet.push(bytes));
     ends.push(async () => {
       await pulse.close();
       rmSync(directory, { recursive: true, force: true });
     });
     try {
-      input = await pulse.openPlayback(directory);
-      const source = await pulse.openCapture(directory);
-      const outlet = new CaptureOutlet(NODE_CLOCK, (frame) => writeTo(source, frame));
+      await pulse.open();
+      const outlet = new CaptureOutlet(NODE_CLOCK, (frame) => pulse.capture !== null && writeTo(pulse.capture, frame));
       hear = (frame) => outlet.push(frame);
       ends.push(() => outlet.listen(false));
       pulse.watchRecording((isRecording) => {
