@@ -2,9 +2,17 @@
 
 import type { FindProgram } from './server-process.ts';
 
-export const ARM_NAMES = ['argus-unix', 'argus-nats', 'raw-relay', 'nats', 'nats-tls', 'mosquitto-tls'] as const;
+export const ARM_NAMES = [
+  'argus-unix',
+  'argus-nats',
+  'argus-nats-plain',
+  'raw-relay',
+  'nats',
+  'nats-tls',
+  'mosquitto-tls',
+] as const;
 /** What runs unless `--arms` says otherwise: the NATS carrier is compared on request, since it takes a second nats-server. */
-export const DEFAULT_ARMS: readonly ArmName[] = ARM_NAMES.filter((name) => name !== 'argus-nats');
+export const DEFAULT_ARMS: readonly ArmName[] = ARM_NAMES.filter((name) => !name.startsWith('argus-nats'));
 export type ArmName = (typeof ARM_NAMES)[number];
 
 export function isArmName(name: string): name is ArmName {

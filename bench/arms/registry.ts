@@ -4,6 +4,7 @@ import type { Arm, ArmName } from './arm.ts';
 const LOADERS: Readonly<Record<ArmName, () => Promise<Arm>>> = {
   'argus-unix': async () => (await import('./argus.ts')).argusUnix,
   'argus-nats': async () => (await import('./argus-nats.ts')).argusNats,
+  'argus-nats-plain': async () => (await import('./argus-nats.ts')).argusNatsPlain,
   'raw-relay': async () => (await import('./raw-relay.ts')).rawRelay,
   nats: async () => (await import('./nats.ts')).nats,
   'nats-tls': async () => (await import('./nats.ts')).natsTls,

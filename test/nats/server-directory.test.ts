@@ -117,12 +117,33 @@ directory('a seed is made once, is private, and is not read when others could', 
   assert.is(await codeOf(readSeed(seed)), 'ERR_NATS_FILE');
 });
 
+directory('without TLS it listens on loopback and private addresses, and nowhere else', async () => {
+  const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'));
+  for (const listen of [
+    '127.0.0.1:1',
+    'localhost:1',
+    '10.9.8.7:1',
+    '172.31.0.1:1',
+    '192.168.1.1:1',
+    '[fd00::1]:1',
+    '[::1]:1',
+  ]) {
+    await server.write({ ...SETUP, listen, tls: false }, [], Date.now());
+    assert.not.match(readFileSync(server.configFile, 'utf8'), /^tls/m, listen);
+  }
+  for (const listen of ['0.0.0.0:1', '[::]:1', '172.32.0.1:1', '8.8.8.8:1', 'nats.example:1', '[2001:db8::1]:1'])
+    assert.is(await codeOf(server.write({ ...SETUP, listen, tls: false }, [], Date.now())), 'ERR_NATS_TLS', listen);
+});
+
 directory('an address is host, port, broker and the files of this end; all else is refused', () => {
-  const plain = { host: '10.0.0.1', tcpPort: 4222, broker: 'host', seed: null, ca: null };
+  const plain = { host: '10.0.0.1', tcpPort: 4222, broker: 'host', seed: null, ca: null, tls: true };
   assert.equal(parseNatsAddress('nats://10.0.0.1/host'), plain);
   assert.equal(parseNatsAddress('nats://[::1]:4333'), { ...plain, host: '::1', tcpPort: 4333, broker: null });
   assert.equal(parseNatsAddress('nats://10.0.0.1/host?seed=/s&ca=/c'), { ...plain, seed: '/s', ca: '/c' });
+  assert.equal(parseNatsAddress('nats://10.0.0.1/host?tls=off'), { ...plain, tls: false });
+  assert.equal(parseNatsAddress('nats://10.0.0.1/host?tls=on'), plain);
   const bad = [
+    'nats://h/b?tls=maybe',
     'nats:',
     'nats://',
     'tls://h/b',

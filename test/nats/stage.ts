@@ -71,13 +71,16 @@ export class NatsStage {
   readonly #vms: Vm[] = [];
   #running: ChildProcess | null = null;
 
-  private constructor(tcpPort: number) {
+  readonly #tls: boolean;
+
+  private constructor(tcpPort: number, tls: boolean) {
     this.tcpPort = tcpPort;
+    this.#tls = tls;
     this.server = new NatsServerDirectory(this.path('nats'));
   }
 
-  static async set(): Promise<NatsStage> {
-    return new NatsStage(await freeTcpPort());
+  static async set({ tls = true }: { readonly tls?: boolean } = {}): Promise<NatsStage> {
+    return new NatsStage(await freeTcpPort(), tls);
   }
 
   path(name: string): string {
@@ -95,6 +98,7 @@ export class NatsStage {
           hosts: ['localhost', '127.0.0.1'],
           policy: this.path('policy'),
           broker: 'host',
+          tls: this.#tls,
         },
         declared.map(({ name, home }) => ({ name, broker: home ?? 'host' })),
         Date.now(),
@@ -113,7 +117,7 @@ export class NatsStage {
   }
 
   async #nkey(name: string): Promise<string> {
-    await cp(this.server.caFile, join(this.path(name), 'nats-ca.pem'));
+    if (this.#tls) await cp(this.server.caFile, join(this.path(name), 'nats-ca.pem'));
     return (await makeNkey(this.path(name))).publicKey;
   }
 
@@ -151,7 +155,7 @@ export class NatsStage {
       audit: this.path(`${name}-audit`),
       runtime: this.path(`${name}-run`),
       tcp: '127.0.0.1:0',
-      nats: `nats://127.0.0.1:${this.tcpPort}`,
+      nats: `nats://127.0.0.1:${this.tcpPort}${this.#suffix}`,
       watchPolicy: false,
       log: { level: process.env.ARGUS_TEST_LOG === undefined ? 'silent' : 'debug' },
     });
@@ -160,7 +164,11 @@ export class NatsStage {
   }
 
   carrier(broker = 'host'): string {
-    return `nats://127.0.0.1:${this.tcpPort}/${broker}`;
+    return `nats://127.0.0.1:${this.tcpPort}/${broker}${this.#suffix}`;
+  }
+
+  get #suffix(): string {
+    return this.#tls ? '' : '?tls=off';
   }
 
   async connect(name: string, options: { readonly carrier?: string; readonly reconnect?: boolean } = {}): Promise<Vm> {

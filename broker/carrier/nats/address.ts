@@ -10,10 +10,12 @@ export interface NatsAddress {
   /** `?seed=` and `?ca=`: paths of the nkey seed and of the server's CA; null = in the identity's directory. */
   readonly seed: string | null;
   readonly ca: string | null;
+  /** False for `?tls=off`: the server speaks plain TCP. */
+  readonly tls: boolean;
 }
 
 const DEFAULT_TCP_PORT = 4222;
-const PARAMETERS: readonly string[] = ['seed', 'ca'];
+const PARAMETERS: readonly string[] = ['seed', 'ca', 'tls'];
 
 /** @throws NatsCarrierError ERR_NATS_ADDRESS */
 export function parseNatsAddress(spec: string): NatsAddress {
@@ -24,6 +26,8 @@ export function parseNatsAddress(spec: string): NatsAddress {
     throw wrong(spec, 'there are no passwords: the nkey proves who we are');
   const unknown = [...url.searchParams.keys()].find((key) => !PARAMETERS.includes(key));
   if (unknown !== undefined) throw wrong(spec, `unknown parameter "${unknown}"; there are ${PARAMETERS.join(', ')}`);
+  const tls = url.searchParams.get('tls') ?? 'on';
+  if (tls !== 'on' && tls !== 'off') throw wrong(spec, `tls is "on" or "off", not "${tls}"`);
   const broker = url.pathname.replace(/^\//, '');
   if (broker !== '' && !isSubjectName(broker)) throw wrong(spec, `"${broker}" is no broker's name; ${expected}`);
   return {
@@ -32,6 +36,7 @@ export function parseNatsAddress(spec: string): NatsAddress {
     broker: broker === '' ? null : broker,
     seed: url.searchParams.get('seed'),
     ca: url.searchParams.get('ca'),
+    tls: tls === 'on',
   };
 }
 

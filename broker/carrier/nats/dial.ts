@@ -49,7 +49,7 @@ export async function dialNats(
     true,
     {
       publish: (message) => {
-        if (!isHeard) opening ??= message;
+        if (!isHeard) opening ??= Uint8Array.from(message);
         line?.publish(message);
       },
       schedule: (delayMs, task) => {

@@ -9,5 +9,6 @@ export async function loadNatsEnd(address: NatsAddress, identityDirectory: strin
   const files = natsFiles(identityDirectory);
   const seed = await readSeed(address.seed ?? files.seed);
   const hint = 'copy the ca.pem that "argus nats config" made to there';
-  return { host: address.host, tcpPort: address.tcpPort, seed, ca: await readPublic(address.ca ?? files.ca, hint) };
+  const ca = address.tls ? await readPublic(address.ca ?? files.ca, hint) : null;
+  return { host: address.host, tcpPort: address.tcpPort, seed, ca };
 }

@@ -9,13 +9,14 @@ import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { NatsConnection } from 'nats';
 import { NatsCarrierError, type NatsErrorCode } from './errors.ts';
 import { CONNECT_TIMEOUT_MS, SERVER_PING_MS, SERVER_PINGS_UNANSWERED } from './limits.ts';
+import { type LaneOptions, LaneTransport } from './transport.ts';
 
 export interface LineOptions {
   readonly host: string;
   readonly tcpPort: number;
   readonly seed: Uint8Array;
-  /** PEM of the CA that has signed the server's certificate. */
-  readonly ca: string;
+  /** PEM of the CA that has signed the server's certificate; null: plain TCP, and records are sealed all the same. */
+  readonly ca: string | null;
   /** Shown in the server's log. */
   readonly name: string;
   readonly publish: string;
@@ -23,13 +24,14 @@ export interface LineOptions {
 }
 
 export interface LineHandlers {
-  /** The bytes are the callee's to keep. */
+  /** Lent for the call. */
   onMessage(message: Uint8Array): void;
   /** Once, also when we closed it. */
   onClosed(error: NatsCarrierError | null): void;
 }
 
 export interface Line {
+  /** The message is lent for the call. */
   publish(message: Uint8Array): void;
   /** Sends what was published, then closes. */
   close(): void;
@@ -43,7 +45,8 @@ export interface Line {
 export async function openLine(options: LineOptions, handlers: LineHandlers): Promise<Line> {
   const { host, tcpPort } = options;
   const where = `nats server ${host}:${tcpPort}`;
-  const connection = await dial(options, where);
+  const { connection, transport } = await dial(options, handlers, where);
+  const head = `PUB ${options.publish} `;
   let failure: NatsCarrierError | null = null;
   const fail = (error: NatsCarrierError): void => {
     failure ??= error;
@@ -51,9 +54,9 @@ export async function openLine(options: LineOptions, handlers: LineHandlers): Pr
   };
   void watch(connection, (error) => fail(error));
   connection.subscribe(options.subscribe, {
-    callback: (error, message) => {
-      if (error === null) handlers.onMessage(message.data);
-      else fail(denied(`subscription to "${options.subscribe}"`, error));
+    // Messages go past the library.
+    callback: (error) => {
+      if (error !== null) fail(denied(`subscription to "${options.subscribe}"`, error));
     },
   });
   // The answer to a flush comes behind whatever the server had to say about the subscription.
@@ -66,30 +69,51 @@ export async function openLine(options: LineOptions, handlers: LineHandlers): Pr
   });
   return {
     publish: (message) => {
-      if (!connection.isClosed()) connection.publish(options.publish, message);
+      if (!connection.isClosed()) transport.publish(head, message);
     },
     close: () => void drain(connection),
   };
 }
 
-async function dial(options: LineOptions, where: string): Promise<NatsConnection> {
+interface Dialled {
+  readonly connection: NatsConnection;
+  readonly transport: LaneTransport;
+}
+
+async function dial(options: LineOptions, { onMessage }: LineHandlers, where: string): Promise<Dialled> {
   const { host, tcpPort, seed, ca, name } = options;
-  const { connect, nkeyAuthenticator } = await import('nats');
+  const { NatsConnectionImpl, nkeyAuthenticator, setTransportFactory } = await import(
+    'nats/lib/nats-base-client/internal_mod.js'
+  );
+  const transports: LaneTransport[] = [];
+  const settings: LaneOptions = {
+    servers: host.includes(':') ? `[${host}]:${tcpPort}` : `${host}:${tcpPort}`,
+    name,
+    authenticator: nkeyAuthenticator(seed),
+    reconnect: false,
+    timeout: CONNECT_TIMEOUT_MS,
+    pingInterval: SERVER_PING_MS,
+    maxPingOut: SERVER_PINGS_UNANSWERED,
+    // The address is the operator's; a server cannot send us to another.
+    ignoreClusterUpdates: true,
+    noAsyncTraces: true,
+    lane: {
+      host,
+      secure: ca === null ? null : { ca, ...strictTls(host) },
+      onTransport: (transport) => transports.push(transport),
+      onMessage: (message) => onMessage(message),
+    },
+  };
+  // The library has one factory per process; which line a transport serves it learns from the options.
+  setTransportFactory({ factory: () => new LaneTransport() });
   try {
-    return await connect({
-      servers: host.includes(':') ? `[${host}]:${tcpPort}` : `${host}:${tcpPort}`,
-      name,
-      authenticator: nkeyAuthenticator(seed),
-      tls: { ca, ...strictTls(host) },
-      reconnect: false,
-      timeout: CONNECT_TIMEOUT_MS,
-      pingInterval: SERVER_PING_MS,
-      maxPingOut: SERVER_PINGS_UNANSWERED,
-      // The address is the operator's; a server cannot send us to another.
-      ignoreClusterUpdates: true,
-      noAsyncTraces: true,
-    });
+    const connection = await NatsConnectionImpl.connect(settings);
+    const transport = transports.at(-1);
+    if (transport === undefined) throw new Error('the client library made no transport');
+    return { connection, transport };
   } catch (cause) {
+    if (cause instanceof NatsCarrierError)
+      throw new NatsCarrierError(cause.code, `${where}: ${cause.message}`, { cause });
     throw new NatsCarrierError(codeOf(cause), `${where}: ${hintOf(cause)}`, { cause });
   }
 }

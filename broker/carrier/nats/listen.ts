@@ -19,7 +19,8 @@ export interface NatsEnd {
   readonly host: string;
   readonly tcpPort: number;
   readonly seed: Uint8Array;
-  readonly ca: string;
+  /** PEM; null: the server speaks plain TCP. */
+  readonly ca: string | null;
 }
 
 /** Takes over an unauthenticated carrier; `release` when it is authenticated, refused or gone. */

@@ -40,10 +40,15 @@ export interface PipeMessage {
   readonly bytes: Uint8Array;
 }
 
-/** A message with `room` bytes behind its header, for the caller to fill. */
+/** A message with `room` zero bytes behind its header. */
 export function startMessage(kind: MessageKind, id: number, position: number, room = 0): Uint8Array {
-  // Every byte of it is written before it is sent, so fresh zeroes would be work for nothing.
-  const message = room === 0 ? new Uint8Array(MESSAGE_HEADER_BYTES) : Buffer.allocUnsafe(MESSAGE_HEADER_BYTES + room);
+  const message = new Uint8Array(MESSAGE_HEADER_BYTES + room);
+  writeMessageHeader(message, kind, id, position);
+  return message;
+}
+
+/** Writes MESSAGE_HEADER_BYTES at the beginning of `message`. */
+export function writeMessageHeader(message: Uint8Array, kind: MessageKind, id: number, position: number): void {
   const view = new DataView(message.buffer, message.byteOffset, MESSAGE_HEADER_BYTES);
   view.setUint8(0, VERSION);
   view.setUint8(KIND_AT, kind);
@@ -51,7 +56,6 @@ export function startMessage(kind: MessageKind, id: number, position: number, ro
   view.setUint32(ID_AT + 2, id % TWO_32, true);
   view.setUint32(POSITION_LO_AT, position % TWO_32, true);
   view.setUint32(POSITION_HI_AT, Math.floor(position / TWO_32), true);
-  return message;
 }
 
 /** Null for what is no message of ours; never throws. */

@@ -8,8 +8,9 @@
  *
  * No socket and no clock in here; `line` publishes, `schedule` waits.
  */
+import { release } from '../../../keys/index.ts';
 import { CREDIT_SHARE, FRAGMENT_BYTES, LINGER_MS, WINDOW_BYTES } from './limits.ts';
-import { MESSAGE_HEADER_BYTES, MessageKind, type PipeMessage, startMessage } from './message.ts';
+import { MESSAGE_HEADER_BYTES, MessageKind, type PipeMessage, startMessage, writeMessageHeader } from './message.ts';
 
 /** Why a pipe ended other than by either end's wish. `DEAF`: the reader did not take what was left when we ended. */
 export type PipeFault = 'GAP' | 'OVERRUN' | 'BAD_CREDIT' | 'DEAF';
@@ -24,11 +25,14 @@ export interface PipeHandlers {
 }
 
 export interface PipeHost {
+  /** The message is lent for the call. */
   publish(message: Uint8Array): void;
   /** Runs `task` later; returns what cancels it. */
   schedule(delayMs: number, task: () => void): () => void;
 }
 
+/** The fragment that is being published: one at a time, by whichever pipe. */
+const outgoing = new Uint8Array(MESSAGE_HEADER_BYTES + FRAGMENT_BYTES);
 const CREDIT_STEP_BYTES = WINDOW_BYTES / CREDIT_SHARE;
 
 export class Pipe {
@@ -144,7 +148,8 @@ export class Pipe {
     let room = WINDOW_BYTES - (this.#sent - this.#credited);
     while (this.#queued > 0 && room > 0) {
       const length = Math.min(this.#queued, room, FRAGMENT_BYTES);
-      const message = startMessage(this.#kind, this.id, this.#sent, length);
+      const message = outgoing.subarray(0, MESSAGE_HEADER_BYTES + length);
+      writeMessageHeader(message, this.#kind, this.id, this.#sent);
       this.#fill(message);
       this.#kind = MessageKind.data;
       this.#queued -= length;
@@ -166,6 +171,7 @@ export class Pipe {
       if (this.#headSent < head.length) return;
       this.#queue.shift();
       this.#headSent = 0;
+      release(head);
     }
   }
 
@@ -199,7 +205,9 @@ export class Pipe {
       return;
     }
     this.#received += bytes.length;
-    this.#inbox.push(bytes);
+    // Lent for this call: handed on now, or kept as a copy until the reader wants it.
+    if (this.#isPaused || this.#isDelivering || this.#inbox.length > 0) this.#inbox.push(Uint8Array.from(bytes));
+    else this.#hand(bytes);
     this.#deliver();
   }
 
@@ -209,13 +217,17 @@ export class Pipe {
     while (!this.#isPaused && this.#phase !== 'ended') {
       const chunk = this.#inbox.shift();
       if (chunk === undefined) break;
-      this.#handlers.onChunk(chunk);
-      this.#consumed += chunk.length;
+      this.#hand(chunk);
     }
     this.#isDelivering = false;
     if (this.#phase === 'ended' || this.#consumed - this.#told < CREDIT_STEP_BYTES) return;
     this.#told = this.#consumed;
     this.#host.publish(startMessage(MessageKind.credit, this.id, this.#consumed));
+  }
+
+  #hand(chunk: Uint8Array): void {
+    this.#handlers.onChunk(chunk);
+    this.#consumed += chunk.length;
   }
 
   // Ending

@@ -18,8 +18,8 @@ export interface ServerUser {
 
 export interface ServerSetup {
   readonly listen: string;
-  readonly cert: string;
-  readonly key: string;
+  /** Null: plain TCP. */
+  readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly pidFile: string;
   readonly users: readonly ServerUser[];
 }
@@ -44,11 +44,11 @@ export function brokerUser(name: string, nkey: string, others: readonly string[]
   return { name, nkey, publish, subscribe };
 }
 
-export function renderServerConfig({ listen, cert, key, pidFile, users }: ServerSetup): string {
+export function renderServerConfig({ listen, tls, pidFile, users }: ServerSetup): string {
   const lines = [
     '# Written by "argus nats config". Changes made here are lost when it runs again.',
     `listen: ${quoted(listen)}`,
-    `server_name: ${quoted(`argus-${createHash('sha256').update(cert).digest('hex').slice(0, 12)}`)}`,
+    `server_name: ${quoted(`argus-${createHash('sha256').update(pidFile).digest('hex').slice(0, 12)}`)}`,
     `pid_file: ${quoted(pidFile)}`,
     '',
     '# One fragment of a record, its header, and slack; a reader that keeps to its window never fills its pending buffer.',
@@ -62,11 +62,7 @@ export function renderServerConfig({ listen, cert, key, pidFile, users }: Server
     'ping_max: 2',
     'no_header_support: true',
     '',
-    'tls {',
-    `  cert_file: ${quoted(cert)}`,
-    `  key_file: ${quoted(key)}`,
-    '  timeout: 3',
-    '}',
+    ...(tls === null ? [PLAIN] : renderTls(tls)),
     '',
     '# No user without a key: there is no no_auth_user. No deny lists but the default: an allow-list says all there is.',
     'authorization {',
@@ -79,6 +75,12 @@ export function renderServerConfig({ listen, cert, key, pidFile, users }: Server
     '',
   ];
   return lines.join('\n');
+}
+
+const PLAIN = '# Plain TCP, as asked for: records are sealed all the same; who talks to whom can be seen on the way.';
+
+function renderTls({ cert, key }: { readonly cert: string; readonly key: string }): readonly string[] {
+  return ['tls {', `  cert_file: ${quoted(cert)}`, `  key_file: ${quoted(key)}`, '  timeout: 3', '}'];
 }
 
 function renderUser({ name, nkey, publish, subscribe }: ServerUser): string {

@@ -6,6 +6,7 @@
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { BlockList, isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { certificateFiles, ensureCertificates } from './certificates.ts';
@@ -23,8 +24,11 @@ const setupSchema = z.strictObject({
   policy: z.string().min(1),
   /** Home of the domains that name none. */
   broker: z.string().refine(isSubjectName, 'expected the name of a broker'),
+  /** False: plain TCP, which only loopback and private addresses may be. */
+  tls: z.boolean().default(true),
 });
 export type NatsSetup = z.output<typeof setupSchema>;
+type NatsSetupInput = z.input<typeof setupSchema>;
 
 /** A domain that comes over NATS, and the broker that it comes to. */
 export interface NatsMember {
@@ -41,6 +45,20 @@ export interface Written {
   /** A running server was told. */
   readonly reloaded: boolean;
 }
+
+/** Loopback (RFC 1122, 4291), private (RFC 1918, 4193), link-local (RFC 3927, 4291). */
+const PRIVATE = new BlockList();
+for (const [net, prefix] of [
+  ['127.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['169.254.0.0', 16],
+] as const)
+  PRIVATE.addSubnet(net, prefix, 'ipv4');
+PRIVATE.addAddress('::1', 'ipv6');
+PRIVATE.addSubnet('fc00::', 7, 'ipv6');
+PRIVATE.addSubnet('fe80::', 10, 'ipv6');
 
 export class NatsServerDirectory {
   readonly path: string;
@@ -63,16 +81,22 @@ export class NatsServerDirectory {
   }
 
   /** Writes everything anew, and tells a running server. @throws NatsCarrierError */
-  async write(setup: NatsSetup, members: readonly NatsMember[], now: number): Promise<Written> {
+  async write(setup: NatsSetupInput, members: readonly NatsMember[], now: number): Promise<Written> {
     const chosen = this.#checked(setup, 'options');
+    if (!chosen.tls) requirePrivate(chosen.listen);
     await makePrivateDirectory(this.path);
     await writeWhole(this.#at('setup.json'), `${JSON.stringify(chosen, null, 2)}\n`, 'public');
-    await ensureCertificates(this.path, chosen.hosts, now);
+    if (chosen.tls) await ensureCertificates(this.path, chosen.hosts, now);
     const users = await this.#users();
     const { cert, key } = certificateFiles(this.path);
     const served = serverUsers(users, members);
     const pidFile = this.#at('nats-server.pid');
-    const text = renderServerConfig({ listen: chosen.listen, cert, key, pidFile, users: served });
+    const text = renderServerConfig({
+      listen: chosen.listen,
+      tls: chosen.tls ? { cert, key } : null,
+      pidFile,
+      users: served,
+    });
     await writeWhole(this.configFile, text, 'private');
     const declared = new Set(members.map(({ name }) => name));
     return {
@@ -102,6 +126,16 @@ export class NatsServerDirectory {
     const [issue] = parsed.error.issues;
     throw new NatsCarrierError('ERR_NATS_FILE', `${origin}: "${issue?.path.join('.')}": ${issue?.message}`);
   }
+}
+
+/** Without TLS whoever is on the way sees who talks to whom, and can end sessions: nothing for a network of strangers. */
+function requirePrivate(listen: string): void {
+  const host = listen.slice(0, listen.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+  if (host === 'localhost' || (isIP(host) !== 0 && PRIVATE.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'))) return;
+  throw new NatsCarrierError(
+    'ERR_NATS_TLS',
+    `"${listen}" is neither loopback nor a private address: there the server must speak TLS`,
+  );
 }
 
 function serverUsers(users: NatsUsers, members: readonly NatsMember[]): ServerUser[] {

@@ -37,6 +37,7 @@ interface ConfigOptions {
   readonly host?: readonly string[];
   readonly policy?: string;
   readonly broker?: string;
+  readonly tls?: boolean;
 }
 
 function configCommand(): Command {
@@ -47,6 +48,8 @@ function configCommand(): Command {
     .option('--host <name...>', 'names and addresses that clients reach it by (default: the one it listens on)')
     .option('--policy <dir>', 'policy directory; its domains.yaml says whose carrier is "nats"')
     .option('--broker <name>', 'home of the domains that name none')
+    .option('--tls', 'TLS between the server and its clients (what it begins with)')
+    .option('--no-tls', 'plain TCP, on loopback or a private address: records are sealed all the same')
     .addHelpText(
       'after',
       '\nExample:\n  argus nats config /etc/argus/nats --listen 127.0.0.1:4222 --policy /etc/argus/policy --broker host\n\nWhat is not given stays as it was.',
@@ -98,6 +101,7 @@ async function merged(directory: NatsServerDirectory, options: ConfigOptions): P
     hosts: [...(options.host ?? (listen === undefined ? before?.hosts : undefined) ?? hostsOf(at))],
     policy: policy === undefined ? (before?.policy ?? '') : resolve(policy),
     broker: broker ?? before?.broker ?? '',
+    tls: options.tls ?? before?.tls ?? true,
   };
 }
 
@@ -122,7 +126,13 @@ function describe(directory: NatsServerDirectory, setup: NatsSetup, written: Wri
   lines.push(
     written.reloaded
       ? 'the running server was told to read it'
-      : `start it: nats-server -c ${directory.configFile}; domains and brokers need ${directory.caFile} as nats-ca.pem`,
+      : `start it: nats-server -c ${directory.configFile}; ${needed(directory, setup)}`,
   );
   return lines.join('\n');
+}
+
+function needed({ caFile }: NatsServerDirectory, { tls }: NatsSetup): string {
+  return tls
+    ? `domains and brokers need ${caFile} as nats-ca.pem`
+    : 'its address ends in ?tls=off for domains and brokers';
 }
