@@ -50,6 +50,8 @@ interface Heard {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
+  /** Of the receiver, as a share of one core; from its first frame on. */
+  readonly receiverCpu: number;
 }
 
 interface Sent {
@@ -103,10 +105,10 @@ async function bench(): Promise<void> {
   if (values.json) process.stdout.write(`${JSON.stringify({ one, fast, many })}\n`);
 }
 
-function describe({ p50, p99, max, lost, glitches, late, cpu, brokerCpu }: AudioRun): string {
+function describe({ p50, p99, max, lost, glitches, late, cpu, brokerCpu, receiverCpu }: AudioRun): string {
   const ms = (micros: number): string => (micros / 1_000).toFixed(2);
   const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
-  return `p50 ${ms(p50)} ms, p99 ${ms(p99)} ms, max ${ms(max)} ms, lost ${lost}, glitches ${glitches}; broker ${percent(brokerCpu)}, sender ${percent(cpu)} of a core, late by ${late.toFixed(0)} ms at most`;
+  return `p50 ${ms(p50)} ms, p99 ${ms(p99)} ms, max ${ms(max)} ms, lost ${lost}, glitches ${glitches}; broker ${percent(brokerCpu)}, sender ${percent(cpu)}, receiver ${percent(receiverCpu)} of a core, late by ${late.toFixed(0)} ms at most`;
 }
 
 async function run(load: Pick<Task, 'streams' | 'frames' | 'frameMs'>): Promise<AudioRun> {
@@ -203,9 +205,14 @@ async function receive(task: Task): Promise<void> {
   const latencies = new Uint32Array(MAX_LATENCY_MICROS);
   const expected = new Map<number, number>();
   let [frames, glitches] = [0, 0];
+  let since = { cpu: process.cpuUsage(), at: performance.now() };
   process.send?.('up');
-  process.on('message', () => process.send?.({ frames, glitches, ...percentiles(latencies) } satisfies Heard));
+  process.on('message', () => {
+    const receiverCpu = shareOfCore(since);
+    process.send?.({ frames, glitches, receiverCpu, ...percentiles(latencies) } satisfies Heard);
+  });
   for await (const { source, type, payload } of ring) {
+    if (frames === 0) since = { cpu: process.cpuUsage(), at: performance.now() };
     const micros = (sharedMicros() - type) >>> 0;
     const number = new DataView(payload.buffer, payload.byteOffset).getUint32(0, true);
     const bucket = Math.min(micros, MAX_LATENCY_MICROS - 1);
@@ -236,28 +243,39 @@ async function send(task: Task): Promise<void> {
   for (let stream = 0; stream < streams; stream++) vms.push(await dial(task, nameOf(stream)));
   const frame = new Uint8Array(FRAME_BYTES);
   const view = new DataView(frame.buffer);
-  let [sent, refused, late] = [0, 0, 0];
-  const one = (vm: Vm, number: number): Promise<void> => {
+  let [sent, settled, refused, late] = [0, 0, 0, 0];
+  let tellSettled: () => void = () => {};
+  const accept = (): void => {
+    settled++;
+    tellSettled();
+  };
+  const refuse = (): void => {
+    refused++;
+    accept();
+  };
+  /** Resolves once no more than `count` sends are without outcome. */
+  const underWay = async (count: number): Promise<void> => {
+    while (sent - settled > count) {
+      await new Promise<void>((resolve) => {
+        tellSettled = resolve;
+      });
+    }
+  };
+  const to = { domain: 1, port: PORT };
+  const one = (vm: Vm, number: number): void => {
     view.setUint32(0, number, true);
     frame[FRAME_BYTES - 1] = number & 0xff;
     sent++;
-    return vm.sendv({ to: { domain: 1, port: PORT }, type: sharedMicros(), iov: frame, deadline: DEADLINE_MS }).then(
-      () => {},
-      () => void refused++,
-    );
+    vm.sendv({ to, type: sharedMicros(), iov: frame, deadline: DEADLINE_MS }).then(accept, refuse);
   };
   process.send?.('up');
   await new Promise((resolve) => process.once('message', resolve));
   const startedAt = performance.now();
   const cpu = process.cpuUsage();
-  let last: Promise<void>[] = [];
   if (frameMs === null) {
     for (let number = 0; number < frames; number++) {
-      last.push(...vms.map((vm) => one(vm, number)));
-      if (last.length >= WINDOW) {
-        await Promise.all(last);
-        last = [];
-      }
+      for (const vm of vms) one(vm, number);
+      if (sent - settled >= WINDOW) await underWay(0);
     }
   } else {
     // Streams begin spread over one frame's time, as those of strangers do.
@@ -268,13 +286,12 @@ async function send(task: Task): Promise<void> {
       late = Math.max(late, now - (index * frameMs) / streams);
       for (; index < due; index++) {
         const vm = vms[index % streams];
-        if (vm !== undefined) last.push(one(vm, Math.floor(index / streams)));
+        if (vm !== undefined) one(vm, Math.floor(index / streams));
       }
-      if (last.length > WINDOW * streams) last = last.slice(-WINDOW * streams);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   }
-  await Promise.all(last);
+  await underWay(0);
   const seconds = (performance.now() - startedAt) / 1_000;
   const share = shareOfCore({ cpu, at: startedAt });
   // What was accepted is in the ring; its reader needs a moment for the last of it.

@@ -1,7 +1,7 @@
 /** A carrier over a stream socket: unix or TCP, as accepted by the broker. */
 import type { Socket } from 'node:net';
 import { release } from '../../keys/index.ts';
-import { GOODBYE_MS } from '../limits.ts';
+import { GOODBYE_MS, JOINED_WRITE_BYTES } from '../limits.ts';
 import type { ReadableSocket } from './adopt.ts';
 import type { Carrier, CarrierHandlers } from './carrier.ts';
 
@@ -30,6 +30,9 @@ export class SocketCarrier implements Carrier {
 
   write(buffers: readonly Uint8Array[]): boolean {
     if (!this.#socket.writable) return true;
+    let bytes = 0;
+    for (const buffer of buffers) bytes += buffer.length;
+    if (bytes <= JOINED_WRITE_BYTES) return this.#socket.write(Buffer.concat(buffers, bytes));
     // When the last is written they all are. After an error the kernel may still be reading them.
     const written = (error?: Error | null): void => {
       if (error === undefined || error === null) for (const buffer of buffers) release(buffer);

@@ -1,24 +1,49 @@
 /**
  * When an acknowledgement may wait for company.
  *
- * Every record to a peer wakes its process, and an acknowledgement alone does so for 12 bytes. In a conversation (a request
- * whose reply comes back a moment later) it can ride on the reply; TCP does the same and calls it pingpong mode (RFC 1122
- * §4.2.3.2, Linux `inet_csk_enter_pingpong_mode`). It is kept only if something was delivered to the peer between its last
- * two records of sends, and for a millisecond at most: who waits for each acknowledgement before it sends on, and receives
- * nothing, never waits longer for it.
+ * Every record to a peer wakes its process, and an acknowledgement alone does so for 12 bytes. It may wait in two cases,
+ * both of which TCP has too (RFC 1122 §4.2.3.2):
+ *
+ *   conversation   Something was delivered to the peer between its last two records of sends, so this one probably asks
+ *                  for a reply to ride on: ACK_DELAY_MS (Linux calls it pingpong mode).
+ *   paced stream   The peer sends a record every few milliseconds, as audio does, and does not wait for the answers: every
+ *                  second record is acknowledged, a lone one after PACED_ACK_DELAY_MS.
+ *
+ * Who waits for each acknowledgement before it sends on must not pay for this. If it sends on at once, its records come
+ * closer together than PACE_MS and are never kept. If it pauses in between, it looks like a paced stream, so that is tried
+ * out: one acknowledgement is kept, and only a second record before it is overdue shows a stream. Otherwise the next trial
+ * comes after twice as many records. A refusal ends the trust: those behind it may be held back until all are answered.
  */
-import { ACK_DELAY_MS } from '../limits.ts';
+import {
+  ACK_DELAY_MS,
+  FIRST_PACE_TRIAL_RECORDS,
+  MAX_PACE_TRIAL_RECORDS,
+  PACE_MS,
+  PACED_ACK_DELAY_MS,
+} from '../limits.ts';
 
 export class AckTiming {
-  readonly #onOverdue: () => void;
-  #kept: number | null = null;
-  #isConversation = false;
+  readonly #onDue: () => void;
+  #owed: number | null = null;
+  #state: 'due' | 'rides' | 'paced' = 'due';
   #hasDelivered = false;
-  #timer: NodeJS.Timeout | null = null;
+  #sentAt = Number.NEGATIVE_INFINITY;
+  #isStream = false;
+  /** Records that could be a paced stream's before the next trial, and how many that were after the last one. */
+  #untilTrial = FIRST_PACE_TRIAL_RECORDS;
+  #trialAfter = FIRST_PACE_TRIAL_RECORDS;
+  /** One for each delay: a timer that is armed again keeps its own. */
+  #rideTimer: NodeJS.Timeout | null = null;
+  #paceTimer: NodeJS.Timeout | null = null;
 
-  /** `onOverdue`: nothing came to ride on, so `take` it now. */
-  constructor(onOverdue: () => void) {
-    this.#onOverdue = onOverdue;
+  /** `onDue`: what is owed need not wait any longer. */
+  constructor(onDue: () => void) {
+    this.#onDue = onDue;
+  }
+
+  /** Something is owed, and shall go even alone. */
+  get isDue(): boolean {
+    return this.#owed !== null && this.#state === 'due';
   }
 
   /** Something was delivered to the peer. */
@@ -26,34 +51,66 @@ export class AckTiming {
     this.#hasDelivered = true;
   }
 
-  /** The peer has sent: what it was delivered since the last time tells whether a reply is likely. */
-  sent(): void {
-    this.#isConversation = this.#hasDelivered;
+  /** A send of the peer was refused. */
+  refused(): void {
+    this.#isStream = false;
+    this.#untilTrial = FIRST_PACE_TRIAL_RECORDS;
+    this.#trialAfter = FIRST_PACE_TRIAL_RECORDS;
+  }
+
+  /** A record of sends came at `now` ms, which are to be acknowledged up to `through`. */
+  sent(through: number, now: number): void {
+    const isApart = now - this.#sentAt >= PACE_MS;
+    const isConversation = this.#hasDelivered;
+    const hasSentOn = this.#owed !== null && this.#state === 'paced';
+    this.#sentAt = now;
     this.#hasDelivered = false;
+    this.#owed = through;
+    if (hasSentOn) {
+      this.#isStream = true;
+      this.#trialAfter = FIRST_PACE_TRIAL_RECORDS;
+      this.#due();
+    } else if (isApart && this.#mayBeStream()) {
+      this.#state = 'paced';
+      if (this.#paceTimer === null) this.#paceTimer = setTimeout(() => this.#overdue('paced'), PACED_ACK_DELAY_MS);
+      else this.#paceTimer.refresh();
+    } else if (isConversation) {
+      this.#state = 'rides';
+      if (this.#rideTimer === null) this.#rideTimer = setTimeout(() => this.#overdue('rides'), ACK_DELAY_MS);
+      else this.#rideTimer.refresh();
+    } else this.#due();
   }
 
-  /** Keeps the acknowledgement, if it may wait; false = send it. */
-  keep(through: number): boolean {
-    if (!this.#isConversation) return false;
-    this.#kept = through;
-    if (this.#timer === null) this.#timer = setTimeout(() => this.#overdue(), ACK_DELAY_MS);
-    else this.#timer.refresh();
-    return true;
-  }
-
-  /** What was kept, which the caller sends now; null = nothing. */
+  /** What is owed, which the caller sends now; null = nothing. */
   take(): number | null {
-    const kept = this.#kept;
-    this.#kept = null;
-    return kept;
+    const owed = this.#owed;
+    this.#owed = null;
+    return owed;
   }
 
   cancel(): void {
-    this.#kept = null;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#owed = null;
+    if (this.#rideTimer !== null) clearTimeout(this.#rideTimer);
+    if (this.#paceTimer !== null) clearTimeout(this.#paceTimer);
   }
 
-  #overdue(): void {
-    if (this.#kept !== null) this.#onOverdue();
+  #mayBeStream(): boolean {
+    return this.#isStream || --this.#untilTrial <= 0;
+  }
+
+  #due(): void {
+    this.#state = 'due';
+    this.#onDue();
+  }
+
+  /** A timer is not stopped when what it was armed for is taken: what is owed by then has armed the other, or none. */
+  #overdue(state: 'rides' | 'paced'): void {
+    if (this.#owed === null || this.#state !== state) return;
+    if (state === 'paced') {
+      this.#isStream = false;
+      this.#trialAfter = Math.min(this.#trialAfter * 2, MAX_PACE_TRIAL_RECORDS);
+      this.#untilTrial = this.#trialAfter;
+    }
+    this.#due();
   }
 }

@@ -20,6 +20,7 @@ import {
   type DeframedRecord,
   type DomainFrame,
   decodeDomainFrame,
+  encodeBrokerFrame,
   FRAME_HEADER_BYTES,
   MAX_MESSAGE_BYTES,
   Op,
@@ -59,7 +60,7 @@ export class Peer extends Outbox implements Flushable {
   /** Answers of the record being worked on, and whether they must wait for the log. */
   #answers: BrokerFrame[] = [];
   #mustBeDurable = false;
-  readonly #acks = new AckTiming(() => this.#acknowledge());
+  readonly #acks = new AckTiming(() => this.reopened());
   #isCongested = false;
   #isThrottled = false;
   #isEnded = false;
@@ -105,8 +106,10 @@ export class Peer extends Outbox implements Flushable {
     const plaintext = this.#established.opener.open(record);
     if (plaintext === null) return 'OPEN_FAILED';
     this.#lastHeard = this.#context.clock();
+    const lastSendId = this.#lastSendId;
     const fault = this.#walk(plaintext);
     this.#answer();
+    if (this.#lastSendId !== lastSendId) this.#acks.sent(this.#decidedThrough(), this.#lastHeard);
     this.#throttle();
     this.#context.loans.settle();
     release(plaintext);
@@ -124,7 +127,6 @@ export class Peer extends Outbox implements Flushable {
     const { argo } = this.#context;
     // A record is worked on in one go: a large one may hold one large message, not a hundred thousand small ones.
     const mustBeOne = frames.length > MAX_RECORD_PLAINTEXT_BYTES;
-    let sends = 0;
     let fault: PeerFault | null = null;
     for (let at = 0; at < frames.length; ) {
       const left = frames.length - at;
@@ -141,7 +143,6 @@ export class Peer extends Outbox implements Flushable {
           break;
         }
         this.#lastSendId = id;
-        sends++;
         const status = argo.sendv(this.state, frames, view, at, length);
         if (status === UNDECIDED) this.#undecided.push(id);
         else if (status !== Status.OK) this.#refuse(id, status);
@@ -151,10 +152,6 @@ export class Peer extends Outbox implements Flushable {
         if (fault !== null) break;
       }
       at += length;
-    }
-    if (sends > 0) {
-      this.#acks.sent();
-      this.#answers.push({ op: Op.ack, through: this.#decidedThrough() });
     }
     return fault;
   }
@@ -176,6 +173,7 @@ export class Peer extends Outbox implements Flushable {
   #refuse(id: number, status: number): void {
     const { recorded, maxMessageSize } = this.#context.argo.refused;
     if (recorded) this.#mustBeDurable = true;
+    this.#acks.refused();
     this.#answers.push({ op: Op.refused, id, status, maxMessageSize: status === Status.EMSGSIZE ? maxMessageSize : 0 });
   }
 
@@ -222,19 +220,16 @@ export class Peer extends Outbox implements Flushable {
     const answers = this.#answers;
     if (answers.length === 0) return;
     this.#answers = [];
-    const [first] = answers;
-    const isLoneAck = answers.length === 1 && first?.op === Op.ack && !this.#mustBeDurable && this.isEmpty;
-    if (isLoneAck && this.#acks.keep(first.through)) return;
-    // Before a gate: what was decided earlier does not wait for it.
-    this.#acknowledge();
     if (this.#mustBeDurable) {
       this.#mustBeDurable = false;
+      // Before the gate: what was decided earlier does not wait for it.
+      this.#acknowledge();
       this.holdUntilDurable();
     }
     for (const answer of answers) this.event(answer);
   }
 
-  /** Sends the acknowledgement that was kept, if there is one. */
+  /** Queues the acknowledgement that is owed, if there is one, behind the refusals that it must not overtake. */
   #acknowledge(): void {
     const through = this.#acks.take();
     if (through !== null) this.event({ op: Op.ack, through });
@@ -289,14 +284,14 @@ export class Peer extends Outbox implements Flushable {
 
   flush(): void {
     if (this.#isEnded || this.#isCongested) return;
-    if (!this.isEmpty) this.#acknowledge();
     const buffers: Uint8Array[] = [];
     let bytes = 0;
+    if (!this.isEmpty) this.#acknowledge();
+    else if (this.#acks.isDue) this.#seal(loneAck(this.#acks.take() ?? 0), buffers);
     while (bytes < CARRIER_HIGH_WATER_BYTES) {
       const chunk = this.take();
       if (chunk === null) break;
-      const sealed = this.#established.sealer.seal(RecordType.data, chunk.bytes.subarray(0, chunk.used));
-      buffers.push(sealed.header, sealed.ciphertext, sealed.tag);
+      this.#seal(chunk.bytes.subarray(0, chunk.used), buffers);
       bytes += chunk.used;
       if (chunk.delivery > 0) this.#acks.delivered();
       this.sealed(chunk);
@@ -308,6 +303,11 @@ export class Peer extends Outbox implements Flushable {
       this.#isThrottled = false;
       this.#onReady();
     }
+  }
+
+  #seal(plaintext: Uint8Array, buffers: Uint8Array[]): void {
+    const { header, ciphertext, tag } = this.#established.sealer.seal(RecordType.data, plaintext);
+    buffers.push(header, ciphertext, tag);
   }
 
   drained(): void {
@@ -333,4 +333,13 @@ export class Peer extends Outbox implements Flushable {
     this.#isEnded = true;
     this.discard();
   }
+}
+
+const LONE_ACK = encodeBrokerFrame({ op: Op.ack, through: 0 });
+const LONE_ACK_VIEW = new DataView(LONE_ACK.buffer, LONE_ACK.byteOffset, LONE_ACK.byteLength);
+
+/** An acknowledgement that is all of its record, in memory that every call writes over: it needs no chunk. */
+function loneAck(through: number): Uint8Array {
+  LONE_ACK_VIEW.setUint32(DataField.id, through, true);
+  return LONE_ACK;
 }

@@ -2,7 +2,7 @@
 import { connect, type NetConnectOpts } from 'node:net';
 import { release } from '../../keys/index.ts';
 import type { Carrier, CarrierEvents } from './carrier.ts';
-import { CONGESTED_BYTES, READ_BUFFER_BYTES } from './limits.ts';
+import { CONGESTED_BYTES, JOINED_WRITE_BYTES, READ_BUFFER_BYTES } from './limits.ts';
 
 export function openSocket(address: NetConnectOpts, events: CarrierEvents, signal: AbortSignal): Promise<Carrier> {
   return new Promise((resolve, reject) => {
@@ -48,6 +48,11 @@ export function openSocket(address: NetConnectOpts, events: CarrierEvents, signa
         },
         write(header, ciphertext, tag) {
           if (!socket.writable) return; // onClose tells
+          const bytes = header.length + ciphertext.length + tag.length;
+          if (bytes <= JOINED_WRITE_BYTES) {
+            socket.write(Buffer.concat([header, ciphertext, tag], bytes));
+            return;
+          }
           socket.cork();
           socket.write(header);
           socket.write(ciphertext);

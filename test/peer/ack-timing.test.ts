@@ -1,82 +1,164 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { FIRST_PACE_TRIAL_RECORDS, MAX_PACE_TRIAL_RECORDS, PACE_MS } from '../../broker/limits.ts';
 import { AckTiming } from '../../broker/peer/ack-timing.ts';
 
 const timing = suite('acknowledgements that may wait for company');
 
-function overdue(): { readonly acks: AckTiming; readonly due: Promise<void> } {
-  let tell: () => void = () => {};
-  const due = new Promise<void>((resolve) => {
-    tell = resolve;
-  });
-  return { acks: new AckTiming(tell), due };
+/** A peer whose records come `PACE_MS` apart unless told otherwise; `due` settles with the first that need not wait. */
+class Sender {
+  readonly acks: AckTiming;
+  dues = 0;
+  #tell: () => void = () => {};
+  #id = 0;
+  #now = 0;
+
+  constructor() {
+    this.acks = new AckTiming(() => {
+      this.dues++;
+      this.#tell();
+    });
+  }
+
+  /** True when the acknowledgement is sent at once. */
+  sends(apartMs = PACE_MS): boolean {
+    this.#now += apartMs;
+    this.acks.sent(++this.#id, this.#now);
+    if (!this.acks.isDue) return false;
+    assert.is(this.acks.take(), this.#id);
+    return true;
+  }
+
+  /** What is kept becomes due. */
+  overdue(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#tell = resolve;
+    });
+  }
+
+  /** Sends until one is kept: how many were not. */
+  untilKept(): number {
+    for (let count = 0; count <= MAX_PACE_TRIAL_RECORDS; count++) if (!this.sends()) return count;
+    throw new Error('none was kept');
+  }
+
+  /** A peer that has shown itself to be a paced stream. */
+  static stream(): Sender {
+    const sender = new Sender();
+    sender.untilKept();
+    sender.sends();
+    return sender;
+  }
 }
 
 timing('the first one does not wait', () => {
-  const acks = new AckTiming(() => {});
-  acks.sent();
-  assert.is(acks.keep(1), false);
-  assert.is(acks.take(), null);
+  const sender = new Sender();
+  assert.is(sender.sends(), true);
+  assert.is(sender.dues, 1);
+  assert.is(sender.acks.take(), null);
 });
 
-timing('who is delivered nothing between its sends never waits', () => {
-  const acks = new AckTiming(() => {});
-  for (let id = 1; id < 10; id++) {
-    acks.sent();
-    assert.is(acks.keep(id), false);
-  }
+timing('who sends on as soon as it is answered never waits', () => {
+  const sender = new Sender();
+  for (let count = 0; count < 2 * MAX_PACE_TRIAL_RECORDS; count++) assert.ok(sender.sends(PACE_MS / 2));
 });
 
 timing('in a conversation one is kept, and taken once', () => {
-  const acks = new AckTiming(() => {});
+  const { acks } = new Sender();
   acks.delivered();
-  acks.sent();
-  assert.is(acks.keep(7), true);
+  acks.sent(7, 0);
+  assert.not(acks.isDue);
   assert.is(acks.take(), 7);
   assert.is(acks.take(), null);
   acks.cancel();
 });
 
 timing('a later one replaces an earlier one: they are cumulative', () => {
-  const acks = new AckTiming(() => {});
+  const { acks } = new Sender();
   acks.delivered();
-  acks.sent();
-  acks.keep(7);
-  acks.keep(9);
+  acks.sent(7, 0);
+  acks.delivered();
+  acks.sent(9, 0);
+  assert.not(acks.isDue);
   assert.is(acks.take(), 9);
   acks.cancel();
 });
 
 timing('a conversation ends with the first record that no delivery preceded', () => {
-  const acks = new AckTiming(() => {});
-  acks.delivered();
-  acks.sent();
-  acks.sent();
-  assert.is(acks.keep(2), false);
+  const sender = new Sender();
+  sender.acks.delivered();
+  assert.not(sender.sends());
+  assert.ok(sender.sends());
+  sender.acks.cancel();
 });
 
-timing('what nothing came to carry is overdue, and still there to be taken', async () => {
-  const { acks, due } = overdue();
-  acks.delivered();
-  acks.sent();
-  acks.keep(3);
-  await due;
-  assert.is(acks.take(), 3);
+timing('what nothing came to carry is due after a while, and still there to be taken', async () => {
+  const sender = new Sender();
+  sender.acks.delivered();
+  sender.sends();
+  await sender.overdue();
+  assert.ok(sender.acks.isDue);
+  assert.is(sender.acks.take(), 1);
 });
 
-timing('what was taken or cancelled is never overdue', async () => {
-  let calls = 0;
-  const acks = new AckTiming(() => calls++);
-  acks.delivered();
-  acks.sent();
-  acks.keep(3);
-  acks.take();
-  const other = overdue();
-  other.acks.delivered();
-  other.acks.sent();
-  other.acks.keep(4);
-  await other.due; // armed later, so the first one's time has passed
-  assert.is(calls, 0);
+timing('what was taken or cancelled is never due', async () => {
+  const [taken, cancelled, last] = [new Sender(), new Sender(), new Sender()];
+  for (const sender of [taken, cancelled, last]) {
+    sender.acks.delivered();
+    sender.sends();
+  }
+  taken.acks.take();
+  cancelled.acks.cancel();
+  await last.overdue(); // armed later, so the time of the others has passed
+  assert.is(taken.dues, 0);
+  assert.is(cancelled.dues, 0);
+});
+
+timing('of a paced stream every second record is acknowledged', () => {
+  const sender = Sender.stream();
+  for (let count = 0; count < 100; count++) assert.is(sender.sends(), count % 2 === 1);
+  sender.acks.cancel();
+});
+
+timing('a lone record of a paced stream is acknowledged after a while', async () => {
+  const sender = Sender.stream();
+  assert.not(sender.sends());
+  await sender.overdue();
+  assert.ok(sender.acks.isDue);
+});
+
+timing('a stream’s record that comes at once after another is acknowledged at once', () => {
+  const sender = Sender.stream();
+  for (let count = 0; count < 10; count++) assert.ok(sender.sends(PACE_MS / 2));
+});
+
+timing('who pauses but waits is tried out ever more rarely', async () => {
+  const sender = new Sender();
+  const between: number[] = [];
+  for (let trial = 0; trial < 3; trial++) {
+    between.push(sender.untilKept());
+    await sender.overdue();
+    sender.acks.take();
+  }
+  assert.equal(
+    between,
+    [1, 2, 4].map((factor) => factor * FIRST_PACE_TRIAL_RECORDS - 1),
+  );
+});
+
+timing('what rides on something else ends a trial neither way', () => {
+  const sender = new Sender();
+  sender.untilKept();
+  assert.type(sender.acks.take(), 'number');
+  assert.is(sender.untilKept(), 0);
+  sender.acks.cancel();
+});
+
+timing('a refusal ends the trust in a stream', () => {
+  const sender = Sender.stream();
+  sender.acks.refused();
+  assert.is(sender.untilKept(), FIRST_PACE_TRIAL_RECORDS - 1);
+  sender.acks.cancel();
 });
 
 timing.run();
