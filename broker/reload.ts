@@ -163,8 +163,9 @@ export class PolicyReload {
   }
 
   #adopt(policy: PolicyRevision): void {
-    const { removed, withdrawals } = this.#argo.adopt(policy);
+    const { removed, left, withdrawals } = this.#argo.adopt(policy);
     for (const state of removed) this.#sessions.end(state.domain.name, 'removed', 'left the inventory');
+    for (const state of left) this.#sessions.end(state.domain.name, 'wrongHome', 'moved to another home');
     for (const peer of this.#sessions.peers()) {
       peer.filter((frames, start, end) => withdrawals.keeps(peer.state, frames, start, end));
       withdrawals.settle();

@@ -52,6 +52,14 @@ export interface Answer {
   readonly recorded: boolean;
 }
 
+/** What a new revision has changed about who is here. */
+export interface Adoption {
+  readonly removed: readonly DomainState[];
+  /** At home at another broker from now on. */
+  readonly left: readonly DomainState[];
+  readonly withdrawals: Withdrawals;
+}
+
 function refusal(status: number): Answer {
   return { status, value: 0, recorded: false };
 }
@@ -249,24 +257,27 @@ export class Argo {
 
   /**
    * Puts a new revision in force. Domains are matched by name and domid; what left the inventory is destroyed (A64-A68),
-   * rings that are no longer permitted are closed. Returns the destroyed domains, whose sessions the caller ends, and the
-   * withdrawals with which it goes through what the sessions still hold.
+   * rings that are no longer permitted are closed, and who is at home at another broker than before is here no longer.
+   * Returns the destroyed domains and those that have left, whose sessions the caller ends, and the withdrawals with which
+   * it goes through what the sessions still hold.
    */
-  adopt(policy: PolicyRevision): { readonly removed: readonly DomainState[]; readonly withdrawals: Withdrawals } {
+  adopt(policy: PolicyRevision): Adoption {
     this.#world.policy = policy;
     this.#world.generation++;
     const removed: DomainState[] = [];
+    const moved: DomainState[] = [];
     for (const state of [...this.#world.byName.values()]) {
       for (const ring of state.ringsByHandle.values()) this.#rings.endFlows(ring);
       const domain = policy.domains.byName(state.domain.name);
       if (domain !== undefined && domain.domid === state.domain.domid) {
         state.domain = domain;
         state.enabled = policy.monitor.enable(domain);
-        state.elsewhere = this.#world.homes(domain);
         state.clearRoutes();
+        if (state.elsewhere !== this.#world.homes(domain)) moved.push(state);
       } else removed.push(state);
     }
     for (const state of removed) this.#destroy(state);
+    for (const state of moved) this.#move(state);
     for (const domain of policy.domains.all) if (!this.#world.byName.has(domain.name)) this.#create(domain);
     for (const state of this.#world.byName.values()) {
       for (const ring of [...state.ringsByHandle.values()]) this.#recheck(state, ring);
@@ -276,6 +287,7 @@ export class Argo {
     const domainById = (domid: number): DomainState | undefined => before.get(domid) ?? this.#world.byDomid.get(domid);
     return {
       removed,
+      left: moved.filter(({ elsewhere }) => elsewhere !== null),
       withdrawals: new Withdrawals(policy, domainById, this.#world.recorder, (ring) => this.#rings.wake(ring)),
     };
   }
@@ -309,8 +321,16 @@ export class Argo {
     this.#world.byDomid.set(domain.domid, state);
   }
 
+  /** Its rings go with its session, as when it ends by itself: at the new home it starts anew. */
+  #move(state: DomainState): void {
+    this.detach(state);
+    state.elsewhere?.leave(state.domain);
+    state.elsewhere = this.#world.homes(state.domain);
+  }
+
   #destroy(state: DomainState): void {
     this.detach(state);
+    state.elsewhere?.leave(state.domain);
     this.#world.byName.delete(state.domain.name);
     if (this.#world.byDomid.get(state.domain.domid) === state) this.#world.byDomid.delete(state.domain.domid);
     for (const owner of this.#world.byName.values()) {

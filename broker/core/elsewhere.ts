@@ -14,6 +14,8 @@ export interface Sender {
 export interface Elsewhere {
   /** Takes a copy of the sendv frame in `frames[at, at + length)`. A Status, or UNDECIDED. */
   forward(sender: Sender, frames: Uint8Array, at: number, length: number): number;
+  /** The domain is at home there no longer; the core has detached it. */
+  leave(domain: Domain): void;
 }
 
 /** Null for a domain that is at home here. */

@@ -10,6 +10,7 @@
  * Each side believes the other only about domains at home there: a frame that speaks for any other ends the session and
  * is recorded. A message crosses once: what came over a bridge is never forwarded.
  */
+import type { Domain } from '../../policy/index.ts';
 import type { Argo, DomainState, Elsewhere, Outlet, Sender } from '../core/index.ts';
 import { UNDECIDED } from '../core/index.ts';
 import {
@@ -143,6 +144,11 @@ export class Bridge implements Elsewhere {
     return UNDECIDED;
   }
 
+  leave(domain: Domain): void {
+    const state = this.#argo.domain(domain.name);
+    if (state !== undefined) this.#proxies.delete(state);
+  }
+
   // Receiving
 
   /** Works on the frames of one record. */
@@ -219,9 +225,9 @@ export class Bridge implements Elsewhere {
     return null;
   }
 
-  #detach(state: DomainState | undefined): BridgeFault | null {
-    if (state?.elsewhere !== this) return 'FOREIGN_HOME';
-    if (this.#proxies.delete(state)) this.#argo.detach(state);
+  /** Takes back no more than this broker has said itself, so who is at home where does not matter: it may have moved. */
+  #detach(state: DomainState | undefined): null {
+    if (state !== undefined && this.#proxies.delete(state)) this.#argo.detach(state);
     return null;
   }
 

@@ -84,9 +84,9 @@ export class Federation {
     await Promise.all(opening);
   }
 
-  /** A domain at home here has got a session, or has lost it. */
+  /** A domain at home here, or so until now, has got a session, or has lost it. */
   tell(state: DomainState): void {
-    if (state.elsewhere !== null) return;
+    if (state.elsewhere !== null && state.outlet !== null) return;
     for (const { bridge } of this.#peers.values()) bridge.tell(state);
   }
 

@@ -185,7 +185,7 @@ export class Link {
     }
     const state = this.#context.argo.domain(proving.peer.name);
     if (state !== undefined && state.elsewhere !== null) {
-      this.#refuse('FOREIGN_HOME');
+      this.#refuse('FOREIGN_HOME', proving);
       return true;
     }
     if (state === undefined) {
@@ -313,6 +313,8 @@ function wordFor(reason: RefusalReason): CloseWord {
       return 'wrongBroker';
     case 'UNKNOWN_DOMAIN':
       return 'removed';
+    case 'FOREIGN_HOME':
+      return 'wrongHome';
     case 'BAD_VERSION':
     case 'NO_COMMON_SUITE':
       return 'version';

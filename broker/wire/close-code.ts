@@ -22,6 +22,8 @@ export const CloseCode = {
   removed: 10,
   /** The hello asked for another broker than the one that answers here. */
   wrongBroker: 11,
+  /** The domain is at home at another broker, as domains.yaml says, or says from now on. */
+  wrongHome: 12,
 } as const;
 export type CloseWord = keyof typeof CloseCode;
 

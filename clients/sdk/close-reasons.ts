@@ -36,11 +36,22 @@ const CLOSES: Readonly<Record<CloseWord, readonly [ClientErrorCode, string]>> = 
     'ERR_CLIENT_REMOVED',
     'this domain is not, or no longer, in the broker’s inventory (domains.yaml), or its credential was revoked',
   ],
+  wrongHome: [
+    'ERR_CLIENT_WRONG_HOME',
+    'this domain is at home at another broker; connect to the one that domains.yaml names ("home:")',
+  ],
   wrongBroker: [
     'ERR_CLIENT_BROKER_IDENTITY',
     'the broker at the other end is not the one that the option "broker" names; check it and the carrier',
   ],
 });
+
+/** Words of the broker after which coming to it again is of no use. */
+const FINAL_WORDS: ReadonlySet<string> = new Set<ClientErrorCode>([
+  'ERR_CLIENT_SUPERSEDED',
+  'ERR_CLIENT_REMOVED',
+  'ERR_CLIENT_WRONG_HOME',
+]);
 
 /**
  * The error for a close record.
@@ -51,19 +62,14 @@ export function closeError(code: number | undefined, seal: 'sealed' | 'unsealed'
   const word = closeWord(code);
   if (word === undefined) return new ArgusError('ERR_CLIENT_LOST', `the broker closed with the unknown code ${code}`);
   const [errorCode, message] = CLOSES[word];
-  const isFinalWord = errorCode === 'ERR_CLIENT_SUPERSEDED' || errorCode === 'ERR_CLIENT_REMOVED';
-  if (seal === 'unsealed' && isFinalWord)
+  if (seal === 'unsealed' && FINAL_WORDS.has(errorCode))
     return new ArgusError('ERR_CLIENT_REFUSED', `${message} (says whoever is at the other end, without proof)`);
   return new ArgusError(errorCode, message);
 }
 
 /** After these there is no coming back by itself. */
 export function isFinal(reason: ArgusError): boolean {
-  return (
-    reason.code === 'ERR_CLIENT_SUPERSEDED' ||
-    reason.code === 'ERR_CLIENT_REMOVED' ||
-    reason.code === 'ERR_CLIENT_CLOSED'
-  );
+  return reason.code === 'ERR_CLIENT_CLOSED' || FINAL_WORDS.has(reason.code);
 }
 
 /** The error when the broker's welcome was not acceptable. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Broker } from '../../broker/index.ts';
-import type { Message, Ring, Vm } from '../../clients/sdk/index.ts';
+import type { Message, Ring, Vm, VmEvents } from '../../clients/sdk/index.ts';
 import { needs } from '../helpers/needs.ts';
 import { DATA_PORT, NatsStage, writePolicy } from '../nats/stage.ts';
 
@@ -254,12 +254,64 @@ withNats(federation, 'a broker that speaks for a domain whose home it is not is 
 withNats(federation, 'a domain cannot come in at a broker that is not its home', () =>
   paired(async ({ stage, one }) => {
     const stray = stage.connect('b', { carrier: one.tcp ?? '', reconnect: false });
-    assert.match(await fateOf(stray), 'ERR_CLIENT_REFUSED');
-    assert.ok(
+    assert.match(await fateOf(stray), 'ERR_CLIENT_WRONG_HOME');
+    await until(() =>
       auditOf(stage, 'one').some(({ event, reason }) => event === 'session.refused' && reason === 'FOREIGN_HOME'),
     );
   }),
 );
+
+withNats(
+  federation,
+  'a domain that gets another home: its session ends with a reason, its rings go, and the new home takes over',
+  () =>
+    paired(async ({ stage, one, two, connect }) => {
+      const [a, a2, c] = [await connect('a'), await connect('a2'), await connect('c')];
+      await openRing(a2, 'a');
+      await openRing(a2, 'c');
+      for (const vm of [a, c]) await vm.sendv({ to: to('a2'), iov: [Uint8Array.of(1)], deadline: 5_000 });
+      const ended = once(a2, 'disconnected');
+      const told = [once(a, 'peer-gone'), once(c, 'peer-gone')];
+      const moved = MEMBERS.map((member) => (member.name === 'a2' ? { ...member, home: 'two' } : member));
+      await writePolicy(stage.path('policy'), moved);
+
+      assert.is((await one.reload()).ok, true);
+      const { reason, isFinal } = await ended;
+      assert.equal([reason.code, isFinal], ['ERR_CLIENT_WRONG_HOME', true]);
+      for (const { domid } of await Promise.all(told)) assert.is(domid, a2.domid);
+      assert.equal(one.status().domains.find(({ name }) => name === 'a2')?.rings, []);
+      assert.match(await fateOf(stage.connect('a2', { carrier: one.tcp ?? '' })), 'ERR_CLIENT_WRONG_HOME');
+      // Until the new home has the policy too, the domain is nowhere.
+      assert.match(await fateOf(stage.connect('a2', { carrier: two.tcp ?? '' })), 'ERR_CLIENT_WRONG_HOME');
+      assert.is(await fateOf(a.sendv({ to: to('a2'), iov: [Uint8Array.of(2)] })), 'ECONNREFUSED refused');
+
+      assert.is((await two.reload()).ok, true);
+      const again = await stage.connect('a2', { carrier: two.carrierOf('a2') });
+      const [fromA, fromC] = [await openRing(again, 'a'), await openRing(again, 'c')];
+      await retried(() => a.sendv({ to: to('a2'), iov: [Uint8Array.of(3)], deadline: 5_000 }));
+      await c.sendv({ to: to('a2'), iov: [Uint8Array.of(4)], deadline: 5_000 });
+      assert.equal([(await take(fromA, 1))[0]?.payload[0], (await take(fromC, 1))[0]?.payload[0]], [3, 4]);
+      assert.ok(areJoined(one, two));
+      const ends = auditOf(stage, 'one').filter(({ reason: why }) => why === 'moved to another home');
+      assert.equal(
+        ends.map(({ event }) => event),
+        ['session.close'],
+      );
+      assert.not.ok(auditOf(stage, 'one').some(({ event }) => event === 'peer.fault'));
+      assert.not.ok(auditOf(stage, 'two').some(({ event }) => event === 'peer.fault'));
+    }),
+);
+
+/** The next event of that name. */
+function once<Name extends keyof VmEvents>(vm: Vm, name: Name): Promise<VmEvents[Name]> {
+  return new Promise((resolve) => {
+    const listener = (event: VmEvents[Name]): void => {
+      vm.off(name, listener);
+      resolve(event);
+    };
+    vm.on(name, listener);
+  });
+}
 
 /** A session between brokers has just come up: the domains' own news may still be on its way. */
 async function retried<T>(attempt: () => Promise<T>): Promise<T> {

@@ -435,6 +435,7 @@ test('attempts to come back are repeated, each failure announced, the wait growi
 for (const [word, code] of [
   ['superseded', 'ERR_CLIENT_SUPERSEDED'],
   ['removed', 'ERR_CLIENT_REMOVED'],
+  ['wrongHome', 'ERR_CLIENT_WRONG_HOME'],
 ] as const) {
   test(`a sealed close "${word}" is final`, async () => {
     const broker = await BrokerDouble.start();
