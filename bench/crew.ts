@@ -26,7 +26,7 @@ export async function startCrew(name: ArmName, arm: Arm, folder: string, cleanup
     arm: name,
     endpoint: server.endpoint,
     creditPath: join(folder, 'c.sock'),
-    serverPid: server.pid,
+    serverPids: server.pids,
   };
   const receiver = startRole('receiver', setup, cleanup);
   const sender = startRole('sender', setup, cleanup);

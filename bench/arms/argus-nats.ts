@@ -30,7 +30,7 @@ function armOver({ tls }: { readonly tls: boolean }): Arm {
 function wayOver(tls: boolean): Way {
   const suffix = tls ? '' : '?tls=off';
   return {
-    declared: 'nats',
+    declared: { sender: ', carrier: nats', receiver: ', carrier: nats' },
     carrierOf: (endpoint) => `nats://${endpointValue(endpoint, 'server')}/${BROKER}${suffix}`,
     prepare: (folder) => prepare(folder, tls, suffix),
   };
@@ -51,5 +51,10 @@ async function prepare(folder: string, tls: boolean, suffix: string): ReturnType
   await directory.write(setup, members, Date.now());
   const program = (await findProgram('nats-server')) ?? 'nats-server';
   const running = await startTcpServer(program, ['-c', directory.configFile], tcpPort);
-  return { config: { nats: `nats://${server}${suffix}` }, endpoint: { server }, stop: running.stop };
+  return {
+    config: { nats: `nats://${server}${suffix}` },
+    endpoint: { server },
+    pids: [running.pid],
+    stop: running.stop,
+  };
 }

@@ -22,13 +22,20 @@ const NEEDED_ROWS = [
   `p, ${RECEIVER}, ${SENDER}, bench, send, allow`,
 ];
 
+/** What domains.yaml says further of the two: `, carrier: nats`. */
+export interface Places {
+  readonly sender: string;
+  readonly receiver: string;
+}
+const NOWHERE: Places = { sender: '', receiver: '' };
+
 /** Writes the directory, with exactly `rows` policy rows; at least those that the bench needs. */
-export async function writeBenchPolicy(folder: string, rows: number, carrier: string | null = null): Promise<void> {
+export async function writeBenchPolicy(folder: string, rows: number, places: Places = NOWHERE): Promise<void> {
   await mkdir(folder, { mode: 0o700 });
   const model = fileURLToPath(new URL('../../policy/shipped/model.conf', import.meta.url));
   const files = {
     'policy.csv': [...NEEDED_ROWS, ...otherRows(rows - NEEDED_ROWS.length), ''].join('\n'),
-    'domains.yaml': inventory(carrier === null ? '' : `, carrier: ${carrier}`),
+    'domains.yaml': inventory(places),
     'services.yaml': SERVICES,
     'assertions.csv': '# none: nothing to protect here\n',
     'tests.csv': `${SENDER}, ${RECEIVER}, bench, send, allow\n`,
@@ -51,14 +58,14 @@ function otherRows(count: number): string[] {
 }
 
 /** The same for every number of rows: only the rows may differ. */
-function inventory(carrier: string): string {
+function inventory({ sender, receiver }: Places): string {
   const others = Array.from({ length: OTHER_DOMAINS }, (_, i) => `  - { name: vm-${i}, domid: ${100 + i} }`);
   return [
     'labels:',
     '  - { name: "@bench" }',
     'domains:',
-    `  - { name: ${SENDER}, domid: 1, labels: ["@bench"]${carrier} }`,
-    `  - { name: ${RECEIVER}, domid: 2, labels: ["@bench"]${carrier} }`,
+    `  - { name: ${SENDER}, domid: 1, labels: ["@bench"]${sender} }`,
+    `  - { name: ${RECEIVER}, domid: 2, labels: ["@bench"]${receiver} }`,
     ...others,
     '',
   ].join('\n');

@@ -3,7 +3,16 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
 import { type BrokerConfig, loadClient } from './argus-package.ts';
-import { DATA_PORT, ECHO_PORT, ORDINARY_ROWS, RECEIVER, REPLY_PORT, SENDER, writeBenchPolicy } from './argus-policy.ts';
+import {
+  DATA_PORT,
+  ECHO_PORT,
+  ORDINARY_ROWS,
+  type Places,
+  RECEIVER,
+  REPLY_PORT,
+  SENDER,
+  writeBenchPolicy,
+} from './argus-policy.ts';
 import { type Arm, type Endpoint, endpointValue, type RunningServer, type SenderLink } from './arm.ts';
 import { startRoleServer } from './server-process.ts';
 
@@ -13,28 +22,28 @@ const RING_BYTES = 16 * 1024 * 1024 - 64;
 const SEND_DEADLINE_MS = 5_000;
 /** More than the window with its frames' headers, so that the window is what limits: see wire, 28 bytes a message. */
 const QUEUE_BYTES = 64 * 1024 * 1024;
-const CREDENTIAL_TTL_SECONDS = 24 * 3600;
+export const CREDENTIAL_TTL_SECONDS = 24 * 3600;
 
 /** Who connects, and under which name in the folder its identity lies. */
 export const SEATS: readonly string[] = [SENDER, RECEIVER];
 
 /** How the two clients come to the broker. */
 export interface Way {
-  /** What domains.yaml says of both; null = a unix socket each. */
-  readonly declared: string | null;
+  /** What domains.yaml says of them; undefined = a unix socket each. */
+  readonly declared?: Places;
   carrierOf(endpoint: Endpoint, name: string): string;
   /** Once identities exist, before the broker starts: what else has to run, and what the broker has to know of it. */
   prepare(folder: string): Promise<{
     readonly config: Partial<BrokerConfig>;
     readonly endpoint: Endpoint;
+    readonly pids: readonly number[];
     stop(): Promise<void>;
   }>;
 }
 
 const UNIX_SOCKETS: Way = {
-  declared: null,
   carrierOf: (endpoint, name) => `unix:${join(endpointValue(endpoint, 'folder'), 'run', `${name}.sock`)}`,
-  prepare: async () => ({ config: {}, endpoint: {}, stop: async () => {} }),
+  prepare: async () => ({ config: {}, endpoint: {}, pids: [], stop: async () => {} }),
 };
 
 export const argusUnix: Arm = argusWithPolicy(ORDINARY_ROWS);
@@ -74,7 +83,8 @@ async function start(folder: string, way: Way, policyRows: number): Promise<Runn
     await stop();
     throw error;
   });
-  return { pid: server.pid, endpoint: { folder, ...prepared.endpoint }, stop: () => server.stop().finally(stop) };
+  const pids = [server.pid, ...prepared.pids];
+  return { pids, endpoint: { folder, ...prepared.endpoint }, stop: () => server.stop().finally(stop) };
 }
 
 /** A refused send rejects, which nobody awaits: it ends this process, and the bench reports what it said. */

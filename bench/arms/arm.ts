@@ -6,14 +6,17 @@ export const ARM_NAMES = [
   'argus-unix',
   'argus-nats',
   'argus-nats-plain',
+  'argus-brokers',
   'raw-relay',
   'nats',
   'nats-tls',
   'mosquitto-tls',
 ] as const;
-/** What runs unless `--arms` says otherwise: the NATS carrier is compared on request, since it takes a second nats-server. */
-export const DEFAULT_ARMS: readonly ArmName[] = ARM_NAMES.filter((name) => !name.startsWith('argus-nats'));
 export type ArmName = (typeof ARM_NAMES)[number];
+
+const ON_REQUEST: readonly ArmName[] = ['argus-nats', 'argus-nats-plain', 'argus-brokers'];
+/** What runs unless `--arms` says otherwise: what needs a nats-server of its own is compared on request. */
+export const DEFAULT_ARMS: readonly ArmName[] = ARM_NAMES.filter((name) => !ON_REQUEST.includes(name));
 
 export function isArmName(name: string): name is ArmName {
   return (ARM_NAMES as readonly string[]).includes(name);
@@ -23,7 +26,8 @@ export function isArmName(name: string): name is ArmName {
 export type Endpoint = Readonly<Record<string, string>>;
 
 export interface RunningServer {
-  readonly pid: number;
+  /** Every process between the two clients. */
+  readonly pids: readonly number[];
   readonly endpoint: Endpoint;
   stop(): Promise<void>;
 }

@@ -56,7 +56,7 @@ export const mosquittoTls: Arm = {
       senderPassword: passwords.sender,
       receiverPassword: passwords.receiver,
     };
-    return { pid: server.pid, endpoint, stop: server.stop };
+    return { pids: [server.pid], endpoint, stop: server.stop };
   },
 
   async openSender(endpoint): Promise<SenderLink> {

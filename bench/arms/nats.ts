@@ -60,7 +60,7 @@ async function startServer(folder: string, extra: string, credentials: Endpoint)
   const config = join(folder, 'nats.conf');
   await writeFile(config, `listen: "127.0.0.1:${tcpPort}"\n${extra}`, { mode: 0o600 });
   const server = await startTcpServer(program, ['-c', config], tcpPort);
-  return { pid: server.pid, endpoint: { server: `127.0.0.1:${tcpPort}`, ...credentials }, stop: server.stop };
+  return { pids: [server.pid], endpoint: { server: `127.0.0.1:${tcpPort}`, ...credentials }, stop: server.stop };
 }
 
 function clientEnds(): Pick<Arm, 'openSender' | 'openReceiver'> {

@@ -12,7 +12,7 @@ export const rawRelay: Arm = {
   async start(folder): Promise<RunningServer> {
     const endpoint = { sender: join(folder, 's.sock'), receiver: join(folder, 'r.sock') };
     const server = await startRoleServer('relay.ts', endpoint);
-    return { pid: server.pid, endpoint, stop: server.stop };
+    return { pids: [server.pid], endpoint, stop: server.stop };
   },
 
   async openSender(endpoint): Promise<SenderLink> {

@@ -5,6 +5,7 @@ const LOADERS: Readonly<Record<ArmName, () => Promise<Arm>>> = {
   'argus-unix': async () => (await import('./argus.ts')).argusUnix,
   'argus-nats': async () => (await import('./argus-nats.ts')).argusNats,
   'argus-nats-plain': async () => (await import('./argus-nats.ts')).argusNatsPlain,
+  'argus-brokers': async () => (await import('./argus-brokers.ts')).argusBrokers,
   'raw-relay': async () => (await import('./raw-relay.ts')).rawRelay,
   nats: async () => (await import('./nats.ts')).nats,
   'nats-tls': async () => (await import('./nats.ts')).natsTls,

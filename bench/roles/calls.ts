@@ -7,7 +7,7 @@ export interface RoleSetup {
   readonly arm: ArmName;
   readonly endpoint: Endpoint;
   readonly creditPath: string;
-  readonly serverPid: number;
+  readonly serverPids: readonly number[];
 }
 
 /** A type and not an interface: only types are assignable to the index signature of `answerCalls`. */

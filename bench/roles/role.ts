@@ -8,16 +8,18 @@ export async function startRole(): Promise<{ readonly setup: RoleSetup; readonly
   if (!isArmName(setup.arm)) throw new Error(`no arm "${String(setup.arm)}"`);
   // Ctrl-C reaches the whole process group; the bench ends its children in order
   process.on('SIGINT', () => {});
-  process.on('disconnect', () => endWithBench(setup.serverPid));
+  process.on('disconnect', () => endWithBench(setup.serverPids));
   return { setup, arm: await loadArm(setup.arm) };
 }
 
 /** The channel breaks without a `close` only if the bench was killed outright; then nobody else is left to end the server. */
-function endWithBench(serverPid: number): void {
-  try {
-    process.kill(serverPid, 'SIGTERM');
-  } catch {
-    // already gone: the bench ends servers after clients only when it could
+function endWithBench(serverPids: readonly number[]): void {
+  for (const pid of serverPids) {
+    try {
+      process.kill(pid, 'SIGTERM');
+    } catch {
+      // already gone: the bench ends servers after clients only when it could
+    }
   }
   process.exit();
 }
