@@ -24,6 +24,8 @@ export interface AudioAgentOptions {
   /** What the VM hears: frames of 10 ms, only while it listens. */
   readonly onCapture?: (frame: Uint8Array) => void;
   readonly clock?: AudioClock;
+  /** False: digital silence is sent like any other sound, for who needs every sample. Default true. */
+  readonly corksSilence?: boolean;
 }
 
 export interface AgentCounts {
@@ -44,7 +46,8 @@ export class AudioAgent {
   readonly #clock: AudioClock;
   readonly #onCapture: (frame: Uint8Array) => void;
   readonly #cutter = new FrameCutter();
-  readonly #silence = new SilenceWatch();
+  /** Null: silence is sound. */
+  readonly #silence: SilenceWatch | null;
   readonly #counts = { sent: 0, dropped: 0, denied: 0, heard: 0, unwanted: 0 };
   #audioVm: string | null;
   #ring: Ring | null = null;
@@ -65,11 +68,13 @@ export class AudioAgent {
   #cancelLook: (() => void) | null = null;
   #isClosed = false;
 
-  private constructor({ vm, audioVm, onCapture = () => {}, clock = NODE_CLOCK }: AudioAgentOptions) {
+  private constructor(options: AudioAgentOptions) {
+    const { vm, audioVm, onCapture = () => {}, clock = NODE_CLOCK, corksSilence = true } = options;
     this.#vm = vm;
     this.#clock = clock;
     this.#onCapture = onCapture;
     this.#audioVm = audioVm;
+    this.#silence = corksSilence ? new SilenceWatch() : null;
   }
 
   static async start(options: AudioAgentOptions): Promise<AudioAgent> {
@@ -183,7 +188,7 @@ export class AudioAgent {
   }
 
   async #playFrame(frame: Uint8Array): Promise<void> {
-    const heard = this.#silence.push(frame);
+    const heard = this.#silence?.push(frame) ?? 'sound';
     if (heard === 'pause') await this.cork(true);
     else if (heard === 'sound') await this.cork(false);
     await this.#pace();

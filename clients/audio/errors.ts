@@ -9,7 +9,8 @@ export type AudioErrorCode =
   | 'ERR_AUDIO_SERVICE_NOT_RUNNING'
   | 'ERR_AUDIO_SOUND_SERVER'
   | 'ERR_AUDIO_CLIENTS'
-  | 'ERR_AUDIO_STATE';
+  | 'ERR_AUDIO_STATE'
+  | 'ERR_AUDIO_RECORD';
 
 export class AudioError extends Error {
   override readonly name = 'AudioError';

@@ -19,6 +19,11 @@ export const PLAYBACK_QUEUE_MS = 200;
  * is written is paced by the clock instead; 40 ms bear a late timer of a busy machine.
  */
 export const WRITE_AHEAD_MS = 40;
+/**
+ * How far ahead of the clock a recording may be, ms: after a stall of its host what piled up is written at once; a VM that
+ * plays faster than time passes gets this much ahead once.
+ */
+export const RECORD_AHEAD_MS = 10_000;
 /** Asked of the sound server, bytes: as qubes-gui-daemon's `-l`, tlength 4096 (23 ms) and fragsize 2048 (12 ms). */
 export const PLAYBACK_LATENCY_BYTES = 4_096;
 export const CAPTURE_LATENCY_BYTES = 2_048;

@@ -1,13 +1,13 @@
 /**
  * What one VM plays, from its messages to its stream in the sound server.
  *
- * The stream is written by the clock: WRITE_AHEAD_MS ahead of what can have been played by now and no more, so that audio
+ * The stream is written by the clock: the sound server's `writeAheadMs` ahead of what can have been played by now and no more, so that audio
  * waits where it can still be counted, corked and dropped. A stream that is lost is opened again and takes up where the VM
  * is by then; the VM notices nothing.
  */
 import type { AudioClock } from './audio-clock.ts';
 import { applyGain } from './gain.ts';
-import { CORK_LINGER_MS, DRAIN_TAIL_MS, PLAYBACK_QUEUE_MS, REOPEN_MS, WRITE_AHEAD_MS } from './limits.ts';
+import { CORK_LINGER_MS, DRAIN_TAIL_MS, PLAYBACK_QUEUE_MS, REOPEN_MS } from './limits.ts';
 import { FRAME_BYTES, FRAME_MS, isWholeFrames, millisecondsOf } from './pcm.ts';
 import { PcmBuffer } from './pcm-buffer.ts';
 import { type PlaybackPhase, PlaybackState } from './playback-state.ts';
@@ -119,14 +119,14 @@ export class PlaybackLine {
       this.#playedUntil = now;
     }
     if (stream !== null) {
-      while (this.#queue.length > 0 && this.#playedUntil - now < WRITE_AHEAD_MS) this.#write(stream);
+      while (this.#queue.length > 0 && this.#playedUntil - now < this.#server.writeAheadMs) this.#write(stream);
     }
     this.#plan(now, stream);
   }
 
   #plan(now: number, stream: PlaybackStream | null): void {
     if (this.#queue.length > 0) {
-      const wait = stream === null ? this.#openAfter - now : this.#playedUntil - WRITE_AHEAD_MS - now;
+      const wait = stream === null ? this.#openAfter - now : this.#playedUntil - this.#server.writeAheadMs - now;
       this.#later(Math.max(1, wait), () => this.#pump());
     } else if (this.#state.phase === 'draining') {
       const tail = stream === null ? 0 : this.#playedUntil + DRAIN_TAIL_MS - now;

@@ -3,7 +3,7 @@
  * one VM's stream happens to no other. PULSE_SERVER and the like come from the environment.
  */
 import { spawn } from 'node:child_process';
-import { CAPTURE_LATENCY_BYTES, PLAYBACK_LATENCY_BYTES } from './limits.ts';
+import { CAPTURE_LATENCY_BYTES, PLAYBACK_LATENCY_BYTES, WRITE_AHEAD_MS } from './limits.ts';
 import { CHANNELS, SAMPLE_RATE_HZ } from './pcm.ts';
 import type { CaptureStream, OnLost, PlaybackStream, SoundServer } from './sound-server.ts';
 
@@ -15,6 +15,7 @@ function named(vm: string): string[] {
 }
 
 export class PulseServer implements SoundServer {
+  readonly writeAheadMs = WRITE_AHEAD_MS;
   readonly #environment: NodeJS.ProcessEnv;
 
   constructor(environment: NodeJS.ProcessEnv = process.env) {

@@ -1,4 +1,5 @@
-/** What the service needs of a sound server: streams named after VMs. Twins: PulseAudio's own clients, and memory in tests. */
+/** What the service needs of a sound server: streams named after VMs. Twins: PulseAudio's own clients, WAV files, and memory in
+ * tests. */
 
 export interface PlaybackStream {
   /** Whole sample frames; taken over by the stream. */
@@ -15,6 +16,8 @@ export interface CaptureStream {
 export type OnLost = () => void;
 
 export interface SoundServer {
+  /** How far ahead of the clock a stream is written, ms: as much as it can hold and still be counted. */
+  readonly writeAheadMs: number;
   /** `device` null: the default sink. */
   openPlayback(vm: string, device: string | null, onLost: OnLost): PlaybackStream;
   openCapture(vm: string, onBytes: (bytes: Uint8Array) => void, onLost: OnLost): CaptureStream;

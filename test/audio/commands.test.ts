@@ -1,4 +1,5 @@
 /** What the commands make of keys, durations and tables, without a terminal or a broker. */
+import { stripVTControlCharacters } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS } from '../../broker/index.ts';
@@ -11,7 +12,7 @@ import {
   StateFlag,
 } from '../../clients/audio/mixer-messages.ts';
 import { checkRoute, parseSettings } from '../../clients/audio/mixer-state.ts';
-import { keyAction, renderMixer } from '../../clients/cli/commands/audio-mixer-view.ts';
+import { drawMixer, keyAction, renderMixer } from '../../clients/cli/commands/audio-mixer-view.ts';
 import { parseDuration } from '../../clients/cli/commands/grants.ts';
 import type { Domain } from '../../policy/index.ts';
 
@@ -43,26 +44,36 @@ commands('durations: a number and one of s, m, h, d', () => {
     );
 });
 
-commands('keys: up to 150 %, down to 0, mute and back, quit', async () => {
-  const calls: string[] = [];
-  const mixer = {
-    setVolume: async (vm: string, percent: number) => void calls.push(`${vm} ${percent}`),
-    setMuted: async (vm: string, isMuted: boolean) => void calls.push(`${vm} ${isMuted}`),
-  };
-  const press = async (name: string, entry: MixerEntry | undefined): Promise<unknown> => {
-    const action = keyAction({ name }, entry);
-    return typeof action === 'function' ? action(mixer as never) : action;
-  };
-  await press('right', ENTRY);
-  await press('left', { ...ENTRY, volume: 3 });
-  await press('m', ENTRY);
-  await press('m', { ...ENTRY, isMuted: true });
-  assert.equal(calls, ['chrome-vm 150', 'chrome-vm 0', 'chrome-vm true', 'chrome-vm false']);
-  assert.equal(
-    [await press('q', undefined), await press('x', ENTRY), await press('m', undefined)],
-    ['quit', null, null],
-  );
-  assert.is(keyAction({ name: 'c', ctrl: true }, ENTRY), 'quit');
+commands('keys: up to 150 %, down to 0, mute and back, another VM, quit', () => {
+  for (const [key, entry, expected] of [
+    ['right', ENTRY, { kind: 'volume', percent: 150 }],
+    ['left', { ...ENTRY, volume: 3 }, { kind: 'volume', percent: 0 }],
+    ['h', ENTRY, { kind: 'volume', percent: 143 }],
+    ['m', ENTRY, { kind: 'mute', isMuted: true }],
+    ['m', { ...ENTRY, isMuted: true }, { kind: 'mute', isMuted: false }],
+    ['down', ENTRY, { kind: 'select', by: 1 }],
+    ['up', undefined, { kind: 'select', by: -1 }],
+    ['q', undefined, { kind: 'quit' }],
+    ['escape', ENTRY, { kind: 'quit' }],
+    ['c', ENTRY, null],
+    ['m', undefined, null],
+    [undefined, ENTRY, null],
+  ] as const)
+    assert.equal(keyAction({ ...(key === undefined ? {} : { name: key }) }, entry), expected, key);
+  assert.equal(keyAction({ name: 'c', ctrl: true }, ENTRY), { kind: 'quit' });
+});
+
+commands('the view fits its screen, whatever that is, and shows who is selected', () => {
+  const entries = Array.from({ length: 30 }, (_, index) => ({ ...ENTRY, name: `vm-${index}`, route: 'r'.repeat(128) }));
+  for (const columns of [1, 20, 60, 80, 200]) {
+    for (const rows of [1, 2, 5, 24, 60]) {
+      const lines = drawMixer(entries, 'vm-29', { columns, rows }, 'x'.repeat(300));
+      const plain = lines.map((line) => stripVTControlCharacters(line));
+      assert.ok(lines.length <= rows && plain.every((line) => line.length <= columns), `${columns} x ${rows}`);
+      if (rows >= 5 && columns >= 20) assert.ok(plain.some((line) => line.startsWith(' vm-29')));
+    }
+  }
+  assert.match(drawMixer([], null, { columns: 80, rows: 24 }, '').join('\n'), /no VM has sound now/);
 });
 
 commands('the table shows who hears, who may and who asks', () => {

@@ -17,6 +17,7 @@ export interface MemoryCapture {
 }
 
 export class MemoryServer implements SoundServer {
+  readonly writeAheadMs = 40;
   readonly playbacks: MemoryPlayback[] = [];
   readonly captures: MemoryCapture[] = [];
 

@@ -1,32 +1,84 @@
-/** The mixer in a terminal: a table, and a view of it in which keys change what is selected. */
+/** The mixer in a terminal: a table to print, and a view of it in which keys change what is selected. */
 import { emitKeypressEvents } from 'node:readline';
 import Table from 'cli-table3';
-import { type Mixer, type MixerEntry, StateFlag } from '../../audio/index.ts';
+import { MAX_VOLUME_PERCENT, type Mixer, type MixerEntry, StateFlag } from '../../audio/index.ts';
 
 const REFRESH_MS = 500;
 const STEP_PERCENT = 5;
-const MAX_PERCENT = 150;
-const HELP = 'up/down select   left/right volume   m mute   q quit';
+const BAR_CELLS = 15;
+/** Below it the bar makes room for the words. */
+const BAR_COLUMNS = 70;
+const HELP = 'q quit   m mute   left/right volume   up/down select';
+const NOBODY = 'no VM has sound now';
 
-/** `selected`: index of the marked row; -1 = none. */
-export function renderMixer(entries: readonly MixerEntry[], selected = -1): string {
-  const table = new Table({ head: ['', 'vm', 'volume', 'playback', 'microphone', 'route'] });
-  for (const [index, { name, volume, isMuted, route, flags }] of entries.entries()) {
-    const has = (flag: number): boolean => (flags & flag) !== 0;
-    const asked = has(StateFlag.asked) ? 'asked' : '';
-    const granted = has(StateFlag.granted) ? 'granted' : '';
-    const hears = has(StateFlag.capturing) ? 'HEARS' : [asked, granted].filter((word) => word !== '').join(', ') || '-';
+const has = ({ flags }: MixerEntry, flag: number): boolean => (flags & flag) !== 0;
+
+function microphoneOf(entry: MixerEntry): string {
+  if (has(entry, StateFlag.capturing)) return 'HEARS';
+  const words = [has(entry, StateFlag.asked) ? 'asked' : '', has(entry, StateFlag.granted) ? 'granted' : ''];
+  return words.filter((word) => word !== '').join(', ') || '-';
+}
+
+const playbackOf = (entry: MixerEntry): string => (has(entry, StateFlag.corked) ? 'paused' : 'on');
+
+export function renderMixer(entries: readonly MixerEntry[]): string {
+  const table = new Table({ head: ['vm', 'volume', 'playback', 'microphone', 'route'] });
+  for (const entry of entries) {
+    const { name, volume, isMuted, route } = entry;
     const level = isMuted ? `muted (${volume} %)` : `${volume} %`;
-    table.push([
-      index === selected ? '>' : ' ',
-      name,
-      level,
-      has(StateFlag.corked) ? 'paused' : 'on',
-      hears,
-      route ?? 'default',
-    ]);
+    table.push([name, level, playbackOf(entry), microphoneOf(entry), route ?? 'default']);
   }
-  return entries.length === 0 ? 'no VM has sound now\n' : `${table.toString()}\n`;
+  return entries.length === 0 ? `${NOBODY}\n` : `${table.toString()}\n`;
+}
+
+export interface Screen {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** What is on the screen, line by line, none wider than it. `selected` is inverted, who hears is bold. */
+export function drawMixer(
+  entries: readonly MixerEntry[],
+  selected: string | null,
+  { columns, rows }: Screen,
+  problem: string,
+): string[] {
+  const cut = (line: string): string => line.slice(0, columns);
+  const width = Math.max(2, ...entries.map(({ name }) => name.length));
+  const hasBar = columns >= BAR_COLUMNS;
+  const row = (name: string, bar: string, level: string, playback: string, microphone: string, route: string): string =>
+    cut(
+      ` ${name.padEnd(width)}  ${hasBar ? `${bar.padEnd(BAR_CELLS + 2)} ` : ''}${level.padStart(6)}  ${playback.padEnd(8)}  ${microphone.padEnd(14)}  ${route}`,
+    );
+  const lines = entries.map((entry) => {
+    const { name, volume, isMuted, route } = entry;
+    const level = isMuted ? 'muted' : `${volume} %`;
+    const line = row(name, barOf(entry), level, playbackOf(entry), microphoneOf(entry), route ?? 'default');
+    if (name === selected) return `\x1b[7m${line.padEnd(columns)}\x1b[0m`;
+    return has(entry, StateFlag.capturing) ? `\x1b[1m${line}\x1b[0m` : line;
+  });
+  if (lines.length === 0) lines.push(cut(` ${NOBODY}; who plays or asks for the microphone appears here`));
+  // The selected one stays in sight however many there are.
+  const room = Math.max(1, rows - 4);
+  const at = Math.max(
+    0,
+    entries.findIndex(({ name }) => name === selected),
+  );
+  const first = Math.max(0, Math.min(at - room + 1, lines.length - room));
+  const more = lines.length > room ? `   ${lines.length} VMs` : '';
+  return [
+    cut(row('VM', 'VOLUME', hasBar ? '' : 'VOLUME', 'PLAYBACK', 'MICROPHONE', 'ROUTE')),
+    ...lines.slice(first, first + room),
+    '',
+    cut(` ${HELP}${more}`),
+    cut(problem === '' ? '' : ` ${problem}`),
+  ].slice(0, rows);
+}
+
+/** A cell is 10 %; what a muted VM would have is dotted. */
+function barOf({ volume, isMuted }: MixerEntry): string {
+  const filled = Math.round((volume / MAX_VOLUME_PERCENT) * BAR_CELLS);
+  return `[${(isMuted ? '.' : '#').repeat(filled).padEnd(BAR_CELLS)}]`;
 }
 
 interface Key {
@@ -34,60 +86,94 @@ interface Key {
   readonly ctrl?: boolean;
 }
 
-/** What a key does to the selected VM; null = nothing, 'quit' = leave. Pure, so that keys can be tested without a terminal. */
-export function keyAction(
-  key: Key,
-  entry: MixerEntry | undefined,
-): ((mixer: Mixer) => Promise<unknown>) | 'quit' | null {
-  if (key.name === 'q' || (key.ctrl === true && key.name === 'c')) return 'quit';
+/** What a key makes of the selected VM, and of whom is selected. */
+export type KeyAction =
+  | { readonly kind: 'volume'; readonly percent: number }
+  | { readonly kind: 'mute'; readonly isMuted: boolean }
+  | { readonly kind: 'select'; readonly by: 1 | -1 }
+  | { readonly kind: 'quit' };
+
+/** Null = nothing. Pure, so that keys can be tested without a terminal. */
+export function keyAction({ name, ctrl }: Key, entry: MixerEntry | undefined): KeyAction | null {
+  if (name === 'q' || name === 'escape' || (ctrl === true && (name === 'c' || name === 'd'))) return { kind: 'quit' };
+  if (name === 'up' || name === 'k') return { kind: 'select', by: -1 };
+  if (name === 'down' || name === 'j') return { kind: 'select', by: 1 };
   if (entry === undefined) return null;
-  const { name, volume, isMuted } = entry;
-  if (key.name === 'm') return (mixer) => mixer.setMuted(name, !isMuted);
-  if (key.name === 'left') return (mixer) => mixer.setVolume(name, Math.max(0, volume - STEP_PERCENT));
-  if (key.name === 'right') return (mixer) => mixer.setVolume(name, Math.min(MAX_PERCENT, volume + STEP_PERCENT));
+  const { volume, isMuted } = entry;
+  if (name === 'm') return { kind: 'mute', isMuted: !isMuted };
+  if (name === 'left' || name === 'h') return { kind: 'volume', percent: Math.max(0, volume - STEP_PERCENT) };
+  if (name === 'right' || name === 'l')
+    return { kind: 'volume', percent: Math.min(MAX_VOLUME_PERCENT, volume + STEP_PERCENT) };
   return null;
 }
 
-/** Runs until q. */
+/** Runs until a key or a signal ends it, and leaves the terminal as it was. */
 export async function watchMixer(mixer: Mixer): Promise<void> {
   const { stdin, stdout } = process;
-  let entries: readonly MixerEntry[] = await mixer.read();
-  let selected = 0;
+  let entries = sorted(await mixer.read());
+  let selected = entries[0]?.name ?? null;
   let problem = '';
-  const draw = (): void => void stdout.write(`\x1b[H\x1b[J${renderMixer(entries, selected)}${HELP}\n${problem}`);
-  const refresh = async (act: (mixer: Mixer) => Promise<unknown>): Promise<void> => {
+  /** Changes not yet answered: until then the screen shows what the keys said. */
+  let pending = 0;
+  const draw = (): void => {
+    const lines = drawMixer(entries, selected, { columns: stdout.columns, rows: stdout.rows }, problem);
+    stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\r\n')}\x1b[J`);
+  };
+  const ask = async (work: () => Promise<unknown>): Promise<void> => {
+    pending++;
     try {
-      await act(mixer);
-      entries = await mixer.read();
+      await work();
+      const now = pending === 1 ? sorted(await mixer.read()) : entries;
+      if (pending === 1) entries = now;
       problem = '';
     } catch (error) {
-      problem = error instanceof Error ? `${error.message}\n` : ''; // shown, and tried again with the next refresh
+      problem = error instanceof Error ? error.message : String(error); // shown, and tried again with the next refresh
     }
-    selected = Math.max(0, Math.min(selected, entries.length - 1));
+    pending--;
+    if (!entries.some(({ name }) => name === selected)) selected = entries[0]?.name ?? null;
     draw();
+  };
+  const press = (key: Key): 'quit' | null => {
+    const at = entries.findIndex(({ name }) => name === selected);
+    const entry = entries[at];
+    const action = keyAction(key, entry);
+    if (action?.kind === 'quit') return 'quit';
+    if (action?.kind === 'select') selected = entries[at + action.by]?.name ?? selected;
+    if (entry !== undefined && action?.kind === 'volume') {
+      entries = entries.map((each) => (each === entry ? { ...each, volume: action.percent } : each));
+      void ask(() => mixer.setVolume(entry.name, action.percent));
+    }
+    if (entry !== undefined && action?.kind === 'mute') {
+      entries = entries.map((each) => (each === entry ? { ...each, isMuted: action.isMuted } : each));
+      void ask(() => mixer.setMuted(entry.name, action.isMuted));
+    }
+    draw();
+    return null;
   };
   emitKeypressEvents(stdin);
   stdin.setRawMode(true);
   stdin.resume();
-  const timer = setInterval(() => void refresh(async () => {}), REFRESH_MS);
   stdout.write('\x1b[?1049h\x1b[?25l');
   draw();
+  const timer = setInterval(() => void (pending === 0 && ask(async () => {})), REFRESH_MS);
+  stdout.on('resize', draw);
   try {
     await new Promise<void>((resolve) => {
-      stdin.on('keypress', (_text: string | undefined, key: Key) => {
-        if (key.name === 'up') selected = Math.max(0, selected - 1);
-        if (key.name === 'down') selected = Math.min(entries.length - 1, selected + 1);
-        const action = keyAction(key, entries[selected]);
-        if (action === 'quit') resolve();
-        else if (action !== null) void refresh(action);
-        else draw();
-      });
+      const end = (): void => resolve();
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, end);
+      stdin.once('end', end);
+      stdin.on('keypress', (_text: string | undefined, key: Key) => void (press(key) === 'quit' && end()));
     });
   } finally {
     clearInterval(timer);
+    stdout.off('resize', draw);
+    stdin.removeAllListeners('keypress');
     stdin.setRawMode(false);
     stdin.pause();
-    stdin.removeAllListeners('keypress');
     stdout.write('\x1b[?25h\x1b[?1049l');
   }
+}
+
+function sorted(entries: readonly MixerEntry[]): readonly MixerEntry[] {
+  return [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
