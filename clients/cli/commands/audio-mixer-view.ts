@@ -117,7 +117,7 @@ export async function watchMixer(mixer: Mixer): Promise<void> {
   let pending = 0;
   const draw = (): void => {
     const lines = drawMixer(entries, selected, { columns: stdout.columns, rows: stdout.rows }, problem);
-    stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\r\n')}\x1b[J`);
+    stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\n')}\x1b[J`);
   };
   const ask = async (work: () => Promise<unknown>): Promise<void> => {
     pending++;
