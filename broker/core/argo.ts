@@ -23,7 +23,8 @@ import {
 } from '../wire/index.ts';
 import type { Counters } from './counters.ts';
 import { DomainState } from './domain-state.ts';
-import type { Homes } from './elsewhere.ts';
+import { type Homes, UNDECIDED } from './elsewhere.ts';
+import { Inquiry, NO_RING } from './inquiry.ts';
 import { invariant } from './invariant.ts';
 import type { Outlet } from './outlet.ts';
 import type { DenialContext, Recorder } from './recorder.ts';
@@ -195,27 +196,37 @@ export class Argo {
 
   // notify
 
-  /** Order and quirks: xen argo.c notify. `queries` null is the receiver's "I have consumed, wake my senders". */
+  /**
+   * Order and quirks: xen argo.c notify. `queries` null is the receiver's "I have consumed, wake my senders". With the status
+   * UNDECIDED other homes have to be asked, and status and answers are given to `later`, once.
+   */
   notify(
     caller: DomainState,
     queries: readonly NotifyQuery[] | null,
+    later: (status: number, answers: readonly NotifyAnswer[]) => void = () => {},
   ): { answer: Answer; answers: readonly NotifyAnswer[] } {
     if (!caller.enabled.allowed) return { answer: this.#denied(caller, caller.enabled, null), answers: [] };
     for (const ring of caller.ringsByHandle.values()) this.#rings.wake(ring);
     if (queries === null) return { answer: refusal(Status.OK), answers: [] };
     if (queries.length > MAX_NOTIFY_ENTRIES) return { answer: refusal(Status.EACCES), answers: [] };
     const answers: NotifyAnswer[] = [];
+    const inquiry = new Inquiry();
     for (const query of queries) {
       if (query.pad !== 0) return { answer: refusal(Status.EINVAL), answers };
       const route = this.#routes.to(caller, query.domid, query.port);
       if (!route.send.allowed) return { answer: this.#denied(caller, route.send, query.port), answers };
+      const elsewhere = route.target?.destination.elsewhere ?? null;
+      // What another broker asks is about rings here: it is not passed on.
+      if (elsewhere !== null && caller.elsewhere === null) inquiry.add(elsewhere, query, answers.length);
       answers.push(this.#describe(caller, route.target?.ring ?? null, query.spaceRequired));
     }
-    return { answer: refusal(Status.OK), answers };
+    if (inquiry.isEmpty) return { answer: refusal(Status.OK), answers };
+    inquiry.ask(caller, answers, later);
+    return { answer: refusal(UNDECIDED), answers: [] };
   }
 
   #describe(caller: DomainState, ring: Ring | null, spaceRequired: number): NotifyAnswer {
-    if (ring === null) return { flags: 0, maxMessageSize: 0 };
+    if (ring === null) return NO_RING;
     const maxMessageSize = maxPayload(ring.length);
     let flags: number = RingFlag.exists;
     if (ring.partner === null) flags |= RingFlag.shared;

@@ -1,8 +1,9 @@
 /** A domain whose home is another broker, as the core sees it: sends that this side allows are decided there once more. */
 import type { Domain } from '../../policy/index.ts';
+import type { NotifyAnswer, NotifyQuery } from '../wire/index.ts';
 import type { Outlet } from './outlet.ts';
 
-/** What `forward` returns, beside a Status: the other broker will say, through the sender's outlet. */
+/** What `forward` (and `notify`) returns, beside a Status: the other broker will say, through the sender's outlet. */
 export const UNDECIDED = -1;
 
 /** Who sends: the same object for as long as the domain is declared. */
@@ -14,6 +15,12 @@ export interface Sender {
 export interface Elsewhere {
   /** Takes a copy of the sendv frame in `frames[at, at + length)`. A Status, or UNDECIDED. */
   forward(sender: Sender, frames: Uint8Array, at: number, length: number): number;
+  /** Asks about rings there, as `caller`, who waits for room in them from then on. `answered` is called once. */
+  ask(
+    caller: Sender,
+    queries: readonly NotifyQuery[],
+    answered: (status: number, answers: readonly NotifyAnswer[]) => void,
+  ): void;
   /** The domain is at home there no longer; the core has detached it. */
   leave(domain: Domain): void;
 }

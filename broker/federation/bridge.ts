@@ -18,15 +18,22 @@ import {
   DATA_FRAME_HEADER_BYTES,
   DataField,
   decodeBrokerFrame,
+  decodeDomainFrame,
   encodeBrokerFrame,
+  encodeDomainFrame,
   FRAME_HEADER_BYTES,
+  type NotifyAnswer,
+  type NotifyQuery,
   Op,
   PORT_ALL,
   SendFlag,
   Status,
 } from '../wire/index.ts';
-import { decodeLinkFrame, encodeLinkFrame, LinkOp } from './frames.ts';
+import { Answers } from './answers.ts';
+import { decodeLinkFrame, encodeLinkFrame, type LinkFrame, LinkOp } from './frames.ts';
 import { MAX_UNDECIDED_BYTES } from './limits.ts';
+import { isForProxy, ProxyOutlet } from './proxy.ts';
+import { Questions } from './questions.ts';
 import { Undecided } from './undecided.ts';
 
 /** Why the other broker's frames end the session. */
@@ -47,6 +54,7 @@ export class Bridge implements Elsewhere {
   readonly #settle: () => void;
   #host: BridgeHost | null = null;
   #undecided = new Undecided();
+  readonly #questions = new Questions();
   #lastSendId = 0;
   /** Domains at home there, attached here. */
   readonly #proxies = new Set<DomainState>();
@@ -54,8 +62,7 @@ export class Bridge implements Elsewhere {
   readonly #interests = new Map<Sender, Set<number>>();
   /** After one EBUSY here, later ordered sends to the same ring must not overtake it: `domid:port` per session. */
   #gates = new Map<Outlet, Set<string>>();
-  /** Answers in order; a batch that waits for the log holds back those behind it. */
-  #answers: { readonly frames: readonly Uint8Array[]; isReady: boolean }[] = [];
+  readonly #answers = new Answers((frame) => this.#host?.queue(frame));
 
   /** `core`: it knows of this bridge before it is made. `settle`: after a record has been worked on, whoever borrowed bytes of it copies them. */
   constructor(peer: string, core: () => Argo, settle: () => void) {
@@ -72,9 +79,10 @@ export class Bridge implements Elsewhere {
     return this.#host !== null;
   }
 
-  /** When the oldest undecided send went out; null when there is none. */
+  /** When the oldest went out of all that is not decided or answered; null when there is none. */
   get oldestUndecided(): number | null {
-    return this.#undecided.oldest;
+    const [send, question] = [this.#undecided.oldest, this.#questions.oldest];
+    return send === null || question === null ? (send ?? question) : Math.min(send, question);
   }
 
   /** A session has begun: tells the other side who is here. */
@@ -91,10 +99,11 @@ export class Bridge implements Elsewhere {
   down(): void {
     if (this.#host === null) return;
     this.#host = null;
-    this.#answers = [];
+    this.#answers.clear();
     this.#gates = new Map();
     // Whether it arrived, nobody can say.
     for (const { outlet, id } of this.#undecided.drain()) outlet.decided?.(id, Status.ECONNRESET, 0);
+    for (const { answered } of this.#questions.drain()) answered(Status.OK, []);
     for (const proxy of this.#proxies) this.#argo.detach(proxy);
     this.#proxies.clear();
     for (const [sender, domids] of this.#interests) {
@@ -135,13 +144,37 @@ export class Bridge implements Elsewhere {
     copy.setUint32(DataField.id, id, true);
     copy.setUint16(DataField.source, sender.domain.domid, true);
     this.#host.queue(frame);
+    this.#noteInterest(sender, destination);
+    return UNDECIDED;
+  }
+
+  #noteInterest(sender: Sender, domid: number): void {
     let interests = this.#interests.get(sender);
     if (interests === undefined) {
       interests = new Set();
       this.#interests.set(sender, interests);
     }
-    interests.add(destination);
-    return UNDECIDED;
+    interests.add(domid);
+  }
+
+  ask(
+    caller: Sender,
+    queries: readonly NotifyQuery[],
+    answered: (status: number, answers: readonly NotifyAnswer[]) => void,
+  ): void {
+    // As when sending: whoever is there cannot be reached.
+    if (this.#host === null) {
+      answered(Status.OK, []);
+      return;
+    }
+    const id = this.#questions.push({ caller, count: queries.length, since: this.#host.now(), answered });
+    if (id === null) {
+      answered(Status.EBUSY, []);
+      return;
+    }
+    const frame = encodeDomainFrame({ op: Op.notify, id, queries });
+    this.#host.queue(encodeLinkFrame(LinkOp.asked, caller.domain.domid, frame));
+    for (const { domid } of queries) this.#noteInterest(caller, domid);
   }
 
   leave(domain: Domain): void {
@@ -178,12 +211,24 @@ export class Bridge implements Elsewhere {
           if (recorded) recordedBy = sender;
           answers.push(encodeBrokerFrame({ op: Op.refused, id: this.#lastSendId, status, maxMessageSize }));
         }
-      } else fault = this.#control(frames, at, at + length);
+      } else {
+        const link = decodeLinkFrame(frames, at, at + length);
+        if (link?.op === LinkOp.asked) {
+          const answer = this.#asked(link);
+          if (typeof answer === 'string') fault = answer;
+          else {
+            answers.push(answer.frame);
+            if (answer.recordedBy !== null) recordedBy = answer.recordedBy;
+          }
+        } else fault = link === null ? this.#answered(decodeBrokerFrame(frames, at, at + length)) : this.#control(link);
+      }
       at += length;
     }
     this.#settle();
     if (sends > 0) answers.push(encodeBrokerFrame({ op: Op.ack, through: this.#lastSendId }));
-    if (answers.length > 0) this.#answer(answers, recordedBy);
+    const source = recordedBy;
+    const whenDurable = source === null ? null : (effect: () => void) => this.#host?.whenDurable(effect, source);
+    if (answers.length > 0) this.#answers.push(answers, whenDurable);
     return fault;
   }
 
@@ -197,9 +242,30 @@ export class Bridge implements Elsewhere {
     return state?.elsewhere === this && this.#proxies.has(state) ? state : 'FOREIGN_HOME';
   }
 
-  #control(frames: Uint8Array, at: number, end: number): BridgeFault | null {
-    const link = decodeLinkFrame(frames, at, end);
-    if (link === null) return this.#answered(decodeBrokerFrame(frames, at, end));
+  /** A domain there asks about rings here: answered as if it were here, and to its home. */
+  #asked({
+    domid,
+    body,
+  }: LinkFrame): BridgeFault | { readonly frame: Uint8Array; readonly recordedBy: DomainState | null } {
+    const caller = this.#argo.domainById(domid);
+    if (caller?.elsewhere !== this || !this.#proxies.has(caller)) return 'FOREIGN_HOME';
+    const asked = decodeDomainFrame(body, 0, body.length);
+    if (asked?.op !== Op.notify || asked.queries === null) return 'BAD_FRAME';
+    const { answer, answers } = this.#argo.notify(caller, asked.queries);
+    const told = encodeBrokerFrame({ op: Op.notified, id: asked.id, status: answer.status, answers });
+    return { frame: encodeLinkFrame(LinkOp.told, 0, told), recordedBy: answer.recorded ? caller : null };
+  }
+
+  #told(frame: BrokerFrame | null): BridgeFault | null {
+    if (frame?.op !== Op.notified) return 'BAD_FRAME';
+    const question = this.#questions.take(frame.id);
+    if (question === null || (frame.status === Status.OK && frame.answers.length !== question.count))
+      return 'BAD_ANSWER';
+    question.answered(frame.status, frame.answers);
+    return null;
+  }
+
+  #control(link: LinkFrame): BridgeFault | null {
     switch (link.op) {
       case LinkOp.up:
         return this.#attach(this.#argo.domainById(link.domid));
@@ -210,7 +276,9 @@ export class Bridge implements Elsewhere {
       case LinkOp.report:
         this.#host?.onReport(link.body);
         return null;
-      case LinkOp.proof:
+      case LinkOp.told:
+        return this.#told(decodeBrokerFrame(link.body, 0, link.body.length));
+      default:
         return 'BAD_FRAME';
     }
   }
@@ -253,50 +321,4 @@ export class Bridge implements Elsewhere {
     for (const { outlet, id } of accepted) outlet.decided?.(id, Status.OK, 0);
     return null;
   }
-
-  #answer(frames: readonly Uint8Array[], recordedBy: DomainState | null): void {
-    const batch = { frames, isReady: recordedBy === null };
-    this.#answers.push(batch);
-    if (recordedBy === null) {
-      this.#flushAnswers();
-      return;
-    }
-    this.#host?.whenDurable(() => {
-      batch.isReady = true;
-      this.#flushAnswers();
-    }, recordedBy);
-  }
-
-  #flushAnswers(): void {
-    while (this.#answers[0]?.isReady === true) {
-      for (const frame of this.#answers.shift()?.frames ?? []) this.#host?.queue(frame);
-    }
-  }
-}
-
-type ProxyEvent = Extract<BrokerFrame, { readonly op: typeof Op.space | typeof Op.peerGone | typeof Op.revoked }>;
-
-function isForProxy(frame: BrokerFrame): frame is ProxyEvent {
-  return frame.op === Op.space || frame.op === Op.peerGone || frame.op === Op.revoked;
-}
-
-/** Where a proxy's events go: to its home. It has no rings here, so nothing is ever delivered to it. */
-class ProxyOutlet implements Outlet {
-  readonly departed = 0;
-  readonly #state: DomainState;
-  readonly #queue: (frame: Uint8Array) => void;
-
-  constructor(state: DomainState, queue: (frame: Uint8Array) => void) {
-    this.#state = state;
-    this.#queue = queue;
-  }
-
-  deliver(): void {}
-
-  event(frame: BrokerFrame): void {
-    if (isForProxy(frame))
-      this.#queue(encodeLinkFrame(LinkOp.event, this.#state.domain.domid, encodeBrokerFrame(frame)));
-  }
-
-  introduce(): void {}
 }

@@ -6,13 +6,23 @@
  *   up      {domid}               a domain at home at the speaker has a session; from here on it may send
  *   down    {domid}               it has none any more
  *   event   {domid, frame}        a space, peer-gone or revoked event for a domain at home at the hearer
+ *   asked   {domid, notify}       a notify frame of a domain at home at the speaker, about rings at the hearer
+ *   told    {notified}            the answer to it, with its id
  *   report  {…}                   how the speaker is
  *
  * Header as of every frame: length u32, op u8, flags u8 = 0, reserved u16 = 0, id u32 (the domid, else 0).
  */
 import { FRAME_HEADER_BYTES } from '../wire/index.ts';
 
-export const LinkOp = { proof: 0xf0, up: 0xf1, down: 0xf2, event: 0xf3, report: 0xf4 } as const;
+export const LinkOp = {
+  proof: 0xf0,
+  up: 0xf1,
+  down: 0xf2,
+  event: 0xf3,
+  report: 0xf4,
+  asked: 0xf5,
+  told: 0xf6,
+} as const;
 export type LinkOp = (typeof LinkOp)[keyof typeof LinkOp];
 
 const OPS: readonly number[] = Object.values(LinkOp);

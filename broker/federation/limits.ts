@@ -2,6 +2,9 @@
 
 /** Bytes of sends to one broker that it has not decided yet; past it senders get EBUSY and try again. */
 export const MAX_UNDECIDED_BYTES = 8 * 1024 * 1024;
+/** Questions about rings there that it has not answered: in all, and of one domain; past them a notify is EBUSY. */
+export const MAX_QUESTIONS = 1_024;
+export const MAX_QUESTIONS_PER_DOMAIN = 32;
 /** A decision takes two crossings of the NATS server. Without one for this long the other broker is taken for gone. */
 export const DECISION_TIMEOUT_MS = 5_000;
 /** How often a broker tells the other how it is; also what keeps an idle session alive. */

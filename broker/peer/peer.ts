@@ -191,9 +191,12 @@ export class Peer extends Outbox implements Flushable {
         this.#reply(frame.id, argo.unregisterRing(this.state, frame.port, frame.partner, frame.pad));
         return null;
       case Op.notify: {
-        const { answer, answers } = argo.notify(this.state, frame.queries);
+        const { op, id } = { op: Op.notified, id: frame.id };
+        const { answer, answers } = argo.notify(this.state, frame.queries, (status, later) => {
+          if (!this.#isEnded) this.event({ op, id, status, answers: later });
+        });
         if (answer.recorded) this.#mustBeDurable = true;
-        this.#answers.push({ op: Op.notified, id: frame.id, status: answer.status, answers });
+        if (answer.status !== UNDECIDED) this.#answers.push({ op, id, status: answer.status, answers });
         return null;
       }
       case Op.credit:

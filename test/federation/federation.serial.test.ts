@@ -219,6 +219,45 @@ withNats(
     }),
 );
 
+withNats(
+  federation,
+  'notify asks after rings at both homes in one call, and a sender waits there as it does here',
+  () =>
+    paired(async ({ stage, connect, two }) => {
+      const [a, a2, b] = [await connect('a'), await connect('a2'), await connect('b')];
+      const [atB] = [await openRing(b, 'a', 4_096), await openRing(a2, 'any', 8_192)];
+      for (let i = 0; i < 3; i++) await a.sendv({ to: to('b'), iov: [new Uint8Array(1_000)], deadline: 5_000 });
+      const ask = (domain: string, spaceRequired: number) => ({ to: to(domain), spaceRequired });
+      const states = await a.notify([ask('b', 64), ask('a2', 64), ask('c', 64), ask('b', 5_000)]);
+      assert.equal(
+        states.map(({ exists, isShared, isEmpty, isSufficient, isTooLarge, maxMessageSize }) => [
+          ...[exists, isShared, isEmpty, isSufficient, isTooLarge].map(Number),
+          maxMessageSize,
+        ]),
+        [
+          [1, 0, 0, 1, 0, 4_064],
+          [1, 1, 1, 1, 0, 8_160],
+          [0, 0, 0, 0, 0, 0],
+          [1, 0, 0, 0, 1, 4_064],
+        ],
+      );
+      const space = once(a, 'space');
+      assert.is((await a.notify([ask('b', 3_000)]))[0]?.isSufficient, false);
+      await take(atB, 3);
+      assert.is((await space).domid, b.domid);
+
+      // The word of the other home is the whole's.
+      await writePolicy(stage.path('policy-two'), MEMBERS);
+      const rows = readFileSync(stage.path('policy-two/policy.csv'), 'utf8');
+      writeFileSync(stage.path('policy-two/policy.csv'), `${rows}p, a, b, argo, send, deny\n`);
+      assert.is((await two.reload()).ok, true);
+      assert.match(await fateOf(a.notify([ask('a2', 64), ask('b', 64)])), 'EACCES');
+      assert.ok(auditOf(stage, 'two').some(({ event }) => event === 'send.denied'));
+      await two.close();
+      assert.is((await a.notify([ask('b', 64)]))[0]?.exists, false);
+    }, 'policy-two'),
+);
+
 withNats(federation, 'a domain that goes is told of over there; one that comes back starts anew', () =>
   paired(async ({ connect, two }) => {
     const [a, b] = [await connect('a'), await connect('b')];

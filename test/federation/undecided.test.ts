@@ -3,6 +3,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Outlet } from '../../broker/core/index.ts';
 import { decodeLinkFrame, encodeLinkFrame, LinkOp } from '../../broker/federation/frames.ts';
+import { MAX_QUESTIONS, MAX_QUESTIONS_PER_DOMAIN } from '../../broker/federation/limits.ts';
+import { Questions } from '../../broker/federation/questions.ts';
 import { decodeReport, encodeReport } from '../../broker/federation/report.ts';
 import { Undecided } from '../../broker/federation/undecided.ts';
 import { seededRandom } from '../helpers/seed.ts';
@@ -61,6 +63,37 @@ undecided('every send is answered exactly once, however answers are mixed', () =
 });
 
 undecided.run();
+
+const questions = suite('questions to another broker');
+
+questions('each is answered once, by its id; those that are left are given back', () => {
+  const open = new Questions();
+  const ask = (caller: object, since: number) => open.push({ caller, count: 1, since, answered: () => {} });
+  const caller = {};
+  assert.equal([ask(caller, 5), ask(caller, 6)], [1, 2]);
+  assert.is(open.oldest, 5);
+  assert.is(open.take(1)?.since, 5);
+  assert.is(open.take(1), null);
+  assert.is(open.oldest, 6);
+  assert.equal(
+    open.drain().map(({ since }) => since),
+    [6],
+  );
+  assert.is(open.oldest, null);
+});
+
+questions('no domain can have so many open that others cannot ask', () => {
+  const open = new Questions();
+  const ask = (caller: object) => open.push({ caller, count: 1, since: 0, answered: () => {} });
+  for (let domain = 0; domain < MAX_QUESTIONS / MAX_QUESTIONS_PER_DOMAIN; domain++) {
+    const caller = {};
+    for (let i = 0; i < MAX_QUESTIONS_PER_DOMAIN; i++) assert.is.not(ask(caller), null);
+    assert.is(ask(caller), null);
+  }
+  assert.is(ask({}), null, 'in all they are bounded too');
+});
+
+questions.run();
 
 const frames = suite('frames between brokers');
 

@@ -1,0 +1,52 @@
+/**
+ * The part of a notify that is about rings at other homes: each home is asked once about all of its own, and the answers
+ * are put where the queries stood. They are given when the last home has answered.
+ */
+import { type NotifyAnswer, type NotifyQuery, Status } from '../wire/index.ts';
+import type { Elsewhere, Sender } from './elsewhere.ts';
+
+interface Part {
+  readonly queries: NotifyQuery[];
+  /** Where each query stood. */
+  readonly places: number[];
+}
+
+export class Inquiry {
+  readonly #parts = new Map<Elsewhere, Part>();
+
+  get isEmpty(): boolean {
+    return this.#parts.size === 0;
+  }
+
+  add(home: Elsewhere, query: NotifyQuery, place: number): void {
+    let part = this.#parts.get(home);
+    if (part === undefined) {
+      part = { queries: [], places: [] };
+      this.#parts.set(home, part);
+    }
+    part.queries.push(query);
+    part.places.push(place);
+  }
+
+  /** `known`: an answer per query, those of other homes still to be replaced. `done` is called once; a home's refusal is the whole's. */
+  ask(
+    caller: Sender,
+    known: readonly NotifyAnswer[],
+    done: (status: number, answers: readonly NotifyAnswer[]) => void,
+  ): void {
+    const answers = [...known];
+    let status: number = Status.OK;
+    let open = this.#parts.size;
+    for (const [home, { queries, places }] of this.#parts) {
+      home.ask(caller, queries, (partStatus, partAnswers) => {
+        if (status === Status.OK) status = partStatus;
+        for (const [index, place] of places.entries()) answers[place] = partAnswers[index] ?? NO_RING;
+        open--;
+        if (open === 0) done(status, status === Status.OK ? answers : []);
+      });
+    }
+  }
+}
+
+/** As for a ring that is not there, or that nobody can be asked about. */
+export const NO_RING: NotifyAnswer = Object.freeze({ flags: 0, maxMessageSize: 0 });

@@ -1,0 +1,30 @@
+/** What stands for a domain of another broker: its events go to its home. It has no rings here, so nothing is ever delivered to it. */
+import type { DomainState, Outlet } from '../core/index.ts';
+import { type BrokerFrame, encodeBrokerFrame, Op } from '../wire/index.ts';
+import { encodeLinkFrame, LinkOp } from './frames.ts';
+
+type ProxyEvent = Extract<BrokerFrame, { readonly op: typeof Op.space | typeof Op.peerGone | typeof Op.revoked }>;
+
+export function isForProxy(frame: BrokerFrame): frame is ProxyEvent {
+  return frame.op === Op.space || frame.op === Op.peerGone || frame.op === Op.revoked;
+}
+
+export class ProxyOutlet implements Outlet {
+  readonly departed = 0;
+  readonly #state: DomainState;
+  readonly #queue: (frame: Uint8Array) => void;
+
+  constructor(state: DomainState, queue: (frame: Uint8Array) => void) {
+    this.#state = state;
+    this.#queue = queue;
+  }
+
+  deliver(): void {}
+
+  event(frame: BrokerFrame): void {
+    if (isForProxy(frame))
+      this.#queue(encodeLinkFrame(LinkOp.event, this.#state.domain.domid, encodeBrokerFrame(frame)));
+  }
+
+  introduce(): void {}
+}
