@@ -17,6 +17,8 @@ import {
   NODE_CLOCK,
   PlaybackInlet,
   PulseServer,
+  playRaw,
+  RecordingServer,
   readStatus,
   type ServiceStatus,
   SettingsFile,
@@ -128,20 +130,11 @@ async function runAgent(options: AgentOptions): Promise<void> {
   }
   vm.on('labels', ({ labels, isSelf }) => isSelf && process.stderr.write(`labels: ${labels.join(' ') || 'none'}\n`));
   const lost = new Promise<void>((resolve) => vm.on('disconnected', ({ isFinal }) => isFinal && resolve()));
-  const played = input === null ? null : playAll(agent, input);
+  const played = input === null ? null : playRaw(agent, input);
   // A file ends by itself; whoever also listens, or serves sockets, stays until told.
   const isOneShot = played !== null && options.playback !== undefined && options.capture === undefined;
   await Promise.race([stopSignal(), lost, ...(isOneShot ? [played] : [])]);
   await endAll(ends);
-}
-
-async function playAll(agent: AudioAgent, input: Readable): Promise<void> {
-  try {
-    for await (const chunk of input as AsyncIterable<Buffer>) await agent.play(chunk);
-  } catch {
-    // cut off: by our own end, or the writer's; what came of it is played
-  }
-  await agent.flush();
 }
 
 function writeTo(output: Writable, frame: Uint8Array): boolean {
@@ -155,6 +148,7 @@ interface ServiceOptions extends Session {
   readonly settings?: string;
   readonly keys?: string;
   readonly micLabel: string;
+  readonly record?: string;
 }
 
 function serviceCommand(): Command {
@@ -165,6 +159,7 @@ function serviceCommand(): Command {
     .option('--status <socket>', 'where "argus audio status" asks', DEFAULT_STATUS)
     .option('--settings <file>', 'keeps volumes, mutes and routes')
     .option('--keys <dir>', 'keeps the three keys of Qubes there as files: audio-input, -config and -request')
+    .option('--record <dir>', 'where there is no sound server: what each VM plays becomes a WAV file in there')
     .option('--mic-label <label>', 'the grantable label whose owners may hear', '@mic')
     .addHelpText(
       'after',
@@ -178,12 +173,13 @@ async function runService(options: ServiceOptions): Promise<void> {
   let settings: Awaited<ReturnType<SettingsFile['load']>> = (await file?.load()) ?? new Map();
   const keys = options.keys === undefined ? null : new StatusKeys(options.keys);
   await keys?.prepare();
+  const server = options.record === undefined ? new PulseServer() : new RecordingServer(options.record);
   const vm = await connect({ carrier: options.carrier, identity: options.identity });
   const ends: (() => Promise<void> | void)[] = [() => vm.close()];
   try {
     const service = await AudioService.start({
       vm,
-      server: new PulseServer(),
+      server,
       micLabel: options.micLabel,
       settings,
       onSettings: (changed) => {
