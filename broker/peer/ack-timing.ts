@@ -62,11 +62,12 @@ export class AckTiming {
   sent(through: number, now: number): void {
     const isApart = now - this.#sentAt >= PACE_MS;
     const isConversation = this.#hasDelivered;
-    const hasSentOn = this.#owed !== null && this.#state === 'paced';
+    const before = this.#owed === null ? null : this.#state;
     this.#sentAt = now;
     this.#hasDelivered = false;
     this.#owed = through;
-    if (hasSentOn) {
+    if (before === 'due') return;
+    if (before === 'paced') {
       this.#isStream = true;
       this.#trialAfter = FIRST_PACE_TRIAL_RECORDS;
       this.#due();

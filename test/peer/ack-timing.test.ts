@@ -146,6 +146,16 @@ timing('who pauses but waits is tried out ever more rarely', async () => {
   );
 });
 
+timing('what is due stays due when another record comes before it is taken', () => {
+  const { acks } = Sender.stream();
+  acks.sent(1, 1_000);
+  acks.sent(2, 2_000);
+  assert.ok(acks.isDue);
+  acks.sent(3, 3_000);
+  assert.ok(acks.isDue);
+  assert.is(acks.take(), 3);
+});
+
 timing('what rides on something else ends a trial neither way', () => {
   const sender = new Sender();
   sender.untilKept();

@@ -1,9 +1,10 @@
 /** Sessions of the broker over carriers in memory: what a peer's frames cause, and what it can never cause. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { PACE_MS } from '../../broker/limits.ts';
 import { encodeDomainFrame, Op, RecordType, Status } from '../../broker/wire/index.ts';
 import { OPEN, PORT } from '../conformance/stage.ts';
-import { Bench, joined, turns } from './bench.ts';
+import { Bench, HANDSHAKE, joined, turns } from './bench.ts';
 
 const peers = suite('peer');
 
@@ -295,6 +296,43 @@ peers('credit after delivery makes room, and the waiting sender is told', async 
   b.say({ op: Op.credit, ring: 1, bytes: 48 });
   await turns();
   assert.equal(a.read().of(Op.space), [{ op: Op.space, domid: bench.domid('b'), port: PORT }]);
+  bench.close();
+});
+
+peers('a paced stream gets fewer acknowledgements than it has records, and each refusal with one at once', async () => {
+  let now = 0;
+  const paced = { ...HANDSHAKE, clock: () => now };
+  const bench = await Bench.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] }, paced);
+  await bench.listen('b');
+  const a = await bench.connect('a');
+  const records = 100;
+  for (let count = 0; count < records; count++) {
+    now += PACE_MS;
+    a.send({ to: bench.domid('b') });
+    await turns(2);
+  }
+  assert.ok(a.read().of(Op.ack).length < records);
+  a.send({ to: bench.domid('c') });
+  await turns();
+  assert.equal(a.read().frames.slice(-2), [
+    { op: Op.refused, id: records + 1, status: Status.EACCES, maxMessageSize: 0 },
+    { op: Op.ack, through: records + 1 },
+  ]);
+  bench.close();
+});
+
+peers('an acknowledgement waits for a congested carrier', async () => {
+  const bench = await Bench.open('a', 'b');
+  await bench.listen('b');
+  const a = await bench.connect('a');
+  a.carrier.hasRoom = false;
+  for (let count = 0; count < 3; count++) {
+    a.send({ to: bench.domid('b') });
+    await turns();
+  }
+  assert.equal(a.read().of(Op.ack), [{ op: Op.ack, through: 1 }]);
+  a.carrier.drain();
+  assert.equal(a.read().of(Op.ack).slice(1), [{ op: Op.ack, through: 3 }]);
   bench.close();
 });
 
