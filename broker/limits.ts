@@ -20,14 +20,14 @@ export const CARRIER_HIGH_WATER_BYTES = 262_144;
 export const READ_BUFFER_BYTES = 262_144;
 /** How long an acknowledgement may wait for a reply to ride on: the shortest timer there is. */
 export const ACK_DELAY_MS = 1;
-/** How long the acknowledgement of a paced stream may wait for a second record: QUIC's max_ack_delay (RFC 9000 §18.2). */
+/** How long the acknowledgement of a paced stream may wait for further records: QUIC's max_ack_delay (RFC 9000 §18.2). */
 export const PACED_ACK_DELAY_MS = 25;
 /** Records this far apart may be a paced stream's; an answer and what waited for it take a fraction. */
 export const PACE_MS = 2;
-/** Such records before it is first tried out whether the peer waits for its answers … */
-export const FIRST_PACE_TRIAL_RECORDS = 8;
-/** … and at most between two trials, so that who does wait loses less than 0.3 % at 10 ms a record. */
-export const MAX_PACE_TRIAL_RECORDS = 1_024;
+/** Such records before it is tried out whether the peer goes on without an answer … */
+export const FIRST_PACE_TRIAL = 8;
+/** … and at most between two trials: who does wait then loses 1 % at 10 ms a record. */
+export const MAX_PACE_TRIAL = 256;
 /** Buffers that are together no longer than this are written as one: a vector costs a microsecond more than the copy. */
 export const JOINED_WRITE_BYTES = 4_000;
 /** Record buffers kept for reuse by all sessions together: 64 of 64 KiB. */

@@ -6,21 +6,16 @@
  *
  *   conversation   Something was delivered to the peer between its last two records of sends, so this one probably asks
  *                  for a reply to ride on: ACK_DELAY_MS (Linux calls it pingpong mode).
- *   paced stream   The peer sends a record every few milliseconds, as audio does, and does not wait for the answers: every
- *                  second record is acknowledged, a lone one after PACED_ACK_DELAY_MS.
+ *   paced stream   The peer sends a record every few milliseconds, as audio does, and does not wait for each answer: one
+ *                  acknowledgement for a few records, after PACED_ACK_DELAY_MS at the latest.
  *
- * Who waits for each acknowledgement before it sends on must not pay for this. If it sends on at once, its records come
- * closer together than PACE_MS and are never kept. If it pauses in between, it looks like a paced stream, so that is tried
- * out: one acknowledgement is kept, and only a second record before it is overdue shows a stream. Otherwise the next trial
- * comes after twice as many records. A refusal ends the trust: those behind it may be held back until all are answered.
+ * Who waits for an acknowledgement before it sends on must not pay for this. If it sends on at once, its records come
+ * closer together than PACE_MS and are never kept. If it pauses in between, or has a window of a few, it looks like a
+ * paced stream that can do without an answer for longer. So that is tried out: an acknowledgement is kept for one record
+ * more than is known to come without; if that comes, it is known, and if not, the next trial waits for twice as many
+ * occasions. A refusal forgets what is known: sends behind it may be held back until all are answered.
  */
-import {
-  ACK_DELAY_MS,
-  FIRST_PACE_TRIAL_RECORDS,
-  MAX_PACE_TRIAL_RECORDS,
-  PACE_MS,
-  PACED_ACK_DELAY_MS,
-} from '../limits.ts';
+import { ACK_DELAY_MS, FIRST_PACE_TRIAL, MAX_PACE_TRIAL, PACE_MS, PACED_ACK_DELAY_MS } from '../limits.ts';
 
 export class AckTiming {
   readonly #onDue: () => void;
@@ -28,10 +23,14 @@ export class AckTiming {
   #state: 'due' | 'rides' | 'paced' = 'due';
   #hasDelivered = false;
   #sentAt = Number.NEGATIVE_INFINITY;
-  #isStream = false;
-  /** Records that could be a paced stream's before the next trial, and how many that were after the last one. */
-  #untilTrial = FIRST_PACE_TRIAL_RECORDS;
-  #trialAfter = FIRST_PACE_TRIAL_RECORDS;
+  /** Records that the peer sends before it needs an answer, as far as is known. */
+  #known = 1;
+  /** Records that the paced acknowledgement is for, and those that it waits for. */
+  #records = 0;
+  #awaited = 0;
+  /** Occasions before the next trial, and how many that were after the last one. */
+  #untilTrial = FIRST_PACE_TRIAL;
+  #trialAfter = FIRST_PACE_TRIAL;
   /** One for each delay: a timer that is armed again keeps its own. */
   #rideTimer: NodeJS.Timeout | null = null;
   #paceTimer: NodeJS.Timeout | null = null;
@@ -53,9 +52,9 @@ export class AckTiming {
 
   /** A send of the peer was refused. */
   refused(): void {
-    this.#isStream = false;
-    this.#untilTrial = FIRST_PACE_TRIAL_RECORDS;
-    this.#trialAfter = FIRST_PACE_TRIAL_RECORDS;
+    this.#known = 1;
+    this.#untilTrial = FIRST_PACE_TRIAL;
+    this.#trialAfter = FIRST_PACE_TRIAL;
   }
 
   /** A record of sends came at `now` ms, which are to be acknowledged up to `through`. */
@@ -67,11 +66,8 @@ export class AckTiming {
     this.#hasDelivered = false;
     this.#owed = through;
     if (before === 'due') return;
-    if (before === 'paced') {
-      this.#isStream = true;
-      this.#trialAfter = FIRST_PACE_TRIAL_RECORDS;
-      this.#due();
-    } else if (isApart && this.#mayBeStream()) {
+    if (before === 'paced') this.#paced(isApart);
+    else if (isApart && this.#mayBePaced()) {
       this.#state = 'paced';
       if (this.#paceTimer === null) this.#paceTimer = setTimeout(() => this.#overdue('paced'), PACED_ACK_DELAY_MS);
       else this.#paceTimer.refresh();
@@ -95,8 +91,23 @@ export class AckTiming {
     if (this.#paceTimer !== null) clearTimeout(this.#paceTimer);
   }
 
-  #mayBeStream(): boolean {
-    return this.#isStream || --this.#untilTrial <= 0;
+  /** An occasion to wait: for as many records as are known, and now and then for one more. */
+  #mayBePaced(): boolean {
+    const isTrial = --this.#untilTrial <= 0;
+    this.#records = 1;
+    this.#awaited = isTrial ? this.#known + 1 : this.#known;
+    return this.#awaited > 1;
+  }
+
+  /** The peer has sent on without the answer. */
+  #paced(isApart: boolean): void {
+    this.#records++;
+    if (this.#records > this.#known) {
+      this.#known = this.#records;
+      this.#untilTrial = FIRST_PACE_TRIAL;
+      this.#trialAfter = FIRST_PACE_TRIAL;
+    }
+    if (this.#records >= this.#awaited || !isApart) this.#due();
   }
 
   #due(): void {
@@ -108,8 +119,8 @@ export class AckTiming {
   #overdue(state: 'rides' | 'paced'): void {
     if (this.#owed === null || this.#state !== state) return;
     if (state === 'paced') {
-      this.#isStream = false;
-      this.#trialAfter = Math.min(this.#trialAfter * 2, MAX_PACE_TRIAL_RECORDS);
+      this.#known = Math.min(this.#known, this.#records);
+      this.#trialAfter = Math.min(this.#trialAfter * 2, MAX_PACE_TRIAL);
       this.#untilTrial = this.#trialAfter;
     }
     this.#due();

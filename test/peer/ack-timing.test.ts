@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FIRST_PACE_TRIAL_RECORDS, MAX_PACE_TRIAL_RECORDS, PACE_MS } from '../../broker/limits.ts';
+import { FIRST_PACE_TRIAL, MAX_PACE_TRIAL, PACE_MS } from '../../broker/limits.ts';
 import { AckTiming } from '../../broker/peer/ack-timing.ts';
 
 const timing = suite('acknowledgements that may wait for company');
@@ -10,7 +10,7 @@ class Sender {
   readonly acks: AckTiming;
   dues = 0;
   #tell: () => void = () => {};
-  #id = 0;
+  lastId = 0;
   #now = 0;
 
   constructor() {
@@ -23,9 +23,9 @@ class Sender {
   /** True when the acknowledgement is sent at once. */
   sends(apartMs = PACE_MS): boolean {
     this.#now += apartMs;
-    this.acks.sent(++this.#id, this.#now);
+    this.acks.sent(++this.lastId, this.#now);
     if (!this.acks.isDue) return false;
-    assert.is(this.acks.take(), this.#id);
+    assert.is(this.acks.take(), this.lastId);
     return true;
   }
 
@@ -38,16 +38,24 @@ class Sender {
 
   /** Sends until one is kept: how many were not. */
   untilKept(): number {
-    for (let count = 0; count <= MAX_PACE_TRIAL_RECORDS; count++) if (!this.sends()) return count;
+    for (let count = 0; count <= MAX_PACE_TRIAL; count++) if (!this.sends()) return count;
     throw new Error('none was kept');
   }
 
-  /** A peer that has shown itself to be a paced stream. */
-  static stream(): Sender {
+  /** A peer that has shown that it sends `records` without an answer. */
+  static stream(records = 2): Sender {
     const sender = new Sender();
-    sender.untilKept();
-    sender.sends();
+    for (let known = 1; known < records; known++) {
+      for (let occasion = 1; occasion < FIRST_PACE_TRIAL; occasion++) sender.sendsUntilAnswered();
+      assert.is(sender.sendsUntilAnswered(), known + 1);
+    }
     return sender;
+  }
+
+  sendsUntilAnswered(): number {
+    let records = 1;
+    while (!this.sends()) records++;
+    return records;
   }
 }
 
@@ -60,7 +68,7 @@ timing('the first one does not wait', () => {
 
 timing('who sends on as soon as it is answered never waits', () => {
   const sender = new Sender();
-  for (let count = 0; count < 2 * MAX_PACE_TRIAL_RECORDS; count++) assert.ok(sender.sends(PACE_MS / 2));
+  for (let count = 0; count < 2 * MAX_PACE_TRIAL; count++) assert.ok(sender.sends(PACE_MS / 2));
 });
 
 timing('in a conversation one is kept, and taken once', () => {
@@ -114,9 +122,26 @@ timing('what was taken or cancelled is never due', async () => {
   assert.is(cancelled.dues, 0);
 });
 
-timing('of a paced stream every second record is acknowledged', () => {
-  const sender = Sender.stream();
-  for (let count = 0; count < 100; count++) assert.is(sender.sends(), count % 2 === 1);
+timing(
+  'a paced stream is acknowledged every so many records as it has sent without an answer, and one is tried more',
+  () => {
+    const sender = Sender.stream(3);
+    const runs = Array.from({ length: 2 * FIRST_PACE_TRIAL }, () => sender.sendsUntilAnswered());
+    assert.equal(runs, [
+      ...new Array<number>(FIRST_PACE_TRIAL - 1).fill(3),
+      ...new Array<number>(FIRST_PACE_TRIAL).fill(4),
+      5,
+    ]);
+    sender.acks.cancel();
+  },
+);
+
+timing('what came before it was overdue is what is known', async () => {
+  const sender = Sender.stream(4);
+  for (let count = 0; count < 3; count++) assert.not(sender.sends());
+  await sender.overdue();
+  assert.is(sender.acks.take(), sender.lastId);
+  assert.is(sender.sendsUntilAnswered(), 3);
   sender.acks.cancel();
 });
 
@@ -128,7 +153,8 @@ timing('a lone record of a paced stream is acknowledged after a while', async ()
 });
 
 timing('a stream’s record that comes at once after another is acknowledged at once', () => {
-  const sender = Sender.stream();
+  const sender = Sender.stream(3);
+  assert.not(sender.sends());
   for (let count = 0; count < 10; count++) assert.ok(sender.sends(PACE_MS / 2));
 });
 
@@ -142,7 +168,7 @@ timing('who pauses but waits is tried out ever more rarely', async () => {
   }
   assert.equal(
     between,
-    [1, 2, 4].map((factor) => factor * FIRST_PACE_TRIAL_RECORDS - 1),
+    [1, 2, 4].map((factor) => factor * FIRST_PACE_TRIAL - 1),
   );
 });
 
@@ -167,7 +193,7 @@ timing('what rides on something else ends a trial neither way', () => {
 timing('a refusal ends the trust in a stream', () => {
   const sender = Sender.stream();
   sender.acks.refused();
-  assert.is(sender.untilKept(), FIRST_PACE_TRIAL_RECORDS - 1);
+  assert.is(sender.untilKept(), FIRST_PACE_TRIAL - 1);
   sender.acks.cancel();
 });
 
