@@ -16,7 +16,7 @@ export async function runCommandLine(): Promise<void> {
     .addOption(
       new Option('--vms [accelerator]', 'in real virtual machines (QEMU); "kvm" or "tcg", else kvm where it works')
         .choices(['kvm', 'tcg'])
-        .conflicts(['wav', 'fast', 'out']),
+        .conflicts(['wav', 'fast', 'out', 'sound']),
     )
     .addHelpText('after', '\nExample:\n  npm run demo -- --fast --wav recording.wav\n  npm run demo -- --vms')
     .showHelpAfterError('(--help shows how to use it)')

@@ -1,5 +1,6 @@
 /** The demo in real virtual machines, and what it is made of. */
 export { GUEST_PROGRAM, House } from './house.ts';
+export { hostProgram } from './image/build.ts';
 export type { Entry } from './image/cpio.ts';
 export { Listening, MESSAGES, SOUND_HASH } from './listening.ts';
 export type { Machine } from './machine.ts';

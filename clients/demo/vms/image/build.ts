@@ -11,7 +11,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { ROOT } from '../root.ts';
 import { cpioArchive, type Entry } from './cpio.ts';
-import { INIT_SCRIPT, MODULES } from './init-script.ts';
+import { INIT_SCRIPT, MODULES, SPARE_MODULES } from './init-script.ts';
 import { candidateVersion, kernelPackage, unpacked } from './packages.ts';
 
 const run = promisify(execFile);
@@ -49,7 +49,9 @@ async function planned(): Promise<Plan> {
   );
   const sizes = await Promise.all(programs.map(async (program) => (await stat(program)).size));
   const key = createHash('sha256')
-    .update(JSON.stringify([kernelName, versions, process.version, programs, sizes, MODULES, INIT_SCRIPT]))
+    .update(
+      JSON.stringify([kernelName, versions, process.version, programs, sizes, MODULES, SPARE_MODULES, INIT_SCRIPT]),
+    )
     .digest('hex')
     .slice(0, 16);
   const directory = join(CACHE, key);
@@ -67,12 +69,10 @@ async function build({ image, directory, kernelName, programs }: Plan): Promise<
   for (const name of ['proc', 'sys', 'tmp', 'run']) entries.set(name, { kind: 'directory', mode: 0o755 });
   await addFile(entries, 'bin/busybox', join(busyboxRoot, 'bin/busybox'), 0o755);
   for (const [index, name] of ['node', 'perl', 'ip'].entries()) {
-    const program = programs[index] ?? '';
-    await addFile(entries, `bin/${name}`, program, 0o755);
-    for (const library of await librariesOf(program)) await addFile(entries, library.slice(1), library, 0o755);
+    await addProgram(entries, name, programs[index] ?? '');
   }
   for (const module of await perlModules()) await addFile(entries, module.slice(1), module, 0o644);
-  for (const module of MODULES) {
+  for (const module of [...MODULES, ...SPARE_MODULES]) {
     // Newer kernels compress them, which busybox's insmod undoes.
     const [path] = await find(join(kernelRoot, 'lib/modules'), new RegExp(`^${module}\\.ko(?:\\.xz)?$`));
     if (path === undefined) throw new Error(`${kernelName} has no module ${module}`);
@@ -91,6 +91,18 @@ async function build({ image, directory, kernelName, programs }: Plan): Promise<
     await rm(work, { recursive: true, force: true });
     if (!(await exists(image.base))) throw error; // else another process was faster
   });
+}
+
+/** A program of this machine and its libraries, as files of a guest that wants one more than all guests have. */
+export async function hostProgram(name: string): Promise<Map<string, Entry>> {
+  const entries = new Map<string, Entry>();
+  await addProgram(entries, name, await realpath(await which(name)));
+  return entries;
+}
+
+async function addProgram(entries: Map<string, Entry>, name: string, from: string): Promise<void> {
+  await addFile(entries, `bin/${name}`, from, 0o755);
+  for (const library of await librariesOf(from)) await addFile(entries, library.slice(1), library, 0o755);
 }
 
 async function which(name: string): Promise<string> {

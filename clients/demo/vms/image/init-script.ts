@@ -3,7 +3,7 @@
  * script. A shell script in a string, so that it is there in dist/ as well.
  */
 
-/** In the order in which they are loaded. */
+/** Loaded by every guest, in this order. */
 export const MODULES: readonly string[] = [
   'virtio_ring',
   'virtio',
@@ -14,6 +14,9 @@ export const MODULES: readonly string[] = [
   'tun',
   'veth',
 ];
+
+/** In the image, and loaded only by a guest that wants them: sockets between guest and host, and within the guest. */
+export const SPARE_MODULES: readonly string[] = ['vsock', 'vmw_vsock_virtio_transport_common', 'vsock_loopback'];
 
 export const INIT_SCRIPT = `#!/bin/sh
 /bin/busybox --install -s /bin
