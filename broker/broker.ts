@@ -128,7 +128,9 @@ async function compose(
 
   const accept: ConstructorParameters<typeof DomainListeners>[1] = (carrier, release) =>
     sessions.accept(carrier, release);
-  const listeners = new DomainListeners(options.runtime, accept);
+  const listeners = new DomainListeners(options.runtime, accept, (domain, error) =>
+    log.error({ domain, code: error.code }, error.message),
+  );
   const natsEnd = options.nats === null ? null : await loadNatsEnd(parseNatsAddress(options.nats), options.identity);
   const nats = natsEnd === null ? null : listenAtNats(natsEnd, identity.name, accept, log);
   const entrances = new Entrances(identity.name, listeners, nats, federation, (domain) =>

@@ -26,11 +26,16 @@ export class Entrances {
     this.#onUnreachable = onUnreachable;
   }
 
+  /** Tries what an inventory will need before it comes into force. @throws BrokerError */
+  async prepare(domains: readonly Domain[]): Promise<void> {
+    await this.#sockets.prepare(this.#atHome(domains).filter(isOverSocket));
+  }
+
   /** Opens what is missing, closes what is no longer declared; a domain whose home is another broker has no way in here. */
   async sync(domains: readonly Domain[]): Promise<void> {
-    const atHome = domains.filter(({ home }) => home === null || home === this.#broker);
-    const overNats = atHome.filter(({ carrier }) => carrier === NATS_CARRIER);
-    await this.#sockets.sync(atHome.filter(({ carrier }) => carrier !== NATS_CARRIER));
+    const atHome = this.#atHome(domains);
+    const overNats = atHome.filter((domain) => !isOverSocket(domain));
+    await this.#sockets.sync(atHome.filter(isOverSocket));
     if (this.#nats !== null) await this.#nats.sync(overNats);
     else for (const { name } of overNats) this.#onUnreachable(name);
     await this.#federation.sync();
@@ -40,4 +45,12 @@ export class Entrances {
     this.#nats?.close();
     await this.#sockets.close();
   }
+
+  #atHome(domains: readonly Domain[]): readonly Domain[] {
+    return domains.filter(({ home }) => home === null || home === this.#broker);
+  }
+}
+
+function isOverSocket({ carrier }: Domain): boolean {
+  return carrier !== NATS_CARRIER;
 }

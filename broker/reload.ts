@@ -14,6 +14,7 @@ import {
 import type { AuditLog } from './audit/index.ts';
 import { type Argo, CoreInvariantError, INSPECTORS } from './core/index.ts';
 import type { Entrances } from './entrances.ts';
+import { BrokerError } from './errors.ts';
 import type { Logger } from './log.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -82,6 +83,7 @@ export class PolicyReload {
       // Must hold without any grant, so that taking them all back is always possible.
       policy = await loadPolicy(this.#directory, this.#options([]));
       if (policy.hash === this.#argo.policy.hash) return this.#unchanged();
+      await this.#entrances.prepare(policy.domains.all);
       if (grants.length > 0) policy = await this.#withGrants(policy, grants);
     } catch (error) {
       return this.#reject(error);
@@ -177,7 +179,7 @@ export class PolicyReload {
   #reject(error: unknown): ReloadResult {
     this.rejected++;
     const message = error instanceof Error ? error.message : String(error);
-    const code = error instanceof PolicyError ? error.code : 'ERR_POLICY_LOAD';
+    const code = error instanceof PolicyError || error instanceof BrokerError ? error.code : 'ERR_POLICY_LOAD';
     this.#audit.record({ event: 'policy.reject', reason: code, detail: { message: message.slice(0, 1_000) } });
     this.#log.error({ code, message }, 'the new policy was refused; the old one stays in force');
     return { ok: false, code, message };

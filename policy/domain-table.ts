@@ -24,6 +24,7 @@ export function createDomains(inventory: Inventory, closure: Closure): Domains {
       routes: [],
       station: NO_STATION,
       carrier: null,
+      vmm: null,
       home: null,
       ...rest,
     });

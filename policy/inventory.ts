@@ -20,6 +20,7 @@ export interface DeclaredDomain {
   readonly ipv6: string | null;
   readonly routes: readonly string[];
   readonly carrier: string | null;
+  readonly vmm: string | number | null;
   readonly home: string | null;
 }
 
@@ -63,6 +64,10 @@ const route = z.string().refine((text) => parsePrefix(text) !== null, {
   error: 'a route is a prefix without host bits: 0.0.0.0/0, 10.20.0.0/16 or fd00::/8',
 });
 
+const user = z.union([z.int().min(0).max(0xffff_fffe), z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/)], {
+  error: 'the user of a VMM is a name (libvirt-qemu) or a uid (64055)',
+});
+
 const domain = z.strictObject({
   name,
   domid: z
@@ -78,6 +83,7 @@ const domain = z.strictObject({
     .max(MAX_ROUTES, { error: `more than ${MAX_ROUTES} routes` })
     .default([]),
   carrier: z.string().min(1).max(255).optional(),
+  vmm: user.optional(),
   home: name.optional(),
 });
 
@@ -106,6 +112,7 @@ const KEYS = [
   'ipv6',
   'routes',
   'carrier',
+  'vmm',
   'home',
 ];
 
@@ -144,6 +151,7 @@ function parseInventory(bytes: Uint8Array, findings: Finding[]): Inventory | nul
     ipv6: entry.ipv6 ?? null,
     routes: entry.routes,
     carrier: entry.carrier ?? null,
+    vmm: entry.vmm ?? null,
     home: entry.home ?? null,
   }));
   return { domains, labels, memberships };

@@ -7,8 +7,11 @@
  *   serial:/path                connect to /path, where the VMM listens (QEMU: server=on)
  *   vsock:/path:PORT            the guest calls: listen on /path_PORT (Firecracker, Cloud Hypervisor)
  *   vsock-connect:/path:PORT    the guest listens: connect to /path and ask for PORT (the same)
+ *
+ * Where `vmm` names the user of its VMM, that user has a directory RUNTIME/NAME/, RUNTIME/NAME.sock becomes
+ * RUNTIME/NAME/argus.sock, and a path on which the broker is to listen has to lie right in it.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { BrokerError } from '../errors.ts';
 
 export type CarrierPlace =
@@ -21,11 +24,35 @@ export type CarrierPlace =
       readonly tellsOfRestart: boolean;
     };
 
+/** A domain as far as its way in is concerned, as declared in domains.yaml. */
+export interface Reachable {
+  readonly name: string;
+  readonly carrier: string | null;
+  readonly vmm: string | number | null;
+}
+
 const MAX_VSOCK_PORT = 0xffff_ffff;
+const SOCKET_OF_VMM = 'argus.sock';
+
+/** The directory of a VMM's user. Domains' names have no dots, so nothing else in RUNTIME is called like one. */
+export function vmmDirectory(runtime: string, domain: string): string {
+  return join(runtime, domain);
+}
 
 /** @throws BrokerError ERR_BROKER_SOCKET_PATH */
-export function carrierPlace(runtime: string, domain: string, declared: string | null): CarrierPlace {
-  const own = join(runtime, `${domain}.sock`);
+export function carrierPlace(runtime: string, domain: Reachable): CarrierPlace {
+  const place = declaredPlace(runtime, domain);
+  const directory = vmmDirectory(runtime, domain.name);
+  if (domain.vmm !== null && place.kind === 'listen' && dirname(place.path) !== directory)
+    throw new BrokerError(
+      'ERR_BROKER_SOCKET_PATH',
+      `domain "${domain.name}": its VMM has a user of its own, so the broker listens in that user's directory: expected a carrier in "${directory}", as in "vsock:${directory}/vsock:7100", or "serial"`,
+    );
+  return place;
+}
+
+function declaredPlace(runtime: string, { name, carrier: declared, vmm }: Reachable): CarrierPlace {
+  const own = vmm === null ? join(runtime, `${name}.sock`) : join(vmmDirectory(runtime, name), SOCKET_OF_VMM);
   if (declared === null) return { kind: 'listen', path: own, tellsOfRestart: true };
   if (declared === 'serial') return { kind: 'listen', path: own, tellsOfRestart: false };
   const [, scheme, path, port] = /^(unix|serial|vsock|vsock-connect):(\/[^\0:]*)(?::(\d{1,10}))?$/.exec(declared) ?? [];
@@ -33,7 +60,7 @@ export function carrierPlace(runtime: string, domain: string, declared: string |
   if (path === undefined || isVsock !== (port !== undefined) || Number(port ?? 0) > MAX_VSOCK_PORT)
     throw new BrokerError(
       'ERR_BROKER_SOCKET_PATH',
-      `domain "${domain}": carrier "${declared}": expected unix:/path, serial, serial:/path, vsock:/path:PORT or vsock-connect:/path:PORT`,
+      `domain "${name}": carrier "${declared}": expected unix:/path, serial, serial:/path, vsock:/path:PORT or vsock-connect:/path:PORT`,
     );
   switch (scheme) {
     case 'serial':

@@ -7,10 +7,13 @@
  */
 
 import { connect, type Socket } from 'node:net';
+import { BrokerError } from '../errors.ts';
 import { DIAL_AGAIN_MS, VSOCK_ANSWER_MS } from '../limits.ts';
 import { asItIs } from './adopt.ts';
 import type { Accept } from './listen.ts';
+import { type OwnedSocket, openOwnedSocket } from './owned-socket.ts';
 import { SocketCarrier } from './socket.ts';
+import type { VmmOwner } from './vmm-directory.ts';
 
 /** `OK 4294967295\n`, and no more: whoever answers something longer is no vsock socket. */
 const MAX_ANSWER_BYTES = 32;
@@ -22,6 +25,8 @@ export interface DialTarget {
   readonly vsockPort: number | null;
   readonly domain: string;
   readonly tellsOfRestart: boolean;
+  /** Whose socket it must be; null = whoever can make one there. */
+  readonly owner: VmmOwner | null;
 }
 
 export interface Dialer {
@@ -29,19 +34,40 @@ export interface Dialer {
   close(): void;
 }
 
-export function dialUnix(target: DialTarget, accept: Accept): Dialer {
-  const { path, vsockPort, domain, tellsOfRestart } = target;
+/** `onForeign`: something lies there that is not the VMM's own socket; said once each time that it turns up. */
+export function dialUnix(target: DialTarget, accept: Accept, onForeign: (error: BrokerError) => void): Dialer {
+  const { path, vsockPort, domain, tellsOfRestart, owner } = target;
   const name = vsockPort === null ? `unix:${path}` : `unix:${path}:${vsockPort}`;
   let timer: NodeJS.Timeout | null = null;
   let opening: Socket | null = null;
   let isClosed = false;
+  let isForeign = false;
 
   const again = (): void => {
     if (!isClosed) timer = setTimeout(dial, DIAL_AGAIN_MS);
   };
+  const find = (): OwnedSocket | null => {
+    if (owner === null) return { path, done: () => {} };
+    try {
+      const found = openOwnedSocket(path, owner.uid);
+      if (found === null && !isForeign) onForeign(notItsOwn(path, owner));
+      isForeign = found === null;
+      return found;
+    } catch {
+      isForeign = false;
+      return null; // nobody listens yet
+    }
+  };
   const dial = (): void => {
-    const socket = connect({ path });
+    const found = find();
+    if (found === null) {
+      again();
+      return;
+    }
+    const socket = connect({ path: found.path });
     opening = socket;
+    socket.once('connect', found.done);
+    socket.once('close', found.done);
     // 'close' follows and dials again; that nobody listens yet is the usual case and no fault.
     socket.on('error', () => {});
     socket.once('close', again);
@@ -62,6 +88,11 @@ export function dialUnix(target: DialTarget, accept: Accept): Dialer {
       opening?.destroy();
     },
   };
+}
+
+function notItsOwn(path: string, { user, uid }: VmmOwner): BrokerError {
+  const message = `"${path}" is not a socket of "${user}" (uid ${uid}), who runs this domain's VMM`;
+  return new BrokerError('ERR_BROKER_VMM_DIRECTORY', message);
 }
 
 function askForPort(socket: Socket, port: number, onOpen: () => void): void {

@@ -1,6 +1,6 @@
 /** Edges: the byte pipes between domains and the broker. */
 export type { Carrier, CarrierHandlers } from './carrier.ts';
-export { type CarrierPlace, carrierPlace } from './declared.ts';
+export { type CarrierPlace, carrierPlace, type Reachable } from './declared.ts';
 export { dialUnix } from './dial.ts';
 export { type Listener, listenTcp, listenUnix } from './listen.ts';
 export {
@@ -23,3 +23,4 @@ export {
   type Written,
 } from './nats/index.ts';
 export type { Release } from './places.ts';
+export { closeDirectory, makingPath, openDirectory, tryOwner, type VmmOwner } from './vmm-directory.ts';

@@ -5,8 +5,10 @@
  * was used for a refused handshake stays taken for a while: a stranger can make the broker work, and the log write, only
  * so fast.
  */
+import { statSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { BrokerError } from '../errors.ts';
 import { MAX_UNAUTHENTICATED_TCP, MAX_UNAUTHENTICATED_UNIX, MAX_UNIX_PATH_BYTES, REFUSED_PLACE_MS } from '../limits.ts';
 import { removeStaleSocket } from '../stale-socket.ts';
@@ -14,6 +16,10 @@ import { adopt } from './adopt.ts';
 import type { Carrier } from './carrier.ts';
 import { Places, type Release } from './places.ts';
 import { SocketCarrier } from './socket.ts';
+import { handOver, type VmmOwner } from './vmm-directory.ts';
+
+const GROUP_OR_OTHERS_MAY_WRITE = 0o022;
+const STICKY = 0o1000;
 
 export interface Listener {
   /** `unix:/run/argus/chrome-vm.sock` or `tcp:127.0.0.1:7100`, as a client would name it. */
@@ -24,27 +30,52 @@ export interface Listener {
 /** Takes over an unauthenticated carrier; `release` when it is authenticated, refused or gone. */
 export type Accept = (carrier: Carrier, release: Release) => void;
 
-/** Listens on `path` for one domain. A socket that nobody serves any more is replaced, a served one is an error. */
-export async function listenUnix(
-  path: string,
-  domain: string | null,
-  accept: Accept,
-  tellsOfRestart = true,
-): Promise<Listener> {
+export interface UnixPlace {
+  readonly path: string;
+  readonly domain: string;
+  readonly tellsOfRestart: boolean;
+  /** Whose it shall be, made where; null = the broker's own, made in its place. */
+  readonly handedOver: { readonly to: VmmOwner; readonly making: string } | null;
+}
+
+/** Listens for one domain. A socket that nobody serves any more is replaced, a served one is an error. */
+export async function listenUnix(place: UnixPlace, accept: Accept): Promise<Listener> {
+  const { path, domain, tellsOfRestart, handedOver } = place;
   if (Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES) {
     throw new BrokerError(
       'ERR_BROKER_SOCKET_PATH',
       `socket path is longer than ${MAX_UNIX_PATH_BYTES} bytes: "${path}"; choose a shorter runtime directory`,
     );
   }
-  await removeStaleSocket(path);
+  const made = handedOver?.making ?? path;
+  refuseOthersDirectory(dirname(made));
+  await removeStaleSocket(made);
   const server = createServer({ pauseOnConnect: true });
-  await listening(server, () => server.listen(path), `"${path}"`);
-  await chmod(path, 0o600);
+  await listening(server, () => server.listen(made), `"${path}"`);
+  try {
+    await chmod(made, 0o600);
+    if (handedOver !== null) await handOver(made, path, handedOver.to);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
   const address = `unix:${path}`;
   return serve(server, address, new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS), accept, (socket) => {
     return new SocketCarrier(adopt(socket), address, domain, tellsOfRestart);
   });
+}
+
+/** Whoever can write in a directory can take a socket's place there, or lead what is done to it by name elsewhere. */
+function refuseOthersDirectory(directory: string): void {
+  const found = statSync(directory, { throwIfNoEntry: false });
+  if (found === undefined) return; // listening says so
+  const isOurs = found.uid === 0 || found.uid === process.geteuid?.();
+  const isClosed = (found.mode & GROUP_OR_OTHERS_MAY_WRITE) === 0 || (found.mode & STICKY) !== 0;
+  if (isOurs && isClosed) return;
+  throw new BrokerError(
+    'ERR_BROKER_SOCKET_PATH',
+    `directory "${directory}" can be written by others than the broker; for a VMM that runs as another user name it in domains.yaml ("vmm:")`,
+  );
 }
 
 /** Listens on a TCP address; any domain of the inventory may come in there. Port 0 picks a free one. */

@@ -23,11 +23,12 @@ export interface AttachableDomain {
   readonly name: string;
   readonly domid: number;
   readonly carrier: string | null;
+  readonly vmm: string | number | null;
 }
 
 /** @throws VmError ERR_VM_CARRIER; BrokerError when the carrier is not understood */
 export function attachmentOf(domain: AttachableDomain, runtime: string): Attachment {
-  const place: CarrierPlace = carrierPlace(runtime, domain.name, domain.carrier);
+  const place: CarrierPlace = carrierPlace(runtime, domain);
   if (!place.tellsOfRestart)
     return { kind: 'serial', domain: domain.name, path: place.path, vmmListens: place.kind === 'dial' };
   const [, scheme, path, port] = /^(vsock|vsock-connect):(.*):(\d+)$/.exec(domain.carrier ?? '') ?? [];

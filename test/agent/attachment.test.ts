@@ -7,7 +7,7 @@ import { attachmentOf, fragment, guestRecipe, HYPERVISORS, type VmError } from '
 import { findBinary, needs } from '../helpers/needs.ts';
 
 const attach = suite('vm: attachment');
-const domain = (carrier: string | null) => ({ name: 'chrome-vm', domid: 101, carrier });
+const domain = (carrier: string | null) => ({ name: 'chrome-vm', domid: 101, carrier, vmm: null });
 const words = (hypervisor: string, carrier: string): string =>
   fragment(hypervisor, attachmentOf(domain(carrier), '/run/argus'));
 
