@@ -207,6 +207,7 @@ function joinOthers(federation: Federation, end: NatsEnd, context: PeerContext, 
     report: () => ({
       revision: argo.policy.revision,
       policy: argo.policy.hash,
+      grants: argo.policy.grants.length,
       sessions: sessions.count,
       auditRecords: audit.head.seq,
       auditHead: audit.head.hash,

@@ -9,7 +9,8 @@
  * A grant counts for one start of the VM. It ends when the VM says goodbye, when a new session displaces the one that is
  * there (a guest that rebooted behind a serial port looks like this), and when the VM has been away longer than
  * GRANT_GRACE_MS; a carrier that breaks for less leaves it alone. One given while the VM is away waits for its next
- * session. `keep` binds the grant to the name of the VM instead.
+ * session. `keep` binds the grant to the name of the VM instead. A domain that is at home at another broker has no session
+ * here to end with, so its grants here say when they end, or are kept.
  *
  * Taking back cannot fail for want of a policy: if the remaining grants alone would break an assertion, all of them go
  * (the files hold without any; reload.ts sees to that). What cannot be recorded is tried again, and until it can be
@@ -160,7 +161,10 @@ export class Grants implements SessionWatcher {
     this.#cancelLook?.();
   }
 
-  #faultOf({ domain, label, forMs, by, reason }: GrantRequest): string | null {
+  #faultOf({ domain, label, forMs, by, reason, keep }: GrantRequest): string | null {
+    const home = this.#argo.domain(domain);
+    if (forMs === null && !keep && home !== undefined && home.elsewhere !== null)
+      return `"${domain}" is at home at "${home.domain.home}", and only there it is seen that it starts anew: say how long (--for), or --keep`;
     if (forMs !== null && !(Number.isInteger(forMs) && forMs >= 1 && forMs <= MAX_GRANT_MS))
       return `a grant lasts 1 … ${MAX_GRANT_MS} ms, or until it is taken back`;
     if (by.length > MAX_GRANT_TEXT || reason.length > MAX_GRANT_TEXT)

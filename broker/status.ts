@@ -32,6 +32,7 @@ export interface BrokerStatus {
     readonly hash: string;
     readonly directory: string;
     readonly rows: number;
+    readonly grants: number;
   };
   readonly audit: { readonly healthy: boolean; readonly records: number; readonly head: string };
   readonly domains: readonly DomainStatus[];
@@ -90,5 +91,6 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
 }
 
 function describePolicy(policy: PolicyRevision): BrokerStatus['policy'] {
-  return { revision: policy.revision, hash: policy.hash, directory: policy.directory, rows: policy.rows };
+  const { revision, hash, directory, rows, grants } = policy;
+  return { revision, hash, directory, rows, grants: grants.length };
 }

@@ -4,6 +4,8 @@ import { z } from 'zod';
 const schema = z.strictObject({
   revision: z.int(),
   policy: z.string().max(128),
+  /** How many are in force: they are not passed on, and both brokers decide. */
+  grants: z.int(),
   sessions: z.int(),
   auditRecords: z.int(),
   auditHead: z.string().max(128),

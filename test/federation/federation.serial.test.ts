@@ -5,6 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Broker } from '../../broker/index.ts';
 import type { Message, Ring, Vm, VmEvents } from '../../clients/sdk/index.ts';
+import { runCli } from '../cli/run-cli.ts';
 import { needs } from '../helpers/needs.ts';
 import { DATA_PORT, NatsStage, writePolicy } from '../nats/stage.ts';
 
@@ -288,6 +289,40 @@ withNats(federation, 'a broker that speaks for a domain whose home it is not is 
     assert.is(one.status().domains.find(({ name }) => name === 'a2')?.session, null);
     await thief.close();
   }, 'policy-two'),
+);
+
+withNats(
+  federation,
+  'a grant counts where it was given: what crosses needs it at both homes, at the other one with an end of its own',
+  () =>
+    paired(async ({ stage, one, two, connect }) => {
+      const inventory = readFileSync(stage.path('policy/domains.yaml'), 'utf8');
+      writeFileSync(
+        stage.path('policy/domains.yaml'),
+        inventory.replace('labels:', 'labels:\n  - { name: "@ok", grantable: true }'),
+      );
+      const rows = readFileSync(stage.path('policy/policy.csv'), 'utf8');
+      writeFileSync(stage.path('policy/policy.csv'), rows.replace('p, @vm, @vm, bulk', 'p, @ok, @vm, bulk'));
+      for (const broker of [one, two]) assert.is((await broker.reload()).ok, true);
+      const [a, b] = [await connect('a'), await connect('b')];
+      const ring = await openRing(b, 'a');
+      const send = (): Promise<string> => fateOf(a.sendv({ to: to('b'), iov: [Uint8Array.of(1)], deadline: 5_000 }));
+      const grant = { domain: 'a', label: '@ok', by: 'test', reason: '', keep: false };
+
+      assert.is(await send(), 'EACCES refused');
+      assert.is((await one.grants.add({ ...grant, forMs: null })).ok, true);
+      assert.is(await send(), 'EACCES refused');
+      const endless = await two.grants.add({ ...grant, forMs: null });
+      assert.is(endless.ok ? 'granted' : endless.code, 'ERR_BROKER_GRANT');
+      assert.is((await two.grants.add({ ...grant, forMs: 60_000 })).ok, true);
+      assert.is(await send(), 'accepted');
+      assert.is((await take(ring, 1)).length, 1);
+      const { stdout } = await runCli(['grant', 'a', '@ok', '--for', '1m', '--control', one.control]);
+      assert.match(stdout, 'at "one" only');
+      assert.match(stdout, 'two');
+      assert.is((await two.grants.revoke({ ...grant })).ok, true);
+      assert.is(await send(), 'EACCES refused');
+    }),
 );
 
 withNats(federation, 'a domain cannot come in at a broker that is not its home', () =>

@@ -114,7 +114,15 @@ frames('a frame reads back as it was written; a broken header is none', () => {
 
 frames('random bytes are read or refused, never thrown at', () => {
   const random = seededRandom(1);
-  const good = encodeReport({ revision: 1, policy: 'p', sessions: 2, auditRecords: 3, auditHead: 'h', at: 4 });
+  const good = encodeReport({
+    revision: 1,
+    policy: 'p',
+    grants: 0,
+    sessions: 2,
+    auditRecords: 3,
+    auditHead: 'h',
+    at: 4,
+  });
   assert.is(decodeReport(good)?.sessions, 2);
   for (let i = 0; i < 5_000; i++) {
     const noise = random.mutate(random.oneIn(2) ? new Uint8Array(good) : random.bytes(40));

@@ -83,23 +83,25 @@ async function look(control: string): Promise<Look> {
 }
 
 function render(found: readonly Look[]): string {
-  const table = new Table({ head: ['broker', 'policy', 'sessions', 'clock', 'audit head', 'seen by'] });
+  const table = new Table({ head: ['broker', 'policy', 'grants', 'sessions', 'clock', 'audit head', 'seen by'] });
   for (const one of found) {
     if ('error' in one) {
-      table.push([one.control, { colSpan: 5, content: one.error }]);
+      table.push([one.control, { colSpan: 6, content: one.error }]);
       continue;
     }
     const { broker, policy, domains, audit, brokers } = one.status;
     const sessions = domains.filter(({ session }) => session !== null).length;
-    table.push([broker, policyText(policy), sessions, '-', headText(audit.records, audit.head), 'its control socket']);
+    const head = headText(audit.records, audit.head);
+    table.push([broker, policyText(policy), policy.grants, sessions, '-', head, 'its control socket']);
     for (const { broker: other, session, report, clockOffsetMs } of brokers) {
-      if (session === null || report === null) table.push([other, { colSpan: 4, content: 'not reached' }, broker]);
+      if (session === null || report === null) table.push([other, { colSpan: 5, content: 'not reached' }, broker]);
       else {
         const clock = `${Math.round(clockOffsetMs ?? 0)} ms`;
         const head = headText(report.auditRecords, report.auditHead);
         table.push([
           other,
           policyText({ revision: report.revision, hash: report.policy }),
+          report.grants,
           report.sessions,
           clock,
           head,

@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
-import { BrokerError, callControl, type GrantStatus } from '../../../broker/index.ts';
+import { BrokerError, type BrokerStatus, callControl, type GrantStatus } from '../../../broker/index.ts';
 import { printJson } from '../output.ts';
 
 const DEFAULT_CONTROL = '/run/argus/control.sock';
@@ -45,7 +45,10 @@ export function grantCommand(): Command {
       };
       const answer = await call(options, '/v1/grants', body, 'not granted');
       if (options.json === true) printJson(answer);
-      else process.stdout.write(`${domain} has ${label}${describe(options)}, revision ${answer.revision}\n`);
+      else
+        process.stdout.write(
+          `${domain} has ${label}${describe(options)}, revision ${answer.revision}\n${await elsewhere(options)}`,
+        );
     });
 }
 
@@ -97,6 +100,14 @@ async function call({ control }: Common, path: string, body: object, failure: st
   const answer = answered as Answer;
   if (!ok) throw new BrokerError('ERR_BROKER_GRANT', `${failure}: ${answer.message}`);
   return answer;
+}
+
+/** Grants are not passed on: the destination's broker decides too, and takes nobody's word for what its policy lets be granted. */
+async function elsewhere({ control }: Common): Promise<string> {
+  const { broker, brokers } = (await callControl(control, 'GET', '/v1/status')).body as BrokerStatus;
+  if (brokers.length === 0) return '';
+  const others = brokers.map((other) => other.broker).join(', ');
+  return `at "${broker}" only: for messages that cross to or from ${others}, grant it there too\n`;
 }
 
 /** The login name, and behind sudo whose: the broker records it as claimed. */
