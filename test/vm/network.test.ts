@@ -37,7 +37,9 @@ grep VmRSS /proc/$agent/status
 withMachines(network, 'address, route and packets pass over the agents’ link, a spoofed packet does not', async () => {
   const house = await openHouse();
   try {
-    const config = { identity: '/etc/argus/identity', network: CHROME_VM_NETWORK };
+    // With sound, too: what all parts together take of the guest's memory is measured below.
+    const audio = { vchan: '/run/argus/vchan' };
+    const config = { identity: '/etc/argus/identity', audio, network: CHROME_VM_NETWORK };
     const net = await house.boot('net-vm', NET_VM_AND_MEMORY, { files: NET_VM_FILES });
     const files = new Map([...CHROME_VM_FILES, yaml('etc/argus/agent.yaml', config)]);
     const chrome = await house.boot('chrome-vm', CHROME_VM_MAIN, { files });
