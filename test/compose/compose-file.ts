@@ -34,7 +34,6 @@ const service = z.strictObject({
 });
 
 const composeFile = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9_-]*$/),
   'x-hardened': z.unknown(),
   'x-argus': z.unknown(),
   services: z.record(z.string().regex(/^[a-z0-9-]+$/), service),
@@ -49,6 +48,20 @@ export const COMPOSE_PATH = new URL('../../docker-compose.yml', import.meta.url)
 
 export function readComposeFile(): ComposeFile {
   return composeFile.parse(parse(readFileSync(COMPOSE_PATH, 'utf8'), { merge: true }));
+}
+
+const SCHEMA_PATH = new URL('./compose-spec.json', import.meta.url);
+
+/**
+ * What the compose specification's own schema has against a file. compose-spec.json is `schema/compose-spec.json` of
+ * github.com/compose-spec/compose-spec at 170098b (Apache-2.0), unchanged.
+ */
+export function faultsOf(text: string): readonly string[] {
+  const schema = JSON.parse(readFileSync(SCHEMA_PATH, 'utf8'));
+  // It spells the draft's name in a way of its own.
+  const specification = z.fromJSONSchema({ ...schema, $schema: 'http://json-schema.org/draft-07/schema#' });
+  const { error } = specification.safeParse(parse(text, { merge: true }));
+  return error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
 }
 
 /** Services so that each comes after those it depends on. */

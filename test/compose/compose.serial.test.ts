@@ -1,16 +1,20 @@
 /** docker-compose.yml: what it says is sound, and the same topology as plain processes carries a stream. */
+import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { needs } from '../helpers/needs.ts';
+import { findBinary, needs, needsThat } from '../helpers/needs.ts';
 import { temporaryDirectory } from '../helpers/temp.ts';
 import { freeTcpPort } from '../nats/stage.ts';
-import { readComposeFile, startOrder } from './compose-file.ts';
+import { COMPOSE_PATH, faultsOf, readComposeFile, startOrder } from './compose-file.ts';
 import { Processes } from './processes.ts';
 
 const withNats = needs('nats-server', 'nats-server');
+/** The plugin, or the older program of its own; either only reads the file. */
+const COMPOSE = composeCommand();
+const withCompose = needsThat(() => COMPOSE !== null, 'docker compose (apt-get install docker-compose)');
 const ARGUS = [
   process.execPath,
   '--import',
@@ -19,6 +23,35 @@ const ARGUS = [
 ];
 
 const compose = suite('compose file');
+
+function composeCommand(): readonly string[] | null {
+  const docker = findBinary('docker');
+  if (docker !== null && spawnSync(docker, ['compose', 'version']).status === 0) return [docker, 'compose'];
+  const alone = findBinary('docker-compose');
+  return alone === null ? null : [alone];
+}
+
+compose('it is what the compose specification says such a file is', () => {
+  const text = readFileSync(COMPOSE_PATH, 'utf8');
+  assert.equal(faultsOf(text), []);
+  // The schema sees what is wrong: one of each kind.
+  for (const [right, wrong] of [
+    ['restart: "no"', 'restrat: "no"'],
+    ['interval: 2s', 'interval: 2'],
+    ['retries: 30', 'retries: [30]'],
+    ['condition: service_healthy', 'condition: healthy'],
+    ['cap_drop: [ALL]', 'cap_drop: ALL'],
+  ] as const) {
+    assert.ok(text.includes(right), right);
+    assert.is.not(faultsOf(text.replace(right, wrong)).length, 0, wrong);
+  }
+});
+
+withCompose(compose, '"docker compose config" takes it', async () => {
+  const [program = '', ...words] = COMPOSE ?? [];
+  const file = fileURLToPath(COMPOSE_PATH);
+  await assertSucceeds(program, [...words, '-f', file, 'config', '--quiet']);
+});
 
 compose('every service is hardened, its image pinned, its user not root; only known keys are used', () => {
   const file = readComposeFile();
@@ -100,5 +133,12 @@ withNats(
     }
   },
 );
+
+/** Rejects with what the program says. No engine is asked, and none needed. */
+function assertSucceeds(program: string, args: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    execFile(program, args, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
 
 compose.run();
