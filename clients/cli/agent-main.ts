@@ -5,8 +5,10 @@ import { agentCommand } from './commands/agent.ts';
 import { ringCommand } from './commands/ring.ts';
 import { runProgram } from './run.ts';
 
-await runProgram(
+// Not awaited: a single executable is CommonJS, which knows no await at the top.
+void runProgram(
   new Command('argus')
+    .version(process.env.ARGUS_AGENT_VERSION ?? 'not bundled')
     .description('the agent of a virtual machine, and rings in shell pipelines')
     .addCommand(agentCommand())
     .addCommand(ringCommand()),

@@ -1,5 +1,5 @@
 /** What can be wrong when a machine is to be attached. Messages say what to do. */
-export const VM_ERROR_CODES = ['ERR_VM_DOMAIN', 'ERR_VM_CARRIER'] as const;
+export const VM_ERROR_CODES = ['ERR_VM_DOMAIN', 'ERR_VM_CARRIER', 'ERR_VM_AGENT'] as const;
 export type VmErrorCode = (typeof VM_ERROR_CODES)[number];
 
 export class VmError extends Error {

@@ -1,4 +1,5 @@
 /** Attaching virtual machines: what their hypervisors are told, and how a guest gets its first credential. */
+export { agentFile } from './agent-file.ts';
 export { attachmentOf } from './attachment.ts';
 export { openEnrolment } from './enrolment.ts';
 export { VM_ERROR_CODES, VmError } from './errors.ts';

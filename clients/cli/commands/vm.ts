@@ -1,9 +1,11 @@
 /** `argus vm`: attaches the virtual machines of the inventory to the broker, and enrols them on their first boot. */
+import { copyFile, readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { INSPECTORS, readOptions } from '../../../broker/index.ts';
 import { DEFAULT_TTL_SECONDS, openAuthority } from '../../../keys/index.ts';
 import { loadPolicy } from '../../../policy/index.ts';
 import {
+  agentFile,
   attachmentOf,
   defaultHypervisor,
   fragment,
@@ -61,9 +63,21 @@ function enrolCommand(): Command {
     });
 }
 
+function agentCommand(): Command {
+  return new Command('agent')
+    .description('write the agent of a virtual machine, one file that needs nothing but Node, for a guest’s image')
+    .argument('<file>', 'where to; "-" = standard output')
+    .addHelpText('after', '\nExample:\n  argus vm agent image/usr/lib/argus/argus.mjs')
+    .action(async (file: string) => {
+      if (file === '-') process.stdout.write(await readFile(agentFile()));
+      else await copyFile(agentFile(), file);
+    });
+}
+
 export function vmCommand(): Command {
   return new Command('vm')
-    .description('virtual machines: what attaches them, and their first credential')
+    .description('virtual machines: what attaches them, their first credential, and their agent')
     .addCommand(commandCommand())
-    .addCommand(enrolCommand());
+    .addCommand(enrolCommand())
+    .addCommand(agentCommand());
 }
