@@ -34,6 +34,7 @@ function commandCommand(): Command {
       }
       const attachment = attachmentOf(domain, runtime);
       process.stdout.write(fragment(hypervisor ?? defaultHypervisor(attachment), attachment));
+      if (domain.vmm !== null) process.stderr.write(`run its VMM as the user ${domain.vmm}\n`);
       if (attachment.kind === 'vsock')
         process.stderr.write(
           `in the guest, beside the agent (carrier unix:/run/argus/broker.sock):\n  ${guestRecipe(attachment)}`,
