@@ -1,6 +1,7 @@
 /** The door of clients/audio: the VM's agent, the AudioVM's service, the mixer. */
 export { AudioAgent, type AudioAgentOptions } from './agent.ts';
 export { type AudioClock, NODE_CLOCK } from './audio-clock.ts';
+export { readAudioVm, watchAudioVm } from './audio-vm-file.ts';
 export { CaptureOutlet } from './capture-outlet.ts';
 export { AudioError, type AudioErrorCode } from './errors.ts';
 export { FrameCutter } from './frame-cutter.ts';
@@ -8,6 +9,7 @@ export { GuestPulse } from './guest-pulse.ts';
 export { MAX_VOLUME_PERCENT } from './limits.ts';
 export { Mixer } from './mixer.ts';
 export { type MixerEntry, StateFlag } from './mixer-messages.ts';
+export { type MixerControl, openMixer, serveMixer } from './mixer-socket.ts';
 export { checkSampleSpec, FRAME_BYTES } from './pcm.ts';
 export { PlaybackInlet } from './playback-inlet.ts';
 export { PulseServer } from './pulse-server.ts';

@@ -65,6 +65,8 @@ export const MAX_VMS = 4_096;
 export const MAX_VOLUME_PERCENT = 150;
 /** A sink's name in a route. */
 export const MAX_ROUTE_BYTES = 128;
+/** Between looks at the file that names the AudioVM. */
+export const AUDIO_VM_LOOK_MS = 500;
 /** Between a change of the mixer and its being saved. */
 export const SAVE_DELAY_MS = 200;
 /** How long a mixer waits for an answer. */

@@ -1,100 +1,15 @@
 /** The commands as an operator runs them: processes of their own, two sound servers, and what goes from one to the other. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readStatus, type ServiceStatus, serveQubesControl } from '../../clients/audio/index.ts';
-import { type Host, until, withHost } from './host.ts';
-import { Pulse } from './pulse.ts';
-import { onEachServer, type SoundServerKind } from './sound-daemons.ts';
+import { serveQubesControl } from '../../clients/audio/index.ts';
+import { until, withHost } from './host.ts';
+import { fails, onStage } from './process-stage.ts';
+import { onEachServer, onServer } from './sound-daemons.ts';
 import { sounding, tone, toneLevel, toneSeconds } from './tones.ts';
 
 const processes = suite('audio processes');
-const MAIN = fileURLToPath(new URL('../../clients/cli/main.ts', import.meta.url));
-
-class Stage {
-  readonly host: Host;
-  readonly audioPulse: Pulse;
-  readonly guestPulse: Pulse;
-  readonly #children: ChildProcess[] = [];
-
-  constructor(host: Host, audioPulse: Pulse, guestPulse: Pulse) {
-    this.host = host;
-    this.audioPulse = audioPulse;
-    this.guestPulse = guestPulse;
-  }
-
-  get status(): string {
-    return join(this.host.directory, 'audio.sock');
-  }
-
-  async args(vm: string): Promise<string[]> {
-    return ['--carrier', this.host.broker.carrierOf(vm), '--identity', await this.host.identity(vm)];
-  }
-
-  start(args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
-    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'audio', ...args], {
-      env,
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    this.#children.push(child);
-    return child;
-  }
-
-  async run(...args: readonly string[]): Promise<string> {
-    const all = ['--import', 'tsx', MAIN, ...args];
-    return (await promisify(execFile)(process.execPath, all)).stdout;
-  }
-
-  async service(): Promise<void> {
-    const { directory } = this.host;
-    rmSync(this.status, { force: true });
-    const options = ['--status', this.status, '--settings', join(directory, 'mixer.json'), '--keys', directory];
-    this.start(['service', ...(await this.args('audio-vm')), ...options], this.audioPulse.environment);
-    await until('the service runs', () => existsSync(this.status));
-  }
-
-  read(): Promise<ServiceStatus> {
-    return readStatus(this.status);
-  }
-
-  key(key: string, vm: string): string {
-    const path = join(this.host.directory, key, vm);
-    return existsSync(path) ? readFileSync(path, 'utf8') : 'absent';
-  }
-
-  async close(): Promise<void> {
-    for (const child of this.#children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const gone = new Promise((resolve) => child.once('exit', resolve));
-      // A service with clients wants to be told twice.
-      const timer = setInterval(() => child.kill('SIGTERM'), 300);
-      child.kill('SIGTERM');
-      await gone;
-      clearInterval(timer);
-    }
-  }
-}
-
-async function onStage(kind: SoundServerKind, work: (stage: Stage) => Promise<void>): Promise<void> {
-  const [audioPulse, guestPulse] = await Promise.all([new Pulse(kind).start(), new Pulse(kind).start()]);
-  try {
-    await withHost(async (host) => {
-      const stage = new Stage(host, audioPulse, guestPulse);
-      try {
-        await work(stage);
-      } finally {
-        await stage.close();
-      }
-    });
-  } finally {
-    await Promise.all([audioPulse.stop(), guestPulse.stop()]);
-  }
-}
 
 onEachServer(
   processes,
@@ -149,7 +64,7 @@ onEachServer(
     }),
 );
 
-onEachServer(processes, 'raw samples on stdin; the mixer’s volume outlives service and agent', (kind) =>
+onServer('pulseaudio', processes, 'raw samples on stdin; the mixer’s volume outlives service and agent', (kind) =>
   onStage(kind, async (stage) => {
     const { audioPulse } = stage;
     await stage.service();
@@ -210,13 +125,5 @@ processes('audio-control sockets: 1 grants, 0 revokes, anything else revokes and
     await close();
   }),
 );
-
-async function fails(work: () => Promise<unknown>, message: RegExp): Promise<void> {
-  const error = await work().then(
-    () => null,
-    (failure: unknown) => failure,
-  );
-  assert.match(String((error as { stderr?: string } | null)?.stderr ?? error), message);
-}
 
 processes.run();

@@ -1,7 +1,7 @@
 /** The mixer in a terminal: a table to print, and a view of it in which keys change what is selected. */
 import { emitKeypressEvents } from 'node:readline';
 import Table from 'cli-table3';
-import { MAX_VOLUME_PERCENT, type Mixer, type MixerEntry, StateFlag } from '../../audio/index.ts';
+import { MAX_VOLUME_PERCENT, type MixerControl, type MixerEntry, StateFlag } from '../../audio/index.ts';
 
 const REFRESH_MS = 500;
 const STEP_PERCENT = 5;
@@ -108,7 +108,7 @@ export function keyAction({ name, ctrl }: Key, entry: MixerEntry | undefined): K
 }
 
 /** Runs until a key or a signal ends it, and leaves the terminal as it was. */
-export async function watchMixer(mixer: Mixer): Promise<void> {
+export async function watchMixer(mixer: MixerControl): Promise<void> {
   const { stdin, stdout } = process;
   let entries = sorted(await mixer.read());
   let selected = entries[0]?.name ?? null;

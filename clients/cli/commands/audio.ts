@@ -14,18 +14,23 @@ import {
   FRAME_BYTES,
   GuestPulse,
   Mixer,
+  type MixerControl,
   NODE_CLOCK,
+  openMixer,
   PlaybackInlet,
   PulseServer,
   playRaw,
   RecordingServer,
+  readAudioVm,
   readStatus,
   type ServiceStatus,
   SettingsFile,
   StatusKeys,
+  serveMixer,
   serveQubesControl,
   serveStatus,
   VchanBridge,
+  watchAudioVm,
 } from '../../audio/index.ts';
 import { connect, type Vm } from '../../sdk/index.ts';
 import { printJson } from '../output.ts';
@@ -59,6 +64,8 @@ export function audioCommand(): Command {
 
 interface AgentOptions extends Session {
   readonly audioVm: string;
+  readonly audioVmFile?: string;
+  readonly mixer?: string;
   readonly playback?: string;
   readonly capture?: string;
   readonly vchan?: string;
@@ -72,6 +79,11 @@ function agentCommand(): Command {
     .option('--playback <file>', 'raw s16le 44100 Hz stereo instead of the sound server: a file, a FIFO or "-"')
     .option('--capture <file>', 'the same for what is heard; listening is asked for as long as the agent runs')
     .option('--spec <format:rate:channels>', 'what the raw samples are; anything else is refused', 's16le:44100:2')
+    .option(
+      '--audio-vm-file <file>',
+      'the AudioVM is whom this file names, followed as it changes; none while it is absent',
+    )
+    .option('--mixer <socket>', 'lends this session to "argus audio mixer --socket", in a GuiVM that sounds itself')
     .option('--vchan <dir>', 'sockets vchan-4713.sock and vchan-4714.sock for software that speaks the Qubes protocol')
     .addHelpText(
       'after',
@@ -86,9 +98,21 @@ async function runAgent(options: AgentOptions): Promise<void> {
   const vm = await connect({ carrier: options.carrier, identity: options.identity });
   const ends: (() => Promise<void> | void)[] = [() => vm.close()];
   let hear: (frame: Uint8Array) => void = () => {};
-  const audioVm = options.audioVm === 'none' ? null : options.audioVm;
+  const named = options.audioVm === 'none' ? null : options.audioVm;
+  const audioVm = options.audioVmFile === undefined ? named : await readAudioVm(options.audioVmFile);
   const agent = await AudioAgent.start({ vm, audioVm, onCapture: (frame) => hear(frame) });
   ends.push(() => agent.close());
+  if (options.audioVmFile !== undefined) {
+    let moved = Promise.resolve();
+    const stop = watchAudioVm(options.audioVmFile, (name) => {
+      moved = moved.then(() => agent.moveTo(name));
+    });
+    ends.push(() => moved, stop);
+  }
+  if (options.mixer !== undefined) {
+    const mixer = await Mixer.start(vm, options.audioVm);
+    ends.push(() => mixer.close(), await serveMixer(options.mixer, mixer));
+  }
   let input: Readable | null = null;
   if (options.vchan !== undefined) {
     const bridge = new VchanBridge(() => agent);
@@ -243,13 +267,17 @@ function renderStatus({ domain, revision, vms }: ServiceStatus): string {
   return `${domain}, policy revision ${revision}\n${table.toString()}\n`;
 }
 
-interface MixerOptions extends Session {
+interface MixerOptions extends Partial<Session> {
+  readonly socket?: string;
   readonly audioVm: string;
   readonly json?: boolean;
 }
 
 function mixerCommand(): Command {
-  const command = withSession(new Command('mixer'))
+  const command = new Command('mixer')
+    .option('--carrier <spec>', 'where the broker listens for this VM: unix:/path or tcp:host:port')
+    .option('--identity <dir>', 'identity of this VM (argus keys enrol)')
+    .option('--socket <path>', 'instead of both: of an "argus audio agent --mixer" in this VM')
     .description('in the GuiVM: volume, mute and route of every VM; without a command, a view to change them in')
     .option('--audio-vm <name>', 'the AudioVM', DEFAULT_AUDIO_VM)
     .option('--json', 'print one JSON object')
@@ -292,7 +320,7 @@ function mixerCommand(): Command {
   return command;
 }
 
-type Change = (mixer: Mixer, vm: string, value: string) => ReturnType<Mixer['setMuted']>;
+type Change = (mixer: MixerControl, vm: string, value: string) => ReturnType<Mixer['setMuted']>;
 
 function parsePercent(text: string): number {
   const percent = Number(text.replace(/%$/, ''));
@@ -300,14 +328,24 @@ function parsePercent(text: string): number {
   return percent;
 }
 
-async function mix(options: MixerOptions, work: (mixer: Mixer) => Promise<void>): Promise<void> {
-  const vm: Vm = await connect({ carrier: options.carrier, identity: options.identity });
+async function mix(options: MixerOptions, work: (mixer: MixerControl) => Promise<void>): Promise<void> {
+  const { socket, carrier, identity, audioVm } = options;
+  if (socket !== undefined) return useMixer(await openMixer(socket), work);
+  if (carrier === undefined || identity === undefined)
+    throw new InvalidArgumentError('expected --carrier and --identity, or --socket');
+  const vm: Vm = await connect({ carrier, identity });
   try {
-    const mixer = await Mixer.start(vm, options.audioVm);
-    await work(mixer);
-    await mixer.close();
+    await useMixer(await Mixer.start(vm, audioVm), work);
   } finally {
     await vm.close();
+  }
+}
+
+async function useMixer(mixer: MixerControl, work: (mixer: MixerControl) => Promise<void>): Promise<void> {
+  try {
+    await work(mixer);
+  } finally {
+    await mixer.close();
   }
 }
 
