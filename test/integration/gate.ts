@@ -1,6 +1,9 @@
 /** A carrier that a test can hold: bytes from the broker stop at the gate until it is opened. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
+/** A unix socket, or a port of the loopback. */
+export type GateEnd = { readonly path: string } | { readonly host: string; readonly port: number };
+
 export class Gate {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -10,13 +13,19 @@ export class Gate {
     this.#server = server;
   }
 
-  /** Listens on `path` and passes bytes to and from the unix socket `target`. */
-  static async open(path: string, target: string): Promise<Gate> {
+  /** Listens at `at` (port 0: any) and passes bytes to and from `target`. */
+  static async open(at: GateEnd, target: GateEnd): Promise<Gate> {
     const server = createServer();
     const gate = new Gate(server);
     server.on('connection', (near) => gate.#join(near, connect(target)));
-    await new Promise<void>((resolve) => server.listen(path, resolve));
+    await new Promise<void>((resolve) => server.listen(at, resolve));
     return gate;
+  }
+
+  /** The port that it listens at, where it is one. */
+  get tcpPort(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
   /** Reads nothing more from the broker. */

@@ -1,15 +1,14 @@
 /** A policy that changes while messages flow: the next frame is decided by the new one, and a broken one changes nothing. */
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { tailAudit } from '../../broker/audit/index.ts';
 import type { BrokerStatus } from '../../broker/index.ts';
 import { callControl } from '../../broker/index.ts';
 import type { Vm } from '../../clients/sdk/index.ts';
 import { runCli } from '../cli/run-cli.ts';
-import { Gate } from './gate.ts';
+import { onEachCarrier } from './carriers.ts';
 import { codeOf, DATA_PORT, nextEvent, OPEN_ROWS, PLAYBACK_PORT, type Stage, withStage } from './stage.ts';
 
-const change = suite('a policy that changes');
+const change = onEachCarrier('a policy that changes');
 
 const TO_MAIL = { domain: 'mail-vm', port: DATA_PORT };
 const MUTED_ROWS = [...OPEN_ROWS, 'p, chrome-vm, mail-vm, data, send, deny'];
@@ -46,8 +45,8 @@ const WAYS: readonly (readonly [name: string, cause: (stage: Stage, pid: number)
 ];
 
 for (const [way, cause] of WAYS) {
-  change(`during a stream, ${way} puts the new policy in force for the next frame`, () =>
-    withStage({}, async (stage) => {
+  change(`during a stream, ${way} puts the new policy in force for the next frame`, (carrier) =>
+    withStage({ carrier }, async (stage) => {
       const { pid } = await stage.brokerProcess({ watchPolicy: way === 'a changed file' });
       const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
       const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
@@ -80,8 +79,8 @@ for (const [way, cause] of WAYS) {
   );
 }
 
-change('a broken policy keeps the old one, says file:line:column, and is recorded', () =>
-  withStage({}, async (stage) => {
+change('a broken policy keeps the old one, says file:line:column, and is recorded', (carrier) =>
+  withStage({ carrier }, async (stage) => {
     const broker = await stage.brokerProcess({ watchPolicy: false });
     const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
     await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
@@ -101,13 +100,13 @@ change('a broken policy keeps the old one, says file:line:column, and is recorde
   }),
 );
 
-change('what lies in the broker, accepted and not sealed yet, is decided again, and its sender is told', () =>
-  withStage({}, async (stage) => {
+change('what lies in the broker, accepted and not sealed yet, is decided again, and its sender is told', (carrier) =>
+  withStage({ carrier }, async (stage) => {
     const broker = await stage.broker({ watchPolicy: false });
     const chrome = await stage.connect('chrome-vm');
-    const gate = await Gate.open(`${stage.runtime}/gate.sock`, `${stage.runtime}/mail-vm.sock`);
+    const { gate, carrier: gated } = await stage.gateOf('mail-vm');
     try {
-      const mail = await stage.connect('mail-vm', { carrier: `unix:${stage.runtime}/gate.sock` });
+      const mail = await stage.connect('mail-vm', { carrier: gated });
       const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 8 * 1024 * 1024 });
       gate.shut();
       const accepted = 100;
@@ -136,8 +135,8 @@ change('what lies in the broker, accepted and not sealed yet, is decided again, 
   }),
 );
 
-change('a ring that is no longer permitted is closed with an event, and its reader ends with EACCES', () =>
-  withStage({}, async (stage) => {
+change('a ring that is no longer permitted is closed with an event, and its reader ends with EACCES', (carrier) =>
+  withStage({ carrier }, async (stage) => {
     const broker = await stage.broker({ watchPolicy: false });
     const audio = await stage.connect('audio-vm');
     const ring = await audio.registerRing({ port: PLAYBACK_PORT, partner: 'any', length: 65_536 });
@@ -154,8 +153,8 @@ change('a ring that is no longer permitted is closed with an event, and its read
   }),
 );
 
-change('a domain that leaves the inventory loses its session and its socket; one that joins gets a socket', () =>
-  withStage({}, async (stage) => {
+change('a domain that leaves the inventory loses its session and its socket; one that joins gets a socket', (carrier) =>
+  withStage({ carrier }, async (stage) => {
     const broker = await stage.broker({ watchPolicy: false });
     const chrome = await stage.connect('chrome-vm');
     const mail = await stage.connect('mail-vm');
@@ -166,6 +165,7 @@ change('a domain that leaves the inventory loses its session and its socket; one
     const { reason, isFinal } = await gone;
     assert.is(reason.code, 'ERR_CLIENT_REMOVED');
     assert.is(isFinal, true);
+    await stage.settleServer();
     assert.is(await codeOf(stage.connect('mail-vm')), 'ERR_CLIENT_UNREACHABLE');
     const work = await stage.connect('work-vm');
     const ring = await work.registerRing({ port: DATA_PORT, partner: 'chrome-vm', length: 4_096 });
@@ -174,14 +174,14 @@ change('a domain that leaves the inventory loses its session and its socket; one
   }),
 );
 
-change('a policy of 10 000 rows is loaded, decides, and is reloaded while messages flow', () => {
+change('a policy of 10 000 rows is loaded, decides, and is reloaded while messages flow', (carrier) => {
   const many = (count: number): string[] =>
     Array.from(
       { length: count },
       (_, index) => `p, vm-${index % 100}, vm-${Math.floor(index / 100)}, data, send, allow`,
     );
   const domains = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`vm-${index}`, []]));
-  return withStage({ domains, rows: [...OPEN_ROWS, ...many(9_995)] }, async (stage) => {
+  return withStage({ carrier, domains, rows: [...OPEN_ROWS, ...many(9_995)] }, async (stage) => {
     const broker = await stage.broker({ watchPolicy: false });
     const [one, two] = [await stage.connect('vm-1'), await stage.connect('vm-2')];
     const ring = await two.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });

@@ -1,15 +1,14 @@
 /** Who gets a session, who does not and is told why, and what happens to those that end. */
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { tailAudit } from '../../broker/audit/index.ts';
 import { createAuthority, type Identity, loadIdentity } from '../../keys/index.ts';
 import { temporaryDirectory } from '../helpers/temp.ts';
-import { Gate } from './gate.ts';
+import { onEachCarrier, type StageCarrier } from './carriers.ts';
 import { codeOf, DATA_PORT, nextEvent, type Stage, withStage } from './stage.ts';
 
-const sessions = suite('sessions with a broker');
+const sessions = onEachCarrier('sessions with a broker');
 
 const TO_MAIL = { domain: 'mail-vm', port: DATA_PORT };
 const DAY_SECONDS = 86_400;
@@ -32,6 +31,8 @@ const STRANGERS: readonly (readonly [
   code: string,
   reason: string,
   is: (stage: Stage) => Promise<Identity>,
+  /** Why it does not come so far over NATS. */
+  notOverNats?: string,
 ])[] = [
   [
     'an expired credential',
@@ -68,57 +69,69 @@ const STRANGERS: readonly (readonly [
     'ERR_CLIENT_WRONG_CARRIER',
     'WRONG_PEER',
     (stage) => identityAt(stage, 'mail-vm', Date.now()),
+    'its nkey has no subjects but its own',
   ],
   [
     'the credential of a broker',
     'ERR_CLIENT_REFUSED',
     'WRONG_ROLE',
     async (stage) => identityAt(stage, 'broker', Date.now()),
+    'its nkey has no subjects but its own',
   ],
 ];
 
-for (const [who, code, reason, identity] of STRANGERS) {
-  sessions(`${who} opens no session: ${code}, and a record of the refusal`, () =>
-    withStage({}, async (stage) => {
+for (const [who, code, reason, identity, notOverNats] of STRANGERS) {
+  const name = `${who} opens no session: ${code}, and a record of the refusal`;
+  const isRefused = (carrier: StageCarrier): Promise<void> =>
+    withStage({ carrier }, async (stage) => {
       const broker = await stage.broker();
       const attempt = stage.connect('chrome-vm', { identity: await identity(stage) });
       assert.is(await codeOf(attempt), code);
       assert.is(broker.status().domains.filter(({ session }) => session !== null).length, 0);
       await broker.close();
       assert.equal(await refusalsOf(stage), [reason]);
-    }),
-  );
+    });
+  if (notOverNats === undefined) sessions(name, isRefused);
+  else sessions.only('unix', notOverNats, name, isRefused);
 }
 
-sessions('a stranger that was refused and does not hang up is hung up on', () =>
-  withStage({}, async (stage) => {
-    await stage.broker();
-    const stranger = createConnection({ path: join(stage.runtime, 'chrome-vm.sock'), allowHalfOpen: true });
-    const closed = new Promise<void>((resolve) => stranger.once('close', () => resolve()));
-    stranger.on('error', () => {});
-    const isEnded = new Promise<void>((resolve) => stranger.once('end', resolve));
-    stranger.resume();
-    stranger.write('no record at all, and long enough for a header');
-    await isEnded;
-    // It goes on talking, which fails once the broker has let go of the socket.
-    const talk = setInterval(() => stranger.write('still here'), 10);
-    await closed;
-    clearInterval(talk);
-  }),
+sessions.only(
+  'unix',
+  'the stranger is a bare socket',
+  'a stranger that was refused and does not hang up is hung up on',
+  () =>
+    withStage({}, async (stage) => {
+      await stage.broker();
+      const stranger = createConnection({ path: join(stage.runtime, 'chrome-vm.sock'), allowHalfOpen: true });
+      const closed = new Promise<void>((resolve) => stranger.once('close', () => resolve()));
+      stranger.on('error', () => {});
+      const isEnded = new Promise<void>((resolve) => stranger.once('end', resolve));
+      stranger.resume();
+      stranger.write('no record at all, and long enough for a header');
+      await isEnded;
+      // It goes on talking, which fails once the broker has let go of the socket.
+      const talk = setInterval(() => stranger.write('still here'), 10);
+      await closed;
+      clearInterval(talk);
+    }),
 );
 
-sessions('over TCP, a domain that is not in the inventory is refused and recorded', () =>
-  withStage({}, async (stage) => {
-    const broker = await stage.broker({ tcp: '127.0.0.1:0' });
-    await stage.issue('stranger-vm', 'domain');
-    assert.is(await codeOf(stage.connect('stranger-vm', { carrier: broker.tcp ?? '' })), 'ERR_CLIENT_REMOVED');
-    await broker.close();
-    assert.equal(await refusalsOf(stage), ['UNKNOWN_DOMAIN']);
-  }),
+sessions.only(
+  'unix',
+  'over TCP, where anybody can come',
+  'a domain that is not in the inventory is refused and recorded',
+  () =>
+    withStage({}, async (stage) => {
+      const broker = await stage.broker({ tcp: '127.0.0.1:0' });
+      await stage.issue('stranger-vm', 'domain');
+      assert.is(await codeOf(stage.connect('stranger-vm', { carrier: broker.tcp ?? '' })), 'ERR_CLIENT_REMOVED');
+      await broker.close();
+      assert.equal(await refusalsOf(stage), ['UNKNOWN_DOMAIN']);
+    }),
 );
 
-sessions('clocks that differ by less than a minute do not matter', () =>
-  withStage({}, async (stage) => {
+sessions('clocks that differ by less than a minute do not matter', (carrier) =>
+  withStage({ carrier }, async (stage) => {
     await stage.broker();
     const ahead = Date.now() + 50_000;
     await stage.issue('chrome-vm', 'domain', { now: ahead });
@@ -127,23 +140,23 @@ sessions('clocks that differ by less than a minute do not matter', () =>
   }),
 );
 
-sessions('a client that expects another broker does not talk to this one', () =>
-  withStage({}, async (stage) => {
+sessions('a client that expects another broker does not talk to this one', (carrier) =>
+  withStage({ carrier }, async (stage) => {
     await stage.broker();
     assert.is(await codeOf(stage.connect('chrome-vm', { broker: 'other' })), 'ERR_CLIENT_BROKER_IDENTITY');
     assert.is((await stage.connect('chrome-vm', { broker: 'argus' })).brokerName, 'argus');
   }),
 );
 
-sessions('a broker that is not there is ERR_CLIENT_UNREACHABLE', () =>
+sessions.only('unix', 'over NATS the server is there', 'a broker that is not there is ERR_CLIENT_UNREACHABLE', () =>
   withStage({}, async (stage) => {
     assert.is(await codeOf(stage.connect('chrome-vm')), 'ERR_CLIENT_UNREACHABLE');
     assert.is(await codeOf(stage.connect('chrome-vm', { carrier: 'tcp:127.0.0.1:1' })), 'ERR_CLIENT_UNREACHABLE');
   }),
 );
 
-sessions('a newer session of the same domain supersedes the older, which does not come back', () =>
-  withStage({}, async (stage) => {
+sessions('a newer session of the same domain supersedes the older, which does not come back', (carrier) =>
+  withStage({ carrier }, async (stage) => {
     const broker = await stage.broker();
     const older = await stage.connect('chrome-vm');
     const superseded = nextEvent(older, 'disconnected');
@@ -157,8 +170,8 @@ sessions('a newer session of the same domain supersedes the older, which does no
   }),
 );
 
-sessions('senders are told when a receiver goes, and how much it has not consumed', () =>
-  withStage({}, async (stage) => {
+sessions('senders are told when a receiver goes, and how much it has not consumed', (carrier) =>
+  withStage({ carrier }, async (stage) => {
     await stage.broker();
     const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
     await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
@@ -170,32 +183,34 @@ sessions('senders are told when a receiver goes, and how much it has not consume
   }),
 );
 
-sessions('after a restart of the broker a client comes back by itself, its rings are there, and messages flow', () =>
-  withStage({}, async (stage) => {
-    const first = await stage.broker();
-    const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
-    const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 4_096 });
-    await chrome.sendv({ to: TO_MAIL, type: 1, iov: new Uint8Array(8) });
-    const lost = nextEvent(mail, 'disconnected');
-    const back = [nextEvent(mail, 'reconnected'), nextEvent(chrome, 'reconnected')];
-    await first.close();
-    const { reason, isFinal } = await lost;
-    assert.is(reason.code, 'ERR_CLIENT_SHUTDOWN');
-    assert.is(isFinal, false);
-    await stage.broker();
-    await Promise.all(back);
-    await chrome.sendv({ to: TO_MAIL, type: 2, iov: new Uint8Array(8) });
-    assert.equal([(await ring.receive())?.type, (await ring.receive())?.type], [1, 2]);
-  }),
+sessions(
+  'after a restart of the broker a client comes back by itself, its rings are there, and messages flow',
+  (carrier) =>
+    withStage({ carrier }, async (stage) => {
+      const first = await stage.broker();
+      const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+      const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 4_096 });
+      await chrome.sendv({ to: TO_MAIL, type: 1, iov: new Uint8Array(8) });
+      const lost = nextEvent(mail, 'disconnected');
+      const back = [nextEvent(mail, 'reconnected'), nextEvent(chrome, 'reconnected')];
+      await first.close();
+      const { reason, isFinal } = await lost;
+      assert.is(reason.code, 'ERR_CLIENT_SHUTDOWN');
+      assert.is(isFinal, false);
+      await stage.broker();
+      await Promise.all(back);
+      await chrome.sendv({ to: TO_MAIL, type: 2, iov: new Uint8Array(8) });
+      assert.equal([(await ring.receive())?.type, (await ring.receive())?.type], [1, 2]);
+    }),
 );
 
-sessions('what was in flight when the session was lost is reported: ECONNRESET, outcome unknown', () =>
-  withStage({}, async (stage) => {
+sessions('what was in flight when the session was lost is reported: ECONNRESET, outcome unknown', (carrier) =>
+  withStage({ carrier }, async (stage) => {
     const broker = await stage.broker();
     const mail = await stage.connect('mail-vm');
-    const gate = await Gate.open(join(stage.runtime, 'gate.sock'), join(stage.runtime, 'chrome-vm.sock'));
+    const { gate, carrier: gated } = await stage.gateOf('chrome-vm');
     try {
-      const chrome = await stage.connect('chrome-vm', { carrier: `unix:${join(stage.runtime, 'gate.sock')}` });
+      const chrome = await stage.connect('chrome-vm', { carrier: gated });
       const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
       await chrome.sendv({ to: TO_MAIL, iov: new Uint8Array(8) }); // the name is known from here on
       gate.shut();

@@ -11,11 +11,15 @@ import { type Authority, createAuthority, issueIdentity, type Role } from '../..
 import { SHIPPED_POLICY_DIRECTORY } from '../../policy/index.ts';
 import { temporaryDirectory } from '../helpers/temp.ts';
 import { BrokerProcess } from './broker-process.ts';
+import type { StageCarrier } from './carriers.ts';
+import { Gate } from './gate.ts';
+import { StageServer } from './nats-server.ts';
 
 /** Opaque messages from any member to any member go here. */
 export const DATA_PORT = 70;
 /** Whole stereo samples, to members that have the label @audio. */
 export const PLAYBACK_PORT = 4_713;
+const BROKER = 'argus';
 const TTL_SECONDS = 3_600;
 
 export const SERVICES = `classes:
@@ -37,6 +41,8 @@ export const OPEN_ROWS: readonly string[] = [
 ];
 
 export interface StagePlan {
+  /** What domains come over; sockets if absent. */
+  readonly carrier?: StageCarrier;
   /** Each has the labels @member and those given; rogue-vm, without a label, is always there. */
   readonly domains?: Readonly<Record<string, readonly string[]>>;
   /** Rows of policy.csv; OPEN_ROWS if absent. */
@@ -50,28 +56,41 @@ const DEFAULT_DOMAINS: Readonly<Record<string, readonly string[]>> = {
 };
 
 export class Stage {
-  readonly directory = temporaryDirectory();
-  readonly policy = join(this.directory, 'policy');
-  readonly audit = join(this.directory, 'audit');
-  readonly runtime = join(this.directory, 'run');
-  readonly control = join(this.runtime, 'control.sock');
-  readonly config = join(this.directory, 'argus.yaml');
+  readonly directory: string;
+  readonly policy: string;
+  readonly audit: string;
+  readonly runtime: string;
+  readonly control: string;
+  readonly config: string;
   readonly authority: Authority;
+  readonly #server: StageServer | null;
+  readonly #gates: Gate[] = [];
+  #declared: readonly string[] = [];
   readonly #vms: Vm[] = [];
   readonly #brokers: Broker[] = [];
   readonly #processes: BrokerProcess[] = [];
 
-  private constructor(authority: Authority) {
+  private constructor(authority: Authority, directory: string, server: StageServer | null) {
     this.authority = authority;
+    this.directory = directory;
+    this.policy = join(directory, 'policy');
+    this.audit = join(directory, 'audit');
+    this.runtime = join(directory, 'run');
+    this.control = join(this.runtime, 'control.sock');
+    this.config = join(directory, 'argus.yaml');
+    this.#server = server;
   }
 
   static async set(plan: StagePlan = {}): Promise<Stage> {
     const authority = await createAuthority(join(temporaryDirectory(), 'authority'));
-    const stage = new Stage(authority);
+    const directory = temporaryDirectory();
+    const server =
+      plan.carrier === 'nats' ? await StageServer.start(directory, join(directory, 'policy'), BROKER) : null;
+    const stage = new Stage(authority, directory, server);
     const domains = plan.domains ?? DEFAULT_DOMAINS;
     const names = [...Object.keys(domains), 'rogue-vm'];
     await Promise.all([
-      stage.issue('broker', 'broker', { name: 'argus' }),
+      stage.issue('broker', 'broker', { name: BROKER }),
       ...names.map((name) => stage.issue(name, 'domain')),
     ]);
     await mkdir(stage.policy, { mode: 0o755 });
@@ -101,7 +120,24 @@ export class Stage {
   }
 
   carrierOf(domain: string): string {
-    return `unix:${join(this.runtime, `${domain}.sock`)}`;
+    return this.#server?.addressOf(domain) ?? `unix:${this.#socketOf(domain)}`;
+  }
+
+  #socketOf(domain: string): string {
+    return join(this.runtime, `${domain}.sock`);
+  }
+
+  /** The domain's carrier with a gate in it. */
+  async gateOf(domain: string): Promise<{ readonly gate: Gate; readonly carrier: string }> {
+    const server = this.#server;
+    const path = join(this.runtime, 'gate.sock');
+    const host = '127.0.0.1';
+    const gate =
+      server === null
+        ? await Gate.open({ path }, { path: this.#socketOf(domain) })
+        : await Gate.open({ host, port: 0 }, { host, port: server.tcpPort });
+    this.#gates.push(gate);
+    return { gate, carrier: server?.addressOf(domain, gate.tcpPort) ?? `unix:${path}` };
   }
 
   /** Replaces a file of the policy directory in one step, as editors do. */
@@ -115,10 +151,13 @@ export class Stage {
     return this.writePolicyFile('policy.csv', rows.map((row) => `${row}\n`).join(''));
   }
 
-  writeDomains(domains: Readonly<Record<string, readonly string[]>>): Promise<void> {
+  /** The inventory. A NATS server lets in who is new; who has gone can come there until `settleServer`. */
+  async writeDomains(domains: Readonly<Record<string, readonly string[]>>): Promise<void> {
+    const before = this.#declared;
+    const over = this.#server === null ? '' : ', carrier: nats';
     const labels = new Set(['@member', '@audio', ...Object.values(domains).flat()]);
     const entry = (name: string, domid: number, own: readonly string[]): string =>
-      `  - { name: ${name}, domid: ${domid}, labels: [${own.map((label) => `"${label}"`).join(', ')}] }`;
+      `  - { name: ${name}, domid: ${domid}, labels: [${own.map((label) => `"${label}"`).join(', ')}]${over} }`;
     const lines = [
       'labels:',
       ...[...labels].map((label) => `  - { name: "${label}" }`),
@@ -126,7 +165,14 @@ export class Stage {
       ...Object.entries(domains).map(([name, own], index) => entry(name, index + 1, ['@member', ...own])),
       entry('rogue-vm', 6_666, []),
     ];
-    return this.writePolicyFile('domains.yaml', `${lines.join('\n')}\n`);
+    this.#declared = [...Object.keys(domains), 'rogue-vm'];
+    await this.#server?.declare([...new Set([...before, ...this.#declared])]);
+    await this.writePolicyFile('domains.yaml', `${lines.join('\n')}\n`);
+  }
+
+  /** `argus nats config`, once the broker has the new inventory: who has gone is cut off. */
+  async settleServer(): Promise<void> {
+    await this.#server?.declare(this.#declared);
   }
 
   /** Writes argus.yaml; JSON is YAML. */
@@ -140,6 +186,7 @@ export class Stage {
       policy: this.policy,
       audit: this.audit,
       runtime: this.runtime,
+      ...(this.#server === null ? {} : { nats: this.#server.addressOf(BROKER) }),
       log: { level: 'silent' },
     };
   }
@@ -185,6 +232,8 @@ export class Stage {
     await Promise.all(this.#processes.map((broker) => broker.exited));
     await Promise.all(this.#brokers.map((broker) => broker.close()));
     await Promise.all(closing);
+    for (const gate of this.#gates) gate.close();
+    await this.#server?.stop();
   }
 }
 
