@@ -23,7 +23,7 @@ export interface Site {
   identityOf(domain: string): string;
   /** Changes files of the policy and has the broker take them; throws when it refuses. */
   edit(edits: Edits): Promise<void>;
-  /** Runs `argus net …` as `domain`, in a network namespace if one is named, and waits for a line that matches `ready`. */
+  /** Runs `argus net …`, or `argus agent …` for the first word `guest`, as `domain`, in a network namespace if one is named, and waits for a line that matches `ready`. */
   agent(
     domain: string,
     args: readonly string[],
@@ -77,9 +77,11 @@ export async function startSite(edits: Edits = {}): Promise<Site> {
     agent: async (domain, args, { namespace, ready } = {}) => {
       const [verb = '', ...rest] = args;
       const command =
-        verb === 'agent'
-          ? ['net', verb, ...rest]
-          : ['net', verb, '--carrier', broker.carrierOf(domain), '--identity', at(domain), ...rest];
+        verb === 'guest'
+          ? ['agent', ...rest]
+          : verb === 'agent'
+            ? ['net', verb, ...rest]
+            : ['net', verb, '--carrier', broker.carrierOf(domain), '--identity', at(domain), ...rest];
       const agent = startAgent(command, namespace);
       agents.push(agent);
       if (ready !== undefined) await agent.until(ready);
