@@ -6,13 +6,14 @@
 let
   cfg = config.services.argus-agent;
   yaml = pkgs.formats.yaml { };
+  hasNetwork = cfg.settings ? network;
 in
 {
   options.services.argus-agent = {
     enable = lib.mkEnableOption "the agent that keeps this machine's session with its Argus broker";
     bundle = lib.mkOption {
       type = lib.types.path;
-      description = "The agent in one file, as made by clients/agent/bundle.ts.";
+      description = "The agent in one file: argus vm agent FILE.";
     };
     settings = lib.mkOption {
       type = yaml.type;
@@ -31,12 +32,16 @@ in
     systemd.services.argus-agent = {
       description = "Argus agent: this machine's session with its message broker";
       wantedBy = [ "sysinit.target" ];
+      # The network parts run the programs ip and perl.
+      path = lib.optionals hasNetwork [ pkgs.iproute2 pkgs.perl ];
       # Before there is a network, and without one: the wire is a virtio-serial port.
       unitConfig.DefaultDependencies = false;
       after = [ "local-fs.target" "systemd-udevd.service" ];
       before = [ "network-pre.target" "shutdown.target" ];
       conflicts = [ "shutdown.target" ];
+      # As in argus-agent.service, and with a "network" section as in argus-agent-network.conf; a test compares them.
       serviceConfig = {
+        Type = "exec";
         ExecStart = "${pkgs.nodejs}/bin/node --max-semi-space-size=1 ${cfg.bundle} agent --config ${yaml.generate "agent.yaml" cfg.settings}";
         RuntimeDirectory = "argus";
         StateDirectory = "argus";
@@ -45,12 +50,23 @@ in
         Restart = "always";
         RestartSec = 1;
         TimeoutStopSec = 5;
+        CapabilityBoundingSet = if hasNetwork then "CAP_NET_ADMIN" else "";
         NoNewPrivileges = true;
         ProtectSystem = "strict";
         ProtectHome = true;
         PrivateTmp = true;
-        PrivateNetwork = true;
-        RestrictAddressFamilies = [ "AF_UNIX" ];
+        PrivateNetwork = !hasNetwork;
+        RestrictAddressFamilies = [ "AF_UNIX" ] ++ lib.optionals hasNetwork [ "AF_INET" "AF_INET6" "AF_NETLINK" ];
+        ProtectKernelTunables = true;
+        ProtectKernelModules = true;
+        ProtectKernelLogs = true;
+        ProtectControlGroups = true;
+        ProtectHostname = true;
+        RestrictNamespaces = true;
+        RestrictRealtime = true;
+        RestrictSUIDSGID = true;
+        LockPersonality = true;
+        SystemCallArchitectures = "native";
       };
     };
   };
