@@ -157,7 +157,7 @@ withNats(
       const [atB, atA2] = [await openRing(b, 'a'), await openRing(a2, 'a')];
       await a.sendv({ to: to('b'), iov: [Uint8Array.of(1)], deadline: 5_000 });
       await take(atB, 1);
-      stage.signalServer('SIGSTOP');
+      await stage.pauseServer();
       const remote = fateOf(a.sendv({ to: to('b'), iov: [Uint8Array.of(2)] }));
       const local = fateOf(a.sendv({ to: to('a2'), iov: [Uint8Array.of(3)] }));
       // Delivered at once, acknowledged only when what was sent before it is decided.

@@ -1,7 +1,7 @@
 /** A NATS server with the configuration that `argus nats config` writes, a broker that meets it, and the domains' keys. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, connect as dialTcp } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -138,6 +138,15 @@ export class NatsStage {
 
   signalServer(signal: NodeJS.Signals): void {
     this.#running?.kill(signal);
+  }
+
+  /** SIGSTOP, and until it has taken effect: a server with several threads goes on for a moment. */
+  async pauseServer(): Promise<void> {
+    this.signalServer('SIGSTOP');
+    const { pid } = this.#running ?? {};
+    // proc(5): the state follows the name in brackets.
+    while (!/^\d+ \(.*\) T/.test(await readFile(`/proc/${pid}/stat`, 'utf8')))
+      await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
   async stopServer(): Promise<void> {
