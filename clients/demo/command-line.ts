@@ -13,12 +13,26 @@ export async function runCommandLine(): Promise<void> {
     .option('--json', 'print the summary as one JSON object on the last line')
     .option('--out <file>', 'keep what audio-vm heard in this WAV file')
     .option('--keep', 'keep the temporary directory: keys, policy, audit log')
+    .addOption(new Option('--sound', 'aloud as well, on the PulseAudio or PipeWire that runs here').conflicts('fast'))
+    .addOption(
+      new Option('--carrier <kind>', '"nats": every VM reaches the broker through a nats-server; told step by step')
+        .choices(['unix', 'nats'])
+        .default('unix'),
+    )
+    .addOption(
+      new Option('--nats-server <file>', 'the program for --carrier nats, where it is not found by itself').implies({
+        carrier: 'nats',
+      }),
+    )
     .addOption(
       new Option('--vms [accelerator]', 'in real virtual machines (QEMU); "kvm" or "tcg", else kvm where it works')
         .choices(['kvm', 'tcg'])
         .conflicts(['wav', 'fast', 'out', 'sound']),
     )
-    .addHelpText('after', '\nExample:\n  npm run demo -- --fast --wav recording.wav\n  npm run demo -- --vms')
+    .addHelpText(
+      'after',
+      '\nExample:\n  npm run demo -- --fast --wav recording.wav\n  npm run demo -- --carrier nats\n  npm run demo -- --vms',
+    )
     .showHelpAfterError('(--help shows how to use it)')
     .exitOverride();
   try {

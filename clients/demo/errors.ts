@@ -3,6 +3,8 @@
 export type DemoErrorCode =
   | 'ERR_DEMO_FILE'
   | 'ERR_DEMO_PROCESS'
+  | 'ERR_DEMO_NATS'
+  | 'ERR_DEMO_SOUND'
   | 'ERR_DEMO_MACHINES'
   | 'ERR_DEMO_IMAGE'
   | 'ERR_DEMO_GUEST'

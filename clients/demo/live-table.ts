@@ -1,7 +1,7 @@
 /** The table that the demo shows while it runs: redrawn in place on a terminal, one line a second elsewhere. */
 import Table from 'cli-table3';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
-import type { Progress } from './roles/messages.ts';
+import type { StreamMeter } from './latency.ts';
 
 const REDRAW_MS = 250;
 const LINE_MS = 1_000;
@@ -10,26 +10,23 @@ const MIN_RATE_SECONDS = 0.2;
 export class LiveTable {
   readonly #control: string;
   readonly #out: NodeJS.WriteStream;
-  #latest: Progress = { kind: 'progress', frames: 0, bytes: 0, p50Micros: 0, p99Micros: 0 };
+  readonly #meter: StreamMeter;
   #before = { frames: 0, bytes: 0, at: performance.now() };
   #rate = 0;
   #megabytes = 0;
   #height = 0;
 
-  constructor(control: string, toStderr: boolean) {
+  constructor(control: string, meter: StreamMeter, toStderr: boolean) {
     this.#control = control;
+    this.#meter = meter;
     this.#out = toStderr ? process.stderr : process.stdout;
   }
 
-  heard(progress: Progress): void {
-    this.#latest = progress;
-  }
-
   /** Shows the table until `work` is over. */
-  async during(work: Promise<unknown>): Promise<void> {
+  async during<T>(work: Promise<T>): Promise<T> {
     const timer = setInterval(() => void this.#draw(), this.#out.isTTY ? REDRAW_MS : LINE_MS);
     try {
-      await work;
+      return await work;
     } finally {
       clearInterval(timer);
       await this.#draw();
@@ -38,7 +35,8 @@ export class LiveTable {
 
   async #draw(): Promise<void> {
     const denied = await this.#denied();
-    const { frames, bytes, p50Micros, p99Micros } = this.#latest;
+    const { p50Micros, p99Micros } = this.#meter.summary();
+    const { heardFrames: frames, heardBytes: bytes } = this.#meter;
     const now = performance.now();
     const seconds = (now - this.#before.at) / 1_000;
     // The last drawing comes when the work ends, not when its time has come: too soon after the one before for a rate.

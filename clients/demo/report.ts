@@ -1,12 +1,18 @@
 /** What the demo says at the end. */
 import Table from 'cli-table3';
 import type { Verdict } from './judge.ts';
+import type { Seen } from './nats/way.ts';
 import type { AttackResult } from './roles/messages.ts';
 import { tableStyle } from './table-style.ts';
 
 export interface Summary extends Verdict {
   /** Messages of 10 ms that audio-vm heard. */
   readonly frames: number;
+  /** Messages that chrome-vm's agent could not send. */
+  readonly lost: number;
+  readonly carrier: 'unix' | 'nats';
+  /** What the NATS server saw; null without one. */
+  readonly server: Seen | null;
   readonly seconds: number;
   readonly latency: { readonly p50Micros: number; readonly p99Micros: number };
   readonly attacks: readonly AttackResult[];
@@ -33,11 +39,20 @@ function render(summary: Summary): string {
     `${summary.frames} frames (${summary.audioSeconds} s of audio) in ${summary.seconds} s, latency p50 ${latency.p50Micros} µs, p99 ${latency.p99Micros} µs`,
     `samples    ${samples.identical ? 'identical' : 'DIFFERENT'}: sent ${samples.sent.slice(0, 16)}…, heard ${samples.heard.slice(0, 16)}… (SHA-256 of ${samples.count} samples)`,
     `audit log  ${audit.verified ? 'verified' : 'BROKEN'}: ${audit.records} records, ${audit.denied} refusals among them, head ${audit.head.slice(0, 16)}…`,
+    ...serverLine(summary.server),
     attacks.toString(),
     ...(summary.heard === null ? [] : [`heard      ${summary.heard}`]),
     summary.ok ? 'Everything held.' : 'Something did NOT hold.',
     '',
   ].join('\n');
+}
+
+function serverLine(server: Seen | null): string[] {
+  if (server === null) return [];
+  const { version, messages, found, sealed } = server;
+  return [
+    `nats       ${sealed ? 'sealed' : 'NOT PROVEN SEALED'}: nats-server ${version} passed on ${messages} messages, ${found} with a piece of the recording`,
+  ];
 }
 
 export function printDemoError(error: unknown): void {

@@ -1,5 +1,5 @@
 /** The demo's stage: a temporary directory with keys, policy and sockets, and the processes that act in it. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork, type StdioOptions } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,106 +7,91 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
 import { copyShippedPolicy } from '../../policy/index.ts';
+import { Actor } from './actor.ts';
 import { DemoError } from './errors.ts';
-import type { Done, FromRole } from './roles/messages.ts';
 
 const TTL_SECONDS = 3_600;
-const DOMAINS = ['audio-vm', 'chrome-vm', 'rogue-vm'] as const;
+const POLL_MS = 10;
+export const BROKER = 'host';
+export const DOMAINS = ['audio-vm', 'chrome-vm', 'rogue-vm'] as const;
 type DemoDomain = (typeof DOMAINS)[number];
 
 /** From the sources this file ends in .ts and runs under a loader that its children inherit; from dist in .js. */
 const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-
-export class Actor {
-  readonly #name: string;
-  readonly #child: ChildProcess;
-  readonly #messages: FromRole[] = [];
-  readonly #listeners = new Set<(message: FromRole) => void>();
-  readonly #exit: Promise<number | null>;
-
-  constructor(name: string, child: ChildProcess) {
-    this.#name = name;
-    this.#child = child;
-    child.on('message', (message: FromRole) => {
-      if (message.kind !== 'progress') this.#messages.push(message);
-      for (const listener of [...this.#listeners]) listener(message);
-    });
-    this.#exit = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
-  }
-
-  onMessage(listener: (message: FromRole) => void): void {
-    this.#listeners.add(listener);
-  }
-
-  /** Resolves with the first message of that kind; fails when the process ends without one. */
-  async until(kind: FromRole['kind']): Promise<void> {
-    if (this.#messages.some((message) => message.kind === kind)) return;
-    await new Promise<void>((resolve, reject) => {
-      this.onMessage((message) => message.kind === kind && resolve());
-      void this.#exit.then((code) => {
-        if (this.#messages.some((message) => message.kind === kind)) resolve();
-        else reject(new DemoError('ERR_DEMO_PROCESS', `${this.#name} ended with code ${code} before it was ${kind}`));
-      });
-    });
-  }
-
-  last(kind: 'done'): Done {
-    const found = this.#messages.findLast((message) => message.kind === kind);
-    if (found === undefined || found.kind !== 'done')
-      throw new DemoError('ERR_DEMO_PROCESS', `${this.#name} said nothing`);
-    return found;
-  }
-
-  exited(): Promise<number | null> {
-    return this.#exit;
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    if (this.#child.exitCode === null) this.#child.kill(signal);
-  }
-}
 
 export class Scene {
   readonly directory: string;
   readonly #actors: Actor[] = [];
   #broker: Actor | null = null;
 
-  constructor(directory: string) {
+  private constructor(directory: string) {
     this.directory = directory;
   }
 
+  /** An empty stage; whoever makes it closes it. */
+  static async make(): Promise<Scene> {
+    return new Scene(await mkdtemp(join(tmpdir(), 'argus-demo-')));
+  }
+
+  path(...names: readonly string[]): string {
+    return join(this.directory, ...names);
+  }
+
+  /** The directory of an identity. */
+  identity(name: string): string {
+    return this.path('keys', name);
+  }
+
   get policy(): string {
-    return join(this.directory, 'policy');
+    return this.path('policy');
   }
 
   get audit(): string {
-    return join(this.directory, 'audit');
+    return this.path('audit');
   }
 
   get control(): string {
-    return join(this.directory, 'run', 'control.sock');
+    return this.path('run', 'control.sock');
   }
 
-  socketOf(domain: DemoDomain): string {
-    return join(this.directory, 'run', `${domain}.sock`);
+  socketOf(domain: string): string {
+    return this.path('run', `${domain}.sock`);
   }
 
-  async startBroker(): Promise<void> {
+  /** Makes everything an installation has: an authority, a broker, domains with credentials of their own, a policy. */
+  async furnish(): Promise<void> {
+    const authority = await createAuthority(this.path('authority'));
+    const ttlSeconds = TTL_SECONDS;
+    await issueIdentity(authority, this.identity(BROKER), { name: BROKER, role: 'broker', ttlSeconds });
+    for (const name of DOMAINS)
+      await issueIdentity(authority, this.identity(name), { name, role: 'domain', ttlSeconds });
+    await copyShippedPolicy(this.policy);
+  }
+
+  /** `more`: what argus.yaml says beside its directories. */
+  async startBroker(more: Readonly<Record<string, unknown>>): Promise<void> {
+    const identity = this.identity(BROKER);
+    const config = { identity, policy: this.policy, audit: this.audit, runtime: this.path('run'), ...more };
+    const file = this.path('argus.yaml');
+    await writeFile(file, `${JSON.stringify({ ...config, log: { level: 'warn' } }, null, 2)}\n`);
     const cli = fileURLToPath(new URL(`../cli/main.${EXTENSION}`, import.meta.url));
-    const child = fork(cli, ['broker', '--config', join(this.directory, 'argus.yaml')], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    });
+    const child = fork(cli, ['broker', '--config', file], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     let complaint = '';
     child.stderr?.on('data', (text: Buffer) => {
       complaint += text.toString();
     });
     this.#broker = new Actor('broker', child);
-    const isUp = waitForFile(this.control);
-    const isGone = this.#broker.exited().then((code) => {
+    let isGone = false;
+    const gone = this.#broker.exited().then((code) => {
+      isGone = true;
       throw new DemoError('ERR_DEMO_PROCESS', `the broker ended with code ${code}: ${complaint.trim()}`);
     });
-    isGone.catch(() => {});
-    await Promise.race([isUp, isGone]);
+    gone.catch(() => {}); // later on, its end is nobody's failure
+    const isUp = async (): Promise<void> => {
+      while (!isGone && !existsSync(this.control)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    };
+    await Promise.race([gone, isUp()]);
+    if (isGone) await gone;
   }
 
   /** As an admin would: SIGTERM, then it has written its log to the end. */
@@ -117,50 +102,18 @@ export class Scene {
 
   spawn(domain: DemoDomain, task: Readonly<Record<string, unknown>>): Actor {
     const role = fileURLToPath(new URL(`./roles/${domain}.${EXTENSION}`, import.meta.url));
-    const setting = {
-      identity: join(this.directory, 'keys', domain),
-      carrier: `unix:${this.socketOf(domain)}`,
-      keys: join(this.directory, 'keys'),
-      ...task,
-    };
-    const child = fork(role, [JSON.stringify(setting)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const stdio: StdioOptions = ['pipe', 'inherit', 'inherit', 'ipc'];
+    const child = fork(role, [JSON.stringify({ identity: this.identity(domain), ...task })], { stdio });
     const actor = new Actor(domain, child);
     this.#actors.push(actor);
     return actor;
   }
 
+  /** Nothing of it runs any more, nor is there on disk unless it shall be kept. */
   async close(keep: boolean): Promise<void> {
     for (const actor of this.#actors) actor.signal('SIGKILL');
+    await Promise.all(this.#actors.map((actor) => actor.exited()));
     await this.stopBroker();
     if (!keep) await rm(this.directory, { recursive: true, force: true });
   }
-}
-
-/** Makes everything an installation has: an authority, a broker, domains with credentials of their own, a policy. */
-export async function setScene(): Promise<Scene> {
-  const directory = await mkdtemp(join(tmpdir(), 'argus-demo-'));
-  const authority = await createAuthority(join(directory, 'authority'));
-  await issueIdentity(authority, join(directory, 'keys', 'broker'), {
-    name: 'argus',
-    role: 'broker',
-    ttlSeconds: TTL_SECONDS,
-  });
-  for (const name of DOMAINS) {
-    await issueIdentity(authority, join(directory, 'keys', name), { name, role: 'domain', ttlSeconds: TTL_SECONDS });
-  }
-  await copyShippedPolicy(join(directory, 'policy'));
-  const config = [
-    'identity: keys/broker',
-    'policy: policy',
-    'audit: audit',
-    'runtime: run',
-    'log: { level: warn }',
-    '',
-  ];
-  await writeFile(join(directory, 'argus.yaml'), config.join('\n'));
-  return new Scene(directory);
-}
-
-async function waitForFile(path: string): Promise<void> {
-  while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 10));
 }

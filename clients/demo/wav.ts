@@ -6,6 +6,7 @@
  * noise looks like a fault of the broker; lenient only about what real programs write: headers of a stream whose length
  * was never filled in, a missing last pad byte, and whatever follows the samples.
  */
+import { wavHeader } from '../audio/index.ts';
 import { DemoError, type DemoErrorCode } from './errors.ts';
 
 /** What the format fixes. */
@@ -206,30 +207,12 @@ class WavReader {
 
 /** A complete file around the samples, which are copied. */
 export function writeWav(pcm: Uint8Array): Uint8Array {
-  const headerBytes = RIFF_HEADER_BYTES + CHUNK_HEADER_BYTES + FORMAT_BYTES + CHUNK_HEADER_BYTES;
   if (pcm.length % FRAME_BYTES !== 0) {
     throw new RangeError(`"pcm": expected a multiple of ${FRAME_BYTES} bytes, got ${pcm.length}`);
   }
-  if (pcm.length > STREAM_SIZE - headerBytes) throw new RangeError(`"pcm": ${pcm.length} bytes do not fit a WAV file`);
-
-  const bytes = new Uint8Array(headerBytes + pcm.length);
-  const view = new DataView(bytes.buffer);
-  const writeTag = (at: number, tag: string): void => {
-    for (let index = 0; index < tag.length; index++) view.setUint8(at + index, tag.charCodeAt(index));
-  };
-  writeTag(0, 'RIFF');
-  view.setUint32(4, bytes.length - CHUNK_HEADER_BYTES, true);
-  writeTag(8, 'WAVE');
-  writeTag(12, 'fmt ');
-  view.setUint32(16, FORMAT_BYTES, true);
-  view.setUint16(20, FORMAT_PCM, true);
-  view.setUint16(22, CHANNELS, true);
-  view.setUint32(24, SAMPLE_RATE_HZ, true);
-  view.setUint32(28, SAMPLE_RATE_HZ * FRAME_BYTES, true);
-  view.setUint16(32, FRAME_BYTES, true);
-  view.setUint16(34, SAMPLE_BITS, true);
-  writeTag(36, 'data');
-  view.setUint32(40, pcm.length, true);
-  bytes.set(pcm, headerBytes);
+  const header = wavHeader(pcm.length);
+  const bytes = new Uint8Array(header.length + pcm.length);
+  bytes.set(header);
+  bytes.set(pcm, header.length);
   return bytes;
 }

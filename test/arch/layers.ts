@@ -104,6 +104,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'broker/wire',
       'broker/session',
       'broker/audit',
+      'broker/carrier',
       'broker',
       'keys',
       'policy',

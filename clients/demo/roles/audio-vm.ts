@@ -1,37 +1,30 @@
-/** audio-vm: takes what apps play in one wildcard ring, writes it to a WAV file, and plays it where there is a sound server. */
-import { writeFile } from 'node:fs/promises';
+/**
+ * audio-vm: the audio service, without a sound server, as `argus audio service --record DIR` runs it; here with a stopwatch. With
+ * `--sound` what it records is heard as well.
+ */
+import { AudioService, PulseServer, RecordingServer } from '../../audio/index.ts';
 import { connect } from '../../sdk/index.ts';
-import { LatencyHistogram } from '../latency.ts';
-import { PLAYBACK_PORT, PLAYBACK_RING_BYTES } from '../playback.ts';
-import { openSpeaker } from '../speaker.ts';
-import { writeWav } from '../wav.ts';
-import { readTask, sharedMicros, tell } from './messages.ts';
+import { FastClock } from '../fast-clock.ts';
+import { TimedServer } from '../timed-server.ts';
+import { curtain, readTask, STAMPS_MS, sharedMicros, tell } from './messages.ts';
 
-const PROGRESS_MS = 250;
-
-const task = readTask<{ identity: string; carrier: string; wav: string }>();
+const task = readTask<{ identity: string; carrier: string; record: string; fast: boolean; sound: boolean }>();
+const isOver = curtain();
 const vm = await connect({ carrier: task.carrier, identity: task.identity });
-const ring = await vm.registerRing({ port: PLAYBACK_PORT, partner: 'any', length: PLAYBACK_RING_BYTES });
-const speaker = openSpeaker();
+const server = new TimedServer(new RecordingServer(task.record), task.sound ? new PulseServer() : null, sharedMicros);
+const service = await AudioService.start({ vm, server, ...(task.fast ? { clock: new FastClock() } : {}) });
 tell({ kind: 'ready' });
 
-const heard: Uint8Array[] = [];
-const latency = new LatencyHistogram();
-let frames = 0;
-let bytes = 0;
-const timer = setInterval(() => tell({ kind: 'progress', frames, bytes, ...latency.summary() }), PROGRESS_MS);
-for await (const message of ring) {
-  if (message.payload.length === 0) break;
-  latency.add((sharedMicros() - message.type) >>> 0);
-  frames++;
-  bytes += message.payload.length;
-  heard.push(message.payload.slice());
-  speaker.play(message.payload);
-}
+const timer = setInterval(tellHeard, STAMPS_MS);
+await isOver;
 clearInterval(timer);
-speaker.close();
-await writeFile(task.wav, writeWav(Buffer.concat(heard)));
-tell({ kind: 'progress', frames, bytes, ...latency.summary() });
-tell({ kind: 'done', frames, ...latency.summary() });
+// Forced, for chrome-vm may not have said goodbye yet.
+await service.stop({ force: true });
+tellHeard();
+tell({ kind: 'done', frames: server.frames });
 await vm.close();
 process.disconnect();
+
+function tellHeard(): void {
+  tell({ kind: 'heard', stamps: server.takeStamps(), bytes: server.bytes });
+}

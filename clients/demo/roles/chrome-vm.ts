@@ -1,34 +1,53 @@
-/** chrome-vm: plays a recording to audio-vm, 10 ms a message, each carrying its time of sending as message type. */
-import { readFile } from 'node:fs/promises';
+/**
+ * chrome-vm: a VM without a sound server, whose audio agent plays the raw samples that come on its standard input, as `argus audio
+ * agent --playback -` does; here with a stopwatch, and telling when it is done.
+ */
+import { AudioAgent, FrameCutter, playRaw } from '../../audio/index.ts';
 import { connect } from '../../sdk/index.ts';
-import { AUDIO_VM, PLAYBACK_FRAME_BYTES, PLAYBACK_FRAME_MS, PLAYBACK_PORT, SEND_DEADLINE_MS } from '../playback.ts';
-import { readTask, sharedMicros, tell } from './messages.ts';
+import { FastClock } from '../fast-clock.ts';
+import { AUDIO_VM } from '../playback.ts';
+import { curtain, readTask, STAMPS_MS, sharedMicros, tell } from './messages.ts';
 
-const task = readTask<{ identity: string; carrier: string; pcm: string; fast: boolean }>();
-const pcm = await readFile(task.pcm);
+const task = readTask<{ identity: string; carrier: string; fast: boolean }>();
+const isOver = curtain();
 const vm = await connect({ carrier: task.carrier, identity: task.identity });
-const to = { domain: AUDIO_VM, port: PLAYBACK_PORT };
+const agent = await AudioAgent.start({
+  vm,
+  audioVm: AUDIO_VM,
+  // Every sample counts here, also those of a silence.
+  corksSilence: false,
+  ...(task.fast ? { clock: new FastClock() } : {}),
+});
 tell({ kind: 'ready' });
 
-const startedAt = performance.now();
-let frames = 0;
-let last: Promise<number> = Promise.resolve(0);
-for (let at = 0; at < pcm.length; at += PLAYBACK_FRAME_BYTES) {
-  const dueIn = task.fast ? 0 : startedAt + frames * PLAYBACK_FRAME_MS - performance.now();
-  if (dueIn > 0) await new Promise((resolve) => setTimeout(resolve, dueIn));
-  last = vm.sendv({
-    to,
-    type: sharedMicros(),
-    iov: pcm.subarray(at, Math.min(at + PLAYBACK_FRAME_BYTES, pcm.length)),
-    deadline: SEND_DEADLINE_MS,
-  });
-  frames++;
-  // At full speed a window keeps the queue short; at real-time pace every frame is long accepted by now.
-  if (frames % 64 === 0 || !task.fast) await last;
-}
-await last;
-// An empty message ends the stream: whole frames, none of them.
-await vm.sendv({ to, iov: [], deadline: SEND_DEADLINE_MS });
-tell({ kind: 'done', frames });
+let stamps: number[] = [];
+let bytes = 0;
+const timer = setInterval(tellSent, STAMPS_MS);
+await playRaw(agent, timed(process.stdin));
+clearInterval(timer);
+tellSent();
+const { sent, dropped, denied } = agent.counts;
+tell({ kind: 'done', frames: sent, lost: dropped + denied });
+await isOver;
+await agent.close();
 await vm.close();
 process.disconnect();
+
+/** The input in frames; the agent asks for the next one when it has sent the one before. */
+async function* timed(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const cutter = new FrameCutter();
+  for await (const chunk of input) for (const frame of cutter.push(chunk)) yield* stamped(frame);
+  yield* stamped(cutter.flush());
+}
+
+function* stamped(frame: Uint8Array): Generator<Uint8Array> {
+  if (frame.length === 0) return;
+  yield frame;
+  stamps.push(sharedMicros());
+  bytes += frame.length;
+}
+
+function tellSent(): void {
+  tell({ kind: 'sent', stamps, bytes });
+  stamps = [];
+}

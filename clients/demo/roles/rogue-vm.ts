@@ -6,19 +6,37 @@ import { type Identity, loadIdentity } from '../../../keys/index.ts';
 import { ArgusError, connect } from '../../sdk/index.ts';
 import { AUDIO_VM, PLAYBACK_PORT } from '../playback.ts';
 import { RawSession, type Reaction } from '../raw-session.ts';
+import { openLine, refusedByServer } from './line.ts';
 import { type AttackResult, readTask, tell } from './messages.ts';
 
 const AUDIO_VM_DOMID = 1;
+const CHROME_VM = 'chrome-vm';
 const CHROME_VM_DOMID = 101;
+const ROGUE_VM = 'rogue-vm';
 const RING_BYTES = 4_096;
 /** A frame's length field that promises more than there is, an operation that does not exist, and noise. */
 const GARBAGE = Uint8Array.from({ length: 64 }, (_, index) => (index * 37 + 11) & 0xff);
 
-const task = readTask<{ identity: string; socket: string; keys: string; recorded: string }>();
-const chromeSocket = task.socket.replace('rogue-vm', 'chrome-vm');
+const task = readTask<{
+  identity: string;
+  carrier: string;
+  /** Everything of chrome-vm's but its identity's key: its carrier, its credential, and its first bytes (base64). */
+  stolen: { carrier: string; identity: string; recorded: string };
+}>();
 const identity = await loadIdentity(task.identity);
 
-const ATTACKS: readonly (readonly [name: string, attack: () => Promise<string | null>])[] = [
+type Attack = readonly [name: string, attack: () => Promise<string | null>];
+
+/** Where the carrier has a server that refuses, it is tried first. */
+const ATTACKS_ON_SERVER: readonly Attack[] = [
+  [
+    "publish to chrome-vm's subject",
+    () => refusedByServer(() => openLine(task.carrier, CHROME_VM, ROGUE_VM, task.identity)),
+  ],
+  ["hear chrome-vm's subject", () => refusedByServer(() => openLine(task.carrier, ROGUE_VM, CHROME_VM, task.identity))],
+];
+
+const ATTACKS: readonly Attack[] = [
   [
     'send without permission',
     () => withSdk((vm) => vm.sendv({ to: { domain: AUDIO_VM_DOMID, port: PLAYBACK_PORT }, iov: new Uint8Array(4) })),
@@ -55,10 +73,10 @@ const ATTACKS: readonly (readonly [name: string, attack: () => Promise<string | 
     'use a stolen credential without its key',
     () =>
       strange(async (session) => {
-        const stolen = (await readFile(join(task.keys, 'chrome-vm', 'credential.jwt'), 'utf8')).trim();
+        const stolen = (await readFile(join(task.stolen.identity, 'credential.jwt'), 'utf8')).trim();
         const thief: Identity = {
           ...identity,
-          name: 'chrome-vm',
+          name: CHROME_VM,
           credentialJwt: stolen,
           signStatement: (typ, claims) => identity.signStatement(typ, claims),
         };
@@ -69,14 +87,15 @@ const ATTACKS: readonly (readonly [name: string, attack: () => Promise<string | 
     "replay chrome-vm's recorded bytes",
     () =>
       strange(async (session) => {
-        session.write(Buffer.from(task.recorded, 'base64'));
+        session.write(Buffer.from(task.stolen.recorded, 'base64'));
         return closing(await session.until('close'));
       }),
   ],
 ];
 
 const attacks: AttackResult[] = [];
-for (const [name, attack] of ATTACKS) {
+const isOverNats = task.carrier.startsWith('nats:');
+for (const [name, attack] of [...(isOverNats ? ATTACKS_ON_SERVER : []), ...ATTACKS]) {
   const how = await attack();
   attacks.push({ name, refused: how !== null, how: how ?? 'it was let through' });
 }
@@ -85,7 +104,7 @@ process.disconnect();
 
 /** An attempt with the ordinary SDK; the code it was refused with, or null when it was not. */
 async function withSdk(attempt: (vm: Awaited<ReturnType<typeof connect>>) => Promise<unknown>): Promise<string | null> {
-  const vm = await connect({ carrier: `unix:${task.socket}`, identity });
+  const vm = await connect({ carrier: task.carrier, identity: task.identity });
   try {
     await attempt(vm);
     return null;
@@ -99,7 +118,7 @@ async function withSdk(attempt: (vm: Awaited<ReturnType<typeof connect>>) => Pro
 
 /** An attempt from inside a genuine session of its own. */
 async function raw(attempt: (session: RawSession) => Promise<string | null>): Promise<string | null> {
-  const session = new RawSession(task.socket);
+  const session = new RawSession(await openLine(task.carrier, ROGUE_VM, ROGUE_VM, task.identity));
   try {
     if (!(await session.open(identity))) return 'not even let in';
     return await attempt(session);
@@ -110,7 +129,7 @@ async function raw(attempt: (session: RawSession) => Promise<string | null>): Pr
 
 /** An attempt on the carrier that belongs to chrome-vm. */
 async function strange(attempt: (session: RawSession) => Promise<string | null>): Promise<string | null> {
-  const session = new RawSession(chromeSocket);
+  const session = new RawSession(await openLine(task.stolen.carrier, CHROME_VM, CHROME_VM, task.identity));
   try {
     return await attempt(session);
   } finally {

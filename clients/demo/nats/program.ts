@@ -1,0 +1,43 @@
+/** Where nats-server is, or how to get it. */
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { DemoError } from '../errors.ts';
+
+/** Debian and Homebrew put servers where the PATH of an ordinary user may not look. */
+const SERVER_DIRECTORIES = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin', '/opt/homebrew/sbin'];
+
+const HOW_TO_GET_IT = `install it and run this again:
+  Debian, Ubuntu   sudo apt-get install nats-server
+  macOS            brew install nats-server
+  others           one binary from https://github.com/nats-io/nats-server/releases, then --nats-server FILE`;
+
+/**
+ * @param named as the user has written it; undefined: looked for
+ * @throws DemoError ERR_DEMO_NATS
+ */
+export function natsServerProgram(
+  named: string | undefined,
+  { PATH = '' }: NodeJS.ProcessEnv = process.env,
+  more: readonly string[] = SERVER_DIRECTORIES,
+): string {
+  if (named !== undefined) {
+    if (isProgram(named)) return named;
+    throw new DemoError(
+      'ERR_DEMO_NATS',
+      `--carrier nats needs nats-server, and "${named}" is no program; ${HOW_TO_GET_IT}\n`,
+    );
+  }
+  const directories = PATH.split(delimiter).filter((directory) => directory !== '');
+  const found = [...directories, ...more].map((directory) => join(directory, 'nats-server')).find(isProgram);
+  if (found !== undefined) return found;
+  throw new DemoError('ERR_DEMO_NATS', `--carrier nats needs nats-server, which is not here; ${HOW_TO_GET_IT}\n`);
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false; // not there
+  }
+}

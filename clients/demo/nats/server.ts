@@ -1,0 +1,65 @@
+/** A nats-server of the demo's own, on loopback, that writes down all it sees for the demo to read. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { DemoError } from '../errors.ts';
+import { endWithUs } from '../vms/children.ts';
+
+/** Lines of its log that are quoted when it does not start. */
+const QUOTED_LINES = 5;
+
+export class NatsServer {
+  readonly version: string;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, version: string) {
+    this.#child = child;
+    this.version = version;
+  }
+
+  /**
+   * @param onLine gets each line of its log, trace included
+   * @throws DemoError ERR_DEMO_NATS when it does not start
+   */
+  static async start(program: string, configFile: string, onLine: (line: string) => void): Promise<NatsServer> {
+    const child = spawn(program, ['-c', configFile, '-V'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    endWithUs(child);
+    const said: string[] = [];
+    let version = 'of an unknown version';
+    const lines = createInterface({ input: child.stderr });
+    await new Promise<void>((resolve, reject) => {
+      const fail = (why: string): void =>
+        reject(new DemoError('ERR_DEMO_NATS', `"${program}" did not start: ${why}\n${said.join('\n')}`));
+      child.once('error', (error) => fail(error.message));
+      child.once('exit', (code) => fail(`it ended with code ${code}`));
+      lines.on('line', function starting(line) {
+        said.push(line);
+        said.splice(0, said.length - QUOTED_LINES);
+        version = /\[INF\]\s+Version:\s+(\S+)/.exec(line)?.[1] ?? version;
+        if (!line.endsWith('Server is ready')) return;
+        lines.off('line', starting);
+        resolve();
+      });
+    });
+    lines.on('line', onLine);
+    return new NatsServer(child, version);
+  }
+
+  /** When this resolves, every line has been read. */
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill('SIGTERM');
+    await once(this.#child, 'close');
+  }
+}
+
+/** A port that was free a moment ago: the configuration names one. */
+export async function freeTcpPort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

@@ -1,0 +1,64 @@
+/** The bare byte pipe of a carrier, without a session in it: what an attacker uses. */
+import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
+import { Duplex } from 'node:stream';
+import {
+  dialNats,
+  domainSubjects,
+  loadNatsEnd,
+  NatsCarrierError,
+  PIPE_ID_BYTES,
+  parseNatsAddress,
+} from '../../../broker/carrier/index.ts';
+
+/**
+ * @param carrier unix:/path or nats://host:port/broker
+ * @param speakAs the domain to whose subject is published; `hearAs`, whose subject is heard
+ * @param identity directory with nkey and CA where the carrier does not name them
+ * @throws NatsCarrierError when the server does not let it
+ */
+export async function openLine(carrier: string, speakAs: string, hearAs: string, identity: string): Promise<Duplex> {
+  if (carrier.startsWith('unix:')) return connect(carrier.slice('unix:'.length));
+  const address = parseNatsAddress(carrier);
+  const broker = address.broker ?? '';
+  const subjects = { up: domainSubjects(broker, speakAs).up, down: domainSubjects(broker, hearAs).down };
+  const id = randomBytes(PIPE_ID_BYTES).readUIntBE(0, PIPE_ID_BYTES);
+  const line = new Duplex({ read() {} });
+  const pipe = await dialNats(await loadNatsEnd(address, identity), 'rogue-vm', subjects, id, {
+    onChunk: (chunk) => line.push(Uint8Array.from(chunk)),
+    onDrain: () => {},
+    onClosed: (error) => line.destroy(error ?? undefined),
+  });
+  line._write = (chunk: Uint8Array, _encoding, done) => {
+    pipe.write([Uint8Array.from(chunk)]);
+    done();
+  };
+  line._destroy = (error, done) => {
+    pipe.destroy();
+    done(error);
+  };
+  return line;
+}
+
+/** What a NATS server says to whom it does not let; null for one that has let. */
+export async function refusedByServer(attempt: () => Promise<Duplex>): Promise<string | null> {
+  try {
+    const line = await attempt();
+    const refusal = await new Promise<Error | null>((resolve) => {
+      line.once('error', resolve);
+      line.once('data', () => resolve(null));
+      line.once('close', () => resolve(null));
+      line.write(randomBytes(64));
+    });
+    line.destroy();
+    return refusal === null ? null : saying(refusal);
+  } catch (error) {
+    return saying(error);
+  }
+}
+
+function saying(error: unknown): string {
+  if (!(error instanceof NatsCarrierError) || error.code !== 'ERR_NATS_DENIED') throw error;
+  const [, what = ''] = /denied (.*?);/.exec(error.message) ?? [];
+  return `nats-server denied ${what}`;
+}
