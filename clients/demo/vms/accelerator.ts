@@ -8,6 +8,11 @@ import { type Accelerator, Machine } from './machine.ts';
 /** A guest under KVM is up in one or two seconds, and in a few where it is nested. */
 const PROBE_MS = 10_000;
 
+const CLOSED: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'there is no /dev/kvm'],
+  ['EACCES', 'you may not open /dev/kvm (the group kvm may)'],
+]);
+
 export interface Choice {
   readonly accelerator: Accelerator;
   /** For a person: what was found. */
@@ -20,8 +25,7 @@ export async function chooseAccelerator(directory: string): Promise<Choice> {
     await (await open('/dev/kvm', 'r+')).close();
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    const why = code === 'ENOENT' ? 'there is no /dev/kvm' : `/dev/kvm cannot be opened (${code})`;
-    return { accelerator: 'tcg', why };
+    return { accelerator: 'tcg', why: CLOSED.get(code) ?? `/dev/kvm cannot be opened (${code})` };
   }
   const machine = await Machine.start({ name: 'probe', directory, accelerator: 'kvm', socket: null, main: '' });
   try {

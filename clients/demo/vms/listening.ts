@@ -2,8 +2,8 @@
 import { soundHash } from './guest/sound.ts';
 import type { Machine } from './machine.ts';
 
-/** Of one playing: two seconds of sound. */
-export const MESSAGES = 200;
+/** Of one playing: a second of sound. */
+export const MESSAGES = 100;
 export const SOUND_HASH = soundHash(MESSAGES);
 
 const PLAYING = /^playing chrome-vm$/;

@@ -1,4 +1,5 @@
 /** The demo in real virtual machines, for a person: what this host lacks, what is going on, what came of it. */
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { verifyAudit } from '../../../broker/audit/index.ts';
 import { DemoError } from '../errors.ts';
 import { countRefusals } from '../refusals.ts';
 import { chooseAccelerator } from './accelerator.ts';
+import { endAll } from './children.ts';
 import { GUEST_PROGRAM, House } from './house.ts';
 import { guestImage } from './image/build.ts';
 import { SOUND_HASH } from './listening.ts';
@@ -41,10 +43,16 @@ export async function runVmDemo(options: VmDemoOptions): Promise<boolean> {
     if (options.keep === true) await writeFile(join(directory, 'consoles.txt'), house?.consoles ?? '');
     else await rm(directory, { recursive: true, force: true });
   };
+  let making: Promise<unknown> = Promise.resolve();
   let isInterrupted = false;
   const stop = (): void => {
     isInterrupted = true;
-    void close().finally(() => process.exit(130));
+    // Files are being made until the process ends, some of them by others, so the directory goes last.
+    if (options.keep !== true) process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+    void making
+      .catch(() => {})
+      .then(endAll)
+      .finally(() => process.exit(130));
   };
   for (const signal of SIGNALS) process.once(signal, stop);
   try {
@@ -52,7 +60,9 @@ export async function runVmDemo(options: VmDemoOptions): Promise<boolean> {
     const { vms = true } = options;
     const accelerator = vms === true ? await prepareAccelerator(join(directory, 'probe'), say) : vms;
     say('keys, credentials, a policy directory, a broker');
-    house = await House.build({ directory, accelerator, domains: DOMAINS, program: GUEST_PROGRAM });
+    const building = House.build({ directory, accelerator, domains: DOMAINS, program: GUEST_PROGRAM });
+    making = building;
+    house = await building;
     await house.startBroker();
     const story = await playStory(house, say);
     await house.stopBroker();
@@ -71,6 +81,7 @@ export async function runVmDemo(options: VmDemoOptions): Promise<boolean> {
 }
 
 async function prepareImage(say: (line: string) => void): Promise<void> {
+  say('looking for the guests’ image …');
   try {
     await guestImage((kernel) => {
       say(`making the guests’ image of ${kernel}, busybox and this Node; once, 10 to 60 s with the download …`);

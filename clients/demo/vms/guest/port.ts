@@ -8,8 +8,9 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { Duplex } from 'node:stream';
 
 const READ_BYTES = 65_536;
-/** A read that has not returned after this long waits for the host: somebody is there. */
-const QUIET_MS = 300;
+/** A read that has not returned after these waits for the host: somebody is there. Several, for one may just be late. */
+const QUIET_TICKS = 3;
+const QUIET_TICK_MS = 100;
 const RETRY_MS = 100;
 /** How long a line that ended is given to be hung up at the other end, too. */
 const HANGUP_MS = 2_000;
@@ -43,7 +44,7 @@ export class Port {
   async line(): Promise<Duplex> {
     if (this.#hasServed) await this.#hungUp();
     this.#hasServed = true;
-    while ((await this.#nextWithin(QUIET_MS)) !== 'nothing') await pause(RETRY_MS);
+    while ((await this.#heard()) !== 'nothing') await pause(RETRY_MS);
     const line: Duplex = new Duplex({
       read: () => {},
       write: (chunk: Uint8Array, _encoding, done) => {
@@ -81,14 +82,17 @@ export class Port {
   async #hungUp(): Promise<void> {
     const deadline = performance.now() + HANGUP_MS;
     while (performance.now() < deadline) {
-      if ((await this.#nextWithin(QUIET_MS)) === 'end') return;
+      if ((await this.#heard()) === 'end') return;
     }
   }
 
-  async #nextWithin(milliseconds: number): Promise<'nothing' | 'bytes' | 'end'> {
-    const bytes = await Promise.race([this.#next(), pause(milliseconds).then(() => null)]);
-    if (bytes === null) return 'nothing';
-    return bytes.length === 0 ? 'end' : 'bytes';
+  /** What the next read brings, if it brings something soon. */
+  async #heard(): Promise<'nothing' | 'bytes' | 'end'> {
+    for (let tick = 0; tick < QUIET_TICKS; tick++) {
+      const bytes = await Promise.race([this.#next(), pause(QUIET_TICK_MS).then(() => null)]);
+      if (bytes !== null) return bytes.length === 0 ? 'end' : 'bytes';
+    }
+    return 'nothing';
   }
 
   /** The read that is waiting, or a new one. */
