@@ -85,7 +85,7 @@ function firecracker({ cid, path }: Vsock): string {
 export function guestRecipe({ port, guestCalls }: Vsock): string {
   const local = '/run/argus/broker.sock';
   return guestCalls
-    ? `socat UNIX-LISTEN:${local},mode=0600,fork VSOCK-CONNECT:2:${port}\n`
+    ? `socat UNIX-LISTEN:${local},mode=0600,unlink-early,fork VSOCK-CONNECT:2:${port}\n`
     : `while :; do socat VSOCK-LISTEN:${port},reuseaddr UNIX-LISTEN:${local},mode=0600,unlink-early; done\n`;
 }
 
