@@ -27,7 +27,7 @@ export async function runCommandLine(): Promise<void> {
     .addOption(
       new Option('--vms [accelerator]', 'in real virtual machines (QEMU); "kvm" or "tcg", else kvm where it works')
         .choices(['kvm', 'tcg'])
-        .conflicts(['wav', 'fast', 'out', 'sound']),
+        .conflicts(['wav', 'fast', 'out', 'sound', 'carrier', 'natsServer']),
     )
     .addHelpText(
       'after',
