@@ -13,11 +13,13 @@ export class NumberedStream {
   /** Every way in which a send has failed: code and outcome. */
   readonly failures = new Set<string>();
   readonly #label: string;
+  readonly #ring: Ring;
   readonly #sending: Promise<void>;
   #isStopped = false;
 
   constructor(label: string, from: Vm, to: { readonly domain: string; readonly port: number }, ring: Ring) {
     this.#label = label;
+    this.#ring = ring;
     void this.#read(ring);
     this.#sending = this.#send(from, to);
   }
@@ -28,7 +30,7 @@ export class NumberedStream {
     while (this.accepted.length === length) await pause();
   }
 
-  /** Sends no more, and compares. */
+  /** Sends no more, closes the ring, and compares. */
   async finish(): Promise<void> {
     this.#isStopped = true;
     await this.#sending;
@@ -37,6 +39,7 @@ export class NumberedStream {
       await pause();
       for (const value of this.arrived) arrived.add(value);
     }
+    await this.#ring.close();
     assert.is(arrived.size, this.arrived.length, `${this.#label}: something came twice`);
     assert.equal(
       [...this.arrived].sort((a, b) => a - b),
