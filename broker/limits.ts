@@ -41,6 +41,9 @@ export const MAX_UNAUTHENTICATED_UNIX = 8;
 export const MAX_UNAUTHENTICATED_TCP = 128;
 /** How long a refused handshake keeps its place: with the numbers above, refusals a second that the log must take. */
 export const REFUSED_PLACE_MS = 1_000;
+/** Sessions that a domain may open at once, and then one per interval: more than any reboot or flapping carrier needs. */
+export const SESSIONS_AT_ONCE = 32;
+export const SESSION_INTERVAL_MS = 1_000;
 /** `sun_path` less its terminator; macOS has the least of the systems we run on. */
 export const MAX_UNIX_PATH_BYTES = 103;
 /** How long a carrier that was ended from here may take to end from there: a stranger must not keep its socket open. */

@@ -2,10 +2,11 @@
 import type { AuditLog } from './audit/index.ts';
 import type { Carrier, Release } from './carrier/index.ts';
 import type { Argo } from './core/index.ts';
-import { CLOCK_TOLERANCE_SECONDS, PING_AFTER_MS, SILENCE_LIMIT_MS, SWEEP_MS } from './limits.ts';
+import { CLOCK_TOLERANCE_SECONDS, PING_AFTER_MS, REFUSED_PLACE_MS, SILENCE_LIMIT_MS, SWEEP_MS } from './limits.ts';
 import type { Logger } from './log.ts';
 import { Link, type LinkOwner, type Peer, type PeerContext, type RefusalReason } from './peer/index.ts';
 import type { Established } from './session/index.ts';
+import { SessionPace } from './session-pace.ts';
 import { type CloseWord, Op } from './wire/index.ts';
 
 interface Session {
@@ -28,6 +29,7 @@ export class Sessions implements LinkOwner {
   readonly #log: Logger;
   readonly #byDomain = new Map<string, Session>();
   readonly #links = new Map<Link, Release>();
+  readonly #pace: SessionPace;
   readonly #sweep: NodeJS.Timeout;
   /** Handshakes refused, by reason, for metrics. */
   readonly refusals = new Map<RefusalReason, number>();
@@ -40,6 +42,7 @@ export class Sessions implements LinkOwner {
     this.#argo = context.argo;
     this.#audit = context.audit;
     this.#log = context.log;
+    this.#pace = new SessionPace(context.clock);
     this.#sweep = setInterval(() => this.#look(), SWEEP_MS);
     this.#sweep.unref();
   }
@@ -82,8 +85,10 @@ export class Sessions implements LinkOwner {
   // LinkOwner
 
   onProven(peer: Peer, established: Established, link: Link): void {
-    this.#links.get(link)?.(false);
     const { name } = peer.state.domain;
+    const hasty = this.#pace.count(name);
+    // As for a refusal: the place on its socket stays taken for a while.
+    this.#links.get(link)?.(hasty > 0);
     this.#byDomain.get(name)?.link.end('superseded', 'superseded');
     this.#byDomain.set(name, { peer, link, expiresAt: established.peer.expiresAt });
     this.opened++;
@@ -98,10 +103,15 @@ export class Sessions implements LinkOwner {
         suite: peer.suite,
         key: established.peer.thumbprint,
         credential: established.peer.jti,
+        ...(hasty === 0 ? {} : { hasty }),
       },
     });
     // The domain learns that it is in, and is listened to, once the log says so.
-    peer.holdUntilDurable(() => link.resume());
+    peer.holdUntilDurable(() => {
+      // On a serial carrier, which has no places, the next hello is not read before either.
+      if (hasty === 0) link.resume();
+      else setTimeout(() => link.resume(), REFUSED_PLACE_MS).unref();
+    });
     peer.event({
       op: Op.welcome,
       commitment: established.ourCommitment,
