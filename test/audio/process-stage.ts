@@ -10,6 +10,7 @@ import { type Host, until, withHost } from './host.ts';
 import { Pulse } from './pulse.ts';
 import type { SoundServerKind } from './sound-daemons.ts';
 
+const TSX = import.meta.resolve('tsx');
 const MAIN = fileURLToPath(new URL('../../clients/cli/main.ts', import.meta.url));
 
 export class Stage {
@@ -34,7 +35,8 @@ export class Stage {
   }
 
   start(args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
-    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'audio', ...args], {
+    const child = spawn(process.execPath, ['--import', TSX, MAIN, 'audio', ...args], {
+      cwd: this.host.directory,
       env,
       stdio: ['pipe', 'pipe', 'inherit'],
     });
@@ -43,8 +45,8 @@ export class Stage {
   }
 
   async run(...args: readonly string[]): Promise<string> {
-    const all = ['--import', 'tsx', MAIN, ...args];
-    return (await promisify(execFile)(process.execPath, all)).stdout;
+    const all = ['--import', TSX, MAIN, ...args];
+    return (await promisify(execFile)(process.execPath, all, { cwd: this.host.directory })).stdout;
   }
 
   async service(vm = 'audio-vm', pulse = this.audioPulse): Promise<void> {

@@ -11,6 +11,9 @@ const BAR_COLUMNS = 70;
 const HELP = 'q quit   m mute   left/right volume   up/down select';
 const NOBODY = 'no VM has sound now';
 
+/** cli-table3 colours its frames even into a pipe. */
+export const PLAIN = { head: [], border: [] };
+
 const has = ({ flags }: MixerEntry, flag: number): boolean => (flags & flag) !== 0;
 
 function microphoneOf(entry: MixerEntry): string {
@@ -22,13 +25,29 @@ function microphoneOf(entry: MixerEntry): string {
 const playbackOf = (entry: MixerEntry): string => (has(entry, StateFlag.corked) ? 'paused' : 'on');
 
 export function renderMixer(entries: readonly MixerEntry[]): string {
-  const table = new Table({ head: ['vm', 'volume', 'playback', 'microphone', 'route'] });
-  for (const entry of entries) {
+  const table = new Table({ head: ['vm', 'volume', 'playback', 'microphone', 'route'], style: PLAIN });
+  for (const entry of sorted(entries)) {
     const { name, volume, isMuted, route } = entry;
     const level = isMuted ? `muted (${volume} %)` : `${volume} %`;
     table.push([name, level, playbackOf(entry), microphoneOf(entry), route ?? 'default']);
   }
   return entries.length === 0 ? `${NOBODY}\n` : `${table.toString()}\n`;
+}
+
+/** An entry as `--json` prints it, in the words of `argus audio status --json`. */
+export function describeEntry(entry: MixerEntry): Readonly<Record<string, unknown>> {
+  const { name, domid, volume, isMuted, route } = entry;
+  return {
+    vm: name,
+    domid,
+    asked: has(entry, StateFlag.asked),
+    granted: has(entry, StateFlag.granted),
+    actual: has(entry, StateFlag.capturing),
+    paused: has(entry, StateFlag.corked),
+    volume,
+    muted: isMuted,
+    route,
+  };
 }
 
 export interface Screen {

@@ -34,7 +34,7 @@ import {
 } from '../../audio/index.ts';
 import { connect, type Vm } from '../../sdk/index.ts';
 import { printJson } from '../output.ts';
-import { renderMixer, watchMixer } from './audio-mixer-view.ts';
+import { describeEntry, PLAIN, renderMixer, watchMixer } from './audio-mixer-view.ts';
 
 const DEFAULT_STATUS = '/run/argus-audio.sock';
 const DEFAULT_AUDIO_VM = 'audio-vm';
@@ -48,7 +48,10 @@ interface Session {
 
 function withSession(command: Command): Command {
   return command
-    .requiredOption('--carrier <spec>', 'where the broker listens for this VM: unix:/path or tcp:host:port')
+    .requiredOption(
+      '--carrier <spec>',
+      'the way to the broker: serial:/dev/virtio-ports/argus.0, unix:/path or tcp:host:port',
+    )
     .requiredOption('--identity <dir>', 'identity of this VM (argus keys enrol)');
 }
 
@@ -249,6 +252,7 @@ function statusCommand(): Command {
 function renderStatus({ domain, revision, vms }: ServiceStatus): string {
   const table = new Table({
     head: ['vm', 'plays', 'volume', 'asked', 'granted', 'hears', 'dropped bytes', 'underruns'],
+    style: PLAIN,
   });
   const word = (is: boolean): string => (is ? 'yes' : 'no');
   for (const { vm, playback, playing, volume, muted, asked, granted, actual, played } of vms) {
@@ -264,7 +268,8 @@ function renderStatus({ domain, revision, vms }: ServiceStatus): string {
       played.underruns,
     ]);
   }
-  return `${domain}, policy revision ${revision}\n${table.toString()}\n`;
+  const shown = vms.length === 0 ? 'no VM has sound now' : table.toString();
+  return `${domain}, policy revision ${revision}\n${shown}\n`;
 }
 
 interface MixerOptions extends Partial<Session> {
@@ -275,15 +280,19 @@ interface MixerOptions extends Partial<Session> {
 
 function mixerCommand(): Command {
   const command = new Command('mixer')
-    .option('--carrier <spec>', 'where the broker listens for this VM: unix:/path or tcp:host:port')
+    .option('--carrier <spec>', 'the way to the broker: serial:/dev/virtio-ports/argus.0, unix:/path or tcp:host:port')
     .option('--identity <dir>', 'identity of this VM (argus keys enrol)')
     .option('--socket <path>', 'instead of both: of an "argus audio agent --mixer" in this VM')
     .description('in the GuiVM: volume, mute and route of every VM; without a command, a view to change them in')
     .option('--audio-vm <name>', 'the AudioVM', DEFAULT_AUDIO_VM)
-    .option('--json', 'print one JSON object')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  argus audio mixer --carrier serial:/dev/virtio-ports/argus.0 --identity /etc/argus/identity',
+    )
     .action(async (options: MixerOptions) => {
-      await mix(options, async (mixer) => {
-        if (options.json === true) printJson(await mixer.read());
+      await mix(command, options, async (mixer) => {
+        if (options.json === true) printJson((await mixer.read()).map(describeEntry));
         else if (process.stdin.isTTY && process.stdout.isTTY) await watchMixer(mixer);
         else process.stdout.write(renderMixer(await mixer.read()));
       });
@@ -294,19 +303,23 @@ function mixerCommand(): Command {
       'after',
       `\nExample:\n  argus audio mixer --carrier unix:/run/argus/gui-vm.sock --identity /etc/argus/identity ${example}`,
     );
-    if (second !== null) sub.argument(...(second.split('|') as [string, string]));
+    if (second !== null) {
+      const [argument = '', meaning] = second.split('|');
+      if (name === 'volume') sub.argument(argument, meaning, checkPercent);
+      else sub.argument(argument, meaning);
+    }
     sub.action(async (vm: string, ...rest: unknown[]) => {
       const value = typeof rest[0] === 'string' ? rest[0] : '';
       const options = command.opts<MixerOptions>();
-      await mix(options, async (mixer) => {
+      await mix(command, options, async (mixer) => {
         const entry = await run(mixer, vm, value);
-        if (options.json === true) printJson(entry);
+        if (options.json === true) printJson(describeEntry(entry));
         else process.stdout.write(renderMixer([entry]));
       });
     });
   };
   change('volume', 'set a volume', '<percent>|0 to 150', 'volume chrome-vm 60', (mixer, vm, value) =>
-    mixer.setVolume(vm, parsePercent(value)),
+    mixer.setVolume(vm, Number(value)),
   );
   change('mute', 'silence a VM', null, 'mute chrome-vm', (mixer, vm) => mixer.setMuted(vm, true));
   change('unmute', 'let it sound again', null, 'unmute chrome-vm', (mixer, vm) => mixer.setMuted(vm, false));
@@ -322,17 +335,22 @@ function mixerCommand(): Command {
 
 type Change = (mixer: MixerControl, vm: string, value: string) => ReturnType<Mixer['setMuted']>;
 
-function parsePercent(text: string): number {
-  const percent = Number(text.replace(/%$/, ''));
-  if (!Number.isInteger(percent)) throw new InvalidArgumentError(`"${text}" is no percentage`);
+/** The text without its sign, so that what is none is told before anybody is asked. */
+function checkPercent(text: string): string {
+  const percent = text.replace(/%$/, '');
+  if (!/^\d+$/.test(percent)) throw new InvalidArgumentError('expected a whole number of 0 to 150.');
   return percent;
 }
 
-async function mix(options: MixerOptions, work: (mixer: MixerControl) => Promise<void>): Promise<void> {
+async function mix(
+  command: Command,
+  options: MixerOptions,
+  work: (mixer: MixerControl) => Promise<void>,
+): Promise<void> {
   const { socket, carrier, identity, audioVm } = options;
   if (socket !== undefined) return useMixer(await openMixer(socket), work);
   if (carrier === undefined || identity === undefined)
-    throw new InvalidArgumentError('expected --carrier and --identity, or --socket');
+    return command.error('error: give --carrier and --identity, or --socket');
   const vm: Vm = await connect({ carrier, identity });
   try {
     await useMixer(await Mixer.start(vm, audioVm), work);
