@@ -84,7 +84,9 @@ export class VchanBridge {
     }
     if (this.#capture !== socket) return;
     this.#capture = null;
+    // The next peer begins as Qubes' does: source stopped, sink running.
     await this.#agent().listen(false);
+    await this.#agent().cork(false);
   }
 
   async #obey(code: number): Promise<void> {

@@ -267,7 +267,7 @@ statements('38: a torn sample does not pass the broker', () =>
 );
 
 statements('software that knows vchans: raw bytes in, cut anywhere, codes and raw bytes out', () =>
-  onStage(async ({ host, server, agent }) => {
+  onStage(async ({ host, server, service, agent }) => {
     const holder: { bridge?: VchanBridge } = {};
     const vm = await host.connect('mail-vm');
     const mail = await AudioAgent.start({ vm, audioVm: 'audio-vm', onCapture: (frame) => holder.bridge?.hear(frame) });
@@ -288,8 +288,12 @@ statements('software that knows vchans: raw bytes in, cut anywhere, codes and ra
     await until('it asks', () => server.captures.length === 1);
     speak(server);
     await until('it hears', () => Buffer.concat(heard).length === FRAME.length);
+    source?.write(Buffer.from(CORK, 'hex'));
+    const phase = (): unknown => service.status().vms.find(({ vm }) => vm === 'mail-vm')?.playback;
+    await until('it is corked', () => phase() === 'corked');
     source?.destroy();
     await until('nobody hears any more', () => server.captures[0]?.isClosed === true);
+    await until('what the peer corked runs for the next one', () => phase() === 'running');
     await bridge.close();
     await mail.close();
   }),

@@ -1,5 +1,6 @@
-/** What docs/audio.md says to try on one machine, as it says it. */
+/** What docs/audio.md says to try on one machine, as it says it; and the control socket of Qubes as a process. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,7 +11,7 @@ import { tone } from './tones.ts';
 
 const walkthrough = suite('audio walkthrough');
 
-onServer('pulseaudio', walkthrough, 'each command does what it says', (kind) =>
+onServer('pulseaudio', walkthrough, 'each command does what it says, and the control socket of Qubes too', (kind) =>
   onStage(kind, async (stage) => {
     const { host, audioPulse } = stage;
     const at = (name: string): string => join(host.directory, name);
@@ -33,6 +34,16 @@ onServer('pulseaudio', walkthrough, 'each command does what it says', (kind) =>
     assert.match(mixer, /chrome-vm . 60 %/);
     assert.match(grant, /chrome-vm has @mic for 600 s/);
     await until('it hears', () => audioPulse.streams('source-outputs').includes('chrome-vm'));
+
+    const { control } = host.broker;
+    stage.start(['qubes-control', 'chrome-vm', '--control', control, '--directory', host.directory], process.env);
+    await until('there is a socket', () => existsSync(at('audio-control.chrome-vm')));
+    const say = (text: string): void => void connect(at('audio-control.chrome-vm')).end(text);
+    say('audio-input 0\n');
+    await until('it is revoked', () => host.broker.grants.list().length === 0);
+    await until('it hears no more', () => !audioPulse.streams('source-outputs').includes('chrome-vm'));
+    say('audio-input 1\n');
+    await until('it hears again', () => audioPulse.streams('source-outputs').includes('chrome-vm'));
   }),
 );
 
