@@ -26,20 +26,24 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   const program = options.carrier === 'nats' ? natsServerProgram(options.natsServer) : null;
   const narrator = new Narrator(options.json === true ? process.stderr : process.stdout, program !== null);
 
-  const scene = await Scene.make();
+  const keep = options.keep === true;
+  const scene = await Scene.make(keep);
   const nats = program === null ? null : new NatsWay(scene, program, pcm, narrator);
   const way = nats ?? new SocketWay((domain) => scene.socketOf(domain), scene.path('run', 'tapped.sock'));
-  const close = async (keep: boolean): Promise<void> => {
-    await scene.close(true);
+  const close = async (): Promise<void> => {
+    await scene.stop();
     await way.close();
-    await scene.close(keep);
+    await scene.clear();
   };
   let isInterrupted = false;
   const stop = (): void => {
+    if (isInterrupted) return;
     isInterrupted = true;
-    void close(false).finally(() => process.exit(130));
+    void close().finally(() => process.exit(130));
   };
-  for (const signal of SIGNALS) process.once(signal, stop);
+  for (const signal of SIGNALS) process.on(signal, stop);
+  // A terminal that is closed, a pipe that nobody reads any more: nobody is there to play to.
+  for (const out of [process.stdout, process.stderr]) out.on('error', stop);
   try {
     const summary = await play(scene, way, pcm, options, narrator);
     await way.close();
@@ -54,7 +58,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     throw error;
   } finally {
     for (const signal of SIGNALS) process.off(signal, stop);
-    await close(options.keep === true);
-    if (options.keep === true) narrator.line(`kept: ${scene.directory}`);
+    await close();
+    if (keep) narrator.line(`kept: ${scene.directory}`);
   }
 }

@@ -1,6 +1,6 @@
 /** The demo's stage: a temporary directory with keys, policy and sockets, and the processes that act in it. */
 import { fork, type StdioOptions } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,16 +21,21 @@ const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 
 export class Scene {
   readonly directory: string;
+  readonly #isKept: boolean;
   readonly #actors: Actor[] = [];
   #broker: Actor | null = null;
 
-  private constructor(directory: string) {
+  private constructor(directory: string, isKept: boolean) {
     this.directory = directory;
+    this.#isKept = isKept;
   }
 
   /** An empty stage; whoever makes it closes it. */
-  static async make(): Promise<Scene> {
-    return new Scene(await mkdtemp(join(tmpdir(), 'argus-demo-')));
+  static async make(isKept: boolean): Promise<Scene> {
+    const scene = new Scene(await mkdtemp(join(tmpdir(), 'argus-demo-')), isKept);
+    // However this process ends, short of a kill.
+    if (!isKept) process.once('exit', () => rmSync(scene.directory, { recursive: true, force: true }));
+    return scene;
   }
 
   path(...names: readonly string[]): string {
@@ -109,11 +114,15 @@ export class Scene {
     return actor;
   }
 
-  /** Nothing of it runs any more, nor is there on disk unless it shall be kept. */
-  async close(keep: boolean): Promise<void> {
+  /** Nothing of it runs any more. */
+  async stop(): Promise<void> {
     for (const actor of this.#actors) actor.signal('SIGKILL');
     await Promise.all(this.#actors.map((actor) => actor.exited()));
     await this.stopBroker();
-    if (!keep) await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** Nor is anything left on disk, unless it shall be kept. */
+  async clear(): Promise<void> {
+    if (!this.#isKept) await rm(this.directory, { recursive: true, force: true });
   }
 }

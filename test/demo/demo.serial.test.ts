@@ -11,11 +11,13 @@ import { parseWav, writeWav } from '../../clients/demo/wav.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { seededRandom } from '../helpers/seed.ts';
 import { temporaryDirectory } from '../helpers/temp.ts';
+import { compilePackage } from '../integration/compiled.ts';
 
 const demo = suite('the demo');
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PROGRAM = 'clients/demo/main.ts';
+const built = await compilePackage();
 
 /** The object on the last line, with what the documentation promises of it. */
 interface Printed {
@@ -44,7 +46,7 @@ function assertHeld(printed: Printed): void {
 
 demo('--fast --json ends with one object that says that everything held, and leaves nothing behind', async () => {
   const directory = temporaryDirectory();
-  const { code, stdout } = await runCli(['--fast', '--json'], { program: PROGRAM, env: { TMPDIR: directory } });
+  const { code, stdout } = await runCli(['--fast', '--json'], { program: PROGRAM, built, env: { TMPDIR: directory } });
   assert.is(code, 0);
   assert.is(stdout.trimEnd().split('\n').length, 1, 'on stdout there is nothing but the object');
   assertHeld(lastLine(stdout));
@@ -58,19 +60,20 @@ demo('--fast --json ends with one object that says that everything held, and lea
 demo('--wav plays a file, --out keeps what was heard, and both are the same samples', async () => {
   const directory = temporaryDirectory();
   const [input, output] = [join(directory, 'in.wav'), join(directory, 'out.wav')];
-  // Not a whole number of 10 ms: the last message is a short one.
-  const pcm = seededRandom(4).bytes(4 * 10_001);
+  // Silence long enough for an agent to cork it; and not a whole number of 10 ms: the last message is a short one.
+  const noise = seededRandom(4).bytes(4 * 10_001);
+  const pcm = Buffer.concat([noise, Buffer.alloc(4 * 110_250), noise]);
   writeFileSync(input, writeWav(pcm));
-  const run = await runCli(['--fast', '--json', '--wav', input, '--out', output], { program: PROGRAM });
+  const run = await runCli(['--fast', '--json', '--wav', input, '--out', output], { program: PROGRAM, built });
   assert.is(run.code, 0, run.stderr);
   const printed = lastLine(run.stdout);
   assertHeld(printed);
   assert.is(printed.samples.sent, createHash('sha256').update(pcm).digest('hex'));
-  assert.equal(Buffer.from(parseWav(readFileSync(output)).pcm), Buffer.from(pcm));
+  assert.ok(Buffer.from(parseWav(readFileSync(output)).pcm).equals(pcm));
 });
 
 demo('without --json it prints a table of flows, the attacks, and that everything held', async () => {
-  const { code, stdout } = await runCli(['--fast'], { program: PROGRAM });
+  const { code, stdout } = await runCli(['--fast'], { program: PROGRAM, built });
   assert.is(code, 0);
   for (const part of [
     'chrome-vm -> audio-vm',
@@ -84,8 +87,31 @@ demo('without --json it prints a table of flows, the attacks, and that everythin
     assert.match(stdout, part);
 });
 
+demo('an --out that cannot be written is told before anything is started', async () => {
+  const { code, stdout, stderr } = await runCli(['--fast', '--out', '/nowhere/out.wav'], { program: PROGRAM, built });
+  assert.equal([code, stdout], [1, '']);
+  assert.match(stderr, 'ERR_DEMO_FILE');
+});
+
+demo('one that is told to stop, or that nobody reads any more, leaves nothing behind', async () => {
+  const directory = temporaryDirectory();
+  const child = spawn(process.execPath, [join(built, 'dist', 'clients', 'demo', 'main.js')], {
+    env: { ...process.env, TMPDIR: directory },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  await new Promise((resolve) => child.stdout.on('data', (text) => String(text).includes('frames/s') && resolve(null)));
+  child.stdout.destroy();
+  child.kill('SIGTERM');
+  const code = await new Promise((resolve) => child.once('exit', resolve));
+  assert.is(code, 130);
+  assert.equal(
+    readdirSync(directory).filter((name) => name.startsWith('argus-')),
+    [],
+  );
+});
+
 demo('a wrong command line exits 2 before anything is started', async () => {
-  const { code, stdout, stderr } = await runCli(['--fats'], { program: PROGRAM });
+  const { code, stdout, stderr } = await runCli(['--fats'], { program: PROGRAM, built });
   assert.is(code, 2);
   assert.is(stdout, '');
   assert.match(stderr, 'Did you mean --fast?');
