@@ -16,5 +16,7 @@ export type { GrantRequest, GrantStatus, Grants, RevokeRequest } from './grants.
 export { natsMembersOf } from './nats-members.ts';
 export { type BrokerOptions, type BrokerOptionsInput, brokerOptions, readOptions } from './options.ts';
 export type { ReloadResult } from './reload.ts';
+export { refuseOthersDirectory } from './stale-socket.ts';
 export type { BrokerStatus, DomainStatus } from './status.ts';
 export { VERSION } from './version.ts';
+export { uidOf } from './vmm-users.ts';

@@ -5,21 +5,17 @@
  * was used for a refused handshake stays taken for a while: a stranger can make the broker work, and the log write, only
  * so fast.
  */
-import { statSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { BrokerError } from '../errors.ts';
 import { MAX_UNAUTHENTICATED_TCP, MAX_UNAUTHENTICATED_UNIX, MAX_UNIX_PATH_BYTES, REFUSED_PLACE_MS } from '../limits.ts';
-import { removeStaleSocket } from '../stale-socket.ts';
+import { refuseOthersDirectory, removeStaleSocket } from '../stale-socket.ts';
 import { adopt } from './adopt.ts';
 import type { Carrier } from './carrier.ts';
 import { Places, type Release } from './places.ts';
 import { SocketCarrier } from './socket.ts';
 import { handOver, type VmmOwner } from './vmm-directory.ts';
-
-const GROUP_OR_OTHERS_MAY_WRITE = 0o022;
-const STICKY = 0o1000;
 
 export interface Listener {
   /** `unix:/run/argus/chrome-vm.sock` or `tcp:127.0.0.1:7100`, as a client would name it. */
@@ -63,19 +59,6 @@ export async function listenUnix(place: UnixPlace, accept: Accept): Promise<List
   return serve(server, address, new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS), accept, (socket) => {
     return new SocketCarrier(adopt(socket), address, domain, tellsOfRestart);
   });
-}
-
-/** Whoever can write in a directory can take a socket's place there, or lead what is done to it by name elsewhere. */
-function refuseOthersDirectory(directory: string): void {
-  const found = statSync(directory, { throwIfNoEntry: false });
-  if (found === undefined) return; // listening says so
-  const isOurs = found.uid === 0 || found.uid === process.geteuid?.();
-  const isClosed = (found.mode & GROUP_OR_OTHERS_MAY_WRITE) === 0 || (found.mode & STICKY) !== 0;
-  if (isOurs && isClosed) return;
-  throw new BrokerError(
-    'ERR_BROKER_SOCKET_PATH',
-    `directory "${directory}" can be written by others than the broker; for a VMM that runs as another user name it in domains.yaml ("vmm:")`,
-  );
 }
 
 /** Listens on a TCP address; any domain of the inventory may come in there. Port 0 picks a free one. */

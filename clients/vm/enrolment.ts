@@ -1,7 +1,9 @@
 /** The host's half of a first boot: one token, one guest, one credential. */
 import { randomBytes } from 'node:crypto';
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, lchown, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { refuseOthersDirectory, uidOf } from '../../broker/index.ts';
 import type { Authority } from '../../keys/index.ts';
 import {
   answerEnrolment,
@@ -11,11 +13,15 @@ import {
   TOKEN_BYTES,
 } from '../agent/index.ts';
 
+const KEEP_GROUP = -1;
+
 export interface EnrolmentTerms {
   readonly name: string;
   readonly ttlSeconds: number;
   /** Unix socket that the guest's port `argus.enrol` leads to. */
   readonly socket: string;
+  /** User of the guest's VMM, who connects there; without one, our own. */
+  readonly vmm?: string | number;
 }
 
 export interface Enrolment {
@@ -63,12 +69,16 @@ export async function openEnrolment(authority: Authority, terms: EnrolmentTerms)
       } else if (held.length > MAX_ENROL_LINE_BYTES) socket.destroy();
     });
   });
+  const owner = terms.vmm === undefined ? null : await uidOf(terms.vmm);
+  // In a directory of somebody else's, what follows could be led to any file.
+  refuseOthersDirectory(dirname(terms.socket));
   await rm(terms.socket, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(terms.socket, resolve);
   });
   await chmod(terms.socket, 0o600);
+  if (owner !== null) await lchown(terms.socket, owner, KEEP_GROUP);
   return {
     token: token.toString('base64url'),
     done,

@@ -23,6 +23,8 @@ import * as assert from 'uvu/assert';
 import { type Carrier, carrierPlace, type Reachable } from '../../broker/carrier/index.ts';
 import type { BrokerError } from '../../broker/index.ts';
 import { DomainListeners, prepareRuntime } from '../../broker/listeners.ts';
+import { openEnrolment } from '../../clients/vm/index.ts';
+import { createAuthority } from '../../keys/index.ts';
 import { codeOf } from '../integration/stage.ts';
 import { ALICE, asUser, BOB, newCorner, newRuntime, reach, startAs, withUsers } from './vmm.ts';
 
@@ -283,6 +285,20 @@ withUsers(sockets, 'nothing is listened on in a directory that somebody else can
     mkdirSync(host.runtime, { recursive: true });
     chownSync(host.runtime, ALICE, 0);
     assert.is(await codeOf(host.start()), 'ERR_BROKER_SOCKET_PATH');
+  }),
+);
+
+withUsers(sockets, 'the socket of an enrolment can be the VMM’s user’s, where nobody else can write', () =>
+  withHost(async (host) => {
+    await host.start();
+    const authority = await createAuthority(join(host.corner, 'authority'));
+    const terms = { name: 'a-vm', ttlSeconds: 60, socket: host.path('a-vm.enrol'), vmm: ALICE };
+    const enrolment = await openEnrolment(authority, terms);
+    assert.equal([await reach(ALICE, terms.socket), await reach(BOB, terms.socket)], [['ok'], ['EACCES']]);
+    await enrolment.close();
+    const inHisDirectory = openEnrolment(authority, { ...terms, socket: host.path('a-vm/enrol') });
+    assert.is(await codeOf(inHisDirectory), 'ERR_BROKER_SOCKET_PATH');
+    assert.is(await codeOf(openEnrolment(authority, { ...terms, vmm: 'no-such-user-here' })), 'ERR_BROKER_VMM_USER');
   }),
 );
 

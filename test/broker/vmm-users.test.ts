@@ -1,6 +1,6 @@
 /** `vmm:` in the inventory, seen from the operator: sessions through the VMM's socket, and every way to be refused. */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { callControl } from '../../broker/index.ts';
 import { findBinary } from '../helpers/needs.ts';
 import { codeOf, nextEvent, type Stage, withStage } from '../integration/stage.ts';
-import { ALICE, BOB, withUsers } from './vmm.ts';
+import { ALICE, BOB, reach, withUsers } from './vmm.ts';
 
 const users = suite('users of VMMs');
 
@@ -67,12 +67,15 @@ withUsers(
     }),
 );
 
-/** `argus broker` as root without some of root's powers: what it says until it serves or ends. */
-async function brokerWithout(stage: Stage, capabilities: string, whileRunning: () => Promise<void>): Promise<string> {
+/** `argus broker` as setpriv makes it: what it says until it serves or ends. */
+async function brokerWith(
+  stage: Stage,
+  privileges: readonly string[],
+  whileRunning: () => Promise<void>,
+): Promise<string> {
   await stage.configure({ log: { level: 'info' }, watchPolicy: false });
   const command = [process.execPath, '--import', 'tsx', 'clients/cli/main.ts', 'broker', '--config', stage.config];
-  const without = `--bounding-set=${capabilities}`;
-  const broker = spawn(findBinary('setpriv') ?? 'setpriv', [without, ...command], {
+  const broker = spawn(findBinary('setpriv') ?? 'setpriv', [...privileges, ...command], {
     cwd: ROOT,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -90,7 +93,7 @@ for (const capabilities of ['-chown', '-dac_override,-dac_read_search']) {
   withUsers(users, `without ${capabilities} the broker says what it needs before anything listens`, () =>
     withStage(PLAN, async (stage) => {
       await declare(stage, { 'chrome-vm': ALICE, 'mail-vm': BOB });
-      const said = await brokerWithout(stage, capabilities, async () => assert.unreachable());
+      const said = await brokerWith(stage, [`--bounding-set=${capabilities}`], async () => assert.unreachable());
       assert.match(said, /41001.*CAP_CHOWN and CAP_DAC_OVERRIDE.*ERR_BROKER_VMM_OWNER/);
       assert.not.match(said, 'broker running');
       assert.equal(readdirSync(stage.runtime), ['.making']);
@@ -101,13 +104,37 @@ for (const capabilities of ['-chown', '-dac_override,-dac_read_search']) {
 withUsers(users, 'without CAP_CHOWN a reload that would need it is refused, and the old policy stays', () =>
   withStage(PLAN, async (stage) => {
     await declare(stage, {});
-    await brokerWithout(stage, '-chown', async () => {
+    await brokerWith(stage, ['--bounding-set=-chown'], async () => {
       await declare(stage, { 'chrome-vm': ALICE });
       const refusal = await callControl(stage.control, 'POST', '/v1/policy/reload');
       assert.match(JSON.stringify(refusal), 'ERR_BROKER_VMM_OWNER');
       assert.is((await stage.connect('chrome-vm')).name, 'chrome-vm');
       assert.not.ok(existsSync(join(stage.runtime, 'chrome-vm')));
     });
+  }),
+);
+
+withUsers(users, 'a broker that is not root, but has these two capabilities, serves them', () =>
+  withStage(PLAN, async (stage) => {
+    const uid = 41_003;
+    chmodSync(stage.directory, 0o711);
+    await declare(stage, { 'chrome-vm': ALICE, 'mail-vm': BOB });
+    const two = '+chown,+dac_override';
+    const privileges = [
+      `--reuid=${uid}`,
+      `--regid=${uid}`,
+      '--clear-groups',
+      `--inh-caps=${two}`,
+      `--ambient-caps=${two}`,
+    ];
+    let isServing = false;
+    const said = await brokerWith(stage, privileges, async () => {
+      isServing = true;
+      const [own, other] = [socketOf(stage, 'chrome-vm'), socketOf(stage, 'mail-vm')];
+      assert.equal(await reach(ALICE, own, other), ['ok', 'EACCES']);
+      assert.is((await stage.connect('chrome-vm', { carrier: `unix:${own}` })).name, 'chrome-vm');
+    });
+    assert.ok(isServing, said);
   }),
 );
 

@@ -42,19 +42,27 @@ function commandCommand(): Command {
     });
 }
 
+interface EnrolOptions {
+  readonly authority: string;
+  readonly socket: string;
+  readonly vmm?: string;
+}
+
 function enrolCommand(): Command {
   return new Command('enrol')
     .description('print a one-time token and give the guest that proves it a credential')
     .argument('<domain>', 'its name in domains.yaml')
     .requiredOption('--authority <dir>', 'directory of the authority')
     .requiredOption('--socket <path>', 'where the guest’s port argus.enrol leads to')
+    .option('--vmm <user>', 'name or uid of the user that runs the guest’s VMM: the socket is to be its own')
     .addHelpText(
       'after',
       '\nExample:\n  argus vm enrol chrome-vm --authority /etc/argus/authority --socket /run/argus/chrome-vm.enrol',
     )
-    .action(async (name: string, { authority: directory, socket }: { authority: string; socket: string }) => {
+    .action(async (name: string, { authority: directory, socket, vmm }: EnrolOptions) => {
       const authority = await openAuthority(directory);
-      const enrolment = await openEnrolment(authority, { name, socket, ttlSeconds: DEFAULT_TTL_SECONDS });
+      const user = vmm === undefined ? {} : { vmm: /^\d+$/.test(vmm) ? Number(vmm) : vmm };
+      const enrolment = await openEnrolment(authority, { name, socket, ttlSeconds: DEFAULT_TTL_SECONDS, ...user });
       process.stdout.write(`${enrolment.token}\n`);
       process.stderr.write(`give this token to ${name} only; waiting at ${socket}\n`);
       const enrolled = await enrolment.done;
