@@ -15,7 +15,7 @@ import { cpioArchive, type Entry } from './image/cpio.ts';
 
 const MEMORY_MIB = 768;
 /** Only so that whoever waits in vain ends with the console instead of without a word. */
-const LINE_TIMEOUT_MS = 90_000;
+const LINE_TIMEOUT_MS = 150_000;
 /** On a busy host the kernel's test of the emulated timer fails by chance, so it is left out. */
 const APPEND = 'console=ttyS0 quiet panic=-1 no_timer_check';
 

@@ -59,13 +59,14 @@ export const CHROME_VM_NETWORK = {
   routes: { from: 'net-vm', device: 'eth0' },
 } as const;
 
-/** In chrome-vm, beside the program that links it: asks for an address, waits for the route, and uses both. */
+/** In chrome-vm, beside the program that links it: asks for an address until it has one, waits for the route, uses both. */
 export const CHROME_VM_USE = `
 ${NO_IPV6}
 until /bin/ip link show eth0 2>/dev/null | grep -q LOWER_UP; do sleep 0.2; done
-udhcpc -i eth0 -n -q -t 10 -T 2 -s /etc/guest/udhcpc.sh
+udhcpc -i eth0 -f -q -t 5 -T 3 -A 1 -s /etc/guest/udhcpc.sh
 until /bin/ip route show | grep -q '^default via ${NET_VM.ipv4} .*proto 177'; do sleep 0.2; done
 echo "route $(/bin/ip route show | grep ^default)"
+until ping -c 1 -W 10 ${OUTSIDE} > /tmp/first; do sleep 0.2; done
 ping -c 2 -W 10 ${NET_VM.ipv4} > /tmp/near; grep transmitted /tmp/near | sed 's/^/near: /'
 ping -c 2 -W 10 ${OUTSIDE} > /tmp/far; grep transmitted /tmp/far | sed 's/^/outside: /'
 `;
