@@ -299,7 +299,7 @@ peers('credit after delivery makes room, and the waiting sender is told', async 
   bench.close();
 });
 
-peers('a paced stream gets fewer acknowledgements than it has records, and each refusal with one at once', async () => {
+peers('a paced stream gets fewer acknowledgements than it has records, but after a refusal at once', async () => {
   let now = 0;
   const paced = { ...HANDSHAKE, clock: () => now };
   const bench = await Bench.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] }, paced);
@@ -318,6 +318,10 @@ peers('a paced stream gets fewer acknowledgements than it has records, and each 
     { op: Op.refused, id: records + 1, status: Status.EACCES, maxMessageSize: 0 },
     { op: Op.ack, through: records + 1 },
   ]);
+  now += PACE_MS;
+  a.send({ to: bench.domid('b') });
+  await turns();
+  assert.equal(a.read().frames.at(-1), { op: Op.ack, through: records + 2 });
   bench.close();
 });
 
