@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openEnrolment } from '../../clients/vm/index.ts';
+import { needsThat } from '../helpers/needs.ts';
 import { temporaryDirectory } from '../helpers/temp.ts';
 import { House, PORT } from './house.ts';
 
@@ -85,6 +86,26 @@ for (const [what, maker, commandOf] of KINDS) {
     await house.close();
   });
 }
+
+const BUILT = fileURLToPath(new URL('../../dist/argus-agent.mjs', import.meta.url));
+const withBuild = needsThat(() => existsSync(BUILT), 'dist/ (npm run build)');
+
+withBuild(artefact, 'argus vm agent hands out what the package ships', () => {
+  const file = join(temporaryDirectory(), 'argus.mjs');
+  const main = fileURLToPath(new URL('../../clients/cli/main.ts', import.meta.url));
+  execFileSync(process.execPath, ['--import', 'tsx', main, 'vm', 'agent', file]);
+  assert.ok(readFileSync(file).equals(readFileSync(BUILT)));
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const list = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const paths: string[] = JSON.parse(list)[0].files.map(({ path }: { path: string }) => path);
+  const shipped = ['dist/argus-agent.mjs', 'clients/agent/init/argus-agent.service', 'clients/agent/examples/ring.py'];
+  for (const path of shipped) assert.ok(paths.includes(path), path);
+  assert.not.ok(paths.includes('dist/argus-agent'), 'the single executable is 100 MB of one machine');
+});
 
 async function said(child: ChildProcess, stream: Readable | null, words: string): Promise<void> {
   if (stream === null) return;

@@ -48,6 +48,14 @@ const FRAGMENTS: readonly (readonly [hypervisor: string, carrier: string, text: 
 for (const [hypervisor, carrier, text] of FRAGMENTS)
   attach(`${hypervisor} with ${carrier}`, () => assert.is(words(hypervisor, carrier), text));
 
+attach('a VMM with a user of its own is told the socket in that user’s directory', () => {
+  const machine = { ...domain('serial'), vmm: 64_055 };
+  assert.match(
+    fragment('qemu', attachmentOf(machine, '/run/argus')),
+    'path=/run/argus/chrome-vm/argus.sock,server=off',
+  );
+});
+
 attach('the guest’s recipe depends on who calls', () => {
   const recipe = (carrier: string): string => {
     const attachment = attachmentOf(domain(carrier), '/run/argus');
