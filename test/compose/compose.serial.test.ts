@@ -2,11 +2,14 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { BrokerStatus } from '../../broker/index.ts';
 import { findBinary, needs, needsThat } from '../helpers/needs.ts';
 import { temporaryDirectory } from '../helpers/temp.ts';
+import { compilePackage } from '../integration/compiled.ts';
 import { freeTcpPort } from '../nats/stage.ts';
 import { COMPOSE_PATH, faultsOf, readComposeFile, startOrder } from './compose-file.ts';
 import { Processes } from './processes.ts';
@@ -15,12 +18,6 @@ const withNats = needs('nats-server', 'nats-server');
 /** The plugin, or the older program of its own; either only reads the file. */
 const COMPOSE = composeCommand();
 const withCompose = needsThat(() => COMPOSE !== null, 'docker compose (apt-get install docker-compose)');
-const ARGUS = [
-  process.execPath,
-  '--import',
-  import.meta.resolve('tsx'),
-  fileURLToPath(new URL('../../clients/cli/main.ts', import.meta.url)),
-];
 
 const compose = suite('compose file');
 
@@ -99,7 +96,9 @@ withNats(
   compose,
   'the same commands as plain processes, in the same order: a stream from a domain of one broker to one of the other',
   async () => {
-    const stack = new Processes(readComposeFile(), temporaryDirectory(), ARGUS, await freeTcpPort());
+    // Compiled, as in the image.
+    const argus = [process.execPath, join(await compilePackage(), 'dist/clients/cli/main.js')];
+    const stack = new Processes(readComposeFile(), temporaryDirectory(), argus, await freeTcpPort());
     try {
       await stack.up();
       for (const vm of ['audio-vm', 'net-vm', 'chrome-vm', 'mail-vm'])
@@ -120,19 +119,83 @@ withNats(
       sender.stdin?.end(sound);
       await Promise.all([once(receiver, 'exit'), once(sender, 'exit')]);
       assert.is(Buffer.compare(Buffer.concat(got), sound), 0);
-      const status = stack.exec(['cluster', 'status', '--json', '--control', '/cluster/brokers/one/run/control.sock']);
-      let shown = '';
-      status.stdout?.on('data', (chunk: Buffer) => {
-        shown += chunk.toString();
-      });
-      await once(status, 'exit');
-      const [one] = JSON.parse(shown) as [{ status: { brokers: [{ broker: string; report: { sessions: number } }] } }];
-      assert.equal([one.status.brokers[0].broker, one.status.brokers[0].report.sessions], ['two', 2]);
+      await showsBoth(stack);
+      await stack.stop('broker-two');
+      await showsOneDown(stack);
     } finally {
       await stack.down();
     }
   },
 );
+
+const CONTROLS = ['/cluster/brokers/one/run/control.sock', '/cluster/brokers/two/run/control.sock'];
+
+async function clusterStatus(
+  stack: Processes,
+  ...options: readonly string[]
+): Promise<{ readonly code: number; readonly shown: string }> {
+  const status = stack.exec(['cluster', 'status', ...options, '--control', ...CONTROLS]);
+  let shown = '';
+  status.stdout?.on('data', (chunk: Buffer) => {
+    shown += chunk.toString();
+  });
+  const [code] = await once(status, 'close');
+  return { code, shown };
+}
+
+/** Each broker as it says itself, and as the other has heard of it: the same. */
+async function showsBoth(stack: Processes): Promise<void> {
+  let brokers: readonly BrokerStatus[] = [];
+  // A report is up to two seconds old.
+  while (brokers.length === 0 || brokers.some(({ brokers: [seen] }) => seen?.report?.sessions !== 2)) {
+    const { code, shown } = await clusterStatus(stack, '--json');
+    assert.is(code, 0);
+    brokers = (JSON.parse(shown) as { readonly status: BrokerStatus }[]).map(({ status }) => status);
+  }
+  assert.equal(
+    brokers.map(({ broker }) => broker),
+    ['one', 'two'],
+  );
+  for (const [index, { policy, brokers: others }] of brokers.entries()) {
+    const [seen] = others;
+    const other = brokers[1 - index];
+    assert.is(others.length, 1);
+    assert.is(seen?.broker, other?.broker);
+    assert.is.not(seen?.session, null);
+    assert.equal([seen?.report?.revision, seen?.report?.policy], [policy.revision, policy.hash]);
+    assert.is(seen?.report?.grants, 0);
+    assert.match(seen?.report?.auditHead ?? '', /^[0-9a-f]{64}$/);
+    assert.ok(
+      (seen?.report?.auditRecords ?? 0) > 0 && (seen?.report?.auditRecords ?? 0) <= (other?.audit.records ?? 0),
+    );
+    assert.ok(Math.abs(seen?.clockOffsetMs ?? Number.POSITIVE_INFINITY) < 1_000);
+  }
+  const { shown: table } = await clusterStatus(stack);
+  for (const word of [
+    'policy',
+    'grants',
+    'sessions',
+    'clock',
+    'audit head',
+    'seen by',
+    brokers[0]?.policy.hash.slice(0, 12) ?? '',
+  ])
+    assert.match(table, word);
+}
+
+async function showsOneDown(stack: Processes): Promise<void> {
+  for (;;) {
+    const { code, shown } = await clusterStatus(stack, '--json');
+    assert.is(code, 1);
+    const [one, two] = JSON.parse(shown) as [{ readonly status: BrokerStatus }, { readonly error?: string }];
+    assert.match(two.error ?? '', 'no broker answers');
+    if (one.status.brokers[0]?.session === null) break;
+  }
+  const { code, shown } = await clusterStatus(stack);
+  assert.is(code, 1);
+  assert.match(shown, 'not reached');
+  assert.match(shown, 'no broker answers');
+}
 
 /** Rejects with what the program says. No engine is asked, and none needed. */
 function assertSucceeds(program: string, args: readonly string[]): Promise<void> {

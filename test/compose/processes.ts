@@ -53,6 +53,15 @@ export class Processes {
     }
   }
 
+  /** `docker compose stop SERVICE`. */
+  async stop(name: string): Promise<void> {
+    const child = this.#children.get(name);
+    if (child === undefined || child.exitCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGTERM');
+    await gone;
+  }
+
   /** `docker compose exec SERVICE argus …`, with `input` on standard input. */
   exec(args: readonly string[]): ChildProcess {
     const [program = '', ...rest] = [...this.#argus, ...args.map((text) => this.#translate(text))];

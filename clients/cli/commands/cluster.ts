@@ -55,12 +55,12 @@ function initCommand(): Command {
 
 function statusCommand(): Command {
   return new Command('status')
-    .description('show brokers side by side: policy revision, sessions, clock offset, audit head')
+    .description('show brokers side by side: policy revision, grants, sessions, clock offset, audit head')
     .option('--control <path...>', 'control sockets of the brokers of this host', [DEFAULT_CONTROL])
     .option('--json', 'print one JSON list')
     .addHelpText(
       'after',
-      '\nExample:\n  argus cluster status --control /run/argus/one/control.sock /run/argus/two/control.sock',
+      "\nEach broker tells of itself, and what it last heard of the others, at most 2 s ago. Clock: how far the other's is ahead, less\nthe time its word was under way. Exit code 1 when a control socket does not answer.\n\nExample:\n  argus cluster status --control /run/argus/one/control.sock /run/argus/two/control.sock",
     )
     .action(async ({ control, json }: { control: readonly string[]; json?: boolean }) => {
       const found = await Promise.all(control.map((path) => look(path)));
