@@ -6,10 +6,14 @@ import type { StreamMeter } from './latency.ts';
 const REDRAW_MS = 250;
 const LINE_MS = 1_000;
 const MIN_RATE_SECONDS = 0.2;
+/** In a narrower window the table would break into lines that cannot be redrawn. */
+const TABLE_COLUMNS = 80;
+const FLOW = 'chrome-vm -> audio-vm';
 
 export class LiveTable {
   readonly #control: string;
   readonly #out: NodeJS.WriteStream;
+  readonly #isRedrawn: boolean;
   readonly #meter: StreamMeter;
   #before = { frames: 0, bytes: 0, at: performance.now() };
   #rate = 0;
@@ -20,11 +24,12 @@ export class LiveTable {
     this.#control = control;
     this.#meter = meter;
     this.#out = toStderr ? process.stderr : process.stdout;
+    this.#isRedrawn = this.#out.isTTY && this.#out.columns >= TABLE_COLUMNS;
   }
 
   /** Shows the table until `work` is over. */
   async during<T>(work: Promise<T>): Promise<T> {
-    const timer = setInterval(() => void this.#draw(), this.#out.isTTY ? REDRAW_MS : LINE_MS);
+    const timer = setInterval(() => void this.#draw(), this.#isRedrawn ? REDRAW_MS : LINE_MS);
     try {
       return await work;
     } finally {
@@ -34,7 +39,6 @@ export class LiveTable {
   }
 
   async #draw(): Promise<void> {
-    const denied = await this.#denied();
     const { p50Micros, p99Micros } = this.#meter.summary();
     const { heardFrames: frames, heardBytes: bytes } = this.#meter;
     const now = performance.now();
@@ -45,18 +49,18 @@ export class LiveTable {
       this.#megabytes = (bytes - this.#before.bytes) / seconds / 1e6;
       this.#before = { frames, bytes, at: now };
     }
-    const rate = this.#rate;
-    const megabytes = this.#megabytes;
-    const row = [rate.toFixed(0), megabytes.toFixed(2), String(frames), denied, `${p50Micros} µs`, `${p99Micros} µs`];
-    if (!this.#out.isTTY) {
+    const denied = await this.#denied();
+    const delays = [inMilliseconds(p50Micros), inMilliseconds(p99Micros)];
+    const row = [this.#rate.toFixed(0), this.#megabytes.toFixed(2), String(frames), denied, ...delays];
+    if (!this.#isRedrawn) {
       const [perSecond, mb, total, refused, p50, p99] = row;
       this.#out.write(
-        `chrome-vm -> audio-vm:4713  ${perSecond} frames/s  ${mb} MB/s  ${total} frames  denied ${refused}  p50 ${p50}  p99 ${p99}\n`,
+        `${FLOW}  ${perSecond} frames/s  ${mb} MB/s  ${total} frames  denied ${refused}  p50 ${p50}  p99 ${p99}\n`,
       );
       return;
     }
-    const table = new Table({ head: ['flow', 'frames/s', 'MB/s', 'frames', 'denied', 'p50', 'p99'] });
-    table.push(['chrome-vm -> audio-vm:4713', ...row]);
+    const table = new Table({ head: ['flow', 'per s', 'MB/s', 'frames', 'denied', 'p50', 'p99'] });
+    table.push([FLOW, ...row]);
     const text = `${table.toString()}\n`;
     if (this.#height > 0) this.#out.write(`\x1b[${this.#height}A\x1b[J`);
     this.#out.write(text);
@@ -72,4 +76,8 @@ export class LiveTable {
       return '-'; // the broker is already going down: the summary has the figure from the log
     }
   }
+}
+
+function inMilliseconds(micros: number): string {
+  return `${(micros / 1_000).toFixed(1)} ms`;
 }

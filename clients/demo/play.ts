@@ -34,16 +34,18 @@ export async function play(
   narrator: Narrator,
 ): Promise<Played> {
   narrator.step('an authority, keys and credentials, a policy directory …');
-  narrator.why('By its own key a VM proves to the broker who it is; the policy says what it may do.');
+  narrator.why('A VM’s own key proves who it is; the policy says what it may do.');
   await scene.furnish();
   await way.prepare();
-  narrator.step(`the broker, audio-vm, chrome-vm and rogue-vm, each a process of its own; policy ${scene.policy}`);
-  narrator.why('To the server the broker is a client like the VMs. Records are sealed between VM and broker.');
+  narrator.step('the broker, audio-vm, chrome-vm and rogue-vm, each a process of its own');
+  narrator.line(`   policy ${scene.policy}`);
+  narrator.why('Records are sealed between VM and broker; the server only passes them on.');
   await scene.startBroker(way.config);
   await way.open();
 
-  narrator.step('chrome-vm plays (argus audio agent), audio-vm records (argus audio service), rogue-vm attacks');
-  narrator.why('rogue-vm has all that the server could have: chrome-vm’s nkey, its credential, a copy of its bytes.');
+  narrator.step('chrome-vm plays (argus audio agent), audio-vm records (argus audio service)');
+  narrator.why('rogue-vm attacks. It has what the server, or its owner, could have: chrome-vm’s');
+  narrator.why('nkey, its credential, and a copy of its bytes.');
   const startedAt = performance.now();
   const stream = await Stream.start(scene, way, pcm, { fast: options.fast === true, sound: options.sound === true });
   const table = new LiveTable(scene.control, stream.meter, options.json === true);

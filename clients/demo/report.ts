@@ -36,7 +36,8 @@ function render(summary: Summary): string {
   for (const { name, refused, how } of summary.attacks) attacks.push([name, refused ? 'yes' : 'NO', how]);
   return [
     '',
-    `${summary.frames} frames (${summary.audioSeconds} s of audio) in ${summary.seconds} s, latency p50 ${latency.p50Micros} µs, p99 ${latency.p99Micros} µs`,
+    `${summary.frames} frames (${summary.audioSeconds} s of audio) in ${summary.seconds} s, latency p50 ${(latency.p50Micros / 1_000).toFixed(1)} ms, p99 ${(latency.p99Micros / 1_000).toFixed(1)} ms`,
+    ...(summary.lost === 0 ? [] : [`lost       ${summary.lost} frames had to be dropped by chrome-vm's agent`]),
     `samples    ${samples.identical ? 'identical' : 'DIFFERENT'}: sent ${samples.sent.slice(0, 16)}…, heard ${samples.heard.slice(0, 16)}… (SHA-256 of ${samples.count} samples)`,
     `audit log  ${audit.verified ? 'verified' : 'BROKEN'}: ${audit.records} records, ${audit.denied} refusals among them, head ${audit.head.slice(0, 16)}…`,
     ...serverLine(summary.server),
@@ -51,7 +52,7 @@ function serverLine(server: Seen | null): string[] {
   if (server === null) return [];
   const { version, messages, found, sealed } = server;
   return [
-    `nats       ${sealed ? 'sealed' : 'NOT PROVEN SEALED'}: nats-server ${version} passed on ${messages} messages, ${found} with a piece of the recording`,
+    `nats       ${sealed ? 'sealed' : 'NOT PROVEN SEALED'}: nats-server ${version} saw ${messages} messages, ${found} with any of it`,
   ];
 }
 

@@ -41,12 +41,9 @@ withNats(tour, 'tells each step, shows that the server saw sealed records only, 
     how.set(attack.name, attack.how);
   }
   assert.is(how.size, 10);
-  assert.is(how.get("publish to chrome-vm's subject"), 'nats-server denied publish "argus.host.up.chrome-vm"');
-  assert.match(
-    how.get("hear chrome-vm's subject") ?? '',
-    /^nats-server denied subscription .*argus\.host\.down\.chrome-vm/,
-  );
-  assert.is(how.get("use chrome-vm's carrier"), 'session closed: wrongCarrier');
+  assert.is(how.get("publish to chrome-vm's subject"), 'denied by nats-server');
+  assert.is(how.get("hear chrome-vm's subject"), 'denied by nats-server');
+  assert.is(how.get("use chrome-vm's carrier"), 'closed: wrongCarrier');
 
   for (const step of [1, 2, 3, 4, 5, 6]) assert.match(stderr, `\n${step}. `);
   for (const part of [

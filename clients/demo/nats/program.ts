@@ -9,7 +9,8 @@ const SERVER_DIRECTORIES = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin',
 const HOW_TO_GET_IT = `install it and run this again:
   Debian, Ubuntu   sudo apt-get install nats-server
   macOS            brew install nats-server
-  others           one binary from https://github.com/nats-io/nats-server/releases, then --nats-server FILE`;
+  others           one binary from https://github.com/nats-io/nats-server/releases, then --nats-server FILE
+Nothing was started.`;
 
 /**
  * @param named as the user has written it; undefined: looked for
@@ -24,13 +25,13 @@ export function natsServerProgram(
     if (isProgram(named)) return named;
     throw new DemoError(
       'ERR_DEMO_NATS',
-      `--carrier nats needs nats-server, and "${named}" is no program; ${HOW_TO_GET_IT}\n`,
+      `--carrier nats needs nats-server, and "${named}" is no program; ${HOW_TO_GET_IT}`,
     );
   }
   const directories = PATH.split(delimiter).filter((directory) => directory !== '');
   const found = [...directories, ...more].map((directory) => join(directory, 'nats-server')).find(isProgram);
   if (found !== undefined) return found;
-  throw new DemoError('ERR_DEMO_NATS', `--carrier nats needs nats-server, which is not here; ${HOW_TO_GET_IT}\n`);
+  throw new DemoError('ERR_DEMO_NATS', `--carrier nats needs nats-server, which is not here; ${HOW_TO_GET_IT}`);
 }
 
 function isProgram(path: string): boolean {

@@ -55,9 +55,7 @@ export class NatsWay implements Way {
     this.#address = `nats://${listen}`;
     const directory = await this.#configure(listen);
     this.#server = await NatsServer.start(this.#program, directory.configFile, (line) => this.#trace.push(line));
-    this.#narrator.step(
-      `nats-server ${this.#server.version} on ${listen}, with TLS, configured as "argus nats config" does it`,
-    );
+    this.#narrator.step(`nats-server ${this.#server.version} on ${listen}, TLS, configured as by "argus nats config"`);
     this.#narrator.why('Each end has an nkey, by which the server knows it, and may use two subjects:');
     for (const line of describeUsers(await readFile(directory.configFile, 'utf8'))) this.#narrator.why(`  ${line}`);
     this.#narrator.why('Nobody else may connect, and nobody may publish to, or hear, anything else.');
@@ -110,19 +108,12 @@ export class NatsWay implements Way {
   tell({ messages, bytes, pieces, found, sealed }: Seen): void {
     const narrator = this.#narrator;
     const { sample } = this.#witness;
-    narrator.step(
-      `what the server saw, as its trace says (nats-server -V): ${messages} messages, ${(bytes / 1e6).toFixed(1)} MB`,
-    );
+    narrator.step(`what the server saw, by its own trace (-V): ${messages} messages, ${(bytes / 1e6).toFixed(1)} MB`);
     narrator.why(`  chrome-vm played  ${hex(this.#recording.subarray(-SHOWN_BYTES))}`);
-    if (sample !== null) {
-      const { subject, payload } = sample;
-      narrator.why(
-        `  the server saw    ${hex(payload.subarray(-SHOWN_BYTES))}  at the end of ${payload.length} B to ${subject}`,
-      );
-    }
+    if (sample !== null) narrator.why(`  the server saw    ${hex(sample.payload.subarray(-SHOWN_BYTES))}`);
     narrator.why(
       sealed
-        ? `Each message was searched for ${pieces} pieces of the recording: none holds any.`
+        ? `All were searched for ${pieces} pieces of the recording: none holds any.`
         : `NOT proven sealed: ${found} messages hold a piece of the recording, ${this.#trace.unreadable} cannot be read.`,
     );
     narrator.step('what came of it');

@@ -58,7 +58,6 @@ export async function refusedByServer(attempt: () => Promise<Duplex>): Promise<s
 }
 
 function saying(error: unknown): string {
-  if (!(error instanceof NatsCarrierError) || error.code !== 'ERR_NATS_DENIED') throw error;
-  const [, what = ''] = /denied (.*?);/.exec(error.message) ?? [];
-  return `nats-server denied ${what}`;
+  if (error instanceof NatsCarrierError && error.code === 'ERR_NATS_DENIED') return 'denied by nats-server';
+  throw error;
 }

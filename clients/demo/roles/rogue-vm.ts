@@ -163,6 +163,6 @@ function refusalOf(...reactions: readonly Reaction[]): string | null {
 }
 
 function closing(reaction: Reaction): string | null {
-  if (reaction.kind === 'close') return `session closed: ${reaction.word}`;
+  if (reaction.kind === 'close') return `closed: ${reaction.word}`;
   return reaction.kind === 'ended' ? 'carrier closed' : null;
 }
