@@ -253,16 +253,20 @@ export class BrokerSession {
 
   /** What waits is bounded: undecided sends by their limit, answers by the sends that the other side may have under way. */
   #flush(): void {
-    while (this.#phase === 'up' && this.#queue.length > 0 && !this.#isCongested) {
+    const queue = this.#queue;
+    let sent = 0;
+    while (this.#phase === 'up' && sent < queue.length && !this.#isCongested) {
       let bytes = 0;
-      let count = 0;
-      for (const { length } of this.#queue) {
-        if (count > 0 && bytes + length > MAX_RECORD_PLAINTEXT_BYTES) break;
+      let end = sent;
+      for (; end < queue.length; end++) {
+        const length = queue[end]?.length ?? 0;
+        if (end > sent && bytes + length > MAX_RECORD_PLAINTEXT_BYTES) break;
         bytes += length;
-        count++;
       }
-      this.#seal(Buffer.concat(this.#queue.splice(0, count), bytes));
+      this.#seal(Buffer.concat(queue.slice(sent, end), bytes));
+      sent = end;
     }
+    queue.splice(0, sent);
   }
 
   #seal(plaintext: Uint8Array): void {

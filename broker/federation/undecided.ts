@@ -15,9 +15,13 @@ export interface UndecidedSend {
 }
 
 const HALF = 2 ** 31;
+const MIN_DROPPED = 1_024;
 
 export class Undecided {
   #entries: (UndecidedSend | null)[] = [];
+  /** Entries before it are done with; dropped from time to time, since each time would move all the others. */
+  #head = 0;
+  /** Of the entry at `#head`. */
   #firstId = 1;
   bytes = 0;
 
@@ -25,29 +29,40 @@ export class Undecided {
   push(send: UndecidedSend): number {
     this.#entries.push(send);
     this.bytes += send.bytes;
-    return (this.#firstId + this.#entries.length - 1) >>> 0;
+    return (this.#firstId + this.#entries.length - this.#head - 1) >>> 0;
   }
 
   /** When the oldest of them went out; null when there is none. */
   get oldest(): number | null {
-    return this.#entries.find((entry) => entry !== null)?.since ?? null;
+    for (let index = this.#head; index < this.#entries.length; index++) {
+      const entry = this.#entries[index] ?? null;
+      if (entry !== null) return entry.since;
+    }
+    return null;
   }
 
   /** Takes out all up to `through`, oldest first; null when it was never sent. */
   acceptThrough(through: number): UndecidedSend[] | null {
     const count = (through - this.#firstId + 1) >>> 0;
     if (count >= HALF) return [];
-    if (count > this.#entries.length) return null;
+    if (count > this.#entries.length - this.#head) return null;
+    const accepted: UndecidedSend[] = [];
+    for (let left = count; left > 0; left--) {
+      const entry = this.#entries[this.#head] ?? null;
+      if (entry !== null) accepted.push(this.#forget(entry));
+      this.#entries[this.#head++] = null;
+    }
     this.#firstId = (this.#firstId + count) >>> 0;
-    return this.#entries
-      .splice(0, count)
-      .filter((entry) => entry !== null)
-      .map((entry) => this.#forget(entry));
+    if (this.#head >= MIN_DROPPED && this.#head * 2 >= this.#entries.length) {
+      this.#entries.splice(0, this.#head);
+      this.#head = 0;
+    }
+    return accepted;
   }
 
   /** Takes out one; null when it is not there. */
   refuse(id: number): UndecidedSend | null {
-    const index = (id - this.#firstId) >>> 0;
+    const index = this.#head + ((id - this.#firstId) >>> 0);
     const entry = this.#entries[index] ?? null;
     if (entry === null) return null;
     this.#entries[index] = null;
@@ -57,6 +72,7 @@ export class Undecided {
   drain(): UndecidedSend[] {
     const rest = this.#entries.filter((entry) => entry !== null);
     this.#entries = [];
+    this.#head = 0;
     this.bytes = 0;
     return rest;
   }

@@ -78,6 +78,12 @@ export class AckTiming {
     } else this.#due();
   }
 
+  /** Sends were decided elsewhere, up to `through`: who sent them has waited long enough. */
+  decided(through: number): void {
+    this.#owed = through;
+    this.#due();
+  }
+
   /** What is owed, which the caller sends now; null = nothing. */
   take(): number | null {
     const owed = this.#owed;

@@ -31,6 +31,7 @@ import { AckTiming } from './ack-timing.ts';
 import type { PeerContext } from './context.ts';
 import type { Flushable } from './flusher.ts';
 import { Outbox } from './outbox.ts';
+import { UndecidedIds } from './undecided-ids.ts';
 
 const MAX_DATA_FRAME_BYTES = DATA_FRAME_HEADER_BYTES + MAX_MESSAGE_BYTES;
 
@@ -56,7 +57,7 @@ export class Peer extends Outbox implements Flushable {
   #introducedRevision = -1;
   #lastSendId = 0;
   /** Sends that another broker has yet to decide, ascending. */
-  readonly #undecided: number[] = [];
+  readonly #undecided = new UndecidedIds();
   /** Answers of the record being worked on, and whether they must wait for the log. */
   #answers: BrokerFrame[] = [];
   #mustBeDurable = false;
@@ -158,16 +159,15 @@ export class Peer extends Outbox implements Flushable {
 
   /** An acknowledgement speaks for all before it, so it stops short of the first send that another broker has yet to decide. */
   #decidedThrough(): number {
-    const first = this.#undecided[0];
+    const { first } = this.#undecided;
     return first === undefined ? this.#lastSendId : (first - 1) >>> 0;
   }
 
   decided(id: number, status: number, maxMessageSize: number): void {
-    const index = this.#undecided.indexOf(id);
-    if (index < 0 || this.#isEnded) return;
-    this.#undecided.splice(index, 1);
+    const place = this.#undecided.decide(id);
+    if (place === 'unknown' || this.#isEnded) return;
     if (status !== Status.OK) this.event({ op: Op.refused, id, status, maxMessageSize });
-    if (index === 0) this.event({ op: Op.ack, through: this.#decidedThrough() });
+    if (place === 'first') this.#acks.decided(this.#decidedThrough());
   }
 
   #refuse(id: number, status: number): void {
