@@ -1,6 +1,6 @@
 /**
- * A thousand sessions of one VM, each playing and asking for the microphone: nothing of them stays behind, in the broker, in
- * the service or in a real sound server.
+ * A thousand sessions, each playing and asking for the microphone: nothing of them stays behind, in the broker, in the service
+ * or in a real sound server. They are forty VMs' in turn, because the broker slows down a VM that begins sessions in a loop.
  */
 import { readdirSync } from 'node:fs';
 import { suite } from 'uvu';
@@ -13,6 +13,14 @@ import { onEachServer } from './sound-daemons.ts';
 const reconnects = suite('audio reconnects');
 
 const SESSIONS = { pulseaudio: 1_000, pipewire: 100 };
+const VMS = Array.from({ length: 40 }, (_, index) => `app-${index}`);
+const FORTY_VMS = {
+  'domains.yaml': (text: string) =>
+    text +
+    VMS.map((name, index) => `  - name: ${name}\n    domid: ${200 + index}\n    labels: ["@app", "@speaker"]\n`).join(
+      '',
+    ),
+};
 const FRAME = new Uint8Array(1_764).fill(1);
 const openFiles = (): number => readdirSync('/proc/self/fd').length;
 const children = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'ProcessWrap').length;
@@ -42,11 +50,11 @@ onEachServer(
       await withHost(async (host) => {
         const server = new CountingServer(pulse.environment);
         const service = await AudioService.start({ vm: await host.connect('audio-vm'), server });
-        await host.grant('chrome-vm', '@mic', null, true);
+        for (const name of VMS) await host.grant(name, '@mic', null, true);
         const before = openFiles();
         let played = 0;
         for (let session = 0; session < SESSIONS[kind]; session++) {
-          const vm = await host.connect('chrome-vm');
+          const vm = await host.connect(VMS[session % VMS.length] ?? '');
           const agent = await AudioAgent.start({ vm, audioVm: 'audio-vm' });
           await agent.play(FRAME);
           await agent.listen(true);
@@ -73,7 +81,7 @@ onEachServer(
           ['audio-vm 3'],
         );
         await service.stop({ force: true });
-      });
+      }, FORTY_VMS);
     } finally {
       await pulse.stop();
     }
