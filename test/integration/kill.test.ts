@@ -143,12 +143,11 @@ kill('many times during traffic: the log verifies, no denial lacks its record, c
       const back = vms.map((vm) => nextEvent(vm, 'reconnected'));
       broker.kill();
       assert.equal(await broker.exited, { code: null, signal: 'SIGKILL' });
-      // A socket closes with its process. A NATS server does not tell who has gone: that is found out at the next word.
+      // A socket closes with its process. A NATS server does not tell who has gone: the next broker does, on coming.
       if (carrier === 'unix') await Promise.all(lost);
       // Taken before the restart: what a client was told until now must be in what the killed broker left behind.
       const told = traffic.map(({ domain, tally }) => [domain, tally.denied] as const);
       broker = await stage.brokerProcess({ watchPolicy: false }, program);
-      if (carrier === 'nats') for (const vm of vms) vm.notify().catch(() => {}); // lost with its session
       await Promise.all([...lost, ...back]);
 
       const result = await stage.verify();

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Line, openLine } from '../../broker/carrier/nats/line.ts';
+import { MessageKind, NO_PIPE, startMessage } from '../../broker/carrier/nats/message.ts';
 import { readSeed } from '../../broker/carrier/nats/nkey.ts';
 import { domainSubjects } from '../../broker/carrier/nats/subjects.ts';
 import { natsMembersOf } from '../../broker/index.ts';
@@ -198,6 +199,19 @@ withNats(
       }
       assert.ok(broker.status().domains.find(({ name }) => name === 'slow')?.session);
     }),
+);
+
+withNats(carrier, 'a broker that comes anew, without a goodbye, is noticed at once by who has a session', () =>
+  staged(async (stage) => {
+    await stage.startBroker();
+    const a = await stage.connect('a');
+    const anew = new Promise((resolve) => a.on('reconnected', resolve));
+    const { up, down } = domainSubjects('host', 'a');
+    const broker = await lineOf(stage, 'host', down, up);
+    broker.publish(startMessage(MessageKind.close, NO_PIPE, 0));
+    await anew;
+    broker.close();
+  }),
 );
 
 withNats(carrier, 'messages injected by who holds the domain’s key end nothing but that session, with a reason', () =>

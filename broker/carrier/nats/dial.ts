@@ -44,6 +44,12 @@ export async function dialNats(
     isOver = true;
     handlers.onClosed(error);
   };
+  /** The listener comes to a new connection, without the pipes it had; left alone we would learn it from a ping's silence. */
+  const begunAnew = (): void => {
+    pipe.abandon();
+    finish(new NatsCarrierError('ERR_NATS_STREAM', 'the broker has come to the server anew, without this session'));
+    line?.close();
+  };
   const pipe = new Pipe(
     id,
     true,
@@ -76,8 +82,9 @@ export async function dialNats(
           isHeard = true;
           opening = null;
           pipe.receive(message);
-        } else if (message?.id === NO_PIPE && message.kind === MessageKind.close && opening !== null) {
-          line?.publish(opening);
+        } else if (message?.id === NO_PIPE && message.kind === MessageKind.close) {
+          if (opening !== null) line?.publish(opening);
+          else begunAnew();
         }
       },
       onClosed: (error) => {

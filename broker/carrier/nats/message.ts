@@ -18,7 +18,7 @@ export type MessageKind = (typeof MessageKind)[keyof typeof MessageKind];
 export const MESSAGE_HEADER_BYTES = 16;
 /**
  * No pipe has it. A goodbye to it says that a listener has just come: who has opened a pipe and heard nothing may say its
- * first piece once more, since nobody was there for it.
+ * first piece once more, since nobody was there for it; who has heard something may know that its pipe is gone.
  */
 export const NO_PIPE = 0;
 /** Bytes of randomness in a pipe's id; as a number it stays exact. */
