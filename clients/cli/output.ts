@@ -32,3 +32,6 @@ export function exitCodeOf(error: unknown): number {
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
+
+/** Of tables: cli-table3 would colour its frames even in a pipe. */
+export const PLAIN = { head: [], border: [] };

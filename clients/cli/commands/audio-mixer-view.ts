@@ -2,6 +2,7 @@
 import { emitKeypressEvents } from 'node:readline';
 import Table from 'cli-table3';
 import { MAX_VOLUME_PERCENT, type MixerControl, type MixerEntry, StateFlag } from '../../audio/index.ts';
+import { PLAIN } from '../output.ts';
 
 const REFRESH_MS = 500;
 const STEP_PERCENT = 5;
@@ -10,9 +11,6 @@ const BAR_CELLS = 15;
 const BAR_COLUMNS = 70;
 const HELP = 'q quit   m mute   left/right volume   up/down select';
 const NOBODY = 'no VM has sound now';
-
-/** cli-table3 colours its frames even into a pipe. */
-export const PLAIN = { head: [], border: [] };
 
 const has = ({ flags }: MixerEntry, flag: number): boolean => (flags & flag) !== 0;
 

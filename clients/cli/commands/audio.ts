@@ -31,9 +31,8 @@ import {
   watchAudioVm,
 } from '../../audio/index.ts';
 import { connect } from '../../sdk/index.ts';
-import { printJson } from '../output.ts';
+import { PLAIN, printJson } from '../output.ts';
 import { DEFAULT_AUDIO_VM, mixerCommand } from './audio-mixer.ts';
-import { PLAIN } from './audio-mixer-view.ts';
 
 const DEFAULT_STATUS = '/run/argus-audio.sock';
 /** What a reader of raw capture may leave unread: past it frames are dropped, not kept. */

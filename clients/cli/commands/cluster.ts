@@ -16,7 +16,7 @@ import {
 } from '../../../broker/index.ts';
 import { type Authority, createAuthority, issueIdentity, openAuthority, type Role } from '../../../keys/index.ts';
 import { copyShippedPolicy, loadPolicy } from '../../../policy/index.ts';
-import { printJson } from '../output.ts';
+import { PLAIN, printJson } from '../output.ts';
 
 const DEFAULT_CONTROL = '/run/argus/control.sock';
 /** Long enough for an evaluation; a real installation enrols each end where it runs, and renews. */
@@ -83,7 +83,10 @@ async function look(control: string): Promise<Look> {
 }
 
 function render(found: readonly Look[]): string {
-  const table = new Table({ head: ['broker', 'policy', 'grants', 'sessions', 'clock', 'audit head', 'seen by'] });
+  const table = new Table({
+    head: ['broker', 'policy', 'grants', 'sessions', 'clock', 'audit head', 'seen by'],
+    style: PLAIN,
+  });
   for (const one of found) {
     if ('error' in one) {
       table.push([one.control, { colSpan: 6, content: one.error }]);

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { BrokerError, type BrokerStatus, callControl, type GrantStatus } from '../../../broker/index.ts';
-import { printJson } from '../output.ts';
+import { PLAIN, printJson } from '../output.ts';
 
 const DEFAULT_CONTROL = '/run/argus/control.sock';
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -123,7 +123,10 @@ function describe(options: GrantOptions): string {
 }
 
 function render(grants: readonly GrantStatus[]): string {
-  const table = new Table({ head: ['domain', 'label', 'until', 'ends with the session', 'by', 'reason'] });
+  const table = new Table({
+    head: ['domain', 'label', 'until', 'ends with the session', 'by', 'reason'],
+    style: PLAIN,
+  });
   for (const { domain, label, expiresAt, keep, by, reason } of grants)
     table.push([domain, label, expiresAt ?? 'taken back', keep ? 'no' : 'yes', printable(by), printable(reason)]);
   return `${table.toString()}\n`;

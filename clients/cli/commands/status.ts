@@ -2,7 +2,7 @@
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { BrokerError, type BrokerStatus, callControl } from '../../../broker/index.ts';
-import { printJson } from '../output.ts';
+import { PLAIN, printJson } from '../output.ts';
 
 const DEFAULT_CONTROL = '/run/argus/control.sock';
 
@@ -52,7 +52,10 @@ function render(status: BrokerStatus): string {
         .join(', ') || 'none'
     }`,
   ];
-  const table = new Table({ head: ['domain', 'domid', 'labels', 'session', 'rings (port from partner: used/length)'] });
+  const table = new Table({
+    head: ['domain', 'domid', 'labels', 'session', 'rings (port from partner: used/length)'],
+    style: PLAIN,
+  });
   for (const domain of status.domains) {
     const rings = domain.rings.map((ring) => `${ring.port} from ${ring.partner}: ${ring.used}/${ring.length}`);
     table.push([domain.name, domain.domid, domain.labels.join(' '), domain.session ?? '-', rings.join('\n') || '-']);
