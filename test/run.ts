@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { planTests } from './helpers/plan.ts';
 import { type FileRun, killRunningFiles, runFile } from './helpers/run-file.ts';
 
-/** More workers than this make the timings of each other's tests worse than the wall clock gets better. */
+/** For what runs side by side, beside the one for what does not. More make each other slower than the wall clock gets better. */
 const MAX_WORKERS = 2;
 const DEFAULT_TIMEOUT_SECONDS = 120;
 /** Machines boot in software emulation: a file that boots several may take this many times as long. */
@@ -40,16 +40,17 @@ async function main(words: readonly string[]): Promise<number> {
     const queue = [...files];
     const work = async (): Promise<void> => {
       for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-        const factor = file.startsWith('test/vm/') ? MACHINES_TIMEOUT_FACTOR : 1;
+        const factor = plan.machines.includes(file) ? MACHINES_TIMEOUT_FACTOR : 1;
         report(await runFile(file, { timeoutMs: factor * timeoutMs }), totals);
       }
     };
     await Promise.all(Array.from({ length: workers }, work));
   };
-  await runAll(plan.parallel, Math.min(MAX_WORKERS, availableParallelism()));
-  await runAll(plan.serial, 1);
+  await Promise.all([runAll(plan.serial, 1), runAll(plan.parallel, Math.min(MAX_WORKERS, availableParallelism()))]);
+  await runAll(plan.machines, 1);
 
-  if (plan.parallel.length + plan.serial.length === 0) print(`no test file matches ${words.join(' ') || '*'}`);
+  if (plan.parallel.length + plan.serial.length + plan.machines.length === 0)
+    print(`no test file matches ${words.join(' ') || '*'}`);
   print(`${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ''}`);
   return totals.failed > 0 || totals.passed === 0 ? 1 : 0;
 }
