@@ -10,7 +10,7 @@ import { DATA_PORT, NatsStage } from './stage.ts';
 
 const withNats = needs('nats-server', 'nats-server');
 const MEMBERS = ['a', 'b'].map((name) => ({ name, carrier: 'nats' }));
-const SIZES = [0, 1, 64, 1_764, 3_900, 3_968, 4_096, 65_536, 300_000, 2_000_001];
+const SIZES = [0, 1, 64, 1_764, 3_900, 16_256, 16_384, 65_536, 300_000, 2_000_001];
 const MARK = Buffer.from('what the server must not read');
 
 const plain = suite('nats carrier without TLS');
