@@ -22,17 +22,7 @@ const MEMBERS = [...NATS_VMS, { name: 'local' }];
 
 const carrier = suite('nats carrier');
 
-async function staged(run: (stage: NatsStage) => Promise<void>): Promise<void> {
-  const stage = await NatsStage.set();
-  try {
-    await stage.enrol(MEMBERS);
-    await stage.startServer();
-    await run(stage);
-  } finally {
-    await stage.strike();
-  }
-}
-
+const staged = (run: (stage: NatsStage) => Promise<void>): Promise<void> => NatsStage.play(MEMBERS, run);
 const to = (domain: string) => ({ domain, port: DATA_PORT });
 const openRing = (vm: Vm, partner: string): Promise<Ring> =>
   vm.registerRing({ port: DATA_PORT, partner, length: RING_BYTES });

@@ -15,16 +15,8 @@ const MARK = Buffer.from('what the server must not read');
 
 const plain = suite('nats carrier without TLS');
 
-async function staged(tls: boolean, run: (stage: NatsStage) => Promise<void>): Promise<void> {
-  const stage = await NatsStage.set({ tls });
-  try {
-    await stage.enrol(MEMBERS);
-    await stage.startServer();
-    await run(stage);
-  } finally {
-    await stage.strike();
-  }
-}
+const staged = (tls: boolean, run: (stage: NatsStage) => Promise<void>): Promise<void> =>
+  NatsStage.play(MEMBERS, run, { tls });
 
 /** The codes of what a promise was rejected with. */
 async function codesOf(promise: Promise<Vm>): Promise<unknown[]> {

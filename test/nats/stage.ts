@@ -83,6 +83,22 @@ export class NatsStage {
     return new NatsStage(await freeTcpPort(), tls);
   }
 
+  /** Runs it with a server that knows these members, and strikes the stage whatever comes of it. */
+  static async play(
+    members: readonly Member[],
+    run: (stage: NatsStage) => Promise<void>,
+    options: { readonly tls?: boolean } = {},
+  ): Promise<void> {
+    const stage = await NatsStage.set(options);
+    try {
+      await stage.enrol(members);
+      await stage.startServer();
+      await run(stage);
+    } finally {
+      await stage.strike();
+    }
+  }
+
   path(name: string): string {
     return join(this.directory, name);
   }

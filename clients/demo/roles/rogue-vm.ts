@@ -1,21 +1,17 @@
 /** rogue-vm: has a genuine credential, its own carrier, a copy of chrome-vm's bytes, and bad intentions. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeDataFrame, Op, statusWord } from '../../../broker/wire/index.ts';
 import { type Identity, loadIdentity } from '../../../keys/index.ts';
 import { ArgusError, connect } from '../../sdk/index.ts';
+import { AUDIO_VM_DOMID, CHROME_VM_DOMID, closing, GARBAGE, refusalOf, sendFrame } from '../forgery.ts';
 import { AUDIO_VM, PLAYBACK_PORT } from '../playback.ts';
-import { RawSession, type Reaction } from '../raw-session.ts';
+import { RawSession } from '../raw-session.ts';
 import { openLine, refusedByServer } from './line.ts';
 import { type AttackResult, readTask, tell } from './messages.ts';
 
-const AUDIO_VM_DOMID = 1;
 const CHROME_VM = 'chrome-vm';
-const CHROME_VM_DOMID = 101;
 const ROGUE_VM = 'rogue-vm';
 const RING_BYTES = 4_096;
-/** A frame's length field that promises more than there is, an operation that does not exist, and noise. */
-const GARBAGE = Uint8Array.from({ length: 64 }, (_, index) => (index * 37 + 11) & 0xff);
 
 const task = readTask<{
   identity: string;
@@ -54,7 +50,7 @@ const ATTACKS: readonly Attack[] = [
     () =>
       raw(async (session) => {
         session.seal(sendFrame(CHROME_VM_DOMID));
-        return refusalOf(await session.until('frame'), await session.until('frame'));
+        return refusalOf([await session.until('frame'), await session.until('frame')]);
       }),
   ],
   [
@@ -135,34 +131,4 @@ async function strange(attempt: (session: RawSession) => Promise<string | null>)
   } finally {
     session.close();
   }
-}
-
-function sendFrame(source: number): Uint8Array {
-  const bytes = new Uint8Array(64);
-  const length = encodeDataFrame(new DataView(bytes.buffer), 0, {
-    op: Op.sendv,
-    flags: 0,
-    id: 1,
-    source,
-    destination: AUDIO_VM_DOMID,
-    sourcePort: 0,
-    destinationPort: PLAYBACK_PORT,
-    messageType: 0,
-    payload: new Uint8Array(4),
-  });
-  return bytes.subarray(0, length);
-}
-
-/** The status of the refused send among the reactions (the first frame is the broker's welcome). */
-function refusalOf(...reactions: readonly Reaction[]): string | null {
-  for (const reaction of reactions) {
-    if (reaction.kind !== 'frame') return closing(reaction);
-    if (reaction.frame.op === Op.refused) return statusWord(reaction.frame.status) ?? `status ${reaction.frame.status}`;
-  }
-  return null;
-}
-
-function closing(reaction: Reaction): string | null {
-  if (reaction.kind === 'close') return `closed: ${reaction.word}`;
-  return reaction.kind === 'ended' ? 'carrier closed' : null;
 }

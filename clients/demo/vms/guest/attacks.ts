@@ -4,21 +4,19 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeDataFrame, Op, statusWord } from '../../../../broker/wire/index.ts';
 import { type Identity, loadIdentity } from '../../../../keys/index.ts';
 import { ArgusError, type Vm } from '../../../sdk/index.ts';
+import { AUDIO_VM_DOMID, CHROME_VM_DOMID, closing as closingOf, GARBAGE, refusalOf, sendFrame } from '../../forgery.ts';
 import { RawSession, type Reaction } from '../../raw-session.ts';
 import { Port } from './port.ts';
 import { IDENTITY, openSession, print } from './session.ts';
 import { SOUND_PORT, soundMessage } from './sound.ts';
 
 const PORT = '/dev/virtio-ports/argus.0';
-const CHROME_VM_DOMID = 101;
-const AUDIO_VM_DOMID = 1;
+const CLOSED = 'session closed';
 const RING_BYTES = 4_096;
 /** Under software emulation an answer takes its time. */
 const PATIENCE_MS = 20_000;
-const GARBAGE = Uint8Array.from({ length: 64 }, (_, index) => (index * 37 + 11) & 0xff);
 /** A record's header that says "hello", and 8 bytes that nobody signed. */
 const UNSIGNED_HELLO = Buffer.concat([
   Buffer.from('a76701010000000000000000000000000800000000000000', 'hex'),
@@ -48,7 +46,7 @@ function rudeAttacks(stolen: string, recorded: string): readonly (readonly [name
       async (session, own) => {
         if (!(await session.open(own))) return 'not even let in';
         session.seal(sendFrame(CHROME_VM_DOMID));
-        return refusalOf(await session.until('frame'), await session.until('frame'));
+        return refusalOf([await session.until('frame'), await session.until('frame')], CLOSED);
       },
     ],
     [
@@ -129,32 +127,6 @@ function send(vm: Vm, domain: string | number, port: number, iov: Uint8Array): P
   return vm.sendv({ to: { domain, port }, iov });
 }
 
-function sendFrame(source: number): Uint8Array {
-  const bytes = new Uint8Array(64);
-  const length = encodeDataFrame(new DataView(bytes.buffer), 0, {
-    op: Op.sendv,
-    flags: 0,
-    id: 1,
-    source,
-    destination: AUDIO_VM_DOMID,
-    sourcePort: 0,
-    destinationPort: SOUND_PORT,
-    messageType: 0,
-    payload: new Uint8Array(4),
-  });
-  return bytes.subarray(0, length);
-}
-
-/** The status of the refused send among the reactions (the first frame is the broker's welcome). */
-function refusalOf(...reactions: readonly Reaction[]): string | null {
-  for (const reaction of reactions) {
-    if (reaction.kind !== 'frame') return closing(reaction);
-    if (reaction.frame.op === Op.refused) return statusWord(reaction.frame.status) ?? `status ${reaction.frame.status}`;
-  }
-  return null;
-}
-
 function closing(reaction: Reaction): string | null {
-  if (reaction.kind === 'close') return `session closed: ${reaction.word}`;
-  return reaction.kind === 'ended' ? 'carrier closed' : null;
+  return closingOf(reaction, CLOSED);
 }
