@@ -4,19 +4,22 @@
  * The names are not literals, so that the compiler does not look for `dist/`, which need not exist when types are checked.
  */
 
-interface Message {
+export interface Message {
   readonly payload: Uint8Array;
 }
 
+export interface Ring {
+  /** The next message if one is there. */
+  read(): Message | undefined;
+  /** The next message, waiting for it. */
+  receive(): Promise<Message | undefined>;
+}
+
 interface Vm {
-  registerRing(options: {
-    readonly port: number;
-    readonly partner: string;
-    readonly length: number;
-  }): Promise<AsyncIterable<Message>>;
+  registerRing(options: { readonly port: number; readonly partner: string; readonly length: number }): Promise<Ring>;
   sendv(message: {
     readonly to: { readonly domain: string; readonly port: number };
-    readonly iov: readonly Uint8Array[];
+    readonly iov: Uint8Array;
     readonly deadline: number;
   }): Promise<number>;
 }

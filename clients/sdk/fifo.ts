@@ -41,6 +41,14 @@ export class Fifo<T> {
     if (index < this.#length) this.#slots[(this.#head + index) & this.#mask] = item;
   }
 
+  /** Drops what `isKept` does not want; the others stay in order. `isKept` is asked once for each, from the front. */
+  retain(isKept: (item: T) => boolean): void {
+    for (let left = this.#length; left > 0; left--) {
+      const item = this.shift();
+      if (item !== undefined && isKept(item)) this.push(item);
+    }
+  }
+
   #grow(): void {
     const capacity = (this.#mask + 1) * 2;
     const slots = new Array<T | undefined>(capacity).fill(undefined);

@@ -59,7 +59,7 @@ export class Flow implements SendOrder {
 
   /** Takes over a send in phase `waiting`; transmits it unless others wait. */
   submit(send: HeldSend): void {
-    send.held.order = this;
+    send.order = this;
     if (this.#state === 'open' && !this.#actions.isUp) this.#state = 'blocked';
     this.#queue.push(send);
     if (this.#state === 'open') this.#transmit(send);
@@ -76,7 +76,7 @@ export class Flow implements SendOrder {
     this.#inFlight--;
     const isFull = status === Status.EAGAIN || status === Status.EBUSY;
     const isKept = isFull && !isOver;
-    send.held.phase = isKept ? 'waiting' : 'done';
+    send.phase = isKept ? 'waiting' : 'done';
     // Refused before the broker came to lift anything: those behind it come back as well, and nobody announces space.
     if (!isFull && send === this.#resuming) this.#hasSpace = true;
     if (isFull) this.#block(status === Status.EAGAIN ? EAGAIN_RETRY_MS : EBUSY_RETRY_MS);
@@ -111,12 +111,9 @@ export class Flow implements SendOrder {
     if (this.#state !== 'open' && this.#inFlight === 0) this.#resume();
   }
 
-  /** Ends what `decide` takes (a deadline passed, a caller gave up, a name may mean another domain now). */
+  /** Lets go of what `decide` takes (a deadline passed, a caller gave up, a name may mean another domain now). */
   withdraw(decide: (send: HeldSend) => boolean): void {
-    for (let i = 0; i < this.#queue.length; i++) {
-      const send = this.#queue.at(i);
-      if (send?.held.phase === 'waiting' && decide(send)) send.held.phase = 'done';
-    }
+    this.#queue.retain((send) => send.phase !== 'waiting' || !decide(send));
     this.#dropDone();
     if (this.#queue.length === 0) this.#open();
   }
@@ -159,7 +156,7 @@ export class Flow implements SendOrder {
     let sent = 0;
     for (let i = 0; i < this.#queue.length && sent < this.#window; i++) {
       const send = this.#queue.at(i);
-      if (send?.held.phase !== 'waiting') continue;
+      if (send?.phase !== 'waiting') continue;
       this.#transmit(send);
       sent++;
     }
@@ -171,7 +168,7 @@ export class Flow implements SendOrder {
     if (this.#needsResume) this.#resuming = send;
     this.#needsResume = false;
     this.#inFlight++;
-    send.held.phase = 'in-flight';
+    send.phase = 'in-flight';
     this.#actions.transmit(send, this, flags);
   }
 
@@ -188,6 +185,6 @@ export class Flow implements SendOrder {
   }
 
   #dropDone(): void {
-    while (this.#queue.at(0)?.held.phase === 'done') this.#queue.shift();
+    while (this.#queue.at(0)?.phase === 'done') this.#queue.shift();
   }
 }

@@ -1,5 +1,6 @@
 /** Time, randomness and the event loop, in one place so that a test can stand in for all of them. */
 import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
 
 export interface Platform {
   /** Monotonic milliseconds. */

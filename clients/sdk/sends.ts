@@ -6,7 +6,7 @@
  * order, until the broker has answered.
  */
 import { DATA_FRAME_HEADER_BYTES, DataField, Status } from '../../broker/wire/index.ts';
-import { Arena, type Chunk, type ChunkPool } from './chunk.ts';
+import { Arena, type ChunkPool } from './chunk.ts';
 import { type ArgusError, statusError, wordError } from './errors.ts';
 import type { Flow, FlowActions } from './flow.ts';
 import { Flows } from './flows.ts';
@@ -15,7 +15,7 @@ import { MAX_OUTSTANDING_SENDS } from './limits.ts';
 import type { Names } from './names.ts';
 import type { Outbox } from './outbox.ts';
 import type { Platform } from './platform.ts';
-import { type HeldSend, isHeld, type Send } from './send.ts';
+import { type FramePlace, HeldSend, Send } from './send.ts';
 import { writeSendFrame } from './send-frame.ts';
 import { describe, joinedLength, NOT_SENT, noSession, requestFault, type SendvRequest } from './sendv-request.ts';
 
@@ -24,14 +24,6 @@ export interface Uplink {
   readonly outbox: Outbox;
   readonly inFlight: InFlight;
 }
-
-let capturedResolve: (bytes: number) => void;
-let capturedReject: (error: ArgusError) => void;
-/** One executor for all promises: a closure per send would be a fifth of its cost. Runs inside `new Promise`. */
-const capture = (resolve: (bytes: number) => void, reject: (error: ArgusError) => void): void => {
-  capturedResolve = resolve;
-  capturedReject = reject;
-};
 
 export class Sends implements FlowActions {
   readonly #names: Names;
@@ -60,7 +52,7 @@ export class Sends implements FlowActions {
       held.order?.accepted();
     }
     this.#settled(send);
-    send.resolve(send.bytes);
+    send.accept();
   };
 
   constructor(names: Names, platform: Platform, pool: ChunkPool, queueBytes: number) {
@@ -120,20 +112,20 @@ export class Sends implements FlowActions {
       iov,
       length,
     );
-    const promise = new Promise<number>(capture);
-    inFlight.push({ resolve: capturedResolve, reject: capturedReject, bytes, held: null });
+    const send = new Send(bytes);
+    inFlight.push(send);
     this.#outstanding++;
     this.#outstandingBytes += length;
-    return promise;
+    return send;
   }
 
   /** A refusal of the broker for the send it took out of the in-flight list. */
   refuse(send: Send, status: number, maxMessageSize: number): void {
-    if (isHeld(send)) {
-      const { held } = send;
+    const { held } = send;
+    if (held !== null) {
       const isLate = this.#platform.now() >= held.deadlineAt;
       const isOver = isLate || held.signal?.aborted === true;
-      if (held.order?.refused(send, status, isOver) === true) {
+      if (held.order?.refused(held, status, isOver) === true) {
         this.#watchDeadline(held.deadlineAt);
         return;
       }
@@ -141,14 +133,14 @@ export class Sends implements FlowActions {
       this.#pool.release(held.chunk);
       if (isOver && Number.isFinite(held.deadlineAt) && (status === Status.EAGAIN || status === Status.EBUSY)) {
         this.#settled(send);
-        send.reject(wordError(isLate ? 'ETIMEDOUT' : 'ECANCELED', 'sendv', undefined, NOT_SENT));
+        send.fail(wordError(isLate ? 'ETIMEDOUT' : 'ECANCELED', 'sendv', undefined, NOT_SENT));
         return;
       }
     }
     this.#settled(send);
     // Between two brokers it was lost sight of: it may have arrived.
     const detail = { outcome: status === Status.ECONNRESET ? ('unknown' as const) : ('refused' as const) };
-    send.reject(statusError(status, 'sendv', status === Status.EMSGSIZE ? { ...detail, maxMessageSize } : detail));
+    send.fail(statusError(status, 'sendv', status === Status.EMSGSIZE ? { ...detail, maxMessageSize } : detail));
   }
 
   /** There is room in a ring. */
@@ -176,12 +168,12 @@ export class Sends implements FlowActions {
         held.order?.lost();
       }
       this.#settled(send);
-      send.reject(wordError('ECONNRESET', 'sendv', undefined, { outcome: 'unknown' }));
+      send.fail(wordError('ECONNRESET', 'sendv', undefined, { outcome: 'unknown' }));
     });
     this.#flows.suspend();
     for (const [name, sends] of this.#unnamed) {
       // Without a deadline there is no licence to wait for another session.
-      const kept = sends.filter((send) => Number.isFinite(send.held.deadlineAt));
+      const kept = sends.filter((send) => Number.isFinite(send.deadlineAt));
       this.#unnamed.set(name, kept);
       for (const send of sends) if (!kept.includes(send)) this.#giveUp(send, noSession(`sendv to ${name}`));
     }
@@ -222,66 +214,57 @@ export class Sends implements FlowActions {
     if (domid < 0 && deadline === undefined && this.#uplink === null) return Promise.reject(noSession(describe(to)));
     const length = DATA_FRAME_HEADER_BYTES + bytes;
     const uplink = domid < 0 || this.#flows.isBlocked(domid, to.port) ? null : this.#uplink;
-    const { chunk, at } = uplink === null ? this.#arena.reserve(length) : this.#place(uplink, length);
-    writeSendFrame(chunk, at, 0, Math.max(domid, 0), from, to.port, type, iov, length);
-    const promise = new Promise<number>(capture);
-    const send: HeldSend = {
-      resolve: capturedResolve,
-      reject: capturedReject,
-      bytes,
-      held: {
-        chunk,
-        at,
-        length,
-        name: typeof to.domain === 'string' ? to.domain : null,
-        port: to.port,
-        deadlineAt: deadline === undefined ? Number.POSITIVE_INFINITY : this.#platform.now() + deadline,
-        signal,
-        order: null,
-        isPlaced: uplink !== null,
-        phase: 'waiting',
-      },
-    };
+    const place = uplink === null ? this.#store(length) : this.#place(uplink, length);
+    writeSendFrame(place.chunk, place.at, 0, Math.max(domid, 0), from, to.port, type, iov, length);
+    const send = new HeldSend(bytes, place, {
+      name: typeof to.domain === 'string' ? to.domain : null,
+      port: to.port,
+      deadlineAt: deadline === undefined ? Number.POSITIVE_INFINITY : this.#platform.now() + deadline,
+      signal,
+    });
     this.#outstanding++;
     this.#outstandingBytes += length;
-    if (signal !== null) this.#listen(send, signal, promise);
+    if (signal !== null) this.#listen(send, signal);
     if (typeof to.domain === 'string' && domid < 0) this.#awaitName(to.domain, send);
     else this.#dispatch(send, domid);
-    return promise;
+    return send;
   }
 
   /** Room in the open record, referenced so that the frame can be read again. */
-  #place(uplink: Uplink, length: number): { readonly chunk: Chunk; readonly at: number } {
+  #place(uplink: Uplink, length: number): FramePlace {
     uplink.outbox.reserve(length);
     const chunk = uplink.outbox.frameChunk;
     chunk.references++;
-    return { chunk, at: uplink.outbox.frameAt };
+    return { chunk, at: uplink.outbox.frameAt, isPlaced: true };
   }
 
-  #listen(send: HeldSend, signal: AbortSignal, promise: Promise<number>): void {
+  /** Room outside of any record, until the send is written. */
+  #store(length: number): FramePlace {
+    const { chunk, at } = this.#arena.reserve(length);
+    return { chunk, at, isPlaced: false };
+  }
+
+  #listen(send: HeldSend, signal: AbortSignal): void {
     const abort = (): void =>
-      this.#withdrawWhere((each) =>
-        each.resolve === send.resolve ? wordError('ECANCELED', 'sendv', undefined, NOT_SENT) : null,
-      );
+      this.#withdrawWhere((each) => (each === send ? wordError('ECANCELED', 'sendv', undefined, NOT_SENT) : null));
     const unlisten = (): void => signal.removeEventListener('abort', abort);
     signal.addEventListener('abort', abort, { once: true });
-    promise.then(unlisten, unlisten);
+    send.then(unlisten, unlisten);
   }
 
   /** The destination is known. */
   #dispatch(send: HeldSend, domid: number): void {
-    const { held } = send;
-    if (Number.isFinite(held.deadlineAt)) {
-      const flow = this.#flows.to(domid, held.port);
+    if (Number.isFinite(send.deadlineAt)) {
+      const flow = this.#flows.to(domid, send.port);
       flow.submit(send);
-      if (held.phase === 'waiting') this.#watchDeadline(held.deadlineAt);
+      if (send.phase === 'waiting') this.#watchDeadline(send.deadlineAt);
     } else if (this.#uplink === null) this.#giveUp(send, noSession('sendv'));
-    else if (this.#flows.isBlocked(domid, held.port)) this.#giveUp(send, overtaking('sendv'));
+    else if (this.#flows.isBlocked(domid, send.port)) this.#giveUp(send, overtaking('sendv'));
     else this.#write(send, domid, 0);
   }
 
   #awaitName(name: string, send: HeldSend): void {
-    this.#watchDeadline(send.held.deadlineAt);
+    this.#watchDeadline(send.deadlineAt);
     const waiting = this.#unnamed.get(name);
     if (waiting !== undefined) {
       waiting.push(send);
@@ -302,30 +285,30 @@ export class Sends implements FlowActions {
   #readdress(): void {
     const moved: { readonly name: string; readonly send: HeldSend }[] = [];
     this.#flows.withdraw((send) => {
-      const { name } = send.held;
+      const { name } = send;
       if (name === null) return false;
       moved.push({ name, send });
       return true;
     });
-    // A new `held`, because the flow goes on looking at the phase of the old one.
-    for (const { name, send } of moved)
-      this.#awaitName(name, { ...send, held: { ...send.held, order: null, phase: 'waiting' } });
+    for (const { name, send } of moved) {
+      send.order = null;
+      this.#awaitName(name, send);
+    }
   }
 
   #write(send: HeldSend, domid: number, flags: number): void {
     const uplink = this.#uplink;
     if (uplink === null) return;
-    const { held } = send;
-    if (held.isPlaced) held.isPlaced = false;
+    if (send.isPlaced) send.isPlaced = false;
     else {
-      const { chunk, at } = this.#place(uplink, held.length);
-      chunk.bytes.set(held.chunk.bytes.subarray(held.at, held.at + held.length), at);
-      this.#pool.release(held.chunk);
-      held.chunk = chunk;
-      held.at = at;
+      const { chunk, at } = this.#place(uplink, send.length);
+      chunk.bytes.set(send.chunk.bytes.subarray(send.at, send.at + send.length), at);
+      this.#pool.release(send.chunk);
+      send.chunk = chunk;
+      send.at = at;
     }
-    const { chunk, at } = held;
-    held.phase = 'in-flight';
+    const { chunk, at } = send;
+    send.phase = 'in-flight';
     chunk.view.setUint8(at + DataField.flags, flags);
     chunk.view.setUint32(at + DataField.id, uplink.inFlight.nextId, true);
     chunk.view.setUint16(at + DataField.destination, domid, true);
@@ -334,10 +317,10 @@ export class Sends implements FlowActions {
 
   /** Ends a send that waits. */
   #giveUp(send: HeldSend, error: ArgusError): void {
-    send.held.phase = 'done';
-    this.#pool.release(send.held.chunk);
+    send.phase = 'done';
+    this.#pool.release(send.chunk);
     this.#settled(send);
-    send.reject(error);
+    send.fail(error);
   }
 
   #settled(send: Send): void {
@@ -378,8 +361,8 @@ export class Sends implements FlowActions {
     const now = this.#platform.now();
     let next = Number.POSITIVE_INFINITY;
     this.#withdrawWhere((send) => {
-      if (send.held.deadlineAt <= now) return wordError('ETIMEDOUT', 'sendv', undefined, NOT_SENT);
-      next = Math.min(next, send.held.deadlineAt);
+      if (send.deadlineAt <= now) return wordError('ETIMEDOUT', 'sendv', undefined, NOT_SENT);
+      next = Math.min(next, send.deadlineAt);
       return null;
     });
     if (Number.isFinite(next)) this.#watchDeadline(next);

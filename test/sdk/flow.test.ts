@@ -4,7 +4,7 @@ import { SendFlag, Status } from '../../broker/wire/index.ts';
 import { Chunk } from '../../clients/sdk/chunk.ts';
 import { Flow } from '../../clients/sdk/flow.ts';
 import { EAGAIN_RETRY_MS, EBUSY_RETRY_MS } from '../../clients/sdk/limits.ts';
-import type { HeldSend } from '../../clients/sdk/send.ts';
+import { HeldSend } from '../../clients/sdk/send.ts';
 import { FakeClock } from '../helpers/clock.ts';
 import { Random } from '../helpers/random.ts';
 
@@ -12,23 +12,8 @@ const test = suite('sdk: the order of sends with a deadline');
 const BOTH = SendFlag.ordered | SendFlag.resume;
 
 function send(bytes: number): HeldSend {
-  return {
-    resolve: () => {},
-    reject: () => {},
-    bytes,
-    held: {
-      chunk: new Chunk(0),
-      at: 0,
-      length: 0,
-      name: null,
-      port: 1,
-      deadlineAt: Number.POSITIVE_INFINITY,
-      signal: null,
-      order: null,
-      isPlaced: false,
-      phase: 'waiting',
-    },
-  };
+  const place = { chunk: new Chunk(0), at: 0, isPlaced: false };
+  return new HeldSend(bytes, place, { name: null, port: 1, deadlineAt: Number.POSITIVE_INFINITY, signal: null });
 }
 
 class Wire {
@@ -56,7 +41,7 @@ class Wire {
   accept(): void {
     const each = this.inFlight.shift();
     if (each === undefined) throw new Error('nothing in flight');
-    each.held.phase = 'done';
+    each.phase = 'done';
     this.flow.accepted();
   }
 

@@ -1,13 +1,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { InFlight } from '../../clients/sdk/inflight.ts';
-import type { Send } from '../../clients/sdk/send.ts';
+import { Send } from '../../clients/sdk/send.ts';
 import { Random } from '../helpers/random.ts';
 
 const test = suite('sdk: sends in flight');
 
 function send(bytes: number): Send {
-  return { resolve: () => {}, reject: () => {}, bytes, held: null };
+  return new Send(bytes);
 }
 
 function collect(inFlight: InFlight, through: number): number[] | 'fault' {
