@@ -4,15 +4,12 @@
  * The names are not literals, so that the compiler does not look for `dist/`, which need not exist when types are checked.
  */
 
-export interface Message {
+interface Message {
   readonly payload: Uint8Array;
 }
 
-export interface Ring {
-  /** The next message if one is there. */
-  read(): Message | undefined;
-  /** The next message, waiting for it. */
-  receive(): Promise<Message | undefined>;
+interface Ring {
+  consume(take: (message: Message) => void): Promise<void>;
 }
 
 interface Vm {

@@ -2,7 +2,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
-import { type BrokerConfig, loadClient, type Message, type Ring } from './argus-package.ts';
+import { type BrokerConfig, loadClient } from './argus-package.ts';
 import {
   DATA_PORT,
   ECHO_PORT,
@@ -92,7 +92,7 @@ async function openSender(endpoint: Endpoint, way: Way): Promise<SenderLink> {
   const vm = await connectAs(endpoint, way, SENDER);
   const replies = await vm.registerRing({ port: REPLY_PORT, partner: RECEIVER, length: RING_BYTES });
   let onReply: () => void = () => {};
-  void readAll(replies, () => onReply());
+  void replies.consume(() => onReply());
   const data = { domain: RECEIVER, port: DATA_PORT };
   const echo = { domain: RECEIVER, port: ECHO_PORT };
   return {
@@ -112,14 +112,9 @@ async function openReceiver(endpoint: Endpoint, way: Way, onMessage: (payload: U
   const data = await vm.registerRing({ port: DATA_PORT, partner: SENDER, length: RING_BYTES });
   const echo = await vm.registerRing({ port: ECHO_PORT, partner: SENDER, length: RING_BYTES });
   const reply = { domain: SENDER, port: REPLY_PORT };
-  void readAll(data, ({ payload }) => onMessage(payload));
-  void readAll(echo, ({ payload }) => void vm.sendv({ to: reply, iov: payload, deadline: SEND_DEADLINE_MS }));
-}
-
-/** In batches, as a busy receiver reads; nats.js is used through callbacks, which cost less than its iterator as well. */
-async function readAll(ring: Ring, onMessage: (message: Message) => void): Promise<void> {
-  for (let message = await ring.receive(); message !== undefined; message = ring.read() ?? (await ring.receive()))
-    onMessage(message);
+  // as callbacks, which cost less than the iterator; nats.js is used through callbacks for the same reason
+  void data.consume(({ payload }) => onMessage(payload));
+  void echo.consume(({ payload }) => void vm.sendv({ to: reply, iov: payload, deadline: SEND_DEADLINE_MS }));
 }
 
 async function connectAs(

@@ -2,7 +2,7 @@
  * Memory that frames are encoded into. A chunk is counted: one reference for being filled, one per record of it that
  * waits to be sealed, one per message that may have to be sent again. Only an unreferenced chunk is written over.
  */
-import { MAX_SPARE_CHUNKS, RECORD_PLAINTEXT_BYTES } from './limits.ts';
+import { MIN_SPARE_CHUNKS, RECORD_PLAINTEXT_BYTES } from './limits.ts';
 
 export class Chunk {
   readonly bytes: Uint8Array;
@@ -19,6 +19,12 @@ export class Chunk {
 
 export class ChunkPool {
   readonly #spare: Chunk[] = [];
+  readonly #maxSpare: number;
+
+  /** Keeps what a window of `windowBytes` without outcome needs: made anew for each, chunks keep the garbage collector busy. */
+  constructor(windowBytes: number) {
+    this.#maxSpare = Math.max(MIN_SPARE_CHUNKS, Math.ceil(windowBytes / RECORD_PLAINTEXT_BYTES));
+  }
 
   /** With one reference, the caller's. */
   take(): Chunk {
@@ -30,7 +36,7 @@ export class ChunkPool {
   release(chunk: Chunk): void {
     chunk.references--;
     const isSpare = chunk.references === 0 && chunk.bytes.length === RECORD_PLAINTEXT_BYTES;
-    if (isSpare && this.#spare.length < MAX_SPARE_CHUNKS) this.#spare.push(chunk);
+    if (isSpare && this.#spare.length < this.#maxSpare) this.#spare.push(chunk);
   }
 }
 

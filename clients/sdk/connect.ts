@@ -22,7 +22,7 @@ export async function connect(options: ConnectOptions): Promise<Vm> {
 
 /** The same over any carrier and platform. */
 export async function connectOver(open: OpenCarrier, options: ResolvedOptions, platform: Platform): Promise<Vm> {
-  const pool = new ChunkPool();
+  const pool = new ChunkPool(options.queueBytes);
   const vm = new Vm(options, platform, pool, (handlers, signal) =>
     dial(open, options, platform, pool, handlers, signal),
   );

@@ -4,8 +4,8 @@
 export const RECORD_PLAINTEXT_BYTES = 64 * 1024;
 /** Longest unsealed welcome or close: a welcome is about 2 KiB. */
 export const MAX_HANDSHAKE_RECORD_BYTES = 16 * 1024;
-/** Spare plaintext chunks that are kept for reuse; more than a burst needs only sits in memory. */
-export const MAX_SPARE_CHUNKS = 32;
+/** Spare plaintext chunks that are kept for reuse however small `queueBytes` is: what a burst of the session's own needs. */
+export const MIN_SPARE_CHUNKS = 4;
 /** Sealed bytes the carrier may hold before packing goes on without writing: a few records keep the pipe full. */
 export const CONGESTED_BYTES = 256 * 1024;
 /** Records up to this length are written as one buffer: a vector of three costs a microsecond more than the copy. */
@@ -22,7 +22,7 @@ export const SERIAL_PROBE_MS = 20;
 export const DEFAULT_QUEUE_BYTES = 8 * 1024 * 1024;
 export const MIN_QUEUE_BYTES = 64 * 1024;
 export const MAX_QUEUE_BYTES = 1024 * 1024 * 1024;
-/** Sends whose outcome is not known yet, whatever their size: each costs a promise and an entry, about 0.5 KiB. */
+/** Sends whose outcome is not known yet, whatever their size: each costs an entry of about 0.2 KiB, and its promise if that is asked for. */
 export const MAX_OUTSTANDING_SENDS = 65_536;
 /** Requests (register, resolve, notify …) that wait for their answer. */
 export const MAX_OUTSTANDING_REQUESTS = 4096;

@@ -22,7 +22,7 @@ import {
   SeekingDeframer,
   TAG_BYTES,
 } from '../../broker/wire/index.ts';
-import { type AeadSuite, CLOCK_TOLERANCE_SECONDS, type Identity } from '../../keys/index.ts';
+import { type AeadSuite, CLOCK_TOLERANCE_SECONDS, type Identity, release } from '../../keys/index.ts';
 import type { Carrier, CarrierEvents } from './carrier.ts';
 import type { ChunkPool } from './chunk.ts';
 import { closeError, handshakeError } from './close-reasons.ts';
@@ -60,8 +60,8 @@ type RequestFrame = Extract<DomainFrame, { readonly id: number }>;
 /** What a session tells its VM; everything is called synchronously, in the order of the broker's frames. */
 export interface LinkHandlers {
   onUp(link: Link, welcome: WelcomeFrame): void;
-  /** The deliver frame at `bytes[at, at + length)`; `bytes` is never reused. False when it makes no sense. */
-  onDeliver(bytes: Uint8Array, view: DataView, at: number, length: number): boolean;
+  /** The deliver frame at `bytes[at, at + length)`. 'kept': `bytes` may be looked at from now on, and is never reused. */
+  onDeliver(bytes: Uint8Array, view: DataView, at: number, length: number): 'kept' | 'lent' | 'nonsense';
   onAccepted(send: Send): void;
   onRefused(send: Send, status: number, maxMessageSize: number): void;
   onNotice(notice: Notice): void;
@@ -247,6 +247,7 @@ export class Link implements CarrierEvents {
   #onFrames(plaintext: Uint8Array): void {
     const view = new DataView(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
     const end = plaintext.length;
+    let isKept = false;
     let at = 0;
     while (at < end && this.#phase !== 'closed') {
       const length = end - at < FRAME_HEADER_BYTES ? 0 : view.getUint32(at, true);
@@ -255,11 +256,10 @@ export class Link implements CarrierEvents {
         return;
       }
       if (view.getUint8(at + DataField.op) === Op.deliver && this.#phase === 'up') {
-        const isSound =
-          length >= DATA_FRAME_HEADER_BYTES &&
-          view.getUint16(at + DataField.reserved, true) === 0 &&
-          this.#handlers.onDeliver(plaintext, view, at, length);
-        if (!isSound) this.#fault('a deliver frame makes no sense');
+        const isWellFormed = length >= DATA_FRAME_HEADER_BYTES && view.getUint16(at + DataField.reserved, true) === 0;
+        const fate = isWellFormed ? this.#handlers.onDeliver(plaintext, view, at, length) : 'nonsense';
+        if (fate === 'nonsense') this.#fault('a deliver frame makes no sense');
+        if (fate === 'kept') isKept = true;
       } else {
         const frame = decodeBrokerFrame(plaintext, at, at + length);
         if (frame === null) this.#fault('a frame was not understood');
@@ -267,6 +267,7 @@ export class Link implements CarrierEvents {
       }
       at += length;
     }
+    if (!isKept) release(plaintext);
   }
 
   #onFrame(frame: BrokerFrame): void {

@@ -6,7 +6,7 @@
  */
 import { creditThreshold, occupiedBytes } from './credit.ts';
 import type { DomainRef } from './domain-ref.ts';
-import type { ArgusError } from './errors.ts';
+import { type ArgusError, wordError } from './errors.ts';
 import { Fifo } from './fifo.ts';
 import { CREDIT_DELAY_MS } from './limits.ts';
 import type { Message } from './message.ts';
@@ -24,6 +24,12 @@ interface Waiter {
   readonly reject: (error: ArgusError) => void;
 }
 
+interface Consumer {
+  readonly take: (message: Message) => void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 const END: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
 
 export class Ring implements AsyncIterable<Message>, AsyncDisposable {
@@ -35,6 +41,7 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
   readonly #threshold: number;
   readonly #queue = new Fifo<Message>();
   readonly #waiters = new Fifo<Waiter>();
+  #consumer: Consumer | null = null;
   /** Ring bytes of #queue. */
   #unread = 0;
   /** Ring bytes consumed and not yet returned. */
@@ -85,6 +92,26 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
+  /**
+   * Hands each message to `take` as it comes, until the ring ends; one consumer at a time. The payload is only lent for the
+   * call: copy what you keep. So the memory of a record is given back at once, where for those who may keep messages the
+   * garbage collector has to find out.
+   *
+   * @throws ArgusError as `receive` does; EEXIST: there is a consumer already; and whatever `take` throws, which ends it
+   */
+  consume(take: (message: Message) => void): Promise<void> {
+    if (this.#consumer !== null)
+      return Promise.reject(wordError('EEXIST', 'consume', `the ring at port ${this.port} has a consumer already`));
+    return new Promise((resolve, reject) => {
+      this.#consumer = { take, resolve, reject };
+      for (let left = this.#queue.length; left > 0 && this.#consumer !== null; left--) {
+        const message = this.read();
+        if (message !== undefined) this.#lend(message);
+      }
+      if (this.#state === 'closed') this.#endConsumer();
+    });
+  }
+
   /** Ends, and throws, as `receive` does. Several iterators of one ring share its messages. */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
     const ring = this;
@@ -107,16 +134,18 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
     return this.close();
   }
 
-  /** For the VM. @internal */
-  deliver(message: Message): void {
+  /** For the VM. True: somebody has the message now, or will have it; false: its memory is not looked at again. @internal */
+  deliver(message: Message): boolean {
     const waiter = this.#waiters.shift();
-    if (waiter === undefined) {
+    if (waiter === undefined && this.#consumer === null) {
       this.#unread += occupiedBytes(message.payload.length);
       this.#queue.push(message);
-      return;
+      return true;
     }
     this.#account(occupiedBytes(message.payload.length));
-    waiter.resolve(message);
+    if (waiter === undefined) this.#lend(message);
+    else waiter.resolve(message);
+    return waiter !== undefined;
   }
 
   /** For the VM: a new session; what was consumed before is not charged to it. @internal */
@@ -134,6 +163,23 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
       if (failure === null) waiter.resolve(undefined);
       else waiter.reject(failure);
     }
+    this.#endConsumer();
+  }
+
+  /** Out of the session's stack: what a consumer throws is its caller's. */
+  #lend(message: Message): void {
+    try {
+      this.#consumer?.take(message);
+    } catch (error) {
+      this.#consumer?.reject(error);
+      this.#consumer = null;
+    }
+  }
+
+  #endConsumer(): void {
+    if (this.#failure === null) this.#consumer?.resolve();
+    else this.#consumer?.reject(this.#failure);
+    this.#consumer = null;
   }
 
   #consume(message: Message): void {

@@ -61,9 +61,10 @@ export class Rings {
   /**
    * Puts the deliver frame at `bytes[at, at + length)` into its ring.
    *
-   * @returns 'delivered', or why not: a handle of no ring, a source that was never introduced
+   * @returns 'kept': somebody may look at `bytes` from now on; 'lent': nobody will; or why it was not delivered: a handle
+   * of no ring, a source that was never introduced
    */
-  deliver(bytes: Uint8Array, view: DataView, at: number, length: number): 'delivered' | 'no-ring' | 'no-source' {
+  deliver(bytes: Uint8Array, view: DataView, at: number, length: number): 'kept' | 'lent' | 'no-ring' | 'no-source' {
     const handle = view.getUint32(at + DataField.id, true);
     let ring = this.#lastRing;
     if (handle !== this.#lastHandle || ring === null) {
@@ -79,7 +80,7 @@ export class Rings {
       if (source === null) return 'no-source';
       this.#lastSource = source;
     }
-    ring.deliver({
+    const isKept = ring.deliver({
       source,
       port: view.getUint32(at + DataField.sourcePort, true),
       type: view.getUint32(at + DataField.messageType, true),
@@ -90,7 +91,7 @@ export class Rings {
         length - DATA_FRAME_HEADER_BYTES,
       ),
     });
-    return 'delivered';
+    return isKept ? 'kept' : 'lent';
   }
 
   #forgetLast(): void {

@@ -248,7 +248,7 @@ export class Vm implements AsyncDisposable {
             'the broker delivered a message into a ring that this side does not have',
           ),
         );
-      return result !== 'no-source';
+      return result === 'no-source' ? 'nonsense' : result === 'kept' ? 'kept' : 'lent';
     },
     onAccepted: (send: Send) => this.#sends.accept(send),
     onRefused: (send, status, maxMessageSize) => this.#sends.refuse(send, status, maxMessageSize),

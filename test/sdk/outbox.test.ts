@@ -9,7 +9,7 @@ const test = suite('sdk: packing frames into records');
 
 class Sink {
   readonly records: Uint8Array[] = [];
-  readonly pool = new ChunkPool();
+  readonly pool = new ChunkPool(8 * RECORD_PLAINTEXT_BYTES);
   isCongested = false;
   deferred: (() => void)[] = [];
   readonly outbox: Outbox = new Outbox(this.pool, this, (task) => this.deferred.push(task));
@@ -140,7 +140,7 @@ test('random frames come out whole and in order, whatever the carrier does', () 
 });
 
 test('an arena hands out room that does not overlap, and starts over when nobody refers to it', () => {
-  const pool = new ChunkPool();
+  const pool = new ChunkPool(8 * RECORD_PLAINTEXT_BYTES);
   const arena = new Arena(pool);
   const first = arena.reserve(100);
   const second = arena.reserve(100);
