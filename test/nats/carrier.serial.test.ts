@@ -7,12 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Line, openLine } from '../../broker/carrier/nats/line.ts';
-import { MessageKind, NO_PIPE, startMessage } from '../../broker/carrier/nats/message.ts';
+import { MessageKind, NO_PIPE } from '../../broker/carrier/nats/message.ts';
 import { readSeed } from '../../broker/carrier/nats/nkey.ts';
 import { domainSubjects } from '../../broker/carrier/nats/subjects.ts';
 import { natsMembersOf } from '../../broker/index.ts';
 import type { Message, Ring, Vm } from '../../clients/sdk/index.ts';
 import { needs } from '../helpers/needs.ts';
+import { messageOf, publishBytes } from './messages.ts';
 import { DATA_PORT, NatsStage } from './stage.ts';
 
 const withNats = needs('nats-server', 'nats-server');
@@ -103,7 +104,7 @@ withNats(carrier, 'a domain may use its two subjects and nothing else: all else 
           code = error?.code ?? 'none';
         },
       });
-      line.publish(Uint8Array.of(1));
+      publishBytes(line, Uint8Array.of(1));
       await until(() => code !== undefined);
       assert.is(code, 'ERR_NATS_DENIED', publish);
     }
@@ -178,7 +179,7 @@ withNats(
       const fromA = await openRing(b, 'a');
       const { up, down } = domainSubjects('host', 'slow');
       const flooder = await lineOf(stage, 'slow', up, down);
-      for (let i = 0; i < 400; i++) flooder.publish(new Uint8Array(60_000));
+      for (let i = 0; i < 400; i++) publishBytes(flooder, new Uint8Array(60_000));
       for (let i = 0; i < 100; i++) await a.sendv({ to: to('b'), iov: [Uint8Array.of(i)], deadline: 10_000 });
       assert.is((await take(fromA, 100)).length, 100);
       flooder.close();
@@ -198,7 +199,7 @@ withNats(carrier, 'a broker that comes anew, without a goodbye, is noticed at on
     const anew = new Promise((resolve) => a.on('reconnected', resolve));
     const { up, down } = domainSubjects('host', 'a');
     const broker = await lineOf(stage, 'host', down, up);
-    broker.publish(startMessage(MessageKind.close, NO_PIPE, 0));
+    publishBytes(broker, messageOf(MessageKind.close, NO_PIPE, 0));
     await anew;
     broker.close();
   }),
@@ -216,11 +217,11 @@ withNats(carrier, 'messages injected by who holds the domain’s key end nothing
       Uint8Array.from({ length: 64 }, (_, i) => i),
       new Uint8Array(40).fill(1),
     ];
-    for (const message of noise) twin.publish(message);
+    for (const message of noise) publishBytes(twin, message);
     // A hello-less pipe of its own is refused like any stranger, beside the session that runs.
     const stranger = new Uint8Array(60).fill(7);
     stranger.set([1, 1, 9, 9, 9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0]);
-    twin.publish(stranger);
+    publishBytes(twin, stranger);
     const ring = await openRing(a, 'a');
     await a.sendv({ to: to('a'), iov: [Uint8Array.of(3)], deadline: 5_000 });
     assert.is((await take(ring, 1))[0]?.payload[0], 3);

@@ -2,10 +2,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FRAGMENT_BYTES, WINDOW_BYTES } from '../../broker/carrier/nats/limits.ts';
-import { decodeMessage, MESSAGE_HEADER_BYTES, MessageKind, startMessage } from '../../broker/carrier/nats/message.ts';
+import { decodeMessage, MESSAGE_HEADER_BYTES, MessageKind } from '../../broker/carrier/nats/message.ts';
 import { Pipe, type PipeFault } from '../../broker/carrier/nats/pipe.ts';
 import { FakeClock } from '../helpers/clock.ts';
 import { seededRandom } from '../helpers/seed.ts';
+import { messageOf } from './messages.ts';
 
 const ID = 0x0102_0304_0506;
 
@@ -22,7 +23,14 @@ class End {
     this.pipe = new Pipe(
       ID,
       isOpener,
-      { publish: (message) => this.out.push(Uint8Array.from(message)), schedule: this.clock.schedule },
+      {
+        publish: (length, write) => {
+          const message = new Uint8Array(length);
+          write(message);
+          this.out.push(message);
+        },
+        schedule: this.clock.schedule,
+      },
       {
         onChunk: (chunk) => {
           this.got.push(chunk.slice());
@@ -101,8 +109,8 @@ for (const [label, order] of [
 
 pipe('a piece that overlaps what was had is a gap: it is not ours', async () => {
   const broker = new End(false);
-  const forged = startMessage(MessageKind.data, ID, 1, 4);
-  const first = startMessage(MessageKind.open, ID, 0, 2);
+  const forged = messageOf(MessageKind.data, ID, 1, 4);
+  const first = messageOf(MessageKind.open, ID, 0, 2);
   broker.hear(first, forged);
   await turn();
   assert.is(broker.ended, 'GAP');
@@ -164,7 +172,7 @@ pipe('more than the window ends the pipe: its owner has not kept the rules', asy
   const broker = new End(false);
   broker.pipe.pause();
   for (let at = 0; at <= WINDOW_BYTES; at += FRAGMENT_BYTES) {
-    broker.hear(startMessage(at === 0 ? MessageKind.open : MessageKind.data, ID, at, FRAGMENT_BYTES));
+    broker.hear(messageOf(at === 0 ? MessageKind.open : MessageKind.data, ID, at, FRAGMENT_BYTES));
   }
   await turn();
   assert.is(broker.ended, 'OVERRUN');
@@ -173,10 +181,10 @@ pipe('more than the window ends the pipe: its owner has not kept the rules', asy
 pipe('credit for what was never sent ends the pipe; credit that comes late or twice is nothing', async () => {
   const vm = new End(true);
   vm.pipe.write([bytes('12345')]);
-  vm.hear(startMessage(MessageKind.credit, ID, 5), startMessage(MessageKind.credit, ID, 3));
+  vm.hear(messageOf(MessageKind.credit, ID, 5), messageOf(MessageKind.credit, ID, 3));
   await turn();
   assert.is(vm.ended, undefined);
-  vm.hear(startMessage(MessageKind.credit, ID, 6));
+  vm.hear(messageOf(MessageKind.credit, ID, 6));
   await turn();
   assert.is(vm.ended, 'BAD_CREDIT');
 });
@@ -215,7 +223,7 @@ pipe('over a line that drops, repeats and reorders, what arrives is a prefix of 
       const dice = random();
       if (dice < 0.1) continue;
       if (dice < 0.3) batch.push(...batch);
-      if (dice < 0.4) batch.push(startMessage(Math.floor(random() * 6) as MessageKind, ID, Math.floor(random() * 90)));
+      if (dice < 0.4) batch.push(messageOf(Math.floor(random() * 6) as MessageKind, ID, Math.floor(random() * 90)));
       if (dice > 0.95) batch.reverse();
       broker.hear(...batch);
       vm.hear(...broker.out.splice(0));
@@ -231,7 +239,7 @@ const message = suite('nats pipe message');
 message('a header reads back as it was written, at the bounds of its fields', () => {
   for (const id of [0, 1, 2 ** 48 - 1]) {
     for (const position of [0, 1, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
-      const { bytes: rest, ...header } = decodeMessage(startMessage(MessageKind.credit, id, position)) ?? {
+      const { bytes: rest, ...header } = decodeMessage(messageOf(MessageKind.credit, id, position)) ?? {
         bytes: null,
       };
       assert.equal(header, { kind: MessageKind.credit, id, position });
@@ -263,7 +271,7 @@ const refused: readonly (readonly [string, (header: Uint8Array) => Uint8Array])[
 ];
 for (const [label, spoil] of refused) {
   message(`${label} is no message`, () => {
-    assert.is(decodeMessage(spoil(startMessage(MessageKind.credit, ID, 7))), null);
+    assert.is(decodeMessage(spoil(messageOf(MessageKind.credit, ID, 7))), null);
   });
 }
 

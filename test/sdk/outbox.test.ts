@@ -27,6 +27,14 @@ class Sink {
   }
 }
 
+test('as many chunks are kept as the window without outcome needs, and no more', () => {
+  const pool = new ChunkPool(6 * RECORD_PLAINTEXT_BYTES);
+  const taken = Array.from({ length: 8 }, () => pool.take());
+  for (const chunk of taken) pool.release(chunk);
+  const again = Array.from({ length: 8 }, () => pool.take());
+  assert.is(again.filter((chunk) => taken.includes(chunk)).length, 6);
+});
+
 test('the frames of a burst share one record', () => {
   const sink = new Sink();
   sink.outbox.push(Uint8Array.of(1, 2));

@@ -26,6 +26,13 @@ function ringOf(length: number): { readonly ring: Ring; readonly credits: number
   return { ring, credits, clock };
 }
 
+async function codeOf(promise: Promise<void>): Promise<unknown> {
+  return promise.then(
+    () => 'ended',
+    (error: { readonly code?: unknown }) => error.code,
+  );
+}
+
 for (const [payload, occupied] of [
   [0, 16],
   [1, 32],
@@ -154,6 +161,59 @@ test('those who wait learn of the end', async () => {
   const waiting = [ring.receive(), ring.receive()];
   ring.end(null);
   assert.equal(await Promise.all(waiting), [undefined, undefined]);
+});
+
+test('a consumer takes what was queued, then each message as it comes; what it has taken is credited', async () => {
+  const { ring, credits, clock } = ringOf(4096);
+  const types: number[] = [];
+  ring.deliver(message(16, 1));
+  const done = ring.consume(({ type }) => void types.push(type));
+  assert.is(ring.deliver(message(16, 2)), false, 'its memory is not looked at again');
+  assert.equal(types, [1, 2]);
+  clock.advance(CREDIT_DELAY_MS);
+  assert.equal(credits, [64]);
+  ring.end(null);
+  await done;
+});
+
+test('who waited before the consumer came is served first, and keeps what it gets', async () => {
+  const { ring } = ringOf(4096);
+  const waiting = ring.receive();
+  const types: number[] = [];
+  void ring.consume(({ type }) => void types.push(type));
+  assert.ok(ring.deliver(message(1, 1)));
+  ring.deliver(message(1, 2));
+  assert.equal([(await waiting)?.type, types], [1, [2]]);
+});
+
+test('a second consumer is refused while there is one', async () => {
+  const { ring } = ringOf(4096);
+  void ring.consume(() => {});
+  assert.is(await codeOf(ring.consume(() => {})), 'EEXIST');
+});
+
+test('what a consumer throws ends it, and leaves the rest in the ring', async () => {
+  const { ring } = ringOf(4096);
+  for (const type of [1, 2, 3]) ring.deliver(message(1, type));
+  const done = ring.consume(({ type }) => {
+    if (type === 2) throw new RangeError('two');
+  });
+  ring.deliver(message(1, 4));
+  assert.is(await done.catch((error: Error) => error.message), 'two');
+  assert.equal([ring.read()?.type, ring.read()?.type], [3, 4]);
+  void ring.consume(() => {}); // there is room for the next
+});
+
+test('a consumer ends and throws as readers do, also when it comes late', async () => {
+  const [closed, refused, late] = [ringOf(4096).ring, ringOf(4096).ring, ringOf(4096).ring];
+  const types: number[] = [];
+  late.deliver(message(1, 1));
+  late.end(wordError('EACCES', 'ring'));
+  const ends = [closed.consume(() => {}), refused.consume(() => {}), late.consume(({ type }) => void types.push(type))];
+  closed.end(null);
+  refused.end(wordError('EACCES', 'ring'));
+  assert.equal(await Promise.all(ends.map(codeOf)), ['ended', 'EACCES', 'EACCES']);
+  assert.equal(types, [1]);
 });
 
 test.run();

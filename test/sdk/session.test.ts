@@ -312,6 +312,47 @@ test('messages reach their ring with the source as introduced, in memory that st
   await vm.close();
 });
 
+/** Enough for a record whose memory is worth giving back. */
+const LARGE = new Uint8Array(20_000).fill(7);
+
+/** One record with a message for each of the two rings that were registered. */
+function sayToBoth(broker: BrokerDouble): void {
+  broker.session.say({ op: Op.introduce, domid: PEER_DOMID, name: PEER_NAME, labels: [] });
+  broker.session.sayBytes(Buffer.concat([broker.session.delivery(101, LARGE), broker.session.delivery(102, LARGE)]));
+}
+
+test('memory of a record that was only lent is given back when its consumers are done', async () => {
+  const broker = await BrokerDouble.start();
+  const vm = await broker.connect();
+  const seen: { readonly during: number; readonly payload: Uint8Array }[] = [];
+  for (const port of [1, 2]) {
+    const ring = await vm.registerRing({ port, partner: 'any', length: 65_536 });
+    void ring.consume(({ payload }) => void seen.push({ during: payload.length, payload }));
+  }
+  sayToBoth(broker);
+  await settle();
+  assert.equal(
+    seen.map(({ during, payload }) => [during, payload.length]),
+    [
+      [LARGE.length, 0],
+      [LARGE.length, 0],
+    ],
+  );
+  await vm.close();
+});
+
+test('memory of a record stays as it is while somebody may keep one of its messages', async () => {
+  const broker = await BrokerDouble.start();
+  const vm = await broker.connect();
+  const lent = await vm.registerRing({ port: 1, partner: 'any', length: 65_536 });
+  const kept = await vm.registerRing({ port: 2, partner: 'any', length: 65_536 });
+  void lent.consume(() => {});
+  sayToBoth(broker);
+  await settle();
+  assert.equal(kept.read()?.payload, LARGE);
+  await vm.close();
+});
+
 test('a ring that the broker closes throws to its reader and is announced', async () => {
   const broker = await BrokerDouble.start();
   const vm = await broker.connect();

@@ -39,6 +39,10 @@ export async function dialNats(
   /** The first piece, until something was heard: see NO_PIPE. A second copy of it is a duplicate like any other. */
   let opening: Uint8Array | null = null;
   let isHeard = false;
+  const repeatOpening = (): void => {
+    const said = opening;
+    if (said !== null) line?.publish(said.length, (message) => message.set(said));
+  };
   const finish = (error: NatsCarrierError | null): void => {
     if (isOver) return;
     isOver = true;
@@ -54,9 +58,14 @@ export async function dialNats(
     id,
     true,
     {
-      publish: (message) => {
-        if (!isHeard) opening ??= Uint8Array.from(message);
-        line?.publish(message);
+      publish: (length, write) => {
+        if (isHeard || opening !== null) {
+          line?.publish(length, write);
+          return;
+        }
+        opening = new Uint8Array(length);
+        write(opening);
+        repeatOpening();
       },
       schedule: (delayMs, task) => {
         const timer = setTimeout(task, delayMs);
@@ -83,7 +92,7 @@ export async function dialNats(
           opening = null;
           pipe.receive(message);
         } else if (message?.id === NO_PIPE && message.kind === MessageKind.close) {
-          if (opening !== null) line?.publish(opening);
+          if (opening !== null) repeatOpening();
           else begunAnew();
         }
       },

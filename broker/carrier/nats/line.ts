@@ -9,6 +9,7 @@ import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { NatsConnection } from 'nats';
 import { NatsCarrierError, type NatsErrorCode } from './errors.ts';
 import { CONNECT_TIMEOUT_MS, SERVER_PING_MS, SERVER_PINGS_UNANSWERED } from './limits.ts';
+import type { Publisher } from './message.ts';
 import { type LaneOptions, LaneTransport } from './transport.ts';
 
 export interface LineOptions {
@@ -30,9 +31,7 @@ export interface LineHandlers {
   onClosed(error: NatsCarrierError | null): void;
 }
 
-export interface Line {
-  /** The message is lent for the call. */
-  publish(message: Uint8Array): void;
+export interface Line extends Publisher {
   /** Sends what was published, then closes. */
   close(): void;
 }
@@ -68,8 +67,8 @@ export async function openLine(options: LineOptions, handlers: LineHandlers): Pr
     handlers.onClosed(failure);
   });
   return {
-    publish: (message) => {
-      if (!connection.isClosed()) transport.publish(head, message);
+    publish: (length, write) => {
+      if (!connection.isClosed()) transport.publish(head, length, write);
     },
     close: () => void drain(connection),
   };

@@ -11,7 +11,7 @@ import { NatsCarrier } from './carrier.ts';
 import type { NatsCarrierError } from './errors.ts';
 import { FIRST_REDIAL_MS, MAX_REDIAL_MS, PENALTY_MS, WINDOW_BYTES } from './limits.ts';
 import { type Line, openLine } from './line.ts';
-import { decodeMessage, MessageKind, NO_PIPE, startMessage } from './message.ts';
+import { decodeMessage, MessageKind, NO_PIPE, publishBare } from './message.ts';
 import type { PipeHost } from './pipe.ts';
 import type { Subjects } from './subjects.ts';
 
@@ -58,7 +58,7 @@ export class NatsListener {
     this.#accept = accept;
     this.#onTrouble = onTrouble;
     this.#host = {
-      publish: (message) => this.#line?.publish(message),
+      publish: (length, write) => this.#line?.publish(length, write),
       schedule: (delayMs, task) => {
         const timer = setTimeout(task, delayMs);
         return () => clearTimeout(timer);
@@ -85,7 +85,7 @@ export class NatsListener {
       this.#strayBytes = 0;
       this.#redialMs = FIRST_REDIAL_MS;
       if (this.#isClosed) line.close();
-      else line.publish(startMessage(MessageKind.close, NO_PIPE, 0));
+      else publishBare(line, MessageKind.close, NO_PIPE, 0);
     } catch (error) {
       this.#onTrouble(this.#domain, error as NatsCarrierError);
       this.#redial(this.#redialMs);
@@ -107,7 +107,7 @@ export class NatsListener {
     else if (message.kind === MessageKind.open) this.#admit(message.id)?.receive(message);
     else if (message.kind !== MessageKind.close) {
       // The other end lives in a pipe that we know nothing of: we have been restarted, or have ended it.
-      this.#line?.publish(startMessage(MessageKind.close, message.id, 0));
+      publishBare(this.#host, MessageKind.close, message.id, 0);
       this.#stray(bytes.length);
     }
   }
@@ -115,7 +115,7 @@ export class NatsListener {
   #admit(id: number): NatsCarrier | null {
     const release = this.#isClosed ? null : this.#places.take();
     if (release === null) {
-      this.#line?.publish(startMessage(MessageKind.close, id, 0));
+      publishBare(this.#host, MessageKind.close, id, 0);
       this.#stray(WINDOW_BYTES / 16);
       return null;
     }

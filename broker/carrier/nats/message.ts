@@ -40,11 +40,18 @@ export interface PipeMessage {
   readonly bytes: Uint8Array;
 }
 
-/** A message with `room` zero bytes behind its header. */
-export function startMessage(kind: MessageKind, id: number, position: number, room = 0): Uint8Array {
-  const message = new Uint8Array(MESSAGE_HEADER_BYTES + room);
-  writeMessageHeader(message, kind, id, position);
-  return message;
+/** Who takes messages for the server. */
+export interface Publisher {
+  /**
+   * Has `write` fill in a message of `length` bytes before it returns, in the memory that goes to the socket. Where the
+   * connection is gone `write` is not called: what is said then reaches nobody.
+   */
+  publish(length: number, write: (message: Uint8Array) => void): void;
+}
+
+/** A message that is only its header. */
+export function publishBare(to: Publisher, kind: MessageKind, id: number, position: number): void {
+  to.publish(MESSAGE_HEADER_BYTES, (message) => writeMessageHeader(message, kind, id, position));
 }
 
 /** Writes MESSAGE_HEADER_BYTES at the beginning of `message`. */

@@ -10,7 +10,14 @@
  */
 import { release } from '../../../keys/index.ts';
 import { CREDIT_SHARE, FRAGMENT_BYTES, LINGER_MS, WINDOW_BYTES } from './limits.ts';
-import { MESSAGE_HEADER_BYTES, MessageKind, type PipeMessage, startMessage, writeMessageHeader } from './message.ts';
+import {
+  MESSAGE_HEADER_BYTES,
+  MessageKind,
+  type PipeMessage,
+  type Publisher,
+  publishBare,
+  writeMessageHeader,
+} from './message.ts';
 
 /** Why a pipe ended other than by either end's wish. `DEAF`: the reader did not take what was left when we ended. */
 export type PipeFault = 'GAP' | 'OVERRUN' | 'BAD_CREDIT' | 'DEAF';
@@ -24,15 +31,11 @@ export interface PipeHandlers {
   onEnded(fault: PipeFault | null): void;
 }
 
-export interface PipeHost {
-  /** The message is lent for the call. */
-  publish(message: Uint8Array): void;
+export interface PipeHost extends Publisher {
   /** Runs `task` later; returns what cancels it. */
   schedule(delayMs: number, task: () => void): () => void;
 }
 
-/** The fragment that is being published: one at a time, by whichever pipe. */
-const outgoing = new Uint8Array(MESSAGE_HEADER_BYTES + FRAGMENT_BYTES);
 const CREDIT_STEP_BYTES = WINDOW_BYTES / CREDIT_SHARE;
 
 export class Pipe {
@@ -52,6 +55,11 @@ export class Pipe {
   #sent = 0;
   #credited = 0;
   #isCongested = false;
+  /** One for all fragments. */
+  readonly #writeFragment = (message: Uint8Array): void => {
+    writeMessageHeader(message, this.#kind, this.id, this.#sent);
+    this.#fill(message);
+  };
 
   #inbox: Uint8Array[] = [];
   #received = 0;
@@ -132,7 +140,7 @@ export class Pipe {
 
   fail(fault: PipeFault): void {
     if (this.#phase === 'ended') return;
-    this.#host.publish(startMessage(MessageKind.close, this.id, this.#sent));
+    publishBare(this.#host, MessageKind.close, this.id, this.#sent);
     this.#finish(fault);
   }
 
@@ -148,14 +156,11 @@ export class Pipe {
     let room = WINDOW_BYTES - (this.#sent - this.#credited);
     while (this.#queued > 0 && room > 0) {
       const length = Math.min(this.#queued, room, FRAGMENT_BYTES);
-      const message = outgoing.subarray(0, MESSAGE_HEADER_BYTES + length);
-      writeMessageHeader(message, this.#kind, this.id, this.#sent);
-      this.#fill(message);
+      this.#host.publish(MESSAGE_HEADER_BYTES + length, this.#writeFragment);
       this.#kind = MessageKind.data;
       this.#queued -= length;
       this.#sent += length;
       room -= length;
-      this.#host.publish(message);
     }
     if (this.#phase === 'ending' && this.#queued === 0) this.#goodbye();
   }
@@ -222,7 +227,7 @@ export class Pipe {
     this.#isDelivering = false;
     if (this.#phase === 'ended' || this.#consumed - this.#told < CREDIT_STEP_BYTES) return;
     this.#told = this.#consumed;
-    this.#host.publish(startMessage(MessageKind.credit, this.id, this.#consumed));
+    publishBare(this.#host, MessageKind.credit, this.id, this.#consumed);
   }
 
   #hand(chunk: Uint8Array): void {
@@ -233,7 +238,7 @@ export class Pipe {
   // Ending
 
   #goodbye(): void {
-    this.#host.publish(startMessage(MessageKind.close, this.id, this.#sent));
+    publishBare(this.#host, MessageKind.close, this.id, this.#sent);
     this.#finish(null);
   }
 
