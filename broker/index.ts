@@ -7,6 +7,7 @@ export {
   makeNkey,
   NatsServerDirectory,
   type NatsSetup,
+  SERVER_ENVIRONMENT,
   type Written,
 } from './carrier/index.ts';
 export { callControl } from './control/index.ts';

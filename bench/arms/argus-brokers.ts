@@ -12,7 +12,8 @@ import type { BrokerConfig } from './argus-package.ts';
 import { ORDINARY_ROWS, RECEIVER, SENDER, writeBenchPolicy } from './argus-policy.ts';
 import { type Arm, endpointValue, type RunningServer } from './arm.ts';
 import { certificateMissing } from './certificate.ts';
-import { findProgram, freeTcpPort, type ServerProcess, startRoleServer, startTcpServer } from './server-process.ts';
+import { natsServerMissing, startNatsServer } from './nats-server.ts';
+import { freeTcpPort, type ServerProcess, startRoleServer } from './server-process.ts';
 
 const HOME_OF: Readonly<Record<string, string>> = { [SENDER]: 'one', [RECEIVER]: 'two' };
 const BROKERS: readonly string[] = ['one', 'two'];
@@ -28,9 +29,7 @@ export const argusBrokers: Arm = {
   ...arm,
   start,
   missing: async (find) =>
-    (await find('nats-server')) === null
-      ? 'nats-server'
-      : ((await certificateMissing(find)) ?? (await arm.missing(find))),
+    (await natsServerMissing(find)) ?? (await certificateMissing(find)) ?? (await arm.missing(find)),
 };
 
 async function start(folder: string): Promise<RunningServer> {
@@ -75,9 +74,8 @@ export async function prepare(folder: string): Promise<number> {
   return tcpPort;
 }
 
-export async function startNats(folder: string, tcpPort: number): Promise<ServerProcess> {
-  const program = (await findProgram('nats-server')) ?? 'nats-server';
-  return startTcpServer(program, ['-c', join(folder, 'nats', 'nats-server.conf')], tcpPort);
+export function startNats(folder: string, tcpPort: number): Promise<ServerProcess> {
+  return startNatsServer(join(folder, 'nats', 'nats-server.conf'), tcpPort);
 }
 
 export function startBroker(folder: string, name: string, tcpPort: number): Promise<ServerProcess> {

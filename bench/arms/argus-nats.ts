@@ -9,7 +9,8 @@ import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { argusOver, SEATS, type Way } from './argus.ts';
 import { type Arm, endpointValue } from './arm.ts';
 import { certificateMissing } from './certificate.ts';
-import { findProgram, freeTcpPort, startTcpServer } from './server-process.ts';
+import { natsServerMissing, startNatsServer } from './nats-server.ts';
+import { freeTcpPort } from './server-process.ts';
 
 const BROKER = 'broker';
 
@@ -21,9 +22,7 @@ function armOver({ tls }: { readonly tls: boolean }): Arm {
   return {
     ...arm,
     missing: async (find) =>
-      (await find('nats-server')) === null
-        ? 'nats-server'
-        : ((await certificateMissing(find)) ?? (await arm.missing(find))),
+      (await natsServerMissing(find)) ?? (await certificateMissing(find)) ?? (await arm.missing(find)),
   };
 }
 
@@ -49,8 +48,7 @@ async function prepare(folder: string, tls: boolean, suffix: string): ReturnType
     await directory.enrol(name === BROKER ? 'brokers' : 'domains', name, publicKey);
   }
   await directory.write(setup, members, Date.now());
-  const program = (await findProgram('nats-server')) ?? 'nats-server';
-  const running = await startTcpServer(program, ['-c', directory.configFile], tcpPort);
+  const running = await startNatsServer(directory.configFile, tcpPort);
   return {
     config: { nats: `nats://${server}${suffix}` },
     endpoint: { server },

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { type ConnectionOptions, connect, type NatsConnection } from 'nats';
 import { type Arm, type Endpoint, endpointValue, type RunningServer } from './arm.ts';
 import { type CertificateFiles, certificateMissing, createCertificate } from './certificate.ts';
-import { type FindProgram, findProgram, freeTcpPort, startTcpServer } from './server-process.ts';
+import { natsServerMissing, startNatsServer } from './nats-server.ts';
+import { freeTcpPort } from './server-process.ts';
 
 const DATA_SUBJECT = 'bench.data';
 const ECHO_SUBJECT = 'bench.echo';
@@ -13,17 +14,13 @@ const ECHO_SUBJECT = 'bench.echo';
 const SENDER_INBOX = '_INBOX_sender';
 const REQUEST_TIMEOUT_MS = 10_000;
 
-export const nats: Arm = { ...clientEnds(), missing: serverMissing, start: (folder) => startPlain(folder) };
+export const nats: Arm = { ...clientEnds(), missing: natsServerMissing, start: (folder) => startPlain(folder) };
 
 export const natsTls: Arm = {
   ...clientEnds(),
-  missing: async (find) => (await serverMissing(find)) ?? (await certificateMissing(find)),
+  missing: async (find) => (await natsServerMissing(find)) ?? (await certificateMissing(find)),
   start: (folder) => startTls(folder),
 };
-
-async function serverMissing(find: FindProgram): Promise<string | null> {
-  return (await find('nats-server')) === null ? 'nats-server' : null;
-}
 
 async function startPlain(folder: string): Promise<RunningServer> {
   return startServer(folder, '', {});
@@ -55,11 +52,10 @@ authorization {
 }
 
 async function startServer(folder: string, extra: string, credentials: Endpoint): Promise<RunningServer> {
-  const program = (await findProgram('nats-server')) ?? 'nats-server';
   const tcpPort = await freeTcpPort();
   const config = join(folder, 'nats.conf');
   await writeFile(config, `listen: "127.0.0.1:${tcpPort}"\n${extra}`, { mode: 0o600 });
-  const server = await startTcpServer(program, ['-c', config], tcpPort);
+  const server = await startNatsServer(config, tcpPort);
   return { pids: [server.pid], endpoint: { server: `127.0.0.1:${tcpPort}`, ...credentials }, stop: server.stop };
 }
 

@@ -65,8 +65,9 @@ export async function startTcpServer(
   program: string,
   args: readonly string[],
   tcpPort: number,
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<ServerProcess> {
-  const child = endWithThisProcess(spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] }));
+  const child = endWithThisProcess(spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env }));
   const stderr = keepStderr(child);
   let failure: string | undefined;
   child.once('error', (error) => {

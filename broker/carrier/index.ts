@@ -20,6 +20,7 @@ export {
   PIPE_ID_BYTES,
   parseNatsAddress,
   peerSubjects,
+  SERVER_ENVIRONMENT,
   type Written,
 } from './nats/index.ts';
 export type { Release } from './places.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { BrokerStatus } from '../../broker/index.ts';
+import { type BrokerStatus, SERVER_ENVIRONMENT } from '../../broker/index.ts';
 import { findBinary, needs, needsThat } from '../helpers/needs.ts';
 import { temporaryDirectory } from '../helpers/temp.ts';
 import { compilePackage } from '../integration/compiled.ts';
@@ -90,6 +90,10 @@ compose('the image has every directory that a volume is mounted at, so that it b
   }
   for (const [, image = ''] of dockerfile.matchAll(/^FROM (\S+)/gm)) assert.match(image, /:\d+\.\d+\.\d+/);
   assert.match(dockerfile, /^USER 1000:1000$/m);
+});
+
+compose('nats-server has the environment that it is measured with', () => {
+  assert.equal(readComposeFile().services.nats?.environment, SERVER_ENVIRONMENT);
 });
 
 withNats(

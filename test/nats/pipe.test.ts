@@ -1,7 +1,7 @@
 /** A pipe keeps order and notices loss over a line that may drop, repeat, reorder and invent messages. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FRAGMENT_BYTES, WINDOW_BYTES } from '../../broker/carrier/nats/limits.ts';
+import { WINDOW_BYTES } from '../../broker/carrier/nats/limits.ts';
 import { decodeMessage, MESSAGE_HEADER_BYTES, MessageKind } from '../../broker/carrier/nats/message.ts';
 import { Pipe, type PipeFault } from '../../broker/carrier/nats/pipe.ts';
 import { FakeClock } from '../helpers/clock.ts';
@@ -9,6 +9,7 @@ import { seededRandom } from '../helpers/seed.ts';
 import { messageOf } from './messages.ts';
 
 const ID = 0x0102_0304_0506;
+const FRAGMENT_BYTES = 16_256;
 
 class End {
   readonly out: Uint8Array[] = [];
@@ -24,6 +25,7 @@ class End {
       ID,
       isOpener,
       {
+        fragmentBytes: FRAGMENT_BYTES,
         publish: (length, write) => {
           const message = new Uint8Array(length);
           write(message);

@@ -1,6 +1,6 @@
 /** The NATS carrier without TLS: records are sealed all the same, and neither end takes the other mode for the one it was told. */
 import { createHash } from 'node:crypto';
-import { cp } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { createServer, connect as dialTcp } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,7 +10,7 @@ import { DATA_PORT, NatsStage } from './stage.ts';
 
 const withNats = needs('nats-server', 'nats-server');
 const MEMBERS = ['a', 'b'].map((name) => ({ name, carrier: 'nats' }));
-const SIZES = [0, 1, 64, 1_764, 3_900, 16_256, 16_384, 65_536, 300_000, 2_000_001];
+const SIZES = [0, 1, 64, 1_764, 3_900, 16_256, 16_384, 32_640, 65_536, 300_000, 2_000_001];
 const MARK = Buffer.from('what the server must not read');
 
 const plain = suite('nats carrier without TLS');
@@ -27,6 +27,33 @@ async function codesOf(promise: Promise<Vm>): Promise<unknown[]> {
   const cause = error instanceof ArgusError ? error.cause : null;
   return [cause instanceof Error && 'code' in cause ? cause.code : error];
 }
+
+/** What b gets of it has to be what a sent. */
+async function sendEverySize(a: Vm, b: Vm): Promise<void> {
+  const ring = await b.registerRing({ port: DATA_PORT, partner: 'a', length: 16_777_152 });
+  const payloads = SIZES.map((size) => Buffer.alloc(size, MARK));
+  for (const payload of payloads)
+    void a.sendv({ to: { domain: 'b', port: DATA_PORT }, iov: payload, deadline: 20_000 });
+  const got: string[] = [];
+  for await (const { payload } of ring) {
+    got.push(createHash('sha256').update(payload).digest('hex'));
+    if (got.length === payloads.length) break;
+  }
+  assert.equal(
+    got,
+    payloads.map((payload) => createHash('sha256').update(payload).digest('hex')),
+  );
+}
+
+/** A server whose `max_payload` somebody has lowered. */
+const stagedWith = (maxPayload: number, run: (stage: NatsStage) => Promise<void>): Promise<void> =>
+  staged(false, async (stage) => {
+    await stage.stopServer();
+    const text = await readFile(stage.server.configFile, 'utf8');
+    await writeFile(stage.server.configFile, text.replace(/^max_payload: .*$/m, `max_payload: ${maxPayload}`));
+    await stage.startServer();
+    await run(stage);
+  });
 
 withNats(plain, 'messages of every size arrive unaltered, and what passes the server cannot be read', () =>
   staged(false, async (stage) => {
@@ -48,24 +75,24 @@ withNats(plain, 'messages of every size arrive unaltered, and what passes the se
     const address = tap.address();
     const tcpPort = typeof address === 'object' && address !== null ? address.port : 0;
     const a = await stage.connect('a', { carrier: `nats://127.0.0.1:${tcpPort}/host?tls=off` });
-    const b = await stage.connect('b');
-    const ring = await b.registerRing({ port: DATA_PORT, partner: 'a', length: 16_777_152 });
-    const payloads = SIZES.map((size) => Buffer.alloc(size, MARK));
-    for (const payload of payloads)
-      void a.sendv({ to: { domain: 'b', port: DATA_PORT }, iov: payload, deadline: 20_000 });
-    const got: string[] = [];
-    for await (const { payload } of ring) {
-      got.push(createHash('sha256').update(payload).digest('hex'));
-      if (got.length === payloads.length) break;
-    }
-    assert.equal(
-      got,
-      payloads.map((payload) => createHash('sha256').update(payload).digest('hex')),
-    );
+    await sendEverySize(a, await stage.connect('b'));
     const wire = Buffer.concat(seen);
     assert.ok(wire.includes('PUB argus.host.up.a '));
     assert.ok(!wire.includes(MARK));
     tap.close();
+  }),
+);
+
+withNats(plain, 'a server that takes less in one message gets smaller ones', () =>
+  stagedWith(4_096, async (stage) => {
+    await stage.startBroker();
+    await sendEverySize(await stage.connect('a'), await stage.connect('b'));
+  }),
+);
+
+withNats(plain, 'a server that takes next to nothing is not used', () =>
+  stagedWith(512, async (stage) => {
+    assert.equal(await codesOf(stage.connect('a', { reconnect: false })), ['ERR_NATS_PAYLOAD']);
   }),
 );
 

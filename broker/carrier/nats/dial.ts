@@ -1,5 +1,6 @@
 /** The dialling end: a domain's towards its broker (the SDK's NATS carrier is made of it), or one broker's towards another. */
 import { NatsCarrierError } from './errors.ts';
+import { TLS_FRAGMENT_BYTES } from './limits.ts';
 import { type Line, openLine } from './line.ts';
 import type { NatsEnd } from './listen.ts';
 import { decodeMessage, MessageKind, NO_PIPE } from './message.ts';
@@ -58,6 +59,9 @@ export async function dialNats(
     id,
     true,
     {
+      get fragmentBytes() {
+        return line?.fragmentBytes ?? TLS_FRAGMENT_BYTES;
+      },
       publish: (length, write) => {
         if (isHeard || opening !== null) {
           line?.publish(length, write);

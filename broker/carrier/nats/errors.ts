@@ -6,6 +6,8 @@ export const NATS_ERROR_CODES = [
   'ERR_NATS_UNREACHABLE',
   /** The server's certificate is not from the expected CA, or not for this host. */
   'ERR_NATS_TLS',
+  /** The server takes only messages that are too small to be of use. */
+  'ERR_NATS_PAYLOAD',
   /** The server does not know this nkey. */
   'ERR_NATS_AUTH',
   /** The server refused a publish or a subscription: its allow-list lacks the subject. */

@@ -3,6 +3,7 @@ export { parseNatsAddress } from './address.ts';
 export { dialNats } from './dial.ts';
 export { loadNatsEnd } from './end.ts';
 export { NATS_ERROR_CODES, NatsCarrierError } from './errors.ts';
+export { SERVER_ENVIRONMENT } from './limits.ts';
 export { type NatsEnd, NatsListener } from './listen.ts';
 export { NATS_CARRIER, NatsListeners } from './listeners.ts';
 export { PIPE_ID_BYTES } from './message.ts';

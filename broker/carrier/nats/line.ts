@@ -8,8 +8,14 @@
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { NatsConnection } from 'nats';
 import { NatsCarrierError, type NatsErrorCode } from './errors.ts';
-import { CONNECT_TIMEOUT_MS, SERVER_PING_MS, SERVER_PINGS_UNANSWERED } from './limits.ts';
-import type { Publisher } from './message.ts';
+import {
+  CONNECT_TIMEOUT_MS,
+  PLAIN_FRAGMENT_BYTES,
+  SERVER_PING_MS,
+  SERVER_PINGS_UNANSWERED,
+  TLS_FRAGMENT_BYTES,
+} from './limits.ts';
+import { MESSAGE_HEADER_BYTES, type Publisher } from './message.ts';
 import { type LaneOptions, LaneTransport } from './transport.ts';
 
 export interface LineOptions {
@@ -32,6 +38,8 @@ export interface LineHandlers {
 }
 
 export interface Line extends Publisher {
+  /** Largest piece of a pipe that goes into one message here. */
+  readonly fragmentBytes: number;
   /** Sends what was published, then closes. */
   close(): void;
 }
@@ -66,7 +74,10 @@ export async function openLine(options: LineOptions, handlers: LineHandlers): Pr
     if (failure === null && error instanceof Error) failure = lost(where, error);
     handlers.onClosed(failure);
   });
+  const fragmentBytes = options.ca === null ? PLAIN_FRAGMENT_BYTES : TLS_FRAGMENT_BYTES;
   return {
+    // A server that somebody else has configured may take less than ours does.
+    fragmentBytes: Math.min(fragmentBytes, transport.maxPayload - MESSAGE_HEADER_BYTES),
     publish: (length, write) => {
       if (!connection.isClosed()) transport.publish(head, length, write);
     },

@@ -9,7 +9,7 @@ import type { Carrier } from '../carrier.ts';
 import { Places, type Release } from '../places.ts';
 import { NatsCarrier } from './carrier.ts';
 import type { NatsCarrierError } from './errors.ts';
-import { FIRST_REDIAL_MS, MAX_REDIAL_MS, PENALTY_MS, WINDOW_BYTES } from './limits.ts';
+import { FIRST_REDIAL_MS, MAX_REDIAL_MS, PENALTY_MS, TLS_FRAGMENT_BYTES, WINDOW_BYTES } from './limits.ts';
 import { type Line, openLine } from './line.ts';
 import { decodeMessage, MessageKind, NO_PIPE, publishBare } from './message.ts';
 import type { PipeHost } from './pipe.ts';
@@ -57,7 +57,11 @@ export class NatsListener {
     this.#subjects = subjects;
     this.#accept = accept;
     this.#onTrouble = onTrouble;
+    const listener = this;
     this.#host = {
+      get fragmentBytes() {
+        return listener.#line?.fragmentBytes ?? TLS_FRAGMENT_BYTES;
+      },
       publish: (length, write) => this.#line?.publish(length, write),
       schedule: (delayMs, task) => {
         const timer = setTimeout(task, delayMs);

@@ -9,7 +9,7 @@
  * No socket and no clock in here; `line` publishes, `schedule` waits.
  */
 import { release } from '../../../keys/index.ts';
-import { CREDIT_SHARE, FRAGMENT_BYTES, LINGER_MS, WINDOW_BYTES } from './limits.ts';
+import { CREDIT_SHARE, LINGER_MS, WINDOW_BYTES } from './limits.ts';
 import {
   MESSAGE_HEADER_BYTES,
   MessageKind,
@@ -32,6 +32,8 @@ export interface PipeHandlers {
 }
 
 export interface PipeHost extends Publisher {
+  /** Largest piece that goes into one message. */
+  readonly fragmentBytes: number;
   /** Runs `task` later; returns what cancels it. */
   schedule(delayMs: number, task: () => void): () => void;
 }
@@ -153,9 +155,10 @@ export class Pipe {
   // Sending
 
   #pump(): void {
+    const { fragmentBytes } = this.#host;
     let room = WINDOW_BYTES - (this.#sent - this.#credited);
     while (this.#queued > 0 && room > 0) {
-      const length = Math.min(this.#queued, room, FRAGMENT_BYTES);
+      const length = Math.min(this.#queued, room, fragmentBytes);
       this.#host.publish(MESSAGE_HEADER_BYTES + length, this.#writeFragment);
       this.#kind = MessageKind.data;
       this.#queued -= length;

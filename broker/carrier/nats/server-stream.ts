@@ -80,7 +80,7 @@ export class ServerStream {
       this.#message(chunk.subarray(at, until));
       return until;
     }
-    if (this.#store.length === 0) this.#store = new Uint8Array(MAX_PAYLOAD_BYTES + END_BYTES);
+    if (this.#store.length < this.#announced) this.#store = new Uint8Array(this.#announced);
     this.#store.set(chunk.subarray(at, until), this.#stored);
     this.#stored += until - at;
     if (this.#stored === this.#announced) this.#message(this.#store.subarray(0, this.#stored));

@@ -8,7 +8,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
 import type { ConnectionOptions, Server, Transport } from 'nats/lib/nats-base-client/internal_mod.js';
 import { NatsCarrierError } from './errors.ts';
-import { BATCH_BYTES, SERVER_READ_BYTES } from './limits.ts';
+import { BATCH_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES, SERVER_READ_BYTES } from './limits.ts';
 import { giveBatch, takeBatch } from './pool.ts';
 import { ServerStream } from './server-stream.ts';
 
@@ -40,6 +40,8 @@ export class LaneTransport implements Transport {
   readonly lang = 'argus';
   readonly version = '1';
   closeError?: Error;
+  /** What the server takes in one message, as far as we make use of it. */
+  maxPayload = MAX_PAYLOAD_BYTES;
   #socket: Socket | null = null;
   #isConnected = false;
   #isClosed = false;
@@ -176,13 +178,13 @@ export class LaneTransport implements Transport {
       this.#socket = socket;
       await Promise.race([introduced, failed(socket)]);
       const [line] = this.#lines;
-      if (line !== undefined) requireSecurity(line, false);
+      if (line !== undefined) this.#meet(line, false);
       return socket;
     }
     const plain = connectTcp({ host: hostname, port, noDelay: true });
     this.#socket = plain;
     const line = await Promise.race([firstLine(plain), failed(plain)]);
-    requireSecurity(line, true);
+    this.#meet(line, true);
     const socket = connectTls({ ...secure, socket: plain, ...(isIP(host) === 0 ? { servername: host } : {}) });
     this.#socket = socket;
     await Promise.race([once(socket, 'secureConnect'), failed(socket)]);
@@ -190,6 +192,25 @@ export class LaneTransport implements Transport {
     this.#say(line);
     socket.on('data', read);
     return socket;
+  }
+
+  /** @throws NatsCarrierError ERR_NATS_TLS when the server's offer is not what the line was told to expect */
+  #meet(line: Uint8Array, isTlsWanted: boolean): void {
+    const { tls_required, tls_available, max_payload } = parseInfo(line);
+    if ((tls_required === true || tls_available === true) !== isTlsWanted) {
+      const what = isTlsWanted
+        ? 'does not offer TLS; say ?tls=off in its address if that is meant'
+        : 'wants TLS; leave ?tls=off out of its address';
+      throw new NatsCarrierError('ERR_NATS_TLS', `the server ${what}`);
+    }
+    if (typeof max_payload !== 'number' || max_payload >= this.maxPayload) return;
+    // Below that a record would be cut to shreds, or not at all.
+    if (!(max_payload >= MIN_PAYLOAD_BYTES))
+      throw new NatsCarrierError(
+        'ERR_NATS_PAYLOAD',
+        `the server's max_payload is ${max_payload} bytes; write at least ${MIN_PAYLOAD_BYTES}, better ${MAX_PAYLOAD_BYTES}`,
+      );
+    this.maxPayload = Math.floor(max_payload);
   }
 
   #say(line: Uint8Array): void {
@@ -228,21 +249,18 @@ async function firstLine(socket: Socket): Promise<Uint8Array> {
   }
 }
 
-/** @throws NatsCarrierError ERR_NATS_TLS when the server's offer is not what the line was told to expect */
-function requireSecurity(line: Uint8Array, isWanted: boolean): void {
-  const { tls_required: isRequired = false, tls_available: isAvailable = false } = parseInfo(line);
-  if ((isRequired || isAvailable) === isWanted) return;
-  const what = isWanted
-    ? 'does not offer TLS; say ?tls=off in its address if that is meant'
-    : 'wants TLS; leave ?tls=off out of its address';
-  throw new NatsCarrierError('ERR_NATS_TLS', `the server ${what}`);
+/** What we look at of it. The server says it, so any of it may be anything. */
+interface ServerInfo {
+  readonly tls_required?: unknown;
+  readonly tls_available?: unknown;
+  readonly max_payload?: unknown;
 }
 
 /** The library parses it again, and throws where nobody can catch it. */
-function parseInfo(line: Uint8Array): { readonly tls_required?: boolean; readonly tls_available?: boolean } {
+function parseInfo(line: Uint8Array): ServerInfo {
   try {
     const [, json = ''] = /^INFO (\{.*\})\s*$/.exec(Buffer.from(line).toString('utf8')) ?? [];
-    return JSON.parse(json) as { readonly tls_required?: boolean; readonly tls_available?: boolean };
+    return JSON.parse(json) as ServerInfo;
   } catch (cause) {
     throw notNats(cause);
   }

@@ -8,6 +8,7 @@ import {
   NatsServerDirectory,
   type NatsSetup,
   natsMembersOf,
+  SERVER_ENVIRONMENT,
   type Written,
 } from '../../../broker/index.ts';
 import { loadPolicy } from '../../../policy/index.ts';
@@ -126,10 +127,15 @@ function describe(directory: NatsServerDirectory, setup: NatsSetup, written: Wri
   lines.push(
     written.reloaded
       ? 'the running server was told to read it'
-      : `start it: nats-server -c ${directory.configFile}; ${needed(directory, setup)}`,
+      : `start it: ${ENVIRONMENT} nats-server -c ${directory.configFile}; ${needed(directory, setup)}`,
   );
   return lines.join('\n');
 }
+
+/** As a shell takes it. */
+const ENVIRONMENT = Object.entries(SERVER_ENVIRONMENT)
+  .map(([name, value]) => `${name}=${value}`)
+  .join(' ');
 
 function needed({ caFile }: NatsServerDirectory, { tls }: NatsSetup): string {
   return tls
