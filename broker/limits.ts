@@ -1,7 +1,5 @@
 /** Every number that we chose, with unit and reason. What the format fixes is in broker/wire/constants.ts. */
 
-/** Plaintext of one record, unless a single larger frame fills it alone. 64 KiB: past it AEAD cost per byte is flat. */
-export const MAX_RECORD_PLAINTEXT_BYTES = 65_536;
 /** A hello is about 1.6 KiB; credentials are capped at 8 KiB. All that an unauthenticated peer can make us buffer. */
 export const MAX_HANDSHAKE_BODY_BYTES = 16_384;
 /** From the first byte of a carrier to the proof of its keys. */
@@ -30,7 +28,7 @@ export const FIRST_PACE_TRIAL = 8;
 export const MAX_PACE_TRIAL = 256;
 /** Buffers that are together no longer than this are written as one: a vector costs a microsecond more than the copy. */
 export const JOINED_WRITE_BYTES = 4_000;
-/** Record buffers kept for reuse by all sessions together: 64 of 64 KiB. */
+/** Record buffers kept for reuse by all sessions together: 64 of 95 KiB. */
 export const POOLED_CHUNKS = 64;
 /** A peer that has been silent this long is asked; twice more silent, it is given up (serial carriers do not tell). */
 export const PING_AFTER_MS = 15_000;

@@ -8,7 +8,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { AeadSuite, Identity } from '../../keys/index.ts';
-import { MAX_HANDSHAKE_BODY_BYTES, MAX_RECORD_PLAINTEXT_BYTES } from '../limits.ts';
+import { MAX_HANDSHAKE_BODY_BYTES } from '../limits.ts';
 import {
   answerHello,
   beginHello,
@@ -22,6 +22,7 @@ import {
   type DeframedRecord,
   Deframer,
   MAX_MESSAGE_BYTES,
+  MAX_RECORD_PLAINTEXT_BYTES,
   type RecordFault,
   RecordType,
   TAG_BYTES,

@@ -9,7 +9,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { Carrier } from '../carrier/index.ts';
-import { HANDSHAKE_TIMEOUT_MS, MAX_HANDSHAKE_BODY_BYTES, MAX_RECORD_PLAINTEXT_BYTES } from '../limits.ts';
+import { HANDSHAKE_TIMEOUT_MS, MAX_HANDSHAKE_BODY_BYTES } from '../limits.ts';
 import { answerHello, type Established, type HandshakeFault } from '../session/index.ts';
 import {
   CloseCode,
@@ -20,6 +20,7 @@ import {
   decodeDomainFrame,
   encodeRecordHeader,
   MAX_MESSAGE_BYTES,
+  MAX_RECORD_PLAINTEXT_BYTES,
   Op,
   type RecordFault,
   RecordType,

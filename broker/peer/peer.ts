@@ -8,7 +8,7 @@
 import { release } from '../../keys/index.ts';
 import type { Carrier } from '../carrier/index.ts';
 import { type Answer, type DomainState, UNDECIDED } from '../core/index.ts';
-import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION, MAX_RECORD_PLAINTEXT_BYTES } from '../limits.ts';
+import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION } from '../limits.ts';
 import type { Established } from '../session/index.ts';
 import {
   type BrokerFrame,
@@ -23,6 +23,7 @@ import {
   encodeBrokerFrame,
   FRAME_HEADER_BYTES,
   MAX_MESSAGE_BYTES,
+  MAX_RECORD_PLAINTEXT_BYTES,
   Op,
   RecordType,
   Status,

@@ -11,6 +11,12 @@ export const RECORD_HEADER_BYTES = 24;
 /** AEAD tag, the last bytes of a sealed record's body. */
 export const TAG_BYTES = 16;
 export const NONCE_BYTES = 12;
+/**
+ * Plaintext of a data record, unless one larger frame fills it alone: 95 KiB, so that a message of 64 KiB shares its record
+ * with smaller ones and needs no memory of its own; below the 128 KiB from which on malloc maps memory anew for each AEAD
+ * call; and sealed, with its header, 97 536 bytes: a whole number of fragments on every carrier that cuts records.
+ */
+export const MAX_RECORD_PLAINTEXT_BYTES = 97_496;
 
 export const RecordType = { hello: 1, welcome: 2, data: 3, close: 4 } as const;
 export type RecordType = (typeof RecordType)[keyof typeof RecordType];

@@ -2,7 +2,8 @@
  * Memory that frames are encoded into. A chunk is counted: one reference for being filled, one per record of it that
  * waits to be sealed, one per message that may have to be sent again. Only an unreferenced chunk is written over.
  */
-import { MIN_SPARE_CHUNKS, RECORD_PLAINTEXT_BYTES } from './limits.ts';
+import { MAX_RECORD_PLAINTEXT_BYTES } from '../../broker/wire/index.ts';
+import { MIN_SPARE_CHUNKS } from './limits.ts';
 
 export class Chunk {
   readonly bytes: Uint8Array;
@@ -23,19 +24,19 @@ export class ChunkPool {
 
   /** Keeps what a window of `windowBytes` without outcome needs: made anew for each, chunks keep the garbage collector busy. */
   constructor(windowBytes: number) {
-    this.#maxSpare = Math.max(MIN_SPARE_CHUNKS, Math.ceil(windowBytes / RECORD_PLAINTEXT_BYTES));
+    this.#maxSpare = Math.max(MIN_SPARE_CHUNKS, Math.ceil(windowBytes / MAX_RECORD_PLAINTEXT_BYTES));
   }
 
   /** With one reference, the caller's. */
   take(): Chunk {
-    const chunk = this.#spare.pop() ?? new Chunk(RECORD_PLAINTEXT_BYTES);
+    const chunk = this.#spare.pop() ?? new Chunk(MAX_RECORD_PLAINTEXT_BYTES);
     chunk.references = 1;
     return chunk;
   }
 
   release(chunk: Chunk): void {
     chunk.references--;
-    const isSpare = chunk.references === 0 && chunk.bytes.length === RECORD_PLAINTEXT_BYTES;
+    const isSpare = chunk.references === 0 && chunk.bytes.length === MAX_RECORD_PLAINTEXT_BYTES;
     if (isSpare && this.#spare.length < this.#maxSpare) this.#spare.push(chunk);
   }
 }
@@ -52,9 +53,9 @@ export class Arena {
 
   /** A chunk, referenced for the caller, and where in it `length` bytes are theirs. */
   reserve(length: number): { readonly chunk: Chunk; readonly at: number } {
-    if (length > RECORD_PLAINTEXT_BYTES) return { chunk: new Chunk(length), at: 0 };
+    if (length > MAX_RECORD_PLAINTEXT_BYTES) return { chunk: new Chunk(length), at: 0 };
     if (this.#chunk !== null && this.#chunk.references === 1) this.#used = 0;
-    if (this.#chunk === null || this.#used + length > RECORD_PLAINTEXT_BYTES) {
+    if (this.#chunk === null || this.#used + length > MAX_RECORD_PLAINTEXT_BYTES) {
       if (this.#chunk !== null) this.#pool.release(this.#chunk);
       this.#chunk = this.#pool.take();
       this.#used = 0;

@@ -1,7 +1,5 @@
 /** Every number of the SDK that we chose, with unit and reason; what the format fixes comes from the wire. */
 
-/** Plaintext of one record: the broker packs and expects the same (a larger single message travels alone). */
-export const RECORD_PLAINTEXT_BYTES = 64 * 1024;
 /** Longest unsealed welcome or close: a welcome is about 2 KiB. */
 export const MAX_HANDSHAKE_RECORD_BYTES = 16 * 1024;
 /** Spare plaintext chunks that are kept for reuse however small `queueBytes` is: what a burst of the session's own needs. */

@@ -5,9 +5,9 @@
  * sent again), the open record [#start, #at), and room. A record is closed when the next frame does not fit; closed
  * records wait in #closed while the carrier is congested.
  */
+import { MAX_RECORD_PLAINTEXT_BYTES } from '../../broker/wire/index.ts';
 import { Chunk, type ChunkPool } from './chunk.ts';
 import { Fifo } from './fifo.ts';
-import { RECORD_PLAINTEXT_BYTES } from './limits.ts';
 
 interface ClosedRecord {
   readonly chunk: Chunk;
@@ -54,9 +54,9 @@ export class Outbox {
 
   /** Makes room for a frame of `length` bytes at `frameChunk`, `frameAt`; the caller fills all of it before it returns. */
   reserve(length: number): void {
-    if (length > RECORD_PLAINTEXT_BYTES) this.#reserveLarge(length);
+    if (length > MAX_RECORD_PLAINTEXT_BYTES) this.#reserveLarge(length);
     else {
-      if (this.#at + length > RECORD_PLAINTEXT_BYTES) this.#nextChunk();
+      if (this.#at + length > MAX_RECORD_PLAINTEXT_BYTES) this.#nextChunk();
       this.frameChunk = this.#chunk;
       this.frameAt = this.#at;
       this.#at += length;

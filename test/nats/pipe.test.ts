@@ -1,15 +1,21 @@
 /** A pipe keeps order and notices loss over a line that may drop, repeat, reorder and invent messages. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { WINDOW_BYTES } from '../../broker/carrier/nats/limits.ts';
+import {
+  MAX_PAYLOAD_BYTES,
+  PLAIN_FRAGMENT_BYTES,
+  TLS_FRAGMENT_BYTES,
+  WINDOW_BYTES,
+} from '../../broker/carrier/nats/limits.ts';
 import { decodeMessage, MESSAGE_HEADER_BYTES, MessageKind } from '../../broker/carrier/nats/message.ts';
 import { Pipe, type PipeFault } from '../../broker/carrier/nats/pipe.ts';
+import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_HEADER_BYTES, TAG_BYTES } from '../../broker/wire/index.ts';
 import { FakeClock } from '../helpers/clock.ts';
 import { seededRandom } from '../helpers/seed.ts';
 import { messageOf } from './messages.ts';
 
 const ID = 0x0102_0304_0506;
-const FRAGMENT_BYTES = 16_256;
+const FRAGMENT_BYTES = TLS_FRAGMENT_BYTES;
 
 class End {
   readonly out: Uint8Array[] = [];
@@ -69,6 +75,17 @@ function talk(one: End, other: End): void {
 }
 
 const pipe = suite('nats pipe');
+
+for (const [over, fragmentBytes] of [
+  ['plain TCP', PLAIN_FRAGMENT_BYTES],
+  ['TLS', TLS_FRAGMENT_BYTES],
+] as const) {
+  pipe(`a full record is a whole number of fragments over ${over}, none of which is too large for the server`, () => {
+    const sealed = RECORD_HEADER_BYTES + MAX_RECORD_PLAINTEXT_BYTES + TAG_BYTES;
+    assert.is(sealed % fragmentBytes, 0);
+    assert.ok(MESSAGE_HEADER_BYTES + fragmentBytes <= MAX_PAYLOAD_BYTES);
+  });
+}
 
 pipe('what is written arrives in order, as one piece a write; the first piece opens the pipe', () => {
   const [vm, broker] = [new End(true), new End(false)];

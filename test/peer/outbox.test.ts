@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ChunkPool } from '../../broker/peer/index.ts';
 import { type Gate, Outbox } from '../../broker/peer/outbox.ts';
-import { decodeBrokerFrame, encodeDataFrame, Op } from '../../broker/wire/index.ts';
+import { decodeBrokerFrame, encodeDataFrame, MAX_RECORD_PLAINTEXT_BYTES, Op } from '../../broker/wire/index.ts';
 import { seeded } from '../helpers/seed.ts';
 
 const outboxes = suite('outbox');
@@ -90,10 +90,10 @@ outboxes('it says once that it has something, until it was asked', () => {
 });
 
 for (const [payload, records] of [
-  [65_536 - 28 - 29 - 12, 1],
-  [65_536 - 28 - 29 - 12 + 1, 2],
+  [MAX_RECORD_PLAINTEXT_BYTES - 28 - 29 - 12, 1],
+  [MAX_RECORD_PLAINTEXT_BYTES - 28 - 29 - 12 + 1, 2],
 ] as const) {
-  outboxes(`a record is full at 64 KiB: a payload of ${payload} makes ${records}`, () => {
+  outboxes(`a record is full at 95 KiB: a payload of ${payload} makes ${records}`, () => {
     const outbox = new TestOutbox(new ChunkPool());
     deliver(outbox, ['x', 'y'.repeat(payload)]);
     outbox.event(pong(1));
@@ -101,9 +101,9 @@ for (const [payload, records] of [
   });
 }
 
-outboxes('a message above 64 KiB has a record of its own', () => {
+outboxes('a message above a record’s size has one of its own', () => {
   const outbox = new TestOutbox(new ChunkPool());
-  deliver(outbox, ['a', 'b'.repeat(100_000), 'c']);
+  deliver(outbox, ['a', 'b'.repeat(MAX_RECORD_PLAINTEXT_BYTES), 'c']);
   assert.equal(
     outbox.drain().map((frames) => frames.length),
     [1, 1, 1],
@@ -186,7 +186,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('record' as const),
       frames: fc.array(
-        fc.record({ to: target, size: fc.oneof(fc.nat(40), fc.constantFrom(0, 30_000, 65_508, 70_000)) }),
+        fc.record({
+          to: target,
+          size: fc.oneof(fc.nat(40), fc.constantFrom(0, 30_000, MAX_RECORD_PLAINTEXT_BYTES - 28, 100_000)),
+        }),
         { maxLength: 12 },
       ),
     }),

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PACE_MS } from '../../broker/limits.ts';
-import { encodeDomainFrame, Op, RecordType, Status } from '../../broker/wire/index.ts';
+import { encodeDomainFrame, MAX_RECORD_PLAINTEXT_BYTES, Op, RecordType, Status } from '../../broker/wire/index.ts';
 import { OPEN, PORT } from '../conformance/stage.ts';
 import { Bench, HANDSHAKE, joined, turns } from './bench.ts';
 
@@ -210,10 +210,10 @@ peers('a record above the common size may hold one large message, not many small
     b.read().messages.map(({ payload }) => payload.length),
     [200_000],
   );
-  a.sayFrames(...Array.from({ length: 65_536 / 12 }, () => ping));
+  a.sayFrames(...Array.from({ length: MAX_RECORD_PLAINTEXT_BYTES / 12 }, () => ping));
   await turns();
-  assert.is(a.read().of(Op.brokerPong).length, Math.floor(65_536 / 12));
-  a.sayFrames(...Array.from({ length: 65_536 / 12 + 1 }, () => ping));
+  assert.is(a.read().of(Op.brokerPong).length, Math.floor(MAX_RECORD_PLAINTEXT_BYTES / 12));
+  a.sayFrames(...Array.from({ length: MAX_RECORD_PLAINTEXT_BYTES / 12 + 1 }, () => ping));
   await turns();
   assert.ok(bench.sessionLog.includes('peer.fault BAD_FRAME'));
   bench.close();

@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { MAX_RECORD_PLAINTEXT_BYTES } from '../../broker/wire/index.ts';
 import { Arena, ChunkPool } from '../../clients/sdk/chunk.ts';
-import { RECORD_PLAINTEXT_BYTES } from '../../clients/sdk/limits.ts';
+
 import { Outbox } from '../../clients/sdk/outbox.ts';
 import { Random } from '../helpers/random.ts';
 
@@ -9,7 +10,7 @@ const test = suite('sdk: packing frames into records');
 
 class Sink {
   readonly records: Uint8Array[] = [];
-  readonly pool = new ChunkPool(8 * RECORD_PLAINTEXT_BYTES);
+  readonly pool = new ChunkPool(8 * MAX_RECORD_PLAINTEXT_BYTES);
   isCongested = false;
   deferred: (() => void)[] = [];
   readonly outbox: Outbox = new Outbox(this.pool, this, (task) => this.deferred.push(task));
@@ -28,7 +29,7 @@ class Sink {
 }
 
 test('as many chunks are kept as the window without outcome needs, and no more', () => {
-  const pool = new ChunkPool(6 * RECORD_PLAINTEXT_BYTES);
+  const pool = new ChunkPool(6 * MAX_RECORD_PLAINTEXT_BYTES);
   const taken = Array.from({ length: 8 }, () => pool.take());
   for (const chunk of taken) pool.release(chunk);
   const again = Array.from({ length: 8 }, () => pool.take());
@@ -48,32 +49,33 @@ test('the frames of a burst share one record', () => {
 
 test('frames never straddle records, and a full record is written at once', () => {
   const sink = new Sink();
-  for (let i = 0; i < 3; i++) sink.outbox.push(new Uint8Array(30_000));
-  assert.equal(sink.lengths(), [60_000]);
+  const third = Math.ceil(MAX_RECORD_PLAINTEXT_BYTES / 3) + 1;
+  for (let i = 0; i < 3; i++) sink.outbox.push(new Uint8Array(third));
+  assert.equal(sink.lengths(), [2 * third]);
   sink.endBurst();
-  assert.equal(sink.lengths(), [60_000, 30_000]);
+  assert.equal(sink.lengths(), [2 * third, third]);
 });
 
 test('a frame of exactly the record size shares with nobody', () => {
   const sink = new Sink();
   sink.outbox.push(new Uint8Array(1));
-  sink.outbox.push(new Uint8Array(RECORD_PLAINTEXT_BYTES));
+  sink.outbox.push(new Uint8Array(MAX_RECORD_PLAINTEXT_BYTES));
   sink.outbox.push(new Uint8Array(1));
   sink.endBurst();
-  assert.equal(sink.lengths(), [1, RECORD_PLAINTEXT_BYTES, 1]);
+  assert.equal(sink.lengths(), [1, MAX_RECORD_PLAINTEXT_BYTES, 1]);
 });
 
 test('a larger frame is a record alone, in its place', () => {
   const sink = new Sink();
   sink.outbox.push(Uint8Array.of(1));
-  sink.outbox.push(new Uint8Array(RECORD_PLAINTEXT_BYTES + 1).fill(2));
+  sink.outbox.push(new Uint8Array(MAX_RECORD_PLAINTEXT_BYTES + 1).fill(2));
   sink.outbox.push(Uint8Array.of(3));
   sink.endBurst();
   assert.equal(
     sink.records.map((record) => [record.length, record[0]]),
     [
       [1, 1],
-      [RECORD_PLAINTEXT_BYTES + 1, 2],
+      [MAX_RECORD_PLAINTEXT_BYTES + 1, 2],
       [1, 3],
     ],
   );
@@ -110,7 +112,7 @@ test('after stop nothing is written', () => {
   sink.outbox.push(Uint8Array.of(1));
   sink.outbox.stop();
   sink.endBurst();
-  sink.outbox.push(new Uint8Array(RECORD_PLAINTEXT_BYTES + 1));
+  sink.outbox.push(new Uint8Array(MAX_RECORD_PLAINTEXT_BYTES + 1));
   sink.outbox.flushAll();
   assert.equal(sink.records, []);
 });
@@ -144,11 +146,11 @@ test('random frames come out whole and in order, whatever the carrier does', () 
     at += expected[i] ?? 0;
     if (i + 2 === expected.length) assert.is(at, whole.length);
   }
-  assert.ok(sink.lengths().every((length) => length <= RECORD_PLAINTEXT_BYTES || expected.includes(length)));
+  assert.ok(sink.lengths().every((length) => length <= MAX_RECORD_PLAINTEXT_BYTES || expected.includes(length)));
 });
 
 test('an arena hands out room that does not overlap, and starts over when nobody refers to it', () => {
-  const pool = new ChunkPool(8 * RECORD_PLAINTEXT_BYTES);
+  const pool = new ChunkPool(8 * MAX_RECORD_PLAINTEXT_BYTES);
   const arena = new Arena(pool);
   const first = arena.reserve(100);
   const second = arena.reserve(100);
@@ -157,7 +159,7 @@ test('an arena hands out room that does not overlap, and starts over when nobody
   pool.release(first.chunk);
   pool.release(second.chunk);
   assert.is(arena.reserve(10).at, 0);
-  assert.is(arena.reserve(RECORD_PLAINTEXT_BYTES + 1).at, 0);
+  assert.is(arena.reserve(MAX_RECORD_PLAINTEXT_BYTES + 1).at, 0);
 });
 
 test.run();

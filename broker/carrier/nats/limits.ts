@@ -9,21 +9,21 @@ export const WINDOW_BYTES = 2 * 1024 * 1024;
 /** The reader gives credit back after this share of the window: four small messages per window filled. */
 export const CREDIT_SHARE = 4;
 /**
- * Bytes of one message over plain TCP: a full record is two. Larger ones are gathered in the server, which costs it memory
+ * Bytes of one message over plain TCP: a full record is three. Larger ones are gathered in the server, which costs it memory
  * of their own; smaller ones cost every process a message's overhead more often. CPU per 1 764 bytes, both crossings, all
- * processes together, in one run: 1.00 with 16 256, 0.94 with 32 640, 1.07 with 21 760 and 65 000 (two and a bit, and one).
+ * processes together, in one run with records of 64 KiB: 1.00 with 16 256, 0.94 with 32 640, 1.07 with 65 000.
  */
-export const PLAIN_FRAGMENT_BYTES = 32_640;
-/** The same over TLS: with the line before it, what one TLS record holds. 1.3 times as much CPU with 32 640, 1.5 with 65 000. */
+export const PLAIN_FRAGMENT_BYTES = 32_512;
+/** The same over TLS: a full record is six, each, with the line before it, what one TLS record holds. */
 export const TLS_FRAGMENT_BYTES = 16_256;
 /** Smallest `max_payload` that carries a fragment with its header; what `argus nats config` writes. */
 export const MAX_PAYLOAD_BYTES = 32_768;
-/** A server that takes less than this is not used: a record of 64 KiB would be cut into more than 64 pieces. */
+/** A server that takes less than this is not used: a full record would be cut into about a hundred pieces. */
 export const MIN_PAYLOAD_BYTES = 1_024;
-/** Messages that one turn publishes are packed and written together, so many bytes at a time: two fragments with their lines. */
-export const BATCH_BYTES = 66 * 1024;
+/** Messages that one turn publishes are packed and written together, so many bytes at a time: a full record with its lines. */
+export const BATCH_BYTES = 100 * 1024;
 /** Pieces of BATCH_BYTES that are kept for the next to take: two windows' worth. */
-export const MAX_POOLED = 64;
+export const MAX_POOLED = 42;
 /** What a plain line reads at a time at most, into memory that all of them share. */
 export const SERVER_READ_BYTES = 256 * 1024;
 /** Longest line of a server that is believed: an INFO with the addresses of a large cluster. */
