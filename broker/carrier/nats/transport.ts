@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
 import type { ConnectionOptions, Server, Transport } from 'nats/lib/nats-base-client/internal_mod.js';
+import { release } from '../../../keys/index.ts';
 import { NatsCarrierError } from './errors.ts';
 import { BATCH_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES, SERVER_READ_BYTES } from './limits.ts';
 import { giveBatch, takeBatch } from './pool.ts';
@@ -190,7 +191,11 @@ export class LaneTransport implements Transport {
     await Promise.race([once(socket, 'secureConnect'), failed(socket)]);
     this.#isEncrypted = true;
     this.#say(line);
-    socket.on('data', read);
+    socket.on('data', (chunk: Buffer) => {
+      read(chunk);
+      // Node gives each TLS record memory of its own, which nobody looks at any more.
+      release(chunk);
+    });
     return socket;
   }
 
