@@ -199,7 +199,7 @@ export class LaneTransport implements Transport {
     return socket;
   }
 
-  /** @throws NatsCarrierError ERR_NATS_TLS when the server's offer is not what the line was told to expect */
+  /** @throws NatsCarrierError ERR_NATS_TLS when the server's offer is not what the line was told to expect; ERR_NATS_PAYLOAD */
   #meet(line: Uint8Array, isTlsWanted: boolean): void {
     const { tls_required, tls_available, max_payload } = parseInfo(line);
     if ((tls_required === true || tls_available === true) !== isTlsWanted) {
@@ -209,8 +209,7 @@ export class LaneTransport implements Transport {
       throw new NatsCarrierError('ERR_NATS_TLS', `the server ${what}`);
     }
     if (typeof max_payload !== 'number' || max_payload >= this.maxPayload) return;
-    // Below that a record would be cut to shreds, or not at all.
-    if (!(max_payload >= MIN_PAYLOAD_BYTES))
+    if (max_payload < MIN_PAYLOAD_BYTES)
       throw new NatsCarrierError(
         'ERR_NATS_PAYLOAD',
         `the server's max_payload is ${max_payload} bytes; write at least ${MIN_PAYLOAD_BYTES}, better ${MAX_PAYLOAD_BYTES}`,
