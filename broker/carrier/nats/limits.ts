@@ -36,7 +36,7 @@ export const MAX_PENDING_BYTES = 8 * WINDOW_BYTES;
 
 /**
  * What nats-server should find in its environment. The buffers that it makes for a stream are garbage after one use; Go, left
- * to itself, collects at each 4 MB of it, a hundred times a second, which is a third of the server's CPU at 1 764 bytes. So
+ * to itself, collects at each 4 MB of it, a hundred times a second, which is nearly a third of the server's CPU at 1 764 bytes. So
  * told, it lets its heap grow to 32 MB, or to nine times what lives in it.
  */
 export const SERVER_ENVIRONMENT: Readonly<Record<string, string>> = Object.freeze({ GOGC: '800' });

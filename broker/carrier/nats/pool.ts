@@ -1,6 +1,6 @@
 /**
  * Memory for what all lines of this process write, each piece until the kernel has it. Taken anew each time it would be the
- * largest cost of the carrier: 64 KiB are fresh pages to the kernel and pressure to the garbage collector.
+ * largest cost of the carrier: they are fresh pages to the kernel and pressure to the garbage collector.
  */
 import { BATCH_BYTES, MAX_POOLED } from './limits.ts';
 
