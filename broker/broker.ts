@@ -10,6 +10,10 @@ import { join } from 'node:path';
 import { aeadSelfTest, loadIdentity } from '../keys/index.ts';
 import { watchPolicy } from '../policy/index.ts';
 import { openAuditLog } from './audit/index.ts';
+import { BrokerError } from './base/errors.ts';
+import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, ROUTES_PER_DOMAIN } from './base/limits.ts';
+import { type Logger, openLog } from './base/log.ts';
+import { VERSION } from './base/version.ts';
 import {
   type Listener,
   listenTcp,
@@ -18,22 +22,18 @@ import {
   NatsListeners,
   parseNatsAddress,
 } from './carrier/index.ts';
+import { CONTROL_SOCKET, DomainListeners, prepareRuntime } from './carrier/listeners.ts';
 import { type ControlServer, serveControl, serveMetrics } from './control/index.ts';
 import { Argo } from './core/index.ts';
-import { Entrances } from './entrances.ts';
-import { BrokerError } from './errors.ts';
 import { Federation } from './federation/index.ts';
-import { Grants } from './grants.ts';
-import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, ROUTES_PER_DOMAIN } from './limits.ts';
-import { CONTROL_SOCKET, DomainListeners, prepareRuntime } from './listeners.ts';
-import { type Logger, openLog } from './log.ts';
-import { brokerMetrics } from './metrics.ts';
 import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
 import { ChunkPool, DurableEffects, Flusher, Loans, type PeerContext } from './peer/index.ts';
-import { loadFirst, PolicyReload, type ReloadResult } from './reload.ts';
-import { Sessions, type SessionWatcher } from './sessions.ts';
-import { type BrokerStatus, describeBroker } from './status.ts';
-import { VERSION } from './version.ts';
+import { Entrances } from './service/entrances.ts';
+import { Grants } from './service/grants.ts';
+import { brokerMetrics } from './service/metrics.ts';
+import { loadFirst, PolicyReload, type ReloadResult } from './service/reload.ts';
+import { Sessions, type SessionWatcher } from './service/sessions.ts';
+import { type BrokerStatus, describeBroker } from './service/status.ts';
 
 export interface Broker {
   readonly name: string;

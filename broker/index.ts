@@ -1,5 +1,7 @@
 /** Door of the broker, and the package's main entry: `import { startBroker } from 'argus-broker'`. */
 
+export { BrokerError, type BrokerErrorCode } from './base/errors.ts';
+export { VERSION } from './base/version.ts';
 export { type Broker, startBroker, startResolved } from './broker.ts';
 export {
   type CarrierPlace,
@@ -10,14 +12,12 @@ export {
   SERVER_ENVIRONMENT,
   type Written,
 } from './carrier/index.ts';
+export { refuseOthersDirectory } from './carrier/stale-socket.ts';
+export { uidOf } from './carrier/vmm-users.ts';
 export { callControl } from './control/index.ts';
 export { INSPECTORS } from './core/index.ts';
-export { BrokerError, type BrokerErrorCode } from './errors.ts';
-export type { GrantRequest, GrantStatus, Grants, RevokeRequest } from './grants.ts';
-export { natsMembersOf } from './nats-members.ts';
 export { type BrokerOptions, type BrokerOptionsInput, brokerOptions, readOptions } from './options.ts';
-export type { ReloadResult } from './reload.ts';
-export { refuseOthersDirectory } from './stale-socket.ts';
-export type { BrokerStatus, DomainStatus } from './status.ts';
-export { VERSION } from './version.ts';
-export { uidOf } from './vmm-users.ts';
+export type { GrantRequest, GrantStatus, Grants, RevokeRequest } from './service/grants.ts';
+export { natsMembersOf } from './service/nats-members.ts';
+export type { ReloadResult } from './service/reload.ts';
+export type { BrokerStatus, DomainStatus } from './service/status.ts';

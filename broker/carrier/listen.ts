@@ -8,13 +8,18 @@
 import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { BrokerError } from '../errors.ts';
-import { MAX_UNAUTHENTICATED_TCP, MAX_UNAUTHENTICATED_UNIX, MAX_UNIX_PATH_BYTES, REFUSED_PLACE_MS } from '../limits.ts';
-import { refuseOthersDirectory, removeStaleSocket } from '../stale-socket.ts';
+import { BrokerError } from '../base/errors.ts';
+import {
+  MAX_UNAUTHENTICATED_TCP,
+  MAX_UNAUTHENTICATED_UNIX,
+  MAX_UNIX_PATH_BYTES,
+  REFUSED_PLACE_MS,
+} from '../base/limits.ts';
 import { adopt } from './adopt.ts';
 import type { Carrier } from './carrier.ts';
 import { Places, type Release } from './places.ts';
 import { SocketCarrier } from './socket.ts';
+import { refuseOthersDirectory, removeStaleSocket } from './stale-socket.ts';
 import { handOver, type VmmOwner } from './vmm-directory.ts';
 
 export interface Listener {

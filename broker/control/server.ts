@@ -4,12 +4,12 @@
  */
 import { chmod } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { BrokerError } from '../errors.ts';
-import type { Grants } from '../grants.ts';
-import type { MetricsText } from '../metrics.ts';
-import type { ReloadResult } from '../reload.ts';
-import { removeStaleSocket } from '../stale-socket.ts';
-import type { BrokerStatus } from '../status.ts';
+import { BrokerError } from '../base/errors.ts';
+import { removeStaleSocket } from '../carrier/stale-socket.ts';
+import type { Grants } from '../service/grants.ts';
+import type { MetricsText } from '../service/metrics.ts';
+import type { ReloadResult } from '../service/reload.ts';
+import type { BrokerStatus } from '../service/status.ts';
 import { answerGrants } from './grant-requests.ts';
 
 export interface ControlTarget {

@@ -1,6 +1,6 @@
 /** All that the core knows of one declared domain: its rings, and the look-ups it has made lately. */
 import { Party } from './party.ts';
-import type { Ring } from './ring.ts';
+import type { Ring } from './rings/ring.ts';
 import type { Route } from './route.ts';
 
 /** The rings of one port: at most one wildcard ring, and one per partner. */

@@ -8,8 +8,8 @@ import type { AccessVector, Decision, Denial, ServiceClass } from '../../policy/
 import type { Inspector } from './inspectors/index.ts';
 import type { Party } from './party.ts';
 import type { FlowCounter } from './recorder.ts';
-import type { Ring } from './ring.ts';
-import type { Share } from './share.ts';
+import type { Ring } from './rings/ring.ts';
+import type { Share } from './rings/share.ts';
 
 export interface Route {
   readonly generation: number;

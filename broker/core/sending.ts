@@ -5,7 +5,7 @@ import type { DomainState } from './domain-state.ts';
 import { UNDECIDED } from './elsewhere.ts';
 import { invariant } from './invariant.ts';
 import type { FlowCounter } from './recorder.ts';
-import { maxPayload, messageSize } from './ring.ts';
+import { maxPayload, messageSize } from './rings/ring.ts';
 import type { Target } from './route.ts';
 import type { Routes } from './routes.ts';
 import type { World } from './world.ts';

@@ -8,7 +8,7 @@ import { DATA_FRAME_HEADER_BYTES, DataField, Op } from '../wire/index.ts';
 import type { DomainState } from './domain-state.ts';
 import { INSPECTORS } from './inspectors/index.ts';
 import type { Recorder } from './recorder.ts';
-import type { Ring } from './ring.ts';
+import type { Ring } from './rings/ring.ts';
 
 interface Withdrawn {
   readonly sender: DomainState | null;

@@ -8,7 +8,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { AeadSuite, Identity } from '../../keys/index.ts';
-import { MAX_HANDSHAKE_BODY_BYTES } from '../limits.ts';
+import { MAX_HANDSHAKE_BODY_BYTES } from '../base/limits.ts';
 import {
   answerHello,
   beginHello,
@@ -16,7 +16,7 @@ import {
   type HandshakeContext,
   type HandshakeFault,
   type Hello,
-} from '../session/index.ts';
+} from '../channel/index.ts';
 import {
   DATA_FRAME_HEADER_BYTES,
   type DeframedRecord,

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { beginHello, type Established, type HandshakeContext } from '../../broker/session/index.ts';
+import { beginHello, type Established, type HandshakeContext } from '../../broker/channel/index.ts';
 import {
   type BrokerFrame,
   closeWord,

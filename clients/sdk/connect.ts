@@ -1,10 +1,10 @@
 /** `connect`: from options to a VM with a session that is up. */
 import { type Identity, loadIdentity } from '../../keys/index.ts';
-import type { OpenCarrier } from './carrier.ts';
-import { parseCarrier } from './carrier-spec.ts';
-import { ChunkPool } from './chunk.ts';
+import type { OpenCarrier } from './carriers/carrier.ts';
+import { parseCarrier } from './carriers/carrier-spec.ts';
+import { ChunkPool } from './engine/chunk.ts';
+import { Link, type LinkHandlers } from './engine/link.ts';
 import { ArgusError } from './errors.ts';
-import { Link, type LinkHandlers } from './link.ts';
 import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { NODE_PLATFORM, type Platform } from './platform.ts';
 import { Vm } from './vm.ts';

@@ -4,10 +4,11 @@
  * Room is returned to the broker as messages are consumed, in batches: at once when a quarter of the ring (or 64 KiB)
  * has been consumed, otherwise within CREDIT_DELAY_MS, so that a reader that has emptied the ring never holds room back.
  */
-import { creditThreshold, occupiedBytes } from './credit.ts';
+
 import type { DomainRef } from './domain-ref.ts';
+import { creditThreshold, occupiedBytes } from './engine/credit.ts';
+import { Fifo } from './engine/fifo.ts';
 import { type ArgusError, wordError } from './errors.ts';
-import { Fifo } from './fifo.ts';
 import { CREDIT_DELAY_MS } from './limits.ts';
 import type { Message } from './message.ts';
 

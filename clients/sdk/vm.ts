@@ -1,20 +1,20 @@
 /** This domain's connection to its broker: the four operations, events, and sessions that come and go beneath. */
 import { DOMID_ANY, Op, PORT_ALL, REGISTER_FAIL_EXIST, RingFlag, Status } from '../../broker/wire/index.ts';
-import { Backoff } from './backoff.ts';
-import type { ChunkPool } from './chunk.ts';
-import { isFinal } from './close-reasons.ts';
 import type { DomainRef } from './domain-ref.ts';
+import { Backoff } from './engine/backoff.ts';
+import type { ChunkPool } from './engine/chunk.ts';
+import { isFinal } from './engine/close-reasons.ts';
+import type { Answer, Link, LinkHandlers, Notice, WelcomeFrame } from './engine/link.ts';
+import { Names } from './engine/names.ts';
+import { Rings } from './engine/rings.ts';
+import type { Send } from './engine/send.ts';
+import { Sends } from './engine/sends.ts';
 import { ArgusError, statusError, wordError } from './errors.ts';
 import { Emitter, type Listener } from './events.ts';
 import { BACKOFF_RESET_AFTER_MS } from './limits.ts';
-import type { Answer, Link, LinkHandlers, Notice, WelcomeFrame } from './link.ts';
-import { Names } from './names.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import { Ring, type RingOwner } from './ring.ts';
-import { Rings } from './rings.ts';
-import type { Send } from './send.ts';
-import { Sends } from './sends.ts';
 import type { SendvRequest } from './sendv-request.ts';
 import type { VmEvents } from './vm-events.ts';
 

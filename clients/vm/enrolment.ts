@@ -11,7 +11,7 @@ import {
   MAX_ENROL_ATTEMPTS,
   MAX_ENROL_LINE_BYTES,
   TOKEN_BYTES,
-} from '../agent/index.ts';
+} from '../agents/guest/index.ts';
 
 const KEEP_GROUP = -1;
 

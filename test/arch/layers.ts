@@ -85,7 +85,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'clients/network': {
     imports: ['clients/sdk', 'broker/wire'],
-    breaking: [{ 'clients/network/dhcp.ts': `import { seal } from '../../broker/session/index.ts';` }],
+    breaking: [{ 'clients/network/dhcp.ts': `import { seal } from '../../broker/channel/index.ts';` }],
   },
   'clients/agent': {
     imports: ['clients/sdk', 'clients/audio', 'clients/network', 'broker/wire', 'keys'],
@@ -93,7 +93,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'clients/vm': {
     imports: ['clients/agent', 'broker', 'keys', 'policy'],
-    breaking: [{ 'clients/vm/qemu.ts': `import { Sessions } from '../../broker/session/index.ts';` }],
+    breaking: [{ 'clients/vm/qemu.ts': `import { Sessions } from '../../broker/channel/index.ts';` }],
   },
   'clients/demo': {
     imports: [

@@ -101,7 +101,7 @@ const doorRule = importRule(
   },
   [
     { 'broker/core/sendv.ts': `import { readFrame } from '../wire/frame.ts';` },
-    { 'broker/core/ring.ts': `import type { Permit } from '../../policy/permit.ts';` },
+    { 'broker/core/ring.ts': `import type { Permit } from '../../policy/contract/permit.ts';` },
     { 'clients/audio/mixer.ts': `export { Ring } from '../sdk/ring.ts';` },
     { 'broker/core/load.ts': `const wire = await import('../wire/frame.ts');` },
     { 'broker/broker.ts': `import { pcm } from './core/inspectors/index.ts';` },
@@ -171,9 +171,9 @@ const monitorRules: readonly Rule[] = [
     /\bmint(?:Permit|Denial)\b/,
     [
       { 'policy/index.ts': `export { mintPermit } from './permit.ts';` },
-      { 'broker/core/sendv.ts': `import { mintDenial } from '../../policy/permit.ts';` },
+      { 'broker/core/sendv.ts': `import { mintDenial } from '../../policy/contract/permit.ts';` },
       {
-        'test/core/sendv.test.ts': `import * as permit from '../../policy/permit.ts';\npermit.mintPermit(asked, false);`,
+        'test/core/sendv.test.ts': `import * as permit from '../../policy/contract/permit.ts';\npermit.mintPermit(asked, false);`,
       },
     ],
   ),

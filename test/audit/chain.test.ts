@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { escapeUnsafe, hashLine, parseLine } from '../../broker/audit/chain.ts';
 import { MAX_LINE_BYTES, ZERO_HASH } from '../../broker/audit/limits.ts';
-import { seeded } from '../helpers/seed.ts';
+import { seeded } from '../support/seed.ts';
 import { denialOf, durable, named, openOn, permitOf } from './fixtures.ts';
 
 const chain = suite('audit chain');

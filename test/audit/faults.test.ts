@@ -7,10 +7,10 @@ import * as assert from 'uvu/assert';
 import { AuditError, type AuditLog, openAuditLog, verifyAudit } from '../../broker/audit/index.ts';
 import { MAX_RETAINED_RECORDS, RETRY_MS } from '../../broker/audit/limits.ts';
 import { nodeFiles } from '../../broker/audit/node-files.ts';
-import { FakeClock } from '../helpers/clock.ts';
-import { findBinary, needsThat } from '../helpers/needs.ts';
-import { seeded } from '../helpers/seed.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { FakeClock } from '../support/clock.ts';
+import { findBinary, needsThat } from '../support/needs.ts';
+import { seeded } from '../support/seed.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import {
   type Bench,
   denialOf,

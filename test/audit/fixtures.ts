@@ -15,7 +15,7 @@ import {
   type Permit,
   SHIPPED_POLICY_DIRECTORY,
 } from '../../policy/index.ts';
-import { FakeClock } from '../helpers/clock.ts';
+import { FakeClock } from '../support/clock.ts';
 
 // ---- decisions
 

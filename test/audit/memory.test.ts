@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AuditLog, type AuditRecord, memoryAudit } from '../../broker/audit/index.ts';
-import { FakeClock } from '../helpers/clock.ts';
+import { FakeClock } from '../support/clock.ts';
 import { denialOf, durable, hostClock, named, openOn, permitOf } from './fixtures.ts';
 
 const memory = suite('audit memory');

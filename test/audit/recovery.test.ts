@@ -7,8 +7,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AuditError, type AuditErrorCode, openAuditLog, verifyAudit } from '../../broker/audit/index.ts';
 import { nodeFiles } from '../../broker/audit/node-files.ts';
-import { seededRandom } from '../helpers/seed.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { seededRandom } from '../support/seed.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { durable, MemoryDisk, named, openOn } from './fixtures.ts';
 
 const recovery = suite('audit recovery');

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AuditLog, openAuditLog, type TailLine, tailAudit, verifyAudit } from '../../broker/audit/index.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { denialOf, durable, named, openOn, permitOf } from './fixtures.ts';
 
 const tail = suite('audit tail');

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { encodeLine, hashLine } from '../../broker/audit/chain.ts';
 import { type ProblemCode, verifyAudit } from '../../broker/audit/index.ts';
 import { MAX_LINE_BYTES, MAX_PROBLEMS } from '../../broker/audit/limits.ts';
-import { seeded } from '../helpers/seed.ts';
+import { seeded } from '../support/seed.ts';
 import { denialOf, durable, MemoryDisk, named, openOn } from './fixtures.ts';
 
 const verify = suite('audit verify');

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AuditError } from '../../broker/audit/index.ts';
 import { FLOOD_WINDOW_MS, MAX_KINDS, PROMPT_RECORDS_PER_WINDOW, TUPLES_PER_SOURCE } from '../../broker/audit/limits.ts';
-import { seeded } from '../helpers/seed.ts';
+import { seeded } from '../support/seed.ts';
 import { argoDenials, denialOf, deniedCount, durable, named, openOn, permitOf, settle } from './fixtures.ts';
 
 const writer = suite('audit writer');

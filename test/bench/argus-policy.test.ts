@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DATA_PORT, writeBenchPolicy } from '../../bench/arms/argus-policy.ts';
 import { loadPolicy, Permit } from '../../policy/index.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 const test = suite('bench: argus policy');
 

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { frameSplitter } from '../../bench/arms/relay-frames.ts';
 import { Cleanup } from '../../bench/cleanup.ts';
 import { run } from '../../bench/run.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 const test = suite('bench: raw relay');
 

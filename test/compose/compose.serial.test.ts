@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BrokerStatus, SERVER_ENVIRONMENT } from '../../broker/index.ts';
-import { findBinary, needs, needsThat } from '../helpers/needs.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
 import { compilePackage } from '../integration/compiled.ts';
 import { freeTcpPort } from '../nats/stage.ts';
+import { findBinary, needs, needsThat } from '../support/needs.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { COMPOSE_PATH, faultsOf, readComposeFile, startOrder } from './compose-file.ts';
 import { Processes } from './processes.ts';
 

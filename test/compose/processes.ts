@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { findBinary } from '../helpers/needs.ts';
+import { findBinary } from '../support/needs.ts';
 import { type ComposeFile, type ComposeService, startOrder } from './compose-file.ts';
 
 const COMPOSE_NATS_PORT = 4222;

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { startBroker } from '../../broker/index.ts';
 import { connect, type Ring, type Vm } from '../../clients/sdk/index.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { statement } from './harness.ts';
 import { OPEN, PORT, policyFiles } from './stage.ts';
 

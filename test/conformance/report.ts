@@ -6,9 +6,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { planTests } from '../helpers/plan.ts';
-import { runFile } from '../helpers/run-file.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { planTests } from '../support/plan.ts';
+import { runFile } from '../support/run-file.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { mergeFindings, type ReportLine } from './merge.ts';
 import type { Finding } from './result.ts';
 import { STATEMENTS } from './statements.ts';

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS, MALFORMED } from '../../broker/core/index.ts';
 import { Stage } from '../conformance/stage.ts';
-import { fuzzUntil } from '../helpers/seed.ts';
+import { fuzzUntil } from '../support/seed.ts';
 
 const inspectors = suite('inspectors');
 const { domain: SOURCE } = (await Stage.open('a')).state('a');

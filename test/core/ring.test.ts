@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { type DomainState, maxPayload, messageSize, Ring } from '../../broker/core/index.ts';
 import type { Permit } from '../../policy/index.ts';
 import { PORT, Stage } from '../conformance/stage.ts';
-import { seeded } from '../helpers/seed.ts';
+import { seeded } from '../support/seed.ts';
 
 const rings = suite('ring');
 const SENDERS = ['a', 'c', 'd'];

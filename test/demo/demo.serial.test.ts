@@ -9,9 +9,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseWav, writeWav } from '../../clients/demo/wav.ts';
 import { runCli } from '../cli/run-cli.ts';
-import { seededRandom } from '../helpers/seed.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
 import { compilePackage } from '../integration/compiled.ts';
+import { seededRandom } from '../support/seed.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 const demo = suite('the demo');
 

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Evidence, judge } from '../../clients/demo/judge.ts';
-import { seededRandom } from '../helpers/seed.ts';
+import { seededRandom } from '../support/seed.ts';
 
 const judging = suite("the demo's verdict");
 

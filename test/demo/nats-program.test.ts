@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DemoError } from '../../clients/demo/errors.ts';
 import { natsServerProgram } from '../../clients/demo/nats/program.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 const program = suite('nats-server program');
 

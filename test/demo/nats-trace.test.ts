@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { type Published, Trace, unquote } from '../../clients/demo/nats/trace.ts';
 import { Witness } from '../../clients/demo/nats/witness.ts';
 import { recordingPcm } from '../../clients/demo/tone.ts';
-import { seededRandom } from '../helpers/seed.ts';
+import { seededRandom } from '../support/seed.ts';
 
 const trace = suite('nats trace');
 const random = seededRandom(5);

@@ -3,9 +3,9 @@ import { readdirSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { runCli } from '../cli/run-cli.ts';
-import { needs } from '../helpers/needs.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
 import { compilePackage } from '../integration/compiled.ts';
+import { needs } from '../support/needs.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 const tour = suite('the demo over NATS');
 const withNats = needs('nats-server', 'nats-server');

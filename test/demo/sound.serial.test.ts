@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { writeWav } from '../../clients/demo/wav.ts';
-import { Pulse } from '../audio/pulse.ts';
-import { onServer } from '../audio/sound-daemons.ts';
-import { sounding, tone, toneLevel, toneSeconds } from '../audio/tones.ts';
+import { Pulse } from '../agents/audio/pulse.ts';
+import { onServer } from '../agents/audio/sound-daemons.ts';
+import { sounding, tone, toneLevel, toneSeconds } from '../agents/audio/tones.ts';
 import { runCli } from '../cli/run-cli.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 const sound = suite('the demo, aloud');
 const PROGRAM = 'clients/demo/main.ts';

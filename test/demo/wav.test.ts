@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { DemoError } from '../../clients/demo/errors.ts';
 import { recordingPcm } from '../../clients/demo/tone.ts';
 import { parseWav, SAMPLE_RATE_HZ, writeWav } from '../../clients/demo/wav.ts';
-import { fuzzUntil } from '../helpers/seed.ts';
+import { fuzzUntil } from '../support/seed.ts';
 
 const PCM = Uint8Array.from({ length: 40 }, (_, index) => index + 1);
 const PCM_GUID = [1, 0, 0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];

@@ -6,8 +6,8 @@ import * as assert from 'uvu/assert';
 import type { Broker } from '../../broker/index.ts';
 import type { Message, Ring, Vm, VmEvents } from '../../clients/sdk/index.ts';
 import { runCli } from '../cli/run-cli.ts';
-import { needs } from '../helpers/needs.ts';
 import { DATA_PORT, NatsStage, writePolicy } from '../nats/stage.ts';
+import { needs } from '../support/needs.ts';
 
 const withNats = needs('nats-server', 'nats-server');
 const MEMBERS = [

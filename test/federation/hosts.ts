@@ -9,10 +9,10 @@ import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
 import { connect, type Vm } from '../../clients/sdk/index.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
-import { findBinary } from '../helpers/needs.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { createNamespace, type Namespace } from '../agents/network/namespace.ts';
 import { writePolicy } from '../nats/stage.ts';
-import { createNamespace, type Namespace } from '../network/namespace.ts';
+import { findBinary } from '../support/needs.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 const SERVER = '10.77.0.1';
 const TCP_PORT = 4_222;

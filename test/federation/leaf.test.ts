@@ -6,9 +6,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { connect, type Vm } from '../../clients/sdk/index.ts';
-import { findBinary, needs } from '../helpers/needs.ts';
 import { codeOf } from '../integration/stage.ts';
 import { DATA_PORT, freeTcpPort, NatsStage } from '../nats/stage.ts';
+import { findBinary, needs } from '../support/needs.ts';
 import { NumberedStream } from './numbered.ts';
 
 const leaf = suite('a leaf node');

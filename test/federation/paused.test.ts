@@ -1,8 +1,8 @@
 /** A server that stands still for half a minute: longer than every limit of ours, shorter than its own connections live. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { needs } from '../helpers/needs.ts';
 import { DATA_PORT, NatsStage } from '../nats/stage.ts';
+import { needs } from '../support/needs.ts';
 import { NumberedStream } from './numbered.ts';
 
 const paused = suite('a server that is paused');

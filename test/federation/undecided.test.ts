@@ -7,7 +7,7 @@ import { MAX_QUESTIONS, MAX_QUESTIONS_PER_DOMAIN } from '../../broker/federation
 import { Questions } from '../../broker/federation/questions.ts';
 import { decodeReport, encodeReport } from '../../broker/federation/report.ts';
 import { Undecided } from '../../broker/federation/undecided.ts';
-import { seededRandom } from '../helpers/seed.ts';
+import { seededRandom } from '../support/seed.ts';
 
 const OUTLET: Outlet = { departed: 0, deliver: () => {}, event: () => {}, introduce: () => {} };
 const send = (id: number, since = id) => ({ outlet: OUTLET, id, bytes: 10, since });

@@ -5,12 +5,12 @@
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { tailAudit } from '../../broker/audit/index.ts';
-import { parseCarrier } from '../../clients/sdk/carrier-spec.ts';
+import { parseCarrier } from '../../clients/sdk/carriers/carrier-spec.ts';
 import { connectOver } from '../../clients/sdk/connect.ts';
 import type { Vm } from '../../clients/sdk/index.ts';
 import { resolveOptions } from '../../clients/sdk/options.ts';
 import { NODE_PLATFORM } from '../../clients/sdk/platform.ts';
-import { seededRandom } from '../helpers/seed.ts';
+import { seededRandom } from '../support/seed.ts';
 import { onEachCarrier } from './carriers.ts';
 import { compilePackage } from './compiled.ts';
 import { DATA_PORT, nextEvent, type Stage, withStage } from './stage.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { tailAudit } from '../../broker/audit/index.ts';
 import { createAuthority, type Identity, loadIdentity } from '../../keys/index.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { onEachCarrier, type StageCarrier } from './carriers.ts';
 import { codeOf, DATA_PORT, nextEvent, type Stage, withStage } from './stage.ts';
 

@@ -9,7 +9,7 @@ import { type Broker, type BrokerOptionsInput, startBroker } from '../../broker/
 import { type ConnectOptions, connect, type Vm, type VmEvents } from '../../clients/sdk/index.ts';
 import { type Authority, createAuthority, issueIdentity, type Role } from '../../keys/index.ts';
 import { SHIPPED_POLICY_DIRECTORY } from '../../policy/index.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { BrokerProcess } from './broker-process.ts';
 import type { StageCarrier } from './carriers.ts';
 import { Gate } from './gate.ts';

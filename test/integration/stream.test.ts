@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import * as assert from 'uvu/assert';
 import type { Broker } from '../../broker/index.ts';
 import type { ConnectOptions, Ring, Vm } from '../../clients/sdk/index.ts';
-import { seededRandom } from '../helpers/seed.ts';
+import { seededRandom } from '../support/seed.ts';
 import { onEachCarrier } from './carriers.ts';
 import { codeOf, DATA_PORT, nextEvent, PLAYBACK_PORT, Stage, withStage } from './stage.ts';
 

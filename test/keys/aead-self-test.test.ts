@@ -1,9 +1,9 @@
 /** The start-up self-test passes here, and fails for every way in which a provider can be wrong. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Aead } from '../../keys/aead.ts';
-import { ALL_AEADS, selectAead } from '../../keys/aead-select.ts';
-import { AEAD_VECTORS, aeadSelfTest } from '../../keys/aead-self-test.ts';
+import type { Aead } from '../../keys/aead/aead.ts';
+import { ALL_AEADS, selectAead } from '../../keys/aead/select.ts';
+import { AEAD_VECTORS, aeadSelfTest } from '../../keys/aead/self-test.ts';
 
 const selfTest = suite('aead self-test');
 

@@ -3,9 +3,9 @@ import { inspect } from 'node:util';
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Aead, type AeadSuite, parseSuite } from '../../keys/aead.ts';
-import { ALL_AEADS, selectAead } from '../../keys/aead-select.ts';
-import { SEED, seeded, seededRandom } from '../helpers/seed.ts';
+import { type Aead, type AeadSuite, parseSuite } from '../../keys/aead/aead.ts';
+import { ALL_AEADS, selectAead } from '../../keys/aead/select.ts';
+import { SEED, seeded, seededRandom } from '../support/seed.ts';
 
 const aead = suite('aead');
 const random = seededRandom(1);

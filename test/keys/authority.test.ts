@@ -3,11 +3,11 @@ import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createAuthority, openAuthority } from '../../keys/authority.ts';
-import { verifyCredential } from '../../keys/credential.ts';
-import { MAX_TTL_SECONDS } from '../../keys/limits.ts';
-import type { Role } from '../../keys/names.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { MAX_TTL_SECONDS } from '../../keys/base/limits.ts';
+import { verifyCredential } from '../../keys/credential/credential.ts';
+import type { Role } from '../../keys/credential/names.ts';
+import { createAuthority, openAuthority } from '../../keys/files/authority.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { codeOf, makeTestKey } from './forge.ts';
 
 const authority = suite('authority');

@@ -7,8 +7,8 @@ import {
   type CredentialRefusal,
   type CredentialResult,
   verifyCredential,
-} from '../../keys/credential.ts';
-import { fuzzUntil } from '../helpers/seed.ts';
+} from '../../keys/credential/credential.ts';
+import { fuzzUntil } from '../support/seed.ts';
 import { assemble, FUZZ_SHARE_SECONDS, makeTestKey, type TestKey } from './forge.ts';
 
 const credential = suite('credential');

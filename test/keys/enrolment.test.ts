@@ -3,11 +3,11 @@ import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Authority, createAuthority } from '../../keys/authority.ts';
-import { createIdentityKey, installCredential, issueIdentity } from '../../keys/enrolment.ts';
-import { issueToFiles } from '../../keys/hand-back.ts';
-import { loadIdentity } from '../../keys/identity.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { type Authority, createAuthority } from '../../keys/files/authority.ts';
+import { createIdentityKey, installCredential, issueIdentity } from '../../keys/files/enrolment.ts';
+import { issueToFiles } from '../../keys/files/hand-back.ts';
+import { loadIdentity } from '../../keys/files/identity.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { codeOf } from './forge.ts';
 
 const enrolment = suite('enrolment');

@@ -3,8 +3,8 @@ import { createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto';
 import { inspect } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { generateEphemeral, isAllZero } from '../../keys/ephemeral.ts';
-import { seededRandom } from '../helpers/seed.ts';
+import { generateEphemeral, isAllZero } from '../../keys/schedule/ephemeral.ts';
+import { seededRandom } from '../support/seed.ts';
 
 const ephemeral = suite('ephemeral');
 

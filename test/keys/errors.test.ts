@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { KEY_ERROR_CODES, KeyError } from '../../keys/errors.ts';
+import { KEY_ERROR_CODES, KeyError } from '../../keys/base/errors.ts';
 
 const errors = suite('key errors');
 const root = new URL('../../', import.meta.url);

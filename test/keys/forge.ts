@@ -1,7 +1,7 @@
 /** Tokens that only a test would make: any header and claims, signed by a key the test holds. */
 import { CompactSign, exportJWK, generateKeyPair } from 'jose';
-import { type PublicJwk, parsePublicJwk, thumbprintOf } from '../../keys/jwk.ts';
-import { importTrustAnchor, type TrustAnchor } from '../../keys/trust-anchor.ts';
+import { type PublicJwk, parsePublicJwk, thumbprintOf } from '../../keys/credential/jwk.ts';
+import { importTrustAnchor, type TrustAnchor } from '../../keys/credential/trust-anchor.ts';
 
 export interface TestKey {
   readonly publicJwk: PublicJwk;

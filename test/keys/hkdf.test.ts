@@ -3,8 +3,8 @@ import { hkdfSync } from 'node:crypto';
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { hkdfExpand, hkdfExtract } from '../../keys/hkdf.ts';
-import { seeded } from '../helpers/seed.ts';
+import { hkdfExpand, hkdfExtract } from '../../keys/schedule/hkdf.ts';
+import { seeded } from '../support/seed.ts';
 
 const hkdf = suite('hkdf');
 

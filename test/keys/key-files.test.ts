@@ -5,7 +5,7 @@ import { chmod, link, mkdir, readdir, readFile, rename, stat, symlink, writeFile
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { KeyError } from '../../keys/errors.ts';
+import { KeyError } from '../../keys/base/errors.ts';
 import {
   appendRegisterLine,
   assertKeyDirectory,
@@ -14,8 +14,8 @@ import {
   makeKeyDirectory,
   readKeyFile,
   replaceKeyFile,
-} from '../../keys/key-files.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+} from '../../keys/files/key-files.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { codeOf } from './forge.ts';
 
 const files = suite('key files');

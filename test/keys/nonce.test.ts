@@ -2,8 +2,8 @@
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { recordNonce } from '../../keys/nonce.ts';
-import { seeded } from '../helpers/seed.ts';
+import { recordNonce } from '../../keys/aead/nonce.ts';
+import { seeded } from '../support/seed.ts';
 
 const nonce = suite('record nonce');
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { RELEASE_MIN_BYTES } from '../../keys/base/limits.ts';
 import { release } from '../../keys/index.ts';
-import { RELEASE_MIN_BYTES } from '../../keys/limits.ts';
 
 const released = suite('release');
 

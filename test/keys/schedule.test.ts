@@ -4,10 +4,10 @@ import { inspect } from 'node:util';
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { generateEphemeral } from '../../keys/ephemeral.ts';
-import { recordNonce } from '../../keys/nonce.ts';
-import { deriveSessionSecrets, EpochSecret, nextEpoch } from '../../keys/schedule.ts';
-import { seeded, seededRandom } from '../helpers/seed.ts';
+import { recordNonce } from '../../keys/aead/nonce.ts';
+import { generateEphemeral } from '../../keys/schedule/ephemeral.ts';
+import { deriveSessionSecrets, EpochSecret, nextEpoch } from '../../keys/schedule/schedule.ts';
+import { seeded, seededRandom } from '../support/seed.ts';
 
 const schedule = suite('key schedule');
 const random = seededRandom(3);

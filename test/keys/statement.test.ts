@@ -1,11 +1,11 @@
 /** Statements: only the holder of the key that the credential names can make one, for one purpose. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Credential } from '../../keys/credential.ts';
-import { parsePrivateJwk, parsePublicJwk } from '../../keys/jwk.ts';
-import { generatePrivateJwk, SigningKey } from '../../keys/signing-key.ts';
-import { signStatement, verifyStatement } from '../../keys/statement.ts';
-import { fuzzUntil } from '../helpers/seed.ts';
+import type { Credential } from '../../keys/credential/credential.ts';
+import { parsePrivateJwk, parsePublicJwk } from '../../keys/credential/jwk.ts';
+import { generatePrivateJwk, SigningKey } from '../../keys/credential/signing-key.ts';
+import { signStatement, verifyStatement } from '../../keys/credential/statement.ts';
+import { fuzzUntil } from '../support/seed.ts';
 import { assemble, codeOf, FUZZ_SHARE_SECONDS, makeTestKey } from './forge.ts';
 
 const statement = suite('statement');

@@ -12,7 +12,7 @@ import { readSeed } from '../../broker/carrier/nats/nkey.ts';
 import { domainSubjects } from '../../broker/carrier/nats/subjects.ts';
 import { natsMembersOf } from '../../broker/index.ts';
 import type { Message, Ring, Vm } from '../../clients/sdk/index.ts';
-import { needs } from '../helpers/needs.ts';
+import { needs } from '../support/needs.ts';
 import { messageOf, publishBytes } from './messages.ts';
 import { DATA_PORT, NatsStage } from './stage.ts';
 

@@ -10,8 +10,8 @@ import {
 import { decodeMessage, MESSAGE_HEADER_BYTES, MessageKind } from '../../broker/carrier/nats/message.ts';
 import { Pipe, type PipeFault } from '../../broker/carrier/nats/pipe.ts';
 import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_HEADER_BYTES, TAG_BYTES } from '../../broker/wire/index.ts';
-import { FakeClock } from '../helpers/clock.ts';
-import { seededRandom } from '../helpers/seed.ts';
+import { FakeClock } from '../support/clock.ts';
+import { seededRandom } from '../support/seed.ts';
 import { messageOf } from './messages.ts';
 
 const ID = 0x0102_0304_0506;

@@ -5,7 +5,7 @@ import { createServer, connect as dialTcp } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ArgusError, type Vm } from '../../clients/sdk/index.ts';
-import { needs } from '../helpers/needs.ts';
+import { needs } from '../support/needs.ts';
 import { DATA_PORT, NatsStage } from './stage.ts';
 
 const withNats = needs('nats-server', 'nats-server');

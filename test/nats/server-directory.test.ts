@@ -6,8 +6,8 @@ import * as assert from 'uvu/assert';
 import { makeNkey, NATS_ERROR_CODES, NatsCarrierError, NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { parseNatsAddress } from '../../broker/carrier/nats/address.ts';
 import { readSeed } from '../../broker/carrier/nats/nkey.ts';
-import { needs } from '../helpers/needs.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { needs } from '../support/needs.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 const withOpenssl = needs('openssl', 'openssl');
 const SETUP = { listen: '127.0.0.1:4222', hosts: ['127.0.0.1', 'nats.test'], policy: '/policy', broker: 'host' };

@@ -9,8 +9,8 @@ import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { type Broker, startBroker } from '../../broker/index.ts';
 import { connect, type Vm } from '../../clients/sdk/index.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
-import { findBinary } from '../helpers/needs.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { findBinary } from '../support/needs.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 const TTL_SECONDS = 3_600;
 export const DATA_PORT = 7000;

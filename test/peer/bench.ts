@@ -7,16 +7,16 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { type MemoryAudit, memoryAudit } from '../../broker/audit/index.ts';
 import type { Carrier, CarrierHandlers } from '../../broker/carrier/index.ts';
-import { Argo } from '../../broker/core/index.ts';
-import { ChunkPool, DurableEffects, Flusher, Loans, type Peer, type PeerContext } from '../../broker/peer/index.ts';
 import {
   beginHello,
   type Established,
   type HandshakeContext,
   type Hello,
   type SealedRecord,
-} from '../../broker/session/index.ts';
-import { Sessions } from '../../broker/sessions.ts';
+} from '../../broker/channel/index.ts';
+import { Argo } from '../../broker/core/index.ts';
+import { ChunkPool, DurableEffects, Flusher, Loans, type Peer, type PeerContext } from '../../broker/peer/index.ts';
+import { Sessions } from '../../broker/service/sessions.ts';
 import {
   type BrokerFrame,
   type DataFrame,
@@ -33,7 +33,7 @@ import {
 } from '../../broker/wire/index.ts';
 import { type Authority, createAuthority, type Identity, issueIdentity, type Role } from '../../keys/index.ts';
 import { compile, OPEN, PORT, type PolicyText } from '../conformance/stage.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 /** Lets everything that is due happen: microtasks, then the turn's end at which outboxes are flushed. */
 export async function turns(count = 4): Promise<void> {
@@ -396,7 +396,7 @@ export class Bench {
     return peer;
   }
 
-  /** As broker/reload.ts does it. */
+  /** As broker/service/reload.ts does it. */
   async adopt(text: PolicyText): Promise<void> {
     const { removed, withdrawals } = this.argo.adopt(await compile(text, this.argo.policy.revision + 1));
     for (const state of removed) this.sessions.end(state.domain.name, 'removed', 'left the inventory');

@@ -6,8 +6,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeDomainFrame, Op, RecordType } from '../../broker/wire/index.ts';
 import { PORT } from '../conformance/stage.ts';
-import type { Random } from '../helpers/random.ts';
-import { fuzzUntil } from '../helpers/seed.ts';
+import type { Random } from '../support/random.ts';
+import { fuzzUntil } from '../support/seed.ts';
 import { Bench, type Client, joined, turns } from './bench.ts';
 
 const fuzzing = suite('peer fuzz');

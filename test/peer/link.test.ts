@@ -14,7 +14,7 @@ import {
 } from '../../broker/wire/index.ts';
 import { createAuthority, type Identity, issueIdentity } from '../../keys/index.ts';
 import { OPEN } from '../conformance/stage.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { Bench, Client, HANDSHAKE, joined, KEYS, MemoryCarrier, turns } from './bench.ts';
 
 const links = suite('link');

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { ChunkPool } from '../../broker/peer/index.ts';
 import { type Gate, Outbox } from '../../broker/peer/outbox.ts';
 import { decodeBrokerFrame, encodeDataFrame, MAX_RECORD_PLAINTEXT_BYTES, Op } from '../../broker/wire/index.ts';
-import { seeded } from '../helpers/seed.ts';
+import { seeded } from '../support/seed.ts';
 
 const outboxes = suite('outbox');
 

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UndecidedIds } from '../../broker/peer/undecided-ids.ts';
-import { seededRandom } from '../helpers/seed.ts';
+import { seededRandom } from '../support/seed.ts';
 
 const ids = suite('undecided ids');
 

@@ -17,7 +17,7 @@ import {
 } from 'casbin';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MODEL_TEXT } from '../../policy/model.ts';
+import { MODEL_TEXT } from '../../policy/read/casbin-model.ts';
 
 const hazards = suite('casbin hazards');
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { policyCommand } from '../../clients/cli/commands/policy.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 const command = suite('argus policy');
 

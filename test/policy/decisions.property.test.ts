@@ -3,8 +3,8 @@ import { newEnforcer, newModelFromString } from 'casbin';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MODEL_TEXT } from '../../policy/model.ts';
-import { seeded } from '../helpers/seed.ts';
+import { MODEL_TEXT } from '../../policy/read/casbin-model.ts';
+import { seeded } from '../support/seed.ts';
 import { type Link, naiveDecision, type Rule } from './naive.ts';
 import { compileTexts } from './world.ts';
 

@@ -21,7 +21,7 @@ import {
   SHIPPED_POLICY_DIRECTORY,
   watchPolicy,
 } from '../../policy/index.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { decide, INSPECTORS } from './world.ts';
 
 const directory = suite('policy directory');

@@ -3,9 +3,9 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CATALOGUE } from '../../policy/finding.ts';
 import { copyShippedPolicy, formatFinding, loadPolicy, type PolicyError } from '../../policy/index.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { CATALOGUE } from '../../policy/read/finding.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { INSPECTORS } from './world.ts';
 
 const docs = suite('docs/policy.md');
@@ -21,7 +21,7 @@ docs('every finding is in the table, with its code and meaning, and no other', (
 });
 
 docs('every reason of a denial is explained', () => {
-  const source = readFileSync(new URL('../../policy/permit.ts', import.meta.url), 'utf8');
+  const source = readFileSync(new URL('../../policy/contract/permit.ts', import.meta.url), 'utf8');
   const union = /export type DenialReason =([\s\S]+?);\n\n/.exec(source)?.[1] ?? '';
   const reasons = [...union.matchAll(/'([A-Z_]+)'/g)].map(([, reason]) => reason);
   assert.ok(reasons.length >= 8);

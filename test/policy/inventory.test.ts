@@ -1,7 +1,7 @@
 /** domains.yaml, labels and grants. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MAX_LABEL_DEPTH } from '../../policy/limits.ts';
+import { MAX_LABEL_DEPTH } from '../../policy/contract/limits.ts';
 import { codesOf, compileTexts, DOMAINS, decide, domainOf, findingsOf, ONE_ROW } from './world.ts';
 
 const inventory = suite('inventory');

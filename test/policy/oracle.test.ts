@@ -1,10 +1,10 @@
 /** The oracle: Casbin behind one guarded question. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { type CasbinRow, Oracle } from '../../policy/decide/oracle.ts';
 import type { PolicyError } from '../../policy/index.ts';
-import { MODEL_SHA256, MODEL_TEXT, sha256Hex } from '../../policy/model.ts';
-import { type CasbinRow, Oracle } from '../../policy/oracle.ts';
-import { unhurried } from '../../policy/pace.ts';
+import { MODEL_SHA256, MODEL_TEXT, sha256Hex } from '../../policy/read/casbin-model.ts';
+import { unhurried } from '../../policy/read/pace.ts';
 
 import { pretend } from './lying-casbin.ts';
 

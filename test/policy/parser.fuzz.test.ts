@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compilePolicy, type PolicyFiles } from '../../policy/compile.ts';
 import { POLICY_FILE_NAMES, PolicyError, SHIPPED_POLICY_DIRECTORY } from '../../policy/index.ts';
-import type { Random } from '../helpers/random.ts';
-import { fuzzUntil } from '../helpers/seed.ts';
+import { compilePolicy, type PolicyFiles } from '../../policy/load/compile.ts';
+import type { Random } from '../support/random.ts';
+import { fuzzUntil } from '../support/seed.ts';
 import { INSPECTORS } from './world.ts';
 
 const fuzz = suite('policy parser under fuzz');

@@ -1,7 +1,7 @@
 /** policy.csv: each way to write a row that is not perfectly understood refuses the whole file, at its place. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MAX_LINE_LENGTH, MAX_ROWS } from '../../policy/limits.ts';
+import { MAX_LINE_LENGTH, MAX_ROWS } from '../../policy/contract/limits.ts';
 import { codesOf, compileTexts, decide, findingsOf, ONE_ROW } from './world.ts';
 
 const rows = suite('policy rows');
@@ -74,9 +74,9 @@ for (const [what, line, expected] of refused) {
 }
 
 rows('invalid UTF-8 refuses the file and names the line', async () => {
-  const { compilePolicy } = await import('../../policy/compile.ts');
+  const { compilePolicy } = await import('../../policy/load/compile.ts');
   const { DOMAINS, INSPECTORS, SERVICES } = await import('./world.ts');
-  const { MODEL_TEXT } = await import('../../policy/model.ts');
+  const { MODEL_TEXT } = await import('../../policy/read/casbin-model.ts');
   const bytes = (text: string) => Buffer.from(text);
   const files = {
     'model.conf': bytes(MODEL_TEXT),

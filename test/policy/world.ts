@@ -1,7 +1,8 @@
 /** A small policy that tests vary: text in, compiled policy or findings out. */
-import { compilePolicy } from '../../policy/compile.ts';
+
 import { type CompiledPolicy, type Finding, type Grant, type Inspectors, PolicyError } from '../../policy/index.ts';
-import { MODEL_TEXT } from '../../policy/model.ts';
+import { compilePolicy } from '../../policy/load/compile.ts';
+import { MODEL_TEXT } from '../../policy/read/casbin-model.ts';
 
 export const INSPECTORS: Inspectors = new Map([
   ['opaque', { permissions: ['send'] }],

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Backoff } from '../../clients/sdk/backoff.ts';
+import { Backoff } from '../../clients/sdk/engine/backoff.ts';
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS } from '../../clients/sdk/limits.ts';
 
 const test = suite('sdk: backoff');

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Fifo } from '../../clients/sdk/fifo.ts';
-import { Random } from '../helpers/random.ts';
+import { Fifo } from '../../clients/sdk/engine/fifo.ts';
+import { Random } from '../support/random.ts';
 
 const test = suite('sdk: a queue over a circular array');
 

@@ -1,12 +1,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SendFlag, Status } from '../../broker/wire/index.ts';
-import { Chunk } from '../../clients/sdk/chunk.ts';
-import { Flow } from '../../clients/sdk/flow.ts';
+import { Chunk } from '../../clients/sdk/engine/chunk.ts';
+import { Flow } from '../../clients/sdk/engine/flow.ts';
+import { HeldSend } from '../../clients/sdk/engine/send.ts';
 import { EAGAIN_RETRY_MS, EBUSY_RETRY_MS } from '../../clients/sdk/limits.ts';
-import { HeldSend } from '../../clients/sdk/send.ts';
-import { FakeClock } from '../helpers/clock.ts';
-import { Random } from '../helpers/random.ts';
+import { FakeClock } from '../support/clock.ts';
+import { Random } from '../support/random.ts';
 
 const test = suite('sdk: the order of sends with a deadline');
 const BOTH = SendFlag.ordered | SendFlag.resume;

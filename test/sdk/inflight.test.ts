@@ -1,8 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { InFlight } from '../../clients/sdk/inflight.ts';
-import { Send } from '../../clients/sdk/send.ts';
-import { Random } from '../helpers/random.ts';
+import { InFlight } from '../../clients/sdk/engine/inflight.ts';
+import { Send } from '../../clients/sdk/engine/send.ts';
+import { Random } from '../support/random.ts';
 
 const test = suite('sdk: sends in flight');
 

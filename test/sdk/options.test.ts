@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseCarrier } from '../../clients/sdk/carrier-spec.ts';
+import { parseCarrier } from '../../clients/sdk/carriers/carrier-spec.ts';
 import { CLIENT_ERROR_CODES } from '../../clients/sdk/errors.ts';
 import { type ConnectOptions, resolveOptions } from '../../clients/sdk/options.ts';
 

@@ -1,10 +1,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MAX_RECORD_PLAINTEXT_BYTES } from '../../broker/wire/index.ts';
-import { Arena, ChunkPool } from '../../clients/sdk/chunk.ts';
+import { Arena, ChunkPool } from '../../clients/sdk/engine/chunk.ts';
 
-import { Outbox } from '../../clients/sdk/outbox.ts';
-import { Random } from '../helpers/random.ts';
+import { Outbox } from '../../clients/sdk/engine/outbox.ts';
+import { Random } from '../support/random.ts';
 
 const test = suite('sdk: packing frames into records');
 

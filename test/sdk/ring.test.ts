@@ -1,12 +1,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { creditThreshold, occupiedBytes } from '../../clients/sdk/credit.ts';
+import { creditThreshold, occupiedBytes } from '../../clients/sdk/engine/credit.ts';
 import { wordError } from '../../clients/sdk/errors.ts';
 import { CREDIT_BATCH_BYTES, CREDIT_DELAY_MS } from '../../clients/sdk/limits.ts';
 import type { Message } from '../../clients/sdk/message.ts';
 import { Ring } from '../../clients/sdk/ring.ts';
-import { FakeClock } from '../helpers/clock.ts';
-import { Random } from '../helpers/random.ts';
+import { FakeClock } from '../support/clock.ts';
+import { Random } from '../support/random.ts';
 
 const test = suite('sdk: rings');
 const SOURCE = Object.freeze({ domid: 2, name: 'audio-vm', labels: [] });

@@ -1,9 +1,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DATA_FRAME_HEADER_BYTES, DOMID_ANY, encodeDataFrame, Op } from '../../broker/wire/index.ts';
-import { Chunk } from '../../clients/sdk/chunk.ts';
-import { writeSendFrame } from '../../clients/sdk/send-frame.ts';
-import { Random } from '../helpers/random.ts';
+import { Chunk } from '../../clients/sdk/engine/chunk.ts';
+import { writeSendFrame } from '../../clients/sdk/engine/send-frame.ts';
+import { Random } from '../support/random.ts';
 
 const test = suite('sdk: sendv frames');
 

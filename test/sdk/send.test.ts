@@ -1,8 +1,8 @@
 /** What `sendv` returns keeps every promise that a promise makes, although most are never made one. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Send } from '../../clients/sdk/engine/send.ts';
 import { wordError } from '../../clients/sdk/errors.ts';
-import { Send } from '../../clients/sdk/send.ts';
 
 const test = suite('sdk: the outcome of a send');
 const DENIED = wordError('EACCES', 'sendv');

@@ -5,7 +5,7 @@ import { type Broker, startBroker } from '../../broker/index.ts';
 import { type ArgusError, connect, type Message, type Ring, type Vm } from '../../clients/sdk/index.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
 import { copyShippedPolicy } from '../../policy/index.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 const test = suite('sdk: with a broker');
 /** Shipped policy: apps may play to audio-vm's port 4713, in whole frames of 4 bytes. */

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { runCli } from '../cli/run-cli.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
 import { compilePackage } from '../integration/compiled.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { audited, withMachines } from './house.ts';
 
 const demo = suite('the demo in virtual machines');

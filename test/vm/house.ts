@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { House, missingForMachines } from '../../clients/demo/vms/index.ts';
-import { needsThat } from '../helpers/needs.ts';
-import { temporaryDirectory } from '../helpers/temp.ts';
+import { needsThat } from '../support/needs.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 /** An opaque class beside the shipped ones, for round trips between an app and the sound server. */
 const ECHO_CLASS = `

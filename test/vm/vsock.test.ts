@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import { GUEST_PROGRAM, hostProgram, MESSAGES } from '../../clients/demo/vms/index.ts';
-import { findBinary, needs } from '../helpers/needs.ts';
+import { findBinary, needs } from '../support/needs.ts';
 import { closeHouse, openHouse, withMachines } from './house.ts';
 
 const vsock = suite('vsock with socat');

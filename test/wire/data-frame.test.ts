@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DataField, type DataFrame, decodeDataFrame, encodeDataFrame, Op } from '../../broker/wire/index.ts';
-import { seeded } from '../helpers/seed.ts';
+import { seeded } from '../support/seed.ts';
 import { u32 } from './arbitraries.ts';
 
 const frames = suite('data frames');

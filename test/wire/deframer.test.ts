@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type DeframedRecord, Deframer, encodeRecordHeader, RecordType } from '../../broker/wire/index.ts';
-import { seeded } from '../helpers/seed.ts';
+import { seeded } from '../support/seed.ts';
 
 const deframing = suite('deframer');
 

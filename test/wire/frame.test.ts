@@ -10,7 +10,7 @@ import {
   minFrameBytes,
   Op,
 } from '../../broker/wire/index.ts';
-import { seeded } from '../helpers/seed.ts';
+import { seeded } from '../support/seed.ts';
 import { brokerFrame, domainFrame } from './arbitraries.ts';
 
 const frames = suite('control frames');

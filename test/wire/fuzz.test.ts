@@ -12,7 +12,7 @@ import {
   encodeRecordHeader,
   RecordType,
 } from '../../broker/wire/index.ts';
-import { fuzzUntil, SEED } from '../helpers/seed.ts';
+import { fuzzUntil, SEED } from '../support/seed.ts';
 import { brokerFrame, domainFrame } from './arbitraries.ts';
 
 const fuzzing = suite('wire fuzz');

@@ -11,7 +11,7 @@ import {
   RecordType,
   SeekingDeframer,
 } from '../../broker/wire/index.ts';
-import { fuzzUntil, seeded, seededRandom } from '../helpers/seed.ts';
+import { fuzzUntil, seeded, seededRandom } from '../support/seed.ts';
 
 const MAX_BODY_BYTES = 4096;
 

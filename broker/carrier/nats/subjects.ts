@@ -7,7 +7,7 @@ export interface Subjects {
   readonly down: string;
 }
 
-/** Names are a-z, 0-9 and "-" (policy/names.ts), so neither a dot nor a wildcard can get into a subject. */
+/** Names are a-z, 0-9 and "-" (policy/contract/names.ts), so neither a dot nor a wildcard can get into a subject. */
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 export function isSubjectName(name: string): boolean {

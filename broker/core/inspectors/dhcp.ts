@@ -1,6 +1,6 @@
 /**
  * DHCP messages (RFC 2131, 2132): the permission is the message type of option 53. Only as much is read as is needed to
- * know it and to know that the message speaks of its sender; the complete codec is in clients/network/dhcp.
+ * know it and to know that the message speaks of its sender; the complete codec is in clients/agents/network/dhcp.
  *
  * A client's message must carry its domain's own MAC as chaddr and, if it has one, as client identifier, so that no domain
  * can ask for, give back or use up another's lease. A server's must name its domain's own address as server identifier.

@@ -1,6 +1,6 @@
 /** `argus agent`: keeps this virtual machine's session with its broker and lends it to local programs. */
 import { Command } from 'commander';
-import { readConfig, startAgent } from '../../agent/index.ts';
+import { readConfig, startAgent } from '../../agents/guest/index.ts';
 
 export function agentCommand(): Command {
   return new Command('agent')

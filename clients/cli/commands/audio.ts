@@ -29,7 +29,7 @@ import {
   serveStatus,
   VchanBridge,
   watchAudioVm,
-} from '../../audio/index.ts';
+} from '../../agents/audio/index.ts';
 import { connect } from '../../sdk/index.ts';
 import { PLAIN, printJson } from '../output.ts';
 import { DEFAULT_AUDIO_VM, mixerCommand } from './audio-mixer.ts';

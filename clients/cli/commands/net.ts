@@ -1,6 +1,6 @@
 /** `argus net …`: the agents that carry a VM's network through the broker. Each runs until SIGTERM or SIGINT. */
 import { Command } from 'commander';
-import { type AgentConfig, parseAgentConfig, readAgentConfig, startAgent } from '../../network/index.ts';
+import { type AgentConfig, parseAgentConfig, readAgentConfig, startAgent } from '../../agents/network/index.ts';
 import { connect } from '../../sdk/index.ts';
 
 interface CarrierFlags {

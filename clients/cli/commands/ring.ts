@@ -8,7 +8,7 @@ import {
   openLocal,
   receiveLocal,
   sendLocal,
-} from '../../agent/index.ts';
+} from '../../agents/guest/index.ts';
 
 const DEFAULT_AGENT = '/run/argus/agent.sock';
 

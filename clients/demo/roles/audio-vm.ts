@@ -2,7 +2,7 @@
  * audio-vm: the audio service, without a sound server, as `argus audio service --record DIR` runs it; here with a stopwatch. With
  * `--sound` what it records is heard as well.
  */
-import { AudioService, PulseServer, RecordingServer } from '../../audio/index.ts';
+import { AudioService, PulseServer, RecordingServer } from '../../agents/audio/index.ts';
 import { connect } from '../../sdk/index.ts';
 import { FastClock } from '../fast-clock.ts';
 import { TimedServer } from '../timed-server.ts';

@@ -2,7 +2,7 @@
  * chrome-vm: a VM without a sound server, whose audio agent plays the raw samples that come on its standard input, as `argus audio
  * agent --playback -` does; here with a stopwatch, and telling when it is done.
  */
-import { AudioAgent, FrameCutter, playRaw } from '../../audio/index.ts';
+import { AudioAgent, FrameCutter, playRaw } from '../../agents/audio/index.ts';
 import { connect } from '../../sdk/index.ts';
 import { FastClock } from '../fast-clock.ts';
 import { AUDIO_VM } from '../playback.ts';

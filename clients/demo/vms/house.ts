@@ -156,7 +156,7 @@ export class House {
 
 /** One file for a guest, made by a process of its own: esbuild is a development dependency, and no part of this program. */
 async function bundle(out: string, entry?: string): Promise<void> {
-  const args = [...nodeArguments('clients/agent/bundle'), out, ...(entry === undefined ? [] : [entry])];
+  const args = [...nodeArguments('clients/agents/guest/bundle'), out, ...(entry === undefined ? [] : [entry])];
   await run(process.execPath, args, { cwd: ROOT });
 }
 

@@ -1,6 +1,6 @@
 /** Sound between guests: chrome-vm plays it again and again, audio-vm hashes each playing. */
 import { createHash } from 'node:crypto';
-import { readAgentConfig, startAgent as startNetwork } from '../../../network/index.ts';
+import { readAgentConfig, startAgent as startNetwork } from '../../../agents/network/index.ts';
 import { ArgusError, type Vm } from '../../../sdk/index.ts';
 import { openSession, print } from './session.ts';
 import { FIRST_TYPE, SOUND_PORT, soundMessage } from './sound.ts';

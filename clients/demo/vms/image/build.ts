@@ -112,7 +112,7 @@ async function which(name: string): Promise<string> {
   return stdout.trim();
 }
 
-/** What the TAP helper loads (clients/network/link/tap-helper.ts). */
+/** What the TAP helper loads (clients/agents/network/link/tap-helper.ts). */
 async function perlModules(): Promise<string[]> {
   const { stdout } = await run('perl', ['-Mstrict', '-Mwarnings', '-e', 'print join "\\n", sort values %INC']);
   return stdout.split('\n').filter((path) => path.startsWith('/'));

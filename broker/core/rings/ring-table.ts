@@ -1,0 +1,99 @@
+/** Which rings there are: opening and closing them, and telling those whom it concerns. */
+import { Op } from '../../wire/index.ts';
+import type { DomainState } from '../domain-state.ts';
+import type { World } from '../world.ts';
+import { Ring } from './ring.ts';
+
+export class RingTable {
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** The ring of exactly this partner, or with null the wildcard ring. */
+  find(owner: DomainState, port: number, partner: DomainState | null): Ring | null {
+    const rings = owner.ports.get(port);
+    if (rings === undefined) return null;
+    return partner === null ? rings.any : (rings.byPartner.get(partner) ?? null);
+  }
+
+  /** The caller has checked everything: permission, limits, and that there is none yet. */
+  open(owner: DomainState, port: number, partner: DomainState | null, length: number, unread: number): Ring {
+    const ring = new Ring(owner.nextHandle++, owner, port, partner, length, unread);
+    let rings = owner.ports.get(port);
+    if (rings === undefined) {
+      rings = { any: null, byPartner: new Map() };
+      owner.ports.set(port, rings);
+    }
+    if (partner === null) rings.any = ring;
+    else rings.byPartner.set(partner, ring);
+    owner.ringsByHandle.set(ring.handle, ring);
+    owner.ringBytes += length;
+    this.#world.generation++;
+    return ring;
+  }
+
+  /** `reason` null: the caller has recorded it already. */
+  close(owner: DomainState, ring: Ring, reason: string | null): void {
+    const { port, partner } = ring;
+    ring.isClosed = true;
+    const rings = owner.ports.get(port);
+    if (rings !== undefined) {
+      if (partner === null) rings.any = null;
+      else rings.byPartner.delete(partner);
+      if (rings.any === null && rings.byPartner.size === 0) owner.ports.delete(port);
+    }
+    owner.ringsByHandle.delete(ring.handle);
+    owner.ringBytes -= ring.length;
+    this.#world.generation++;
+    this.endFlows(ring);
+    if (reason !== null) {
+      this.#world.recorder.record({
+        event: 'ring.unregister',
+        src: owner.domain,
+        dst: partner?.domain ?? null,
+        port,
+        reason,
+      });
+    }
+    this.#announceGone(ring);
+  }
+
+  /** Tells each sender once: what it waited for will not come, and how much of its own is not known to be consumed. */
+  #announceGone(ring: Ring): void {
+    const { domid } = ring.owner.domain;
+    const waiting = new Set(ring.takeAllPending());
+    for (const share of ring.activeShares()) {
+      waiting.delete(share.sender);
+      const { messages, bytes } = share;
+      share.sender.outlet?.event({ op: Op.peerGone, domid, port: ring.port, messages, bytes });
+      const by = this.#world.policy.monitor.send(share.sender.domain, ring.owner.domain);
+      this.#world.recorder.record({
+        event: 'send.undelivered',
+        by,
+        port: ring.port,
+        messages,
+        bytes,
+        reason: 'PEER_GONE',
+      });
+    }
+    for (const domain of waiting) {
+      domain.outlet?.event({ op: Op.peerGone, domid, port: ring.port, messages: 0, bytes: 0 });
+    }
+  }
+
+  /** There is room again: signals every waiting domain whose message fits now. */
+  wake(ring: Ring): void {
+    if (ring.pendingCount === 0) return;
+    for (const domain of ring.takeSatisfied()) {
+      domain.outlet?.event({ op: Op.space, domid: ring.owner.domain.domid, port: ring.port });
+    }
+  }
+
+  /** Closes the counters of allowed sends into this ring. */
+  endFlows(ring: Ring): void {
+    for (const permit of ring.countedPermits) this.#world.recorder.endFlow(permit, ring.port);
+    ring.countedPermits.clear();
+  }
+}

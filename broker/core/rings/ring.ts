@@ -1,0 +1,191 @@
+/**
+ * A ring: a domain's receive buffer at (port, partner). The bytes themselves travel to the owner as soon as they are
+ * accepted; what stays here is the account of them, so that nothing is accepted which the owner has not made room for.
+ *
+ * Invariants, asserted by test/core/ring.test.ts after every step against a naive list:
+ *   used = unread carried over + the sum of the ledger; 0 <= used <= length - 16
+ *   (one slot always stays free, as in Argo, so that a ring of length L takes messages up to L - 32)
+ *   each waiting domain has at most one pending entry, and there are at most MAX_PENDING_PER_RING
+ */
+import type { Permit } from '../../../policy/index.ts';
+import { MAX_PENDING_PER_RING, MESSAGE_HEADER_BYTES, MSG_SLOT_BYTES } from '../../wire/index.ts';
+import { invariant } from '../invariant.ts';
+import type { Party } from '../party.ts';
+import { Ledger } from './ledger.ts';
+import { Share } from './share.ts';
+
+/** Ring bytes that a payload occupies: header and whole slots (`ROUNDUP_MESSAGE` in xen argo.c). */
+export function messageSize(payloadBytes: number): number {
+  return MESSAGE_HEADER_BYTES + Math.ceil(payloadBytes / MSG_SLOT_BYTES) * MSG_SLOT_BYTES;
+}
+
+/** Largest payload that a ring of this length can ever take. */
+export function maxPayload(length: number): number {
+  return length - MESSAGE_HEADER_BYTES - MSG_SLOT_BYTES;
+}
+
+export type Admission = 'accepted' | 'too-big' | 'over-share' | 'no-space';
+
+interface Pending {
+  readonly domain: Party;
+  /** Ring bytes it waits for; only grows while it waits. */
+  size: number;
+}
+
+export class Ring {
+  readonly handle: number;
+  readonly owner: Party;
+  readonly port: number;
+  /** The only allowed sender; null = any whom policy allows. */
+  readonly partner: Party | null;
+  /** Bytes, a multiple of 16, MIN_RING_BYTES … MAX_RING_BYTES. */
+  readonly length: number;
+  isClosed = false;
+  /** Permits whose use is being counted for this ring's port; the counters are closed with it. */
+  readonly countedPermits = new Set<Permit>();
+  readonly #ledger = new Ledger();
+  readonly #shares = new Map<Party, Share>();
+  #pending: Pending[] = [];
+  /** Who was told of space and has not been heard of since: its part is kept for it, or the fastest would take it all. */
+  readonly #woken = new Set<Party>();
+  #used: number;
+  /** Bytes the owner had unread when it registered the ring again; freed first, in any portion. */
+  #carried: number;
+  #activeShares = 0;
+
+  constructor(handle: number, owner: Party, port: number, partner: Party | null, length: number, unread = 0) {
+    this.handle = handle;
+    this.owner = owner;
+    this.port = port;
+    this.partner = partner;
+    this.length = length;
+    this.#carried = unread;
+    this.#used = unread;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  get pendingCount(): number {
+    return this.#pending.length;
+  }
+
+  get isEmpty(): boolean {
+    return this.#used === 0;
+  }
+
+  /** Would a message of `size` ring bytes be accepted now? */
+  hasRoom(share: Share, size: number): boolean {
+    return this.#used + size <= this.length - MSG_SLOT_BYTES && !this.#isOverShare(share, size);
+  }
+
+  /** Interned: one share per sender for as long as the ring lives. */
+  shareOf(sender: Party): Share {
+    let share = this.#shares.get(sender);
+    if (share === undefined) {
+      share = new Share(sender, (delta) => {
+        this.#activeShares += delta;
+      });
+      this.#shares.set(sender, share);
+    }
+    return share;
+  }
+
+  /** Every sender that has something lying here. */
+  *activeShares(): Generator<Share> {
+    for (const share of this.#shares.values()) if (share.messages > 0) yield share;
+  }
+
+  /**
+   * Takes a message into the account. The permit must be for exactly this share's sender and this ring's owner, as they
+   * are in the revision in force: `Domain` objects belong to one revision, so comparing them compares both.
+   */
+  insert(permit: Permit, share: Share, size: number): Admission {
+    invariant(
+      permit.source === share.sender.domain && permit.destination === this.owner.domain,
+      'stale or foreign permit',
+    );
+    if (size > this.length - MSG_SLOT_BYTES) return 'too-big';
+    if (this.#isOverShare(share, size)) return 'over-share';
+    if (this.#used + size > this.length - MSG_SLOT_BYTES) return 'no-space';
+    this.#used += size;
+    this.#ledger.push(share, size, ++this.owner.deliveries);
+    if (this.#woken.size > 0) this.#woken.delete(share.sender);
+    return 'accepted';
+  }
+
+  /**
+   * Fairness of a wildcard ring: while others have bytes here, wait, or were just told that they need not, a sender that
+   * already has some may not take more than its equal part. A sender with nothing in the ring is never over, so a message of any legal size gets its turn.
+   */
+  #isOverShare(share: Share, size: number): boolean {
+    if (this.partner !== null || share.messages === 0) return false;
+    let others = this.#activeShares - 1;
+    for (const waiting of this.#pending) if (this.#isWithout(waiting.domain, share.sender)) others++;
+    for (const domain of this.#woken) if (this.#isWithout(domain, share.sender)) others++;
+    return others > 0 && (share.bytes + size) * (others + 1) > this.length;
+  }
+
+  /** Somebody else than `sender`, not counted among those who have something here. */
+  #isWithout(domain: Party, sender: Party): boolean {
+    return domain !== sender && (this.#shares.get(domain)?.messages ?? 0) === 0;
+  }
+
+  /** The owner has consumed `bytes`; false when that is not what lies at the front, or has not been sent to it yet. */
+  release(bytes: number): boolean {
+    const carried = Math.min(this.#carried, bytes);
+    if (!this.#ledger.release(bytes - carried, this.owner.outlet?.departed ?? 0)) return false;
+    this.#carried -= carried;
+    this.#used -= bytes;
+    return true;
+  }
+
+  /** Of the newest `keep.length` messages, still unsealed in the broker, those marked false were revoked. */
+  withdraw(keep: readonly boolean[]): void {
+    this.#used -= this.#ledger.filterNewest(keep);
+  }
+
+  /** Queues or raises the domain's one pending entry; false when the waiting list is full (EBUSY). */
+  wait(domain: Party, size: number): boolean {
+    this.#woken.delete(domain);
+    for (const entry of this.#pending) {
+      if (entry.domain !== domain) continue;
+      entry.size = Math.max(entry.size, size);
+      return true;
+    }
+    if (this.#pending.length >= MAX_PENDING_PER_RING) return false;
+    this.#pending.push({ domain, size });
+    return true;
+  }
+
+  /** It waits no longer, for whatever reason, and nothing is kept for it. */
+  cancelWait(domain: Party): void {
+    this.#woken.delete(domain);
+    this.#pending = this.#pending.filter((entry) => entry.domain !== domain);
+  }
+
+  /** Removes and returns, oldest first, every waiting domain whose message would be accepted now. One-shot, as in Argo. */
+  takeSatisfied(): readonly Party[] {
+    if (this.#pending.length === 0) return [];
+    const satisfied = this.#pending.filter((entry) => this.hasRoom(this.shareOf(entry.domain), entry.size));
+    for (const entry of satisfied) {
+      this.cancelWait(entry.domain);
+      this.#woken.add(entry.domain);
+    }
+    return satisfied.map((entry) => entry.domain);
+  }
+
+  /** Removes and returns every waiting domain: the ring is going away. */
+  takeAllPending(): readonly Party[] {
+    const domains = this.#pending.map((entry) => entry.domain);
+    this.#pending = [];
+    return domains;
+  }
+
+  /** A domain left the inventory; what it had sent stays readable. */
+  forget(sender: Party): void {
+    this.cancelWait(sender);
+    this.#shares.delete(sender);
+  }
+}

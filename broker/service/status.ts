@@ -1,0 +1,96 @@
+/** What `argus status` shows: plain values, read when somebody asks. */
+import type { PolicyRevision } from '../../policy/index.ts';
+import type { AuditLog } from '../audit/index.ts';
+import type { Argo } from '../core/index.ts';
+import type { Federation, PeerBroker } from '../federation/index.ts';
+import { statusWord } from '../wire/index.ts';
+import type { Sessions } from './sessions.ts';
+
+export interface DomainStatus {
+  readonly name: string;
+  readonly domid: number;
+  readonly labels: readonly string[];
+  /** Null while there is no session. */
+  readonly session: string | null;
+  readonly carrier: string | null;
+  readonly suite: string | null;
+  readonly rings: readonly {
+    readonly port: number;
+    readonly partner: string;
+    readonly length: number;
+    readonly used: number;
+  }[];
+}
+
+export interface BrokerStatus {
+  readonly broker: string;
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly pid: number;
+  readonly policy: {
+    readonly revision: number;
+    readonly hash: string;
+    readonly directory: string;
+    readonly rows: number;
+    readonly grants: number;
+  };
+  readonly audit: { readonly healthy: boolean; readonly records: number; readonly head: string };
+  readonly domains: readonly DomainStatus[];
+  /** Other brokers, as far as the inventory names any. */
+  readonly brokers: readonly PeerBroker[];
+  readonly messages: number;
+  readonly bytes: number;
+  /** Operations not done, by status word. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
+export interface StatusSources {
+  readonly name: string;
+  readonly version: string;
+  readonly startedAt: number;
+  readonly argo: Argo;
+  readonly audit: AuditLog;
+  readonly sessions: Sessions;
+  readonly federation: Federation;
+  clock(): number;
+}
+
+export function describeBroker(sources: StatusSources): BrokerStatus {
+  const { argo, audit } = sources;
+  return {
+    broker: sources.name,
+    version: sources.version,
+    uptimeSeconds: Math.floor((sources.clock() - sources.startedAt) / 1_000),
+    pid: process.pid,
+    policy: describePolicy(argo.policy),
+    audit: { healthy: audit.healthy, records: audit.head.seq, head: audit.head.hash },
+    domains: [...argo.domains()].map((state) => {
+      const peer = sources.sessions.peerOf(state.domain.name);
+      return {
+        name: state.domain.name,
+        domid: state.domain.domid,
+        labels: state.domain.labels,
+        session: peer?.id ?? null,
+        carrier: peer?.carrier.name ?? null,
+        suite: peer?.suite ?? null,
+        rings: [...state.ringsByHandle.values()].map((ring) => ({
+          port: ring.port,
+          partner: ring.partner?.domain.name ?? 'any',
+          length: ring.length,
+          used: ring.used,
+        })),
+      };
+    }),
+    brokers: sources.federation.peers(),
+    messages: argo.counters.messages,
+    bytes: argo.counters.bytes,
+    refused: Object.fromEntries(
+      Object.entries(argo.counters.refused).map(([code, count]) => [statusWord(Number(code)) ?? code, count]),
+    ),
+  };
+}
+
+function describePolicy(policy: PolicyRevision): BrokerStatus['policy'] {
+  const { revision, hash, directory, rows, grants } = policy;
+  return { revision, hash, directory, rows, grants: grants.length };
+}

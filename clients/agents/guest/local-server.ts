@@ -1,0 +1,227 @@
+/**
+ * The agent's unix socket: programs of this machine, in any language, use rings through it. A connection is one ring or
+ * one stream of sends, and all of them share the domain's one session.
+ *
+ * Who may open the socket speaks for this domain; the broker's policy is asked for each message as ever. Backpressure goes
+ * through: a program that does not read stops its ring's reader, no credit returns, and the sender gets EAGAIN.
+ */
+import { existsSync, lstatSync } from 'node:fs';
+import { chmod, unlink } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { MAX_MESSAGE_BYTES } from '../../../broker/wire/index.ts';
+import { ArgusError, type Vm } from '../../sdk/index.ts';
+import { AgentError } from './errors.ts';
+import { MAX_LOCAL_CONNECTIONS, MAX_REQUEST_BYTES, SEND_WINDOW_BYTES, SEND_WINDOW_MESSAGES } from './limits.ts';
+import { ByteQueue, receivedHeader, takeSent } from './message-frame.ts';
+import { type LocalRequest, parseRequest } from './request.ts';
+
+type Recv = Extract<LocalRequest, { kind: 'recv' }>;
+type Send = Extract<LocalRequest, { kind: 'send' }>;
+
+export interface LocalServer {
+  close(): Promise<void>;
+}
+
+/** @throws AgentError ERR_AGENT_SOCKET */
+export async function serveLocal(vm: Vm, path: string, mode: number): Promise<LocalServer> {
+  await removeStale(path);
+  const sockets = new Set<Socket>();
+  // Half-open: a sender that has written all still reads the answers.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    // The program went away; 'close' follows.
+    socket.on('error', () => {});
+    socket.once('close', () => sockets.delete(socket));
+    serveConnection(vm, socket);
+  });
+  server.maxConnections = MAX_LOCAL_CONNECTIONS;
+  await listening(server, path);
+  await chmod(path, mode);
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
+
+function serveConnection(vm: Vm, socket: Socket): void {
+  const bytes = new ByteQueue();
+  const onData = (chunk: Buffer): void => {
+    bytes.push(chunk);
+    const line = bytes.takeLine();
+    if (line === null && bytes.length <= MAX_REQUEST_BYTES) return;
+    socket.removeListener('data', onData);
+    socket.pause();
+    const request = line === null ? 'the request is too long' : parseRequest(line);
+    if (typeof request === 'string') socket.end(errorLine('EINVAL', request));
+    else if (request.kind === 'recv') void receive(vm, socket, request);
+    else new Sender(vm, socket, request, bytes);
+  };
+  socket.on('data', onData);
+  socket.once('end', () => {
+    if (socket.listeners('data').includes(onData)) socket.end();
+  });
+}
+
+async function receive(vm: Vm, socket: Socket, request: Recv): Promise<void> {
+  try {
+    const { port, partner, length } = request;
+    // failExist: two programs that read one ring would each get half of it.
+    const ring = await vm.registerRing({ port, partner, length, failExist: true });
+    const unregister = (): void => {
+      vm.unregisterRing(ring).catch(() => {}); // without a session there is nothing to give up
+    };
+    if (socket.destroyed) {
+      unregister();
+      return;
+    }
+    socket.once('close', unregister);
+    // A program that reads has nothing to say; what it says is dropped, so that its end is seen.
+    socket.once('end', () => socket.destroy());
+    socket.resume();
+    socket.write('ok\n');
+    for await (const message of ring) {
+      socket.cork();
+      socket.write(receivedHeader(message));
+      const hasRoom = socket.write(message.payload);
+      socket.uncork();
+      if (!hasRoom) await drained(socket);
+      if (socket.destroyed) return;
+    }
+    socket.end();
+  } catch (error) {
+    socket.end(errorLine(...describe(error)));
+  }
+}
+
+/** Sends without waiting for each outcome; answers go back in order, and a window bounds what is under way. */
+class Sender {
+  readonly #vm: Vm;
+  readonly #socket: Socket;
+  readonly #request: Send;
+  readonly #bytes: ByteQueue;
+  #answers: Promise<void> = Promise.resolve();
+  #openMessages = 0;
+  #openBytes = 0;
+  #isEnded = false;
+  #isBroken = false;
+
+  constructor(vm: Vm, socket: Socket, request: Send, bytes: ByteQueue) {
+    this.#vm = vm;
+    this.#socket = socket;
+    this.#request = request;
+    this.#bytes = bytes;
+    socket.write('ok\n');
+    socket.on('data', (chunk: Buffer) => {
+      bytes.push(chunk);
+      this.#work();
+    });
+    socket.once('end', () => {
+      this.#isEnded = true;
+      this.#work();
+    });
+    this.#work();
+  }
+
+  #work(): void {
+    while (!this.#isBroken && this.#hasWindow()) {
+      const payload = takeSent(this.#bytes, MAX_MESSAGE_BYTES);
+      if (payload === 'more') break;
+      if (payload === 'too-long') {
+        this.#isBroken = true;
+        this.#answer(Promise.reject(new AgentError('ERR_AGENT_REQUEST', `more than ${MAX_MESSAGE_BYTES} bytes`)));
+        break;
+      }
+      this.#send(payload);
+    }
+    if (this.#isBroken || (this.#isEnded && this.#openMessages === 0)) {
+      const last = this.#answers;
+      void last.then(() => this.#socket.end());
+    } else if (this.#hasWindow()) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  #hasWindow(): boolean {
+    return this.#openMessages < SEND_WINDOW_MESSAGES && this.#openBytes < SEND_WINDOW_BYTES;
+  }
+
+  #send(payload: Uint8Array): void {
+    const { domain, port, type, deadlineMs } = this.#request;
+    this.#openMessages++;
+    this.#openBytes += payload.length;
+    const sent = this.#vm.sendv({
+      to: { domain, port },
+      type,
+      iov: payload,
+      ...(deadlineMs === 0 ? {} : { deadline: deadlineMs }),
+    });
+    const settled = (): void => {
+      this.#openMessages--;
+      this.#openBytes -= payload.length;
+      this.#work();
+    };
+    this.#answer(sent, settled);
+  }
+
+  #answer(sent: Promise<unknown>, then: () => void = () => {}): void {
+    const line = sent.then(
+      () => 'ok\n',
+      (error: unknown) => errorLine(...describe(error)),
+    );
+    this.#answers = this.#answers.then(async () => {
+      const text = await line;
+      if (this.#socket.writable) this.#socket.write(text);
+      then();
+    });
+  }
+}
+
+function describe(error: unknown): [code: string, reason: string] {
+  if (error instanceof ArgusError || error instanceof AgentError) return [error.code, error.message];
+  return ['EIO', error instanceof Error ? error.message : String(error)];
+}
+
+function errorLine(code: string, reason: string): string {
+  return `error ${code} ${reason.replaceAll(/\s+/g, ' ')}\n`;
+}
+
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.removeListener('drain', done);
+      socket.removeListener('close', done);
+      resolve();
+    };
+    socket.once('drain', done);
+    socket.once('close', done);
+  });
+}
+
+function listening(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(
+        new AgentError('ERR_AGENT_SOCKET', `cannot listen on "${path}": ${cause.code ?? cause.message}`, { cause }),
+      ),
+    );
+    server.listen(path, resolve);
+  });
+}
+
+async function removeStale(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  if (!lstatSync(path).isSocket())
+    throw new AgentError('ERR_AGENT_SOCKET', `"${path}" exists and is not a socket; move it away`);
+  const isServed = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+  if (isServed) throw new AgentError('ERR_AGENT_SOCKET', `"${path}" is in use: another agent runs here`);
+  await unlink(path);
+}

@@ -1,0 +1,39 @@
+/** The other agents of a machine, on the one session that its domain has: sound and network, as agent.yaml asks for. */
+import { mkdir } from 'node:fs/promises';
+import type { Vm } from '../../sdk/index.ts';
+import { AudioAgent, VchanBridge } from '../audio/index.ts';
+import { startAgent as startNetwork } from '../network/index.ts';
+import type { AgentConfig } from './config.ts';
+
+export interface PartsHost {
+  readonly say: (line: string) => void;
+  /** A part cannot go on. */
+  readonly fail: (error: Error) => void;
+}
+
+/** Starts them; what it gives back stops them, the last first. Nothing is left running when one does not start. */
+export async function startParts(vm: Vm, config: AgentConfig, host: PartsHost): Promise<() => Promise<void>> {
+  const stops: (() => Promise<void> | void)[] = [];
+  const stop = async (): Promise<void> => {
+    for (let undo = stops.pop(); undo !== undefined; undo = stops.pop()) await undo();
+  };
+  const { audio, network } = config;
+  try {
+    if (audio !== null) {
+      let hear: (frame: Uint8Array) => void = () => {};
+      const agent = await AudioAgent.start({ vm, audioVm: audio.audioVm, onCapture: (frame) => hear(frame) });
+      stops.push(() => agent.close());
+      await mkdir(audio.vchan, { recursive: true, mode: 0o700 });
+      const bridge = new VchanBridge(() => agent);
+      await bridge.listen(audio.vchan);
+      stops.push(() => bridge.close());
+      hear = bridge.hear;
+      host.say(`sound for ${audio.audioVm}: sockets in ${audio.vchan}`);
+    }
+    if (network !== null) stops.push(await startNetwork(vm, network, host));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return stop;
+}

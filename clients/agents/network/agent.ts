@@ -1,0 +1,280 @@
+/**
+ * What one domain does on the network, over its one session: any of a link, a DHCP server, routes and streams.
+ *
+ * A domain has a single session with its broker, so what it does at the same time runs in one process. `argus net link`,
+ * `dhcp`, `routes`, `connect` and `listen` are agents with one part; `argus net agent` reads several from a file.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import type { Vm } from '../../sdk/index.ts';
+import { readDhcpConfig } from './dhcp/config.ts';
+import { serveDhcp } from './dhcp/serve.ts';
+import { NetError } from './errors.ts';
+import { DEFAULT_CONNECT_TIMEOUT_MS, MAX_CONNECT_TIMEOUT_MS } from './limits.ts';
+import { Link } from './link/link.ts';
+import { listenQemu } from './link/qemu.ts';
+import { attachTap } from './link/tap.ts';
+import { announceRoutes } from './routes/announce.ts';
+import { applyRoutes } from './routes/apply.ts';
+import { addressBytes, type Prefix, parsePrefix } from './routes/prefix.ts';
+import { StreamProxy } from './stream/proxy.ts';
+import { dialTcp, type Endpoint, listenTcp, parseEndpoint } from './stream/tcp.ts';
+
+const path = z.string().min(1);
+const domainName = z.string().min(1).max(63);
+
+const linkPart = z.strictObject({
+  /** Domains at the other ends. */
+  peers: z.array(domainName).min(1),
+  /** Unix socket for QEMU's `-netdev stream`, or … */
+  qemu: path.optional(),
+  /** … a TAP device. */
+  tap: z.string().optional(),
+  mac: z.string().optional(),
+  mtu: z.int().min(576).max(9000).optional(),
+  /** DHCP requests of what is attached go to this domain. */
+  dhcpFrom: domainName.optional(),
+  /** A DHCP server is attached. */
+  dhcpServe: z.boolean().default(false),
+});
+
+const dhcpPart = z.strictObject({ config: path, leases: path });
+
+const prefix = z.string().transform((text, context): Prefix => {
+  const parsed = parsePrefix(text);
+  if (parsed !== null) return parsed;
+  context.addIssue({ code: 'custom', message: `"${text}" is no prefix without host bits, such as 10.137.0.0/16` });
+  return z.NEVER;
+});
+const EVERYTHING: readonly Prefix[] = [4, 6].flatMap((family) => {
+  const all = parsePrefix('default', family === 4 ? 4 : 6);
+  return all === null ? [] : [all];
+});
+
+/** Of a router. */
+const announcePart = z.strictObject({
+  to: z.array(domainName).min(1),
+  /** Its own addresses, as the inventory has them. */
+  ipv4: z.ipv4().optional(),
+  ipv6: z.ipv6().optional(),
+  internet: z.boolean().default(false),
+  prefixes: z.array(prefix).default([]),
+  /** Network of the VMs, which no uplink may overlap. */
+  internal: z.array(prefix).default([]),
+  /** Device on which the VMs are. */
+  device: z.string().optional(),
+});
+
+/** Of a guest. */
+const routesPart = z.strictObject({
+  from: domainName,
+  device: z.string().regex(/^[A-Za-z0-9_.-]{1,15}$/, 'a device name'),
+  accept: z.array(prefix).default([...EVERYTHING]),
+});
+
+const argoPort = z.int().min(1).max(0xffff_ffff);
+const endpoint = z.string().transform((text, context): Endpoint => {
+  const parsed = parseEndpoint(text);
+  if (parsed !== null) return parsed;
+  context.addIssue({ code: 'custom', message: `"${text}" is no host:port, such as 127.0.0.1:8080` });
+  return z.NEVER;
+});
+const timeoutMs = z.int().min(1).max(MAX_CONNECT_TIMEOUT_MS).default(DEFAULT_CONNECT_TIMEOUT_MS);
+
+/** TCP connections to `local` become streams to `domain`'s listener at `port`. */
+const connectPart = z.strictObject({
+  local: endpoint,
+  domain: domainName,
+  port: argoPort,
+  /** Argo port of our own ring for the answers. */
+  replyPort: argoPort,
+  timeoutMs,
+});
+
+/** Streams that come to `port` become TCP connections to `to`. */
+const listenPart = z.strictObject({ port: argoPort, partner: domainName.default('any'), to: endpoint, timeoutMs });
+
+export const agentConfig = z.strictObject({
+  carrier: z.string().min(1),
+  identity: path,
+  link: linkPart.optional(),
+  dhcp: dhcpPart.optional(),
+  announce: announcePart.optional(),
+  routes: routesPart.optional(),
+  connect: z.array(connectPart).default([]),
+  listen: z.array(listenPart).default([]),
+});
+
+export type AgentConfig = z.output<typeof agentConfig>;
+type LinkPart = z.output<typeof linkPart>;
+
+/** What the parts say and how they end. */
+export interface AgentHost {
+  readonly say: (line: string) => void;
+  /** A part cannot go on. */
+  readonly fail: (error: Error) => void;
+}
+
+type Stop = () => Promise<void> | void;
+
+/** @throws NetError ERR_NET_OPTION */
+export function parseAgentConfig(input: unknown, origin: string): AgentConfig {
+  const parsed = agentConfig.safeParse(input);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(({ path: where, message }) => `"${where.join('.')}": ${message}`);
+    throw new NetError('ERR_NET_OPTION', `${origin}: ${issues.join('; ')}`);
+  }
+  const { link, dhcp, announce, routes, connect, listen } = parsed.data;
+  if ([link, dhcp, announce, routes, ...connect, ...listen].every((part) => part === undefined))
+    throw new NetError('ERR_NET_OPTION', `${origin}: no part: one of link, dhcp, announce, routes, connect, listen`);
+  if (announce !== undefined && routes !== undefined)
+    throw new NetError('ERR_NET_OPTION', `${origin}: a domain announces routes or takes them, not both`);
+  if (link?.dhcpServe === true && dhcp !== undefined)
+    throw new NetError(
+      'ERR_NET_OPTION',
+      `${origin}: DHCP is served by "dhcp" or behind the link ("dhcpServe"), not both`,
+    );
+  if (link !== undefined) {
+    if ((link.qemu === undefined) === (link.tap === undefined))
+      throw new NetError('ERR_NET_OPTION', `${origin}: a link has either "qemu" or "tap"`);
+    if (link.dhcpFrom !== undefined && link.dhcpServe)
+      throw new NetError('ERR_NET_OPTION', `${origin}: "dhcpFrom" and "dhcpServe" exclude each other`);
+  }
+  return parsed.data;
+}
+
+/** Paths in it are relative to the file. @throws NetError ERR_NET_OPTION */
+export function readAgentConfig(file: string): AgentConfig {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new NetError(
+      'ERR_NET_OPTION',
+      `cannot read "${file}": ${error instanceof Error ? error.message : error}`,
+      error,
+    );
+  }
+  const document = parseDocument(text, { uniqueKeys: true });
+  const [fault] = document.errors;
+  if (fault !== undefined) throw new NetError('ERR_NET_OPTION', `${file}: ${fault.message.split('\n')[0]}`);
+  const config = parseAgentConfig(document.toJS({ maxAliasCount: 0 }), file);
+  const at = (relative: string): string => resolve(dirname(resolve(file)), relative);
+  const { link } = config;
+  return {
+    ...config,
+    ...(link?.qemu === undefined ? {} : { link: { ...link, qemu: at(link.qemu) } }),
+    identity: at(config.identity),
+    ...(config.dhcp === undefined ? {} : { dhcp: { config: at(config.dhcp.config), leases: at(config.dhcp.leases) } }),
+  };
+}
+
+/** Starts every part; what it gives back stops them, the last first. Nothing is left running when one does not start. */
+export async function startAgent(vm: Vm, config: AgentConfig, host: AgentHost): Promise<() => Promise<void>> {
+  const stops: Stop[] = [];
+  const stop = async (): Promise<void> => {
+    for (let undo = stops.pop(); undo !== undefined; undo = stops.pop()) await undo();
+  };
+  const { link, dhcp, announce, routes } = config;
+  try {
+    if (dhcp !== undefined) {
+      const { say: log, fail: onFailure } = host;
+      const service = await serveDhcp(vm, {
+        config: readDhcpConfig(dhcp.config),
+        leaseFile: dhcp.leases,
+        log,
+        onFailure,
+      });
+      stops.push(() => service.close());
+      log(`${vm.name}: giving out addresses`);
+    }
+    if (link !== undefined) stops.push(await startLink(vm, link, host));
+    if (announce !== undefined) {
+      const { to, ipv4, ipv6, internet, prefixes, internal, device = null } = announce;
+      const gateway4 = ipv4 === undefined ? null : addressBytes(ipv4, 4);
+      const gateway6 = ipv6 === undefined ? null : addressBytes(ipv6, 6);
+      const rules = { internet, prefixes, internal, device };
+      const service = await announceRoutes(vm, { ...host, to, rules, gateway4, gateway6 });
+      stops.push(() => service.close());
+      host.say(`${vm.name}: announcing routes to ${to.join(', ')}`);
+    }
+    if (routes !== undefined) {
+      const service = await applyRoutes(vm, { ...host, ...routes });
+      stops.push(() => service.close());
+      host.say(`${vm.name}: taking routes from ${routes.from}`);
+    }
+    for (const part of config.listen) stops.push(await startListen(vm, part, host));
+    for (const part of config.connect) stops.push(await startConnect(vm, part, host));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return stop;
+}
+
+async function startListen(vm: Vm, part: z.output<typeof listenPart>, { say }: AgentHost): Promise<Stop> {
+  const { port, partner, to, timeoutMs: connectTimeoutMs } = part;
+  const dial = () => dialTcp(to, connectTimeoutMs);
+  const proxy = new StreamProxy(vm, { port, partner, dial, connectTimeoutMs, say });
+  await proxy.registered;
+  say(`${vm.name}: streams to port ${port} go to ${to.host}:${to.port}`);
+  return () => proxy.close();
+}
+
+async function startConnect(vm: Vm, part: z.output<typeof connectPart>, { say }: AgentHost): Promise<Stop> {
+  const { local, domain, port, replyPort, timeoutMs: connectTimeoutMs } = part;
+  const proxy = new StreamProxy(vm, { port: replyPort, partner: domain, dial: null, connectTimeoutMs, say });
+  await proxy.registered;
+  const server = await listenTcp(local, (socket) => proxy.connect(socket, domain, port));
+  const bound = server.address();
+  const at = bound !== null && typeof bound === 'object' ? bound.port : local.port;
+  say(`${vm.name}: connections to ${local.host}:${at} go to ${domain} port ${port}`);
+  return async () => {
+    server.close();
+    await proxy.close();
+  };
+}
+
+async function startLink(vm: Vm, part: LinkPart, { say, fail }: AgentHost): Promise<Stop> {
+  const { peers, qemu, tap, mac = null, mtu = null, dhcpFrom, dhcpServe } = part;
+  const dhcp = dhcpFrom !== undefined ? { ask: dhcpFrom } : dhcpServe ? ({ serve: true } as const) : null;
+  const link = new Link(vm, { peers, dhcp });
+  const stop = async (): Promise<void> => {
+    await link.close();
+    const { sent, received, lost } = link.counters;
+    const losses = [...lost].map(([reason, count]) => `${count} ${reason}`).join(', ');
+    say(`frames: ${sent} sent, ${received} received${losses === '' ? '' : `; lost: ${losses}`}`);
+  };
+  try {
+    await link.open();
+    if (tap !== undefined) {
+      const onEnd = (error: Error | null): void =>
+        fail(error ?? new NetError('ERR_NET_TAP', `device "${tap}" is gone`));
+      link.attach(await attachTap({ device: tap, mac, mtu }, link.send, onEnd));
+      say(`${vm.name}: TAP device ${tap} linked to ${peers.join(', ')}`);
+      return stop;
+    }
+    const socket = await listenQemu(
+      qemu ?? '',
+      link.send,
+      (attachment) => {
+        link.attach(attachment);
+        say(`${vm.name}: a VM is attached`);
+      },
+      () => {
+        link.attach(null);
+        say(`${vm.name}: the VM is gone; waiting for the next`);
+      },
+    );
+    say(`${vm.name}: waiting for QEMU at ${qemu}, linked to ${peers.join(', ')}`);
+    return async () => {
+      await socket.close();
+      await stop();
+    };
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+}

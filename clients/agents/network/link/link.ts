@@ -1,0 +1,261 @@
+/**
+ * One end of an Ethernet link: frames between an attachment (a VM's NIC, a TAP device) and the rings of its peers.
+ *
+ * There is no broadcast domain. A frame for one station goes to the domain that has it, and to nobody else; a broadcast
+ * becomes one message for each peer, each decided by policy. DHCP does not travel in frames: see dhcp-frame.ts.
+ * As on any Ethernet, frames can be lost; each loss is counted under its reason.
+ */
+import { ArgusError, type Message, type Vm } from '../../../sdk/index.ts';
+import { BOOTREPLY, FLAG_BROADCAST, Option } from '../dhcp/constants.ts';
+import { addressOption, decodeDhcp } from '../dhcp/message.ts';
+import { type KeptRing, keepRing } from '../kept-ring.ts';
+import {
+  CONTROL_RING_BYTES,
+  DHCP_CLIENT_PORT,
+  DHCP_DEADLINE_MS,
+  DHCP_SERVER_PORT,
+  ETHERNET_PORT,
+  ETHERNET_RING_BYTES,
+  FRAME_DEADLINE_MS,
+  LINK_WINDOW_BYTES,
+  MAX_FRAME_BYTES,
+} from '../limits.ts';
+import type { Attachment } from './attachment.ts';
+import { dhcpFrame, dhcpOf } from './dhcp-frame.ts';
+import { Stations } from './stations.ts';
+
+export interface LinkOptions {
+  /** Domains at the other ends. */
+  readonly peers: readonly string[];
+  /** What becomes of DHCP: `ask` = requests go to this domain; `serve` = a server is behind this link; null = dropped. */
+  readonly dhcp: { readonly ask: string } | { readonly serve: true } | null;
+}
+
+/** Counted since the link began. */
+export interface LinkCounters {
+  sent: number;
+  received: number;
+  /** Reason -> frames: an errno word of the broker, or one of our own. */
+  readonly lost: Map<string, number>;
+}
+
+interface Peer {
+  readonly name: string;
+  /** Frames whose outcome is not known yet, bytes. */
+  underWay: number;
+}
+
+const BROADCAST = Uint8Array.of(255, 255, 255, 255, 255, 255);
+const HEADER_BYTES = 14;
+/** Source of frames that carry the broker's DHCP messages: locally administered, and nobody's. */
+const DHCP_STATION = Uint8Array.of(0x02, 0x61, 0x72, 0x67, 0x75, 0x73);
+
+export class Link {
+  readonly counters: LinkCounters = { sent: 0, received: 0, lost: new Map() };
+  readonly #vm: Vm;
+  readonly #options: LinkOptions;
+  readonly #peers = new Map<string, Peer>();
+  readonly #stations = new Stations();
+  readonly #rings: KeptRing[] = [];
+  #attachment: Attachment | null = null;
+  #isPaused = false;
+
+  constructor(vm: Vm, options: LinkOptions) {
+    this.#vm = vm;
+    this.#options = options;
+    for (const name of options.peers) this.#peers.set(name, { name, underWay: 0 });
+  }
+
+  /** Registers the rings. @throws ArgusError when policy does not let this domain have them */
+  async open(): Promise<void> {
+    for (const { name } of this.#peers.values()) {
+      this.#keep(ETHERNET_PORT, name, ETHERNET_RING_BYTES, (message) => this.#receive(message));
+    }
+    const { dhcp } = this.#options;
+    if (dhcp !== null) {
+      if ('ask' in dhcp)
+        this.#keep(DHCP_CLIENT_PORT, dhcp.ask, CONTROL_RING_BYTES, (message) => this.#toClient(message));
+      else this.#keep(DHCP_SERVER_PORT, 'any', CONTROL_RING_BYTES, (message) => this.#toServer(message));
+    }
+    await Promise.all(this.#rings.map(({ ready }) => ready));
+  }
+
+  /** Frames go there from now on; null = nowhere. */
+  attach(attachment: Attachment | null): void {
+    this.#attachment = attachment;
+    this.#isPaused = false;
+  }
+
+  async close(): Promise<void> {
+    this.#attachment?.close();
+    this.#attachment = null;
+    await Promise.all(this.#rings.map((ring) => ring.close()));
+  }
+
+  /** A frame from the attachment: a view that is valid during the call. */
+  readonly send = (frame: Uint8Array): void => {
+    if (frame.length < HEADER_BYTES) {
+      this.#lose('too-short');
+      return;
+    }
+    if (frame.length > MAX_FRAME_BYTES) {
+      this.#lose('too-long');
+      return;
+    }
+    // Without a server to ask or to serve for, DHCP goes out as the frame it is, and the broker refuses and records it.
+    const dhcp = this.#options.dhcp === null ? null : dhcpOf(frame);
+    if (dhcp !== null) {
+      if (dhcp.to === 'server') this.#askServer(dhcp.message);
+      else this.#answerClient(dhcp.message);
+      return;
+    }
+    const isGroup = ((frame[0] ?? 0) & 1) !== 0;
+    if (isGroup || this.#peers.size === 1) {
+      for (const peer of this.#peers.values()) this.#sendTo(peer, frame);
+      return;
+    }
+    const peer = this.#peers.get(this.#stations.domainOf(frame, 0) ?? '');
+    if (peer === undefined) this.#lose('unknown-station');
+    else this.#sendTo(peer, frame);
+  };
+
+  #keep(port: number, partner: string, length: number, handle: (message: Message) => void | Promise<void>): void {
+    this.#rings.push(keepRing(this.#vm, { port, partner, length }, handle));
+  }
+
+  #sendTo(peer: Peer, frame: Uint8Array): void {
+    const { length } = frame;
+    if (peer.underWay + length > LINK_WINDOW_BYTES) {
+      this.#lose('window-full');
+      return;
+    }
+    peer.underWay += length;
+    this.counters.sent++;
+    // With one peer its pace is the link's, so the sender is slowed down; with several, one must not stop the others.
+    if (this.#peers.size === 1 && peer.underWay > LINK_WINDOW_BYTES / 2 && !this.#isPaused) {
+      this.#isPaused = true;
+      this.#attachment?.pause();
+    }
+    this.#vm.sendv({ to: { domain: peer.name, port: ETHERNET_PORT }, iov: frame, deadline: FRAME_DEADLINE_MS }).then(
+      () => this.#settle(peer, length),
+      (error: unknown) => {
+        this.#settle(peer, length);
+        this.#loseBy(error);
+      },
+    );
+  }
+
+  #settle(peer: Peer, length: number): void {
+    peer.underWay -= length;
+    if (!this.#isPaused || peer.underWay > LINK_WINDOW_BYTES / 4) return;
+    this.#isPaused = false;
+    this.#attachment?.resume();
+  }
+
+  #receive({ payload, source }: Message): void | Promise<void> {
+    this.#stations.learn(payload, 6, source.name);
+    return this.#deliver(payload);
+  }
+
+  /** Waits for an attachment that is full, so that its peers are told by a full ring. */
+  #deliver(frame: Uint8Array): void | Promise<void> {
+    const attachment = this.#attachment;
+    if (attachment === null) {
+      this.#lose('nothing-attached');
+      return;
+    }
+    this.counters.received++;
+    if (attachment.isReady) {
+      attachment.write(frame);
+      return;
+    }
+    return attachment.ready().then(() => attachment.write(frame));
+  }
+
+  #askServer(message: Uint8Array): void {
+    const { dhcp } = this.#options;
+    if (dhcp === null || 'serve' in dhcp) {
+      this.#lose('no-dhcp-server');
+      return;
+    }
+    this.#sendDhcp(dhcp.ask, DHCP_SERVER_PORT, DHCP_CLIENT_PORT, message);
+  }
+
+  #answerClient(message: Uint8Array): void {
+    // A client that answers as a server would have to send it on to somebody: policy refuses, and the log has it.
+    const { dhcp } = this.#options;
+    if (dhcp === null) {
+      this.#lose('no-dhcp-server');
+      return;
+    }
+    const isReply = message.length >= 34 && message[0] === BOOTREPLY;
+    if ('ask' in dhcp) {
+      this.#spreadReply(message);
+      return;
+    }
+    const domain = isReply ? this.#stations.domainOf(message, 28) : null;
+    if (domain === null) {
+      this.#lose('unknown-station');
+      return;
+    }
+    this.#sendDhcp(domain, DHCP_CLIENT_PORT, DHCP_SERVER_PORT, message);
+  }
+
+  #spreadReply(message: Uint8Array): void {
+    for (const { name } of this.#peers.values()) this.#sendDhcp(name, DHCP_CLIENT_PORT, DHCP_CLIENT_PORT, message);
+  }
+
+  #sendDhcp(domain: string, port: number, from: number, message: Uint8Array): void {
+    this.counters.sent++;
+    this.#vm
+      .sendv({ to: { domain, port }, from, iov: message, deadline: DHCP_DEADLINE_MS })
+      .catch((error: unknown) => this.#loseBy(error));
+  }
+
+  #toClient({ payload }: Message): void | Promise<void> {
+    const message = decodeDhcp(payload);
+    if (message === null || message.chaddr.length !== 6) {
+      this.#lose('malformed-dhcp');
+      return;
+    }
+    const isBroadcast = (message.flags & FLAG_BROADCAST) !== 0;
+    const to = message.ciaddr !== 0 ? message.ciaddr : message.yiaddr;
+    return this.#deliver(
+      dhcpFrame({
+        destination: isBroadcast ? BROADCAST : message.chaddr,
+        source: DHCP_STATION,
+        from: addressOption(message, Option.serverIdentifier) ?? 0,
+        to: isBroadcast || to === 0 ? null : to,
+        toPort: DHCP_CLIENT_PORT,
+        message: payload,
+      }),
+    );
+  }
+
+  #toServer({ payload, source }: Message): void | Promise<void> {
+    const message = decodeDhcp(payload);
+    if (message === null || message.chaddr.length !== 6) {
+      this.#lose('malformed-dhcp');
+      return;
+    }
+    this.#stations.learn(message.chaddr, 0, source.name);
+    return this.#deliver(
+      dhcpFrame({
+        destination: BROADCAST,
+        source: message.chaddr,
+        from: message.ciaddr,
+        to: null,
+        toPort: DHCP_SERVER_PORT,
+        message: payload,
+      }),
+    );
+  }
+
+  #loseBy(error: unknown): void {
+    this.#lose(error instanceof ArgusError ? error.code : 'error');
+  }
+
+  #lose(reason: string): void {
+    this.counters.lost.set(reason, (this.counters.lost.get(reason) ?? 0) + 1);
+  }
+}

@@ -1,0 +1,286 @@
+/**
+ * The streams of one ring. What arrives is taken from the ring at once and belongs to its stream, so a stream whose
+ * program is slow, or a connection that nobody accepts, holds up no other one; how much it may leave here is its window.
+ * What is sent goes out in turns of one chunk each.
+ */
+import type { Socket } from 'node:net';
+import { ArgusError, type Message, type Vm } from '../../../sdk/index.ts';
+import { type KeptRing, keepRing } from '../kept-ring.ts';
+import {
+  MAX_STREAMS,
+  MAX_STREAMS_PER_DOMAIN,
+  STREAM_DEADLINE_MS,
+  STREAM_PROBE_MS,
+  STREAM_RING_BYTES,
+  STREAM_UNDER_WAY_BYTES,
+  STREAM_WINDOW_BYTES,
+} from '../limits.ts';
+import { decodeStream, encodeStream, StreamFault, type StreamMessage, StreamType } from './message.ts';
+import { type Remote, Stream, type StreamOwner } from './stream.ts';
+
+/** Connects to what a listener stands for; rejects when it cannot be reached in time. */
+export type Dial = () => Promise<Socket>;
+
+export interface StreamProxyOptions {
+  /** Argo port of the ring. */
+  readonly port: number;
+  /** Whose messages it takes: a domain, or `any`. */
+  readonly partner: string;
+  /** Null: takes no connections, only makes them. */
+  readonly dial: Dial | null;
+  /** From `connect` to the answer. */
+  readonly connectTimeoutMs: number;
+  readonly say: (line: string) => void;
+}
+
+interface Opening {
+  readonly stream: Stream;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class StreamProxy implements StreamOwner {
+  readonly #vm: Vm;
+  readonly #options: StreamProxyOptions;
+  readonly #ring: KeptRing;
+  readonly #streams = new Map<string, Stream>();
+  /** Streams that connect and have no answer yet. */
+  readonly #opening = new Map<string, Opening>();
+  /** Listener: connections being made, so that they count too. */
+  readonly #dialling = new Set<string>();
+  /** Streams that have something to send, in turns. */
+  readonly #turns: Stream[] = [];
+  readonly #isQueued = new Set<Stream>();
+  readonly #probe: NodeJS.Timeout;
+  /** Domains heard of, by the domid that events name. */
+  readonly #nameOf = new Map<number, string>();
+  #underWay = 0;
+  #nextStream = 1;
+
+  constructor(vm: Vm, options: StreamProxyOptions) {
+    this.#vm = vm;
+    this.#options = options;
+    const { port, partner } = options;
+    this.#ring = keepRing(vm, { port, partner, length: STREAM_RING_BYTES }, (message) => this.#take(message));
+    vm.on('disconnected', this.#onDisconnected);
+    vm.on('peer-gone', this.#onGone);
+    this.#probe = setInterval(() => this.#probeIdle(), STREAM_PROBE_MS / 2);
+    this.#probe.unref();
+  }
+
+  /** Resolves once the ring is registered; rejects when policy refuses it. */
+  get registered(): Promise<void> {
+    return this.#ring.ready;
+  }
+
+  get count(): number {
+    return this.#streams.size + this.#opening.size + this.#dialling.size;
+  }
+
+  /** Carries `socket` (paused, half-open allowed) to `domain`'s listener at `port`. */
+  connect(socket: Socket, domain: string, port: number): void {
+    const remote: Remote = { domain, port, stream: this.#freeNumber(domain, port) };
+    const stream = new Stream(this, remote, socket);
+    if (this.count >= MAX_STREAMS) {
+      stream.end(null);
+      this.#options.say(`too many streams: a connection to ${domain} was refused`);
+      return;
+    }
+    const timer = setTimeout(() => {
+      this.#options.say(`stream to ${domain}: no answer in ${this.#options.connectTimeoutMs} ms`);
+      stream.end(StreamFault.timeout);
+    }, this.#options.connectTimeoutMs);
+    this.#opening.set(keyOf(remote), { stream, timer });
+    this.tell(stream, StreamType.connect, STREAM_WINDOW_BYTES);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#probe);
+    this.#vm.off('disconnected', this.#onDisconnected);
+    this.#vm.off('peer-gone', this.#onGone);
+    this.#endAll(() => true, StreamFault.broken);
+    this.#dialling.clear();
+    await this.#ring.close();
+  }
+
+  // For streams
+
+  ready(stream: Stream): void {
+    if (this.#isQueued.has(stream)) return;
+    this.#isQueued.add(stream);
+    this.#turns.push(stream);
+    this.#pump();
+  }
+
+  tell(stream: Stream, type: number, value: number): void {
+    stream.sentAt = Date.now();
+    void this.#send(stream.remote, encodeStream(type, stream.remote.stream, value), []).catch((error: unknown) =>
+      this.#fail(stream, error),
+    );
+  }
+
+  over(stream: Stream, fault: number | null): void {
+    const key = keyOf(stream.remote);
+    const opening = this.#opening.get(key);
+    if (opening?.stream === stream) {
+      clearTimeout(opening.timer);
+      this.#opening.delete(key);
+    }
+    if (this.#streams.get(key) === stream) this.#streams.delete(key);
+    if (fault !== null) this.#reset(stream.remote, fault);
+  }
+
+  // Inside
+
+  #freeNumber(domain: string, port: number): number {
+    for (;;) {
+      const stream = this.#nextStream;
+      this.#nextStream = stream >= 0xffff_ffff ? 1 : stream + 1;
+      const key = keyOf({ domain, port, stream });
+      if (!this.#streams.has(key) && !this.#opening.has(key)) return stream;
+    }
+  }
+
+  /** One chunk of each stream that has one, round and round, while there is room. */
+  #pump(): void {
+    while (this.#underWay < STREAM_UNDER_WAY_BYTES) {
+      const stream = this.#turns.shift();
+      if (stream === undefined) return;
+      const outgoing = stream.next();
+      if (outgoing === null) {
+        this.#isQueued.delete(stream);
+        continue;
+      }
+      this.#turns.push(stream);
+      const { type, value, payload, bytes } = outgoing;
+      this.#underWay += bytes;
+      stream.sentAt = Date.now();
+      this.#send(stream.remote, encodeStream(type, stream.remote.stream, value), payload).then(
+        () => this.#settle(bytes),
+        (error: unknown) => {
+          this.#settle(bytes);
+          this.#fail(stream, error);
+        },
+      );
+    }
+  }
+
+  #settle(bytes: number): void {
+    this.#underWay -= bytes;
+    this.#pump();
+  }
+
+  #send({ domain, port }: Remote, header: Uint8Array, payload: readonly Uint8Array[]): Promise<number> {
+    const iov = [header, ...payload];
+    return this.#vm.sendv({ to: { domain, port }, from: this.#options.port, iov, deadline: STREAM_DEADLINE_MS });
+  }
+
+  /** A message that was refused, by policy or for want of room, is missing in its stream: the stream ends. */
+  #fail(stream: Stream, error: unknown): void {
+    if (!(error instanceof ArgusError)) throw error;
+    if (stream.isOver) return;
+    this.#options.say(`stream with ${stream.remote.domain}: ${error.message}`);
+    stream.end(StreamFault.broken);
+  }
+
+  #reset(remote: Remote, fault: number): void {
+    // Nobody may be there any more to hear it.
+    this.#send(remote, encodeStream(StreamType.reset, remote.stream, fault), []).catch(() => {});
+  }
+
+  #take({ payload, source, port }: Message): undefined {
+    const message = decodeStream(payload);
+    if (message === null || port === 0) return;
+    this.#nameOf.set(source.domid, source.name);
+    const remote: Remote = { domain: source.name, port, stream: message.stream };
+    const key = keyOf(remote);
+    const stream = this.#streams.get(key);
+    if (message.type === StreamType.connect) this.#accept(remote, key, message);
+    else if (stream !== undefined) {
+      if (message.type === StreamType.reset) stream.end(null);
+      else if (message.type === StreamType.accept) stream.end(StreamFault.protocol);
+      else stream.take(message);
+    } else if (this.#opening.has(key)) this.#answered(key, message);
+    else if (message.type === StreamType.reset) this.#dialling.delete(key);
+    else if (!this.#dialling.has(key)) this.#reset(remote, StreamFault.unknown);
+  }
+
+  #answered(key: string, message: StreamMessage): void {
+    const opening = this.#opening.get(key);
+    if (opening === undefined) return;
+    const { stream, timer } = opening;
+    if (message.type !== StreamType.accept) {
+      this.#options.say(`stream to ${stream.remote.domain}: refused`);
+      stream.end(message.type === StreamType.reset ? null : StreamFault.protocol);
+      return;
+    }
+    clearTimeout(timer);
+    this.#opening.delete(key);
+    this.#streams.set(key, stream);
+    stream.open(message.value);
+  }
+
+  #accept(remote: Remote, key: string, { value }: StreamMessage): void {
+    const { dial, say } = this.#options;
+    if (dial === null || this.#streams.has(key) || this.#opening.has(key) || this.#dialling.has(key)) {
+      this.#reset(remote, StreamFault.refused);
+      return;
+    }
+    if (this.count >= MAX_STREAMS || this.#countOf(remote.domain) >= MAX_STREAMS_PER_DOMAIN) {
+      say(`too many streams: one from ${remote.domain} was refused`);
+      this.#reset(remote, StreamFault.tooMany);
+      return;
+    }
+    this.#dialling.add(key);
+    dial().then(
+      (socket) => {
+        if (!this.#dialling.delete(key)) {
+          socket.destroy(); // given up by the other side meanwhile
+          return;
+        }
+        const stream = new Stream(this, remote, socket);
+        this.#streams.set(key, stream);
+        this.tell(stream, StreamType.accept, STREAM_WINDOW_BYTES);
+        stream.open(value);
+      },
+      (error: unknown) => {
+        if (!this.#dialling.delete(key)) return;
+        say(`stream from ${remote.domain}: ${error instanceof Error ? error.message : error}`);
+        this.#reset(remote, StreamFault.refused);
+      },
+    );
+  }
+
+  #countOf(domain: string): number {
+    const prefix = `${domain} `;
+    let count = 0;
+    for (const keys of [this.#streams.keys(), this.#dialling.keys()])
+      for (const key of keys) if (key.startsWith(prefix)) count++;
+    return count;
+  }
+
+  /** What was under way when the session ended may be lost, and a stream with a hole is none. */
+  readonly #onDisconnected = (): void => {
+    this.#endAll(() => true, null);
+    this.#dialling.clear();
+  };
+
+  readonly #onGone = ({ domid, port }: { readonly domid: number; readonly port: number | null }): void => {
+    const name = this.#nameOf.get(domid);
+    this.#endAll(({ remote }) => remote.domain === name && (port === null || remote.port === port), null);
+  };
+
+  #probeIdle(): void {
+    const before = Date.now() - STREAM_PROBE_MS;
+    for (const stream of this.#streams.values()) if (stream.sentAt < before) this.tell(stream, StreamType.credit, 0);
+  }
+
+  #endAll(isMeant: (stream: Stream) => boolean, fault: number | null): void {
+    for (const stream of [...this.#streams.values(), ...[...this.#opening.values()].map((opening) => opening.stream)]) {
+      if (isMeant(stream)) stream.end(fault);
+    }
+  }
+}
+
+function keyOf({ domain, port, stream }: Remote): string {
+  return `${domain} ${port} ${stream}`;
+}

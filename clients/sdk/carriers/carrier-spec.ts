@@ -1,0 +1,60 @@
+/** Carriers as the caller writes them, `unix:/path`, `tcp:host:port`, `serial:/dev/…`: one row of a table per scheme. */
+
+import { ArgusError } from '../errors.ts';
+import type { OpenCarrier } from './carrier.ts';
+import { openNats } from './nats.ts';
+import { openSerial } from './serial.ts';
+import { openSocket } from './socket.ts';
+
+type ParseCarrier = (rest: string, spec: string) => OpenCarrier;
+
+/** A Map, so that a scheme like "constructor" finds nothing. A new carrier is a new row. */
+const SCHEMES: ReadonlyMap<string, ParseCarrier> = new Map([
+  ['unix', parseUnix],
+  ['tcp', parseTcp],
+  ['serial', parseSerial],
+  ['nats', (_, spec) => (events, signal, owner) => openNats(spec, events, signal, owner)],
+]);
+
+const MAX_TCP_PORT = 65_535;
+/** sun_path of Linux holds 108 bytes with the final NUL. */
+const MAX_UNIX_PATH_BYTES = 107;
+
+/** @throws ArgusError ERR_CLIENT_CARRIER */
+export function parseCarrier(spec: string): OpenCarrier {
+  const colon = spec.indexOf(':');
+  const parse = colon < 0 ? undefined : SCHEMES.get(spec.slice(0, colon));
+  if (parse === undefined)
+    throw carrierError(spec, `expected one of ${[...SCHEMES.keys()].map((s) => `${s}:…`).join(', ')}`);
+  return parse(spec.slice(colon + 1), spec);
+}
+
+function parseUnix(path: string, spec: string): OpenCarrier {
+  if (!path.startsWith('/')) throw carrierError(spec, 'expected unix:/absolute/path');
+  if (path.includes('\0')) throw carrierError(spec, 'a path cannot hold a NUL');
+  if (Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES)
+    throw carrierError(
+      spec,
+      `a unix socket's path has at most ${MAX_UNIX_PATH_BYTES} bytes, got ${Buffer.byteLength(path)}`,
+    );
+  return (events, signal) => openSocket({ path }, events, signal);
+}
+
+function parseTcp(rest: string, spec: string): OpenCarrier {
+  const match = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([1-9][0-9]{0,4})$/.exec(rest);
+  const tcpPort = Number(match?.[2]);
+  const host = match?.[1]?.replace(/^\[|\]$/g, '');
+  if (host === undefined || tcpPort > MAX_TCP_PORT)
+    throw carrierError(spec, `expected tcp:host:port with a port of 1 … ${MAX_TCP_PORT} (an IPv6 address in brackets)`);
+  return (events, signal) => openSocket({ host, port: tcpPort, noDelay: true }, events, signal);
+}
+
+function parseSerial(path: string, spec: string): OpenCarrier {
+  if (!path.startsWith('/') || path.includes('\0'))
+    throw carrierError(spec, 'expected serial:/dev/virtio-ports/NAME, the port of a virtual machine');
+  return (events, signal) => openSerial(path, events, signal);
+}
+
+function carrierError(spec: string, expected: string): ArgusError {
+  return new ArgusError('ERR_CLIENT_CARRIER', `carrier "${spec}": ${expected}`);
+}

@@ -1,0 +1,68 @@
+/**
+ * Memory that frames are encoded into. A chunk is counted: one reference for being filled, one per record of it that
+ * waits to be sealed, one per message that may have to be sent again. Only an unreferenced chunk is written over.
+ */
+import { MAX_RECORD_PLAINTEXT_BYTES } from '../../../broker/wire/index.ts';
+import { MIN_SPARE_CHUNKS } from '../limits.ts';
+
+export class Chunk {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  references = 1;
+
+  constructor(length: number) {
+    // Not zeroed: only what frames have been written over is ever sealed.
+    const { buffer } = Buffer.allocUnsafeSlow(length);
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
+  }
+}
+
+export class ChunkPool {
+  readonly #spare: Chunk[] = [];
+  readonly #maxSpare: number;
+
+  /** Keeps what a window of `windowBytes` without outcome needs: made anew for each, chunks keep the garbage collector busy. */
+  constructor(windowBytes: number) {
+    this.#maxSpare = Math.max(MIN_SPARE_CHUNKS, Math.ceil(windowBytes / MAX_RECORD_PLAINTEXT_BYTES));
+  }
+
+  /** With one reference, the caller's. */
+  take(): Chunk {
+    const chunk = this.#spare.pop() ?? new Chunk(MAX_RECORD_PLAINTEXT_BYTES);
+    chunk.references = 1;
+    return chunk;
+  }
+
+  release(chunk: Chunk): void {
+    chunk.references--;
+    const isSpare = chunk.references === 0 && chunk.bytes.length === MAX_RECORD_PLAINTEXT_BYTES;
+    if (isSpare && this.#spare.length < this.#maxSpare) this.#spare.push(chunk);
+  }
+}
+
+/** Hands out room for frames that wait, one after another, so that small ones do not cost a chunk each. */
+export class Arena {
+  readonly #pool: ChunkPool;
+  #chunk: Chunk | null = null;
+  #used = 0;
+
+  constructor(pool: ChunkPool) {
+    this.#pool = pool;
+  }
+
+  /** A chunk, referenced for the caller, and where in it `length` bytes are theirs. */
+  reserve(length: number): { readonly chunk: Chunk; readonly at: number } {
+    if (length > MAX_RECORD_PLAINTEXT_BYTES) return { chunk: new Chunk(length), at: 0 };
+    if (this.#chunk !== null && this.#chunk.references === 1) this.#used = 0;
+    if (this.#chunk === null || this.#used + length > MAX_RECORD_PLAINTEXT_BYTES) {
+      if (this.#chunk !== null) this.#pool.release(this.#chunk);
+      this.#chunk = this.#pool.take();
+      this.#used = 0;
+    }
+    const at = this.#used;
+    this.#used += length;
+    this.#chunk.references++;
+    return { chunk: this.#chunk, at };
+  }
+}

@@ -1,0 +1,102 @@
+/** The rings of a VM: which there are, under which handle the present session knows them, and who sends into them. */
+import { DATA_FRAME_HEADER_BYTES, DataField } from '../../../broker/wire/index.ts';
+import type { MessageSource } from '../message.ts';
+import type { Ring } from '../ring.ts';
+
+export class Rings {
+  readonly #rings = new Set<Ring>();
+  readonly #byHandle = new Map<number, Ring>();
+  readonly #handles = new Map<Ring, number>();
+  readonly #sources = new Map<number, MessageSource>();
+  #lastHandle = -1;
+  #lastRing: Ring | null = null;
+  #lastSource: MessageSource | null = null;
+
+  [Symbol.iterator](): IterableIterator<Ring> {
+    return [...this.#rings].values();
+  }
+
+  add(ring: Ring, handle: number): void {
+    this.#rings.add(ring);
+    const old = this.#handles.get(ring);
+    if (old !== undefined) this.#byHandle.delete(old);
+    this.#handles.set(ring, handle);
+    this.#byHandle.set(handle, ring);
+    this.#forgetLast();
+  }
+
+  remove(ring: Ring): void {
+    const handle = this.#handles.get(ring);
+    if (handle !== undefined && this.#byHandle.get(handle) === ring) this.#byHandle.delete(handle);
+    this.#handles.delete(ring);
+    this.#rings.delete(ring);
+    this.#forgetLast();
+  }
+
+  byHandle(handle: number): Ring | undefined {
+    return this.#byHandle.get(handle);
+  }
+
+  /** Undefined while the present session does not know the ring. */
+  handleOf(ring: Ring): number | undefined {
+    return this.#handles.get(ring);
+  }
+
+  /** A session ended: its handles and introductions mean nothing in the next. */
+  forgetSession(): void {
+    this.#byHandle.clear();
+    this.#handles.clear();
+    this.#sources.clear();
+    this.#forgetLast();
+  }
+
+  /** @returns whether name or labels are others than before */
+  introduce(domid: number, name: string, labels: readonly string[]): boolean {
+    const before = this.#sources.get(domid);
+    this.#sources.set(domid, Object.freeze({ domid, name, labels: Object.freeze([...labels]) }));
+    this.#lastSource = null;
+    return before?.name !== name || before.labels.join(' ') !== labels.join(' ');
+  }
+
+  /**
+   * Puts the deliver frame at `bytes[at, at + length)` into its ring.
+   *
+   * @returns 'kept': somebody may look at `bytes` from now on; 'lent': nobody will; or why it was not delivered: a handle
+   * of no ring, a source that was never introduced
+   */
+  deliver(bytes: Uint8Array, view: DataView, at: number, length: number): 'kept' | 'lent' | 'no-ring' | 'no-source' {
+    const handle = view.getUint32(at + DataField.id, true);
+    let ring = this.#lastRing;
+    if (handle !== this.#lastHandle || ring === null) {
+      ring = this.#byHandle.get(handle) ?? null;
+      if (ring === null) return 'no-ring';
+      this.#lastHandle = handle;
+      this.#lastRing = ring;
+    }
+    const domid = view.getUint16(at + DataField.source, true);
+    let source = this.#lastSource;
+    if (source === null || source.domid !== domid) {
+      source = this.#sources.get(domid) ?? null;
+      if (source === null) return 'no-source';
+      this.#lastSource = source;
+    }
+    const isKept = ring.deliver({
+      source,
+      port: view.getUint32(at + DataField.sourcePort, true),
+      type: view.getUint32(at + DataField.messageType, true),
+      // Not subarray(): of a Buffer that is a Buffer, whose slice() would not copy as readers of the type expect.
+      payload: new Uint8Array(
+        bytes.buffer,
+        bytes.byteOffset + at + DATA_FRAME_HEADER_BYTES,
+        length - DATA_FRAME_HEADER_BYTES,
+      ),
+    });
+    return isKept ? 'kept' : 'lent';
+  }
+
+  #forgetLast(): void {
+    this.#lastHandle = -1;
+    this.#lastRing = null;
+    this.#lastSource = null;
+  }
+}

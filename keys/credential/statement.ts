@@ -1,0 +1,54 @@
+/**
+ * Statements: what a holder signs (hello, welcome, ...) as a compact JWS with its public key in the header.
+ *
+ * The embedded key proves nothing by itself; a statement counts only against a verified credential that names the key.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import { importJWK } from 'jose';
+import * as z from 'zod';
+import { KeyError } from '../base/errors.ts';
+import { MAX_TOKEN_CHARACTERS } from '../base/limits.ts';
+import type { Credential } from './credential.ts';
+import { parsePublicJwk, thumbprintOf } from './jwk.ts';
+import { SIGNATURE_ALGORITHM, type SigningKey } from './signing-key.ts';
+import { readSignedClaims, readTokenHeader } from './token.ts';
+
+const header = z.object({ alg: z.literal(SIGNATURE_ALGORITHM), typ: z.string(), jwk: z.unknown() });
+const jsonObject = z.record(z.string(), z.unknown());
+
+/**
+ * @param typ keeps statements of different purposes apart (`argus-hello+jws`); never a credential's type
+ * @param claims plain JSON values
+ * @throws KeyError ERR_KEY_STATEMENT when the result would be longer than any verifier accepts
+ */
+export async function signStatement(key: SigningKey, typ: string, claims: object): Promise<string> {
+  const statement = await key.signCompact({ typ, jwk: key.publicJwk }, claims);
+  if (statement.length > MAX_TOKEN_CHARACTERS)
+    throw new KeyError(
+      'ERR_KEY_STATEMENT',
+      `statement "${typ}": ${statement.length} characters, at most ${MAX_TOKEN_CHARACTERS} can be verified`,
+    );
+  return statement;
+}
+
+/**
+ * @param jws peer-controlled; never makes this throw
+ * @param credential verified before, by `verifyCredential`
+ * @returns the claims, a JSON object whose shape the caller checks; null when anything is wrong, without saying what
+ */
+export async function verifyStatement(jws: string, typ: string, credential: Credential): Promise<unknown> {
+  const parsed = header.safeParse(readTokenHeader(jws));
+  if (!parsed.success || parsed.data.typ !== typ) return null;
+  const jwk = parsePublicJwk(parsed.data.jwk);
+  if (jwk === null || !isSameThumbprint(await thumbprintOf(jwk), credential.thumbprint)) return null;
+  const key = await importJWK({ ...jwk }, SIGNATURE_ALGORITHM);
+  if (key instanceof Uint8Array) return null;
+  const signed = await readSignedClaims(jws, key);
+  if (signed.outcome !== 'verified') return null;
+  return jsonObject.safeParse(signed.claims).success ? signed.claims : null;
+}
+
+function isSameThumbprint(left: string, right: string): boolean {
+  const [leftBytes, rightBytes] = [Buffer.from(left), Buffer.from(right)];
+  return leftBytes.length === rightBytes.length && timingSafeEqual(leftBytes, rightBytes);
+}

@@ -1,0 +1,85 @@
+/** What a directory of keys is and whether it can be used, for people to read. Holds no secret. */
+
+import { KeyError } from '../base/errors.ts';
+import type { Credential } from '../credential/credential.ts';
+import { thumbprintOf } from '../credential/jwk.ts';
+import { openAuthority } from './authority.ts';
+import { loadIdentity, verifyOwnCredential } from './identity.ts';
+import { readPublicJwk, readTrustAnchor } from './jwk-files.ts';
+import { assertKeyDirectory, isPresent, readKeyFile } from './key-files.ts';
+import { authorityLayout, identityLayout } from './layout.ts';
+
+export interface Problem {
+  /** A KeyErrorCode. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface IdentityDescription {
+  readonly kind: 'identity';
+  readonly directory: string;
+  /** From enrolment; null when the key file does not say. */
+  readonly name: string | null;
+  readonly thumbprint: string;
+  /** null while there is no credential, or none that its authority signed. */
+  readonly credential: Credential | null;
+  /** Why a program could not start with this identity now; null when it could. */
+  readonly problem: Problem | null;
+}
+
+export interface AuthorityDescription {
+  readonly kind: 'authority';
+  readonly directory: string;
+  readonly thumbprint: string;
+  /** Why `issue` would fail now; null when it would not. */
+  readonly problem: Problem | null;
+}
+
+export type KeyDirectoryDescription = IdentityDescription | AuthorityDescription;
+
+/**
+ * Reads public files; the private key is only tried, to report what is wrong with it.
+ *
+ * @param now milliseconds, as of Date.now()
+ * @throws KeyError ERR_KEY_FILE_MISSING when `dir` is neither an identity nor an authority
+ */
+export async function describeKeyDirectory(dir: string, now: number): Promise<KeyDirectoryDescription> {
+  const hint = `make an identity with: argus keys enrol ${dir} --name NAME, or an authority with: argus keys init ${dir}`;
+  await assertKeyDirectory(dir, hint);
+  const authority = authorityLayout(dir).publicKey;
+  if (await isPresent(authority)) {
+    const { publicJwk } = await readPublicJwk(authority, 'public', hint);
+    const problem = await problemOf(() => openAuthority(dir));
+    return { kind: 'authority', directory: dir, thumbprint: await thumbprintOf(publicJwk), problem };
+  }
+  const { publicJwk, holder } = await readPublicJwk(identityLayout(dir).publicKey, 'public', hint);
+  const problem = await problemOf(() => loadIdentity(dir, { now }));
+  const credential = await signedCredentialOf(dir, now);
+  return {
+    kind: 'identity',
+    directory: dir,
+    name: credential?.name ?? holder,
+    thumbprint: await thumbprintOf(publicJwk),
+    credential,
+    problem,
+  };
+}
+
+async function problemOf(attempt: () => Promise<unknown>): Promise<Problem | null> {
+  try {
+    await attempt();
+    return null;
+  } catch (error) {
+    if (error instanceof KeyError) return { code: error.code, message: error.message };
+    throw error;
+  }
+}
+
+/** Also one that has expired: that is what the reader wants to know. */
+async function signedCredentialOf(dir: string, now: number): Promise<Credential | null> {
+  const files = identityLayout(dir);
+  if (!(await isPresent(files.authority)) || !(await isPresent(files.credential))) return null;
+  const anchor = await readTrustAnchor(files.authority, 'public', 'it was just there');
+  const result = await verifyOwnCredential((await readKeyFile(files.credential, 'public', '')).trim(), anchor, now);
+  return result.ok ? result.credential : result.refused;
+}

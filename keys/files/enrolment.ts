@@ -1,0 +1,141 @@
+/**
+ * How a directory becomes an identity: a key pair is made where it will be used, only its public half travels to the
+ * authority, and a credential comes back.
+ */
+
+import { KeyError } from '../base/errors.ts';
+import { PRIVATE_FILE_MODE, PUBLIC_FILE_MODE } from '../base/limits.ts';
+import type { Credential } from '../credential/credential.ts';
+import type { PublicJwk } from '../credential/jwk.ts';
+import { assertName, type Role } from '../credential/names.ts';
+import { generatePrivateJwk } from '../credential/signing-key.ts';
+import type { Authority } from './authority.ts';
+import {
+  acceptCredential,
+  assertHolder,
+  type Identity,
+  type LoadIdentityOptions,
+  loadIdentity,
+  verifyOwnCredential,
+} from './identity.ts';
+import { formatJwk, readSigningKey, readTrustAnchor } from './jwk-files.ts';
+import {
+  assertKeyDirectory,
+  createKeyFile,
+  isPresent,
+  makeKeyDirectory,
+  readKeyFile,
+  replaceKeyFile,
+} from './key-files.ts';
+import { identityLayout } from './layout.ts';
+
+export interface EnrolledKey {
+  readonly name: string;
+  readonly thumbprint: string;
+  readonly publicJwk: PublicJwk;
+  /** Path of the file that travels to the authority. */
+  readonly publicKeyFile: string;
+  /** False when the directory held the key already. */
+  readonly created: boolean;
+}
+
+/**
+ * Makes `key.jwk` (0600) and `key.pub.jwk`. Run again for the same name it changes nothing, but writes a public half
+ * that is missing (a first run may have been interrupted).
+ *
+ * @throws KeyError ERR_KEY_NAME; ERR_KEY_EXISTS when the directory holds somebody else's key; ERR_KEY_FILE_…
+ */
+export async function createIdentityKey(dir: string, name: string): Promise<EnrolledKey> {
+  assertName(name);
+  await makeKeyDirectory(dir);
+  const files = identityLayout(dir);
+  const created = !(await isPresent(files.privateKey));
+  if (created) await createKeyFile(files.privateKey, formatJwk(await generatePrivateJwk(), name), PRIVATE_FILE_MODE);
+  const { key, holder } = await readSigningKey(files.privateKey, 'it was just made');
+  if (holder !== name)
+    throw new KeyError(
+      'ERR_KEY_EXISTS',
+      `"${dir}" holds the key of "${holder ?? 'an unnamed holder'}" already; choose another directory for "${name}"`,
+    );
+  if (!(await isPresent(files.publicKey)))
+    await createKeyFile(files.publicKey, formatJwk(key.publicJwk, name), PUBLIC_FILE_MODE);
+  return { name, thumbprint: key.thumbprint, publicJwk: key.publicJwk, publicKeyFile: files.publicKey, created };
+}
+
+export interface GivenCredential {
+  readonly credentialFile: string;
+  /** Public key of the authority; may be left out when one is installed already (renewal). */
+  readonly authorityFile?: string;
+}
+
+/**
+ * Checks what came back and puts it in place. The trust anchor is set once and never changed; a credential is replaced
+ * in one step, so a process that starts meanwhile sees the old one or the new one.
+ *
+ * @throws KeyError ERR_KEY_AUTHORITY_CHANGED, ERR_KEY_MISMATCH (another key or name), ERR_KEY_CREDENTIAL_…, ERR_KEY_FILE_…
+ */
+export async function installCredential(
+  dir: string,
+  given: GivenCredential,
+  options: LoadIdentityOptions = {},
+): Promise<Credential> {
+  const { now = Date.now() } = options;
+  const files = identityLayout(dir);
+  const enrol = `make the key first: argus keys enrol ${dir} --name NAME`;
+  await assertKeyDirectory(dir, enrol);
+  const { key, holder } = await readSigningKey(files.privateKey, enrol);
+  const isAnchored = await isPresent(files.authority);
+  const hint = 'pass the authority.pub.jwk that came with the credential: --authority FILE';
+  const anchor =
+    given.authorityFile === undefined
+      ? await readTrustAnchor(files.authority, 'public', hint)
+      : await readTrustAnchor(given.authorityFile, 'given', hint);
+  if (isAnchored && (await readTrustAnchor(files.authority, 'public', hint)).thumbprint !== anchor.thumbprint)
+    throw new KeyError(
+      'ERR_KEY_AUTHORITY_CHANGED',
+      `"${dir}" trusts another authority than "${given.authorityFile}"; if that is intended, remove "${files.authority}" first`,
+    );
+  const jwt = (await readKeyFile(given.credentialFile, 'given', 'argus keys issue writes it')).trim();
+  const credential = acceptCredential(dir, await verifyOwnCredential(jwt, anchor, now));
+  assertHolder(dir, key.thumbprint, credential);
+  if (holder !== null && holder !== credential.name)
+    throw new KeyError(
+      'ERR_KEY_MISMATCH',
+      `the credential is for "${credential.name}", but the key in "${dir}" is of "${holder}"`,
+    );
+  if (!isAnchored) await createKeyFile(files.authority, formatJwk(anchor.publicJwk), PUBLIC_FILE_MODE);
+  await replaceKeyFile(files.credential, `${jwt}\n`, PUBLIC_FILE_MODE);
+  return credential;
+}
+
+export interface IssueIdentityTerms {
+  readonly name: string;
+  readonly role: Role;
+  readonly ttlSeconds: number;
+}
+
+/**
+ * Key, credential and trust anchor in one directory on this host: for the broker beside its authority, demos and tests.
+ * VMs enrol instead, so that their private key is never outside. Run again it renews.
+ */
+export async function issueIdentity(
+  authority: Authority,
+  dir: string,
+  terms: IssueIdentityTerms,
+  options: LoadIdentityOptions = {},
+): Promise<Identity> {
+  const { now = Date.now() } = options;
+  const { publicJwk } = await createIdentityKey(dir, terms.name);
+  const files = identityLayout(dir);
+  if (!(await isPresent(files.authority)))
+    await createKeyFile(files.authority, formatJwk(authority.public.publicJwk), PUBLIC_FILE_MODE);
+  const anchor = await readTrustAnchor(files.authority, 'public', 'it was just made');
+  if (anchor.thumbprint !== authority.thumbprint)
+    throw new KeyError(
+      'ERR_KEY_AUTHORITY_CHANGED',
+      `"${dir}" trusts another authority; remove "${files.authority}" first`,
+    );
+  const { credentialJwt } = await authority.issue({ ...terms, publicJwk, now });
+  await replaceKeyFile(files.credential, `${credentialJwt}\n`, PUBLIC_FILE_MODE);
+  return loadIdentity(dir, { now });
+}

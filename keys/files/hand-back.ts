@@ -1,0 +1,58 @@
+/** The authority's half of an enrolment: a public key file comes in, a credential and the trust anchor go back as files. */
+import { join } from 'node:path';
+import { KeyError } from '../base/errors.ts';
+import { PUBLIC_FILE_MODE } from '../base/limits.ts';
+import type { Credential } from '../credential/credential.ts';
+import type { Role } from '../credential/names.ts';
+import type { Authority } from './authority.ts';
+import { formatJwk, readPublicJwk, readTrustAnchor } from './jwk-files.ts';
+import { createKeyFile, isPresent, makeDirectory } from './key-files.ts';
+
+export interface HandBackTerms {
+  readonly name: string;
+  readonly role: Role;
+  readonly ttlSeconds: number;
+  /** The holder's `key.pub.jwk`, as it was brought here. */
+  readonly publicKeyFile: string;
+  /** Directory for the two files; made if it is not there. */
+  readonly out: string;
+}
+
+export interface HandedBack {
+  readonly credential: Credential;
+  /** `NAME.credential.jwt`. */
+  readonly credentialFile: string;
+  /** `authority.pub.jwk`. */
+  readonly authorityFile: string;
+}
+
+/**
+ * Everything that can be wrong is looked at before the credential is made, so that the register names none in vain.
+ *
+ * @throws KeyError ERR_KEY_PRIVATE_GIVEN; ERR_KEY_MISMATCH when the key was made for another name; ERR_KEY_EXISTS when
+ * `out` holds such a credential already; ERR_KEY_AUTHORITY_CHANGED when it holds another authority's key; those of `issue`
+ */
+export async function issueToFiles(authority: Authority, terms: HandBackTerms): Promise<HandedBack> {
+  const { name, role, ttlSeconds, publicKeyFile, out } = terms;
+  const { publicJwk, holder } = await readPublicJwk(publicKeyFile, 'given', 'argus keys enrol makes it, in the VM');
+  if (holder !== null && holder !== name)
+    throw new KeyError('ERR_KEY_MISMATCH', `"${publicKeyFile}" is the key of "${holder}", not of "${name}"`);
+  const credentialFile = join(out, `${name}.credential.jwt`);
+  const authorityFile = join(out, 'authority.pub.jwk');
+  await makeDirectory(out);
+  if (await isPresent(credentialFile))
+    throw new KeyError('ERR_KEY_EXISTS', `"${credentialFile}" exists already; remove it or choose another --out`);
+  await putAnchor(authority, authorityFile);
+  const { credentialJwt, credential } = await authority.issue({ name, role, ttlSeconds, publicJwk });
+  await createKeyFile(credentialFile, `${credentialJwt}\n`, PUBLIC_FILE_MODE);
+  return { credential, credentialFile, authorityFile };
+}
+
+async function putAnchor(authority: Authority, path: string): Promise<void> {
+  if (!(await isPresent(path))) {
+    await createKeyFile(path, formatJwk(authority.public.publicJwk), PUBLIC_FILE_MODE);
+    return;
+  }
+  if ((await readTrustAnchor(path, 'given', 'it was just there')).thumbprint !== authority.thumbprint)
+    throw new KeyError('ERR_KEY_AUTHORITY_CHANGED', `"${path}" is the key of another authority; choose another --out`);
+}

@@ -1,0 +1,73 @@
+/** Keys as they lie on disk: one JWK per file. No message ever quotes the content, which may be a private key. */
+import { KeyError } from '../base/errors.ts';
+import {
+  holderNameOf,
+  isPrivateJwk,
+  type PrivateJwk,
+  type PublicJwk,
+  parsePrivateJwk,
+  parsePublicJwk,
+} from '../credential/jwk.ts';
+import { SigningKey } from '../credential/signing-key.ts';
+import { importTrustAnchor, type TrustAnchor } from '../credential/trust-anchor.ts';
+import { type FileTrust, readKeyFile } from './key-files.ts';
+
+interface NamedPublicJwk {
+  readonly publicJwk: PublicJwk;
+  /** What enrolment noted as `kid`, or null. */
+  readonly holder: string | null;
+}
+
+interface NamedSigningKey {
+  readonly key: SigningKey;
+  readonly holder: string | null;
+}
+
+function parseJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // no cause: the parser's message quotes its input
+    throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" is not JSON; expected an Ed25519 key as JWK`);
+  }
+}
+
+/** @throws KeyError ERR_KEY_PRIVATE_GIVEN for a private key, ERR_KEY_FILE_… otherwise */
+export async function readPublicJwk(path: string, trust: FileTrust, hint: string): Promise<NamedPublicJwk> {
+  const value = parseJson(path, await readKeyFile(path, trust, hint));
+  if (isPrivateJwk(value))
+    throw new KeyError(
+      'ERR_KEY_PRIVATE_GIVEN',
+      `"${path}" holds a private key where a public one belongs; use the file that ends in .pub.jwk, and do not copy this one`,
+    );
+  const publicJwk = parsePublicJwk(value);
+  if (publicJwk === null)
+    throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" is not a public Ed25519 JWK (kty "OKP", crv "Ed25519", x)`);
+  return { publicJwk, holder: holderNameOf(value) };
+}
+
+/** @throws KeyError as `readPublicJwk` */
+export async function readTrustAnchor(path: string, trust: FileTrust, hint: string): Promise<TrustAnchor> {
+  const { publicJwk } = await readPublicJwk(path, trust, hint);
+  const anchor = await importTrustAnchor(publicJwk);
+  if (anchor === null) throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" is not the public key of an authority`);
+  return anchor;
+}
+
+/** @throws KeyError ERR_KEY_FILE_… */
+export async function readSigningKey(path: string, hint: string): Promise<NamedSigningKey> {
+  const value = parseJson(path, await readKeyFile(path, 'private', hint));
+  const jwk = parsePrivateJwk(value);
+  const key = jwk === null ? null : await SigningKey.fromPrivateJwk(jwk);
+  if (key === null)
+    throw new KeyError(
+      'ERR_KEY_FILE_CONTENT',
+      `"${path}" is not a private Ed25519 JWK (kty "OKP", crv "Ed25519", x, d, the one belonging to the other)`,
+    );
+  return { key, holder: holderNameOf(value) };
+}
+
+/** JSON on one line; `kid` carries the holder's name, so that a mix-up of files is noticed. */
+export function formatJwk(jwk: PublicJwk | PrivateJwk, holder?: string): string {
+  return `${JSON.stringify(holder === undefined ? jwk : { ...jwk, kid: holder })}\n`;
+}

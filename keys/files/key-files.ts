@@ -1,0 +1,200 @@
+/**
+ * The only door to the disk: files are read through one opened handle (so what was checked is what is read) and written
+ * whole or not at all.
+ *
+ * Written: a temporary file of the same directory, created exclusively, fsynced; then linked (new files: fails if the
+ * name is taken, so nothing is ever destroyed) or renamed (renewals) into place; then the directory is fsynced.
+ */
+import { randomBytes } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { KeyError } from '../base/errors.ts';
+import { MAX_KEY_FILE_BYTES, PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE } from '../base/limits.ts';
+
+const GROUP_AND_OTHERS = 0o077;
+const WRITABLE_BY_OTHERS = 0o022;
+
+/** `private`: the owner alone may read. `public`: the owner alone may change. `given`: handed over by the operator just now. */
+export type FileTrust = 'private' | 'public' | 'given';
+
+/**
+ * @param hint what to do when the file is missing, shown to the operator
+ * @throws KeyError ERR_KEY_FILE_MISSING, _SYMLINK, _MODE, _CONTENT (no regular file, too long), _IO
+ */
+export async function readKeyFile(path: string, trust: FileTrust, hint: string): Promise<string> {
+  // O_NONBLOCK: a FIFO put in the file's place must not hang the program
+  const noFollow = trust === 'given' ? 0 : constants.O_NOFOLLOW;
+  let handle: FileHandle;
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | noFollow);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) throw new KeyError('ERR_KEY_FILE_MISSING', `no file "${path}"; ${hint}`);
+    if (isErrno(error, 'ELOOP') || isErrno(error, 'EMLINK'))
+      throw new KeyError(
+        'ERR_KEY_FILE_SYMLINK',
+        `"${path}" is a symbolic link, so somebody else may choose what it means; put the file itself there`,
+      );
+    throw new KeyError('ERR_KEY_FILE_IO', `cannot read "${path}" (${errnoOf(error)})`, error);
+  }
+  try {
+    const status = await handle.stat();
+    assertFileStatus(path, status, trust);
+    return await handle.readFile('utf8');
+  } catch (error) {
+    if (error instanceof KeyError) throw error;
+    throw new KeyError('ERR_KEY_FILE_IO', `cannot read "${path}" (${errnoOf(error)})`, error);
+  } finally {
+    await handle.close();
+  }
+}
+
+function assertFileStatus(path: string, status: Stats, trust: FileTrust): void {
+  if (!status.isFile()) throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" is not a regular file`);
+  if (trust === 'private' && (status.mode & GROUP_AND_OTHERS) !== 0)
+    throw modeError(path, status, 'only its owner may read a private key', 'chmod 600');
+  if (trust === 'public' && (status.mode & WRITABLE_BY_OTHERS) !== 0)
+    throw modeError(path, status, 'only its owner may change it', 'chmod 644');
+  if (status.size > MAX_KEY_FILE_BYTES)
+    throw new KeyError(
+      'ERR_KEY_FILE_CONTENT',
+      `"${path}" holds ${status.size} bytes; a key or credential has at most ${MAX_KEY_FILE_BYTES}`,
+    );
+}
+
+function modeError(path: string, status: Stats, why: string, command: string): KeyError {
+  const mode = (status.mode & 0o777).toString(8).padStart(3, '0');
+  return new KeyError('ERR_KEY_FILE_MODE', `"${path}" has mode ${mode}, but ${why}; run: ${command} ${path}`);
+}
+
+/** Who can write to the directory can exchange the files in it, whatever their modes. @throws KeyError ERR_KEY_FILE_MISSING, _MODE, _CONTENT, _IO */
+export async function assertKeyDirectory(dir: string, hint: string): Promise<void> {
+  let status: Stats;
+  try {
+    status = await stat(dir);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) throw new KeyError('ERR_KEY_FILE_MISSING', `no directory "${dir}"; ${hint}`);
+    throw new KeyError('ERR_KEY_FILE_IO', `cannot read "${dir}" (${errnoOf(error)})`, error);
+  }
+  if (!status.isDirectory()) throw new KeyError('ERR_KEY_FILE_CONTENT', `"${dir}" is not a directory`);
+  if ((status.mode & WRITABLE_BY_OTHERS) !== 0)
+    throw modeError(dir, status, 'only its owner may change what is in it', 'chmod 700');
+}
+
+/** Makes it with mode 0700 if it is not there; an existing one is left as it is. @throws KeyError ERR_KEY_FILE_IO */
+export async function makeDirectory(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
+  } catch (error) {
+    throw new KeyError('ERR_KEY_FILE_IO', `cannot make the directory "${dir}" (${errnoOf(error)})`, error);
+  }
+}
+
+/** The same for one that will hold private keys: an existing one must be safe. */
+export async function makeKeyDirectory(dir: string): Promise<void> {
+  await makeDirectory(dir);
+  await assertKeyDirectory(dir, 'it was just made');
+}
+
+/** True for anything of that name, a dangling symlink included. */
+export async function isPresent(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw new KeyError('ERR_KEY_FILE_IO', `cannot look at "${path}" (${errnoOf(error)})`, error);
+  }
+}
+
+/** @throws KeyError ERR_KEY_EXISTS when the name is taken (and leaves what is there untouched), ERR_KEY_FILE_IO */
+export async function createKeyFile(path: string, text: string, mode: number): Promise<void> {
+  await writeWhole(path, text, mode, async (temporary) => {
+    await linkOrRename(temporary, path);
+  });
+}
+
+/** For what may be renewed: readers see the old file or the new one, never a part. @throws KeyError ERR_KEY_FILE_IO */
+export async function replaceKeyFile(path: string, text: string, mode: number): Promise<void> {
+  await writeWhole(path, text, mode, (temporary) => rename(temporary, path));
+}
+
+/**
+ * One line at the end of a register, on disk when this returns. A line that a crash cut short stays alone on its line.
+ *
+ * @throws KeyError ERR_KEY_FILE_IO
+ */
+export async function appendRegisterLine(path: string, line: string): Promise<void> {
+  const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+  try {
+    const handle = await open(path, flags, PRIVATE_FILE_MODE);
+    try {
+      const { size } = await handle.stat();
+      const last = Buffer.alloc(1, '\n');
+      if (size > 0) await handle.read(last, 0, 1, size - 1);
+      await handle.writeFile(`${last.toString() === '\n' ? '' : '\n'}${line}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw new KeyError('ERR_KEY_FILE_IO', `cannot write "${path}" (${errnoOf(error)})`, error);
+  }
+}
+
+async function writeWhole(
+  path: string,
+  text: string,
+  mode: number,
+  putInPlace: (temporary: string) => Promise<void>,
+): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`);
+  try {
+    const handle = await open(temporary, 'wx', PRIVATE_FILE_MODE);
+    try {
+      await handle.writeFile(text);
+      await handle.chmod(mode); // not at creation: the umask would have its say
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await putInPlace(temporary);
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    if (error instanceof KeyError) throw error;
+    throw new KeyError('ERR_KEY_FILE_IO', `cannot write "${path}" (${errnoOf(error)}); nothing was changed`, error);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** link(2) refuses a taken name in one step. Where a file system has no links, a look comes first: two concurrent runs could race there. */
+async function linkOrRename(temporary: string, path: string): Promise<void> {
+  const taken = () => new KeyError('ERR_KEY_EXISTS', `"${path}" exists already and is not overwritten`);
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) throw taken();
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(errnoOf(error))) throw error;
+    if (await isPresent(path)) throw taken();
+    await rename(temporary, path);
+  }
+}
+
+/** A rename is durable only once its directory is. */
+async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function errnoOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown error';
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return errnoOf(error) === code;
+}

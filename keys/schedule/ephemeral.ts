@@ -1,0 +1,60 @@
+/** X25519 key agreement (RFC 7748 §6.1) with keys that live for one handshake: the source of forward secrecy. */
+import { createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { inspect } from 'node:util';
+import { X25519_BYTES } from '../base/limits.ts';
+import { REDACTED } from '../base/redacted.ts';
+
+export interface Ephemeral {
+  /** 32 bytes, to be sent. */
+  readonly publicKey: Uint8Array;
+  /**
+   * @param peerPublic peer-controlled bytes
+   * @returns 32 shared bytes, which only the key schedule may use; null when the peer's key has another length or is of
+   * low order (the result would be all zero and known to everybody, RFC 7748 §6.1)
+   */
+  agree(peerPublic: Uint8Array): Uint8Array | null;
+}
+
+class X25519Ephemeral implements Ephemeral {
+  readonly publicKey: Uint8Array;
+  readonly #privateKey: KeyObject;
+
+  constructor() {
+    const pair = generateKeyPairSync('x25519');
+    this.#privateKey = pair.privateKey;
+    this.publicKey = Buffer.from(String(pair.publicKey.export({ format: 'jwk' }).x), 'base64url');
+  }
+
+  agree(peerPublic: Uint8Array): Uint8Array | null {
+    if (peerPublic.length !== X25519_BYTES) return null;
+    const x = Buffer.from(peerPublic).toString('base64url');
+    let shared: Uint8Array;
+    try {
+      const publicKey = createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'X25519', x } });
+      shared = diffieHellman({ privateKey: this.#privateKey, publicKey });
+    } catch {
+      return null; // OpenSSL refuses low-order points itself
+    }
+    return isAllZero(shared) ? null : shared;
+  }
+
+  toJSON(): string {
+    return REDACTED;
+  }
+
+  [inspect.custom](): string {
+    return REDACTED;
+  }
+}
+
+/** Looks at every byte whatever the value: the time says nothing about the secret. Also for a crypto library that does not refuse. */
+export function isAllZero(bytes: Uint8Array): boolean {
+  let union = 0;
+  for (const byte of bytes) union |= byte;
+  return union === 0;
+}
+
+/** Randomness is OpenSSL's own; the private half cannot be read out and goes with the object. */
+export function generateEphemeral(): Ephemeral {
+  return new X25519Ephemeral();
+}

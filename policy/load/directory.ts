@@ -1,0 +1,140 @@
+/** A policy directory on disk: reads its files, refuses what somebody else could have put there. */
+import { constants } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { LOAD_SLICE_MS, MAX_CSV_BYTES, MAX_MODEL_BYTES, MAX_YAML_BYTES } from '../contract/limits.ts';
+import type { Inspectors } from '../contract/services.ts';
+import { PolicyError, refuseFindings } from '../read/errors.ts';
+import type { Finding } from '../read/finding.ts';
+import { createPace } from '../read/pace.ts';
+import { type CompiledPolicy, compilePolicy, type Grant, POLICY_FILE_NAMES, type PolicyFiles } from './compile.ts';
+
+export interface LoadOptions {
+  /** Number of the policy if it comes into force: 1, 2, 3 … */
+  readonly revision: number;
+  /** Permissions that each inspector can name; services.yaml must agree. */
+  readonly inspectors: Inspectors;
+  /** Run-time grants: extra memberships in grantable labels. Default: none. */
+  readonly overlay?: readonly Grant[];
+  /** Monotonic milliseconds; only decides how often the event loop gets a turn. Default: performance.now. */
+  readonly now?: () => number;
+}
+
+/** A policy and where it came from. */
+export interface PolicyRevision extends CompiledPolicy {
+  /** Absolute path. */
+  readonly directory: string;
+  /** What was read: a grant is compiled over these, not over what somebody may be editing now. */
+  readonly files: PolicyFiles;
+}
+
+/**
+ * Reads, checks and compiles a policy directory. Runs in slices of a few milliseconds, so a broker can do it while it serves.
+ *
+ * @throws PolicyError with every finding; ERR_POLICY_DIRECTORY when the directory itself cannot be used
+ */
+export async function loadPolicy(directory: string, options: LoadOptions): Promise<PolicyRevision> {
+  return compileFrom(resolve(directory), await readPolicyFiles(directory), options);
+}
+
+/**
+ * The same files under another overlay: what a grant, a revocation and an expiry put in force. The disk is not looked at,
+ * so a revocation does not wait for somebody to finish editing.
+ *
+ * @throws PolicyError with every finding: an assertion, or a grant of what cannot be granted
+ */
+export function recompilePolicy(policy: PolicyRevision, options: LoadOptions): Promise<PolicyRevision> {
+  return compileFrom(policy.directory, policy.files, options);
+}
+
+async function compileFrom(directory: string, files: PolicyFiles, options: LoadOptions): Promise<PolicyRevision> {
+  const { revision, inspectors, overlay = [], now = () => performance.now() } = options;
+  const pace = createPace(now, LOAD_SLICE_MS, () => nextTurn());
+  return { ...(await compilePolicy(files, { revision, inspectors, overlay, pace })), directory, files };
+}
+
+/** @throws PolicyError ERR_POLICY_DIRECTORY, or with one F-006 or F-008 finding per unusable file */
+export async function readPolicyFiles(directory: string): Promise<PolicyFiles> {
+  await checkDirectory(directory);
+  const findings: Finding[] = [];
+  const contents = await Promise.all(POLICY_FILE_NAMES.map((name) => readOne(directory, name, findings)));
+  const order: readonly string[] = POLICY_FILE_NAMES;
+  findings.sort((a, b) => order.indexOf(a.file) - order.indexOf(b.file));
+  refuseFindings(findings);
+  return Object.fromEntries(POLICY_FILE_NAMES.map((name, index) => [name, contents[index]])) as unknown as PolicyFiles;
+}
+
+async function checkDirectory(directory: string): Promise<void> {
+  const stats = await stat(directory).catch((cause: unknown) => {
+    throw new PolicyError(
+      'ERR_POLICY_DIRECTORY',
+      `policy directory "${directory}" cannot be read; "argus policy init ${directory}" creates one`,
+      [],
+      cause,
+    );
+  });
+  if (!stats.isDirectory()) throw new PolicyError('ERR_POLICY_DIRECTORY', `"${directory}" is not a directory`);
+  if (isWritableByOthers(stats.mode)) {
+    throw new PolicyError(
+      'ERR_POLICY_DIRECTORY',
+      `policy directory "${directory}" is writable by group or others; run: chmod go-w ${directory}`,
+    );
+  }
+}
+
+async function readOne(directory: string, name: string, findings: Finding[]): Promise<Uint8Array> {
+  const path = resolve(directory, name);
+  const refuse = (message: string, code: Finding['code'] = 'F-006'): Uint8Array => {
+    findings.push({ file: name, line: 0, column: 0, code, message });
+    return new Uint8Array();
+  };
+  // O_NOFOLLOW: a link could be turned to another file between the check and the next load. O_NONBLOCK: a FIFO must not hang us.
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+    (error: unknown) => error,
+  );
+  if (!isFileHandle(file)) return refuse(openingFailure(file));
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) return refuse('not a regular file');
+    if (isWritableByOthers(stats.mode)) return refuse(`writable by group or others; run: chmod go-w ${path}`);
+    const uid = process.getuid?.();
+    if (uid !== undefined && stats.uid !== uid && stats.uid !== 0)
+      return refuse(`belongs to user ${stats.uid}; it has to belong to root or to user ${uid}, who loads it`);
+    const limit = limitOf(name);
+    if (stats.size > limit) return refuse(`${stats.size} bytes; at most ${limit} are read`, 'F-008');
+    // One byte more than was there a moment ago: a file that grows while it is read is not read to the end of memory.
+    const buffer = Buffer.alloc(stats.size + 1);
+    let length = 0;
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length);
+      length += bytesRead;
+      if (bytesRead === 0 || length === buffer.length) break;
+    }
+    return length === stats.size ? buffer.subarray(0, length) : refuse('the file changed while it was read; try again');
+  } catch (error) {
+    return refuse(openingFailure(error));
+  } finally {
+    await file.close();
+  }
+}
+
+function limitOf(name: string): number {
+  if (name.endsWith('.csv')) return MAX_CSV_BYTES;
+  return name.endsWith('.yaml') ? MAX_YAML_BYTES : MAX_MODEL_BYTES;
+}
+
+function isFileHandle(value: unknown): value is Awaited<ReturnType<typeof open>> {
+  return typeof value === 'object' && value !== null && 'fd' in value;
+}
+
+function openingFailure(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  if (code === 'ELOOP') return 'a symbolic link; the file itself has to stand here';
+  if (code === 'ENOENT') return 'the file is missing';
+  return `cannot be read: ${code}`;
+}
+
+function isWritableByOthers(mode: number): boolean {
+  return (mode & 0o022) !== 0;
+}

@@ -1,0 +1,153 @@
+/**
+ * Watches a policy directory: says when its content is another one and has come to rest.
+ *
+ * Editors write a new file beside the old one and rename it, or truncate and write; for a moment a file is missing or half
+ * there. So a notice only starts a wait, each further one starts it anew, and a content counts when two readings in a row
+ * agree. The directory is also looked at from time to time, because some file systems report nothing and a watched
+ * directory can itself be replaced.
+ */
+import { type FSWatcher, watch } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { WATCH_POLL_MS, WATCH_SETTLE_MS, WATCH_UNREADABLE_MS } from '../contract/limits.ts';
+import { PolicyError } from '../read/errors.ts';
+import { hashFiles } from './compile.ts';
+import { readPolicyFiles } from './directory.ts';
+
+export interface WatchOptions {
+  /** `PolicyRevision.hash` of the policy in force: a change between its load and this call is noticed. Default: what is there now. */
+  readonly hash?: string;
+  /** Milliseconds without a further change before the directory is read. Default: 200. */
+  readonly settleMs?: number;
+  /** Milliseconds that a directory may be unusable (a file missing) before this counts as a change. Default: 2 000. */
+  readonly unreadableMs?: number;
+  /** Milliseconds between looks without a notice. Default: 5 000. */
+  readonly pollMs?: number;
+}
+
+export interface PolicyWatch {
+  /** Idempotent; `onChange` is not called any more. */
+  close(): void;
+}
+
+/**
+ * Calls `onChange` once for each new content of the directory, also when it has become unusable: `loadPolicy` then says why. Never
+ * throws; does not keep the process alive.
+ */
+export function watchPolicy(directory: string, onChange: () => void, options: WatchOptions = {}): PolicyWatch {
+  const { settleMs = WATCH_SETTLE_MS, unreadableMs = WATCH_UNREADABLE_MS, pollMs = WATCH_POLL_MS } = options;
+  return new DirectoryWatch(directory, onChange, { settleMs, unreadableMs, pollMs }, options.hash ?? null);
+}
+
+interface Waits {
+  readonly settleMs: number;
+  readonly unreadableMs: number;
+  readonly pollMs: number;
+}
+
+class DirectoryWatch implements PolicyWatch {
+  readonly #directory: string;
+  readonly #onChange: () => void;
+  readonly #waits: Waits;
+  readonly #poll: NodeJS.Timeout;
+  #known: string | null;
+  /** What the reading before this one found, if it was new. */
+  #candidate: string | null = null;
+  #watcher: FSWatcher | null = null;
+  /** Inode of the watched directory; another one at its path means that the watcher looks at what has been moved away. */
+  #inode = 0;
+  #settle: NodeJS.Timeout | null = null;
+  #reading = false;
+  #closed = false;
+
+  constructor(directory: string, onChange: () => void, waits: Waits, known: string | null) {
+    this.#directory = directory;
+    this.#onChange = onChange;
+    this.#waits = waits;
+    this.#known = known;
+    this.#poll = setInterval(() => this.#look(), waits.pollMs);
+    this.#poll.unref();
+    this.#look();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#poll);
+    if (this.#settle !== null) clearTimeout(this.#settle);
+    this.#watcher?.close();
+    this.#watcher = null;
+  }
+
+  /** Attaches the watcher if need be, then reads, unless a wait is under way that will. */
+  #look(): void {
+    void this.#attach().then(() => (this.#settle === null ? this.#read() : undefined));
+  }
+
+  #notice(): void {
+    this.#candidate = null;
+    this.#wait(this.#waits.settleMs);
+  }
+
+  async #attach(): Promise<void> {
+    const inode = await stat(this.#directory).then(
+      (stats) => stats.ino,
+      () => 0,
+    );
+    if (this.#closed || (this.#watcher !== null && inode === this.#inode)) return;
+    this.#watcher?.close();
+    this.#watcher = null;
+    this.#inode = inode;
+    if (inode === 0) return;
+    try {
+      this.#watcher = watch(this.#directory, { persistent: false }, () => this.#notice());
+      // A watcher that fails is only a faster poll that was lost; the next look attaches anew.
+      this.#watcher.on('error', () => {
+        this.#watcher?.close();
+        this.#watcher = null;
+      });
+    } catch {
+      this.#watcher = null;
+    }
+  }
+
+  #wait(ms: number): void {
+    if (this.#closed) return;
+    if (this.#settle !== null) clearTimeout(this.#settle);
+    this.#settle = setTimeout(() => {
+      this.#settle = null;
+      void this.#read();
+    }, ms);
+    this.#settle.unref();
+  }
+
+  async #read(): Promise<void> {
+    if (this.#closed) return;
+    if (this.#reading) return this.#wait(this.#waits.settleMs);
+    this.#reading = true;
+    const { print, usable } = await fingerprint(this.#directory);
+    this.#reading = false;
+    // Something moved while this was read: the wait that it started decides.
+    if (this.#closed || this.#settle !== null) return;
+    // Without a hash to compare with, what is there first is what is known.
+    this.#known ??= print;
+    const candidate = this.#candidate;
+    this.#candidate = null;
+    if (print === this.#known) return;
+    if (print !== candidate) {
+      this.#candidate = print;
+      return this.#wait(usable ? this.#waits.settleMs : this.#waits.unreadableMs);
+    }
+    this.#known = print;
+    this.#onChange();
+  }
+}
+
+/** The hash of the content, or what is wrong with the directory: both change when somebody has to look again. */
+async function fingerprint(directory: string): Promise<{ readonly print: string; readonly usable: boolean }> {
+  try {
+    return { print: hashFiles(await readPolicyFiles(directory)), usable: true };
+  } catch (error) {
+    const findings =
+      error instanceof PolicyError ? error.findings.map(({ file, message }) => `${file} ${message}`) : [];
+    return { print: [String(error), ...findings].join('\n'), usable: false };
+  }
+}

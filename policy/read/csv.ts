@@ -1,0 +1,129 @@
+/**
+ * Rows of a CSV file: split strictly, with the place of each field.
+ *
+ * Casbin's own loader drops or widens rows it does not understand (an inline comment turns a denial into an allow), so it
+ * never sees a file. Here a line is empty, a comment, or a row of plain fields; all else is a finding.
+ */
+
+import { MAX_CSV_BYTES, MAX_LINE_LENGTH, MAX_ROWS } from '../contract/limits.ts';
+import type { Finding, Place } from './finding.ts';
+import type { Pace } from './pace.ts';
+import { codePointName, decodeText } from './text.ts';
+
+export interface Field {
+  readonly text: string;
+  /** 1-based column of the first character. */
+  readonly column: number;
+}
+
+export interface Row {
+  readonly line: number;
+  readonly fields: readonly Field[];
+}
+
+const PRINTABLE_ASCII = /^[ -~]*$/;
+/** What no name, label or keyword can hold, but people of other formats write. */
+const FOREIGN = /["'`()[\]{}<>$|\\&!?%^=+~:/]/;
+
+/** Splits a file into rows. A line with a finding yields no row; the caller refuses the file when there are findings. */
+export async function splitRows(file: string, bytes: Uint8Array, findings: Finding[], pace: Pace): Promise<Row[]> {
+  if (bytes.length > MAX_CSV_BYTES) {
+    findings.push({
+      file,
+      line: 0,
+      column: 0,
+      code: 'F-008',
+      message: `${bytes.length} bytes; at most ${MAX_CSV_BYTES} are read`,
+    });
+    return [];
+  }
+  const text = decodeText(file, bytes, findings);
+  if (text === null) return [];
+  const lines = text.split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  else {
+    const message =
+      'the last line does not end with a line feed: the file may have been cut short while it was written';
+    findings.push({ file, line: lines.length, column: 0, code: 'F-006', message });
+  }
+  const rows: Row[] = [];
+  for (const [index, raw] of lines.entries()) {
+    const row = splitLine(file, index + 1, raw.endsWith('\r') ? raw.slice(0, -1) : raw, findings);
+    if (row !== null) rows.push(row);
+    if (rows.length > MAX_ROWS) {
+      findings.push({ file, line: index + 1, column: 0, code: 'F-008', message: `more than ${MAX_ROWS} rows` });
+      return [];
+    }
+    const rest = pace();
+    if (rest !== null) await rest;
+  }
+  return rows;
+}
+
+function splitLine(file: string, line: number, text: string, findings: Finding[]): Row | null {
+  const found = (column: number, code: Finding['code'], message: string): null => {
+    findings.push({ file, line, column, code, message });
+    return null;
+  };
+  if (text.length > MAX_LINE_LENGTH)
+    return found(0, 'F-008', `${text.length} characters; a line has at most ${MAX_LINE_LENGTH}`);
+  const body = text.trimStart();
+  if (body === '' || body.startsWith('#')) return null;
+  const tab = text.indexOf('\t');
+  if (tab !== -1)
+    return found(tab + 1, 'F-003', 'tab; fields are separated by commas, and only spaces may stand around them');
+  const semicolon = text.indexOf(';');
+  if (semicolon !== -1)
+    return found(semicolon + 1, 'F-003', '";"; fields are separated by commas, comments start with "#"');
+  const hash = text.indexOf('#');
+  if (hash !== -1) return found(hash + 1, 'F-003', 'a comment stands on a line of its own, not after a row');
+  if (!PRINTABLE_ASCII.test(text)) {
+    const column = [...text].findIndex((character) => !PRINTABLE_ASCII.test(character));
+    const character = [...text][column] ?? '';
+    return found(
+      column + 1,
+      'F-004',
+      `the character "${character}" (${codePointName(character)}) is not ASCII; it may only look like a letter of a name`,
+    );
+  }
+  const foreign = FOREIGN.exec(text);
+  if (foreign !== null)
+    return found(
+      foreign.index + 1,
+      'F-005',
+      `"${foreign[0]}" is in no name; rows have no quotes, brackets or patterns`,
+    );
+  return { line, fields: splitFields(text) };
+}
+
+function splitFields(text: string): Field[] {
+  const fields: Field[] = [];
+  let start = 0;
+  for (const part of text.split(',')) {
+    const trimmed = part.trim();
+    fields.push({ text: trimmed, column: start + (trimmed === '' ? 0 : part.indexOf(trimmed)) + 1 });
+    start += part.length + 1;
+  }
+  return fields;
+}
+
+/** The n fields that follow the row's type, or a finding. */
+export function expectFields(file: string, row: Row, shape: string, findings: Finding[]): boolean {
+  const wanted = shape.split(',').length;
+  const empty = row.fields.find((field) => field.text === '');
+  if (row.fields.length === wanted && empty === undefined) return true;
+  const got = empty === undefined ? `${row.fields.length} fields` : 'an empty field';
+  const column = empty?.column ?? row.fields[Math.min(wanted, row.fields.length - 1)]?.column ?? 0;
+  findings.push({ file, line: row.line, column, code: 'F-001', message: `${got}; expected ${wanted}: ${shape}` });
+  return false;
+}
+
+/** Place of the n-th field. */
+export function placeOfField(file: string, row: Row, position: number): Place {
+  return { file, line: row.line, column: row.fields[position]?.column ?? 0 };
+}
+
+/** Text of the n-th field; only after `expectFields`. */
+export function fieldText(row: Row, position: number): string {
+  return row.fields[position]?.text ?? '';
+}

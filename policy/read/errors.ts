@@ -1,0 +1,46 @@
+/** The one error of this folder: what the operator has to repair before a policy can come into force. */
+
+import { MAX_FINDINGS } from '../contract/limits.ts';
+import { CATALOGUE, type Finding, formatFinding } from './finding.ts';
+
+/** `code` of a PolicyError: that of its first finding, or one of the three that no row is to blame for. */
+export type PolicyErrorCode =
+  | (typeof CATALOGUE)[keyof typeof CATALOGUE][0]
+  /** The directory itself cannot be read. */
+  | 'ERR_POLICY_DIRECTORY'
+  /** `argus policy init` would overwrite something. */
+  | 'ERR_POLICY_EXISTS'
+  /** A broken invariant: a bug of ours. */
+  | 'ERR_POLICY_INVARIANT';
+
+export class PolicyError extends Error {
+  override readonly name = 'PolicyError';
+  readonly code: PolicyErrorCode;
+  /** All that was found, in the order of the files; at most MAX_FINDINGS. */
+  readonly findings: readonly Finding[];
+
+  constructor(code: PolicyErrorCode, message: string, findings: readonly Finding[] = [], cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.findings = findings;
+  }
+}
+
+/** Throws if anything was found; the message is the first finding and how many follow. */
+export function refuseFindings(findings: readonly Finding[]): void {
+  // The files in the order in which they were read, each from top to bottom.
+  const files = [...new Set(findings.map(({ file }) => file))];
+  const sorted = [...findings].sort(
+    (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
+  );
+  const first = sorted[0];
+  if (first === undefined) return;
+  const more = findings.length - 1;
+  const rest = more === 0 ? '' : ` (and ${more} more)`;
+  const kept = sorted.slice(0, MAX_FINDINGS);
+  throw new PolicyError(CATALOGUE[first.code][0], `${formatFinding(first)}${rest}`, kept);
+}
+
+export function invariant(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new PolicyError('ERR_POLICY_INVARIANT', message);
+}

@@ -1,0 +1,231 @@
+/** domains.yaml: which domains there are, which labels, and who has which label from the start. */
+import { z } from 'zod';
+import { formatIpv6, parseIpv6 } from '../contract/addresses.ts';
+import { MAX_DOMAINS, MAX_DOMID, MAX_LABELS, MAX_ROUTES } from '../contract/limits.ts';
+import { ANY_LABEL, BROKER_NAME, isLabel, isName } from '../contract/names.ts';
+import { parsePrefix } from '../contract/station.ts';
+import { sha256Hex } from './casbin-model.ts';
+import type { Finding, Place } from './finding.ts';
+import { didYouMean } from './suggest.ts';
+import { parseYaml, type YamlFile } from './yaml.ts';
+
+export const DOMAINS_FILE = 'domains.yaml';
+
+/** A domain as written. */
+export interface DeclaredDomain {
+  readonly name: string;
+  readonly domid: number;
+  readonly mac: string | null;
+  readonly ipv4: string | null;
+  readonly ipv6: string | null;
+  readonly routes: readonly string[];
+  readonly carrier: string | null;
+  readonly vmm: string | number | null;
+  readonly home: string | null;
+}
+
+/** `member` (a domain or a label) has `label`. */
+export interface Membership {
+  readonly member: string;
+  readonly label: string;
+  readonly place: Place;
+}
+
+export interface Inventory {
+  readonly domains: readonly DeclaredDomain[];
+  /** Declared labels -> may be granted at run time. `@any` is not among them. */
+  readonly labels: ReadonlyMap<string, { readonly grantable: boolean; readonly place: Place }>;
+  readonly memberships: readonly Membership[];
+}
+
+const name = z
+  .string()
+  .refine(isName, { error: 'a name is a-z, 0-9 and "-", at most 63 characters, and starts with a letter or digit' });
+const label = z.string().refine(isLabel, { error: 'a label is "@" and a name: "@app"' });
+const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+const ipv4 = z
+  .string()
+  .regex(new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`), { error: 'an IPv4 address is a dotted quad: 10.20.0.2' });
+const mac = z
+  .string()
+  .regex(/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/, { error: 'a MAC address is lower case with colons: 02:00:00:00:00:01' })
+  .refine((text) => (Number.parseInt(text.slice(0, 2), 16) & 1) === 0 && text !== '00:00:00:00:00:00', {
+    error: 'not the address of one station: the first byte of a unicast MAC is even',
+  });
+const ipv6 = z.string().refine(
+  (text) => {
+    const bytes = parseIpv6(text);
+    // fe80::/10 is the same on every link, ff00::/8 is nobody's own, :: and ::1 are no address of a station.
+    return bytes !== null && formatIpv6(bytes) === text && !/^(fe[89ab]|ff|::1?$)/.test(text);
+  },
+  { error: 'an IPv6 address is a global or unique local one in its short form: fd00::2' },
+);
+const route = z.string().refine((text) => parsePrefix(text) !== null, {
+  error: 'a route is a prefix without host bits: 0.0.0.0/0, 10.20.0.0/16 or fd00::/8',
+});
+
+const user = z.union([z.int().min(0).max(0xffff_fffe), z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/)], {
+  error: 'the user of a VMM is a name (libvirt-qemu) or a uid (64055)',
+});
+
+const domain = z.strictObject({
+  name,
+  domid: z
+    .int()
+    .min(0)
+    .max(MAX_DOMID, { error: `a domid is 0 to ${MAX_DOMID} (0x7FEF)` }),
+  labels: z.array(label).default([]),
+  mac: mac.optional(),
+  ipv4: ipv4.optional(),
+  ipv6: ipv6.optional(),
+  routes: z
+    .array(route)
+    .max(MAX_ROUTES, { error: `more than ${MAX_ROUTES} routes` })
+    .default([]),
+  carrier: z.string().min(1).max(255).optional(),
+  vmm: user.optional(),
+  home: name.optional(),
+});
+
+const schema = z.strictObject({
+  labels: z
+    .array(
+      z.strictObject({ name: label, grantable: z.boolean().default(false), about: z.string().max(500).optional() }),
+    )
+    .max(MAX_LABELS, { error: `more than ${MAX_LABELS} labels` })
+    .default([]),
+  domains: z
+    .array(domain)
+    .min(1, { error: 'no domain at all' })
+    .max(MAX_DOMAINS, { error: `more than ${MAX_DOMAINS} domains` }),
+});
+
+const KEYS = [
+  'labels',
+  'domains',
+  'name',
+  'grantable',
+  'about',
+  'domid',
+  'mac',
+  'ipv4',
+  'ipv6',
+  'routes',
+  'carrier',
+  'vmm',
+  'home',
+];
+
+type File = YamlFile<z.infer<typeof schema>>;
+
+/**
+ * The inventory that was read last. YAML is the slowest part of a load (70 ms for 1 000 domains) and cannot rest half-way;
+ * most loads are for an edited row or a grant, under the same inventory.
+ */
+let last: { readonly hash: string; readonly inventory: Inventory } | null = null;
+
+/** @returns null after a finding */
+export function readInventory(bytes: Uint8Array, findings: Finding[]): Inventory | null {
+  const hash = sha256Hex(bytes);
+  if (last?.hash === hash) return last.inventory;
+  const inventory = parseInventory(bytes, findings);
+  if (inventory !== null) last = { hash, inventory };
+  return inventory;
+}
+
+/** @returns null after a finding */
+function parseInventory(bytes: Uint8Array, findings: Finding[]): Inventory | null {
+  const before = findings.length;
+  const file = parseYaml(DOMAINS_FILE, bytes, schema, KEYS, findings);
+  if (file === null) return null;
+  const labels = readLabels(file, findings);
+  checkNames(file, findings);
+  for (const key of ['domid', 'mac', 'ipv4', 'ipv6'] as const) checkUnique(file, key, findings);
+  const memberships = readMemberships(file, labels, findings);
+  if (findings.length > before) return null;
+  const domains = file.value.domains.map((entry) => ({
+    name: entry.name,
+    domid: entry.domid,
+    mac: entry.mac ?? null,
+    ipv4: entry.ipv4 ?? null,
+    ipv6: entry.ipv6 ?? null,
+    routes: entry.routes,
+    carrier: entry.carrier ?? null,
+    vmm: entry.vmm ?? null,
+    home: entry.home ?? null,
+  }));
+  return { domains, labels, memberships };
+}
+
+function readLabels(file: File, findings: Finding[]): Map<string, { grantable: boolean; place: Place }> {
+  const labels = new Map<string, { grantable: boolean; place: Place }>();
+  for (const [index, entry] of file.value.labels.entries()) {
+    const place = file.place(['labels', index, 'name']);
+    const first = labels.get(entry.name);
+    if (entry.name === ANY_LABEL) {
+      findings.push({
+        ...place,
+        code: 'E-016',
+        message: `"${ANY_LABEL}" is every declared domain; it cannot be declared`,
+      });
+    } else if (first !== undefined) {
+      findings.push({
+        ...place,
+        code: 'E-016',
+        message: `label "${entry.name}" is declared twice, first on line ${first.place.line}`,
+      });
+    } else labels.set(entry.name, { grantable: entry.grantable, place });
+  }
+  return labels;
+}
+
+function checkNames(file: File, findings: Finding[]): void {
+  const lines = new Map<string, number>();
+  for (const [index, entry] of file.value.domains.entries()) {
+    const place = file.place(['domains', index, 'name']);
+    const first = lines.get(entry.name);
+    if (entry.name === BROKER_NAME) {
+      findings.push({
+        ...place,
+        code: 'E-016',
+        message: `"${BROKER_NAME}" stands for the broker itself; name the domain otherwise`,
+      });
+    } else if (first !== undefined) {
+      findings.push({
+        ...place,
+        code: 'E-016',
+        message: `domain "${entry.name}" is declared twice, first on line ${first}`,
+      });
+    } else lines.set(entry.name, place.line);
+  }
+}
+
+function checkUnique(file: File, key: 'domid' | 'mac' | 'ipv4' | 'ipv6', findings: Finding[]): void {
+  const owners = new Map<string | number, string>();
+  for (const [index, entry] of file.value.domains.entries()) {
+    const value = entry[key];
+    if (value === undefined) continue;
+    const owner = owners.get(value);
+    if (owner === undefined) owners.set(value, entry.name);
+    else {
+      const message = `${key} ${value} belongs to both "${owner}" and "${entry.name}"`;
+      findings.push({ ...file.place(['domains', index, key]), code: 'E-050', message });
+    }
+  }
+}
+
+function readMemberships(file: File, labels: ReadonlyMap<string, unknown>, findings: Finding[]): Membership[] {
+  const memberships: Membership[] = [];
+  for (const [index, entry] of file.value.domains.entries()) {
+    for (const [position, name] of entry.labels.entries()) {
+      const place = file.place(['domains', index, 'labels', position]);
+      if (name === ANY_LABEL) {
+        findings.push({ ...place, code: 'E-016', message: `every domain has "${ANY_LABEL}"; it is not listed` });
+      } else if (!labels.has(name)) {
+        const message = `label "${name}" is not declared under "labels"${didYouMean(name, labels.keys())}`;
+        findings.push({ ...place, code: 'E-011', message });
+      } else memberships.push({ member: entry.name, label: name, place });
+    }
+  }
+  return memberships;
+}

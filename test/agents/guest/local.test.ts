@@ -1,0 +1,188 @@
+/** Programs use rings through the agent's socket: the protocol, backpressure, denials, the examples in Python and C. */
+import { execFile, spawn } from 'node:child_process';
+import { connect } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type AgentError, openLocal, receiveLocal, sendLocal } from '../../../clients/agents/guest/index.ts';
+import { needs } from '../../support/needs.ts';
+import { House, PORT } from './house.ts';
+
+const run = promisify(execFile);
+const EXAMPLES = fileURLToPath(new URL('../../../clients/agents/guest/examples/', import.meta.url));
+const CLI = ['--import', 'tsx', fileURLToPath(new URL('../../../clients/cli/main.ts', import.meta.url))];
+
+const local = suite('agent: local socket');
+
+const RECV = { kind: 'recv', port: PORT, partner: 'any', length: 65_536 } as const;
+const SEND = { kind: 'send', domain: 'audio-vm', port: PORT, type: 7, deadlineMs: 20_000 } as const;
+
+local('messages arrive whole, in order, with who sent them', async () => {
+  const house = await House.build();
+  await Promise.all([house.agent('audio-vm'), house.agent('chrome-vm')]);
+  const receiver = await openLocal(house.socketOf('audio-vm'), RECV);
+  const sender = await openLocal(house.socketOf('chrome-vm'), SEND);
+  const payloads = ['one', '', 'three'].map((text) => Buffer.from(text));
+  assert.is(await sendLocal(sender, payloads), 3);
+  const seen = [];
+  for await (const { source, domid, port, type, payload } of receiveLocal(receiver)) {
+    seen.push([source, domid, port, type, Buffer.from(payload).toString()]);
+    if (seen.length === payloads.length) break;
+  }
+  assert.equal(seen, [
+    ['chrome-vm', 101, 0, 7, 'one'],
+    ['chrome-vm', 101, 0, 7, ''],
+    ['chrome-vm', 101, 0, 7, 'three'],
+  ]);
+  await house.close();
+});
+
+local('far more than the ring holds goes through: a reader that is slow makes the sender wait', async () => {
+  const house = await House.build();
+  await Promise.all([house.agent('audio-vm'), house.agent('chrome-vm')]);
+  const receiver = await openLocal(house.socketOf('audio-vm'), { ...RECV, length: 4096 });
+  const sender = await openLocal(house.socketOf('chrome-vm'), SEND);
+  const count = 2_000;
+  const chunks = Array.from({ length: count }, (_, index) => Buffer.alloc(1_000, index));
+  const sent = sendLocal(sender, chunks);
+  let index = 0;
+  for await (const { payload } of receiveLocal(receiver)) {
+    assert.equal(payload[999], index & 0xff);
+    if (++index === count) break;
+  }
+  assert.is(await sent, count);
+  await house.close();
+});
+
+local('a denial reaches the program with its code; what was accepted before is counted', async () => {
+  const house = await House.build();
+  await house.agent('chrome-vm');
+  const codeOf = (promise: Promise<unknown>): Promise<string> =>
+    promise.then(
+      () => 'accepted',
+      (error: AgentError) => `${error.code} ${/E[A-Z]+/.exec(error.message)?.[0]}`,
+    );
+  const socket = house.socketOf('chrome-vm');
+  const denied = await openLocal(socket, { ...SEND, domain: 'gui-vm' });
+  assert.is(await codeOf(sendLocal(denied, [Buffer.from('x')])), 'ERR_AGENT_REFUSED EACCES');
+  const nobody = await openLocal(socket, { ...SEND, deadlineMs: 0 });
+  assert.is(await codeOf(sendLocal(nobody, [Buffer.from('x')])), 'ERR_AGENT_REFUSED ECONNREFUSED');
+  assert.is(await codeOf(openLocal(socket, RECV)), 'ERR_AGENT_REFUSED EACCES');
+  await house.close();
+});
+
+const BAD_REQUESTS = [
+  '',
+  'recv',
+  'recv 1 any',
+  'recv -1 any 4096',
+  'send audio-vm 1 0',
+  'send UPPER 1 0 0',
+  'x'.repeat(300),
+];
+
+local('a request that makes no sense is answered with EINVAL and the end', async () => {
+  const house = await House.build();
+  await house.agent('chrome-vm');
+  for (const request of BAD_REQUESTS) {
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(house.socketOf('chrome-vm'));
+      let text = '';
+      socket.on('data', (chunk) => {
+        text += chunk.toString();
+      });
+      socket.once('close', () => resolve(text));
+      socket.write(`${request}\n`);
+    });
+    assert.match(answer, /^error EINVAL .+\n$/, request);
+  }
+  await house.close();
+});
+
+local('a ring whose program goes away is given up, and another one can take its place', async () => {
+  const house = await House.build();
+  const { vm } = await house.agent('audio-vm');
+  const first = await openLocal(house.socketOf('audio-vm'), RECV);
+  const second = await openLocal(house.socketOf('audio-vm'), RECV).then(
+    () => 'granted',
+    (error: AgentError) => error.message,
+  );
+  assert.match(second, /EEXIST/);
+  first.socket.destroy();
+  // Given up once the agent has noticed; a send to nobody says so.
+  for (;;) {
+    const again = await openLocal(house.socketOf('audio-vm'), RECV).catch(() => null);
+    if (again !== null) break;
+  }
+  assert.is(vm.state, 'connected');
+  await house.close();
+});
+
+local('argus ring in a pipeline: what goes in comes out', async () => {
+  const house = await House.build();
+  await Promise.all([house.agent('audio-vm'), house.agent('chrome-vm')]);
+  const recv = spawn(process.execPath, [
+    ...CLI,
+    ...['ring', 'recv', `${PORT}`, '--from', 'chrome-vm', '--until-empty', '--agent', house.socketOf('audio-vm')],
+  ]);
+  const received: Buffer[] = [];
+  recv.stdout.on('data', (chunk: Buffer) => received.push(chunk));
+  const ended = new Promise((resolve) => recv.once('close', resolve));
+  await new Promise<void>((resolve) => recv.stderr.once('data', () => resolve()));
+  const send = spawn(process.execPath, [
+    ...CLI,
+    ...['ring', 'send', 'audio-vm', `${PORT}`, '--end', '--agent', house.socketOf('chrome-vm')],
+  ]);
+  const input = Buffer.alloc(1_000_003, 'argus');
+  send.stdin.end(input);
+  assert.is(await ended, 0);
+  assert.ok(Buffer.concat(received).equals(input));
+  await house.close();
+});
+
+local('sessions come and go beneath: the ring stays', async () => {
+  const house = await House.build();
+  await Promise.all([house.agent('audio-vm'), house.agent('chrome-vm')]);
+  const receiver = await openLocal(house.socketOf('audio-vm'), RECV);
+  const frames = receiveLocal(receiver);
+  await house.stopBroker();
+  await house.startBroker();
+  for (;;) {
+    // Until both are back: ECONNRESET without a session, ECONNREFUSED while the ring is not registered again.
+    const sender = await openLocal(house.socketOf('chrome-vm'), SEND);
+    if ((await sendLocal(sender, [Buffer.from('after')]).catch(() => 0)) === 1) break;
+  }
+  const { value } = await frames.next();
+  assert.is(Buffer.from(value?.payload ?? []).toString(), 'after');
+  await frames.return(undefined);
+  await house.close();
+});
+
+async function throughExample(receiver: string[], sender: string[]): Promise<void> {
+  const house = await House.build();
+  await Promise.all([house.agent('audio-vm'), house.agent('chrome-vm')]);
+  const recv = spawn(receiver[0] ?? '', [...receiver.slice(1), 'recv', house.socketOf('audio-vm'), `${PORT}`]);
+  const printed = new Promise<string>((resolve) =>
+    recv.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+  );
+  await new Promise<void>((resolve) => recv.stderr.once('data', () => resolve()));
+  await run(sender[0] ?? '', [...sender.slice(1), 'send', house.socketOf('chrome-vm'), 'audio-vm', `${PORT}`, 'hello']);
+  assert.is(await printed, 'chrome-vm: hello\n');
+  recv.kill();
+  await new Promise((resolve) => recv.once('close', resolve));
+  await house.close();
+}
+
+needs('python3', 'python3')(local, 'the example in Python', () =>
+  throughExample(['python3', `${EXAMPLES}ring.py`], ['python3', `${EXAMPLES}ring.py`]),
+);
+
+needs('gcc', 'gcc libc6-dev')(local, 'the example in C', async () => {
+  const { temporaryDirectory } = await import('../../support/temp.ts');
+  const program = `${temporaryDirectory()}/ring`;
+  await run('gcc', ['-std=c11', '-Wall', '-Wextra', '-Werror', '-O1', '-o', program, `${EXAMPLES}ring.c`]);
+  await throughExample([program], [program]);
+});
+
+local.run();

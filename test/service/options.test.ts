@@ -1,0 +1,69 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { BrokerError, type BrokerOptions, readOptions } from '../../broker/index.ts';
+import { temporaryDirectory } from '../support/temp.ts';
+
+const options = suite('broker options');
+
+const LEAST = 'identity: keys\npolicy: policy\naudit: audit\n';
+
+function read(text: string): { readonly directory: string; readonly options: BrokerOptions } {
+  const directory = temporaryDirectory();
+  writeFileSync(join(directory, 'argus.yaml'), text);
+  return { directory, options: readOptions(join(directory, 'argus.yaml')) };
+}
+
+function refusalOf(text: string): string {
+  try {
+    read(text);
+    return 'none';
+  } catch (error) {
+    assert.instance(error, BrokerError);
+    return error instanceof BrokerError ? `${error.code} ${error.message}` : '';
+  }
+}
+
+options('paths are relative to the file, absolute ones stay', () => {
+  const { directory, options: read1 } = read(`${LEAST}runtime: /run/elsewhere\n`);
+  assert.is(read1.identity, join(directory, 'keys'));
+  assert.is(read1.runtime, '/run/elsewhere');
+});
+
+const ADDRESSES: readonly (readonly [text: string, host: string, port: number])[] = [
+  ['127.0.0.1:7100', '127.0.0.1', 7_100],
+  ['"[::1]:0"', '::1', 0],
+  ['localhost:65535', 'localhost', 65_535],
+];
+for (const [text, host, port] of ADDRESSES) {
+  options(`an address ${text} is understood`, () =>
+    assert.equal(read(`${LEAST}tcp: ${text}\n`).options.tcp, { host, port }),
+  );
+}
+
+const WRONG: readonly (readonly [what: string, text: string, mentions: string])[] = [
+  ['an empty file', '', 'identity'],
+  ['a list', '- identity\n', 'expected object'],
+  ['a missing key', 'identity: k\npolicy: p\n', '"audit"'],
+  ['two unknown keys', `${LEAST}a: 1\nb: 2\n`, '"a", "b"'],
+  ['a key of the prototype', `${LEAST}__proto__: 1\n`, '__proto__'],
+  ['a number where a path belongs', 'identity: 1\npolicy: p\naudit: a\n', '"identity"'],
+  ['an empty path', 'identity: ""\npolicy: p\naudit: a\n', '"identity"'],
+  ['a port beyond the last', `${LEAST}tcp: "127.0.0.1:65536"\n`, '65535'],
+  ['an unknown suite', `${LEAST}suites: [A128GCM]\n`, 'suites'],
+  ['no suite', `${LEAST}suites: []\n`, 'suites'],
+  ['an unknown level', `${LEAST}log: { level: loud }\n`, 'log.level'],
+  ['a ring quota below the least ring', `${LEAST}limits: { ringBytesPerDomain: 47 }\n`, '48'],
+  ['a ring quota that is no integer', `${LEAST}limits: { ringBytesPerDomain: 48.5 }\n`, 'ringBytesPerDomain'],
+  ['an alias bomb', `a: &a [1,1]\n${'b: &b [*a,*a]\n'.repeat(1)}c: [${'*b,'.repeat(2_000)}]\n`, 'argus.yaml'],
+];
+for (const [what, text, mentions] of WRONG) {
+  options(`${what} is refused by name`, () => {
+    const refusal = refusalOf(text);
+    assert.match(refusal, /^ERR_BROKER_CONFIG /);
+    assert.match(refusal, mentions);
+  });
+}
+
+options.run();
