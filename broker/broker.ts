@@ -10,30 +10,43 @@ import { join } from 'node:path';
 import { aeadSelfTest, loadIdentity } from '../keys/index.ts';
 import { watchPolicy } from '../policy/index.ts';
 import { openAuditLog } from './audit/index.ts';
-import { BrokerError } from './base/errors.ts';
-import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, ROUTES_PER_DOMAIN } from './base/limits.ts';
-import { type Logger, openLog } from './base/log.ts';
-import { VERSION } from './base/version.ts';
 import {
+  BrokerError,
+  CLOCK_TOLERANCE_SECONDS,
+  DRAIN_TIMEOUT_MS,
+  type Logger,
+  openLog,
+  ROUTES_PER_DOMAIN,
+  VERSION,
+} from './base/index.ts';
+import {
+  CONTROL_SOCKET,
+  DomainListeners,
   type Listener,
   listenTcp,
   loadNatsEnd,
   type NatsEnd,
   NatsListeners,
   parseNatsAddress,
+  prepareRuntime,
 } from './carrier/index.ts';
-import { CONTROL_SOCKET, DomainListeners, prepareRuntime } from './carrier/listeners.ts';
 import { type ControlServer, serveControl, serveMetrics } from './control/index.ts';
 import { Argo } from './core/index.ts';
 import { Federation } from './federation/index.ts';
 import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
 import { ChunkPool, DurableEffects, Flusher, Loans, type PeerContext } from './peer/index.ts';
-import { Entrances } from './service/entrances.ts';
-import { Grants } from './service/grants.ts';
-import { brokerMetrics } from './service/metrics.ts';
-import { loadFirst, PolicyReload, type ReloadResult } from './service/reload.ts';
-import { Sessions, type SessionWatcher } from './service/sessions.ts';
-import { type BrokerStatus, describeBroker } from './service/status.ts';
+import {
+  type BrokerStatus,
+  brokerMetrics,
+  describeBroker,
+  Entrances,
+  Grants,
+  loadFirst,
+  PolicyReload,
+  type ReloadResult,
+  Sessions,
+  type SessionWatcher,
+} from './service/index.ts';
 
 export interface Broker {
   readonly name: string;
@@ -148,13 +161,13 @@ async function compose(
   undo.push(() => federation.close());
   if (natsEnd !== null) await joinOthers(federation, natsEnd, context, sessions);
 
-  const reload = new PolicyReload(options.policy, argo, audit, sessions, entrances, log);
+  const reload = new PolicyReload(policy, argo, audit, sessions, entrances, log);
   const grants = new Grants(argo, audit, reload, { now: clock, wallClock: Date.now, schedule });
   sessions.watcher = tellBoth(grants, federation, argo);
   undo.push(() => grants.close());
   const facts = { name: identity.name, version: VERSION, startedAt: clock() };
-  const sources = { ...facts, argo, audit, sessions, federation, clock };
-  const metrics = brokerMetrics({ ...sources, reload });
+  const sources = { ...facts, argo, reload, audit, sessions, federation, clock };
+  const metrics = brokerMetrics(sources);
   const target = { status: () => describeBroker(sources), reload: () => reload.run(), grants, metrics };
   const controlPath = join(options.runtime, CONTROL_SOCKET);
   undo.push(await serve(() => serveControl(controlPath, target)));

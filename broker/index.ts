@@ -1,7 +1,6 @@
 /** Door of the broker, and the package's main entry: `import { startBroker } from 'argus-broker'`. */
 
-export { BrokerError, type BrokerErrorCode } from './base/errors.ts';
-export { VERSION } from './base/version.ts';
+export { BrokerError, type BrokerErrorCode, VERSION } from './base/index.ts';
 export { type Broker, startBroker, startResolved } from './broker.ts';
 export {
   type CarrierPlace,
@@ -9,15 +8,21 @@ export {
   makeNkey,
   NatsServerDirectory,
   type NatsSetup,
+  refuseOthersDirectory,
   SERVER_ENVIRONMENT,
+  uidOf,
   type Written,
 } from './carrier/index.ts';
-export { refuseOthersDirectory } from './carrier/stale-socket.ts';
-export { uidOf } from './carrier/vmm-users.ts';
 export { callControl } from './control/index.ts';
 export { INSPECTORS } from './core/index.ts';
 export { type BrokerOptions, type BrokerOptionsInput, brokerOptions, readOptions } from './options.ts';
-export type { GrantRequest, GrantStatus, Grants, RevokeRequest } from './service/grants.ts';
-export { natsMembersOf } from './service/nats-members.ts';
-export type { ReloadResult } from './service/reload.ts';
-export type { BrokerStatus, DomainStatus } from './service/status.ts';
+export type {
+  BrokerStatus,
+  DomainStatus,
+  GrantRequest,
+  GrantStatus,
+  Grants,
+  ReloadResult,
+  RevokeRequest,
+} from './service/index.ts';
+export { natsMembersOf } from './service/index.ts';

@@ -6,8 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { BrokerError } from './base/errors.ts';
-import { RING_BYTES_PER_DOMAIN } from './base/limits.ts';
+import { BrokerError, RING_BYTES_PER_DOMAIN } from './base/index.ts';
 import { MAX_RING_BYTES, MIN_RING_BYTES } from './wire/index.ts';
 
 const HOST_PORT = /^(\[[0-9a-fA-F:]+\]|[^:[\]]+):(\d{1,5})$/;

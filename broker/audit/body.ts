@@ -3,7 +3,7 @@
  *
  * The key order is the order of the properties in `body`: absent ones are undefined, which JSON leaves out.
  */
-import type { Decision, Denial, Domain, Permit } from '../../policy/index.ts';
+import type { Decision, Denial, Domain, Permit } from '../../policy/contract/index.ts';
 import { POLICY_PREFIX_DIGITS, REMEMBERED_REVISIONS } from './limits.ts';
 import type { AuditEvent, AuditEventName, AuditRecord, DenialContext, Detail, Party } from './record.ts';
 

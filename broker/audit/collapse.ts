@@ -9,7 +9,7 @@
  *
  * A repeated denial allocates nothing: two map reads and three additions.
  */
-import type { Denial } from '../../policy/index.ts';
+import type { Denial } from '../../policy/contract/index.ts';
 import { PROMPT_RECORDS_PER_WINDOW, TUPLES_PER_SOURCE } from './limits.ts';
 import type { DenialContext } from './record.ts';
 

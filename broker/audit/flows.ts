@@ -1,5 +1,5 @@
 /** Counters of allowed sends, one per (permit, port). Interned, so the hot path holds on to one and only adds. */
-import type { Permit } from '../../policy/index.ts';
+import type { Permit } from '../../policy/contract/index.ts';
 import type { FlowCounter } from './log.ts';
 
 export type WriteFlow = (permit: Permit, port: number, counted: FlowCounter) => void;

@@ -3,7 +3,7 @@
  *
  * It neither collapses nor delays: each `denied` is one record, and everything is "on disk" in the next microtask.
  */
-import type { Denial, Domain, Permit } from '../../policy/index.ts';
+import type { Denial, Domain, Permit } from '../../policy/contract/index.ts';
 import { Bodies, type Body } from './body.ts';
 import { encodeBody, encodeLine, hashLine } from './chain.ts';
 import type { Clock } from './clock.ts';

@@ -4,7 +4,7 @@
  * A caller gives an `AuditEvent`; the log adds time, sequence, boot and the chain. `broker.start`, `broker.stop`,
  * `flow`, `send.denied`, `ring.denied` and `audit.gap` are written by the log itself, so nobody can forget or forge them.
  */
-import type { Decision, Denial, Domain, Permit, RuleRef } from '../../policy/index.ts';
+import type { Decision, Denial, Domain, Permit, RuleRef } from '../../policy/contract/index.ts';
 
 /** Closed: a new name needs a new entry here and in docs/audit.md. */
 export const AUDIT_EVENTS = [

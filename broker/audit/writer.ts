@@ -10,7 +10,7 @@
  * Invariants: one commit or retry runs at a time (`#running`); what was queued earlier gets the smaller seq; a waiter
  * is answered exactly once; while `#failure` is set nothing is committed but by a retry, whose first record says so.
  */
-import type { Denial, Domain, Permit } from '../../policy/index.ts';
+import type { Denial, Domain, Permit } from '../../policy/contract/index.ts';
 import { type Bodies, type Body, deniedEvent, type Moment, rfc3339 } from './body.ts';
 import { encodeBody } from './chain.ts';
 import type { Clock } from './clock.ts';

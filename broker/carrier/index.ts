@@ -1,8 +1,9 @@
 /** Edges: the byte pipes between domains and the broker. */
 export type { Carrier, CarrierHandlers } from './carrier.ts';
 export { type CarrierPlace, carrierPlace, type Reachable } from './declared.ts';
-export { dialUnix } from './dial.ts';
-export { type Listener, listenTcp, listenUnix } from './listen.ts';
+
+export { type Listener, listenTcp } from './listen.ts';
+export { CONTROL_SOCKET, DomainListeners, prepareRuntime } from './listeners.ts';
 export {
   dialNats,
   domainSubjects,
@@ -24,4 +25,6 @@ export {
   type Written,
 } from './nats/index.ts';
 export type { Release } from './places.ts';
-export { closeDirectory, makingPath, openDirectory, tryOwner, type VmmOwner } from './vmm-directory.ts';
+export { refuseOthersDirectory, removeStaleSocket } from './stale-socket.ts';
+
+export { uidOf } from './vmm-users.ts';

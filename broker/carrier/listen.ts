@@ -8,13 +8,13 @@
 import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { BrokerError } from '../base/errors.ts';
 import {
+  BrokerError,
   MAX_UNAUTHENTICATED_TCP,
   MAX_UNAUTHENTICATED_UNIX,
   MAX_UNIX_PATH_BYTES,
   REFUSED_PLACE_MS,
-} from '../base/limits.ts';
+} from '../base/index.ts';
 import { adopt } from './adopt.ts';
 import type { Carrier } from './carrier.ts';
 import { Places, type Release } from './places.ts';

@@ -1,22 +1,14 @@
 /** Where each declared domain comes in, a unix socket of its own, kept in step with the inventory. */
 import { chmod, mkdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BrokerError } from '../base/errors.ts';
-import {
-  type Carrier,
-  type CarrierPlace,
-  carrierPlace,
-  closeDirectory,
-  dialUnix,
-  listenUnix,
-  makingPath,
-  openDirectory,
-  type Reachable,
-  type Release,
-  tryOwner,
-  type VmmOwner,
-} from './index.ts';
+import { BrokerError } from '../base/index.ts';
+import type { Carrier } from './carrier.ts';
+import { type CarrierPlace, carrierPlace, type Reachable } from './declared.ts';
+import { dialUnix } from './dial.ts';
+import { listenUnix } from './listen.ts';
+import type { Release } from './places.ts';
 import { removeStaleSocket } from './stale-socket.ts';
+import { closeDirectory, makingPath, openDirectory, tryOwner, type VmmOwner } from './vmm-directory.ts';
 import { uidOf } from './vmm-users.ts';
 
 /** The admin's door stands beside the domains' sockets. */

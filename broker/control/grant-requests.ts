@@ -1,7 +1,7 @@
 /** The bodies of POST /v1/grants and /v1/grants/revoke: read within a limit, checked key by key, handed on. */
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import type { Grants } from '../service/grants.ts';
+import type { Grants } from '../service/index.ts';
 
 /** A request has five short members. */
 const MAX_BODY_BYTES = 8_192;

@@ -4,12 +4,9 @@
  */
 import { chmod } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { BrokerError } from '../base/errors.ts';
-import { removeStaleSocket } from '../carrier/stale-socket.ts';
-import type { Grants } from '../service/grants.ts';
-import type { MetricsText } from '../service/metrics.ts';
-import type { ReloadResult } from '../service/reload.ts';
-import type { BrokerStatus } from '../service/status.ts';
+import { BrokerError } from '../base/index.ts';
+import { removeStaleSocket } from '../carrier/index.ts';
+import type { BrokerStatus, Grants, MetricsText, ReloadResult } from '../service/index.ts';
 import { answerGrants } from './grant-requests.ts';
 
 export interface ControlTarget {

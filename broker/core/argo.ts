@@ -5,7 +5,7 @@
  * The statements A01 … A80 of docs/conformance.md are this file's contract; docs/argo-deviations.md says where user space
  * does better than the hypervisor's interface.
  */
-import type { Denial, Domain, PolicyRevision } from '../../policy/index.ts';
+import type { CompiledPolicy, Denial, Domain } from '../../policy/contract/index.ts';
 import {
   DOMID_ANY,
   MAX_NOTIFY_ENTRIES,
@@ -72,7 +72,7 @@ export class Argo {
   readonly #sending: Sending;
 
   /** `homes`: where the domains are at home that are not at home here. */
-  constructor(policy: PolicyRevision, recorder: Recorder, limits: CoreLimits, homes: Homes = () => null) {
+  constructor(policy: CompiledPolicy, recorder: Recorder, limits: CoreLimits, homes: Homes = () => null) {
     this.#world = new World(policy, recorder, limits, homes);
     this.#rings = new RingTable(this.#world);
     this.#routes = new Routes(this.#world);
@@ -89,7 +89,7 @@ export class Argo {
     return this.#sending.refused;
   }
 
-  get policy(): PolicyRevision {
+  get policy(): CompiledPolicy {
     return this.#world.policy;
   }
 
@@ -272,7 +272,7 @@ export class Argo {
    * Returns the destroyed domains and those that have left, whose sessions the caller ends, and the withdrawals with which
    * it goes through what the sessions still hold.
    */
-  adopt(policy: PolicyRevision): Adoption {
+  adopt(policy: CompiledPolicy): Adoption {
     this.#world.policy = policy;
     this.#world.generation++;
     const removed: DomainState[] = [];

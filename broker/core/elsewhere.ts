@@ -1,5 +1,5 @@
 /** A domain whose home is another broker, as the core sees it: sends that this side allows are decided there once more. */
-import type { Domain } from '../../policy/index.ts';
+import type { Domain } from '../../policy/contract/index.ts';
 import type { NotifyAnswer, NotifyQuery } from '../wire/index.ts';
 import type { Outlet } from './outlet.ts';
 

@@ -1,5 +1,5 @@
 /** A domain as rings see it: who it is in the revision in force, and where its frames go while it has a session. */
-import type { Decision, Domain } from '../../policy/index.ts';
+import type { Decision, Domain } from '../../policy/contract/index.ts';
 import type { Elsewhere } from './elsewhere.ts';
 import type { Outlet } from './outlet.ts';
 import type { DenialContext } from './recorder.ts';

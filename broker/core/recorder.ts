@@ -1,5 +1,5 @@
 /** What the core tells the audit log. The log in broker/audit has this shape, and so has a test's array. */
-import type { Decision, Denial, Domain, Permit } from '../../policy/index.ts';
+import type { Decision, Denial, Domain, Permit } from '../../policy/contract/index.ts';
 
 /** Allowed sends since the last flush; the hot path adds to it. */
 export interface FlowCounter {

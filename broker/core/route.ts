@@ -4,7 +4,7 @@
  * trust: a new revision, a ring that comes or goes, or a session that starts or ends makes every route stale, and the
  * ring compares each permit once more.
  */
-import type { AccessVector, Decision, Denial, ServiceClass } from '../../policy/index.ts';
+import type { AccessVector, Decision, Denial, ServiceClass } from '../../policy/contract/index.ts';
 import type { Inspector } from './inspectors/index.ts';
 import type { Party } from './party.ts';
 import type { FlowCounter } from './recorder.ts';

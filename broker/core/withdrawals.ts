@@ -3,7 +3,7 @@
  * decided again, each by the same hooks, and those that are now denied are dropped, with the sender told and the log
  * recording how many. Runs once per revision, off the hot path.
  */
-import type { Denial, PolicyRevision } from '../../policy/index.ts';
+import type { CompiledPolicy, Denial } from '../../policy/contract/index.ts';
 import { DATA_FRAME_HEADER_BYTES, DataField, Op } from '../wire/index.ts';
 import type { DomainState } from './domain-state.ts';
 import { INSPECTORS } from './inspectors/index.ts';
@@ -20,7 +20,7 @@ interface Withdrawn {
 }
 
 export class Withdrawals {
-  readonly #policy: PolicyRevision;
+  readonly #policy: CompiledPolicy;
   readonly #domainById: (domid: number) => DomainState | undefined;
   readonly #recorder: Recorder;
   readonly #wake: (ring: Ring) => void;
@@ -33,7 +33,7 @@ export class Withdrawals {
    * @param wake called for each ring that may have got room
    */
   constructor(
-    policy: PolicyRevision,
+    policy: CompiledPolicy,
     domainById: (domid: number) => DomainState | undefined,
     recorder: Recorder,
     wake: (ring: Ring) => void,

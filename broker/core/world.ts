@@ -1,5 +1,5 @@
 /** What the parts of the core share: the policy in force, the declared domains, and where decisions are recorded. */
-import type { PolicyRevision } from '../../policy/index.ts';
+import type { CompiledPolicy } from '../../policy/contract/index.ts';
 import { type Counters, newCounters } from './counters.ts';
 import type { DomainState } from './domain-state.ts';
 import type { Homes } from './elsewhere.ts';
@@ -13,7 +13,7 @@ export interface CoreLimits {
 }
 
 export class World {
-  policy: PolicyRevision;
+  policy: CompiledPolicy;
   /** Grows whenever a look-up could now end differently; routes of an older generation are looked up again. */
   generation = 0;
   readonly recorder: Recorder;
@@ -24,7 +24,7 @@ export class World {
   readonly byName = new Map<string, DomainState>();
   readonly byDomid = new Map<number, DomainState>();
 
-  constructor(policy: PolicyRevision, recorder: Recorder, limits: CoreLimits, homes: Homes) {
+  constructor(policy: CompiledPolicy, recorder: Recorder, limits: CoreLimits, homes: Homes) {
     this.policy = policy;
     this.recorder = recorder;
     this.limits = limits;

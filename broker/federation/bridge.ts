@@ -11,8 +11,7 @@
  * is recorded. A message crosses once: what came over a bridge is never forwarded.
  */
 import type { Domain } from '../../policy/index.ts';
-import type { Argo, DomainState, Elsewhere, Outlet, Sender } from '../core/index.ts';
-import { UNDECIDED } from '../core/index.ts';
+import { type Argo, type DomainState, type Elsewhere, type Outlet, type Sender, UNDECIDED } from '../core/index.ts';
 import {
   type BrokerFrame,
   DATA_FRAME_HEADER_BYTES,

@@ -8,7 +8,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { AeadSuite, Identity } from '../../keys/index.ts';
-import { MAX_HANDSHAKE_BODY_BYTES } from '../base/limits.ts';
+import { MAX_HANDSHAKE_BODY_BYTES } from '../base/index.ts';
 import {
   answerHello,
   beginHello,

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Domain } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
-import type { Logger } from '../base/log.ts';
+import type { Logger } from '../base/index.ts';
 import { dialNats, type NatsEnd, NatsListener, PIPE_ID_BYTES, peerSubjects } from '../carrier/index.ts';
 import type { Argo, DomainState } from '../core/index.ts';
 import { Bridge } from './bridge.ts';

@@ -1,7 +1,6 @@
 /** Where the domains at home here come in, sockets of this host and a NATS server, and the way to the homes of the others. */
 import type { Domain } from '../../policy/index.ts';
-import { NATS_CARRIER, type NatsListeners } from '../carrier/index.ts';
-import type { DomainListeners } from '../carrier/listeners.ts';
+import { type DomainListeners, NATS_CARRIER, type NatsListeners } from '../carrier/index.ts';
 import type { Federation } from '../federation/index.ts';
 
 export class Entrances {

@@ -25,7 +25,7 @@ import {
   MAX_GRANT_MS,
   MAX_GRANT_TEXT,
   MAX_GRANTS,
-} from '../base/limits.ts';
+} from '../base/index.ts';
 import type { Argo } from '../core/index.ts';
 import type { OverlayChange, PolicyReload, ReloadResult } from './reload.ts';
 import type { SessionWatcher } from './sessions.ts';

@@ -8,12 +8,7 @@ export interface MetricsText {
   metrics(): Promise<string>;
 }
 
-export interface MetricsSources extends StatusSources {
-  /** Changes of the policy that were refused since start. */
-  readonly reload: { readonly rejected: number };
-}
-
-export function brokerMetrics(sources: MetricsSources): MetricsText {
+export function brokerMetrics(sources: StatusSources): MetricsText {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];

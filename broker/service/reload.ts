@@ -12,8 +12,7 @@ import {
   recompilePolicy,
 } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
-import { BrokerError } from '../base/errors.ts';
-import type { Logger } from '../base/log.ts';
+import { BrokerError, type Logger } from '../base/index.ts';
 import { type Argo, CoreInvariantError, INSPECTORS } from '../core/index.ts';
 import type { Entrances } from './entrances.ts';
 import type { Sessions } from './sessions.ts';
@@ -34,7 +33,8 @@ export function loadFirst(directory: string): Promise<PolicyRevision> {
 }
 
 export class PolicyReload {
-  readonly #directory: string;
+  /** The policy in force with its files; the core holds the same object without them. */
+  #inForce: PolicyRevision;
   readonly #argo: Argo;
   readonly #audit: AuditLog;
   readonly #sessions: Sessions;
@@ -44,13 +44,24 @@ export class PolicyReload {
   /** Refused since start. */
   rejected = 0;
 
-  constructor(directory: string, argo: Argo, audit: AuditLog, sessions: Sessions, entrances: Entrances, log: Logger) {
-    this.#directory = directory;
+  constructor(
+    first: PolicyRevision,
+    argo: Argo,
+    audit: AuditLog,
+    sessions: Sessions,
+    entrances: Entrances,
+    log: Logger,
+  ) {
+    this.#inForce = first;
     this.#argo = argo;
     this.#audit = audit;
     this.#sessions = sessions;
     this.#entrances = entrances;
     this.#log = log;
+  }
+
+  get policy(): PolicyRevision {
+    return this.#inForce;
   }
 
   /** Reads the directory again; grants stay. Never rejects. */
@@ -77,12 +88,12 @@ export class PolicyReload {
   }
 
   async #reload(): Promise<ReloadResult> {
-    const { grants } = this.#argo.policy;
+    const { grants } = this.#inForce;
     let policy: PolicyRevision;
     try {
       // Must hold without any grant, so that taking them all back is always possible.
-      policy = await loadPolicy(this.#directory, this.#options([]));
-      if (policy.hash === this.#argo.policy.hash) return this.#unchanged();
+      policy = await loadPolicy(this.#inForce.directory, this.#options([]));
+      if (policy.hash === this.#inForce.hash) return this.#unchanged();
       await this.#entrances.prepare(policy.domains.all);
       if (grants.length > 0) policy = await this.#withGrants(policy, grants);
     } catch (error) {
@@ -105,10 +116,10 @@ export class PolicyReload {
   }
 
   async #regrant(plan: (inForce: readonly Grant[]) => OverlayChange | null): Promise<ReloadResult> {
-    const change = plan(this.#argo.policy.grants);
+    const change = plan(this.#inForce.grants);
     if (change === null) return this.#unchanged();
     try {
-      const policy = await recompilePolicy(this.#argo.policy, this.#options(change.overlay));
+      const policy = await recompilePolicy(this.#inForce, this.#options(change.overlay));
       return await this.#putInForce(policy, () => change.record(policy.revision));
     } catch (error) {
       return this.#reject(error);
@@ -133,11 +144,11 @@ export class PolicyReload {
   }
 
   #options(overlay: readonly Grant[]): Parameters<typeof loadPolicy>[1] {
-    return { revision: this.#argo.policy.revision + 1, inspectors: INSPECTORS, overlay };
+    return { revision: this.#inForce.revision + 1, inspectors: INSPECTORS, overlay };
   }
 
   #unchanged(): ReloadResult {
-    return { ok: true, revision: this.#argo.policy.revision, changed: false };
+    return { ok: true, revision: this.#inForce.revision, changed: false };
   }
 
   async #putInForce(policy: PolicyRevision, record: () => void): Promise<ReloadResult> {
@@ -166,6 +177,7 @@ export class PolicyReload {
 
   #adopt(policy: PolicyRevision): void {
     const { removed, left, withdrawals } = this.#argo.adopt(policy);
+    this.#inForce = policy;
     for (const state of removed) this.#sessions.end(state.domain.name, 'removed', 'left the inventory');
     for (const state of left) this.#sessions.end(state.domain.name, 'wrongHome', 'moved to another home');
     for (const peer of this.#sessions.peers()) {

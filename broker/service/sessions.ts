@@ -2,12 +2,12 @@
 import type { AuditLog } from '../audit/index.ts';
 import {
   CLOCK_TOLERANCE_SECONDS,
+  type Logger,
   PING_AFTER_MS,
   REFUSED_PLACE_MS,
   SILENCE_LIMIT_MS,
   SWEEP_MS,
-} from '../base/limits.ts';
-import type { Logger } from '../base/log.ts';
+} from '../base/index.ts';
 import type { Carrier, Release } from '../carrier/index.ts';
 import type { Established } from '../channel/index.ts';
 import type { Argo } from '../core/index.ts';

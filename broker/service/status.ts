@@ -4,6 +4,7 @@ import type { AuditLog } from '../audit/index.ts';
 import type { Argo } from '../core/index.ts';
 import type { Federation, PeerBroker } from '../federation/index.ts';
 import { statusWord } from '../wire/index.ts';
+import type { PolicyReload } from './reload.ts';
 import type { Sessions } from './sessions.ts';
 
 export interface DomainStatus {
@@ -49,6 +50,7 @@ export interface StatusSources {
   readonly version: string;
   readonly startedAt: number;
   readonly argo: Argo;
+  readonly reload: PolicyReload;
   readonly audit: AuditLog;
   readonly sessions: Sessions;
   readonly federation: Federation;
@@ -62,7 +64,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
     version: sources.version,
     uptimeSeconds: Math.floor((sources.clock() - sources.startedAt) / 1_000),
     pid: process.pid,
-    policy: describePolicy(argo.policy),
+    policy: describePolicy(sources.reload.policy),
     audit: { healthy: audit.healthy, records: audit.head.seq, head: audit.head.hash },
     domains: [...argo.domains()].map((state) => {
       const peer = sources.sessions.peerOf(state.domain.name);

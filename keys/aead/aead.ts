@@ -4,8 +4,7 @@
  * `seal` may throw on misuse, because its arguments are ours. `open` sees what a peer sent: every failure (short tag,
  * wrong nonce length, forged bytes) is the same `null`, and no plaintext is returned before the tag has verified.
  */
-import { KeyError } from '../base/errors.ts';
-import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES } from '../base/limits.ts';
+import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, KeyError } from '../base/index.ts';
 
 export type AeadSuite = 'A256GCM' | 'C20P';
 export type AeadProvider = 'node' | 'noble';

@@ -5,7 +5,7 @@
 import { inspect } from 'node:util';
 import { gcm } from '@noble/ciphers/aes.js';
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
-import { REDACTED } from '../base/redacted.ts';
+import { REDACTED } from '../base/index.ts';
 import {
   type Aead,
   type AeadKey,

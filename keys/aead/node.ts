@@ -6,8 +6,7 @@
  */
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { inspect } from 'node:util';
-import { AEAD_TAG_BYTES } from '../base/limits.ts';
-import { REDACTED } from '../base/redacted.ts';
+import { AEAD_TAG_BYTES, REDACTED } from '../base/index.ts';
 import {
   type Aead,
   type AeadKey,

@@ -1,6 +1,5 @@
 /** Record nonces in the manner of TLS 1.3 (RFC 8446 §5.3): the epoch's IV XOR the record's sequence number. */
-import { KeyError } from '../base/errors.ts';
-import { AEAD_NONCE_BYTES } from '../base/limits.ts';
+import { AEAD_NONCE_BYTES, KeyError } from '../base/index.ts';
 
 const TWO_TO_32 = 0x1_0000_0000;
 

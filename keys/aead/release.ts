@@ -10,7 +10,7 @@
  * message port that is closed takes what it is given and drops it, on every version.
  */
 import { MessageChannel } from 'node:worker_threads';
-import { RELEASE_MIN_BYTES } from '../base/limits.ts';
+import { RELEASE_MIN_BYTES } from '../base/index.ts';
 
 const { port1: nowhere, port2 } = new MessageChannel();
 port2.close();

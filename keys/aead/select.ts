@@ -1,6 +1,6 @@
 /** Which AEAD is used: one per suite and provider, made once. node:crypto unless noble is asked for by name. */
 
-import { KeyError } from '../base/errors.ts';
+import { KeyError } from '../base/index.ts';
 import { type Aead, type AeadProvider, type AeadSuite, SUITES } from './aead.ts';
 import { createNobleAead } from './noble.ts';
 import { createNodeAead } from './node.ts';

@@ -3,7 +3,7 @@
  * forgeries. A broker whose ciphers disagree refuses to start, because then one of them is wrong.
  */
 
-import { KeyError } from '../base/errors.ts';
+import { KeyError } from '../base/index.ts';
 import type { Aead, AeadSuite } from './aead.ts';
 import { ALL_AEADS } from './select.ts';
 

@@ -1,7 +1,7 @@
 /** Ed25519 keys as JWK (RFC 8037): the only kind of signing key there is. */
 import { calculateJwkThumbprint } from 'jose';
 import * as z from 'zod';
-import { ED25519_KEY_BYTES } from '../base/limits.ts';
+import { ED25519_KEY_BYTES } from '../base/index.ts';
 import { NAME_PATTERN } from './names.ts';
 
 /** Exactly the members that the thumbprint covers (RFC 7638 §3.2, RFC 8037 §2). */

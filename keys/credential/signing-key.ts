@@ -2,8 +2,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { inspect } from 'node:util';
 import { CompactSign, exportJWK, generateKeyPair, importJWK } from 'jose';
-import { KeyError } from '../base/errors.ts';
-import { REDACTED } from '../base/redacted.ts';
+import { KeyError, REDACTED } from '../base/index.ts';
 import { type PrivateJwk, type PublicJwk, parsePrivateJwk, thumbprintOf } from './jwk.ts';
 
 /** RFC 9864: fully specified; the polymorphic `EdDSA` is neither emitted nor accepted. */

@@ -6,8 +6,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { importJWK } from 'jose';
 import * as z from 'zod';
-import { KeyError } from '../base/errors.ts';
-import { MAX_TOKEN_CHARACTERS } from '../base/limits.ts';
+import { KeyError, MAX_TOKEN_CHARACTERS } from '../base/index.ts';
 import type { Credential } from './credential.ts';
 import { parsePublicJwk, thumbprintOf } from './jwk.ts';
 import { SIGNATURE_ALGORITHM, type SigningKey } from './signing-key.ts';

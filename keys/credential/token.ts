@@ -1,6 +1,6 @@
 /** Reading a compact JWS that somebody else made: header and payload out, or null; whatever the bytes, never a throw. */
 import { compactVerify, decodeProtectedHeader } from 'jose';
-import { MAX_TOKEN_CHARACTERS } from '../base/limits.ts';
+import { MAX_TOKEN_CHARACTERS } from '../base/index.ts';
 import { SIGNATURE_ALGORITHM } from './signing-key.ts';
 import type { TrustAnchor } from './trust-anchor.ts';
 

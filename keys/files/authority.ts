@@ -1,14 +1,20 @@
 /** The root authority: the one key that says who is who. It signs credentials and notes each in a register. */
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
-import { KeyError } from '../base/errors.ts';
-import { MAX_TTL_SECONDS, PRIVATE_FILE_MODE, PUBLIC_FILE_MODE } from '../base/limits.ts';
-import { REDACTED } from '../base/redacted.ts';
-import { type Credential, signCredential } from '../credential/credential.ts';
-import { type PublicJwk, parsePublicJwk, thumbprintOf } from '../credential/jwk.ts';
-import { assertName, parseRole, type Role } from '../credential/names.ts';
-import { generatePrivateJwk, type SigningKey } from '../credential/signing-key.ts';
-import type { TrustAnchor } from '../credential/trust-anchor.ts';
+import { KeyError, MAX_TTL_SECONDS, PRIVATE_FILE_MODE, PUBLIC_FILE_MODE, REDACTED } from '../base/index.ts';
+import {
+  assertName,
+  type Credential,
+  generatePrivateJwk,
+  type PublicJwk,
+  parsePublicJwk,
+  parseRole,
+  type Role,
+  type SigningKey,
+  signCredential,
+  type TrustAnchor,
+  thumbprintOf,
+} from '../credential/index.ts';
 import { formatJwk, readSigningKey, readTrustAnchor } from './jwk-files.ts';
 import { appendRegisterLine, assertKeyDirectory, createKeyFile, isPresent, makeKeyDirectory } from './key-files.ts';
 import { authorityLayout } from './layout.ts';

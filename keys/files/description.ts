@@ -1,8 +1,7 @@
 /** What a directory of keys is and whether it can be used, for people to read. Holds no secret. */
 
-import { KeyError } from '../base/errors.ts';
-import type { Credential } from '../credential/credential.ts';
-import { thumbprintOf } from '../credential/jwk.ts';
+import { KeyError } from '../base/index.ts';
+import { type Credential, thumbprintOf } from '../credential/index.ts';
 import { openAuthority } from './authority.ts';
 import { loadIdentity, verifyOwnCredential } from './identity.ts';
 import { readPublicJwk, readTrustAnchor } from './jwk-files.ts';

@@ -3,12 +3,8 @@
  * authority, and a credential comes back.
  */
 
-import { KeyError } from '../base/errors.ts';
-import { PRIVATE_FILE_MODE, PUBLIC_FILE_MODE } from '../base/limits.ts';
-import type { Credential } from '../credential/credential.ts';
-import type { PublicJwk } from '../credential/jwk.ts';
-import { assertName, type Role } from '../credential/names.ts';
-import { generatePrivateJwk } from '../credential/signing-key.ts';
+import { KeyError, PRIVATE_FILE_MODE, PUBLIC_FILE_MODE } from '../base/index.ts';
+import { assertName, type Credential, generatePrivateJwk, type PublicJwk, type Role } from '../credential/index.ts';
 import type { Authority } from './authority.ts';
 import {
   acceptCredential,

@@ -1,9 +1,7 @@
 /** The authority's half of an enrolment: a public key file comes in, a credential and the trust anchor go back as files. */
 import { join } from 'node:path';
-import { KeyError } from '../base/errors.ts';
-import { PUBLIC_FILE_MODE } from '../base/limits.ts';
-import type { Credential } from '../credential/credential.ts';
-import type { Role } from '../credential/names.ts';
+import { KeyError, PUBLIC_FILE_MODE } from '../base/index.ts';
+import type { Credential, Role } from '../credential/index.ts';
 import type { Authority } from './authority.ts';
 import { formatJwk, readPublicJwk, readTrustAnchor } from './jwk-files.ts';
 import { createKeyFile, isPresent, makeDirectory } from './key-files.ts';

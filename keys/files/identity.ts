@@ -1,14 +1,16 @@
 /** An identity: a holder (domain, broker, admin, auditor) that can prove its name by signing. */
 import { inspect } from 'node:util';
-import { KeyError } from '../base/errors.ts';
-import { CLOCK_TOLERANCE_SECONDS } from '../base/limits.ts';
-import { REDACTED } from '../base/redacted.ts';
-import { type Credential, type CredentialResult, verifyCredential } from '../credential/credential.ts';
-import type { PublicJwk } from '../credential/jwk.ts';
-import type { Role } from '../credential/names.ts';
-import type { SigningKey } from '../credential/signing-key.ts';
-import { signStatement } from '../credential/statement.ts';
-import type { TrustAnchor } from '../credential/trust-anchor.ts';
+import { CLOCK_TOLERANCE_SECONDS, KeyError, REDACTED } from '../base/index.ts';
+import {
+  type Credential,
+  type CredentialResult,
+  type PublicJwk,
+  type Role,
+  type SigningKey,
+  signStatement,
+  type TrustAnchor,
+  verifyCredential,
+} from '../credential/index.ts';
 import { readSigningKey, readTrustAnchor } from './jwk-files.ts';
 import { assertKeyDirectory, readKeyFile } from './key-files.ts';
 import { identityLayout } from './layout.ts';

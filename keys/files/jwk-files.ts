@@ -1,15 +1,16 @@
 /** Keys as they lie on disk: one JWK per file. No message ever quotes the content, which may be a private key. */
-import { KeyError } from '../base/errors.ts';
+import { KeyError } from '../base/index.ts';
 import {
   holderNameOf,
+  importTrustAnchor,
   isPrivateJwk,
   type PrivateJwk,
   type PublicJwk,
   parsePrivateJwk,
   parsePublicJwk,
-} from '../credential/jwk.ts';
-import { SigningKey } from '../credential/signing-key.ts';
-import { importTrustAnchor, type TrustAnchor } from '../credential/trust-anchor.ts';
+  SigningKey,
+  type TrustAnchor,
+} from '../credential/index.ts';
 import { type FileTrust, readKeyFile } from './key-files.ts';
 
 interface NamedPublicJwk {

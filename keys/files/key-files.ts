@@ -9,8 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { KeyError } from '../base/errors.ts';
-import { MAX_KEY_FILE_BYTES, PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE } from '../base/limits.ts';
+import { KeyError, MAX_KEY_FILE_BYTES, PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE } from '../base/index.ts';
 
 const GROUP_AND_OTHERS = 0o077;
 const WRITABLE_BY_OTHERS = 0o022;

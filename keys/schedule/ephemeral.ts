@@ -1,8 +1,7 @@
 /** X25519 key agreement (RFC 7748 §6.1) with keys that live for one handshake: the source of forward secrecy. */
 import { createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { inspect } from 'node:util';
-import { X25519_BYTES } from '../base/limits.ts';
-import { REDACTED } from '../base/redacted.ts';
+import { REDACTED, X25519_BYTES } from '../base/index.ts';
 
 export interface Ephemeral {
   /** 32 bytes, to be sent. */

@@ -1,6 +1,6 @@
 /** HKDF-SHA256 in its two steps (RFC 5869), because the key schedule expands the same secret under several labels. */
 import { createHmac } from 'node:crypto';
-import { HASH_BYTES, HKDF_MAX_BLOCKS } from '../base/limits.ts';
+import { HASH_BYTES, HKDF_MAX_BLOCKS } from '../base/index.ts';
 
 /** RFC 5869 §2.2. @returns PRK, 32 bytes */
 export function hkdfExtract(salt: Uint8Array, inputKeyMaterial: Uint8Array): Uint8Array {

@@ -11,9 +11,15 @@
  * first record of an epoch proves it.
  */
 import { inspect } from 'node:util';
-import { KeyError } from '../base/errors.ts';
-import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, HASH_BYTES, MAX_EPOCH, X25519_BYTES } from '../base/limits.ts';
-import { REDACTED } from '../base/redacted.ts';
+import {
+  AEAD_KEY_BYTES,
+  AEAD_NONCE_BYTES,
+  HASH_BYTES,
+  KeyError,
+  MAX_EPOCH,
+  REDACTED,
+  X25519_BYTES,
+} from '../base/index.ts';
 import { isAllZero } from './ephemeral.ts';
 import { hkdfExpand, hkdfExtract } from './hkdf.ts';
 

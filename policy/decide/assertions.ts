@@ -5,14 +5,20 @@
  * run-time grants are bound by them as well.
  */
 
-import type { Domain } from '../contract/domain.ts';
-import { WILDCARD } from '../contract/names.ts';
-import type { ServiceClass } from '../contract/services.ts';
-import { readAccess, type Vocabulary } from '../read/access.ts';
-import { expectFields, fieldText, placeOfField, type Row, splitRows } from '../read/csv.ts';
-import type { Finding, Place } from '../read/finding.ts';
-import type { Pace } from '../read/pace.ts';
-import { didYouMean } from '../read/suggest.ts';
+import { type Domain, type ServiceClass, WILDCARD } from '../contract/index.ts';
+import {
+  didYouMean,
+  expectFields,
+  type Finding,
+  fieldText,
+  type Pace,
+  type Place,
+  placeOfField,
+  type Row,
+  readAccess,
+  splitRows,
+  type Vocabulary,
+} from '../read/index.ts';
 import { describeRule, type Examined } from './decider.ts';
 import type { Rule } from './rule-index.ts';
 

@@ -6,18 +6,20 @@
  * an index from another inventory would point at somebody else. Rows are made for pairs that talk, so memory grows with them.
  */
 
-import type { Domain, Domains } from '../contract/domain.ts';
-import type { AccessVector, ReferenceMonitor } from '../contract/monitor.ts';
-import {
-  type Decision,
-  type Denial,
-  type DenialReason,
-  mintDenial,
-  mintPermit,
-  type Revision,
-  type RuleRef,
-} from '../contract/permit.ts';
-import type { ServiceClass, ServiceClasses } from '../contract/services.ts';
+import type {
+  AccessVector,
+  Decision,
+  Denial,
+  DenialReason,
+  Domain,
+  Domains,
+  ReferenceMonitor,
+  Revision,
+  RuleRef,
+  ServiceClass,
+  ServiceClasses,
+} from '../contract/index.ts';
+import { mintDenial, mintPermit } from '../contract/permit.ts';
 import type { Decider, Verdict } from './decider.ts';
 
 /** Positions in ARGO_PERMISSIONS. */

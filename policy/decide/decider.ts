@@ -6,11 +6,8 @@
  * once for all domains with the same labels.
  */
 
-import type { Domain, Domains } from '../contract/domain.ts';
-import { WILDCARD } from '../contract/names.ts';
-import type { ServiceClass } from '../contract/services.ts';
-import type { Effect } from '../read/access.ts';
-import { invariant } from '../read/errors.ts';
+import { type Domain, type Domains, type ServiceClass, WILDCARD } from '../contract/index.ts';
+import { type Effect, invariant } from '../read/index.ts';
 import type { Oracle } from './oracle.ts';
 import type { Rule, RuleIndex } from './rule-index.ts';
 

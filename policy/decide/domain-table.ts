@@ -1,9 +1,13 @@
 /** The inventory of one revision as the rest of the program sees it: domains with their labels, found by name and domid. */
-import type { Domain, DomainId, Domains } from '../contract/domain.ts';
-import { BROKER_NAME } from '../contract/names.ts';
-import { createStations, NO_STATION } from '../contract/station.ts';
-import type { Inventory } from '../read/inventory.ts';
-import type { Closure } from '../read/labels.ts';
+import {
+  BROKER_NAME,
+  createStations,
+  type Domain,
+  type DomainId,
+  type Domains,
+  NO_STATION,
+} from '../contract/index.ts';
+import type { Closure, Inventory } from '../read/index.ts';
 
 export function createDomains(inventory: Inventory, closure: Closure): Domains {
   const create = (

@@ -7,9 +7,7 @@
  * Casbin's loadPolicy clears first and reads then. The enforcer never leaves this file, so nobody can disable it.
  */
 import { type Enforcer, newEnforcer, newModelFromString } from 'casbin';
-import { MODEL_TEXT } from '../read/casbin-model.ts';
-import { invariant, refuseFindings } from '../read/errors.ts';
-import type { Pace } from '../read/pace.ts';
+import { invariant, MODEL_TEXT, type Pace, refuseFindings } from '../read/index.ts';
 
 /** source, destination, class, permission, effect: a `p` row as Casbin takes it. */
 export type CasbinRow = readonly [

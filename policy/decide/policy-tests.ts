@@ -1,10 +1,20 @@
 /** tests.csv: single requests by name and the decision that each must get from the files as written. */
 
-import { isLabel, WILDCARD } from '../contract/names.ts';
-import { type Access, type Effect, readAccess, readEffect, type Vocabulary } from '../read/access.ts';
-import { expectFields, fieldText, placeOfField, splitRows } from '../read/csv.ts';
-import type { Finding, Place } from '../read/finding.ts';
-import type { Pace } from '../read/pace.ts';
+import { isLabel, WILDCARD } from '../contract/index.ts';
+import {
+  type Access,
+  type Effect,
+  expectFields,
+  type Finding,
+  fieldText,
+  type Pace,
+  type Place,
+  placeOfField,
+  readAccess,
+  readEffect,
+  splitRows,
+  type Vocabulary,
+} from '../read/index.ts';
 import { describeRule, type Examined } from './decider.ts';
 
 export const TESTS_FILE = 'tests.csv';

@@ -3,11 +3,8 @@
  *
  * Exact duplicates count once, so a cell has at most (labels + 2)² × permissions × 2 rows, whatever the size of the file.
  */
-import type { Domain, Domains } from '../contract/domain.ts';
-import { ANY_LABEL } from '../contract/names.ts';
-import type { ServiceClass } from '../contract/services.ts';
-import type { Pace } from '../read/pace.ts';
-import type { PolicyRow } from '../read/policy-rows.ts';
+import { ANY_LABEL, type Domain, type Domains, type ServiceClass } from '../contract/index.ts';
+import type { Pace, PolicyRow } from '../read/index.ts';
 import type { CasbinRow } from './oracle.ts';
 
 /** A row ready to be asked about. */

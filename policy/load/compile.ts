@@ -5,28 +5,53 @@
  * the old policy when it throws.
  */
 import { createHash } from 'node:crypto';
-import type { Domains } from '../contract/domain.ts';
-import type { ReferenceMonitor } from '../contract/monitor.ts';
-import { ANY_LABEL, BROKER_NAME } from '../contract/names.ts';
-import { type Revision, toRevision } from '../contract/permit.ts';
-import type { Inspectors, ServiceClasses } from '../contract/services.ts';
-import { ASSERTIONS_FILE, checkAssertions, readAssertions } from '../decide/assertions.ts';
-import { AccessVectorCache } from '../decide/avc.ts';
-import { Decider, type Examined } from '../decide/decider.ts';
-import { createDomains } from '../decide/domain-table.ts';
-import { Oracle } from '../decide/oracle.ts';
-import { readTests, runTests, TESTS_FILE } from '../decide/policy-tests.ts';
-import { RuleIndex } from '../decide/rule-index.ts';
-import { vocabularyOf } from '../read/access.ts';
-import { checkModel, sha256Hex } from '../read/casbin-model.ts';
-import { type BoundClass, bindPorts, readClasses, SERVICES_FILE } from '../read/classes.ts';
-import { invariant, refuseFindings } from '../read/errors.ts';
-import type { Finding } from '../read/finding.ts';
-import { DOMAINS_FILE, type Inventory, type Membership, readInventory } from '../read/inventory.ts';
-import { type Closure, closeLabels } from '../read/labels.ts';
-import { type Pace, unhurried } from '../read/pace.ts';
-import { POLICY_FILE, type PolicyRow, readPolicyRows } from '../read/policy-rows.ts';
-import { didYouMean } from '../read/suggest.ts';
+import {
+  ANY_LABEL,
+  BROKER_NAME,
+  type CompiledPolicy,
+  type Grant,
+  type Inspectors,
+  type ServiceClasses,
+  toRevision,
+} from '../contract/index.ts';
+import {
+  AccessVectorCache,
+  ASSERTIONS_FILE,
+  checkAssertions,
+  createDomains,
+  Decider,
+  type Examined,
+  Oracle,
+  RuleIndex,
+  readAssertions,
+  readTests,
+  runTests,
+  TESTS_FILE,
+} from '../decide/index.ts';
+import {
+  type BoundClass,
+  bindPorts,
+  type Closure,
+  checkModel,
+  closeLabels,
+  DOMAINS_FILE,
+  didYouMean,
+  type Finding,
+  type Inventory,
+  invariant,
+  type Membership,
+  type Pace,
+  POLICY_FILE,
+  type PolicyRow,
+  readClasses,
+  readInventory,
+  readPolicyRows,
+  refuseFindings,
+  SERVICES_FILE,
+  sha256Hex,
+  unhurried,
+  vocabularyOf,
+} from '../read/index.ts';
 
 const MODEL_FILE = 'model.conf';
 
@@ -43,12 +68,6 @@ export const POLICY_FILE_NAMES = [
 /** Content of each file, as it is on disk. */
 export type PolicyFiles = Readonly<Record<(typeof POLICY_FILE_NAMES)[number], Uint8Array>>;
 
-/** A label given to a domain at run time, on top of the files. */
-export interface Grant {
-  readonly domain: string;
-  readonly label: string;
-}
-
 export interface CompileOptions {
   /** Number of the policy if it comes into force: 1, 2, 3 … */
   readonly revision: number;
@@ -58,25 +77,6 @@ export interface CompileOptions {
   readonly overlay?: readonly Grant[];
   /** Default: works without a rest. */
   readonly pace?: Pace;
-}
-
-/** One complete policy. Immutable, apart from decisions that it remembers. */
-export interface CompiledPolicy {
-  readonly revision: Revision;
-  /** SHA-256 over all six files, hex. Grants are not in it. */
-  readonly hash: string;
-  /** SHA-256 of assertions.csv, hex: what was checked, for the auditor. */
-  readonly assertionsHash: string;
-  readonly domains: Domains;
-  readonly classes: ServiceClasses;
-  readonly monitor: ReferenceMonitor;
-  /** `p` and `g` rows of policy.csv. */
-  readonly rows: number;
-  /** Declared labels; `@any` is not counted. */
-  readonly labels: ReadonlyMap<string, { readonly grantable: boolean }>;
-  readonly grants: readonly Grant[];
-  /** Assertions that hold and tests that passed. */
-  readonly checked: { readonly assertions: number; readonly tests: number };
 }
 
 /**

@@ -3,12 +3,17 @@ import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { LOAD_SLICE_MS, MAX_CSV_BYTES, MAX_MODEL_BYTES, MAX_YAML_BYTES } from '../contract/limits.ts';
-import type { Inspectors } from '../contract/services.ts';
-import { PolicyError, refuseFindings } from '../read/errors.ts';
-import type { Finding } from '../read/finding.ts';
-import { createPace } from '../read/pace.ts';
-import { type CompiledPolicy, compilePolicy, type Grant, POLICY_FILE_NAMES, type PolicyFiles } from './compile.ts';
+import {
+  type CompiledPolicy,
+  type Grant,
+  type Inspectors,
+  LOAD_SLICE_MS,
+  MAX_CSV_BYTES,
+  MAX_MODEL_BYTES,
+  MAX_YAML_BYTES,
+} from '../contract/index.ts';
+import { createPace, type Finding, PolicyError, refuseFindings } from '../read/index.ts';
+import { compilePolicy, POLICY_FILE_NAMES, type PolicyFiles } from './compile.ts';
 
 export interface LoadOptions {
   /** Number of the policy if it comes into force: 1, 2, 3 … */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PolicyError } from '../read/errors.ts';
+import { PolicyError } from '../read/index.ts';
 import { POLICY_FILE_NAMES } from './compile.ts';
 
 /** Found from the sources and from dist/ alike. */

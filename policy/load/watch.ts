@@ -8,8 +8,8 @@
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { WATCH_POLL_MS, WATCH_SETTLE_MS, WATCH_UNREADABLE_MS } from '../contract/limits.ts';
-import { PolicyError } from '../read/errors.ts';
+import { WATCH_POLL_MS, WATCH_SETTLE_MS, WATCH_UNREADABLE_MS } from '../contract/index.ts';
+import { PolicyError } from '../read/index.ts';
 import { hashFiles } from './compile.ts';
 import { readPolicyFiles } from './directory.ts';
 

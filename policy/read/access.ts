@@ -1,7 +1,14 @@
 /** The words of a row: who, to whom, which class, which permission, allow or deny; each known, or a finding with a suggestion. */
 
-import { ANY_LABEL, BROKER_NAME, isLabel, isName, isPermissionName, WILDCARD } from '../contract/names.ts';
-import type { ServiceClass } from '../contract/services.ts';
+import {
+  ANY_LABEL,
+  BROKER_NAME,
+  isLabel,
+  isName,
+  isPermissionName,
+  type ServiceClass,
+  WILDCARD,
+} from '../contract/index.ts';
 import { fieldText, placeOfField, type Row } from './csv.ts';
 import type { Finding } from './finding.ts';
 import type { Inventory } from './inventory.ts';

@@ -1,10 +1,20 @@
 /** services.yaml: which port of whom is which class, and what can be done with it. */
 import { z } from 'zod';
-import type { Domain } from '../contract/domain.ts';
-import { MAX_CLASSES, MAX_PORT_RANGES } from '../contract/limits.ts';
-import { isLabel, isName, isPermissionName } from '../contract/names.ts';
-import { formatPortRange, type PortRange, PortTable, parsePortRange } from '../contract/ports.ts';
-import type { Inspectors, ServiceClass, ServiceClasses } from '../contract/services.ts';
+import {
+  type Domain,
+  formatPortRange,
+  type Inspectors,
+  isLabel,
+  isName,
+  isPermissionName,
+  MAX_CLASSES,
+  MAX_PORT_RANGES,
+  type PortRange,
+  PortTable,
+  parsePortRange,
+  type ServiceClass,
+  type ServiceClasses,
+} from '../contract/index.ts';
 import type { Finding } from './finding.ts';
 import { didYouMean } from './suggest.ts';
 import { parseYaml, type YamlFile } from './yaml.ts';

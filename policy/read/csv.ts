@@ -5,7 +5,7 @@
  * never sees a file. Here a line is empty, a comment, or a row of plain fields; all else is a finding.
  */
 
-import { MAX_CSV_BYTES, MAX_LINE_LENGTH, MAX_ROWS } from '../contract/limits.ts';
+import { MAX_CSV_BYTES, MAX_LINE_LENGTH, MAX_ROWS } from '../contract/index.ts';
 import type { Finding, Place } from './finding.ts';
 import type { Pace } from './pace.ts';
 import { codePointName, decodeText } from './text.ts';

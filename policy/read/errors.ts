@@ -1,6 +1,6 @@
 /** The one error of this folder: what the operator has to repair before a policy can come into force. */
 
-import { MAX_FINDINGS } from '../contract/limits.ts';
+import { MAX_FINDINGS } from '../contract/index.ts';
 import { CATALOGUE, type Finding, formatFinding } from './finding.ts';
 
 /** `code` of a PolicyError: that of its first finding, or one of the three that no row is to blame for. */

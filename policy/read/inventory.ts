@@ -1,9 +1,18 @@
 /** domains.yaml: which domains there are, which labels, and who has which label from the start. */
 import { z } from 'zod';
-import { formatIpv6, parseIpv6 } from '../contract/addresses.ts';
-import { MAX_DOMAINS, MAX_DOMID, MAX_LABELS, MAX_ROUTES } from '../contract/limits.ts';
-import { ANY_LABEL, BROKER_NAME, isLabel, isName } from '../contract/names.ts';
-import { parsePrefix } from '../contract/station.ts';
+import {
+  ANY_LABEL,
+  BROKER_NAME,
+  formatIpv6,
+  isLabel,
+  isName,
+  MAX_DOMAINS,
+  MAX_DOMID,
+  MAX_LABELS,
+  MAX_ROUTES,
+  parseIpv6,
+  parsePrefix,
+} from '../contract/index.ts';
 import { sha256Hex } from './casbin-model.ts';
 import type { Finding, Place } from './finding.ts';
 import { didYouMean } from './suggest.ts';

@@ -5,7 +5,7 @@
  * are findings, and Casbin only gets the finished closure: one link from a domain to each of its labels.
  */
 
-import { MAX_LABEL_DEPTH } from '../contract/limits.ts';
+import { MAX_LABEL_DEPTH } from '../contract/index.ts';
 import type { Finding } from './finding.ts';
 import type { Membership } from './inventory.ts';
 

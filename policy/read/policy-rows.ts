@@ -1,6 +1,6 @@
 /** policy.csv: `p` and `g` rows, each either understood completely or a finding. */
 
-import { ANY_LABEL } from '../contract/names.ts';
+import { ANY_LABEL } from '../contract/index.ts';
 import { type Access, type Effect, readAccess, readEffect, readSubject, type Vocabulary } from './access.ts';
 import { expectFields, fieldText, placeOfField, type Row, splitRows } from './csv.ts';
 import type { Finding, Place } from './finding.ts';

@@ -1,6 +1,6 @@
 /** From the bytes of a policy file to text in which what is seen is what is read. */
 
-import { MAX_FINDINGS } from '../contract/limits.ts';
+import { MAX_FINDINGS } from '../contract/index.ts';
 import type { Finding } from './finding.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** YAML text to a document in which everything means what it says: no anchors, aliases, tags, merge keys or repeated keys. */
 import { type Document, isAlias, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
-import { MAX_FINDINGS, MAX_LINE_LENGTH, MAX_YAML_BYTES, MAX_YAML_DEPTH } from '../contract/limits.ts';
+import { MAX_FINDINGS, MAX_LINE_LENGTH, MAX_YAML_BYTES, MAX_YAML_DEPTH } from '../contract/index.ts';
 import type { Finding } from './finding.ts';
 import { decodeText } from './text.ts';
 

@@ -10,7 +10,7 @@ const sources = readSources(fileURLToPath(new URL('../..', import.meta.url)));
 const architecture = suite('architecture');
 
 architecture('the sources are found', () => {
-  assert.ok(sources.some((source) => source.path === 'policy/permit.ts'));
+  assert.ok(sources.some((source) => source.path === 'policy/contract/permit.ts'));
   assert.ok(sources.some((source) => source.path === 'test/arch/layering.test.ts'));
 });
 

@@ -8,62 +8,129 @@ export interface Layer {
   readonly breaking: readonly Readonly<Record<string, string>>[];
 }
 
-/** What the edges of the broker may use: everything below them, and the options and limits in `broker/` itself. */
-const BELOW_EDGES = ['broker/wire', 'broker/session', 'broker/core', 'broker/audit', 'keys', 'policy', 'broker'];
+/** What the edges of the broker may use: everything below them. */
+const BELOW_EDGES = [
+  'broker/base',
+  'broker/wire',
+  'broker/channel',
+  'broker/core',
+  'broker/audit',
+  'keys',
+  'policy/contract',
+  'policy',
+];
 
-/** Bottom first. `broker` stands for the files right inside broker/: composition, options, limits, process. */
+/** Bottom first. `keys`, `policy` and `broker` stand for the files right inside: two doors, and the composition. */
 export const LAYERS: Readonly<Record<string, Layer>> = {
-  keys: { imports: [], breaking: [{ 'keys/credential.ts': `import { MAX } from '../broker/wire/index.ts';` }] },
-  policy: { imports: [], breaking: [{ 'policy/avc.ts': `import type { Ring } from '../broker/core/index.ts';` }] },
+  'broker/base': {
+    imports: [],
+    breaking: [{ 'broker/base/limits.ts': `import { Op } from '../wire/index.ts';` }],
+  },
+  'keys/base': {
+    imports: [],
+    breaking: [{ 'keys/base/limits.ts': `import { MAX } from '../../broker/wire/index.ts';` }],
+  },
+  'keys/aead': {
+    imports: ['keys/base'],
+    breaking: [{ 'keys/aead/nonce.ts': `import { EpochSecret } from '../schedule/index.ts';` }],
+  },
+  'keys/schedule': {
+    imports: ['keys/base'],
+    breaking: [{ 'keys/schedule/schedule.ts': `import { openAuthority } from '../files/index.ts';` }],
+  },
+  'keys/credential': {
+    imports: ['keys/base'],
+    breaking: [{ 'keys/credential/credential.ts': `import { loadIdentity } from '../files/index.ts';` }],
+  },
+  'keys/files': {
+    imports: ['keys/base', 'keys/credential'],
+    breaking: [{ 'keys/files/identity.ts': `import type { Domain } from '../../policy/contract/index.ts';` }],
+  },
+  keys: {
+    imports: ['keys/base', 'keys/aead', 'keys/schedule', 'keys/credential', 'keys/files'],
+    breaking: [{ 'keys/index.ts': `export { MAX } from '../broker/wire/index.ts';` }],
+  },
+  'policy/contract': {
+    imports: [],
+    breaking: [{ 'policy/contract/permit.ts': `import { Oracle } from '../decide/index.ts';` }],
+  },
+  'policy/read': {
+    imports: ['policy/contract'],
+    breaking: [{ 'policy/read/inventory.ts': `import { Decider } from '../decide/index.ts';` }],
+  },
+  'policy/decide': {
+    imports: ['policy/contract', 'policy/read'],
+    breaking: [
+      { 'policy/decide/avc.ts': `import { loadPolicy } from '../load/index.ts';` },
+      { 'policy/decide/avc.ts': `import type { Ring } from '../../broker/core/index.ts';` },
+    ],
+  },
+  'policy/load': {
+    imports: ['policy/contract', 'policy/read', 'policy/decide'],
+    breaking: [{ 'policy/load/watch.ts': `import { log } from '../../broker/base/index.ts';` }],
+  },
+  policy: {
+    imports: ['policy/contract', 'policy/read', 'policy/decide', 'policy/load'],
+    breaking: [{ 'policy/index.ts': `export { Ring } from '../broker/core/index.ts';` }],
+  },
   'broker/wire': {
     imports: [],
-    breaking: [{ 'broker/wire/frame.ts': `import type { Domain } from '../../policy/index.ts';` }],
+    breaking: [{ 'broker/wire/frame.ts': `import type { Domain } from '../../policy/contract/index.ts';` }],
   },
-  'broker/session': {
+  'broker/channel': {
     imports: ['broker/wire', 'keys'],
     breaking: [
-      { 'broker/session/handshake.ts': `import { sendv } from '../core/index.ts';` },
-      { 'broker/session/handshake.ts': `import type { Domain } from '../../policy/index.ts';` },
+      { 'broker/channel/handshake.ts': `import { sendv } from '../core/index.ts';` },
+      { 'broker/channel/handshake.ts': `import type { Domain } from '../../policy/contract/index.ts';` },
     ],
   },
   'broker/core': {
-    imports: ['broker/wire', 'policy'],
+    imports: ['broker/wire', 'policy/contract'],
     breaking: [
-      { 'broker/core/domain.ts': `import { Session } from '../session/index.ts';` },
+      { 'broker/core/domain.ts': `import { Channel } from '../channel/index.ts';` },
       { 'broker/core/domain.ts': `export type { AuditLog } from '../audit/index.ts';` },
-      { 'broker/core/domain.ts': `import { limits } from '../limits.ts';` },
+      { 'broker/core/domain.ts': `import { loadPolicy } from '../../policy/index.ts';` },
     ],
   },
   'broker/audit': {
-    imports: ['policy'],
-    typesOnly: ['policy'],
+    imports: ['policy/contract'],
+    typesOnly: ['policy/contract'],
     breaking: [
-      { 'broker/audit/record.ts': `import { Permit } from '../../policy/index.ts';` },
+      { 'broker/audit/record.ts': `import { Permit } from '../../policy/contract/index.ts';` },
+      { 'broker/audit/record.ts': `import type { PolicyRevision } from '../../policy/index.ts';` },
       { 'broker/audit/record.ts': `import type { Status } from '../wire/index.ts';` },
     ],
   },
   'broker/carrier': {
-    imports: BELOW_EDGES,
-    breaking: [{ 'broker/carrier/unix.ts': `import { connect } from '../../clients/sdk/index.ts';` }],
+    imports: ['broker/base', 'keys', 'policy'],
+    breaking: [
+      { 'broker/carrier/unix.ts': `import { connect } from '../../clients/sdk/index.ts';` },
+      { 'broker/carrier/places.ts': `import { SessionPace } from '../service/index.ts';` },
+    ],
   },
   'broker/peer': {
     imports: [...BELOW_EDGES, 'broker/carrier'],
     typesOnly: ['broker/carrier'],
     breaking: [
       { 'broker/peer/peer.ts': `import { listen } from '../carrier/index.ts';` },
+      { 'broker/peer/flusher.ts': `import { natsMembersOf } from '../service/index.ts';` },
       { 'broker/peer/peer.ts': `import { status } from '../control/index.ts';` },
     ],
   },
-  'broker/control': {
-    imports: BELOW_EDGES,
-    breaking: [{ 'broker/control/status.ts': `import { print } from '../../clients/cli/output.ts';` }],
-  },
   'broker/federation': {
     imports: [...BELOW_EDGES, 'broker/carrier'],
-    breaking: [{ 'broker/federation/peer.ts': `import { grant } from '../control/index.ts';` }],
+    breaking: [{ 'broker/federation/bridge.ts': `import { grant } from '../control/index.ts';` }],
+  },
+  'broker/service': {
+    imports: [...BELOW_EDGES, 'broker/carrier', 'broker/peer', 'broker/federation'],
+    breaking: [{ 'broker/service/status.ts': `import { serveControl } from '../control/index.ts';` }],
+  },
+  'broker/control': {
+    imports: [...BELOW_EDGES, 'broker/carrier', 'broker/service'],
+    breaking: [{ 'broker/control/status.ts': `import { print } from '../../clients/cli/index.ts';` }],
   },
   broker: {
-    imports: [...BELOW_EDGES, 'broker/carrier', 'broker/peer', 'broker/control', 'broker/federation'],
+    imports: [...BELOW_EDGES, 'broker/carrier', 'broker/peer', 'broker/federation', 'broker/service', 'broker/control'],
     breaking: [{ 'broker/broker.ts': `import { connect } from '../clients/sdk/index.ts';` }],
   },
   // Loads on any Node, so it stands alone.
@@ -72,37 +139,37 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'clients/node-version/node-version.ts': `import { VERSION } from '../../broker/index.ts';` }],
   },
   'clients/sdk': {
-    imports: ['broker/wire', 'broker/session', 'broker/carrier', 'keys'],
+    imports: ['broker/wire', 'broker/channel', 'broker/carrier', 'keys'],
     breaking: [
       { 'clients/sdk/ring.ts': `import { Ring } from '../../broker/core/index.ts';` },
       { 'clients/sdk/connect.ts': `import { startBroker } from '../../broker/index.ts';` },
-      { 'clients/sdk/connect.ts': `import type { Permit } from '../../policy/index.ts';` },
+      { 'clients/sdk/connect.ts': `import type { Permit } from '../../policy/contract/index.ts';` },
     ],
   },
-  'clients/audio': {
+  'clients/agents/audio': {
     imports: ['clients/sdk', 'broker/wire'],
-    breaking: [{ 'clients/audio/agent.ts': `import { Ring } from '../../broker/core/index.ts';` }],
+    breaking: [{ 'clients/agents/audio/agent.ts': `import { Ring } from '../../../broker/core/index.ts';` }],
   },
-  'clients/network': {
+  'clients/agents/network': {
     imports: ['clients/sdk', 'broker/wire'],
-    breaking: [{ 'clients/network/dhcp.ts': `import { seal } from '../../broker/channel/index.ts';` }],
+    breaking: [{ 'clients/agents/network/dhcp.ts': `import { seal } from '../../../broker/channel/index.ts';` }],
   },
-  'clients/agent': {
-    imports: ['clients/sdk', 'clients/audio', 'clients/network', 'broker/wire', 'keys'],
-    breaking: [{ 'clients/agent/agent.ts': `import { startBroker } from '../../broker/index.ts';` }],
+  'clients/agents/guest': {
+    imports: ['clients/sdk', 'clients/agents/audio', 'clients/agents/network', 'broker/wire', 'keys'],
+    breaking: [{ 'clients/agents/guest/agent.ts': `import { startBroker } from '../../../broker/index.ts';` }],
   },
   'clients/vm': {
-    imports: ['clients/agent', 'broker', 'keys', 'policy'],
-    breaking: [{ 'clients/vm/qemu.ts': `import { Sessions } from '../../broker/channel/index.ts';` }],
+    imports: ['clients/agents/guest', 'broker', 'keys', 'policy'],
+    breaking: [{ 'clients/vm/qemu.ts': `import { Sessions } from '../../broker/service/index.ts';` }],
   },
   'clients/demo': {
     imports: [
       'clients/node-version',
       'clients/sdk',
-      'clients/audio',
-      'clients/network',
+      'clients/agents/audio',
+      'clients/agents/network',
       'broker/wire',
-      'broker/session',
+      'broker/channel',
       'broker/audit',
       'broker/carrier',
       'broker',
@@ -115,9 +182,9 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: [
       'clients/node-version',
       'clients/sdk',
-      'clients/audio',
-      'clients/network',
-      'clients/agent',
+      'clients/agents/audio',
+      'clients/agents/network',
+      'clients/agents/guest',
       'clients/vm',
       'broker/audit',
       'broker/control',
@@ -135,7 +202,7 @@ export function allowedUnits(unit: string): readonly string[] | null {
 }
 
 /** No sockets, files, clock or randomness of their own; these come in as arguments. */
-export const PURE_UNITS: readonly string[] = ['broker/wire', 'broker/session', 'broker/core'];
+export const PURE_UNITS: readonly string[] = ['broker/wire', 'broker/channel', 'broker/core'];
 
 export interface ModulePlace {
   readonly packageName: string;
@@ -154,8 +221,8 @@ export const MODULES: readonly ModulePlace[] = [
     within: 'file',
     breaking: [
       {
-        'policy/oracle.ts': `import { newEnforcer } from 'casbin';`,
-        'policy/avc.ts': `import { Enforcer } from 'casbin';`,
+        'policy/decide/oracle.ts': `import { newEnforcer } from 'casbin';`,
+        'policy/decide/avc.ts': `import { Enforcer } from 'casbin';`,
       },
       { 'broker/core/sendv.ts': `import type { Enforcer } from 'casbin';` },
     ],
@@ -166,7 +233,7 @@ export const MODULES: readonly ModulePlace[] = [
     within: 'file',
     breaking: [
       {
-        'keys/aead-noble.ts': `import { gcm } from '@noble/ciphers/aes.js';`,
+        'keys/aead/noble.ts': `import { gcm } from '@noble/ciphers/aes.js';`,
         'keys/store.ts': `import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';`,
       },
     ],
@@ -175,7 +242,7 @@ export const MODULES: readonly ModulePlace[] = [
     packageName: 'jose',
     folders: ['keys'],
     within: 'any',
-    breaking: [{ 'broker/session/hello.ts': `import { jwtVerify } from 'jose';` }],
+    breaking: [{ 'broker/channel/hello.ts': `import { jwtVerify } from 'jose';` }],
   },
   {
     packageName: 'nats',
@@ -205,7 +272,7 @@ export const MODULES: readonly ModulePlace[] = [
     folders: ['broker'],
     within: 'file',
     breaking: [
-      { 'broker/log.ts': `import { pino } from 'pino';`, 'broker/main.ts': `import type { Logger } from 'pino';` },
+      { 'broker/base/log.ts': `import { pino } from 'pino';`, 'broker/main.ts': `import type { Logger } from 'pino';` },
     ],
   },
   {
@@ -215,3 +282,13 @@ export const MODULES: readonly ModulePlace[] = [
     breaking: [{ 'clients/sdk/metrics.ts': `import { Counter } from 'prom-client';` }],
   },
 ];
+
+/** The unit of a file: its nearest folder that has a row in the table; else its own folder, which no rule knows. */
+export function unitOf(path: string): string {
+  const own = path.replace(/\/?[^/]*$/, '');
+  for (let folder = own; folder !== ''; folder = folder.replace(/\/?[^/]*$/, '')) {
+    // What stands right inside a top folder is the roof over its rooms; a room without a row must not hide below it.
+    if (Object.hasOwn(LAYERS, folder) && (folder.includes('/') || folder === own)) return folder;
+  }
+  return own;
+}

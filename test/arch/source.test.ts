@@ -2,7 +2,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bare } from './bare.ts';
-import { parseSource, unitOf } from './source.ts';
+import { unitOf } from './layers.ts';
+import { parseSource } from './source.ts';
 
 const source = suite('source');
 
@@ -41,11 +42,17 @@ source('bare text keeps its length, its lines and its code', () => {
 });
 
 source('a path is reduced to the folder that the layers speak of', () => {
-  assert.is(unitOf('keys/aead.ts'), 'keys');
-  assert.is(unitOf('policy/rows/parse.ts'), 'policy');
+  assert.is(unitOf('keys/aead/noble.ts'), 'keys/aead');
+  assert.is(unitOf('policy/index.ts'), 'policy');
   assert.is(unitOf('broker/main.ts'), 'broker');
   assert.is(unitOf('broker/carrier/nats/index.ts'), 'broker/carrier');
+  assert.is(unitOf('clients/agents/audio/mixer.ts'), 'clients/agents/audio');
   assert.is(unitOf('clients/cli/commands/keys.ts'), 'clients/cli');
+});
+
+source('a folder without a row is a unit of its own, and not a part of the roof above it', () => {
+  assert.is(unitOf('broker/sideways/index.ts'), 'broker/sideways');
+  assert.is(unitOf('policy/rows/parse.ts'), 'policy/rows');
 });
 
 source.run();

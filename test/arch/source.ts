@@ -66,13 +66,6 @@ function toImport(path: string, specifier: string, clause: string): Import {
   return { specifier, target, packageName, clause, isTypeOnly: clause.startsWith('type ') };
 }
 
-/** The folder that a layer rule speaks of: `broker/wire`, `clients/sdk`, `keys`; `broker` for files right inside it. */
-export function unitOf(path: string): string {
-  const parts = path.split('/');
-  const isNested = parts[0] === 'broker' || parts[0] === 'clients';
-  return parts.slice(0, isNested ? Math.min(2, parts.length - 1) : 1).join('/');
-}
-
 export function isTest(source: Source): boolean {
   return source.path.startsWith('test/');
 }

@@ -14,7 +14,9 @@ errors('each code has exactly one row in docs/keys.md, and the table has no othe
 });
 
 errors('each code is used in keys/', async () => {
-  const names = (await readdir(new URL('keys/', root))).filter((name) => name.endsWith('.ts') && name !== 'errors.ts');
+  const names = (await readdir(new URL('keys/', root), { recursive: true })).filter(
+    (name) => name.endsWith('.ts') && name !== 'base/errors.ts',
+  );
   const texts = await Promise.all(names.map((name) => readFile(new URL(`keys/${name}`, root), 'utf8')));
   for (const code of KEY_ERROR_CODES)
     assert.ok(

@@ -6,7 +6,7 @@
  * can ask for, give back or use up another's lease. A server's must name its domain's own address as server identifier.
  * Relay fields (giaddr, hops) stay zero: the broker is what carries messages here, and giaddr would redirect the answer.
  */
-import type { Station } from '../../../policy/index.ts';
+import type { Station } from '../../../policy/contract/index.ts';
 import { type Inspector, MALFORMED } from './inspector.ts';
 
 const FIXED_BYTES = 236;

@@ -11,7 +11,7 @@
  *   - a fragment that leaves ports to a later one (RFC 1858); other IPv4 fragments pass, for the first decides for all
  *   - IPv6 fragments and routing headers; neighbour discovery that speaks of another's address (RFC 4861, 6980)
  */
-import { type Domain, routes4, routes6, type Station } from '../../../policy/index.ts';
+import { type Domain, routes4, routes6, type Station } from '../../../policy/contract/index.ts';
 import { type Inspector, MALFORMED } from './inspector.ts';
 
 export const MAX_FRAME_BYTES = 9_014;

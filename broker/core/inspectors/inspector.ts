@@ -2,7 +2,7 @@
  * An inspector names the permission that a message asks for. It reads peer-controlled bytes, so it is total: it never
  * throws, reads only `bytes[start, end)`, and answers MALFORMED for what is no message of its class.
  */
-import type { Domain } from '../../../policy/index.ts';
+import type { Domain } from '../../../policy/contract/index.ts';
 
 export const MALFORMED = -1;
 

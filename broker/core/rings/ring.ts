@@ -7,7 +7,7 @@
  *   (one slot always stays free, as in Argo, so that a ring of length L takes messages up to L - 32)
  *   each waiting domain has at most one pending entry, and there are at most MAX_PENDING_PER_RING
  */
-import type { Permit } from '../../../policy/index.ts';
+import type { Permit } from '../../../policy/contract/index.ts';
 import { MAX_PENDING_PER_RING, MESSAGE_HEADER_BYTES, MSG_SLOT_BYTES } from '../../wire/index.ts';
 import { invariant } from '../invariant.ts';
 import type { Party } from '../party.ts';

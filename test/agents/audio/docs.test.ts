@@ -6,7 +6,7 @@ import { audioCommand } from '../../../clients/cli/commands/audio.ts';
 
 const docs = suite('audio docs');
 
-const at = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const at = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 const TEXT = at('docs/audio.md');
 const codesIn = (text: string): string[] => [...new Set(text.match(/ERR_AUDIO_[A-Z_]+/g) ?? [])].sort();
 

@@ -18,7 +18,8 @@ import { House, PORT } from './house.ts';
 
 const artefact = suite('agent: artefact');
 
-const script = (name: string): string => fileURLToPath(new URL(`../../clients/agent/${name}.ts`, import.meta.url));
+const script = (name: string): string =>
+  fileURLToPath(new URL(`../../../clients/agents/guest/${name}.ts`, import.meta.url));
 const make = (name: string, out: string): void => {
   execFileSync(process.execPath, ['--import', 'tsx', script(name), out], { stdio: ['ignore', 'ignore', 'pipe'] });
 };

@@ -13,7 +13,8 @@ import { House } from './house.ts';
 
 const init = suite('agent: what starts it');
 
-const fileOf = (name: string): string => fileURLToPath(new URL(`../../clients/agent/init/${name}`, import.meta.url));
+const fileOf = (name: string): string =>
+  fileURLToPath(new URL(`../../../clients/agents/guest/init/${name}`, import.meta.url));
 const UNIT = fileOf('argus-agent.service');
 /** Of 100; what is left is root, the network of the guest when asked for, and no filter of system calls. */
 const MAX_EXPOSURE = '40';

@@ -10,8 +10,7 @@ import {
   MIN_LEASE_SECONDS,
   OFFER_HOLD_SECONDS,
 } from '../limits.ts';
-import type { DhcpConfig } from './config.ts';
-import { isHost } from './config.ts';
+import { type DhcpConfig, isHost } from './config.ts';
 import { BOOTREPLY, BOOTREQUEST, HTYPE_ETHERNET, MessageType, Option } from './constants.ts';
 import { chooseAddress, isFree, isReserved, type Lease, type Leases } from './leases.ts';
 import {

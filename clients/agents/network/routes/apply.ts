@@ -2,8 +2,7 @@
  * The guest's agent: keeps the routes that one router announces in the kernel's table, and takes them back when the router
  * withdraws them or is gone.
  */
-import type { Message, Vm } from '../../../sdk/index.ts';
-import { ArgusError } from '../../../sdk/index.ts';
+import { ArgusError, type Message, type Vm } from '../../../sdk/index.ts';
 import { keepRing } from '../kept-ring.ts';
 import { CONTROL_RING_BYTES, ROUTE_DEADLINE_MS, ROUTE_LOSS_MS, ROUTE_PORT } from '../limits.ts';
 import { readKernelRoutes, runIpBatch } from './kernel.ts';

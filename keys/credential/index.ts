@@ -1,0 +1,20 @@
+export {
+  type Credential,
+  type CredentialRefusal,
+  type CredentialResult,
+  signCredential,
+  verifyCredential,
+} from './credential.ts';
+export {
+  holderNameOf,
+  isPrivateJwk,
+  type PrivateJwk,
+  type PublicJwk,
+  parsePrivateJwk,
+  parsePublicJwk,
+  thumbprintOf,
+} from './jwk.ts';
+export { assertName, parseRole, ROLES, type Role } from './names.ts';
+export { generatePrivateJwk, SigningKey } from './signing-key.ts';
+export { signStatement, verifyStatement } from './statement.ts';
+export { importTrustAnchor, type TrustAnchor } from './trust-anchor.ts';

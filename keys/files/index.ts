@@ -1,0 +1,5 @@
+export { Authority, createAuthority, openAuthority } from './authority.ts';
+export { describeKeyDirectory, type IdentityDescription, type KeyDirectoryDescription } from './description.ts';
+export { createIdentityKey, installCredential, issueIdentity } from './enrolment.ts';
+export { issueToFiles } from './hand-back.ts';
+export { type Identity, loadIdentity } from './identity.ts';

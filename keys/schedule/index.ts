@@ -1,0 +1,2 @@
+export { generateEphemeral } from './ephemeral.ts';
+export { deriveSessionSecrets, EpochSecret, nextEpoch } from './schedule.ts';

@@ -1,0 +1,46 @@
+export { formatIpv6, parseIpv6 } from './addresses.ts';
+export type { CompiledPolicy, Grant } from './compiled-policy.ts';
+export type { Domain, DomainId, Domains } from './domain.ts';
+export {
+  LOAD_SLICE_MS,
+  MAX_CLASSES,
+  MAX_CSV_BYTES,
+  MAX_DOMAINS,
+  MAX_DOMID,
+  MAX_FINDINGS,
+  MAX_LABEL_DEPTH,
+  MAX_LABELS,
+  MAX_LINE_LENGTH,
+  MAX_MODEL_BYTES,
+  MAX_PORT_RANGES,
+  MAX_ROUTES,
+  MAX_ROWS,
+  MAX_YAML_BYTES,
+  MAX_YAML_DEPTH,
+  WATCH_POLL_MS,
+  WATCH_SETTLE_MS,
+  WATCH_UNREADABLE_MS,
+} from './limits.ts';
+export type { AccessVector, ReferenceMonitor } from './monitor.ts';
+export { ANY_LABEL, BROKER_NAME, isLabel, isName, isPermissionName, WILDCARD } from './names.ts';
+export {
+  type Decision,
+  Denial,
+  type DenialReason,
+  Permit,
+  type Revision,
+  type RuleRef,
+  toRevision,
+} from './permit.ts';
+export { formatPortRange, type PortRange, PortTable, parsePortRange } from './ports.ts';
+export type { Inspectors, ServiceClass, ServiceClasses } from './services.ts';
+export {
+  createStations,
+  hasHostBits,
+  mask4,
+  NO_STATION,
+  parsePrefix,
+  routes4,
+  routes6,
+  type Station,
+} from './station.ts';
