@@ -10,10 +10,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { writeWav } from '../../clients/demo/wav.ts';
 import { createAuthority } from '../../keys/index.ts';
-import { compilePackage } from '../integration/compiled.ts';
-import { OPEN_ROWS, type Stage, withStage } from '../integration/stage.ts';
+import { OPEN_ROWS, type Stage, withStage } from '../support/installation/installation.ts';
+import { compilePackage } from '../support/processes/compiled.ts';
+import { runCli } from '../support/processes/run-cli.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { runCli } from './run-cli.ts';
 
 const bad = suite('bad input');
 

@@ -1,8 +1,8 @@
 /** A52 … A62: notify. */
 import * as assert from 'uvu/assert';
 import { Op, RingFlag, Status } from '../../broker/wire/index.ts';
+import { OPEN, PORT, Stage } from '../support/core/harness.ts';
 import { statement } from './harness.ts';
-import { OPEN, PORT, Stage } from './stage.ts';
 
 const { exists, shared, empty, sufficient, emsgsize, ebusy } = RingFlag;
 const bytes = (length: number): Uint8Array => new Uint8Array(length);

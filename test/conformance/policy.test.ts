@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import { CoreInvariantError, Ring } from '../../broker/core/index.ts';
 import { Op, Status } from '../../broker/wire/index.ts';
 import { PolicyError } from '../../policy/index.ts';
+import { compile, OPEN, PORT, Stage } from '../support/core/harness.ts';
 import { statement } from './harness.ts';
-import { compile, OPEN, PORT, Stage } from './stage.ts';
 
 const ENABLED = 'p, @any, broker, argo, *, allow';
 const SEND_A_B = 'p, a, b, argo, send, allow';

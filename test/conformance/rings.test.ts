@@ -1,8 +1,8 @@
 /** A01 … A23: entry, register_ring, unregister_ring. */
 import * as assert from 'uvu/assert';
 import { decodeDomainFrame, encodeDomainFrame, Op, Status } from '../../broker/wire/index.ts';
+import { OPEN, PORT, Stage } from '../support/core/harness.ts';
 import { statement } from './harness.ts';
-import { OPEN, PORT, Stage } from './stage.ts';
 
 const NO_ENABLE = { domains: ['a', 'b'], rows: ['p, @any, @any, argo, *, allow', 'p, @any, @any, data, *, allow'] };
 

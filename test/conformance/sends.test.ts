@@ -1,8 +1,8 @@
 /** A25 … A51: sendv in the core. What the client checks before it sends is in client.test.ts. */
 import * as assert from 'uvu/assert';
 import { DATA_FRAME_HEADER_BYTES, Op, Status } from '../../broker/wire/index.ts';
+import { OPEN, PORT, Stage } from '../support/core/harness.ts';
 import { statement } from './harness.ts';
-import { OPEN, PORT, Stage } from './stage.ts';
 
 const bytes = (length: number): Uint8Array => new Uint8Array(length);
 

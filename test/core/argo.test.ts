@@ -5,7 +5,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Op, SendFlag, Status } from '../../broker/wire/index.ts';
-import { OPEN, PORT, Stage } from '../conformance/stage.ts';
+import { OPEN, PORT, Stage } from '../support/core/harness.ts';
 
 const core = suite('argo');
 const bytes = (length: number): Uint8Array => new Uint8Array(length);

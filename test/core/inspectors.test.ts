@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS, MALFORMED } from '../../broker/core/index.ts';
-import { Stage } from '../conformance/stage.ts';
+import { Stage } from '../support/core/harness.ts';
 import { fuzzUntil } from '../support/seed.ts';
 
 const inspectors = suite('inspectors');

@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type DomainState, maxPayload, messageSize, Ring } from '../../broker/core/index.ts';
 import type { Permit } from '../../policy/index.ts';
-import { PORT, Stage } from '../conformance/stage.ts';
+import { PORT, Stage } from '../support/core/harness.ts';
 import { seeded } from '../support/seed.ts';
 
 const rings = suite('ring');

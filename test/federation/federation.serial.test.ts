@@ -5,9 +5,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Broker } from '../../broker/index.ts';
 import type { Message, Ring, Vm, VmEvents } from '../../clients/sdk/index.ts';
-import { runCli } from '../cli/run-cli.ts';
-import { DATA_PORT, NatsStage, writePolicy } from '../nats/stage.ts';
+import { DATA_PORT, NatsStage, writePolicy } from '../support/nats/installation.ts';
 import { needs } from '../support/needs.ts';
+import { runCli } from '../support/processes/run-cli.ts';
 
 const withNats = needs('nats-server', 'nats-server');
 const MEMBERS = [

@@ -6,8 +6,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { connect, type Vm } from '../../clients/sdk/index.ts';
-import { codeOf } from '../integration/stage.ts';
-import { DATA_PORT, freeTcpPort, NatsStage } from '../nats/stage.ts';
+import { codeOf } from '../support/installation/installation.ts';
+import { DATA_PORT, freeTcpPort, NatsStage } from '../support/nats/installation.ts';
 import { findBinary, needs } from '../support/needs.ts';
 import { NumberedStream } from './numbered.ts';
 

@@ -1,7 +1,7 @@
 /** A server that stands still for half a minute: longer than every limit of ours, shorter than its own connections live. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DATA_PORT, NatsStage } from '../nats/stage.ts';
+import { DATA_PORT, NatsStage } from '../support/nats/installation.ts';
 import { needs } from '../support/needs.ts';
 import { NumberedStream } from './numbered.ts';
 

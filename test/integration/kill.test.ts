@@ -10,10 +10,10 @@ import { connectOver } from '../../clients/sdk/connect.ts';
 import type { Vm } from '../../clients/sdk/index.ts';
 import { resolveOptions } from '../../clients/sdk/options.ts';
 import { NODE_PLATFORM } from '../../clients/sdk/platform.ts';
+import { onEachCarrier } from '../support/installation/carriers.ts';
+import { DATA_PORT, nextEvent, type Stage, withStage } from '../support/installation/installation.ts';
+import { compilePackage } from '../support/processes/compiled.ts';
 import { seededRandom } from '../support/seed.ts';
-import { onEachCarrier } from './carriers.ts';
-import { compilePackage } from './compiled.ts';
-import { DATA_PORT, nextEvent, type Stage, withStage } from './stage.ts';
 
 const kill = onEachCarrier('kill -9 of the broker');
 

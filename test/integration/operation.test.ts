@@ -9,9 +9,9 @@ import * as assert from 'uvu/assert';
 import { tailAudit, verifyAudit } from '../../broker/audit/index.ts';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
 import type { Vm } from '../../clients/sdk/index.ts';
+import { onEachCarrier } from '../support/installation/carriers.ts';
+import { codeOf, DATA_PORT, nextEvent, type Stage, withStage } from '../support/installation/installation.ts';
 import { findBinary, needsThat } from '../support/needs.ts';
-import { onEachCarrier } from './carriers.ts';
-import { codeOf, DATA_PORT, nextEvent, type Stage, withStage } from './stage.ts';
 
 const operation = onEachCarrier('a broker in operation');
 

@@ -4,9 +4,17 @@ import { tailAudit } from '../../broker/audit/index.ts';
 import type { BrokerStatus } from '../../broker/index.ts';
 import { callControl } from '../../broker/index.ts';
 import type { Vm } from '../../clients/sdk/index.ts';
-import { runCli } from '../cli/run-cli.ts';
-import { onEachCarrier } from './carriers.ts';
-import { codeOf, DATA_PORT, nextEvent, OPEN_ROWS, PLAYBACK_PORT, type Stage, withStage } from './stage.ts';
+import { onEachCarrier } from '../support/installation/carriers.ts';
+import {
+  codeOf,
+  DATA_PORT,
+  nextEvent,
+  OPEN_ROWS,
+  PLAYBACK_PORT,
+  type Stage,
+  withStage,
+} from '../support/installation/installation.ts';
+import { runCli } from '../support/processes/run-cli.ts';
 
 const change = onEachCarrier('a policy that changes');
 

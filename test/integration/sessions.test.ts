@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { tailAudit } from '../../broker/audit/index.ts';
 import { createAuthority, type Identity, loadIdentity } from '../../keys/index.ts';
+import { onEachCarrier, type StageCarrier } from '../support/installation/carriers.ts';
+import { codeOf, DATA_PORT, nextEvent, type Stage, withStage } from '../support/installation/installation.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { onEachCarrier, type StageCarrier } from './carriers.ts';
-import { codeOf, DATA_PORT, nextEvent, type Stage, withStage } from './stage.ts';
 
 const sessions = onEachCarrier('sessions with a broker');
 

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import * as assert from 'uvu/assert';
 import type { Broker } from '../../broker/index.ts';
 import type { ConnectOptions, Ring, Vm } from '../../clients/sdk/index.ts';
+import { onEachCarrier } from '../support/installation/carriers.ts';
+import { codeOf, DATA_PORT, nextEvent, PLAYBACK_PORT, Stage, withStage } from '../support/installation/installation.ts';
 import { seededRandom } from '../support/seed.ts';
-import { onEachCarrier } from './carriers.ts';
-import { codeOf, DATA_PORT, nextEvent, PLAYBACK_PORT, Stage, withStage } from './stage.ts';
 
 const stream = onEachCarrier('streams through a broker');
 

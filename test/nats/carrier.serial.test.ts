@@ -12,9 +12,9 @@ import { readSeed } from '../../broker/carrier/nats/nkey.ts';
 import { domainSubjects } from '../../broker/carrier/nats/subjects.ts';
 import { natsMembersOf } from '../../broker/index.ts';
 import type { Message, Ring, Vm } from '../../clients/sdk/index.ts';
+import { DATA_PORT, NatsStage } from '../support/nats/installation.ts';
 import { needs } from '../support/needs.ts';
 import { messageOf, publishBytes } from './messages.ts';
-import { DATA_PORT, NatsStage } from './stage.ts';
 
 const withNats = needs('nats-server', 'nats-server');
 const RING_BYTES = 16_777_152;

@@ -5,8 +5,8 @@ import { createServer, connect as dialTcp } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ArgusError, type Vm } from '../../clients/sdk/index.ts';
+import { DATA_PORT, NatsStage } from '../support/nats/installation.ts';
 import { needs } from '../support/needs.ts';
-import { DATA_PORT, NatsStage } from './stage.ts';
 
 const withNats = needs('nats-server', 'nats-server');
 const MEMBERS = ['a', 'b'].map((name) => ({ name, carrier: 'nats' }));

@@ -5,10 +5,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeDomainFrame, Op, RecordType } from '../../broker/wire/index.ts';
-import { PORT } from '../conformance/stage.ts';
+import { PORT } from '../support/core/harness.ts';
+import { Bench, type Client, joined, turns } from '../support/peer/harness.ts';
 import type { Random } from '../support/random.ts';
 import { fuzzUntil } from '../support/seed.ts';
-import { Bench, type Client, joined, turns } from './bench.ts';
 
 const fuzzing = suite('peer fuzz');
 const OPS = [...Object.values(Op), 0, 0x7f, 0xff];

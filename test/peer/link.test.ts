@@ -13,9 +13,9 @@ import {
   RecordType,
 } from '../../broker/wire/index.ts';
 import { createAuthority, type Identity, issueIdentity } from '../../keys/index.ts';
-import { OPEN } from '../conformance/stage.ts';
+import { OPEN } from '../support/core/harness.ts';
+import { Bench, Client, HANDSHAKE, joined, KEYS, MemoryCarrier, turns } from '../support/peer/harness.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { Bench, Client, HANDSHAKE, joined, KEYS, MemoryCarrier, turns } from './bench.ts';
 
 const links = suite('link');
 

@@ -3,8 +3,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PACE_MS } from '../../broker/base/limits.ts';
 import { encodeDomainFrame, MAX_RECORD_PLAINTEXT_BYTES, Op, RecordType, Status } from '../../broker/wire/index.ts';
-import { OPEN, PORT } from '../conformance/stage.ts';
-import { Bench, HANDSHAKE, joined, turns } from './bench.ts';
+import { OPEN, PORT } from '../support/core/harness.ts';
+import { Bench, HANDSHAKE, joined, turns } from '../support/peer/harness.ts';
 
 const peers = suite('peer');
 

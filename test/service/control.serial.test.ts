@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
-import { runCli } from '../cli/run-cli.ts';
-import { codeOf, DATA_PORT, OPEN_ROWS, type Stage, withStage } from '../integration/stage.ts';
+import { codeOf, DATA_PORT, OPEN_ROWS, type Stage, withStage } from '../support/installation/installation.ts';
+import { runCli } from '../support/processes/run-cli.ts';
 
 const control = suite('control and metrics');
 

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { tailAudit } from '../../broker/audit/index.ts';
 import { SESSION_INTERVAL_MS, SESSIONS_AT_ONCE } from '../../broker/base/limits.ts';
 import { SessionPace } from '../../broker/service/session-pace.ts';
-import { DATA_PORT, withStage } from '../integration/stage.ts';
+import { DATA_PORT, withStage } from '../support/installation/installation.ts';
 
 const pace = suite('pace of sessions');
 

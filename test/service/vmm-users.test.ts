@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { callControl } from '../../broker/index.ts';
-import { codeOf, nextEvent, type Stage, withStage } from '../integration/stage.ts';
+import { codeOf, nextEvent, type Stage, withStage } from '../support/installation/installation.ts';
 import { findBinary } from '../support/needs.ts';
 import { ALICE, BOB, reach, withUsers } from './vmm.ts';
 

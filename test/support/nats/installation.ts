@@ -5,12 +5,12 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, connect as dialTcp } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
-import { type Broker, startBroker } from '../../broker/index.ts';
-import { connect, type Vm } from '../../clients/sdk/index.ts';
-import { createAuthority, issueIdentity } from '../../keys/index.ts';
-import { findBinary } from '../support/needs.ts';
-import { temporaryDirectory } from '../support/temp.ts';
+import { makeNkey, NatsServerDirectory } from '../../../broker/carrier/index.ts';
+import { type Broker, startBroker } from '../../../broker/index.ts';
+import { connect, type Vm } from '../../../clients/sdk/index.ts';
+import { createAuthority, issueIdentity } from '../../../keys/index.ts';
+import { findBinary } from '../needs.ts';
+import { temporaryDirectory } from '../temp.ts';
 
 const TTL_SECONDS = 3_600;
 export const DATA_PORT = 7000;
@@ -39,7 +39,10 @@ export interface Member {
 /** A policy under which every member may send to every other. */
 export async function writePolicy(directory: string, members: readonly Member[]): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await cp(fileURLToPath(new URL('../../policy/shipped/model.conf', import.meta.url)), join(directory, 'model.conf'));
+  await cp(
+    fileURLToPath(new URL('../../../policy/shipped/model.conf', import.meta.url)),
+    join(directory, 'model.conf'),
+  );
   const domains = members.map(({ name, carrier, home }, index) => {
     const more = `${carrier === undefined ? '' : `, carrier: ${carrier}`}${home === undefined ? '' : `, home: ${home}`}`;
     return `  - { name: ${name}, domid: ${index + 1}, labels: ["@vm"]${more} }`;

@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type MemoryAudit, memoryAudit } from '../../broker/audit/index.ts';
-import { type Answer, Argo, type DomainState, INSPECTORS, type Outlet } from '../../broker/core/index.ts';
+import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
+import { type Answer, Argo, type DomainState, INSPECTORS, type Outlet } from '../../../broker/core/index.ts';
 import {
   type BrokerFrame,
   DATA_FRAME_HEADER_BYTES,
@@ -17,14 +17,14 @@ import {
   type NotifyAnswer,
   type NotifyQuery,
   Op,
-} from '../../broker/wire/index.ts';
+} from '../../../broker/wire/index.ts';
 import {
   compilePolicy,
   type Grant,
   type PolicyFiles,
   type PolicyRevision,
   SHIPPED_POLICY_DIRECTORY,
-} from '../../policy/index.ts';
+} from '../../../policy/index.ts';
 
 export interface PolicyText {
   /** `name` or `name:domid`; without one the domid is the position, from 1. */

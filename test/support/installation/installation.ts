@@ -4,13 +4,13 @@
  */
 import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type VerifyResult, verifyAudit } from '../../broker/audit/index.ts';
-import { type Broker, type BrokerOptionsInput, startBroker } from '../../broker/index.ts';
-import { type ConnectOptions, connect, type Vm, type VmEvents } from '../../clients/sdk/index.ts';
-import { type Authority, createAuthority, issueIdentity, type Role } from '../../keys/index.ts';
-import { SHIPPED_POLICY_DIRECTORY } from '../../policy/index.ts';
-import { temporaryDirectory } from '../support/temp.ts';
-import { BrokerProcess } from './broker-process.ts';
+import { type VerifyResult, verifyAudit } from '../../../broker/audit/index.ts';
+import { type Broker, type BrokerOptionsInput, startBroker } from '../../../broker/index.ts';
+import { type ConnectOptions, connect, type Vm, type VmEvents } from '../../../clients/sdk/index.ts';
+import { type Authority, createAuthority, issueIdentity, type Role } from '../../../keys/index.ts';
+import { SHIPPED_POLICY_DIRECTORY } from '../../../policy/index.ts';
+import { BrokerProcess } from '../processes/broker-process.ts';
+import { temporaryDirectory } from '../temp.ts';
 import type { StageCarrier } from './carriers.ts';
 import { Gate } from './gate.ts';
 import { StageServer } from './nats-server.ts';

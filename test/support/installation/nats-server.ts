@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
-import { freeTcpPort } from '../nats/stage.ts';
-import { findBinary } from '../support/needs.ts';
+import { makeNkey, NatsServerDirectory } from '../../../broker/carrier/index.ts';
+import { freeTcpPort } from '../nats/installation.ts';
+import { findBinary } from '../needs.ts';
 
 const CERTIFICATES = ['ca.pem', 'ca-key.pem', 'server.pem', 'server-key.pem'];
 /** Making certificates takes longer than most tests: the first server's serve them all. */

@@ -5,18 +5,18 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { type MemoryAudit, memoryAudit } from '../../broker/audit/index.ts';
-import type { Carrier, CarrierHandlers } from '../../broker/carrier/index.ts';
+import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
+import type { Carrier, CarrierHandlers } from '../../../broker/carrier/index.ts';
 import {
   beginHello,
   type Established,
   type HandshakeContext,
   type Hello,
   type SealedRecord,
-} from '../../broker/channel/index.ts';
-import { Argo } from '../../broker/core/index.ts';
-import { ChunkPool, DurableEffects, Flusher, Loans, type Peer, type PeerContext } from '../../broker/peer/index.ts';
-import { Sessions } from '../../broker/service/sessions.ts';
+} from '../../../broker/channel/index.ts';
+import { Argo } from '../../../broker/core/index.ts';
+import { ChunkPool, DurableEffects, Flusher, Loans, type Peer, type PeerContext } from '../../../broker/peer/index.ts';
+import { Sessions } from '../../../broker/service/sessions.ts';
 import {
   type BrokerFrame,
   type DataFrame,
@@ -30,10 +30,10 @@ import {
   encodeDomainFrame,
   Op,
   RecordType,
-} from '../../broker/wire/index.ts';
-import { type Authority, createAuthority, type Identity, issueIdentity, type Role } from '../../keys/index.ts';
-import { compile, OPEN, PORT, type PolicyText } from '../conformance/stage.ts';
-import { temporaryDirectory } from '../support/temp.ts';
+} from '../../../broker/wire/index.ts';
+import { type Authority, createAuthority, type Identity, issueIdentity, type Role } from '../../../keys/index.ts';
+import { compile, OPEN, PORT, type PolicyText } from '../core/harness.ts';
+import { temporaryDirectory } from '../temp.ts';
 
 /** Lets everything that is due happen: microtasks, then the turn's end at which outboxes are flushed. */
 export async function turns(count = 4): Promise<void> {

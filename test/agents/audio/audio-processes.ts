@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import { readStatus, type ServiceStatus } from '../../../clients/agents/audio/index.ts';
-import { type Host, until, withHost } from './host.ts';
-import { Pulse } from './pulse.ts';
-import type { SoundServerKind } from './sound-daemons.ts';
+import { type Host, until, withHost } from '../../support/audio/host.ts';
+import { Pulse } from '../../support/audio/pulse.ts';
+import type { SoundServerKind } from '../../support/audio/sound-daemons.ts';
 
 const TSX = import.meta.resolve('tsx');
 const MAIN = fileURLToPath(new URL('../../../clients/cli/main.ts', import.meta.url));

@@ -6,7 +6,7 @@
  *     stream.only('unix', 'the test speaks to a socket itself', 'who is refused is hung up on', …);
  */
 import { suite } from 'uvu';
-import { needs, type RegisterNeedy } from '../support/needs.ts';
+import { needs, type RegisterNeedy } from '../needs.ts';
 
 export type StageCarrier = 'unix' | 'nats';
 
