@@ -13,7 +13,7 @@ import type { SoundServerKind } from '../../support/audio/sound-daemons.ts';
 const TSX = import.meta.resolve('tsx');
 const MAIN = fileURLToPath(new URL('../../../clients/cli/main.ts', import.meta.url));
 
-export class Stage {
+export class AudioProcesses {
   readonly host: Host;
   readonly audioPulse: Pulse;
   readonly guestPulse: Pulse;
@@ -84,13 +84,13 @@ export class Stage {
 
 export async function onStage(
   kind: SoundServerKind,
-  work: (stage: Stage) => Promise<void>,
+  work: (stage: AudioProcesses) => Promise<void>,
   policy: Readonly<Record<string, (text: string) => string>> = {},
 ): Promise<void> {
   const [audioPulse, guestPulse] = await Promise.all([new Pulse(kind).start(), new Pulse(kind).start()]);
   try {
     await withHost(async (host) => {
-      const stage = new Stage(host, audioPulse, guestPulse);
+      const stage = new AudioProcesses(host, audioPulse, guestPulse);
       try {
         await work(stage);
       } finally {

@@ -65,7 +65,7 @@ export async function freeTcpPort(): Promise<number> {
   return tcpPort;
 }
 
-export class NatsStage {
+export class NatsInstallation {
   readonly directory = temporaryDirectory();
   readonly server: NatsServerDirectory;
   readonly tcpPort: number;
@@ -82,17 +82,17 @@ export class NatsStage {
     this.server = new NatsServerDirectory(this.path('nats'));
   }
 
-  static async set({ tls = true }: { readonly tls?: boolean } = {}): Promise<NatsStage> {
-    return new NatsStage(await freeTcpPort(), tls);
+  static async set({ tls = true }: { readonly tls?: boolean } = {}): Promise<NatsInstallation> {
+    return new NatsInstallation(await freeTcpPort(), tls);
   }
 
   /** Runs it with a server that knows these members, and strikes the stage whatever comes of it. */
   static async play(
     members: readonly Member[],
-    run: (stage: NatsStage) => Promise<void>,
+    run: (stage: NatsInstallation) => Promise<void>,
     options: { readonly tls?: boolean } = {},
   ): Promise<void> {
-    const stage = await NatsStage.set(options);
+    const stage = await NatsInstallation.set(options);
     try {
       await stage.enrol(members);
       await stage.startServer();

@@ -324,7 +324,7 @@ export class Client {
   }
 }
 
-export class Bench {
+export class PeerHarness {
   readonly context: PeerContext;
   readonly audit: MemoryAudit;
   readonly argo: Argo;
@@ -337,7 +337,7 @@ export class Bench {
     this.sessions = new Sessions(context);
   }
 
-  static async of(text: PolicyText, handshake: HandshakeContext = HANDSHAKE): Promise<Bench> {
+  static async of(text: PolicyText, handshake: HandshakeContext = HANDSHAKE): Promise<PeerHarness> {
     const audit = memoryAudit();
     const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 4096 };
     const context: PeerContext = {
@@ -353,11 +353,11 @@ export class Bench {
       clock: handshake.clock,
       log: pino({ level: 'silent' }),
     };
-    return new Bench(context, audit);
+    return new PeerHarness(context, audit);
   }
 
-  static open(...domains: string[]): Promise<Bench> {
-    return Bench.of({ domains, rows: OPEN });
+  static open(...domains: string[]): Promise<PeerHarness> {
+    return PeerHarness.of({ domains, rows: OPEN });
   }
 
   carrier(domain: string | null = null): MemoryCarrier {
