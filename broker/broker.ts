@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { aeadSelfTest, loadIdentity } from '../keys/index.ts';
+import { aeadSelfTest, chooseAead, loadIdentity } from '../keys/index.ts';
 import { watchPolicy } from '../policy/index.ts';
 import { openAuditLog } from './audit/index.ts';
 import {
@@ -97,6 +97,8 @@ async function compose(
   tearDown: () => Promise<void>,
 ): Promise<Broker> {
   const log = openLog(options.log.level);
+  const aead = chooseAead(options.aead);
+  if (aead.reason !== null) log.warn({ aead: aead.provider, reason: aead.reason }, 'records are not sealed in place');
   aeadSelfTest();
   const identity = await loadIdentity(options.identity);
   if (identity.role !== 'broker') {
@@ -132,7 +134,13 @@ async function compose(
     pool: new ChunkPool(),
     loans,
     flusher: new Flusher(),
-    handshake: { randomBytes, wallClock: Date.now, clock, clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS },
+    handshake: {
+      randomBytes,
+      wallClock: Date.now,
+      clock,
+      clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
+      aead: aead.provider,
+    },
     clock,
     log,
   };
@@ -165,7 +173,7 @@ async function compose(
   const grants = new Grants(argo, audit, reload, { now: clock, wallClock: Date.now, schedule });
   sessions.watcher = tellBoth(grants, federation, argo);
   undo.push(() => grants.close());
-  const facts = { name: identity.name, version: VERSION, startedAt: clock() };
+  const facts = { name: identity.name, version: VERSION, startedAt: clock(), aead };
   const sources = { ...facts, argo, reload, audit, sessions, federation, clock };
   const metrics = brokerMetrics(sources);
   const target = { status: () => describeBroker(sources), reload: () => reload.run(), grants, metrics };

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { AEAD_PROVIDERS } from '../keys/index.ts';
 import { BrokerError, RING_BYTES_PER_DOMAIN } from './base/index.ts';
 import { MAX_RING_BYTES, MIN_RING_BYTES } from './wire/index.ts';
 
@@ -52,6 +53,8 @@ export const brokerOptions = z.strictObject({
     .array(z.enum(['A256GCM', 'C20P']))
     .min(1)
     .default(['A256GCM', 'C20P']),
+  /** Who seals and opens: `in-place`, `node` or `noble`. Unset: in place where it loads, otherwise node. */
+  aead: z.enum(AEAD_PROVIDERS).nullable().default(null),
   log: z
     .strictObject({
       level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

@@ -1,8 +1,22 @@
 /** Who is who: authority, credentials, identities, AEAD providers and the key schedule. */
-export type { Aead, AeadKey, AeadSuite } from './aead/index.ts';
-export { ALL_AEADS, aeadSelfTest, DEFAULT_AEAD_PROVIDER, recordNonce, release, selectAead } from './aead/index.ts';
 export {
+  AEAD_PROVIDERS,
+  type Aead,
+  type AeadChoice,
+  type AeadKey,
+  type AeadProvider,
+  type AeadSuite,
+  aeadSelfTest,
+  allAeads,
+  chooseAead,
+  recordNonce,
+  release,
+  selectAead,
+} from './aead/index.ts';
+export {
+  AEAD_KEY_BYTES,
   AEAD_NONCE_BYTES,
+  AEAD_TAG_BYTES,
   CLOCK_TOLERANCE_SECONDS,
   DEFAULT_TTL_SECONDS,
   KeyError,

@@ -18,6 +18,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import {
+  type AeadProvider,
   type AeadSuite,
   type Credential,
   type CredentialRefusal,
@@ -76,6 +77,8 @@ export interface HandshakeContext {
   clock: Clock;
   /** Seconds by which the two wall clocks may differ. */
   clockToleranceSeconds: number;
+  /** Who seals and opens; null or absent = the best provider that loads. */
+  readonly aead?: AeadProvider | null;
 }
 
 export type HandshakeFault =
@@ -216,7 +219,7 @@ function establish(
   receiving: EpochSecret,
   context: HandshakeContext,
 ): Established {
-  const aead = selectAead(suiteName);
+  const aead = selectAead(suiteName, context.aead);
   return {
     peer,
     suite: suiteName,

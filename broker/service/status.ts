@@ -1,4 +1,5 @@
 /** What `argus status` shows: plain values, read when somebody asks. */
+import type { AeadChoice } from '../../keys/index.ts';
 import type { PolicyRevision } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import type { Argo } from '../core/index.ts';
@@ -35,6 +36,8 @@ export interface BrokerStatus {
     readonly rows: number;
     readonly grants: number;
   };
+  /** Who seals and opens records, and why the best provider does not. */
+  readonly aead: AeadChoice;
   readonly audit: { readonly healthy: boolean; readonly records: number; readonly head: string };
   readonly domains: readonly DomainStatus[];
   /** Other brokers, as far as the inventory names any. */
@@ -49,6 +52,7 @@ export interface StatusSources {
   readonly name: string;
   readonly version: string;
   readonly startedAt: number;
+  readonly aead: AeadChoice;
   readonly argo: Argo;
   readonly reload: PolicyReload;
   readonly audit: AuditLog;
@@ -65,6 +69,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
     uptimeSeconds: Math.floor((sources.clock() - sources.startedAt) / 1_000),
     pid: process.pid,
     policy: describePolicy(sources.reload.policy),
+    aead: sources.aead,
     audit: { healthy: audit.healthy, records: audit.head.seq, head: audit.head.hash },
     domains: [...argo.domains()].map((state) => {
       const peer = sources.sessions.peerOf(state.domain.name);

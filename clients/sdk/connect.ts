@@ -40,8 +40,8 @@ async function dial(
 ): Promise<Link> {
   // Read again for each session: the operator may have renewed the credential meanwhile.
   const identity = await identityOf(options.identity, platform);
-  const { broker, suites, handshakeTimeoutMs } = options;
-  const link = new Link(handlers, platform, pool, { identity, broker, suites });
+  const { broker, suites, aead, handshakeTimeoutMs } = options;
+  const link = new Link(handlers, platform, pool, { identity, broker, suites, aead });
   const attempt = new AbortController();
   const give = (reason: ArgusError): void => {
     attempt.abort(reason);

@@ -1,5 +1,5 @@
 /** The options of `connect`: every default, every range, and no key that is not known. */
-import type { AeadSuite, Identity } from '../../keys/index.ts';
+import { AEAD_PROVIDERS, type AeadProvider, type AeadSuite, type Identity } from '../../keys/index.ts';
 import { ArgusError } from './errors.ts';
 import {
   DEFAULT_DRAIN_TIMEOUT_MS,
@@ -21,6 +21,8 @@ export interface ConnectOptions {
   readonly reconnect?: boolean;
   /** AEAD suites offered, best first (default A256GCM, then C20P). */
   readonly suites?: readonly AeadSuite[];
+  /** Who seals and opens: `in-place`, `node` or `noble`; null (default) = in place where it loads, otherwise node. */
+  readonly aead?: AeadProvider | null;
   /** Frame bytes of sends whose outcome is not known yet, 64 KiB … 1 GiB (default 8 MiB); beyond: ENOBUFS. */
   readonly queueBytes?: number;
   /** From dialling until the session is up, 1 … 3 600 000 ms (default 10 000). */
@@ -37,6 +39,7 @@ export interface ResolvedOptions {
   readonly broker: string | null;
   readonly reconnect: boolean;
   readonly suites: readonly AeadSuite[];
+  readonly aead: AeadProvider | null;
   readonly queueBytes: number;
   readonly handshakeTimeoutMs: number;
   readonly drainTimeoutMs: number;
@@ -49,6 +52,7 @@ const DEFAULTS = Object.freeze({
   broker: null,
   reconnect: true,
   suites: ALL_SUITES,
+  aead: null,
   queueBytes: DEFAULT_QUEUE_BYTES,
   handshakeTimeoutMs: DEFAULT_HANDSHAKE_TIMEOUT_MS,
   drainTimeoutMs: DEFAULT_DRAIN_TIMEOUT_MS,
@@ -65,6 +69,10 @@ const CHECKS: Readonly<Record<keyof ResolvedOptions, readonly [expected: string,
   ],
   reconnect: ['true or false', (value) => typeof value === 'boolean'],
   suites: ['a list of "A256GCM", "C20P", best first', isSuiteList],
+  aead: [
+    `one of ${AEAD_PROVIDERS.map((each) => `"${each}"`).join(', ')}, or null`,
+    (value) => value === null || AEAD_PROVIDERS.some((each) => each === value),
+  ],
   queueBytes: range(MIN_QUEUE_BYTES, MAX_QUEUE_BYTES),
   handshakeTimeoutMs: range(1, MAX_TIMEOUT_MS),
   drainTimeoutMs: range(0, MAX_TIMEOUT_MS),

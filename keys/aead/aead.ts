@@ -1,18 +1,34 @@
 /**
- * AEAD: the interface both providers implement, and the suites as data.
+ * AEAD: the interface that all three providers implement, and the suites as data.
  *
- * `seal` may throw on misuse, because its arguments are ours. `open` sees what a peer sent: every failure (short tag,
- * wrong nonce length, forged bytes) is the same `null`, and no plaintext is returned before the tag has verified.
+ * Sealing throws on misuse, because its arguments are ours. Opening sees bytes that a peer sent: every failure (short tag,
+ * wrong nonce length, forged bytes) looks the same, and no plaintext is left anywhere when the tag does not verify.
+ *
+ * There are two ways to call it:
+ *  - `seal` and `open` return fresh memory and leave their inputs as they are. This suits a handshake and tests.
+ *  - `sealInPlace` and `openInPlace` work in the buffer that is written to or was read from a carrier. With the in-place
+ *    provider a record then costs no allocation and no copy. Lay a record out as header | plaintext | 16 spare bytes:
+ *
+ *        aead.sealInPlace(key, nonce, header, chunk, HEADER_BYTES, length);         // write HEADER_BYTES + length + 16 bytes
+ *        if (!aead.openInPlace(key, nonce, header, chunk, HEADER_BYTES, length)) …  // false: the range holds zeros
+ *
+ *    Memory that is used again and again (a pool) is best: its address is looked up once. The memory may be shared.
+ *
+ * Call `key.free()` when an epoch or a session ends. A key that is only dropped is freed by the collector, later.
  */
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, KeyError } from '../base/index.ts';
 
 export type AeadSuite = 'A256GCM' | 'C20P';
-export type AeadProvider = 'node' | 'noble';
+/** Best first: the first one that loads is used unless an option names another. */
+export const AEAD_PROVIDERS = ['in-place', 'node', 'noble'] as const;
+export type AeadProvider = (typeof AEAD_PROVIDERS)[number];
 
 /** Opaque: only the provider that imported it can use it, for its own suite. Prints as [redacted]. */
 export interface AeadKey {
   readonly suite: AeadSuite;
   readonly provider: AeadProvider;
+  /** Forgets the key and gives its memory back. Idempotent; any later use throws ERR_KEY_WIPED. */
+  free(): void;
   toJSON(): string;
 }
 
@@ -32,35 +48,70 @@ export interface Aead {
    * A (key, nonce) pair must never be used twice: that reveals plaintexts and, with GCM, the authentication key.
    *
    * @param nonce 12 bytes
-   * @throws KeyError ERR_KEY_AEAD_USAGE on a nonce of another length or a key of another suite or provider
+   * @throws KeyError ERR_KEY_AEAD_USAGE on a nonce of another length or a key of another suite or provider; ERR_KEY_WIPED
    */
   seal(key: AeadKey, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Sealed;
   /**
    * @returns the plaintext in a fresh buffer, or null on any failure, without saying which
-   * @throws KeyError ERR_KEY_AEAD_USAGE on a key of another suite or provider, which no peer can cause
+   * @throws KeyError ERR_KEY_AEAD_USAGE on a key of another suite or provider, which no peer can cause; ERR_KEY_WIPED
    */
   open(key: AeadKey, nonce: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array, tag: Uint8Array): Uint8Array | null;
+  /**
+   * Replaces the plaintext at `start … start + length` with ciphertext, and the 16 bytes after it with the tag.
+   *
+   * @param aad may lie in `bytes`, outside that range
+   * @throws KeyError ERR_KEY_AEAD_USAGE when the range does not lie inside `bytes`, or as `seal`; ERR_KEY_WIPED
+   */
+  sealInPlace(key: AeadKey, nonce: Uint8Array, aad: Uint8Array, bytes: Uint8Array, start: number, length: number): void;
+  /**
+   * Replaces the ciphertext at `start … start + length`, whose tag is the 16 bytes after it, with plaintext.
+   *
+   * @returns false on any failure, without saying which; the range then holds zeros and no plaintext
+   * @throws KeyError ERR_KEY_AEAD_USAGE when the range does not lie inside `bytes`, or as `open`; ERR_KEY_WIPED
+   */
+  openInPlace(
+    key: AeadKey,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): boolean;
 }
 
 export interface SuiteDescriptor {
   readonly suite: AeadSuite;
-  /** The name OpenSSL knows it by. */
-  readonly openssl: 'aes-256-gcm' | 'chacha20-poly1305';
+  /** Its name in node:crypto. */
+  readonly cipherName: 'aes-256-gcm' | 'chacha20-poly1305';
+  /** The function of OpenSSL that describes it. */
+  readonly cipherFunction: 'EVP_aes_256_gcm' | 'EVP_chacha20_poly1305';
   readonly specification: string;
 }
 
+const AES_256_GCM: SuiteDescriptor = {
+  suite: 'A256GCM',
+  cipherName: 'aes-256-gcm',
+  cipherFunction: 'EVP_aes_256_gcm',
+  specification: 'NIST SP 800-38D; RFC 7518 §5.3',
+};
+const CHACHA20_POLY1305: SuiteDescriptor = {
+  suite: 'C20P',
+  cipherName: 'chacha20-poly1305',
+  cipherFunction: 'EVP_chacha20_poly1305',
+  specification: 'RFC 8439 §2.8',
+};
+
 /** A Map, not an object: a hostile suite name cannot resolve to something inherited. The first one is the default. */
-export const SUITES: ReadonlyMap<string, SuiteDescriptor> = new Map([
-  ['A256GCM', { suite: 'A256GCM', openssl: 'aes-256-gcm', specification: 'NIST SP 800-38D; RFC 7518 §5.3' }],
-  ['C20P', { suite: 'C20P', openssl: 'chacha20-poly1305', specification: 'RFC 8439 §2.8' }],
-]);
+export const SUITES: ReadonlyMap<string, SuiteDescriptor> = new Map(
+  [AES_256_GCM, CHACHA20_POLY1305].map((each) => [each.suite, each]),
+);
 
 /** A suite name off the wire, or null when we do not speak it. */
 export function parseSuite(name: unknown): AeadSuite | null {
   return typeof name === 'string' ? (SUITES.get(name)?.suite ?? null) : null;
 }
 
-/** Shared by both providers so that they refuse the same things. */
+/** Shared by the providers so that they refuse the same things. */
 export function assertKeyLength(raw: Uint8Array): void {
   if (raw.length !== AEAD_KEY_BYTES)
     throw new KeyError('ERR_KEY_AEAD_USAGE', `aead key: expected ${AEAD_KEY_BYTES} bytes, got ${raw.length}`);
@@ -71,11 +122,15 @@ export function assertNonceLength(nonce: Uint8Array): void {
     throw new KeyError('ERR_KEY_AEAD_USAGE', `aead nonce: expected ${AEAD_NONCE_BYTES} bytes, got ${nonce.length}`);
 }
 
-/** A truncated tag is easier to forge; OpenSSL would accept some lengths, so this is checked before it is asked. */
+/** A truncated tag is easier to forge, and OpenSSL would accept some lengths. */
 export function canOpen(nonce: Uint8Array, tag: Uint8Array): boolean {
   return nonce.length === AEAD_NONCE_BYTES && tag.length === AEAD_TAG_BYTES;
 }
 
 export function foreignKeyError(suite: AeadSuite, provider: AeadProvider): KeyError {
   return new KeyError('ERR_KEY_AEAD_USAGE', `aead key: not imported by provider "${provider}" for suite "${suite}"`);
+}
+
+export function wipedKeyError(suite: AeadSuite): KeyError {
+  return new KeyError('ERR_KEY_WIPED', `aead key for suite "${suite}": it has been freed`);
 }

@@ -1,11 +1,11 @@
 /**
- * AEAD by @noble/ciphers: portable, auditable, the reference that the fast provider is compared with.
+ * AEAD by @noble/ciphers: portable, auditable, the reference that the two fast providers are compared with.
  * The only file that imports noble.
  */
 import { inspect } from 'node:util';
 import { gcm } from '@noble/ciphers/aes.js';
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
-import { REDACTED } from '../base/index.ts';
+import { AEAD_TAG_BYTES, REDACTED } from '../base/index.ts';
 import {
   type Aead,
   type AeadKey,
@@ -14,12 +14,15 @@ import {
   assertNonceLength,
   canOpen,
   foreignKeyError,
+  wipedKeyError,
 } from './aead.ts';
+import { assertSealedRange } from './range.ts';
 
 class NobleKey implements AeadKey {
   readonly suite: AeadSuite;
   readonly provider = 'noble';
   readonly #secret: Uint8Array;
+  #isFreed = false;
 
   constructor(suite: AeadSuite, raw: Uint8Array) {
     this.suite = suite;
@@ -28,7 +31,13 @@ class NobleKey implements AeadKey {
 
   static secretOf(key: AeadKey, suite: AeadSuite): Uint8Array {
     if (!(#secret in key) || key.suite !== suite) throw foreignKeyError(suite, 'noble');
+    if (key.#isFreed) throw wipedKeyError(suite);
     return key.#secret;
+  }
+
+  free(): void {
+    this.#secret.fill(0);
+    this.#isFreed = true;
   }
 
   toJSON(): string {
@@ -69,6 +78,25 @@ export function createNobleAead(suite: AeadSuite): Aead {
         return cipher(secret, nonce, aad).decrypt(sealed);
       } catch {
         return null;
+      }
+    },
+
+    sealInPlace(key, nonce, aad, bytes, start, length) {
+      const secret = NobleKey.secretOf(key, suite);
+      assertNonceLength(nonce);
+      assertSealedRange(bytes, start, length);
+      bytes.set(cipher(secret, nonce, aad).encrypt(bytes.subarray(start, start + length)), start);
+    },
+
+    openInPlace(key, nonce, aad, bytes, start, length) {
+      const secret = NobleKey.secretOf(key, suite);
+      assertSealedRange(bytes, start, length);
+      try {
+        bytes.set(cipher(secret, nonce, aad).decrypt(bytes.subarray(start, start + length + AEAD_TAG_BYTES)), start);
+        return true;
+      } catch {
+        bytes.fill(0, start, start + length);
+        return false;
       }
     },
   });

@@ -1,26 +1,70 @@
-/** Which AEAD is used: one per suite and provider, made once. node:crypto unless noble is asked for by name. */
-
+/** Which AEAD is used: one per suite and provider, made once. The best provider that loads, unless an option names another. */
 import { KeyError } from '../base/index.ts';
-import { type Aead, type AeadProvider, type AeadSuite, SUITES } from './aead.ts';
+import { AEAD_PROVIDERS, type Aead, type AeadProvider, type AeadSuite, SUITES } from './aead.ts';
+import { loadInPlaceAeads } from './in-place.ts';
 import { createNobleAead } from './noble.ts';
 import { createNodeAead } from './node.ts';
 
-/** The fast one; the broker and the SDK take it unless configured otherwise. */
-export const DEFAULT_AEAD_PROVIDER: AeadProvider = 'node';
+interface Loaded {
+  readonly aeads: readonly Aead[];
+  /** Why the in-place provider is not among them; null when it is. */
+  readonly reason: string | null;
+}
 
-/** Every suite by every provider, in the order in which they are listed to people. */
-export const ALL_AEADS: readonly Aead[] = [...SUITES.values()].flatMap(({ suite, openssl }) => [
-  createNodeAead(suite, openssl),
-  createNobleAead(suite),
-]);
+let loaded: Loaded | null = null;
 
-/** @throws KeyError ERR_KEY_AEAD_USAGE for a suite or provider that does not exist (a wrong option, never a peer) */
-export function selectAead(suite: AeadSuite, provider: AeadProvider = DEFAULT_AEAD_PROVIDER): Aead {
-  const aead = ALL_AEADS.find((candidate) => candidate.suite === suite && candidate.provider === provider);
+/** At the first use: most commands seal nothing, and loading native code takes about 20 ms. */
+function load(): Loaded {
+  if (loaded !== null) return loaded;
+  const inPlace = loadInPlaceAeads();
+  const aeads = [...SUITES.values()].flatMap(({ suite, cipherName, cipherFunction }) => [
+    ...(inPlace.isLoaded ? [inPlace.createAead(suite, cipherFunction)] : []),
+    createNodeAead(suite, cipherName),
+    createNobleAead(suite),
+  ]);
+  loaded = { aeads, reason: inPlace.isLoaded ? null : inPlace.reason };
+  return loaded;
+}
+
+/** Every suite by every provider that this machine has, best first. */
+export function allAeads(): readonly Aead[] {
+  return load().aeads;
+}
+
+/** For status and people: the provider in use, and why the best one is not. */
+export interface AeadChoice {
+  readonly provider: AeadProvider;
+  /** Null when the provider is the best one, or an option chose another. */
+  readonly reason: string | null;
+}
+
+/**
+ * @param configured the option `aead`; null = the best one that loads
+ * @throws KeyError ERR_KEY_AEAD_UNAVAILABLE when the option names a provider that does not load here
+ */
+export function chooseAead(configured: AeadProvider | null = null): AeadChoice {
+  const { reason } = load();
+  if (configured === 'in-place' && reason !== null)
+    throw new KeyError(
+      'ERR_KEY_AEAD_UNAVAILABLE',
+      `aead provider "in-place" does not load here: ${reason}; remove the option "aead" to use the next best one`,
+    );
+  if (configured !== null) return { provider: configured, reason: null };
+  return reason === null ? { provider: 'in-place', reason: null } : { provider: 'node', reason };
+}
+
+/**
+ * @param provider null = the best one that loads
+ * @throws KeyError ERR_KEY_AEAD_USAGE for a suite or provider that does not exist (a wrong option, never a peer);
+ * ERR_KEY_AEAD_UNAVAILABLE
+ */
+export function selectAead(suite: AeadSuite, provider: AeadProvider | null = null): Aead {
+  const wanted = chooseAead(provider).provider;
+  const aead = load().aeads.find((candidate) => candidate.suite === suite && candidate.provider === wanted);
   if (aead === undefined)
     throw new KeyError(
       'ERR_KEY_AEAD_USAGE',
-      `aead suite "${suite}" by provider "${provider}": expected one of ${ALL_AEADS.map((each) => `${each.suite}/${each.provider}`).join(', ')}`,
+      `aead suite "${suite}" by provider "${wanted}": expected one of ${[...SUITES.keys()].join(', ')} by one of ${AEAD_PROVIDERS.join(', ')}`,
     );
   return aead;
 }

@@ -25,6 +25,8 @@ export const KEY_ERROR_CODES = [
   'ERR_KEY_CREDENTIAL_INVALID',
   // misuse by our own code: a bug, never a peer
   'ERR_KEY_AEAD_USAGE',
+  'ERR_KEY_AEAD_UNAVAILABLE',
+  'ERR_KEY_AEAD_HOST',
   'ERR_KEY_AEAD_SELF_TEST',
   'ERR_KEY_WIPED',
   'ERR_KEY_EPOCH_EXHAUSTED',

@@ -8,6 +8,8 @@ export const AEAD_KEY_BYTES = 32;
 export const AEAD_NONCE_BYTES = 12;
 /** Full tags only; SP 800-38D would allow shorter ones, we do not. */
 export const AEAD_TAG_BYTES = 16;
+/** One AEAD call seals at most this: OpenSSL takes lengths as a C int, and a record is far shorter. */
+export const MAX_AEAD_BYTES = 2 ** 30;
 /** X25519 public keys and shared secrets: RFC 7748 §5. */
 export const X25519_BYTES = 32;
 /** Ed25519 keys: RFC 8032 §5.1.5. */

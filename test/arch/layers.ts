@@ -208,7 +208,7 @@ export interface ModulePlace {
   readonly packageName: string;
   /** Where it may be imported at all. */
   readonly folders: readonly string[];
-  /** How far it may spread there. */
+  /** How far it may spread in each of them. */
   readonly within: 'file' | 'folder' | 'any';
   readonly breaking: readonly Readonly<Record<string, string>>[];
 }
@@ -236,6 +236,19 @@ export const MODULES: readonly ModulePlace[] = [
         'keys/aead/noble.ts': `import { gcm } from '@noble/ciphers/aes.js';`,
         'keys/store.ts': `import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';`,
       },
+    ],
+  },
+  {
+    // Native code: each room that needs it has it in one file, which argues why its calls are safe.
+    packageName: 'koffi',
+    folders: ['keys', 'clients/devices'],
+    within: 'file',
+    breaking: [
+      {
+        'keys/aead/openssl.ts': `import type * as Koffi from 'koffi';`,
+        'keys/aead/in-place.ts': `import { load } from 'koffi';`,
+      },
+      { 'broker/channel/protection.ts': `const koffi = require('koffi');` },
     ],
   },
   {

@@ -71,19 +71,18 @@ const everyUnitHasALayer: Rule = {
 };
 
 const moduleRules: readonly Rule[] = MODULES.map(({ packageName, folders, within, breaking }) => ({
-  name: `${packageName} is imported in ${within === 'folder' ? 'one folder' : within === 'file' ? 'one file' : 'places'} of ${folders.join(', ')}`,
+  name: `${packageName} is imported in ${within === 'any' ? 'places' : `one ${within}`} of ${folders.join(', and in one of ')}`,
   violations: (sources) => {
     const users = sources
       .filter(isProduct)
       .filter((source) => source.imports.some((one) => one.packageName === packageName));
     const outside = users.filter((source) => !folders.some((folder) => source.path.startsWith(`${folder}/`)));
-    const places = new Set(
-      users.map((source) => (within === 'file' ? source.path : source.path.replace(/\/[^/]*$/, ''))),
-    );
-    return [
-      ...outside.map((source) => `${source.path} may not import ${packageName}`),
-      ...(within !== 'any' && places.size > 1 ? [`${packageName} is imported in ${[...places].join(' and ')}`] : []),
-    ];
+    const spread = folders.flatMap((folder) => {
+      const inside = users.map((source) => source.path).filter((path) => path.startsWith(`${folder}/`));
+      const places = new Set(inside.map((path) => (within === 'file' ? path : path.replace(/\/[^/]*$/, ''))));
+      return within !== 'any' && places.size > 1 ? [`${packageName} is imported in ${[...places].join(' and ')}`] : [];
+    });
+    return [...outside.map((source) => `${source.path} may not import ${packageName}`), ...spread];
   },
   breaking,
 }));

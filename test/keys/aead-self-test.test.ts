@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Aead } from '../../keys/aead/aead.ts';
-import { ALL_AEADS, selectAead } from '../../keys/aead/select.ts';
+import { allAeads, selectAead } from '../../keys/aead/select.ts';
 import { AEAD_VECTORS, aeadSelfTest } from '../../keys/aead/self-test.ts';
 
 const selfTest = suite('aead self-test');
@@ -41,6 +41,28 @@ const broken: readonly (readonly [string, Partial<Aead>])[] = [
       },
     },
   ],
+  ['seals other bytes in place', { sealInPlace: (_key, _nonce, _aad, bytes) => bytes.fill(1) }],
+  ['opens nothing in place', { openInPlace: () => false }],
+  ['opens forgeries in place', { openInPlace: (...from) => gcm.openInPlace(...from) || true }],
+  [
+    'leaves the plaintext of a forgery behind',
+    {
+      openInPlace: (key, nonce, aad, bytes, start, length) => {
+        const isGenuine = gcm.openInPlace(key, nonce, aad, bytes, start, length);
+        if (!isGenuine) bytes.fill(1, start, start + length);
+        return isGenuine;
+      },
+    },
+  ],
+  [
+    'writes behind its range',
+    {
+      sealInPlace: (key, nonce, aad, bytes, start, length) => {
+        gcm.sealInPlace(key, nonce, aad, bytes, start, length);
+        bytes[start + length + 16] = 0;
+      },
+    },
+  ],
 ];
 
 selfTest('the ciphers of this machine pass', () => {
@@ -48,7 +70,7 @@ selfTest('the ciphers of this machine pass', () => {
 });
 
 selfTest('each suite has a published vector', () => {
-  for (const { suite: name } of ALL_AEADS)
+  for (const { suite: name } of allAeads())
     assert.ok(
       AEAD_VECTORS.some((vector) => vector.suite === name),
       name,

@@ -1,34 +1,45 @@
-/** AEAD: every suite by every provider, and that the two providers are twins. */
+/** AEAD: every suite by every provider, and that the three providers are twins. */
 import { inspect } from 'node:util';
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Aead, type AeadSuite, parseSuite } from '../../keys/aead/aead.ts';
-import { ALL_AEADS, selectAead } from '../../keys/aead/select.ts';
+import { allAeads, chooseAead, selectAead } from '../../keys/aead/select.ts';
 import { SEED, seeded, seededRandom } from '../support/seed.ts';
 
 const aead = suite('aead');
 const random = seededRandom(1);
+const ALL_AEADS = allAeads();
 const SUITE_NAMES: readonly AeadSuite[] = ['A256GCM', 'C20P'];
 
 function labelOf(each: Aead): string {
   return `${each.suite}/${each.provider}`;
 }
 
-function refuses(act: () => unknown, label: string): void {
+function refuses(act: () => unknown, label: string, code = 'ERR_KEY_AEAD_USAGE'): void {
   try {
     act();
   } catch (error) {
-    assert.is(error instanceof Error && 'code' in error && error.code, 'ERR_KEY_AEAD_USAGE', label);
+    assert.is(error instanceof Error && 'code' in error && error.code, code, label);
     return;
   }
   assert.unreachable(`${label}: nothing was thrown`);
 }
 
-aead('there are two suites by two providers, and node:crypto is what one gets', () => {
-  assert.equal(ALL_AEADS.map(labelOf), ['A256GCM/node', 'A256GCM/noble', 'C20P/node', 'C20P/noble']);
-  for (const name of SUITE_NAMES) assert.is(selectAead(name).provider, 'node');
+aead('there are two suites by three providers, and the one that works in place is what one gets', () => {
+  assert.equal(ALL_AEADS.map(labelOf), [
+    'A256GCM/in-place',
+    'A256GCM/node',
+    'A256GCM/noble',
+    'C20P/in-place',
+    'C20P/node',
+    'C20P/noble',
+  ]);
+  for (const name of SUITE_NAMES) assert.is(selectAead(name).provider, 'in-place');
   assert.is(selectAead('C20P', 'noble').provider, 'noble');
+  assert.equal(chooseAead(), { provider: 'in-place', reason: null });
+  for (const provider of ['in-place', 'node', 'noble'] as const)
+    assert.equal(chooseAead(provider), { provider, reason: null });
 });
 
 aead('what was sealed opens, at lengths around every block boundary and at a whole record', () => {
@@ -44,34 +55,35 @@ aead('what was sealed opens, at lengths around every block boundary and at a who
   }
 });
 
-aead('both providers seal the same bytes and open each other on random input', () => {
+aead('all providers seal the same bytes and open each other on random input', () => {
   const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
   fc.assert(
     fc.property(
       fc.constantFrom(...SUITE_NAMES),
       bytes(32),
       bytes(12),
-      fc.uint8Array({ maxLength: 64 }),
+      fc.uint8Array({ maxLength: 100 }),
       fc.uint8Array({ maxLength: 600 }),
       (name, raw, nonce, aad, plaintext) => {
-        const [node, noble] = [selectAead(name, 'node'), selectAead(name, 'noble')];
-        const [nodeKey, nobleKey] = [node.importKey(raw), noble.importKey(raw)];
-        const fast = node.seal(nodeKey, nonce, aad, plaintext);
-        const reference = noble.seal(nobleKey, nonce, aad, plaintext);
-        assert.is(Buffer.compare(fast.ciphertext, reference.ciphertext), 0);
-        assert.is(Buffer.compare(fast.tag, reference.tag), 0);
-        const opened = [
-          node.open(nodeKey, nonce, aad, reference.ciphertext, reference.tag),
-          noble.open(nobleKey, nonce, aad, fast.ciphertext, fast.tag),
-        ];
-        for (const each of opened) assert.is(Buffer.compare(each ?? Buffer.from('null'), plaintext), 0);
+        const noble = selectAead(name, 'noble');
+        const reference = noble.seal(noble.importKey(raw), nonce, aad, plaintext);
+        for (const provider of ['in-place', 'node'] as const) {
+          const fast = selectAead(name, provider);
+          const key = fast.importKey(raw);
+          const sealed = fast.seal(key, nonce, aad, plaintext);
+          assert.is(Buffer.compare(sealed.ciphertext, reference.ciphertext), 0, provider);
+          assert.is(Buffer.compare(sealed.tag, reference.tag), 0, provider);
+          const opened = fast.open(key, nonce, aad, reference.ciphertext, reference.tag);
+          assert.is(Buffer.compare(opened ?? Buffer.from('null'), plaintext), 0, provider);
+          key.free();
+        }
       },
     ),
     seeded({ numRuns: 300 }),
   );
 });
 
-aead('both providers refuse the same damaged input, and never throw on it', () => {
+aead('all providers refuse the same damaged input, and never throw on it', () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...SUITE_NAMES),
@@ -80,7 +92,7 @@ aead('both providers refuse the same damaged input, and never throw on it', () =
       fc.uint8Array({ maxLength: 40 }),
       fc.uint8Array({ maxLength: 40 }),
       (name, nonce, aad, ciphertext, tag) => {
-        for (const provider of ['node', 'noble'] as const) {
+        for (const provider of ['in-place', 'node', 'noble'] as const) {
           const each = selectAead(name, provider);
           assert.is(each.open(each.importKey(new Uint8Array(32)), nonce, aad, ciphertext, tag), null);
         }
@@ -156,11 +168,13 @@ aead('a key is exactly 32 bytes', () => {
 aead('a key serves only the suite and provider that imported it', () => {
   const [nonce, none] = [new Uint8Array(12), new Uint8Array(0)];
   for (const each of ALL_AEADS) {
-    const forged = { suite: each.suite, provider: each.provider, toJSON: () => '' };
+    const forged = { suite: each.suite, provider: each.provider, free: () => undefined, toJSON: () => '' };
     const foreign = ALL_AEADS.filter((other) => other !== each).map((other) => other.importKey(random.bytes(32)));
     for (const key of [...foreign, forged]) {
       refuses(() => each.seal(key, nonce, none, none), `${labelOf(each)} seal`);
       refuses(() => each.open(key, nonce, none, none, new Uint8Array(16)), `${labelOf(each)} open`);
+      refuses(() => each.sealInPlace(key, nonce, none, new Uint8Array(16), 0, 0), `${labelOf(each)} seal in place`);
+      refuses(() => each.openInPlace(key, nonce, none, new Uint8Array(16), 0, 0), `${labelOf(each)} open in place`);
     }
   }
 });
@@ -187,6 +201,22 @@ aead('sealing and opening leave their inputs as they were and return memory of t
     assert.equal(Uint8Array.from(ciphertext), sealedCopy);
     assert.is.not(opened?.buffer, ciphertext.buffer);
     assert.is.not(ciphertext.buffer, inputs[2].buffer);
+  }
+});
+
+aead('a freed key seals and opens nothing more, and may be freed again', () => {
+  const [nonce, none] = [new Uint8Array(12), new Uint8Array(0)];
+  for (const each of ALL_AEADS) {
+    const key = each.importKey(random.bytes(32));
+    key.free();
+    key.free();
+    const uses = [
+      () => each.seal(key, nonce, none, none),
+      () => each.open(key, nonce, none, none, new Uint8Array(16)),
+      () => each.sealInPlace(key, nonce, none, new Uint8Array(16), 0, 0),
+      () => each.openInPlace(key, nonce, none, new Uint8Array(16), 0, 0),
+    ];
+    for (const use of uses) refuses(use, labelOf(each), 'ERR_KEY_WIPED');
   }
 });
 

@@ -2,7 +2,14 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Broker, startBroker } from '../../broker/index.ts';
-import { type ArgusError, connect, type Message, type Ring, type Vm } from '../../clients/sdk/index.ts';
+import {
+  type ArgusError,
+  type ConnectOptions,
+  connect,
+  type Message,
+  type Ring,
+  type Vm,
+} from '../../clients/sdk/index.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
 import { copyShippedPolicy } from '../../policy/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
@@ -48,8 +55,9 @@ class House {
     this.#broker = null;
   }
 
-  connect(name: string, carrierOf = name): Promise<Vm> {
+  connect(name: string, carrierOf = name, aead: ConnectOptions['aead'] = null): Promise<Vm> {
     return connect({
+      aead,
       carrier: `unix:${this.#directory}/run/${carrierOf}.sock`,
       identity: `${this.#directory}/${name}`,
       broker: 'argus',
@@ -93,6 +101,20 @@ test('a message arrives with the sender as the broker knows it', async () => {
   assert.equal(message?.source, { domid: chrome.domid, name: 'chrome-vm', labels: ['@app', '@speaker'] });
   assert.equal([message?.type, message?.payload], [3, Uint8Array.of(1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0)]);
   await Promise.all([audio.close(), chrome.close()]);
+  await house.close();
+});
+
+test('each provider of the ciphers talks to the others', async () => {
+  const house = await House.build();
+  const audio = await house.connect('audio-vm', 'audio-vm', 'node');
+  const ring = await audio.registerRing({ port: 4713, partner: 'any', length: 4096 });
+  for (const [number, aead] of (['in-place', 'node', 'noble'] as const).entries()) {
+    const chrome = await house.connect('chrome-vm', 'chrome-vm', aead);
+    assert.is(await chrome.sendv({ to: PLAYBACK, iov: numbered(number) }), 64, aead);
+    assert.is((await take(ring, 1))[0], number, aead);
+    await chrome.close();
+  }
+  await audio.close();
   await house.close();
 });
 

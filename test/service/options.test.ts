@@ -53,6 +53,7 @@ const WRONG: readonly (readonly [what: string, text: string, mentions: string])[
   ['a port beyond the last', `${LEAST}tcp: "127.0.0.1:65536"\n`, '65535'],
   ['an unknown suite', `${LEAST}suites: [A128GCM]\n`, 'suites'],
   ['no suite', `${LEAST}suites: []\n`, 'suites'],
+  ['an unknown provider', `${LEAST}aead: webcrypto\n`, 'aead'],
   ['an unknown level', `${LEAST}log: { level: loud }\n`, 'log.level'],
   ['a ring quota below the least ring', `${LEAST}limits: { ringBytesPerDomain: 47 }\n`, '48'],
   ['a ring quota that is no integer', `${LEAST}limits: { ringBytesPerDomain: 48.5 }\n`, 'ringBytesPerDomain'],

@@ -29,6 +29,8 @@ export async function bundleAgent(out: string, entry = ENTRY, format: 'esm' | 'c
     metafile: true,
     // In one file there is no package.json to look into.
     define: { 'process.env.ARGUS_AGENT_VERSION': JSON.stringify(version()) },
+    // In a CommonJS file `import.meta.url` is empty, and code that looks for a file next to it does without.
+    logOverride: { 'empty-import-meta': 'silent' },
     banner: format === 'esm' ? { js: REQUIRE } : {},
   });
   appendFileSync(out, licences(Object.keys(metafile.inputs)));

@@ -44,6 +44,7 @@ function render(status: BrokerStatus): string {
   const lines = [
     `broker    ${status.broker} ${status.version}, pid ${status.pid}, up ${status.uptimeSeconds} s`,
     `policy    revision ${policy.revision}, ${policy.rows} rows, ${policy.hash.slice(0, 12)}, ${policy.directory}`,
+    `aead      ${status.aead.provider}${status.aead.reason === null ? '' : ` (in-place does not load: ${status.aead.reason})`}`,
     `audit     ${audit.healthy ? 'healthy' : 'FAILED: sends are stopped'}, ${audit.records} records, head ${audit.head.slice(0, 12)}`,
     `messages  ${status.messages} (${status.bytes} bytes)`,
     `refused   ${

@@ -22,7 +22,13 @@ import {
   SeekingDeframer,
   TAG_BYTES,
 } from '../../../broker/wire/index.ts';
-import { type AeadSuite, CLOCK_TOLERANCE_SECONDS, type Identity, release } from '../../../keys/index.ts';
+import {
+  type AeadProvider,
+  type AeadSuite,
+  CLOCK_TOLERANCE_SECONDS,
+  type Identity,
+  release,
+} from '../../../keys/index.ts';
 import type { Carrier, CarrierEvents } from '../carriers/carrier.ts';
 import { ArgusError } from '../errors.ts';
 import {
@@ -73,6 +79,7 @@ export interface LinkOptions {
   readonly identity: Identity;
   readonly broker: string | null;
   readonly suites: readonly AeadSuite[];
+  readonly aead: AeadProvider | null;
 }
 
 interface Request {
@@ -122,12 +129,13 @@ export class Link implements CarrierEvents {
     // Records of an earlier session may come before and after the welcome, whole ones of any length among them.
     if (carrier.tellsOfRestart === false)
       this.#deframer = new SeekingDeframer(MAX_SESSION_RECORD_BYTES, RecordType.welcome);
-    const { identity, broker, suites } = this.#options;
+    const { identity, broker, suites, aead } = this.#options;
     this.#hello = await beginHello(identity, broker, suites, {
       randomBytes: this.#platform.randomBytes,
       wallClock: this.#platform.wallClock,
       clock: this.#platform.now,
       clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
+      aead,
     });
     if (this.#isClosed()) throw new ArgusError('ERR_CLIENT_LOST', 'the carrier closed before the handshake');
     this.#phase = 'greeting';
