@@ -9,8 +9,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { createNamespace, type Namespace } from '../test/agents/network/namespace.ts';
-import { type Site, startSite } from '../test/agents/network/site.ts';
+import { createNamespace, type Namespace } from '../test/support/network/namespace.ts';
+import { type Site, startSite } from '../test/support/network/site.ts';
 
 const SECONDS = Number(process.argv[2] ?? 4);
 const CHROME = '10.137.1.1';

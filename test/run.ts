@@ -9,8 +9,8 @@
  */
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { planTests } from './support/plan.ts';
-import { type FileRun, killRunningFiles, runFile } from './support/run-file.ts';
+import { planTests } from './support/runner/plan.ts';
+import { type FileRun, killRunningFiles, runFile } from './support/runner/run-file.ts';
 
 /** For what runs side by side, beside the one for what does not. More make each other slower than the wall clock gets better. */
 const MAX_WORKERS = 2;

@@ -10,10 +10,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { writeWav } from '../../clients/demo/wav.ts';
 import { createAuthority } from '../../keys/index.ts';
-import { compilePackage } from '../integration/compiled.ts';
-import { OPEN_ROWS, type Stage, withStage } from '../integration/stage.ts';
+import { type Installation, OPEN_ROWS, withInstallation } from '../support/installation/installation.ts';
+import { compilePackage } from '../support/processes/compiled.ts';
+import { runCli } from '../support/processes/run-cli.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { runCli } from './run-cli.ts';
 
 const bad = suite('bad input');
 
@@ -21,11 +21,11 @@ const bad = suite('bad input');
 const built = await compilePackage();
 
 /** Arranges a situation; returns what is to be run, where that is not `argus broker --config`. */
-type Arrange = (stage: Stage) => unknown;
+type Arrange = (stage: Installation) => unknown;
 
 const DAY_MS = 86_400_000;
 
-async function occupied(stage: Stage): Promise<{ server: Server; port: number }> {
+async function occupied(stage: Installation): Promise<{ server: Server; port: number }> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   server.unref();
@@ -36,7 +36,7 @@ async function occupied(stage: Stage): Promise<{ server: Server; port: number }>
 }
 
 /** Makes the identity of the broker anew, as of another time. */
-async function brokerAt(stage: Stage, now: number): Promise<void> {
+async function brokerAt(stage: Installation, now: number): Promise<void> {
   await stage.issue('broker', 'broker', { name: 'argus', now, ttlSeconds: 3_600 });
 }
 
@@ -301,7 +301,7 @@ function snapshot(directory: string): ReadonlyMap<string, string> {
 
 for (const [situation, code, mentions, arrange] of SITUATIONS) {
   bad(`${situation}: ${code}, exit 1, and nothing is touched`, () =>
-    withStage({}, async (stage) => {
+    withInstallation({}, async (stage) => {
       const arranged = await arrange(stage);
       const line = isCommandLine(arranged) ? arranged : ['broker', '--config', stage.config];
       const before = snapshot(stage.directory);
@@ -323,7 +323,7 @@ for (const [situation, code, mentions, arrange] of SITUATIONS) {
 }
 
 bad('argus policy check prints every finding with file:line:column and exits 1', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     await stage.writeRows([
       'p, chrome-vm, mail-vm, data, send, dney',
       ...OPEN_ROWS,
@@ -340,7 +340,7 @@ bad('argus policy check prints every finding with file:line:column and exits 1',
 );
 
 bad('argus broker --check says that a good configuration is good, and starts nothing', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     const { code, stdout } = await runCli(['broker', '--check', '--config', stage.config], { built });
     assert.equal([code, stdout], [0, `${stage.config}: good\n`]);
     assert.not(existsSync(stage.runtime));

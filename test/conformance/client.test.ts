@@ -5,9 +5,9 @@ import * as assert from 'uvu/assert';
 import { startBroker } from '../../broker/index.ts';
 import { connect, type Ring, type Vm } from '../../clients/sdk/index.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
+import { OPEN, PORT, policyFiles } from '../support/core/harness.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { statement } from './harness.ts';
-import { OPEN, PORT, policyFiles } from './stage.ts';
 
 const LONGEST = 16_777_184;
 

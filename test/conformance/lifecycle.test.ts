@@ -1,14 +1,14 @@
 /** A63 … A68: domains that come and go. */
 import * as assert from 'uvu/assert';
 import { Op, RingFlag, Status } from '../../broker/wire/index.ts';
+import { CoreHarness, OPEN, PORT } from '../support/core/harness.ts';
 import { statement } from './harness.ts';
-import { OPEN, PORT, Stage } from './stage.ts';
 
 const bytes = (length: number): Uint8Array => new Uint8Array(length);
 
 statement('A63', undefined, async () => {
   const rows = OPEN.slice(1);
-  const stage = await Stage.of({ domains: ['a', 'b'], rows: [...rows, 'p, b, broker, argo, *, allow'] });
+  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [...rows, 'p, b, broker, argo, *, allow'] });
   assert.is(stage.domid('a'), 1);
   assert.is(stage.register('a', 'ANY').status, Status.EACCES);
   assert.is(stage.register('b', 'a').status, Status.ECONNREFUSED);
@@ -23,7 +23,7 @@ statement(
       'a domain whose session ended is ECONNREFUSED as long as it is in the inventory; one that left it is EACCES, like any unknown one',
   },
   async () => {
-    const stage = await Stage.open('a', 'b');
+    const stage = await CoreHarness.open('a', 'b');
     stage.register('b', 'ANY');
     stage.disconnect('b');
     assert.is(stage.send('a', 'b'), Status.ECONNREFUSED);
@@ -38,7 +38,7 @@ statement(
 );
 
 statement('A65', undefined, async () => {
-  const stage = await Stage.open('a', 'b', 'c');
+  const stage = await CoreHarness.open('a', 'b', 'c');
   for (let port = 1; port <= 127; port++) stage.register('a', 'c', { port });
   const { value } = stage.register('a', 'b', { port: 200 });
   assert.is(stage.register('a', 'b', { port: 201 }).status, Status.ENOSPC);
@@ -52,7 +52,7 @@ statement('A65', undefined, async () => {
 });
 
 statement('A66', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('a', 'b');
   const partner = stage.domid('b');
   await stage.adopt({ domains: ['a'], rows: OPEN });
@@ -60,11 +60,11 @@ statement('A66', undefined, async () => {
 });
 
 for (const [how, leave] of [
-  ['its session ends', async (stage: Stage) => stage.disconnect('b')],
-  ['it leaves the inventory', (stage: Stage) => stage.adopt({ domains: ['a', 'c:3'], rows: OPEN })],
+  ['its session ends', async (stage: CoreHarness) => stage.disconnect('b')],
+  ['it leaves the inventory', (stage: CoreHarness) => stage.adopt({ domains: ['a', 'c:3'], rows: OPEN })],
 ] as const) {
   statement('A67', undefined, async () => {
-    const stage = await Stage.open('a', 'b', 'c');
+    const stage = await CoreHarness.open('a', 'b', 'c');
     const { value } = stage.register('a', 'ANY', { length: 48 });
     stage.send('c', 'a', { payload: bytes(16) });
     assert.is(stage.send('b', 'a'), Status.EAGAIN);
@@ -77,7 +77,7 @@ for (const [how, leave] of [
 }
 
 statement('A68', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('a', 'b');
   await stage.adopt({ domains: ['a', 'new:2'], rows: OPEN });
   stage.connect('new');

@@ -1,15 +1,15 @@
 /** A52 … A62: notify. */
 import * as assert from 'uvu/assert';
 import { Op, RingFlag, Status } from '../../broker/wire/index.ts';
+import { CoreHarness, OPEN, PORT } from '../support/core/harness.ts';
 import { statement } from './harness.ts';
-import { OPEN, PORT, Stage } from './stage.ts';
 
 const { exists, shared, empty, sufficient, emsgsize, ebusy } = RingFlag;
 const bytes = (length: number): Uint8Array => new Uint8Array(length);
 
 /** b's ring of 112 bytes is full; a waits for room for 16 bytes, c for 64. */
-async function fullRing(): Promise<{ stage: Stage; handle: number }> {
-  const stage = await Stage.open('a', 'b', 'c', 'd');
+async function fullRing(): Promise<{ stage: CoreHarness; handle: number }> {
+  const stage = await CoreHarness.open('a', 'b', 'c', 'd');
   const handle = stage.register('b', 'ANY', { length: 112 }).value;
   for (const payload of [16, 32]) stage.send('d', 'b', { payload: bytes(payload) });
   assert.is(stage.send('a', 'b', { payload: bytes(16) }), Status.EAGAIN);
@@ -17,7 +17,7 @@ async function fullRing(): Promise<{ stage: Stage; handle: number }> {
   return { stage, handle };
 }
 
-const spaceEvents = (stage: Stage, ...names: string[]): number[] =>
+const spaceEvents = (stage: CoreHarness, ...names: string[]): number[] =>
   names.map((name) => stage.at(name).of(Op.space).length);
 
 statement('A52', undefined, async () => {
@@ -34,7 +34,7 @@ statement('A52', undefined, async () => {
 });
 
 statement('A53', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY');
   const queries = (count: number): { domid: number }[] =>
     Array.from({ length: count }, () => ({ domid: stage.domid('b') }));
@@ -43,7 +43,7 @@ statement('A53', undefined, async () => {
 });
 
 statement('A53', undefined, async () => {
-  const stage = await Stage.open('a', 'b', 'c');
+  const stage = await CoreHarness.open('a', 'b', 'c');
   stage.register('b', 'ANY', { length: 112 });
   stage.send('a', 'b', { payload: bytes(16) });
   assert.is(stage.send('c', 'b', { payload: bytes(80) }), Status.EAGAIN);
@@ -56,7 +56,7 @@ statement('A53', undefined, async () => {
 });
 
 statement('A54', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   const asked = stage.notify('a', [{ domid: stage.domid('b'), spaceRequired: 5 }]);
   assert.equal(asked, { status: Status.OK, answers: [{ flags: 0, maxMessageSize: 0 }] });
 });
@@ -65,7 +65,7 @@ statement(
   'A54',
   { deviation: 'an entry for a domain that does not exist ends the call with EACCES, like one that policy denies' },
   async () => {
-    const stage = await Stage.of({ domains: ['a', 'b'], rows: ['p, @any, broker, argo, *, allow'] });
+    const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: ['p, @any, broker, argo, *, allow'] });
     const answers = [999, 0x7ff4, stage.domid('b')].map((domid) => stage.notify('a', [{ domid }]));
     assert.equal(
       answers,
@@ -75,7 +75,7 @@ statement(
 );
 
 statement('A55', undefined, async () => {
-  const stage = await Stage.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] });
+  const stage = await CoreHarness.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] });
   stage.register('b', 'ANY', { length: 48 });
   stage.send('b', 'b', { payload: bytes(16) });
   const b = stage.domid('b');
@@ -86,7 +86,7 @@ statement('A55', undefined, async () => {
 });
 
 statement('A56', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   for (const [index, length] of [48, 64, 4096, 16_777_152].entries()) {
     const port = index + 1;
     stage.register('b', 'ANY', { port, length });
@@ -97,7 +97,7 @@ statement('A56', undefined, async () => {
 });
 
 statement('A57', undefined, async () => {
-  const stage = await Stage.open('a', 'b', 'c');
+  const stage = await CoreHarness.open('a', 'b', 'c');
   stage.register('b', 'ANY');
   stage.register('b', 'a');
   const flagsFor = (name: string): number => stage.notify(name, [{ domid: stage.domid('b') }]).answers[0]?.flags ?? 0;
@@ -105,7 +105,7 @@ statement('A57', undefined, async () => {
 });
 
 statement('A58', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   const { value } = stage.register('b', 'ANY');
   const flags = (): number => (stage.notify('a', [{ domid: stage.domid('b') }]).answers[0]?.flags ?? 0) & empty;
   assert.is(flags(), empty);
@@ -116,7 +116,7 @@ statement('A58', undefined, async () => {
 });
 
 statement('A59', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   const { value } = stage.register('b', 'ANY', { length: 64 });
   stage.send('a', 'b', { payload: bytes(32) });
   for (const spaceRequired of [33, 64, 0xffffffff]) {
@@ -141,7 +141,7 @@ statement('A60', undefined, async () => {
 });
 
 statement('A61', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   const { value } = stage.register('b', 'a', { length: 112 });
   stage.send('a', 'b', { payload: bytes(32) });
   const [answer] = stage.notify('a', [{ domid: stage.domid('b'), spaceRequired: 80 }]).answers;
@@ -155,7 +155,7 @@ statement('A61', undefined, async () => {
 
 statement('A62', undefined, async () => {
   const senders = Array.from({ length: 34 }, (_, index) => `s${index}`);
-  const stage = await Stage.open('b', ...senders);
+  const stage = await CoreHarness.open('b', ...senders);
   stage.register('b', 'ANY', { length: 48 });
   for (const name of senders.slice(0, 33)) stage.send(name, 'b', { payload: bytes(16) });
   const domid = stage.domid('b');

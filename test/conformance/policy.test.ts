@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import { CoreInvariantError, Ring } from '../../broker/core/index.ts';
 import { Op, Status } from '../../broker/wire/index.ts';
 import { PolicyError } from '../../policy/index.ts';
+import { CoreHarness, compile, OPEN, PORT } from '../support/core/harness.ts';
 import { statement } from './harness.ts';
-import { compile, OPEN, PORT, Stage } from './stage.ts';
 
 const ENABLED = 'p, @any, broker, argo, *, allow';
 const SEND_A_B = 'p, a, b, argo, send, allow';
@@ -22,7 +22,7 @@ async function refusal(attempt: Promise<unknown>): Promise<string[]> {
 }
 
 statement('A69', undefined, async () => {
-  const stage = await Stage.of({ domains: ['a', 'b'], rows: [ENABLED] });
+  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [ENABLED] });
   stage.register('b', 'ANY');
   assert.is(stage.send('a', 'b'), Status.EACCES);
   await stage.adopt({ domains: ['a', 'b'], rows: [ENABLED, SEND_A_B] });
@@ -34,7 +34,10 @@ statement('A69', undefined, async () => {
 });
 
 statement('A70', undefined, async () => {
-  const stage = await Stage.of({ domains: ['a', 'b'], rows: [ENABLED, SEND_A_B, 'p, @any, @any, data, send, allow'] });
+  const stage = await CoreHarness.of({
+    domains: ['a', 'b'],
+    rows: [ENABLED, SEND_A_B, 'p, @any, @any, data, send, allow'],
+  });
   stage.register('a', 'ANY');
   stage.register('b', 'ANY');
   assert.equal([stage.send('a', 'b'), stage.send('b', 'a')], [Status.OK, Status.EACCES]);
@@ -44,7 +47,7 @@ statement(
   'A71',
   { deviation: 'a denial is a record of the hash-chained audit log (JSON), with what the AVC line has and more' },
   async () => {
-    const stage = await Stage.of({ domains: ['a', 'b'], rows: [ENABLED, SEND_A_B, 'p, a, b, data, send, deny'] });
+    const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [ENABLED, SEND_A_B, 'p, a, b, data, send, deny'] });
     stage.send('a', 'b', { payload: 'xyz' });
     const record = stage.audit.records.at(-1);
     const { event, decision, reason, rule, src, dst, port, permission, bytes, revision, session } = record ?? {};
@@ -72,7 +75,7 @@ statement(
   'A72',
   { deviation: 'no dontaudit: every denial is recorded; floods of the same denial collapse into exact counts' },
   async () => {
-    const stage = await Stage.of({ domains: ['a', 'b'], rows: [ENABLED] });
+    const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [ENABLED] });
     for (let i = 0; i < 5; i++) stage.send('a', 'b');
     assert.is(stage.denials().length, 5);
     assert.equal(
@@ -85,7 +88,7 @@ statement(
 );
 
 statement('A73', undefined, async () => {
-  const stage = await Stage.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, audited, send, allow'] });
+  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, audited, send, allow'] });
   stage.register('b', 'ANY', { port: 1000 });
   stage.register('b', 'ANY');
   const before = stage.log.length;
@@ -105,7 +108,7 @@ statement(
       (await refusal(compile({ domains: ['a', 'b'], rows: [], about: { a: 'permissive: true' } }))).length,
       0,
     );
-    const stage = await Stage.of({ domains: ['a', 'b'], rows: [ENABLED] });
+    const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [ENABLED] });
     stage.register('b', 'ANY');
     assert.equal([stage.send('a', 'b'), stage.send('a', 'b')], [Status.EACCES, Status.EACCES]);
     assert.is(stage.denials().length, 2);
@@ -117,7 +120,7 @@ statement(
 );
 
 statement('A75', undefined, async () => {
-  const stage = await Stage.of({ domains: ['a', 'b'], rows: OPEN });
+  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: OPEN });
   stage.register('b', 'ANY');
   assert.is(stage.send('a', 'b'), Status.OK);
   await stage.adopt({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, data, send, deny'] });
@@ -135,7 +138,7 @@ statement('A75', undefined, async () => {
 
 statement('A76', undefined, async () => {
   // Each revision has a cache of its own; what an older one decides later reaches neither the new cache nor a ring.
-  const stage = await Stage.of({ domains: ['a', 'b'], rows: OPEN });
+  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: OPEN });
   const old = stage.argo.policy;
   await stage.adopt({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, argo, send, deny'] });
   const [a, b] = [old.domains.byName('a'), old.domains.byName('b')];
@@ -152,7 +155,7 @@ statement('A76', undefined, async () => {
 });
 
 statement('A77', undefined, async () => {
-  const stage = await Stage.of({ domains: ['a', 'b'], rows: OPEN });
+  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: OPEN });
   stage.register('b', 'ANY');
   for (const rows of [['p, a, b, argo, send'], ['p, a, nobody, argo, send, allow'], ['allow everything']]) {
     assert.is.not((await refusal(stage.adopt({ domains: ['a', 'b'], rows }))).length, 0);
@@ -171,7 +174,7 @@ statement(
   async () => {
     const labelled = { domains: ['a', 'b'], labels: ['@app'], about: { a: 'labels: ["@app"]' } };
     const rows = [ENABLED, 'p, @app, b, argo, send, allow', 'p, @app, b, data, send, allow'];
-    const stage = await Stage.of({ ...labelled, rows });
+    const stage = await CoreHarness.of({ ...labelled, rows });
     stage.register('b', 'ANY');
     assert.is(stage.send('a', 'b'), Status.OK);
     assert.is.not((await refusal(stage.adopt({ domains: ['a', 'b'], rows }))).length, 0);
@@ -188,7 +191,7 @@ statement('A79', undefined, async () => {
 });
 
 statement('A80', undefined, async () => {
-  const stage = await Stage.of({ domains: ['a', 'b', 'c'], rows: OPEN });
+  const stage = await CoreHarness.of({ domains: ['a', 'b', 'c'], rows: OPEN });
   stage.register('b', 'ANY');
   assert.is(stage.send('a', 'b'), Status.OK);
   await stage.adopt({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, b, argo, send, deny'] });

@@ -6,8 +6,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { planTests } from '../support/plan.ts';
-import { runFile } from '../support/run-file.ts';
+import { planTests } from '../support/runner/plan.ts';
+import { runFile } from '../support/runner/run-file.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { mergeFindings, type ReportLine } from './merge.ts';
 import type { Finding } from './result.ts';

@@ -1,13 +1,13 @@
 /** A01 … A23: entry, register_ring, unregister_ring. */
 import * as assert from 'uvu/assert';
 import { decodeDomainFrame, encodeDomainFrame, Op, Status } from '../../broker/wire/index.ts';
+import { CoreHarness, OPEN, PORT } from '../support/core/harness.ts';
 import { statement } from './harness.ts';
-import { OPEN, PORT, Stage } from './stage.ts';
 
 const NO_ENABLE = { domains: ['a', 'b'], rows: ['p, @any, @any, argo, *, allow', 'p, @any, @any, data, *, allow'] };
 
 /** Each operation, with arguments that are good and with arguments that are not. */
-function everyOperation(stage: Stage): number[] {
+function everyOperation(stage: CoreHarness): number[] {
   return [
     stage.register('a', 'ANY').status,
     stage.register('a', 'b').status,
@@ -31,7 +31,7 @@ statement(
       'no switch for the whole broker: a policy that enables nobody answers EACCES to every operation, with a record of each',
   },
   async () => {
-    const stage = await Stage.of(NO_ENABLE);
+    const stage = await CoreHarness.of(NO_ENABLE);
     const answers = everyOperation(stage);
     assert.equal(
       answers,
@@ -59,7 +59,7 @@ statement(
 );
 
 statement('A03', undefined, async () => {
-  const stage = await Stage.of({ ...NO_ENABLE, rows: [...NO_ENABLE.rows, 'p, b, broker, argo, *, allow'] });
+  const stage = await CoreHarness.of({ ...NO_ENABLE, rows: [...NO_ENABLE.rows, 'p, b, broker, argo, *, allow'] });
   stage.register('b', 'ANY');
   const answers = everyOperation(stage);
   assert.equal(
@@ -71,7 +71,7 @@ statement('A03', undefined, async () => {
 });
 
 statement('A04', undefined, async () => {
-  const stage = await Stage.open('a');
+  const stage = await CoreHarness.open('a');
   for (const flags of [2, 3, 0x80000000, 0xffffffff]) {
     assert.is(stage.register('a', 'ANY', { flags }).status, Status.EINVAL);
   }
@@ -79,13 +79,13 @@ statement('A04', undefined, async () => {
 });
 
 statement('A05', undefined, async () => {
-  const stage = await Stage.open('a');
+  const stage = await CoreHarness.open('a');
   for (const length of [0, 16, 32]) assert.is(stage.register('a', 'ANY', { length }).status, Status.EINVAL);
   assert.is(stage.register('a', 'ANY', { length: 48 }).status, Status.OK);
 });
 
 statement('A06', undefined, async () => {
-  const stage = await Stage.open('a');
+  const stage = await CoreHarness.open('a');
   for (const length of [49, 63, 4095, 4097]) {
     assert.is(stage.register('a', 'ANY', { length }).status, Status.EINVAL, String(length));
   }
@@ -93,7 +93,7 @@ statement('A06', undefined, async () => {
 });
 
 statement('A07', undefined, async () => {
-  const stage = await Stage.open('a');
+  const stage = await CoreHarness.open('a');
   for (const length of [0x1000010, 0x1000000, 16_777_168, 0xfffffff0]) {
     assert.is(stage.register('a', 'ANY', { length }).status, Status.EINVAL, String(length));
   }
@@ -101,7 +101,7 @@ statement('A07', undefined, async () => {
 });
 
 statement('A08', { deviation: 'a ring has no pages: its length alone says how large it is' }, async () => {
-  const stage = await Stage.open('a');
+  const stage = await CoreHarness.open('a');
   const request = {
     op: Op.registerRing,
     id: 1,
@@ -117,7 +117,7 @@ statement('A08', { deviation: 'a ring has no pages: its length alone says how la
 });
 
 statement('A09', undefined, async () => {
-  const stage = await Stage.open('a');
+  const stage = await CoreHarness.open('a');
   for (const pad of [1, 0x8000]) assert.is(stage.register('a', 'ANY', { pad }).status, Status.EINVAL);
 });
 
@@ -133,14 +133,14 @@ statement(
       'wildcards have no switch: register_any_source decides for each domain, so the answer is EACCES, and it is recorded',
   },
   async () => {
-    const stage = await Stage.of(NO_WILDCARD);
+    const stage = await CoreHarness.of(NO_WILDCARD);
     assert.is(stage.register('a', 'ANY').status, Status.EACCES);
     assert.equal(stage.denials(), ['ring.denied NO_RULE a>broker register_any_source']);
   },
 );
 
 statement('A11', undefined, async () => {
-  const stage = await Stage.of({ ...NO_WILDCARD, rows: [...NO_WILDCARD.rows, 'p, b, broker, argo, *, allow'] });
+  const stage = await CoreHarness.of({ ...NO_WILDCARD, rows: [...NO_WILDCARD.rows, 'p, b, broker, argo, *, allow'] });
   assert.is(stage.register('a', 'ANY').status, Status.EACCES);
   assert.is(stage.register('b', 'ANY').status, Status.OK);
   assert.is(stage.register('a', 'b').status, Status.OK);
@@ -153,7 +153,7 @@ statement(
       'a partner that does not exist is EACCES like one that policy denies, so that the inventory is not readable; the log tells them apart',
   },
   async () => {
-    const stage = await Stage.of({ domains: ['a', 'b'], rows: ['p, @any, broker, argo, enable, allow'] });
+    const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: ['p, @any, broker, argo, enable, allow'] });
     assert.equal(stage.register('a', 999), stage.register('a', 'b'));
     assert.is(stage.register('a', 999).status, Status.EACCES);
     assert.equal(stage.denials().slice(0, 2), [
@@ -164,7 +164,7 @@ statement(
 );
 
 statement('A13', undefined, async () => {
-  const stage = await Stage.of({
+  const stage = await CoreHarness.of({
     domains: ['a', 'b'],
     rows: ['p, @any, broker, argo, *, allow', 'p, b, a, argo, *, allow', 'p, a, b, argo, send, allow'],
   });
@@ -173,12 +173,12 @@ statement('A13', undefined, async () => {
 });
 
 statement('A14', undefined, async () => {
-  const stage = await Stage.of({ domains: ['a', 'b'], rows: ['p, a, broker, argo, *, allow', OPEN[1] ?? ''] });
+  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: ['p, a, broker, argo, *, allow', OPEN[1] ?? ''] });
   assert.is(stage.register('a', 'b').status, Status.ECONNREFUSED);
 });
 
 statement('A15', undefined, async () => {
-  const stage = await Stage.open('a');
+  const stage = await CoreHarness.open('a');
   for (let port = 1; port <= 128; port++) assert.is(stage.register('a', 'ANY', { port }).status, Status.OK);
   assert.is(stage.register('a', 'ANY', { port: 129 }).status, Status.ENOSPC);
   // Unlike Xen's, the limit counts rings and not registrations.
@@ -188,7 +188,7 @@ statement('A15', undefined, async () => {
 });
 
 statement('A16', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY');
   assert.is(stage.register('b', 'ANY', { flags: 1 }).status, Status.EEXIST);
   assert.is(stage.send('a', 'b', { payload: 'still' }), Status.OK);
@@ -196,7 +196,7 @@ statement('A16', undefined, async () => {
 });
 
 statement('A17', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY', { length: 64 });
   for (const length of [48, 80, 4096]) assert.is(stage.register('b', 'ANY', { length }).status, Status.EEXIST);
   assert.is(stage.send('a', 'b', { payload: new Uint8Array(32) }), Status.OK);
@@ -204,7 +204,7 @@ statement('A17', undefined, async () => {
 });
 
 statement('A18', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   const first = stage.register('b', 'ANY', { length: 112 });
   stage.send('a', 'b', { payload: new Uint8Array(32) });
   const again = stage.register('b', 'ANY', { length: 112 });
@@ -215,7 +215,7 @@ statement('A18', undefined, async () => {
 });
 
 statement('A18', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   // The domain comes back with 48 bytes that it has not read yet.
   const { value } = stage.register('b', 'ANY', { length: 112, unread: 48 });
   assert.is(stage.send('a', 'b', { payload: new Uint8Array(48) }), Status.EAGAIN);
@@ -224,7 +224,7 @@ statement('A18', undefined, async () => {
 });
 
 statement('A19', undefined, async () => {
-  const stage = await Stage.open('a', 'b', 'c');
+  const stage = await CoreHarness.open('a', 'b', 'c');
   const handles = (['ANY', 'a', 'c', 'b'] as const).map((partner) => stage.register('b', partner, { flags: 1 }));
   assert.equal(
     handles.map(({ status }) => status),
@@ -239,7 +239,7 @@ statement(
     deviation: 'the frame has no further arguments: surplus bytes are no frame and end the session; padding is EINVAL',
   },
   async () => {
-    const stage = await Stage.open('a');
+    const stage = await CoreHarness.open('a');
     stage.register('a', 'ANY');
     assert.is(stage.unregister('a', 'ANY', PORT, 1), Status.EINVAL);
     const frame = encodeDomainFrame({ op: Op.unregisterRing, id: 1, port: PORT, partner: 0x7ff4, pad: 0 });
@@ -250,7 +250,7 @@ statement(
 );
 
 statement('A21', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY');
   assert.is(stage.unregister('b', 'ANY', PORT + 1), Status.ENOENT);
   assert.is(stage.unregister('b', 'a'), Status.ENOENT);
@@ -262,7 +262,7 @@ statement('A21', undefined, async () => {
 });
 
 statement('A22', { deviation: 'those who wait for space are told that the ring is gone (peer-gone)' }, async () => {
-  const stage = await Stage.open('a', 'b', 'c');
+  const stage = await CoreHarness.open('a', 'b', 'c');
   stage.register('b', 'ANY', { length: 48 });
   stage.send('a', 'b');
   assert.is(stage.send('c', 'b'), Status.OK);
@@ -275,7 +275,7 @@ statement('A22', { deviation: 'those who wait for space are told that the ring i
 });
 
 statement('A23', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY');
   assert.is(stage.send('a', 'b'), Status.OK);
   stage.unregister('b', 'ANY');

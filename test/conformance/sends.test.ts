@@ -1,14 +1,14 @@
 /** A25 … A51: sendv in the core. What the client checks before it sends is in client.test.ts. */
 import * as assert from 'uvu/assert';
 import { DATA_FRAME_HEADER_BYTES, Op, Status } from '../../broker/wire/index.ts';
+import { CoreHarness, OPEN, PORT } from '../support/core/harness.ts';
 import { statement } from './harness.ts';
-import { OPEN, PORT, Stage } from './stage.ts';
 
 const bytes = (length: number): Uint8Array => new Uint8Array(length);
 
 statement('A25', undefined, async () => {
   // Addresses in a frame are packed; the padding that there is are its reserved bits.
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY');
   for (const reserved of [1, 0x8000]) {
     assert.is(stage.send('a', 'b', { reserved, source: 99 }), Status.EINVAL);
@@ -19,14 +19,14 @@ statement('A25', undefined, async () => {
 });
 
 statement('A26', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY');
   assert.is(stage.send('a', 'b', { source: 0x7ff4 }), Status.OK);
   assert.is(stage.at('b').messages[0]?.source, stage.domid('a'));
 });
 
 statement('A27', undefined, async () => {
-  const stage = await Stage.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] });
+  const stage = await CoreHarness.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] });
   stage.register('b', 'ANY');
   for (const source of [stage.domid('b'), stage.domid('c'), 999, 0]) {
     assert.is(stage.send('a', 'b', { source }), Status.EPERM);
@@ -41,7 +41,7 @@ statement(
   'A28',
   { deviation: 'a destination that does not exist is EACCES like one that policy denies; the log tells them apart' },
   async () => {
-    const stage = await Stage.of({ domains: ['a', 'b'], rows: ['p, @any, broker, argo, *, allow'] });
+    const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: ['p, @any, broker, argo, *, allow'] });
     for (const destination of [999, 0x7ff4, 0xffff, 0x7fef, stage.domid('b')]) {
       assert.is(stage.send('a', 'b', { destination }), Status.EACCES);
       assert.equal(stage.argo.refused, { recorded: true, maxMessageSize: 0 });
@@ -57,7 +57,7 @@ const DENIED = {
 };
 
 statement('A29', undefined, async () => {
-  const stage = await Stage.of(DENIED);
+  const stage = await CoreHarness.of(DENIED);
   const without = stage.send('a', 'b', { payload: 'x' });
   stage.register('b', 'ANY');
   stage.register('b', 'a');
@@ -67,14 +67,14 @@ statement('A29', undefined, async () => {
 
 statement('A29', undefined, async () => {
   // The second hook, for the class of the port, is asked before the ring as well.
-  const stage = await Stage.of({ ...DENIED, rows: [...DENIED.rows, 'p, a, b, argo, send, allow'] });
+  const stage = await CoreHarness.of({ ...DENIED, rows: [...DENIED.rows, 'p, a, b, argo, send, allow'] });
   const without = stage.send('a', 'b', { payload: 'x' });
   stage.register('b', 'ANY');
   assert.equal([without, stage.send('a', 'b', { payload: 'x' })], [Status.EACCES, Status.EACCES]);
 });
 
 statement('A30', undefined, async () => {
-  const stage = await Stage.of({
+  const stage = await CoreHarness.of({
     domains: ['a', 'b'],
     rows: ['p, a, broker, argo, *, allow', 'p, @any, @any, argo, *, allow', 'p, @any, @any, data, *, allow'],
   });
@@ -83,7 +83,7 @@ statement('A30', undefined, async () => {
 });
 
 statement('A31', undefined, async () => {
-  const stage = await Stage.open('a', 'b', 'c');
+  const stage = await CoreHarness.open('a', 'b', 'c');
   assert.is(stage.send('a', 'b'), Status.ECONNREFUSED);
   stage.register('b', 'c');
   stage.register('b', 'ANY', { port: PORT + 1 });
@@ -92,7 +92,7 @@ statement('A31', undefined, async () => {
 });
 
 statement('A32', undefined, async () => {
-  const stage = await Stage.open('a', 'b', 'c');
+  const stage = await CoreHarness.open('a', 'b', 'c');
   const wildcard = stage.register('b', 'ANY').value;
   stage.send('a', 'b');
   const own = stage.register('b', 'a').value;
@@ -105,7 +105,7 @@ statement('A32', undefined, async () => {
 });
 
 statement('A33', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY');
   stage.register('b', 'a', { length: 48 });
   assert.is(stage.send('a', 'b', { payload: bytes(16) }), Status.OK);
@@ -120,7 +120,7 @@ statement(
       'buffer descriptors do not travel, the client joins the buffers; a missing ring is noticed before the size',
   },
   async () => {
-    const stage = await Stage.open('a', 'b');
+    const stage = await CoreHarness.open('a', 'b');
     assert.is(stage.send('a', 'b', { payload: bytes(100_000) }), Status.ECONNREFUSED);
     stage.register('b', 'ANY', { length: 48 });
     assert.is(stage.send('a', 'b', { payload: bytes(100_000) }), Status.EMSGSIZE);
@@ -128,7 +128,7 @@ statement(
 );
 
 statement('A36', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   const { value } = stage.register('b', 'ANY', { length: 64 });
   for (const length of [33, 64, 4096]) {
     assert.is(stage.send('a', 'b', { payload: bytes(length) }), Status.EMSGSIZE);
@@ -141,7 +141,7 @@ statement('A36', undefined, async () => {
 });
 
 statement('A37', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   for (const [index, length] of [48, 64, 4096, 16_777_152].entries()) {
     stage.register('b', 'ANY', { port: index + 1, length });
     assert.is(stage.send('a', 'b', { port: index + 1, payload: bytes(length - 31) }), Status.EMSGSIZE);
@@ -150,7 +150,7 @@ statement('A37', undefined, async () => {
 });
 
 statement('A38', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   const { value } = stage.register('b', 'ANY', { length: 64 });
   stage.send('a', 'b', { payload: bytes(32) });
   for (const length of [1, 16, 32]) assert.is(stage.send('a', 'b', { payload: bytes(length) }), Status.EAGAIN);
@@ -161,7 +161,7 @@ statement('A38', undefined, async () => {
 
 statement('A39', undefined, async () => {
   const senders = Array.from({ length: 34 }, (_, index) => `s${index}`);
-  const stage = await Stage.open('b', ...senders);
+  const stage = await CoreHarness.open('b', ...senders);
   stage.register('b', 'ANY', { length: 48 });
   const statuses = senders.map((name) => stage.send(name, 'b', { payload: bytes(16) }));
   assert.equal(statuses, [Status.OK, ...Array<number>(32).fill(Status.EAGAIN), Status.EBUSY]);
@@ -169,7 +169,7 @@ statement('A39', undefined, async () => {
 });
 
 statement('A41', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   const { value } = stage.register('b', 'ANY');
   assert.is(stage.send('a', 'b', { payload: bytes(0) }), Status.OK);
   assert.is(stage.at('b').messages.length, 1);
@@ -185,7 +185,7 @@ statement(
       'the header of a delivered message is 28 bytes, and its length counts them; sender and type are as in Xen',
   },
   async () => {
-    const stage = await Stage.open('a', 'b');
+    const stage = await CoreHarness.open('a', 'b');
     const { value } = stage.register('b', 'ANY');
     stage.send('a', 'b', { payload: 'hello', type: 0xdeadbeef, source: 0x7ff4 });
     assert.equal(stage.at('b').messages, [
@@ -211,7 +211,7 @@ statement(
     deviation: 'a source port must be 0 or that of a ring of the sender, else EPERM: an answer then reaches who asked',
   },
   async () => {
-    const stage = await Stage.open('a', 'b');
+    const stage = await CoreHarness.open('a', 'b');
     stage.register('b', 'ANY');
     stage.register('a', 'b', { port: 5 });
     assert.is(stage.send('a', 'b', { sourcePort: 6 }), Status.EPERM);
@@ -236,7 +236,7 @@ statement(
       [16, 32],
       [17, 48],
     ] as const) {
-      const stage = await Stage.open('a', 'b');
+      const stage = await CoreHarness.open('a', 'b');
       const { value } = stage.register('b', 'ANY');
       stage.send('a', 'b', { payload: bytes(payload) });
       assert.is(stage.argo.credit(stage.state('b'), value, occupied - 16), occupied === 16, 'less is no whole message');
@@ -249,7 +249,7 @@ statement(
   'A45',
   { deviation: 'there is no write pointer: a message is one whole frame, given to the session once' },
   async () => {
-    const stage = await Stage.open('a', 'b');
+    const stage = await CoreHarness.open('a', 'b');
     stage.register('b', 'ANY');
     for (let i = 0; i < 3; i++) {
       stage.send('a', 'b', { payload: 'x'.repeat(i) });
@@ -262,7 +262,7 @@ statement(
   'A47',
   { deviation: 'there is no read pointer: a credit for what is not there is refused, and ends the session' },
   async () => {
-    const stage = await Stage.open('a', 'b');
+    const stage = await CoreHarness.open('a', 'b');
     const { value } = stage.register('b', 'ANY', { length: 112 });
     stage.send('a', 'b', { payload: bytes(32) });
     for (const bogus of [1, 16, 47, 49, 64, 96, 112, 0x7fffffff, 0xffffffff]) {
@@ -281,7 +281,7 @@ statement(
     deviation: 'the receiver has no pointer to overwrite: it can give back once what was sent to it, and nothing else',
   },
   async () => {
-    const stage = await Stage.open('a', 'b');
+    const stage = await CoreHarness.open('a', 'b');
     const { value } = stage.register('b', 'ANY', { length: 112 });
     stage.send('a', 'b', { payload: bytes(16) });
     stage.send('a', 'b', { payload: bytes(16) });
@@ -297,7 +297,7 @@ statement(
 );
 
 statement('A49', undefined, async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY');
   stage.register('a', 'a');
   for (let i = 1; i <= 3; i++) {
@@ -308,7 +308,7 @@ statement('A49', undefined, async () => {
 });
 
 statement('A51', undefined, async () => {
-  const stage = await Stage.open('a', 'b', 'c');
+  const stage = await CoreHarness.open('a', 'b', 'c');
   stage.register('b', 'ANY');
   const sent: string[] = [];
   for (let i = 0; i < 20; i++) {

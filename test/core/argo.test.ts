@@ -5,20 +5,20 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Op, SendFlag, Status } from '../../broker/wire/index.ts';
-import { OPEN, PORT, Stage } from '../conformance/stage.ts';
+import { CoreHarness, OPEN, PORT } from '../support/core/harness.ts';
 
 const core = suite('argo');
 const bytes = (length: number): Uint8Array => new Uint8Array(length);
 
 /** Nothing arrived, nothing is accounted for. */
-function untouched(stage: Stage, name = 'b'): void {
+function untouched(stage: CoreHarness, name = 'b'): void {
   assert.equal(stage.at(name).messages, []);
   for (const ring of stage.state(name).ringsByHandle.values()) assert.is(ring.used, 0);
   assert.is(stage.argo.counters.messages, 0);
 }
 
 core('log writable: nothing is accepted while denials and sends cannot be recorded', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY');
   stage.audit.setHealthy(false);
   assert.is(stage.send('a', 'b'), Status.EIO);
@@ -32,7 +32,7 @@ core(
   'enable: a domain that may not use the broker sends nothing, although it may send by every other rule',
   async () => {
     const rows = ['p, b, broker, argo, *, allow', ...OPEN.slice(1)];
-    const stage = await Stage.of({ domains: ['a', 'b'], rows });
+    const stage = await CoreHarness.of({ domains: ['a', 'b'], rows });
     stage.register('b', 'ANY');
     assert.is(stage.send('a', 'b'), Status.EACCES);
     assert.equal(stage.denials(), ['session.refused NO_RULE a>broker enable']);
@@ -46,7 +46,7 @@ for (const [label, options] of [
   ['reserved bits', { reserved: 1 }],
 ] as const) {
   core(`shape: ${label} is EINVAL`, async () => {
-    const stage = await Stage.open('a', 'b');
+    const stage = await CoreHarness.open('a', 'b');
     stage.register('b', 'ANY');
     assert.is(stage.send('a', 'b', options), Status.EINVAL);
     untouched(stage);
@@ -54,7 +54,7 @@ for (const [label, options] of [
 }
 
 core('source: nobody sends in the name of another', async () => {
-  const stage = await Stage.open('a', 'b', 'c');
+  const stage = await CoreHarness.open('a', 'b', 'c');
   stage.register('b', 'ANY');
   stage.register('b', 'c');
   assert.is(stage.send('a', 'b', { source: stage.domid('c') }), Status.EPERM);
@@ -62,27 +62,27 @@ core('source: nobody sends in the name of another', async () => {
 });
 
 core('source port: nobody names a port of another, nor one that it has closed', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY');
   assert.is(stage.send('a', 'b', { sourcePort: PORT }), Status.EPERM);
   untouched(stage);
 });
 
 core('destination: one that nobody has is a denial, with a record and no route', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   assert.is(stage.send('a', 'b', { destination: 77 }), Status.EACCES);
   assert.equal(stage.denials(), ['send.denied UNKNOWN_DESTINATION a>broker send']);
 });
 
 core('hook argo:send: the class of the port does not help without it', async () => {
-  const stage = await Stage.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, argo, send, deny'] });
+  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, argo, send, deny'] });
   stage.register('b', 'ANY');
   assert.is(stage.send('a', 'b'), Status.EACCES);
   untouched(stage);
 });
 
 core('hook of the class: argo:send does not help without it, nor on a port that no class claims', async () => {
-  const stage = await Stage.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, data, send, deny'] });
+  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, data, send, deny'] });
   stage.register('b', 'ANY');
   stage.register('b', 'ANY', { port: 4000 });
   assert.is(stage.send('a', 'b'), Status.EACCES);
@@ -95,7 +95,7 @@ core('hook of the class: argo:send does not help without it, nor on a port that 
 });
 
 core('inspector: the permission is that of the message, not of the port', async () => {
-  const stage = await Stage.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, control, sink-cork, allow'] });
+  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, control, sink-cork, allow'] });
   stage.register('b', 'ANY', { port: 4714 });
   const say = (...code: number[]): number => stage.send('a', 'b', { port: 4714, payload: Uint8Array.from(code) });
   assert.is(say(0, 0, 2, 0), Status.OK);
@@ -105,7 +105,7 @@ core('inspector: the permission is that of the message, not of the port', async 
 });
 
 core('inspector: what is no message of the class is EINVAL, with a record, whatever policy says', async () => {
-  const stage = await Stage.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, pcm, *, allow'] });
+  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, pcm, *, allow'] });
   stage.register('b', 'ANY', { port: 4713 });
   assert.is(stage.send('a', 'b', { port: 4713, payload: bytes(5) }), Status.EINVAL);
   assert.match(stage.denials()[0] ?? '', /^send\.denied MALFORMED a>b/);
@@ -114,14 +114,14 @@ core('inspector: what is no message of the class is EINVAL, with a record, whate
 });
 
 core('ring: without one it is ECONNREFUSED, and nothing is counted as a flow', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   for (let port = 1; port <= 200; port++) assert.is(stage.send('a', 'b', { port }), Status.ECONNREFUSED);
   stage.audit.flushFlows();
   assert.equal(stage.log, []);
 });
 
 core('size: larger than the ring could ever take is EMSGSIZE with the size that it takes', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY', { length: 48 });
   assert.is(stage.send('a', 'b', { payload: bytes(17) }), Status.EMSGSIZE);
   assert.equal(stage.argo.refused, { recorded: false, maxMessageSize: 16 });
@@ -131,7 +131,7 @@ core('size: larger than the ring could ever take is EMSGSIZE with the size that 
 });
 
 core('quota: one sender cannot keep the others out of a wildcard ring', async () => {
-  const stage = await Stage.open('a', 'b', 'c');
+  const stage = await CoreHarness.open('a', 'b', 'c');
   const { value } = stage.register('b', 'ANY', { length: 1024 });
   while (stage.send('a', 'b', { payload: bytes(48) }) === Status.OK);
   assert.is(stage.send('c', 'b', { payload: bytes(48) }), Status.EAGAIN);
@@ -150,7 +150,7 @@ core('quota: one sender cannot keep the others out of a wildcard ring', async ()
 });
 
 core('quota: the rings of a domain together have a limit', async () => {
-  const stage = await Stage.of({ domains: ['a'], rows: OPEN }, { ringBytesPerDomain: 128 });
+  const stage = await CoreHarness.of({ domains: ['a'], rows: OPEN }, { ringBytesPerDomain: 128 });
   assert.is(stage.register('a', 'ANY', { port: 1, length: 64 }).status, Status.OK);
   assert.is(stage.register('a', 'ANY', { port: 2, length: 80 }).status, Status.ENOMEM);
   assert.is(stage.register('a', 'ANY', { port: 2, length: 64 }).status, Status.OK);
@@ -160,7 +160,7 @@ core('quota: the rings of a domain together have a limit', async () => {
 });
 
 core('audit: what was allowed is counted for its flow, message by message and byte by byte', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY');
   for (const length of [0, 10, 20]) stage.send('a', 'b', { payload: bytes(length) });
   stage.unregister('b', 'ANY');
@@ -170,7 +170,7 @@ core('audit: what was allowed is counted for its flow, message by message and by
 });
 
 core('refusals are counted under the status that was answered', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.send('a', 'b', { source: 99 });
   stage.send('a', 'b', { destination: 99 });
   stage.send('a', 'b');
@@ -180,7 +180,7 @@ core('refusals are counted under the status that was answered', async () => {
 // Ordered sends
 
 core('after an EAGAIN ordered sends to that ring are refused until one resumes, so that none overtakes', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   const { value } = stage.register('b', 'ANY', { length: 64 });
   const { ordered, resume } = SendFlag;
   const say = (payload: string, flags: number): number => stage.send('a', 'b', { payload, flags });
@@ -196,14 +196,14 @@ core('after an EAGAIN ordered sends to that ring are refused until one resumes, 
 });
 
 core('what a sender asks of the broker is not passed on to the receiver', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY');
   stage.send('a', 'b', { flags: SendFlag.ordered | SendFlag.resume });
   assert.is(stage.at('b').messages[0]?.flags, 0);
 });
 
 core('a gate is of the session in which it closed', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   const { value } = stage.register('b', 'ANY', { length: 48 });
   stage.send('a', 'b', { payload: bytes(16), flags: SendFlag.ordered });
   assert.is(stage.send('a', 'b', { payload: bytes(16), flags: SendFlag.ordered }), Status.EAGAIN);
@@ -216,7 +216,7 @@ core('a gate is of the session in which it closed', async () => {
 // Routes
 
 core('a route does not outlive what it was looked up in', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   assert.is(stage.send('a', 'b'), Status.ECONNREFUSED);
   stage.register('b', 'ANY');
   assert.is(stage.send('a', 'b'), Status.OK);
@@ -231,7 +231,7 @@ core('a route does not outlive what it was looked up in', async () => {
 });
 
 core('look-ups of a sender are kept for a limited number of destinations', async () => {
-  const stage = await Stage.of({ domains: ['a', 'b'], rows: OPEN }, { routesPerDomain: 8 });
+  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: OPEN }, { routesPerDomain: 8 });
   for (let port = 1; port <= 100; port++) {
     stage.send('a', 'b', { port });
     stage.send('a', 'b', { destination: 500 + port });
@@ -240,7 +240,7 @@ core('look-ups of a sender are kept for a limited number of destinations', async
 });
 
 core('a receiver is told who a sender is before its first message, once', async () => {
-  const stage = await Stage.open('a', 'b', 'c');
+  const stage = await CoreHarness.open('a', 'b', 'c');
   stage.register('b', 'ANY');
   stage.send('a', 'b');
   stage.send('c', 'b');
@@ -256,7 +256,7 @@ for (const [label, rows, status] of [
   ['nobody else', [], Status.EACCES],
 ] as const) {
   core(`a name is told to ${label}`, async () => {
-    const stage = await Stage.of({ domains: ['a', 'b'], rows: ['p, @any, broker, argo, *, allow', ...rows] });
+    const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: ['p, @any, broker, argo, *, allow', ...rows] });
     const answer = stage.argo.resolve(stage.state('a'), 'b');
     assert.is(answer.status, status);
     assert.is(answer.value, status === Status.OK ? stage.domid('b') : 0);
@@ -268,14 +268,14 @@ for (const [label, rows, status] of [
 // Handles, ends
 
 core('handles tell nothing about the rings of others', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   for (let port = 1; port <= 20; port++) stage.register('a', 'ANY', { port });
   assert.is(stage.register('b', 'ANY').value, 1);
   assert.is(stage.argo.credit(stage.state('b'), 2, 0), false, 'a ring of somebody else is no ring');
 });
 
 core('a credit that crosses the end of its ring is no fault', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   const { value } = stage.register('b', 'ANY');
   stage.send('a', 'b');
   stage.unregister('b', 'ANY');
@@ -285,7 +285,7 @@ core('a credit that crosses the end of its ring is no fault', async () => {
 core(
   'a ring that policy no longer permits is closed: the owner is told, senders learn what was not consumed',
   async () => {
-    const stage = await Stage.of({ domains: ['a', 'b'], rows: OPEN });
+    const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: OPEN });
     const { value } = stage.register('b', 'ANY');
     stage.send('a', 'b', { payload: 'x' });
     await stage.adopt({ domains: ['a', 'b'], rows: [...OPEN, 'p, b, broker, argo, register_any_source, deny'] });
@@ -300,7 +300,7 @@ core(
 );
 
 core('a domain that changes its domid is another domain', async () => {
-  const stage = await Stage.open('a', 'b');
+  const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'a');
   assert.equal((await stage.adopt({ domains: ['b:1', 'a:2'], rows: OPEN })).sort(), ['a', 'b']);
   assert.is(stage.state('a').outlet, null);
@@ -308,7 +308,7 @@ core('a domain that changes its domid is another domain', async () => {
 });
 
 core('after everybody has gone nothing is left', async () => {
-  const stage = await Stage.open('a', 'b', 'c');
+  const stage = await CoreHarness.open('a', 'b', 'c');
   for (const owner of ['a', 'b', 'c']) {
     stage.register(owner, 'ANY', { length: 64 });
     stage.register(owner, owner, { port: 5 });

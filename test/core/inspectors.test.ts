@@ -2,11 +2,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS, MALFORMED } from '../../broker/core/index.ts';
-import { Stage } from '../conformance/stage.ts';
+import { CoreHarness } from '../support/core/harness.ts';
 import { fuzzUntil } from '../support/seed.ts';
 
 const inspectors = suite('inspectors');
-const { domain: SOURCE } = (await Stage.open('a')).state('a');
+const { domain: SOURCE } = (await CoreHarness.open('a')).state('a');
 
 function ask(name: string, bytes: Uint8Array): string {
   const inspector = INSPECTORS.get(name);

@@ -4,12 +4,12 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type DomainState, maxPayload, messageSize, Ring } from '../../broker/core/index.ts';
 import type { Permit } from '../../policy/index.ts';
-import { PORT, Stage } from '../conformance/stage.ts';
+import { CoreHarness, PORT } from '../support/core/harness.ts';
 import { seeded } from '../support/seed.ts';
 
 const rings = suite('ring');
 const SENDERS = ['a', 'c', 'd'];
-const stage = await Stage.open('b', ...SENDERS);
+const stage = await CoreHarness.open('b', ...SENDERS);
 
 function permitFor(sender: string): Permit {
   const decision = stage.argo.policy.monitor.send(stage.state(sender).domain, stage.state('b').domain);

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseWav, writeWav } from '../../clients/demo/wav.ts';
-import { runCli } from '../cli/run-cli.ts';
-import { compilePackage } from '../integration/compiled.ts';
+import { compilePackage } from '../support/processes/compiled.ts';
+import { runCli } from '../support/processes/run-cli.ts';
 import { seededRandom } from '../support/seed.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 

@@ -2,9 +2,9 @@
 import { readdirSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { runCli } from '../cli/run-cli.ts';
-import { compilePackage } from '../integration/compiled.ts';
 import { needs } from '../support/needs.ts';
+import { compilePackage } from '../support/processes/compiled.ts';
+import { runCli } from '../support/processes/run-cli.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const tour = suite('the demo over NATS');

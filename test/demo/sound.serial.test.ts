@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { writeWav } from '../../clients/demo/wav.ts';
-import { Pulse } from '../agents/audio/pulse.ts';
-import { onServer } from '../agents/audio/sound-daemons.ts';
-import { sounding, tone, toneLevel, toneSeconds } from '../agents/audio/tones.ts';
-import { runCli } from '../cli/run-cli.ts';
+import { Pulse } from '../support/audio/pulse.ts';
+import { onServer } from '../support/audio/sound-daemons.ts';
+import { sounding, tone, toneLevel, toneSeconds } from '../support/audio/tones.ts';
+import { runCli } from '../support/processes/run-cli.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const sound = suite('the demo, aloud');

@@ -5,9 +5,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Broker } from '../../broker/index.ts';
 import type { Message, Ring, Vm, VmEvents } from '../../clients/sdk/index.ts';
-import { runCli } from '../cli/run-cli.ts';
-import { DATA_PORT, NatsStage, writePolicy } from '../nats/stage.ts';
+import { DATA_PORT, NatsInstallation, writePolicy } from '../support/nats/installation.ts';
 import { needs } from '../support/needs.ts';
+import { runCli } from '../support/processes/run-cli.ts';
 
 const withNats = needs('nats-server', 'nats-server');
 const MEMBERS = [
@@ -20,14 +20,14 @@ const MEMBERS = [
 const federation = suite('federation');
 
 interface Pair {
-  readonly stage: NatsStage;
+  readonly stage: NatsInstallation;
   readonly one: Broker;
   readonly two: Broker;
   connect(name: string): Promise<Vm>;
 }
 
 async function paired(run: (pair: Pair) => Promise<void>, policyOfTwo = 'policy'): Promise<void> {
-  const stage = await NatsStage.set();
+  const stage = await NatsInstallation.set();
   try {
     await stage.enrol(MEMBERS, ['one', 'two']);
     if (policyOfTwo !== 'policy') await writePolicy(stage.path(policyOfTwo), MEMBERS);
@@ -65,7 +65,10 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 
 /** Every record of a broker's log. */
-function auditOf(stage: NatsStage, broker: string): readonly { readonly event: string; readonly reason?: string }[] {
+function auditOf(
+  stage: NatsInstallation,
+  broker: string,
+): readonly { readonly event: string; readonly reason?: string }[] {
   const directory = stage.path(`${broker}-audit`);
   return readdirSync(directory)
     .filter((name) => name.endsWith('.jsonl'))

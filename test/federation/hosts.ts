@@ -9,9 +9,9 @@ import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
 import { connect, type Vm } from '../../clients/sdk/index.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
-import { createNamespace, type Namespace } from '../agents/network/namespace.ts';
-import { writePolicy } from '../nats/stage.ts';
+import { writePolicy } from '../support/nats/installation.ts';
 import { findBinary } from '../support/needs.ts';
+import { createNamespace, type Namespace } from '../support/network/namespace.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const SERVER = '10.77.0.1';

@@ -6,8 +6,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { connect, type Vm } from '../../clients/sdk/index.ts';
-import { codeOf } from '../integration/stage.ts';
-import { DATA_PORT, freeTcpPort, NatsStage } from '../nats/stage.ts';
+import { codeOf } from '../support/installation/installation.ts';
+import { DATA_PORT, freeTcpPort, NatsInstallation } from '../support/nats/installation.ts';
 import { findBinary, needs } from '../support/needs.ts';
 import { NumberedStream } from './numbered.ts';
 
@@ -32,7 +32,7 @@ withNats(
   leaf,
   'a domain at the leaf reaches the broker behind it, and comes back when the leaf does; the leaf speaks for nobody else',
   async () => {
-    const stage = await NatsStage.set();
+    const stage = await NatsInstallation.set();
     const [tcpPort, leafPort] = [await freeTcpPort(), await freeTcpPort()];
     const values = {
       '10.0.0.1:7422': `127.0.0.1:${leafPort}`,

@@ -1,9 +1,9 @@
 /** Brokers on hosts of their own when the network between them is cut without a word: no reset, no error, only silence. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { canUseNamespaces } from '../agents/network/namespace.ts';
-import { DATA_PORT } from '../nats/stage.ts';
+import { DATA_PORT } from '../support/nats/installation.ts';
 import { findBinary, needsThat } from '../support/needs.ts';
+import { canUseNamespaces } from '../support/network/namespace.ts';
 import { Hosts, type Member } from './hosts.ts';
 import { NumberedStream } from './numbered.ts';
 

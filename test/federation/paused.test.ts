@@ -1,7 +1,7 @@
 /** A server that stands still for half a minute: longer than every limit of ours, shorter than its own connections live. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DATA_PORT, NatsStage } from '../nats/stage.ts';
+import { DATA_PORT, NatsInstallation } from '../support/nats/installation.ts';
 import { needs } from '../support/needs.ts';
 import { NumberedStream } from './numbered.ts';
 
@@ -21,7 +21,7 @@ withNats(
   paused,
   '30 s of it: local traffic goes on, remote sends fail with a reason, nothing acknowledged is lost or comes twice',
   async () => {
-    const stage = await NatsStage.set();
+    const stage = await NatsInstallation.set();
     try {
       await stage.enrol(MEMBERS, ['one', 'two']);
       await stage.startServer();
@@ -37,8 +37,8 @@ withNats(
         const ring = await receiver.registerRing({ port: DATA_PORT, partner: from, length: RING_BYTES });
         return new NumberedStream(`${from} to ${to}`, sender, { domain: to, port: DATA_PORT }, ring);
       };
-      const vms = new Map<string, ReturnType<NatsStage['connect']>>();
-      const at = (name: string): ReturnType<NatsStage['connect']> => {
+      const vms = new Map<string, ReturnType<NatsInstallation['connect']>>();
+      const at = (name: string): ReturnType<NatsInstallation['connect']> => {
         const vm = vms.get(name) ?? stage.connect(name, { carrier: brokers[name === 'b' ? 1 : 0].carrierOf(name) });
         vms.set(name, vm);
         return vm;

@@ -10,10 +10,10 @@ import { connectOver } from '../../clients/sdk/connect.ts';
 import type { Vm } from '../../clients/sdk/index.ts';
 import { resolveOptions } from '../../clients/sdk/options.ts';
 import { NODE_PLATFORM } from '../../clients/sdk/platform.ts';
+import { onEachCarrier } from '../support/installation/carriers.ts';
+import { DATA_PORT, type Installation, nextEvent, withInstallation } from '../support/installation/installation.ts';
+import { compilePackage } from '../support/processes/compiled.ts';
 import { seededRandom } from '../support/seed.ts';
-import { onEachCarrier } from './carriers.ts';
-import { compilePackage } from './compiled.ts';
-import { DATA_PORT, nextEvent, type Stage, withStage } from './stage.ts';
 
 const kill = onEachCarrier('kill -9 of the broker');
 
@@ -37,7 +37,7 @@ interface Tally {
 /** Waits as a client does, but in a hundredth of the time: fifty restarts in a row are not what backoff is made for. */
 const HASTY = { ...NODE_PLATFORM, random: () => Math.random() / 100 };
 
-async function connectHasty(stage: Stage, domain: string): Promise<Vm> {
+async function connectHasty(stage: Installation, domain: string): Promise<Vm> {
   const options = resolveOptions({ carrier: stage.carrierOf(domain), identity: stage.identityOf(domain) });
   return stage.keep(await connectOver(parseCarrier(options.carrier), options, HASTY));
 }
@@ -94,7 +94,7 @@ class Traffic {
 }
 
 /** Denials in the log by the domain that was denied, counted with what was collapsed into a record. */
-async function recordedDenials(stage: Stage): Promise<ReadonlyMap<string, number>> {
+async function recordedDenials(stage: Installation): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
   for await (const { parsed } of tailAudit(stage.audit, { lines: Number.MAX_SAFE_INTEGER })) {
     if (typeof parsed === 'string' || parsed.fields.decision !== 'deny') continue;
@@ -106,7 +106,7 @@ async function recordedDenials(stage: Stage): Promise<ReadonlyMap<string, number
 }
 
 kill('many times during traffic: the log verifies, no denial lacks its record, clients come back', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     compiled ??= compilePackage();
     const program = [join(await compiled, 'dist/clients/cli/main.js')];
     const random = seededRandom(9);

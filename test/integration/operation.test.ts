@@ -9,9 +9,15 @@ import * as assert from 'uvu/assert';
 import { tailAudit, verifyAudit } from '../../broker/audit/index.ts';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
 import type { Vm } from '../../clients/sdk/index.ts';
+import { onEachCarrier } from '../support/installation/carriers.ts';
+import {
+  codeOf,
+  DATA_PORT,
+  type Installation,
+  nextEvent,
+  withInstallation,
+} from '../support/installation/installation.ts';
 import { findBinary, needsThat } from '../support/needs.ts';
-import { onEachCarrier } from './carriers.ts';
-import { codeOf, DATA_PORT, nextEvent, type Stage, withStage } from './stage.ts';
 
 const operation = onEachCarrier('a broker in operation');
 
@@ -36,7 +42,7 @@ async function load(vm: Vm, isOver: () => boolean): Promise<number> {
   return accepted;
 }
 
-async function receiver(stage: Stage): Promise<void> {
+async function receiver(stage: Installation): Promise<void> {
   const mail = await stage.connect('mail-vm', { reconnect: false });
   const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
   void (async () => {
@@ -46,7 +52,7 @@ async function receiver(stage: Stage): Promise<void> {
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   operation(`${signal} under load: exit 0, sessions are told, the log is whole and ends with broker.stop`, (carrier) =>
-    withStage({ carrier }, async (stage) => {
+    withInstallation({ carrier }, async (stage) => {
       const broker = await stage.brokerProcess();
       await receiver(stage);
       const chrome = await stage.connect('chrome-vm', { reconnect: false });
@@ -96,7 +102,7 @@ const withTinyDisk = needsThat(() => isMountable, 'the right to mount a tmpfs (r
 operation(
   'a full disk stops sends with EIO, and they go on when there is room again',
   (carrier) =>
-    withStage({ carrier }, async (stage) => {
+    withInstallation({ carrier }, async (stage) => {
       const disk = await mountTiny();
       assert.ok(disk !== null);
       try {
@@ -161,7 +167,7 @@ async function untilCode(wanted: string, send: () => Promise<number>): Promise<s
 operation(
   'a log file that is deleted while the broker runs is noticed and recorded, and nothing is lost silently',
   (carrier) =>
-    withStage({ carrier }, async (stage) => {
+    withInstallation({ carrier }, async (stage) => {
       const broker = await stage.broker();
       await receiver(stage);
       const chrome = await stage.connect('chrome-vm');
@@ -185,7 +191,7 @@ operation(
 operation('an idle domain costs the broker no more than its carrier needs', (carrier) => {
   const names = Array.from({ length: 111 }, (_, index) => `vm-${index}`);
   const declared = (count: number) => Object.fromEntries(names.slice(0, count).map((name) => [name, []]));
-  return withStage({ carrier, domains: declared(11) }, async (stage) => {
+  return withInstallation({ carrier, domains: declared(11) }, async (stage) => {
     await stage.configure({ watchPolicy: false });
     const child = spawn(process.execPath, ['--expose-gc', '--import', 'tsx', MEASURED_BROKER, stage.config], {
       cwd: ROOT,

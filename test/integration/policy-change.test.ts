@@ -4,9 +4,17 @@ import { tailAudit } from '../../broker/audit/index.ts';
 import type { BrokerStatus } from '../../broker/index.ts';
 import { callControl } from '../../broker/index.ts';
 import type { Vm } from '../../clients/sdk/index.ts';
-import { runCli } from '../cli/run-cli.ts';
-import { onEachCarrier } from './carriers.ts';
-import { codeOf, DATA_PORT, nextEvent, OPEN_ROWS, PLAYBACK_PORT, type Stage, withStage } from './stage.ts';
+import { onEachCarrier } from '../support/installation/carriers.ts';
+import {
+  codeOf,
+  DATA_PORT,
+  type Installation,
+  nextEvent,
+  OPEN_ROWS,
+  PLAYBACK_PORT,
+  withInstallation,
+} from '../support/installation/installation.ts';
+import { runCli } from '../support/processes/run-cli.ts';
 
 const change = onEachCarrier('a policy that changes');
 
@@ -26,11 +34,11 @@ async function sendUntilRefused(vm: Vm): Promise<string> {
   }
 }
 
-async function statusOf(stage: Stage): Promise<BrokerStatus> {
+async function statusOf(stage: Installation): Promise<BrokerStatus> {
   return (await callControl(stage.control, 'GET', '/v1/status')).body as BrokerStatus;
 }
 
-async function recordsOf(stage: Stage, event: string): Promise<Readonly<Record<string, unknown>>[]> {
+async function recordsOf(stage: Installation, event: string): Promise<Readonly<Record<string, unknown>>[]> {
   const found = [];
   for await (const { parsed } of tailAudit(stage.audit, { lines: 10_000 })) {
     if (typeof parsed !== 'string' && parsed.event === event) found.push(parsed.fields);
@@ -38,7 +46,7 @@ async function recordsOf(stage: Stage, event: string): Promise<Readonly<Record<s
   return found;
 }
 
-const WAYS: readonly (readonly [name: string, cause: (stage: Stage, pid: number) => Promise<unknown>])[] = [
+const WAYS: readonly (readonly [name: string, cause: (stage: Installation, pid: number) => Promise<unknown>])[] = [
   ['a changed file', async () => {}],
   ['SIGHUP', async (_, pid) => process.kill(pid, 'SIGHUP')],
   ['argus reload', async (stage) => assert.is((await runCli(['reload', '--control', stage.control])).code, 0)],
@@ -46,7 +54,7 @@ const WAYS: readonly (readonly [name: string, cause: (stage: Stage, pid: number)
 
 for (const [way, cause] of WAYS) {
   change(`during a stream, ${way} puts the new policy in force for the next frame`, (carrier) =>
-    withStage({ carrier }, async (stage) => {
+    withInstallation({ carrier }, async (stage) => {
       const { pid } = await stage.brokerProcess({ watchPolicy: way === 'a changed file' });
       const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
       const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
@@ -80,7 +88,7 @@ for (const [way, cause] of WAYS) {
 }
 
 change('a broken policy keeps the old one, says file:line:column, and is recorded', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     const broker = await stage.brokerProcess({ watchPolicy: false });
     const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
     await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
@@ -101,7 +109,7 @@ change('a broken policy keeps the old one, says file:line:column, and is recorde
 );
 
 change('what lies in the broker, accepted and not sealed yet, is decided again, and its sender is told', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     const broker = await stage.broker({ watchPolicy: false });
     const chrome = await stage.connect('chrome-vm');
     const { gate, carrier: gated } = await stage.gateOf('mail-vm');
@@ -136,7 +144,7 @@ change('what lies in the broker, accepted and not sealed yet, is decided again, 
 );
 
 change('a ring that is no longer permitted is closed with an event, and its reader ends with EACCES', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     const broker = await stage.broker({ watchPolicy: false });
     const audio = await stage.connect('audio-vm');
     const ring = await audio.registerRing({ port: PLAYBACK_PORT, partner: 'any', length: 65_536 });
@@ -154,7 +162,7 @@ change('a ring that is no longer permitted is closed with an event, and its read
 );
 
 change('a domain that leaves the inventory loses its session and its socket; one that joins gets a socket', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     const broker = await stage.broker({ watchPolicy: false });
     const chrome = await stage.connect('chrome-vm');
     const mail = await stage.connect('mail-vm');
@@ -181,7 +189,7 @@ change('a policy of 10 000 rows is loaded, decides, and is reloaded while messag
       (_, index) => `p, vm-${index % 100}, vm-${Math.floor(index / 100)}, data, send, allow`,
     );
   const domains = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`vm-${index}`, []]));
-  return withStage({ carrier, domains, rows: [...OPEN_ROWS, ...many(9_995)] }, async (stage) => {
+  return withInstallation({ carrier, domains, rows: [...OPEN_ROWS, ...many(9_995)] }, async (stage) => {
     const broker = await stage.broker({ watchPolicy: false });
     const [one, two] = [await stage.connect('vm-1'), await stage.connect('vm-2')];
     const ring = await two.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });

@@ -4,16 +4,22 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { tailAudit } from '../../broker/audit/index.ts';
 import { createAuthority, type Identity, loadIdentity } from '../../keys/index.ts';
+import { type InstallationCarrier, onEachCarrier } from '../support/installation/carriers.ts';
+import {
+  codeOf,
+  DATA_PORT,
+  type Installation,
+  nextEvent,
+  withInstallation,
+} from '../support/installation/installation.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { onEachCarrier, type StageCarrier } from './carriers.ts';
-import { codeOf, DATA_PORT, nextEvent, type Stage, withStage } from './stage.ts';
 
 const sessions = onEachCarrier('sessions with a broker');
 
 const TO_MAIL = { domain: 'mail-vm', port: DATA_PORT };
 const DAY_SECONDS = 86_400;
 
-async function refusalsOf(stage: Stage): Promise<unknown[]> {
+async function refusalsOf(stage: Installation): Promise<unknown[]> {
   const reasons = [];
   for await (const { parsed } of tailAudit(stage.audit, { lines: 1_000 })) {
     if (typeof parsed !== 'string' && parsed.event === 'session.refused') reasons.push(parsed.fields.reason);
@@ -22,7 +28,7 @@ async function refusalsOf(stage: Stage): Promise<unknown[]> {
 }
 
 /** An identity as a machine with another clock, or with a copied credential, would load it. */
-async function identityAt(stage: Stage, place: string, now: number): Promise<Identity> {
+async function identityAt(stage: Installation, place: string, now: number): Promise<Identity> {
   return loadIdentity(stage.identityOf(place), { now });
 }
 
@@ -30,7 +36,7 @@ const STRANGERS: readonly (readonly [
   who: string,
   code: string,
   reason: string,
-  is: (stage: Stage) => Promise<Identity>,
+  is: (stage: Installation) => Promise<Identity>,
   /** Why it does not come so far over NATS. */
   notOverNats?: string,
 ])[] = [
@@ -82,8 +88,8 @@ const STRANGERS: readonly (readonly [
 
 for (const [who, code, reason, identity, notOverNats] of STRANGERS) {
   const name = `${who} opens no session: ${code}, and a record of the refusal`;
-  const isRefused = (carrier: StageCarrier): Promise<void> =>
-    withStage({ carrier }, async (stage) => {
+  const isRefused = (carrier: InstallationCarrier): Promise<void> =>
+    withInstallation({ carrier }, async (stage) => {
       const broker = await stage.broker();
       const attempt = stage.connect('chrome-vm', { identity: await identity(stage) });
       assert.is(await codeOf(attempt), code);
@@ -100,7 +106,7 @@ sessions.only(
   'the stranger is a bare socket',
   'a stranger that was refused and does not hang up is hung up on',
   () =>
-    withStage({}, async (stage) => {
+    withInstallation({}, async (stage) => {
       await stage.broker();
       const stranger = createConnection({ path: join(stage.runtime, 'chrome-vm.sock'), allowHalfOpen: true });
       const closed = new Promise<void>((resolve) => stranger.once('close', () => resolve()));
@@ -121,7 +127,7 @@ sessions.only(
   'over TCP, where anybody can come',
   'a domain that is not in the inventory is refused and recorded',
   () =>
-    withStage({}, async (stage) => {
+    withInstallation({}, async (stage) => {
       const broker = await stage.broker({ tcp: '127.0.0.1:0' });
       await stage.issue('stranger-vm', 'domain');
       assert.is(await codeOf(stage.connect('stranger-vm', { carrier: broker.tcp ?? '' })), 'ERR_CLIENT_REMOVED');
@@ -131,7 +137,7 @@ sessions.only(
 );
 
 sessions('clocks that differ by less than a minute do not matter', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     await stage.broker();
     const ahead = Date.now() + 50_000;
     await stage.issue('chrome-vm', 'domain', { now: ahead });
@@ -141,7 +147,7 @@ sessions('clocks that differ by less than a minute do not matter', (carrier) =>
 );
 
 sessions('a client that expects another broker does not talk to this one', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     await stage.broker();
     assert.is(await codeOf(stage.connect('chrome-vm', { broker: 'other' })), 'ERR_CLIENT_BROKER_IDENTITY');
     assert.is((await stage.connect('chrome-vm', { broker: 'argus' })).brokerName, 'argus');
@@ -149,14 +155,14 @@ sessions('a client that expects another broker does not talk to this one', (carr
 );
 
 sessions.only('unix', 'over NATS the server is there', 'a broker that is not there is ERR_CLIENT_UNREACHABLE', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     assert.is(await codeOf(stage.connect('chrome-vm')), 'ERR_CLIENT_UNREACHABLE');
     assert.is(await codeOf(stage.connect('chrome-vm', { carrier: 'tcp:127.0.0.1:1' })), 'ERR_CLIENT_UNREACHABLE');
   }),
 );
 
 sessions('a newer session of the same domain supersedes the older, which does not come back', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     const broker = await stage.broker();
     const older = await stage.connect('chrome-vm');
     const superseded = nextEvent(older, 'disconnected');
@@ -171,7 +177,7 @@ sessions('a newer session of the same domain supersedes the older, which does no
 );
 
 sessions('senders are told when a receiver goes, and how much it has not consumed', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     await stage.broker();
     const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
     await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
@@ -186,7 +192,7 @@ sessions('senders are told when a receiver goes, and how much it has not consume
 sessions(
   'after a restart of the broker a client comes back by itself, its rings are there, and messages flow',
   (carrier) =>
-    withStage({ carrier }, async (stage) => {
+    withInstallation({ carrier }, async (stage) => {
       const first = await stage.broker();
       const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
       const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 4_096 });
@@ -205,7 +211,7 @@ sessions(
 );
 
 sessions('what was in flight when the session was lost is reported: ECONNRESET, outcome unknown', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     const broker = await stage.broker();
     const mail = await stage.connect('mail-vm');
     const { gate, carrier: gated } = await stage.gateOf('chrome-vm');

@@ -3,9 +3,16 @@ import { createHash } from 'node:crypto';
 import * as assert from 'uvu/assert';
 import type { Broker } from '../../broker/index.ts';
 import type { ConnectOptions, Ring, Vm } from '../../clients/sdk/index.ts';
+import { onEachCarrier } from '../support/installation/carriers.ts';
+import {
+  codeOf,
+  DATA_PORT,
+  Installation,
+  nextEvent,
+  PLAYBACK_PORT,
+  withInstallation,
+} from '../support/installation/installation.ts';
 import { seededRandom } from '../support/seed.ts';
-import { onEachCarrier } from './carriers.ts';
-import { codeOf, DATA_PORT, nextEvent, PLAYBACK_PORT, Stage, withStage } from './stage.ts';
 
 const stream = onEachCarrier('streams through a broker');
 
@@ -36,7 +43,7 @@ async function play(vm: Vm, pcm: Uint8Array): Promise<void> {
 }
 
 /** `at`: what both ends connect to instead of their own carriers. */
-async function streamAudio(stage: Stage, broker: Broker, at: Partial<ConnectOptions> = {}): Promise<void> {
+async function streamAudio(stage: Installation, broker: Broker, at: Partial<ConnectOptions> = {}): Promise<void> {
   const audio = await stage.connect('audio-vm', at);
   const chrome = await stage.connect('chrome-vm', at);
   const pcm = seededRandom(1).bytes(FRAMES * FRAME_BYTES);
@@ -48,18 +55,18 @@ async function streamAudio(stage: Stage, broker: Broker, at: Partial<ConnectOpti
 }
 
 stream('audio arrives as the same bytes in the same order', (carrier) =>
-  withStage({ carrier }, async (stage) => streamAudio(stage, await stage.broker())),
+  withInstallation({ carrier }, async (stage) => streamAudio(stage, await stage.broker())),
 );
 
 stream.only('unix', 'and over TCP, which is a socket like it', 'audio arrives as the same bytes', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     const broker = await stage.broker({ tcp: '127.0.0.1:0' });
     await streamAudio(stage, broker, { carrier: broker.tcp ?? '' });
   }),
 );
 
 stream('a message tells who sent it: domid, name and labels of the session, port and type of the sender', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     await stage.broker();
     const [mail, audio] = [await stage.connect('mail-vm'), await stage.connect('audio-vm')];
     const ring = await mail.registerRing({ port: DATA_PORT, partner: 'audio-vm', length: 4_096 });
@@ -79,7 +86,7 @@ stream('a message tells who sent it: domid, name and labels of the session, port
 );
 
 stream('what the sender does to its buffer after the call changes nothing', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     await stage.broker();
     const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
     const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 4_096 });
@@ -94,7 +101,7 @@ stream('what the sender does to its buffer after the call changes nothing', (car
 stream(
   'sends with a deadline wait for room and keep their order; without one they get EAGAIN and a space event',
   (carrier) =>
-    withStage({ carrier }, async (stage) => {
+    withInstallation({ carrier }, async (stage) => {
       await stage.broker();
       const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
       const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 1_024 });
@@ -115,7 +122,7 @@ stream(
 );
 
 stream('a deadline that passes is ETIMEDOUT, and the message is never delivered', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     await stage.broker();
     const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
     const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 256 });
@@ -129,7 +136,7 @@ stream('a deadline that passes is ETIMEDOUT, and the message is never delivered'
 );
 
 stream('a receiver that does not read holds no more than its ring, and stalls nobody else', (carrier) =>
-  withStage({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (stage) => {
     const broker = await stage.broker();
     const audio = await stage.connect('audio-vm');
     const mail = await stage.connect('mail-vm');
@@ -156,7 +163,7 @@ stream('a receiver that does not read holds no more than its ring, and stalls no
 );
 
 stream('everything that was started ends', async (carrier) => {
-  const stage = await Stage.set({ carrier });
+  const stage = await Installation.set({ carrier });
   const broker = await stage.broker();
   await stage.connect('chrome-vm');
   await stage.close();

@@ -12,9 +12,9 @@ import { readSeed } from '../../broker/carrier/nats/nkey.ts';
 import { domainSubjects } from '../../broker/carrier/nats/subjects.ts';
 import { natsMembersOf } from '../../broker/index.ts';
 import type { Message, Ring, Vm } from '../../clients/sdk/index.ts';
+import { DATA_PORT, NatsInstallation } from '../support/nats/installation.ts';
 import { needs } from '../support/needs.ts';
 import { messageOf, publishBytes } from './messages.ts';
-import { DATA_PORT, NatsStage } from './stage.ts';
 
 const withNats = needs('nats-server', 'nats-server');
 const RING_BYTES = 16_777_152;
@@ -23,7 +23,7 @@ const MEMBERS = [...NATS_VMS, { name: 'local' }];
 
 const carrier = suite('nats carrier');
 
-const staged = (run: (stage: NatsStage) => Promise<void>): Promise<void> => NatsStage.play(MEMBERS, run);
+const staged = (run: (stage: NatsInstallation) => Promise<void>): Promise<void> => NatsInstallation.play(MEMBERS, run);
 const to = (domain: string) => ({ domain, port: DATA_PORT });
 const openRing = (vm: Vm, partner: string): Promise<Ring> =>
   vm.registerRing({ port: DATA_PORT, partner, length: RING_BYTES });
@@ -34,7 +34,7 @@ async function take(ring: Ring, count: number): Promise<Message[]> {
   return messages;
 }
 
-async function lineOf(stage: NatsStage, name: string, publish: string, subscribe: string): Promise<Line> {
+async function lineOf(stage: NatsInstallation, name: string, publish: string, subscribe: string): Promise<Line> {
   const seed = await readSeed(join(stage.path(name), 'nats.seed'));
   const ca = readFileSync(stage.server.caFile, 'utf8');
   const end = { host: '127.0.0.1', tcpPort: stage.tcpPort, seed, ca, name, publish, subscribe };
@@ -114,7 +114,7 @@ withNats(carrier, 'a domain may use its two subjects and nothing else: all else 
 withNats(carrier, 'who has no key, a foreign key, or a server with another certificate gets a reason', () =>
   staged(async (stage) => {
     await stage.startBroker();
-    const other = await NatsStage.set();
+    const other = await NatsInstallation.set();
     await other.enrol(MEMBERS);
     const connectWith = (seed: string, ca: string): Promise<Vm> =>
       stage.connect('a', { carrier: `${stage.carrier()}?seed=${seed}&ca=${ca}`, reconnect: false });

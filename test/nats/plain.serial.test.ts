@@ -5,8 +5,8 @@ import { createServer, connect as dialTcp } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ArgusError, type Vm } from '../../clients/sdk/index.ts';
+import { DATA_PORT, NatsInstallation } from '../support/nats/installation.ts';
 import { needs } from '../support/needs.ts';
-import { DATA_PORT, NatsStage } from './stage.ts';
 
 const withNats = needs('nats-server', 'nats-server');
 const MEMBERS = ['a', 'b'].map((name) => ({ name, carrier: 'nats' }));
@@ -15,8 +15,8 @@ const MARK = Buffer.from('what the server must not read');
 
 const plain = suite('nats carrier without TLS');
 
-const staged = (tls: boolean, run: (stage: NatsStage) => Promise<void>): Promise<void> =>
-  NatsStage.play(MEMBERS, run, { tls });
+const staged = (tls: boolean, run: (stage: NatsInstallation) => Promise<void>): Promise<void> =>
+  NatsInstallation.play(MEMBERS, run, { tls });
 
 /** The codes of what a promise was rejected with. */
 async function codesOf(promise: Promise<Vm>): Promise<unknown[]> {
@@ -46,7 +46,7 @@ async function sendEverySize(a: Vm, b: Vm): Promise<void> {
 }
 
 /** A server whose `max_payload` somebody has lowered. */
-const stagedWith = (maxPayload: number, run: (stage: NatsStage) => Promise<void>): Promise<void> =>
+const stagedWith = (maxPayload: number, run: (stage: NatsInstallation) => Promise<void>): Promise<void> =>
   staged(false, async (stage) => {
     await stage.stopServer();
     const text = await readFile(stage.server.configFile, 'utf8');
@@ -98,7 +98,7 @@ withNats(plain, 'a server that takes next to nothing is not used', () =>
 
 withNats(plain, 'an end that expects TLS is not talked out of it', () =>
   staged(false, async (stage) => {
-    const other = await NatsStage.set();
+    const other = await NatsInstallation.set();
     await other.enrol(MEMBERS);
     await cp(other.server.caFile, stage.path('a/nats-ca.pem'));
     const carrier = `nats://127.0.0.1:${stage.tcpPort}/host`;
@@ -116,7 +116,7 @@ withNats(plain, 'an end that was told there is none does not speak to a server t
 
 for (const answer of ['SSH-2.0-OpenSSH_9.2\r\n', 'INFO {"tls_required":\r\n', 'PING\r\n', 'MSG what is this\r\n']) {
   withNats(plain, `what answers with ${JSON.stringify(answer)} is no NATS server`, async () => {
-    const stage = await NatsStage.set({ tls: false });
+    const stage = await NatsInstallation.set({ tls: false });
     const server = createServer((socket) => {
       socket.on('error', () => {});
       socket.write(answer);

@@ -5,10 +5,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeDomainFrame, Op, RecordType } from '../../broker/wire/index.ts';
-import { PORT } from '../conformance/stage.ts';
+import { PORT } from '../support/core/harness.ts';
+import { type Client, joined, PeerHarness, turns } from '../support/peer/harness.ts';
 import type { Random } from '../support/random.ts';
 import { fuzzUntil } from '../support/seed.ts';
-import { Bench, type Client, joined, turns } from './bench.ts';
 
 const fuzzing = suite('peer fuzz');
 const OPS = [...Object.values(Op), 0, 0x7f, 0xff];
@@ -73,11 +73,11 @@ function plaintext(random: Random, hostile: Client, victim: number): Uint8Array 
 }
 
 /** What the sessions hold for carriers that do not read. */
-const held = (bench: Bench): number => bench.sessions.peers().reduce((sum, peer) => sum + peer.controlBytes, 0);
+const held = (bench: PeerHarness): number => bench.sessions.peers().reduce((sum, peer) => sum + peer.controlBytes, 0);
 
 fuzzing('an authenticated hostile client gets answers or is let go; the others go on', async () => {
   await fuzzUntil(async (random) => {
-    const bench = await Bench.open('a', 'b', 'c');
+    const bench = await PeerHarness.open('a', 'b', 'c');
     const b = await bench.listen('b', 4_096);
     const c = await bench.connect('c');
     const a = await bench.connect('a');
@@ -119,7 +119,7 @@ fuzzing('an authenticated hostile client gets answers or is let go; the others g
 });
 
 fuzzing('a stranger that sends anything at all is turned away, and costs no session', async () => {
-  const bench = await Bench.open('a');
+  const bench = await PeerHarness.open('a');
   const a = await bench.connect('a');
   const hello = await (await bench.client('a')).sayHello();
   await fuzzUntil(async (random) => {

@@ -13,9 +13,9 @@ import {
   RecordType,
 } from '../../broker/wire/index.ts';
 import { createAuthority, type Identity, issueIdentity } from '../../keys/index.ts';
-import { OPEN } from '../conformance/stage.ts';
+import { OPEN } from '../support/core/harness.ts';
+import { Client, HANDSHAKE, joined, KEYS, MemoryCarrier, PeerHarness, turns } from '../support/peer/harness.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { Bench, Client, HANDSHAKE, joined, KEYS, MemoryCarrier, turns } from './bench.ts';
 
 const links = suite('link');
 
@@ -43,7 +43,7 @@ async function foreignIdentity(name: string, role: 'domain' | 'broker' = 'domain
 }
 
 links('a domain that proves itself is let in and told who it is', async () => {
-  const bench = await Bench.open('a');
+  const bench = await PeerHarness.open('a');
   const a = await bench.connect('a');
   const [welcome] = a.of(Op.welcome);
   assert.is(welcome?.domid, bench.domid('a'));
@@ -55,7 +55,7 @@ links('a domain that proves itself is let in and told who it is', async () => {
 });
 
 links('nothing is told or heard before the record of the session is durable', async () => {
-  const bench = await Bench.open('a');
+  const bench = await PeerHarness.open('a');
   const a = await bench.client('a');
   await a.sayHello();
   assert.ok(await a.takeWelcome());
@@ -117,7 +117,7 @@ for (const [label, reason, word, arrange] of STRANGERS) {
   links(`one ${label} is refused with no more than it may know`, async () => {
     const { identity, domain = null, now = 0, broker = null } = await arrange();
     const clock = { ...HANDSHAKE, wallClock: () => Date.now() + now };
-    const bench = await Bench.of({ domains: ['a', 'b'], rows: OPEN }, clock);
+    const bench = await PeerHarness.of({ domains: ['a', 'b'], rows: OPEN }, clock);
     const stranger = new Client(bench.carrier(domain), identity);
     await stranger.sayHello(broker);
     await stranger.carrier.whenWritten();
@@ -128,7 +128,7 @@ for (const [label, reason, word, arrange] of STRANGERS) {
 }
 
 links('one who is not in the inventory is refused only after it has proved itself', async () => {
-  const bench = await Bench.open('a');
+  const bench = await PeerHarness.open('a');
   const stranger = await bench.client('unlisted');
   await stranger.sayHello();
   assert.ok(await stranger.takeWelcome());
@@ -139,7 +139,7 @@ links('one who is not in the inventory is refused only after it has proved itsel
 });
 
 links('a replayed hello gets a welcome and nothing else', async () => {
-  const bench = await Bench.open('a');
+  const bench = await PeerHarness.open('a');
   const a = await bench.client('a');
   const hello = await a.sayHello();
   await a.takeWelcome();
@@ -159,7 +159,7 @@ links('a replayed hello gets a welcome and nothing else', async () => {
 });
 
 links('a stolen credential without its key is refused', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const thief = await KEYS.of('b');
   const victim = await KEYS.of('a');
   const stolen = { ...thief, credentialJwt: victim.credentialJwt, authority: thief.authority, name: 'a' };
@@ -188,7 +188,7 @@ const FIRST_RECORDS: readonly [label: string, reason: string, bytes: Uint8Array]
 ];
 for (const [label, reason, bytes] of FIRST_RECORDS) {
   links(`${label} as the first record is refused`, async () => {
-    const bench = await Bench.open('a');
+    const bench = await PeerHarness.open('a');
     const carrier = bench.carrier();
     carrier.feed(bytes);
     await carrier.whenWritten();
@@ -204,7 +204,7 @@ links('a first record with the right keys but another frame, or another commitme
     encodeDomainFrame({ op: Op.ready, commitment: new Uint8Array(32) }),
     new Uint8Array(0),
   ]) {
-    const bench = await Bench.open('a');
+    const bench = await PeerHarness.open('a');
     const a = await bench.client('a');
     await a.sayHello();
     await a.takeWelcome();
@@ -216,7 +216,7 @@ links('a first record with the right keys but another frame, or another commitme
 });
 
 links('a second hello beside a running session changes nothing until it is proved, then takes over', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const b = await bench.listen('b');
   const a = await bench.connect('a');
   const to = bench.domid('b');
@@ -239,7 +239,7 @@ links('a second hello beside a running session changes nothing until it is prove
 });
 
 links('a second hello that is refused leaves the running session as it was', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const b = await bench.listen('b');
   const a = await bench.connect('a');
   const intruder = new Client(a.carrier, await foreignIdentity('a'));
@@ -253,7 +253,7 @@ links('a second hello that is refused leaves the running session as it was', asy
 });
 
 links('a hello beside a running session may not be longer than one of a stranger', async () => {
-  const bench = await Bench.open('a');
+  const bench = await PeerHarness.open('a');
   const a = await bench.connect('a');
   a.carrier.feed(joined(encodeRecordHeader(RecordType.hello, 0, 0, 16_385), new Uint8Array(16_385)));
   await turns();
@@ -261,7 +261,7 @@ links('a hello beside a running session may not be longer than one of a stranger
 });
 
 links('a newer session of a domain on another carrier takes over, and the old one is told', async () => {
-  const bench = await Bench.open('a');
+  const bench = await PeerHarness.open('a');
   const old = await bench.connect('a');
   await bench.connect('a');
   old.read();
@@ -273,7 +273,7 @@ links('a newer session of a domain on another carrier takes over, and the old on
 });
 
 links('records that arrive while signatures are checked are worked on after them, in order', async () => {
-  const bench = await Bench.open('a');
+  const bench = await PeerHarness.open('a');
   const a = await bench.client('a');
   await a.sayHello();
   await a.takeWelcome();
@@ -294,7 +294,7 @@ links('records that arrive while signatures are checked are worked on after them
 });
 
 links('a peer that does not read stays paused although a hello beside its session has been answered', async () => {
-  const bench = await Bench.open('a');
+  const bench = await PeerHarness.open('a');
   const a = await bench.connect('a');
   a.carrier.hasRoom = false;
   a.say({ op: Op.ping, id: 0 });
@@ -312,7 +312,7 @@ links('a peer that does not read stays paused although a hello beside its sessio
 });
 
 links('shutdown says so, sealed, and every table is empty afterwards', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const clients = [await bench.listen('a'), await bench.connect('b')];
   bench.close();
   await turns();
@@ -326,7 +326,7 @@ links('shutdown says so, sealed, and every table is empty afterwards', async () 
 });
 
 links('a domain that closes is let go without a fault', async () => {
-  const bench = await Bench.open('a');
+  const bench = await PeerHarness.open('a');
   const a = await bench.connect('a');
   a.carrier.feed(a.seal(Uint8Array.of(CloseCode.done), RecordType.close));
   await turns();

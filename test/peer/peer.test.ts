@@ -3,13 +3,13 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PACE_MS } from '../../broker/base/limits.ts';
 import { encodeDomainFrame, MAX_RECORD_PLAINTEXT_BYTES, Op, RecordType, Status } from '../../broker/wire/index.ts';
-import { OPEN, PORT } from '../conformance/stage.ts';
-import { Bench, HANDSHAKE, joined, turns } from './bench.ts';
+import { OPEN, PORT } from '../support/core/harness.ts';
+import { HANDSHAKE, joined, PeerHarness, turns } from '../support/peer/harness.ts';
 
 const peers = suite('peer');
 
 peers('a message arrives with its sender named, once introduced, and is acknowledged', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const b = await bench.listen('b');
   const a = await bench.connect('a');
   a.send({ to: bench.domid('b'), payload: 'hello' }, { to: bench.domid('b'), payload: 'again' });
@@ -25,7 +25,7 @@ peers('a message arrives with its sender named, once introduced, and is acknowle
 });
 
 peers('refusals come before the acknowledgement that covers them', async () => {
-  const bench = await Bench.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] });
+  const bench = await PeerHarness.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] });
   await bench.listen('b', 64);
   const a = await bench.connect('a');
   const [b, c] = [bench.domid('b'), bench.domid('c')];
@@ -49,7 +49,7 @@ peers('refusals come before the acknowledgement that covers them', async () => {
 });
 
 peers('a denial is not answered before its record is durable, and nothing said later overtakes it', async () => {
-  const bench = await Bench.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] });
+  const bench = await PeerHarness.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] });
   const b = await bench.listen('b');
   const a = await bench.connect('a');
   bench.audit.setHealthy(false);
@@ -73,7 +73,7 @@ peers('a denial is not answered before its record is durable, and nothing said l
 });
 
 peers('a denied sender waits for the log, its receivers do not', async () => {
-  const bench = await Bench.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] });
+  const bench = await PeerHarness.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] });
   const b = await bench.listen('b');
   const a = await bench.connect('a');
   a.send({ to: bench.domid('b'), payload: 'one' }, { to: bench.domid('c') }, { to: bench.domid('b'), payload: 'two' });
@@ -88,7 +88,7 @@ peers('a denied sender waits for the log, its receivers do not', async () => {
 });
 
 peers('control operations answer with the id of their request', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const a = await bench.connect('a');
   a.say(
     { op: Op.registerRing, id: 11, port: PORT, partner: bench.domid('b'), pad: 0, length: 48, flags: 0, unread: 0 },
@@ -136,7 +136,7 @@ const FAULTS: readonly [label: string, fault: string, plaintext: Uint8Array][] =
 ];
 for (const [label, fault, plaintext] of FAULTS) {
   peers(`${label} ends the session, with the fault in the log and not in the answer`, async () => {
-    const bench = await Bench.open('a');
+    const bench = await PeerHarness.open('a');
     const a = await bench.connect('a');
     a.sayFrames(plaintext);
     await turns();
@@ -155,7 +155,7 @@ for (const [label, ids] of [
   ['going back', [1, 2, 1]],
 ] as const) {
   peers(`send ids ${label} end the session, because acknowledgements rest on them`, async () => {
-    const bench = await Bench.open('a');
+    const bench = await PeerHarness.open('a');
     const a = await bench.connect('a');
     a.send(...ids.map((id) => ({ to: 1, id })));
     await turns();
@@ -165,7 +165,7 @@ for (const [label, ids] of [
 }
 
 peers('what came before the fault in its record was done, what comes after is not', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const b = await bench.listen('b');
   const a = await bench.connect('a');
   const to = bench.domid('b');
@@ -176,7 +176,7 @@ peers('what came before the fault in its record was done, what comes after is no
 });
 
 peers('a cut message is no message, and the next one on a new session is whole', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const b = await bench.listen('b');
   const a = await bench.connect('a');
   a.sayFrames(a.sendFrame({ to: bench.domid('b'), payload: 'x'.repeat(100) }).subarray(0, 60));
@@ -189,7 +189,7 @@ peers('a cut message is no message, and the next one on a new session is whole',
 });
 
 peers('the bytes are copied: what becomes of the carrier’s buffer afterwards changes nothing', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const b = await bench.listen('b');
   const a = await bench.connect('a');
   const record = a.seal(a.sendFrame({ to: bench.domid('b'), payload: 'precious' }));
@@ -201,7 +201,7 @@ peers('the bytes are copied: what becomes of the carrier’s buffer afterwards c
 });
 
 peers('a record above the common size may hold one large message, not many small frames', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const b = await bench.listen('b', 1_048_576);
   const a = await bench.connect('a');
   a.send({ to: bench.domid('b'), payload: new Uint8Array(200_000).fill(65) });
@@ -220,7 +220,7 @@ peers('a record above the common size may hold one large message, not many small
 });
 
 peers('a message above the longest ends the session', async () => {
-  const bench = await Bench.open('a');
+  const bench = await PeerHarness.open('a');
   const a = await bench.connect('a');
   a.send({ to: 1, payload: new Uint8Array(16_777_121) });
   await turns();
@@ -228,7 +228,7 @@ peers('a message above the longest ends the session', async () => {
 });
 
 peers('a domain that does not read is not read from, and what it is told stays bounded', async () => {
-  const bench = await Bench.open('a');
+  const bench = await PeerHarness.open('a');
   const a = await bench.connect('a');
   a.carrier.hasRoom = false;
   for (let i = 0; i < 200 && !a.carrier.isPaused; i++) {
@@ -244,7 +244,7 @@ peers('a domain that does not read is not read from, and what it is told stays b
 });
 
 peers('it is also not read from when others cause what it is told', async () => {
-  const bench = await Bench.open('a');
+  const bench = await PeerHarness.open('a');
   const a = await bench.connect('a');
   a.carrier.hasRoom = false;
   a.say({ op: Op.ping, id: 1 });
@@ -260,7 +260,7 @@ peers('it is also not read from when others cause what it is told', async () => 
 });
 
 peers('denials one by one, each behind a gate, do not cost a record buffer each', async () => {
-  const bench = await Bench.of({ domains: ['a'], rows: OPEN.slice(0, 1) });
+  const bench = await PeerHarness.of({ domains: ['a'], rows: OPEN.slice(0, 1) });
   const a = await bench.connect('a');
   a.carrier.hasRoom = false;
   const before = process.memoryUsage().arrayBuffers;
@@ -272,7 +272,7 @@ peers('denials one by one, each behind a gate, do not cost a record buffer each'
 peers(
   'a receiver cannot give back what was not sent to it yet, and so make the broker hold more than its ring',
   async () => {
-    const bench = await Bench.open('a', 'b');
+    const bench = await PeerHarness.open('a', 'b');
     const b = await bench.listen('b', 4_096);
     const a = await bench.connect('a');
     a.send({ to: bench.domid('b'), payload: 'x' });
@@ -288,7 +288,7 @@ peers(
 );
 
 peers('credit after delivery makes room, and the waiting sender is told', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const b = await bench.listen('b', 64);
   const a = await bench.connect('a');
   a.send({ to: bench.domid('b'), payload: 'x'.repeat(32) }, { to: bench.domid('b'), payload: 'y' });
@@ -302,7 +302,7 @@ peers('credit after delivery makes room, and the waiting sender is told', async 
 peers('a paced stream gets fewer acknowledgements than it has records, but after a refusal at once', async () => {
   let now = 0;
   const paced = { ...HANDSHAKE, clock: () => now };
-  const bench = await Bench.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] }, paced);
+  const bench = await PeerHarness.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] }, paced);
   await bench.listen('b');
   const a = await bench.connect('a');
   const records = 100;
@@ -326,7 +326,7 @@ peers('a paced stream gets fewer acknowledgements than it has records, but after
 });
 
 peers('an acknowledgement waits for a congested carrier', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   await bench.listen('b');
   const a = await bench.connect('a');
   a.carrier.hasRoom = false;
@@ -341,7 +341,7 @@ peers('an acknowledgement waits for a congested carrier', async () => {
 });
 
 peers('a congested carrier holds back, and goes on when it drains', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const b = await bench.listen('b');
   const a = await bench.connect('a');
   b.carrier.hasRoom = false;
@@ -359,7 +359,7 @@ peers('a congested carrier holds back, and goes on when it drains', async () => 
 peers(
   'policy reaches what still lies in the broker: denied messages never go out, their room is back, senders are told',
   async () => {
-    const bench = await Bench.open('a', 'b', 'c');
+    const bench = await PeerHarness.open('a', 'b', 'c');
     const b = await bench.listen('b', 112);
     const a = await bench.connect('a');
     const c = await bench.connect('c');
@@ -397,7 +397,7 @@ peers(
 );
 
 peers('a message of a domain that left is not delivered in the name of the next one with its domid', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const b = await bench.listen('b');
   const a = await bench.connect('a');
   b.carrier.hasRoom = false;
@@ -419,7 +419,7 @@ peers('a message of a domain that left is not delivered in the name of the next 
 });
 
 peers('a session that ends tells the others, and leaves nothing behind', async () => {
-  const bench = await Bench.open('a', 'b');
+  const bench = await PeerHarness.open('a', 'b');
   const b = await bench.listen('b');
   const a = await bench.connect('a');
   a.register(PORT, bench.domid('b'));

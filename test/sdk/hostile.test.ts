@@ -1,8 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BrokerFrame, encodeBrokerFrame, Op, RecordType } from '../../broker/wire/index.ts';
+import { BrokerDouble, PEER_DOMID, settle } from '../support/sdk/broker-double.ts';
 import { seededRandom } from '../support/seed.ts';
-import { BrokerDouble, PEER_DOMID, settle } from './fixtures/broker-double.ts';
 
 const test = suite('sdk: a broker, or a carrier, that sends nonsense');
 

@@ -5,7 +5,7 @@ import type { ArgusError } from '../../clients/sdk/errors.ts';
 import { DEAD_AFTER_MS, PING_AFTER_MS } from '../../clients/sdk/limits.ts';
 import type { Vm } from '../../clients/sdk/vm.ts';
 import type { VmEvents } from '../../clients/sdk/vm-events.ts';
-import { BrokerDouble, DOMID, PEER_DOMID, PEER_NAME, settle } from './fixtures/broker-double.ts';
+import { BrokerDouble, DOMID, PEER_DOMID, PEER_NAME, settle } from '../support/sdk/broker-double.ts';
 
 const test = suite('sdk: a session');
 const BYTES = Uint8Array.of(1, 2, 3, 4);

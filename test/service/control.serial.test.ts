@@ -6,12 +6,18 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
-import { runCli } from '../cli/run-cli.ts';
-import { codeOf, DATA_PORT, OPEN_ROWS, type Stage, withStage } from '../integration/stage.ts';
+import {
+  codeOf,
+  DATA_PORT,
+  type Installation,
+  OPEN_ROWS,
+  withInstallation,
+} from '../support/installation/installation.ts';
+import { runCli } from '../support/processes/run-cli.ts';
 
 const control = suite('control and metrics');
 
-async function statusOf(stage: Stage): Promise<BrokerStatus> {
+async function statusOf(stage: Installation): Promise<BrokerStatus> {
   return (await callControl(stage.control, 'GET', '/v1/status')).body as BrokerStatus;
 }
 
@@ -34,7 +40,7 @@ async function scrape(url: string): Promise<ReadonlyMap<string, number>> {
 }
 
 control('nobody but its own user may open the sockets, whatever mode the runtime directory has', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     mkdirSync(stage.runtime);
     chmodSync(stage.runtime, 0o755);
     await stage.broker();
@@ -47,14 +53,14 @@ control('nobody but its own user may open the sockets, whatever mode the runtime
 );
 
 control('a runtime directory that the broker makes is 0700', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     await stage.broker();
     assert.is(statSync(stage.runtime).mode & 0o777, 0o700);
   }),
 );
 
 control('status tells policy, log, domains, rings and counts as they are', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     const broker = await stage.broker();
     const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
     await mail.registerRing({ port: DATA_PORT, partner: 'chrome-vm', length: 4_096 });
@@ -78,7 +84,7 @@ control('status tells policy, log, domains, rings and counts as they are', () =>
 );
 
 control('argus status prints it for people, and with --json as it is', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     await stage.broker();
     await stage.connect('chrome-vm');
     const people = await runCli(['status', '--control', stage.control]);
@@ -91,7 +97,7 @@ control('argus status prints it for people, and with --json as it is', () =>
 );
 
 control('reload answers 200 with the revision, or 422 with the place of the error', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     await stage.broker({ watchPolicy: false });
     const reload = (): ReturnType<typeof callControl> => callControl(stage.control, 'POST', '/v1/policy/reload');
     assert.equal(await reload(), { ok: true, body: { ok: true, revision: 1, changed: false } });
@@ -107,7 +113,7 @@ control('reload answers 200 with the revision, or 422 with the place of the erro
 );
 
 control('reloads that come together take turns, and none is lost', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     const broker = await stage.broker({ watchPolicy: false });
     await stage.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, data, send, deny']);
     const results = await Promise.all(Array.from({ length: 5 }, () => broker.reload()));
@@ -120,7 +126,7 @@ control('reloads that come together take turns, and none is lost', () =>
 );
 
 control('what is no operation is 404, with a code', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     await stage.broker();
     for (const [method, path] of [
       ['GET', '/'],
@@ -136,7 +142,7 @@ control('what is no operation is 404, with a code', () =>
 );
 
 control('metrics parse, and count what happened', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     const broker = await stage.broker({ metrics: '127.0.0.1:0', watchPolicy: false });
     const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
     await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 4_096 });
@@ -166,7 +172,7 @@ control('metrics parse, and count what happened', () =>
 );
 
 control('the control socket has the same metrics', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     await stage.broker();
     const text = await new Promise<string>((resolve, reject) => {
       const call = request({ socketPath: stage.control, path: '/metrics' }, async (response) => {
@@ -179,7 +185,7 @@ control('the control socket has the same metrics', () =>
 );
 
 control('a second broker does not start in the same runtime directory, and does not disturb the first', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     const first = await stage.broker();
     const vm = await stage.connect('chrome-vm');
     const second = stage.broker({ audit: join(stage.directory, 'other') });
@@ -191,7 +197,7 @@ control('a second broker does not start in the same runtime directory, and does 
 );
 
 control('a broker that could not start leaves nothing that would keep the next from starting', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     await stage.writeDomains({ control: [] });
     assert.is(await codeOf(stage.broker()), 'ERR_BROKER_SOCKET_PATH');
     await stage.writeDomains({ 'chrome-vm': [] });
@@ -201,7 +207,7 @@ control('a broker that could not start leaves nothing that would keep the next f
 );
 
 control('every loopback address, also of IPv6, comes back as one that a client can use', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     const loopbacks = Object.values(networkInterfaces()).flatMap(
       (each) => each?.filter(({ internal }) => internal) ?? [],
     );

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { callControl } from '../../broker/index.ts';
 import { ArgusError, type Vm } from '../../clients/sdk/index.ts';
-import { until, withHost } from '../agents/audio/host.ts';
+import { until, withHost } from '../support/audio/host.ts';
 
 const grants = suite('grants');
 

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { tailAudit } from '../../broker/audit/index.ts';
 import { SESSION_INTERVAL_MS, SESSIONS_AT_ONCE } from '../../broker/base/limits.ts';
 import { SessionPace } from '../../broker/service/session-pace.ts';
-import { DATA_PORT, withStage } from '../integration/stage.ts';
+import { DATA_PORT, withInstallation } from '../support/installation/installation.ts';
 
 const pace = suite('pace of sessions');
 
@@ -25,7 +25,7 @@ pace('so many at once are calm, then one per interval; what comes sooner is coun
 });
 
 pace('a hasty domain is recorded as such, and served after all', () =>
-  withStage({}, async (stage) => {
+  withInstallation({}, async (stage) => {
     await stage.broker();
     for (let session = 0; session < SESSIONS_AT_ONCE; session++) await (await stage.connect('chrome-vm')).close();
     const counted = async (): Promise<unknown[]> => {

@@ -25,7 +25,7 @@ import { DomainListeners, prepareRuntime } from '../../broker/carrier/listeners.
 import type { BrokerError } from '../../broker/index.ts';
 import { openEnrolment } from '../../clients/vm/index.ts';
 import { createAuthority } from '../../keys/index.ts';
-import { codeOf } from '../integration/stage.ts';
+import { codeOf } from '../support/installation/installation.ts';
 import { ALICE, asUser, BOB, newCorner, newRuntime, reach, startAs, withUsers } from './vmm.ts';
 
 const sockets = suite('sockets of VMMs that are users');

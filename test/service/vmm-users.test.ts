@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { callControl } from '../../broker/index.ts';
-import { codeOf, nextEvent, type Stage, withStage } from '../integration/stage.ts';
+import { codeOf, type Installation, nextEvent, withInstallation } from '../support/installation/installation.ts';
 import { findBinary } from '../support/needs.ts';
 import { ALICE, BOB, reach, withUsers } from './vmm.ts';
 
@@ -17,7 +17,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PLAN = { domains: { 'chrome-vm': [], 'mail-vm': [] } };
 
 /** The inventory with `vmm:` for some. */
-async function declare(stage: Stage, vmm: Readonly<Record<string, string | number>>): Promise<void> {
+async function declare(stage: Installation, vmm: Readonly<Record<string, string | number>>): Promise<void> {
   const entries = Object.keys(PLAN.domains).map((name, index) => {
     const user = vmm[name];
     return `  - { name: ${name}, domid: ${index + 1}, labels: ["@member"]${user === undefined ? '' : `, vmm: ${user}`} }`;
@@ -26,10 +26,10 @@ async function declare(stage: Stage, vmm: Readonly<Record<string, string | numbe
   await stage.writePolicyFile('domains.yaml', text);
 }
 
-const socketOf = (stage: Stage, domain: string): string => join(stage.runtime, domain, 'argus.sock');
+const socketOf = (stage: Installation, domain: string): string => join(stage.runtime, domain, 'argus.sock');
 
 withUsers(users, 'a domain has its session over its VMM’s socket, and a reload can give it one', () =>
-  withStage(PLAN, async (stage) => {
+  withInstallation(PLAN, async (stage) => {
     await declare(stage, { 'chrome-vm': ALICE });
     const broker = await stage.broker({ watchPolicy: false });
     assert.is(broker.carrierOf('chrome-vm'), `unix:${socketOf(stage, 'chrome-vm')}`);
@@ -50,7 +50,7 @@ withUsers(
   users,
   'a user that the host does not know keeps the broker from starting, and a new policy out of force',
   () =>
-    withStage(PLAN, async (stage) => {
+    withInstallation(PLAN, async (stage) => {
       await declare(stage, { 'chrome-vm': 'no-such-user-here' });
       assert.is(await codeOf(stage.broker()), 'ERR_BROKER_VMM_USER');
       assert.equal(
@@ -69,7 +69,7 @@ withUsers(
 
 /** `argus broker` as setpriv makes it: what it says until it serves or ends. */
 async function brokerWith(
-  stage: Stage,
+  stage: Installation,
   privileges: readonly string[],
   whileRunning: () => Promise<void>,
 ): Promise<string> {
@@ -91,7 +91,7 @@ async function brokerWith(
 
 for (const capabilities of ['-chown', '-dac_override,-dac_read_search']) {
   withUsers(users, `without ${capabilities} the broker says what it needs before anything listens`, () =>
-    withStage(PLAN, async (stage) => {
+    withInstallation(PLAN, async (stage) => {
       await declare(stage, { 'chrome-vm': ALICE, 'mail-vm': BOB });
       const said = await brokerWith(stage, [`--bounding-set=${capabilities}`], async () => assert.unreachable());
       assert.match(said, /41001.*CAP_CHOWN and CAP_DAC_OVERRIDE.*ERR_BROKER_VMM_OWNER/);
@@ -102,7 +102,7 @@ for (const capabilities of ['-chown', '-dac_override,-dac_read_search']) {
 }
 
 withUsers(users, 'without CAP_CHOWN a reload that would need it is refused, and the old policy stays', () =>
-  withStage(PLAN, async (stage) => {
+  withInstallation(PLAN, async (stage) => {
     await declare(stage, {});
     await brokerWith(stage, ['--bounding-set=-chown'], async () => {
       await declare(stage, { 'chrome-vm': ALICE });
@@ -115,7 +115,7 @@ withUsers(users, 'without CAP_CHOWN a reload that would need it is refused, and 
 );
 
 withUsers(users, 'a broker that is not root, but has these two capabilities, serves them', () =>
-  withStage(PLAN, async (stage) => {
+  withInstallation(PLAN, async (stage) => {
     const uid = 41_003;
     chmodSync(stage.directory, 0o711);
     await declare(stage, { 'chrome-vm': ALICE, 'mail-vm': BOB });

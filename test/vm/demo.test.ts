@@ -6,8 +6,8 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { runCli } from '../cli/run-cli.ts';
-import { compilePackage } from '../integration/compiled.ts';
+import { compilePackage } from '../support/processes/compiled.ts';
+import { runCli } from '../support/processes/run-cli.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { audited, withMachines } from './house.ts';
 

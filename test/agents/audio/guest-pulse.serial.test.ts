@@ -2,10 +2,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { GuestPulse } from '../../../clients/agents/audio/index.ts';
+import { until } from '../../support/audio/host.ts';
+import { Pulse } from '../../support/audio/pulse.ts';
+import { onEachServer } from '../../support/audio/sound-daemons.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
-import { until } from './host.ts';
-import { Pulse } from './pulse.ts';
-import { onEachServer } from './sound-daemons.ts';
 
 const guest = suite('guest sound server');
 

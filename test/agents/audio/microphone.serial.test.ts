@@ -2,10 +2,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AudioAgent, AudioService, PulseServer } from '../../../clients/agents/audio/index.ts';
-import { type Host, until, withHost } from './host.ts';
-import { Pulse } from './pulse.ts';
-import { onEachServer, type SoundServerKind } from './sound-daemons.ts';
-import { tone, toneLevel } from './tones.ts';
+import { type Host, until, withHost } from '../../support/audio/host.ts';
+import { Pulse } from '../../support/audio/pulse.ts';
+import { onEachServer, type SoundServerKind } from '../../support/audio/sound-daemons.ts';
+import { tone, toneLevel } from '../../support/audio/tones.ts';
 
 const microphone = suite('microphone');
 

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AudioAgent, AudioService } from '../../../clients/agents/audio/index.ts';
+import { until, withHost } from '../../support/audio/host.ts';
 import { needs } from '../../support/needs.ts';
-import { until, withHost } from './host.ts';
 import { MemoryServer } from './memory-server.ts';
 import { Terminal } from './terminal.ts';
 

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { serveQubesControl } from '../../../clients/agents/audio/index.ts';
-import { until, withHost } from './host.ts';
-import { fails, onStage } from './process-stage.ts';
-import { onEachServer, onServer } from './sound-daemons.ts';
-import { sounding, tone, toneLevel, toneSeconds } from './tones.ts';
+import { until, withHost } from '../../support/audio/host.ts';
+import { onEachServer, onServer } from '../../support/audio/sound-daemons.ts';
+import { sounding, tone, toneLevel, toneSeconds } from '../../support/audio/tones.ts';
+import { fails, onStage } from './audio-processes.ts';
 
 const processes = suite('audio processes');
 

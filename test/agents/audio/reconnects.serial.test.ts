@@ -6,9 +6,9 @@ import { readdirSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AudioAgent, AudioService, PulseServer } from '../../../clients/agents/audio/index.ts';
-import { until, withHost } from './host.ts';
-import { Pulse } from './pulse.ts';
-import { onEachServer } from './sound-daemons.ts';
+import { until, withHost } from '../../support/audio/host.ts';
+import { Pulse } from '../../support/audio/pulse.ts';
+import { onEachServer } from '../../support/audio/sound-daemons.ts';
 
 const reconnects = suite('audio reconnects');
 

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseWav } from '../../../clients/demo/wav.ts';
+import { type Host, until, withHost } from '../../support/audio/host.ts';
 import { seededRandom } from '../../support/seed.ts';
-import { type Host, until, withHost } from './host.ts';
 
 const record = suite('argus audio service --record');
 const MAIN = fileURLToPath(new URL('../../../clients/cli/main.ts', import.meta.url));

@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { until } from './host.ts';
-import { fails, onStage } from './process-stage.ts';
-import { onServer } from './sound-daemons.ts';
-import { sounding, tone, toneLevel } from './tones.ts';
+import { until } from '../../support/audio/host.ts';
+import { onServer } from '../../support/audio/sound-daemons.ts';
+import { sounding, tone, toneLevel } from '../../support/audio/tones.ts';
+import { fails, onStage } from './audio-processes.ts';
 
 const replace = suite('audio replacement');
 

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { startBroker } from '../../../broker/index.ts';
 import { AudioAgent, AudioService, Mixer, VchanBridge } from '../../../clients/agents/audio/index.ts';
 import { connect, type Vm } from '../../../clients/sdk/index.ts';
-import { type Host, until, withHost } from './host.ts';
+import { type Host, until, withHost } from '../../support/audio/host.ts';
 import { MemoryServer } from './memory-server.ts';
 
 const statements = suite('audio statements with a broker');

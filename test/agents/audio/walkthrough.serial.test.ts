@@ -4,10 +4,10 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { until } from './host.ts';
-import { onStage } from './process-stage.ts';
-import { onServer } from './sound-daemons.ts';
-import { tone } from './tones.ts';
+import { until } from '../../support/audio/host.ts';
+import { onServer } from '../../support/audio/sound-daemons.ts';
+import { tone } from '../../support/audio/tones.ts';
+import { onStage } from './audio-processes.ts';
 
 const walkthrough = suite('audio walkthrough');
 

@@ -8,8 +8,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLocal, receiveLocal, sendLocal } from '../../../clients/agents/guest/index.ts';
 import { findBinary, needsThat } from '../../support/needs.ts';
-import { canUseNamespaces, createNamespace, type Namespace } from '../network/namespace.ts';
-import { type Agent, type Site, startSite } from '../network/site.ts';
+import { canUseNamespaces, createNamespace, type Namespace } from '../../support/network/namespace.ts';
+import { type Agent, type Site, startSite } from '../../support/network/site.ts';
 
 const network = suite('agent: network');
 const withNetwork = needsThat(

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findBinary, needsThat } from '../../support/needs.ts';
-import { canUseNamespaces, createNamespace, type Namespace } from './namespace.ts';
-import { type Site, startSite } from './site.ts';
+import { canUseNamespaces, createNamespace, type Namespace } from '../../support/network/namespace.ts';
+import { type Site, startSite } from '../../support/network/site.ts';
 
 const link = suite('namespaces whose only connection is the broker');
 const NAMESPACES = 'root, network namespaces and /dev/net/tun (apt-get install iproute2 perl-base)';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findBinary, needsThat } from '../../support/needs.ts';
-import { canUseNamespaces, createNamespace, type Namespace } from './namespace.ts';
-import { type Site, startSite } from './site.ts';
+import { canUseNamespaces, createNamespace, type Namespace } from '../../support/network/namespace.ts';
+import { type Site, startSite } from '../../support/network/site.ts';
 
 const router = suite('a router, its guests and the world');
 const withPing = needsThat(

@@ -1,8 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { needsThat } from '../../support/needs.ts';
-import { canUseNamespaces, createNamespace, type Namespace } from './namespace.ts';
-import { startSite } from './site.ts';
+import { canUseNamespaces, createNamespace, type Namespace } from '../../support/network/namespace.ts';
+import { startSite } from '../../support/network/site.ts';
 
 const routes = suite('routes between namespaces');
 const withNamespaces = needsThat(

@@ -6,7 +6,7 @@ import { encodeStream, StreamFault, StreamType } from '../../../clients/agents/n
 import { StreamProxy } from '../../../clients/agents/network/stream/proxy.ts';
 import { dialTcp, listenTcp } from '../../../clients/agents/network/stream/tcp.ts';
 import { connect, type Ring, type Vm } from '../../../clients/sdk/index.ts';
-import { type Site, startSite } from './site.ts';
+import { type Site, startSite } from '../../support/network/site.ts';
 
 const stream = suite('the stream proxy');
 const PORT = 20_080;

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { temporaryDirectory } from '../../support/temp.ts';
+import { temporaryDirectory } from '../temp.ts';
 import { type SoundServerKind, socketOf, startDaemons } from './sound-daemons.ts';
 
 export class Pulse {

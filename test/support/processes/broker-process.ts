@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** From the sources; a compiled main.js is started without the loader. */
 const SOURCES: readonly string[] = ['--import', 'tsx', 'clients/cli/main.ts'];
 

@@ -3,15 +3,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
-import { freeTcpPort } from '../nats/stage.ts';
-import { findBinary } from '../support/needs.ts';
+import { makeNkey, NatsServerDirectory } from '../../../broker/carrier/index.ts';
+import { freeTcpPort } from '../nats/installation.ts';
+import { findBinary } from '../needs.ts';
 
 const CERTIFICATES = ['ca.pem', 'ca-key.pem', 'server.pem', 'server-key.pem'];
 /** Making certificates takes longer than most tests: the first server's serve them all. */
 let certificates: string | null = null;
 
-export class StageServer {
+export class InstallationServer {
   readonly tcpPort: number;
   readonly #broker: string;
   readonly #policy: string;
@@ -31,8 +31,8 @@ export class StageServer {
   }
 
   /** `broker`: name of the broker that all domains come to. */
-  static async start(directory: string, policy: string, broker: string): Promise<StageServer> {
-    const server = new StageServer(directory, policy, broker, await freeTcpPort());
+  static async start(directory: string, policy: string, broker: string): Promise<InstallationServer> {
+    const server = new InstallationServer(directory, policy, broker, await freeTcpPort());
     await mkdir(server.#files.path, { recursive: true, mode: 0o700 });
     if (certificates !== null)
       for (const name of CERTIFICATES) await cp(join(certificates, name), join(server.#files.path, name));

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { temporaryDirectory } from '../support/temp.ts';
+import { temporaryDirectory } from '../temp.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const COMPILER = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const COMPILER = fileURLToPath(new URL('../../../node_modules/typescript/bin/tsc', import.meta.url));
 
 /** The directory of a package whose `dist/` was made from the sources as they are now. */
 export async function compilePackage(): Promise<string> {

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'uvu';
-import { findBinary, needs, needsThat, type RegisterNeedy } from '../../support/needs.ts';
+import { findBinary, needs, needsThat, type RegisterNeedy } from '../needs.ts';
 
 export type SoundServerKind = 'pulseaudio' | 'pipewire';
 

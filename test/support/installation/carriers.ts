@@ -2,27 +2,27 @@
  * The carriers that this suite runs on: every rule is a test on each of them.
  *
  *     const stream = onEachCarrier('streams through a broker');
- *     stream('what is sent arrives', (carrier) => withStage({ carrier }, async (stage) => { … }));
+ *     stream('what is sent arrives', (carrier) => withInstallation({ carrier }, async (stage) => { … }));
  *     stream.only('unix', 'the test speaks to a socket itself', 'who is refused is hung up on', …);
  */
 import { suite } from 'uvu';
-import { needs, type RegisterNeedy } from '../support/needs.ts';
+import { needs, type RegisterNeedy } from '../needs.ts';
 
-export type StageCarrier = 'unix' | 'nats';
+export type InstallationCarrier = 'unix' | 'nats';
 
 const always: RegisterNeedy = (on, name, handler) => on(name, handler);
-const CARRIERS: ReadonlyMap<StageCarrier, RegisterNeedy> = new Map<StageCarrier, RegisterNeedy>([
+const CARRIERS: ReadonlyMap<InstallationCarrier, RegisterNeedy> = new Map<InstallationCarrier, RegisterNeedy>([
   ['unix', always],
   ['nats', needs('nats-server', 'nats-server')],
 ]);
 
-type Rule = (carrier: StageCarrier) => Promise<void>;
+type Rule = (carrier: InstallationCarrier) => Promise<void>;
 
 export interface CarrierSuite {
   /** `needing`: what the rule needs beside its carrier. */
   (name: string, rule: Rule, needing?: RegisterNeedy): void;
   /** A rule that makes sense on one carrier only, and why. */
-  only(carrier: StageCarrier, reason: string, name: string, rule: Rule): void;
+  only(carrier: InstallationCarrier, reason: string, name: string, rule: Rule): void;
   run(): void;
 }
 
@@ -36,7 +36,7 @@ export function onEachCarrier(title: string): CarrierSuite {
     }
   };
   return Object.assign(each, {
-    only: (carrier: StageCarrier, reason: string, name: string, rule: Rule): void => {
+    only: (carrier: InstallationCarrier, reason: string, name: string, rule: Rule): void => {
       CARRIERS.get(carrier)?.(tests, `${name} (${carrier} only: ${reason})`, () => rule(carrier));
     },
     run: () => tests.run(),

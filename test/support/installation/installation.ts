@@ -1,19 +1,19 @@
 /**
  * A real broker with everything an installation has (authority, identities, policy directory, audit log, sockets), in a
- * temporary directory, and SDK connections to it. What is started here ends with `withStage`, however the test ends.
+ * temporary directory, and SDK connections to it. What is started here ends with `withInstallation`, however the test ends.
  */
 import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type VerifyResult, verifyAudit } from '../../broker/audit/index.ts';
-import { type Broker, type BrokerOptionsInput, startBroker } from '../../broker/index.ts';
-import { type ConnectOptions, connect, type Vm, type VmEvents } from '../../clients/sdk/index.ts';
-import { type Authority, createAuthority, issueIdentity, type Role } from '../../keys/index.ts';
-import { SHIPPED_POLICY_DIRECTORY } from '../../policy/index.ts';
-import { temporaryDirectory } from '../support/temp.ts';
-import { BrokerProcess } from './broker-process.ts';
-import type { StageCarrier } from './carriers.ts';
+import { type VerifyResult, verifyAudit } from '../../../broker/audit/index.ts';
+import { type Broker, type BrokerOptionsInput, startBroker } from '../../../broker/index.ts';
+import { type ConnectOptions, connect, type Vm, type VmEvents } from '../../../clients/sdk/index.ts';
+import { type Authority, createAuthority, issueIdentity, type Role } from '../../../keys/index.ts';
+import { SHIPPED_POLICY_DIRECTORY } from '../../../policy/index.ts';
+import { BrokerProcess } from '../processes/broker-process.ts';
+import { temporaryDirectory } from '../temp.ts';
+import type { InstallationCarrier } from './carriers.ts';
 import { Gate } from './gate.ts';
-import { StageServer } from './nats-server.ts';
+import { InstallationServer } from './nats-server.ts';
 
 /** Opaque messages from any member to any member go here. */
 export const DATA_PORT = 70;
@@ -42,7 +42,7 @@ export const OPEN_ROWS: readonly string[] = [
 
 export interface StagePlan {
   /** What domains come over; sockets if absent. */
-  readonly carrier?: StageCarrier;
+  readonly carrier?: InstallationCarrier;
   /** Each has the labels @member and those given; rogue-vm, without a label, is always there. */
   readonly domains?: Readonly<Record<string, readonly string[]>>;
   /** Rows of policy.csv; OPEN_ROWS if absent. */
@@ -55,7 +55,7 @@ const DEFAULT_DOMAINS: Readonly<Record<string, readonly string[]>> = {
   'mail-vm': [],
 };
 
-export class Stage {
+export class Installation {
   readonly directory: string;
   readonly policy: string;
   readonly audit: string;
@@ -63,14 +63,14 @@ export class Stage {
   readonly control: string;
   readonly config: string;
   readonly authority: Authority;
-  readonly #server: StageServer | null;
+  readonly #server: InstallationServer | null;
   readonly #gates: Gate[] = [];
   #declared: readonly string[] = [];
   readonly #vms: Vm[] = [];
   readonly #brokers: Broker[] = [];
   readonly #processes: BrokerProcess[] = [];
 
-  private constructor(authority: Authority, directory: string, server: StageServer | null) {
+  private constructor(authority: Authority, directory: string, server: InstallationServer | null) {
     this.authority = authority;
     this.directory = directory;
     this.policy = join(directory, 'policy');
@@ -81,12 +81,12 @@ export class Stage {
     this.#server = server;
   }
 
-  static async set(plan: StagePlan = {}): Promise<Stage> {
+  static async set(plan: StagePlan = {}): Promise<Installation> {
     const authority = await createAuthority(join(temporaryDirectory(), 'authority'));
     const directory = temporaryDirectory();
     const server =
-      plan.carrier === 'nats' ? await StageServer.start(directory, join(directory, 'policy'), BROKER) : null;
-    const stage = new Stage(authority, directory, server);
+      plan.carrier === 'nats' ? await InstallationServer.start(directory, join(directory, 'policy'), BROKER) : null;
+    const stage = new Installation(authority, directory, server);
     const domains = plan.domains ?? DEFAULT_DOMAINS;
     const names = [...Object.keys(domains), 'rogue-vm'];
     await Promise.all([
@@ -237,8 +237,8 @@ export class Stage {
   }
 }
 
-export async function withStage(plan: StagePlan, run: (stage: Stage) => Promise<void>): Promise<void> {
-  const stage = await Stage.set(plan);
+export async function withInstallation(plan: StagePlan, run: (stage: Installation) => Promise<void>): Promise<void> {
+  const stage = await Installation.set(plan);
   try {
     await run(stage);
   } catch (error) {

@@ -7,8 +7,8 @@ import * as assert from 'uvu/assert';
 import { planTests } from './plan.ts';
 import { runFile } from './run-file.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const fixture = (name: string): string => join(root, 'test/support/fixtures', `${name}.ts`);
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const fixture = (name: string): string => join(root, 'test/support/runner/fixtures', `${name}.ts`);
 const TIMEOUT_MS = 30_000;
 
 const runner = suite('runner');
@@ -70,10 +70,10 @@ runner('a file that does not end is ended, and its pending test named', async ()
 
 runner('files are picked by any word of their path; those that need the machine come last', () => {
   const all = planTests(root, []);
-  assert.ok(all.parallel.includes('test/support/run.test.ts'));
+  assert.ok(all.parallel.includes('test/support/runner/run.test.ts'));
   assert.ok(all.serial.every((file) => /^test\/integration\/|\.serial\.test\.ts$/.test(file)));
   assert.ok(all.machines.length > 0 && all.machines.every((file) => file.startsWith('test/vm/')));
-  assert.equal(planTests(root, ['support/run', 'no such file']).parallel, ['test/support/run.test.ts']);
+  assert.equal(planTests(root, ['runner/run', 'no such file']).parallel, ['test/support/runner/run.test.ts']);
   assert.ok(!all.parallel.some((file) => file.includes('fixtures/')));
 });
 

@@ -6,7 +6,7 @@ import { type Broker, startBroker } from '../../../broker/index.ts';
 import { connect, type Vm } from '../../../clients/sdk/index.ts';
 import { createAuthority, issueIdentity } from '../../../keys/index.ts';
 import { copyShippedPolicy } from '../../../policy/index.ts';
-import { temporaryDirectory } from '../../support/temp.ts';
+import { temporaryDirectory } from '../temp.ts';
 
 export class Host {
   readonly directory: string;

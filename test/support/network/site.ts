@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type Broker, startBroker } from '../../../broker/index.ts';
 import { createAuthority, issueIdentity } from '../../../keys/index.ts';
 import { copyShippedPolicy } from '../../../policy/index.ts';
-import { temporaryDirectory } from '../../support/temp.ts';
+import { temporaryDirectory } from '../temp.ts';
 
 const MAIN = fileURLToPath(new URL('../../../clients/cli/main.ts', import.meta.url));
 const TSX = import.meta.resolve('tsx');

@@ -6,14 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import { readStatus, type ServiceStatus } from '../../../clients/agents/audio/index.ts';
-import { type Host, until, withHost } from './host.ts';
-import { Pulse } from './pulse.ts';
-import type { SoundServerKind } from './sound-daemons.ts';
+import { type Host, until, withHost } from '../../support/audio/host.ts';
+import { Pulse } from '../../support/audio/pulse.ts';
+import type { SoundServerKind } from '../../support/audio/sound-daemons.ts';
 
 const TSX = import.meta.resolve('tsx');
 const MAIN = fileURLToPath(new URL('../../../clients/cli/main.ts', import.meta.url));
 
-export class Stage {
+export class AudioProcesses {
   readonly host: Host;
   readonly audioPulse: Pulse;
   readonly guestPulse: Pulse;
@@ -84,13 +84,13 @@ export class Stage {
 
 export async function onStage(
   kind: SoundServerKind,
-  work: (stage: Stage) => Promise<void>,
+  work: (stage: AudioProcesses) => Promise<void>,
   policy: Readonly<Record<string, (text: string) => string>> = {},
 ): Promise<void> {
   const [audioPulse, guestPulse] = await Promise.all([new Pulse(kind).start(), new Pulse(kind).start()]);
   try {
     await withHost(async (host) => {
-      const stage = new Stage(host, audioPulse, guestPulse);
+      const stage = new AudioProcesses(host, audioPulse, guestPulse);
       try {
         await work(stage);
       } finally {

@@ -5,12 +5,12 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, connect as dialTcp } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
-import { type Broker, startBroker } from '../../broker/index.ts';
-import { connect, type Vm } from '../../clients/sdk/index.ts';
-import { createAuthority, issueIdentity } from '../../keys/index.ts';
-import { findBinary } from '../support/needs.ts';
-import { temporaryDirectory } from '../support/temp.ts';
+import { makeNkey, NatsServerDirectory } from '../../../broker/carrier/index.ts';
+import { type Broker, startBroker } from '../../../broker/index.ts';
+import { connect, type Vm } from '../../../clients/sdk/index.ts';
+import { createAuthority, issueIdentity } from '../../../keys/index.ts';
+import { findBinary } from '../needs.ts';
+import { temporaryDirectory } from '../temp.ts';
 
 const TTL_SECONDS = 3_600;
 export const DATA_PORT = 7000;
@@ -39,7 +39,10 @@ export interface Member {
 /** A policy under which every member may send to every other. */
 export async function writePolicy(directory: string, members: readonly Member[]): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await cp(fileURLToPath(new URL('../../policy/shipped/model.conf', import.meta.url)), join(directory, 'model.conf'));
+  await cp(
+    fileURLToPath(new URL('../../../policy/shipped/model.conf', import.meta.url)),
+    join(directory, 'model.conf'),
+  );
   const domains = members.map(({ name, carrier, home }, index) => {
     const more = `${carrier === undefined ? '' : `, carrier: ${carrier}`}${home === undefined ? '' : `, home: ${home}`}`;
     return `  - { name: ${name}, domid: ${index + 1}, labels: ["@vm"]${more} }`;
@@ -62,7 +65,7 @@ export async function freeTcpPort(): Promise<number> {
   return tcpPort;
 }
 
-export class NatsStage {
+export class NatsInstallation {
   readonly directory = temporaryDirectory();
   readonly server: NatsServerDirectory;
   readonly tcpPort: number;
@@ -79,17 +82,17 @@ export class NatsStage {
     this.server = new NatsServerDirectory(this.path('nats'));
   }
 
-  static async set({ tls = true }: { readonly tls?: boolean } = {}): Promise<NatsStage> {
-    return new NatsStage(await freeTcpPort(), tls);
+  static async set({ tls = true }: { readonly tls?: boolean } = {}): Promise<NatsInstallation> {
+    return new NatsInstallation(await freeTcpPort(), tls);
   }
 
   /** Runs it with a server that knows these members, and strikes the stage whatever comes of it. */
   static async play(
     members: readonly Member[],
-    run: (stage: NatsStage) => Promise<void>,
+    run: (stage: NatsInstallation) => Promise<void>,
     options: { readonly tls?: boolean } = {},
   ): Promise<void> {
-    const stage = await NatsStage.set(options);
+    const stage = await NatsInstallation.set(options);
     try {
       await stage.enrol(members);
       await stage.startServer();

@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type MemoryAudit, memoryAudit } from '../../broker/audit/index.ts';
-import { type Answer, Argo, type DomainState, INSPECTORS, type Outlet } from '../../broker/core/index.ts';
+import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
+import { type Answer, Argo, type DomainState, INSPECTORS, type Outlet } from '../../../broker/core/index.ts';
 import {
   type BrokerFrame,
   DATA_FRAME_HEADER_BYTES,
@@ -17,14 +17,14 @@ import {
   type NotifyAnswer,
   type NotifyQuery,
   Op,
-} from '../../broker/wire/index.ts';
+} from '../../../broker/wire/index.ts';
 import {
   compilePolicy,
   type Grant,
   type PolicyFiles,
   type PolicyRevision,
   SHIPPED_POLICY_DIRECTORY,
-} from '../../policy/index.ts';
+} from '../../../policy/index.ts';
 
 export interface PolicyText {
   /** `name` or `name:domid`; without one the domid is the position, from 1. */
@@ -146,7 +146,7 @@ const LIMITS = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 64 };
 /** Frames rarely begin where a record does. */
 const FRAME_AT = 5;
 
-export class Stage {
+export class CoreHarness {
   readonly argo: Argo;
   readonly audit: MemoryAudit = memoryAudit();
   readonly outlets = new Map<string, RecordingOutlet>();
@@ -156,14 +156,14 @@ export class Stage {
   }
 
   /** Every domain of the policy has a session. */
-  static async of(text: PolicyText, limits: Partial<typeof LIMITS> = {}): Promise<Stage> {
-    const stage = new Stage(await compile(text), { ...LIMITS, ...limits });
+  static async of(text: PolicyText, limits: Partial<typeof LIMITS> = {}): Promise<CoreHarness> {
+    const stage = new CoreHarness(await compile(text), { ...LIMITS, ...limits });
     for (const state of stage.argo.domains()) stage.connect(state.domain.name);
     return stage;
   }
 
-  static open(...domains: string[]): Promise<Stage> {
-    return Stage.of({ domains, rows: OPEN });
+  static open(...domains: string[]): Promise<CoreHarness> {
+    return CoreHarness.of({ domains, rows: OPEN });
   }
 
   state(name: string): DomainState {

@@ -5,18 +5,18 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { type MemoryAudit, memoryAudit } from '../../broker/audit/index.ts';
-import type { Carrier, CarrierHandlers } from '../../broker/carrier/index.ts';
+import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
+import type { Carrier, CarrierHandlers } from '../../../broker/carrier/index.ts';
 import {
   beginHello,
   type Established,
   type HandshakeContext,
   type Hello,
   type SealedRecord,
-} from '../../broker/channel/index.ts';
-import { Argo } from '../../broker/core/index.ts';
-import { ChunkPool, DurableEffects, Flusher, Loans, type Peer, type PeerContext } from '../../broker/peer/index.ts';
-import { Sessions } from '../../broker/service/sessions.ts';
+} from '../../../broker/channel/index.ts';
+import { Argo } from '../../../broker/core/index.ts';
+import { ChunkPool, DurableEffects, Flusher, Loans, type Peer, type PeerContext } from '../../../broker/peer/index.ts';
+import { Sessions } from '../../../broker/service/sessions.ts';
 import {
   type BrokerFrame,
   type DataFrame,
@@ -30,10 +30,10 @@ import {
   encodeDomainFrame,
   Op,
   RecordType,
-} from '../../broker/wire/index.ts';
-import { type Authority, createAuthority, type Identity, issueIdentity, type Role } from '../../keys/index.ts';
-import { compile, OPEN, PORT, type PolicyText } from '../conformance/stage.ts';
-import { temporaryDirectory } from '../support/temp.ts';
+} from '../../../broker/wire/index.ts';
+import { type Authority, createAuthority, type Identity, issueIdentity, type Role } from '../../../keys/index.ts';
+import { compile, OPEN, PORT, type PolicyText } from '../core/harness.ts';
+import { temporaryDirectory } from '../temp.ts';
 
 /** Lets everything that is due happen: microtasks, then the turn's end at which outboxes are flushed. */
 export async function turns(count = 4): Promise<void> {
@@ -324,7 +324,7 @@ export class Client {
   }
 }
 
-export class Bench {
+export class PeerHarness {
   readonly context: PeerContext;
   readonly audit: MemoryAudit;
   readonly argo: Argo;
@@ -337,7 +337,7 @@ export class Bench {
     this.sessions = new Sessions(context);
   }
 
-  static async of(text: PolicyText, handshake: HandshakeContext = HANDSHAKE): Promise<Bench> {
+  static async of(text: PolicyText, handshake: HandshakeContext = HANDSHAKE): Promise<PeerHarness> {
     const audit = memoryAudit();
     const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 4096 };
     const context: PeerContext = {
@@ -353,11 +353,11 @@ export class Bench {
       clock: handshake.clock,
       log: pino({ level: 'silent' }),
     };
-    return new Bench(context, audit);
+    return new PeerHarness(context, audit);
   }
 
-  static open(...domains: string[]): Promise<Bench> {
-    return Bench.of({ domains, rows: OPEN });
+  static open(...domains: string[]): Promise<PeerHarness> {
+    return PeerHarness.of({ domains, rows: OPEN });
   }
 
   carrier(domain: string | null = null): MemoryCarrier {
