@@ -90,8 +90,7 @@ function createInPlaceAead(openssl: OpenSsl, suite: AeadSuite, cipher: CipherFun
     seal(key, nonce, aad, plaintext) {
       const context = InPlaceKey.contextOf(key, suite);
       assertNonceLength(nonce);
-      const sealed = openssl.seal(context, nonce, aad, plaintext);
-      return { ciphertext: sealed.subarray(0, plaintext.length), tag: sealed.subarray(plaintext.length) };
+      return openssl.seal(context, nonce, aad, plaintext);
     },
 
     open(key, nonce, aad, ciphertext, tag) {

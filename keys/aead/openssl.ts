@@ -19,6 +19,7 @@
 import { createRequire } from 'node:module';
 import type * as Koffi from 'koffi';
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, KeyError } from '../base/index.ts';
+import type { Sealed } from './aead.ts';
 import { assertRange, assertSealedRange } from './range.ts';
 
 /** From openssl/evp.h; part of OpenSSL's ABI since 1.1.0. */
@@ -119,19 +120,21 @@ export class OpenSsl {
   ): void {
     assertSealedRange(bytes, start, length);
     const at = this.#addressOf(bytes) + start;
-    if (!this.#seal(context, nonce, aad, bytes, at, at, length)) {
+    if (!this.#seal(context, nonce, aad, bytes, at, at, length, at + length)) {
       bytes.fill(0, start, start + length + AEAD_TAG_BYTES);
       throw this.#hostError();
     }
   }
 
-  /** @returns ciphertext and tag in fresh memory */
-  seal(context: number, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
+  /** @returns ciphertext and tag in fresh memory, each in a buffer of its own, so that `release` can give it back */
+  seal(context: number, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Sealed {
     assertRange(plaintext, 0, plaintext.length);
-    const sealed = Buffer.allocUnsafeSlow(plaintext.length + AEAD_TAG_BYTES);
-    const [input, output] = [this.#freshAddressOf(plaintext), this.#freshAddressOf(sealed)];
-    if (!this.#seal(context, nonce, aad, plaintext, input, output, plaintext.length)) throw this.#hostError();
-    return sealed;
+    const { length } = plaintext;
+    const ciphertext = Buffer.allocUnsafeSlow(length);
+    const [input, output] = [this.#freshAddressOf(plaintext), this.#freshAddressOf(ciphertext)];
+    const tag = this.#scratchAddress + SCRATCH_TAG;
+    if (!this.#seal(context, nonce, aad, plaintext, input, output, length, tag)) throw this.#hostError();
+    return { ciphertext, tag: this.#scratch.slice(SCRATCH_TAG, SCRATCH_TAG + AEAD_TAG_BYTES) };
   }
 
   /**
@@ -173,7 +176,7 @@ export class OpenSsl {
     return null;
   }
 
-  /** Writes `length` bytes and the tag to `output`. The callers have checked the ranges. */
+  /** Writes `length` bytes to `output` and 16 to `tag`. The callers have checked the ranges. */
   #seal(
     context: number,
     nonce: Uint8Array,
@@ -182,6 +185,7 @@ export class OpenSsl {
     input: number,
     output: number,
     length: number,
+    tag: number,
   ): boolean {
     const { update, finish, control } = this.#functions;
     const count = this.#scratchAddress + SCRATCH_COUNT;
@@ -189,8 +193,8 @@ export class OpenSsl {
     const isSealed =
       this.#begin(context, nonce, aad, SEAL, 0) &&
       (length === 0 || update(context, output, count, input, length) === OK) &&
-      finish(context, output + length, count) === OK && // both ciphers are stream modes: it writes nothing
-      control(context, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_BYTES, output + length) === OK;
+      finish(context, count, count) === OK && // both ciphers are stream modes: it writes nothing
+      control(context, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_BYTES, tag) === OK;
     this.#held.bytes = null;
     this.#held.aad = null;
     return isSealed;
