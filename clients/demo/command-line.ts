@@ -1,7 +1,7 @@
 /** The demo's command line: options in, one exit code out. */
 import { Command, CommanderError, Option } from 'commander';
 import { type DemoOptions, runDemo } from './demo.ts';
-import { printDemoError } from './report.ts';
+import { printDemoError } from './output/report.ts';
 import { runVmDemo, type VmDemoOptions } from './vms/index.ts';
 
 /** Exit codes: 0 everything held; 1 something did not, or the input was wrong; 2 the command line was. */

@@ -1,14 +1,15 @@
 /** The demo as it was asked for: finds what it needs, has it played, says what came of it, and leaves nothing behind. */
-import { readWav, requireWritable } from './files.ts';
-import { requireLoudspeaker } from './loudspeaker.ts';
-import { Narrator } from './narrator.ts';
-import { natsServerProgram } from './nats/program.ts';
-import { NatsWay } from './nats/way.ts';
-import { type PlayOptions, play } from './play.ts';
-import { printSummary } from './report.ts';
-import { Scene } from './scene.ts';
-import { SocketWay } from './socket-way.ts';
-import { recordingPcm } from './tone.ts';
+
+import { recordingPcm } from './audio/recording.ts';
+import { NatsWay } from './carriers/nats.ts';
+import { natsServerProgram } from './carriers/nats-program.ts';
+import { SocketWay } from './carriers/socket.ts';
+import { Narrator } from './output/narrator.ts';
+import { printSummary } from './output/report.ts';
+import { type PlayOptions, play } from './run.ts';
+import { readWav, requireWritable } from './setup/files.ts';
+import { Scene } from './setup/installation.ts';
+import { requireLoudspeaker } from './setup/loudspeaker.ts';
 
 export interface DemoOptions extends PlayOptions {
   readonly wav?: string;

@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { writeWav } from '../../clients/demo/wav.ts';
+import { writeWav } from '../../clients/demo/audio/wav.ts';
 import { createAuthority } from '../../keys/index.ts';
 import { type Installation, OPEN_ROWS, withInstallation } from '../support/installation/installation.ts';
 import { compilePackage } from '../support/processes/compiled.ts';

@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { natsServerProgram } from '../../clients/demo/carriers/nats-program.ts';
 import { DemoError } from '../../clients/demo/errors.ts';
-import { natsServerProgram } from '../../clients/demo/nats/program.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const program = suite('nats-server program');

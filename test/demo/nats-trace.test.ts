@@ -1,9 +1,9 @@
 /** What is read out of a nats-server's trace, and what is looked for in it. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Published, Trace, unquote } from '../../clients/demo/nats/trace.ts';
-import { Witness } from '../../clients/demo/nats/witness.ts';
-import { recordingPcm } from '../../clients/demo/tone.ts';
+import { recordingPcm } from '../../clients/demo/audio/recording.ts';
+import { Witness } from '../../clients/demo/carriers/nats-search.ts';
+import { type Published, Trace, unquote } from '../../clients/demo/carriers/nats-trace.ts';
 import { seededRandom } from '../support/seed.ts';
 
 const trace = suite('nats trace');

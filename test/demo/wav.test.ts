@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { recordingPcm } from '../../clients/demo/audio/recording.ts';
+import { parseWav, SAMPLE_RATE_HZ, writeWav } from '../../clients/demo/audio/wav.ts';
 import { DemoError } from '../../clients/demo/errors.ts';
-import { recordingPcm } from '../../clients/demo/tone.ts';
-import { parseWav, SAMPLE_RATE_HZ, writeWav } from '../../clients/demo/wav.ts';
 import { fuzzUntil } from '../support/seed.ts';
 
 const PCM = Uint8Array.from({ length: 40 }, (_, index) => index + 1);
@@ -172,9 +172,9 @@ wav('damaged files are refused with a code or read as whole frames, never anythi
 });
 
 wav('the shipped recording is what the generator makes, about six seconds of it', () => {
-  const file = readFileSync(new URL('../../clients/demo/asset/recording.wav', import.meta.url));
+  const file = readFileSync(new URL('../../clients/demo/audio/recording.wav', import.meta.url));
   const pcm = recordingPcm();
-  assert.ok(Buffer.from(writeWav(pcm)).equals(file), 'run: node --import tsx clients/demo/tone.ts');
+  assert.ok(Buffer.from(writeWav(pcm)).equals(file), 'run: node --import tsx clients/demo/audio/recording.ts');
   assert.ok(file.length <= 1_100_000);
   assert.ok(pcm.length / 4 / SAMPLE_RATE_HZ > 5);
 });

@@ -4,8 +4,8 @@
  */
 import { AudioService, PulseServer, RecordingServer } from '../../agents/audio/index.ts';
 import { connect } from '../../sdk/index.ts';
-import { FastClock } from '../fast-clock.ts';
-import { TimedServer } from '../timed-server.ts';
+import { FastClock } from '../audio/fast-clock.ts';
+import { TimedServer } from '../audio/timed-sound-server.ts';
 import { curtain, readTask, STAMPS_MS, sharedMicros, tell } from './messages.ts';
 
 const task = readTask<{ identity: string; carrier: string; record: string; fast: boolean; sound: boolean }>();

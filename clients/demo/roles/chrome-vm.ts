@@ -4,8 +4,8 @@
  */
 import { AudioAgent, FrameCutter, playRaw } from '../../agents/audio/index.ts';
 import { connect } from '../../sdk/index.ts';
-import { FastClock } from '../fast-clock.ts';
-import { AUDIO_VM } from '../playback.ts';
+import { FastClock } from '../audio/fast-clock.ts';
+import { AUDIO_VM } from '../audio/playback.ts';
 import { curtain, readTask, STAMPS_MS, sharedMicros, tell } from './messages.ts';
 
 const task = readTask<{ identity: string; carrier: string; fast: boolean }>();

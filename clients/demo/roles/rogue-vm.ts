@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Identity, loadIdentity } from '../../../keys/index.ts';
 import { ArgusError, connect } from '../../sdk/index.ts';
-import { AUDIO_VM_DOMID, CHROME_VM_DOMID, closing, GARBAGE, refusalOf, sendFrame } from '../forgery.ts';
-import { AUDIO_VM, PLAYBACK_PORT } from '../playback.ts';
-import { RawSession } from '../raw-session.ts';
-import { openLine, refusedByServer } from './line.ts';
+import { AUDIO_VM_DOMID, CHROME_VM_DOMID, closing, GARBAGE, refusalOf, sendFrame } from '../attack/forgery.ts';
+import { openLine, refusedByServer } from '../attack/raw-line.ts';
+import { RawSession } from '../attack/raw-session.ts';
+import { AUDIO_VM, PLAYBACK_PORT } from '../audio/playback.ts';
 import { type AttackResult, readTask, tell } from './messages.ts';
 
 const CHROME_VM = 'chrome-vm';

@@ -9,7 +9,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DemoError } from '../errors.ts';
-import { endWithUs } from './children.ts';
+import { endWithUs } from '../setup/child-processes.ts';
 import { guestImage } from './image/build.ts';
 import { cpioArchive, type Entry } from './image/cpio.ts';
 

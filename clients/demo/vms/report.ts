@@ -1,8 +1,8 @@
 /** What the demo in virtual machines says at the end. */
 import Table from 'cli-table3';
-import { tableStyle } from '../table-style.ts';
+import { tableStyle } from '../output/table-style.ts';
 import type { Accelerator } from './machine.ts';
-import type { Story } from './story.ts';
+import type { Story } from './scenario.ts';
 
 export interface VmSummary extends Story {
   readonly ok: boolean;

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { AudioError, RecordingServer } from '../../../clients/agents/audio/index.ts';
 import { PlaybackLine } from '../../../clients/agents/audio/playback-line.ts';
 import { WavFile } from '../../../clients/agents/audio/wav-file.ts';
-import { parseWav } from '../../../clients/demo/wav.ts';
+import { parseWav } from '../../../clients/demo/audio/wav.ts';
 import { FakeClock } from '../../support/clock.ts';
 import { seededRandom } from '../../support/seed.ts';
 import { temporaryDirectory } from '../../support/temp.ts';

@@ -6,8 +6,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Identity, loadIdentity } from '../../../../keys/index.ts';
 import { ArgusError, type Vm } from '../../../sdk/index.ts';
-import { AUDIO_VM_DOMID, CHROME_VM_DOMID, closing as closingOf, GARBAGE, refusalOf, sendFrame } from '../../forgery.ts';
-import { RawSession, type Reaction } from '../../raw-session.ts';
+import {
+  AUDIO_VM_DOMID,
+  CHROME_VM_DOMID,
+  closing as closingOf,
+  GARBAGE,
+  refusalOf,
+  sendFrame,
+} from '../../attack/forgery.ts';
+import { RawSession, type Reaction } from '../../attack/raw-session.ts';
 import { Port } from './port.ts';
 import { IDENTITY, openSession, print } from './session.ts';
 import { SOUND_PORT, soundMessage } from './sound.ts';

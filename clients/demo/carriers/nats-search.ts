@@ -4,7 +4,7 @@
  * Pieces of eight bytes (two samples of each channel) are looked for at every position of every message. Pieces that say nothing,
  * such as silence, are not; what is left does not occur by chance within the life of this demo.
  */
-import type { Published } from './trace.ts';
+import type { Published } from './nats-trace.ts';
 
 const PIECE_BYTES = 8;
 /** One sample of each channel. */

@@ -1,11 +1,12 @@
 /** What the machines of the demo go through, from the first boot to the last hash. */
+
+import { Tap } from '../carriers/tap.ts';
 import type { AttackResult } from '../roles/messages.ts';
-import { Tap } from '../tap.ts';
-import type { House } from './house.ts';
+import type { House } from './host.ts';
 import type { Entry } from './image/cpio.ts';
-import { Listening, MESSAGES, SOUND_HASH } from './listening.ts';
 import type { Machine } from './machine.ts';
 import * as network from './network.ts';
+import { Listening, MESSAGES, SOUND_HASH } from './sound-check.ts';
 
 /** As much of chrome-vm's bytes as an attacker is given: its handshake and more. */
 const RECORDED_BYTES = 4_096;

@@ -1,8 +1,8 @@
 /** What the demo says at the end. */
 import Table from 'cli-table3';
-import type { Verdict } from './judge.ts';
-import type { Seen } from './nats/way.ts';
-import type { AttackResult } from './roles/messages.ts';
+import type { Seen } from '../carriers/nats.ts';
+import type { AttackResult } from '../roles/messages.ts';
+import type { Verdict } from '../verdict.ts';
 import { tableStyle } from './table-style.ts';
 
 export interface Summary extends Verdict {

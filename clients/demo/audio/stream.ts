@@ -1,9 +1,10 @@
 /** The sound from chrome-vm's agent to audio-vm's service: two processes, and what both have counted. */
-import type { Actor } from './actor.ts';
-import { StreamMeter } from './latency.ts';
-import type { Done } from './roles/messages.ts';
-import type { Scene } from './scene.ts';
-import type { Way } from './way.ts';
+
+import type { Way } from '../carriers/demo-carrier.ts';
+import type { Done } from '../roles/messages.ts';
+import type { Scene } from '../setup/installation.ts';
+import type { Actor } from '../setup/role-process.ts';
+import { StreamMeter } from './stream-meter.ts';
 
 /** What was accepted by the broker is heard within this, or was lost. */
 const HEARING_MS = 10_000;

@@ -1,7 +1,7 @@
 /** The table that the demo shows while it runs: redrawn in place on a terminal, one line a second elsewhere. */
 import Table from 'cli-table3';
-import { type BrokerStatus, callControl } from '../../broker/index.ts';
-import type { StreamMeter } from './latency.ts';
+import { type BrokerStatus, callControl } from '../../../broker/index.ts';
+import type { StreamMeter } from '../audio/stream-meter.ts';
 
 const REDRAW_MS = 250;
 const LINE_MS = 1_000;

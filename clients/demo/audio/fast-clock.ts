@@ -2,7 +2,7 @@
  * The clock of `--fast`: each time somebody looks at it, 10 ms have passed. Agent and service play at the pace of the clock
  * they are given, so with this one neither ever waits for the other, and nothing comes too early.
  */
-import { type AudioClock, NODE_CLOCK } from '../agents/audio/index.ts';
+import { type AudioClock, NODE_CLOCK } from '../../agents/audio/index.ts';
 import { PLAYBACK_FRAME_MS } from './playback.ts';
 
 export class FastClock implements AudioClock {

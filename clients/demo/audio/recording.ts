@@ -134,5 +134,5 @@ function whiteNoise(): () => number {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  writeFileSync(new URL('./asset/recording.wav', import.meta.url), writeWav(recordingPcm()));
+  writeFileSync(new URL('./recording.wav', import.meta.url), writeWav(recordingPcm()));
 }

@@ -1,8 +1,8 @@
 /** How long frames were under way, from what both ends have noted. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FastClock } from '../../clients/demo/fast-clock.ts';
-import { StreamMeter } from '../../clients/demo/latency.ts';
+import { FastClock } from '../../clients/demo/audio/fast-clock.ts';
+import { StreamMeter } from '../../clients/demo/audio/stream-meter.ts';
 
 const latency = suite("the demo's stream meter");
 

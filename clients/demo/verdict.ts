@@ -1,7 +1,7 @@
 /** Did what was promised hold? Pure: what happened comes in, the verdict comes out. */
 import { createHash } from 'node:crypto';
+import { FRAME_BYTES, SAMPLE_RATE_HZ } from './audio/wav.ts';
 import type { AttackResult } from './roles/messages.ts';
-import { FRAME_BYTES, SAMPLE_RATE_HZ } from './wav.ts';
 
 /** What the demo has seen. */
 export interface Evidence {

@@ -7,12 +7,12 @@ import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { INSPECTORS, makeNkey, NatsServerDirectory, natsMembersOf } from '../../../broker/index.ts';
 import { loadPolicy } from '../../../policy/index.ts';
-import type { Narrator } from '../narrator.ts';
-import { BROKER, DOMAINS, type Scene } from '../scene.ts';
-import type { Way } from '../way.ts';
-import { freeTcpPort, NatsServer } from './server.ts';
-import { Trace } from './trace.ts';
-import { type Testimony, Witness } from './witness.ts';
+import type { Narrator } from '../output/narrator.ts';
+import { BROKER, DOMAINS, type Scene } from '../setup/installation.ts';
+import type { Way } from './demo-carrier.ts';
+import { type Testimony, Witness } from './nats-search.ts';
+import { freeTcpPort, NatsServer } from './nats-server.ts';
+import { Trace } from './nats-trace.ts';
 
 export interface Seen extends Testimony {
   readonly version: string;

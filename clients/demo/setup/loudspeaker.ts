@@ -1,6 +1,6 @@
 /** Does a sound server answer, for who wants to hear the demo? */
 import { spawnSync } from 'node:child_process';
-import { DemoError } from './errors.ts';
+import { DemoError } from '../errors.ts';
 
 const PATIENCE_MS = 3_000;
 

@@ -5,10 +5,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createAuthority, issueIdentity } from '../../keys/index.ts';
-import { copyShippedPolicy } from '../../policy/index.ts';
-import { Actor } from './actor.ts';
-import { DemoError } from './errors.ts';
+import { createAuthority, issueIdentity } from '../../../keys/index.ts';
+import { copyShippedPolicy } from '../../../policy/index.ts';
+import { DemoError } from '../errors.ts';
+import { Actor } from './role-process.ts';
 
 const TTL_SECONDS = 3_600;
 const POLL_MS = 10;
@@ -79,7 +79,7 @@ export class Scene {
     const config = { identity, policy: this.policy, audit: this.audit, runtime: this.path('run'), ...more };
     const file = this.path('argus.yaml');
     await writeFile(file, `${JSON.stringify({ ...config, log: { level: 'warn' } }, null, 2)}\n`);
-    const cli = fileURLToPath(new URL(`../cli/main.${EXTENSION}`, import.meta.url));
+    const cli = fileURLToPath(new URL(`../../cli/main.${EXTENSION}`, import.meta.url));
     const child = fork(cli, ['broker', '--config', file], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     let complaint = '';
     child.stderr?.on('data', (text: Buffer) => {
@@ -106,7 +106,7 @@ export class Scene {
   }
 
   spawn(domain: DemoDomain, task: Readonly<Record<string, unknown>>): Actor {
-    const role = fileURLToPath(new URL(`./roles/${domain}.${EXTENSION}`, import.meta.url));
+    const role = fileURLToPath(new URL(`../roles/${domain}.${EXTENSION}`, import.meta.url));
     const stdio: StdioOptions = ['pipe', 'inherit', 'inherit', 'ipc'];
     const child = fork(role, [JSON.stringify({ identity: this.identity(domain), ...task })], { stdio });
     const actor = new Actor(domain, child);

@@ -6,8 +6,8 @@
  * noise looks like a fault of the broker; lenient only about what real programs write: headers of a stream whose length
  * was never filled in, a missing last pad byte, and whatever follows the samples.
  */
-import { wavHeader } from '../agents/audio/index.ts';
-import { DemoError, type DemoErrorCode } from './errors.ts';
+import { wavHeader } from '../../agents/audio/index.ts';
+import { DemoError, type DemoErrorCode } from '../errors.ts';
 
 /** What the format fixes. */
 const RIFF_HEADER_BYTES = 12;

@@ -1,16 +1,16 @@
 /** What happens on the stage, from the first key to the verdict. */
 import { copyFile } from 'node:fs/promises';
 import { verifyAudit } from '../../broker/audit/index.ts';
-import { heardPcm } from './files.ts';
-import { judge } from './judge.ts';
-import { LiveTable } from './live-table.ts';
-import type { Narrator } from './narrator.ts';
+import { Stream } from './audio/stream.ts';
+import type { Way } from './carriers/demo-carrier.ts';
+import { LiveTable } from './output/live-table.ts';
+import type { Narrator } from './output/narrator.ts';
+import type { Summary } from './output/report.ts';
 import { countRefusals } from './refusals.ts';
-import type { Summary } from './report.ts';
 import type { AttackResult } from './roles/messages.ts';
-import type { Scene } from './scene.ts';
-import { Stream } from './stream.ts';
-import type { Way } from './way.ts';
+import { heardPcm } from './setup/files.ts';
+import type { Scene } from './setup/installation.ts';
+import { judge } from './verdict.ts';
 
 /** As much of chrome-vm's bytes as an attacker is given: its handshake and more, where there is more. */
 const RECORDED_BYTES = 4_096;

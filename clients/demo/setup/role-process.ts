@@ -1,8 +1,8 @@
 /** A process of the demo: what it has said, and waiting for it to say something. */
 import type { ChildProcess } from 'node:child_process';
-import { DemoError } from './errors.ts';
-import type { Done, FromRole } from './roles/messages.ts';
-import { endWithUs } from './vms/children.ts';
+import { DemoError } from '../errors.ts';
+import type { Done, FromRole } from '../roles/messages.ts';
+import { endWithUs } from './child-processes.ts';
 
 export class Actor {
   readonly #name: string;

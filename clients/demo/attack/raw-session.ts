@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { beginHello, type Established, type HandshakeContext } from '../../broker/channel/index.ts';
+import { beginHello, type Established, type HandshakeContext } from '../../../broker/channel/index.ts';
 import {
   type BrokerFrame,
   closeWord,
@@ -12,8 +12,8 @@ import {
   encodeDomainFrame,
   Op,
   RecordType,
-} from '../../broker/wire/index.ts';
-import type { Identity } from '../../keys/index.ts';
+} from '../../../broker/wire/index.ts';
+import type { Identity } from '../../../keys/index.ts';
 
 const MAX_BODY_BYTES = 1 << 20;
 const PATIENCE_MS = 5_000;

@@ -1,7 +1,7 @@
 /** The WAV files of the demo: what is played, and what was heard. */
 import { appendFile, readFile } from 'node:fs/promises';
-import { DemoError } from './errors.ts';
-import { parseWav } from './wav.ts';
+import { parseWav } from '../audio/wav.ts';
+import { DemoError } from '../errors.ts';
 
 /** @throws DemoError */
 export async function readWav(file: string): Promise<Uint8Array> {

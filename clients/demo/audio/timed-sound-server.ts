@@ -1,5 +1,5 @@
 /** A sound server with a stopwatch: notes when each frame arrives at it. Beside it a loudspeaker may sound, which nothing waits for. */
-import type { CaptureStream, OnLost, PlaybackStream, SoundServer } from '../agents/audio/index.ts';
+import type { CaptureStream, OnLost, PlaybackStream, SoundServer } from '../../agents/audio/index.ts';
 
 export class TimedServer implements SoundServer {
   readonly writeAheadMs: number;

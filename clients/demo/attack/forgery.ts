@@ -1,6 +1,6 @@
 /** What rogue-vm forges, as a process and as a machine alike, and how the broker's answer to it is told. */
-import { encodeDataFrame, Op, statusWord } from '../../broker/wire/index.ts';
-import { PLAYBACK_PORT } from './playback.ts';
+import { encodeDataFrame, Op, statusWord } from '../../../broker/wire/index.ts';
+import { PLAYBACK_PORT } from '../audio/playback.ts';
 import type { Reaction } from './raw-session.ts';
 
 export const AUDIO_VM_DOMID = 1;

@@ -6,15 +6,15 @@ import { join } from 'node:path';
 import { verifyAudit } from '../../../broker/audit/index.ts';
 import { DemoError } from '../errors.ts';
 import { countRefusals } from '../refusals.ts';
+import { endAll } from '../setup/child-processes.ts';
 import { chooseAccelerator } from './accelerator.ts';
-import { endAll } from './children.ts';
-import { GUEST_PROGRAM, House } from './house.ts';
+import { GUEST_PROGRAM, House } from './host.ts';
 import { guestImage } from './image/build.ts';
-import { SOUND_HASH } from './listening.ts';
 import type { Accelerator } from './machine.ts';
 import { missingForMachines } from './needs.ts';
 import { printVmSummary, type VmSummary } from './report.ts';
-import { playStory, type Story } from './story.ts';
+import { playStory, type Story } from './scenario.ts';
+import { SOUND_HASH } from './sound-check.ts';
 
 export interface VmDemoOptions {
   /** True: what works here. */

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { DemoError } from '../errors.ts';
-import { endWithUs } from '../vms/children.ts';
+import { endWithUs } from '../setup/child-processes.ts';
 
 /** Lines of its log that are quoted when it does not start. */
 const QUOTED_LINES = 5;

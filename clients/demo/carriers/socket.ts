@@ -1,6 +1,7 @@
 /** A unix socket of the broker's for each VM, as on any host; chrome-vm's has a tap. */
+
+import type { Way } from './demo-carrier.ts';
 import { Tap } from './tap.ts';
-import type { Way } from './way.ts';
 
 export class SocketWay implements Way {
   readonly config = {};

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Evidence, judge } from '../../clients/demo/judge.ts';
+import { type Evidence, judge } from '../../clients/demo/verdict.ts';
 import { seededRandom } from '../support/seed.ts';
 
 const judging = suite("the demo's verdict");
