@@ -4,23 +4,29 @@ import { type DemoOptions, runDemo } from './demo.ts';
 import { printDemoError } from './output/report.ts';
 import { runVmDemo, type VmDemoOptions } from './vms/index.ts';
 
-/** Exit codes: 0 everything held; 1 something did not, or the input was wrong; 2 the command line was. */
+/** Exit codes: 0 every promise held; 1 one did not, or an input is wrong; 2 the command line is wrong. */
 export async function runCommandLine(): Promise<void> {
   const program = new Command('demo')
     .description('audio from one VM to another through a real broker, while a rogue VM attacks')
     .option('--wav <file>', 'play this file (44.1 kHz, 16 bit, stereo) instead of the built-in recording')
     .option('--fast', 'as fast as possible instead of at real-time pace')
     .option('--json', 'print the summary as one JSON object on the last line')
-    .option('--out <file>', 'keep what audio-vm heard in this WAV file')
+    .option('--out <file>', 'write the sound that audio-vm heard to this WAV file')
     .option('--keep', 'keep the temporary directory: keys, policy, audit log')
-    .addOption(new Option('--sound', 'aloud as well, on the PulseAudio or PipeWire that runs here').conflicts('fast'))
+    .addOption(new Option('--sound', 'play it on this machine too (PulseAudio or PipeWire)').conflicts('fast'))
     .addOption(
-      new Option('--carrier <kind>', '"nats": every VM reaches the broker through a nats-server; told step by step')
+      new Option(
+        '--carrier <kind>',
+        '"nats": every VM reaches the broker through a nats-server, explained step by step',
+      )
         .choices(['unix', 'nats'])
         .default('unix'),
     )
     .addOption(
-      new Option('--nats-server <file>', 'the program for --carrier nats, where it is not found by itself').implies({
+      new Option(
+        '--nats-server <file>',
+        'the nats-server to run for --carrier nats, when it is not on the PATH',
+      ).implies({
         carrier: 'nats',
       }),
     )

@@ -1,17 +1,16 @@
-/** The demo as it was asked for: finds what it needs, has it played, says what came of it, and leaves nothing behind. */
+/** The demo with its options: checks the inputs, runs once, prints the summary and removes all that it created. */
 
 import { recordingPcm } from './audio/recording.ts';
-import { NatsWay } from './carriers/nats.ts';
+import { NatsCarrier } from './carriers/nats.ts';
 import { natsServerProgram } from './carriers/nats-program.ts';
-import { SocketWay } from './carriers/socket.ts';
+import { SocketCarrier } from './carriers/socket.ts';
 import { Narrator } from './output/narrator.ts';
 import { printSummary } from './output/report.ts';
-import { type PlayOptions, play } from './run.ts';
-import { readWav, requireWritable } from './setup/files.ts';
-import { Scene } from './setup/installation.ts';
-import { requireLoudspeaker } from './setup/loudspeaker.ts';
+import { type RunOptions, runOnce } from './run.ts';
+import { readWav, requireLoudspeaker, requireWritable } from './setup/inputs.ts';
+import { Installation } from './setup/installation.ts';
 
-export interface DemoOptions extends PlayOptions {
+export interface DemoOptions extends RunOptions {
   readonly wav?: string;
   readonly carrier?: 'unix' | 'nats';
   readonly natsServer?: string;
@@ -19,7 +18,7 @@ export interface DemoOptions extends PlayOptions {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** True when everything that was promised held. */
+/** Returns true when every promise held. */
 export async function runDemo(options: DemoOptions): Promise<boolean> {
   const pcm = options.wav === undefined ? recordingPcm() : await readWav(options.wav);
   if (options.out !== undefined) await requireWritable(options.out);
@@ -28,13 +27,14 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   const narrator = new Narrator(options.json === true ? process.stderr : process.stdout, program !== null);
 
   const keep = options.keep === true;
-  const scene = await Scene.make(keep);
-  const nats = program === null ? null : new NatsWay(scene, program, pcm, narrator);
-  const way = nats ?? new SocketWay((domain) => scene.socketOf(domain), scene.path('run', 'tapped.sock'));
+  const installation = await Installation.create(keep);
+  const nats = program === null ? null : new NatsCarrier(installation, program, pcm, narrator);
+  const carrier =
+    nats ?? new SocketCarrier((domain) => installation.socketOf(domain), installation.path('run', 'tapped.sock'));
   const close = async (): Promise<void> => {
-    await scene.stop();
-    await way.close();
-    await scene.clear();
+    await installation.stop();
+    await carrier.close();
+    await installation.clear();
   };
   let isInterrupted = false;
   const stop = (): void => {
@@ -43,23 +43,23 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     void close().finally(() => process.exit(130));
   };
   for (const signal of SIGNALS) process.on(signal, stop);
-  // A terminal that is closed, a pipe that nobody reads any more: nobody is there to play to.
+  // The terminal or the reading process is gone, so nobody sees the demo.
   for (const out of [process.stdout, process.stderr]) out.on('error', stop);
   try {
-    const summary = await play(scene, way, pcm, options, narrator);
-    await way.close();
+    const summary = await runOnce(installation, carrier, pcm, options, narrator);
+    await carrier.close();
     const seen = nats?.seen() ?? null;
     if (seen !== null) nats?.tell(seen);
     const ok = summary.ok && seen?.sealed !== false;
     printSummary({ ...summary, ok, carrier: options.carrier ?? 'unix', server: seen }, options.json === true);
     return ok;
   } catch (error) {
-    // What is awaited fails because it is being ended.
+    // The run failed because the signal handler is ending it; that handler exits.
     if (isInterrupted) await new Promise(() => {});
     throw error;
   } finally {
     for (const signal of SIGNALS) process.off(signal, stop);
     await close();
-    if (keep) narrator.line(`kept: ${scene.directory}`);
+    if (keep) narrator.line(`kept: ${installation.directory}`);
   }
 }

@@ -1,4 +1,4 @@
-/** What can be wrong with the input of the demo: each code is one message that says what to do. */
+/** The demo's errors: each message says what to do. */
 
 export type DemoErrorCode =
   | 'ERR_DEMO_FILE'

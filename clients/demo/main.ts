@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The process behind `npm run demo`: looks at Node first, then loads the rest. */
+/** The process of `npm run demo`: checks the version of Node before it loads the rest. */
 import { nodeProblem } from '../node-version/index.ts';
 
 const problem = nodeProblem(process.versions.node);

@@ -1,21 +1,20 @@
-/** What happens on the stage, from the first key to the verdict. */
+/** One run of the demo, from the first key to the verdict. */
 import { copyFile } from 'node:fs/promises';
-import { verifyAudit } from '../../broker/audit/index.ts';
 import { Stream } from './audio/stream.ts';
-import type { Way } from './carriers/demo-carrier.ts';
+import { summarizeAudit } from './audit-summary.ts';
+import type { DemoCarrier } from './carriers/demo-carrier.ts';
 import { LiveTable } from './output/live-table.ts';
 import type { Narrator } from './output/narrator.ts';
 import type { Summary } from './output/report.ts';
-import { countRefusals } from './refusals.ts';
 import type { AttackResult } from './roles/messages.ts';
-import { heardPcm } from './setup/files.ts';
-import type { Scene } from './setup/installation.ts';
-import { judge } from './verdict.ts';
+import { heardPcm } from './setup/inputs.ts';
+import type { Installation } from './setup/installation.ts';
+import { assess } from './verdict.ts';
 
-/** As much of chrome-vm's bytes as an attacker is given: its handshake and more, where there is more. */
+/** The attacker gets this many of chrome-vm's bytes: its handshake and some sound. */
 const RECORDED_BYTES = 4_096;
 
-export interface PlayOptions {
+export interface RunOptions {
   readonly fast?: boolean;
   readonly json?: boolean;
   readonly out?: string;
@@ -23,48 +22,51 @@ export interface PlayOptions {
   readonly sound?: boolean;
 }
 
-/** The server, where there is one, is asked afterwards. */
-type Played = Omit<Summary, 'carrier' | 'server'>;
+/** The caller adds the carrier, and what the NATS server saw. */
+type RunSummary = Omit<Summary, 'carrier' | 'server'>;
 
-export async function play(
-  scene: Scene,
-  way: Way,
+export async function runOnce(
+  installation: Installation,
+  carrier: DemoCarrier,
   pcm: Uint8Array,
-  options: PlayOptions,
+  options: RunOptions,
   narrator: Narrator,
-): Promise<Played> {
+): Promise<RunSummary> {
   narrator.step('an authority, keys and credentials, a policy directory …');
   narrator.why('A VM’s own key proves who it is; the policy says what it may do.');
-  await scene.furnish();
-  await way.prepare();
+  await installation.provision();
+  await carrier.prepare();
   narrator.step('the broker, audio-vm, chrome-vm and rogue-vm, each a process of its own');
-  narrator.line(`   policy ${scene.policy}`);
+  narrator.line(`   policy ${installation.policy}`);
   narrator.why('Records are sealed between VM and broker; the server only passes them on.');
-  await scene.startBroker(way.config);
-  await way.open();
+  await installation.startBroker(carrier.config);
+  await carrier.open();
 
   narrator.step('chrome-vm plays (argus audio agent), audio-vm records (argus audio service)');
   narrator.why('rogue-vm attacks. It has what the server, or its owner, could have: chrome-vm’s');
   narrator.why('nkey, its credential, and a copy of its bytes.');
   const startedAt = performance.now();
-  const stream = await Stream.start(scene, way, pcm, { fast: options.fast === true, sound: options.sound === true });
-  const table = new LiveTable(scene.control, stream.meter, options.json === true);
+  const stream = await Stream.start(installation, carrier, pcm, {
+    fast: options.fast === true,
+    sound: options.sound === true,
+  });
+  const table = new LiveTable(installation.control, stream.meter, options.json === true);
   const recordedBytes = Math.min(RECORDED_BYTES, pcm.length);
-  const [attacks] = await table.during(Promise.all([attack(scene, way, recordedBytes), stream.over()]));
+  const [attacks] = await table.during(Promise.all([attack(installation, carrier, recordedBytes), stream.over()]));
   const { sent, heard } = await stream.end();
   const seconds = (performance.now() - startedAt) / 1_000;
-  await scene.stopBroker();
+  await installation.stopBroker();
 
-  const audit = await verifyAudit(scene.audit);
+  const audit = await summarizeAudit(installation.audit);
   const heardBytes = await heardPcm(stream.file);
   if (options.out !== undefined && heardBytes.length > 0) await copyFile(stream.file, options.out);
-  const verdict = judge({
+  const verdict = assess({
     sent: pcm,
     heard: heardBytes,
     sentFrames: sent.frames,
     heardFrames: heard.frames,
     attacks,
-    isAuditVerified: audit.ok,
+    isAuditVerified: audit.verified,
   });
   return {
     ...verdict,
@@ -73,16 +75,24 @@ export async function play(
     seconds: Number(seconds.toFixed(3)),
     latency: stream.meter.summary(),
     attacks,
-    audit: { verified: audit.ok, records: audit.records, head: audit.head, denied: await countRefusals(scene.audit) },
+    audit,
     heard: options.out ?? (options.keep === true ? stream.file : null),
   };
 }
 
-/** In the middle of the stream: rogue-vm with everything of chrome-vm's but its key. */
-async function attack(scene: Scene, way: Way, recordedBytes: number): Promise<readonly AttackResult[]> {
-  const recorded = Buffer.from(await way.recorded(recordedBytes)).toString('base64');
-  const stolen = { carrier: way.stolenCarrierOf('chrome-vm'), identity: scene.identity('chrome-vm'), recorded };
-  const rogue = scene.spawn('rogue-vm', { carrier: way.carrierOf('rogue-vm'), stolen });
+/** In the middle of the stream, rogue-vm attacks with everything that chrome-vm has except its private key. */
+async function attack(
+  installation: Installation,
+  carrier: DemoCarrier,
+  recordedBytes: number,
+): Promise<readonly AttackResult[]> {
+  const recorded = Buffer.from(await carrier.recorded(recordedBytes)).toString('base64');
+  const stolen = {
+    carrier: carrier.stolenCarrierOf('chrome-vm'),
+    identity: installation.identity('chrome-vm'),
+    recorded,
+  };
+  const rogue = installation.spawn('rogue-vm', { carrier: carrier.carrierOf('rogue-vm'), stolen });
   const { attacks = [] } = await rogue.done();
   await rogue.exited();
   return attacks;

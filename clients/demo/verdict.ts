@@ -1,14 +1,14 @@
-/** Did what was promised hold? Pure: what happened comes in, the verdict comes out. */
+/** Decides from the evidence of a run whether every promise held. Pure. */
 import { createHash } from 'node:crypto';
 import { FRAME_BYTES, SAMPLE_RATE_HZ } from './audio/wav.ts';
 import type { AttackResult } from './roles/messages.ts';
 
-/** What the demo has seen. */
+/** The facts that a run has collected. */
 export interface Evidence {
   /** PCM that chrome-vm was given to play, and what audio-vm wrote down. */
   readonly sent: Uint8Array;
   readonly heard: Uint8Array;
-  /** Messages, as each end counted them; undefined = it did not say. */
+  /** Messages as each end counted them; undefined = the end did not report. */
   readonly sentFrames: number | undefined;
   readonly heardFrames: number | undefined;
   readonly attacks: readonly AttackResult[];
@@ -27,11 +27,11 @@ export interface Verdict {
   };
 }
 
-export function judge(evidence: Evidence): Verdict {
+export function assess(evidence: Evidence): Verdict {
   const { sent, heard, sentFrames, heardFrames, attacks, isAuditVerified } = evidence;
   const [sentHash, heardHash] = [sha256(sent), sha256(heard)];
   const identical = sentHash === heardHash && sentFrames !== undefined && sentFrames === heardFrames;
-  // No attack at all proves nothing: the rogue may have died before its first.
+  // A run without attacks proves nothing: rogue-vm may have crashed before its first.
   const isDefended = attacks.length > 0 && attacks.every(({ refused }) => refused);
   return {
     ok: identical && isDefended && isAuditVerified,

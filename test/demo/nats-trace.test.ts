@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { recordingPcm } from '../../clients/demo/audio/recording.ts';
-import { Witness } from '../../clients/demo/carriers/nats-search.ts';
+import { RecordingSearch } from '../../clients/demo/carriers/nats-search.ts';
 import { type Published, Trace, unquote } from '../../clients/demo/carriers/nats-trace.ts';
 import { seededRandom } from '../support/seed.ts';
 
@@ -61,9 +61,9 @@ const PCM = recordingPcm();
 const HEADER = Buffer.alloc(16);
 const UP = 'argus.host.up.chrome-vm';
 const see = (payload: Uint8Array): number => {
-  const witness = new Witness(PCM, UP);
-  witness.see({ subject: UP, payload: Buffer.concat([HEADER, payload]) });
-  return witness.testimony.found;
+  const search = new RecordingSearch(PCM, UP);
+  search.see({ subject: UP, payload: Buffer.concat([HEADER, payload]) });
+  return search.result.found;
 };
 
 trace('a frame of the recording is recognised wherever in a message it is; noise and silence are not', () => {
@@ -76,14 +76,14 @@ trace('a frame of the recording is recognised wherever in a message it is; noise
 });
 
 trace('what chrome-vm has said is kept without the headers of its pipe, that of others is not', async () => {
-  const witness = new Witness(PCM, UP);
+  const search = new RecordingSearch(PCM, UP);
   const [one, two] = [random.bytes(100), random.bytes(50)];
-  const recorded = witness.recorded(150);
-  witness.see({ subject: UP, payload: Buffer.concat([HEADER, one]) });
-  witness.see({ subject: 'argus.host.up.rogue-vm', payload: Buffer.concat([HEADER, random.bytes(500)]) });
-  witness.see({ subject: UP, payload: Buffer.concat([HEADER, two]) });
+  const recorded = search.recorded(150);
+  search.see({ subject: UP, payload: Buffer.concat([HEADER, one]) });
+  search.see({ subject: 'argus.host.up.rogue-vm', payload: Buffer.concat([HEADER, random.bytes(500)]) });
+  search.see({ subject: UP, payload: Buffer.concat([HEADER, two]) });
   assert.equal(await recorded, Buffer.concat([one, two]));
-  assert.is(witness.testimony.messages, 3);
+  assert.is(search.result.messages, 3);
 });
 
 trace.run();

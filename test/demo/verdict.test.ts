@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Evidence, judge } from '../../clients/demo/verdict.ts';
+import { assess, type Evidence } from '../../clients/demo/verdict.ts';
 import { seededRandom } from '../support/seed.ts';
 
 const judging = suite("the demo's verdict");
@@ -17,7 +17,7 @@ const GOOD: Evidence = {
 };
 
 judging('is good when the samples are identical, every attack was refused and the log verifies', () => {
-  const { ok, samples, audioSeconds } = judge(GOOD);
+  const { ok, samples, audioSeconds } = assess(GOOD);
   assert.is(ok, true);
   assert.is(samples.identical, true);
   assert.is(samples.sent, samples.heard);
@@ -42,7 +42,7 @@ const BAD: readonly (readonly [what: string, evidence: Partial<Evidence>])[] = [
   ['the log does not verify', { isAuditVerified: false }],
 ];
 for (const [what, evidence] of BAD) {
-  judging(`is bad when ${what}`, () => assert.is(judge({ ...GOOD, ...evidence }).ok, false));
+  judging(`is bad when ${what}`, () => assert.is(assess({ ...GOOD, ...evidence }).ok, false));
 }
 
 judging.run();

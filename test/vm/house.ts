@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { House, missingForMachines } from '../../clients/demo/vms/index.ts';
+import { Host, missingForMachines } from '../../clients/demo/vms/index.ts';
 import { needsThat } from '../support/needs.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
@@ -27,8 +27,8 @@ const MISSING = missingForMachines();
 export const withMachines = needsThat(() => MISSING.length === 0, MISSING.join('; ').replaceAll('\n', ''));
 
 /** A house with its broker running. `program`: what its guests find as /guest.mjs, here that of the tests. */
-export async function openHouse(program = fileURLToPath(new URL('./guest/main.ts', import.meta.url))): Promise<House> {
-  const house = await House.build({
+export async function openHouse(program = fileURLToPath(new URL('./guest/main.ts', import.meta.url))): Promise<Host> {
+  const house = await Host.build({
     directory: temporaryDirectory(),
     accelerator: 'tcg',
     domains: ['audio-vm', 'chrome-vm', 'net-vm'],
@@ -39,14 +39,14 @@ export async function openHouse(program = fileURLToPath(new URL('./guest/main.ts
   return house;
 }
 
-export async function closeHouse(house: House): Promise<void> {
+export async function closeHouse(house: Host): Promise<void> {
   // Shown by the runner only when the test has failed.
   process.stdout.write(house.consoles);
   await house.close();
 }
 
 /** The test's programs as processes of this host, on the sockets of the machines; returns what `ping` printed. */
-export async function pingBetweenProcesses(house: House, rounds: number, messages: number): Promise<string> {
+export async function pingBetweenProcesses(house: Host, rounds: number, messages: number): Promise<string> {
   const start = (name: string, ...role: string[]): ChildProcess =>
     spawn(process.execPath, [house.path('guest.mjs'), ...role], {
       stdio: ['ignore', 'pipe', 'inherit'],

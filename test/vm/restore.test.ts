@@ -1,7 +1,7 @@
 /** Sound from one virtual machine to another, while the sender's machine is saved and restored, and its QEMU killed. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { GUEST_PROGRAM, Listening, type Machine, MESSAGES, SOUND_HASH } from '../../clients/demo/vms/index.ts';
+import { GUEST_PROGRAM, type Machine, MESSAGES, SOUND_HASH, SoundCheck } from '../../clients/demo/vms/index.ts';
 import { closeHouse, openHouse, withMachines } from './house.ts';
 
 const restore = suite('machines that come back');
@@ -14,7 +14,7 @@ withMachines(
     const bootChrome = (options = {}): Promise<Machine> =>
       house.boot('chrome-vm', `node /guest.mjs source ${MESSAGES}`, options);
     try {
-      const listening = new Listening(await house.boot('audio-vm', `node /guest.mjs sink ${MESSAGES}`));
+      const listening = new SoundCheck(await house.boot('audio-vm', `node /guest.mjs sink ${MESSAGES}`));
       let chrome = await bootChrome();
       assert.is(await listening.nextHash(), SOUND_HASH, 'undisturbed');
 

@@ -1,11 +1,11 @@
-/** What rogue-vm forges, as a process and as a machine alike, and how the broker's answer to it is told. */
+/** The forged frames of rogue-vm, and how the broker's answer to them is described. */
 import { encodeDataFrame, Op, statusWord } from '../../../broker/wire/index.ts';
-import { PLAYBACK_PORT } from '../audio/playback.ts';
+import { PLAYBACK_PORT } from '../roles/messages.ts';
 import type { Reaction } from './raw-session.ts';
 
 export const AUDIO_VM_DOMID = 1;
 export const CHROME_VM_DOMID = 101;
-/** A frame's length field that promises more than there is, an operation that does not exist, and noise. */
+/** Noise: its first bytes read as a frame that is longer than the record, with an unknown operation. */
 export const GARBAGE = Uint8Array.from({ length: 64 }, (_, index) => (index * 37 + 11) & 0xff);
 
 /** A frame of sound for audio-vm that names `source` as its sender. */
@@ -34,7 +34,7 @@ export function refusalOf(reactions: readonly Reaction[], closed?: string): stri
   return null;
 }
 
-/** `closed`: what a goodbye is called in front of its word. */
+/** @param closed the text in front of the close word */
 export function closing(reaction: Reaction, closed = 'closed'): string | null {
   if (reaction.kind === 'close') return `${closed}: ${reaction.word}`;
   return reaction.kind === 'ended' ? 'carrier closed' : null;

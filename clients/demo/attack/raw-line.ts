@@ -1,4 +1,4 @@
-/** The bare byte pipe of a carrier, without a session in it: what an attacker uses. */
+/** The bare byte pipe of a carrier, without a session, as an attacker uses it. */
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -13,9 +13,10 @@ import {
 
 /**
  * @param carrier unix:/path or nats://host:port/broker
- * @param speakAs the domain to whose subject is published; `hearAs`, whose subject is heard
+ * @param speakAs the domain whose subject is published to
+ * @param hearAs the domain whose subject is subscribed to
  * @param identity directory with nkey and CA where the carrier does not name them
- * @throws NatsCarrierError when the server does not let it
+ * @throws NatsCarrierError when the server refuses
  */
 export async function openLine(carrier: string, speakAs: string, hearAs: string, identity: string): Promise<Duplex> {
   if (carrier.startsWith('unix:')) return connect(carrier.slice('unix:'.length));
@@ -40,7 +41,7 @@ export async function openLine(carrier: string, speakAs: string, hearAs: string,
   return line;
 }
 
-/** What a NATS server says to whom it does not let; null for one that has let. */
+/** The refusal of the NATS server; null when it allowed the attempt. */
 export async function refusedByServer(attempt: () => Promise<Duplex>): Promise<string | null> {
   try {
     const line = await attempt();

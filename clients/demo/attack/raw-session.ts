@@ -1,4 +1,4 @@
-/** A session without the SDK's good manners: writes what it is told to, and says how the broker reacted. */
+/** A session without the SDK's checks: it writes any bytes and reports how the broker reacts. */
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -26,7 +26,7 @@ const CONTEXT: HandshakeContext = {
   clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
 };
 
-/** What came back: a frame, a word of goodbye, or the end of the carrier. */
+/** The broker's reaction: a frame, a close word, or the end of the carrier. */
 export type Reaction =
   | { readonly kind: 'frame'; readonly frame: BrokerFrame }
   | { readonly kind: 'close'; readonly word: string }
@@ -41,7 +41,7 @@ export class RawSession {
   #accept: ((welcome: DeframedRecord) => void) | null = null;
   #wake: () => void = () => {};
 
-  /** @param line a unix socket's path, or what stands for the connection */
+  /** @param line path of a unix socket, or a connected stream */
   constructor(line: string | Duplex, patienceMs = PATIENCE_MS) {
     this.#patienceMs = patienceMs;
     this.#socket = typeof line === 'string' ? connect(line) : line;
@@ -55,14 +55,14 @@ export class RawSession {
     this.#socket.write(bytes);
   }
 
-  /** Does the whole handshake; false when the broker would not. */
+  /** Performs the handshake; false when the broker refuses. */
   async open(identity: Identity): Promise<boolean> {
     const hello = await beginHello(identity, null, ['A256GCM'], CONTEXT);
     const welcome = new Promise<DeframedRecord>((resolve) => {
       this.#accept = resolve;
     });
     this.write(hello.record);
-    // A goodbye instead of a welcome stays in the queue, for the caller to read.
+    // A close record instead of a welcome stays in the queue for the caller.
     const answer = await Promise.race([welcome, this.#anyReaction().then(() => null)]);
     if (answer === null) return false;
     const result = await hello.accept(answer);
@@ -78,7 +78,7 @@ export class RawSession {
     if (record !== undefined) this.write(Buffer.concat([record.header, record.ciphertext, record.tag]));
   }
 
-  /** The next reaction, in order; 'ended' when the broker stays silent for long. */
+  /** The next reaction in order; 'ended' when the broker stays silent for `patienceMs`. */
   async reaction(): Promise<Reaction> {
     await this.#anyReaction();
     return this.#reactions.shift() ?? { kind: 'ended' };

@@ -1,9 +1,9 @@
 /**
- * The clock of `--fast`: each time somebody looks at it, 10 ms have passed. Agent and service play at the pace of the clock
- * they are given, so with this one neither ever waits for the other, and nothing comes too early.
+ * The clock of `--fast`: 10 ms pass each time it is read. The audio endpoint and the service play at the pace of the clock
+ * they are given. With this clock neither waits for the other, and nothing arrives too early.
  */
 import { type AudioClock, NODE_CLOCK } from '../../agents/audio/index.ts';
-import { PLAYBACK_FRAME_MS } from './playback.ts';
+import { PLAYBACK_FRAME_MS } from '../roles/messages.ts';
 
 export class FastClock implements AudioClock {
   #now = 0;
@@ -13,7 +13,7 @@ export class FastClock implements AudioClock {
     return this.#now;
   }
 
-  /** What is planned (a look whether the other end is still there) is not audio, and keeps its time. */
+  /** Scheduled checks (is the other end still there?) are not audio, so they keep real time. */
   schedule(delayMs: number, task: () => void): () => void {
     return NODE_CLOCK.schedule(delayMs, task);
   }

@@ -2,14 +2,12 @@
  * The recording that the demo plays: a few plucked notes, drifting between left and right over a quiet noise floor.
  *
  * Made rather than recorded, so that it has no owner; with a noise floor, so that no two frames are alike and a lost or
- * repeated one changes the checksum. Run directly, this file writes asset/recording.wav.
+ * repeated one changes the checksum.
  *
  * The result is the same on every machine: only additions and multiplications of doubles are used, which IEEE 754 fixes
  * to the bit, where the last bit of Math.sin is left to the engine.
  */
-import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { CHANNELS, FRAME_BYTES, SAMPLE_RATE_HZ, writeWav } from './wav.ts';
+import { CHANNELS, FRAME_BYTES, SAMPLE_RATE_HZ } from './wav.ts';
 
 const SECONDS = 6;
 const BASE_HZ = 220;
@@ -131,8 +129,4 @@ function whiteNoise(): () => number {
     state ^= state << 5;
     return state / 0x8000_0000;
   };
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  writeFileSync(new URL('./recording.wav', import.meta.url), writeWav(recordingPcm()));
 }

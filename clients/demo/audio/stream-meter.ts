@@ -1,4 +1,4 @@
-/** How long each frame of the stream was under way: when chrome-vm sent the nth, and when audio-vm had it. */
+/** Measures the latency of each frame: from the time chrome-vm sent it to the time audio-vm received it. */
 export class StreamMeter {
   readonly #sent: number[] = [];
   readonly #heard: number[] = [];
@@ -9,7 +9,7 @@ export class StreamMeter {
     this.#sent.push(...stamps);
   }
 
-  /** `bytes`: of all frames so far. */
+  /** @param bytes of all frames so far */
   heard(stamps: readonly number[], bytes: number): void {
     this.#heard.push(...stamps);
     this.heardBytes = bytes;
@@ -19,7 +19,7 @@ export class StreamMeter {
     return this.#heard.length;
   }
 
-  /** From all values: a demo's stream is short. */
+  /** Percentiles over all frames; a demo's stream is short. */
   summary(): { readonly p50Micros: number; readonly p99Micros: number } {
     const pairs = Math.min(this.#sent.length, this.#heard.length);
     const delays = Array.from({ length: pairs }, (_, frame) => this.#delay(frame)).sort((a, b) => a - b);
@@ -28,7 +28,7 @@ export class StreamMeter {
   }
 
   #delay(frame: number): number {
-    // As a signed number of 32 bits: right across the turn of the clock.
+    // Signed 32-bit arithmetic is right when the clock wraps.
     return Math.max(0, ((this.#heard[frame] ?? 0) - (this.#sent[frame] ?? 0)) | 0);
   }
 }

@@ -1,12 +1,12 @@
-/** The sound from chrome-vm's agent to audio-vm's service: two processes, and what both have counted. */
+/** The sound from chrome-vm's audio endpoint to audio-vm's service: two processes and their counts. */
 
-import type { Way } from '../carriers/demo-carrier.ts';
+import type { DemoCarrier } from '../carriers/demo-carrier.ts';
 import type { Done } from '../roles/messages.ts';
-import type { Scene } from '../setup/installation.ts';
-import type { Actor } from '../setup/role-process.ts';
+import type { Installation } from '../setup/installation.ts';
+import type { RoleProcess } from '../setup/role-process.ts';
 import { StreamMeter } from './stream-meter.ts';
 
-/** What was accepted by the broker is heard within this, or was lost. */
+/** A frame that the broker accepted arrives within this time, or it is lost. */
 const HEARING_MS = 10_000;
 
 export interface StreamOptions {
@@ -16,23 +16,28 @@ export interface StreamOptions {
 
 export class Stream {
   readonly meter = new StreamMeter();
-  /** What was heard is in it. */
+  /** WAV file of the sound that audio-vm heard. */
   readonly file: string;
-  readonly #chrome: Actor;
-  readonly #audio: Actor;
+  readonly #chrome: RoleProcess;
+  readonly #audio: RoleProcess;
 
-  private constructor(chrome: Actor, audio: Actor, file: string) {
+  private constructor(chrome: RoleProcess, audio: RoleProcess, file: string) {
     this.#chrome = chrome;
     this.#audio = audio;
     this.file = file;
   }
 
-  /** The service first, for who plays to nobody plays in vain. */
-  static async start(scene: Scene, way: Way, pcm: Uint8Array, { fast, sound }: StreamOptions): Promise<Stream> {
-    const record = scene.path('heard');
-    const audio = scene.spawn('audio-vm', { carrier: way.carrierOf('audio-vm'), record, fast, sound });
+  /** Starts the service first, because sound without a receiver is lost. */
+  static async start(
+    installation: Installation,
+    carrier: DemoCarrier,
+    pcm: Uint8Array,
+    { fast, sound }: StreamOptions,
+  ): Promise<Stream> {
+    const record = installation.path('heard');
+    const audio = installation.spawn('audio-vm', { carrier: carrier.carrierOf('audio-vm'), record, fast, sound });
     await audio.ready();
-    const chrome = scene.spawn('chrome-vm', { carrier: way.carrierOf('chrome-vm'), fast });
+    const chrome = installation.spawn('chrome-vm', { carrier: carrier.carrierOf('chrome-vm'), fast });
     const stream = new Stream(chrome, audio, `${record}/chrome-vm.wav`);
     audio.onMessage((message) => message.kind === 'heard' && stream.meter.heard(message.stamps, message.bytes));
     chrome.onMessage((message) => message.kind === 'sent' && stream.meter.sent(message.stamps));
@@ -41,7 +46,7 @@ export class Stream {
     return stream;
   }
 
-  /** Resolves when everything that the agent could send has been heard. */
+  /** Resolves when audio-vm has heard all frames that chrome-vm could send. */
   async over(): Promise<void> {
     const { frames = 0 } = await this.#chrome.done();
     let timer: NodeJS.Timeout | undefined;
@@ -56,11 +61,11 @@ export class Stream {
     clearTimeout(timer);
   }
 
-  /** Lets both go; what they have counted. */
+  /** Ends both roles and returns their counts. */
   async end(): Promise<{ readonly sent: Done; readonly heard: Done }> {
-    this.#chrome.dismiss();
+    this.#chrome.finish();
     await this.#chrome.exited();
-    this.#audio.dismiss();
+    this.#audio.finish();
     await this.#audio.exited();
     return { sent: await this.#chrome.done(), heard: await this.#audio.done() };
   }

@@ -1,7 +1,7 @@
-/** A sound server with a stopwatch: notes when each frame arrives at it. Beside it a loudspeaker may sound, which nothing waits for. */
+/** A sound server that records the arrival time of each frame. A real sound server may play the frames as well; nothing waits for it. */
 import type { CaptureStream, OnLost, PlaybackStream, SoundServer } from '../../agents/audio/index.ts';
 
-export class TimedServer implements SoundServer {
+export class TimedSoundServer implements SoundServer {
   readonly writeAheadMs: number;
   readonly #server: SoundServer;
   readonly #loudspeaker: SoundServer | null;
@@ -17,7 +17,7 @@ export class TimedServer implements SoundServer {
     this.#now = now;
   }
 
-  /** Since it was asked the last time. */
+  /** Arrival times since the last call. */
   takeStamps(): number[] {
     const taken = this.#stamps;
     this.#stamps = [];
@@ -26,7 +26,7 @@ export class TimedServer implements SoundServer {
 
   openPlayback(vm: string, device: string | null, onLost: OnLost): PlaybackStream {
     const stream = this.#server.openPlayback(vm, device, onLost);
-    // Without it the recording goes on.
+    // The recording goes on when the loudspeaker is lost.
     const aloud = this.#loudspeaker?.openPlayback(vm, device, () => {});
     return {
       write: (bytes) => {

@@ -1,16 +1,16 @@
-/** How the demo's VMs reach the broker. Twins: a unix socket for each, and a NATS server for all. */
-export interface Way {
-  /** What argus.yaml says of it. */
+/** The way by which the demo's VMs reach the broker. Two implementations: a unix socket per VM, or one NATS server. */
+export interface DemoCarrier {
+  /** Entries of argus.yaml. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Called when keys and policy are there, before the broker is started. */
+  /** Called after keys and policy exist and before the broker starts. */
   prepare(): Promise<void>;
-  /** Called when the broker is up. */
+  /** Called when the broker runs. */
   open(): Promise<void>;
-  /** For the domain's own software, as `connect` takes it. */
+  /** The carrier of the domain's own software, as `connect` takes it. */
   carrierOf(domain: string): string;
-  /** For somebody who has got hold of the domain's carrier, but not of its identity. */
+  /** The carrier of an attacker that has the domain's carrier but not its identity. */
   stolenCarrierOf(domain: string): string;
-  /** The bytes that chrome-vm has sent first, at least so many. */
+  /** The first bytes that chrome-vm sent; resolves when there are at least `bytes`. */
   recorded(bytes: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Where nats-server is, or how to get it. */
+/** Finds the program nats-server, or says how to install it. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { DemoError } from '../errors.ts';
@@ -13,7 +13,7 @@ const HOW_TO_GET_IT = `install it and run this again:
 Nothing was started.`;
 
 /**
- * @param named as the user has written it; undefined: looked for
+ * @param named the path that the user gave; undefined = search for it
  * @throws DemoError ERR_DEMO_NATS
  */
 export function natsServerProgram(
@@ -25,13 +25,13 @@ export function natsServerProgram(
     if (isProgram(named)) return named;
     throw new DemoError(
       'ERR_DEMO_NATS',
-      `--carrier nats needs nats-server, and "${named}" is no program; ${HOW_TO_GET_IT}`,
+      `--carrier nats needs nats-server, and "${named}" is not a program; ${HOW_TO_GET_IT}`,
     );
   }
   const directories = PATH.split(delimiter).filter((directory) => directory !== '');
   const found = [...directories, ...more].map((directory) => join(directory, 'nats-server')).find(isProgram);
   if (found !== undefined) return found;
-  throw new DemoError('ERR_DEMO_NATS', `--carrier nats needs nats-server, which is not here; ${HOW_TO_GET_IT}`);
+  throw new DemoError('ERR_DEMO_NATS', `--carrier nats needs nats-server, which was not found; ${HOW_TO_GET_IT}`);
 }
 
 function isProgram(path: string): boolean {

@@ -1,8 +1,8 @@
 /**
- * Looks at everything that passes the server for anything of the recording: whoever has the server sees no more than this.
+ * Searches all messages that pass the server for pieces of the recording. An attacker with the server sees no more than this.
  *
- * Pieces of eight bytes (two samples of each channel) are looked for at every position of every message. Pieces that say nothing,
- * such as silence, are not; what is left does not occur by chance within the life of this demo.
+ * A piece is eight bytes (two samples of each channel). It is searched at every position of every message. Pieces with little
+ * variety, such as silence, are left out; the others do not occur by chance during a demo.
  */
 import type { Published } from './nats-trace.ts';
 
@@ -10,37 +10,37 @@ const PIECE_BYTES = 8;
 /** One sample of each channel. */
 const STEP_BYTES = 4;
 const MAX_PIECES = 50_000;
-/** In a piece worth looking for. */
+/** Different byte values that a piece must have. */
 const MIN_VALUES = 5;
-/** Of a message that belongs to a pipe: version, kind, pipe, position (docs/nats.md). */
+/** Header of a pipe's message: version, kind, pipe, position (docs/nats.md). */
 const PIPE_HEADER_BYTES = 16;
 const KEPT_BYTES = 65_536;
 
-export interface Testimony {
+export interface SearchResult {
   readonly messages: number;
   readonly bytes: number;
-  /** Pieces of the recording that were looked for, and messages with one of them. */
+  /** Pieces that were searched, and messages that hold at least one. */
   readonly pieces: number;
   readonly found: number;
 }
 
-export class Witness {
+export class RecordingSearch {
   readonly #pieces: ReadonlySet<string>;
   readonly #chromeVm: string;
   readonly #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #onMore: () => void = () => {};
   readonly #seen = { messages: 0, bytes: 0, found: 0 };
-  /** A message that held a frame of the recording, sealed. */
+  /** A message that carried a sealed frame of the recording. */
   sample: Published | null = null;
 
-  /** `chromeVm`: the subject that chrome-vm publishes to. */
+  /** @param chromeVm the subject that chrome-vm publishes to */
   constructor(recording: Uint8Array, chromeVm: string) {
     this.#pieces = piecesOf(recording);
     this.#chromeVm = chromeVm;
   }
 
-  get testimony(): Testimony {
+  get result(): SearchResult {
     return { ...this.#seen, pieces: this.#pieces.size };
   }
 
@@ -52,7 +52,7 @@ export class Witness {
     if (subject === this.#chromeVm) this.#keep(message);
   }
 
-  /** What chrome-vm has said in its pipe, at least so many bytes. */
+  /** The first bytes of chrome-vm's pipe; resolves when there are at least `bytes`. */
   async recorded(bytes: number): Promise<Uint8Array> {
     while (this.#keptBytes < bytes)
       await new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-/** A nats-server of the demo's own, on loopback, that writes down all it sees for the demo to read. */
+/** The demo's own nats-server on loopback. Its trace shows every message that it sees. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { DemoError } from '../errors.ts';
 import { endWithUs } from '../setup/child-processes.ts';
 
-/** Lines of its log that are quoted when it does not start. */
+/** The last lines of its log that the error quotes when it does not start. */
 const QUOTED_LINES = 5;
 
 export class NatsServer {
@@ -46,7 +46,7 @@ export class NatsServer {
     return new NatsServer(child, version);
   }
 
-  /** When this resolves, every line has been read. */
+  /** Every line of the trace has been read when this resolves. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.#child.kill('SIGTERM');
@@ -54,7 +54,7 @@ export class NatsServer {
   }
 }
 
-/** A port that was free a moment ago: the configuration names one. */
+/** A TCP port that was free a moment ago; the configuration has to name one. */
 export async function freeTcpPort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');

@@ -1,6 +1,6 @@
 /**
- * What a nats-server has seen, in its own words: `nats-server -V` writes a line for each operation of a client, and one with the
- * message it came with, quoted as Go's %q quotes.
+ * Reads the trace of nats-server: with -V it writes one line per operation of a client, and one line with the payload,
+ * quoted as Go's %q quotes.
  *
  *   [1] 2026/01/01 12:00:00.000000 [TRC] 127.0.0.1:50000 - cid:5 - "name" - <<- [PUB argus.host.up.chrome-vm 5]
  *   [1] 2026/01/01 12:00:00.000000 [TRC] 127.0.0.1:50000 - cid:5 - "name" - <<- MSG_PAYLOAD: ["a\x00\n\"é"]
@@ -12,21 +12,21 @@ export interface Published {
 }
 
 const OPERATION = /- cid:(\d+) .*?- <<- (?:\[PUB (\S+) (\d+)\]|MSG_PAYLOAD: \["(.*)"\])$/;
-/** Go's strconv.Quote: what does not print, and bytes that are no UTF-8. */
+/** Escapes of Go's strconv.Quote: characters that do not print, and bytes that are not UTF-8. */
 const ESCAPED = /\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))/g;
 const LETTERS: Readonly<Record<string, string>> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
 
 export class Trace {
   readonly #onPublished: (message: Published) => void;
   readonly #announced = new Map<string, { readonly subject: string; readonly size: number }>();
-  /** Messages whose text is not as long as they were: a server that quotes in another way. */
+  /** Messages whose unquoted text has the wrong length, because the server quotes in another way. */
   unreadable = 0;
 
   constructor(onPublished: (message: Published) => void) {
     this.#onPublished = onPublished;
   }
 
-  /** A line of the server's log; those that are no trace of a message are passed over. */
+  /** Takes one line of the server's log; lines that do not trace a message are skipped. */
   push(line: string): void {
     const [, client = '', subject, size, quoted] = OPERATION.exec(line) ?? [];
     if (subject !== undefined) this.#announced.set(client, { subject, size: Number(size) });

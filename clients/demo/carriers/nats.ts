@@ -1,45 +1,45 @@
 /**
- * All VMs by way of one NATS server, set up as `argus nats config` does it, and told step by step. The server is trusted with
- * nothing, so the demo is everything that an attacker at its place could be: it reads what the server sees, and rogue-vm has
- * chrome-vm's nkey.
+ * All VMs reach the broker through one NATS server, configured as by `argus nats config` and explained step by step. Nothing
+ * is entrusted to the server, so the demo takes the part of an attacker who owns it: it reads all that the server sees, and
+ * rogue-vm has chrome-vm's nkey.
  */
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { INSPECTORS, makeNkey, NatsServerDirectory, natsMembersOf } from '../../../broker/index.ts';
 import { loadPolicy } from '../../../policy/index.ts';
 import type { Narrator } from '../output/narrator.ts';
-import { BROKER, DOMAINS, type Scene } from '../setup/installation.ts';
-import type { Way } from './demo-carrier.ts';
-import { type Testimony, Witness } from './nats-search.ts';
+import { BROKER, DOMAINS, type Installation } from '../setup/installation.ts';
+import type { DemoCarrier } from './demo-carrier.ts';
+import { RecordingSearch, type SearchResult } from './nats-search.ts';
 import { freeTcpPort, NatsServer } from './nats-server.ts';
 import { Trace } from './nats-trace.ts';
 
-export interface Seen extends Testimony {
+export interface Seen extends SearchResult {
   readonly version: string;
-  /** There was something to see, all of it could be read, and none of it was of the recording. */
+  /** The server saw messages, all could be read, and none held a piece of the recording. */
   readonly sealed: boolean;
 }
 
 const CHROME_VM_UP = `argus.${BROKER}.up.chrome-vm`;
 const SHOWN_BYTES = 16;
 
-export class NatsWay implements Way {
-  readonly #scene: Scene;
+export class NatsCarrier implements DemoCarrier {
+  readonly #installation: Installation;
   readonly #program: string;
   readonly #recording: Uint8Array;
   readonly #narrator: Narrator;
-  readonly #witness: Witness;
+  readonly #search: RecordingSearch;
   readonly #trace: Trace;
   #address = '';
   #server: NatsServer | null = null;
 
-  constructor(scene: Scene, program: string, recording: Uint8Array, narrator: Narrator) {
-    this.#scene = scene;
+  constructor(installation: Installation, program: string, recording: Uint8Array, narrator: Narrator) {
+    this.#installation = installation;
     this.#program = program;
     this.#recording = recording;
     this.#narrator = narrator;
-    this.#witness = new Witness(recording, CHROME_VM_UP);
-    this.#trace = new Trace((message) => this.#witness.see(message));
+    this.#search = new RecordingSearch(recording, CHROME_VM_UP);
+    this.#trace = new Trace((message) => this.#search.see(message));
   }
 
   get config(): Readonly<Record<string, unknown>> {
@@ -47,7 +47,7 @@ export class NatsWay implements Way {
   }
 
   async prepare(): Promise<void> {
-    const inventory = join(this.#scene.policy, 'domains.yaml');
+    const inventory = join(this.#installation.policy, 'domains.yaml');
     const name = new RegExp(`^( +- name: (?:${DOMAINS.join('|')}))$`, 'gm');
     await writeFile(inventory, (await readFile(inventory, 'utf8')).replaceAll(name, '$1\n    carrier: nats'));
 
@@ -56,23 +56,23 @@ export class NatsWay implements Way {
     const directory = await this.#configure(listen);
     this.#server = await NatsServer.start(this.#program, directory.configFile, (line) => this.#trace.push(line));
     this.#narrator.step(`nats-server ${this.#server.version} on ${listen}, TLS, configured as by "argus nats config"`);
-    this.#narrator.why('Each end has an nkey, by which the server knows it, and may use two subjects:');
+    this.#narrator.why('The server knows each end by its nkey. Each end may use two subjects:');
     for (const line of describeUsers(await readFile(directory.configFile, 'utf8'))) this.#narrator.why(`  ${line}`);
-    this.#narrator.why('Nobody else may connect, and nobody may publish to, or hear, anything else.');
+    this.#narrator.why('No one else may connect, and no user may publish or subscribe to anything else.');
   }
 
-  /** What `argus nats config`, `key` and `enrol` do, one after the other. */
+  /** The steps of `argus nats config`, `key` and `enrol`. */
   async #configure(listen: string): Promise<NatsServerDirectory> {
-    const { policy } = this.#scene;
-    const directory = new NatsServerDirectory(this.#scene.path('nats'));
+    const { policy } = this.#installation;
+    const directory = new NatsServerDirectory(this.#installation.path('nats'));
     const setup = { listen, hosts: ['127.0.0.1', 'localhost'], policy, broker: BROKER, tls: true };
     const { domains } = await loadPolicy(policy, { revision: 1, inspectors: INSPECTORS });
     const members = natsMembersOf(domains.all, BROKER);
     await directory.write(setup, members, Date.now());
     for (const name of [BROKER, ...DOMAINS]) {
-      const { publicKey } = await makeNkey(this.#scene.identity(name));
+      const { publicKey } = await makeNkey(this.#installation.identity(name));
       await directory.enrol(name === BROKER ? 'brokers' : 'domains', name, publicKey);
-      await cp(directory.caFile, join(this.#scene.identity(name), 'nats-ca.pem'));
+      await cp(directory.caFile, join(this.#installation.identity(name), 'nats-ca.pem'));
     }
     await directory.write(setup, members, Date.now());
     return directory;
@@ -85,29 +85,29 @@ export class NatsWay implements Way {
   }
 
   stolenCarrierOf(domain: string): string {
-    return `${this.carrierOf()}?seed=${join(this.#scene.identity(domain), 'nats.seed')}`;
+    return `${this.carrierOf()}?seed=${join(this.#installation.identity(domain), 'nats.seed')}`;
   }
 
   recorded(bytes: number): Promise<Uint8Array> {
-    return this.#witness.recorded(bytes);
+    return this.#search.recorded(bytes);
   }
 
   async close(): Promise<void> {
     await this.#server?.stop();
   }
 
-  /** After everything is over: what the server could have told. */
+  /** Called after the run: what the server saw. */
   seen(): Seen {
-    const testimony = this.#witness.testimony;
-    const { messages, found } = testimony;
-    const sealed = messages > 0 && found === 0 && this.#trace.unreadable === 0 && this.#witness.sample !== null;
-    return { version: this.#server?.version ?? '', ...testimony, sealed };
+    const result = this.#search.result;
+    const { messages, found } = result;
+    const sealed = messages > 0 && found === 0 && this.#trace.unreadable === 0 && this.#search.sample !== null;
+    return { version: this.#server?.version ?? '', ...result, sealed };
   }
 
-  /** Told, with one message to look at. */
+  /** Prints the result with one message as an example. */
   tell({ messages, bytes, pieces, found, sealed }: Seen): void {
     const narrator = this.#narrator;
-    const { sample } = this.#witness;
+    const { sample } = this.#search;
     narrator.step(`what the server saw, by its own trace (-V): ${messages} messages, ${(bytes / 1e6).toFixed(1)} MB`);
     narrator.why(`  chrome-vm played  ${hex(this.#recording.subarray(-SHOWN_BYTES))}`);
     if (sample !== null) narrator.why(`  the server saw    ${hex(sample.payload.subarray(-SHOWN_BYTES))}`);
@@ -116,11 +116,11 @@ export class NatsWay implements Way {
         ? `All were searched for ${pieces} pieces of the recording: none holds any.`
         : `NOT proven sealed: ${found} messages hold a piece of the recording, ${this.#trace.unreadable} cannot be read.`,
     );
-    narrator.step('what came of it');
+    narrator.step('the result');
   }
 }
 
-/** From the configuration as it was written: a line for each user. */
+/** One line per user of the written configuration. */
 function describeUsers(text: string): string[] {
   const user =
     /# (\S+)\n\s*\{ nkey: \S+, permissions: \{ publish: \{ allow: \[(.*?)\] \}, subscribe: \{ allow: \[(.*?)\] \} \} \}/g;

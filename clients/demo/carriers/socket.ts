@@ -1,9 +1,9 @@
-/** A unix socket of the broker's for each VM, as on any host; chrome-vm's has a tap. */
+/** One unix socket of the broker per VM, as on any host. A tap copies chrome-vm's bytes. */
 
-import type { Way } from './demo-carrier.ts';
+import type { DemoCarrier } from './demo-carrier.ts';
 import { Tap } from './tap.ts';
 
-export class SocketWay implements Way {
+export class SocketCarrier implements DemoCarrier {
   readonly config = {};
   readonly #socketOf: (domain: string) => string;
   readonly #tapPath: string;
@@ -16,7 +16,7 @@ export class SocketWay implements Way {
 
   async prepare(): Promise<void> {}
 
-  /** The carrier is outside the trusted base, so the attacker may have it: chrome-vm's bytes pass through a tap. */
+  /** Carriers are outside the trusted base, so the attacker may read them: chrome-vm's bytes pass through a tap. */
   async open(): Promise<void> {
     this.#tap = await Tap.open(this.#tapPath, this.#socketOf('chrome-vm'));
   }

@@ -1,4 +1,4 @@
-/** A wire-tap on a domain's carrier: passes bytes both ways and keeps a copy of what the domain said first. */
+/** A wiretap on a domain's carrier: passes bytes in both directions and keeps a copy of the first that the domain sent. */
 import { connect, createServer, type Server } from 'node:net';
 
 const KEPT_BYTES = 65_536;
@@ -37,7 +37,7 @@ export class Tap {
     this.#onMore();
   }
 
-  /** Resolves once so many bytes were seen. */
+  /** Resolves when the tap has seen `bytes` bytes. */
   async recorded(bytes: number): Promise<void> {
     while (this.#keptBytes < bytes) {
       await new Promise<void>((resolve) => {
@@ -46,7 +46,7 @@ export class Tap {
     }
   }
 
-  /** What was seen, base64: it travels to another process in a JSON argument. */
+  /** The copy in base64, because another process gets it in a JSON argument. */
   recording(): string {
     return Buffer.concat(this.#kept).toString('base64');
   }

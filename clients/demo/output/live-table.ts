@@ -1,4 +1,4 @@
-/** The table that the demo shows while it runs: redrawn in place on a terminal, one line a second elsewhere. */
+/** The table shown during the run: redrawn in place on a terminal, one line per second elsewhere. */
 import Table from 'cli-table3';
 import { type BrokerStatus, callControl } from '../../../broker/index.ts';
 import type { StreamMeter } from '../audio/stream-meter.ts';
@@ -43,7 +43,7 @@ export class LiveTable {
     const { heardFrames: frames, heardBytes: bytes } = this.#meter;
     const now = performance.now();
     const seconds = (now - this.#before.at) / 1_000;
-    // The last drawing comes when the work ends, not when its time has come: too soon after the one before for a rate.
+    // The last drawing comes when the work ends. That can be too soon after the one before to compute a rate.
     if (seconds >= MIN_RATE_SECONDS) {
       this.#rate = (frames - this.#before.frames) / seconds;
       this.#megabytes = (bytes - this.#before.bytes) / seconds / 1e6;
@@ -73,7 +73,7 @@ export class LiveTable {
       const { refused } = body as BrokerStatus;
       return String((refused.EACCES ?? 0) + (refused.EPERM ?? 0));
     } catch {
-      return '-'; // the broker is already going down: the summary has the figure from the log
+      return '-'; // the broker is shutting down; the summary takes the figure from the log
     }
   }
 }

@@ -1,4 +1,4 @@
-/** What the demo says while it goes on; where it is a guided one, its steps are numbered and explained. */
+/** Prints the demo's progress. In the guided tour the steps are numbered and explained. */
 export class Narrator {
   readonly #out: NodeJS.WritableStream;
   readonly #isGuided: boolean;
@@ -14,7 +14,7 @@ export class Narrator {
     this.line(this.#isGuided ? `\n${this.#steps}. ${what}` : what);
   }
 
-  /** Said on a guided tour only. */
+  /** An explanation; printed in the guided tour only. */
   why(text: string): void {
     if (this.#isGuided) this.line(`   ${text}`);
   }

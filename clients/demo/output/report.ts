@@ -1,14 +1,14 @@
-/** What the demo says at the end. */
+/** The summary that the demo prints at its end. */
 import Table from 'cli-table3';
+import type { AuditSummary } from '../audit-summary.ts';
 import type { Seen } from '../carriers/nats.ts';
 import type { AttackResult } from '../roles/messages.ts';
 import type { Verdict } from '../verdict.ts';
-import { tableStyle } from './table-style.ts';
 
 export interface Summary extends Verdict {
   /** Messages of 10 ms that audio-vm heard. */
   readonly frames: number;
-  /** Messages that chrome-vm's agent could not send. */
+  /** Messages that chrome-vm's audio endpoint could not send. */
   readonly lost: number;
   readonly carrier: 'unix' | 'nats';
   /** What the NATS server saw; null without one. */
@@ -16,13 +16,8 @@ export interface Summary extends Verdict {
   readonly seconds: number;
   readonly latency: { readonly p50Micros: number; readonly p99Micros: number };
   readonly attacks: readonly AttackResult[];
-  readonly audit: {
-    readonly verified: boolean;
-    readonly records: number;
-    readonly head: string;
-    readonly denied: number;
-  };
-  /** Where the WAV of what was heard is, if it was kept. */
+  readonly audit: AuditSummary;
+  /** WAV file of the sound that audio-vm heard; null when it was not kept. */
   readonly heard: string | null;
 }
 
@@ -60,4 +55,9 @@ export function printDemoError(error: unknown): void {
   const isCoded = error instanceof Error && 'code' in error;
   const text = isCoded ? `${error.message} (${error.code})` : error instanceof Error ? error.stack : String(error);
   process.stderr.write(`demo: ${text}\n`);
+}
+
+/** Tables in colour on a terminal, plain in a pipe. */
+export function tableStyle(out: NodeJS.WriteStream): { style?: { head: string[]; border: string[] } } {
+  return out.isTTY ? {} : { style: { head: [], border: [] } };
 }

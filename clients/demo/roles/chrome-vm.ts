@@ -1,20 +1,19 @@
 /**
- * chrome-vm: a VM without a sound server, whose audio agent plays the raw samples that come on its standard input, as `argus audio
- * agent --playback -` does; here with a stopwatch, and telling when it is done.
+ * chrome-vm: a VM without a sound server. Its audio endpoint plays raw samples from standard input, as
+ * `argus audio agent --playback -` does, with send times added.
  */
 import { AudioAgent, FrameCutter, playRaw } from '../../agents/audio/index.ts';
 import { connect } from '../../sdk/index.ts';
 import { FastClock } from '../audio/fast-clock.ts';
-import { AUDIO_VM } from '../audio/playback.ts';
-import { curtain, readTask, STAMPS_MS, sharedMicros, tell } from './messages.ts';
+import { AUDIO_VM, finished, readTask, STAMPS_MS, sharedMicros, tell } from './messages.ts';
 
 const task = readTask<{ identity: string; carrier: string; fast: boolean }>();
-const isOver = curtain();
+const isOver = finished();
 const vm = await connect({ carrier: task.carrier, identity: task.identity });
 const agent = await AudioAgent.start({
   vm,
   audioVm: AUDIO_VM,
-  // Every sample counts here, also those of a silence.
+  // Silent samples are sent as well, because all samples are compared.
   corksSilence: false,
   ...(task.fast ? { clock: new FastClock() } : {}),
 });
@@ -33,7 +32,7 @@ await agent.close();
 await vm.close();
 process.disconnect();
 
-/** The input in frames; the agent asks for the next one when it has sent the one before. */
+/** The input in frames; the endpoint asks for the next frame when it has sent the one before. */
 async function* timed(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const cutter = new FrameCutter();
   for await (const chunk of input) for (const frame of cutter.push(chunk)) yield* stamped(frame);

@@ -1,12 +1,18 @@
-/** What the demo's processes tell the one that started them, and the one word that they are told. */
+/** What the roles share: the service they use, and their messages to the demo's own process. */
+
+export const AUDIO_VM = 'audio-vm';
+/** Playback, as in Qubes (qubes-gui-daemon pulse/qubes-vchan-sink.h). */
+export const PLAYBACK_PORT = 4_713;
+export const PLAYBACK_FRAME_MS = 10;
+
 export interface AttackResult {
   readonly name: string;
   readonly refused: boolean;
-  /** What the attacker was answered. */
+  /** The answer that the attacker got. */
   readonly how: string;
 }
 
-/** Frames since the last such message: when each was sent by chrome-vm, or had arrived at audio-vm. */
+/** Times of the frames since the last such message: when chrome-vm sent each one, or when it arrived at audio-vm. */
 export interface Stamps {
   readonly kind: 'sent' | 'heard';
   /** Microseconds, as `sharedMicros`. */
@@ -17,24 +23,24 @@ export interface Stamps {
 
 export interface Done {
   readonly kind: 'done';
-  /** Of the stream, as this end has counted them. */
+  /** Frames of the stream as this end counted them. */
   readonly frames?: number;
-  /** Frames that the agent could not send. */
+  /** Frames that the audio endpoint could not send. */
   readonly lost?: number;
   readonly attacks?: readonly AttackResult[];
 }
 
 export type FromRole = { readonly kind: 'ready' } | Stamps | Done;
 
-/** How often `sent` and `heard` are told. */
+/** Interval of the messages `sent` and `heard`. */
 export const STAMPS_MS = 100;
 
 export function tell(message: FromRole): void {
   process.send?.(message);
 }
 
-/** Resolves when the stream is over at both ends. A role whose demo is gone goes, too. */
-export function curtain(): Promise<void> {
+/** Resolves when the stream is over at both ends. A role exits when the demo's process is gone. */
+export function finished(): Promise<void> {
   const leave = (): never => process.exit(1);
   process.once('disconnect', leave);
   return new Promise((resolve) => {
@@ -45,7 +51,7 @@ export function curtain(): Promise<void> {
   });
 }
 
-/** The role's task: a JSON object in the first argument, written by scene.ts. */
+/** The role's task: a JSON object in the first argument, written by installation.ts. */
 export function readTask<T>(): T {
   return JSON.parse(process.argv[2] ?? '{}') as T;
 }

@@ -1,4 +1,4 @@
-/** rogue-vm: has a genuine credential, its own carrier, a copy of chrome-vm's bytes, and bad intentions. */
+/** rogue-vm: an attacker with a genuine credential, its own carrier, and a copy of chrome-vm's bytes. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Identity, loadIdentity } from '../../../keys/index.ts';
@@ -6,8 +6,7 @@ import { ArgusError, connect } from '../../sdk/index.ts';
 import { AUDIO_VM_DOMID, CHROME_VM_DOMID, closing, GARBAGE, refusalOf, sendFrame } from '../attack/forgery.ts';
 import { openLine, refusedByServer } from '../attack/raw-line.ts';
 import { RawSession } from '../attack/raw-session.ts';
-import { AUDIO_VM, PLAYBACK_PORT } from '../audio/playback.ts';
-import { type AttackResult, readTask, tell } from './messages.ts';
+import { type AttackResult, AUDIO_VM, PLAYBACK_PORT, readTask, tell } from './messages.ts';
 
 const CHROME_VM = 'chrome-vm';
 const ROGUE_VM = 'rogue-vm';
@@ -16,14 +15,14 @@ const RING_BYTES = 4_096;
 const task = readTask<{
   identity: string;
   carrier: string;
-  /** Everything of chrome-vm's but its identity's key: its carrier, its credential, and its first bytes (base64). */
+  /** All that chrome-vm has except its private key: its carrier, its credential, and its first bytes (base64). */
   stolen: { carrier: string; identity: string; recorded: string };
 }>();
 const identity = await loadIdentity(task.identity);
 
 type Attack = readonly [name: string, attack: () => Promise<string | null>];
 
-/** Where the carrier has a server that refuses, it is tried first. */
+/** Attacks on the NATS server, which refuses them before the broker sees them. */
 const ATTACKS_ON_SERVER: readonly Attack[] = [
   [
     "publish to chrome-vm's subject",
@@ -98,7 +97,7 @@ for (const [name, attack] of [...(isOverNats ? ATTACKS_ON_SERVER : []), ...ATTAC
 tell({ kind: 'done', attacks });
 process.disconnect();
 
-/** An attempt with the ordinary SDK; the code it was refused with, or null when it was not. */
+/** An attempt with the ordinary SDK. Returns the code of the refusal, or null when it succeeded. */
 async function withSdk(attempt: (vm: Awaited<ReturnType<typeof connect>>) => Promise<unknown>): Promise<string | null> {
   const vm = await connect({ carrier: task.carrier, identity: task.identity });
   try {
@@ -112,7 +111,7 @@ async function withSdk(attempt: (vm: Awaited<ReturnType<typeof connect>>) => Pro
   }
 }
 
-/** An attempt from inside a genuine session of its own. */
+/** An attempt inside rogue-vm's own genuine session. */
 async function raw(attempt: (session: RawSession) => Promise<string | null>): Promise<string | null> {
   const session = new RawSession(await openLine(task.carrier, ROGUE_VM, ROGUE_VM, task.identity));
   try {

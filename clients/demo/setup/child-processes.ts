@@ -1,4 +1,4 @@
-/** Processes that must not outlive this one, however it ends short of a kill. */
+/** Child processes that end with this process, unless it is killed. */
 import type { ChildProcess } from 'node:child_process';
 
 const running = new Set<ChildProcess>();

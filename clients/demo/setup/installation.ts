@@ -1,4 +1,4 @@
-/** The demo's stage: a temporary directory with keys, policy and sockets, and the processes that act in it. */
+/** The demo's installation: a temporary directory with keys, policy and sockets, and the processes that use it. */
 import { fork, type StdioOptions } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { createAuthority, issueIdentity } from '../../../keys/index.ts';
 import { copyShippedPolicy } from '../../../policy/index.ts';
 import { DemoError } from '../errors.ts';
-import { Actor } from './role-process.ts';
+import { RoleProcess } from './role-process.ts';
 
 const TTL_SECONDS = 3_600;
 const POLL_MS = 10;
@@ -19,30 +19,30 @@ type DemoDomain = (typeof DOMAINS)[number];
 /** From the sources this file ends in .ts and runs under a loader that its children inherit; from dist in .js. */
 const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 
-export class Scene {
+export class Installation {
   readonly directory: string;
   readonly #isKept: boolean;
-  readonly #actors: Actor[] = [];
-  #broker: Actor | null = null;
+  readonly #roles: RoleProcess[] = [];
+  #broker: RoleProcess | null = null;
 
   private constructor(directory: string, isKept: boolean) {
     this.directory = directory;
     this.#isKept = isKept;
   }
 
-  /** An empty stage; whoever makes it closes it. */
-  static async make(isKept: boolean): Promise<Scene> {
-    const scene = new Scene(await mkdtemp(join(tmpdir(), 'argus-demo-')), isKept);
-    // However this process ends, short of a kill.
-    if (!isKept) process.once('exit', () => rmSync(scene.directory, { recursive: true, force: true }));
-    return scene;
+  /** An empty directory; the caller stops and clears it. */
+  static async create(isKept: boolean): Promise<Installation> {
+    const installation = new Installation(await mkdtemp(join(tmpdir(), 'argus-demo-')), isKept);
+    // Also when this process ends early, unless it is killed.
+    if (!isKept) process.once('exit', () => rmSync(installation.directory, { recursive: true, force: true }));
+    return installation;
   }
 
   path(...names: readonly string[]): string {
     return join(this.directory, ...names);
   }
 
-  /** The directory of an identity. */
+  /** Directory with the key and the credential of `name`. */
   identity(name: string): string {
     return this.path('keys', name);
   }
@@ -63,8 +63,8 @@ export class Scene {
     return this.path('run', `${domain}.sock`);
   }
 
-  /** Makes everything an installation has: an authority, a broker, domains with credentials of their own, a policy. */
-  async furnish(): Promise<void> {
+  /** Creates the authority, the broker's and the domains' identities, and the policy. */
+  async provision(): Promise<void> {
     const authority = await createAuthority(this.path('authority'));
     const ttlSeconds = TTL_SECONDS;
     await issueIdentity(authority, this.identity(BROKER), { name: BROKER, role: 'broker', ttlSeconds });
@@ -73,7 +73,7 @@ export class Scene {
     await copyShippedPolicy(this.policy);
   }
 
-  /** `more`: what argus.yaml says beside its directories. */
+  /** @param more entries of argus.yaml besides its directories */
   async startBroker(more: Readonly<Record<string, unknown>>): Promise<void> {
     const identity = this.identity(BROKER);
     const config = { identity, policy: this.policy, audit: this.audit, runtime: this.path('run'), ...more };
@@ -81,17 +81,17 @@ export class Scene {
     await writeFile(file, `${JSON.stringify({ ...config, log: { level: 'warn' } }, null, 2)}\n`);
     const cli = fileURLToPath(new URL(`../../cli/main.${EXTENSION}`, import.meta.url));
     const child = fork(cli, ['broker', '--config', file], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
-    let complaint = '';
+    let stderr = '';
     child.stderr?.on('data', (text: Buffer) => {
-      complaint += text.toString();
+      stderr += text.toString();
     });
-    this.#broker = new Actor('broker', child);
+    this.#broker = new RoleProcess('broker', child);
     let isGone = false;
     const gone = this.#broker.exited().then((code) => {
       isGone = true;
-      throw new DemoError('ERR_DEMO_PROCESS', `the broker ended with code ${code}: ${complaint.trim()}`);
+      throw new DemoError('ERR_DEMO_PROCESS', `the broker ended with code ${code}: ${stderr.trim()}`);
     });
-    gone.catch(() => {}); // later on, its end is nobody's failure
+    gone.catch(() => {}); // once the broker is up, its end is expected
     const isUp = async (): Promise<void> => {
       while (!isGone && !existsSync(this.control)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     };
@@ -99,29 +99,29 @@ export class Scene {
     if (isGone) await gone;
   }
 
-  /** As an admin would: SIGTERM, then it has written its log to the end. */
+  /** Ends the broker with SIGTERM, as an admin does; its log is complete when this resolves. */
   async stopBroker(): Promise<void> {
     this.#broker?.signal('SIGTERM');
     await this.#broker?.exited();
   }
 
-  spawn(domain: DemoDomain, task: Readonly<Record<string, unknown>>): Actor {
+  spawn(domain: DemoDomain, task: Readonly<Record<string, unknown>>): RoleProcess {
     const role = fileURLToPath(new URL(`../roles/${domain}.${EXTENSION}`, import.meta.url));
     const stdio: StdioOptions = ['pipe', 'inherit', 'inherit', 'ipc'];
     const child = fork(role, [JSON.stringify({ identity: this.identity(domain), ...task })], { stdio });
-    const actor = new Actor(domain, child);
-    this.#actors.push(actor);
-    return actor;
+    const roleProcess = new RoleProcess(domain, child);
+    this.#roles.push(roleProcess);
+    return roleProcess;
   }
 
-  /** Nothing of it runs any more. */
+  /** When this resolves, none of the processes runs. */
   async stop(): Promise<void> {
-    for (const actor of this.#actors) actor.signal('SIGKILL');
-    await Promise.all(this.#actors.map((actor) => actor.exited()));
+    for (const role of this.#roles) role.signal('SIGKILL');
+    await Promise.all(this.#roles.map((role) => role.exited()));
     await this.stopBroker();
   }
 
-  /** Nor is anything left on disk, unless it shall be kept. */
+  /** Removes the directory, unless the user wants to keep it. */
   async clear(): Promise<void> {
     if (!this.#isKept) await rm(this.directory, { recursive: true, force: true });
   }

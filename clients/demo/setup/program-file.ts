@@ -1,4 +1,4 @@
-/** Where the project stands, seen from the sources and from dist/ alike, and how its programs are started from either. */
+/** Finds the project's root and its programs, from the sources and from dist/. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -12,7 +12,7 @@ export function programFile(name: string): string {
   return fileURLToPath(new URL(`${name}.${IS_SOURCES ? 'ts' : 'js'}`, FROM_SOURCES));
 }
 
-/** Arguments of Node for such a file; the loader is found from ROOT. */
+/** Arguments for node to run such a file; node finds the loader from ROOT. */
 export function nodeArguments(name: string): readonly string[] {
   return [...(IS_SOURCES ? ['--import', 'tsx'] : []), programFile(name)];
 }

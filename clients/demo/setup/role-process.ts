@@ -1,10 +1,10 @@
-/** A process of the demo: what it has said, and waiting for it to say something. */
+/** A role's process: the messages that it has sent, and waiting for the next. */
 import type { ChildProcess } from 'node:child_process';
 import { DemoError } from '../errors.ts';
 import type { Done, FromRole } from '../roles/messages.ts';
 import { endWithUs } from './child-processes.ts';
 
-export class Actor {
+export class RoleProcess {
   readonly #name: string;
   readonly #child: ChildProcess;
   #isReady = false;
@@ -28,12 +28,12 @@ export class Actor {
     this.#listeners.add(listener);
   }
 
-  /** Fails when the process ends before. */
+  /** Resolves when the role is ready; fails when the process ends first. */
   async ready(): Promise<void> {
     await this.#until('ready', () => this.#isReady);
   }
 
-  /** What it says at its end. Fails when the process ends without. */
+  /** The role's last message; fails when the process ends without it. */
   async done(): Promise<Done> {
     await this.#until('done', () => this.#done !== null);
     return this.#done ?? { kind: 'done' };
@@ -50,15 +50,15 @@ export class Actor {
     });
   }
 
-  /** To its standard input, and nothing after it. */
+  /** Writes `bytes` to the role's standard input and closes it. */
   feed(bytes: Uint8Array): void {
-    this.#child.stdin?.on('error', () => {}); // it has ended: whoever waits for it is told
+    this.#child.stdin?.on('error', () => {}); // the process has ended; `done` reports that
     this.#child.stdin?.end(bytes);
   }
 
-  /** The play is over: it may go. */
-  dismiss(): void {
-    if (this.#child.connected) this.#child.send('curtain');
+  /** Tells the role that the stream is over; it then exits. */
+  finish(): void {
+    if (this.#child.connected) this.#child.send('finish');
   }
 
   exited(): Promise<number | null> {

@@ -1,6 +1,6 @@
 /**
- * Can the processor execute the guests' instructions, or must QEMU? Found out by booting one: where virtual machines are
- * nested, /dev/kvm may be there, open, and still start no guest.
+ * Chooses KVM or software emulation by booting a guest. In nested virtual machines /dev/kvm may exist and open, and still start
+ * no guest.
  */
 import { open } from 'node:fs/promises';
 import { type Accelerator, Machine } from './machine.ts';
@@ -15,11 +15,11 @@ const CLOSED: ReadonlyMap<string, string> = new Map([
 
 export interface Choice {
   readonly accelerator: Accelerator;
-  /** For a person: what was found. */
+  /** The reason, for the user. */
   readonly why: string;
 }
 
-/** `directory` is for the files of the machine that is tried; the machine is gone when this resolves. */
+/** @param directory for the files of the trial machine, which is gone when this resolves */
 export async function chooseAccelerator(directory: string): Promise<Choice> {
   try {
     await (await open('/dev/kvm', 'r+')).close();

@@ -1,23 +1,22 @@
-/** The demo in real virtual machines, for a person: what this host lacks, what is going on, what came of it. */
+/** The demo in real virtual machines: checks the host, prints progress, prints the summary. */
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { verifyAudit } from '../../../broker/audit/index.ts';
+import { summarizeAudit } from '../audit-summary.ts';
 import { DemoError } from '../errors.ts';
-import { countRefusals } from '../refusals.ts';
 import { endAll } from '../setup/child-processes.ts';
 import { chooseAccelerator } from './accelerator.ts';
-import { GUEST_PROGRAM, House } from './host.ts';
+import { GUEST_PROGRAM, Host } from './host.ts';
 import { guestImage } from './image/build.ts';
 import type { Accelerator } from './machine.ts';
 import { missingForMachines } from './needs.ts';
 import { printVmSummary, type VmSummary } from './report.ts';
-import { playStory, type Story } from './scenario.ts';
+import { runScenario, type ScenarioResult } from './scenario.ts';
 import { SOUND_HASH } from './sound-check.ts';
 
 export interface VmDemoOptions {
-  /** True: what works here. */
+  /** True = choose the accelerator. */
   readonly vms?: true | Accelerator;
   readonly json?: boolean;
   readonly keep?: boolean;
@@ -26,28 +25,28 @@ export interface VmDemoOptions {
 const DOMAINS = ['audio-vm', 'chrome-vm', 'net-vm', 'rogue-vm'] as const;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** True when everything that was promised held. @throws DemoError ERR_DEMO_MACHINES, ERR_DEMO_IMAGE, ERR_DEMO_GUEST */
+/** Returns true when every promise held. @throws DemoError ERR_DEMO_MACHINES, ERR_DEMO_IMAGE, ERR_DEMO_GUEST */
 export async function runVmDemo(options: VmDemoOptions): Promise<boolean> {
   const missing = missingForMachines();
   if (missing.length > 0)
-    throw new DemoError('ERR_DEMO_MACHINES', `--vms needs what is missing here:\n  ${missing.join('\n  ')}\n`);
+    throw new DemoError('ERR_DEMO_MACHINES', `--vms needs these, which are missing here:\n  ${missing.join('\n  ')}\n`);
   const out = options.json === true ? process.stderr : process.stdout;
   const began = performance.now();
   const seconds = (): number => Math.round((performance.now() - began) / 1_000);
   const say = (line: string): void => void out.write(`${String(seconds()).padStart(4)} s  ${line}\n`);
 
   const directory = await mkdtemp(join(tmpdir(), 'argus-demo-'));
-  let house: House | null = null;
+  let host: Host | null = null;
   const close = async (): Promise<void> => {
-    await house?.close();
-    if (options.keep === true) await writeFile(join(directory, 'consoles.txt'), house?.consoles ?? '');
+    await host?.close();
+    if (options.keep === true) await writeFile(join(directory, 'consoles.txt'), host?.consoles ?? '');
     else await rm(directory, { recursive: true, force: true });
   };
   let making: Promise<unknown> = Promise.resolve();
   let isInterrupted = false;
   const stop = (): void => {
     isInterrupted = true;
-    // Files are being made until the process ends, some of them by others, so the directory goes last.
+    // This process and its children create files until they end, so the directory is removed last.
     if (options.keep !== true) process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
     void making
       .catch(() => {})
@@ -60,17 +59,17 @@ export async function runVmDemo(options: VmDemoOptions): Promise<boolean> {
     const { vms = true } = options;
     const accelerator = vms === true ? await prepareAccelerator(join(directory, 'probe'), say) : vms;
     say('keys, credentials, a policy directory, a broker');
-    const building = House.build({ directory, accelerator, domains: DOMAINS, program: GUEST_PROGRAM });
+    const building = Host.build({ directory, accelerator, domains: DOMAINS, program: GUEST_PROGRAM });
     making = building;
-    house = await building;
-    await house.startBroker();
-    const story = await playStory(house, say);
-    await house.stopBroker();
-    const summary = await judge(story, join(directory, 'audit'), accelerator, seconds());
+    host = await building;
+    await host.startBroker();
+    const result = await runScenario(host, say);
+    await host.stopBroker();
+    const summary = await assess(result, join(directory, 'audit'), accelerator, seconds());
     printVmSummary(summary, options.json === true);
     return summary.ok;
   } catch (error) {
-    // What is awaited fails because it is being ended.
+    // The run failed because the signal handler is ending it; that handler exits.
     if (isInterrupted) await new Promise(() => {});
     throw error;
   } finally {
@@ -104,18 +103,23 @@ async function prepareAccelerator(directory: string, say: (line: string) => void
   return accelerator;
 }
 
-async function judge(story: Story, audit: string, accelerator: Accelerator, seconds: number): Promise<VmSummary> {
-  const { ok: verified, records, head } = await verifyAudit(audit);
-  const isWhole = story.heard.every(({ hash }) => hash === SOUND_HASH) && story.altered.length === 0;
-  const isConnected = [story.network.near, story.network.outside].every((line) => line.includes(' 0% packet loss'));
-  // No attack at all proves nothing: the rogue may have died before its first.
-  const isDefended = story.undisturbed && story.attacks.length > 0 && story.attacks.every(({ refused }) => refused);
+async function assess(
+  result: ScenarioResult,
+  audit: string,
+  accelerator: Accelerator,
+  seconds: number,
+): Promise<VmSummary> {
+  const log = await summarizeAudit(audit);
+  const isWhole = result.heard.every(({ hash }) => hash === SOUND_HASH) && result.altered.length === 0;
+  const isConnected = [result.network.near, result.network.outside].every((line) => line.includes(' 0% packet loss'));
+  // A run without attacks proves nothing: rogue-vm may have crashed before its first.
+  const isDefended = result.undisturbed && result.attacks.length > 0 && result.attacks.every(({ refused }) => refused);
   return {
-    ok: isWhole && isConnected && isDefended && verified,
+    ok: isWhole && isConnected && isDefended && log.verified,
     accelerator,
     seconds,
     sent: SOUND_HASH,
-    ...story,
-    audit: { verified, records, head, denied: await countRefusals(audit) },
+    ...result,
+    audit: log,
   };
 }

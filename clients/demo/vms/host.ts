@@ -1,4 +1,4 @@
-/** The host's side: an authority, identities, the shipped policy with serial ports, a broker process, and the machines. */
+/** The host of the machines: an authority, identities, the shipped policy with serial ports, and a broker process. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,15 +16,15 @@ const run = promisify(execFile);
 
 const TTL_SECONDS = 3600;
 
-export interface HouseOptions {
-  /** Everything is in here; its owner removes it. */
+export interface HostOptions {
+  /** All files are in this directory; the caller removes it. */
   readonly directory: string;
   readonly accelerator: Accelerator;
   /** Domains of the shipped policy that get an identity. */
   readonly domains: readonly string[];
   /** Entry file of the program that every guest finds as /guest.mjs. */
   readonly program: string;
-  /** Text to put behind files of the policy, by name. */
+  /** Text to append to files of the policy, by name. */
   readonly morePolicy?: Readonly<Record<string, string>>;
 }
 
@@ -36,21 +36,21 @@ export interface BootOptions {
   readonly socket?: string;
 }
 
-export class House {
+export class Host {
   readonly directory: string;
   readonly authority: Authority;
   readonly #accelerator: Accelerator;
   readonly #machines: Machine[] = [];
   #broker: ChildProcess | null = null;
 
-  private constructor(options: HouseOptions, authority: Authority) {
+  private constructor(options: HostOptions, authority: Authority) {
     this.directory = options.directory;
     this.authority = authority;
     this.#accelerator = options.accelerator;
   }
 
-  /** Makes everything that an installation has; nothing runs yet. */
-  static async build(options: HouseOptions): Promise<House> {
+  /** Creates keys, policy and programs; starts nothing. */
+  static async build(options: HostOptions): Promise<Host> {
     const at = (name: string): string => join(options.directory, name);
     const authority = await createAuthority(at('authority'));
     await issueIdentity(authority, at('argus'), { name: 'argus', role: 'broker', ttlSeconds: TTL_SECONDS });
@@ -63,14 +63,14 @@ export class House {
     const config = { identity: at('argus'), policy: at('policy'), audit: at('audit'), runtime: at('run') };
     writeFileSync(at('argus.yaml'), JSON.stringify(config));
     await Promise.all([bundle(at('argus.mjs')), bundle(at('guest.mjs'), options.program)]);
-    return new House(options, authority);
+    return new Host(options, authority);
   }
 
   path(name: string): string {
     return join(this.directory, name);
   }
 
-  /** Where the machine of a domain comes in. */
+  /** The broker's socket for the machine of a domain. */
   socketOf(domain: string): string {
     return this.path(`run/${domain}.sock`);
   }
@@ -94,7 +94,7 @@ export class House {
     throw new DemoError('ERR_DEMO_PROCESS', `the broker ended before it ran:\n${said.join('\n')}`);
   }
 
-  /** As an admin would; then it has written its log to the end. */
+  /** Ends the broker with SIGTERM, as an admin does; its log is complete when this resolves. */
   stopBroker(): Promise<void> {
     return this.#endBroker('SIGTERM');
   }
@@ -113,7 +113,7 @@ export class House {
     await exited;
   }
 
-  /** Boots a guest; `main` is its shell script. Its identity, /guest.mjs and the agent (/argus.mjs) are there. */
+  /** Boots a guest that runs the shell script `main`. It has its identity, /guest.mjs and the agent (/argus.mjs). */
   async boot(name: string, main: string, options: BootOptions = {}): Promise<Machine> {
     const { socket = this.socketOf(name), ...rest } = options;
     const files = new Map<string, Entry>(options.files);
@@ -133,7 +133,7 @@ export class House {
     return machine;
   }
 
-  /** Key and credential of `name`, as the guest's image brings them. */
+  /** Adds key and credential of `name` to a guest's files. */
   addIdentity(files: Map<string, Entry>, name: string, to: string): void {
     files.set(to, { kind: 'directory', mode: 0o700 });
     for (const file of readdirSync(this.path(name))) {
@@ -142,7 +142,7 @@ export class House {
     }
   }
 
-  /** What the machines have printed, each under its name. */
+  /** The console output of all machines, each under its name. */
   get consoles(): string {
     return this.#machines.map((machine) => `\n-- ${machine.name}\n${machine.console}\n`).join('');
   }
@@ -154,7 +154,7 @@ export class House {
   }
 }
 
-/** One file for a guest, made by a process of its own: esbuild is a development dependency, and no part of this program. */
+/** Bundles a guest's program in a process of its own, because esbuild is a development dependency. */
 async function bundle(out: string, entry?: string): Promise<void> {
   const args = [...nodeArguments('clients/agents/guest/bundle'), out, ...(entry === undefined ? [] : [entry])];
   await run(process.execPath, args, { cwd: ROOT });

@@ -1,9 +1,9 @@
-/** What this host lacks for machines of its own: found out before anything is made, with the packages' names. */
+/** The programs that the machines need, with package names. Checked before anything is created. */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { hasGuestPackages } from './image/packages.ts';
 
-/** Where `ip` is, too, though the PATH of an ordinary user lacks it. */
+/** Directories of `ip` that an ordinary user's PATH lacks. */
 const SYSTEM_DIRECTORIES = ['/usr/sbin', '/sbin'];
 
 interface Need {

@@ -1,21 +1,17 @@
-/** What the demo in virtual machines says at the end. */
+/** The summary that the demo in virtual machines prints at its end. */
 import Table from 'cli-table3';
-import { tableStyle } from '../output/table-style.ts';
+import type { AuditSummary } from '../audit-summary.ts';
+import { tableStyle } from '../output/report.ts';
 import type { Accelerator } from './machine.ts';
-import type { Story } from './scenario.ts';
+import type { ScenarioResult } from './scenario.ts';
 
-export interface VmSummary extends Story {
+export interface VmSummary extends ScenarioResult {
   readonly ok: boolean;
   readonly accelerator: Accelerator;
   readonly seconds: number;
   /** SHA-256 of the sound that chrome-vm plays. */
   readonly sent: string;
-  readonly audit: {
-    readonly verified: boolean;
-    readonly records: number;
-    readonly head: string;
-    readonly denied: number;
-  };
+  readonly audit: AuditSummary;
 }
 
 export function printVmSummary(summary: VmSummary, asJson: boolean): void {

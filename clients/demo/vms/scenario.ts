@@ -1,45 +1,45 @@
-/** What the machines of the demo go through, from the first boot to the last hash. */
+/** The scenario of the machines, from the first boot to the last hash. */
 
 import { Tap } from '../carriers/tap.ts';
 import type { AttackResult } from '../roles/messages.ts';
-import type { House } from './host.ts';
+import type { Host } from './host.ts';
 import type { Entry } from './image/cpio.ts';
 import type { Machine } from './machine.ts';
 import * as network from './network.ts';
-import { Listening, MESSAGES, SOUND_HASH } from './sound-check.ts';
+import { MESSAGES, SOUND_HASH, SoundCheck } from './sound-check.ts';
 
-/** As much of chrome-vm's bytes as an attacker is given: its handshake and more. */
+/** The attacker gets this many of chrome-vm's bytes: its handshake and some sound. */
 const RECORDED_BYTES = 4_096;
 
 export interface Heard {
-  /** What the sound had just survived. */
+  /** The event just before this sound. */
   readonly after: string;
   readonly hash: string;
 }
 
-export interface Story {
+export interface ScenarioResult {
   readonly heard: readonly Heard[];
-  /** Hashes of sounds that arrived whole, but not as they were sent. */
+  /** Hashes of complete sounds that differ from the sound that was sent. */
   readonly altered: readonly string[];
   readonly network: { readonly lease: string; readonly near: string; readonly outside: string };
   readonly attacks: readonly AttackResult[];
-  /** The others noticed nothing of the attacks. */
+  /** The attacks had no effect on the other VMs. */
   readonly undisturbed: boolean;
 }
 
-/** `house` has its broker running; `say` gets what happens as it happens. */
-export async function playStory(house: House, say: (line: string) => void): Promise<Story> {
-  // The carrier is outside the trusted base, so the attacker may have it: chrome-vm's bytes pass through a tap.
-  const tap = await Tap.open(house.path('tapped.sock'), house.socketOf('chrome-vm'));
+/** @param host its broker runs already  @param say prints progress */
+export async function runScenario(host: Host, say: (line: string) => void): Promise<ScenarioResult> {
+  // Carriers are outside the trusted base, so the attacker may read them: chrome-vm's bytes pass through a tap.
+  const tap = await Tap.open(host.path('tapped.sock'), host.socketOf('chrome-vm'));
   try {
     say('audio-vm, chrome-vm and net-vm boot; no network card, no shared memory, one serial port each (10 to 30 s) …');
-    const audio = await house.boot('audio-vm', `node /guest.mjs sink ${MESSAGES}`);
-    const net = await house.boot('net-vm', network.NET_VM_MAIN, { files: network.NET_VM_FILES });
-    const chrome = await house.boot('chrome-vm', CHROME_VM_MAIN, { socket: tap.path, files: chromeFiles() });
+    const audio = await host.boot('audio-vm', `node /guest.mjs sink ${MESSAGES}`);
+    const net = await host.boot('net-vm', network.NET_VM_MAIN, { files: network.NET_VM_FILES });
+    const chrome = await host.boot('chrome-vm', CHROME_VM_MAIN, { socket: tap.path, files: chromeFiles() });
     await Promise.all([audio.line(/^listening$/), chrome.line(/^session /), net.line(/^network ready$/)]);
     say('they have booted, and each has a session with the broker; chrome-vm plays sound to audio-vm …');
 
-    const listening = new Listening(audio);
+    const listening = new SoundCheck(audio);
     const heard: Heard[] = [];
     const isWholeAfter = async (after: string): Promise<void> => {
       const hash = await listening.nextHash();
@@ -54,7 +54,7 @@ export async function playStory(house: House, say: (line: string) => void): Prom
 
     say('rogue-vm boots, with a copy of chrome-vm’s bytes and its private key (10 to 40 s) …');
     await tap.recorded(RECORDED_BYTES);
-    const attacks = await attacksOf(house, tap);
+    const attacks = await attacksOf(host, tap);
     const undisturbed =
       audio.matches(/rogue-vm|^lost|^cut off/).length === 0 && chrome.matches(/^lost|^stopped/).length === 0;
     say(`rogue-vm tried ${attacks.length} things, ${attacks.filter(({ refused }) => refused).length} were refused`);
@@ -68,9 +68,9 @@ export async function playStory(house: House, say: (line: string) => void): Prom
 
     await listening.isPlaying();
     say('in the middle of a sound, the broker is killed (kill -9), and started again …');
-    await house.killBroker();
+    await host.killBroker();
     await audio.line(/^lost /);
-    await house.startBroker();
+    await host.startBroker();
     await audio.line(/^again$/);
     await isWholeAfter('kill -9 of the broker');
 
@@ -98,19 +98,19 @@ function chromeFiles(): Map<string, Entry> {
   return new Map([...network.CHROME_VM_FILES, config]);
 }
 
-async function connection(chrome: Machine): Promise<Story['network']> {
+async function connection(chrome: Machine): Promise<ScenarioResult['network']> {
   const [, lease = ''] = await chrome.line(/^lease (\S+) from /);
   const [, near = ''] = await chrome.line(/^near: (.*)$/);
   const [, outside = ''] = await chrome.line(/^outside: (.*)$/);
   return { lease, near, outside };
 }
 
-/** rogue-vm's life; the machine is gone when this resolves. */
-async function attacksOf(house: House, tap: Tap): Promise<AttackResult[]> {
+/** Boots rogue-vm and collects its attacks; the machine is gone when this resolves. */
+async function attacksOf(host: Host, tap: Tap): Promise<AttackResult[]> {
   const recorded = { kind: 'file', bytes: Buffer.from(tap.recording(), 'base64'), mode: 0o600 } as const;
   const files = new Map<string, Entry>([['recorded', recorded]]);
-  house.addIdentity(files, 'chrome-vm', 'stolen');
-  const rogue = await house.boot(
+  host.addIdentity(files, 'chrome-vm', 'stolen');
+  const rogue = await host.boot(
     'rogue-vm',
     'node /guest.mjs crash 2>/dev/null; echo "crashed with $?"\nnode /guest.mjs attack /stolen /recorded',
     { files },

@@ -1,15 +1,15 @@
-/** What the host knows of the sound: audio-vm says on its console which playing has begun, and the hash with which it ended. */
+/** Reads from audio-vm's console when a sound begins, and the hash of each sound that ended. */
 import { soundHash } from './guest/sound.ts';
 import type { Machine } from './machine.ts';
 
-/** Of one playing: a second of sound. */
+/** Messages of one sound, which lasts a second. */
 export const MESSAGES = 100;
 export const SOUND_HASH = soundHash(MESSAGES);
 
 const PLAYING = /^playing chrome-vm$/;
 const WHOLE = /^played chrome-vm ([0-9a-f]{64})$/;
 
-export class Listening {
+export class SoundCheck {
   readonly #audio: Machine;
 
   constructor(audio: Machine) {
@@ -21,13 +21,13 @@ export class Listening {
     await this.#audio.line(PLAYING, this.#audio.matches(PLAYING).length + 1);
   }
 
-  /** The hash of a sound that began and ended after now. (One may be under way, so it is that of the one after it.) */
+  /** The hash of a sound that begins after this call. A sound may be playing now, so its hash is skipped. */
   async nextHash(): Promise<string> {
     const [, hash = ''] = await this.#audio.line(WHOLE, this.#audio.matches(WHOLE).length + 2);
     return hash;
   }
 
-  /** Hashes of sounds that arrived whole and were not what was sent. */
+  /** Hashes of complete sounds that differ from the sound that was sent. */
   get altered(): string[] {
     return this.#audio.matches(WHOLE).flatMap(([, hash = '']) => (hash === SOUND_HASH ? [] : [hash]));
   }

@@ -1,4 +1,5 @@
-/** The WAV files of the demo: what is played, and what was heard. */
+/** The demo's inputs and outputs: WAV files and the sound server. Each is checked before anything is created. */
+import { spawnSync } from 'node:child_process';
 import { appendFile, readFile } from 'node:fs/promises';
 import { parseWav } from '../audio/wav.ts';
 import { DemoError } from '../errors.ts';
@@ -15,7 +16,7 @@ export async function readWav(file: string): Promise<Uint8Array> {
   return parseWav(bytes, file).pcm;
 }
 
-/** Before anything is made, not after all is over. @throws DemoError */
+/** Called before anything is created, so that a bad path costs no time. @throws DemoError */
 export async function requireWritable(file: string): Promise<void> {
   try {
     await appendFile(file, '');
@@ -25,7 +26,7 @@ export async function requireWritable(file: string): Promise<void> {
   }
 }
 
-/** Empty when nothing was heard: the hashes will say so. */
+/** Empty when nothing was heard: the hashes then differ. */
 export async function heardPcm(file: string): Promise<Uint8Array> {
   try {
     return parseWav(await readFile(file), file).pcm;
@@ -34,4 +35,15 @@ export async function heardPcm(file: string): Promise<Uint8Array> {
       throw error;
     return new Uint8Array(0);
   }
+}
+
+const PATIENCE_MS = 3_000;
+
+/** @throws DemoError ERR_DEMO_SOUND */
+export function requireLoudspeaker(): void {
+  if (spawnSync('pactl', ['info'], { stdio: 'ignore', timeout: PATIENCE_MS }).status === 0) return;
+  throw new DemoError(
+    'ERR_DEMO_SOUND',
+    '--sound: no PulseAudio or PipeWire answers ("pactl info", of the package pulseaudio-utils); without it the demo plays into a file',
+  );
 }
