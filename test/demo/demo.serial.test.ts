@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseWav, writeWav } from '../../clients/demo/audio/wav.ts';
 import { compilePackage } from '../support/processes/compiled.ts';
 import { runCli } from '../support/processes/run-cli.ts';
-import { parseWav, writeWav } from '../../clients/demo/audio/wav.ts';
 import { seededRandom } from '../support/seed.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 

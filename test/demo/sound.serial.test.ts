@@ -3,11 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { writeWav } from '../../clients/demo/audio/wav.ts';
 import { Pulse } from '../support/audio/pulse.ts';
 import { onServer } from '../support/audio/sound-daemons.ts';
 import { sounding, tone, toneLevel, toneSeconds } from '../support/audio/tones.ts';
 import { runCli } from '../support/processes/run-cli.ts';
-import { writeWav } from '../../clients/demo/audio/wav.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const sound = suite('the demo, aloud');

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Host, until, withHost } from '../../support/audio/host.ts';
 import { parseWav } from '../../../clients/demo/audio/wav.ts';
+import { type Host, until, withHost } from '../../support/audio/host.ts';
 import { seededRandom } from '../../support/seed.ts';
 
 const record = suite('argus audio service --record');
