@@ -10,7 +10,7 @@ import type { AuditLog } from './log.ts';
 import { nodeClock } from './node-clock.ts';
 import { nodeFiles } from './node-files.ts';
 import type { Detail } from './record.ts';
-import { Tape } from './tape.ts';
+import { Tape } from './segment-log.ts';
 import { LogWriter } from './writer.ts';
 
 export interface AuditOptions {

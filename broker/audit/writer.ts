@@ -23,7 +23,7 @@ import { FLOOD_WINDOW_MS, MAX_RETAINED_RECORDS, RETRY_MS } from './limits.ts';
 import type { AuditHead, AuditLog, FlowCounter } from './log.ts';
 import type { AuditEvent, AuditEventName, DenialContext, Detail } from './record.ts';
 import { isRepeatable, Repeats } from './repeats.ts';
-import type { Tape } from './tape.ts';
+import type { Tape } from './segment-log.ts';
 
 /** A record whose content is fixed; only its place in the chain is open. */
 interface Sealed {
