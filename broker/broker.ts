@@ -38,6 +38,7 @@ import { ChunkPool, DurableEffects, Flusher, Loans, type PeerContext } from './p
 import {
   type BrokerStatus,
   brokerMetrics,
+  checkpointSigner,
   describeBroker,
   Entrances,
   Grants,
@@ -108,7 +109,12 @@ async function compose(
   const policy = await loadFirst(options.policy);
   await prepareRuntime(options.runtime);
 
-  const audit = await openAuditLog({ directory: options.audit, broker: identity.name, detail: { version: VERSION } });
+  const audit = await openAuditLog({
+    directory: options.audit,
+    broker: identity.name,
+    detail: { version: VERSION },
+    signer: checkpointSigner(identity),
+  });
   undo.push(() => audit.close());
   audit.record({
     event: 'policy.load',

@@ -1,12 +1,14 @@
 /**
  * The line format and the chain: `{"seq":N,BODY,"prev":"HASH","sum":"HASH"}`. Pure.
  *
- * `prev` binds a line to all before it, segment borders included. `sum` covers the line itself, because nothing binds
- * the newest one yet: it tells a damaged line from a whole one. Neither resists somebody who rewrites everything after
- * an edit; a remembered head does (verify.ts).
+ * `prev` binds a line to all before it, segment borders included; it is the RFC 6962 leaf hash of the line before, so one
+ * hash serves the chain and the tree. `sum` covers the line itself, because nothing binds the newest one yet: it tells a
+ * damaged line from a whole one. Neither resists an attacker that rewrites everything after an edit; a signed checkpoint
+ * or a remembered head does (verify/).
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Body } from './body.ts';
+import { leafHash } from './evidence/index.ts';
 import { MAX_LINE_BYTES, SUM_HEX_DIGITS } from './limits.ts';
 
 /** Controls, invisible formatting and bidirectional marks: valid inside JSON strings, yet a terminal may act on them. */
@@ -45,13 +47,11 @@ export function encodeLine(seq: number, body: string, prev: string): string {
   return `${summed},"sum":"${sum(summed)}"}`;
 }
 
-/** SHA-256, hex, of a line's exact bytes: the next line's `prev`. */
-export function hashLine(line: string | Uint8Array): string {
-  return createHash('sha256').update(line).digest('hex');
-}
+/** SHA-256, hex, of a zero byte and a line's exact bytes: the next line's `prev`, and the line's leaf in the tree. */
+export const hashLine: (line: string | Uint8Array) => string = leafHash;
 
 function sum(summed: string | Uint8Array): string {
-  return hashLine(summed).slice(0, SUM_HEX_DIGITS);
+  return hash('sha256', summed, 'hex').slice(0, SUM_HEX_DIGITS);
 }
 
 /** `,"sum":"` + digits + `"}` */

@@ -9,6 +9,10 @@ export type AuditErrorCode =
   | 'ERR_AUDIT_MODE'
   /** The last complete line of the log is not a record, so there is nothing to continue from. */
   | 'ERR_AUDIT_CORRUPT'
+  /** The log is not the one that its own last checkpoint signed: records were changed or cut off while no broker ran. */
+  | 'ERR_AUDIT_TAMPERED'
+  /** The log has no checkpoint that covers what is to be proven. */
+  | 'ERR_AUDIT_UNPROVEN'
   /** The log was closed before; recording into it is a bug of the caller. */
   | 'ERR_AUDIT_CLOSED'
   /** The log could not be brought to disk before it was closed; the message counts what is missing. */

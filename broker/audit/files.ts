@@ -4,6 +4,8 @@ export interface SegmentInfo {
   /** 1-based; the file is `00000001.jsonl`. */
   readonly number: number;
   readonly bytes: number;
+  /** Present when this is not a regular file: why it is not read (a link, a directory, a FIFO, …). */
+  readonly fault?: string;
 }
 
 /** What reading a log takes. */
@@ -14,6 +16,11 @@ export interface AuditReader {
   read(segment: number, offset: number, length: number): Promise<Uint8Array>;
   /** Is there a live process that holds the lock? */
   hasWriter(): Promise<boolean>;
+  /**
+   * A whole text file of the directory that is not a segment; null if there is none or it is not a regular file.
+   * @param tailBytes only so many of its last bytes
+   */
+  readBeside(name: string, tailBytes?: number): Promise<string | null>;
 }
 
 export interface AuditFiles extends AuditReader {
@@ -25,6 +32,10 @@ export interface AuditFiles extends AuditReader {
   create(segment: number): Promise<AuditFile>;
   /** An existing segment, to append to. */
   open(segment: number): Promise<AuditFile>;
+  /** Adds to a file that is not a segment (made with mode 0600); returns once it is on disk. */
+  appendBeside(name: string, text: string): Promise<void>;
+  /** Puts a file in place of the one before, whole or not at all. */
+  replaceBeside(name: string, text: string): Promise<void>;
 }
 
 /** One segment, open for appending. */

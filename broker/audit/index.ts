@@ -1,10 +1,22 @@
 /** The door of broker/audit/: the tamper-evident log, its twin in memory, and what an auditor reads it with. */
 export { escapeUnsafe, type ParsedLine } from './chain.ts';
 export { AuditError, type AuditErrorCode } from './errors.ts';
+export {
+  type Checkpoint,
+  type CheckpointSigner,
+  formatVerifierKey,
+  noteKeyOf,
+  type ProofFault,
+  parseCheckpoint,
+  parseVerifierKey,
+  type VerifierKey,
+  verifyProof,
+} from './evidence/index.ts';
 export type { AuditHead, AuditLog, FlowCounter } from './log.ts';
 export { type MemoryAudit, memoryAudit } from './memory.ts';
 export { type AuditHost, type AuditOptions, openAuditLog } from './open.ts';
+export { latestCheckpoint, proveConsistency, proveRecord, readVerifierKey } from './prove.ts';
 export type { AuditEvent, AuditEventName, AuditRecord, DenialContext, Detail, Party } from './record.ts';
 export { AUDIT_EVENTS } from './record.ts';
 export { type TailLine, tailAudit } from './tail.ts';
-export { type ProblemCode, type VerifyResult, verifyAudit } from './verify.ts';
+export { type Problem, type ProblemCode, type VerifyResult, verifyAudit } from './verify/index.ts';

@@ -33,5 +33,18 @@ export const REMEMBERED_REVISIONS = 16;
 export const READ_BYTES = 1024 * 1024;
 /** Problems that verify lists; it counts the rest. A log overwritten with rubbish must not fill the memory. */
 export const MAX_PROBLEMS = 1_000;
+/** Ranges of missing numbers that verify remembers, to tell a moved record from an inserted one. */
+export const MAX_MISSING_RANGES = 1_000;
+/** What verify hands to a worker at a time: some 8 000 records, 10 ms of work. */
+export const VERIFY_PART_BYTES = 4 * 1024 * 1024;
+/** Below it starting workers takes longer than looking. */
+export const VERIFY_WORKERS_BYTES = 32 * 1024 * 1024;
+/** More than this waits for the disk. */
+export const MAX_VERIFY_WORKERS = 8;
+/** A checkpoint is signed after so many new records, or after so long if there is one: how much the chain alone covers. */
+export const CHECKPOINT_RECORDS = 65_536;
+export const CHECKPOINT_INTERVAL_MS = 60_000;
+/** The newest checkpoint is within so many bytes of the end of the checkpoint file: a note is some 250 bytes. */
+export const CHECKPOINT_TAIL_BYTES = 64 * 1024;
 /** How often a following tail looks for news. */
 export const FOLLOW_POLL_MS = 200;

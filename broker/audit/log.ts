@@ -19,6 +19,8 @@ export interface AuditLog {
   /** False while records cannot be brought to disk: sends must stop. */
   readonly healthy: boolean;
   readonly head: AuditHead;
+  /** Records that the newest checkpoint covers; null: this log is not signed. */
+  readonly signedRecords: number | null;
   /**
    * Queues one record. Of `session.refused` and `peer.fault`, which anybody can cause at will, a flood of one (source,
    * reason) is counted exactly and written once a window. Throws ERR_AUDIT_CLOSED after close.

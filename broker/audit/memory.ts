@@ -52,6 +52,10 @@ class MemoryLog implements MemoryAudit {
     return this.#head;
   }
 
+  get signedRecords(): number | null {
+    return null;
+  }
+
   record(event: AuditEvent): void {
     this.#append(this.#bodies.event(this.#moment(), event));
   }

@@ -1,6 +1,6 @@
 /** Segments in a directory of the host's file system. An edge. */
-import { constants, fstatSync, lstatSync } from 'node:fs';
-import { chmod, type FileHandle, lstat, mkdir, open, readdir } from 'node:fs/promises';
+import { constants, fstatSync, lstatSync, type Stats } from 'node:fs';
+import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AuditError } from './errors.ts';
 import type { AuditFile, AuditFiles, SegmentInfo } from './files.ts';
@@ -33,8 +33,9 @@ class NodeFiles implements AuditFiles {
     // mkdir subtracts the umask, which can only take away; a directory that was there is checked, not changed.
     if (made !== undefined) await chmod(this.#directory, DIRECTORY_MODE);
     mustBePrivate(this.#directory, await lstat(this.#directory));
-    for (const { number } of await this.segments()) {
+    for (const { number, fault } of await this.segments()) {
       const path = this.#path(number);
+      if (fault !== undefined) throw new AuditError('ERR_AUDIT_MODE', `"${path}" is ${fault}`);
       mustBePrivate(path, await lstat(path));
     }
   }
@@ -51,7 +52,10 @@ class NodeFiles implements AuditFiles {
     const names = (await this.#names()).filter((name) => SEGMENT_NAME.test(name)).sort();
     const found: SegmentInfo[] = [];
     for (const name of names) {
-      found.push({ number: Number.parseInt(name, 10), bytes: (await lstat(join(this.#directory, name))).size });
+      const stat = await lstat(join(this.#directory, name));
+      const number = Number.parseInt(name, 10);
+      // Only looked at, never opened: a FIFO would block its reader for ever.
+      found.push(stat.isFile() ? { number, bytes: stat.size } : { number, bytes: 0, fault: kindOf(stat) });
     }
     return found;
   }
@@ -82,6 +86,44 @@ class NodeFiles implements AuditFiles {
   async open(segment: number): Promise<AuditFile> {
     const path = this.#path(segment);
     return new NodeFile(path, await open(path, O_WRONLY | O_APPEND | O_NOFOLLOW));
+  }
+
+  async readBeside(name: string, tailBytes = Number.POSITIVE_INFINITY): Promise<string | null> {
+    const path = join(this.#directory, name);
+    if (!(await isRegular(path))) return null;
+    const handle = await open(path, O_RDONLY | O_NOFOLLOW);
+    try {
+      const { size } = await handle.stat();
+      const bytes = Buffer.alloc(Math.min(size, tailBytes));
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, size - bytes.length);
+      return bytes.toString('utf8', 0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async appendBeside(name: string, text: string): Promise<void> {
+    const handle = await open(join(this.#directory, name), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, SEGMENT_MODE);
+    try {
+      await handle.writeFile(text);
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async replaceBeside(name: string, text: string): Promise<void> {
+    const path = join(this.#directory, name);
+    const fresh = join(this.#directory, `.${name}.new`);
+    await rm(fresh, { force: true });
+    const handle = await open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, SEGMENT_MODE);
+    try {
+      await handle.writeFile(text);
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+    await rename(fresh, path);
   }
 
   #path(segment: number): string {
@@ -145,6 +187,21 @@ class NodeFile implements AuditFile {
   close(): Promise<void> {
     return this.#handle.close();
   }
+}
+
+async function isRegular(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isFile();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function kindOf(stat: Stats): string {
+  if (stat.isSymbolicLink()) return 'a symbolic link, not a file';
+  if (stat.isDirectory()) return 'a directory, not a file';
+  return stat.isFIFO() ? 'a FIFO, not a file' : 'not a regular file';
 }
 
 function codeOf(error: unknown): string {

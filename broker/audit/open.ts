@@ -1,16 +1,19 @@
 /** Opening a log: lock, find the end, say so in the first record of this run. */
 import { randomBytes } from 'node:crypto';
 import { Bodies } from './body.ts';
+import { Checkpointer } from './checkpointer.ts';
 import type { Clock } from './clock.ts';
 import { findEnd, type LogEnd } from './end.ts';
 import { AuditError } from './errors.ts';
+import type { CheckpointSigner } from './evidence/index.ts';
 import type { AuditFiles } from './files.ts';
 import { DEFAULT_FLOW_INTERVAL_MS, DEFAULT_SEGMENT_BYTES } from './limits.ts';
 import type { AuditLog } from './log.ts';
 import { nodeClock } from './node-clock.ts';
 import { nodeFiles } from './node-files.ts';
 import type { Detail } from './record.ts';
-import { Tape } from './segment-log.ts';
+import { SegmentLog } from './segment-log.ts';
+import { loadTree } from './state.ts';
 import { LogWriter } from './writer.ts';
 
 export interface AuditOptions {
@@ -24,6 +27,8 @@ export interface AuditOptions {
   readonly segmentBytes?: number;
   /** Allowed sends are counted per flow this long, in milliseconds. Default 10 000. */
   readonly flowIntervalMs?: number;
+  /** Signs the log's checkpoints. Without it there are none, and the log proves less. */
+  readonly signer?: CheckpointSigner;
 }
 
 /** What a test may replace. */
@@ -36,7 +41,7 @@ export interface AuditHost {
 
 /**
  * Opens the log of a directory and returns once `broker.start` is on disk; its detail tells an unclean end of the run
- * before and torn bytes. Throws AuditError (ERR_AUDIT_LOCKED, _MODE, _DIRECTORY, _CORRUPT, _OPTION) or the host's error.
+ * before, torn bytes, and how many records no checkpoint covered. Throws AuditError (ERR_AUDIT_LOCKED, _MODE, _DIRECTORY, _CORRUPT, _TAMPERED, _OPTION) or the host's error.
  */
 export async function openAuditLog(options: AuditOptions, host?: Partial<AuditHost>): Promise<AuditLog> {
   const segmentBytes = positive('segmentBytes', options.segmentBytes ?? DEFAULT_SEGMENT_BYTES);
@@ -47,14 +52,18 @@ export async function openAuditLog(options: AuditOptions, host?: Partial<AuditHo
   const unlock = await files.lock();
   try {
     const end = await findEnd(files);
+    const state = await loadTree(files, end);
+    const { signer } = options;
     const writer = new LogWriter({
-      tape: new Tape(files, segmentBytes, end),
+      segments: new SegmentLog(files, segmentBytes, end, state),
+      checkpointer: signer === undefined ? null : new Checkpointer(files, signer, state.signed),
       bodies: new Bodies({ boot, broker: options.broker }),
       clock: host?.clock ?? nodeClock,
       flowIntervalMs,
       unlock,
     });
-    await writer.start({ ...options.detail, ...aftermath(end) });
+    const uncovered = signer === undefined ? 0 : end.seq - state.signed;
+    await writer.start({ ...options.detail, ...aftermath(end), ...(uncovered > 0 ? { uncovered } : {}) });
     return writer;
   } catch (error) {
     await unlock();

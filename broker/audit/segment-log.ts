@@ -1,18 +1,21 @@
 /**
- * The chain on its files: takes bodies, numbers and links them, brings them to disk, and finds out after a failure
- * how far it came. One operation at a time; the writer sees to that.
+ * The chain and its tree on their files: takes bodies, numbers and links them, brings them to disk, and finds out after a
+ * failure how far it came. One operation at a time; the writer ensures that.
  *
  * Nothing is ever truncated or overwritten. After a failed write the file is read back: lines that are there whole are
  * part of the log, what follows them is a torn tail, and the log goes on in a new segment whose first record states it.
  */
 import { encodeLine, hashLine } from './chain.ts';
+import type { SignedPart } from './checkpointer.ts';
 import { findEnd, type LogEnd, type TornTail } from './end.ts';
 import { AuditError } from './errors.ts';
+import type { CompactRange } from './evidence/index.ts';
 import type { AuditFile, AuditFiles } from './files.ts';
 import type { AuditHead } from './log.ts';
+import type { TreeState } from './state.ts';
 
 /** Why records could not be brought to disk: an errno word, or what happened to the file. */
-export class TapeFault extends Error {
+export class SegmentFault extends Error {
   readonly code: string;
 
   constructor(code: 'SEGMENT_GONE' | 'SEGMENT_CHANGED' | 'NO_PROGRESS') {
@@ -31,9 +34,12 @@ export interface Salvage {
   readonly intact: boolean;
 }
 
-export class Tape {
+export class SegmentLog {
   readonly #files: AuditFiles;
   readonly #segmentBytes: number;
+  /** Over all records up to the head. */
+  readonly #tree: CompactRange;
+  #firstLeaf: string | null;
   #head: AuditHead;
   #segment: number;
   /** Null: the next append opens one. */
@@ -44,13 +50,25 @@ export class Tape {
   /** Heads after each record of a batch that may be on disk in part. */
   #doubtful: readonly AuditHead[] = [];
 
-  constructor(files: AuditFiles, segmentBytes: number, end: LogEnd) {
+  constructor(files: AuditFiles, segmentBytes: number, end: LogEnd, state: TreeState) {
     this.#files = files;
     this.#segmentBytes = segmentBytes;
+    this.#tree = state.tree;
+    this.#firstLeaf = state.firstLeaf;
     this.#head = { seq: end.seq, hash: end.hash };
     this.#segment = end.segment;
     this.#bytes = end.bytes;
     this.#sealed = isTorn(end);
+  }
+
+  /** What a checkpoint would cover now; null in an empty log. Valid until the next operation. */
+  get signable(): SignedPart | null {
+    if (this.#firstLeaf === null) return null;
+    return {
+      tree: this.#tree,
+      firstLeaf: this.#firstLeaf,
+      place: { segment: this.#segment, offset: this.#bytes },
+    };
   }
 
   /** The newest record on disk. */
@@ -58,18 +76,26 @@ export class Tape {
     return this.#head;
   }
 
-  /** Returns when all are on disk. Throws whatever the host threw, or a TapeFault; then only `salvage` may follow. */
+  /** Returns when all are on disk. Throws whatever the host threw, or a SegmentFault; then only `salvage` may follow. */
   async append(bodies: readonly string[]): Promise<void> {
     const file = await this.#current();
     const { bytes, inPlace } = await file.state();
-    if (!inPlace) throw new TapeFault('SEGMENT_GONE');
-    if (bytes !== this.#bytes) throw new TapeFault('SEGMENT_CHANGED');
+    if (!inPlace) throw new SegmentFault('SEGMENT_GONE');
+    if (bytes !== this.#bytes) throw new SegmentFault('SEGMENT_CHANGED');
     const { lines, heads } = this.#link(bodies);
     this.#doubtful = heads;
     await writeWhole(file, lines);
     await file.datasync();
     this.#doubtful = [];
     this.#bytes += lines.length;
+    this.#advance(heads);
+  }
+
+  #advance(heads: readonly AuditHead[]): void {
+    for (const { hash } of heads) {
+      this.#firstLeaf ??= hash;
+      this.#tree.appendLeaf(hash);
+    }
     this.#head = heads.at(-1) ?? this.#head;
   }
 
@@ -80,8 +106,7 @@ export class Tape {
     this.#file = null;
     const end = await this.#readBack();
     const written = end === null ? -1 : [this.#head, ...this.#doubtful].findIndex((head) => head.hash === end.hash);
-    const head = written > 0 ? this.#doubtful[written - 1] : this.#head;
-    if (end === null || written < 0 || head === undefined) {
+    if (end === null || written < 0) {
       const newest = (await this.#files.segments()).at(-1)?.number ?? 0;
       this.#segment = Math.max(this.#segment, newest);
       this.#sealed = true;
@@ -89,7 +114,7 @@ export class Tape {
     }
     // Read back is not on disk: a failed sync may have left it in memory only.
     if (end.segment > 0) await this.#syncSegment(end.segment);
-    this.#head = head;
+    this.#advance(this.#doubtful.slice(0, written));
     this.#doubtful = [];
     this.#segment = end.segment;
     this.#bytes = end.bytes;
@@ -161,7 +186,7 @@ function isTorn(end: LogEnd): boolean {
 async function writeWhole(file: AuditFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
     const taken = await file.append(bytes.subarray(at));
-    if (taken <= 0) throw new TapeFault('NO_PROGRESS');
+    if (taken <= 0) throw new SegmentFault('NO_PROGRESS');
     at += taken;
   }
 }

@@ -2,7 +2,7 @@
  * The log on disk: group commit, collapsed floods, and the promise that nothing is answered before it is written.
  *
  *            record, denied                    one write + fdatasync at a time
- *   callers ---------------> pending --commit--> tape --> whenDurable(true)
+ *   callers ---------------> pending --commit--> disk --> whenDurable(true)
  *                               ^                  | fails
  *                               |                  v
  *                            (bounded)          failed: healthy = false, whenDurable(false), retry each second
@@ -13,17 +13,18 @@
 import type { Denial, Domain, Permit } from '../../policy/contract/index.ts';
 import { type Bodies, type Body, deniedEvent, type Moment, rfc3339 } from './body.ts';
 import { encodeBody } from './chain.ts';
+import type { Checkpointer } from './checkpointer.ts';
 import type { Clock } from './clock.ts';
 import { Collapse, Tally } from './collapse.ts';
 import type { TornTail } from './end.ts';
 import { AuditError } from './errors.ts';
 import { FlowTable } from './flows.ts';
 import { Health } from './health.ts';
-import { FLOOD_WINDOW_MS, MAX_RETAINED_RECORDS, RETRY_MS } from './limits.ts';
+import { CHECKPOINT_INTERVAL_MS, FLOOD_WINDOW_MS, MAX_RETAINED_RECORDS, RETRY_MS } from './limits.ts';
 import type { AuditHead, AuditLog, FlowCounter } from './log.ts';
 import type { AuditEvent, AuditEventName, DenialContext, Detail } from './record.ts';
 import { isRepeatable, Repeats } from './repeats.ts';
-import type { Tape } from './segment-log.ts';
+import type { SegmentLog } from './segment-log.ts';
 
 /** A record whose content is fixed; only its place in the chain is open. */
 interface Sealed {
@@ -47,7 +48,9 @@ interface Failure {
 const NO_CONTEXT: DenialContext = Object.freeze({});
 
 export interface WriterParts {
-  readonly tape: Tape;
+  readonly segments: SegmentLog;
+  /** Null: the log is not signed. */
+  readonly checkpointer: Checkpointer | null;
   readonly bodies: Bodies;
   readonly clock: Clock;
   readonly flowIntervalMs: number;
@@ -55,7 +58,8 @@ export interface WriterParts {
 }
 
 export class LogWriter implements AuditLog {
-  readonly #tape: Tape;
+  readonly #segments: SegmentLog;
+  readonly #checkpointer: Checkpointer | null;
   readonly #bodies: Bodies;
   readonly #clock: Clock;
   readonly #flowIntervalMs: number;
@@ -83,18 +87,24 @@ export class LogWriter implements AuditLog {
   #stopWindow: (() => void) | null = null;
   #stopFlows: (() => void) | null = null;
   #stopRetry: (() => void) | null = null;
+  #stopCheckpoint: (() => void) | null = null;
+  /** The interval has ended: sign with the next commit, or without one. */
+  #isCheckpointDue = false;
 
   constructor(parts: WriterParts) {
-    this.#tape = parts.tape;
+    this.#segments = parts.segments;
+    this.#checkpointer = parts.checkpointer;
     this.#bodies = parts.bodies;
     this.#clock = parts.clock;
     this.#flowIntervalMs = parts.flowIntervalMs;
     this.#unlock = parts.unlock;
   }
 
-  /** Writes broker.start, alone and at once: a log that cannot take it is not opened. Throws what the tape throws. */
+  /** Writes broker.start, alone and at once: a log that cannot take it is not opened. Throws what the disk throws. */
   async start(detail: Detail): Promise<void> {
-    await this.#tape.append([encodeBody(this.#bodies.own(this.#moment(), 'broker.start', detail))]);
+    await this.#segments.append([encodeBody(this.#bodies.own(this.#moment(), 'broker.start', detail))]);
+    // What the run before left unsigned is in its broker.start, so that signing it hides nothing.
+    await this.#checkpoint();
   }
 
   get healthy(): boolean {
@@ -102,7 +112,11 @@ export class LogWriter implements AuditLog {
   }
 
   get head(): AuditHead {
-    return this.#tape.head;
+    return this.#segments.head;
+  }
+
+  get signedRecords(): number | null {
+    return this.#checkpointer?.signed ?? null;
   }
 
   onHealth(listener: (healthy: boolean) => void): () => void {
@@ -215,13 +229,14 @@ export class LogWriter implements AuditLog {
   }
 
   async #commitAll(): Promise<void> {
-    while (this.#failure === null && (this.#pending.length > 0 || this.#waiting.length > 0)) {
+    while (this.#failure === null && (this.#pending.length > 0 || this.#waiting.length > 0 || this.#isCheckpointDue)) {
       const batch = this.#takePending();
       const waiters = this.#waiting;
       this.#waiting = [];
       const fault = await this.#append(batch);
       if (fault !== null) this.#fail(fault, batch);
       answer(waiters, fault === null);
+      if (fault === null && this.#shouldSign()) await this.#checkpoint();
     }
     this.#busy = false;
     // A backlog can fail the log while its last commit is still succeeding.
@@ -232,11 +247,36 @@ export class LogWriter implements AuditLog {
   async #append(batch: readonly Sealed[]): Promise<string | null> {
     if (batch.length === 0) return null;
     try {
-      await this.#tape.append(batch.map((sealed) => sealed.body));
+      await this.#segments.append(batch.map((sealed) => sealed.body));
       return null;
     } catch (error) {
       return faultCode(error);
     }
+  }
+
+  // ---- signing
+
+  /** Also sees to it that the records which came now are signed after the interval, if not before. */
+  #shouldSign(): boolean {
+    if (this.#checkpointer === null) return false;
+    if (this.#isCheckpointDue || this.#checkpointer.isDue(this.#segments.head.seq)) return true;
+    if (this.#stopCheckpoint === null && this.#closing === null) {
+      this.#stopCheckpoint = this.#clock.after(CHECKPOINT_INTERVAL_MS, () => {
+        this.#stopCheckpoint = null;
+        this.#isCheckpointDue = true;
+        this.#kick();
+      });
+    }
+    return false;
+  }
+
+  /** One that cannot be written costs nothing but time: the next one covers its records too, and status shows the lag. */
+  async #checkpoint(): Promise<void> {
+    this.#stopCheckpoint?.();
+    this.#stopCheckpoint = null;
+    this.#isCheckpointDue = false;
+    const signable = this.#segments.signable;
+    if (signable !== null) await this.#checkpointer?.write(signable).catch(() => undefined);
   }
 
   // ---- failing and recovering
@@ -282,7 +322,7 @@ export class LogWriter implements AuditLog {
     let torn: readonly TornTail[];
     let intact: boolean;
     try {
-      const salvage = await this.#tape.salvage();
+      const salvage = await this.#segments.salvage();
       for (const sealed of this.#failed.splice(0, salvage.written)) this.#settle(sealed);
       ({ torn, intact } = salvage);
     } catch {
@@ -351,7 +391,7 @@ export class LogWriter implements AuditLog {
   // ---- closing
 
   async #close(reason: string | undefined): Promise<void> {
-    for (const stop of [this.#stopWindow, this.#stopFlows, this.#stopRetry]) stop?.();
+    for (const stop of [this.#stopWindow, this.#stopFlows, this.#stopRetry, this.#stopCheckpoint]) stop?.();
     this.#flows.flush(this.#writeFlow);
     this.#releaseHeld();
     this.#queue(this.#bodies.own(this.#moment(), 'broker.stop', undefined, reason));
@@ -361,8 +401,9 @@ export class LogWriter implements AuditLog {
       await this.#idle();
     }
     const failure = this.#failure;
+    if (failure === null) await this.#checkpoint();
     try {
-      await this.#tape.close();
+      await this.#segments.close();
     } finally {
       await this.#unlock();
     }

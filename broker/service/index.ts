@@ -1,3 +1,4 @@
+export { checkpointSigner } from './checkpoint-signer.ts';
 export { Entrances } from './entrances.ts';
 export { type GrantRequest, type GrantStatus, Grants, type RevokeRequest } from './grants.ts';
 export { brokerMetrics, type MetricsText } from './metrics.ts';

@@ -1,5 +1,5 @@
 /** A private Ed25519 key that can sign and do nothing else: it cannot be read out, printed or serialised. */
-import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey, webcrypto } from 'node:crypto';
 import { inspect } from 'node:util';
 import { CompactSign, exportJWK, generateKeyPair, importJWK } from 'jose';
 import { KeyError, REDACTED } from '../base/index.ts';
@@ -40,6 +40,17 @@ export class SigningKey {
     return new CompactSign(Buffer.from(JSON.stringify(claims)))
       .setProtectedHeader({ ...header, alg: SIGNATURE_ALGORITHM })
       .sign(this.#privateKey);
+  }
+
+  /**
+   * Ed25519 over the text of a signed note (c2sp.org/signed-note). A note ends in a newline, which the signing input of a
+   * JWS never holds, so a signature of one can never pass for a signature of the other.
+   *
+   * @throws RangeError when the text does not end in a newline: a bug of the caller
+   */
+  async signNote(text: string): Promise<Uint8Array> {
+    if (!text.endsWith('\n')) throw new RangeError('a note ends in a newline');
+    return new Uint8Array(await webcrypto.subtle.sign(SIGNATURE_ALGORITHM, this.#privateKey, Buffer.from(text)));
   }
 
   toJSON(): string {

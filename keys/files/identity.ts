@@ -32,6 +32,8 @@ export interface Identity {
    * @throws KeyError ERR_KEY_STATEMENT when it would be too long for a verifier
    */
   signStatement(typ: string, claims: object): Promise<string>;
+  /** Ed25519 over the text of a signed note, which ends in a newline; never valid as a statement. */
+  signNote(text: string): Promise<Uint8Array>;
 }
 
 class KeyedIdentity implements Identity {
@@ -57,6 +59,10 @@ class KeyedIdentity implements Identity {
 
   signStatement(typ: string, claims: object): Promise<string> {
     return signStatement(this.#key, typ, claims);
+  }
+
+  signNote(text: string): Promise<Uint8Array> {
+    return this.#key.signNote(text);
   }
 
   toJSON(): object {

@@ -146,6 +146,26 @@ export class MemoryDisk implements AuditFiles {
     return new MemoryFile(this, segment);
   }
 
+  readonly beside = new Map<string, string>();
+
+  async readBeside(name: string, tailBytes = Number.POSITIVE_INFINITY): Promise<string | null> {
+    this.check('read');
+    const text = this.beside.get(name);
+    if (text === undefined) return null;
+    const bytes = Buffer.from(text);
+    return bytes.subarray(Math.max(0, bytes.length - tailBytes)).toString();
+  }
+
+  async appendBeside(name: string, text: string): Promise<void> {
+    this.check('append');
+    this.beside.set(name, (this.beside.get(name) ?? '') + text);
+  }
+
+  async replaceBeside(name: string, text: string): Promise<void> {
+    this.check('append');
+    this.beside.set(name, text);
+  }
+
   bytes(segment: number): Buffer {
     const bytes = this.files.get(segment);
     if (bytes === undefined) throw errno('ENOENT');
@@ -161,6 +181,7 @@ export class MemoryDisk implements AuditFiles {
   crashed(): MemoryDisk {
     const copy = new MemoryDisk();
     for (const [number, bytes] of this.files) copy.files.set(number, Buffer.from(bytes));
+    for (const [name, text] of this.beside) copy.beside.set(name, text);
     return copy;
   }
 

@@ -1,0 +1,38 @@
+/** The door of evidence/: tree, signed notes, checkpoints and proofs, as the C2SP specifications have them. */
+export {
+  type Checkpoint,
+  type CheckpointSigner,
+  noteKeyOf,
+  originOf,
+  parseCheckpoint,
+  signCheckpoint,
+  splitNotes,
+} from './checkpoint.ts';
+export {
+  cosignature,
+  cosignedAt,
+  cosignedMessage,
+  formatNote,
+  formatVerifierKey,
+  parseNote,
+  parseVerifierKey,
+  SIGNATURE_COSIGNATURE,
+  SIGNATURE_ED25519,
+  type VerifierKey,
+  verifierKey,
+  verifyNote,
+} from './note.ts';
+export { formatProof, type ProofFault, parseProof, verifyProof } from './proof.ts';
+export {
+  CompactRange,
+  consistencyRanges,
+  EMPTY_ROOT,
+  inclusionRanges,
+  isConsistent,
+  isIncluded,
+  type LeafRange,
+  leafHash,
+  nodeHash,
+  RangeRoots,
+  type TreeNode,
+} from './tree.ts';

@@ -1,0 +1,102 @@
+/** Takes out of a log what proves one record, or one state, to a third party. Reads only. */
+import { AuditError } from './errors.ts';
+import {
+  type Checkpoint,
+  consistencyRanges,
+  formatProof,
+  formatVerifierKey,
+  inclusionRanges,
+  leafHash,
+  parseCheckpoint,
+  parseVerifierKey,
+  RangeRoots,
+  splitNotes,
+} from './evidence/index.ts';
+import type { AuditReader } from './files.ts';
+import { CHECKPOINT_TAIL_BYTES } from './limits.ts';
+import { lines } from './lines.ts';
+import { nodeFiles } from './node-files.ts';
+import { CHECKPOINTS_FILE, VKEY_FILE } from './verify/index.ts';
+
+/** The newest signed note of a log, word for word; null if it has none. */
+export async function latestCheckpoint(
+  directory: string,
+  reader: AuditReader = nodeFiles(directory),
+): Promise<string | null> {
+  const tail = (await reader.readBeside(CHECKPOINTS_FILE, CHECKPOINT_TAIL_BYTES)) ?? '';
+  // The last one may be half written at this moment.
+  const whole = splitNotes(tail).filter((note) => parseCheckpoint(note) !== null);
+  return whole.at(-1) ?? null;
+}
+
+/** The verifier key that the broker put beside the log, as text; null if there is none. Whoever writes the log writes it. */
+export async function readVerifierKey(
+  directory: string,
+  reader: AuditReader = nodeFiles(directory),
+): Promise<string | null> {
+  const key = parseVerifierKey((await reader.readBeside(VKEY_FILE)) ?? '');
+  return key === null ? null : formatVerifierKey(key);
+}
+
+/**
+ * The text of a proof file (c2sp.org/tlog-proof) for record `seq` under the newest checkpoint. Reads all records that
+ * the checkpoint covers.
+ *
+ * Throws AuditError ERR_AUDIT_UNPROVEN: there is no such record, or no checkpoint that covers it.
+ */
+export async function proveRecord(
+  directory: string,
+  seq: number,
+  reader: AuditReader = nodeFiles(directory),
+): Promise<string> {
+  const { text, checkpoint } = await newest(directory, reader);
+  if (seq < 1 || seq > checkpoint.size) {
+    const covered = `the newest checkpoint covers records 1 to ${checkpoint.size}`;
+    throw new AuditError('ERR_AUDIT_UNPROVEN', `record ${seq} cannot be proven: ${covered}`);
+  }
+  const index = seq - 1;
+  const roots = new RangeRoots(inclusionRanges(index, checkpoint.size));
+  let found: Uint8Array | null = null;
+  let at = 0;
+  for await (const line of lines(reader)) {
+    if (at >= checkpoint.size) break;
+    if (at === index) found = Uint8Array.from(line);
+    else roots.leaf(at, leafHash(line));
+    at += 1;
+  }
+  if (found === null || at < checkpoint.size) {
+    throw new AuditError('ERR_AUDIT_UNPROVEN', `the log ends before its last checkpoint; run "argus audit verify"`);
+  }
+  return formatProof({ line: found, index, path: roots.roots(), checkpoint: text });
+}
+
+/** The hashes that prove to a witness that the newest checkpoint extends one of `old` records. */
+export async function proveConsistency(
+  directory: string,
+  old: number,
+  reader: AuditReader = nodeFiles(directory),
+): Promise<{ readonly checkpoint: string; readonly path: readonly string[] }> {
+  const { text, checkpoint } = await newest(directory, reader);
+  if (old > checkpoint.size) {
+    const message = `a witness remembers ${old} records, the newest checkpoint covers ${checkpoint.size}`;
+    throw new AuditError('ERR_AUDIT_UNPROVEN', message);
+  }
+  const ranges = consistencyRanges(old, checkpoint.size);
+  const roots = new RangeRoots(ranges);
+  let at = 0;
+  if (ranges.length > 0) {
+    for await (const line of lines(reader)) {
+      if (at >= checkpoint.size) break;
+      roots.leaf(at, leafHash(line));
+      at += 1;
+    }
+  }
+  return { checkpoint: text, path: roots.roots() };
+}
+
+async function newest(directory: string, reader: AuditReader): Promise<{ text: string; checkpoint: Checkpoint }> {
+  const text = await latestCheckpoint(directory, reader);
+  const checkpoint = text === null ? null : parseCheckpoint(text);
+  if (text !== null && checkpoint !== null) return { text, checkpoint };
+  throw new AuditError('ERR_AUDIT_UNPROVEN', `"${directory}" has no signed checkpoint`);
+}

@@ -1,0 +1,46 @@
+/** Cuts segments into parts that can be looked at side by side, each of whole lines. */
+import type { AuditReader } from '../files.ts';
+import { MAX_LINE_BYTES } from '../limits.ts';
+import { type PartSummary, scanPart } from './scan.ts';
+
+/** The lines that begin in [from, to) of a segment. */
+export interface Part {
+  readonly segment: number;
+  readonly from: number;
+  readonly to: number;
+  /** The segment's length when verify began; nothing behind it is read. */
+  readonly size: number;
+}
+
+export interface ScannedPart {
+  /** Where its first line begins and its last one ends. */
+  readonly start: number;
+  readonly end: number;
+  readonly summary: PartSummary;
+}
+
+const NEWLINE = 0x0a;
+
+/** Null: not one clean chain of whole lines; the slow check has to look. */
+export async function scanOf(reader: AuditReader, part: Part, sizes: readonly number[]): Promise<ScannedPart | null> {
+  const { segment, from, to, size } = part;
+  // One byte more in front: it is a newline if a line begins at `from`, and the scan's spare byte in any case.
+  const base = Math.max(0, from - 1);
+  const head = await reader.read(segment, base, Math.min(size, to) - base);
+  const tail = head.at(-1) === NEWLINE ? new Uint8Array(0) : await restOfLine(reader, part, base + head.length);
+  if (tail === null || head.length + tail.length === 0) return null;
+  const read = from === 0 ? Buffer.concat([new Uint8Array(1), head, tail]) : Buffer.concat([head, tail]);
+  const skipped = from === 0 ? 0 : read.indexOf(NEWLINE);
+  if (skipped < 0 || skipped + 1 >= read.length) return null;
+  const summary = scanPart(read.subarray(skipped), sizes);
+  if (summary === null) return null;
+  const start = from === 0 ? 0 : base + skipped + 1;
+  return { start, end: start + read.length - skipped - 1, summary };
+}
+
+/** Up to and with the newline; null: there is none within a line's length. */
+async function restOfLine(reader: AuditReader, { segment, size }: Part, at: number): Promise<Uint8Array | null> {
+  const bytes = await reader.read(segment, at, Math.min(MAX_LINE_BYTES + 1, size - at));
+  const end = bytes.indexOf(NEWLINE);
+  return end < 0 ? null : bytes.subarray(0, end + 1);
+}

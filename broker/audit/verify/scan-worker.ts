@@ -1,0 +1,17 @@
+/** A worker thread of verify: takes parts, answers with their summaries in the same order. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { nodeFiles } from '../node-files.ts';
+import { type Part, scanOf } from './parts.ts';
+import type { WorkerAnswer, WorkerStart } from './pool.ts';
+
+const { directory, sizes } = workerData as WorkerStart;
+const reader = nodeFiles(directory);
+
+let last: Promise<void> = Promise.resolve();
+
+parentPort?.on('message', (part: Part) => {
+  last = last.then(async () => {
+    const answer: WorkerAnswer = await scanOf(reader, part, sizes).catch(() => null);
+    parentPort?.postMessage(answer);
+  });
+});

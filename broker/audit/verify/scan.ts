@@ -1,0 +1,175 @@
+/**
+ * The fast look at a part of a segment: are these whole lines a chain, and what is the Merkle tree over them? Pure.
+ *
+ * It reads only what a chain needs, at the places where a broker writes it: `seq` at the front, `prev` and `sum` at the
+ * end. One hash per line serves as the link and as the leaf. At the first byte that is not as expected it gives up and
+ * says nothing; check.ts, its slow twin, then reads the same bytes line by line and says what is wrong. A test keeps the
+ * two equal. 1.0 to 1.4 µs a record of 500 bytes, where the slow twin takes 5.
+ */
+import { hash } from 'node:crypto';
+import { parseLine } from '../chain.ts';
+import { nodeHash, type TreeNode } from '../evidence/index.ts';
+import { MAX_LINE_BYTES, SUM_HEX_DIGITS } from '../limits.ts';
+import { type Milestone, milestoneOf } from './milestones.ts';
+
+/** What a part of whole, linked lines amounts to. */
+export interface PartSummary {
+  readonly lines: number;
+  readonly firstSeq: number;
+  readonly firstPrev: string;
+  readonly firstLeaf: string;
+  readonly lastHash: string;
+  /** The fewest subtrees over the part's records. */
+  readonly nodes: readonly TreeNode[];
+  /** The same, up to each of the wanted tree sizes that end within the part. */
+  readonly heads: readonly { readonly size: number; readonly nodes: readonly TreeNode[] }[];
+  readonly milestones: readonly Milestone[];
+}
+
+const NEWLINE = 0x0a;
+const HASH_DIGITS = 64;
+const SEQ_KEY = Buffer.from('{"seq":');
+const PREV_KEY = Buffer.from(',"prev":"');
+const SUM_KEY = Buffer.from('","sum":"');
+const END = Buffer.from('"}');
+/** `HASH","sum":"SUM"}` */
+const AFTER_PREV = HASH_DIGITS + SUM_KEY.length + SUM_HEX_DIGITS + END.length;
+/** `,"prev":"` + the above */
+const TRAILER = PREV_KEY.length + AFTER_PREV;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+const COMMA = 0x2c;
+/** What every record that verify must read whole has in it, and few others. A string cannot hold it: its quotes are escaped. */
+const MILESTONE_KEYS = ['"event":"broker.', '"event":"audit.', '"torn":['];
+
+/**
+ * @param bytes one byte to spare, then whole lines with their newlines; the byte before a line is written to and restored
+ * @param sizes tree sizes whose roots are wanted, ascending
+ * @returns null: not one clean chain
+ */
+export function scanPart(bytes: Buffer, sizes: readonly number[]): PartSummary | null {
+  if (bytes.length < 2 || bytes[bytes.length - 1] !== NEWLINE) return null;
+  const firstSeq = readSeq(bytes, 1);
+  if (firstSeq < 1) return null;
+  const tree = new FastRange(firstSeq - 1);
+  const heads: { size: number; nodes: readonly TreeNode[] }[] = [];
+  let wanted = sizes.findIndex((size) => size >= firstSeq);
+  if (wanted < 0) wanted = sizes.length;
+  let firstPrev = '';
+  let firstLeaf = '';
+  let head = '';
+  let seq = firstSeq - 1;
+  let lastLine = 1;
+  for (let at = 1; at < bytes.length; ) {
+    const end = bytes.indexOf(NEWLINE, at);
+    const length = end - at;
+    if (length <= TRAILER + SEQ_KEY.length || length > MAX_LINE_BYTES) return null;
+    seq += 1;
+    if (readSeq(bytes, at) !== seq || !hasTrailer(bytes, end)) return null;
+    const prev = bytes.toString('latin1', end - AFTER_PREV, end - AFTER_PREV + HASH_DIGITS);
+    if (head === '') firstPrev = prev;
+    else if (prev !== head) return null;
+    head = leafAt(bytes, at, end);
+    if (seq === firstSeq) firstLeaf = head;
+    tree.appendLeaf(head);
+    if (seq === sizes[wanted]) {
+      heads.push({ size: seq, nodes: tree.nodes() });
+      wanted += 1;
+    }
+    lastLine = at;
+    at = end + 1;
+  }
+  // Every line but the last is covered by its successor; only `sum` covers the last.
+  if (typeof parseLine(bytes.subarray(lastLine, bytes.length - 1)) === 'string') return null;
+  const milestones = findMilestones(bytes);
+  if (milestones === null) return null;
+  const lines = seq - firstSeq + 1;
+  return { lines, firstSeq, firstPrev, firstLeaf, lastHash: head, nodes: tree.nodes(), heads, milestones };
+}
+
+/** RFC 6962 leaf: the byte before the line (a newline, or the spare one) becomes the prefix for a moment. */
+function leafAt(bytes: Buffer, at: number, end: number): string {
+  const before = bytes[at - 1] ?? 0;
+  bytes[at - 1] = 0;
+  const leaf = hash('sha256', bytes.subarray(at - 1, end), 'hex');
+  bytes[at - 1] = before;
+  return leaf;
+}
+
+/** -1: there is no `{"seq":N,` here. */
+function readSeq(bytes: Buffer, at: number): number {
+  if (!isAt(bytes, at, SEQ_KEY) || bytes[at + SEQ_KEY.length] === DIGIT_0) return -1;
+  let place = at + SEQ_KEY.length;
+  let seq = 0;
+  for (let digit = bytes[place] ?? 0; digit >= DIGIT_0 && digit <= DIGIT_9; digit = bytes[++place] ?? 0)
+    seq = seq * 10 + digit - DIGIT_0;
+  return bytes[place] === COMMA && Number.isSafeInteger(seq) ? seq : -1;
+}
+
+function hasTrailer(bytes: Buffer, end: number): boolean {
+  const prev = end - AFTER_PREV;
+  return (
+    isAt(bytes, end - END.length, END) &&
+    isAt(bytes, prev - PREV_KEY.length, PREV_KEY) &&
+    isAt(bytes, prev + HASH_DIGITS, SUM_KEY)
+  );
+}
+
+/** Byte by byte: shorter than a call into the runtime for so few. */
+function isAt(bytes: Buffer, at: number, expected: Buffer): boolean {
+  for (let index = 0; index < expected.length; index++) if (bytes[at + index] !== expected[index]) return false;
+  return true;
+}
+
+/** Null: one of them needs the slow look. */
+function findMilestones(bytes: Buffer): readonly Milestone[] | null {
+  const found = new Map<number, Milestone>();
+  for (const key of MILESTONE_KEYS) {
+    for (let hit = bytes.indexOf(key); hit >= 0; hit = bytes.indexOf(key, hit + 1)) {
+      const start = bytes.lastIndexOf(NEWLINE, hit) + 1;
+      const parsed = parseLine(bytes.subarray(start === 0 ? 1 : start, bytes.indexOf(NEWLINE, hit)));
+      if (typeof parsed === 'string') return null;
+      const milestone = milestoneOf(parsed);
+      if (milestone === null) continue;
+      if (milestone.torn.length > 0) return null;
+      found.set(milestone.seq, milestone);
+    }
+  }
+  return [...found.values()].sort((a, b) => a.seq - b.seq);
+}
+
+/** CompactRange without an object per leaf. */
+class FastRange {
+  readonly #levels: number[] = [];
+  readonly #indexes: number[] = [];
+  readonly #hashes: string[] = [];
+  #top = 0;
+  #next: number;
+
+  constructor(start: number) {
+    this.#next = start;
+  }
+
+  appendLeaf(leaf: string): void {
+    let [level, index, top, node] = [0, this.#next, this.#top, leaf];
+    while (index % 2 === 1 && top > 0 && this.#levels[top - 1] === level) {
+      top -= 1;
+      node = nodeHash(this.#hashes[top] ?? '', node);
+      index = (index - 1) / 2;
+      level += 1;
+    }
+    this.#levels[top] = level;
+    this.#indexes[top] = index;
+    this.#hashes[top] = node;
+    this.#top = top + 1;
+    this.#next += 1;
+  }
+
+  nodes(): readonly TreeNode[] {
+    return Array.from({ length: this.#top }, (_, at) => ({
+      level: this.#levels[at] ?? 0,
+      index: this.#indexes[at] ?? 0,
+      hash: this.#hashes[at] ?? '',
+    }));
+  }
+}

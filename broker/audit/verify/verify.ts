@@ -1,0 +1,227 @@
+/**
+ * Is this log whole and unaltered, and is it the one that was signed? Streams through all segments; never writes.
+ *
+ * What a bare chain proves: nothing was edited, inserted, deleted or reordered *before* the last record, unless all
+ * that follows was rewritten too. It cannot prove that the end was not cut off, nor that somebody with write access did
+ * not write the whole log anew. Checkpoints signed by a key that the auditor knows prove that these are the broker's
+ * records up to the last checkpoint; a checkpoint that the auditor (or a witness) remembers proves that the log was not
+ * rolled back or forked. Records behind the last checkpoint are covered by the chain alone, and verify says how many.
+ *
+ * A live log is verified up to the length it had when verify began. A torn tail of the newest segment is then a write
+ * under way; with no writer alive it is a problem until the next start of the broker has accounted for it.
+ */
+import type { ParsedLine } from '../chain.ts';
+import { digest, type TornTail } from '../end.ts';
+import { AuditError } from '../errors.ts';
+import type { VerifierKey } from '../evidence/index.ts';
+import type { AuditReader, SegmentInfo } from '../files.ts';
+import { MAX_PROBLEMS, READ_BYTES, VERIFY_PART_BYTES } from '../limits.ts';
+import type { AuditHead } from '../log.ts';
+import { nodeFiles } from '../node-files.ts';
+import { ChainCheck } from './check.ts';
+import { CheckpointCheck, type CheckpointReport } from './checkpoints.ts';
+import type { Part, ScannedPart } from './parts.ts';
+import { openScanner, type Scanner } from './pool.ts';
+import { type Problem, Problems } from './problems.ts';
+
+export interface VerifyResult {
+  readonly ok: boolean;
+  /** Lines that are records. */
+  readonly records: number;
+  readonly segments: number;
+  /** Null in an empty log. */
+  readonly firstSeq: number | null;
+  readonly lastSeq: number | null;
+  /** Hash of the last line: remember it, with lastSeq, outside of this host. */
+  readonly head: string;
+  readonly checkpoints: CheckpointReport;
+  /** The first MAX_PROBLEMS of them; `problemCount` has all. */
+  readonly problems: readonly Problem[];
+  readonly problemCount: number;
+  /** Starts of the broker whose run before did not end with broker.stop: crash, kill -9 or power loss. */
+  readonly uncleanShutdowns: number;
+  /** Times at which the log could not be written, and the events lost in them. */
+  readonly gaps: number;
+  readonly lost: number;
+  /** Torn tails that a later record accounts for. */
+  readonly tornAccounted: number;
+  /** Bytes of a line that a live writer had not finished when verify began. */
+  readonly unfinishedBytes: number;
+  /** Is a broker writing this log? */
+  readonly live: boolean;
+}
+
+export interface VerifyOptions {
+  /** A head, or the text of a checkpoint, remembered from an earlier visit: it must still be true. */
+  readonly since?: AuditHead | string;
+  /** The last line must have this hash. */
+  readonly expectHead?: string;
+  /** Keys that may sign the log's checkpoints. None: the one that lies beside the log, which proves little. */
+  readonly keys?: readonly VerifierKey[];
+  /** What is wrong with a record, or null: asked for each record, which makes verify several times slower. */
+  readonly judge?: (record: ParsedLine) => string | null;
+  /** Called after each part with the bytes checked so far and those there are. */
+  readonly onProgress?: (bytes: number, total: number) => void;
+  /** Default: the directory's files. */
+  readonly reader?: AuditReader;
+}
+
+/** Throws AuditError ERR_AUDIT_DIRECTORY if there is nothing to read; whatever is in the files is a result, not an error. */
+export async function verifyAudit(directory: string, options: VerifyOptions = {}): Promise<VerifyResult> {
+  const reader = options.reader ?? nodeFiles(directory);
+  // Asked first: a writer that ends meanwhile has finished its last line.
+  const live = await reader.hasWriter();
+  // Read before the segments' lengths: what a checkpoint covers was on disk before it.
+  const signed = await CheckpointCheck.read(reader, options.keys ?? [], remembered(options.since));
+  const segments = await reader.segments();
+  const problems = new Problems(MAX_PROBLEMS);
+  const since = typeof options.since === 'object' ? options.since : undefined;
+  const check = new ChainCheck({ since, sizes: signed.sizes, judge: options.judge }, problems);
+  const total = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  const scanner = openScanner(options.reader === undefined ? directory : null, reader, signed.sizes, total);
+  try {
+    await new Walk(reader, scanner, check, problems, (done) => options.onProgress?.(done, total)).through(segments);
+  } finally {
+    await scanner.close();
+  }
+  const unfinishedBytes = check.finish(live);
+  if (since !== undefined && !check.sinceSeen) {
+    problems.add('SINCE_MISSING', `record ${since.seq} is remembered, the log ends with ${check.lastSeq ?? 0}`);
+  }
+  const { expectHead } = options;
+  if (expectHead !== undefined && expectHead !== check.head)
+    problems.add('HEAD_MISMATCH', `expected head ${expectHead}, got ${check.head}`);
+  const checkpoints = signed.judge(check, problems);
+  return {
+    ok: problems.count === 0,
+    records: check.records,
+    segments: check.segments,
+    firstSeq: check.firstSeq,
+    lastSeq: check.lastSeq,
+    head: check.head,
+    checkpoints,
+    problems: problems.list,
+    problemCount: problems.count,
+    uncleanShutdowns: check.unclean,
+    gaps: check.gaps,
+    lost: check.lost,
+    tornAccounted: check.tornAccounted,
+    unfinishedBytes,
+    live,
+  };
+}
+
+function remembered(since: AuditHead | string | undefined): string | null {
+  return typeof since === 'string' ? since : null;
+}
+
+/** One way through all segments, in order, with the next parts already being looked at. */
+class Walk {
+  readonly #reader: AuditReader;
+  readonly #scanner: Scanner;
+  readonly #check: ChainCheck;
+  readonly #problems: Problems;
+  readonly #onProgress: (done: number) => void;
+  #done = 0;
+
+  constructor(
+    reader: AuditReader,
+    scanner: Scanner,
+    check: ChainCheck,
+    problems: Problems,
+    onProgress: (done: number) => void,
+  ) {
+    this.#reader = reader;
+    this.#scanner = scanner;
+    this.#check = check;
+    this.#problems = problems;
+    this.#onProgress = onProgress;
+  }
+
+  async through(segments: readonly SegmentInfo[]): Promise<void> {
+    const ahead = new Ahead(this.#scanner, segments.flatMap(partsOf));
+    for (const segment of segments) {
+      this.#check.segment(segment.number);
+      if (segment.fault !== undefined) this.#problems.add('SEGMENT_NOT_FILE', segment.fault, segment.number, 0);
+      else await this.#segment(segment, ahead);
+    }
+  }
+
+  async #segment(segment: SegmentInfo, ahead: Ahead): Promise<void> {
+    const before = this.#done;
+    let at = 0;
+    for (const _ of partsOf(segment)) {
+      const scanned = await ahead.next();
+      // Once a part is not clean the rest of the segment is read slowly; its other parts are only taken off the queue.
+      if (at < 0) continue;
+      if (scanned !== null && scanned.start === at && this.#check.takes(scanned.summary)) {
+        this.#check.take(scanned.summary);
+        at = scanned.end;
+        this.#done = before + at;
+        this.#onProgress(this.#done);
+      } else {
+        await this.#slowly(segment, at, before);
+        at = -1;
+      }
+    }
+    if (at >= 0 && at < segment.bytes) await this.#slowly(segment, at, before);
+    this.#done = before + segment.bytes;
+  }
+
+  async #slowly(segment: SegmentInfo, from: number, before: number): Promise<void> {
+    for await (const chunk of chunks(this.#reader, segment, from)) {
+      this.#check.bytes(chunk);
+      this.#done += chunk.length;
+      this.#onProgress(Math.min(this.#done, before + segment.bytes));
+    }
+    const torn = this.#check.tornBytes;
+    if (torn > 0) this.#check.torn(await tornTail(this.#reader, segment, torn));
+  }
+}
+
+/** Keeps so many parts under way, and hands them out in their order. */
+class Ahead {
+  readonly #scanner: Scanner;
+  readonly #parts: Iterator<Part>;
+  readonly #underWay: Promise<ScannedPart | null>[] = [];
+
+  constructor(scanner: Scanner, parts: readonly Part[]) {
+    this.#scanner = scanner;
+    this.#parts = parts[Symbol.iterator]();
+    for (let count = 0; count < scanner.width; count++) this.#start();
+  }
+
+  next(): Promise<ScannedPart | null> {
+    const next = this.#underWay.shift();
+    this.#start();
+    return next ?? Promise.resolve(null);
+  }
+
+  #start(): void {
+    const part = this.#parts.next();
+    if (!part.done) this.#underWay.push(this.#scanner.scan(part.value).catch(() => null));
+  }
+}
+
+function partsOf({ number, bytes, fault }: SegmentInfo): readonly Part[] {
+  const parts: Part[] = [];
+  if (fault !== undefined) return parts;
+  for (let from = 0; from < bytes; from += VERIFY_PART_BYTES) {
+    parts.push({ segment: number, from, to: Math.min(bytes, from + VERIFY_PART_BYTES), size: bytes });
+  }
+  return parts;
+}
+
+async function* chunks(reader: AuditReader, segment: SegmentInfo, from: number): AsyncGenerator<Uint8Array> {
+  for (let at = from; at < segment.bytes; ) {
+    const chunk = await reader.read(segment.number, at, Math.min(READ_BYTES, segment.bytes - at));
+    if (chunk.length === 0)
+      throw new AuditError('ERR_AUDIT_DIRECTORY', `audit segment ${segment.number} shrank while it was read`);
+    at += chunk.length;
+    yield chunk;
+  }
+}
+
+async function tornTail(reader: AuditReader, { number, bytes }: SegmentInfo, torn: number): Promise<TornTail> {
+  return { segment: number, bytes: torn, sha256: await digest(reader, number, bytes - torn, bytes) };
+}

@@ -1,0 +1,104 @@
+/** `argus audit verify`: what an auditor runs first. */
+import { Command, InvalidArgumentError } from 'commander';
+import {
+  escapeUnsafe,
+  parseCheckpoint,
+  type VerifierKey,
+  type VerifyResult,
+  verifyAudit,
+} from '../../../../broker/audit/index.ts';
+import { printJson } from '../../output.ts';
+import { parseKeys, readSmallFile } from './arguments.ts';
+
+/** Problems shown to a human; --json has more. */
+const SHOWN_PROBLEMS = 20;
+const MIB = 1024 * 1024;
+
+interface VerifyFlags {
+  readonly json?: true;
+  readonly since?: { readonly seq: number; readonly hash: string } | string;
+  readonly key?: readonly VerifierKey[];
+  readonly expectHead?: string;
+}
+
+export function verifyCommand(): Command {
+  return new Command('verify')
+    .description('check that no record was edited, inserted, deleted or reordered')
+    .argument('<dir>', 'the audit directory')
+    .option('--key <vkey>', 'the key that must have signed the checkpoints; may be given several times', parseKeys)
+    .option('--since <checkpoint>', 'a checkpoint file, or SEQ:HASH, remembered from an earlier visit', parseSince)
+    .option('--expect-head <hash>', 'the hash that the last record must have', parseHash)
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  argus audit verify /var/log/argus\n  argus audit verify /var/log/argus --key broker.vkey --since last.checkpoint',
+    )
+    .action(async (directory: string, flags: VerifyFlags) => {
+      const result = await verifyAudit(directory, {
+        ...(flags.since === undefined ? {} : { since: flags.since }),
+        ...(flags.key === undefined ? {} : { keys: flags.key }),
+        ...(flags.expectHead === undefined ? {} : { expectHead: flags.expectHead }),
+        ...(process.stderr.isTTY ? { onProgress } : {}),
+      });
+      if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+      if (flags.json) printJson(result);
+      else process.stdout.write(`${verifyText(result, flags)}\n`);
+      if (!result.ok) process.exitCode = 1;
+    });
+}
+
+function onProgress(bytes: number, total: number): void {
+  const percent = total === 0 ? 100 : Math.floor((100 * bytes) / total);
+  process.stderr.write(`\r${percent} % of ${(total / MIB).toFixed(0)} MiB`);
+}
+
+function verifyText(result: VerifyResult, flags: VerifyFlags): string {
+  const { ok, records, segments, head, lastSeq } = result;
+  const lines = [`${ok ? 'PASS' : 'FAIL'} ${records} records in ${segments} segments`];
+  for (const { segment, line, code, finding, message } of result.problems.slice(0, SHOWN_PROBLEMS)) {
+    const where = segment === 0 ? 'log' : `segment ${segment} line ${line}`;
+    lines.push(`  ${finding}: ${where}: ${code} ${message}`);
+  }
+  if (result.problemCount > SHOWN_PROBLEMS)
+    lines.push(`  showing ${SHOWN_PROBLEMS} of ${result.problemCount} problems`);
+  if (result.uncleanShutdowns > 0) lines.push(`  ${result.uncleanShutdowns} unclean shutdowns`);
+  if (result.tornAccounted > 0) lines.push(`  ${result.tornAccounted} cut-off writes, each accounted for`);
+  if (result.gaps > 0) lines.push(`  ${result.gaps} times not writable, ${result.lost} events lost in them`);
+  if (result.live)
+    lines.push(`  a broker is writing; ${result.unfinishedBytes} bytes of an unfinished record left out`);
+  lines.push(...checkpointLines(result), `  head ${lastSeq ?? 0}:${head}`);
+  if (ok && flags.since === undefined && flags.expectHead === undefined) {
+    lines.push(
+      '  A cut-off end or a log written anew does not show: keep a checkpoint ("argus audit checkpoint DIR") elsewhere,',
+      '  and pass it with --since next time.',
+    );
+  }
+  return lines.map(escapeUnsafe).join('\n');
+}
+
+function checkpointLines({ checkpoints }: VerifyResult): readonly string[] {
+  const { count, covered, uncovered, key, keyName, since } = checkpoints;
+  const lines: string[] = [];
+  if (since !== null) lines.push(`  all ${since} records of the remembered checkpoint are still there, unaltered`);
+  if (count === 0) return [...lines, '  no checkpoints: nothing but the chain vouches for these records'];
+  const by = keyName === null ? 'an unknown key' : keyName;
+  lines.push(`  ${count} checkpoints by ${by}; ${covered} records covered, ${uncovered} not yet covered`);
+  if (key === 'beside the log')
+    lines.push(
+      '  The key lies beside the log, where a forger could have put it: get it from the broker and pass --key.',
+    );
+  return lines;
+}
+
+function parseHash(text: string): string {
+  if (!/^[0-9a-f]{64}$/.test(text)) throw new InvalidArgumentError('expected 64 hexadecimal digits.');
+  return text;
+}
+
+function parseSince(text: string): { seq: number; hash: string } | string {
+  const [, seq, hash] = /^([1-9]\d{0,15}):([0-9a-f]{64})$/.exec(text) ?? [];
+  if (seq !== undefined && hash !== undefined) return { seq: Number(seq), hash };
+  const note = readSmallFile(text);
+  if (note !== null && parseCheckpoint(note) !== null) return note;
+  throw new InvalidArgumentError('expected a file with a checkpoint, or SEQ:HASH as verify prints it.');
+}
