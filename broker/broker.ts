@@ -11,15 +11,6 @@ import { aeadSelfTest, chooseAead, loadIdentity } from '../keys/index.ts';
 import { watchPolicy } from '../policy/index.ts';
 import { openAuditLog } from './audit/index.ts';
 import {
-  BrokerError,
-  CLOCK_TOLERANCE_SECONDS,
-  DRAIN_TIMEOUT_MS,
-  type Logger,
-  openLog,
-  ROUTES_PER_DOMAIN,
-  VERSION,
-} from './base/index.ts';
-import {
   CONTROL_SOCKET,
   DomainListeners,
   type Listener,
@@ -36,6 +27,13 @@ import { Federation } from './federation/index.ts';
 import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
 import { ChunkPool, DurableEffects, Flusher, Loans, type PeerContext } from './peer/index.ts';
 import {
+  BrokerError,
+  CLOCK_TOLERANCE_SECONDS,
+  DRAIN_TIMEOUT_MS,
+  type Logger,
+  ROUTES_PER_DOMAIN,
+} from './process/index.ts';
+import {
   type BrokerStatus,
   brokerMetrics,
   checkpointSigner,
@@ -43,10 +41,12 @@ import {
   Entrances,
   Grants,
   loadFirst,
+  openLog,
   PolicyReload,
   type ReloadResult,
   Sessions,
   type SessionWatcher,
+  VERSION,
 } from './service/index.ts';
 
 export interface Broker {

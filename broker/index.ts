@@ -1,6 +1,5 @@
 /** Door of the broker, and the package's main entry: `import { startBroker } from 'argus-broker'`. */
 
-export { BrokerError, type BrokerErrorCode, VERSION } from './base/index.ts';
 export { type Broker, startBroker, startResolved } from './broker.ts';
 export {
   type CarrierPlace,
@@ -16,6 +15,7 @@ export {
 export { callControl } from './control/index.ts';
 export { INSPECTORS } from './core/index.ts';
 export { type BrokerOptions, type BrokerOptionsInput, brokerOptions, readOptions } from './options.ts';
+export { BrokerError, type BrokerErrorCode } from './process/index.ts';
 export type {
   BrokerStatus,
   DomainStatus,
@@ -25,4 +25,4 @@ export type {
   ReloadResult,
   RevokeRequest,
 } from './service/index.ts';
-export { natsMembersOf } from './service/index.ts';
+export { natsMembersOf, VERSION } from './service/index.ts';

@@ -7,7 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { AEAD_PROVIDERS } from '../keys/index.ts';
-import { BrokerError, RING_BYTES_PER_DOMAIN } from './base/index.ts';
+import { BrokerError, RING_BYTES_PER_DOMAIN } from './process/index.ts';
 import { MAX_RING_BYTES, MIN_RING_BYTES } from './wire/index.ts';
 
 const HOST_PORT = /^(\[[0-9a-fA-F:]+\]|[^:[\]]+):(\d{1,5})$/;

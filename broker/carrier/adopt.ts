@@ -8,7 +8,7 @@
  * missing the socket is used as it is: slower, and the same otherwise.
  */
 import { Socket, type SocketConstructorOpts } from 'node:net';
-import { CARRIER_HIGH_WATER_BYTES, READ_BUFFER_BYTES } from '../base/index.ts';
+import { CARRIER_HIGH_WATER_BYTES, READ_BUFFER_BYTES } from '../process/index.ts';
 
 /** What the constructor understands beyond its declared type. */
 interface AdoptingOptions extends SocketConstructorOpts {

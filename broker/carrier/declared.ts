@@ -12,7 +12,7 @@
  * RUNTIME/NAME/argus.sock, and a path on which the broker is to listen has to lie right in it.
  */
 import { dirname, join } from 'node:path';
-import { BrokerError } from '../base/index.ts';
+import { BrokerError } from '../process/index.ts';
 
 export type CarrierPlace =
   | { readonly kind: 'listen'; readonly path: string; readonly tellsOfRestart: boolean }

@@ -7,7 +7,7 @@
  */
 
 import { connect, type Socket } from 'node:net';
-import { BrokerError, DIAL_AGAIN_MS, VSOCK_ANSWER_MS } from '../base/index.ts';
+import { BrokerError, DIAL_AGAIN_MS, VSOCK_ANSWER_MS } from '../process/index.ts';
 import { asItIs } from './adopt.ts';
 import type { Accept } from './listen.ts';
 import { type OwnedSocket, openOwnedSocket } from './owned-socket.ts';

@@ -14,7 +14,7 @@ import {
   MAX_UNAUTHENTICATED_UNIX,
   MAX_UNIX_PATH_BYTES,
   REFUSED_PLACE_MS,
-} from '../base/index.ts';
+} from '../process/index.ts';
 import { adopt } from './adopt.ts';
 import type { Carrier } from './carrier.ts';
 import { Places, type Release } from './places.ts';

@@ -1,7 +1,7 @@
 /** Where each declared domain comes in, a unix socket of its own, kept in step with the inventory. */
 import { chmod, mkdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BrokerError } from '../base/index.ts';
+import { BrokerError } from '../process/index.ts';
 import type { Carrier } from './carrier.ts';
 import { type CarrierPlace, carrierPlace, type Reachable } from './declared.ts';
 import { dialUnix } from './dial.ts';

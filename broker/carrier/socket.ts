@@ -1,7 +1,7 @@
 /** A carrier over a stream socket: unix or TCP, as accepted by the broker. */
 import type { Socket } from 'node:net';
 import { release } from '../../keys/index.ts';
-import { GOODBYE_MS, JOINED_WRITE_BYTES } from '../base/index.ts';
+import { GOODBYE_MS, JOINED_WRITE_BYTES } from '../process/index.ts';
 import type { ReadableSocket } from './adopt.ts';
 import type { Carrier, CarrierHandlers } from './carrier.ts';
 

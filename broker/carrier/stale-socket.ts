@@ -2,7 +2,7 @@
 import { lstatSync, statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { BrokerError } from '../base/index.ts';
+import { BrokerError } from '../process/index.ts';
 
 const GROUP_OR_OTHERS_MAY_WRITE = 0o022;
 const STICKY = 0o1000;

@@ -16,7 +16,7 @@
  */
 import { lchown, lstat, mkdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BrokerError } from '../base/index.ts';
+import { BrokerError } from '../process/index.ts';
 import { vmmDirectory } from './declared.ts';
 
 /** Known by its uid; `user` is what the inventory calls it. */

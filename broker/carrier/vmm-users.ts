@@ -1,7 +1,7 @@
 /** The users that run VMMs, looked up as the host does it (files, LDAP, systemd): Node knows only numbers. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { BrokerError } from '../base/index.ts';
+import { BrokerError } from '../process/index.ts';
 
 /** @throws BrokerError ERR_BROKER_VMM_USER */
 export async function uidOf(user: string | number): Promise<number> {

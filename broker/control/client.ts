@@ -1,6 +1,6 @@
 /** The other end of the control socket, for `argus status` and its like. */
 import { request } from 'node:http';
-import { BrokerError } from '../base/index.ts';
+import { BrokerError } from '../process/index.ts';
 
 /** One call; the parsed body. Throws ERR_BROKER_NOT_RUNNING when nobody listens, ERR_BROKER_CONTROL for a bad answer. */
 export function callControl(

@@ -4,8 +4,8 @@
  */
 import { chmod } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { BrokerError } from '../base/index.ts';
 import { removeStaleSocket } from '../carrier/index.ts';
+import { BrokerError } from '../process/index.ts';
 import type { BrokerStatus, Grants, MetricsText, ReloadResult } from '../service/index.ts';
 import { answerGrants } from './grant-requests.ts';
 

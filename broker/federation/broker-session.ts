@@ -8,7 +8,6 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { AeadSuite, Identity } from '../../keys/index.ts';
-import { MAX_HANDSHAKE_BODY_BYTES } from '../base/index.ts';
 import {
   answerHello,
   beginHello,
@@ -17,6 +16,7 @@ import {
   type HandshakeFault,
   type Hello,
 } from '../channel/index.ts';
+import { MAX_HANDSHAKE_BODY_BYTES } from '../process/index.ts';
 import {
   DATA_FRAME_HEADER_BYTES,
   type DeframedRecord,

@@ -5,9 +5,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Domain } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
-import type { Logger } from '../base/index.ts';
 import { dialNats, type NatsEnd, NatsListener, PIPE_ID_BYTES, peerSubjects } from '../carrier/index.ts';
 import type { Argo, DomainState } from '../core/index.ts';
+import type { Logger } from '../process/index.ts';
 import { Bridge } from './bridge.ts';
 import { BrokerSession, type SessionContext, type SessionEnd, type SessionHooks } from './broker-session.ts';
 import { FIRST_REDIAL_MS, MAX_REDIAL_MS } from './limits.ts';

@@ -15,7 +15,7 @@
  * more than is known to come without; if that comes, it is known, and if not, the next trial waits for twice as many
  * occasions. A refusal forgets what is known: sends behind it may be held back until all are answered.
  */
-import { ACK_DELAY_MS, FIRST_PACE_TRIAL, MAX_PACE_TRIAL, PACE_MS, PACED_ACK_DELAY_MS } from '../base/index.ts';
+import { ACK_DELAY_MS, FIRST_PACE_TRIAL, MAX_PACE_TRIAL, PACE_MS, PACED_ACK_DELAY_MS } from '../process/index.ts';
 
 export class AckTiming {
   readonly #onDue: () => void;

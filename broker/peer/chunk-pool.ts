@@ -1,5 +1,5 @@
 /** Reuses record buffers. A buffer is only ever read up to what its present user wrote, so nothing stale can leave it. */
-import { POOLED_CHUNKS } from '../base/index.ts';
+import { POOLED_CHUNKS } from '../process/index.ts';
 import { MAX_RECORD_PLAINTEXT_BYTES } from '../wire/index.ts';
 
 export class Chunk {

@@ -1,9 +1,9 @@
 /** What every link and peer of one broker shares. */
 import type { AeadSuite, Identity } from '../../keys/index.ts';
 import type { AuditLog } from '../audit/index.ts';
-import type { Logger } from '../base/index.ts';
 import type { Clock, HandshakeContext } from '../channel/index.ts';
 import type { Argo } from '../core/index.ts';
+import type { Logger } from '../process/index.ts';
 import type { ChunkPool } from './chunk-pool.ts';
 import type { DurableEffects } from './durable.ts';
 import type { Flusher } from './flusher.ts';

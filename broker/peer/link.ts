@@ -8,9 +8,9 @@
  * a virtio-serial port looks like this: the host's end never closes.)
  */
 import { timingSafeEqual } from 'node:crypto';
-import { HANDSHAKE_TIMEOUT_MS, MAX_HANDSHAKE_BODY_BYTES } from '../base/index.ts';
 import type { Carrier } from '../carrier/index.ts';
 import { answerHello, type Established, type HandshakeFault } from '../channel/index.ts';
+import { HANDSHAKE_TIMEOUT_MS, MAX_HANDSHAKE_BODY_BYTES } from '../process/index.ts';
 import {
   CloseCode,
   type CloseWord,

@@ -6,10 +6,10 @@
  * it may send to others goes out at once. A denied sender waits for the disk, its receivers do not.
  */
 import { release } from '../../keys/index.ts';
-import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION } from '../base/index.ts';
 import type { Carrier } from '../carrier/index.ts';
 import type { Established } from '../channel/index.ts';
 import { type Answer, type DomainState, UNDECIDED } from '../core/index.ts';
+import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION } from '../process/index.ts';
 import {
   type BrokerFrame,
   CloseCode,

@@ -18,6 +18,7 @@
  */
 import type { Grant } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
+import type { Argo } from '../core/index.ts';
 import {
   GRANT_GRACE_MS,
   GRANT_LOOK_MS,
@@ -25,8 +26,7 @@ import {
   MAX_GRANT_MS,
   MAX_GRANT_TEXT,
   MAX_GRANTS,
-} from '../base/index.ts';
-import type { Argo } from '../core/index.ts';
+} from '../process/index.ts';
 import type { OverlayChange, PolicyReload, ReloadResult } from './reload.ts';
 import type { SessionWatcher } from './sessions.ts';
 

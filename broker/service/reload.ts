@@ -12,8 +12,8 @@ import {
   recompilePolicy,
 } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
-import { BrokerError, type Logger } from '../base/index.ts';
 import { type Argo, CoreInvariantError, INSPECTORS } from '../core/index.ts';
+import { BrokerError, type Logger } from '../process/index.ts';
 import type { Entrances } from './entrances.ts';
 import type { Sessions } from './sessions.ts';
 

@@ -3,7 +3,7 @@
  * number at once and one a second it counts as hasty. It is still let in, for it may be a guest that crashes as it starts,
  * but slowly (sessions.ts), and the log says that it was.
  */
-import { SESSION_INTERVAL_MS, SESSIONS_AT_ONCE } from '../base/index.ts';
+import { SESSION_INTERVAL_MS, SESSIONS_AT_ONCE } from '../process/index.ts';
 
 interface Pace {
   /** When the domain will have its whole allowance again. */

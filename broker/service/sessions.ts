@@ -1,5 +1,9 @@
 /** The sessions of a broker: at most one per domain, each recorded when it opens and when it ends. */
 import type { AuditLog } from '../audit/index.ts';
+import type { Carrier, Release } from '../carrier/index.ts';
+import type { Established } from '../channel/index.ts';
+import type { Argo } from '../core/index.ts';
+import { Link, type LinkOwner, type Peer, type PeerContext, type RefusalReason } from '../peer/index.ts';
 import {
   CLOCK_TOLERANCE_SECONDS,
   type Logger,
@@ -7,11 +11,7 @@ import {
   REFUSED_PLACE_MS,
   SILENCE_LIMIT_MS,
   SWEEP_MS,
-} from '../base/index.ts';
-import type { Carrier, Release } from '../carrier/index.ts';
-import type { Established } from '../channel/index.ts';
-import type { Argo } from '../core/index.ts';
-import { Link, type LinkOwner, type Peer, type PeerContext, type RefusalReason } from '../peer/index.ts';
+} from '../process/index.ts';
 import { type CloseWord, Op } from '../wire/index.ts';
 import { SessionPace } from './session-pace.ts';
 

@@ -1,6 +1,6 @@
 /**
  * Numbers that the format fixes. Changing one is a new wire version; numbers that we merely chose live in
- * broker/base/limits.ts.
+ * broker/process/limits.ts.
  */
 
 /** First two bytes of every record, little-endian: A7 67. */

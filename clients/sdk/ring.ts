@@ -5,9 +5,9 @@
  * has been consumed, otherwise within CREDIT_DELAY_MS, so that a reader that has emptied the ring never holds room back.
  */
 
+import { Fifo } from '../../broker/base/index.ts';
 import type { DomainRef } from './domain-ref.ts';
 import { creditThreshold, occupiedBytes } from './engine/credit.ts';
-import { Fifo } from './engine/fifo.ts';
 import { type ArgusError, wordError } from './errors.ts';
 import { CREDIT_DELAY_MS } from './limits.ts';
 import type { Message } from './message.ts';

@@ -1,4 +1,3 @@
-export { formatIpv6, parseIpv6 } from './addresses.ts';
 export type { CompiledPolicy, Grant } from './compiled-policy.ts';
 export type { Domain, DomainId, Domains } from './domain.ts';
 export {

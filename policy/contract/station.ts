@@ -6,7 +6,7 @@
  * not cover the address of a declared domain, which only a longer prefix in the same list does. So routing to the Internet
  * and routing between VMs are written down separately, and no router speaks for a VM unless it was said to.
  */
-import { formatIpv6, parseIpv4, parseIpv6, parseMac } from './addresses.ts';
+import { formatIpv6, parseIpv4, parseIpv6, parseMac } from '../../broker/base/index.ts';
 
 export interface Ipv4Prefix {
   /** u32; bits beyond `length` are zero. */

@@ -1,16 +1,15 @@
 /** domains.yaml: which domains there are, which labels, and who has which label from the start. */
 import { z } from 'zod';
+import { formatIpv6, parseIpv6 } from '../../broker/base/index.ts';
 import {
   ANY_LABEL,
   BROKER_NAME,
-  formatIpv6,
   isLabel,
   isName,
   MAX_DOMAINS,
   MAX_DOMID,
   MAX_LABELS,
   MAX_ROUTES,
-  parseIpv6,
   parsePrefix,
 } from '../contract/index.ts';
 import { sha256Hex } from './casbin-model.ts';

@@ -11,6 +11,7 @@ export interface Layer {
 /** What the edges of the broker may use: everything below them. */
 const BELOW_EDGES = [
   'broker/base',
+  'broker/process',
   'broker/wire',
   'broker/channel',
   'broker/core',
@@ -22,28 +23,39 @@ const BELOW_EDGES = [
 
 /** Bottom first. `keys`, `policy` and `broker` stand for the files right inside: two doors, and the composition. */
 export const LAYERS: Readonly<Record<string, Layer>> = {
+  // The ground floor: everything may stand on it, so it brings nothing along.
   'broker/base': {
     imports: [],
-    breaking: [{ 'broker/base/limits.ts': `import { Op } from '../wire/index.ts';` }],
+    breaking: [
+      { 'broker/base/fifo.ts': `import { Op } from '../wire/index.ts';` },
+      { 'broker/base/clock.ts': `import { SWEEP_MS } from '../process/index.ts';` },
+    ],
+  },
+  'broker/process': {
+    imports: ['broker/base'],
+    breaking: [
+      { 'broker/process/limits.ts': `import { Op } from '../wire/index.ts';` },
+      { 'broker/process/log.ts': `import { openLog } from '../service/index.ts';` },
+    ],
   },
   'keys/base': {
-    imports: [],
+    imports: ['broker/base'],
     breaking: [{ 'keys/base/limits.ts': `import { MAX } from '../../broker/wire/index.ts';` }],
   },
   'keys/aead': {
-    imports: ['keys/base'],
+    imports: ['broker/base', 'keys/base'],
     breaking: [{ 'keys/aead/nonce.ts': `import { EpochSecret } from '../schedule/index.ts';` }],
   },
   'keys/schedule': {
-    imports: ['keys/base'],
+    imports: ['broker/base', 'keys/base'],
     breaking: [{ 'keys/schedule/schedule.ts': `import { openAuthority } from '../files/index.ts';` }],
   },
   'keys/credential': {
-    imports: ['keys/base'],
+    imports: ['broker/base', 'keys/base'],
     breaking: [{ 'keys/credential/credential.ts': `import { loadIdentity } from '../files/index.ts';` }],
   },
   'keys/files': {
-    imports: ['keys/base', 'keys/credential'],
+    imports: ['broker/base', 'keys/base', 'keys/credential'],
     breaking: [{ 'keys/files/identity.ts': `import type { Domain } from '../../policy/contract/index.ts';` }],
   },
   keys: {
@@ -51,41 +63,44 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'keys/index.ts': `export { MAX } from '../broker/wire/index.ts';` }],
   },
   'policy/contract': {
-    imports: [],
-    breaking: [{ 'policy/contract/permit.ts': `import { Oracle } from '../decide/index.ts';` }],
+    imports: ['broker/base'],
+    breaking: [
+      { 'policy/contract/limits.ts': `import { SWEEP_MS } from '../../broker/process/index.ts';` },
+      { 'policy/contract/permit.ts': `import { Oracle } from '../decide/index.ts';` },
+    ],
   },
   'policy/read': {
-    imports: ['policy/contract'],
+    imports: ['broker/base', 'policy/contract'],
     breaking: [{ 'policy/read/inventory.ts': `import { Decider } from '../decide/index.ts';` }],
   },
   'policy/decide': {
-    imports: ['policy/contract', 'policy/read'],
+    imports: ['broker/base', 'policy/contract', 'policy/read'],
     breaking: [
       { 'policy/decide/avc.ts': `import { loadPolicy } from '../load/index.ts';` },
       { 'policy/decide/avc.ts': `import type { Ring } from '../../broker/core/index.ts';` },
     ],
   },
   'policy/load': {
-    imports: ['policy/contract', 'policy/read', 'policy/decide'],
-    breaking: [{ 'policy/load/watch.ts': `import { log } from '../../broker/base/index.ts';` }],
+    imports: ['broker/base', 'policy/contract', 'policy/read', 'policy/decide'],
+    breaking: [{ 'policy/load/watch.ts': `import { log } from '../../broker/process/index.ts';` }],
   },
   policy: {
     imports: ['policy/contract', 'policy/read', 'policy/decide', 'policy/load'],
     breaking: [{ 'policy/index.ts': `export { Ring } from '../broker/core/index.ts';` }],
   },
   'broker/wire': {
-    imports: [],
+    imports: ['broker/base'],
     breaking: [{ 'broker/wire/frame.ts': `import type { Domain } from '../../policy/contract/index.ts';` }],
   },
   'broker/channel': {
-    imports: ['broker/wire', 'keys'],
+    imports: ['broker/base', 'broker/wire', 'keys'],
     breaking: [
       { 'broker/channel/handshake.ts': `import { sendv } from '../core/index.ts';` },
       { 'broker/channel/handshake.ts': `import type { Domain } from '../../policy/contract/index.ts';` },
     ],
   },
   'broker/core': {
-    imports: ['broker/wire', 'policy/contract'],
+    imports: ['broker/base', 'broker/wire', 'policy/contract'],
     breaking: [
       { 'broker/core/domain.ts': `import { Channel } from '../channel/index.ts';` },
       { 'broker/core/domain.ts': `export type { AuditLog } from '../audit/index.ts';` },
@@ -93,7 +108,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     ],
   },
   'broker/audit': {
-    imports: ['policy/contract'],
+    imports: ['broker/base', 'policy/contract'],
     typesOnly: ['policy/contract'],
     breaking: [
       { 'broker/audit/record.ts': `import { Permit } from '../../policy/contract/index.ts';` },
@@ -102,7 +117,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     ],
   },
   'broker/carrier': {
-    imports: ['broker/base', 'keys', 'policy'],
+    imports: ['broker/base', 'broker/process', 'keys', 'policy'],
     breaking: [
       { 'broker/carrier/unix.ts': `import { connect } from '../../clients/sdk/index.ts';` },
       { 'broker/carrier/places.ts': `import { SessionPace } from '../service/index.ts';` },
@@ -139,27 +154,28 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'clients/node-version/node-version.ts': `import { VERSION } from '../../broker/index.ts';` }],
   },
   'clients/sdk': {
-    imports: ['broker/wire', 'broker/channel', 'broker/carrier', 'keys'],
+    imports: ['broker/base', 'broker/wire', 'broker/channel', 'broker/carrier', 'keys'],
     breaking: [
       { 'clients/sdk/ring.ts': `import { Ring } from '../../broker/core/index.ts';` },
+      { 'clients/sdk/errors.ts': `import { BrokerError } from '../../broker/process/index.ts';` },
       { 'clients/sdk/connect.ts': `import { startBroker } from '../../broker/index.ts';` },
       { 'clients/sdk/connect.ts': `import type { Permit } from '../../policy/contract/index.ts';` },
     ],
   },
   'clients/agents/audio': {
-    imports: ['clients/sdk', 'broker/wire'],
+    imports: ['clients/sdk', 'broker/base', 'broker/wire'],
     breaking: [{ 'clients/agents/audio/agent.ts': `import { Ring } from '../../../broker/core/index.ts';` }],
   },
   'clients/agents/network': {
-    imports: ['clients/sdk', 'broker/wire'],
+    imports: ['clients/sdk', 'broker/base', 'broker/wire'],
     breaking: [{ 'clients/agents/network/dhcp.ts': `import { seal } from '../../../broker/channel/index.ts';` }],
   },
   'clients/agents/guest': {
-    imports: ['clients/sdk', 'clients/agents/audio', 'clients/agents/network', 'broker/wire', 'keys'],
+    imports: ['clients/sdk', 'clients/agents/audio', 'clients/agents/network', 'broker/base', 'broker/wire', 'keys'],
     breaking: [{ 'clients/agents/guest/agent.ts': `import { startBroker } from '../../../broker/index.ts';` }],
   },
   'clients/vm': {
-    imports: ['clients/agents/guest', 'broker', 'keys', 'policy'],
+    imports: ['clients/agents/guest', 'broker/base', 'broker', 'keys', 'policy'],
     breaking: [{ 'clients/vm/qemu.ts': `import { Sessions } from '../../broker/service/index.ts';` }],
   },
   'clients/demo': {
@@ -168,6 +184,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'clients/sdk',
       'clients/agents/audio',
       'clients/agents/network',
+      'broker/base',
       'broker/wire',
       'broker/channel',
       'broker/audit',
@@ -186,6 +203,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'clients/agents/network',
       'clients/agents/guest',
       'clients/vm',
+      'broker/base',
       'broker/audit',
       'broker/control',
       'broker',
@@ -285,7 +303,10 @@ export const MODULES: readonly ModulePlace[] = [
     folders: ['broker'],
     within: 'file',
     breaking: [
-      { 'broker/base/log.ts': `import { pino } from 'pino';`, 'broker/main.ts': `import type { Logger } from 'pino';` },
+      {
+        'broker/service/log.ts': `import { pino } from 'pino';`,
+        'broker/main.ts': `import type { Logger } from 'pino';`,
+      },
     ],
   },
   {

@@ -110,10 +110,11 @@ const doorRule = importRule(
 
 const pureRules: readonly Rule[] = [
   importRule(
-    'the wire imports nothing, not even of node',
-    (source) => unitOf(source.path) === 'broker/wire',
-    (one) => (one.target === null ? 'makes the wire depend on a platform' : null),
+    'the ground floor and the wire import nothing of a platform, not even of node',
+    (source) => ['broker/base', 'broker/wire'].includes(unitOf(source.path)),
+    (one) => (one.target === null ? 'depends on a platform' : null),
     [
+      { 'broker/base/addresses.ts': `import { isIPv4 } from 'node:net';` },
       { 'broker/wire/frame.ts': `import { Buffer } from 'node:buffer';` },
       { 'broker/wire/frame.ts': `import { z } from 'zod';` },
     ],

@@ -1,7 +1,7 @@
 /** Sessions of the broker over carriers in memory: what a peer's frames cause, and what it can never cause. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { PACE_MS } from '../../broker/base/limits.ts';
+import { PACE_MS } from '../../broker/process/limits.ts';
 import { encodeDomainFrame, MAX_RECORD_PLAINTEXT_BYTES, Op, RecordType, Status } from '../../broker/wire/index.ts';
 import { OPEN, PORT } from '../support/core/harness.ts';
 import { HANDSHAKE, joined, PeerHarness, turns } from '../support/peer/harness.ts';

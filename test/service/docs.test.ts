@@ -81,7 +81,7 @@ docs('every request of the control API is documented, and none that is not there
 });
 
 docs('every error code is documented, and none that is not there', () => {
-  const source = readFileSync(new URL('../../broker/base/errors.ts', import.meta.url), 'utf8');
+  const source = readFileSync(new URL('../../broker/process/errors.ts', import.meta.url), 'utf8');
   const codes = [...source.matchAll(/'(ERR_BROKER_\w+)'/g)].map(([, code = '']) => code);
   assert.equal(
     tableBelow('Errors')

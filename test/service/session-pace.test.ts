@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { tailAudit } from '../../broker/audit/index.ts';
-import { SESSION_INTERVAL_MS, SESSIONS_AT_ONCE } from '../../broker/base/limits.ts';
+import { SESSION_INTERVAL_MS, SESSIONS_AT_ONCE } from '../../broker/process/limits.ts';
 import { SessionPace } from '../../broker/service/session-pace.ts';
 import { DATA_PORT, withInstallation } from '../support/installation/installation.ts';
 

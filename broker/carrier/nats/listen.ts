@@ -4,7 +4,7 @@
  *
  *   dialling -> listening -> (lost: redial, later each time) … -> closed
  */
-import { MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS } from '../../base/index.ts';
+import { MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS } from '../../process/index.ts';
 import type { Carrier } from '../carrier.ts';
 import { Places, type Release } from '../places.ts';
 import { NatsCarrier } from './carrier.ts';

@@ -12,9 +12,10 @@
  * Invariant: #queue holds, oldest first, every send without outcome; in `blocked` those in flight come before those
  * that wait, so what is refused takes its old place merely by being marked as waiting again.
  */
+
+import { Fifo } from '../../../broker/base/index.ts';
 import { SendFlag, Status } from '../../../broker/wire/index.ts';
 import { EAGAIN_RETRY_MS, EBUSY_RETRY_MS, FIRST_RESUME_WINDOW, MAX_RESUME_WINDOW } from '../limits.ts';
-import { Fifo } from './fifo.ts';
 import type { HeldSend, SendOrder } from './send.ts';
 
 export interface FlowActions {

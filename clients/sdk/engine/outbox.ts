@@ -5,9 +5,10 @@
  * sent again), the open record [#start, #at), and room. A record is closed when the next frame does not fit; closed
  * records wait in #closed while the carrier is congested.
  */
+
+import { Fifo } from '../../../broker/base/index.ts';
 import { MAX_RECORD_PLAINTEXT_BYTES } from '../../../broker/wire/index.ts';
 import { Chunk, type ChunkPool } from './chunk.ts';
-import { Fifo } from './fifo.ts';
 
 interface ClosedRecord {
   readonly chunk: Chunk;

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { formatIpv6, parseIpv4, parseIpv6 } from '../../../policy/contract/addresses.ts';
+import { formatIpv6, parseIpv4, parseIpv6 } from '../../../broker/base/addresses.ts';
 import { parsePrefix } from '../../../policy/contract/station.ts';
 import { PolicyError, routes4, routes6 } from '../../../policy/index.ts';
 import { seededRandom } from '../../support/seed.ts';

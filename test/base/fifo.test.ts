@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Fifo } from '../../clients/sdk/engine/fifo.ts';
+import { Fifo } from '../../broker/base/fifo.ts';
 import { Random } from '../support/random.ts';
 
 const test = suite('sdk: a queue over a circular array');
