@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { aeadSelfTest, chooseAead, loadIdentity } from '../keys/index.ts';
 import { watchPolicy } from '../policy/index.ts';
 import { openAuditLog } from './audit/index.ts';
+import { nodeClock } from './base/index.ts';
 import {
   CONTROL_SOCKET,
   DomainListeners,
@@ -68,7 +69,7 @@ export interface Broker {
   close(): Promise<void>;
 }
 
-const clock = (): number => performance.now();
+const clock = nodeClock;
 
 /**
  * Starts a broker in this process. Relative paths are relative to the working directory.
@@ -142,15 +143,15 @@ async function compose(
     flusher: new Flusher(),
     handshake: {
       randomBytes,
-      wallClock: Date.now,
-      clock,
+      wallClock: clock.wall,
+      clock: clock.mono,
       clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
       aead: aead.provider,
     },
-    clock,
+    clock: clock.mono,
     log,
   };
-  const sessions = new Sessions(context);
+  const sessions = new Sessions(context, clock);
   undo.push(() => endSessions(sessions));
 
   const accept: ConstructorParameters<typeof DomainListeners>[1] = (carrier, release) =>
@@ -176,11 +177,11 @@ async function compose(
   if (natsEnd !== null) await joinOthers(federation, natsEnd, context, sessions);
 
   const reload = new PolicyReload(policy, argo, audit, sessions, entrances, log);
-  const grants = new Grants(argo, audit, reload, { now: clock, wallClock: Date.now, schedule });
+  const grants = new Grants(argo, audit, reload, clock);
   sessions.watcher = tellBoth(grants, federation, argo);
   undo.push(() => grants.close());
-  const facts = { name: identity.name, version: VERSION, startedAt: clock(), aead };
-  const sources = { ...facts, argo, reload, audit, sessions, federation, clock };
+  const facts = { name: identity.name, version: VERSION, startedAt: clock.mono(), aead };
+  const sources = { ...facts, argo, reload, audit, sessions, federation, clock: clock.mono };
   const metrics = brokerMetrics(sources);
   const target = { status: () => describeBroker(sources), reload: () => reload.run(), grants, metrics };
   const controlPath = join(options.runtime, CONTROL_SOCKET);
@@ -238,7 +239,7 @@ function joinOthers(federation: Federation, end: NatsEnd, context: PeerContext, 
       sessions: sessions.count,
       auditRecords: audit.head.seq,
       auditHead: audit.head.hash,
-      at: Date.now(),
+      at: clock.wall(),
     }),
   });
 }
@@ -262,11 +263,6 @@ function tellBoth(grants: SessionWatcher, federation: Federation, argo: Argo): S
   };
 }
 
-function schedule(delayMs: number, task: () => void): () => void {
-  const timer = setTimeout(task, delayMs).unref();
-  return () => clearTimeout(timer);
-}
-
 async function serve(start: () => Promise<ControlServer>): Promise<() => Promise<void>> {
   const server = await start();
   return () => server.close();
@@ -275,8 +271,8 @@ async function serve(start: () => Promise<ControlServer>): Promise<() => Promise
 /** Says goodbye, then gives the carriers a moment to take it. */
 async function endSessions(sessions: Sessions): Promise<void> {
   sessions.endAll('shutdown');
-  const deadline = clock() + DRAIN_TIMEOUT_MS;
-  while ([...sessions.openCarriers].length > 0 && clock() < deadline)
+  const deadline = clock.mono() + DRAIN_TIMEOUT_MS;
+  while ([...sessions.openCarriers].length > 0 && clock.mono() < deadline)
     await new Promise((resolve) => setTimeout(resolve, 5));
   for (const carrier of sessions.openCarriers) carrier.destroy();
 }

@@ -16,8 +16,6 @@ export {
   type Decision,
   Denial,
   type DenialReason,
-  hasHostBits,
-  mask4,
   Permit,
   type Revision,
   type RuleRef,

@@ -1,4 +1,5 @@
 /** What the operator or the host did to the audit log; thrown by open, close, verify and tail, never by a peer's doing. */
+import { CodedError } from '../base/index.ts';
 
 export type AuditErrorCode =
   /** Another process writes this directory. */
@@ -20,12 +21,6 @@ export type AuditErrorCode =
   /** An option is out of range. */
   | 'ERR_AUDIT_OPTION';
 
-export class AuditError extends Error {
+export class AuditError extends CodedError<AuditErrorCode> {
   override readonly name = 'AuditError';
-  readonly code: AuditErrorCode;
-
-  constructor(code: AuditErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
-    this.code = code;
-  }
 }

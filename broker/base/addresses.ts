@@ -1,4 +1,4 @@
-/** Addresses as text and as what packets hold. One spelling each: what is parsed and printed again is the same text. */
+/** Addresses as text and as what packets hold. Printing what was parsed gives the same text, except for IPv6, which has many spellings. */
 
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
@@ -11,9 +11,18 @@ export function parseIpv4(text: string): number | null {
   return text.split('.').reduce((address, octet) => address * 256 + Number(octet), 0);
 }
 
+export function formatIpv4(address: number): string {
+  return [address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255, address & 255].join('.');
+}
+
 /** Six bytes, or null; lower case, with colons. */
 export function parseMac(text: string): Uint8Array | null {
   return MAC.test(text) ? Uint8Array.from(text.split(':'), (pair) => Number.parseInt(pair, 16)) : null;
+}
+
+/** Of the six bytes at `bytes[at]`. */
+export function formatMac(bytes: Uint8Array, at = 0): string {
+  return Array.from(bytes.subarray(at, at + 6), (byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
 /** Sixteen bytes, or null. Hexadecimal groups only: no dotted tail, no zone. */

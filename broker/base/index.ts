@@ -1,2 +1,20 @@
-export { formatIpv6, parseIpv4, parseIpv6, parseMac } from './addresses.ts';
+/** The ground floor: what every part of Argus may use, in the broker and in a guest. It imports nothing. */
+
+export { formatIpv4, formatIpv6, formatMac, parseIpv4, parseIpv6, parseMac } from './addresses.ts';
+export { type Clock, nodeClock } from './clock.ts';
+export { CodedError } from './coded-error.ts';
 export { Fifo } from './fifo.ts';
+export { InvariantError, invariant } from './invariant.ts';
+export {
+  addressBytes,
+  covers,
+  formatAddress,
+  formatPrefix,
+  hasHostBits,
+  ipv4Of,
+  mask4,
+  overlaps,
+  type Prefix,
+  parsePrefix,
+  sharesPrefix,
+} from './prefixes.ts';

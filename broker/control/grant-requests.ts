@@ -1,6 +1,7 @@
 /** The bodies of POST /v1/grants and /v1/grants/revoke: read within a limit, checked key by key, handed on. */
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
+import { BrokerError } from '../process/index.ts';
 import type { Grants } from '../service/index.ts';
 
 /** A request has five short members. */
@@ -44,7 +45,8 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) throw new Error(`the body is larger than ${MAX_BODY_BYTES} bytes`);
+    if (bytes > MAX_BODY_BYTES)
+      throw new BrokerError('ERR_BROKER_GRANT', `the body is larger than ${MAX_BODY_BYTES} bytes`);
     chunks.push(chunk);
   }
   return JSON.parse(Buffer.concat(chunks).toString('utf8'));

@@ -6,6 +6,7 @@
  * does better than the hypervisor's interface.
  */
 import type { CompiledPolicy, Denial, Domain } from '../../policy/contract/index.ts';
+import { invariant } from '../base/index.ts';
 import {
   DOMID_ANY,
   MAX_NOTIFY_ENTRIES,
@@ -25,7 +26,6 @@ import type { Counters } from './counters.ts';
 import { DomainState } from './domain-state.ts';
 import { type Homes, UNDECIDED } from './elsewhere.ts';
 import { Inquiry, NO_RING } from './inquiry.ts';
-import { invariant } from './invariant.ts';
 import type { Outlet } from './outlet.ts';
 import type { DenialContext, Recorder } from './recorder.ts';
 import { maxPayload, messageSize, type Ring } from './rings/ring.ts';

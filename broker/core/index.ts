@@ -4,6 +4,5 @@ export { type Answer, Argo } from './argo.ts';
 export { DomainState } from './domain-state.ts';
 export { type Elsewhere, type Sender, UNDECIDED } from './elsewhere.ts';
 export { INSPECTORS, MALFORMED } from './inspectors/index.ts';
-export { CoreInvariantError } from './invariant.ts';
 export type { Outlet } from './outlet.ts';
 export { maxPayload, messageSize, Ring } from './rings/ring.ts';

@@ -1,7 +1,8 @@
 /** Looks routes up, once per generation; see route.ts for what one is. */
+
+import { invariant } from '../base/index.ts';
 import type { DomainState } from './domain-state.ts';
 import { INSPECTORS } from './inspectors/index.ts';
-import { invariant } from './invariant.ts';
 import type { Route } from './route.ts';
 import type { World } from './world.ts';
 

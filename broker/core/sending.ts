@@ -1,9 +1,9 @@
 /** sendv: the one way for a message into a ring, and the order in which it is decided. */
 import type { Denial, Permit } from '../../policy/contract/index.ts';
+import { invariant } from '../base/index.ts';
 import { DATA_FRAME_HEADER_BYTES, DataField, DOMID_ANY, Op, SEND_FLAGS_MASK, SendFlag, Status } from '../wire/index.ts';
 import type { DomainState } from './domain-state.ts';
 import { UNDECIDED } from './elsewhere.ts';
-import { invariant } from './invariant.ts';
 import type { FlowCounter } from './recorder.ts';
 import { maxPayload, messageSize } from './rings/ring.ts';
 import type { Target } from './route.ts';

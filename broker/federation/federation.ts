@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Domain } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
+import { invariant } from '../base/index.ts';
 import { dialNats, type NatsEnd, NatsListener, PIPE_ID_BYTES, peerSubjects } from '../carrier/index.ts';
 import type { Argo, DomainState } from '../core/index.ts';
 import type { Logger } from '../process/index.ts';
@@ -114,7 +115,7 @@ export class Federation {
       const bridge = new Bridge(
         name,
         () => {
-          if (this.#core === null) throw new Error('a bridge is used before the core is there');
+          invariant(this.#core !== null, 'a bridge is used only after the core exists');
           return this.#core();
         },
         this.#settle,

@@ -1,4 +1,6 @@
 /** What the operator of a broker can get wrong, or the host refuse. Messages say what to do. */
+import { CodedError } from '../base/index.ts';
+
 export type BrokerErrorCode =
   | 'ERR_BROKER_CONFIG'
   | 'ERR_BROKER_CONFIG_FILE'
@@ -13,12 +15,6 @@ export type BrokerErrorCode =
   | 'ERR_BROKER_CONTROL'
   | 'ERR_BROKER_GRANT';
 
-export class BrokerError extends Error {
+export class BrokerError extends CodedError<BrokerErrorCode> {
   override readonly name = 'BrokerError';
-  readonly code: BrokerErrorCode;
-
-  constructor(code: BrokerErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
-    this.code = code;
-  }
 }

@@ -18,6 +18,7 @@
  */
 import type { Grant } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
+import type { Clock } from '../base/index.ts';
 import type { Argo } from '../core/index.ts';
 import {
   GRANT_GRACE_MS,
@@ -56,15 +57,6 @@ export interface GrantStatus extends Grant {
   readonly keep: boolean;
 }
 
-/** Time, as a grant knows it. */
-export interface GrantClock {
-  /** Monotonic milliseconds. */
-  now(): number;
-  /** Milliseconds since 1970. */
-  wallClock(): number;
-  schedule(delayMs: number, task: () => void): () => void;
-}
-
 interface Entry {
   readonly request: GrantRequest;
   readonly grantedAt: number;
@@ -87,7 +79,7 @@ export class Grants implements SessionWatcher {
   readonly #argo: Argo;
   readonly #audit: AuditLog;
   readonly #reload: PolicyReload;
-  readonly #clock: GrantClock;
+  readonly #clock: Clock;
   /** Details of what is in force; argo.policy.grants says what is. */
   readonly #entries = new Map<string, Entry>();
   /** Domains whose session was lost, and until when their grants wait for them. */
@@ -95,7 +87,7 @@ export class Grants implements SessionWatcher {
   #cancelLook: (() => void) | null = null;
   #isClosed = false;
 
-  constructor(argo: Argo, audit: AuditLog, reload: PolicyReload, clock: GrantClock) {
+  constructor(argo: Argo, audit: AuditLog, reload: PolicyReload, clock: Clock) {
     this.#argo = argo;
     this.#audit = audit;
     this.#reload = reload;
@@ -123,8 +115,8 @@ export class Grants implements SessionWatcher {
       record: (from) => this.#record('grant.add', request, 'GRANTED', { label, by, why: reason, forMs, keep, from }),
     }));
     if (!result.ok) return result;
-    const now = this.#clock.now();
-    const wall = this.#clock.wallClock();
+    const now = this.#clock.mono();
+    const wall = this.#clock.wall();
     const length = forMs ?? Number.POSITIVE_INFINITY;
     this.#entries.set(keyOf(request), {
       request,
@@ -158,7 +150,7 @@ export class Grants implements SessionWatcher {
     const grace = reason === 'done' || reason === 'superseded' ? 0 : GRANT_GRACE_MS;
     if (grace === 0) void this.#endSession(domain);
     else {
-      this.#away.set(domain, this.#clock.now() + grace);
+      this.#away.set(domain, this.#clock.mono() + grace);
       this.#look();
     }
   }
@@ -228,7 +220,7 @@ export class Grants implements SessionWatcher {
 
   #expireNow(grant: Grant): void {
     const entry = this.#entries.get(keyOf(grant));
-    if (entry !== undefined) entry.expiresAt = Math.min(entry.expiresAt, this.#clock.now());
+    if (entry !== undefined) entry.expiresAt = Math.min(entry.expiresAt, this.#clock.mono());
   }
 
   #forgetEnded(): void {
@@ -242,9 +234,9 @@ export class Grants implements SessionWatcher {
     this.#cancelLook = null;
     if (this.#isClosed) return;
     this.#forgetEnded();
-    const now = this.#clock.now();
+    const now = this.#clock.mono();
     const ends = [...this.#entries.values()].map(({ expiresAt, expiresOnWall }) =>
-      Math.min(expiresAt, expiresOnWall - this.#clock.wallClock() + now),
+      Math.min(expiresAt, expiresOnWall - this.#clock.wall() + now),
     );
     const next = Math.min(...ends, ...this.#away.values());
     if (next === Number.POSITIVE_INFINITY) return;
@@ -254,12 +246,12 @@ export class Grants implements SessionWatcher {
   async #endDue(): Promise<void> {
     this.#cancelLook = null;
     for (const [domain, deadline] of [...this.#away]) {
-      if (deadline <= this.#clock.now()) await this.#endSession(domain);
+      if (deadline <= this.#clock.mono()) await this.#endSession(domain);
     }
     const isOver = (grant: Grant): boolean => {
       const entry = this.#entries.get(keyOf(grant));
       if (entry === undefined) return false;
-      return entry.expiresAt <= this.#clock.now() || entry.expiresOnWall <= this.#clock.wallClock();
+      return entry.expiresAt <= this.#clock.mono() || entry.expiresOnWall <= this.#clock.wall();
     };
     if (!this.#argo.policy.grants.some(isOver)) return this.#look();
     const result = await this.#end(isOver, { event: 'grant.expire', by: 'broker', reason: 'EXPIRED' });
@@ -269,7 +261,7 @@ export class Grants implements SessionWatcher {
 
   #comeBack(delayMs: number): void {
     this.#cancelLook?.();
-    this.#cancelLook = this.#clock.schedule(delayMs, () => void this.#endDue());
+    this.#cancelLook = this.#clock.after(delayMs, () => void this.#endDue());
   }
 
   #recordEnd(grant: Grant, { event, by, reason, why }: Ending, from: number): void {

@@ -12,7 +12,8 @@ import {
   recompilePolicy,
 } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
-import { type Argo, CoreInvariantError, INSPECTORS } from '../core/index.ts';
+import { InvariantError } from '../base/index.ts';
+import { type Argo, INSPECTORS } from '../core/index.ts';
 import { BrokerError, type Logger } from '../process/index.ts';
 import type { Entrances } from './entrances.ts';
 import type { Sessions } from './sessions.ts';
@@ -77,7 +78,7 @@ export class PolicyReload {
   #inTurn(change: () => Promise<ReloadResult>): Promise<ReloadResult> {
     this.#last = this.#last.then(change).catch((error: unknown) => {
       // A broken invariant may have left the core between two revisions: nobody may be decided about by that.
-      if (error instanceof CoreInvariantError) {
+      if (error instanceof InvariantError) {
         queueMicrotask(() => {
           throw error;
         });

@@ -3,6 +3,7 @@
  * number at once and one a second it counts as hasty. It is still let in, for it may be a guest that crashes as it starts,
  * but slowly (sessions.ts), and the log says that it was.
  */
+import type { Clock } from '../base/index.ts';
 import { SESSION_INTERVAL_MS, SESSIONS_AT_ONCE } from '../process/index.ts';
 
 interface Pace {
@@ -13,17 +14,17 @@ interface Pace {
 }
 
 export class SessionPace {
-  readonly #clock: () => number;
+  readonly #now: Clock['mono'];
   /** Of domains that have proved themselves, so no more than the inventory has had. */
   readonly #byDomain = new Map<string, Pace>();
 
-  constructor(clock: () => number) {
-    this.#clock = clock;
+  constructor(now: Clock['mono']) {
+    this.#now = now;
   }
 
   /** Counts a session: 0, or how many in a row have been hasty with this one. */
   count(domain: string): number {
-    const now = this.#clock();
+    const now = this.#now();
     const pace = this.#byDomain.get(domain) ?? { restedAt: now, hasty: 0 };
     this.#byDomain.set(domain, pace);
     const restedAt = Math.max(pace.restedAt, now) + SESSION_INTERVAL_MS;

@@ -1,5 +1,6 @@
 /** The sessions of a broker: at most one per domain, each recorded when it opens and when it ends. */
 import type { AuditLog } from '../audit/index.ts';
+import type { Clock } from '../base/index.ts';
 import type { Carrier, Release } from '../carrier/index.ts';
 import type { Established } from '../channel/index.ts';
 import type { Argo } from '../core/index.ts';
@@ -36,21 +37,22 @@ export class Sessions implements LinkOwner {
   readonly #byDomain = new Map<string, Session>();
   readonly #links = new Map<Link, Release>();
   readonly #pace: SessionPace;
-  readonly #sweep: NodeJS.Timeout;
+  readonly #clock: Clock;
+  #cancelSweep: () => void;
   /** Handshakes refused, by reason, for metrics. */
   readonly refusals = new Map<RefusalReason, number>();
   opened = 0;
   /** Set once, by the composition. */
   watcher: SessionWatcher | null = null;
 
-  constructor(context: PeerContext) {
+  constructor(context: PeerContext, clock: Clock) {
     this.#context = context;
     this.#argo = context.argo;
     this.#audit = context.audit;
     this.#log = context.log;
-    this.#pace = new SessionPace(context.clock);
-    this.#sweep = setInterval(() => this.#look(), SWEEP_MS);
-    this.#sweep.unref();
+    this.#clock = clock;
+    this.#pace = new SessionPace(clock.mono);
+    this.#cancelSweep = clock.after(SWEEP_MS, () => this.#sweep());
   }
 
   /** Takes over a carrier that nobody has authenticated yet. */
@@ -78,7 +80,7 @@ export class Sessions implements LinkOwner {
 
   /** Ends them all, and whoever has not authenticated. */
   endAll(word: CloseWord): void {
-    clearInterval(this.#sweep);
+    this.#cancelSweep();
     for (const { link } of [...this.#byDomain.values()]) link.end(word, word);
     for (const link of [...this.#links.keys()]) link.end(word, word);
   }
@@ -116,7 +118,7 @@ export class Sessions implements LinkOwner {
     peer.holdUntilDurable(() => {
       // On a serial carrier, which has no places, the next hello is not read before either.
       if (hasty === 0) link.resume();
-      else setTimeout(() => link.resume(), REFUSED_PLACE_MS).unref();
+      else this.#clock.after(REFUSED_PLACE_MS, () => link.resume());
     });
     peer.event({
       op: Op.welcome,
@@ -158,9 +160,11 @@ export class Sessions implements LinkOwner {
     this.#links.delete(link);
   }
 
-  #look(): void {
-    const now = this.#context.clock();
-    const seconds = this.#context.handshake.wallClock() / 1_000;
+  /** Ends the sessions whose credential has expired or whose domain is silent, and asks those that have said nothing for a while. */
+  #sweep(): void {
+    this.#cancelSweep = this.#clock.after(SWEEP_MS, () => this.#sweep());
+    const now = this.#clock.mono();
+    const seconds = this.#clock.wall() / 1_000;
     for (const { peer, link, expiresAt } of [...this.#byDomain.values()]) {
       const silence = peer.silentFor(now);
       if (seconds > expiresAt + CLOCK_TOLERANCE_SECONDS) link.end('credentialExpired', 'credential expired');

@@ -1,4 +1,5 @@
 /** The demo's errors: each message says what to do. */
+import { CodedError } from '../../broker/base/index.ts';
 
 export type DemoErrorCode =
   | 'ERR_DEMO_FILE'
@@ -18,12 +19,6 @@ export type DemoErrorCode =
   | 'ERR_DEMO_WAV_BITS'
   | 'ERR_DEMO_WAV_NO_SAMPLES';
 
-export class DemoError extends Error {
+export class DemoError extends CodedError<DemoErrorCode> {
   override readonly name = 'DemoError';
-  readonly code: DemoErrorCode;
-
-  constructor(code: DemoErrorCode, message: string, options?: { readonly cause: unknown }) {
-    super(message, options);
-    this.code = code;
-  }
 }

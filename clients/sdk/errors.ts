@@ -1,4 +1,5 @@
 /** What a caller can get as an error: one class, told apart by `code`. */
+import { CodedError } from '../../broker/base/index.ts';
 import { type StatusWord, statusWord } from '../../broker/wire/index.ts';
 
 /** Each is explained in docs/sdk.md; a test holds the two together. */
@@ -44,15 +45,13 @@ export interface ArgusErrorDetail {
   readonly cause?: unknown;
 }
 
-export class ArgusError extends Error {
+export class ArgusError extends CodedError<ArgusErrorCode> {
   override readonly name = 'ArgusError';
-  readonly code: ArgusErrorCode;
   readonly outcome: SendOutcome | undefined;
   readonly maxMessageSize: number | undefined;
 
   constructor(code: ArgusErrorCode, message: string, detail: ArgusErrorDetail = {}) {
-    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
-    this.code = code;
+    super(code, message, detail);
     this.outcome = detail.outcome;
     this.maxMessageSize = detail.maxMessageSize;
   }

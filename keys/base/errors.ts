@@ -2,6 +2,7 @@
  * What the operator did wrong, what the host refused and what our own callers may not do, each with a stable code.
  * What a peer can cause (a bad credential, a forged record) is a returned value and never one of these.
  */
+import { CodedError } from '../../broker/base/index.ts';
 
 /** Each code is explained in docs/keys.md; a test holds the two together. */
 export const KEY_ERROR_CODES = [
@@ -40,12 +41,10 @@ export type KeyErrorCode = (typeof KEY_ERROR_CODES)[number];
  * Messages are lower case, quote the offending thing and say what to do; they never hold key material, and neither does
  * `cause` (parsers quote their input in their messages, so a parse error of a key file is never a cause).
  */
-export class KeyError extends Error {
+export class KeyError extends CodedError<KeyErrorCode> {
   override readonly name = 'KeyError';
-  readonly code: KeyErrorCode;
 
   constructor(code: KeyErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
+    super(code, message, { cause });
   }
 }

@@ -35,10 +35,7 @@ export { formatPortRange, type PortRange, PortTable, parsePortRange } from './po
 export type { Inspectors, ServiceClass, ServiceClasses } from './services.ts';
 export {
   createStations,
-  hasHostBits,
-  mask4,
   NO_STATION,
-  parsePrefix,
   routes4,
   routes6,
   type Station,

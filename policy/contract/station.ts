@@ -6,19 +6,22 @@
  * not cover the address of a declared domain, which only a longer prefix in the same list does. So routing to the Internet
  * and routing between VMs are written down separately, and no router speaks for a VM unless it was said to.
  */
-import { formatIpv6, parseIpv4, parseIpv6, parseMac } from '../../broker/base/index.ts';
+import {
+  ipv4Of,
+  mask4,
+  type Prefix,
+  parseIpv4,
+  parseIpv6,
+  parseMac,
+  parsePrefix,
+  sharesPrefix,
+} from '../../broker/base/index.ts';
 
+/** An IPv4 prefix as the inspectors compare it, which do so for each packet. */
 export interface Ipv4Prefix {
   /** u32; bits beyond `length` are zero. */
   readonly base: number;
   /** 0 … 32 */
-  readonly length: number;
-}
-
-export interface Ipv6Prefix {
-  /** 16 bytes; bits beyond `length` are zero. */
-  readonly base: Uint8Array;
-  /** 0 … 128 */
   readonly length: number;
 }
 
@@ -30,7 +33,7 @@ export interface Station {
   /** 16 bytes. */
   readonly ipv6: Uint8Array | null;
   readonly routes4: readonly Ipv4Prefix[];
-  readonly routes6: readonly Ipv6Prefix[];
+  readonly routes6: readonly Prefix[];
   /** IPv4 addresses of all domains of this revision; one set for all. */
   readonly declared4: ReadonlySet<number>;
   readonly declared6: readonly Uint8Array[];
@@ -59,8 +62,10 @@ export function createStations(entries: readonly StationText[]): Station[] {
       mac: own[index]?.mac ?? null,
       ipv4: own[index]?.ipv4 ?? null,
       ipv6: own[index]?.ipv6 ?? null,
-      routes4: prefixes.filter((prefix) => isIpv4(prefix)),
-      routes6: prefixes.filter((prefix) => isIpv6(prefix)),
+      routes4: prefixes
+        .filter(({ family }) => family === 4)
+        .map(({ base, length }) => ({ base: ipv4Of(base), length })),
+      routes6: prefixes.filter(({ family }) => family === 6),
       declared4,
       declared6,
     });
@@ -76,25 +81,6 @@ export const NO_STATION: Station = Object.freeze({
   declared4: new Set<number>(),
   declared6: [],
 });
-
-/** `10.0.0.0/8` or `fd00::/8`, written as it is printed: no host bits, IPv6 in its short form; null otherwise. */
-export function parsePrefix(text: string): Ipv4Prefix | Ipv6Prefix | null {
-  const [, address = '', digits = ''] = /^([0-9a-f:.]{2,39})\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
-  const length = digits === '' ? -1 : Number(digits);
-  const ipv4 = parseIpv4(address);
-  if (ipv4 !== null) return length >= 0 && length <= 32 && mask4(ipv4, length) === ipv4 ? { base: ipv4, length } : null;
-  const ipv6 = parseIpv6(address);
-  if (ipv6 === null || length < 0 || length > 128 || formatIpv6(ipv6) !== address) return null;
-  return hasHostBits(ipv6, 0, length) ? null : { base: ipv6, length };
-}
-
-function isIpv4(prefix: Ipv4Prefix | Ipv6Prefix): prefix is Ipv4Prefix {
-  return typeof prefix.base === 'number';
-}
-
-function isIpv6(prefix: Ipv4Prefix | Ipv6Prefix): prefix is Ipv6Prefix {
-  return typeof prefix.base !== 'number';
-}
 
 /** True when the domain's `routes` cover the whole of `base/length`; an address is a prefix of 32 bits. */
 export function routes4(station: Station, base: number, length: number): boolean {
@@ -119,25 +105,4 @@ export function routes6(station: Station, bytes: Uint8Array, at: number, length:
   if (!hasDefault || length === 0) return hasDefault;
   for (const address of station.declared6) if (sharesPrefix(address, bytes, at, length)) return false;
   return true;
-}
-
-/** The first `length` bits of an IPv4 address. */
-export function mask4(address: number, length: number): number {
-  return length === 0 ? 0 : (address & (0xffff_ffff << (32 - length))) >>> 0;
-}
-
-/** True when bits beyond the first `length` of the 16 bytes at `bytes[at]` are set. */
-export function hasHostBits(bytes: Uint8Array, at: number, length: number): boolean {
-  for (let bit = length; bit < 128; bit++) {
-    if ((((bytes[at + (bit >> 3)] ?? 0) >> (7 - (bit & 7))) & 1) !== 0) return true;
-  }
-  return false;
-}
-
-function sharesPrefix(prefix: Uint8Array, bytes: Uint8Array, at: number, length: number): boolean {
-  const whole = length >> 3;
-  for (let index = 0; index < whole; index++) if (prefix[index] !== bytes[at + index]) return false;
-  const rest = length & 7;
-  if (rest === 0) return true;
-  return ((prefix[whole] ?? 0) ^ (bytes[at + whole] ?? 0)) >> (8 - rest) === 0;
 }

@@ -1,5 +1,5 @@
 /** The one error of this folder: what the operator has to repair before a policy can come into force. */
-
+import { CodedError } from '../../broker/base/index.ts';
 import { MAX_FINDINGS } from '../contract/index.ts';
 import { CATALOGUE, type Finding, formatFinding } from './finding.ts';
 
@@ -13,15 +13,13 @@ export type PolicyErrorCode =
   /** A broken invariant: a bug of ours. */
   | 'ERR_POLICY_INVARIANT';
 
-export class PolicyError extends Error {
+export class PolicyError extends CodedError<PolicyErrorCode> {
   override readonly name = 'PolicyError';
-  readonly code: PolicyErrorCode;
   /** All that was found, in the order of the files; at most MAX_FINDINGS. */
   readonly findings: readonly Finding[];
 
   constructor(code: PolicyErrorCode, message: string, findings: readonly Finding[] = [], cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
+    super(code, message, { cause });
     this.findings = findings;
   }
 }

@@ -1,6 +1,6 @@
 /** domains.yaml: which domains there are, which labels, and who has which label from the start. */
 import { z } from 'zod';
-import { formatIpv6, parseIpv6 } from '../../broker/base/index.ts';
+import { formatIpv6, formatPrefix, parseIpv4, parseIpv6, parseMac, parsePrefix } from '../../broker/base/index.ts';
 import {
   ANY_LABEL,
   BROKER_NAME,
@@ -10,7 +10,6 @@ import {
   MAX_DOMID,
   MAX_LABELS,
   MAX_ROUTES,
-  parsePrefix,
 } from '../contract/index.ts';
 import { sha256Hex } from './casbin-model.ts';
 import type { Finding, Place } from './finding.ts';
@@ -50,13 +49,15 @@ const name = z
   .string()
   .refine(isName, { error: 'a name is a-z, 0-9 and "-", at most 63 characters, and starts with a letter or digit' });
 const label = z.string().refine(isLabel, { error: 'a label is "@" and a name: "@app"' });
-const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 const ipv4 = z
   .string()
-  .regex(new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`), { error: 'an IPv4 address is a dotted quad: 10.20.0.2' });
+  .refine((text) => parseIpv4(text) !== null, { error: 'an IPv4 address is a dotted quad: 10.20.0.2' });
 const mac = z
   .string()
-  .regex(/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/, { error: 'a MAC address is lower case with colons: 02:00:00:00:00:01' })
+  .refine((text) => parseMac(text) !== null, {
+    error: 'a MAC address is lower case with colons: 02:00:00:00:00:01',
+    abort: true,
+  })
   .refine((text) => (Number.parseInt(text.slice(0, 2), 16) & 1) === 0 && text !== '00:00:00:00:00:00', {
     error: 'not the address of one station: the first byte of a unicast MAC is even',
   });
@@ -68,9 +69,15 @@ const ipv6 = z.string().refine(
   },
   { error: 'an IPv6 address is a global or unique local one in its short form: fd00::2' },
 );
-const route = z.string().refine((text) => parsePrefix(text) !== null, {
+const route = z.string().refine(isPlainPrefix, {
   error: 'a route is a prefix without host bits: 0.0.0.0/0, 10.20.0.0/16 or fd00::/8',
 });
+
+/** Each prefix has one spelling here, so that two equal ones look equal in a review. */
+function isPlainPrefix(text: string): boolean {
+  const prefix = parsePrefix(text);
+  return prefix !== null && formatPrefix(prefix) === text;
+}
 
 const user = z.union([z.int().min(0).max(0xffff_fffe), z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/)], {
   error: 'the user of a VMM is a name (libvirt-qemu) or a uid (64055)',

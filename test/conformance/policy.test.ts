@@ -1,6 +1,7 @@
 /** A69 … A80: what Flask's policy means, and Argus' means as well. */
 import * as assert from 'uvu/assert';
-import { CoreInvariantError, Ring } from '../../broker/core/index.ts';
+import { InvariantError } from '../../broker/base/index.ts';
+import { Ring } from '../../broker/core/index.ts';
 import { Op, Status } from '../../broker/wire/index.ts';
 import { PolicyError } from '../../policy/index.ts';
 import { CoreHarness, compile, OPEN, PORT } from '../support/core/harness.ts';
@@ -150,7 +151,7 @@ statement('A76', undefined, async () => {
   const ring = new Ring(1, stage.state('b'), PORT, null, 4096);
   assert.throws(
     () => ring.insert(late, ring.shareOf(stage.state('a')), 16),
-    (error: unknown) => error instanceof CoreInvariantError,
+    (error: unknown) => error instanceof InvariantError,
   );
 });
 

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FIRST_PACE_TRIAL, MAX_PACE_TRIAL, PACE_MS } from '../../broker/process/limits.ts';
 import { AckTiming } from '../../broker/peer/ack-timing.ts';
+import { FIRST_PACE_TRIAL, MAX_PACE_TRIAL, PACE_MS } from '../../broker/process/limits.ts';
 
 const timing = suite('acknowledgements that may wait for company');
 

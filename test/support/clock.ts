@@ -5,14 +5,19 @@
  * `now()` at exactly its due time: what a test observes does not depend on the size of its steps.
  */
 
+import type { Clock } from '../../broker/base/index.ts';
+
 interface Timer {
   readonly dueMs: number;
   readonly order: number;
   readonly task: () => void;
 }
 
-export class FakeClock {
+export class FakeClock implements Clock {
+  /** Monotonic. */
   #nowMs: number;
+  /** By how much the wall clock was set. */
+  #steppedMs = 0;
   #order = 0;
   readonly #timers = new Set<Timer>();
 
@@ -21,15 +26,21 @@ export class FakeClock {
     this.#nowMs = startMs;
   }
 
-  /** Milliseconds since 1970; bound, so it can be handed over as it is. */
-  readonly now = (): number => this.#nowMs;
+  /** Milliseconds since 1970; all readings are bound, so they can be handed over as they are. */
+  readonly wall = (): number => this.#nowMs + this.#steppedMs;
+  readonly mono = (): number => this.#nowMs;
+  /** The name of `wall` for code that knows one clock only. */
+  readonly now = this.wall;
 
   /** Runs `task` once, `delayMs` from now; returns the function that cancels it. */
-  readonly schedule = (delayMs: number, task: () => void): (() => void) => {
+  readonly after = (delayMs: number, task: () => void): (() => void) => {
     const timer: Timer = { dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, task };
     this.#timers.add(timer);
     return () => void this.#timers.delete(timer);
   };
+
+  /** The name of `after` for code that has no other. */
+  readonly schedule = this.after;
 
   /** Timers that are set and have not fired: 0 after a clean shutdown. */
   get pendingTimers(): number {
@@ -50,9 +61,7 @@ export class FakeClock {
 
   /** Moves the wall clock without letting time pass: an administrator or NTP set it. Timers keep their distance. */
   step(milliseconds: number): void {
-    this.#nowMs += milliseconds;
-    const moved = [...this.#timers].map((timer) => ({ timer, dueMs: timer.dueMs + milliseconds }));
-    for (const { timer, dueMs } of moved) Object.assign(timer, { dueMs });
+    this.#steppedMs += milliseconds;
   }
 
   #nextDue(target: number): Timer | undefined {

@@ -1,4 +1,6 @@
 /** What can be wrong with NATS, for operators and callers. Messages say what to do. */
+import { CodedError } from '../../base/index.ts';
+
 export const NATS_ERROR_CODES = [
   /** `nats://host:port/broker` was not understood. */
   'ERR_NATS_ADDRESS',
@@ -25,12 +27,6 @@ export const NATS_ERROR_CODES = [
 ] as const;
 export type NatsErrorCode = (typeof NATS_ERROR_CODES)[number];
 
-export class NatsCarrierError extends Error {
+export class NatsCarrierError extends CodedError<NatsErrorCode> {
   override readonly name = 'NatsCarrierError';
-  readonly code: NatsErrorCode;
-
-  constructor(code: NatsErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
-    this.code = code;
-  }
 }

@@ -119,7 +119,7 @@ async function dial(options: LineOptions, { onMessage }: LineHandlers, where: st
   try {
     const connection = await NatsConnectionImpl.connect(settings);
     const transport = transports.at(-1);
-    if (transport === undefined) throw new Error('the client library made no transport');
+    if (transport === undefined) throw new NatsCarrierError('ERR_NATS_LOST', 'the client library made no transport');
     return { connection, transport };
   } catch (cause) {
     if (cause instanceof NatsCarrierError)

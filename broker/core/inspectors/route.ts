@@ -12,7 +12,8 @@
  * is never found among others. The gateway is the sender's own address, and it must have the inventory's word for every
  * prefix (`routes`).
  */
-import { hasHostBits, mask4, routes4, routes6, type Station } from '../../../policy/contract/index.ts';
+import { routes4, routes6, type Station } from '../../../policy/contract/index.ts';
+import { hasHostBits, mask4 } from '../../base/index.ts';
 import { type Inspector, MALFORMED } from './inspector.ts';
 
 const VERSION = 1;

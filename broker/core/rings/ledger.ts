@@ -7,7 +7,7 @@
  *   shares      [  A |  A |    B | …          ]
  *   deliveries  [  7 |  9 |   10 | …          ]   grows: the owner's count of deliveries when the message was accepted
  */
-import { invariant } from '../invariant.ts';
+import { invariant } from '../../base/index.ts';
 import type { Share } from './share.ts';
 
 const FIRST_CAPACITY = 16;

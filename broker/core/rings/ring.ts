@@ -8,8 +8,8 @@
  *   each waiting domain has at most one pending entry, and there are at most MAX_PENDING_PER_RING
  */
 import type { Permit } from '../../../policy/contract/index.ts';
+import { invariant } from '../../base/index.ts';
 import { MAX_PENDING_PER_RING, MESSAGE_HEADER_BYTES, MSG_SLOT_BYTES } from '../../wire/index.ts';
-import { invariant } from '../invariant.ts';
 import type { Party } from '../party.ts';
 import { Ledger } from './ledger.ts';
 import { Share } from './share.ts';

@@ -1,4 +1,6 @@
 /** What can go wrong for who runs the audio clients; what a VM can cause is never an error here but a count. */
+import { CodedError } from '../../../broker/base/index.ts';
+
 export type AudioErrorCode =
   | 'ERR_AUDIO_FORMAT'
   | 'ERR_AUDIO_VOLUME'
@@ -13,12 +15,6 @@ export type AudioErrorCode =
   | 'ERR_AUDIO_STATE'
   | 'ERR_AUDIO_RECORD';
 
-export class AudioError extends Error {
+export class AudioError extends CodedError<AudioErrorCode> {
   override readonly name = 'AudioError';
-  readonly code: AudioErrorCode;
-
-  constructor(code: AudioErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
-    this.code = code;
-  }
 }

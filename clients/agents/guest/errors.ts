@@ -1,4 +1,6 @@
 /** What the operator of an agent, or a program that uses one, can get wrong. Messages say what to do. */
+import { CodedError } from '../../../broker/base/index.ts';
+
 export const AGENT_ERROR_CODES = [
   'ERR_AGENT_CONFIG',
   'ERR_AGENT_CONFIG_FILE',
@@ -10,12 +12,6 @@ export const AGENT_ERROR_CODES = [
 ] as const;
 export type AgentErrorCode = (typeof AGENT_ERROR_CODES)[number];
 
-export class AgentError extends Error {
+export class AgentError extends CodedError<AgentErrorCode> {
   override readonly name = 'AgentError';
-  readonly code: AgentErrorCode;
-
-  constructor(code: AgentErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
-    this.code = code;
-  }
 }

@@ -1,4 +1,5 @@
 /** What can go wrong in the network agents, each with a stable code. What a peer can cause is counted, not thrown. */
+import { CodedError } from '../../../broker/base/index.ts';
 
 /** Each code is explained in docs/network.md; a test holds the two together. */
 export const NET_ERROR_CODES = [
@@ -18,12 +19,10 @@ export const NET_ERROR_CODES = [
 
 export type NetErrorCode = (typeof NET_ERROR_CODES)[number];
 
-export class NetError extends Error {
+export class NetError extends CodedError<NetErrorCode> {
   override readonly name = 'NetError';
-  readonly code: NetErrorCode;
 
   constructor(code: NetErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
+    super(code, message, { cause });
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { callControl } from '../../../broker/index.ts';
+import { BrokerError, callControl } from '../../../broker/index.ts';
 import {
   AudioAgent,
   AudioService,
@@ -295,7 +295,11 @@ function qubesCommand(): Command {
             by: 'audio-control',
             reason: '',
           });
-          if (!ok) throw new Error((body as { message?: string }).message);
+          if (!ok)
+            throw new BrokerError(
+              'ERR_BROKER_GRANT',
+              (body as { message?: string }).message ?? 'the grant was refused',
+            );
         },
         onFault: (vm, what) =>
           void process.stderr.write(`argus: audio-control.${vm}: ${what.replace(/\p{Cc}/gu, '?')}\n`),

@@ -25,8 +25,9 @@ const routes = suite('routes');
 const domain = await networkDomains();
 const net = domain('net-vm');
 const chrome = domain('chrome-vm');
-const GATEWAY = addressBytes('10.137.0.2', 4).subarray(0, 4);
-const GATEWAY6 = addressBytes('fd00::2', 6);
+const bytesOf = (text: string, family: 4 | 6): Uint8Array => addressBytes(text, family) ?? new Uint8Array(0);
+const GATEWAY = bytesOf('10.137.0.2', 4).subarray(0, 4);
+const GATEWAY6 = bytesOf('fd00::2', 6);
 
 function prefix(text: string, family: 4 | 6 = 4): Prefix {
   const parsed = parsePrefix(text, family);
@@ -77,7 +78,7 @@ const MESSAGES: readonly (readonly [label: string, bytes: Uint8Array, permission
   ['another’s gateway', message('announce', ['192.0.2.0/24'], { gateway4: Uint8Array.of(10, 137, 1, 1) }), 'refused'],
   ['no gateway', message('announce', ['192.0.2.0/24'], { gateway4: null }), 'refused'],
   ['an IPv6 route without an IPv6 gateway', message('announce', ['2001:db8::/32']), 'refused'],
-  ['another’s IPv6 gateway', message('announce', [], { gateway6: addressBytes('fd00::1:1', 6) }), 'refused'],
+  ['another’s IPv6 gateway', message('announce', [], { gateway6: bytesOf('fd00::1:1', 6) }), 'refused'],
   ['host bits', changed(message('announce', ['192.0.2.0/24']), 32 + 8 + 3, 1), 'refused'],
   ['bits beyond an IPv4 address', changed(message('announce', ['192.0.2.0/24']), 32 + 8 + 9, 1), 'refused'],
   ['a prefix of 33 bits', changed(message('announce', ['192.0.2.0/32']), 32 + 1, 33), 'refused'],

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
+import { type Clock, nodeClock } from '../../../broker/base/index.ts';
 import type { Carrier, CarrierHandlers } from '../../../broker/carrier/index.ts';
 import {
   beginHello,
@@ -330,14 +331,20 @@ export class PeerHarness {
   readonly argo: Argo;
   readonly sessions: Sessions;
 
-  private constructor(context: PeerContext, audit: MemoryAudit) {
+  private constructor(context: PeerContext, audit: MemoryAudit, clock: Clock) {
     this.context = context;
     this.audit = audit;
     this.argo = context.argo;
-    this.sessions = new Sessions(context);
+    this.sessions = new Sessions(context, clock);
   }
 
-  static async of(text: PolicyText, handshake: HandshakeContext = HANDSHAKE): Promise<PeerHarness> {
+  /** `clock` null: the host's. */
+  static async of(
+    text: PolicyText,
+    handshake: HandshakeContext = HANDSHAKE,
+    clock: Clock | null = null,
+  ): Promise<PeerHarness> {
+    if (clock !== null) handshake = { ...handshake, wallClock: clock.wall, clock: clock.mono };
     const audit = memoryAudit();
     const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 4096 };
     const context: PeerContext = {
@@ -353,7 +360,7 @@ export class PeerHarness {
       clock: handshake.clock,
       log: pino({ level: 'silent' }),
     };
-    return new PeerHarness(context, audit);
+    return new PeerHarness(context, audit, clock ?? nodeClock);
   }
 
   static open(...domains: string[]): Promise<PeerHarness> {
