@@ -9,7 +9,8 @@ import {
   PolicyError,
   type PolicyRevision,
   type Revision,
-  recompilePolicy,
+  regrantPolicy,
+  reloadPolicy,
 } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import { InvariantError } from '../base/index.ts';
@@ -93,10 +94,11 @@ export class PolicyReload {
     let policy: PolicyRevision;
     try {
       // Must hold without any grant, so that taking them all back is always possible.
-      policy = await loadPolicy(this.#inForce.directory, this.#options([]));
-      if (policy.hash === this.#inForce.hash) return this.#unchanged();
-      await this.#entrances.prepare(policy.domains.all);
-      if (grants.length > 0) policy = await this.#withGrants(policy, grants);
+      const revision = this.#inForce.revision + 1;
+      const loaded = await reloadPolicy(this.#inForce, { revision, inspectors: INSPECTORS });
+      if (loaded === null) return this.#unchanged();
+      await this.#entrances.prepare(loaded.domains.all);
+      policy = this.#withGrants(loaded, grants);
     } catch (error) {
       return this.#reject(error);
     }
@@ -120,7 +122,7 @@ export class PolicyReload {
     const change = plan(this.#inForce.grants);
     if (change === null) return this.#unchanged();
     try {
-      const policy = await recompilePolicy(this.#inForce, this.#options(change.overlay));
+      const policy = regrantPolicy(this.#inForce, this.#inForce.revision + 1, change.overlay);
       return await this.#putInForce(policy, () => change.record(policy.revision));
     } catch (error) {
       return this.#reject(error);
@@ -128,24 +130,20 @@ export class PolicyReload {
   }
 
   /** All grants if the new files bear them; otherwise those that they bear, the older first. */
-  async #withGrants(policy: PolicyRevision, grants: readonly Grant[]): Promise<PolicyRevision> {
-    const attempt = async (overlay: readonly Grant[]): Promise<PolicyRevision | null> => {
+  #withGrants(policy: PolicyRevision, grants: readonly Grant[]): PolicyRevision {
+    const attempt = (overlay: readonly Grant[]): PolicyRevision | null => {
       try {
-        return await recompilePolicy(policy, this.#options(overlay));
+        return regrantPolicy(policy, policy.revision, overlay);
       } catch (error) {
         if (error instanceof PolicyError) return null;
         throw error;
       }
     };
-    const whole = await attempt(grants);
+    const whole = attempt(grants);
     if (whole !== null) return whole;
     let best = policy;
-    for (const grant of grants) best = (await attempt([...best.grants, grant])) ?? best;
+    for (const grant of grants) best = attempt([...best.grants, grant]) ?? best;
     return best;
-  }
-
-  #options(overlay: readonly Grant[]): Parameters<typeof loadPolicy>[1] {
-    return { revision: this.#inForce.revision + 1, inspectors: INSPECTORS, overlay };
   }
 
   #unchanged(): ReloadResult {

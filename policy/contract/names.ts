@@ -7,7 +7,7 @@ const PERMISSION = /^[a-z0-9][a-z0-9_-]*$/;
 
 /** The pseudo-domain that stands for the broker itself, as xen_t stands for the hypervisor in Flask. */
 export const BROKER_NAME = 'broker';
-/** The label that every declared domain has; `broker` has it not. */
+/** The label that every declared domain has; The broker itself does not have it. */
 export const ANY_LABEL = '@any';
 /** Every permission of the class. */
 export const WILDCARD = '*';

@@ -1,13 +1,15 @@
 /**
- * Decisions as facts: for a (source, destination, class), which permissions Casbin allows and which row decided each.
+ * Decisions as facts: for a (source, destination, class), which permissions are allowed and which row decided each.
  *
- * Casbin says yes or no; the row is found here, and the two must agree, or the decision is an error and so a denial. Cells
- * whose candidate rows are the same have the same answers (a candidate names both ends by definition), so Casbin is asked
- * once for all domains with the same labels.
+ * Three answers must agree, or the decision is an error and so a denial: Casbin says yes or no over the candidate rows, the
+ * first deny or allow row is found among them, and the expansion has the bit set or not. Kinds whose candidate rows are the
+ * same have the same answers (a candidate names both ends by definition), so Casbin is asked once for all of them.
  */
 
-import { type Domain, type Domains, type ServiceClass, WILDCARD } from '../contract/index.ts';
+import { type Domain, type ServiceClass, WILDCARD } from '../contract/index.ts';
 import { type Effect, invariant } from '../read/index.ts';
+import type { Expansion } from './expansion.ts';
+import type { Kinds, Placement } from './kinds.ts';
 import type { Oracle } from './oracle.ts';
 import type { Rule, RuleIndex } from './rule-index.ts';
 
@@ -20,50 +22,88 @@ export interface Verdict {
 /** Parallel to `ServiceClass.permissions`. */
 export type Verdicts = readonly Verdict[];
 
+/** What all overlays of the same files share. */
+export interface Rulebook {
+  readonly index: RuleIndex;
+  readonly kinds: Kinds;
+  readonly oracle: Oracle;
+  /** Casbin's answers by the numbers of the candidate rows: as many as there are different combinations, not as cells. */
+  readonly answers: Map<string, Verdicts>;
+  /** The same answers by source kind, destination kind and class. */
+  readonly cells: Map<number, Verdicts>;
+}
+
+/** A policy that can be asked: rows, domains with their kinds, and the expansion over these kinds. */
+export interface Examined {
+  readonly book: Rulebook;
+  readonly placement: Placement;
+  readonly expansion: Expansion;
+}
+
+/** Cells that are remembered across revisions; after that many they are found by their candidate rows again. */
+const MAX_CELLS = 1 << 20;
+
 const NO_RULE: Verdict = Object.freeze({ allowed: false, rule: null });
 
 export class Decider {
-  readonly #index: RuleIndex;
-  readonly #oracle: Oracle;
-  /** Keyed by the numbers of the candidate rows. As many entries as there are different combinations, not as cells. */
-  readonly #known = new Map<string, Verdicts>();
+  readonly #examined: Examined;
   /** By class index: the answer where there is no candidate. */
   readonly #none: (Verdicts | undefined)[] = [];
 
-  constructor(index: RuleIndex, oracle: Oracle) {
-    this.#index = index;
-    this.#oracle = oracle;
+  constructor(examined: Examined) {
+    this.#examined = examined;
   }
 
-  /** @throws PolicyError ERR_POLICY_INVARIANT when Casbin and the rows disagree */
+  /**
+   * @param source of this revision
+   * @param destination of this revision
+   * @throws PolicyError ERR_POLICY_INVARIANT when Casbin, the rows and the expansion disagree
+   */
   decide(source: Domain, destination: Domain, serviceClass: ServiceClass): Verdicts {
-    const candidates = this.#index.candidates(source, destination, serviceClass);
+    const { placement, expansion } = this.#examined;
+    const [from, to] = [placement.kind(source), placement.kind(destination)];
+    const cell = (from * 0x10000 + to) * 0x80 + serviceClass.index;
+    const { cells } = this.#examined.book;
+    const known = cells.get(cell);
+    if (known !== undefined) return known;
+    const verdicts = this.#answer(from, to, serviceClass);
+    for (const [position, { allowed }] of verdicts.entries()) {
+      invariant(
+        expansion.isAllowed(from, to, serviceClass, position) === allowed,
+        `Casbin and the expansion disagree on ${source.name} ${destination.name} ${serviceClass.name} ${serviceClass.permissions[position]}`,
+      );
+    }
+    if (cells.size >= MAX_CELLS) cells.clear();
+    cells.set(cell, verdicts);
+    return verdicts;
+  }
+
+  #answer(from: number, to: number, serviceClass: ServiceClass): Verdicts {
+    const { index, kinds, answers } = this.#examined.book;
+    const candidates = index.candidates(kinds.subjects[from] ?? [], kinds.subjects[to] ?? [], serviceClass);
     if (candidates.length === 0) {
       this.#none[serviceClass.index] ??= serviceClass.permissions.map(() => NO_RULE);
       return this.#none[serviceClass.index] ?? [];
     }
     const key = candidates.map(({ number }) => number).join();
-    const known = this.#known.get(key);
+    const known = answers.get(key);
     if (known !== undefined) return known;
     const verdicts = serviceClass.permissions.map((permission) =>
-      this.#ask(source, destination, serviceClass, permission, candidates),
+      this.#ask(from, to, serviceClass, permission, candidates),
     );
-    this.#known.set(key, verdicts);
+    answers.set(key, verdicts);
     return verdicts;
   }
 
-  #ask(
-    source: Domain,
-    destination: Domain,
-    serviceClass: ServiceClass,
-    permission: string,
-    candidates: readonly Rule[],
-  ): Verdict {
+  #ask(from: number, to: number, serviceClass: ServiceClass, permission: string, candidates: readonly Rule[]): Verdict {
     const relevant = candidates.filter(({ row }) => row.permission === permission || row.permission === WILDCARD);
     if (relevant.length === 0) return NO_RULE;
-    const request = { source: source.name, destination: destination.name, className: serviceClass.name, permission };
-    const allowed = this.#oracle.decide(
-      request,
+    const { kinds, oracle } = this.#examined.book;
+    const [source, destination] = [kinds.nameOf(from), kinds.nameOf(to)];
+    oracle.introduce(source, kinds.subjects[from] ?? []);
+    oracle.introduce(destination, kinds.subjects[to] ?? []);
+    const allowed = oracle.decide(
+      { source, destination, className: serviceClass.name, permission },
       relevant.map(({ casbinRow }) => casbinRow),
     );
     const first = (effect: Effect) => relevant.find(({ row }) => row.effect === effect) ?? null;
@@ -71,17 +111,10 @@ export class Decider {
     const rule = denying ?? first('allow');
     invariant(
       rule !== null && allowed === (denying === null),
-      `Casbin and the rows disagree on ${Object.values(request).join(' ')}`,
+      `Casbin and the rows disagree on ${source} ${destination} ${serviceClass.name} ${permission}`,
     );
     return { allowed, rule };
   }
-}
-
-/** A policy that can be asked, before it is in force. */
-export interface Examined {
-  readonly domains: Domains;
-  readonly index: RuleIndex;
-  readonly decider: Decider;
 }
 
 /** Which row decided, in words. */

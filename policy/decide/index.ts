@@ -1,7 +1,10 @@
-export { ASSERTIONS_FILE, checkAssertions, readAssertions } from './assertions.ts';
+export { checkAssertions, kindsOfDomains } from './assertion-checks.ts';
+export { ASSERTIONS_FILE, type Assertion, readAssertions } from './assertions.ts';
 export { AccessVectorCache } from './avc.ts';
-export { Decider, type Examined } from './decider.ts';
-export { createDomains } from './domain-table.ts';
+export { Decider, type Examined, type Rulebook } from './decider.ts';
+export { createDomains, relabelDomains } from './domain-table.ts';
+export { Expansion } from './expansion.ts';
+export { Kinds, Placement } from './kinds.ts';
 export { Oracle } from './oracle.ts';
-export { readTests, runTests, TESTS_FILE } from './policy-tests.ts';
+export { type PolicyTest, readTests, reportTests, runTests, TESTS_FILE } from './policy-tests.ts';
 export { RuleIndex } from './rule-index.ts';

@@ -1,10 +1,11 @@
 /**
- * Which rows can matter for a request: all of its class that name the source (or a label it has) and the destination alike.
+ * The rows of one policy.csv, found by what they name.
  *
- * Exact duplicates count once, so a cell has at most (labels + 2)² × permissions × 2 rows, whatever the size of the file.
+ * Exact duplicates count once for decisions, so a cell has at most (labels + 2)² × permissions × 2 rows, whatever the size
+ * of the file.
  */
-import { ANY_LABEL, type Domain, type Domains, type ServiceClass } from '../contract/index.ts';
-import type { Pace, PolicyRow } from '../read/index.ts';
+import { type ServiceClass, WILDCARD } from '../contract/index.ts';
+import type { Effect, PolicyRow, Work } from '../read/index.ts';
 import type { CasbinRow } from './oracle.ts';
 
 /** A row ready to be asked about. */
@@ -15,43 +16,65 @@ export interface Rule {
   readonly casbinRow: CasbinRow;
 }
 
+/** Rows with the same source, class, permission and effect. A row for `*` is in one group per permission. */
+export interface RowGroup {
+  readonly number: number;
+  /** Class and permission as one number. */
+  readonly slot: number;
+  readonly effect: Effect;
+  readonly destinations: ReadonlySet<string>;
+}
+
 type ByDestination = Map<string, Rule[]>;
 
 export class RuleIndex {
   readonly rules: readonly Rule[];
+  /** Everything that a row names as source or destination. */
+  readonly named: ReadonlySet<string>;
   /** class index -> source subject -> destination subject -> rules in file order */
   readonly #classes: (Map<string, ByDestination> | undefined)[] = [];
-  readonly #subjects = new Map<Domain, readonly string[]>();
+  readonly groups: RowGroup[] = [];
+  /** Source subject -> slot and effect -> group */
+  readonly #groups = new Map<string, Map<number, RowGroup & { readonly destinations: Set<string> }>>();
+  /** Class index -> number of its first slot; a class has one slot per permission. */
+  readonly #firstSlot: readonly number[];
 
-  private constructor(rules: readonly Rule[], domains: Domains) {
+  private constructor(rules: readonly Rule[], classes: readonly ServiceClass[]) {
+    let slots = 0;
+    this.#firstSlot = classes.map(({ permissions }) => {
+      slots += permissions.length;
+      return slots - permissions.length;
+    });
     this.rules = rules;
-    for (const domain of domains.all) this.#subjects.set(domain, [domain.name, ...domain.labels, ANY_LABEL]);
-    this.#subjects.set(domains.broker, [domains.broker.name]);
+    this.named = new Set(rules.flatMap(({ row }) => [row.source, row.destination]));
   }
 
-  static async build(rows: readonly PolicyRow[], domains: Domains, pace: Pace): Promise<RuleIndex> {
+  static *build(rows: readonly PolicyRow[], classes: readonly ServiceClass[]): Work<RuleIndex> {
     const rules = rows.map((row, number) => ({ number, row, casbinRow: casbinRowOf(row) }));
-    const index = new RuleIndex(rules, domains);
-    for (const rule of rules) {
+    const index = new RuleIndex(rules, classes);
+    for (const rule of index.rules) {
       index.#add(rule);
-      const rest = pace();
-      if (rest !== null) await rest;
+      index.#group(rule.row);
+      yield;
     }
     return index;
   }
 
-  /** Name, labels and `@any` of a domain. */
-  subjectsOf(domain: Domain): readonly string[] {
-    return this.#subjects.get(domain) ?? [];
+  slotOf({ index }: ServiceClass, position: number): number {
+    return (this.#firstSlot[index] ?? 0) + position;
   }
 
-  /** The rows of this class that name both, in file order. */
-  candidates(source: Domain, destination: Domain, serviceClass: ServiceClass): readonly Rule[] {
-    const bySource = this.#classes[serviceClass.index];
+  /** The groups of rows whose source is the subject. */
+  groupsOf(subject: string): Iterable<RowGroup> {
+    return this.#groups.get(subject)?.values() ?? [];
+  }
+
+  /** The rows of this class that name one of the sources and one of the destinations, in file order. */
+  candidates(sources: readonly string[], destinations: readonly string[], { index }: ServiceClass): readonly Rule[] {
+    const bySource = this.#classes[index];
     if (bySource === undefined) return [];
     const found: Rule[] = [];
-    const destinations = this.subjectsOf(destination);
-    for (const subject of this.subjectsOf(source)) {
+    for (const subject of sources) {
       const byDestination = bySource.get(subject);
       if (byDestination === undefined) continue;
       for (const target of destinations) {
@@ -71,6 +94,26 @@ export class RuleIndex {
     const cell = byDestination.get(destination) ?? [];
     byDestination.set(destination, cell);
     if (!cell.some(({ row }) => row.permission === permission && row.effect === effect)) cell.push(rule);
+  }
+
+  #group({ source, destination, serviceClass, permission, effect }: PolicyRow): void {
+    let bySlot = this.#groups.get(source);
+    if (bySlot === undefined) {
+      bySlot = new Map();
+      this.#groups.set(source, bySlot);
+    }
+    for (const [position, name] of serviceClass.permissions.entries()) {
+      if (permission !== WILDCARD && permission !== name) continue;
+      const slot = this.slotOf(serviceClass, position);
+      const key = slot * 2 + (effect === 'allow' ? 0 : 1);
+      let group = bySlot.get(key);
+      if (group === undefined) {
+        group = { number: this.groups.length, slot, effect, destinations: new Set() };
+        bySlot.set(key, group);
+        this.groups.push(group);
+      }
+      group.destinations.add(destination);
+    }
   }
 }
 

@@ -4,16 +4,18 @@ import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
-  type CompiledPolicy,
   type Grant,
   type Inspectors,
   LOAD_SLICE_MS,
   MAX_CSV_BYTES,
   MAX_MODEL_BYTES,
   MAX_YAML_BYTES,
+  toRevision,
 } from '../contract/index.ts';
 import { createPace, type Finding, PolicyError, refuseFindings } from '../read/index.ts';
-import { compilePolicy, POLICY_FILE_NAMES, type PolicyFiles } from './compile.ts';
+import { compilePolicy } from './compile.ts';
+import { hashFiles, POLICY_FILE_NAMES, type PolicyFiles } from './files.ts';
+import type { PolicyBuild } from './policy-source.ts';
 
 export interface LoadOptions {
   /** Number of the policy if it comes into force: 1, 2, 3 … */
@@ -27,10 +29,10 @@ export interface LoadOptions {
 }
 
 /** A policy and where it came from. */
-export interface PolicyRevision extends CompiledPolicy {
+export interface PolicyRevision extends PolicyBuild {
   /** Absolute path. */
   readonly directory: string;
-  /** What was read: a grant is compiled over these, not over what somebody may be editing now. */
+  /** The bytes that were compiled. */
   readonly files: PolicyFiles;
 }
 
@@ -40,23 +42,42 @@ export interface PolicyRevision extends CompiledPolicy {
  * @throws PolicyError with every finding; ERR_POLICY_DIRECTORY when the directory itself cannot be used
  */
 export async function loadPolicy(directory: string, options: LoadOptions): Promise<PolicyRevision> {
-  return compileFrom(resolve(directory), await readPolicyFiles(directory), options);
+  return compileFiles(resolve(directory), await readPolicyFiles(directory), options);
 }
 
 /**
- * The same files under another overlay: what a grant, a revocation and an expiry put in force. The disk is not looked at,
- * so a revocation does not wait for somebody to finish editing.
+ * Reads a directory again; null when the files are the ones of `previous`, which is found out without compiling them.
+ *
+ * @throws PolicyError as `loadPolicy`
+ */
+export async function reloadPolicy(previous: PolicyRevision, options: LoadOptions): Promise<PolicyRevision | null> {
+  const files = await readPolicyFiles(previous.directory);
+  if (hashFiles(files) === previous.hash) return null;
+  return compileFiles(previous.directory, files, options, previous);
+}
+
+/**
+ * The same files under another overlay: a grant, a revocation or an expiry. It neither looks at the disk nor waits, so a
+ * revocation is in force when this returns and the caller has swapped the reference.
  *
  * @throws PolicyError with every finding: an assertion, or a grant of what cannot be granted
  */
-export function recompilePolicy(policy: PolicyRevision, options: LoadOptions): Promise<PolicyRevision> {
-  return compileFrom(policy.directory, policy.files, options);
+export function regrantPolicy(policy: PolicyRevision, revision: number, overlay: readonly Grant[]): PolicyRevision {
+  const { directory, files } = policy;
+  return { ...policy.source.revise(toRevision(revision), overlay), directory, files };
 }
 
-async function compileFrom(directory: string, files: PolicyFiles, options: LoadOptions): Promise<PolicyRevision> {
+/** Compiles files that were read already. */
+async function compileFiles(
+  directory: string,
+  files: PolicyFiles,
+  options: LoadOptions,
+  previous?: PolicyRevision,
+): Promise<PolicyRevision> {
   const { revision, inspectors, overlay = [], now = () => performance.now() } = options;
   const pace = createPace(now, LOAD_SLICE_MS, () => nextTurn());
-  return { ...(await compilePolicy(files, { revision, inspectors, overlay, pace })), directory, files };
+  const before = previous === undefined ? {} : { previous: { files: previous.files, build: previous } };
+  return { ...(await compilePolicy(files, { revision, inspectors, overlay, pace, ...before })), directory, files };
 }
 
 /** @throws PolicyError ERR_POLICY_DIRECTORY, or with one F-006 or F-008 finding per unusable file */

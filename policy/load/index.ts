@@ -1,9 +1,12 @@
+export { type CompileOptions, compilePolicy } from './compile.ts';
 export {
-  type CompileOptions,
-  compilePolicy,
-  POLICY_FILE_NAMES,
-  type PolicyFiles,
-} from './compile.ts';
-export { type LoadOptions, loadPolicy, type PolicyRevision, recompilePolicy } from './directory.ts';
+  type LoadOptions,
+  loadPolicy,
+  type PolicyRevision,
+  regrantPolicy,
+  reloadPolicy,
+} from './directory.ts';
+export { POLICY_FILE_NAMES, type PolicyFiles } from './files.ts';
+export type { PolicyBuild } from './policy-source.ts';
 export { copyShippedPolicy, SHIPPED_POLICY_DIRECTORY } from './shipped.ts';
 export { type PolicyWatch, type WatchOptions, watchPolicy } from './watch.ts';

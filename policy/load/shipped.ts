@@ -4,7 +4,7 @@ import { mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PolicyError } from '../read/index.ts';
-import { POLICY_FILE_NAMES } from './compile.ts';
+import { POLICY_FILE_NAMES } from './files.ts';
 
 /** Found from the sources and from dist/ alike. */
 function findShipped(): string {

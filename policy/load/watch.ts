@@ -10,8 +10,8 @@ import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { WATCH_POLL_MS, WATCH_SETTLE_MS, WATCH_UNREADABLE_MS } from '../contract/index.ts';
 import { PolicyError } from '../read/index.ts';
-import { hashFiles } from './compile.ts';
 import { readPolicyFiles } from './directory.ts';
+import { hashFiles } from './files.ts';
 
 export interface WatchOptions {
   /** `PolicyRevision.hash` of the policy in force: a change between its load and this call is noticed. Default: what is there now. */

@@ -73,7 +73,7 @@ type File = YamlFile<z.infer<typeof schema>>;
 type Entry = z.infer<typeof schema>['classes'][number];
 
 /**
- * Reads the classes; who has which label is looked at later, by `bindPorts`.
+ * Reads the classes; who has which label is looked at later, by `PortBinder`.
  *
  * @returns null after a finding; otherwise the two built-in classes first, without ports
  */
@@ -158,49 +158,74 @@ function checkInspector(file: File, index: number, entry: Entry, inspectors: Ins
 /**
  * Binds ports to classes for each domain; refuses two classes for one port of one domain.
  *
- * Same label or no label always overlap; two labels overlap when a domain has both, grants included.
- *
- * @returns null after a finding
+ * Two classes overlap when they name the same label or none. Two different labels overlap when a domain has both, grants
+ * included. A binder serves all overlays of the same files: the table of a domain whose labels stay is made once.
  */
-export function bindPorts(
-  bound: readonly BoundClass[],
-  domains: readonly Domain[],
-  findings: Finding[],
-): ServiceClasses | null {
-  const before = findings.length;
-  const claims = bound.flatMap(({ serviceClass, ranges, destination }) =>
-    ranges.map(({ range, line, column }) => ({ range, line, column, destination, value: serviceClass })),
-  );
-  claims.sort((a, b) => a.range.from - b.range.from);
-  for (const [position, claim] of claims.entries()) {
-    for (let next = position + 1; next < claims.length; next++) {
-      const other = claims[next];
-      if (other === undefined || other.range.from > claim.range.to) break;
-      const shared = sharedDestination(claim.destination, other.destination, domains);
-      if (shared === null) continue;
-      const ports = formatPortRange({ from: other.range.from, to: Math.min(claim.range.to, other.range.to) });
-      const message = `port ${ports} of ${shared} is claimed by "${claim.value.name}" (line ${claim.line}) and by "${other.value.name}" (line ${other.line})`;
-      findings.push({ file: SERVICES_FILE, line: other.line, column: other.column, code: 'E-051', message });
-      if (findings.length - before >= 20) return null;
+export class PortBinder {
+  readonly #bound: readonly BoundClass[];
+  readonly #claims: readonly Claim[];
+  readonly #byLabels = new Map<string, PortTable<ServiceClass>>();
+  readonly #byDomain = new WeakMap<Domain, PortTable<ServiceClass>>();
+
+  constructor(bound: readonly BoundClass[]) {
+    this.#bound = bound;
+    this.#claims = bound
+      .flatMap(({ serviceClass, ranges, destination }) =>
+        ranges.map(({ range, line, column }) => ({ range, line, column, destination, value: serviceClass })),
+      )
+      .sort((a, b) => a.range.from - b.range.from);
+  }
+
+  /** @returns null after a finding */
+  bind(domains: readonly Domain[], findings: Finding[]): ServiceClasses | null {
+    const before = findings.length;
+    this.#checkOverlaps(domains, findings);
+    if (findings.length > before) return null;
+    const all = this.#bound.map(({ serviceClass }) => serviceClass);
+    return new BoundClasses(
+      all,
+      domains,
+      domains.map((domain) => this.#tableOf(domain)),
+    );
+  }
+
+  #tableOf(domain: Domain): PortTable<ServiceClass> {
+    const known = this.#byDomain.get(domain);
+    if (known !== undefined) return known;
+    const mine = this.#claims.filter(({ destination }) => destination === null || domain.labels.includes(destination));
+    const key = mine.map(({ value, range }) => `${value.index}:${range.from}`).join();
+    const table = this.#byLabels.get(key) ?? new PortTable(mine);
+    this.#byLabels.set(key, table);
+    this.#byDomain.set(domain, table);
+    return table;
+  }
+
+  #checkOverlaps(domains: readonly Domain[], findings: Finding[]): void {
+    const before = findings.length;
+    for (const [position, claim] of this.#claims.entries()) {
+      for (let next = position + 1; next < this.#claims.length; next++) {
+        const other = this.#claims[next];
+        if (other === undefined || other.range.from > claim.range.to) break;
+        const shared = sharedDestination(claim.destination, other.destination, domains);
+        if (shared === null) continue;
+        const ports = formatPortRange({ from: other.range.from, to: Math.min(claim.range.to, other.range.to) });
+        const message = `port ${ports} of ${shared} is claimed by "${claim.value.name}" (line ${claim.line}) and by "${other.value.name}" (line ${other.line})`;
+        findings.push({ file: SERVICES_FILE, line: other.line, column: other.column, code: 'E-051', message });
+        if (findings.length - before >= 20) return;
+      }
     }
   }
-  if (findings.length > before) return null;
-  const tables = new Map<string, PortTable<ServiceClass>>();
-  const tableOf = domains.map((domain) => {
-    const mine = claims.filter(({ destination }) => destination === null || domain.labels.includes(destination));
-    const key = mine.map(({ value, range }) => `${value.index}:${range.from}`).join();
-    const table = tables.get(key) ?? new PortTable(mine);
-    tables.set(key, table);
-    return table;
-  });
-  return new BoundClasses(
-    bound.map(({ serviceClass }) => serviceClass),
-    domains,
-    tableOf,
-  );
 }
 
-/** Whose port both would claim, in words; null = nobody's. */
+interface Claim {
+  readonly range: PortRange;
+  readonly line: number;
+  readonly column: number;
+  readonly destination: string | null;
+  readonly value: ServiceClass;
+}
+
+/** The domains whose port both would claim, in words; null = the two never meet. */
 function sharedDestination(a: string | null, b: string | null, domains: readonly Domain[]): string | null {
   if (a === null) return b === null ? 'every domain' : `"${b}"`;
   if (b === null || a === b) return `"${a}"`;

@@ -6,8 +6,8 @@
  */
 
 import { MAX_CSV_BYTES, MAX_LINE_LENGTH, MAX_ROWS } from '../contract/index.ts';
-import type { Finding, Place } from './finding.ts';
-import type { Pace } from './pace.ts';
+import type { Finding } from './finding.ts';
+import type { Work } from './pace.ts';
 import { codePointName, decodeText } from './text.ts';
 
 export interface Field {
@@ -25,8 +25,8 @@ const PRINTABLE_ASCII = /^[ -~]*$/;
 /** What no name, label or keyword can hold, but people of other formats write. */
 const FOREIGN = /["'`()[\]{}<>$|\\&!?%^=+~:/]/;
 
-/** Splits a file into rows. A line with a finding yields no row; the caller refuses the file when there are findings. */
-export async function splitRows(file: string, bytes: Uint8Array, findings: Finding[], pace: Pace): Promise<Row[]> {
+/** Splits a file into rows. A line with a finding gives no row; the caller refuses the file when there are findings. */
+export function* splitRows(file: string, bytes: Uint8Array, findings: Finding[]): Work<Row[]> {
   if (bytes.length > MAX_CSV_BYTES) {
     findings.push({
       file,
@@ -54,8 +54,7 @@ export async function splitRows(file: string, bytes: Uint8Array, findings: Findi
       findings.push({ file, line: index + 1, column: 0, code: 'F-008', message: `more than ${MAX_ROWS} rows` });
       return [];
     }
-    const rest = pace();
-    if (rest !== null) await rest;
+    yield;
   }
   return rows;
 }
@@ -105,25 +104,4 @@ function splitFields(text: string): Field[] {
     start += part.length + 1;
   }
   return fields;
-}
-
-/** The n fields that follow the row's type, or a finding. */
-export function expectFields(file: string, row: Row, shape: string, findings: Finding[]): boolean {
-  const wanted = shape.split(',').length;
-  const empty = row.fields.find((field) => field.text === '');
-  if (row.fields.length === wanted && empty === undefined) return true;
-  const got = empty === undefined ? `${row.fields.length} fields` : 'an empty field';
-  const column = empty?.column ?? row.fields[Math.min(wanted, row.fields.length - 1)]?.column ?? 0;
-  findings.push({ file, line: row.line, column, code: 'F-001', message: `${got}; expected ${wanted}: ${shape}` });
-  return false;
-}
-
-/** Place of the n-th field. */
-export function placeOfField(file: string, row: Row, position: number): Place {
-  return { file, line: row.line, column: row.fields[position]?.column ?? 0 };
-}
-
-/** Text of the n-th field; only after `expectFields`. */
-export function fieldText(row: Row, position: number): string {
-  return row.fields[position]?.text ?? '';
 }

@@ -3,7 +3,7 @@
 /**
  * The catalogue: a finding's code, what it means, and the code of the PolicyError whose first finding it is.
  *
- * F-… = the text is not understood, E-… = understood, but it cannot be meant, A-… = an assertion or test does not hold.
+ * F-… = the text cannot be read, E-… = the text can be read but makes no sense, A-… = an assertion or test does not hold.
  * Codes never change meaning; new checks get new codes. docs/policy.md lists them (a test compares).
  */
 export const CATALOGUE = {

@@ -1,11 +1,19 @@
-export { type Access, type Effect, readAccess, readEffect, type Vocabulary, vocabularyOf } from './access.ts';
 export { checkModel, MODEL_TEXT, sha256Hex } from './casbin-model.ts';
-export { type BoundClass, bindPorts, readClasses, SERVICES_FILE } from './classes.ts';
-export { expectFields, fieldText, placeOfField, type Row, splitRows } from './csv.ts';
+export { type BoundClass, PortBinder, readClasses, SERVICES_FILE } from './classes.ts';
+export { type Row, splitRows } from './csv.ts';
 export { invariant, PolicyError, type PolicyErrorCode, refuseFindings } from './errors.ts';
 export { type Finding, type FindingCode, formatFinding, type Place } from './finding.ts';
 export { DOMAINS_FILE, type Inventory, type Membership, readInventory } from './inventory.ts';
 export { type Closure, closeLabels } from './labels.ts';
-export { createPace, type Pace, unhurried } from './pace.ts';
+export { createPace, finish, finishPaced, type Pace, unhurried, type Work } from './pace.ts';
 export { POLICY_FILE, type PolicyRow, readPolicyRows } from './policy-rows.ts';
+export { RowReader } from './row-reader.ts';
 export { didYouMean } from './suggest.ts';
+export {
+  type Access,
+  type Effect,
+  isAskedOfBroker,
+  permissionsMeet,
+  type Vocabulary,
+  vocabularyOf,
+} from './vocabulary.ts';

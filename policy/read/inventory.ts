@@ -11,7 +11,6 @@ import {
   MAX_LABELS,
   MAX_ROUTES,
 } from '../contract/index.ts';
-import { sha256Hex } from './casbin-model.ts';
 import type { Finding, Place } from './finding.ts';
 import { didYouMean } from './suggest.ts';
 import { parseYaml, type YamlFile } from './yaml.ts';
@@ -133,23 +132,8 @@ const KEYS = [
 
 type File = YamlFile<z.infer<typeof schema>>;
 
-/**
- * The inventory that was read last. YAML is the slowest part of a load (70 ms for 1 000 domains) and cannot rest half-way;
- * most loads are for an edited row or a grant, under the same inventory.
- */
-let last: { readonly hash: string; readonly inventory: Inventory } | null = null;
-
 /** @returns null after a finding */
 export function readInventory(bytes: Uint8Array, findings: Finding[]): Inventory | null {
-  const hash = sha256Hex(bytes);
-  if (last?.hash === hash) return last.inventory;
-  const inventory = parseInventory(bytes, findings);
-  if (inventory !== null) last = { hash, inventory };
-  return inventory;
-}
-
-/** @returns null after a finding */
-function parseInventory(bytes: Uint8Array, findings: Finding[]): Inventory | null {
   const before = findings.length;
   const file = parseYaml(DOMAINS_FILE, bytes, schema, KEYS, findings);
   if (file === null) return null;

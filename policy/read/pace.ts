@@ -1,13 +1,35 @@
 /**
- * Pace: how a long piece of work lets others run.
+ * Long work in small steps.
  *
- * A reload happens inside the broker while messages flow. Loops call the pace once a turn and await what it returns, if
- * anything. The pure code knows neither clock nor event loop; the edge that starts the load brings both.
+ * A reload happens inside the broker while messages flow. The pure code is written as generators: each `yield` is a place
+ * where the work may rest. The caller decides: `finish` runs all steps at once, `finishPaced` lets the event loop turn in
+ * between. The pure code knows neither clock nor event loop; the edge that starts the load brings both.
  */
+export type Work<T> = Generator<void, T, void>;
+
+/** Called between two steps. The returned promise, if any, is awaited before the next step. */
 export type Pace = () => Promise<void> | null;
 
-/** For whoever has nothing else to do. */
+/** The pace of a caller that has nothing else to do. */
 export const unhurried: Pace = () => null;
+
+/** Runs all steps in one go. */
+export function finish<T>(work: Work<T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** Runs all steps, and rests when the pace says so. */
+export async function finishPaced<T>(work: Work<T>, pace: Pace): Promise<T> {
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+    const rest = pace();
+    if (rest !== null) await rest;
+  }
+}
 
 /** Rests by `rest` whenever `sliceMs` milliseconds of `now` have passed since the last rest. */
 export function createPace(now: () => number, sliceMs: number, rest: () => Promise<void>): Pace {

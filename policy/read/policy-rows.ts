@@ -1,12 +1,13 @@
 /** policy.csv: `p` and `g` rows, each either understood completely or a finding. */
 
 import { ANY_LABEL } from '../contract/index.ts';
-import { type Access, type Effect, readAccess, readEffect, readSubject, type Vocabulary } from './access.ts';
-import { expectFields, fieldText, placeOfField, type Row, splitRows } from './csv.ts';
+import { splitRows } from './csv.ts';
 import type { Finding, Place } from './finding.ts';
 import type { Membership } from './inventory.ts';
-import type { Pace } from './pace.ts';
+import type { Work } from './pace.ts';
+import { RowReader } from './row-reader.ts';
 import { didYouMean } from './suggest.ts';
+import type { Access, Effect, Vocabulary } from './vocabulary.ts';
 
 export const POLICY_FILE = 'policy.csv';
 
@@ -24,66 +25,51 @@ export interface PolicyRows {
 const P_SHAPE = 'p, source, destination, class, permission, allow|deny';
 const G_SHAPE = 'g, domain or @label, @label';
 
-export async function readPolicyRows(
-  bytes: Uint8Array,
-  words: Vocabulary,
-  findings: Finding[],
-  pace: Pace,
-): Promise<PolicyRows> {
+export function* readPolicyRows(bytes: Uint8Array, words: Vocabulary, findings: Finding[]): Work<PolicyRows> {
   const rows: PolicyRow[] = [];
   const memberships: Membership[] = [];
   const before = findings.length;
-  const split = await splitRows(POLICY_FILE, bytes, findings, pace);
-  for (const row of split) {
-    const type = fieldText(row, 0);
+  for (const row of yield* splitRows(POLICY_FILE, bytes, findings)) {
+    const reader = new RowReader(POLICY_FILE, row, words, findings);
+    const type = reader.text(0);
     if (type === 'p') {
-      const read = readRule(row, words, findings);
+      const read = readRule(reader);
       if (read !== null) rows.push(read);
     } else if (type === 'g') {
-      const read = readMembership(row, words, findings);
+      const read = readMembership(reader);
       if (read !== null) memberships.push(read);
     } else {
-      const message = `a row starts with "p" or "g", not with "${type}"${didYouMean(type.toLowerCase(), ['p', 'g', 'policy'])}`;
-      findings.push({ ...placeOfField(POLICY_FILE, row, 0), code: 'F-002', message });
+      const hint = didYouMean(type.toLowerCase(), ['p', 'g', 'policy']);
+      reader.refuse(0, 'F-002', `a row starts with "p" or "g", not with "${type}"${hint}`);
     }
-    const rest = pace();
-    if (rest !== null) await rest;
+    yield;
   }
   if (rows.length === 0 && findings.length === before) {
-    findings.push({
-      file: POLICY_FILE,
-      line: 0,
-      column: 0,
-      code: 'F-007',
-      message: 'no "p" row: nothing would be allowed to anybody',
-    });
+    const message = 'no "p" row: the policy would allow nothing at all';
+    findings.push({ file: POLICY_FILE, line: 0, column: 0, code: 'F-007', message });
   }
   return { rows, memberships };
 }
 
-function readRule(row: Row, words: Vocabulary, findings: Finding[]): PolicyRow | null {
-  if (!expectFields(POLICY_FILE, row, P_SHAPE, findings)) return null;
-  const asked = readAccess(POLICY_FILE, row, 1, words, findings);
-  const effect = readEffect(POLICY_FILE, row, 5, findings);
-  if (asked === null || effect === null) return null;
-  return { place: { file: POLICY_FILE, line: row.line, column: 1 }, ...asked, effect };
+function readRule(reader: RowReader): PolicyRow | null {
+  if (!reader.hasShape(P_SHAPE)) return null;
+  const access = reader.access(1);
+  const effect = reader.effect(5);
+  return access === null || effect === null ? null : { place: reader.place, ...access, effect };
 }
 
-function readMembership(row: Row, words: Vocabulary, findings: Finding[]): Membership | null {
-  if (!expectFields(POLICY_FILE, row, G_SHAPE, findings)) return null;
-  const member = readSubject(POLICY_FILE, row, 1, words, findings);
-  const text = fieldText(row, 2);
+function readMembership(reader: RowReader): Membership | null {
+  if (!reader.hasShape(G_SHAPE)) return null;
+  const member = reader.subject(1);
+  const text = reader.text(2);
   if (!text.startsWith('@')) {
-    const message = `"${text}" is not a label; the row reads: g, member, @label`;
-    findings.push({ ...placeOfField(POLICY_FILE, row, 2), code: 'F-005', message });
-    return null;
+    return reader.refuse(2, 'F-005', `"${text}" is not a label; the row reads: g, member, @label`);
   }
-  const label = readSubject(POLICY_FILE, row, 2, words, findings);
+  const label = reader.subject(2);
   if (member === null || label === null) return null;
   if (member === ANY_LABEL || label === ANY_LABEL) {
-    const message = `"${ANY_LABEL}" is every declared domain, no more and no less; it has no g row`;
-    findings.push({ ...placeOfField(POLICY_FILE, row, member === ANY_LABEL ? 1 : 2), code: 'E-016', message });
-    return null;
+    const message = `"${ANY_LABEL}" always means every declared domain; a g row cannot change it`;
+    return reader.refuse(member === ANY_LABEL ? 1 : 2, 'E-016', message);
   }
-  return { member, label, place: placeOfField(POLICY_FILE, row, 1) };
+  return { member, label, place: reader.placeOf(1) };
 }

@@ -4,18 +4,20 @@ import * as assert from 'uvu/assert';
 import { type CasbinRow, Oracle } from '../../policy/decide/oracle.ts';
 import type { PolicyError } from '../../policy/index.ts';
 import { MODEL_SHA256, MODEL_TEXT, sha256Hex } from '../../policy/read/casbin-model.ts';
-import { unhurried } from '../../policy/read/pace.ts';
 
 import { pretend } from './lying-casbin.ts';
 
 const oracle = suite('oracle');
 
-const UNIVERSE = new Set(['a', 'b', 'msg', 'send', 'stop']);
+const WORDS = new Set(['msg', 'send', 'stop']);
 const ALLOW: CasbinRow = ['@x', 'b', 'msg', 'send', 'allow'];
 const request = { source: 'a', destination: 'b', className: 'msg', permission: 'send' };
 
-const create = (links: readonly (readonly [string, string])[] = [['a', '@x']]) =>
-  Oracle.create(links, UNIVERSE, unhurried);
+const create = async (subjects: Readonly<Record<string, readonly string[]>> = { a: ['a', '@x'], b: ['b'] }) => {
+  const casbin = await Oracle.create(WORDS);
+  for (const [name, has] of Object.entries(subjects)) casbin.introduce(name, has);
+  return casbin;
+};
 
 oracle('decides over the rows it is given, and forgets them', async () => {
   const casbin = await create();
@@ -51,9 +53,15 @@ for (const [what, word] of outside) {
 }
 
 oracle('two oracles share nothing', async () => {
-  const [one, two] = [await create(), await create([['b', '@x']])];
+  const [one, two] = [await create(), await create({ a: ['a'], b: ['@x', 'b'] })];
   assert.is(one.decide(request, [ALLOW]), true);
   assert.is(two.decide(request, [ALLOW]), false);
+});
+
+oracle('what was introduced once does not change', async () => {
+  const casbin = await create({ a: ['a'], b: ['b'] });
+  casbin.introduce('a', ['a', '@x']);
+  assert.is(casbin.decide(request, [ALLOW]), false);
 });
 
 oracle('the enforcer cannot be reached from outside', async () => {

@@ -3,8 +3,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { POLICY_FILE_NAMES, PolicyError, SHIPPED_POLICY_DIRECTORY } from '../../policy/index.ts';
-import { compilePolicy, type PolicyFiles } from '../../policy/load/compile.ts';
+import {
+  compilePolicy,
+  POLICY_FILE_NAMES,
+  PolicyError,
+  type PolicyFiles,
+  SHIPPED_POLICY_DIRECTORY,
+} from '../../policy/index.ts';
 import type { Random } from '../support/random.ts';
 import { fuzzUntil } from '../support/seed.ts';
 import { INSPECTORS } from './world.ts';
@@ -125,16 +130,17 @@ const SHAPES: readonly (readonly [string, string])[] = [
   ['commas', `${','.repeat(3_000)}\n`.repeat(300)],
   ['unknown labels', 'p, @aqq, @aqq, argoo, sendd, alow\n'.repeat(25_000)],
 ];
-/** Generous: several test files run at once on few cores. */
+/** Of processor time: how busy the machine is with other work does not matter. */
 const MAX_SHAPE_MS = 20_000;
 
 for (const [what, text] of SHAPES) {
   fuzz(`${what}: answered in time`, async () => {
     const bytes = new TextEncoder().encode(text);
-    const began = performance.now();
+    const began = process.cpuUsage();
     for (const name of ['domains.yaml', 'policy.csv'] as const)
       assert.is(await outcome({ ...SHIPPED, [name]: bytes }), 'refused', name);
-    const elapsed = performance.now() - began;
+    const { user, system } = process.cpuUsage(began);
+    const elapsed = (user + system) / 1_000;
     assert.ok(elapsed < MAX_SHAPE_MS, `${Math.round(elapsed)} ms`);
   });
 }

@@ -1,6 +1,13 @@
 /** A small policy that tests vary: text in, compiled policy or findings out. */
 
-import { type CompiledPolicy, type Finding, type Grant, type Inspectors, PolicyError } from '../../policy/index.ts';
+import {
+  type CompiledPolicy,
+  type Finding,
+  type Grant,
+  type Inspectors,
+  type PolicyBuild,
+  PolicyError,
+} from '../../policy/index.ts';
 import { compilePolicy } from '../../policy/load/compile.ts';
 import { MODEL_TEXT } from '../../policy/read/casbin-model.ts';
 
@@ -55,7 +62,7 @@ export interface Options {
   readonly inspectors?: Inspectors;
 }
 
-export function compileTexts(texts: Texts, options: Options = {}): Promise<CompiledPolicy> {
+export function compileTexts(texts: Texts, options: Options = {}): Promise<PolicyBuild> {
   const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
   const files = {
     'model.conf': bytes(texts.model ?? MODEL_TEXT),
