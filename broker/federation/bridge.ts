@@ -14,13 +14,12 @@ import type { Domain } from '../../policy/index.ts';
 import { type Argo, type DomainState, type Elsewhere, type Outlet, type Sender, UNDECIDED } from '../core/index.ts';
 import {
   type BrokerFrame,
-  DATA_FRAME_HEADER_BYTES,
   DataField,
   decodeBrokerFrame,
   decodeDomainFrame,
   encodeBrokerFrame,
   encodeDomainFrame,
-  FRAME_HEADER_BYTES,
+  FrameWalker,
   type NotifyAnswer,
   type NotifyQuery,
   Op,
@@ -52,6 +51,7 @@ export class Bridge implements Elsewhere {
   readonly #core: () => Argo;
   readonly #settle: () => void;
   #host: BridgeHost | null = null;
+  readonly #walker = new FrameWalker();
   #undecided = new Undecided();
   readonly #questions = new Questions();
   #lastSendId = 0;
@@ -184,44 +184,42 @@ export class Bridge implements Elsewhere {
   // Receiving
 
   /** Works on the frames of one record. */
-  receive(frames: Uint8Array): BridgeFault | null {
-    const view = new DataView(frames.buffer, frames.byteOffset, frames.byteLength);
+  receive(plaintext: Uint8Array): BridgeFault | null {
+    const walker = this.#walker;
+    walker.begin(plaintext);
     const answers: Uint8Array[] = [];
     let recordedBy: DomainState | null = null;
     let sends = 0;
     let fault: BridgeFault | null = null;
-    for (let at = 0; at < frames.length && fault === null; ) {
-      const left = frames.length - at;
-      const length = left < FRAME_HEADER_BYTES ? 0 : view.getUint32(at, true);
-      if (length < FRAME_HEADER_BYTES || length > left) {
-        fault = 'BAD_FRAME';
-        break;
-      }
-      if (frames[at + DataField.op] === Op.sendv) {
-        const sender = this.#senderOf(view, at, length);
+    while (fault === null) {
+      const step = walker.next();
+      if (step === 'fault') fault = 'BAD_FRAME';
+      if (step !== 'frame') break;
+      const { bytes, view, at, length } = walker;
+      if (walker.op === Op.sendv) {
+        const sender = this.#senderOf(view, at);
         if (typeof sender === 'string') {
           fault = sender;
           break;
         }
         sends++;
-        const status = this.#argo.sendv(sender, frames, view, at, length);
+        const status = this.#argo.sendv(sender, bytes, view, at, length);
         if (status !== Status.OK) {
           const { recorded, maxMessageSize } = this.#argo.refused;
           if (recorded) recordedBy = sender;
           answers.push(encodeBrokerFrame({ op: Op.refused, id: this.#lastSendId, status, maxMessageSize }));
         }
-      } else {
-        const link = decodeLinkFrame(frames, at, at + length);
-        if (link?.op === LinkOp.asked) {
-          const answer = this.#asked(link);
-          if (typeof answer === 'string') fault = answer;
-          else {
-            answers.push(answer.frame);
-            if (answer.recordedBy !== null) recordedBy = answer.recordedBy;
-          }
-        } else fault = link === null ? this.#answered(decodeBrokerFrame(frames, at, at + length)) : this.#control(link);
+        continue;
       }
-      at += length;
+      const link = decodeLinkFrame(bytes, at, at + length);
+      if (link?.op === LinkOp.asked) {
+        const answer = this.#asked(link);
+        if (typeof answer === 'string') fault = answer;
+        else {
+          answers.push(answer.frame);
+          if (answer.recordedBy !== null) recordedBy = answer.recordedBy;
+        }
+      } else fault = link === null ? this.#answered(decodeBrokerFrame(bytes, at, at + length)) : this.#control(link);
     }
     this.#settle();
     if (sends > 0) answers.push(encodeBrokerFrame({ op: Op.ack, through: this.#lastSendId }));
@@ -232,8 +230,7 @@ export class Bridge implements Elsewhere {
   }
 
   /** The proxy of a sendv frame's source; who is not at home there, or has no session there, is not spoken for. */
-  #senderOf(view: DataView, at: number, length: number): DomainState | BridgeFault {
-    if (length < DATA_FRAME_HEADER_BYTES) return 'BAD_FRAME';
+  #senderOf(view: DataView, at: number): DomainState | BridgeFault {
     const id = view.getUint32(at + DataField.id, true);
     if (id !== (this.#lastSendId + 1) >>> 0) return 'BAD_SEND_ID';
     this.#lastSendId = id;

@@ -16,22 +16,18 @@ import {
   type HandshakeFault,
   type Hello,
 } from '../channel/index.ts';
-import { MAX_HANDSHAKE_BODY_BYTES } from '../process/index.ts';
 import {
-  DATA_FRAME_HEADER_BYTES,
   type DeframedRecord,
   Deframer,
-  MAX_MESSAGE_BYTES,
+  MAX_HANDSHAKE_BODY_BYTES,
+  MAX_RECORD_BODY_BYTES,
   MAX_RECORD_PLAINTEXT_BYTES,
   type RecordFault,
   RecordType,
-  TAG_BYTES,
 } from '../wire/index.ts';
 import type { Bridge, BridgeFault, BridgeHost } from './bridge.ts';
 import { decodeLinkFrame, encodeLinkFrame, LinkOp } from './frames.ts';
 import { DECISION_TIMEOUT_MS, HANDSHAKE_MS, LOOK_MS, REPORT_MS, SILENCE_MS } from './limits.ts';
-
-const MAX_BODY_BYTES = DATA_FRAME_HEADER_BYTES + MAX_MESSAGE_BYTES + TAG_BYTES;
 
 export type SessionEnd =
   | BridgeFault
@@ -206,7 +202,6 @@ export class BrokerSession {
     this.#phase = 'proving';
     this.id = keys.id;
     this.suite = keys.suite;
-    this.#deframer.maxLength = MAX_BODY_BYTES;
   }
 
   #frames(plaintext: Uint8Array, keys: Established): void {
@@ -232,6 +227,7 @@ export class BrokerSession {
     }
     if (!this.#isDialler) this.#seal(encodeLinkFrame(LinkOp.proof, 0, keys.ourCommitment));
     this.#phase = 'up';
+    this.#deframer.maxLength = MAX_RECORD_BODY_BYTES;
     this.#hooks.onUp(this);
     this.#bridge.up({
       ...this.#bridgeHost,

@@ -10,27 +10,23 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Carrier } from '../carrier/index.ts';
 import { answerHello, type Established, type HandshakeFault } from '../channel/index.ts';
-import { HANDSHAKE_TIMEOUT_MS, MAX_HANDSHAKE_BODY_BYTES } from '../process/index.ts';
+import { HANDSHAKE_TIMEOUT_MS } from '../process/index.ts';
 import {
   CloseCode,
   type CloseWord,
-  DATA_FRAME_HEADER_BYTES,
   type DeframedRecord,
   Deframer,
   decodeDomainFrame,
   encodeRecordHeader,
-  MAX_MESSAGE_BYTES,
-  MAX_RECORD_PLAINTEXT_BYTES,
+  MAX_HANDSHAKE_BODY_BYTES,
+  MAX_RECORD_BODY_BYTES,
   Op,
   type RecordFault,
   RecordType,
   SeekingDeframer,
-  TAG_BYTES,
 } from '../wire/index.ts';
 import type { PeerContext } from './context.ts';
 import { Peer, type PeerFault } from './peer.ts';
-
-const MAX_BODY_BYTES = Math.max(MAX_RECORD_PLAINTEXT_BYTES, DATA_FRAME_HEADER_BYTES + MAX_MESSAGE_BYTES) + TAG_BYTES;
 
 /** Why a stranger was turned away. */
 export type RefusalReason =
@@ -83,7 +79,7 @@ export class Link {
         if (this.#peer === null) this.#startTimer();
         this.#deframer.push(chunk);
         this.#process();
-        if (this.#isBusy && this.#deframer instanceof Deframer) this.#deframer.keep();
+        if (this.#isBusy) this.#deframer.keep();
       },
       onDrain: () => this.#peer?.drained(),
       onClosed: (reason) => this.#closed(reason ?? 'lost'),
@@ -194,7 +190,7 @@ export class Link {
       return true;
     }
     this.#clearTimer();
-    this.#deframer.maxLength = MAX_BODY_BYTES;
+    this.#deframer.maxLength = MAX_RECORD_BODY_BYTES;
     if (this.#deframer instanceof SeekingDeframer) this.#deframer.isStrict = true;
     this.#busy();
     const old = this.#peer;

@@ -9,7 +9,7 @@
  * Consecutive deliver frames of one record are borrowed as a run and copied with a single `set`.
  */
 import type { Outlet } from '../core/index.ts';
-import { type BrokerFrame, DataField, encodeBrokerFrame, Op } from '../wire/index.ts';
+import { type BrokerFrame, encodeBrokerFrame, FrameWalker, Op } from '../wire/index.ts';
 import { Chunk, type ChunkPool } from './chunk-pool.ts';
 
 export class Gate {
@@ -181,14 +181,14 @@ export abstract class Outbox implements Outlet {
 }
 
 function compact(chunk: Chunk, keeps: (frames: Uint8Array, start: number, end: number) => boolean): void {
+  const walker = new FrameWalker();
+  walker.begin(chunk.bytes.subarray(0, chunk.used));
   let to = 0;
-  for (let at = 0; at < chunk.used; ) {
-    const end = at + chunk.view.getUint32(at + DataField.length, true);
-    if (chunk.bytes[at + DataField.op] !== Op.deliver || keeps(chunk.bytes, at, end)) {
-      chunk.bytes.copyWithin(to, at, end);
-      to += end - at;
-    }
-    at = end;
+  while (walker.next() === 'frame') {
+    const { bytes, at, length } = walker;
+    if (walker.op === Op.deliver && !keeps(bytes, at, at + length)) continue;
+    bytes.copyWithin(to, at, at + length);
+    to += length;
   }
   chunk.used = to;
 }

@@ -15,15 +15,12 @@ import {
   CloseCode,
   type CloseWord,
   closeWord,
-  DATA_FRAME_HEADER_BYTES,
   DataField,
   type DeframedRecord,
   type DomainFrame,
   decodeDomainFrame,
   encodeBrokerFrame,
-  FRAME_HEADER_BYTES,
-  MAX_MESSAGE_BYTES,
-  MAX_RECORD_PLAINTEXT_BYTES,
+  FrameWalker,
   Op,
   RecordType,
   Status,
@@ -33,8 +30,6 @@ import type { PeerContext } from './context.ts';
 import type { Flushable } from './flusher.ts';
 import { Outbox } from './outbox.ts';
 import { UndecidedIds } from './undecided-ids.ts';
-
-const MAX_DATA_FRAME_BYTES = DATA_FRAME_HEADER_BYTES + MAX_MESSAGE_BYTES;
 
 /** Why a peer's bytes end its session; never shown to it in detail. */
 export type PeerFault =
@@ -54,6 +49,7 @@ export class Peer extends Outbox implements Flushable {
   readonly #context: PeerContext;
   readonly #established: Established;
   readonly #onReady: () => void;
+  readonly #walker = new FrameWalker();
   readonly #introduced = new Set<number>();
   #introducedRevision = -1;
   #lastSendId = 0;
@@ -124,38 +120,28 @@ export class Peer extends Outbox implements Flushable {
     return plaintext === null ? null : (closeWord(plaintext[0]) ?? 'done');
   }
 
-  #walk(frames: Uint8Array): PeerFault | null {
-    const view = new DataView(frames.buffer, frames.byteOffset, frames.byteLength);
+  #walk(plaintext: Uint8Array): PeerFault | null {
     const { argo } = this.#context;
-    // A record is worked on in one go: a large one may hold one large message, not a hundred thousand small ones.
-    const mustBeOne = frames.length > MAX_RECORD_PLAINTEXT_BYTES;
-    let fault: PeerFault | null = null;
-    for (let at = 0; at < frames.length; ) {
-      const left = frames.length - at;
-      const length = left < FRAME_HEADER_BYTES ? 0 : view.getUint32(at, true);
-      if (length < FRAME_HEADER_BYTES || length > left || (mustBeOne && length < left)) {
-        fault = 'BAD_FRAME';
-        break;
-      }
-      if (frames[at + DataField.op] === Op.sendv) {
-        const id = length < DATA_FRAME_HEADER_BYTES ? -1 : view.getUint32(at + DataField.id, true);
+    const walker = this.#walker;
+    walker.begin(plaintext);
+    for (;;) {
+      const step = walker.next();
+      if (step !== 'frame') return step === 'end' ? null : 'BAD_FRAME';
+      const { bytes, view, at, length } = walker;
+      if (walker.op === Op.sendv) {
+        const id = view.getUint32(at + DataField.id, true);
         // Cumulative acknowledgement rests on this: each send id is the one before plus 1.
-        if (id !== (this.#lastSendId + 1) >>> 0 || length > MAX_DATA_FRAME_BYTES) {
-          fault = 'BAD_SEND_ID';
-          break;
-        }
+        if (id !== (this.#lastSendId + 1) >>> 0) return 'BAD_SEND_ID';
         this.#lastSendId = id;
-        const status = argo.sendv(this.state, frames, view, at, length);
+        const status = argo.sendv(this.state, bytes, view, at, length);
         if (status === UNDECIDED) this.#undecided.push(id);
         else if (status !== Status.OK) this.#refuse(id, status);
-      } else {
-        const frame = decodeDomainFrame(frames, at, at + length);
-        fault = frame === null ? 'BAD_FRAME' : this.#control(frame);
-        if (fault !== null) break;
+        continue;
       }
-      at += length;
+      const frame = decodeDomainFrame(bytes, at, at + length);
+      const fault = frame === null ? 'BAD_FRAME' : this.#control(frame);
+      if (fault !== null) return fault;
     }
-    return fault;
   }
 
   /** An acknowledgement speaks for all before it, so it stops short of the first send that another broker has yet to decide. */

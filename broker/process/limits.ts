@@ -1,7 +1,5 @@
 /** Every number that we chose, with unit and reason. What the format fixes is in broker/wire/constants.ts. */
 
-/** A hello is about 1.6 KiB; credentials are capped at 8 KiB. All that an unauthenticated peer can make us buffer. */
-export const MAX_HANDSHAKE_BODY_BYTES = 16_384;
 /** From the first byte of a carrier to the proof of its keys. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
 /** Allowed difference of wall clocks for credentials. */

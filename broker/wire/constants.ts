@@ -37,12 +37,20 @@ export const MIN_RING_BYTES = 48;
 export const MAX_RING_BYTES = 16_777_152;
 /** What the largest ring can take as one message: its length less 32. */
 export const MAX_MESSAGE_BYTES = MAX_RING_BYTES - 2 * MSG_SLOT_BYTES;
+/** The largest frame: the largest message and its header. */
+export const MAX_DATA_FRAME_BYTES = DATA_FRAME_HEADER_BYTES + MAX_MESSAGE_BYTES;
+/** The largest body that a record may declare once the other side is authenticated. */
+export const MAX_RECORD_BODY_BYTES = MAX_DATA_FRAME_BYTES + TAG_BYTES;
+/** The largest body that a record may declare before that: a hello is about 1.6 KiB, a credential at most 8 KiB. */
+export const MAX_HANDSHAKE_BODY_BYTES = 16_384;
 /** XEN_ARGO_MAXIOV. */
 export const MAX_IOV = 8;
 /** MAX_ARGO_MESSAGE_SIZE: a single iov above it is EINVAL, a sum above it EMSGSIZE. */
 export const MAX_IOV_BYTES = 16_777_184;
 export const MAX_RINGS_PER_DOMAIN = 128;
 export const MAX_NOTIFY_ENTRIES = 256;
+/** Entries that a notify frame may declare: one more than Argo takes, so that 257 of them are answered and not a fault. */
+export const MAX_NOTIFY_DECODED = MAX_NOTIFY_ENTRIES + 1;
 /** Domains that can wait for space in one ring. */
 export const MAX_PENDING_PER_RING = 32;
 /** XEN_ARGO_DOMID_ANY: the wildcard partner; as a source it means "me". */
@@ -65,6 +73,8 @@ export const SEND_FLAGS_MASK = SendFlag.ordered | SendFlag.resume;
 /** What a stream may hold between two records when its other end begins anew: the rest of a largest record, and slack. */
 export const MAX_SKIPPED_BYTES = 2 * MAX_RING_BYTES;
 
+/** Labels of one introduced domain: as many as a policy can declare. */
+export const MAX_LABELS = 1024;
 /** Longest domain name in a frame (a DNS label). */
 export const MAX_NAME_BYTES = 63;
 /** Bytes of the key commitment that opens each direction. */

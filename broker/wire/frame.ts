@@ -4,20 +4,9 @@
  *
  * A non-zero `pad` inside an operation is not a decoding fault but that operation's EINVAL, as in Argo; it is decoded.
  */
-import {
-  COMMITMENT_BYTES,
-  DATA_FRAME_HEADER_BYTES,
-  FRAME_HEADER_BYTES,
-  MAX_NAME_BYTES,
-  MAX_NOTIFY_ENTRIES,
-} from './constants.ts';
+import { COMMITMENT_BYTES, MAX_LABELS, MAX_NAME_BYTES, MAX_NOTIFY_DECODED, MAX_NOTIFY_ENTRIES } from './constants.ts';
 import { Reader, Writer } from './cursor.ts';
 import { Op } from './op.ts';
-
-/** Entries a notify frame may declare: one more than Argo takes, so that the 257th is answered and not a fault. */
-const MAX_NOTIFY_DECODED = MAX_NOTIFY_ENTRIES + 1;
-/** Labels of one introduced domain: as many as a policy can declare. */
-const MAX_LABELS = 1024;
 
 export interface NotifyQuery {
   readonly domid: number;
@@ -338,9 +327,4 @@ function readHeader(reader: Reader): { readonly op: number; readonly id: number 
 
 function readZero16(reader: Reader): void {
   reader.expect(reader.u16() === 0);
-}
-
-/** Smallest frame an op can have: what the walker demands before it looks at any field. */
-export function minFrameBytes(op: number): number {
-  return op === Op.sendv || op === Op.deliver ? DATA_FRAME_HEADER_BYTES : FRAME_HEADER_BYTES;
 }

@@ -4,12 +4,15 @@ export {
   DATA_FRAME_HEADER_BYTES,
   DOMID_ANY,
   FRAME_HEADER_BYTES,
+  MAX_DATA_FRAME_BYTES,
+  MAX_HANDSHAKE_BODY_BYTES,
   MAX_IOV,
   MAX_IOV_BYTES,
   MAX_MESSAGE_BYTES,
   MAX_NAME_BYTES,
   MAX_NOTIFY_ENTRIES,
   MAX_PENDING_PER_RING,
+  MAX_RECORD_BODY_BYTES,
   MAX_RECORD_PLAINTEXT_BYTES,
   MAX_RING_BYTES,
   MAX_RINGS_PER_DOMAIN,
@@ -37,10 +40,10 @@ export {
   decodeDomainFrame,
   encodeBrokerFrame,
   encodeDomainFrame,
-  minFrameBytes,
   type NotifyAnswer,
   type NotifyQuery,
 } from './frame.ts';
+export { FrameWalker } from './frame-walker.ts';
 export { Op } from './op.ts';
 export { decodeRecordHeader, encodeRecordHeader, type RecordFault } from './record.ts';
 export { SeekingDeframer } from './seeking-deframer.ts';

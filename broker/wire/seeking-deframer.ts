@@ -1,49 +1,58 @@
 /**
- * Cuts records out of a byte stream whose other end may restart without a word: a guest reboots behind its virtio-serial
- * port and the host's end stays connected. Then half a record may be followed by the first record of a new beginning, and
+ * Cuts records out of a byte stream whose other end may restart without notice: a guest reboots behind its virtio-serial
+ * port, and the host's end stays connected. Half a record may then be followed by the first record of a new session, and
  * bytes of an old session may precede it.
  *
- * That first record is found by its header, of which the first 16 bytes are always the same (the *sign*). No record of an
- * honest end contains them further on, since bodies are ciphertext or base64; who puts them into a body breaks the record
- * that is being sent, as any other byte would, and nothing else.
+ * That first record is found by its *preamble*: the first 16 bytes of its header, which are always the same. No record of
+ * an honest end contains a preamble further on, since bodies are ciphertext or base64. A sender that puts one into a body
+ * breaks the record that it is sending, as any other wrong byte would, and nothing else.
  *
- * Where a carrier tells of restarts, `Deframer` does the same without copying and searching.
+ * The work is linear in the bytes that arrive, whatever they are: each of the three searches remembers how far it has
+ * looked, and no byte is looked at twice by the same search (`searchedBytes`, which a test bounds).
  */
 import { MAX_SKIPPED_BYTES, RECORD_HEADER_BYTES, RecordType } from './constants.ts';
-import { cut, type DeframedRecord } from './deframer.ts';
+import { cut, type DeframedRecord, MAX_KEPT_STORE_BYTES } from './deframer.ts';
 import { decodeRecordHeader, encodeRecordHeader, type RecordFault } from './record.ts';
 
 const FIRST_STORE_BYTES = 4096;
 /** Header bytes before the length: with epoch and sequence 0 they are the same for every record of one type. */
-const SIGN_BYTES = 16;
+const PREAMBLE_BYTES = 16;
 /** Header of a close record that is not sealed: one byte of body. */
 const REFUSAL = Buffer.from(encodeRecordHeader(RecordType.close, 0, 0, 1));
 
 export class SeekingDeframer {
-  /** Cap on a record's declared length; raised once the peer is authenticated. */
+  /** Cap on a record's declared length; raised once the other side is authenticated. */
   maxLength: number;
   /** Set while a session runs: a header that makes no sense is a fault then, and not a reason to search. */
   isStrict = false;
-  readonly #sign: Buffer;
+  /** Bytes that all searches together have looked at. */
+  searchedBytes = 0;
+  readonly #preamble: Buffer;
   /** `[#at, #stored)` has arrived and is not handed out; moved to the front by `push` only, since views point into it. */
   #store = Buffer.alloc(FIRST_STORE_BYTES);
   #at = 0;
   #stored = 0;
-  /** The sign does not begin in `(#at, #searched)`. */
+  /** The preamble does not begin in `(#at, #searched)`. */
   #searched = 0;
-  /** No record boundary is known: bytes are skipped until the sign. */
+  /** The next preamble and the next refusal while skipping, or how far neither begins. */
+  readonly #places: [Place, Place];
+  /** No record boundary is known: bytes are skipped until a preamble or a refusal. */
   #isLost = true;
   /** Since the last whole record. */
   #skipped = 0;
   #fault: RecordFault | null = null;
 
   /**
-   * `seek`: the type of the record that begins anew. The stream is skipped up to the first one; an unsealed close record
-   * stops it as well, because it is the answer to a hello that was refused.
+   * `seek`: the type of the first record of a session. The stream is skipped up to the first such record. An unsealed
+   * close record stops the search as well, because it answers a hello that was refused.
    */
   constructor(maxLength: number, seek: RecordType) {
     this.maxLength = maxLength;
-    this.#sign = Buffer.from(encodeRecordHeader(seek, 0, 0, 0).subarray(0, SIGN_BYTES));
+    this.#preamble = Buffer.from(encodeRecordHeader(seek, 0, 0, 0).subarray(0, PREAMBLE_BYTES));
+    this.#places = [
+      { wanted: this.#preamble, at: 0, isFound: false },
+      { wanted: REFUSAL, at: 0, isFound: false },
+    ];
   }
 
   /** Bytes held for a record that is not complete yet. */
@@ -55,16 +64,25 @@ export class SeekingDeframer {
   push(chunk: Uint8Array): void {
     if (this.#fault !== null) return;
     const held = this.#stored - this.#at;
-    if (held + chunk.length > this.#store.length) {
-      const grown = Buffer.alloc(Math.max(held + chunk.length, this.#store.length * 2));
-      this.#store.copy(grown, 0, this.#at, this.#stored);
-      this.#store = grown;
-    } else this.#store.copyWithin(0, this.#at, this.#stored);
+    const needed = held + chunk.length;
+    if (needed > this.#store.length || (this.#store.length > MAX_KEPT_STORE_BYTES && needed <= FIRST_STORE_BYTES)) {
+      const doubled = needed > this.#store.length ? this.#store.length * 2 : FIRST_STORE_BYTES;
+      const other = Buffer.alloc(Math.max(needed, doubled));
+      this.#store.copy(other, 0, this.#at, this.#stored);
+      this.#store = other;
+    } else if (this.#at > 0) this.#store.copyWithin(0, this.#at, this.#stored);
     this.#searched = Math.max(0, this.#searched - this.#at);
+    for (const place of this.#places) {
+      if (place.at < this.#at) place.isFound = false;
+      place.at = Math.max(0, place.at - this.#at);
+    }
     this.#at = 0;
     this.#store.set(chunk, held);
-    this.#stored = held + chunk.length;
+    this.#stored = needed;
   }
+
+  /** The bytes are copied already. Here so that both deframers are used alike. */
+  keep(): void {}
 
   /** The next whole record, 'more' when the stream must bring more first, or a fault, which is final. */
   next(): DeframedRecord | 'more' | RecordFault {
@@ -77,7 +95,7 @@ export class SeekingDeframer {
         continue;
       }
       const end = this.#at + RECORD_HEADER_BYTES + header.length;
-      // Also in a record that seems whole: its last bytes may be the first ones of a new beginning.
+      // Also in a record that seems whole: its last bytes may be the first ones of a new session.
       if (this.#restartsBefore(end)) continue;
       if (end > this.#stored) return 'more';
       const record = cut(header, this.#store, this.#at);
@@ -89,24 +107,42 @@ export class SeekingDeframer {
     return this.#fault;
   }
 
-  /** Skips to the sign, or to what may be its beginning; false when that was too far. */
+  /** Skips to the next preamble or refusal, or to what may be the beginning of one; false when that was too far. */
   #find(): boolean {
-    const bytes = this.#store.subarray(0, this.#stored);
-    const places = [this.#sign, REFUSAL].map((sign) => bytes.indexOf(sign, this.#at)).filter((place) => place >= 0);
-    this.#isLost = places.length === 0;
-    const mayBegin = Math.max(this.#at, this.#stored - (RECORD_HEADER_BYTES - 1));
-    return this.#skipTo(this.#isLost ? mayBegin : Math.min(...places));
+    const [preamble, refusal] = this.#places;
+    this.#seek(preamble);
+    this.#seek(refusal);
+    this.#isLost = !preamble.isFound && !refusal.isFound;
+    if (this.#isLost) return this.#skipTo(Math.max(this.#at, this.#stored - (RECORD_HEADER_BYTES - 1)));
+    if (!preamble.isFound) return this.#skipTo(refusal.at);
+    return this.#skipTo(refusal.isFound ? Math.min(preamble.at, refusal.at) : preamble.at);
   }
 
-  /** True when a new beginning lies inside the record that ends at `end`; the stream goes on from there. */
+  /** Finds the next place at or after `#at`, unless it is known from an earlier search. */
+  #seek(place: Place): void {
+    if (place.isFound && place.at >= this.#at) return;
+    const from = Math.max(place.at, this.#at);
+    const found = this.#indexOf(place.wanted, from, this.#stored);
+    place.isFound = found >= 0;
+    place.at = place.isFound ? found : Math.max(from, this.#stored - (place.wanted.length - 1));
+  }
+
+  /** True when a new session begins inside the record that ends at `end`; the stream goes on from there. */
   #restartsBefore(end: number): boolean {
-    const until = Math.min(end + SIGN_BYTES - 1, this.#stored);
+    const until = Math.min(end + PREAMBLE_BYTES - 1, this.#stored);
     const from = Math.max(this.#at + 1, this.#searched);
-    const found = this.#store.subarray(0, until).indexOf(this.#sign, from);
-    this.#searched = Math.max(from, until - (SIGN_BYTES - 1));
+    const found = this.#indexOf(this.#preamble, from, until);
+    this.#searched = Math.max(from, until - (PREAMBLE_BYTES - 1));
     if (found < 0) return false;
     this.#skipTo(found);
     return true;
+  }
+
+  #indexOf(wanted: Buffer, from: number, until: number): number {
+    if (from >= until) return -1;
+    const found = this.#store.subarray(0, until).indexOf(wanted, from);
+    this.searchedBytes += (found < 0 ? until : found + wanted.length) - from;
+    return found;
   }
 
   #skipTo(to: number): boolean {
@@ -122,8 +158,15 @@ export class SeekingDeframer {
     if (this.isStrict) this.#fault = fault;
     else {
       this.#isLost = true;
-      // One byte on, so that a sign whose length makes no sense is not found again.
+      // One byte on, so that a preamble whose length makes no sense is not found again.
       this.#skipTo(this.#at + 1);
     }
   }
+}
+
+interface Place {
+  readonly wanted: Buffer;
+  /** Where it is; or, when it was not found, the first byte at which it may still begin. */
+  at: number;
+  isFound: boolean;
 }

@@ -1,7 +1,5 @@
 /** Every number of the SDK that we chose, with unit and reason; what the format fixes comes from the wire. */
 
-/** Longest unsealed welcome or close: a welcome is about 2 KiB. */
-export const MAX_HANDSHAKE_RECORD_BYTES = 16 * 1024;
 /** Spare plaintext chunks that are kept for reuse however small `queueBytes` is: what a burst of the session's own needs. */
 export const MIN_SPARE_CHUNKS = 4;
 /** Sealed bytes the carrier may hold before packing goes on without writing: a few records keep the pipe full. */

@@ -130,7 +130,7 @@ const FAULTS: readonly [label: string, fault: string, plaintext: Uint8Array][] =
   ['an operation of the broker', 'BAD_FRAME', Uint8Array.of(12, 0, 0, 0, Op.deliver, 0, 0, 0, 0, 0, 0, 0)],
   ['flags on a control frame', 'BAD_FRAME', Uint8Array.of(12, 0, 0, 0, Op.ping, 1, 0, 0, 0, 0, 0, 0)],
   ['reserved bits', 'BAD_FRAME', Uint8Array.of(12, 0, 0, 0, Op.ping, 0, 1, 0, 0, 0, 0, 0)],
-  ['a send shorter than its header', 'BAD_SEND_ID', Uint8Array.of(12, 0, 0, 0, Op.sendv, 0, 0, 0, 1, 0, 0, 0)],
+  ['a send shorter than its header', 'BAD_FRAME', Uint8Array.of(12, 0, 0, 0, Op.sendv, 0, 0, 0, 1, 0, 0, 0)],
   ['a second proof', 'UNEXPECTED_FRAME', encodeDomainFrame({ op: Op.ready, commitment: new Uint8Array(32) })],
   ['a credit for no ring', 'BAD_CREDIT', encodeDomainFrame({ op: Op.credit, ring: 77, bytes: 16 })],
 ];

@@ -180,6 +180,45 @@ resync('for any garbage, any half record and any cuts, what follows the hello ar
   );
 });
 
+/** What a stranger can write at a serial socket without any key. */
+const BAITS: readonly [label: string, bait: Uint8Array][] = [
+  ['preambles with a length that is too long', encodeRecordHeader(RecordType.hello, 0, 0, MAX_BODY_BYTES + 1)],
+  ['preambles with a length that fits', encodeRecordHeader(RecordType.hello, 0, 0, MAX_BODY_BYTES)],
+  ['preambles cut short', encodeRecordHeader(RecordType.hello, 0, 0, 1).subarray(0, 16)],
+  ['first bytes of preambles', encodeRecordHeader(RecordType.hello, 0, 0, 1).subarray(0, 15)],
+  ['refusals', Buffer.concat([encodeRecordHeader(RecordType.close, 0, 0, 1), Uint8Array.of(2)])],
+  ['headers of another type', encodeRecordHeader(RecordType.data, 0, 0, MAX_BODY_BYTES)],
+  ['zeros', new Uint8Array(24)],
+];
+for (const [label, bait] of BAITS) {
+  resync(`the work is linear in what arrives: ${label}`, () => {
+    const stream = Buffer.alloc(256 * 1024, bait);
+    for (const step of [stream.length, 4096, 97]) {
+      const deframer = new SeekingDeframer(MAX_BODY_BYTES, RecordType.hello);
+      for (let at = 0; at < stream.length; at += step) {
+        deframer.push(stream.subarray(at, at + step));
+        while (typeof deframer.next() !== 'string');
+      }
+      // Three searches look at a byte once each; per push and per record each looks again at what may be a beginning.
+      const again = 3 * RECORD_HEADER_BYTES * (stream.length / step + stream.length / bait.length);
+      assert.ok(deframer.searchedBytes <= 3 * stream.length + again, `${step}: ${deframer.searchedBytes}`);
+    }
+  });
+}
+
+resync('a large record does not leave a large buffer behind', () => {
+  const deframer = new SeekingDeframer(2 ** 24, RecordType.hello);
+  const large = data(0, new Uint8Array(1_000_000));
+  deframer.push(Buffer.concat([hello(8), large.subarray(0, 500_000)]));
+  assert.not.type(deframer.next(), 'string');
+  assert.is(deframer.next(), 'more');
+  deframer.push(large.subarray(500_000));
+  assert.not.type(deframer.next(), 'string');
+  deframer.push(data(1, Buffer.from('small')));
+  const small = deframer.next();
+  assert.ok(typeof small !== 'string' && small.body.buffer.byteLength <= 8_192);
+});
+
 resync('mutated streams never throw and never make it hold more than has arrived', async () => {
   const random = seededRandom(1);
   const parts = [hello(64), data(0, random.bytes(200)), data(1, random.bytes(900)), hello(30)];

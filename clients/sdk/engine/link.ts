@@ -8,19 +8,18 @@ import { beginHello, type Established, type Hello } from '../../../broker/channe
 import {
   type BrokerFrame,
   CloseCode,
-  DATA_FRAME_HEADER_BYTES,
   DataField,
   type DeframedRecord,
   Deframer,
   type DomainFrame,
   decodeBrokerFrame,
   encodeDomainFrame,
-  FRAME_HEADER_BYTES,
-  MAX_MESSAGE_BYTES,
+  FrameWalker,
+  MAX_HANDSHAKE_BODY_BYTES,
+  MAX_RECORD_BODY_BYTES,
   Op,
   RecordType,
   SeekingDeframer,
-  TAG_BYTES,
 } from '../../../broker/wire/index.ts';
 import {
   type AeadProvider,
@@ -31,13 +30,7 @@ import {
 } from '../../../keys/index.ts';
 import type { Carrier, CarrierEvents } from '../carriers/carrier.ts';
 import { ArgusError } from '../errors.ts';
-import {
-  DEAD_AFTER_MS,
-  KEEPALIVE_CHECK_MS,
-  MAX_HANDSHAKE_RECORD_BYTES,
-  MAX_OUTSTANDING_REQUESTS,
-  PING_AFTER_MS,
-} from '../limits.ts';
+import { DEAD_AFTER_MS, KEEPALIVE_CHECK_MS, MAX_OUTSTANDING_REQUESTS, PING_AFTER_MS } from '../limits.ts';
 import type { Platform } from '../platform.ts';
 import type { ChunkPool } from './chunk.ts';
 import { closeError, handshakeError } from './close-reasons.ts';
@@ -91,10 +84,11 @@ export class Link implements CarrierEvents {
   readonly #handlers: LinkHandlers;
   readonly #platform: Platform;
   readonly #options: LinkOptions;
-  #deframer: Deframer | SeekingDeframer = new Deframer(MAX_HANDSHAKE_RECORD_BYTES);
+  #deframer: Deframer | SeekingDeframer = new Deframer(MAX_HANDSHAKE_BODY_BYTES);
   readonly #requests = new Map<number, Request>();
   readonly inFlight = new InFlight();
   readonly outbox: Outbox;
+  readonly #walker = new FrameWalker();
   #phase: 'dialling' | 'greeting' | 'proving' | 'up' | 'closed' = 'dialling';
   #carrier: Carrier | null = null;
   #hello: Hello | null = null;
@@ -128,7 +122,7 @@ export class Link implements CarrierEvents {
     this.#carrier = carrier;
     // Records of an earlier session may come before and after the welcome, whole ones of any length among them.
     if (carrier.tellsOfRestart === false)
-      this.#deframer = new SeekingDeframer(MAX_SESSION_RECORD_BYTES, RecordType.welcome);
+      this.#deframer = new SeekingDeframer(MAX_RECORD_BODY_BYTES, RecordType.welcome);
     const { identity, broker, suites, aead } = this.#options;
     this.#hello = await beginHello(identity, broker, suites, {
       randomBytes: this.#platform.randomBytes,
@@ -245,7 +239,7 @@ export class Link implements CarrierEvents {
         return;
       }
       this.#session = result.value;
-      this.#deframer.maxLength = MAX_SESSION_RECORD_BYTES;
+      this.#deframer.maxLength = MAX_RECORD_BODY_BYTES;
       this.#writeRecord(encodeDomainFrame({ op: Op.ready, commitment: result.value.ourCommitment }));
     } catch (error) {
       this.#finish(new ArgusError('ERR_CLIENT_PROTOCOL', 'the handshake failed', { cause: error }), 'destroy');
@@ -253,27 +247,24 @@ export class Link implements CarrierEvents {
   }
 
   #onFrames(plaintext: Uint8Array): void {
-    const view = new DataView(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
-    const end = plaintext.length;
+    const walker = this.#walker;
+    walker.begin(plaintext);
     let isKept = false;
-    let at = 0;
-    while (at < end && this.#phase !== 'closed') {
-      const length = end - at < FRAME_HEADER_BYTES ? 0 : view.getUint32(at, true);
-      if (length < FRAME_HEADER_BYTES || length > end - at) {
-        this.#fault('a frame does not fit its record');
-        return;
-      }
-      if (view.getUint8(at + DataField.op) === Op.deliver && this.#phase === 'up') {
-        const isWellFormed = length >= DATA_FRAME_HEADER_BYTES && view.getUint16(at + DataField.reserved, true) === 0;
-        const fate = isWellFormed ? this.#handlers.onDeliver(plaintext, view, at, length) : 'nonsense';
+    while (this.#phase !== 'closed') {
+      const step = walker.next();
+      if (step === 'fault') this.#fault('a frame does not fit its record');
+      if (step !== 'frame') break;
+      const { bytes, view, at, length } = walker;
+      if (walker.op === Op.deliver && this.#phase === 'up') {
+        const isWellFormed = view.getUint16(at + DataField.reserved, true) === 0;
+        const fate = isWellFormed ? this.#handlers.onDeliver(bytes, view, at, length) : 'nonsense';
         if (fate === 'nonsense') this.#fault('a deliver frame makes no sense');
         if (fate === 'kept') isKept = true;
       } else {
-        const frame = decodeBrokerFrame(plaintext, at, at + length);
+        const frame = decodeBrokerFrame(bytes, at, at + length);
         if (frame === null) this.#fault('a frame was not understood');
         else this.#onFrame(frame);
       }
-      at += length;
     }
     if (!isKept) release(plaintext);
   }
@@ -375,7 +366,6 @@ export class Link implements CarrierEvents {
 }
 
 const NOTHING = new Uint8Array(0);
-const MAX_SESSION_RECORD_BYTES = DATA_FRAME_HEADER_BYTES + MAX_MESSAGE_BYTES + TAG_BYTES;
 
 /**
  * True for what an earlier session of this domain may have left in the pipe: data with another place in its sequence than

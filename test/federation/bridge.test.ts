@@ -1,0 +1,164 @@
+/** What a remote broker can say, and what it cannot: it speaks for the domains at home there, and for no others. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { BridgeFault } from '../../broker/federation/bridge.ts';
+import { encodeLinkFrame, LinkOp } from '../../broker/federation/frames.ts';
+import {
+  type BrokerFrame,
+  decodeBrokerFrame,
+  encodeBrokerFrame,
+  MAX_RECORD_PLAINTEXT_BYTES,
+  Op,
+  Status,
+} from '../../broker/wire/index.ts';
+import { PORT } from '../support/core/harness.ts';
+import { BridgeHarness } from '../support/federation/harness.ts';
+
+const bridges = suite('bridge');
+
+function answersOf(harness: BridgeHarness): (BrokerFrame | null)[] {
+  return harness.queued.map((frame) => decodeBrokerFrame(frame, 0, frame.length));
+}
+
+bridges('a domain at home there, once announced, reaches a ring here, and its home hears of it', async () => {
+  const harness = await BridgeHarness.start();
+  harness.listen('local');
+  harness.queued.length = 0;
+  assert.is(harness.hear(harness.up('far'), harness.sendv('far', 'local')), null);
+  assert.equal(harness.outlet('local').payloads, ['hey!']);
+  assert.equal(answersOf(harness), [{ op: Op.ack, through: 1 }]);
+});
+
+bridges('a refusal waits for its audit record, and the acknowledgement behind it too', async () => {
+  const harness = await BridgeHarness.start();
+  harness.queued.length = 0;
+  // Nothing is registered: ECONNREFUSED is no denial and waits for nothing.
+  assert.is(harness.hear(harness.up('far'), harness.sendv('far', 'local')), null);
+  assert.equal(answersOf(harness), [
+    { op: Op.refused, id: 1, status: Status.ECONNREFUSED, maxMessageSize: 0 },
+    { op: Op.ack, through: 1 },
+  ]);
+});
+
+/** Each frame speaks for a domain that is not the remote broker's to speak for, or that it has not announced. */
+const FORGED: readonly [label: string, frames: (harness: BridgeHarness) => Uint8Array[]][] = [
+  ['sends as a local domain', (of) => [of.up('far'), of.sendv('local', 'neighbour')]],
+  ['sends as a domain of its own that it has not announced', (of) => [of.up('far'), of.sendv('farther', 'local')]],
+  ['sends as a domid that nobody has', (of) => [encodeWithSource(of.sendv('far', 'local'), 999)]],
+  ['announces a local domain', (of) => [of.up('local')]],
+  ['announces a domid that nobody has', () => [encodeLinkFrame(LinkOp.up, 999)]],
+  ['asks in the name of a local domain', (of) => [of.up('far'), of.asked('local', [])]],
+  ['asks in the name of a domain that it has not announced', (of) => [of.up('far'), of.asked('farther', [])]],
+  ['tells a local domain of space in a local ring', (of) => [of.event('local', space(of.domid('neighbour')))]],
+  ['tells a local domain that a local domain is gone', (of) => [of.event('local', gone(of.domid('neighbour')))]],
+  ['tells a local domain that a local domain was revoked', (of) => [of.event('local', revoked(of.domid('neighbour')))]],
+  [
+    'tells a domain of its own about a domain of its own',
+    (of) => [of.up('far'), of.event('far', space(of.domid('farther')))],
+  ],
+  [
+    'tells a domid that nobody has',
+    (of) => [encodeLinkFrame(LinkOp.event, 999, encodeBrokerFrame(space(of.domid('far'))))],
+  ],
+];
+
+for (const [label, frames] of FORGED) {
+  bridges(`a remote broker that ${label} loses its session, and nobody here hears of it`, async () => {
+    const harness = await BridgeHarness.start();
+    harness.listen('local');
+    harness.listen('neighbour');
+    harness.queued.length = 0;
+    const eventsBefore = ['local', 'neighbour'].map((name) => harness.outlet(name).events.length);
+    assert.is(harness.hear(...frames(harness)), 'FOREIGN_HOME' satisfies BridgeFault);
+    assert.equal(harness.outlet('local').messages, []);
+    assert.equal(harness.outlet('neighbour').messages, []);
+    assert.equal(
+      ['local', 'neighbour'].map((name) => harness.outlet(name).events.length),
+      eventsBefore,
+    );
+  });
+}
+
+bridges('an event about a domain at home there reaches the domain here that it names', async () => {
+  const harness = await BridgeHarness.start();
+  assert.is(harness.hear(harness.event('local', space(harness.domid('far')))), null);
+  assert.equal(harness.outlet('local').of(Op.space), [space(harness.domid('far'))]);
+});
+
+bridges('an event that is none of the three for remote domains is a fault', async () => {
+  const harness = await BridgeHarness.start();
+  const frame = harness.event('local', { op: Op.revision, revision: 9 });
+  assert.is(harness.hear(frame), 'BAD_FRAME');
+});
+
+bridges('a question about a ring here is answered to the home of the domain that asks', async () => {
+  const harness = await BridgeHarness.start();
+  harness.listen('local');
+  harness.queued.length = 0;
+  const query = { domid: harness.domid('local'), pad: 0, port: PORT, spaceRequired: 0 };
+  assert.is(harness.hear(harness.up('far'), harness.asked('far', [query])), null);
+  assert.is(harness.queued.length, 1);
+});
+
+for (const [label, ids] of [
+  ['that begin at 0', [0]],
+  ['that begin at 2', [2]],
+  ['that repeat', [1, 1]],
+  ['that leave a gap', [1, 3]],
+  ['that go back', [1, 2, 1]],
+] as const) {
+  bridges(`send ids ${label} end the session, because acknowledgements rest on their order`, async () => {
+    const harness = await BridgeHarness.start();
+    harness.listen('local');
+    const sends = ids.map((id) => harness.sendv('far', 'local', id));
+    assert.is(harness.hear(harness.up('far'), ...sends), 'BAD_SEND_ID');
+    assert.is(harness.outlet('local').messages.length, ids.length - 1);
+  });
+}
+
+bridges('a decision about what was never sent there ends the session', async () => {
+  for (const frame of [
+    { op: Op.ack, through: 1 },
+    { op: Op.refused, id: 1, status: Status.EACCES, maxMessageSize: 0 },
+  ] as const) {
+    const harness = await BridgeHarness.start();
+    assert.is(harness.hear(encodeBrokerFrame(frame)), 'BAD_ANSWER');
+  }
+});
+
+bridges('a large record holds one frame: 600 000 small ones are refused before any of them is worked on', async () => {
+  const harness = await BridgeHarness.start();
+  harness.listen('local');
+  const [up, send] = [harness.up('far'), harness.sendv('far', 'local')];
+  const many = Math.ceil(MAX_RECORD_PLAINTEXT_BYTES / up.length) + 1;
+  assert.is(harness.hear(...Array.from({ length: many }, () => up)), 'BAD_FRAME');
+  assert.is(harness.state('far').outlet, null);
+  assert.is(harness.hear(send), 'FOREIGN_HOME');
+});
+
+bridges('when the session ends, domains there are gone and what was sent there is unknown', async () => {
+  const harness = await BridgeHarness.start();
+  harness.hear(harness.up('far'));
+  assert.is.not(harness.state('far').outlet, null);
+  harness.bridge.down();
+  assert.is(harness.state('far').outlet, null);
+});
+
+function space(domid: number): Extract<BrokerFrame, { op: typeof Op.space }> {
+  return { op: Op.space, domid, port: PORT };
+}
+
+function gone(domid: number): BrokerFrame {
+  return { op: Op.peerGone, domid, port: PORT, messages: 1, bytes: 1 };
+}
+
+function revoked(domid: number): BrokerFrame {
+  return { op: Op.revoked, domid, port: PORT, messages: 1, bytes: 1 };
+}
+
+function encodeWithSource(frame: Uint8Array, domid: number): Uint8Array {
+  new DataView(frame.buffer, frame.byteOffset).setUint16(12, domid, true);
+  return frame;
+}
+
+bridges.run();

@@ -1,0 +1,125 @@
+/**
+ * One broker, `one`, with a real core, policy and audit, and a bridge to the remote broker `two`, whose frames are
+ * whatever the test says. No session, no server.
+ */
+import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
+import { Argo, type DomainState } from '../../../broker/core/index.ts';
+import { Bridge, type BridgeFault } from '../../../broker/federation/bridge.ts';
+import { encodeLinkFrame, LinkOp } from '../../../broker/federation/frames.ts';
+import {
+  type BrokerFrame,
+  DOMID_ANY,
+  encodeBrokerFrame,
+  encodeDataFrame,
+  encodeDomainFrame,
+  type NotifyQuery,
+  Op,
+} from '../../../broker/wire/index.ts';
+import { compile, OPEN, PORT, RecordingOutlet } from '../core/harness.ts';
+
+export const REMOTE = 'two';
+
+export class BridgeHarness {
+  readonly argo: Argo;
+  readonly audit: MemoryAudit = memoryAudit();
+  readonly bridge: Bridge;
+  /** Frames that the bridge has queued for the remote broker. */
+  readonly queued: Uint8Array[] = [];
+  readonly outlets = new Map<string, RecordingOutlet>();
+  readonly #durable: (() => void)[] = [];
+  #lastSendId = 0;
+
+  private constructor(policy: Awaited<ReturnType<typeof compile>>) {
+    const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 64 };
+    this.bridge = new Bridge(
+      REMOTE,
+      () => this.argo,
+      () => {},
+    );
+    const homes = (home: string | null): Bridge | null => (home === REMOTE ? this.bridge : null);
+    this.argo = new Argo(policy, this.audit, limits, (domain) => homes(domain.home));
+  }
+
+  /** `local` and `neighbour` are at home here, `far` and `farther` at the remote broker. The local ones have sessions. */
+  static async start(): Promise<BridgeHarness> {
+    const text = {
+      domains: ['local', 'neighbour', 'far', 'farther'],
+      rows: OPEN,
+      about: { local: 'home: one', neighbour: 'home: one', far: `home: ${REMOTE}`, farther: `home: ${REMOTE}` },
+    };
+    const harness = new BridgeHarness(await compile(text));
+    for (const name of ['local', 'neighbour']) {
+      const outlet = new RecordingOutlet();
+      harness.argo.attach(harness.state(name), outlet, { session: name });
+      harness.outlets.set(name, outlet);
+    }
+    harness.bridge.up({
+      queue: (frame) => void harness.queued.push(frame),
+      whenDurable: (effect) => void harness.#durable.push(effect),
+      now: () => 0,
+      onReport: () => {},
+    });
+    return harness;
+  }
+
+  state(name: string): DomainState {
+    const state = this.argo.domain(name);
+    if (state === undefined) throw new Error(`no domain "${name}"`);
+    return state;
+  }
+
+  domid(name: string): number {
+    return this.state(name).domain.domid;
+  }
+
+  outlet(name: string): RecordingOutlet {
+    const outlet = this.outlets.get(name);
+    if (outlet === undefined) throw new Error(`"${name}" has no session`);
+    return outlet;
+  }
+
+  /** A ring of a local domain for all senders. */
+  listen(name: string): void {
+    const ring = { port: PORT, partner: DOMID_ANY, pad: 0, length: 65_536, flags: 0, unread: 0 };
+    this.argo.registerRing(this.state(name), ring);
+  }
+
+  /** One record of these frames comes from the remote broker. */
+  hear(...frames: readonly Uint8Array[]): BridgeFault | null {
+    return this.bridge.receive(new Uint8Array(Buffer.concat(frames)));
+  }
+
+  up(name: string): Uint8Array {
+    return encodeLinkFrame(LinkOp.up, this.domid(name));
+  }
+
+  /** Without `id`, the one before plus 1. */
+  sendv(from: string, to: string, id?: number): Uint8Array {
+    this.#lastSendId = id ?? this.#lastSendId + 1;
+    const frame = new Uint8Array(28 + 4);
+    encodeDataFrame(new DataView(frame.buffer), 0, {
+      op: Op.sendv,
+      flags: 0,
+      id: this.#lastSendId,
+      source: this.domid(from),
+      destination: this.domid(to),
+      sourcePort: 0,
+      destinationPort: PORT,
+      messageType: 0,
+      payload: Buffer.from('hey!'),
+    });
+    return frame;
+  }
+
+  event(hearer: string, frame: BrokerFrame): Uint8Array {
+    return encodeLinkFrame(LinkOp.event, this.domid(hearer), encodeBrokerFrame(frame));
+  }
+
+  asked(caller: string, queries: readonly NotifyQuery[]): Uint8Array {
+    return encodeLinkFrame(LinkOp.asked, this.domid(caller), encodeDomainFrame({ op: Op.notify, id: 9, queries }));
+  }
+
+  becomeDurable(): void {
+    for (const effect of this.#durable.splice(0)) effect();
+  }
+}
