@@ -1,93 +1,112 @@
 /**
- * The runner behind `npm test [-- WORD ...]`: each test file whose path contains a WORD, in a process of its own.
+ * The runner behind `npm test [-- OPTION ... WORD ...]`: each test file whose path contains a WORD.
  *
- * Prints a line per file, the whole output of files that failed, and as the last line `N passed, N failed` (followed by
- * `, N skipped` if any). Exits 1 when anything failed, or when nothing ran.
+ * It says at its start what it will run and about how long that takes. It prints a line per file, the whole output of files
+ * that failed, and as the last line `N passed, N failed` (followed by `, N skipped` if any). It exits with 1 when anything
+ * failed, or when nothing ran.
+ *
+ * --quick           only the tests that start nothing, with small fuzz budgets: under 30 s on two cores
+ * --repeat N        each file N times, under load; failures with their seeds (`npm run test:repeat -- WORD N`)
+ * --load N          busy processes next to a repeated file; default: 2
+ * --write-times     measures the table of times again (test/support/runner/times.json), on an idle machine of two cores
  *
  * ARGUS_TEST_REQUIRE=all            a skipped test is a failure (what CI sets)
  * ARGUS_TEST_TIMEOUT_SECONDS=120    how long one file may take
  */
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { planTests } from './support/runner/plan.ts';
-import { type FileRun, killRunningFiles, runFile } from './support/runner/run-file.ts';
+import { RunnerError, readArguments } from './support/runner/arguments.ts';
+import { type Plan, planTests } from './support/runner/plan.ts';
+import { repeat } from './support/runner/repeat.ts';
+import { print, reportRun, summaryOf, type Totals } from './support/runner/report.ts';
+import { type FileRunOptions, killRunningFiles, runBatch, runFile } from './support/runner/run-file.ts';
+import { batches, estimate, longestFirst, readTimes, type Times, writeTimes } from './support/runner/timing.ts';
 
-/** For what runs side by side, beside the one for what does not. More make each other slower than the wall clock gets better. */
+/** For what runs side by side, next to the one for what does not. More make each other slower, not the run faster. */
 const MAX_WORKERS = 2;
-const DEFAULT_TIMEOUT_SECONDS = 120;
 /** Machines boot in software emulation: a file that boots several may take this many times as long. */
 const MACHINES_TIMEOUT_FACTOR = 2;
-
-interface Totals {
-  passed: number;
-  failed: number;
-  skipped: number;
-}
+/** A failure prints the output of its whole batch, so a batch is not everything. */
+const MAX_BATCH_MS = 8_000;
+/** Fuzz budget of `--quick`. */
+const QUICK_ENVIRONMENT = { FUZZ_SECONDS: '0.1' };
+/** `--quick` leaves out a file that takes longer by itself. */
+const MAX_QUICK_FILE_MS = 4_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-async function main(words: readonly string[]): Promise<number> {
-  const option = words.find((word) => word.startsWith('-'));
-  if (option !== undefined) {
-    process.stderr.write(`unknown option "${option}"; usage: npm test [-- WORD ...]\n`);
-    return 2;
-  }
+async function main(): Promise<number> {
+  const { words, quick, repeats, load, shouldWriteTimes, timeoutMs } = readArguments(
+    process.argv.slice(2),
+    process.env,
+  );
   process.chdir(root);
-  const timeoutMs = readTimeoutMs();
-  const plan = planTests(root, words);
-  const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
-  const runAll = async (files: readonly string[], workers: number): Promise<void> => {
-    const queue = [...files];
-    const work = async (): Promise<void> => {
-      for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-        const factor = plan.machines.includes(file) ? MACHINES_TIMEOUT_FACTOR : 1;
-        report(await runFile(file, { timeoutMs: factor * timeoutMs }), totals);
-      }
-    };
-    await Promise.all(Array.from({ length: workers }, work));
-  };
-  await Promise.all([runAll(plan.serial, 1), runAll(plan.parallel, Math.min(MAX_WORKERS, availableParallelism()))]);
-  await runAll(plan.machines, 1);
+  const times = readTimes(root);
+  const whole = planTests(root, words);
+  const plan = quick ? quickPlan(whole, times) : whole;
+  if (repeats !== null) return repeat(plan, { repeats, load, timeoutMs });
 
-  if (plan.parallel.length + plan.serial.length + plan.machines.length === 0)
-    print(`no test file matches ${words.join(' ') || '*'}`);
-  print(`${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ''}`);
+  const workers = Math.min(MAX_WORKERS, availableParallelism());
+  announce(plan, whole, times, workers);
+  const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
+  const measured = new Map<string, number>();
+  const options: FileRunOptions = { timeoutMs, env: quick ? QUICK_ENVIRONMENT : {} };
+  const runUnit = async (files: readonly string[]): Promise<void> => {
+    const [file = ''] = files;
+    const factor = plan.machines.includes(file) ? MACHINES_TIMEOUT_FACTOR : 1;
+    const runs = plan.inMemory.includes(file)
+      ? await runBatch(files, options)
+      : [await runFile(file, { ...options, timeoutMs: factor * timeoutMs })];
+    for (const [index, run] of runs.entries()) {
+      reportRun(run, totals, runs.slice(0, index));
+      measured.set(run.file, run.milliseconds);
+    }
+  };
+  const runAll = async (units: readonly (readonly string[])[], lanes: number): Promise<void> => {
+    const queue = [...units];
+    const work = async (): Promise<void> => {
+      for (let unit = queue.shift(); unit !== undefined; unit = queue.shift()) await runUnit(unit);
+    };
+    await Promise.all(Array.from({ length: lanes }, work));
+  };
+  const each = (files: readonly string[]): string[][] => longestFirst(times, files).map((file) => [file]);
+  const beside = [...each(plan.parallel), ...batches(times, plan.inMemory, MAX_BATCH_MS)];
+  await Promise.all([runAll(each(plan.serial), 1), runAll(beside, workers)]);
+  await runAll(each(plan.machines), 1);
+
+  if (shouldWriteTimes) writeTimes(root, measured);
+  if (measured.size === 0) print(`no test file matches ${words.join(' ') || '*'}`);
+  print(summaryOf(totals));
   return totals.failed > 0 || totals.passed === 0 ? 1 : 0;
 }
 
-function report(run: FileRun, totals: Totals): void {
-  const isSkipFailure = process.env.ARGUS_TEST_REQUIRE === 'all';
-  const failed = run.failed.length + run.problems.length + (isSkipFailure ? run.skipped.length : 0);
-  const skipped = isSkipFailure ? 0 : run.skipped.length;
-  totals.passed += run.passed;
-  totals.failed += failed;
-  totals.skipped += skipped;
-
-  const counts = [`${run.passed} passed`];
-  if (failed > 0) counts.push(`${failed} failed`);
-  if (skipped > 0) counts.push(`${skipped} skipped`);
-  print(`${failed > 0 ? 'FAIL' : 'ok  '}  ${run.file}  ${counts.join(', ')}  ${run.milliseconds} ms`);
-  for (const name of run.skipped) print(`      ${skipLine(name, run.output)}`);
-  if (run.failed.length + run.problems.length > 0) print(run.output.trimEnd());
-  for (const name of run.failed) print(`      failed: ${name}`);
-  for (const problem of run.problems) print(`      failed: ${problem}`);
+function quickPlan(plan: Plan, times: Times): Plan {
+  const inMemory = plan.inMemory.filter((file) => (times[file] ?? 0) <= MAX_QUICK_FILE_MS);
+  return { inMemory, parallel: [], serial: [], machines: [] };
 }
 
-/** The line that `needs` printed, with the package to install; a test can also be marked `.skip`, which has no reason. */
-function skipLine(name: string, output: string): string {
-  const prefix = `skipped: ${name} needs `;
-  return output.split('\n').find((line) => line.startsWith(prefix)) ?? `skipped: ${name} (.skip or .only in the file)`;
+function announce(plan: Plan, whole: Plan, times: Times, workers: number): void {
+  const count = (files: Plan): number =>
+    files.inMemory.length + files.parallel.length + files.serial.length + files.machines.length;
+  const kinds = [
+    `${plan.inMemory.length} in memory`,
+    `${plan.parallel.length} in a process each`,
+    `${plan.serial.length} one at a time`,
+    `${plan.machines.length} with virtual machines`,
+  ].filter((kind) => !kind.startsWith('0 '));
+  const { seconds, unknown } = estimate(times, plan, workers);
+  const left = count(whole) - count(plan);
+  print(
+    [
+      `${count(plan)} test files${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`,
+      ...(left > 0 ? [`${left} files are left out; "npm test" runs them`] : []),
+      `about ${duration(seconds)} on an idle machine of two cores${unknown > 0 ? `, ${unknown} files not measured yet` : ''}`,
+    ].join('; '),
+  );
 }
 
-function readTimeoutMs(): number {
-  const text = process.env.ARGUS_TEST_TIMEOUT_SECONDS ?? String(DEFAULT_TIMEOUT_SECONDS);
-  const seconds = Number(text);
-  if (!(seconds > 0)) throw new Error(`ARGUS_TEST_TIMEOUT_SECONDS: "${text}" is not a positive number`);
-  return seconds * 1_000;
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+function duration(seconds: number): string {
+  return seconds < 90 ? `${Math.max(1, seconds)} s` : `${(seconds / 60).toFixed(1)} min`;
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -96,4 +115,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.exit(1);
   });
 }
-process.exitCode = await main(process.argv.slice(2));
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof RunnerError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 2;
+}

@@ -2,13 +2,13 @@
  * One seed per test process, printed, so that what chance found once can be repeated.
  *
  * ARGUS_SEED=N       repeats a run
- * FUZZ_SECONDS=5     how long each `fuzzUntil` goes on
+ * FUZZ_SECONDS=1     how long each `fuzzUntil` goes on
  */
 import { randomInt } from 'node:crypto';
 import type { Parameters } from 'fast-check';
 import { Random } from './random.ts';
 
-const DEFAULT_FUZZ_SECONDS = 5;
+const DEFAULT_FUZZ_SECONDS = 1;
 /**
  * A single input that costs more CPU time than this is a hang, whatever the decoder makes of it in the end. (Not time on
  * the clock: other processes may have the processor.)

@@ -7,12 +7,16 @@
  */
 
 export type TestEvent =
+  /** Only in a batch: what is registered from now on belongs to this file. */
+  | { readonly kind: 'file'; readonly file: string }
+  | { readonly kind: 'unloadable'; readonly file: string; readonly message: string }
   | { readonly kind: 'suite'; readonly suite: number; readonly name: string }
   | { readonly kind: 'test'; readonly suite: number; readonly test: number; readonly name: string; only: boolean }
   | { readonly kind: 'skip'; readonly suite: number; readonly name: string }
   | { readonly kind: 'run'; readonly suite: number }
-  | { readonly kind: 'start'; readonly test: number }
-  | { readonly kind: 'end'; readonly test: number; readonly ok: boolean }
+  /** `at`: milliseconds on the test process's own clock. */
+  | { readonly kind: 'start'; readonly test: number; readonly at: number }
+  | { readonly kind: 'end'; readonly test: number; readonly ok: boolean; readonly at: number }
   | { readonly kind: 'hook-error'; readonly suite: number; readonly hook: string; readonly message: string };
 
 export interface Outcome {
@@ -47,7 +51,9 @@ export function readOutcome(events: readonly TestEvent[]): Outcome {
   const passed: TestState[] = [];
   const failed: string[] = [];
   const skipped: string[] = [];
-  const problems: string[] = [];
+  const problems = events.flatMap((event) =>
+    event.kind === 'unloadable' ? [`the file does not load: ${event.message}`] : [],
+  );
   for (const suite of suites) {
     passed.push(...suite.tests.filter((test) => test.state === 'passed'));
     failed.push(...suite.tests.filter((test) => test.state === 'failed').map((test) => test.name));
@@ -58,6 +64,41 @@ export function readOutcome(events: readonly TestEvent[]): Outcome {
   return { passed: passed.length, failed, skipped, problems };
 }
 
+/**
+ * The events of a batch, file by file; a file without events has none. What is registered belongs to the file that is
+ * loading; what happens while the tests run belongs to the file of the test, or to the first file of the suite.
+ */
+export function splitByFile(events: readonly TestEvent[], files: readonly string[]): Map<string, TestEvent[]> {
+  const byFile = new Map<string, TestEvent[]>(files.map((file) => [file, []]));
+  const suiteNames = new Map<number, string>();
+  const ofSuite = new Map<number, TestEvent[]>();
+  const ofTest = new Map<number, TestEvent[]>();
+  let current: TestEvent[] = [];
+  for (const event of events) {
+    if (event.kind === 'file' || event.kind === 'unloadable') {
+      current = byFile.get(event.file) ?? [];
+      if (event.kind === 'unloadable') current.push(event);
+    } else if (event.kind === 'start' || event.kind === 'end') ofTest.get(event.test)?.push(event);
+    else if (event.kind === 'hook-error') ofSuite.get(event.suite)?.push(event);
+    else {
+      const { suite } = event;
+      if (event.kind === 'suite') suiteNames.set(suite, event.name);
+      else if (!current.some((other) => other.kind === 'suite' && other.suite === suite))
+        current.push({ kind: 'suite', suite, name: suiteNames.get(suite) ?? '' }); // a suite that a fixture made
+      if (!ofSuite.has(suite)) ofSuite.set(suite, current);
+      if (event.kind === 'test') ofTest.set(event.test, current);
+      current.push(event);
+    }
+  }
+  return byFile;
+}
+
+/** Time that the tests themselves took, without the start of the process. */
+export function spentMs(events: readonly TestEvent[]): number {
+  const times = events.flatMap((event) => (event.kind === 'start' || event.kind === 'end' ? [event.at] : []));
+  return Math.round(Math.max(0, (times.at(-1) ?? 0) - (times[0] ?? 0)));
+}
+
 function replay(events: readonly TestEvent[]): SuiteState[] {
   const suites = new Map<number, SuiteState>();
   const tests = new Map<number, TestState>();
@@ -66,6 +107,7 @@ function replay(events: readonly TestEvent[]): SuiteState[] {
       suites.set(event.suite, { name: event.name, tests: [], skipped: [], problems: new Set(), isRun: false });
       continue;
     }
+    if (event.kind === 'file' || event.kind === 'unloadable') continue;
     if (event.kind === 'start' || event.kind === 'end') {
       const test = tests.get(event.test);
       if (test !== undefined) test.state = event.kind === 'start' ? 'started' : event.ok ? 'passed' : 'failed';

@@ -4,6 +4,11 @@
  */
 import { appendFileSync } from 'node:fs';
 import { register } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+declare global {
+  var UVU_DEFER: boolean | undefined;
+}
 
 const eventFile = process.env.ARGUS_TEST_EVENTS;
 // Processes and workers that a test starts inherit the environment (and `fork` these arguments); they are not tests.
@@ -17,6 +22,8 @@ if (eventFile !== undefined) {
   }`;
   register(`data:text/javascript,${encodeURIComponent(hooks)}`);
 
+  // uvu looks at this when it is loaded: batch.ts says itself when its files run.
+  if (process.argv[1] === fileURLToPath(new URL('./batch.ts', import.meta.url))) globalThis.UVU_DEFER = true;
   const { reportTo } = await import('./observed-uvu.ts');
   // Synchronous: what was reported stays reported when the process is killed.
   reportTo((event) => appendFileSync(eventFile, `${JSON.stringify(event)}\n`));

@@ -17,6 +17,16 @@ export function reportTo(sink: (event: TestEvent) => void): void {
   emit = sink;
 }
 
+/** Called by batch.ts before each of its files: what is registered from now on belongs to this one. */
+export function beginFile(file: string): void {
+  emit({ kind: 'file', file });
+}
+
+/** Called by batch.ts for a file that throws while it loads. */
+export function cannotLoad(file: string, error: unknown): void {
+  emit({ kind: 'unloadable', file, message: error instanceof Error ? error.message : String(error) });
+}
+
 /** uvu's `suite`, observed. */
 export function suite<T = Record<string, unknown>>(title = '', context?: T): uvu.Test<T> {
   return observed(uvu.suite<T>(title, context), title);
@@ -72,14 +82,14 @@ function observed<T>(real: uvu.Test<T>, title: string): uvu.Test<T> {
 
 function observedTest<T>(test: number, handler: Handler<T>): Handler<T> {
   return async (context) => {
-    emit({ kind: 'start', test });
+    emit({ kind: 'start', test, at: performance.now() });
     try {
       await handler(context);
     } catch (error) {
-      emit({ kind: 'end', test, ok: false });
+      emit({ kind: 'end', test, ok: false, at: performance.now() });
       throw error;
     }
-    emit({ kind: 'end', test, ok: true });
+    emit({ kind: 'end', test, ok: true, at: performance.now() });
   };
 }
 

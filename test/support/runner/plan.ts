@@ -1,9 +1,11 @@
 /** Which test files there are, which of them were asked for, and which disturb each other. */
-import { readdirSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
 
 export interface Plan {
-  /** Run side by side. */
+  /** Start nothing: several of them share a process. */
+  readonly inMemory: readonly string[];
+  /** A process each, side by side. */
   readonly parallel: readonly string[];
   /** Never two of them at a time: they start programs, and listen to what those say or sound like. */
   readonly serial: readonly string[];
@@ -13,6 +15,9 @@ export interface Plan {
 
 const SERIAL = [/^test\/integration\//, /\.serial\.test\.ts$/];
 const MACHINES = /^test\/vm\//;
+/** What a test, or a fixture that it imports, says when it leaves its own process: programs, sockets, threads, a broker. */
+const STARTS_SOMETHING =
+  /from 'node:(child_process|net|dgram|http|tls|worker_threads)'|\bstartBroker\b|\/support\/(processes|installation)\//;
 
 /** Every `*.test.ts` below `root/test` whose path contains one of the words (all, if there are none), sorted. */
 export function planTests(root: string, words: readonly string[]): Plan {
@@ -23,9 +28,28 @@ export function planTests(root: string, words: readonly string[]): Plan {
     .sort();
   const isSerial = (file: string): boolean => SERIAL.some((pattern) => pattern.test(file));
   const others = files.filter((file) => !MACHINES.test(file));
+  const beside = others.filter((file) => !isSerial(file));
+  const inMemory = new Set(beside.filter((file) => !startsSomething(root, file, new Set())));
   return {
-    parallel: others.filter((file) => !isSerial(file)),
+    inMemory: [...inMemory],
+    parallel: beside.filter((file) => !inMemory.has(file)),
     serial: others.filter(isSerial),
     machines: files.filter((file) => MACHINES.test(file)),
   };
+}
+
+/** Looks at the file and at what it imports below `test/`: the product starts nothing by being imported. */
+function startsSomething(root: string, file: string, seen: Set<string>): boolean {
+  if (seen.has(file)) return false;
+  seen.add(file);
+  const source = readFileSync(join(root, file), 'utf8');
+  if (STARTS_SOMETHING.test(source)) return true;
+  const imported = [...source.matchAll(/(?:from|import) '(\.[^']+)'/g)]
+    .map(([, specifier]) =>
+      relative(root, join(root, dirname(file), specifier ?? ''))
+        .split(sep)
+        .join('/'),
+    )
+    .filter((path) => path.startsWith('test/') && existsSync(join(root, path)));
+  return imported.some((path) => startsSomething(root, path, seen));
 }

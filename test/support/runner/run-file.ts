@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Outcome, readOutcome, type TestEvent } from './events.ts';
+import { type Outcome, readOutcome, spentMs, splitByFile, type TestEvent } from './events.ts';
 import { isGroupAlive, killGroup } from './process-group.ts';
 
 export interface FileRun extends Outcome {
@@ -19,8 +19,11 @@ export interface FileRunOptions {
   readonly timeoutMs: number;
   /** Added to the environment of the runner. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Where the process starts; default: here. */
+  readonly cwd?: string;
 }
 
+const BATCH = fileURLToPath(new URL('./batch.ts', import.meta.url));
 const PRELOAD = fileURLToPath(new URL('./observe.ts', import.meta.url));
 /** A test whose last assertion closes a server ends a moment before the processes that it started do. */
 const LEFTOVER_GRACE_MS = 1_000;
@@ -35,32 +38,62 @@ export function killRunningFiles(): void {
 
 export async function runFile(file: string, options: FileRunOptions): Promise<FileRun> {
   const began = performance.now();
+  const { output, fault, events } = await execute([file], options);
+  return { file, ...judge(readOutcome(events), fault), output, milliseconds: Math.round(performance.now() - began) };
+}
+
+/**
+ * Runs files that start nothing in one process. A batch that does not end well says little about which file is at fault:
+ * its files are then run again, each on its own, and if all pass the batch itself is the failure.
+ */
+export async function runBatch(files: readonly string[], options: FileRunOptions): Promise<readonly FileRun[]> {
+  const { output, fault, events } = await execute([BATCH, ...files], options);
+  const runs: FileRun[] = [...splitByFile(events, files)].map(([file, own]) => {
+    return { file, ...readOutcome(own), output, milliseconds: spentMs(own) };
+  });
+  const isExplained =
+    fault?.kind === 'exit' && runs.some(({ failed, problems }) => failed.length + problems.length > 0);
+  const isBroken = runs.some(({ problems }) => problems.some((problem) => /never finished|did not run/.test(problem)));
+  if (fault === null || (isExplained && !isBroken)) return runs;
+  const alone: FileRun[] = [];
+  for (const file of files) alone.push(await runFile(file, options));
+  if (alone.some(({ failed, problems }) => failed.length + problems.length > 0)) return alone;
+  const together = `${fault.message} when run in one process with ${files.join(', ')}`;
+  return alone.map((run, index) => (index > 0 ? run : { ...run, output, problems: [together] }));
+}
+
+interface Execution {
+  readonly output: string;
+  readonly events: readonly TestEvent[];
+  /** What is wrong with the process itself, however its tests went. */
+  readonly fault: { readonly kind: 'exit' | 'timeout' | 'leftover'; readonly message: string } | null;
+}
+
+async function execute(args: readonly string[], options: FileRunOptions): Promise<Execution> {
   const folder = mkdtempSync(join(tmpdir(), 'argus-test-events-'));
   const eventFile = join(folder, 'events.jsonl');
   try {
-    const { output, fault } = await execute(file, eventFile, options);
-    const outcome = readOutcome(readEvents(eventFile));
-    return { file, ...judge(outcome, fault), output, milliseconds: Math.round(performance.now() - began) };
+    const ending = await executeInto(eventFile, args, options);
+    return { ...ending, events: readEvents(eventFile) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-interface Execution {
-  readonly output: string;
-  /** What is wrong with the process itself, however its tests went. */
-  readonly fault: { readonly kind: 'exit' | 'timeout' | 'leftover'; readonly message: string } | null;
-}
-
-async function execute(file: string, eventFile: string, options: FileRunOptions): Promise<Execution> {
-  const child = spawn(process.execPath, ['--import', 'tsx', '--import', PRELOAD, file], {
+async function executeInto(
+  eventFile: string,
+  args: readonly string[],
+  options: FileRunOptions,
+): Promise<Omit<Execution, 'events'>> {
+  const child = spawn(process.execPath, ['--import', 'tsx', '--import', PRELOAD, ...args], {
     // A group of its own, so that all it started can be found and ended with it.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: options.cwd,
     env: { ...process.env, ...options.env, ARGUS_TEST_EVENTS: eventFile },
   });
   const leader = child.pid;
-  if (leader === undefined) throw new Error(`cannot start "${process.execPath}" for "${file}"`);
+  if (leader === undefined) throw new Error(`cannot start "${process.execPath}" for "${args.join(' ')}"`);
   running.add(leader);
 
   const chunks: Buffer[] = [];

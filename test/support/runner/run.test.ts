@@ -1,11 +1,14 @@
 /** The runner counts what ran, and nothing that uvu would pass over in silence gets by as green. */
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { RunnerError, readArguments } from './arguments.ts';
 import { planTests } from './plan.ts';
-import { runFile } from './run-file.ts';
+import { runBatch, runFile } from './run-file.ts';
+import { batches, estimate } from './timing.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const fixture = (name: string): string => join(root, 'test/support/runner/fixtures', `${name}.ts`);
@@ -61,9 +64,15 @@ for (const [name, passed, reason] of TRAPS) {
 }
 
 runner('a file that does not end is ended, and its pending test named', async () => {
-  const run = await runFile(fixture('hanging'), { timeoutMs: 1_500 });
+  // A busy machine may need longer than the first timeout until the test has begun.
+  let timeoutMs = 1_500;
+  let run = await runFile(fixture('hanging'), { timeoutMs });
+  while (run.problems.includes('the file has no tests')) {
+    timeoutMs *= 2;
+    run = await runFile(fixture('hanging'), { timeoutMs });
+  }
   assert.equal(run.problems, [
-    'no end after 1500 ms',
+    `no end after ${timeoutMs} ms`,
     'suite "hanging": "hangs" never finished (pending promise, exit or kill)',
   ]);
 });
@@ -71,10 +80,71 @@ runner('a file that does not end is ended, and its pending test named', async ()
 runner('files are picked by any word of their path; those that need the machine come last', () => {
   const all = planTests(root, []);
   assert.ok(all.parallel.includes('test/support/runner/run.test.ts'));
+  assert.ok(all.inMemory.includes('test/core/ring.test.ts'));
   assert.ok(all.serial.every((file) => /^test\/integration\/|\.serial\.test\.ts$/.test(file)));
   assert.ok(all.machines.length > 0 && all.machines.every((file) => file.startsWith('test/vm/')));
   assert.equal(planTests(root, ['runner/run', 'no such file']).parallel, ['test/support/runner/run.test.ts']);
-  assert.ok(!all.parallel.some((file) => file.includes('fixtures/')));
+  assert.ok(![...all.inMemory, ...all.parallel].some((file) => file.includes('fixtures/')));
+});
+
+runner('a batch reports each file by its own name, one that does not load included', async () => {
+  const files = ['good', 'failing', 'unloadable', 'before-throws'].map(fixture);
+  const [good, failing, unloadable, hook] = await runBatch(files, { timeoutMs: TIMEOUT_MS });
+  assert.equal([good?.file, good?.passed, good?.failed, good?.skipped], [files[0], 2, [], ['is skipped']]);
+  assert.equal([failing?.passed, failing?.failed, failing?.problems], [1, ['fails'], []]);
+  assert.equal([unloadable?.passed, unloadable?.problems.length], [0, 1]);
+  assert.match(hook?.problems.join('; ') ?? '', /before hook threw: no database/);
+});
+
+runner('a batch that ends early is run again file by file, so that the right file is named', async () => {
+  const runs = await runBatch([fixture('early-exit'), fixture('good')], { timeoutMs: TIMEOUT_MS });
+  assert.match(runs[0]?.problems.join('; ') ?? '', /"ends the process" never finished/);
+  assert.equal([runs[1]?.passed, runs[1]?.problems], [2, []]);
+});
+
+runner('a test that starts something is not run in a batch, whichever of its fixtures starts it', () => {
+  const all = planTests(root, []);
+  const starters = all.inMemory.filter((file) =>
+    /child_process|startBroker/.test(readFileSync(join(root, file), 'utf8')),
+  );
+  assert.equal(starters, []);
+  assert.ok(!all.inMemory.includes('test/cli/help.test.ts'));
+});
+
+const PLAN = { inMemory: ['a', 'b', 'c'], parallel: ['d'], serial: ['e'], machines: ['f'] };
+const TIMES = { a: 4_000, b: 3_000, c: 3_000, d: 6_000, e: 1_000, f: 10_000 };
+
+runner('the announced time is what the lanes add up to, and says what nobody has measured', () => {
+  assert.equal(estimate(TIMES, PLAN, 2), { seconds: 18, unknown: 0 });
+  assert.equal(estimate({ ...TIMES, e: 60_000 }, PLAN, 2), { seconds: 70, unknown: 0 });
+  assert.is(estimate({}, PLAN, 2).unknown, 6);
+});
+
+runner('batches hold what fits into their time, longest files first', () => {
+  assert.equal(batches(TIMES, PLAN.inMemory, 7_500), [['a', 'b'], ['c']]);
+  assert.equal(batches(TIMES, ['d'], 1_000), [['d']]);
+});
+
+const WRONG: readonly (readonly [readonly string[], RegExp])[] = [
+  [['--fast'], /unknown option "--fast"; usage:/],
+  [['--repeat', '20'], /which tests\?/],
+  [['--repeat', 'wire', 'often'], /"often" is not a number/],
+  [['--load'], /--load: "" is not a number/],
+];
+for (const [args, message] of WRONG) {
+  runner(`refused: ${args.join(' ')}`, () => {
+    assert.throws(
+      () => readArguments(args, {}),
+      (error: Error) => error instanceof RunnerError && message.test(error.message),
+    );
+  });
+}
+
+runner('a repeated test runs under load and its failures come with their seed', () => {
+  const args = ['--import', 'tsx', 'test/run.ts', '--repeat', 'support/seed', '2', '--load', '1'];
+  const run = spawnSync(process.execPath, args, { cwd: root });
+  assert.match(String(run.stdout), /test\/support\/seed\.test\.ts {2}2 of 2 runs passed\n\d+ passed, 0 failed\n$/);
+  assert.is(run.status, 0);
 });
 
 runner('a run that finds no test exits 1 and says so in the last line', () => {
