@@ -1,0 +1,44 @@
+/**
+ * What the project promises, by name, each with the document that says so and a piece of its text. The test of the table
+ * looks each piece up: a promise that is reworded or withdrawn has to be looked at here too.
+ */
+export const PROMISES = {
+  // SECURITY.md, what an attacker tries
+  'no permission, no message': ['SECURITY.md', '*Send without permission'],
+  'no spoofed source': ['SECURITY.md', '*Spoof a source.*'],
+  'no input breaks the parser': ['SECURITY.md', '*Break the parser.*'],
+  'memory is bounded': ['SECURITY.md', '*Exhaust memory.*'],
+  'the log cannot be flooded': ['SECURITY.md', '*Flood the log.*'],
+  'nobody starves others': ['SECURITY.md', '*Starve others.*'],
+  'credit is only for what was delivered': ['SECURITY.md', '*Lie about what it consumed.*'],
+  'reconnecting is paced': ['SECURITY.md', '*Reconnect in a loop.*'],
+  'a VMM is its own guest only': ['SECURITY.md', '**In a VMM**'],
+  'a carrier reads and changes nothing': ['SECURITY.md', '**On the carrier**'],
+  'a credential is worth nothing without its key': ['SECURITY.md', '**With a stolen credential**'],
+  'a changed log is noticed': ['SECURITY.md', '**With the disk of the log**'],
+  'policy files are the operator’s': ['SECURITY.md', '**With the policy directory**'],
+  // SECURITY.md, fail closed
+  'a policy that does not load is not used': ['SECURITY.md', 'A policy that does not load is not used'],
+  'a hook that fails is a denial': ['SECURITY.md', 'A hook that fails is a denial'],
+  'without a log nothing passes': ['SECURITY.md', 'A log that cannot be written stops sends'],
+  'a worn-out key opens nothing': ['SECURITY.md', 'A key that is past its hard limits opens nothing'],
+  'an expired credential ends its session': ['SECURITY.md', 'expired'],
+  // Other documents
+  'a denial is on disk first': ['README.md', 'A denial is on disk before the denied VM hears of it'],
+  'only a permit opens a ring': ['docs/policy.md', 'permit'],
+  'rows mean what they say': ['docs/policy.md', 'F-003'],
+  'assertions bind every policy': ['docs/policy.md', 'assertions.csv'],
+  'a policy change takes back': ['docs/broker.md', 'revoked'],
+  'a grant ends when it says': ['docs/grants.md', 'grant.expire'],
+  'a broker speaks for its own domains': ['docs/scaling.md', 'FOREIGN_HOME'],
+  'rings behave as in Argo': ['docs/conformance.md', 'Argo'],
+  'keys are kept private': ['docs/keys.md', '0600'],
+  'records are as the wire says': ['docs/wire.md', 'commitment'],
+  'NATS is only a carrier': ['docs/nats.md', 'OVERRUN'],
+  'payloads are of their class': ['docs/network.md', 'dhcp'],
+} as const satisfies Readonly<Record<string, readonly [file: string, text: string]>>;
+
+export type PromiseName = keyof typeof PROMISES;
+
+/** Bullets of SECURITY.md that promise nothing a line could break. */
+export const NO_PROMISE: readonly string[] = ['*Covert channels.*'];
