@@ -1,114 +1,121 @@
 /**
- * One writer per directory: a lock file that names its process. An edge.
+ * One writer per directory: a socket named LOCK on which the writer listens. An edge.
  *
- * The file appears by `link`, whole or not at all. A lock whose process is gone is stale. A pid alone would not do: after
- * a restart of the host or of a container the same number is somebody else, or us; so the process's start time counts too.
+ * The kernel closes the socket with its process, however that ends, so whether a writer lives is asked by connecting. The
+ * answer is the same in another pid or network namespace (two containers on one volume), where a process number would
+ * mean another process or none. What does not answer is stale: a socket that nobody listens on, or any other file.
  */
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { lstat, open, rename, rm } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { AuditError } from './errors.ts';
 
 const LOCK_NAME = 'LOCK';
-
-interface Holder {
-  readonly pid: number;
-  /** Host boot and process start as Linux tells them; null elsewhere. */
-  readonly started: string | null;
-}
-
-/** Directories that this process holds: a second writer in the same process has the same pid and start time. */
-const heldHere = new Set<string>();
+/** A holder that cannot be asked for its name. */
+const UNNAMED = 'another process';
+/** How long a live process may take to say its name. */
+const HOLDER_ANSWER_MS = 500;
+const MAX_HOLDER_CHARACTERS = 40;
+/** sockaddr_un takes 107 bytes; the names in the directory need up to 15. A longer one is reached by its descriptor. */
+const MAX_DIRECTORY_BYTES = 90;
 
 /** Throws ERR_AUDIT_LOCKED; the result unlocks. */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
-  const path = join(directory, LOCK_NAME);
-  const mine = join(directory, `.lock-${randomUUID()}`);
-  const holder: Holder = { pid: process.pid, started: await startOf(process.pid) };
-  await writeFile(mine, JSON.stringify(holder), { mode: 0o600, flag: 'wx' });
+  const { path, release } = await shortPath(directory);
   try {
+    const holder = await holderOf(join(path, LOCK_NAME));
+    if (holder !== null) throw lockedError(directory, holder);
     await clearStale(directory, path);
-    await link(mine, path);
-    heldHere.add(directory);
+    const server = await listen(join(path, LOCK_NAME));
+    if (server === null) throw lockedError(directory, UNNAMED);
+    // Closing takes the socket's file away, by the path that it was made with.
+    return () => new Promise<void>((resolve) => server.close(() => resolve())).then(release);
   } catch (error) {
-    if (isCode(error, 'EEXIST')) throw lockedError(directory, await readHolder(path));
+    await release();
     throw error;
-  } finally {
-    await unlink(mine);
   }
-  return async () => {
-    heldHere.delete(directory);
-    await unlink(path).catch((error: unknown) => {
-      if (!isCode(error, 'ENOENT')) throw error;
-    });
-  };
 }
 
 /** Is there a live process that holds the lock? */
 export async function isLocked(directory: string): Promise<boolean> {
-  const holder = await readHolder(join(directory, LOCK_NAME));
-  return holder !== null && (await isAlive(directory, holder));
-}
-
-async function clearStale(directory: string, path: string): Promise<void> {
-  const holder = await readHolder(path);
-  if (holder === null) return;
-  if (await isAlive(directory, holder)) throw lockedError(directory, holder);
-  // Two starters may both have found it stale; only what was judged may be taken away, so look at what was moved.
-  const aside = join(directory, `.lock-${randomUUID()}`);
-  await rename(path, aside).catch((error: unknown) => {
-    if (!isCode(error, 'ENOENT')) throw error;
-  });
-  const moved = await readHolder(aside);
-  if (moved !== null && (await isAlive(directory, moved))) await link(aside, path);
-  await unlink(aside).catch((error: unknown) => {
-    if (!isCode(error, 'ENOENT')) throw error;
-  });
-}
-
-async function isAlive(directory: string, holder: Holder): Promise<boolean> {
-  if (holder.pid === process.pid) return heldHere.has(directory);
+  const { path, release } = await shortPath(directory);
   try {
-    process.kill(holder.pid, 0);
+    return (await holderOf(join(path, LOCK_NAME))) !== null;
+  } finally {
+    await release();
+  }
+}
+
+/** Two starters may both have found it stale; only what was judged may be taken away, so look at what was moved. */
+async function clearStale(directory: string, short: string): Promise<void> {
+  const aside = join(short, `.lock-${randomUUID().slice(0, 8)}`);
+  try {
+    await rename(join(short, LOCK_NAME), aside);
   } catch (error) {
-    if (isCode(error, 'ESRCH')) return false;
+    if (isCode(error, 'ENOENT')) return;
+    throw error;
   }
-  const started = await startOf(holder.pid);
-  return holder.started === null || started === null || started === holder.started;
+  const holder = await holderOf(aside);
+  if (holder !== null) {
+    await rename(aside, join(short, LOCK_NAME));
+    throw lockedError(directory, holder);
+  }
+  await rm(aside, { recursive: true, force: true });
 }
 
-async function startOf(pid: number): Promise<string | null> {
-  try {
-    const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // proc(5): field 22, counted after the name, which may hold spaces and brackets.
-    return `${boot}:${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
-  } catch {
-    return null;
-  }
+/** Null: another process was faster. */
+function listen(path: string): Promise<Server | null> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.on('error', () => undefined).end(`process ${process.pid}`));
+    server.once('error', (error) => (isCode(error, 'EADDRINUSE') ? resolve(null) : reject(error)));
+    server.listen({ path, readableAll: false, writableAll: false }, () => {
+      server.unref();
+      resolve(server);
+    });
+  });
 }
 
-/** Null if there is no lock; what is not readable as one is held by nobody we could name, and so by pid 0: stale. */
-async function readHolder(path: string): Promise<Holder | null> {
-  let text: string;
+/** Who listens there, in its own words; null if nobody does. */
+async function holderOf(path: string): Promise<string | null> {
   try {
-    text = await readFile(path, 'utf8');
+    // A FIFO or a device must not even be opened.
+    if (!(await lstat(path)).isSocket()) return null;
   } catch (error) {
     if (isCode(error, 'ENOENT')) return null;
     throw error;
   }
-  try {
-    const { pid, started } = JSON.parse(text) as { pid?: unknown; started?: unknown };
-    if (typeof pid === 'number' && pid > 0) return { pid, started: typeof started === 'string' ? started : null };
-  } catch {
-    // Fall through: not JSON.
-  }
-  throw new AuditError('ERR_AUDIT_LOCKED', `"${path}" is not a lock of this program; remove it if no broker runs`);
+  return new Promise((resolve) => {
+    let said = '';
+    const socket = connect(path);
+    const finish = (holder: string | null): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(holder);
+    };
+    // A stopped process answers no more, but holds the lock.
+    const timer = setTimeout(() => finish(UNNAMED), HOLDER_ANSWER_MS);
+    socket.on('data', (bytes) => {
+      said = (said + bytes.toString()).slice(0, MAX_HOLDER_CHARACTERS);
+    });
+    socket.once('end', () => finish(/^process \d+$/.test(said) ? said : UNNAMED));
+    // EAGAIN: the backlog of a listener is full. EACCES: it cannot be asked. Anything else: nobody listens.
+    socket.once('error', (error) => finish(isCode(error, 'EAGAIN') || isCode(error, 'EACCES') ? UNNAMED : null));
+  });
 }
 
-function lockedError(directory: string, holder: Holder | null): AuditError {
-  const who = holder === null ? 'another process' : `process ${holder.pid}`;
-  return new AuditError('ERR_AUDIT_LOCKED', `audit directory "${directory}" is being written by ${who}; stop it first`);
+/** The directory by a path that a socket's address has room for, until it is released. */
+async function shortPath(directory: string): Promise<{ path: string; release: () => Promise<void> }> {
+  if (Buffer.byteLength(directory) <= MAX_DIRECTORY_BYTES) return { path: directory, release: async () => undefined };
+  const handle = await open(directory);
+  return { path: `/proc/self/fd/${handle.fd}`, release: () => handle.close() };
+}
+
+function lockedError(directory: string, holder: string): AuditError {
+  return new AuditError(
+    'ERR_AUDIT_LOCKED',
+    `audit directory "${directory}" is being written by ${holder}; stop it first`,
+  );
 }
 
 function isCode(error: unknown, code: string): boolean {

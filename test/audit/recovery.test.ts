@@ -1,6 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
@@ -125,24 +134,67 @@ recovery('two writers: the second is refused, in this process and from another',
   await (await openAuditLog({ directory, broker: 'b' })).close();
 });
 
-recovery('a lock left by a process that is gone, or whose number is somebody else now, is stale', async () => {
-  const directory = join(temporaryDirectory(), 'audit');
-  mkdirSync(directory, { mode: 0o700 });
-  const lock = join(directory, 'LOCK');
-  const stale = [
-    { pid: 2 ** 22 + 1, started: null },
-    { pid: process.pid, started: null },
-    ...(process.platform === 'linux' ? [{ pid: 1, started: 'another boot:1' }] : []),
-  ];
-  for (const holder of stale) {
-    writeFileSync(lock, JSON.stringify(holder));
+recovery(
+  'a LOCK that nobody listens on is stale, whatever it is: empty, forged, a directory, a dead socket',
+  async () => {
+    const directory = join(temporaryDirectory(), 'audit');
+    mkdirSync(directory, { mode: 0o700 });
+    const lock = join(directory, 'LOCK');
+    const forgeries: readonly (() => void)[] = [
+      () => writeFileSync(lock, ''),
+      () => writeFileSync(lock, JSON.stringify({ pid: process.ppid, started: null })),
+      () => mkdirSync(lock),
+      () => symlinkSync('/dev/null', lock),
+      () => execFileSync('mkfifo', [lock]),
+    ];
+    for (const forge of forgeries) {
+      forge();
+      assert.not.ok(await nodeFiles(directory).hasWriter(), 'it hides no torn tail');
+      await (await openAuditLog({ directory, broker: 'a' })).close();
+    }
+    const child = scribbler(directory);
+    await firstOutput(child);
+    await killed(child);
+    assert.ok(lstatSync(lock).isSocket(), 'a killed process leaves its socket');
     await (await openAuditLog({ directory, broker: 'a' })).close();
+    assert.not.ok(existsSync(lock));
+  },
+);
+
+recovery('a writer in another pid and network namespace is seen', async () => {
+  const directory = join(temporaryDirectory(), 'audit');
+  const child = scribbler(directory, ['unshare', '--pid', '--net', '--fork', '--kill-child']);
+  await firstOutput(child);
+  assert.is(await codeOf(openAuditLog({ directory, broker: 'b' })), 'ERR_AUDIT_LOCKED');
+  await killed(child);
+});
+
+recovery('a directory whose path is too long for a socket is locked all the same', async () => {
+  const directory = join(temporaryDirectory(), 'd'.repeat(120), 'audit');
+  const log = await openAuditLog({ directory, broker: 'a' });
+  assert.is(await codeOf(openAuditLog({ directory, broker: 'b' })), 'ERR_AUDIT_LOCKED');
+  await log.close();
+  assert.equal(readdirSync(directory), ['00000001.jsonl']);
+  await (await openAuditLog({ directory, broker: 'b' })).close();
+});
+
+recovery('a link, a directory or a FIFO in place of a segment is a finding, and is never opened', async () => {
+  const top = temporaryDirectory();
+  for (const [index, make] of [
+    (path: string) => symlinkSync('/etc/passwd', path),
+    (path: string) => mkdirSync(path),
+    (path: string) => execFileSync('mkfifo', [path]),
+  ].entries()) {
+    const directory = join(top, `audit${index}`);
+    await (await openAuditLog({ directory, broker: 'a' })).close();
+    make(join(directory, '00000002.jsonl'));
+    const result = await verifyAudit(directory);
+    assert.equal(
+      result.problems.map(({ code, segment }) => [code, segment]),
+      [['SEGMENT_NOT_FILE', 2]],
+    );
+    assert.is(await codeOf(openAuditLog({ directory, broker: 'a' })), 'ERR_AUDIT_MODE');
   }
-  writeFileSync(lock, JSON.stringify({ pid: process.ppid, started: null }));
-  assert.is(await codeOf(openAuditLog({ directory, broker: 'a' })), 'ERR_AUDIT_LOCKED');
-  writeFileSync(lock, 'rubbish');
-  assert.is(await codeOf(openAuditLog({ directory, broker: 'a' })), 'ERR_AUDIT_LOCKED');
-  assert.is(readFileSync(lock, 'utf8'), 'rubbish');
 });
 
 recovery('a directory or segment that others can touch is refused', async () => {
@@ -168,8 +220,9 @@ recovery('a directory or segment that others can touch is refused', async () => 
 
 const SCRIBBLER = fileURLToPath(new URL('./scribbler.ts', import.meta.url));
 
-function scribbler(directory: string): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', SCRIBBLER, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+function scribbler(directory: string, before: readonly string[] = []): ChildProcess {
+  const [command = '', ...words] = [...before, process.execPath];
+  return spawn(command, [...words, '--import', 'tsx', SCRIBBLER, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 async function firstOutput(child: ChildProcess): Promise<void> {
