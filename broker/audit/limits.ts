@@ -15,6 +15,8 @@ export const MAX_LINE_BYTES = 256 * 1024;
 export const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
 /** Allowed sends are counted per flow this long; also what a kill -9 can cost in counts (never in denials). */
 export const DEFAULT_FLOW_INTERVAL_MS = 10_000;
+/** Flow records in one commit: some 2 MB, so that a denial that waits for the next commit waits for milliseconds. */
+export const FLOWS_PER_COMMIT = 4_096;
 /** Collapse window of a flood; a flooding sender waits at most this long for its answers. */
 export const FLOOD_WINDOW_MS = 1_000;
 /** Records of one (denial, port) that are committed at once in a window, before the rest is counted to its end. */

@@ -70,11 +70,13 @@ class MemoryLog implements MemoryAudit {
   }
 
   endFlow(permit: Permit, port: number): void {
-    this.#flows.end(permit, port, this.#writeFlow);
+    this.#flows.end(permit, port);
+    this.#writeFlows();
   }
 
   flushFlows(): void {
-    this.#flows.flush(this.#writeFlow);
+    this.#flows.makeDue();
+    this.#writeFlows();
   }
 
   whenDurable(callback: (ok: boolean) => void, _source?: Domain): void {
@@ -96,9 +98,10 @@ class MemoryLog implements MemoryAudit {
     this.#closed = true;
   }
 
-  readonly #writeFlow = (permit: Permit, port: number, counted: FlowCounter): void => {
-    this.#append(this.#bodies.flow(this.#moment(), permit, port, counted.messages, counted.bytes));
-  };
+  #writeFlows(): void {
+    for (const { permit, port, messages, bytes } of this.#flows.take(Number.POSITIVE_INFINITY))
+      this.#append(this.#bodies.flow(this.#moment(), permit, port, messages, bytes));
+  }
 
   #moment(): { time: number; mono: number } {
     return { time: this.#clock.now(), mono: this.#clock.mono() };

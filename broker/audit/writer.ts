@@ -20,7 +20,7 @@ import type { TornTail } from './end.ts';
 import { AuditError } from './errors.ts';
 import { FlowTable } from './flows.ts';
 import { Health } from './health.ts';
-import { CHECKPOINT_INTERVAL_MS, FLOOD_WINDOW_MS, MAX_RETAINED_RECORDS, RETRY_MS } from './limits.ts';
+import { CHECKPOINT_INTERVAL_MS, FLOOD_WINDOW_MS, FLOWS_PER_COMMIT, MAX_RETAINED_RECORDS, RETRY_MS } from './limits.ts';
 import type { AuditHead, AuditLog, FlowCounter } from './log.ts';
 import type { AuditEvent, AuditEventName, DenialContext, Detail } from './record.ts';
 import { isRepeatable, Repeats } from './repeats.ts';
@@ -149,7 +149,9 @@ export class LogWriter implements AuditLog {
   }
 
   endFlow(permit: Permit, port: number): void {
-    if (this.#closing === null) this.#flows.end(permit, port, this.#writeFlow);
+    if (this.#closing !== null) return;
+    this.#flows.end(permit, port);
+    if (this.#flows.isDue) this.#kick();
   }
 
   whenDurable(callback: (ok: boolean) => void, source?: Domain): void {
@@ -196,15 +198,25 @@ export class LogWriter implements AuditLog {
     this.#kick();
   }
 
-  readonly #writeFlow = (permit: Permit, port: number, counted: FlowCounter): void => {
-    this.#queue(this.#bodies.flow(this.#moment(), permit, port, counted.messages, counted.bytes));
-  };
-
   /** Fixes the counts: denials from here on belong to the next record of their tuple. */
   #takePending(): Sealed[] {
     const taken = this.#pending.map((entry) => (entry instanceof Tally ? this.#seal(entry) : entry));
     this.#pending = [];
     return taken;
+  }
+
+  /** Flows wait in their counters while others are written: a backlog of them is back-pressure, never a loss. */
+  #takeFlows(limit = FLOWS_PER_COMMIT): Sealed[] {
+    const at = this.#moment();
+    return this.#flows.take(limit).map(({ permit, port, messages, bytes }) => ({
+      event: 'flow',
+      count: 1,
+      body: encodeBody(this.#bodies.flow(at, permit, port, messages, bytes)),
+    }));
+  }
+
+  get #hasWork(): boolean {
+    return this.#pending.length > 0 || this.#waiting.length > 0 || this.#flows.isDue || this.#isCheckpointDue;
   }
 
   #seal(tally: Tally): Sealed {
@@ -229,8 +241,8 @@ export class LogWriter implements AuditLog {
   }
 
   async #commitAll(): Promise<void> {
-    while (this.#failure === null && (this.#pending.length > 0 || this.#waiting.length > 0 || this.#isCheckpointDue)) {
-      const batch = this.#takePending();
+    while (this.#failure === null && this.#hasWork) {
+      const batch = [...this.#takePending(), ...this.#takeFlows()];
       const waiters = this.#waiting;
       this.#waiting = [];
       const fault = await this.#append(batch);
@@ -314,7 +326,7 @@ export class LogWriter implements AuditLog {
     }
     this.#busy = false;
     if (this.#failure !== null) this.#armRetry();
-    else if (this.#pending.length > 0 || this.#waiting.length > 0) this.#kick();
+    else if (this.#hasWork) this.#kick();
   }
 
   /** Finds out what is on disk, then writes an audit.gap and all that is not. True when it is on disk. */
@@ -330,7 +342,9 @@ export class LogWriter implements AuditLog {
       return false;
     }
     const rest = this.#failed.filter((sealed) => sealed.event !== 'audit.gap');
-    this.#failed = [this.#gap(failure, torn, intact), ...rest, ...this.#takePending()];
+    // The last try: broker.stop is pending, and nothing may follow it.
+    const flows = this.#closing === null ? [] : this.#takeFlows(Number.POSITIVE_INFINITY);
+    this.#failed = [this.#gap(failure, torn, intact), ...rest, ...flows, ...this.#takePending()];
     const fault = await this.#append(this.#failed);
     if (fault !== null) return false;
     for (const sealed of this.#failed) this.#settle(sealed);
@@ -383,7 +397,11 @@ export class LogWriter implements AuditLog {
   #armFlows(): void {
     this.#stopFlows = this.#clock.after(this.#flowIntervalMs, () => {
       this.#stopFlows = null;
-      if (this.#failure === null) this.#flows.flush(this.#writeFlow);
+      // While nothing can be written the counters go on counting.
+      if (this.#failure === null && !this.#flows.empty) {
+        this.#flows.makeDue();
+        this.#kick();
+      }
       if (!this.#flows.empty) this.#armFlows();
     });
   }
@@ -392,8 +410,11 @@ export class LogWriter implements AuditLog {
 
   async #close(reason: string | undefined): Promise<void> {
     for (const stop of [this.#stopWindow, this.#stopFlows, this.#stopRetry, this.#stopCheckpoint]) stop?.();
-    this.#flows.flush(this.#writeFlow);
     this.#releaseHeld();
+    // What is under way first: a flow that it has passed may have counted since.
+    await this.#flowsWritten();
+    this.#flows.makeDue();
+    await this.#flowsWritten();
     this.#queue(this.#bodies.own(this.#moment(), 'broker.stop', undefined, reason));
     await this.#idle();
     if (this.#failure !== null) {
@@ -408,6 +429,15 @@ export class LogWriter implements AuditLog {
       await this.#unlock();
     }
     if (failure !== null) throw this.#unwritten(failure);
+  }
+
+  /** Before broker.stop, which is the last record. A log that fails meanwhile keeps them due; the last try takes them. */
+  async #flowsWritten(): Promise<void> {
+    await this.#idle();
+    while (this.#failure === null && this.#flows.isDue) {
+      this.#kick();
+      await this.#idle();
+    }
   }
 
   /** A commit may follow upon a retry, so one look is not enough. */

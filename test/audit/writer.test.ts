@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AuditError } from '../../broker/audit/index.ts';
-import { FLOOD_WINDOW_MS, MAX_KINDS, PROMPT_RECORDS_PER_WINDOW, TUPLES_PER_SOURCE } from '../../broker/audit/limits.ts';
+import {
+  DEFAULT_FLOW_INTERVAL_MS,
+  FLOOD_WINDOW_MS,
+  MAX_KINDS,
+  MAX_RETAINED_RECORDS,
+  PROMPT_RECORDS_PER_WINDOW,
+  TUPLES_PER_SOURCE,
+} from '../../broker/audit/limits.ts';
 import { seeded } from '../support/seed.ts';
 import { argoDenials, denialOf, deniedCount, durable, named, openOn, permitOf, settle } from './fixtures.ts';
 
@@ -324,5 +331,65 @@ writer('a bad option is refused before anything is touched', async () => {
     );
   }
 });
+
+writer(
+  'more flows than the log keeps records are written in portions, with exact counts and without a gap',
+  async () => {
+    const { log, disk, clock } = await openOn();
+    const permits = [permitOf('audio-vm'), permitOf('net-vm')];
+    const ports = MAX_RETAINED_RECORDS / 2 + 500;
+    const send = (): void => {
+      for (const permit of permits) {
+        for (let port = 0; port < ports; port++) {
+          const flow = log.flow(permit, port);
+          flow.messages += 1;
+          flow.bytes += 10;
+        }
+      }
+    };
+    send();
+    clock.advance(DEFAULT_FLOW_INTERVAL_MS);
+    assert.ok(await durable(log), 'an innocent domain is answered while they are written');
+    assert.ok(log.healthy);
+    send();
+    // All of them end at once, as with a new policy.
+    for (const permit of permits) for (let port = 0; port < ports; port++) log.endFlow(permit, port);
+    assert.ok(log.healthy);
+    await log.close();
+    const flows = disk.records().filter(({ event }) => event === 'flow');
+    const sum = (key: 'messages' | 'bytes'): number => flows.reduce((total, flow) => total + (flow[key] ?? 0), 0);
+    assert.is(sum('messages'), 2 * 2 * ports);
+    assert.is(sum('bytes'), 2 * 2 * ports * 10);
+    assert.not.ok(disk.records().some(({ event }) => event === 'audit.gap'));
+    assert.is(disk.records().at(-1)?.event, 'broker.stop');
+    assert.ok((await disk.verify()).ok);
+  },
+);
+
+writer(
+  'a log that fails while flows are due keeps counting, and the last try writes them before broker.stop',
+  async () => {
+    const { log, disk, clock } = await openOn();
+    log.flow(permitOf(), 1).messages += 3;
+    disk.broken.set('append', 'EIO');
+    log.record({ event: 'policy.reject', reason: 'x' });
+    await settle();
+    assert.not.ok(log.healthy);
+    clock.advance(DEFAULT_FLOW_INTERVAL_MS);
+    log.flow(permitOf(), 1).messages += 4;
+    disk.broken.clear();
+    await log.close();
+    assert.equal(
+      disk.records().map(({ event, messages }) => [event, messages]),
+      [
+        ['broker.start', undefined],
+        ['audit.gap', undefined],
+        ['policy.reject', undefined],
+        ['flow', 7],
+        ['broker.stop', undefined],
+      ],
+    );
+  },
+);
 
 writer.run();
