@@ -12,10 +12,12 @@ export {
   type VerifierKey,
   verifyProof,
 } from './evidence/index.ts';
+export type { LinePlace } from './lines.ts';
 export type { AuditHead, AuditLog, FlowCounter } from './log.ts';
 export { type MemoryAudit, memoryAudit } from './memory.ts';
 export { type AuditHost, type AuditOptions, openAuditLog } from './open.ts';
 export { latestCheckpoint, proveConsistency, proveRecord, readVerifierKey } from './prove.ts';
+export { type PlacedLine, placeAfter, readAudit, readLineAt } from './read.ts';
 export type { AuditEvent, AuditEventName, AuditRecord, DenialContext, Detail, Party } from './record.ts';
 export { AUDIT_EVENTS } from './record.ts';
 export { type TailLine, tailAudit } from './tail.ts';

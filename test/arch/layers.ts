@@ -195,8 +195,13 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     ],
     breaking: [{ 'clients/demo/rogue.ts': `import { sendv } from '../../broker/core/index.ts';` }],
   },
+  'clients/audit': {
+    imports: ['broker/audit'],
+    breaking: [{ 'clients/audit/table.ts': `import { startBroker } from '../../broker/index.ts';` }],
+  },
   'clients/cli': {
     imports: [
+      'clients/audit',
       'clients/node-version',
       'clients/sdk',
       'clients/agents/audio',

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AUDIT_EVENTS } from '../../broker/audit/index.ts';
+import { FIELDS, parseQuestion } from '../../clients/audit/index.ts';
 
 const docs = suite('audit docs');
 
@@ -34,6 +35,16 @@ docs('every documented error code is one, and is used', () => {
   for (const [code] of TEXT.matchAll(/ERR_AUDIT_[A-Z]+/g)) assert.ok(codes.has(code), code);
   for (const code of codes)
     assert.ok((sources().match(new RegExp(`'${code}'`, 'g')) ?? []).length > 1, `${code} is thrown`);
+});
+
+docs('every field of a question is documented, and every documented question is one', () => {
+  const fields = TEXT.slice(TEXT.indexOf('Fields: `'));
+  for (const field of FIELDS) assert.match(fields, new RegExp(`[\\s\`]${field.replace('.', '\\.')}[\\s\`]`), field);
+  const asked = [
+    ...TEXT.matchAll(/^argus audit (?:list|report|traffic|first-seen|probes|timeline) DIR(.*?)(?: {2,}|$)/gm),
+  ];
+  assert.ok(asked.length >= 7);
+  for (const [, words = ''] of asked) parseQuestion(words.replace(/--\S+ \S+/g, ''), Date.now());
 });
 
 docs.run();

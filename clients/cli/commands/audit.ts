@@ -1,16 +1,21 @@
 /** `argus audit`: what an auditor asks the log. Everything here only reads, and works while the broker writes. */
 import { Command } from 'commander';
 import { checkpointCommand, keyCommand, proveCommand, verifyProofCommand } from './audit/evidence.ts';
+import { listCommand } from './audit/list.ts';
+import { reportCommands } from './audit/reports.ts';
 import { tailCommand } from './audit/tail.ts';
 import { verifyCommand } from './audit/verify.ts';
 
 export function auditCommand(): Command {
-  return new Command('audit')
+  const audit = new Command('audit')
     .description('review the audit log')
     .addCommand(verifyCommand())
     .addCommand(checkpointCommand())
     .addCommand(keyCommand())
     .addCommand(proveCommand())
     .addCommand(verifyProofCommand())
-    .addCommand(tailCommand());
+    .addCommand(tailCommand())
+    .addCommand(listCommand());
+  for (const command of reportCommands()) audit.addCommand(command);
+  return audit;
 }

@@ -1,12 +1,8 @@
 /** `argus audit tail`: the newest records, and those that come. */
 import { Command, InvalidArgumentError } from 'commander';
-import {
-  AUDIT_EVENTS,
-  escapeUnsafe,
-  type ParsedLine,
-  type TailLine,
-  tailAudit,
-} from '../../../../broker/audit/index.ts';
+import { AUDIT_EVENTS, escapeUnsafe, type TailLine, tailAudit } from '../../../../broker/audit/index.ts';
+import { untilInterrupted } from './interrupt.ts';
+import { faultText, recordText } from './lines.ts';
 
 const DEFAULT_TAIL_LINES = 10;
 
@@ -32,25 +28,14 @@ export function tailCommand(): Command {
 }
 
 async function tail(directory: string, flags: TailFlags): Promise<void> {
-  const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  // A reader that goes away (`| head`) ends the command like an interrupt, without an error.
-  const broken = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
-    stop.abort();
-  };
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  process.stdout.on('error', broken);
-  try {
+  await untilInterrupted(async (signal) => {
     const lines = tailAudit(directory, {
       lines: flags.lines,
       wants: (line) => isWanted(line, flags),
-      ...(flags.follow ? { follow: stop.signal } : {}),
+      ...(flags.follow ? { follow: signal } : {}),
     });
     for await (const line of lines) process.stdout.write(`${flags.json ? jsonOf(line) : textOf(line)}\n`);
-  } finally {
-    process.removeListener('SIGINT', interrupt).removeListener('SIGTERM', interrupt);
-  }
+  });
 }
 
 /** A line that is no record is always shown: it is what an auditor must see. */
@@ -64,46 +49,8 @@ function jsonOf({ segment, parsed }: TailLine): string {
   return escapeUnsafe(JSON.stringify(typeof parsed === 'string' ? { segment, fault: parsed } : parsed.fields));
 }
 
-/** `time seq event src -> dst:port class:permission decision reason rule ...`, without what the record does not have. */
 function textOf({ segment, parsed }: TailLine): string {
-  if (typeof parsed === 'string') return `!! a line of segment ${segment} is not a record: ${parsed}`;
-  const { fields } = parsed;
-  const parts = [
-    fields.time,
-    `#${parsed.seq}`,
-    parsed.event,
-    partiesOf(parsed),
-    fields.class === undefined ? undefined : `${show(fields.class)}:${show(fields.permission)}`,
-    fields.decision,
-    fields.permissive === true ? 'permissive' : undefined,
-    fields.reason,
-    fields.rule === undefined ? undefined : `${show(member(fields.rule, 'file'))}:${show(member(fields.rule, 'line'))}`,
-    fields.messages === undefined ? undefined : `${show(fields.messages)} messages`,
-    fields.bytes === undefined ? undefined : `${show(fields.bytes)} bytes`,
-    fields.count === undefined ? undefined : `x${show(fields.count)}`,
-    fields.detail === undefined ? undefined : show(fields.detail),
-  ];
-  return escapeUnsafe(
-    parts
-      .filter((part) => part !== undefined)
-      .map(show)
-      .join(' '),
-  );
-}
-
-function partiesOf({ fields }: ParsedLine): string | undefined {
-  const port = fields.port === undefined ? '' : `:${show(fields.port)}`;
-  if (fields.src === undefined) return undefined;
-  const source = show(member(fields.src, 'domain'));
-  return fields.dst === undefined ? `${source}${port}` : `${source} -> ${show(member(fields.dst, 'domain'))}${port}`;
-}
-
-function show(value: unknown): string {
-  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '?');
-}
-
-function member(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+  return typeof parsed === 'string' ? faultText(segment, parsed) : recordText(parsed);
 }
 
 function parseCount(text: string): number {

@@ -1,0 +1,123 @@
+/** `argus audit list`: the records that answer a question, and those that come. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import {
+  escapeUnsafe,
+  type LinePlace,
+  type PlacedLine,
+  placeAfter,
+  readAudit,
+  tailAudit,
+} from '../../../../broker/audit/index.ts';
+import {
+  AuditQuestionError,
+  csvCell,
+  FIELDS,
+  type Field,
+  type Predicate,
+  parseQuestion,
+  predicateOf,
+  RecordRow,
+  shown,
+} from '../../../audit/index.ts';
+import { untilInterrupted } from './interrupt.ts';
+import { faultText, recordText } from './lines.ts';
+
+interface ListFlags {
+  readonly follow?: true;
+  readonly format: 'text' | 'json' | 'csv';
+  readonly checkpoint?: string;
+}
+
+export const QUESTION_HELP = `
+A question is made of conditions: FIELD=VALUE, and != ~ !~ < <= > >=; since= and until= take moments.
+They are joined by AND (or a space), OR, NOT and brackets; quote a value that holds spaces: reason="a b".
+Fields: ${FIELDS.join(' ')}`;
+
+export function listCommand(): Command {
+  return new Command('list')
+    .description('show the records that answer a question; exit 1 when there are none')
+    .argument('<dir>', 'the audit directory')
+    .argument('[question...]', 'such as: decision=deny src=chrome-vm since=today')
+    .option('-f, --follow', 'go on with what is appended')
+    .addOption(new Option('--format <format>', 'how').choices(['text', 'json', 'csv']).default('text'))
+    .option('--checkpoint <file>', 'only what came since the last run with this file; written at the end')
+    .addHelpText(
+      'after',
+      `${QUESTION_HELP}\n\nExamples:\n  argus audit list /var/log/argus decision=deny since=today\n  argus audit list /var/log/argus 'src=@app (class=msg OR port<1024)' --format csv\n  argus audit list /var/log/argus event=policy.load --checkpoint ~/.argus-seen`,
+    )
+    .action(list);
+}
+
+async function list(directory: string, words: readonly string[], flags: ListFlags): Promise<void> {
+  const wants = predicateOf(parseQuestion(words.join(' '), Date.now()));
+  const from = flags.checkpoint === undefined ? undefined : readCursor(flags.checkpoint, directory);
+  let [found, end] = [0, from];
+  await untilInterrupted(async (signal) => {
+    if (flags.format === 'csv') process.stdout.write(`${FIELDS.join(',')}\r\n`);
+    for await (const line of readAudit(directory, from)) {
+      if (signal.aborted) break;
+      end = placeAfter(line);
+      found += write(line, wants, flags);
+    }
+    if (!flags.follow) return;
+    for await (const line of tailAudit(directory, { lines: 0, follow: signal })) found += write(line, wants, flags);
+  });
+  if (flags.checkpoint !== undefined && end !== undefined) writeCursor(flags.checkpoint, directory, end);
+  if (found > 0) return;
+  process.stderr.write('<no matches>\n');
+  process.exitCode = 1;
+}
+
+/** A line that is no record is always shown: it is what an auditor must see. */
+function write(
+  { segment, parsed }: Pick<PlacedLine, 'segment' | 'parsed'>,
+  wants: Predicate,
+  flags: ListFlags,
+): number {
+  if (typeof parsed === 'string') {
+    if (flags.format === 'text') process.stdout.write(`${faultText(segment, parsed)}\n`);
+    else process.stderr.write(`${faultText(segment, parsed)}\n`);
+    return 1;
+  }
+  const row = new RecordRow(parsed);
+  if (!wants(row)) return 0;
+  if (flags.format === 'json') process.stdout.write(`${escapeUnsafe(JSON.stringify(parsed.fields))}\n`);
+  else if (flags.format === 'csv') process.stdout.write(`${FIELDS.map((field) => cellOf(row, field)).join(',')}\r\n`);
+  else process.stdout.write(`${recordText(parsed)}\n`);
+  return 1;
+}
+
+function cellOf(row: RecordRow, field: Field): string {
+  const value = row.get(field);
+  return value === undefined ? '' : escapeUnsafe(csvCell(typeof value === 'number' ? value : shown(value)));
+}
+
+/** Undefined: the first run with this file. */
+function readCursor(file: string, directory: string): LinePlace | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const cursor = JSON.parse(text) as { directory?: unknown; segment?: unknown; offset?: unknown };
+    const { segment, offset } = cursor;
+    if (cursor.directory === directory && typeof segment === 'number' && typeof offset === 'number')
+      return { segment, offset };
+  } catch {
+    // Fall through: not JSON.
+  }
+  throw new AuditQuestionError(
+    'ERR_AUDIT_CURSOR',
+    `"${file}" is not the cursor of a list of "${directory}"; remove it`,
+  );
+}
+
+function writeCursor(file: string, directory: string, { segment, offset }: LinePlace): void {
+  const fresh = `${file}.new`;
+  writeFileSync(fresh, `${JSON.stringify({ directory, segment, offset })}\n`, { mode: 0o600 });
+  renameSync(fresh, file);
+}
