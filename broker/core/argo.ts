@@ -24,8 +24,10 @@ import {
 } from '../wire/index.ts';
 import type { Counters } from './counters.ts';
 import { DomainState } from './domain-state.ts';
-import { type Homes, UNDECIDED } from './elsewhere.ts';
+import type { Homes } from './elsewhere.ts';
 import { Inquiry, NO_RING } from './inquiry.ts';
+import { maySend } from './mediation.ts';
+import type { SendOutcome } from './outcome.ts';
 import type { Outlet } from './outlet.ts';
 import type { DenialContext, Recorder } from './recorder.ts';
 import { maxPayload, messageSize, type Ring } from './rings/ring.ts';
@@ -48,7 +50,7 @@ export interface RegisterRequest {
 
 /** `value`: ring handle or domid when `status` is OK, else 0. `recorded`: a denial was recorded and must be durable first. */
 export interface Answer {
-  readonly status: number;
+  readonly status: Status;
   readonly value: number;
   readonly recorded: boolean;
 }
@@ -61,7 +63,7 @@ export interface Adoption {
   readonly withdrawals: Withdrawals;
 }
 
-function refusal(status: number): Answer {
+function refusal(status: Status): Answer {
   return { status, value: 0, recorded: false };
 }
 
@@ -82,11 +84,6 @@ export class Argo {
 
   get counters(): Counters {
     return this.#world.counters;
-  }
-
-  /** Details of the last sendv that was not OK: read right after the call, it is one object for all calls. */
-  get refused(): { readonly recorded: boolean; readonly maxMessageSize: number } {
-    return this.#sending.refused;
   }
 
   get policy(): CompiledPolicy {
@@ -190,21 +187,21 @@ export class Argo {
   // sendv
 
   /** See sending.ts. */
-  sendv(sender: DomainState, frames: Uint8Array, view: DataView, at: number, length: number): number {
+  sendv(sender: DomainState, frames: Uint8Array, view: DataView, at: number, length: number): SendOutcome {
     return this.#sending.sendv(sender, frames, view, at, length);
   }
 
   // notify
 
   /**
-   * Order and quirks: xen argo.c notify. `queries` null is the receiver's "I have consumed, wake my senders". With the status
-   * UNDECIDED other homes have to be asked, and status and answers are given to `later`, once.
+   * Order and quirks: xen argo.c notify. `queries` null is the receiver's "I have consumed, wake my senders". Null is
+   * returned when other brokers have to be asked: then status and answers are given to `later`, once.
    */
   notify(
     caller: DomainState,
     queries: readonly NotifyQuery[] | null,
     later: (status: number, answers: readonly NotifyAnswer[]) => void = () => {},
-  ): { answer: Answer; answers: readonly NotifyAnswer[] } {
+  ): { answer: Answer; answers: readonly NotifyAnswer[] } | null {
     if (!caller.enabled.allowed) return { answer: this.#denied(caller, caller.enabled, null), answers: [] };
     for (const ring of caller.ringsByHandle.values()) this.#rings.wake(ring);
     if (queries === null) return { answer: refusal(Status.OK), answers: [] };
@@ -214,7 +211,8 @@ export class Argo {
     for (const query of queries) {
       if (query.pad !== 0) return { answer: refusal(Status.EINVAL), answers };
       const route = this.#routes.to(caller, query.domid, query.port);
-      if (!route.send.allowed) return { answer: this.#denied(caller, route.send, query.port), answers };
+      const { send } = route.mediation;
+      if (!send.allowed) return { answer: this.#denied(caller, send, query.port), answers };
       const elsewhere = route.target?.destination.elsewhere ?? null;
       // What another broker asks is about rings here: it is not passed on.
       if (elsewhere !== null && caller.elsewhere === null) inquiry.add(elsewhere, query, answers.length);
@@ -222,7 +220,7 @@ export class Argo {
     }
     if (inquiry.isEmpty) return { answer: refusal(Status.OK), answers };
     inquiry.ask(caller, answers, later);
-    return { answer: refusal(UNDECIDED), answers: [] };
+    return null;
   }
 
   #describe(caller: DomainState, ring: Ring | null, spaceRequired: number): NotifyAnswer {
@@ -255,12 +253,11 @@ export class Argo {
   resolve(caller: DomainState, name: string): Answer {
     if (!caller.enabled.allowed) return this.#denied(caller, caller.enabled, null);
     const target = this.#world.byName.get(name);
-    const monitor = this.#world.policy.monitor;
-    if (target === undefined) return this.#denied(caller, monitor.unknownDestination(caller.domain), null);
-    const send = monitor.send(caller.domain, target.domain);
-    if (!send.allowed && !monitor.registerSingleSource(caller.domain, target.domain).allowed) {
-      return this.#denied(caller, send, null);
-    }
+    const send = maySend(this.#world.policy, caller.domain, target?.domain);
+    const mayReceive =
+      target !== undefined && this.#world.policy.monitor.registerSingleSource(caller.domain, target.domain).allowed;
+    if (!send.allowed && !mayReceive) return this.#denied(caller, send, null);
+    invariant(target !== undefined, 'nobody may send to a domain that does not exist');
     return { status: Status.OK, value: target.domain.domid, recorded: false };
   }
 
@@ -291,7 +288,10 @@ export class Argo {
     for (const state of moved) this.#move(state);
     for (const domain of policy.domains.all) if (!this.#world.byName.has(domain.name)) this.#create(domain);
     for (const state of this.#world.byName.values()) {
-      for (const ring of [...state.ringsByHandle.values()]) this.#recheck(state, ring);
+      for (const ring of [...state.ringsByHandle.values()]) {
+        this.#rings.bind(state, ring);
+        this.#recheck(state, ring);
+      }
       state.outlet?.event({ op: Op.revision, revision: policy.revision });
     }
     const before = new Map<number, DomainState>(removed.map((state) => [state.domain.domid, state]));

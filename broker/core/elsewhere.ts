@@ -1,10 +1,8 @@
 /** A domain whose home is another broker, as the core sees it: sends that this side allows are decided there once more. */
 import type { Domain } from '../../policy/contract/index.ts';
-import type { NotifyAnswer, NotifyQuery } from '../wire/index.ts';
+import type { NotifyAnswer, NotifyQuery, Status } from '../wire/index.ts';
+import type { UNDECIDED } from './outcome.ts';
 import type { Outlet } from './outlet.ts';
-
-/** What `forward` (and `notify`) returns, beside a Status: the other broker will say, through the sender's outlet. */
-export const UNDECIDED = -1;
 
 /** Who sends: the same object for as long as the domain is declared. */
 export interface Sender {
@@ -13,8 +11,8 @@ export interface Sender {
 }
 
 export interface Elsewhere {
-  /** Takes a copy of the sendv frame in `frames[at, at + length)`. A Status, or UNDECIDED. */
-  forward(sender: Sender, frames: Uint8Array, at: number, length: number): number;
+  /** Takes a copy of the sendv frame in `frames[at, at + length)`. A status when it is refused at once. */
+  forward(sender: Sender, frames: Uint8Array, at: number, length: number): Status | typeof UNDECIDED;
   /** Asks about rings there, as `caller`, who waits for room in them from then on. `answered` is called once. */
   ask(
     caller: Sender,

@@ -1,11 +1,10 @@
 /**
  * A route: all that sending from one domain to one (destination, port) needs and that does not change from message to
- * message: both hooks' answers, the inspector, the ring and the sender's share of it. It is a cache of look-ups, not of
+ * message: the answers of the reference monitor, the ring and the sender's share of it. It is a cache of look-ups, not of
  * trust: a new revision, a ring that comes or goes, or a session that starts or ends makes every route stale, and the
- * ring compares each permit once more.
+ * ring checks each permit again.
  */
-import type { AccessVector, Decision, Denial, ServiceClass } from '../../policy/contract/index.ts';
-import type { Inspector } from './inspectors/index.ts';
+import type { Mediation } from './mediation.ts';
 import type { Party } from './party.ts';
 import type { FlowCounter } from './recorder.ts';
 import type { Ring } from './rings/ring.ts';
@@ -16,19 +15,14 @@ export interface Route {
   /** As the frame named it. */
   readonly destinationId: number;
   readonly port: number;
-  /** Hook `argo:send`. For a domid that nobody has it is a denial like any other. */
-  readonly send: Decision;
-  /** The rest is present when `send` allows. */
+  /** What the reference monitor says of this sender, destination and port. */
+  readonly mediation: Mediation;
+  /** Present when `argo:send` allows. */
   readonly target: Target | null;
 }
 
 export interface Target {
   readonly destination: Party;
-  readonly serviceClass: ServiceClass;
-  readonly inspector: Inspector;
-  /** Hook of the service class: one decision per permission. */
-  readonly vector: AccessVector;
-  readonly malformed: Denial;
   /** Exact partner before wildcard; null = ECONNREFUSED. */
   readonly ring: Ring | null;
   readonly share: Share | null;

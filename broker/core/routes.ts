@@ -1,8 +1,6 @@
 /** Looks routes up, once per generation; see route.ts for what one is. */
-
-import { invariant } from '../base/index.ts';
 import type { DomainState } from './domain-state.ts';
-import { INSPECTORS } from './inspectors/index.ts';
+import { mediationOf } from './mediation.ts';
 import type { Route } from './route.ts';
 import type { World } from './world.ts';
 
@@ -33,35 +31,13 @@ export class Routes {
   }
 
   #lookUp(sender: DomainState, destinationId: number, port: number): Route {
-    const { monitor, classes } = this.#world.policy;
     const destination = this.#world.byDomid.get(destinationId);
-    const send =
-      destination === undefined
-        ? monitor.unknownDestination(sender.domain)
-        : monitor.send(sender.domain, destination.domain);
-    const base = { generation: this.#world.generation, destinationId, port, send };
-    if (destination === undefined || !send.allowed) return { ...base, target: null };
-    const serviceClass = classes.of(destination.domain, port);
-    const inspector = INSPECTORS.get(serviceClass.inspector);
-    invariant(
-      inspector !== undefined,
-      `no inspector ${serviceClass.inspector}: the policy loader should have refused it`,
-    );
+    const mediation = mediationOf(this.#world.policy, sender.domain, destination?.domain, port);
+    const base = { generation: this.#world.generation, destinationId, port, mediation };
+    if (destination === undefined || mediation.service === null) return { ...base, target: null };
     const rings = destination.ports.get(port);
     const ring = rings?.byPartner.get(sender) ?? rings?.any ?? null;
     if (ring !== null) destination.outlet?.introduce(sender.domain.domid);
-    return {
-      ...base,
-      target: {
-        destination,
-        serviceClass,
-        inspector,
-        vector: monitor.vector(sender.domain, destination.domain, serviceClass),
-        malformed: monitor.malformed(sender.domain, destination.domain, serviceClass),
-        ring,
-        share: ring?.shareOf(sender) ?? null,
-        flows: [],
-      },
-    };
+    return { ...base, target: { destination, ring, share: ring?.shareOf(sender) ?? null, flows: [] } };
   }
 }

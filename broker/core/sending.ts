@@ -3,16 +3,15 @@ import type { Denial, Permit } from '../../policy/contract/index.ts';
 import { invariant } from '../base/index.ts';
 import { DATA_FRAME_HEADER_BYTES, DataField, DOMID_ANY, Op, SEND_FLAGS_MASK, SendFlag, Status } from '../wire/index.ts';
 import type { DomainState } from './domain-state.ts';
-import { UNDECIDED } from './elsewhere.ts';
+import { decide, permissionOf } from './mediation.ts';
+import { ACCEPTED, denial, refusal, type SendAnswer, type SendOutcome, UNDECIDED } from './outcome.ts';
 import type { FlowCounter } from './recorder.ts';
-import { maxPayload, messageSize } from './rings/ring.ts';
+import { messageSize } from './rings/ring.ts';
 import type { Target } from './route.ts';
 import type { Routes } from './routes.ts';
 import type { World } from './world.ts';
 
 export class Sending {
-  /** Details of the last sendv that was not OK: read right after the call, it is one object for all calls. */
-  readonly refused = { recorded: false, maxMessageSize: 0 };
   readonly #world: World;
   readonly #routes: Routes;
 
@@ -22,8 +21,8 @@ export class Sending {
   }
 
   /**
-   * Sends the `sendv` frame in `frames[at, at + length)`, whose length the caller has matched to what is there. Returns a
-   * Status. On OK the frame has become a `deliver` frame in place, and the receiver's outlet has borrowed it.
+   * Sends the `sendv` frame in `frames[at, at + length)`, whose length the caller has matched to what is there. When
+   * it is accepted, the frame has become a `deliver` frame in place, and the receiver's outlet has borrowed it.
    *
    * The order is a security property; each step has a test that fails without it:
    *   log writable -> enable -> shape -> source is the session's domain, source port its own -> hook argo:send (an unknown
@@ -31,7 +30,7 @@ export class Sending {
    *   then ANY; none, and the destination at home elsewhere: UNDECIDED, and decided there -> order gate -> size -> quota
    *   -> space -> account, rewrite, deliver -> audit
    */
-  sendv(sender: DomainState, frames: Uint8Array, view: DataView, at: number, length: number): number {
+  sendv(sender: DomainState, frames: Uint8Array, view: DataView, at: number, length: number): SendOutcome {
     if (!this.#world.recorder.healthy) return this.#refuse(Status.EIO);
     if (!sender.enabled.allowed) return this.#refuseDenied(sender, sender.enabled, null, length, Status.EACCES);
 
@@ -48,8 +47,8 @@ export class Sending {
       // The rings of a domain are known at its home, which has looked.
       (sourcePort !== 0 && sender.elsewhere === null && !sender.ports.has(sourcePort))
     ) {
-      const denial = this.#world.policy.monitor.foreignSource(sender.domain);
-      return this.#refuseDenied(sender, denial, port, length, Status.EPERM);
+      const foreign = this.#world.policy.monitor.foreignSource(sender.domain);
+      return this.#refuseDenied(sender, foreign, port, length, Status.EPERM);
     }
 
     const destination = view.getUint16(at + DataField.destination, true);
@@ -64,13 +63,13 @@ export class Sending {
       sender.lastRoute = route;
     }
     // Before the ring lookup: a denied sender must not learn whether destination or ring exist.
-    const send = route.send;
+    const { send, service } = route.mediation;
     if (!send.allowed) return this.#refuseDenied(sender, send, port, length, Status.EACCES);
     const target = route.target;
-    invariant(target !== null, 'an allowed route has a target');
+    invariant(service !== null && target !== null, 'an allowed route has a service and a target');
 
-    const permission = target.inspector.inspect(frames, at + DATA_FRAME_HEADER_BYTES, at + length, sender.domain);
-    const decision = target.vector.decisions[permission] ?? target.malformed;
+    const permission = permissionOf(service, frames, at + DATA_FRAME_HEADER_BYTES, at + length);
+    const decision = decide(service, permission);
     if (!decision.allowed) {
       return this.#refuseDenied(sender, decision, port, length, permission < 0 ? Status.EINVAL : Status.EACCES);
     }
@@ -82,12 +81,11 @@ export class Sending {
       return this.#refuse(Status.EAGAIN);
     }
     const size = messageSize(length - DATA_FRAME_HEADER_BYTES);
-    const admission = ring.insert(decision, share, size);
+    const admission = ring.insert(decision, permission, share, size);
     if (admission !== 'accepted') {
       if (admission === 'too-big') {
-        this.#refuse(Status.EMSGSIZE);
-        this.refused.maxMessageSize = maxPayload(ring.length);
-        return Status.EMSGSIZE;
+        this.#countRefusal(Status.EMSGSIZE);
+        return ring.tooBig;
       }
       if ((flags & SendFlag.ordered) !== 0) share.gate = sender.outlet;
       return this.#refuse(ring.wait(sender, size) ? Status.EAGAIN : Status.EBUSY);
@@ -101,16 +99,16 @@ export class Sending {
     invariant(outlet !== null, 'a ring exists only while its owner has a session');
     outlet.deliver(frames, at, at + length);
     this.#count(target, permission, decision, port, length - DATA_FRAME_HEADER_BYTES);
-    return Status.OK;
+    return ACCEPTED;
   }
 
   /** No ring here: there may be one at the destination's home, where the message is decided again. */
-  #withoutRing(sender: DomainState, target: Target, frames: Uint8Array, at: number, length: number): number {
+  #withoutRing(sender: DomainState, target: Target, frames: Uint8Array, at: number, length: number): SendOutcome {
     const { elsewhere } = target.destination;
     // What another broker has sent on ends here: a message crosses from one home to another and no further.
     if (elsewhere === null || sender.elsewhere !== null) return this.#refuse(Status.ECONNREFUSED);
-    const status = elsewhere.forward(sender, frames, at, length);
-    return status === UNDECIDED ? status : this.#refuse(status);
+    const outcome = elsewhere.forward(sender, frames, at, length);
+    return outcome === UNDECIDED ? outcome : this.#refuse(outcome);
   }
 
   #count(target: Target, permission: number, permit: Permit, port: number, bytes: number): void {
@@ -129,23 +127,24 @@ export class Sending {
     return flow;
   }
 
-  #refuse(status: number): number {
-    this.refused.recorded = false;
-    this.refused.maxMessageSize = 0;
+  #refuse(status: Status): SendAnswer {
+    this.#countRefusal(status);
+    return refusal(status);
+  }
+
+  #countRefusal(status: Status): void {
     this.#world.counters.refused[status] = (this.#world.counters.refused[status] ?? 0) + 1;
-    return status;
   }
 
   #refuseDenied(
     sender: DomainState,
-    denial: Denial,
+    by: Denial,
     port: number | null,
     length: number,
     status: typeof Status.EACCES | typeof Status.EPERM | typeof Status.EINVAL,
-  ): number {
-    this.#world.recorder.denied(denial, port, length - DATA_FRAME_HEADER_BYTES, sender.denialContext);
-    this.#refuse(status);
-    this.refused.recorded = true;
-    return status;
+  ): SendAnswer {
+    this.#world.recorder.denied(by, port, length - DATA_FRAME_HEADER_BYTES, sender.denialContext);
+    this.#countRefusal(status);
+    return denial(status);
   }
 }

@@ -6,7 +6,7 @@
 import type { CompiledPolicy, Denial } from '../../policy/contract/index.ts';
 import { DATA_FRAME_HEADER_BYTES, DataField, Op } from '../wire/index.ts';
 import type { DomainState } from './domain-state.ts';
-import { INSPECTORS } from './inspectors/index.ts';
+import { mediate, mediationOf } from './mediation.ts';
 import type { Recorder } from './recorder.ts';
 import type { Ring } from './rings/ring.ts';
 
@@ -83,14 +83,9 @@ export class Withdrawals {
     payloadStart: number,
     end: number,
   ): Denial | null {
-    const { monitor, classes } = this.#policy;
-    if (sender === null) return monitor.unknownDestination(receiver.domain);
-    const send = monitor.send(sender.domain, receiver.domain);
-    if (!send.allowed) return send;
-    const serviceClass = classes.of(receiver.domain, port);
-    const permission = INSPECTORS.get(serviceClass.inspector)?.inspect(frames, payloadStart, end, sender.domain) ?? -1;
-    const decision = monitor.vector(sender.domain, receiver.domain, serviceClass).decisions[permission];
-    if (decision === undefined) return monitor.malformed(sender.domain, receiver.domain, serviceClass);
+    if (sender === null) return this.#policy.monitor.unknownDestination(receiver.domain);
+    const mediation = mediationOf(this.#policy, sender.domain, receiver.domain, port);
+    const decision = mediate(mediation, frames, payloadStart, end);
     return decision.allowed ? null : decision;
   }
 

@@ -11,7 +11,16 @@
  * is recorded. A message crosses once: what came over a bridge is never forwarded.
  */
 import type { Domain } from '../../policy/index.ts';
-import { type Argo, type DomainState, type Elsewhere, type Outlet, type Sender, UNDECIDED } from '../core/index.ts';
+import { invariant } from '../base/index.ts';
+import {
+  ACCEPTED,
+  type Argo,
+  type DomainState,
+  type Elsewhere,
+  type Outlet,
+  type Sender,
+  UNDECIDED,
+} from '../core/index.ts';
 import {
   type BrokerFrame,
   DataField,
@@ -121,7 +130,7 @@ export class Bridge implements Elsewhere {
 
   // Elsewhere
 
-  forward(sender: Sender, frames: Uint8Array, at: number, length: number): number {
+  forward(sender: Sender, frames: Uint8Array, at: number, length: number): Status | typeof UNDECIDED {
     const { outlet } = sender;
     if (this.#host === null || outlet === null) return Status.ECONNREFUSED;
     const view = new DataView(frames.buffer, frames.byteOffset + at, length);
@@ -203,9 +212,10 @@ export class Bridge implements Elsewhere {
           break;
         }
         sends++;
-        const status = this.#argo.sendv(sender, bytes, view, at, length);
-        if (status !== Status.OK) {
-          const { recorded, maxMessageSize } = this.#argo.refused;
+        const outcome = this.#argo.sendv(sender, bytes, view, at, length);
+        // A message crosses once, so the core never leaves it undecided here.
+        if (outcome !== ACCEPTED && outcome !== UNDECIDED) {
+          const { status, recorded, maxMessageSize } = outcome;
           if (recorded) recordedBy = sender;
           answers.push(encodeBrokerFrame({ op: Op.refused, id: this.#lastSendId, status, maxMessageSize }));
         }
@@ -247,7 +257,9 @@ export class Bridge implements Elsewhere {
     if (caller?.elsewhere !== this || !this.#proxies.has(caller)) return 'FOREIGN_HOME';
     const asked = decodeDomainFrame(body, 0, body.length);
     if (asked?.op !== Op.notify || asked.queries === null) return 'BAD_FRAME';
-    const { answer, answers } = this.#argo.notify(caller, asked.queries);
+    const result = this.#argo.notify(caller, asked.queries);
+    invariant(result !== null, 'a query of another broker is answered here');
+    const { answer, answers } = result;
     const told = encodeBrokerFrame({ op: Op.notified, id: asked.id, status: answer.status, answers });
     return { frame: encodeLinkFrame(LinkOp.told, 0, told), recordedBy: answer.recorded ? caller : null };
   }

@@ -8,7 +8,7 @@
 import { release } from '../../keys/index.ts';
 import type { Carrier } from '../carrier/index.ts';
 import type { Established } from '../channel/index.ts';
-import { type Answer, type DomainState, UNDECIDED } from '../core/index.ts';
+import { ACCEPTED, type Answer, type DomainState, type SendAnswer, UNDECIDED } from '../core/index.ts';
 import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION } from '../process/index.ts';
 import {
   type BrokerFrame,
@@ -133,9 +133,9 @@ export class Peer extends Outbox implements Flushable {
         // Cumulative acknowledgement rests on this: each send id is the one before plus 1.
         if (id !== (this.#lastSendId + 1) >>> 0) return 'BAD_SEND_ID';
         this.#lastSendId = id;
-        const status = argo.sendv(this.state, bytes, view, at, length);
-        if (status === UNDECIDED) this.#undecided.push(id);
-        else if (status !== Status.OK) this.#refuse(id, status);
+        const outcome = argo.sendv(this.state, bytes, view, at, length);
+        if (outcome === UNDECIDED) this.#undecided.push(id);
+        else if (outcome !== ACCEPTED) this.#refuse(id, outcome);
         continue;
       }
       const frame = decodeDomainFrame(bytes, at, at + length);
@@ -157,11 +157,10 @@ export class Peer extends Outbox implements Flushable {
     if (place === 'first') this.#acks.decided(this.#decidedThrough());
   }
 
-  #refuse(id: number, status: number): void {
-    const { recorded, maxMessageSize } = this.#context.argo.refused;
+  #refuse(id: number, { status, recorded, maxMessageSize }: SendAnswer): void {
     if (recorded) this.#mustBeDurable = true;
     this.#acks.refused();
-    this.#answers.push({ op: Op.refused, id, status, maxMessageSize: status === Status.EMSGSIZE ? maxMessageSize : 0 });
+    this.#answers.push({ op: Op.refused, id, status, maxMessageSize });
   }
 
   #control(frame: DomainFrame): PeerFault | null {
@@ -179,11 +178,12 @@ export class Peer extends Outbox implements Flushable {
         return null;
       case Op.notify: {
         const { op, id } = { op: Op.notified, id: frame.id };
-        const { answer, answers } = argo.notify(this.state, frame.queries, (status, later) => {
+        const result = argo.notify(this.state, frame.queries, (status, later) => {
           if (!this.#isEnded) this.event({ op, id, status, answers: later });
         });
-        if (answer.recorded) this.#mustBeDurable = true;
-        if (answer.status !== UNDECIDED) this.#answers.push({ op, id, status: answer.status, answers });
+        if (result === null) return null;
+        if (result.answer.recorded) this.#mustBeDurable = true;
+        this.#answers.push({ op, id, status: result.answer.status, answers: result.answers });
         return null;
       }
       case Op.credit:

@@ -36,6 +36,8 @@ export const Status = {
 } as const;
 
 export type StatusWord = keyof typeof Status;
+/** One of the numbers above. What came off the wire is a plain number until it is compared. */
+export type Status = (typeof Status)[StatusWord];
 
 const WORDS = new Map<number, StatusWord>(Object.entries(Status).map(([word, code]) => [code, word as StatusWord]));
 

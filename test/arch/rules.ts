@@ -180,6 +180,15 @@ const monitorRules: readonly Rule[] = [
       },
     ],
   ),
+  textRule(
+    'whether a message may pass is asked in broker/core/mediation.ts alone',
+    (source) => unitOf(source.path) === 'broker/core' && source.path !== 'broker/core/mediation.ts',
+    /\bmonitor\.(?:send|vector|malformed)\(|\.decisions\[|\.inspect\(/,
+    [
+      { 'broker/core/withdrawals.ts': 'const send = monitor.send(sender.domain, receiver.domain);' },
+      { 'broker/core/argo.ts': 'const decision = vector.decisions[inspector.inspect(bytes, 0, 9, domain)];' },
+    ],
+  ),
   textRule('nothing is cast to a permit or a denial', isProduct, /\bas (?:Permit|Denial|Decision)\b/, [
     { 'broker/core/sendv.ts': 'const permit = {} as Permit;' },
     { 'broker/core/sendv.ts': 'const permit = asked as unknown as Permit;' },

@@ -144,13 +144,15 @@ statement('A76', undefined, async () => {
   await stage.adopt({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, argo, send, deny'] });
   const [a, b] = [old.domains.byName('a'), old.domains.byName('b')];
   assert.ok(a !== undefined && b !== undefined);
-  const late = old.monitor.send(a, b);
-  assert.ok(late.allowed);
+  const late = old.monitor.vector(a, b, old.classes.of(b, PORT)).decisions[0];
+  assert.ok(late?.allowed);
   assert.is(stage.argo.policy.monitor.send(stage.state('a').domain, stage.state('b').domain).allowed, false);
   assert.is(stage.argo.policy.monitor.send(a, b).allowed, false, 'the new revision does not know the old domains');
-  const ring = new Ring(1, stage.state('b'), PORT, null, 4096);
+  const { revision, classes } = stage.argo.policy;
+  const binding = { revision, serviceClass: classes.of(stage.state('b').domain, PORT) };
+  const ring = new Ring(1, stage.state('b'), PORT, null, 4096, binding);
   assert.throws(
-    () => ring.insert(late, ring.shareOf(stage.state('a')), 16),
+    () => ring.insert(late, 0, ring.shareOf(stage.state('a')), 16),
     (error: unknown) => error instanceof InvariantError,
   );
 });

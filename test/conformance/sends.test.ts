@@ -44,7 +44,7 @@ statement(
     const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: ['p, @any, broker, argo, *, allow'] });
     for (const destination of [999, 0x7ff4, 0xffff, 0x7fef, stage.domid('b')]) {
       assert.is(stage.send('a', 'b', { destination }), Status.EACCES);
-      assert.equal(stage.argo.refused, { recorded: true, maxMessageSize: 0 });
+      assert.equal(stage.lastSend, { status: Status.EACCES, recorded: true, maxMessageSize: 0 });
     }
     assert.equal(stage.denials().at(0), 'send.denied UNKNOWN_DESTINATION a>broker send');
     assert.equal(stage.denials().at(-1), 'send.denied NO_RULE a>b send');
@@ -132,7 +132,7 @@ statement('A36', undefined, async () => {
   const { value } = stage.register('b', 'ANY', { length: 64 });
   for (const length of [33, 64, 4096]) {
     assert.is(stage.send('a', 'b', { payload: bytes(length) }), Status.EMSGSIZE);
-    assert.is(stage.argo.refused.maxMessageSize, 32);
+    assert.is(stage.lastSend.maxMessageSize, 32);
   }
   stage.send('a', 'b', { payload: bytes(32) });
   stage.consume('b', value, 32);

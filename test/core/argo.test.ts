@@ -109,7 +109,7 @@ core('inspector: what is no message of the class is EINVAL, with a record, whate
   stage.register('b', 'ANY', { port: 4713 });
   assert.is(stage.send('a', 'b', { port: 4713, payload: bytes(5) }), Status.EINVAL);
   assert.match(stage.denials()[0] ?? '', /^send\.denied MALFORMED a>b/);
-  assert.ok(stage.argo.refused.recorded);
+  assert.ok(stage.lastSend.recorded);
   untouched(stage);
 });
 
@@ -124,10 +124,10 @@ core('size: larger than the ring could ever take is EMSGSIZE with the size that 
   const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY', { length: 48 });
   assert.is(stage.send('a', 'b', { payload: bytes(17) }), Status.EMSGSIZE);
-  assert.equal(stage.argo.refused, { recorded: false, maxMessageSize: 16 });
+  assert.equal(stage.lastSend, { status: Status.EMSGSIZE, recorded: false, maxMessageSize: 16 });
   assert.is(stage.send('a', 'b', { payload: bytes(16) }), Status.OK);
   assert.is(stage.send('a', 'b', { payload: bytes(16) }), Status.EAGAIN);
-  assert.equal(stage.argo.refused, { recorded: false, maxMessageSize: 0 });
+  assert.equal(stage.lastSend, { status: Status.EAGAIN, recorded: false, maxMessageSize: 0 });
 });
 
 core('quota: one sender cannot keep the others out of a wildcard ring', async () => {

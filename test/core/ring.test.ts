@@ -2,19 +2,38 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { InvariantError } from '../../broker/base/index.ts';
 import { type DomainState, maxPayload, messageSize, Ring } from '../../broker/core/index.ts';
-import type { Permit } from '../../policy/index.ts';
-import { CoreHarness, PORT } from '../support/core/harness.ts';
+import type { RingBinding } from '../../broker/core/rings/ring.ts';
+import { toRevision } from '../../policy/contract/permit.ts';
+import type { Decision, Permit } from '../../policy/index.ts';
+import { CoreHarness, OPEN, PORT } from '../support/core/harness.ts';
 import { seeded } from '../support/seed.ts';
 
 const rings = suite('ring');
 const SENDERS = ['a', 'c', 'd'];
-const stage = await CoreHarness.open('b', ...SENDERS);
+const stage = await CoreHarness.of({
+  domains: ['b', ...SENDERS],
+  rows: [...OPEN, 'p, a, b, control, *, allow', 'p, a, b, control, sink-cork, deny'],
+});
 
-function permitFor(sender: string): Permit {
-  const decision = stage.argo.policy.monitor.send(stage.state(sender).domain, stage.state('b').domain);
+function decisionFor(sender: string, owner = 'b', port = PORT, permission = 0): Decision {
+  const { monitor, classes } = stage.argo.policy;
+  const [source, destination] = [stage.state(sender).domain, stage.state(owner).domain];
+  const decision = monitor.vector(source, destination, classes.of(destination, port)).decisions[permission];
+  if (decision === undefined) throw new Error('the class has this permission');
+  return decision;
+}
+
+function permitFor(sender: string, owner = 'b', port = PORT, permission = 0): Permit {
+  const decision = decisionFor(sender, owner, port, permission);
   if (!decision.allowed) throw new Error('the policy of this test allows it');
   return decision;
+}
+
+function bindingOf(port: number): RingBinding {
+  const { revision, classes } = stage.argo.policy;
+  return { revision, serviceClass: classes.of(stage.state('b').domain, port) };
 }
 
 function ringOf(length: number, partner: string | null = null, unread = 0): Ring {
@@ -23,11 +42,11 @@ function ringOf(length: number, partner: string | null = null, unread = 0): Ring
   owner.deliveries = 0;
   // Everything that was accepted has been sent to the owner.
   owner.outlet = { departed: Number.MAX_SAFE_INTEGER, deliver: () => {}, event: () => {}, introduce: () => {} };
-  return new Ring(1, owner, PORT, partner === null ? null : stage.state(partner), length, unread);
+  return new Ring(1, owner, PORT, partner === null ? null : stage.state(partner), length, bindingOf(PORT), unread);
 }
 
 const insert = (ring: Ring, sender: string, size: number) =>
-  ring.insert(permitFor(sender), ring.shareOf(stage.state(sender)), size);
+  ring.insert(permitFor(sender), 0, ring.shareOf(stage.state(sender)), size);
 
 for (const [payload, size] of [
   [0, 16],
@@ -89,13 +108,60 @@ rings('who waits counts as a sharer, once', () => {
   assert.is(insert(ring, 'a', 16), 'accepted');
 });
 
-rings('a permit for another sender, another owner or another revision does not insert', async () => {
-  const ring = ringOf(256);
-  const foreign = () => ring.insert(permitFor('a'), ring.shareOf(stage.state('c')), 16);
-  assert.throws(foreign, /permit/);
-  const elsewhere = stage.argo.policy.monitor.send(stage.state('a').domain, stage.state('c').domain);
-  assert.ok(elsewhere.allowed);
-  if (elsewhere.allowed) assert.throws(() => ring.insert(elsewhere, ring.shareOf(stage.state('a')), 16), /permit/);
+/** Class `control`, whose first permission is source-start and whose third is sink-cork. */
+const CONTROL = 4714;
+const START = 0;
+const STOP = 1;
+const CORK = 2;
+
+/** What is handed to the ring in the place of a permit for a's source-start. */
+const FORGERIES: readonly (readonly [label: string, forge: () => unknown, permission: number])[] = [
+  ['a denial', () => decisionFor('a', 'b', CONTROL, CORK), CORK],
+  ['a denial that claims to allow', () => Object.create(decisionFor('a', 'b', CONTROL, CORK), ALLOWED), CORK],
+  ['an object with the right members', () => ({ ...permitFor('a', 'b', CONTROL) }), START],
+  ['a copy with the prototype of a permit', () => copyOf(permitFor('a', 'b', CONTROL)), START],
+  ['an object that inherits from a permit', () => Object.create(permitFor('a', 'b', CONTROL)), START],
+  ['a permit for another permission', () => permitFor('a', 'b', CONTROL, STOP), START],
+  ['a permit, for a message that asks for another', () => permitFor('a', 'b', CONTROL, START), STOP],
+  ['a permit, for a malformed message', () => permitFor('a', 'b', CONTROL, START), -1],
+  ['a permit for another class', () => permitFor('a', 'b', PORT), START],
+  ['a permit for another destination', () => permitFor('a', 'c'), START],
+  ['a permit of another source', () => permitFor('c'), START],
+  ['the permit of argo:send', () => stage.argo.policy.monitor.send(domainOf('a'), domainOf('b')), START],
+];
+const ALLOWED = { allowed: { value: true } };
+const domainOf = (name: string) => stage.state(name).domain;
+const copyOf = (permit: Permit): object => Object.assign(Object.create(Object.getPrototypeOf(permit)), permit);
+
+function controlRing(binding = bindingOf(CONTROL)): Ring {
+  return new Ring(1, stage.state('b'), CONTROL, null, 4096, binding);
+}
+
+for (const [label, forge, permission] of FORGERIES) {
+  rings(`the last gate refuses ${label}`, () => {
+    const ring = controlRing();
+    const insertForged = () => ring.insert(forge() as Permit, permission, ring.shareOf(stage.state('a')), 16);
+    assert.throws(insertForged, (error: unknown) => error instanceof InvariantError);
+    assert.ok(ring.isEmpty);
+  });
+}
+
+rings('the last gate takes the permit for exactly this message, in the revision in force', () => {
+  const permit = permitFor('a', 'b', CONTROL);
+  const ring = controlRing();
+  const insertInto = (into: Ring) => into.insert(permit, START, into.shareOf(stage.state('a')), 16);
+  assert.is(insertInto(ring), 'accepted');
+  const { serviceClass } = bindingOf(CONTROL);
+  ring.bind({ revision: toRevision(2), serviceClass });
+  assert.throws(
+    () => insertInto(ring),
+    (error: unknown) => error instanceof InvariantError,
+  );
+  ring.bind(bindingOf(PORT));
+  assert.throws(
+    () => insertInto(ring),
+    (error: unknown) => error instanceof InvariantError,
+  );
 });
 
 rings('a waiting entry grows and does not shrink, and is taken once', () => {

@@ -1,8 +1,9 @@
 /** Which rings there are: opening and closing them, and telling those whom it concerns. */
 import { Op } from '../../wire/index.ts';
 import type { DomainState } from '../domain-state.ts';
+import { maySend } from '../mediation.ts';
 import type { World } from '../world.ts';
-import { Ring } from './ring.ts';
+import { Ring, type RingBinding } from './ring.ts';
 
 export class RingTable {
   readonly #world: World;
@@ -20,7 +21,7 @@ export class RingTable {
 
   /** The caller has checked everything: permission, limits, and that there is none yet. */
   open(owner: DomainState, port: number, partner: DomainState | null, length: number, unread: number): Ring {
-    const ring = new Ring(owner.nextHandle++, owner, port, partner, length, unread);
+    const ring = new Ring(owner.nextHandle++, owner, port, partner, length, this.#binding(owner, port), unread);
     let rings = owner.ports.get(port);
     if (rings === undefined) {
       rings = { any: null, byPartner: new Map() };
@@ -32,6 +33,16 @@ export class RingTable {
     owner.ringBytes += length;
     this.#world.generation++;
     return ring;
+  }
+
+  /** A new revision is in force: its permits are the ones that count. */
+  bind(owner: DomainState, ring: Ring): void {
+    ring.bind(this.#binding(owner, ring.port));
+  }
+
+  #binding(owner: DomainState, port: number): RingBinding {
+    const { revision, classes } = this.#world.policy;
+    return { revision, serviceClass: classes.of(owner.domain, port) };
   }
 
   /** `reason` null: the caller has recorded it already. */
@@ -68,7 +79,7 @@ export class RingTable {
       waiting.delete(share.sender);
       const { messages, bytes } = share;
       share.sender.outlet?.event({ op: Op.peerGone, domid, port: ring.port, messages, bytes });
-      const by = this.#world.policy.monitor.send(share.sender.domain, ring.owner.domain);
+      const by = maySend(this.#world.policy, share.sender.domain, ring.owner.domain);
       this.#world.recorder.record({
         event: 'send.undelivered',
         by,

@@ -7,9 +7,10 @@
  *   (one slot always stays free, as in Argo, so that a ring of length L takes messages up to L - 32)
  *   each waiting domain has at most one pending entry, and there are at most MAX_PENDING_PER_RING
  */
-import type { Permit } from '../../../policy/contract/index.ts';
+import { Permit, type Revision, type ServiceClass } from '../../../policy/contract/index.ts';
 import { invariant } from '../../base/index.ts';
 import { MAX_PENDING_PER_RING, MESSAGE_HEADER_BYTES, MSG_SLOT_BYTES } from '../../wire/index.ts';
+import { type SendAnswer, tooBig } from '../outcome.ts';
 import type { Party } from '../party.ts';
 import { Ledger } from './ledger.ts';
 import { Share } from './share.ts';
@@ -25,6 +26,13 @@ export function maxPayload(length: number): number {
 }
 
 export type Admission = 'accepted' | 'too-big' | 'over-share' | 'no-space';
+
+/** What a permit must be for; replaced with each revision. */
+export interface RingBinding {
+  readonly revision: Revision;
+  /** The class of the ring's port at its owner. */
+  readonly serviceClass: ServiceClass;
+}
 
 interface Pending {
   readonly domain: Party;
@@ -52,8 +60,23 @@ export class Ring {
   /** Bytes the owner had unread when it registered the ring again; freed first, in any portion. */
   #carried: number;
   #activeShares = 0;
+  #revision: Revision;
+  #serviceClass: ServiceClass;
+  /** The answer to a message that is larger than the ring could ever take. */
+  readonly tooBig: SendAnswer;
 
-  constructor(handle: number, owner: Party, port: number, partner: Party | null, length: number, unread = 0) {
+  constructor(
+    handle: number,
+    owner: Party,
+    port: number,
+    partner: Party | null,
+    length: number,
+    binding: RingBinding,
+    unread = 0,
+  ) {
+    this.#revision = binding.revision;
+    this.#serviceClass = binding.serviceClass;
+    this.tooBig = tooBig(maxPayload(length));
     this.handle = handle;
     this.owner = owner;
     this.port = port;
@@ -97,13 +120,27 @@ export class Ring {
     for (const share of this.#shares.values()) if (share.messages > 0) yield share;
   }
 
+  /** A new revision is in force: only its permits let a message in, and the port may belong to another class. */
+  bind({ revision, serviceClass }: RingBinding): void {
+    this.#revision = revision;
+    this.#serviceClass = serviceClass;
+  }
+
   /**
-   * Takes a message into the account. The permit must be for exactly this share's sender and this ring's owner, as they
-   * are in the revision in force: `Domain` objects belong to one revision, so comparing them compares both.
+   * Takes a message into the account. This is the last gate, so it believes nothing that was checked before: the permit
+   * was made by the reference monitor, under the revision in force, for exactly this share's sender, this ring's owner,
+   * the class of this ring's port, and the permission that the inspector read out of the message.
+   *
+   * @param permission as the class numbers it
    */
-  insert(permit: Permit, share: Share, size: number): Admission {
+  insert(permit: Permit, permission: number, share: Share, size: number): Admission {
     invariant(
-      permit.source === share.sender.domain && permit.destination === this.owner.domain,
+      Permit.isGenuine(permit) &&
+        permit.revision === this.#revision &&
+        permit.source === share.sender.domain &&
+        permit.destination === this.owner.domain &&
+        permit.className === this.#serviceClass.name &&
+        permit.permission === this.#serviceClass.permissions[permission],
       'stale or foreign permit',
     );
     if (size > this.length - MSG_SLOT_BYTES) return 'too-big';

@@ -5,7 +5,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
-import { type Answer, Argo, type DomainState, INSPECTORS, type Outlet } from '../../../broker/core/index.ts';
+import {
+  ACCEPTED,
+  type Answer,
+  Argo,
+  type DomainState,
+  INSPECTORS,
+  type Outlet,
+  type SendAnswer,
+  UNDECIDED,
+} from '../../../broker/core/index.ts';
 import {
   type BrokerFrame,
   DATA_FRAME_HEADER_BYTES,
@@ -149,6 +158,8 @@ const FRAME_AT = 5;
 export class CoreHarness {
   readonly argo: Argo;
   readonly audit: MemoryAudit = memoryAudit();
+  /** What the last `send` was answered. */
+  lastSend: SendAnswer = ACCEPTED;
   readonly outlets = new Map<string, RecordingOutlet>();
 
   private constructor(policy: PolicyRevision, limits: ConstructorParameters<typeof Argo>[2]) {
@@ -234,7 +245,10 @@ export class CoreHarness {
       payload: bytes,
     });
     view.setUint16(FRAME_AT + DataField.reserved, reserved, true);
-    return this.argo.sendv(this.state(from), frames, view, FRAME_AT, length);
+    const outcome = this.argo.sendv(this.state(from), frames, view, FRAME_AT, length);
+    if (outcome === UNDECIDED) throw new Error('no domain of this harness has another home');
+    this.lastSend = outcome;
+    return outcome.status;
   }
 
   notify(
@@ -242,7 +256,9 @@ export class CoreHarness {
     queries: readonly Partial<NotifyQuery>[] | null,
   ): { status: number; answers: readonly NotifyAnswer[] } {
     const whole = queries?.map((query) => ({ domid: 0, pad: 0, port: PORT, spaceRequired: 0, ...query })) ?? null;
-    const { answer, answers } = this.argo.notify(this.state(caller), whole);
+    const result = this.argo.notify(this.state(caller), whole);
+    if (result === null) throw new Error('no domain of this harness has another home');
+    const { answer, answers } = result;
     return { status: answer.status, answers };
   }
 

@@ -1,0 +1,47 @@
+/**
+ * What became of a send. Outcomes are interned, so that an answer on the hot path allocates nothing and is compared by
+ * identity.
+ */
+import { Status } from '../wire/index.ts';
+
+/** The broker's answer to one send. */
+export interface SendAnswer {
+  readonly status: Status;
+  /** A denial was recorded: the sender must not see the answer before the record is durable. */
+  readonly recorded: boolean;
+  /** With EMSGSIZE: the largest payload that the ring takes, bytes; else 0. */
+  readonly maxMessageSize: number;
+}
+
+/** Another broker decides, and answers through the sender's outlet. */
+export const UNDECIDED: unique symbol = Symbol('undecided');
+
+export type SendOutcome = SendAnswer | typeof UNDECIDED;
+
+export const ACCEPTED: SendAnswer = intern(Status.OK, false);
+
+const REFUSALS = new Map<Status, SendAnswer>();
+const DENIALS = new Map<Status, SendAnswer>();
+for (const status of Object.values(Status)) {
+  REFUSALS.set(status, intern(status, false));
+  DENIALS.set(status, intern(status, true));
+}
+
+/** Refused without a record: no ring, no room, or a malformed request. */
+export function refusal(status: Status): SendAnswer {
+  return REFUSALS.get(status) ?? intern(status, false);
+}
+
+/** Denied by the reference monitor, and recorded. */
+export function denial(status: Status): SendAnswer {
+  return DENIALS.get(status) ?? intern(status, true);
+}
+
+/** The answer of one ring to each message that it could never take. The ring keeps it. */
+export function tooBig(maxMessageSize: number): SendAnswer {
+  return Object.freeze({ status: Status.EMSGSIZE, recorded: false, maxMessageSize });
+}
+
+function intern(status: Status, recorded: boolean): SendAnswer {
+  return Object.freeze({ status, recorded, maxMessageSize: 0 });
+}
