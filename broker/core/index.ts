@@ -4,6 +4,6 @@ export { type Answer, Argo } from './argo.ts';
 export { DomainState } from './domain-state.ts';
 export type { Elsewhere, Sender } from './elsewhere.ts';
 export { INSPECTORS, MALFORMED } from './inspectors/index.ts';
-export { ACCEPTED, type SendAnswer, type SendOutcome, UNDECIDED } from './outcome.ts';
+export { ACCEPTED, type SendAnswer, UNDECIDED } from './outcome.ts';
 export type { Outlet } from './outlet.ts';
 export { maxPayload, messageSize, Ring } from './rings/ring.ts';
