@@ -41,7 +41,7 @@ export class Fifo<T> {
     if (index < this.#length) this.#slots[(this.#head + index) & this.#mask] = item;
   }
 
-  /** Drops what `isKept` does not want; the others stay in order. `isKept` is asked once for each, from the front. */
+  /** Removes the entries for which `isKept` is false; the others keep their order. Calls it once per entry, from the front. */
   retain(isKept: (item: T) => boolean): void {
     for (let left = this.#length; left > 0; left--) {
       const item = this.shift();

@@ -1,4 +1,4 @@
-/** What a caller can get as an error: one class, told apart by `code`. */
+/** The SDK's errors: one class; `code` tells them apart. */
 import { CodedError } from '../../broker/base/index.ts';
 import { type StatusWord, statusWord } from '../../broker/wire/index.ts';
 
@@ -33,8 +33,8 @@ export type ClientErrorCode = (typeof CLIENT_ERROR_CODES)[number];
 export type ArgusErrorCode = Exclude<StatusWord, 'OK'> | ClientErrorCode;
 
 /**
- * What became of the message, where there was one: `refused` by the broker, `not-sent` because it never left this
- * process, `unknown` because the session ended before the broker's answer. Only `unknown` may have been delivered.
+ * The fate of the message: `refused` by the broker; `not-sent`, because it never left this process; `unknown`, because the
+ * session ended before the broker answered. Only an `unknown` message may have been delivered.
  */
 export type SendOutcome = 'refused' | 'not-sent' | 'unknown';
 
@@ -57,7 +57,7 @@ export class ArgusError extends CodedError<ArgusErrorCode> {
   }
 }
 
-/** What each status means to the caller of an operation, and what can be done. */
+/** The meaning of each status for the caller, and what to do. */
 const EXPLANATIONS: Readonly<Record<Exclude<StatusWord, 'OK'>, string>> = Object.freeze({
   EPERM: 'the source port is not one of this domain’s rings; register the ring first or leave "from" out',
   ENOENT: 'no such ring',

@@ -1,6 +1,6 @@
-/** Every number of the SDK that we chose, with unit and reason; what the format fixes comes from the wire. */
+/** The limits that the SDK chose, with unit and reason. Limits of the format are in broker/wire. */
 
-/** Spare plaintext chunks that are kept for reuse however small `queueBytes` is: what a burst of the session's own needs. */
+/** Spare plaintext chunks kept for reuse even with a small `queueBytes`; the session's own frames need as many in a burst. */
 export const MIN_SPARE_CHUNKS = 4;
 /** Sealed bytes the carrier may hold before packing goes on without writing: a few records keep the pipe full. */
 export const CONGESTED_BYTES = 256 * 1024;
@@ -14,11 +14,11 @@ export const SERIAL_READ_BYTES = 16 * 1024;
 /** A read on a serial port without a host returns at once; one that waits longer than this has a host. */
 export const SERIAL_PROBE_MS = 20;
 
-/** Frame bytes of sends whose outcome is not known yet, default and range of the option `queueBytes`. */
+/** Frame bytes of outstanding sends: default and range of the option `queueBytes`. */
 export const DEFAULT_QUEUE_BYTES = 8 * 1024 * 1024;
 export const MIN_QUEUE_BYTES = 64 * 1024;
 export const MAX_QUEUE_BYTES = 1024 * 1024 * 1024;
-/** Sends whose outcome is not known yet, whatever their size: each costs an entry of about 0.2 KiB, and its promise if that is asked for. */
+/** Outstanding sends of any size; each costs about 0.2 KiB, plus its promise if the caller uses it. */
 export const MAX_OUTSTANDING_SENDS = 65_536;
 /** Requests (register, resolve, notify …) that wait for their answer. */
 export const MAX_OUTSTANDING_REQUESTS = 4096;
@@ -28,25 +28,25 @@ export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 /** How long `close()` waits for sends under way. */
 export const DEFAULT_DRAIN_TIMEOUT_MS = 5_000;
 export const MAX_TIMEOUT_MS = 3_600_000;
-/** Longest deadline of a send: what Node's timers can hold (2^31 - 1 ms, about 24 days). */
+/** Longest deadline of a send, the limit of Node's timers (2^31 - 1 ms, about 24 days). */
 export const MAX_DEADLINE_MS = 2 ** 31 - 1;
 
 /** Nothing sent for this long: ping. */
 export const PING_AFTER_MS = 15_000;
 /** Nothing heard for this long: the session is dead (three pings unanswered). */
 export const DEAD_AFTER_MS = 45_000;
-/** How often the two above are looked at. */
+/** Interval at which the two limits above are checked. */
 export const KEEPALIVE_CHECK_MS = 5_000;
 
 /** Reconnecting: the first wait is drawn from 0 … 100 ms, the range doubles up to 10 s (full jitter). */
 export const BACKOFF_FIRST_MS = 100;
 export const BACKOFF_MAX_MS = 10_000;
-/** A session that lived this long was a good one: the next loss starts from the first wait again. */
+/** After a session that lasted this long, the next loss starts from the first wait again. */
 export const BACKOFF_RESET_AFTER_MS = 10_000;
 
 /** A blocked flow tries again after this long even if no `space` event came. */
 export const EAGAIN_RETRY_MS = 1_000;
-/** After EBUSY no `space` event will come, since the broker had no place left to note the wish. */
+/** After EBUSY no `space` event follows, because the broker had no room to note the request. */
 export const EBUSY_RETRY_MS = 100;
 /** Messages sent again at once when a flow first resumes; doubles with each batch that is accepted whole. */
 export const FIRST_RESUME_WINDOW = 8;

@@ -16,7 +16,7 @@ export interface Message {
   readonly type: number;
   /**
    * The receiver's own memory, never written again by the SDK. It may be part of a larger block that came in one record;
-   * who keeps many small payloads for long copies them (`payload.slice()`).
+   * copy the payload (`payload.slice()`) if you keep many small payloads for long.
    */
   readonly payload: Uint8Array;
 }

@@ -1,4 +1,4 @@
-/** Time, randomness and the event loop, in one place so that a test can stand in for all of them. */
+/** Time, randomness and the event loop in one place, so that a test can replace all of them. */
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 
@@ -11,9 +11,9 @@ export interface Platform {
   randomBytes(length: number): Uint8Array;
   /** Uniform in [0, 1); only spreads reconnects. */
   random(): number;
-  /** Runs `task` once after `delayMs`; returns what cancels it. */
+  /** Runs `task` once after `delayMs`; returns a function that cancels it. */
   schedule(delayMs: number, task: () => void): () => void;
-  /** Runs `task` once when the burst under way is over: what was sent until then shares a record. */
+  /** Runs `task` once after the current burst; all frames sent until then share a record. */
   defer(task: () => void): void;
 }
 
@@ -23,7 +23,7 @@ export const NODE_PLATFORM: Platform = Object.freeze<Platform>({
   randomBytes: (length) => randomBytes(length),
   random: () => Math.random(),
   schedule(delayMs, task) {
-    // Keeps the process alive: one that waits for its broker to come back has not finished.
+    // The timer keeps the process alive, because a process that waits for its broker has not finished.
     const timer = setTimeout(task, delayMs);
     return () => clearTimeout(timer);
   },

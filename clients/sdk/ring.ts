@@ -135,7 +135,7 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
     return this.close();
   }
 
-  /** For the VM. True: somebody has the message now, or will have it; false: its memory is not looked at again. @internal */
+  /** For the VM. True: a reader has the message or will get it. False: its memory is not read again. @internal */
   deliver(message: Message): boolean {
     const waiter = this.#waiters.shift();
     if (waiter === undefined && this.#consumer === null) {
@@ -149,7 +149,7 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
     return waiter !== undefined;
   }
 
-  /** For the VM: a new session; what was consumed before is not charged to it. @internal */
+  /** For the VM: a new session began; messages consumed before are not charged to it. @internal */
   restart(): number {
     this.#consumed = 0;
     return this.#unread;
@@ -167,7 +167,7 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
     this.#endConsumer();
   }
 
-  /** Out of the session's stack: what a consumer throws is its caller's. */
+  /** Runs outside the session's call stack, so that an exception of the consumer does not end the session. */
   #lend(message: Message): void {
     try {
       this.#consumer?.take(message);

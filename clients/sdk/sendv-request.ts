@@ -1,4 +1,4 @@
-/** What a caller of `sendv` asks for, and every check of it that needs no broker. */
+/** The argument of `sendv`, and all checks of it that need no broker. */
 import { MAX_IOV, MAX_IOV_BYTES, MAX_MESSAGE_BYTES, MAX_NAME_BYTES } from '../../broker/wire/index.ts';
 import type { DomainRef } from './domain-ref.ts';
 import { type ArgusError, wordError } from './errors.ts';
@@ -6,15 +6,15 @@ import { MAX_DEADLINE_MS } from './limits.ts';
 
 export interface SendvRequest {
   readonly to: { readonly domain: DomainRef; readonly port: number };
-  /** Port of one of the sender's own rings, which answers can be sent to; 0 (default) = none. */
+  /** Port of one of the sender's rings, for replies; 0 (default) = none. */
   readonly from?: number;
-  /** Message type, u32, of the application's choosing (default 0). */
+  /** Message type, u32; the application chooses its meaning (default 0). */
   readonly type?: number;
-  /** The payload: one array, or at most 8 that are joined. Copied before the call returns. */
+  /** The payload: one array, or at most 8 arrays that are joined. It is copied before the call returns. */
   readonly iov: Uint8Array | readonly Uint8Array[];
-  /** Milliseconds from now during which a full ring is waited for; absent = EAGAIN at once. */
+  /** Milliseconds to wait for room in a full ring; absent = EAGAIN at once. */
   readonly deadline?: number;
-  /** Gives up a send that waits (ECANCELED). One that was written is not called back. */
+  /** Cancels a waiting send (ECANCELED). A send that was written cannot be canceled. */
   readonly signal?: AbortSignal;
 }
 

@@ -8,7 +8,7 @@ export interface RingAddress {
   readonly port: number | null;
 }
 
-/** Messages of ours that were accepted and will not be read (`revoked`), or may not have been (`peer-gone`). */
+/** Accepted messages of ours that will not be read (`revoked`) or may not have been read (`peer-gone`). */
 export interface Undelivered extends RingAddress {
   readonly messages: number;
   /** With `revoked` payload bytes; with `peer-gone` ring bytes, in which a message occupies 16 plus its payload in 16s. */
@@ -18,7 +18,7 @@ export interface Undelivered extends RingAddress {
 export interface VmEvents {
   /** A ring that refused with EAGAIN has room again. */
   space: { readonly domid: number; readonly port: number };
-  /** A receiver has gone: how much of what it was sent it is not known to have consumed. */
+  /** A receiver is gone: the messages and bytes of yours that it may not have consumed. */
   'peer-gone': Undelivered;
   /** Messages that had been accepted were removed before delivery, because policy no longer permits them. */
   revoked: Undelivered;
@@ -38,7 +38,7 @@ export interface VmEvents {
   };
   /** The session ended; `inFlight` sends were rejected with ECONNRESET because their outcome is unknown. */
   disconnected: { readonly reason: ArgusError; readonly inFlight: number; readonly isFinal: boolean };
-  /** A new session is up, its rings registered and what waited being sent. */
+  /** A new session is up: the rings are registered and waiting sends are being written. */
   reconnected: { readonly domid: number; readonly revision: number };
   /** Something that no call can report: an attempt to reconnect that failed. The next one follows. */
   error: ArgusError;

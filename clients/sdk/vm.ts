@@ -1,4 +1,4 @@
-/** This domain's connection to its broker: the four operations, events, and sessions that come and go beneath. */
+/** This domain's connection to its broker: Argo's four operations and the events. It outlives single sessions. */
 import { DOMID_ANY, Op, PORT_ALL, REGISTER_FAIL_EXIST, RingFlag, Status } from '../../broker/wire/index.ts';
 import type { DomainRef } from './domain-ref.ts';
 import { Backoff } from './engine/backoff.ts';
@@ -23,7 +23,7 @@ export type VmState = 'connecting' | 'connected' | 'reconnecting' | 'closing' | 
 export interface RegisterRingRequest {
   /** Argo port, u32, that others send to. */
   readonly port: number;
-  /** Who may send: `'any'` whom policy lets, or one domain by name or domid. */
+  /** The allowed sender: one domain by name or domid, or `'any'` for every domain that policy allows. */
   readonly partner: DomainRef;
   /** Bytes: 48 … 16 777 152, a multiple of 16; a message occupies 16 plus its payload rounded up to 16. */
   readonly length: number;
@@ -33,26 +33,26 @@ export interface RegisterRingRequest {
 
 export interface RingQuery {
   readonly to: { readonly domain: DomainRef; readonly port: number };
-  /** Payload bytes that are to be sent; when they do not fit now, a `space` event follows once they do. */
+  /** Payload bytes that you want to send. If they do not fit now, a `space` event follows once they do. */
   readonly spaceRequired: number;
 }
 
 export interface RingState {
   readonly exists: boolean;
-  /** The ring takes messages from anybody, so that others may fill it first. */
+  /** The ring takes messages from several domains, so another sender may fill it first. */
   readonly isShared: boolean;
   readonly isEmpty: boolean;
   /** The wanted bytes fit now. */
   readonly isSufficient: boolean;
   /** The wanted bytes never fit. */
   readonly isTooLarge: boolean;
-  /** They do not fit now, and too many wait for space already. */
+  /** The wanted bytes do not fit now, and too many senders wait for space already. */
   readonly isBusy: boolean;
   /** Largest payload the ring takes, bytes; 0 when there is none. */
   readonly maxMessageSize: number;
 }
 
-/** Makes a session come up on a new carrier; rejects with an ArgusError. */
+/** Opens a carrier and establishes a session on it; rejects with an ArgusError. */
 export type Dial = (vm: LinkHandlers, signal: AbortSignal) => Promise<Link>;
 
 export class Vm implements AsyncDisposable {
@@ -75,14 +75,14 @@ export class Vm implements AsyncDisposable {
   #cancelRetry: (() => void) | null = null;
   #closing: Promise<void> | null = null;
 
-  /** Made by `connect`. */
+  /** Called by `connect` only. */
   constructor(options: ResolvedOptions, platform: Platform, pool: ChunkPool, dial: Dial) {
     this.#options = options;
     this.#platform = platform;
     this.#dial = dial;
     this.#backoff = new Backoff(platform.random);
     this.#events = new Emitter((error) => {
-      // Out of the link's stack: a listener's bug is the application's, and surfaces as its uncaught exception.
+      // Thrown outside the session's call stack: a bug in a listener must not end the session.
       queueMicrotask(() => {
         throw error;
       });
@@ -99,7 +99,7 @@ export class Vm implements AsyncDisposable {
     };
   }
 
-  /** This domain's name, as the broker has authenticated it. */
+  /** This domain's name, as the broker authenticated it. */
   get name(): string {
     return this.#welcome?.name ?? '';
   }
@@ -117,7 +117,7 @@ export class Vm implements AsyncDisposable {
     return this.#revision;
   }
 
-  /** This domain's own security labels, as last announced: a grant adds one, its end takes it away. */
+  /** This domain's security labels, as last announced. A grant adds one; its end removes it. */
   get labels(): readonly string[] {
     return this.#labels;
   }
@@ -126,7 +126,7 @@ export class Vm implements AsyncDisposable {
     return this.#state;
   }
 
-  /** Sends whose outcome is not known yet. */
+  /** Number of sends without an outcome. */
   get outstandingSends(): number {
     return this.#sends.outstanding;
   }
@@ -153,8 +153,8 @@ export class Vm implements AsyncDisposable {
   }
 
   /**
-   * Makes a ring. Where there is one of the same port, partner and length already, that is the answer (unless
-   * `failExist`), with all that lies in it; another length is EEXIST.
+   * Registers a ring. If a ring with the same port, partner and length exists, it is returned with its messages, unless
+   * `failExist` is set. A ring with another length is EEXIST.
    *
    * @throws ArgusError EACCES, EEXIST, EINVAL, ENOMEM, ENOSPC, ESRCH, ECONNRESET
    */
@@ -168,7 +168,7 @@ export class Vm implements AsyncDisposable {
   }
 
   /**
-   * Gives a ring up; what it holds stays readable, then its iteration ends.
+   * Unregisters a ring. Its messages stay readable; then its iteration ends.
    *
    * @throws ArgusError ENOENT, ECONNRESET
    */
@@ -186,7 +186,8 @@ export class Vm implements AsyncDisposable {
   }
 
   /**
-   * Asks after rings of others (at most 256), or with null only has the broker signal those who wait for this domain.
+   * Asks for the state of other domains' rings (at most 256). With null, the broker only signals the senders that wait for
+   * this domain.
    *
    * @returns one state per query, in their order
    * @throws ArgusError EACCES, EINVAL, ECONNRESET
@@ -214,7 +215,7 @@ export class Vm implements AsyncDisposable {
     );
   }
 
-  /** Waits for sends under way (at most `drainTimeoutMs`), says goodbye and closes. Calling it again waits for the first. */
+  /** Waits for outstanding sends (at most `drainTimeoutMs`) and closes the session. A second call waits for the first. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -262,7 +263,7 @@ export class Vm implements AsyncDisposable {
     this.#welcome = welcome;
     this.#revision = welcome.revision;
     this.#upAt = this.#platform.now();
-    this.#labels = Object.freeze([]); // who has some is told next
+    this.#labels = Object.freeze([]); // the broker announces them after the welcome
     this.#names.askAgain();
     if (isFirst) {
       this.#state = 'connected';
@@ -272,7 +273,7 @@ export class Vm implements AsyncDisposable {
     void this.#comeBack(link);
   }
 
-  /** Rings first, so that answers to what is sent next find them. */
+  /** Registers the rings first, so that replies to the next sends find them. */
   async #comeBack(link: Link): Promise<void> {
     await Promise.all([...this.#rings].map((ring) => this.#registerAgain(ring)));
     if (this.#link !== link) return;
@@ -301,17 +302,17 @@ export class Vm implements AsyncDisposable {
       { op: Op.registerRing, id: 0, port, partner, pad: 0, length, flags, unread },
       (answer) => {
         if (answer.op !== Op.reply) return ring;
-        // The broker kept the ring it had: what is unread there is charged to it, so its reader must go on.
+        // The broker kept the existing ring. Its unread messages are charged to it, so the same reader must go on.
         const existing = this.#rings.byHandle(answer.value);
         if (existing !== undefined) return existing;
-        // Now and not a turn later: the next frame of this record may be a delivery.
+        // At once, because the next frame of this record may be a delivery.
         this.#rings.add(ring, answer.value);
         return ring;
       },
     );
   }
 
-  /** A request and its answer; `take` runs at once when an OK arrives. */
+  /** Sends a request. `take` runs in the same turn in which the OK arrives. */
   #ask<T>(what: string, frame: Parameters<Link['request']>[0], take: (answer: Answer) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const lose = (): void => reject(wordError('ECONNRESET', what));
@@ -336,7 +337,7 @@ export class Vm implements AsyncDisposable {
         if (reply.op === Op.reply) answer(reply.status, reply.value);
         else answer(Status.EINVAL, 0);
       },
-      () => {}, // the next session is asked again
+      () => {}, // the next session asks again
     );
   }
 

@@ -1,16 +1,16 @@
 /**
  * The byte pipe below a session, as far as the SDK needs one.
  *
- * A carrier is not trusted: it may lose, delay or invent bytes, and all it can do thereby is end the session.
+ * A carrier is not trusted. It may lose, delay or invent bytes; that can only end the session.
  */
 export interface Carrier {
   /** False (default true) where bytes of an earlier session, or of an earlier broker, may still arrive: a virtio-serial port. */
   readonly tellsOfRestart?: boolean;
-  /** Takes the buffers over, in order; never fails, an error shows as `onClose`. */
+  /** Takes ownership of the buffers and keeps their order. It never fails; an error is reported by `onClose`. */
   write(header: Uint8Array, ciphertext: Uint8Array, tag: Uint8Array): void;
-  /** True while it holds so much that writing should wait for `onDrain`. */
+  /** True while it holds so many bytes that writing should wait for `onDrain`. */
   readonly isCongested: boolean;
-  /** Writes out what it holds, then closes. */
+  /** Writes the remaining bytes, then closes. */
   end(): void;
   /** Closes at once. */
   destroy(): void;
@@ -24,12 +24,12 @@ export interface CarrierEvents {
   onClose(error: Error | null): void;
 }
 
-/** Whose carrier it will be; only carriers that name or prove their ends themselves ask. */
+/** The owner of the carrier; only carriers that authenticate their ends use it. */
 export interface CarrierOwner {
   readonly domain: string;
   /** The option `broker`. */
   readonly broker: string | null;
-  /** Where the identity lies; null when it was handed over loaded. */
+  /** Directory of the identity; null when the caller passed a loaded identity. */
   readonly directory: string | null;
 }
 

@@ -1,13 +1,13 @@
 /**
  * Carrier over a character device: a virtio-serial port in a guest, `/dev/virtio-ports/argus.0`.
  *
- * Such a port is a file with habits of its own, which make this file what it is:
+ * Such a port is a file with these properties:
  * - Reading waits inside the kernel, in a thread of Node's pool, and nothing but data or the host's hanging up ends it;
  *   closing the file does not. So the file stays open as long as an operation is under way, and the next carrier takes
  *   it over with the read that is waiting.
  * - Only one open file per port: a second open is EBUSY, also from this process. Hence one `SerialLine` per path.
- * - Reading 0 bytes means that nobody is connected at the host's end now. This is the only end there is to be seen.
- * - While nobody is connected, writing waits too, and what it holds reaches whoever connects next.
+ * - Reading 0 bytes means that the host's end is not connected now. It is the only sign of an end.
+ * - While the host's end is not connected, writing waits too, and its bytes reach the next process that connects.
  * - Bytes of an earlier session may still arrive: the carrier does not tell of restarts (`tellsOfRestart`).
  * - A process cannot exit while a read waits (Node joins its threads), unless a signal kills it. Closing the session makes
  *   the broker hang up, which ends the read; a process that exits without closing says something that has that effect.
@@ -25,13 +25,13 @@ export interface SerialDevice {
   read(fd: number, into: Uint8Array, done: Done): void;
   writev(fd: number, buffers: readonly Uint8Array[], done: Done): void;
   close(fd: number): void;
-  /** Runs `task` when the process exits; returns what takes it back. */
+  /** Runs `task` when the process exits; returns a function that undoes this. */
   atExit(task: () => void): () => void;
   /** Only at exit. */
   writeNow(fd: number, bytes: Uint8Array): void;
 }
 
-/** No record header: the broker hangs up. */
+/** Bytes that are not a record header: the broker closes the connection. */
 const RUBBISH = new Uint8Array(RECORD_HEADER_BYTES);
 
 const NODE_DEVICE: SerialDevice = {
@@ -76,7 +76,7 @@ export class SerialLine {
     this.#onFree = onFree;
   }
 
-  /** Resolves when somebody is connected at the host's end; takes the device from the carrier before. */
+  /** Resolves when the host's end is connected; takes the device over from the carrier before. */
   async attach(events: CarrierEvents, signal: AbortSignal): Promise<Carrier> {
     signal.throwIfAborted();
     this.#user?.hungUp(null);
@@ -148,7 +148,7 @@ export class SerialLine {
     });
   }
 
-  /** Writes what the user has queued, one call at a time, so that the order holds. */
+  /** Writes the queued buffers one call at a time, which keeps their order. */
   write(): void {
     const user = this.#user;
     if (this.#isWriting || user === null || user.queue.length === 0) return;
@@ -256,7 +256,7 @@ class SerialCarrier implements Carrier {
     }
   }
 
-  /** The device has ended (null: nobody is connected at the host's end), or another carrier takes it over. */
+  /** The device has ended (null: the host's end is not connected), or another carrier takes it over. */
   hungUp(error: Error | null): void {
     if (this.onProbed !== null) {
       this.onProbed(error ?? notConnected());

@@ -10,7 +10,7 @@ export function openSocket(address: NetConnectOpts, events: CarrierEvents, signa
       reject(signal.reason);
       return;
     }
-    // One buffer for all reads of this socket: a fresh 64 KiB per read would be half of the work of receiving.
+    // One buffer for all reads of this socket: a new 64 KiB per read would be half the cost of receiving.
     const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
     const socket = connect({
       ...address,
@@ -64,7 +64,7 @@ export function openSocket(address: NetConnectOpts, events: CarrierEvents, signa
         },
         end() {
           socket.end();
-          socket.unref(); // what is being written still goes out, but nobody waits for the other end to hang up
+          socket.unref(); // pending bytes are still written, but the process does not wait for the other end to close
         },
         destroy: () => void socket.destroy(),
       });

@@ -10,7 +10,7 @@
  *                          ^-----------EAGAIN--------'  '--all accepted--> next window, twice as large
  *
  * Invariant: #queue holds, oldest first, every send without outcome; in `blocked` those in flight come before those
- * that wait, so what is refused takes its old place merely by being marked as waiting again.
+ * that wait, so a refused send takes its old place as soon as it is marked as waiting again.
  */
 
 import { Fifo } from '../../../broker/base/index.ts';
@@ -78,7 +78,7 @@ export class Flow implements SendOrder {
     const isFull = status === Status.EAGAIN || status === Status.EBUSY;
     const isKept = isFull && !isOver;
     send.phase = isKept ? 'waiting' : 'done';
-    // Refused before the broker came to lift anything: those behind it come back as well, and nobody announces space.
+    // Refused before the broker lifted the block: the sends behind it are refused as well, and no `space` event follows.
     if (!isFull && send === this.#resuming) this.#hasSpace = true;
     if (isFull) this.#block(status === Status.EAGAIN ? EAGAIN_RETRY_MS : EBUSY_RETRY_MS);
     this.#dropDone();
@@ -98,7 +98,7 @@ export class Flow implements SendOrder {
     if (this.#state === 'blocked' && this.#inFlight === 0) this.#resume();
   }
 
-  /** The session is gone: what waits, waits for the next one. */
+  /** The session is gone: waiting sends wait for the next session. */
   suspend(): void {
     this.#stopRetry();
     this.#hasSpace = false;
@@ -112,7 +112,7 @@ export class Flow implements SendOrder {
     if (this.#state !== 'open' && this.#inFlight === 0) this.#resume();
   }
 
-  /** Lets go of what `decide` takes (a deadline passed, a caller gave up, a name may mean another domain now). */
+  /** Removes the sends that `decide` takes: a deadline passed, the caller gave up, or a name may mean another domain. */
   withdraw(decide: (send: HeldSend) => boolean): void {
     this.#queue.retain((send) => send.phase !== 'waiting' || !decide(send));
     this.#dropDone();
@@ -135,7 +135,7 @@ export class Flow implements SendOrder {
     });
   }
 
-  /** Nothing of ours is in flight: what comes next? */
+  /** Called when nothing of this flow is in flight: chooses the next step. */
   #continue(): void {
     if (this.#queue.length === 0) this.#open();
     else if (this.#state === 'draining') {

@@ -42,14 +42,14 @@ export class Names {
     this.#query(name);
   }
 
-  /** A new revision: what is known may be wrong. Answers under way come before the event, so they count as known. */
+  /** A new revision: known answers may be wrong. The broker sends pending answers before the event, so they are dropped too. */
   forget(): void {
     this.#known.clear();
     this.#lastName = '';
     this.#lastDomid = -1;
   }
 
-  /** A new session: asks again for what the old one did not answer. */
+  /** A new session: asks again for the names that the old session did not answer. */
   askAgain(): void {
     this.forget();
     for (const name of this.#asked.keys()) this.#query(name);

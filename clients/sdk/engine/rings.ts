@@ -1,4 +1,4 @@
-/** The rings of a VM: which there are, under which handle the present session knows them, and who sends into them. */
+/** The rings of a VM, their handles in the present session, and the known senders. */
 import { DATA_FRAME_HEADER_BYTES, DataField } from '../../../broker/wire/index.ts';
 import type { MessageSource } from '../message.ts';
 import type { Ring } from '../ring.ts';
@@ -61,7 +61,7 @@ export class Rings {
   /**
    * Puts the deliver frame at `bytes[at, at + length)` into its ring.
    *
-   * @returns 'kept': somebody may look at `bytes` from now on; 'lent': nobody will; or why it was not delivered: a handle
+   * @returns 'kept': a reader may use `bytes` from now on; 'lent': no reader will; or why it was not delivered: a handle
    * of no ring, a source that was never introduced
    */
   deliver(bytes: Uint8Array, view: DataView, at: number, length: number): 'kept' | 'lent' | 'no-ring' | 'no-source' {
@@ -84,7 +84,7 @@ export class Rings {
       source,
       port: view.getUint32(at + DataField.sourcePort, true),
       type: view.getUint32(at + DataField.messageType, true),
-      // Not subarray(): of a Buffer that is a Buffer, whose slice() would not copy as readers of the type expect.
+      // Not subarray(): that of a Buffer is a Buffer, and its slice() does not copy, unlike a Uint8Array's.
       payload: new Uint8Array(
         bytes.buffer,
         bytes.byteOffset + at + DATA_FRAME_HEADER_BYTES,

@@ -1,9 +1,9 @@
 /**
- * A send until its outcome is known, and what its caller holds of it: a promise of the payload's length.
+ * A send until its outcome. The caller sees it as a promise of the payload's length.
  *
- * The promise proper is made when somebody asks for it. A sender that streams looks at none, and a promise with its two
- * closures cost it more than all else that is done for a small message; who awaits notices nothing. A refusal that nobody
- * has asked about becomes a rejected promise that nobody handles, which Node reports like any other.
+ * The real promise is created on first use. A streaming sender uses none, and a promise with its two closures costs more than
+ * all other work for a small message. A caller that awaits notices no difference. A refusal without a handler becomes an
+ * unhandled rejection, which Node reports like any other.
  */
 import { DATA_FRAME_HEADER_BYTES } from '../../../broker/wire/index.ts';
 import type { ArgusError } from '../errors.ts';
@@ -134,7 +134,7 @@ export class HeldSend extends Send implements FramePlace, HeldOptions {
   }
 }
 
-/** Who keeps sends with a deadline in order; told of each outcome in the order in which the answers come. */
+/** Keeps sends with a deadline in order; is notified of each outcome in the order of the answers. */
 export interface SendOrder {
   /** The send is marked `done` already, as for `lost`. */
   accepted(): void;

@@ -1,9 +1,8 @@
 /**
- * The way of a send until its outcome: check, account, encode, wait where it must, and settle its promise.
+ * Carries each send to its outcome: checks, accounts and encodes it, lets it wait if needed, and settles its promise.
  *
- * A send without deadline goes out at once or fails; nothing is kept of it but its promise. One with a deadline keeps its
- * frame until the outcome, so that it can be written again. A name that is not known yet holds back all sends to it, in
- * order, until the broker has answered.
+ * A send without a deadline is written at once or fails; only its promise is kept. A send with a deadline keeps its frame until
+ * the outcome, so that it can be written again. All sends to an unknown name wait, in order, for the broker's answer.
  */
 import { DATA_FRAME_HEADER_BYTES, DataField, Status } from '../../../broker/wire/index.ts';
 import { type ArgusError, statusError, wordError } from '../errors.ts';
@@ -19,7 +18,7 @@ import type { Outbox } from './outbox.ts';
 import { type FramePlace, HeldSend, Send } from './send.ts';
 import { writeSendFrame } from './send-frame.ts';
 
-/** What the session gives to its sends. */
+/** The parts of a session that sends use. */
 export interface Uplink {
   readonly outbox: Outbox;
   readonly inFlight: InFlight;
@@ -32,11 +31,11 @@ export class Sends implements FlowActions {
   readonly #arena: Arena;
   readonly #queueBytes: number;
   readonly #flows: Flows;
-  /** Sends behind a name that the broker was asked for. */
+  /** Sends that wait for the broker to resolve their name. */
   readonly #unnamed = new Map<string, HeldSend[]>();
   readonly #onIdle: (() => void)[] = [];
   #uplink: Uplink | null = null;
-  /** Set once nothing can be sent any more; why. */
+  /** The reason why sending is over for good; null until then. */
   #ended: ArgusError | null = null;
   #outstanding = 0;
   #outstandingBytes = 0;
@@ -138,7 +137,7 @@ export class Sends implements FlowActions {
       }
     }
     this.#settled(send);
-    // Between two brokers it was lost sight of: it may have arrived.
+    // Lost between two brokers: the message may have arrived.
     const detail = { outcome: status === Status.ECONNRESET ? ('unknown' as const) : ('refused' as const) };
     send.fail(statusError(status, 'sendv', status === Status.EMSGSIZE ? { ...detail, maxMessageSize } : detail));
   }
@@ -155,7 +154,7 @@ export class Sends implements FlowActions {
     this.#flows.revive();
   }
 
-  /** The session is gone: what was in flight has an unknown outcome, what waits goes on waiting. */
+  /** The session is gone: sends in flight have an unknown outcome, waiting sends go on waiting. */
   detach(): void {
     const uplink = this.#uplink;
     if (uplink === null) return;
@@ -172,19 +171,19 @@ export class Sends implements FlowActions {
     });
     this.#flows.suspend();
     for (const [name, sends] of this.#unnamed) {
-      // Without a deadline there is no licence to wait for another session.
+      // A send without a deadline must not wait for another session.
       const kept = sends.filter((send) => Number.isFinite(send.deadlineAt));
       this.#unnamed.set(name, kept);
       for (const send of sends) if (!kept.includes(send)) this.#giveUp(send, noSession(`sendv to ${name}`));
     }
   }
 
-  /** A new revision: a name may mean another domain, so sends that wait ask for it again. */
+  /** A new revision: a name may mean another domain, so waiting sends resolve it again. */
   readdress(): void {
     this.#readdress();
   }
 
-  /** Nothing will be sent any more: ends whatever waits. */
+  /** Ends all waiting sends; nothing can be sent after this. */
   end(reason: ArgusError, waiting: ArgusError): void {
     this.#ended = reason;
     this.detach();
@@ -192,7 +191,7 @@ export class Sends implements FlowActions {
     this.#cancelSweep?.();
   }
 
-  /** Resolves when no send is without outcome. */
+  /** Resolves when every send has its outcome. */
   idle(): Promise<void> {
     return this.#outstanding === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
   }
@@ -203,12 +202,12 @@ export class Sends implements FlowActions {
   }
 
   #isFull(length: number): boolean {
-    // A message beyond queueBytes goes when nothing else is outstanding, or it never could.
+    // A message larger than queueBytes is sent when nothing else is outstanding; otherwise it could never be sent.
     const isOverBytes = this.#outstanding > 0 && this.#outstandingBytes + length > this.#queueBytes;
     return isOverBytes || this.#outstanding >= MAX_OUTSTANDING_SENDS;
   }
 
-  /** A send that may have to wait: its frame is kept, in the open record where it goes out at once. */
+  /** A send that may have to wait. Its frame is kept: in the open record if it is written at once. */
   #hold(request: SendvRequest, domid: number, bytes: number): Promise<number> {
     const { to, iov, deadline, from = 0, type = 0, signal = null } = request;
     if (domid < 0 && deadline === undefined && this.#uplink === null) return Promise.reject(noSession(describe(to)));
@@ -230,7 +229,7 @@ export class Sends implements FlowActions {
     return send;
   }
 
-  /** Room in the open record, referenced so that the frame can be read again. */
+  /** Room in the open record; the reference keeps the frame readable. */
   #place(uplink: Uplink, length: number): FramePlace {
     uplink.outbox.reserve(length);
     const chunk = uplink.outbox.frameChunk;
@@ -238,7 +237,7 @@ export class Sends implements FlowActions {
     return { chunk, at: uplink.outbox.frameAt, isPlaced: true };
   }
 
-  /** Room outside of any record, until the send is written. */
+  /** Room outside any record, until the send is written. */
   #store(length: number): FramePlace {
     const { chunk, at } = this.#arena.reserve(length);
     return { chunk, at, isPlaced: false };
