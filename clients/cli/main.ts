@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The process behind `argus`: looks at Node first, then loads the rest. */
-import { nodeProblem } from '../node-version/index.ts';
+import { nodeProblem } from '../entry/index.ts';
 
 const problem = nodeProblem(process.versions.node);
 if (problem === null) {

@@ -7,6 +7,7 @@ import { auditCommand } from './commands/audit.ts';
 import { brokerCommand } from './commands/broker.ts';
 import { clusterCommand } from './commands/cluster.ts';
 import { completionCommand } from './commands/completion.ts';
+import { demoCommand } from './commands/demo.ts';
 import { grantCommand, grantsCommand, revokeCommand } from './commands/grants.ts';
 import { keysCommand } from './commands/keys.ts';
 import { natsCommand } from './commands/nats.ts';
@@ -36,5 +37,6 @@ export function argusProgram(): Command {
     .addCommand(natsCommand())
     .addCommand(clusterCommand())
     .addCommand(netCommand())
+    .addCommand(demoCommand())
     .addCommand(completionCommand());
 }

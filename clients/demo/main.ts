@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The process of `npm run demo`: checks the version of Node before it loads the rest. */
-import { nodeProblem } from '../node-version/index.ts';
+import { nodeProblem } from '../entry/index.ts';
 
 const problem = nodeProblem(process.versions.node);
 if (problem === null) {

@@ -149,9 +149,9 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'broker/broker.ts': `import { connect } from '../clients/sdk/index.ts';` }],
   },
   // Loads on any Node, so it stands alone.
-  'clients/node-version': {
+  'clients/entry': {
     imports: [],
-    breaking: [{ 'clients/node-version/node-version.ts': `import { VERSION } from '../../broker/index.ts';` }],
+    breaking: [{ 'clients/entry/node-version.ts': `import { VERSION } from '../../broker/index.ts';` }],
   },
   'clients/sdk': {
     imports: ['broker/base', 'broker/wire', 'broker/channel', 'broker/carrier', 'keys'],
@@ -180,7 +180,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'clients/demo': {
     imports: [
-      'clients/node-version',
+      'clients/entry',
       'clients/sdk',
       'clients/agents/audio',
       'clients/agents/network',
@@ -202,7 +202,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'clients/cli': {
     imports: [
       'clients/audit',
-      'clients/node-version',
+      'clients/entry',
       'clients/sdk',
       'clients/agents/audio',
       'clients/agents/network',

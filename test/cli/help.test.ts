@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { completionScript, SHELLS } from '../../clients/cli/completion.ts';
 import { argusProgram } from '../../clients/cli/program.ts';
-import { nodeProblem, OLDEST_NODE } from '../../clients/node-version/index.ts';
+import { nodeProblem, OLDEST_NODE } from '../../clients/entry/index.ts';
 import { runCli } from '../support/processes/run-cli.ts';
 
 const help = suite('what the command line says about itself');

@@ -1,0 +1,24 @@
+/** `argus demo`: the demo of the package, run as a program of its own because it has exit codes and signals of its own. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+
+/** From the sources this file ends in .ts and its children need the same loader; from dist it ends in .js. */
+const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const MAIN = fileURLToPath(new URL(`../../demo/main.${EXTENSION}`, import.meta.url));
+
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('play sound between two VMs through a broker while a third attacks (demo --help: options)')
+    .helpOption(false)
+    .allowUnknownOption()
+    .argument('[options...]', 'options of the demo')
+    .action(async (options: readonly string[]) => {
+      const child = spawn(process.execPath, [...process.execArgv, MAIN, ...options], { stdio: 'inherit' });
+      // The terminal signals both processes; this one waits for the demo to clean up.
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+      const [code] = (await once(child, 'exit')) as [number | null];
+      process.exitCode = code ?? 1;
+    });
+}
