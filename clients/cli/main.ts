@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-/** The process behind `argus`: looks at Node first, then loads the rest. */
-import { nodeProblem } from '../entry/index.ts';
+/** The process of `argus`: checks the version of Node before it loads the rest. */
+import { endOnBrokenPipe, nodeProblem } from '../entry/index.ts';
 
+endOnBrokenPipe();
 const problem = nodeProblem(process.versions.node);
 if (problem === null) {
   const [{ runProgram }, { argusProgram }] = await Promise.all([import('./run.ts'), import('./program.ts')]);

@@ -6,7 +6,7 @@ import { runVmDemo, type VmDemoOptions } from './vms/index.ts';
 
 /** Exit codes: 0 every promise held; 1 one did not, or an input is wrong; 2 the command line is wrong. */
 export async function runCommandLine(): Promise<void> {
-  const program = new Command('demo')
+  const program = new Command(process.env.ARGUS_PROGRAM ?? 'demo')
     .description('audio from one VM to another through a real broker, while a rogue VM attacks')
     .option('--wav <file>', 'play this file (44.1 kHz, 16 bit, stereo) instead of the built-in recording')
     .option('--fast', 'as fast as possible instead of at real-time pace')

@@ -43,8 +43,6 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     void close().finally(() => process.exit(130));
   };
   for (const signal of SIGNALS) process.on(signal, stop);
-  // The terminal or the reading process is gone, so nobody sees the demo.
-  for (const out of [process.stdout, process.stderr]) out.on('error', stop);
   try {
     const summary = await runOnce(installation, carrier, pcm, options, narrator);
     await carrier.close();

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** The process of `npm run demo`: checks the version of Node before it loads the rest. */
-import { nodeProblem } from '../entry/index.ts';
+import { endOnBrokenPipe, nodeProblem } from '../entry/index.ts';
 
+endOnBrokenPipe();
 const problem = nodeProblem(process.versions.node);
 if (problem === null) {
   const { runCommandLine } = await import('./command-line.ts');

@@ -1,2 +1,3 @@
-/** What every process looks at before it loads anything else. */
+/** The door of entry/: what every program does before it loads the rest. */
+export { endOnBrokenPipe } from './broken-pipe.ts';
 export { nodeProblem, OLDEST_NODE } from './node-version.ts';

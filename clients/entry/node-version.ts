@@ -1,12 +1,12 @@
 /**
- * Is this Node new enough? Imports nothing and uses nothing new, so that it loads where the rest of the program would
- * stop with a syntax error.
+ * Checks that this Node is new enough. This file imports nothing and uses no new syntax, so that it loads in a Node where the
+ * rest of the program is a syntax error.
  */
 
-/** As package.json has it under "engines"; a test compares. */
+/** The version of "engines" in package.json; a test compares them. */
 export const OLDEST_NODE: readonly [major: number, minor: number] = [20, 19];
 
-/** What to tell the user of a Node that is too old; null for one that will do. */
+/** The message for a Node that is too old; null when the version is new enough. */
 export function nodeProblem(version: string): string | null {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [oldestMajor, oldestMinor] = OLDEST_NODE;

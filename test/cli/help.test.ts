@@ -1,6 +1,7 @@
 /** What `argus` says about itself: help, suggestions, completion. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -47,6 +48,18 @@ help('argus --help lists every command and exits 0', async () => {
   assert.is(code, 0);
   assert.is(stderr, '');
   for (const command of argusProgram().commands) assert.match(stdout, `\n  ${command.name()} `);
+});
+
+help('a closed pipe ends a command silently', () => {
+  const { stderr, stdout } = spawnSync(
+    'sh',
+    ['-c', `"$0" --import tsx clients/cli/main.ts --help | true`, process.execPath],
+    {
+      cwd: fileURLToPath(new URL('../..', import.meta.url)),
+      encoding: 'utf8',
+    },
+  );
+  assert.equal([stdout, stderr], ['', '']);
 });
 
 const WRONG_LINES: readonly (readonly [line: readonly string[], says: string])[] = [

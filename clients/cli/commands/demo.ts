@@ -14,8 +14,12 @@ export function demoCommand(): Command {
     .helpOption(false)
     .allowUnknownOption()
     .argument('[options...]', 'options of the demo')
+    .addHelpText('after', '\nExamples:\n  argus demo\n  argus demo --fast --json')
     .action(async (options: readonly string[]) => {
-      const child = spawn(process.execPath, [...process.execArgv, MAIN, ...options], { stdio: 'inherit' });
+      const child = spawn(process.execPath, [...process.execArgv, MAIN, ...options], {
+        stdio: 'inherit',
+        env: { ...process.env, ARGUS_PROGRAM: 'argus demo' },
+      });
       // The terminal signals both processes; this one waits for the demo to clean up.
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
       const [code] = (await once(child, 'exit')) as [number | null];
