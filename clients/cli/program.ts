@@ -9,6 +9,7 @@ import { clusterCommand } from './commands/cluster.ts';
 import { completionCommand } from './commands/completion.ts';
 import { demoCommand } from './commands/demo.ts';
 import { grantCommand, grantsCommand, revokeCommand } from './commands/grants.ts';
+import { hostCommand } from './commands/host.ts';
 import { keysCommand } from './commands/keys.ts';
 import { natsCommand } from './commands/nats.ts';
 import { netCommand } from './commands/net.ts';
@@ -21,6 +22,7 @@ export function argusProgram(): Command {
   return new Command('argus')
     .description('policy-enforced message broker between virtual machines')
     .version(VERSION)
+    .addCommand(hostCommand())
     .addCommand(brokerCommand())
     .addCommand(agentCommand())
     .addCommand(ringCommand())

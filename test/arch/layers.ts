@@ -178,6 +178,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: ['clients/agents/guest', 'broker/base', 'broker', 'keys', 'policy'],
     breaking: [{ 'clients/vm/qemu.ts': `import { Sessions } from '../../broker/service/index.ts';` }],
   },
+  'clients/host': {
+    imports: ['broker', 'keys', 'policy'],
+    breaking: [{ 'clients/host/init.ts': `import { Sessions } from '../../broker/service/index.ts';` }],
+  },
   'clients/demo': {
     imports: [
       'clients/entry',
@@ -207,6 +211,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'clients/agents/audio',
       'clients/agents/network',
       'clients/agents/guest',
+      'clients/host',
       'clients/vm',
       'broker/base',
       'broker/audit',

@@ -1,9 +1,11 @@
-/** What README.md tells a newcomer to type, typed. */
+/** Types the commands of README.md as a newcomer would, in an empty directory. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { compilePackage } from '../support/processes/compiled.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -18,18 +20,26 @@ function blocks(heading: string, language: string): string[] {
   return [...section.matchAll(/```(\w+)\n([\s\S]*?)```/g)].filter((m) => m[1] === language).map((m) => m[2] ?? '');
 }
 
-/** A directory whose `argus` is this checkout's, from the sources. */
-function workshop(): { directory: string; env: NodeJS.ProcessEnv } {
+/** Compiled once for all tests: most of the time of a command that runs from the sources is compiling. */
+let compiled: Promise<string> | null = null;
+
+/** A directory whose `argus` is this checkout's. */
+async function workshop(): Promise<Workshop> {
+  compiled ??= compilePackage();
+  const main = join(await compiled, 'dist/clients/cli/main.js');
   const directory = temporaryDirectory();
   const bin = join(directory, 'bin');
   mkdirSync(bin);
-  const loader = join(ROOT, 'node_modules/tsx/dist/esm/index.mjs');
-  const main = join(ROOT, 'clients/cli/main.ts');
-  writeFileSync(join(bin, 'argus'), `#!/bin/sh\nexec node --import "${loader}" "${main}" "$@"\n`, { mode: 0o755 });
+  writeFileSync(join(bin, 'argus'), `#!/bin/sh\nexec node "${main}" "$@"\n`, { mode: 0o755 });
   return { directory, env: { ...process.env, PATH: `${bin}:${process.env.PATH ?? ''}` } };
 }
 
-function run(script: string, { directory, env }: ReturnType<typeof workshop>): string {
+interface Workshop {
+  readonly directory: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+function run(script: string, { directory, env }: Workshop): string {
   const result = spawnSync('bash', ['-euc', script], { cwd: directory, env, encoding: 'utf8' });
   assert.is(result.status, 0, `${script}\n${result.stdout}${result.stderr}`);
   return result.stdout;
@@ -37,50 +47,70 @@ function run(script: string, { directory, env }: ReturnType<typeof workshop>): s
 
 const readme = suite('README');
 
-readme(
-  'the policy directory of the first edit is good, and the edit it shows is refused by the assertion it names',
-  () => {
-    const shop = workshop();
-    const [commands = ''] = blocks('Your first policy edit', 'sh');
-    run(commands.replace(/^alias .*$/m, ''), shop);
-    const [, edit = ''] = blocks('Your first policy edit', 'csv');
-    const file = join(shop.directory, 'my-policy', 'policy.csv');
-    writeFileSync(file, `${readFileSync(file, 'utf8')}${edit}`);
-    const checked = spawnSync('argus', ['policy', 'check', 'my-policy'], {
-      cwd: shop.directory,
-      env: shop.env,
-      encoding: 'utf8',
+/** The commands of a block, without those that only name the program. */
+function commands(heading: string, index: number): string {
+  const block = blocks(heading, 'sh')[index];
+  assert.ok(block !== undefined, `"${heading}" has no block ${index}`);
+  return block.replace(/^alias .*$/m, '');
+}
+
+readme('the commands of "Your own host", in order, end with two VMs that talk and a log that verifies', async () => {
+  const shop = await workshop();
+  run(commands('Your own host', 1), shop);
+  const programs = commands('Your own host', 2).trim().split('\n');
+  assert.is(programs.length, 3);
+  const running: ChildProcess[] = [];
+  try {
+    for (const line of programs) {
+      const [program = '', ...args] = line.replace(/ &$/, '').split(' ');
+      const child = spawn(program, args, { cwd: shop.directory, env: shop.env, stdio: 'pipe' });
+      running.push(child);
+      await says(child, /broker running|programs connect to/);
+    }
+    const [receive = '', send = ''] = commands('Your own host', 3).trim().split('\n');
+    const receiver = spawn('bash', ['-c', receive.replace(/ &$/, '')], { cwd: shop.directory, env: shop.env });
+    let heard = '';
+    receiver.stdout.on('data', (bytes: Buffer) => {
+      heard += bytes.toString();
     });
-    assert.is(checked.status, 1);
-    assert.match(`${checked.stdout}${checked.stderr}`, /must-allow on line \d+ of assertions\.csv/);
+    await says(receiver, /listening at port 4713/);
+    run(send, shop);
+    await ended(receiver);
+    assert.is(heard, 'ping');
+
+    const [back = '', tail = '', verify = ''] = commands('Your own host', 4).trim().split('\n');
+    assert.match(failure(back, shop), 'EACCES');
+    assert.match(run(tail, shop), /send\.denied my-audio -> my-app:4713/);
+    assert.match(run(verify, shop), /^PASS/);
+
+    const [broker] = running;
+    assert.ok(broker !== undefined);
+    const inForce = says(broker, /policy in force/);
+    assert.match(run(commands('Your first policy edit', 0), shop), /no findings/);
+    await inForce;
+    assert.match(failure(send, shop), 'EACCES');
+  } finally {
+    for (const child of running.reverse()) {
+      child.kill('SIGTERM');
+      await ended(child);
+    }
+  }
+});
+
+readme(
+  'the rows it quotes stand in the shipped policy, and its assertions refuse the row that it says they refuse',
+  async () => {
+    const shop = await workshop();
+    run(commands('Your own host', 1), shop);
+    const file = join(shop.directory, 'my-host/policy/policy.csv');
+    const shipped = readFileSync(file, 'utf8');
+    const [rows = '', refused = ''] = blocks('Your first policy edit', 'csv');
+    for (const row of rows.trim().split('\n'))
+      assert.ok(shipped.replace(/ +/g, ' ').includes(row.replace(/ +/g, ' ')), row);
+    writeFileSync(file, `${shipped}${refused}`);
+    assert.match(failure('argus policy check my-host/policy', shop), /must-allow on line \d+ of assertions\.csv/);
   },
 );
-
-readme('the rows it quotes stand in the shipped policy', () => {
-  const shipped = readFileSync(join(ROOT, 'policy/shipped/policy.csv'), 'utf8').replace(/ +/g, ' ');
-  const [rows = ''] = blocks('Your first policy edit', 'csv');
-  for (const row of rows.trim().split('\n')) assert.ok(shipped.includes(row.replace(/ +/g, ' ')), row);
-});
-
-readme('the commands of "Running a broker" end in a broker that answers, and whose log verifies', async () => {
-  const shop = workshop();
-  const [commands = ''] = blocks('Running a broker', 'sh');
-  const lines = commands.trim().split('\n');
-  const last = lines.pop() ?? '';
-  assert.is(last, 'argus broker --config argus.yaml');
-  run(lines.join('\n'), shop);
-  const broker = spawn('argus', ['broker', '--config', 'argus.yaml'], {
-    cwd: shop.directory,
-    env: shop.env,
-    stdio: 'pipe',
-  });
-  await started(broker);
-  assert.match(run('argus status --control run/control.sock', shop), /chrome-vm/);
-  broker.kill('SIGTERM');
-  const code = await new Promise((done) => broker.once('exit', done));
-  assert.is(code, 0);
-  assert.match(run('argus audit verify audit', shop), /^PASS/);
-});
 
 readme('every file it links to exists', () => {
   for (const [, target = ''] of README.matchAll(/\]\(([^)#]+)\)/g)) {
@@ -88,15 +118,28 @@ readme('every file it links to exists', () => {
   }
 });
 
-function started(broker: ChildProcess): Promise<void> {
-  return new Promise((done, fail) => {
+/** What a command that must fail has printed. */
+function failure(script: string, { directory, env }: Workshop): string {
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', script], { cwd: directory, env, encoding: 'utf8' });
+  assert.is.not(status, 0, script);
+  return `${stdout}${stderr}`;
+}
+
+/** Resolves when the program has printed a line like this; fails when it ends first. */
+function says(child: ChildProcess, pattern: RegExp): Promise<void> {
+  return new Promise((resolve, reject) => {
     let said = '';
-    broker.stderr?.on('data', (text: Buffer) => {
-      said += text.toString();
-      if (said.includes('broker running')) done();
-    });
-    broker.once('exit', (code) => fail(new Error(`ended with ${code}: ${said}`)));
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (text: Buffer) => {
+        said += text.toString();
+        if (pattern.test(said)) resolve();
+      });
+    child.once('exit', (code) => reject(new Error(`ended with ${code}: ${said}`)));
   });
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
 
 readme.run();

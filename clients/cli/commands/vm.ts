@@ -1,9 +1,10 @@
 /** `argus vm`: attaches the virtual machines of the inventory to the broker, and enrols them on their first boot. */
 import { copyFile, readFile } from 'node:fs/promises';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { INSPECTORS, readOptions } from '../../../broker/index.ts';
 import { DEFAULT_TTL_SECONDS, openAuthority } from '../../../keys/index.ts';
 import { loadPolicy } from '../../../policy/index.ts';
+import { addVm } from '../../host/index.ts';
 import {
   agentFile,
   attachmentOf,
@@ -14,6 +15,56 @@ import {
   openEnrolment,
   VmError,
 } from '../../vm/index.ts';
+import { printJson } from '../output.ts';
+
+interface AddOptions {
+  readonly host: string;
+  readonly label: readonly string[];
+  readonly domid?: number;
+  readonly carrier?: string;
+  readonly json?: boolean;
+}
+
+function addCommand(): Command {
+  return new Command('add')
+    .description('add a virtual machine to a host made by "argus host init": its inventory row, key and credential')
+    .argument('<name>', 'lower-case letters, digits and "-"')
+    .option('--host <directory>', 'directory of the host', '.')
+    .option('--label <label>', 'a label declared in domains.yaml; may be repeated', collect, [])
+    .option('--domid <number>', 'its number; the lowest free one from 100 on by default', parseDomid)
+    .option('--carrier <carrier>', 'as in domains.yaml, e.g. "serial" for QEMU; by default a process on this host')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  argus vm add files-vm --label @app --host my-host')
+    .action(async (name: string, { host, label, domid, carrier, json }: AddOptions) => {
+      const added = await addVm(host, {
+        name,
+        labels: label,
+        ...(domid === undefined ? {} : { domid }),
+        ...(carrier === undefined ? {} : { carrier }),
+      });
+      if (json === true) printJson({ name, ...added });
+      else
+        process.stdout.write(
+          [
+            `added ${name} (domid ${added.domid})`,
+            `  identity  ${added.identity}`,
+            ...(added.socket === null ? [] : [`  socket    ${added.socket}`]),
+            `  its agent argus agent --config ${added.agentConfig}`,
+            ...(carrier === undefined ? [] : [`its hypervisor: argus vm command ${name} --config ${host}/argus.yaml`]),
+            '',
+          ].join('\n'),
+        );
+    });
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+function parseDomid(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('expected 0 … 32751.');
+  return Number(text);
+}
 
 const DEFAULT_CONFIG = '/etc/argus/argus.yaml';
 
@@ -86,6 +137,7 @@ function agentCommand(): Command {
 export function vmCommand(): Command {
   return new Command('vm')
     .description('virtual machines: what attaches them, their first credential, and their agent')
+    .addCommand(addCommand())
     .addCommand(commandCommand())
     .addCommand(enrolCommand())
     .addCommand(agentCommand());

@@ -1,0 +1,152 @@
+/**
+ * Adds a virtual machine to a host: a row in the inventory, an identity, and the agent's configuration.
+ *
+ * The new inventory is loaded with the rest of the policy before it replaces the old one, so a running broker never sees a
+ * row that it would refuse.
+ */
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { isSeq, parseDocument } from 'yaml';
+import { carrierPlace, INSPECTORS, readOptions } from '../../broker/index.ts';
+import { DEFAULT_TTL_SECONDS, issueIdentity, openAuthority } from '../../keys/index.ts';
+import { formatFinding, loadPolicy, PolicyError, type PolicyRevision } from '../../policy/index.ts';
+import { HostError } from './errors.ts';
+import { HOST_CONFIG } from './init.ts';
+
+export interface NewVm {
+  readonly name: string;
+  /** Declared labels, `@app`. */
+  readonly labels: readonly string[];
+  /** 0 … 32751; absent = the lowest free one from 100 on. */
+  readonly domid?: number;
+  /** As in domains.yaml: absent = a process on this host, `serial` = QEMU, … */
+  readonly carrier?: string;
+}
+
+export interface AddedVm {
+  readonly domid: number;
+  /** Directory with its key and credential. */
+  readonly identity: string;
+  /** Configuration for `argus agent`. */
+  readonly agentConfig: string;
+  /** Path of the socket between the broker and the VM or its VMM; null over NATS. */
+  readonly socket: string | null;
+}
+
+/** Lower domids are left to the service VMs of the shipped policy. */
+const FIRST_DOMID = 100;
+const MAX_DOMID = 32_751;
+const INVENTORY = 'domains.yaml';
+const SERIAL_PORT = 'serial:/dev/virtio-ports/argus.0';
+
+/**
+ * @param directory made by `initHost`
+ * @throws HostError
+ */
+export async function addVm(directory: string, vm: NewVm): Promise<AddedVm> {
+  const { policy: policyDirectory, runtime } = readConfig(directory);
+  const policy = await loadPolicy(policyDirectory, { revision: 1, inspectors: INSPECTORS });
+  const domid = vm.domid ?? freeDomid(policy);
+  requireNew(policy, vm, domid);
+  const socket = socketOf(runtime, vm);
+  const file = join(policyDirectory, INVENTORY);
+  const text = withDomain(await readFile(file, 'utf8'), { ...vm, domid });
+  await replaceChecked(policyDirectory, file, text);
+  const home = join(directory, 'vms', vm.name);
+  const identity = join(home, 'identity');
+  const agentConfig = join(home, 'agent.yaml');
+  await mkdir(home, { mode: 0o700 });
+  const authority = await openAuthority(join(directory, 'authority'));
+  await issueIdentity(authority, identity, { name: vm.name, role: 'domain', ttlSeconds: DEFAULT_TTL_SECONDS });
+  await writeFile(agentConfig, agentYaml(vm.carrier === undefined ? `unix:${socket}` : SERIAL_PORT));
+  return { domid, identity, agentConfig, socket };
+}
+
+function readConfig(directory: string): ReturnType<typeof readOptions> {
+  try {
+    return readOptions(join(directory, HOST_CONFIG));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new HostError('ERR_HOST_CONFIG', `${reason}; "argus host init DIR" makes a host`, cause);
+  }
+}
+
+function freeDomid(policy: PolicyRevision): number {
+  const used = new Set<number>(policy.domains.all.map(({ domid }) => domid));
+  for (let domid = FIRST_DOMID; domid <= MAX_DOMID; domid++) if (!used.has(domid)) return domid;
+  throw new HostError('ERR_HOST_VM_DOMID', 'every domid is used; remove a domain from domains.yaml first');
+}
+
+function requireNew(policy: PolicyRevision, { name, labels }: NewVm, domid: number): void {
+  if (policy.domains.byName(name) !== undefined)
+    throw new HostError('ERR_HOST_VM_EXISTS', `"${name}" is already in the inventory; choose another name`);
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name))
+    throw new HostError('ERR_HOST_VM_NAME', `"${name}": a name has lower-case letters, digits and "-", at most 63`);
+  const owner = policy.domains.all.find((domain) => domain.domid === domid);
+  if (owner !== undefined || !Number.isInteger(domid) || domid < 0 || domid > MAX_DOMID)
+    throw new HostError(
+      'ERR_HOST_VM_DOMID',
+      owner === undefined ? `domid ${domid}: expected 0 … ${MAX_DOMID}` : `domid ${domid} belongs to "${owner.name}"`,
+    );
+  for (const label of labels) {
+    if (policy.labels.has(label)) continue;
+    const known = [...policy.labels.keys()].join(', ');
+    throw new HostError('ERR_HOST_VM_LABEL', `label "${label}" is not declared in ${INVENTORY}; there are ${known}`);
+  }
+}
+
+function socketOf(runtime: string, { name, carrier = null }: NewVm): string | null {
+  if (carrier === 'nats') return null;
+  try {
+    return carrierPlace(runtime, { name, carrier, vmm: null }).path;
+  } catch (cause) {
+    throw new HostError('ERR_HOST_VM_CARRIER', cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+function agentYaml(carrier: string): string {
+  return `# For "argus agent --config" in this VM; every key is explained in docs/agent.md. Paths are relative to this file.
+# The carrier of a VM without a virtio-serial port (vsock, NATS) is in docs/hosts.md.
+carrier: ${carrier}
+identity: identity
+socket: agent.sock
+`;
+}
+
+/** Keeps the comments and the order of the file. */
+function withDomain(text: string, { name, domid, labels, carrier }: NewVm & { readonly domid: number }): string {
+  const document = parseDocument(text);
+  const domains = document.get('domains');
+  if (!isSeq(domains)) throw new HostError('ERR_HOST_INVENTORY', `${INVENTORY} has no list "domains"`);
+  const row = document.createNode({
+    name,
+    domid,
+    ...(labels.length === 0 ? {} : { labels: [...labels] }),
+    ...(carrier === undefined ? {} : { carrier }),
+  });
+  const list = row.get('labels', true);
+  if (isSeq(list)) list.flow = true;
+  domains.add(row);
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+}
+
+/** Loads a copy of the policy with the new inventory, then replaces the file in one step. */
+async function replaceChecked(policyDirectory: string, file: string, text: string): Promise<void> {
+  const copy = await mkdtemp(join(dirname(policyDirectory), '.policy-'));
+  try {
+    await cp(policyDirectory, copy, { recursive: true });
+    await writeFile(join(copy, INVENTORY), text, { mode: 0o644 });
+    await loadPolicy(copy, { revision: 1, inspectors: INSPECTORS });
+    await rename(join(copy, INVENTORY), file);
+  } catch (cause) {
+    if (!(cause instanceof PolicyError)) throw cause;
+    const findings = cause.findings.map(formatFinding).join('\n');
+    throw new HostError(
+      'ERR_HOST_INVENTORY',
+      `the new inventory would be refused:\n${findings || cause.message}`,
+      cause,
+    );
+  } finally {
+    await rm(copy, { recursive: true, force: true });
+  }
+}

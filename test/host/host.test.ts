@@ -1,0 +1,105 @@
+/** Making a host and adding VMs to it: what is made, and what is refused without a trace. */
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { INSPECTORS, readOptions } from '../../broker/index.ts';
+import { addVm, HOST_ERROR_CODES, HostError, initHost, type NewVm } from '../../clients/host/index.ts';
+import { loadIdentity } from '../../keys/index.ts';
+import { loadPolicy } from '../../policy/index.ts';
+import { temporaryDirectory } from '../support/temp.ts';
+
+const host = suite('host');
+
+async function newHost(): Promise<string> {
+  const directory = join(temporaryDirectory(), 'host');
+  await initHost(directory, 'argus');
+  return directory;
+}
+
+async function codeOf(attempt: Promise<unknown>): Promise<string> {
+  try {
+    await attempt;
+  } catch (error) {
+    assert.instance(error, HostError);
+    return (error as HostError).code;
+  }
+  return 'none';
+}
+
+const inventory = (directory: string): string => readFileSync(join(directory, 'policy/domains.yaml'), 'utf8');
+
+host('a new host has a configuration that a broker takes, and only its owner may enter it', async () => {
+  const directory = await newHost();
+  const options = readOptions(join(directory, 'argus.yaml'));
+  assert.is((await loadIdentity(options.identity)).name, 'argus');
+  await loadPolicy(options.policy, { revision: 1, inspectors: INSPECTORS });
+  assert.is(statSync(directory).mode & 0o077, 0);
+  assert.match(readFileSync(join(directory, '.gitignore'), 'utf8'), /^authority\/$/m);
+});
+
+host('a directory that is not empty is refused, and nothing is written or left next to it', async () => {
+  const parent = temporaryDirectory();
+  writeFileSync(join(parent, 'mine'), 'kept');
+  assert.is(await codeOf(initHost(parent, 'argus')), 'ERR_HOST_NOT_EMPTY');
+  assert.equal(readdirSync(parent), ['mine']);
+  assert.is(await codeOf(initHost(join(parent, 'mine'), 'argus')), 'ERR_HOST_DIRECTORY');
+  assert.equal(readdirSync(parent), ['mine']);
+});
+
+host('an added VM has a row, the labels it was given, an identity and a configuration for its agent', async () => {
+  const directory = await newHost();
+  const first = await addVm(directory, { name: 'files-vm', labels: ['@app', '@speaker'] });
+  const second = await addVm(directory, { name: 'work-vm', labels: [], carrier: 'serial' });
+  assert.equal([first.domid, second.domid], [100, 103]); // 101 and 102 are in the shipped inventory
+  const policy = await loadPolicy(join(directory, 'policy'), { revision: 1, inspectors: INSPECTORS });
+  assert.equal([...(policy.domains.byName('files-vm')?.labels ?? [])].sort(), ['@app', '@speaker']);
+  assert.is((await loadIdentity(first.identity)).name, 'files-vm');
+  assert.match(readFileSync(first.agentConfig, 'utf8'), `carrier: unix:${first.socket}`);
+  assert.match(readFileSync(second.agentConfig, 'utf8'), 'carrier: serial:/dev/virtio-ports/argus.0');
+});
+
+host('comments of the inventory survive', async () => {
+  const directory = await newHost();
+  const comments = (text: string): string[] => text.split('\n').filter((line) => line.trim().startsWith('#'));
+  const before = comments(inventory(directory));
+  await addVm(directory, { name: 'files-vm', labels: ['@app'] });
+  assert.equal(comments(inventory(directory)), before);
+});
+
+const REFUSED: readonly (readonly [what: string, vm: NewVm, code: string])[] = [
+  ['a name that is taken', { name: 'chrome-vm', labels: [] }, 'ERR_HOST_VM_EXISTS'],
+  ['a name that leads elsewhere', { name: '../evil', labels: [] }, 'ERR_HOST_VM_NAME'],
+  ['a name in capitals', { name: 'Files', labels: [] }, 'ERR_HOST_VM_NAME'],
+  ['a label that is not declared', { name: 'files-vm', labels: ['@ap'] }, 'ERR_HOST_VM_LABEL'],
+  ['a domid that is taken', { name: 'files-vm', labels: [], domid: 101 }, 'ERR_HOST_VM_DOMID'],
+  ['a domid beyond Xen’s', { name: 'files-vm', labels: [], domid: 32_752 }, 'ERR_HOST_VM_DOMID'],
+  ['a carrier that does not exist', { name: 'files-vm', labels: [], carrier: 'pigeon' }, 'ERR_HOST_VM_CARRIER'],
+  ['a name that the policy reserves', { name: 'broker', labels: [] }, 'ERR_HOST_INVENTORY'],
+];
+
+for (const [what, vm, code] of REFUSED) {
+  host(`${what} is refused, and nothing is changed`, async () => {
+    const directory = await newHost();
+    const before = inventory(directory);
+    assert.is(await codeOf(addVm(directory, vm)), code);
+    assert.is(inventory(directory), before);
+    assert.equal(readdirSync(join(directory, 'vms')), []);
+    assert.equal(
+      readdirSync(directory).filter((name) => name.startsWith('.policy')),
+      [],
+    );
+  });
+}
+
+host('a directory without a host says how to make one', async () => {
+  const attempt = addVm(temporaryDirectory(), { name: 'files-vm', labels: [] });
+  assert.is(await codeOf(attempt), 'ERR_HOST_CONFIG');
+});
+
+host('each code is explained in docs/hosts.md', () => {
+  const docs = readFileSync(new URL('../../docs/hosts.md', import.meta.url), 'utf8');
+  for (const code of HOST_ERROR_CODES) assert.match(docs, `| \`${code}\` |`);
+});
+
+host.run();
