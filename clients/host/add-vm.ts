@@ -67,7 +67,7 @@ function readConfig(directory: string): ReturnType<typeof readOptions> {
     return readOptions(join(directory, HOST_CONFIG));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new HostError('ERR_HOST_CONFIG', `${reason}; "argus host init DIR" makes a host`, cause);
+    throw new HostError('ERR_HOST_CONFIG', `${reason}; "argus host init DIR" makes a host`, { cause });
   }
 }
 
@@ -95,12 +95,12 @@ function requireNew(policy: PolicyRevision, { name, labels }: NewVm, domid: numb
   }
 }
 
-function socketOf(runtime: string, { name, carrier = null }: NewVm): string | null {
+function socketOf(runtime: string, { name, carrier }: NewVm): string | null {
   if (carrier === 'nats') return null;
   try {
-    return carrierPlace(runtime, { name, carrier, vmm: null }).path;
+    return carrierPlace(runtime, { name, carrier: carrier ?? null, vmm: null }).path;
   } catch (cause) {
-    throw new HostError('ERR_HOST_VM_CARRIER', cause instanceof Error ? cause.message : String(cause), cause);
+    throw new HostError('ERR_HOST_VM_CARRIER', cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 

@@ -1,4 +1,5 @@
-/** The errors of host/: each message says what to do. */
+/** The errors of host/. */
+import { CodedError } from '../../broker/base/index.ts';
 
 export const HOST_ERROR_CODES = [
   'ERR_HOST_NOT_EMPTY',
@@ -14,12 +15,6 @@ export const HOST_ERROR_CODES = [
 
 export type HostErrorCode = (typeof HOST_ERROR_CODES)[number];
 
-export class HostError extends Error {
+export class HostError extends CodedError<HostErrorCode> {
   override readonly name = 'HostError';
-  readonly code: HostErrorCode;
-
-  constructor(code: HostErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
-  }
 }

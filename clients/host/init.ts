@@ -54,14 +54,14 @@ export async function initHost(directory: string, broker: string): Promise<void>
     await rm(work, { recursive: true, force: true });
     if (cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ERR_')) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new HostError('ERR_HOST_DIRECTORY', `cannot make a host in "${directory}": ${reason}`, cause);
+    throw new HostError('ERR_HOST_DIRECTORY', `cannot make a host in "${directory}": ${reason}`, { cause });
   }
 }
 
 async function requireEmpty(directory: string): Promise<void> {
   const entries = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new HostError('ERR_HOST_DIRECTORY', `"${directory}" cannot be used: ${error.message}`, error);
+    throw new HostError('ERR_HOST_DIRECTORY', `"${directory}" cannot be used: ${error.message}`, { cause: error });
   });
   if (entries.length > 0)
     throw new HostError('ERR_HOST_NOT_EMPTY', `"${directory}" is not empty; nothing was written. Name a new directory`);

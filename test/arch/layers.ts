@@ -179,7 +179,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'clients/vm/qemu.ts': `import { Sessions } from '../../broker/service/index.ts';` }],
   },
   'clients/host': {
-    imports: ['broker', 'keys', 'policy'],
+    imports: ['broker/base', 'broker', 'keys', 'policy'],
     breaking: [{ 'clients/host/init.ts': `import { Sessions } from '../../broker/service/index.ts';` }],
   },
   'clients/demo': {
