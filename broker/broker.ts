@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { aeadSelfTest, chooseAead, loadIdentity } from '../keys/index.ts';
+import { aeadSelfTest, chooseAead, loadIdentity, RevocationStore } from '../keys/index.ts';
 import { watchPolicy } from '../policy/index.ts';
 import { openAuditLog } from './audit/index.ts';
 import { nodeClock } from './base/index.ts';
@@ -41,6 +41,7 @@ import {
   describeBroker,
   Entrances,
   Grants,
+  KeyWatch,
   loadFirst,
   openLog,
   PolicyReload,
@@ -65,6 +66,8 @@ export interface Broker {
   reload(): Promise<ReloadResult>;
   /** Labels given at run time: granted, taken back, listed. */
   readonly grants: Grants;
+  /** Revocation of keys, and incidents with them. */
+  readonly keys: Pick<KeyWatch, 'install' | 'describe'>;
   /** Ends every session, writes the log to its end, closes the sockets. Idempotent. */
   close(): Promise<void>;
 }
@@ -107,6 +110,7 @@ async function compose(
     const message = `"${options.identity}" is the identity of a ${identity.role}, not of a broker; issue one with --role broker`;
     throw new BrokerError('ERR_BROKER_IDENTITY', message);
   }
+  const revocations = await RevocationStore.open(options.identity, identity.authority, identity.credential);
   const policy = await loadFirst(options.policy);
   await prepareRuntime(options.runtime);
 
@@ -128,6 +132,8 @@ async function compose(
     else log.error('the audit log cannot be written; sends stop until it can');
   });
 
+  const keys = new KeyWatch(revocations, audit, log, clock);
+  undo.push(() => keys.close());
   const loans = new Loans();
   const federation = new Federation(identity.name, () => loans.settle());
   const coreLimits = { ringBytesPerDomain: options.limits.ringBytesPerDomain, routesPerDomain: ROUTES_PER_DOMAIN };
@@ -147,11 +153,13 @@ async function compose(
       clock: clock.mono,
       clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
       aead: aead.provider,
+      isRevoked: keys.isRevoked,
     },
     clock: clock.mono,
     log,
   };
-  const sessions = new Sessions(context, clock);
+  const sessions = new Sessions(context, clock, keys);
+  keys.watch(sessions);
   undo.push(() => endSessions(sessions));
 
   const accept: ConstructorParameters<typeof DomainListeners>[1] = (carrier, release) =>
@@ -180,10 +188,10 @@ async function compose(
   const grants = new Grants(argo, audit, reload, clock);
   sessions.watcher = tellBoth(grants, federation, argo);
   undo.push(() => grants.close());
-  const facts = { name: identity.name, version: VERSION, startedAt: clock.mono(), aead };
+  const facts = { name: identity.name, version: VERSION, startedAt: clock.mono(), aead, keys };
   const sources = { ...facts, argo, reload, audit, sessions, federation, clock: clock.mono };
   const metrics = brokerMetrics(sources);
-  const target = { status: () => describeBroker(sources), reload: () => reload.run(), grants, metrics };
+  const target = { status: () => describeBroker(sources), reload: () => reload.run(), grants, keys, metrics };
   const controlPath = join(options.runtime, CONTROL_SOCKET);
   undo.push(await serve(() => serveControl(controlPath, target)));
   const scraped =
@@ -208,6 +216,7 @@ async function compose(
     status: target.status,
     reload: target.reload,
     grants,
+    keys,
     close: () => {
       closing ??= tearDown().then(() => log.info('broker stopped'));
       return closing;

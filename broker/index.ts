@@ -22,6 +22,7 @@ export type {
   GrantRequest,
   GrantStatus,
   Grants,
+  KeyReport,
   ReloadResult,
   RevokeRequest,
 } from './service/index.ts';

@@ -28,6 +28,8 @@ export const AUDIT_EVENTS = [
   'grant.add',
   'grant.revoke',
   'grant.expire',
+  'key.list',
+  'key.incident',
   'audit.gap',
 ] as const;
 export type AuditEventName = (typeof AUDIT_EVENTS)[number];
@@ -120,6 +122,10 @@ export type AuditEvent = Circumstances &
     /** `policy`: the whole hash, hex. Later records with this revision carry its first digits. */
     | { readonly event: 'policy.load'; readonly revision: number; readonly policy: string }
     | { readonly event: 'policy.reject'; readonly reason: string; readonly policy?: string }
+    /** A revocation list was installed or refused, and how many sessions it ended. */
+    | { readonly event: 'key.list'; readonly reason: string }
+    /** A key that does not count was presented, or one name has two holders; `detail` says whose. */
+    | { readonly event: 'key.incident'; readonly reason: string }
     /** `detail`: label, revision from which it counts, who and why. */
     | { readonly event: 'grant.add' | 'grant.revoke' | 'grant.expire'; readonly src: Domain; readonly reason: string }
   );

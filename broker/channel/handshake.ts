@@ -77,12 +77,16 @@ export interface HandshakeContext {
   clock: Clock;
   /** Seconds by which the two wall clocks may differ. */
   clockToleranceSeconds: number;
+  /** Asked about a holder that has signed; absent where no revocation list is kept: inside a VM. */
+  readonly isRevoked?: (credential: Credential) => boolean;
   /** Who seals and opens; null or absent = the best provider that loads. */
   readonly aead?: AeadProvider | null;
 }
 
 export type HandshakeFault =
   | CredentialRefusal
+  /** The key was revoked, or a newer key of the same holder is in use. */
+  | 'REVOKED'
   /** Not a statement at all, or one with missing or surplus claims. */
   | 'MALFORMED_STATEMENT'
   /** The signature is not by the key that the credential names. */
@@ -249,7 +253,10 @@ async function readStatement(
   });
   if (!verdict.ok) return fail(verdict.reason);
   const claims = await verifyStatement(jws, typ, verdict.credential);
-  return claims === null ? fail('BAD_SIGNATURE') : { ok: true, value: { credential: verdict.credential, claims } };
+  if (claims === null) return fail('BAD_SIGNATURE');
+  // Only now: a credential is public, and presenting another's is not yet an incident.
+  if (context.isRevoked?.(verdict.credential) === true) return fail('REVOKED');
+  return { ok: true, value: { credential: verdict.credential, claims } };
 }
 
 function unverifiedPayload(jws: string): unknown {

@@ -1,8 +1,8 @@
 /** The bodies of POST /v1/grants and /v1/grants/revoke: read within a limit, checked key by key, handed on. */
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { BrokerError } from '../process/index.ts';
 import type { Grants } from '../service/index.ts';
+import { type ControlAnswer, readJson } from './request-body.ts';
 
 /** A request has five short members. */
 const MAX_BODY_BYTES = 8_192;
@@ -20,15 +20,10 @@ const grantBody = z.strictObject({
 });
 const revokeBody = z.strictObject(subject);
 
-export interface GrantAnswer {
-  readonly code: number;
-  readonly body: object;
-}
-
 /** Never rejects. 200 done, 422 refused with a code, 400 a body that is none. */
-export async function answerGrants(request: IncomingMessage, grants: Grants): Promise<GrantAnswer> {
+export async function answerGrants(request: IncomingMessage, grants: Grants): Promise<ControlAnswer> {
   try {
-    const body = await readJson(request);
+    const body = await readJson(request, MAX_BODY_BYTES);
     const result =
       request.url === '/v1/grants'
         ? await grants.add(grantBody.parse(body))
@@ -38,16 +33,4 @@ export async function answerGrants(request: IncomingMessage, grants: Grants): Pr
     const message = error instanceof z.ZodError ? z.prettifyError(error) : error instanceof Error ? error.message : '';
     return { code: 400, body: { ok: false, code: 'ERR_CONTROL_BODY', message } };
   }
-}
-
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES)
-      throw new BrokerError('ERR_BROKER_GRANT', `the body is larger than ${MAX_BODY_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
 }

@@ -1,18 +1,21 @@
 /**
  * The control API: HTTP with JSON on a unix socket that only the broker's own user may open, so `curl --unix-socket` is a
- * client. GET /v1/status, POST /v1/policy/reload, GET and POST /v1/grants, POST /v1/grants/revoke, GET /metrics.
+ * client. GET /v1/status, POST /v1/policy/reload, GET and POST /v1/grants, POST /v1/grants/revoke,
+ * GET /v1/keys, POST /v1/keys/revocations, GET /metrics.
  */
 import { chmod } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { removeStaleSocket } from '../carrier/index.ts';
 import { BrokerError } from '../process/index.ts';
-import type { BrokerStatus, Grants, MetricsText, ReloadResult } from '../service/index.ts';
+import type { BrokerStatus, Grants, KeyWatch, MetricsText, ReloadResult } from '../service/index.ts';
 import { answerGrants } from './grant-requests.ts';
+import { answerRevocations } from './key-requests.ts';
 
 export interface ControlTarget {
   status(): BrokerStatus;
   reload(): Promise<ReloadResult>;
   readonly grants: Grants;
+  readonly keys: KeyWatch;
   readonly metrics: MetricsText;
 }
 
@@ -54,6 +57,9 @@ function handler(target: ControlTarget): RequestListener {
     } else if (route === 'GET /v1/grants') sendJson(response, 200, { grants: target.grants.list() });
     else if (route === 'POST /v1/grants' || route === 'POST /v1/grants/revoke') {
       void answerGrants(request, target.grants).then(({ code, body }) => sendJson(response, code, body));
+    } else if (route === 'GET /v1/keys') sendJson(response, 200, target.keys.describe());
+    else if (route === 'POST /v1/keys/revocations') {
+      void answerRevocations(request, target.keys).then(({ code, body }) => sendJson(response, code, body));
     } else sendJson(response, 404, { code: 'ERR_CONTROL_NOT_FOUND', message: `no such operation: ${route}` });
   };
 }

@@ -304,6 +304,8 @@ function wordFor(reason: RefusalReason): CloseWord {
       return 'credentialNotYetValid';
     case 'FOREIGN_AUTHORITY':
       return 'credentialForeign';
+    case 'REVOKED':
+      return 'credentialRevoked';
     case 'WRONG_PEER':
       return 'wrongCarrier';
     case 'WRONG_BROKER':

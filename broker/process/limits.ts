@@ -58,6 +58,10 @@ export const GRANT_GRACE_MS = 30_000;
 export const GRANT_LOOK_MS = 5_000;
 /** Between attempts to end a grant while the log cannot be written; nothing is sent meanwhile. */
 export const GRANT_RETRY_MS = 1_000;
+/** One incident with a key is recorded at most this often: anybody on a carrier can replay a hello. */
+export const INCIDENT_QUIET_MS = 60_000;
+/** Incidents that status shows; all of them are in the audit log. */
+export const MAX_INCIDENTS = 64;
 /** How often silence and expiry are looked at. */
 export const SWEEP_MS = 5_000;
 /** Until a virtual machine's socket is tried again: soon enough for somebody who watches the machine start. */

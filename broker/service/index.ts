@@ -1,6 +1,7 @@
 export { checkpointSigner } from './checkpoint-signer.ts';
 export { Entrances } from './entrances.ts';
 export { type GrantRequest, type GrantStatus, Grants, type RevokeRequest } from './grants.ts';
+export { type KeyReport, KeyWatch } from './key-watch.ts';
 export { openLog } from './log.ts';
 export { brokerMetrics, type MetricsText } from './metrics.ts';
 export { natsMembersOf } from './nats-members.ts';

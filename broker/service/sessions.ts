@@ -1,4 +1,5 @@
 /** The sessions of a broker: at most one per domain, each recorded when it opens and when it ends. */
+import type { Credential } from '../../keys/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import type { Clock } from '../base/index.ts';
 import type { Carrier, Release } from '../carrier/index.ts';
@@ -14,14 +15,18 @@ import {
   SWEEP_MS,
 } from '../process/index.ts';
 import { type CloseWord, Op } from '../wire/index.ts';
+import type { KeyWatch } from './key-watch.ts';
 import { SessionPace } from './session-pace.ts';
 
 interface Session {
   readonly peer: Peer;
   readonly link: Link;
-  /** Seconds since the epoch: the session does not outlive its credential. */
-  readonly expiresAt: number;
+  /** The session outlives neither its expiry nor its revocation. */
+  readonly credential: Credential;
 }
+
+/** What is known about keys beyond their credentials. */
+type HolderWatch = Pick<KeyWatch, 'proven' | 'twoSessions'>;
 
 /** Learns of sessions that come and go. */
 export interface SessionWatcher {
@@ -35,6 +40,7 @@ export class Sessions implements LinkOwner {
   readonly #audit: AuditLog;
   readonly #log: Logger;
   readonly #byDomain = new Map<string, Session>();
+  readonly #keys: HolderWatch;
   readonly #links = new Map<Link, Release>();
   readonly #pace: SessionPace;
   readonly #clock: Clock;
@@ -45,8 +51,9 @@ export class Sessions implements LinkOwner {
   /** Set once, by the composition. */
   watcher: SessionWatcher | null = null;
 
-  constructor(context: PeerContext, clock: Clock) {
+  constructor(context: PeerContext, clock: Clock, keys: HolderWatch) {
     this.#context = context;
+    this.#keys = keys;
     this.#argo = context.argo;
     this.#audit = context.audit;
     this.#log = context.log;
@@ -78,6 +85,13 @@ export class Sessions implements LinkOwner {
     this.#byDomain.get(domain)?.link.end(word, reason);
   }
 
+  /** For a revocation list that has come. */
+  endRevoked(isRevoked: (credential: Credential) => boolean): number {
+    const hit = [...this.#byDomain.values()].filter(({ credential }) => isRevoked(credential));
+    for (const { link } of hit) link.end('credentialRevoked', 'credential revoked');
+    return hit.length;
+  }
+
   /** Ends them all, and whoever has not authenticated. */
   endAll(word: CloseWord): void {
     this.#cancelSweep();
@@ -97,8 +111,10 @@ export class Sessions implements LinkOwner {
     const hasty = this.#pace.count(name);
     // As for a refusal: the place on its socket stays taken for a while.
     this.#links.get(link)?.(hasty > 0);
-    this.#byDomain.get(name)?.link.end('superseded', 'superseded');
-    this.#byDomain.set(name, { peer, link, expiresAt: established.peer.expiresAt });
+    const older = this.#byDomain.get(name);
+    if (older !== undefined) this.#supersede(older, established.peer);
+    const isGood = this.#keys.proven(established.peer);
+    this.#byDomain.set(name, { peer, link, credential: established.peer });
     this.opened++;
     this.watcher?.sessionOpened(name);
     this.#argo.attach(peer.state, peer, { session: peer.id });
@@ -131,6 +147,15 @@ export class Sessions implements LinkOwner {
     // So that it knows its own labels. Who has none need not be told so.
     if (peer.state.domain.labels.length > 0) peer.introduce(peer.state.domain.domid);
     this.#log.info({ domain: name, session: peer.id, carrier: peer.carrier.name }, 'session opened');
+    if (!isGood) link.end('credentialRevoked', 'credential revoked');
+  }
+
+  /** A VM that came back by another way looks like this, and so does a thief: while the older session lives, it is told. */
+  #supersede(older: Session, newer: Credential): void {
+    const isAlive = older.peer.silentFor(this.#context.clock()) < PING_AFTER_MS;
+    const isRotation = newer.generation > older.credential.generation;
+    if (isAlive && !isRotation) this.#keys.twoSessions(newer);
+    older.link.end('superseded', 'superseded');
   }
 
   onEnded(peer: Peer, reason: string, fault: string | null): void {
@@ -165,9 +190,9 @@ export class Sessions implements LinkOwner {
     this.#cancelSweep = this.#clock.after(SWEEP_MS, () => this.#sweep());
     const now = this.#clock.mono();
     const seconds = this.#clock.wall() / 1_000;
-    for (const { peer, link, expiresAt } of [...this.#byDomain.values()]) {
+    for (const { peer, link, credential } of [...this.#byDomain.values()]) {
       const silence = peer.silentFor(now);
-      if (seconds > expiresAt + CLOCK_TOLERANCE_SECONDS) link.end('credentialExpired', 'credential expired');
+      if (seconds > credential.expiresAt + CLOCK_TOLERANCE_SECONDS) link.end('credentialExpired', 'credential expired');
       else if (silence > SILENCE_LIMIT_MS) link.end('done', 'silent');
       else if (silence > PING_AFTER_MS) peer.event({ op: Op.brokerPing, id: 0 });
     }

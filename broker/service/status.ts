@@ -5,6 +5,7 @@ import type { AuditLog } from '../audit/index.ts';
 import type { Argo } from '../core/index.ts';
 import type { Federation, PeerBroker } from '../federation/index.ts';
 import { statusWord } from '../wire/index.ts';
+import type { KeyStatus, KeyWatch } from './key-watch.ts';
 import type { PolicyReload } from './reload.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -38,6 +39,7 @@ export interface BrokerStatus {
   };
   /** Who seals and opens records, and why the best provider does not. */
   readonly aead: AeadChoice;
+  readonly keys: KeyStatus;
   readonly audit: { readonly healthy: boolean; readonly records: number; readonly head: string };
   readonly domains: readonly DomainStatus[];
   /** Other brokers, as far as the inventory names any. */
@@ -53,6 +55,7 @@ export interface StatusSources {
   readonly version: string;
   readonly startedAt: number;
   readonly aead: AeadChoice;
+  readonly keys: KeyWatch;
   readonly argo: Argo;
   readonly reload: PolicyReload;
   readonly audit: AuditLog;
@@ -70,6 +73,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
     pid: process.pid,
     policy: describePolicy(sources.reload.policy),
     aead: sources.aead,
+    keys: sources.keys.status(),
     audit: { healthy: audit.healthy, records: audit.head.seq, head: audit.head.hash },
     domains: [...argo.domains()].map((state) => {
       const peer = sources.sessions.peerOf(state.domain.name);

@@ -24,6 +24,8 @@ export const CloseCode = {
   wrongBroker: 11,
   /** The domain is at home at another broker, as domains.yaml says, or says from now on. */
   wrongHome: 12,
+  /** The peer's own key or credential was revoked, or a newer key of the same holder is in use. */
+  credentialRevoked: 13,
 } as const;
 export type CloseWord = keyof typeof CloseCode;
 

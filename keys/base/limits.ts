@@ -25,6 +25,12 @@ export const MAX_EPOCH = 0xffff_ffff;
 
 /** A credential is about 600 bytes, a hello about 2 KiB; what is longer is refused before anything is parsed. */
 export const MAX_TOKEN_CHARACTERS = 8192;
+/** A register of credentials has about 250 bytes a line: a quarter of a million credentials. */
+export const MAX_REGISTER_BYTES = 64 * 1024 * 1024;
+/** A revocation list is read by the broker alone and signed by its authority: about 8 000 entries. */
+export const MAX_REVOCATION_LIST_CHARACTERS = 2 ** 20;
+/** What a person says about a revocation: a line. */
+export const MAX_REVOCATION_REASON = 200;
 /** Key files hold a few hundred bytes; the cap keeps a wrong path (a disk image) from being read into memory. */
 export const MAX_KEY_FILE_BYTES = 16 * 1024;
 /** How far the clocks of a VM and its host may be apart before a credential counts as expired or not yet valid. */

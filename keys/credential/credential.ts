@@ -15,7 +15,7 @@ export const CREDENTIAL_AUDIENCE = 'argus';
 
 /** What a verified credential says. Times are seconds since 1970-01-01 UTC, as in the JWT. */
 export interface Credential {
-  /** Unique per credential; what a revocation names. */
+  /** Unique per credential. */
   readonly jti: string;
   /** Thumbprint of the authority. */
   readonly issuer: string;
@@ -23,6 +23,10 @@ export interface Credential {
   readonly role: Role;
   /** RFC 7638 thumbprint of the holder's Ed25519 key (`cnf.jkt`). */
   readonly thumbprint: string;
+  /** 1 for the first key of this holder, one more with each new key; 0 in credentials from before generations. */
+  readonly generation: number;
+  /** Serial of the revocation list when this was issued: a verifier with an older list knows that its list is stale. */
+  readonly revocationSerial: number;
   readonly issuedAt: number;
   readonly notBefore: number;
   readonly expiresAt: number;
@@ -38,8 +42,7 @@ export type CredentialRefusal =
   | 'EXPIRED'
   /** Usually a clock that is wrong on one side. */
   | 'NOT_YET_VALID'
-  | 'WRONG_ROLE'
-  | 'REVOKED';
+  | 'WRONG_ROLE';
 
 export type CredentialResult =
   | { readonly ok: true; readonly credential: Credential }
@@ -53,15 +56,13 @@ export interface VerifyCredentialOptions {
   readonly clockToleranceSeconds: number;
   /** Roles accepted here; all of them when absent. */
   readonly roles?: readonly Role[];
-  /** Asked last, about an otherwise valid credential. */
-  readonly isRevoked?: (credential: Credential) => boolean;
 }
 
 const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 const seconds = z.int().nonnegative();
 const header = z.object({ alg: z.literal(SIGNATURE_ALGORITHM), typ: z.literal(CREDENTIAL_TYPE) });
 
-/** Unknown claims are ignored (RFC 7519 §4), so that later versions can add some. */
+/** Unknown claims are ignored (RFC 7519 §4), so that later versions can add some; absent ones are from earlier versions. */
 const claims = z
   .object({
     iss: thumbprint,
@@ -73,6 +74,8 @@ const claims = z
     nbf: seconds,
     exp: seconds,
     jti: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+    gen: z.int().nonnegative().default(0),
+    rls: z.int().nonnegative().default(0),
   })
   .refine((each) => each.exp > each.nbf);
 
@@ -81,8 +84,8 @@ function refuse(reason: CredentialRefusal, refused: Credential | null = null): C
 }
 
 /**
- * Order: length, header, signature, shape, issuer, audience, time, role, revocation. What it returns is a snapshot: the
- * token is read once and not again.
+ * Order: length, header, signature, shape, issuer, audience, time, role. What it returns is a snapshot: the token is read
+ * once and not again. Revocation is the next question, and who keeps a list asks it once the holder has signed.
  *
  * @param jwt peer-controlled; never makes this throw
  */
@@ -97,29 +100,37 @@ export async function verifyCredential(
   if (signed.outcome === 'malformed') return refuse('MALFORMED');
   const parsed = claims.safeParse(signed.claims);
   if (!parsed.success) return refuse('MALFORMED');
-  const { iss, aud, sub, role, cnf, iat, nbf, exp, jti } = parsed.data;
+  const { iss, aud, sub, role, cnf, iat, nbf, exp, jti, gen, rls } = parsed.data;
   const credential: Credential = Object.freeze({
     jti,
     issuer: iss,
     name: sub,
     role,
     thumbprint: cnf.jkt,
+    generation: gen,
+    revocationSerial: rls,
     issuedAt: iat,
     notBefore: nbf,
     expiresAt: exp,
   });
-  const reason =
-    iss !== authority.thumbprint ? 'FOREIGN_AUTHORITY' : aud !== CREDENTIAL_AUDIENCE ? 'WRONG_AUDIENCE' : null;
-  const refusal = reason ?? refusalOf(credential, options);
+  const refusal = refusalOf(credential, aud, authority, options);
   return refusal === null ? { ok: true, credential } : refuse(refusal, credential);
 }
 
-function refusalOf(credential: Credential, options: VerifyCredentialOptions): CredentialRefusal | null {
+function refusalOf(
+  credential: Credential,
+  audience: string,
+  authority: TrustAnchor,
+  options: VerifyCredentialOptions,
+): CredentialRefusal | null {
+  if (credential.issuer !== authority.thumbprint) return 'FOREIGN_AUTHORITY';
+  if (audience !== CREDENTIAL_AUDIENCE) return 'WRONG_AUDIENCE';
   const now = Math.floor(options.now / 1000);
   if (credential.expiresAt + options.clockToleranceSeconds <= now) return 'EXPIRED';
-  if (credential.notBefore - options.clockToleranceSeconds > now) return 'NOT_YET_VALID';
+  // A credential that was issued in the future is the same mistake as one that is valid from the future: a wrong clock.
+  const startsAt = Math.max(credential.notBefore, credential.issuedAt);
+  if (startsAt - options.clockToleranceSeconds > now) return 'NOT_YET_VALID';
   if (options.roles !== undefined && !options.roles.includes(credential.role)) return 'WRONG_ROLE';
-  if (options.isRevoked?.(credential) === true) return 'REVOKED';
   return null;
 }
 
@@ -137,6 +148,8 @@ export function signCredential(authority: SigningKey, credential: Credential): P
       nbf: credential.notBefore,
       exp: credential.expiresAt,
       jti: credential.jti,
+      gen: credential.generation,
+      rls: credential.revocationSerial,
     },
   );
 }

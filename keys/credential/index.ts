@@ -15,6 +15,16 @@ export {
   thumbprintOf,
 } from './jwk.ts';
 export { assertName, parseRole, ROLES, type Role } from './names.ts';
+export {
+  emptyRevocationList,
+  findRevocation,
+  type HolderRevocation,
+  type KeyRevocation,
+  type Revocation,
+  type RevocationList,
+  signRevocationList,
+  verifyRevocationList,
+} from './revocation-list.ts';
 export { generatePrivateJwk, SigningKey } from './signing-key.ts';
 export { signStatement, verifyStatement } from './statement.ts';
 export { importTrustAnchor, type TrustAnchor } from './trust-anchor.ts';

@@ -12,13 +12,13 @@ import type { TrustAnchor } from './trust-anchor.ts';
 const COMPACT_FORM = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{85}[AQgw]$/;
 
 /** The length is looked at first: it is the peer's choice. */
-function isCompactForm(token: string): boolean {
-  return token.length <= MAX_TOKEN_CHARACTERS && COMPACT_FORM.test(token);
+function isCompactForm(token: string, maxCharacters: number): boolean {
+  return token.length <= maxCharacters && COMPACT_FORM.test(token);
 }
 
 /** Before any signature: nothing in it may be believed. */
-export function readTokenHeader(token: string): unknown {
-  if (!isCompactForm(token)) return null;
+export function readTokenHeader(token: string, maxCharacters = MAX_TOKEN_CHARACTERS): unknown {
+  if (!isCompactForm(token, maxCharacters)) return null;
   try {
     return decodeProtectedHeader(token);
   } catch {
@@ -32,8 +32,12 @@ export type VerifiedPayload =
   | { readonly outcome: 'malformed' };
 
 /** Signature first, JSON after: unauthenticated bytes reach no parser but base64url and the header's. */
-export async function readSignedClaims(token: string, key: TrustAnchor['publicKey']): Promise<VerifiedPayload> {
-  if (!isCompactForm(token)) return { outcome: 'malformed' };
+export async function readSignedClaims(
+  token: string,
+  key: TrustAnchor['publicKey'],
+  maxCharacters = MAX_TOKEN_CHARACTERS,
+): Promise<VerifiedPayload> {
+  if (!isCompactForm(token, maxCharacters)) return { outcome: 'malformed' };
   let payload: Uint8Array;
   try {
     payload = (await compactVerify(token, key, { algorithms: [SIGNATURE_ALGORITHM] })).payload;

@@ -1,23 +1,36 @@
-/** The root authority: the one key that says who is who. It signs credentials and notes each in a register. */
+/** The root authority: the one key that says who is who. It signs credentials and revocations, and registers each first. */
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
-import { KeyError, MAX_TTL_SECONDS, PRIVATE_FILE_MODE, PUBLIC_FILE_MODE, REDACTED } from '../base/index.ts';
+import {
+  KeyError,
+  MAX_REVOCATION_REASON,
+  MAX_TTL_SECONDS,
+  PRIVATE_FILE_MODE,
+  PUBLIC_FILE_MODE,
+  REDACTED,
+} from '../base/index.ts';
 import {
   assertName,
   type Credential,
+  findRevocation,
   generatePrivateJwk,
+  type HolderRevocation,
+  type KeyRevocation,
   type PublicJwk,
   parsePublicJwk,
   parseRole,
+  type RevocationList,
   type Role,
   type SigningKey,
   signCredential,
+  signRevocationList,
   type TrustAnchor,
   thumbprintOf,
 } from '../credential/index.ts';
 import { formatJwk, readSigningKey, readTrustAnchor } from './jwk-files.ts';
-import { appendRegisterLine, assertKeyDirectory, createKeyFile, isPresent, makeKeyDirectory } from './key-files.ts';
-import { authorityLayout } from './layout.ts';
+import { assertKeyDirectory, createKeyFile, isPresent, makeKeyDirectory, replaceKeyFile } from './key-files.ts';
+import { type AuthorityLayout, authorityLayout } from './layout.ts';
+import { Register, type RegisteredCredential } from './register.ts';
 
 export interface IssueTerms {
   readonly name: string;
@@ -35,14 +48,14 @@ export interface IssuedCredential {
   readonly credential: Credential;
 }
 
-/** A line of `issued.jsonl`; times are seconds since 1970-01-01 UTC. */
-export interface RegisterEntry {
-  readonly jti: string;
-  readonly name: string;
-  readonly role: Role;
-  readonly thumbprint: string;
-  readonly iat: number;
-  readonly exp: number;
+export interface RevokeTerms {
+  /** A holder (role and name: all its keys up to now) or one key (thumbprint). */
+  readonly target: { readonly role: Role; readonly name: string } | { readonly thumbprint: string };
+  readonly reason: string;
+  /** Seconds since 1970-01-01 UTC; null = for good. */
+  readonly until: number | null;
+  /** Milliseconds, as of Date.now(), which is the default. */
+  readonly now?: number;
 }
 
 export class Authority {
@@ -51,41 +64,104 @@ export class Authority {
   /** What holders trust, and what `verifyCredential` takes. */
   readonly public: TrustAnchor;
   readonly #key: SigningKey;
-  readonly #registerFile: string;
+  readonly #files: AuthorityLayout;
 
   /** For `openAuthority`. */
-  constructor(key: SigningKey, anchor: TrustAnchor, registerFile: string) {
+  constructor(key: SigningKey, anchor: TrustAnchor, files: AuthorityLayout) {
     this.thumbprint = key.thumbprint;
     this.public = anchor;
     this.#key = key;
-    this.#registerFile = registerFile;
+    this.#files = files;
   }
 
   /**
    * Registered on disk before it is returned: the register may name a credential nobody received, never the reverse.
    *
-   * @throws KeyError ERR_KEY_NAME, ERR_KEY_ROLE, ERR_KEY_TTL, ERR_KEY_FILE_CONTENT (no Ed25519 public JWK), ERR_KEY_FILE_IO
+   * A new key for a holder starts a new generation and retires the holder's older keys: they are on the revocation list
+   * before the new credential exists.
+   *
+   * @throws KeyError ERR_KEY_NAME, ERR_KEY_ROLE, ERR_KEY_TTL, ERR_KEY_FILE_CONTENT (no Ed25519 public JWK), ERR_KEY_FILE_IO,
+   * ERR_KEY_REVOKED for a key that was revoked
    */
   async issue(terms: IssueTerms): Promise<IssuedCredential> {
     const { name, ttlSeconds, now = Date.now() } = terms;
     assertName(name);
     assertTtl(ttlSeconds);
+    const role = parseRole(terms.role);
     const publicJwk = parsePublicJwk(terms.publicJwk);
     if (publicJwk === null) throw new KeyError('ERR_KEY_FILE_CONTENT', `public key of "${name}": not an Ed25519 JWK`);
     const issuedAt = Math.floor(now / 1000);
+    const thumbprint = await thumbprintOf(publicJwk);
+    const register = await Register.read(this.#files.register);
+    const generation = generationFor(register, role, name, thumbprint);
+    await this.#retireBefore(register, role, name, generation, issuedAt);
     const credential: Credential = Object.freeze({
       jti: randomBytes(16).toString('base64url'),
       issuer: this.thumbprint,
       name,
-      role: parseRole(terms.role),
-      thumbprint: await thumbprintOf(publicJwk),
+      role,
+      thumbprint,
+      generation,
+      revocationSerial: register.serial,
       issuedAt,
       notBefore: issuedAt,
       expiresAt: issuedAt + ttlSeconds,
     });
+    const revocation = findRevocation(register.listFor(this.thumbprint, issuedAt), credential, issuedAt);
+    if (revocation !== null)
+      throw new KeyError(
+        'ERR_KEY_REVOKED',
+        `the key ${thumbprint} of "${name}" was revoked ("${revocation.reason}"); make a new key in a new directory: argus keys enrol`,
+      );
     const credentialJwt = await signCredential(this.#key, credential);
-    await appendRegisterLine(this.#registerFile, JSON.stringify(registerEntryOf(credential)));
+    await register.addCredential(credential);
     return { credentialJwt, credential };
+  }
+
+  /**
+   * Puts an entry on the list and signs it.
+   *
+   * @returns the new list
+   * @throws KeyError ERR_KEY_NAME when this authority never issued to such a holder or key; ERR_KEY_TTL; ERR_KEY_FILE_IO
+   */
+  async revoke(terms: RevokeTerms): Promise<RevocationList> {
+    const { target, until, now = Date.now() } = terms;
+    const at = Math.floor(now / 1000);
+    if (until !== null && until <= at) throw new KeyError('ERR_KEY_TTL', 'a revocation ends in the future or never');
+    const reason = terms.reason.slice(0, MAX_REVOCATION_REASON);
+    const register = await Register.read(this.#files.register);
+    const revocation = { ...entryFor(register, target), reason, at, until };
+    await register.addRevocation(revocation, at);
+    return this.#publish(register, at);
+  }
+
+  /** The list as it is now, signed and written again; serial 0 and no file while nothing was ever revoked. */
+  async revocations(now = Date.now()): Promise<{ readonly list: RevocationList; readonly jws: string | null }> {
+    const register = await Register.read(this.#files.register);
+    const list = await this.#publish(register, Math.floor(now / 1000));
+    return { list, jws: list.serial === 0 ? null : await signRevocationList(this.#key, list) };
+  }
+
+  /** Every credential ever issued, oldest first. */
+  async issued(): Promise<readonly RegisteredCredential[]> {
+    return (await Register.read(this.#files.register)).credentials;
+  }
+
+  async #retireBefore(register: Register, role: Role, name: string, generation: number, now: number): Promise<void> {
+    const newest = register.newestOf(role, name);
+    if (newest === null || newest.gen >= generation) return;
+    const terms = { reason: 'a new key was issued', at: now, until: null };
+    await register.addRevocation({ target: 'holder', role, name, generation: generation - 1, ...terms }, now);
+    await this.#publish(register, now);
+  }
+
+  async #publish(register: Register, now: number): Promise<RevocationList> {
+    const list = register.listFor(this.thumbprint, now);
+    if (list.serial > 0) {
+      const jws = await signRevocationList(this.#key, list);
+      await replaceKeyFile(this.#files.revocations, `${jws}\n`, PUBLIC_FILE_MODE);
+    }
+    return list;
   }
 
   toJSON(): object {
@@ -97,9 +173,31 @@ export class Authority {
   }
 }
 
-function registerEntryOf(credential: Credential): RegisterEntry {
-  const { jti, name, role, thumbprint, issuedAt, expiresAt } = credential;
-  return { jti, name, role, thumbprint, iat: issuedAt, exp: expiresAt };
+/** A key that the holder has already keeps its generation; any other starts the next one. */
+function generationFor(register: Register, role: Role, name: string, thumbprint: string): number {
+  const newest = register.newestOf(role, name);
+  if (newest === null) return 1;
+  const known = register.credentials.findLast(
+    (each) => each.role === role && each.name === name && each.thumbprint === thumbprint,
+  );
+  return known === undefined ? newest.gen + 1 : known.gen;
+}
+
+function entryFor(
+  register: Register,
+  target: RevokeTerms['target'],
+): Omit<KeyRevocation, 'reason' | 'at' | 'until'> | Omit<HolderRevocation, 'reason' | 'at' | 'until'> {
+  if ('thumbprint' in target) {
+    const { thumbprint } = target;
+    if (!register.credentials.some((each) => each.thumbprint === thumbprint))
+      throw new KeyError('ERR_KEY_NAME', `no key ${thumbprint} in the register; argus keys list shows those that are`);
+    return { target: 'key', thumbprint };
+  }
+  const { role, name } = target;
+  const newest = register.newestOf(role, name);
+  if (newest === null)
+    throw new KeyError('ERR_KEY_NAME', `no ${role} "${name}" in the register; argus keys list shows those that are`);
+  return { target: 'holder', role, name, generation: newest.gen };
 }
 
 function assertTtl(ttlSeconds: number): void {
@@ -115,7 +213,7 @@ function assertTtl(ttlSeconds: number): void {
 export async function createAuthority(dir: string): Promise<Authority> {
   const files = authorityLayout(dir);
   await makeKeyDirectory(dir);
-  for (const path of [files.privateKey, files.publicKey, files.register])
+  for (const path of [files.privateKey, files.publicKey, files.register, files.revocations])
     if (await isPresent(path))
       throw new KeyError(
         'ERR_KEY_EXISTS',
@@ -143,5 +241,5 @@ export async function openAuthority(dir: string): Promise<Authority> {
       'ERR_KEY_MISMATCH',
       `"${files.publicKey}" is not the public half of "${files.privateKey}"; remove it, it is made anew`,
     );
-  return new Authority(key, anchor, files.register);
+  return new Authority(key, anchor, files);
 }

@@ -125,7 +125,6 @@ export function acceptCredential(dir: string, result: CredentialResult): Credent
     case 'MALFORMED':
     case 'WRONG_AUDIENCE':
     case 'WRONG_ROLE':
-    case 'REVOKED':
       throw new KeyError('ERR_KEY_CREDENTIAL_INVALID', `${whose} cannot be used (${reason}); ${renew}`);
   }
 }

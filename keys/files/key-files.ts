@@ -21,7 +21,12 @@ export type FileTrust = 'private' | 'public' | 'given';
  * @param hint what to do when the file is missing, shown to the operator
  * @throws KeyError ERR_KEY_FILE_MISSING, _SYMLINK, _MODE, _CONTENT (no regular file, too long), _IO
  */
-export async function readKeyFile(path: string, trust: FileTrust, hint: string): Promise<string> {
+export async function readKeyFile(
+  path: string,
+  trust: FileTrust,
+  hint: string,
+  maxBytes = MAX_KEY_FILE_BYTES,
+): Promise<string> {
   // O_NONBLOCK: a FIFO put in the file's place must not hang the program
   const noFollow = trust === 'given' ? 0 : constants.O_NOFOLLOW;
   let handle: FileHandle;
@@ -38,7 +43,7 @@ export async function readKeyFile(path: string, trust: FileTrust, hint: string):
   }
   try {
     const status = await handle.stat();
-    assertFileStatus(path, status, trust);
+    assertFileStatus(path, status, trust, maxBytes);
     return await handle.readFile('utf8');
   } catch (error) {
     if (error instanceof KeyError) throw error;
@@ -48,16 +53,16 @@ export async function readKeyFile(path: string, trust: FileTrust, hint: string):
   }
 }
 
-function assertFileStatus(path: string, status: Stats, trust: FileTrust): void {
+function assertFileStatus(path: string, status: Stats, trust: FileTrust, maxBytes: number): void {
   if (!status.isFile()) throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" is not a regular file`);
   if (trust === 'private' && (status.mode & GROUP_AND_OTHERS) !== 0)
     throw modeError(path, status, 'only its owner may read a private key', 'chmod 600');
   if (trust === 'public' && (status.mode & WRITABLE_BY_OTHERS) !== 0)
     throw modeError(path, status, 'only its owner may change it', 'chmod 644');
-  if (status.size > MAX_KEY_FILE_BYTES)
+  if (status.size > maxBytes)
     throw new KeyError(
       'ERR_KEY_FILE_CONTENT',
-      `"${path}" holds ${status.size} bytes; a key or credential has at most ${MAX_KEY_FILE_BYTES}`,
+      `"${path}" holds ${status.size} bytes; at most ${maxBytes} are expected there`,
     );
 }
 

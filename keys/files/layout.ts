@@ -8,6 +8,10 @@ export interface IdentityLayout {
   readonly credential: string;
   /** Public JWK of the authority this holder trusts. */
   readonly authority: string;
+  /** The newest revocation list; kept by a broker. */
+  readonly revocations: string;
+  /** Serial of that list and the newest key of each holder; kept by a broker. */
+  readonly seen: string;
 }
 
 export function identityLayout(dir: string): IdentityLayout {
@@ -16,6 +20,8 @@ export function identityLayout(dir: string): IdentityLayout {
     publicKey: join(dir, 'key.pub.jwk'),
     credential: join(dir, 'credential.jwt'),
     authority: join(dir, 'authority.jwk'),
+    revocations: join(dir, 'revocations.jws'),
+    seen: join(dir, 'seen.json'),
   };
 }
 
@@ -24,8 +30,10 @@ export interface AuthorityLayout {
   readonly privateKey: string;
   /** What holders get as their `authority.jwk`. */
   readonly publicKey: string;
-  /** One JSON line per credential ever issued. */
+  /** One JSON line per credential and revocation ever signed: the truth, from which the list is made. */
   readonly register: string;
+  /** What brokers get as their `revocations.jws`. */
+  readonly revocations: string;
 }
 
 export function authorityLayout(dir: string): AuthorityLayout {
@@ -33,5 +41,6 @@ export function authorityLayout(dir: string): AuthorityLayout {
     privateKey: join(dir, 'authority.jwk'),
     publicKey: join(dir, 'authority.pub.jwk'),
     register: join(dir, 'issued.jsonl'),
+    revocations: join(dir, 'revocations.jws'),
   };
 }

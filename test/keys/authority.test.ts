@@ -68,6 +68,7 @@ authority('each credential has a line of its own in the register and an id of it
       name: credential.name,
       role: 'domain',
       thumbprint: holder.thumbprint,
+      gen: 1,
       iat: 1_800_000_000,
       exp: 1_800_000_060,
     })),
@@ -79,7 +80,7 @@ authority('what cannot be registered is not issued', async () => {
   const dir = newDirectory();
   const opened = await createAuthority(dir);
   await mkdir(join(dir, 'issued.jsonl'));
-  assert.is(await codeOf(() => opened.issue(terms())), 'ERR_KEY_FILE_IO');
+  assert.is(await codeOf(() => opened.issue(terms())), 'ERR_KEY_FILE_CONTENT');
 });
 
 for (const name of ['authority.jwk', 'authority.pub.jwk', 'issued.jsonl'])

@@ -1,9 +1,12 @@
 /** `argus keys` from the outside: what it prints, what it writes, how it fails. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { startBroker } from '../../broker/index.ts';
 import { keysCommand } from '../../clients/cli/commands/keys.ts';
+import { createAuthority, issueIdentity } from '../../keys/index.ts';
+import { copyShippedPolicy } from '../../policy/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const command = suite('keys command');
@@ -137,6 +140,98 @@ command('aead names all providers, the used one, measured times and the self-tes
   );
   for (const each of suites) for (const time of each.sealMicroseconds) assert.ok(time > 0);
   assert.match((await argusKeys('aead')).stdout, 'self-test passed');
+});
+
+/** An authority with two domains and a broker; `control` leads to the broker. */
+async function makeHost(): Promise<{ authority: string; control: string; close: () => Promise<void> }> {
+  const base = temporaryDirectory();
+  const authority = await createAuthority(join(base, 'authority'));
+  const holders = [
+    ['argus', 'broker'],
+    ['chrome-vm', 'domain'],
+    ['audio-vm', 'domain'],
+  ] as const;
+  for (const [name, role] of holders)
+    await issueIdentity(authority, join(base, name), { name, role, ttlSeconds: 3600 });
+  await copyShippedPolicy(join(base, 'policy'));
+  const broker = await startBroker({
+    identity: join(base, 'argus'),
+    policy: join(base, 'policy'),
+    audit: join(base, 'audit'),
+    runtime: join(base, 'run'),
+    watchPolicy: false,
+    log: { level: 'silent' },
+  });
+  return { authority: join(base, 'authority'), control: broker.control, close: () => broker.close() };
+}
+
+command('revoke gives the list to a broker, list and audit show what is so', async () => {
+  const host = await makeHost();
+  const at = ['--authority', host.authority];
+  try {
+    const revoked = await argusKeys('revoke', 'chrome-vm', ...at, '--reason', 'stolen', '--control', host.control);
+    assert.is(revoked.code, null);
+    assert.match(revoked.stdout, 'list 1 has 1 entries');
+    assert.match(revoked.stdout, `in force at ${host.control}: 0 sessions ended`);
+    const listed = await argusKeys('list', ...at);
+    assert.match(listed.stdout, 'audio-vm');
+    assert.not.match(listed.stdout, 'chrome-vm');
+    assert.match((await argusKeys('list', ...at, '--all')).stdout, 'revoked: stolen');
+    const { keys } = JSON.parse((await argusKeys('list', ...at, '--expiring', '2h', '--json')).stdout);
+    assert.equal(keys.map((key: { name: string }) => key.name).sort(), ['argus', 'audio-vm']);
+
+    const audited = JSON.parse((await argusKeys('audit', ...at, '--control', host.control, '--json')).stdout);
+    assert.is(process.exitCode, 1);
+    assert.equal(
+      audited.findings.map((each: { code: string; subject: string }) => `${each.code} ${each.subject}`).sort(),
+      ['EXPIRES_SOON broker argus', 'EXPIRES_SOON domain audio-vm', 'NEVER_USED domain audio-vm'],
+    );
+    await argusKeys('revoke', 'audio-vm', ...at, '--reason', 'mislaid', '--until', '2099-01-31');
+    assert.match((await argusKeys('audit', ...at, '--control', host.control)).stdout, 'LIST_STALE');
+    const published = await argusKeys('publish', ...at, '--control', host.control);
+    assert.match(published.stdout, 'in force at');
+    assert.not.match((await argusKeys('audit', ...at, '--control', host.control)).stdout, 'LIST_STALE');
+  } finally {
+    process.exitCode = 0;
+    await host.close();
+  }
+});
+
+command('what cannot be revoked or delivered is an error that says what to do', async () => {
+  const host = await makeHost();
+  const at = ['--authority', host.authority];
+  const list = join(host.authority, 'revocations.jws');
+  try {
+    assert.is((await argusKeys('revoke', 'nobody', ...at, '--reason', 'x')).code, 'ERR_KEY_NAME');
+    assert.is((await argusKeys('publish', ...at, '--control', host.control)).code, 'ERR_KEY_REVOCATIONS');
+    assert.is((await argusKeys('publish', '--control', host.control)).code, 'ERR_KEY_REVOCATIONS');
+    await argusKeys('revoke', 'chrome-vm', ...at, '--reason', 'x');
+    const old = await readFile(list, 'utf8');
+    const nowhere = await argusKeys('publish', ...at, '--control', `${host.control}.not`, '--control', host.control);
+    assert.is(nowhere.code, 'ERR_BROKER_CONTROL', 'one of two was not reached');
+    await argusKeys('revoke', 'audio-vm', ...at, '--reason', 'x', '--control', host.control);
+    await writeFile(list, old);
+    assert.is((await argusKeys('publish', '--list', list, '--control', host.control)).code, 'ERR_BROKER_CONTROL');
+    for (const until of ['soon', '2099-13-01', '2099-01-31 18:00']) {
+      const refused = await argusKeys('revoke', 'x', ...at, '--reason', 'x', '--until', until);
+      assert.is(refused.code, 'commander.invalidArgument', until);
+    }
+  } finally {
+    await host.close();
+  }
+});
+
+command('show exits with 1 for what no program could start with', async () => {
+  const dir = join(temporaryDirectory(), 'vm');
+  await argusKeys('enrol', dir, '--name', 'chrome-vm');
+  process.exitCode = 0;
+  await argusKeys('show', dir);
+  assert.is(process.exitCode, 1);
+  process.exitCode = 0;
+  const authority = join(temporaryDirectory(), 'authority');
+  await argusKeys('init', authority);
+  await argusKeys('show', authority);
+  assert.is(process.exitCode, 0);
 });
 
 command('each command explains itself with an example', async () => {

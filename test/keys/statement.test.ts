@@ -18,7 +18,7 @@ async function makeSigningKey(): Promise<SigningKey> {
 }
 
 function credentialFor(thumbprint: string): Credential {
-  const times = { issuedAt: 0, notBefore: 0, expiresAt: 1 };
+  const times = { issuedAt: 0, notBefore: 0, expiresAt: 1, generation: 1, revocationSerial: 0 };
   return { jti: 'x', issuer: 'y', name: 'chrome-vm', role: 'domain', thumbprint, ...times };
 }
 

@@ -1,14 +1,6 @@
 /** `argus keys`: makes authorities, keys and credentials, and shows what a directory of keys is good for. */
-import { randomBytes } from 'node:crypto';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import {
-  AEAD_KEY_BYTES,
-  AEAD_NONCE_BYTES,
-  AEAD_TAG_BYTES,
-  type Aead,
-  aeadSelfTest,
-  allAeads,
-  chooseAead,
   createAuthority,
   createIdentityKey,
   DEFAULT_TTL_SECONDS,
@@ -19,48 +11,12 @@ import {
   type KeyDirectoryDescription,
   openAuthority,
   parseRole,
-  ROLES,
 } from '../../../keys/index.ts';
 import { printJson } from '../output.ts';
-
-/** Seconds per unit of `--ttl`. */
-const TTL_UNITS: ReadonlyMap<string, number> = new Map([
-  ['s', 1],
-  ['m', 60],
-  ['h', 3600],
-  ['d', 86_400],
-]);
-/** A lone small message, 10 ms of audio and a full record; long enough for a first impression. */
-const SPEED_LENGTHS = [64, 1764, 65_536] as const;
-const SPEED_BUDGET_MS = 30;
-/** The best of many short batches counts: other programs disturb the rest. */
-const SPEED_BATCH = 16;
-const RECORD_HEADER_BYTES = 24;
-
-function print(...lines: readonly string[]): void {
-  process.stdout.write(`${lines.join('\n')}\n`);
-}
-
-function parseTtl(text: string): number {
-  const [, count, unit] = /^([1-9][0-9]{0,8})([smhd])$/.exec(text) ?? [];
-  const seconds = TTL_UNITS.get(unit ?? '');
-  if (count === undefined || seconds === undefined)
-    throw new InvalidArgumentError('expected a number and a unit, as in 90d, 12h, 30m or 45s.');
-  return Number(count) * seconds;
-}
-
-/** In single quotes where a shell would read more into it. */
-function quoted(argument: string): string {
-  return /^[A-Za-z0-9_./:@%+=-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
-}
-
-function isoTime(seconds: number): string {
-  return new Date(seconds * 1000).toISOString();
-}
-
-function roleOption(): Option {
-  return new Option('--role <role>', 'what the holder is').choices(ROLES).default('domain');
-}
+import { aeadCommand } from './keys/aead.ts';
+import { isoTime, parseDuration, print, quoted, roleOption } from './keys/format.ts';
+import { auditCommand, listCommand } from './keys/list.ts';
+import { publishCommand, revokeCommand } from './keys/revoke.ts';
 
 function initCommand(): Command {
   return new Command('init')
@@ -118,7 +74,7 @@ function issueCommand(): Command {
     .addOption(roleOption())
     .addOption(
       new Option('--ttl <time>', 'how long it is valid: 45s, 30m, 12h, 90d')
-        .argParser(parseTtl)
+        .argParser(parseDuration)
         .default(DEFAULT_TTL_SECONDS, `${DEFAULT_TTL_SECONDS / 86_400}d`),
     )
     .option('--out <dir>', 'where the two files to hand back are written', '.')
@@ -190,72 +146,29 @@ function showCommand(): Command {
     .description('show what a directory holds: name, role, key, validity, issuer; never a secret')
     .argument('<dir>', 'directory of an identity or of an authority')
     .option('--json', 'as one JSON object')
-    .addHelpText('after', '\nExample:\n  argus keys show /etc/argus/identity')
+    .addHelpText(
+      'after',
+      '\nExample:\n  argus keys show /etc/argus/identity\n\nExits with 1 when a program could not start with it.',
+    )
     .action(async (dir: string, options: { json?: boolean }) => {
       const shown = await describeKeyDirectory(dir, Date.now());
       if (options.json === true) printJson(shown);
       else print(...describe(shown));
-    });
-}
-
-/** What a program does: seal records of this length, each in the same memory. A first impression, not a benchmark. */
-function sealMicroseconds(aead: Aead, length: number): number {
-  const key = aead.importKey(randomBytes(AEAD_KEY_BYTES));
-  const nonce = new Uint8Array(AEAD_NONCE_BYTES);
-  const aad = new Uint8Array(RECORD_HEADER_BYTES);
-  const memory = new Uint8Array(length + AEAD_TAG_BYTES);
-  const start = performance.now();
-  let best = Number.POSITIVE_INFINITY;
-  do {
-    const before = performance.now();
-    // The key is thrown away afterwards: the nonce that repeats here protects nothing.
-    for (let record = 0; record < SPEED_BATCH; record += 1) aead.sealInPlace(key, nonce, aad, memory, 0, length);
-    best = Math.min(best, (performance.now() - before) / SPEED_BATCH);
-  } while (performance.now() - start < SPEED_BUDGET_MS);
-  key.free();
-  return Math.round(best * 100_000) / 100;
-}
-
-function aeadCommand(): Command {
-  return new Command('aead')
-    .description('show the ciphers, which provider is used and why, and whether all agree on this machine')
-    .option('--json', 'as one JSON object')
-    .addHelpText(
-      'after',
-      '\nExample:\n  argus keys aead\n\nThe option "aead" of a broker (argus.yaml) or of connect() names another provider.',
-    )
-    .action((options: { json?: boolean }) => {
-      aeadSelfTest();
-      const { provider, reason } = chooseAead();
-      const suites = allAeads().map((aead) => ({
-        suite: aead.suite,
-        provider: aead.provider,
-        used: aead.provider === provider,
-        sealMicroseconds: SPEED_LENGTHS.map((length) => sealMicroseconds(aead, length)),
-      }));
-      if (options.json === true) {
-        printJson({ selfTest: 'passed', provider, reason, lengths: SPEED_LENGTHS, suites });
-        return;
-      }
-      print(
-        `suite    provider  used  ${SPEED_LENGTHS.map((length) => `${length} B`.padStart(11)).join('')}`,
-        ...suites.map(
-          (each) =>
-            `${each.suite.padEnd(9)}${each.provider.padEnd(10)}${(each.used ? 'yes' : '-').padEnd(6)}${each.sealMicroseconds.map((time) => `${time} µs`.padStart(11)).join('')}`,
-        ),
-        ...(reason === null ? [] : [`in-place does not load here: ${reason}`]),
-        'self-test passed: all providers give the published vectors and open what the others sealed',
-      );
+      if (shown.problem !== null) process.exitCode = 1;
     });
 }
 
 export function keysCommand(): Command {
   return new Command('keys')
-    .description('authorities, key pairs and credentials')
+    .description('authorities, key pairs, credentials and their revocation')
     .addCommand(initCommand())
     .addCommand(enrolCommand())
     .addCommand(issueCommand())
     .addCommand(installCommand())
     .addCommand(showCommand())
+    .addCommand(listCommand())
+    .addCommand(auditCommand())
+    .addCommand(revokeCommand())
+    .addCommand(publishCommand())
     .addCommand(aeadCommand());
 }

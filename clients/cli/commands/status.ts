@@ -40,12 +40,13 @@ export function reloadCommand(): Command {
 }
 
 function render(status: BrokerStatus): string {
-  const { policy, audit } = status;
+  const { policy, audit, keys } = status;
   const lines = [
     `broker    ${status.broker} ${status.version}, pid ${status.pid}, up ${status.uptimeSeconds} s`,
     `policy    revision ${policy.revision}, ${policy.rows} rows, ${policy.hash.slice(0, 12)}, ${policy.directory}`,
     `aead      ${status.aead.provider}${status.aead.reason === null ? '' : ` (in-place does not load: ${status.aead.reason})`}`,
     `audit     ${audit.healthy ? 'healthy' : 'FAILED: sends are stopped'}, ${audit.records} records, head ${audit.head.slice(0, 12)}`,
+    `keys      revocation list ${keys.revocationSerial}${keys.isStale ? ' (STALE: a newer one exists)' : ''}, ${keys.revoked} revoked, ${keys.incidents.length} incidents${keys.incidents.length === 0 ? '' : ' (argus keys audit)'}`,
     `messages  ${status.messages} (${status.bytes} bytes)`,
     `refused   ${
       Object.entries(status.refused)

@@ -22,6 +22,10 @@ const CLOSES: Readonly<Record<CloseWord, readonly [ClientErrorCode, string]>> = 
     'ERR_CLIENT_CREDENTIAL_FOREIGN',
     'this domain’s credential is from another authority than the broker’s; enrol with the broker’s authority',
   ],
+  credentialRevoked: [
+    'ERR_CLIENT_CREDENTIAL_REVOKED',
+    'this domain’s key was revoked or replaced by a newer one; make a new key and have it signed (argus keys enrol, issue, install)',
+  ],
   wrongCarrier: [
     'ERR_CLIENT_WRONG_CARRIER',
     'this carrier belongs to another domain; connect to the one that domains.yaml gives to this domain',
@@ -32,10 +36,7 @@ const CLOSES: Readonly<Record<CloseWord, readonly [ClientErrorCode, string]>> = 
     'a newer session of the same domain took over; only one process per domain can be connected',
   ],
   fault: ['ERR_CLIENT_PROTOCOL', 'the broker says that this side broke the protocol'],
-  removed: [
-    'ERR_CLIENT_REMOVED',
-    'this domain is not, or no longer, in the broker’s inventory (domains.yaml), or its credential was revoked',
-  ],
+  removed: ['ERR_CLIENT_REMOVED', 'this domain is not, or no longer, in the broker’s inventory (domains.yaml)'],
   wrongHome: [
     'ERR_CLIENT_WRONG_HOME',
     'this domain is at home at another broker; connect to the one that domains.yaml names ("home:")',

@@ -335,7 +335,7 @@ export class PeerHarness {
     this.context = context;
     this.audit = audit;
     this.argo = context.argo;
-    this.sessions = new Sessions(context, clock);
+    this.sessions = new Sessions(context, clock, { proven: () => true, twoSessions: () => undefined });
   }
 
   /** `clock` null: the host's. */

@@ -1,0 +1,25 @@
+/** POST /v1/keys/revocations: a revocation list, as `argus keys revoke` and `argus keys publish` send it. */
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import type { KeyWatch } from '../service/index.ts';
+import { type ControlAnswer, readJson } from './request-body.ts';
+
+/** A whole list in JSON. */
+const MAX_LIST_BODY_BYTES = 2 ** 20 + 1024;
+
+const listBody = z.strictObject({ list: z.string() });
+
+/** Never rejects. 200 the list is in force, 422 refused with a code, 400 a body that is none. */
+export async function answerRevocations(request: IncomingMessage, keys: KeyWatch): Promise<ControlAnswer> {
+  try {
+    const { list } = listBody.parse(await readJson(request, MAX_LIST_BODY_BYTES));
+    const result = await keys.install(list);
+    if (!result.ok)
+      return { code: 422, body: { ok: false, code: `ERR_BROKER_LIST_${result.reason}`, message: result.message } };
+    const { isNew, ended } = result;
+    return { code: 200, body: { ok: true, serial: result.list.serial, isNew, ended } };
+  } catch (error) {
+    const message = error instanceof z.ZodError ? z.prettifyError(error) : error instanceof Error ? error.message : '';
+    return { code: 400, body: { ok: false, code: 'ERR_CONTROL_BODY', message } };
+  }
+}

@@ -1,0 +1,19 @@
+/** The body of a control request: JSON, read within a limit. */
+import type { IncomingMessage } from 'node:http';
+import { BrokerError } from '../process/index.ts';
+
+export interface ControlAnswer {
+  readonly code: number;
+  readonly body: object;
+}
+
+export async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new BrokerError('ERR_BROKER_CONTROL', `the body is larger than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+}

@@ -1,0 +1,55 @@
+/** What the commands about keys print and parse alike. */
+import { InvalidArgumentError, Option } from 'commander';
+import { ROLES } from '../../../../keys/index.ts';
+
+/** Seconds per unit of a duration. */
+const UNIT_SECONDS: ReadonlyMap<string, number> = new Map([
+  ['s', 1],
+  ['m', 60],
+  ['h', 3600],
+  ['d', 86_400],
+]);
+
+export function print(...lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** @returns seconds */
+export function parseDuration(text: string): number {
+  const [, count, unit] = /^([1-9][0-9]{0,8})([smhd])$/.exec(text) ?? [];
+  const seconds = UNIT_SECONDS.get(unit ?? '');
+  if (count === undefined || seconds === undefined)
+    throw new InvalidArgumentError('expected a number and a unit, as in 90d, 12h, 30m or 45s.');
+  return Number(count) * seconds;
+}
+
+/** @returns seconds since 1970-01-01 UTC */
+export function parseTime(text: string): number {
+  const isDate = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z)?$/.test(text);
+  const milliseconds = isDate ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(milliseconds))
+    throw new InvalidArgumentError('expected a date or a time in UTC, as in 2027-01-31 or 2027-01-31T18:00Z.');
+  return milliseconds / 1000;
+}
+
+/** In single quotes where a shell would read more into it. */
+export function quoted(argument: string): string {
+  return /^[A-Za-z0-9_./:@%+=-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
+}
+
+export function isoTime(seconds: number): string {
+  return new Date(seconds * 1000).toISOString();
+}
+
+/** For tables: to the minute. */
+export function shortTime(seconds: number): string {
+  return isoTime(seconds).slice(0, 16).replace('T', ' ');
+}
+
+export function roleOption(): Option {
+  return new Option('--role <role>', 'what the holder is').choices(ROLES).default('domain');
+}
+
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}

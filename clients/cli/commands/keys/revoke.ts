@@ -1,0 +1,127 @@
+/** `argus keys revoke` and `argus keys publish`: keys that count no more, and the brokers that must know. */
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { BrokerError, callControl } from '../../../../broker/index.ts';
+import { KeyError, openAuthority, parseRole } from '../../../../keys/index.ts';
+import { printJson } from '../../output.ts';
+import { collect, isoTime, parseTime, print, roleOption } from './format.ts';
+
+interface RevokeOptions {
+  readonly authority: string;
+  readonly role: string;
+  readonly reason: string;
+  readonly until?: number;
+  readonly control?: readonly string[];
+  readonly json?: boolean;
+}
+
+interface Delivery {
+  readonly control: string;
+  /** Sessions that were ended at once. */
+  readonly ended: number;
+}
+
+/** RFC 7638: 32 bytes in base64url. No name is as long and has capitals or underscores by chance; a name has none. */
+function isThumbprint(text: string): boolean {
+  return /^[A-Za-z0-9_-]{43}$/.test(text) && /[A-Z_]/.test(text);
+}
+
+export function revokeCommand(): Command {
+  return new Command('revoke')
+    .description('revoke all keys of a holder, or one key; open sessions with them end at once')
+    .argument('<name|thumbprint>', 'a name (all its keys up to now) or the thumbprint of one key')
+    .requiredOption('--authority <dir>', 'directory of the authority')
+    .requiredOption('--reason <text>', 'why, for the register and the list')
+    .addOption(roleOption())
+    .option('--until <time>', 'the revocation ends then: 2027-01-31 or 2027-01-31T18:00Z (UTC)', parseTime)
+    .option('--control <path>', 'control socket of a broker that gets the list at once; may be repeated', collect)
+    .option('--json', 'as one JSON object')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  argus keys revoke laptop-vm --authority /etc/argus/authority --reason "laptop stolen" --control /run/argus/control.sock\n  argus keys revoke laptop-vm --authority /etc/argus/authority --reason "laptop mislaid" --until 2027-01-31\n\nA new key for the holder, in a new directory, is accepted again: argus keys enrol, issue, install.',
+    )
+    .action(async (subject: string, options: RevokeOptions) => {
+      const authority = await openAuthority(options.authority);
+      const role = parseRole(options.role);
+      const target = isThumbprint(subject) ? { thumbprint: subject } : { role, name: subject };
+      const until = options.until ?? null;
+      const list = await authority.revoke({ target, reason: options.reason, until });
+      const { jws } = await authority.revocations();
+      const deliveries = jws === null ? [] : await deliver(jws, options.control ?? []);
+      if (options.json === true) {
+        printJson({ subject, serial: list.serial, until, deliveries });
+        return;
+      }
+      print(
+        `revoked ${subject}${until === null ? '' : ` until ${isoTime(until)}`}; list ${list.serial} has ${list.entries.length} entries`,
+        ...describeDeliveries(deliveries, options.authority),
+      );
+    });
+}
+
+interface PublishOptions {
+  readonly authority?: string;
+  readonly list?: string;
+  readonly control: readonly string[];
+  readonly json?: boolean;
+}
+
+export function publishCommand(): Command {
+  return new Command('publish')
+    .description('give the revocation list to brokers')
+    .option('--authority <dir>', 'directory of the authority, on the same host')
+    .option('--list <file>', 'or revocations.jws, as it was brought from there')
+    .requiredOption('--control <path>', 'control socket of a broker; may be repeated', collect)
+    .option('--json', 'as one JSON object')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  argus keys publish --authority /etc/argus/authority --control /run/argus/control.sock\n  argus keys publish --list ./revocations.jws --control /run/argus/control.sock',
+    )
+    .action(async (options: PublishOptions) => {
+      const jws = await listToPublish(options);
+      const deliveries = await deliver(jws, options.control);
+      if (options.json === true) printJson({ deliveries });
+      else print(...describeDeliveries(deliveries, null));
+    });
+}
+
+async function listToPublish({ authority, list }: PublishOptions): Promise<string> {
+  if ((authority === undefined) === (list === undefined))
+    throw new KeyError('ERR_KEY_REVOCATIONS', 'give either --authority DIR or --list FILE');
+  if (list !== undefined) return readFile(list, 'utf8');
+  const { jws } = await (await openAuthority(authority ?? '')).revocations();
+  if (jws === null) throw new KeyError('ERR_KEY_REVOCATIONS', 'nothing was ever revoked: there is no list to publish');
+  return jws;
+}
+
+/** To all of them, also when one fails. @throws BrokerError that names those which have not got it */
+async function deliver(jws: string, controls: readonly string[]): Promise<readonly Delivery[]> {
+  const deliveries: Delivery[] = [];
+  const failures: string[] = [];
+  for (const control of controls) {
+    try {
+      const { ok, body } = await callControl(control, 'POST', '/v1/keys/revocations', { list: jws });
+      const { ended = 0, message = '' } = body as { readonly ended?: number; readonly message?: string };
+      if (ok) deliveries.push({ control, ended });
+      else failures.push(`"${control}" refused it: ${message}`);
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  if (failures.length > 0)
+    throw new BrokerError(
+      'ERR_BROKER_CONTROL',
+      `the list is signed, but not in force everywhere: ${failures.join('; ')}; then run argus keys publish again`,
+    );
+  return deliveries;
+}
+
+function describeDeliveries(deliveries: readonly Delivery[], authority: string | null): readonly string[] {
+  if (deliveries.length > 0 || authority === null)
+    return deliveries.map(({ control, ended }) => `in force at ${control}: ${ended} sessions ended`);
+  return [
+    'No broker knows it yet. Next, on the host of each broker:',
+    `  argus keys publish --authority ${authority} --control /run/argus/control.sock`,
+    'or carry revocations.jws there and: argus keys publish --list FILE --control SOCKET',
+  ];
+}

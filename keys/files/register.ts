@@ -1,0 +1,120 @@
+/**
+ * The register of an authority: one JSON line per credential and per revocation, in the order in which they were signed.
+ *
+ * It is the truth about generations and revocations. The list that brokers get is made from it, so a list that was lost or
+ * put back is whole again after the next signature.
+ */
+import * as z from 'zod';
+import { CLOCK_TOLERANCE_SECONDS, MAX_REGISTER_BYTES } from '../base/index.ts';
+import { type Credential, type Revocation, type RevocationList, ROLES, type Role } from '../credential/index.ts';
+import { appendRegisterLine, isPresent, readKeyFile } from './key-files.ts';
+
+const issued = z.object({
+  jti: z.string(),
+  name: z.string(),
+  role: z.enum(ROLES),
+  thumbprint: z.string(),
+  /** Absent in registers from before generations. */
+  gen: z.int().nonnegative().default(0),
+  iat: z.int(),
+  exp: z.int(),
+});
+const terms = { reason: z.string(), at: z.int(), until: z.int().nullable() };
+const revoked = z.object({
+  serial: z.int().positive(),
+  iat: z.int(),
+  revoked: z.discriminatedUnion('target', [
+    z.object({ target: z.literal('key'), thumbprint: z.string(), ...terms }),
+    z.object({ target: z.literal('holder'), role: z.enum(ROLES), name: z.string(), generation: z.int(), ...terms }),
+  ]),
+});
+
+/** A credential as the register knows it; times are seconds since 1970-01-01 UTC. */
+export type RegisteredCredential = Readonly<z.output<typeof issued>>;
+
+export class Register {
+  readonly #path: string;
+  readonly #credentials: RegisteredCredential[] = [];
+  readonly #revocations: Revocation[] = [];
+  #serial = 0;
+  #revisedAt = 0;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** A line that a crash cut short was never answered to anybody: it is passed over. @throws KeyError ERR_KEY_FILE_… */
+  static async read(path: string): Promise<Register> {
+    const register = new Register(path);
+    if (!(await isPresent(path))) return register;
+    const text = await readKeyFile(path, 'private', 'it was just there', MAX_REGISTER_BYTES);
+    for (const line of text.split('\n')) register.#take(parseLine(line));
+    return register;
+  }
+
+  get credentials(): readonly RegisteredCredential[] {
+    return this.#credentials;
+  }
+
+  get serial(): number {
+    return this.#serial;
+  }
+
+  /** The newest key of a holder: the credential that was signed last in the highest generation. */
+  newestOf(role: Role, name: string): RegisteredCredential | null {
+    const own = this.#credentials.filter((each) => each.role === role && each.name === name);
+    const generation = Math.max(...own.map((each) => each.gen));
+    return own.findLast((each) => each.gen === generation) ?? null;
+  }
+
+  /** On disk when this returns. */
+  async addCredential({ jti, name, role, thumbprint, generation, issuedAt, expiresAt }: Credential): Promise<void> {
+    await this.#append({ jti, name, role, thumbprint, gen: generation, iat: issuedAt, exp: expiresAt });
+  }
+
+  /** On disk when this returns. */
+  async addRevocation(revocation: Revocation, now: number): Promise<void> {
+    await this.#append({ serial: this.#serial + 1, iat: now, revoked: revocation });
+  }
+
+  /** Without entries that hit only credentials which have expired anyway. */
+  listFor(issuer: string, now: number): RevocationList {
+    const entries = this.#revocations.filter((entry) => !this.#isMoot(entry, now));
+    return { issuer, serial: this.#serial, issuedAt: this.#revisedAt, entries };
+  }
+
+  #isMoot(entry: Revocation, now: number): boolean {
+    const isOver = (time: number): boolean => time + CLOCK_TOLERANCE_SECONDS < now;
+    if (entry.until !== null && isOver(entry.until)) return true;
+    const hit = this.#credentials.filter((each) =>
+      entry.target === 'key'
+        ? each.thumbprint === entry.thumbprint
+        : each.name === entry.name && each.role === entry.role && each.gen <= entry.generation,
+    );
+    return hit.length > 0 && hit.every((each) => isOver(each.exp));
+  }
+
+  async #append(line: object): Promise<void> {
+    const text = JSON.stringify(line);
+    await appendRegisterLine(this.#path, text);
+    this.#take(parseLine(text));
+  }
+
+  #take(value: unknown): void {
+    const credential = issued.safeParse(value);
+    if (credential.success) this.#credentials.push(credential.data);
+    const revocation = revoked.safeParse(value);
+    if (!revocation.success) return;
+    this.#revocations.push(revocation.data.revoked);
+    this.#serial = Math.max(this.#serial, revocation.data.serial);
+    this.#revisedAt = revocation.data.iat;
+  }
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}

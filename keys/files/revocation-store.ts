@@ -1,0 +1,220 @@
+/**
+ * What a broker knows about keys beyond their credentials: the revocation list, and the newest key of each holder.
+ *
+ * Three checks make a list that was put back visible: the serial that was seen last is kept next to it; a credential says
+ * which list its authority had when it was issued; and a list with an older serial is never taken. The newest key of each
+ * holder is remembered from the sessions themselves, so an older key is refused even before a list says so.
+ */
+import * as z from 'zod';
+import {
+  KeyError,
+  MAX_REGISTER_BYTES,
+  MAX_REVOCATION_LIST_CHARACTERS,
+  PRIVATE_FILE_MODE,
+  PUBLIC_FILE_MODE,
+} from '../base/index.ts';
+import {
+  type Credential,
+  emptyRevocationList,
+  findRevocation,
+  type RevocationList,
+  type TrustAnchor,
+  verifyRevocationList,
+} from '../credential/index.ts';
+import { isPresent, readKeyFile, replaceKeyFile } from './key-files.ts';
+import { type IdentityLayout, identityLayout } from './layout.ts';
+
+/** Why a credential that is otherwise in force does not count. */
+export type KeyRefusal =
+  /** The list names it. */
+  | 'REVOKED'
+  /** A newer key of this holder has had a session. */
+  | 'OLD_KEY'
+  /** Another key of the same generation has: the authority has lost its register, or there are two of it. */
+  | 'SECOND_KEY';
+
+const seenFile = z.object({
+  issuer: z.string(),
+  serial: z.int().nonnegative(),
+  holders: z.record(z.string(), z.object({ generation: z.int().positive(), thumbprint: z.string() })),
+});
+
+interface NewestKey {
+  readonly generation: number;
+  readonly thumbprint: string;
+}
+
+export type InstallResult =
+  | { readonly ok: true; readonly isNew: boolean; readonly list: RevocationList }
+  | { readonly ok: false; readonly reason: 'NOT_A_LIST' | 'OLDER'; readonly message: string };
+
+export class RevocationStore {
+  readonly #files: IdentityLayout;
+  readonly #anchor: TrustAnchor;
+  readonly #holders: Map<string, NewestKey>;
+  #list: RevocationList;
+  /** The highest serial that a credential or a list has named. */
+  #knownSerial: number;
+  /** Writes one after the other. */
+  #writing: Promise<void> = Promise.resolve();
+  /** A write of what was seen that has not begun. */
+  #waiting: Promise<void> | null = null;
+
+  private constructor(
+    files: IdentityLayout,
+    anchor: TrustAnchor,
+    list: RevocationList,
+    seen: z.output<typeof seenFile>,
+  ) {
+    this.#files = files;
+    this.#anchor = anchor;
+    this.#list = list;
+    this.#holders = new Map(Object.entries(seen.holders));
+    this.#knownSerial = Math.max(seen.serial, list.serial);
+  }
+
+  /**
+   * @param own the broker's credential
+   * @throws KeyError ERR_KEY_REVOCATIONS when the list is missing, put back, or not this authority's; ERR_KEY_FILE_…
+   */
+  static async open(dir: string, anchor: TrustAnchor, own: Credential): Promise<RevocationStore> {
+    const files = identityLayout(dir);
+    const seen = await readSeen(files.seen, anchor.thumbprint);
+    const list = (await readList(files.revocations, anchor)) ?? emptyRevocationList(anchor.thumbprint);
+    const expected = Math.max(seen.serial, own.revocationSerial);
+    if (list.serial < expected)
+      throw new KeyError(
+        'ERR_KEY_REVOCATIONS',
+        `the revocation list "${files.revocations}" ${list.serial === 0 ? 'is missing' : `has the serial ${list.serial}`}, but number ${expected} was seen already; copy the newest revocations.jws of the authority there`,
+      );
+    return new RevocationStore(files, anchor, list, seen);
+  }
+
+  get list(): RevocationList {
+    return this.#list;
+  }
+
+  /** The newest key of each holder that has had a session. */
+  holders(): readonly { readonly holder: string; readonly generation: number; readonly thumbprint: string }[] {
+    return [...this.#holders].map(([holder, newest]) => ({ holder, ...newest }));
+  }
+
+  /** True when some credential was issued under a newer list than the one here. */
+  get isStale(): boolean {
+    return this.#knownSerial > this.#list.serial;
+  }
+
+  /**
+   * Takes a newer list; on disk when this returns.
+   *
+   * @param jws from a person or another broker
+   */
+  async install(jws: string): Promise<InstallResult> {
+    const list = await verifyRevocationList(jws.trim(), this.#anchor);
+    if (list === null)
+      return { ok: false, reason: 'NOT_A_LIST', message: 'not a revocation list that this broker’s authority signed' };
+    if (list.serial < this.#list.serial)
+      return {
+        ok: false,
+        reason: 'OLDER',
+        message: `list ${list.serial} is older than number ${this.#list.serial}, which is in force`,
+      };
+    const isNew = list.serial > this.#list.serial;
+    await this.#write(async () => {
+      await replaceKeyFile(this.#files.revocations, `${jws.trim()}\n`, PUBLIC_FILE_MODE);
+      this.#list = list;
+      this.#knownSerial = Math.max(this.#knownSerial, list.serial);
+      await this.#writeSeen();
+    });
+    return { ok: true, isNew, list };
+  }
+
+  /** @param now milliseconds, as of Date.now() @returns null when nothing is held against the key */
+  judge(credential: Credential, now: number): KeyRefusal | null {
+    this.#knownSerial = Math.max(this.#knownSerial, credential.revocationSerial);
+    if (findRevocation(this.#list, credential, Math.floor(now / 1000)) !== null) return 'REVOKED';
+    const newest = this.#holders.get(holderOf(credential));
+    if (newest === undefined || credential.generation > newest.generation) return null;
+    if (credential.generation < newest.generation) return 'OLD_KEY';
+    return credential.thumbprint === newest.thumbprint ? null : 'SECOND_KEY';
+  }
+
+  /**
+   * The holder has proved the key: from now on older ones are refused, after a restart as well.
+   *
+   * @returns when it is on disk; rejects with KeyError ERR_KEY_FILE_IO, and then it counts until the broker ends
+   */
+  async noteProven(credential: Credential): Promise<void> {
+    const { generation, thumbprint } = credential;
+    const holder = holderOf(credential);
+    const newest = this.#holders.get(holder);
+    if (generation === 0 || (newest !== undefined && newest.generation >= generation)) return;
+    this.#holders.set(holder, { generation, thumbprint });
+    await this.#seenSoon();
+  }
+
+  /** One write for all that are noted until it begins: after a start every domain comes at once. */
+  #seenSoon(): Promise<void> {
+    this.#waiting ??= this.#write(() => {
+      this.#waiting = null;
+      return this.#writeSeen();
+    });
+    return this.#waiting;
+  }
+
+  #writeSeen(): Promise<void> {
+    const seen = {
+      issuer: this.#anchor.thumbprint,
+      serial: this.#list.serial,
+      holders: Object.fromEntries(this.#holders),
+    };
+    return replaceKeyFile(this.#files.seen, `${JSON.stringify(seen)}\n`, PRIVATE_FILE_MODE);
+  }
+
+  #write(task: () => Promise<void>): Promise<void> {
+    const done = this.#writing.then(task);
+    this.#writing = done.catch(() => undefined); // the caller of `done` learns of it; the next write is tried all the same
+    return done;
+  }
+}
+
+function holderOf({ role, name }: Credential): string {
+  return `${role}/${name}`;
+}
+
+/** @throws KeyError ERR_KEY_REVOCATIONS */
+async function readList(path: string, anchor: TrustAnchor): Promise<RevocationList | null> {
+  if (!(await isPresent(path))) return null;
+  const list = await verifyRevocationList(
+    (await readKeyFile(path, 'public', '', MAX_REVOCATION_LIST_CHARACTERS)).trim(),
+    anchor,
+  );
+  if (list === null)
+    throw new KeyError(
+      'ERR_KEY_REVOCATIONS',
+      `"${path}" is not a revocation list of the authority ${anchor.thumbprint}; copy the authority’s revocations.jws there`,
+    );
+  return list;
+}
+
+/** Nothing is known about the keys of another authority. */
+async function readSeen(path: string, issuer: string): Promise<z.output<typeof seenFile>> {
+  const nothing = { issuer, serial: 0, holders: {} };
+  if (!(await isPresent(path))) return nothing;
+  const text = await readKeyFile(path, 'private', '', MAX_REGISTER_BYTES);
+  const parsed = seenFile.safeParse(parseJson(text));
+  if (!parsed.success)
+    throw new KeyError(
+      'ERR_KEY_REVOCATIONS',
+      `"${path}" cannot be read; it says which keys were seen: restore it from a backup, or remove it and accept that old keys are refused only by the list`,
+    );
+  return parsed.data.issuer === issuer ? parsed.data : nothing;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
