@@ -1,5 +1,6 @@
 /** The door of policy/: what is allowed. The functions that make permits stay inside. */
 
+export { addsAccess } from './analyse/index.ts';
 export type {
   AccessVector,
   CompiledPolicy,
@@ -37,7 +38,16 @@ export {
   regrantPolicy,
   reloadPolicy,
   SHIPPED_POLICY_DIRECTORY,
+  servingPace,
   type WatchOptions,
   watchPolicy,
 } from './load/index.ts';
-export { type Finding, type FindingCode, formatFinding, PolicyError, type PolicyErrorCode } from './read/index.ts';
+export {
+  type Finding,
+  type FindingCode,
+  finish,
+  finishPaced,
+  formatFinding,
+  PolicyError,
+  type PolicyErrorCode,
+} from './read/index.ts';

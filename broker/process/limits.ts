@@ -54,8 +54,11 @@ export const MAX_GRANT_MS = 24 * 24 * 3_600_000;
 export const MAX_GRANT_TEXT = 200;
 /** How long the grants of a VM wait for it when its carrier breaks: SDKs are back within 10 s. */
 export const GRANT_GRACE_MS = 30_000;
-/** How late an expiry by the wall clock may be noticed after the host has slept. */
-export const GRANT_LOOK_MS = 5_000;
+/**
+ * How often the clocks are looked at while a grant has an end: Node has no timer that follows the wall clock (timerfd), so
+ * a step of it, or the end of the host's sleep, is noticed within this time. A look costs some microseconds.
+ */
+export const GRANT_LOOK_MS = 50;
 /** Between attempts to end a grant while the log cannot be written; nothing is sent meanwhile. */
 export const GRANT_RETRY_MS = 1_000;
 /** One incident with a key is recorded at most this often: anybody on a carrier can replay a hello. */

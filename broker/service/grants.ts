@@ -6,15 +6,18 @@
  * like any other: recorded first, then swapped, then every frame that waits is decided again. Grants live in memory
  * only: after a restart of the broker nothing is granted.
  *
+ * Taking back comes first: it is in force before the call returns, and it also stops a grant of the same label that is still
+ * being recorded. Giving is recorded on disk first.
+ *
  * A grant counts for one start of the VM. It ends when the VM says goodbye, when a new session displaces the one that is
  * there (a guest that rebooted behind a serial port looks like this), and when the VM has been away longer than
  * GRANT_GRACE_MS; a carrier that breaks for less leaves it alone. One given while the VM is away waits for its next
  * session. `keep` binds the grant to the name of the VM instead. A domain that is at home at another broker has no session
  * here to end with, so its grants here say when they end, or are kept.
  *
- * Taking back cannot fail for want of a policy: if the remaining grants alone would break an assertion, all of them go
- * (the files hold without any; reload.ts sees to that). What cannot be recorded is tried again, and until it can be
- * nothing is sent anyway.
+ * Taking back cannot fail because of an assertion: if the remaining grants alone would break one, all of them go (the files
+ * hold without any; reload.ts makes sure of that). One that allows something, because a deny row names the label, is
+ * recorded first like a grant, and tried again until it can be; nothing is sent before.
  */
 import type { Grant } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
@@ -65,6 +68,11 @@ interface Entry {
   expiresOnWall: number;
 }
 
+interface Pending {
+  readonly key: string;
+  isTakenBack: boolean;
+}
+
 /** `why`: what a person said, which is never taken for a code. */
 interface Ending {
   readonly event: 'grant.revoke' | 'grant.expire';
@@ -84,6 +92,8 @@ export class Grants implements SessionWatcher {
   readonly #entries = new Map<string, Entry>();
   /** Domains whose session was lost, and until when their grants wait for them. */
   readonly #away = new Map<string, number>();
+  /** Grants that are not in force yet. */
+  readonly #pending = new Set<Pending>();
   #cancelLook: (() => void) | null = null;
   #isClosed = false;
 
@@ -110,10 +120,19 @@ export class Grants implements SessionWatcher {
     const fault = this.#faultOf(request);
     if (fault !== null) return refused('ERR_BROKER_GRANT', fault);
     const { domain, label, forMs, by, reason, keep } = request;
-    const result = await this.#reload.regrant((inForce) => ({
-      overlay: [...without(inForce, request), { domain, label }],
-      record: (from) => this.#record('grant.add', request, 'GRANTED', { label, by, why: reason, forMs, keep, from }),
-    }));
+    const pending: Pending = { key: keyOf(request), isTakenBack: false };
+    this.#pending.add(pending);
+    const result = await this.#reload.give((inForce) => {
+      if (pending.isTakenBack) return { refusal: 'the grant was taken back before it came into force' };
+      const others = without(inForce, request);
+      if (others.length >= MAX_GRANTS) return { refusal: `${MAX_GRANTS} grants are in force; take one back first` };
+      return {
+        overlay: [...others, { domain, label }],
+        record: (from) => this.#record('grant.add', request, 'GRANTED', { label, by, why: reason, forMs, keep, from }),
+        isWanted: () => !pending.isTakenBack,
+      };
+    });
+    this.#pending.delete(pending);
     if (!result.ok) return result;
     const now = this.#clock.mono();
     const wall = this.#clock.wall();
@@ -130,6 +149,7 @@ export class Grants implements SessionWatcher {
 
   /** Takes back. Never rejects; `changed` is false when it was not granted. */
   revoke(request: RevokeRequest): Promise<ReloadResult> {
+    for (const pending of this.#pending) if (pending.key === keyOf(request)) pending.isTakenBack = true;
     return this.#end((grant) => keyOf(grant) === keyOf(request), {
       event: 'grant.revoke',
       by: request.by.slice(0, MAX_GRANT_TEXT),
@@ -160,7 +180,7 @@ export class Grants implements SessionWatcher {
     this.#cancelLook?.();
   }
 
-  #faultOf({ domain, label, forMs, by, reason, keep }: GrantRequest): string | null {
+  #faultOf({ domain, forMs, by, reason, keep }: GrantRequest): string | null {
     const home = this.#argo.domain(domain);
     if (forMs === null && !keep && home !== undefined && home.elsewhere !== null)
       return `"${domain}" is at home at "${home.domain.home}", and only there it is seen that it starts anew: say how long (--for), or --keep`;
@@ -168,9 +188,6 @@ export class Grants implements SessionWatcher {
       return `a grant lasts 1 … ${MAX_GRANT_MS} ms, or until it is taken back`;
     if (by.length > MAX_GRANT_TEXT || reason.length > MAX_GRANT_TEXT)
       return `name and reason have at most ${MAX_GRANT_TEXT} characters`;
-    const { grants } = this.#argo.policy;
-    if (grants.length >= MAX_GRANTS && without(grants, { domain, label }).length === grants.length)
-      return `${MAX_GRANTS} grants are in force; take one back first`;
     return null;
   }
 
@@ -209,8 +226,8 @@ export class Grants implements SessionWatcher {
           },
         };
       };
-    let result = await this.#reload.regrant(plan(false));
-    if (!result.ok) result = await this.#reload.regrant(plan(true));
+    let result = await this.#reload.takeAway(plan(false));
+    if (!result.ok) result = await this.#reload.takeAway(plan(true));
     if (result.ok) this.#forgetEnded();
     // The log cannot be written: as good as expired, and tried again until it can be recorded.
     else for (const grant of ended) this.#expireNow(grant);
@@ -245,17 +262,21 @@ export class Grants implements SessionWatcher {
 
   async #endDue(): Promise<void> {
     this.#cancelLook = null;
-    for (const [domain, deadline] of [...this.#away]) {
-      if (deadline <= this.#clock.mono()) await this.#endSession(domain);
-    }
     const isOver = (grant: Grant): boolean => {
       const entry = this.#entries.get(keyOf(grant));
       if (entry === undefined) return false;
       return entry.expiresAt <= this.#clock.mono() || entry.expiresOnWall <= this.#clock.wall();
     };
-    if (!this.#argo.policy.grants.some(isOver)) return this.#look();
-    const result = await this.#end(isOver, { event: 'grant.expire', by: 'broker', reason: 'EXPIRED' });
-    if (result.ok || this.#isClosed) return;
+    const ends: Promise<ReloadResult>[] = [];
+    if (this.#argo.policy.grants.some(isOver))
+      ends.push(this.#end(isOver, { event: 'grant.expire', by: 'broker', reason: 'EXPIRED' }));
+    for (const [domain, deadline] of [...this.#away]) {
+      if (deadline <= this.#clock.mono()) ends.push(this.#endSession(domain));
+    }
+    // Another one may end while these are being recorded.
+    this.#look();
+    const results = await Promise.all(ends);
+    if (results.every(({ ok }) => ok) || this.#isClosed) return;
     this.#comeBack(GRANT_RETRY_MS);
   }
 

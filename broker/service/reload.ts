@@ -1,9 +1,21 @@
 /**
- * Puts a policy in force: made complete beside the running one, then swapped. A policy that fails any step leaves the old
- * one in force, says so loudly, and is recorded. Two things ask for it: the directory has changed, or the run-time grants
- * have; they take turns, each starting from what the one before has put in force.
+ * Puts a policy in force: made complete next to the running one, then swapped in one step.
+ *
+ * Two things change a policy: an edited directory and a change of the run-time grants. How fast a change may come depends on
+ * what it does:
+ *
+ *   takes away only   in force at once, in the same turn as its record is queued. It waits for no load, no other change, no
+ *                     flood of denials and no log that cannot be written. Its record is the first of the new revision.
+ *   allows something  recorded on disk first, then in force. Such changes take turns. If a change that only takes away
+ *                     overtakes one, that one is made again on top of it.
+ *
+ * A policy that fails any step leaves the old one in force and is recorded. An edited directory that could not come into
+ * force because the log could not be written is loaded again by itself as soon as it can be.
  */
 import {
+  addsAccess,
+  finish,
+  finishPaced,
   type Grant,
   loadPolicy,
   PolicyError,
@@ -11,6 +23,7 @@ import {
   type Revision,
   regrantPolicy,
   reloadPolicy,
+  servingPace,
 } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import { InvariantError } from '../base/index.ts';
@@ -20,19 +33,32 @@ import type { Entrances } from './entrances.ts';
 import type { Sessions } from './sessions.ts';
 
 export type ReloadResult =
-  | { readonly ok: true; readonly revision: number; readonly changed: boolean }
+  | {
+      readonly ok: true;
+      readonly revision: number;
+      readonly changed: boolean;
+      /** False: in force, but the log cannot be written now; the record follows when it can. */
+      readonly recorded?: false;
+    }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
-/** Which grants shall be in force, and what the log is told before they are. */
+/** Which grants shall be in force, and what the log is told about it. */
 export interface OverlayChange {
   readonly overlay: readonly Grant[];
   readonly record: (revision: number) => void;
+  /** Asked again when the record is on disk: false = the plan has to be asked again. */
+  readonly isWanted?: () => boolean;
 }
+
+/** Asked when the change is made, perhaps more than once; null = nothing to do. */
+export type OverlayPlan = (inForce: readonly Grant[]) => OverlayChange | null | { readonly refusal: string };
 
 /** The first load: throws, because a broker without a policy does not start. Nothing is granted yet. */
 export function loadFirst(directory: string): Promise<PolicyRevision> {
   return loadPolicy(directory, { revision: 1 as Revision, inspectors: INSPECTORS });
 }
+
+const UNWRITABLE = 'ERR_BROKER_AUDIT';
 
 export class PolicyReload {
   /** The policy in force with its files; the core holds the same object without them. */
@@ -42,7 +68,15 @@ export class PolicyReload {
   readonly #sessions: Sessions;
   readonly #entrances: Entrances;
   readonly #log: Logger;
-  #last: Promise<ReloadResult> = Promise.resolve({ ok: true, revision: 1, changed: false });
+  /** The highest number given to a policy, in force or not. */
+  #number: number;
+  /** The load under way, and the one that waits for it: further requests join that one, because it reads the files later. */
+  #loading: Promise<unknown> = Promise.resolve();
+  #waiting: Promise<ReloadResult> | null = null;
+  /** Changes that allow something take turns. */
+  #turn: Promise<unknown> = Promise.resolve();
+  /** A directory waits until the log can be written. */
+  #isOwed = false;
   /** Refused since start. */
   rejected = 0;
 
@@ -55,103 +89,203 @@ export class PolicyReload {
     log: Logger,
   ) {
     this.#inForce = first;
+    this.#number = first.revision;
     this.#argo = argo;
     this.#audit = audit;
     this.#sessions = sessions;
     this.#entrances = entrances;
     this.#log = log;
+    audit.onHealth((isHealthy) => {
+      if (isHealthy && this.#isOwed) void this.run();
+    });
   }
 
   get policy(): PolicyRevision {
     return this.#inForce;
   }
 
-  /** Reads the directory again; grants stay. Never rejects. */
+  /** Reads the directory again; grants stay. Requests that wait are answered by one load. Never rejects. */
   run(): Promise<ReloadResult> {
-    return this.#inTurn(() => this.#reload());
+    if (this.#waiting !== null) return this.#waiting;
+    const result = this.#loading.then(() => {
+      this.#waiting = null;
+      return this.#guard(() => this.#reload());
+    });
+    this.#waiting = result;
+    this.#loading = result;
+    return result;
   }
 
-  /** The files in force under other grants; `plan` is asked when its turn has come. Null = nothing to do. Never rejects. */
-  regrant(plan: (inForce: readonly Grant[]) => OverlayChange | null): Promise<ReloadResult> {
+  /** Other grants that may allow something: recorded first, then in force. Never rejects. */
+  give(plan: OverlayPlan): Promise<ReloadResult> {
     return this.#inTurn(() => this.#regrant(plan));
   }
 
-  #inTurn(change: () => Promise<ReloadResult>): Promise<ReloadResult> {
-    this.#last = this.#last.then(change).catch((error: unknown) => {
-      // A broken invariant may have left the core between two revisions: nobody may be decided about by that.
+  /** Other grants that should only take away: in force when this returns, unless the change allows something after all. */
+  takeAway(plan: OverlayPlan): Promise<ReloadResult> {
+    return this.#guard(async () => {
+      const change = plan(this.#inForce.grants);
+      if (change === null) return this.#unchanged();
+      if ('refusal' in change) return refused('ERR_BROKER_GRANT', change.refusal);
+      const policy = regrantPolicy(this.#inForce, this.#number + 1, change.overlay);
+      const changed = policy.domains.all.filter((domain, index) => domain !== this.#inForce.domains.all[index]);
+      // A label that a deny row names takes access away; without it something is allowed again.
+      if (finish(addsAccess(this.#inForce, policy, changed))) return this.give(plan);
+      this.#number = policy.revision;
+      return this.#atOnce(policy, () => change.record(policy.revision));
+    });
+  }
+
+  async #guard(change: () => Promise<ReloadResult>): Promise<ReloadResult> {
+    try {
+      return await change();
+    } catch (error) {
+      // A broken invariant may have left the core between two revisions: no decision may be made by that.
       if (error instanceof InvariantError) {
         queueMicrotask(() => {
           throw error;
         });
       }
       return this.#reject(error);
-    });
-    return this.#last;
+    }
+  }
+
+  #inTurn(change: () => Promise<ReloadResult>): Promise<ReloadResult> {
+    const result = this.#turn.then(() => this.#guard(change));
+    this.#turn = result;
+    return result;
   }
 
   async #reload(): Promise<ReloadResult> {
-    const { grants } = this.#inForce;
-    let policy: PolicyRevision;
-    try {
-      // Must hold without any grant, so that taking them all back is always possible.
-      const revision = this.#inForce.revision + 1;
-      const loaded = await reloadPolicy(this.#inForce, { revision, inspectors: INSPECTORS });
-      if (loaded === null) return this.#unchanged();
-      await this.#entrances.prepare(loaded.domains.all);
-      policy = this.#withGrants(loaded, grants);
-    } catch (error) {
-      return this.#reject(error);
-    }
-    const dropped = grants.filter((grant) => !includes(policy.grants, grant));
-    const result = await this.#putInForce(policy, () => {
-      for (const { domain, label } of dropped) {
-        const src = this.#argo.domain(domain)?.domain;
-        if (src === undefined) continue;
-        const detail = { label, by: 'policy', from: policy.revision };
-        this.#audit.record({ event: 'grant.revoke', src, reason: 'POLICY_CHANGED', detail });
-      }
-    });
-    if (!result.ok) return result;
-    await this.#entrances.sync(policy.domains.all).catch((error: unknown) => {
+    const before = this.#inForce;
+    const loaded = await reloadPolicy(before, { revision: this.#number + 1, inspectors: INSPECTORS });
+    this.#isOwed = false;
+    if (loaded === null) return this.#unchanged();
+    await this.#entrances.prepare(loaded.domains.all);
+    const result = await this.#putInForce(loaded);
+    if (!result.ok || !result.changed) return result;
+    await this.#entrances.sync(this.#inForce.domains.all).catch((error: unknown) => {
       this.#log.error({ err: error }, 'a socket of the new inventory could not be opened');
     });
     return result;
   }
 
-  async #regrant(plan: (inForce: readonly Grant[]) => OverlayChange | null): Promise<ReloadResult> {
-    const change = plan(this.#inForce.grants);
-    if (change === null) return this.#unchanged();
-    try {
-      const policy = regrantPolicy(this.#inForce, this.#inForce.revision + 1, change.overlay);
-      return await this.#putInForce(policy, () => change.record(policy.revision));
-    } catch (error) {
-      return this.#reject(error);
+  /** Rows that only take away are in force at once; whatever changed meanwhile is looked at again. */
+  async #putInForce(loaded: PolicyRevision): Promise<ReloadResult> {
+    for (;;) {
+      const base = this.#inForce;
+      if (!hasSameInventory(base, loaded)) break;
+      const policy = this.#withGrants(loaded);
+      const adds = await finishPaced(addsAccess(base, policy), servingPace());
+      if (this.#inForce !== base) continue;
+      if (adds) break;
+      return this.#atOnce(policy, this.#droppedBy(policy));
+    }
+    return this.#inTurn(() => this.#widen(loaded));
+  }
+
+  async #widen(loaded: PolicyRevision): Promise<ReloadResult> {
+    for (;;) {
+      const base = this.#inForce;
+      const policy = this.#withGrants(loaded);
+      const result = await this.#recordFirst(policy, this.#droppedBy(policy), () => this.#inForce === base);
+      if (result === 'overtaken') continue;
+      if (!result.ok && result.code === UNWRITABLE) this.#isOwed = true;
+      return result;
     }
   }
 
-  /** All grants if the new files bear them; otherwise those that they bear, the older first. */
-  #withGrants(policy: PolicyRevision, grants: readonly Grant[]): PolicyRevision {
+  async #regrant(plan: OverlayPlan): Promise<ReloadResult> {
+    for (;;) {
+      const base = this.#inForce;
+      const change = plan(base.grants);
+      if (change === null) return this.#unchanged();
+      if ('refusal' in change) return refused('ERR_BROKER_GRANT', change.refusal);
+      const policy = regrantPolicy(base, this.#number + 1, change.overlay);
+      this.#number = policy.revision;
+      const record = () => change.record(policy.revision);
+      const isCurrent = () => this.#inForce === base && change.isWanted?.() !== false;
+      const result = await this.#recordFirst(policy, record, isCurrent);
+      if (result !== 'overtaken') return result;
+    }
+  }
+
+  /** All grants in force if the new files bear them; otherwise those that they bear, the older first. */
+  #withGrants(loaded: PolicyRevision): PolicyRevision {
+    const revision = ++this.#number;
     const attempt = (overlay: readonly Grant[]): PolicyRevision | null => {
       try {
-        return regrantPolicy(policy, policy.revision, overlay);
+        return regrantPolicy(loaded, revision, overlay);
       } catch (error) {
         if (error instanceof PolicyError) return null;
         throw error;
       }
     };
-    const whole = attempt(grants);
-    if (whole !== null) return whole;
-    let best = policy;
-    for (const grant of grants) best = attempt([...best.grants, grant]) ?? best;
+    let best = attempt([]) ?? loaded;
+    // By halves: one grant among a hundred that has to go costs a few attempts, not a hundred.
+    const add = (grants: readonly Grant[]): void => {
+      if (grants.length === 0) return;
+      const whole = attempt([...best.grants, ...grants]);
+      if (whole !== null) best = whole;
+      else if (grants.length > 1) {
+        add(grants.slice(0, grants.length >> 1));
+        add(grants.slice(grants.length >> 1));
+      }
+    };
+    add(this.#inForce.grants);
     return best;
+  }
+
+  /** Records the grants that a policy of new files no longer has. */
+  #droppedBy(policy: PolicyRevision): () => void {
+    return () => {
+      for (const grant of this.#inForce.grants) {
+        if (includes(policy.grants, grant)) continue;
+        const src = this.#argo.domain(grant.domain)?.domain;
+        if (src === undefined) continue;
+        const detail = { label: grant.label, by: 'policy', from: policy.revision };
+        this.#audit.record({ event: 'grant.revoke', src, reason: 'POLICY_CHANGED', detail });
+      }
+    };
   }
 
   #unchanged(): ReloadResult {
     return { ok: true, revision: this.#inForce.revision, changed: false };
   }
 
-  async #putInForce(policy: PolicyRevision, record: () => void): Promise<ReloadResult> {
+  /** The record is queued before any record of a decision under the new revision; nothing is waited for. */
+  async #atOnce(policy: PolicyRevision, record: () => void): Promise<ReloadResult> {
     record();
+    this.#recordLoad(policy);
+    this.#adopt(policy);
+    const isRecorded = await this.#durable();
+    const result = { ok: true, revision: policy.revision, changed: true } as const;
+    return isRecorded ? result : { ...result, recorded: false };
+  }
+
+  async #recordFirst(
+    policy: PolicyRevision,
+    record: () => void,
+    isCurrent: () => boolean,
+  ): Promise<ReloadResult | 'overtaken'> {
+    // Without this the log would tell, once it can be written, of policies that never were in force.
+    if (!this.#audit.healthy) return this.#unwritable();
+    record();
+    this.#recordLoad(policy);
+    if (!(await this.#durable())) {
+      this.#takeBack(policy, 'AUDIT_UNAVAILABLE');
+      return this.#unwritable();
+    }
+    if (!isCurrent()) {
+      this.#takeBack(policy, 'SUPERSEDED');
+      return 'overtaken';
+    }
+    this.#adopt(policy);
+    return { ok: true, revision: policy.revision, changed: true };
+  }
+
+  #recordLoad(policy: PolicyRevision): void {
+    const grants = policy.grants.map(({ domain, label }) => `${domain} ${label}`);
     this.#audit.record({
       event: 'policy.load',
       revision: policy.revision,
@@ -159,19 +293,19 @@ export class PolicyReload {
       detail: {
         assertions: policy.assertionsHash,
         rows: policy.rows,
-        ...(policy.grants.length === 0
-          ? {}
-          : { grants: policy.grants.map(({ domain, label }) => `${domain} ${label}`) }),
+        ...(grants.length === 0 ? {} : { grants }),
       },
     });
-    const isDurable = await new Promise<boolean>((resolve) => this.#audit.whenDurable(resolve));
-    if (!isDurable) return this.#reject(new Error('the audit log cannot be written, so the old policy stays'));
-    this.#adopt(policy);
-    this.#log.info(
-      { revision: policy.revision, policy: policy.hash.slice(0, 12), rows: policy.rows, grants: policy.grants.length },
-      'policy in force',
-    );
-    return { ok: true, revision: policy.revision, changed: true };
+  }
+
+  /** Says of a revision that was recorded that it did not come into force. */
+  #takeBack({ revision, hash }: PolicyRevision, reason: string): void {
+    this.#audit.record({ event: 'policy.reject', reason, policy: hash, detail: { revision } });
+  }
+
+  /** Waits for the disk, not for the window of any domain's flood: the broker itself has none. */
+  #durable(): Promise<boolean> {
+    return new Promise((resolve) => this.#audit.whenDurable(resolve, this.#inForce.domains.broker));
   }
 
   #adopt(policy: PolicyRevision): void {
@@ -185,16 +319,39 @@ export class PolicyReload {
       peer.introduceAgain();
     }
     withdrawals.announce();
+    this.#log.info(
+      { revision: policy.revision, policy: policy.hash.slice(0, 12), rows: policy.rows, grants: policy.grants.length },
+      'policy in force',
+    );
+  }
+
+  #unwritable(): ReloadResult {
+    this.rejected++;
+    const message = 'the audit log cannot be written, so a change that allows something cannot come into force';
+    this.#log.error({ code: UNWRITABLE }, message);
+    return refused(UNWRITABLE, message);
   }
 
   #reject(error: unknown): ReloadResult {
     this.rejected++;
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof PolicyError || error instanceof BrokerError ? error.code : 'ERR_POLICY_LOAD';
-    this.#audit.record({ event: 'policy.reject', reason: code, detail: { message: message.slice(0, 1_000) } });
+    const detail = { message: message.slice(0, 1_000), revision: this.#inForce.revision };
+    this.#audit.record({ event: 'policy.reject', reason: code, detail });
     this.#log.error({ code, message }, 'the new policy was refused; the old one stays in force');
-    return { ok: false, code, message };
+    return refused(code, message);
   }
+}
+
+function refused(code: string, message: string): ReloadResult {
+  return { ok: false, code, message };
+}
+
+/** The same domains and classes: only rows, assertions and tests can differ. */
+function hasSameInventory(a: PolicyRevision, b: PolicyRevision): boolean {
+  return (['domains.yaml', 'services.yaml'] as const).every(
+    (name) => Buffer.compare(a.files[name], b.files[name]) === 0,
+  );
 }
 
 function includes(grants: readonly Grant[], { domain, label }: Grant): boolean {

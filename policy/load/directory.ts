@@ -1,7 +1,7 @@
-/** A policy directory on disk: reads its files, refuses what somebody else could have put there. */
+/** A policy directory on disk: reads its files, and refuses those that another user could have put there. */
 import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type Grant,
@@ -12,10 +12,11 @@ import {
   MAX_YAML_BYTES,
   toRevision,
 } from '../contract/index.ts';
-import { createPace, type Finding, PolicyError, refuseFindings } from '../read/index.ts';
+import { createPace, type Finding, type Pace, PolicyError, refuseFindings } from '../read/index.ts';
 import { compilePolicy } from './compile.ts';
 import { hashFiles, POLICY_FILE_NAMES, type PolicyFiles } from './files.ts';
 import type { PolicyBuild } from './policy-source.ts';
+import { directoryFault, followTrusted, foreignOwner, isWritableByOthers } from './trusted-path.ts';
 
 export interface LoadOptions {
   /** Number of the policy if it comes into force: 1, 2, 3 … */
@@ -67,6 +68,11 @@ export function regrantPolicy(policy: PolicyRevision, revision: number, overlay:
   return { ...policy.source.revise(toRevision(revision), overlay), directory, files };
 }
 
+/** The pace of a broker that serves meanwhile: the event loop turns after each slice. */
+export function servingPace(now: () => number = () => performance.now()): Pace {
+  return createPace(now, LOAD_SLICE_MS, () => nextTurn());
+}
+
 /** Compiles files that were read already. */
 async function compileFiles(
   directory: string,
@@ -75,47 +81,56 @@ async function compileFiles(
   previous?: PolicyRevision,
 ): Promise<PolicyRevision> {
   const { revision, inspectors, overlay = [], now = () => performance.now() } = options;
-  const pace = createPace(now, LOAD_SLICE_MS, () => nextTurn());
+  const pace = servingPace(now);
   const before = previous === undefined ? {} : { previous: { files: previous.files, build: previous } };
   return { ...(await compilePolicy(files, { revision, inspectors, overlay, pace, ...before })), directory, files };
 }
 
 /** @throws PolicyError ERR_POLICY_DIRECTORY, or with one F-006 or F-008 finding per unusable file */
 export async function readPolicyFiles(directory: string): Promise<PolicyFiles> {
-  await checkDirectory(directory);
+  const real = await checkDirectory(directory);
   const findings: Finding[] = [];
-  const contents = await Promise.all(POLICY_FILE_NAMES.map((name) => readOne(directory, name, findings)));
+  const contents = await Promise.all(POLICY_FILE_NAMES.map((name) => readOne(real, name, findings)));
   const order: readonly string[] = POLICY_FILE_NAMES;
   findings.sort((a, b) => order.indexOf(a.file) - order.indexOf(b.file));
   refuseFindings(findings);
   return Object.fromEntries(POLICY_FILE_NAMES.map((name, index) => [name, contents[index]])) as unknown as PolicyFiles;
 }
 
-async function checkDirectory(directory: string): Promise<void> {
-  const stats = await stat(directory).catch((cause: unknown) => {
-    throw new PolicyError(
-      'ERR_POLICY_DIRECTORY',
-      `policy directory "${directory}" cannot be read; "argus policy init ${directory}" creates one`,
-      [],
-      cause,
-    );
+/** Where the directory really is, after all links. */
+async function checkDirectory(directory: string): Promise<string> {
+  const unusable = (message: string, cause?: unknown): never => {
+    throw new PolicyError('ERR_POLICY_DIRECTORY', message, [], cause);
+  };
+  const real = await followTrusted(resolve(directory)).catch((cause: unknown) => {
+    if (cause instanceof Error && !('code' in cause))
+      return unusable(`policy directory "${directory}": ${cause.message}`);
+    const hint = `"argus policy init ${directory}" creates one`;
+    return unusable(`policy directory "${directory}" cannot be read; ${hint}`, cause);
   });
-  if (!stats.isDirectory()) throw new PolicyError('ERR_POLICY_DIRECTORY', `"${directory}" is not a directory`);
-  if (isWritableByOthers(stats.mode)) {
-    throw new PolicyError(
-      'ERR_POLICY_DIRECTORY',
-      `policy directory "${directory}" is writable by group or others; run: chmod go-w ${directory}`,
-    );
+  const stats = await stat(real).catch((cause: unknown) => unusable(`"${directory}" cannot be read`, cause));
+  if (!stats.isDirectory()) return unusable(`"${directory}" is not a directory`);
+  if (isWritableByOthers(stats)) {
+    return unusable(`policy directory "${directory}" is writable by group or others; run: chmod go-w ${directory}`);
   }
+  const owner = foreignOwner(stats);
+  if (owner !== null) return unusable(`policy directory "${directory}" ${owner}`);
+  return real;
 }
 
 async function readOne(directory: string, name: string, findings: Finding[]): Promise<Uint8Array> {
-  const path = resolve(directory, name);
+  const written = resolve(directory, name);
   const refuse = (message: string, code: Finding['code'] = 'F-006'): Uint8Array => {
     findings.push({ file: name, line: 0, column: 0, code, message });
     return new Uint8Array();
   };
-  // O_NOFOLLOW: a link could be turned to another file between the check and the next load. O_NONBLOCK: a FIFO must not hang us.
+  const path = await followTrusted(written).catch((error: unknown) => error);
+  if (typeof path !== 'string') return refuse(openingFailure(path));
+  if (path !== written) {
+    const fault = directoryFault(await stat(dirname(path)));
+    if (fault !== null) return refuse(`the symbolic link leads to ${path}: ${fault}`);
+  }
+  // O_NOFOLLOW: a link that was put here since the look above is not followed. O_NONBLOCK: a FIFO must not hang us.
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
     (error: unknown) => error,
   );
@@ -123,10 +138,9 @@ async function readOne(directory: string, name: string, findings: Finding[]): Pr
   try {
     const stats = await file.stat();
     if (!stats.isFile()) return refuse('not a regular file');
-    if (isWritableByOthers(stats.mode)) return refuse(`writable by group or others; run: chmod go-w ${path}`);
-    const uid = process.getuid?.();
-    if (uid !== undefined && stats.uid !== uid && stats.uid !== 0)
-      return refuse(`belongs to user ${stats.uid}; it has to belong to root or to user ${uid}, who loads it`);
+    if (isWritableByOthers(stats)) return refuse(`writable by group or others; run: chmod go-w ${path}`);
+    const owner = foreignOwner(stats);
+    if (owner !== null) return refuse(owner);
     const limit = limitOf(name);
     if (stats.size > limit) return refuse(`${stats.size} bytes; at most ${limit} are read`, 'F-008');
     // One byte more than was there a moment ago: a file that grows while it is read is not read to the end of memory.
@@ -155,12 +169,8 @@ function isFileHandle(value: unknown): value is Awaited<ReturnType<typeof open>>
 }
 
 function openingFailure(error: unknown): string {
+  if (error instanceof Error && !('code' in error)) return error.message;
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-  if (code === 'ELOOP') return 'a symbolic link; the file itself has to stand here';
-  if (code === 'ENOENT') return 'the file is missing';
-  return `cannot be read: ${code}`;
-}
-
-function isWritableByOthers(mode: number): boolean {
-  return (mode & 0o022) !== 0;
+  if (code === 'ELOOP') return 'the file was replaced by a symbolic link while it was read; try again';
+  return code === 'ENOENT' ? 'the file is missing' : `cannot be read: ${code}`;
 }

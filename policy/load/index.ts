@@ -5,6 +5,7 @@ export {
   type PolicyRevision,
   regrantPolicy,
   reloadPolicy,
+  servingPace,
 } from './directory.ts';
 export { POLICY_FILE_NAMES, type PolicyFiles } from './files.ts';
 export type { PolicyBuild } from './policy-source.ts';

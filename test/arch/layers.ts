@@ -84,8 +84,12 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: ['broker/base', 'policy/contract', 'policy/read', 'policy/decide'],
     breaking: [{ 'policy/load/watch.ts': `import { log } from '../../broker/process/index.ts';` }],
   },
+  'policy/analyse': {
+    imports: ['policy/contract', 'policy/read', 'policy/decide'],
+    breaking: [{ 'policy/analyse/subject.ts': `import { loadPolicy } from '../load/index.ts';` }],
+  },
   policy: {
-    imports: ['policy/contract', 'policy/read', 'policy/decide', 'policy/load'],
+    imports: ['policy/contract', 'policy/read', 'policy/decide', 'policy/load', 'policy/analyse'],
     breaking: [{ 'policy/index.ts': `export { Ring } from '../broker/core/index.ts';` }],
   },
   'broker/wire': {

@@ -1,7 +1,8 @@
 /** Reading a policy directory, and watching it. */
 import {
   chmodSync,
-  copyFileSync,
+  chownSync,
+  lchownSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -69,12 +70,8 @@ for (const name of POLICY_FILE_NAMES) {
   });
 }
 
-directory('a symbolic link, a directory and a file that others can write are refused', async () => {
+directory('a directory in the place of a file, and a file that others can write, are refused', async () => {
   const path = await fresh();
-  const target = join(path, '..', 'elsewhere.csv');
-  copyFileSync(join(path, 'policy.csv'), target);
-  rmSync(join(path, 'policy.csv'));
-  symlinkSync(target, join(path, 'policy.csv'));
   rmSync(join(path, 'tests.csv'));
   mkdirSync(join(path, 'tests.csv'));
   chmodSync(join(path, 'services.yaml'), 0o664);
@@ -85,10 +82,57 @@ directory('a symbolic link, a directory and a file that others can write are ref
     [
       'domains.yaml F-006 writable by group or others',
       'services.yaml F-006 writable by group or others',
-      'policy.csv F-006 a symbolic link',
       'tests.csv F-006 not a regular file',
     ],
   );
+});
+
+/** A policy as a read-only store presents it: the directory and each file are links, `..data` is a link too. */
+async function linked(): Promise<{ readonly path: string; readonly store: string }> {
+  const store = await fresh();
+  const path = join(temporaryDirectory(), 'policy');
+  mkdirSync(path);
+  symlinkSync(store, join(path, '..data'));
+  for (const name of POLICY_FILE_NAMES) symlinkSync(`..data/${name}`, join(path, name));
+  return { path, store };
+}
+
+directory('links into a store that only root or the loading user can change are followed', async () => {
+  const { path, store } = await linked();
+  const link = join(temporaryDirectory(), 'link');
+  symlinkSync(path, link);
+  const [direct, followed] = await Promise.all(
+    [store, link].map((each) => loadPolicy(each, { revision: 1, inspectors: INSPECTORS })),
+  );
+  assert.is(direct?.hash, followed?.hash);
+});
+
+directory('a link into a directory that others can write, and a link to itself, are refused', async () => {
+  const { path, store } = await linked();
+  chmodSync(store, 0o757);
+  assert.match((await refusal(path)).findings[0]?.message ?? '', /its directory is writable by group or others/);
+  chmodSync(store, 0o755);
+  rmSync(join(path, 'tests.csv'));
+  symlinkSync('tests.csv', join(path, 'tests.csv'));
+  assert.match((await refusal(path)).findings[0]?.message ?? '', /more than 40 symbolic links/);
+});
+
+const isRoot = process.getuid?.() === 0;
+const STRANGER = 12_345;
+
+directory('a directory, a file and a link that belong to another user are refused', async () => {
+  if (!isRoot) return;
+  const path = await fresh();
+  chownSync(path, STRANGER, STRANGER);
+  const { code, message } = await refusal(path);
+  assert.is(code, 'ERR_POLICY_DIRECTORY');
+  assert.match(message, /belongs to user 12345/);
+  chownSync(path, 0, 0);
+  chownSync(join(path, 'tests.csv'), STRANGER, STRANGER);
+  assert.match((await refusal(path)).findings[0]?.message ?? '', /belongs to user 12345/);
+  const links = await linked();
+  lchownSync(join(links.path, 'policy.csv'), STRANGER, STRANGER);
+  assert.match((await refusal(links.path)).findings[0]?.message ?? '', /cannot be trusted: belongs to user 12345/);
 });
 
 directory('a file that is too large is refused without being read', async () => {

@@ -195,13 +195,13 @@ grants('what cannot be taken back alone is taken back with all the others', () =
   ),
 );
 
-grants('a hundred changes at once take their turns', () =>
+grants('of a hundred changes at once the last one asked for decides', () =>
   withHost(async (host) => {
     const work = Array.from({ length: 50 }, () => [host.grant('chrome-vm', '@mic'), host.revoke('chrome-vm', '@mic')]);
-    const results = await Promise.all(work.flat());
-    assert.ok(results.every(({ ok }) => ok));
+    await Promise.all(work.flat());
     assert.equal(host.broker.grants.list(), []);
-    assert.is(host.broker.status().policy.revision, 101);
+    assert.equal(await host.grant('chrome-vm', '@mic').then(({ ok }) => ok), true);
+    assert.is(host.broker.grants.list().length, 1);
   }),
 );
 

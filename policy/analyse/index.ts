@@ -1,0 +1,1 @@
+export { addsAccess } from './new-access.ts';

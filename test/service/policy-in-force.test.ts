@@ -1,0 +1,219 @@
+/** What comes into force when: taking away first, allowing after its record, nothing half. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type MemoryAudit, memoryAudit } from '../../broker/audit/index.ts';
+import { Argo } from '../../broker/core/index.ts';
+import { Grants, loadFirst, PolicyReload } from '../../broker/service/index.ts';
+import { copyShippedPolicy, type POLICY_FILE_NAMES } from '../../policy/index.ts';
+import { FakeClock } from '../support/clock.ts';
+import { temporaryDirectory } from '../support/temp.ts';
+
+const force = suite('policy in force');
+
+const silent = (): void => undefined;
+const SILENT = { info: silent, warn: silent, error: silent };
+
+class House {
+  readonly clock = new FakeClock();
+  readonly directory: string;
+  readonly audit: MemoryAudit;
+  readonly reload: PolicyReload;
+  readonly grants: Grants;
+  readonly argo: Argo;
+
+  constructor(directory: string, audit: MemoryAudit, first: Awaited<ReturnType<typeof loadFirst>>) {
+    this.directory = directory;
+    this.audit = audit;
+    this.argo = new Argo(first, audit, { ringBytesPerDomain: 1 << 20, routesPerDomain: 16 });
+    // No VM is connected: there is no session to end and no socket to open.
+    const sessions = { end: () => undefined, peers: () => [] } as unknown as ConstructorParameters<
+      typeof PolicyReload
+    >[3];
+    const entrances = {
+      prepare: async () => undefined,
+      sync: async () => undefined,
+    } as unknown as ConstructorParameters<typeof PolicyReload>[4];
+    this.reload = new PolicyReload(first, this.argo, audit, sessions, entrances, SILENT);
+    this.grants = new Grants(this.argo, audit, this.reload, this.clock);
+  }
+
+  static async open(edits: Readonly<Record<string, (text: string) => string>> = {}): Promise<House> {
+    const directory = join(temporaryDirectory(), 'policy');
+    await copyShippedPolicy(directory);
+    for (const [name, edit] of Object.entries(edits)) {
+      await writeFile(join(directory, name), edit(await readFile(join(directory, name), 'utf8')));
+    }
+    const audit = memoryAudit();
+    return new House(directory, audit, await loadFirst(directory));
+  }
+
+  async edit(name: (typeof POLICY_FILE_NAMES)[number], edit: (text: string) => string): Promise<void> {
+    const path = join(this.directory, name);
+    await writeFile(path, edit(await readFile(path, 'utf8')));
+  }
+
+  grant(domain: string, label: string, forMs: number | null = null) {
+    return this.grants.add({ domain, label, forMs, by: 'test', reason: '', keep: true });
+  }
+
+  revoke(domain: string, label: string) {
+    return this.grants.revoke({ domain, label, by: 'test', reason: '' });
+  }
+
+  /** The core's own answer: may the audio domain send the microphone's sound to this domain? */
+  hears(domain: string): boolean {
+    const { policy } = this.argo;
+    const [source, destination] = [policy.domains.byName('audio-vm'), policy.domains.byName(domain)];
+    const serviceClass = policy.classes.byName('audio-capture');
+    assert.ok(source && destination && serviceClass);
+    return policy.monitor.vector(source, destination, serviceClass).decisions[0]?.allowed === true;
+  }
+
+  events(...names: readonly string[]): string[] {
+    return this.audit.records.filter(({ event }) => names.includes(event)).map(({ event }) => event);
+  }
+}
+
+force('a revocation is in force before the call returns', async () => {
+  const house = await House.open();
+  await house.grant('chrome-vm', '@mic');
+  assert.is(house.hears('chrome-vm'), true);
+  const answer = house.revoke('chrome-vm', '@mic');
+  assert.is(house.hears('chrome-vm'), false);
+  assert.equal(await answer, { ok: true, revision: 3, changed: true });
+});
+
+force('a log that cannot be written delays no revocation, and refuses a grant without a trace of it', async () => {
+  const house = await House.open();
+  await house.grant('chrome-vm', '@mic');
+  house.audit.setHealthy(false);
+  const answer = house.revoke('chrome-vm', '@mic');
+  assert.is(house.hears('chrome-vm'), false);
+  assert.equal(await answer, { ok: true, revision: 3, changed: true, recorded: false });
+  const loads = house.events('policy.load', 'grant.add').length;
+  const refused = await house.grant('mail-vm', '@mic');
+  assert.is(refused.ok ? '' : refused.code, 'ERR_BROKER_AUDIT');
+  assert.is(house.events('policy.load', 'grant.add').length, loads);
+  assert.is(house.hears('mail-vm'), false);
+});
+
+force('a revocation overtakes loads and grants that wait, and the grant it meets does not come after it', async () => {
+  const house = await House.open();
+  await house.grant('chrome-vm', '@mic');
+  await house.edit('policy.csv', (text) => `${text}# edited\n`);
+  const loads = Array.from({ length: 500 }, () => house.reload.run());
+  const grants = [house.grant('mail-vm', '@mic'), house.grant('gui-vm', '@speaker')];
+  const answer = house.revoke('chrome-vm', '@mic');
+  const stopped = house.revoke('mail-vm', '@mic');
+  assert.is(house.hears('chrome-vm'), false);
+  await Promise.all([answer, stopped, ...loads, ...grants]);
+  assert.is(house.hears('mail-vm'), false);
+  assert.equal(house.argo.policy.grants, [{ domain: 'gui-vm', label: '@speaker' }]);
+  assert.is(house.hears('chrome-vm'), false);
+  assert.is(new Set(loads).size, 1, 'requests that wait are answered by one load');
+});
+
+force('what a load brings is put on top of a revocation that came meanwhile', async () => {
+  const house = await House.open();
+  await house.grant('chrome-vm', '@mic');
+  await house.grant('mail-vm', '@mic');
+  await house.edit('policy.csv', (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`);
+  const loaded = house.reload.run();
+  void house.revoke('chrome-vm', '@mic');
+  assert.is((await loaded).ok, true);
+  assert.equal(
+    house.argo.policy.grants.map(({ domain }) => domain),
+    ['mail-vm'],
+  );
+  assert.is(house.hears('chrome-vm'), false);
+});
+
+force(
+  'a removed row is in force while the log cannot be written; an added one comes by itself when it can',
+  async () => {
+    const house = await House.open({
+      'policy.csv': (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`,
+    });
+    house.audit.setHealthy(false);
+    await house.edit('policy.csv', (text) => text.replace('p, gui-vm, @audio, audio-playback, send, allow\n', ''));
+    const narrowed = await house.reload.run();
+    assert.is(narrowed.ok && narrowed.recorded === false, true);
+    await house.edit('policy.csv', (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`);
+    const { revision } = house.argo.policy;
+    const widened = await house.reload.run();
+    assert.is(widened.ok ? '' : widened.code, 'ERR_BROKER_AUDIT');
+    assert.is(house.argo.policy.revision, revision);
+    house.audit.setHealthy(true);
+    await house.reload.run();
+    assert.ok(house.argo.policy.revision > revision);
+  },
+);
+
+force('taking back a label that a deny row names allows something, and so it waits for its record', async () => {
+  const house = await House.open({
+    'domains.yaml': (text) => text.replace('labels:\n', 'labels:\n  - name: "@deaf"\n    grantable: true\n'),
+    'policy.csv': (text) => `${text}p, @audio, @deaf, audio-capture, send, deny\n`,
+  });
+  await house.grant('mail-vm', '@deaf');
+  await house.grant('mail-vm', '@mic');
+  assert.is(house.hears('mail-vm'), false);
+  house.audit.setHealthy(false);
+  const refused = await house.revoke('mail-vm', '@deaf');
+  assert.is(house.hears('mail-vm'), false);
+  assert.is(refused.ok, true, 'all grants are taken back instead, which allows nothing');
+  assert.equal(house.argo.policy.grants, []);
+});
+
+force('an expiry is noticed within 100 ms, by the clock that is reached first', async () => {
+  for (const step of [0, 3_600_000, -3_600_000]) {
+    const house = await House.open();
+    await house.grant('chrome-vm', '@mic', 10_000);
+    house.clock.advance(5_000);
+    house.clock.step(step);
+    if (step > 0) house.clock.advance(100);
+    else {
+      house.clock.advance(4_990);
+      assert.is(house.hears('chrome-vm'), true);
+      house.clock.advance(100);
+    }
+    assert.is(house.hears('chrome-vm'), false, `stepped by ${step}`);
+  }
+});
+
+force('256 grants is the limit, also for 300 at once', async () => {
+  const names = Array.from({ length: 300 }, (_, index) => `vm-${index}`);
+  const house = await House.open({
+    'domains.yaml': (text) =>
+      `${text}${names.map((name, index) => `  - {name: ${name}, domid: ${1_000 + index}}\n`).join('')}`,
+  });
+  const results = await Promise.all(names.map((name) => house.grant(name, '@mic')));
+  assert.is(results.filter(({ ok }) => ok).length, 256);
+  assert.is(house.argo.policy.grants.length, 256);
+});
+
+force('a load whose files no longer bear one of a hundred grants drops that one, by halves', async () => {
+  const names = Array.from({ length: 100 }, (_, index) => `vm-${index}`);
+  const house = await House.open({
+    'domains.yaml': (text) =>
+      `${text}${names.map((name, index) => `  - {name: ${name}, domid: ${1_000 + index}}\n`).join('')}`,
+  });
+  await Promise.all(names.map((name) => house.grant(name, '@mic')));
+  await house.edit('assertions.csv', (text) => `${text}neverallow, @audio, vm-37, audio-capture, send\n`);
+  assert.is((await house.reload.run()).ok, true);
+  assert.equal(
+    house.argo.policy.grants.map(({ domain }) => domain),
+    names.filter((name) => name !== 'vm-37'),
+  );
+  assert.equal(house.events('grant.revoke'), ['grant.revoke']);
+});
+
+force('a refused file is recorded as refused and never as loaded', async () => {
+  const house = await House.open();
+  await house.edit('policy.csv', (text) => `${text}p, half a row\n`);
+  assert.is((await house.reload.run()).ok, false);
+  assert.equal(house.events('policy.load', 'policy.reject'), ['policy.reject']);
+});
+
+force.run();
