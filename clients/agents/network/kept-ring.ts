@@ -1,8 +1,11 @@
 /**
- * A ring that is wanted for as long as an agent runs: registered again when policy has closed it and might allow it now,
- * and read by one handler. A handler that returns a promise is waited for, so what it cannot take stays in the ring.
+ * A ring that is wanted for as long as an endpoint runs: registered again when policy closed it and may allow it now, and
+ * read by one handler.
  */
 import { ArgusError, type Message, type Ring, type Vm } from '../../sdk/index.ts';
+
+/** The part of a `Vm` that an endpoint works with. */
+export type DomainSession = Pick<Vm, 'name' | 'state' | 'on' | 'off' | 'registerRing' | 'sendv'>;
 
 export interface KeptRing {
   /** Resolves when the ring is registered for the first time; rejects when it is refused. */
@@ -19,7 +22,29 @@ export interface RingWish {
 /** How often a refused ring is asked for again when no new policy was announced. */
 const RETRY_MS = 2_000;
 
-export function keepRing(vm: Vm, wish: RingWish, handle: (message: Message) => void | Promise<void>): KeptRing {
+/** The handler's promise is awaited before the next message, so messages that the handler cannot take stay in the ring. */
+export function keepRing(
+  vm: DomainSession,
+  wish: RingWish,
+  handle: (message: Message) => void | Promise<void>,
+): KeptRing {
+  return keep(vm, wish, async (ring) => {
+    for await (const message of ring) {
+      const pending = handle(message);
+      if (pending !== undefined) await pending;
+    }
+  });
+}
+
+/**
+ * Calls the handler during delivery, so messages and the session's events (`peer-gone`, `ring-closed`) come in the order in
+ * which the broker sent them. The payload is lent for the call: a handler copies what it keeps.
+ */
+export function keepOrderedRing(vm: DomainSession, wish: RingWish, take: (message: Message) => void): KeptRing {
+  return keep(vm, wish, (ring) => ring.consume(take));
+}
+
+function keep(vm: DomainSession, wish: RingWish, read: (ring: Ring) => Promise<void>): KeptRing {
   let ring: Ring | null = null;
   let isClosed = false;
   let wake = (): void => {};
@@ -32,10 +57,7 @@ export function keepRing(vm: Vm, wish: RingWish, handle: (message: Message) => v
     while (!isClosed) {
       try {
         ring = await registering;
-        for await (const message of ring) {
-          const pending = handle(message);
-          if (pending !== undefined) await pending;
-        }
+        await read(ring);
       } catch (error) {
         if (!(error instanceof ArgusError)) throw error;
         if (vm.state === 'closed' || vm.state === 'closing') return;
@@ -46,7 +68,7 @@ export function keepRing(vm: Vm, wish: RingWish, handle: (message: Message) => v
         setTimeout(resolve, RETRY_MS).unref();
       });
       registering = vm.registerRing(wish);
-      registering.catch(() => {}); // looked at in the loop
+      registering.catch(() => {}); // the loop looks at it
     }
   })();
   return {
@@ -55,7 +77,7 @@ export function keepRing(vm: Vm, wish: RingWish, handle: (message: Message) => v
       isClosed = true;
       vm.off('revision', onRevision);
       wake();
-      if (vm.state === 'connected') await ring?.close().catch(() => {}); // a ring that is gone is what we want
+      if (vm.state === 'connected') await ring?.close().catch(() => {}); // the ring may be gone already
       if (vm.state !== 'connected') return;
       await done;
     },

@@ -53,6 +53,8 @@ export const ROUTE_MONITOR_START_MS: readonly number[] = [100, 300, 1_000, 3_000
 export const ROUTE_REPEAT_MS = 10_000;
 export const ROUTE_LOSS_MS = 3 * ROUTE_REPEAT_MS;
 export const ROUTE_DEADLINE_MS = 2_000;
+/** How long a router may take to announce again when it is asked: three times as long as one message waits for room. */
+export const ROUTE_CONFIRM_MS = 3 * ROUTE_DEADLINE_MS;
 
 /** Payload of one stream message: large enough that its cost vanishes, small enough that streams take turns. */
 export const STREAM_CHUNK_BYTES = 32_768;

@@ -10,7 +10,7 @@ import { temporaryDirectory } from '../temp.ts';
 
 const MAIN = fileURLToPath(new URL('../../../clients/cli/main.ts', import.meta.url));
 const TSX = import.meta.resolve('tsx');
-const AGENT_READY_MS = 30_000;
+const AGENT_READY_MS = 90_000;
 
 /** Text -> text, by file of the policy directory. */
 export type Edits = Readonly<Record<string, (text: string) => string>>;

@@ -1,9 +1,9 @@
-/** The router's agent: tells domains what can be reached through it, whenever that changes and again from time to time. */
-import { ArgusError, type Vm } from '../../../sdk/index.ts';
-import { keepRing } from '../kept-ring.ts';
+/** The router's side: tells domains what can be reached through it, whenever that changes and again from time to time. */
+import { ArgusError } from '../../../sdk/index.ts';
+import { type DomainSession, keepRing } from '../kept-ring.ts';
 import { CONTROL_RING_BYTES, ROUTE_DEADLINE_MS, ROUTE_PORT, ROUTE_REPEAT_MS } from '../limits.ts';
 import { type Announcement, type AnnouncementRules, announcementOf, sameRoutes } from './announcement.ts';
-import { readKernelRoutes, watchKernelRoutes } from './kernel.ts';
+import { KERNEL_TABLE, type RouteTable } from './kernel.ts';
 import { type AnnouncedRoute, decodeRoutes, encodeRoutes, type RouteOperation } from './message.ts';
 import { formatPrefix } from './prefix.ts';
 
@@ -15,22 +15,23 @@ export interface AnnounceOptions {
   readonly gateway6: Uint8Array | null;
   readonly say: (line: string) => void;
   readonly fail: (error: Error) => void;
+  /** The kernel's table unless a test has its own. */
+  readonly table?: RouteTable;
 }
 
 const NOTHING: Announcement = { specific: [], defaults: [], warnings: [] };
 
-export async function announceRoutes(vm: Vm, options: AnnounceOptions): Promise<{ close(): Promise<void> }> {
-  const { to, rules, say } = options;
+export async function announceRoutes(vm: DomainSession, options: AnnounceOptions): Promise<{ close(): Promise<void> }> {
+  const { to, rules, say, table = KERNEL_TABLE } = options;
   let current = NOTHING;
   let generation = 0;
   let isReading = false;
   let isAskedAgain = false;
+  /** Nothing is announced from then on: an announcement after the last withdrawal would stay at its receivers. */
+  let isClosed = false;
+  const underWay = new Set<Promise<void>>();
 
-  const send = async (
-    domain: string | number,
-    operation: RouteOperation,
-    routes: readonly AnnouncedRoute[],
-  ): Promise<void> => {
+  const send = async (domain: string, operation: RouteOperation, routes: readonly AnnouncedRoute[]): Promise<void> => {
     const { gateway4, gateway6 } = options;
     const iov = encodeRoutes({ operation, generation, gateway4, gateway6, routes });
     try {
@@ -42,13 +43,34 @@ export async function announceRoutes(vm: Vm, options: AnnounceOptions): Promise<
         say(`${operation} to ${domain}: ${error.message}`);
     }
   };
-  const sendAll = async (domain: string | number): Promise<void> => {
-    if (current.specific.length > 0) await send(domain, 'announce', current.specific);
-    if (current.defaults.length > 0) await send(domain, 'announce-default', current.defaults);
+  /** Every announcement goes through here, so that `close` can wait for those that are under way. */
+  const announce = (work: () => Promise<void>): Promise<void> => {
+    if (isClosed) return Promise.resolve();
+    const running = work().finally(() => underWay.delete(running));
+    underWay.add(running);
+    return running;
+  };
+  /** Both messages are queued in one turn, so no change of the table comes between them. */
+  const sendAll = async (domain: string): Promise<void> => {
+    const { specific, defaults } = current;
+    await Promise.all([
+      specific.length > 0 ? send(domain, 'announce', specific) : null,
+      defaults.length > 0 ? send(domain, 'announce-default', defaults) : null,
+    ]);
+  };
+  /** A set that became empty is withdrawn; a set that changed is replaced as a whole. */
+  const sendChange = async (domain: string, before: Announcement): Promise<void> => {
+    const { specific, defaults } = current;
+    await Promise.all([
+      specific.length === 0 && before.specific.length > 0 ? send(domain, 'withdraw', before.specific) : null,
+      defaults.length === 0 && before.defaults.length > 0 ? send(domain, 'withdraw', before.defaults) : null,
+      sendAll(domain),
+    ]);
   };
 
   const update = async (): Promise<void> => {
-    const next = announcementOf(await readKernelRoutes(), rules);
+    const next = announcementOf(await table.read(), rules);
+    if (isClosed) return;
     const isSame = sameRoutes(next.specific, current.specific) && sameRoutes(next.defaults, current.defaults);
     if (next.warnings.join() !== current.warnings.join()) for (const warning of next.warnings) say(warning);
     const before = current;
@@ -56,12 +78,8 @@ export async function announceRoutes(vm: Vm, options: AnnounceOptions): Promise<
     if (isSame) return;
     generation = (generation + 1) >>> 0;
     say(`announcing: ${describe([...next.specific, ...next.defaults])}`);
-    for (const domain of to) {
-      // A set that became empty is withdrawn; one that changed is replaced as a whole.
-      if (next.specific.length === 0 && before.specific.length > 0) await send(domain, 'withdraw', before.specific);
-      if (next.defaults.length === 0 && before.defaults.length > 0) await send(domain, 'withdraw', before.defaults);
-      await sendAll(domain);
-    }
+    // A domain that takes nothing for a while holds up its own announcements only.
+    await Promise.all(to.map((domain) => sendChange(domain, before)));
   };
   /** One reading at a time; a change during it leads to one more. */
   const look = (): void => {
@@ -70,7 +88,7 @@ export async function announceRoutes(vm: Vm, options: AnnounceOptions): Promise<
       return;
     }
     isReading = true;
-    update()
+    announce(update)
       .catch((error: unknown) => options.fail(error instanceof Error ? error : new Error(String(error))))
       .finally(() => {
         isReading = false;
@@ -80,20 +98,27 @@ export async function announceRoutes(vm: Vm, options: AnnounceOptions): Promise<
       });
   };
 
+  /** A guest that asks gets an answer also when there is nothing to announce. */
+  const answer = async (domain: string): Promise<void> => {
+    if (current.specific.length === 0 && current.defaults.length === 0) await send(domain, 'withdraw', []);
+    else await sendAll(domain);
+  };
   const ring = keepRing(vm, { port: ROUTE_PORT, partner: 'any', length: CONTROL_RING_BYTES }, ({ payload, source }) =>
-    decodeRoutes(payload)?.operation === 'request' ? sendAll(source.domid) : undefined,
+    decodeRoutes(payload)?.operation === 'request' ? announce(() => answer(source.name)) : undefined,
   );
   await ring.ready;
-  const watch = watchKernelRoutes(look);
+  const watch = table.watch(look);
   const repeat = setInterval(() => {
-    for (const domain of to) void sendAll(domain);
+    for (const domain of to) void announce(() => sendAll(domain));
   }, ROUTE_REPEAT_MS);
   look();
   return {
     close: async () => {
+      isClosed = true;
       clearInterval(repeat);
       watch.close();
-      if (vm.state === 'connected') for (const domain of to) await send(domain, 'withdraw', []);
+      await Promise.allSettled(underWay);
+      if (vm.state === 'connected') await Promise.all(to.map((domain) => send(domain, 'withdraw', [])));
       await ring.close();
     },
   };

@@ -1,90 +1,86 @@
 /**
- * The guest's agent: keeps the routes that one router announces in the kernel's table, and takes them back when the router
- * withdraws them or is gone.
+ * The guest's side: keeps the routes that one router announces in the kernel's table. Whatever ends the router, and however
+ * it ends (withdrawal, end of its session, silence, a policy that forbids it), its routes go.
  */
-import { ArgusError, type Message, type Vm } from '../../../sdk/index.ts';
-import { keepRing } from '../kept-ring.ts';
-import { CONTROL_RING_BYTES, ROUTE_DEADLINE_MS, ROUTE_LOSS_MS, ROUTE_PORT } from '../limits.ts';
-import { readKernelRoutes, runIpBatch } from './kernel.ts';
+import { ArgusError, type Message } from '../../../sdk/index.ts';
+import { type DomainSession, keepOrderedRing } from '../kept-ring.ts';
+import { CONTROL_RING_BYTES, ROUTE_CONFIRM_MS, ROUTE_DEADLINE_MS, ROUTE_LOSS_MS, ROUTE_PORT } from '../limits.ts';
+import { KERNEL_TABLE, type RouteTable } from './kernel.ts';
+import { LearnedRoutes } from './learned.ts';
 import { decodeRoutes, encodeRoutes } from './message.ts';
-import { type PlanLimits, planRoutes, toWanted, type WantedRoute } from './plan.ts';
-import { formatPrefix } from './prefix.ts';
+import { type PlanLimits, planRoutes } from './plan.ts';
 
 export interface ApplyOptions extends PlanLimits {
   /** The router. */
   readonly from: string;
   readonly say: (line: string) => void;
   readonly fail: (error: Error) => void;
+  /** The kernel's table unless a test has its own. */
+  readonly table?: RouteTable;
 }
 
-export async function applyRoutes(vm: Vm, options: ApplyOptions): Promise<{ close(): Promise<void> }> {
-  const { from, say } = options;
-  /** What the router has announced, by the operation that announced it. */
-  const announced = new Map<'announce' | 'announce-default', readonly WantedRoute[]>();
+export async function applyRoutes(vm: DomainSession, options: ApplyOptions): Promise<{ close(): Promise<void> }> {
+  const { from, say, table = KERNEL_TABLE } = options;
+  const learned = new LearnedRoutes();
   let routerId = -1;
   let lossTimer: NodeJS.Timeout | null = null;
-  let work: Promise<void> = Promise.resolve();
+  let confirmTimer: NodeJS.Timeout | null = null;
   let lastRefused = '';
   let isClosed = false;
 
   const settle = async (): Promise<void> => {
-    const plan = planRoutes(await readKernelRoutes(), [...announced.values()].flat(), options);
+    const plan = planRoutes(await table.read(), learned.wanted, options);
     if (plan.refused.join() !== lastRefused) for (const line of plan.refused) say(`refused ${line}`);
     lastRefused = plan.refused.join();
     if (plan.commands.length === 0) return;
     try {
-      await runIpBatch(plan.commands);
+      await table.change(plan.commands);
     } catch (error) {
-      // All or nothing: what was done of it is undone, each line by itself since some of it was not done.
-      for (const line of plan.undo) await runIpBatch([line]).catch(() => {});
+      // All or nothing: each line is undone by itself, since some of the lines were not carried out.
+      for (const line of plan.undo) await table.change([line]).catch(() => {});
       throw error;
     }
     for (const line of plan.commands) say(line);
   };
-  /** One at a time, in order; a failure is said and the next announcement tries again. */
-  const enqueue = (): Promise<void> => {
-    work = work.then(settle).catch((error: unknown) => say(error instanceof Error ? error.message : String(error)));
-    return work;
-  };
+  const enqueue = coalesce(() =>
+    settle().catch((error: unknown) => say(error instanceof Error ? error.message : String(error))),
+  );
   const lose = (reason: string): void => {
-    if (announced.size === 0) return;
-    announced.clear();
+    if (learned.isEmpty) return;
+    learned.clear();
     say(`${from} ${reason}; its routes are withdrawn`);
     void enqueue();
   };
-  const hear = (): void => {
+  const restartLossTimer = (): void => {
     if (lossTimer !== null) clearTimeout(lossTimer);
-    if (isClosed) return; // what still came must not keep a process that is ending
+    if (isClosed) return;
     lossTimer = setTimeout(() => {
       lose('has been silent for too long');
-      void enqueue(); // also what an earlier run of this agent left
+      void enqueue(); // also removes routes that an earlier run of this program left
     }, ROUTE_LOSS_MS);
   };
 
-  const take = ({ payload, source }: Message): Promise<void> | undefined => {
+  const take = ({ payload, source }: Message): void => {
     const message = decodeRoutes(payload);
-    if (message === null || message.operation === 'request') return undefined;
+    if (isClosed || message === null || message.operation === 'request') return;
     routerId = source.domid;
-    hear();
-    const { operation, routes, gateway4, gateway6 } = message;
-    if (operation !== 'withdraw') announced.set(operation, toWanted(routes, gateway4, gateway6));
-    else if (routes.length === 0) announced.clear();
-    else {
-      const gone = new Set(routes.map(({ prefix }) => formatPrefix(prefix)));
-      for (const [kind, wanted] of announced)
-        announced.set(
-          kind,
-          wanted.filter(({ prefix }) => !gone.has(formatPrefix(prefix))),
-        );
-    }
-    return enqueue();
+    restartLossTimer();
+    learned.take(message);
+    void enqueue();
   };
 
+  /** Asks the router for its sets. Each set that does not come in time goes, and so does what an earlier run left. */
   const ask = (): void => {
+    learned.doubt();
+    if (confirmTimer !== null) clearTimeout(confirmTimer);
+    confirmTimer = setTimeout(() => {
+      if (learned.dropDoubted()) say(`${from} did not announce its routes again; they are withdrawn`);
+      void enqueue();
+    }, ROUTE_CONFIRM_MS);
     const iov = encodeRoutes({ operation: 'request', generation: 0, gateway4: null, gateway6: null, routes: [] });
     vm.sendv({ to: { domain: from, port: ROUTE_PORT }, from: ROUTE_PORT, iov, deadline: ROUTE_DEADLINE_MS }).catch(
       (error: unknown) => {
-        // The router may not be there yet; it announces when it comes.
+        // The router may not run yet; it announces when it comes.
         if (!(error instanceof ArgusError)) options.fail(error instanceof Error ? error : new Error(String(error)));
       },
     );
@@ -97,21 +93,53 @@ export async function applyRoutes(vm: Vm, options: ApplyOptions): Promise<{ clos
   };
   vm.on('peer-gone', onGone);
   vm.on('reconnected', ask);
+  vm.on('revision', ask);
   vm.on('ring-closed', onRingClosed);
-  const ring = keepRing(vm, { port: ROUTE_PORT, partner: from, length: CONTROL_RING_BYTES }, take);
-  await ring.ready;
-  hear();
+  const ring = keepOrderedRing(vm, { port: ROUTE_PORT, partner: from, length: CONTROL_RING_BYTES }, take);
+  const stop = (): void => {
+    isClosed = true;
+    vm.off('peer-gone', onGone);
+    vm.off('reconnected', ask);
+    vm.off('revision', ask);
+    vm.off('ring-closed', onRingClosed);
+    for (const timer of [lossTimer, confirmTimer]) if (timer !== null) clearTimeout(timer);
+  };
+  try {
+    await ring.ready;
+  } catch (error) {
+    stop();
+    throw error;
+  }
+  restartLossTimer();
   ask();
   return {
     close: async () => {
-      isClosed = true;
-      vm.off('peer-gone', onGone);
-      vm.off('reconnected', ask);
-      vm.off('ring-closed', onRingClosed);
-      if (lossTimer !== null) clearTimeout(lossTimer);
-      await ring.close();
-      announced.clear();
+      stop();
+      learned.clear();
+      // The routes go first: a broker that does not answer must not keep them in the table.
       await enqueue();
+      await ring.close();
     },
+  };
+}
+
+/** Runs `work` one at a time; calls that come during a run share the one that follows it. */
+function coalesce(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null;
+  let next: Promise<void> | null = null;
+  const run = (): Promise<void> => {
+    const current = work().finally(() => {
+      if (running === current) running = null;
+    });
+    running = current;
+    return current;
+  };
+  return () => {
+    if (running === null) return run();
+    next ??= running.then(() => {
+      next = null;
+      return run();
+    });
+    return next;
   };
 }

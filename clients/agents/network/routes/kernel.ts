@@ -18,6 +18,15 @@ export interface KernelRoute {
   readonly metric: number;
 }
 
+/** A routing table: the kernel's, or one of a test. */
+export interface RouteTable {
+  read(): Promise<readonly KernelRoute[]>;
+  /** Carries out lines for `ip -batch`, up to the first that fails. */
+  change(lines: readonly string[]): Promise<void>;
+  /** Calls `onChange` after each change, and now and then without one. */
+  watch(onChange: () => void): { close(): void };
+}
+
 const shown = z.array(
   z.looseObject({
     dst: z.string(),
@@ -30,7 +39,7 @@ const shown = z.array(
 );
 
 /** Unicast routes of the main table. @throws NetError ERR_NET_COMMAND */
-export async function readKernelRoutes(): Promise<KernelRoute[]> {
+async function readKernelRoutes(): Promise<KernelRoute[]> {
   const [four, six] = await Promise.all(
     ([4, 6] as const).map(async (family) => {
       const text = await run('ip', ['-j', `-${family}`, 'route', 'show', 'table', 'main']);
@@ -57,7 +66,7 @@ export function parseKernelRoutes(text: string, family: 4 | 6): KernelRoute[] {
 }
 
 /** Commands of `ip`, one a line, in one process: it stops at the first that fails. @throws NetError ERR_NET_COMMAND */
-export function runIpBatch(lines: readonly string[]): Promise<void> {
+function runIpBatch(lines: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = execFile('ip', ['-batch', '-'], (error, _stdout, stderr) => {
       if (error === null) resolve();
@@ -73,7 +82,7 @@ export function isOurs(route: KernelRoute): boolean {
 }
 
 /** Calls `onChange` after each change of the table, and now and then without one. */
-export function watchKernelRoutes(onChange: () => void): { close(): void } {
+function watchKernelRoutes(onChange: () => void): { close(): void } {
   let child: ChildProcess | null = null;
   let settle: NodeJS.Timeout | null = null;
   let starts: NodeJS.Timeout[] = [];
@@ -107,3 +116,9 @@ export function watchKernelRoutes(onChange: () => void): { close(): void } {
     },
   };
 }
+
+export const KERNEL_TABLE: RouteTable = Object.freeze({
+  read: readKernelRoutes,
+  change: runIpBatch,
+  watch: watchKernelRoutes,
+});

@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import { ArgusError, type Message, type Vm } from '../../../sdk/index.ts';
-import { type KeptRing, keepRing } from '../kept-ring.ts';
+import { type KeptRing, keepOrderedRing } from '../kept-ring.ts';
 import {
   MAX_STREAMS,
   MAX_STREAMS_PER_DOMAIN,
@@ -60,7 +60,8 @@ export class StreamProxy implements StreamOwner {
     this.#vm = vm;
     this.#options = options;
     const { port, partner } = options;
-    this.#ring = keepRing(vm, { port, partner, length: STREAM_RING_BYTES }, (message) => this.#take(message));
+    // In order with `peer-gone`: what a program sent before its domain left reaches the other program.
+    this.#ring = keepOrderedRing(vm, { port, partner, length: STREAM_RING_BYTES }, (message) => this.#take(message));
     vm.on('disconnected', this.#onDisconnected);
     vm.on('peer-gone', this.#onGone);
     this.#probe = setInterval(() => this.#probeIdle(), STREAM_PROBE_MS / 2);
@@ -187,7 +188,7 @@ export class StreamProxy implements StreamOwner {
     this.#send(remote, encodeStream(StreamType.reset, remote.stream, fault), []).catch(() => {});
   }
 
-  #take({ payload, source, port }: Message): undefined {
+  #take({ payload, source, port }: Message): void {
     const message = decodeStream(payload);
     if (message === null || port === 0) return;
     this.#nameOf.set(source.domid, source.name);

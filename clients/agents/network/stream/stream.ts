@@ -162,7 +162,8 @@ export class Stream {
     }
     this.#receivedOffset = (offset + length) % OFFSET_MODULUS;
     this.#window -= length;
-    this.#socket.write(payload, () => {
+    // Copied: the payload is only lent, and the socket keeps it until the program reads.
+    this.#socket.write(payload.slice(), () => {
       this.#consumed += length;
       if (this.#isOver || this.#consumed * STREAM_CREDIT_SHARE < STREAM_WINDOW_BYTES) return;
       this.#window += this.#consumed;

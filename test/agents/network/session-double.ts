@@ -1,0 +1,64 @@
+/** A session in memory: the test delivers messages and events in the order that it wants, and sees what is sent. */
+import type { DomainSession } from '../../../clients/agents/network/kept-ring.ts';
+import { Emitter, type Listener } from '../../../clients/sdk/events.ts';
+import type { Message, Ring as PublicRing, SendvRequest, VmEvents, VmState } from '../../../clients/sdk/index.ts';
+import { Ring } from '../../../clients/sdk/ring.ts';
+
+export class SessionDouble implements DomainSession {
+  readonly name: string;
+  state: VmState = 'connected';
+  readonly sent: SendvRequest[] = [];
+  /** The outcome of each send: a test makes it wait, or fail. */
+  outcome: (request: SendvRequest) => Promise<void> = () => Promise.resolve();
+  readonly #rings = new Map<number, Ring>();
+  readonly #events = new Emitter<VmEvents>((error) => {
+    throw error;
+  });
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  on<Name extends keyof VmEvents>(name: Name, listener: Listener<VmEvents[Name]>): never {
+    this.#events.on(name, listener);
+    return this as never;
+  }
+
+  off<Name extends keyof VmEvents>(name: Name, listener: Listener<VmEvents[Name]>): never {
+    this.#events.off(name, listener);
+    return this as never;
+  }
+
+  registerRing({
+    port,
+    partner,
+    length,
+  }: {
+    port: number;
+    partner: number | string;
+    length: number;
+  }): Promise<PublicRing> {
+    const ring = new Ring(port, partner, length, {
+      credit: () => {},
+      unregister: async (each) => each.end(null),
+      schedule: () => () => {},
+    });
+    this.#rings.set(port, ring);
+    return Promise.resolve(ring);
+  }
+
+  async sendv(request: SendvRequest): Promise<number> {
+    this.sent.push(request);
+    await this.outcome(request);
+    return 0;
+  }
+
+  deliver(port: number, payload: Uint8Array, source: { readonly name: string; readonly domid: number }): void {
+    const message: Message = { source: { ...source, labels: [] }, port, type: 0, payload };
+    this.#rings.get(port)?.deliver(message);
+  }
+
+  emit<Name extends keyof VmEvents>(name: Name, event: VmEvents[Name]): void {
+    this.#events.emit(name, event);
+  }
+}
