@@ -90,6 +90,12 @@ const ACCEPTED: readonly (readonly [label: string, file: Uint8Array, pcm: Uint8A
     riff([format(), chunk('data', PCM.subarray(0, 38), 0xffffffff)], 0xffffffff),
     PCM.subarray(0, 36),
   ],
+  // Public reports of such files: kaldi 1567, WayfireWM 2210.
+  ['a stream of sox into a pipe', riff([format(), chunk('data', PCM, 0x7ffff000)], 0x7ffff024), PCM],
+  ['a stream of arecord into a pipe', riff([format(), chunk('data', PCM, 0x80000000)], 0x80000024), PCM],
+  ['a recording that was cut off', riff([format(), DATA]).subarray(0, 60), PCM.subarray(0, 16)],
+  ['an odd chunk without its pad byte', riff([format(), chunk('LIST', [1, 2, 3]).slice(0, 11), DATA]), PCM],
+  ['the extensible format with 0 valid bits: not said', riff([extensible(PCM_GUID, 0), DATA]), PCM],
   ['a wrong RIFF size is no reason to refuse samples that are there', riff([format(), DATA], 5_000), PCM],
 ];
 
@@ -104,7 +110,12 @@ const REFUSED: readonly (readonly [label: string, file: Uint8Array, code: string
   ['cut in the RIFF header', riff([]).subarray(0, 10), 'TRUNCATED', 'at least 12 bytes, found 10'],
   ['cut in a chunk header', riff([format(), DATA]).subarray(0, 40), 'TRUNCATED', 'at least 44 bytes, found 40'],
   ['cut in the format', riff([format()]).subarray(0, 30), 'TRUNCATED', 'at least 36 bytes, found 30'],
-  ['cut in the samples', riff([format(), DATA]).subarray(0, 60), 'TRUNCATED', 'at least 84 bytes, found 60'],
+  [
+    'samples beyond a form that ends in the file',
+    riff([format(), chunk('data', PCM, 64)]),
+    'TRUNCATED',
+    'at least 108 bytes',
+  ],
   ['no chunks', riff([]), 'MALFORMED', 'no "fmt " chunk'],
   ['samples before the format', riff([DATA, format()]), 'MALFORMED', 'before the "fmt " chunk'],
   ['two formats', riff([format(), format(), DATA]), 'MALFORMED', 'two "fmt " chunks'],

@@ -13,8 +13,8 @@ import { ArgusError, type Ring, type Vm } from '../../sdk/index.ts';
 import { type AudioClock, NODE_CLOCK } from './audio-clock.ts';
 import { CAPTURE_PORT, Code, encodeCode, PLAYBACK_PORT } from './codes.ts';
 import { FrameCutter } from './frame-cutter.ts';
-import { CAPTURE_RING_BYTES, LIVENESS_MS, PLAYBACK_DEADLINE_MS, PLAYBACK_IN_FLIGHT, WRITE_AHEAD_MS } from './limits.ts';
-import { FRAME_MS, isWholeFrames } from './pcm.ts';
+import { CAPTURE_RING_BYTES, LIVENESS_MS, PLAYBACK_DEADLINE_MS, PLAYBACK_IN_FLIGHT, SEND_AHEAD_MS } from './limits.ts';
+import { isWholeFrames, millisecondsOf } from './pcm.ts';
 import { SilenceWatch } from './silence.ts';
 
 export interface AudioAgentOptions {
@@ -121,6 +121,13 @@ export class AudioAgent {
     for (const frame of this.#cutter.push(bytes)) await this.#playFrame(frame);
   }
 
+  /** What comes in real time, a burst after the other: no part of a burst waits for the next one. */
+  async playBurst(bytes: Uint8Array): Promise<void> {
+    await this.play(bytes);
+    const rest = this.#cutter.takeRest();
+    if (rest.length > 0) await this.#playFrame(rest);
+  }
+
   /** The end of a stream: what is left of a frame goes out, and all that is under way has arrived or not. */
   async flush(): Promise<void> {
     const rest = this.#cutter.flush();
@@ -191,7 +198,7 @@ export class AudioAgent {
     const heard = this.#silence?.push(frame) ?? 'sound';
     if (heard === 'pause') await this.cork(true);
     else if (heard === 'sound') await this.cork(false);
-    await this.#pace();
+    await this.#pace(millisecondsOf(frame.length));
     if (heard === 'paused' || this.#isClosed) return;
     if (this.#audioVm === null) return void this.#counts.dropped++;
     if (this.#isMute) return void this.#counts.denied++;
@@ -227,11 +234,11 @@ export class AudioAgent {
     });
   }
 
-  /** Not more than WRITE_AHEAD_MS ahead of the clock; after a pause it starts from now. */
-  async #pace(): Promise<void> {
+  /** Not more than SEND_AHEAD_MS ahead of the clock; after a pause it starts from now. */
+  async #pace(ms: number): Promise<void> {
     const now = this.#clock.now();
-    this.#sentUntil = Math.max(this.#sentUntil, now) + FRAME_MS;
-    const wait = this.#sentUntil - now - WRITE_AHEAD_MS;
+    this.#sentUntil = Math.max(this.#sentUntil, now) + ms;
+    const wait = this.#sentUntil - now - SEND_AHEAD_MS;
     if (wait > 0) await new Promise<void>((resolve) => void this.#clock.schedule(wait, resolve));
   }
 

@@ -21,6 +21,15 @@ export class FrameCutter {
     return frames;
   }
 
+  /** What waits for more, in whole sample frames; a torn sample goes on waiting. */
+  takeRest(): Uint8Array {
+    const whole = this.#used - (this.#used % SAMPLE_FRAME_BYTES);
+    const rest = this.#frame.slice(0, whole);
+    this.#frame.copyWithin(0, whole, this.#used);
+    this.#used -= whole;
+    return rest;
+  }
+
   /** What is left at the end of the stream, in whole sample frames; a torn sample is dropped. */
   flush(): Uint8Array {
     const rest = this.#frame.slice(0, this.#used - (this.#used % SAMPLE_FRAME_BYTES));

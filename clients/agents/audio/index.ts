@@ -12,13 +12,20 @@ export { type MixerEntry, StateFlag } from './mixer-messages.ts';
 export { type MixerControl, openMixer, serveMixer } from './mixer-socket.ts';
 export { checkSampleSpec, FRAME_BYTES } from './pcm.ts';
 export { PlaybackInlet } from './playback-inlet.ts';
-export { PulseServer } from './pulse-server.ts';
+export { PulseServer } from './pulse/server.ts';
 export { serveQubesControl } from './qubes-control.ts';
 export { playRaw } from './raw-playback.ts';
 export { RecordingServer } from './recording-server.ts';
 export { AudioService, type AudioServiceOptions } from './service.ts';
 export { SettingsFile } from './settings-file.ts';
-export type { CaptureStream, OnLost, PlaybackStream, SoundServer } from './sound-server.ts';
+export {
+  type CaptureStream,
+  ClockedStream,
+  type OnLost,
+  type PlaybackEvents,
+  type PlaybackStream,
+  type SoundServer,
+} from './sound-server.ts';
 export type { ServiceStatus, VmAudioStatus } from './status.ts';
 export { StatusKeys } from './status-keys.ts';
 export { readStatus, serveStatus } from './status-socket.ts';

@@ -12,20 +12,43 @@ export const CAPTURE_RING_BYTES = 16_384;
 /** Ring for mixer commands and states. */
 export const MIXER_RING_BYTES = 65_536;
 
-/** Playback of one VM that waits in the service, ms; past it the oldest is dropped. */
-export const PLAYBACK_QUEUE_MS = 200;
 /**
- * Audio given to the sound server ahead of time, ms. The socket to pacat would take more than a second unseen, so what
- * is written is paced by the clock instead; 40 ms bear a late timer of a busy machine.
+ * Playback of one VM that waits in the service, ms; past it the oldest is dropped. As long as a busy sound server takes to
+ * make a stream; what waits longer than it should is made shorter without a click.
  */
-export const WRITE_AHEAD_MS = 40;
+export const PLAYBACK_QUEUE_MS = 500;
+/**
+ * What a sound server is asked to keep of a stream, ms, and the steps in which it asks for more: bears a service that is
+ * held up for 30 ms. A lone sound is played at once all the same.
+ */
+export const PLAYBACK_BUFFER_MS = 40;
+export const PLAYBACK_REQUEST_MS = 10;
+/** How long a sound server may take to play a closed stream to its end, ms. */
+export const DRAIN_LIMIT_MS = 2_000;
+/** A message of a sound server: its own limit for samples is 16 MiB, a record fragment has 2 KiB. */
+export const MAX_SOUND_MESSAGE_BYTES = 1_048_576;
+
+/** Silence before each new sound, ms: at least this, so that a late timer of an idle machine is no gap; at most that. */
+export const MIN_LEAD_MS = 8;
+export const MAX_LEAD_MS = 120;
+/** Of the time between two bursts a sender may be late by this share before anything was measured. */
+export const LEAD_BURST_SHARE = 0.2;
+/** Messages closer together than this are one burst, ms. */
+export const BURST_GAP_MS = 4;
+/** How late bursts were is remembered for so many windows of so long, ms: a hiccup is forgotten after half a minute. */
+export const JITTER_WINDOW_MS = 5_000;
+export const JITTER_WINDOWS = 6;
+/** A level may be off by this much, ms, before it is corrected: less is the jitter of the measurement. */
+export const LEVEL_TOLERANCE_MS = 5;
+/** A burst that comes this long after all was played came too late; past it, it is another sound. */
+export const GAP_MS = 250;
+
 /**
  * How far ahead of the clock a recording may be, ms: after a stall of its host what piled up is written at once; a VM that
  * plays faster than time passes gets this much ahead once.
  */
 export const RECORD_AHEAD_MS = 10_000;
-/** Asked of the sound server, bytes: as qubes-gui-daemon's `-l`, tlength 4096 (23 ms) and fragsize 2048 (12 ms). */
-export const PLAYBACK_LATENCY_BYTES = 4_096;
+/** Asked of the sound server, bytes: as qubes-gui-daemon's `-l`, fragsize 2048 (12 ms). */
 export const CAPTURE_LATENCY_BYTES = 2_048;
 /** From the last byte written to the last one heard, ms: tlength and the sink's own buffer. */
 export const DRAIN_TAIL_MS = 100;
@@ -45,6 +68,8 @@ export const CAPTURE_LEAD_MS = 20;
 
 /** Frames that wait between a guest's sound server, which writes up to 46 ms at a time, and the agent. */
 export const INLET_QUEUE_FRAMES = 10;
+/** How far ahead of the clock an audio endpoint sends, ms: a guest's sound server may hand over 50 ms at a time. */
+export const SEND_AHEAD_MS = 60;
 /** Playback frames of an agent on their way; past it its source is not read. */
 export const PLAYBACK_IN_FLIGHT = 8;
 /** How long a playback frame waits for room before it is dropped, ms. */

@@ -48,6 +48,12 @@ export class PcmBuffer {
     return taken;
   }
 
+  /** The next sample frame, which stays; null when there is none. */
+  peekFrame(): Uint8Array | null {
+    if (this.#length < SAMPLE_FRAME_BYTES) return null;
+    return this.#ring.slice(this.#start, this.#start + SAMPLE_FRAME_BYTES);
+  }
+
   /** Exactly `bytes`: what is there, then zeros. */
   takeFilled(bytes: number): Uint8Array {
     const filled = new Uint8Array(bytes);

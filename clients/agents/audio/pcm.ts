@@ -37,3 +37,8 @@ export function isSilent(bytes: Uint8Array): boolean {
 export function millisecondsOf(bytes: number): number {
   return (bytes * 1_000) / BYTES_PER_SECOND;
 }
+
+/** Whole sample frames of that time. */
+export function bytesOf(milliseconds: number): number {
+  return Math.round((milliseconds * SAMPLE_RATE_HZ) / 1_000) * SAMPLE_FRAME_BYTES;
+}

@@ -11,7 +11,7 @@ export class PlaybackInlet {
   readonly #cutter = new FrameCutter();
   readonly #queue: Uint8Array[] = [];
   #isPlaying = false;
-  /** Frames of 10 ms. */
+  /** Frames of at most 10 ms. */
   dropped = 0;
 
   /** `play` resolves when it wants more. */
@@ -22,6 +22,9 @@ export class PlaybackInlet {
   /** Bytes as they come, cut anywhere. */
   push(bytes: Uint8Array): void {
     this.#queue.push(...this.#cutter.push(bytes));
+    // The rest of a burst goes along: waiting for the next burst, it would come 43 ms late.
+    const rest = this.#cutter.takeRest();
+    if (rest.length > 0) this.#queue.push(rest);
     const excess = Math.max(0, this.#queue.length - INLET_QUEUE_FRAMES);
     this.#queue.splice(0, excess);
     this.dropped += excess;

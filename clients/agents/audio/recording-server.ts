@@ -7,22 +7,30 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type AudioClock, NODE_CLOCK } from './audio-clock.ts';
 import { AudioError } from './errors.ts';
 import { RECORD_AHEAD_MS } from './limits.ts';
-import type { CaptureStream, OnLost, PlaybackStream, SoundServer } from './sound-server.ts';
+import {
+  type CaptureStream,
+  ClockedStream,
+  type PlaybackEvents,
+  type PlaybackStream,
+  type SoundServer,
+} from './sound-server.ts';
 import { WavFile } from './wav-file.ts';
 import { MAX_WAV_PCM_BYTES } from './wav-header.ts';
 
 const PRIVATE_DIRECTORY_MODE = 0o700;
 
 export class RecordingServer implements SoundServer {
-  readonly writeAheadMs = RECORD_AHEAD_MS;
+  readonly #clock: AudioClock;
   readonly #directory: string;
   /** The file that each VM's next stream goes on in. */
   readonly #paths = new Map<string, string>();
 
   /** @throws AudioError ERR_AUDIO_RECORD when there can be no such directory */
-  constructor(directory: string) {
+  constructor(directory: string, clock: AudioClock = NODE_CLOCK) {
+    this.#clock = clock;
     this.#directory = directory;
     try {
       mkdirSync(directory, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
@@ -32,7 +40,7 @@ export class RecordingServer implements SoundServer {
   }
 
   /** Where it plays, `device`, makes no difference. A disk that is full is a sound server that has gone away. */
-  openPlayback(vm: string, _device: string | null, onLost: OnLost): PlaybackStream {
+  openPlayback(vm: string, _device: string | null, events: PlaybackEvents): PlaybackStream {
     let file: WavFile | null = null;
     const finish = (): void => {
       const last = file;
@@ -44,23 +52,21 @@ export class RecordingServer implements SoundServer {
         step();
       } catch {
         quietly(finish);
-        queueMicrotask(onLost); // not before the caller has its stream
+        queueMicrotask(events.onLost); // not before the caller has its stream
       }
     };
     orLose(() => {
       file = this.#fileOf(vm);
     });
-    return {
-      write: (bytes) =>
-        orLose(() => {
-          if (file !== null && file.pcmBytes + bytes.length > MAX_WAV_PCM_BYTES) {
-            finish();
-            file = this.#newFile(vm);
-          }
-          file?.append(bytes);
-        }),
-      close: () => orLose(finish),
-    };
+    const write = (bytes: Uint8Array): void =>
+      orLose(() => {
+        if (file !== null && file.pcmBytes + bytes.length > MAX_WAV_PCM_BYTES) {
+          finish();
+          file = this.#newFile(vm);
+        }
+        file?.append(bytes);
+      });
+    return new ClockedStream(this.#clock, RECORD_AHEAD_MS, { write, close: () => orLose(finish) }, events);
   }
 
   openCapture(): CaptureStream {

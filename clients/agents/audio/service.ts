@@ -271,6 +271,7 @@ export class AudioService {
       muted: isMuted,
       route,
       played: vm.playback.counts,
+      timing: vm.playback.timing,
       captured: vm.capture.counts,
     };
   }

@@ -1,5 +1,5 @@
 /** What the service tells of itself: per VM the three facts of the microphone, as Qubes keeps them in QubesDB, and more. */
-import type { PlaybackCounts } from './playback-line.ts';
+import type { PlaybackCounts, PlaybackTiming } from './playback-line.ts';
 import type { PlaybackPhase } from './playback-state.ts';
 
 export interface VmAudioStatus {
@@ -18,6 +18,7 @@ export interface VmAudioStatus {
   readonly muted: boolean;
   readonly route: string | null;
   readonly played: PlaybackCounts;
+  readonly timing: PlaybackTiming;
   readonly captured: { readonly sent: number; readonly dropped: number };
 }
 

@@ -132,7 +132,7 @@ async function runAgent(options: AgentOptions): Promise<void> {
     }
   } else {
     const directory = mkdtempSync(join(tmpdir(), 'argus-audio-'));
-    const inlet = new PlaybackInlet((frame) => agent.play(frame));
+    const inlet = new PlaybackInlet((frame) => agent.playBurst(frame));
     const pulse = new GuestPulse(directory, (bytes) => inlet.push(bytes));
     ends.push(async () => {
       await pulse.close();
@@ -248,11 +248,11 @@ function statusCommand(): Command {
 
 function renderStatus({ domain, revision, vms }: ServiceStatus): string {
   const table = new Table({
-    head: ['vm', 'plays', 'volume', 'asked', 'granted', 'hears', 'dropped bytes', 'underruns'],
+    head: ['vm', 'plays', 'volume', 'asked', 'granted', 'hears', 'latency', 'dropped bytes', 'gaps'],
     style: PLAIN,
   });
   const word = (is: boolean): string => (is ? 'yes' : 'no');
-  for (const { vm, playback, playing, volume, muted, asked, granted, actual, played } of vms) {
+  for (const { vm, playback, playing, volume, muted, asked, granted, actual, played, timing } of vms) {
     const level = muted ? 'muted' : `${volume} %`;
     table.push([
       vm,
@@ -261,6 +261,7 @@ function renderStatus({ domain, revision, vms }: ServiceStatus): string {
       word(asked),
       word(granted),
       word(actual),
+      playing ? `${Math.round(timing.latencyMs)} ms` : '-',
       played.dropped,
       played.underruns,
     ]);

@@ -1,8 +1,7 @@
 /** A sound server that records the arrival time of each frame. A real sound server may play the frames as well; nothing waits for it. */
-import type { CaptureStream, OnLost, PlaybackStream, SoundServer } from '../../agents/audio/index.ts';
+import type { CaptureStream, OnLost, PlaybackEvents, PlaybackStream, SoundServer } from '../../agents/audio/index.ts';
 
 export class TimedSoundServer implements SoundServer {
-  readonly writeAheadMs: number;
   readonly #server: SoundServer;
   readonly #loudspeaker: SoundServer | null;
   readonly #now: () => number;
@@ -11,7 +10,6 @@ export class TimedSoundServer implements SoundServer {
   bytes = 0;
 
   constructor(server: SoundServer, loudspeaker: SoundServer | null, now: () => number) {
-    this.writeAheadMs = server.writeAheadMs;
     this.#server = server;
     this.#loudspeaker = loudspeaker;
     this.#now = now;
@@ -24,17 +22,31 @@ export class TimedSoundServer implements SoundServer {
     return taken;
   }
 
-  openPlayback(vm: string, device: string | null, onLost: OnLost): PlaybackStream {
-    const stream = this.#server.openPlayback(vm, device, onLost);
+  openPlayback(vm: string, device: string | null, events: PlaybackEvents): PlaybackStream {
+    const stream = this.#server.openPlayback(vm, device, events);
     // The recording goes on when the loudspeaker is lost.
-    const aloud = this.#loudspeaker?.openPlayback(vm, device, () => {});
+    const aloud = this.#loudspeaker?.openPlayback(vm, device, { onWanted: () => {}, onLost: () => {} });
     return {
+      isLive: stream.isLive,
+      get wanted() {
+        return stream.wanted;
+      },
+      get ahead() {
+        return stream.ahead;
+      },
+      get isEmpty() {
+        return stream.isEmpty;
+      },
       write: (bytes) => {
         this.#stamps.push(this.#now());
         this.frames++;
         this.bytes += bytes.length;
         stream.write(bytes);
-        aloud?.write(bytes);
+        aloud?.write(bytes.slice());
+      },
+      flush: () => {
+        stream.flush();
+        aloud?.flush();
       },
       close: () => {
         stream.close();

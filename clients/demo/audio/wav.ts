@@ -3,8 +3,8 @@
  *
  * The layout is that of Microsoft's Multimedia Programming Interface 1.0 (RIFF: chunks of id, u32 size, content, a pad
  * byte after odd sizes) with WAVEFORMATEXTENSIBLE. Strict, because a file that is played at the wrong rate or read as
- * noise looks like a fault of the broker; lenient only about what real programs write: headers of a stream whose length
- * was never filled in, a missing last pad byte, and whatever follows the samples.
+ * noise looks like a fault of the broker; lenient only about what real programs write: sizes of a stream that
+ * were never filled in (0, 0xFFFFFFFF, sox 0x7FFFF000, arecord 0x80000000), missing pad bytes, and whatever follows the samples.
  */
 import { wavHeader } from '../../agents/audio/index.ts';
 import { DemoError, type DemoErrorCode } from '../errors.ts';
@@ -20,6 +20,7 @@ const FORMAT_EXTENSIBLE = 0xfffe;
 const SUBFORMAT_TAIL = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
 /** Written by programs that cannot seek back to fill in the size. */
 const STREAM_SIZE = 0xffffffff;
+const KNOWN_CHUNKS: readonly string[] = ['fmt ', 'data', 'LIST', 'fact', 'PEAK', 'bext', 'cue '];
 
 /** What Argus takes. */
 export const SAMPLE_RATE_HZ = 44_100;
@@ -87,7 +88,7 @@ class WavReader {
         this.#checkFormat(chunk);
         hasFormat = true;
       }
-      at = chunk.start + chunk.size + (chunk.size % 2);
+      at = this.#nextChunk(chunk);
     }
   }
 
@@ -114,6 +115,13 @@ class WavReader {
     }
     if (start > this.#bytes.length) throw this.#truncated(start);
     return { id: this.#tag(at), start, size: this.#view.getUint32(at + 4, true) };
+  }
+
+  /** After a pad byte where the size is odd; some programs leave it out, and then a chunk that we know follows at once. */
+  #nextChunk({ start, size }: Chunk): number {
+    const end = start + size;
+    if (size % 2 === 0) return end;
+    return this.#bytes[end] !== 0 && KNOWN_CHUNKS.includes(this.#tag(end)) ? end : end + 1;
   }
 
   #checkFormat({ start, size }: Chunk): void {
@@ -155,16 +163,18 @@ class WavReader {
     if (!SUBFORMAT_TAIL.every((byte, index) => this.#bytes[start + 26 + index] === byte)) return code;
     const bits = this.#view.getUint16(start + 14, true);
     const validBits = this.#view.getUint16(start + 18, true);
-    if (bits === SAMPLE_BITS && validBits !== SAMPLE_BITS) {
+    // 0: the writer does not say, and all of them are.
+    if (bits === SAMPLE_BITS && validBits !== SAMPLE_BITS && validBits !== 0) {
       throw this.#unsupported('BITS', `samples of ${validBits} valid bits`, `${SAMPLE_BITS}`);
     }
     return this.#view.getUint16(start + 24, true);
   }
 
   #readSamples({ start, size }: Chunk, riffEnd: number | null): Uint8Array {
-    // A program that writes to a pipe leaves 0 or 0xFFFFFFFF; 0 is also the honest size of no samples, which then lies
-    // inside a form that goes on behind it, or ends the file.
-    const isStream = size === STREAM_SIZE || (size === 0 && (riffEnd === null || riffEnd <= start));
+    // A program that writes to a pipe leaves 0 or a size beyond the file, of the form as well as of the samples. 0 is also
+    // the honest size of no samples, which then lie inside a form that goes on behind them, or end the file.
+    const isBeyond = start + size > this.#bytes.length && (riffEnd === null || riffEnd > this.#bytes.length);
+    const isStream = size === STREAM_SIZE || isBeyond || (size === 0 && (riffEnd === null || riffEnd <= start));
     const end = isStream ? this.#bytes.length : start + size;
     if (end > this.#bytes.length) throw this.#truncated(end);
     const length = end - start;

@@ -1,5 +1,14 @@
 /** The sound server's twin in memory: what was opened, written and closed can be looked at. */
-import type { CaptureStream, OnLost, PlaybackStream, SoundServer } from '../../../clients/agents/audio/index.ts';
+import {
+  type AudioClock,
+  type CaptureStream,
+  ClockedStream,
+  NODE_CLOCK,
+  type OnLost,
+  type PlaybackEvents,
+  type PlaybackStream,
+  type SoundServer,
+} from '../../../clients/agents/audio/index.ts';
 
 export interface MemoryPlayback {
   readonly vm: string;
@@ -16,20 +25,30 @@ export interface MemoryCapture {
   readonly lose: OnLost;
 }
 
+/** What the server takes ahead of time. */
+const AHEAD_MS = 40;
+
 export class MemoryServer implements SoundServer {
-  readonly writeAheadMs = 40;
+  readonly #clock: AudioClock;
   readonly playbacks: MemoryPlayback[] = [];
   readonly captures: MemoryCapture[] = [];
 
-  openPlayback(vm: string, device: string | null, onLost: OnLost): PlaybackStream {
-    const stream: MemoryPlayback = { vm, device, written: [], isClosed: false, lose: onLost };
+  constructor(clock: AudioClock = NODE_CLOCK) {
+    this.#clock = clock;
+  }
+
+  openPlayback(vm: string, device: string | null, events: PlaybackEvents): PlaybackStream {
+    const stream: MemoryPlayback = { vm, device, written: [], isClosed: false, lose: events.onLost };
     this.playbacks.push(stream);
-    return {
-      write: (bytes) => void stream.written.push(bytes),
-      close: () => {
-        stream.isClosed = true;
-      },
+    const close = (): void => {
+      stream.isClosed = true;
     };
+    return new ClockedStream(
+      this.#clock,
+      AHEAD_MS,
+      { write: (bytes) => void stream.written.push(bytes), close },
+      events,
+    );
   }
 
   openCapture(vm: string, onBytes: (bytes: Uint8Array) => void, onLost: OnLost): CaptureStream {

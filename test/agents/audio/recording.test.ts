@@ -3,7 +3,7 @@ import { existsSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, wr
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { AudioError, RecordingServer } from '../../../clients/agents/audio/index.ts';
+import { AudioError, type PlaybackEvents, RecordingServer } from '../../../clients/agents/audio/index.ts';
 import { PlaybackLine } from '../../../clients/agents/audio/playback-line.ts';
 import { WavFile } from '../../../clients/agents/audio/wav-file.ts';
 import { parseWav } from '../../../clients/demo/audio/wav.ts';
@@ -15,7 +15,7 @@ const recording = suite('recording server');
 
 const random = seededRandom(7);
 const FRAME = 1_764;
-const never = (): void => assert.unreachable('the stream was lost');
+const NEVER: PlaybackEvents = { onWanted: () => {}, onLost: () => assert.unreachable('the stream was lost') };
 const heard = (path: string): Buffer => Buffer.from(parseWav(readFileSync(path)).pcm);
 const lost = (): { readonly promise: Promise<void>; readonly resolve: () => void } => {
   let resolve: () => void = () => {};
@@ -31,8 +31,8 @@ recording(
     const directory = join(temporaryDirectory(), 'new', 'one');
     const server = new RecordingServer(directory);
     const [one, two] = [random.bytes(FRAME), random.bytes(FRAME)];
-    const chrome = server.openPlayback('chrome-vm', null, never);
-    const mail = server.openPlayback('mail-vm', 'headset', never);
+    const chrome = server.openPlayback('chrome-vm', null, NEVER);
+    const mail = server.openPlayback('mail-vm', 'headset', NEVER);
     chrome.write(one);
     mail.write(two);
     chrome.write(two);
@@ -53,7 +53,7 @@ recording('the next stream of a VM goes on where the one before ended', () => {
   const server = new RecordingServer(directory);
   const parts = [random.bytes(FRAME), random.bytes(FRAME), random.bytes(8)];
   for (const part of parts) {
-    const stream = server.openPlayback('chrome-vm', null, never);
+    const stream = server.openPlayback('chrome-vm', null, NEVER);
     stream.write(part);
     stream.close();
   }
@@ -65,7 +65,7 @@ recording('a service that starts again, and a link that lies there, get another 
   const elsewhere = join(directory, 'elsewhere');
   writeFileSync(join(directory, 'chrome-vm.wav'), 'precious');
   symlinkSync(elsewhere, join(directory, 'chrome-vm.2.wav'));
-  const stream = new RecordingServer(directory).openPlayback('chrome-vm', null, never);
+  const stream = new RecordingServer(directory).openPlayback('chrome-vm', null, NEVER);
   const pcm = random.bytes(FRAME);
   stream.write(pcm);
   stream.close();
@@ -80,7 +80,7 @@ recording('a recording that was taken away is followed by a new one', () => {
   const path = join(directory, 'chrome-vm.wav');
   const [one, two] = [random.bytes(FRAME), random.bytes(FRAME)];
   for (const part of [one, two]) {
-    const stream = server.openPlayback('chrome-vm', null, never);
+    const stream = server.openPlayback('chrome-vm', null, NEVER);
     stream.write(part);
     stream.close();
     if (part === one) renameSync(path, join(directory, 'taken.wav'));
@@ -115,13 +115,13 @@ recording('a disk that refuses is a stream lost, after the caller has it; the ne
   const server = new RecordingServer(directory);
   rmSync(directory, { recursive: true });
   const { promise, resolve } = lost();
-  const stream = server.openPlayback('chrome-vm', null, resolve);
+  const stream = server.openPlayback('chrome-vm', null, { onWanted: () => {}, onLost: resolve });
   await promise;
   stream.write(random.bytes(FRAME));
   stream.close();
   writeFileSync(directory, 'a file where the directory was');
   const again = lost();
-  server.openPlayback('chrome-vm', null, again.resolve);
+  server.openPlayback('chrome-vm', null, { onWanted: () => {}, onLost: again.resolve });
   await again.promise;
 });
 
@@ -134,7 +134,7 @@ recording(
   () => {
     const directory = temporaryDirectory();
     const clock = new FakeClock();
-    const line = new PlaybackLine('chrome-vm', new RecordingServer(directory), clock);
+    const line = new PlaybackLine('chrome-vm', new RecordingServer(directory, clock), clock);
     const pcm = random.bytes(FRAME * 500);
     for (let at = 0; at < pcm.length; at += FRAME) line.push(pcm.subarray(at, at + FRAME));
     assert.equal(heard(join(directory, 'chrome-vm.wav')), Buffer.from(pcm));

@@ -33,13 +33,13 @@ const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
 
 function line(): { clock: FakeClock; server: MemoryServer; playback: PlaybackLine } {
   const clock = new FakeClock();
-  const server = new MemoryServer();
+  const server = new MemoryServer(clock);
   return { clock, server, playback: new PlaybackLine('chrome-vm', server, clock) };
 }
 
 function vmAudio(send: SendFrame = async () => 'sent'): { clock: FakeClock; server: MemoryServer; vm: VmAudio } {
   const clock = new FakeClock();
-  const server = new MemoryServer();
+  const server = new MemoryServer(clock);
   return { clock, server, vm: new VmAudio('chrome-vm', 101, server, clock, send) };
 }
 
@@ -267,7 +267,7 @@ statements('34: 0 to 150 % or mute, on both channels, clipped and never wrapped'
 
 statements('36: no record stream without grant, request and the broker’s consent', async () => {
   const clock = new FakeClock();
-  const server = new MemoryServer();
+  const server = new MemoryServer(clock);
   let consent: 'sent' | 'denied' = 'denied';
   const capture = new CaptureLine('chrome-vm', server, clock, async () => consent);
   capture.ask(true);
