@@ -42,22 +42,29 @@ export function defaultHypervisor(attachment: Attachment): string {
 }
 
 export function qemuArguments({ path, vmmListens }: Serial): readonly string[] {
-  // A comma ends an option of QEMU's, unless doubled.
-  const escaped = path.replaceAll(',', ',,');
   const role = vmmListens ? 'server=on,wait=off' : `server=off,reconnect=${RECONNECT_SECONDS}`;
   return [
     ...['-device', 'virtio-serial-pci'],
-    ...['-chardev', `socket,id=argus,path=${escaped},${role}`],
+    ...['-chardev', `socket,id=argus,path=${qemuEscaped(path)},${role}`],
     ...['-device', `virtserialport,chardev=argus,name=${PORT_NAME}`],
   ];
 }
 
 function qemu(attachment: Serial): string {
-  const words = qemuArguments(attachment);
+  return shellLines(qemuArguments(attachment));
+}
+
+/** An option and its value on each line. */
+export function shellLines(words: readonly string[]): string {
   const lines = words.flatMap((word, index) =>
     index % 2 === 0 ? [`${word} ${shellQuoted(words[index + 1] ?? '')}`] : [],
   );
   return `${lines.join(' \\\n')}\n`;
+}
+
+/** A comma ends an option of QEMU, unless it is doubled. */
+export function qemuEscaped(text: string): string {
+  return text.replaceAll(',', ',,');
 }
 
 function libvirt({ path, vmmListens }: Serial): string {
@@ -93,10 +100,10 @@ function shellQuoted(word: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-function xmlEscaped(text: string): string {
+export function xmlEscaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll("'", '&apos;');
 }
 
-function nixQuoted(word: string): string {
+export function nixQuoted(word: string): string {
   return `"${word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('${', '\\${')}"`;
 }

@@ -1,6 +1,7 @@
 /** Attaching virtual machines: what their hypervisors are told, and how a guest gets its first credential. */
 export { agentFile } from './agent-file.ts';
 export { attachmentOf } from './attachment.ts';
+export { DEVICE_KINDS, deviceFragment } from './device-fragments.ts';
 export { openEnrolment } from './enrolment.ts';
 export { VM_ERROR_CODES, VmError } from './errors.ts';
 export { defaultHypervisor, fragment, guestRecipe, HYPERVISORS } from './fragments.ts';

@@ -8,7 +8,9 @@ import { addVm } from '../../host/index.ts';
 import {
   agentFile,
   attachmentOf,
+  DEVICE_KINDS,
   defaultHypervisor,
+  deviceFragment,
   fragment,
   guestRecipe,
   HYPERVISORS,
@@ -74,14 +76,33 @@ function commandCommand(): Command {
     .argument('<domain>', 'its name in domains.yaml')
     .addOption(new Option('--for <hypervisor>', 'whose words to use').choices([...HYPERVISORS]))
     .option('--config <file>', 'argus.yaml of the broker', DEFAULT_CONFIG)
-    .addHelpText('after', '\nExample:\n  argus vm command chrome-vm --for libvirt')
-    .action(async (name: string, { for: hypervisor, config }: { for?: string; config: string }) => {
+    .addOption(
+      new Option('--device <kind>', 'instead: what attaches this device of "argus device"').choices([...DEVICE_KINDS]),
+    )
+    .option('--socket <path>', 'with --device: where the device is served (default: /run/argus/vm/DOMAIN/DEVICE)')
+    .option('--memory <MiB>', 'with --device: memory of the machine', '1024')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  argus vm command chrome-vm --for libvirt\n  argus vm command chrome-vm --device vsock --memory 2048',
+    )
+    .action(async (name: string, flags: CommandFlags) => {
+      const { for: hypervisor, config, device, memory } = flags;
       const { runtime, policy: directory } = readOptions(config);
       const policy = await loadPolicy(directory, { revision: 1, inspectors: INSPECTORS });
       const domain = policy.domains.byName(name);
       if (domain === undefined) {
         const names = policy.domains.all.map((each) => each.name).join(', ');
         throw new VmError('ERR_VM_DOMAIN', `no domain "${name}" in ${directory}/domains.yaml; there are ${names}`);
+      }
+      if (device !== undefined) {
+        const socket = flags.socket ?? `/run/argus/vm/${name}/${device}`;
+        process.stdout.write(
+          deviceFragment(hypervisor ?? 'qemu', { domain: name, socket, memoryMib: mebibytes(memory) }),
+        );
+        process.stderr.write(
+          `start first, as the user of the VMM: argus device --domain ${name} --${device} ${socket}\n`,
+        );
+        return;
       }
       const attachment = attachmentOf(domain, runtime);
       process.stdout.write(fragment(hypervisor ?? defaultHypervisor(attachment), attachment));
@@ -91,6 +112,21 @@ function commandCommand(): Command {
           `in the guest, beside the agent (carrier unix:/run/argus/broker.sock):\n  ${guestRecipe(attachment)}`,
         );
     });
+}
+
+interface CommandFlags {
+  readonly for?: string;
+  readonly config: string;
+  readonly device?: string;
+  readonly socket?: string;
+  readonly memory: string;
+}
+
+/** @throws VmError ERR_VM_CARRIER */
+function mebibytes(text: string): number {
+  const number = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+  if (number < 1) throw new VmError('ERR_VM_CARRIER', `--memory "${text}": expected MiB, such as 1024`);
+  return number;
 }
 
 interface EnrolOptions {
