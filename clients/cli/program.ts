@@ -8,6 +8,7 @@ import { brokerCommand } from './commands/broker.ts';
 import { clusterCommand } from './commands/cluster.ts';
 import { completionCommand } from './commands/completion.ts';
 import { demoCommand } from './commands/demo.ts';
+import { deviceCommand } from './commands/device.ts';
 import { grantCommand, grantsCommand, revokeCommand } from './commands/grants.ts';
 import { hostCommand } from './commands/host.ts';
 import { keysCommand } from './commands/keys.ts';
@@ -27,6 +28,7 @@ export function argusProgram(): Command {
     .addCommand(agentCommand())
     .addCommand(ringCommand())
     .addCommand(vmCommand())
+    .addCommand(deviceCommand())
     .addCommand(statusCommand())
     .addCommand(reloadCommand())
     .addCommand(grantCommand())

@@ -178,6 +178,51 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: ['clients/sdk', 'clients/agents/audio', 'clients/agents/network', 'broker/base', 'broker/wire', 'keys'],
     breaking: [{ 'clients/agents/guest/agent.ts': `import { startBroker } from '../../../broker/index.ts';` }],
   },
+  'clients/devices/base': {
+    imports: ['broker/base'],
+    breaking: [{ 'clients/devices/base/limits.ts': `import { openSystem } from '../sys/index.ts';` }],
+  },
+  'clients/devices/sys': {
+    imports: ['clients/devices/base'],
+    breaking: [{ 'clients/devices/sys/listen.ts': `import { connect } from '../../sdk/index.ts';` }],
+  },
+  'clients/devices/memory': {
+    imports: ['clients/devices/sys'],
+    typesOnly: ['clients/devices/sys'],
+    breaking: [
+      { 'clients/devices/memory/memory-file.ts': `import { openSystem } from '../sys/index.ts';` },
+      { 'clients/devices/memory/memory-file.ts': `import { SplitQueue } from '../virtqueue/index.ts';` },
+    ],
+  },
+  'clients/devices/virtqueue': {
+    imports: ['clients/devices/base'],
+    breaking: [{ 'clients/devices/virtqueue/chain.ts': `import { GuestMemory } from '../memory/index.ts';` }],
+  },
+  'clients/devices/vhost-user': {
+    imports: ['clients/devices/base', 'clients/devices/sys', 'clients/devices/memory', 'clients/devices/virtqueue'],
+    breaking: [{ 'clients/devices/vhost-user/server.ts': `import { VsockDevice } from '../vsock/index.ts';` }],
+  },
+  'clients/devices/vsock': {
+    imports: ['clients/devices/base', 'clients/devices/virtqueue', 'clients/devices/vhost-user', 'clients/sdk'],
+    typesOnly: ['clients/devices/virtqueue', 'clients/devices/vhost-user'],
+    breaking: [
+      { 'clients/devices/vsock/device.ts': `import { openSystem } from '../sys/index.ts';` },
+      { 'clients/devices/vsock/device.ts': `import { serveVhostUser } from '../vhost-user/index.ts';` },
+    ],
+  },
+  'clients/devices': {
+    imports: [
+      'clients/devices/base',
+      'clients/devices/sys',
+      'clients/devices/vhost-user',
+      'clients/devices/vsock',
+      'clients/sdk',
+    ],
+    breaking: [
+      { 'clients/devices/devices.ts': `import { startBroker } from '../../broker/index.ts';` },
+      { 'clients/devices/devices.ts': `import { seal } from '../../broker/channel/index.ts';` },
+    ],
+  },
   'clients/vm': {
     imports: ['clients/agents/guest', 'broker/base', 'broker', 'keys', 'policy'],
     breaking: [{ 'clients/vm/qemu.ts': `import { Sessions } from '../../broker/service/index.ts';` }],
@@ -217,6 +262,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'clients/agents/guest',
       'clients/host',
       'clients/vm',
+      'clients/devices',
       'broker/base',
       'broker/audit',
       'broker/control',
@@ -234,7 +280,12 @@ export function allowedUnits(unit: string): readonly string[] | null {
 }
 
 /** No sockets, files, clock or randomness of their own; these come in as arguments. */
-export const PURE_UNITS: readonly string[] = ['broker/wire', 'broker/channel', 'broker/core'];
+export const PURE_UNITS: readonly string[] = [
+  'clients/devices/virtqueue',
+  'broker/wire',
+  'broker/channel',
+  'broker/core',
+];
 
 export interface ModulePlace {
   readonly packageName: string;
@@ -281,6 +332,10 @@ export const MODULES: readonly ModulePlace[] = [
         'keys/aead/in-place.ts': `import { load } from 'koffi';`,
       },
       { 'broker/channel/protection.ts': `const koffi = require('koffi');` },
+      {
+        'clients/devices/sys/system.ts': `import koffi from 'koffi';`,
+        'clients/devices/memory/memory-file.ts': `import koffi from 'koffi';`,
+      },
     ],
   },
   {

@@ -7,6 +7,7 @@ import type { Inspector } from './inspector.ts';
 import { opaque } from './opaque.ts';
 import { pcm } from './pcm.ts';
 import { route } from './route.ts';
+import { vsock } from './vsock.ts';
 
 export const INSPECTORS: ReadonlyMap<string, Inspector> = new Map([
   ['opaque', opaque],
@@ -16,4 +17,5 @@ export const INSPECTORS: ReadonlyMap<string, Inspector> = new Map([
   ['ethernet', ethernet],
   ['dhcp', dhcp],
   ['route', route],
+  ['vsock', vsock],
 ]);

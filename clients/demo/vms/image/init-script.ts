@@ -15,8 +15,16 @@ export const MODULES: readonly string[] = [
   'veth',
 ];
 
-/** In the image, and loaded only by a guest that wants them: sockets between guest and host, and within the guest. */
-export const SPARE_MODULES: readonly string[] = ['vsock', 'vmw_vsock_virtio_transport_common', 'vsock_loopback'];
+/** In the image, and loaded only by a guest that wants them: sockets between guests, within a guest, and a network card. */
+export const SPARE_MODULES: readonly string[] = [
+  'vsock',
+  'vmw_vsock_virtio_transport_common',
+  'vmw_vsock_virtio_transport',
+  'vsock_loopback',
+  'failover',
+  'net_failover',
+  'virtio_net',
+];
 
 export const INIT_SCRIPT = `#!/bin/sh
 /bin/busybox --install -s /bin

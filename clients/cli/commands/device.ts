@@ -1,0 +1,58 @@
+/** `argus device`: devices on the host for a guest that has no software of Argus. Runs until SIGTERM or SIGINT. */
+import { Command } from 'commander';
+import { resolveDevices, startDevices } from '../../devices/index.ts';
+import { connect } from '../../sdk/index.ts';
+
+interface DeviceFlags {
+  readonly domain: string;
+  readonly carrier?: string;
+  readonly identity?: string;
+  readonly vsock?: string;
+  readonly listen?: readonly string[];
+}
+
+export function deviceCommand(): Command {
+  return new Command('device')
+    .description('virtio devices for a guest without any software of Argus: run it next to the VMM, as its user')
+    .requiredOption('--domain <name>', 'whose guest it is')
+    .option('--carrier <address>', 'where the broker listens for it (default: unix:/run/argus/NAME.sock)')
+    .option('--identity <dir>', 'its identity (default: /etc/argus/identities/NAME)')
+    .option('--vsock <socket>', 'serve a vhost-user-vsock device at this unix socket')
+    .option('--listen <ports...>', 'vsock ports of the guest that other domains may reach, if policy lets them')
+    .addHelpText(
+      'after',
+      '\nExample:\n  argus device --domain chrome-vm --vsock /run/argus/chrome-vm.vsock --listen 22 5201\nThe VMM connects to the socket; its arguments: docs/devices.md',
+    )
+    .action(run);
+}
+
+async function run({ domain, carrier, identity, ...input }: DeviceFlags): Promise<void> {
+  const config = resolveDevices(input);
+  let end: (error: Error | null) => void = () => {};
+  const ended = new Promise<Error | null>((resolve) => {
+    end = resolve;
+  });
+  process.once('SIGTERM', () => end(null));
+  process.once('SIGINT', () => end(null));
+  const vm = await connect({
+    carrier: carrier ?? `unix:/run/argus/${domain}.sock`,
+    identity: identity ?? `/etc/argus/identities/${domain}`,
+  });
+  vm.on('disconnected', ({ reason, isFinal }) => {
+    if (isFinal) end(reason);
+    else say(`the session was lost (${reason.code}); coming back`);
+  });
+  vm.on('reconnected', () => say('the session is back'));
+  try {
+    const devices = await startDevices(vm, config, say);
+    const error = await ended;
+    devices.close();
+    if (error !== null) throw error;
+  } finally {
+    await vm.close();
+  }
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,29 @@
+/** What a virtio device is to the vhost-user back-end, and what the back-end is to it. */
+import type { SplitQueue } from '../virtqueue/index.ts';
+
+/** The device's view of its queues. */
+export interface Wiring {
+  /** The queue, or null while the guest has not started it. */
+  queue(index: number): SplitQueue | null;
+  /** Processes the queue again soon, within the budget of a wake-up: the device has something new for it. */
+  wake(index: number): void;
+}
+
+export interface VirtioDevice {
+  readonly queueCount: number;
+  /** Bytes that the guest may send in one chain of a queue. */
+  readonly maxReadableBytes: number;
+  /** Feature bits of this device, besides those that every device has. */
+  readonly features: bigint;
+  /** Config space; null: the VMM keeps it. */
+  readonly config: Buffer | null;
+  /** A VMM has attached. */
+  attach(wiring: Wiring, features: () => bigint): void;
+  /**
+   * Processes at most `budget` chains of the queue and returns how many. It stops early when it waits for something else
+   * (room at a receiver, an outcome), and calls `wake` once that has come.
+   */
+  service(index: number, queue: SplitQueue, budget: number): number;
+  /** The guest has reset the device, is at fault, or its VMM has gone: nothing of before is valid any more. */
+  reset(): void;
+}

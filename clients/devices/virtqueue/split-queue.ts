@@ -1,0 +1,284 @@
+/**
+ * A split virtqueue, seen from the device (VIRTIO 1.2 §2.7), with indirect descriptors and event indexes.
+ *
+ * The guest can change every byte of its memory at every moment. So the queue copies first and validates the copy: the
+ * available index, the heads and the descriptor table once per batch, an indirect table once per chain, the buffers once
+ * per chain. No byte that was validated is read from the guest again.
+ *
+ * Invariants: `#next` counts the chains taken, `#used` those given back, both modulo 2^16; at most `size` chains are
+ * between them. After a fault the queue gives nothing and writes nothing more.
+ */
+import { MAX_INDIRECT_DESCRIPTORS, MAX_WRITABLE_BYTES } from '../base/index.ts';
+import { Chain } from './chain.ts';
+import type { QueueFault } from './fault.ts';
+import type { QueueMemory } from './memory.ts';
+
+const DESCRIPTOR_BYTES = 16;
+const DESCRIPTOR_NEXT = 1;
+const DESCRIPTOR_WRITE = 2;
+const DESCRIPTOR_INDIRECT = 4;
+const USED_ELEMENT_BYTES = 8;
+const RING_HEADER_BYTES = 4;
+const AVAILABLE_NO_INTERRUPT = 1;
+const INDEX_MASK = 0xffff;
+/** Addresses from here on are not exact as numbers; no guest has so much memory. */
+const ADDRESS_HIGH_LIMIT = 0x20_0000;
+
+/** Where the parts of the queue lie, as addresses of the guest. */
+export interface QueuePlace {
+  readonly descriptors: number;
+  readonly available: number;
+  readonly used: number;
+}
+
+export interface QueueOptions {
+  /** Descriptors: a power of two, at most 32768. */
+  readonly size: number;
+  /** Index of the first chain to take. */
+  readonly next: number;
+  /** VIRTIO_F_EVENT_IDX was negotiated. */
+  readonly hasEventIndex: boolean;
+  /** VIRTIO_F_INDIRECT_DESC was negotiated. */
+  readonly hasIndirect: boolean;
+  /** Bytes that the guest may send in one chain. */
+  readonly maxReadableBytes: number;
+}
+
+/** Bytes of each part, with the event index. */
+export function splitQueueBytes(size: number): QueuePlace {
+  return {
+    descriptors: DESCRIPTOR_BYTES * size,
+    available: RING_HEADER_BYTES + 2 * size + 2,
+    used: RING_HEADER_BYTES + USED_ELEMENT_BYTES * size + 2,
+  };
+}
+
+export class SplitQueue {
+  readonly #memory: QueueMemory;
+  readonly #options: QueueOptions;
+  readonly #size: number;
+  #place: QueuePlace;
+  #next: number;
+  /** Available index as copied last; chains up to it are in #heads. */
+  #available: number;
+  #used: number;
+  /** Used index that the guest knows. */
+  #published: number;
+  #fault: QueueFault | null = null;
+  #isDrained = false;
+  readonly #header = Buffer.alloc(RING_HEADER_BYTES);
+  readonly #word = Buffer.alloc(2);
+  readonly #heads: Buffer;
+  readonly #table: Buffer;
+  readonly #elements: Buffer;
+  #lent = Buffer.alloc(0);
+
+  constructor(memory: QueueMemory, place: QueuePlace, options: QueueOptions) {
+    this.#memory = memory;
+    this.#place = place;
+    this.#options = options;
+    this.#size = options.size;
+    this.#next = options.next & INDEX_MASK;
+    this.#available = this.#next;
+    // A device holds no chain between two wake-ups, so what was taken was given back.
+    this.#used = this.#next;
+    this.#published = this.#next;
+    this.#heads = Buffer.alloc(2 * this.#size);
+    this.#table = Buffer.alloc(DESCRIPTOR_BYTES * this.#size);
+    this.#elements = Buffer.alloc(USED_ELEMENT_BYTES * this.#size);
+  }
+
+  /** What the guest did wrong; null while it did nothing wrong. */
+  get fault(): QueueFault | null {
+    return this.#fault;
+  }
+
+  /** Index of the next chain: what a VMM asks for when it stops the queue. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** The last `pop` found nothing, so the next chain comes with a kick. False: the caller stopped by itself. */
+  get isDrained(): boolean {
+    return this.#isDrained;
+  }
+
+  /** The VMM has described the memory anew. */
+  relocate(place: QueuePlace): void {
+    this.#place = place;
+  }
+
+  /** The next chain, or null: none is available, or the guest is at fault. */
+  pop(): Chain | null {
+    if (this.#fault !== null) return null;
+    this.#isDrained = this.#next === this.#available && !this.#refresh();
+    if (this.#isDrained) return null;
+    const head = this.#heads.readUInt16LE(2 * (this.#next % this.#size));
+    const chain = new Chain(head);
+    const fault = this.#collect(chain);
+    if (fault !== null) return this.#stop(fault);
+    this.#next = (this.#next + 1) & INDEX_MASK;
+    return chain;
+  }
+
+  /** Puts the chain that was popped last back: its turn comes again. */
+  unpop(): void {
+    this.#next = (this.#next - 1) & INDEX_MASK;
+  }
+
+  /** A copy of all readable bytes, lent until the next call; null when the guest's memory has gone. */
+  read(chain: Chain): Buffer | null {
+    if (this.#lent.length < chain.readableBytes) this.#lent = Buffer.alloc(chain.readableBytes);
+    let at = 0;
+    for (let part = 0; part < chain.readable.length; part += 2) {
+      const length = chain.readable[part + 1] ?? 0;
+      if (!this.#memory.read(chain.readable[part] ?? 0, this.#lent.subarray(at, at + length))) {
+        this.#stop('memory');
+        return null;
+      }
+      at += length;
+    }
+    return this.#lent.subarray(0, at);
+  }
+
+  /** Writes `bytes` into the writable buffers, then gives the chain back with the length that was really written. */
+  complete(chain: Chain, bytes: Uint8Array | null = null): void {
+    if (this.#fault !== null) return;
+    let at = 0;
+    if (bytes !== null) {
+      for (let part = 0; part < chain.writable.length && at < bytes.length; part += 2) {
+        const length = Math.min(chain.writable[part + 1] ?? 0, bytes.length - at);
+        if (!this.#memory.write(chain.writable[part] ?? 0, bytes.subarray(at, at + length))) {
+          this.#stop('memory');
+          return;
+        }
+        at += length;
+      }
+    }
+    const element = USED_ELEMENT_BYTES * (this.#used % this.#size);
+    this.#elements.writeUInt32LE(chain.head, element);
+    this.#elements.writeUInt32LE(at, element + 4);
+    this.#used = (this.#used + 1) & INDEX_MASK;
+  }
+
+  /** Shows the guest what was given back since the last call: first the elements, then the index. True: interrupt it. */
+  flush(): boolean {
+    if (this.#fault !== null || this.#used === this.#published) return false;
+    const first = this.#published % this.#size;
+    const last = this.#used % this.#size;
+    const isWritten =
+      first < last
+        ? this.#writeElements(first, last)
+        : this.#writeElements(first, this.#size) && (last === 0 || this.#writeElements(0, last));
+    this.#word.writeUInt16LE(this.#used);
+    if (!isWritten || !this.#memory.write(this.#place.used + 2, this.#word)) {
+      this.#stop('memory');
+      return false;
+    }
+    const before = this.#published;
+    this.#published = this.#used;
+    return this.#wantsInterrupt(before);
+  }
+
+  /** Asks the guest to kick for the next chain. True: one is available already, and the guest may not kick for it. */
+  rearm(): boolean {
+    if (this.#fault !== null) return false;
+    if (this.#options.hasEventIndex) {
+      this.#word.writeUInt16LE(this.#next);
+      const place = this.#place.used + RING_HEADER_BYTES + USED_ELEMENT_BYTES * this.#size;
+      if (!this.#memory.write(place, this.#word)) {
+        this.#stop('memory');
+        return false;
+      }
+    }
+    return this.#next !== this.#available || this.#refresh();
+  }
+
+  #stop(fault: QueueFault): null {
+    this.#fault ??= fault;
+    return null;
+  }
+
+  /** Copies what the guest has published since; true when there is something. */
+  #refresh(): boolean {
+    const { available, descriptors } = this.#place;
+    if (!this.#memory.read(available, this.#header)) return this.#stop('memory') !== null;
+    const index = this.#header.readUInt16LE(2);
+    const count = (index - this.#next) & INDEX_MASK;
+    if (count === 0) return false;
+    if (count > this.#size) return this.#stop('ahead') !== null;
+    // After the index, so that what it covers is complete.
+    if (!this.#memory.read(available + RING_HEADER_BYTES, this.#heads) || !this.#memory.read(descriptors, this.#table))
+      return this.#stop('memory') !== null;
+    this.#available = index;
+    return true;
+  }
+
+  /** Walks the copied descriptors; the fault, or null. */
+  #collect(chain: Chain): QueueFault | null {
+    let table = this.#table;
+    let size = this.#size;
+    let isIndirect = false;
+    let index = chain.head;
+    for (let steps = 0; ; steps++) {
+      if (index >= size) return 'index';
+      if (steps >= size) return 'loop';
+      const at = DESCRIPTOR_BYTES * index;
+      const high = table.readUInt32LE(at + 4);
+      if (high >= ADDRESS_HIGH_LIMIT) return 'memory';
+      const address = high * 0x1_0000_0000 + table.readUInt32LE(at);
+      const length = table.readUInt32LE(at + 8);
+      const flags = table.readUInt16LE(at + 12);
+      if ((flags & DESCRIPTOR_INDIRECT) !== 0) {
+        const count = length / DESCRIPTOR_BYTES;
+        if (isIndirect || !this.#options.hasIndirect || (flags & DESCRIPTOR_NEXT) !== 0) return 'indirect';
+        if (!Number.isInteger(count) || count === 0 || count > MAX_INDIRECT_DESCRIPTORS) return 'indirect';
+        table = Buffer.alloc(length);
+        if (!this.#memory.read(address, table)) return 'memory';
+        isIndirect = true;
+        size = count;
+        index = 0;
+        steps = -1;
+        continue;
+      }
+      const fault = this.#addBuffer(chain, address, length, (flags & DESCRIPTOR_WRITE) !== 0);
+      if (fault !== null) return fault;
+      if ((flags & DESCRIPTOR_NEXT) === 0) return null;
+      index = table.readUInt16LE(at + 14);
+    }
+  }
+
+  #addBuffer(chain: Chain, address: number, length: number, isWritable: boolean): QueueFault | null {
+    if (!isWritable && chain.writable.length > 0) return 'order';
+    if (length === 0) return null;
+    if (!this.#memory.has(address, length)) return 'memory';
+    if (isWritable) {
+      chain.writable.push(address, length);
+      chain.writableBytes += length;
+      return chain.writableBytes > MAX_WRITABLE_BYTES ? 'length' : null;
+    }
+    chain.readable.push(address, length);
+    chain.readableBytes += length;
+    return chain.readableBytes > this.#options.maxReadableBytes ? 'length' : null;
+  }
+
+  #writeElements(from: number, to: number): boolean {
+    const place = this.#place.used + RING_HEADER_BYTES + USED_ELEMENT_BYTES * from;
+    return this.#memory.write(place, this.#elements.subarray(USED_ELEMENT_BYTES * from, USED_ELEMENT_BYTES * to));
+  }
+
+  /** `before`: the used index of the last flush. */
+  #wantsInterrupt(before: number): boolean {
+    const { available } = this.#place;
+    if (!this.#options.hasEventIndex) {
+      // Read again, because the guest sets it when it goes to sleep.
+      if (!this.#memory.read(available, this.#header)) return this.#stop('memory') !== null;
+      return (this.#header.readUInt16LE(0) & AVAILABLE_NO_INTERRUPT) === 0;
+    }
+    if (!this.#memory.read(available + RING_HEADER_BYTES + 2 * this.#size, this.#word))
+      return this.#stop('memory') !== null;
+    // vring_need_event (VIRTIO 1.2 §2.7.7.2): the guest's index lies among those published now.
+    const event = this.#word.readUInt16LE(0);
+    return ((this.#used - event - 1) & INDEX_MASK) < ((this.#used - before) & INDEX_MASK);
+  }
+}

@@ -1,0 +1,42 @@
+/** The way to other guests: what the vsock device needs of the broker, and what it hears from it. */
+import type { PeerMessage } from './message.ts';
+
+export interface Exchange {
+  /** This guest's CID: the domid of its domain. */
+  readonly cid: number;
+  /** Bytes that the broker has not answered yet. */
+  readonly underWayBytes: number;
+  /**
+   * Sends one packet; packets to the same peer and service port keep their order. `refused` is called at most once, later,
+   * with the code of the refusal. The payload is copied before the call returns.
+   */
+  send(
+    peer: number,
+    servicePort: number,
+    message: PeerMessage,
+    payload: Uint8Array,
+    refused: (code: string) => void,
+  ): void;
+  /** A ring for the answers of one peer. Resolves to false when policy or the broker refuses it. */
+  expectAnswers(servicePort: number, peer: number): Promise<boolean>;
+  /** No connection needs these answers any more. */
+  endAnswers(servicePort: number, peer: number): void;
+}
+
+export interface ExchangeEvents {
+  /** A packet of another guest arrived at the ring of a service port. The payload is lent for the call. */
+  received(peer: number, servicePort: number, message: PeerMessage, payload: Uint8Array): void;
+  /** The broker has answered sends, so there is room for more. */
+  settled(): void;
+  /** Connections of these do not work any more; null stands for every peer, every service port. */
+  lost(peer: number | null, servicePort: number | null): void;
+  /** Another policy is in force: what was allowed may be denied now. */
+  policyChanged(): void;
+}
+
+/** Time, from outside. */
+export interface Clock {
+  now(): number;
+  /** Returns what cancels the task. */
+  schedule(delayMs: number, task: () => void): () => void;
+}

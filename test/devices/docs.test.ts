@@ -1,0 +1,68 @@
+/** docs/devices.md: its codes, its flags and its policy rows. */
+import { appendFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { INSPECTORS } from '../../broker/index.ts';
+import { argusProgram } from '../../clients/cli/program.ts';
+import { DEVICE_ERROR_CODES, type DeviceError, resolveDevices } from '../../clients/devices/index.ts';
+import { deviceFragment } from '../../clients/vm/index.ts';
+import { copyShippedPolicy, loadPolicy } from '../../policy/index.ts';
+import { temporaryDirectory } from '../support/temp.ts';
+
+const docs = suite('docs/devices.md');
+const text = readFileSync(new URL('../../docs/devices.md', import.meta.url), 'utf8');
+
+docs('explains every error code, and no other', () => {
+  const explained = [...text.matchAll(/^\| `(ERR_DEVICE_[A-Z_]+)` \|/gm)].map(([, code]) => code);
+  assert.equal([...explained].sort(), [...DEVICE_ERROR_CODES].sort());
+});
+
+docs('names only flags that there are', () => {
+  const device = argusProgram().commands.find((command) => command.name() === 'device');
+  const known = new Set(device?.options.map(({ long }) => long));
+  const lines = [...text.matchAll(/^argus device .*$/gm)];
+  assert.ok(lines.length >= 2);
+  for (const [line] of lines) for (const [flag] of line.matchAll(/--[a-z]+/g)) assert.ok(known.has(flag), flag);
+});
+
+docs('its arguments of QEMU are those of argus vm command', () => {
+  const socket = '/run/argus/vm/chrome-vm/vsock';
+  const printed = deviceFragment('qemu', { domain: 'chrome-vm', socket, memoryMib: 768 });
+  const words = printed.replaceAll('\\\n', ' ').trim().split(/\s+/);
+  for (const word of words) assert.ok(text.includes(word), word);
+  assert.match(deviceFragment('libvirt', { domain: 'a', socket, memoryMib: 768 }), `path=${socket}`);
+  assert.match(deviceFragment('microvm.nix', { domain: 'a', socket: '/a,b', memoryMib: 768 }), 'path=/a,,b');
+  assert.throws(() => deviceFragment('firecracker', { domain: 'a', socket, memoryMib: 768 }), /vhost-user-vsock/);
+});
+
+docs('its policy rows load on top of the shipped policy, and allow one direction only', async () => {
+  const directory = join(temporaryDirectory(), 'policy');
+  await copyShippedPolicy(directory);
+  const [, rows = ''] = /```csv\n([\s\S]*?)```/.exec(text) ?? [];
+  appendFileSync(join(directory, 'policy.csv'), rows);
+  const tests = [
+    'chrome-vm, gui-vm, vsock, connect, allow',
+    'gui-vm, chrome-vm, vsock, connect, deny',
+    'gui-vm, chrome-vm, vsock, listen, allow',
+  ];
+  appendFileSync(join(directory, 'tests.csv'), `${tests.join('\n')}\n`);
+  await loadPolicy(directory, { revision: 1, inspectors: INSPECTORS });
+});
+
+for (const [rule, input] of [
+  ['no device at all', {}],
+  ['a port that is no number', { vsock: '/run/v', listen: ['ssh'] }],
+  ['a port beyond the range of services', { vsock: '/run/v', listen: ['100000000'] }],
+] as const) {
+  docs(`${rule} is refused before anything runs`, () => {
+    try {
+      resolveDevices(input);
+      assert.unreachable();
+    } catch (error) {
+      assert.is((error as DeviceError).code, 'ERR_DEVICE_OPTION');
+    }
+  });
+}
+
+docs.run();

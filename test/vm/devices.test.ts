@@ -1,0 +1,106 @@
+/** Stock guests that talk by AF_VSOCK, with no software of Argus inside: allowed, refused, revoked in the middle. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Machine } from '../../clients/demo/vms/index.ts';
+import { bootStockGuest, DeviceProcess, openStockHost } from './devices.ts';
+import { audited, closeHouse, withMachines } from './house.ts';
+
+const devices = suite('devices for stock guests');
+
+const ROWS = `
+p, gui-vm, broker, argo, register_any_source, allow
+p, chrome-vm, gui-vm, argo, register_single_source, allow
+p, chrome-vm, gui-vm, argo, send, allow
+p, gui-vm, chrome-vm, argo, send, allow
+p, chrome-vm, gui-vm, vsock, connect, allow
+p, chrome-vm, gui-vm, vsock, send, allow
+p, gui-vm, chrome-vm, vsock, listen, allow
+p, gui-vm, chrome-vm, vsock, send, allow
+`;
+
+const MIB = 4;
+
+const SERVER = `
+socat VSOCK-LISTEN:5000,fork,reuseaddr EXEC:cat &
+socat -u VSOCK-LISTEN:5001,reuseaddr - | sha256sum | sed 's/^/received /' &
+echo "listening"
+`;
+
+const CLIENT = `
+until echo up | socat -t 5 - VSOCK-CONNECT:3:5000 2>/dev/null | grep -q up; do sleep 0.5; done
+yes argus | head -c ${MIB * 1024 * 1024} > /tmp/file
+echo "hash $(sha256sum < /tmp/file)"
+echo "echoed: $(echo hello | socat -t 5 - VSOCK-CONNECT:3:5000)"
+time socat -u /tmp/file VSOCK-CONNECT:3:5001
+for to in 3:5999 999:5000 1234567:5000; do
+  echo hello | socat - VSOCK-CONNECT:$to 2>&1 | sed "s/^/refused $to: /"
+done
+stream() {
+  (while :; do echo tick; sleep 0.2; done) | socat - VSOCK-CONNECT:3:5000 2>&1 | sed "s/^/$1: /"
+}
+stream revoked
+echo "the revoked stream ended"
+until echo up | socat -t 5 - VSOCK-CONNECT:3:5000 2>/dev/null | grep -q up; do sleep 0.5; done
+stream broken
+echo "the broken stream ended"
+until echo up | socat -t 5 - VSOCK-CONNECT:3:5000 2>/dev/null | grep -q up; do sleep 0.5; done
+echo "connected again"
+`;
+
+withMachines(
+  devices,
+  'two stock guests talk by vsock as policy lets them, through a revocation and a killed broker',
+  async () => {
+    const host = await openStockHost(ROWS);
+    const processes: DeviceProcess[] = [];
+    const machines: Machine[] = [];
+    try {
+      const guiSocket = host.path('gui.vsock');
+      const chromeSocket = host.path('chrome.vsock');
+      processes.push(
+        new DeviceProcess(host, 'gui-vm', ['--vsock', guiSocket, '--listen', '5000', '5001']),
+        new DeviceProcess(host, 'chrome-vm', ['--vsock', chromeSocket]),
+      );
+      for (const each of processes) await each.line(/waiting for a VMM/);
+      const gui = await bootStockGuest(host, { name: 'gui-vm', main: SERVER, vsock: guiSocket });
+      machines.push(gui);
+      const chrome = await bootStockGuest(host, { name: 'chrome-vm', main: CLIENT, vsock: chromeSocket });
+      machines.push(chrome);
+      await gui.line(/^listening$/);
+      await chrome.line(/^echoed: hello$/);
+      const [, sent] = await chrome.line(/^hash ([0-9a-f]{64})/);
+      const [, received] = await gui.line(/^received ([0-9a-f]{64})/);
+      assert.is(received, sent);
+      for (const refused of ['3:5999', '999:5000', '1234567:5000'])
+        await chrome.line(new RegExp(`^refused ${refused}: .*Connection reset by peer`));
+
+      await chrome.line(/^revoked: tick$/);
+      const policy = host.path('policy/policy.csv');
+      const allowed = readFileSync(policy, 'utf8');
+      writeFileSync(policy, `${allowed}p, chrome-vm, gui-vm, vsock, send, deny\n`);
+      await chrome.line(/^revoked: .*Connection reset by peer/);
+      await chrome.line(/^the revoked stream ended$/);
+      writeFileSync(policy, allowed);
+
+      await chrome.line(/^broken: tick$/);
+      await host.killBroker();
+      await chrome.line(/^the broken stream ended$/);
+      await host.startBroker();
+      await chrome.line(/^connected again$/);
+
+      await host.stopBroker();
+      const log = host.path('audit');
+      assert.ok(audited(log, 'send.allowed').some((each) => JSON.stringify(each).includes('vsock')));
+      assert.ok(audited(log, 'send.denied').some((each) => JSON.stringify(each).includes('vsock')));
+    } finally {
+      for (const each of processes) process.stdout.write(`${each.said}\n`);
+      for (const each of machines) process.stdout.write(`-- ${each.name}\n${each.console}\n`);
+      await Promise.all(machines.map((machine) => machine.kill()));
+      await Promise.all(processes.map((each) => each.kill()));
+      await closeHouse(host);
+    }
+  },
+);
+
+devices.run();

@@ -1,0 +1,113 @@
+/** Guests without any software of Argus, and the device processes next to their VMMs. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import {
+  type Entry,
+  endWithUs,
+  GUEST_PROGRAM,
+  Host,
+  hostProgram,
+  Machine,
+  nodeArguments,
+} from '../../clients/demo/vms/index.ts';
+import { temporaryDirectory } from '../support/temp.ts';
+
+const MEMORY_MIB = 768;
+
+/** Shared with the device process of this guest alone; its size is sealed by QEMU. */
+const SHARED_MEMORY: readonly string[] = [
+  ...['-object', `memory-backend-memfd,id=mem,size=${MEMORY_MIB}M,share=on`],
+  ...['-machine', 'memory-backend=mem'],
+];
+
+/** A broker under the shipped policy and more rows, with identities of chrome-vm (CID 101) and gui-vm (CID 3). */
+export async function openStockHost(rows: string): Promise<Host> {
+  const host = await Host.build({
+    directory: temporaryDirectory(),
+    accelerator: 'tcg',
+    domains: ['gui-vm', 'chrome-vm'],
+    program: GUEST_PROGRAM,
+    morePolicy: { 'policy.csv': rows },
+  });
+  await host.startBroker();
+  return host;
+}
+
+/** `argus device` as a process. */
+export class DeviceProcess {
+  readonly #child: ChildProcess;
+  readonly #lines: string[] = [];
+  readonly #waiters = new Set<() => void>();
+
+  constructor(host: Host, domain: string, flags: readonly string[]) {
+    const carrier = `unix:${host.socketOf(domain)}`;
+    this.#child = spawn(
+      process.execPath,
+      [
+        ...nodeArguments('clients/cli/main'),
+        'device',
+        ...['--domain', domain, '--carrier', carrier, '--identity', host.path(domain)],
+        ...flags,
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    endWithUs(this.#child);
+    if (this.#child.stderr === null) throw new Error('no stderr');
+    createInterface({ input: this.#child.stderr }).on('line', (line) => {
+      this.#lines.push(line);
+      for (const wake of this.#waiters) wake();
+    });
+  }
+
+  get said(): string {
+    return this.#lines.join('\n');
+  }
+
+  /** Waits for a line of its standard error. */
+  async line(pattern: RegExp): Promise<void> {
+    while (!this.#lines.some((line) => pattern.test(line))) {
+      if (this.#child.exitCode !== null) throw new Error(`argus device ended:\n${this.said}`);
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          this.#waiters.delete(wake);
+          resolve();
+        };
+        this.#waiters.add(wake);
+        this.#child.once('exit', wake);
+      });
+    }
+  }
+
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+const VSOCK_MODULES = ['vsock', 'vmw_vsock_virtio_transport_common', 'vmw_vsock_virtio_transport'];
+
+export interface StockGuest {
+  readonly name: string;
+  readonly main: string;
+  /** Socket of the vsock device. */
+  readonly vsock: string;
+}
+
+/** A stock guest with a vhost-user-vsock device; its programs are busybox and socat. */
+export async function bootStockGuest(host: Host, { name, main, vsock }: StockGuest): Promise<Machine> {
+  const files: ReadonlyMap<string, Entry> = await hostProgram('socat');
+  return Machine.start({
+    name,
+    directory: host.path(`stock-${name}`),
+    accelerator: 'tcg',
+    socket: null,
+    main: `for module in ${VSOCK_MODULES.join(' ')}; do insmod /lib/modules/$module.ko*; done\n${main}`,
+    files,
+    more: [
+      ...SHARED_MEMORY,
+      ...['-chardev', `socket,id=vsock,path=${vsock}`, '-device', 'vhost-user-vsock-pci,chardev=vsock'],
+    ],
+  });
+}
