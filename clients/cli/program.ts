@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { VERSION } from '../../broker/index.ts';
 import { agentCommand } from './commands/agent.ts';
-import { audioCommand } from './commands/audio.ts';
+import { audioCommand } from './commands/audio/audio.ts';
 import { auditCommand } from './commands/audit.ts';
 import { brokerCommand } from './commands/broker.ts';
 import { clusterCommand } from './commands/cluster.ts';

@@ -12,7 +12,7 @@ import {
   StateFlag,
 } from '../../../clients/agents/audio/mixer-messages.ts';
 import { checkRoute, parseSettings } from '../../../clients/agents/audio/mixer-state.ts';
-import { drawMixer, keyAction, renderMixer } from '../../../clients/cli/commands/audio-mixer-view.ts';
+import { drawMixer, keyAction, renderMixer } from '../../../clients/cli/commands/audio/mixer-view.ts';
 import { parseDuration } from '../../../clients/cli/commands/grants.ts';
 import type { Domain } from '../../../policy/index.ts';
 

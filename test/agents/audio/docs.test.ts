@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { audioCommand } from '../../../clients/cli/commands/audio.ts';
+import { audioCommand } from '../../../clients/cli/commands/audio/audio.ts';
 
 const docs = suite('audio docs');
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { BrokerError, callControl } from '../../../broker/index.ts';
+import { BrokerError, callControl } from '../../../../broker/index.ts';
 import {
   AudioAgent,
   AudioService,
@@ -29,10 +29,10 @@ import {
   serveStatus,
   VchanBridge,
   watchAudioVm,
-} from '../../agents/audio/index.ts';
-import { connect } from '../../sdk/index.ts';
-import { PLAIN, printJson } from '../output.ts';
-import { DEFAULT_AUDIO_VM, mixerCommand } from './audio-mixer.ts';
+} from '../../../agents/audio/index.ts';
+import { connect } from '../../../sdk/index.ts';
+import { PLAIN, printJson } from '../../output.ts';
+import { DEFAULT_AUDIO_VM, mixerCommand } from './mixer.ts';
 
 const DEFAULT_STATUS = '/run/argus-audio.sock';
 /** What a reader of raw capture may leave unread: past it frames are dropped, not kept. */

@@ -1,9 +1,9 @@
 /** `argus audio mixer`: a view, single changes, and JSON; on a session of its own or through the VM's audio agent. */
 import { Command, InvalidArgumentError } from 'commander';
-import { Mixer, type MixerControl, openMixer } from '../../agents/audio/index.ts';
-import { connect, type Vm } from '../../sdk/index.ts';
-import { printJson } from '../output.ts';
-import { describeEntry, renderMixer, watchMixer } from './audio-mixer-view.ts';
+import { Mixer, type MixerControl, openMixer } from '../../../agents/audio/index.ts';
+import { connect, type Vm } from '../../../sdk/index.ts';
+import { printJson } from '../../output.ts';
+import { describeEntry, renderMixer, watchMixer } from './mixer-view.ts';
 
 /** Where the agent plays to as well, unless it is told otherwise. */
 export const DEFAULT_AUDIO_VM = 'audio-vm';

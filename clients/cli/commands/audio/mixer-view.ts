@@ -1,8 +1,8 @@
 /** The mixer in a terminal: a table to print, and a view of it in which keys change what is selected. */
 import { emitKeypressEvents } from 'node:readline';
 import Table from 'cli-table3';
-import { MAX_VOLUME_PERCENT, type MixerControl, type MixerEntry, StateFlag } from '../../agents/audio/index.ts';
-import { PLAIN } from '../output.ts';
+import { MAX_VOLUME_PERCENT, type MixerControl, type MixerEntry, StateFlag } from '../../../agents/audio/index.ts';
+import { PLAIN } from '../../output.ts';
 
 const REFRESH_MS = 500;
 const STEP_PERCENT = 5;
