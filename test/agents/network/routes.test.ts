@@ -168,7 +168,7 @@ routes('prefixes are read and printed the same', () => {
 });
 
 function kernel(dst: string, rest: Partial<KernelRoute> = {}): KernelRoute {
-  return { prefix: prefix(dst), gateway: null, device: 'eth0', protocol: 'kernel', metric: 0, ...rest };
+  return { prefix: prefix(dst), gateway: null, device: 'eth0', protocol: 'kernel', metric: 0, isUsable: true, ...rest };
 }
 
 const SHOWN = `[{"dst":"default","gateway":"10.137.0.2","dev":"eth0","protocol":"177","metric":2000,"flags":["onlink"]},
@@ -274,6 +274,58 @@ routes(
     assert.equal(warnings, []);
   },
 );
+
+/** What `ip -j` really prints; each label says what a router makes of it. */
+const REAL: readonly (readonly [label: string, shown: string, announced: string])[] = [
+  [
+    'a default route without carrier is not the Internet',
+    '[{"dst":"default","gateway":"192.168.1.1","dev":"wan0","flags":["dead","linkdown"]}]',
+    '',
+  ],
+  [
+    'one that is only without carrier neither',
+    '[{"dst":"default","gateway":"192.168.1.1","dev":"wan0","flags":["linkdown"]}]',
+    '',
+  ],
+  [
+    'the default route that has carrier counts, whatever its metric',
+    '[{"dst":"default","dev":"wan0","metric":100,"flags":["dead"]},{"dst":"default","dev":"wan1","metric":600,"flags":["onlink"]}]',
+    '0.0.0.0/0 600',
+  ],
+  [
+    'a route with several next hops (multipath)',
+    '[{"dst":"10.25.0.0/16","flags":[],"nexthops":[{"gateway":"10.137.0.7","dev":"argus0","weight":1,"flags":["dead"]},{"gateway":"10.137.0.8","dev":"argus0","weight":1,"flags":[]}]}]',
+    '10.25.0.0/16 0',
+  ],
+  [
+    'and one whose next hops are all dead',
+    '[{"dst":"10.25.0.0/16","flags":[],"nexthops":[{"gateway":"10.137.0.7","dev":"argus0","flags":["dead"]},{"gateway":"10.137.0.8","dev":"argus0","flags":["linkdown"]}]}]',
+    '',
+  ],
+  [
+    'a next hop of the other family (pyroute2 417, 1026)',
+    '[{"dst":"10.24.0.0/16","via":{"family":"inet6","host":"fe80::1"},"dev":"argus0","flags":["offload","rt_trap"]}]',
+    '10.24.0.0/16 0',
+  ],
+  [
+    'the two halves of a VPN are the Internet',
+    '[{"dst":"0.0.0.0/1","via":{"family":"inet","host":"10.8.0.1"},"dev":"tun0","metric":50,"flags":[]},{"dst":"128.0.0.0/1","gateway":"10.8.0.1","dev":"tun0","flags":[]}]',
+    '0.0.0.0/0 50',
+  ],
+  ['one half is not', '[{"dst":"0.0.0.0/1","gateway":"10.8.0.1","dev":"tun0","flags":[]}]', ''],
+];
+for (const [label, shown, announced] of REAL)
+  routes(`announced: ${label}`, () => {
+    const { specific, defaults } = announcementOf(parseKernelRoutes(shown, 4), rules);
+    const all = [...specific, ...defaults].map((route) => `${formatPrefix(route.prefix)} ${route.metric}`);
+    assert.is(all.join(), announced);
+  });
+
+routes('the hop that is read is one that is up, of either family', () => {
+  const [multipath, via] = parseKernelRoutes(`${REAL[3]?.[1].slice(0, -1)},${REAL[5]?.[1].slice(1)}`, 4);
+  assert.equal([multipath?.gateway, multipath?.device], ['10.137.0.8', 'argus0']);
+  assert.equal([via?.gateway, via?.isUsable], ['fe80::1', true]);
+});
 
 routes('without "internet" no default route is announced', () => {
   assert.equal(

@@ -26,12 +26,27 @@ export function announcementOf(table: readonly KernelRoute[], rules: Announcemen
   const warnings: string[] = [];
   const specific = new Map<string, AnnouncedRoute>();
   const defaults = new Map<string, AnnouncedRoute>();
-  for (const { prefix, metric, device, ...route } of table) {
+  const halves = new Map<string, number>();
+  for (const route of table) {
     // A route that we applied ourselves was announced by another router; passing it on could make a loop.
-    if (isOurs({ prefix, metric, device, ...route })) continue;
+    // A route without carrier leads nowhere: a default route like that is not the Internet.
+    if (isOurs(route) || !route.isUsable) continue;
+    const { prefix, metric, device } = route;
     const name = formatPrefix(prefix);
     if (prefix.length === 0) {
       if (rules.internet) keepBest(defaults, name, { prefix, metric });
+      continue;
+    }
+    // A VPN covers the default route with its two halves, which win over it and go when it goes.
+    if (prefix.length === 1 && rules.internet) {
+      const whole = formatPrefix({ ...prefix, base: new Uint8Array(16), length: 0 });
+      const other = halves.get(whole);
+      if (other === undefined) halves.set(whole, metric);
+      else
+        keepBest(defaults, whole, {
+          prefix: { ...prefix, base: new Uint8Array(16), length: 0 },
+          metric: Math.max(other, metric),
+        });
       continue;
     }
     const clash = rules.internal.find((internal) => device !== rules.device && overlaps(internal, prefix));

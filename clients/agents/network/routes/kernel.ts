@@ -16,6 +16,8 @@ export interface KernelRoute {
   /** A name of /etc/iproute2/rt_protos, or a number. */
   readonly protocol: string;
   readonly metric: number;
+  /** A packet can leave by it now: neither it nor all of its next hops are `dead` or without carrier. */
+  readonly isUsable: boolean;
 }
 
 /** A routing table: the kernel's, or one of a test. */
@@ -27,16 +29,28 @@ export interface RouteTable {
   watch(onChange: () => void): { close(): void };
 }
 
+/** Another host on the way: of the route's own family, or of the other one (`via`, RFC 5549). */
+const hop = {
+  gateway: z.string().optional(),
+  via: z.looseObject({ host: z.string() }).optional(),
+  dev: z.string().optional(),
+  flags: z.array(z.string()).optional(),
+};
 const shown = z.array(
   z.looseObject({
+    ...hop,
     dst: z.string(),
     type: z.string().optional(),
-    gateway: z.string().optional(),
-    dev: z.string().optional(),
     protocol: z.union([z.string(), z.number()]).optional(),
     metric: z.number().optional(),
+    nexthops: z.array(z.looseObject(hop)).optional(),
   }),
 );
+type Shown = z.infer<typeof shown>[number];
+type Hop = Pick<Shown, keyof typeof hop>;
+
+/** Flags of `ip` with which a route leads nowhere; flags that we do not know (`onlink`, `offload`, …) change nothing. */
+const UNUSABLE: readonly string[] = ['dead', 'linkdown'];
 
 /** Unicast routes of the main table. @throws NetError ERR_NET_COMMAND */
 async function readKernelRoutes(): Promise<KernelRoute[]> {
@@ -57,11 +71,16 @@ export function parseKernelRoutes(text: string, family: 4 | 6): KernelRoute[] {
   } catch (error) {
     throw new NetError('ERR_NET_COMMAND', 'ip -j route show: not the JSON of iproute2', error);
   }
-  return routes.flatMap(({ dst, type, gateway, dev, protocol, metric }) => {
-    const prefix = parsePrefix(dst, family);
-    if (prefix === null || (type !== undefined && type !== 'unicast')) return [];
-    const device = dev ?? null;
-    return [{ prefix, gateway: gateway ?? null, device, protocol: String(protocol ?? ''), metric: metric ?? 0 }];
+  return routes.flatMap((route) => {
+    const prefix = parsePrefix(route.dst, family);
+    if (prefix === null || (route.type !== undefined && route.type !== 'unicast')) return [];
+    const hops: readonly Hop[] = route.nexthops ?? [route];
+    const usable = hops.filter(({ flags = [] }) => !flags.some((flag) => UNUSABLE.includes(flag)));
+    const isUsable = usable.length > 0 && !(route.flags ?? []).some((flag) => UNUSABLE.includes(flag));
+    const { gateway, via, dev } = usable[0] ?? hops[0] ?? {};
+    const { protocol = '', metric = 0 } = route;
+    const through = gateway ?? via?.host ?? null;
+    return [{ prefix, gateway: through, device: dev ?? null, protocol: String(protocol), metric, isUsable }];
   });
 }
 
