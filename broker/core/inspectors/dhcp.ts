@@ -2,8 +2,9 @@
  * DHCP messages (RFC 2131, 2132): the permission is the message type of option 53. Only as much is read as is needed to
  * know it and to know that the message speaks of its sender; the complete codec is in clients/agents/network/dhcp.
  *
- * A client's message must carry its domain's own MAC as chaddr and, if it has one, as client identifier, so that no domain
- * can ask for, give back or use up another's lease. A server's must name its domain's own address as server identifier.
+ * A client's message must carry its domain's own MAC as chaddr, and a client identifier that is a MAC must be that one, so that
+ * no domain can ask for, give back or use up another's lease. Other client identifiers pass (DUIDs, RFC 4361 §6.3, which dhcpcd
+ * and systemd-networkd send): a server must tell clients apart by chaddr, as ours does. A server's must name its domain's own address as server identifier.
  * Relay fields (giaddr, hops) stay zero: the broker is what carries messages here, and giaddr would redirect the answer.
  */
 import type { Station } from '../../../policy/contract/index.ts';
@@ -78,7 +79,10 @@ function holds(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
   return true;
 }
 
-/** Options of `bytes[from, end)`, to their end mark, behind which there may only be padding. */
+/**
+ * Options of `bytes[from, end)`, to their end mark or to the end of the field. Real clients leave the mark out, and fill what
+ * follows it with 0, 0xFF or what was there before: no reader may look behind the mark, so neither do we.
+ */
 function walk(bytes: Uint8Array, from: number, end: number, isReply: boolean, station: Station, isMain: boolean): void {
   let at = from;
   while (at < end) {
@@ -87,17 +91,14 @@ function walk(bytes: Uint8Array, from: number, end: number, isReply: boolean, st
       at++;
       continue;
     }
-    if (code === END) {
-      for (at++; at < end; at++) if (bytes[at] !== PAD) found.isRefused = true;
-      return;
-    }
+    if (code === END) return;
     const length = bytes[at + 1] ?? 0;
     const value = at + 2;
     at = value + length;
     if (at > end) break;
     take(bytes, code, value, length, isReply, station, isMain);
   }
-  found.isRefused = true; // no end mark, or an option that reaches beyond it
+  if (at > end) found.isRefused = true; // an option that reaches beyond the field
 }
 
 function take(
@@ -120,9 +121,10 @@ function take(
       found.overload = bytes[value] ?? 0;
       return;
     case CLIENT_IDENTIFIER:
-      if (isReply) return;
-      if (length !== 1 + MAC_BYTES || bytes[value] !== ETHERNET) found.isRefused = true;
-      else if (station.mac === null || !holds(bytes, value + 1, station.mac)) found.isRefused = true;
+      if (isReply || bytes[value] !== ETHERNET) return;
+      if (length !== 1 + MAC_BYTES || station.mac === null || !holds(bytes, value + 1, station.mac)) {
+        found.isRefused = true;
+      }
       return;
     case SERVER_IDENTIFIER:
       if (length !== 4 || (isReply && station.ipv4 !== null && u32(bytes, value) !== station.ipv4)) {

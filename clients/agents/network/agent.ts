@@ -240,7 +240,7 @@ async function startConnect(vm: Vm, part: z.output<typeof connectPart>, { say }:
 async function startLink(vm: Vm, part: LinkPart, { say, fail }: AgentHost): Promise<Stop> {
   const { peers, qemu, tap, mac = null, mtu = null, dhcpFrom, dhcpServe } = part;
   const dhcp = dhcpFrom !== undefined ? { ask: dhcpFrom } : dhcpServe ? ({ serve: true } as const) : null;
-  const link = new Link(vm, { peers, dhcp });
+  const link = new Link(vm, { peers, dhcp, say });
   const stop = async (): Promise<void> => {
     await link.close();
     const { sent, received, lost } = link.counters;

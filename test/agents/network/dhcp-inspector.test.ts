@@ -49,7 +49,18 @@ const CLIENT: readonly (readonly [label: string, message: Uint8Array, permission
 
   ['another’s chaddr', dhcpMessage({ chaddr: MAIL }), 'refused'],
   ['another’s client identifier', dhcpMessage({ chaddr: CHROME, options: clientId(MAIL) }), 'refused'],
-  ['a client identifier that is no MAC', dhcpMessage({ chaddr: CHROME, options: [61, 5, 255, 1, 2, 3, 4] }), 'refused'],
+  // What dhcpcd and systemd-networkd send (systemd 6612), and what others do (insomniacslk 132, 265, FreeRADIUS 1863).
+  ['a DUID', dhcpMessage({ chaddr: CHROME, options: [61, 19, 255, ...Array(18).fill(7)] }), 'discover'],
+  ['a client identifier of type 0', dhcpMessage({ chaddr: CHROME, options: [61, 5, 0, 1, 2, 3, 4] }), 'discover'],
+  ['padding of 0xFF', Uint8Array.from([...dhcpMessage({ chaddr: CHROME }), 255, 255, 255]), 'discover'],
+  ['an option behind the end', Uint8Array.from([...dhcpMessage({ chaddr: CHROME }), 12, 1, 65]), 'discover'],
+  [
+    'a second type and another’s identifier behind the end, which nobody reads',
+    Uint8Array.from([...dhcpMessage({ chaddr: CHROME }), 53, 1, 3, ...clientId(MAIL)]),
+    'discover',
+  ],
+  ['no end mark', dhcpMessage({ chaddr: CHROME, isOpen: true }), 'discover'],
+  ['a short identifier of type 1', dhcpMessage({ chaddr: CHROME, options: [61, 3, 1, 2, 0] }), 'refused'],
   [
     'another’s client identifier in the file field',
     dhcpMessage({ chaddr: CHROME, options: [52, 1, 1], file: [...clientId(MAIL), 255] }),
@@ -68,10 +79,12 @@ const CLIENT: readonly (readonly [label: string, message: Uint8Array, permission
     'refused',
   ],
   ['overload 4', dhcpMessage({ chaddr: CHROME, options: [52, 1, 4] }), 'refused'],
-  ['a file field without end', dhcpMessage({ chaddr: CHROME, options: [52, 1, 1] }), 'refused'],
-  ['no end mark', dhcpMessage({ chaddr: CHROME, isOpen: true }), 'refused'],
+  [
+    'an option that reaches beyond an overloaded field',
+    dhcpMessage({ chaddr: CHROME, options: [52, 1, 1], file: [...Array(126).fill(0), 12, 9] }),
+    'refused',
+  ],
   ['an option beyond the end', dhcpMessage({ chaddr: CHROME, options: [12, 200], isOpen: true }), 'refused'],
-  ['bytes behind the end', Uint8Array.from([...dhcpMessage({ chaddr: CHROME }), 53, 1, 2]), 'refused'],
   ['another magic cookie', dhcpMessage({ chaddr: CHROME }).fill(0, 236, 240), 'refused'],
   ['an op of 3', dhcpMessage({ chaddr: CHROME, op: 3 }), 'refused'],
   ['cut short', dhcpMessage({ chaddr: CHROME }).slice(0, 239), 'refused'],

@@ -5,6 +5,7 @@ import { INSPECTORS } from '../../../broker/core/inspectors/index.ts';
 import { MessageType, Option } from '../../../clients/agents/network/dhcp/constants.ts';
 import {
   addressOption,
+  cleanDhcp,
   type DhcpMessage,
   decodeDhcp,
   encodeDhcp,
@@ -100,13 +101,31 @@ const MALFORMED: readonly (readonly [label: string, message: Uint8Array])[] = [
   ['another op', dhcpMessage({ chaddr: CHROME, op: 3 })],
   ['a hardware address of 17 bytes', dhcpMessage({ chaddr: CHROME }).fill(17, 2, 3)],
   ['another cookie', dhcpMessage({ chaddr: CHROME }).fill(0, 236, 240)],
-  ['no end', dhcpMessage({ chaddr: CHROME, isOpen: true })],
-  ['bytes behind the end', Uint8Array.from([...dhcpMessage({ chaddr: CHROME }), 1])],
   ['an option beyond the end', dhcpMessage({ chaddr: CHROME, options: [12, 9], isOpen: true })],
   ['overload of 0', dhcpMessage({ chaddr: CHROME, options: [52, 1, 0] })],
   ['overload inside an overloaded field', dhcpMessage({ chaddr: CHROME, options: [52, 1, 1], file: [52, 1, 2, 255] })],
 ];
 for (const [label, message] of MALFORMED) codec(`${label} is no message`, () => assert.is(decodeDhcp(message), null));
+
+codec('a message without an end mark is read to its end, one with an end mark to there', () => {
+  const options = (message: Uint8Array): number[] => [...(decodeDhcp(message)?.options.keys() ?? [])];
+  assert.equal(options(dhcpMessage({ chaddr: CHROME, options: [12, 1, 65], isOpen: true })), [53, 12]);
+  const behind = Uint8Array.from([...dhcpMessage({ chaddr: CHROME }), 12, 1, 65, 255, 255]);
+  assert.equal(options(behind), [53]);
+});
+
+codec('written anew for a server that is not ours: nothing behind the end, no identifier but the MAC', () => {
+  const clean = (options: readonly number[], tail: readonly number[] = []): string => {
+    const message = decodeDhcp(Uint8Array.from([...dhcpMessage({ chaddr: CHROME, options }), ...tail]));
+    if (message === null) throw new Error('not decoded');
+    return Buffer.from(cleanDhcp(message).subarray(240))
+      .toString('hex')
+      .replace(/(00)+$/, '');
+  };
+  assert.is(clean([12, 1, 65], [12, 1, 66, 7, 7]), '3501010c0141ff');
+  assert.is(clean([61, 7, 1, 2, 0, 0, 0, 1, 1]), '3501013d0701020000000101ff');
+  assert.is(clean([61, 5, 255, 9, 9, 9, 9]), '350101ff', 'another client’s DUID would get its lease');
+});
 
 codec('addresses and types of another length than theirs are not there', () => {
   const message = decodeDhcp(dhcpMessage({ chaddr: CHROME, type: 0, options: [53, 2, 1, 1, 50, 3, 1, 2, 3] }));

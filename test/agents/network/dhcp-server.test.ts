@@ -316,4 +316,46 @@ dhcp('a conflict names both', () => {
   );
 });
 
+const hex = (message: DhcpMessage | null, code: number): string =>
+  Buffer.from(message?.options.get(code) ?? new Uint8Array(0)).toString('hex');
+
+dhcp('a client with an address alone, as in Qubes, gets its router on the link and a default route through it', () => {
+  const { message } = serverOf(`${CONFIG}pointToPoint: true\nntp: [10.137.0.9]\n`).ask({
+    type: 'discover',
+    options: [[Option.parameterRequestList, Uint8Array.of(1, 3, 42)]],
+  });
+  assert.is(hex(message, Option.subnetMask), 'ffffffff');
+  assert.is(hex(message, Option.router), '0a890002');
+  assert.is(hex(message, Option.ntpServers), '0a890009');
+  // 10.137.0.2/32 by 0.0.0.0 (on the link), 0.0.0.0/0 by 10.137.0.2: RFC 3442.
+  assert.is(hex(message, Option.classlessRoutes), '200a89000200000000000a890002');
+  assert.is(hex(message, Option.broadcastAddress), '');
+});
+
+dhcp('static routes come with the default route, since a client that takes them ignores the router', () => {
+  const text = `${CONFIG}routes:\n  - {to: 172.16.0.0/12, via: 10.137.0.7}\n`;
+  const { message } = serverOf(text).ask({ type: 'discover' });
+  assert.is(hex(message, Option.classlessRoutes), '0cac100a890007000a890002');
+  for (const bad of ['172.16.0.1/12', '172.16.0.0/33'])
+    assert.throws(() => serverOf(`${CONFIG}routes:\n  - {to: ${bad}, via: 10.137.0.7}\n`), /route "172/);
+});
+
+dhcp('both addresses of a /31 are hosts (RFC 3021)', () => {
+  const text =
+    'server: 10.0.0.0\nnetwork: 10.0.0.0/31\nhosts:\n  - {name: chrome-vm, mac: "02:00:00:00:01:01", ipv4: 10.0.0.1}\n';
+  assert.equal(
+    [serverOf(text).ask({ type: 'discover' })].map(({ type, address }) => [type, address]),
+    [['offer', '10.0.0.1']],
+  );
+});
+
+dhcp('a client is known by its MAC, whatever identifier it sends (RFC 4361 §6.3)', () => {
+  const duid: readonly [number, Uint8Array] = [Option.clientIdentifier, Uint8Array.of(255, 1, 2, 3, 4, 5)];
+  const { ask } = serverOf();
+  const offer = ask({ type: 'discover', options: [duid] });
+  assert.is(offer.address, '10.137.1.1');
+  assert.is(hex(offer.message, Option.clientIdentifier), 'ff0102030405');
+  assert.is(ask({ type: 'discover' }).address, '10.137.1.1');
+});
+
 dhcp.run();

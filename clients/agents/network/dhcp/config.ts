@@ -14,6 +14,12 @@ export interface Host {
   readonly ipv4: number;
 }
 
+export interface StaticRoute {
+  readonly network: number;
+  readonly length: number;
+  readonly via: number;
+}
+
 export interface DhcpConfig {
   /** The server's own address, which is its identifier. Addresses are u32. */
   readonly server: number;
@@ -21,6 +27,11 @@ export interface DhcpConfig {
   readonly mask: number;
   readonly routers: readonly number[];
   readonly dns: readonly number[];
+  readonly ntp: readonly number[];
+  /** Besides the default route; a client that takes these takes its default route from them as well. */
+  readonly routes: readonly StaticRoute[];
+  /** Each client is told a network of its own address alone, /32, with its router on the link, as in Qubes. */
+  readonly pointToPoint: boolean;
   readonly domainName: string | null;
   readonly mtu: number | null;
   readonly leaseSeconds: number;
@@ -54,6 +65,12 @@ const schema = z.strictObject({
   network: z.string().regex(NETWORK, 'a network is an address and a length: 10.137.0.0/16'),
   routers: z.array(address).max(8).default([]),
   dns: z.array(address).max(8).default([]),
+  ntp: z.array(address).max(8).default([]),
+  routes: z
+    .array(z.strictObject({ to: z.string().regex(NETWORK, 'a route leads to an address and a length'), via: address }))
+    .max(16)
+    .default([]),
+  pointToPoint: z.boolean().default(false),
   domain: z.string().min(1).max(253).optional(),
   mtu: z.int().min(576).max(9000).optional(),
   leaseSeconds: z.int().min(MIN_LEASE_SECONDS).max(MAX_LEASE_SECONDS).default(DEFAULT_LEASE_SECONDS),
@@ -83,10 +100,10 @@ export function parseDhcpConfig(text: string, origin: string): DhcpConfig {
   if (!parsed.success) {
     throw refuse(parsed.error.issues.map(({ path, message }) => `"${path.join('.')}": ${message}`).join('; '));
   }
-  const { domain, mtu, pool = null, network, ...rest } = parsed.data;
+  const { domain, mtu, pool = null, network, routes, ...rest } = parsed.data;
   const [, base = '', length = ''] = NETWORK.exec(network) ?? [];
   const bits = Number(length);
-  if (bits < 8 || bits > 30) throw refuse(`network "${network}": a length of 8 … 30`);
+  if (bits < 8 || bits > 31) throw refuse(`network "${network}": a length of 8 … 31`);
   const mask = (0xffff_ffff << (32 - bits)) >>> 0;
   const config: DhcpConfig = {
     ...rest,
@@ -95,11 +112,22 @@ export function parseDhcpConfig(text: string, origin: string): DhcpConfig {
     domainName: domain ?? null,
     mtu: mtu ?? null,
     pool,
+    routes: routes.map(({ to, via }) => parseRoute(to, via, refuse)),
   };
   if ((config.network & mask) >>> 0 !== config.network) throw refuse(`network "${network}" has host bits`);
   checkAddresses(config, refuse);
   checkConflicts(config.hosts, origin);
   return config;
+}
+
+function parseRoute(to: string, via: number, refuse: (reason: string) => NetError): StaticRoute {
+  const [, base = '', digits = ''] = NETWORK.exec(to) ?? [];
+  const length = Number(digits);
+  if (length > 32) throw refuse(`route "${to}": a length of 0 … 32`);
+  const network = parseIpv4(base);
+  const mask = length === 0 ? 0 : (0xffff_ffff << (32 - length)) >>> 0;
+  if ((network & mask) >>> 0 !== network) throw refuse(`route "${to}" has host bits`);
+  return { network, length, via };
 }
 
 function checkAddresses(config: DhcpConfig, refuse: (reason: string) => NetError): void {
@@ -125,9 +153,10 @@ function checkAddresses(config: DhcpConfig, refuse: (reason: string) => NetError
   if (pool.to - pool.from >= MAX_POOL_ADDRESSES) throw refuse(`the pool has more than ${MAX_POOL_ADDRESSES} addresses`);
 }
 
-/** Of the network, and neither its own address nor its broadcast address. */
+/** Of the network, and neither its own address nor its broadcast address, which a /31 has not (RFC 3021). */
 export function isHost({ network, mask }: DhcpConfig, value: number): boolean {
   const host = (value & ~mask) >>> 0;
+  if (~mask >>> 0 === 1) return (value & mask) >>> 0 === network;
   return (value & mask) >>> 0 === network && host !== 0 && host !== ~mask >>> 0;
 }
 

@@ -30,6 +30,7 @@ export const Option = {
   domainName: 15,
   interfaceMtu: 26,
   broadcastAddress: 28,
+  ntpServers: 42,
   requestedAddress: 50,
   leaseTime: 51,
   overload: 52,
@@ -43,5 +44,7 @@ export const Option = {
   vendorClass: 60,
   clientIdentifier: 61,
   relayAgentInformation: 82,
+  /** RFC 3442. */
+  classlessRoutes: 121,
   end: 255,
 } as const;

@@ -3,6 +3,7 @@
  * Encoding fills `file` and `sname` with options (overload, option 52) when the largest message that the client takes has
  * no room for them otherwise.
  */
+import { MAX_DHCP_BYTES } from '../limits.ts';
 import { BOOTREPLY, BOOTREQUEST, HTYPE_ETHERNET, MAGIC_COOKIE, MessageType, Option } from './constants.ts';
 import { type Options, optionBytes, readOptions, writeOptions } from './options.ts';
 
@@ -103,6 +104,19 @@ export function encodeDhcp(message: DhcpMessage, maxBytes: number): Uint8Array {
   view.setUint32(COOKIE_AT, MAGIC_COOKIE);
   bytes.set(main, OPTIONS_AT);
   return bytes;
+}
+
+/**
+ * The message written anew, for a program that the broker did not protect: nothing is left behind the end marks, and a client
+ * identifier that is not the client's MAC is left out. A server such as dnsmasq finds leases by it, so a domain that sent
+ * another client's DUID would get that client's lease; without one the MAC decides (RFC 4361 §6.3).
+ */
+export function cleanDhcp(message: DhcpMessage): Uint8Array {
+  const options = new Map(message.options);
+  const identifier = options.get(Option.clientIdentifier);
+  const isMac = identifier?.[0] === HTYPE_ETHERNET && identifier.length === 1 + message.chaddr.length;
+  if (message.op === BOOTREQUEST && !isMac) options.delete(Option.clientIdentifier);
+  return encodeDhcp({ ...message, options }, MAX_DHCP_BYTES);
 }
 
 interface Layout {

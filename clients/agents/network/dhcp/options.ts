@@ -9,7 +9,7 @@ export type Options = ReadonlyMap<number, Uint8Array>;
 
 const MAX_PIECE = 255;
 
-/** Adds what `field` holds to `into`; false when it is malformed. */
+/** Adds what `field` holds to `into`, to its end mark if there is one; false when an option reaches beyond the field. */
 export function readOptions(field: Uint8Array, into: Map<number, Uint8Array>): boolean {
   let at = 0;
   while (at < field.length) {
@@ -18,7 +18,7 @@ export function readOptions(field: Uint8Array, into: Map<number, Uint8Array>): b
       at++;
       continue;
     }
-    if (code === Option.end) return field.subarray(at + 1).every((byte) => byte === Option.pad);
+    if (code === Option.end) return true; // what follows it is nobody's to read
     const length = field[at + 1];
     if (length === undefined || at + 2 + length > field.length) return false;
     const value = field.slice(at + 2, at + 2 + length);
@@ -26,7 +26,7 @@ export function readOptions(field: Uint8Array, into: Map<number, Uint8Array>): b
     into.set(code, earlier === undefined ? value : Uint8Array.from([...earlier, ...value]));
     at += 2 + length;
   }
-  return false; // the end mark is missing
+  return true; // some clients leave the end mark out
 }
 
 /** With the end mark. */

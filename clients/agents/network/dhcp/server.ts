@@ -35,6 +35,8 @@ export interface Reply {
 /** Octets of IP and UDP headers, which option 57 counts and the message does not. */
 const IP_UDP_BYTES = 28;
 const MIN_MAX_MESSAGE_SIZE = 576;
+/** A network of one address. */
+const ALONE = 0xffff_ffff;
 
 export class DhcpServer {
   readonly #config: DhcpConfig;
@@ -189,25 +191,46 @@ export class DhcpServer {
 
   /** Our parameters, in the order of the client's list (RFC 2132 §9.8); all of them for one that sent none. */
   #wished({ message, mac }: Client): [number, Uint8Array][] {
-    const { mask, network, routers, dns, domainName, mtu, hosts } = this.#config;
+    const { mask, network, routers, dns, ntp, domainName, mtu, hosts, pointToPoint } = this.#config;
     const name = hosts.find((host) => host.mac === mac)?.name;
     const text = (value: string): Uint8Array => new TextEncoder().encode(value);
     const list = (values: readonly number[]): Uint8Array =>
       Uint8Array.from(values.flatMap((value) => [...u32Option(value)]));
-    const ours = new Map<number, Uint8Array>([[Option.subnetMask, u32Option(mask)]]);
+    const ours = new Map<number, Uint8Array>([[Option.subnetMask, u32Option(pointToPoint ? ALONE : mask)]]);
     if (routers.length > 0) ours.set(Option.router, list(routers));
+    const routes = this.#classlessRoutes();
+    if (routes.length > 0) ours.set(Option.classlessRoutes, routes);
     if (dns.length > 0) ours.set(Option.domainNameServer, list(dns));
     if (name !== undefined) ours.set(Option.hostName, text(name));
     if (domainName !== null) ours.set(Option.domainName, text(domainName));
     if (mtu !== null) ours.set(Option.interfaceMtu, u16Option(mtu));
-    ours.set(Option.broadcastAddress, u32Option((network | ~mask) >>> 0));
+    if (ntp.length > 0) ours.set(Option.ntpServers, list(ntp));
+    if (!pointToPoint) ours.set(Option.broadcastAddress, u32Option((network | ~mask) >>> 0));
     const wishes = message.options.get(Option.parameterRequestList);
     // RFC 2132 §3.3: the mask before the router, whatever the order of the list.
     const codes = wishes === undefined ? [...ours.keys()] : [Option.subnetMask, ...wishes];
+    // A client with an address alone cannot do without them, whether it lists them or not.
+    if (pointToPoint && wishes !== undefined) codes.push(Option.classlessRoutes);
     return [...new Set<number>(codes)].flatMap((code): [number, Uint8Array][] => {
       const value = ours.get(code);
       return value === undefined ? [] : [[code, value]];
     });
+  }
+
+  /** RFC 3442: a client that takes them ignores the router option, so the default route is among them. */
+  #classlessRoutes(): Uint8Array {
+    const { routers, routes, pointToPoint } = this.#config;
+    if (routes.length === 0 && !pointToPoint) return new Uint8Array(0);
+    const [router] = routers;
+    const bytes: number[] = [];
+    const add = (network: number, length: number, via: number): void => {
+      bytes.push(length, ...u32Option(network).subarray(0, Math.ceil(length / 8)), ...u32Option(via));
+    };
+    // The router is not in the client's network of one address: it is reached over the link itself.
+    if (pointToPoint && router !== undefined) add(router, 32, 0);
+    for (const { network, length, via } of routes) add(network, length, via);
+    if (router !== undefined && !routes.some(({ length }) => length === 0)) add(0, 0, router);
+    return Uint8Array.from(bytes);
   }
 
   #encode({ message }: Client, yiaddr: number, options: Map<number, Uint8Array>): Uint8Array {

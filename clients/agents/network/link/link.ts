@@ -5,10 +5,10 @@
  * becomes one message for each peer, each decided by policy. DHCP does not travel in frames: see dhcp-frame.ts.
  * As on any Ethernet, frames can be lost; each loss is counted under its reason.
  */
-import { ArgusError, type Message, type Vm } from '../../../sdk/index.ts';
+import { ArgusError, type Message } from '../../../sdk/index.ts';
 import { BOOTREPLY, FLAG_BROADCAST, Option } from '../dhcp/constants.ts';
-import { addressOption, decodeDhcp } from '../dhcp/message.ts';
-import { type KeptRing, keepRing } from '../kept-ring.ts';
+import { addressOption, cleanDhcp, decodeDhcp } from '../dhcp/message.ts';
+import { type DomainSession, type KeptRing, keepRing } from '../kept-ring.ts';
 import {
   CONTROL_RING_BYTES,
   DHCP_CLIENT_PORT,
@@ -29,6 +29,8 @@ export interface LinkOptions {
   readonly peers: readonly string[];
   /** What becomes of DHCP: `ask` = requests go to this domain; `serve` = a server is behind this link; null = dropped. */
   readonly dhcp: { readonly ask: string } | { readonly serve: true } | null;
+  /** Lines for the operator. */
+  readonly say?: (line: string) => void;
 }
 
 /** Counted since the link began. */
@@ -52,15 +54,17 @@ const DHCP_STATION = Uint8Array.of(0x02, 0x61, 0x72, 0x67, 0x75, 0x73);
 
 export class Link {
   readonly counters: LinkCounters = { sent: 0, received: 0, lost: new Map() };
-  readonly #vm: Vm;
+  readonly #vm: DomainSession;
   readonly #options: LinkOptions;
   readonly #peers = new Map<string, Peer>();
   readonly #stations = new Stations();
   readonly #rings: KeptRing[] = [];
+  /** Refusals of DHCP that were said already: a client asks again every few seconds. */
+  readonly #said = new Set<string>();
   #attachment: Attachment | null = null;
   #isPaused = false;
 
-  constructor(vm: Vm, options: LinkOptions) {
+  constructor(vm: DomainSession, options: LinkOptions) {
     this.#vm = vm;
     this.#options = options;
     for (const name of options.peers) this.#peers.set(name, { name, underWay: 0 });
@@ -207,9 +211,23 @@ export class Link {
 
   #sendDhcp(domain: string, port: number, from: number, message: Uint8Array): void {
     this.counters.sent++;
-    this.#vm
-      .sendv({ to: { domain, port }, from, iov: message, deadline: DHCP_DEADLINE_MS })
-      .catch((error: unknown) => this.#loseBy(error));
+    this.#vm.sendv({ to: { domain, port }, from, iov: message, deadline: DHCP_DEADLINE_MS }).catch((error: unknown) => {
+      this.#loseBy(error);
+      this.#sayRefused(domain, error);
+    });
+  }
+
+  /** Once for each domain and reason. The guest's client only sees that nobody answers. */
+  #sayRefused(domain: string, error: unknown): void {
+    if (!(error instanceof ArgusError)) return;
+    const about = `${domain} ${error.code}`;
+    if (this.#said.has(about) || (error.code !== 'EINVAL' && error.code !== 'EACCES')) return;
+    this.#said.add(about);
+    const why =
+      error.code === 'EACCES'
+        ? 'the policy has no row of class dhcp for it'
+        : `its MAC, client identifier or address is not the one of "${this.#vm.name}" in domains.yaml`;
+    this.#options.say?.(`DHCP from ${this.#vm.name} to ${domain} is refused (${error.code}): ${why}`);
   }
 
   #toClient({ payload }: Message): void | Promise<void> {
@@ -227,7 +245,7 @@ export class Link {
         from: addressOption(message, Option.serverIdentifier) ?? 0,
         to: isBroadcast || to === 0 ? null : to,
         toPort: DHCP_CLIENT_PORT,
-        message: payload,
+        message: cleanDhcp(message),
       }),
     );
   }
@@ -246,7 +264,7 @@ export class Link {
         from: message.ciaddr,
         to: null,
         toPort: DHCP_SERVER_PORT,
-        message: payload,
+        message: cleanDhcp(message),
       }),
     );
   }
