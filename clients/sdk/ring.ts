@@ -3,6 +3,7 @@
  *
  * Room is returned to the broker as messages are consumed, in batches: at once when a quarter of the ring (or 64 KiB)
  * has been consumed, otherwise within CREDIT_DELAY_MS, so that a reader that has emptied the ring never holds room back.
+ * A ring that is closed, and a VM that ends, return it first: the broker takes for undelivered what was not returned.
  */
 
 import { Fifo } from '../../broker/base/index.ts';
@@ -147,6 +148,11 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
     if (waiter === undefined) this.#lend(message);
     else waiter.resolve(message);
     return waiter !== undefined;
+  }
+
+  /** For the VM: returns the room of consumed messages now. A ring that ends first would have them counted as lost. @internal */
+  settle(): void {
+    if (this.#consumed > 0) this.#returnCredit();
   }
 
   /** For the VM: a new session began; messages consumed before are not charged to it. @internal */

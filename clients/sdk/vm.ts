@@ -174,6 +174,7 @@ export class Vm implements AsyncDisposable {
    */
   async unregisterRing(ring: Ring): Promise<void> {
     if (!ring.isOpen) return;
+    ring.settle();
     const domid = await this.#domidOf(ring.partner, 'unregisterRing');
     await this.#ask<void>(
       'unregisterRing',
@@ -453,6 +454,7 @@ export class Vm implements AsyncDisposable {
     this.#state = 'closed';
     this.#stop.abort(reason);
     this.#cancelRetry?.();
+    for (const ring of this.#rings) ring.settle();
     const link = this.#link;
     link?.close(reason);
     this.#sends.end(reason, wordError('ECANCELED', 'sendv', undefined, { outcome: 'not-sent' }));

@@ -216,4 +216,16 @@ test('a consumer ends and throws as readers do, also when it comes late', async 
   assert.equal(types, [1]);
 });
 
+test('room of consumed messages goes back at once when the ring is about to end, and only once', () => {
+  const { ring, credits, clock } = ringOf(65_536);
+  ring.deliver(message(100));
+  ring.read();
+  assert.equal(credits, []);
+  ring.settle();
+  assert.equal(credits, [occupiedBytes(100)]);
+  ring.settle();
+  clock.advance(CREDIT_DELAY_MS);
+  assert.equal(credits, [occupiedBytes(100)]);
+});
+
 test.run();

@@ -190,4 +190,31 @@ test('after a restart of the broker rings and waiting sends are back, and unread
   await house.close();
 });
 
+for (const [label, end] of [
+  ['ends its session', (vm: Vm, _ring: Ring) => vm.close()],
+  ['closes its ring', (_vm: Vm, ring: Ring) => ring.close()],
+] as const)
+  test(`a receiver that has read all and ${label} at once leaves nothing undelivered`, () =>
+    House.build().then(async (house) => {
+      const [audio, chrome] = await Promise.all([house.connect('audio-vm'), house.connect('chrome-vm')]);
+      try {
+        const gone: number[] = [];
+        chrome.on('peer-gone', ({ messages }) => void gone.push(messages));
+        const ring = await audio.registerRing({ port: PLAYBACK.port, partner: 'any', length: 65_536 });
+        await chrome.sendv({ to: PLAYBACK, iov: numbered(1) });
+        const message = await ring.receive();
+        assert.is(message === undefined ? -1 : numberOf(message), 1);
+        await end(audio, ring);
+        // What the broker said of the ring came before this answer.
+        while ((await codeOf(chrome.sendv({ to: PLAYBACK, iov: numbered(2) }))) !== 'ECONNREFUSED');
+        assert.equal(
+          gone.filter((messages) => messages > 0),
+          [],
+        );
+      } finally {
+        await Promise.all([audio.close(), chrome.close()]);
+        await house.close();
+      }
+    }));
+
 test.run();
