@@ -36,6 +36,7 @@ export {
 } from './credential/index.ts';
 export {
   Authority,
+  approveToFiles,
   createAuthority,
   createIdentityKey,
   describeKeyDirectory,
@@ -52,5 +53,7 @@ export {
   loadIdentity,
   openAuthority,
   RevocationStore,
+  readRequest,
+  writeRequest,
 } from './files/index.ts';
 export { deriveSessionSecrets, EpochSecret, generateEphemeral, nextEpoch } from './schedule/index.ts';

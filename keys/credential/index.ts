@@ -15,6 +15,7 @@ export {
   thumbprintOf,
 } from './jwk.ts';
 export { assertName, parseRole, ROLES, type Role } from './names.ts';
+export { type CredentialRequest, signRequest, verifyRequest } from './request.ts';
 export {
   emptyRevocationList,
   findRevocation,

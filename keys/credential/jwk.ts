@@ -26,8 +26,21 @@ const keyBytes = z
     return bytes.length === ED25519_KEY_BYTES && bytes.toString('base64url') === text;
   });
 
-const publicJwk = z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: keyBytes });
-const privateJwk = publicJwk.extend({ d: keyBytes });
+const okp = z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: keyBytes });
+
+/** RFC 7517 §4.2-4.4: a key that says it is for something else than this kind of signature is not used for one. */
+const purpose = (operation: 'sign' | 'verify') => ({
+  use: z.literal('sig').optional(),
+  alg: z.enum(['Ed25519', 'EdDSA']).optional(),
+  key_ops: z
+    .array(z.string())
+    .refine((operations) => operations.includes(operation))
+    .optional(),
+});
+const publicJwk = okp.extend(purpose('verify')).transform(({ kty, crv, x }) => ({ kty, crv, x }));
+const privateJwk = okp
+  .extend({ d: keyBytes, ...purpose('sign') })
+  .transform(({ kty, crv, x, d }) => ({ kty, crv, x, d }));
 const holderName = z.object({ kid: z.string().regex(NAME_PATTERN) });
 
 /** @returns a fresh object of just the three members, or null */

@@ -8,7 +8,7 @@ import { importJWK } from 'jose';
 import * as z from 'zod';
 import { KeyError, MAX_TOKEN_CHARACTERS } from '../base/index.ts';
 import type { Credential } from './credential.ts';
-import { parsePublicJwk, thumbprintOf } from './jwk.ts';
+import { isPrivateJwk, type PublicJwk, parsePublicJwk, thumbprintOf } from './jwk.ts';
 import { SIGNATURE_ALGORITHM, type SigningKey } from './signing-key.ts';
 import { readSignedClaims, readTokenHeader } from './token.ts';
 
@@ -36,15 +36,39 @@ export async function signStatement(key: SigningKey, typ: string, claims: object
  * @returns the claims, a JSON object whose shape the caller checks; null when anything is wrong, without saying what
  */
 export async function verifyStatement(jws: string, typ: string, credential: Credential): Promise<unknown> {
+  const signed = await verifyEmbedded(jws, typ, credential.thumbprint);
+  return signed === null ? null : signed.claims;
+}
+
+export interface EmbeddedClaims {
+  readonly publicJwk: PublicJwk;
+  readonly thumbprint: string;
+  readonly claims: unknown;
+}
+
+/**
+ * Verifies a statement with the key in its own header. That proves possession of this key, and nothing about a name.
+ *
+ * @param expected thumbprint of the only key that is accepted; null = any
+ */
+export async function verifyEmbedded(
+  jws: string,
+  typ: string,
+  expected: string | null = null,
+): Promise<EmbeddedClaims | null> {
   const parsed = header.safeParse(readTokenHeader(jws));
   if (!parsed.success || parsed.data.typ !== typ) return null;
-  const jwk = parsePublicJwk(parsed.data.jwk);
-  if (jwk === null || !isSameThumbprint(await thumbprintOf(jwk), credential.thumbprint)) return null;
-  const key = await importJWK({ ...jwk }, SIGNATURE_ALGORITHM);
+  // A private half on the wire is a key that others have seen: it proves nothing any more.
+  if (isPrivateJwk(parsed.data.jwk)) return null;
+  const publicJwk = parsePublicJwk(parsed.data.jwk);
+  if (publicJwk === null) return null;
+  const thumbprint = await thumbprintOf(publicJwk);
+  if (expected !== null && !isSameThumbprint(thumbprint, expected)) return null;
+  const key = await importJWK({ ...publicJwk }, SIGNATURE_ALGORITHM);
   if (key instanceof Uint8Array) return null;
   const signed = await readSignedClaims(jws, key);
-  if (signed.outcome !== 'verified') return null;
-  return jsonObject.safeParse(signed.claims).success ? signed.claims : null;
+  if (signed.outcome !== 'verified' || !jsonObject.safeParse(signed.claims).success) return null;
+  return { publicJwk, thumbprint, claims: signed.claims };
 }
 
 function isSameThumbprint(left: string, right: string): boolean {

@@ -4,7 +4,14 @@
  */
 
 import { KeyError, PRIVATE_FILE_MODE, PUBLIC_FILE_MODE } from '../base/index.ts';
-import { assertName, type Credential, generatePrivateJwk, type PublicJwk, type Role } from '../credential/index.ts';
+import {
+  assertName,
+  type Credential,
+  generatePrivateJwk,
+  type PublicJwk,
+  type Role,
+  signRequest,
+} from '../credential/index.ts';
 import type { Authority } from './authority.ts';
 import {
   acceptCredential,
@@ -56,6 +63,26 @@ export async function createIdentityKey(dir: string, name: string): Promise<Enro
   if (!(await isPresent(files.publicKey)))
     await createKeyFile(files.publicKey, formatJwk(key.publicJwk, name), PUBLIC_FILE_MODE);
   return { name, thumbprint: key.thumbprint, publicJwk: key.publicJwk, publicKeyFile: files.publicKey, created };
+}
+
+export interface WrittenRequest {
+  readonly requestFile: string;
+  readonly thumbprint: string;
+}
+
+/**
+ * Signs a request for the key in `dir` and writes it next to the key; an older request is replaced.
+ *
+ * @throws KeyError ERR_KEY_FILE_…; ERR_KEY_MISMATCH when the key was made for another name
+ */
+export async function writeRequest(dir: string, name: string, role: Role, now = Date.now()): Promise<WrittenRequest> {
+  const files = identityLayout(dir);
+  const { key, holder } = await readSigningKey(files.privateKey, `make one with: argus keys enrol ${dir} --name NAME`);
+  if (holder !== null && holder !== name)
+    throw new KeyError('ERR_KEY_MISMATCH', `"${dir}" holds the key of "${holder}", not of "${name}"`);
+  const jws = await signRequest(key, name, role, Math.floor(now / 1000));
+  await replaceKeyFile(files.request, `${jws}\n`, PUBLIC_FILE_MODE);
+  return { requestFile: files.request, thumbprint: key.thumbprint };
 }
 
 export interface GivenCredential {

@@ -1,10 +1,16 @@
-/** The authority's half of an enrolment: a public key file comes in, a credential and the trust anchor go back as files. */
+/** The authority's half of an enrolment: a public key or a signed request comes in, a credential and the trust anchor go back. */
 import { join } from 'node:path';
 import { KeyError, PUBLIC_FILE_MODE } from '../base/index.ts';
-import type { Credential, Role } from '../credential/index.ts';
+import {
+  type Credential,
+  type CredentialRequest,
+  type PublicJwk,
+  type Role,
+  verifyRequest,
+} from '../credential/index.ts';
 import type { Authority } from './authority.ts';
 import { formatJwk, readPublicJwk, readTrustAnchor } from './jwk-files.ts';
-import { createKeyFile, isPresent, makeDirectory } from './key-files.ts';
+import { createKeyFile, isPresent, makeDirectory, readKeyFile } from './key-files.ts';
 
 export interface HandBackTerms {
   readonly name: string;
@@ -35,13 +41,61 @@ export async function issueToFiles(authority: Authority, terms: HandBackTerms): 
   const { publicJwk, holder } = await readPublicJwk(publicKeyFile, 'given', 'argus keys enrol makes it, in the VM');
   if (holder !== null && holder !== name)
     throw new KeyError('ERR_KEY_MISMATCH', `"${publicKeyFile}" is the key of "${holder}", not of "${name}"`);
-  const credentialFile = join(out, `${name}.credential.jwt`);
+  return handBack(authority, { name, role, ttlSeconds, publicJwk, out });
+}
+
+/** @throws KeyError ERR_KEY_REQUEST when the file is not a request that its key has signed; ERR_KEY_FILE_… */
+export async function readRequest(path: string): Promise<CredentialRequest> {
+  const request = await verifyRequest(
+    (await readKeyFile(path, 'given', 'argus keys enrol makes it, in the VM')).trim(),
+  );
+  if (request === null)
+    throw new KeyError(
+      'ERR_KEY_REQUEST',
+      `"${path}" is not a request that the key in it has signed; bring request.jws again`,
+    );
+  return request;
+}
+
+export interface ApprovalTerms {
+  readonly ttlSeconds: number;
+  /** What the holder shows at its end: its whole thumbprint. */
+  readonly thumbprint: string;
+  readonly out: string;
+}
+
+/**
+ * Issues what a request asks for, to the key that the person has compared.
+ *
+ * @throws KeyError ERR_KEY_MISMATCH when the thumbprint is another; those of `issueToFiles`
+ */
+export function approveToFiles(
+  authority: Authority,
+  request: CredentialRequest,
+  terms: ApprovalTerms,
+): Promise<HandedBack> {
+  const { name, role, publicJwk, thumbprint } = request;
+  if (terms.thumbprint !== thumbprint)
+    throw new KeyError('ERR_KEY_MISMATCH', `the request is for the key ${thumbprint}, not for ${terms.thumbprint}`);
+  return handBack(authority, { name, role, publicJwk, ttlSeconds: terms.ttlSeconds, out: terms.out });
+}
+
+interface HandBack {
+  readonly name: string;
+  readonly role: Role;
+  readonly ttlSeconds: number;
+  readonly publicJwk: PublicJwk;
+  readonly out: string;
+}
+
+async function handBack(authority: Authority, { out, ...terms }: HandBack): Promise<HandedBack> {
+  const credentialFile = join(out, `${terms.name}.credential.jwt`);
   const authorityFile = join(out, 'authority.pub.jwk');
   await makeDirectory(out);
   if (await isPresent(credentialFile))
     throw new KeyError('ERR_KEY_EXISTS', `"${credentialFile}" exists already; remove it or choose another --out`);
   await putAnchor(authority, authorityFile);
-  const { credentialJwt, credential } = await authority.issue({ name, role, ttlSeconds, publicJwk });
+  const { credentialJwt, credential } = await authority.issue(terms);
   await createKeyFile(credentialFile, `${credentialJwt}\n`, PUBLIC_FILE_MODE);
   return { credential, credentialFile, authorityFile };
 }

@@ -26,7 +26,7 @@ interface NamedSigningKey {
 
 function parseJson(path: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(/^\uFEFF/, '')); // editors on other systems begin a file with it
   } catch {
     // no cause: the parser's message quotes its input
     throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" is not JSON; expected an Ed25519 key as JWK`);

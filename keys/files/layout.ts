@@ -6,6 +6,8 @@ export interface IdentityLayout {
   readonly privateKey: string;
   readonly publicKey: string;
   readonly credential: string;
+  /** Signed request for a credential; travels to the authority. */
+  readonly request: string;
   /** Public JWK of the authority this holder trusts. */
   readonly authority: string;
   /** The newest revocation list; kept by a broker. */
@@ -19,6 +21,7 @@ export function identityLayout(dir: string): IdentityLayout {
     privateKey: join(dir, 'key.jwk'),
     publicKey: join(dir, 'key.pub.jwk'),
     credential: join(dir, 'credential.jwt'),
+    request: join(dir, 'request.jws'),
     authority: join(dir, 'authority.jwk'),
     revocations: join(dir, 'revocations.jws'),
     seen: join(dir, 'seen.json'),

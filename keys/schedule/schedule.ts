@@ -7,8 +7,8 @@
  *   key | iv | commitment = HKDF-Expand(secret[n], "argus v1 key" | "argus v1 iv" | "argus v1 commitment", 32 | 12 | 32)
  *
  * The transcript hash covers versions, suites, identities and both nonces, so sessions that differ in any of them share
- * no key. Neither AEAD commits to its key (a ciphertext can be made to open under two); the commitment does, and the
- * first record of an epoch proves it.
+ * no key. Neither AEAD commits to its key (a ciphertext can be made to open under two). The commitment of epoch 0 does: the
+ * first record of each side carries it. Every later secret is computed from that of epoch 0, so it is committed to as well.
  */
 import { inspect } from 'node:util';
 import {

@@ -53,7 +53,7 @@ command('the whole flow: init, enrol, issue, install, show', async () => {
   assert.is((await argusKeys('init', authority)).code, null);
   const enrolled = await argusKeys('enrol', vm, '--name', 'chrome-vm');
   assert.match(enrolled.stdout, join(vm, 'key.pub.jwk'));
-  assert.match(enrolled.stdout, 'argus keys issue chrome-vm --public');
+  assert.match(enrolled.stdout, 'argus keys approve FILE --authority DIR --thumbprint');
   const publicKey = join(vm, 'key.pub.jwk');
   const issued = await argusKeys(
     'issue',
@@ -81,12 +81,49 @@ command('the whole flow: init, enrol, issue, install, show', async () => {
   for (const run of [enrolled, issued, shown]) assert.not.ok(run.stdout.includes(d));
 });
 
+async function makeAuthority(): Promise<string> {
+  const dir = join(temporaryDirectory(), 'authority');
+  await createAuthority(dir);
+  return dir;
+}
+
+command('a request is shown first, and issued to the thumbprint that was compared', async () => {
+  const [vm, newVm, out] = [temporaryDirectory(), temporaryDirectory(), temporaryDirectory()];
+  const at = ['--authority', await makeAuthority()];
+  await argusKeys('enrol', join(vm, 'a'), '--name', 'chrome-vm');
+  const request = join(vm, 'a', 'request.jws');
+  const asked = JSON.parse((await argusKeys('approve', request, ...at, '--json')).stdout);
+  assert.equal([asked.name, asked.role, asked.retires], ['chrome-vm', 'domain', []]);
+  assert.match((await argusKeys('approve', request, ...at)).stdout, 'nothing was issued');
+  const wrong = await argusKeys('approve', request, ...at, '--thumbprint', 'x'.repeat(43), '--out', join(out, 'a'));
+  assert.is(wrong.code, 'ERR_KEY_MISMATCH');
+  const approved = await argusKeys(
+    'approve',
+    request,
+    ...at,
+    '--thumbprint',
+    asked.thumbprint,
+    '--out',
+    join(out, 'a'),
+  );
+  assert.match(approved.stdout, 'generation 1');
+  await argusKeys('enrol', join(newVm, 'a'), '--name', 'chrome-vm');
+  const again = join(newVm, 'a', 'request.jws');
+  const shown = await argusKeys('approve', again, ...at);
+  assert.match(shown.stdout, `approving it retires the key ${asked.thumbprint} of generation 1`);
+  const { thumbprint } = JSON.parse((await argusKeys('approve', again, ...at, '--json')).stdout);
+  const second = await argusKeys('approve', again, ...at, '--thumbprint', thumbprint, '--out', join(out, 'b'));
+  assert.match(second.stdout, 'generation 2');
+  assert.match(second.stdout, `retired the key ${asked.thumbprint}`);
+});
+
 command('enrol run again says the same and keeps the key', async () => {
   const vm = join(temporaryDirectory(), 'vm');
   const first = await argusKeys('enrol', vm, '--name', 'broker', '--role', 'broker');
   const second = await argusKeys('enrol', vm, '--name', 'broker', '--role', 'broker');
   assert.is(second.stdout, first.stdout.replace('made the key', 'kept the key'));
-  assert.match(first.stdout, '--role broker');
+  const shown = await argusKeys('approve', join(vm, 'request.jws'), '--authority', await makeAuthority());
+  assert.match(shown.stdout, 'broker broker asks for a credential');
 });
 
 command('what cannot be done ends with its code', async () => {

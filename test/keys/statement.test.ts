@@ -71,6 +71,9 @@ statement('headers that are not exactly ours are refused', async () => {
     { typ: TYP, jwk: { ...jwk, x: `${jwk.x}=` } },
     { typ: TYP, jwk: { ...jwk, x: jwk.x.slice(1) } },
     { typ: TYP, jwk: [jwk] },
+    { typ: TYP, jwk: { ...jwk, d: jwk.x } },
+    { typ: TYP, jwk: { ...jwk, use: 'enc' } },
+    { typ: TYP, jwk: { ...jwk, key_ops: ['deriveBits'] } },
     { typ: TYP, jwk, alg: 'EdDSA' },
     { typ: [TYP], jwk },
   ];
@@ -103,6 +106,16 @@ statement('one too long for a verifier is not made, and not read', async () => {
 
 statement('a public key has one spelling only: spare bits, padding and the other alphabet are refused', () => {
   const x = Buffer.alloc(32, 0xff).toString('base64url');
+  for (const wrong of [
+    { use: 'enc' },
+    { use: '' },
+    { alg: 'ECDH-ES' },
+    { key_ops: ['encrypt'] },
+    { key_ops: 'verify' },
+  ])
+    assert.is(parsePublicJwk({ kty: 'OKP', crv: 'Ed25519', x, ...wrong }), null, JSON.stringify(wrong));
+  for (const right of [{ alg: 'EdDSA' }, { alg: 'Ed25519', key_ops: ['verify'] }])
+    assert.equal(parsePublicJwk({ kty: 'OKP', crv: 'Ed25519', x, ...right }), { kty: 'OKP', crv: 'Ed25519', x });
   assert.equal(parsePublicJwk({ kty: 'OKP', crv: 'Ed25519', x, use: 'sig' }), { kty: 'OKP', crv: 'Ed25519', x });
   for (const other of [`${x.slice(0, -1)}9`, `${x}=`, x.replaceAll('_', '/'), ` ${x}`, x.slice(1)])
     assert.is(parsePublicJwk({ kty: 'OKP', crv: 'Ed25519', x: other }), null, other);

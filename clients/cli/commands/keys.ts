@@ -11,9 +11,11 @@ import {
   type KeyDirectoryDescription,
   openAuthority,
   parseRole,
+  writeRequest,
 } from '../../../keys/index.ts';
 import { printJson } from '../output.ts';
 import { aeadCommand } from './keys/aead.ts';
+import { approveCommand } from './keys/approve.ts';
 import { isoTime, parseDuration, print, quoted, roleOption } from './keys/format.ts';
 import { auditCommand, listCommand } from './keys/list.ts';
 import { publishCommand, revokeCommand } from './keys/revoke.ts';
@@ -45,12 +47,13 @@ function enrolCommand(): Command {
     )
     .action(async (dir: string, options: { name: string; role: string }) => {
       const enrolled = await createIdentityKey(dir, options.name);
-      const role = options.role === 'domain' ? '' : ` --role ${options.role}`;
+      const { requestFile } = await writeRequest(dir, options.name, parseRole(options.role));
       print(
         `${enrolled.created ? 'made' : 'kept'} the key of ${enrolled.name}: ${enrolled.thumbprint}`,
         `public key: ${enrolled.publicKeyFile}`,
-        'next, copy that file to the host of the authority and there:',
-        `  argus keys issue ${enrolled.name} --public FILE --authority DIR${role}`,
+        `request: ${requestFile}`,
+        'next, copy the request to the host of the authority and there:',
+        `  argus keys approve FILE --authority DIR --thumbprint ${enrolled.thumbprint}`,
         'then bring back the two files it writes and here:',
         `  argus keys install ${quoted(dir)} --credential FILE --authority FILE`,
       );
@@ -163,6 +166,7 @@ export function keysCommand(): Command {
     .description('authorities, key pairs, credentials and their revocation')
     .addCommand(initCommand())
     .addCommand(enrolCommand())
+    .addCommand(approveCommand())
     .addCommand(issueCommand())
     .addCommand(installCommand())
     .addCommand(showCommand())
