@@ -5,6 +5,8 @@ export type AuditQuestionErrorCode =
   | 'ERR_AUDIT_QUERY'
   /** There is no such record. */
   | 'ERR_AUDIT_NO_RECORD'
+  /** The console's page was not built. */
+  | 'ERR_AUDIT_PAGE'
   /** The checkpoint of an earlier list cannot be used with this log. */
   | 'ERR_AUDIT_CURSOR';
 

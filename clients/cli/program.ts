@@ -7,6 +7,7 @@ import { auditCommand } from './commands/audit.ts';
 import { brokerCommand } from './commands/broker.ts';
 import { clusterCommand } from './commands/cluster.ts';
 import { completionCommand } from './commands/completion.ts';
+import { consoleCommand } from './commands/console.ts';
 import { demoCommand } from './commands/demo.ts';
 import { deviceCommand } from './commands/device.ts';
 import { grantCommand, grantsCommand, revokeCommand } from './commands/grants.ts';
@@ -37,6 +38,7 @@ export function argusProgram(): Command {
     .addCommand(policyCommand())
     .addCommand(keysCommand())
     .addCommand(auditCommand())
+    .addCommand(consoleCommand())
     .addCommand(audioCommand())
     .addCommand(natsCommand())
     .addCommand(clusterCommand())

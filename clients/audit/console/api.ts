@@ -1,0 +1,183 @@
+/** What the page asks, and what it is answered: JSON, and two streams of events. An edge. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  AuditError,
+  formatVerifierKey,
+  latestCheckpoint,
+  proveRecord,
+  type VerifierKey,
+  verifyAudit,
+} from '../../../broker/audit/index.ts';
+import { AuditQuestionError } from '../errors.ts';
+import type { AuditStore } from '../store/index.ts';
+import { historyOf, type Matches, matchesOf } from './history.ts';
+import { NowState } from './now.ts';
+
+/** Records in one answer. */
+const MAX_PAGE = 200;
+const DEFAULT_WINDOW_MS = 15 * 60_000;
+const MAX_WINDOW_MS = 30 * 86_400_000;
+/** Live events are bundled: a page that draws more often shows nothing more. */
+const LIVE_INTERVAL_MS = 1_000;
+/** Answers to questions that are kept, so that turning a page asks nothing again. */
+const KEPT_MATCHES = 8;
+
+export class ConsoleApi {
+  readonly #directory: string;
+  readonly #store: AuditStore;
+  readonly #keys: readonly VerifierKey[];
+  readonly #now: NowState;
+  readonly #matches = new Map<string, Matches>();
+  readonly #live = new Set<ServerResponse>();
+  readonly #stop: () => void;
+  #lastLive = 0;
+  #isVerifying = false;
+
+  constructor(directory: string, store: AuditStore, keys: readonly VerifierKey[]) {
+    this.#directory = directory;
+    this.#store = store;
+    this.#keys = keys;
+    this.#now = new NowState(store.index);
+    this.#stop = store.onChange(() => this.#tell());
+  }
+
+  close(): void {
+    this.#stop();
+    for (const response of this.#live) response.end();
+  }
+
+  async answer(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { searchParams: asked } = url;
+    const seq = Number(/^\/api\/(?:record|proof)\/([1-9]\d{0,15})$/.exec(url.pathname)?.[1]);
+    try {
+      if (url.pathname === '/api/state') json(response, this.#state());
+      else if (url.pathname === '/api/now') json(response, await this.#nowOf(asked));
+      else if (url.pathname === '/api/history') json(response, historyOf(this.#store.index, this.#answerTo(asked)));
+      else if (url.pathname === '/api/records') json(response, await this.#records(asked));
+      else if (url.pathname === '/api/checkpoint') json(response, { note: await latestCheckpoint(this.#directory) });
+      else if (url.pathname === '/api/live') this.#follow(request, response);
+      else if (url.pathname === '/api/verify') await this.#verify(response);
+      else if (url.pathname.startsWith('/api/record/') && seq > 0) await this.#record(seq, response);
+      else if (url.pathname.startsWith('/api/proof/') && seq > 0) await this.#proof(seq, response);
+      else response.writeHead(404).end();
+    } catch (error) {
+      if (!(error instanceof AuditQuestionError || error instanceof AuditError)) throw error;
+      response.statusCode = 400;
+      json(response, { error: error.message, code: error.code });
+    }
+  }
+
+  #state(): object {
+    const { index, isComplete, malformed } = this.#store;
+    return {
+      records: index.rows,
+      isComplete,
+      malformed,
+      directory: this.#directory,
+      keys: this.#keys.map(formatVerifierKey),
+    };
+  }
+
+  async #nowOf(asked: URLSearchParams): Promise<object> {
+    const minutes = Number(asked.get('minutes'));
+    const windowMs = minutes > 0 ? Math.min(MAX_WINDOW_MS, minutes * 60_000) : DEFAULT_WINDOW_MS;
+    const now = this.#now.look(windowMs);
+    return { ...now, refusals: await this.#whole(now.refusals), grants: await this.#whole(now.grants) };
+  }
+
+  /** A question that is asked again is only continued with the new records; `since=` moves, so it is asked anew. */
+  #answerTo(asked: URLSearchParams): Matches {
+    const question = (asked.get('q') ?? '').trim();
+    const before = /\b(since|until)\b/.test(question) ? null : (this.#matches.get(question) ?? null);
+    const matches = matchesOf(this.#store.index, question, Date.now(), before);
+    this.#matches.delete(question);
+    this.#matches.set(question, matches);
+    for (const oldest of this.#matches.keys()) {
+      if (this.#matches.size <= KEPT_MATCHES) break;
+      this.#matches.delete(oldest);
+    }
+    return matches;
+  }
+
+  /** Newest first. */
+  async #records(asked: URLSearchParams): Promise<object> {
+    const matches = this.#answerTo(asked);
+    const skip = whole(asked.get('skip'), 0);
+    const take = Math.min(MAX_PAGE, whole(asked.get('take'), MAX_PAGE));
+    const rows: number[] = [];
+    for (let at = matches.length - 1 - skip; at >= 0 && rows.length < take; at--) rows.push(matches.rows[at] ?? 0);
+    return { matched: matches.length, skip, records: await this.#whole(rows) };
+  }
+
+  async #whole(rows: readonly number[]): Promise<readonly unknown[]> {
+    const records = await Promise.all(rows.map((row) => this.#store.record(row)));
+    return records.filter((record) => record !== null);
+  }
+
+  async #record(seq: number, response: ServerResponse): Promise<void> {
+    const row = this.#store.index.rowOf(seq);
+    const record = row < 0 ? null : await this.#store.record(row);
+    if (record === null) response.writeHead(404).end();
+    else json(response, { record });
+  }
+
+  async #proof(seq: number, response: ServerResponse): Promise<void> {
+    const proof = await proveRecord(this.#directory, seq);
+    response.setHeader('Content-Disposition', `attachment; filename="${seq}.tlog-proof"`);
+    response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+    response.end(proof);
+  }
+
+  #follow(request: IncomingMessage, response: ServerResponse): void {
+    beginEvents(response);
+    this.#live.add(response);
+    request.once('close', () => this.#live.delete(response));
+    event(response, 'state', this.#state());
+  }
+
+  #tell(): void {
+    const now = performance.now();
+    if (now - this.#lastLive < LIVE_INTERVAL_MS / 2) return;
+    this.#lastLive = now;
+    for (const response of this.#live) if (!response.writableNeedDrain) event(response, 'state', this.#state());
+  }
+
+  async #verify(response: ServerResponse): Promise<void> {
+    if (this.#isVerifying) throw new AuditQuestionError('ERR_AUDIT_QUERY', 'a verification is already under way');
+    this.#isVerifying = true;
+    beginEvents(response);
+    try {
+      let told = 0;
+      const result = await verifyAudit(this.#directory, {
+        keys: this.#keys,
+        onProgress: (bytes, total) => {
+          if (performance.now() - told < 100) return;
+          told = performance.now();
+          event(response, 'progress', { bytes, total });
+        },
+      });
+      event(response, 'result', result);
+    } finally {
+      this.#isVerifying = false;
+      response.end();
+    }
+  }
+}
+
+function whole(text: string | null, otherwise: number): number {
+  const value = Number(text ?? Number.NaN);
+  return Number.isSafeInteger(value) && value >= 0 ? value : otherwise;
+}
+
+function json(response: ServerResponse, value: unknown): void {
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.end(JSON.stringify(value));
+}
+
+function beginEvents(response: ServerResponse): void {
+  response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' });
+}
+
+function event(response: ServerResponse, name: string, value: unknown): void {
+  response.write(`event: ${name}\ndata: ${JSON.stringify(value)}\n\n`);
+}

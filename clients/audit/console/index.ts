@@ -1,0 +1,2 @@
+/** The door of console/. */
+export { type AuditConsole, openConsole } from './server.ts';

@@ -1,0 +1,134 @@
+/** Evidence: the verification in front of one's eyes, what is signed, and what is not proven. */
+import { useEffect, useState } from 'preact/hooks';
+import { useAnswer } from './api.tsx';
+import { bytes, plain } from './text.tsx';
+
+interface Result {
+  readonly ok: boolean;
+  readonly records: number;
+  readonly segments: number;
+  readonly lastSeq: number | null;
+  readonly head: string;
+  readonly problems: readonly {
+    readonly segment: number;
+    readonly line: number;
+    readonly code: string;
+    readonly finding: string;
+    readonly message: string;
+  }[];
+  readonly problemCount: number;
+  readonly uncleanShutdowns: number;
+  readonly gaps: number;
+  readonly lost: number;
+  readonly live: boolean;
+  readonly checkpoints: {
+    readonly count: number;
+    readonly covered: number;
+    readonly uncovered: number;
+    readonly key: 'given' | 'beside the log' | 'none';
+    readonly keyName: string | null;
+  };
+}
+
+export function Evidence({ keys }: { readonly keys: readonly string[] }) {
+  const [run, setRun] = useState(0);
+  const [progress, setProgress] = useState<{ readonly bytes: number; readonly total: number } | null>(null);
+  const [result, setResult] = useState<Result | null>(null);
+  const [fault, setFault] = useState<string | null>(null);
+  const { answer } = useAnswer<{ readonly note: string | null }>('/api/checkpoint', run);
+  useEffect(() => {
+    if (run === 0) return;
+    setResult(null);
+    setFault(null);
+    const source = new EventSource('/api/verify');
+    let isDone = false;
+    source.addEventListener('progress', (event) => setProgress(JSON.parse((event as MessageEvent<string>).data)));
+    source.addEventListener('result', (event) => {
+      isDone = true;
+      source.close();
+      setProgress(null);
+      setResult(JSON.parse((event as MessageEvent<string>).data));
+    });
+    source.onerror = () => {
+      source.close();
+      setProgress(null);
+      if (!isDone) setFault('the verification ended early; try again');
+    };
+    return () => source.close();
+  }, [run]);
+  return (
+    <div class="evidence">
+      <section class="panel" aria-label="Verification">
+        <h2>Is the log whole, and is it the one that was signed?</h2>
+        <button type="button" onClick={() => setRun(run + 1)} disabled={run > 0 && result === null && fault === null}>
+          Verify now
+        </button>
+        {progress !== null && (
+          <p>
+            <progress aria-label="Verified so far" value={progress.bytes} max={progress.total} />{' '}
+            {bytes(progress.bytes)} of {bytes(progress.total)}
+          </p>
+        )}
+        {fault !== null && <p class="bad">{fault}</p>}
+        {result !== null && <Verdict result={result} />}
+      </section>
+      <section class="panel" aria-label="Checkpoint">
+        <h2>The newest checkpoint</h2>
+        {answer?.note === null && <p class="bad">This log was never signed: nothing but the chain vouches for it.</p>}
+        {answer !== null && answer.note !== null && (
+          <>
+            <pre>{plain(answer.note).replaceAll('\\u000a', '\n')}</pre>
+            <p class="dim">Keep a copy where this host cannot reach it, and verify with --since next time.</p>
+          </>
+        )}
+        <h3>Keys that this console trusts</h3>
+        {keys.length === 0 ? (
+          <p class="warn">
+            None was given: the key beside the log is used, which a forger could have put there. Start the console with
+            --key.
+          </p>
+        ) : (
+          keys.map((key) => <pre key={key}>{plain(key)}</pre>)
+        )}
+      </section>
+      <section class="panel" aria-label="Limits">
+        <h2>What is not proven</h2>
+        <ul>
+          <li>Records behind the newest checkpoint are whole by the chain alone.</li>
+          <li>A log that was rolled back with its checkpoints shows only to whoever kept a later checkpoint.</li>
+          <li>A host that is taken over can stop recording, or record lies, from that moment on.</li>
+        </ul>
+      </section>
+    </div>
+  );
+}
+
+function Verdict({ result }: { readonly result: Result }) {
+  const { ok, checkpoints } = result;
+  return (
+    <div role="status">
+      <p class={`verdict ${ok ? 'good' : 'bad'}`}>
+        {ok ? 'PASS' : 'FAIL'} {result.records.toLocaleString('en')} records in {result.segments} segments
+      </p>
+      <ul>
+        <li>
+          {checkpoints.count} checkpoints{checkpoints.keyName === null ? '' : ` by ${plain(checkpoints.keyName)}`}:{' '}
+          {checkpoints.covered.toLocaleString('en')} records covered, {checkpoints.uncovered.toLocaleString('en')} not
+          yet covered
+        </li>
+        {checkpoints.key !== 'given' && <li class="warn">the key was not given by you</li>}
+        <li>
+          {result.uncleanShutdowns} unclean shutdowns; {result.gaps} times not writable, {result.lost} events lost
+        </li>
+        {result.live && <li>a broker is writing</li>}
+      </ul>
+      {result.problems.slice(0, 100).map((problem, at) => (
+        <p key={at} class="bad">
+          {problem.finding}: {problem.segment === 0 ? 'log' : `segment ${problem.segment} line ${problem.line}`}:{' '}
+          {problem.code} {plain(problem.message)}
+        </p>
+      ))}
+      {result.problemCount > 100 && <p class="bad">showing 100 of {result.problemCount} problems</p>}
+    </div>
+  );
+}

@@ -1,0 +1,100 @@
+/** The console's page: a bar of views, and the view. */
+import { render } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { type LiveState, useLive } from './api.tsx';
+import { Evidence } from './evidence.tsx';
+import { History } from './history.tsx';
+import { Now } from './now.tsx';
+import { count, plain } from './text.tsx';
+
+const VIEWS = ['now', 'history', 'evidence'] as const;
+type View = (typeof VIEWS)[number];
+
+/** `#history?q=…`: views can be linked to, and the browser's back button works. */
+function placeOf(hash: string): { view: View; question: string } {
+  const [name = '', query = ''] = hash.slice(1).split('?');
+  const view = VIEWS.find((one) => one === name) ?? 'now';
+  return { view, question: new URLSearchParams(query).get('q') ?? '' };
+}
+
+function go(view: View, question = ''): void {
+  location.hash = question === '' ? view : `${view}?${new URLSearchParams({ q: question })}`;
+}
+
+function App() {
+  const { state, isLost } = useLive();
+  const [place, setPlace] = useState(placeOf(location.hash));
+  useEffect(() => {
+    const moved = (): void => setPlace(placeOf(location.hash));
+    addEventListener('hashchange', moved);
+    return () => removeEventListener('hashchange', moved);
+  }, []);
+  const turn = state?.records ?? 0;
+  return (
+    <>
+      <header>
+        <h1>Argus</h1>
+        <nav aria-label="Views">
+          {VIEWS.map((view) => (
+            <a key={view} href={`#${view}`} aria-current={view === place.view ? 'page' : undefined}>
+              {view}
+            </a>
+          ))}
+        </nav>
+        <Status state={state} isLost={isLost} />
+        <ThemeButton />
+      </header>
+      <main>
+        {place.view === 'now' && <Now turn={turn} onAsk={(question) => go('history', question)} />}
+        {place.view === 'history' && (
+          <History turn={turn} question={place.question} onAsk={(question) => go('history', question)} />
+        )}
+        {place.view === 'evidence' && <Evidence keys={state?.keys ?? []} />}
+      </main>
+    </>
+  );
+}
+
+function Status({ state, isLost }: { readonly state: LiveState | null; readonly isLost: boolean }) {
+  if (isLost)
+    return (
+      <p class="status bad" role="status">
+        the console's process does not answer; trying again
+      </p>
+    );
+  if (state === null)
+    return (
+      <p class="status" role="status">
+        connecting
+      </p>
+    );
+  const bad = state.malformed > 0 ? `, ${state.malformed} lines are not records` : '';
+  return (
+    <p class={`status${bad === '' ? '' : ' bad'}`} role="status" title={plain(state.directory)}>
+      {state.isComplete ? '' : 'reading: '}
+      {count(state.records)} records{bad}
+    </p>
+  );
+}
+
+function ThemeButton() {
+  const [theme, setTheme] = useState(localStorage.getItem('theme') ?? 'auto');
+  useEffect(() => {
+    document.documentElement.dataset.theme = theme;
+    localStorage.setItem('theme', theme);
+  }, [theme]);
+  const next = { auto: 'dark', dark: 'light', light: 'auto' }[theme] ?? 'auto';
+  return (
+    <button
+      type="button"
+      class="quiet"
+      onClick={() => setTheme(next)}
+      aria-label={`Colours: ${theme}; change to ${next}`}
+    >
+      {theme}
+    </button>
+  );
+}
+
+const root = document.getElementById('app');
+if (root !== null) render(<App />, root);

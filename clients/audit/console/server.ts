@@ -1,0 +1,129 @@
+/** The console's process: serves the page and the answers, on loopback, read-only. An edge. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { VerifierKey } from '../../../broker/audit/index.ts';
+import { AuditQuestionError } from '../errors.ts';
+import { AuditStore } from '../store/index.ts';
+import { ConsoleApi } from './api.ts';
+import { Guard, SECURITY_HEADERS } from './guard.ts';
+
+export interface ConsoleOptions {
+  /** The audit directory. */
+  readonly directory: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  readonly keys: readonly VerifierKey[];
+  /** Where the built page is. Default: where `npm run build` puts it. */
+  readonly page?: string;
+}
+
+export interface AuditConsole {
+  /** With the token, which serves once. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const BUILT_PAGE = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../../../dist/clients/audit/console/page/' : './page/', import.meta.url),
+);
+
+/** Nothing else is ever read from the page's directory. */
+const FILES: ReadonlyMap<string, readonly [file: string, type: string]> = new Map([
+  ['/', ['index.html', 'text/html; charset=utf-8']],
+  ['/app.js', ['app.js', 'text/javascript; charset=utf-8']],
+  ['/app.css', ['app.css', 'text/css; charset=utf-8']],
+]);
+
+/** Resolves once it listens; the log is read afterwards, and the page shows how far. */
+export async function openConsole(options: ConsoleOptions): Promise<AuditConsole> {
+  const page = options.page ?? BUILT_PAGE;
+  if (!existsSync(join(page, 'app.js')))
+    throw new AuditQuestionError('ERR_AUDIT_PAGE', `the console's page is not in "${page}"; run: npm run build`);
+  const store = new AuditStore(options.directory);
+  const api = new ConsoleApi(options.directory, store, options.keys);
+  const server = createServer();
+  const port = await listen(server, options.port);
+  const guard = new Guard([`127.0.0.1:${port}`, `localhost:${port}`]);
+  const handler = new Handler(guard, api, page);
+  server.on('request', (request, response) => void handler.answer(request, response));
+  store.start();
+  return {
+    url: `http://127.0.0.1:${port}/?token=${guard.token}`,
+    close: async () => {
+      store.close();
+      api.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+class Handler {
+  readonly #guard: Guard;
+  readonly #api: ConsoleApi;
+  readonly #page: string;
+
+  constructor(guard: Guard, api: ConsoleApi, page: string) {
+    this.#guard = guard;
+    this.#api = api;
+    this.#page = page;
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    try {
+      await this.#route(request, response);
+    } catch {
+      // Which of our files or records could not be read is not for the page.
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+    }
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://console');
+    const admission = this.#guard.admit(request.headers, url.pathname === '/' ? url.searchParams.get('token') : null);
+    if (admission === 'welcomed') {
+      response.writeHead(303, { Location: '/', 'Set-Cookie': this.#guard.setCookie }).end();
+      return;
+    }
+    if (admission === 'refused') {
+      const text =
+        'This address serves the one browser that opened the printed URL. Start "argus console" again for another.\n';
+      response.writeHead(403, { 'Content-Type': 'text/plain; charset=utf-8' }).end(text);
+      return;
+    }
+    if (request.method !== 'GET') {
+      response.writeHead(405, { Allow: 'GET' }).end();
+      return;
+    }
+    if (url.pathname.startsWith('/api/')) await this.#api.answer(url, request, response);
+    else await this.#file(url.pathname, response);
+  }
+
+  async #file(path: string, response: ServerResponse): Promise<void> {
+    if (path === '/favicon.ico') {
+      // Browsers ask for it unbidden; the page has none.
+      response.writeHead(204).end();
+      return;
+    }
+    const [file, type] = FILES.get(path) ?? [];
+    if (file === undefined || type === undefined) {
+      response.writeHead(404).end();
+      return;
+    }
+    const bytes = await readFile(join(this.#page, file));
+    response.writeHead(200, { 'Content-Type': type }).end(bytes);
+  }
+}
+
+function listen(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+  });
+}

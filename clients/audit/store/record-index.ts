@@ -1,0 +1,157 @@
+/**
+ * What questions need of all records, in memory, some 150 bytes a record. Pure.
+ *
+ * Made from the log and thrown away with the process: nothing is proven from it. It keeps where each line stands, so that
+ * the whole record is read from the log when somebody looks at it.
+ */
+import type { LinePlace } from '../../../broker/audit/index.ts';
+import { type Field, hourOf, member, RecordRow, type Row } from '../query/index.ts';
+import { NumberColumn, TextColumn } from './columns.ts';
+
+const TEXTS = [
+  'boot',
+  'broker',
+  'event',
+  'decision',
+  'reason',
+  'rule',
+  'src',
+  'dst',
+  'class',
+  'permission',
+  'policy',
+  'session',
+] as const;
+const NUMBERS = ['port', 'messages', 'bytes', 'revision', 'count', 'permissive'] as const;
+const LABELS = ['src.labels', 'dst.labels'] as const;
+/** Fields that can be counted by value. */
+export type TextField = (typeof TEXTS)[number];
+
+export interface PlacedRecord {
+  readonly seq: number;
+  readonly place: LinePlace;
+  readonly length: number;
+}
+
+export class RecordIndex {
+  readonly #texts = new Map<Field, TextColumn>([...TEXTS, ...LABELS].map((field) => [field, new TextColumn()]));
+  readonly #numbers = new Map<Field, NumberColumn>(NUMBERS.map((field) => [field, new NumberColumn()]));
+  /** `detail.label` of grants: which label was given or taken. */
+  readonly #granted = new TextColumn();
+  readonly #seq = new NumberColumn();
+  readonly #time = new NumberColumn();
+  readonly #segment = new NumberColumn();
+  readonly #offset = new NumberColumn();
+  readonly #length = new NumberColumn();
+  #rows = 0;
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  add(seq: number, fields: { readonly [key: string]: unknown }, place: LinePlace, length: number): void {
+    const row = this.#rows;
+    const record = new RecordRow({ seq, fields });
+    for (const field of TEXTS) this.#texts.get(field)?.set(row, textOf(record.get(field)));
+    for (const field of LABELS) {
+      const labels = record.get(field);
+      this.#texts.get(field)?.set(row, Array.isArray(labels) && labels.length > 0 ? labels.join(' ') : undefined);
+    }
+    for (const field of NUMBERS) {
+      const value = record.get(field);
+      this.#numbers.get(field)?.set(row, typeof value === 'number' ? value : Number.NaN);
+    }
+    const label = member(fields.detail, 'label');
+    this.#granted.set(row, typeof label === 'string' ? label : undefined);
+    this.#seq.set(row, seq);
+    this.#time.set(row, Date.parse(textOf(record.get('time')) ?? ''));
+    this.#segment.set(row, place.segment);
+    this.#offset.set(row, place.offset);
+    this.#length.set(row, length);
+    this.#rows += 1;
+  }
+
+  placed(row: number): PlacedRecord {
+    const place = { segment: this.#segment.at(row), offset: this.#offset.at(row) };
+    return { seq: this.#seq.at(row), place, length: this.#length.at(row) };
+  }
+
+  /** -1: there is none. Rows are in the order of the log, and so in that of `seq` unless it was tampered with. */
+  rowOf(seq: number): number {
+    let [low, high] = [0, this.#rows - 1];
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      const found = this.#seq.at(middle);
+      if (found === seq) return middle;
+      if (found < seq) low = middle + 1;
+      else high = middle - 1;
+    }
+    return -1;
+  }
+
+  timeAt(row: number): number {
+    return this.#time.at(row);
+  }
+
+  /** 0 where the record does not have it. */
+  numberAt(row: number, field: (typeof NUMBERS)[number]): number {
+    const value = this.#numbers.get(field)?.at(row) ?? 0;
+    return Number.isNaN(value) ? 0 : value;
+  }
+
+  textAt(row: number, field: TextField | 'src.labels' | 'dst.labels'): string | undefined {
+    return this.#texts.get(field)?.at(row);
+  }
+
+  grantedAt(row: number): string | undefined {
+    return this.#granted.at(row);
+  }
+
+  column(field: TextField): TextColumn {
+    return this.#texts.get(field) ?? new TextColumn();
+  }
+
+  /** One object for all rows: move it, then ask it. */
+  cursor(): Row & { row: number } {
+    return new Cursor(this, this.#texts, this.#numbers, this.#seq);
+  }
+}
+
+class Cursor implements Row {
+  row = 0;
+  readonly #index: RecordIndex;
+  readonly #texts: ReadonlyMap<Field, TextColumn>;
+  readonly #numbers: ReadonlyMap<Field, NumberColumn>;
+  readonly #seq: NumberColumn;
+
+  constructor(
+    index: RecordIndex,
+    texts: ReadonlyMap<Field, TextColumn>,
+    numbers: ReadonlyMap<Field, NumberColumn>,
+    seq: NumberColumn,
+  ) {
+    this.#index = index;
+    this.#texts = texts;
+    this.#numbers = numbers;
+    this.#seq = seq;
+  }
+
+  get(field: Field): string | number | readonly string[] | undefined {
+    if (field === 'src.labels' || field === 'dst.labels') return this.#texts.get(field)?.at(this.row)?.split(' ') ?? [];
+    const texts = this.#texts.get(field);
+    if (texts !== undefined) return texts.at(this.row);
+    const numbers = this.#numbers.get(field);
+    if (numbers !== undefined) {
+      const value = numbers.at(this.row);
+      return Number.isNaN(value) ? undefined : value;
+    }
+    if (field === 'seq') return this.#seq.at(this.row);
+    const time = this.#index.timeAt(this.row);
+    const text = Number.isNaN(time) ? undefined : new Date(time).toISOString();
+    return field === 'time' ? text : field === 'hour' ? hourOf(text) : undefined;
+  }
+}
+
+function textOf(value: ReturnType<Row['get']>): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,32 @@
+/** `argus console`: the audit log in a browser. */
+import { Command, InvalidArgumentError } from 'commander';
+import type { VerifierKey } from '../../../broker/audit/index.ts';
+import { openConsole } from '../../audit/index.ts';
+import { parseKeys } from './audit/arguments.ts';
+import { untilInterrupted } from './audit/interrupt.ts';
+
+const MAX_TCP_PORT = 65_535;
+
+export function consoleCommand(): Command {
+  return new Command('console')
+    .description('show the audit log in a browser on this machine, read-only')
+    .argument('<dir>', 'the audit directory')
+    .option('--port <port>', 'TCP port on 127.0.0.1; 0 takes a free one', parsePort, 0)
+    .option('--key <vkey>', 'the key that must have signed the log, or a file with it', parseKeys)
+    .addHelpText(
+      'after',
+      '\nExample:\n  argus console /var/log/argus --key broker.vkey\n\nThe printed address holds a token that serves once, for one browser.',
+    )
+    .action(async (directory: string, flags: { readonly port: number; readonly key?: readonly VerifierKey[] }) => {
+      const opened = await openConsole({ directory, port: flags.port, keys: flags.key ?? [] });
+      process.stdout.write(`${opened.url}\n`);
+      await untilInterrupted((signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())));
+      await opened.close();
+    });
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > MAX_TCP_PORT) throw new InvalidArgumentError('expected 0 to 65535.');
+  return port;
+}
