@@ -43,7 +43,9 @@ import {
   Grants,
   KeyWatch,
   loadFirst,
+  memoryBytes,
   openLog,
+  overCommitment,
   PolicyReload,
   type ReloadResult,
   Sessions,
@@ -136,7 +138,11 @@ async function compose(
   undo.push(() => keys.close());
   const loans = new Loans();
   const federation = new Federation(identity.name, () => loans.settle());
-  const coreLimits = { ringBytesPerDomain: options.limits.ringBytesPerDomain, routesPerDomain: ROUTES_PER_DOMAIN };
+  const { ringBytesPerDomain } = options.limits;
+  const total = memoryBytes(options.limits.memoryBytes);
+  const overCommitted = overCommitment(total, policy.domains.all.length, ringBytesPerDomain);
+  if (overCommitted !== null) log.warn({ memoryBytes: total }, overCommitted);
+  const coreLimits = { ringBytesPerDomain, routesPerDomain: ROUTES_PER_DOMAIN, memoryBytes: total };
   const argo = new Argo(policy, audit, coreLimits, federation.homes);
   const context: PeerContext = {
     identity,

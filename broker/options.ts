@@ -7,7 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { AEAD_PROVIDERS } from '../keys/index.ts';
-import { BrokerError, RING_BYTES_PER_DOMAIN } from './process/index.ts';
+import { BrokerError, MIN_MEMORY_BYTES, RING_BYTES_PER_DOMAIN } from './process/index.ts';
 import { MAX_RING_BYTES, MIN_RING_BYTES } from './wire/index.ts';
 
 const HOST_PORT = /^(\[[0-9a-fA-F:]+\]|[^:[\]]+):(\d{1,5})$/;
@@ -68,6 +68,13 @@ export const brokerOptions = z.strictObject({
         .min(MIN_RING_BYTES)
         .max(128 * MAX_RING_BYTES)
         .default(RING_BYTES_PER_DOMAIN),
+      /** What the messages of all domains may take in the broker, bytes; null = a quarter of the machine's memory. */
+      memoryBytes: z
+        .int()
+        .min(MIN_MEMORY_BYTES)
+        .max(2 ** 44)
+        .nullable()
+        .default(null),
     })
     .prefault({}),
 });

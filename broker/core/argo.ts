@@ -22,6 +22,7 @@ import {
   RingFlag,
   Status,
 } from '../wire/index.ts';
+import type { Accounts } from './accounts.ts';
 import type { Counters } from './counters.ts';
 import { DomainState } from './domain-state.ts';
 import type { Homes } from './elsewhere.ts';
@@ -30,7 +31,7 @@ import { maySend } from './mediation.ts';
 import type { SendOutcome } from './outcome.ts';
 import type { Outlet } from './outlet.ts';
 import type { DenialContext, Recorder } from './recorder.ts';
-import { maxPayload, messageSize, type Ring } from './rings/ring.ts';
+import { maxPayload, messageSize, RING_HELD_BYTES, type Ring } from './rings/ring.ts';
 import { RingTable } from './rings/ring-table.ts';
 import { Routes } from './routes.ts';
 import { Sending } from './sending.ts';
@@ -80,6 +81,11 @@ export class Argo {
     this.#routes = new Routes(this.#world);
     this.#sending = new Sending(this.#world, this.#routes);
     for (const domain of policy.domains.all) this.#create(domain);
+  }
+
+  /** Who holds how much memory of the broker. */
+  get accounts(): Accounts {
+    return this.#world.accounts;
   }
 
   get counters(): Counters {
@@ -167,6 +173,8 @@ export class Argo {
     }
     if (owner.ringsByHandle.size >= MAX_RINGS_PER_DOMAIN) return refusal(Status.ENOSPC);
     if (owner.ringBytes + length > this.#world.limits.ringBytesPerDomain) return refusal(Status.ENOMEM);
+
+    if (!owner.account.charge(RING_HELD_BYTES)) return refusal(Status.ENOMEM);
 
     const ring = this.#rings.open(owner, port, sender, length, request.unread);
     this.#world.recorder.record({ event: 'ring.register', by: decision, port, bytes: length });
@@ -326,7 +334,8 @@ export class Argo {
   // Inside
 
   #create(domain: Domain): void {
-    const state = new DomainState(domain, this.#world.policy.monitor.enable(domain));
+    const enabled = this.#world.policy.monitor.enable(domain);
+    const state = new DomainState(domain, enabled, this.#world.accounts.open(domain.name));
     state.elsewhere = this.#world.homes(domain);
     this.#world.byName.set(domain.name, state);
     this.#world.byDomid.set(domain.domid, state);

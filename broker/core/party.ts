@@ -1,5 +1,6 @@
 /** A domain as rings see it: who it is in the revision in force, and where its frames go while it has a session. */
 import type { Decision, Domain } from '../../policy/contract/index.ts';
+import type { Account } from './accounts.ts';
 import type { Elsewhere } from './elsewhere.ts';
 import type { Outlet } from './outlet.ts';
 import type { DenialContext } from './recorder.ts';
@@ -18,7 +19,11 @@ export class Party {
   /** Names the session in denial records. */
   denialContext: DenialContext = { session: null };
 
-  constructor(domain: Domain, enabled: Decision) {
+  /** What the broker holds on behalf of the domain. */
+  readonly account: Account;
+
+  constructor(domain: Domain, enabled: Decision, account: Account) {
+    this.account = account;
     this.domain = domain;
     this.enabled = enabled;
   }

@@ -1,5 +1,6 @@
 /** What the parts of the core share: the policy in force, the declared domains, and where decisions are recorded. */
 import type { CompiledPolicy } from '../../policy/contract/index.ts';
+import { Accounts } from './accounts.ts';
 import { type Counters, newCounters } from './counters.ts';
 import type { DomainState } from './domain-state.ts';
 import type { Homes } from './elsewhere.ts';
@@ -10,6 +11,8 @@ export interface CoreLimits {
   readonly ringBytesPerDomain: number;
   /** Cached (destination, port) look-ups per domain; past it the cache starts anew. */
   readonly routesPerDomain: number;
+  /** Memory that all domains together may make the broker hold, bytes: see accounts.ts. */
+  readonly memoryBytes: number;
 }
 
 export class World {
@@ -20,6 +23,7 @@ export class World {
   readonly limits: CoreLimits;
   readonly homes: Homes;
   readonly counters: Counters = newCounters();
+  readonly accounts: Accounts;
   /** Every declared domain, connected or not. */
   readonly byName = new Map<string, DomainState>();
   readonly byDomid = new Map<number, DomainState>();
@@ -28,6 +32,7 @@ export class World {
     this.policy = policy;
     this.recorder = recorder;
     this.limits = limits;
+    this.accounts = new Accounts(limits.memoryBytes);
     this.homes = homes;
   }
 }

@@ -6,6 +6,10 @@ export const HANDSHAKE_TIMEOUT_MS = 5_000;
 export const CLOCK_TOLERANCE_SECONDS = 60;
 /** Sum of one domain's rings: what a receiver may make the broker hold for it. */
 export const RING_BYTES_PER_DOMAIN = 64 * 1024 * 1024;
+/** Of the machine's memory (or the cgroup's), what messages of all domains may take unless the operator says otherwise. */
+export const MACHINE_MEMORY_SHARE = 0.25;
+/** The least that `limits.memoryBytes` may be: a record of the largest message and what goes with it, for a few domains. */
+export const MIN_MEMORY_BYTES = 64 * 1024 * 1024;
 /** Cached look-ups per sending domain; a few thousand destinations are a busy system. */
 export const ROUTES_PER_DOMAIN = 4_096;
 /** Answers and events queued for a domain that does not read; past it nothing more is read from it. */

@@ -3,6 +3,7 @@ export { Entrances } from './entrances.ts';
 export { type GrantRequest, type GrantStatus, Grants, type RevokeRequest } from './grants.ts';
 export { type KeyReport, KeyWatch } from './key-watch.ts';
 export { openLog } from './log.ts';
+export { memoryBytes, overCommitment } from './memory.ts';
 export { brokerMetrics, type MetricsText } from './metrics.ts';
 export { natsMembersOf } from './nats-members.ts';
 export { loadFirst, PolicyReload, type ReloadResult } from './reload.ts';

@@ -49,6 +49,30 @@ export function brokerMetrics(sources: StatusSources): MetricsText {
     Number(audit.healthy),
   );
 
+  gauge('argus_memory_bytes', 'What messages hold in the broker.', () => argo.accounts.total - argo.accounts.free);
+  gauge('argus_memory_limit_bytes', 'What messages may hold in the broker.', () => argo.accounts.total);
+  new Gauge({
+    name: 'argus_domain_memory_bytes',
+    help: 'What messages hold in the broker, by domain; domains that hold nothing are left out.',
+    labelNames: ['domain'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { domain, account } of argo.domains())
+        if (account.held > 0) this.set({ domain: domain.name }, account.held);
+    },
+  });
+  new Counter({
+    name: 'argus_domain_held_back_total',
+    help: 'Messages and rings that the share of a domain did not allow.',
+    labelNames: ['domain'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { domain, account } of argo.domains())
+        if (account.heldBack > 0) this.inc({ domain: domain.name }, account.heldBack);
+    },
+  });
   new Counter({
     name: 'argus_refused_total',
     help: 'Operations not done, by status word.',

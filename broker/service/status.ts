@@ -17,12 +17,23 @@ export interface DomainStatus {
   readonly session: string | null;
   readonly carrier: string | null;
   readonly suite: string | null;
+  readonly memory: MemoryStatus;
   readonly rings: readonly {
     readonly port: number;
     readonly partner: string;
     readonly length: number;
     readonly used: number;
   }[];
+}
+
+/** Of one domain's account. */
+export interface MemoryStatus {
+  /** What the broker holds for it, bytes. */
+  readonly held: number;
+  /** The most that it could hold now if the others keep what they have, bytes. */
+  readonly share: number;
+  /** Messages and rings that its share did not allow, since start. */
+  readonly heldBack: number;
 }
 
 export interface BrokerStatus {
@@ -41,6 +52,8 @@ export interface BrokerStatus {
   readonly aead: AeadChoice;
   readonly keys: KeyStatus;
   readonly audit: { readonly healthy: boolean; readonly records: number; readonly head: string };
+  /** What messages hold of what they may hold, bytes. */
+  readonly memory: { readonly held: number; readonly total: number };
   readonly domains: readonly DomainStatus[];
   /** Other brokers, as far as the inventory names any. */
   readonly brokers: readonly PeerBroker[];
@@ -75,6 +88,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
     aead: sources.aead,
     keys: sources.keys.status(),
     audit: { healthy: audit.healthy, records: audit.head.seq, head: audit.head.hash },
+    memory: { held: argo.accounts.total - argo.accounts.free, total: argo.accounts.total },
     domains: [...argo.domains()].map((state) => {
       const peer = sources.sessions.peerOf(state.domain.name);
       return {
@@ -84,6 +98,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
         session: peer?.id ?? null,
         carrier: peer?.carrier.name ?? null,
         suite: peer?.suite ?? null,
+        memory: memoryOf(state.account),
         rings: [...state.ringsByHandle.values()].map((ring) => ({
           port: ring.port,
           partner: ring.partner?.domain.name ?? 'any',
@@ -99,6 +114,10 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
       Object.entries(argo.counters.refused).map(([code, count]) => [statusWord(Number(code)) ?? code, count]),
     ),
   };
+}
+
+function memoryOf({ held, share, heldBack }: MemoryStatus): MemoryStatus {
+  return { held, share, heldBack };
 }
 
 function describePolicy(policy: PolicyRevision): BrokerStatus['policy'] {

@@ -66,7 +66,7 @@ grants('a grant that breaks an assertion is refused with the assertion’s line,
       assert.match(result.ok ? '' : result.message, /assertions\.csv:\d+/);
       assert.is(host.broker.status().policy.revision, 1);
       assert.equal(host.broker.grants.list(), []);
-      assert.is((await host.audited('policy.reject')).length, 1);
+      await until('the refusal is on disk', async () => (await host.audited('policy.reject')).length === 1);
       assert.is((await host.audited('grant.')).length, 0);
     },
     { 'assertions.csv': (text) => `${text}neverallow, @audio, chrome-vm, audio-capture, send\n` },

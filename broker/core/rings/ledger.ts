@@ -11,6 +11,10 @@ import { invariant } from '../../base/index.ts';
 import type { Share } from './share.ts';
 
 const FIRST_CAPACITY = 16;
+/** Of an entry in the three arrays, which are up to twice as long as they need to be. */
+export const LEDGER_ENTRY_BYTES = 2 * (4 + 8 + 8);
+/** A ledger this long is given back when it is empty: 20 KiB. */
+const KEPT_CAPACITY = 1_024;
 
 export class Ledger {
   #sizes = new Int32Array(FIRST_CAPACITY);
@@ -24,7 +28,7 @@ export class Ledger {
   }
 
   push(share: Share, size: number, delivery: number): void {
-    if (this.#count === this.#sizes.length) this.#grow();
+    if (this.#count === this.#sizes.length) this.#resize(this.#sizes.length * 2);
     const at = (this.#first + this.#count) & (this.#sizes.length - 1);
     this.#sizes[at] = size;
     this.#shares[at] = share;
@@ -54,6 +58,7 @@ export class Ledger {
       this.#first = (this.#first + 1) & mask;
       this.#count--;
     }
+    if (this.#count === 0 && this.#sizes.length > KEPT_CAPACITY) this.#resize(FIRST_CAPACITY);
     return true;
   }
 
@@ -86,8 +91,7 @@ export class Ledger {
     return removed;
   }
 
-  #grow(): void {
-    const capacity = this.#sizes.length * 2;
+  #resize(capacity: number): void {
     const sizes = new Int32Array(capacity);
     const shares = new Array<Share | null>(capacity).fill(null);
     const deliveries = new Float64Array(capacity);

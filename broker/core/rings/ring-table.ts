@@ -48,7 +48,7 @@ export class RingTable {
   /** `reason` null: the caller has recorded it already. */
   close(owner: DomainState, ring: Ring, reason: string | null): void {
     const { port, partner } = ring;
-    ring.isClosed = true;
+    ring.close();
     const rings = owner.ports.get(port);
     if (rings !== undefined) {
       if (partner === null) rings.any = null;
@@ -69,6 +69,7 @@ export class RingTable {
       });
     }
     this.#announceGone(ring);
+    this.#wakeHeldBack();
   }
 
   /** Tells each sender once: what it waited for will not come, and how much of its own is not known to be consumed. */
@@ -96,9 +97,21 @@ export class RingTable {
 
   /** There is room again: signals every waiting domain whose message fits now. */
   wake(ring: Ring): void {
+    this.#signal(ring);
+    this.#wakeHeldBack();
+  }
+
+  #signal(ring: Ring): void {
     if (ring.pendingCount === 0) return;
     for (const domain of ring.takeSatisfied()) {
       domain.outlet?.event({ op: Op.space, domid: ring.owner.domain.domid, port: ring.port });
+    }
+  }
+
+  /** Memory was given back: an owner whose account was full may take messages again, also in other rings. */
+  #wakeHeldBack(): void {
+    for (const { name } of this.#world.accounts.takeReady()) {
+      for (const ring of this.#world.byName.get(name)?.ringsByHandle.values() ?? []) this.#signal(ring);
     }
   }
 

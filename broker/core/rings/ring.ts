@@ -6,13 +6,20 @@
  *   used = unread carried over + the sum of the ledger; 0 <= used <= length - 16
  *   (one slot always stays free, as in Argo, so that a ring of length L takes messages up to L - 32)
  *   each waiting domain has at most one pending entry, and there are at most MAX_PENDING_PER_RING
+ *   the owner's account is charged what the messages really cost the broker: ring bytes are Argo's and count 16 for an
+ *   empty message, which holds 68
  */
 import { Permit, type Revision, type ServiceClass } from '../../../policy/contract/index.ts';
 import { invariant } from '../../base/index.ts';
-import { MAX_PENDING_PER_RING, MESSAGE_HEADER_BYTES, MSG_SLOT_BYTES } from '../../wire/index.ts';
+import {
+  DATA_FRAME_HEADER_BYTES,
+  MAX_PENDING_PER_RING,
+  MESSAGE_HEADER_BYTES,
+  MSG_SLOT_BYTES,
+} from '../../wire/index.ts';
 import { type SendAnswer, tooBig } from '../outcome.ts';
 import type { Party } from '../party.ts';
-import { Ledger } from './ledger.ts';
+import { LEDGER_ENTRY_BYTES, Ledger } from './ledger.ts';
 import { Share } from './share.ts';
 
 /** Ring bytes that a payload occupies: header and whole slots (`ROUNDUP_MESSAGE` in xen argo.c). */
@@ -20,10 +27,20 @@ export function messageSize(payloadBytes: number): number {
   return MESSAGE_HEADER_BYTES + Math.ceil(payloadBytes / MSG_SLOT_BYTES) * MSG_SLOT_BYTES;
 }
 
+/** What the broker holds for a message of `size` ring bytes until its owner has consumed it. */
+function heldBytes(size: number): number {
+  return size + MESSAGE_HELD_BYTES;
+}
+
 /** Largest payload that a ring of this length can ever take. */
 export function maxPayload(length: number): number {
   return length - MESSAGE_HEADER_BYTES - MSG_SLOT_BYTES;
 }
+
+/** What an accepted message costs beyond its ring bytes: the frame's header is 12 longer, and its entry in the ledger. */
+export const MESSAGE_HELD_BYTES = DATA_FRAME_HEADER_BYTES - MESSAGE_HEADER_BYTES + LEDGER_ENTRY_BYTES;
+/** What a ring without messages costs: its object, its first ledger, and its places in the tables. */
+export const RING_HELD_BYTES = 2_048;
 
 export type Admission = 'accepted' | 'too-big' | 'over-share' | 'no-space';
 
@@ -100,7 +117,7 @@ export class Ring {
 
   /** Would a message of `size` ring bytes be accepted now? */
   hasRoom(share: Share, size: number): boolean {
-    return this.#used + size <= this.length - MSG_SLOT_BYTES && !this.#isOverShare(share, size);
+    return this.#fits(size) && !this.#isOverShare(share, size) && this.owner.account.hasRoom(heldBytes(size));
   }
 
   /** Interned: one share per sender for as long as the ring lives. */
@@ -145,7 +162,7 @@ export class Ring {
     );
     if (size > this.length - MSG_SLOT_BYTES) return 'too-big';
     if (this.#isOverShare(share, size)) return 'over-share';
-    if (this.#used + size > this.length - MSG_SLOT_BYTES) return 'no-space';
+    if (!this.#fits(size) || !this.owner.account.charge(heldBytes(size))) return 'no-space';
     this.#used += size;
     this.#ledger.push(share, size, ++this.owner.deliveries);
     if (this.#woken.size > 0) this.#woken.delete(share.sender);
@@ -172,20 +189,41 @@ export class Ring {
   /** The owner has consumed `bytes`; false when that is not what lies at the front, or has not been sent to it yet. */
   release(bytes: number): boolean {
     const carried = Math.min(this.#carried, bytes);
+    const before = this.#held;
     if (!this.#ledger.release(bytes - carried, this.owner.outlet?.departed ?? 0)) return false;
     this.#carried -= carried;
     this.#used -= bytes;
+    this.owner.account.release(before - this.#held);
     return true;
+  }
+
+  #fits(size: number): boolean {
+    return this.#used + size <= this.length - MSG_SLOT_BYTES;
+  }
+
+  /** What the owner's account is charged for the messages here. What was carried over lies at the owner. */
+  get #held(): number {
+    return this.#used - this.#carried + this.#ledger.messages * MESSAGE_HELD_BYTES;
+  }
+
+  /** The ring goes: its owner's account has back what it was charged. */
+  close(): void {
+    invariant(!this.isClosed, 'a ring is closed once');
+    this.isClosed = true;
+    this.owner.account.release(this.#held + RING_HELD_BYTES);
   }
 
   /** Of the newest `keep.length` messages, still unsealed in the broker, those marked false were revoked. */
   withdraw(keep: readonly boolean[]): void {
+    const before = this.#held;
     this.#used -= this.#ledger.filterNewest(keep);
+    this.owner.account.release(before - this.#held);
   }
 
   /** Queues or raises the domain's one pending entry; false when the waiting list is full (EBUSY). */
   wait(domain: Party, size: number): boolean {
     this.#woken.delete(domain);
+    if (this.#fits(size) && !this.owner.account.hasRoom(heldBytes(size))) this.owner.account.wait(heldBytes(size));
     for (const entry of this.#pending) {
       if (entry.domain !== domain) continue;
       entry.size = Math.max(entry.size, size);
@@ -206,6 +244,10 @@ export class Ring {
   takeSatisfied(): readonly Party[] {
     if (this.#pending.length === 0) return [];
     const satisfied = this.#pending.filter((entry) => this.hasRoom(this.shareOf(entry.domain), entry.size));
+    for (const { size } of this.#pending) {
+      // It waits for the owner's account, which may get room when another domain gives something back.
+      if (this.#fits(size) && !this.owner.account.hasRoom(heldBytes(size))) this.owner.account.wait(heldBytes(size));
+    }
     for (const entry of satisfied) {
       this.cancelWait(entry.domain);
       this.#woken.add(entry.domain);

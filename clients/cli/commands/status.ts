@@ -1,7 +1,7 @@
 /** `argus status` and `argus reload`: what a running broker says of itself, and its policy read again. */
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { BrokerError, type BrokerStatus, callControl } from '../../../broker/index.ts';
+import { BrokerError, type BrokerStatus, callControl, type DomainStatus } from '../../../broker/index.ts';
 import { PLAIN, printJson } from '../output.ts';
 
 const DEFAULT_CONTROL = '/run/argus/control.sock';
@@ -48,6 +48,7 @@ function render(status: BrokerStatus): string {
     `audit     ${audit.healthy ? 'healthy' : 'FAILED: sends are stopped'}, ${audit.records} records, head ${audit.head.slice(0, 12)}`,
     `keys      revocation list ${keys.revocationSerial}${keys.isStale ? ' (STALE: a newer one exists)' : ''}, ${keys.revoked} revoked, ${keys.incidents.length} incidents${keys.incidents.length === 0 ? '' : ' (argus keys audit)'}`,
     `messages  ${status.messages} (${status.bytes} bytes)`,
+    `memory    ${mebibytes(status.memory.held)} of ${mebibytes(status.memory.total)} held by messages`,
     `refused   ${
       Object.entries(status.refused)
         .map(([word, count]) => `${word} ${count}`)
@@ -55,12 +56,28 @@ function render(status: BrokerStatus): string {
     }`,
   ];
   const table = new Table({
-    head: ['domain', 'domid', 'labels', 'session', 'rings (port from partner: used/length)'],
+    head: ['domain', 'domid', 'labels', 'session', 'memory held/share', 'rings (port from partner: used/length)'],
     style: PLAIN,
   });
   for (const domain of status.domains) {
     const rings = domain.rings.map((ring) => `${ring.port} from ${ring.partner}: ${ring.used}/${ring.length}`);
-    table.push([domain.name, domain.domid, domain.labels.join(' '), domain.session ?? '-', rings.join('\n') || '-']);
+    table.push([
+      domain.name,
+      domain.domid,
+      domain.labels.join(' '),
+      domain.session ?? '-',
+      memoryOf(domain),
+      rings.join('\n') || '-',
+    ]);
   }
   return `${lines.join('\n')}\n${table.toString()}\n`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1_048_576).toFixed(1)} MiB`;
+}
+
+function memoryOf({ memory }: DomainStatus): string {
+  const heldBack = memory.heldBack === 0 ? '' : `\nheld back ${memory.heldBack}`;
+  return `${mebibytes(memory.held)}/${mebibytes(memory.share)}${heldBack}`;
 }

@@ -151,7 +151,7 @@ export interface RegisterOptions {
   readonly unread?: number;
 }
 
-const LIMITS = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 64 };
+const LIMITS = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 64, memoryBytes: 2 ** 40 };
 /** Frames rarely begin where a record does. */
 const FRAME_AT = 5;
 

@@ -30,7 +30,7 @@ export class BridgeHarness {
   #lastSendId = 0;
 
   private constructor(policy: Awaited<ReturnType<typeof compile>>) {
-    const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 64 };
+    const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 64, memoryBytes: 2 ** 40 };
     this.bridge = new Bridge(
       REMOTE,
       () => this.argo,

@@ -346,7 +346,7 @@ export class PeerHarness {
   ): Promise<PeerHarness> {
     if (clock !== null) handshake = { ...handshake, wallClock: clock.wall, clock: clock.mono };
     const audit = memoryAudit();
-    const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 4096 };
+    const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 4096, memoryBytes: 2 ** 40 };
     const context: PeerContext = {
       identity: await KEYS.of('the-broker', 'broker'),
       suites: ['A256GCM', 'C20P'],
