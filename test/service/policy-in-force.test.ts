@@ -26,7 +26,7 @@ class House {
   constructor(directory: string, audit: MemoryAudit, first: Awaited<ReturnType<typeof loadFirst>>) {
     this.directory = directory;
     this.audit = audit;
-    this.argo = new Argo(first, audit, { ringBytesPerDomain: 1 << 20, routesPerDomain: 16 });
+    this.argo = new Argo(first, audit, { ringBytesPerDomain: 1 << 20, routesPerDomain: 16, memoryBytes: 2 ** 40 });
     // No VM is connected: there is no session to end and no socket to open.
     const sessions = { end: () => undefined, peers: () => [] } as unknown as ConstructorParameters<
       typeof PolicyReload
