@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { DemoError } from '../errors.ts';
-import { endWithUs } from '../setup/child-processes.ts';
+import { endWithUs } from '../../machines/child-processes.ts';
 
 /** The last lines of its log that the error quotes when it does not start. */
 const QUOTED_LINES = 5;

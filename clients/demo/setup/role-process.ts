@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { DemoError } from '../errors.ts';
 import type { Done, FromRole } from '../roles/messages.ts';
-import { endWithUs } from './child-processes.ts';
+import { endWithUs } from '../../machines/child-processes.ts';
 
 export class RoleProcess {
   readonly #name: string;

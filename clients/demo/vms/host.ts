@@ -7,10 +7,10 @@ import { promisify } from 'node:util';
 import { type Authority, createAuthority, issueIdentity } from '../../../keys/index.ts';
 import { copyShippedPolicy } from '../../../policy/index.ts';
 import { DemoError } from '../errors.ts';
-import { endWithUs } from '../setup/child-processes.ts';
-import { nodeArguments, programFile, ROOT } from '../setup/program-file.ts';
-import type { Entry } from './image/cpio.ts';
-import { type Accelerator, Machine } from './machine.ts';
+import { endWithUs } from '../../machines/child-processes.ts';
+import { nodeArguments, programFile, ROOT } from '../../machines/program-file.ts';
+import type { Entry } from '../../machines/image/cpio.ts';
+import { type Accelerator, Machine } from '../../machines/machine.ts';
 
 const run = promisify(execFile);
 

@@ -2,7 +2,7 @@
 import Table from 'cli-table3';
 import type { AuditSummary } from '../audit-summary.ts';
 import { tableStyle } from '../output/report.ts';
-import type { Accelerator } from './machine.ts';
+import type { Accelerator } from '../../machines/machine.ts';
 import type { ScenarioResult } from './scenario.ts';
 
 export interface VmSummary extends ScenarioResult {

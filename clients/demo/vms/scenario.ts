@@ -3,8 +3,8 @@
 import { Tap } from '../carriers/tap.ts';
 import type { AttackResult } from '../roles/messages.ts';
 import type { Host } from './host.ts';
-import type { Entry } from './image/cpio.ts';
-import type { Machine } from './machine.ts';
+import type { Entry } from '../../machines/image/cpio.ts';
+import type { Machine } from '../../machines/machine.ts';
 import * as network from './network.ts';
 import { MESSAGES, SOUND_HASH, SoundCheck } from './sound-check.ts';
 

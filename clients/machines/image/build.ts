@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { ROOT } from '../../setup/program-file.ts';
+import { ROOT } from '../program-file.ts';
 import { cpioArchive, type Entry } from './cpio.ts';
 import { INIT_SCRIPT, MODULES, SPARE_MODULES } from './init-script.ts';
 import { candidateVersion, kernelPackage, unpacked } from './packages.ts';

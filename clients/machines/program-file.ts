@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const FROM_SOURCES = new URL('../../../', import.meta.url);
+const FROM_SOURCES = new URL('../../', import.meta.url);
 const IS_SOURCES = existsSync(new URL('package.json', FROM_SOURCES));
 
-export const ROOT = fileURLToPath(IS_SOURCES ? FROM_SOURCES : new URL('../', FROM_SOURCES));
+export const ROOT = fileURLToPath(IS_SOURCES ? FROM_SOURCES : new URL('../demo/', FROM_SOURCES));
 
 /** The file of a program: `programFile('clients/cli/main')`. */
 export function programFile(name: string): string {

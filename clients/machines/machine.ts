@@ -8,8 +8,8 @@ import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { DemoError } from '../errors.ts';
-import { endWithUs } from '../setup/child-processes.ts';
+import { DemoError } from '../demo/errors.ts';
+import { endWithUs } from './child-processes.ts';
 import { guestImage } from './image/build.ts';
 import { cpioArchive, type Entry } from './image/cpio.ts';
 
