@@ -8,7 +8,6 @@ export type DemoErrorCode =
   | 'ERR_DEMO_SOUND'
   | 'ERR_DEMO_MACHINES'
   | 'ERR_DEMO_IMAGE'
-  | 'ERR_DEMO_GUEST'
   | 'ERR_DEMO_WAV_NOT_RIFF'
   | 'ERR_DEMO_WAV_NOT_WAVE'
   | 'ERR_DEMO_WAV_TRUNCATED'

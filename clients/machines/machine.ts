@@ -1,6 +1,6 @@
 /**
- * A virtual machine: QEMU without a network card and without shared memory; its only wire is one virtio-serial port whose
- * other end is a unix socket. What the guest prints on its console comes back line by line.
+ * A virtual machine: QEMU without a network card and without shared memory. Its only connection is one virtio-serial port whose
+ * other end is a unix socket. The caller reads the guest's console line by line.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -8,22 +8,22 @@ import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { DemoError } from '../demo/errors.ts';
 import { endWithUs } from './child-processes.ts';
+import { MachineError } from './errors.ts';
 import { guestImage } from './image/build.ts';
 import { cpioArchive, type Entry } from './image/cpio.ts';
 
 const MEMORY_MIB = 768;
-/** Only so that whoever waits in vain ends with the console instead of without a word. */
+/** A caller that waits for a line longer than this gets an error with the console. */
 const LINE_TIMEOUT_MS = 150_000;
-/** On a busy host the kernel's test of the emulated timer fails by chance, so it is left out. */
+/** The kernel's test of the emulated timer can fail on a busy host, so it is left out. */
 const APPEND = 'console=ttyS0 quiet panic=-1 no_timer_check';
 
-/** What executes the guest's instructions: QEMU itself, or the processor. */
+/** Executes the guest's instructions: QEMU itself (tcg), or the processor (kvm). */
 export type Accelerator = 'tcg' | 'kvm';
 
 const CPU: Readonly<Record<Accelerator, string>> = {
-  // No "max": under emulation its protection keys do not survive saving and restoring a machine.
+  // Not "max": under emulation its protection keys do not survive saving and restoring a machine.
   tcg: 'Westmere,+rdrand',
   kvm: 'host',
 };
@@ -118,8 +118,8 @@ export class Machine {
       const left = deadline - performance.now();
       const fault = this.#hasExited ? 'ended before it printed' : left <= 0 ? 'did not print' : null;
       if (fault !== null)
-        throw new DemoError(
-          'ERR_DEMO_GUEST',
+        throw new MachineError(
+          'ERR_MACHINE_GUEST',
           `${this.name} ${fault} ${pattern} (${count}); its console:\n${this.console}`,
         );
       await new Promise<void>((resolve) => {

@@ -231,8 +231,13 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: ['broker/base', 'broker', 'keys', 'policy'],
     breaking: [{ 'clients/host/init.ts': `import { Sessions } from '../../broker/service/index.ts';` }],
   },
+  'clients/machines': {
+    imports: ['broker/base'],
+    breaking: [{ 'clients/machines/machine.ts': `import { Host } from '../demo/vms/index.ts';` }],
+  },
   'clients/demo': {
     imports: [
+      'clients/machines',
       'clients/entry',
       'clients/sdk',
       'clients/agents/audio',

@@ -1,5 +1,5 @@
 /** What the agent takes of a guest's memory: its main script prints /proc/PID/status, the test reads it. */
-import type { Machine } from '../../clients/demo/vms/index.ts';
+import type { Machine } from '../../clients/machines/index.ts';
 
 /** The most that it may take. */
 export const MAX_AGENT_MIB = 80;

@@ -1,8 +1,9 @@
 /** The agent in a guest: enrols on its first boot, carries a pipeline, stays small; and what the way between guests costs. */
+
 import { createHash } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Entry } from '../../clients/demo/vms/index.ts';
+import type { Entry } from '../../clients/machines/index.ts';
 import { openEnrolment } from '../../clients/vm/index.ts';
 import { MAX_AGENT_MIB, residentMib } from './agent-memory.ts';
 import { closeHouse, openHouse, pingBetweenProcesses, withMachines } from './house.ts';

@@ -1,8 +1,9 @@
 /** Stock guests that talk by AF_VSOCK, with no software of Argus inside: allowed, refused, revoked in the middle. */
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Machine } from '../../clients/demo/vms/index.ts';
+import type { Machine } from '../../clients/machines/index.ts';
 import { bootStockGuest, DeviceProcess, openStockHost } from './devices.ts';
 import { audited, closeHouse, withMachines } from './house.ts';
 

@@ -1,15 +1,9 @@
 /** Guests without any software of Argus, and the device processes next to their VMMs. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import {
-  type Entry,
-  endWithUs,
-  GUEST_PROGRAM,
-  Host,
-  hostProgram,
-  Machine,
-  nodeArguments,
-} from '../../clients/demo/vms/index.ts';
+import { GUEST_PROGRAM, Host } from '../../clients/demo/vms/index.ts';
+import { type Entry, endWithUs, hostProgram, Machine, nodeArguments } from '../../clients/machines/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const MEMORY_MIB = 768;

@@ -1,10 +1,12 @@
 /** The house of the VM tests: that of the demo, in software emulation so that it is the same everywhere, with a class for echoes. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { Host, missingForMachines } from '../../clients/demo/vms/index.ts';
+import { Host } from '../../clients/demo/vms/index.ts';
+import { missingForMachines } from '../../clients/machines/index.ts';
 import { needsThat } from '../support/needs.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 

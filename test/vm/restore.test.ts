@@ -1,7 +1,9 @@
 /** Sound from one virtual machine to another, while the sender's machine is saved and restored, and its QEMU killed. */
+
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { GUEST_PROGRAM, type Machine, MESSAGES, SOUND_HASH, SoundCheck } from '../../clients/demo/vms/index.ts';
+import { GUEST_PROGRAM, MESSAGES, SOUND_HASH, SoundCheck } from '../../clients/demo/vms/index.ts';
+import type { Machine } from '../../clients/machines/index.ts';
 import { closeHouse, openHouse, withMachines } from './house.ts';
 
 const restore = suite('machines that come back');

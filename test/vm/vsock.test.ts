@@ -1,8 +1,10 @@
 /** The lines that docs/hosts.md gives for vhost-vsock, run as they stand over the vsock loopback of a guest's kernel. */
+
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
-import { GUEST_PROGRAM, hostProgram, MESSAGES } from '../../clients/demo/vms/index.ts';
+import { GUEST_PROGRAM, MESSAGES } from '../../clients/demo/vms/index.ts';
+import { hostProgram } from '../../clients/machines/index.ts';
 import { findBinary, needs } from '../support/needs.ts';
 import { closeHouse, openHouse, withMachines } from './house.ts';
 

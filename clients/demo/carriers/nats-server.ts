@@ -1,10 +1,11 @@
 /** The demo's own nats-server on loopback. Its trace shows every message that it sees. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
+import { endWithUs } from '../../machines/index.ts';
 import { DemoError } from '../errors.ts';
-import { endWithUs } from '../../machines/child-processes.ts';
 
 /** The last lines of its log that the error quotes when it does not start. */
 const QUOTED_LINES = 5;

@@ -1,8 +1,9 @@
 /** A role's process: the messages that it has sent, and waiting for the next. */
+
 import type { ChildProcess } from 'node:child_process';
+import { endWithUs } from '../../machines/index.ts';
 import { DemoError } from '../errors.ts';
 import type { Done, FromRole } from '../roles/messages.ts';
-import { endWithUs } from '../../machines/child-processes.ts';
 
 export class RoleProcess {
   readonly #name: string;

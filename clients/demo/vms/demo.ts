@@ -1,16 +1,13 @@
 /** The demo in real virtual machines: checks the host, prints progress, prints the summary. */
+
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Accelerator, chooseAccelerator, endAll, guestImage, missingForMachines } from '../../machines/index.ts';
 import { summarizeAudit } from '../audit-summary.ts';
 import { DemoError } from '../errors.ts';
-import { endAll } from '../../machines/child-processes.ts';
-import { chooseAccelerator } from '../../machines/accelerator.ts';
 import { GUEST_PROGRAM, Host } from './host.ts';
-import { guestImage } from '../../machines/image/build.ts';
-import type { Accelerator } from '../../machines/machine.ts';
-import { missingForMachines } from '../../machines/needs.ts';
 import { printVmSummary, type VmSummary } from './report.ts';
 import { runScenario, type ScenarioResult } from './scenario.ts';
 import { SOUND_HASH } from './sound-check.ts';
@@ -25,7 +22,7 @@ export interface VmDemoOptions {
 const DOMAINS = ['audio-vm', 'chrome-vm', 'net-vm', 'rogue-vm'] as const;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Returns true when every promise held. @throws DemoError ERR_DEMO_MACHINES, ERR_DEMO_IMAGE, ERR_DEMO_GUEST */
+/** Returns true when every promise held. @throws DemoError ERR_DEMO_MACHINES, ERR_DEMO_IMAGE; MachineError ERR_MACHINE_GUEST */
 export async function runVmDemo(options: VmDemoOptions): Promise<boolean> {
   const missing = missingForMachines();
   if (missing.length > 0)

@@ -1,4 +1,5 @@
 /** The host of the machines: an authority, identities, the shipped policy with serial ports, and a broker process. */
+
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,11 +7,16 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { type Authority, createAuthority, issueIdentity } from '../../../keys/index.ts';
 import { copyShippedPolicy } from '../../../policy/index.ts';
+import {
+  type Accelerator,
+  type Entry,
+  endWithUs,
+  Machine,
+  nodeArguments,
+  programFile,
+  ROOT,
+} from '../../machines/index.ts';
 import { DemoError } from '../errors.ts';
-import { endWithUs } from '../../machines/child-processes.ts';
-import { nodeArguments, programFile, ROOT } from '../../machines/program-file.ts';
-import type { Entry } from '../../machines/image/cpio.ts';
-import { type Accelerator, Machine } from '../../machines/machine.ts';
 
 const run = promisify(execFile);
 

@@ -2,7 +2,7 @@
  * A network that is nothing but messages: net-vm gives chrome-vm its address and the way to a host "outside", which is a
  * network namespace in net-vm. Neither guest has a network card; each has a TAP device of its agent's.
  */
-import type { Entry } from '../../machines/image/cpio.ts';
+import type { Entry } from '../../machines/index.ts';
 
 /** As the shipped inventory has them. */
 const NET_VM = { mac: '02:00:00:00:00:02', ipv4: '10.137.0.2' } as const;

@@ -1,8 +1,9 @@
 /** The summary that the demo in virtual machines prints at its end. */
+
 import Table from 'cli-table3';
+import type { Accelerator } from '../../machines/index.ts';
 import type { AuditSummary } from '../audit-summary.ts';
 import { tableStyle } from '../output/report.ts';
-import type { Accelerator } from '../../machines/machine.ts';
 import type { ScenarioResult } from './scenario.ts';
 
 export interface VmSummary extends ScenarioResult {

@@ -1,10 +1,9 @@
 /** The scenario of the machines, from the first boot to the last hash. */
 
+import type { Entry, Machine } from '../../machines/index.ts';
 import { Tap } from '../carriers/tap.ts';
 import type { AttackResult } from '../roles/messages.ts';
 import type { Host } from './host.ts';
-import type { Entry } from '../../machines/image/cpio.ts';
-import type { Machine } from '../../machines/machine.ts';
 import * as network from './network.ts';
 import { MESSAGES, SOUND_HASH, SoundCheck } from './sound-check.ts';
 

@@ -1,6 +1,6 @@
 /** Reads from audio-vm's console when a sound begins, and the hash of each sound that ended. */
+import type { Machine } from '../../machines/index.ts';
 import { soundHash } from './guest/sound.ts';
-import type { Machine } from '../../machines/machine.ts';
 
 /** Messages of one sound, which lasts a second. */
 export const MESSAGES = 100;

@@ -1,6 +1,6 @@
 /**
  * The image that all guests share: a Debian kernel with a few modules, busybox, and this machine's node, perl and ip with
- * their libraries. Nothing in it is secret or differs between guests.
+ * their libraries. It holds no secret and no difference between guests.
  *
  * Kept under node_modules/.cache/argus/vm, named by what went into it; built again only when that changes.
  */
