@@ -33,23 +33,28 @@ import {
 } from '../../keys/index.ts';
 import { type DeframedRecord, encodeRecordHeader, RecordType, WIRE_VERSION } from '../wire/index.ts';
 import { type Clock, Opener, Sealer } from './protection.ts';
+import { Session } from './session.ts';
 
 const HELLO_TYP = 'argus-hello+jws';
 const WELCOME_TYP = 'argus-welcome+jws';
 const NONCE_BASE64URL_CHARS = 43;
 const KEY_BYTES = 32;
+const MAX_OFFERED_SUITES = 16;
+const MAX_SUITE_CHARS = 32;
 
 const base64url32 = z
   .string()
   .length(NONCE_BASE64URL_CHARS)
   .regex(/^[A-Za-z0-9_-]+$/);
 const suite = z.enum(['A256GCM', 'C20P']);
+/** A suite that this version does not know is passed over, so that later versions can offer it beside ours. */
+const offeredSuites = z.array(z.string().max(MAX_SUITE_CHARS)).min(1).max(MAX_OFFERED_SUITES);
 
 const helloClaims = z.strictObject({
   v: z.literal(WIRE_VERSION),
   nonce: base64url32,
   epk: base64url32,
-  suites: z.array(suite).min(1).max(4),
+  suites: offeredSuites,
   /** The broker that the domain means to reach; null = any broker of the authority. */
   broker: z.string().max(63).nullable(),
   credential: z.string(),
@@ -67,6 +72,8 @@ const welcomeClaims = z.strictObject({
 
 /** Outer shape only: what is needed to find the signer's credential before its signature can be checked. */
 const carriesCredential = z.looseObject({ credential: z.string() });
+/** Of another version, whose other members may be any. */
+const carriesVersion = z.looseObject({ v: z.int().positive() });
 
 /** Randomness and time, so that a test can fix them. */
 export interface HandshakeContext {
@@ -96,23 +103,12 @@ export type HandshakeFault =
   /** The hello asks for another broker. */
   | 'WRONG_BROKER'
   | 'NO_COMMON_SUITE'
+  /** The hello is of a version that this side does not speak. */
+  | 'NO_COMMON_VERSION'
   /** A low-order ephemeral key. */
   | 'BAD_KEY'
   /** The welcome answers another hello. */
   | 'WRONG_HELLO';
-
-/** What both sides have once the two statements were exchanged. */
-export interface Established {
-  readonly peer: Credential;
-  readonly suite: AeadSuite;
-  /** First 16 hex digits of the transcript hash: names the session in logs. */
-  readonly id: string;
-  readonly sealer: Sealer;
-  readonly opener: Opener;
-  /** What we must say, and what the peer must say, in the first sealed frame. */
-  readonly ourCommitment: Uint8Array;
-  readonly peerCommitment: Uint8Array;
-}
 
 export type HandshakeResult<T> =
   | { readonly ok: true; readonly value: T }
@@ -126,7 +122,7 @@ export interface Hello {
   /** The record to write. */
   readonly record: Uint8Array;
   /** Consumes the broker's answer; may be called once. */
-  accept(welcome: DeframedRecord): Promise<HandshakeResult<Established>>;
+  accept(welcome: DeframedRecord): Promise<HandshakeResult<Session>>;
 }
 
 /** The domain's side. `broker` = the name that the answering broker must prove, null = any of the same authority. */
@@ -173,7 +169,7 @@ export async function beginHello(
 export interface Welcome {
   /** The record to write. */
   readonly record: Uint8Array;
-  readonly established: Established;
+  readonly session: Session;
 }
 
 /** The broker's side, towards a domain or (`role`) another broker. `expected` = the domain that this carrier belongs to, null = a carrier open to all. */
@@ -189,12 +185,14 @@ export async function answerHello(
   const helloBytes = Buffer.concat([hello.headerBytes, hello.body]);
   const statement = await readStatement(hello, HELLO_TYP, role, identity.authority, context);
   if (!statement.ok) return statement;
+  const version = carriesVersion.safeParse(statement.value.claims);
+  if (version.success && version.data.v !== WIRE_VERSION) return fail('NO_COMMON_VERSION');
   const claims = helloClaims.safeParse(statement.value.claims);
   if (!claims.success) return fail('MALFORMED_STATEMENT');
   const peer = statement.value.credential;
   if (expected !== null && peer.name !== expected) return fail('WRONG_PEER');
   if (claims.data.broker !== null && claims.data.broker !== identity.name) return fail('WRONG_BROKER');
-  const chosen = claims.data.suites.find((offered) => suites.includes(offered));
+  const chosen = claims.data.suites.find(isOneOf(suites));
   if (chosen === undefined) return fail('NO_COMMON_SUITE');
   const ephemeral = generateEphemeral();
   const shared = ephemeral.agree(Buffer.from(claims.data.epk, 'base64url'));
@@ -211,8 +209,13 @@ export async function answerHello(
   const record = handshakeRecord(RecordType.welcome, payload);
   const transcript = sha256(helloBytes, record);
   const secrets = deriveSessionSecrets(shared, transcript);
-  const established = establish(peer, chosen, transcript, secrets.toDomain, secrets.toBroker, context);
-  return { ok: true, value: { record, established } };
+  const session = establish(peer, chosen, transcript, secrets.toDomain, secrets.toBroker, context);
+  return { ok: true, value: { record, session } };
+}
+
+function isOneOf(suites: readonly AeadSuite[]): (name: string) => name is AeadSuite {
+  const names: readonly string[] = suites;
+  return (name): name is AeadSuite => names.includes(name);
 }
 
 function establish(
@@ -222,17 +225,16 @@ function establish(
   sending: EpochSecret,
   receiving: EpochSecret,
   context: HandshakeContext,
-): Established {
+): Session {
   const aead = selectAead(suiteName, context.aead);
-  return {
+  return new Session(
     peer,
-    suite: suiteName,
-    id: Buffer.from(transcript.subarray(0, 8)).toString('hex'),
-    sealer: new Sealer(aead, sending, context.clock),
-    opener: new Opener(aead, receiving, context.clock),
-    ourCommitment: sending.commitment,
-    peerCommitment: receiving.commitment,
-  };
+    suiteName,
+    Buffer.from(transcript.subarray(0, 8)).toString('hex'),
+    { ours: sending.commitment, peers: receiving.commitment },
+    new Sealer(aead, sending, context.clock),
+    new Opener(aead, receiving, context.clock),
+  );
 }
 
 /** Finds the credential inside, verifies it against the authority, then the statement against the credential's key. */

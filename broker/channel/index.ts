@@ -1,20 +1,6 @@
-/** What authentication makes of a carrier: the handshake, both roles, and the protection of records. Pure. */
-export {
-  answerHello,
-  beginHello,
-  type Established,
-  type HandshakeContext,
-  type HandshakeFault,
-  type HandshakeResult,
-  type Hello,
-  type Welcome,
-} from './handshake.ts';
-export {
-  type Clock,
-  type EpochLimits,
-  HARD_EPOCH_LIMITS,
-  Opener,
-  type SealedRecord,
-  Sealer,
-  SOFT_EPOCH_LIMITS,
-} from './protection.ts';
+/** What authentication makes of a carrier: one machine for every end. Pure: bytes and time in, events and records out. */
+export { Channel, type ChannelEvent, type ChannelFault, type ChannelOptions } from './channel.ts';
+export type { HandshakeContext } from './handshake.ts';
+export type { Clock, SealedRecord } from './protection.ts';
+export type { ChannelRole, WelcomeFrame } from './roles.ts';
+export type { Session } from './session.ts';

@@ -78,14 +78,22 @@ export class Sealer {
   }
 
   seal(type: RecordType, plaintext: Uint8Array): SealedRecord {
-    if (this.#epoch.isPast(this.#limits, this.#now())) this.#epoch = this.#epoch.next(this.#aead, this.#now());
-    const epoch = this.#epoch;
+    const epoch = this.#present();
     const sequence = epoch.records++;
     epoch.bytes += plaintext.length;
     const header = encodeRecordHeader(type, epoch.number, sequence, plaintext.length + TAG_BYTES);
     recordNonce(epoch.iv, sequence, this.#nonce);
     const { ciphertext, tag } = this.#aead.seal(epoch.key, this.#nonce, header, plaintext);
     return { header, ciphertext, tag };
+  }
+
+  /** At the soft limits the next key generation begins: a (key, nonce) pair must never repeat. */
+  #present(): Epoch {
+    const epoch = this.#epoch;
+    if (!epoch.isPast(this.#limits, this.#now())) return epoch;
+    this.#epoch = epoch.next(this.#aead, this.#now());
+    epoch.key.free();
+    return this.#epoch;
   }
 }
 
@@ -104,34 +112,55 @@ export class Opener {
     this.#epoch = new Epoch(0, secret, aead, now());
   }
 
+  get epoch(): number {
+    return this.#epoch.number;
+  }
+
   /**
-   * The plaintext, in memory of our own, or `null`: forged, replayed, reordered, too short or past the hard limit look
+   * The plaintext in memory of its own, or `null`: forged, replayed, reordered, too short and past the hard limit look
    * alike. A failure is final, since after one the stream's position means nothing.
    */
   open(record: DeframedRecord): Uint8Array | null {
-    const plaintext = this.#failed ? null : this.#tryOpen(record);
-    if (plaintext === null) this.#failed = true;
-    return plaintext;
+    const epoch = this.#expect(record);
+    if (epoch === null) return null;
+    const { headerBytes, body } = record;
+    const split = record.length - TAG_BYTES;
+    return this.#opened(
+      epoch,
+      this.#aead.open(epoch.key, this.#nonce, headerBytes, body.subarray(0, split), body.subarray(split)),
+    );
   }
 
-  #tryOpen(record: DeframedRecord): Uint8Array | null {
-    if (record.length < TAG_BYTES) return null;
-    const epoch = this.#epochOf(record);
-    if (epoch === null || record.sequence !== epoch.records || epoch.isPast(this.#limits, this.#now())) return null;
-    recordNonce(epoch.iv, record.sequence, this.#nonce);
+  /** The same where the ciphertext lies, which it replaces; zeros replace it when this fails. */
+  openInPlace(record: DeframedRecord): Uint8Array | null {
+    const epoch = this.#expect(record);
+    if (epoch === null) return null;
+    const { headerBytes, body } = record;
     const split = record.length - TAG_BYTES;
-    const ciphertext = record.body.subarray(0, split);
-    const plaintext = this.#aead.open(
-      epoch.key,
-      this.#nonce,
-      record.headerBytes,
-      ciphertext,
-      record.body.subarray(split),
-    );
-    if (plaintext === null) return null;
+    const isOpen = this.#aead.openInPlace(epoch.key, this.#nonce, headerBytes, body, 0, split);
+    return this.#opened(epoch, isOpen ? body.subarray(0, split) : null);
+  }
+
+  /** The epoch that the record must open with, and its nonce; null when it cannot be the next record. */
+  #expect(record: DeframedRecord): Epoch | null {
+    const epoch = this.#failed || record.length < TAG_BYTES ? null : this.#epochOf(record);
+    if (epoch === null || record.sequence !== epoch.records || epoch.isPast(this.#limits, this.#now())) {
+      this.#failed = true;
+      return null;
+    }
+    recordNonce(epoch.iv, record.sequence, this.#nonce);
+    return epoch;
+  }
+
+  #opened(epoch: Epoch, plaintext: Uint8Array | null): Uint8Array | null {
+    if (plaintext === null) {
+      this.#failed = true;
+      return null;
+    }
     // Only now: a forged record must neither move the sequence nor the epoch.
     epoch.records++;
-    epoch.bytes += split;
+    epoch.bytes += plaintext.length;
+    if (epoch !== this.#epoch) this.#epoch.key.free();
     this.#epoch = epoch;
     return plaintext;
   }

@@ -1,46 +1,19 @@
 /**
  * A session with another broker: the same handshake and records as with a domain, both sides with the role broker.
  *
- *   dialler:  hello -> (welcome) -> proof -> (proof) -> up          dialled:  (hello) -> welcome -> (proof) -> proof -> up
+ * The channel (broker/channel) decides which record is accepted when, and from when on the remote broker is believed.
  *
  * Frames that are queued in one turn share a record. The session ends when the other side is silent, does not decide what
  * it was sent, or says what it may not.
  */
-import { timingSafeEqual } from 'node:crypto';
 import type { AeadSuite, Identity } from '../../keys/index.ts';
-import {
-  answerHello,
-  beginHello,
-  type Established,
-  type HandshakeContext,
-  type HandshakeFault,
-  type Hello,
-} from '../channel/index.ts';
-import {
-  type DeframedRecord,
-  Deframer,
-  MAX_HANDSHAKE_BODY_BYTES,
-  MAX_RECORD_BODY_BYTES,
-  MAX_RECORD_PLAINTEXT_BYTES,
-  type RecordFault,
-  RecordType,
-} from '../wire/index.ts';
+import { Channel, type ChannelFault, type HandshakeContext, type Session } from '../channel/index.ts';
+import { MAX_RECORD_PLAINTEXT_BYTES } from '../wire/index.ts';
 import type { Bridge, BridgeFault, BridgeHost } from './bridge.ts';
-import { decodeLinkFrame, encodeLinkFrame, LinkOp } from './frames.ts';
+import { encodeLinkFrame, LinkOp } from './frames.ts';
 import { DECISION_TIMEOUT_MS, HANDSHAKE_MS, LOOK_MS, REPORT_MS, SILENCE_MS } from './limits.ts';
 
-export type SessionEnd =
-  | BridgeFault
-  | HandshakeFault
-  | RecordFault
-  | 'OPEN_FAILED'
-  | 'BAD_COMMITMENT'
-  | 'UNEXPECTED_RECORD'
-  | 'TIMEOUT'
-  | 'UNDECIDED'
-  | 'SILENT'
-  | 'CLOSED'
-  | 'LOST';
+export type SessionEnd = BridgeFault | ChannelFault | 'TIMEOUT' | 'UNDECIDED' | 'SILENT' | 'CLOSED' | 'LOST';
 
 /** Two brokers in one room: what a session needs of the broker it belongs to. */
 export interface SessionContext {
@@ -70,14 +43,13 @@ export class BrokerSession {
   readonly #bridge: Bridge;
   readonly #bridgeHost: Pick<BridgeHost, 'whenDurable' | 'onReport'>;
   readonly #way: Way;
-  readonly #isDialler: boolean;
   readonly #hooks: SessionHooks;
-  readonly #deframer = new Deframer(MAX_HANDSHAKE_BODY_BYTES);
+  readonly #channel: Channel;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAt: number;
-  #phase: 'greeting' | 'verifying' | 'proving' | 'up' | 'ended' = 'greeting';
-  #hello: Hello | null = null;
-  #keys: Established | null = null;
+  #isEnded = false;
+  /** The remote broker is believed; until then nothing but the handshake is said. */
+  #session: Session | null = null;
   #queue: Uint8Array[] = [];
   #isScheduled = false;
   #isCongested = false;
@@ -96,8 +68,16 @@ export class BrokerSession {
     this.#bridge = bridge;
     this.#bridgeHost = bridgeHost;
     this.#way = way;
-    this.#isDialler = isDialler;
     this.#hooks = hooks;
+    this.#channel = new Channel({
+      role: isDialler ? 'remote-dialler' : 'remote-listener',
+      identity: context.identity,
+      suites: context.suites,
+      expected: bridge.peer,
+      context: context.handshake,
+      resynchronises: false,
+      plaintext: 'lent',
+    });
     this.#startedAt = context.handshake.clock();
     this.#heardAt = this.#startedAt;
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
@@ -106,23 +86,15 @@ export class BrokerSession {
 
   /** The dialler's first word. */
   async greet(): Promise<void> {
-    const { identity, suites, handshake } = this.#context;
-    const hello = await beginHello(identity, this.#bridge.peer, suites, handshake);
-    if (this.#phase !== 'greeting') return;
-    this.#hello = hello;
-    this.#way.write([hello.record]);
+    await this.#channel.begin();
+    this.#writeOutput();
   }
 
   onChunk(chunk: Uint8Array): void {
-    if (this.#phase === 'ended') return;
-    this.#deframer.push(chunk);
-    for (;;) {
-      const record = this.#deframer.next();
-      if (record === 'more') return;
-      if (typeof record === 'string') this.end(record);
-      else this.#record(record);
-      if (this.#isEnded) return;
-    }
+    if (this.#isEnded) return;
+    this.#channel.push(chunk);
+    this.#process();
+    if (!this.#isEnded) this.#channel.keep();
   }
 
   onDrain(): void {
@@ -135,9 +107,10 @@ export class BrokerSession {
   }
 
   end(reason: SessionEnd): void {
-    if (this.#phase === 'ended') return;
-    const wasUp = this.#phase === 'up';
-    this.#phase = 'ended';
+    if (this.#isEnded) return;
+    const wasUp = this.#session !== null;
+    this.#isEnded = true;
+    this.#channel.abandon();
     clearInterval(this.#timer);
     this.#queue = [];
     if (wasUp) this.#bridge.down();
@@ -145,89 +118,60 @@ export class BrokerSession {
     this.#hooks.onEnded(this, reason, wasUp);
   }
 
-  get #isEnded(): boolean {
-    return this.#phase === 'ended';
+  #process(): void {
+    while (!this.#isEnded) {
+      switch (this.#channel.next()) {
+        case 'frames':
+          this.#frames();
+          break;
+        case 'more':
+        case 'waiting':
+          return;
+        case 'handshake':
+          this.#verify();
+          return;
+        case 'proven':
+          this.#believe();
+          break;
+        case 'refused':
+        case 'fault':
+          this.end(this.#channel.fault ?? 'UNEXPECTED_RECORD');
+          return;
+        case 'closed':
+          this.end('CLOSED');
+          return;
+      }
+    }
   }
 
-  #record(record: DeframedRecord): void {
-    const keys = this.#keys;
-    if (keys !== null && record.type === RecordType.data) {
-      const plaintext = keys.opener.open(record);
-      if (plaintext === null) this.end('OPEN_FAILED');
-      else this.#frames(plaintext, keys);
-      return;
-    }
-    if (this.#phase !== 'greeting') {
-      this.end('UNEXPECTED_RECORD');
-      return;
-    }
-    // Copied here: the views die with the next chunk, and verifying waits for the thread pool.
-    const copy = { ...record, headerBytes: new Uint8Array(record.headerBytes), body: new Uint8Array(record.body) };
-    const hello = this.#hello;
-    if (!this.#isDialler && record.type === RecordType.hello) this.#verify(() => this.#answer(copy));
-    else if (hello !== null && record.type === RecordType.welcome) this.#verify(() => this.#accept(hello, copy));
-    else this.end('UNEXPECTED_RECORD');
-  }
-
-  #verify(step: () => Promise<HandshakeFault | null>): void {
-    this.#phase = 'verifying';
-    step().then(
-      (fault) => {
-        if (fault !== null) this.end(fault);
+  #verify(): void {
+    this.#channel.verify().then(
+      (outcome) => {
+        if (this.#isEnded) return;
+        if (outcome === 'answered') {
+          this.#writeOutput();
+          this.#process();
+        } else this.end(this.#channel.fault ?? 'UNEXPECTED_RECORD');
       },
       // Signing failed, or we have a bug: nobody is let in.
       () => this.end('BAD_SIGNATURE'),
     );
   }
 
-  async #answer(hello: DeframedRecord): Promise<HandshakeFault | null> {
-    const { identity, suites, handshake } = this.#context;
-    const result = await answerHello(identity, hello, this.#bridge.peer, suites, handshake, 'broker');
-    if (!result.ok || this.#isEnded) return result.ok ? null : result.fault;
-    this.#establish(result.value.established);
-    this.#way.write([result.value.record]);
-    return null;
-  }
-
-  async #accept(hello: Hello, welcome: DeframedRecord): Promise<HandshakeFault | null> {
-    const result = await hello.accept(welcome);
-    if (!result.ok || this.#isEnded) return result.ok ? null : result.fault;
-    this.#establish(result.value);
-    this.#seal(encodeLinkFrame(LinkOp.proof, 0, result.value.ourCommitment));
-    return null;
-  }
-
-  #establish(keys: Established): void {
-    this.#keys = keys;
-    this.#phase = 'proving';
-    this.id = keys.id;
-    this.suite = keys.suite;
-  }
-
-  #frames(plaintext: Uint8Array, keys: Established): void {
+  #frames(): void {
     this.#heardAt = this.#context.handshake.clock();
-    if (this.#phase === 'proving') {
-      this.#prove(plaintext, keys);
-      return;
-    }
-    const fault = this.#bridge.receive(plaintext);
+    const fault = this.#bridge.receive(this.#channel.plaintext);
     if (fault !== null) this.end(fault);
   }
 
-  #prove(plaintext: Uint8Array, keys: Established): void {
-    const frame = decodeLinkFrame(plaintext, 0, plaintext.length);
-    const { peerCommitment } = keys;
-    const isProof =
-      frame?.op === LinkOp.proof &&
-      frame.body.length === peerCommitment.length &&
-      timingSafeEqual(frame.body, peerCommitment);
-    if (!isProof) {
-      this.end('BAD_COMMITMENT');
-      return;
-    }
-    if (!this.#isDialler) this.#seal(encodeLinkFrame(LinkOp.proof, 0, keys.ourCommitment));
-    this.#phase = 'up';
-    this.#deframer.maxLength = MAX_RECORD_BODY_BYTES;
+  #believe(): void {
+    const { session } = this.#channel;
+    if (session === null) return;
+    this.#writeOutput();
+    this.#session = session;
+    this.id = session.id;
+    this.suite = session.suite;
+    this.#heardAt = this.#context.handshake.clock();
     this.#hooks.onUp(this);
     this.#bridge.up({
       ...this.#bridgeHost,
@@ -237,8 +181,13 @@ export class BrokerSession {
     this.#report();
   }
 
+  #writeOutput(): void {
+    const output = this.#channel.takeOutput();
+    if (output.length > 0) this.#isCongested = !this.#way.write(output);
+  }
+
   #enqueue(frame: Uint8Array): void {
-    if (this.#phase !== 'up') return;
+    if (this.#session === null || this.#isEnded) return;
     this.#queue.push(frame);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -252,7 +201,7 @@ export class BrokerSession {
   #flush(): void {
     const queue = this.#queue;
     let sent = 0;
-    while (this.#phase === 'up' && sent < queue.length && !this.#isCongested) {
+    while (this.#session !== null && !this.#isEnded && sent < queue.length && !this.#isCongested) {
       let bytes = 0;
       let end = sent;
       for (; end < queue.length; end++) {
@@ -267,14 +216,14 @@ export class BrokerSession {
   }
 
   #seal(plaintext: Uint8Array): void {
-    if (this.#keys === null) return;
-    const { header, ciphertext, tag } = this.#keys.sealer.seal(RecordType.data, plaintext);
+    if (this.#session === null) return;
+    const { header, ciphertext, tag } = this.#session.seal(plaintext);
     this.#isCongested = !this.#way.write([header, ciphertext, tag]);
   }
 
   #look(): void {
     const now = this.#context.handshake.clock();
-    if (this.#phase !== 'up') {
+    if (this.#session === null) {
       if (now - this.#startedAt > HANDSHAKE_MS) this.end('TIMEOUT');
       return;
     }

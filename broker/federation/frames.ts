@@ -2,7 +2,6 @@
  * What two brokers say to each other inside sealed records, beside the sendv, ack and refused frames of the wire, which
  * they use as they are (the source of a sendv names the sender, and its home is checked).
  *
- *   proof   {commitment}          the first frame in each direction
  *   up      {domid}               a domain at home at the speaker has a session; from here on it may send
  *   down    {domid}               it has none any more
  *   event   {domid, frame}        a space, peer-gone or revoked event for a domain at home at the hearer
@@ -12,10 +11,9 @@
  *
  * Header as of every frame: length u32, op u8, flags u8 = 0, reserved u16 = 0, id u32 (the domid, else 0).
  */
-import { FRAME_HEADER_BYTES } from '../wire/index.ts';
+import { FRAME_HEADER_BYTES, type Op } from '../wire/index.ts';
 
 export const LinkOp = {
-  proof: 0xf0,
   up: 0xf1,
   down: 0xf2,
   event: 0xf3,
@@ -37,7 +35,11 @@ export interface LinkFrame {
   readonly body: Uint8Array;
 }
 
-export function encodeLinkFrame(op: LinkOp, domid: number, body: Uint8Array = new Uint8Array(0)): Uint8Array {
+export function encodeLinkFrame(
+  op: LinkOp | typeof Op.proof,
+  domid: number,
+  body: Uint8Array = new Uint8Array(0),
+): Uint8Array {
   const bytes = new Uint8Array(FRAME_HEADER_BYTES + body.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, bytes.length, true);

@@ -1,4 +1,4 @@
-/** What every link and peer of one broker shares. */
+/** What every channel driver and peer of one broker shares. */
 import type { AeadSuite, Identity } from '../../keys/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import type { Clock, HandshakeContext } from '../channel/index.ts';

@@ -5,24 +5,19 @@
  * Nothing that a record causes at this domain is shown to it before the audit records it caused are durable (Gate); what
  * it may send to others goes out at once. A denied sender waits for the disk, its receivers do not.
  */
-import { release } from '../../keys/index.ts';
 import type { Carrier } from '../carrier/index.ts';
-import type { Established } from '../channel/index.ts';
+import type { Session } from '../channel/index.ts';
 import { ACCEPTED, type Answer, type DomainState, type SendAnswer, UNDECIDED } from '../core/index.ts';
 import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION } from '../process/index.ts';
 import {
   type BrokerFrame,
-  CloseCode,
   type CloseWord,
-  closeWord,
   DataField,
-  type DeframedRecord,
   type DomainFrame,
   decodeDomainFrame,
   encodeBrokerFrame,
   FrameWalker,
   Op,
-  RecordType,
   Status,
 } from '../wire/index.ts';
 import { AckTiming } from './ack-timing.ts';
@@ -32,13 +27,7 @@ import { Outbox } from './outbox.ts';
 import { UndecidedIds } from './undecided-ids.ts';
 
 /** Why a peer's bytes end its session; never shown to it in detail. */
-export type PeerFault =
-  | 'OPEN_FAILED'
-  | 'BAD_FRAME'
-  | 'BAD_SEND_ID'
-  | 'BAD_CREDIT'
-  | 'UNEXPECTED_FRAME'
-  | 'UNEXPECTED_RECORD';
+export type PeerFault = 'BAD_FRAME' | 'BAD_SEND_ID' | 'BAD_CREDIT' | 'UNEXPECTED_FRAME';
 
 export class Peer extends Outbox implements Flushable {
   readonly state: DomainState;
@@ -47,7 +36,7 @@ export class Peer extends Outbox implements Flushable {
   readonly carrier: Carrier;
   readonly openedAt: number;
   readonly #context: PeerContext;
-  readonly #established: Established;
+  readonly #session: Session;
   readonly #onReady: () => void;
   readonly #walker = new FrameWalker();
   readonly #introduced = new Set<number>();
@@ -65,26 +54,20 @@ export class Peer extends Outbox implements Flushable {
   #lastHeard: number;
 
   /** `onReady`: the peer, which had paused the carrier because too much was queued for it, would take more. */
-  constructor(
-    context: PeerContext,
-    carrier: Carrier,
-    established: Established,
-    state: DomainState,
-    onReady: () => void,
-  ) {
+  constructor(context: PeerContext, carrier: Carrier, session: Session, state: DomainState, onReady: () => void) {
     super(context.pool);
     this.#context = context;
     this.carrier = carrier;
-    this.#established = established;
+    this.#session = session;
     this.#onReady = onReady;
     this.state = state;
-    this.id = established.id;
+    this.id = session.id;
     this.openedAt = context.clock();
     this.#lastHeard = this.openedAt;
   }
 
   get suite(): string {
-    return this.#established.suite;
+    return this.#session.suite;
   }
 
   /** Milliseconds since something of this peer last opened. */
@@ -99,25 +82,17 @@ export class Peer extends Outbox implements Flushable {
 
   // Receiving
 
-  /** Opens a data record and does what it says; a fault ends the session. */
-  receive(record: DeframedRecord): PeerFault | null {
-    const plaintext = this.#established.opener.open(record);
-    if (plaintext === null) return 'OPEN_FAILED';
+  /** Does what the frames of one record say; a fault ends the session. `plaintext` is lent for the call. */
+  receive(plaintext: Uint8Array): PeerFault | null {
     this.#lastHeard = this.#context.clock();
     const lastSendId = this.#lastSendId;
     const fault = this.#walk(plaintext);
     this.#answer();
     if (this.#lastSendId !== lastSendId) this.#acks.sent(this.#decidedThrough(), this.#lastHeard);
     this.#throttle();
+    // Afterwards nobody holds on to the plaintext, whose memory the carrier reads into again.
     this.#context.loans.settle();
-    release(plaintext);
     return fault;
-  }
-
-  /** Opens a close record; the word it carries, or null when it is not the peer's. */
-  receiveClose(record: DeframedRecord): CloseWord | null {
-    const plaintext = this.#established.opener.open(record);
-    return plaintext === null ? null : (closeWord(plaintext[0]) ?? 'done');
   }
 
   #walk(plaintext: Uint8Array): PeerFault | null {
@@ -296,7 +271,7 @@ export class Peer extends Outbox implements Flushable {
   }
 
   #seal(plaintext: Uint8Array, buffers: Uint8Array[]): void {
-    const { header, ciphertext, tag } = this.#established.sealer.seal(RecordType.data, plaintext);
+    const { header, ciphertext, tag } = this.#session.seal(plaintext);
     buffers.push(header, ciphertext, tag);
   }
 
@@ -312,7 +287,7 @@ export class Peer extends Outbox implements Flushable {
     if (!this.#isCongested) this.flush();
     this.#acks.cancel();
     this.#isEnded = true;
-    const { header, ciphertext, tag } = this.#established.sealer.seal(RecordType.close, Uint8Array.of(CloseCode[word]));
+    const { header, ciphertext, tag } = this.#session.sealClose(word);
     this.carrier.write([header, ciphertext, tag]);
     this.discard();
   }

@@ -3,9 +3,9 @@ import type { Credential } from '../../keys/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import type { Clock } from '../base/index.ts';
 import type { Carrier, Release } from '../carrier/index.ts';
-import type { Established } from '../channel/index.ts';
+import type { Session } from '../channel/index.ts';
 import type { Argo } from '../core/index.ts';
-import { Link, type LinkOwner, type Peer, type PeerContext, type RefusalReason } from '../peer/index.ts';
+import { ChannelDriver, type DriverOwner, type Peer, type PeerContext, type RefusalReason } from '../peer/index.ts';
 import {
   CLOCK_TOLERANCE_SECONDS,
   type Logger,
@@ -18,9 +18,9 @@ import { type CloseWord, Op } from '../wire/index.ts';
 import type { KeyWatch } from './key-watch.ts';
 import { SessionPace } from './session-pace.ts';
 
-interface Session {
+interface Running {
   readonly peer: Peer;
-  readonly link: Link;
+  readonly driver: ChannelDriver;
   /** The session outlives neither its expiry nor its revocation. */
   readonly credential: Credential;
 }
@@ -34,14 +34,14 @@ export interface SessionWatcher {
   sessionEnded(domain: string, reason: string): void;
 }
 
-export class Sessions implements LinkOwner {
+export class Sessions implements DriverOwner {
   readonly #context: PeerContext;
   readonly #argo: Argo;
   readonly #audit: AuditLog;
   readonly #log: Logger;
-  readonly #byDomain = new Map<string, Session>();
+  readonly #byDomain = new Map<string, Running>();
   readonly #keys: HolderWatch;
-  readonly #links = new Map<Link, Release>();
+  readonly #drivers = new Map<ChannelDriver, Release>();
   readonly #pace: SessionPace;
   readonly #clock: Clock;
   #cancelSweep: () => void;
@@ -64,8 +64,8 @@ export class Sessions implements LinkOwner {
 
   /** Takes over a carrier that nobody has authenticated yet. */
   accept(carrier: Carrier, release: Release): void {
-    const link = new Link(this.#context, carrier, this);
-    this.#links.set(link, release);
+    const driver = new ChannelDriver(this.#context, carrier, this);
+    this.#drivers.set(driver, release);
   }
 
   get count(): number {
@@ -82,39 +82,39 @@ export class Sessions implements LinkOwner {
 
   /** Ends a domain's session, if it has one. */
   end(domain: string, word: CloseWord, reason: string): void {
-    this.#byDomain.get(domain)?.link.end(word, reason);
+    this.#byDomain.get(domain)?.driver.end(word, reason);
   }
 
   /** For a revocation list that has come. */
   endRevoked(isRevoked: (credential: Credential) => boolean): number {
     const hit = [...this.#byDomain.values()].filter(({ credential }) => isRevoked(credential));
-    for (const { link } of hit) link.end('credentialRevoked', 'credential revoked');
+    for (const { driver } of hit) driver.end('credentialRevoked', 'credential revoked');
     return hit.length;
   }
 
   /** Ends them all, and whoever has not authenticated. */
   endAll(word: CloseWord): void {
     this.#cancelSweep();
-    for (const { link } of [...this.#byDomain.values()]) link.end(word, word);
-    for (const link of [...this.#links.keys()]) link.end(word, word);
+    for (const { driver } of [...this.#byDomain.values()]) driver.end(word, word);
+    for (const driver of [...this.#drivers.keys()]) driver.end(word, word);
   }
 
   /** Carriers not yet closed. */
   get openCarriers(): Iterable<Carrier> {
-    return [...this.#links.keys()].map((link) => link.carrier);
+    return [...this.#drivers.keys()].map((driver) => driver.carrier);
   }
 
-  // LinkOwner
+  // DriverOwner
 
-  onProven(peer: Peer, established: Established, link: Link): void {
+  onProven(peer: Peer, session: Session, driver: ChannelDriver): void {
     const { name } = peer.state.domain;
     const hasty = this.#pace.count(name);
     // As for a refusal: the place on its socket stays taken for a while.
-    this.#links.get(link)?.(hasty > 0);
+    this.#drivers.get(driver)?.(hasty > 0);
     const older = this.#byDomain.get(name);
-    if (older !== undefined) this.#supersede(older, established.peer);
-    const isGood = this.#keys.proven(established.peer);
-    this.#byDomain.set(name, { peer, link, credential: established.peer });
+    if (older !== undefined) this.#supersede(older, session.peer);
+    const isGood = this.#keys.proven(session.peer);
+    this.#byDomain.set(name, { peer, driver, credential: session.peer });
     this.opened++;
     this.watcher?.sessionOpened(name);
     this.#argo.attach(peer.state, peer, { session: peer.id });
@@ -125,20 +125,20 @@ export class Sessions implements LinkOwner {
       detail: {
         carrier: peer.carrier.name,
         suite: peer.suite,
-        key: established.peer.thumbprint,
-        credential: established.peer.jti,
+        key: session.peer.thumbprint,
+        credential: session.peer.jti,
         ...(hasty === 0 ? {} : { hasty }),
       },
     });
     // The domain learns that it is in, and is listened to, once the log says so.
     peer.holdUntilDurable(() => {
       // On a serial carrier, which has no places, the next hello is not read before either.
-      if (hasty === 0) link.resume();
-      else this.#clock.after(REFUSED_PLACE_MS, () => link.resume());
+      if (hasty === 0) driver.resume();
+      else this.#clock.after(REFUSED_PLACE_MS, () => driver.resume());
     });
     peer.event({
       op: Op.welcome,
-      commitment: established.ourCommitment,
+      commitment: session.ourCommitment,
       domid: peer.state.domain.domid,
       revision: this.#argo.policy.revision,
       name,
@@ -147,15 +147,15 @@ export class Sessions implements LinkOwner {
     // So that it knows its own labels. Who has none need not be told so.
     if (peer.state.domain.labels.length > 0) peer.introduce(peer.state.domain.domid);
     this.#log.info({ domain: name, session: peer.id, carrier: peer.carrier.name }, 'session opened');
-    if (!isGood) link.end('credentialRevoked', 'credential revoked');
+    if (!isGood) driver.end('credentialRevoked', 'credential revoked');
   }
 
   /** A VM that came back by another way looks like this, and so does a thief: while the older session lives, it is told. */
-  #supersede(older: Session, newer: Credential): void {
+  #supersede(older: Running, newer: Credential): void {
     const isAlive = older.peer.silentFor(this.#context.clock()) < PING_AFTER_MS;
     const isRotation = newer.generation > older.credential.generation;
     if (isAlive && !isRotation) this.#keys.twoSessions(newer);
-    older.link.end('superseded', 'superseded');
+    older.driver.end('superseded', 'superseded');
   }
 
   onEnded(peer: Peer, reason: string, fault: string | null): void {
@@ -171,18 +171,18 @@ export class Sessions implements LinkOwner {
     );
   }
 
-  onRefused(link: Link, reason: RefusalReason): void {
-    this.#links.get(link)?.(true);
+  onRefused(driver: ChannelDriver, reason: RefusalReason): void {
+    this.#drivers.get(driver)?.(true);
     this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1);
-    const { carrier } = link;
+    const { carrier } = driver;
     const src = carrier.domain === null ? null : (this.#argo.domain(carrier.domain)?.domain ?? null);
     this.#audit.record({ event: 'session.refused', src, reason, detail: { carrier: carrier.name } });
     this.#log.warn({ carrier: carrier.name, reason }, 'session refused');
   }
 
-  onClosed(link: Link): void {
-    this.#links.get(link)?.(false);
-    this.#links.delete(link);
+  onClosed(driver: ChannelDriver): void {
+    this.#drivers.get(driver)?.(false);
+    this.#drivers.delete(driver);
   }
 
   /** Ends the sessions whose credential has expired or whose domain is silent, and asks those that have said nothing for a while. */
@@ -190,10 +190,11 @@ export class Sessions implements LinkOwner {
     this.#cancelSweep = this.#clock.after(SWEEP_MS, () => this.#sweep());
     const now = this.#clock.mono();
     const seconds = this.#clock.wall() / 1_000;
-    for (const { peer, link, credential } of [...this.#byDomain.values()]) {
+    for (const { peer, driver, credential } of [...this.#byDomain.values()]) {
       const silence = peer.silentFor(now);
-      if (seconds > credential.expiresAt + CLOCK_TOLERANCE_SECONDS) link.end('credentialExpired', 'credential expired');
-      else if (silence > SILENCE_LIMIT_MS) link.end('done', 'silent');
+      if (seconds > credential.expiresAt + CLOCK_TOLERANCE_SECONDS)
+        driver.end('credentialExpired', 'credential expired');
+      else if (silence > SILENCE_LIMIT_MS) driver.end('done', 'silent');
       else if (silence > PING_AFTER_MS) peer.event({ op: Op.brokerPing, id: 0 });
     }
   }

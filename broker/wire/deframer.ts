@@ -48,6 +48,7 @@ export class Deframer {
 
   /** Copies what is left of the chunk: the reader stops here for now, and the lender wants its bytes back. */
   keep(): void {
+    if (this.#at === this.#chunk.length) return;
     this.#chunk = joined(this.#chunk.subarray(this.#at), EMPTY); // not slice(): a Buffer's is a view
     this.#at = 0;
   }

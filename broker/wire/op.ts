@@ -1,4 +1,7 @@
-/** Operation codes of frames. Below 0x80: domain to broker; from 0x80: broker to domain. */
+/**
+ * Operation codes of frames. Below 0x80: domain to broker; from 0x80: broker to domain; from 0xf0: between two brokers
+ * (`proof` here, since it belongs to the handshake; the others are in broker/federation/frames.ts).
+ */
 export const Op = {
   ready: 0x01,
   registerRing: 0x10,
@@ -24,5 +27,7 @@ export const Op = {
   revision: 0xa4,
   brokerPing: 0xb0,
   brokerPong: 0xb1,
+
+  proof: 0xf0,
 } as const;
 export type Op = (typeof Op)[keyof typeof Op];

@@ -3,7 +3,7 @@ import { type Identity, loadIdentity } from '../../keys/index.ts';
 import type { OpenCarrier } from './carriers/carrier.ts';
 import { parseCarrier } from './carriers/carrier-spec.ts';
 import { ChunkPool } from './engine/chunk.ts';
-import { Link, type LinkHandlers } from './engine/link.ts';
+import { ClientSession, type SessionHandlers } from './engine/client-session.ts';
 import { ArgusError } from './errors.ts';
 import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { NODE_PLATFORM, type Platform } from './platform.ts';
@@ -35,17 +35,17 @@ async function dial(
   options: ResolvedOptions,
   platform: Platform,
   pool: ChunkPool,
-  handlers: LinkHandlers,
+  handlers: SessionHandlers,
   signal: AbortSignal,
-): Promise<Link> {
+): Promise<ClientSession> {
   // Read again for each session: the operator may have renewed the credential meanwhile.
   const identity = await identityOf(options.identity, platform);
   const { broker, suites, aead, handshakeTimeoutMs } = options;
-  const link = new Link(handlers, platform, pool, { identity, broker, suites, aead });
+  const session = new ClientSession(handlers, platform, pool, { identity, broker, suites, aead });
   const attempt = new AbortController();
   const give = (reason: ArgusError): void => {
     attempt.abort(reason);
-    link.abandon(reason);
+    session.abandon(reason);
   };
   const cancelTimeout = platform.schedule(handshakeTimeoutMs, () =>
     give(
@@ -61,13 +61,13 @@ async function dial(
   if (signal.aborted) abort();
   try {
     const directory = typeof options.identity === 'string' ? options.identity : null;
-    const carrier = await open(link, attempt.signal, { domain: identity.name, broker, directory }).catch(
+    const carrier = await open(session, attempt.signal, { domain: identity.name, broker, directory }).catch(
       (error: unknown) => {
         throw error instanceof ArgusError ? error : unreachable(options.carrier, error);
       },
     );
-    await link.greet(carrier);
-    return link;
+    await session.greet(carrier);
+    return session;
   } catch (error) {
     // Whatever failed first, an attempt that was ended failed because it was ended.
     throw attempt.signal.aborted ? attempt.signal.reason : error;

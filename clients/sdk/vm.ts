@@ -1,10 +1,11 @@
 /** This domain's connection to its broker: Argo's four operations and the events. It outlives single sessions. */
+import type { WelcomeFrame } from '../../broker/channel/index.ts';
 import { DOMID_ANY, Op, PORT_ALL, REGISTER_FAIL_EXIST, RingFlag, Status } from '../../broker/wire/index.ts';
 import type { DomainRef } from './domain-ref.ts';
 import { Backoff } from './engine/backoff.ts';
 import type { ChunkPool } from './engine/chunk.ts';
+import type { Answer, ClientSession, Notice, SessionHandlers } from './engine/client-session.ts';
 import { isFinal } from './engine/close-reasons.ts';
-import type { Answer, Link, LinkHandlers, Notice, WelcomeFrame } from './engine/link.ts';
 import { Names } from './engine/names.ts';
 import { Rings } from './engine/rings.ts';
 import type { Send } from './engine/send.ts';
@@ -53,7 +54,7 @@ export interface RingState {
 }
 
 /** Opens a carrier and establishes a session on it; rejects with an ArgusError. */
-export type Dial = (vm: LinkHandlers, signal: AbortSignal) => Promise<Link>;
+export type Dial = (vm: SessionHandlers, signal: AbortSignal) => Promise<ClientSession>;
 
 export class Vm implements AsyncDisposable {
   readonly #platform: Platform;
@@ -67,7 +68,7 @@ export class Vm implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #ringOwner: RingOwner;
   #state: VmState = 'connecting';
-  #link: Link | null = null;
+  #session: ClientSession | null = null;
   #welcome: WelcomeFrame | null = null;
   #revision = 0;
   #labels: readonly string[] = Object.freeze([]);
@@ -92,7 +93,7 @@ export class Vm implements AsyncDisposable {
     this.#ringOwner = {
       credit: (ring, bytes) => {
         const handle = this.#rings.handleOf(ring);
-        if (handle !== undefined) this.#link?.tell({ op: Op.credit, ring: handle, bytes });
+        if (handle !== undefined) this.#session?.tell({ op: Op.credit, ring: handle, bytes });
       },
       unregister: (ring) => this.unregisterRing(ring),
       schedule: platform.schedule,
@@ -238,8 +239,8 @@ export class Vm implements AsyncDisposable {
     }
   }
 
-  readonly #handlers: LinkHandlers = {
-    onUp: (link, welcome) => this.#onUp(link, welcome),
+  readonly #handlers: SessionHandlers = {
+    onUp: (session, welcome) => this.#onUp(session, welcome),
     onDeliver: (bytes, view, at, length) => {
       const result = this.#rings.deliver(bytes, view, at, length);
       if (result === 'no-ring')
@@ -258,9 +259,9 @@ export class Vm implements AsyncDisposable {
     onDown: (reason) => this.#onDown(reason),
   };
 
-  #onUp(link: Link, welcome: WelcomeFrame): void {
+  #onUp(session: ClientSession, welcome: WelcomeFrame): void {
     const isFirst = this.#state === 'connecting';
-    this.#link = link;
+    this.#session = session;
     this.#welcome = welcome;
     this.#revision = welcome.revision;
     this.#upAt = this.#platform.now();
@@ -268,18 +269,18 @@ export class Vm implements AsyncDisposable {
     this.#names.askAgain();
     if (isFirst) {
       this.#state = 'connected';
-      this.#sends.attach(link);
+      this.#sends.attach(session);
       return;
     }
-    void this.#comeBack(link);
+    void this.#comeBack(session);
   }
 
   /** Registers the rings first, so that replies to the next sends find them. */
-  async #comeBack(link: Link): Promise<void> {
+  async #comeBack(session: ClientSession): Promise<void> {
     await Promise.all([...this.#rings].map((ring) => this.#registerAgain(ring)));
-    if (this.#link !== link) return;
+    if (this.#session !== session) return;
     if (this.#state === 'reconnecting') this.#state = 'connected';
-    this.#sends.attach(link);
+    this.#sends.attach(session);
     this.#events.emit('reconnected', { domid: this.domid, revision: this.#revision });
   }
 
@@ -314,10 +315,10 @@ export class Vm implements AsyncDisposable {
   }
 
   /** Sends a request. `take` runs in the same turn in which the OK arrives. */
-  #ask<T>(what: string, frame: Parameters<Link['request']>[0], take: (answer: Answer) => T): Promise<T> {
+  #ask<T>(what: string, frame: Parameters<ClientSession['request']>[0], take: (answer: Answer) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const lose = (): void => reject(wordError('ECONNRESET', what));
-      const isSent = this.#link?.request(
+      const isSent = this.#session?.request(
         frame,
         (answer) => {
           if (answer.status === Status.OK) resolve(take(answer));
@@ -326,13 +327,13 @@ export class Vm implements AsyncDisposable {
         lose,
       );
       if (isSent === true) return;
-      if (this.#link === null) reject(wordError('ECONNRESET', what, 'there is no session with the broker now'));
+      if (this.#session === null) reject(wordError('ECONNRESET', what, 'there is no session with the broker now'));
       else reject(wordError('ENOBUFS', what, 'too many requests wait for their answer'));
     });
   }
 
   #askName(name: string, answer: (status: number, domid: number) => void): void {
-    this.#link?.request(
+    this.#session?.request(
       { op: Op.resolve, id: 0, name },
       (reply) => {
         if (reply.op === Op.reply) answer(reply.status, reply.value);
@@ -351,7 +352,7 @@ export class Vm implements AsyncDisposable {
     if (domain === 'any') return DOMID_ANY;
     const known = this.#names.lookup(domain);
     if (known >= 0) return known;
-    if (this.#link === null) throw wordError('ECONNRESET', what, 'there is no session with the broker now');
+    if (this.#session === null) throw wordError('ECONNRESET', what, 'there is no session with the broker now');
     return new Promise((resolve, reject) => {
       this.#names.resolve(domain, (status, domid) => {
         if (status === Status.OK) resolve(domid);
@@ -401,8 +402,8 @@ export class Vm implements AsyncDisposable {
   }
 
   #onDown(reason: ArgusError): void {
-    const inFlight = this.#link?.inFlight.count ?? 0;
-    this.#link = null;
+    const inFlight = this.#session?.inFlight.count ?? 0;
+    this.#session = null;
     this.#rings.forgetSession();
     this.#sends.detach();
     if (this.#state === 'closed') return;
@@ -421,7 +422,7 @@ export class Vm implements AsyncDisposable {
     this.#cancelRetry = this.#platform.schedule(this.#backoff.next(), () => {
       this.#cancelRetry = null;
       this.#dial(this.#handlers, this.#stop.signal).catch((error: unknown) => {
-        if (this.#state !== 'reconnecting' || this.#link !== null) return;
+        if (this.#state !== 'reconnecting' || this.#session !== null) return;
         this.#events.emit(
           'error',
           error instanceof ArgusError ? error : new ArgusError('ERR_CLIENT_LOST', String(error), { cause: error }),
@@ -435,7 +436,7 @@ export class Vm implements AsyncDisposable {
     if (this.#state === 'closed') return;
     this.#state = 'closing';
     this.#cancelRetry?.();
-    if (this.#link !== null) await this.#drained();
+    if (this.#session !== null) await this.#drained();
     this.#end(new ArgusError('ERR_CLIENT_CLOSED', 'the VM was closed by this side'));
   }
 
@@ -455,8 +456,8 @@ export class Vm implements AsyncDisposable {
     this.#stop.abort(reason);
     this.#cancelRetry?.();
     for (const ring of this.#rings) ring.settle();
-    const link = this.#link;
-    link?.close(reason);
+    const session = this.#session;
+    session?.close(reason);
     this.#sends.end(reason, wordError('ECANCELED', 'sendv', undefined, { outcome: 'not-sent' }));
     this.#names.failAll(Status.ECONNRESET);
     const failure = reason.code === 'ERR_CLIENT_CLOSED' ? null : reason;

@@ -1,7 +1,7 @@
 /** The handshake, both roles: who gets keys, who gets none, and that nothing a third party does gives it any. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { HandshakeFault, HandshakeResult } from '../../broker/channel/index.ts';
+import type { HandshakeFault, HandshakeResult } from '../../broker/channel/handshake.ts';
 import { encodeRecordHeader, RecordType } from '../../broker/wire/index.ts';
 import type { AeadSuite, Identity } from '../../keys/index.ts';
 import { fuzzUntil } from '../support/seed.ts';
@@ -47,8 +47,8 @@ handshakes('both ends have the same keys, know each other, and what the other mu
     [atDomain, atBroker],
     [atBroker, atDomain],
   ] as const) {
-    const sealed = from.sealer.seal(RecordType.data, Buffer.from('hello'));
-    const opened = to.opener.open(recordFrom(joined(sealed.header, sealed.ciphertext, sealed.tag)));
+    const sealed = from.seal(Buffer.from('hello'));
+    const opened = to.open(recordFrom(joined(sealed.header, sealed.ciphertext, sealed.tag)), 'owned');
     assert.is(Buffer.from(opened ?? []).toString(), 'hello');
   }
 });
@@ -57,8 +57,8 @@ handshakes('two handshakes of the same two share nothing', async () => {
   const [first, second] = [await shake(), await shake()];
   assert.is.not(first.atDomain.id, second.atDomain.id);
   assert.not.equal(Buffer.from(first.atDomain.ourCommitment), Buffer.from(second.atDomain.ourCommitment));
-  const sealed = first.atDomain.sealer.seal(RecordType.data, Buffer.from('x'));
-  assert.is(second.atBroker.opener.open(recordFrom(joined(sealed.header, sealed.ciphertext, sealed.tag))), null);
+  const sealed = first.atDomain.seal(Buffer.from('x'));
+  assert.is(second.atBroker.open(recordFrom(joined(sealed.header, sealed.ciphertext, sealed.tag)), 'owned'), null);
 });
 
 for (const [offered, accepted, chosen] of [
@@ -95,6 +95,17 @@ for (const [label, fault, arrange] of AT_BROKER) {
   });
 }
 
+handshakes(
+  'a suite that this version does not know is passed over, so a later version can offer it beside ours',
+  async () => {
+    const said = await hello();
+    const altered = await restated(DOMAIN, said.record, HELLO, { suites: ['KYBER-GCM', 'C20P', 'A256GCM'] });
+    const result = await answer(altered);
+    assert.ok(result.ok);
+    if (result.ok) assert.is(result.value.session.suite, 'C20P');
+  },
+);
+
 handshakes('clocks may differ by the tolerance', async () => {
   const said = await hello();
   const { notBefore, expiresAt } = DOMAIN.credential;
@@ -107,10 +118,15 @@ handshakes('clocks may differ by the tolerance', async () => {
 for (const [label, fault, changes] of [
   ['without a claim', 'MALFORMED_STATEMENT', { nonce: undefined }],
   ['with a surplus claim', 'MALFORMED_STATEMENT', { admin: true }],
-  ['of another version', 'MALFORMED_STATEMENT', { v: 2 }],
+  ['of another version', 'NO_COMMON_VERSION', { v: 2 }],
+  ['of another version, with members that this one does not know', 'NO_COMMON_VERSION', { v: 2, kem: 'x', epk: 7 }],
+  ['of no version', 'MALFORMED_STATEMENT', { v: 'one' }],
   ['with a short nonce', 'MALFORMED_STATEMENT', { nonce: 'AAAA' }],
   ['with no suite', 'MALFORMED_STATEMENT', { suites: [] }],
-  ['with a suite that nobody knows', 'MALFORMED_STATEMENT', { suites: ['NULL'] }],
+  ['with a suite that nobody knows', 'NO_COMMON_SUITE', { suites: ['NULL'] }],
+  ['with too many suites', 'MALFORMED_STATEMENT', { suites: new Array(17).fill('A256GCM') }],
+  ['with a suite of a long name', 'MALFORMED_STATEMENT', { suites: ['A256GCM', 'x'.repeat(33)] }],
+  ['with a suite that is no name', 'MALFORMED_STATEMENT', { suites: ['A256GCM', 7] }],
   ['with a key of low order', 'BAD_KEY', { epk: 'A'.repeat(43) }],
   ['with a key of order 1', 'BAD_KEY', { epk: `AQ${'A'.repeat(41)}` }],
   ['with the credential of somebody else', 'BAD_SIGNATURE', { credential: 'other' }],
@@ -147,10 +163,7 @@ handshakes('a replayed hello gives the replayer nothing: keys need the private h
   const [first, second] = [await answer(said.record), await answer(said.record)];
   assert.ok(first.ok && second.ok);
   if (!first.ok || !second.ok) return;
-  assert.not.equal(
-    Buffer.from(first.value.established.peerCommitment),
-    Buffer.from(second.value.established.peerCommitment),
-  );
+  assert.not.equal(Buffer.from(first.value.session.peerCommitment), Buffer.from(second.value.session.peerCommitment));
 });
 
 handshakes('the header of the hello is part of what is agreed', async () => {
@@ -224,8 +237,8 @@ handshakes('a welcome with another key of the broker’s leads to keys that do n
   const accepted = await said.accept(recordFrom(two.value.record));
   assert.ok(accepted.ok);
   if (!accepted.ok) return;
-  const { header, ciphertext, tag } = accepted.value.sealer.seal(RecordType.data, Buffer.from('x'));
-  assert.is(one.value.established.opener.open(recordFrom(joined(header, ciphertext, tag))), null);
+  const { header, ciphertext, tag } = accepted.value.seal(Buffer.from('x'));
+  assert.is(one.value.session.open(recordFrom(joined(header, ciphertext, tag)), 'owned'), null);
 });
 
 handshakes(

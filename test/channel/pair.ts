@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import {
   answerHello,
   beginHello,
-  type Established,
   type HandshakeContext,
   type HandshakeResult,
   type Hello,
   type Welcome,
-} from '../../broker/channel/index.ts';
+} from '../../broker/channel/handshake.ts';
+import type { Session } from '../../broker/channel/index.ts';
 import { type DeframedRecord, Deframer } from '../../broker/wire/index.ts';
 import { type AeadSuite, createAuthority, type Identity, issueIdentity, type Role } from '../../keys/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
@@ -68,11 +68,11 @@ export function answer(record: Uint8Array, terms: Terms = {}): Promise<Handshake
 }
 
 /** The whole of it; throws where one side refuses. */
-export async function shake(terms: Terms = {}): Promise<{ atDomain: Established; atBroker: Established }> {
+export async function shake(terms: Terms = {}): Promise<{ atDomain: Session; atBroker: Session }> {
   const said = await hello(terms);
   const welcome = await answer(said.record, terms);
   if (!welcome.ok) throw new Error(`the broker refuses: ${welcome.fault}`);
   const accepted = await said.accept(recordFrom(welcome.value.record));
   if (!accepted.ok) throw new Error(`the domain refuses: ${accepted.fault}`);
-  return { atDomain: accepted.value, atBroker: welcome.value.established };
+  return { atDomain: accepted.value, atBroker: welcome.value.session };
 }

@@ -2,7 +2,13 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type EpochLimits, HARD_EPOCH_LIMITS, Opener, Sealer, SOFT_EPOCH_LIMITS } from '../../broker/channel/index.ts';
+import {
+  type EpochLimits,
+  HARD_EPOCH_LIMITS,
+  Opener,
+  Sealer,
+  SOFT_EPOCH_LIMITS,
+} from '../../broker/channel/protection.ts';
 import { RecordType } from '../../broker/wire/index.ts';
 import { type Aead, type AeadSuite, deriveSessionSecrets, selectAead } from '../../keys/index.ts';
 import { seeded } from '../support/seed.ts';
@@ -19,12 +25,15 @@ const NEVER: EpochLimits = {
 class Direction {
   readonly sealer: Sealer;
   readonly opener: Opener;
+  /** Opens the same records in place: whatever one refuses, the other refuses. */
+  readonly twin: Opener;
   now = 0;
 
   constructor(aead: Aead = selectAead('A256GCM'), soft: EpochLimits = NEVER, hard: EpochLimits = NEVER, seed = 7) {
     const secrets = () => deriveSessionSecrets(new Uint8Array(32).fill(seed), new Uint8Array(32).fill(9)).toBroker;
     this.sealer = new Sealer(aead, secrets(), () => this.now, soft);
     this.opener = new Opener(aead, secrets(), () => this.now, hard);
+    this.twin = new Opener(aead, secrets(), () => this.now, hard);
   }
 
   seal(text: string): Uint8Array {
@@ -34,6 +43,7 @@ class Direction {
 
   open(bytes: Uint8Array): string | null {
     const plaintext = this.opener.open(recordFrom(bytes));
+    assert.equal(this.twin.openInPlace(recordFrom(bytes)), plaintext && new Uint8Array(plaintext));
     return plaintext === null ? null : Buffer.from(plaintext).toString();
   }
 }

@@ -2,20 +2,18 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { beginHello, type Established, type HandshakeContext } from '../../../broker/channel/index.ts';
+import { Channel, type HandshakeContext } from '../../../broker/channel/index.ts';
 import {
   type BrokerFrame,
   closeWord,
-  type DeframedRecord,
   Deframer,
   decodeBrokerFrame,
-  encodeDomainFrame,
-  Op,
+  FrameWalker,
+  MAX_HANDSHAKE_BODY_BYTES,
   RecordType,
 } from '../../../broker/wire/index.ts';
 import type { Identity } from '../../../keys/index.ts';
 
-const MAX_BODY_BYTES = 1 << 20;
 const PATIENCE_MS = 5_000;
 const CLOCK_TOLERANCE_SECONDS = 60;
 
@@ -35,10 +33,11 @@ export type Reaction =
 export class RawSession {
   readonly #socket: Duplex;
   readonly #patienceMs: number;
-  readonly #deframer = new Deframer(MAX_BODY_BYTES);
+  /** Cuts the broker's records while there is no channel: the last one can only be an unsealed close. */
+  readonly #deframer = new Deframer(MAX_HANDSHAKE_BODY_BYTES);
+  readonly #walker = new FrameWalker();
   readonly #reactions: Reaction[] = [];
-  #established: Established | null = null;
-  #accept: ((welcome: DeframedRecord) => void) | null = null;
+  #channel: Channel | null = null;
   #wake: () => void = () => {};
 
   /** @param line path of a unix socket, or a connected stream */
@@ -55,26 +54,27 @@ export class RawSession {
     this.#socket.write(bytes);
   }
 
-  /** Performs the handshake; false when the broker refuses. */
+  /** Performs the handshake; false when the broker refuses. The welcome, or the close record, is the first reaction. */
   async open(identity: Identity): Promise<boolean> {
-    const hello = await beginHello(identity, null, ['A256GCM'], CONTEXT);
-    const welcome = new Promise<DeframedRecord>((resolve) => {
-      this.#accept = resolve;
+    const channel = new Channel({
+      role: 'domain',
+      identity,
+      suites: ['A256GCM'],
+      expected: null,
+      context: CONTEXT,
+      resynchronises: false,
+      plaintext: 'owned',
     });
-    this.write(hello.record);
-    // A close record instead of a welcome stays in the queue for the caller.
-    const answer = await Promise.race([welcome, this.#anyReaction().then(() => null)]);
-    if (answer === null) return false;
-    const result = await hello.accept(answer);
-    if (!result.ok) return false;
-    this.#established = result.value;
-    this.seal(encodeDomainFrame({ op: Op.ready, commitment: result.value.ourCommitment }));
-    return true;
+    this.#channel = channel;
+    await channel.begin();
+    this.#writeOutput(channel);
+    await this.#anyReaction();
+    return channel.session !== null;
   }
 
   /** Seals frames into one record. */
   seal(frames: Uint8Array): void {
-    const record = this.#established?.sealer.seal(RecordType.data, frames);
+    const record = this.#channel?.session?.seal(frames);
     if (record !== undefined) this.write(Buffer.concat([record.header, record.ciphertext, record.tag]));
   }
 
@@ -112,33 +112,62 @@ export class RawSession {
   }
 
   #take(chunk: Uint8Array): void {
-    this.#deframer.push(chunk);
-    for (let record = this.#deframer.next(); typeof record !== 'string'; record = this.#deframer.next())
-      this.#read(record);
+    if (this.#channel === null) this.#takeAsStranger(chunk);
+    else {
+      this.#channel.push(chunk);
+      this.#process(this.#channel);
+      this.#channel.keep();
+    }
   }
 
-  #read(record: DeframedRecord): void {
-    if (record.type === RecordType.welcome) {
-      // Copied: the views die with the next chunk, and the handshake waits for signatures.
-      this.#accept?.({
-        ...record,
-        headerBytes: Uint8Array.from(record.headerBytes),
-        body: Uint8Array.from(record.body),
-      });
-      return;
+  #takeAsStranger(chunk: Uint8Array): void {
+    this.#deframer.push(chunk);
+    for (let record = this.#deframer.next(); typeof record !== 'string'; record = this.#deframer.next()) {
+      if (record.type === RecordType.close) this.#closed(record.body[0]);
     }
-    const plaintext = this.#established?.opener.open(record) ?? null;
-    if (record.type === RecordType.close) {
-      this.#react({ kind: 'close', word: closeWord((plaintext ?? record.body)[0]) ?? 'unknown' });
-      return;
+  }
+
+  #process(channel: Channel): void {
+    for (;;) {
+      switch (channel.next()) {
+        case 'frames':
+          this.#frames(channel.plaintext);
+          break;
+        case 'proven':
+          if (channel.welcome !== null) this.#react({ kind: 'frame', frame: channel.welcome });
+          break;
+        case 'handshake':
+          void this.#verify(channel);
+          return;
+        case 'closed':
+          this.#closed(channel.goodbye?.code);
+          return;
+        default:
+          return;
+      }
     }
-    if (plaintext === null) return;
-    const view = new DataView(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
-    for (let at = 0; at < plaintext.length; ) {
-      const length = view.getUint32(at, true);
-      const frame = decodeBrokerFrame(plaintext, at, at + length);
+  }
+
+  async #verify(channel: Channel): Promise<void> {
+    if ((await channel.verify()) !== 'answered') return;
+    this.#writeOutput(channel);
+    this.#process(channel);
+  }
+
+  #writeOutput(channel: Channel): void {
+    for (const bytes of channel.takeOutput()) this.write(bytes);
+  }
+
+  #frames(plaintext: Uint8Array): void {
+    const walker = this.#walker;
+    walker.begin(plaintext);
+    while (walker.next() === 'frame') {
+      const frame = decodeBrokerFrame(walker.bytes, walker.at, walker.at + walker.length);
       if (frame !== null) this.#react({ kind: 'frame', frame });
-      at += length;
     }
+  }
+
+  #closed(code: number | undefined): void {
+    this.#react({ kind: 'close', word: closeWord(code) ?? 'unknown' });
   }
 }

@@ -1,5 +1,5 @@
 /** Why a session did not come about or ended, in words that say what to do. */
-import type { HandshakeFault } from '../../../broker/channel/index.ts';
+import type { ChannelFault } from '../../../broker/channel/index.ts';
 import { type CloseWord, closeWord } from '../../../broker/wire/index.ts';
 import { ArgusError, type ClientErrorCode } from '../errors.ts';
 
@@ -74,7 +74,7 @@ export function isFinal(reason: ArgusError): boolean {
 }
 
 /** The error when the broker's welcome was not acceptable. */
-export function handshakeError(fault: HandshakeFault, broker: string | null): ArgusError {
+export function handshakeError(fault: ChannelFault | null, broker: string | null): ArgusError {
   const expected = broker === null ? 'a broker of this domain’s authority' : `the broker "${broker}"`;
   return new ArgusError(
     'ERR_CLIENT_BROKER_IDENTITY',

@@ -1,9 +1,10 @@
 /** Every mutant, room by room. A new security line comes with a row in the table of its room. */
 import type { Mutant } from '../mutant.ts';
 import { AUDIT } from './audit.ts';
+import { CHANNEL_MUTANTS } from './channel.ts';
 import { CORE } from './core.ts';
 import { KEYS } from './keys.ts';
 import { POLICY } from './policy.ts';
 import { SESSION } from './session.ts';
 
-export const MUTANTS: readonly Mutant[] = [...CORE, ...POLICY, ...KEYS, ...SESSION, ...AUDIT];
+export const MUTANTS: readonly Mutant[] = [...CORE, ...POLICY, ...KEYS, ...SESSION, ...CHANNEL_MUTANTS, ...AUDIT];

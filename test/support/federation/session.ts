@@ -1,19 +1,15 @@
 /** One end of a session between two brokers, in memory; the other end says what the test wants. */
 import { randomBytes } from 'node:crypto';
-import {
-  answerHello,
-  beginHello,
-  type Established,
-  type HandshakeContext,
-  type Hello,
-} from '../../../broker/channel/index.ts';
+import { answerHello, beginHello, type Hello } from '../../../broker/channel/handshake.ts';
+import type { HandshakeContext, Session } from '../../../broker/channel/index.ts';
 import type { Bridge } from '../../../broker/federation/bridge.ts';
 import { BrokerSession } from '../../../broker/federation/broker-session.ts';
-import { encodeLinkFrame, LinkOp } from '../../../broker/federation/frames.ts';
+import { encodeLinkFrame } from '../../../broker/federation/frames.ts';
 import {
   type DeframedRecord,
   Deframer,
   encodeRecordHeader,
+  Op,
   RECORD_HEADER_BYTES,
   RecordType,
 } from '../../../broker/wire/index.ts';
@@ -75,7 +71,7 @@ export class SessionHarness {
   }
 
   hear(bytes: Uint8Array): void {
-    this.#session.onChunk(bytes);
+    this.#session.onChunk(Uint8Array.from(bytes));
   }
 
   /** Settles when something has been written, or the session has ended. */
@@ -101,7 +97,7 @@ export class SessionHarness {
 export class RemoteDouble {
   readonly #identity: Identity;
   readonly #session: SessionHarness;
-  #established: Established | null = null;
+  #established: Session | null = null;
   #hello: Hello | null = null;
 
   private constructor(identity: Identity, session: SessionHarness) {
@@ -130,7 +126,7 @@ export class RemoteDouble {
         'broker',
       );
       if (!result.ok) throw new Error(result.fault);
-      this.#established = result.value.established;
+      this.#established = result.value.session;
       this.#session.hear(result.value.record);
     } else {
       this.#session.hear(await this.hello());
@@ -144,7 +140,7 @@ export class RemoteDouble {
   }
 
   prove(commitment: Uint8Array = this.#keys.ourCommitment): void {
-    this.say(this.sealed(encodeLinkFrame(LinkOp.proof, 0, commitment)));
+    this.say(this.sealed(encodeLinkFrame(Op.proof, 0, commitment)));
   }
 
   async greetAndProve(): Promise<void> {
@@ -153,7 +149,7 @@ export class RemoteDouble {
   }
 
   sealed(plaintext: Uint8Array): Uint8Array {
-    const { header, ciphertext, tag } = this.#keys.sealer.seal(RecordType.data, plaintext);
+    const { header, ciphertext, tag } = this.#keys.seal(plaintext);
     return new Uint8Array(Buffer.concat([header, ciphertext, tag]));
   }
 
@@ -172,7 +168,7 @@ export class RemoteDouble {
     this.#session.hear(bytes);
   }
 
-  get #keys(): Established {
+  get #keys(): Session {
     if (this.#established === null) throw new Error('no keys');
     return this.#established;
   }

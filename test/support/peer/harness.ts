@@ -8,13 +8,8 @@ import { pino } from 'pino';
 import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
 import { type Clock, nodeClock } from '../../../broker/base/index.ts';
 import type { Carrier, CarrierHandlers } from '../../../broker/carrier/index.ts';
-import {
-  beginHello,
-  type Established,
-  type HandshakeContext,
-  type Hello,
-  type SealedRecord,
-} from '../../../broker/channel/index.ts';
+import { beginHello, type Hello } from '../../../broker/channel/handshake.ts';
+import type { HandshakeContext, SealedRecord, Session } from '../../../broker/channel/index.ts';
 import { Argo } from '../../../broker/core/index.ts';
 import { ChunkPool, DurableEffects, Flusher, Loans, type Peer, type PeerContext } from '../../../broker/peer/index.ts';
 import { Sessions } from '../../../broker/service/sessions.ts';
@@ -149,7 +144,8 @@ export class MemoryCarrier implements Carrier {
     while (!this.isPaused && !this.isClosed) {
       const chunk = this.#waiting.shift();
       if (chunk === undefined) return;
-      this.#handlers?.onChunk(chunk);
+      // A copy: the broker opens records where they lie, and a test may say the same bytes again.
+      this.#handlers?.onChunk(Uint8Array.from(chunk));
     }
   }
 
@@ -189,7 +185,7 @@ export class Client {
   readonly identity: Identity;
   readonly #deframer = new Deframer(32 * 1024 * 1024);
   #hello: Hello | null = null;
-  established: Established | null = null;
+  established: Session | null = null;
   nextSendId = 1;
   /** Everything the broker has said so far, in order. */
   readonly frames: BrokerFrame[] = [];
@@ -238,13 +234,13 @@ export class Client {
     return this.of(Op.welcome).length > 0;
   }
 
-  get #session(): Established {
+  get #session(): Session {
     if (this.established === null) throw new Error('no session');
     return this.established;
   }
 
   seal(plaintext: Uint8Array, type: RecordType = RecordType.data): Uint8Array {
-    return bytesOf(this.#session.sealer.seal(type, plaintext));
+    return bytesOf(this.#session.seal(plaintext, type));
   }
 
   /** One record of these frames. */
@@ -280,7 +276,7 @@ export class Client {
     for (let record = this.#nextRecord(); record !== null; record = this.#nextRecord()) {
       this.records.push(record.type);
       if (record.type !== RecordType.data || this.established === null) continue;
-      const plaintext = this.established.opener.open(record);
+      const plaintext = this.established.open(record, 'owned');
       if (plaintext === null) throw new Error('a record of the broker does not open');
       this.#walk(plaintext);
     }

@@ -33,7 +33,7 @@ function heardSealed(client: Client): CloseWord | undefined {
   deframer.push(joined(...client.carrier.written));
   const record = deframer.next();
   if (typeof record === 'string' || record.type !== RecordType.close) return undefined;
-  return closeWord(client.established?.opener.open(record)?.[0]);
+  return closeWord(client.established?.open(record, 'owned')?.[0]);
 }
 
 async function foreignIdentity(name: string, role: 'domain' | 'broker' = 'domain'): Promise<Identity> {

@@ -1,25 +1,16 @@
 /**
- * One session, from the hello to its end. It ends once, with a reason, and never throws at what comes off the carrier.
- *
- *   dialling -> greeting (hello written) -> proving (ready written) -> up -> closed
+ * One session of the SDK, from the hello to its end: drives a channel over a carrier, and matches the broker's answers with
+ * what was asked and sent. It ends once, with a reason, and never throws at what comes off the carrier.
  */
-import { timingSafeEqual } from 'node:crypto';
-import { beginHello, type Established, type Hello } from '../../../broker/channel/index.ts';
+import { Channel, type ChannelFault, type WelcomeFrame } from '../../../broker/channel/index.ts';
 import {
   type BrokerFrame,
-  CloseCode,
   DataField,
-  type DeframedRecord,
-  Deframer,
   type DomainFrame,
   decodeBrokerFrame,
   encodeDomainFrame,
   FrameWalker,
-  MAX_HANDSHAKE_BODY_BYTES,
-  MAX_RECORD_BODY_BYTES,
   Op,
-  RecordType,
-  SeekingDeframer,
 } from '../../../broker/wire/index.ts';
 import {
   type AeadProvider,
@@ -53,12 +44,11 @@ export type Notice = Extract<
       | typeof Op.revision;
   }
 >;
-export type WelcomeFrame = Extract<BrokerFrame, { readonly op: typeof Op.welcome }>;
 type RequestFrame = Extract<DomainFrame, { readonly id: number }>;
 
 /** What a session tells its VM; everything is called synchronously, in the order of the broker's frames. */
-export interface LinkHandlers {
-  onUp(link: Link, welcome: WelcomeFrame): void;
+export interface SessionHandlers {
+  onUp(session: ClientSession, welcome: WelcomeFrame): void;
   /** The deliver frame at `bytes[at, at + length)`. 'kept': `bytes` may be looked at from now on, and is never reused. */
   onDeliver(bytes: Uint8Array, view: DataView, at: number, length: number): 'kept' | 'lent' | 'nonsense';
   onAccepted(send: Send): void;
@@ -68,7 +58,7 @@ export interface LinkHandlers {
   onDown(reason: ArgusError): void;
 }
 
-export interface LinkOptions {
+export interface SessionOptions {
   readonly identity: Identity;
   readonly broker: string | null;
   readonly suites: readonly AeadSuite[];
@@ -80,19 +70,17 @@ interface Request {
   readonly onLost: () => void;
 }
 
-export class Link implements CarrierEvents {
-  readonly #handlers: LinkHandlers;
+export class ClientSession implements CarrierEvents {
+  readonly #handlers: SessionHandlers;
   readonly #platform: Platform;
-  readonly #options: LinkOptions;
-  #deframer: Deframer | SeekingDeframer = new Deframer(MAX_HANDSHAKE_BODY_BYTES);
+  readonly #options: SessionOptions;
   readonly #requests = new Map<number, Request>();
   readonly inFlight = new InFlight();
   readonly outbox: Outbox;
   readonly #walker = new FrameWalker();
-  #phase: 'dialling' | 'greeting' | 'proving' | 'up' | 'closed' = 'dialling';
+  #phase: 'dialling' | 'handshake' | 'up' | 'closed' = 'dialling';
   #carrier: Carrier | null = null;
-  #hello: Hello | null = null;
-  #session: Established | null = null;
+  #channel: Channel | null = null;
   #requestId = 0;
   #lastHeardAt = 0;
   #lastWroteAt = 0;
@@ -100,16 +88,16 @@ export class Link implements CarrierEvents {
   #onHandshake: ((failure: ArgusError | null) => void) | null = null;
   readonly #accept = (send: Send): void => this.#handlers.onAccepted(send);
 
-  constructor(handlers: LinkHandlers, platform: Platform, pool: ChunkPool, options: LinkOptions) {
+  constructor(handlers: SessionHandlers, platform: Platform, pool: ChunkPool, options: SessionOptions) {
     this.#handlers = handlers;
     this.#platform = platform;
     this.#options = options;
-    const link = this;
+    const session = this;
     this.outbox = new Outbox(
       pool,
       {
         get isCongested() {
-          return link.#carrier?.isCongested ?? true;
+          return session.#carrier?.isCongested ?? true;
         },
         writeRecord: (plaintext) => this.#writeRecord(plaintext),
       },
@@ -120,23 +108,30 @@ export class Link implements CarrierEvents {
   /** Runs the handshake on a carrier that has just opened; resolves after `onUp`, rejects with an ArgusError. */
   async greet(carrier: Carrier): Promise<void> {
     this.#carrier = carrier;
-    // Records of an earlier session may come before and after the welcome, whole ones of any length among them.
-    if (carrier.tellsOfRestart === false)
-      this.#deframer = new SeekingDeframer(MAX_RECORD_BODY_BYTES, RecordType.welcome);
     const { identity, broker, suites, aead } = this.#options;
-    this.#hello = await beginHello(identity, broker, suites, {
-      randomBytes: this.#platform.randomBytes,
-      wallClock: this.#platform.wallClock,
-      clock: this.#platform.now,
-      clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
-      aead,
+    const channel = new Channel({
+      role: 'domain',
+      identity,
+      suites,
+      expected: broker,
+      context: {
+        aead,
+        randomBytes: this.#platform.randomBytes,
+        wallClock: this.#platform.wallClock,
+        clock: this.#platform.now,
+        clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
+      },
+      resynchronises: carrier.tellsOfRestart === false,
+      // Readers are given views of it.
+      plaintext: 'owned',
     });
+    this.#channel = channel;
+    await channel.begin();
     if (this.#isClosed()) throw new ArgusError('ERR_CLIENT_LOST', 'the carrier closed before the handshake');
-    this.#phase = 'greeting';
+    this.#phase = 'handshake';
     await new Promise<void>((resolve, reject) => {
       this.#onHandshake = (failure) => (failure === null ? resolve() : reject(failure));
-      const { record } = this.#hello as Hello;
-      carrier.write(record, NOTHING, NOTHING);
+      this.#writeOutput(channel);
     });
   }
 
@@ -157,9 +152,10 @@ export class Link implements CarrierEvents {
 
   /** Writes all that is packed, an authenticated goodbye, and closes the carrier when both are out. */
   close(reason: ArgusError): void {
-    if (this.#phase === 'up' && this.#session !== null && this.#carrier !== null) {
+    const session = this.#channel?.session ?? null;
+    if (this.#phase === 'up' && session !== null && this.#carrier !== null) {
       this.outbox.flushAll();
-      const goodbye = this.#session.sealer.seal(RecordType.close, Uint8Array.of(CloseCode.done));
+      const goodbye = session.sealClose('done');
       this.#carrier.write(goodbye.header, goodbye.ciphertext, goodbye.tag);
     }
     this.#finish(reason, 'end');
@@ -171,16 +167,13 @@ export class Link implements CarrierEvents {
   }
 
   onBytes(chunk: Uint8Array): void {
-    if (this.#isClosed()) return;
+    const channel = this.#channel;
+    if (this.#isClosed() || channel === null) return;
     this.#lastHeardAt = this.#platform.now();
-    this.#deframer.push(chunk);
-    for (;;) {
-      const record = this.#deframer.next();
-      if (record === 'more') return;
-      if (typeof record === 'string') this.#fault(`record header: ${record}`);
-      else this.#onRecord(record);
-      if (this.#isClosed()) return;
-    }
+    channel.push(chunk);
+    this.#process(channel);
+    // While signatures are checked the carrier reads on.
+    if (!this.#isClosed()) channel.keep();
   }
 
   onDrain(): void {
@@ -196,53 +189,59 @@ export class Link implements CarrierEvents {
     return this.#phase === 'closed';
   }
 
-  #onRecord(record: DeframedRecord): void {
-    const session = this.#session;
-    if (this.#phase !== 'up' && this.#carrier?.tellsOfRestart === false && isLeftOver(record)) return;
-    if (session !== null) {
-      const plaintext = session.opener.open(record);
-      if (plaintext === null) this.#onUnopened(record);
-      else if (record.type === RecordType.data) this.#onFrames(plaintext);
-      else if (record.type === RecordType.close) this.#finish(closeError(plaintext[0], 'sealed'), 'destroy');
-      else this.#fault(`record type ${record.type} in a session`);
-    } else if (this.#phase === 'greeting' && record.type === RecordType.welcome) void this.#onWelcome(record);
-    else if (record.type === RecordType.close) this.#finish(closeError(record.body[0], 'unsealed'), 'destroy');
-    else this.#fault(`record type ${record.type} during the handshake`);
+  #process(channel: Channel): void {
+    while (!this.#isClosed()) {
+      switch (channel.next()) {
+        case 'frames':
+          this.#onFrames(channel.plaintext);
+          break;
+        case 'more':
+        case 'waiting':
+          return;
+        case 'handshake':
+          void this.#verify(channel);
+          return;
+        case 'proven':
+          this.#onProven(channel.welcome);
+          break;
+        case 'closed':
+          this.#onGoodbye(channel);
+          return;
+        case 'refused':
+        case 'fault':
+          this.#onChannelFault(channel);
+          return;
+      }
+    }
   }
 
-  /** While we prove ourselves the broker may turn us away still, in the clear: it has not seen that we have the keys. */
-  #onUnopened(record: DeframedRecord): void {
-    if (this.#phase === 'proving' && record.type === RecordType.close)
-      this.#finish(closeError(record.body[0], 'unsealed'), 'destroy');
-    else this.#fault('a record could not be opened');
-  }
-
-  async #onWelcome(record: DeframedRecord): Promise<void> {
-    const hello = this.#hello;
-    if (hello === null) return;
-    this.#hello = null; // a second welcome finds the phase changed
-    this.#phase = 'proving';
-    // Copied here: the views die with the next chunk, and verifying waits for the thread pool.
-    // Not slice(): of a Buffer that is another view.
-    const copy = { ...record, headerBytes: Uint8Array.from(record.headerBytes), body: Uint8Array.from(record.body) };
+  async #verify(channel: Channel): Promise<void> {
     try {
-      const result = await hello.accept(copy);
+      const outcome = await channel.verify();
       if (this.#isClosed()) return;
-      if (!result.ok && result.fault === 'WRONG_HELLO' && this.#carrier?.tellsOfRestart === false) {
-        // The answer to a hello of an earlier attempt, which the host got late; the answer to ours follows.
-        this.#hello = hello;
-        this.#phase = 'greeting';
-        return;
+      if (outcome === 'answered') {
+        this.#writeOutput(channel);
+        this.#process(channel);
+      } else {
+        this.#finish(handshakeError(channel.fault, this.#options.broker), 'destroy');
       }
-      if (!result.ok) {
-        this.#finish(handshakeError(result.fault, this.#options.broker), 'destroy');
-        return;
-      }
-      this.#session = result.value;
-      this.#deframer.maxLength = MAX_RECORD_BODY_BYTES;
-      this.#writeRecord(encodeDomainFrame({ op: Op.ready, commitment: result.value.ourCommitment }));
     } catch (error) {
       this.#finish(new ArgusError('ERR_CLIENT_PROTOCOL', 'the handshake failed', { cause: error }), 'destroy');
+    }
+  }
+
+  #onGoodbye({ goodbye }: Channel): void {
+    this.#finish(closeError(goodbye?.code, goodbye?.isSealed === true ? 'sealed' : 'unsealed'), 'destroy');
+  }
+
+  #onChannelFault({ fault }: Channel): void {
+    this.#fault(FAULTS.get(fault) ?? `record header: ${fault}`);
+  }
+
+  #writeOutput(channel: Channel): void {
+    const output = channel.takeOutput();
+    for (let at = 0; at < output.length; at += 3) {
+      this.#carrier?.write(output[at] ?? NOTHING, output[at + 1] ?? NOTHING, output[at + 2] ?? NOTHING);
     }
   }
 
@@ -270,11 +269,6 @@ export class Link implements CarrierEvents {
   }
 
   #onFrame(frame: BrokerFrame): void {
-    if (this.#phase === 'proving') {
-      if (frame.op === Op.welcome) this.#onProof(frame);
-      else this.#fault('the first frame was not the broker’s proof');
-      return;
-    }
     switch (frame.op) {
       case Op.ack:
         if (!this.inFlight.acknowledge(frame.through, this.#accept)) this.#fault('acknowledged what was never sent');
@@ -306,15 +300,10 @@ export class Link implements CarrierEvents {
     }
   }
 
-  /** The broker proves that it has derived the same keys. Only now is anything it says believed. */
-  #onProof(welcome: WelcomeFrame): void {
-    const session = this.#session;
-    if (session === null || !timingSafeEqual(welcome.commitment, session.peerCommitment)) {
-      this.#fault('the broker could not prove its keys');
-      return;
-    }
+  /** The broker has proved that it has derived the same keys. Only now is anything that it says believed. */
+  #onProven(welcome: WelcomeFrame | null): void {
+    if (welcome === null) return;
     this.#phase = 'up';
-    if (this.#deframer instanceof SeekingDeframer) this.#deframer.isStrict = true;
     this.#lastWroteAt = this.#platform.now();
     this.#keepAlive();
     this.#handlers.onUp(this, welcome);
@@ -334,9 +323,10 @@ export class Link implements CarrierEvents {
   }
 
   #writeRecord(plaintext: Uint8Array): void {
-    if (this.#session === null || this.#carrier === null) return;
+    const session = this.#channel?.session ?? null;
+    if (session === null || this.#carrier === null) return;
     this.#lastWroteAt = this.#platform.now();
-    const { header, ciphertext, tag } = this.#session.sealer.seal(RecordType.data, plaintext);
+    const { header, ciphertext, tag } = session.seal(plaintext);
     this.#carrier.write(header, ciphertext, tag);
   }
 
@@ -353,6 +343,7 @@ export class Link implements CarrierEvents {
     if (this.#phase === 'closed') return;
     const wasUp = this.#phase === 'up';
     this.#phase = 'closed';
+    this.#channel?.abandon();
     this.#cancelKeepalive?.();
     this.outbox.stop();
     this.#carrier?.[how]();
@@ -367,11 +358,9 @@ export class Link implements CarrierEvents {
 
 const NOTHING = new Uint8Array(0);
 
-/**
- * True for what an earlier session of this domain may have left in the pipe: data with another place in its sequence than
- * the broker's first word to us, and sealed goodbyes. (Its own first word lies before any welcome, where all is skipped.)
- */
-function isLeftOver(record: DeframedRecord): boolean {
-  if (record.type === RecordType.data) return record.epoch !== 0 || record.sequence !== 0;
-  return record.type === RecordType.close && record.length !== 1;
-}
+/** What the channel found, in words. All else is a record header that makes no sense. */
+const FAULTS: ReadonlyMap<ChannelFault | null, string> = new Map([
+  ['OPEN_FAILED', 'a record could not be opened'],
+  ['BAD_COMMITMENT', 'the broker could not prove its keys'],
+  ['UNEXPECTED_RECORD', 'a record of a type that has no place here'],
+]);

@@ -1,0 +1,402 @@
+/**
+ * One session machine for every end: bytes and time in, events and records out. It owns no socket, timer or thread. The
+ * broker (towards domains and towards remote brokers), the SDK, tests and benchmarks all drive this one.
+ *
+ *                     begin()                       verify()                        first record opens
+ *   initiator:  silent ------> hello is out ... welcome came ------> proof is out ................... -> believed
+ *   responder:  silent ............ hello came ------> welcome is out ... proof came (-> admit()) ----> believed
+ *
+ * Four promises, each with a test that fails without it:
+ *   1. Until the other side is believed, a record may declare MAX_HANDSHAKE_BODY_BYTES and no more. A signed hello is not
+ *      enough: anyone can replay one. The other side is believed when a record sealed with fresh keys has opened and holds
+ *      the key commitment.
+ *   2. A hello beside a running session changes nothing until it is proved in the same way.
+ *   3. A fault is final. After one nothing is read, whatever comes.
+ *   4. Signatures are checked when the owner says so (`verify`), one hello at a time.
+ *
+ * The owner reads with `push`, then `next` until it says 'more' or 'waiting'. What must be written lies in `takeOutput`.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import type { AeadSuite, Identity } from '../../keys/index.ts';
+import {
+  CloseCode,
+  type CloseWord,
+  type DeframedRecord,
+  Deframer,
+  encodeRecordHeader,
+  FrameWalker,
+  MAX_HANDSHAKE_BODY_BYTES,
+  MAX_RECORD_BODY_BYTES,
+  type RecordFault,
+  RecordType,
+  SeekingDeframer,
+} from '../wire/index.ts';
+import { answerHello, beginHello, type HandshakeContext, type HandshakeFault, type Hello } from './handshake.ts';
+import { type ChannelRole, decodeWelcome, ROLES, type RoleRules, type WelcomeFrame } from './roles.ts';
+import type { PlaintextUse, Session } from './session.ts';
+
+/** Why the other side's bytes were not accepted. */
+export type ChannelFault =
+  | HandshakeFault
+  | RecordFault
+  /** A record that is not the next one of the other side under its keys. */
+  | 'OPEN_FAILED'
+  /** The first record is not the proof of the keys. */
+  | 'BAD_COMMITMENT'
+  /** A record of a type that has no place here. */
+  | 'UNEXPECTED_RECORD'
+  /** The other side said goodbye before it had proved itself. */
+  | 'CLOSED_EARLY';
+
+export type ChannelEvent =
+  /** The stream must bring more. */
+  | 'more'
+  /** `verify` is due; until it has settled nothing more is read. */
+  | 'handshake'
+  /** `verify` is under way, or the owner has not decided about a proven identity yet. */
+  | 'waiting'
+  /** The other side has proved itself: `session` is new, or `admit` is due where the owner decides. */
+  | 'proven'
+  /** `plaintext` holds the frames of one record. */
+  | 'frames'
+  /** The other side said goodbye: see `goodbye`. Final. */
+  | 'closed'
+  /** A hello or its proof was refused (`fault`). The running session is as it was. */
+  | 'refused'
+  /** Final: see `fault`. */
+  | 'fault';
+
+/** The other side's last word. */
+export interface Goodbye {
+  /** A CloseCode, or one that this version does not know; undefined in an empty record. */
+  readonly code: number | undefined;
+  /** False: it may come from anybody on the carrier. */
+  readonly isSealed: boolean;
+}
+
+export interface ChannelOptions {
+  readonly role: ChannelRole;
+  readonly identity: Identity;
+  readonly suites: readonly AeadSuite[];
+  /** The name that the other side must prove; null = any with the right role. */
+  readonly expected: string | null;
+  readonly context: HandshakeContext;
+  /** The carrier does not tell when its other end restarts: the first record of a session is searched for. */
+  readonly resynchronises: boolean;
+  readonly plaintext: PlaintextUse;
+}
+
+const NOTHING = new Uint8Array(0);
+
+export class Channel {
+  /** After 'frames'. */
+  plaintext: Uint8Array = NOTHING;
+  /** After 'fault' and 'refused'. */
+  fault: ChannelFault | null = null;
+  /** After 'closed'. */
+  goodbye: Goodbye | null = null;
+  /** After 'proven', for a domain: what the broker told with its proof. */
+  welcome: WelcomeFrame | null = null;
+  readonly #options: ChannelOptions;
+  readonly #rules: RoleRules;
+  readonly #deframer: Deframer | SeekingDeframer;
+  readonly #walker = new FrameWalker();
+  #state: 'reading' | 'handshake' | 'verifying' | 'proven' | 'closed' = 'reading';
+  /** Believed. */
+  #session: Session | null = null;
+  /** Its keys are derived, and the other side has not proved that it has them. */
+  #offered: Session | null = null;
+  /** Proved, and the owner has not decided yet. */
+  #proven: Session | null = null;
+  /** Our own hello, until a welcome has answered it. */
+  #hello: Hello | null = null;
+  /** The statement that `verify` checks; a copy, since views die with the next chunk. */
+  #statement: DeframedRecord | null = null;
+  /** Frames behind the proof in the same record. */
+  #rest: Uint8Array = NOTHING;
+  #output: Uint8Array[] = [];
+
+  constructor(options: ChannelOptions) {
+    this.#options = options;
+    this.#rules = ROLES[options.role];
+    const sought = this.#rules.isInitiator ? RecordType.welcome : RecordType.hello;
+    // A domain skips what an earlier session has left in the pipe, whole records of any length among it.
+    const first = this.#rules.isInitiator ? MAX_RECORD_BODY_BYTES : MAX_HANDSHAKE_BODY_BYTES;
+    this.#deframer = options.resynchronises
+      ? new SeekingDeframer(first, sought)
+      : new Deframer(MAX_HANDSHAKE_BODY_BYTES);
+  }
+
+  /** Null until the other side is believed. */
+  get session(): Session | null {
+    return this.#session;
+  }
+
+  /** Who has proved itself and waits for `admit`. */
+  get candidate(): Session | null {
+    return this.#proven;
+  }
+
+  /** The keys of a handshake are derived, and the other side has yet to prove that it has them. */
+  get isProving(): boolean {
+    return this.#offered !== null;
+  }
+
+  /** Bytes that have arrived and were not worked on. */
+  get heldBytes(): number {
+    return this.#deframer.heldBytes;
+  }
+
+  // Bytes in
+
+  /** Lends a chunk: call `next` until it says 'more', or `keep`, before its bytes may change. */
+  push(chunk: Uint8Array): void {
+    if (this.#state !== 'closed') this.#deframer.push(chunk);
+  }
+
+  /** Copies what is left of the chunk: the owner stops here for now. */
+  keep(): void {
+    if (this.#state !== 'closed') this.#deframer.keep();
+  }
+
+  /** What the bytes so far mean, one event at a time. */
+  next(): ChannelEvent {
+    if (this.#state === 'closed') return this.goodbye === null ? 'fault' : 'closed';
+    if (this.#state !== 'reading') return 'waiting';
+    if (this.#rest.length > 0) return this.#frames(this.#rest);
+    for (;;) {
+      const record = this.#deframer.next();
+      if (record === 'more') return 'more';
+      if (typeof record === 'string') return this.#fail(record);
+      if (!this.#isLeftOver(record)) return this.#record(record);
+    }
+  }
+
+  // The handshake
+
+  /** Signs our hello, and makes it output. For initiators, once. */
+  async begin(): Promise<void> {
+    const { identity, suites, expected, context } = this.#options;
+    const hello = await beginHello(identity, expected, suites, context);
+    if (this.#state === 'closed') return;
+    this.#hello = hello;
+    this.#output.push(hello.record);
+  }
+
+  /**
+   * Checks the statement that has come, and makes our answer output. Its cost is that of two signatures checked, one made
+   * and one key agreement: the owner decides when it can afford this.
+   *
+   * @throws when this side cannot sign: a bug or a lost key, never the other side's doing
+   */
+  async verify(): Promise<'answered' | 'refused' | 'fault'> {
+    const statement = this.#statement;
+    if (statement === null || this.#state !== 'handshake') return 'fault';
+    this.#statement = null;
+    this.#state = 'verifying';
+    const fault = await (this.#rules.isInitiator ? this.#acceptWelcome(statement) : this.#answerHello(statement));
+    if (this.#isClosed()) return 'fault';
+    this.#state = 'reading';
+    return fault === null ? 'answered' : this.#refuse(fault);
+  }
+
+  async #answerHello(statement: DeframedRecord): Promise<ChannelFault | null> {
+    const { identity, expected, suites, context } = this.#options;
+    const result = await answerHello(identity, statement, expected, suites, context, this.#rules.other);
+    if (!result.ok) return result.fault;
+    this.#offered = result.value.session;
+    this.#output.push(result.value.record);
+    return null;
+  }
+
+  async #acceptWelcome(statement: DeframedRecord): Promise<ChannelFault | null> {
+    const hello = this.#hello;
+    if (hello === null) return 'UNEXPECTED_RECORD';
+    const result = await hello.accept(statement);
+    // The answer to a hello of an earlier attempt, which the broker got late; the answer to ours follows.
+    if (!result.ok && result.fault === 'WRONG_HELLO' && this.#options.resynchronises) return null;
+    if (!result.ok) return result.fault;
+    this.#hello = null;
+    this.#offered = result.value;
+    this.#sayProof(result.value);
+    return null;
+  }
+
+  /** Lets in the identity that has proved itself. A session that was running is replaced. */
+  admit(): Session {
+    const session = this.#proven;
+    if (session === null) throw new Error('channel: nobody has proved itself');
+    this.#proven = null;
+    this.#believe(session);
+    return session;
+  }
+
+  /** Does not let it in. 'refused': the session that was running goes on. */
+  turnAway(): 'refused' | 'fault' {
+    this.#state = 'reading';
+    if (this.#session === null) this.#state = 'closed';
+    else this.#proven = null;
+    return this.#session === null ? 'fault' : 'refused';
+  }
+
+  // Records out
+
+  /** What must be written now, in order; empty when there is nothing. The caller takes it over. */
+  takeOutput(): Uint8Array[] {
+    const output = this.#output;
+    if (output.length > 0) this.#output = [];
+    return output;
+  }
+
+  /**
+   * Ends it with a word, which the caller writes. It is sealed for a side that has proved itself, since such a side
+   * believes no other. For a stranger it is not.
+   */
+  close(word: CloseWord): Uint8Array[] {
+    const keys = this.#session ?? this.#proven;
+    this.#state = 'closed';
+    if (keys === null) return [encodeRecordHeader(RecordType.close, 0, 0, 1), Uint8Array.of(CloseCode[word])];
+    const { header, ciphertext, tag } = keys.sealClose(word);
+    return [header, ciphertext, tag];
+  }
+
+  /** Ends it without a word: nothing is read any more. */
+  abandon(): void {
+    this.#state = 'closed';
+  }
+
+  // Inside
+
+  #record(record: DeframedRecord): ChannelEvent {
+    switch (record.type) {
+      case RecordType.hello:
+        return this.#mayHear(record) ? this.#keepStatement(record) : this.#fail('UNEXPECTED_RECORD');
+      case RecordType.welcome:
+        return this.#hello === null ? this.#fail('UNEXPECTED_RECORD') : this.#keepStatement(record);
+      case RecordType.data:
+        return this.#data(record);
+      case RecordType.close:
+        return this.#close(record);
+    }
+  }
+
+  #mayHear(hello: DeframedRecord): boolean {
+    if (hello.type !== RecordType.hello || this.#rules.isInitiator) return false;
+    return this.#rules.mayBeginAgain || (this.#session === null && this.#offered === null);
+  }
+
+  #keepStatement(record: DeframedRecord): ChannelEvent {
+    // The cap is that of a stranger also beside a running session, whose records may be longer.
+    if (record.length > MAX_HANDSHAKE_BODY_BYTES) return this.#fail('TOO_LONG');
+    this.#statement = copyOf(record);
+    this.#state = 'handshake';
+    return 'handshake';
+  }
+
+  #data(record: DeframedRecord): ChannelEvent {
+    const { plaintext: use } = this.#options;
+    const offered = this.#offered;
+    const session = this.#session;
+    if (offered !== null && (session === null || (record.epoch === 0 && record.sequence === 0))) {
+      // A running session has had its record 0 of epoch 0: this one is the proof of the new keys, or nothing.
+      const plaintext = offered.open(record, use);
+      this.#offered = null;
+      if (plaintext !== null) return this.#prove(offered, plaintext);
+    }
+    if (session === null)
+      return this.#fail(this.#rules.isInitiator && offered === null ? 'UNEXPECTED_RECORD' : 'OPEN_FAILED');
+    const plaintext = session.open(record, use);
+    return plaintext === null ? this.#fail('OPEN_FAILED') : this.#frames(plaintext);
+  }
+
+  #frames(plaintext: Uint8Array): 'frames' {
+    this.#rest = NOTHING;
+    this.plaintext = plaintext;
+    return 'frames';
+  }
+
+  /** The first record under new keys: it must hold the other side's commitment. */
+  #prove(offered: Session, plaintext: Uint8Array): ChannelEvent {
+    const walker = this.#walker;
+    walker.begin(plaintext);
+    const commitment = walker.next() === 'frame' ? this.#rules.readProof(walker) : null;
+    if (commitment === null || !timingSafeEqual(commitment, offered.peerCommitment))
+      return this.#refuse('BAD_COMMITMENT');
+    if (this.#rules.isAdmittedByOwner) {
+      this.#proven = offered;
+      this.#state = 'proven';
+      return 'proven';
+    }
+    this.welcome = decodeWelcome(walker);
+    this.#rest = plaintext.subarray(walker.at + walker.length);
+    walker.clear();
+    this.#believe(offered);
+    if (!this.#rules.isInitiator) this.#sayProof(offered);
+    return 'proven';
+  }
+
+  /** From here on the other side is who it says it is, and its records may be as long as a message. */
+  #believe(session: Session): void {
+    this.#session = session;
+    this.#state = 'reading';
+    this.#deframer.maxLength = MAX_RECORD_BODY_BYTES;
+    if (this.#deframer instanceof SeekingDeframer) this.#deframer.isStrict = true;
+  }
+
+  #sayProof(session: Session): void {
+    const frame = this.#rules.writeProof(session.ourCommitment);
+    if (frame === null) return;
+    const { header, ciphertext, tag } = session.seal(frame);
+    this.#output.push(header, ciphertext, tag);
+  }
+
+  #close(record: DeframedRecord): ChannelEvent {
+    const { isInitiator } = this.#rules;
+    const keys = this.#session ?? (isInitiator ? this.#offered : null);
+    if (keys === null) return isInitiator ? this.#sayGoodbye(record.body[0], false) : this.#fail('CLOSED_EARLY');
+    const unsealed = record.body[0];
+    const plaintext = keys.open(record, this.#options.plaintext);
+    if (plaintext !== null) return this.#sayGoodbye(plaintext[0], true);
+    // A broker that has not seen our proof yet can turn us away only in the clear.
+    return this.#session === null ? this.#sayGoodbye(unsealed, false) : this.#fail('OPEN_FAILED');
+  }
+
+  #sayGoodbye(code: number | undefined, isSealed: boolean): 'closed' {
+    this.goodbye = { code, isSealed };
+    this.#state = 'closed';
+    return 'closed';
+  }
+
+  /**
+   * True for what an earlier session of this domain may have left in the pipe: data with another place in its sequence than
+   * the broker's first word to us, and sealed goodbyes. (That first word lies before any welcome, where all is skipped.)
+   */
+  #isLeftOver(record: DeframedRecord): boolean {
+    if (this.#session !== null || !this.#options.resynchronises || !this.#rules.isInitiator) return false;
+    if (record.type === RecordType.data) return record.epoch !== 0 || record.sequence !== 0;
+    return record.type === RecordType.close && record.length !== 1;
+  }
+
+  /** A handshake came to nothing. */
+  #refuse(fault: ChannelFault): 'refused' | 'fault' {
+    this.#offered = null;
+    if (this.#session === null) return this.#fail(fault);
+    this.fault = fault;
+    return 'refused';
+  }
+
+  #fail(fault: ChannelFault): 'fault' {
+    this.fault = fault;
+    this.#state = 'closed';
+    return 'fault';
+  }
+
+  #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+}
+
+/** Not slice(): a Buffer's is a view. */
+function copyOf(record: DeframedRecord): DeframedRecord {
+  return { ...record, headerBytes: Uint8Array.from(record.headerBytes), body: Uint8Array.from(record.body) };
+}

@@ -1,0 +1,61 @@
+/** What authentication makes of a carrier: the keys of both directions, their counters, and one identity. */
+import type { AeadSuite, Credential } from '../../keys/index.ts';
+import { CloseCode, type CloseWord, type DeframedRecord, RecordType } from '../wire/index.ts';
+import type { Opener, SealedRecord, Sealer } from './protection.ts';
+
+/** How an opened record's plaintext may be used. */
+export type PlaintextUse =
+  /** It lies where the ciphertext lay: it is lent until the next record is asked for. */
+  | 'lent'
+  /** It has memory of its own, which may be kept. */
+  | 'owned';
+
+export class Session {
+  /** The identity that the other side has proved, once its first record has opened. */
+  readonly peer: Credential;
+  readonly suite: AeadSuite;
+  /** First 16 hex digits of the transcript hash: names the session in logs. */
+  readonly id: string;
+  /** What this side says, and what the other side must say, in the first sealed frame. */
+  readonly ourCommitment: Uint8Array;
+  readonly peerCommitment: Uint8Array;
+  readonly #sealer: Sealer;
+  readonly #opener: Opener;
+
+  constructor(
+    peer: Credential,
+    suite: AeadSuite,
+    id: string,
+    commitments: { readonly ours: Uint8Array; readonly peers: Uint8Array },
+    sealer: Sealer,
+    opener: Opener,
+  ) {
+    this.peer = peer;
+    this.suite = suite;
+    this.id = id;
+    this.ourCommitment = commitments.ours;
+    this.peerCommitment = commitments.peers;
+    this.#sealer = sealer;
+    this.#opener = opener;
+  }
+
+  /** Key generations that the other side has used so far: each costs a key derivation. */
+  get openedEpochs(): number {
+    return this.#opener.epoch + 1;
+  }
+
+  /** Seals a record. Changes to the next keys by itself when the present ones have sealed enough. */
+  seal(plaintext: Uint8Array, type: RecordType = RecordType.data): SealedRecord {
+    return this.#sealer.seal(type, plaintext);
+  }
+
+  /** Seals the last record. */
+  sealClose(word: CloseWord): SealedRecord {
+    return this.#sealer.seal(RecordType.close, Uint8Array.of(CloseCode[word]));
+  }
+
+  /** The plaintext; null when the record is not the next one of the other side. A failure is final. */
+  open(record: DeframedRecord, use: PlaintextUse): Uint8Array | null {
+    return use === 'lent' ? this.#opener.openInPlace(record) : this.#opener.open(record);
+  }
+}
