@@ -15,7 +15,7 @@ import { hostCommand } from './commands/host.ts';
 import { keysCommand } from './commands/keys.ts';
 import { natsCommand } from './commands/nats.ts';
 import { netCommand } from './commands/net.ts';
-import { policyCommand } from './commands/policy.ts';
+import { policyCommand } from './commands/policy/index.ts';
 import { ringCommand } from './commands/ring.ts';
 import { reloadCommand, statusCommand } from './commands/status.ts';
 import { vmCommand } from './commands/vm.ts';

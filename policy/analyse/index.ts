@@ -1,1 +1,11 @@
+export { diffAccess, formatChange, formatDiff } from './access-diff.ts';
+export { type TestReport, testReport } from './coverage.ts';
+export { allFlows, flowGraph, formatFlows, shortestFlows } from './flow.ts';
+export { lintPolicy, type Warning } from './lint.ts';
 export { addsAccess } from './new-access.ts';
+export { pageOf, WARNINGS } from './pages.ts';
+export { formatGithub, formatReported, toSarif } from './report.ts';
+export { formatRule, type SearchTerms, searchRows } from './search.ts';
+export { accessMatrix, formatDot, formatMermaid, policyCounts } from './views.ts';
+export { applyWaivers, type Waived } from './waivers.ts';
+export { answerWhy, type Candidate, formatAnswer, needsOfMessage, type Question, readQuestion } from './why.ts';

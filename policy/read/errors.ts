@@ -3,13 +3,15 @@ import { CodedError } from '../../broker/base/index.ts';
 import { MAX_FINDINGS } from '../contract/index.ts';
 import { CATALOGUE, type Finding, formatFinding } from './finding.ts';
 
-/** `code` of a PolicyError: that of its first finding, or one of the three that no row is to blame for. */
+/** `code` of a PolicyError: that of its first finding, or one of the four that no row is to blame for. */
 export type PolicyErrorCode =
   | (typeof CATALOGUE)[keyof typeof CATALOGUE][0]
   /** The directory itself cannot be read. */
   | 'ERR_POLICY_DIRECTORY'
   /** `argus policy init` would overwrite something. */
   | 'ERR_POLICY_EXISTS'
+  /** `argus policy` was asked about a name that the policy does not have. */
+  | 'ERR_POLICY_QUESTION'
   /** A broken invariant: a bug of ours. */
   | 'ERR_POLICY_INVARIANT';
 

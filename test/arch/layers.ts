@@ -85,8 +85,8 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'policy/load/watch.ts': `import { log } from '../../broker/process/index.ts';` }],
   },
   'policy/analyse': {
-    imports: ['policy/contract', 'policy/read', 'policy/decide'],
-    breaking: [{ 'policy/analyse/subject.ts': `import { loadPolicy } from '../load/index.ts';` }],
+    imports: ['policy/contract', 'policy/read', 'policy/decide', 'policy/load'],
+    breaking: [{ 'policy/analyse/subject.ts': `import { Ring } from '../../broker/core/index.ts';` }],
   },
   policy: {
     imports: ['policy/contract', 'policy/read', 'policy/decide', 'policy/load', 'policy/analyse'],

@@ -322,7 +322,7 @@ for (const [situation, code, mentions, arrange] of SITUATIONS) {
   );
 }
 
-bad('argus policy check prints every finding with file:line:column and exits 1', () =>
+bad('argus policy check prints every finding with file:line:column and exits 3', () =>
   withInstallation({}, async (stage) => {
     await stage.writeRows([
       'p, chrome-vm, mail-vm, data, send, dney',
@@ -330,11 +330,11 @@ bad('argus policy check prints every finding with file:line:column and exits 1',
       'p, nobody, mail-vm, data, send, allow',
     ]);
     const { code, stdout } = await runCli(['policy', 'check', stage.policy], { built });
-    assert.is(code, 1);
+    assert.is(code, 3);
     assert.match(stdout, /policy\.csv:1:\d+: .*dney/);
     assert.match(stdout, /policy\.csv:6:\d+: .*nobody/);
     const json = await runCli(['policy', 'check', '--json', stage.policy], { built });
-    assert.is(json.code, 1);
+    assert.is(json.code, 3);
     assert.is(JSON.parse(json.stdout).ok, false);
   }),
 );

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { policyCommand } from '../../clients/cli/commands/policy.ts';
+import { policyCommand } from '../../clients/cli/commands/policy/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const command = suite('argus policy');
@@ -47,11 +47,11 @@ command('init writes the shipped policy, check finds nothing and counts', async 
     assert.match(output, part);
 });
 
-command('each finding is one line with file, line, column and code; the exit code is 1', async () => {
+command('each finding is one line with file, line, column and code; the exit code is 3', async () => {
   const path = await initialised();
   writeFileSync(join(path, 'policy.csv'), 'p, @ap, @audio, argo, send, allow\np, @app, @audio, argo, send, dney\n');
   const { output, exitCode } = await run('check', path);
-  assert.is(exitCode, 1);
+  assert.is(exitCode, 3);
   const [first, second] = output.split('\n');
   assert.is(first, 'policy.csv:1:4: (E) label "@ap" is not declared in domains.yaml, did you mean "@app"? (E-011)');
   assert.is(
@@ -68,7 +68,7 @@ command('--json is one object, good or bad', async () => {
   writeFileSync(join(path, 'policy.csv'), '');
   const { output, exitCode } = await run('check', path, '--json');
   const bad = JSON.parse(output);
-  assert.equal([exitCode, bad.ok, bad.code, bad.findings[0].code], [1, false, 'ERR_POLICY_EMPTY', 'F-007']);
+  assert.equal([exitCode, bad.ok, bad.code, bad.findings[0].code], [3, false, 'ERR_POLICY_EMPTY', 'F-007']);
 });
 
 command('a directory that is not there is an error with a code', async () => {

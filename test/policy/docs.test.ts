@@ -3,7 +3,8 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { copyShippedPolicy, formatFinding, loadPolicy, type PolicyError } from '../../policy/index.ts';
+import { policyCommand } from '../../clients/cli/commands/policy/index.ts';
+import { copyShippedPolicy, formatFinding, loadPolicy, type PolicyError, WARNINGS } from '../../policy/index.ts';
 import { CATALOGUE } from '../../policy/read/finding.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { INSPECTORS } from './world.ts';
@@ -15,7 +16,7 @@ const TEXT = readFileSync(new URL('../../docs/policy.md', import.meta.url), 'utf
 docs('every finding is in the table, with its code and meaning, and no other', () => {
   const rows = Object.entries(CATALOGUE).map(([code, [error, title]]) => `| ${code} | \`${error}\` | ${title} |`);
   assert.equal(
-    TEXT.split('\n').filter((line) => /^\| [A-Z]-\d/.test(line)),
+    TEXT.split('\n').filter((line) => /^\| [A-V]-\d/.test(line)),
     rows,
   );
 });
@@ -47,6 +48,62 @@ for (const row of EDITS) {
       assert.ok(shown.includes(anyLine(first.message)), formatFinding(first));
     }
   });
+}
+
+docs('every warning is in the table, with its meaning, and no other', () => {
+  assert.equal(
+    TEXT.split('\n').filter((line) => /^\| W-\d/.test(line)),
+    Object.entries(WARNINGS).map(([code, title]) => `| ${code} | ${title} |`),
+  );
+});
+
+/** What `draft` of the examples differs in. */
+const DRAFT = 'p, gui-vm, @audio, audio-playback, send, allow\np, mail-vm, @net, dhcp, request, deny\n';
+
+/** Each `$ argus policy …` of the page, with the lines that it shows. */
+const EXAMPLES = [...TEXT.matchAll(/```\n(\$ argus policy (?!check)[\s\S]+?)```/g)].flatMap(([, block = '']) =>
+  block
+    .split('$ argus policy ')
+    .slice(1)
+    .map((text) => {
+      const [command = '', ...output] = text.split('\n');
+      return { command, output: output.join('\n') };
+    }),
+);
+
+docs('the page has examples that are run', () => assert.ok(EXAMPLES.length >= 7));
+
+for (const { command, output } of EXAMPLES) {
+  docs(`argus policy ${command} prints what the page shows`, async () => {
+    const folder = temporaryDirectory();
+    const [policy, draft] = [join(folder, 'policy'), join(folder, 'draft')];
+    await copyShippedPolicy(policy);
+    await copyShippedPolicy(draft);
+    appendFileSync(join(draft, 'policy.csv'), DRAFT);
+    const words = command.split(' ').map((word) => word.replace('/etc/argus/policy', policy).replace('./draft', draft));
+    if (!/^(diff|no-new-access|test)/.test(command)) words.push('--policy', policy);
+    // Counts, lines and hashes change as the shipped policy grows.
+    const anyNumber = (text: string): string =>
+      text
+        .replaceAll(/\(policy [0-9a-f]{12}\)/g, '(policy N)')
+        .replaceAll(/(?<=[:/ -])\d+(?=[ :/),.]|$)/gm, 'N')
+        .replaceAll(/\(N of/g, '(N of')
+        .replaceAll(/\((\d+) of/g, '(N of');
+    assert.is(anyNumber((await run(words)).trimEnd()), anyNumber(output.trimEnd()));
+  });
+}
+
+async function run(words: readonly string[]): Promise<string> {
+  const written: string[] = [];
+  const [write, exitCode] = [process.stdout.write, process.exitCode];
+  process.stdout.write = (chunk: string | Uint8Array) => written.push(String(chunk)) > 0;
+  try {
+    await policyCommand().exitOverride().parseAsync(words, { from: 'user' });
+  } finally {
+    process.stdout.write = write;
+    process.exitCode = exitCode;
+  }
+  return written.join('');
 }
 
 docs.run();
