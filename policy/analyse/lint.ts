@@ -236,6 +236,10 @@ function unusedNames(policy: PolicyBuild, warnings: Warning[]): void {
       destination,
       ...exceptions.flatMap((exception) => [exception.source, exception.destination]),
     ]),
+    ...parts.structural.flatMap((each) => {
+      if (each.kind === 'separate') return [each.first, each.second];
+      return each.kind === 'max-fan' ? [each.subject] : [each.source, each.destination, ...each.via];
+    }),
     ...parts.memberships.filter(({ member }) => member.startsWith('@')).map(({ member }) => member),
   ]);
   for (const [label, { place }] of parts.inventory.labels) {

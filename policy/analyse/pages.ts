@@ -57,6 +57,10 @@ const ADVICE: Readonly<Record<FindingCode | WarningCode, string>> = {
   'A-040':
     'A row allows what the owner of assertions.csv forbids. Change the row, or ask that owner for an exception: except SOURCE DESTINATION.',
   'A-041': 'A request that the owner of assertions.csv requires is denied. Usually a deny row is too wide.',
+  'A-042':
+    'Information can reach a domain that it must never reach. The message names each step. Close one step, or ask the owner of assertions.csv to name the relay after "via".',
+  'A-043': 'A domain has two labels that no domain may have at once. Remove one of them.',
+  'A-045': 'A domain reaches, or is reached by, more domains than the owner of assertions.csv allows.',
   'A-050':
     'A request of tests.csv gets another decision than the file says. One of the two is wrong; the message names the deciding row.',
   'W-020': 'Remove one of them: an edit of one row would not change what the other allows.',

@@ -44,6 +44,8 @@ export const LOAD_SLICE_MS = 4;
 
 /** A change of the directory is looked at when nothing has moved for this long, in milliseconds: editors write in several steps. */
 export const WATCH_SETTLE_MS = 200;
+/** A change is looked at after this long, in milliseconds, even if the files are touched again and again. */
+export const WATCH_MAX_SETTLE_MS = 2_000;
 /** A directory that cannot be read may be in the middle of an edit for this long, in milliseconds, before it counts as changed. */
 export const WATCH_UNREADABLE_MS = 2_000;
 /** Looks at the directory without being told, in milliseconds: some file systems (9p, NFS) report no changes at all. */

@@ -1,5 +1,5 @@
 export { checkAssertions, kindsOf, kindsOfDomains } from './assertion-checks.ts';
-export { ASSERTIONS_FILE, type Assertion, readAssertions } from './assertions.ts';
+export { ASSERTIONS_FILE, type Assertion, type Assertions, readAssertions } from './assertions.ts';
 export { AccessVectorCache } from './avc.ts';
 export {
   addBits,
@@ -19,3 +19,4 @@ export { Kinds, Placement } from './kinds.ts';
 export { Oracle } from './oracle.ts';
 export { type PolicyTest, readTests, reportTests, runTests, TESTS_FILE, type TestResult } from './policy-tests.ts';
 export { type Rule, RuleIndex } from './rule-index.ts';
+export { checkStructure } from './structural-checks.ts';

@@ -9,7 +9,9 @@ import type { CompiledPolicy, Domain, Domains, Grant, Revision, ServiceClasses }
 import {
   AccessVectorCache,
   type Assertion,
+  type Assertions,
   checkAssertions,
+  checkStructure,
   createDomains,
   Decider,
   type Examined,
@@ -49,6 +51,8 @@ export interface PolicyParts {
   /** Of domains.yaml and of policy.csv. */
   readonly memberships: readonly Membership[];
   readonly assertions: readonly Assertion[];
+  /** neverflow, separate, max-fan. */
+  readonly structural: Assertions['structural'];
   readonly tests: readonly PolicyTest[];
   readonly hash: string;
   readonly assertionsHash: string;
@@ -110,12 +114,13 @@ export class PolicySource {
     refuseFindings(findings);
     invariant(classes !== null, 'no classes without a finding');
     const index = yield* RuleIndex.build(rows, classes.all);
-    const kinds = new Kinds(namedIn(index, parts.assertions));
+    const kinds = new Kinds(namedIn(index, parts));
     const book: Rulebook = { index, kinds, oracle, answers: new Map(), cells: new Map() };
     const placement = new Placement(kinds, domains);
     const expansion = yield* Expansion.build(index, kinds);
     const examined = { book, placement, expansion };
     yield* checkAssertions(parts.assertions, examined, findings);
+    yield* checkStructure(parts.structural, examined, classes.all, findings);
     // Tests say what the files mean; a grant is meant to change a decision and must not fail them.
     reportTests(yield* runTests(parts.tests, examined), findings);
     refuseFindings(findings);
@@ -139,6 +144,7 @@ export class PolicySource {
     const changed = domains.all.filter((domain, index) => domain !== this.#base.domains.all[index]);
     if (changed.length > 0) {
       finish(checkAssertions(parts.assertions, examined, findings, kindsOfDomains(changed, examined)));
+      finish(checkStructure(parts.structural, examined, classes.all, findings));
       refuseFindings(findings);
     }
     const argo = classes.byName('argo');
@@ -153,7 +159,7 @@ export class PolicySource {
       rows: parts.rowCount,
       labels: parts.inventory.labels,
       grants: overlay.map(({ domain, label }) => ({ domain, label })),
-      checked: { assertions: parts.assertions.length, tests: parts.tests.length },
+      checked: { assertions: parts.assertions.length + parts.structural.length, tests: parts.tests.length },
       source: this,
       examined,
     };
@@ -163,7 +169,7 @@ export class PolicySource {
     let placement = new Placement(this.#book.kinds, domains);
     if (this.#book.kinds.size > this.#base.domains.all.length + 1 + MAX_ADDED_KINDS) {
       // Revisions in force keep the book they were made with.
-      const kinds = new Kinds(namedIn(this.#book.index, this.parts.assertions));
+      const kinds = new Kinds(namedIn(this.#book.index, this.parts));
       this.#book = { ...this.#book, kinds, cells: new Map() };
       placement = new Placement(kinds, domains);
       this.#expansion = finish(Expansion.build(this.#book.index, kinds));
@@ -185,10 +191,15 @@ export class PolicySource {
   }
 }
 
-/** Domains that a row or an exception names have a kind of their own. */
-function namedIn(index: RuleIndex, assertions: readonly Assertion[]): ReadonlySet<string> {
+/** Domains that a row, an exception or a neverflow names have a kind of their own. */
+function namedIn(index: RuleIndex, { assertions, structural }: PolicyParts): ReadonlySet<string> {
   const exceptions = assertions.flatMap((assertion) => assertion.exceptions);
-  return new Set([...index.named, ...exceptions.flatMap(({ source, destination }) => [source, destination])]);
+  return new Set([
+    ...index.named,
+    ...exceptions.flatMap(({ source, destination }) => [source, destination]),
+    // A path over kinds is a path over domains only if its ends and relays have kinds of their own.
+    ...structural.flatMap((each) => (each.kind === 'neverflow' ? [each.source, each.destination, ...each.via] : [])),
+  ]);
 }
 
 function readOverlay(

@@ -2,22 +2,26 @@
  * Watches a policy directory: says when its content is another one and has come to rest.
  *
  * Editors write a new file beside the old one and rename it, or truncate and write; for a moment a file is missing or half
- * there. So a notice only starts a wait, each further one starts it anew, and a content counts when two readings in a row
- * agree. The directory is also looked at from time to time, because some file systems report nothing and a watched
- * directory can itself be replaced.
+ * there. So a notice only starts a wait, each further one starts it again, and a content counts when two readings in a row
+ * agree. There is an upper bound: files that are touched again and again are read all the same. Only the six files count,
+ * and links through which they are reached: a log or a lock file next to them does not. The directory is also looked at from
+ * time to time, because some file systems report nothing.
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { WATCH_POLL_MS, WATCH_SETTLE_MS, WATCH_UNREADABLE_MS } from '../contract/index.ts';
+import { basename, dirname, resolve } from 'node:path';
+import { WATCH_MAX_SETTLE_MS, WATCH_POLL_MS, WATCH_SETTLE_MS, WATCH_UNREADABLE_MS } from '../contract/index.ts';
 import { PolicyError } from '../read/index.ts';
 import { readPolicyFiles } from './directory.ts';
-import { hashFiles } from './files.ts';
+import { hashFiles, POLICY_FILE_NAMES } from './files.ts';
 
 export interface WatchOptions {
   /** `PolicyRevision.hash` of the policy in force: a change between its load and this call is noticed. Default: what is there now. */
   readonly hash?: string;
   /** Milliseconds without a further change before the directory is read. Default: 200. */
   readonly settleMs?: number;
+  /** Milliseconds after the first notice at which the directory is read in any case. Default: 2 000. */
+  readonly maxSettleMs?: number;
   /** Milliseconds that a directory may be unusable (a file missing) before this counts as a change. Default: 2 000. */
   readonly unreadableMs?: number;
   /** Milliseconds between looks without a notice. Default: 5 000. */
@@ -34,12 +38,18 @@ export interface PolicyWatch {
  * throws; does not keep the process alive.
  */
 export function watchPolicy(directory: string, onChange: () => void, options: WatchOptions = {}): PolicyWatch {
-  const { settleMs = WATCH_SETTLE_MS, unreadableMs = WATCH_UNREADABLE_MS, pollMs = WATCH_POLL_MS } = options;
-  return new DirectoryWatch(directory, onChange, { settleMs, unreadableMs, pollMs }, options.hash ?? null);
+  const {
+    settleMs = WATCH_SETTLE_MS,
+    maxSettleMs = WATCH_MAX_SETTLE_MS,
+    unreadableMs = WATCH_UNREADABLE_MS,
+    pollMs = WATCH_POLL_MS,
+  } = options;
+  return new DirectoryWatch(directory, onChange, { settleMs, maxSettleMs, unreadableMs, pollMs }, options.hash ?? null);
 }
 
 interface Waits {
   readonly settleMs: number;
+  readonly maxSettleMs: number;
   readonly unreadableMs: number;
   readonly pollMs: number;
 }
@@ -53,6 +63,10 @@ class DirectoryWatch implements PolicyWatch {
   /** What the reading before this one found, if it was new. */
   #candidate: string | null = null;
   #watcher: FSWatcher | null = null;
+  /** Watches the parent for the directory itself: a link that is turned, or a directory that is renamed. */
+  #parent: FSWatcher | null = null;
+  /** Monotonic milliseconds of the first notice that no reading has answered. */
+  #noticedAt: number | null = null;
   /** Inode of the watched directory; another one at its path means that the watcher looks at what has been moved away. */
   #inode = 0;
   #settle: NodeJS.Timeout | null = null;
@@ -60,12 +74,13 @@ class DirectoryWatch implements PolicyWatch {
   #closed = false;
 
   constructor(directory: string, onChange: () => void, waits: Waits, known: string | null) {
-    this.#directory = directory;
+    this.#directory = resolve(directory);
     this.#onChange = onChange;
     this.#waits = waits;
     this.#known = known;
     this.#poll = setInterval(() => this.#look(), waits.pollMs);
     this.#poll.unref();
+    this.#watchParent();
     this.#look();
   }
 
@@ -75,6 +90,22 @@ class DirectoryWatch implements PolicyWatch {
     if (this.#settle !== null) clearTimeout(this.#settle);
     this.#watcher?.close();
     this.#watcher = null;
+    this.#parent?.close();
+    this.#parent = null;
+  }
+
+  #watchParent(): void {
+    try {
+      this.#parent = watch(dirname(this.#directory), { persistent: false }, (_, name) => {
+        if (name !== null && name !== basename(this.#directory)) return;
+        void this.#attach();
+        this.#notice();
+      });
+      this.#parent.on('error', () => this.#parent?.close());
+    } catch {
+      // The poll is slower, and enough.
+      this.#parent = null;
+    }
   }
 
   /** Attaches the watcher if need be, then reads, unless a wait is under way that will. */
@@ -83,8 +114,10 @@ class DirectoryWatch implements PolicyWatch {
   }
 
   #notice(): void {
-    this.#candidate = null;
-    this.#wait(this.#waits.settleMs);
+    const now = performance.now();
+    this.#noticedAt ??= now;
+    const left = this.#noticedAt + this.#waits.maxSettleMs - now;
+    if (left > 0 || this.#settle === null) this.#wait(Math.max(0, Math.min(this.#waits.settleMs, left)));
   }
 
   async #attach(): Promise<void> {
@@ -98,7 +131,9 @@ class DirectoryWatch implements PolicyWatch {
     this.#inode = inode;
     if (inode === 0) return;
     try {
-      this.#watcher = watch(this.#directory, { persistent: false }, () => this.#notice());
+      this.#watcher = watch(this.#directory, { persistent: false }, (_, name) => {
+        if (name === null || isOurs(name)) this.#notice();
+      });
       // A watcher that fails is only a faster poll that was lost; the next look attaches anew.
       this.#watcher.on('error', () => {
         this.#watcher?.close();
@@ -125,20 +160,31 @@ class DirectoryWatch implements PolicyWatch {
     this.#reading = true;
     const { print, usable } = await fingerprint(this.#directory);
     this.#reading = false;
-    // Something moved while this was read: the wait that it started decides.
-    if (this.#closed || this.#settle !== null) return;
+    if (this.#closed) return;
+    const isOverdue = this.#noticedAt !== null && performance.now() - this.#noticedAt >= this.#waits.maxSettleMs;
+    // Something moved while this was read: the wait that it started decides, unless it has been waited long enough.
+    if (this.#settle !== null && !isOverdue) return;
     // Without a hash to compare with, what is there first is what is known.
     this.#known ??= print;
     const candidate = this.#candidate;
     this.#candidate = null;
-    if (print === this.#known) return;
-    if (print !== candidate) {
+    if (print === this.#known) {
+      this.#noticedAt = null;
+      return;
+    }
+    if (print !== candidate && !(isOverdue && usable)) {
       this.#candidate = print;
       return this.#wait(usable ? this.#waits.settleMs : this.#waits.unreadableMs);
     }
+    this.#noticedAt = null;
     this.#known = print;
     this.#onChange();
   }
+}
+
+/** A policy file, or a link of the atomic kind that Kubernetes turns (`..data`). */
+function isOurs(name: string): boolean {
+  return name.startsWith('..') || POLICY_FILE_NAMES.some((each) => each === name);
 }
 
 /** The hash of the content, or what is wrong with the directory: both change when somebody has to look again. */

@@ -37,6 +37,9 @@ export const CATALOGUE = {
   'E-055': ['ERR_POLICY_ORACLE', 'Casbin does not answer the probe decisions as expected'],
   'A-040': ['ERR_POLICY_ASSERTION', 'a neverallow assertion is violated'],
   'A-041': ['ERR_POLICY_ASSERTION', 'a must-allow assertion does not hold'],
+  'A-042': ['ERR_POLICY_ASSERTION', 'a neverflow assertion is violated'],
+  'A-043': ['ERR_POLICY_ASSERTION', 'a domain has two labels that are to be separate'],
+  'A-045': ['ERR_POLICY_ASSERTION', 'a domain reaches, or is reached by, more domains than allowed'],
   'A-050': ['ERR_POLICY_TEST', 'a row of tests.csv got another decision'],
 } as const satisfies Record<string, readonly [code: `ERR_POLICY_${string}`, title: string]>;
 
