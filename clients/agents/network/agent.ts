@@ -8,10 +8,11 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import type { Vm } from '../../sdk/index.ts';
+import { ArgusError } from '../../sdk/index.ts';
 import { readDhcpConfig } from './dhcp/config.ts';
 import { serveDhcp } from './dhcp/serve.ts';
 import { NetError } from './errors.ts';
+import type { DomainSession } from './kept-ring.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, MAX_CONNECT_TIMEOUT_MS } from './limits.ts';
 import { Link } from './link/link.ts';
 import { listenQemu } from './link/qemu.ts';
@@ -109,6 +110,11 @@ export const agentConfig = z.strictObject({
 
 export type AgentConfig = z.output<typeof agentConfig>;
 type LinkPart = z.output<typeof linkPart>;
+type DhcpPart = z.output<typeof dhcpPart>;
+type AnnouncePart = z.output<typeof announcePart>;
+type RoutesPart = z.output<typeof routesPart>;
+type ListenPart = z.output<typeof listenPart>;
+type ConnectPart = z.output<typeof connectPart>;
 
 /** What the parts say and how they end. */
 export interface AgentHost {
@@ -171,73 +177,135 @@ export function readAgentConfig(file: string): AgentConfig {
   };
 }
 
-/** Starts every part; what it gives back stops them, the last first. Nothing is left running when one does not start. */
-export async function startAgent(vm: Vm, config: AgentConfig, host: AgentHost): Promise<() => Promise<void>> {
+/**
+ * Starts every part; the function returned stops them, the last first. A part that does not start, or cannot go on, is named
+ * to the operator and leaves the others alone; only where it is the only one does its error end the endpoint.
+ */
+export async function startAgent(
+  vm: DomainSession,
+  config: AgentConfig,
+  host: AgentHost,
+): Promise<() => Promise<void>> {
+  const { link, dhcp, announce, routes } = config;
+  const parts: (readonly [name: string, start: (host: AgentHost) => Promise<Stop>])[] = [];
+  if (dhcp !== undefined) parts.push(['dhcp', (each) => startDhcp(vm, dhcp, each)]);
+  if (link !== undefined) parts.push(['link', (each) => startLink(vm, link, each)]);
+  if (announce !== undefined) parts.push(['announce', (each) => startAnnounce(vm, announce, each)]);
+  if (routes !== undefined) parts.push(['routes', (each) => startRoutes(vm, routes, each)]);
+  const isOnly = parts.length + config.listen.length + config.connect.length === 1;
+  for (const part of config.listen) parts.push([`listen ${part.port}`, (each) => startListen(vm, part, each, isOnly)]);
+  for (const part of config.connect)
+    parts.push([`connect ${part.local.host}:${part.local.port}`, (each) => startConnect(vm, part, each, isOnly)]);
+
   const stops: Stop[] = [];
   const stop = async (): Promise<void> => {
     for (let undo = stops.pop(); undo !== undefined; undo = stops.pop()) await undo();
   };
-  const { link, dhcp, announce, routes } = config;
-  try {
-    if (dhcp !== undefined) {
-      const { say: log, fail: onFailure } = host;
-      const service = await serveDhcp(vm, {
-        config: readDhcpConfig(dhcp.config),
-        leaseFile: dhcp.leases,
-        log,
-        onFailure,
-      });
-      stops.push(() => service.close());
-      log(`${vm.name}: giving out addresses`);
+  for (const [name, start] of parts) {
+    let end: Stop | null = null;
+    const lose = (error: Error): void =>
+      host.say(`${vm.name}: part "${name}" has ended: ${error.message}; the other parts go on`);
+    const fail = (error: Error): void => {
+      if (isOnly) {
+        host.fail(error);
+        return;
+      }
+      lose(error);
+      const last = end;
+      end = null;
+      Promise.resolve(last?.()).catch((another: unknown) => lose(another instanceof Error ? another : error));
+    };
+    try {
+      end = await start({ say: host.say, fail });
+      stops.push(() => end?.());
+    } catch (error) {
+      const isExpected = error instanceof ArgusError || error instanceof NetError;
+      if (!isOnly && isExpected) lose(error);
+      else {
+        await stop();
+        throw error;
+      }
     }
-    if (link !== undefined) stops.push(await startLink(vm, link, host));
-    if (announce !== undefined) {
-      const { to, ipv4, ipv6, internet, prefixes, internal, device = null } = announce;
-      const gateway4 = ipv4 === undefined ? null : addressBytes(ipv4, 4);
-      const gateway6 = ipv6 === undefined ? null : addressBytes(ipv6, 6);
-      const rules = { internet, prefixes, internal, device };
-      const service = await announceRoutes(vm, { ...host, to, rules, gateway4, gateway6 });
-      stops.push(() => service.close());
-      host.say(`${vm.name}: announcing routes to ${to.join(', ')}`);
-    }
-    if (routes !== undefined) {
-      const service = await applyRoutes(vm, { ...host, ...routes });
-      stops.push(() => service.close());
-      host.say(`${vm.name}: taking routes from ${routes.from}`);
-    }
-    for (const part of config.listen) stops.push(await startListen(vm, part, host));
-    for (const part of config.connect) stops.push(await startConnect(vm, part, host));
-  } catch (error) {
-    await stop();
-    throw error;
   }
   return stop;
 }
 
-async function startListen(vm: Vm, part: z.output<typeof listenPart>, { say }: AgentHost): Promise<Stop> {
+async function startDhcp(vm: DomainSession, { config, leases }: DhcpPart, { say, fail }: AgentHost): Promise<Stop> {
+  const service = await serveDhcp(vm, { config: readDhcpConfig(config), leaseFile: leases, log: say, onFailure: fail });
+  say(`${vm.name}: giving out addresses`);
+  return () => service.close();
+}
+
+async function startAnnounce(vm: DomainSession, part: AnnouncePart, host: AgentHost): Promise<Stop> {
+  const { to, ipv4, ipv6, internet, prefixes, internal, device = null } = part;
+  const gateway4 = ipv4 === undefined ? null : addressBytes(ipv4, 4);
+  const gateway6 = ipv6 === undefined ? null : addressBytes(ipv6, 6);
+  const service = await announceRoutes(vm, {
+    ...host,
+    to,
+    rules: { internet, prefixes, internal, device },
+    gateway4,
+    gateway6,
+  });
+  host.say(`${vm.name}: announcing routes to ${to.join(', ')}`);
+  return () => service.close();
+}
+
+async function startRoutes(vm: DomainSession, part: RoutesPart, host: AgentHost): Promise<Stop> {
+  const service = await applyRoutes(vm, { ...host, ...part });
+  host.say(`${vm.name}: taking routes from ${part.from}`);
+  return () => service.close();
+}
+
+/** The ring of a stream proxy is asked for again and again, so that a quota or a policy that refuses it now is no end. */
+async function registered(
+  proxy: StreamProxy,
+  vm: DomainSession,
+  port: number,
+  say: AgentHost['say'],
+  isOnly: boolean,
+): Promise<void> {
+  try {
+    await proxy.registered;
+  } catch (error) {
+    if (!isOnly && error instanceof ArgusError) {
+      say(`${vm.name}: no ring at port ${port} yet: ${error.message}; it is asked for again`);
+      return;
+    }
+    await proxy.close();
+    throw error;
+  }
+}
+
+async function startListen(vm: DomainSession, part: ListenPart, { say }: AgentHost, isOnly: boolean): Promise<Stop> {
   const { port, partner, to, timeoutMs: connectTimeoutMs } = part;
   const dial = () => dialTcp(to, connectTimeoutMs);
   const proxy = new StreamProxy(vm, { port, partner, dial, connectTimeoutMs, say });
-  await proxy.registered;
+  await registered(proxy, vm, port, say, isOnly);
   say(`${vm.name}: streams to port ${port} go to ${to.host}:${to.port}`);
   return () => proxy.close();
 }
 
-async function startConnect(vm: Vm, part: z.output<typeof connectPart>, { say }: AgentHost): Promise<Stop> {
+async function startConnect(vm: DomainSession, part: ConnectPart, { say }: AgentHost, isOnly: boolean): Promise<Stop> {
   const { local, domain, port, replyPort, timeoutMs: connectTimeoutMs } = part;
   const proxy = new StreamProxy(vm, { port: replyPort, partner: domain, dial: null, connectTimeoutMs, say });
-  await proxy.registered;
-  const server = await listenTcp(local, (socket) => proxy.connect(socket, domain, port));
-  const bound = server.address();
-  const at = bound !== null && typeof bound === 'object' ? bound.port : local.port;
-  say(`${vm.name}: connections to ${local.host}:${at} go to ${domain} port ${port}`);
-  return async () => {
-    server.close();
+  await registered(proxy, vm, replyPort, say, isOnly);
+  try {
+    const server = await listenTcp(local, (socket) => proxy.connect(socket, domain, port));
+    const bound = server.address();
+    const at = bound !== null && typeof bound === 'object' ? bound.port : local.port;
+    say(`${vm.name}: connections to ${local.host}:${at} go to ${domain} port ${port}`);
+    return async () => {
+      server.close();
+      await proxy.close();
+    };
+  } catch (error) {
     await proxy.close();
-  };
+    throw error;
+  }
 }
 
-async function startLink(vm: Vm, part: LinkPart, { say, fail }: AgentHost): Promise<Stop> {
+async function startLink(vm: DomainSession, part: LinkPart, { say, fail }: AgentHost): Promise<Stop> {
   const { peers, qemu, tap, mac = null, mtu = null, dhcpFrom, dhcpServe } = part;
   const dhcp = dhcpFrom !== undefined ? { ask: dhcpFrom } : dhcpServe ? ({ serve: true } as const) : null;
   const link = new Link(vm, { peers, dhcp, say });

@@ -62,14 +62,24 @@ export const STREAM_CHUNK_BYTES = 32_768;
 export const STREAM_WINDOW_BYTES = 262_144;
 /** Consumed bytes are returned once they are this share of the window. */
 export const STREAM_CREDIT_SHARE = 4;
-/** Ring of a proxy, bytes: Argo's largest but for a few slots, so that windows and not the ring are what limits. */
-export const STREAM_RING_BYTES = 16 * 1024 * 1024 - 64;
+/**
+ * Ring of a proxy, bytes. What arrives is taken at once, so it need not hold the windows; and a domain has 64 MiB for all of
+ * its rings (the shipped quota), so that sixty entries of `listen` and `connect` fit.
+ */
+export const STREAM_RING_BYTES = 1_048_576;
 /** Stream data of one proxy whose outcome is not known yet, bytes; streams take turns for it. */
 export const STREAM_UNDER_WAY_BYTES = 1_048_576;
-/** Streams of one proxy; with their windows, at most 64 MiB that a slow program can leave with us. */
-export const MAX_STREAMS = 256;
-/** Streams that one domain may have at one listener, so that it cannot take all of them. */
-export const MAX_STREAMS_PER_DOMAIN = 64;
+/** The window of a stream while its proxy has more than so many: a slow program can leave 128 MiB with us, and not more. */
+export const CROWDED_STREAMS = 256;
+export const CROWDED_WINDOW_BYTES = 16_384;
+/** Streams of one proxy. */
+export const MAX_STREAMS = 4_096;
+/** Streams that one domain may have at one listener, so that it cannot take all of them. More wait for one that ends. */
+export const MAX_STREAMS_PER_DOMAIN = 1_000;
+/** Streams of one domain that wait; more are refused. */
+export const MAX_WAITING_STREAMS = 1_000;
+/** Between two lines about streams: with a thousand of them every fault is one of many. */
+export const STREAM_LINE_MS = 1_000;
 /** From a connection to the other side's answer. libargo has 5 s as well, but hard-coded. */
 export const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 export const MAX_CONNECT_TIMEOUT_MS = 300_000;

@@ -8,6 +8,8 @@ export class SessionDouble implements DomainSession {
   readonly name: string;
   state: VmState = 'connected';
   readonly sent: SendvRequest[] = [];
+  /** Ports at which no ring is given, and why. */
+  readonly refused = new Map<number, Error>();
   /** The outcome of each send: a test makes it wait, or fail. */
   outcome: (request: SendvRequest) => Promise<void> = () => Promise.resolve();
   readonly #rings = new Map<number, Ring>();
@@ -38,6 +40,8 @@ export class SessionDouble implements DomainSession {
     partner: number | string;
     length: number;
   }): Promise<PublicRing> {
+    const refusal = this.refused.get(port);
+    if (refusal !== undefined) return Promise.reject(refusal);
     const ring = new Ring(port, partner, length, {
       credit: () => {},
       unregister: async (each) => each.end(null),

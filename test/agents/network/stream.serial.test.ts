@@ -205,13 +205,46 @@ stream('many connections at once each get their own answer', async () => {
   });
 });
 
-stream('one domain cannot take all streams of a listener', async () => {
-  await withWorld(echo, async ({ open, listener, said }) => {
-    const sockets = await Promise.all(Array.from({ length: 70 }, open));
-    while (!said.some((line) => line.includes('too many streams')))
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.ok(listener.count <= 64);
-    for (const socket of sockets) socket.destroy();
+stream('streams of a domain beyond its share wait for one that ends, and more than may wait are refused', async () => {
+  await withWorld(echo, async ({ connector, net, said }) => {
+    const narrow = { port: PORT + 1, partner: 'any', connectTimeoutMs: 5_000, maxPerDomain: 2, maxWaiting: 1 };
+    const service = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => {}); // its stream is destroyed
+      echo(socket);
+    });
+    await once(service.listen(0, '127.0.0.1'), 'listening');
+    const target = { host: '127.0.0.1', port: portOf(service) };
+    const say = (line: string): number => said.push(line);
+    const listener = new StreamProxy(net, { ...narrow, dial: () => dialTcp(target, 1_000), say });
+    await listener.registered;
+    const door = await listenTcp({ host: '127.0.0.1', port: 0 }, (socket) =>
+      connector.connect(socket, 'net-vm', PORT + 1),
+    );
+    const open = async (): Promise<Socket> => {
+      const socket = dial({ port: portOf(door), host: '127.0.0.1', allowHalfOpen: true });
+      socket.on('error', () => {}); // the one that is refused
+      await once(socket, 'connect');
+      return socket;
+    };
+    const answer = async (socket: Socket): Promise<string> => {
+      socket.write('ping');
+      const [data] = (await once(socket, 'data')) as [Buffer];
+      return data.toString();
+    };
+    const [first, second] = [await open(), await open()];
+    assert.equal([await answer(first), await answer(second)], ['ping', 'ping']);
+    const third = await open();
+    const isAnswered = answer(third);
+    const fourth = await open();
+    await closed(fourth);
+    assert.is(listener.count, 2);
+    assert.match(said.join(), /too many streams: one from chrome-vm was refused/);
+    first.destroy();
+    assert.is(await isAnswered, 'ping', 'it waited, and was not reset');
+    for (const socket of [second, third]) socket.destroy();
+    door.close();
+    service.close();
+    await listener.close();
   });
 });
 

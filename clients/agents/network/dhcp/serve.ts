@@ -1,6 +1,6 @@
 /** The DHCP server at its ring: messages in, leases on disk, answers to the domain that asked. */
-import { ArgusError, type Message, type Vm } from '../../../sdk/index.ts';
-import { keepRing } from '../kept-ring.ts';
+import { ArgusError, type Message } from '../../../sdk/index.ts';
+import { type DomainSession, keepRing } from '../kept-ring.ts';
 import { CONTROL_RING_BYTES, DHCP_CLIENT_PORT, DHCP_DEADLINE_MS, DHCP_SERVER_PORT } from '../limits.ts';
 import type { DhcpConfig } from './config.ts';
 import { readLeases, writeLeases } from './lease-file.ts';
@@ -22,7 +22,7 @@ export interface DhcpServiceOptions {
 }
 
 /** @throws ArgusError, NetError */
-export async function serveDhcp(vm: Vm, options: DhcpServiceOptions): Promise<DhcpService> {
+export async function serveDhcp(vm: DomainSession, options: DhcpServiceOptions): Promise<DhcpService> {
   const { config, leaseFile, log } = options;
   const leases = await readLeases(leaseFile);
   const server = new DhcpServer(config, leases);

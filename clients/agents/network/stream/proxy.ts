@@ -4,12 +4,16 @@
  * What is sent goes out in turns of one chunk each.
  */
 import type { Socket } from 'node:net';
-import { ArgusError, type Message, type Vm } from '../../../sdk/index.ts';
-import { type KeptRing, keepOrderedRing } from '../kept-ring.ts';
+import { ArgusError, type Message } from '../../../sdk/index.ts';
+import { type DomainSession, type KeptRing, keepOrderedRing } from '../kept-ring.ts';
 import {
+  CROWDED_STREAMS,
+  CROWDED_WINDOW_BYTES,
   MAX_STREAMS,
   MAX_STREAMS_PER_DOMAIN,
+  MAX_WAITING_STREAMS,
   STREAM_DEADLINE_MS,
+  STREAM_LINE_MS,
   STREAM_PROBE_MS,
   STREAM_RING_BYTES,
   STREAM_UNDER_WAY_BYTES,
@@ -31,6 +35,9 @@ export interface StreamProxyOptions {
   /** From `connect` to the answer. */
   readonly connectTimeoutMs: number;
   readonly say: (line: string) => void;
+  /** Streams of one domain at a listener, and those that wait (defaults MAX_STREAMS_PER_DOMAIN, MAX_WAITING_STREAMS). */
+  readonly maxPerDomain?: number;
+  readonly maxWaiting?: number;
 }
 
 interface Opening {
@@ -39,7 +46,7 @@ interface Opening {
 }
 
 export class StreamProxy implements StreamOwner {
-  readonly #vm: Vm;
+  readonly #vm: DomainSession;
   readonly #options: StreamProxyOptions;
   readonly #ring: KeptRing;
   readonly #streams = new Map<string, Stream>();
@@ -47,6 +54,9 @@ export class StreamProxy implements StreamOwner {
   readonly #opening = new Map<string, Opening>();
   /** Listener: connections being made, so that they count too. */
   readonly #dialling = new Set<string>();
+  /** Listener: streams that wait until one of their domain ends, oldest first; the number is their window. */
+  readonly #waiting = new Map<string, { readonly remote: Remote; readonly window: number }>();
+  readonly #say: (line: string) => void;
   /** Streams that have something to send, in turns. */
   readonly #turns: Stream[] = [];
   readonly #isQueued = new Set<Stream>();
@@ -56,10 +66,11 @@ export class StreamProxy implements StreamOwner {
   #underWay = 0;
   #nextStream = 1;
 
-  constructor(vm: Vm, options: StreamProxyOptions) {
+  constructor(vm: DomainSession, options: StreamProxyOptions) {
     this.#vm = vm;
     this.#options = options;
     const { port, partner } = options;
+    this.#say = oncePerSecond(options.say);
     // In order with `peer-gone`: what a program sent before its domain left reaches the other program.
     this.#ring = keepOrderedRing(vm, { port, partner, length: STREAM_RING_BYTES }, (message) => this.#take(message));
     vm.on('disconnected', this.#onDisconnected);
@@ -80,26 +91,27 @@ export class StreamProxy implements StreamOwner {
   /** Carries `socket` (paused, half-open allowed) to `domain`'s listener at `port`. */
   connect(socket: Socket, domain: string, port: number): void {
     const remote: Remote = { domain, port, stream: this.#freeNumber(domain, port) };
-    const stream = new Stream(this, remote, socket);
+    const stream = new Stream(this, remote, socket, this.#windowNow());
     if (this.count >= MAX_STREAMS) {
       stream.end(null);
-      this.#options.say(`too many streams: a connection to ${domain} was refused`);
+      this.#say(`too many streams: a connection to ${domain} was refused`);
       return;
     }
     const timer = setTimeout(() => {
-      this.#options.say(`stream to ${domain}: no answer in ${this.#options.connectTimeoutMs} ms`);
+      this.#say(`stream to ${domain}: no answer in ${this.#options.connectTimeoutMs} ms`);
       stream.end(StreamFault.timeout);
     }, this.#options.connectTimeoutMs);
     this.#opening.set(keyOf(remote), { stream, timer });
-    this.tell(stream, StreamType.connect, STREAM_WINDOW_BYTES);
+    this.tell(stream, StreamType.connect, stream.window);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#probe);
     this.#vm.off('disconnected', this.#onDisconnected);
     this.#vm.off('peer-gone', this.#onGone);
-    this.#endAll(() => true, StreamFault.broken);
+    this.#endAll(StreamFault.broken);
     this.#dialling.clear();
+    this.#waiting.clear();
     await this.#ring.close();
   }
 
@@ -126,7 +138,10 @@ export class StreamProxy implements StreamOwner {
       clearTimeout(opening.timer);
       this.#opening.delete(key);
     }
-    if (this.#streams.get(key) === stream) this.#streams.delete(key);
+    if (this.#streams.get(key) === stream) {
+      this.#streams.delete(key);
+      this.#acceptWaiting(stream.remote.domain);
+    }
     if (fault !== null) this.#reset(stream.remote, fault);
   }
 
@@ -179,7 +194,7 @@ export class StreamProxy implements StreamOwner {
   #fail(stream: Stream, error: unknown): void {
     if (!(error instanceof ArgusError)) throw error;
     if (stream.isOver) return;
-    this.#options.say(`stream with ${stream.remote.domain}: ${error.message}`);
+    this.#say(`stream with ${stream.remote.domain}: ${error.message}`);
     stream.end(StreamFault.broken);
   }
 
@@ -201,8 +216,10 @@ export class StreamProxy implements StreamOwner {
       else if (message.type === StreamType.accept) stream.end(StreamFault.protocol);
       else stream.take(message);
     } else if (this.#opening.has(key)) this.#answered(key, message);
-    else if (message.type === StreamType.reset) this.#dialling.delete(key);
-    else if (!this.#dialling.has(key)) this.#reset(remote, StreamFault.unknown);
+    else if (message.type === StreamType.reset) {
+      this.#dialling.delete(key);
+      this.#waiting.delete(key);
+    } else if (!this.#dialling.has(key) && !this.#waiting.has(key)) this.#reset(remote, StreamFault.unknown);
   }
 
   #answered(key: string, message: StreamMessage): void {
@@ -210,7 +227,7 @@ export class StreamProxy implements StreamOwner {
     if (opening === undefined) return;
     const { stream, timer } = opening;
     if (message.type !== StreamType.accept) {
-      this.#options.say(`stream to ${stream.remote.domain}: refused`);
+      this.#say(`stream to ${stream.remote.domain}: refused`);
       stream.end(message.type === StreamType.reset ? null : StreamFault.protocol);
       return;
     }
@@ -220,17 +237,37 @@ export class StreamProxy implements StreamOwner {
     stream.open(message.value);
   }
 
-  #accept(remote: Remote, key: string, { value }: StreamMessage): void {
-    const { dial, say } = this.#options;
-    if (dial === null || this.#streams.has(key) || this.#opening.has(key) || this.#dialling.has(key)) {
+  #accept(remote: Remote, key: string, { value: window }: StreamMessage): void {
+    const { maxPerDomain = MAX_STREAMS_PER_DOMAIN, maxWaiting = MAX_WAITING_STREAMS } = this.#options;
+    const isKnown = [this.#streams, this.#opening, this.#dialling, this.#waiting].some((each) => each.has(key));
+    if (this.#options.dial === null || isKnown) {
       this.#reset(remote, StreamFault.refused);
       return;
     }
-    if (this.count >= MAX_STREAMS || this.#countOf(remote.domain) >= MAX_STREAMS_PER_DOMAIN) {
-      say(`too many streams: one from ${remote.domain} was refused`);
-      this.#reset(remote, StreamFault.tooMany);
+    if (this.count < MAX_STREAMS && this.#countOf(remote.domain) < maxPerDomain) {
+      this.#dial(remote, key, window, this.#options.dial);
       return;
     }
+    const waiting = [...this.#waiting.values()].filter((each) => each.remote.domain === remote.domain).length;
+    if (waiting < maxWaiting) {
+      this.#waiting.set(key, { remote, window });
+      return;
+    }
+    this.#say(`too many streams: one from ${remote.domain} was refused`);
+    this.#reset(remote, StreamFault.tooMany);
+  }
+
+  #acceptWaiting(domain: string): void {
+    const { dial } = this.#options;
+    for (const [key, { remote, window }] of this.#waiting) {
+      if (remote.domain !== domain || dial === null) continue;
+      this.#waiting.delete(key);
+      this.#dial(remote, key, window, dial);
+      return;
+    }
+  }
+
+  #dial(remote: Remote, key: string, window: number, dial: Dial): void {
     this.#dialling.add(key);
     dial().then(
       (socket) => {
@@ -238,17 +275,22 @@ export class StreamProxy implements StreamOwner {
           socket.destroy(); // given up by the other side meanwhile
           return;
         }
-        const stream = new Stream(this, remote, socket);
+        const stream = new Stream(this, remote, socket, this.#windowNow());
         this.#streams.set(key, stream);
-        this.tell(stream, StreamType.accept, STREAM_WINDOW_BYTES);
-        stream.open(value);
+        this.tell(stream, StreamType.accept, stream.window);
+        stream.open(window);
       },
       (error: unknown) => {
         if (!this.#dialling.delete(key)) return;
-        say(`stream from ${remote.domain}: ${error instanceof Error ? error.message : error}`);
+        this.#say(`stream from ${remote.domain}: ${error instanceof Error ? error.message : error}`);
         this.#reset(remote, StreamFault.refused);
+        this.#acceptWaiting(remote.domain);
       },
     );
+  }
+
+  #windowNow(): number {
+    return this.count < CROWDED_STREAMS ? STREAM_WINDOW_BYTES : CROWDED_WINDOW_BYTES;
   }
 
   #countOf(domain: string): number {
@@ -261,13 +303,19 @@ export class StreamProxy implements StreamOwner {
 
   /** What was under way when the session ended may be lost, and a stream with a hole is none. */
   readonly #onDisconnected = (): void => {
-    this.#endAll(() => true, null);
+    this.#endAll(null);
     this.#dialling.clear();
+    this.#waiting.clear();
   };
 
   readonly #onGone = ({ domid, port }: { readonly domid: number; readonly port: number | null }): void => {
     const name = this.#nameOf.get(domid);
-    this.#endAll(({ remote }) => remote.domain === name && (port === null || remote.port === port), null);
+    for (const [key, { remote }] of this.#waiting)
+      if (remote.domain === name && (port === null || remote.port === port)) this.#waiting.delete(key);
+    for (const stream of this.#all()) {
+      const { remote } = stream;
+      if (remote.domain === name && (port === null || remote.port === port)) stream.gone();
+    }
   };
 
   #probeIdle(): void {
@@ -275,13 +323,31 @@ export class StreamProxy implements StreamOwner {
     for (const stream of this.#streams.values()) if (stream.sentAt < before) this.tell(stream, StreamType.credit, 0);
   }
 
-  #endAll(isMeant: (stream: Stream) => boolean, fault: number | null): void {
-    for (const stream of [...this.#streams.values(), ...[...this.#opening.values()].map((opening) => opening.stream)]) {
-      if (isMeant(stream)) stream.end(fault);
-    }
+  #endAll(fault: number | null): void {
+    for (const stream of this.#all()) stream.end(fault);
+  }
+
+  #all(): Stream[] {
+    return [...this.#streams.values(), ...[...this.#opening.values()].map(({ stream }) => stream)];
   }
 }
 
 function keyOf({ domain, port, stream }: Remote): string {
   return `${domain} ${port} ${stream}`;
+}
+
+/** Says a line at once, and the next after a second, with how many came in between. */
+function oncePerSecond(say: (line: string) => void): (line: string) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  let skipped = 0;
+  return (line) => {
+    const now = performance.now();
+    if (now - last < STREAM_LINE_MS) {
+      skipped++;
+      return;
+    }
+    say(skipped === 0 ? line : `${line} (and ${skipped} more lines about streams)`);
+    last = now;
+    skipped = 0;
+  };
 }

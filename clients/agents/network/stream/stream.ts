@@ -51,13 +51,16 @@ export class Stream {
   #sentOffset = 0;
   #receivedOffset = 0;
   /** Bytes that the other side may still send, and those that our program took since that was last said. */
-  #window = STREAM_WINDOW_BYTES;
+  #window: number;
+  readonly #fullWindow: number;
   #consumed = 0;
   #outward: 'open' | 'ending' | 'ended' = 'open';
   #inward: 'open' | 'ended' = 'open';
   #isOver = false;
 
-  constructor(owner: StreamOwner, remote: Remote, socket: Socket) {
+  /** `window`: bytes that the other side may send ahead of our program. */
+  constructor(owner: StreamOwner, remote: Remote, socket: Socket, window: number) {
+    this.#window = this.#fullWindow = window;
     this.#owner = owner;
     this.remote = remote;
     this.#socket = socket;
@@ -67,6 +70,10 @@ export class Stream {
       // Closed after both directions had ended: what is still pending goes out all the same.
       if (this.#outward === 'open' || this.#inward === 'open') this.end(StreamFault.broken);
     });
+  }
+
+  get window(): number {
+    return this.#fullWindow;
   }
 
   get isOver(): boolean {
@@ -153,6 +160,11 @@ export class Stream {
     this.#owner.over(this, fault === StreamFault.none ? null : fault);
   }
 
+  /** The other side's domain has left. What it finished sending still reaches the program; an unfinished stream is reset. */
+  gone(): void {
+    this.end(this.#inward === 'ended' ? StreamFault.none : null);
+  }
+
   #takeData(offset: number, payload: Uint8Array): void {
     const { length } = payload;
     // A message that was lost on the way leaves a hole: a stream has none.
@@ -165,7 +177,7 @@ export class Stream {
     // Copied: the payload is only lent, and the socket keeps it until the program reads.
     this.#socket.write(payload.slice(), () => {
       this.#consumed += length;
-      if (this.#isOver || this.#consumed * STREAM_CREDIT_SHARE < STREAM_WINDOW_BYTES) return;
+      if (this.#isOver || this.#consumed * STREAM_CREDIT_SHARE < this.#fullWindow) return;
       this.#window += this.#consumed;
       this.#owner.tell(this, StreamType.credit, this.#consumed);
       this.#consumed = 0;
