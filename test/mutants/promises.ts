@@ -13,6 +13,7 @@ export const PROMISES = {
   'credit is only for what was delivered': ['SECURITY.md', '*Lie about the messages it consumed.*'],
   'reconnecting is paced': ['SECURITY.md', '*Reconnect in a loop.*'],
   'a VMM is its own guest only': ['SECURITY.md', '**A VMM** with'],
+  'a guest harms its own device only': ['SECURITY.md', '**In a guest behind a device**'],
   'a carrier reads and changes nothing': ['SECURITY.md', '**The carrier** has'],
   'a credential is worth nothing without its key': ['SECURITY.md', '**A stolen credential** without'],
   'a changed log is noticed': ['SECURITY.md', '**The disk of the log**'],

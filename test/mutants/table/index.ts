@@ -3,8 +3,17 @@ import type { Mutant } from '../mutant.ts';
 import { AUDIT } from './audit.ts';
 import { CHANNEL_MUTANTS } from './channel.ts';
 import { CORE } from './core.ts';
+import { DEVICES } from './devices.ts';
 import { KEYS } from './keys.ts';
 import { POLICY } from './policy.ts';
 import { SESSION } from './session.ts';
 
-export const MUTANTS: readonly Mutant[] = [...CORE, ...POLICY, ...KEYS, ...SESSION, ...CHANNEL_MUTANTS, ...AUDIT];
+export const MUTANTS: readonly Mutant[] = [
+  ...CORE,
+  ...POLICY,
+  ...KEYS,
+  ...SESSION,
+  ...CHANNEL_MUTANTS,
+  ...AUDIT,
+  ...DEVICES,
+];

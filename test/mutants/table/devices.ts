@@ -1,0 +1,114 @@
+/** Lines of the devices: queues, vhost-user, vsock, ivshmem, and their inspectors. */
+import type { Mutant } from '../mutant.ts';
+
+const QUEUE = ['test/devices/split-queue.test.ts'];
+const VHOST = ['test/devices/vhost-user.test.ts'];
+const VSOCK = ['test/devices/vsock-device.test.ts'];
+const VSOCK_INSPECTOR = ['test/devices/vsock-inspector.test.ts'];
+const IVSHMEM = ['test/devices/ivshmem.test.ts'];
+
+const SPLIT = 'clients/devices/virtqueue/split-queue.ts';
+const BACKEND = 'clients/devices/vhost-user/backend.ts';
+const DEVICE = 'clients/devices/vsock/device.ts';
+const promise = 'a guest harms its own device only';
+
+export const DEVICES: readonly Mutant[] = [
+  { in: SPLIT, find: "if (index >= size) return 'index';", replace: '', promise, tests: QUEUE },
+  {
+    in: SPLIT,
+    find: "if (steps >= size) return 'loop';",
+    replace: "if (steps >= 1e4) return 'order';",
+    promise,
+    tests: QUEUE,
+  },
+  {
+    in: SPLIT,
+    find: "if (count > this.#size) return this.#stop('ahead') !== null;",
+    replace: '',
+    promise,
+    tests: QUEUE,
+  },
+  { in: SPLIT, find: 'isIndirect || !this.#options.hasIndirect ||', replace: 'isIndirect ||', promise, tests: QUEUE },
+  { in: SPLIT, find: "if (!this.#memory.has(address, length)) return 'memory';", replace: '', promise, tests: QUEUE },
+  {
+    in: SPLIT,
+    find: "return chain.readableBytes > this.#options.maxReadableBytes ? 'length' : null;",
+    replace: 'return null;',
+    promise,
+    tests: QUEUE,
+  },
+  {
+    in: SPLIT,
+    find: "if (!isWritable && chain.writable.length > 0) return 'order';",
+    replace: '',
+    promise,
+    tests: QUEUE,
+  },
+  { in: BACKEND, find: 'words === null || among.overlaps(words)', replace: 'words === null', promise, tests: VHOST },
+  { in: BACKEND, find: 'for (const descriptor of left) descriptor.close();', replace: '', promise, tests: VHOST },
+  { in: BACKEND, find: 'this.#isStopped = true;', replace: '', promise, tests: VHOST },
+  {
+    in: 'clients/devices/memory/memory-file.ts',
+    find: '!stat.isFile() || stat.size < bytes',
+    replace: '!stat.isFile()',
+    promise,
+    tests: VHOST,
+  },
+  { in: DEVICE, find: 'packet.sourceCid !== this.#cid', replace: 'false', promise: 'no spoofed source', tests: VSOCK },
+  {
+    in: DEVICE,
+    find: 'operation === Operation.data && !connection.send(payload.length)',
+    replace: 'operation === Operation.data && !connection.send(0)',
+    promise,
+    tests: VSOCK,
+  },
+  {
+    in: DEVICE,
+    find: 'operation === Operation.data && !connection.receive(payload.length)',
+    replace: 'operation === Operation.data && !connection.receive(0)',
+    promise: 'memory is bounded',
+    tests: VSOCK,
+  },
+  {
+    in: DEVICE,
+    find: '!isKnown || connection.place.servicePort !== servicePort ||',
+    replace: '!isKnown ||',
+    promise: 'no permission, no message',
+    tests: VSOCK,
+  },
+  {
+    in: DEVICE,
+    find: 'since + VSOCK_REFUSAL_MS - this.#clock.now()',
+    replace: '0',
+    promise: 'no permission, no message',
+    tests: VSOCK,
+  },
+  {
+    in: 'broker/core/inspectors/vsock.ts',
+    find: 'if (operation === OPERATION.request) return CONNECT;',
+    replace: '',
+    promise: 'payloads are of their class',
+    tests: VSOCK_INSPECTOR,
+  },
+  {
+    in: 'broker/core/inspectors/ivshmem.ts',
+    find: 'return size === section ? vector : MALFORMED;',
+    replace: 'return vector;',
+    promise: 'payloads are of their class',
+    tests: IVSHMEM,
+  },
+  {
+    in: 'clients/devices/ivshmem/region.ts',
+    find: 'doorbell.sender === from &&',
+    replace: '',
+    promise: 'no spoofed source',
+    tests: IVSHMEM,
+  },
+  {
+    in: 'clients/devices/ivshmem/layout.ts',
+    find: 'return length <= sectionBytes - FRAME_HEADER_BYTES ? FRAME_HEADER_BYTES + length : null;',
+    replace: 'return FRAME_HEADER_BYTES + length;',
+    promise,
+    tests: IVSHMEM,
+  },
+];
