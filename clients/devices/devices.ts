@@ -1,5 +1,6 @@
 /** The devices of one domain, on one session with the broker. */
 import type { Vm } from '../sdk/index.ts';
+import { type IvshmemDevice, startIvshmem } from './ivshmem/index.ts';
 import type { DeviceConfig } from './options.ts';
 import { openSystem } from './sys/index.ts';
 import { serveVhostUser } from './vhost-user/index.ts';
@@ -7,6 +8,7 @@ import { BrokerExchange, type Clock, type VsockCounts, VsockDevice } from './vso
 
 export interface Devices {
   readonly vsock: { readonly counts: Readonly<VsockCounts>; readonly connections: number } | null;
+  readonly ivshmem: Pick<IvshmemDevice, 'counts'> | null;
   close(): void;
 }
 
@@ -41,8 +43,15 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
     vsock = device;
     say(`vsock: CID ${exchange.cid}, waiting for a VMM at ${socket}`);
   }
+  let ivshmem: IvshmemDevice | null = null;
+  if (config.ivshmem !== null) {
+    const device = await startIvshmem(vm, system, config.ivshmem, (line) => say(`ivshmem: ${line}`));
+    closers.push(() => device.close());
+    ivshmem = device;
+  }
   return {
     vsock,
+    ivshmem,
     close: () => {
       for (const close of closers) close();
     },

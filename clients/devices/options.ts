@@ -1,24 +1,54 @@
 /** What `argus device` is asked for, checked once. */
 import { DeviceError } from './base/index.ts';
+import type { IvshmemConfig } from './ivshmem/index.ts';
 import { MAX_SERVICE_PORT } from './vsock/index.ts';
+
+const DEFAULT_SECTION_BYTES = 65_536;
+const DEFAULT_VECTORS = 2;
 
 /** As the command line gives it. */
 export interface DeviceInput {
   readonly vsock?: string | undefined;
   /** Vsock ports that other domains may reach. */
   readonly listen?: readonly string[] | undefined;
+  readonly ivshmem?: string | undefined;
+  readonly peers?: readonly string[] | undefined;
+  readonly region?: string | undefined;
+  readonly section?: string | undefined;
+  readonly vectors?: string | undefined;
 }
 
 export interface DeviceConfig {
   readonly vsock: { readonly socket: string; readonly services: readonly number[] } | null;
+  readonly ivshmem: IvshmemConfig | null;
 }
 
 /** @throws DeviceError ERR_DEVICE_OPTION */
 export function resolveDevices(input: DeviceInput): DeviceConfig {
-  const { vsock, listen = [] } = input;
-  if (vsock === undefined)
-    throw new DeviceError('ERR_DEVICE_OPTION', 'no device was asked for: give --vsock SOCKET (docs/devices.md)');
-  return Object.freeze({ vsock: { socket: vsock, services: [...new Set(listen.map(servicePort))] } });
+  const { vsock, ivshmem } = input;
+  if (vsock === undefined && ivshmem === undefined)
+    throw new DeviceError('ERR_DEVICE_OPTION', 'no device was asked for: give --vsock or --ivshmem (docs/devices.md)');
+  if (vsock === undefined && input.listen !== undefined) throw lonely('--listen', '--vsock');
+  for (const name of ['peers', 'region', 'section', 'vectors'] as const)
+    if (ivshmem === undefined && input[name] !== undefined) throw lonely(`--${name}`, '--ivshmem');
+  return Object.freeze({
+    vsock: vsock === undefined ? null : { socket: vsock, services: servicePorts(input.listen ?? []) },
+    ivshmem: ivshmem === undefined ? null : ivshmemConfig(ivshmem, input),
+  });
+}
+
+function ivshmemConfig(socket: string, { peers = [], region, section, vectors }: DeviceInput): IvshmemConfig {
+  return {
+    socket,
+    region: region === undefined ? 0 : wholeNumber('--region', region),
+    peers,
+    sectionBytes: section === undefined ? DEFAULT_SECTION_BYTES : wholeNumber('--section', section),
+    vectors: vectors === undefined ? DEFAULT_VECTORS : wholeNumber('--vectors', vectors),
+  };
+}
+
+function servicePorts(texts: readonly string[]): readonly number[] {
+  return [...new Set(texts.map(servicePort))];
 }
 
 function servicePort(text: string): number {
@@ -26,4 +56,13 @@ function servicePort(text: string): number {
   if (port < 0 || port > MAX_SERVICE_PORT)
     throw new DeviceError('ERR_DEVICE_OPTION', `"${text}" is no vsock port: expected 0 … ${MAX_SERVICE_PORT}`);
   return port;
+}
+
+function wholeNumber(flag: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new DeviceError('ERR_DEVICE_OPTION', `${flag} "${text}": expected a whole number`);
+  return Number(text);
+}
+
+function lonely(flag: string, owner: string): DeviceError {
+  return new DeviceError('ERR_DEVICE_OPTION', `${flag} belongs to ${owner}, which is not there`);
 }

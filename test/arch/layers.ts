@@ -210,8 +210,13 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       { 'clients/devices/vsock/device.ts': `import { serveVhostUser } from '../vhost-user/index.ts';` },
     ],
   },
+  'clients/devices/ivshmem': {
+    imports: ['clients/devices/base', 'clients/devices/sys', 'clients/sdk'],
+    breaking: [{ 'clients/devices/ivshmem/region.ts': `import { GuestMemory } from '../memory/index.ts';` }],
+  },
   'clients/devices': {
     imports: [
+      'clients/devices/ivshmem',
       'clients/devices/base',
       'clients/devices/sys',
       'clients/devices/vhost-user',

@@ -18,11 +18,13 @@ docs('explains every error code, and no other', () => {
   assert.equal([...explained].sort(), [...DEVICE_ERROR_CODES].sort());
 });
 
+const ivshmem = readFileSync(new URL('../../docs/ivshmem.md', import.meta.url), 'utf8');
+
 docs('names only flags that there are', () => {
   const device = argusProgram().commands.find((command) => command.name() === 'device');
   const known = new Set(device?.options.map(({ long }) => long));
-  const lines = [...text.matchAll(/^argus device .*$/gm)];
-  assert.ok(lines.length >= 2);
+  const lines = [...`${text}${ivshmem}`.matchAll(/^argus device .*$/gm)];
+  assert.ok(lines.length >= 4);
   for (const [line] of lines) for (const [flag] of line.matchAll(/--[a-z]+/g)) assert.ok(known.has(flag), flag);
 });
 
@@ -50,8 +52,25 @@ docs('its policy rows load on top of the shipped policy, and allow one direction
   await loadPolicy(directory, { revision: 1, inspectors: INSPECTORS });
 });
 
+docs('the policy rows of docs/ivshmem.md load, and allow one vector in one direction', async () => {
+  const directory = join(temporaryDirectory(), 'policy');
+  await copyShippedPolicy(directory);
+  const [, rows = ''] = /```csv\n([\s\S]*?)```/.exec(ivshmem) ?? [];
+  appendFileSync(join(directory, 'policy.csv'), rows);
+  const tests = [
+    'chrome-vm, gui-vm, ivshmem, vector-0, allow',
+    'chrome-vm, gui-vm, ivshmem, vector-1, deny',
+    'gui-vm, chrome-vm, ivshmem, vector-0, deny',
+  ];
+  appendFileSync(join(directory, 'tests.csv'), `${tests.join('\n')}\n`);
+  await loadPolicy(directory, { revision: 1, inspectors: INSPECTORS });
+});
+
 for (const [rule, input] of [
   ['no device at all', {}],
+  ['--listen without --vsock', { ivshmem: '/run/i', listen: ['22'] }],
+  ['--peers without --ivshmem', { vsock: '/run/v', peers: ['a', 'b'] }],
+  ['a section that is no number', { ivshmem: '/run/i', section: '4K' }],
   ['a port that is no number', { vsock: '/run/v', listen: ['ssh'] }],
   ['a port beyond the range of services', { vsock: '/run/v', listen: ['100000000'] }],
 ] as const) {

@@ -1,7 +1,9 @@
 /** Guests without any software of Argus, and the device processes next to their VMMs. */
-
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { GUEST_PROGRAM, Host } from '../../clients/demo/vms/index.ts';
 import { type Entry, endWithUs, hostProgram, Machine, nodeArguments } from '../../clients/machines/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
@@ -85,13 +87,23 @@ const VSOCK_MODULES = ['vsock', 'vmw_vsock_virtio_transport_common', 'vmw_vsock_
 export interface StockGuest {
   readonly name: string;
   readonly main: string;
-  /** Socket of the vsock device. */
+  /** Sockets of the devices. */
   readonly vsock: string;
+  readonly ivshmem: string;
 }
 
-/** A stock guest with a vhost-user-vsock device; its programs are busybox and socat. */
-export async function bootStockGuest(host: Host, { name, main, vsock }: StockGuest): Promise<Machine> {
-  const files: ReadonlyMap<string, Entry> = await hostProgram('socat');
+/** The test program of the guests, built from the C header. */
+function ivshmemProgram(directory: string): Entry {
+  const source = fileURLToPath(new URL('./guest/ivshmem.c', import.meta.url));
+  const program = join(directory, 'ivshmem');
+  execFileSync('gcc', ['-Wall', '-Wextra', '-Werror', '-O2', '-static', '-o', program, source]);
+  return { kind: 'file', bytes: readFileSync(program), mode: 0o755 };
+}
+
+/** A stock guest with a vsock and an ivshmem device; its programs are busybox, socat and one in C. */
+export async function bootStockGuest(host: Host, { name, main, vsock, ivshmem }: StockGuest): Promise<Machine> {
+  const files: Map<string, Entry> = await hostProgram('socat');
+  files.set('bin/ivshmem', ivshmemProgram(host.directory));
   return Machine.start({
     name,
     directory: host.path(`stock-${name}`),
@@ -102,6 +114,7 @@ export async function bootStockGuest(host: Host, { name, main, vsock }: StockGue
     more: [
       ...SHARED_MEMORY,
       ...['-chardev', `socket,id=vsock,path=${vsock}`, '-device', 'vhost-user-vsock-pci,chardev=vsock'],
+      ...['-chardev', `socket,id=ivshmem,path=${ivshmem}`, '-device', 'ivshmem-doorbell,chardev=ivshmem,vectors=2'],
     ],
   });
 }

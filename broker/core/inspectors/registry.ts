@@ -4,6 +4,7 @@ import { audioMixer } from './audio-mixer.ts';
 import { dhcp } from './dhcp.ts';
 import { ethernet } from './ethernet.ts';
 import type { Inspector } from './inspector.ts';
+import { ivshmem } from './ivshmem.ts';
 import { opaque } from './opaque.ts';
 import { pcm } from './pcm.ts';
 import { route } from './route.ts';
@@ -18,4 +19,5 @@ export const INSPECTORS: ReadonlyMap<string, Inspector> = new Map([
   ['dhcp', dhcp],
   ['route', route],
   ['vsock', vsock],
+  ['ivshmem', ivshmem],
 ]);

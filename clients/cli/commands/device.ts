@@ -9,6 +9,11 @@ interface DeviceFlags {
   readonly identity?: string;
   readonly vsock?: string;
   readonly listen?: readonly string[];
+  readonly ivshmem?: string;
+  readonly peers?: readonly string[];
+  readonly region?: string;
+  readonly section?: string;
+  readonly vectors?: string;
 }
 
 export function deviceCommand(): Command {
@@ -19,9 +24,14 @@ export function deviceCommand(): Command {
     .option('--identity <dir>', 'its identity (default: /etc/argus/identities/NAME)')
     .option('--vsock <socket>', 'serve a vhost-user-vsock device at this unix socket')
     .option('--listen <ports...>', 'vsock ports of the guest that other domains may reach, if policy lets them')
+    .option('--ivshmem <socket>', 'serve a region and doorbells to QEMU’s ivshmem-doorbell at this unix socket')
+    .option('--peers <domains...>', 'the domains of the region in the order of their places; the same for every guest')
+    .option('--region <number>', 'which region (default: 0)')
+    .option('--section <bytes>', 'bytes that each guest may write, whole pages (default: 65536)')
+    .option('--vectors <count>', 'interrupts of each guest, 1 to 8 (default: 2)')
     .addHelpText(
       'after',
-      '\nExample:\n  argus device --domain chrome-vm --vsock /run/argus/chrome-vm.vsock --listen 22 5201\nThe VMM connects to the socket; its arguments: docs/devices.md',
+      '\nExamples:\n  argus device --domain chrome-vm --vsock /run/argus/vm/chrome-vm/vsock --listen 22 5201\n  argus device --domain chrome-vm --ivshmem /run/argus/vm/chrome-vm/ivshmem --peers chrome-vm gui-vm\nThe VMM connects to the socket; its arguments: docs/devices.md',
     )
     .action(run);
 }
