@@ -230,8 +230,11 @@ export class Backend {
     for (const ring of this.#rings) {
       if (ring.queue === null) continue;
       const place = ring.placeIn(this.#memory);
-      if (place === null) ring.queue = null;
-      else ring.queue.relocate(place);
+      if (place !== null) ring.queue.relocate(place);
+      else {
+        ring.next = ring.queue.next;
+        ring.queue = null;
+      }
     }
     return null;
   }
