@@ -351,6 +351,27 @@ ivshmem('the inspector names the vector, and refuses what is no doorbell', () =>
     assert.is(inspector.inspect(bytes, 0, bytes.length, {} as Domain), answer, rule);
 });
 
+ivshmem('a doorbell that names the place of another domain, or another shape, changes nothing', () => {
+  const memory = Buffer.alloc(16_384);
+  const access: RegionMemory = {
+    read: (at, into) => memory.copy(into, 0, at) === into.length,
+    write: (at, from) => {
+      memory.set(from, at);
+      return true;
+    },
+  };
+  const region = new Region(new Layout(3, PAGE), 1, 2, access);
+  const good = { vector: 0, peers: 3, sender: 0, sectionBytes: PAGE };
+  const section = Buffer.alloc(PAGE, 'x');
+  for (const wrong of [{ sender: 2 }, { peers: 2 }, { sectionBytes: 2 * PAGE }, { vector: 2 }])
+    assert.is(region.incoming(0, { ...good, ...wrong }, section), false);
+  assert.is(region.incoming(1, { ...good, sender: 1 }, section), false, 'its own section is written by nobody else');
+  assert.is(region.incoming(0, good, section.subarray(1)), false);
+  assert.ok(memory.every((byte) => byte === 0));
+  assert.is(region.counts.malformed, 6);
+  assert.is(region.incoming(0, good, section), true);
+});
+
 ivshmem('any bytes of a peer: no throw, and no byte outside of its section and its state', async () => {
   await fuzzUntil(
     (random) => {
