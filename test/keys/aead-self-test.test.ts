@@ -41,6 +41,24 @@ const broken: readonly (readonly [string, Partial<Aead>])[] = [
       },
     },
   ],
+  [
+    'seals other bytes, but only few',
+    {
+      seal: (...from) => {
+        const sealed = gcm.seal(...from);
+        return sealed.ciphertext.length > 4096 ? sealed : { ...sealed, tag: flip(sealed.tag) };
+      },
+    },
+  ],
+  [
+    'opens to other bytes, but only few',
+    {
+      open: (...from) => {
+        const plaintext = gcm.open(...from);
+        return plaintext !== null && plaintext.length < 4096 ? Buffer.concat([plaintext, flip(plaintext)]) : plaintext;
+      },
+    },
+  ],
   ['seals other bytes in place', { sealInPlace: (_key, _nonce, _aad, bytes) => bytes.fill(1) }],
   ['opens nothing in place', { openInPlace: () => false }],
   ['opens forgeries in place', { openInPlace: (...from) => gcm.openInPlace(...from) || true }],

@@ -1,4 +1,5 @@
 /** AEAD: every suite by every provider, and that the three providers are twins. */
+import { createDecipheriv } from 'node:crypto';
 import { inspect } from 'node:util';
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
@@ -202,6 +203,39 @@ aead('sealing and opening leave their inputs as they were and return memory of t
     assert.is.not(opened?.buffer, ciphertext.buffer);
     assert.is.not(ciphertext.buffer, inputs[2].buffer);
   }
+});
+
+aead('node:crypto decrypts before it compares the tag: what it wrote for a forgery is wiped', () => {
+  const node = selectAead('A256GCM', 'node');
+  const key = node.importKey(random.bytes(32));
+  const [nonce, none, plaintext] = [random.bytes(12), new Uint8Array(0), new Uint8Array(64).fill(7)];
+  const { ciphertext, tag } = node.seal(key, nonce, none, plaintext);
+  const prototype = Object.getPrototypeOf(createDecipheriv('aes-256-gcm', random.bytes(32), nonce));
+  const { update } = prototype;
+  const written: Uint8Array[] = [];
+  prototype.update = function (...given: unknown[]) {
+    const output = update.apply(this, given);
+    written.push(output);
+    return output;
+  };
+  try {
+    assert.is(
+      node.open(
+        key,
+        nonce,
+        none,
+        ciphertext,
+        tag.map((byte) => byte ^ 1),
+      ),
+      null,
+    );
+  } finally {
+    prototype.update = update;
+  }
+  assert.equal(
+    written.map((bytes) => [bytes.length, bytes.some((byte) => byte !== 0)]),
+    [[64, false]],
+  );
 });
 
 aead('a freed key seals and opens nothing more, and may be freed again', () => {

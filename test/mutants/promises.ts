@@ -16,6 +16,7 @@ export const PROMISES = {
   'a guest harms its own device only': ['SECURITY.md', '**In a guest behind a device**'],
   'a carrier reads and changes nothing': ['SECURITY.md', '**The carrier** has'],
   'a credential is worth nothing without its key': ['SECURITY.md', '**A stolen credential** without'],
+  'a stolen key can be revoked': ['SECURITY.md', 'Revocation ends open sessions at once'],
   'a changed log is noticed': ['SECURITY.md', '**The disk of the log**'],
   'policy files are the operator’s': ['SECURITY.md', '**The policy directory**'],
   // SECURITY.md, fail closed

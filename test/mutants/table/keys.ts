@@ -2,6 +2,8 @@
 import type { Mutant } from '../mutant.ts';
 
 const AEAD = ['test/keys/aead.test.ts'];
+const IN_PLACE = ['test/keys/aead-in-place.test.ts'];
+const REVOCATION = ['test/keys/revocation-list.test.ts', 'test/keys/revocation.test.ts'];
 const CREDENTIAL = ['test/keys/credential.test.ts'];
 const STATEMENT = ['test/keys/statement.test.ts'];
 const FILES = ['test/keys/key-files.test.ts', 'test/keys/identity.test.ts'];
@@ -73,7 +75,7 @@ export const KEYS: readonly Mutant[] = [
   },
   {
     in: 'keys/credential/credential.ts',
-    find: "if (credential.notBefore - options.clockToleranceSeconds > now) return 'NOT_YET_VALID';",
+    find: "if (startsAt - options.clockToleranceSeconds > now) return 'NOT_YET_VALID';",
     replace: '',
     promise: 'a credential is worth nothing without its key',
     tests: CREDENTIAL,
@@ -108,21 +110,84 @@ export const KEYS: readonly Mutant[] = [
   },
   {
     in: 'keys/credential/statement.ts',
-    find: '!isSameThumbprint(await thumbprintOf(jwk), credential.thumbprint)',
+    find: '!isSameThumbprint(thumbprint, expected)',
     replace: 'false',
     promise: 'a credential is worth nothing without its key',
     tests: STATEMENT,
   },
   {
     in: 'keys/credential/statement.ts',
-    find: "if (signed.outcome !== 'verified') return null;",
-    replace: "if (signed.outcome === 'malformed') return null;",
+    find: 'if (isPrivateJwk(parsed.data.jwk)) return null;',
+    replace: '',
     promise: 'a credential is worth nothing without its key',
     tests: STATEMENT,
   },
   {
+    in: 'keys/aead/openssl.ts',
+    find: 'if (!isGenuine) bytes.fill(0, start, start + length);',
+    replace: '',
+    promise: 'a carrier reads and changes nothing',
+    tests: IN_PLACE,
+  },
+  {
+    in: 'keys/aead/range.ts',
+    find: 'length > bytes.byteLength - AEAD_TAG_BYTES - start',
+    replace: 'false',
+    promise: 'memory is bounded',
+    tests: IN_PLACE,
+  },
+  {
+    in: 'keys/credential/revocation-list.ts',
+    find: 'return entry.at <= now && (entry.until === null || now < entry.until);',
+    replace: 'return entry.until === null;',
+    promise: 'a stolen key can be revoked',
+    tests: REVOCATION,
+  },
+  {
+    in: 'keys/credential/revocation-list.ts',
+    find: 'credential.generation <= entry.generation',
+    replace: 'true',
+    promise: 'a stolen key can be revoked',
+    tests: REVOCATION,
+  },
+  {
+    in: 'keys/credential/revocation-list.ts',
+    find: "if (signed.outcome !== 'verified') return null;",
+    replace: "if (signed.outcome !== 'verified') return emptyRevocationList(authority.thumbprint);",
+    promise: 'a stolen key can be revoked',
+    tests: REVOCATION,
+  },
+  {
+    in: 'keys/files/revocation-store.ts',
+    find: 'if (list.serial < this.#list.serial)',
+    replace: 'if (false)',
+    promise: 'a stolen key can be revoked',
+    tests: REVOCATION,
+  },
+  {
+    in: 'keys/files/revocation-store.ts',
+    find: 'if (list.serial < expected)',
+    replace: 'if (false)',
+    promise: 'a stolen key can be revoked',
+    tests: REVOCATION,
+  },
+  {
+    in: 'keys/files/revocation-store.ts',
+    find: "if (credential.generation < newest.generation) return 'OLD_KEY';",
+    replace: '',
+    promise: 'a stolen key can be revoked',
+    tests: REVOCATION,
+  },
+  {
+    in: 'keys/files/authority.ts',
+    find: 'await this.#retireBefore(',
+    replace: 'if (false) await this.#retireBefore(',
+    promise: 'a stolen key can be revoked',
+    tests: REVOCATION,
+  },
+  {
     in: 'keys/credential/token.ts',
-    find: 'return token.length <= MAX_TOKEN_CHARACTERS && ',
+    find: 'return token.length <= maxCharacters && ',
     replace: 'return ',
     promise: 'memory is bounded',
     tests: [...CREDENTIAL, ...STATEMENT],
@@ -185,7 +250,7 @@ export const KEYS: readonly Mutant[] = [
   },
   {
     in: 'keys/files/key-files.ts',
-    find: 'if (status.size > MAX_KEY_FILE_BYTES)',
+    find: 'if (status.size > maxBytes)',
     replace: 'if (false)',
     promise: 'memory is bounded',
     tests: FILES,
