@@ -46,6 +46,7 @@ import {
   memoryBytes,
   openLog,
   overCommitment,
+  PacedLog,
   PolicyReload,
   type ReloadResult,
   Sessions,
@@ -103,7 +104,7 @@ async function compose(
   undo: (() => Promise<void> | void)[],
   tearDown: () => Promise<void>,
 ): Promise<Broker> {
-  const log = openLog(options.log.level);
+  const log = new PacedLog(openLog(options.log.level), clock);
   const aead = chooseAead(options.aead);
   if (aead.reason !== null) log.warn({ aead: aead.provider, reason: aead.reason }, 'records are not sealed in place');
   aeadSelfTest();

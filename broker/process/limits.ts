@@ -69,6 +69,11 @@ export const GRANT_RETRY_MS = 1_000;
 export const INCIDENT_QUIET_MS = 60_000;
 /** Incidents that status shows; all of them are in the audit log. */
 export const MAX_INCIDENTS = 64;
+/** Lines of one cause that the log on stderr takes at once, and then one per interval: a reboot writes four. */
+export const LOG_LINES_AT_ONCE = 16;
+export const LOG_INTERVAL_MS = 10_000;
+/** Causes that are told apart: a few messages for each of some hundred domains. */
+export const MAX_LOG_CAUSES = 4_096;
 /** How often silence and expiry are looked at. */
 export const SWEEP_MS = 5_000;
 /** Until a virtual machine's socket is tried again: soon enough for somebody who watches the machine start. */

@@ -6,6 +6,7 @@ export { openLog } from './log.ts';
 export { memoryBytes, overCommitment } from './memory.ts';
 export { brokerMetrics, type MetricsText } from './metrics.ts';
 export { natsMembersOf } from './nats-members.ts';
+export { PacedLog } from './paced-log.ts';
 export { loadFirst, PolicyReload, type ReloadResult } from './reload.ts';
 export { Sessions, type SessionWatcher } from './sessions.ts';
 export { type BrokerStatus, type DomainStatus, describeBroker } from './status.ts';
