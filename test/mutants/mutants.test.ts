@@ -51,13 +51,26 @@ mutants('each promise is still made where the table says, and has a row', () => 
 
 mutants('each named attack of SECURITY.md is a promise with a row', () => {
   const text = readFileSync(join(root, 'SECURITY.md'), 'utf8');
-  const named = [...text.matchAll(/^\* (\*[^*]+\*)|^(\*\*(?:A|The) [^*]+\*\*.*)/gm)].map(
+  const part = /^## Attacks[\s\S]*?(?=^## )/m.exec(text)?.[0] ?? '';
+  const named = [...part.matchAll(/^\* (\*[^*]+\*)|^(\*\*[^*]+\*\*)/gm)].map(
     ([, attack, position]) => attack ?? position ?? '',
   );
   assert.ok(named.length >= 10, named.join());
   const known = [...Object.values(PROMISES).map(([, piece]) => piece), ...NO_PROMISE];
   assert.equal(
     named.filter((name) => !known.some((piece) => name.startsWith(piece))),
+    [],
+  );
+});
+
+mutants('each sentence under "Fail closed" is a promise with a row', () => {
+  const text = readFileSync(join(root, 'SECURITY.md'), 'utf8');
+  const part = /^## Fail closed\n([\s\S]*?)\n\n/m.exec(text)?.[1] ?? '';
+  const sentences = part.split('\n');
+  assert.ok(sentences.length >= 4, part);
+  const pieces = Object.values(PROMISES).map(([, piece]) => piece);
+  assert.equal(
+    sentences.filter((sentence) => !pieces.some((piece) => sentence.includes(piece))),
     [],
   );
 });

@@ -31,11 +31,19 @@ for (const [index, name] of NAMES.entries()) {
   });
 }
 
+function padded(message: Uint8Array, length: number): Uint8Array {
+  const whole = new Uint8Array(length);
+  whole.set(message);
+  return whole;
+}
+
 const clientId = (address: string): number[] => [61, 7, 1, ...mac(address)];
 const CLIENT: readonly (readonly [label: string, message: Uint8Array, permission: string])[] = [
   ['its own client identifier', dhcpMessage({ chaddr: CHROME, options: clientId(CHROME) }), 'discover'],
   ['its own address as ciaddr', dhcpMessage({ chaddr: CHROME, type: 3, ciaddr: '10.137.1.1' }), 'request'],
   ['padding behind the end', Uint8Array.from([...dhcpMessage({ chaddr: CHROME }), 0, 0, 0]), 'discover'],
+  ['padding to the largest datagram', padded(dhcpMessage({ chaddr: CHROME }), 1_472), 'discover'],
+  ['padding past the largest datagram', padded(dhcpMessage({ chaddr: CHROME }), 1_473), 'refused'],
   [
     'the type in an overloaded file field',
     dhcpMessage({ chaddr: CHROME, type: 0, options: [52, 1, 1], file: [53, 1, 7, 255] }),

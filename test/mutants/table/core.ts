@@ -7,6 +7,7 @@ const SENDS = ['test/conformance/sends.test.ts'];
 const RINGS = ['test/conformance/rings.test.ts'];
 const POLICY = ['test/conformance/policy.test.ts'];
 const NOTIFY = ['test/conformance/notify.test.ts'];
+const REVISION = ['test/core/revision.test.ts'];
 const INSPECTORS = ['test/core/inspectors.test.ts'];
 
 export const CORE: readonly Mutant[] = [
@@ -57,7 +58,7 @@ export const CORE: readonly Mutant[] = [
     find: 'route.generation !== this.#world.generation',
     replace: 'false',
     promise: 'a policy change takes back',
-    tests: [...ARGO, ...POLICY],
+    tests: [...REVISION, ...ARGO, ...POLICY],
   },
   {
     in: 'broker/core/sending.ts',
@@ -71,7 +72,7 @@ export const CORE: readonly Mutant[] = [
     find: 'if (!decision.allowed) {',
     replace: 'if (false) {',
     promise: 'payloads are of their class',
-    tests: [...ARGO, ...POLICY],
+    tests: [...REVISION, ...ARGO, ...POLICY],
   },
   {
     in: 'broker/core/sending.ts',
@@ -99,7 +100,7 @@ export const CORE: readonly Mutant[] = [
     find: 'if (permit.auditallow)',
     replace: 'if (false)',
     promise: 'a changed log is noticed',
-    tests: [...ARGO, ...POLICY],
+    tests: [...REVISION, ...ARGO, ...POLICY],
   },
   {
     in: 'broker/core/routes.ts',
@@ -148,7 +149,7 @@ export const CORE: readonly Mutant[] = [
     find: 'if ((this.#deliveries[at] ?? 0) > departed) return false;',
     replace: '',
     promise: 'credit is only for what was delivered',
-    tests: RING,
+    tests: [...RING, ...ARGO, 'test/peer/peer.test.ts'],
   },
   {
     in: 'broker/core/rings/',
@@ -176,7 +177,7 @@ export const CORE: readonly Mutant[] = [
     find: 'for (const domain of this.#woken) if',
     replace: 'for (const domain of this.#woken) if (false) if',
     promise: 'nobody starves others',
-    tests: RING,
+    tests: [...REVISION, ...RING],
   },
   {
     in: 'broker/core/rings/',
@@ -190,7 +191,7 @@ export const CORE: readonly Mutant[] = [
     find: 'if (request.unread % MSG_SLOT_BYTES !== 0 || request.unread > length - MSG_SLOT_BYTES)',
     replace: 'if (false)',
     promise: 'memory is bounded',
-    tests: [...RINGS, ...ARGO],
+    tests: [...REVISION, ...RINGS, ...ARGO],
   },
   {
     in: 'broker/core/argo.ts',
@@ -211,21 +212,21 @@ export const CORE: readonly Mutant[] = [
     find: 'if (owner.ringsByHandle.size >= MAX_RINGS_PER_DOMAIN)',
     replace: 'if (false)',
     promise: 'memory is bounded',
-    tests: [...RINGS, ...ARGO],
+    tests: [...REVISION, ...RINGS, ...ARGO],
   },
   {
     in: 'broker/core/argo.ts',
     find: 'if (owner.ringBytes + length > this.#world.limits.ringBytesPerDomain)',
     replace: 'if (false)',
     promise: 'memory is bounded',
-    tests: [...RINGS, ...ARGO],
+    tests: [...REVISION, ...RINGS, ...ARGO],
   },
   {
     in: 'broker/core/argo.ts',
     find: "this.#world.recorder.record({ event: 'ring.register',",
     replace: "void ({ event: 'ring.register',",
     promise: 'a changed log is noticed',
-    tests: [...RINGS, ...ARGO],
+    tests: [...REVISION, ...RINGS, ...ARGO],
   },
   {
     in: 'broker/core/argo.ts',
@@ -236,8 +237,8 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/argo.ts',
-    find: 'if (!route.send.allowed)',
-    replace: 'if (false)',
+    find: 'if (!send.allowed) return { answer: this.#denied(',
+    replace: 'if (false) return { answer: this.#denied(',
     promise: 'no permission, no message',
     tests: NOTIFY,
   },
@@ -257,43 +258,43 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/argo.ts',
-    find: 'for (const ring of [...state.ringsByHandle.values()]) this.#recheck(state, ring);',
+    find: 'this.#recheck(state, ring);',
     replace: '',
     promise: 'a policy change takes back',
-    tests: [...ARGO, ...POLICY],
+    tests: [...REVISION, ...ARGO, ...POLICY],
   },
   {
     in: 'broker/core/argo.ts',
     find: 'state.enabled = policy.monitor.enable(domain);',
     replace: '',
     promise: 'a policy change takes back',
-    tests: [...ARGO, ...POLICY],
+    tests: [...REVISION, ...ARGO, ...POLICY],
   },
   {
     in: 'broker/core/withdrawals.ts',
     find: 'if (ring === undefined) return false;',
     replace: 'if (ring === undefined) return true;',
     promise: 'a policy change takes back',
-    tests: [...ARGO, 'test/peer/peer.test.ts'],
+    tests: [...REVISION, ...ARGO, 'test/peer/peer.test.ts'],
   },
   {
     in: 'broker/core/withdrawals.ts',
     find: 'verdicts.push(denial === null);',
     replace: 'verdicts.push(true);',
     promise: 'a policy change takes back',
-    tests: [...ARGO, 'test/peer/peer.test.ts'],
+    tests: [...REVISION, ...ARGO, 'test/peer/peer.test.ts'],
   },
   {
     in: 'broker/core/withdrawals.ts',
-    find: 'if (sender === null) return monitor.unknownDestination(receiver.domain);',
+    find: 'if (sender === null) return this.#policy.monitor.unknownDestination(receiver.domain);',
     replace: 'if (sender === null) return null;',
     promise: 'a policy change takes back',
-    tests: [...ARGO, 'test/peer/peer.test.ts'],
+    tests: [...REVISION, ...ARGO, 'test/peer/peer.test.ts'],
   },
   {
     in: 'broker/core/inspectors/dhcp.ts',
     find: 'if (size < MIN_BYTES || size > MAX_BYTES) return MALFORMED;',
-    replace: '',
+    replace: 'if (size < MIN_BYTES) return MALFORMED;',
     promise: 'payloads are of their class',
     tests: ['test/agents/network/dhcp-inspector.test.ts', ...INSPECTORS],
   },

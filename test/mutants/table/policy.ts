@@ -97,7 +97,7 @@ export const POLICY: readonly Mutant[] = [
     find: 'if (actual === MODEL_SHA256) return;',
     replace: 'return;',
     promise: 'rows mean what they say',
-    tests: [...DIRECTORY, 'test/policy/command.test.ts', ...ROWS],
+    tests: ['test/policy/casbin-hazards.test.ts', ...DIRECTORY, 'test/policy/command.test.ts'],
   },
   {
     in: 'policy/read/csv.ts',
@@ -178,14 +178,14 @@ export const POLICY: readonly Mutant[] = [
   },
   {
     in: 'policy/load/directory.ts',
-    find: 'if (isWritableByOthers(stats.mode)) {',
+    find: 'if (isWritableByOthers(stats)) {',
     replace: 'if (false) {',
     promise: 'policy files are the operator’s',
     tests: DIRECTORY,
   },
   {
     in: 'policy/load/directory.ts',
-    find: 'if (isWritableByOthers(stats.mode)) return refuse(',
+    find: 'if (isWritableByOthers(stats)) return refuse(',
     replace: 'if (false) return refuse(',
     promise: 'policy files are the operator’s',
     tests: DIRECTORY,
