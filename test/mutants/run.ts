@@ -5,13 +5,14 @@
  * A survivor is a broken line that no test noticed: the promise it keeps has no test. Exits 1 on a survivor, on a row
  * that matches no line any more, and on a test that fails without any mutant (its verdict would mean nothing).
  *
- * --sample SECONDS    rows in random order (by ARGUS_SEED), as many as fit into the time
+ * --sample SECONDS    rows in random order (by ARGUS_SEED), as many as fit into the time; only those whose tests start nothing
  * WORD                rows whose file, promise or tests contain the word
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { planTests } from '../support/runner/plan.ts';
 import { type FileRun, killRunningFiles, runFile } from '../support/runner/run-file.ts';
 import { SEED, seededRandom } from '../support/seed.ts';
 import { TreeCopy } from './copy.ts';
@@ -83,11 +84,15 @@ async function main(): Promise<number> {
   });
   const budgetMs = values.sample === undefined ? Number.POSITIVE_INFINITY : 1_000 * Number(values.sample);
   if (!(budgetMs > 0)) throw new Error(`--sample: "${values.sample}" is not a number of seconds`);
-  const rows = MUTANTS.filter((mutant) => matches(mutant, positionals));
+  const isSample = values.sample !== undefined;
+  const inMemory = new Set(planTests(root, []).inMemory);
+  const rows = MUTANTS.filter((mutant) => matches(mutant, positionals)).filter(
+    ({ tests }) => !isSample || tests.every((test) => inMemory.has(test)),
+  );
   if (rows.length === 0) throw new Error(`no mutant matches ${positionals.join(' ')}`);
 
   const began = performance.now();
-  const queue = values.sample === undefined ? [...rows] : shuffled(rows);
+  const queue = isSample ? shuffled(rows) : [...rows];
   const baseline = new Baseline();
   const verdicts: Verdict[] = [];
   const work = async (): Promise<void> => {

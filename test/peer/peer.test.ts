@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { PACE_MS } from '../../broker/process/limits.ts';
 import { encodeDomainFrame, MAX_RECORD_PLAINTEXT_BYTES, Op, RecordType, Status } from '../../broker/wire/index.ts';
 import { OPEN, PORT } from '../support/core/harness.ts';
-import { HANDSHAKE, joined, PeerHarness, turns } from '../support/peer/harness.ts';
+import { type Client, HANDSHAKE, joined, PeerHarness, turns } from '../support/peer/harness.ts';
 
 const peers = suite('peer');
 
@@ -71,6 +71,35 @@ peers('a denial is not answered before its record is durable, and nothing said l
   ]);
   bench.close();
 });
+
+const WAITING: readonly (readonly [what: string, say: (sender: Client, stranger: number) => void, op: number])[] = [
+  [
+    'a denied notify',
+    (sender, stranger) =>
+      sender.say({ op: Op.notify, id: 9, queries: [{ domid: stranger, pad: 0, port: PORT, spaceRequired: 0 }] }),
+    Op.notified,
+  ],
+  ['a registration', (sender) => sender.register(PORT), Op.reply],
+];
+for (const [what, say, op] of WAITING) {
+  peers(`${what} is answered only once its record is durable`, async () => {
+    const rows = [...OPEN, 'p, sender, stranger, argo, send, deny'];
+    const harness = await PeerHarness.of({ domains: ['sender', 'stranger'], rows });
+    const sender = await harness.connect('sender');
+    sender.read().frames.length = 0;
+    harness.audit.setHealthy(false);
+    say(sender, harness.domid('stranger'));
+    await turns();
+    assert.equal(sender.read().frames, []);
+    harness.audit.setHealthy(true);
+    await turns();
+    assert.equal(
+      sender.read().frames.map((frame) => frame.op),
+      [op],
+    );
+    harness.close();
+  });
+}
 
 peers('a denied sender waits for the log, its receivers do not', async () => {
   const bench = await PeerHarness.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] });
