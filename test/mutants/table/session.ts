@@ -321,13 +321,13 @@ export const SESSION: readonly Mutant[] = [
     find: 'if (answer.status === Status.OK) this.#mustBeDurable = true;',
     replace: '',
     promise: 'a denial is on disk first',
-    tests: [...PEER, 'test/peer/link.test.ts'],
+    tests: [...PEER, 'test/peer/channel-driver.test.ts'],
   },
   {
     in: 'broker/peer/peer.ts',
     find: 'if (result.answer.recorded) this.#mustBeDurable = true;',
     replace: '',
     promise: 'a denial is on disk first',
-    tests: [...PEER, 'test/peer/link.test.ts'],
+    tests: [...PEER, 'test/peer/channel-driver.test.ts'],
   },
 ];
