@@ -2,6 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
+  HELD_BLOCK_BYTES,
   MAX_PAYLOAD_BYTES,
   PLAIN_FRAGMENT_BYTES,
   TLS_FRAGMENT_BYTES,
@@ -38,6 +39,7 @@ class End {
           this.out.push(message);
         },
         schedule: this.clock.schedule,
+        nextTurn: setImmediate,
       },
       {
         onChunk: (chunk) => {
@@ -168,10 +170,48 @@ pipe('a reader that pauses is sent one window and no more, and loses nothing', a
   assert.is(broker.got.length, 0);
   assert.ok(vm.pipe.isCongested);
   broker.pipe.resume();
-  await turn();
-  talk(vm, broker);
+  for (let turns = 0; turns < 2 * (WINDOW_BYTES / HELD_BLOCK_BYTES); turns++) {
+    await turn();
+    talk(vm, broker);
+  }
   assert.is(Buffer.concat(broker.got).length, written);
   assert.is(vm.drains, 1);
+});
+
+pipe('a window of one-byte pieces costs its bytes, and is handed on one block a turn', async () => {
+  const broker = new End(false);
+  broker.pipe.pause();
+  const pieces = 3 * HELD_BLOCK_BYTES;
+  for (let at = 0; at < pieces; at++) {
+    broker.hear(messageOf(at === 0 ? MessageKind.open : MessageKind.data, ID, at, 1));
+  }
+  broker.pipe.resume();
+  const perTurn: number[] = [];
+  while (Buffer.concat(broker.got).length < pieces) {
+    const before = broker.got.length;
+    await turn();
+    perTurn.push(broker.got.length - before);
+  }
+  assert.ok(
+    perTurn.every((chunks) => chunks === 1),
+    perTurn.join(),
+  );
+  assert.ok(broker.got.length <= 4, 'pieces are joined while they are held');
+  assert.ok(broker.got.every((chunk) => chunk.length <= HELD_BLOCK_BYTES));
+});
+
+pipe('what is held is handed on before the other end’s goodbye, and in order', async () => {
+  const broker = new End(false);
+  broker.pipe.pause();
+  const length = FRAGMENT_BYTES;
+  for (let at = 0; at < 9 * length; at += length)
+    broker.hear(messageOf(at === 0 ? MessageKind.open : MessageKind.data, ID, at, length));
+  broker.pipe.resume();
+  await turn();
+  broker.hear(messageOf(MessageKind.close, ID, 9 * length, 0));
+  assert.is(Buffer.concat(broker.got).length, 9 * length);
+  await turn();
+  assert.is(broker.ended, null);
 });
 
 pipe('a chunk that pauses the reader is the last one before it resumes, which is never inside the call', async () => {

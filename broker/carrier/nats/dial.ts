@@ -71,6 +71,7 @@ export async function dialNats(
         write(opening);
         repeatOpening();
       },
+      nextTurn: setImmediate,
       schedule: (delayMs, task) => {
         const timer = setTimeout(task, delayMs);
         return () => clearTimeout(timer);

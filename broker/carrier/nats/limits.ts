@@ -16,6 +16,8 @@ export const CREDIT_SHARE = 4;
 export const PLAIN_FRAGMENT_BYTES = 32_512;
 /** The same over TLS: a full record is six, each, with the line before it, what one TLS record holds. */
 export const TLS_FRAGMENT_BYTES = 16_256;
+/** Bytes that wait for a paused reader are kept in blocks of this length, and one block is handed on in a turn. */
+export const HELD_BLOCK_BYTES = 64 * 1024;
 /** Smallest `max_payload` that carries a fragment with its header; what `argus nats config` writes. */
 export const MAX_PAYLOAD_BYTES = 32_768;
 /** A server that takes less than this is not used: a full record would be cut into about a hundred pieces. */

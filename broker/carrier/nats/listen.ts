@@ -63,6 +63,7 @@ export class NatsListener {
         return listener.#line?.fragmentBytes ?? TLS_FRAGMENT_BYTES;
       },
       publish: (length, write) => this.#line?.publish(length, write),
+      nextTurn: setImmediate,
       schedule: (delayMs, task) => {
         const timer = setTimeout(task, delayMs);
         return () => clearTimeout(timer);

@@ -9,6 +9,8 @@
  * No socket and no clock in here; `line` publishes, `schedule` waits.
  */
 import { release } from '../../../keys/index.ts';
+import { Fifo } from '../../base/index.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { CREDIT_SHARE, LINGER_MS, WINDOW_BYTES } from './limits.ts';
 import {
   MESSAGE_HEADER_BYTES,
@@ -36,9 +38,13 @@ export interface PipeHost extends Publisher {
   readonly fragmentBytes: number;
   /** Runs `task` later; returns what cancels it. */
   schedule(delayMs: number, task: () => void): () => void;
+  /** Runs `task` in the next turn of the event loop, after others had theirs. */
+  nextTurn(task: () => void): void;
 }
 
 const CREDIT_STEP_BYTES = WINDOW_BYTES / CREDIT_SHARE;
+
+const NOTHING = new Uint8Array(0);
 
 export class Pipe {
   readonly id: number;
@@ -50,8 +56,8 @@ export class Pipe {
   #cancelLinger: (() => void) | null = null;
 
   #kind: MessageKind;
-  #queue: Uint8Array[] = [];
-  /** Bytes of `#queue[0]` that are out already. */
+  readonly #queue = new Fifo<Uint8Array>();
+  /** Bytes of the first in `#queue` that are out already. */
   #headSent = 0;
   #queued = 0;
   #sent = 0;
@@ -63,13 +69,14 @@ export class Pipe {
     this.#fill(message);
   };
 
-  #inbox: Uint8Array[] = [];
+  readonly #held = new HeldBytes();
   #received = 0;
   #consumed = 0;
   #told = 0;
   #isPaused = false;
   #isDelivering = false;
-  #isResuming = false;
+  /** `#deliver` is due in the next turn. */
+  #isDue = false;
 
   /** `isOpener`: the first piece announces the pipe. */
   constructor(id: number, isOpener: boolean, host: PipeHost, handlers: PipeHandlers) {
@@ -107,6 +114,7 @@ export class Pipe {
         this.#credit(message.position);
         return;
       case MessageKind.close:
+        this.#deliverRest();
         this.#finish(message.position > this.#received ? 'GAP' : null);
         return;
     }
@@ -116,15 +124,10 @@ export class Pipe {
     this.#isPaused = true;
   }
 
-  /** What is held is handed on in a turn of its own: the caller may still be busy with the last chunk. */
+  /** What is held is handed on in turns of its own: the caller may still be busy with the last chunk. */
   resume(): void {
     this.#isPaused = false;
-    if (this.#isResuming) return;
-    this.#isResuming = true;
-    queueMicrotask(() => {
-      this.#isResuming = false;
-      this.#deliver();
-    });
+    this.#deliverSoon();
   }
 
   /** Sends what was taken, as far as the reader takes it within a while, then a goodbye. */
@@ -170,7 +173,7 @@ export class Pipe {
 
   #fill(message: Uint8Array): void {
     for (let at = MESSAGE_HEADER_BYTES; at < message.length; ) {
-      const head = this.#queue[0];
+      const head = this.#queue.at(0);
       if (head === undefined) return; // #queued counts what lies here: cannot be
       const piece = head.subarray(this.#headSent, this.#headSent + message.length - at);
       message.set(piece, at);
@@ -214,27 +217,48 @@ export class Pipe {
     }
     this.#received += bytes.length;
     // Lent for this call: handed on now, or kept as a copy until the reader wants it.
-    if (this.#isPaused || this.#isDelivering || this.#inbox.length > 0) this.#inbox.push(Uint8Array.from(bytes));
-    else this.#hand(bytes);
-    this.#deliver();
+    if (this.#isPaused || this.#isDelivering || !this.#held.isEmpty) {
+      this.#held.push(bytes);
+      if (!this.#isPaused) this.#deliverSoon();
+    } else this.#hand(bytes);
+    this.#tell();
   }
 
+  #deliverSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    this.#host.nextTurn(() => {
+      this.#isDue = false;
+      this.#deliver();
+    });
+  }
+
+  /** Hands on one block of what is held. The rest waits for the next turn, so that nobody else waits for it. */
   #deliver(): void {
-    if (this.#isDelivering) return;
-    this.#isDelivering = true;
-    while (!this.#isPaused && this.#phase !== 'ended') {
-      const chunk = this.#inbox.shift();
-      if (chunk === undefined) break;
-      this.#hand(chunk);
-    }
-    this.#isDelivering = false;
+    if (this.#isPaused || this.#isDelivering || this.#phase === 'ended') return;
+    const bytes = this.#held.shift();
+    if (bytes === undefined) return;
+    this.#hand(bytes);
+    this.#tell();
+    if (!this.#held.isEmpty) this.#deliverSoon();
+  }
+
+  /** The other end has said its last word: what is held comes before it, as far as the reader takes it. */
+  #deliverRest(): void {
+    while (!this.#isPaused && !this.#isDelivering && !this.#held.isEmpty) this.#hand(this.#held.shift() ?? NOTHING);
+  }
+
+  /** Gives credit for what was consumed, a step at a time. */
+  #tell(): void {
     if (this.#phase === 'ended' || this.#consumed - this.#told < CREDIT_STEP_BYTES) return;
     this.#told = this.#consumed;
     publishBare(this.#host, MessageKind.credit, this.id, this.#consumed);
   }
 
   #hand(chunk: Uint8Array): void {
+    this.#isDelivering = true;
     this.#handlers.onChunk(chunk);
+    this.#isDelivering = false;
     this.#consumed += chunk.length;
   }
 
@@ -253,8 +277,8 @@ export class Pipe {
   #stop(): void {
     this.#phase = 'ended';
     this.#cancelLinger?.();
-    this.#queue = [];
+    while (this.#queue.shift() !== undefined);
     this.#queued = 0;
-    this.#inbox = [];
+    this.#held.clear();
   }
 }
