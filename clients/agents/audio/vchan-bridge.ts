@@ -1,7 +1,7 @@
 /**
  * A vchan for software that knows the Qubes protocol and not Argus: two unix sockets that behave like the vchans 4713 and
  * 4714 do for the VM's side. On the first, raw samples go in; on the second, four-byte codes go in and raw samples come out.
- * No framing, no header: a stream of bytes, cut anywhere.
+ * No framing, no header: a stream of bytes, cut anywhere. A vchan has one peer: a newer connection replaces the older one.
  */
 import { unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -17,6 +17,9 @@ export class VchanBridge {
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
   #capture: Socket | null = null;
+  #playback: Socket | null = null;
+  /** The peer before is played to its end first: samples of two peers in one stream would swap left and right. */
+  #played: Promise<void> = Promise.resolve();
   /** Capture frames that the other end did not take in time. */
   dropped = 0;
 
@@ -27,7 +30,7 @@ export class VchanBridge {
 
   /** Listens at DIRECTORY/vchan-4713.sock and vchan-4714.sock. */
   async listen(directory: string): Promise<void> {
-    await this.#serve(join(directory, `vchan-${PLAYBACK_PORT}.sock`), (socket) => void this.#play(socket));
+    await this.#serve(join(directory, `vchan-${PLAYBACK_PORT}.sock`), (socket) => this.#replacePlayback(socket));
     await this.#serve(join(directory, `vchan-${CAPTURE_PORT}.sock`), (socket) => void this.#control(socket));
   }
 
@@ -52,11 +55,23 @@ export class VchanBridge {
       onSocket(socket);
     });
     await unlink(path).catch(() => {});
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, resolve);
-    });
+    // The socket is its user's alone from the moment at which it exists.
+    const mask = process.umask(0o177);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(path, resolve);
+      });
+    } finally {
+      process.umask(mask);
+    }
     this.#servers.push(server);
+  }
+
+  #replacePlayback(socket: Socket): void {
+    this.#playback?.destroy();
+    this.#playback = socket;
+    this.#played = this.#played.then(() => this.#play(socket));
   }
 
   /** Reads no faster than the agent plays. A new connection begins at a new sample, whatever the last one left. */

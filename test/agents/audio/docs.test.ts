@@ -13,9 +13,10 @@ const codesIn = (text: string): string[] => [...new Set(text.match(/ERR_AUDIO_[A
 docs('every error code is documented, and every documented one is thrown', () => {
   const declared = codesIn(at('clients/agents/audio/errors.ts'));
   assert.equal(codesIn(TEXT), declared);
-  const files = readdirSync(new URL('../../../clients/agents/audio/', import.meta.url)).filter(
-    (name) => name !== 'errors.ts',
-  );
+  const files = readdirSync(new URL('../../../clients/agents/audio/', import.meta.url), {
+    encoding: 'utf8',
+    recursive: true,
+  }).filter((name) => name.endsWith('.ts') && name !== 'errors.ts');
   const thrown = codesIn(files.map((name) => at(`clients/agents/audio/${name}`)).join('\n'));
   assert.equal(thrown, declared);
 });

@@ -1,4 +1,6 @@
 /** The statements about audio that need a broker, by their numbers in docs/audio.md; the sound server is one in memory. */
+
+import { statSync } from 'node:fs';
 import { createServer, connect as dial, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -297,6 +299,31 @@ statements('software that knows vchans: raw bytes in, cut anywhere, codes and ra
     await bridge.close();
     await mail.close();
   }),
+);
+
+statements(
+  'a newer vchan peer replaces the older one, which leaves no half sample behind; the sockets are private',
+  () =>
+    onStage(async ({ host, server }) => {
+      const vm = await host.connect('mail-vm');
+      const mail = await AudioAgent.start({ vm, audioVm: 'audio-vm' });
+      const bridge = new VchanBridge(() => mail);
+      await bridge.listen(host.directory);
+      const path = join(host.directory, 'vchan-4713.sock');
+      assert.is(statSync(path).mode & 0o777, 0o600);
+      const older = dial(path);
+      older.on('error', () => {});
+      older.write(Buffer.alloc(1_764 + 2, 1)); // one frame, and the left half of a sample
+      await until('the older one is heard', () => server.heard('mail-vm').length === 1_764);
+      const newer = dial(path);
+      const samples = Buffer.from(Uint8Array.from({ length: 1_764 }, (_, index) => (index % 4) + 10));
+      newer.end(samples);
+      await until('the newer one is heard', () => server.heard('mail-vm').length === 2 * 1_764);
+      assert.ok(server.heard('mail-vm').subarray(1_764).equals(samples), 'left is left');
+      await until('the older one is gone', () => older.destroyed);
+      await bridge.close();
+      await mail.close();
+    }),
 );
 
 statements('the mixer sets every VM’s volume, mute and route, and hears none of them', () =>
