@@ -139,7 +139,7 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/rings/',
-    find: "if (this.#used + size > this.length - MSG_SLOT_BYTES) return 'no-space';",
+    find: '!this.#fits(size) || ',
     replace: '',
     promise: 'memory is bounded',
     tests: RING,
