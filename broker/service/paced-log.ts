@@ -25,9 +25,9 @@ export class PacedLog implements Logger {
     this.#clock = clock;
   }
 
-  readonly info = this.#level('info');
-  readonly warn = this.#level('warn');
-  readonly error = this.#level('error');
+  readonly info: Logger['info'] = this.#level('info');
+  readonly warn: Logger['warn'] = this.#level('warn');
+  readonly error: Logger['error'] = this.#level('error');
 
   #level(level: Level): Logger[Level] {
     return (fieldsOrMessage: object | string, message?: string): void => {
