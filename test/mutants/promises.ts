@@ -43,7 +43,4 @@ export const PROMISES = {
 export type PromiseName = keyof typeof PROMISES;
 
 /** Headings of SECURITY.md that promise nothing a line could break. */
-export const NO_PROMISE: readonly string[] = [
-  '*Use a covert channel.*',
-  '**A VM**',
-];
+export const NO_PROMISE: readonly string[] = ['*Use a covert channel.*', '**A VM**'];
