@@ -127,7 +127,7 @@ for (const program of ['clients/cli/main.ts', 'clients/demo/main.ts']) {
     assert.is(stdout, '');
     assert.match(stderr, /Node 18\.0\.0 is too old: Argus needs 20\.19 or newer.*\(ERR_CLI_NODE_VERSION\)/);
     const source = readFileSync(new URL(`../../${program}`, import.meta.url), 'utf8');
-    assert.equal(source.match(/^import .*$/gm), ["import { nodeProblem } from '../node-version/index.ts';"]);
+    assert.equal(source.match(/^import .*$/gm), ["import { endOnBrokenPipe, nodeProblem } from '../entry/index.ts';"]);
   });
 }
 

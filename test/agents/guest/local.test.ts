@@ -163,9 +163,14 @@ async function throughExample(receiver: string[], sender: string[]): Promise<voi
   const house = await House.build();
   await Promise.all([house.agent('audio-vm'), house.agent('chrome-vm')]);
   const recv = spawn(receiver[0] ?? '', [...receiver.slice(1), 'recv', house.socketOf('audio-vm'), `${PORT}`]);
-  const printed = new Promise<string>((resolve) =>
-    recv.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())),
-  );
+  // A line may come in pieces: Python writes its end by itself when its output is not buffered.
+  const printed = new Promise<string>((resolve) => {
+    let text = '';
+    recv.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.endsWith('\n')) resolve(text);
+    });
+  });
   await new Promise<void>((resolve) => recv.stderr.once('data', () => resolve()));
   await run(sender[0] ?? '', [...sender.slice(1), 'send', house.socketOf('chrome-vm'), 'audio-vm', `${PORT}`, 'hello']);
   assert.is(await printed, 'chrome-vm: hello\n');
