@@ -1,5 +1,6 @@
 /** A small policy that tests vary: text in, compiled policy or findings out. */
 
+import { INSPECTORS } from '../../broker/core/index.ts';
 import {
   type CompiledPolicy,
   type Finding,
@@ -11,15 +12,7 @@ import {
 import { compilePolicy } from '../../policy/load/compile.ts';
 import { MODEL_TEXT } from '../../policy/read/casbin-model.ts';
 
-export const INSPECTORS: Inspectors = new Map([
-  ['opaque', { permissions: ['send'] }],
-  ['pcm', { permissions: ['send'] }],
-  ['audio-control', { permissions: ['source-start', 'source-stop', 'sink-cork', 'sink-uncork', 'other'] }],
-  ['audio-mixer', { permissions: ['read', 'set-volume', 'mute', 'set-route', 'state'] }],
-  ['ethernet', { permissions: ['arp', 'ipv4', 'ipv6', 'other'] }],
-  ['dhcp', { permissions: ['discover', 'offer', 'request', 'decline', 'ack', 'nak', 'release', 'inform'] }],
-  ['route', { permissions: ['announce', 'announce-default', 'withdraw', 'request'] }],
-]);
+export { INSPECTORS };
 
 export interface Texts {
   readonly model?: string;

@@ -1,6 +1,6 @@
 /** The command line and the environment of the test runner. */
 
-const DEFAULT_TIMEOUT_SECONDS = 120;
+const DEFAULT_TIMEOUT_SECONDS = 300;
 const DEFAULT_LOAD = 2;
 const USAGE = 'usage: npm test [-- [--quick] [--write-times] WORD ...], npm run test:repeat -- WORD ... N [--load N]';
 
