@@ -60,6 +60,12 @@ export function loadFirst(directory: string): Promise<PolicyRevision> {
 
 const UNWRITABLE = 'ERR_BROKER_AUDIT';
 
+/** A policy that was made over `base`; it can come into force as long as `base` is in force. */
+interface Candidate {
+  readonly base: PolicyRevision;
+  readonly policy: PolicyRevision;
+}
+
 export class PolicyReload {
   /** The policy in force with its files; the core holds the same object without them. */
   #inForce: PolicyRevision;
@@ -172,22 +178,28 @@ export class PolicyReload {
 
   /** Rows that only take away are in force at once; whatever changed meanwhile is looked at again. */
   async #putInForce(loaded: PolicyRevision): Promise<ReloadResult> {
+    let candidate: Candidate | null = null;
     for (;;) {
       const base = this.#inForce;
       if (!hasSameInventory(base, loaded)) break;
       const policy = this.#withGrants(loaded);
       const adds = await finishPaced(addsAccess(base, policy), servingPace());
       if (this.#inForce !== base) continue;
-      if (adds) break;
+      if (adds) {
+        candidate = { base, policy };
+        break;
+      }
       return this.#atOnce(policy, this.#droppedBy(policy));
     }
-    return this.#inTurn(() => this.#widen(loaded));
+    return this.#inTurn(() => this.#widen(loaded, candidate));
   }
 
-  async #widen(loaded: PolicyRevision): Promise<ReloadResult> {
+  async #widen(loaded: PolicyRevision, candidate: Candidate | null): Promise<ReloadResult> {
     for (;;) {
       const base = this.#inForce;
-      const policy = this.#withGrants(loaded);
+      // A candidate that was overtaken has a number that others have passed.
+      const isCurrent = candidate?.base === base && candidate.policy.revision === this.#number;
+      const policy = isCurrent ? candidate.policy : this.#withGrants(loaded);
       const result = await this.#recordFirst(policy, this.#droppedBy(policy), () => this.#inForce === base);
       if (result === 'overtaken') continue;
       if (!result.ok && result.code === UNWRITABLE) this.#isOwed = true;

@@ -103,7 +103,8 @@ demo('one that is told to stop, or that nobody reads any more, leaves nothing be
   child.stdout.destroy();
   child.kill('SIGTERM');
   const code = await new Promise((resolve) => child.once('exit', resolve));
-  assert.is(code, 130);
+  // By the signal, or by the pipe that broke before it.
+  assert.ok(code === 130 || code === 141, `exit code ${code}`);
   assert.equal(
     readdirSync(directory).filter((name) => name.startsWith('argus-')),
     [],

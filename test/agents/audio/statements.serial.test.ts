@@ -137,7 +137,8 @@ statements('10: a new start of the VM finds no grant, a carrier that broke for a
       const onward = dial(host.broker.carrierOf('chrome-vm').slice('unix:'.length));
       for (const each of [socket, onward]) each.on('error', () => {});
       socket.pipe(onward).pipe(socket);
-      sockets.add(socket);
+      // Both ends: a broker that still has the old carrier sees another session in its place, which is a new start.
+      sockets.add(socket).add(onward);
     });
     await new Promise<void>((resolve) => proxy.listen(path, resolve));
     const vm = await connect({ carrier: `unix:${path}`, identity: await host.identity('chrome-vm') });
