@@ -5,7 +5,7 @@
  * that failed, and as the last line `N passed, N failed` (followed by `, N skipped` if any). It exits with 1 when anything
  * failed, or when nothing ran.
  *
- * --quick           only the tests that start nothing, with small fuzz budgets: under 30 s on two cores
+ * --quick           only the tests that start nothing, with small fuzz budgets: one to one and a half minutes on two cores
  * --repeat N        each file N times, under load; failures with their seeds (`npm run test:repeat -- WORD N`)
  * --load N          busy processes next to a repeated file; default: 2
  * --write-times     measures the table of times again (test/support/runner/times.json), on an idle machine of two cores
