@@ -12,10 +12,10 @@ import {
   RangeRoots,
   splitNotes,
 } from './evidence/index.ts';
-import type { AuditReader } from './files.ts';
+import type { AuditReader } from './files/files.ts';
+import { nodeFiles } from './files/node-files.ts';
 import { CHECKPOINT_TAIL_BYTES } from './limits.ts';
-import { lines } from './lines.ts';
-import { nodeFiles } from './node-files.ts';
+import { lines } from './read/lines.ts';
 import { CHECKPOINTS_FILE, VKEY_FILE } from './verify/index.ts';
 
 /** The newest signed note of a log, word for word; null if it has none. */

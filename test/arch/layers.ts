@@ -168,7 +168,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'clients/agents/audio': {
     imports: ['clients/sdk', 'broker/base', 'broker/wire'],
-    breaking: [{ 'clients/agents/audio/agent.ts': `import { Ring } from '../../../broker/core/index.ts';` }],
+    breaking: [{ 'clients/agents/audio/guest/agent.ts': `import { Ring } from '../../../broker/core/index.ts';` }],
   },
   'clients/agents/network': {
     imports: ['clients/sdk', 'broker/base', 'broker/wire'],

@@ -102,7 +102,7 @@ const doorRule = importRule(
   [
     { 'broker/core/sendv.ts': `import { readFrame } from '../wire/frame.ts';` },
     { 'broker/core/ring.ts': `import type { Permit } from '../../policy/contract/permit.ts';` },
-    { 'clients/agents/audio/mixer.ts': `export { Ring } from '../../sdk/ring.ts';` },
+    { 'clients/agents/audio/mixer/mixer.ts': `export { Ring } from '../../sdk/ring.ts';` },
     { 'broker/core/load.ts': `const wire = await import('../wire/frame.ts');` },
     { 'broker/broker.ts': `import { pcm } from './core/inspectors/index.ts';` },
   ],

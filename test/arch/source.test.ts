@@ -46,7 +46,7 @@ source('a path is reduced to the folder that the layers speak of', () => {
   assert.is(unitOf('policy/index.ts'), 'policy');
   assert.is(unitOf('broker/main.ts'), 'broker');
   assert.is(unitOf('broker/carrier/nats/index.ts'), 'broker/carrier');
-  assert.is(unitOf('clients/agents/audio/mixer.ts'), 'clients/agents/audio');
+  assert.is(unitOf('clients/agents/audio/mixer/mixer.ts'), 'clients/agents/audio');
   assert.is(unitOf('clients/cli/commands/keys.ts'), 'clients/cli');
 });
 

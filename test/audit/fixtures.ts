@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../broker/audit/clock.ts';
 import { AuditError } from '../../broker/audit/errors.ts';
-import type { AuditFile, AuditFiles, SegmentInfo } from '../../broker/audit/files.ts';
+import type { AuditFile, AuditFiles, SegmentInfo } from '../../broker/audit/files/files.ts';
 import type { AuditHost, AuditLog, AuditOptions, AuditRecord, VerifyResult } from '../../broker/audit/index.ts';
 import { openAuditLog, verifyAudit } from '../../broker/audit/index.ts';
 import {

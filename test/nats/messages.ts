@@ -4,7 +4,7 @@ import {
   type MessageKind,
   type Publisher,
   writeMessageHeader,
-} from '../../broker/carrier/nats/message.ts';
+} from '../../broker/carrier/nats/pipe/message.ts';
 
 /** With `room` zero bytes behind its header. */
 export function messageOf(kind: MessageKind, id: number, position: number, room = 0): Uint8Array {

@@ -8,8 +8,8 @@ import {
   TLS_FRAGMENT_BYTES,
   WINDOW_BYTES,
 } from '../../broker/carrier/nats/limits.ts';
-import { decodeMessage, MESSAGE_HEADER_BYTES, MessageKind } from '../../broker/carrier/nats/message.ts';
-import { Pipe, type PipeFault } from '../../broker/carrier/nats/pipe.ts';
+import { decodeMessage, MESSAGE_HEADER_BYTES, MessageKind } from '../../broker/carrier/nats/pipe/message.ts';
+import { Pipe, type PipeFault } from '../../broker/carrier/nats/pipe/pipe.ts';
 import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_HEADER_BYTES, TAG_BYTES } from '../../broker/wire/index.ts';
 import { FakeClock } from '../support/clock.ts';
 import { seededRandom } from '../support/seed.ts';

@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeNkey, NATS_ERROR_CODES, NatsCarrierError, NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { parseNatsAddress } from '../../broker/carrier/nats/address.ts';
-import { readSeed } from '../../broker/carrier/nats/nkey.ts';
+import { readSeed } from '../../broker/carrier/nats/line/nkey.ts';
 import { needs } from '../support/needs.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 

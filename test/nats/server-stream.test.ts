@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MAX_PAYLOAD_BYTES, MAX_SERVER_LINE_BYTES } from '../../broker/carrier/nats/limits.ts';
-import { ServerStream } from '../../broker/carrier/nats/server-stream.ts';
+import { ServerStream } from '../../broker/carrier/nats/line/server-stream.ts';
 import { seededRandom } from '../support/seed.ts';
 
 interface Heard {

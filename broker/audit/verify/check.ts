@@ -4,10 +4,10 @@
  * Keeps one line, the head and the tree's compact range, so its memory does not grow with the log.
  */
 import { hashLine, type ParsedLine, parseLine } from '../chain.ts';
-import type { TornTail } from '../end.ts';
 import { CompactRange } from '../evidence/index.ts';
 import { MAX_LINE_BYTES, MAX_MISSING_RANGES, ZERO_HASH } from '../limits.ts';
 import type { AuditHead } from '../log.ts';
+import type { TornTail } from '../read/end.ts';
 import { type Milestone, member, milestoneOf } from './milestones.ts';
 import { FAULT_MESSAGES, type ProblemCode, type Problems } from './problems.ts';
 import type { PartSummary } from './scan.ts';

@@ -8,7 +8,7 @@ import {
   type VerifierKey,
   verifyNote,
 } from '../evidence/index.ts';
-import type { AuditReader } from '../files.ts';
+import type { AuditReader } from '../files/files.ts';
 import type { ChainCheck } from './check.ts';
 import type { Problems } from './problems.ts';
 

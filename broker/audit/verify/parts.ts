@@ -1,5 +1,5 @@
 /** Cuts segments into parts that can be looked at side by side, each of whole lines. */
-import type { AuditReader } from '../files.ts';
+import type { AuditReader } from '../files/files.ts';
 import { MAX_LINE_BYTES } from '../limits.ts';
 import { type PartSummary, scanPart } from './scan.ts';
 

@@ -1,7 +1,7 @@
 /** Looks at parts in worker threads, or in this one where there is little to look at. An edge. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { AuditReader } from '../files.ts';
+import type { AuditReader } from '../files/files.ts';
 import { MAX_VERIFY_WORKERS, VERIFY_WORKERS_BYTES } from '../limits.ts';
 import { type Part, type ScannedPart, scanOf } from './parts.ts';
 

@@ -1,6 +1,6 @@
 /** A worker thread of verify: takes parts, answers with their summaries in the same order. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { nodeFiles } from '../node-files.ts';
+import { nodeFiles } from '../files/node-files.ts';
 import { type Part, scanOf } from './parts.ts';
 import type { WorkerAnswer, WorkerStart } from './pool.ts';
 

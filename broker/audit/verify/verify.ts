@@ -11,13 +11,13 @@
  * under way; with no writer alive it is a problem until the next start of the broker has accounted for it.
  */
 import type { ParsedLine } from '../chain.ts';
-import { digest, type TornTail } from '../end.ts';
 import { AuditError } from '../errors.ts';
 import type { VerifierKey } from '../evidence/index.ts';
-import type { AuditReader, SegmentInfo } from '../files.ts';
+import type { AuditReader, SegmentInfo } from '../files/files.ts';
+import { nodeFiles } from '../files/node-files.ts';
 import { MAX_PROBLEMS, READ_BYTES, VERIFY_PART_BYTES } from '../limits.ts';
 import type { AuditHead } from '../log.ts';
-import { nodeFiles } from '../node-files.ts';
+import { digest, type TornTail } from '../read/end.ts';
 import { ChainCheck } from './check.ts';
 import { CheckpointCheck, type CheckpointReport } from './checkpoints.ts';
 import type { Part, ScannedPart } from './parts.ts';

@@ -1,7 +1,7 @@
 /** A carrier over NATS as the broker sees it: the broker's end of one pipe. */
 import type { Carrier, CarrierHandlers } from '../carrier.ts';
-import type { PipeMessage } from './message.ts';
-import { Pipe, type PipeFault, type PipeHost } from './pipe.ts';
+import type { PipeMessage } from './pipe/message.ts';
+import { Pipe, type PipeFault, type PipeHost } from './pipe/pipe.ts';
 
 export class NatsCarrier implements Carrier {
   readonly name: string;

@@ -1,10 +1,10 @@
 /** The dialling end: a domain's towards its broker (the SDK's NATS carrier is made of it), or one broker's towards another. */
 import { NatsCarrierError } from './errors.ts';
 import { TLS_FRAGMENT_BYTES } from './limits.ts';
-import { type Line, openLine } from './line.ts';
+import { type Line, openLine } from './line/line.ts';
 import type { NatsEnd } from './listen.ts';
-import { decodeMessage, MessageKind, NO_PIPE } from './message.ts';
-import { Pipe, type PipeFault } from './pipe.ts';
+import { decodeMessage, MessageKind, NO_PIPE } from './pipe/message.ts';
+import { Pipe, type PipeFault } from './pipe/pipe.ts';
 import type { Subjects } from './subjects.ts';
 
 export interface DialHandlers {

@@ -1,8 +1,8 @@
 /** Reads what an end needs to come to a server: its nkey seed and the server's CA. */
 import type { NatsAddress } from './address.ts';
-import { natsFiles, readPublic } from './files.ts';
+import { natsFiles, readPublic } from './admin/files.ts';
+import { readSeed } from './line/nkey.ts';
 import type { NatsEnd } from './listen.ts';
-import { readSeed } from './nkey.ts';
 
 /** @throws NatsCarrierError ERR_NATS_FILE */
 export async function loadNatsEnd(address: NatsAddress, identityDirectory: string): Promise<NatsEnd> {

@@ -1,12 +1,12 @@
 /** The NATS carrier: pipes over a server that may see and change nothing of them, and the server's own configuration. */
 export { parseNatsAddress } from './address.ts';
+export { type NatsMember, NatsServerDirectory, type NatsSetup, type Written } from './admin/server-directory.ts';
 export { dialNats } from './dial.ts';
 export { loadNatsEnd } from './end.ts';
 export { NATS_ERROR_CODES, NatsCarrierError } from './errors.ts';
 export { SERVER_ENVIRONMENT } from './limits.ts';
+export { makeNkey } from './line/nkey.ts';
 export { type NatsEnd, NatsListener } from './listen.ts';
 export { NATS_CARRIER, NatsListeners } from './listeners.ts';
-export { PIPE_ID_BYTES } from './message.ts';
-export { makeNkey } from './nkey.ts';
-export { type NatsMember, NatsServerDirectory, type NatsSetup, type Written } from './server-directory.ts';
+export { PIPE_ID_BYTES } from './pipe/message.ts';
 export { domainSubjects, peerSubjects } from './subjects.ts';

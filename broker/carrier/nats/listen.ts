@@ -10,9 +10,9 @@ import { Places, type Release } from '../places.ts';
 import { NatsCarrier } from './carrier.ts';
 import type { NatsCarrierError } from './errors.ts';
 import { FIRST_REDIAL_MS, MAX_REDIAL_MS, PENALTY_MS, TLS_FRAGMENT_BYTES, WINDOW_BYTES } from './limits.ts';
-import { type Line, openLine } from './line.ts';
-import { decodeMessage, MessageKind, NO_PIPE, publishBare } from './message.ts';
-import type { PipeHost } from './pipe.ts';
+import { type Line, openLine } from './line/line.ts';
+import { decodeMessage, MessageKind, NO_PIPE, publishBare } from './pipe/message.ts';
+import type { PipeHost } from './pipe/pipe.ts';
 import type { Subjects } from './subjects.ts';
 
 export interface NatsEnd {

@@ -1,5 +1,5 @@
 /**
- * Messages of the audio mixer (clients/agents/audio/mixer-messages.ts): commands from who mixes, states from the AudioVM. Their
+ * Messages of the audio mixer (clients/agents/audio/mixer/mixer-messages.ts): commands from who mixes, states from the AudioVM. Their
  * length is exact and small, so that no sound can travel in them: who mixes a VM's volume hears nothing of it.
  */
 import { type Inspector, MALFORMED } from './inspector.ts';

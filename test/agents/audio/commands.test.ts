@@ -10,8 +10,8 @@ import {
   encodeCommand,
   encodeState,
   StateFlag,
-} from '../../../clients/agents/audio/mixer-messages.ts';
-import { checkRoute, parseSettings } from '../../../clients/agents/audio/mixer-state.ts';
+} from '../../../clients/agents/audio/mixer/mixer-messages.ts';
+import { checkRoute, parseSettings } from '../../../clients/agents/audio/mixer/mixer-state.ts';
 import { drawMixer, keyAction, renderMixer } from '../../../clients/cli/commands/audio/mixer-view.ts';
 import { parseDuration } from '../../../clients/cli/commands/grants.ts';
 import type { Domain } from '../../../policy/index.ts';

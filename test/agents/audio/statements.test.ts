@@ -4,25 +4,25 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CaptureLine } from '../../../clients/agents/audio/capture-line.ts';
-import { CaptureOutlet } from '../../../clients/agents/audio/capture-outlet.ts';
-import { CaptureSender, type SendFrame } from '../../../clients/agents/audio/capture-sender.ts';
-import { CodeReader } from '../../../clients/agents/audio/code-reader.ts';
 import { CAPTURE_PORT, Code, decodeCode, encodeCode, PLAYBACK_PORT } from '../../../clients/agents/audio/codes.ts';
-import { applyGain, checkVolume, gainOf } from '../../../clients/agents/audio/gain.ts';
+import { CodeReader } from '../../../clients/agents/audio/guest/code-reader.ts';
 import {
   CAPTURE_QUEUE_FRAMES,
   CORK_LINGER_MS,
   INLET_QUEUE_FRAMES,
   PLAYBACK_QUEUE_MS,
 } from '../../../clients/agents/audio/limits.ts';
-import { checkSampleSpec, FRAME_BYTES } from '../../../clients/agents/audio/pcm.ts';
-import { PcmBuffer } from '../../../clients/agents/audio/pcm-buffer.ts';
-import { PlaybackInlet } from '../../../clients/agents/audio/playback-inlet.ts';
-import { PlaybackLine } from '../../../clients/agents/audio/playback-line.ts';
-import { PlaybackState } from '../../../clients/agents/audio/playback-state.ts';
-import { SilenceWatch } from '../../../clients/agents/audio/silence.ts';
-import { VmAudio } from '../../../clients/agents/audio/vm-audio.ts';
+import { CaptureLine } from '../../../clients/agents/audio/lines/capture-line.ts';
+import { CaptureOutlet } from '../../../clients/agents/audio/lines/capture-outlet.ts';
+import { CaptureSender, type SendFrame } from '../../../clients/agents/audio/lines/capture-sender.ts';
+import { PlaybackInlet } from '../../../clients/agents/audio/lines/playback-inlet.ts';
+import { PlaybackLine } from '../../../clients/agents/audio/lines/playback-line.ts';
+import { PlaybackState } from '../../../clients/agents/audio/lines/playback-state.ts';
+import { applyGain, checkVolume, gainOf } from '../../../clients/agents/audio/pcm/gain.ts';
+import { checkSampleSpec, FRAME_BYTES } from '../../../clients/agents/audio/pcm/pcm.ts';
+import { PcmBuffer } from '../../../clients/agents/audio/pcm/pcm-buffer.ts';
+import { SilenceWatch } from '../../../clients/agents/audio/pcm/silence.ts';
+import { VmAudio } from '../../../clients/agents/audio/service/vm-audio.ts';
 import { FakeClock } from '../../support/clock.ts';
 import { MemoryServer } from './memory-server.ts';
 

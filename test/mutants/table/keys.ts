@@ -1,13 +1,13 @@
 /** Lines of keys: AEAD, schedule, credentials, files. */
 import type { Mutant } from '../mutant.ts';
 
-const AEAD = ['test/keys/aead.test.ts'];
-const IN_PLACE = ['test/keys/aead-in-place.test.ts'];
-const REVOCATION = ['test/keys/revocation-list.test.ts', 'test/keys/revocation.test.ts'];
-const CREDENTIAL = ['test/keys/credential.test.ts'];
-const STATEMENT = ['test/keys/statement.test.ts'];
+const AEAD = ['test/keys/aead/aead.test.ts'];
+const IN_PLACE = ['test/keys/aead/aead-in-place.test.ts'];
+const REVOCATION = ['test/keys/credential/revocation-list.test.ts', 'test/keys/revocation.test.ts'];
+const CREDENTIAL = ['test/keys/credential/credential.test.ts'];
+const STATEMENT = ['test/keys/credential/statement.test.ts'];
 const FILES = ['test/keys/key-files.test.ts', 'test/keys/identity.test.ts'];
-const SCHEDULE = ['test/keys/schedule.test.ts'];
+const SCHEDULE = ['test/keys/schedule/schedule.test.ts'];
 
 export const KEYS: readonly Mutant[] = [
   {
@@ -22,14 +22,14 @@ export const KEYS: readonly Mutant[] = [
     find: 'if (!Number.isSafeInteger(sequence) || sequence < 0)',
     replace: 'if (false)',
     promise: 'a worn-out key opens nothing',
-    tests: ['test/keys/nonce.test.ts'],
+    tests: ['test/keys/aead/nonce.test.ts'],
   },
   {
     in: 'keys/aead/self-test.ts',
     find: 'if (aead.open(key, nonce, aad, ciphertext, forged) !== null)',
     replace: 'if (false)',
     promise: 'a carrier reads and changes nothing',
-    tests: ['test/keys/aead-self-test.test.ts'],
+    tests: ['test/keys/aead/aead-self-test.test.ts'],
   },
   {
     in: 'keys/credential/credential.ts',
@@ -246,7 +246,7 @@ export const KEYS: readonly Mutant[] = [
     find: 'return union === 0;',
     replace: 'return false;',
     promise: 'a carrier reads and changes nothing',
-    tests: ['test/keys/ephemeral.test.ts', ...SCHEDULE],
+    tests: ['test/keys/schedule/ephemeral.test.ts', ...SCHEDULE],
   },
   {
     in: 'keys/schedule/schedule.ts',

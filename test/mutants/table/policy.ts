@@ -1,11 +1,11 @@
 /** Lines of the policy: reading, deciding, loading, and the permit. */
 import type { Mutant } from '../mutant.ts';
 
-const ORACLE = ['test/policy/oracle.test.ts'];
-const MONITOR = ['test/policy/monitor.test.ts'];
-const ROWS = ['test/policy/policy-rows.test.ts'];
+const ORACLE = ['test/policy/decide/oracle.test.ts'];
+const MONITOR = ['test/policy/decide/monitor.test.ts'];
+const ROWS = ['test/policy/read/policy-rows.test.ts'];
 const DIRECTORY = ['test/policy/directory.test.ts'];
-const ASSERTIONS = ['test/policy/assertions.test.ts'];
+const ASSERTIONS = ['test/policy/decide/assertions.test.ts'];
 
 export const POLICY: readonly Mutant[] = [
   {
@@ -97,7 +97,7 @@ export const POLICY: readonly Mutant[] = [
     find: 'if (actual === MODEL_SHA256) return;',
     replace: 'return;',
     promise: 'rows mean what they say',
-    tests: ['test/policy/casbin-hazards.test.ts', ...DIRECTORY, 'test/policy/command.test.ts'],
+    tests: ['test/policy/decide/casbin-hazards.test.ts', ...DIRECTORY, 'test/policy/command.test.ts'],
   },
   {
     in: 'policy/read/csv.ts',
@@ -139,14 +139,14 @@ export const POLICY: readonly Mutant[] = [
     find: "new TextDecoder('utf-8', { fatal: true }).decode(bytes);",
     replace: "new TextDecoder('utf-8').decode(bytes);",
     promise: 'rows mean what they say',
-    tests: [...ROWS, ...DIRECTORY, 'test/policy/inventory.test.ts'],
+    tests: [...ROWS, ...DIRECTORY, 'test/policy/read/inventory.test.ts'],
   },
   {
     in: 'policy/read/text.ts',
     find: 'return findings.length > before ? null : text;',
     replace: 'return text;',
     promise: 'rows mean what they say',
-    tests: [...ROWS, 'test/policy/inventory.test.ts', ...DIRECTORY],
+    tests: [...ROWS, 'test/policy/read/inventory.test.ts', ...DIRECTORY],
   },
   {
     in: 'policy/read/',
@@ -167,7 +167,7 @@ export const POLICY: readonly Mutant[] = [
     find: 'if (seenAt !== -1) {',
     replace: 'if (false) {',
     promise: 'rows mean what they say',
-    tests: [...ROWS, 'test/policy/inventory.test.ts', ...DIRECTORY],
+    tests: [...ROWS, 'test/policy/read/inventory.test.ts', ...DIRECTORY],
   },
   {
     in: 'policy/load/directory.ts',
@@ -230,7 +230,7 @@ export const POLICY: readonly Mutant[] = [
     find: 'else if (!declared.grantable)',
     replace: 'else if (false)',
     promise: 'a grant ends when it says',
-    tests: ['test/policy/classes.test.ts', ...DIRECTORY, ...ASSERTIONS, 'test/service/grants.serial.test.ts'],
+    tests: ['test/policy/read/classes.test.ts', ...DIRECTORY, ...ASSERTIONS, 'test/service/grants.serial.test.ts'],
   },
   {
     in: 'policy/decide/',

@@ -9,10 +9,11 @@
  * Nothing is written before the stream exists. A server that is slow to start it would keep what was written meanwhile as a
  * backlog for as long as the sound goes on, and play it even after the VM was muted.
  */
-import type { AudioClock } from '../audio-clock.ts';
+
 import { DRAIN_LIMIT_MS, PLAYBACK_BUFFER_MS, PLAYBACK_REQUEST_MS } from '../limits.ts';
-import { bytesOf, SAMPLE_FRAME_BYTES, SAMPLE_RATE_HZ } from '../pcm.ts';
-import type { PlaybackEvents, PlaybackStream } from '../sound-server.ts';
+import type { AudioClock } from '../pcm/audio-clock.ts';
+import { bytesOf, SAMPLE_FRAME_BYTES, SAMPLE_RATE_HZ } from '../pcm/pcm.ts';
+import type { PlaybackEvents, PlaybackStream } from '../service/sound-server.ts';
 import { soundServerAddress, soundServerCookie } from './address.ts';
 import { Command, PulseConnection } from './connection.ts';
 import { type TagReader, TagWriter, UNSET } from './tagstruct.ts';

@@ -1,7 +1,7 @@
 /** A record stream in a sound server. */
 import { CAPTURE_LATENCY_BYTES } from '../limits.ts';
-import { SAMPLE_RATE_HZ } from '../pcm.ts';
-import type { CaptureStream, OnLost } from '../sound-server.ts';
+import { SAMPLE_RATE_HZ } from '../pcm/pcm.ts';
+import type { CaptureStream, OnLost } from '../service/sound-server.ts';
 import { soundServerAddress, soundServerCookie } from './address.ts';
 import { Command, PulseConnection } from './connection.ts';
 import { TagWriter, UNSET } from './tagstruct.ts';

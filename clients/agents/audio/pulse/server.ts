@@ -2,8 +2,8 @@
  * PulseAudio, or PipeWire in its place, by its own protocol: a connection for each stream, so that what a sound server does
  * to the stream of one VM happens to no other. PULSE_SERVER and the like come from the environment.
  */
-import { type AudioClock, NODE_CLOCK } from '../audio-clock.ts';
-import type { CaptureStream, OnLost, PlaybackEvents, PlaybackStream, SoundServer } from '../sound-server.ts';
+import { type AudioClock, NODE_CLOCK } from '../pcm/audio-clock.ts';
+import type { CaptureStream, OnLost, PlaybackEvents, PlaybackStream, SoundServer } from '../service/sound-server.ts';
 import { PulsePlayback } from './playback.ts';
 import { openRecord } from './record.ts';
 

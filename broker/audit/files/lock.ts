@@ -1,0 +1,123 @@
+/**
+ * One writer per directory: a socket named LOCK on which the writer listens. An edge.
+ *
+ * The kernel closes the socket with its process, however that ends, so whether a writer lives is asked by connecting. The
+ * answer is the same in another pid or network namespace (two containers on one volume), where a process number would
+ * mean another process or none. What does not answer is stale: a socket that nobody listens on, or any other file.
+ */
+import { randomUUID } from 'node:crypto';
+import { lstat, open, rename, rm } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { AuditError } from '../errors.ts';
+
+const LOCK_NAME = 'LOCK';
+/** A holder that cannot be asked for its name. */
+const UNNAMED = 'another process';
+/** How long a live process may take to say its name. */
+const HOLDER_ANSWER_MS = 500;
+const MAX_HOLDER_CHARACTERS = 40;
+/** sockaddr_un takes 107 bytes; the names in the directory need up to 15. A longer one is reached by its descriptor. */
+const MAX_DIRECTORY_BYTES = 90;
+
+/** Throws ERR_AUDIT_LOCKED; the result unlocks. */
+export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
+  const { path, release } = await shortPath(directory);
+  try {
+    const holder = await holderOf(join(path, LOCK_NAME));
+    if (holder !== null) throw lockedError(directory, holder);
+    await clearStale(directory, path);
+    const server = await listen(join(path, LOCK_NAME));
+    if (server === null) throw lockedError(directory, UNNAMED);
+    // Closing takes the socket's file away, by the path that it was made with.
+    return () => new Promise<void>((resolve) => server.close(() => resolve())).then(release);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** Is there a live process that holds the lock? */
+export async function isLocked(directory: string): Promise<boolean> {
+  const { path, release } = await shortPath(directory);
+  try {
+    return (await holderOf(join(path, LOCK_NAME))) !== null;
+  } finally {
+    await release();
+  }
+}
+
+/** Two starters may both have found it stale; only what was judged may be taken away, so look at what was moved. */
+async function clearStale(directory: string, short: string): Promise<void> {
+  const aside = join(short, `.lock-${randomUUID().slice(0, 8)}`);
+  try {
+    await rename(join(short, LOCK_NAME), aside);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return;
+    throw error;
+  }
+  const holder = await holderOf(aside);
+  if (holder !== null) {
+    await rename(aside, join(short, LOCK_NAME));
+    throw lockedError(directory, holder);
+  }
+  await rm(aside, { recursive: true, force: true });
+}
+
+/** Null: another process was faster. */
+function listen(path: string): Promise<Server | null> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.on('error', () => undefined).end(`process ${process.pid}`));
+    server.once('error', (error) => (isCode(error, 'EADDRINUSE') ? resolve(null) : reject(error)));
+    server.listen({ path, readableAll: false, writableAll: false }, () => {
+      server.unref();
+      resolve(server);
+    });
+  });
+}
+
+/** Who listens there, in its own words; null if nobody does. */
+async function holderOf(path: string): Promise<string | null> {
+  try {
+    // A FIFO or a device must not even be opened.
+    if (!(await lstat(path)).isSocket()) return null;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return null;
+    throw error;
+  }
+  return new Promise((resolve) => {
+    let said = '';
+    const socket = connect(path);
+    const finish = (holder: string | null): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(holder);
+    };
+    // A stopped process answers no more, but holds the lock.
+    const timer = setTimeout(() => finish(UNNAMED), HOLDER_ANSWER_MS);
+    socket.on('data', (bytes) => {
+      said = (said + bytes.toString()).slice(0, MAX_HOLDER_CHARACTERS);
+    });
+    socket.once('end', () => finish(/^process \d+$/.test(said) ? said : UNNAMED));
+    // EAGAIN: the backlog of a listener is full. EACCES: it cannot be asked. Anything else: nobody listens.
+    socket.once('error', (error) => finish(isCode(error, 'EAGAIN') || isCode(error, 'EACCES') ? UNNAMED : null));
+  });
+}
+
+/** The directory by a path that a socket's address has room for, until it is released. */
+async function shortPath(directory: string): Promise<{ path: string; release: () => Promise<void> }> {
+  if (Buffer.byteLength(directory) <= MAX_DIRECTORY_BYTES) return { path: directory, release: async () => undefined };
+  const handle = await open(directory);
+  return { path: `/proc/self/fd/${handle.fd}`, release: () => handle.close() };
+}
+
+function lockedError(directory: string, holder: string): AuditError {
+  return new AuditError(
+    'ERR_AUDIT_LOCKED',
+    `audit directory "${directory}" is being written by ${holder}; stop it first`,
+  );
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

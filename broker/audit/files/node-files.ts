@@ -1,0 +1,221 @@
+/** Segments in a directory of the host's file system. An edge. */
+import { constants, fstatSync, lstatSync, type Stats } from 'node:fs';
+import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { AuditError } from '../errors.ts';
+import { SEGMENT_DIGITS } from '../limits.ts';
+import type { AuditFile, AuditFiles, SegmentInfo } from './files.ts';
+import { isLocked, lockDirectory } from './lock.ts';
+
+const DIRECTORY_MODE = 0o700;
+const SEGMENT_MODE = 0o600;
+const GROUP_AND_OTHERS = 0o077;
+const SEGMENT_NAME = new RegExp(`^\\d{${SEGMENT_DIGITS}}\\.jsonl$`);
+const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
+
+export function nodeFiles(directory: string): AuditFiles {
+  return new NodeFiles(resolve(directory));
+}
+
+export function segmentName(number: number): string {
+  return `${String(number).padStart(SEGMENT_DIGITS, '0')}.jsonl`;
+}
+
+class NodeFiles implements AuditFiles {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async prepare(): Promise<void> {
+    const made = await this.#make();
+    // mkdir subtracts the umask, which can only take away; a directory that was there is checked, not changed.
+    if (made !== undefined) await chmod(this.#directory, DIRECTORY_MODE);
+    mustBePrivate(this.#directory, await lstat(this.#directory));
+    for (const { number, fault } of await this.segments()) {
+      const path = this.#path(number);
+      if (fault !== undefined) throw new AuditError('ERR_AUDIT_MODE', `"${path}" is ${fault}`);
+      mustBePrivate(path, await lstat(path));
+    }
+  }
+
+  lock(): Promise<() => Promise<void>> {
+    return lockDirectory(this.#directory);
+  }
+
+  hasWriter(): Promise<boolean> {
+    return isLocked(this.#directory);
+  }
+
+  async segments(): Promise<readonly SegmentInfo[]> {
+    const names = (await this.#names()).filter((name) => SEGMENT_NAME.test(name)).sort();
+    const found: SegmentInfo[] = [];
+    for (const name of names) {
+      const stat = await lstat(join(this.#directory, name));
+      const number = Number.parseInt(name, 10);
+      // Only looked at, never opened: a FIFO would block its reader for ever.
+      found.push(stat.isFile() ? { number, bytes: stat.size } : { number, bytes: 0, fault: kindOf(stat) });
+    }
+    return found;
+  }
+
+  async read(segment: number, offset: number, length: number): Promise<Uint8Array> {
+    const handle = await open(this.#path(segment), O_RDONLY | O_NOFOLLOW);
+    try {
+      const bytes = Buffer.allocUnsafe(length);
+      let filled = 0;
+      while (filled < length) {
+        const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+      return bytes.subarray(0, filled);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async create(segment: number): Promise<AuditFile> {
+    const path = this.#path(segment);
+    const handle = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, SEGMENT_MODE);
+    await this.#syncDirectory();
+    return new NodeFile(path, handle);
+  }
+
+  async open(segment: number): Promise<AuditFile> {
+    const path = this.#path(segment);
+    return new NodeFile(path, await open(path, O_WRONLY | O_APPEND | O_NOFOLLOW));
+  }
+
+  async readBeside(name: string, tailBytes = Number.POSITIVE_INFINITY): Promise<string | null> {
+    const path = join(this.#directory, name);
+    if (!(await isRegular(path))) return null;
+    const handle = await open(path, O_RDONLY | O_NOFOLLOW);
+    try {
+      const { size } = await handle.stat();
+      const bytes = Buffer.alloc(Math.min(size, tailBytes));
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, size - bytes.length);
+      return bytes.toString('utf8', 0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async appendBeside(name: string, text: string): Promise<void> {
+    const handle = await open(join(this.#directory, name), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, SEGMENT_MODE);
+    try {
+      await handle.writeFile(text);
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async replaceBeside(name: string, text: string): Promise<void> {
+    const path = join(this.#directory, name);
+    const fresh = join(this.#directory, `.${name}.new`);
+    await rm(fresh, { force: true });
+    const handle = await open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, SEGMENT_MODE);
+    try {
+      await handle.writeFile(text);
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+    await rename(fresh, path);
+  }
+
+  #path(segment: number): string {
+    return join(this.#directory, segmentName(segment));
+  }
+
+  /** The topmost directory that had to be made; undefined if it was there. */
+  async #make(): Promise<string | undefined> {
+    try {
+      return await mkdir(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
+    } catch (cause) {
+      const message = `"${this.#directory}" cannot be made an audit directory: ${codeOf(cause)}`;
+      throw new AuditError('ERR_AUDIT_DIRECTORY', message, { cause });
+    }
+  }
+
+  async #names(): Promise<string[]> {
+    try {
+      return await readdir(this.#directory);
+    } catch (cause) {
+      throw new AuditError('ERR_AUDIT_DIRECTORY', `"${this.#directory}" is not a readable audit directory`, { cause });
+    }
+  }
+
+  /** A new file whose directory entry is not on disk would vanish with everything in it. */
+  async #syncDirectory(): Promise<void> {
+    const handle = await open(this.#directory, O_RDONLY);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+class NodeFile implements AuditFile {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+
+  constructor(path: string, handle: FileHandle) {
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  async append(bytes: Uint8Array): Promise<number> {
+    return (await this.#handle.write(bytes)).bytesWritten;
+  }
+
+  datasync(): Promise<void> {
+    return this.#handle.datasync();
+  }
+
+  /** Synchronous inside: two cached stats take 3 µs, two trips through the thread pool twenty times that. */
+  async state(): Promise<{ bytes: number; inPlace: boolean }> {
+    const opened = fstatSync(this.#handle.fd);
+    const named = lstatSync(this.#path, { throwIfNoEntry: false });
+    const inPlace = named !== undefined && opened.nlink > 0 && named.ino === opened.ino && named.dev === opened.dev;
+    return { bytes: opened.size, inPlace };
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}
+
+async function isRegular(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isFile();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function kindOf(stat: Stats): string {
+  if (stat.isSymbolicLink()) return 'a symbolic link, not a file';
+  if (stat.isDirectory()) return 'a directory, not a file';
+  return stat.isFIFO() ? 'a FIFO, not a file' : 'not a regular file';
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+}
+
+function mustBePrivate(path: string, stat: { mode: number; uid: number; isSymbolicLink(): boolean }): void {
+  const uid = process.getuid?.() ?? stat.uid;
+  if (stat.isSymbolicLink()) throw new AuditError('ERR_AUDIT_MODE', `"${path}" must not be a symbolic link`);
+  if ((stat.mode & GROUP_AND_OTHERS) !== 0) {
+    const mode = (stat.mode & 0o777).toString(8);
+    throw new AuditError('ERR_AUDIT_MODE', `"${path}" has mode ${mode}; take it from group and others (chmod go= )`);
+  }
+  if (stat.uid !== uid) {
+    throw new AuditError('ERR_AUDIT_MODE', `"${path}" belongs to user ${stat.uid}, the broker runs as ${uid}`);
+  }
+}

@@ -1,0 +1,48 @@
+/** The whole lines of a log in order, as bytes. Torn tails are no lines. Reads only. */
+import type { AuditReader } from '../files/files.ts';
+import { MAX_LINE_BYTES, READ_BYTES } from '../limits.ts';
+
+/** A place between two lines. */
+export interface LinePlace {
+  readonly segment: number;
+  readonly offset: number;
+}
+
+const NEWLINE = 0x0a;
+const NOTHING = new Uint8Array(0);
+
+/**
+ * A line is a view of a chunk: copy what outlives the turn. One that is longer than a line can be comes as its first
+ * bytes; it is no record.
+ *
+ * @param from where to begin; default: the first segment
+ */
+export async function* lines(reader: AuditReader, from?: LinePlace): AsyncGenerator<Uint8Array> {
+  for (const { number, bytes, fault } of await reader.segments()) {
+    if (fault !== undefined || number < (from?.segment ?? 0)) continue;
+    yield* segmentLines(reader, number, number === from?.segment ? from.offset : 0, bytes);
+  }
+}
+
+/** The lines of one segment in [from, to). */
+export async function* segmentLines(
+  reader: AuditReader,
+  segment: number,
+  from: number,
+  to: number,
+): AsyncGenerator<Uint8Array> {
+  let rest: Uint8Array = NOTHING;
+  for (let at = from; at < to; ) {
+    const chunk = await reader.read(segment, at, Math.min(READ_BYTES, to - at));
+    if (chunk.length === 0) return;
+    at += chunk.length;
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      const line = chunk.subarray(start, end);
+      yield rest.length === 0 ? line : Buffer.concat([rest, line]);
+      rest = NOTHING;
+      start = end + 1;
+    }
+    if (start < chunk.length) rest = Buffer.concat([rest, chunk.subarray(start)]).subarray(0, MAX_LINE_BYTES + 1);
+  }
+}

@@ -1,0 +1,47 @@
+/** The records of a log in order, parsed but not verified: for questions and indexes, which trust nothing. Reads only. */
+import { parseLine } from '../chain.ts';
+import type { AuditReader } from '../files/files.ts';
+import { nodeFiles } from '../files/node-files.ts';
+import { type LinePlace, segmentLines } from './lines.ts';
+import type { TailLine } from './tail.ts';
+
+export interface PlacedLine extends TailLine {
+  /** Where the line begins, and its length without the newline: what `readLineAt` takes. */
+  readonly place: LinePlace;
+  readonly length: number;
+}
+
+/**
+ * Whole lines, oldest first, up to the end that the log has now.
+ *
+ * @param from where an earlier reading ended: `next` of its last line
+ */
+export async function* readAudit(
+  directory: string,
+  from: LinePlace = { segment: 0, offset: 0 },
+  reader: AuditReader = nodeFiles(directory),
+): AsyncGenerator<PlacedLine> {
+  for (const { number, bytes, fault } of await reader.segments()) {
+    if (fault !== undefined || number < from.segment) continue;
+    let offset = number === from.segment ? from.offset : 0;
+    for await (const line of segmentLines(reader, number, offset, bytes)) {
+      yield { segment: number, parsed: parseLine(line), place: { segment: number, offset }, length: line.length };
+      offset += line.length + 1;
+    }
+  }
+}
+
+/** The place behind a line. */
+export function placeAfter({ place, length }: PlacedLine): LinePlace {
+  return { segment: place.segment, offset: place.offset + length + 1 };
+}
+
+/** One line again, by its place. */
+export async function readLineAt(
+  directory: string,
+  place: LinePlace,
+  length: number,
+  reader: AuditReader = nodeFiles(directory),
+): Promise<TailLine> {
+  return { segment: place.segment, parsed: parseLine(await reader.read(place.segment, place.offset, length)) };
+}

@@ -1,0 +1,122 @@
+/** The newest records of a log, and those that come: works while a broker writes, across rotation and restart. Reads only. */
+import { type LineFault, type ParsedLine, parseLine } from '../chain.ts';
+import type { AuditReader } from '../files/files.ts';
+import { nodeFiles } from '../files/node-files.ts';
+import { FOLLOW_POLL_MS, MAX_LINE_BYTES, READ_BYTES } from '../limits.ts';
+
+/** One line of the log as it was read; a `fault` means that it is not a record. */
+export interface TailLine {
+  readonly segment: number;
+  /** Unverified: tail checks each line by itself, verify checks the chain. */
+  readonly parsed: ParsedLine | LineFault | 'LINE_TOO_LONG';
+}
+
+export interface TailOptions {
+  /** So many of the newest lines that `wants` accepts; 0 = none, only what comes. */
+  readonly lines: number;
+  readonly wants?: (line: TailLine) => boolean;
+  /** Goes on with what is appended, until the signal is aborted. */
+  readonly follow?: AbortSignal;
+  /** Default: the directory's files. */
+  readonly reader?: AuditReader;
+}
+
+/** Oldest first. Throws AuditError ERR_AUDIT_DIRECTORY if there is nothing to read. */
+export async function* tailAudit(directory: string, options: TailOptions): AsyncGenerator<TailLine> {
+  const reader = options.reader ?? nodeFiles(directory);
+  const wants = options.wants ?? (() => true);
+  const start = await position(reader);
+  const newest: TailLine[] = [];
+  if (options.lines > 0) {
+    for await (const line of backwards(reader, start)) {
+      if (wants(line)) newest.push(line);
+      if (newest.length >= options.lines) break;
+    }
+  }
+  yield* newest.reverse();
+  if (options.follow === undefined) return;
+  for await (const line of follow(reader, start, options.follow)) if (wants(line)) yield line;
+}
+
+/** A place between two lines. */
+interface Position {
+  readonly segment: number;
+  readonly offset: number;
+}
+
+const NEWLINE = 0x0a;
+
+/** Behind the last whole line of the newest segment. */
+async function position(reader: AuditReader): Promise<Position> {
+  const newest = (await reader.segments()).at(-1);
+  if (newest === undefined) return { segment: 0, offset: 0 };
+  for (let to = newest.bytes; to > 0; ) {
+    const from = Math.max(0, to - READ_BYTES);
+    const at = (await reader.read(newest.number, from, to - from)).lastIndexOf(NEWLINE);
+    if (at >= 0) return { segment: newest.number, offset: from + at + 1 };
+    to = from;
+  }
+  return { segment: newest.number, offset: 0 };
+}
+
+/** Whole lines from `start` back to the first of the log; torn tails are no lines. */
+async function* backwards(reader: AuditReader, start: Position): AsyncGenerator<TailLine> {
+  const segments = (await reader.segments()).filter(({ number }) => number <= start.segment).reverse();
+  for (const { number, bytes } of segments) {
+    yield* segmentBackwards(reader, number, number === start.segment ? start.offset : bytes);
+  }
+}
+
+async function* segmentBackwards(reader: AuditReader, segment: number, bytes: number): AsyncGenerator<TailLine> {
+  // The bytes of a line whose start is in an earlier chunk; null until the segment's last newline has been met.
+  let rest: Uint8Array | null = null;
+  for (let to = bytes; to > 0; ) {
+    const from = Math.max(0, to - READ_BYTES);
+    const chunk = await reader.read(segment, from, to - from);
+    let end = chunk.length;
+    for (let at = chunk.lastIndexOf(NEWLINE); at >= 0; at = at === 0 ? -1 : chunk.lastIndexOf(NEWLINE, at - 1)) {
+      if (rest !== null) yield toLine(segment, Buffer.concat([chunk.subarray(at + 1, end), rest]));
+      rest = new Uint8Array(0);
+      end = at;
+    }
+    if (rest !== null) rest = Buffer.concat([chunk.subarray(0, end), rest]).subarray(0, MAX_LINE_BYTES + 1);
+    to = from;
+  }
+  if (rest !== null) yield toLine(segment, rest);
+}
+
+async function* follow(reader: AuditReader, start: Position, signal: AbortSignal): AsyncGenerator<TailLine> {
+  let { segment, offset } = start;
+  while (!signal.aborted) {
+    // Listed before reading: once there is a later segment, this one has got its last byte.
+    const later = (await reader.segments()).find(({ number }) => number > segment);
+    const chunk = segment === 0 ? new Uint8Array(0) : await reader.read(segment, offset, READ_BYTES);
+    let at = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, at)) {
+      yield toLine(segment, chunk.subarray(at, end));
+      at = end + 1;
+    }
+    offset += at;
+    if (at > 0) continue;
+    if (later !== undefined) {
+      segment = later.number;
+      offset = 0;
+    } else await pause(signal);
+  }
+}
+
+function toLine(segment: number, bytes: Uint8Array): TailLine {
+  return { segment, parsed: bytes.length > MAX_LINE_BYTES ? 'LINE_TOO_LONG' : parseLine(bytes) };
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, FOLLOW_POLL_MS);
+    signal.addEventListener('abort', done);
+  });
+}

@@ -1,0 +1,117 @@
+/**
+ * The audit log's twin in memory, for tests of whatever records into one: same interface, records in an array.
+ *
+ * It neither collapses nor delays: each `denied` is one record, and everything is "on disk" in the next microtask.
+ */
+import type { Denial, Domain, Permit } from '../../../policy/contract/index.ts';
+import { Bodies, type Body } from '../body.ts';
+import { encodeBody, encodeLine, hashLine } from '../chain.ts';
+import type { Clock } from '../clock.ts';
+import { AuditError } from '../errors.ts';
+import { ZERO_HASH } from '../limits.ts';
+import type { AuditHead, AuditLog, FlowCounter } from '../log.ts';
+import type { AuditEvent, AuditRecord, DenialContext } from '../record.ts';
+import { FlowTable } from './flows.ts';
+import { Health } from './health.ts';
+
+export interface MemoryAudit extends AuditLog {
+  /** Everything recorded, oldest first, as a reader of the file would parse it. */
+  readonly records: readonly AuditRecord[];
+  /** Acts like a full disk: `healthy` turns and whenDurable answers false, until it is set true again. */
+  setHealthy(healthy: boolean): void;
+  /** Writes the flows counted so far, as the interval would. */
+  flushFlows(): void;
+}
+
+const STOPPED_CLOCK: Clock = { now: () => 0, mono: () => 0, after: () => () => undefined };
+
+/** @param clock stamps the records; default: always 1970, so that expected records can be written down */
+export function memoryAudit(clock: Clock = STOPPED_CLOCK): MemoryAudit {
+  return new MemoryLog(clock);
+}
+
+class MemoryLog implements MemoryAudit {
+  readonly records: AuditRecord[] = [];
+  readonly #clock: Clock;
+  readonly #bodies = new Bodies({ boot: 'memory', broker: 'memory' });
+  readonly #flows = new FlowTable();
+  readonly #health = new Health();
+  #head: AuditHead = { seq: 0, hash: ZERO_HASH };
+  #closed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#append(this.#bodies.own(this.#moment(), 'broker.start'));
+  }
+
+  get healthy(): boolean {
+    return this.#health.healthy;
+  }
+
+  get head(): AuditHead {
+    return this.#head;
+  }
+
+  get signedRecords(): number | null {
+    return null;
+  }
+
+  record(event: AuditEvent): void {
+    this.#append(this.#bodies.event(this.#moment(), event));
+  }
+
+  denied(denial: Denial, port: number | null, bytes: number, context: DenialContext = {}): void {
+    const seen = { count: 1, bytes, until: this.#clock.now(), manyPorts: false };
+    this.#append(this.#bodies.denied(this.#moment(), denial, port, seen, context));
+  }
+
+  flow(permit: Permit, port: number): FlowCounter {
+    return this.#flows.counter(permit, port);
+  }
+
+  endFlow(permit: Permit, port: number): void {
+    this.#flows.end(permit, port);
+    this.#writeFlows();
+  }
+
+  flushFlows(): void {
+    this.#flows.makeDue();
+    this.#writeFlows();
+  }
+
+  whenDurable(callback: (ok: boolean) => void, _source?: Domain): void {
+    queueMicrotask(() => callback(this.#health.healthy));
+  }
+
+  onHealth(listener: (healthy: boolean) => void): () => void {
+    return this.#health.listen(listener);
+  }
+
+  setHealthy(healthy: boolean): void {
+    this.#health.set(healthy);
+  }
+
+  async close(reason?: string): Promise<void> {
+    if (this.#closed) return;
+    this.flushFlows();
+    this.#append(this.#bodies.own(this.#moment(), 'broker.stop', undefined, reason));
+    this.#closed = true;
+  }
+
+  #writeFlows(): void {
+    for (const { permit, port, messages, bytes } of this.#flows.take(Number.POSITIVE_INFINITY))
+      this.#append(this.#bodies.flow(this.#moment(), permit, port, messages, bytes));
+  }
+
+  #moment(): { time: number; mono: number } {
+    return { time: this.#clock.now(), mono: this.#clock.mono() };
+  }
+
+  #append(body: Body): void {
+    if (this.#closed) throw new AuditError('ERR_AUDIT_CLOSED', 'the audit log is closed');
+    const seq = this.#head.seq + 1;
+    const line = encodeLine(seq, encodeBody(body), this.#head.hash);
+    this.#head = { seq, hash: hashLine(line) };
+    this.records.push(JSON.parse(line) as AuditRecord);
+  }
+}

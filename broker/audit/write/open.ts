@@ -1,0 +1,85 @@
+/** Opening a log: lock, find the end, say so in the first record of this run. */
+import { randomBytes } from 'node:crypto';
+import { Bodies } from '../body.ts';
+import type { Clock } from '../clock.ts';
+import { AuditError } from '../errors.ts';
+import type { CheckpointSigner } from '../evidence/index.ts';
+import type { AuditFiles } from '../files/files.ts';
+import { nodeFiles } from '../files/node-files.ts';
+import { DEFAULT_FLOW_INTERVAL_MS, DEFAULT_SEGMENT_BYTES } from '../limits.ts';
+import type { AuditLog } from '../log.ts';
+import { nodeClock } from '../node-clock.ts';
+import { findEnd, type LogEnd } from '../read/end.ts';
+import type { Detail } from '../record.ts';
+import { Checkpointer } from './checkpointer.ts';
+import { SegmentLog } from './segment-log.ts';
+import { loadTree } from './state.ts';
+import { LogWriter } from './writer.ts';
+
+export interface AuditOptions {
+  /** Made with mode 0700 if missing; one writer at a time. */
+  readonly directory: string;
+  /** The broker's name, in each record. */
+  readonly broker: string;
+  /** Facts for the broker.start record: version, configuration file, … */
+  readonly detail?: Detail;
+  /** A segment that has grown to this many bytes is followed by a new one. Default 64 MiB. */
+  readonly segmentBytes?: number;
+  /** Allowed sends are counted per flow this long, in milliseconds. Default 10 000. */
+  readonly flowIntervalMs?: number;
+  /** Signs the log's checkpoints. Without it there are none, and the log proves less. */
+  readonly signer?: CheckpointSigner;
+}
+
+/** What a test may replace. */
+export interface AuditHost {
+  readonly files: AuditFiles;
+  readonly clock: Clock;
+  /** Names one start of the broker. */
+  readonly boot: string;
+}
+
+/**
+ * Opens the log of a directory and returns once `broker.start` is on disk; its detail tells an unclean end of the run
+ * before, torn bytes, and how many records no checkpoint covered. Throws AuditError (ERR_AUDIT_LOCKED, _MODE, _DIRECTORY, _CORRUPT, _TAMPERED, _OPTION) or the host's error.
+ */
+export async function openAuditLog(options: AuditOptions, host?: Partial<AuditHost>): Promise<AuditLog> {
+  const segmentBytes = positive('segmentBytes', options.segmentBytes ?? DEFAULT_SEGMENT_BYTES);
+  const flowIntervalMs = positive('flowIntervalMs', options.flowIntervalMs ?? DEFAULT_FLOW_INTERVAL_MS);
+  const files = host?.files ?? nodeFiles(options.directory);
+  const boot = host?.boot ?? randomBytes(8).toString('hex');
+  await files.prepare();
+  const unlock = await files.lock();
+  try {
+    const end = await findEnd(files);
+    const state = await loadTree(files, end);
+    const { signer } = options;
+    const writer = new LogWriter({
+      segments: new SegmentLog(files, segmentBytes, end, state),
+      checkpointer: signer === undefined ? null : new Checkpointer(files, signer, state.signed),
+      bodies: new Bodies({ boot, broker: options.broker }),
+      clock: host?.clock ?? nodeClock,
+      flowIntervalMs,
+      unlock,
+    });
+    const uncovered = signer === undefined ? 0 : end.seq - state.signed;
+    await writer.start({ ...options.detail, ...aftermath(end), ...(uncovered > 0 ? { uncovered } : {}) });
+    return writer;
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
+
+/** What the run before left behind; empty after a clean one. */
+function aftermath(end: LogEnd): Detail {
+  return {
+    ...(end.event !== null && end.event !== 'broker.stop' ? { unclean: true } : {}),
+    ...(end.torn.length > 0 ? { torn: end.torn.map((torn) => ({ ...torn })) } : {}),
+  };
+}
+
+function positive(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new AuditError('ERR_AUDIT_OPTION', `"${name}" must be a positive integer, got ${value}`);
+}

@@ -1,0 +1,167 @@
+/**
+ * The directory of a NATS server: its configuration, certificates and users. Written complete beside what a running
+ * server has loaded, then put in force with SIGHUP: who is still enrolled keeps its connection.
+ *
+ *   nats-server.conf  setup.json  users.json  ca.pem  ca-key.pem  server.pem  server-key.pem  nats-server.pid
+ */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { BlockList, isIP } from 'node:net';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { NatsCarrierError } from '../errors.ts';
+import { isSubjectName } from '../subjects.ts';
+import { certificateFiles, ensureCertificates } from './certificates.ts';
+import { makePrivateDirectory, parseJson, readPublic, writeWhole } from './files.ts';
+import { brokerUser, domainUser, renderServerConfig, type ServerUser } from './server-config.ts';
+import { type NatsUsers, readUsers, type UserKind, withoutUser, withUser, writeUsers } from './users-file.ts';
+
+const setupSchema = z.strictObject({
+  listen: z.string().regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'expected host:port, e.g. 127.0.0.1:4222'),
+  /** Names and addresses that clients reach the server by. */
+  hosts: z.array(z.string().regex(/^[A-Za-z0-9.:-]+$/, 'expected a host name or an address')).min(1),
+  /** Absolute path of the policy whose inventory says which domains come over NATS. */
+  policy: z.string().min(1),
+  /** Home of the domains that name none. */
+  broker: z.string().refine(isSubjectName, 'expected the name of a broker'),
+  /** False: plain TCP, which only loopback and private addresses may be. */
+  tls: z.boolean().default(true),
+});
+export type NatsSetup = z.output<typeof setupSchema>;
+type NatsSetupInput = z.input<typeof setupSchema>;
+
+/** A domain that comes over NATS, and the broker that it comes to. */
+export interface NatsMember {
+  readonly name: string;
+  readonly broker: string;
+}
+
+export interface Written {
+  readonly users: number;
+  /** Of the inventory, without an nkey yet: they cannot connect. */
+  readonly notEnrolled: readonly string[];
+  /** Enrolled, but not of the inventory: left out. */
+  readonly notDeclared: readonly string[];
+  /** A running server was told. */
+  readonly reloaded: boolean;
+}
+
+/** Loopback (RFC 1122, 4291), private (RFC 1918, 4193), link-local (RFC 3927, 4291). */
+const PRIVATE = new BlockList();
+for (const [net, prefix] of [
+  ['127.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['169.254.0.0', 16],
+] as const)
+  PRIVATE.addSubnet(net, prefix, 'ipv4');
+PRIVATE.addAddress('::1', 'ipv6');
+PRIVATE.addSubnet('fc00::', 7, 'ipv6');
+PRIVATE.addSubnet('fe80::', 10, 'ipv6');
+
+export class NatsServerDirectory {
+  readonly path: string;
+  readonly configFile: string;
+  readonly caFile: string;
+  readonly #at: (name: string) => string;
+
+  constructor(path: string) {
+    this.path = resolve(path);
+    this.#at = (name) => join(this.path, name);
+    this.configFile = this.#at('nats-server.conf');
+    this.caFile = certificateFiles(this.path).ca;
+  }
+
+  /** What was last written. @throws NatsCarrierError ERR_NATS_FILE */
+  async setup(): Promise<NatsSetup> {
+    const path = this.#at('setup.json');
+    const hint = 'say where it shall listen: argus nats config DIR --listen HOST:PORT --policy DIR --broker NAME';
+    return this.#checked(parseJson(await readPublic(path, hint)), path);
+  }
+
+  /** Writes everything anew, and tells a running server. @throws NatsCarrierError */
+  async write(setup: NatsSetupInput, members: readonly NatsMember[], now: number): Promise<Written> {
+    const chosen = this.#checked(setup, 'options');
+    if (!chosen.tls) requirePrivate(chosen.listen);
+    await makePrivateDirectory(this.path);
+    await writeWhole(this.#at('setup.json'), `${JSON.stringify(chosen, null, 2)}\n`, 'public');
+    if (chosen.tls) await ensureCertificates(this.path, chosen.hosts, now);
+    const users = await this.#users();
+    const { cert, key } = certificateFiles(this.path);
+    const served = serverUsers(users, members);
+    const pidFile = this.#at('nats-server.pid');
+    const text = renderServerConfig({
+      listen: chosen.listen,
+      tls: chosen.tls ? { cert, key } : null,
+      pidFile,
+      users: served,
+    });
+    await writeWhole(this.configFile, text, 'private');
+    const declared = new Set(members.map(({ name }) => name));
+    return {
+      users: served.length,
+      notEnrolled: [...declared].filter((name) => !Object.hasOwn(users.domains, name)),
+      notDeclared: Object.keys(users.domains).filter((name) => !declared.has(name)),
+      reloaded: await reloadServer(pidFile),
+    };
+  }
+
+  async enrol(kind: UserKind, name: string, nkey: string): Promise<void> {
+    await makePrivateDirectory(this.path);
+    await writeUsers(this.#at('users.json'), await withUser(await this.#users(), kind, name, nkey));
+  }
+
+  async revoke(name: string): Promise<void> {
+    await writeUsers(this.#at('users.json'), withoutUser(await this.#users(), name));
+  }
+
+  #users(): Promise<NatsUsers> {
+    return readUsers(this.#at('users.json'));
+  }
+
+  #checked(setup: unknown, origin: string): NatsSetup {
+    const parsed = setupSchema.safeParse(setup);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    throw new NatsCarrierError('ERR_NATS_FILE', `${origin}: "${issue?.path.join('.')}": ${issue?.message}`);
+  }
+}
+
+/** Without TLS whoever is on the way sees who talks to whom, and can end sessions: nothing for a network of strangers. */
+function requirePrivate(listen: string): void {
+  const host = listen.slice(0, listen.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+  if (host === 'localhost' || (isIP(host) !== 0 && PRIVATE.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'))) return;
+  throw new NatsCarrierError(
+    'ERR_NATS_TLS',
+    `"${listen}" is neither loopback nor a private address: there the server must speak TLS`,
+  );
+}
+
+function serverUsers(users: NatsUsers, members: readonly NatsMember[]): ServerUser[] {
+  const brokers = Object.keys(users.brokers);
+  const others = (name: string): string[] => brokers.filter((other) => other !== name);
+  return [
+    ...Object.entries(users.brokers).map(([name, nkey]) => brokerUser(name, nkey, others(name))),
+    ...members.flatMap(({ name, broker }) => {
+      const nkey = Object.hasOwn(users.domains, name) ? users.domains[name] : undefined;
+      return nkey === undefined ? [] : [domainUser(broker, name, nkey)];
+    }),
+  ];
+}
+
+/** SIGHUP to the server that the pid file names; false when none runs. */
+async function reloadServer(pidFile: string): Promise<boolean> {
+  if (!existsSync(pidFile)) return false;
+  const pid = Number((await readFile(pidFile, 'utf8')).trim());
+  if (!Number.isInteger(pid) || pid <= 1) return false;
+  // A pid file outlives a server that was killed, and its number may be somebody else's by now.
+  if (existsSync(`/proc/${pid}/comm`) && !(await readFile(`/proc/${pid}/comm`, 'utf8')).startsWith('nats-server'))
+    return false;
+  try {
+    process.kill(pid, 'SIGHUP');
+    return true;
+  } catch {
+    return false; // not running: it will read the file when it starts
+  }
+}

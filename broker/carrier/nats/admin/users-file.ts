@@ -1,0 +1,51 @@
+/** users.json: which public nkey belongs to whom. What enrolment writes and revocation removes. */
+import { existsSync } from 'node:fs';
+import { z } from 'zod';
+import { NatsCarrierError } from '../errors.ts';
+import { isUserNkey } from '../line/nkey.ts';
+import { isSubjectName } from '../subjects.ts';
+import { parseJson, readPublic, writeWhole } from './files.ts';
+
+const name = z.string().refine(isSubjectName, { error: 'expected a name of a-z, 0-9 and "-"' });
+const schema = z.strictObject({
+  brokers: z.record(name, z.string()),
+  domains: z.record(name, z.string()),
+});
+
+export type NatsUsers = z.output<typeof schema>;
+export type UserKind = keyof NatsUsers;
+
+/** @throws NatsCarrierError ERR_NATS_FILE */
+export async function readUsers(path: string): Promise<NatsUsers> {
+  if (!existsSync(path)) return { brokers: {}, domains: {} };
+  const text = await readPublic(path, 'run: argus nats config DIR');
+  const parsed = schema.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new NatsCarrierError('ERR_NATS_FILE', `"${path}": "${issue?.path.join('.')}": ${issue?.message}`);
+}
+
+export async function writeUsers(path: string, users: NatsUsers): Promise<void> {
+  await writeWhole(path, `${JSON.stringify(users, null, 2)}\n`, 'public');
+}
+
+/** @throws NatsCarrierError ERR_NATS_USER */
+export async function withUser(users: NatsUsers, kind: UserKind, name: string, nkey: string): Promise<NatsUsers> {
+  if (!isSubjectName(name)) throw new NatsCarrierError('ERR_NATS_USER', `"${name}" is no name: a-z, 0-9 and "-"`);
+  if (!(await isUserNkey(nkey)))
+    throw new NatsCarrierError('ERR_NATS_USER', `"${nkey}" is no public nkey of a user; "argus nats key DIR" shows it`);
+  const holder = [...Object.entries(users.brokers), ...Object.entries(users.domains)].find(
+    ([other, key]) => key === nkey && other !== name,
+  );
+  if (holder !== undefined)
+    throw new NatsCarrierError('ERR_NATS_USER', `this nkey belongs to "${holder[0]}"; each end has its own`);
+  return { ...users, [kind]: { ...users[kind], [name]: nkey } };
+}
+
+export function withoutUser(users: NatsUsers, name: string): NatsUsers {
+  if (!Object.hasOwn(users.brokers, name) && !Object.hasOwn(users.domains, name))
+    throw new NatsCarrierError('ERR_NATS_USER', `"${name}" is not enrolled`);
+  const without = (entries: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(entries).filter(([key]) => key !== name));
+  return { brokers: without(users.brokers), domains: without(users.domains) };
+}

@@ -1,0 +1,203 @@
+/**
+ * One connection to a NATS server: one subject to publish to, at most a few to hear. The only file that speaks to the
+ * client library's connection.
+ *
+ * It never reconnects by itself: what was under way when it broke is lost, and whoever uses it has to know. The library
+ * is loaded when the first line is opened, so that who has no server does not pay for it.
+ */
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import type { NatsConnection } from 'nats';
+import { NatsCarrierError, type NatsErrorCode } from '../errors.ts';
+import {
+  CONNECT_TIMEOUT_MS,
+  PLAIN_FRAGMENT_BYTES,
+  SERVER_PING_MS,
+  SERVER_PINGS_UNANSWERED,
+  TLS_FRAGMENT_BYTES,
+} from '../limits.ts';
+import { MESSAGE_HEADER_BYTES, type Publisher } from '../pipe/message.ts';
+import { type LaneOptions, LaneTransport } from './transport.ts';
+
+export interface LineOptions {
+  readonly host: string;
+  readonly tcpPort: number;
+  readonly seed: Uint8Array;
+  /** PEM of the CA that has signed the server's certificate; null: plain TCP, and records are sealed all the same. */
+  readonly ca: string | null;
+  /** Shown in the server's log. */
+  readonly name: string;
+  readonly publish: string;
+  readonly subscribe: string;
+}
+
+export interface LineHandlers {
+  /** Lent for the call. */
+  onMessage(message: Uint8Array): void;
+  /** Once, also when we closed it. */
+  onClosed(error: NatsCarrierError | null): void;
+}
+
+export interface Line extends Publisher {
+  /** Largest piece of a pipe that goes into one message here. */
+  readonly fragmentBytes: number;
+  /** Sends what was published, then closes. */
+  close(): void;
+}
+
+/**
+ * Resolves when the server has accepted key and subscription.
+ *
+ * @throws NatsCarrierError ERR_NATS_UNREACHABLE, _TLS, _AUTH, _DENIED
+ */
+export async function openLine(options: LineOptions, handlers: LineHandlers): Promise<Line> {
+  const { host, tcpPort } = options;
+  const where = `nats server ${host}:${tcpPort}`;
+  const { connection, transport } = await dial(options, handlers, where);
+  const head = `PUB ${options.publish} `;
+  let failure: NatsCarrierError | null = null;
+  const fail = (error: NatsCarrierError): void => {
+    failure ??= error;
+    void connection.close();
+  };
+  void watch(connection, (error) => fail(error));
+  connection.subscribe(options.subscribe, {
+    // Messages go past the library.
+    callback: (error) => {
+      if (error !== null) fail(denied(`subscription to "${options.subscribe}"`, error));
+    },
+  });
+  // The answer to a flush comes behind whatever the server had to say about the subscription.
+  await flushed(connection);
+  if (failure !== null) throw failure;
+  if (connection.isClosed()) throw new NatsCarrierError('ERR_NATS_LOST', `${where} ended the connection`);
+  void connection.closed().then((error) => {
+    if (failure === null && error instanceof Error) failure = lost(where, error);
+    handlers.onClosed(failure);
+  });
+  const fragmentBytes = options.ca === null ? PLAIN_FRAGMENT_BYTES : TLS_FRAGMENT_BYTES;
+  return {
+    // A server that somebody else has configured may take less than ours does.
+    fragmentBytes: Math.min(fragmentBytes, transport.maxPayload - MESSAGE_HEADER_BYTES),
+    publish: (length, write) => {
+      if (!connection.isClosed()) transport.publish(head, length, write);
+    },
+    close: () => void drain(connection),
+  };
+}
+
+interface Dialled {
+  readonly connection: NatsConnection;
+  readonly transport: LaneTransport;
+}
+
+async function dial(options: LineOptions, { onMessage }: LineHandlers, where: string): Promise<Dialled> {
+  const { host, tcpPort, seed, ca, name } = options;
+  const { NatsConnectionImpl, nkeyAuthenticator, setTransportFactory } = await import(
+    'nats/lib/nats-base-client/internal_mod.js'
+  );
+  const transports: LaneTransport[] = [];
+  const settings: LaneOptions = {
+    servers: host.includes(':') ? `[${host}]:${tcpPort}` : `${host}:${tcpPort}`,
+    name,
+    authenticator: nkeyAuthenticator(seed),
+    reconnect: false,
+    timeout: CONNECT_TIMEOUT_MS,
+    pingInterval: SERVER_PING_MS,
+    maxPingOut: SERVER_PINGS_UNANSWERED,
+    // The address is the operator's; a server cannot send us to another.
+    ignoreClusterUpdates: true,
+    noAsyncTraces: true,
+    lane: {
+      host,
+      secure: ca === null ? null : { ca, ...strictTls(host) },
+      onTransport: (transport) => transports.push(transport),
+      onMessage: (message) => onMessage(message),
+    },
+  };
+  // The library has one factory per process; which line a transport serves it learns from the options.
+  setTransportFactory({ factory: () => new LaneTransport() });
+  try {
+    const connection = await NatsConnectionImpl.connect(settings);
+    const transport = transports.at(-1);
+    if (transport === undefined) throw new NatsCarrierError('ERR_NATS_LOST', 'the client library made no transport');
+    return { connection, transport };
+  } catch (cause) {
+    if (cause instanceof NatsCarrierError)
+      throw new NatsCarrierError(cause.code, `${where}: ${cause.message}`, { cause });
+    throw new NatsCarrierError(codeOf(cause), `${where}: ${hintOf(cause)}`, { cause });
+  }
+}
+
+/** Values of the library's ErrorCode and Events, which are not loaded with this file. */
+const Code = {
+  denied: 'PERMISSIONS_VIOLATION',
+  unauthorised: 'AUTHORIZATION_VIOLATION',
+  badAuthentication: 'BAD_AUTHENTICATION',
+  tls: 'TLS',
+  noTls: 'SERVER_OPT_NA',
+} as const;
+const STATUS_ERROR = 'error';
+
+/**
+ * The library passes these on to Node although its types know only the files. Left to itself it compares the certificate
+ * of a server that is named by address with "localhost".
+ */
+function strictTls(host: string): object {
+  return {
+    minVersion: 'TLSv1.3',
+    checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(host, certificate),
+  };
+}
+
+/** A denied publish is told here and nowhere else: nobody would ever learn of it. */
+async function watch(connection: NatsConnection, fail: (error: NatsCarrierError) => void): Promise<void> {
+  for await (const { type, data, permissionContext } of connection.status()) {
+    if (type !== STATUS_ERROR) continue;
+    if (permissionContext !== undefined) fail(denied(`${permissionContext.operation} "${permissionContext.subject}"`));
+    else if (String(data) === Code.denied) fail(denied('a subject'));
+    else fail(new NatsCarrierError('ERR_NATS_LOST', `the nats server ended the connection: ${String(data)}`));
+  }
+}
+
+function denied(what: string, cause?: unknown): NatsCarrierError {
+  const message = `the nats server denied ${what}; is the domain enrolled there? (argus nats config)`;
+  return new NatsCarrierError('ERR_NATS_DENIED', message, { cause });
+}
+
+function lost(where: string, cause: Error): NatsCarrierError {
+  return new NatsCarrierError('ERR_NATS_LOST', `${where}: the connection ended (${cause.message})`, { cause });
+}
+
+/** A connection that is closed while a flush is under way never settles the flush. */
+async function flushed(connection: NatsConnection): Promise<void> {
+  await Promise.race([connection.flush().catch(() => {}), connection.closed()]);
+}
+
+async function drain(connection: NatsConnection): Promise<void> {
+  // A server that is gone cannot take the rest; closing is what was wanted anyway.
+  await flushed(connection);
+  await connection.close().catch(() => {});
+}
+
+function codeOf(cause: unknown): NatsErrorCode {
+  const code = errnoOf(cause);
+  if (code === Code.unauthorised || code === Code.badAuthentication) return 'ERR_NATS_AUTH';
+  if (code === Code.tls || code === Code.noTls) return 'ERR_NATS_TLS';
+  if (/^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) return 'ERR_NATS_TLS';
+  return 'ERR_NATS_UNREACHABLE';
+}
+
+function hintOf(cause: unknown): string {
+  switch (codeOf(cause)) {
+    case 'ERR_NATS_AUTH':
+      return 'it does not know our nkey, or has revoked it; enrol it there: argus nats enrol';
+    case 'ERR_NATS_TLS':
+      return `its certificate was not accepted (${errnoOf(cause)}); install the CA that "argus nats config" made`;
+    default:
+      return `not reached (${errnoOf(cause) || 'no answer'}); is it running, and is this its address?`;
+  }
+}
+
+function errnoOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+}

@@ -1,0 +1,51 @@
+/**
+ * The key by which a NATS server knows an end: an Ed25519 pair of its own, made where it is used.
+ *
+ * It is not the identity's key. A server asks to sign a nonce that it chooses; with the identity's key it could choose a
+ * hello of its own making, and would have it signed.
+ */
+import { existsSync } from 'node:fs';
+import { natsFiles, readPrivate, writeWhole } from '../admin/files.ts';
+import { NatsCarrierError } from '../errors.ts';
+
+const USER_NKEY = /^U[A-Z2-7]{55}$/;
+
+/** Makes the pair of the identity in `directory`, or keeps the one that is there. Returns the public half. */
+export async function makeNkey(directory: string): Promise<{ readonly publicKey: string; readonly created: boolean }> {
+  const { seed } = natsFiles(directory);
+  const created = !existsSync(seed);
+  const { nkeys } = await import('nats');
+  if (created) await writeWhole(seed, `${Buffer.from(nkeys.createUser().getSeed()).toString('latin1')}\n`, 'private');
+  return { publicKey: await publicHalf(await readSeed(seed), seed), created };
+}
+
+/** @throws NatsCarrierError ERR_NATS_FILE */
+export async function readSeed(path: string): Promise<Uint8Array> {
+  const text = await readPrivate(path, 'make the key there: argus nats key DIR');
+  const seed = Buffer.from(text.trim(), 'latin1');
+  await publicHalf(seed, path);
+  return seed;
+}
+
+/** True for the public key of a user, checksum included. */
+export async function isUserNkey(text: string): Promise<boolean> {
+  if (!USER_NKEY.test(text)) return false;
+  const { nkeys } = await import('nats');
+  try {
+    nkeys.fromPublic(text);
+    return true;
+  } catch {
+    return false; // what the operator typed: a wrong checksum is an answer
+  }
+}
+
+async function publicHalf(seed: Uint8Array, path: string): Promise<string> {
+  const { nkeys } = await import('nats');
+  try {
+    const publicKey = nkeys.fromSeed(seed).getPublicKey();
+    if (USER_NKEY.test(publicKey)) return publicKey;
+  } catch {
+    // told below, without what it held
+  }
+  throw new NatsCarrierError('ERR_NATS_FILE', `"${path}" holds no seed of a user nkey; make one: argus nats key DIR`);
+}

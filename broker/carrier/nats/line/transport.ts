@@ -1,0 +1,275 @@
+/**
+ * The socket under the client library's connection. The library speaks the protocol (CONNECT with the nkey, SUB, PING,
+ * what the server complains of); messages go past it both ways, straight between socket and pipe: see server-stream.ts for
+ * why. The interface is the one that the library has for its other platforms.
+ */
+import { once } from 'node:events';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
+import type { ConnectionOptions, Server, Transport } from 'nats/lib/nats-base-client/internal_mod.js';
+import { release } from '../../../../keys/index.ts';
+import { NatsCarrierError } from '../errors.ts';
+import { BATCH_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES, SERVER_READ_BYTES } from '../limits.ts';
+import { giveBatch, takeBatch } from './pool.ts';
+import { ServerStream } from './server-stream.ts';
+
+/** What a line adds to the library's options; the library passes options on to the transport as they are. */
+export interface LaneOptions extends ConnectionOptions {
+  readonly lane: Lane;
+}
+
+export interface Lane {
+  readonly host: string;
+  /** Null: the server speaks plain TCP, and has to. */
+  readonly secure: TlsOptions | null;
+  /** Before the first byte is exchanged. */
+  onTransport(transport: LaneTransport): void;
+  /** Lent for the call. */
+  onMessage(payload: Uint8Array): void;
+}
+
+const CR = 0x0d;
+const LF = 0x0a;
+/** Digits of a size and two line ends. */
+const FRAME_BYTES = 16;
+
+/** All plain lines read into it, one read at a time; what comes of a read is used up before the next. */
+let readBuffer: Uint8Array | null = null;
+
+export class LaneTransport implements Transport {
+  /** Shown in the server's log. */
+  readonly lang = 'argus';
+  readonly version = '1';
+  closeError?: Error;
+  /** What the server takes in one message, as far as we make use of it. */
+  maxPayload = MAX_PAYLOAD_BYTES;
+  #socket: Socket | null = null;
+  #isConnected = false;
+  #isClosed = false;
+  #isEncrypted = false;
+  /** What was published in this turn: `#used` bytes. */
+  #batch: Buffer | null = null;
+  #used = 0;
+  readonly #flushLater = (): void => this.#flush();
+  readonly #lines: Uint8Array[] = [];
+  #wake: () => void = () => {};
+  #tellClosed: (error: Error | undefined) => void = () => {};
+  readonly #closed = new Promise<Error | undefined>((resolve) => {
+    this.#tellClosed = resolve;
+  });
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  isEncrypted(): boolean {
+    return this.#isEncrypted;
+  }
+
+  /** Resolves once the server has introduced itself, over TLS if that was asked for. */
+  async connect(server: Server, options: ConnectionOptions): Promise<void> {
+    const { lane } = options as LaneOptions;
+    const stream = new ServerStream({
+      onMessage: (payload) => lane.onMessage(payload),
+      onLine: (line) => this.#say(line),
+    });
+    const read = (chunk: Uint8Array): void => {
+      if (!stream.push(chunk)) this.#socket?.destroy(notNats());
+    };
+    lane.onTransport(this);
+    try {
+      const socket = await this.#dial(server, lane, read);
+      socket.on('error', (error) => {
+        this.closeError ??= error;
+      });
+      socket.on('close', () => this.#finish());
+      this.#isConnected = true;
+    } catch (error) {
+      this.#socket?.destroy();
+      throw error;
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+    for (;;) {
+      const line = this.#lines.shift();
+      if (line !== undefined) yield line;
+      else if (this.#isClosed) return;
+      else
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+    }
+  }
+
+  /** A frame of the library’s. */
+  send(frame: Uint8Array): void {
+    this.#flush();
+    this.#socket?.write(frame);
+  }
+
+  /** `head`: "PUB subject ". `write` fills in the message's `length` bytes at once. */
+  publish(head: string, length: number, write: (message: Uint8Array) => void): void {
+    if (this.#isClosed) return;
+    if (this.#used + head.length + length + FRAME_BYTES > BATCH_BYTES) this.#flush();
+    if (this.#batch === null) {
+      this.#batch = takeBatch();
+      // What one turn publishes goes out in one call.
+      process.nextTick(this.#flushLater);
+    }
+    const batch = this.#batch;
+    let at = this.#used;
+    at += batch.write(head, at, 'latin1');
+    at += batch.write(`${length}\r\n`, at, 'latin1');
+    // Not subarray(): of a Buffer that is a Buffer, which costs more to make.
+    write(new Uint8Array(batch.buffer, batch.byteOffset + at, length));
+    at += length;
+    batch[at] = CR;
+    batch[at + 1] = LF;
+    this.#used = at + 2;
+  }
+
+  #flush(): void {
+    const batch = this.#batch;
+    if (batch === null) return;
+    this.#batch = null;
+    // After an error the kernel may still be reading it.
+    this.#socket?.write(batch.subarray(0, this.#used), (error) => {
+      if (error === undefined || error === null) giveBatch(batch);
+    });
+    this.#used = 0;
+  }
+
+  async close(error?: Error): Promise<void> {
+    if (error !== undefined) this.closeError ??= error;
+    this.#socket?.destroy();
+    if (this.#isConnected) this.#finish();
+  }
+
+  disconnect(): void {
+    this.#socket?.destroySoon();
+  }
+
+  /** As the library asks: never for a connection that was not made. */
+  closed(): Promise<Error | undefined> {
+    return this.#closed;
+  }
+
+  discard(): void {}
+
+  async #dial({ hostname, port }: Server, { host, secure }: Lane, read: (chunk: Uint8Array) => void): Promise<Socket> {
+    if (secure === null) {
+      readBuffer ??= Buffer.allocUnsafeSlow(SERVER_READ_BYTES);
+      const buffer = readBuffer;
+      const introduced = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      const socket = connectTcp({
+        host: hostname,
+        port,
+        noDelay: true,
+        onread: {
+          buffer,
+          callback: (length) => {
+            read(buffer.subarray(0, length));
+            return true;
+          },
+        },
+      });
+      this.#socket = socket;
+      await Promise.race([introduced, failed(socket)]);
+      const [line] = this.#lines;
+      if (line !== undefined) this.#meet(line, false);
+      return socket;
+    }
+    const plain = connectTcp({ host: hostname, port, noDelay: true });
+    this.#socket = plain;
+    const line = await Promise.race([firstLine(plain), failed(plain)]);
+    this.#meet(line, true);
+    const socket = connectTls({ ...secure, socket: plain, ...(isIP(host) === 0 ? { servername: host } : {}) });
+    this.#socket = socket;
+    await Promise.race([once(socket, 'secureConnect'), failed(socket)]);
+    this.#isEncrypted = true;
+    this.#say(line);
+    socket.on('data', (chunk: Buffer) => {
+      read(chunk);
+      // Node gives each TLS record memory of its own, which nobody looks at any more.
+      release(chunk);
+    });
+    return socket;
+  }
+
+  /** @throws NatsCarrierError ERR_NATS_TLS when the server's offer is not what the line was told to expect; ERR_NATS_PAYLOAD */
+  #meet(line: Uint8Array, isTlsWanted: boolean): void {
+    const { tls_required, tls_available, max_payload } = parseInfo(line);
+    if ((tls_required === true || tls_available === true) !== isTlsWanted) {
+      const what = isTlsWanted
+        ? 'does not offer TLS; say ?tls=off in its address if that is meant'
+        : 'wants TLS; leave ?tls=off out of its address';
+      throw new NatsCarrierError('ERR_NATS_TLS', `the server ${what}`);
+    }
+    if (typeof max_payload !== 'number' || max_payload >= this.maxPayload) return;
+    if (max_payload < MIN_PAYLOAD_BYTES)
+      throw new NatsCarrierError(
+        'ERR_NATS_PAYLOAD',
+        `the server's max_payload is ${max_payload} bytes; write at least ${MIN_PAYLOAD_BYTES}, better ${MAX_PAYLOAD_BYTES}`,
+      );
+    this.maxPayload = Math.floor(max_payload);
+  }
+
+  #say(line: Uint8Array): void {
+    this.#lines.push(line);
+    this.#wake();
+  }
+
+  #finish(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#wake();
+    this.#tellClosed(this.closeError);
+  }
+}
+
+/** Rejects when the connection ends; it is raced with what should happen before. */
+function failed(socket: Socket): Promise<never> {
+  return new Promise((_, reject) => {
+    socket.once('error', reject);
+    socket.once('close', () => reject(new Error('the connection was closed')));
+  });
+}
+
+/** What a server says first, before TLS. It says nothing behind it until it is answered. */
+async function firstLine(socket: Socket): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  const stream = new ServerStream({ onMessage: () => {}, onLine: () => {} });
+  for (;;) {
+    const [chunk] = (await once(socket, 'data')) as [Uint8Array];
+    chunks.push(chunk);
+    if (!stream.push(chunk)) throw notNats();
+    if (chunk.at(-1) === LF) {
+      socket.removeAllListeners('data');
+      return Buffer.concat(chunks);
+    }
+  }
+}
+
+/** What we look at of it. The server says it, so any of it may be anything. */
+interface ServerInfo {
+  readonly tls_required?: unknown;
+  readonly tls_available?: unknown;
+  readonly max_payload?: unknown;
+}
+
+/** The library parses it again, and throws where nobody can catch it. */
+function parseInfo(line: Uint8Array): ServerInfo {
+  try {
+    const [, json = ''] = /^INFO (\{.*\})\s*$/.exec(Buffer.from(line).toString('utf8')) ?? [];
+    return JSON.parse(json) as ServerInfo;
+  } catch (cause) {
+    throw notNats(cause);
+  }
+}
+
+function notNats(cause?: unknown): NatsCarrierError {
+  return new NatsCarrierError('ERR_NATS_UNREACHABLE', 'what answers there does not speak NATS', { cause });
+}

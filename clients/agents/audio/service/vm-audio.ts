@@ -1,0 +1,89 @@
+/** Everything that the service holds of one VM: what it plays, what it hears, and what a person has set for it. */
+
+import { Code, decodeCode } from '../codes.ts';
+import { RETIRED_STREAMS } from '../limits.ts';
+import { CaptureLine } from '../lines/capture-line.ts';
+import type { SendFrame } from '../lines/capture-sender.ts';
+import { PlaybackLine } from '../lines/playback-line.ts';
+import type { MixerSetting } from '../mixer/mixer-state.ts';
+import type { AudioClock } from '../pcm/audio-clock.ts';
+import { gainOf } from '../pcm/gain.ts';
+import type { SoundServer } from './sound-server.ts';
+
+export class VmAudio {
+  readonly name: string;
+  readonly domid: number;
+  readonly playback: PlaybackLine;
+  readonly capture: CaptureLine;
+  /** Monotonic ms. */
+  lastHeard: number;
+  /** It has had a capture ring, so that its absence means something. */
+  hadRing = false;
+  unknownCodes = 0;
+  readonly #clock: AudioClock;
+  /** Message type of the stream in force: an agent draws a new one for each session. Null before the first. */
+  #stream: number | null = null;
+  readonly #retired: number[] = [];
+
+  constructor(name: string, domid: number, server: SoundServer, clock: AudioClock, send: SendFrame) {
+    this.name = name;
+    this.domid = domid;
+    this.#clock = clock;
+    this.lastHeard = clock.now();
+    this.playback = new PlaybackLine(name, server, clock);
+    this.capture = new CaptureLine(name, server, clock, send);
+  }
+
+  apply({ volume, isMuted, route }: MixerSetting): void {
+    this.playback.setGain(gainOf(volume, isMuted));
+    this.playback.setRoute(route);
+  }
+
+  onPlayback(payload: Uint8Array, stream: number): void {
+    if (this.#isCurrent(stream)) this.playback.push(payload);
+  }
+
+  onCode(payload: Uint8Array, stream: number): void {
+    if (!this.#isCurrent(stream)) return;
+    switch (decodeCode(payload)) {
+      case Code.sourceStart:
+        this.capture.ask(true);
+        return;
+      case Code.sourceStop:
+        this.capture.ask(false);
+        return;
+      case Code.sinkCork:
+        this.playback.cork();
+        return;
+      case Code.sinkUncork:
+        this.playback.uncork();
+        return;
+      default:
+        this.unknownCodes++; // tolerated, as in Qubes; whether it came this far is the policy's decision
+    }
+  }
+
+  /** Its session is over. */
+  end(): void {
+    this.playback.end();
+    this.capture.reset();
+  }
+
+  /**
+   * A new stream number is a new session: what the old one had corked or asked for is over. Playback and codes come
+   * through two rings, so a late message of the old session may follow, and is ignored.
+   */
+  #isCurrent(stream: number): boolean {
+    if (this.#retired.includes(stream)) return false;
+    this.lastHeard = this.#clock.now();
+    if (stream === this.#stream) return true;
+    if (this.#stream !== null) {
+      this.#retired.push(this.#stream);
+      if (this.#retired.length > RETIRED_STREAMS) this.#retired.shift();
+      this.playback.reset();
+      this.capture.reset();
+    }
+    this.#stream = stream;
+    return true;
+  }
+}

@@ -1,0 +1,198 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openAuditLog } from '../../../broker/audit/index.ts';
+import { matchesOf } from '../../../clients/audit/console/history.ts';
+import { type AuditConsole, openConsole } from '../../../clients/audit/index.ts';
+import { RecordIndex } from '../../../clients/audit/store/index.ts';
+import { temporaryDirectory } from '../../support/temp.ts';
+import { builtPage, livelyLog, until } from './console-fixtures.ts';
+
+const consoleSuite = suite('audit console');
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+/** `fetch` would not send a Host of its own choice. */
+function ask(
+  opened: AuditConsole,
+  path: string,
+  headers: Record<string, string> = {},
+  method = 'GET',
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request(new URL(path, opened.url), { method, headers }, (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (part) => {
+        body += part;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body, headers: response.headers }));
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+async function welcomed(opened: AuditConsole): Promise<string> {
+  const { headers, status } = await ask(opened, opened.url);
+  assert.is(status, 303);
+  const [cookie = ''] = String(headers['set-cookie']).split(';');
+  return cookie;
+}
+
+async function withConsole(run: (opened: AuditConsole, directory: string) => Promise<void>): Promise<void> {
+  const directory = livelyLog(join(temporaryDirectory(), 'audit'), 500);
+  const opened = await openConsole({ directory, port: 0, keys: [], page: await builtPage() });
+  try {
+    await run(opened, directory);
+  } finally {
+    await opened.close();
+  }
+}
+
+consoleSuite('the token serves once, and the cookie that it becomes serves on', () =>
+  withConsole(async (opened) => {
+    assert.is((await ask(opened, '/')).status, 403);
+    assert.is((await ask(opened, '/?token=wrong')).status, 403);
+    assert.is((await ask(opened, '/api/state?token=wrong')).status, 403);
+    const cookie = await welcomed(opened);
+    assert.is((await ask(opened, opened.url)).status, 403, 'a second browser');
+    assert.is((await ask(opened, '/', { cookie })).status, 200);
+    assert.is((await ask(opened, '/api/state', { cookie })).status, 200);
+    assert.is((await ask(opened, '/api/state', { cookie: `${cookie}x` })).status, 403);
+  }),
+);
+
+consoleSuite('a page of another site is refused, by its name, its origin and its fetch metadata', () =>
+  withConsole(async (opened) => {
+    const cookie = await welcomed(opened);
+    const { host } = new URL(opened.url);
+    const refused: readonly Record<string, string>[] = [
+      { cookie, host: 'evil.example' },
+      { cookie, host: `evil.example:${new URL(opened.url).port}` },
+      { cookie, origin: 'http://evil.example' },
+      { cookie, 'sec-fetch-site': 'cross-site' },
+      { cookie, 'sec-fetch-site': 'same-site' },
+    ];
+    for (const headers of refused)
+      assert.is((await ask(opened, '/api/state', headers)).status, 403, JSON.stringify(headers));
+    const own = { cookie, origin: `http://${host}`, 'sec-fetch-site': 'same-origin' };
+    assert.is((await ask(opened, '/api/state', own)).status, 200);
+  }),
+);
+
+consoleSuite('it only reads, and serves three files and its answers', () =>
+  withConsole(async (opened) => {
+    const cookie = await welcomed(opened);
+    for (const method of ['POST', 'PUT', 'DELETE'])
+      assert.is((await ask(opened, '/api/state', { cookie }, method)).status, 405);
+    for (const path of [
+      '/../package.json',
+      '/%2e%2e/package.json',
+
+      '/api/',
+      '/api/record/0',
+      '/api/record/x',
+      '/api/record/999999',
+    ])
+      assert.is((await ask(opened, path, { cookie })).status, 404, path);
+    for (const path of ['/', '/app.js', '/app.css', '/api/state', '/nothing']) {
+      const { headers } = await ask(opened, path, { cookie });
+      assert.match(
+        String(headers['content-security-policy']),
+        "default-src 'none'; script-src 'self'; style-src 'self'",
+      );
+      assert.is(headers['x-content-type-options'], 'nosniff');
+      assert.is(headers['cache-control'], 'no-store');
+    }
+    const { body } = await ask(opened, '/', { cookie });
+    assert.not.match(body, /<script>|style=|onload|https?:/);
+  }),
+);
+
+consoleSuite('answers are the same as the command line gives', () =>
+  withConsole(async (opened) => {
+    const cookie = await welcomed(opened);
+    const read = async (path: string): Promise<Record<string, unknown>> =>
+      JSON.parse((await ask(opened, path, { cookie })).body);
+    await until(async () => (await read('/api/state')).isComplete === true);
+    const history = await read('/api/history?q=decision%3Ddeny');
+    assert.is(history.total, 500);
+    const facets = history.facets as { field: string; values: { value: string; count: number }[] }[];
+    assert.equal(
+      facets.find(({ field }) => field === 'decision')?.values.map(({ value }) => value),
+      ['deny'],
+    );
+    const page = (await read('/api/records?q=decision%3Ddeny&skip=1&take=3')) as {
+      matched: number;
+      records: { seq: number; decision: string }[];
+    };
+    assert.is(page.matched, history.matched);
+    assert.is(page.records.length, 3);
+    assert.ok(page.records.every(({ decision }) => decision === 'deny'));
+    assert.equal(
+      page.records.map(({ seq }) => seq),
+      page.records.map(({ seq }) => seq).toSorted((a, b) => b - a),
+      'newest first',
+    );
+    const wrong = await ask(opened, '/api/history?q=colour%3Dred', { cookie });
+    assert.is(wrong.status, 400);
+    assert.match(wrong.body, /ERR_AUDIT_QUERY/);
+    const now = (await read('/api/now?minutes=60')) as {
+      domains: { name: string; isConnected: boolean }[];
+      grants: { detail: { label: string } }[];
+      isRunning: boolean;
+    };
+    assert.ok(now.isRunning);
+    assert.ok(now.domains.some(({ name, isConnected }) => name === 'rogue-vm' && isConnected));
+    assert.equal(
+      now.grants.map(({ detail }) => detail.label),
+      ['@mic'],
+    );
+    assert.is((await ask(opened, '/api/proof/1', { cookie })).status, 400, 'it was never signed');
+  }),
+);
+
+consoleSuite('a log that grows is followed', async () => {
+  const directory = join(temporaryDirectory(), 'audit');
+  const log = await openAuditLog({ directory, broker: 'b' });
+  const opened = await openConsole({ directory, port: 0, keys: [], page: await builtPage() });
+  const cookie = await welcomed(opened);
+  const records = async (): Promise<number> => JSON.parse((await ask(opened, '/api/state', { cookie })).body).records;
+  await until(async () => (await records()) === 1);
+  log.record({ event: 'policy.reject', reason: 'x' });
+  await until(async () => (await records()) === 2);
+  await log.close();
+  await until(async () => (await records()) === 3);
+  await opened.close();
+});
+
+consoleSuite('an earlier answer to a question is gone on with, and is what a fresh one would be', () => {
+  const index = new RecordIndex();
+  const add = (seq: number): void =>
+    index.add(
+      seq,
+      { time: '2026-11-20T00:00:00.000Z', event: 'flow', decision: seq % 3 === 0 ? 'deny' : 'allow' },
+      { segment: 1, offset: seq * 10 },
+      9,
+    );
+  let matches = matchesOf(index, 'decision=deny', 0, null);
+  assert.is(matches.length, 0);
+  for (let seq = 1; seq <= 9_000; seq++) {
+    add(seq);
+    if (seq % 1_000 === 0) matches = matchesOf(index, 'decision=deny', 0, matches);
+  }
+  const fresh = matchesOf(index, 'decision=deny', 0, null);
+  assert.is(matches.length, 3_000);
+  assert.equal([...matches.rows.subarray(0, matches.length)], [...fresh.rows.subarray(0, fresh.length)]);
+  assert.equal(index.placed(matches.rows[1] ?? 0), { seq: 6, place: { segment: 1, offset: 60 }, length: 9 });
+  assert.is(index.rowOf(4_711), 4_710);
+  assert.is(index.rowOf(9_001), -1);
+});
+
+consoleSuite.run();
