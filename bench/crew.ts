@@ -11,14 +11,14 @@ import { callerOf, type ReceiverCalls, type RoleSetup, type SenderCalls } from '
 /** Every TLS arm speaks version 1.3 with the cipher that Argus seals records with; set here, for not every client library can. */
 const CLIENT_FLAGS = ['--import', 'tsx', '--tls-min-v1.3', '--tls-cipher-list=TLS_AES_256_GCM_SHA384'];
 
-export interface Crew {
+export interface WorkerSet {
   readonly arm: ArmName;
   readonly sender: SenderCalls;
   readonly receiver: ReceiverCalls;
 }
 
 /** What was started is ended through `cleanup`, also when this fails half-way. */
-export async function startCrew(name: ArmName, arm: Arm, folder: string, cleanup: Cleanup): Promise<Crew> {
+export async function startWorkers(name: ArmName, arm: Arm, folder: string, cleanup: Cleanup): Promise<WorkerSet> {
   await mkdir(folder, { mode: 0o700 });
   const server = await arm.start(folder);
   cleanup.add(() => server.stop());
@@ -30,7 +30,7 @@ export async function startCrew(name: ArmName, arm: Arm, folder: string, cleanup
   };
   const receiver = startRole('receiver', setup, cleanup);
   const sender = startRole('sender', setup, cleanup);
-  const crew: Crew = {
+  const workers: WorkerSet = {
     arm: name,
     receiver: {
       open: () => receiver('open') as Promise<void>,
@@ -46,9 +46,9 @@ export async function startCrew(name: ArmName, arm: Arm, folder: string, cleanup
     },
   };
   // the receiver first: it listens for the sender's credit connection
-  await crew.receiver.open();
-  await crew.sender.open();
-  return crew;
+  await workers.receiver.open();
+  await workers.sender.open();
+  return workers;
 }
 
 function startRole(

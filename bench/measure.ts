@@ -1,6 +1,6 @@
 /** One cell: throughput and then latency of one arm at one size, in one round. */
 import type { ArmName } from './arms/arm.ts';
-import type { Crew } from './crew.ts';
+import type { WorkerSet } from './crew.ts';
 import { type Pace, windowOf } from './plan.ts';
 
 const DRAIN_TIMEOUT_MS = 5_000;
@@ -21,23 +21,23 @@ export interface Sample {
   readonly latencySamples: number;
 }
 
-export async function measure(crew: Crew, size: number, round: number, pace: Pace): Promise<Sample> {
+export async function measure(workers: WorkerSet, size: number, round: number, pace: Pace): Promise<Sample> {
   const window = windowOf(size);
-  await crew.receiver.begin({ size, quantum: window.quantum });
-  await crew.sender.stream({ size, window: window.messages });
-  const throughput = await crew.receiver.sample({ warmupMs: pace.settleMs, durationMs: pace.throughputMs });
-  const { sent, cpu: senderCpu } = await crew.sender.halt();
-  const received = await crew.receiver.drain({ expected: sent, timeoutMs: DRAIN_TIMEOUT_MS });
+  await workers.receiver.begin({ size, quantum: window.quantum });
+  await workers.sender.stream({ size, window: window.messages });
+  const throughput = await workers.receiver.sample({ warmupMs: pace.settleMs, durationMs: pace.throughputMs });
+  const { sent, cpu: senderCpu } = await workers.sender.halt();
+  const received = await workers.receiver.drain({ expected: sent, timeoutMs: DRAIN_TIMEOUT_MS });
   // a figure of an arm that loses messages compares a promise kept with one broken
-  if (received !== sent) throw new Error(`${crew.arm}: ${sent} messages sent, ${received} delivered`);
-  if (throughput.messages === 0) throw new Error(`${crew.arm}: nothing was delivered while measuring`);
-  const latency = await crew.sender.pingPong({
+  if (received !== sent) throw new Error(`${workers.arm}: ${sent} messages sent, ${received} delivered`);
+  if (throughput.messages === 0) throw new Error(`${workers.arm}: nothing was delivered while measuring`);
+  const latency = await workers.sender.pingPong({
     size,
     warmupMs: pace.settleMs / 2,
     durationMs: pace.latencyMs,
   });
   return {
-    arm: crew.arm,
+    arm: workers.arm,
     size,
     round,
     messagesPerSecond: throughput.messages / (throughput.micros / 1e6),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Table from 'cli-table3';
 import { argusWithPolicy } from './arms/argus.ts';
 import { findProgram } from './arms/server-process.ts';
-import { startCrew } from './crew.ts';
+import { startWorkers } from './crew.ts';
 import { measure, type Sample } from './measure.ts';
 import type { MissingArm } from './report.ts';
 import type { RunRequest } from './run.ts';
@@ -32,13 +32,13 @@ export async function runPolicySizes(request: Omit<RunRequest, 'arms'>): Promise
   const name = await argusWithPolicy(FEW_ROWS).missing(findProgram);
   if (name !== null) return { policyRows: [], rows, missing: [{ arm: 'argus-unix', package: name }] };
   const start = (count: number) =>
-    startCrew('argus-unix', argusWithPolicy(count), join(folder, `rows-${count}`), cleanup);
-  const few = { crew: await start(FEW_ROWS), samples: [] as Sample[] };
-  const many = { crew: await start(MANY_ROWS), samples: [] as Sample[] };
+    startWorkers('argus-unix', argusWithPolicy(count), join(folder, `rows-${count}`), cleanup);
+  const few = { workers: await start(FEW_ROWS), samples: [] as Sample[] };
+  const many = { workers: await start(MANY_ROWS), samples: [] as Sample[] };
   for (let round = -1; round < pace.rounds; round++) {
     for (const size of sizes) {
       for (const side of round % 2 === 0 ? [few, many] : [many, few]) {
-        const sample = await measure(side.crew, size, round, pace);
+        const sample = await measure(side.workers, size, round, pace);
         // round -1 warms up
         if (round >= 0) side.samples.push(sample);
       }

@@ -4,7 +4,7 @@ import type { ArmName } from './arms/arm.ts';
 import { loadArm } from './arms/registry.ts';
 import { type FindProgram, findProgram } from './arms/server-process.ts';
 import type { Cleanup } from './cleanup.ts';
-import { type Crew, startCrew } from './crew.ts';
+import { startWorkers, type WorkerSet } from './crew.ts';
 import { measure, type Sample } from './measure.ts';
 import { type Pace, turns } from './plan.ts';
 import { buildReport, describeHost, type FailedCell, type MissingArm, type Report } from './report.ts';
@@ -30,10 +30,10 @@ export async function run(request: RunRequest): Promise<Report> {
   await warmUp(crews, sizes, pace, failed);
   const samples: Sample[] = [];
   for (const turn of turns(present, sizes, pace.rounds)) {
-    const crew = crews.get(turn.arm);
-    if (crew === undefined) continue;
+    const workers = crews.get(turn.arm);
+    if (workers === undefined) continue;
     try {
-      const sample = await measure(crew, turn.size, turn.round, pace);
+      const sample = await measure(workers, turn.size, turn.round, pace);
       samples.push(sample);
       progress(describe(sample, pace));
     } catch (error) {
@@ -59,13 +59,13 @@ async function startCrews(
   { folder, cleanup, progress }: RunRequest,
   arms: readonly ArmName[],
   failed: FailedCell[],
-): Promise<Map<ArmName, Crew>> {
+): Promise<Map<ArmName, WorkerSet>> {
   progress(`starting ${arms.join(', ')}`);
-  const crews = new Map<ArmName, Crew>();
+  const crews = new Map<ArmName, WorkerSet>();
   await Promise.all(
     arms.map(async (arm) => {
       try {
-        crews.set(arm, await startCrew(arm, await loadArm(arm), join(folder, arm), cleanup));
+        crews.set(arm, await startWorkers(arm, await loadArm(arm), join(folder, arm), cleanup));
       } catch (error) {
         failed.push({ arm, size: null, round: null, reason: reasonOf(error) });
         progress(`${arm} did not start: ${reasonOf(error)}`);
@@ -77,16 +77,16 @@ async function startCrews(
 
 /** The code of both clients and of brokers in Node is compiled while it runs; without this the first cells would measure that. */
 async function warmUp(
-  crews: Map<ArmName, Crew>,
+  crews: Map<ArmName, WorkerSet>,
   sizes: readonly number[],
   pace: Pace,
   failed: FailedCell[],
 ): Promise<void> {
   const half = { ...pace, throughputMs: pace.warmupMs * 0.7, latencyMs: pace.warmupMs * 0.3 };
-  for (const [arm, crew] of crews) {
+  for (const [arm, workers] of crews) {
     for (const size of sizes) {
       try {
-        await measure(crew, size, -1, half);
+        await measure(workers, size, -1, half);
       } catch (error) {
         crews.delete(arm);
         failed.push({ arm, size, round: null, reason: reasonOf(error) });

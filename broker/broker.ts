@@ -26,7 +26,7 @@ import { type ControlServer, serveControl, serveMetrics } from './control/index.
 import { Argo } from './core/index.ts';
 import { Federation } from './federation/index.ts';
 import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
-import { ChunkPool, DurableEffects, Flusher, Loans, type PeerContext } from './peer/index.ts';
+import { ChunkPool, DeferredCopies, DurableEffects, Flusher, type PeerContext } from './peer/index.ts';
 import {
   BrokerError,
   CLOCK_TOLERANCE_SECONDS,
@@ -35,11 +35,11 @@ import {
   ROUTES_PER_DOMAIN,
 } from './process/index.ts';
 import {
+  BrokerListeners,
   type BrokerStatus,
   brokerMetrics,
   checkpointSigner,
   describeBroker,
-  Entrances,
   Grants,
   KeyWatch,
   loadFirst,
@@ -137,14 +137,14 @@ async function compose(
 
   const keys = new KeyWatch(revocations, audit, log, clock);
   undo.push(() => keys.close());
-  const loans = new Loans();
-  const federation = new Federation(identity.name, () => loans.settle());
+  const deferredCopies = new DeferredCopies();
+  const federation = new Federation(identity.name, () => deferredCopies.copyAll());
   const { ringBytesPerDomain } = options.limits;
   const total = memoryBytes(options.limits.memoryBytes);
   const overCommitted = overCommitment(total, policy.domains.all.length, ringBytesPerDomain);
   if (overCommitted !== null) log.warn({ memoryBytes: total }, overCommitted);
   const coreLimits = { ringBytesPerDomain, routesPerDomain: ROUTES_PER_DOMAIN, memoryBytes: total };
-  const argo = new Argo(policy, audit, coreLimits, federation.homes);
+  const argo = new Argo(policy, audit, coreLimits, federation.remoteOf);
   const context: PeerContext = {
     identity,
     suites: options.suites,
@@ -152,7 +152,7 @@ async function compose(
     audit,
     durable: new DurableEffects(audit),
     pool: new ChunkPool(),
-    loans,
+    deferredCopies,
     flusher: new Flusher(),
     handshake: {
       randomBytes,
@@ -176,11 +176,11 @@ async function compose(
   );
   const natsEnd = options.nats === null ? null : await loadNatsEnd(parseNatsAddress(options.nats), options.identity);
   const nats = natsEnd === null ? null : listenAtNats(natsEnd, identity.name, accept, log);
-  const entrances = new Entrances(identity.name, listeners, nats, federation, (domain) =>
+  const brokerListeners = new BrokerListeners(identity.name, listeners, nats, federation, (domain) =>
     log.error({ domain }, 'this domain comes over NATS, and argus.yaml names no NATS server'),
   );
-  undo.push(() => entrances.close());
-  await entrances.sync(policy.domains.all);
+  undo.push(() => brokerListeners.close());
+  await brokerListeners.sync(policy.domains.all);
   let tcp: Listener | null = null;
   if (options.tcp !== null) {
     tcp = await listenTcp(options.tcp.host, options.tcp.port, accept);
@@ -191,7 +191,7 @@ async function compose(
   undo.push(() => federation.close());
   if (natsEnd !== null) await joinOthers(federation, natsEnd, context, sessions);
 
-  const reload = new PolicyReload(policy, argo, audit, sessions, entrances, log);
+  const reload = new PolicyReload(policy, argo, audit, sessions, brokerListeners, log);
   const grants = new Grants(argo, audit, reload, clock);
   sessions.watcher = tellBoth(grants, federation, argo);
   undo.push(() => grants.close());

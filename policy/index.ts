@@ -1,6 +1,7 @@
 /** The door of policy/: what is allowed. The functions that make permits stay inside. */
 
 export {
+  type AccessQuestion,
   accessMatrix,
   addsAccess,
   allFlows,
@@ -22,7 +23,6 @@ export {
   needsOfMessage,
   pageOf,
   policyCounts,
-  type Question,
   readQuestion,
   type SearchTerms,
   searchRows,

@@ -6,7 +6,7 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
-import { argusOver, SEATS, type Way } from './argus.ts';
+import { argusOver, type CarrierSetup, SEATS } from './argus.ts';
 import { type Arm, endpointValue } from './arm.ts';
 import { certificateMissing } from './certificate.ts';
 import { natsServerMissing, startNatsServer } from './nats-server.ts';
@@ -26,7 +26,7 @@ function armOver({ tls }: { readonly tls: boolean }): Arm {
   };
 }
 
-function wayOver(tls: boolean): Way {
+function wayOver(tls: boolean): CarrierSetup {
   const suffix = tls ? '' : '?tls=off';
   return {
     declared: { sender: ', carrier: nats', receiver: ', carrier: nats' },
@@ -35,7 +35,7 @@ function wayOver(tls: boolean): Way {
   };
 }
 
-async function prepare(folder: string, tls: boolean, suffix: string): ReturnType<Way['prepare']> {
+async function prepare(folder: string, tls: boolean, suffix: string): ReturnType<CarrierSetup['prepare']> {
   const tcpPort = await freeTcpPort();
   const server = `127.0.0.1:${tcpPort}`;
   const directory = new NatsServerDirectory(join(folder, 'nats'));

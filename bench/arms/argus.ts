@@ -28,7 +28,7 @@ export const CREDENTIAL_TTL_SECONDS = 24 * 3600;
 export const SEATS: readonly string[] = [SENDER, RECEIVER];
 
 /** How the two clients come to the broker. */
-export interface Way {
+export interface CarrierSetup {
   /** What domains.yaml says of them; undefined = a unix socket each. */
   readonly declared?: Places;
   carrierOf(endpoint: Endpoint, name: string): string;
@@ -41,7 +41,7 @@ export interface Way {
   }>;
 }
 
-const UNIX_SOCKETS: Way = {
+const UNIX_SOCKETS: CarrierSetup = {
   carrierOf: (endpoint, name) => `unix:${join(endpointValue(endpoint, 'folder'), 'run', `${name}.sock`)}`,
   prepare: async () => ({ config: {}, endpoint: {}, pids: [], stop: async () => {} }),
 };
@@ -53,16 +53,16 @@ export function argusWithPolicy(policyRows: number): Arm {
   return argusOver(UNIX_SOCKETS, policyRows);
 }
 
-export function argusOver(way: Way, policyRows: number = ORDINARY_ROWS): Arm {
+export function argusOver(setup: CarrierSetup, policyRows: number = ORDINARY_ROWS): Arm {
   return {
     missing: async () => ((await isBuilt()) ? null : 'argus-broker (npm run build)'),
-    start: (folder) => start(folder, way, policyRows),
-    openSender: (endpoint) => openSender(endpoint, way),
-    openReceiver: (endpoint, onMessage) => openReceiver(endpoint, way, onMessage),
+    start: (folder) => start(folder, setup, policyRows),
+    openSender: (endpoint) => openSender(endpoint, setup),
+    openReceiver: (endpoint, onMessage) => openReceiver(endpoint, setup, onMessage),
   };
 }
 
-async function start(folder: string, way: Way, policyRows: number): Promise<RunningServer> {
+async function start(folder: string, setup: CarrierSetup, policyRows: number): Promise<RunningServer> {
   const at = (name: string): string => join(folder, name);
   const config: BrokerConfig = {
     identity: at('broker'),
@@ -72,12 +72,12 @@ async function start(folder: string, way: Way, policyRows: number): Promise<Runn
     watchPolicy: false,
     log: { level: 'error' },
   };
-  await writeBenchPolicy(config.policy, policyRows, way.declared);
+  await writeBenchPolicy(config.policy, policyRows, setup.declared);
   const authority = await createAuthority(at('authority'));
   const ttlSeconds = CREDENTIAL_TTL_SECONDS;
   await issueIdentity(authority, config.identity, { name: 'broker', role: 'broker', ttlSeconds });
   for (const name of SEATS) await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds });
-  const prepared = await way.prepare(folder);
+  const prepared = await setup.prepare(folder);
   const stop = async (): Promise<void> => prepared.stop();
   const server = await startRoleServer('argus-broker.ts', { ...config, ...prepared.config }).catch(async (error) => {
     await stop();
@@ -88,8 +88,8 @@ async function start(folder: string, way: Way, policyRows: number): Promise<Runn
 }
 
 /** A refused send rejects, which nobody awaits: it ends this process, and the bench reports what it said. */
-async function openSender(endpoint: Endpoint, way: Way): Promise<SenderLink> {
-  const vm = await connectAs(endpoint, way, SENDER);
+async function openSender(endpoint: Endpoint, setup: CarrierSetup): Promise<SenderLink> {
+  const vm = await connectAs(endpoint, setup, SENDER);
   const replies = await vm.registerRing({ port: REPLY_PORT, partner: RECEIVER, length: RING_BYTES });
   let onReply: () => void = () => {};
   void replies.consume(() => onReply());
@@ -107,8 +107,12 @@ async function openSender(endpoint: Endpoint, way: Way): Promise<SenderLink> {
   };
 }
 
-async function openReceiver(endpoint: Endpoint, way: Way, onMessage: (payload: Uint8Array) => void): Promise<void> {
-  const vm = await connectAs(endpoint, way, RECEIVER);
+async function openReceiver(
+  endpoint: Endpoint,
+  setup: CarrierSetup,
+  onMessage: (payload: Uint8Array) => void,
+): Promise<void> {
+  const vm = await connectAs(endpoint, setup, RECEIVER);
   const data = await vm.registerRing({ port: DATA_PORT, partner: SENDER, length: RING_BYTES });
   const echo = await vm.registerRing({ port: ECHO_PORT, partner: SENDER, length: RING_BYTES });
   const reply = { domain: SENDER, port: REPLY_PORT };
@@ -119,13 +123,13 @@ async function openReceiver(endpoint: Endpoint, way: Way, onMessage: (payload: U
 
 async function connectAs(
   endpoint: Endpoint,
-  way: Way,
+  setup: CarrierSetup,
   name: string,
 ): ReturnType<Awaited<ReturnType<typeof loadClient>>['connect']> {
   const folder = endpointValue(endpoint, 'folder');
   const { connect } = await loadClient();
   return connect({
-    carrier: way.carrierOf(endpoint, name),
+    carrier: setup.carrierOf(endpoint, name),
     identity: join(folder, name),
     queueBytes: QUEUE_BYTES,
   });

@@ -22,19 +22,19 @@ export type Body = Omit<AuditRecord, 'seq' | 'prev' | 'sum'>;
 type Facts = { -readonly [K in keyof Body]?: Body[K] | undefined };
 
 /** Who writes: the same for all records of a run. */
-export interface Writer {
+export interface LogOrigin {
   readonly boot: string;
   readonly broker: string;
 }
 
 /** Makes the bodies of one run; remembers which policy hash each recent revision had. */
 export class Bodies {
-  readonly #writer: Writer;
+  readonly #writer: LogOrigin;
   readonly #policies = new Map<number, string>();
   /** Domains are interned per revision, so their snapshot is made once. */
   readonly #parties = new WeakMap<Domain, Party>();
 
-  constructor(writer: Writer) {
+  constructor(writer: LogOrigin) {
     this.#writer = writer;
   }
 

@@ -19,6 +19,6 @@ export { type PlacedLine, placeAfter, readAudit, readLineAt } from './read/read.
 export { type TailLine, tailAudit } from './read/tail.ts';
 export type { AuditEvent, AuditEventName, AuditRecord, DenialContext, Detail, Party } from './record.ts';
 export { AUDIT_EVENTS } from './record.ts';
-export { type Problem, type ProblemCode, type VerifyResult, verifyAudit } from './verify/index.ts';
+export { type LogProblem, type ProblemCode, type VerifyResult, verifyAudit } from './verify/index.ts';
 export { type MemoryAudit, memoryAudit } from './write/memory.ts';
 export { type AuditHost, type AuditOptions, openAuditLog } from './write/open.ts';

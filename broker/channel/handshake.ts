@@ -32,7 +32,7 @@ import {
   verifyStatement,
 } from '../../keys/index.ts';
 import { type DeframedRecord, encodeRecordHeader, RecordType, WIRE_VERSION } from '../wire/index.ts';
-import { type Clock, Opener, Sealer } from './protection.ts';
+import { type MonotonicTime, Opener, Sealer } from './protection.ts';
 import { Session } from './session.ts';
 
 const HELLO_TYP = 'argus-hello+jws';
@@ -81,7 +81,7 @@ export interface HandshakeContext {
   /** Wall clock in milliseconds since the epoch, for credentials. */
   wallClock(): number;
   /** Monotonic clock in milliseconds, for key ages. */
-  clock: Clock;
+  clock: MonotonicTime;
   /** Seconds by which the two wall clocks may differ. */
   clockToleranceSeconds: number;
   /** Asked about a holder that has signed; absent where no revocation list is kept: inside a VM. */

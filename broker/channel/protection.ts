@@ -21,7 +21,7 @@ export const SOFT_EPOCH_LIMITS: EpochLimits = { records: 2 ** 20, bytes: 2 ** 30
 export const HARD_EPOCH_LIMITS: EpochLimits = { records: 2 ** 21, bytes: 2 ** 31, ageMs: 240_000 };
 
 /** Milliseconds on a clock that never steps back. */
-export type Clock = () => number;
+export type MonotonicTime = () => number;
 
 /** One key generation of one direction, with what has been used of it. */
 class Epoch {
@@ -61,12 +61,12 @@ export interface SealedRecord {
 
 export class Sealer {
   readonly #aead: Aead;
-  readonly #now: Clock;
+  readonly #now: MonotonicTime;
   readonly #limits: EpochLimits;
   readonly #nonce = new Uint8Array(NONCE_BYTES);
   #epoch: Epoch;
 
-  constructor(aead: Aead, secret: EpochSecret, now: Clock, limits: EpochLimits = SOFT_EPOCH_LIMITS) {
+  constructor(aead: Aead, secret: EpochSecret, now: MonotonicTime, limits: EpochLimits = SOFT_EPOCH_LIMITS) {
     this.#aead = aead;
     this.#now = now;
     this.#limits = limits;
@@ -99,13 +99,13 @@ export class Sealer {
 
 export class Opener {
   readonly #aead: Aead;
-  readonly #now: Clock;
+  readonly #now: MonotonicTime;
   readonly #limits: EpochLimits;
   readonly #nonce = new Uint8Array(NONCE_BYTES);
   #epoch: Epoch;
   #failed = false;
 
-  constructor(aead: Aead, secret: EpochSecret, now: Clock, limits: EpochLimits = HARD_EPOCH_LIMITS) {
+  constructor(aead: Aead, secret: EpochSecret, now: MonotonicTime, limits: EpochLimits = HARD_EPOCH_LIMITS) {
     this.#aead = aead;
     this.#now = now;
     this.#limits = limits;

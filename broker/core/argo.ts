@@ -1,6 +1,6 @@
 /**
  * The four operations of Argo over declared domains: register_ring, unregister_ring, sendv and notify, plus what a change
- * of policy and the coming and going of sessions do to them. No sockets, no clock; sessions are `Outlet`s.
+ * of policy and the coming and going of sessions do to them. No sockets, no clock; sessions are `FrameSink`s.
  *
  * The statements A01 … A80 of docs/conformance.md are this file's contract; docs/argo-deviations.md says where user space
  * does better than the hypervisor's interface.
@@ -25,18 +25,18 @@ import {
 import type { Accounts } from './accounts.ts';
 import type { Counters } from './counters.ts';
 import { DomainState } from './domain-state.ts';
-import type { Homes } from './elsewhere.ts';
+import type { RemoteBrokerOf } from './elsewhere.ts';
 import { Inquiry, NO_RING } from './inquiry.ts';
 import { maySend } from './mediation.ts';
-import type { SendOutcome } from './outcome.ts';
-import type { Outlet } from './outlet.ts';
+import type { SendDecision } from './outcome.ts';
+import type { FrameSink } from './outlet.ts';
 import type { DenialContext, Recorder } from './recorder.ts';
 import { maxPayload, messageSize, RING_HELD_BYTES, type Ring } from './rings/ring.ts';
 import { RingTable } from './rings/ring-table.ts';
 import { Routes } from './routes.ts';
 import { Sending } from './sending.ts';
 import { Withdrawals } from './withdrawals.ts';
-import { type CoreLimits, World } from './world.ts';
+import { type CoreLimits, CoreState } from './world.ts';
 
 export interface RegisterRequest {
   readonly port: number;
@@ -50,7 +50,7 @@ export interface RegisterRequest {
 }
 
 /** `value`: ring handle or domid when `status` is OK, else 0. `recorded`: a denial was recorded and must be durable first. */
-export interface Answer {
+export interface RingAnswer {
   readonly status: Status;
   readonly value: number;
   readonly recorded: boolean;
@@ -64,61 +64,61 @@ export interface Adoption {
   readonly withdrawals: Withdrawals;
 }
 
-function refusal(status: Status): Answer {
+function refusal(status: Status): RingAnswer {
   return { status, value: 0, recorded: false };
 }
 
 export class Argo {
-  readonly #world: World;
+  readonly #core: CoreState;
   readonly #rings: RingTable;
   readonly #routes: Routes;
   readonly #sending: Sending;
 
-  /** `homes`: where the domains are at home that are not at home here. */
-  constructor(policy: CompiledPolicy, recorder: Recorder, limits: CoreLimits, homes: Homes = () => null) {
-    this.#world = new World(policy, recorder, limits, homes);
-    this.#rings = new RingTable(this.#world);
-    this.#routes = new Routes(this.#world);
-    this.#sending = new Sending(this.#world, this.#routes);
+  /** `remoteOf` names the remote broker that is the home of a domain. */
+  constructor(policy: CompiledPolicy, recorder: Recorder, limits: CoreLimits, remoteOf: RemoteBrokerOf = () => null) {
+    this.#core = new CoreState(policy, recorder, limits, remoteOf);
+    this.#rings = new RingTable(this.#core);
+    this.#routes = new Routes(this.#core);
+    this.#sending = new Sending(this.#core, this.#routes);
     for (const domain of policy.domains.all) this.#create(domain);
   }
 
   /** Who holds how much memory of the broker. */
   get accounts(): Accounts {
-    return this.#world.accounts;
+    return this.#core.accounts;
   }
 
   get counters(): Counters {
-    return this.#world.counters;
+    return this.#core.counters;
   }
 
   get policy(): CompiledPolicy {
-    return this.#world.policy;
+    return this.#core.policy;
   }
 
   /** Every declared domain, connected or not. */
   domains(): Iterable<DomainState> {
-    return this.#world.byName.values();
+    return this.#core.byName.values();
   }
 
   domain(name: string): DomainState | undefined {
-    return this.#world.byName.get(name);
+    return this.#core.byName.get(name);
   }
 
   domainById(domid: number): DomainState | undefined {
-    return this.#world.byDomid.get(domid);
+    return this.#core.byDomid.get(domid);
   }
 
   // Sessions
 
   /** A session begins. The domain has no other one: the caller has detached it. */
-  attach(state: DomainState, outlet: Outlet, context: DenialContext): void {
-    invariant(state.outlet === null, 'a domain has one session');
-    state.outlet = outlet;
+  attach(state: DomainState, sink: FrameSink, context: DenialContext): void {
+    invariant(state.sink === null, 'a domain has one session');
+    state.sink = sink;
     state.deliveries = 0;
     state.nextHandle = 1;
     state.denialContext = context;
-    this.#world.generation++;
+    this.#core.generation++;
   }
 
   /**
@@ -127,25 +127,25 @@ export class Argo {
    */
   detach(state: DomainState): void {
     for (const ring of [...state.ringsByHandle.values()]) this.#rings.close(state, ring, 'session ended');
-    state.outlet = null;
+    state.sink = null;
     state.denialContext = { session: null };
     state.clearRoutes();
-    this.#world.generation++;
-    for (const owner of this.#world.byName.values()) {
+    this.#core.generation++;
+    for (const owner of this.#core.byName.values()) {
       let isExpected = false;
       for (const ring of owner.ringsByHandle.values()) {
         ring.cancelWait(state);
         if (ring.partner === state) isExpected = true;
       }
       if (!isExpected) continue;
-      owner.outlet?.event({ op: Op.peerGone, domid: state.domain.domid, port: PORT_ALL, messages: 0, bytes: 0 });
+      owner.sink?.event({ op: Op.peerGone, domid: state.domain.domid, port: PORT_ALL, messages: 0, bytes: 0 });
     }
   }
 
   // register_ring, unregister_ring
 
   /** Order of checks: xen argo.c register_ring. A failed re-registration leaves the old ring as it was. */
-  registerRing(owner: DomainState, request: RegisterRequest): Answer {
+  registerRing(owner: DomainState, request: RegisterRequest): RingAnswer {
     if (!owner.enabled.allowed) return this.#denied(owner, owner.enabled, null);
     const { port, partner, length } = request;
     if ((request.flags & ~REGISTER_FAIL_EXIST) !== 0 || request.pad !== 0) return refusal(Status.EINVAL);
@@ -155,10 +155,10 @@ export class Argo {
       return refusal(Status.EINVAL);
 
     const isWildcard = partner === DOMID_ANY;
-    const sender = isWildcard ? null : this.#world.byDomid.get(partner);
+    const sender = isWildcard ? null : this.#core.byDomid.get(partner);
     if (sender === undefined)
-      return this.#denied(owner, this.#world.policy.monitor.unknownDestination(owner.domain), port);
-    const monitor = this.#world.policy.monitor;
+      return this.#denied(owner, this.#core.policy.monitor.unknownDestination(owner.domain), port);
+    const monitor = this.#core.policy.monitor;
     const decision =
       sender === null
         ? monitor.registerAnySource(owner.domain)
@@ -172,20 +172,20 @@ export class Argo {
       return { status: Status.OK, value: existing.handle, recorded: false };
     }
     if (owner.ringsByHandle.size >= MAX_RINGS_PER_DOMAIN) return refusal(Status.ENOSPC);
-    if (owner.ringBytes + length > this.#world.limits.ringBytesPerDomain) return refusal(Status.ENOMEM);
+    if (owner.ringBytes + length > this.#core.limits.ringBytesPerDomain) return refusal(Status.ENOMEM);
 
     if (!owner.account.charge(RING_HELD_BYTES)) return refusal(Status.ENOMEM);
 
     const ring = this.#rings.open(owner, port, sender, length, request.unread);
-    this.#world.recorder.record({ event: 'ring.register', by: decision, port, bytes: length });
+    this.#core.recorder.record({ event: 'ring.register', by: decision, port, bytes: length });
     return { status: Status.OK, value: ring.handle, recorded: false };
   }
 
   /** Needs no permission but `enable`. Only the exact triple is removed: a wildcard ring is not named by a partner. */
-  unregisterRing(owner: DomainState, port: number, partner: number, pad: number): Answer {
+  unregisterRing(owner: DomainState, port: number, partner: number, pad: number): RingAnswer {
     if (!owner.enabled.allowed) return this.#denied(owner, owner.enabled, null);
     if (pad !== 0) return refusal(Status.EINVAL);
-    const sender = partner === DOMID_ANY ? null : this.#world.byDomid.get(partner);
+    const sender = partner === DOMID_ANY ? null : this.#core.byDomid.get(partner);
     const ring = sender === undefined ? null : this.#rings.find(owner, port, sender);
     if (ring === null) return refusal(Status.ENOENT);
     this.#rings.close(owner, ring, 'unregistered');
@@ -195,7 +195,7 @@ export class Argo {
   // sendv
 
   /** See sending.ts. */
-  sendv(sender: DomainState, frames: Uint8Array, view: DataView, at: number, length: number): SendOutcome {
+  sendv(sender: DomainState, frames: Uint8Array, view: DataView, at: number, length: number): SendDecision {
     return this.#sending.sendv(sender, frames, view, at, length);
   }
 
@@ -209,7 +209,7 @@ export class Argo {
     caller: DomainState,
     queries: readonly NotifyQuery[] | null,
     later: (status: number, answers: readonly NotifyAnswer[]) => void = () => {},
-  ): { answer: Answer; answers: readonly NotifyAnswer[] } | null {
+  ): { answer: RingAnswer; answers: readonly NotifyAnswer[] } | null {
     if (!caller.enabled.allowed) return { answer: this.#denied(caller, caller.enabled, null), answers: [] };
     for (const ring of caller.ringsByHandle.values()) this.#rings.wake(ring);
     if (queries === null) return { answer: refusal(Status.OK), answers: [] };
@@ -221,9 +221,9 @@ export class Argo {
       const route = this.#routes.to(caller, query.domid, query.port);
       const { send } = route.mediation;
       if (!send.allowed) return { answer: this.#denied(caller, send, query.port), answers };
-      const elsewhere = route.target?.destination.elsewhere ?? null;
+      const remote = route.target?.destination.remote ?? null;
       // What another broker asks is about rings here: it is not passed on.
-      if (elsewhere !== null && caller.elsewhere === null) inquiry.add(elsewhere, query, answers.length);
+      if (remote !== null && caller.remote === null) inquiry.add(remote, query, answers.length);
       answers.push(this.#describe(caller, route.target?.ring ?? null, query.spaceRequired));
     }
     if (inquiry.isEmpty) return { answer: refusal(Status.OK), answers };
@@ -258,12 +258,12 @@ export class Argo {
   }
 
   /** A name's domid, told only to who may send to it or take messages from it; all else is one denial. */
-  resolve(caller: DomainState, name: string): Answer {
+  resolve(caller: DomainState, name: string): RingAnswer {
     if (!caller.enabled.allowed) return this.#denied(caller, caller.enabled, null);
-    const target = this.#world.byName.get(name);
-    const send = maySend(this.#world.policy, caller.domain, target?.domain);
+    const target = this.#core.byName.get(name);
+    const send = maySend(this.#core.policy, caller.domain, target?.domain);
     const mayReceive =
-      target !== undefined && this.#world.policy.monitor.registerSingleSource(caller.domain, target.domain).allowed;
+      target !== undefined && this.#core.policy.monitor.registerSingleSource(caller.domain, target.domain).allowed;
     if (!send.allowed && !mayReceive) return this.#denied(caller, send, null);
     invariant(target !== undefined, 'nobody may send to a domain that does not exist');
     return { status: Status.OK, value: target.domain.domid, recorded: false };
@@ -278,48 +278,48 @@ export class Argo {
    * it goes through what the sessions still hold.
    */
   adopt(policy: CompiledPolicy): Adoption {
-    this.#world.policy = policy;
-    this.#world.generation++;
+    this.#core.policy = policy;
+    this.#core.generation++;
     const removed: DomainState[] = [];
     const moved: DomainState[] = [];
-    for (const state of [...this.#world.byName.values()]) {
+    for (const state of [...this.#core.byName.values()]) {
       for (const ring of state.ringsByHandle.values()) this.#rings.endFlows(ring);
       const domain = policy.domains.byName(state.domain.name);
       if (domain !== undefined && domain.domid === state.domain.domid) {
         state.domain = domain;
         state.enabled = policy.monitor.enable(domain);
         state.clearRoutes();
-        if (state.elsewhere !== this.#world.homes(domain)) moved.push(state);
+        if (state.remote !== this.#core.remoteOf(domain)) moved.push(state);
       } else removed.push(state);
     }
     for (const state of removed) this.#destroy(state);
     for (const state of moved) this.#move(state);
-    for (const domain of policy.domains.all) if (!this.#world.byName.has(domain.name)) this.#create(domain);
-    for (const state of this.#world.byName.values()) {
+    for (const domain of policy.domains.all) if (!this.#core.byName.has(domain.name)) this.#create(domain);
+    for (const state of this.#core.byName.values()) {
       for (const ring of [...state.ringsByHandle.values()]) {
         this.#rings.bind(state, ring);
         this.#recheck(state, ring);
       }
-      state.outlet?.event({ op: Op.revision, revision: policy.revision });
+      state.sink?.event({ op: Op.revision, revision: policy.revision });
     }
     const before = new Map<number, DomainState>(removed.map((state) => [state.domain.domid, state]));
-    const domainById = (domid: number): DomainState | undefined => before.get(domid) ?? this.#world.byDomid.get(domid);
+    const domainById = (domid: number): DomainState | undefined => before.get(domid) ?? this.#core.byDomid.get(domid);
     return {
       removed,
-      left: moved.filter(({ elsewhere }) => elsewhere !== null),
-      withdrawals: new Withdrawals(policy, domainById, this.#world.recorder, (ring) => this.#rings.wake(ring)),
+      left: moved.filter(({ remote }) => remote !== null),
+      withdrawals: new Withdrawals(policy, domainById, this.#core.recorder, (ring) => this.#rings.wake(ring)),
     };
   }
 
   #recheck(owner: DomainState, ring: Ring): void {
-    const { monitor } = this.#world.policy;
+    const { monitor } = this.#core.policy;
     const decision = !owner.enabled.allowed
       ? owner.enabled
       : ring.partner === null
         ? monitor.registerAnySource(owner.domain)
         : monitor.registerSingleSource(owner.domain, ring.partner.domain);
     if (decision.allowed) return;
-    this.#world.recorder.record({
+    this.#core.recorder.record({
       event: 'ring.revoked',
       src: owner.domain,
       dst: ring.partner?.domain ?? null,
@@ -328,44 +328,44 @@ export class Argo {
       by: decision,
     });
     this.#rings.close(owner, ring, null);
-    owner.outlet?.event({ op: Op.ringClosed, ring: ring.handle, status: Status.EACCES });
+    owner.sink?.event({ op: Op.ringClosed, ring: ring.handle, status: Status.EACCES });
   }
 
   // Inside
 
   #create(domain: Domain): void {
-    const enabled = this.#world.policy.monitor.enable(domain);
-    const state = new DomainState(domain, enabled, this.#world.accounts.open(domain.name));
-    state.elsewhere = this.#world.homes(domain);
-    this.#world.byName.set(domain.name, state);
-    this.#world.byDomid.set(domain.domid, state);
+    const enabled = this.#core.policy.monitor.enable(domain);
+    const state = new DomainState(domain, enabled, this.#core.accounts.open(domain.name));
+    state.remote = this.#core.remoteOf(domain);
+    this.#core.byName.set(domain.name, state);
+    this.#core.byDomid.set(domain.domid, state);
   }
 
   /** Its rings go with its session, as when it ends by itself: at the new home it starts anew. */
   #move(state: DomainState): void {
     this.detach(state);
-    state.elsewhere?.leave(state.domain);
-    state.elsewhere = this.#world.homes(state.domain);
+    state.remote?.leave(state.domain);
+    state.remote = this.#core.remoteOf(state.domain);
   }
 
   #destroy(state: DomainState): void {
     this.detach(state);
-    state.elsewhere?.leave(state.domain);
-    this.#world.byName.delete(state.domain.name);
-    if (this.#world.byDomid.get(state.domain.domid) === state) this.#world.byDomid.delete(state.domain.domid);
-    for (const owner of this.#world.byName.values()) {
+    state.remote?.leave(state.domain);
+    this.#core.byName.delete(state.domain.name);
+    if (this.#core.byDomid.get(state.domain.domid) === state) this.#core.byDomid.delete(state.domain.domid);
+    for (const owner of this.#core.byName.values()) {
       for (const ring of [...owner.ringsByHandle.values()]) {
         ring.forget(state);
         if (ring.partner !== state) continue;
         this.#rings.close(owner, ring, 'partner removed');
-        owner.outlet?.event({ op: Op.ringClosed, ring: ring.handle, status: Status.ECONNREFUSED });
+        owner.sink?.event({ op: Op.ringClosed, ring: ring.handle, status: Status.ECONNREFUSED });
       }
     }
   }
 
-  #denied(caller: DomainState, denial: Denial, port: number | null): Answer {
-    this.#world.recorder.denied(denial, port, 0, caller.denialContext);
-    this.#world.counters.refused[Status.EACCES] = (this.#world.counters.refused[Status.EACCES] ?? 0) + 1;
+  #denied(caller: DomainState, denial: Denial, port: number | null): RingAnswer {
+    this.#core.recorder.denied(denial, port, 0, caller.denialContext);
+    this.#core.counters.refused[Status.EACCES] = (this.#core.counters.refused[Status.EACCES] ?? 0) + 1;
     return { status: Status.EACCES, value: 0, recorded: true };
   }
 }

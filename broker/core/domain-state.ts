@@ -1,15 +1,15 @@
 /** All that the core knows of one declared domain: its rings, and the look-ups it has made lately. */
-import { Party } from './party.ts';
+import { DomainBase } from './party.ts';
 import type { Ring } from './rings/ring.ts';
 import type { Route } from './route.ts';
 
 /** The rings of one port: at most one wildcard ring, and one per partner. */
 export interface PortRings {
   any: Ring | null;
-  readonly byPartner: Map<Party, Ring>;
+  readonly byPartner: Map<DomainBase, Ring>;
 }
 
-export class DomainState extends Party {
+export class DomainState extends DomainBase {
   readonly ports = new Map<number, PortRings>();
   readonly ringsByHandle = new Map<number, Ring>();
   /** Its own count, so that a handle tells nothing about the rings of others; starts anew with each session. */

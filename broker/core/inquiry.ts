@@ -1,9 +1,9 @@
 /**
- * The part of a notify that is about rings at other homes: each home is asked once about all of its own, and the answers
+ * The part of a notify that is about rings of remote domains: each remote broker is asked once about all of its own, and the answers
  * are put where the queries stood. They are given when the last home has answered.
  */
 import { type NotifyAnswer, type NotifyQuery, Status } from '../wire/index.ts';
-import type { Elsewhere, Sender } from './elsewhere.ts';
+import type { RemoteBroker, Sender } from './elsewhere.ts';
 
 interface Part {
   readonly queries: NotifyQuery[];
@@ -12,13 +12,13 @@ interface Part {
 }
 
 export class Inquiry {
-  readonly #parts = new Map<Elsewhere, Part>();
+  readonly #parts = new Map<RemoteBroker, Part>();
 
   get isEmpty(): boolean {
     return this.#parts.size === 0;
   }
 
-  add(home: Elsewhere, query: NotifyQuery, place: number): void {
+  add(home: RemoteBroker, query: NotifyQuery, place: number): void {
     let part = this.#parts.get(home);
     if (part === undefined) {
       part = { queries: [], places: [] };
@@ -28,7 +28,7 @@ export class Inquiry {
     part.places.push(place);
   }
 
-  /** `known`: an answer per query, those of other homes still to be replaced. `done` is called once; a home's refusal is the whole's. */
+  /** `known`: an answer per query, those of remote domains still to be replaced. `done` is called once; a home's refusal is the whole's. */
   ask(
     caller: Sender,
     known: readonly NotifyAnswer[],

@@ -13,10 +13,10 @@ export interface SendAnswer {
   readonly maxMessageSize: number;
 }
 
-/** Another broker decides, and answers through the sender's outlet. */
+/** Another broker decides, and answers through the sender's sink. */
 export const UNDECIDED: unique symbol = Symbol('undecided');
 
-export type SendOutcome = SendAnswer | typeof UNDECIDED;
+export type SendDecision = SendAnswer | typeof UNDECIDED;
 
 export const ACCEPTED: SendAnswer = intern(Status.OK, false);
 

@@ -5,7 +5,7 @@
  * ring checks each permit again.
  */
 import type { Mediation } from './mediation.ts';
-import type { Party } from './party.ts';
+import type { DomainBase } from './party.ts';
 import type { FlowCounter } from './recorder.ts';
 import type { Ring } from './rings/ring.ts';
 import type { Share } from './rings/share.ts';
@@ -22,7 +22,7 @@ export interface Route {
 }
 
 export interface Target {
-  readonly destination: Party;
+  readonly destination: DomainBase;
   /** Exact partner before wildcard; null = ECONNREFUSED. */
   readonly ring: Ring | null;
   readonly share: Share | null;

@@ -2,22 +2,22 @@
 import type { DomainState } from './domain-state.ts';
 import { mediationOf } from './mediation.ts';
 import type { Route } from './route.ts';
-import type { World } from './world.ts';
+import type { CoreState } from './world.ts';
 
 export class Routes {
-  readonly #world: World;
+  readonly #core: CoreState;
 
-  constructor(world: World) {
-    this.#world = world;
+  constructor(core: CoreState) {
+    this.#core = core;
   }
 
   /** The route to a destination and port, looked up or remembered. */
   to(sender: DomainState, destinationId: number, port: number): Route {
     let ports = sender.routes.get(destinationId);
     const cached = ports?.get(port);
-    if (cached !== undefined && cached.generation === this.#world.generation) return cached;
+    if (cached !== undefined && cached.generation === this.#core.generation) return cached;
     const route = this.#lookUp(sender, destinationId, port);
-    if (sender.routeCount >= this.#world.limits.routesPerDomain) {
+    if (sender.routeCount >= this.#core.limits.routesPerDomain) {
       sender.clearRoutes();
       ports = undefined;
     }
@@ -31,13 +31,13 @@ export class Routes {
   }
 
   #lookUp(sender: DomainState, destinationId: number, port: number): Route {
-    const destination = this.#world.byDomid.get(destinationId);
-    const mediation = mediationOf(this.#world.policy, sender.domain, destination?.domain, port);
-    const base = { generation: this.#world.generation, destinationId, port, mediation };
+    const destination = this.#core.byDomid.get(destinationId);
+    const mediation = mediationOf(this.#core.policy, sender.domain, destination?.domain, port);
+    const base = { generation: this.#core.generation, destinationId, port, mediation };
     if (destination === undefined || mediation.service === null) return { ...base, target: null };
     const rings = destination.ports.get(port);
     const ring = rings?.byPartner.get(sender) ?? rings?.any ?? null;
-    if (ring !== null) destination.outlet?.introduce(sender.domain.domid);
+    if (ring !== null) destination.sink?.introduce(sender.domain.domid);
     return { ...base, target: { destination, ring, share: ring?.shareOf(sender) ?? null, flows: [] } };
   }
 }

@@ -4,34 +4,34 @@ import { invariant } from '../base/index.ts';
 import { DATA_FRAME_HEADER_BYTES, DataField, DOMID_ANY, Op, SEND_FLAGS_MASK, SendFlag, Status } from '../wire/index.ts';
 import type { DomainState } from './domain-state.ts';
 import { decide, permissionOf } from './mediation.ts';
-import { ACCEPTED, denial, refusal, type SendAnswer, type SendOutcome, UNDECIDED } from './outcome.ts';
+import { ACCEPTED, denial, refusal, type SendAnswer, type SendDecision, UNDECIDED } from './outcome.ts';
 import type { FlowCounter } from './recorder.ts';
 import { messageSize } from './rings/ring.ts';
 import type { Target } from './route.ts';
 import type { Routes } from './routes.ts';
-import type { World } from './world.ts';
+import type { CoreState } from './world.ts';
 
 export class Sending {
-  readonly #world: World;
+  readonly #core: CoreState;
   readonly #routes: Routes;
 
-  constructor(world: World, routes: Routes) {
-    this.#world = world;
+  constructor(core: CoreState, routes: Routes) {
+    this.#core = core;
     this.#routes = routes;
   }
 
   /**
    * Sends the `sendv` frame in `frames[at, at + length)`, whose length the caller has matched to what is there. When
-   * it is accepted, the frame has become a `deliver` frame in place, and the receiver's outlet has borrowed it.
+   * it is accepted, the frame has become a `deliver` frame in place, and the receiver's sink has borrowed it.
    *
    * The order is a security property; each step has a test that fails without it:
    *   log writable -> enable -> shape -> source is the session's domain, source port its own -> hook argo:send (an unknown
    *   destination is a denial, found by the same work) -> inspector -> hook of the service class -> ring, exact partner
-   *   then ANY; none, and the destination at home elsewhere: UNDECIDED, and decided there -> order gate -> size -> quota
+   *   then ANY; none, and the destination at home remote: UNDECIDED, and decided there -> order gate -> size -> quota
    *   -> space -> account, rewrite, deliver -> audit
    */
-  sendv(sender: DomainState, frames: Uint8Array, view: DataView, at: number, length: number): SendOutcome {
-    if (!this.#world.recorder.healthy) return this.#refuse(Status.EIO);
+  sendv(sender: DomainState, frames: Uint8Array, view: DataView, at: number, length: number): SendDecision {
+    if (!this.#core.recorder.healthy) return this.#refuse(Status.EIO);
     if (!sender.enabled.allowed) return this.#refuseDenied(sender, sender.enabled, null, length, Status.EACCES);
 
     const flags = view.getUint8(at + DataField.flags);
@@ -45,9 +45,9 @@ export class Sending {
     if (
       (source !== sender.domain.domid && source !== DOMID_ANY) ||
       // The rings of a domain are known at its home, which has looked.
-      (sourcePort !== 0 && sender.elsewhere === null && !sender.ports.has(sourcePort))
+      (sourcePort !== 0 && sender.remote === null && !sender.ports.has(sourcePort))
     ) {
-      const foreign = this.#world.policy.monitor.foreignSource(sender.domain);
+      const foreign = this.#core.policy.monitor.foreignSource(sender.domain);
       return this.#refuseDenied(sender, foreign, port, length, Status.EPERM);
     }
 
@@ -57,7 +57,7 @@ export class Sending {
       route === null ||
       route.destinationId !== destination ||
       route.port !== port ||
-      route.generation !== this.#world.generation
+      route.generation !== this.#core.generation
     ) {
       route = this.#routes.to(sender, destination, port);
       sender.lastRoute = route;
@@ -77,7 +77,7 @@ export class Sending {
     if (ring === null || share === null) return this.#withoutRing(sender, target, frames, at, length);
 
     if ((flags & SendFlag.resume) !== 0) share.gate = null;
-    else if ((flags & SendFlag.ordered) !== 0 && share.gate !== null && share.gate === sender.outlet) {
+    else if ((flags & SendFlag.ordered) !== 0 && share.gate !== null && share.gate === sender.sink) {
       return this.#refuse(Status.EAGAIN);
     }
     const size = messageSize(length - DATA_FRAME_HEADER_BYTES);
@@ -87,7 +87,7 @@ export class Sending {
         this.#countRefusal(Status.EMSGSIZE);
         return ring.tooBig;
       }
-      if ((flags & SendFlag.ordered) !== 0) share.gate = sender.outlet;
+      if ((flags & SendFlag.ordered) !== 0) share.gate = sender.sink;
       return this.#refuse(ring.wait(sender, size) ? Status.EAGAIN : Status.EBUSY);
     }
 
@@ -95,19 +95,19 @@ export class Sending {
     view.setUint8(at + DataField.flags, 0);
     view.setUint32(at + DataField.id, ring.handle, true);
     view.setUint16(at + DataField.source, sender.domain.domid, true);
-    const outlet = ring.owner.outlet;
-    invariant(outlet !== null, 'a ring exists only while its owner has a session');
-    outlet.deliver(frames, at, at + length);
+    const sink = ring.owner.sink;
+    invariant(sink !== null, 'a ring exists only while its owner has a session');
+    sink.deliver(frames, at, at + length);
     this.#count(target, permission, decision, port, length - DATA_FRAME_HEADER_BYTES);
     return ACCEPTED;
   }
 
   /** No ring here: there may be one at the destination's home, where the message is decided again. */
-  #withoutRing(sender: DomainState, target: Target, frames: Uint8Array, at: number, length: number): SendOutcome {
-    const { elsewhere } = target.destination;
+  #withoutRing(sender: DomainState, target: Target, frames: Uint8Array, at: number, length: number): SendDecision {
+    const { remote } = target.destination;
     // What another broker has sent on ends here: a message crosses from one home to another and no further.
-    if (elsewhere === null || sender.elsewhere !== null) return this.#refuse(Status.ECONNREFUSED);
-    const outcome = elsewhere.forward(sender, frames, at, length);
+    if (remote === null || sender.remote !== null) return this.#refuse(Status.ECONNREFUSED);
+    const outcome = remote.forward(sender, frames, at, length);
     return outcome === UNDECIDED ? outcome : this.#refuse(outcome);
   }
 
@@ -115,13 +115,13 @@ export class Sending {
     const flow = target.flows[permission] ?? this.#openFlow(target, permission, permit, port);
     flow.messages++;
     flow.bytes += bytes;
-    this.#world.counters.messages++;
-    this.#world.counters.bytes += bytes;
-    if (permit.auditallow) this.#world.recorder.record({ event: 'send.allowed', by: permit, port, bytes });
+    this.#core.counters.messages++;
+    this.#core.counters.bytes += bytes;
+    if (permit.auditallow) this.#core.recorder.record({ event: 'send.allowed', by: permit, port, bytes });
   }
 
   #openFlow(target: Target, permission: number, permit: Permit, port: number): FlowCounter {
-    const flow = this.#world.recorder.flow(permit, port);
+    const flow = this.#core.recorder.flow(permit, port);
     target.flows[permission] = flow;
     target.ring?.countedPermits.add(permit);
     return flow;
@@ -133,7 +133,7 @@ export class Sending {
   }
 
   #countRefusal(status: Status): void {
-    this.#world.counters.refused[status] = (this.#world.counters.refused[status] ?? 0) + 1;
+    this.#core.counters.refused[status] = (this.#core.counters.refused[status] ?? 0) + 1;
   }
 
   #refuseDenied(
@@ -143,7 +143,7 @@ export class Sending {
     length: number,
     status: typeof Status.EACCES | typeof Status.EPERM | typeof Status.EINVAL,
   ): SendAnswer {
-    this.#world.recorder.denied(by, port, length - DATA_FRAME_HEADER_BYTES, sender.denialContext);
+    this.#core.recorder.denied(by, port, length - DATA_FRAME_HEADER_BYTES, sender.denialContext);
     this.#countRefusal(status);
     return denial(status);
   }

@@ -108,7 +108,7 @@ export class Withdrawals {
   announce(): void {
     for (const ports of this.#withdrawn.values()) {
       for (const { sender, destinationId: domid, port, denial, messages, bytes } of ports.values()) {
-        sender?.outlet?.event({ op: Op.revoked, domid, port, messages, bytes });
+        sender?.sink?.event({ op: Op.revoked, domid, port, messages, bytes });
         this.#recorder.record({ event: 'send.revoked', by: denial, port, messages, bytes, reason: denial.reason });
       }
     }

@@ -1,9 +1,9 @@
-/** What the parts of the core share: the policy in force, the declared domains, and where decisions are recorded. */
+/** State that the parts of the core share: the policy in force, the declared domains, and the recorder of decisions. */
 import type { CompiledPolicy } from '../../policy/contract/index.ts';
 import { Accounts } from './accounts.ts';
 import { type Counters, newCounters } from './counters.ts';
 import type { DomainState } from './domain-state.ts';
-import type { Homes } from './elsewhere.ts';
+import type { RemoteBrokerOf } from './elsewhere.ts';
 import type { Recorder } from './recorder.ts';
 
 export interface CoreLimits {
@@ -15,24 +15,24 @@ export interface CoreLimits {
   readonly memoryBytes: number;
 }
 
-export class World {
+export class CoreState {
   policy: CompiledPolicy;
   /** Grows whenever a look-up could now end differently; routes of an older generation are looked up again. */
   generation = 0;
   readonly recorder: Recorder;
   readonly limits: CoreLimits;
-  readonly homes: Homes;
+  readonly remoteOf: RemoteBrokerOf;
   readonly counters: Counters = newCounters();
   readonly accounts: Accounts;
   /** Every declared domain, connected or not. */
   readonly byName = new Map<string, DomainState>();
   readonly byDomid = new Map<number, DomainState>();
 
-  constructor(policy: CompiledPolicy, recorder: Recorder, limits: CoreLimits, homes: Homes) {
+  constructor(policy: CompiledPolicy, recorder: Recorder, limits: CoreLimits, remoteOf: RemoteBrokerOf) {
     this.policy = policy;
     this.recorder = recorder;
     this.limits = limits;
     this.accounts = new Accounts(limits.memoryBytes);
-    this.homes = homes;
+    this.remoteOf = remoteOf;
   }
 }

@@ -3,7 +3,7 @@
  *
  *   at the sender's home                             at the destination's home
  *   sendv: policy, no ring here -> forward  ----->   the sender stands here by proxy: attached, with its home's session as
- *   undecided: the sender's ack waits                outlet; sendv as for any domain: policy, ring, size, quota, space
+ *   undecided: the sender's ack waits                sink; sendv as for any domain: policy, ring, size, quota, space
  *   ack or refused to the sender            <-----   ack through id, refused id, once what was recorded is durable
  *   space, peer-gone, revoked to the sender <-----   events for the proxy
  *
@@ -16,8 +16,8 @@ import {
   ACCEPTED,
   type Argo,
   type DomainState,
-  type Elsewhere,
-  type Outlet,
+  type FrameSink,
+  type RemoteBroker,
   type Sender,
   UNDECIDED,
 } from '../core/index.ts';
@@ -37,9 +37,9 @@ import {
   Status,
 } from '../wire/index.ts';
 import { Answers } from './answers.ts';
-import { decodeLinkFrame, encodeLinkFrame, type LinkFrame, LinkOp } from './frames.ts';
+import { decodeFederationFrame, encodeFederationFrame, type FederationFrame, FederationOp } from './frames.ts';
 import { MAX_UNDECIDED_BYTES } from './limits.ts';
-import { isForProxy, ProxyOutlet } from './proxy.ts';
+import { isForProxy, RemoteDomainSink } from './proxy.ts';
 import { Questions } from './questions.ts';
 import { Undecided } from './undecided.ts';
 
@@ -55,10 +55,10 @@ export interface BridgeHost {
   onReport(body: Uint8Array): void;
 }
 
-export class Bridge implements Elsewhere {
+export class Bridge implements RemoteBroker {
   readonly peer: string;
   readonly #core: () => Argo;
-  readonly #settle: () => void;
+  readonly #copyDeferred: () => void;
   #host: BridgeHost | null = null;
   readonly #walker = new FrameWalker();
   #undecided = new Undecided();
@@ -69,14 +69,14 @@ export class Bridge implements Elsewhere {
   /** Who here has sent to whom there: whoever may wait for them is told when the session ends. */
   readonly #interests = new Map<Sender, Set<number>>();
   /** After one EBUSY here, later ordered sends to the same ring must not overtake it: `domid:port` per session. */
-  #gates = new Map<Outlet, Set<string>>();
+  #gates = new Map<FrameSink, Set<string>>();
   readonly #answers = new Answers((frame) => this.#host?.queue(frame));
 
-  /** `core`: it knows of this bridge before it is made. `settle`: after a record has been worked on, whoever borrowed bytes of it copies them. */
-  constructor(peer: string, core: () => Argo, settle: () => void) {
+  /** `core`: it knows of this bridge before it is made. `copyDeferred`: after a record has been worked on, whoever borrowed bytes of it copies them. */
+  constructor(peer: string, core: () => Argo, copyDeferred: () => void) {
     this.peer = peer;
     this.#core = core;
-    this.#settle = settle;
+    this.#copyDeferred = copyDeferred;
   }
 
   get #argo(): Argo {
@@ -99,7 +99,7 @@ export class Bridge implements Elsewhere {
     this.#undecided = new Undecided();
     this.#lastSendId = 0;
     for (const state of this.#argo.domains()) {
-      if (state.elsewhere === null && state.outlet !== null) this.tell(state);
+      if (state.remote === null && state.sink !== null) this.tell(state);
     }
   }
 
@@ -110,42 +110,41 @@ export class Bridge implements Elsewhere {
     this.#answers.clear();
     this.#gates = new Map();
     // Whether it arrived, nobody can say.
-    for (const { outlet, id } of this.#undecided.drain()) outlet.decided?.(id, Status.ECONNRESET, 0);
+    for (const { sink, id } of this.#undecided.drain()) sink.decided?.(id, Status.ECONNRESET, 0);
     for (const { answered } of this.#questions.drain()) answered(Status.OK, []);
     for (const proxy of this.#proxies) this.#argo.detach(proxy);
     this.#proxies.clear();
     for (const [sender, domids] of this.#interests) {
-      for (const domid of domids)
-        sender.outlet?.event({ op: Op.peerGone, domid, port: PORT_ALL, messages: 0, bytes: 0 });
+      for (const domid of domids) sender.sink?.event({ op: Op.peerGone, domid, port: PORT_ALL, messages: 0, bytes: 0 });
     }
     this.#interests.clear();
   }
 
   /** A domain at home here has got a session, or has lost it. */
   tell(state: DomainState): void {
-    if (state.outlet === null) this.#interests.delete(state);
-    const op = state.outlet === null ? LinkOp.down : LinkOp.up;
-    this.#host?.queue(encodeLinkFrame(op, state.domain.domid));
+    if (state.sink === null) this.#interests.delete(state);
+    const op = state.sink === null ? FederationOp.down : FederationOp.up;
+    this.#host?.queue(encodeFederationFrame(op, state.domain.domid));
   }
 
   // Elsewhere
 
   forward(sender: Sender, frames: Uint8Array, at: number, length: number): Status | typeof UNDECIDED {
-    const { outlet } = sender;
-    if (this.#host === null || outlet === null) return Status.ECONNREFUSED;
+    const { sink } = sender;
+    if (this.#host === null || sink === null) return Status.ECONNREFUSED;
     const view = new DataView(frames.buffer, frames.byteOffset + at, length);
     const flags = view.getUint8(DataField.flags);
     const destination = view.getUint16(DataField.destination, true);
     const key = `${destination}:${view.getUint32(DataField.destinationPort, true)}`;
-    const gate = this.#gates.size === 0 ? undefined : this.#gates.get(outlet);
+    const gate = this.#gates.size === 0 ? undefined : this.#gates.get(sink);
     if ((flags & SendFlag.resume) !== 0) gate?.delete(key);
     else if ((flags & SendFlag.ordered) !== 0 && gate?.has(key) === true) return Status.EBUSY;
     if (this.#undecided.bytes + length > MAX_UNDECIDED_BYTES && this.#undecided.bytes > 0) {
-      if ((flags & SendFlag.ordered) !== 0) this.#gates.set(outlet, (gate ?? new Set<string>()).add(key));
+      if ((flags & SendFlag.ordered) !== 0) this.#gates.set(sink, (gate ?? new Set<string>()).add(key));
       return Status.EBUSY;
     }
     const since = this.#host.now();
-    const id = this.#undecided.push({ outlet, id: view.getUint32(DataField.id, true), bytes: length, since });
+    const id = this.#undecided.push({ sink, id: view.getUint32(DataField.id, true), bytes: length, since });
     // Copied here: the record is given back when it has been worked on. (`slice` of a Buffer would be a view.)
     const frame = new Uint8Array(frames.subarray(at, at + length));
     const copy = new DataView(frame.buffer, frame.byteOffset, length);
@@ -181,7 +180,7 @@ export class Bridge implements Elsewhere {
       return;
     }
     const frame = encodeDomainFrame({ op: Op.notify, id, queries });
-    this.#host.queue(encodeLinkFrame(LinkOp.asked, caller.domain.domid, frame));
+    this.#host.queue(encodeFederationFrame(FederationOp.asked, caller.domain.domid, frame));
     for (const { domid } of queries) this.#noteInterest(caller, domid);
   }
 
@@ -221,8 +220,8 @@ export class Bridge implements Elsewhere {
         }
         continue;
       }
-      const link = decodeLinkFrame(bytes, at, at + length);
-      if (link?.op === LinkOp.asked) {
+      const link = decodeFederationFrame(bytes, at, at + length);
+      if (link?.op === FederationOp.asked) {
         const answer = this.#asked(link);
         if (typeof answer === 'string') fault = answer;
         else {
@@ -231,7 +230,7 @@ export class Bridge implements Elsewhere {
         }
       } else fault = link === null ? this.#answered(decodeBrokerFrame(bytes, at, at + length)) : this.#control(link);
     }
-    this.#settle();
+    this.#copyDeferred();
     if (sends > 0) answers.push(encodeBrokerFrame({ op: Op.ack, through: this.#lastSendId }));
     const source = recordedBy;
     const whenDurable = source === null ? null : (effect: () => void) => this.#host?.whenDurable(effect, source);
@@ -245,23 +244,23 @@ export class Bridge implements Elsewhere {
     if (id !== (this.#lastSendId + 1) >>> 0) return 'BAD_SEND_ID';
     this.#lastSendId = id;
     const state = this.#argo.domainById(view.getUint16(at + DataField.source, true));
-    return state?.elsewhere === this && this.#proxies.has(state) ? state : 'FOREIGN_HOME';
+    return state?.remote === this && this.#proxies.has(state) ? state : 'FOREIGN_HOME';
   }
 
   /** A domain there asks about rings here: answered as if it were here, and to its home. */
   #asked({
     domid,
     body,
-  }: LinkFrame): BridgeFault | { readonly frame: Uint8Array; readonly recordedBy: DomainState | null } {
+  }: FederationFrame): BridgeFault | { readonly frame: Uint8Array; readonly recordedBy: DomainState | null } {
     const caller = this.#argo.domainById(domid);
-    if (caller?.elsewhere !== this || !this.#proxies.has(caller)) return 'FOREIGN_HOME';
+    if (caller?.remote !== this || !this.#proxies.has(caller)) return 'FOREIGN_HOME';
     const asked = decodeDomainFrame(body, 0, body.length);
     if (asked?.op !== Op.notify || asked.queries === null) return 'BAD_FRAME';
     const result = this.#argo.notify(caller, asked.queries);
     invariant(result !== null, 'a query of another broker is answered here');
     const { answer, answers } = result;
     const told = encodeBrokerFrame({ op: Op.notified, id: asked.id, status: answer.status, answers });
-    return { frame: encodeLinkFrame(LinkOp.told, 0, told), recordedBy: answer.recorded ? caller : null };
+    return { frame: encodeFederationFrame(FederationOp.told, 0, told), recordedBy: answer.recorded ? caller : null };
   }
 
   #told(frame: BrokerFrame | null): BridgeFault | null {
@@ -273,18 +272,18 @@ export class Bridge implements Elsewhere {
     return null;
   }
 
-  #control(link: LinkFrame): BridgeFault | null {
+  #control(link: FederationFrame): BridgeFault | null {
     switch (link.op) {
-      case LinkOp.up:
+      case FederationOp.up:
         return this.#attach(this.#argo.domainById(link.domid));
-      case LinkOp.down:
+      case FederationOp.down:
         return this.#detach(this.#argo.domainById(link.domid));
-      case LinkOp.event:
+      case FederationOp.event:
         return this.#event(link.domid, decodeBrokerFrame(link.body, 0, link.body.length));
-      case LinkOp.report:
+      case FederationOp.report:
         this.#host?.onReport(link.body);
         return null;
-      case LinkOp.told:
+      case FederationOp.told:
         return this.#told(decodeBrokerFrame(link.body, 0, link.body.length));
       default:
         return 'BAD_FRAME';
@@ -292,10 +291,10 @@ export class Bridge implements Elsewhere {
   }
 
   #attach(state: DomainState | undefined): BridgeFault | null {
-    if (state?.elsewhere !== this) return 'FOREIGN_HOME';
+    if (state?.remote !== this) return 'FOREIGN_HOME';
     if (this.#proxies.has(state)) this.#argo.detach(state);
     this.#proxies.add(state);
-    this.#argo.attach(state, new ProxyOutlet(state, (frame) => this.#host?.queue(frame)), {
+    this.#argo.attach(state, new RemoteDomainSink(state, (frame) => this.#host?.queue(frame)), {
       session: `via ${this.peer}`,
     });
     return null;
@@ -311,8 +310,8 @@ export class Bridge implements Elsewhere {
   #event(domid: number, frame: BrokerFrame | null): BridgeFault | null {
     const hearer = this.#argo.domainById(domid);
     if (frame === null || !isForProxy(frame)) return 'BAD_FRAME';
-    if (this.#argo.domainById(frame.domid)?.elsewhere !== this || hearer?.elsewhere !== null) return 'FOREIGN_HOME';
-    hearer.outlet?.event(frame);
+    if (this.#argo.domainById(frame.domid)?.remote !== this || hearer?.remote !== null) return 'FOREIGN_HOME';
+    hearer.sink?.event(frame);
     return null;
   }
 
@@ -320,13 +319,13 @@ export class Bridge implements Elsewhere {
     if (frame?.op === Op.refused) {
       const send = this.#undecided.refuse(frame.id);
       if (send === null) return 'BAD_ANSWER';
-      send.outlet.decided?.(send.id, frame.status, frame.maxMessageSize);
+      send.sink.decided?.(send.id, frame.status, frame.maxMessageSize);
       return null;
     }
     if (frame?.op !== Op.ack) return 'BAD_FRAME';
     const accepted = this.#undecided.acceptThrough(frame.through);
     if (accepted === null) return 'BAD_ANSWER';
-    for (const { outlet, id } of accepted) outlet.decided?.(id, Status.OK, 0);
+    for (const { sink, id } of accepted) sink.decided?.(id, Status.OK, 0);
     return null;
   }
 }

@@ -10,7 +10,7 @@ import type { AeadSuite, Identity } from '../../keys/index.ts';
 import { Channel, type ChannelFault, type HandshakeContext, type Session } from '../channel/index.ts';
 import { MAX_RECORD_PLAINTEXT_BYTES } from '../wire/index.ts';
 import type { Bridge, BridgeFault, BridgeHost } from './bridge.ts';
-import { encodeLinkFrame, LinkOp } from './frames.ts';
+import { encodeFederationFrame, FederationOp } from './frames.ts';
 import { DECISION_TIMEOUT_MS, HANDSHAKE_MS, LOOK_MS, REPORT_MS, SILENCE_MS } from './limits.ts';
 
 export type SessionEnd = BridgeFault | ChannelFault | 'TIMEOUT' | 'UNDECIDED' | 'SILENT' | 'CLOSED' | 'LOST';
@@ -25,7 +25,7 @@ export interface SessionContext {
 }
 
 /** The byte pipe to the other broker. */
-export interface Way {
+export interface BytePipe {
   write(buffers: readonly Uint8Array[]): boolean;
   end(): void;
 }
@@ -42,7 +42,7 @@ export class BrokerSession {
   readonly #context: SessionContext;
   readonly #bridge: Bridge;
   readonly #bridgeHost: Pick<BridgeHost, 'whenDurable' | 'onReport'>;
-  readonly #way: Way;
+  readonly #pipe: BytePipe;
   readonly #hooks: SessionHooks;
   readonly #channel: Channel;
   readonly #timer: NodeJS.Timeout;
@@ -60,14 +60,14 @@ export class BrokerSession {
     context: SessionContext,
     bridge: Bridge,
     bridgeHost: Pick<BridgeHost, 'whenDurable' | 'onReport'>,
-    way: Way,
+    pipe: BytePipe,
     isDialler: boolean,
     hooks: SessionHooks,
   ) {
     this.#context = context;
     this.#bridge = bridge;
     this.#bridgeHost = bridgeHost;
-    this.#way = way;
+    this.#pipe = pipe;
     this.#hooks = hooks;
     this.#channel = new Channel({
       role: isDialler ? 'remote-dialler' : 'remote-listener',
@@ -114,7 +114,7 @@ export class BrokerSession {
     clearInterval(this.#timer);
     this.#queue = [];
     if (wasUp) this.#bridge.down();
-    this.#way.end();
+    this.#pipe.end();
     this.#hooks.onEnded(this, reason, wasUp);
   }
 
@@ -183,7 +183,7 @@ export class BrokerSession {
 
   #writeOutput(): void {
     const output = this.#channel.takeOutput();
-    if (output.length > 0) this.#isCongested = !this.#way.write(output);
+    if (output.length > 0) this.#isCongested = !this.#pipe.write(output);
   }
 
   #enqueue(frame: Uint8Array): void {
@@ -218,7 +218,7 @@ export class BrokerSession {
   #seal(plaintext: Uint8Array): void {
     if (this.#session === null) return;
     const { header, ciphertext, tag } = this.#session.seal(plaintext);
-    this.#isCongested = !this.#way.write([header, ciphertext, tag]);
+    this.#isCongested = !this.#pipe.write([header, ciphertext, tag]);
   }
 
   #look(): void {
@@ -235,6 +235,6 @@ export class BrokerSession {
 
   #report(): void {
     this.#reportedAt = this.#context.handshake.clock();
-    this.#enqueue(encodeLinkFrame(LinkOp.report, 0, this.#context.report()));
+    this.#enqueue(encodeFederationFrame(FederationOp.report, 0, this.#context.report()));
   }
 }

@@ -12,7 +12,7 @@ import type { Logger } from '../process/index.ts';
 import { Bridge } from './bridge.ts';
 import { BrokerSession, type SessionContext, type SessionEnd, type SessionHooks } from './broker-session.ts';
 import { FIRST_REDIAL_MS, MAX_REDIAL_MS } from './limits.ts';
-import { decodeReport, encodeReport, type Report } from './report.ts';
+import { type BrokerReport, decodeReport, encodeReport } from './report.ts';
 
 export interface FederationContext extends Omit<SessionContext, 'report'> {
   readonly argo: Argo;
@@ -21,15 +21,15 @@ export interface FederationContext extends Omit<SessionContext, 'report'> {
   readonly end: NatsEnd;
   /** Runs `effect` when what was recorded so far is durable. */
   whenDurable(effect: () => void, source: Domain): void;
-  report(): Report;
+  report(): BrokerReport;
 }
 
 /** Another broker as `argus cluster status` shows it. */
-export interface PeerBroker {
+export interface RemoteBrokerStatus {
   readonly broker: string;
   readonly session: string | null;
   /** What it last said of itself. */
-  readonly report: Report | null;
+  readonly report: BrokerReport | null;
   /** Milliseconds by which its clock is ahead of ours, less the time its word was under way. */
   readonly clockOffsetMs: number | null;
 }
@@ -42,7 +42,7 @@ interface Peer {
   listener: NatsListener | null;
   redial: NodeJS.Timeout | null;
   redialMs: number;
-  report: Report | null;
+  report: BrokerReport | null;
   clockOffsetMs: number | null;
 }
 
@@ -53,20 +53,20 @@ export class Federation {
   #core: (() => Argo) | null = null;
   #isClosed = false;
 
-  readonly #settle: () => void;
+  readonly #copyDeferred: () => void;
 
-  constructor(name: string, settle: () => void) {
+  constructor(name: string, copyDeferred: () => void) {
     this.#name = name;
-    this.#settle = settle;
+    this.#copyDeferred = copyDeferred;
   }
 
   /** For the core: the bridge to a domain's home, null where that is here. */
-  readonly homes = (domain: Domain): Bridge | null => {
+  readonly remoteOf = (domain: Domain): Bridge | null => {
     if (domain.home === null || domain.home === this.#name) return null;
     return this.#peer(domain.home).bridge;
   };
 
-  /** Comes to the others, and lets them come. Without it every domain that is at home elsewhere is not there. */
+  /** Connects to the other brokers and accepts their connections. Until then, remote domains are unreachable. */
   async start(context: FederationContext): Promise<void> {
     this.#context = context;
     this.#core = () => context.argo;
@@ -87,11 +87,11 @@ export class Federation {
 
   /** A domain at home here, or so until now, has got a session, or has lost it. */
   tell(state: DomainState): void {
-    if (state.elsewhere !== null && state.outlet !== null) return;
+    if (state.remote !== null && state.sink !== null) return;
     for (const { bridge } of this.#peers.values()) bridge.tell(state);
   }
 
-  peers(): PeerBroker[] {
+  peers(): RemoteBrokerStatus[] {
     return [...this.#peers].map(([broker, { session, bridge, report, clockOffsetMs }]) => ({
       broker,
       session: bridge.isUp ? (session?.id ?? null) : null,
@@ -118,7 +118,7 @@ export class Federation {
           invariant(this.#core !== null, 'a bridge is used only after the core exists');
           return this.#core();
         },
-        this.#settle,
+        this.#copyDeferred,
       );
       const nothing = { isOpen: false, session: null, listener: null, redial: null, report: null, clockOffsetMs: null };
       peer = { bridge, ...nothing, redialMs: FIRST_REDIAL_MS };

@@ -13,7 +13,7 @@
  */
 import { FRAME_HEADER_BYTES, type Op } from '../wire/index.ts';
 
-export const LinkOp = {
+export const FederationOp = {
   up: 0xf1,
   down: 0xf2,
   event: 0xf3,
@@ -21,22 +21,22 @@ export const LinkOp = {
   asked: 0xf5,
   told: 0xf6,
 } as const;
-export type LinkOp = (typeof LinkOp)[keyof typeof LinkOp];
+export type FederationOp = (typeof FederationOp)[keyof typeof FederationOp];
 
-const OPS: readonly number[] = Object.values(LinkOp);
+const OPS: readonly number[] = Object.values(FederationOp);
 const OP_AT = 4;
 const FLAGS_AT = 5;
 const ID_AT = 8;
 
-export interface LinkFrame {
-  readonly op: LinkOp;
+export interface FederationFrame {
+  readonly op: FederationOp;
   readonly domid: number;
   /** A view. */
   readonly body: Uint8Array;
 }
 
-export function encodeLinkFrame(
-  op: LinkOp | typeof Op.proof,
+export function encodeFederationFrame(
+  op: FederationOp | typeof Op.proof,
   domid: number,
   body: Uint8Array = new Uint8Array(0),
 ): Uint8Array {
@@ -50,10 +50,14 @@ export function encodeLinkFrame(
 }
 
 /** The frame in `bytes[at, end)`, whose length the caller has matched to `end`; null when it is none of these. */
-export function decodeLinkFrame(bytes: Uint8Array, at: number, end: number): LinkFrame | null {
+export function decodeFederationFrame(bytes: Uint8Array, at: number, end: number): FederationFrame | null {
   if (end - at < FRAME_HEADER_BYTES) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, end - at);
   const op = view.getUint8(OP_AT);
   if (!OPS.includes(op) || view.getUint8(FLAGS_AT) !== 0 || view.getUint16(FLAGS_AT + 1, true) !== 0) return null;
-  return { op: op as LinkOp, domid: view.getUint32(ID_AT, true), body: bytes.subarray(at + FRAME_HEADER_BYTES, end) };
+  return {
+    op: op as FederationOp,
+    domid: view.getUint32(ID_AT, true),
+    body: bytes.subarray(at + FRAME_HEADER_BYTES, end),
+  };
 }

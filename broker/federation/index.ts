@@ -1,2 +1,2 @@
 /** Brokers of several hosts as one system: each the home of its own domains, with sessions between each other. */
-export { Federation, type PeerBroker } from './federation.ts';
+export { Federation, type RemoteBrokerStatus } from './federation.ts';

@@ -1,7 +1,7 @@
 /** What stands for a domain of another broker: its events go to its home. It has no rings here, so nothing is ever delivered to it. */
-import type { DomainState, Outlet } from '../core/index.ts';
+import type { DomainState, FrameSink } from '../core/index.ts';
 import { type BrokerFrame, encodeBrokerFrame, Op } from '../wire/index.ts';
-import { encodeLinkFrame, LinkOp } from './frames.ts';
+import { encodeFederationFrame, FederationOp } from './frames.ts';
 
 type ProxyEvent = Extract<BrokerFrame, { readonly op: typeof Op.space | typeof Op.peerGone | typeof Op.revoked }>;
 
@@ -9,7 +9,7 @@ export function isForProxy(frame: BrokerFrame): frame is ProxyEvent {
   return frame.op === Op.space || frame.op === Op.peerGone || frame.op === Op.revoked;
 }
 
-export class ProxyOutlet implements Outlet {
+export class RemoteDomainSink implements FrameSink {
   readonly departed = 0;
   readonly #state: DomainState;
   readonly #queue: (frame: Uint8Array) => void;
@@ -23,7 +23,7 @@ export class ProxyOutlet implements Outlet {
 
   event(frame: BrokerFrame): void {
     if (isForProxy(frame))
-      this.#queue(encodeLinkFrame(LinkOp.event, this.#state.domain.domid, encodeBrokerFrame(frame)));
+      this.#queue(encodeFederationFrame(FederationOp.event, this.#state.domain.domid, encodeBrokerFrame(frame)));
   }
 
   introduce(): void {}

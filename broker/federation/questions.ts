@@ -2,7 +2,7 @@
 import type { NotifyAnswer } from '../wire/index.ts';
 import { MAX_QUESTIONS, MAX_QUESTIONS_PER_DOMAIN } from './limits.ts';
 
-export interface Question {
+export interface RemoteQuestion {
   /** Who asks: only told from others. */
   readonly caller: object;
   /** Rings it is about. */
@@ -13,11 +13,11 @@ export interface Question {
 }
 
 export class Questions {
-  readonly #open = new Map<number, Question>();
+  readonly #open = new Map<number, RemoteQuestion>();
   #lastId = 0;
 
   /** Its id; null when too many are open. */
-  push(question: Question): number | null {
+  push(question: RemoteQuestion): number | null {
     if (this.#open.size >= MAX_QUESTIONS) return null;
     let own = 0;
     for (const { caller } of this.#open.values()) if (caller === question.caller) own++;
@@ -34,13 +34,13 @@ export class Questions {
   }
 
   /** Takes out one; null when it is not there. */
-  take(id: number): Question | null {
+  take(id: number): RemoteQuestion | null {
     const question = this.#open.get(id) ?? null;
     this.#open.delete(id);
     return question;
   }
 
-  drain(): Question[] {
+  drain(): RemoteQuestion[] {
     const rest = [...this.#open.values()];
     this.#open.clear();
     return rest;

@@ -13,14 +13,14 @@ const schema = z.strictObject({
   at: z.number(),
 });
 
-export type Report = z.output<typeof schema>;
+export type BrokerReport = z.output<typeof schema>;
 
-export function encodeReport(report: Report): Uint8Array {
+export function encodeReport(report: BrokerReport): Uint8Array {
   return Buffer.from(JSON.stringify(report), 'utf8');
 }
 
 /** Null for what is no report; never throws. */
-export function decodeReport(bytes: Uint8Array): Report | null {
+export function decodeReport(bytes: Uint8Array): BrokerReport | null {
   try {
     return schema.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8'))).data ?? null;
   } catch {

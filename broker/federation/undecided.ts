@@ -3,11 +3,11 @@
  *
  * What is answered out of turn leaves a hole, so that an id's place is its distance from the first.
  */
-import type { Outlet } from '../core/index.ts';
+import type { FrameSink } from '../core/index.ts';
 
 export interface UndecidedSend {
   /** The sender's session, and the id it gave the send there. */
-  readonly outlet: Outlet;
+  readonly sink: FrameSink;
   readonly id: number;
   readonly bytes: number;
   /** When it went out, on the monotonic clock. */

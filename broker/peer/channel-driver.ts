@@ -148,7 +148,7 @@ export class ChannelDriver {
   #admit(): void {
     const name = this.#channel.candidate?.peer.name ?? '';
     const state = this.#context.argo.domain(name);
-    if (state === undefined || state.elsewhere !== null) {
+    if (state === undefined || state.remote !== null) {
       this.#channel.turnAway();
       this.#refuse(state === undefined ? 'UNKNOWN_DOMAIN' : 'FOREIGN_HOME');
       return;

@@ -1,13 +1,13 @@
 /** What every channel driver and peer of one broker shares. */
 import type { AeadSuite, Identity } from '../../keys/index.ts';
 import type { AuditLog } from '../audit/index.ts';
-import type { Clock, HandshakeContext } from '../channel/index.ts';
+import type { HandshakeContext, MonotonicTime } from '../channel/index.ts';
 import type { Argo } from '../core/index.ts';
 import type { Logger } from '../process/index.ts';
 import type { ChunkPool } from './chunk-pool.ts';
 import type { DurableEffects } from './durable.ts';
 import type { Flusher } from './flusher.ts';
-import type { Loans } from './loans.ts';
+import type { DeferredCopies } from './loans.ts';
 
 export interface PeerContext {
   readonly identity: Identity;
@@ -16,9 +16,9 @@ export interface PeerContext {
   readonly audit: AuditLog;
   readonly durable: DurableEffects;
   readonly pool: ChunkPool;
-  readonly loans: Loans;
+  readonly deferredCopies: DeferredCopies;
   readonly flusher: Flusher;
   readonly handshake: HandshakeContext;
-  readonly clock: Clock;
+  readonly clock: MonotonicTime;
   readonly log: Logger;
 }

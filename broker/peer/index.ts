@@ -4,5 +4,5 @@ export { ChunkPool } from './chunk-pool.ts';
 export type { PeerContext } from './context.ts';
 export { DurableEffects } from './durable.ts';
 export { Flusher } from './flusher.ts';
-export { Loans } from './loans.ts';
+export { DeferredCopies } from './loans.ts';
 export { Peer } from './peer.ts';

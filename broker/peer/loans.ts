@@ -1,18 +1,21 @@
-/** Who has borrowed bytes of the record being worked on: they copy them before its plaintext is given back. */
-export interface Borrower {
-  settle(): void;
+/**
+ * Copies that are put off until the whole record has been worked through, so that consecutive frames are copied in one go.
+ * They are made before the record's plaintext is given back.
+ */
+export interface DeferredCopy {
+  copyNow(): void;
 }
 
-export class Loans {
-  readonly #borrowers: Borrower[] = [];
+export class DeferredCopies {
+  readonly #pending: DeferredCopy[] = [];
 
-  add(borrower: Borrower): void {
-    this.#borrowers.push(borrower);
+  add(copy: DeferredCopy): void {
+    this.#pending.push(copy);
   }
 
-  /** After this nobody holds on to the record's bytes. */
-  settle(): void {
-    for (const borrower of this.#borrowers) borrower.settle();
-    this.#borrowers.length = 0;
+  /** After this call no copy refers to the bytes of the record. */
+  copyAll(): void {
+    for (const copy of this.#pending) copy.copyNow();
+    this.#pending.length = 0;
   }
 }

@@ -8,7 +8,7 @@
  * A gate is an output commit: it is put before an answer whose audit record is not yet durable, and opened when it is.
  * Consecutive deliver frames of one record are borrowed as a run and copied with a single `set`.
  */
-import type { Outlet } from '../core/index.ts';
+import type { FrameSink } from '../core/index.ts';
 import { type BrokerFrame, encodeBrokerFrame, FrameWalker, Op } from '../wire/index.ts';
 import { Chunk, type ChunkPool } from './chunk-pool.ts';
 
@@ -18,7 +18,7 @@ export class Gate {
 
 const NOTHING = new Uint8Array(0);
 
-export abstract class Outbox implements Outlet {
+export abstract class Outbox implements FrameSink {
   readonly #pool: ChunkPool;
   #queue: (Chunk | Gate)[] = [];
   #current: Chunk | null = null;
@@ -40,7 +40,7 @@ export abstract class Outbox implements Outlet {
   protected abstract onDirty(): void;
   abstract introduce(domid: number): void;
 
-  /** Called when bytes were borrowed that `settle` has not copied yet. */
+  /** Called when bytes were borrowed that `copyNow` has not copied yet. */
   protected onBorrowed(): void {}
 
   /** Bytes of answers and events not yet taken; deliveries are bounded by the rings. */
@@ -62,7 +62,7 @@ export abstract class Outbox implements Outlet {
       this.#delivered++;
       return;
     }
-    this.settle();
+    this.copyNow();
     this.#delivered++;
     const chunk = this.#chunkFor(end - start);
     this.#run = frames;
@@ -74,7 +74,7 @@ export abstract class Outbox implements Outlet {
   }
 
   event(frame: BrokerFrame): void {
-    this.settle();
+    this.copyNow();
     const bytes = encodeBrokerFrame(frame);
     const chunk = this.#chunkFor(bytes.length);
     chunk.bytes.set(bytes, chunk.used);
@@ -99,7 +99,7 @@ export abstract class Outbox implements Outlet {
   /** The next chunk to seal, or null: empty, or a gate is closed. Give it back to the pool with `sealed`. */
   take(): Chunk | null {
     this.#isDirty = false;
-    this.settle();
+    this.copyNow();
     for (;;) {
       const next = this.#queue[0];
       if (next === undefined) break;
@@ -150,7 +150,7 @@ export abstract class Outbox implements Outlet {
   }
 
   /** Copies the borrowed run: from here on the bytes are this session's own. */
-  settle(): void {
+  copyNow(): void {
     if (this.#runEnd === this.#runStart) return;
     const chunk = this.#chunkFor(this.#runEnd - this.#runStart);
     chunk.bytes.set(this.#run.subarray(this.#runStart, this.#runEnd), chunk.used);
@@ -171,7 +171,7 @@ export abstract class Outbox implements Outlet {
   }
 
   #close(): void {
-    this.settle();
+    this.copyNow();
     if (this.#current !== null && this.#current.used > 0) {
       // A peer can make us put a gate behind every few answers and not read any of them.
       this.#queue.push(this.#pool.shrink(this.#current));

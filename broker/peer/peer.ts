@@ -7,7 +7,7 @@
  */
 import type { Carrier } from '../carrier/index.ts';
 import type { Session } from '../channel/index.ts';
-import { ACCEPTED, type Answer, type DomainState, type SendAnswer, UNDECIDED } from '../core/index.ts';
+import { ACCEPTED, type DomainState, type RingAnswer, type SendAnswer, UNDECIDED } from '../core/index.ts';
 import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION } from '../process/index.ts';
 import {
   type BrokerFrame,
@@ -91,7 +91,7 @@ export class Peer extends Outbox implements Flushable {
     if (this.#lastSendId !== lastSendId) this.#acks.sent(this.#decidedThrough(), this.#lastHeard);
     this.#throttle();
     // Afterwards nobody holds on to the plaintext, whose memory the carrier reads into again.
-    this.#context.loans.settle();
+    this.#context.deferredCopies.copyAll();
     return fault;
   }
 
@@ -176,7 +176,7 @@ export class Peer extends Outbox implements Flushable {
     }
   }
 
-  #reply(id: number, answer: Answer): void {
+  #reply(id: number, answer: RingAnswer): void {
     if (answer.recorded) this.#mustBeDurable = true;
     this.#answers.push({ op: Op.reply, id, status: answer.status, value: answer.value });
   }
@@ -240,7 +240,7 @@ export class Peer extends Outbox implements Flushable {
   }
 
   protected override onBorrowed(): void {
-    this.#context.loans.add(this);
+    this.#context.deferredCopies.add(this);
   }
 
   protected override onDirty(): void {

@@ -1,16 +1,16 @@
-/** Where the domains at home here come in, sockets of this host and a NATS server, and the way to the homes of the others. */
+/** The listeners of this broker's domains (sockets of this host, a NATS server) and the connections to remote brokers. */
 import type { Domain } from '../../policy/index.ts';
 import { type DomainListeners, NATS_CARRIER, type NatsListeners } from '../carrier/index.ts';
 import type { Federation } from '../federation/index.ts';
 
-export class Entrances {
+export class BrokerListeners {
   readonly #broker: string;
   readonly #sockets: DomainListeners;
   readonly #nats: NatsListeners | null;
   readonly #federation: Federation;
   readonly #onUnreachable: (domain: string) => void;
 
-  /** `onUnreachable`: a domain is declared to come over NATS, and this broker has no server. */
+  /** `onUnreachable`: a domain is declared with the carrier `nats`, and this broker has no NATS server. */
   constructor(
     broker: string,
     sockets: DomainListeners,
@@ -25,12 +25,12 @@ export class Entrances {
     this.#onUnreachable = onUnreachable;
   }
 
-  /** Tries what an inventory will need before it comes into force. @throws BrokerError */
+  /** Checks before an inventory comes into force that its listeners can be opened. @throws BrokerError */
   async prepare(domains: readonly Domain[]): Promise<void> {
     await this.#sockets.prepare(this.#atHome(domains).filter(isOverSocket));
   }
 
-  /** Opens what is missing, closes what is no longer declared; a domain whose home is another broker has no way in here. */
+  /** Opens missing listeners and closes those of domains no longer declared. Remote domains have no listener here. */
   async sync(domains: readonly Domain[]): Promise<void> {
     const atHome = this.#atHome(domains);
     const overNats = atHome.filter((domain) => !isOverSocket(domain));

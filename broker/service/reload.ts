@@ -29,7 +29,7 @@ import type { AuditLog } from '../audit/index.ts';
 import { InvariantError } from '../base/index.ts';
 import { type Argo, INSPECTORS } from '../core/index.ts';
 import { BrokerError, type Logger } from '../process/index.ts';
-import type { Entrances } from './entrances.ts';
+import type { BrokerListeners } from './entrances.ts';
 import type { Sessions } from './sessions.ts';
 
 export type ReloadResult =
@@ -72,7 +72,7 @@ export class PolicyReload {
   readonly #argo: Argo;
   readonly #audit: AuditLog;
   readonly #sessions: Sessions;
-  readonly #entrances: Entrances;
+  readonly #brokerListeners: BrokerListeners;
   readonly #log: Logger;
   /** The highest number given to a policy, in force or not. */
   #number: number;
@@ -91,7 +91,7 @@ export class PolicyReload {
     argo: Argo,
     audit: AuditLog,
     sessions: Sessions,
-    entrances: Entrances,
+    brokerListeners: BrokerListeners,
     log: Logger,
   ) {
     this.#inForce = first;
@@ -99,7 +99,7 @@ export class PolicyReload {
     this.#argo = argo;
     this.#audit = audit;
     this.#sessions = sessions;
-    this.#entrances = entrances;
+    this.#brokerListeners = brokerListeners;
     this.#log = log;
     audit.onHealth((isHealthy) => {
       if (isHealthy && this.#isOwed) void this.run();
@@ -167,10 +167,10 @@ export class PolicyReload {
     const loaded = await reloadPolicy(before, { revision: this.#number + 1, inspectors: INSPECTORS });
     this.#isOwed = false;
     if (loaded === null) return this.#unchanged();
-    await this.#entrances.prepare(loaded.domains.all);
+    await this.#brokerListeners.prepare(loaded.domains.all);
     const result = await this.#putInForce(loaded);
     if (!result.ok || !result.changed) return result;
-    await this.#entrances.sync(this.#inForce.domains.all).catch((error: unknown) => {
+    await this.#brokerListeners.sync(this.#inForce.domains.all).catch((error: unknown) => {
       this.#log.error({ err: error }, 'a socket of the new inventory could not be opened');
     });
     return result;

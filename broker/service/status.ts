@@ -3,7 +3,7 @@ import type { AeadChoice } from '../../keys/index.ts';
 import type { PolicyRevision } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import type { Argo } from '../core/index.ts';
-import type { Federation, PeerBroker } from '../federation/index.ts';
+import type { Federation, RemoteBrokerStatus } from '../federation/index.ts';
 import { statusWord } from '../wire/index.ts';
 import type { KeyStatus, KeyWatch } from './key-watch.ts';
 import type { PolicyReload } from './reload.ts';
@@ -56,7 +56,7 @@ export interface BrokerStatus {
   readonly memory: { readonly held: number; readonly total: number };
   readonly domains: readonly DomainStatus[];
   /** Other brokers, as far as the inventory names any. */
-  readonly brokers: readonly PeerBroker[];
+  readonly brokers: readonly RemoteBrokerStatus[];
   readonly messages: number;
   readonly bytes: number;
   /** Operations not done, by status word. */

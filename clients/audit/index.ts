@@ -1,6 +1,14 @@
 /** The door of clients/audit/: questions to the audit log. */
 export { type AuditConsole, openConsole } from './console/index.ts';
 export { AuditQuestionError } from './errors.ts';
-export { FIELDS, type Field, fieldOf, type Predicate, parseQuestion, predicateOf, RecordRow } from './query/index.ts';
+export {
+  FIELDS,
+  fieldOf,
+  type Predicate,
+  parseQuestion,
+  predicateOf,
+  type QueryField,
+  RecordRow,
+} from './query/index.ts';
 export { Groups, ObservedFlow, Openings, Probes, shown, Timeline } from './reports/index.ts';
 export { csvCell, csvTable, jsonRows, type Table, textTable } from './table.ts';

@@ -1,9 +1,9 @@
 /** The demo with its options: checks the inputs, runs once, prints the summary and removes all that it created. */
 
 import { recordingPcm } from './audio/recording.ts';
-import { NatsCarrier } from './carriers/nats.ts';
+import { NatsSetting } from './carriers/nats.ts';
 import { natsServerProgram } from './carriers/nats-program.ts';
-import { SocketCarrier } from './carriers/socket.ts';
+import { SocketSetting } from './carriers/socket.ts';
 import { Narrator } from './output/narrator.ts';
 import { printSummary } from './output/report.ts';
 import { type RunOptions, runOnce } from './run.ts';
@@ -28,9 +28,9 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
 
   const keep = options.keep === true;
   const installation = await Installation.create(keep);
-  const nats = program === null ? null : new NatsCarrier(installation, program, pcm, narrator);
+  const nats = program === null ? null : new NatsSetting(installation, program, pcm, narrator);
   const carrier =
-    nats ?? new SocketCarrier((domain) => installation.socketOf(domain), installation.path('run', 'tapped.sock'));
+    nats ?? new SocketSetting((domain) => installation.socketOf(domain), installation.path('run', 'tapped.sock'));
   const close = async (): Promise<void> => {
     await installation.stop();
     await carrier.close();

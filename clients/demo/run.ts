@@ -1,6 +1,6 @@
 /** One run of the demo, from the first key to the verdict. */
 import { copyFile } from 'node:fs/promises';
-import { Stream } from './audio/stream.ts';
+import { DemoStream } from './audio/stream.ts';
 import { summarizeAudit } from './audit-summary.ts';
 import type { DemoCarrier } from './carriers/demo-carrier.ts';
 import { LiveTable } from './output/live-table.ts';
@@ -46,7 +46,7 @@ export async function runOnce(
   narrator.why('rogue-vm attacks. It has what the server, or its owner, could have: chrome-vm’s');
   narrator.why('nkey, its credential, and a copy of its bytes.');
   const startedAt = performance.now();
-  const stream = await Stream.start(installation, carrier, pcm, {
+  const stream = await DemoStream.start(installation, carrier, pcm, {
     fast: options.fast === true,
     sound: options.sound === true,
   });

@@ -15,7 +15,7 @@ export interface Evidence {
   readonly isAuditVerified: boolean;
 }
 
-export interface Verdict {
+export interface DemoVerdict {
   readonly ok: boolean;
   readonly audioSeconds: number;
   readonly samples: {
@@ -27,7 +27,7 @@ export interface Verdict {
   };
 }
 
-export function assess(evidence: Evidence): Verdict {
+export function assess(evidence: Evidence): DemoVerdict {
   const { sent, heard, sentFrames, heardFrames, attacks, isAuditVerified } = evidence;
   const [sentHash, heardHash] = [sha256(sent), sha256(heard)];
   const identical = sentHash === heardHash && sentFrames !== undefined && sentFrames === heardFrames;

@@ -4,7 +4,7 @@ import { type IvshmemDevice, startIvshmem } from './ivshmem/index.ts';
 import type { DeviceConfig } from './options.ts';
 import { openSystem } from './sys/index.ts';
 import { serveVhostUser } from './vhost-user/index.ts';
-import { BrokerExchange, type Clock, type VsockCounts, VsockDevice } from './vsock/index.ts';
+import { BrokerExchange, type Timers, type VsockCounts, VsockDevice } from './vsock/index.ts';
 
 export interface Devices {
   readonly vsock: { readonly counts: Readonly<VsockCounts>; readonly connections: number } | null;
@@ -12,7 +12,7 @@ export interface Devices {
   close(): void;
 }
 
-const CLOCK: Clock = {
+const CLOCK: Timers = {
   now: () => performance.now(),
   schedule: (delayMs, task) => {
     const timer = setTimeout(task, delayMs);

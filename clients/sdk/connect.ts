@@ -2,7 +2,7 @@
 import { type Identity, loadIdentity } from '../../keys/index.ts';
 import type { OpenCarrier } from './carriers/carrier.ts';
 import { parseCarrier } from './carriers/carrier-spec.ts';
-import { ChunkPool } from './engine/chunk.ts';
+import { SendBufferPool } from './engine/chunk.ts';
 import { ClientSession, type SessionHandlers } from './engine/client-session.ts';
 import { ArgusError } from './errors.ts';
 import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
@@ -22,7 +22,7 @@ export async function connect(options: ConnectOptions): Promise<Vm> {
 
 /** The same over any carrier and platform. */
 export async function connectOver(open: OpenCarrier, options: ResolvedOptions, platform: Platform): Promise<Vm> {
-  const pool = new ChunkPool(options.queueBytes);
+  const pool = new SendBufferPool(options.queueBytes);
   const vm = new Vm(options, platform, pool, (handlers, signal) =>
     dial(open, options, platform, pool, handlers, signal),
   );
@@ -34,7 +34,7 @@ async function dial(
   open: OpenCarrier,
   options: ResolvedOptions,
   platform: Platform,
-  pool: ChunkPool,
+  pool: SendBufferPool,
   handlers: SessionHandlers,
   signal: AbortSignal,
 ): Promise<ClientSession> {

@@ -1,23 +1,23 @@
 /** A small typed event emitter: a listener that throws is reported and disturbs neither the others nor the link. */
 
-export type Listener<T> = (event: T) => void;
+export type EventListener<T> = (event: T) => void;
 
 export class Emitter<Events extends object> {
-  readonly #listeners = new Map<keyof Events, Set<Listener<never>>>();
+  readonly #listeners = new Map<keyof Events, Set<EventListener<never>>>();
   readonly #onListenerError: (error: unknown) => void;
 
   constructor(onListenerError: (error: unknown) => void) {
     this.#onListenerError = onListenerError;
   }
 
-  on<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): void {
+  on<Name extends keyof Events>(name: Name, listener: EventListener<Events[Name]>): void {
     const listeners = this.#listeners.get(name) ?? new Set();
-    listeners.add(listener as Listener<never>);
+    listeners.add(listener as EventListener<never>);
     this.#listeners.set(name, listeners);
   }
 
-  off<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): void {
-    this.#listeners.get(name)?.delete(listener as Listener<never>);
+  off<Name extends keyof Events>(name: Name, listener: EventListener<Events[Name]>): void {
+    this.#listeners.get(name)?.delete(listener as EventListener<never>);
   }
 
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
@@ -25,7 +25,7 @@ export class Emitter<Events extends object> {
     if (listeners === undefined) return;
     for (const listener of [...listeners]) {
       try {
-        (listener as Listener<Events[Name]>)(event);
+        (listener as EventListener<Events[Name]>)(event);
       } catch (error) {
         this.#onListenerError(error);
       }

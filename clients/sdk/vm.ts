@@ -3,15 +3,15 @@ import type { WelcomeFrame } from '../../broker/channel/index.ts';
 import { DOMID_ANY, Op, PORT_ALL, REGISTER_FAIL_EXIST, RingFlag, Status } from '../../broker/wire/index.ts';
 import type { DomainRef } from './domain-ref.ts';
 import { Backoff } from './engine/backoff.ts';
-import type { ChunkPool } from './engine/chunk.ts';
-import type { Answer, ClientSession, Notice, SessionHandlers } from './engine/client-session.ts';
+import type { SendBufferPool } from './engine/chunk.ts';
+import type { BrokerAnswer, ClientSession, Notice, SessionHandlers } from './engine/client-session.ts';
 import { isFinal } from './engine/close-reasons.ts';
 import { Names } from './engine/names.ts';
 import { Rings } from './engine/rings.ts';
 import type { Send } from './engine/send.ts';
 import { Sends } from './engine/sends.ts';
 import { ArgusError, statusError, wordError } from './errors.ts';
-import { Emitter, type Listener } from './events.ts';
+import { Emitter, type EventListener } from './events.ts';
 import { BACKOFF_RESET_AFTER_MS } from './limits.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Platform } from './platform.ts';
@@ -77,7 +77,7 @@ export class Vm implements AsyncDisposable {
   #closing: Promise<void> | null = null;
 
   /** Called by `connect` only. */
-  constructor(options: ResolvedOptions, platform: Platform, pool: ChunkPool, dial: Dial) {
+  constructor(options: ResolvedOptions, platform: Platform, pool: SendBufferPool, dial: Dial) {
     this.#options = options;
     this.#platform = platform;
     this.#dial = dial;
@@ -132,12 +132,12 @@ export class Vm implements AsyncDisposable {
     return this.#sends.outstanding;
   }
 
-  on<Name extends keyof VmEvents>(name: Name, listener: Listener<VmEvents[Name]>): this {
+  on<Name extends keyof VmEvents>(name: Name, listener: EventListener<VmEvents[Name]>): this {
     this.#events.on(name, listener);
     return this;
   }
 
-  off<Name extends keyof VmEvents>(name: Name, listener: Listener<VmEvents[Name]>): this {
+  off<Name extends keyof VmEvents>(name: Name, listener: EventListener<VmEvents[Name]>): this {
     this.#events.off(name, listener);
     return this;
   }
@@ -315,7 +315,7 @@ export class Vm implements AsyncDisposable {
   }
 
   /** Sends a request. `take` runs in the same turn in which the OK arrives. */
-  #ask<T>(what: string, frame: Parameters<ClientSession['request']>[0], take: (answer: Answer) => T): Promise<T> {
+  #ask<T>(what: string, frame: Parameters<ClientSession['request']>[0], take: (answer: BrokerAnswer) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const lose = (): void => reject(wordError('ECONNRESET', what));
       const isSent = this.#session?.request(

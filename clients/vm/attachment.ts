@@ -7,7 +7,7 @@ export const PORT_NAME = 'argus.0';
 /** Context ids 0 to 2 are the hypervisor's, the loopback's and the host's. */
 const FIRST_CID = 3;
 
-export type Attachment =
+export type VmAttachment =
   | { readonly kind: 'serial'; readonly domain: string; readonly path: string; readonly vmmListens: boolean }
   | {
       readonly kind: 'vsock';
@@ -27,7 +27,7 @@ export interface AttachableDomain {
 }
 
 /** @throws VmError ERR_VM_CARRIER; BrokerError when the carrier is not understood */
-export function attachmentOf(domain: AttachableDomain, runtime: string): Attachment {
+export function attachmentOf(domain: AttachableDomain, runtime: string): VmAttachment {
   const place: CarrierPlace = carrierPlace(runtime, domain);
   if (!place.tellsOfRestart)
     return { kind: 'serial', domain: domain.name, path: place.path, vmmListens: place.kind === 'dial' };

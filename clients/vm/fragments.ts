@@ -1,9 +1,9 @@
 /** The exact words with which each hypervisor attaches a domain: arguments, JSON, XML or Nix, to be pasted as they are. */
-import { type Attachment, PORT_NAME } from './attachment.ts';
+import { PORT_NAME, type VmAttachment } from './attachment.ts';
 import { VmError } from './errors.ts';
 
-type Serial = Extract<Attachment, { kind: 'serial' }>;
-type Vsock = Extract<Attachment, { kind: 'vsock' }>;
+type Serial = Extract<VmAttachment, { kind: 'serial' }>;
+type Vsock = Extract<VmAttachment, { kind: 'vsock' }>;
 
 interface Hypervisor {
   readonly serial: ((attachment: Serial) => string) | null;
@@ -25,7 +25,7 @@ const TABLE: ReadonlyMap<string, Hypervisor> = new Map([
 export const HYPERVISORS: readonly string[] = [...TABLE.keys()];
 
 /** @throws VmError ERR_VM_CARRIER when the hypervisor cannot do what the inventory says */
-export function fragment(hypervisor: string, attachment: Attachment): string {
+export function fragment(hypervisor: string, attachment: VmAttachment): string {
   const row = TABLE.get(hypervisor);
   const write = attachment.kind === 'serial' ? row?.serial?.(attachment) : row?.vsock?.(attachment);
   if (write === undefined)
@@ -37,7 +37,7 @@ export function fragment(hypervisor: string, attachment: Attachment): string {
 }
 
 /** The hypervisor that is meant when none is named. */
-export function defaultHypervisor(attachment: Attachment): string {
+export function defaultHypervisor(attachment: VmAttachment): string {
   return attachment.kind === 'serial' ? 'qemu' : 'firecracker';
 }
 

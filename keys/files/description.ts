@@ -8,7 +8,7 @@ import { readPublicJwk, readTrustAnchor } from './jwk-files.ts';
 import { assertKeyDirectory, isPresent, readKeyFile } from './key-files.ts';
 import { authorityLayout, identityLayout } from './layout.ts';
 
-export interface Problem {
+export interface KeyProblem {
   /** A KeyErrorCode. */
   readonly code: string;
   readonly message: string;
@@ -23,7 +23,7 @@ export interface IdentityDescription {
   /** null while there is no credential, or none that its authority signed. */
   readonly credential: Credential | null;
   /** Why a program could not start with this identity now; null when it could. */
-  readonly problem: Problem | null;
+  readonly problem: KeyProblem | null;
 }
 
 export interface AuthorityDescription {
@@ -31,7 +31,7 @@ export interface AuthorityDescription {
   readonly directory: string;
   readonly thumbprint: string;
   /** Why `issue` would fail now; null when it would not. */
-  readonly problem: Problem | null;
+  readonly problem: KeyProblem | null;
 }
 
 export type KeyDirectoryDescription = IdentityDescription | AuthorityDescription;
@@ -64,7 +64,7 @@ export async function describeKeyDirectory(dir: string, now: number): Promise<Ke
   };
 }
 
-async function problemOf(attempt: () => Promise<unknown>): Promise<Problem | null> {
+async function problemOf(attempt: () => Promise<unknown>): Promise<KeyProblem | null> {
   try {
     await attempt();
     return null;

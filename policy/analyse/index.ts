@@ -8,4 +8,4 @@ export { formatGithub, formatReported, toSarif } from './report.ts';
 export { formatRule, type SearchTerms, searchRows } from './search.ts';
 export { accessMatrix, formatDot, formatMermaid, policyCounts } from './views.ts';
 export { applyWaivers, type Waived } from './waivers.ts';
-export { answerWhy, type Candidate, formatAnswer, needsOfMessage, type Question, readQuestion } from './why.ts';
+export { type AccessQuestion, answerWhy, type Candidate, formatAnswer, needsOfMessage, readQuestion } from './why.ts';

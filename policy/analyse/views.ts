@@ -25,15 +25,15 @@ export function policyCounts(policy: PolicyBuild): Readonly<Record<string, numbe
 }
 
 /** What one domain may do to another: class -> permissions. */
-export interface Access {
+export interface AccessCell {
   readonly source: Domain;
   readonly destination: Domain;
   readonly classes: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Every pair with any permission. */
-export function* accessMatrix(policy: Analysed, className?: string): Work<Access[]> {
-  const found: Access[] = [];
+export function* accessMatrix(policy: Analysed, className?: string): Work<AccessCell[]> {
+  const found: AccessCell[] = [];
   for (const source of policy.domains.all) {
     for (const destination of [...policy.domains.all, policy.domains.broker]) {
       const classes = new Map<string, readonly string[]>();

@@ -8,7 +8,7 @@ import { permissionsMeet } from '../read/index.ts';
 import { formatRule } from './search.ts';
 import { type Analysed, domainNamed } from './subject.ts';
 
-export interface Question {
+export interface AccessQuestion {
   readonly source: Domain;
   readonly destination: Domain;
   readonly serviceClass: ServiceClass;
@@ -22,7 +22,7 @@ export interface NearMiss {
   readonly because: string;
 }
 
-export interface Answer {
+export interface AccessAnswer {
   readonly allowed: boolean;
   readonly reason: 'ALLOWED' | 'NO_RULE' | 'EXPLICIT_DENY';
   readonly rule: Rule | null;
@@ -40,7 +40,7 @@ export type Candidate =
 
 const MAX_NEAR_MISSES = 5;
 
-export function answerWhy(analysed: Analysed, question: Question): Answer {
+export function answerWhy(analysed: Analysed, question: AccessQuestion): AccessAnswer {
   const { source, destination, serviceClass, permission } = question;
   const position = serviceClass.permissions.indexOf(permission);
   const verdict = new Decider(analysed.examined).decide(source, destination, serviceClass)[position];
@@ -58,7 +58,7 @@ export function answerWhy(analysed: Analysed, question: Question): Answer {
   };
 }
 
-function findNearMisses(analysed: Analysed, question: Question): NearMiss[] {
+function findNearMisses(analysed: Analysed, question: AccessQuestion): NearMiss[] {
   const found: NearMiss[] = [];
   for (const rule of analysed.examined.book.index.rules) {
     if (rule.row.effect !== 'allow') continue;
@@ -81,7 +81,7 @@ function findNearMisses(analysed: Analysed, question: Question): NearMiss[] {
 
 function differencesOf(
   { row }: Rule,
-  { source, destination, serviceClass, permission }: Question,
+  { source, destination, serviceClass, permission }: AccessQuestion,
 ): Omit<NearMiss, 'rule'>[] {
   const differences: Omit<NearMiss, 'rule'>[] = [];
   if (!has(source, row.source)) differences.push({ differsIn: 'source', because: unlike(source, row.source) });
@@ -108,7 +108,7 @@ function pathOf(domain: Domain, subject: string): string {
 
 function candidatesFor(
   { labels }: Analysed,
-  { source, destination, serviceClass, permission }: Question,
+  { source, destination, serviceClass, permission }: AccessQuestion,
   nearMisses: readonly NearMiss[],
 ): Candidate[] {
   const found: Candidate[] = [
@@ -130,7 +130,7 @@ function candidatesFor(
 /** What else a message needs before it is delivered. */
 export function needsOfMessage(
   analysed: Analysed,
-  { source, destination, serviceClass }: Question,
+  { source, destination, serviceClass }: AccessQuestion,
 ): { readonly what: string; readonly allowed: boolean }[] {
   const argo = analysed.classes.byName('argo');
   if (argo === undefined || serviceClass === argo || destination === analysed.domains.broker) return [];
@@ -154,8 +154,8 @@ export function needsOfMessage(
 }
 
 export function formatAnswer(
-  { source, destination, serviceClass, permission }: Question,
-  answer: Answer,
+  { source, destination, serviceClass, permission }: AccessQuestion,
+  answer: AccessAnswer,
   hash: string,
 ): string {
   const word = answer.allowed ? 'ALLOW' : 'DENY';
@@ -178,7 +178,7 @@ const REASONS = {
 export function readQuestion(
   analysed: Analysed,
   [source, destination, className, permission]: readonly [string, string, string, string],
-): Question | string {
+): AccessQuestion | string {
   const from = analysed.domains.byName(source);
   const to = domainNamed(analysed, destination);
   const serviceClass = analysed.classes.byName(className);

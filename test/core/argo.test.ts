@@ -303,7 +303,7 @@ core('a domain that changes its domid is another domain', async () => {
   const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'a');
   assert.equal((await stage.adopt({ domains: ['b:1', 'a:2'], rows: OPEN })).sort(), ['a', 'b']);
-  assert.is(stage.state('a').outlet, null);
+  assert.is(stage.state('a').sink, null);
   assert.is(stage.state('b').ports.size, 0);
 });
 
@@ -317,7 +317,7 @@ core('after everybody has gone nothing is left', async () => {
   for (const name of ['a', 'b', 'c']) stage.disconnect(name);
   for (const state of stage.argo.domains()) {
     assert.equal(
-      [state.ports.size, state.ringsByHandle.size, state.ringBytes, state.routeCount, state.outlet],
+      [state.ports.size, state.ringsByHandle.size, state.ringBytes, state.routeCount, state.sink],
       [0, 0, 0, 0, null],
     );
   }

@@ -38,10 +38,10 @@ function bindingOf(port: number): RingBinding {
 
 function ringOf(length: number, partner: string | null = null, unread = 0): Ring {
   const owner = stage.state('b');
-  owner.outlet = null;
+  owner.sink = null;
   owner.deliveries = 0;
   // Everything that was accepted has been sent to the owner.
-  owner.outlet = { departed: Number.MAX_SAFE_INTEGER, deliver: () => {}, event: () => {}, introduce: () => {} };
+  owner.sink = { departed: Number.MAX_SAFE_INTEGER, deliver: () => {}, event: () => {}, introduce: () => {} };
   return new Ring(1, owner, PORT, partner === null ? null : stage.state(partner), length, bindingOf(PORT), unread);
 }
 

@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS, MALFORMED } from '../../broker/core/inspectors/index.ts';
 import { type DeviceError, type Devices, resolveDevices, startDevices } from '../../clients/devices/index.ts';
-import { framedLength, Layout, Region, type RegionMemory } from '../../clients/devices/ivshmem/index.ts';
+import { framedLength, Layout, type RegionMemory, SharedRegion } from '../../clients/devices/ivshmem/index.ts';
 import { type Descriptor, openSystem, type System, type Watch } from '../../clients/devices/sys/index.ts';
 import type { Vm } from '../../clients/sdk/index.ts';
 import type { Domain } from '../../policy/contract/index.ts';
@@ -360,7 +360,7 @@ ivshmem('a doorbell that names the place of another domain, or another shape, ch
       return true;
     },
   };
-  const region = new Region(new Layout(3, PAGE), 1, 2, access);
+  const region = new SharedRegion(new Layout(3, PAGE), 1, 2, access);
   const good = { vector: 0, peers: 3, sender: 0, sectionBytes: PAGE };
   const section = Buffer.alloc(PAGE, 'x');
   for (const wrong of [{ sender: 2 }, { peers: 2 }, { sectionBytes: 2 * PAGE }, { vector: 2 }])
@@ -385,7 +385,7 @@ ivshmem('any bytes of a peer: no throw, and no byte outside of its section and i
           return true;
         },
       };
-      const region = new Region(layout, 1, 2, access);
+      const region = new SharedRegion(layout, 1, 2, access);
       const doorbell = {
         vector: random.below(4),
         peers: 2 + random.below(3),

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BridgeFault } from '../../broker/federation/bridge.ts';
-import { encodeLinkFrame, LinkOp } from '../../broker/federation/frames.ts';
+import { encodeFederationFrame, FederationOp } from '../../broker/federation/frames.ts';
 import {
   type BrokerFrame,
   decodeBrokerFrame,
@@ -25,7 +25,7 @@ bridges('a domain at home there, once announced, reaches a ring here, and its ho
   harness.listen('local');
   harness.queued.length = 0;
   assert.is(harness.hear(harness.up('far'), harness.sendv('far', 'local')), null);
-  assert.equal(harness.outlet('local').payloads, ['hey!']);
+  assert.equal(harness.sink('local').payloads, ['hey!']);
   assert.equal(answersOf(harness), [{ op: Op.ack, through: 1 }]);
 });
 
@@ -46,7 +46,7 @@ const FORGED: readonly [label: string, frames: (harness: BridgeHarness) => Uint8
   ['sends as a domain of its own that it has not announced', (of) => [of.up('far'), of.sendv('farther', 'local')]],
   ['sends as a domid that nobody has', (of) => [encodeWithSource(of.sendv('far', 'local'), 999)]],
   ['announces a local domain', (of) => [of.up('local')]],
-  ['announces a domid that nobody has', () => [encodeLinkFrame(LinkOp.up, 999)]],
+  ['announces a domid that nobody has', () => [encodeFederationFrame(FederationOp.up, 999)]],
   ['asks in the name of a local domain', (of) => [of.up('far'), of.asked('local', [])]],
   ['asks in the name of a domain that it has not announced', (of) => [of.up('far'), of.asked('farther', [])]],
   ['tells a local domain of space in a local ring', (of) => [of.event('local', space(of.domid('neighbour')))]],
@@ -58,7 +58,7 @@ const FORGED: readonly [label: string, frames: (harness: BridgeHarness) => Uint8
   ],
   [
     'tells a domid that nobody has',
-    (of) => [encodeLinkFrame(LinkOp.event, 999, encodeBrokerFrame(space(of.domid('far'))))],
+    (of) => [encodeFederationFrame(FederationOp.event, 999, encodeBrokerFrame(space(of.domid('far'))))],
   ],
 ];
 
@@ -68,12 +68,12 @@ for (const [label, frames] of FORGED) {
     harness.listen('local');
     harness.listen('neighbour');
     harness.queued.length = 0;
-    const eventsBefore = ['local', 'neighbour'].map((name) => harness.outlet(name).events.length);
+    const eventsBefore = ['local', 'neighbour'].map((name) => harness.sink(name).events.length);
     assert.is(harness.hear(...frames(harness)), 'FOREIGN_HOME' satisfies BridgeFault);
-    assert.equal(harness.outlet('local').messages, []);
-    assert.equal(harness.outlet('neighbour').messages, []);
+    assert.equal(harness.sink('local').messages, []);
+    assert.equal(harness.sink('neighbour').messages, []);
     assert.equal(
-      ['local', 'neighbour'].map((name) => harness.outlet(name).events.length),
+      ['local', 'neighbour'].map((name) => harness.sink(name).events.length),
       eventsBefore,
     );
   });
@@ -82,7 +82,7 @@ for (const [label, frames] of FORGED) {
 bridges('an event about a domain at home there reaches the domain here that it names', async () => {
   const harness = await BridgeHarness.start();
   assert.is(harness.hear(harness.event('local', space(harness.domid('far')))), null);
-  assert.equal(harness.outlet('local').of(Op.space), [space(harness.domid('far'))]);
+  assert.equal(harness.sink('local').of(Op.space), [space(harness.domid('far'))]);
 });
 
 bridges('an event that is none of the three for remote domains is a fault', async () => {
@@ -112,7 +112,7 @@ for (const [label, ids] of [
     harness.listen('local');
     const sends = ids.map((id) => harness.sendv('far', 'local', id));
     assert.is(harness.hear(harness.up('far'), ...sends), 'BAD_SEND_ID');
-    assert.is(harness.outlet('local').messages.length, ids.length - 1);
+    assert.is(harness.sink('local').messages.length, ids.length - 1);
   });
 }
 
@@ -132,16 +132,16 @@ bridges('a large record holds one frame: 600 000 small ones are refused before a
   const [up, send] = [harness.up('far'), harness.sendv('far', 'local')];
   const many = Math.ceil(MAX_RECORD_PLAINTEXT_BYTES / up.length) + 1;
   assert.is(harness.hear(...Array.from({ length: many }, () => up)), 'BAD_FRAME');
-  assert.is(harness.state('far').outlet, null);
+  assert.is(harness.state('far').sink, null);
   assert.is(harness.hear(send), 'FOREIGN_HOME');
 });
 
 bridges('when the session ends, domains there are gone and what was sent there is unknown', async () => {
   const harness = await BridgeHarness.start();
   harness.hear(harness.up('far'));
-  assert.is.not(harness.state('far').outlet, null);
+  assert.is.not(harness.state('far').sink, null);
   harness.bridge.down();
-  assert.is(harness.state('far').outlet, null);
+  assert.is(harness.state('far').sink, null);
 });
 
 function space(domid: number): Extract<BrokerFrame, { op: typeof Op.space }> {

@@ -1,16 +1,16 @@
 /** What waits for another broker's decision, and what that broker's bytes can be. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Outlet } from '../../broker/core/index.ts';
-import { decodeLinkFrame, encodeLinkFrame, LinkOp } from '../../broker/federation/frames.ts';
+import type { FrameSink } from '../../broker/core/index.ts';
+import { decodeFederationFrame, encodeFederationFrame, FederationOp } from '../../broker/federation/frames.ts';
 import { MAX_QUESTIONS, MAX_QUESTIONS_PER_DOMAIN } from '../../broker/federation/limits.ts';
 import { Questions } from '../../broker/federation/questions.ts';
 import { decodeReport, encodeReport } from '../../broker/federation/report.ts';
 import { Undecided } from '../../broker/federation/undecided.ts';
 import { seededRandom } from '../support/seed.ts';
 
-const OUTLET: Outlet = { departed: 0, deliver: () => {}, event: () => {}, introduce: () => {} };
-const send = (id: number, since = id) => ({ outlet: OUTLET, id, bytes: 10, since });
+const OUTLET: FrameSink = { departed: 0, deliver: () => {}, event: () => {}, introduce: () => {} };
+const send = (id: number, since = id) => ({ sink: OUTLET, id, bytes: 10, since });
 
 const undecided = suite('undecided sends');
 
@@ -98,18 +98,18 @@ questions.run();
 const frames = suite('frames between brokers');
 
 frames('a frame reads back as it was written; a broken header is none', () => {
-  const bytes = encodeLinkFrame(LinkOp.event, 0x7fef, Uint8Array.of(1, 2, 3));
-  const read = decodeLinkFrame(bytes, 0, bytes.length);
-  assert.equal([read?.op, read?.domid, [...(read?.body ?? [])]], [LinkOp.event, 0x7fef, [1, 2, 3]]);
+  const bytes = encodeFederationFrame(FederationOp.event, 0x7fef, Uint8Array.of(1, 2, 3));
+  const read = decodeFederationFrame(bytes, 0, bytes.length);
+  assert.equal([read?.op, read?.domid, [...(read?.body ?? [])]], [FederationOp.event, 0x7fef, [1, 2, 3]]);
   for (const [at, value] of [
     [4, 0xef],
     [5, 1],
     [6, 1],
     [7, 1],
   ] as const) {
-    assert.is(decodeLinkFrame(bytes.with(at, value), 0, bytes.length), null);
+    assert.is(decodeFederationFrame(bytes.with(at, value), 0, bytes.length), null);
   }
-  assert.is(decodeLinkFrame(bytes, 0, 11), null);
+  assert.is(decodeFederationFrame(bytes, 0, 11), null);
 });
 
 frames('random bytes are read or refused, never thrown at', () => {
@@ -127,7 +127,7 @@ frames('random bytes are read or refused, never thrown at', () => {
   for (let i = 0; i < 5_000; i++) {
     const noise = random.mutate(random.oneIn(2) ? new Uint8Array(good) : random.bytes(40));
     decodeReport(noise);
-    decodeLinkFrame(noise, 0, noise.length);
+    decodeFederationFrame(noise, 0, noise.length);
   }
 });
 

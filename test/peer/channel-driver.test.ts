@@ -322,7 +322,7 @@ links('shutdown says so, sealed, and every table is empty afterwards', async () 
   }
   assert.is(bench.sessions.count, 0);
   assert.equal([...bench.sessions.openCarriers], []);
-  for (const state of bench.argo.domains()) assert.is(state.outlet, null);
+  for (const state of bench.argo.domains()) assert.is(state.sink, null);
 });
 
 links('a domain that closes is let go without a fault', async () => {

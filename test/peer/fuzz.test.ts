@@ -114,7 +114,7 @@ fuzzing('an authenticated hostile client gets answers or is let go; the others g
     bench.close();
     await turns(2);
     for (const state of bench.argo.domains())
-      assert.equal([state.outlet, state.ringBytes, state.ports.size], [null, 0, 0]);
+      assert.equal([state.sink, state.ringBytes, state.ports.size], [null, 0, 0]);
   });
 });
 

@@ -172,7 +172,7 @@ for (const [label, fault, plaintext] of FAULTS) {
     assert.equal(bench.sessionLog, ['session.open', `peer.fault ${fault}`, 'session.close fault']);
     assert.equal(a.read().records.at(-1), RecordType.close);
     assert.ok(a.carrier.isClosed);
-    assert.is(bench.argo.domain('a')?.outlet, null);
+    assert.is(bench.argo.domain('a')?.sink, null);
   });
 }
 
@@ -461,7 +461,7 @@ peers('a session that ends tells the others, and leaves nothing behind', async (
     { op: Op.peerGone, domid: bench.domid('b'), port: 0xffffffff, messages: 0, bytes: 0 },
   ]);
   const state = bench.argo.domain('b');
-  assert.equal([state?.ports.size, state?.ringsByHandle.size, state?.ringBytes, state?.outlet], [0, 0, 0, null]);
+  assert.equal([state?.ports.size, state?.ringsByHandle.size, state?.ringBytes, state?.sink], [0, 0, 0, null]);
   assert.equal(bench.sessionLog.slice(-1), ['session.close lost']);
   bench.close();
 });

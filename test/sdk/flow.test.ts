@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SendFlag, Status } from '../../broker/wire/index.ts';
-import { Chunk } from '../../clients/sdk/engine/chunk.ts';
+import { SendBuffer } from '../../clients/sdk/engine/chunk.ts';
 import { Flow } from '../../clients/sdk/engine/flow.ts';
 import { HeldSend } from '../../clients/sdk/engine/send.ts';
 import { EAGAIN_RETRY_MS, EBUSY_RETRY_MS } from '../../clients/sdk/limits.ts';
@@ -12,7 +12,7 @@ const test = suite('sdk: the order of sends with a deadline');
 const BOTH = SendFlag.ordered | SendFlag.resume;
 
 function send(bytes: number): HeldSend {
-  const place = { chunk: new Chunk(0), at: 0, isPlaced: false };
+  const place = { chunk: new SendBuffer(0), at: 0, isPlaced: false };
   return new HeldSend(bytes, place, { name: null, port: 1, deadlineAt: Number.POSITIVE_INFINITY, signal: null });
 }
 

@@ -1,19 +1,19 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MAX_RECORD_PLAINTEXT_BYTES } from '../../broker/wire/index.ts';
-import { Arena, ChunkPool } from '../../clients/sdk/engine/chunk.ts';
+import { Arena, SendBufferPool } from '../../clients/sdk/engine/chunk.ts';
 
-import { Outbox } from '../../clients/sdk/engine/outbox.ts';
+import { SendQueue } from '../../clients/sdk/engine/outbox.ts';
 import { Random } from '../support/random.ts';
 
 const test = suite('sdk: packing frames into records');
 
 class Sink {
   readonly records: Uint8Array[] = [];
-  readonly pool = new ChunkPool(8 * MAX_RECORD_PLAINTEXT_BYTES);
+  readonly pool = new SendBufferPool(8 * MAX_RECORD_PLAINTEXT_BYTES);
   isCongested = false;
   deferred: (() => void)[] = [];
-  readonly outbox: Outbox = new Outbox(this.pool, this, (task) => this.deferred.push(task));
+  readonly outbox: SendQueue = new SendQueue(this.pool, this, (task) => this.deferred.push(task));
 
   writeRecord(plaintext: Uint8Array): void {
     this.records.push(plaintext.slice());
@@ -29,7 +29,7 @@ class Sink {
 }
 
 test('as many chunks are kept as the window without outcome needs, and no more', () => {
-  const pool = new ChunkPool(6 * MAX_RECORD_PLAINTEXT_BYTES);
+  const pool = new SendBufferPool(6 * MAX_RECORD_PLAINTEXT_BYTES);
   const taken = Array.from({ length: 8 }, () => pool.take());
   for (const chunk of taken) pool.release(chunk);
   const again = Array.from({ length: 8 }, () => pool.take());
@@ -150,7 +150,7 @@ test('random frames come out whole and in order, whatever the carrier does', () 
 });
 
 test('an arena hands out room that does not overlap, and starts over when nobody refers to it', () => {
-  const pool = new ChunkPool(8 * MAX_RECORD_PLAINTEXT_BYTES);
+  const pool = new SendBufferPool(8 * MAX_RECORD_PLAINTEXT_BYTES);
   const arena = new Arena(pool);
   const first = arena.reserve(100);
   const second = arena.reserve(100);

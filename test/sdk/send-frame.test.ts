@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DATA_FRAME_HEADER_BYTES, DOMID_ANY, encodeDataFrame, Op } from '../../broker/wire/index.ts';
-import { Chunk } from '../../clients/sdk/engine/chunk.ts';
+import { SendBuffer } from '../../clients/sdk/engine/chunk.ts';
 import { writeSendFrame } from '../../clients/sdk/engine/send-frame.ts';
 import { Random } from '../support/random.ts';
 
@@ -30,7 +30,7 @@ test('the frame written in place equals the one of the readable encoder', () => 
     });
     const cut = random.below(payload.length + 1);
     const iov = random.oneIn(2) ? payload : [payload.subarray(0, cut), payload.subarray(cut)];
-    const chunk = new Chunk(400);
+    const chunk = new SendBuffer(400);
     chunk.bytes.fill(0xee);
     writeSendFrame(chunk, at, id, destination, sourcePort, destinationPort, messageType, iov, length);
     assert.equal(chunk.bytes.slice(at, at + length), expected);

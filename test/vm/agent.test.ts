@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import type { Entry } from '../../clients/machines/index.ts';
 import { openEnrolment } from '../../clients/vm/index.ts';
 import { MAX_AGENT_MIB, residentMib } from './agent-memory.ts';
-import { closeHouse, openHouse, pingBetweenProcesses, withMachines } from './house.ts';
+import { closeVms, openVms, pingBetweenProcesses, withMachines } from './house.ts';
 
 const FILE_BYTES = 1_000_000;
 const ROUNDS = 200;
@@ -24,12 +24,12 @@ while [ ! -S /run/argus/agent.sock ]; do sleep 0.2; done
 `;
 
 withMachines(agents, 'enrols with a token, carries a pipeline to another guest, and stays small', async () => {
-  const house = await openHouse();
+  const vms = await openVms();
   try {
-    const socket = house.path('chrome-vm.enrol');
-    const enrolment = await openEnrolment(house.authority, { name: 'chrome-vm', socket, ttlSeconds: 3600 });
+    const socket = vms.path('chrome-vm.enrol');
+    const enrolment = await openEnrolment(vms.authority, { name: 'chrome-vm', socket, ttlSeconds: 3600 });
     const files = (config: string): Map<string, Entry> => new Map([['etc/argus/agent.yaml', text(config)]]);
-    const receiver = await house.boot(
+    const receiver = await vms.boot(
       'audio-vm',
       `${AGENT}
 node /argus.mjs ring recv 5000 --from chrome-vm --until-empty | sha256sum
@@ -38,7 +38,7 @@ grep VmRSS /proc/$agent/status`,
     );
     await receiver.line(/listening at port 5000/);
     const config = 'identity: /var/identity\nenrol: {name: chrome-vm, token: /etc/argus/token}\n';
-    const sender = await house.boot(
+    const sender = await vms.boot(
       'chrome-vm',
       `rm -r /etc/argus/identity\n${AGENT}
 yes argus | head -c ${FILE_BYTES} | node /argus.mjs ring send audio-vm 5000 --end && echo "pipeline done"
@@ -63,7 +63,7 @@ grep VmRSS /proc/$agent/status`,
       assert.ok(mib < MAX_AGENT_MIB, `${mib} MiB`);
     }
   } finally {
-    await closeHouse(house);
+    await closeVms(vms);
   }
 });
 
@@ -71,20 +71,20 @@ withMachines(
   agents,
   'round trip and throughput between two guests, beside the same between two processes',
   async () => {
-    const house = await openHouse();
+    const vms = await openVms();
     try {
       const ping = `node /guest.mjs ping ${ROUNDS} ${MESSAGES}`;
-      const audio = await house.boot('audio-vm', 'node /guest.mjs echo');
+      const audio = await vms.boot('audio-vm', 'node /guest.mjs echo');
       await audio.line(/^listening$/);
-      const chrome = await house.boot('chrome-vm', ping);
+      const chrome = await vms.boot('chrome-vm', ping);
       await chrome.line(/^ping done$/);
       const measured = (console: string): string => [...console.matchAll(/^(?:rtt|throughput) .*$/gm)].join('; ');
       process.stdout.write(`guests (software emulation): ${measured(chrome.console)}\n`);
       await chrome.kill();
       await audio.kill();
-      process.stdout.write(`processes: ${measured(await pingBetweenProcesses(house, ROUNDS, MESSAGES))}\n`);
+      process.stdout.write(`processes: ${measured(await pingBetweenProcesses(vms, ROUNDS, MESSAGES))}\n`);
     } finally {
-      await closeHouse(house);
+      await closeVms(vms);
     }
   },
 );

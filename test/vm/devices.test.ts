@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Machine } from '../../clients/machines/index.ts';
 import { bootStockGuest, DeviceProcess, openStockHost } from './devices.ts';
-import { audited, closeHouse, withMachines } from './house.ts';
+import { audited, closeVms, withMachines } from './house.ts';
 
 const devices = suite('devices for stock guests');
 
@@ -118,7 +118,7 @@ withMachines(
       for (const each of machines) process.stdout.write(`-- ${each.name}\n${each.console}\n`);
       await Promise.all(machines.map((machine) => machine.kill()));
       await Promise.all(processes.map((each) => each.kill()));
-      await closeHouse(host);
+      await closeVms(host);
     }
   },
 );

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { GUEST_PROGRAM, Host } from '../../clients/demo/vms/index.ts';
+import { DemoHost, GUEST_PROGRAM } from '../../clients/demo/vms/index.ts';
 import { type Entry, endWithUs, hostProgram, Machine, nodeArguments } from '../../clients/machines/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
@@ -17,8 +17,8 @@ const SHARED_MEMORY: readonly string[] = [
 ];
 
 /** A broker under the shipped policy and more rows, with identities of chrome-vm (CID 101) and gui-vm (CID 3). */
-export async function openStockHost(rows: string): Promise<Host> {
-  const host = await Host.build({
+export async function openStockHost(rows: string): Promise<DemoHost> {
+  const host = await DemoHost.build({
     directory: temporaryDirectory(),
     accelerator: 'tcg',
     domains: ['gui-vm', 'chrome-vm'],
@@ -35,7 +35,7 @@ export class DeviceProcess {
   readonly #lines: string[] = [];
   readonly #waiters = new Set<() => void>();
 
-  constructor(host: Host, domain: string, flags: readonly string[]) {
+  constructor(host: DemoHost, domain: string, flags: readonly string[]) {
     const carrier = `unix:${host.socketOf(domain)}`;
     this.#child = spawn(
       process.execPath,
@@ -101,7 +101,7 @@ function ivshmemProgram(directory: string): Entry {
 }
 
 /** A stock guest with a vsock and an ivshmem device; its programs are busybox, socat and one in C. */
-export async function bootStockGuest(host: Host, { name, main, vsock, ivshmem }: StockGuest): Promise<Machine> {
+export async function bootStockGuest(host: DemoHost, { name, main, vsock, ivshmem }: StockGuest): Promise<Machine> {
   const files: Map<string, Entry> = await hostProgram('socat');
   files.set('bin/ivshmem', ivshmemProgram(host.directory));
   return Machine.start({

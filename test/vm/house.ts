@@ -1,11 +1,11 @@
-/** The house of the VM tests: that of the demo, in software emulation so that it is the same everywhere, with a class for echoes. */
+/** The vms of the VM tests: that of the demo, in software emulation so that it is the same everywhere, with a class for echoes. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { Host } from '../../clients/demo/vms/index.ts';
+import { DemoHost } from '../../clients/demo/vms/index.ts';
 import { missingForMachines } from '../../clients/machines/index.ts';
 import { needsThat } from '../support/needs.ts';
 import { temporaryDirectory } from '../support/temp.ts';
@@ -28,31 +28,31 @@ const MISSING = missingForMachines();
 /** Registers a test that boots machines, or a skip that says what is missing. */
 export const withMachines = needsThat(() => MISSING.length === 0, MISSING.join('; ').replaceAll('\n', ''));
 
-/** A house with its broker running. `program`: what its guests find as /guest.mjs, here that of the tests. */
-export async function openHouse(program = fileURLToPath(new URL('./guest/main.ts', import.meta.url))): Promise<Host> {
-  const house = await Host.build({
+/** A vms with its broker running. `program`: what its guests find as /guest.mjs, here that of the tests. */
+export async function openVms(program = fileURLToPath(new URL('./guest/main.ts', import.meta.url))): Promise<DemoHost> {
+  const vms = await DemoHost.build({
     directory: temporaryDirectory(),
     accelerator: 'tcg',
     domains: ['audio-vm', 'chrome-vm', 'net-vm'],
     program,
     morePolicy: { 'services.yaml': ECHO_CLASS, 'policy.csv': ECHO_ROWS },
   });
-  await house.startBroker();
-  return house;
+  await vms.startBroker();
+  return vms;
 }
 
-export async function closeHouse(house: Host): Promise<void> {
+export async function closeVms(vms: DemoHost): Promise<void> {
   // Shown by the runner only when the test has failed.
-  process.stdout.write(house.consoles);
-  await house.close();
+  process.stdout.write(vms.consoles);
+  await vms.close();
 }
 
 /** The test's programs as processes of this host, on the sockets of the machines; returns what `ping` printed. */
-export async function pingBetweenProcesses(house: Host, rounds: number, messages: number): Promise<string> {
+export async function pingBetweenProcesses(vms: DemoHost, rounds: number, messages: number): Promise<string> {
   const start = (name: string, ...role: string[]): ChildProcess =>
-    spawn(process.execPath, [house.path('guest.mjs'), ...role], {
+    spawn(process.execPath, [vms.path('guest.mjs'), ...role], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, ARGUS_CARRIER: `unix:${house.socketOf(name)}`, ARGUS_IDENTITY: house.path(name) },
+      env: { ...process.env, ARGUS_CARRIER: `unix:${vms.socketOf(name)}`, ARGUS_IDENTITY: vms.path(name) },
     });
   const echo = start('audio-vm', 'echo');
   try {

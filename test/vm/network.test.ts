@@ -13,7 +13,7 @@ import {
   yaml,
 } from '../../clients/demo/vms/index.ts';
 import { MAX_AGENT_MIB, residentMib } from './agent-memory.ts';
-import { type AuditRecord, audited, closeHouse, openHouse, withMachines } from './house.ts';
+import { type AuditRecord, audited, closeVms, openVms, withMachines } from './house.ts';
 
 const network = suite('network between machines');
 
@@ -35,14 +35,14 @@ grep VmRSS /proc/$agent/status
 `;
 
 withMachines(network, 'address, route and packets pass over the agents’ link, a spoofed packet does not', async () => {
-  const house = await openHouse();
+  const vms = await openVms();
   try {
     // With sound, too: what all parts together take of the guest's memory is measured below.
     const audio = { vchan: '/run/argus/vchan' };
     const config = { identity: '/etc/argus/identity', audio, network: CHROME_VM_NETWORK };
-    const net = await house.boot('net-vm', NET_VM_AND_MEMORY, { files: NET_VM_FILES });
+    const net = await vms.boot('net-vm', NET_VM_AND_MEMORY, { files: NET_VM_FILES });
     const files = new Map([...CHROME_VM_FILES, yaml('etc/argus/agent.yaml', config)]);
-    const chrome = await house.boot('chrome-vm', CHROME_VM_MAIN, { files });
+    const chrome = await vms.boot('chrome-vm', CHROME_VM_MAIN, { files });
     await net.line(/^network ready$/);
     const [, lease = '', server = ''] = await chrome.line(/^lease (\S+) from (\S+)$/);
     assert.equal([lease, server], ['10.137.1.1', '10.137.0.2']);
@@ -55,13 +55,13 @@ withMachines(network, 'address, route and packets pass over the agents’ link, 
       assert.ok(mib < MAX_AGENT_MIB, `${mib} MiB`);
     }
 
-    await house.stopBroker();
-    const log = house.path('audit');
+    await vms.stopBroker();
+    const log = vms.path('audit');
     assert.ok(said(audited(log, 'send.allowed'), 'net-vm', 'dhcp.ack'), 'giving an address is recorded');
     assert.ok(said(audited(log, 'send.allowed'), 'net-vm', 'route.announce-default'), 'announcing a route is recorded');
     assert.ok(said(audited(log, 'send.denied'), 'chrome-vm', 'ethernet.'), 'a spoofed packet is recorded');
   } finally {
-    await closeHouse(house);
+    await closeVms(vms);
   }
 });
 

@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { GUEST_PROGRAM, MESSAGES, SOUND_HASH, SoundCheck } from '../../clients/demo/vms/index.ts';
 import type { Machine } from '../../clients/machines/index.ts';
-import { closeHouse, openHouse, withMachines } from './house.ts';
+import { closeVms, openVms, withMachines } from './house.ts';
 
 const restore = suite('machines that come back');
 
@@ -12,16 +12,16 @@ withMachines(
   restore,
   'sound goes on after save and restore in the middle of it, and after kill -9 of QEMU',
   async () => {
-    const house = await openHouse(GUEST_PROGRAM);
+    const vms = await openVms(GUEST_PROGRAM);
     const bootChrome = (options = {}): Promise<Machine> =>
-      house.boot('chrome-vm', `node /guest.mjs source ${MESSAGES}`, options);
+      vms.boot('chrome-vm', `node /guest.mjs source ${MESSAGES}`, options);
     try {
-      const listening = new SoundCheck(await house.boot('audio-vm', `node /guest.mjs sink ${MESSAGES}`));
+      const listening = new SoundCheck(await vms.boot('audio-vm', `node /guest.mjs sink ${MESSAGES}`));
       let chrome = await bootChrome();
       assert.is(await listening.nextHash(), SOUND_HASH, 'undisturbed');
 
       await listening.isPlaying();
-      const state = house.path('state');
+      const state = vms.path('state');
       await chrome.save(state);
       await chrome.kill();
       chrome = await bootChrome({ restore: state });
@@ -33,7 +33,7 @@ withMachines(
       assert.is(await listening.nextHash(), SOUND_HASH, 'kill -9 of QEMU');
       assert.equal(listening.altered, [], 'what arrived whole was never altered');
     } finally {
-      await closeHouse(house);
+      await closeVms(vms);
     }
   },
 );

@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import { GUEST_PROGRAM, MESSAGES } from '../../clients/demo/vms/index.ts';
 import { hostProgram } from '../../clients/machines/index.ts';
 import { findBinary, needs } from '../support/needs.ts';
-import { closeHouse, openHouse, withMachines } from './house.ts';
+import { closeVms, openVms, withMachines } from './house.ts';
 
 const vsock = suite('vsock with socat');
 
@@ -26,10 +26,10 @@ const withSocat = findBinary('socat') === null ? needs('socat', 'socat') : withM
 withSocat(vsock, 'a caller whose CID has a link has a session, one without is hung up on', async () => {
   const [host, guest] = recipes();
   const [mkdir = '', link = '', listen = ''] = host.trim().split('\n');
-  const house = await openHouse(GUEST_PROGRAM);
+  const vms = await openVms(GUEST_PROGRAM);
   try {
     // The domain's socket, which on a real host is the broker's, leads here to this machine's own port.
-    const chrome = await house.boot(
+    const chrome = await vms.boot(
       'chrome-vm',
       `
 for module in vsock vmw_vsock_virtio_transport_common vsock_loopback; do insmod /lib/modules/$module.ko*; done
@@ -47,7 +47,7 @@ node /guest.mjs source ${MESSAGES}`,
     await chrome.line(/^without a link: hung up$/);
     await chrome.line(/^session chrome-vm 101$/);
   } finally {
-    await closeHouse(house);
+    await closeVms(vms);
   }
 });
 

@@ -50,7 +50,7 @@ export type ProblemCode =
   | 'CHECKPOINT_NONE';
 
 /** What happened to the log, in one word. */
-export type Finding =
+export type LogFinding =
   | 'damaged'
   | 'edited'
   | 'deleted'
@@ -65,7 +65,7 @@ export type Finding =
   | 'schema';
 
 /** SEQ_REPEATED is `reordered` where the number was missing before; the check says so itself. */
-export const FINDINGS: Readonly<Record<ProblemCode, Finding>> = {
+export const FINDINGS: Readonly<Record<ProblemCode, LogFinding>> = {
   BAD_JSON: 'edited',
   BAD_FIELDS: 'edited',
   BAD_SUM: 'edited',
@@ -95,13 +95,13 @@ export const FINDINGS: Readonly<Record<ProblemCode, Finding>> = {
   CHECKPOINT_NONE: 'unsigned',
 };
 
-export interface Problem {
+export interface LogProblem {
   /** 0 = not in a segment: the checkpoints, or the log as a whole. */
   readonly segment: number;
   /** 1-based; 0 = the segment as a whole. */
   readonly line: number;
   readonly code: ProblemCode;
-  readonly finding: Finding;
+  readonly finding: LogFinding;
   readonly message: string;
 }
 
@@ -114,14 +114,14 @@ export const FAULT_MESSAGES: Readonly<Record<LineFault, string>> = {
 /** The first of them, and how many there are: a log overwritten with rubbish must not fill the memory. */
 export class Problems {
   readonly #limit: number;
-  readonly #list: Problem[] = [];
+  readonly #list: LogProblem[] = [];
   #count = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  get list(): readonly Problem[] {
+  get list(): readonly LogProblem[] {
     return this.#list;
   }
 
@@ -129,7 +129,7 @@ export class Problems {
     return this.#count;
   }
 
-  add(code: ProblemCode, message: string, segment = 0, line = 0, finding: Finding = FINDINGS[code]): void {
+  add(code: ProblemCode, message: string, segment = 0, line = 0, finding: LogFinding = FINDINGS[code]): void {
     this.#count += 1;
     if (this.#list.length < this.#limit) this.#list.push({ segment, line, code, finding, message });
   }

@@ -22,7 +22,7 @@ import { ChainCheck } from './check.ts';
 import { CheckpointCheck, type CheckpointReport } from './checkpoints.ts';
 import type { Part, ScannedPart } from './parts.ts';
 import { openScanner, type Scanner } from './pool.ts';
-import { type Problem, Problems } from './problems.ts';
+import { type LogProblem, Problems } from './problems.ts';
 
 export interface VerifyResult {
   readonly ok: boolean;
@@ -36,7 +36,7 @@ export interface VerifyResult {
   readonly head: string;
   readonly checkpoints: CheckpointReport;
   /** The first MAX_PROBLEMS of them; `problemCount` has all. */
-  readonly problems: readonly Problem[];
+  readonly problems: readonly LogProblem[];
   readonly problemCount: number;
   /** Starts of the broker whose run before did not end with broker.stop: crash, kill -9 or power loss. */
   readonly uncleanShutdowns: number;

@@ -2,14 +2,14 @@
 import { Op } from '../../wire/index.ts';
 import type { DomainState } from '../domain-state.ts';
 import { maySend } from '../mediation.ts';
-import type { World } from '../world.ts';
+import type { CoreState } from '../world.ts';
 import { Ring, type RingBinding } from './ring.ts';
 
 export class RingTable {
-  readonly #world: World;
+  readonly #core: CoreState;
 
-  constructor(world: World) {
-    this.#world = world;
+  constructor(core: CoreState) {
+    this.#core = core;
   }
 
   /** The ring of exactly this partner, or with null the wildcard ring. */
@@ -31,7 +31,7 @@ export class RingTable {
     else rings.byPartner.set(partner, ring);
     owner.ringsByHandle.set(ring.handle, ring);
     owner.ringBytes += length;
-    this.#world.generation++;
+    this.#core.generation++;
     return ring;
   }
 
@@ -41,7 +41,7 @@ export class RingTable {
   }
 
   #binding(owner: DomainState, port: number): RingBinding {
-    const { revision, classes } = this.#world.policy;
+    const { revision, classes } = this.#core.policy;
     return { revision, serviceClass: classes.of(owner.domain, port) };
   }
 
@@ -57,10 +57,10 @@ export class RingTable {
     }
     owner.ringsByHandle.delete(ring.handle);
     owner.ringBytes -= ring.length;
-    this.#world.generation++;
+    this.#core.generation++;
     this.endFlows(ring);
     if (reason !== null) {
-      this.#world.recorder.record({
+      this.#core.recorder.record({
         event: 'ring.unregister',
         src: owner.domain,
         dst: partner?.domain ?? null,
@@ -79,9 +79,9 @@ export class RingTable {
     for (const share of ring.activeShares()) {
       waiting.delete(share.sender);
       const { messages, bytes } = share;
-      share.sender.outlet?.event({ op: Op.peerGone, domid, port: ring.port, messages, bytes });
-      const by = maySend(this.#world.policy, share.sender.domain, ring.owner.domain);
-      this.#world.recorder.record({
+      share.sender.sink?.event({ op: Op.peerGone, domid, port: ring.port, messages, bytes });
+      const by = maySend(this.#core.policy, share.sender.domain, ring.owner.domain);
+      this.#core.recorder.record({
         event: 'send.undelivered',
         by,
         port: ring.port,
@@ -91,7 +91,7 @@ export class RingTable {
       });
     }
     for (const domain of waiting) {
-      domain.outlet?.event({ op: Op.peerGone, domid, port: ring.port, messages: 0, bytes: 0 });
+      domain.sink?.event({ op: Op.peerGone, domid, port: ring.port, messages: 0, bytes: 0 });
     }
   }
 
@@ -104,20 +104,20 @@ export class RingTable {
   #signal(ring: Ring): void {
     if (ring.pendingCount === 0) return;
     for (const domain of ring.takeSatisfied()) {
-      domain.outlet?.event({ op: Op.space, domid: ring.owner.domain.domid, port: ring.port });
+      domain.sink?.event({ op: Op.space, domid: ring.owner.domain.domid, port: ring.port });
     }
   }
 
   /** Memory was given back: an owner whose account was full may take messages again, also in other rings. */
   #wakeHeldBack(): void {
-    for (const { name } of this.#world.accounts.takeReady()) {
-      for (const ring of this.#world.byName.get(name)?.ringsByHandle.values() ?? []) this.#signal(ring);
+    for (const { name } of this.#core.accounts.takeReady()) {
+      for (const ring of this.#core.byName.get(name)?.ringsByHandle.values() ?? []) this.#signal(ring);
     }
   }
 
   /** Closes the counters of allowed sends into this ring. */
   endFlows(ring: Ring): void {
-    for (const permit of ring.countedPermits) this.#world.recorder.endFlow(permit, ring.port);
+    for (const permit of ring.countedPermits) this.#core.recorder.endFlow(permit, ring.port);
     ring.countedPermits.clear();
   }
 }

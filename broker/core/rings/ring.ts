@@ -18,7 +18,7 @@ import {
   MSG_SLOT_BYTES,
 } from '../../wire/index.ts';
 import { type SendAnswer, tooBig } from '../outcome.ts';
-import type { Party } from '../party.ts';
+import type { DomainBase } from '../party.ts';
 import { LEDGER_ENTRY_BYTES, Ledger } from './ledger.ts';
 import { Share } from './share.ts';
 
@@ -52,27 +52,27 @@ export interface RingBinding {
 }
 
 interface Pending {
-  readonly domain: Party;
+  readonly domain: DomainBase;
   /** Ring bytes it waits for; only grows while it waits. */
   size: number;
 }
 
 export class Ring {
   readonly handle: number;
-  readonly owner: Party;
+  readonly owner: DomainBase;
   readonly port: number;
   /** The only allowed sender; null = any whom policy allows. */
-  readonly partner: Party | null;
+  readonly partner: DomainBase | null;
   /** Bytes, a multiple of 16, MIN_RING_BYTES … MAX_RING_BYTES. */
   readonly length: number;
   isClosed = false;
   /** Permits whose use is being counted for this ring's port; the counters are closed with it. */
   readonly countedPermits = new Set<Permit>();
   readonly #ledger = new Ledger();
-  readonly #shares = new Map<Party, Share>();
+  readonly #shares = new Map<DomainBase, Share>();
   #pending: Pending[] = [];
   /** Who was told of space and has not been heard of since: its part is kept for it, or the fastest would take it all. */
-  readonly #woken = new Set<Party>();
+  readonly #woken = new Set<DomainBase>();
   #used: number;
   /** Bytes the owner had unread when it registered the ring again; freed first, in any portion. */
   #carried: number;
@@ -84,9 +84,9 @@ export class Ring {
 
   constructor(
     handle: number,
-    owner: Party,
+    owner: DomainBase,
     port: number,
-    partner: Party | null,
+    partner: DomainBase | null,
     length: number,
     binding: RingBinding,
     unread = 0,
@@ -121,7 +121,7 @@ export class Ring {
   }
 
   /** Interned: one share per sender for as long as the ring lives. */
-  shareOf(sender: Party): Share {
+  shareOf(sender: DomainBase): Share {
     let share = this.#shares.get(sender);
     if (share === undefined) {
       share = new Share(sender, (delta) => {
@@ -182,7 +182,7 @@ export class Ring {
   }
 
   /** Somebody else than `sender`, not counted among those who have something here. */
-  #isWithout(domain: Party, sender: Party): boolean {
+  #isWithout(domain: DomainBase, sender: DomainBase): boolean {
     return domain !== sender && (this.#shares.get(domain)?.messages ?? 0) === 0;
   }
 
@@ -190,7 +190,7 @@ export class Ring {
   release(bytes: number): boolean {
     const carried = Math.min(this.#carried, bytes);
     const before = this.#held;
-    if (!this.#ledger.release(bytes - carried, this.owner.outlet?.departed ?? 0)) return false;
+    if (!this.#ledger.release(bytes - carried, this.owner.sink?.departed ?? 0)) return false;
     this.#carried -= carried;
     this.#used -= bytes;
     this.owner.account.release(before - this.#held);
@@ -221,7 +221,7 @@ export class Ring {
   }
 
   /** Queues or raises the domain's one pending entry; false when the waiting list is full (EBUSY). */
-  wait(domain: Party, size: number): boolean {
+  wait(domain: DomainBase, size: number): boolean {
     this.#woken.delete(domain);
     if (this.#fits(size) && !this.owner.account.hasRoom(heldBytes(size))) this.owner.account.wait(heldBytes(size));
     for (const entry of this.#pending) {
@@ -235,13 +235,13 @@ export class Ring {
   }
 
   /** It waits no longer, for whatever reason, and nothing is kept for it. */
-  cancelWait(domain: Party): void {
+  cancelWait(domain: DomainBase): void {
     this.#woken.delete(domain);
     this.#pending = this.#pending.filter((entry) => entry.domain !== domain);
   }
 
   /** Removes and returns, oldest first, every waiting domain whose message would be accepted now. One-shot, as in Argo. */
-  takeSatisfied(): readonly Party[] {
+  takeSatisfied(): readonly DomainBase[] {
     if (this.#pending.length === 0) return [];
     const satisfied = this.#pending.filter((entry) => this.hasRoom(this.shareOf(entry.domain), entry.size));
     for (const { size } of this.#pending) {
@@ -256,14 +256,14 @@ export class Ring {
   }
 
   /** Removes and returns every waiting domain: the ring is going away. */
-  takeAllPending(): readonly Party[] {
+  takeAllPending(): readonly DomainBase[] {
     const domains = this.#pending.map((entry) => entry.domain);
     this.#pending = [];
     return domains;
   }
 
   /** A domain left the inventory; what it had sent stays readable. */
-  forget(sender: Party): void {
+  forget(sender: DomainBase): void {
     this.cancelWait(sender);
     this.#shares.delete(sender);
   }

@@ -1,10 +1,10 @@
 /** What one sender has lying in one ring. */
 
-import type { Outlet } from '../outlet.ts';
-import type { Party } from '../party.ts';
+import type { FrameSink } from '../outlet.ts';
+import type { DomainBase } from '../party.ts';
 
 export class Share {
-  readonly sender: Party;
+  readonly sender: DomainBase;
   /** Ring bytes: headers and padding included. */
   bytes = 0;
   messages = 0;
@@ -12,11 +12,11 @@ export class Share {
    * Set by an EAGAIN to an ordered send, lifted by one that resumes (SendFlag). Holds the session it happened in, so that
    * a new session of the sender starts ungated.
    */
-  gate: Outlet | null = null;
+  gate: FrameSink | null = null;
   readonly #onActive: (delta: 1 | -1) => void;
 
   /** `onActive` keeps the ring's number of senders that have something in it. */
-  constructor(sender: Party, onActive: (delta: 1 | -1) => void) {
+  constructor(sender: DomainBase, onActive: (delta: 1 | -1) => void) {
     this.sender = sender;
     this.#onActive = onActive;
   }

@@ -108,7 +108,7 @@ export const agentConfig = z.strictObject({
   listen: z.array(listenPart).default([]),
 });
 
-export type AgentConfig = z.output<typeof agentConfig>;
+export type NetworkConfig = z.output<typeof agentConfig>;
 type LinkPart = z.output<typeof linkPart>;
 type DhcpPart = z.output<typeof dhcpPart>;
 type AnnouncePart = z.output<typeof announcePart>;
@@ -126,7 +126,7 @@ export interface AgentHost {
 type Stop = () => Promise<void> | void;
 
 /** @throws NetError ERR_NET_OPTION */
-export function parseAgentConfig(input: unknown, origin: string): AgentConfig {
+export function parseAgentConfig(input: unknown, origin: string): NetworkConfig {
   const parsed = agentConfig.safeParse(input);
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path: where, message }) => `"${where.join('.')}": ${message}`);
@@ -152,7 +152,7 @@ export function parseAgentConfig(input: unknown, origin: string): AgentConfig {
 }
 
 /** Paths in it are relative to the file. @throws NetError ERR_NET_OPTION */
-export function readAgentConfig(file: string): AgentConfig {
+export function readAgentConfig(file: string): NetworkConfig {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -183,7 +183,7 @@ export function readAgentConfig(file: string): AgentConfig {
  */
 export async function startAgent(
   vm: DomainSession,
-  config: AgentConfig,
+  config: NetworkConfig,
   host: AgentHost,
 ): Promise<() => Promise<void>> {
   const { link, dhcp, announce, routes } = config;

@@ -22,7 +22,7 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 };
 
-export type Admission =
+export type RequestVerdict =
   /** Has the cookie. */
   | 'admitted'
   /** Brought the token for the first time: give it the cookie. */
@@ -48,7 +48,7 @@ export class Guard {
     return `${COOKIE}=${this.#cookie}; HttpOnly; SameSite=Strict; Path=/`;
   }
 
-  admit(headers: IncomingHttpHeaders, token: string | null): Admission {
+  admit(headers: IncomingHttpHeaders, token: string | null): RequestVerdict {
     if (!this.#hosts.has(headers.host ?? '')) return 'refused';
     if (headers.origin !== undefined && !this.#hosts.has(headers.origin.replace(/^http:\/\//, ''))) return 'refused';
     const site = headers['sec-fetch-site'];

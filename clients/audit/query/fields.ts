@@ -2,9 +2,9 @@
 import type { ParsedLine } from '../../../broker/audit/index.ts';
 
 /** One record as a question sees it, wherever it is kept. */
-export interface Row {
+export interface QueryRow {
   /** A text, a number, or several texts (labels); undefined: the record does not have it. */
-  get(field: Field): string | number | readonly string[] | undefined;
+  get(field: QueryField): string | number | readonly string[] | undefined;
 }
 
 export const FIELDS = [
@@ -33,10 +33,10 @@ export const FIELDS = [
   'count',
   'detail',
 ] as const;
-export type Field = (typeof FIELDS)[number];
+export type QueryField = (typeof FIELDS)[number];
 
 /** Shorter names that people of the field type. */
-const ALIASES: ReadonlyMap<string, Field> = new Map([
+const ALIASES: ReadonlyMap<string, QueryField> = new Map([
   ['cls', 'class'],
   ['perm', 'permission'],
   ['source', 'src'],
@@ -44,7 +44,7 @@ const ALIASES: ReadonlyMap<string, Field> = new Map([
   ['rev', 'revision'],
 ]);
 
-export const NUMERIC_FIELDS: ReadonlySet<Field> = new Set([
+export const NUMERIC_FIELDS: ReadonlySet<QueryField> = new Set([
   'seq',
   'hour',
   'port',
@@ -56,13 +56,13 @@ export const NUMERIC_FIELDS: ReadonlySet<Field> = new Set([
 ]);
 
 /** Null: no such field. */
-export function fieldOf(name: string): Field | null {
+export function fieldOf(name: string): QueryField | null {
   const lower = name.toLowerCase();
   return FIELDS.find((field) => field === lower) ?? ALIASES.get(lower) ?? null;
 }
 
 /** A record as it stands in the log. */
-export class RecordRow implements Row {
+export class RecordRow implements QueryRow {
   readonly seq: number;
   readonly fields: ParsedLine['fields'];
 
@@ -71,7 +71,7 @@ export class RecordRow implements Row {
     this.fields = fields;
   }
 
-  get(field: Field): string | number | readonly string[] | undefined {
+  get(field: QueryField): string | number | readonly string[] | undefined {
     const { fields } = this;
     switch (field) {
       case 'seq':

@@ -9,7 +9,7 @@
  * regular expression; it is anchored nowhere. `src=@app` asks for a label.
  */
 import { AuditQuestionError } from '../errors.ts';
-import { FIELDS, type Field, fieldOf, NUMERIC_FIELDS } from './fields.ts';
+import { FIELDS, fieldOf, NUMERIC_FIELDS, type QueryField } from './fields.ts';
 import { parseTime, TIME_WORDS } from './times.ts';
 
 export type Operator = '=' | '!=' | '~' | '!~' | '<' | '<=' | '>' | '>=';
@@ -18,9 +18,14 @@ export type Question =
   | { readonly kind: 'all' }
   | { readonly kind: 'and' | 'or'; readonly of: readonly Question[] }
   | { readonly kind: 'not'; readonly of: Question }
-  | { readonly kind: 'text'; readonly field: Field; readonly values: readonly string[]; readonly isNegated: boolean }
-  | { readonly kind: 'pattern'; readonly field: Field; readonly pattern: RegExp; readonly isNegated: boolean }
-  | { readonly kind: 'number'; readonly field: Field; readonly operator: Operator; readonly value: number }
+  | {
+      readonly kind: 'text';
+      readonly field: QueryField;
+      readonly values: readonly string[];
+      readonly isNegated: boolean;
+    }
+  | { readonly kind: 'pattern'; readonly field: QueryField; readonly pattern: RegExp; readonly isNegated: boolean }
+  | { readonly kind: 'number'; readonly field: QueryField; readonly operator: Operator; readonly value: number }
   | { readonly kind: 'time'; readonly operator: '<' | '>='; readonly value: number };
 
 /** A longer question is a mistake, and a longer pattern could be made slow. */
@@ -164,13 +169,13 @@ class Parser {
     return { kind: 'time', operator: name.text === 'since' ? '>=' : '<', value: time };
   }
 
-  #number(field: Field, operator: Operator, value: WordToken): Question {
+  #number(field: QueryField, operator: Operator, value: WordToken): Question {
     const number = value.text === 'true' ? 1 : value.text === 'false' ? 0 : Number(value.text);
     if (value.text === '' || !Number.isFinite(number)) throw this.#fault(value.at, `"${field}" is a number`);
     return { kind: 'number', field, operator, value: number };
   }
 
-  #pattern(field: Field, operator: '~' | '!~', value: WordToken): Question {
+  #pattern(field: QueryField, operator: '~' | '!~', value: WordToken): Question {
     if (value.text.length > MAX_PATTERN_CHARACTERS) throw this.#fault(value.at, 'the pattern is too long');
     try {
       return { kind: 'pattern', field, pattern: new RegExp(value.text, 'u'), isNegated: operator === '!~' };

@@ -1,9 +1,9 @@
 /** Does a row answer a question? Pure. */
 
-import type { Field, Row } from './fields.ts';
+import type { QueryField, QueryRow } from './fields.ts';
 import type { Operator, Question } from './grammar.ts';
 
-export type Predicate = (row: Row) => boolean;
+export type Predicate = (row: QueryRow) => boolean;
 
 export function predicateOf(question: Question): Predicate {
   switch (question.kind) {
@@ -47,21 +47,21 @@ export function predicateOf(question: Question): Predicate {
 }
 
 /** `src=@app` asks for a label of the source. */
-function labelField(field: Field, value: string): Field {
+function labelField(field: QueryField, value: string): QueryField {
   if (!value.startsWith('@')) return field;
   return field === 'src' ? 'src.labels' : field === 'dst' ? 'dst.labels' : field;
 }
 
-function isEqual(value: ReturnType<Row['get']>, wanted: string): boolean {
+function isEqual(value: ReturnType<QueryRow['get']>, wanted: string): boolean {
   return Array.isArray(value) ? value.includes(wanted) : value === wanted;
 }
 
-function isLike(value: ReturnType<Row['get']>, pattern: RegExp): boolean {
+function isLike(value: ReturnType<QueryRow['get']>, pattern: RegExp): boolean {
   if (value === undefined) return false;
   return Array.isArray(value) ? value.some((one) => pattern.test(one)) : pattern.test(String(value));
 }
 
-function compare(value: ReturnType<Row['get']>, operator: Operator, wanted: number): boolean {
+function compare(value: ReturnType<QueryRow['get']>, operator: Operator, wanted: number): boolean {
   if (typeof value !== 'number') return operator === '!=';
   switch (operator) {
     case '=':

@@ -1,5 +1,5 @@
 /** Records counted by some of their fields. Pure: fed with rows in order. */
-import type { Field, Row } from '../query/index.ts';
+import type { QueryField, QueryRow } from '../query/index.ts';
 
 export interface Group {
   readonly key: readonly string[];
@@ -17,14 +17,14 @@ export interface Group {
 const SEPARATOR = '\u001f';
 
 export class Groups {
-  readonly #by: readonly Field[];
+  readonly #by: readonly QueryField[];
   readonly #groups = new Map<string, Group>();
 
-  constructor(by: readonly Field[]) {
+  constructor(by: readonly QueryField[]) {
     this.#by = by;
   }
 
-  add(row: Row): Group {
+  add(row: QueryRow): Group {
     const key = this.#by.map((field) => shown(row.get(field)));
     const name = key.join(SEPARATOR);
     const [seq, time] = [number(row, 'seq'), String(row.get('time') ?? '')];
@@ -50,12 +50,12 @@ export class Groups {
   }
 }
 
-export function shown(value: ReturnType<Row['get']>): string {
+export function shown(value: ReturnType<QueryRow['get']>): string {
   if (value === undefined) return '-';
   return Array.isArray(value) ? value.join(' ') : String(value);
 }
 
-export function number(row: Row, field: Field): number {
+export function number(row: QueryRow, field: QueryField): number {
   const value = row.get(field);
   return typeof value === 'number' ? value : 0;
 }

@@ -1,5 +1,5 @@
 /** Reports in which the order of records matters. Pure: fed with rows in order of `seq`. */
-import type { Row } from '../query/index.ts';
+import type { QueryRow } from '../query/index.ts';
 import { number, shown } from './groups.ts';
 
 /** One source that was denied many different things. */
@@ -20,7 +20,7 @@ export class Probes {
     { dst: Set<string>; ports: Set<string>; classes: Set<string>; denials: number; firstSeq: number; lastSeq: number }
   >();
 
-  add(row: Row): void {
+  add(row: QueryRow): void {
     if (row.get('decision') !== 'deny') return;
     const name = shown(row.get('src'));
     let source = this.#sources.get(name);
@@ -70,7 +70,7 @@ export class Openings {
   readonly #found: Opening[] = [];
   readonly #changes: { seq: number; event: string; src: string | null }[] = [];
 
-  add(row: Row): void {
+  add(row: QueryRow): void {
     const seq = number(row, 'seq');
     const event = shown(row.get('event'));
     if (event === 'policy.load' || event === 'grant.add') {
@@ -116,7 +116,7 @@ export class ObservedFlow {
     this.#reached.set(source, null);
   }
 
-  add(row: Row): void {
+  add(row: QueryRow): void {
     const event = row.get('event');
     if (event !== 'flow' && event !== 'send.allowed') return;
     const [src, dst] = [shown(row.get('src')), shown(row.get('dst'))];
@@ -145,7 +145,7 @@ export class Timeline {
     this.#bucketMs = bucketMs;
   }
 
-  add(row: Row): void {
+  add(row: QueryRow): void {
     const time = Date.parse(shown(row.get('time')));
     if (Number.isNaN(time)) return;
     const start = time - (time % this.#bucketMs);

@@ -5,7 +5,7 @@
  * the whole record is read from the log when somebody looks at it.
  */
 import type { LinePlace } from '../../../broker/audit/index.ts';
-import { type Field, hourOf, member, RecordRow, type Row } from '../query/index.ts';
+import { hourOf, member, type QueryField, type QueryRow, RecordRow } from '../query/index.ts';
 import { NumberColumn, TextColumn } from './columns.ts';
 
 const TEXTS = [
@@ -34,8 +34,8 @@ export interface PlacedRecord {
 }
 
 export class RecordIndex {
-  readonly #texts = new Map<Field, TextColumn>([...TEXTS, ...LABELS].map((field) => [field, new TextColumn()]));
-  readonly #numbers = new Map<Field, NumberColumn>(NUMBERS.map((field) => [field, new NumberColumn()]));
+  readonly #texts = new Map<QueryField, TextColumn>([...TEXTS, ...LABELS].map((field) => [field, new TextColumn()]));
+  readonly #numbers = new Map<QueryField, NumberColumn>(NUMBERS.map((field) => [field, new NumberColumn()]));
   /** `detail.label` of grants: which label was given or taken. */
   readonly #granted = new TextColumn();
   readonly #seq = new NumberColumn();
@@ -112,22 +112,22 @@ export class RecordIndex {
   }
 
   /** One object for all rows: move it, then ask it. */
-  cursor(): Row & { row: number } {
+  cursor(): QueryRow & { row: number } {
     return new Cursor(this, this.#texts, this.#numbers, this.#seq);
   }
 }
 
-class Cursor implements Row {
+class Cursor implements QueryRow {
   row = 0;
   readonly #index: RecordIndex;
-  readonly #texts: ReadonlyMap<Field, TextColumn>;
-  readonly #numbers: ReadonlyMap<Field, NumberColumn>;
+  readonly #texts: ReadonlyMap<QueryField, TextColumn>;
+  readonly #numbers: ReadonlyMap<QueryField, NumberColumn>;
   readonly #seq: NumberColumn;
 
   constructor(
     index: RecordIndex,
-    texts: ReadonlyMap<Field, TextColumn>,
-    numbers: ReadonlyMap<Field, NumberColumn>,
+    texts: ReadonlyMap<QueryField, TextColumn>,
+    numbers: ReadonlyMap<QueryField, NumberColumn>,
     seq: NumberColumn,
   ) {
     this.#index = index;
@@ -136,7 +136,7 @@ class Cursor implements Row {
     this.#seq = seq;
   }
 
-  get(field: Field): string | number | readonly string[] | undefined {
+  get(field: QueryField): string | number | readonly string[] | undefined {
     if (field === 'src.labels' || field === 'dst.labels') return this.#texts.get(field)?.at(this.row)?.split(' ') ?? [];
     const texts = this.#texts.get(field);
     if (texts !== undefined) return texts.at(this.row);
@@ -152,6 +152,6 @@ class Cursor implements Row {
   }
 }
 
-function textOf(value: ReturnType<Row['get']>): string | undefined {
+function textOf(value: ReturnType<QueryRow['get']>): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }

@@ -1,6 +1,6 @@
 /** `argus net …`: the agents that carry a VM's network through the broker. Each runs until SIGTERM or SIGINT. */
 import { Command } from 'commander';
-import { type AgentConfig, parseAgentConfig, readAgentConfig, startAgent } from '../../agents/network/index.ts';
+import { type NetworkConfig, parseAgentConfig, readAgentConfig, startAgent } from '../../agents/network/index.ts';
 import { connect } from '../../sdk/index.ts';
 
 interface CarrierFlags {
@@ -180,11 +180,11 @@ function allCommand(): Command {
     .action(({ config }: { config: string }) => run(readAgentConfig(config)));
 }
 
-function parse(input: unknown): AgentConfig {
+function parse(input: unknown): NetworkConfig {
   return parseAgentConfig(input, 'options');
 }
 
-async function run(config: AgentConfig): Promise<void> {
+async function run(config: NetworkConfig): Promise<void> {
   let end: (error: Error | null) => void = () => {};
   const ended = new Promise<Error | null>((resolve) => {
     end = resolve;

@@ -14,7 +14,7 @@ export interface StreamOptions {
   readonly sound: boolean;
 }
 
-export class Stream {
+export class DemoStream {
   readonly meter = new StreamMeter();
   /** WAV file of the sound that audio-vm heard. */
   readonly file: string;
@@ -33,12 +33,12 @@ export class Stream {
     carrier: DemoCarrier,
     pcm: Uint8Array,
     { fast, sound }: StreamOptions,
-  ): Promise<Stream> {
+  ): Promise<DemoStream> {
     const record = installation.path('heard');
     const audio = installation.spawn('audio-vm', { carrier: carrier.carrierOf('audio-vm'), record, fast, sound });
     await audio.ready();
     const chrome = installation.spawn('chrome-vm', { carrier: carrier.carrierOf('chrome-vm'), fast });
-    const stream = new Stream(chrome, audio, `${record}/chrome-vm.wav`);
+    const stream = new DemoStream(chrome, audio, `${record}/chrome-vm.wav`);
     audio.onMessage((message) => message.kind === 'heard' && stream.meter.heard(message.stamps, message.bytes));
     chrome.onMessage((message) => message.kind === 'sent' && stream.meter.sent(message.stamps));
     chrome.feed(pcm);

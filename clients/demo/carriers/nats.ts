@@ -23,7 +23,7 @@ export interface Seen extends SearchResult {
 const CHROME_VM_UP = `argus.${BROKER}.up.chrome-vm`;
 const SHOWN_BYTES = 16;
 
-export class NatsCarrier implements DemoCarrier {
+export class NatsSetting implements DemoCarrier {
   readonly #installation: Installation;
   readonly #program: string;
   readonly #recording: Uint8Array;

@@ -3,7 +3,7 @@
 import type { DemoCarrier } from './demo-carrier.ts';
 import { Tap } from './tap.ts';
 
-export class SocketCarrier implements DemoCarrier {
+export class SocketSetting implements DemoCarrier {
   readonly config = {};
   readonly #socketOf: (domain: string) => string;
   readonly #tapPath: string;

@@ -3,9 +3,9 @@ import Table from 'cli-table3';
 import type { AuditSummary } from '../audit-summary.ts';
 import type { Seen } from '../carriers/nats.ts';
 import type { AttackResult } from '../roles/messages.ts';
-import type { Verdict } from '../verdict.ts';
+import type { DemoVerdict } from '../verdict.ts';
 
-export interface Summary extends Verdict {
+export interface Summary extends DemoVerdict {
   /** Messages of 10 ms that audio-vm heard. */
   readonly frames: number;
   /** Messages that chrome-vm's audio endpoint could not send. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type Accelerator, chooseAccelerator, endAll, guestImage, missingForMachines } from '../../machines/index.ts';
 import { summarizeAudit } from '../audit-summary.ts';
 import { DemoError } from '../errors.ts';
-import { GUEST_PROGRAM, Host } from './host.ts';
+import { DemoHost, GUEST_PROGRAM } from './host.ts';
 import { printVmSummary, type VmSummary } from './report.ts';
 import { runScenario, type ScenarioResult } from './scenario.ts';
 import { SOUND_HASH } from './sound-check.ts';
@@ -33,7 +33,7 @@ export async function runVmDemo(options: VmDemoOptions): Promise<boolean> {
   const say = (line: string): void => void out.write(`${String(seconds()).padStart(4)} s  ${line}\n`);
 
   const directory = await mkdtemp(join(tmpdir(), 'argus-demo-'));
-  let host: Host | null = null;
+  let host: DemoHost | null = null;
   const close = async (): Promise<void> => {
     await host?.close();
     if (options.keep === true) await writeFile(join(directory, 'consoles.txt'), host?.consoles ?? '');
@@ -56,7 +56,7 @@ export async function runVmDemo(options: VmDemoOptions): Promise<boolean> {
     const { vms = true } = options;
     const accelerator = vms === true ? await prepareAccelerator(join(directory, 'probe'), say) : vms;
     say('keys, credentials, a policy directory, a broker');
-    const building = Host.build({ directory, accelerator, domains: DOMAINS, program: GUEST_PROGRAM });
+    const building = DemoHost.build({ directory, accelerator, domains: DOMAINS, program: GUEST_PROGRAM });
     making = building;
     host = await building;
     await host.startBroker();

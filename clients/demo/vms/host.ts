@@ -42,7 +42,7 @@ export interface BootOptions {
   readonly socket?: string;
 }
 
-export class Host {
+export class DemoHost {
   readonly directory: string;
   readonly authority: Authority;
   readonly #accelerator: Accelerator;
@@ -56,7 +56,7 @@ export class Host {
   }
 
   /** Creates keys, policy and programs; starts nothing. */
-  static async build(options: HostOptions): Promise<Host> {
+  static async build(options: HostOptions): Promise<DemoHost> {
     const at = (name: string): string => join(options.directory, name);
     const authority = await createAuthority(at('authority'));
     await issueIdentity(authority, at('argus'), { name: 'argus', role: 'broker', ttlSeconds: TTL_SECONDS });
@@ -69,7 +69,7 @@ export class Host {
     const config = { identity: at('argus'), policy: at('policy'), audit: at('audit'), runtime: at('run') };
     writeFileSync(at('argus.yaml'), JSON.stringify(config));
     await Promise.all([bundle(at('argus.mjs')), bundle(at('guest.mjs'), options.program)]);
-    return new Host(options, authority);
+    return new DemoHost(options, authority);
   }
 
   path(name: string): string {

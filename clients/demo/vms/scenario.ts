@@ -3,7 +3,7 @@
 import type { Entry, Machine } from '../../machines/index.ts';
 import { Tap } from '../carriers/tap.ts';
 import type { AttackResult } from '../roles/messages.ts';
-import type { Host } from './host.ts';
+import type { DemoHost } from './host.ts';
 import * as network from './network.ts';
 import { MESSAGES, SOUND_HASH, SoundCheck } from './sound-check.ts';
 
@@ -27,7 +27,7 @@ export interface ScenarioResult {
 }
 
 /** @param host its broker runs already  @param say prints progress */
-export async function runScenario(host: Host, say: (line: string) => void): Promise<ScenarioResult> {
+export async function runScenario(host: DemoHost, say: (line: string) => void): Promise<ScenarioResult> {
   // Carriers are outside the trusted base, so the attacker may read them: chrome-vm's bytes pass through a tap.
   const tap = await Tap.open(host.path('tapped.sock'), host.socketOf('chrome-vm'));
   try {
@@ -105,7 +105,7 @@ async function connection(chrome: Machine): Promise<ScenarioResult['network']> {
 }
 
 /** Boots rogue-vm and collects its attacks; the machine is gone when this resolves. */
-async function attacksOf(host: Host, tap: Tap): Promise<AttackResult[]> {
+async function attacksOf(host: DemoHost, tap: Tap): Promise<AttackResult[]> {
   const recorded = { kind: 'file', bytes: Buffer.from(tap.recording(), 'base64'), mode: 0o600 } as const;
   const files = new Map<string, Entry>([['recorded', recorded]]);
   host.addIdentity(files, 'chrome-vm', 'stolen');

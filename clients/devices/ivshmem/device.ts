@@ -6,7 +6,7 @@ import type { System } from '../sys/index.ts';
 import { Layout } from './layout.ts';
 import { DOORBELL_DEADLINE_MS, IVSHMEM_PORT_BASE, MAX_REGION, MAX_VECTORS, PEER_RETRY_MS } from './limits.ts';
 import { DOORBELL_HEADER_BYTES, decodeDoorbell, encodeDoorbell } from './message.ts';
-import { Region, type RegionCounts } from './region.ts';
+import { type RegionCounts, SharedRegion } from './region.ts';
 import { type IvshmemSocket, serveIvshmem } from './server.ts';
 
 const MESSAGE_SLOT_BYTES = 16;
@@ -53,7 +53,7 @@ export async function startIvshmem(
   const layout = new Layout(peers.length, config.sectionBytes);
   const port = IVSHMEM_PORT_BASE + config.region;
   const memory = system.sealedMemory(`argus-ivshmem-${config.region}`, layout.bytes);
-  const region = new Region(layout, self, vectors, {
+  const region = new SharedRegion(layout, self, vectors, {
     read: (position, into) => readSync(memory.fd, into, 0, into.length, position) === into.length,
     write: (position, from) => writeSync(memory.fd, from, 0, from.length, position) === from.length,
   });

@@ -26,7 +26,7 @@ export interface RegionCounts {
   malformed: number;
 }
 
-export class Region {
+export class SharedRegion {
   readonly layout: Layout;
   /** This guest's place. */
   readonly self: number;

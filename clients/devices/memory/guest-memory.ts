@@ -17,25 +17,25 @@ export interface RegionPlace {
   readonly fileOffset: number;
 }
 
-export interface Region extends RegionPlace {
+export interface MemoryRegion extends RegionPlace {
   readonly file: MemoryFile;
 }
 
 export class GuestMemory {
-  #regions: readonly Region[] = [];
+  #regions: readonly MemoryRegion[] = [];
 
-  get regions(): readonly Region[] {
+  get regions(): readonly MemoryRegion[] {
     return this.#regions;
   }
 
   /** Takes over the files of `regions`. The files of the old regions are closed, so that no late read can reach them. */
-  replace(regions: readonly Region[]): void {
+  replace(regions: readonly MemoryRegion[]): void {
     const old = this.#regions;
     this.#regions = regions;
     for (const region of old) if (!regions.includes(region)) region.file.close();
   }
 
-  add(region: Region): void {
+  add(region: MemoryRegion): void {
     this.#regions = [...this.#regions, region];
   }
 
@@ -84,7 +84,7 @@ export class GuestMemory {
     return region?.file.write(from, region.fileOffset + (address - region.guestAddress)) === true;
   }
 
-  #find(address: number, length: number): Region | null {
+  #find(address: number, length: number): MemoryRegion | null {
     for (const region of this.#regions) {
       const offset = address - region.guestAddress;
       if (offset >= 0 && offset < region.size) return length <= region.size - offset ? region : null;

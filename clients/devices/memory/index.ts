@@ -1,4 +1,4 @@
 /** Guest memory, read and written piece by piece. */
 
-export { GuestMemory, type Region } from './guest-memory.ts';
+export { GuestMemory, type MemoryRegion } from './guest-memory.ts';
 export { memoryFile } from './memory-file.ts';

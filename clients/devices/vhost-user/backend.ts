@@ -9,7 +9,7 @@
  * continues from the used index.
  */
 import { CHAINS_PER_WAKE_UP, MAX_MEMORY_REGIONS, MAX_MESSAGE_DESCRIPTORS } from '../base/index.ts';
-import { GuestMemory, memoryFile, type Region } from '../memory/index.ts';
+import { GuestMemory, type MemoryRegion, memoryFile } from '../memory/index.ts';
 import type { Descriptor, System } from '../sys/index.ts';
 import { QUEUE_FAULTS } from '../virtqueue/index.ts';
 import type { VirtioDevice, Wiring } from './device.ts';
@@ -209,7 +209,7 @@ export class Backend {
   }
 
   /** Takes the next descriptor. */
-  #region(payload: Buffer, at: number, descriptors: Descriptor[], among: GuestMemory): Region | string {
+  #region(payload: Buffer, at: number, descriptors: Descriptor[], among: GuestMemory): MemoryRegion | string {
     const words = decodeRegion(payload, at);
     const descriptor = descriptors.shift();
     if (descriptor === undefined) return 'a region without a descriptor';

@@ -10,14 +10,17 @@ export interface DeviceSocket {
 }
 
 /** What the device process reports; `line` is for a person. */
-export type Report = (event: 'attached' | 'detached' | 'refused' | 'vmm-fault' | 'guest-fault', line: string) => void;
+export type DeviceReport = (
+  event: 'attached' | 'detached' | 'refused' | 'vmm-fault' | 'guest-fault',
+  line: string,
+) => void;
 
 /** @throws DeviceError ERR_DEVICE_SOCKET */
 export async function serveVhostUser(
   system: System,
   path: string,
   device: VirtioDevice,
-  report: Report,
+  report: DeviceReport,
 ): Promise<DeviceSocket> {
   const listener = await listenUnix(system, path);
   let current: Connection | null = null;
@@ -49,7 +52,7 @@ class Connection {
   readonly #system: System;
   readonly #socket: Descriptor;
   readonly #backend: Backend;
-  readonly #report: Report;
+  readonly #report: DeviceReport;
   readonly #onClosed: () => void;
   readonly #watch: Watch;
   #isClosed = false;
@@ -57,7 +60,7 @@ class Connection {
   #bytes = Buffer.alloc(0);
   #descriptors: Descriptor[] = [];
 
-  constructor(system: System, socket: Descriptor, device: VirtioDevice, report: Report, onClosed: () => void) {
+  constructor(system: System, socket: Descriptor, device: VirtioDevice, report: DeviceReport, onClosed: () => void) {
     this.#system = system;
     this.#socket = socket;
     this.#report = report;

@@ -12,7 +12,7 @@
 import type { VirtioDevice, Wiring } from '../vhost-user/index.ts';
 import type { SplitQueue } from '../virtqueue/index.ts';
 import { Connection, type ConnectionPlace } from './connection.ts';
-import type { Clock, Exchange, ExchangeEvents } from './exchange.ts';
+import type { Exchange, ExchangeEvents, Timers } from './exchange.ts';
 import {
   MAX_SERVICE_PORT,
   MAX_VSOCK_PAYLOAD_BYTES,
@@ -78,7 +78,7 @@ export class VsockDevice implements VirtioDevice, ExchangeEvents {
   };
   readonly #cid: number;
   readonly #exchange: Exchange;
-  readonly #clock: Clock;
+  readonly #clock: Timers;
   readonly #table = new ConnectionTable();
   /** Connections with something for the guest, in turn. */
   readonly #ready = new Set<Connection>();
@@ -88,7 +88,7 @@ export class VsockDevice implements VirtioDevice, ExchangeEvents {
   #wiring: Wiring | null = null;
   #cancelSweep: (() => void) | null = null;
 
-  constructor(exchange: Exchange, clock: Clock) {
+  constructor(exchange: Exchange, clock: Timers) {
     this.#exchange = exchange;
     this.#cid = exchange.cid;
     this.#clock = clock;

@@ -35,7 +35,7 @@ export interface ExchangeEvents {
 }
 
 /** Time, from outside. */
-export interface Clock {
+export interface Timers {
   now(): number;
   /** Returns what cancels the task. */
   schedule(delayMs: number, task: () => void): () => void;

@@ -3,7 +3,7 @@
  *
  * A carrier is not trusted. It may lose, delay or invent bytes; that can only end the session.
  */
-export interface Carrier {
+export interface ClientCarrier {
   /** False (default true) where bytes of an earlier session, or of an earlier broker, may still arrive: a virtio-serial port. */
   readonly tellsOfRestart?: boolean;
   /** Takes ownership of the buffers and keeps their order. It never fails; an error is reported by `onClose`. */
@@ -34,4 +34,4 @@ export interface CarrierOwner {
 }
 
 /** Connects once; rejects when it cannot. `signal` ends the attempt. */
-export type OpenCarrier = (events: CarrierEvents, signal: AbortSignal, owner: CarrierOwner) => Promise<Carrier>;
+export type OpenCarrier = (events: CarrierEvents, signal: AbortSignal, owner: CarrierOwner) => Promise<ClientCarrier>;

@@ -1,14 +1,14 @@
 /** Carriers over a NATS server: `nats://host:port/broker`. The library is loaded when one is opened, not before. */
 import { randomBytes } from 'node:crypto';
 import { ArgusError } from '../errors.ts';
-import type { Carrier, CarrierEvents, CarrierOwner } from './carrier.ts';
+import type { CarrierEvents, CarrierOwner, ClientCarrier } from './carrier.ts';
 
 export async function openNats(
   spec: string,
   events: CarrierEvents,
   signal: AbortSignal,
   owner: CarrierOwner,
-): Promise<Carrier> {
+): Promise<ClientCarrier> {
   const { dialNats, domainSubjects, loadNatsEnd, PIPE_ID_BYTES, parseNatsAddress } = await import(
     '../../../broker/carrier/index.ts'
   );

@@ -15,7 +15,7 @@
 import { close, constants, open, read, writeSync, writev } from 'node:fs';
 import { RECORD_HEADER_BYTES } from '../../../broker/wire/index.ts';
 import { CONGESTED_BYTES, SERIAL_PROBE_MS, SERIAL_READ_BYTES } from '../limits.ts';
-import type { Carrier, CarrierEvents } from './carrier.ts';
+import type { CarrierEvents, ClientCarrier } from './carrier.ts';
 
 type Done = (error: NodeJS.ErrnoException | null, bytes: number) => void;
 
@@ -48,7 +48,7 @@ const NODE_DEVICE: SerialDevice = {
 
 const lines = new Map<string, SerialLine>();
 
-export function openSerial(path: string, events: CarrierEvents, signal: AbortSignal): Promise<Carrier> {
+export function openSerial(path: string, events: CarrierEvents, signal: AbortSignal): Promise<ClientCarrier> {
   let line = lines.get(path);
   if (line === undefined) {
     line = new SerialLine(path, NODE_DEVICE, () => lines.delete(path));
@@ -77,7 +77,7 @@ export class SerialLine {
   }
 
   /** Resolves when the host's end is connected; takes the device over from the carrier before. */
-  async attach(events: CarrierEvents, signal: AbortSignal): Promise<Carrier> {
+  async attach(events: CarrierEvents, signal: AbortSignal): Promise<ClientCarrier> {
     signal.throwIfAborted();
     this.#user?.hungUp(null);
     const user = new SerialCarrier(this, events);
@@ -186,7 +186,7 @@ export class SerialLine {
   }
 }
 
-class SerialCarrier implements Carrier {
+class SerialCarrier implements ClientCarrier {
   readonly tellsOfRestart = false;
   readonly #line: SerialLine;
   readonly #events: CarrierEvents;

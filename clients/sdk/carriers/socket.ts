@@ -2,9 +2,13 @@
 import { connect, type NetConnectOpts } from 'node:net';
 import { release } from '../../../keys/index.ts';
 import { CONGESTED_BYTES, JOINED_WRITE_BYTES, READ_BUFFER_BYTES } from '../limits.ts';
-import type { Carrier, CarrierEvents } from './carrier.ts';
+import type { CarrierEvents, ClientCarrier } from './carrier.ts';
 
-export function openSocket(address: NetConnectOpts, events: CarrierEvents, signal: AbortSignal): Promise<Carrier> {
+export function openSocket(
+  address: NetConnectOpts,
+  events: CarrierEvents,
+  signal: AbortSignal,
+): Promise<ClientCarrier> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(signal.reason);

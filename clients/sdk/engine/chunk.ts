@@ -5,7 +5,7 @@
 import { MAX_RECORD_PLAINTEXT_BYTES } from '../../../broker/wire/index.ts';
 import { MIN_SPARE_CHUNKS } from '../limits.ts';
 
-export class Chunk {
+export class SendBuffer {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   references = 1;
@@ -18,8 +18,8 @@ export class Chunk {
   }
 }
 
-export class ChunkPool {
-  readonly #spare: Chunk[] = [];
+export class SendBufferPool {
+  readonly #spare: SendBuffer[] = [];
   readonly #maxSpare: number;
 
   /** Keeps what a window of `windowBytes` without outcome needs: made anew for each, chunks keep the garbage collector busy. */
@@ -28,13 +28,13 @@ export class ChunkPool {
   }
 
   /** With one reference, the caller's. */
-  take(): Chunk {
-    const chunk = this.#spare.pop() ?? new Chunk(MAX_RECORD_PLAINTEXT_BYTES);
+  take(): SendBuffer {
+    const chunk = this.#spare.pop() ?? new SendBuffer(MAX_RECORD_PLAINTEXT_BYTES);
     chunk.references = 1;
     return chunk;
   }
 
-  release(chunk: Chunk): void {
+  release(chunk: SendBuffer): void {
     chunk.references--;
     const isSpare = chunk.references === 0 && chunk.bytes.length === MAX_RECORD_PLAINTEXT_BYTES;
     if (isSpare && this.#spare.length < this.#maxSpare) this.#spare.push(chunk);
@@ -43,17 +43,17 @@ export class ChunkPool {
 
 /** Hands out room for frames that wait, one after another, so that small ones do not cost a chunk each. */
 export class Arena {
-  readonly #pool: ChunkPool;
-  #chunk: Chunk | null = null;
+  readonly #pool: SendBufferPool;
+  #chunk: SendBuffer | null = null;
   #used = 0;
 
-  constructor(pool: ChunkPool) {
+  constructor(pool: SendBufferPool) {
     this.#pool = pool;
   }
 
   /** A chunk, referenced for the caller, and where in it `length` bytes are theirs. */
-  reserve(length: number): { readonly chunk: Chunk; readonly at: number } {
-    if (length > MAX_RECORD_PLAINTEXT_BYTES) return { chunk: new Chunk(length), at: 0 };
+  reserve(length: number): { readonly chunk: SendBuffer; readonly at: number } {
+    if (length > MAX_RECORD_PLAINTEXT_BYTES) return { chunk: new SendBuffer(length), at: 0 };
     if (this.#chunk !== null && this.#chunk.references === 1) this.#used = 0;
     if (this.#chunk === null || this.#used + length > MAX_RECORD_PLAINTEXT_BYTES) {
       if (this.#chunk !== null) this.#pool.release(this.#chunk);

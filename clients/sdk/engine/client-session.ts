@@ -19,18 +19,18 @@ import {
   type Identity,
   release,
 } from '../../../keys/index.ts';
-import type { Carrier, CarrierEvents } from '../carriers/carrier.ts';
+import type { CarrierEvents, ClientCarrier } from '../carriers/carrier.ts';
 import { ArgusError } from '../errors.ts';
 import { DEAD_AFTER_MS, KEEPALIVE_CHECK_MS, MAX_OUTSTANDING_REQUESTS, PING_AFTER_MS } from '../limits.ts';
 import type { Platform } from '../platform.ts';
-import type { ChunkPool } from './chunk.ts';
+import type { SendBufferPool } from './chunk.ts';
 import { closeError, handshakeError } from './close-reasons.ts';
 import { InFlight } from './inflight.ts';
-import { Outbox } from './outbox.ts';
+import { SendQueue } from './outbox.ts';
 import type { Send } from './send.ts';
 
 /** Answers carry the id of their request. */
-export type Answer = Extract<BrokerFrame, { readonly op: typeof Op.reply | typeof Op.notified }>;
+export type BrokerAnswer = Extract<BrokerFrame, { readonly op: typeof Op.reply | typeof Op.notified }>;
 /** What the broker says unasked. */
 export type Notice = Extract<
   BrokerFrame,
@@ -66,7 +66,7 @@ export interface SessionOptions {
 }
 
 interface Request {
-  readonly onAnswer: (answer: Answer) => void;
+  readonly onAnswer: (answer: BrokerAnswer) => void;
   readonly onLost: () => void;
 }
 
@@ -76,10 +76,10 @@ export class ClientSession implements CarrierEvents {
   readonly #options: SessionOptions;
   readonly #requests = new Map<number, Request>();
   readonly inFlight = new InFlight();
-  readonly outbox: Outbox;
+  readonly outbox: SendQueue;
   readonly #walker = new FrameWalker();
   #phase: 'dialling' | 'handshake' | 'up' | 'closed' = 'dialling';
-  #carrier: Carrier | null = null;
+  #carrier: ClientCarrier | null = null;
   #channel: Channel | null = null;
   #requestId = 0;
   #lastHeardAt = 0;
@@ -88,12 +88,12 @@ export class ClientSession implements CarrierEvents {
   #onHandshake: ((failure: ArgusError | null) => void) | null = null;
   readonly #accept = (send: Send): void => this.#handlers.onAccepted(send);
 
-  constructor(handlers: SessionHandlers, platform: Platform, pool: ChunkPool, options: SessionOptions) {
+  constructor(handlers: SessionHandlers, platform: Platform, pool: SendBufferPool, options: SessionOptions) {
     this.#handlers = handlers;
     this.#platform = platform;
     this.#options = options;
     const session = this;
-    this.outbox = new Outbox(
+    this.outbox = new SendQueue(
       pool,
       {
         get isCongested() {
@@ -106,7 +106,7 @@ export class ClientSession implements CarrierEvents {
   }
 
   /** Runs the handshake on a carrier that has just opened; resolves after `onUp`, rejects with an ArgusError. */
-  async greet(carrier: Carrier): Promise<void> {
+  async greet(carrier: ClientCarrier): Promise<void> {
     this.#carrier = carrier;
     const { identity, broker, suites, aead } = this.#options;
     const channel = new Channel({
@@ -136,7 +136,7 @@ export class ClientSession implements CarrierEvents {
   }
 
   /** Sends a request; false when there is no session or too many are open. `onLost` is called if the session ends first. */
-  request(frame: RequestFrame, onAnswer: (answer: Answer) => void, onLost: () => void): boolean {
+  request(frame: RequestFrame, onAnswer: (answer: BrokerAnswer) => void, onLost: () => void): boolean {
     if (this.#phase !== 'up' || this.#requests.size >= MAX_OUTSTANDING_REQUESTS) return false;
     do this.#requestId = (this.#requestId + 1) >>> 0;
     while (this.#requests.has(this.#requestId));

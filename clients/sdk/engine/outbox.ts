@@ -8,10 +8,10 @@
 
 import { Fifo } from '../../../broker/base/index.ts';
 import { MAX_RECORD_PLAINTEXT_BYTES } from '../../../broker/wire/index.ts';
-import { Chunk, type ChunkPool } from './chunk.ts';
+import { SendBuffer, type SendBufferPool } from './chunk.ts';
 
 interface ClosedRecord {
-  readonly chunk: Chunk;
+  readonly chunk: SendBuffer;
   readonly start: number;
   readonly end: number;
 }
@@ -22,12 +22,12 @@ export interface OutboxSink {
   readonly isCongested: boolean;
 }
 
-export class Outbox {
-  readonly #pool: ChunkPool;
+export class SendQueue {
+  readonly #pool: SendBufferPool;
   readonly #sink: OutboxSink;
   readonly #defer: (task: () => void) => void;
   readonly #closed = new Fifo<ClosedRecord>();
-  #chunk: Chunk;
+  #chunk: SendBuffer;
   #start = 0;
   #at = 0;
   #isScheduled = false;
@@ -38,10 +38,10 @@ export class Outbox {
   };
 
   /** Where the frame last reserved is to be written. */
-  frameChunk: Chunk;
+  frameChunk: SendBuffer;
   frameAt = 0;
 
-  constructor(pool: ChunkPool, sink: OutboxSink, defer: (task: () => void) => void) {
+  constructor(pool: SendBufferPool, sink: OutboxSink, defer: (task: () => void) => void) {
     this.#pool = pool;
     this.#sink = sink;
     this.#defer = defer;
@@ -121,7 +121,7 @@ export class Outbox {
   /** A frame beyond the record size is a record alone, in a chunk of its own. */
   #reserveLarge(length: number): void {
     this.#closeOpen();
-    const chunk = new Chunk(length);
+    const chunk = new SendBuffer(length);
     this.#closed.push({ chunk, start: 0, end: length });
     this.frameChunk = chunk;
     this.frameAt = 0;

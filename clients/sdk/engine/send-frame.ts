@@ -3,10 +3,10 @@
  *
  */
 import { DATA_FRAME_HEADER_BYTES, DataField, DOMID_ANY, Op } from '../../../broker/wire/index.ts';
-import type { Chunk } from './chunk.ts';
+import type { SendBuffer } from './chunk.ts';
 
 export function writeSendFrame(
-  chunk: Chunk,
+  chunk: SendBuffer,
   at: number,
   id: number,
   domid: number,

@@ -7,7 +7,7 @@
  */
 import { DATA_FRAME_HEADER_BYTES } from '../../../broker/wire/index.ts';
 import type { ArgusError } from '../errors.ts';
-import type { Chunk } from './chunk.ts';
+import type { SendBuffer } from './chunk.ts';
 
 interface Deferred {
   readonly promise: Promise<number>;
@@ -84,7 +84,7 @@ function defer(bytes: number, outcome: 'accepted' | ArgusError | null): Deferred
 
 /** Where the encoded frame of a held send lies; one reference of `chunk` is the send's until its outcome. */
 export interface FramePlace {
-  readonly chunk: Chunk;
+  readonly chunk: SendBuffer;
   readonly at: number;
   /** In the open record, with which it goes out: the first write needs no copy. */
   readonly isPlaced: boolean;
@@ -102,7 +102,7 @@ export interface HeldOptions {
 
 /** A send that may have to wait (deadline, name not known yet). Flat, since a stream with deadlines has thousands of them. */
 export class HeldSend extends Send implements FramePlace, HeldOptions {
-  chunk: Chunk;
+  chunk: SendBuffer;
   at: number;
   isPlaced: boolean;
   readonly name: string | null;

@@ -9,25 +9,25 @@ import { type ArgusError, statusError, wordError } from '../errors.ts';
 import { MAX_OUTSTANDING_SENDS } from '../limits.ts';
 import type { Platform } from '../platform.ts';
 import { describe, joinedLength, NOT_SENT, noSession, requestFault, type SendvRequest } from '../sendv-request.ts';
-import { Arena, type ChunkPool } from './chunk.ts';
+import { Arena, type SendBufferPool } from './chunk.ts';
 import type { Flow, FlowActions } from './flow.ts';
 import { Flows } from './flows.ts';
 import type { InFlight } from './inflight.ts';
 import type { Names } from './names.ts';
-import type { Outbox } from './outbox.ts';
+import type { SendQueue } from './outbox.ts';
 import { type FramePlace, HeldSend, Send } from './send.ts';
 import { writeSendFrame } from './send-frame.ts';
 
 /** The parts of a session that sends use. */
 export interface Uplink {
-  readonly outbox: Outbox;
+  readonly outbox: SendQueue;
   readonly inFlight: InFlight;
 }
 
 export class Sends implements FlowActions {
   readonly #names: Names;
   readonly #platform: Platform;
-  readonly #pool: ChunkPool;
+  readonly #pool: SendBufferPool;
   readonly #arena: Arena;
   readonly #queueBytes: number;
   readonly #flows: Flows;
@@ -54,7 +54,7 @@ export class Sends implements FlowActions {
     send.accept();
   };
 
-  constructor(names: Names, platform: Platform, pool: ChunkPool, queueBytes: number) {
+  constructor(names: Names, platform: Platform, pool: SendBufferPool, queueBytes: number) {
     this.#names = names;
     this.#platform = platform;
     this.#pool = pool;

@@ -14,7 +14,7 @@ import * as assert from 'uvu/assert';
 import { openEnrolment } from '../../../clients/vm/index.ts';
 import { needsThat } from '../../support/needs.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
-import { House, PORT } from './house.ts';
+import { GuestFixture, PORT } from './house.ts';
 
 const artefact = suite('agent: artefact');
 
@@ -51,17 +51,17 @@ for (const [what, maker, commandOf] of KINDS) {
     assert.match(await outputOf(start('--version')), /^\d+\.\d+\.\d+\n$/);
     assert.match(await outputOf(start('--help')), 'agent [options]');
 
-    const house = new House();
-    const authority = await house.makeAuthority();
-    await house.startBroker();
+    const fixture = new GuestFixture();
+    const authority = await fixture.makeAuthority();
+    await fixture.startBroker();
     const agents: ChildProcess[] = [];
     for (const name of ['audio-vm', 'chrome-vm']) {
-      const socket = house.path(`${name}.enrol`);
+      const socket = fixture.path(`${name}.enrol`);
       const enrolment = await openEnrolment(authority, { name, socket, ttlSeconds: 3600 });
       const home = join(elsewhere, name);
       writeFileSync(`${home}.token`, enrolment.token, { mode: 0o600 });
       const config = {
-        carrier: `unix:${house.path(`run/${name}.sock`)}`,
+        carrier: `unix:${fixture.path(`run/${name}.sock`)}`,
         identity: `${home}.identity`,
         socket: `${home}.sock`,
         enrol: { name, port: `unix:${socket}`, token: `${home}.token` },
@@ -84,7 +84,7 @@ for (const [what, maker, commandOf] of KINDS) {
       agent.kill('SIGTERM');
       assert.equal(await once(agent, 'exit'), [0, null]);
     }
-    await house.close();
+    await fixture.close();
   });
 }
 

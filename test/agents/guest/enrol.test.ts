@@ -8,7 +8,7 @@ import { type AgentError, answerEnrolment, MAX_ENROL_ATTEMPTS } from '../../../c
 import { openEnrolment } from '../../../clients/vm/index.ts';
 import { createAuthority, loadIdentity } from '../../../keys/index.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
-import { House } from './house.ts';
+import { GuestFixture } from './house.ts';
 
 const enrol = suite('agent: enrolment');
 const TOKEN = new Uint8Array(32).fill(7);
@@ -16,21 +16,21 @@ const OTHER = new Uint8Array(32).fill(8);
 const TTL = 3600;
 
 enrol('an agent without a credential enrols on its first boot and connects; the second boot asks nobody', async () => {
-  const house = new House();
-  const authority = await house.makeAuthority();
-  await house.startBroker();
-  const socket = house.path('enrol.sock');
+  const fixture = new GuestFixture();
+  const authority = await fixture.makeAuthority();
+  await fixture.startBroker();
+  const socket = fixture.path('enrol.sock');
   const enrolment = await openEnrolment(authority, { name: 'chrome-vm', socket, ttlSeconds: TTL });
-  writeFileSync(house.path('token'), `${enrolment.token}\n`, { mode: 0o600 });
-  const config = { enrol: { name: 'chrome-vm', port: `unix:${socket}`, token: house.path('token') } };
-  const first = await house.agent('chrome-vm', config);
+  writeFileSync(fixture.path('token'), `${enrolment.token}\n`, { mode: 0o600 });
+  const config = { enrol: { name: 'chrome-vm', port: `unix:${socket}`, token: fixture.path('token') } };
+  const first = await fixture.agent('chrome-vm', config);
   assert.is(first.vm.name, 'chrome-vm');
   const enrolled = await enrolment.done;
-  assert.is(enrolled?.thumbprint, (await loadIdentity(house.path('chrome-vm'))).thumbprint);
+  assert.is(enrolled?.thumbprint, (await loadIdentity(fixture.path('chrome-vm'))).thumbprint);
   await enrolment.close();
   await first.close();
-  assert.is((await house.agent('chrome-vm', config)).vm.name, 'chrome-vm');
-  await house.close();
+  assert.is((await fixture.agent('chrome-vm', config)).vm.name, 'chrome-vm');
+  await fixture.close();
 });
 
 async function stage(): Promise<{
@@ -104,11 +104,11 @@ enrol('wrong proofs end the enrolment; a token is good for one guest', async () 
 });
 
 enrol('no token, or a file that holds none, is said at once', async () => {
-  const house = new House();
-  mkdirSync(house.path('empty'));
-  writeFileSync(house.path('not-a-token'), 'hunter2\n');
+  const fixture = new GuestFixture();
+  mkdirSync(fixture.path('empty'));
+  writeFileSync(fixture.path('not-a-token'), 'hunter2\n');
   for (const token of ['missing', 'not-a-token']) {
-    const failure = house.agent('chrome-vm', { enrol: { name: 'chrome-vm', port: 'unix:/nowhere', token } });
+    const failure = fixture.agent('chrome-vm', { enrol: { name: 'chrome-vm', port: 'unix:/nowhere', token } });
     assert.is(await failure.catch((error: AgentError) => error.code), 'ERR_AGENT_ENROL', token);
   }
 });

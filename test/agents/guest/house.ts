@@ -9,18 +9,18 @@ import { temporaryDirectory } from '../../support/temp.ts';
 
 export const PORT = 5000;
 
-export class House {
+export class GuestFixture {
   readonly directory = temporaryDirectory();
   readonly #agents: Agent[] = [];
   #broker: Broker | null = null;
 
-  static async build(): Promise<House> {
-    const house = new House();
-    const authority = await house.makeAuthority();
+  static async build(): Promise<GuestFixture> {
+    const fixture = new GuestFixture();
+    const authority = await fixture.makeAuthority();
     for (const name of ['audio-vm', 'chrome-vm'])
-      await issueIdentity(authority, house.path(name), { name, role: 'domain', ttlSeconds: 3600 });
-    await house.startBroker();
-    return house;
+      await issueIdentity(authority, fixture.path(name), { name, role: 'domain', ttlSeconds: 3600 });
+    await fixture.startBroker();
+    return fixture;
   }
 
   async makeAuthority(): Promise<Authority> {

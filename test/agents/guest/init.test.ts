@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { bundleAgent } from '../../../clients/agents/guest/bundle.ts';
 import { findBinary, needs, needsThat } from '../../support/needs.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
-import { House } from './house.ts';
+import { GuestFixture } from './house.ts';
 
 const init = suite('agent: what starts it');
 
@@ -117,8 +117,8 @@ needs('nix-instantiate', 'nix-bin')(init, 'the NixOS module starts the agent as 
 });
 
 needsThat(() => process.geteuid?.() === 0, 'root')(init, 'the agent needs none of root’s powers', async () => {
-  const house = await House.build();
-  const [bundle, config] = await agentFiles(house);
+  const fixture = await GuestFixture.build();
+  const [bundle, config] = await agentFiles(fixture);
   const without = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs'];
   const agent = spawn('setpriv', [...without, process.execPath, bundle, 'agent', '--config', config]);
   let said = '';
@@ -132,7 +132,7 @@ needsThat(() => process.geteuid?.() === 0, 'root')(init, 'the agent needs none o
   assert.match(said, 'programs connect to');
   agent.kill('SIGTERM');
   assert.equal(await once(agent, 'exit'), [0, null]);
-  await house.close();
+  await fixture.close();
 });
 
 /** In a mount namespace of its own, so that nothing of this machine's /run, /etc/init.d and /var/lib changes. */
@@ -163,8 +163,8 @@ const withOpenrc = needsThat(
   'openrc-run, root and mount namespaces (apt-get install openrc)',
 );
 withOpenrc(init, 'OpenRC starts it, starts it again when it is killed, and stops it', async () => {
-  const house = await House.build();
-  const [bundle, config, socket] = await agentFiles(house);
+  const fixture = await GuestFixture.build();
+  const [bundle, config, socket] = await agentFiles(fixture);
   const words = ['-m', '--propagation', 'private', 'sh', '-c', OPENRC, fileOf('argus-agent.openrc')];
   const child = spawn('unshare', [...words, process.execPath, bundle, config, socket], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -183,15 +183,19 @@ withOpenrc(init, 'OpenRC starts it, starts it again when it is killed, and stops
     'again',
     'gone',
   ]);
-  await house.close();
+  await fixture.close();
 });
 
 /** The agent's one file, its configuration as chrome-vm, and the socket that it will offer. */
-async function agentFiles(house: House): Promise<readonly [bundle: string, config: string, socket: string]> {
-  const [bundle, config, socket] = [house.path('argus.mjs'), house.path('agent.yaml'), house.socketOf('chrome-vm')];
+async function agentFiles(fixture: GuestFixture): Promise<readonly [bundle: string, config: string, socket: string]> {
+  const [bundle, config, socket] = [
+    fixture.path('argus.mjs'),
+    fixture.path('agent.yaml'),
+    fixture.socketOf('chrome-vm'),
+  ];
   await bundleAgent(bundle);
-  const carrier = `unix:${house.path('run/chrome-vm.sock')}`;
-  writeFileSync(config, JSON.stringify({ carrier, identity: house.path('chrome-vm'), socket }));
+  const carrier = `unix:${fixture.path('run/chrome-vm.sock')}`;
+  writeFileSync(config, JSON.stringify({ carrier, identity: fixture.path('chrome-vm'), socket }));
   return [bundle, config, socket];
 }
 

@@ -7,7 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AgentError, openLocal, receiveLocal, sendLocal } from '../../../clients/agents/guest/index.ts';
 import { needs } from '../../support/needs.ts';
-import { House, PORT } from './house.ts';
+import { GuestFixture, PORT } from './house.ts';
 
 const run = promisify(execFile);
 const EXAMPLES = fileURLToPath(new URL('../../../clients/agents/guest/examples/', import.meta.url));
@@ -19,10 +19,10 @@ const RECV = { kind: 'recv', port: PORT, partner: 'any', length: 65_536 } as con
 const SEND = { kind: 'send', domain: 'audio-vm', port: PORT, type: 7, deadlineMs: 20_000 } as const;
 
 local('messages arrive whole, in order, with who sent them', async () => {
-  const house = await House.build();
-  await Promise.all([house.agent('audio-vm'), house.agent('chrome-vm')]);
-  const receiver = await openLocal(house.socketOf('audio-vm'), RECV);
-  const sender = await openLocal(house.socketOf('chrome-vm'), SEND);
+  const fixture = await GuestFixture.build();
+  await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
+  const receiver = await openLocal(fixture.socketOf('audio-vm'), RECV);
+  const sender = await openLocal(fixture.socketOf('chrome-vm'), SEND);
   const payloads = ['one', '', 'three'].map((text) => Buffer.from(text));
   assert.is(await sendLocal(sender, payloads), 3);
   const seen = [];
@@ -35,14 +35,14 @@ local('messages arrive whole, in order, with who sent them', async () => {
     ['chrome-vm', 101, 0, 7, ''],
     ['chrome-vm', 101, 0, 7, 'three'],
   ]);
-  await house.close();
+  await fixture.close();
 });
 
 local('far more than the ring holds goes through: a reader that is slow makes the sender wait', async () => {
-  const house = await House.build();
-  await Promise.all([house.agent('audio-vm'), house.agent('chrome-vm')]);
-  const receiver = await openLocal(house.socketOf('audio-vm'), { ...RECV, length: 4096 });
-  const sender = await openLocal(house.socketOf('chrome-vm'), SEND);
+  const fixture = await GuestFixture.build();
+  await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
+  const receiver = await openLocal(fixture.socketOf('audio-vm'), { ...RECV, length: 4096 });
+  const sender = await openLocal(fixture.socketOf('chrome-vm'), SEND);
   const count = 2_000;
   const chunks = Array.from({ length: count }, (_, index) => Buffer.alloc(1_000, index));
   const sent = sendLocal(sender, chunks);
@@ -52,24 +52,24 @@ local('far more than the ring holds goes through: a reader that is slow makes th
     if (++index === count) break;
   }
   assert.is(await sent, count);
-  await house.close();
+  await fixture.close();
 });
 
 local('a denial reaches the program with its code; what was accepted before is counted', async () => {
-  const house = await House.build();
-  await house.agent('chrome-vm');
+  const fixture = await GuestFixture.build();
+  await fixture.agent('chrome-vm');
   const codeOf = (promise: Promise<unknown>): Promise<string> =>
     promise.then(
       () => 'accepted',
       (error: AgentError) => `${error.code} ${/E[A-Z]+/.exec(error.message)?.[0]}`,
     );
-  const socket = house.socketOf('chrome-vm');
+  const socket = fixture.socketOf('chrome-vm');
   const denied = await openLocal(socket, { ...SEND, domain: 'gui-vm' });
   assert.is(await codeOf(sendLocal(denied, [Buffer.from('x')])), 'ERR_AGENT_REFUSED EACCES');
   const nobody = await openLocal(socket, { ...SEND, deadlineMs: 0 });
   assert.is(await codeOf(sendLocal(nobody, [Buffer.from('x')])), 'ERR_AGENT_REFUSED ECONNREFUSED');
   assert.is(await codeOf(openLocal(socket, RECV)), 'ERR_AGENT_REFUSED EACCES');
-  await house.close();
+  await fixture.close();
 });
 
 const BAD_REQUESTS = [
@@ -83,11 +83,11 @@ const BAD_REQUESTS = [
 ];
 
 local('a request that makes no sense is answered with EINVAL and the end', async () => {
-  const house = await House.build();
-  await house.agent('chrome-vm');
+  const fixture = await GuestFixture.build();
+  await fixture.agent('chrome-vm');
   for (const request of BAD_REQUESTS) {
     const answer = await new Promise<string>((resolve) => {
-      const socket = connect(house.socketOf('chrome-vm'));
+      const socket = connect(fixture.socketOf('chrome-vm'));
       let text = '';
       socket.on('data', (chunk) => {
         text += chunk.toString();
@@ -97,14 +97,14 @@ local('a request that makes no sense is answered with EINVAL and the end', async
     });
     assert.match(answer, /^error EINVAL .+\n$/, request);
   }
-  await house.close();
+  await fixture.close();
 });
 
 local('a ring whose program goes away is given up, and another one can take its place', async () => {
-  const house = await House.build();
-  const { vm } = await house.agent('audio-vm');
-  const first = await openLocal(house.socketOf('audio-vm'), RECV);
-  const second = await openLocal(house.socketOf('audio-vm'), RECV).then(
+  const fixture = await GuestFixture.build();
+  const { vm } = await fixture.agent('audio-vm');
+  const first = await openLocal(fixture.socketOf('audio-vm'), RECV);
+  const second = await openLocal(fixture.socketOf('audio-vm'), RECV).then(
     () => 'granted',
     (error: AgentError) => error.message,
   );
@@ -112,19 +112,19 @@ local('a ring whose program goes away is given up, and another one can take its 
   first.socket.destroy();
   // Given up once the agent has noticed; a send to nobody says so.
   for (;;) {
-    const again = await openLocal(house.socketOf('audio-vm'), RECV).catch(() => null);
+    const again = await openLocal(fixture.socketOf('audio-vm'), RECV).catch(() => null);
     if (again !== null) break;
   }
   assert.is(vm.state, 'connected');
-  await house.close();
+  await fixture.close();
 });
 
 local('argus ring in a pipeline: what goes in comes out', async () => {
-  const house = await House.build();
-  await Promise.all([house.agent('audio-vm'), house.agent('chrome-vm')]);
+  const fixture = await GuestFixture.build();
+  await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
   const recv = spawn(process.execPath, [
     ...CLI,
-    ...['ring', 'recv', `${PORT}`, '--from', 'chrome-vm', '--until-empty', '--agent', house.socketOf('audio-vm')],
+    ...['ring', 'recv', `${PORT}`, '--from', 'chrome-vm', '--until-empty', '--agent', fixture.socketOf('audio-vm')],
   ]);
   const received: Buffer[] = [];
   recv.stdout.on('data', (chunk: Buffer) => received.push(chunk));
@@ -132,37 +132,37 @@ local('argus ring in a pipeline: what goes in comes out', async () => {
   await new Promise<void>((resolve) => recv.stderr.once('data', () => resolve()));
   const send = spawn(process.execPath, [
     ...CLI,
-    ...['ring', 'send', 'audio-vm', `${PORT}`, '--end', '--agent', house.socketOf('chrome-vm')],
+    ...['ring', 'send', 'audio-vm', `${PORT}`, '--end', '--agent', fixture.socketOf('chrome-vm')],
   ]);
   const input = Buffer.alloc(1_000_003, 'argus');
   send.stdin.end(input);
   assert.is(await ended, 0);
   assert.ok(Buffer.concat(received).equals(input));
-  await house.close();
+  await fixture.close();
 });
 
 local('sessions come and go beneath: the ring stays', async () => {
-  const house = await House.build();
-  await Promise.all([house.agent('audio-vm'), house.agent('chrome-vm')]);
-  const receiver = await openLocal(house.socketOf('audio-vm'), RECV);
+  const fixture = await GuestFixture.build();
+  await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
+  const receiver = await openLocal(fixture.socketOf('audio-vm'), RECV);
   const frames = receiveLocal(receiver);
-  await house.stopBroker();
-  await house.startBroker();
+  await fixture.stopBroker();
+  await fixture.startBroker();
   for (;;) {
     // Until both are back: ECONNRESET without a session, ECONNREFUSED while the ring is not registered again.
-    const sender = await openLocal(house.socketOf('chrome-vm'), SEND);
+    const sender = await openLocal(fixture.socketOf('chrome-vm'), SEND);
     if ((await sendLocal(sender, [Buffer.from('after')]).catch(() => 0)) === 1) break;
   }
   const { value } = await frames.next();
   assert.is(Buffer.from(value?.payload ?? []).toString(), 'after');
   await frames.return(undefined);
-  await house.close();
+  await fixture.close();
 });
 
 async function throughExample(receiver: string[], sender: string[]): Promise<void> {
-  const house = await House.build();
-  await Promise.all([house.agent('audio-vm'), house.agent('chrome-vm')]);
-  const recv = spawn(receiver[0] ?? '', [...receiver.slice(1), 'recv', house.socketOf('audio-vm'), `${PORT}`]);
+  const fixture = await GuestFixture.build();
+  await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
+  const recv = spawn(receiver[0] ?? '', [...receiver.slice(1), 'recv', fixture.socketOf('audio-vm'), `${PORT}`]);
   // A line may come in pieces: Python writes its end by itself when its output is not buffered.
   const printed = new Promise<string>((resolve) => {
     let text = '';
@@ -172,11 +172,18 @@ async function throughExample(receiver: string[], sender: string[]): Promise<voi
     });
   });
   await new Promise<void>((resolve) => recv.stderr.once('data', () => resolve()));
-  await run(sender[0] ?? '', [...sender.slice(1), 'send', house.socketOf('chrome-vm'), 'audio-vm', `${PORT}`, 'hello']);
+  await run(sender[0] ?? '', [
+    ...sender.slice(1),
+    'send',
+    fixture.socketOf('chrome-vm'),
+    'audio-vm',
+    `${PORT}`,
+    'hello',
+  ]);
   assert.is(await printed, 'chrome-vm: hello\n');
   recv.kill();
   await new Promise((resolve) => recv.once('close', resolve));
-  await house.close();
+  await fixture.close();
 }
 
 needs('python3', 'python3')(local, 'the example in Python', () =>

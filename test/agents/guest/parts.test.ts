@@ -4,26 +4,26 @@ import { createServer, connect as dial } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { resolveConfig } from '../../../clients/agents/guest/index.ts';
-import { House } from './house.ts';
+import { GuestFixture } from './house.ts';
 
 const parts = suite('agent: parts');
 
 parts('the audio agent offers its sockets beside the local one, and takes them away', async () => {
-  const house = await House.build();
-  await house.agent('audio-vm');
-  const vchan = house.path('vchan');
+  const fixture = await GuestFixture.build();
+  await fixture.agent('audio-vm');
+  const vchan = fixture.path('vchan');
   const said: string[] = [];
-  const agent = await house.agent('chrome-vm', { audio: { vchan } }, (line) => said.push(line));
+  const agent = await fixture.agent('chrome-vm', { audio: { vchan } }, (line) => said.push(line));
   assert.ok(existsSync(`${vchan}/vchan-4713.sock`));
-  assert.ok(existsSync(house.socketOf('chrome-vm')));
+  assert.ok(existsSync(fixture.socketOf('chrome-vm')));
   assert.ok(said.some((line) => line.startsWith('sound for audio-vm')));
   await agent.close();
   assert.is(agent.vm.state, 'closed');
-  await house.close();
+  await fixture.close();
 });
 
 parts('the network agent’s parts run on it: a TCP stream is offered locally', async () => {
-  const house = await House.build();
+  const fixture = await GuestFixture.build();
   // A free port of this machine, found by having had it.
   const probe = createServer();
   const port = await new Promise<number>((resolve) =>
@@ -34,7 +34,7 @@ parts('the network agent’s parts run on it: a TCP stream is offered locally', 
   );
   await new Promise((resolve) => probe.close(resolve));
   const connect = [{ local: `127.0.0.1:${port}`, domain: 'audio-vm', port: 7001, replyPort: 4714 }];
-  const agent = await house.agent('chrome-vm', { network: { connect } }).catch((error: Error) => error);
+  const agent = await fixture.agent('chrome-vm', { network: { connect } }).catch((error: Error) => error);
   assert.not.instance(agent, Error);
   await new Promise<void>((resolve) => {
     const socket = dial(port, '127.0.0.1');
@@ -42,7 +42,7 @@ parts('the network agent’s parts run on it: a TCP stream is offered locally', 
     socket.once('connect', () => resolve());
     socket.once('close', () => resolve());
   });
-  await house.close();
+  await fixture.close();
 });
 
 parts('a part with a mistake is refused before anything starts', () => {

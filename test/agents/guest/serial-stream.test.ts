@@ -9,20 +9,20 @@ import * as assert from 'uvu/assert';
 import { encodeRecordHeader, RecordType } from '../../../broker/wire/index.ts';
 import { connect, type Vm } from '../../../clients/sdk/index.ts';
 import { issueIdentity } from '../../../keys/index.ts';
-import { House } from './house.ts';
+import { GuestFixture } from './house.ts';
 
 const serial = suite('serial stream');
 
 /** QEMU: one connection to the broker, whoever is at the guest's end. */
 class Port {
-  readonly house: House;
+  readonly fixture: GuestFixture;
   readonly #server: Server;
   readonly toBroker: Socket;
   #guest: Socket | null = null;
   isHungUp = false;
 
-  private constructor(house: House, server: Server, toBroker: Socket) {
-    this.house = house;
+  private constructor(fixture: GuestFixture, server: Server, toBroker: Socket) {
+    this.fixture = fixture;
     this.#server = server;
     this.toBroker = toBroker;
     server.on('connection', (guest) => {
@@ -38,22 +38,22 @@ class Port {
   }
 
   static async plug(): Promise<Port> {
-    const house = new House();
-    const authority = await house.makeAuthority();
-    await issueIdentity(authority, house.path('chrome-vm'), { name: 'chrome-vm', role: 'domain', ttlSeconds: 3600 });
-    const file = house.path('policy/domains.yaml');
+    const fixture = new GuestFixture();
+    const authority = await fixture.makeAuthority();
+    await issueIdentity(authority, fixture.path('chrome-vm'), { name: 'chrome-vm', role: 'domain', ttlSeconds: 3600 });
+    const file = fixture.path('policy/domains.yaml');
     const text = readFileSync(file, 'utf8');
     writeFileSync(file, text.replace(/^( +- name: chrome-vm)$/m, '$1\n    carrier: serial'));
-    await house.startBroker();
-    const toBroker = dial(house.path('run/chrome-vm.sock'));
+    await fixture.startBroker();
+    const toBroker = dial(fixture.path('run/chrome-vm.sock'));
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(house.path('guest.sock'), resolve));
-    return new Port(house, server, toBroker);
+    await new Promise<void>((resolve) => server.listen(fixture.path('guest.sock'), resolve));
+    return new Port(fixture, server, toBroker);
   }
 
   boot(): Promise<Vm> {
-    const identity = this.house.path('chrome-vm');
-    return connect({ carrier: `unix:${this.house.path('guest.sock')}`, identity, reconnect: false });
+    const identity = this.fixture.path('chrome-vm');
+    return connect({ carrier: `unix:${this.fixture.path('guest.sock')}`, identity, reconnect: false });
   }
 
   /** The guest is gone in an instant; the host's end stays. */
@@ -66,7 +66,7 @@ class Port {
   async unplug(): Promise<void> {
     this.toBroker.destroy();
     this.#server.close();
-    await this.house.close();
+    await this.fixture.close();
   }
 }
 

@@ -12,7 +12,7 @@ import * as assert from 'uvu/assert';
 import { connect, type Vm } from '../../../clients/sdk/index.ts';
 import { attachmentOf, guestRecipe } from '../../../clients/vm/index.ts';
 import { needs } from '../../support/needs.ts';
-import { House } from './house.ts';
+import { GuestFixture } from './house.ts';
 
 const recipes = suite('recipes with socat');
 const withSocat = needs('socat', 'socat');
@@ -30,27 +30,27 @@ function recipesBelow(heading: string): readonly string[] {
 const [FIRECRACKER = ''] = recipesBelow('Firecracker');
 const [UART_HOST = '', UART_GUEST = ''] = recipesBelow('Qubes-like');
 
-/** Their programs, ended with the house. */
+/** Their programs, ended with the fixture. */
 class Site {
-  readonly house: House;
+  readonly fixture: GuestFixture;
   readonly #children: ChildProcess[] = [];
 
-  private constructor(house: House) {
-    this.house = house;
+  private constructor(fixture: GuestFixture) {
+    this.fixture = fixture;
   }
 
   static async with(carrier: string | null): Promise<Site> {
-    const house = await House.build();
-    await house.stopBroker();
-    const file = house.path('policy/domains.yaml');
-    const declared = carrier === null ? '' : `\n    carrier: "${carrier.replace('@', house.directory)}"`;
+    const fixture = await GuestFixture.build();
+    await fixture.stopBroker();
+    const file = fixture.path('policy/domains.yaml');
+    const declared = carrier === null ? '' : `\n    carrier: "${carrier.replace('@', fixture.directory)}"`;
     writeFileSync(file, readFileSync(file, 'utf8').replace(/^( +- name: chrome-vm)$/m, `$1${declared}`));
-    await house.startBroker();
-    return new Site(house);
+    await fixture.startBroker();
+    return new Site(fixture);
   }
 
   path(name: string): string {
-    return this.house.path(name);
+    return this.fixture.path(name);
   }
 
   /** Runs a recipe of host or guest; each of `instead` is a word of it that this machine lacks, and what stands in. */
@@ -93,7 +93,7 @@ class Site {
 
   async close(): Promise<void> {
     for (const child of this.#children) await this.stop(child);
-    await this.house.close();
+    await this.fixture.close();
   }
 }
 
@@ -174,8 +174,8 @@ withSocat(recipes, 'the guest listens: each of the broker’s calls is joined wi
     const vm = await site.guest();
     await carries(site, vm);
     const again = new Promise((resolve) => vm.on('reconnected', resolve));
-    await site.house.stopBroker();
-    await site.house.startBroker();
+    await site.fixture.stopBroker();
+    await site.fixture.startBroker();
     await again;
     await vm.close();
     vmm.close();

@@ -8,34 +8,34 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connect, type Vm } from '../../../clients/sdk/index.ts';
 import { issueIdentity } from '../../../keys/index.ts';
-import { House } from './house.ts';
+import { GuestFixture } from './house.ts';
 
 const vsock = suite('vsock on unix sockets');
 const PORT = 7100;
 
-/** A house whose chrome-vm comes in over `carrier`, in which `@` is its directory. */
-async function houseWith(carrier: string): Promise<House> {
-  const house = new House();
-  const authority = await house.makeAuthority();
-  await issueIdentity(authority, house.path('chrome-vm'), { name: 'chrome-vm', role: 'domain', ttlSeconds: 3600 });
-  const file = house.path('policy/domains.yaml');
-  const declared = carrier.replace('@', house.directory);
+/** A fixture whose chrome-vm comes in over `carrier`, in which `@` is its directory. */
+async function houseWith(carrier: string): Promise<GuestFixture> {
+  const fixture = new GuestFixture();
+  const authority = await fixture.makeAuthority();
+  await issueIdentity(authority, fixture.path('chrome-vm'), { name: 'chrome-vm', role: 'domain', ttlSeconds: 3600 });
+  const file = fixture.path('policy/domains.yaml');
+  const declared = carrier.replace('@', fixture.directory);
   writeFileSync(file, readFileSync(file, 'utf8').replace(/^( +- name: chrome-vm)$/m, `$1\n    carrier: "${declared}"`));
-  await house.startBroker();
-  return house;
+  await fixture.startBroker();
+  return fixture;
 }
 
 /** The guest's program: listens where its kernel would, and is given what the VMM has accepted. */
-async function guestOn(house: House, path: string): Promise<Vm> {
-  return connect({ carrier: `unix:${path}`, identity: house.path('chrome-vm') });
+async function guestOn(fixture: GuestFixture, path: string): Promise<Vm> {
+  return connect({ carrier: `unix:${path}`, identity: fixture.path('chrome-vm') });
 }
 
 vsock('the guest calls: the broker listens on PATH_PORT', async () => {
-  const house = await houseWith(`vsock:@/v.sock:${PORT}`);
-  const vm = await guestOn(house, house.path(`v.sock_${PORT}`));
+  const fixture = await houseWith(`vsock:@/v.sock:${PORT}`);
+  const vm = await guestOn(fixture, fixture.path(`v.sock_${PORT}`));
   assert.is(vm.name, 'chrome-vm');
   await vm.close();
-  await house.close();
+  await fixture.close();
 });
 
 /** A VMM's socket that follows `script` for each caller; a caller that is accepted is joined with `guest`. */
@@ -62,11 +62,11 @@ function guestSocket(path: string): Promise<{ readonly server: Server; readonly 
 }
 
 vsock('the guest listens: CONNECT, OK, and then the stream, whatever came with the OK', async () => {
-  const house = await houseWith(`vsock-connect:@/v.sock:${PORT}`);
-  const guest = await guestSocket(house.path('guest.sock'));
+  const fixture = await houseWith(`vsock-connect:@/v.sock:${PORT}`);
+  const guest = await guestSocket(fixture.path('guest.sock'));
   const requests: string[] = [];
   let callers = 0;
-  const server = await vmm(house.path('v.sock'), (socket, request) => {
+  const server = await vmm(fixture.path('v.sock'), (socket, request) => {
     requests.push(request);
     callers++;
     // First the refusals that the documentation knows: the VMM hangs up, or it is no VMM at all.
@@ -84,19 +84,19 @@ vsock('the guest listens: CONNECT, OK, and then the stream, whatever came with t
       });
     });
   });
-  const vm = await guestOn(house, house.path('guest.sock'));
+  const vm = await guestOn(fixture, fixture.path('guest.sock'));
   assert.is(vm.name, 'chrome-vm');
   assert.equal(requests, Array(3).fill(`CONNECT ${PORT}\n`));
   await vm.close();
   server.close();
   guest.server.close();
-  await house.close();
+  await fixture.close();
 });
 
 vsock('QEMU listens: the broker dials until it does, and again after it went away', async () => {
-  const house = await houseWith('serial:@/q.sock');
+  const fixture = await houseWith('serial:@/q.sock');
   for (let boot = 0; boot < 2; boot++) {
-    const guest = await guestSocket(house.path('guest.sock'));
+    const guest = await guestSocket(fixture.path('guest.sock'));
     const server = await new Promise<Server>((resolve) => {
       const qemu = createServer((socket) => {
         void guest.called.then((other) => {
@@ -105,26 +105,26 @@ vsock('QEMU listens: the broker dials until it does, and again after it went awa
           socket.pipe(other).pipe(socket);
         });
       });
-      qemu.listen(house.path('q.sock'), () => resolve(qemu));
+      qemu.listen(fixture.path('q.sock'), () => resolve(qemu));
     });
-    const vm = await guestOn(house, house.path('guest.sock'));
+    const vm = await guestOn(fixture, fixture.path('guest.sock'));
     assert.is(vm.name, 'chrome-vm');
     await vm.close();
     await Promise.all([server, guest.server].map((each) => new Promise((resolve) => each.close(resolve))));
   }
-  await house.close();
+  await fixture.close();
 });
 
 vsock('whoever else calls at the guest’s PATH_PORT is not let in', async () => {
-  const house = await houseWith(`vsock:@/v.sock:${PORT}`);
-  const socket = dial(house.path(`v.sock_${PORT}`));
+  const fixture = await houseWith(`vsock:@/v.sock:${PORT}`);
+  const socket = dial(fixture.path(`v.sock_${PORT}`));
   const answer = await new Promise<Buffer>((resolve) => {
     socket.once('data', resolve);
     socket.write(Buffer.alloc(64, 1));
   });
   assert.is(answer[3], 4, 'a close record');
   socket.destroy();
-  await house.close();
+  await fixture.close();
 });
 
 vsock.run();

@@ -1,6 +1,6 @@
 /** A session in memory: the test delivers messages and events in the order that it wants, and sees what is sent. */
 import type { DomainSession } from '../../../clients/agents/network/kept-ring.ts';
-import { Emitter, type Listener } from '../../../clients/sdk/events.ts';
+import { Emitter, type EventListener } from '../../../clients/sdk/events.ts';
 import type { Message, Ring as PublicRing, SendvRequest, VmEvents, VmState } from '../../../clients/sdk/index.ts';
 import { Ring } from '../../../clients/sdk/ring.ts';
 
@@ -21,12 +21,12 @@ export class SessionDouble implements DomainSession {
     this.name = name;
   }
 
-  on<Name extends keyof VmEvents>(name: Name, listener: Listener<VmEvents[Name]>): never {
+  on<Name extends keyof VmEvents>(name: Name, listener: EventListener<VmEvents[Name]>): never {
     this.#events.on(name, listener);
     return this as never;
   }
 
-  off<Name extends keyof VmEvents>(name: Name, listener: Listener<VmEvents[Name]>): never {
+  off<Name extends keyof VmEvents>(name: Name, listener: EventListener<VmEvents[Name]>): never {
     this.#events.off(name, listener);
     return this as never;
   }

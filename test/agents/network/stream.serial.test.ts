@@ -13,7 +13,7 @@ const PORT = 20_080;
 const REPLY = 20_900;
 const ROWS = 'p, @app, @net, stream, send, allow\np, @net, @app, stream, send, allow\n';
 
-interface World {
+interface Fixture {
   readonly site: Site;
   readonly chrome: Vm;
   readonly net: Vm;
@@ -28,7 +28,7 @@ interface World {
 /** chrome-vm's programs reach `serve` in net-vm. Everything is closed when `use` ends. */
 async function withWorld(
   serve: (socket: Socket) => void,
-  use: (world: World) => Promise<void>,
+  use: (fixture: Fixture) => Promise<void>,
   timeoutMs = 5_000,
 ): Promise<void> {
   const site = await startSite({ 'policy.csv': (text) => text + ROWS });

@@ -65,15 +65,15 @@ export const CHANNEL_MUTANTS: readonly Mutant[] = [
   },
   {
     in: 'broker/federation/bridge.ts',
-    find: "return state?.elsewhere === this && this.#proxies.has(state) ? state : 'FOREIGN_HOME';",
+    find: "return state?.remote === this && this.#proxies.has(state) ? state : 'FOREIGN_HOME';",
     replace: "return state ?? 'FOREIGN_HOME';",
     promise: 'a broker speaks for its own domains',
     tests: BRIDGE,
   },
   {
     in: 'broker/federation/bridge.ts',
-    find: "!== this || hearer?.elsewhere !== null) return 'FOREIGN_HOME';",
-    replace: '=== null || hearer?.elsewhere !== null) return null;',
+    find: "!== this || hearer?.remote !== null) return 'FOREIGN_HOME';",
+    replace: '=== null || hearer?.remote !== null) return null;',
     promise: 'a broker speaks for its own domains',
     tests: BRIDGE,
   },

@@ -13,7 +13,7 @@ const INSPECTORS = ['test/core/inspectors.test.ts'];
 export const CORE: readonly Mutant[] = [
   {
     in: 'broker/core/sending.ts',
-    find: 'if (!this.#world.recorder.healthy)',
+    find: 'if (!this.#core.recorder.healthy)',
     replace: 'if (false)',
     promise: 'without a log nothing passes',
     tests: [...ARGO, ...SENDS],
@@ -55,7 +55,7 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/sending.ts',
-    find: 'route.generation !== this.#world.generation',
+    find: 'route.generation !== this.#core.generation',
     replace: 'false',
     promise: 'a policy change takes back',
     tests: [...REVISION, ...ARGO, ...POLICY],
@@ -76,7 +76,7 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/sending.ts',
-    find: 'share.gate === sender.outlet',
+    find: 'share.gate === sender.sink',
     replace: 'false',
     promise: 'rings behave as in Argo',
     tests: [...ARGO, ...SENDS, ...RING],
@@ -90,7 +90,7 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/sending.ts',
-    find: 'this.#world.recorder.denied(',
+    find: 'this.#core.recorder.denied(',
     replace: 'void (',
     promise: 'a denial is on disk first',
     tests: [...SENDS, ...ARGO],
@@ -104,7 +104,7 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/routes.ts',
-    find: 'if (cached !== undefined && cached.generation === this.#world.generation) return cached;',
+    find: 'if (cached !== undefined && cached.generation === this.#core.generation) return cached;',
     replace: 'if (cached !== undefined) return cached;',
     promise: 'a policy change takes back',
     tests: [...ARGO, ...POLICY, ...SENDS],
@@ -118,7 +118,7 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/routes.ts',
-    find: 'this.#world.limits.routesPerDomain',
+    find: 'this.#core.limits.routesPerDomain',
     replace: 'Infinity',
     promise: 'memory is bounded',
     tests: ARGO,
@@ -216,14 +216,14 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/argo.ts',
-    find: 'if (owner.ringBytes + length > this.#world.limits.ringBytesPerDomain)',
+    find: 'if (owner.ringBytes + length > this.#core.limits.ringBytesPerDomain)',
     replace: 'if (false)',
     promise: 'memory is bounded',
     tests: [...REVISION, ...RINGS, ...ARGO],
   },
   {
     in: 'broker/core/argo.ts',
-    find: "this.#world.recorder.record({ event: 'ring.register',",
+    find: "this.#core.recorder.record({ event: 'ring.register',",
     replace: "void ({ event: 'ring.register',",
     promise: 'a changed log is noticed',
     tests: [...REVISION, ...RINGS, ...ARGO],

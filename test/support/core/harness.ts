@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
 import {
   ACCEPTED,
-  type Answer,
   Argo,
   type DomainState,
+  type FrameSink,
   INSPECTORS,
-  type Outlet,
+  type RingAnswer,
   type SendAnswer,
   UNDECIDED,
 } from '../../../broker/core/index.ts';
@@ -96,7 +96,7 @@ export async function compile(text: PolicyText, revision = 1): Promise<PolicyRev
 }
 
 /** A session that reads at once what it is given, unless told to hold it back. */
-export class RecordingOutlet implements Outlet {
+export class RecordingSink implements FrameSink {
   readonly messages: DataFrame[] = [];
   readonly events: BrokerFrame[] = [];
   readonly introduced: number[] = [];
@@ -160,7 +160,7 @@ export class CoreHarness {
   readonly audit: MemoryAudit = memoryAudit();
   /** What the last `send` was answered. */
   lastSend: SendAnswer = ACCEPTED;
-  readonly outlets = new Map<string, RecordingOutlet>();
+  readonly outlets = new Map<string, RecordingSink>();
 
   private constructor(policy: PolicyRevision, limits: ConstructorParameters<typeof Argo>[2]) {
     this.argo = new Argo(policy, this.audit, limits);
@@ -187,17 +187,17 @@ export class CoreHarness {
     return this.state(name).domain.domid;
   }
 
-  connect(name: string): RecordingOutlet {
-    const outlet = new RecordingOutlet();
-    this.argo.attach(this.state(name), outlet, { session: `session-of-${name}` });
-    this.outlets.set(name, outlet);
-    return outlet;
+  connect(name: string): RecordingSink {
+    const sink = new RecordingSink();
+    this.argo.attach(this.state(name), sink, { session: `session-of-${name}` });
+    this.outlets.set(name, sink);
+    return sink;
   }
 
-  at(name: string): RecordingOutlet {
-    const outlet = this.outlets.get(name);
-    if (outlet === undefined) throw new Error(`"${name}" has no session`);
-    return outlet;
+  at(name: string): RecordingSink {
+    const sink = this.outlets.get(name);
+    if (sink === undefined) throw new Error(`"${name}" has no session`);
+    return sink;
   }
 
   disconnect(name: string): void {
@@ -206,7 +206,7 @@ export class CoreHarness {
   }
 
   /** `partner`: a name, or a domid as it would stand in the frame. */
-  register(owner: string, partner: string | number | 'ANY', options: RegisterOptions = {}): Answer {
+  register(owner: string, partner: string | number | 'ANY', options: RegisterOptions = {}): RingAnswer {
     const { port = PORT, length = 4096, flags = 0, pad = 0, unread = 0 } = options;
     return this.argo.registerRing(this.state(owner), {
       port,

@@ -5,7 +5,7 @@
 import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
 import { Argo, type DomainState } from '../../../broker/core/index.ts';
 import { Bridge, type BridgeFault } from '../../../broker/federation/bridge.ts';
-import { encodeLinkFrame, LinkOp } from '../../../broker/federation/frames.ts';
+import { encodeFederationFrame, FederationOp } from '../../../broker/federation/frames.ts';
 import {
   type BrokerFrame,
   DOMID_ANY,
@@ -15,7 +15,7 @@ import {
   type NotifyQuery,
   Op,
 } from '../../../broker/wire/index.ts';
-import { compile, OPEN, PORT, RecordingOutlet } from '../core/harness.ts';
+import { compile, OPEN, PORT, RecordingSink } from '../core/harness.ts';
 
 export const REMOTE = 'two';
 
@@ -25,7 +25,7 @@ export class BridgeHarness {
   readonly bridge: Bridge;
   /** Frames that the bridge has queued for the remote broker. */
   readonly queued: Uint8Array[] = [];
-  readonly outlets = new Map<string, RecordingOutlet>();
+  readonly outlets = new Map<string, RecordingSink>();
   readonly #durable: (() => void)[] = [];
   #lastSendId = 0;
 
@@ -49,9 +49,9 @@ export class BridgeHarness {
     };
     const harness = new BridgeHarness(await compile(text));
     for (const name of ['local', 'neighbour']) {
-      const outlet = new RecordingOutlet();
-      harness.argo.attach(harness.state(name), outlet, { session: name });
-      harness.outlets.set(name, outlet);
+      const sink = new RecordingSink();
+      harness.argo.attach(harness.state(name), sink, { session: name });
+      harness.outlets.set(name, sink);
     }
     harness.bridge.up({
       queue: (frame) => void harness.queued.push(frame),
@@ -72,10 +72,10 @@ export class BridgeHarness {
     return this.state(name).domain.domid;
   }
 
-  outlet(name: string): RecordingOutlet {
-    const outlet = this.outlets.get(name);
-    if (outlet === undefined) throw new Error(`"${name}" has no session`);
-    return outlet;
+  sink(name: string): RecordingSink {
+    const sink = this.outlets.get(name);
+    if (sink === undefined) throw new Error(`"${name}" has no session`);
+    return sink;
   }
 
   /** A ring of a local domain for all senders. */
@@ -90,7 +90,7 @@ export class BridgeHarness {
   }
 
   up(name: string): Uint8Array {
-    return encodeLinkFrame(LinkOp.up, this.domid(name));
+    return encodeFederationFrame(FederationOp.up, this.domid(name));
   }
 
   /** Without `id`, the one before plus 1. */
@@ -112,11 +112,15 @@ export class BridgeHarness {
   }
 
   event(hearer: string, frame: BrokerFrame): Uint8Array {
-    return encodeLinkFrame(LinkOp.event, this.domid(hearer), encodeBrokerFrame(frame));
+    return encodeFederationFrame(FederationOp.event, this.domid(hearer), encodeBrokerFrame(frame));
   }
 
   asked(caller: string, queries: readonly NotifyQuery[]): Uint8Array {
-    return encodeLinkFrame(LinkOp.asked, this.domid(caller), encodeDomainFrame({ op: Op.notify, id: 9, queries }));
+    return encodeFederationFrame(
+      FederationOp.asked,
+      this.domid(caller),
+      encodeDomainFrame({ op: Op.notify, id: 9, queries }),
+    );
   }
 
   becomeDurable(): void {

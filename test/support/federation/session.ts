@@ -4,7 +4,7 @@ import { answerHello, beginHello, type Hello } from '../../../broker/channel/han
 import type { HandshakeContext, Session } from '../../../broker/channel/index.ts';
 import type { Bridge } from '../../../broker/federation/bridge.ts';
 import { BrokerSession } from '../../../broker/federation/broker-session.ts';
-import { encodeLinkFrame } from '../../../broker/federation/frames.ts';
+import { encodeFederationFrame } from '../../../broker/federation/frames.ts';
 import {
   type DeframedRecord,
   Deframer,
@@ -140,7 +140,7 @@ export class RemoteDouble {
   }
 
   prove(commitment: Uint8Array = this.#keys.ourCommitment): void {
-    this.say(this.sealed(encodeLinkFrame(Op.proof, 0, commitment)));
+    this.say(this.sealed(encodeFederationFrame(Op.proof, 0, commitment)));
   }
 
   async greetAndProve(): Promise<void> {

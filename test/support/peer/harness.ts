@@ -11,7 +11,14 @@ import type { Carrier, CarrierHandlers } from '../../../broker/carrier/index.ts'
 import { beginHello, type Hello } from '../../../broker/channel/handshake.ts';
 import type { HandshakeContext, SealedRecord, Session } from '../../../broker/channel/index.ts';
 import { Argo } from '../../../broker/core/index.ts';
-import { ChunkPool, DurableEffects, Flusher, Loans, type Peer, type PeerContext } from '../../../broker/peer/index.ts';
+import {
+  ChunkPool,
+  DeferredCopies,
+  DurableEffects,
+  Flusher,
+  type Peer,
+  type PeerContext,
+} from '../../../broker/peer/index.ts';
 import { Sessions } from '../../../broker/service/sessions.ts';
 import {
   type BrokerFrame,
@@ -350,7 +357,7 @@ export class PeerHarness {
       audit,
       durable: new DurableEffects(audit),
       pool: new ChunkPool(),
-      loans: new Loans(),
+      deferredCopies: new DeferredCopies(),
       flusher: new Flusher(),
       handshake,
       clock: handshake.clock,

@@ -6,7 +6,7 @@ import { formatIpv4, formatMac, parseIpv4, parseMac } from '../address.ts';
 import { NetError } from '../errors.ts';
 import { DEFAULT_LEASE_SECONDS, MAX_LEASE_SECONDS, MAX_POOL_ADDRESSES, MIN_LEASE_SECONDS } from '../limits.ts';
 
-export interface Host {
+export interface DhcpHost {
   /** Domain, as the broker names it; also the host name given to the client. */
   readonly name: string;
   /** Lower case. */
@@ -35,7 +35,7 @@ export interface DhcpConfig {
   readonly domainName: string | null;
   readonly mtu: number | null;
   readonly leaseSeconds: number;
-  readonly hosts: readonly Host[];
+  readonly hosts: readonly DhcpHost[];
   /** Both inclusive; null = fixed addresses only. */
   readonly pool: { readonly from: number; readonly to: number } | null;
 }
@@ -160,9 +160,9 @@ export function isHost({ network, mask }: DhcpConfig, value: number): boolean {
   return (value & mask) >>> 0 === network && host !== 0 && host !== ~mask >>> 0;
 }
 
-function checkConflicts(hosts: readonly Host[], origin: string): void {
+function checkConflicts(hosts: readonly DhcpHost[], origin: string): void {
   for (const key of ['name', 'mac', 'ipv4'] as const) {
-    const owners = new Map<string | number, Host>();
+    const owners = new Map<string | number, DhcpHost>();
     for (const host of hosts) {
       const other = owners.get(host[key]);
       owners.set(host[key], host);

@@ -23,7 +23,7 @@ import { decodeStream, encodeStream, StreamFault, type StreamMessage, StreamType
 import { type Remote, Stream, type StreamOwner } from './stream.ts';
 
 /** Connects to what a listener stands for; rejects when it cannot be reached in time. */
-export type Dial = () => Promise<Socket>;
+export type StreamDial = () => Promise<Socket>;
 
 export interface StreamProxyOptions {
   /** Argo port of the ring. */
@@ -31,7 +31,7 @@ export interface StreamProxyOptions {
   /** Whose messages it takes: a domain, or `any`. */
   readonly partner: string;
   /** Null: takes no connections, only makes them. */
-  readonly dial: Dial | null;
+  readonly dial: StreamDial | null;
   /** From `connect` to the answer. */
   readonly connectTimeoutMs: number;
   readonly say: (line: string) => void;
@@ -267,7 +267,7 @@ export class StreamProxy implements StreamOwner {
     }
   }
 
-  #dial(remote: Remote, key: string, window: number, dial: Dial): void {
+  #dial(remote: Remote, key: string, window: number, dial: StreamDial): void {
     this.#dialling.add(key);
     dial().then(
       (socket) => {

@@ -13,10 +13,10 @@ import {
   AuditQuestionError,
   csvCell,
   FIELDS,
-  type Field,
   type Predicate,
   parseQuestion,
   predicateOf,
+  type QueryField,
   RecordRow,
   shown,
 } from '../../../audit/index.ts';
@@ -88,7 +88,7 @@ function write(
   return 1;
 }
 
-function cellOf(row: RecordRow, field: Field): string {
+function cellOf(row: RecordRow, field: QueryField): string {
   const value = row.get(field);
   return value === undefined ? '' : escapeUnsafe(csvCell(typeof value === 'number' ? value : shown(value)));
 }

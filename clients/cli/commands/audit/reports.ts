@@ -4,7 +4,6 @@ import { escapeUnsafe, type ParsedLine, readAudit } from '../../../../broker/aud
 import {
   AuditQuestionError,
   csvTable,
-  type Field,
   fieldOf,
   Groups,
   jsonRows,
@@ -13,6 +12,7 @@ import {
   Probes,
   parseQuestion,
   predicateOf,
+  type QueryField,
   RecordRow,
   shown,
   type Table,
@@ -29,7 +29,7 @@ interface TableFlags {
   readonly csv?: true;
 }
 
-const DEFAULT_BY: readonly Field[] = ['src', 'dst', 'class', 'permission', 'decision', 'reason'];
+const DEFAULT_BY: readonly QueryField[] = ['src', 'dst', 'class', 'permission', 'decision', 'reason'];
 const BUCKETS: ReadonlyMap<string, number> = new Map([
   ['minute', 60_000],
   ['hour', 3_600_000],
@@ -67,7 +67,11 @@ function reportCommand(): Command {
   )
     .option('--by <fields>', 'which, with commas between', parseFields, DEFAULT_BY)
     .action(
-      async (directory: string, words: readonly string[], flags: TableFlags & { readonly by: readonly Field[] }) => {
+      async (
+        directory: string,
+        words: readonly string[],
+        flags: TableFlags & { readonly by: readonly QueryField[] },
+      ) => {
         const groups = new Groups(flags.by);
         await each(directory, words, (row) => groups.add(row));
         const rows = groups.sorted().map((one) => [...one.key, one.events, one.messages, one.bytes, one.lastSeq]);
@@ -84,7 +88,11 @@ function trafficCommand(): Command {
   )
     .option('--by <fields>', 'by which fields, with commas between', parseFields, ['src', 'dst', 'class'])
     .action(
-      async (directory: string, words: readonly string[], flags: TableFlags & { readonly by: readonly Field[] }) => {
+      async (
+        directory: string,
+        words: readonly string[],
+        flags: TableFlags & { readonly by: readonly QueryField[] },
+      ) => {
         const groups = new Groups(flags.by);
         await each(directory, words, (row) => {
           // What an auditallow class records one by one is also in the flow's counts.
@@ -104,7 +112,11 @@ function firstSeenCommand(): Command {
   )
     .option('--by <fields>', 'by which fields, with commas between', parseFields, ['src', 'dst', 'class'])
     .action(
-      async (directory: string, words: readonly string[], flags: TableFlags & { readonly by: readonly Field[] }) => {
+      async (
+        directory: string,
+        words: readonly string[],
+        flags: TableFlags & { readonly by: readonly QueryField[] },
+      ) => {
         const wants = predicateOf(parseQuestion(words.join(' '), Date.now()));
         const groups = new Groups(flags.by);
         const fresh = new Set<number>();
@@ -222,7 +234,7 @@ function whyCommand(): Command {
 
 function whyText(parsed: ParsedLine): readonly string[] {
   const row = new RecordRow(parsed);
-  const of = (field: Field): string => shown(row.get(field));
+  const of = (field: QueryField): string => shown(row.get(field));
   const lines = [recordText(parsed)];
   if (row.get('decision') === undefined) return [...lines, '  no decision: this record states a fact'];
   lines.push(`  source:      ${of('src')} with labels ${of('src.labels') || 'none'} at that time`);
@@ -258,7 +270,7 @@ function print(table: Table, flags: TableFlags): void {
   process.exitCode = 1;
 }
 
-function parseFields(text: string): readonly Field[] {
+function parseFields(text: string): readonly QueryField[] {
   return text.split(',').map((name) => {
     const field = fieldOf(name.trim());
     if (field === null) throw new InvalidArgumentError(`"${name}" is no field.`);

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { INSPECTORS } from '../../../../broker/index.ts';
 import {
+  type AccessQuestion,
   answerWhy,
   type Candidate,
   compilePolicy,
@@ -13,7 +14,6 @@ import {
   type PolicyBuild,
   PolicyError,
   type PolicyRevision,
-  type Question,
   readQuestion,
   regrantPolicy,
 } from '../../../../policy/index.ts';
@@ -102,7 +102,7 @@ interface Extras {
   readonly bound: string | null;
 }
 
-function linesOf({ changes, needs, port, bound }: Extras, { destination, serviceClass }: Question): string[] {
+function linesOf({ changes, needs, port, bound }: Extras, { destination, serviceClass }: AccessQuestion): string[] {
   const lines: string[] = [];
   if (bound !== null) {
     const fits =
@@ -119,7 +119,7 @@ function linesOf({ changes, needs, port, bound }: Extras, { destination, service
 
 function toJson(
   policy: PolicyRevision,
-  question: Question,
+  question: AccessQuestion,
   answer: ReturnType<typeof answerWhy>,
   extras: Extras,
 ): object {
