@@ -1,7 +1,7 @@
 /** One cell: throughput and then latency of one arm at one size, in one round. */
 import type { ArmName } from './arms/arm.ts';
-import type { WorkerSet } from './crew.ts';
 import { type Pace, windowOf } from './plan.ts';
+import type { WorkerSet } from './worker-set.ts';
 
 const DRAIN_TIMEOUT_MS = 5_000;
 /** From here on a client process, not the broker, is what limits the figure. */

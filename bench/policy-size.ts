@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import Table from 'cli-table3';
 import { argusWithPolicy } from './arms/argus.ts';
 import { findProgram } from './arms/server-process.ts';
-import { startWorkers } from './crew.ts';
 import { measure, type Sample } from './measure.ts';
 import type { MissingArm } from './report.ts';
 import type { RunRequest } from './run.ts';
 import { median, ratio } from './stats.ts';
 import { TABLE_STYLE, thousands } from './table.ts';
+import { startWorkers } from './worker-set.ts';
 
 const FEW_ROWS = 10;
 const MANY_ROWS = 10_000;

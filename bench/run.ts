@@ -4,12 +4,12 @@ import type { ArmName } from './arms/arm.ts';
 import { loadArm } from './arms/registry.ts';
 import { type FindProgram, findProgram } from './arms/server-process.ts';
 import type { Cleanup } from './cleanup.ts';
-import { startWorkers, type WorkerSet } from './crew.ts';
 import { measure, type Sample } from './measure.ts';
 import { type Pace, turns } from './plan.ts';
 import { buildReport, describeHost, type FailedCell, type MissingArm, type Report } from './report.ts';
 import { thousands } from './table.ts';
 import { findVersions } from './versions.ts';
+import { startWorkers, type WorkerSet } from './worker-set.ts';
 
 export interface RunRequest {
   readonly arms: readonly ArmName[];

@@ -23,20 +23,20 @@ import {
   Status,
 } from '../wire/index.ts';
 import type { Accounts } from './accounts.ts';
+import { type CoreLimits, CoreState } from './core-state.ts';
 import type { Counters } from './counters.ts';
 import { DomainState } from './domain-state.ts';
-import type { RemoteBrokerOf } from './elsewhere.ts';
+import type { FrameSink } from './frame-sink.ts';
 import { Inquiry, NO_RING } from './inquiry.ts';
 import { maySend } from './mediation.ts';
 import type { SendDecision } from './outcome.ts';
-import type { FrameSink } from './outlet.ts';
 import type { DenialContext, Recorder } from './recorder.ts';
+import type { RemoteBrokerOf } from './remote-broker.ts';
 import { maxPayload, messageSize, RING_HELD_BYTES, type Ring } from './rings/ring.ts';
 import { RingTable } from './rings/ring-table.ts';
 import { Routes } from './routes.ts';
 import { Sending } from './sending.ts';
 import { Withdrawals } from './withdrawals.ts';
-import { type CoreLimits, CoreState } from './world.ts';
 
 export interface RegisterRequest {
   readonly port: number;

@@ -1,5 +1,5 @@
 /** All that the core knows of one declared domain: its rings, and the look-ups it has made lately. */
-import { DomainBase } from './party.ts';
+import { DomainBase } from './domain-base.ts';
 import type { Ring } from './rings/ring.ts';
 import type { Route } from './route.ts';
 

@@ -2,8 +2,8 @@
 
 export { Argo, type RingAnswer } from './argo.ts';
 export { DomainState } from './domain-state.ts';
-export type { RemoteBroker, Sender } from './elsewhere.ts';
+export type { FrameSink } from './frame-sink.ts';
 export { INSPECTORS, MALFORMED } from './inspectors/index.ts';
 export { ACCEPTED, type SendAnswer, UNDECIDED } from './outcome.ts';
-export type { FrameSink } from './outlet.ts';
+export type { RemoteBroker, Sender } from './remote-broker.ts';
 export { maxPayload, messageSize, Ring } from './rings/ring.ts';

@@ -3,7 +3,7 @@
  * are put where the queries stood. They are given when the last home has answered.
  */
 import { type NotifyAnswer, type NotifyQuery, Status } from '../wire/index.ts';
-import type { RemoteBroker, Sender } from './elsewhere.ts';
+import type { RemoteBroker, Sender } from './remote-broker.ts';
 
 interface Part {
   readonly queries: NotifyQuery[];

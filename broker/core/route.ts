@@ -4,8 +4,9 @@
  * trust: a new revision, a ring that comes or goes, or a session that starts or ends makes every route stale, and the
  * ring checks each permit again.
  */
+
+import type { DomainBase } from './domain-base.ts';
 import type { Mediation } from './mediation.ts';
-import type { DomainBase } from './party.ts';
 import type { FlowCounter } from './recorder.ts';
 import type { Ring } from './rings/ring.ts';
 import type { Share } from './rings/share.ts';

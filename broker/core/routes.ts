@@ -1,8 +1,9 @@
 /** Looks routes up, once per generation; see route.ts for what one is. */
+
+import type { CoreState } from './core-state.ts';
 import type { DomainState } from './domain-state.ts';
 import { mediationOf } from './mediation.ts';
 import type { Route } from './route.ts';
-import type { CoreState } from './world.ts';
 
 export class Routes {
   readonly #core: CoreState;

@@ -40,7 +40,7 @@ import { Answers } from './answers.ts';
 import { decodeFederationFrame, encodeFederationFrame, type FederationFrame, FederationOp } from './frames.ts';
 import { MAX_UNDECIDED_BYTES } from './limits.ts';
 import { isForProxy, RemoteDomainSink } from './proxy.ts';
-import { Questions } from './questions.ts';
+import { Questions } from './remote-questions.ts';
 import { Undecided } from './undecided.ts';
 
 /** Why the other broker's frames end the session. */

@@ -5,9 +5,9 @@ import type { HandshakeContext, MonotonicTime } from '../channel/index.ts';
 import type { Argo } from '../core/index.ts';
 import type { Logger } from '../process/index.ts';
 import type { ChunkPool } from './chunk-pool.ts';
+import type { DeferredCopies } from './deferred-copies.ts';
 import type { DurableEffects } from './durable.ts';
 import type { Flusher } from './flusher.ts';
-import type { DeferredCopies } from './loans.ts';
 
 export interface PeerContext {
   readonly identity: Identity;

@@ -2,7 +2,7 @@
 export { ChannelDriver, type DriverOwner, type RefusalReason } from './channel-driver.ts';
 export { ChunkPool } from './chunk-pool.ts';
 export type { PeerContext } from './context.ts';
+export { DeferredCopies } from './deferred-copies.ts';
 export { DurableEffects } from './durable.ts';
 export { Flusher } from './flusher.ts';
-export { DeferredCopies } from './loans.ts';
 export { Peer } from './peer.ts';

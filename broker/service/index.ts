@@ -1,5 +1,5 @@
+export { BrokerListeners } from './broker-listeners.ts';
 export { checkpointSigner } from './checkpoint-signer.ts';
-export { BrokerListeners } from './entrances.ts';
 export { type GrantRequest, type GrantStatus, Grants, type RevokeRequest } from './grants.ts';
 export { type KeyReport, KeyWatch } from './key-watch.ts';
 export { openLog } from './log.ts';

@@ -29,7 +29,7 @@ import type { AuditLog } from '../audit/index.ts';
 import { InvariantError } from '../base/index.ts';
 import { type Argo, INSPECTORS } from '../core/index.ts';
 import { BrokerError, type Logger } from '../process/index.ts';
-import type { BrokerListeners } from './entrances.ts';
+import type { BrokerListeners } from './broker-listeners.ts';
 import type { Sessions } from './sessions.ts';
 
 export type ReloadResult =

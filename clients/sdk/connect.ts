@@ -2,8 +2,8 @@
 import { type Identity, loadIdentity } from '../../keys/index.ts';
 import type { OpenCarrier } from './carriers/carrier.ts';
 import { parseCarrier } from './carriers/carrier-spec.ts';
-import { SendBufferPool } from './engine/chunk.ts';
 import { ClientSession, type SessionHandlers } from './engine/client-session.ts';
+import { SendBufferPool } from './engine/send-buffer.ts';
 import { ArgusError } from './errors.ts';
 import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { NODE_PLATFORM, type Platform } from './platform.ts';

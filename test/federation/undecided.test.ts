@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import type { FrameSink } from '../../broker/core/index.ts';
 import { decodeFederationFrame, encodeFederationFrame, FederationOp } from '../../broker/federation/frames.ts';
 import { MAX_QUESTIONS, MAX_QUESTIONS_PER_DOMAIN } from '../../broker/federation/limits.ts';
-import { Questions } from '../../broker/federation/questions.ts';
+import { Questions } from '../../broker/federation/remote-questions.ts';
 import { decodeReport, encodeReport } from '../../broker/federation/report.ts';
 import { Undecided } from '../../broker/federation/undecided.ts';
 import { seededRandom } from '../support/seed.ts';

@@ -21,8 +21,8 @@ import {
 } from '../../policy/index.ts';
 import { CATALOGUE } from '../../policy/read/finding.ts';
 import { seeded } from '../support/seed.ts';
+import { compileTexts, domainOf, ONE_ROW } from './compile.ts';
 import { type Link, naiveDecision, type Rule } from './naive.ts';
-import { compileTexts, domainOf, ONE_ROW } from './world.ts';
 
 const analyse = suite('analysis');
 

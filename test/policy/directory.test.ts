@@ -23,7 +23,7 @@ import {
   watchPolicy,
 } from '../../policy/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { decide, INSPECTORS } from './world.ts';
+import { decide, INSPECTORS } from './compile.ts';
 
 const directory = suite('policy directory');
 

@@ -7,7 +7,7 @@ import { policyCommand } from '../../clients/cli/commands/policy/index.ts';
 import { copyShippedPolicy, formatFinding, loadPolicy, type PolicyError, WARNINGS } from '../../policy/index.ts';
 import { CATALOGUE } from '../../policy/read/finding.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { INSPECTORS } from './world.ts';
+import { INSPECTORS } from './compile.ts';
 
 const docs = suite('docs/policy.md');
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import { copyShippedPolicy, loadPolicy, type WatchOptions, watchPolicy } from '../../policy/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { INSPECTORS } from './world.ts';
+import { INSPECTORS } from './compile.ts';
 
 const watching = suite('watching a policy directory');
 

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import type { Entry } from '../../clients/machines/index.ts';
 import { openEnrolment } from '../../clients/vm/index.ts';
 import { MAX_AGENT_MIB, residentMib } from './agent-memory.ts';
-import { closeVms, openVms, pingBetweenProcesses, withMachines } from './house.ts';
+import { closeVms, openVms, pingBetweenProcesses, withMachines } from './vm-fixture.ts';
 
 const FILE_BYTES = 1_000_000;
 const ROUNDS = 200;

@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { compilePackage } from '../support/processes/compiled.ts';
 import { runCli } from '../support/processes/run-cli.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { audited, withMachines } from './house.ts';
+import { audited, withMachines } from './vm-fixture.ts';
 
 const demo = suite('the demo in virtual machines');
 const PROGRAM = 'clients/demo/main.ts';

@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Machine } from '../../clients/machines/index.ts';
 import { bootStockGuest, DeviceProcess, openStockHost } from './devices.ts';
-import { audited, closeVms, withMachines } from './house.ts';
+import { audited, closeVms, withMachines } from './vm-fixture.ts';
 
 const devices = suite('devices for stock guests');
 

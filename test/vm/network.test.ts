@@ -13,7 +13,7 @@ import {
   yaml,
 } from '../../clients/demo/vms/index.ts';
 import { MAX_AGENT_MIB, residentMib } from './agent-memory.ts';
-import { type AuditRecord, audited, closeVms, openVms, withMachines } from './house.ts';
+import { type AuditRecord, audited, closeVms, openVms, withMachines } from './vm-fixture.ts';
 
 const network = suite('network between machines');
 

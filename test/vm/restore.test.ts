@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { GUEST_PROGRAM, MESSAGES, SOUND_HASH, SoundCheck } from '../../clients/demo/vms/index.ts';
 import type { Machine } from '../../clients/machines/index.ts';
-import { closeVms, openVms, withMachines } from './house.ts';
+import { closeVms, openVms, withMachines } from './vm-fixture.ts';
 
 const restore = suite('machines that come back');
 

@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import { GUEST_PROGRAM, MESSAGES } from '../../clients/demo/vms/index.ts';
 import { hostProgram } from '../../clients/machines/index.ts';
 import { findBinary, needs } from '../support/needs.ts';
-import { closeVms, openVms, withMachines } from './house.ts';
+import { closeVms, openVms, withMachines } from './vm-fixture.ts';
 
 const vsock = suite('vsock with socat');
 

@@ -1,8 +1,8 @@
 /** Which rings there are: opening and closing them, and telling those whom it concerns. */
 import { Op } from '../../wire/index.ts';
+import type { CoreState } from '../core-state.ts';
 import type { DomainState } from '../domain-state.ts';
 import { maySend } from '../mediation.ts';
-import type { CoreState } from '../world.ts';
 import { Ring, type RingBinding } from './ring.ts';
 
 export class RingTable {

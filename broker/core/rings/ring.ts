@@ -17,8 +17,8 @@ import {
   MESSAGE_HEADER_BYTES,
   MSG_SLOT_BYTES,
 } from '../../wire/index.ts';
+import type { DomainBase } from '../domain-base.ts';
 import { type SendAnswer, tooBig } from '../outcome.ts';
-import type { DomainBase } from '../party.ts';
 import { LEDGER_ENTRY_BYTES, Ledger } from './ledger.ts';
 import { Share } from './share.ts';
 

@@ -1,7 +1,7 @@
 /** What one sender has lying in one ring. */
 
-import type { FrameSink } from '../outlet.ts';
-import type { DomainBase } from '../party.ts';
+import type { DomainBase } from '../domain-base.ts';
+import type { FrameSink } from '../frame-sink.ts';
 
 export class Share {
   readonly sender: DomainBase;

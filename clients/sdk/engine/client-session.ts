@@ -23,11 +23,11 @@ import type { CarrierEvents, ClientCarrier } from '../carriers/carrier.ts';
 import { ArgusError } from '../errors.ts';
 import { DEAD_AFTER_MS, KEEPALIVE_CHECK_MS, MAX_OUTSTANDING_REQUESTS, PING_AFTER_MS } from '../limits.ts';
 import type { Platform } from '../platform.ts';
-import type { SendBufferPool } from './chunk.ts';
 import { closeError, handshakeError } from './close-reasons.ts';
 import { InFlight } from './inflight.ts';
-import { SendQueue } from './outbox.ts';
 import type { Send } from './send.ts';
+import type { SendBufferPool } from './send-buffer.ts';
+import { SendQueue } from './send-queue.ts';
 
 /** Answers carry the id of their request. */
 export type BrokerAnswer = Extract<BrokerFrame, { readonly op: typeof Op.reply | typeof Op.notified }>;

@@ -3,7 +3,7 @@
  *
  */
 import { DATA_FRAME_HEADER_BYTES, DataField, DOMID_ANY, Op } from '../../../broker/wire/index.ts';
-import type { SendBuffer } from './chunk.ts';
+import type { SendBuffer } from './send-buffer.ts';
 
 export function writeSendFrame(
   chunk: SendBuffer,

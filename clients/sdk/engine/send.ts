@@ -7,7 +7,7 @@
  */
 import { DATA_FRAME_HEADER_BYTES } from '../../../broker/wire/index.ts';
 import type { ArgusError } from '../errors.ts';
-import type { SendBuffer } from './chunk.ts';
+import type { SendBuffer } from './send-buffer.ts';
 
 interface Deferred {
   readonly promise: Promise<number>;

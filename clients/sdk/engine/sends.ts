@@ -9,14 +9,14 @@ import { type ArgusError, statusError, wordError } from '../errors.ts';
 import { MAX_OUTSTANDING_SENDS } from '../limits.ts';
 import type { Platform } from '../platform.ts';
 import { describe, joinedLength, NOT_SENT, noSession, requestFault, type SendvRequest } from '../sendv-request.ts';
-import { Arena, type SendBufferPool } from './chunk.ts';
 import type { Flow, FlowActions } from './flow.ts';
 import { Flows } from './flows.ts';
 import type { InFlight } from './inflight.ts';
 import type { Names } from './names.ts';
-import type { SendQueue } from './outbox.ts';
 import { type FramePlace, HeldSend, Send } from './send.ts';
+import { Arena, type SendBufferPool } from './send-buffer.ts';
 import { writeSendFrame } from './send-frame.ts';
+import type { SendQueue } from './send-queue.ts';
 
 /** The parts of a session that sends use. */
 export interface Uplink {

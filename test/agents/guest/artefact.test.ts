@@ -14,7 +14,7 @@ import * as assert from 'uvu/assert';
 import { openEnrolment } from '../../../clients/vm/index.ts';
 import { needsThat } from '../../support/needs.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
-import { GuestFixture, PORT } from './house.ts';
+import { GuestFixture, PORT } from './guest-fixture.ts';
 
 const artefact = suite('agent: artefact');
 

@@ -8,7 +8,7 @@ import { type AgentError, answerEnrolment, MAX_ENROL_ATTEMPTS } from '../../../c
 import { openEnrolment } from '../../../clients/vm/index.ts';
 import { createAuthority, loadIdentity } from '../../../keys/index.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
-import { GuestFixture } from './house.ts';
+import { GuestFixture } from './guest-fixture.ts';
 
 const enrol = suite('agent: enrolment');
 const TOKEN = new Uint8Array(32).fill(7);

@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { bundleAgent } from '../../../clients/agents/guest/bundle.ts';
 import { findBinary, needs, needsThat } from '../../support/needs.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
-import { GuestFixture } from './house.ts';
+import { GuestFixture } from './guest-fixture.ts';
 
 const init = suite('agent: what starts it');
 

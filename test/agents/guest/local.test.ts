@@ -7,7 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AgentError, openLocal, receiveLocal, sendLocal } from '../../../clients/agents/guest/index.ts';
 import { needs } from '../../support/needs.ts';
-import { GuestFixture, PORT } from './house.ts';
+import { GuestFixture, PORT } from './guest-fixture.ts';
 
 const run = promisify(execFile);
 const EXAMPLES = fileURLToPath(new URL('../../../clients/agents/guest/examples/', import.meta.url));

@@ -4,7 +4,7 @@ import { createServer, connect as dial } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { resolveConfig } from '../../../clients/agents/guest/index.ts';
-import { GuestFixture } from './house.ts';
+import { GuestFixture } from './guest-fixture.ts';
 
 const parts = suite('agent: parts');
 

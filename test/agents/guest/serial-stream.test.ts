@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { encodeRecordHeader, RecordType } from '../../../broker/wire/index.ts';
 import { connect, type Vm } from '../../../clients/sdk/index.ts';
 import { issueIdentity } from '../../../keys/index.ts';
-import { GuestFixture } from './house.ts';
+import { GuestFixture } from './guest-fixture.ts';
 
 const serial = suite('serial stream');
 

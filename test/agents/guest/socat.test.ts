@@ -12,7 +12,7 @@ import * as assert from 'uvu/assert';
 import { connect, type Vm } from '../../../clients/sdk/index.ts';
 import { attachmentOf, guestRecipe } from '../../../clients/vm/index.ts';
 import { needs } from '../../support/needs.ts';
-import { GuestFixture } from './house.ts';
+import { GuestFixture } from './guest-fixture.ts';
 
 const recipes = suite('recipes with socat');
 const withSocat = needs('socat', 'socat');

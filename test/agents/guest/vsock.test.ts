@@ -8,7 +8,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connect, type Vm } from '../../../clients/sdk/index.ts';
 import { issueIdentity } from '../../../keys/index.ts';
-import { GuestFixture } from './house.ts';
+import { GuestFixture } from './guest-fixture.ts';
 
 const vsock = suite('vsock on unix sockets');
 const PORT = 7100;

@@ -1,7 +1,7 @@
 /** assertions.csv and tests.csv hold at each load. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { codesOf, compileTexts, findingsOf, ONE_ROW } from '../world.ts';
+import { codesOf, compileTexts, findingsOf, ONE_ROW } from '../compile.ts';
 
 const assertions = suite('assertions');
 

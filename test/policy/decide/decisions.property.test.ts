@@ -5,8 +5,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MODEL_TEXT } from '../../../policy/read/casbin-model.ts';
 import { seeded } from '../../support/seed.ts';
+import { compileTexts } from '../compile.ts';
 import { type Link, naiveDecision, type Rule } from '../naive.ts';
-import { compileTexts } from '../world.ts';
 
 const decisions = suite('decisions');
 

@@ -5,8 +5,8 @@ import * as assert from 'uvu/assert';
 import { bitsMeet, countBits, emptyBits, membersOf, setBit } from '../../../policy/decide/bits.ts';
 import type { Revision } from '../../../policy/index.ts';
 import { seeded } from '../../support/seed.ts';
+import { classOf, codesOf, compileTexts, decide, domainOf, findingsOf, ONE_ROW } from '../compile.ts';
 import { type Link, naiveDecision, type Rule } from '../naive.ts';
-import { classOf, codesOf, compileTexts, decide, domainOf, findingsOf, ONE_ROW } from '../world.ts';
 
 const expansion = suite('expansion');
 

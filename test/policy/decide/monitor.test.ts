@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Domain, Permit, type ServiceClass } from '../../../policy/index.ts';
-import { classOf, compileTexts, decide, domainOf, ONE_ROW } from '../world.ts';
+import { classOf, compileTexts, decide, domainOf, ONE_ROW } from '../compile.ts';
 import { pretend } from './lying-casbin.ts';
 
 const monitor = suite('reference monitor');

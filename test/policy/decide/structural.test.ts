@@ -4,8 +4,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Revision } from '../../../policy/index.ts';
 import { seeded } from '../../support/seed.ts';
+import { codesOf, compileTexts, findingsOf } from '../compile.ts';
 import { type Link, naiveDecision, type Rule } from '../naive.ts';
-import { codesOf, compileTexts, findingsOf } from '../world.ts';
 
 const structure = suite('assertions about shape');
 

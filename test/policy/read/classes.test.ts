@@ -1,7 +1,7 @@
 /** services.yaml: which port is which class. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { classOf, codesOf, compileTexts, DOMAINS, domainOf, findingsOf, ONE_ROW, SERVICES } from '../world.ts';
+import { classOf, codesOf, compileTexts, DOMAINS, domainOf, findingsOf, ONE_ROW, SERVICES } from '../compile.ts';
 
 const classes = suite('service classes');
 

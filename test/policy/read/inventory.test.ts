@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MAX_LABEL_DEPTH } from '../../../policy/contract/limits.ts';
-import { codesOf, compileTexts, DOMAINS, decide, domainOf, findingsOf, ONE_ROW } from '../world.ts';
+import { codesOf, compileTexts, DOMAINS, decide, domainOf, findingsOf, ONE_ROW } from '../compile.ts';
 
 const inventory = suite('inventory');
 

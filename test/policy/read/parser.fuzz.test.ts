@@ -12,7 +12,7 @@ import {
 } from '../../../policy/index.ts';
 import type { Random } from '../../support/random.ts';
 import { fuzzUntil } from '../../support/seed.ts';
-import { INSPECTORS } from '../world.ts';
+import { INSPECTORS } from '../compile.ts';
 
 const fuzz = suite('policy parser under fuzz');
 

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MAX_LINE_LENGTH, MAX_ROWS } from '../../../policy/contract/limits.ts';
-import { codesOf, compileTexts, decide, findingsOf, ONE_ROW } from '../world.ts';
+import { codesOf, compileTexts, decide, findingsOf, ONE_ROW } from '../compile.ts';
 
 const rows = suite('policy rows');
 
@@ -75,7 +75,7 @@ for (const [what, line, expected] of refused) {
 
 rows('invalid UTF-8 refuses the file and names the line', async () => {
   const { compilePolicy } = await import('../../../policy/load/compile.ts');
-  const { DOMAINS, INSPECTORS, SERVICES } = await import('../world.ts');
+  const { DOMAINS, INSPECTORS, SERVICES } = await import('../compile.ts');
   const { MODEL_TEXT } = await import('../../../policy/read/casbin-model.ts');
   const bytes = (text: string) => Buffer.from(text);
   const files = {

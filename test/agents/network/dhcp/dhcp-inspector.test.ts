@@ -2,8 +2,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS, MALFORMED } from '../../../../broker/core/inspectors/index.ts';
 import { fuzzUntil } from '../../../support/seed.ts';
+import { networkDomains } from '../domains.ts';
 import { dhcpMessage, ip, mac } from '../packets.ts';
-import { networkDomains } from '../world.ts';
 
 const dhcp = suite('the inspector of DHCP messages');
 const domain = await networkDomains();

@@ -12,8 +12,8 @@ import {
   messageTypeOf,
 } from '../../../../clients/agents/network/dhcp/message.ts';
 import { fuzzUntil, seeded } from '../../../support/seed.ts';
+import { networkDomains } from '../domains.ts';
 import { dhcpMessage } from '../packets.ts';
-import { networkDomains } from '../world.ts';
 
 const codec = suite('the codec of DHCP messages');
 const CHROME = '02:00:00:00:01:01';

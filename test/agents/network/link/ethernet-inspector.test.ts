@@ -2,8 +2,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS, MALFORMED } from '../../../../broker/core/inspectors/index.ts';
 import { fuzzUntil } from '../../../support/seed.ts';
+import { networkDomains } from '../domains.ts';
 import { arp, BROADCAST, frame, ip6, ipv4Packet, ipv6Packet, mac, u16, udp } from '../packets.ts';
-import { networkDomains } from '../world.ts';
 
 const ethernet = suite('the inspector of Ethernet frames');
 const domain = await networkDomains();

@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ipv4Of, parsePrefix } from '../../../../broker/base/prefixes.ts';
 import { PolicyError, routes4, routes6 } from '../../../../policy/index.ts';
-import { networkDomains } from '../world.ts';
+import { networkDomains } from '../domains.ts';
 
 const station = suite('addresses and routes in the inventory');
 

@@ -19,7 +19,7 @@ import {
   parsePrefix,
 } from '../../../../clients/agents/network/routes/prefix.ts';
 import { fuzzUntil, seeded } from '../../../support/seed.ts';
-import { networkDomains } from '../world.ts';
+import { networkDomains } from '../domains.ts';
 
 const routes = suite('routes');
 const domain = await networkDomains();

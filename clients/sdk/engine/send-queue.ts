@@ -8,7 +8,7 @@
 
 import { Fifo } from '../../../broker/base/index.ts';
 import { MAX_RECORD_PLAINTEXT_BYTES } from '../../../broker/wire/index.ts';
-import { SendBuffer, type SendBufferPool } from './chunk.ts';
+import { SendBuffer, type SendBufferPool } from './send-buffer.ts';
 
 interface ClosedRecord {
   readonly chunk: SendBuffer;

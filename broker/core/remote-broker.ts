@@ -1,8 +1,8 @@
 /** Another broker as the core sees it: the home of remote domains. It decides once more about each send that this broker allowed. */
 import type { Domain } from '../../policy/contract/index.ts';
 import type { NotifyAnswer, NotifyQuery, Status } from '../wire/index.ts';
+import type { FrameSink } from './frame-sink.ts';
 import type { UNDECIDED } from './outcome.ts';
-import type { FrameSink } from './outlet.ts';
 
 /** The sending domain: the same object for as long as the domain is declared. */
 export interface Sender {

@@ -3,8 +3,8 @@ import type { CompiledPolicy } from '../../policy/contract/index.ts';
 import { Accounts } from './accounts.ts';
 import { type Counters, newCounters } from './counters.ts';
 import type { DomainState } from './domain-state.ts';
-import type { RemoteBrokerOf } from './elsewhere.ts';
 import type { Recorder } from './recorder.ts';
+import type { RemoteBrokerOf } from './remote-broker.ts';
 
 export interface CoreLimits {
   /** Sum of the lengths of one domain's rings, bytes. */

@@ -1,9 +1,9 @@
 /** The part of a domain's state that rings need: its entry in the revision in force, and its frame sink while it has a session. */
 import type { Decision, Domain } from '../../policy/contract/index.ts';
 import type { Account } from './accounts.ts';
-import type { RemoteBroker } from './elsewhere.ts';
-import type { FrameSink } from './outlet.ts';
+import type { FrameSink } from './frame-sink.ts';
 import type { DenialContext } from './recorder.ts';
+import type { RemoteBroker } from './remote-broker.ts';
 
 export class DomainBase {
   /** As the revision in force describes it; replaced when a new one is adopted. */
