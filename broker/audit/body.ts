@@ -5,7 +5,7 @@
  */
 import type { Decision, Denial, Domain, Permit } from '../../policy/contract/index.ts';
 import { POLICY_PREFIX_DIGITS, REMEMBERED_REVISIONS } from './limits.ts';
-import type { AuditEvent, AuditEventName, AuditRecord, DenialContext, Detail, Party } from './record.ts';
+import type { AuditEvent, AuditEventName, AuditRecord, DenialContext, Detail, Party } from '../record/events.ts';
 
 /** When something happened. */
 export interface Moment {

@@ -17,8 +17,8 @@ export { latestCheckpoint, proveConsistency, proveRecord, readVerifierKey } from
 export type { LinePlace } from './read/lines.ts';
 export { type PlacedLine, placeAfter, readAudit, readLineAt } from './read/read.ts';
 export { type TailLine, tailAudit } from './read/tail.ts';
-export type { AuditEvent, AuditEventName, AuditRecord, DenialContext, Detail, Party } from './record.ts';
-export { AUDIT_EVENTS } from './record.ts';
+export type { AuditEvent, AuditEventName, AuditRecord, DenialContext, Detail, Party } from '../record/events.ts';
+export { AUDIT_EVENTS } from '../record/events.ts';
 export { type LogProblem, type ProblemCode, type VerifyResult, verifyAudit } from './verify/index.ts';
 export { type MemoryAudit, memoryAudit } from './write/memory.ts';
 export { type AuditHost, type AuditOptions, openAuditLog } from './write/open.ts';

@@ -1,6 +1,6 @@
 /** The audit log as the rest of the broker sees it; writer.ts keeps it in files, memory.ts in an array. */
 import type { Denial, Domain, Permit } from '../../policy/contract/index.ts';
-import type { AuditEvent, DenialContext } from './record.ts';
+import type { AuditEvent, DenialContext } from '../record/events.ts';
 
 /** Allowed sends of one (permit, port) since the last flush. The hot path adds to it; the log reads and zeroes it. */
 export interface FlowCounter {

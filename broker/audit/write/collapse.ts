@@ -11,7 +11,7 @@
  */
 import type { Denial } from '../../../policy/contract/index.ts';
 import { PROMPT_RECORDS_PER_WINDOW, TUPLES_PER_SOURCE } from '../limits.ts';
-import type { DenialContext } from '../record.ts';
+import type { DenialContext } from '../../record/events.ts';
 
 /** The count of one tuple since its last record. */
 export class Tally {

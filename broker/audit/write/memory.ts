@@ -10,7 +10,7 @@ import type { Clock } from '../clock.ts';
 import { AuditError } from '../errors.ts';
 import { ZERO_HASH } from '../limits.ts';
 import type { AuditHead, AuditLog, FlowCounter } from '../log.ts';
-import type { AuditEvent, AuditRecord, DenialContext } from '../record.ts';
+import type { AuditEvent, AuditRecord, DenialContext } from '../../record/events.ts';
 import { FlowTable } from './flows.ts';
 import { Health } from './health.ts';
 

@@ -10,7 +10,7 @@ import { DEFAULT_FLOW_INTERVAL_MS, DEFAULT_SEGMENT_BYTES } from '../limits.ts';
 import type { AuditLog } from '../log.ts';
 import { nodeClock } from '../node-clock.ts';
 import { findEnd, type LogEnd } from '../read/end.ts';
-import type { Detail } from '../record.ts';
+import type { Detail } from '../../record/events.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { SegmentLog } from './segment-log.ts';
 import { loadTree } from './state.ts';

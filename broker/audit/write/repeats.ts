@@ -7,7 +7,7 @@
  */
 import type { Moment } from '../body.ts';
 import { MAX_KINDS, PROMPT_RECORDS_PER_WINDOW } from '../limits.ts';
-import type { AuditEvent } from '../record.ts';
+import type { AuditEvent } from '../../record/events.ts';
 
 /** What anybody can cause at will. */
 export type Repeatable = Extract<AuditEvent, { readonly event: 'session.refused' | 'peer.fault' }>;

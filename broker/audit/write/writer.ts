@@ -24,7 +24,7 @@ import {
 } from '../limits.ts';
 import type { AuditHead, AuditLog, FlowCounter } from '../log.ts';
 import type { TornTail } from '../read/end.ts';
-import type { AuditEvent, AuditEventName, DenialContext, Detail } from '../record.ts';
+import type { AuditEvent, AuditEventName, DenialContext, Detail } from '../../record/events.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import { Collapse, Tally } from './collapse.ts';
 import { FlowTable } from './flows.ts';
