@@ -4,8 +4,15 @@
  * The key order is the order of the properties in `body`: absent ones are undefined, which JSON leaves out.
  */
 import type { Decision, Denial, Domain, Permit } from '../../policy/contract/index.ts';
+import type {
+  AuditEvent,
+  AuditEventName,
+  AuditRecord,
+  DenialContext,
+  Detail,
+  RecordedDomain,
+} from '../record/index.ts';
 import { POLICY_PREFIX_DIGITS, REMEMBERED_REVISIONS } from './limits.ts';
-import type { AuditEvent, AuditEventName, AuditRecord, DenialContext, Detail, Party } from '../record/events.ts';
 
 /** When something happened. */
 export interface Moment {
@@ -32,7 +39,7 @@ export class Bodies {
   readonly #writer: LogOrigin;
   readonly #policies = new Map<number, string>();
   /** Domains are interned per revision, so their snapshot is made once. */
-  readonly #parties = new WeakMap<Domain, Party>();
+  readonly #domains = new WeakMap<Domain, RecordedDomain>();
 
   constructor(writer: LogOrigin) {
     this.#writer = writer;
@@ -46,8 +53,8 @@ export class Bodies {
       facts.detail = { ...event.detail, until: rfc3339(seen.until) };
     }
     if ('by' in event && event.by !== undefined) Object.assign(facts, this.#decision(event.by));
-    if ('src' in event && event.src !== null) facts.src = this.#party(event.src);
-    if ('dst' in event && event.dst !== null) facts.dst = this.#party(event.dst);
+    if ('src' in event && event.src !== null) facts.src = this.#domain(event.src);
+    if ('dst' in event && event.dst !== null) facts.dst = this.#domain(event.dst);
     if ('reason' in event) facts.reason = event.reason;
     if ('port' in event) facts.port = event.port;
     if ('messages' in event) facts.messages = event.messages;
@@ -93,21 +100,21 @@ export class Bodies {
       decision: by.allowed ? 'allow' : 'deny',
       reason: by.allowed ? undefined : by.reason,
       rule: by.rule === null ? undefined : { file: by.rule.file, line: by.rule.line },
-      src: this.#party(by.source),
-      dst: this.#party(by.destination),
+      src: this.#domain(by.source),
+      dst: this.#domain(by.destination),
       class: by.className,
       permission: by.permission,
       revision: by.revision,
     };
   }
 
-  #party(domain: Domain): Party {
-    let party = this.#parties.get(domain);
-    if (party === undefined) {
-      party = { domain: domain.name, domid: domain.domid, labels: [...domain.labels] };
-      this.#parties.set(domain, party);
+  #domain(domain: Domain): RecordedDomain {
+    let recorded = this.#domains.get(domain);
+    if (recorded === undefined) {
+      recorded = { domain: domain.name, domid: domain.domid, labels: [...domain.labels] };
+      this.#domains.set(domain, recorded);
     }
-    return party;
+    return recorded;
   }
 
   #remember(revision: number, hash: string): void {

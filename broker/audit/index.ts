@@ -12,13 +12,11 @@ export {
   type VerifierKey,
   verifyProof,
 } from './evidence/index.ts';
-export type { AuditHead, AuditLog, FlowCounter } from './log.ts';
+export type { AuditHead, AuditLog } from './log.ts';
 export { latestCheckpoint, proveConsistency, proveRecord, readVerifierKey } from './prove.ts';
 export type { LinePlace } from './read/lines.ts';
 export { type PlacedLine, placeAfter, readAudit, readLineAt } from './read/read.ts';
 export { type TailLine, tailAudit } from './read/tail.ts';
-export type { AuditEvent, AuditEventName, AuditRecord, DenialContext, Detail, Party } from '../record/events.ts';
-export { AUDIT_EVENTS } from '../record/events.ts';
 export { type LogProblem, type ProblemCode, type VerifyResult, verifyAudit } from './verify/index.ts';
 export { type MemoryAudit, memoryAudit } from './write/memory.ts';
 export { type AuditHost, type AuditOptions, openAuditLog } from './write/open.ts';

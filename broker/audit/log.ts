@@ -1,12 +1,6 @@
 /** The audit log as the rest of the broker sees it; writer.ts keeps it in files, memory.ts in an array. */
-import type { Denial, Domain, Permit } from '../../policy/contract/index.ts';
-import type { AuditEvent, DenialContext } from '../record/events.ts';
-
-/** Allowed sends of one (permit, port) since the last flush. The hot path adds to it; the log reads and zeroes it. */
-export interface FlowCounter {
-  messages: number;
-  bytes: number;
-}
+import type { Domain } from '../../policy/contract/index.ts';
+import type { AuditEvent, Recorder } from '../record/index.ts';
 
 /** The newest record on disk: what an auditor remembers to find a truncation later. */
 export interface AuditHead {
@@ -15,9 +9,7 @@ export interface AuditHead {
   readonly hash: string;
 }
 
-export interface AuditLog {
-  /** False while records cannot be brought to disk: sends must stop. */
-  readonly healthy: boolean;
+export interface AuditLog extends Recorder {
   readonly head: AuditHead;
   /** Records that the newest checkpoint covers; null: this log is not signed. */
   readonly signedRecords: number | null;
@@ -26,20 +18,6 @@ export interface AuditLog {
    * reason) is counted exactly and written once a window. Throws ERR_AUDIT_CLOSED after close.
    */
   record(event: AuditEvent): void;
-  /**
-   * Queues a denial; identical ones (same Denial object, port and context object) collapse into exact counts. Becomes
-   * `ring.denied` for `argo:register_*`, `session.refused` for `argo:enable`, else `send.denied`. Allocates nothing when repeated.
-   * @param port the destination port, or the ring's; null if there is none
-   * @param bytes payload length; summed up
-   */
-  denied(denial: Denial, port: number | null, bytes: number, context?: DenialContext): void;
-  /**
-   * The counter of a flow, the same object for the same arguments until `endFlow`. Ask after the ring was found: ports
-   * without a ring are the sender's choice and would fill the table.
-   */
-  flow(permit: Permit, port: number): FlowCounter;
-  /** Writes what the counter holds and forgets it; for a closed ring and for permits of a past revision. Drop the counter then. */
-  endFlow(permit: Permit, port: number): void;
   /**
    * Runs `callback` once, never synchronously, when everything recorded before is on disk (true) or cannot be brought
    * there now (false: do not answer, do not deliver).

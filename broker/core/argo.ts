@@ -7,6 +7,7 @@
  */
 import type { CompiledPolicy, Denial, Domain } from '../../policy/contract/index.ts';
 import { invariant } from '../base/index.ts';
+import type { DenialContext, Recorder } from '../record/index.ts';
 import {
   DOMID_ANY,
   MAX_NOTIFY_ENTRIES,
@@ -30,7 +31,6 @@ import type { FrameSink } from './frame-sink.ts';
 import { Inquiry, NO_RING } from './inquiry.ts';
 import { maySend } from './mediation.ts';
 import type { SendDecision } from './outcome.ts';
-import type { DenialContext, Recorder } from './recorder.ts';
 import type { RemoteBrokerOf } from './remote-broker.ts';
 import { maxPayload, messageSize, RING_HELD_BYTES, type Ring } from './rings/ring.ts';
 import { RingTable } from './rings/ring-table.ts';

@@ -1,9 +1,9 @@
 /** State that the parts of the core share: the policy in force, the declared domains, and the recorder of decisions. */
 import type { CompiledPolicy } from '../../policy/contract/index.ts';
+import type { Recorder } from '../record/index.ts';
 import { Accounts } from './accounts.ts';
 import { type Counters, newCounters } from './counters.ts';
 import type { DomainState } from './domain-state.ts';
-import type { Recorder } from './recorder.ts';
 import type { RemoteBrokerOf } from './remote-broker.ts';
 
 export interface CoreLimits {

@@ -1,8 +1,8 @@
 /** The part of a domain's state that rings need: its entry in the revision in force, and its frame sink while it has a session. */
 import type { Decision, Domain } from '../../policy/contract/index.ts';
+import type { DenialContext } from '../record/index.ts';
 import type { Account } from './accounts.ts';
 import type { FrameSink } from './frame-sink.ts';
-import type { DenialContext } from './recorder.ts';
 import type { RemoteBroker } from './remote-broker.ts';
 
 export class DomainBase {

@@ -5,9 +5,9 @@
  * ring checks each permit again.
  */
 
+import type { FlowCounter } from '../record/index.ts';
 import type { DomainBase } from './domain-base.ts';
 import type { Mediation } from './mediation.ts';
-import type { FlowCounter } from './recorder.ts';
 import type { Ring } from './rings/ring.ts';
 import type { Share } from './rings/share.ts';
 

@@ -1,12 +1,12 @@
 /** sendv: the one way for a message into a ring, and the order in which it is decided. */
 import type { Denial, Permit } from '../../policy/contract/index.ts';
 import { invariant } from '../base/index.ts';
+import type { FlowCounter } from '../record/index.ts';
 import { DATA_FRAME_HEADER_BYTES, DataField, DOMID_ANY, Op, SEND_FLAGS_MASK, SendFlag, Status } from '../wire/index.ts';
 import type { CoreState } from './core-state.ts';
 import type { DomainState } from './domain-state.ts';
 import { decide, permissionOf } from './mediation.ts';
 import { ACCEPTED, denial, refusal, type SendAnswer, type SendDecision, UNDECIDED } from './outcome.ts';
-import type { FlowCounter } from './recorder.ts';
 import { messageSize } from './rings/ring.ts';
 import type { Target } from './route.ts';
 import type { Routes } from './routes.ts';

@@ -4,10 +4,10 @@
  * recording how many. Runs once per revision, off the hot path.
  */
 import type { CompiledPolicy, Denial } from '../../policy/contract/index.ts';
+import type { Recorder } from '../record/index.ts';
 import { DATA_FRAME_HEADER_BYTES, DataField, Op } from '../wire/index.ts';
 import type { DomainState } from './domain-state.ts';
 import { mediate, mediationOf } from './mediation.ts';
-import type { Recorder } from './recorder.ts';
 import type { Ring } from './rings/ring.ts';
 
 interface Withdrawn {

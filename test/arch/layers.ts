@@ -14,6 +14,7 @@ const BELOW_EDGES = [
   'broker/process',
   'broker/wire',
   'broker/channel',
+  'broker/record',
   'broker/core',
   'broker/audit',
   'keys',
@@ -103,21 +104,33 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       { 'broker/channel/handshake.ts': `import type { Domain } from '../../policy/contract/index.ts';` },
     ],
   },
-  'broker/core': {
-    imports: ['broker/base', 'broker/wire', 'policy/contract'],
+  // The audit events: declared once, below the core that tells them and the log that writes them.
+  'broker/record': {
+    imports: ['policy/contract'],
+    typesOnly: ['policy/contract'],
     breaking: [
+      { 'broker/record/events.ts': `import { Permit } from '../../policy/contract/index.ts';` },
+      { 'broker/record/events.ts': `import type { PolicyRevision } from '../../policy/index.ts';` },
+      { 'broker/record/events.ts': `import type { AuditLog } from '../audit/index.ts';` },
+    ],
+  },
+  'broker/core': {
+    imports: ['broker/base', 'broker/wire', 'broker/record', 'policy/contract'],
+    typesOnly: ['broker/record'],
+    breaking: [
+      { 'broker/core/domain.ts': `import { AUDIT_EVENTS } from '../record/index.ts';` },
       { 'broker/core/domain.ts': `import { Channel } from '../channel/index.ts';` },
       { 'broker/core/domain.ts': `export type { AuditLog } from '../audit/index.ts';` },
       { 'broker/core/domain.ts': `import { loadPolicy } from '../../policy/index.ts';` },
     ],
   },
   'broker/audit': {
-    imports: ['broker/base', 'policy/contract'],
+    imports: ['broker/base', 'broker/record', 'policy/contract'],
     typesOnly: ['policy/contract'],
     breaking: [
-      { 'broker/audit/record.ts': `import { Permit } from '../../policy/contract/index.ts';` },
-      { 'broker/audit/record.ts': `import type { PolicyRevision } from '../../policy/index.ts';` },
-      { 'broker/audit/record.ts': `import type { Status } from '../wire/index.ts';` },
+      { 'broker/audit/body.ts': `import { Permit } from '../../policy/contract/index.ts';` },
+      { 'broker/audit/body.ts': `import type { PolicyRevision } from '../../policy/index.ts';` },
+      { 'broker/audit/body.ts': `import type { Status } from '../wire/index.ts';` },
     ],
   },
   'broker/carrier': {
@@ -259,7 +272,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'clients/demo/rogue.ts': `import { sendv } from '../../broker/core/index.ts';` }],
   },
   'clients/audit': {
-    imports: ['broker/audit'],
+    imports: ['broker/record', 'broker/audit'],
     breaking: [{ 'clients/audit/table.ts': `import { startBroker } from '../../broker/index.ts';` }],
   },
   'clients/cli': {
@@ -274,6 +287,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'clients/vm',
       'clients/devices',
       'broker/base',
+      'broker/record',
       'broker/audit',
       'broker/control',
       'broker',
@@ -294,6 +308,7 @@ export const PURE_UNITS: readonly string[] = [
   'clients/devices/virtqueue',
   'broker/wire',
   'broker/channel',
+  'broker/record',
   'broker/core',
 ];
 

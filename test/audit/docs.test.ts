@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { AUDIT_EVENTS } from '../../broker/audit/index.ts';
+import { AUDIT_EVENTS } from '../../broker/record/index.ts';
 import { FIELDS, parseQuestion } from '../../clients/audit/index.ts';
 
 const docs = suite('audit docs');

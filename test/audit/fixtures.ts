@@ -2,11 +2,12 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../../broker/audit/clock.ts';
 import { AuditError } from '../../broker/audit/errors.ts';
 import type { AuditFile, AuditFiles, SegmentInfo } from '../../broker/audit/files/files.ts';
-import type { AuditHost, AuditLog, AuditOptions, AuditRecord, VerifyResult } from '../../broker/audit/index.ts';
+import type { AuditHost, AuditLog, AuditOptions, VerifyResult } from '../../broker/audit/index.ts';
 import { openAuditLog, verifyAudit } from '../../broker/audit/index.ts';
+import type { Clock } from '../../broker/base/index.ts';
+import type { AuditRecord } from '../../broker/record/index.ts';
 import {
   compilePolicy,
   type Decision,
@@ -246,8 +247,8 @@ class MemoryFile implements AuditFile {
 // ---- opening
 
 export function hostClock(fake: FakeClock): Clock {
-  const start = fake.now();
-  return { now: fake.now, mono: () => fake.now() - start, after: fake.schedule };
+  const start = fake.mono();
+  return { wall: fake.wall, mono: () => fake.mono() - start, after: fake.after };
 }
 
 export interface Bench {

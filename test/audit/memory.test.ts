@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type AuditLog, type AuditRecord, memoryAudit } from '../../broker/audit/index.ts';
+import { type AuditLog, memoryAudit } from '../../broker/audit/index.ts';
+import type { AuditRecord } from '../../broker/record/index.ts';
 import { FakeClock } from '../support/clock.ts';
 import { denialOf, durable, hostClock, named, openOn, permitOf } from './fixtures.ts';
 

@@ -5,7 +5,7 @@
  * portions, as the disk keeps up. A counter goes on counting until it is taken, and is exact whenever that is.
  */
 import type { Permit } from '../../../policy/contract/index.ts';
-import type { FlowCounter } from '../log.ts';
+import type { FlowCounter } from '../../record/index.ts';
 
 /** What one flow record says. */
 export interface CountedFlow {

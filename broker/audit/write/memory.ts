@@ -4,13 +4,13 @@
  * It neither collapses nor delays: each `denied` is one record, and everything is "on disk" in the next microtask.
  */
 import type { Denial, Domain, Permit } from '../../../policy/contract/index.ts';
+import type { Clock } from '../../base/index.ts';
+import type { AuditEvent, AuditRecord, DenialContext, FlowCounter } from '../../record/index.ts';
 import { Bodies, type Body } from '../body.ts';
 import { encodeBody, encodeLine, hashLine } from '../chain.ts';
-import type { Clock } from '../clock.ts';
 import { AuditError } from '../errors.ts';
 import { ZERO_HASH } from '../limits.ts';
-import type { AuditHead, AuditLog, FlowCounter } from '../log.ts';
-import type { AuditEvent, AuditRecord, DenialContext } from '../../record/events.ts';
+import type { AuditHead, AuditLog } from '../log.ts';
 import { FlowTable } from './flows.ts';
 import { Health } from './health.ts';
 
@@ -23,7 +23,7 @@ export interface MemoryAudit extends AuditLog {
   flushFlows(): void;
 }
 
-const STOPPED_CLOCK: Clock = { now: () => 0, mono: () => 0, after: () => () => undefined };
+const STOPPED_CLOCK: Clock = { wall: () => 0, mono: () => 0, after: () => () => undefined };
 
 /** @param clock stamps the records; default: always 1970, so that expected records can be written down */
 export function memoryAudit(clock: Clock = STOPPED_CLOCK): MemoryAudit {
@@ -61,7 +61,7 @@ class MemoryLog implements MemoryAudit {
   }
 
   denied(denial: Denial, port: number | null, bytes: number, context: DenialContext = {}): void {
-    const seen = { count: 1, bytes, until: this.#clock.now(), manyPorts: false };
+    const seen = { count: 1, bytes, until: this.#clock.wall(), manyPorts: false };
     this.#append(this.#bodies.denied(this.#moment(), denial, port, seen, context));
   }
 
@@ -104,7 +104,7 @@ class MemoryLog implements MemoryAudit {
   }
 
   #moment(): { time: number; mono: number } {
-    return { time: this.#clock.now(), mono: this.#clock.mono() };
+    return { time: this.#clock.wall(), mono: this.#clock.mono() };
   }
 
   #append(body: Body): void {

@@ -1,16 +1,15 @@
 /** Opening a log: lock, find the end, say so in the first record of this run. */
 import { randomBytes } from 'node:crypto';
+import { type Clock, nodeClock } from '../../base/index.ts';
+import type { Detail } from '../../record/index.ts';
 import { Bodies } from '../body.ts';
-import type { Clock } from '../clock.ts';
 import { AuditError } from '../errors.ts';
 import type { CheckpointSigner } from '../evidence/index.ts';
 import type { AuditFiles } from '../files/files.ts';
 import { nodeFiles } from '../files/node-files.ts';
 import { DEFAULT_FLOW_INTERVAL_MS, DEFAULT_SEGMENT_BYTES } from '../limits.ts';
 import type { AuditLog } from '../log.ts';
-import { nodeClock } from '../node-clock.ts';
 import { findEnd, type LogEnd } from '../read/end.ts';
-import type { Detail } from '../../record/events.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { SegmentLog } from './segment-log.ts';
 import { loadTree } from './state.ts';

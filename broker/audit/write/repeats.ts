@@ -5,9 +5,10 @@
  * A kind is (event, source, reason); a source has a name or none, reasons are codes of ours, so there are few. Beyond
  * MAX_KINDS, which only a bug would reach, the kinds of an event share one.
  */
+
+import type { AuditEvent } from '../../record/index.ts';
 import type { Moment } from '../body.ts';
 import { MAX_KINDS, PROMPT_RECORDS_PER_WINDOW } from '../limits.ts';
-import type { AuditEvent } from '../../record/events.ts';
 
 /** What anybody can cause at will. */
 export type Repeatable = Extract<AuditEvent, { readonly event: 'session.refused' | 'peer.fault' }>;

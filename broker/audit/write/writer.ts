@@ -11,9 +11,10 @@
  * is answered exactly once; while `#failure` is set nothing is committed but by a retry, whose first record says so.
  */
 import type { Denial, Domain, Permit } from '../../../policy/contract/index.ts';
+import type { Clock } from '../../base/index.ts';
+import type { AuditEvent, AuditEventName, DenialContext, Detail, FlowCounter } from '../../record/index.ts';
 import { type Bodies, type Body, deniedEvent, type Moment, rfc3339 } from '../body.ts';
 import { encodeBody } from '../chain.ts';
-import type { Clock } from '../clock.ts';
 import { AuditError } from '../errors.ts';
 import {
   CHECKPOINT_INTERVAL_MS,
@@ -22,9 +23,8 @@ import {
   MAX_RETAINED_RECORDS,
   RETRY_MS,
 } from '../limits.ts';
-import type { AuditHead, AuditLog, FlowCounter } from '../log.ts';
+import type { AuditHead, AuditLog } from '../log.ts';
 import type { TornTail } from '../read/end.ts';
-import type { AuditEvent, AuditEventName, DenialContext, Detail } from '../../record/events.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import { Collapse, Tally } from './collapse.ts';
 import { FlowTable } from './flows.ts';
@@ -142,7 +142,7 @@ export class LogWriter implements AuditLog {
   denied(denial: Denial, port: number | null, bytes: number, context: DenialContext = NO_CONTEXT): void {
     this.#mustBeOpen();
     const tally = this.#collapse.tally(denial, port, context);
-    const now = this.#clock.now();
+    const now = this.#clock.wall();
     if (tally.count === 0) this.#begin(tally, now);
     tally.count += 1;
     tally.bytes += bytes;
@@ -301,7 +301,7 @@ export class LogWriter implements AuditLog {
 
   #fail(code: string, batch: Sealed[]): void {
     this.#failed = [...batch, ...this.#failed];
-    this.#failure ??= { code, since: this.#clock.now(), attempts: 0 };
+    this.#failure ??= { code, since: this.#clock.wall(), attempts: 0 };
     const waiters = [...this.#waiting, ...this.#heldWaiting];
     this.#waiting = [];
     this.#heldWaiting = [];
@@ -466,7 +466,7 @@ export class LogWriter implements AuditLog {
   }
 
   #moment(): Moment {
-    return { time: this.#clock.now(), mono: this.#clock.mono() };
+    return { time: this.#clock.wall(), mono: this.#clock.mono() };
   }
 }
 

@@ -1,6 +1,7 @@
 /** `argus audit tail`: the newest records, and those that come. */
 import { Command, InvalidArgumentError } from 'commander';
-import { AUDIT_EVENTS, escapeUnsafe, type TailLine, tailAudit } from '../../../../broker/audit/index.ts';
+import { escapeUnsafe, type TailLine, tailAudit } from '../../../../broker/audit/index.ts';
+import { AUDIT_EVENTS } from '../../../../broker/record/index.ts';
 import { untilInterrupted } from './interrupt.ts';
 import { faultText, recordText } from './lines.ts';
 

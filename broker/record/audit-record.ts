@@ -1,0 +1,50 @@
+/** The audit record: what one line of the log says. */
+import type { RuleRef } from '../../policy/contract/index.ts';
+import type { AuditEventName, Detail } from './events.ts';
+
+/** A domain as it was when the event happened: its labels may differ today. */
+export interface RecordedDomain {
+  readonly domain: string;
+  readonly domid: number;
+  readonly labels: readonly string[];
+}
+
+/** One line, in the order of its keys. What does not apply is absent. */
+export interface AuditRecord {
+  /** 1-based, without gaps, never reused over the life of the directory. Order by this, not by time. */
+  readonly seq: number;
+  /** RFC 3339, UTC, milliseconds; the host's clock, which may step. For a collapsed record: the first occurrence. */
+  readonly time: string;
+  /** Milliseconds since the broker started, to the microsecond; does not step. */
+  readonly mono: number;
+  /** Random id of one start of the broker. */
+  readonly boot: string;
+  /** The broker's name. */
+  readonly broker: string;
+  readonly event: AuditEventName;
+  readonly decision?: 'allow' | 'deny';
+  /** A code: `NO_RULE`, `EXPLICIT_DENY`, …, `PEER_GONE`. */
+  readonly reason?: string;
+  readonly rule?: RuleRef;
+  readonly src?: RecordedDomain;
+  readonly dst?: RecordedDomain;
+  /** Argo port; absent also where a flood over many ports was collapsed (`detail.ports`). */
+  readonly port?: number;
+  readonly class?: string;
+  readonly permission?: string;
+  readonly messages?: number;
+  readonly bytes?: number;
+  readonly revision?: number;
+  /** First digits of the policy's hash. */
+  readonly policy?: string;
+  readonly session?: string;
+  /** Present when the denial was only noted because the domain is permissive. */
+  readonly permissive?: true;
+  /** How many identical events this record stands for; absent = 1. Exact. */
+  readonly count?: number;
+  readonly detail?: Detail;
+  /** SHA-256, hex, of the exact bytes of the line before, without its newline. */
+  readonly prev: string;
+  /** First digits of the SHA-256 of this line's bytes up to `,"sum"`. */
+  readonly sum: string;
+}
