@@ -9,7 +9,7 @@ import { type BrokerStatus, callControl } from '../../broker/index.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
 import { argusOver, CREDENTIAL_TTL_SECONDS, SEATS } from './argus.ts';
 import type { BrokerConfig } from './argus-package.ts';
-import { ORDINARY_ROWS, RECEIVER, SENDER, writeBenchPolicy } from './argus-policy.ts';
+import { ORDINARY_ROWS, RECEIVER, SENDER, writeBenchmarkPolicy } from './argus-policy.ts';
 import { type Arm, endpointValue, type RunningServer } from './arm.ts';
 import { certificateMissing } from './certificate.ts';
 import { natsServerMissing, startNatsServer } from './nats-server.ts';
@@ -52,7 +52,7 @@ async function start(folder: string): Promise<RunningServer> {
 /** Policy, identities and the server's directory; returns the server's port. */
 export async function prepare(folder: string): Promise<number> {
   const places = { sender: `, home: ${HOME_OF[SENDER]}`, receiver: `, home: ${HOME_OF[RECEIVER]}` };
-  await writeBenchPolicy(join(folder, 'policy'), ORDINARY_ROWS, places);
+  await writeBenchmarkPolicy(join(folder, 'policy'), ORDINARY_ROWS, places);
   const authority = await createAuthority(join(folder, 'authority'));
   const ttlSeconds = CREDENTIAL_TTL_SECONDS;
   for (const name of SEATS) await issueIdentity(authority, join(folder, name), { name, role: 'domain', ttlSeconds });

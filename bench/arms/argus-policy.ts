@@ -30,7 +30,7 @@ export interface Places {
 const NOWHERE: Places = { sender: '', receiver: '' };
 
 /** Writes the directory, with exactly `rows` policy rows; at least those that the bench needs. */
-export async function writeBenchPolicy(folder: string, rows: number, places: Places = NOWHERE): Promise<void> {
+export async function writeBenchmarkPolicy(folder: string, rows: number, places: Places = NOWHERE): Promise<void> {
   await mkdir(folder, { mode: 0o700 });
   const model = fileURLToPath(new URL('../../policy/shipped/model.conf', import.meta.url));
   const files = {

@@ -11,7 +11,7 @@ import {
   RECEIVER,
   REPLY_PORT,
   SENDER,
-  writeBenchPolicy,
+  writeBenchmarkPolicy,
 } from './argus-policy.ts';
 import { type Arm, type Endpoint, endpointValue, type RunningServer, type SenderLink } from './arm.ts';
 import { startRoleServer } from './server-process.ts';
@@ -72,7 +72,7 @@ async function start(folder: string, setup: CarrierSetup, policyRows: number): P
     watchPolicy: false,
     log: { level: 'error' },
   };
-  await writeBenchPolicy(config.policy, policyRows, setup.declared);
+  await writeBenchmarkPolicy(config.policy, policyRows, setup.declared);
   const authority = await createAuthority(at('authority'));
   const ttlSeconds = CREDENTIAL_TTL_SECONDS;
   await issueIdentity(authority, config.identity, { name: 'broker', role: 'broker', ttlSeconds });

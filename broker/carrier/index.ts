@@ -5,6 +5,7 @@ export { type CarrierPlace, carrierPlace, type Reachable } from './declared.ts';
 export { type Listener, listenTcp } from './listen.ts';
 export { CONTROL_SOCKET, DomainListeners, prepareRuntime } from './listeners.ts';
 export {
+  brokerSubjects,
   dialNats,
   domainSubjects,
   loadNatsEnd,
@@ -20,7 +21,6 @@ export {
   type NatsSetup,
   PIPE_ID_BYTES,
   parseNatsAddress,
-  peerSubjects,
   SERVER_ENVIRONMENT,
   type Written,
 } from './nats/index.ts';

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Domain } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import { invariant } from '../base/index.ts';
-import { dialNats, type NatsEnd, NatsListener, PIPE_ID_BYTES, peerSubjects } from '../carrier/index.ts';
+import { brokerSubjects, dialNats, type NatsEnd, NatsListener, PIPE_ID_BYTES } from '../carrier/index.ts';
 import type { Argo, DomainState } from '../core/index.ts';
 import type { Logger } from '../process/index.ts';
 import { Bridge } from './bridge.ts';
@@ -128,7 +128,7 @@ export class Federation {
   }
 
   async #open(name: string, peer: Peer, context: FederationContext): Promise<void> {
-    const subjects = peerSubjects(this.#name, name);
+    const subjects = brokerSubjects(this.#name, name);
     if (subjects.dialled !== this.#name) {
       await this.#dial(name, peer, context);
       return;
@@ -158,7 +158,7 @@ export class Federation {
     let session: BrokerSession | null = null;
     const id = randomBytes(PIPE_ID_BYTES).readUIntLE(0, PIPE_ID_BYTES);
     try {
-      const pipe = await dialNats(context.end, `argus broker ${this.#name}`, peerSubjects(this.#name, name), id, {
+      const pipe = await dialNats(context.end, `argus broker ${this.#name}`, brokerSubjects(this.#name, name), id, {
         onChunk: (chunk) => session?.onChunk(chunk),
         onDrain: () => session?.onDrain(),
         onClosed: () => session?.onClosed(),
@@ -217,7 +217,7 @@ export class Federation {
         },
       },
       way,
-      peerSubjects(this.#name, name).dialled !== this.#name,
+      brokerSubjects(this.#name, name).dialled !== this.#name,
       hooks,
     );
   }

@@ -1,7 +1,7 @@
 /** The limits that the SDK chose, with unit and reason. Limits of the format are in broker/wire. */
 
 /** Spare plaintext chunks kept for reuse even with a small `queueBytes`; the session's own frames need as many in a burst. */
-export const MIN_SPARE_CHUNKS = 4;
+export const MIN_SPARE_BUFFERS = 4;
 /** Sealed bytes the carrier may hold before packing goes on without writing: a few records keep the pipe full. */
 export const CONGESTED_BYTES = 256 * 1024;
 /** Records up to this length are written as one buffer: a vector of three costs a microsecond more than the copy. */

@@ -20,7 +20,7 @@ import {
 import { CHECKPOINT_INTERVAL_MS } from '../../broker/audit/limits.ts';
 import { CHECKPOINTS_FILE } from '../../broker/audit/verify/index.ts';
 import { seeded } from '../support/seed.ts';
-import { type Bench, durable, MemoryDisk, named, openOn, settle } from './fixtures.ts';
+import { durable, type LogFixture, MemoryDisk, named, openOn, settle } from './fixtures.ts';
 
 const checkpoints = suite('audit checkpoints');
 
@@ -37,7 +37,7 @@ function signerOf(name: string): CheckpointSigner & { readonly privateKey: KeyOb
 const signer = signerOf('test');
 const thief = signerOf('test');
 
-async function record({ log }: Bench, count: number, from = 0): Promise<void> {
+async function record({ log }: LogFixture, count: number, from = 0): Promise<void> {
   for (let index = from; index < from + count; index++) {
     log.record({ event: 'session.open', src: named('audio-vm'), session: `s${index}` });
     await durable(log);

@@ -12,11 +12,11 @@ import { findBinary, needsThat } from '../support/needs.ts';
 import { seeded } from '../support/seed.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import {
-  type Bench,
   denialOf,
   deniedCount,
   durable,
   hostClock,
+  type LogFixture,
   type MemoryDisk,
   named,
   openOn,
@@ -73,7 +73,7 @@ function brokenBy(operation: 'append' | 'datasync', code: string): Fault {
   };
 }
 
-function recordSome({ log }: Bench, from: number, count: number): void {
+function recordSome({ log }: LogFixture, from: number, count: number): void {
   for (let index = from; index < from + count; index++) log.record({ event: 'policy.reject', reason: `r${index}` });
 }
 

@@ -251,13 +251,13 @@ export function hostClock(fake: FakeClock): Clock {
   return { wall: fake.wall, mono: () => fake.mono() - start, after: fake.after };
 }
 
-export interface Bench {
+export interface LogFixture {
   readonly log: AuditLog;
   readonly disk: MemoryDisk;
   readonly clock: FakeClock;
 }
 
-export async function openOn(disk = new MemoryDisk(), options: Partial<AuditOptions> = {}): Promise<Bench> {
+export async function openOn(disk = new MemoryDisk(), options: Partial<AuditOptions> = {}): Promise<LogFixture> {
   const clock = new FakeClock();
   const host: AuditHost = { files: disk, clock: hostClock(clock), boot: `boot-${disk.files.size}` };
   const log = await openAuditLog({ directory: 'unused', broker: 'test', ...options }, host);

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DATA_PORT, writeBenchPolicy } from '../../bench/arms/argus-policy.ts';
+import { DATA_PORT, writeBenchmarkPolicy } from '../../bench/arms/argus-policy.ts';
 import { loadPolicy, Permit } from '../../policy/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
@@ -14,7 +14,7 @@ const INSPECTORS = new Map([['opaque', { permissions: ['send'] }]]);
 test('both lengths load, and allow what the bench does', async () => {
   for (const rows of [10, 10_000]) {
     const folder = join(temporaryDirectory(), 'policy');
-    await writeBenchPolicy(folder, rows);
+    await writeBenchmarkPolicy(folder, rows);
     const text = await readFile(join(folder, 'policy.csv'), 'utf8');
     assert.is(text.match(/^p, /gm)?.length, rows);
     const policy = await loadPolicy(folder, { revision: 1, inspectors: INSPECTORS });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Line, openLine } from '../../broker/carrier/nats/line/line.ts';
+import { connectServer, type ServerConnection } from '../../broker/carrier/nats/line/line.ts';
 import { readSeed } from '../../broker/carrier/nats/line/nkey.ts';
 import { MessageKind, NO_PIPE } from '../../broker/carrier/nats/pipe/message.ts';
 import { domainSubjects } from '../../broker/carrier/nats/subjects.ts';
@@ -34,11 +34,16 @@ async function take(ring: Ring, count: number): Promise<Message[]> {
   return messages;
 }
 
-async function lineOf(stage: NatsInstallation, name: string, publish: string, subscribe: string): Promise<Line> {
+async function lineOf(
+  stage: NatsInstallation,
+  name: string,
+  publish: string,
+  subscribe: string,
+): Promise<ServerConnection> {
   const seed = await readSeed(join(stage.path(name), 'nats.seed'));
   const ca = readFileSync(stage.server.caFile, 'utf8');
   const end = { host: '127.0.0.1', tcpPort: stage.tcpPort, seed, ca, name, publish, subscribe };
-  return openLine(end, { onMessage: () => {}, onClosed: () => {} });
+  return connectServer(end, { onMessage: () => {}, onClosed: () => {} });
 }
 
 /** The code of what a promise was rejected with, and of what caused that. */
@@ -98,7 +103,7 @@ withNats(carrier, 'a domain may use its two subjects and nothing else: all else 
       const seed = await readSeed(join(stage.path('a'), 'nats.seed'));
       const ca = readFileSync(stage.server.caFile, 'utf8');
       const end = { host: '127.0.0.1', tcpPort: stage.tcpPort, seed, ca, name: 'a', publish, subscribe: mine.down };
-      const line = await openLine(end, {
+      const line = await connectServer(end, {
         onMessage: () => {},
         onClosed: (error) => {
           code = error?.code ?? 'none';

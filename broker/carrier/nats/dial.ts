@@ -1,7 +1,7 @@
 /** The dialling end: a domain's towards its broker (the SDK's NATS carrier is made of it), or one broker's towards another. */
 import { NatsCarrierError } from './errors.ts';
 import { TLS_FRAGMENT_BYTES } from './limits.ts';
-import { type Line, openLine } from './line/line.ts';
+import { connectServer, type ServerConnection } from './line/line.ts';
 import type { NatsEnd } from './listen.ts';
 import { decodeMessage, MessageKind, NO_PIPE } from './pipe/message.ts';
 import { Pipe, type PipeFault } from './pipe/pipe.ts';
@@ -35,7 +35,7 @@ export async function dialNats(
   handlers: DialHandlers,
 ): Promise<DialledPipe> {
   const { up: publish, down: subscribe } = subjects;
-  let line: Line | null = null;
+  let line: ServerConnection | null = null;
   let isOver = false;
   /** The first piece, until something was heard: see NO_PIPE. A second copy of it is a duplicate like any other. */
   let opening: Uint8Array | null = null;
@@ -86,7 +86,7 @@ export async function dialNats(
       },
     },
   );
-  line = await openLine(
+  line = await connectServer(
     { ...end, name, publish, subscribe },
     {
       onMessage: (bytes) => {

@@ -9,4 +9,4 @@ export { makeNkey } from './line/nkey.ts';
 export { type NatsEnd, NatsListener } from './listen.ts';
 export { NATS_CARRIER, NatsListeners } from './listeners.ts';
 export { PIPE_ID_BYTES } from './pipe/message.ts';
-export { domainSubjects, peerSubjects } from './subjects.ts';
+export { brokerSubjects, domainSubjects } from './subjects.ts';

@@ -5,12 +5,12 @@
  *   dialling -> listening -> (lost: redial, later each time) … -> closed
  */
 import { MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS } from '../../process/index.ts';
-import type { Carrier } from '../carrier.ts';
-import { Places, type Release } from '../places.ts';
+import type { Accept } from '../listen.ts';
+import { Places } from '../places.ts';
 import { NatsCarrier } from './carrier.ts';
 import type { NatsCarrierError } from './errors.ts';
 import { FIRST_REDIAL_MS, MAX_REDIAL_MS, PENALTY_MS, TLS_FRAGMENT_BYTES, WINDOW_BYTES } from './limits.ts';
-import { type Line, openLine } from './line/line.ts';
+import { connectServer, type ServerConnection } from './line/line.ts';
 import { decodeMessage, MessageKind, NO_PIPE, publishBare } from './pipe/message.ts';
 import type { PipeHost } from './pipe/pipe.ts';
 import type { Subjects } from './subjects.ts';
@@ -23,9 +23,6 @@ export interface NatsEnd {
   readonly ca: string | null;
 }
 
-/** Takes over an unauthenticated carrier; `release` when it is authenticated, refused or gone. */
-export type Accept = (carrier: Carrier, release: Release) => void;
-
 export class NatsListener {
   readonly #end: NatsEnd;
   readonly #domain: string;
@@ -36,7 +33,7 @@ export class NatsListener {
   readonly #places = new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS);
   readonly #carriers = new Map<number, NatsCarrier>();
   readonly #host: PipeHost;
-  #line: Line | null = null;
+  #line: ServerConnection | null = null;
   #redialMs = FIRST_REDIAL_MS;
   #timer: NodeJS.Timeout | null = null;
   #isClosed = false;
@@ -79,7 +76,7 @@ export class NatsListener {
   async open(): Promise<void> {
     const { up: subscribe, down: publish } = this.#subjects;
     try {
-      const line = await openLine(
+      const line = await connectServer(
         { ...this.#end, name: this.#name, subscribe, publish },
         {
           onMessage: (message) => this.#receive(message),

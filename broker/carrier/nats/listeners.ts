@@ -1,7 +1,8 @@
 /** The domains of the inventory whose carrier is `nats`, each with its listener, kept in step with the policy. */
 import type { Domain } from '../../../policy/index.ts';
+import type { Accept } from '../listen.ts';
 import type { NatsCarrierError } from './errors.ts';
-import { type Accept, type NatsEnd, NatsListener } from './listen.ts';
+import { type NatsEnd, NatsListener } from './listen.ts';
 import { domainSubjects } from './subjects.ts';
 
 /** What domains.yaml says of a domain that comes over NATS. */

@@ -18,7 +18,7 @@ export function isSubjectName(name: string): boolean {
  * Subjects between two brokers. One of the two is dialled: which one must not depend on who came up first, so it is the
  * one whose name comes later in the alphabet.
  */
-export function peerSubjects(one: string, other: string): Subjects & { readonly dialled: string } {
+export function brokerSubjects(one: string, other: string): Subjects & { readonly dialled: string } {
   const [dialler, dialled] = one < other ? [one, other] : [other, one];
   return { up: `argus.${dialled}.peer-up.${dialler}`, down: `argus.${dialled}.peer-down.${dialler}`, dialled };
 }

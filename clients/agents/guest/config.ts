@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { type NetworkConfig, parseAgentConfig as parseNetwork } from '../network/index.ts';
+import { type NetworkConfig, parseNetworkConfig as parseNetwork } from '../network/index.ts';
 import { AgentError } from './errors.ts';
 import { MAX_UNIX_PATH_BYTES } from './limits.ts';
 

@@ -1,8 +1,8 @@
 /** The other agents of a machine, on the one session that its domain has: sound and network, as agent.yaml asks for. */
 import { mkdir } from 'node:fs/promises';
 import type { Vm } from '../../sdk/index.ts';
-import { AudioAgent, VchanBridge } from '../audio/index.ts';
-import { startAgent as startNetwork } from '../network/index.ts';
+import { AudioEndpoint, VchanBridge } from '../audio/index.ts';
+import { startNetworkEndpoint as startNetwork } from '../network/index.ts';
 import type { AgentConfig } from './config.ts';
 
 export interface PartsHost {
@@ -21,7 +21,7 @@ export async function startParts(vm: Vm, config: AgentConfig, host: PartsHost): 
   try {
     if (audio !== null) {
       let hear: (frame: Uint8Array) => void = () => {};
-      const agent = await AudioAgent.start({ vm, audioVm: audio.audioVm, onCapture: (frame) => hear(frame) });
+      const agent = await AudioEndpoint.start({ vm, audioVm: audio.audioVm, onCapture: (frame) => hear(frame) });
       stops.push(() => agent.close());
       await mkdir(audio.vchan, { recursive: true, mode: 0o700 });
       const bridge = new VchanBridge(() => agent);

@@ -97,7 +97,7 @@ const connectPart = z.strictObject({
 /** Streams that come to `port` become TCP connections to `to`. */
 const listenPart = z.strictObject({ port: argoPort, partner: domainName.default('any'), to: endpoint, timeoutMs });
 
-export const agentConfig = z.strictObject({
+export const networkConfig = z.strictObject({
   carrier: z.string().min(1),
   identity: path,
   link: linkPart.optional(),
@@ -108,7 +108,7 @@ export const agentConfig = z.strictObject({
   listen: z.array(listenPart).default([]),
 });
 
-export type NetworkConfig = z.output<typeof agentConfig>;
+export type NetworkConfig = z.output<typeof networkConfig>;
 type LinkPart = z.output<typeof linkPart>;
 type DhcpPart = z.output<typeof dhcpPart>;
 type AnnouncePart = z.output<typeof announcePart>;
@@ -117,7 +117,7 @@ type ListenPart = z.output<typeof listenPart>;
 type ConnectPart = z.output<typeof connectPart>;
 
 /** What the parts say and how they end. */
-export interface AgentHost {
+export interface EndpointHost {
   readonly say: (line: string) => void;
   /** A part cannot go on. */
   readonly fail: (error: Error) => void;
@@ -126,8 +126,8 @@ export interface AgentHost {
 type Stop = () => Promise<void> | void;
 
 /** @throws NetError ERR_NET_OPTION */
-export function parseAgentConfig(input: unknown, origin: string): NetworkConfig {
-  const parsed = agentConfig.safeParse(input);
+export function parseNetworkConfig(input: unknown, origin: string): NetworkConfig {
+  const parsed = networkConfig.safeParse(input);
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path: where, message }) => `"${where.join('.')}": ${message}`);
     throw new NetError('ERR_NET_OPTION', `${origin}: ${issues.join('; ')}`);
@@ -152,7 +152,7 @@ export function parseAgentConfig(input: unknown, origin: string): NetworkConfig 
 }
 
 /** Paths in it are relative to the file. @throws NetError ERR_NET_OPTION */
-export function readAgentConfig(file: string): NetworkConfig {
+export function readNetworkConfig(file: string): NetworkConfig {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -166,7 +166,7 @@ export function readAgentConfig(file: string): NetworkConfig {
   const document = parseDocument(text, { uniqueKeys: true });
   const [fault] = document.errors;
   if (fault !== undefined) throw new NetError('ERR_NET_OPTION', `${file}: ${fault.message.split('\n')[0]}`);
-  const config = parseAgentConfig(document.toJS({ maxAliasCount: 0 }), file);
+  const config = parseNetworkConfig(document.toJS({ maxAliasCount: 0 }), file);
   const at = (relative: string): string => resolve(dirname(resolve(file)), relative);
   const { link } = config;
   return {
@@ -181,13 +181,13 @@ export function readAgentConfig(file: string): NetworkConfig {
  * Starts every part; the function returned stops them, the last first. A part that does not start, or cannot go on, is named
  * to the operator and leaves the others alone; only where it is the only one does its error end the endpoint.
  */
-export async function startAgent(
+export async function startNetworkEndpoint(
   vm: DomainSession,
   config: NetworkConfig,
-  host: AgentHost,
+  host: EndpointHost,
 ): Promise<() => Promise<void>> {
   const { link, dhcp, announce, routes } = config;
-  const parts: (readonly [name: string, start: (host: AgentHost) => Promise<Stop>])[] = [];
+  const parts: (readonly [name: string, start: (host: EndpointHost) => Promise<Stop>])[] = [];
   if (dhcp !== undefined) parts.push(['dhcp', (each) => startDhcp(vm, dhcp, each)]);
   if (link !== undefined) parts.push(['link', (each) => startLink(vm, link, each)]);
   if (announce !== undefined) parts.push(['announce', (each) => startAnnounce(vm, announce, each)]);
@@ -230,13 +230,13 @@ export async function startAgent(
   return stop;
 }
 
-async function startDhcp(vm: DomainSession, { config, leases }: DhcpPart, { say, fail }: AgentHost): Promise<Stop> {
+async function startDhcp(vm: DomainSession, { config, leases }: DhcpPart, { say, fail }: EndpointHost): Promise<Stop> {
   const service = await serveDhcp(vm, { config: readDhcpConfig(config), leaseFile: leases, log: say, onFailure: fail });
   say(`${vm.name}: giving out addresses`);
   return () => service.close();
 }
 
-async function startAnnounce(vm: DomainSession, part: AnnouncePart, host: AgentHost): Promise<Stop> {
+async function startAnnounce(vm: DomainSession, part: AnnouncePart, host: EndpointHost): Promise<Stop> {
   const { to, ipv4, ipv6, internet, prefixes, internal, device = null } = part;
   const gateway4 = ipv4 === undefined ? null : addressBytes(ipv4, 4);
   const gateway6 = ipv6 === undefined ? null : addressBytes(ipv6, 6);
@@ -251,7 +251,7 @@ async function startAnnounce(vm: DomainSession, part: AnnouncePart, host: AgentH
   return () => service.close();
 }
 
-async function startRoutes(vm: DomainSession, part: RoutesPart, host: AgentHost): Promise<Stop> {
+async function startRoutes(vm: DomainSession, part: RoutesPart, host: EndpointHost): Promise<Stop> {
   const service = await applyRoutes(vm, { ...host, ...part });
   host.say(`${vm.name}: taking routes from ${part.from}`);
   return () => service.close();
@@ -262,7 +262,7 @@ async function registered(
   proxy: StreamProxy,
   vm: DomainSession,
   port: number,
-  say: AgentHost['say'],
+  say: EndpointHost['say'],
   isOnly: boolean,
 ): Promise<void> {
   try {
@@ -277,7 +277,7 @@ async function registered(
   }
 }
 
-async function startListen(vm: DomainSession, part: ListenPart, { say }: AgentHost, isOnly: boolean): Promise<Stop> {
+async function startListen(vm: DomainSession, part: ListenPart, { say }: EndpointHost, isOnly: boolean): Promise<Stop> {
   const { port, partner, to, timeoutMs: connectTimeoutMs } = part;
   const dial = () => dialTcp(to, connectTimeoutMs);
   const proxy = new StreamProxy(vm, { port, partner, dial, connectTimeoutMs, say });
@@ -286,7 +286,12 @@ async function startListen(vm: DomainSession, part: ListenPart, { say }: AgentHo
   return () => proxy.close();
 }
 
-async function startConnect(vm: DomainSession, part: ConnectPart, { say }: AgentHost, isOnly: boolean): Promise<Stop> {
+async function startConnect(
+  vm: DomainSession,
+  part: ConnectPart,
+  { say }: EndpointHost,
+  isOnly: boolean,
+): Promise<Stop> {
   const { local, domain, port, replyPort, timeoutMs: connectTimeoutMs } = part;
   const proxy = new StreamProxy(vm, { port: replyPort, partner: domain, dial: null, connectTimeoutMs, say });
   await registered(proxy, vm, replyPort, say, isOnly);
@@ -305,7 +310,7 @@ async function startConnect(vm: DomainSession, part: ConnectPart, { say }: Agent
   }
 }
 
-async function startLink(vm: DomainSession, part: LinkPart, { say, fail }: AgentHost): Promise<Stop> {
+async function startLink(vm: DomainSession, part: LinkPart, { say, fail }: EndpointHost): Promise<Stop> {
   const { peers, qemu, tap, mac = null, mtu = null, dhcpFrom, dhcpServe } = part;
   const dhcp = dhcpFrom !== undefined ? { ask: dhcpFrom } : dhcpServe ? ({ serve: true } as const) : null;
   const link = new Link(vm, { peers, dhcp, say });

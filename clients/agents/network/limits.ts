@@ -57,7 +57,7 @@ export const ROUTE_DEADLINE_MS = 2_000;
 export const ROUTE_CONFIRM_MS = 3 * ROUTE_DEADLINE_MS;
 
 /** Payload of one stream message: large enough that its cost vanishes, small enough that streams take turns. */
-export const STREAM_CHUNK_BYTES = 32_768;
+export const STREAM_PIECE_BYTES = 32_768;
 /** What a stream's receiver lets its sender have under way, bytes; fairness comes from each stream having its own. */
 export const STREAM_WINDOW_BYTES = 262_144;
 /** Consumed bytes are returned once they are this share of the window. */
@@ -68,7 +68,7 @@ export const STREAM_CREDIT_SHARE = 4;
  */
 export const STREAM_RING_BYTES = 1_048_576;
 /** Stream data of one proxy whose outcome is not known yet, bytes; streams take turns for it. */
-export const STREAM_UNDER_WAY_BYTES = 1_048_576;
+export const STREAM_IN_FLIGHT_BYTES = 1_048_576;
 /** The window of a stream while its proxy has more than so many: a slow program can leave 128 MiB with us, and not more. */
 export const CROWDED_STREAMS = 256;
 export const CROWDED_WINDOW_BYTES = 16_384;

@@ -1,6 +1,11 @@
 /** `argus net …`: the agents that carry a VM's network through the broker. Each runs until SIGTERM or SIGINT. */
 import { Command } from 'commander';
-import { type NetworkConfig, parseAgentConfig, readAgentConfig, startAgent } from '../../agents/network/index.ts';
+import {
+  type NetworkConfig,
+  parseNetworkConfig,
+  readNetworkConfig,
+  startNetworkEndpoint,
+} from '../../agents/network/index.ts';
 import { connect } from '../../sdk/index.ts';
 
 interface CarrierFlags {
@@ -177,11 +182,11 @@ function allCommand(): Command {
     .description('all that one domain does on the network, in one process and session')
     .requiredOption('--config <file>', 'carrier, identity and parts: link, dhcp, routes, streams (docs/network.md)')
     .addHelpText('after', '\nExample:\n  argus net agent --config /etc/argus/network.yaml')
-    .action(({ config }: { config: string }) => run(readAgentConfig(config)));
+    .action(({ config }: { config: string }) => run(readNetworkConfig(config)));
 }
 
 function parse(input: unknown): NetworkConfig {
-  return parseAgentConfig(input, 'options');
+  return parseNetworkConfig(input, 'options');
 }
 
 async function run(config: NetworkConfig): Promise<void> {
@@ -198,7 +203,7 @@ async function run(config: NetworkConfig): Promise<void> {
   });
   vm.on('reconnected', () => say('the session is back'));
   try {
-    const stop = await startAgent(vm, config, { say, fail: end });
+    const stop = await startNetworkEndpoint(vm, config, { say, fail: end });
     const error = await ended;
     await stop();
     if (error !== null) throw error;

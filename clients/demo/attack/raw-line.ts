@@ -18,7 +18,7 @@ import {
  * @param identity directory with nkey and CA where the carrier does not name them
  * @throws NatsCarrierError when the server refuses
  */
-export async function openLine(carrier: string, speakAs: string, hearAs: string, identity: string): Promise<Duplex> {
+export async function openPipe(carrier: string, speakAs: string, hearAs: string, identity: string): Promise<Duplex> {
   if (carrier.startsWith('unix:')) return connect(carrier.slice('unix:'.length));
   const address = parseNatsAddress(carrier);
   const broker = address.broker ?? '';

@@ -2,7 +2,7 @@
  * chrome-vm: a VM without a sound server. Its audio endpoint plays raw samples from standard input, as
  * `argus audio agent --playback -` does, with send times added.
  */
-import { AudioAgent, FrameCutter, playRaw } from '../../agents/audio/index.ts';
+import { AudioEndpoint, FrameCutter, playRaw } from '../../agents/audio/index.ts';
 import { connect } from '../../sdk/index.ts';
 import { FastClock } from '../audio/fast-clock.ts';
 import { AUDIO_VM, finished, readTask, STAMPS_MS, sharedMicros, tell } from './messages.ts';
@@ -10,7 +10,7 @@ import { AUDIO_VM, finished, readTask, STAMPS_MS, sharedMicros, tell } from './m
 const task = readTask<{ identity: string; carrier: string; fast: boolean }>();
 const isOver = finished();
 const vm = await connect({ carrier: task.carrier, identity: task.identity });
-const agent = await AudioAgent.start({
+const agent = await AudioEndpoint.start({
   vm,
   audioVm: AUDIO_VM,
   // Silent samples are sent as well, because all samples are compared.

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Identity, loadIdentity } from '../../../keys/index.ts';
 import { ArgusError, connect } from '../../sdk/index.ts';
 import { AUDIO_VM_DOMID, CHROME_VM_DOMID, closing, GARBAGE, refusalOf, sendFrame } from '../attack/forgery.ts';
-import { openLine, refusedByServer } from '../attack/raw-line.ts';
+import { openPipe, refusedByServer } from '../attack/raw-line.ts';
 import { RawSession } from '../attack/raw-session.ts';
 import { type AttackResult, AUDIO_VM, PLAYBACK_PORT, readTask, tell } from './messages.ts';
 
@@ -26,9 +26,9 @@ type Attack = readonly [name: string, attack: () => Promise<string | null>];
 const ATTACKS_ON_SERVER: readonly Attack[] = [
   [
     "publish to chrome-vm's subject",
-    () => refusedByServer(() => openLine(task.carrier, CHROME_VM, ROGUE_VM, task.identity)),
+    () => refusedByServer(() => openPipe(task.carrier, CHROME_VM, ROGUE_VM, task.identity)),
   ],
-  ["hear chrome-vm's subject", () => refusedByServer(() => openLine(task.carrier, ROGUE_VM, CHROME_VM, task.identity))],
+  ["hear chrome-vm's subject", () => refusedByServer(() => openPipe(task.carrier, ROGUE_VM, CHROME_VM, task.identity))],
 ];
 
 const ATTACKS: readonly Attack[] = [
@@ -113,7 +113,7 @@ async function withSdk(attempt: (vm: Awaited<ReturnType<typeof connect>>) => Pro
 
 /** An attempt inside rogue-vm's own genuine session. */
 async function raw(attempt: (session: RawSession) => Promise<string | null>): Promise<string | null> {
-  const session = new RawSession(await openLine(task.carrier, ROGUE_VM, ROGUE_VM, task.identity));
+  const session = new RawSession(await openPipe(task.carrier, ROGUE_VM, ROGUE_VM, task.identity));
   try {
     if (!(await session.open(identity))) return 'not even let in';
     return await attempt(session);
@@ -124,7 +124,7 @@ async function raw(attempt: (session: RawSession) => Promise<string | null>): Pr
 
 /** An attempt on the carrier that belongs to chrome-vm. */
 async function strange(attempt: (session: RawSession) => Promise<string | null>): Promise<string | null> {
-  const session = new RawSession(await openLine(task.stolen.carrier, CHROME_VM, CHROME_VM, task.identity));
+  const session = new RawSession(await openPipe(task.stolen.carrier, CHROME_VM, CHROME_VM, task.identity));
   try {
     return await attempt(session);
   } finally {

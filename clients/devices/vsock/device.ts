@@ -18,10 +18,10 @@ import {
   MAX_VSOCK_PAYLOAD_BYTES,
   MAX_VSOCK_WAITING_RESETS,
   VSOCK_CONNECT_TIMEOUT_MS,
+  VSOCK_IN_FLIGHT_BYTES,
   VSOCK_PROBE_MS,
   VSOCK_PROBE_TIMEOUT_MS,
   VSOCK_REFUSAL_MS,
-  VSOCK_UNDER_WAY_BYTES,
 } from './limits.ts';
 import type { PeerMessage } from './message.ts';
 import {
@@ -144,7 +144,7 @@ export class VsockDevice implements VirtioDevice, ExchangeEvents {
   /** The broker has too much to answer, or the guest does not take its answers: its packets wait in its own memory. */
   #isBehind(): boolean {
     return (
-      this.#exchange.underWayBytes >= VSOCK_UNDER_WAY_BYTES ||
+      this.#exchange.underWayBytes >= VSOCK_IN_FLIGHT_BYTES ||
       this.#resets.length + this.#delayedResets >= MAX_VSOCK_WAITING_RESETS
     );
   }

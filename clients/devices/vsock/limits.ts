@@ -21,7 +21,7 @@ export const MAX_VSOCK_CLIENT_RINGS = 32;
 /** Ring of a service port, bytes: four windows of credit. The domain's rings together may have 64 MiB. */
 export const VSOCK_RING_BYTES = 1_048_576;
 /** Bytes of one guest that the broker has not answered yet; past it the device stops reading the packets of that guest. */
-export const VSOCK_UNDER_WAY_BYTES = 1_048_576;
+export const VSOCK_IN_FLIGHT_BYTES = 1_048_576;
 /** How long a packet waits for room in the receiver's ring before its connection is reset. */
 export const VSOCK_DEADLINE_MS = 10_000;
 /** A refused connection is answered this long after its request, so that the delay does not tell why it was refused. */

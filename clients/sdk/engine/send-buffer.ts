@@ -3,7 +3,7 @@
  * waits to be sealed, one per message that may have to be sent again. Only an unreferenced chunk is written over.
  */
 import { MAX_RECORD_PLAINTEXT_BYTES } from '../../../broker/wire/index.ts';
-import { MIN_SPARE_CHUNKS } from '../limits.ts';
+import { MIN_SPARE_BUFFERS } from '../limits.ts';
 
 export class SendBuffer {
   readonly bytes: Uint8Array;
@@ -24,7 +24,7 @@ export class SendBufferPool {
 
   /** Keeps what a window of `windowBytes` without outcome needs: made anew for each, chunks keep the garbage collector busy. */
   constructor(windowBytes: number) {
-    this.#maxSpare = Math.max(MIN_SPARE_CHUNKS, Math.ceil(windowBytes / MAX_RECORD_PLAINTEXT_BYTES));
+    this.#maxSpare = Math.max(MIN_SPARE_BUFFERS, Math.ceil(windowBytes / MAX_RECORD_PLAINTEXT_BYTES));
   }
 
   /** With one reference, the caller's. */

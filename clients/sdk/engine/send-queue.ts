@@ -16,7 +16,7 @@ interface ClosedRecord {
   readonly end: number;
 }
 
-export interface OutboxSink {
+export interface SendQueueSink {
   /** Seals and writes; `plaintext` is reused after the call. */
   writeRecord(plaintext: Uint8Array): void;
   readonly isCongested: boolean;
@@ -24,7 +24,7 @@ export interface OutboxSink {
 
 export class SendQueue {
   readonly #pool: SendBufferPool;
-  readonly #sink: OutboxSink;
+  readonly #sink: SendQueueSink;
   readonly #defer: (task: () => void) => void;
   readonly #closed = new Fifo<ClosedRecord>();
   #chunk: SendBuffer;
@@ -41,7 +41,7 @@ export class SendQueue {
   frameChunk: SendBuffer;
   frameAt = 0;
 
-  constructor(pool: SendBufferPool, sink: OutboxSink, defer: (task: () => void) => void) {
+  constructor(pool: SendBufferPool, sink: SendQueueSink, defer: (task: () => void) => void) {
     this.#pool = pool;
     this.#sink = sink;
     this.#defer = defer;

@@ -82,7 +82,7 @@ export class AudioProcesses {
   }
 }
 
-export async function onStage(
+export async function withAudioFixture(
   kind: SoundServerKind,
   work: (stage: AudioProcesses) => Promise<void>,
   policy: Readonly<Record<string, (text: string) => string>> = {},

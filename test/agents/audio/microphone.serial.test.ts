@@ -1,7 +1,7 @@
 /** The microphone of a real PulseAudio: who asked, was granted and is permitted hears it, and nobody else does. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { AudioAgent, AudioService, PulseServer } from '../../../clients/agents/audio/index.ts';
+import { AudioEndpoint, AudioService, PulseServer } from '../../../clients/agents/audio/index.ts';
 import { type Host, until, withHost } from '../../support/audio/host.ts';
 import { Pulse } from '../../support/audio/pulse.ts';
 import { onEachServer, type SoundServerKind } from '../../support/audio/sound-daemons.ts';
@@ -13,7 +13,7 @@ interface Stage {
   readonly host: Host;
   readonly pulse: Pulse;
   readonly service: AudioService;
-  readonly agent: AudioAgent;
+  readonly agent: AudioEndpoint;
   readonly heard: Uint8Array[];
 }
 
@@ -26,7 +26,7 @@ async function onStage(kind: SoundServerKind, work: (stage: Stage) => Promise<vo
       const service = await AudioService.start({ vm: await host.connect('audio-vm'), server });
       const heard: Uint8Array[] = [];
       const onCapture = (frame: Uint8Array): void => void heard.push(frame.slice());
-      const agent = await AudioAgent.start({ vm: await host.connect('chrome-vm'), audioVm: 'audio-vm', onCapture });
+      const agent = await AudioEndpoint.start({ vm: await host.connect('chrome-vm'), audioVm: 'audio-vm', onCapture });
       try {
         await work({ host, pulse, service, agent, heard });
       } finally {

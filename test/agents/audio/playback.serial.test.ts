@@ -1,7 +1,7 @@
 /** Playback from a VM's agent through the broker into a real PulseAudio, measured at the sink's monitor. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { AudioAgent, AudioService, PulseServer } from '../../../clients/agents/audio/index.ts';
+import { AudioEndpoint, AudioService, PulseServer } from '../../../clients/agents/audio/index.ts';
 import { type Host, until, withHost } from '../../support/audio/host.ts';
 import { Pulse } from '../../support/audio/pulse.ts';
 import { onEachServer, type SoundServerKind } from '../../support/audio/sound-daemons.ts';
@@ -13,7 +13,7 @@ interface Stage {
   readonly host: Host;
   readonly pulse: Pulse;
   readonly service: AudioService;
-  agent(name: string): Promise<AudioAgent>;
+  agent(name: string): Promise<AudioEndpoint>;
 }
 
 async function onStage(kind: SoundServerKind, work: (stage: Stage) => Promise<void>): Promise<void> {
@@ -22,9 +22,9 @@ async function onStage(kind: SoundServerKind, work: (stage: Stage) => Promise<vo
     await withHost(async (host) => {
       const vm = await host.connect('audio-vm');
       const service = await AudioService.start({ vm, server: new PulseServer(pulse.environment) });
-      const agents: AudioAgent[] = [];
-      const agent = async (name: string): Promise<AudioAgent> => {
-        const started = await AudioAgent.start({ vm: await host.connect(name), audioVm: 'audio-vm' });
+      const agents: AudioEndpoint[] = [];
+      const agent = async (name: string): Promise<AudioEndpoint> => {
+        const started = await AudioEndpoint.start({ vm: await host.connect(name), audioVm: 'audio-vm' });
         agents.push(started);
         return started;
       };
@@ -40,7 +40,7 @@ async function onStage(kind: SoundServerKind, work: (stage: Stage) => Promise<vo
   }
 }
 
-async function playAll(agent: AudioAgent, pcm: Buffer): Promise<void> {
+async function playAll(agent: AudioEndpoint, pcm: Buffer): Promise<void> {
   await agent.play(pcm);
   await agent.flush();
 }

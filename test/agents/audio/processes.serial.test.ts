@@ -7,7 +7,7 @@ import { serveQubesControl } from '../../../clients/agents/audio/index.ts';
 import { until, withHost } from '../../support/audio/host.ts';
 import { onEachServer, onServer } from '../../support/audio/sound-daemons.ts';
 import { sounding, tone, toneLevel, toneSeconds } from '../../support/audio/tones.ts';
-import { fails, onStage } from './audio-processes.ts';
+import { fails, withAudioFixture } from './audio-processes.ts';
 
 const processes = suite('audio processes');
 
@@ -15,7 +15,7 @@ onEachServer(
   processes,
   'from a program in the guest to the sink of the AudioVM, and from its microphone to a program',
   (kind) =>
-    onStage(kind, async (stage) => {
+    withAudioFixture(kind, async (stage) => {
       const { host, audioPulse, guestPulse } = stage;
       await stage.service();
       const agent = stage.start(['agent', ...(await stage.args('chrome-vm'))], guestPulse.environment);
@@ -68,7 +68,7 @@ onEachServer(
 );
 
 onServer('pulseaudio', processes, 'raw samples on stdin; the mixer’s volume outlives service and agent', (kind) =>
-  onStage(kind, async (stage) => {
+  withAudioFixture(kind, async (stage) => {
     const { audioPulse } = stage;
     await stage.service();
     const agent = stage.start(

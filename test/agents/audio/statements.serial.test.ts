@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startBroker } from '../../../broker/index.ts';
-import { AudioAgent, AudioService, Mixer, VchanBridge } from '../../../clients/agents/audio/index.ts';
+import { AudioEndpoint, AudioService, Mixer, VchanBridge } from '../../../clients/agents/audio/index.ts';
 import { connect, type Vm } from '../../../clients/sdk/index.ts';
 import { type Host, until, withHost } from '../../support/audio/host.ts';
 import { MemoryServer } from './memory-server.ts';
@@ -24,7 +24,7 @@ interface Stage {
   readonly server: MemoryServer;
   readonly audio: Vm;
   readonly service: AudioService;
-  agent(name: string, heard?: Uint8Array[], audioVm?: string | null): Promise<AudioAgent>;
+  agent(name: string, heard?: Uint8Array[], audioVm?: string | null): Promise<AudioEndpoint>;
 }
 
 async function onStage(
@@ -35,10 +35,10 @@ async function onStage(
     const server = new MemoryServer();
     const audio = await host.connect('audio-vm');
     const service = await AudioService.start({ vm: audio, server });
-    const agents: AudioAgent[] = [];
+    const agents: AudioEndpoint[] = [];
     const agent: Stage['agent'] = async (name, heard = [], audioVm = 'audio-vm') => {
       const onCapture = (frame: Uint8Array): void => void heard.push(frame.slice());
-      const started = await AudioAgent.start({ vm: await host.connect(name), audioVm, onCapture });
+      const started = await AudioEndpoint.start({ vm: await host.connect(name), audioVm, onCapture });
       agents.push(started);
       return started;
     };
@@ -157,7 +157,7 @@ statements('21: both states with every session, each time', () =>
   withHost(async (host) => {
     const codes: string[] = [];
     await codeRing(await host.connect('audio-vm'), codes);
-    const first = await AudioAgent.start({ vm: await host.connect('chrome-vm'), audioVm: 'audio-vm' });
+    const first = await AudioEndpoint.start({ vm: await host.connect('chrome-vm'), audioVm: 'audio-vm' });
     await until('both have come', () => codes.length === 2);
     await first.listen(true);
     await first.cork(true);
@@ -172,7 +172,7 @@ statements('29: a VM that went is played to its end, and comes back without anyb
   onStage(async ({ host, server, service }) => {
     for (let start = 1; start <= 2; start++) {
       const vm = await host.connect('chrome-vm');
-      const agent = await AudioAgent.start({ vm, audioVm: 'audio-vm' });
+      const agent = await AudioEndpoint.start({ vm, audioVm: 'audio-vm' });
       await agent.play(FRAME);
       await agent.flush();
       await until('it is heard', () => server.heard('chrome-vm').length === start * FRAME.length);
@@ -242,7 +242,7 @@ statements('37: who writes codes faster than they are delivered is not read', ()
   withHost(async (host) => {
     const codes: string[] = [];
     await codeRing(await host.connect('audio-vm'), codes);
-    const agent = await AudioAgent.start({ vm: await host.connect('chrome-vm'), audioVm: 'audio-vm' });
+    const agent = await AudioEndpoint.start({ vm: await host.connect('chrome-vm'), audioVm: 'audio-vm' });
     const bridge = new VchanBridge(() => agent);
     await bridge.listen(host.directory);
     const peer = dial(join(host.directory, 'vchan-4714.sock'));
@@ -273,7 +273,11 @@ statements('software that knows vchans: raw bytes in, cut anywhere, codes and ra
   onStage(async ({ host, server, service, agent }) => {
     const holder: { bridge?: VchanBridge } = {};
     const vm = await host.connect('mail-vm');
-    const mail = await AudioAgent.start({ vm, audioVm: 'audio-vm', onCapture: (frame) => holder.bridge?.hear(frame) });
+    const mail = await AudioEndpoint.start({
+      vm,
+      audioVm: 'audio-vm',
+      onCapture: (frame) => holder.bridge?.hear(frame),
+    });
     const bridge = new VchanBridge(() => mail);
     holder.bridge = bridge;
     await bridge.listen(host.directory);
@@ -307,7 +311,7 @@ statements(
   () =>
     onStage(async ({ host, server }) => {
       const vm = await host.connect('mail-vm');
-      const mail = await AudioAgent.start({ vm, audioVm: 'audio-vm' });
+      const mail = await AudioEndpoint.start({ vm, audioVm: 'audio-vm' });
       const bridge = new VchanBridge(() => mail);
       await bridge.listen(host.directory);
       const path = join(host.directory, 'vchan-4713.sock');

@@ -13,7 +13,7 @@ import {
   PLAYBACK_QUEUE_MS,
 } from '../../../clients/agents/audio/limits.ts';
 import { CaptureLine } from '../../../clients/agents/audio/lines/capture-line.ts';
-import { CaptureOutlet } from '../../../clients/agents/audio/lines/capture-outlet.ts';
+import { CaptureSink } from '../../../clients/agents/audio/lines/capture-outlet.ts';
 import { CaptureSender, type SendFrame } from '../../../clients/agents/audio/lines/capture-sender.ts';
 import { PlaybackInlet } from '../../../clients/agents/audio/lines/playback-inlet.ts';
 import { PlaybackLine } from '../../../clients/agents/audio/lines/playback-line.ts';
@@ -155,12 +155,12 @@ statements('22: what one start of a VM corked and asked for is over with the nex
 statements('23: capture that comes while nobody listens is discarded, not delivered later', () => {
   const clock = new FakeClock();
   const written: Uint8Array[] = [];
-  const outlet = new CaptureOutlet(clock, (each) => written.push(each) > 0);
-  outlet.push(frame(7));
-  outlet.listen(true);
-  outlet.push(frame(8));
-  outlet.listen(false);
-  outlet.listen(true);
+  const sink = new CaptureSink(clock, (each) => written.push(each) > 0);
+  sink.push(frame(7));
+  sink.listen(true);
+  sink.push(frame(8));
+  sink.listen(false);
+  sink.listen(true);
   clock.advance(100);
   assert.ok(written.length > 5 && written.every((each) => each.every((byte) => byte === 0)));
 });
@@ -168,15 +168,15 @@ statements('23: capture that comes while nobody listens is discarded, not delive
 statements('24: an underrun is filled with zeros and counted, never with what was heard before', () => {
   const clock = new FakeClock();
   const written: Uint8Array[] = [];
-  const outlet = new CaptureOutlet(clock, (each) => written.push(each) > 0);
-  outlet.listen(true);
-  outlet.push(frame(5));
+  const sink = new CaptureSink(clock, (each) => written.push(each) > 0);
+  sink.listen(true);
+  sink.push(frame(5));
   clock.advance(50);
   assert.equal(
     written.map((each) => each[0]),
     [5, 0, 0, 0],
   );
-  assert.is(outlet.zeroed, 3 * FRAME_BYTES);
+  assert.is(sink.zeroed, 3 * FRAME_BYTES);
 });
 
 statements('25: a capture overrun drops the oldest and counts it', async () => {

@@ -7,12 +7,12 @@ import * as assert from 'uvu/assert';
 import { until } from '../../support/audio/host.ts';
 import { onServer } from '../../support/audio/sound-daemons.ts';
 import { tone } from '../../support/audio/tones.ts';
-import { onStage } from './audio-processes.ts';
+import { withAudioFixture } from './audio-processes.ts';
 
 const walkthrough = suite('audio walkthrough');
 
 onServer('pulseaudio', walkthrough, 'each command does what it says, and the control socket of Qubes too', (kind) =>
-  onStage(kind, async (stage) => {
+  withAudioFixture(kind, async (stage) => {
     const { host, audioPulse } = stage;
     const at = (name: string): string => join(host.directory, name);
     const docs = readFileSync(new URL('../../../docs/audio.md', import.meta.url), 'utf8');

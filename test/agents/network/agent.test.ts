@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { NetError } from '../../../clients/agents/network/errors.ts';
-import { parseAgentConfig, readAgentConfig } from '../../../clients/agents/network/index.ts';
+import { parseNetworkConfig, readNetworkConfig } from '../../../clients/agents/network/index.ts';
 import { parseEndpoint } from '../../../clients/agents/network/stream/tcp.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
 
@@ -13,7 +13,7 @@ const link = { peers: ['net-vm'], tap: 'eth0' };
 
 function refusalOf(parts: object): string {
   try {
-    parseAgentConfig({ ...base, ...parts }, 'net.yaml');
+    parseNetworkConfig({ ...base, ...parts }, 'net.yaml');
     return 'accepted';
   } catch (error) {
     if (!(error instanceof NetError)) throw error;
@@ -61,7 +61,7 @@ agent('paths in a file are relative to it', () => {
   const file = join(folder, 'net.yaml');
   const parts = { link: { peers: ['net-vm'], qemu: 'vm.sock' }, dhcp: { config: 'dhcp.yaml', leases: '/var/leases' } };
   writeFileSync(file, JSON.stringify({ ...base, ...parts }));
-  const config = readAgentConfig(file);
+  const config = readNetworkConfig(file);
   assert.is(config.identity, join(folder, 'identity'));
   assert.is(config.link?.qemu, join(folder, 'vm.sock'));
   assert.equal(config.dhcp, { config: join(folder, 'dhcp.yaml'), leases: '/var/leases' });

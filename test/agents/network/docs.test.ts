@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 import { parseDhcpConfig } from '../../../clients/agents/network/dhcp/config.ts';
 import { NET_ERROR_CODES } from '../../../clients/agents/network/errors.ts';
-import { parseAgentConfig } from '../../../clients/agents/network/index.ts';
+import { parseNetworkConfig } from '../../../clients/agents/network/index.ts';
 import { argusProgram } from '../../../clients/cli/program.ts';
 
 const docs = suite('docs/network.md');
@@ -20,7 +20,7 @@ docs('its DHCP file and its agent file are accepted', () => {
   const dhcp = yaml.find((body) => body.startsWith('server:')) ?? '';
   assert.is(parseDhcpConfig(dhcp, 'docs').hosts.length, 2);
   const agent = yaml.find((body) => body.startsWith('carrier:')) ?? '';
-  const config = parseAgentConfig(parse(agent), 'docs');
+  const config = parseNetworkConfig(parse(agent), 'docs');
   assert.is(config.connect.length + config.listen.length, 2);
 });
 

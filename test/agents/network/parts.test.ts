@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseAgentConfig, startAgent } from '../../../clients/agents/network/index.ts';
+import { parseNetworkConfig, startNetworkEndpoint } from '../../../clients/agents/network/index.ts';
 import { encodeStream, StreamType } from '../../../clients/agents/network/stream/message.ts';
 import { StreamProxy } from '../../../clients/agents/network/stream/proxy.ts';
 import { dialTcp } from '../../../clients/agents/network/stream/tcp.ts';
@@ -20,7 +20,10 @@ async function start(config: object, refused: readonly number[]): Promise<{ said
   const said: string[] = [];
   const say = (line: string): void => void said.push(line);
   const fail = (error: Error): void => void said.push(`failed: ${error.message}`);
-  const stop = await startAgent(session, parseAgentConfig({ ...base, ...config }, 'net.yaml'), { say, fail });
+  const stop = await startNetworkEndpoint(session, parseNetworkConfig({ ...base, ...config }, 'net.yaml'), {
+    say,
+    fail,
+  });
   session.state = 'closed';
   await stop();
   return { said, session };
@@ -58,11 +61,11 @@ parts('sixty entries fit the quota of a domain', async () => {
     rings.push(wish.length);
     return register(wish);
   };
-  const config = parseAgentConfig(
+  const config = parseNetworkConfig(
     { ...base, listen: Array.from({ length: 60 }, (_, index) => listen(index + 1)) },
     'a',
   );
-  const stop = await startAgent(session, config, { say: () => {}, fail: () => {} });
+  const stop = await startNetworkEndpoint(session, config, { say: () => {}, fail: () => {} });
   assert.ok(rings.reduce((sum, length) => sum + length, 0) < 64 * 1024 * 1024);
   session.state = 'closed';
   await stop();

@@ -40,7 +40,7 @@ export const OPEN_ROWS: readonly string[] = [
   'p, @member, @member, audio-playback, send, allow',
 ];
 
-export interface StagePlan {
+export interface InstallationPlan {
   /** What domains come over; sockets if absent. */
   readonly carrier?: InstallationCarrier;
   /** Each has the labels @member and those given; rogue-vm, without a label, is always there. */
@@ -81,7 +81,7 @@ export class Installation {
     this.#server = server;
   }
 
-  static async set(plan: StagePlan = {}): Promise<Installation> {
+  static async set(plan: InstallationPlan = {}): Promise<Installation> {
     const authority = await createAuthority(join(temporaryDirectory(), 'authority'));
     const directory = temporaryDirectory();
     const server =
@@ -237,7 +237,10 @@ export class Installation {
   }
 }
 
-export async function withInstallation(plan: StagePlan, run: (stage: Installation) => Promise<void>): Promise<void> {
+export async function withInstallation(
+  plan: InstallationPlan,
+  run: (stage: Installation) => Promise<void>,
+): Promise<void> {
   const stage = await Installation.set(plan);
   try {
     await run(stage);

@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { MAX_PAYLOAD_BYTES, MAX_PENDING_BYTES } from '../limits.ts';
-import { domainSubjects, peerSubjects } from '../subjects.ts';
+import { brokerSubjects, domainSubjects } from '../subjects.ts';
 
 export interface ServerUser {
   readonly name: string;
@@ -37,7 +37,7 @@ export function brokerUser(name: string, nkey: string, others: readonly string[]
   const own = domainSubjects(name, '*');
   const publish = [own.down];
   const subscribe = [own.up];
-  for (const { up, down, dialled } of others.map((other) => peerSubjects(name, other))) {
+  for (const { up, down, dialled } of others.map((other) => brokerSubjects(name, other))) {
     publish.push(dialled === name ? down : up);
     subscribe.push(dialled === name ? up : down);
   }

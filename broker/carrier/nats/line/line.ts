@@ -16,9 +16,9 @@ import {
   TLS_FRAGMENT_BYTES,
 } from '../limits.ts';
 import { MESSAGE_HEADER_BYTES, type Publisher } from '../pipe/message.ts';
-import { type LaneOptions, LaneTransport } from './transport.ts';
+import { DirectTransport, type DirectTransportOptions } from './transport.ts';
 
-export interface LineOptions {
+export interface ServerConnectionOptions {
   readonly host: string;
   readonly tcpPort: number;
   readonly seed: Uint8Array;
@@ -30,14 +30,14 @@ export interface LineOptions {
   readonly subscribe: string;
 }
 
-export interface LineHandlers {
+export interface ServerConnectionHandlers {
   /** Lent for the call. */
   onMessage(message: Uint8Array): void;
   /** Once, also when we closed it. */
   onClosed(error: NatsCarrierError | null): void;
 }
 
-export interface Line extends Publisher {
+export interface ServerConnection extends Publisher {
   /** Largest piece of a pipe that goes into one message here. */
   readonly fragmentBytes: number;
   /** Sends what was published, then closes. */
@@ -49,7 +49,10 @@ export interface Line extends Publisher {
  *
  * @throws NatsCarrierError ERR_NATS_UNREACHABLE, _TLS, _AUTH, _DENIED
  */
-export async function openLine(options: LineOptions, handlers: LineHandlers): Promise<Line> {
+export async function connectServer(
+  options: ServerConnectionOptions,
+  handlers: ServerConnectionHandlers,
+): Promise<ServerConnection> {
   const { host, tcpPort } = options;
   const where = `nats server ${host}:${tcpPort}`;
   const { connection, transport } = await dial(options, handlers, where);
@@ -87,16 +90,20 @@ export async function openLine(options: LineOptions, handlers: LineHandlers): Pr
 
 interface Dialled {
   readonly connection: NatsConnection;
-  readonly transport: LaneTransport;
+  readonly transport: DirectTransport;
 }
 
-async function dial(options: LineOptions, { onMessage }: LineHandlers, where: string): Promise<Dialled> {
+async function dial(
+  options: ServerConnectionOptions,
+  { onMessage }: ServerConnectionHandlers,
+  where: string,
+): Promise<Dialled> {
   const { host, tcpPort, seed, ca, name } = options;
   const { NatsConnectionImpl, nkeyAuthenticator, setTransportFactory } = await import(
     'nats/lib/nats-base-client/internal_mod.js'
   );
-  const transports: LaneTransport[] = [];
-  const settings: LaneOptions = {
+  const transports: DirectTransport[] = [];
+  const settings: DirectTransportOptions = {
     servers: host.includes(':') ? `[${host}]:${tcpPort}` : `${host}:${tcpPort}`,
     name,
     authenticator: nkeyAuthenticator(seed),
@@ -107,7 +114,7 @@ async function dial(options: LineOptions, { onMessage }: LineHandlers, where: st
     // The address is the operator's; a server cannot send us to another.
     ignoreClusterUpdates: true,
     noAsyncTraces: true,
-    lane: {
+    direct: {
       host,
       secure: ca === null ? null : { ca, ...strictTls(host) },
       onTransport: (transport) => transports.push(transport),
@@ -115,7 +122,7 @@ async function dial(options: LineOptions, { onMessage }: LineHandlers, where: st
     },
   };
   // The library has one factory per process; which line a transport serves it learns from the options.
-  setTransportFactory({ factory: () => new LaneTransport() });
+  setTransportFactory({ factory: () => new DirectTransport() });
   try {
     const connection = await NatsConnectionImpl.connect(settings);
     const transport = transports.at(-1);

@@ -14,16 +14,16 @@ import { giveBatch, takeBatch } from './pool.ts';
 import { ServerStream } from './server-stream.ts';
 
 /** What a line adds to the library's options; the library passes options on to the transport as they are. */
-export interface LaneOptions extends ConnectionOptions {
-  readonly lane: Lane;
+export interface DirectTransportOptions extends ConnectionOptions {
+  readonly direct: DirectPath;
 }
 
-export interface Lane {
+export interface DirectPath {
   readonly host: string;
   /** Null: the server speaks plain TCP, and has to. */
   readonly secure: TlsOptions | null;
   /** Before the first byte is exchanged. */
-  onTransport(transport: LaneTransport): void;
+  onTransport(transport: DirectTransport): void;
   /** Lent for the call. */
   onMessage(payload: Uint8Array): void;
 }
@@ -36,7 +36,7 @@ const FRAME_BYTES = 16;
 /** All plain lines read into it, one read at a time; what comes of a read is used up before the next. */
 let readBuffer: Uint8Array | null = null;
 
-export class LaneTransport implements Transport {
+export class DirectTransport implements Transport {
   /** Shown in the server's log. */
   readonly lang = 'argus';
   readonly version = '1';
@@ -68,17 +68,17 @@ export class LaneTransport implements Transport {
 
   /** Resolves once the server has introduced itself, over TLS if that was asked for. */
   async connect(server: Server, options: ConnectionOptions): Promise<void> {
-    const { lane } = options as LaneOptions;
+    const { direct } = options as DirectTransportOptions;
     const stream = new ServerStream({
-      onMessage: (payload) => lane.onMessage(payload),
+      onMessage: (payload) => direct.onMessage(payload),
       onLine: (line) => this.#say(line),
     });
     const read = (chunk: Uint8Array): void => {
       if (!stream.push(chunk)) this.#socket?.destroy(notNats());
     };
-    lane.onTransport(this);
+    direct.onTransport(this);
     try {
-      const socket = await this.#dial(server, lane, read);
+      const socket = await this.#dial(server, direct, read);
       socket.on('error', (error) => {
         this.closeError ??= error;
       });
@@ -157,7 +157,11 @@ export class LaneTransport implements Transport {
 
   discard(): void {}
 
-  async #dial({ hostname, port }: Server, { host, secure }: Lane, read: (chunk: Uint8Array) => void): Promise<Socket> {
+  async #dial(
+    { hostname, port }: Server,
+    { host, secure }: DirectPath,
+    read: (chunk: Uint8Array) => void,
+  ): Promise<Socket> {
     if (secure === null) {
       readBuffer ??= Buffer.allocUnsafeSlow(SERVER_READ_BYTES);
       const buffer = readBuffer;

@@ -17,7 +17,7 @@ import { FrameCutter } from '../pcm/frame-cutter.ts';
 import { isWholeFrames, millisecondsOf } from '../pcm/pcm.ts';
 import { SilenceWatch } from '../pcm/silence.ts';
 
-export interface AudioAgentOptions {
+export interface AudioEndpointOptions {
   readonly vm: Vm;
   /** Name of the AudioVM; null = none, the agent idles. */
   readonly audioVm: string | null;
@@ -28,7 +28,7 @@ export interface AudioAgentOptions {
   readonly corksSilence?: boolean;
 }
 
-export interface AgentCounts {
+export interface AudioEndpointCounts {
   readonly sent: number;
   /** Playback frames that found no room in time, or no service. */
   readonly dropped: number;
@@ -41,7 +41,7 @@ export interface AgentCounts {
 
 const STREAM_NUMBERS = 2 ** 32;
 
-export class AudioAgent {
+export class AudioEndpoint {
   readonly #vm: Vm;
   readonly #clock: AudioClock;
   readonly #onCapture: (frame: Uint8Array) => void;
@@ -68,7 +68,7 @@ export class AudioAgent {
   #cancelLook: (() => void) | null = null;
   #isClosed = false;
 
-  private constructor(options: AudioAgentOptions) {
+  private constructor(options: AudioEndpointOptions) {
     const { vm, audioVm, onCapture = () => {}, clock = NODE_CLOCK, corksSilence = true } = options;
     this.#vm = vm;
     this.#clock = clock;
@@ -77,8 +77,8 @@ export class AudioAgent {
     this.#silence = corksSilence ? new SilenceWatch() : null;
   }
 
-  static async start(options: AudioAgentOptions): Promise<AudioAgent> {
-    const agent = new AudioAgent(options);
+  static async start(options: AudioEndpointOptions): Promise<AudioEndpoint> {
+    const agent = new AudioEndpoint(options);
     agent.#vm.on('reconnected', agent.#onReconnected);
     agent.#vm.on('revision', agent.#onRevision);
     await agent.#attach();
@@ -86,7 +86,7 @@ export class AudioAgent {
     return agent;
   }
 
-  get counts(): AgentCounts {
+  get counts(): AudioEndpointCounts {
     return { ...this.#counts };
   }
 

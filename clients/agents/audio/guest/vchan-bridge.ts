@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import { CAPTURE_PORT, Code, PLAYBACK_PORT } from '../codes.ts';
 import { CAPTURE_QUEUE_FRAMES } from '../limits.ts';
 import { FRAME_BYTES } from '../pcm/pcm.ts';
-import type { AudioAgent } from './agent.ts';
+import type { AudioEndpoint } from './agent.ts';
 import { CodeReader } from './code-reader.ts';
 
 export class VchanBridge {
-  readonly #agent: () => AudioAgent;
+  readonly #agent: () => AudioEndpoint;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
   #capture: Socket | null = null;
@@ -24,7 +24,7 @@ export class VchanBridge {
   dropped = 0;
 
   /** `agent` is asked when bytes come: it may be made after the bridge. */
-  constructor(agent: () => AudioAgent) {
+  constructor(agent: () => AudioEndpoint) {
     this.#agent = agent;
   }
 

@@ -11,7 +11,7 @@ import { PcmBuffer } from '../pcm/pcm-buffer.ts';
 /** Takes a frame, or says that its reader has not taken the ones before: the frame is dropped then. */
 export type WriteFrame = (frame: Uint8Array) => boolean;
 
-export class CaptureOutlet {
+export class CaptureSink {
   readonly #clock: AudioClock;
   readonly #write: WriteFrame;
   readonly #queue = new PcmBuffer(FRAME_BYTES * CAPTURE_QUEUE_FRAMES);

@@ -13,10 +13,10 @@ import {
   MAX_STREAMS_PER_DOMAIN,
   MAX_WAITING_STREAMS,
   STREAM_DEADLINE_MS,
+  STREAM_IN_FLIGHT_BYTES,
   STREAM_LINE_MS,
   STREAM_PROBE_MS,
   STREAM_RING_BYTES,
-  STREAM_UNDER_WAY_BYTES,
   STREAM_WINDOW_BYTES,
 } from '../limits.ts';
 import { decodeStream, encodeStream, StreamFault, type StreamMessage, StreamType } from './message.ts';
@@ -158,7 +158,7 @@ export class StreamProxy implements StreamOwner {
 
   /** One chunk of each stream that has one, round and round, while there is room. */
   #pump(): void {
-    while (this.#underWay < STREAM_UNDER_WAY_BYTES) {
+    while (this.#underWay < STREAM_IN_FLIGHT_BYTES) {
       const stream = this.#turns.shift();
       if (stream === undefined) return;
       const outgoing = stream.next();

@@ -9,7 +9,7 @@
  * stream that is reset is over at once in both directions.
  */
 import type { Socket } from 'node:net';
-import { STREAM_CHUNK_BYTES, STREAM_CREDIT_SHARE, STREAM_WINDOW_BYTES } from '../limits.ts';
+import { STREAM_CREDIT_SHARE, STREAM_PIECE_BYTES, STREAM_WINDOW_BYTES } from '../limits.ts';
 import { StreamFault, type StreamMessage, StreamType } from './message.ts';
 
 /** What a stream needs of its proxy. */
@@ -106,7 +106,7 @@ export class Stream {
       return { type: StreamType.finish, value: this.#sentOffset, payload: [], bytes: 0 };
     }
     const payload: Uint8Array[] = [];
-    let room = Math.min(STREAM_CHUNK_BYTES, this.#credit);
+    let room = Math.min(STREAM_PIECE_BYTES, this.#credit);
     if (room === 0) return null;
     let bytes = 0;
     // At most as many parts as one message takes, less the header.

@@ -7,9 +7,9 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 import { BrokerError, callControl } from '../../../../broker/index.ts';
 import {
-  AudioAgent,
+  AudioEndpoint,
   AudioService,
-  CaptureOutlet,
+  CaptureSink,
   checkSampleSpec,
   FRAME_BYTES,
   GuestPulse,
@@ -100,7 +100,7 @@ async function runAgent(options: AgentOptions): Promise<void> {
   let hear: (frame: Uint8Array) => void = () => {};
   const named = options.audioVm === 'none' ? null : options.audioVm;
   const audioVm = options.audioVmFile === undefined ? named : await readAudioVm(options.audioVmFile);
-  const agent = await AudioAgent.start({ vm, audioVm, onCapture: (frame) => hear(frame) });
+  const agent = await AudioEndpoint.start({ vm, audioVm, onCapture: (frame) => hear(frame) });
   ends.push(() => agent.close());
   if (options.audioVmFile !== undefined) {
     let moved = Promise.resolve();
@@ -124,10 +124,10 @@ async function runAgent(options: AgentOptions): Promise<void> {
       input = options.playback === '-' ? process.stdin : createReadStream(options.playback);
     if (options.capture !== undefined) {
       const output = options.capture === '-' ? process.stdout : createWriteStream(options.capture);
-      const outlet = new CaptureOutlet(NODE_CLOCK, (frame) => writeTo(output, frame));
-      hear = (frame) => outlet.push(frame);
-      outlet.listen(true);
-      ends.push(() => outlet.listen(false));
+      const sink = new CaptureSink(NODE_CLOCK, (frame) => writeTo(output, frame));
+      hear = (frame) => sink.push(frame);
+      sink.listen(true);
+      ends.push(() => sink.listen(false));
       await agent.listen(true);
     }
   } else {
@@ -140,11 +140,11 @@ async function runAgent(options: AgentOptions): Promise<void> {
     });
     try {
       await pulse.open();
-      const outlet = new CaptureOutlet(NODE_CLOCK, (frame) => pulse.capture !== null && writeTo(pulse.capture, frame));
-      hear = (frame) => outlet.push(frame);
-      ends.push(() => outlet.listen(false));
+      const sink = new CaptureSink(NODE_CLOCK, (frame) => pulse.capture !== null && writeTo(pulse.capture, frame));
+      hear = (frame) => sink.push(frame);
+      ends.push(() => sink.listen(false));
       pulse.watchRecording((isRecording) => {
-        outlet.listen(isRecording);
+        sink.listen(isRecording);
         void agent.listen(isRecording);
       });
     } catch (error) {

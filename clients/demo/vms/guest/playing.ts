@@ -1,6 +1,6 @@
 /** Sound between guests: chrome-vm plays it again and again, audio-vm hashes each playing. */
 import { createHash } from 'node:crypto';
-import { readAgentConfig, startAgent as startNetwork } from '../../../agents/network/index.ts';
+import { readNetworkConfig, startNetworkEndpoint as startNetwork } from '../../../agents/network/index.ts';
 import { ArgusError, type Vm } from '../../../sdk/index.ts';
 import { openSession, print } from './session.ts';
 import { FIRST_TYPE, SOUND_PORT, soundMessage } from './sound.ts';
@@ -45,7 +45,7 @@ export async function source(messages: number, networkFile: string | undefined):
     const fail = (error: Error): never => {
       throw error;
     };
-    await startNetwork(vm, readAgentConfig(networkFile), { say: print, fail });
+    await startNetwork(vm, readNetworkConfig(networkFile), { say: print, fail });
   }
   for (;;) {
     try {

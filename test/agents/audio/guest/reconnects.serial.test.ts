@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { AudioAgent, AudioService, PulseServer } from '../../../../clients/agents/audio/index.ts';
+import { AudioEndpoint, AudioService, PulseServer } from '../../../../clients/agents/audio/index.ts';
 import { until, withHost } from '../../../support/audio/host.ts';
 import { Pulse } from '../../../support/audio/pulse.ts';
 import { onEachServer } from '../../../support/audio/sound-daemons.ts';
@@ -55,7 +55,7 @@ onEachServer(
         let played = 0;
         for (let session = 0; session < SESSIONS[kind]; session++) {
           const vm = await host.connect(VMS[session % VMS.length] ?? '');
-          const agent = await AudioAgent.start({ vm, audioVm: 'audio-vm' });
+          const agent = await AudioEndpoint.start({ vm, audioVm: 'audio-vm' });
           await agent.play(FRAME);
           await agent.listen(true);
           await agent.flush();

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { until } from '../../../support/audio/host.ts';
 import { onServer } from '../../../support/audio/sound-daemons.ts';
 import { sounding, tone, toneLevel } from '../../../support/audio/tones.ts';
-import { fails, onStage } from '../audio-processes.ts';
+import { fails, withAudioFixture } from '../audio-processes.ts';
 
 const replace = suite('audio replacement');
 
@@ -22,7 +22,7 @@ onServer(
   replace,
   'another AudioVM: streams move to its sound server, and the microphone is decided anew',
   (kind) =>
-    onStage(
+    withAudioFixture(
       kind,
       async (stage) => {
         // The second AudioVM's sound server is the one that other tests have in the guest.
@@ -86,7 +86,7 @@ onServer(
   replace,
   'the example of a GuiVM that sounds itself: checked, it plays and mixes on one session, and hears nothing',
   (kind) =>
-    onStage(
+    withAudioFixture(
       kind,
       async (stage) => {
         const { host, audioPulse, guestPulse } = stage;

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { AudioAgent, AudioService } from '../../../../clients/agents/audio/index.ts';
+import { AudioEndpoint, AudioService } from '../../../../clients/agents/audio/index.ts';
 import { until, withHost } from '../../../support/audio/host.ts';
 import { needs } from '../../../support/needs.ts';
 import { MemoryServer } from '../memory-server.ts';
@@ -16,7 +16,7 @@ const [UP, DOWN, LEFT, RIGHT] = ['\x1b[A', '\x1b[B', '\x1b[D', '\x1b[C'];
 interface Stage {
   readonly service: AudioService;
   readonly terminal: Terminal;
-  readonly speak: AudioAgent;
+  readonly speak: AudioEndpoint;
   /** Waits until a line of the screen matches. */
   shows(line: RegExp): Promise<void>;
 }
@@ -26,7 +26,7 @@ async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
     const service = await AudioService.start({ vm: await host.connect('audio-vm'), server: new MemoryServer() });
     const [speak] = await Promise.all(
       ['chrome-vm', 'mail-vm'].map(async (name) =>
-        AudioAgent.start({ vm: await host.connect(name), audioVm: 'audio-vm' }),
+        AudioEndpoint.start({ vm: await host.connect(name), audioVm: 'audio-vm' }),
       ),
     );
     await until('both are known', () => service.clients.length === 2);
