@@ -181,7 +181,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'clients/agents/audio': {
     imports: ['clients/sdk', 'broker/base', 'broker/wire'],
-    breaking: [{ 'clients/agents/audio/guest/agent.ts': `import { Ring } from '../../../broker/core/index.ts';` }],
+    breaking: [{ 'clients/agents/audio/guest/endpoint.ts': `import { Ring } from '../../../broker/core/index.ts';` }],
   },
   'clients/agents/network': {
     imports: ['clients/sdk', 'broker/base', 'broker/wire'],

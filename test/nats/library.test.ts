@@ -18,7 +18,7 @@ library('one exact version is asked for, and is the one installed', () => {
   assert.is(JSON.parse(fileOf('node_modules/nats/package.json')).version, dependencies.nats);
 });
 
-library('the parts that broker/carrier/nats/line/line.ts imports are there', () => {
+library('the parts that broker/carrier/nats/line/server-connection.ts imports are there', () => {
   assert.type(inner.setTransportFactory, 'function', 'line.ts gives the library its own socket through it');
   assert.type(inner.NatsConnectionImpl.connect, 'function', 'line.ts connects without the library’s own socket');
   assert.type(inner.nkeyAuthenticator, 'function', 'line.ts proves the domain’s nkey with it');
@@ -59,7 +59,7 @@ library('a connection asks the factory for its socket, and gives it the options 
 });
 
 library('the words of its errors, which decide about codes and retries', () => {
-  const source = fileOf('broker/carrier/nats/line/line.ts');
+  const source = fileOf('broker/carrier/nats/line/server-connection.ts');
   const { PermissionsViolation, AuthorizationViolation, BadAuthentication, ServerOptionNotAvailable } = inner.ErrorCode;
   for (const code of [PermissionsViolation, AuthorizationViolation, BadAuthentication, ServerOptionNotAvailable])
     assert.ok(source.includes(`'${code}'`), `line.ts does not know the library’s code ${code}`);

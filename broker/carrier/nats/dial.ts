@@ -1,7 +1,7 @@
 /** The dialling end: a domain's towards its broker (the SDK's NATS carrier is made of it), or one broker's towards another. */
 import { NatsCarrierError } from './errors.ts';
 import { TLS_FRAGMENT_BYTES } from './limits.ts';
-import { connectServer, type ServerConnection } from './line/line.ts';
+import { connectServer, type ServerConnection } from './line/server-connection.ts';
 import type { NatsEnd } from './listen.ts';
 import { decodeMessage, MessageKind, NO_PIPE } from './pipe/message.ts';
 import { Pipe, type PipeFault } from './pipe/pipe.ts';

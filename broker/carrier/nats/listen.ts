@@ -10,7 +10,7 @@ import { Places } from '../places.ts';
 import { NatsCarrier } from './carrier.ts';
 import type { NatsCarrierError } from './errors.ts';
 import { FIRST_REDIAL_MS, MAX_REDIAL_MS, PENALTY_MS, TLS_FRAGMENT_BYTES, WINDOW_BYTES } from './limits.ts';
-import { connectServer, type ServerConnection } from './line/line.ts';
+import { connectServer, type ServerConnection } from './line/server-connection.ts';
 import { decodeMessage, MessageKind, NO_PIPE, publishBare } from './pipe/message.ts';
 import type { PipeHost } from './pipe/pipe.ts';
 import type { Subjects } from './subjects.ts';

@@ -1,13 +1,13 @@
 /** The door of clients/agents/audio: the VM's agent, the AudioVM's service, the mixer. */
 
 export { AudioError, type AudioErrorCode } from './errors.ts';
-export { AudioEndpoint, type AudioEndpointOptions } from './guest/agent.ts';
+export { AudioEndpoint, type AudioEndpointOptions } from './guest/endpoint.ts';
 export { GuestPulse } from './guest/guest-pulse.ts';
 export { serveQubesControl } from './guest/qubes-control.ts';
 export { RecordingServer } from './guest/recording-server.ts';
 export { VchanBridge } from './guest/vchan-bridge.ts';
 export { MAX_VOLUME_PERCENT } from './limits.ts';
-export { CaptureSink } from './lines/capture-outlet.ts';
+export { CaptureSink } from './lines/capture-sink.ts';
 export { PlaybackInlet } from './lines/playback-inlet.ts';
 export { playRaw } from './lines/raw-playback.ts';
 export { Mixer } from './mixer/mixer.ts';

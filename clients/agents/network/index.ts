@@ -1,2 +1,2 @@
 /** The door of clients/agents/network: the agents that carry DHCP, routes, Ethernet frames and TCP streams through the broker. */
-export { type NetworkConfig, parseNetworkConfig, readNetworkConfig, startNetworkEndpoint } from './agent.ts';
+export { type NetworkConfig, parseNetworkConfig, readNetworkConfig, startNetworkEndpoint } from './endpoint.ts';

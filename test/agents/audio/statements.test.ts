@@ -13,8 +13,8 @@ import {
   PLAYBACK_QUEUE_MS,
 } from '../../../clients/agents/audio/limits.ts';
 import { CaptureLine } from '../../../clients/agents/audio/lines/capture-line.ts';
-import { CaptureSink } from '../../../clients/agents/audio/lines/capture-outlet.ts';
 import { CaptureSender, type SendFrame } from '../../../clients/agents/audio/lines/capture-sender.ts';
+import { CaptureSink } from '../../../clients/agents/audio/lines/capture-sink.ts';
 import { PlaybackInlet } from '../../../clients/agents/audio/lines/playback-inlet.ts';
 import { PlaybackLine } from '../../../clients/agents/audio/lines/playback-line.ts';
 import { PlaybackState } from '../../../clients/agents/audio/lines/playback-state.ts';
