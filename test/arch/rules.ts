@@ -5,6 +5,7 @@
  * runs each rule over each of its sets and expects a violation, so a rule that has gone blind fails as well.
  */
 import { cycles } from './cycles.ts';
+import { foreignTerms, privateWords, sharedNames } from './glossary.ts';
 import { allowedUnits, LAYERS, MODULES, PURE_UNITS, unitOf } from './layers.ts';
 import { type Import, isProduct, isTest, type Source } from './source.ts';
 
@@ -209,7 +210,34 @@ const monitorRules: readonly Rule[] = [
   },
 ];
 
-const houseRules: readonly Rule[] = [
+const glossaryRules: readonly Rule[] = [
+  {
+    name: 'an exported name uses the words of its own room',
+    violations: foreignTerms,
+    breaking: [
+      { 'clients/sdk/link.ts': 'export class Link {}' },
+      { 'broker/federation/peers.ts': 'export const MAX_PEERS = 3;' },
+      { 'broker/core/permits.ts': 'export function permitOf() {}' },
+    ],
+  },
+  {
+    name: 'names of files and exports are words of the field',
+    violations: privateWords,
+    breaking: [
+      { 'broker/core/world.ts': '' },
+      { 'broker/core/state.ts': 'export class CoreWorld {}' },
+      { 'test/nats/fixture.ts': 'export async function openStage() {}' },
+      { 'bench/limits.ts': 'export const MAX_ACTORS = 3;' },
+    ],
+  },
+  {
+    name: 'a type is exported under one name by one file',
+    violations: sharedNames,
+    breaking: [{ 'broker/core/a.ts': 'export interface Answer {}', 'clients/sdk/b.ts': 'export type Answer = 1;' }],
+  },
+];
+
+const treeRules: readonly Rule[] = [
   {
     name: 'there are no import cycles, types included',
     violations: (sources) => cycles(sources).map((cycle) => cycle.join(' -> ')),
@@ -301,5 +329,6 @@ export const RULES: readonly Rule[] = [
   ...moduleRules,
   ...pureRules,
   ...monitorRules,
-  ...houseRules,
+  ...glossaryRules,
+  ...treeRules,
 ];
