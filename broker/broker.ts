@@ -162,7 +162,7 @@ async function compose(
       aead: aead.provider,
       isRevoked: keys.isRevoked,
     },
-    clock: clock.mono,
+    clock,
     log,
   };
   const sessions = new Sessions(context, clock, keys);

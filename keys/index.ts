@@ -56,4 +56,4 @@ export {
   readRequest,
   writeRequest,
 } from './files/index.ts';
-export { deriveSessionSecrets, EpochSecret, generateEphemeral, nextEpoch } from './schedule/index.ts';
+export { deriveSessionSecrets, type Ephemeral, EpochSecret, generateEphemeral, nextEpoch } from './schedule/index.ts';

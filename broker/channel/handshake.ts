@@ -23,6 +23,7 @@ import {
   type Credential,
   type CredentialRefusal,
   deriveSessionSecrets,
+  type Ephemeral,
   type EpochSecret,
   generateEphemeral,
   type Identity,
@@ -86,6 +87,8 @@ export interface HandshakeContext {
   clockToleranceSeconds: number;
   /** Asked about a holder that has signed; absent where no revocation list is kept: inside a VM. */
   readonly isRevoked?: (credential: Credential) => boolean;
+  /** Makes the key pair of one handshake; absent = OpenSSL's own randomness. */
+  readonly ephemeral?: (() => Ephemeral) | undefined;
   /** Who seals and opens; null or absent = the best provider that loads. */
   readonly aead?: AeadProvider | null;
 }
@@ -132,7 +135,7 @@ export async function beginHello(
   suites: readonly AeadSuite[],
   context: HandshakeContext,
 ): Promise<Hello> {
-  const ephemeral = generateEphemeral();
+  const ephemeral = (context.ephemeral ?? generateEphemeral)();
   const payload = await identity.signStatement(HELLO_TYP, {
     v: WIRE_VERSION,
     nonce: base64url(context.randomBytes(KEY_BYTES)),
@@ -194,7 +197,7 @@ export async function answerHello(
   if (claims.data.broker !== null && claims.data.broker !== identity.name) return fail('WRONG_BROKER');
   const chosen = claims.data.suites.find(isOneOf(suites));
   if (chosen === undefined) return fail('NO_COMMON_SUITE');
-  const ephemeral = generateEphemeral();
+  const ephemeral = (context.ephemeral ?? generateEphemeral)();
   const shared = ephemeral.agree(Buffer.from(claims.data.epk, 'base64url'));
   if (shared === null) return fail('BAD_KEY');
   const payload = await identity.signStatement(WELCOME_TYP, {

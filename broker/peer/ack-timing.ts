@@ -15,10 +15,12 @@
  * more than is known to come without; if that comes, it is known, and if not, the next trial waits for twice as many
  * occasions. A refusal forgets what is known: sends behind it may be held back until all are answered.
  */
+import type { Clock } from '../base/index.ts';
 import { ACK_DELAY_MS, FIRST_PACE_TRIAL, MAX_PACE_TRIAL, PACE_MS, PACED_ACK_DELAY_MS } from '../process/index.ts';
 
 export class AckTiming {
   readonly #onDue: () => void;
+  readonly #after: Clock['after'];
   #owed: number | null = null;
   #state: 'due' | 'rides' | 'paced' = 'due';
   #hasDelivered = false;
@@ -32,12 +34,13 @@ export class AckTiming {
   #untilTrial = FIRST_PACE_TRIAL;
   #trialAfter = FIRST_PACE_TRIAL;
   /** One for each delay: a timer that is armed again keeps its own. */
-  #rideTimer: NodeJS.Timeout | null = null;
-  #paceTimer: NodeJS.Timeout | null = null;
+  #cancelRide: (() => void) | null = null;
+  #cancelPace: (() => void) | null = null;
 
   /** `onDue`: what is owed need not wait any longer. */
-  constructor(onDue: () => void) {
+  constructor(onDue: () => void, after: Clock['after']) {
     this.#onDue = onDue;
+    this.#after = after;
   }
 
   /** Something is owed, and shall go even alone. */
@@ -69,12 +72,12 @@ export class AckTiming {
     if (before === 'paced') this.#paced(isApart);
     else if (isApart && this.#mayBePaced()) {
       this.#state = 'paced';
-      if (this.#paceTimer === null) this.#paceTimer = setTimeout(() => this.#overdue('paced'), PACED_ACK_DELAY_MS);
-      else this.#paceTimer.refresh();
+      this.#cancelPace?.();
+      this.#cancelPace = this.#after(PACED_ACK_DELAY_MS, () => this.#overdue('paced'));
     } else if (isConversation) {
       this.#state = 'rides';
-      if (this.#rideTimer === null) this.#rideTimer = setTimeout(() => this.#overdue('rides'), ACK_DELAY_MS);
-      else this.#rideTimer.refresh();
+      this.#cancelRide?.();
+      this.#cancelRide = this.#after(ACK_DELAY_MS, () => this.#overdue('rides'));
     } else this.#due();
   }
 
@@ -93,8 +96,8 @@ export class AckTiming {
 
   cancel(): void {
     this.#owed = null;
-    if (this.#rideTimer !== null) clearTimeout(this.#rideTimer);
-    if (this.#paceTimer !== null) clearTimeout(this.#paceTimer);
+    this.#cancelRide?.();
+    this.#cancelPace?.();
   }
 
   /** An occasion to wait: for as many records as are known, and now and then for one more. */

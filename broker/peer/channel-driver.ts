@@ -43,7 +43,7 @@ export class ChannelDriver {
   /** Signatures are being checked, or the owner has not resumed yet: nothing is read. */
   #isBusy = false;
   #isClosed = false;
-  #timer: NodeJS.Timeout | null = null;
+  #cancelTimer: (() => void) | null = null;
 
   constructor(context: PeerContext, carrier: Carrier, owner: DriverOwner) {
     this.#context = context;
@@ -230,12 +230,12 @@ export class ChannelDriver {
   }
 
   #startTimer(): void {
-    this.#timer ??= setTimeout(() => this.#refuse('TIMEOUT'), HANDSHAKE_TIMEOUT_MS);
+    this.#cancelTimer ??= this.#context.clock.after(HANDSHAKE_TIMEOUT_MS, () => this.#refuse('TIMEOUT'));
   }
 
   #clearTimer(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
   }
 }
 

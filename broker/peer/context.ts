@@ -1,7 +1,8 @@
 /** What every channel driver and peer of one broker shares. */
 import type { AeadSuite, Identity } from '../../keys/index.ts';
 import type { AuditLog } from '../audit/index.ts';
-import type { HandshakeContext, MonotonicTime } from '../channel/index.ts';
+import type { Clock } from '../base/index.ts';
+import type { HandshakeContext } from '../channel/index.ts';
 import type { Argo } from '../core/index.ts';
 import type { Logger } from '../process/index.ts';
 import type { ChunkPool } from './chunk-pool.ts';
@@ -19,6 +20,6 @@ export interface PeerContext {
   readonly deferredCopies: DeferredCopies;
   readonly flusher: Flusher;
   readonly handshake: HandshakeContext;
-  readonly clock: MonotonicTime;
+  readonly clock: Clock;
   readonly log: Logger;
 }

@@ -7,6 +7,7 @@ export interface Flushable {
 }
 
 export class Flusher {
+  readonly #atTurnsEnd: (task: () => void) => void;
   #dirty: Flushable[] = [];
   readonly #run = (): void => {
     const batch = this.#dirty;
@@ -14,8 +15,12 @@ export class Flusher {
     for (const item of batch) item.flush();
   };
 
+  constructor(atTurnsEnd: (task: () => void) => void = setImmediate) {
+    this.#atTurnsEnd = atTurnsEnd;
+  }
+
   /** `item` must not be added again before its `flush` was called. */
   add(item: Flushable): void {
-    if (this.#dirty.push(item) === 1) setImmediate(this.#run);
+    if (this.#dirty.push(item) === 1) this.#atTurnsEnd(this.#run);
   }
 }

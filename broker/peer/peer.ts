@@ -47,7 +47,7 @@ export class Peer extends Outbox implements Flushable {
   /** Answers of the record being worked on, and whether they must wait for the log. */
   #answers: BrokerFrame[] = [];
   #mustBeDurable = false;
-  readonly #acks = new AckTiming(() => this.reopened());
+  readonly #acks: AckTiming;
   #isCongested = false;
   #isThrottled = false;
   #isEnded = false;
@@ -57,12 +57,13 @@ export class Peer extends Outbox implements Flushable {
   constructor(context: PeerContext, carrier: Carrier, session: Session, state: DomainState, onReady: () => void) {
     super(context.pool);
     this.#context = context;
+    this.#acks = new AckTiming(() => this.reopened(), context.clock.after);
     this.carrier = carrier;
     this.#session = session;
     this.#onReady = onReady;
     this.state = state;
     this.id = session.id;
-    this.openedAt = context.clock();
+    this.openedAt = context.clock.mono();
     this.#lastHeard = this.openedAt;
   }
 
@@ -84,7 +85,7 @@ export class Peer extends Outbox implements Flushable {
 
   /** Does what the frames of one record say; a fault ends the session. `plaintext` is lent for the call. */
   receive(plaintext: Uint8Array): PeerFault | null {
-    this.#lastHeard = this.#context.clock();
+    this.#lastHeard = this.#context.clock.mono();
     const lastSendId = this.#lastSendId;
     const fault = this.#walk(plaintext);
     this.#answer();

@@ -58,8 +58,11 @@ interface Incident {
   unrecorded: number;
 }
 
+/** What is known about keys, wherever it is kept. */
+export type KeyStore = Pick<RevocationStore, 'judge' | 'noteProven' | 'install' | 'list' | 'isStale' | 'holders'>;
+
 export class KeyWatch {
-  readonly #store: RevocationStore;
+  readonly #store: KeyStore;
   readonly #audit: Pick<AuditLog, 'record'>;
   readonly #log: Pick<Logger, 'warn' | 'error'>;
   readonly #clock: Clock;
@@ -68,12 +71,7 @@ export class KeyWatch {
   readonly #incidents = new Map<string, Incident>();
   #cancelLook: () => void;
 
-  constructor(
-    store: RevocationStore,
-    audit: Pick<AuditLog, 'record'>,
-    log: Pick<Logger, 'warn' | 'error'>,
-    clock: Clock,
-  ) {
+  constructor(store: KeyStore, audit: Pick<AuditLog, 'record'>, log: Pick<Logger, 'warn' | 'error'>, clock: Clock) {
     this.#store = store;
     this.#audit = audit;
     this.#log = log;

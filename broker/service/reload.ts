@@ -58,6 +58,14 @@ export function loadFirst(directory: string): Promise<PolicyRevision> {
   return loadPolicy(directory, { revision: 1 as Revision, inspectors: INSPECTORS });
 }
 
+/** Where a new policy comes from, and how the work on it is spread. The simulator has its own. */
+export interface PolicyHost {
+  readonly reload: typeof reloadPolicy;
+  readonly pace: typeof servingPace;
+}
+
+const POLICY_HOST: PolicyHost = Object.freeze({ reload: reloadPolicy, pace: servingPace });
+
 const UNWRITABLE = 'ERR_BROKER_AUDIT';
 
 /** A policy that was made over `base`; it can come into force as long as `base` is in force. */
@@ -72,7 +80,8 @@ export class PolicyReload {
   readonly #argo: Argo;
   readonly #audit: AuditLog;
   readonly #sessions: Sessions;
-  readonly #brokerListeners: BrokerListeners;
+  readonly #brokerListeners: Pick<BrokerListeners, 'prepare' | 'sync'>;
+  readonly #host: PolicyHost;
   readonly #log: Logger;
   /** The highest number given to a policy, in force or not. */
   #number: number;
@@ -91,9 +100,11 @@ export class PolicyReload {
     argo: Argo,
     audit: AuditLog,
     sessions: Sessions,
-    brokerListeners: BrokerListeners,
+    brokerListeners: Pick<BrokerListeners, 'prepare' | 'sync'>,
     log: Logger,
+    host: PolicyHost = POLICY_HOST,
   ) {
+    this.#host = host;
     this.#inForce = first;
     this.#number = first.revision;
     this.#argo = argo;
@@ -164,7 +175,7 @@ export class PolicyReload {
 
   async #reload(): Promise<ReloadResult> {
     const before = this.#inForce;
-    const loaded = await reloadPolicy(before, { revision: this.#number + 1, inspectors: INSPECTORS });
+    const loaded = await this.#host.reload(before, { revision: this.#number + 1, inspectors: INSPECTORS });
     this.#isOwed = false;
     if (loaded === null) return this.#unchanged();
     await this.#brokerListeners.prepare(loaded.domains.all);
@@ -183,7 +194,7 @@ export class PolicyReload {
       const base = this.#inForce;
       if (!hasSameInventory(base, loaded)) break;
       const policy = this.#withGrants(loaded);
-      const adds = await finishPaced(addsAccess(base, policy), servingPace());
+      const adds = await finishPaced(addsAccess(base, policy), this.#host.pace());
       if (this.#inForce !== base) continue;
       if (adds) {
         candidate = { base, policy };

@@ -152,7 +152,7 @@ export class Sessions implements DriverOwner {
 
   /** A VM that came back by another way looks like this, and so does a thief: while the older session lives, it is told. */
   #supersede(older: Running, newer: Credential): void {
-    const isAlive = older.peer.silentFor(this.#context.clock()) < PING_AFTER_MS;
+    const isAlive = older.peer.silentFor(this.#context.clock.mono()) < PING_AFTER_MS;
     const isRotation = newer.generation > older.credential.generation;
     if (isAlive && !isRotation) this.#keys.twoSessions(newer);
     older.driver.end('superseded', 'superseded');

@@ -1,6 +1,7 @@
 /** Time, randomness and the event loop in one place, so that a test can replace all of them. */
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import type { Ephemeral } from '../../keys/index.ts';
 
 export interface Platform {
   /** Monotonic milliseconds. */
@@ -9,6 +10,8 @@ export interface Platform {
   wallClock(): number;
   /** Cryptographic. */
   randomBytes(length: number): Uint8Array;
+  /** Makes the key pair of one handshake; absent = OpenSSL's own randomness. */
+  readonly ephemeral?: (() => Ephemeral) | undefined;
   /** Uniform in [0, 1); only spreads reconnects. */
   random(): number;
   /** Runs `task` once after `delayMs`; returns a function that cancels it. */

@@ -1,2 +1,2 @@
-export { generateEphemeral } from './ephemeral.ts';
+export { type Ephemeral, generateEphemeral } from './ephemeral.ts';
 export { deriveSessionSecrets, EpochSecret, nextEpoch } from './schedule.ts';

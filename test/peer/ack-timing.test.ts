@@ -1,23 +1,21 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AckTiming } from '../../broker/peer/ack-timing.ts';
-import { FIRST_PACE_TRIAL, MAX_PACE_TRIAL, PACE_MS } from '../../broker/process/limits.ts';
+import { FIRST_PACE_TRIAL, MAX_PACE_TRIAL, PACE_MS, PACED_ACK_DELAY_MS } from '../../broker/process/limits.ts';
+import { FakeClock } from '../support/clock.ts';
 
 const timing = suite('acknowledgements that may wait for company');
 
-/** A peer whose records come `PACE_MS` apart unless told otherwise; `due` settles with the first that need not wait. */
+/** A peer whose records come `PACE_MS` apart unless told otherwise. */
 class Sender {
   readonly acks: AckTiming;
   dues = 0;
-  #tell: () => void = () => {};
+  readonly #timers = new FakeClock();
   lastId = 0;
   #now = 0;
 
   constructor() {
-    this.acks = new AckTiming(() => {
-      this.dues++;
-      this.#tell();
-    });
+    this.acks = new AckTiming(() => void this.dues++, this.#timers.after);
   }
 
   /** True when the acknowledgement is sent at once. */
@@ -30,10 +28,8 @@ class Sender {
   }
 
   /** What is kept becomes due. */
-  overdue(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#tell = resolve;
-    });
+  overdue(): void {
+    this.#timers.advance(PACED_ACK_DELAY_MS);
   }
 
   /** Sends until one is kept: how many were not. */
@@ -100,16 +96,16 @@ timing('a conversation ends with the first record that no delivery preceded', ()
   sender.acks.cancel();
 });
 
-timing('what nothing came to carry is due after a while, and still there to be taken', async () => {
+timing('what nothing came to carry is due after a while, and still there to be taken', () => {
   const sender = new Sender();
   sender.acks.delivered();
   sender.sends();
-  await sender.overdue();
+  sender.overdue();
   assert.ok(sender.acks.isDue);
   assert.is(sender.acks.take(), 1);
 });
 
-timing('what was taken or cancelled is never due', async () => {
+timing('what was taken or cancelled is never due', () => {
   const [taken, cancelled, last] = [new Sender(), new Sender(), new Sender()];
   for (const sender of [taken, cancelled, last]) {
     sender.acks.delivered();
@@ -117,7 +113,7 @@ timing('what was taken or cancelled is never due', async () => {
   }
   taken.acks.take();
   cancelled.acks.cancel();
-  await last.overdue(); // armed later, so the time of the others has passed
+  for (const sender of [taken, cancelled, last]) sender.overdue();
   assert.is(taken.dues, 0);
   assert.is(cancelled.dues, 0);
 });
@@ -136,19 +132,19 @@ timing(
   },
 );
 
-timing('what came before it was overdue is what is known', async () => {
+timing('what came before it was overdue is what is known', () => {
   const sender = Sender.stream(4);
   for (let count = 0; count < 3; count++) assert.not(sender.sends());
-  await sender.overdue();
+  sender.overdue();
   assert.is(sender.acks.take(), sender.lastId);
   assert.is(sender.sendsUntilAnswered(), 3);
   sender.acks.cancel();
 });
 
-timing('a lone record of a paced stream is acknowledged after a while', async () => {
+timing('a lone record of a paced stream is acknowledged after a while', () => {
   const sender = Sender.stream();
   assert.not(sender.sends());
-  await sender.overdue();
+  sender.overdue();
   assert.ok(sender.acks.isDue);
 });
 
@@ -158,12 +154,12 @@ timing('a stream’s record that comes at once after another is acknowledged at 
   for (let count = 0; count < 10; count++) assert.ok(sender.sends(PACE_MS / 2));
 });
 
-timing('who pauses but waits is tried out ever more rarely', async () => {
+timing('who pauses but waits is tried out ever more rarely', () => {
   const sender = new Sender();
   const between: number[] = [];
   for (let trial = 0; trial < 3; trial++) {
     between.push(sender.untilKept());
-    await sender.overdue();
+    sender.overdue();
     sender.acks.take();
   }
   assert.equal(

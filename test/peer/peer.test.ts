@@ -1,6 +1,7 @@
 /** Sessions of the broker over carriers in memory: what a peer's frames cause, and what it can never cause. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { nodeClock } from '../../broker/base/index.ts';
 import { PACE_MS } from '../../broker/process/limits.ts';
 import { encodeDomainFrame, MAX_RECORD_PLAINTEXT_BYTES, Op, RecordType, Status } from '../../broker/wire/index.ts';
 import { OPEN, PORT } from '../support/core/harness.ts';
@@ -330,8 +331,9 @@ peers('credit after delivery makes room, and the waiting sender is told', async 
 
 peers('a paced stream gets fewer acknowledgements than it has records, but after a refusal at once', async () => {
   let now = 0;
-  const paced = { ...HANDSHAKE, clock: () => now };
-  const bench = await PeerHarness.of({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] }, paced);
+  const paced = { ...nodeClock, mono: () => now };
+  const text = { domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, c, argo, send, deny'] };
+  const bench = await PeerHarness.of(text, HANDSHAKE, paced);
   await bench.listen('b');
   const a = await bench.connect('a');
   const records = 100;

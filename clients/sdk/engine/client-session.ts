@@ -117,6 +117,7 @@ export class ClientSession implements CarrierEvents {
       context: {
         aead,
         randomBytes: this.#platform.randomBytes,
+        ephemeral: this.#platform.ephemeral,
         wallClock: this.#platform.wallClock,
         clock: this.#platform.now,
         clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,

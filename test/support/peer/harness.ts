@@ -360,7 +360,7 @@ export class PeerHarness {
       deferredCopies: new DeferredCopies(),
       flusher: new Flusher(),
       handshake,
-      clock: handshake.clock,
+      clock: clock ?? nodeClock,
       log: pino({ level: 'silent' }),
     };
     return new PeerHarness(context, audit, clock ?? nodeClock);
