@@ -3,6 +3,7 @@
 export { type Broker, startBroker, startResolved } from './broker.ts';
 export {
   type CarrierPlace,
+  CONTROL_SOCKET,
   carrierPlace,
   makeNkey,
   NatsServerDirectory,

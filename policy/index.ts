@@ -76,6 +76,7 @@ export {
   watchPolicy,
 } from './load/index.ts';
 export {
+  didYouMean,
   type Finding,
   type FindingCode,
   finish,

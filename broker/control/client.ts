@@ -2,7 +2,12 @@
 import { request } from 'node:http';
 import { BrokerError } from '../process/index.ts';
 
-/** One call; the parsed body. Throws ERR_BROKER_NOT_RUNNING when nobody listens, ERR_BROKER_CONTROL for a bad answer. */
+/**
+ * One call; the parsed body.
+ *
+ * @throws BrokerError ERR_BROKER_NOT_RUNNING: nothing listens there; ERR_BROKER_CONTROL_ACCESS: this user may not connect;
+ * ERR_BROKER_CONTROL: an answer that is not JSON, or none
+ */
 export function callControl(
   socketPath: string,
   method: 'GET' | 'POST',
@@ -24,9 +29,30 @@ export function callControl(
       });
     });
     call.on('error', (cause) => {
-      const message = `no broker answers at "${socketPath}" (${cause.message}); is it running, and is --control its runtime directory's control.sock?`;
-      reject(new BrokerError('ERR_BROKER_NOT_RUNNING', message, { cause }));
+      reject(unreachable(socketPath, cause));
     });
     call.end(body === undefined ? undefined : JSON.stringify(body));
   });
+}
+
+/** A broker that this user may not talk to may well be running. */
+export function unreachable(path: string, cause: NodeJS.ErrnoException): BrokerError {
+  const where = `the control socket "${path}"`;
+  if (cause.code === 'EACCES' || cause.code === 'EPERM')
+    return new BrokerError(
+      'ERR_BROKER_CONTROL_ACCESS',
+      `this user may not use ${where}; run the command as the broker's user, or as root`,
+      { cause },
+    );
+  if (cause.code === 'ENOENT')
+    return new BrokerError(
+      'ERR_BROKER_NOT_RUNNING',
+      `there is no control socket "${path}"; start the broker, or name its socket with --control or ARGUS_CONTROL`,
+      { cause },
+    );
+  if (cause.code === 'ECONNREFUSED')
+    return new BrokerError('ERR_BROKER_NOT_RUNNING', `no broker listens at ${where}; start it`, { cause });
+  if (cause.code === 'ENOTSOCK' || cause.code === 'ENOTDIR')
+    return new BrokerError('ERR_BROKER_NOT_RUNNING', `"${path}" is not a socket; name the control socket`, { cause });
+  return new BrokerError('ERR_BROKER_CONTROL', `${where} gave no answer (${cause.code ?? 'unknown error'})`, { cause });
 }

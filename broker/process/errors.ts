@@ -13,6 +13,8 @@ export type BrokerErrorCode =
   | 'ERR_BROKER_IDENTITY'
   | 'ERR_BROKER_NOT_RUNNING'
   | 'ERR_BROKER_CONTROL'
+  | 'ERR_BROKER_CONTROL_ACCESS'
+  | 'ERR_BROKER_RELOAD'
   | 'ERR_BROKER_GRANT';
 
 export class BrokerError extends CodedError<BrokerErrorCode> {

@@ -19,7 +19,7 @@
  * hold without any; reload.ts makes sure of that). One that allows something, because a deny row names the label, is
  * recorded first like a grant, and tried again until it can be; nothing is sent before.
  */
-import type { Grant } from '../../policy/index.ts';
+import { didYouMean, type Grant } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import type { Clock } from '../base/index.ts';
 import type { Argo } from '../core/index.ts';
@@ -147,8 +147,10 @@ export class Grants implements SessionWatcher {
     return result;
   }
 
-  /** Takes back. Never rejects; `changed` is false when it was not granted. */
-  revoke(request: RevokeRequest): Promise<ReloadResult> {
+  /** Takes back. Never rejects; `changed` is false when it was not granted. A name that is not declared is refused. */
+  async revoke(request: RevokeRequest): Promise<ReloadResult> {
+    const unknown = this.#unknownName(request);
+    if (unknown !== null) return refused('ERR_BROKER_GRANT', unknown);
     for (const pending of this.#pending) if (pending.key === keyOf(request)) pending.isTakenBack = true;
     return this.#end((grant) => keyOf(grant) === keyOf(request), {
       event: 'grant.revoke',
@@ -178,6 +180,17 @@ export class Grants implements SessionWatcher {
   close(): void {
     this.#isClosed = true;
     this.#cancelLook?.();
+  }
+
+  /** A revocation of a mistyped name would do nothing and look done. */
+  #unknownName({ domain, label }: Grant): string | null {
+    const { domains, labels } = this.#reload.policy;
+    if (domains.byName(domain) === undefined)
+      return `unknown domain "${domain}"${didYouMean(
+        domain,
+        domains.all.map(({ name }) => name),
+      )}`;
+    return labels.has(label) ? null : `unknown label "${label}"${didYouMean(label, labels.keys())}`;
   }
 
   #faultOf({ domain, forMs, by, reason, keep }: GrantRequest): string | null {

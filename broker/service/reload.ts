@@ -14,6 +14,7 @@
  */
 import {
   addsAccess,
+  type Finding,
   finish,
   finishPaced,
   type Grant,
@@ -40,7 +41,21 @@ export type ReloadResult =
       /** False: in force, but the log cannot be written now; the record follows when it can. */
       readonly recorded?: false;
     }
-  | { readonly ok: false; readonly code: string; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly code: string;
+      readonly message: string;
+      /** All that is wrong with the files; absent when the files are not to blame. */
+      readonly findings?: readonly Finding[];
+    };
+
+/** Files in the policy directory that are not in force, and why. */
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  /** How many; `argus policy check` and `argus reload --json` list them. */
+  readonly findings: number;
+}
 
 /** Which grants shall be in force, and what the log is told about it. */
 export interface OverlayChange {
@@ -94,6 +109,8 @@ export class PolicyReload {
   #isOwed = false;
   /** Refused since start. */
   rejected = 0;
+  /** Null: the files in the directory are in force. */
+  #refusal: Refusal | null = null;
 
   constructor(
     first: PolicyRevision,
@@ -121,12 +138,17 @@ export class PolicyReload {
     return this.#inForce;
   }
 
+  /** Why the files that are in the directory now, as far as they were read, are not in force; null when they are. */
+  get refusal(): Refusal | null {
+    return this.#refusal;
+  }
+
   /** Reads the directory again; grants stay. Requests that wait are answered by one load. Never rejects. */
   run(): Promise<ReloadResult> {
     if (this.#waiting !== null) return this.#waiting;
     const result = this.#loading.then(() => {
       this.#waiting = null;
-      return this.#guard(() => this.#reload());
+      return this.#guard(() => this.#reload()).then((loaded) => this.#remember(loaded));
     });
     this.#waiting = result;
     this.#loading = result;
@@ -348,6 +370,13 @@ export class PolicyReload {
     );
   }
 
+  #remember(result: ReloadResult): ReloadResult {
+    this.#refusal = result.ok
+      ? null
+      : { code: result.code, message: result.message, findings: result.findings?.length ?? 0 };
+    return result;
+  }
+
   #unwritable(): ReloadResult {
     this.rejected++;
     const message = 'the audit log cannot be written, so a change that allows something cannot come into force';
@@ -362,11 +391,12 @@ export class PolicyReload {
     const detail = { message: message.slice(0, 1_000), revision: this.#inForce.revision };
     this.#audit.record({ event: 'policy.reject', reason: code, detail });
     this.#log.error({ code, message }, 'the new policy was refused; the old one stays in force');
-    return refused(code, message);
+    const result = refused(code, message);
+    return error instanceof PolicyError && error.findings.length > 0 ? { ...result, findings: error.findings } : result;
   }
 }
 
-function refused(code: string, message: string): ReloadResult {
+function refused(code: string, message: string): Extract<ReloadResult, { readonly ok: false }> {
   return { ok: false, code, message };
 }
 

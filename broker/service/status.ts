@@ -1,12 +1,11 @@
 /** What `argus status` shows: plain values, read when somebody asks. */
 import type { AeadChoice } from '../../keys/index.ts';
-import type { PolicyRevision } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import type { Argo } from '../core/index.ts';
 import type { Federation, RemoteBrokerStatus } from '../federation/index.ts';
 import { statusWord } from '../wire/index.ts';
 import type { KeyStatus, KeyWatch } from './key-watch.ts';
-import type { PolicyReload } from './reload.ts';
+import type { PolicyReload, Refusal } from './reload.ts';
 import type { Sessions } from './sessions.ts';
 
 export interface DomainStatus {
@@ -47,6 +46,8 @@ export interface BrokerStatus {
     readonly directory: string;
     readonly rows: number;
     readonly grants: number;
+    /** Why the files that were read last are not in force; null when they are. */
+    readonly refusal: Refusal | null;
   };
   /** Who seals and opens records, and why the best provider does not. */
   readonly aead: AeadChoice;
@@ -84,7 +85,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
     version: sources.version,
     uptimeSeconds: Math.floor((sources.clock() - sources.startedAt) / 1_000),
     pid: process.pid,
-    policy: describePolicy(sources.reload.policy),
+    policy: describePolicy(sources.reload),
     aead: sources.aead,
     keys: sources.keys.status(),
     audit: { healthy: audit.healthy, records: audit.head.seq, head: audit.head.hash },
@@ -120,7 +121,7 @@ function memoryOf({ held, share, heldBack }: MemoryStatus): MemoryStatus {
   return { held, share, heldBack };
 }
 
-function describePolicy(policy: PolicyRevision): BrokerStatus['policy'] {
+function describePolicy({ policy, refusal }: PolicyReload): BrokerStatus['policy'] {
   const { revision, hash, directory, rows, grants } = policy;
-  return { revision, hash, directory, rows, grants: grants.length };
+  return { revision, hash, directory, rows, grants: grants.length, refusal };
 }

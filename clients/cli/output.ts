@@ -17,11 +17,16 @@ function isCoded(error: unknown): error is Coded {
 /** `argus: message (CODE)`; a stack only for what has no code, because that is a bug of ours. */
 export function printError(error: unknown): void {
   if (error instanceof CommanderError) return; // commander has said it, with a suggestion
-  if (isCoded(error)) process.stderr.write(`argus: ${error.message} (${error.code})\n`);
+  if (isCoded(error)) process.stderr.write(`argus: ${withCode(error)}\n`);
   else
     process.stderr.write(
       `argus: unexpected error, please report it\n${error instanceof Error ? error.stack : error}\n`,
     );
+}
+
+/** A code that the message says already is not said again. */
+function withCode({ message, code }: Coded): string {
+  return message.includes(code) ? message : `${message} (${code})`;
 }
 
 export function exitCodeOf(error: unknown): number {

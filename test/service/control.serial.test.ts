@@ -112,6 +112,43 @@ control('reload answers 200 with the revision, or 422 with the place of the erro
   }),
 );
 
+control('status says that the files on disk are refused and why, until they are in order again', () =>
+  withInstallation({}, async (stage) => {
+    const broker = await stage.broker({ watchPolicy: false });
+    assert.is((await statusOf(stage)).policy.refusal, null);
+    await stage.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, dta, send, allow', 'p, chrome-vm']);
+    const { code, stdout } = await runCli(['reload', '--json', '--control', stage.control]);
+    assert.is(code, 1);
+    const { findings } = JSON.parse(stdout);
+    assert.equal(
+      findings.map(({ line }: { line: number }) => line),
+      [5, 6],
+    );
+    assert.is((await statusOf(stage)).policy.refusal?.findings, 2);
+    const people = await runCli(['status', '--control', stage.control]);
+    assert.match(people.stdout, /REFUSED: .*policy\.csv:5:.*\(ERR_POLICY_/);
+    await stage.writeRows(OPEN_ROWS);
+    await broker.reload();
+    assert.is((await statusOf(stage)).policy.refusal, null);
+  }),
+);
+
+control('a revocation of a name that is not declared is refused, with the nearest one', () =>
+  withInstallation({}, async (stage) => {
+    await stage.broker();
+    for (const [domain, label, says] of [
+      ['chrmoe-vm', '@member', 'did you mean "chrome-vm"?'],
+      ['chrome-vm', '@membre', 'did you mean "@member"?'],
+    ] as const) {
+      const { code, stdout, stderr } = await runCli(['revoke', domain, label, '--control', stage.control]);
+      assert.is(code, 1);
+      assert.is(stdout, '');
+      assert.match(stderr, says);
+      assert.match(stderr, /\(ERR_BROKER_GRANT\)\n$/);
+    }
+  }),
+);
+
 control('reloads that come together are answered by one load, and none is lost', () =>
   withInstallation({}, async (stage) => {
     const broker = await stage.broker({ watchPolicy: false });

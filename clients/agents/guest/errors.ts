@@ -8,6 +8,7 @@ export const AGENT_ERROR_CODES = [
   'ERR_AGENT_REQUEST',
   'ERR_AGENT_REFUSED',
   'ERR_AGENT_UNREACHABLE',
+  'ERR_AGENT_ACCESS',
   'ERR_AGENT_ENROL',
 ] as const;
 export type AgentErrorCode = (typeof AGENT_ERROR_CODES)[number];

@@ -11,7 +11,7 @@ export interface LocalConnection {
   readonly bytes: ByteQueue;
 }
 
-/** @throws AgentError ERR_AGENT_UNREACHABLE, ERR_AGENT_REFUSED */
+/** @throws AgentError ERR_AGENT_UNREACHABLE, ERR_AGENT_ACCESS, ERR_AGENT_REFUSED */
 export function openLocal(path: string, request: LocalRequest): Promise<LocalConnection> {
   return new Promise((resolve, reject) => {
     const socket = connect({ path, allowHalfOpen: true });
@@ -20,17 +20,7 @@ export function openLocal(path: string, request: LocalRequest): Promise<LocalCon
       socket.destroy();
       reject(error);
     };
-    socket.once('error', (cause: NodeJS.ErrnoException) =>
-      fail(
-        new AgentError(
-          'ERR_AGENT_UNREACHABLE',
-          `cannot reach an agent at "${path}" (${cause.code}): is argus agent up?`,
-          {
-            cause,
-          },
-        ),
-      ),
-    );
+    socket.once('error', (cause: NodeJS.ErrnoException) => fail(unreachable(path, cause)));
     const onData = (chunk: Buffer): void => {
       bytes.push(chunk);
       const line = bytes.takeLine();
@@ -44,6 +34,22 @@ export function openLocal(path: string, request: LocalRequest): Promise<LocalCon
     socket.once('close', () => reject(new AgentError('ERR_AGENT_UNREACHABLE', `the agent at "${path}" hung up`)));
     socket.once('connect', () => socket.write(formatRequest(request)));
   });
+}
+
+/** An agent that this user may not talk to may well be running. */
+function unreachable(path: string, cause: NodeJS.ErrnoException): AgentError {
+  const isForbidden = cause.code === 'EACCES' || cause.code === 'EPERM';
+  return isForbidden
+    ? new AgentError(
+        'ERR_AGENT_ACCESS',
+        `this user may not use the agent's socket "${path}"; "socketMode" of agent.yaml says which users may`,
+        { cause },
+      )
+    : new AgentError(
+        'ERR_AGENT_UNREACHABLE',
+        `no agent answers at "${path}" (${cause.code}); start argus agent, or name its socket with --agent or ARGUS_AGENT`,
+        { cause },
+      );
 }
 
 /** Messages of a ring, until the agent ends it. @throws AgentError ERR_AGENT_REFUSED when the ring was closed */

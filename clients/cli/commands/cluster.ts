@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import Table from 'cli-table3';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
 import {
   BrokerError,
@@ -17,8 +17,8 @@ import {
 import { type Authority, createAuthority, issueIdentity, openAuthority, type Role } from '../../../keys/index.ts';
 import { copyShippedPolicy, loadPolicy } from '../../../policy/index.ts';
 import { PLAIN, printJson } from '../output.ts';
+import { controlSocket } from '../sockets/control.ts';
 
-const DEFAULT_CONTROL = '/run/argus/control.sock';
 /** Long enough for an evaluation; a real installation enrols each end where it runs, and renews. */
 const TTL_SECONDS = 30 * 86_400;
 
@@ -56,13 +56,19 @@ function initCommand(): Command {
 function statusCommand(): Command {
   return new Command('status')
     .description('show brokers side by side: policy revision, grants, sessions, clock offset, audit head')
-    .option('--control <path...>', 'control sockets of the brokers of this host', [DEFAULT_CONTROL])
+    .addOption(
+      new Option(
+        '--control <path...>',
+        'control sockets of the brokers of this host (default: as for "argus status")',
+      ).env('ARGUS_CONTROL'),
+    )
     .option('--json', 'print one JSON list')
     .addHelpText(
       'after',
       "\nEach broker tells of itself, and what it last heard of the others, at most 2 s ago. Clock: how far the other's is ahead, less\nthe time its word was under way. Exit code 1 when a control socket does not answer.\n\nExample:\n  argus cluster status --control /run/argus/one/control.sock /run/argus/two/control.sock",
     )
-    .action(async ({ control, json }: { control: readonly string[]; json?: boolean }) => {
+    .action(async ({ control: given, json }: { control?: readonly string[]; json?: boolean }) => {
+      const control = given ?? [controlSocket(undefined)];
       const found = await Promise.all(control.map((path) => look(path)));
       if (json === true) printJson(found);
       else process.stdout.write(`${render(found)}\n`);

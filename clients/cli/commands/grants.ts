@@ -4,12 +4,12 @@ import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { BrokerError, type BrokerStatus, callControl, type GrantStatus } from '../../../broker/index.ts';
 import { PLAIN, printJson } from '../output.ts';
+import { controlOption, controlSocket } from '../sockets/control.ts';
 
-const DEFAULT_CONTROL = '/run/argus/control.sock';
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 interface Common {
-  readonly control: string;
+  readonly control?: string;
   readonly json?: boolean;
 }
 
@@ -20,9 +20,7 @@ interface Answer {
 }
 
 function withControl(command: Command): Command {
-  return command
-    .option('--control <path>', 'control socket of the broker', DEFAULT_CONTROL)
-    .option('--json', 'print one JSON object');
+  return command.addOption(controlOption()).option('--json', 'print one JSON object');
 }
 
 export function grantCommand(): Command {
@@ -80,7 +78,7 @@ export function grantsCommand(): Command {
     .description('list what is granted now')
     .addHelpText('after', '\nExample:\n  argus grants --json')
     .action(async ({ control, json }: Common) => {
-      const { body } = await callControl(control, 'GET', '/v1/grants');
+      const { body } = await callControl(controlSocket(control), 'GET', '/v1/grants');
       const { grants } = body as { grants: GrantStatus[] };
       if (json === true) printJson(grants);
       else process.stdout.write(grants.length === 0 ? 'nothing is granted\n' : render(grants));
@@ -96,7 +94,7 @@ export function parseDuration(text: string): number {
 }
 
 async function call({ control }: Common, path: string, body: object, failure: string): Promise<Answer> {
-  const { ok, body: answered } = await callControl(control, 'POST', path, body);
+  const { ok, body: answered } = await callControl(controlSocket(control), 'POST', path, body);
   const answer = answered as Answer;
   if (!ok) throw new BrokerError('ERR_BROKER_GRANT', `${failure}: ${answer.message}`);
   return answer;
@@ -104,7 +102,7 @@ async function call({ control }: Common, path: string, body: object, failure: st
 
 /** Grants are not passed on: the destination's broker decides too, and takes nobody's word for what its policy lets be granted. */
 async function elsewhere({ control }: Common): Promise<string> {
-  const { broker, brokers } = (await callControl(control, 'GET', '/v1/status')).body as BrokerStatus;
+  const { broker, brokers } = (await callControl(controlSocket(control), 'GET', '/v1/status')).body as BrokerStatus;
   if (brokers.length === 0) return '';
   const others = brokers.map((other) => other.broker).join(', ');
   return `at "${broker}" only: for messages that cross to or from ${others}, grant it there too\n`;

@@ -9,8 +9,7 @@ import {
   receiveLocal,
   sendLocal,
 } from '../../agents/guest/index.ts';
-
-const DEFAULT_AGENT = '/run/argus/agent.sock';
+import { agentOption, agentSocket } from '../sockets/agent.ts';
 
 function u32(text: string): number {
   const value = Number(text);
@@ -26,7 +25,7 @@ function positive(text: string): number {
 }
 
 interface SendOptions {
-  readonly agent: string;
+  readonly agent?: string;
   readonly type: number;
   readonly size: number;
   readonly lines?: boolean;
@@ -44,11 +43,17 @@ function sendCommand(): Command {
     .option('--lines', 'a message per line, without its line feed')
     .option('--end', 'send an empty message at the end, which ends "recv --until-empty"')
     .option('--deadline <ms>', 'how long a full ring is waited for; 0 = not at all', u32, DEFAULT_DEADLINE_MS)
-    .option('--agent <path>', 'socket of the agent', DEFAULT_AGENT)
+    .addOption(agentOption())
     .addHelpText('after', '\nExample:\n  tar c photos | argus ring send mail-vm 5000 --end')
     .action(async (domain: string, port: number, options: SendOptions) => {
       const { agent, type, deadline, size, lines, end } = options;
-      const connection = await openLocal(agent, { kind: 'send', domain, port, type, deadlineMs: deadline });
+      const connection = await openLocal(agentSocket(agent), {
+        kind: 'send',
+        domain,
+        port,
+        type,
+        deadlineMs: deadline,
+      });
       await sendLocal(
         connection,
         lines === true ? linesOf(process.stdin) : blocksOf(process.stdin, size, end === true),
@@ -57,7 +62,7 @@ function sendCommand(): Command {
 }
 
 interface RecvOptions {
-  readonly agent: string;
+  readonly agent?: string;
   readonly from: string;
   readonly length: number;
   readonly count?: number;
@@ -74,11 +79,11 @@ function recvCommand(): Command {
     .option('--count <number>', 'stop after this many messages', positive)
     .option('--until-empty', 'stop at an empty message')
     .option('--lines', 'a line feed after each message, and the sender’s name before it')
-    .option('--agent <path>', 'socket of the agent', DEFAULT_AGENT)
+    .addOption(agentOption())
     .addHelpText('after', '\nExample:\n  argus ring recv 5000 --from chrome-vm --until-empty | tar x')
     .action(async (port: number, options: RecvOptions) => {
       const { agent, from: partner, length, count, untilEmpty, lines } = options;
-      const connection = await openLocal(agent, { kind: 'recv', port, partner, length });
+      const connection = await openLocal(agentSocket(agent), { kind: 'recv', port, partner, length });
       process.stderr.write(`argus ring: listening at port ${port}\n`);
       let received = 0;
       for await (const { source, payload } of receiveLocal(connection)) {

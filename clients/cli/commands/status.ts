@@ -1,42 +1,57 @@
 /** `argus status` and `argus reload`: what a running broker says of itself, and its policy read again. */
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { BrokerError, type BrokerStatus, callControl, type DomainStatus } from '../../../broker/index.ts';
+import {
+  BrokerError,
+  type BrokerStatus,
+  callControl,
+  type DomainStatus,
+  type ReloadResult,
+} from '../../../broker/index.ts';
+import { formatFinding } from '../../../policy/index.ts';
 import { PLAIN, printJson } from '../output.ts';
+import { controlOption, controlSocket } from '../sockets/control.ts';
 
-const DEFAULT_CONTROL = '/run/argus/control.sock';
-
-function withControl(command: Command): Command {
-  return command.option('--control <path>', 'control socket of the broker', DEFAULT_CONTROL);
+interface Flags {
+  readonly control?: string;
+  readonly json?: boolean;
 }
 
 export function statusCommand(): Command {
-  return withControl(new Command('status'))
+  return new Command('status')
     .description('show a running broker: policy, audit log, domains, rings')
+    .addOption(controlOption())
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  argus status --control /run/argus/control.sock')
-    .action(async ({ control, json }: { control: string; json?: boolean }) => {
-      const { body } = await callControl(control, 'GET', '/v1/status');
+    .action(async ({ control, json }: Flags) => {
+      const { body } = await callControl(controlSocket(control), 'GET', '/v1/status');
       if (json === true) printJson(body);
       else process.stdout.write(render(body as BrokerStatus));
     });
 }
 
 export function reloadCommand(): Command {
-  return withControl(new Command('reload'))
+  return new Command('reload')
     .description('load the policy directory again; a policy with an error leaves the old one in force')
+    .addOption(controlOption())
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  argus policy check /etc/argus/policy && argus reload')
-    .action(async ({ control, json }: { control: string; json?: boolean }) => {
-      const { ok, body } = await callControl(control, 'POST', '/v1/policy/reload');
-      const result = body as { revision?: number; changed?: boolean; code?: string; message?: string };
+    .action(async ({ control, json }: Flags) => {
+      const { ok, body } = await callControl(controlSocket(control), 'POST', '/v1/policy/reload');
+      const result = body as ReloadResult;
       if (json === true) printJson(result);
-      if (!ok)
-        throw new BrokerError('ERR_BROKER_CONTROL', `the policy was refused, the old one stays: ${result.message}`);
-      if (json !== true) {
+      if (!ok || !result.ok) throw new BrokerError('ERR_BROKER_RELOAD', refusalOf(result));
+      if (json !== true)
         process.stdout.write(`revision ${result.revision} in force${result.changed ? '' : ' (nothing had changed)'}\n`);
-      }
     });
+}
+
+/** The findings, a line each; otherwise what else is in the way. */
+function refusalOf(result: ReloadResult): string {
+  if (result.ok) return 'the policy was refused';
+  const { code, message, findings = [] } = result;
+  const what = findings.length === 0 ? [`${message} (${code})`] : findings.map(formatFinding);
+  return ['the policy was refused, the old one stays in force:', ...what.map((line) => `  ${line}`)].join('\n');
 }
 
 function render(status: BrokerStatus): string {
@@ -44,6 +59,9 @@ function render(status: BrokerStatus): string {
   const lines = [
     `broker    ${status.broker} ${status.version}, pid ${status.pid}, up ${status.uptimeSeconds} s`,
     `policy    revision ${policy.revision}, ${policy.rows} rows, ${policy.hash.slice(0, 12)}, ${policy.directory}`,
+    ...(policy.refusal === null
+      ? []
+      : [`          REFUSED: the files there are not in force: ${policy.refusal.message} (${policy.refusal.code})`]),
     `aead      ${status.aead.provider}${status.aead.reason === null ? '' : ` (in-place does not load: ${status.aead.reason})`}`,
     `audit     ${audit.healthy ? 'healthy' : 'FAILED: sends are stopped'}, ${audit.records} records, head ${audit.head.slice(0, 12)}`,
     `keys      revocation list ${keys.revocationSerial}${keys.isStale ? ' (STALE: a newer one exists)' : ''}, ${keys.revoked} revoked, ${keys.incidents.length} incidents${keys.incidents.length === 0 ? '' : ' (argus keys audit)'}`,

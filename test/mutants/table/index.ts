@@ -2,6 +2,7 @@
 import type { Mutant } from '../mutant.ts';
 import { AUDIT } from './audit.ts';
 import { CHANNEL_MUTANTS } from './channel.ts';
+import { CLIENTS } from './clients.ts';
 import { CORE } from './core.ts';
 import { DEVICES } from './devices.ts';
 import { KEYS } from './keys.ts';
@@ -16,4 +17,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...CHANNEL_MUTANTS,
   ...AUDIT,
   ...DEVICES,
+  ...CLIENTS,
 ];

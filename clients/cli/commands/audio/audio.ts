@@ -32,6 +32,7 @@ import {
 } from '../../../agents/audio/index.ts';
 import { connect } from '../../../sdk/index.ts';
 import { PLAIN, printJson } from '../../output.ts';
+import { controlOption, controlSocket } from '../../sockets/control.ts';
 import { DEFAULT_AUDIO_VM, mixerCommand } from './mixer.ts';
 
 const DEFAULT_STATUS = '/run/argus-audio.sock';
@@ -271,7 +272,7 @@ function renderStatus({ domain, revision, vms }: ServiceStatus): string {
 }
 
 interface QubesOptions {
-  readonly control: string;
+  readonly control?: string;
   readonly directory: string;
   readonly label: string;
 }
@@ -280,11 +281,12 @@ function qubesCommand(): Command {
   return new Command('qubes-control')
     .description('on the broker’s host: sockets audio-control.VM that take "audio-input 0|1" as revoke and grant')
     .argument('<vms...>', 'domains to serve')
-    .option('--control <path>', 'control socket of the broker', '/run/argus/control.sock')
+    .addOption(controlOption())
     .option('--directory <dir>', 'of the sockets', '/run/qubes')
     .option('--label <label>', 'what is granted', '@mic')
     .addHelpText('after', '\nExample:\n  argus audio qubes-control chrome-vm mail-vm')
-    .action(async (vms: string[], { control, directory, label }: QubesOptions) => {
+    .action(async (vms: string[], { control: given, directory, label }: QubesOptions) => {
+      const control = controlSocket(given);
       const close = await serveQubesControl({
         directory,
         vms,

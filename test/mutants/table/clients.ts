@@ -1,0 +1,35 @@
+/** Lines of the programs around the broker: commands, agents, SDK. */
+import type { Mutant } from '../mutant.ts';
+
+const SOCKETS = ['test/cli/sockets.test.ts'];
+
+export const CLIENTS: readonly Mutant[] = [
+  {
+    in: 'clients/cli/sockets/find.ts',
+    find: 'if (isOwn(here) && isOwn(own)) return own;',
+    replace: 'if (isOwn(own)) return own;',
+    promise: 'commands reach their own broker',
+    tests: SOCKETS,
+  },
+  {
+    in: 'clients/cli/sockets/find.ts',
+    find: '(uid === 0 || uid === process.geteuid?.()) && (mode & GROUP_OR_OTHERS_MAY_WRITE) === 0',
+    replace: '(mode & GROUP_OR_OTHERS_MAY_WRITE) === 0',
+    promise: 'commands reach their own broker',
+    tests: SOCKETS,
+  },
+  {
+    in: 'clients/cli/sockets/find.ts',
+    find: '(mode & GROUP_OR_OTHERS_MAY_WRITE) === 0',
+    replace: 'mode >= 0',
+    promise: 'commands reach their own broker',
+    tests: SOCKETS,
+  },
+  {
+    in: 'broker/service/grants.ts',
+    find: "if (unknown !== null) return refused('ERR_BROKER_GRANT', unknown);",
+    replace: '',
+    promise: 'commands reach their own broker',
+    tests: ['test/service/control.serial.test.ts'],
+  },
+];
