@@ -1,0 +1,261 @@
+/**
+ * Group commit: brings what is queued to disk, and finds its way back when the disk fails.
+ *
+ *   queue --> pending --commit--> disk --> waiters: true
+ *                ^                  | fails
+ *                |                  v
+ *             (bounded)          failed: healthy = false, waiters: false, retry each second
+ *
+ * Invariants: one commit or retry runs at a time (`#running`); what was queued earlier gets the smaller seq; a waiter
+ * is answered exactly once; while `#failure` is set nothing is committed but by a retry, whose first record says so.
+ */
+import type { Clock } from '../../base/index.ts';
+import type { Detail } from '../../record/index.ts';
+import { type Bodies, type Moment, rfc3339 } from '../body.ts';
+import { encodeBody } from '../chain.ts';
+import { AuditError } from '../errors.ts';
+import { FLOWS_PER_COMMIT, MAX_RETAINED_RECORDS, RETRY_MS } from '../limits.ts';
+import type { TornTail } from '../read/end.ts';
+import { Health } from './health.ts';
+import { Losses } from './losses.ts';
+import { answer, type Sealed, type Unsealed, type Waiter } from './sealed.ts';
+import type { SegmentLog } from './segment-log.ts';
+import type { Signing } from './signing.ts';
+
+/** Counts that wait outside of the queue, and are taken in portions as the disk keeps up. */
+export interface CountSource {
+  readonly isDue: boolean;
+  take(limit: number): readonly Sealed[];
+}
+
+/** Since when and why the log cannot be written. */
+interface Failure {
+  readonly code: string;
+  readonly since: number;
+  attempts: number;
+}
+
+export class Committer {
+  readonly #segments: SegmentLog;
+  readonly #signing: Signing;
+  readonly #bodies: Bodies;
+  readonly #clock: Clock;
+  readonly health = new Health();
+  readonly #losses = new Losses();
+  /** Set once, by the writer. */
+  counts: CountSource = { isDue: false, take: () => [] };
+  /** Waiters that others keep back; they are told with the rest when the log fails. Set once, by the writer. */
+  takeHeldWaiters: () => readonly Waiter[] = () => [];
+
+  #pending: (Sealed | Unsealed)[] = [];
+  /** Wait for what is pending, and so for what is being written before it. */
+  #waiting: Waiter[] = [];
+  #failure: Failure | null = null;
+  /** The batch whose write failed; goes before what is pending. */
+  #failed: Sealed[] = [];
+
+  /** The commit or retry under way; resolved when there is none. Never rejects. */
+  #running: Promise<void> = Promise.resolve();
+  #busy = false;
+  #isClosing = false;
+  #cancelRetry: (() => void) | null = null;
+
+  constructor(segments: SegmentLog, signing: Signing, bodies: Bodies, clock: Clock) {
+    this.#segments = segments;
+    this.#signing = signing;
+    this.#bodies = bodies;
+    this.#clock = clock;
+    signing.onDue = () => this.kick();
+  }
+
+  get isFailing(): boolean {
+    return this.#failure !== null;
+  }
+
+  // ---- queueing
+
+  /** Queues a record, or counts it as lost when too many wait for the disk. */
+  queue(record: Sealed): void {
+    if (this.#failed.length + this.#pending.length >= MAX_RETAINED_RECORDS) {
+      this.#losses.add(record.event, record.count);
+      // Without this a disk that lags, rather than fails, would lose records in silence.
+      if (this.#failure === null) this.#fail('BACKLOG', []);
+      return;
+    }
+    this.#pending.push(record);
+    this.kick();
+  }
+
+  /** Queues counts that go on; there are few of them, whatever the domains do. */
+  queueCounts(counts: readonly Unsealed[]): void {
+    if (counts.length === 0) return;
+    this.#pending.push(...counts);
+    this.kick();
+  }
+
+  wait(waiters: readonly Waiter[]): void {
+    if (waiters.length === 0) return;
+    this.#waiting.push(...waiters);
+    this.kick();
+  }
+
+  /** There may be work. */
+  kick(): void {
+    if (this.#busy || this.#failure !== null || !this.#hasWork) return;
+    this.#busy = true;
+    // In a microtask: what the caller records in the same turn belongs to the same commit.
+    this.#running = Promise.resolve().then(() => this.#commitAll());
+  }
+
+  get #hasWork(): boolean {
+    return this.#pending.length > 0 || this.#waiting.length > 0 || this.counts.isDue || this.#signing.isDue;
+  }
+
+  #takePending(): Sealed[] {
+    const taken = this.#pending.map((entry) => ('seal' in entry ? entry.seal() : entry));
+    this.#pending = [];
+    return taken;
+  }
+
+  // ---- committing
+
+  async #commitAll(): Promise<void> {
+    while (this.#failure === null && this.#hasWork) {
+      const batch = [...this.#takePending(), ...this.counts.take(FLOWS_PER_COMMIT)];
+      const waiters = this.#waiting;
+      this.#waiting = [];
+      const fault = await this.#append(batch);
+      if (fault !== null) this.#fail(fault, batch);
+      answer(waiters, fault === null);
+      if (fault === null && this.#signing.shouldSign()) await this.#signing.sign();
+    }
+    this.#busy = false;
+    // A backlog can fail the log while its last commit is still succeeding.
+    if (this.#failure !== null) this.#armRetry();
+  }
+
+  /** Null = on disk; else the code of what went wrong. */
+  async #append(batch: readonly Sealed[]): Promise<string | null> {
+    if (batch.length === 0) return null;
+    try {
+      await this.#segments.append(batch.map((sealed) => sealed.body));
+      return null;
+    } catch (error) {
+      return faultCode(error);
+    }
+  }
+
+  // ---- failing and recovering
+
+  #fail(code: string, batch: readonly Sealed[]): void {
+    this.#failed = [...batch, ...this.#failed];
+    this.#failure ??= { code, since: this.#clock.wall(), attempts: 0 };
+    const waiters = [...this.#waiting, ...this.takeHeldWaiters()];
+    this.#waiting = [];
+    this.health.set(false);
+    answer(waiters, false);
+  }
+
+  #armRetry(): void {
+    if (this.#isClosing || this.#cancelRetry !== null) return;
+    this.#cancelRetry = this.#clock.after(RETRY_MS, () => {
+      this.#cancelRetry = null;
+      this.#startRetry();
+    });
+  }
+
+  #startRetry(): void {
+    this.#busy = true;
+    this.#running = this.#retry();
+  }
+
+  async #retry(): Promise<void> {
+    const failure = this.#failure;
+    if (failure === null) return;
+    failure.attempts += 1;
+    if (await this.#rewrite(failure)) {
+      this.#failure = null;
+      this.health.set(true);
+    }
+    this.#busy = false;
+    if (this.#failure !== null) this.#armRetry();
+    else this.kick();
+  }
+
+  /** Finds out what is on disk, then writes an audit.gap and all that is not. True when it is on disk. */
+  async #rewrite(failure: Failure): Promise<boolean> {
+    let torn: readonly TornTail[];
+    let intact: boolean;
+    try {
+      const salvage = await this.#segments.salvage();
+      for (const sealed of this.#failed.splice(0, salvage.written)) this.#losses.settle(sealed);
+      ({ torn, intact } = salvage);
+    } catch {
+      // Reading back fails like writing did; the first cause stays the one that is told.
+      return false;
+    }
+    const rest = this.#failed.filter((sealed) => sealed.event !== 'audit.gap');
+    // The last try: broker.stop is pending, and nothing may follow it.
+    const counts = this.#isClosing ? this.counts.take(Number.POSITIVE_INFINITY) : [];
+    this.#failed = [this.#gap(failure, torn, intact), ...rest, ...counts, ...this.#takePending()];
+    const fault = await this.#append(this.#failed);
+    if (fault !== null) return false;
+    for (const sealed of this.#failed) this.#losses.settle(sealed);
+    this.#failed = [];
+    return this.#losses.isEmpty;
+  }
+
+  #gap(failure: Failure, torn: readonly TornTail[], intact: boolean): Sealed {
+    const settles = this.#losses.stated();
+    const detail: Detail = {
+      since: rfc3339(failure.since),
+      attempts: failure.attempts,
+      lost: Object.fromEntries(settles),
+      ...(torn.length > 0 ? { torn: torn.map((tail) => ({ ...tail })) } : {}),
+      ...(intact ? {} : { altered: true }),
+    };
+    const body = this.#bodies.own(momentOf(this.#clock), 'audit.gap', detail, failure.code);
+    return { event: 'audit.gap', count: 1, body: encodeBody(body), settles };
+  }
+
+  // ---- closing
+
+  /** From here on a failure is tried once more, by `lastTry`, and no longer each second. */
+  beginClosing(): void {
+    this.#isClosing = true;
+    this.#cancelRetry?.();
+    this.#cancelRetry = null;
+  }
+
+  /** Resolves when no commit or retry runs. One may follow upon another, so one look is not enough. */
+  async idle(): Promise<void> {
+    while (this.#busy) await this.#running;
+  }
+
+  /** Null: everything is on disk. */
+  async lastTry(): Promise<AuditError | null> {
+    await this.idle();
+    if (this.#failure !== null) {
+      this.#startRetry();
+      await this.idle();
+    }
+    return this.#failure === null ? null : this.#unwritten(this.#failure);
+  }
+
+  #unwritten(failure: Failure): AuditError {
+    let events = this.#losses.total;
+    for (const entry of [...this.#failed, ...this.#pending]) events += entry.count;
+    return new AuditError(
+      'ERR_AUDIT_UNWRITTEN',
+      `the audit log could not be written since ${rfc3339(failure.since)} (${failure.code}); ${events} events are missing`,
+    );
+  }
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { time: clock.wall(), mono: clock.mono() };
+}
+
+function faultCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
+}

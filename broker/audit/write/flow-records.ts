@@ -1,0 +1,86 @@
+/** Allowed sends as records: a record per flow and interval, and one when a flow ends. */
+import type { Permit } from '../../../policy/contract/index.ts';
+import type { Clock } from '../../base/index.ts';
+import type { FlowCounter } from '../../record/index.ts';
+import type { Bodies } from '../body.ts';
+import { encodeBody } from '../chain.ts';
+import { type Committer, type CountSource, momentOf } from './committer.ts';
+import { FlowTable } from './flows.ts';
+import type { Sealed } from './sealed.ts';
+
+export class FlowRecords implements CountSource {
+  readonly #table = new FlowTable();
+  readonly #committer: Committer;
+  readonly #bodies: Bodies;
+  readonly #clock: Clock;
+  readonly #intervalMs: number;
+  #cancel: (() => void) | null = null;
+  #isStopped = false;
+
+  constructor(committer: Committer, bodies: Bodies, clock: Clock, intervalMs: number) {
+    this.#committer = committer;
+    this.#bodies = bodies;
+    this.#clock = clock;
+    this.#intervalMs = intervalMs;
+  }
+
+  counter(permit: Permit, port: number): FlowCounter {
+    if (this.#cancel === null && !this.#isStopped) this.#arm();
+    return this.#table.counter(permit, port);
+  }
+
+  end(permit: Permit, port: number): void {
+    if (this.#isStopped) return;
+    this.#table.end(permit, port);
+    if (this.#table.isDue) this.#committer.kick();
+  }
+
+  get isDue(): boolean {
+    return this.#table.isDue;
+  }
+
+  /** Flows wait in their counters while others are written: a backlog of them is back-pressure, never a loss. */
+  take(limit: number): readonly Sealed[] {
+    const at = momentOf(this.#clock);
+    return this.#table.take(limit).map(({ permit, port, messages, bytes }) => ({
+      event: 'flow',
+      count: 1,
+      body: encodeBody(this.#bodies.flow(at, permit, port, messages, bytes)),
+    }));
+  }
+
+  /** No flow by time any more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+
+  /** Writes every flow. A log that fails meanwhile keeps them due; its last try takes them. */
+  async flush(): Promise<void> {
+    // What is under way first: a flow that it has passed may have counted since.
+    await this.#written();
+    this.#table.makeDue();
+    await this.#written();
+  }
+
+  async #written(): Promise<void> {
+    await this.#committer.idle();
+    while (!this.#committer.isFailing && this.#table.isDue) {
+      this.#committer.kick();
+      await this.#committer.idle();
+    }
+  }
+
+  #arm(): void {
+    this.#cancel = this.#clock.after(this.#intervalMs, () => {
+      this.#cancel = null;
+      // While nothing can be written the counters go on counting.
+      if (!this.#committer.isFailing && !this.#table.empty) {
+        this.#table.makeDue();
+        this.#committer.kick();
+      }
+      if (!this.#table.empty) this.#arm();
+    });
+  }
+}

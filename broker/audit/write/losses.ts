@@ -1,0 +1,35 @@
+/** Events that found no room while the log could not be written, by name: the next audit.gap states them. */
+import type { AuditEventName } from '../../record/index.ts';
+import type { Sealed } from './sealed.ts';
+
+export class Losses {
+  readonly #lost = new Map<AuditEventName, number>();
+
+  add(event: AuditEventName, count: number): void {
+    this.#lost.set(event, (this.#lost.get(event) ?? 0) + count);
+  }
+
+  get isEmpty(): boolean {
+    return this.#lost.size === 0;
+  }
+
+  get total(): number {
+    let events = 0;
+    for (const count of this.#lost.values()) events += count;
+    return events;
+  }
+
+  /** As an audit.gap states them. */
+  stated(): ReadonlyMap<AuditEventName, number> {
+    return new Map(this.#lost);
+  }
+
+  /** The record is on disk: what it states is not lost in silence any more. */
+  settle({ settles }: Sealed): void {
+    for (const [event, count] of settles ?? []) {
+      const left = (this.#lost.get(event) ?? 0) - count;
+      if (left > 0) this.#lost.set(event, left);
+      else this.#lost.delete(event);
+    }
+  }
+}

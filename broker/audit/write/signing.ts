@@ -1,0 +1,70 @@
+/** When a checkpoint is signed: with the first commit after enough records, or after enough time if there is a record. */
+import type { Clock } from '../../base/index.ts';
+import { CHECKPOINT_INTERVAL_MS } from '../limits.ts';
+import type { Checkpointer } from './checkpointer.ts';
+import type { SegmentLog } from './segment-log.ts';
+
+export class Signing {
+  readonly #segments: SegmentLog;
+  /** Null: the log is not signed. */
+  readonly #checkpointer: Checkpointer | null;
+  readonly #clock: Clock;
+  #cancel: (() => void) | null = null;
+  /** The interval has ended: sign with the next commit, or without one. */
+  #isDue = false;
+  #isStopped = false;
+  /** Called when the interval has ended. */
+  onDue: () => void = () => undefined;
+
+  constructor(segments: SegmentLog, checkpointer: Checkpointer | null, clock: Clock) {
+    this.#segments = segments;
+    this.#checkpointer = checkpointer;
+    this.#clock = clock;
+  }
+
+  get signed(): number | null {
+    return this.#checkpointer?.signed ?? null;
+  }
+
+  get isDue(): boolean {
+    return this.#isDue;
+  }
+
+  /** Asked after each commit. If not now, the records of this commit are signed after the interval. */
+  shouldSign(): boolean {
+    if (this.#checkpointer === null) return false;
+    if (this.#isDue || this.#checkpointer.isDue(this.#segments.head.seq)) return true;
+    if (this.#cancel === null && !this.#isStopped) this.#arm();
+    return false;
+  }
+
+  /**
+   * Signs what is on disk. A checkpoint that cannot be written costs nothing but time: the next one covers its records
+   * too, and status shows the lag.
+   */
+  async sign(): Promise<void> {
+    this.#disarm();
+    this.#isDue = false;
+    const signable = this.#segments.signable;
+    if (signable !== null) await this.#checkpointer?.write(signable).catch(() => undefined);
+  }
+
+  /** No checkpoint by time any more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#disarm();
+  }
+
+  #arm(): void {
+    this.#cancel = this.#clock.after(CHECKPOINT_INTERVAL_MS, () => {
+      this.#cancel = null;
+      this.#isDue = true;
+      this.onDue();
+    });
+  }
+
+  #disarm(): void {
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+}
