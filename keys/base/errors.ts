@@ -9,6 +9,7 @@ export const KEY_ERROR_CODES = [
   // files, by whoever set up the directory
   'ERR_KEY_FILE_MISSING',
   'ERR_KEY_FILE_MODE',
+  'ERR_KEY_FILE_OWNER',
   'ERR_KEY_FILE_SYMLINK',
   'ERR_KEY_FILE_CONTENT',
   'ERR_KEY_FILE_IO',

@@ -7,6 +7,7 @@ import { loadIdentity, verifyOwnCredential } from './identity.ts';
 import { readPublicJwk, readTrustAnchor } from './jwk-files.ts';
 import { assertKeyDirectory, isPresent, readKeyFile } from './key-files.ts';
 import { authorityLayout, identityLayout } from './layout.ts';
+import { RevocationStore } from './revocation-store.ts';
 
 export interface KeyProblem {
   /** A KeyErrorCode. */
@@ -52,7 +53,7 @@ export async function describeKeyDirectory(dir: string, now: number): Promise<Ke
     return { kind: 'authority', directory: dir, thumbprint: await thumbprintOf(publicJwk), problem };
   }
   const { publicJwk, holder } = await readPublicJwk(identityLayout(dir).publicKey, 'public', hint);
-  const problem = await problemOf(() => loadIdentity(dir, { now }));
+  const problem = await problemOf(() => startWith(dir, now));
   const credential = await signedCredentialOf(dir, now);
   return {
     kind: 'identity',
@@ -62,6 +63,12 @@ export async function describeKeyDirectory(dir: string, now: number): Promise<Ke
     credential,
     problem,
   };
+}
+
+/** What a program does with the directory at its start; a broker looks at its revocation list as well. */
+async function startWith(dir: string, now: number): Promise<void> {
+  const { role, authority, credential } = await loadIdentity(dir, { now });
+  if (role === 'broker') await RevocationStore.open(dir, authority, credential);
 }
 
 async function problemOf(attempt: () => Promise<unknown>): Promise<KeyProblem | null> {

@@ -19,7 +19,7 @@ export type FileTrust = 'private' | 'public' | 'given';
 
 /**
  * @param hint what to do when the file is missing, shown to the operator
- * @throws KeyError ERR_KEY_FILE_MISSING, _SYMLINK, _MODE, _CONTENT (no regular file, too long), _IO
+ * @throws KeyError ERR_KEY_FILE_MISSING, _SYMLINK, _OWNER, _MODE, _CONTENT (no regular file, too long), _IO
  */
 export async function readKeyFile(
   path: string,
@@ -55,6 +55,7 @@ export async function readKeyFile(
 
 function assertFileStatus(path: string, status: Stats, trust: FileTrust, maxBytes: number): void {
   if (!status.isFile()) throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" is not a regular file`);
+  if (trust !== 'given') assertOwner(path, status);
   if (trust === 'private' && (status.mode & GROUP_AND_OTHERS) !== 0)
     throw modeError(path, status, 'only its owner may read a private key', 'chmod 600');
   if (trust === 'public' && (status.mode & WRITABLE_BY_OTHERS) !== 0)
@@ -66,12 +67,31 @@ function assertFileStatus(path: string, status: Stats, trust: FileTrust, maxByte
     );
 }
 
+/** Another user can change what belongs to it, whatever the mode. */
+function assertOwner(path: string, { uid }: Stats): void {
+  const own = process.getuid?.();
+  if (own === undefined || isTrustedOwner(uid, own)) return;
+  throw new KeyError(
+    'ERR_KEY_FILE_OWNER',
+    `"${path}" belongs to user ${uid}, who can change it; it has to belong to root or to user ${own}, who reads it: run as user ${uid}, or: chown ${own} ${path}`,
+  );
+}
+
+/** @param own the user of this process */
+export function isTrustedOwner(uid: number, own: number): boolean {
+  return uid === 0 || uid === own;
+}
+
 function modeError(path: string, status: Stats, why: string, command: string): KeyError {
   const mode = (status.mode & 0o777).toString(8).padStart(3, '0');
   return new KeyError('ERR_KEY_FILE_MODE', `"${path}" has mode ${mode}, but ${why}; run: ${command} ${path}`);
 }
 
-/** Who can write to the directory can exchange the files in it, whatever their modes. @throws KeyError ERR_KEY_FILE_MISSING, _MODE, _CONTENT, _IO */
+/**
+ * A user who can write to the directory can exchange the files in it, whatever their modes.
+ *
+ * @throws KeyError ERR_KEY_FILE_MISSING, _OWNER, _MODE, _CONTENT, _IO
+ */
 export async function assertKeyDirectory(dir: string, hint: string): Promise<void> {
   let status: Stats;
   try {
@@ -81,6 +101,7 @@ export async function assertKeyDirectory(dir: string, hint: string): Promise<voi
     throw new KeyError('ERR_KEY_FILE_IO', `cannot read "${dir}" (${errnoOf(error)})`, error);
   }
   if (!status.isDirectory()) throw new KeyError('ERR_KEY_FILE_CONTENT', `"${dir}" is not a directory`);
+  assertOwner(dir, status);
   if ((status.mode & WRITABLE_BY_OTHERS) !== 0)
     throw modeError(dir, status, 'only its owner may change what is in it', 'chmod 700');
 }

@@ -11,11 +11,13 @@ import {
   assertKeyDirectory,
   createKeyFile,
   type FileTrust,
+  isTrustedOwner,
   makeKeyDirectory,
   readKeyFile,
   replaceKeyFile,
 } from '../../keys/files/key-files.ts';
 import { temporaryDirectory } from '../support/temp.ts';
+import { asForeign } from './foreign.ts';
 import { codeOf } from './forge.ts';
 
 const files = suite('key files');
@@ -86,6 +88,17 @@ files('a symbolic link is refused where trust depends on the file, dangling or n
   assert.is(await codeOf(() => readKeyFile(`${path}.link`, 'public', '')), 'ERR_KEY_FILE_SYMLINK');
   assert.is(await codeOf(() => readKeyFile(`${path}.dangling`, 'private', '')), 'ERR_KEY_FILE_SYMLINK');
   assert.is(await readKeyFile(`${path}.link`, 'given', ''), 'text');
+});
+
+files('what belongs to another user is refused, file and directory, unless that user is root', async () => {
+  const [file, dir] = [await fileOf(0o600), temporaryDirectory()];
+  await asForeign([file, dir], async () => {
+    for (const trust of ['private', 'public'] as const)
+      assert.is(await codeOf(() => readKeyFile(file, trust, '')), 'ERR_KEY_FILE_OWNER', trust);
+    assert.is(await codeOf(() => assertKeyDirectory(dir, '')), 'ERR_KEY_FILE_OWNER');
+    assert.is(await readKeyFile(file, 'given', ''), 'text');
+  });
+  assert.equal([isTrustedOwner(0, 1000), isTrustedOwner(1000, 1000), isTrustedOwner(1000, 0)], [true, true, false]);
 });
 
 files('what is missing, no file, or too long is refused, each by its code', async () => {

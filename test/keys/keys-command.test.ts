@@ -1,5 +1,5 @@
 /** `argus keys` from the outside: what it prints, what it writes, how it fails. */
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,6 +8,8 @@ import { keysCommand } from '../../clients/cli/commands/keys.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
 import { copyShippedPolicy } from '../../policy/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
+import { asForeign } from './foreign.ts';
+import { codeOf } from './forge.ts';
 
 const command = suite('keys command');
 
@@ -270,6 +272,68 @@ command('show exits with 1 for what no program could start with', async () => {
   await argusKeys('show', authority);
   assert.is(process.exitCode, 0);
 });
+
+const SPOILED: readonly (readonly [string, string, (dir: string) => Promise<unknown>])[] = [
+  ['a key that others may read', 'ERR_KEY_FILE_MODE', (dir) => chmod(join(dir, 'key.jwk'), 0o640)],
+  ['a directory that others may write', 'ERR_KEY_FILE_MODE', (dir) => chmod(dir, 0o770)],
+  ['a credential that others may write', 'ERR_KEY_FILE_MODE', (dir) => chmod(join(dir, 'credential.jwt'), 0o666)],
+  ['a link in the place of the key', 'ERR_KEY_FILE_SYMLINK', (dir) => linked(join(dir, 'key.jwk'))],
+  ['a link in the place of the authority', 'ERR_KEY_FILE_SYMLINK', (dir) => linked(join(dir, 'authority.jwk'))],
+  ['half a key', 'ERR_KEY_FILE_CONTENT', (dir) => truncate(join(dir, 'key.jwk'), 60)],
+  ['half an authority', 'ERR_KEY_FILE_CONTENT', (dir) => truncate(join(dir, 'authority.jwk'), 30)],
+  ['half a credential', 'ERR_KEY_CREDENTIAL_INVALID', (dir) => truncate(join(dir, 'credential.jwt'), 200)],
+  ['no key', 'ERR_KEY_FILE_MISSING', (dir) => rm(join(dir, 'key.jwk'))],
+  ['a revocation list that was edited', 'ERR_KEY_REVOCATIONS', (dir) => writeFile(join(dir, 'revocations.jws'), 'x')],
+  ['no memory of keys', 'ERR_KEY_REVOCATIONS', (dir) => writeFile(join(dir, 'seen.json'), '{', { mode: 0o600 })],
+];
+
+async function linked(path: string): Promise<void> {
+  await rename(path, `${path}.real`);
+  await symlink(`${path}.real`, path);
+}
+
+/** The code with which `show` refuses the directory: as an error, or as the problem that it shows. */
+async function shownCode(dir: string): Promise<unknown> {
+  process.exitCode = 0;
+  const { code, stdout } = await argusKeys('show', dir, '--json');
+  const exitCode = process.exitCode;
+  process.exitCode = 0;
+  if (code !== null) return code;
+  assert.is(exitCode, 1);
+  return JSON.parse(stdout).problem.code;
+}
+
+async function brokersDirectory(): Promise<{ readonly dir: string; readonly start: () => Promise<unknown> }> {
+  const base = temporaryDirectory();
+  const [dir, policy] = [join(base, 'argus'), join(base, 'policy')];
+  await issueIdentity(await createAuthority(join(base, 'authority')), dir, {
+    name: 'argus',
+    role: 'broker',
+    ttlSeconds: 3600,
+  });
+  await copyShippedPolicy(policy);
+  const [audit, runtime] = [join(base, 'audit'), join(base, 'run')];
+  const start = () =>
+    startBroker({ identity: dir, policy, audit, runtime, watchPolicy: false, log: { level: 'silent' } });
+  return { dir, start };
+}
+
+for (const [label, code, spoil] of SPOILED)
+  command(`show refuses what the broker refuses: ${label}`, async () => {
+    const { dir, start } = await brokersDirectory();
+    await spoil(dir);
+    assert.is(await codeOf(start), code);
+    assert.is(await shownCode(dir), code);
+  });
+
+for (const file of ['.', 'key.jwk', 'authority.jwk', 'credential.jwt'])
+  command(`show refuses what the broker refuses: another user’s ${file}`, async () => {
+    const { dir, start } = await brokersDirectory();
+    await asForeign([join(dir, file)], async () => {
+      assert.is(await codeOf(start), 'ERR_KEY_FILE_OWNER');
+      assert.is(await shownCode(dir), 'ERR_KEY_FILE_OWNER');
+    });
+  });
 
 command('each command explains itself with an example', async () => {
   for (const name of keysCommand().commands.map((each) => each.name())) {

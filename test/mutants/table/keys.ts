@@ -215,6 +215,27 @@ export const KEYS: readonly Mutant[] = [
   },
   {
     in: 'keys/files/key-files.ts',
+    find: "if (trust !== 'given') assertOwner(path, status);",
+    replace: '',
+    promise: 'keys are kept private',
+    tests: FILES,
+  },
+  {
+    in: 'keys/files/key-files.ts',
+    find: 'assertOwner(dir, status);',
+    replace: '',
+    promise: 'keys are kept private',
+    tests: FILES,
+  },
+  {
+    in: 'keys/files/description.ts',
+    find: "if (role === 'broker') await",
+    replace: 'if (false) await',
+    promise: 'a stolen key can be revoked',
+    tests: ['test/keys/keys-command.test.ts'],
+  },
+  {
+    in: 'keys/files/key-files.ts',
     find: "if (trust === 'private' && (status.mode & GROUP_AND_OTHERS) !== 0)",
     replace: 'if (false)',
     promise: 'keys are kept private',
