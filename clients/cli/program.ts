@@ -13,6 +13,8 @@ import { deviceCommand } from './commands/device.ts';
 import { grantCommand, grantsCommand, revokeCommand } from './commands/grants.ts';
 import { hostCommand } from './commands/host.ts';
 import { keysCommand } from './commands/keys.ts';
+import { knownValuesCommand } from './commands/known-values.ts';
+import { manCommand } from './commands/man.ts';
 import { natsCommand } from './commands/nats.ts';
 import { netCommand } from './commands/net.ts';
 import { policyCommand } from './commands/policy/index.ts';
@@ -24,6 +26,10 @@ export function argusProgram(): Command {
   return new Command('argus')
     .description('policy-enforced message broker between virtual machines')
     .version(VERSION)
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 it failed (one line on stderr says why), 2 the command line is wrong. More: docs/commands.md',
+    )
     .addCommand(hostCommand())
     .addCommand(brokerCommand())
     .addCommand(agentCommand())
@@ -44,5 +50,7 @@ export function argusProgram(): Command {
     .addCommand(clusterCommand())
     .addCommand(netCommand())
     .addCommand(demoCommand())
-    .addCommand(completionCommand());
+    .addCommand(completionCommand())
+    .addCommand(manCommand())
+    .addCommand(knownValuesCommand(), { hidden: true });
 }

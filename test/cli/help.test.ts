@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { completionScript, SHELLS } from '../../clients/cli/completion.ts';
 import { argusProgram } from '../../clients/cli/program.ts';
 import { nodeProblem, OLDEST_NODE } from '../../clients/entry/index.ts';
 import { runCli } from '../support/processes/run-cli.ts';
@@ -78,34 +77,6 @@ for (const [line, says] of WRONG_LINES) {
     assert.is(code, 2);
     assert.is(stdout, '');
     assert.match(stderr, says);
-  });
-}
-
-help('completion scripts know every command and option', () => {
-  const program = argusProgram();
-  for (const shell of SHELLS) {
-    const script = completionScript(program, shell);
-    for (const [path, command] of walk(program)) {
-      for (const part of path.split(' ')) assert.match(script, part, `${shell}: ${path}`);
-      for (const { long } of command.options)
-        assert.match(script, (long ?? '').replace(/^--/, ''), `${shell}: ${long}`);
-    }
-  }
-});
-
-const COMPLETIONS: readonly (readonly [words: readonly string[], expected: string])[] = [
-  [['argus', 'sta'], 'status'],
-  [['argus', 'keys', 'is'], 'issue'],
-  [['argus', 'status', '--j'], '--json'],
-  [['argus', 'audit', 'tail', 'dir', '--den'], '--denied'],
-];
-for (const [words, expected] of COMPLETIONS) {
-  help(`in bash, "${words.join(' ')}" completes to "${expected}"`, () => {
-    const script = completionScript(argusProgram(), 'bash');
-    const ask = `COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _argus; echo "\${COMPREPLY[*]}"`;
-    const { stdout, stderr } = spawnSync('bash', ['-c', `${script}\n${ask}`], { encoding: 'utf8' });
-    assert.is(stderr, '');
-    assert.is(stdout.trim(), expected);
   });
 }
 

@@ -33,6 +33,7 @@ interface InitOptions {
   readonly listen: string;
   readonly nats: string;
   readonly home: readonly string[];
+  readonly json?: boolean;
 }
 
 function initCommand(): Command {
@@ -42,6 +43,7 @@ function initCommand(): Command {
     .requiredOption('--home <broker=domains...>', 'which domains of the shipped policy are at home at which broker')
     .option('--listen <host:port>', 'where the NATS server listens', '127.0.0.1:4222')
     .option('--nats <host:port>', 'where brokers and domains reach it', '127.0.0.1:4222')
+    .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
       '\nExample:\n  argus cluster init ./cluster --home one=audio-vm,chrome-vm two=net-vm,mail-vm\n\nFor a first look: every key is made in one place here. "argus keys enrol" makes them where they belong.',
@@ -49,7 +51,8 @@ function initCommand(): Command {
     .action(async (directory: string, options: InitOptions) => {
       const root = resolve(directory);
       await initCluster(root, options);
-      process.stdout.write(`the cluster is ready in ${root}\n`);
+      if (options.json === true) printJson({ directory: root });
+      else process.stdout.write(`the cluster is ready in ${root}\n`);
     });
 }
 

@@ -1,7 +1,8 @@
 /** `argus host`: makes a host: authority, broker identity, policy and configuration in one directory. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { HOST_CONFIG, initHost } from '../../host/index.ts';
+import { printJson } from '../output.ts';
 
 export function hostCommand(): Command {
   return new Command('host').description('make a host that virtual machines can be added to').addCommand(initCommand());
@@ -12,9 +13,14 @@ function initCommand(): Command {
     .description('make authority, broker identity, policy and argus.yaml in a new directory')
     .argument('<directory>', 'is created; must be empty if it exists')
     .option('--name <name>', 'name of the broker', 'argus')
+    .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  argus host init my-host')
-    .action(async (directory: string, { name }: { name: string }) => {
+    .action(async (directory: string, { name, json }: { name: string; json?: boolean }) => {
       await initHost(directory, name);
+      if (json === true) {
+        printJson({ directory: resolve(directory), name, config: join(resolve(directory), HOST_CONFIG) });
+        return;
+      }
       process.stdout.write(
         [
           `made a host in ${directory}`,

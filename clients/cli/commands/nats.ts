@@ -12,6 +12,11 @@ import {
   type Written,
 } from '../../../broker/index.ts';
 import { loadPolicy } from '../../../policy/index.ts';
+import { printJson } from '../output.ts';
+
+interface JsonFlag {
+  readonly json?: boolean;
+}
 
 export function natsCommand(): Command {
   return new Command('nats')
@@ -27,9 +32,11 @@ function keyCommand(): Command {
     .description('make the nkey of a VM or broker, where it will be used, and show its public half')
     .argument('<dir>', 'directory of its identity')
     .addHelpText('after', '\nExample, in the VM:\n  argus nats key /etc/argus/identity\n\nThe seed never leaves it.')
-    .action(async (directory: string) => {
+    .option('--json', 'print one JSON object')
+    .action(async (directory: string, { json }: JsonFlag) => {
       const { publicKey } = await makeNkey(directory);
-      process.stdout.write(`${publicKey}\n`);
+      if (json === true) printJson({ publicKey });
+      else process.stdout.write(`${publicKey}\n`);
     });
 }
 
@@ -39,6 +46,7 @@ interface ConfigOptions {
   readonly policy?: string;
   readonly broker?: string;
   readonly tls?: boolean;
+  readonly json?: boolean;
 }
 
 function configCommand(): Command {
@@ -51,13 +59,14 @@ function configCommand(): Command {
     .option('--broker <name>', 'home of the domains that name none')
     .option('--tls', 'TLS between the server and its clients (what it begins with)')
     .option('--no-tls', 'plain TCP, on loopback or a private address: records are sealed all the same')
+    .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
       '\nExample:\n  argus nats config /etc/argus/nats --listen 127.0.0.1:4222 --policy /etc/argus/policy --broker host\n\nWhat is not given stays as it was.',
     )
     .action(async (path: string, options: ConfigOptions) => {
       const directory = new NatsServerDirectory(path);
-      await refresh(directory, await merged(directory, options));
+      await refresh(directory, await merged(directory, options), options);
     });
 }
 
@@ -68,12 +77,14 @@ function enrolCommand(): Command {
     .argument('<name>', 'its name in domains.yaml, or the broker’s')
     .argument('<nkey>', 'U…')
     .addOption(new Option('--role <role>', 'what it is').choices(['domain', 'broker']).default('domain'))
+    .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  argus nats enrol /etc/argus/nats chrome-vm UA…')
-    .action(async (path: string, name: string, nkey: string, { role }: { role: 'domain' | 'broker' }) => {
+    .action(async (path: string, name: string, nkey: string, flags: JsonFlag & { role: 'domain' | 'broker' }) => {
+      const { role } = flags;
       const directory = new NatsServerDirectory(path);
       const setup = await directory.setup();
       await directory.enrol(role === 'broker' ? 'brokers' : 'domains', name, nkey);
-      await refresh(directory, setup);
+      await refresh(directory, setup, flags);
     });
 }
 
@@ -82,12 +93,13 @@ function revokeCommand(): Command {
     .description('shut a VM or broker out: its connections end, those of others do not')
     .argument('<dir>', 'directory of the server')
     .argument('<name>', 'as it was enrolled')
+    .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  argus nats revoke /etc/argus/nats chrome-vm')
-    .action(async (path: string, name: string) => {
+    .action(async (path: string, name: string, flags: JsonFlag) => {
       const directory = new NatsServerDirectory(path);
       const setup = await directory.setup();
       await directory.revoke(name);
-      await refresh(directory, setup);
+      await refresh(directory, setup, flags);
     });
 }
 
@@ -112,10 +124,11 @@ function hostsOf(listen: string): readonly string[] {
   return isLoopback ? [...new Set([host, 'localhost'])] : [host];
 }
 
-async function refresh(directory: NatsServerDirectory, setup: NatsSetup): Promise<void> {
+async function refresh(directory: NatsServerDirectory, setup: NatsSetup, { json }: JsonFlag): Promise<void> {
   const policy = await loadPolicy(setup.policy, { revision: 1, inspectors: INSPECTORS });
   const written = await directory.write(setup, natsMembersOf(policy.domains.all, setup.broker), Date.now());
-  process.stdout.write(`${describe(directory, setup, written)}\n`);
+  if (json === true) printJson({ config: directory.configFile, listen: setup.listen, ...written });
+  else process.stdout.write(`${describe(directory, setup, written)}\n`);
 }
 
 function describe(directory: NatsServerDirectory, setup: NatsSetup, written: Written): string {

@@ -81,6 +81,7 @@ function commandCommand(): Command {
     )
     .option('--socket <path>', 'with --device: where the device is served (default: /run/argus/vm/DOMAIN/DEVICE)')
     .option('--memory <MiB>', 'with --device: memory of the machine', '1024')
+    .option('--json', 'print one JSON object: the fragment, and what else to do')
     .addHelpText(
       'after',
       '\nExamples:\n  argus vm command chrome-vm --for libvirt\n  argus vm command chrome-vm --device vsock --memory 2048',
@@ -96,22 +97,41 @@ function commandCommand(): Command {
       }
       if (device !== undefined) {
         const socket = flags.socket ?? `/run/argus/vm/${name}/${device}`;
-        process.stdout.write(
-          deviceFragment(hypervisor ?? 'qemu', { domain: name, socket, memoryMib: mebibytes(memory) }),
-        );
-        process.stderr.write(
-          `start first, as the user of the VMM: argus device --domain ${name} --${device} ${socket}\n`,
-        );
+        const words = hypervisor ?? 'qemu';
+        const text = deviceFragment(words, { domain: name, socket, memoryMib: mebibytes(memory) });
+        const first = `start first, as the user of the VMM: argus device --domain ${name} --${device} ${socket}`;
+        printFragment(flags, { domain: name, hypervisor: words, fragment: text, notes: [first] });
         return;
       }
       const attachment = attachmentOf(domain, runtime);
-      process.stdout.write(fragment(hypervisor ?? defaultHypervisor(attachment), attachment));
-      if (domain.vmm !== null) process.stderr.write(`run its VMM as the user ${domain.vmm}\n`);
-      if (attachment.kind === 'vsock')
-        process.stderr.write(
-          `in the guest, beside the agent (carrier unix:/run/argus/broker.sock):\n  ${guestRecipe(attachment)}`,
-        );
+      const words = hypervisor ?? defaultHypervisor(attachment);
+      const notes = [
+        ...(domain.vmm === null ? [] : [`run its VMM as the user ${domain.vmm}`]),
+        ...(attachment.kind === 'vsock'
+          ? [
+              `in the guest, next to the agent (carrier unix:/run/argus/broker.sock):\n  ${guestRecipe(attachment).trimEnd()}`,
+            ]
+          : []),
+      ];
+      printFragment(flags, { domain: name, hypervisor: words, fragment: fragment(words, attachment), notes });
     });
+}
+
+interface Fragment {
+  readonly domain: string;
+  readonly hypervisor: string;
+  readonly fragment: string;
+  /** What the user does next to the fragment. */
+  readonly notes: readonly string[];
+}
+
+function printFragment({ json }: CommandFlags, made: Fragment): void {
+  if (json === true) {
+    printJson(made);
+    return;
+  }
+  process.stdout.write(made.fragment);
+  for (const note of made.notes) process.stderr.write(`${note}\n`);
 }
 
 interface CommandFlags {
@@ -120,6 +140,7 @@ interface CommandFlags {
   readonly device?: string;
   readonly socket?: string;
   readonly memory: string;
+  readonly json?: boolean;
 }
 
 /** @throws VmError ERR_VM_CARRIER */

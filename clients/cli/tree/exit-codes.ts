@@ -1,0 +1,45 @@
+/** What the exit code of each command says; man pages and docs/commands.md print it. */
+
+export interface ExitCode {
+  readonly code: number;
+  readonly meaning: string;
+}
+
+const COMMON: readonly ExitCode[] = [
+  { code: 0, meaning: 'done' },
+  { code: 1, meaning: 'it failed; one line on standard error says why, with a code' },
+  { code: 2, meaning: 'the command line is wrong; nothing was done' },
+];
+
+/** What 1 also means: the command worked and found something. */
+const FOUND: Readonly<Record<string, string>> = {
+  'argus cluster status': 'a control socket did not answer',
+  'argus keys audit': 'there is a finding',
+  'argus keys show': 'a program could not start with the directory',
+  'argus policy no-new-access': 'the new policy allows something that the old one denies',
+  'argus policy test': 'a request got another decision, or the coverage is below --threshold',
+  'argus audit verify': 'the log, or what it was compared with, is not in order',
+  'argus audit verify-proof': 'the proof does not hold',
+  'argus audit list': 'the log has lines that are not records',
+};
+
+/** Commands with exit codes of their own. */
+const OWN: Readonly<Record<string, readonly ExitCode[]>> = {
+  'argus policy check': [
+    { code: 0, meaning: 'nothing to fail for' },
+    { code: 1, meaning: 'it failed; one line on standard error says why, with a code' },
+    { code: 2, meaning: 'warnings, with --fail-level warning; or the command line is wrong' },
+    { code: 3, meaning: 'errors: a broker would refuse the policy' },
+  ],
+};
+
+export function exitCodesOf(path: string): readonly ExitCode[] {
+  const own = OWN[path];
+  if (own !== undefined) return own;
+  const found = FOUND[path];
+  if (found === undefined) return COMMON;
+  return COMMON.map((each) => (each.code === 1 ? { code: 1, meaning: `${found}; or ${each.meaning}` } : each));
+}
+
+/** Paths that this file names, so that a test finds those that no longer exist. */
+export const NAMED_PATHS: readonly string[] = [...Object.keys(FOUND), ...Object.keys(OWN)];
