@@ -2,9 +2,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { ARM_NAMES, type ArmName, DEFAULT_ARMS, isArmName } from './arms/arm.ts';
 import { Cleanup } from './cleanup.ts';
+import { ATTACKS, KINDS, type Kind } from './fairness/kinds.ts';
+import { type FairnessRequest, FULL_FAIRNESS, QUICK_FAIRNESS, runFairness } from './fairness/run.ts';
+import { renderFairness } from './fairness/table.ts';
 import { DEFAULT_SIZES, FULL_PACE, MAX_SIZE_BYTES, MIN_ROUNDS, QUICK_PACE } from './plan.ts';
 import { renderPolicySizes, runPolicySizes } from './policy-size.ts';
 import { run } from './run.ts';
@@ -12,11 +16,17 @@ import { renderReport } from './table.ts';
 
 /** 128 + SIGINT, as shells report it. */
 const EXIT_INTERRUPTED = 130;
+/** A process each: more measure the scheduler and nothing else. */
+const MAX_ATTACKERS = 64;
+const BUILT_PROGRAM = fileURLToPath(new URL('../dist/clients/cli/main.js', import.meta.url));
 
 interface Options {
   readonly quick: boolean;
   readonly json: boolean;
   readonly policyRows: boolean;
+  readonly fairness: boolean;
+  readonly attacks: readonly Kind[];
+  readonly attackers?: readonly number[];
   readonly arms: readonly ArmName[];
   readonly sizes: readonly number[];
   readonly rounds?: number;
@@ -27,6 +37,18 @@ const program = new Command('npm run bench --')
   .option('--quick', 'under 50 s in total; the figures are coarser', false)
   .option('--json', 'print one JSON object instead of tables', false)
   .option('--policy-rows', 'instead: throughput of Argus under a policy of 10 and of 10 000 rows', false)
+  .option(
+    '--fairness',
+    'instead: what an innocent pair of VMs feels of each attack, and what it costs the broker',
+    false,
+  )
+  .option(
+    '--attacks <names>',
+    `with --fairness: comma-separated, of ${KINDS.map(({ name }) => name).join(', ')}`,
+    parseAttacks,
+    KINDS,
+  )
+  .option('--attackers <numbers>', 'with --fairness: how many at a time, comma-separated', parseAttackers)
   .option('--arms <names>', `comma-separated, of ${ARM_NAMES.join(', ')}`, parseArms, DEFAULT_ARMS)
   .option('--sizes <bytes>', 'comma-separated message sizes', parseSizes, DEFAULT_SIZES as readonly number[])
   .option('--rounds <n>', `at least ${MIN_ROUNDS}`, parseRounds)
@@ -50,6 +72,10 @@ async function bench(options: Options): Promise<void> {
       cleanup,
       progress: (line: string) => void process.stderr.write(`bench: ${line}\n`),
     };
+    if (options.fairness) {
+      await fairness(options, { folder, cleanup, progress: request.progress });
+      return;
+    }
     if (options.policyRows) {
       const sizes = await runPolicySizes(request);
       process.stdout.write(`${options.json ? JSON.stringify(sizes) : renderPolicySizes(sizes)}\n`);
@@ -61,6 +87,33 @@ async function bench(options: Options): Promise<void> {
   } finally {
     await cleanup.run();
   }
+}
+
+async function fairness(
+  { quick, json, rounds, attacks: kinds, attackers }: Options,
+  place: Pick<FairnessRequest, 'folder' | 'cleanup' | 'progress'>,
+): Promise<void> {
+  const pace = quick ? QUICK_FAIRNESS : FULL_FAIRNESS;
+  const report = await runFairness({
+    ...place,
+    kinds: kinds.map(({ name, counts }) => ({ name, counts: name in ATTACKS ? (attackers ?? counts) : counts })),
+    pace: { ...pace, rounds: rounds ?? pace.rounds },
+    program: [BUILT_PROGRAM],
+  });
+  process.stdout.write(`${json ? JSON.stringify(report) : renderFairness(report.attacks)}\n`);
+}
+
+function parseAttacks(text: string): readonly Kind[] {
+  return text.split(',').map((part) => {
+    const kind = KINDS.find(({ name }) => name === part.trim());
+    if (kind === undefined)
+      throw new InvalidArgumentError(`"${part}" is not one of ${KINDS.map(({ name }) => name).join(', ')}`);
+    return kind;
+  });
+}
+
+function parseAttackers(text: string): readonly number[] {
+  return text.split(',').map((count) => parseWhole(count, 1, MAX_ATTACKERS));
 }
 
 function parseArms(text: string): readonly ArmName[] {

@@ -7,6 +7,7 @@ export const DOMID_ANY = 0x7ff4;
 export const Op = {
   ready: 0x01,
   registerRing: 0x10,
+  unregisterRing: 0x11,
   sendv: 0x12,
   notify: 0x13,
   credit: 0x14,
@@ -50,6 +51,7 @@ export const encode = {
   ready: (commitment) => frame(Op.ready, 0, commitment),
   registerRing: (id, port, partner, length) =>
     frame(Op.registerRing, id, u32(port), u16(partner), u16(0), u32(length), u32(0), u32(0)),
+  unregisterRing: (id, port, partner) => frame(Op.unregisterRing, id, u32(port), u16(partner), u16(0)),
   notify: (id, queries) =>
     frame(
       Op.notify,

@@ -1,0 +1,149 @@
+/** The host under attack: identities, a policy, and the broker as its operator runs it, with its log on stderr. */
+import { spawn } from 'node:child_process';
+import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createAuthority, issueIdentity } from '../../keys/index.ts';
+import { endWithThisProcess, stopChild } from '../arms/server-process.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const TTL_SECONDS = 24 * 3600;
+const RUNNING = '"msg":"broker running"';
+
+export const Port = { echo: 7001, reply: 7002, data: 7010, audited: 7020 } as const;
+
+/** Domids: the two of the pair, then attackers, their accomplices, serial ports and idle sessions. */
+export const Domid = { caller: 1, answerer: 2, attacker: 100, accomplice: 200, serial: 300, idle: 1000 } as const;
+
+export interface Site {
+  readonly folder: string;
+  readonly pid: number;
+  /** Bytes of the broker's log on stderr so far. */
+  readonly stderrBytes: number;
+  stop(): Promise<void>;
+}
+
+export interface SiteOptions {
+  readonly folder: string;
+  readonly attackers: number;
+  readonly idle: number;
+  /** What Node is given before the word `broker`. */
+  readonly program: readonly string[];
+}
+
+/** The names of the domains, in the order of their numbers. */
+export function domainNames({ attackers, idle }: Pick<SiteOptions, 'attackers' | 'idle'>): readonly string[] {
+  const many = (name: string, count: number) => Array.from({ length: count }, (_, index) => `${name}-${index}`);
+  return [
+    'caller',
+    'answerer',
+    ...many('attacker', attackers),
+    ...many('accomplice', attackers),
+    ...many('idle', idle),
+  ];
+}
+
+export async function openSite(options: SiteOptions): Promise<Site> {
+  const { folder, program } = options;
+  const at = (name: string): string => join(folder, name);
+  const authority = await createAuthority(at('authority'));
+  await issueIdentity(authority, at('broker'), { name: 'broker', role: 'broker', ttlSeconds: TTL_SECONDS });
+  for (const name of domainNames(options))
+    await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds: TTL_SECONDS });
+  await writePolicy(at('policy'), options);
+  const config = { identity: at('broker'), policy: at('policy'), audit: at('audit'), runtime: at('run') };
+  await writeFile(at('argus.yaml'), JSON.stringify({ ...config, watchPolicy: false, log: { level: 'info' } }));
+  return startBroker(folder, [...program, 'broker', '--config', at('argus.yaml')]);
+}
+
+async function startBroker(folder: string, args: readonly string[]): Promise<Site> {
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] });
+  endWithThisProcess(child);
+  let stderrBytes = 0;
+  let begin = '';
+  await new Promise<void>((resolve, reject) => {
+    child.stderr.on('data', (bytes: Buffer) => {
+      stderrBytes += bytes.length;
+      if (begin.length > 65_536) return;
+      begin += bytes;
+      if (begin.includes(RUNNING)) resolve();
+    });
+    child.once('exit', () => reject(new Error(`the broker ended: ${begin}`)));
+  });
+  return {
+    folder,
+    pid: child.pid ?? 0,
+    get stderrBytes() {
+      return stderrBytes;
+    },
+    stop: () => stopChild(child),
+  };
+}
+
+/** All bytes that the broker has logged: audit log and stderr. */
+export async function logBytes(site: Site): Promise<number> {
+  const directory = join(site.folder, 'audit');
+  const files = await readdir(directory, { recursive: true });
+  const sizes = await Promise.all(
+    files.map(async (file) => (await stat(join(directory, file)).catch(() => null))?.size),
+  );
+  return sizes.reduce<number>((sum, size) => sum + (size ?? 0), site.stderrBytes);
+}
+
+/** Resident memory; null where there is no /proc. */
+export async function residentBytes(pid: number): Promise<number | null> {
+  const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
+  const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(status) ?? [];
+  return kilobytes === undefined ? null : Number(kilobytes) * 1024;
+}
+
+async function writePolicy(folder: string, options: SiteOptions): Promise<void> {
+  await mkdir(folder, { mode: 0o700 });
+  await cp(join(ROOT, 'policy/shipped/model.conf'), join(folder, 'model.conf'));
+  const files = {
+    'policy.csv': ROWS,
+    'domains.yaml': inventory(options),
+    'services.yaml': SERVICES,
+    'assertions.csv': '',
+    'tests.csv': '',
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text, { mode: 0o600 });
+}
+
+const ROWS = `p, @any, broker, argo, enable, allow
+p, @pair, @pair, argo, register_single_source, allow
+p, @pair, @pair, argo, send, allow
+p, @pair, @pair, call, send, allow
+p, @hostile, @hostile, argo, register_single_source, allow
+p, @hostile, @hostile, argo, send, allow
+p, @hostile, @hostile, data, send, allow
+p, @hostile, @hostile, audited, send, allow
+`;
+
+const SERVICES = `classes:
+  - { name: call, ports: [${Port.echo}, ${Port.reply}], inspector: opaque, permissions: [send], flow: to-destination }
+  - { name: data, ports: ["${Port.data}-${Port.data + 9}"], inspector: opaque, permissions: [send], flow: to-destination }
+  - name: audited
+    ports: [${Port.audited}]
+    inspector: opaque
+    permissions: [send]
+    flow: to-destination
+    auditallow: [send]
+`;
+
+function inventory({ attackers, idle }: SiteOptions): string {
+  const entry = (name: string, domid: number, more: string): string => `  - { name: ${name}, domid: ${domid}${more} }`;
+  const many = (name: string, first: number, count: number, more: string): string[] =>
+    Array.from({ length: count }, (_, index) => entry(`${name}-${index}`, first + index, more));
+  return [
+    'labels: [{ name: "@pair" }, { name: "@hostile" }]',
+    'domains:',
+    entry('caller', Domid.caller, ', labels: ["@pair"]'),
+    entry('answerer', Domid.answerer, ', labels: ["@pair"]'),
+    ...many('attacker', Domid.attacker, attackers, ', labels: ["@hostile"]'),
+    ...many('accomplice', Domid.accomplice, attackers, ', labels: ["@hostile"]'),
+    ...many('serial', Domid.serial, attackers, ', carrier: serial'),
+    ...many('idle', Domid.idle, idle, ''),
+    '',
+  ].join('\n');
+}
