@@ -3,24 +3,30 @@
  *
  * ARGUS_SEED=N       repeats a run
  * FUZZ_SECONDS=1     how long each `fuzzUntil` goes on
+ * PROPERTY_SHARE=1   share of the cases of each property; less for a quick run
  */
 import { randomInt } from 'node:crypto';
 import type { Parameters } from 'fast-check';
 import { Random } from './random.ts';
 
 const DEFAULT_FUZZ_SECONDS = 1;
+/** What fast-check does when it is not told. */
+const DEFAULT_RUNS = 100;
 /**
  * A single input that costs more CPU time than this is a hang, whatever the decoder makes of it in the end. (Not time on
  * the clock: other processes may have the processor.)
  */
 const MAX_INPUT_MS = 2_000;
 
+const PROPERTY_SHARE = readNumber('PROPERTY_SHARE', () => 1);
+
 export const SEED = readNumber('ARGUS_SEED', () => randomInt(2 ** 31));
 process.stdout.write(`seed: ${SEED} (ARGUS_SEED=${SEED} repeats this run)\n`);
 
 /** For `fc.assert(property, seeded({ numRuns: 500 }))`. */
 export function seeded<T>(parameters: Parameters<T> = {}): Parameters<T> {
-  return { seed: SEED, ...parameters };
+  const { numRuns = DEFAULT_RUNS } = parameters;
+  return { seed: SEED, ...parameters, numRuns: Math.ceil(numRuns * PROPERTY_SHARE) };
 }
 
 /** A source of random inputs; `salt` keeps two tests of a file from seeing the same ones. */
