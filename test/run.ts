@@ -1,11 +1,12 @@
 /**
  * The runner behind `npm test [-- OPTION ... WORD ...]`: each test file whose path contains a WORD.
  *
+ * Compiles the tree into `.build/` (support/runner/compile.ts) and runs the compiled tests there.
  * It says at its start what it will run and about how long that takes. It prints a line per file, the whole output of files
  * that failed, and as the last line `N passed, N failed` (followed by `, N skipped` if any). It exits with 1 when anything
  * failed, or when nothing ran.
  *
- * --quick           only the tests that start nothing, with small fuzz budgets: one to one and a half minutes on two cores
+ * --quick           only the tests that start nothing, with small budgets for random input: half a minute on two cores
  * --repeat N        each file N times, under load; failures with their seeds (`npm run test:repeat -- WORD N`)
  * --load N          busy processes next to a repeated file; default: 2
  * --write-times     measures the table of times again (test/support/runner/times.json), on an idle machine of two cores
@@ -16,6 +17,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { RunnerError, readArguments } from './support/runner/arguments.ts';
+import { compileTree } from './support/runner/compile.ts';
 import { type Plan, planTests } from './support/runner/plan.ts';
 import { repeat } from './support/runner/repeat.ts';
 import { print, reportRun, summaryOf, type Totals } from './support/runner/report.ts';
@@ -27,13 +29,16 @@ const MAX_WORKERS = 2;
 /** Machines boot in software emulation: a file that boots several may take this many times as long. */
 const MACHINES_TIMEOUT_FACTOR = 2;
 /** A failure prints the output of its whole batch, so a batch is not everything. */
-const MAX_BATCH_MS = 8_000;
-/** Fuzz budget of `--quick`. */
-const QUICK_ENVIRONMENT = { FUZZ_SECONDS: '0.1' };
+const MAX_BATCH_MS = 20_000;
+/** Of each test that feeds random input; a longer search sets the variable: `FUZZ_SECONDS=60 npm test -- fuzz`. */
+const ENVIRONMENT = { FUZZ_SECONDS: process.env.FUZZ_SECONDS ?? '0.5' };
+const QUICK_ENVIRONMENT = { FUZZ_SECONDS: '0.1', PROPERTY_SHARE: '0.2' };
 /** `--quick` leaves out a file that takes longer by itself. */
 const MAX_QUICK_FILE_MS = 4_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** The runner's own tests start it in the tree that is compiled already. */
+const IS_COMPILED = import.meta.url.endsWith('.js');
 
 async function main(): Promise<number> {
   const { words, quick, repeats, load, shouldWriteTimes, timeoutMs } = readArguments(
@@ -41,16 +46,17 @@ async function main(): Promise<number> {
     process.env,
   );
   process.chdir(root);
+  const { directory: tree, typeErrors } = IS_COMPILED ? { directory: root, typeErrors: null } : compileTree(root);
   const times = readTimes(root);
   const whole = planTests(root, words);
   const plan = quick ? quickPlan(whole, times) : whole;
-  if (repeats !== null) return repeat(plan, { repeats, load, timeoutMs });
+  if (repeats !== null) return repeat(plan, { repeats, load, timeoutMs, tree });
 
   const workers = Math.min(MAX_WORKERS, availableParallelism());
   announce(plan, whole, times, workers);
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
   const measured = new Map<string, number>();
-  const options: FileRunOptions = { timeoutMs, env: quick ? QUICK_ENVIRONMENT : {} };
+  const options: FileRunOptions = { tree, timeoutMs, env: quick ? QUICK_ENVIRONMENT : ENVIRONMENT };
   const runUnit = async (files: readonly string[]): Promise<void> => {
     const [file = ''] = files;
     const factor = plan.machines.includes(file) ? MACHINES_TIMEOUT_FACTOR : 1;
@@ -76,6 +82,10 @@ async function main(): Promise<number> {
 
   if (shouldWriteTimes) writeTimes(root, measured);
   if (measured.size === 0) print(`no test file matches ${words.join(' ') || '*'}`);
+  if (typeErrors !== null) {
+    print(`${typeErrors.trimEnd()}\n      failed: the sources do not compile without errors`);
+    totals.failed++;
+  }
   print(summaryOf(totals));
   return totals.failed > 0 || totals.passed === 0 ? 1 : 0;
 }

@@ -1,11 +1,11 @@
 /** The architecture: every rule holds for the sources as they are, and every rule can fail. */
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { WORKING_TREE } from '../support/program.ts';
 import { RULES } from './rules.ts';
 import { parseSource, readSources } from './source.ts';
 
-const sources = readSources(fileURLToPath(new URL('../..', import.meta.url)));
+const sources = readSources(WORKING_TREE);
 
 const architecture = suite('architecture');
 

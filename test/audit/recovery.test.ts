@@ -11,11 +11,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { nodeFiles } from '../../broker/audit/files/node-files.ts';
 import { AuditError, type AuditErrorCode, openAuditLog, verifyAudit } from '../../broker/audit/index.ts';
+import { nodeArguments } from '../support/program.ts';
 import { seededRandom } from '../support/seed.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { durable, MemoryDisk, named, openOn } from './fixtures.ts';
@@ -218,11 +218,11 @@ recovery('a directory or segment that others can touch is refused', async () => 
 
 // ---- kill -9
 
-const SCRIBBLER = fileURLToPath(new URL('./scribbler.ts', import.meta.url));
-
 function scribbler(directory: string, before: readonly string[] = []): ChildProcess {
   const [command = '', ...words] = [...before, process.execPath];
-  return spawn(command, [...words, '--import', 'tsx', SCRIBBLER, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(command, [...words, ...nodeArguments('test/audit/scribbler.ts', directory)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 }
 
 async function firstOutput(child: ChildProcess): Promise<void> {

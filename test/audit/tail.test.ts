@@ -2,10 +2,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AuditLog, openAuditLog, type TailLine, tailAudit, verifyAudit } from '../../broker/audit/index.ts';
+import { LOADER, programFile, ROOT } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { denialOf, durable, named, openOn, permitOf } from './fixtures.ts';
 
@@ -83,15 +83,14 @@ tail('following sees every record once, across rotation, a restart and a log tha
 // ---- the command
 
 const PROGRAM = `
-import { auditCommand } from '${new URL('../../clients/cli/commands/audit.ts', import.meta.url)}';
-import { exitCodeOf, printError } from '${new URL('../../clients/cli/output.ts', import.meta.url)}';
+import { auditCommand } from '${programFile('clients/cli/commands/audit.ts')}';
+import { exitCodeOf, printError } from '${programFile('clients/cli/output.ts')}';
 auditCommand().parseAsync(process.argv.slice(1), { from: 'user' }).catch((error) => {
   printError(error);
   process.exitCode = exitCodeOf(error);
 });
 `;
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const ARGUMENTS = ['--import', 'tsx', '--input-type=module', '-e', PROGRAM, '--'];
+const ARGUMENTS = [...LOADER, '--input-type=module', '-e', PROGRAM, '--'];
 
 function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [...ARGUMENTS, ...args], { encoding: 'utf8', cwd: ROOT });

@@ -11,14 +11,10 @@ import * as assert from 'uvu/assert';
 import { writeWav } from '../../clients/demo/audio/wav.ts';
 import { createAuthority } from '../../keys/index.ts';
 import { type Installation, OPEN_ROWS, withInstallation } from '../support/installation/installation.ts';
-import { compilePackage } from '../support/processes/compiled.ts';
 import { runCli } from '../support/processes/run-cli.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const bad = suite('bad input');
-
-/** Compiled once: every row of the tables below starts a process. */
-const built = await compilePackage();
 
 /** Arranges a situation; returns what is to be run, where that is not `argus broker --config`. */
 type Arrange = (stage: Installation) => unknown;
@@ -305,7 +301,7 @@ for (const [situation, code, mentions, arrange] of SITUATIONS) {
       const arranged = await arrange(stage);
       const line = isCommandLine(arranged) ? arranged : ['broker', '--config', stage.config];
       const before = snapshot(stage.directory);
-      const run = await runCli(line, { built });
+      const run = await runCli(line);
       assert.is(run.code, 1, run.stderr);
       assert.is(run.stdout, '');
       const lines = run.stderr.trimEnd().split('\n');
@@ -329,11 +325,11 @@ bad('argus policy check prints every finding with file:line:column and exits 3',
       ...OPEN_ROWS,
       'p, nobody, mail-vm, data, send, allow',
     ]);
-    const { code, stdout } = await runCli(['policy', 'check', stage.policy], { built });
+    const { code, stdout } = await runCli(['policy', 'check', stage.policy]);
     assert.is(code, 3);
     assert.match(stdout, /policy\.csv:1:\d+: .*dney/);
     assert.match(stdout, /policy\.csv:6:\d+: .*nobody/);
-    const json = await runCli(['policy', 'check', '--json', stage.policy], { built });
+    const json = await runCli(['policy', 'check', '--json', stage.policy]);
     assert.is(json.code, 3);
     assert.is(JSON.parse(json.stdout).ok, false);
   }),
@@ -341,7 +337,7 @@ bad('argus policy check prints every finding with file:line:column and exits 3',
 
 bad('argus broker --check says that a good configuration is good, and starts nothing', () =>
   withInstallation({}, async (stage) => {
-    const { code, stdout } = await runCli(['broker', '--check', '--config', stage.config], { built });
+    const { code, stdout } = await runCli(['broker', '--check', '--config', stage.config]);
     assert.equal([code, stdout], [0, `${stage.config}: good\n`]);
     assert.not(existsSync(stage.runtime));
   }),
@@ -366,7 +362,7 @@ for (const [what, code, mentions, bytes] of WAVS) {
   bad(`the demo with ${what}: ${code}, exit 1, before anything is started`, async () => {
     const file = join(temporaryDirectory(), 'input.wav');
     if (bytes !== null) writeFileSync(file, bytes);
-    const run = await runCli(['--fast', '--json', '--wav', file], { built, program: 'clients/demo/main.ts' });
+    const run = await runCli(['--fast', '--json', '--wav', file], { program: 'clients/demo/main.ts' });
     assert.is(run.code, 1);
     assert.is(run.stdout, '');
     assert.match(run.stderr, new RegExp(`^demo: [^\\n]*\\(${code}\\)\\n$`));

@@ -1,13 +1,14 @@
 /** What `argus` says about itself: help, suggestions, completion. */
+
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { argusProgram } from '../../clients/cli/program.ts';
 import { nodeProblem, OLDEST_NODE } from '../../clients/entry/index.ts';
 import { runCli } from '../support/processes/run-cli.ts';
+import { CLI, nodeArguments, ROOT } from '../support/program.ts';
 
 const help = suite('what the command line says about itself');
 
@@ -52,9 +53,9 @@ help('argus --help lists every command and exits 0', async () => {
 help('a closed pipe ends a command silently', () => {
   const { stderr, stdout } = spawnSync(
     'sh',
-    ['-c', `"$0" --import tsx clients/cli/main.ts --help | true`, process.execPath],
+    ['-c', '"$@" --help | true', 'sh', process.execPath, ...nodeArguments(CLI)],
     {
-      cwd: fileURLToPath(new URL('../..', import.meta.url)),
+      cwd: ROOT,
       encoding: 'utf8',
     },
   );

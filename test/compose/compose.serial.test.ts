@@ -2,14 +2,13 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BrokerStatus, SERVER_ENVIRONMENT } from '../../broker/index.ts';
 import { freeTcpPort } from '../support/nats/installation.ts';
 import { findBinary, needs, needsThat } from '../support/needs.ts';
-import { compilePackage } from '../support/processes/compiled.ts';
+import { CLI, nodeArguments } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { COMPOSE_PATH, faultsOf, readComposeFile, startOrder } from './compose-file.ts';
 import { Processes } from './processes.ts';
@@ -100,8 +99,7 @@ withNats(
   compose,
   'the same commands as plain processes, in the same order: a stream from a domain of one broker to one of the other',
   async () => {
-    // Compiled, as in the image.
-    const argus = [process.execPath, join(await compilePackage(), 'dist/clients/cli/main.js')];
+    const argus = [process.execPath, ...nodeArguments(CLI)];
     const stack = new Processes(readComposeFile(), temporaryDirectory(), argus, await freeTcpPort());
     try {
       await stack.up();

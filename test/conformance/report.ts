@@ -6,6 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileTree } from '../support/runner/compile.ts';
 import { planTests } from '../support/runner/plan.ts';
 import { runFile } from '../support/runner/run-file.ts';
 import { temporaryDirectory } from '../support/temp.ts';
@@ -22,12 +23,13 @@ interface Findings {
 }
 
 async function collectFindings(): Promise<Findings> {
-  process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const { directory: tree } = compileTree(root);
   const out = join(temporaryDirectory(), 'findings.jsonl');
-  const plan = planTests('.', ['test/conformance/']);
+  const plan = planTests(root, ['test/conformance/']);
   const broken: string[] = [];
-  for (const file of [...plan.parallel, ...plan.serial]) {
-    const run = await runFile(file, { timeoutMs: FILE_TIMEOUT_MS, env: { ARGUS_CONFORMANCE_OUT: out } });
+  for (const file of [...plan.inMemory, ...plan.parallel, ...plan.serial]) {
+    const run = await runFile(file, { tree, timeoutMs: FILE_TIMEOUT_MS, env: { ARGUS_CONFORMANCE_OUT: out } });
     broken.push(...run.problems.map((problem) => `${file}: ${problem}`));
   }
   const text = existsSync(out) ? readFileSync(out, 'utf8') : '';

@@ -4,20 +4,17 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseWav, writeWav } from '../../clients/demo/audio/wav.ts';
-import { compilePackage } from '../support/processes/compiled.ts';
 import { runCli } from '../support/processes/run-cli.ts';
+import { nodeArguments, WORKING_TREE } from '../support/program.ts';
 import { seededRandom } from '../support/seed.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const demo = suite('the demo');
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PROGRAM = 'clients/demo/main.ts';
-const built = await compilePackage();
 
 /** The object on the last line, with what the documentation promises of it. */
 interface Printed {
@@ -46,7 +43,7 @@ function assertHeld(printed: Printed): void {
 
 demo('--fast --json ends with one object that says that everything held, and leaves nothing behind', async () => {
   const directory = temporaryDirectory();
-  const { code, stdout } = await runCli(['--fast', '--json'], { program: PROGRAM, built, env: { TMPDIR: directory } });
+  const { code, stdout } = await runCli(['--fast', '--json'], { program: PROGRAM, env: { TMPDIR: directory } });
   assert.is(code, 0);
   assert.is(stdout.trimEnd().split('\n').length, 1, 'on stdout there is nothing but the object');
   assertHeld(lastLine(stdout));
@@ -64,7 +61,7 @@ demo('--wav plays a file, --out keeps what was heard, and both are the same samp
   const noise = seededRandom(4).bytes(4 * 10_001);
   const pcm = Buffer.concat([noise, Buffer.alloc(4 * 110_250), noise]);
   writeFileSync(input, writeWav(pcm));
-  const run = await runCli(['--fast', '--json', '--wav', input, '--out', output], { program: PROGRAM, built });
+  const run = await runCli(['--fast', '--json', '--wav', input, '--out', output], { program: PROGRAM });
   assert.is(run.code, 0, run.stderr);
   const printed = lastLine(run.stdout);
   assertHeld(printed);
@@ -73,7 +70,7 @@ demo('--wav plays a file, --out keeps what was heard, and both are the same samp
 });
 
 demo('without --json it prints a table of flows, the attacks, and that everything held', async () => {
-  const { code, stdout } = await runCli(['--fast'], { program: PROGRAM, built });
+  const { code, stdout } = await runCli(['--fast'], { program: PROGRAM });
   assert.is(code, 0);
   for (const part of [
     'chrome-vm -> audio-vm',
@@ -88,14 +85,14 @@ demo('without --json it prints a table of flows, the attacks, and that everythin
 });
 
 demo('an --out that cannot be written is told before anything is started', async () => {
-  const { code, stdout, stderr } = await runCli(['--fast', '--out', '/nowhere/out.wav'], { program: PROGRAM, built });
+  const { code, stdout, stderr } = await runCli(['--fast', '--out', '/nowhere/out.wav'], { program: PROGRAM });
   assert.equal([code, stdout], [1, '']);
   assert.match(stderr, 'ERR_DEMO_FILE');
 });
 
 demo('one that is told to stop, or that nobody reads any more, leaves nothing behind', async () => {
   const directory = temporaryDirectory();
-  const child = spawn(process.execPath, [join(built, 'dist', 'clients', 'demo', 'main.js')], {
+  const child = spawn(process.execPath, nodeArguments(PROGRAM), {
     env: { ...process.env, TMPDIR: directory },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -112,7 +109,7 @@ demo('one that is told to stop, or that nobody reads any more, leaves nothing be
 });
 
 demo('a wrong command line exits 2 before anything is started', async () => {
-  const { code, stdout, stderr } = await runCli(['--fats'], { program: PROGRAM, built });
+  const { code, stdout, stderr } = await runCli(['--fats'], { program: PROGRAM });
   assert.is(code, 2);
   assert.is(stdout, '');
   assert.match(stderr, 'Did you mean --fast?');
@@ -120,10 +117,10 @@ demo('a wrong command line exits 2 before anything is started', async () => {
 
 demo('npm run demo works in a fresh copy of the project', async () => {
   const copy = temporaryDirectory();
-  const isLeftOut = new Set(['node_modules', '.git', 'dist']);
-  for (const name of readdirSync(ROOT))
-    if (!isLeftOut.has(name)) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
-  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  const isLeftOut = new Set(['node_modules', '.git', '.build', 'dist']);
+  for (const name of readdirSync(WORKING_TREE))
+    if (!isLeftOut.has(name)) cpSync(join(WORKING_TREE, name), join(copy, name), { recursive: true });
+  symlinkSync(join(WORKING_TREE, 'node_modules'), join(copy, 'node_modules'));
   const child = spawn('npm', ['run', '--silent', 'demo', '--', '--fast', '--json'], {
     cwd: copy,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -3,14 +3,12 @@ import { readdirSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { needs } from '../support/needs.ts';
-import { compilePackage } from '../support/processes/compiled.ts';
 import { runCli } from '../support/processes/run-cli.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const tour = suite('the demo over NATS');
 const withNats = needs('nats-server', 'nats-server');
 const PROGRAM = 'clients/demo/main.ts';
-const built = await compilePackage();
 
 const leftIn = (directory: string): string[] => readdirSync(directory).filter((name) => name.startsWith('argus-'));
 
@@ -18,7 +16,6 @@ withNats(tour, 'tells each step, shows that the server saw sealed records only, 
   const directory = temporaryDirectory();
   const { code, stdout, stderr } = await runCli(['--carrier', 'nats', '--fast', '--json'], {
     program: PROGRAM,
-    built,
     env: { TMPDIR: directory },
   });
   assert.is(code, 0, stderr);
@@ -60,7 +57,6 @@ tour('without nats-server: one message that says how to get it, exit code 1, and
   const directory = temporaryDirectory();
   const { code, stdout, stderr } = await runCli(['--carrier', 'nats', '--nats-server', '/nowhere/nats-server'], {
     program: PROGRAM,
-    built,
     env: { TMPDIR: directory },
   });
   assert.is(code, 1);
@@ -75,7 +71,6 @@ tour('a nats-server that does not start is told with its own words, and nothing 
   const directory = temporaryDirectory();
   const { code, stderr } = await runCli(['--nats-server', '/bin/false'], {
     program: PROGRAM,
-    built,
     env: { TMPDIR: directory },
   });
   assert.is(code, 1);

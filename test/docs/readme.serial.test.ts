@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compilePackage } from '../support/processes/compiled.ts';
+import { CLI, programFile } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -20,17 +20,12 @@ function blocks(heading: string, language: string): string[] {
   return [...section.matchAll(/```(\w+)\n([\s\S]*?)```/g)].filter((m) => m[1] === language).map((m) => m[2] ?? '');
 }
 
-/** Compiled once for all tests: most of the time of a command that runs from the sources is compiling. */
-let compiled: Promise<string> | null = null;
-
 /** A directory whose `argus` is this checkout's. */
-async function workshop(): Promise<Workshop> {
-  compiled ??= compilePackage();
-  const main = join(await compiled, 'dist/clients/cli/main.js');
+function workshop(): Workshop {
   const directory = temporaryDirectory();
   const bin = join(directory, 'bin');
   mkdirSync(bin);
-  writeFileSync(join(bin, 'argus'), `#!/bin/sh\nexec node "${main}" "$@"\n`, { mode: 0o755 });
+  writeFileSync(join(bin, 'argus'), `#!/bin/sh\nexec node "${programFile(CLI)}" "$@"\n`, { mode: 0o755 });
   return { directory, env: { ...process.env, PATH: `${bin}:${process.env.PATH ?? ''}` } };
 }
 
@@ -55,7 +50,7 @@ function commands(heading: string, index: number): string {
 }
 
 readme('the commands of "Your own host", in order, end with two VMs that talk and a log that verifies', async () => {
-  const shop = await workshop();
+  const shop = workshop();
   run(commands('Your own host', 1), shop);
   const programs = commands('Your own host', 2).trim().split('\n');
   assert.is(programs.length, 3);
@@ -100,7 +95,7 @@ readme('the commands of "Your own host", in order, end with two VMs that talk an
 readme(
   'the rows it quotes stand in the shipped policy, and its assertions refuse the row that it says they refuse',
   async () => {
-    const shop = await workshop();
+    const shop = workshop();
     run(commands('Your own host', 1), shop);
     const file = join(shop.directory, 'my-host/policy/policy.csv');
     const shipped = readFileSync(file, 'utf8');

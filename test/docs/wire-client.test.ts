@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compilePackage } from '../support/processes/compiled.ts';
+import { CLI, programFile } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const EXAMPLE = resolve(import.meta.dirname, '../../docs/examples/wire-client');
@@ -32,7 +32,7 @@ class Workshop {
   readonly #children: ChildProcess[] = [];
 
   async open(): Promise<void> {
-    const main = join(await compilePackage(), 'dist/clients/cli/main.js');
+    const main = programFile(CLI);
     mkdirSync(join(this.directory, 'bin'));
     writeFileSync(join(this.directory, 'bin/argus'), `#!/bin/sh\nexec node "${main}" "$@"\n`, { mode: 0o755 });
     symlinkSync(EXAMPLE, join(this.directory, 'wire-client'));

@@ -2,9 +2,9 @@
  * Hosts as network namespaces: a nats-server in the middle, a broker process on each of the others, with a link of its own
  * to the middle that can be cut. Domains' sockets are files, so the test connects to every broker from where it is.
  */
+
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
 import { connect, type Vm } from '../../clients/sdk/index.ts';
@@ -12,6 +12,7 @@ import { createAuthority, issueIdentity } from '../../keys/index.ts';
 import { writePolicy } from '../support/nats/installation.ts';
 import { findBinary } from '../support/needs.ts';
 import { createNamespace, type Namespace } from '../support/network/namespace.ts';
+import { CLI, nodeArguments } from '../support/program.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const SERVER = '10.77.0.1';
@@ -20,11 +21,6 @@ const TTL_SECONDS = 3_600;
 const POLL_MS = 20;
 /** A hardware address that nobody has: what is sent to it is lost without a word. */
 const NOBODY = '02:00:00:00:00:99';
-const ARGUS = [
-  '--import',
-  import.meta.resolve('tsx'),
-  fileURLToPath(new URL('../../clients/cli/main.ts', import.meta.url)),
-];
 
 export interface Member {
   readonly name: string;
@@ -56,7 +52,7 @@ export class Hosts {
     for (const [index, name] of brokers.entries()) {
       const namespace = spaces[index] ?? hosts.#middle;
       const config = await hosts.#configure(name);
-      const broker = namespace.start(process.execPath, ...ARGUS, 'broker', '--config', config);
+      const broker = namespace.start(process.execPath, ...nodeArguments(CLI, 'broker', '--config', config));
       hosts.#hosts.set(name, { name, namespace, link: index + 1, broker });
     }
     await hosts.joined(...brokers);

@@ -1,8 +1,3 @@
-/**
- * kill -9 of the broker at random points of traffic, over and over. Each time: the log verifies, every denial that a
- * client was told has its record, and the clients come back by themselves.
- */
-import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { tailAudit } from '../../broker/audit/index.ts';
 import { parseCarrier } from '../../clients/sdk/carriers/carrier-spec.ts';
@@ -12,14 +7,12 @@ import { resolveOptions } from '../../clients/sdk/options.ts';
 import { NODE_PLATFORM } from '../../clients/sdk/platform.ts';
 import { onEachCarrier } from '../support/installation/carriers.ts';
 import { DATA_PORT, type Installation, nextEvent, withInstallation } from '../support/installation/installation.ts';
-import { compilePackage } from '../support/processes/compiled.ts';
 import { seededRandom } from '../support/seed.ts';
 
 const kill = onEachCarrier('kill -9 of the broker');
 
 /** What the carrier adds is seen in a few: the log and the broker's start are the same. */
 const KILLS = { unix: 50, nats: 6 } as const;
-let compiled: Promise<string> | null = null;
 /** Outcomes of sends between a start and the next kill, at most. */
 const MAX_OUTCOMES = 400;
 const BURST = 20;
@@ -107,8 +100,6 @@ async function recordedDenials(stage: Installation): Promise<ReadonlyMap<string,
 
 kill('many times during traffic: the log verifies, no denial lacks its record, clients come back', (carrier) =>
   withInstallation({ carrier }, async (stage) => {
-    compiled ??= compilePackage();
-    const program = [join(await compiled, 'dist/clients/cli/main.js')];
     const random = seededRandom(9);
     let outcomes = 0;
     let target = Number.POSITIVE_INFINITY;
@@ -117,7 +108,7 @@ kill('many times during traffic: the log verifies, no denial lacks its record, c
       if (++outcomes >= target) reached();
     };
 
-    let broker = await stage.brokerProcess({ watchPolicy: false }, program);
+    let broker = await stage.brokerProcess({ watchPolicy: false });
     const mail = await connectHasty(stage, 'mail-vm');
     const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
     const reading = (async () => {
@@ -147,7 +138,7 @@ kill('many times during traffic: the log verifies, no denial lacks its record, c
       if (carrier === 'unix') await Promise.all(lost);
       // Taken before the restart: what a client was told until now must be in what the killed broker left behind.
       const told = traffic.map(({ domain, tally }) => [domain, tally.denied] as const);
-      broker = await stage.brokerProcess({ watchPolicy: false }, program);
+      broker = await stage.brokerProcess({ watchPolicy: false });
       await Promise.all([...lost, ...back]);
 
       const result = await stage.verify();

@@ -1,10 +1,10 @@
 /** A broker in operation: stopped under load, with a full disk, with its log taken away, and with many idle domains. */
+
 import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { tailAudit, verifyAudit } from '../../broker/audit/index.ts';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
@@ -18,6 +18,9 @@ import {
   withInstallation,
 } from '../support/installation/installation.ts';
 import { findBinary, needsThat } from '../support/needs.ts';
+import { nodeArguments, ROOT } from '../support/program.ts';
+
+const MEASURED_BROKER = nodeArguments('test/integration/measured-broker.ts');
 
 const operation = onEachCarrier('a broker in operation');
 
@@ -25,8 +28,6 @@ const TO_MAIL = { domain: 'mail-vm', port: DATA_PORT };
 const TO_NOBODY = { domain: 'mail-vm', port: 5_000 };
 /** Over NATS each domain has a TLS connection of its own at the broker, and up to 40 KiB here are a pool that all share. */
 const MAX_IDLE_BYTES = { unix: 100 * 1024, nats: 140 * 1024 } as const;
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const MEASURED_BROKER = fileURLToPath(new URL('./measured-broker.ts', import.meta.url));
 const MOUNT = findBinary('mount');
 const UNMOUNT = findBinary('umount');
 
@@ -193,7 +194,7 @@ operation('an idle domain costs the broker no more than its carrier needs', (car
   const declared = (count: number) => Object.fromEntries(names.slice(0, count).map((name) => [name, []]));
   return withInstallation({ carrier, domains: declared(11) }, async (stage) => {
     await stage.configure({ watchPolicy: false });
-    const child = spawn(process.execPath, ['--expose-gc', '--import', 'tsx', MEASURED_BROKER, stage.config], {
+    const child = spawn(process.execPath, ['--expose-gc', ...MEASURED_BROKER, stage.config], {
       cwd: ROOT,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

@@ -1,39 +1,38 @@
-/** A copy of the working tree in which mutants are tried, so that an interrupted run leaves no broken line behind. */
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+/** A copy of the compiled tree in which mutants are tried, so that an interrupted run leaves no broken line behind. */
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import { transform } from 'esbuild';
+import { compiledPath, SHARED } from '../support/runner/compile.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { applyMutant, type Mutant, type Place } from './mutant.ts';
 
 export class TreeCopy {
   readonly directory = temporaryDirectory();
 
-  /** Everything that git knows or would add; the packages are shared. */
-  constructor(root: string) {
-    const listing = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-      cwd: root,
-      encoding: 'utf8',
-    });
-    for (const file of listing.split('\0')) {
-      const source = join(root, file);
-      if (file === '' || !existsSync(source)) continue;
-      const target = join(this.directory, file);
-      mkdirSync(dirname(target), { recursive: true });
-      cpSync(source, target);
-    }
-    symlinkSync(join(root, 'node_modules'), join(this.directory, 'node_modules'));
+  /** `tree`: a compiled tree (compile.ts); the packages are shared. */
+  constructor(tree: string) {
+    const isCopied = (path: string): boolean => !SHARED.includes(relative(tree, path));
+    cpSync(tree, this.directory, { recursive: true, filter: isCopied });
+    symlinkSync(join(tree, 'node_modules'), join(this.directory, 'node_modules'));
   }
 
-  /** Breaks the line for as long as `work` takes. */
+  /** Breaks the line, in the source and in its compiled form, for as long as `work` takes. */
   async with<T>(mutant: Mutant, work: (place: Place) => Promise<T>): Promise<T> {
     const { place, source } = applyMutant(this.directory, mutant);
     const path = join(this.directory, place.file);
-    const original = readFileSync(path);
-    writeFileSync(path, source);
+    const originals = [path, compiledPath(path)].map((each) => [each, readFileSync(each)] as const);
     try {
+      writeFileSync(path, source);
+      if (path.endsWith('.ts')) writeFileSync(compiledPath(path), await compileSource(source, basename(path)));
       return await work(place);
     } finally {
-      writeFileSync(path, original);
+      for (const [each, original] of originals) writeFileSync(each, original);
     }
   }
+}
+
+/** Without looking at types: a broken line may leave a variable unused. */
+async function compileSource(source: string, name: string): Promise<string> {
+  const { code } = await transform(source, { loader: 'ts', target: 'es2023', sourcefile: name });
+  return code.replace(/(\bfrom |\bimport |\bimport\()(["'])(\.[^"']*)\.ts\2/g, '$1$2$3.js$2');
 }

@@ -5,7 +5,7 @@
  * The line is found by a short piece of its text, in a file or in a whole room (a path that ends in `/`), so that a row
  * outlives moves and renames. A piece that matches no line, or more than one, is an error: the row has to be repaired.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PromiseName } from './promises.ts';
 
@@ -53,7 +53,9 @@ function sourcesIn(root: string, path: string): string[] {
   if (!path.endsWith('/')) return statSync(join(root, path), { throwIfNoEntry: false }) === undefined ? [] : [path];
   return readdirSync(join(root, path), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.(ts|mjs|js)$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name).slice(join(root, '/').length))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !existsSync(file.replace(/\.js$/, '.ts')) || file.endsWith('.ts')) // not what was compiled
+    .map((file) => file.slice(join(root, '/').length))
     .sort();
 }
 

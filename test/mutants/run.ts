@@ -9,9 +9,9 @@
  * WORD                rows whose file, promise or tests contain the word
  */
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { compileTree } from '../support/runner/compile.ts';
 import { planTests } from '../support/runner/plan.ts';
 import { type FileRun, killRunningFiles, runFile } from '../support/runner/run-file.ts';
 import { SEED, seededRandom } from '../support/seed.ts';
@@ -36,12 +36,17 @@ interface Verdict {
 
 /** Rows that share a test file share the run that shows that it passes when nothing is broken. */
 class Baseline {
+  readonly #tree: string;
   readonly #runs = new Map<string, Promise<FileRun>>();
+
+  constructor(tree: string) {
+    this.#tree = tree;
+  }
 
   async fault(test: string): Promise<string | null> {
     let run = this.#runs.get(test);
     if (run === undefined) {
-      run = runTest(root, test);
+      run = runTest(this.#tree, test);
       this.#runs.set(test, run);
     }
     const { failed, problems, passed } = await run;
@@ -51,7 +56,7 @@ class Baseline {
 }
 
 function runTest(directory: string, test: string): Promise<FileRun> {
-  return runFile(join(directory, test), { timeoutMs: TIMEOUT_MS, env: ENVIRONMENT, cwd: directory });
+  return runFile(test, { tree: directory, timeoutMs: TIMEOUT_MS, env: ENVIRONMENT });
 }
 
 async function judge(mutant: Mutant, copy: TreeCopy, baseline: Baseline): Promise<Verdict> {
@@ -91,12 +96,13 @@ async function main(): Promise<number> {
   );
   if (rows.length === 0) throw new Error(`no mutant matches ${positionals.join(' ')}`);
 
+  const { directory: tree } = compileTree(root);
   const began = performance.now();
   const queue = isSample ? shuffled(rows) : [...rows];
-  const baseline = new Baseline();
+  const baseline = new Baseline(tree);
   const verdicts: Verdict[] = [];
   const work = async (): Promise<void> => {
-    const copy = new TreeCopy(root);
+    const copy = new TreeCopy(tree);
     for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
       if (performance.now() - began > budgetMs) return;
       const start = performance.now();

@@ -1,9 +1,9 @@
 /** The broker and the SDK over a real nats-server with the configuration that `argus nats config` writes. */
+
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readSeed } from '../../broker/carrier/nats/line/nkey.ts';
@@ -14,6 +14,7 @@ import { natsMembersOf } from '../../broker/index.ts';
 import type { Message, Ring, Vm } from '../../clients/sdk/index.ts';
 import { DATA_PORT, NatsInstallation } from '../support/nats/installation.ts';
 import { needs } from '../support/needs.ts';
+import { programFile } from '../support/program.ts';
 import { messageOf, publishBytes } from './messages.ts';
 
 const withNats = needs('nats-server', 'nats-server');
@@ -152,7 +153,7 @@ withNats(carrier, 'a reader that has stopped stalls nobody else', () =>
     const [a, b] = [await stage.connect('a'), await stage.connect('b')];
     const fromA = await openRing(b, 'a');
     const setting = { carrier: stage.carrier(), identity: stage.path('slow'), port: DATA_PORT, length: RING_BYTES };
-    const slow = fork(fileURLToPath(new URL('./slow-reader.ts', import.meta.url)), [JSON.stringify(setting)]);
+    const slow = fork(programFile('test/nats/slow-reader.ts'), [JSON.stringify(setting)]);
     await once(slow, 'message');
     slow.kill('SIGSTOP');
     // What is sent to it fills its ring, then waits; at no time does it hold up what goes to others.

@@ -1,19 +1,19 @@
 /** `vmm:` in the inventory, seen from the operator: sessions through the VMM's socket, and every way to be refused. */
+
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { callControl } from '../../broker/index.ts';
 import { codeOf, type Installation, nextEvent, withInstallation } from '../support/installation/installation.ts';
 import { findBinary } from '../support/needs.ts';
+import { CLI, nodeArguments, ROOT } from '../support/program.ts';
 import { ALICE, BOB, reach, withUsers } from './vmm.ts';
 
 const users = suite('users of VMMs');
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PLAN = { domains: { 'chrome-vm': [], 'mail-vm': [] } };
 
 /** The inventory with `vmm:` for some. */
@@ -74,7 +74,7 @@ async function brokerWith(
   whileRunning: () => Promise<void>,
 ): Promise<string> {
   await stage.configure({ log: { level: 'info' }, watchPolicy: false });
-  const command = [process.execPath, '--import', 'tsx', 'clients/cli/main.ts', 'broker', '--config', stage.config];
+  const command = [process.execPath, ...nodeArguments(CLI, 'broker', '--config', stage.config)];
   const broker = spawn(findBinary('setpriv') ?? 'setpriv', [...privileges, ...command], {
     cwd: ROOT,
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -1,12 +1,11 @@
 /**
- * The demo in real virtual machines, compiled as `npm run demo` runs it: sound from guest to guest through resets and a
+ * The demo in real virtual machines: sound from guest to guest through resets and a
  * killed broker, an address and pings over the link of two agents, and a hostile guest that gets nowhere and leaves traces.
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compilePackage } from '../support/processes/compiled.ts';
 import { runCli } from '../support/processes/run-cli.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { audited, withMachines } from './vm-fixture.ts';
@@ -16,7 +15,7 @@ const PROGRAM = 'clients/demo/main.ts';
 
 withMachines(demo, '--vms ends with one object that says that everything held', async () => {
   const directory = temporaryDirectory();
-  const options = { program: PROGRAM, built: await compilePackage(), env: { TMPDIR: directory } };
+  const options = { program: PROGRAM, env: { TMPDIR: directory } };
   const { code, stdout, stderr } = await runCli(['--vms', 'tcg', '--json', '--keep'], options);
   // All of this is shown by the runner only when the test has failed.
   const [kept = ''] = readdirSync(directory).filter((name) => name.startsWith('argus-demo-'));

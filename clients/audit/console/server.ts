@@ -27,8 +27,10 @@ export interface AuditConsole {
   close(): Promise<void>;
 }
 
+/** Next to the compiled program; sources have what `npm run build` made of them. */
+const HERE = new URL('./page/', import.meta.url);
 const BUILT_PAGE = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? '../../../dist/clients/audit/console/page/' : './page/', import.meta.url),
+  existsSync(new URL('app.js', HERE)) ? HERE : new URL('../../../dist/clients/audit/console/page/', import.meta.url),
 );
 
 /** Nothing else is ever read from the page's directory. */

@@ -1,17 +1,15 @@
 /** The commands as processes of their own, with a sound server for the AudioVM and one for a guest. */
+
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import { readStatus, type ServiceStatus } from '../../../clients/agents/audio/index.ts';
 import { type Host, until, withHost } from '../../support/audio/host.ts';
 import { Pulse } from '../../support/audio/pulse.ts';
 import type { SoundServerKind } from '../../support/audio/sound-daemons.ts';
-
-const TSX = import.meta.resolve('tsx');
-const MAIN = fileURLToPath(new URL('../../../clients/cli/main.ts', import.meta.url));
+import { CLI, nodeArguments } from '../../support/program.ts';
 
 export class AudioProcesses {
   readonly host: Host;
@@ -35,7 +33,7 @@ export class AudioProcesses {
   }
 
   start(args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
-    const child = spawn(process.execPath, ['--import', TSX, MAIN, 'audio', ...args], {
+    const child = spawn(process.execPath, nodeArguments(CLI, 'audio', ...args), {
       cwd: this.host.directory,
       env,
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -45,8 +43,8 @@ export class AudioProcesses {
   }
 
   async run(...args: readonly string[]): Promise<string> {
-    const all = ['--import', TSX, MAIN, ...args];
-    return (await promisify(execFile)(process.execPath, all, { cwd: this.host.directory })).stdout;
+    return (await promisify(execFile)(process.execPath, nodeArguments(CLI, ...args), { cwd: this.host.directory }))
+      .stdout;
   }
 
   async service(vm = 'audio-vm', pulse = this.audioPulse): Promise<void> {

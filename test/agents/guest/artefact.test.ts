@@ -2,26 +2,26 @@
  * The agent as it goes into a guest, one file that Node runs and one executable that needs no Node: somewhere else than
  * here, with nothing of this repository in reach, it enrols, keeps a session and carries messages.
  */
+
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openEnrolment } from '../../../clients/vm/index.ts';
 import { needsThat } from '../../support/needs.ts';
+import { CLI, nodeArguments, WORKING_TREE } from '../../support/program.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
 import { GuestFixture, PORT } from './guest-fixture.ts';
 
 const artefact = suite('agent: artefact');
 
-const script = (name: string): string =>
-  fileURLToPath(new URL(`../../../clients/agents/guest/${name}.ts`, import.meta.url));
 const make = (name: string, out: string): void => {
-  execFileSync(process.execPath, ['--import', 'tsx', script(name), out], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const command = nodeArguments(`clients/agents/guest/${name}.ts`, out);
+  execFileSync(process.execPath, command, { stdio: ['ignore', 'ignore', 'pipe'] });
 };
 
 /** What it is made with, and how it is run. */
@@ -88,17 +88,15 @@ for (const [what, maker, commandOf] of KINDS) {
   });
 }
 
-const BUILT = fileURLToPath(new URL('../../../dist/argus-agent.mjs', import.meta.url));
+const BUILT = join(WORKING_TREE, 'dist/argus-agent.mjs');
 const withBuild = needsThat(() => existsSync(BUILT), 'dist/ (npm run build)');
 
 withBuild(artefact, 'argus vm agent hands out what the package ships', () => {
   const file = join(temporaryDirectory(), 'argus.mjs');
-  const main = fileURLToPath(new URL('../../../clients/cli/main.ts', import.meta.url));
-  execFileSync(process.execPath, ['--import', 'tsx', main, 'vm', 'agent', file]);
+  execFileSync(process.execPath, nodeArguments(CLI, 'vm', 'agent', file));
   assert.ok(readFileSync(file).equals(readFileSync(BUILT)));
-  const root = fileURLToPath(new URL('../../..', import.meta.url));
   const list = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
-    cwd: root,
+    cwd: WORKING_TREE,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   });

@@ -1,4 +1,5 @@
 /** Programs use rings through the agent's socket: the protocol, backpressure, denials, the examples in Python and C. */
+
 import { execFile, spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -7,11 +8,11 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AgentError, openLocal, receiveLocal, sendLocal } from '../../../clients/agents/guest/index.ts';
 import { needs } from '../../support/needs.ts';
+import { CLI, nodeArguments } from '../../support/program.ts';
 import { GuestFixture, PORT } from './guest-fixture.ts';
 
 const run = promisify(execFile);
 const EXAMPLES = fileURLToPath(new URL('../../../clients/agents/guest/examples/', import.meta.url));
-const CLI = ['--import', 'tsx', fileURLToPath(new URL('../../../clients/cli/main.ts', import.meta.url))];
 
 const local = suite('agent: local socket');
 
@@ -123,7 +124,7 @@ local('argus ring in a pipeline: what goes in comes out', async () => {
   const fixture = await GuestFixture.build();
   await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
   const recv = spawn(process.execPath, [
-    ...CLI,
+    ...nodeArguments(CLI),
     ...['ring', 'recv', `${PORT}`, '--from', 'chrome-vm', '--until-empty', '--agent', fixture.socketOf('audio-vm')],
   ]);
   const received: Buffer[] = [];
@@ -131,7 +132,7 @@ local('argus ring in a pipeline: what goes in comes out', async () => {
   const ended = new Promise((resolve) => recv.once('close', resolve));
   await new Promise<void>((resolve) => recv.stderr.once('data', () => resolve()));
   const send = spawn(process.execPath, [
-    ...CLI,
+    ...nodeArguments(CLI),
     ...['ring', 'send', 'audio-vm', `${PORT}`, '--end', '--agent', fixture.socketOf('chrome-vm')],
   ]);
   const input = Buffer.alloc(1_000_003, 'argus');

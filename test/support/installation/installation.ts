@@ -199,12 +199,9 @@ export class Installation {
   }
 
   /** `argus broker --config` as a process of its own; resolves when it serves. */
-  async brokerProcess(
-    more: Readonly<Record<string, unknown>> = {},
-    program?: readonly string[],
-  ): Promise<BrokerProcess> {
+  async brokerProcess(more: Readonly<Record<string, unknown>> = {}): Promise<BrokerProcess> {
     await this.configure({ log: { level: 'info' }, ...more });
-    const broker = new BrokerProcess(this.config, program);
+    const broker = new BrokerProcess(this.config);
     this.#processes.push(broker);
     await broker.running();
     return broker;

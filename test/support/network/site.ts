@@ -1,15 +1,14 @@
 /** A whole site for one test: authority, identities, the shipped policy (edited), a broker in this process, agents as processes. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Broker, startBroker } from '../../../broker/index.ts';
 import { createAuthority, issueIdentity } from '../../../keys/index.ts';
 import { copyShippedPolicy } from '../../../policy/index.ts';
+import { CLI, nodeArguments } from '../program.ts';
 import { temporaryDirectory } from '../temp.ts';
 
-const MAIN = fileURLToPath(new URL('../../../clients/cli/main.ts', import.meta.url));
-const TSX = import.meta.resolve('tsx');
 const AGENT_READY_MS = 90_000;
 
 /** Text -> text, by file of the policy directory. */
@@ -109,7 +108,7 @@ async function editFiles(policy: string, edits: Edits): Promise<void> {
 
 function startAgent(args: readonly string[], namespace: string | undefined): Agent {
   const inside = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace];
-  const [program = process.execPath, ...rest] = [...inside, process.execPath, '--import', TSX, MAIN, ...args];
+  const [program = process.execPath, ...rest] = [...inside, process.execPath, ...nodeArguments(CLI, ...args)];
   const child: ChildProcess = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   let look = (): void => {};

@@ -1,11 +1,7 @@
 /** `argus broker` as its operator runs it: a process with a log on stderr, ended by signals. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-/** From the sources; a compiled main.js is started without the loader. */
-const SOURCES: readonly string[] = ['--import', 'tsx', 'clients/cli/main.ts'];
+import { CLI, nodeArguments, ROOT } from '../program.ts';
 
 export interface LogLine {
   readonly msg: string;
@@ -25,9 +21,8 @@ export class BrokerProcess {
   readonly #child: ChildProcess;
   #onLine: (() => void)[] = [];
 
-  /** `program`: what Node is given before the command. */
-  constructor(config: string, program = SOURCES) {
-    this.#child = spawn(process.execPath, [...program, 'broker', '--config', config], {
+  constructor(config: string) {
+    this.#child = spawn(process.execPath, nodeArguments(CLI, 'broker', '--config', config), {
       cwd: ROOT,
       stdio: ['ignore', 'ignore', 'pipe'],
     });

@@ -1,10 +1,6 @@
 /** `argus …` as a user runs it: a child process, its two streams and its exit code. */
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const CLI = 'clients/cli/main.ts';
+import { CLI, nodeArguments, ROOT } from '../program.ts';
 
 export interface CliRun {
   readonly code: number | null;
@@ -18,15 +14,12 @@ export interface RunOptions {
   readonly program?: string;
   /** Modules that are loaded before it. */
   readonly imports?: readonly string[];
-  /** A package that `compilePackage` has made: starts faster than the sources do. */
-  readonly built?: string;
 }
 
 export function runCli(args: readonly string[], options: RunOptions = {}): Promise<CliRun> {
-  const { env = {}, program = CLI, imports = [], built } = options;
-  const preloads = [...(built === undefined ? ['tsx'] : []), ...imports].flatMap((each) => ['--import', each]);
-  const entry = built === undefined ? program : join(built, 'dist', program.replace(/\.ts$/, '.js'));
-  const child = spawn(process.execPath, [...preloads, entry, ...args], {
+  const { env = {}, program = CLI, imports = [] } = options;
+  const preloads = imports.flatMap((each) => ['--import', each]);
+  const child = spawn(process.execPath, [...preloads, ...nodeArguments(program, ...args)], {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -4,13 +4,17 @@
  */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { compiledPath } from './compile.ts';
 
 declare global {
+  var UVU_DEFER: boolean | undefined;
   var UVU_QUEUE: unknown[][] | undefined;
   var UVU_INDEX: number | undefined;
 }
 
 const queue: unknown[][] = [];
+// uvu looks at this when it is loaded: the tests run at the end of this file.
+globalThis.UVU_DEFER = true;
 globalThis.UVU_QUEUE = queue;
 const { beginFile, cannotLoad } = await import('./observed-uvu.ts');
 const { exec } = await import('uvu');
@@ -20,7 +24,7 @@ for (const [index, file] of process.argv.slice(2).entries()) {
   globalThis.UVU_INDEX = index;
   beginFile(file);
   try {
-    await import(pathToFileURL(resolve(file)).href);
+    await import(pathToFileURL(resolve(compiledPath(file))).href);
   } catch (error) {
     // The other files of the batch can still run.
     process.stderr.write(`${file}: ${error instanceof Error ? error.stack : error}\n`);

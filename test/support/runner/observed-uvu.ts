@@ -1,21 +1,30 @@
 /**
- * Stands in for uvu in a test file that the runner started: the same functions, each step reported as an event.
+ * Stands in for uvu in a compiled test: the same functions, each step reported as an event to the file that
+ * ARGUS_TEST_EVENTS names. Without that variable nothing is reported.
  *
- * observe.ts redirects the import `uvu` here; run directly (`node --import tsx FILE`), a test file gets plain uvu.
+ * Below `.build/test/` the import `uvu` ends here (compile.ts); run directly (`node --import tsx FILE`), a test file gets
+ * plain uvu.
  */
-import * as uvu from 'uvu';
+import { appendFileSync } from 'node:fs';
+import type * as Uvu from 'uvu';
 import type { TestEvent } from './events.ts';
 
-type Handler<T> = uvu.Callback<T>;
+/** By its path: here the name `uvu` is this file. */
+const uvu: typeof Uvu = await import(new URL('../../../node_modules/uvu/dist/index.mjs', import.meta.url).href);
 
-let emit: (event: TestEvent) => void = () => {};
+type Handler<T> = Uvu.Callback<T>;
+
+const eventFile = process.env.ARGUS_TEST_EVENTS;
+// Processes that a test starts inherit the environment; they are not tests.
+delete process.env.ARGUS_TEST_EVENTS;
+
+/** Synchronous: what was reported stays reported when the process is killed. */
+function emit(event: TestEvent): void {
+  if (eventFile !== undefined) appendFileSync(eventFile, `${JSON.stringify(event)}\n`);
+}
+
 let suiteCount = 0;
 let testCount = 0;
-
-/** Called once by observe.ts, before any test file is loaded. */
-export function reportTo(sink: (event: TestEvent) => void): void {
-  emit = sink;
-}
 
 /** Called by batch.ts before each of its files: what is registered from now on belongs to this one. */
 export function beginFile(file: string): void {
@@ -28,13 +37,13 @@ export function cannotLoad(file: string, error: unknown): void {
 }
 
 /** uvu's `suite`, observed. */
-export function suite<T = Record<string, unknown>>(title = '', context?: T): uvu.Test<T> {
+export function suite<T = Record<string, unknown>>(title = '', context?: T): Uvu.Test<T> {
   return observed(uvu.suite<T>(title, context), title);
 }
 
 export const exec = uvu.exec;
 
-function observed<T>(real: uvu.Test<T>, title: string): uvu.Test<T> {
+function observed<T>(real: Uvu.Test<T>, title: string): Uvu.Test<T> {
   let id = -1;
   /** Announced on first use, because uvu's default suite `test` exists in every file. */
   const announce = (): number => {
@@ -63,7 +72,7 @@ function observed<T>(real: uvu.Test<T>, title: string): uvu.Test<T> {
       }
     });
 
-  const each = (target: uvu.Test<T>['before'], name: string): uvu.Test<T>['before'] =>
+  const each = (target: Uvu.Test<T>['before'], name: string): Uvu.Test<T>['before'] =>
     Object.assign(hook(target, name), { each: hook(target.each, `${name}.each`) });
   return Object.assign(register(real, false), {
     only: register(real.only, true),

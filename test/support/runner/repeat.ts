@@ -12,6 +12,7 @@ export interface RepeatOptions {
   /** Busy processes. */
   readonly load: number;
   readonly timeoutMs: number;
+  readonly tree: string;
 }
 
 const BUSY = 'for (;;) { const end = Date.now() + 200; while (Date.now() < end); }';
@@ -28,7 +29,7 @@ export async function repeat(plan: Plan, options: RepeatOptions): Promise<number
     for (const file of files) {
       let faults = 0;
       for (let round = 1; round <= options.repeats; round++) {
-        const run = await runFile(file, { timeoutMs: options.timeoutMs });
+        const run = await runFile(file, options);
         const failed = run.failed.length + run.problems.length;
         totals.passed += run.passed;
         totals.failed += failed;

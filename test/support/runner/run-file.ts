@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { compiledPath } from './compile.ts';
 import { type Outcome, readOutcome, spentMs, splitByFile, type TestEvent } from './events.ts';
 import { isGroupAlive, killGroup } from './process-group.ts';
 
@@ -16,15 +16,14 @@ export interface FileRun extends Outcome {
 }
 
 export interface FileRunOptions {
+  /** The compiled tree in which the test runs (compile.ts): its working directory, and where its path begins. */
+  readonly tree: string;
   readonly timeoutMs: number;
   /** Added to the environment of the runner. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Where the process starts; default: here. */
-  readonly cwd?: string;
 }
 
-const BATCH = fileURLToPath(new URL('./batch.ts', import.meta.url));
-const PRELOAD = fileURLToPath(new URL('./observe.ts', import.meta.url));
+const BATCH = 'test/support/runner/batch.ts';
 /** A test whose last assertion closes a server ends a moment before the processes that it started do. */
 const LEFTOVER_GRACE_MS = 1_000;
 const LEFTOVER_POLL_MS = 20;
@@ -38,7 +37,7 @@ export function killRunningFiles(): void {
 
 export async function runFile(file: string, options: FileRunOptions): Promise<FileRun> {
   const began = performance.now();
-  const { output, fault, events } = await execute([file], options);
+  const { output, fault, events } = await execute(file, [], options);
   return { file, ...judge(readOutcome(events), fault), output, milliseconds: Math.round(performance.now() - began) };
 }
 
@@ -47,7 +46,7 @@ export async function runFile(file: string, options: FileRunOptions): Promise<Fi
  * its files are then run again, each on its own, and if all pass the batch itself is the failure.
  */
 export async function runBatch(files: readonly string[], options: FileRunOptions): Promise<readonly FileRun[]> {
-  const { output, fault, events } = await execute([BATCH, ...files], options);
+  const { output, fault, events } = await execute(BATCH, files, options);
   const runs: FileRun[] = [...splitByFile(events, files)].map(([file, own]) => {
     return { file, ...readOutcome(own), output, milliseconds: spentMs(own) };
   });
@@ -69,11 +68,11 @@ interface Execution {
   readonly fault: { readonly kind: 'exit' | 'timeout' | 'leftover'; readonly message: string } | null;
 }
 
-async function execute(args: readonly string[], options: FileRunOptions): Promise<Execution> {
+async function execute(program: string, args: readonly string[], options: FileRunOptions): Promise<Execution> {
   const folder = mkdtempSync(join(tmpdir(), 'argus-test-events-'));
   const eventFile = join(folder, 'events.jsonl');
   try {
-    const ending = await executeInto(eventFile, args, options);
+    const ending = await executeInto(eventFile, program, args, options);
     return { ...ending, events: readEvents(eventFile) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -82,18 +81,19 @@ async function execute(args: readonly string[], options: FileRunOptions): Promis
 
 async function executeInto(
   eventFile: string,
+  program: string,
   args: readonly string[],
   options: FileRunOptions,
 ): Promise<Omit<Execution, 'events'>> {
-  const child = spawn(process.execPath, ['--import', 'tsx', '--import', PRELOAD, ...args], {
+  const child = spawn(process.execPath, ['--enable-source-maps', compiledPath(program), ...args], {
     // A group of its own, so that all it started can be found and ended with it.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    cwd: options.cwd,
+    cwd: options.tree,
     env: { ...process.env, ...options.env, ARGUS_TEST_EVENTS: eventFile },
   });
   const leader = child.pid;
-  if (leader === undefined) throw new Error(`cannot start "${process.execPath}" for "${args.join(' ')}"`);
+  if (leader === undefined) throw new Error(`cannot start "${process.execPath}" for "${program}"`);
   running.add(leader);
 
   const chunks: Buffer[] = [];

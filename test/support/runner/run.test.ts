@@ -11,13 +11,13 @@ import { runBatch, runFile } from './run-file.ts';
 import { batches, estimate } from './timing.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const fixture = (name: string): string => join(root, 'test/support/runner/fixtures', `${name}.ts`);
-const TIMEOUT_MS = 30_000;
+const fixture = (name: string): string => `test/support/runner/fixtures/${name}.ts`;
+const OPTIONS = { tree: root, timeoutMs: 30_000 };
 
 const runner = suite('runner');
 
 runner('counts passed, failed and skipped tests', async () => {
-  const good = await runFile(fixture('good'), { timeoutMs: TIMEOUT_MS });
+  const good = await runFile(fixture('good'), OPTIONS);
   assert.equal(
     { passed: good.passed, failed: good.failed, skipped: good.skipped, problems: good.problems },
     { passed: 2, failed: [], skipped: ['is skipped'], problems: [] },
@@ -25,13 +25,13 @@ runner('counts passed, failed and skipped tests', async () => {
 });
 
 runner('a failing test is one failure, shown with its output', async () => {
-  const failing = await runFile(fixture('failing'), { timeoutMs: TIMEOUT_MS });
+  const failing = await runFile(fixture('failing'), OPTIONS);
   assert.equal([failing.passed, failing.failed, failing.problems], [1, ['fails'], []]);
   assert.match(failing.output, 'Expected values to be strictly equal');
 });
 
 runner('a test that needs a missing package is skipped with the name of the package', async () => {
-  const needy = await runFile(fixture('missing-package'), { timeoutMs: TIMEOUT_MS });
+  const needy = await runFile(fixture('missing-package'), OPTIONS);
   assert.equal([needy.passed, needy.failed, needy.skipped, needy.problems], [1, [], ['melts it'], []]);
   assert.match(needy.output, 'skipped: melts it needs argus-unobtainium (apt-get install unobtainium)\n');
 });
@@ -54,7 +54,7 @@ const TRAPS: readonly (readonly [fixtureName: string, passed: number, reason: Re
 
 for (const [name, passed, reason] of TRAPS) {
   runner(`${name}: fails with ${reason.source}`, async () => {
-    const run = await runFile(fixture(name), { timeoutMs: TIMEOUT_MS });
+    const run = await runFile(fixture(name), OPTIONS);
     assert.is(run.passed, passed);
     assert.ok(
       run.problems.some((problem) => reason.test(problem)),
@@ -66,10 +66,10 @@ for (const [name, passed, reason] of TRAPS) {
 runner('a file that does not end is ended, and its pending test named', async () => {
   // A busy machine may need longer than the first timeout until the test has begun.
   let timeoutMs = 1_500;
-  let run = await runFile(fixture('hanging'), { timeoutMs });
+  let run = await runFile(fixture('hanging'), { ...OPTIONS, timeoutMs });
   while (run.problems.includes('the file has no tests')) {
     timeoutMs *= 2;
-    run = await runFile(fixture('hanging'), { timeoutMs });
+    run = await runFile(fixture('hanging'), { ...OPTIONS, timeoutMs });
   }
   assert.equal(run.problems, [
     `no end after ${timeoutMs} ms`,
@@ -89,7 +89,7 @@ runner('files are picked by any word of their path; those that need the machine 
 
 runner('a batch reports each file by its own name, one that does not load included', async () => {
   const files = ['good', 'failing', 'unloadable', 'before-throws'].map(fixture);
-  const [good, failing, unloadable, hook] = await runBatch(files, { timeoutMs: TIMEOUT_MS });
+  const [good, failing, unloadable, hook] = await runBatch(files, OPTIONS);
   assert.equal([good?.file, good?.passed, good?.failed, good?.skipped], [files[0], 2, [], ['is skipped']]);
   assert.equal([failing?.passed, failing?.failed, failing?.problems], [1, ['fails'], []]);
   assert.equal([unloadable?.passed, unloadable?.problems.length], [0, 1]);
@@ -97,7 +97,7 @@ runner('a batch reports each file by its own name, one that does not load includ
 });
 
 runner('a batch that ends early is run again file by file, so that the right file is named', async () => {
-  const runs = await runBatch([fixture('early-exit'), fixture('good')], { timeoutMs: TIMEOUT_MS });
+  const runs = await runBatch([fixture('early-exit'), fixture('good')], OPTIONS);
   assert.match(runs[0]?.problems.join('; ') ?? '', /"ends the process" never finished/);
   assert.equal([runs[1]?.passed, runs[1]?.problems], [2, []]);
 });
@@ -141,14 +141,14 @@ for (const [args, message] of WRONG) {
 }
 
 runner('a repeated test runs under load and its failures come with their seed', () => {
-  const args = ['--import', 'tsx', 'test/run.ts', '--repeat', 'support/seed', '2', '--load', '1'];
+  const args = ['test/run.js', '--repeat', 'support/seed', '2', '--load', '1'];
   const run = spawnSync(process.execPath, args, { cwd: root });
   assert.match(String(run.stdout), /test\/support\/seed\.test\.ts {2}2 of 2 runs passed\n\d+ passed, 0 failed\n$/);
   assert.is(run.status, 0);
 });
 
 runner('a run that finds no test exits 1 and says so in the last line', () => {
-  const run = spawnSync(process.execPath, ['--import', 'tsx', 'test/run.ts', 'no such file'], { cwd: root });
+  const run = spawnSync(process.execPath, ['test/run.js', 'no such file'], { cwd: root });
   assert.is(run.status, 1);
   assert.match(String(run.stdout), /no test file matches no such file\n0 passed, 0 failed\n$/);
 });

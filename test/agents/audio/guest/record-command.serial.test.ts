@@ -1,23 +1,23 @@
 /** The two commands that need no sound server on either side: raw samples in, a WAV file out. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseWav } from '../../../../clients/demo/audio/wav.ts';
 import { type Host, until, withHost } from '../../../support/audio/host.ts';
+import { CLI, nodeArguments } from '../../../support/program.ts';
 import { seededRandom } from '../../../support/seed.ts';
 
 const record = suite('argus audio service --record');
-const MAIN = fileURLToPath(new URL('../../../../clients/cli/main.ts', import.meta.url));
 
 async function start(host: Host, vm: string, command: string, ...args: readonly string[]): Promise<ChildProcess> {
   const session = ['--carrier', host.broker.carrierOf(vm), '--identity', await host.identity(vm)];
   // No program of a sound server can be found.
   const env = { ...process.env, PATH: '/nowhere' };
-  const all = ['--import', 'tsx', MAIN, 'audio', command, ...session, ...args];
+  const all = nodeArguments(CLI, 'audio', command, ...session, ...args);
   return spawn(process.execPath, all, { env, stdio: ['pipe', 'ignore', 'inherit'] });
 }
 

@@ -1,16 +1,16 @@
 /** `argus audio mixer` in a terminal: keys do what they say, the screen follows, and the terminal is left as it was. */
-import { fileURLToPath } from 'node:url';
+
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AudioEndpoint, AudioService } from '../../../../clients/agents/audio/index.ts';
 import { until, withHost } from '../../../support/audio/host.ts';
 import { needs } from '../../../support/needs.ts';
+import { CLI, nodeArguments } from '../../../support/program.ts';
 import { MemoryServer } from '../memory-server.ts';
 import { Terminal } from '../terminal.ts';
 
 const view = suite('mixer view');
 const withPython = needs('python3', 'python3');
-const MAIN = fileURLToPath(new URL('../../../../clients/cli/main.ts', import.meta.url));
 const [UP, DOWN, LEFT, RIGHT] = ['\x1b[A', '\x1b[B', '\x1b[D', '\x1b[C'];
 
 interface Stage {
@@ -31,7 +31,7 @@ async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
     );
     await until('both are known', () => service.clients.length === 2);
     const session = ['--carrier', host.broker.carrierOf('gui-vm'), '--identity', await host.identity('gui-vm')];
-    const terminal = new Terminal([process.execPath, '--import', 'tsx', MAIN, 'audio', 'mixer', ...session]);
+    const terminal = new Terminal([process.execPath, ...nodeArguments(CLI, 'audio', 'mixer', ...session)]);
     const shows = (line: RegExp): Promise<void> =>
       until(`the screen shows ${line}`, () => terminal.screen.split('\r\n').some((each) => line.test(each)));
     try {

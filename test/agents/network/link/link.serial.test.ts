@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { findBinary, needsThat } from '../../../support/needs.ts';
 import { canUseNamespaces, createNamespace, type Namespace } from '../../../support/network/namespace.ts';
 import { type Site, startSite } from '../../../support/network/site.ts';
+import { LOADER, programFile } from '../../../support/program.ts';
 
 const link = suite('namespaces whose only connection is the broker');
 const NAMESPACES = 'root, network namespaces and /dev/net/tun (apt-get install iproute2 perl-base)';
@@ -255,8 +256,7 @@ withClient(link, 'a real client gets a lease from our server, and a rogue’s of
     writeFileSync(offers, ROGUE);
     const { output: said } = await chrome.attempt(
       process.execPath,
-      '--import',
-      import.meta.resolve('tsx'),
+      ...LOADER,
       offers,
       site.carrierOf('mail-vm'),
       site.identityOf('mail-vm'),
@@ -283,7 +283,7 @@ withClient(link, 'a real client gets a lease from our server, and a rogue’s of
 
 /** Sends an offer to the client's port, as a program of mail-vm that does not use our agents. */
 const ROGUE = `
-import { connect } from ${JSON.stringify(new URL('../../../../clients/sdk/index.ts', import.meta.url).href)};
+import { connect } from ${JSON.stringify(programFile('clients/sdk/index.ts'))};
 const [carrier, identity, victim] = process.argv.slice(2);
 const vm = await connect({ carrier, identity, reconnect: false });
 const offer = new Uint8Array(300);

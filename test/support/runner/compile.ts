@@ -1,0 +1,101 @@
+/**
+ * The tree as tests run it. `.build/` mirrors the working tree: each file is copied to the same path, and each `.ts` file
+ * has its compiled `.js` next to it. Tests and the programs that they start run there with plain Node.
+ *
+ * A process that compiles its modules while it loads them takes three times as long to start, and a run of all tests
+ * starts about a thousand processes. Paths relative to `import.meta.url` find the same files as in the working tree.
+ *
+ * Below `.build/test/` the import `uvu` is observed-uvu.ts, so that the runner sees each step of each test.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+
+const BUILD = '.build';
+/** Made by others, and not copied. */
+export const SHARED: readonly string[] = ['node_modules', 'dist'];
+const UVU = 'test/node_modules/uvu';
+const OBSERVED_UVU: Readonly<Record<string, string>> = {
+  'package.json': JSON.stringify({
+    name: 'uvu',
+    type: 'module',
+    exports: { '.': './index.js', './assert': './assert.js' },
+  }),
+  'index.js': `export * from '../../support/runner/observed-uvu.js';\n`,
+  'assert.js': `export * from '../../../node_modules/uvu/assert/index.mjs';\n`,
+};
+
+export interface Tree {
+  /** Where compiled tests stand: absolute. */
+  readonly directory: string;
+  /** What the compiler said; null when it was content. Tests run in either case. */
+  readonly typeErrors: string | null;
+}
+
+/** Brings `.build/` up to date: what did not change is neither copied nor compiled again. */
+export function compileTree(root: string): Tree {
+  const directory = join(root, BUILD);
+  const files = new Set(filesOf(root));
+  removeOthers(directory, files);
+  for (const file of files) copy(join(root, file), join(directory, file));
+  for (const name of SHARED) link(join(root, name), join(directory, name));
+  for (const [name, text] of Object.entries(OBSERVED_UVU)) write(join(directory, UVU, name), text);
+  const compiler = join(root, 'node_modules/typescript/bin/tsc');
+  const { status, stdout } = spawnSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.test.json')], {
+    encoding: 'utf8',
+  });
+  return { directory, typeErrors: status === 0 ? null : stdout };
+}
+
+/** The path of the compiled form of a source. */
+export function compiledPath(path: string): string {
+  return path.replace(/\.ts$/, '.js');
+}
+
+/** Everything that git knows or would add. */
+function filesOf(root: string): string[] {
+  const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
+  const files = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).split('\0');
+  return files.filter((file) => file !== '' && existsSync(join(root, file)));
+}
+
+function removeOthers(directory: string, files: ReadonlySet<string>): void {
+  if (!existsSync(directory)) return;
+  const isWanted = (file: string): boolean =>
+    files.has(file) ||
+    file.startsWith('.') ||
+    file.startsWith(`${UVU}/`) ||
+    files.has(file.replace(/\.js(\.map)?$/, '.ts'));
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !isWanted(relative(directory, path))) rmSync(path);
+  }
+}
+
+function copy(source: string, target: string): void {
+  const { size, mtime } = statSync(source);
+  const old = statSync(target, { throwIfNoEntry: false });
+  if (old?.size === size && old.mtime.getTime() === mtime.getTime()) return;
+  mkdirSync(dirname(target), { recursive: true });
+  copyFileSync(source, target);
+  utimesSync(target, mtime, mtime);
+}
+
+function link(source: string, target: string): void {
+  if (existsSync(source) && !existsSync(target)) symlinkSync(source, target);
+}
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
