@@ -38,7 +38,6 @@ export type {
   AccessVector,
   CompiledPolicy,
   Domain,
-  DomainId,
   Domains,
   Grant,
   Inspectors,

@@ -208,7 +208,7 @@ export class Argo {
   notify(
     caller: DomainState,
     queries: readonly NotifyQuery[] | null,
-    later: (status: number, answers: readonly NotifyAnswer[]) => void = () => {},
+    later: (status: Status, answers: readonly NotifyAnswer[]) => void = () => {},
   ): { answer: RingAnswer; answers: readonly NotifyAnswer[] } | null {
     if (!caller.enabled.allowed) return { answer: this.#denied(caller, caller.enabled, null), answers: [] };
     for (const ring of caller.ringsByHandle.values()) this.#rings.wake(ring);

@@ -1,5 +1,5 @@
 /** Takes the frames that the core sends to one domain. A session implements it. */
-import type { BrokerFrame } from '../wire/index.ts';
+import type { BrokerFrame, Status } from '../wire/index.ts';
 
 export interface FrameSink {
   /**
@@ -16,7 +16,7 @@ export interface FrameSink {
    * The remote broker decided about the send `id`, for which `sendv` returned UNDECIDED. Missing where the other end is
    * not a domain of this broker.
    */
-  decided?(id: number, status: number, maxMessageSize: number): void;
+  decided?(id: number, status: Status, maxMessageSize: number): void;
   /** Queues a control frame. */
   event(frame: BrokerFrame): void;
   /** Tells the domain once per revision the name and labels of a source domid. */

@@ -32,10 +32,10 @@ export class Inquiry {
   ask(
     caller: Sender,
     known: readonly NotifyAnswer[],
-    done: (status: number, answers: readonly NotifyAnswer[]) => void,
+    done: (status: Status, answers: readonly NotifyAnswer[]) => void,
   ): void {
     const answers = [...known];
-    let status: number = Status.OK;
+    let status: Status = Status.OK;
     let open = this.#parts.size;
     for (const [home, { queries, places }] of this.#parts) {
       home.ask(caller, queries, (partStatus, partAnswers) => {

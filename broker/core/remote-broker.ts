@@ -17,7 +17,7 @@ export interface RemoteBroker {
   ask(
     caller: Sender,
     queries: readonly NotifyQuery[],
-    answered: (status: number, answers: readonly NotifyAnswer[]) => void,
+    answered: (status: Status, answers: readonly NotifyAnswer[]) => void,
   ): void;
   /** The remote broker is no longer the home of `domain`; the core has detached it. */
   leave(domain: Domain): void;

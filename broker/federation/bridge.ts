@@ -167,7 +167,7 @@ export class Bridge implements RemoteBroker {
   ask(
     caller: Sender,
     queries: readonly NotifyQuery[],
-    answered: (status: number, answers: readonly NotifyAnswer[]) => void,
+    answered: (status: Status, answers: readonly NotifyAnswer[]) => void,
   ): void {
     // As when sending: whoever is there cannot be reached.
     if (this.#host === null) {

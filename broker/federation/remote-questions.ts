@@ -1,5 +1,5 @@
 /** What another broker was asked about its domains' rings and has not answered yet. */
-import type { NotifyAnswer } from '../wire/index.ts';
+import type { NotifyAnswer, Status } from '../wire/index.ts';
 import { MAX_QUESTIONS, MAX_QUESTIONS_PER_DOMAIN } from './limits.ts';
 
 export interface RemoteQuestion {
@@ -9,7 +9,7 @@ export interface RemoteQuestion {
   readonly count: number;
   /** When it was asked, on the monotonic clock. */
   readonly since: number;
-  readonly answered: (status: number, answers: readonly NotifyAnswer[]) => void;
+  readonly answered: (status: Status, answers: readonly NotifyAnswer[]) => void;
 }
 
 export class Questions {

@@ -126,7 +126,7 @@ export class Peer extends Outbox implements Flushable {
     return first === undefined ? this.#lastSendId : (first - 1) >>> 0;
   }
 
-  decided(id: number, status: number, maxMessageSize: number): void {
+  decided(id: number, status: Status, maxMessageSize: number): void {
     const place = this.#undecided.decide(id);
     if (place === 'unknown' || this.#isEnded) return;
     if (status !== Status.OK) this.event({ op: Op.refused, id, status, maxMessageSize });

@@ -3,7 +3,7 @@ import type { AeadChoice } from '../../keys/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import type { Argo } from '../core/index.ts';
 import type { Federation, RemoteBrokerStatus } from '../federation/index.ts';
-import { statusWord } from '../wire/index.ts';
+import { type Status, statusWord } from '../wire/index.ts';
 import type { KeyStatus, KeyWatch } from './key-watch.ts';
 import type { PolicyReload, Refusal } from './reload.ts';
 import type { Sessions } from './sessions.ts';
@@ -112,7 +112,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
     messages: argo.counters.messages,
     bytes: argo.counters.bytes,
     refused: Object.fromEntries(
-      Object.entries(argo.counters.refused).map(([code, count]) => [statusWord(Number(code)) ?? code, count]),
+      Object.entries(argo.counters.refused).map(([code, count]) => [statusWord(Number(code) as Status), count]),
     ),
   };
 }

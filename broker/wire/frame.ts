@@ -7,6 +7,7 @@
 import { COMMITMENT_BYTES, MAX_LABELS, MAX_NAME_BYTES, MAX_NOTIFY_DECODED, MAX_NOTIFY_ENTRIES } from './constants.ts';
 import { Reader, Writer } from './cursor.ts';
 import { Op } from './op.ts';
+import { Status, statusOf } from './status.ts';
 
 export interface NotifyQuery {
   readonly domid: number;
@@ -63,19 +64,19 @@ export type BrokerFrame =
   | {
       readonly op: typeof Op.reply;
       readonly id: number;
-      readonly status: number;
+      readonly status: Status;
       /** registerRing: ring handle; resolve: domid. */
       readonly value: number;
     }
   | {
       readonly op: typeof Op.notified;
       readonly id: number;
-      readonly status: number;
+      readonly status: Status;
       readonly answers: readonly NotifyAnswer[];
     }
   /** Every send up to and including `through` that was not refused before this frame is in its ring. */
   | { readonly op: typeof Op.ack; readonly through: number }
-  | { readonly op: typeof Op.refused; readonly id: number; readonly status: number; readonly maxMessageSize: number }
+  | { readonly op: typeof Op.refused; readonly id: number; readonly status: Status; readonly maxMessageSize: number }
   | {
       readonly op: typeof Op.introduce;
       readonly domid: number;
@@ -98,7 +99,7 @@ export type BrokerFrame =
       readonly messages: number;
       readonly bytes: number;
     }
-  | { readonly op: typeof Op.ringClosed; readonly ring: number; readonly status: number }
+  | { readonly op: typeof Op.ringClosed; readonly ring: number; readonly status: Status }
   | { readonly op: typeof Op.revision; readonly revision: number }
   | { readonly op: typeof Op.brokerPing; readonly id: number }
   | { readonly op: typeof Op.brokerPong; readonly id: number };
@@ -256,12 +257,12 @@ function readBrokerBody(op: number, id: number, reader: Reader): BrokerFrame | n
       };
     }
     case Op.reply: {
-      const status = reader.u16();
+      const status = readStatus(reader);
       readZero16(reader);
       return { op, id, status, value: reader.u32() };
     }
     case Op.notified: {
-      const status = reader.u16();
+      const status = readStatus(reader);
       const count = reader.u16();
       reader.expect(count <= MAX_NOTIFY_ENTRIES);
       const answers: NotifyAnswer[] = [];
@@ -276,7 +277,7 @@ function readBrokerBody(op: number, id: number, reader: Reader): BrokerFrame | n
     case Op.ack:
       return { op, through: id };
     case Op.refused: {
-      const status = reader.u16();
+      const status = readStatus(reader);
       readZero16(reader);
       return { op, id, status, maxMessageSize: reader.u32() };
     }
@@ -303,7 +304,7 @@ function readBrokerBody(op: number, id: number, reader: Reader): BrokerFrame | n
     }
     case Op.ringClosed: {
       const ring = reader.u32();
-      const status = reader.u16();
+      const status = readStatus(reader);
       readZero16(reader);
       return { op, ring, status };
     }
@@ -323,6 +324,13 @@ function readHeader(reader: Reader): { readonly op: number; readonly id: number 
   reader.expect(reader.u8() === 0); // flags: only data frames have any
   readZero16(reader);
   return { op, id: reader.u32() };
+}
+
+/** A status word that this version does not know makes the frame malformed: new words come with a new version. */
+function readStatus(reader: Reader): Status {
+  const status = statusOf(reader.u16());
+  reader.expect(status !== null);
+  return status ?? Status.EINVAL;
 }
 
 function readZero16(reader: Reader): void {

@@ -47,4 +47,4 @@ export { FrameWalker } from './frame-walker.ts';
 export { Op } from './op.ts';
 export { decodeRecordHeader, encodeRecordHeader, type RecordFault } from './record.ts';
 export { SeekingDeframer } from './seeking-deframer.ts';
-export { Status, type StatusWord, statusWord } from './status.ts';
+export { Status, type StatusWord, statusOf, statusWord } from './status.ts';

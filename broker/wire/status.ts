@@ -36,12 +36,17 @@ export const Status = {
 } as const;
 
 export type StatusWord = keyof typeof Status;
-/** One of the numbers above. What came off the wire is a plain number until it is compared. */
+/** One of the numbers above. */
 export type Status = (typeof Status)[StatusWord];
 
 const WORDS = new Map<number, StatusWord>(Object.entries(Status).map(([word, code]) => [code, word as StatusWord]));
 
-/** The word for a number off the wire; `undefined` for one this version does not know. */
-export function statusWord(code: number): StatusWord | undefined {
-  return WORDS.get(code);
+/** The status with the number `code`; null for a number that this version does not know. */
+export function statusOf(code: number): Status | null {
+  return WORDS.has(code) ? (code as Status) : null;
+}
+
+/** The word for a status, as in `Status`. */
+export function statusWord(status: Status): StatusWord {
+  return WORDS.get(status) ?? 'EINVAL';
 }

@@ -1,6 +1,6 @@
 /** The SDK's errors: one class; `code` tells them apart. */
 import { CodedError } from '../../broker/base/index.ts';
-import { type StatusWord, statusWord } from '../../broker/wire/index.ts';
+import { type Status, type StatusWord, statusWord } from '../../broker/wire/index.ts';
 
 /** Each is explained in docs/sdk.md; a test holds the two together. */
 export const CLIENT_ERROR_CODES = [
@@ -81,11 +81,10 @@ const EXPLANATIONS: Readonly<Record<Exclude<StatusWord, 'OK'>, string>> = Object
   ECANCELED: 'canceled before it was sent',
 });
 
-/** The error for a status off the wire; a number this version does not know is named in the message. */
-export function statusError(status: number, what: string, detail: ArgusErrorDetail = {}): ArgusError {
+/** The error for a status that the broker answered with. Not for OK. */
+export function statusError(status: Status, what: string, detail: ArgusErrorDetail = {}): ArgusError {
   const word = statusWord(status);
-  if (word === undefined || word === 'OK')
-    return new ArgusError('EINVAL', `${what}: the broker answered with the unknown status ${status}`, detail);
+  if (word === 'OK') return new ArgusError('EINVAL', `${what}: the broker answered OK where it had to refuse`, detail);
   return new ArgusError(word, `${what}: ${EXPLANATIONS[word]} (${word})`, detail);
 }
 

@@ -332,7 +332,7 @@ export class Vm implements AsyncDisposable {
     });
   }
 
-  #askName(name: string, answer: (status: number, domid: number) => void): void {
+  #askName(name: string, answer: (status: Status, domid: number) => void): void {
     this.#session?.request(
       { op: Op.resolve, id: 0, name },
       (reply) => {

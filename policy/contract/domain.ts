@@ -1,13 +1,11 @@
 /** A domain: a VM known to the broker, as one revision of the inventory describes it. */
 import type { Station } from './station.ts';
 
-/** Argo's domid: 0 … 0x7FEF. One is got from `Domains`, never by casting a number off the wire. */
-export type DomainId = number & { readonly __brand: 'DomainId' };
-
 export interface Domain {
   /** Dense, 0-based position in this revision's inventory; the AVC's row and column. Not stable across revisions. */
   readonly index: number;
-  readonly domid: DomainId;
+  /** Argo's domid: 0 … 0x7FEF. */
+  readonly domid: number;
   /** `[a-z0-9][a-z0-9-]*`, at most 63 characters. Stable: credentials and policy rows speak of names. */
   readonly name: string;
   /** Every label the domain has, directly, through other labels or by a grant; sorted, each starting with `@`. */

@@ -1,5 +1,5 @@
 export type { CompiledPolicy, Grant } from './compiled-policy.ts';
-export type { Domain, DomainId, Domains } from './domain.ts';
+export type { Domain, Domains } from './domain.ts';
 export {
   LOAD_SLICE_MS,
   MAX_CLASSES,

@@ -1,12 +1,5 @@
 /** The inventory of one revision as the rest of the program sees it: domains with their labels, found by name and domid. */
-import {
-  BROKER_NAME,
-  createStations,
-  type Domain,
-  type DomainId,
-  type Domains,
-  NO_STATION,
-} from '../contract/index.ts';
+import { BROKER_NAME, createStations, type Domain, type Domains, NO_STATION } from '../contract/index.ts';
 import type { Closure, Inventory } from '../read/index.ts';
 
 export function createDomains(inventory: Inventory, closure: Closure): Domains {
@@ -15,7 +8,7 @@ export function createDomains(inventory: Inventory, closure: Closure): Domains {
     createDomain({
       ...rest,
       index,
-      domid: domid as DomainId,
+      domid: domid,
       name,
       labels: closure.get(name) ?? [],
       station: stations[index] ?? NO_STATION,
@@ -24,7 +17,7 @@ export function createDomains(inventory: Inventory, closure: Closure): Domains {
   const broker = createDomain({
     index: all.length,
     // No VM can have this domid, so no frame can name the broker.
-    domid: 0xffff as DomainId,
+    domid: 0xffff,
     name: BROKER_NAME,
     labels: [],
     mac: null,

@@ -45,7 +45,7 @@ class Wire {
     this.flow.accepted();
   }
 
-  refuse(status: number = Status.EAGAIN, isOver = false): boolean {
+  refuse(status: Status = Status.EAGAIN, isOver = false): boolean {
     const each = this.inFlight.shift();
     if (each === undefined) throw new Error('nothing in flight');
     return this.flow.refused(each, status, isOver);

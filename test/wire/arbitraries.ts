@@ -1,8 +1,9 @@
 /** Every frame there is, at random. */
 import fc from 'fast-check';
-import { type BrokerFrame, type DomainFrame, Op } from '../../broker/wire/index.ts';
+import { type BrokerFrame, type DomainFrame, Op, Status } from '../../broker/wire/index.ts';
 
 const u16 = fc.oneof(fc.integer({ min: 0, max: 0xffff }), fc.constantFrom(0, 1, 0x7ff4, 0xffff));
+const status = fc.constantFrom(...Object.values(Status));
 export const u32 = fc.oneof(fc.integer({ min: 0, max: 0xffff_ffff }), fc.constantFrom(0, 1, 0x7fff_ffff, 0xffff_ffff));
 const commitment = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const name = fc.string({ unit: fc.constantFrom(...'abcdefghij0123456789-'), minLength: 0, maxLength: 63 });
@@ -26,15 +27,15 @@ export const domainFrame: fc.Arbitrary<DomainFrame> = fc.oneof(
 
 export const brokerFrame: fc.Arbitrary<BrokerFrame> = fc.oneof(
   fc.record({ op: op(Op.welcome), commitment, domid: u16, revision: u32, name, broker: name }),
-  fc.record({ op: op(Op.reply), id, status: u16, value: u32 }),
-  fc.record({ op: op(Op.notified), id, status: u16, answers: fc.array(answer, { maxLength: 256 }) }),
+  fc.record({ op: op(Op.reply), id, status, value: u32 }),
+  fc.record({ op: op(Op.notified), id, status, answers: fc.array(answer, { maxLength: 256 }) }),
   fc.record({ op: op(Op.ack), through: u32 }),
-  fc.record({ op: op(Op.refused), id, status: u16, maxMessageSize: u32 }),
+  fc.record({ op: op(Op.refused), id, status, maxMessageSize: u32 }),
   fc.record({ op: op(Op.introduce), domid: u16, name, labels: fc.array(label, { maxLength: 64 }) }),
   fc.record({ op: op(Op.space), domid: u16, port: u32 }),
   fc.record({ op: op(Op.peerGone), domid: u16, port: u32, messages: u32, bytes: u32 }),
   fc.record({ op: op(Op.revoked), domid: u16, port: u32, messages: u32, bytes: u32 }),
-  fc.record({ op: op(Op.ringClosed), ring: u32, status: u16 }),
+  fc.record({ op: op(Op.ringClosed), ring: u32, status }),
   fc.record({ op: op(Op.revision), revision: u32 }),
   fc.record({ op: op(Op.brokerPing), id }),
   fc.record({ op: op(Op.brokerPong), id }),

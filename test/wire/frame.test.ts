@@ -8,6 +8,7 @@ import {
   encodeBrokerFrame,
   encodeDomainFrame,
   Op,
+  Status,
 } from '../../broker/wire/index.ts';
 import { seeded } from '../support/seed.ts';
 import { brokerFrame, domainFrame } from './arbitraries.ts';
@@ -65,6 +66,21 @@ for (const [who, decode, encoded] of DIRECTIONS) {
       }),
       seeded({ numRuns: 200 }),
     );
+  });
+}
+
+for (const [frame, at] of [
+  [{ op: Op.reply, id: 1, status: Status.EACCES, value: 0 }, 12],
+  [{ op: Op.notified, id: 1, status: Status.EACCES, answers: [] }, 12],
+  [{ op: Op.refused, id: 1, status: Status.EACCES, maxMessageSize: 0 }, 12],
+  [{ op: Op.ringClosed, ring: 1, status: Status.EACCES }, 16],
+] as const) {
+  frames(`a status that this version does not know is malformed: op ${frame.op}`, () => {
+    const bytes = encodeBrokerFrame(frame);
+    assert.is(bytes[at], Status.EACCES);
+    assert.is.not(decodeBrokerFrame(bytes, 0, bytes.length), null);
+    bytes[at] = 250;
+    assert.is(decodeBrokerFrame(bytes, 0, bytes.length), null);
   });
 }
 

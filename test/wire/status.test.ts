@@ -1,7 +1,7 @@
 /** Status and close words: numbers are the ABI. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CloseCode, closeWord, Status, statusWord } from '../../broker/wire/index.ts';
+import { CloseCode, closeWord, Status, statusOf, statusWord } from '../../broker/wire/index.ts';
 
 const words = suite('status words');
 
@@ -14,9 +14,12 @@ words('errno numbers are those of Linux and Xen', () => {
 });
 
 words('each number has one word, and an unknown one none', () => {
-  for (const [word, code] of Object.entries(Status)) assert.is(statusWord(code), word);
+  for (const [word, code] of Object.entries(Status)) {
+    assert.is(statusOf(code), code);
+    assert.is(statusWord(code), word);
+  }
   for (const [word, code] of Object.entries(CloseCode)) assert.is(closeWord(code), word);
-  assert.is(statusWord(9_999), undefined);
+  assert.is(statusOf(9_999), null);
   assert.is(closeWord(99), undefined);
   assert.is(closeWord(undefined), undefined);
 });

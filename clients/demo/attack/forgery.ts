@@ -29,7 +29,7 @@ export function sendFrame(source: number): Uint8Array {
 export function refusalOf(reactions: readonly Reaction[], closed?: string): string | null {
   for (const reaction of reactions) {
     if (reaction.kind !== 'frame') return closing(reaction, closed);
-    if (reaction.frame.op === Op.refused) return statusWord(reaction.frame.status) ?? `status ${reaction.frame.status}`;
+    if (reaction.frame.op === Op.refused) return statusWord(reaction.frame.status);
   }
   return null;
 }

@@ -11,6 +11,7 @@ import {
   encodeDomainFrame,
   FrameWalker,
   Op,
+  type Status,
 } from '../../../broker/wire/index.ts';
 import {
   type AeadProvider,
@@ -52,7 +53,7 @@ export interface SessionHandlers {
   /** The deliver frame at `bytes[at, at + length)`. 'kept': `bytes` may be looked at from now on, and is never reused. */
   onDeliver(bytes: Uint8Array, view: DataView, at: number, length: number): 'kept' | 'lent' | 'nonsense';
   onAccepted(send: Send): void;
-  onRefused(send: Send, status: number, maxMessageSize: number): void;
+  onRefused(send: Send, status: Status, maxMessageSize: number): void;
   onNotice(notice: Notice): void;
   /** Once, if and only if `onUp` was called. */
   onDown(reason: ArgusError): void;

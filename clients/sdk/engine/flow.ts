@@ -73,7 +73,7 @@ export class Flow implements SendOrder {
     if (this.#state !== 'open' && this.#inFlight === 0) this.#continue();
   }
 
-  refused(send: HeldSend, status: number, isOver: boolean): boolean {
+  refused(send: HeldSend, status: Status, isOver: boolean): boolean {
     this.#inFlight--;
     const isFull = status === Status.EAGAIN || status === Status.EBUSY;
     const isKept = isFull && !isOver;

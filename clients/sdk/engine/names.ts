@@ -5,7 +5,7 @@
 import { Status } from '../../../broker/wire/index.ts';
 
 /** `domid` is meaningful when `status` is OK. Called at once when the broker's answer comes, not a turn later. */
-export type NameAnswer = (status: number, domid: number) => void;
+export type NameAnswer = (status: Status, domid: number) => void;
 
 /** Sends the question. Without a session it does nothing: `askAgain` follows when one comes up. */
 export type AskName = (name: string, answer: NameAnswer) => void;
@@ -56,7 +56,7 @@ export class Names {
   }
 
   /** No session will come any more. */
-  failAll(status: number): void {
+  failAll(status: Status): void {
     for (const name of [...this.#asked.keys()]) this.#settle(name, status, 0);
   }
 
@@ -67,7 +67,7 @@ export class Names {
     });
   }
 
-  #settle(name: string, status: number, domid: number): void {
+  #settle(name: string, status: Status, domid: number): void {
     const waiting = this.#asked.get(name) ?? [];
     this.#asked.delete(name);
     for (const answer of waiting) answer(status, domid);

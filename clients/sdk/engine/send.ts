@@ -5,7 +5,7 @@
  * all other work for a small message. A caller that awaits notices no difference. A refusal without a handler becomes an
  * unhandled rejection, which Node reports like any other.
  */
-import { DATA_FRAME_HEADER_BYTES } from '../../../broker/wire/index.ts';
+import { DATA_FRAME_HEADER_BYTES, type Status } from '../../../broker/wire/index.ts';
 import type { ArgusError } from '../errors.ts';
 import type { SendBuffer } from './send-buffer.ts';
 
@@ -142,6 +142,6 @@ export interface SendOrder {
    * True when it keeps the send to try again; false when this is the outcome. `isOver` = it may not be tried again, for
    * its deadline has passed or its caller gave up.
    */
-  refused(send: HeldSend, status: number, isOver: boolean): boolean;
+  refused(send: HeldSend, status: Status, isOver: boolean): boolean;
   lost(): void;
 }

@@ -119,7 +119,7 @@ export class Sends implements FlowActions {
   }
 
   /** A refusal of the broker for the send it took out of the in-flight list. */
-  refuse(send: Send, status: number, maxMessageSize: number): void {
+  refuse(send: Send, status: Status, maxMessageSize: number): void {
     const { held } = send;
     if (held !== null) {
       const isLate = this.#platform.now() >= held.deadlineAt;
