@@ -7,11 +7,19 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { aeadSelfTest, chooseAead, loadIdentity, RevocationStore } from '../keys/index.ts';
-import { watchPolicy } from '../policy/index.ts';
-import { openAuditLog } from './audit/index.ts';
+import {
+  type AeadChoice,
+  aeadSelfTest,
+  chooseAead,
+  type Identity,
+  loadIdentity,
+  RevocationStore,
+} from '../keys/index.ts';
+import { type PolicyRevision, watchPolicy } from '../policy/index.ts';
+import { type AuditLog, openAuditLog } from './audit/index.ts';
 import { nodeClock } from './base/index.ts';
 import {
+  type Accept,
   CONTROL_SOCKET,
   DomainListeners,
   type Listener,
@@ -22,7 +30,7 @@ import {
   parseNatsAddress,
   prepareRuntime,
 } from './carrier/index.ts';
-import { type ControlServer, serveControl, serveMetrics } from './control/index.ts';
+import { serveControl, serveMetrics } from './control/index.ts';
 import { Argo } from './core/index.ts';
 import { Federation } from './federation/index.ts';
 import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
@@ -77,6 +85,20 @@ export interface Broker {
 
 const clock = nodeClock;
 
+/** What has been started, so that it can be taken down again in the opposite order. */
+class Started {
+  readonly #undo: (() => Promise<void> | void)[] = [];
+
+  /** Registers how to take down what has just been started. */
+  add(undo: () => Promise<void> | void): void {
+    this.#undo.push(undo);
+  }
+
+  async takeDown(): Promise<void> {
+    for (let step = this.#undo.pop(); step !== undefined; step = this.#undo.pop()) await step();
+  }
+}
+
 /**
  * Starts a broker in this process. Relative paths are relative to the working directory.
  *
@@ -87,43 +109,96 @@ export async function startBroker(input: BrokerOptionsInput): Promise<Broker> {
 }
 
 export async function startResolved(options: BrokerOptions): Promise<Broker> {
-  const undo: (() => Promise<void> | void)[] = [];
-  const tearDown = async (): Promise<void> => {
-    for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
-  };
+  const started = new Started();
   try {
-    return await compose(options, undo, tearDown);
+    return await start(options, started);
   } catch (error) {
-    await tearDown();
+    await started.takeDown();
     throw error;
   }
 }
 
-async function compose(
-  options: BrokerOptions,
-  undo: (() => Promise<void> | void)[],
-  tearDown: () => Promise<void>,
-): Promise<Broker> {
+async function start(options: BrokerOptions, started: Started): Promise<Broker> {
   const log = new PacedLog(openLog(options.log.level), clock);
+  const aead = selectAead(options, log);
+  const { identity, revocations } = await loadTrust(options);
+  const policy = await loadFirst(options.policy);
+  await prepareRuntime(options.runtime);
+  const audit = await startAudit(options, identity, policy, log, started);
+
+  const keys = new KeyWatch(revocations, audit, log, clock);
+  started.add(() => keys.close());
+  const core = createCore(options, { log, aead, identity, policy, audit, keys });
+  const sessions = new Sessions(core.context, clock, keys);
+  keys.watch(sessions);
+  started.add(() => endSessions(sessions));
+
+  const listening = await startListeners(options, core, sessions, policy, started);
+  const reload = new PolicyReload(policy, core.argo, audit, sessions, listening.domains, log);
+  const grants = new Grants(core.argo, audit, reload, clock);
+  sessions.watcher = notifyBoth(grants, core.federation, core.argo);
+  started.add(() => grants.close());
+
+  const admin = await startAdmin(options, { core, keys, aead, sessions, reload, grants }, started);
+  if (options.watchPolicy) {
+    const watch = watchPolicy(options.policy, () => void reload.run(), { hash: policy.hash });
+    started.add(() => watch.close());
+  }
+
+  log.info(
+    { broker: identity.name, runtime: options.runtime, revision: policy.revision, rows: policy.rows },
+    'broker running',
+  );
+  let closing: Promise<void> | null = null;
+  return {
+    name: identity.name,
+    carrierOf: (domain) => `unix:${listening.sockets.pathOf(domain)}`,
+    tcp: listening.tcp?.address ?? null,
+    control: admin.control,
+    metrics: admin.metrics,
+    status: admin.status,
+    reload: () => reload.run(),
+    grants,
+    keys,
+    close: () => {
+      closing ??= started.takeDown().then(() => log.info('broker stopped'));
+      return closing;
+    },
+  };
+}
+
+function selectAead(options: BrokerOptions, log: Logger): AeadChoice {
   const aead = chooseAead(options.aead);
   if (aead.reason !== null) log.warn({ aead: aead.provider, reason: aead.reason }, 'records are not sealed in place');
   aeadSelfTest();
+  return aead;
+}
+
+/** The broker's own identity and the keys that its authority has revoked. */
+async function loadTrust(options: BrokerOptions): Promise<{ identity: Identity; revocations: RevocationStore }> {
   const identity = await loadIdentity(options.identity);
   if (identity.role !== 'broker') {
     const message = `"${options.identity}" is the identity of a ${identity.role}, not of a broker; issue one with --role broker`;
     throw new BrokerError('ERR_BROKER_IDENTITY', message);
   }
   const revocations = await RevocationStore.open(options.identity, identity.authority, identity.credential);
-  const policy = await loadFirst(options.policy);
-  await prepareRuntime(options.runtime);
+  return { identity, revocations };
+}
 
+async function startAudit(
+  options: BrokerOptions,
+  identity: Identity,
+  policy: PolicyRevision,
+  log: Logger,
+  started: Started,
+): Promise<AuditLog> {
   const audit = await openAuditLog({
     directory: options.audit,
     broker: identity.name,
     detail: { version: VERSION },
     signer: checkpointSigner(identity),
   });
-  undo.push(() => audit.close());
+  started.add(() => audit.close());
   audit.record({
     event: 'policy.load',
     revision: policy.revision,
@@ -134,9 +209,26 @@ async function compose(
     if (isHealthy) log.info('the audit log can be written again; sends go on');
     else log.error('the audit log cannot be written; sends stop until it can');
   });
+  return audit;
+}
 
-  const keys = new KeyWatch(revocations, audit, log, clock);
-  undo.push(() => keys.close());
+/** The core, and the context that every session of this broker shares. */
+interface Core {
+  readonly argo: Argo;
+  readonly federation: Federation;
+  readonly context: PeerContext;
+}
+
+interface CoreParts {
+  readonly log: Logger;
+  readonly aead: AeadChoice;
+  readonly identity: Identity;
+  readonly policy: PolicyRevision;
+  readonly audit: AuditLog;
+  readonly keys: KeyWatch;
+}
+
+function createCore(options: BrokerOptions, { log, aead, identity, policy, audit, keys }: CoreParts): Core {
   const deferredCopies = new DeferredCopies();
   const federation = new Federation(identity.name, () => deferredCopies.copyAll());
   const { ringBytesPerDomain } = options.limits;
@@ -165,78 +257,77 @@ async function compose(
     clock,
     log,
   };
-  const sessions = new Sessions(context, clock, keys);
-  keys.watch(sessions);
-  undo.push(() => endSessions(sessions));
+  return { argo, federation, context };
+}
 
-  const accept: ConstructorParameters<typeof DomainListeners>[1] = (carrier, release) =>
-    sessions.accept(carrier, release);
-  const listeners = new DomainListeners(options.runtime, accept, (domain, error) =>
+interface Listening {
+  readonly domains: BrokerListeners;
+  readonly sockets: DomainListeners;
+  readonly tcp: Listener | null;
+}
+
+/** The sockets of the domains, the TCP address and the connections to the other brokers. */
+async function startListeners(
+  options: BrokerOptions,
+  { federation, context }: Core,
+  sessions: Sessions,
+  policy: PolicyRevision,
+  started: Started,
+): Promise<Listening> {
+  const { identity, log } = context;
+  const accept: Accept = (carrier, release) => sessions.accept(carrier, release);
+  const sockets = new DomainListeners(options.runtime, accept, (domain, error) =>
     log.error({ domain, code: error.code }, error.message),
   );
   const natsEnd = options.nats === null ? null : await loadNatsEnd(parseNatsAddress(options.nats), options.identity);
   const nats = natsEnd === null ? null : listenAtNats(natsEnd, identity.name, accept, log);
-  const brokerListeners = new BrokerListeners(identity.name, listeners, nats, federation, (domain) =>
-    log.error({ domain }, 'this domain comes over NATS, and argus.yaml names no NATS server'),
+  const domains = new BrokerListeners(identity.name, sockets, nats, federation, (domain) =>
+    log.error({ domain }, 'the carrier of this domain is "nats", and argus.yaml names no NATS server'),
   );
-  undo.push(() => brokerListeners.close());
-  await brokerListeners.sync(policy.domains.all);
+  started.add(() => domains.close());
+  await domains.sync(policy.domains.all);
   let tcp: Listener | null = null;
   if (options.tcp !== null) {
-    tcp = await listenTcp(options.tcp.host, options.tcp.port, accept);
-    const listening = tcp;
-    undo.push(() => listening.close());
+    const listener = await listenTcp(options.tcp.host, options.tcp.port, accept);
+    started.add(() => listener.close());
+    tcp = listener;
   }
-
-  undo.push(() => federation.close());
+  started.add(() => federation.close());
   if (natsEnd !== null) await joinOthers(federation, natsEnd, context, sessions);
-
-  const reload = new PolicyReload(policy, argo, audit, sessions, brokerListeners, log);
-  const grants = new Grants(argo, audit, reload, clock);
-  sessions.watcher = tellBoth(grants, federation, argo);
-  undo.push(() => grants.close());
-  const facts = { name: identity.name, version: VERSION, startedAt: clock.mono(), aead, keys };
-  const sources = { ...facts, argo, reload, audit, sessions, federation, clock: clock.mono };
-  const metrics = brokerMetrics(sources);
-  const target = { status: () => describeBroker(sources), reload: () => reload.run(), grants, keys, metrics };
-  const controlPath = join(options.runtime, CONTROL_SOCKET);
-  undo.push(await serve(() => serveControl(controlPath, target)));
-  const scraped =
-    options.metrics === null ? null : await serveMetrics(options.metrics.host, options.metrics.port, metrics);
-  if (scraped !== null) undo.push(() => scraped.close());
-  if (options.watchPolicy) {
-    const watch = watchPolicy(options.policy, () => void reload.run(), { hash: policy.hash });
-    undo.push(() => watch.close());
-  }
-
-  log.info(
-    { broker: identity.name, runtime: options.runtime, revision: policy.revision, rows: policy.rows },
-    'broker running',
-  );
-  let closing: Promise<void> | null = null;
-  return {
-    name: identity.name,
-    carrierOf: (domain) => `unix:${listeners.pathOf(domain)}`,
-    tcp: tcp?.address ?? null,
-    control: controlPath,
-    metrics: scraped?.address ?? null,
-    status: target.status,
-    reload: target.reload,
-    grants,
-    keys,
-    close: () => {
-      closing ??= tearDown().then(() => log.info('broker stopped'));
-      return closing;
-    },
-  };
+  return { domains, sockets, tcp };
 }
 
-function listenAtNats(
-  end: NatsEnd,
-  broker: string,
-  accept: ConstructorParameters<typeof DomainListeners>[1],
-  log: Logger,
-): NatsListeners {
+interface AdminParts {
+  readonly core: Core;
+  readonly keys: KeyWatch;
+  readonly aead: AeadChoice;
+  readonly sessions: Sessions;
+  readonly reload: PolicyReload;
+  readonly grants: Grants;
+}
+
+/** The control socket and the metrics. */
+async function startAdmin(
+  options: BrokerOptions,
+  { core, keys, aead, sessions, reload, grants }: AdminParts,
+  started: Started,
+): Promise<{ readonly control: string; readonly metrics: string | null; status(): BrokerStatus }> {
+  const { identity, audit } = core.context;
+  const facts = { name: identity.name, version: VERSION, startedAt: clock.mono(), aead, keys };
+  const { argo, federation } = core;
+  const sources = { ...facts, argo, reload, audit, sessions, federation, clock: clock.mono };
+  const metrics = brokerMetrics(sources);
+  const status = (): BrokerStatus => describeBroker(sources);
+  const control = join(options.runtime, CONTROL_SOCKET);
+  const server = await serveControl(control, { status, reload: () => reload.run(), grants, keys, metrics });
+  started.add(() => server.close());
+  if (options.metrics === null) return { control, metrics: null, status };
+  const scraped = await serveMetrics(options.metrics.host, options.metrics.port, metrics);
+  started.add(() => scraped.close());
+  return { control, metrics: scraped.address, status };
+}
+
+function listenAtNats(end: NatsEnd, broker: string, accept: Accept, log: Logger): NatsListeners {
   return new NatsListeners(end, broker, accept, (domain, error) => {
     log.warn({ domain, code: error.code }, error.message);
   });
@@ -260,9 +351,9 @@ function joinOthers(federation: Federation, end: NatsEnd, context: PeerContext, 
   });
 }
 
-/** The federation is told in a turn of its own: the core has attached or detached the domain by then. */
-function tellBoth(grants: SessionWatcher, federation: Federation, argo: Argo): SessionWatcher {
-  const tell = (name: string): void =>
+/** The federation is notified in a later microtask: by then the core has attached or detached the domain. */
+function notifyBoth(grants: SessionWatcher, federation: Federation, argo: Argo): SessionWatcher {
+  const notify = (name: string): void =>
     queueMicrotask(() => {
       const state = argo.domain(name);
       if (state !== undefined) federation.tell(state);
@@ -270,21 +361,16 @@ function tellBoth(grants: SessionWatcher, federation: Federation, argo: Argo): S
   return {
     sessionOpened: (name) => {
       grants.sessionOpened(name);
-      tell(name);
+      notify(name);
     },
     sessionEnded: (name, reason) => {
       grants.sessionEnded(name, reason);
-      tell(name);
+      notify(name);
     },
   };
 }
 
-async function serve(start: () => Promise<ControlServer>): Promise<() => Promise<void>> {
-  const server = await start();
-  return () => server.close();
-}
-
-/** Says goodbye, then gives the carriers a moment to take it. */
+/** Sends each session its close frame, then gives the carriers a moment to write it. */
 async function endSessions(sessions: Sessions): Promise<void> {
   sessions.endAll('shutdown');
   const deadline = clock.mono() + DRAIN_TIMEOUT_MS;
