@@ -61,6 +61,7 @@ import {
   type SessionWatcher,
   VERSION,
 } from './service/index.ts';
+import { Turns } from './turns/index.ts';
 
 export interface Broker {
   readonly name: string;
@@ -246,6 +247,7 @@ function createCore(options: BrokerOptions, { log, aead, identity, policy, audit
     pool: new ChunkPool(),
     deferredCopies,
     flusher: new Flusher(),
+    turns: new Turns(setImmediate),
     handshake: {
       randomBytes,
       wallClock: clock.wall,

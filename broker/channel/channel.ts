@@ -46,7 +46,9 @@ export type ChannelFault =
   /** A record of a type that has no place here. */
   | 'UNEXPECTED_RECORD'
   /** The other side said goodbye before it had proved itself. */
-  | 'CLOSED_EARLY';
+  | 'CLOSED_EARLY'
+  /** The other side changed keys again and again without need. */
+  | 'REKEYED_TOO_OFTEN';
 
 export type ChannelEvent =
   /** The stream must bring more. */
@@ -306,7 +308,8 @@ export class Channel {
     if (session === null)
       return this.#fail(this.#rules.isInitiator && offered === null ? 'UNEXPECTED_RECORD' : 'OPEN_FAILED');
     const plaintext = session.open(record, use);
-    return plaintext === null ? this.#fail('OPEN_FAILED') : this.#frames(plaintext);
+    if (plaintext === null) return this.#fail('OPEN_FAILED');
+    return session.isRekeyedTooOften ? this.#fail('REKEYED_TOO_OFTEN') : this.#frames(plaintext);
   }
 
   #frames(plaintext: Uint8Array): 'frames' {

@@ -20,6 +20,14 @@ export const SOFT_EPOCH_LIMITS: EpochLimits = { records: 2 ** 20, bytes: 2 ** 30
 /** … and refuse to open past here: twice the soft limits. */
 export const HARD_EPOCH_LIMITS: EpochLimits = { records: 2 ** 21, bytes: 2 ** 31, ageMs: 240_000 };
 
+/**
+ * An epoch that is left before any of these was reached is short: the sender changed keys without need. Each change costs
+ * the other side a key derivation, so a number of short epochs in a row ends the session.
+ */
+export const SHORT_EPOCH: EpochLimits = { records: 1_024, bytes: 2 ** 20, ageMs: 10_000 };
+/** Enough for a sender that changes keys now and then by hand, to test it. */
+export const MAX_SHORT_EPOCHS = 16;
+
 /** Milliseconds on a clock that never steps back. */
 export type MonotonicTime = () => number;
 
@@ -104,6 +112,8 @@ export class Opener {
   readonly #nonce = new Uint8Array(NONCE_BYTES);
   #epoch: Epoch;
   #failed = false;
+  /** In a row, up to now. */
+  #shortEpochs = 0;
 
   constructor(aead: Aead, secret: EpochSecret, now: MonotonicTime, limits: EpochLimits = HARD_EPOCH_LIMITS) {
     this.#aead = aead;
@@ -114,6 +124,11 @@ export class Opener {
 
   get epoch(): number {
     return this.#epoch.number;
+  }
+
+  /** The other side changes keys so often that it can only mean to make us work. */
+  get isRekeyedTooOften(): boolean {
+    return this.#shortEpochs > MAX_SHORT_EPOCHS;
   }
 
   /**
@@ -160,8 +175,11 @@ export class Opener {
     // Only now: a forged record must neither move the sequence nor the epoch.
     epoch.records++;
     epoch.bytes += plaintext.length;
-    if (epoch !== this.#epoch) this.#epoch.key.free();
-    this.#epoch = epoch;
+    if (epoch !== this.#epoch) {
+      this.#shortEpochs = this.#epoch.isPast(SHORT_EPOCH, this.#now()) ? 0 : this.#shortEpochs + 1;
+      this.#epoch.key.free();
+      this.#epoch = epoch;
+    }
     return plaintext;
   }
 

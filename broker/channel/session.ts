@@ -44,6 +44,11 @@ export class Session {
     return this.#opener.epoch + 1;
   }
 
+  /** The other side changes keys without need, again and again. */
+  get isRekeyedTooOften(): boolean {
+    return this.#opener.isRekeyedTooOften;
+  }
+
   /** Seals a record. Changes to the next keys by itself when the present ones have sealed enough. */
   seal(plaintext: Uint8Array, type: RecordType = RecordType.data): SealedRecord {
     return this.#sealer.seal(type, plaintext);

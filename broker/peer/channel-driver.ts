@@ -6,10 +6,14 @@
  *
  * A hello on a carrier whose session is running goes the same way next to it: the old session carries on until the new one
  * is proved. (A guest that reboots behind a virtio-serial port looks like this: the host's end never closes.)
+ *
+ * All work is paid for from the share of the carrier's domain (broker/turns). When the share is spent, the driver keeps
+ * what it has received, which is bounded because it pauses the carrier, and goes on in a later turn.
  */
 import type { Carrier } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type Session } from '../channel/index.ts';
 import { HANDSHAKE_TIMEOUT_MS } from '../process/index.ts';
+import { HELLO_UNITS, type Job, recordUnits, type Worker } from '../turns/index.ts';
 import { type CloseWord, closeWord } from '../wire/index.ts';
 import type { PeerContext } from './context.ts';
 import { Peer, type PeerFault } from './peer.ts';
@@ -34,14 +38,27 @@ export interface DriverOwner {
   onClosed(driver: ChannelDriver): void;
 }
 
-export class ChannelDriver {
+/** Pays for all carriers that belong to no domain until somebody has proved who it is. */
+const STRANGERS = 'strangers on TCP';
+
+export class ChannelDriver implements Worker {
   readonly carrier: Carrier;
   readonly #context: PeerContext;
   readonly #owner: DriverOwner;
   readonly #channel: Channel;
+  readonly #job: Job;
   #peer: Peer | null = null;
   /** Signatures are being checked, or the owner has not resumed yet: nothing is read. */
   #isBusy = false;
+  /** A hello has come and is verified when its answer could be written. */
+  #isVerifyDue = false;
+  /** The carrier has not taken what this driver wrote. */
+  #isCongested = false;
+  /** The channel may hold something that was not worked on. */
+  #hasRest = false;
+  #isPaused = false;
+  /** Key epochs of the running session that were paid for. */
+  #paidEpochs = 1;
   #isClosed = false;
   #cancelTimer: (() => void) | null = null;
 
@@ -49,6 +66,7 @@ export class ChannelDriver {
     this.#context = context;
     this.carrier = carrier;
     this.#owner = owner;
+    this.#job = context.turns.job(carrier.domain ?? STRANGERS, this);
     const tellsOfRestart = carrier.tellsOfRestart !== false;
     this.#channel = new Channel({
       role: 'broker',
@@ -66,10 +84,15 @@ export class ChannelDriver {
         if (this.#isClosed) return;
         if (this.#peer === null) this.#startTimer();
         this.#channel.push(chunk);
-        this.#process();
-        if (this.#isBusy) this.#channel.keep();
+        this.#hasRest = true;
+        this.#job.ready();
+        if (this.#hasRest) this.#keep();
       },
-      onDrain: () => this.#peer?.drained(),
+      onDrain: () => {
+        this.#isCongested = false;
+        this.#peer?.drained();
+        if (this.#isVerifyDue) this.#job.ready();
+      },
       onClosed: (reason) => this.#closed(reason ?? 'lost'),
     });
   }
@@ -86,23 +109,33 @@ export class ChannelDriver {
   /** The owner is ready for what the peer sends next. */
   resume(): void {
     this.#isBusy = false;
-    if (this.#isClosed) return;
-    this.#readOn();
-    this.#process();
+    this.#job.ready();
   }
 
-  #process(): void {
-    while (!this.#isBusy && !this.#isClosed) {
+  work(): boolean {
+    while (!this.#mustWait) {
+      if (this.#job.share.isSpent) return true;
+      if (this.#isVerifyDue) {
+        this.#verify();
+        continue;
+      }
+      if (this.#peer?.hasMore === true) {
+        this.#checked(this.#peer.receiveMore(this.#job.share));
+        continue;
+      }
       switch (this.#channel.next()) {
         case 'frames':
           this.#frames();
           break;
         case 'more':
+          this.#hasRest = false;
+          this.#readOn();
+          return false;
         case 'waiting':
-          return;
+          return false;
         case 'handshake':
-          this.#verify();
-          return;
+          this.#isVerifyDue = true;
+          break;
         case 'proven':
           this.#admit();
           break;
@@ -117,14 +150,32 @@ export class ChannelDriver {
           break;
       }
     }
+    return false;
+  }
+
+  /** Whatever must happen first calls `ready` on the job. */
+  get #mustWait(): boolean {
+    if (this.#isBusy || this.#isClosed || this.#peer?.isThrottled === true) return true;
+    // An answer that is not read would be kept here, and the next hello would bring the next one.
+    return this.#isVerifyDue && (this.#isCongested || this.#peer?.isCongested === true);
   }
 
   #frames(): void {
-    const fault = this.#peer?.receive(this.#channel.plaintext) ?? null;
+    const { share } = this.#job;
+    const { plaintext, session } = this.#channel;
+    const epochs = session?.openedEpochs ?? 1;
+    share.spend(recordUnits(plaintext.length, epochs - this.#paidEpochs));
+    this.#paidEpochs = epochs;
+    this.#checked(this.#peer?.receive(plaintext, share) ?? null);
+  }
+
+  #checked(fault: PeerFault | null): void {
     if (fault !== null) this.#fault(fault);
   }
 
   #verify(): void {
+    this.#isVerifyDue = false;
+    this.#job.share.spend(HELLO_UNITS);
     this.#busy();
     this.#channel.verify().then(
       (outcome) => {
@@ -133,7 +184,7 @@ export class ChannelDriver {
           this.#refuse(this.#channel.fault ?? 'UNEXPECTED_RECORD');
           return;
         }
-        this.carrier.write(this.#channel.takeOutput());
+        this.#isCongested = !this.carrier.write(this.#channel.takeOutput());
         this.resume();
       },
       (error: unknown) => {
@@ -162,8 +213,10 @@ export class ChannelDriver {
       old.lost();
       this.#owner.onEnded(old, 'superseded', null);
     }
-    const peer = new Peer(this.#context, this.carrier, session, state, () => this.#readOn());
+    const peer = new Peer(this.#context, this.carrier, session, state, () => this.#job.ready());
     this.#peer = peer;
+    this.#paidEpochs = session.openedEpochs;
+    this.#job.share = this.#context.turns.share(name);
     this.#owner.onProven(peer, session, this);
   }
 
@@ -199,20 +252,35 @@ export class ChannelDriver {
     this.#shut();
   }
 
-  /** Each of two reasons keeps the carrier paused: the driver is busy, or the peer does not read. */
+  /** Everything that came was worked on. */
   #readOn(): void {
-    if (this.#isBusy || this.#isClosed || this.#peer?.isThrottled === true) return;
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
     this.carrier.resume();
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.carrier.pause();
+  }
+
+  /** The work stops before the end of the chunk, whose bytes are lent. */
+  #keep(): void {
+    if (this.#isClosed) return;
+    this.#channel.keep();
+    this.#pause();
   }
 
   #busy(): void {
     this.#isBusy = true;
-    this.carrier.pause();
+    this.#pause();
   }
 
   #closed(reason: string): void {
     const wasClosed = this.#isClosed;
     this.#isClosed = true;
+    this.#job.cancel();
     this.#clearTimer();
     const peer = this.#peer;
     this.#peer = null;
@@ -225,6 +293,7 @@ export class ChannelDriver {
 
   #shut(): void {
     this.#isClosed = true;
+    this.#job.cancel();
     this.#clearTimer();
     this.carrier.end();
   }

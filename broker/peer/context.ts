@@ -5,6 +5,7 @@ import type { Clock } from '../base/index.ts';
 import type { HandshakeContext } from '../channel/index.ts';
 import type { Argo } from '../core/index.ts';
 import type { Logger } from '../process/index.ts';
+import type { Turns } from '../turns/index.ts';
 import type { ChunkPool } from './chunk-pool.ts';
 import type { DeferredCopies } from './deferred-copies.ts';
 import type { DurableEffects } from './durable.ts';
@@ -19,6 +20,7 @@ export interface PeerContext {
   readonly pool: ChunkPool;
   readonly deferredCopies: DeferredCopies;
   readonly flusher: Flusher;
+  readonly turns: Turns;
   readonly handshake: HandshakeContext;
   readonly clock: Clock;
   readonly log: Logger;

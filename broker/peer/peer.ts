@@ -9,6 +9,7 @@ import type { Carrier } from '../carrier/index.ts';
 import type { Session } from '../channel/index.ts';
 import { ACCEPTED, type DomainState, type RingAnswer, type SendAnswer, UNDECIDED } from '../core/index.ts';
 import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION } from '../process/index.ts';
+import { frameUnits, notifyUnits, type WorkShare } from '../turns/index.ts';
 import {
   type BrokerFrame,
   type CloseWord,
@@ -53,7 +54,7 @@ export class Peer extends Outbox implements Flushable {
   #isEnded = false;
   #lastHeard: number;
 
-  /** `onReady`: the peer, which had paused the carrier because too much was queued for it, would take more. */
+  /** `onReady`: the peer, of which nothing was read because too much was queued for it, would take more. */
   constructor(context: PeerContext, carrier: Carrier, session: Session, state: DomainState, onReady: () => void) {
     super(context.pool);
     this.#context = context;
@@ -81,13 +82,34 @@ export class Peer extends Outbox implements Flushable {
     return this.#isThrottled;
   }
 
+  /** The carrier takes nothing more for now. */
+  get isCongested(): boolean {
+    return this.#isCongested;
+  }
+
+  /** Frames of the last record are left: `receiveMore` goes on with them, before the next record. */
+  get hasMore(): boolean {
+    return this.#walker.hasMore;
+  }
+
   // Receiving
 
-  /** Does what the frames of one record say; a fault ends the session. `plaintext` is lent for the call. */
-  receive(plaintext: Uint8Array): PeerFault | null {
+  /**
+   * Does what the frames of one record say, as far as `share` can pay for them; a fault ends the session. `plaintext` is
+   * lent for the call: what is left of it is copied.
+   */
+  receive(plaintext: Uint8Array, share: WorkShare): PeerFault | null {
     this.#lastHeard = this.#context.clock.mono();
+    this.#walker.begin(plaintext);
+    const fault = this.receiveMore(share);
+    if (this.hasMore) this.#walker.keep();
+    return fault;
+  }
+
+  /** Goes on with the frames that are left of the last record. */
+  receiveMore(share: WorkShare): PeerFault | null {
     const lastSendId = this.#lastSendId;
-    const fault = this.#walk(plaintext);
+    const fault = this.#walk(share);
     this.#answer();
     if (this.#lastSendId !== lastSendId) this.#acks.sent(this.#decidedThrough(), this.#lastHeard);
     this.#throttle();
@@ -96,14 +118,14 @@ export class Peer extends Outbox implements Flushable {
     return fault;
   }
 
-  #walk(plaintext: Uint8Array): PeerFault | null {
+  #walk(share: WorkShare): PeerFault | null {
     const { argo } = this.#context;
     const walker = this.#walker;
-    walker.begin(plaintext);
     for (;;) {
       const step = walker.next();
       if (step !== 'frame') return step === 'end' ? null : 'BAD_FRAME';
       const { bytes, view, at, length } = walker;
+      share.spend(frameUnits(walker.op));
       if (walker.op === Op.sendv) {
         const id = view.getUint32(at + DataField.id, true);
         // Cumulative acknowledgement rests on this: each send id is the one before plus 1.
@@ -112,11 +134,13 @@ export class Peer extends Outbox implements Flushable {
         const outcome = argo.sendv(this.state, bytes, view, at, length);
         if (outcome === UNDECIDED) this.#undecided.push(id);
         else if (outcome !== ACCEPTED) this.#refuse(id, outcome);
-        continue;
+      } else {
+        const frame = decodeDomainFrame(bytes, at, at + length);
+        if (frame?.op === Op.notify) share.spend(notifyUnits(frame.queries?.length ?? 0));
+        const fault = frame === null ? 'BAD_FRAME' : this.#control(frame);
+        if (fault !== null) return fault;
       }
-      const frame = decodeDomainFrame(bytes, at, at + length);
-      const fault = frame === null ? 'BAD_FRAME' : this.#control(frame);
-      if (fault !== null) return fault;
+      if (share.isSpent) return null;
     }
   }
 
@@ -203,9 +227,7 @@ export class Peer extends Outbox implements Flushable {
 
   /** Also without an answer of its own: what others cause it to be told fills its queue just as well. */
   #throttle(): void {
-    if (this.controlBytes <= CONTROL_BYTES_PER_SESSION || this.#isThrottled) return;
-    this.#isThrottled = true;
-    this.carrier.pause();
+    if (this.controlBytes > CONTROL_BYTES_PER_SESSION) this.#isThrottled = true;
   }
 
   /** All that is queued from here on waits for what the log has been told so far. */

@@ -68,6 +68,15 @@ export class FrameWalker {
     return this.at + this.length < this.#end;
   }
 
+  /**
+   * Copies the frames after the present one, from which `next` goes on: the walk stops here for now, and the owner of the
+   * record wants its bytes back. At most one large frame or MAX_RECORD_PLAINTEXT_BYTES, by rule 3.
+   */
+  keep(): void {
+    const rest = Uint8Array.from(this.bytes.subarray(this.at + this.length, this.#end));
+    this.begin(rest);
+  }
+
   /** Forgets the record. */
   clear(): void {
     this.bytes = NOTHING;

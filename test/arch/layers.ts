@@ -13,6 +13,7 @@ const BELOW_EDGES = [
   'broker/base',
   'broker/process',
   'broker/wire',
+  'broker/turns',
   'broker/channel',
   'broker/record',
   'broker/core',
@@ -96,6 +97,13 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'broker/wire': {
     imports: ['broker/base'],
     breaking: [{ 'broker/wire/frame.ts': `import type { Domain } from '../../policy/contract/index.ts';` }],
+  },
+  'broker/turns': {
+    imports: ['broker/base', 'broker/wire'],
+    breaking: [
+      { 'broker/turns/turns.ts': `import { Peer } from '../peer/index.ts';` },
+      { 'broker/turns/limits.ts': `import { SWEEP_MS } from '../process/index.ts';` },
+    ],
   },
   'broker/channel': {
     imports: ['broker/base', 'broker/wire', 'keys'],
@@ -307,6 +315,7 @@ export function allowedUnits(unit: string): readonly string[] | null {
 export const PURE_UNITS: readonly string[] = [
   'clients/devices/virtqueue',
   'broker/wire',
+  'broker/turns',
   'broker/channel',
   'broker/record',
   'broker/core',

@@ -241,7 +241,7 @@ peers('a record above the common size may hold one large message, not many small
     [200_000],
   );
   a.sayFrames(...Array.from({ length: MAX_RECORD_PLAINTEXT_BYTES / 12 }, () => ping));
-  await turns();
+  await turns(60);
   assert.is(a.read().of(Op.brokerPong).length, Math.floor(MAX_RECORD_PLAINTEXT_BYTES / 12));
   a.sayFrames(...Array.from({ length: MAX_RECORD_PLAINTEXT_BYTES / 12 + 1 }, () => ping));
   await turns();

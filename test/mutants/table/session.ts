@@ -6,6 +6,8 @@ const PROTECTION = ['test/channel/protection.test.ts'];
 const PEER = ['test/peer/peer.test.ts'];
 const RECORD = ['test/wire/record.test.ts'];
 const FRAME = ['test/wire/frame.test.ts', 'test/wire/fuzz.test.ts'];
+const ATTACKS = ['test/peer/attacks.test.ts'];
+const TURNS = ['test/turns/turns.test.ts'];
 
 export const SESSION: readonly Mutant[] = [
   {
@@ -315,5 +317,68 @@ export const SESSION: readonly Mutant[] = [
     replace: '',
     promise: 'a denial is on disk first',
     tests: [...PEER, 'test/peer/channel-driver.test.ts'],
+  },
+  {
+    in: 'broker/peer/peer.ts',
+    find: 'if (share.isSpent) return null;',
+    replace: '',
+    promise: 'nobody starves others',
+    tests: ATTACKS,
+  },
+  {
+    in: 'broker/peer/channel-driver.ts',
+    find: 'if (this.#job.share.isSpent) return true;',
+    replace: '',
+    promise: 'nobody starves others',
+    tests: ATTACKS,
+  },
+  {
+    in: 'broker/peer/channel-driver.ts',
+    find: 'this.#job.share.spend(HELLO_UNITS);',
+    replace: '',
+    promise: 'nobody starves others',
+    tests: ATTACKS,
+  },
+  {
+    in: 'broker/peer/channel-driver.ts',
+    find: 'return this.#isVerifyDue && (this.#isCongested || this.#peer?.isCongested === true);',
+    replace: 'return false;',
+    promise: 'memory is bounded',
+    tests: ATTACKS,
+  },
+  {
+    in: 'broker/channel/channel.ts',
+    find: "session.isRekeyedTooOften ? this.#fail('REKEYED_TOO_OFTEN')",
+    replace: "false ? this.#fail('REKEYED_TOO_OFTEN')",
+    promise: 'nobody starves others',
+    tests: ATTACKS,
+  },
+  {
+    in: 'broker/channel/protection.ts',
+    find: 'this.#epoch.isPast(SHORT_EPOCH, this.#now()) ? 0 :',
+    replace: '',
+    promise: 'records are as the wire says',
+    tests: ATTACKS,
+  },
+  {
+    in: 'broker/turns/turns.ts',
+    find: 'if (this.#meter.spent >= SLICE_UNITS) break;',
+    replace: '',
+    promise: 'nobody starves others',
+    tests: TURNS,
+  },
+  {
+    in: 'broker/turns/turns.ts',
+    find: "share.place !== 'idle' || share.credit < 0 || this.#meter.spent >= this.#meter.limit",
+    replace: 'false',
+    promise: 'nobody starves others',
+    tests: TURNS,
+  },
+  {
+    in: 'broker/turns/turns.ts',
+    find: 'this.#waiting === 0 ? QUANTUM_UNITS : this.#earned(share)',
+    replace: 'QUANTUM_UNITS',
+    promise: 'nobody starves others',
+    tests: TURNS,
   },
 ];

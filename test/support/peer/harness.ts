@@ -20,6 +20,7 @@ import {
   type PeerContext,
 } from '../../../broker/peer/index.ts';
 import { Sessions } from '../../../broker/service/sessions.ts';
+import { Turns } from '../../../broker/turns/index.ts';
 import {
   type BrokerFrame,
   type DataFrame,
@@ -200,13 +201,17 @@ export class Client {
   /** Types of the records that came. */
   readonly records: number[] = [];
 
-  constructor(carrier: MemoryCarrier, identity: Identity) {
+  readonly #handshake: HandshakeContext;
+
+  /** `handshake`: its clock decides when the client changes keys. */
+  constructor(carrier: MemoryCarrier, identity: Identity, handshake: HandshakeContext = HANDSHAKE) {
     this.carrier = carrier;
     this.identity = identity;
+    this.#handshake = handshake;
   }
 
   async sayHello(broker: string | null = null): Promise<Uint8Array> {
-    this.#hello = await beginHello(this.identity, broker, ['A256GCM', 'C20P'], HANDSHAKE);
+    this.#hello = await beginHello(this.identity, broker, ['A256GCM', 'C20P'], this.#handshake);
     this.carrier.feed(this.#hello.record);
     return this.#hello.record;
   }
@@ -341,11 +346,12 @@ export class PeerHarness {
     this.sessions = new Sessions(context, clock, { proven: () => true, twoSessions: () => undefined });
   }
 
-  /** `clock` null: the host's. */
+  /** `clock` null: the host's. `schedule`: when the turns go on. */
   static async of(
     text: PolicyText,
     handshake: HandshakeContext = HANDSHAKE,
     clock: Clock | null = null,
+    schedule: (task: () => void) => void = setImmediate,
   ): Promise<PeerHarness> {
     if (clock !== null) handshake = { ...handshake, wallClock: clock.wall, clock: clock.mono };
     const audit = memoryAudit();
@@ -359,6 +365,7 @@ export class PeerHarness {
       pool: new ChunkPool(),
       deferredCopies: new DeferredCopies(),
       flusher: new Flusher(),
+      turns: new Turns(schedule),
       handshake,
       clock: clock ?? nodeClock,
       log: pino({ level: 'silent' }),

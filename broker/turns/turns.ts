@@ -1,0 +1,159 @@
+/**
+ * Shares out the broker's turns: deficit round robin over domains (Shreedhar and Varghese 1995), with the two lists of
+ * fq_codel (RFC 8290 §4.2) so that a domain with little to do never queues behind those with much.
+ *
+ *   ready -> idle and with credit: worked on at once ----------------> done
+ *              | its credit, or that of this turn, is used up            ^
+ *              v                                                         |
+ *            fresh: has not waited in this round  --+--> a slice in a turn of its own
+ *            backlogged: has, round robin         --+        | more: to the tail of `backlogged`
+ *
+ * One turn of the event loop does at most QUANTUM_UNITS of work at once and then SLICE_UNITS for those that wait, and one
+ * piece of work beyond each of them (a hello, or a record of the largest message, cannot be divided). Then the event loop
+ * reads sockets again. So whatever n domains do, one that has no backlog waits for a turn and not for n of them, and of n
+ * domains with a backlog each gets an nth of the slices.
+ *
+ * A share gets new credit once in a round, when everything that waited at its beginning was served, and while others wait
+ * no more than they: a domain that stops just short of its credit gains nothing by it. No clock and no socket here: `schedule` is setImmediate, or a test's.
+ */
+import { Fifo } from '../base/index.ts';
+import { Job, type Worker } from './job.ts';
+import { QUANTUM_UNITS, SLICE_UNITS } from './limits.ts';
+import { type Meter, type ShareJob, WorkShare } from './share.ts';
+
+export class Turns {
+  /** Since start: how many turns did work that had waited. */
+  backloggedTurns = 0;
+  readonly #schedule: (task: () => void) => void;
+  readonly #meter: Meter = { spent: 0, limit: QUANTUM_UNITS };
+  /** By name: no more than the inventory has had. */
+  readonly #shares = new Map<string, WorkShare>();
+  readonly #fresh = new Fifo<WorkShare>();
+  readonly #backlogged = new Fifo<WorkShare>();
+  #round = 0;
+  /** Shares of `#backlogged` that have not been served in this round. */
+  #leftInRound = 0;
+  #isScheduled = false;
+  /** One for all turns. */
+  readonly #run = (): void => this.#turn();
+
+  /** `schedule`: runs a task once the event loop has read its sockets again. */
+  constructor(schedule: (task: () => void) => void) {
+    this.#schedule = schedule;
+  }
+
+  /** Interned: one share for all sessions of one name. */
+  share(name: string): WorkShare {
+    let share = this.#shares.get(name);
+    if (share === undefined) {
+      share = new WorkShare(name, this.#meter);
+      this.#shares.set(name, share);
+    }
+    return share;
+  }
+
+  /** A job whose share has this name. */
+  job(share: string, worker: Worker): Job {
+    return new Job(this, this.share(share), worker);
+  }
+
+  shares(): Iterable<WorkShare> {
+    return this.#shares.values();
+  }
+
+  /** For `Job` alone. */
+  ready(job: ShareJob): void {
+    const { share } = job;
+    this.#arm();
+    // One that owes something pays it back a slice at a time, as those do that wait.
+    if (share.place !== 'idle' || share.credit < 0 || this.#meter.spent >= this.#meter.limit) {
+      this.#wait(job);
+      return;
+    }
+    if (share.round !== this.#round) this.#credit(share, this.#waiting === 0 ? QUANTUM_UNITS : this.#earned(share));
+    if (share.isSpent || job.run()) this.#wait(job);
+  }
+
+  /** Shares that wait. */
+  get #waiting(): number {
+    return this.#fresh.length + this.#backlogged.length;
+  }
+
+  /** While others wait, a share has had a slice in each round like them; one that has used less saves up a quantum. */
+  #earned(share: WorkShare): number {
+    return Math.min((this.#round - share.round) * SLICE_UNITS, QUANTUM_UNITS);
+  }
+
+  #wait(job: ShareJob): void {
+    const { share } = job;
+    job.waits();
+    share.waiting.push(job);
+    share.waited();
+    if (share.place === 'idle') this.#list(share);
+  }
+
+  #list(share: WorkShare): void {
+    share.place = 'listed';
+    if (share.credit < 0 || (share.credit === 0 && share.round === this.#round)) this.#backlogged.push(share);
+    else this.#fresh.push(share);
+  }
+
+  /** What the end of an event loop's turn has left for those that wait. */
+  #turn(): void {
+    this.#isScheduled = false;
+    const isAlone = this.#meter.spent === 0 && this.#waiting === 1;
+    this.#meter.spent = 0;
+    this.#meter.limit = SLICE_UNITS;
+    if (this.#waiting > 0) this.backloggedTurns++;
+    // Each at most once, so that shares which owe more than a slice do not keep the turn going.
+    for (let left = this.#waiting; left > 0; left--) {
+      if (this.#meter.spent >= SLICE_UNITS) break;
+      const share = this.#next();
+      if (share === undefined) break;
+      // What it owes is owed to others, and there are none.
+      if (isAlone) share.credit = Math.max(share.credit, 0);
+      if (share.credit <= 0 || share.round !== this.#round) this.#credit(share, SLICE_UNITS);
+      this.#serve(share);
+    }
+    if (this.#leftInRound === 0) this.#beginRound();
+    this.#meter.spent = 0;
+    this.#meter.limit = QUANTUM_UNITS;
+    if (this.#waiting > 0) this.#arm();
+  }
+
+  #next(): WorkShare | undefined {
+    const fresh = this.#fresh.shift();
+    if (fresh !== undefined) return fresh;
+    if (this.#leftInRound === 0) this.#beginRound();
+    this.#leftInRound--;
+    return this.#backlogged.shift();
+  }
+
+  #beginRound(): void {
+    this.#round++;
+    this.#leftInRound = this.#backlogged.length;
+  }
+
+  #credit(share: WorkShare, units: number): void {
+    share.credit = Math.min(share.credit + units, QUANTUM_UNITS);
+    share.round = this.#round;
+  }
+
+  #serve(share: WorkShare): void {
+    share.place = 'served';
+    while (!share.isSpent) {
+      const job = share.waiting.shift();
+      if (job === undefined) break;
+      if (job.isCancelled) continue;
+      if (job.run()) this.#wait(job);
+    }
+    if (share.waiting.length === 0) share.place = 'idle';
+    else this.#list(share);
+  }
+
+  #arm(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#schedule(this.#run);
+  }
+}

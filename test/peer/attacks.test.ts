@@ -1,0 +1,215 @@
+/**
+ * What a VM with a genuine key may say to make the broker work, and that nobody else waits for it. Work is counted in
+ * turns and units (broker/turns), never in time.
+ */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { HandshakeContext } from '../../broker/channel/index.ts';
+import { HELLO_UNITS, QUANTUM_UNITS, SLICE_UNITS } from '../../broker/turns/index.ts';
+import {
+  DOMID_ANY,
+  type DomainFrame,
+  encodeDomainFrame,
+  encodeRecordHeader,
+  MAX_NOTIFY_ENTRIES,
+  Op,
+  RecordType,
+} from '../../broker/wire/index.ts';
+import { OPEN, PORT } from '../support/core/harness.ts';
+import { Client, HANDSHAKE, joined, KEYS, MemoryCarrier, PeerHarness, turns as pass } from '../support/peer/harness.ts';
+
+const CHUNK_BYTES = 200_000;
+const ATTACKERS = 8;
+/** The largest piece of work of all attacks: a hello. */
+const PIECE_UNITS = HELLO_UNITS;
+const EXCHANGES = 12;
+
+/** The broker's turns, taken one by one; what else the event loop does goes on as it likes. */
+class Steps {
+  #due: (() => void)[] = [];
+  readonly schedule = (task: () => void): void => void this.#due.push(task);
+
+  /** False when nothing was due. */
+  step(): boolean {
+    const due = this.#due;
+    this.#due = [];
+    for (const task of due) task();
+    return due.length > 0;
+  }
+
+  /** Lets all go on until there is no more work, for set-up. */
+  async settle(): Promise<void> {
+    for (let idle = 0; idle < 4; ) {
+      idle = this.step() ? 0 : idle + 1;
+      await pass(1);
+    }
+  }
+}
+
+type Attack = (client: Client) => Promise<Uint8Array> | Uint8Array;
+
+function frames(frame: DomainFrame, perRecord: number): Attack {
+  return (client) => {
+    const plaintext = joined(...Array.from({ length: perRecord }, () => encodeDomainFrame(frame)));
+    const records = Math.max(1, Math.floor(CHUNK_BYTES / (plaintext.length + 40)));
+    return joined(...Array.from({ length: records }, () => client.seal(plaintext)));
+  };
+}
+
+const register: DomainFrame = {
+  op: Op.registerRing,
+  id: 1,
+  port: PORT + 1,
+  partner: DOMID_ANY,
+  pad: 0,
+  length: 4096,
+  flags: 0,
+  unread: 0,
+};
+const unregister: DomainFrame = { op: Op.unregisterRing, id: 2, port: PORT + 1, partner: DOMID_ANY, pad: 0 };
+const queries = Array.from({ length: MAX_NOTIFY_ENTRIES }, () => ({
+  domid: 2,
+  port: PORT,
+  spaceRequired: 16,
+  pad: 0,
+}));
+
+const badHello = joined(encodeRecordHeader(RecordType.hello, 0, 0, 1), new Uint8Array(1));
+
+/** `turns`: the longest that an innocent send waits. A verified hello comes back when it likes, so each VM may be new again. */
+const ATTACKS: readonly (readonly [label: string, attack: Attack, turns?: number])[] = [
+  ['tiny records of one pong each', frames({ op: Op.pong, id: 1 }, 1)],
+  ['full records of pongs', frames({ op: Op.pong, id: 1 }, 5_000)],
+  ['full records of pings', frames({ op: Op.ping, id: 1 }, 5_000)],
+  ['notify with 256 entries', frames({ op: Op.notify, id: 1, queries }, 8)],
+  [
+    'a register and unregister loop',
+    (client) => {
+      const pair = joined(encodeDomainFrame(register), encodeDomainFrame(unregister));
+      return joined(
+        ...Array.from({ length: 40 }, () => client.seal(joined(...Array.from({ length: 50 }, () => pair)))),
+      );
+    },
+  ],
+  ['bad hellos on a running session', () => joined(...Array.from({ length: CHUNK_BYTES / 25 }, () => badHello))],
+  [
+    'valid hellos on a running session',
+    async ({ identity }) => {
+      const hello = await new Client(new MemoryCarrier(), identity).sayHello();
+      return joined(...Array.from({ length: Math.floor(CHUNK_BYTES / hello.length) }, () => hello));
+    },
+    ATTACKERS + 1,
+  ],
+];
+
+async function unitsOf(
+  bench: PeerHarness,
+  names: readonly string[],
+  work: () => Promise<void> | void,
+): Promise<number> {
+  const used = (): number => names.reduce((sum, name) => sum + bench.context.turns.share(name).used, 0);
+  const before = used();
+  await work();
+  return used() - before;
+}
+
+const attacks = suite('attacks');
+
+for (const [label, attack, most = 1] of ATTACKS) {
+  attacks(`${label}: ${ATTACKERS} VMs hold up an innocent pair for ${most} turns at most`, async () => {
+    const steps = new Steps();
+    const names = Array.from({ length: ATTACKERS }, (_, index) => `bad-${index}`);
+    const policy = { domains: ['a', 'b', ...names], rows: OPEN };
+    const bench = await PeerHarness.of(policy, HANDSHAKE, null, steps.schedule);
+    const settled = async (client: Promise<Client>): Promise<Client> => {
+      let isThere = false;
+      void client.then(() => {
+        isThere = true;
+      });
+      while (!isThere) {
+        steps.step();
+        await pass(1);
+      }
+      return client;
+    };
+    const b = await settled(bench.listen('b'));
+    const a = await settled(bench.connect('a'));
+    const bad: Client[] = [];
+    for (const name of names) bad.push(await settled(bench.connect(name)));
+    await steps.settle();
+
+    const chunks = await Promise.all(bad.map((client) => attack(client)));
+    const atOnce = await unitsOf(bench, names, () => {
+      for (const [index, client] of bad.entries()) client.carrier.feed(chunks[index] ?? new Uint8Array(0));
+    });
+    assert.ok(atOnce <= QUANTUM_UNITS + PIECE_UNITS, `${atOnce} units at once`);
+    // Each attacker is new to the turns once, and has a slice like anybody who is.
+    for (let turn = 0; turn < 2 * ATTACKERS; turn++) {
+      steps.step();
+      await pass(1);
+    }
+    for (let exchange = 1; exchange <= EXCHANGES; exchange++) {
+      a.send({ to: bench.domid('b'), payload: 'x' });
+      for (let turn = 1; b.read().messages.length < exchange; turn++) {
+        assert.ok(turn <= most, `turn ${turn}`);
+        const units = await unitsOf(bench, names, async () => {
+          steps.step();
+          await pass(2);
+        });
+        // Verified hellos go on at once, which is a quantum in all.
+        assert.ok(units <= QUANTUM_UNITS + SLICE_UNITS + 2 * PIECE_UNITS, `${units} units in a turn`);
+      }
+    }
+    for (const client of bad) assert.ok(client.carrier.isPaused, 'each attacker is held back');
+    bench.close();
+  });
+}
+
+attacks('hellos whose answers are not read are not answered, and nothing piles up', async () => {
+  const bench = await PeerHarness.open('a');
+  const a = await bench.connect('a');
+  const hello = await new Client(new MemoryCarrier(), await KEYS.of('a')).sayHello();
+  a.carrier.hasRoom = false;
+  const before = a.carrier.written.length;
+  const paid = bench.context.turns.share('a').used;
+  a.carrier.feed(joined(...Array.from({ length: 50 }, () => hello)));
+  await a.carrier.whenWritten();
+  await pass(200);
+  assert.is(a.carrier.written.length, before + 1);
+  assert.is(bench.context.turns.share('a').used - paid, HELLO_UNITS);
+  assert.ok(a.carrier.isPaused);
+  bench.close();
+});
+
+attacks('a domain that changes keys with every record is closed, with a fault of its own', async () => {
+  let now = 0;
+  const hasty: HandshakeContext = { ...HANDSHAKE, clock: () => now };
+  const bench = await PeerHarness.open('a');
+  const client = new Client(bench.carrier(), await KEYS.of('a'), hasty);
+  assert.ok(await client.handshake());
+  const before = bench.context.turns.share('a').used;
+  for (let epoch = 0; epoch < 17; epoch++) {
+    now += 120_001;
+    client.say({ op: Op.pong, id: 1 });
+  }
+  await pass(20);
+  assert.equal(bench.sessionLog.slice(1), ['peer.fault REKEYED_TOO_OFTEN', 'session.close fault']);
+  assert.ok(bench.context.turns.share('a').used - before >= 16 * 40_000, 'each change was paid for');
+});
+
+attacks('a domain that changes keys because they are old is not', async () => {
+  let now = 0;
+  const clock: HandshakeContext = { ...HANDSHAKE, clock: () => now };
+  const bench = await PeerHarness.of({ domains: ['a'], rows: OPEN }, clock);
+  const client = new Client(bench.carrier(), await KEYS.of('a'), clock);
+  assert.ok(await client.handshake());
+  for (let epoch = 0; epoch < 40; epoch++) {
+    now += 120_001;
+    client.say({ op: Op.pong, id: 1 });
+    await pass(1);
+  }
+  assert.equal(bench.sessionLog, ['session.open']);
+  bench.close();
+});
+
+attacks.run();

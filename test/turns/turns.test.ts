@@ -1,0 +1,203 @@
+/** Who is worked on when: budgets, rounds, and what a domain gains by its tricks: nothing. Time is counted in turns. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Job, QUANTUM_UNITS, SLICE_UNITS, Turns, type Worker } from '../../broker/turns/index.ts';
+
+import { seededRandom } from '../support/seed.ts';
+
+const PIECE = 10_000;
+
+/** An event loop whose turns a test takes one by one. */
+class Loop {
+  readonly turns = new Turns((task) => this.#due.push(task));
+  #due: (() => void)[] = [];
+
+  /** False when nothing was due. */
+  turn(): boolean {
+    const due = this.#due;
+    this.#due = [];
+    for (const task of due) task();
+    return due.length > 0;
+  }
+}
+
+/** Has so many units of work, in pieces. */
+class Load implements Worker {
+  readonly job: Job;
+  left = 0;
+  done = 0;
+  readonly #piece: number;
+
+  constructor(turns: Turns, share: string, piece = PIECE) {
+    this.#piece = piece;
+    this.job = turns.job(share, this);
+  }
+
+  brings(units: number): void {
+    this.left += units;
+    this.job.ready();
+  }
+
+  work(): boolean {
+    while (this.left > 0) {
+      if (this.job.share.isSpent) return true;
+      this.left -= this.#piece;
+      this.done += this.#piece;
+      this.job.share.spend(this.#piece);
+    }
+    return false;
+  }
+}
+
+const turns = suite('turns');
+
+turns('a domain alone is worked on at once, and owes nothing afterwards', () => {
+  const loop = new Loop();
+  const a = new Load(loop.turns, 'a');
+  for (let count = 0; count < 10; count++) {
+    a.brings(QUANTUM_UNITS);
+    assert.is(a.left, 0);
+    loop.turn();
+  }
+  assert.is(a.job.share.heldBack, 0);
+  assert.is(a.job.share.used, 10 * QUANTUM_UNITS);
+});
+
+turns('what is beyond the quantum goes on in later turns, a slice in each', () => {
+  const loop = new Loop();
+  const a = new Load(loop.turns, 'a');
+  a.brings(QUANTUM_UNITS + 3 * SLICE_UNITS);
+  assert.is(a.done, QUANTUM_UNITS);
+  for (let slice = 1; slice <= 3; slice++) {
+    assert.ok(loop.turn());
+    assert.is(a.done, QUANTUM_UNITS + slice * SLICE_UNITS);
+  }
+  assert.is(a.left, 0);
+});
+
+turns('nothing is scheduled once all is done', () => {
+  const loop = new Loop();
+  const a = new Load(loop.turns, 'a');
+  a.brings(PIECE);
+  assert.ok(loop.turn());
+  assert.not(loop.turn());
+});
+
+turns('one turn of the event loop works at once on a quantum in all, however many bring work', () => {
+  const loop = new Loop();
+  const loads = Array.from({ length: 40 }, (_, index) => new Load(loop.turns, `vm-${index}`));
+  for (const load of loads) load.brings(QUANTUM_UNITS / 2);
+  const done = (): number => loads.reduce((sum, load) => sum + load.done, 0);
+  assert.is(done(), QUANTUM_UNITS);
+  loop.turn();
+  assert.is(done(), QUANTUM_UNITS + SLICE_UNITS);
+});
+
+for (const attackers of [1, 4, 16, 128]) {
+  turns(`a domain with little to do waits for one turn at most beside ${attackers} with much`, () => {
+    const loop = new Loop();
+    const loads = Array.from({ length: attackers }, (_, index) => new Load(loop.turns, `bad-${index}`));
+    // Less than its part, which is one in `attackers + 1`.
+    const quiet = new Load(loop.turns, 'quiet', 1_000);
+    for (const load of loads) load.brings(100 * SLICE_UNITS);
+    for (let turn = 0; turn <= 2 * attackers; turn++) loop.turn();
+    for (let turn = 0; turn < 1_000; turn++) {
+      for (const load of loads) if (load.left <= 0) load.brings(100 * SLICE_UNITS);
+      quiet.brings(1_000);
+      if (quiet.left > 0) loop.turn();
+      assert.is(quiet.left, 0, `turn ${turn}`);
+      loop.turn();
+    }
+  });
+}
+
+turns('domains with a backlog have equal parts, whatever the size of their pieces', () => {
+  const loop = new Loop();
+  const loads = [1_000, 10_000, 100_000, 600_000].map((piece, index) => new Load(loop.turns, `vm-${index}`, piece));
+  for (const load of loads) load.brings(1e9);
+  for (let turn = 0; turn < 4_000; turn++) loop.turn();
+  const parts = loads.map(({ done }) => done);
+  const spread = Math.max(...parts) - Math.min(...parts);
+  assert.ok(spread <= QUANTUM_UNITS + 2 * 600_000, parts.join());
+});
+
+turns('sessions and strangers of one name share one part', () => {
+  const loop = new Loop();
+  const many = Array.from({ length: 8 }, () => new Load(loop.turns, 'a'));
+  const one = new Load(loop.turns, 'b');
+  for (const load of [...many, one]) load.brings(1e9);
+  for (let turn = 0; turn < 4_000; turn++) loop.turn();
+  const together = many.reduce((sum, { done }) => sum + done, 0);
+  assert.ok(Math.abs(together - one.done) <= 2 * QUANTUM_UNITS, `${together} ${one.done}`);
+});
+
+turns('a domain that always stops just short of its credit gains nothing by it', () => {
+  const loop = new Loop();
+  const sly = new Load(loop.turns, 'sly');
+  const honest = Array.from({ length: 3 }, (_, index) => new Load(loop.turns, `vm-${index}`));
+  for (const load of honest) load.brings(1e12);
+  for (let turn = 0; turn < 4_000; turn++) {
+    if (sly.left <= 0) sly.brings(QUANTUM_UNITS - PIECE);
+    loop.turn();
+  }
+  const [least = 0] = honest.map(({ done }) => done).sort((one, other) => one - other);
+  assert.ok(sly.done <= 1.05 * least, `${sly.done} ${least}`);
+});
+
+turns('one large piece is paid for afterwards, while others are served', () => {
+  const loop = new Loop();
+  const large = new Load(loop.turns, 'large', 16 * QUANTUM_UNITS);
+  const other = new Load(loop.turns, 'other');
+  large.brings(32 * QUANTUM_UNITS);
+  other.brings(100 * QUANTUM_UNITS);
+  const after = large.done;
+  for (let turn = 0; turn < 60; turn++) loop.turn();
+  assert.is(large.done, after);
+  for (let turn = 0; turn < 70; turn++) loop.turn();
+  assert.is(large.left, 0);
+});
+
+turns('a domain that owes is not kept waiting when nobody else wants anything', () => {
+  const loop = new Loop();
+  const large = new Load(loop.turns, 'large', 16 * QUANTUM_UNITS);
+  large.brings(32 * QUANTUM_UNITS);
+  loop.turn();
+  loop.turn();
+  assert.is(large.left, 0);
+});
+
+turns('a cancelled job is not worked on, and keeps nobody waiting', () => {
+  const loop = new Loop();
+  const a = new Load(loop.turns, 'a');
+  a.brings(10 * QUANTUM_UNITS);
+  a.job.cancel();
+  loop.turn();
+  assert.is(a.done, QUANTUM_UNITS);
+  assert.not(loop.turn());
+  const b = new Load(loop.turns, 'a');
+  b.brings(PIECE);
+  assert.is(b.left, 0);
+});
+
+turns('on any history each turn is bounded, and all work is done in the end', () => {
+  const random = seededRandom();
+  for (let history = 0; history < 30; history++) {
+    const loop = new Loop();
+    const loads = Array.from({ length: 1 + random.below(12) }, () => {
+      return new Load(loop.turns, `vm-${random.below(6)}`, 1_000 * (1 + random.below(300)));
+    });
+    const done = (): number => loads.reduce((sum, load) => sum + load.done, 0);
+    for (let turn = 0; turn < 200; turn++) {
+      const before = done();
+      for (let count = random.below(4); count > 0; count--) {
+        loads[random.below(loads.length)]?.brings(random.below(3 * QUANTUM_UNITS));
+      }
+      loop.turn();
+      assert.ok(done() - before <= QUANTUM_UNITS + SLICE_UNITS + 2 * 300_000, `history ${history}, turn ${turn}`);
+    }
+    for (let turn = 0; loop.turn(); turn++) assert.ok(turn < 100_000);
+    for (const load of loads) assert.ok(load.left <= 0);
+  }
+});
+
+turns.run();
