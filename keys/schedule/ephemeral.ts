@@ -25,16 +25,7 @@ class X25519Ephemeral implements Ephemeral {
   }
 
   agree(peerPublic: Uint8Array): Uint8Array | null {
-    if (peerPublic.length !== X25519_BYTES) return null;
-    const x = Buffer.from(peerPublic).toString('base64url');
-    let shared: Uint8Array;
-    try {
-      const publicKey = createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'X25519', x } });
-      shared = diffieHellman({ privateKey: this.#privateKey, publicKey });
-    } catch {
-      return null; // OpenSSL refuses low-order points itself
-    }
-    return isAllZero(shared) ? null : shared;
+    return agreement(this.#privateKey, peerPublic);
   }
 
   toJSON(): string {
@@ -44,6 +35,20 @@ class X25519Ephemeral implements Ephemeral {
   [inspect.custom](): string {
     return REDACTED;
   }
+}
+
+/** `Ephemeral.agree` of a private key: apart from it, so that published vectors can be tried. */
+export function agreement(privateKey: KeyObject, peerPublic: Uint8Array): Uint8Array | null {
+  if (peerPublic.length !== X25519_BYTES) return null;
+  const x = Buffer.from(peerPublic).toString('base64url');
+  let shared: Uint8Array;
+  try {
+    const publicKey = createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'X25519', x } });
+    shared = diffieHellman({ privateKey, publicKey });
+  } catch {
+    return null; // OpenSSL refuses low-order points itself
+  }
+  return isAllZero(shared) ? null : shared;
 }
 
 /** Looks at every byte whatever the value: the time says nothing about the secret. Also for a crypto library that does not refuse. */

@@ -9,6 +9,8 @@ export interface TestKey {
   readonly anchor: TrustAnchor;
   /** `alg` is Ed25519 unless the header says otherwise. */
   sign(header: Readonly<Record<string, unknown>>, payload: unknown): Promise<string>;
+  /** The bare signature of a text. */
+  signBytes(text: string): Promise<Uint8Array>;
 }
 
 export async function makeTestKey(): Promise<TestKey> {
@@ -24,6 +26,7 @@ export async function makeTestKey(): Promise<TestKey> {
       new CompactSign(Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload)))
         .setProtectedHeader({ alg: 'Ed25519', ...header })
         .sign(privateKey),
+    signBytes: async (text) => new Uint8Array(await crypto.subtle.sign('Ed25519', privateKey, Buffer.from(text))),
   };
 }
 
