@@ -3,7 +3,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HARD_EPOCH_LIMITS, SOFT_EPOCH_LIMITS } from '../../broker/channel/protection.ts';
+import {
+  HARD_EPOCH_LIMITS,
+  MAX_SHORT_EPOCHS,
+  SHORT_EPOCH,
+  SOFT_EPOCH_LIMITS,
+} from '../../broker/channel/protection.ts';
 import * as chosen from '../../broker/process/limits.ts';
 import * as fixed from '../../broker/wire/constants.ts';
 import { CloseCode, DataField, Op, RecordType, RingFlag, SendFlag, Status } from '../../broker/wire/index.ts';
@@ -33,7 +38,15 @@ const numbers = (rows: readonly (readonly string[])[], name: number, value: numb
 const wire = suite('docs/wire.md');
 
 wire('the limits are those of the code', () => {
-  const code: Readonly<Record<string, unknown>> = { ...chosen, ...fixed, MAX_TOKEN_CHARACTERS };
+  const code: Readonly<Record<string, unknown>> = {
+    ...chosen,
+    ...fixed,
+    MAX_TOKEN_CHARACTERS,
+    MAX_SHORT_EPOCHS,
+    SHORT_EPOCH_RECORDS: SHORT_EPOCH.records,
+    SHORT_EPOCH_BYTES: SHORT_EPOCH.bytes,
+    SHORT_EPOCH_MS: SHORT_EPOCH.ageMs,
+  };
   for (const [name, value] of Object.entries(numbers(table('name', 'value'), 0, 1))) assert.is(value, code[name], name);
 });
 
