@@ -21,6 +21,7 @@ import {
   type Sender,
   UNDECIDED,
 } from '../core/index.ts';
+import { decidedUnits, frameUnits, notifyUnits, type WorkShare } from '../turns/index.ts';
 import {
   type BrokerFrame,
   DataField,
@@ -38,7 +39,6 @@ import {
 } from '../wire/index.ts';
 import { Answers } from './answers.ts';
 import { decodeFederationFrame, encodeFederationFrame, type FederationFrame, FederationOp } from './frames.ts';
-import { MAX_UNDECIDED_BYTES } from './limits.ts';
 import { isForProxy, RemoteDomainSink } from './proxy.ts';
 import { Questions } from './remote-questions.ts';
 import { Undecided } from './undecided.ts';
@@ -139,7 +139,7 @@ export class Bridge implements RemoteBroker {
     const gate = this.#gates.size === 0 ? undefined : this.#gates.get(sink);
     if ((flags & SendFlag.resume) !== 0) gate?.delete(key);
     else if ((flags & SendFlag.ordered) !== 0 && gate?.has(key) === true) return Status.EBUSY;
-    if (this.#undecided.bytes + length > MAX_UNDECIDED_BYTES && this.#undecided.bytes > 0) {
+    if (this.#undecided.isFull(length)) {
       if ((flags & SendFlag.ordered) !== 0) this.#gates.set(sink, (gate ?? new Set<string>()).add(key));
       return Status.EBUSY;
     }
@@ -191,19 +191,31 @@ export class Bridge implements RemoteBroker {
 
   // Receiving
 
-  /** Works on the frames of one record. */
-  receive(plaintext: Uint8Array): BridgeFault | null {
+  /** Works on the frames of one record, as far as `share` can pay for them. `plaintext` is lent: what is left is copied. */
+  receive(plaintext: Uint8Array, share: WorkShare): BridgeFault | null {
+    this.#walker.begin(plaintext);
+    const fault = this.receiveMore(share);
+    if (this.hasMore) this.#walker.keep();
+    return fault;
+  }
+
+  /** Frames of the last record are left: `receiveMore` goes on with them, before the next record. */
+  get hasMore(): boolean {
+    return this.#walker.hasMore;
+  }
+
+  receiveMore(share: WorkShare): BridgeFault | null {
     const walker = this.#walker;
-    walker.begin(plaintext);
     const answers: Uint8Array[] = [];
     let recordedBy: DomainState | null = null;
     let sends = 0;
     let fault: BridgeFault | null = null;
-    while (fault === null) {
+    do {
       const step = walker.next();
       if (step === 'fault') fault = 'BAD_FRAME';
       if (step !== 'frame') break;
       const { bytes, view, at, length } = walker;
+      share.spend(frameUnits(walker.op));
       if (walker.op === Op.sendv) {
         const sender = this.#senderOf(view, at);
         if (typeof sender === 'string') {
@@ -222,14 +234,15 @@ export class Bridge implements RemoteBroker {
       }
       const link = decodeFederationFrame(bytes, at, at + length);
       if (link?.op === FederationOp.asked) {
-        const answer = this.#asked(link);
+        const answer = this.#asked(link, share);
         if (typeof answer === 'string') fault = answer;
         else {
           answers.push(answer.frame);
           if (answer.recordedBy !== null) recordedBy = answer.recordedBy;
         }
-      } else fault = link === null ? this.#answered(decodeBrokerFrame(bytes, at, at + length)) : this.#control(link);
-    }
+      } else
+        fault = link === null ? this.#answered(decodeBrokerFrame(bytes, at, at + length), share) : this.#control(link);
+    } while (fault === null && !share.isSpent);
     this.#copyDeferred();
     if (sends > 0) answers.push(encodeBrokerFrame({ op: Op.ack, through: this.#lastSendId }));
     const source = recordedBy;
@@ -248,14 +261,15 @@ export class Bridge implements RemoteBroker {
   }
 
   /** A domain there asks about rings here: answered as if it were here, and to its home. */
-  #asked({
-    domid,
-    body,
-  }: FederationFrame): BridgeFault | { readonly frame: Uint8Array; readonly recordedBy: DomainState | null } {
+  #asked(
+    { domid, body }: FederationFrame,
+    share: WorkShare,
+  ): BridgeFault | { readonly frame: Uint8Array; readonly recordedBy: DomainState | null } {
     const caller = this.#argo.domainById(domid);
     if (caller?.remote !== this || !this.#proxies.has(caller)) return 'FOREIGN_HOME';
     const asked = decodeDomainFrame(body, 0, body.length);
     if (asked?.op !== Op.notify || asked.queries === null) return 'BAD_FRAME';
+    share.spend(notifyUnits(asked.queries.length));
     const result = this.#argo.notify(caller, asked.queries);
     invariant(result !== null, 'a query of another broker is answered here');
     const { answer, answers } = result;
@@ -315,7 +329,7 @@ export class Bridge implements RemoteBroker {
     return null;
   }
 
-  #answered(frame: BrokerFrame | null): BridgeFault | null {
+  #answered(frame: BrokerFrame | null, share: WorkShare): BridgeFault | null {
     if (frame?.op === Op.refused) {
       const send = this.#undecided.refuse(frame.id);
       if (send === null) return 'BAD_ANSWER';
@@ -325,6 +339,7 @@ export class Bridge implements RemoteBroker {
     if (frame?.op !== Op.ack) return 'BAD_FRAME';
     const accepted = this.#undecided.acceptThrough(frame.through);
     if (accepted === null) return 'BAD_ANSWER';
+    share.spend(decidedUnits(accepted.length));
     for (const { sink, id } of accepted) sink.decided?.(id, Status.OK, 0);
     return null;
   }

@@ -8,10 +8,11 @@
  */
 import type { AeadSuite, Identity } from '../../keys/index.ts';
 import { Channel, type ChannelFault, type HandshakeContext, type Session } from '../channel/index.ts';
+import { CHUNK_UNITS, HELLO_UNITS, type Job, recordUnits, type Turns, type Worker } from '../turns/index.ts';
 import { MAX_RECORD_PLAINTEXT_BYTES } from '../wire/index.ts';
 import type { Bridge, BridgeFault, BridgeHost } from './bridge.ts';
 import { encodeFederationFrame, FederationOp } from './frames.ts';
-import { DECISION_TIMEOUT_MS, HANDSHAKE_MS, LOOK_MS, REPORT_MS, SILENCE_MS } from './limits.ts';
+import { DECISION_TIMEOUT_MS, HANDSHAKE_MS, LOOK_MS, MAX_QUEUED_BYTES, REPORT_MS, SILENCE_MS } from './limits.ts';
 
 export type SessionEnd = BridgeFault | ChannelFault | 'TIMEOUT' | 'UNDECIDED' | 'SILENT' | 'CLOSED' | 'LOST';
 
@@ -20,6 +21,7 @@ export interface SessionContext {
   readonly identity: Identity;
   readonly suites: readonly AeadSuite[];
   readonly handshake: HandshakeContext;
+  readonly turns: Turns;
   /** How we are, to be told to the other side. */
   report(): Uint8Array;
 }
@@ -27,6 +29,8 @@ export interface SessionContext {
 /** The byte pipe to the other broker. */
 export interface BytePipe {
   write(buffers: readonly Uint8Array[]): boolean;
+  pause(): void;
+  resume(): void;
   end(): void;
 }
 
@@ -36,7 +40,7 @@ export interface SessionHooks {
   onEnded(session: BrokerSession, reason: SessionEnd, wasUp: boolean): void;
 }
 
-export class BrokerSession {
+export class BrokerSession implements Worker {
   id = '';
   suite = '';
   readonly #context: SessionContext;
@@ -45,12 +49,21 @@ export class BrokerSession {
   readonly #pipe: BytePipe;
   readonly #hooks: SessionHooks;
   readonly #channel: Channel;
+  readonly #job: Job;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAt: number;
   #isEnded = false;
   /** The remote broker is believed; until then nothing but the handshake is said. */
   #session: Session | null = null;
   #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  /** Signatures are being checked. */
+  #isVerifying = false;
+  /** The channel may hold something that was not worked on. */
+  #hasRest = false;
+  #isPaused = false;
+  /** Key epochs of the session that were paid for. */
+  #paidEpochs = 1;
   #isScheduled = false;
   #isCongested = false;
   #heardAt: number;
@@ -78,6 +91,8 @@ export class BrokerSession {
       resynchronises: false,
       plaintext: 'lent',
     });
+    // No domain has such a name.
+    this.#job = context.turns.job(`broker ${bridge.peer}`, this);
     this.#startedAt = context.handshake.clock();
     this.#heardAt = this.#startedAt;
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
@@ -93,8 +108,13 @@ export class BrokerSession {
   onChunk(chunk: Uint8Array): void {
     if (this.#isEnded) return;
     this.#channel.push(chunk);
-    this.#process();
-    if (!this.#isEnded) this.#channel.keep();
+    this.#hasRest = true;
+    this.#job.ready();
+    this.#job.share.spend(CHUNK_UNITS);
+    if (!this.#hasRest || this.#isEnded) return;
+    // The work stops before the end of the chunk, whose bytes are lent.
+    this.#channel.keep();
+    this.#pause();
   }
 
   onDrain(): void {
@@ -111,6 +131,7 @@ export class BrokerSession {
     const wasUp = this.#session !== null;
     this.#isEnded = true;
     this.#channel.abandon();
+    this.#job.cancel();
     clearInterval(this.#timer);
     this.#queue = [];
     if (wasUp) this.#bridge.down();
@@ -118,39 +139,64 @@ export class BrokerSession {
     this.#hooks.onEnded(this, reason, wasUp);
   }
 
-  #process(): void {
-    while (!this.#isEnded) {
+  work(): boolean {
+    while (!this.#isEnded && !this.#isVerifying && this.#queuedBytes <= MAX_QUEUED_BYTES) {
+      const { share } = this.#job;
+      if (share.isSpent) return true;
+      if (this.#bridge.hasMore) {
+        this.#checked(this.#bridge.receiveMore(share));
+        continue;
+      }
       switch (this.#channel.next()) {
         case 'frames':
           this.#frames();
           break;
         case 'more':
+          this.#hasRest = false;
+          this.#readOn();
+          return false;
         case 'waiting':
-          return;
+          return false;
         case 'handshake':
           this.#verify();
-          return;
+          break;
         case 'proven':
           this.#believe();
           break;
         case 'refused':
         case 'fault':
           this.end(this.#channel.fault ?? 'UNEXPECTED_RECORD');
-          return;
+          break;
         case 'closed':
           this.end('CLOSED');
-          return;
+          break;
       }
     }
+    return false;
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#pipe.pause();
+  }
+
+  #readOn(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#pipe.resume();
   }
 
   #verify(): void {
+    this.#isVerifying = true;
+    this.#job.share.spend(HELLO_UNITS);
     this.#channel.verify().then(
       (outcome) => {
+        this.#isVerifying = false;
         if (this.#isEnded) return;
         if (outcome === 'answered') {
           this.#writeOutput();
-          this.#process();
+          this.#job.ready();
         } else this.end(this.#channel.fault ?? 'UNEXPECTED_RECORD');
       },
       // Signing failed, or we have a bug: nobody is let in.
@@ -160,7 +206,15 @@ export class BrokerSession {
 
   #frames(): void {
     this.#heardAt = this.#context.handshake.clock();
-    const fault = this.#bridge.receive(this.#channel.plaintext);
+    const { share } = this.#job;
+    const { plaintext, session } = this.#channel;
+    const epochs = session?.openedEpochs ?? 1;
+    share.spend(recordUnits(plaintext.length, epochs - this.#paidEpochs));
+    this.#paidEpochs = epochs;
+    this.#checked(this.#bridge.receive(plaintext, share));
+  }
+
+  #checked(fault: BridgeFault | null): void {
     if (fault !== null) this.end(fault);
   }
 
@@ -189,6 +243,7 @@ export class BrokerSession {
   #enqueue(frame: Uint8Array): void {
     if (this.#session === null || this.#isEnded) return;
     this.#queue.push(frame);
+    this.#queuedBytes += frame.length;
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => {
@@ -210,9 +265,11 @@ export class BrokerSession {
         bytes += length;
       }
       this.#seal(Buffer.concat(queue.slice(sent, end), bytes));
+      this.#queuedBytes -= bytes;
       sent = end;
     }
     queue.splice(0, sent);
+    if (this.#hasRest && this.#queuedBytes <= MAX_QUEUED_BYTES) this.#job.ready();
   }
 
   #seal(plaintext: Uint8Array): void {

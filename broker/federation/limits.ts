@@ -2,6 +2,13 @@
 
 /** Bytes of sends to one broker that it has not decided yet; past it senders get EBUSY and try again. */
 export const MAX_UNDECIDED_BYTES = 8 * 1024 * 1024;
+/** The same, counted: one acknowledgement may decide all of them in one piece, for about 3 ms. */
+export const MAX_UNDECIDED_SENDS = 16_384;
+/**
+ * Bytes queued for a broker that does not read; past it nothing more is read from it. Above what all undecided sends and
+ * all answers to as many can be, so that two brokers never stop reading because of each other.
+ */
+export const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
 /** Questions about rings there that it has not answered: in all, and of one domain; past them a notify is EBUSY. */
 export const MAX_QUESTIONS = 1_024;
 export const MAX_QUESTIONS_PER_DOMAIN = 32;

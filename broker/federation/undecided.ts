@@ -4,6 +4,7 @@
  * What is answered out of turn leaves a hole, so that an id's place is its distance from the first.
  */
 import type { FrameSink } from '../core/index.ts';
+import { MAX_UNDECIDED_BYTES, MAX_UNDECIDED_SENDS } from './limits.ts';
 
 export interface UndecidedSend {
   /** The sender's session, and the id it gave the send there. */
@@ -24,6 +25,12 @@ export class Undecided {
   /** Of the entry at `#head`. */
   #firstId = 1;
   bytes = 0;
+
+  /** Another one with these bytes must wait until some are decided; a single one of any length never does. */
+  isFull(bytes: number): boolean {
+    if (this.bytes === 0) return false;
+    return this.bytes + bytes > MAX_UNDECIDED_BYTES || this.#entries.length - this.#head >= MAX_UNDECIDED_SENDS;
+  }
 
   /** Returns the link's id for it. */
   push(send: UndecidedSend): number {

@@ -13,7 +13,7 @@
 import type { Carrier } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type Session } from '../channel/index.ts';
 import { HANDSHAKE_TIMEOUT_MS } from '../process/index.ts';
-import { HELLO_UNITS, type Job, recordUnits, type Worker } from '../turns/index.ts';
+import { CHUNK_UNITS, HELLO_UNITS, type Job, recordUnits, type Worker } from '../turns/index.ts';
 import { type CloseWord, closeWord } from '../wire/index.ts';
 import type { PeerContext } from './context.ts';
 import { Peer, type PeerFault } from './peer.ts';
@@ -86,6 +86,7 @@ export class ChannelDriver implements Worker {
         this.#channel.push(chunk);
         this.#hasRest = true;
         this.#job.ready();
+        this.#job.share.spend(CHUNK_UNITS);
         if (this.#hasRest) this.#keep();
       },
       onDrain: () => {

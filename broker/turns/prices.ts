@@ -4,6 +4,8 @@
  */
 import { Op } from '../wire/index.ts';
 
+/** A chunk that a carrier hands over: a NATS message may be one byte. */
+export const CHUNK_UNITS = 500;
 /** A record: its header, its nonce, the call of the AEAD. */
 const RECORD_UNITS = 5_000;
 /** A byte that is opened, copied and sealed again for its receiver. */
@@ -38,6 +40,11 @@ const FRAME_PRICES: readonly number[] = Array.from({ length: 256 }, (_, op) => {
       return QUERY_UNITS;
   }
 });
+
+/** Sends that another broker has decided: each sender is told. */
+export function decidedUnits(sends: number): number {
+  return sends * FRAME_UNITS;
+}
 
 /** A record whose plaintext has `bytes`, and which brought the keys of `epochs` new epochs with it. */
 export function recordUnits(bytes: number, epochs: number): number {

@@ -48,8 +48,9 @@ export class Deframer {
 
   /** Copies what is left of the chunk: the reader stops here for now, and the lender wants its bytes back. */
   keep(): void {
-    if (this.#at === this.#chunk.length) return;
-    this.#chunk = joined(this.#chunk.subarray(this.#at), EMPTY); // not slice(): a Buffer's is a view
+    const rest = this.#chunk.length - this.#at;
+    // Also when nothing is left the chunk is let go: its lender may take its memory away altogether.
+    this.#chunk = rest === 0 ? EMPTY : joined(this.#chunk.subarray(this.#at), EMPTY); // not slice(): a Buffer's is a view
     this.#at = 0;
   }
 

@@ -1,8 +1,14 @@
 /** Which broker is believed on a pipe, from which moment on, and how long a session without a word lives. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { encodeFederationFrame, FederationOp } from '../../broker/federation/frames.ts';
+import { frameUnits, QUANTUM_UNITS, SLICE_UNITS } from '../../broker/turns/index.ts';
 import { BridgeHarness, REMOTE } from '../support/federation/harness.ts';
 import { RemoteDouble, SessionHarness } from '../support/federation/session.ts';
+
+const FRAMES = 6_000;
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const sessions = suite('session with a remote broker');
 
@@ -90,6 +96,27 @@ sessions('a record that does not open, and a second hello, end the session', asy
     session.hear(await bytes(remote));
     assert.equal(session.log, ['up', `ended ${reason}`]);
   }
+});
+
+sessions('a record of many frames is worked on in turns, and nothing is read meanwhile', async () => {
+  const session = await SessionHarness.start(false);
+  const remote = await RemoteDouble.start(REMOTE, session);
+  await remote.greetAndProve();
+  await turn();
+  const { share } = session;
+  const before = share.used;
+  const frame = encodeFederationFrame(FederationOp.down, 9);
+  remote.say(remote.sealed(new Uint8Array(Buffer.concat(Array.from({ length: FRAMES }, () => frame)))));
+  assert.ok(session.isPaused);
+  assert.ok(share.used - before <= QUANTUM_UNITS + 2 * FRAMES * frame.length, `${share.used - before}`);
+  while (session.isPaused) {
+    const sofar = share.used;
+    await turn();
+    assert.ok(share.used - sofar <= SLICE_UNITS + frameUnits(FederationOp.down));
+  }
+  assert.ok(share.used - before >= FRAMES * frameUnits(FederationOp.down));
+  assert.equal(session.log, ['up']);
+  session.end();
 });
 
 sessions.run();

@@ -3,7 +3,12 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FrameSink } from '../../broker/core/index.ts';
 import { decodeFederationFrame, encodeFederationFrame, FederationOp } from '../../broker/federation/frames.ts';
-import { MAX_QUESTIONS, MAX_QUESTIONS_PER_DOMAIN } from '../../broker/federation/limits.ts';
+import {
+  MAX_QUESTIONS,
+  MAX_QUESTIONS_PER_DOMAIN,
+  MAX_UNDECIDED_BYTES,
+  MAX_UNDECIDED_SENDS,
+} from '../../broker/federation/limits.ts';
 import { Questions } from '../../broker/federation/remote-questions.ts';
 import { decodeReport, encodeReport } from '../../broker/federation/report.ts';
 import { Undecided } from '../../broker/federation/undecided.ts';
@@ -29,6 +34,18 @@ undecided('an acknowledgement takes out all before it, oldest first; a refusal o
   assert.is(waiting.bytes, 10);
   assert.is(waiting.oldest, 10);
   assert.equal(waiting.acceptThrough(2), []);
+});
+
+undecided('they are bounded in bytes and in number; one of any length may always go out', () => {
+  const waiting = new Undecided();
+  assert.not(waiting.isFull(MAX_UNDECIDED_BYTES + 1));
+  for (let id = 1; id < MAX_UNDECIDED_SENDS; id++) waiting.push(send(id));
+  assert.ok(waiting.isFull(MAX_UNDECIDED_BYTES));
+  assert.not(waiting.isFull(10));
+  waiting.push(send(MAX_UNDECIDED_SENDS));
+  assert.ok(waiting.isFull(10));
+  waiting.acceptThrough(1);
+  assert.not(waiting.isFull(10));
 });
 
 undecided('what was never sent can be neither acknowledged nor refused', () => {

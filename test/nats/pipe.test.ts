@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   HELD_BLOCK_BYTES,
+  LINGER_MS,
   MAX_PAYLOAD_BYTES,
   PLAIN_FRAGMENT_BYTES,
   TLS_FRAGMENT_BYTES,
@@ -209,9 +210,46 @@ pipe('what is held is handed on before the other end’s goodbye, and in order',
   broker.pipe.resume();
   await turn();
   broker.hear(messageOf(MessageKind.close, ID, 9 * length, 0));
+  while (broker.ended === undefined) await turn();
   assert.is(Buffer.concat(broker.got).length, 9 * length);
+  assert.is(broker.ended, null);
+});
+
+pipe('a reader that is still busy learns of the goodbye when it has taken all and would take more', async () => {
+  const broker = new End(false);
+  broker.onChunk = () => broker.pipe.pause();
+  broker.hear(messageOf(MessageKind.open, ID, 0, 3), messageOf(MessageKind.data, ID, 3, 3));
+  broker.hear(messageOf(MessageKind.close, ID, 6, 0));
+  for (let chunk = 1; chunk <= 2; chunk++) {
+    await turn();
+    await turn();
+    assert.is(broker.got.length, chunk);
+    assert.is(broker.ended, undefined);
+    broker.pipe.resume();
+  }
+  await turn();
   await turn();
   assert.is(broker.ended, null);
+});
+
+pipe('a reader that takes nothing after the goodbye is not waited for', async () => {
+  const broker = new End(false);
+  broker.pipe.pause();
+  broker.hear(messageOf(MessageKind.open, ID, 0, 3), messageOf(MessageKind.close, ID, 3, 0));
+  broker.clock.advance(LINGER_MS);
+  await turn();
+  assert.is(broker.ended, null);
+  assert.is(broker.clock.pendingTimers, 0);
+});
+
+pipe('a reader that ends while it takes the rest after the goodbye has ended', async () => {
+  const broker = new End(false);
+  broker.pipe.pause();
+  broker.hear(messageOf(MessageKind.open, ID, 0, 3), messageOf(MessageKind.close, ID, 3, 0));
+  broker.pipe.end();
+  await turn();
+  assert.is(broker.ended, null);
+  assert.is(broker.clock.pendingTimers, 0);
 });
 
 pipe('a chunk that pauses the reader is the last one before it resumes, which is never inside the call', async () => {

@@ -160,4 +160,14 @@ deframing('a chunk that comes before the last one was worked through follows it'
   assert.equal(collect(deframer, [new Uint8Array(0)]), ['0:61', '1:62', '2:63']);
 });
 
+deframing('a chunk that was read to its end is let go by keep: its lender may take the memory away', () => {
+  const deframer = new Deframer(100);
+  const record = Uint8Array.from(recordOf(0, new Uint8Array(10)));
+  deframer.push(record);
+  assert.type(deframer.next(), 'object');
+  deframer.keep();
+  structuredClone(record, { transfer: [record.buffer] });
+  assert.is(deframer.next(), 'more');
+});
+
 deframing.run();

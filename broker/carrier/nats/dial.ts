@@ -18,6 +18,8 @@ export interface DialledPipe {
   readonly isCongested: boolean;
   /** False asks to stop until `onDrain`. */
   write(buffers: readonly Uint8Array[]): boolean;
+  pause(): void;
+  resume(): void;
   end(): void;
   destroy(): void;
 }
@@ -112,6 +114,8 @@ export async function dialNats(
       return pipe.isCongested;
     },
     write: (buffers) => pipe.write(buffers),
+    pause: () => pipe.pause(),
+    resume: () => pipe.resume(),
     end: () => pipe.end(),
     destroy: () => pipe.destroy(),
   };

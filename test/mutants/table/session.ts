@@ -381,4 +381,25 @@ export const SESSION: readonly Mutant[] = [
     promise: 'nobody starves others',
     tests: TURNS,
   },
+  {
+    in: 'broker/federation/bridge.ts',
+    find: 'while (fault === null && !share.isSpent);',
+    replace: 'while (fault === null);',
+    promise: 'nobody starves others',
+    tests: ['test/federation/broker-session.test.ts'],
+  },
+  {
+    in: 'broker/federation/undecided.ts',
+    find: '|| this.#entries.length - this.#head >= MAX_UNDECIDED_SENDS',
+    replace: '',
+    promise: 'nobody starves others',
+    tests: ['test/federation/undecided.test.ts'],
+  },
+  {
+    in: 'broker/wire/deframer.ts',
+    find: 'rest === 0 ? EMPTY :',
+    replace: 'rest === 0 ? this.#chunk :',
+    promise: 'no input breaks the parser',
+    tests: ['test/wire/deframer.test.ts'],
+  },
 ];

@@ -6,6 +6,7 @@ import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
 import { Argo, type DomainState } from '../../../broker/core/index.ts';
 import { Bridge, type BridgeFault } from '../../../broker/federation/bridge.ts';
 import { encodeFederationFrame, FederationOp } from '../../../broker/federation/frames.ts';
+import { Turns } from '../../../broker/turns/index.ts';
 import {
   type BrokerFrame,
   DOMID_ANY,
@@ -27,9 +28,12 @@ export class BridgeHarness {
   readonly queued: Uint8Array[] = [];
   readonly outlets = new Map<string, RecordingSink>();
   readonly #durable: (() => void)[] = [];
+  /** Of which nothing is held back. */
+  readonly share = new Turns(() => {}).share(REMOTE);
   #lastSendId = 0;
 
   private constructor(policy: Awaited<ReturnType<typeof compile>>) {
+    this.share.credit = Number.POSITIVE_INFINITY;
     const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 64, memoryBytes: 2 ** 40 };
     this.bridge = new Bridge(
       REMOTE,
@@ -86,7 +90,9 @@ export class BridgeHarness {
 
   /** One record of these frames comes from the remote broker. */
   hear(...frames: readonly Uint8Array[]): BridgeFault | null {
-    return this.bridge.receive(new Uint8Array(Buffer.concat(frames)));
+    let fault = this.bridge.receive(new Uint8Array(Buffer.concat(frames)), this.share);
+    while (fault === null && this.bridge.hasMore) fault = this.bridge.receiveMore(this.share);
+    return fault;
   }
 
   up(name: string): Uint8Array {

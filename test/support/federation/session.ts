@@ -5,6 +5,7 @@ import type { HandshakeContext, Session } from '../../../broker/channel/index.ts
 import type { Bridge } from '../../../broker/federation/bridge.ts';
 import { BrokerSession } from '../../../broker/federation/broker-session.ts';
 import { encodeFederationFrame } from '../../../broker/federation/frames.ts';
+import { Turns } from '../../../broker/turns/index.ts';
 import {
   type DeframedRecord,
   Deframer,
@@ -28,6 +29,9 @@ export class SessionHarness {
   /** What the session told its owner, in order. */
   readonly log: string[] = [];
   readonly dials: boolean;
+  readonly turns = new Turns(setImmediate);
+  readonly share = this.turns.share(`broker ${REMOTE}`);
+  isPaused = false;
   readonly #session: BrokerSession;
   #written: Uint8Array[] = [];
   #onWritten: (() => void) | null = null;
@@ -40,10 +44,19 @@ export class SessionHarness {
     this.dials = dials;
     const suites = ['A256GCM', 'C20P'] as const;
     this.#session = new BrokerSession(
-      { identity, suites, handshake: context(), report: () => NOTHING },
+      { identity, suites, handshake: context(), turns: this.turns, report: () => NOTHING },
       bridge,
       { whenDurable: (effect) => effect(), onReport: () => {} },
-      { write: (buffers) => this.#write(buffers), end: () => {} },
+      {
+        write: (buffers) => this.#write(buffers),
+        pause: () => {
+          this.isPaused = true;
+        },
+        resume: () => {
+          this.isPaused = false;
+        },
+        end: () => {},
+      },
       dials,
       {
         onUp: () => void this.log.push('up'),

@@ -44,15 +44,15 @@ export interface PipeHost extends Publisher {
 
 const CREDIT_STEP_BYTES = WINDOW_BYTES / CREDIT_SHARE;
 
-const NOTHING = new Uint8Array(0);
-
 export class Pipe {
   readonly id: number;
   /** Pieces that came twice. */
   duplicates = 0;
   readonly #host: PipeHost;
   readonly #handlers: PipeHandlers;
-  #phase: 'running' | 'ending' | 'ended' = 'running';
+  /** `draining`: the other end has said its last word, and the reader has yet to take what came before it. */
+  #phase: 'running' | 'ending' | 'draining' | 'ended' = 'running';
+  #lastFault: PipeFault | null = null;
   #cancelLinger: (() => void) | null = null;
 
   #kind: MessageKind;
@@ -104,7 +104,7 @@ export class Pipe {
   }
 
   receive(message: PipeMessage): void {
-    if (this.#phase === 'ended') return;
+    if (this.#phase === 'ended' || this.#phase === 'draining') return;
     switch (message.kind) {
       case MessageKind.open:
       case MessageKind.data:
@@ -114,8 +114,7 @@ export class Pipe {
         this.#credit(message.position);
         return;
       case MessageKind.close:
-        this.#deliverRest();
-        this.#finish(message.position > this.#received ? 'GAP' : null);
+        this.#lastWord(message.position > this.#received ? 'GAP' : null);
         return;
     }
   }
@@ -132,6 +131,7 @@ export class Pipe {
 
   /** Sends what was taken, as far as the reader takes it within a while, then a goodbye. */
   end(): void {
+    if (this.#phase === 'draining') this.#finish(this.#lastFault);
     if (this.#phase !== 'running') return;
     this.#phase = 'ending';
     if (this.#queued === 0) this.#goodbye();
@@ -237,20 +237,36 @@ export class Pipe {
   #deliver(): void {
     if (this.#isPaused || this.#isDelivering || this.#phase === 'ended') return;
     const bytes = this.#held.shift();
-    if (bytes === undefined) return;
-    this.#hand(bytes);
-    this.#tell();
-    if (!this.#held.isEmpty) this.#deliverSoon();
+    if (bytes !== undefined) {
+      this.#hand(bytes);
+      this.#tell();
+      if (!this.#held.isEmpty) this.#deliverSoon();
+    }
+    this.#finishWhenTaken();
   }
 
-  /** The other end has said its last word: what is held comes before it, as far as the reader takes it. */
-  #deliverRest(): void {
-    while (!this.#isPaused && !this.#isDelivering && !this.#held.isEmpty) this.#hand(this.#held.shift() ?? NOTHING);
+  /**
+   * The other end has said its last word. What is held comes before it, and the reader, which may be working on what it
+   * took, is told once it would take more.
+   */
+  #lastWord(fault: PipeFault | null): void {
+    this.#cancelLinger?.();
+    this.#phase = 'draining';
+    this.#lastFault = fault;
+    this.#cancelLinger = this.#host.schedule(LINGER_MS, () => this.#finish(fault));
+    if (!this.#held.isEmpty && !this.#isPaused) this.#deliverSoon();
+    this.#finishWhenTaken();
+  }
+
+  #finishWhenTaken(): void {
+    if (this.#phase !== 'draining' || this.#isPaused || this.#isDelivering || !this.#held.isEmpty) return;
+    this.#finish(this.#lastFault);
   }
 
   /** Gives credit for what was consumed, a step at a time. */
   #tell(): void {
-    if (this.#phase === 'ended' || this.#consumed - this.#told < CREDIT_STEP_BYTES) return;
+    if (this.#phase === 'ended' || this.#phase === 'draining') return;
+    if (this.#consumed - this.#told < CREDIT_STEP_BYTES) return;
     this.#told = this.#consumed;
     publishBare(this.#host, MessageKind.credit, this.id, this.#consumed);
   }
