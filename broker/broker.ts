@@ -197,6 +197,7 @@ async function startAudit(
     directory: options.audit,
     broker: identity.name,
     detail: { version: VERSION },
+    domainBytesPerHour: options.limits.auditBytesPerHour,
     signer: checkpointSigner(identity),
   });
   started.add(() => audit.close());

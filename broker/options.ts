@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { AEAD_PROVIDERS } from '../keys/index.ts';
+import { DOMAIN_BYTES_PER_HOUR, MIN_DOMAIN_BYTES_PER_HOUR } from './audit/index.ts';
 import { BrokerError, MIN_MEMORY_BYTES, RING_BYTES_PER_DOMAIN } from './process/index.ts';
 import { MAX_RING_BYTES, MIN_RING_BYTES } from './wire/index.ts';
 
@@ -75,6 +76,12 @@ export const brokerOptions = z.strictObject({
         .max(2 ** 44)
         .nullable()
         .default(null),
+      /** What one domain may make the audit log grow by, bytes an hour; past it its events are counted. */
+      auditBytesPerHour: z
+        .int()
+        .min(MIN_DOMAIN_BYTES_PER_HOUR)
+        .max(2 ** 40)
+        .default(DOMAIN_BYTES_PER_HOUR),
     })
     .prefault({}),
 });

@@ -10,6 +10,7 @@ import type {
   AuditRecord,
   DenialContext,
   Detail,
+  Json,
   RecordedDomain,
 } from '../record/index.ts';
 import { POLICY_PREFIX_DIGITS, REMEMBERED_REVISIONS } from './limits.ts';
@@ -73,8 +74,23 @@ export class Bodies {
     return this.#body(at, event, { detail: isEmpty ? undefined : detail, reason });
   }
 
-  flow(at: Moment, permit: Permit, port: number, messages: number, bytes: number): Body {
-    return this.#body(at, 'flow', { ...this.#decision(permit), port, messages, bytes });
+  /** What an account could not pay for in a window. `domain` null: strangers or keys, as `cause` says. */
+  withheld(at: Moment, domain: Domain | null, cause: string, seen: WithheldEvents): Body {
+    const events: { [event: string]: Json } = {};
+    for (const [event, { count, messages, bytes }] of seen.kinds)
+      events[event] = { count, ...(messages > 0 ? { messages } : {}), ...(bytes > 0 ? { bytes } : {}) };
+    return this.#body(at, 'audit.withheld', {
+      reason: 'LOG_SHARE',
+      src: domain === null ? undefined : this.#domain(domain),
+      count: seen.count > 1 ? seen.count : undefined,
+      detail: { ...(domain === null ? { cause } : {}), events, until: rfc3339(seen.until) },
+    });
+  }
+
+  /** `port` null: several rings of one permit that ended while the share of the sender was used up. */
+  flow(at: Moment, { permit, port, messages, bytes }: CountedFlow): Body {
+    const detail = port === null ? { ports: 'many' } : undefined;
+    return this.#body(at, 'flow', { ...this.#decision(permit), port: port ?? undefined, messages, bytes, detail });
   }
 
   /** @param count denials it stands for; @param until when the last of them happened */
@@ -152,6 +168,22 @@ export class Bodies {
     // The optional keys hold undefined instead of being absent; nothing but JSON.stringify reads a body.
     return body as Body;
   }
+}
+
+/** What one flow record says. */
+export interface CountedFlow {
+  readonly permit: Permit;
+  readonly port: number | null;
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+/** What was counted instead of written. */
+export interface WithheldEvents {
+  readonly count: number;
+  readonly kinds: ReadonlyMap<string, { readonly count: number; readonly messages: number; readonly bytes: number }>;
+  /** Milliseconds since 1970, of the last one. */
+  readonly until: number;
 }
 
 /** What a collapsed denial amounts to. */

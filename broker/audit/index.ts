@@ -12,7 +12,8 @@ export {
   type VerifierKey,
   verifyProof,
 } from './evidence/index.ts';
-export type { AuditHead, AuditLog } from './log.ts';
+export { DOMAIN_BYTES_PER_HOUR, MIN_DOMAIN_BYTES_PER_HOUR } from './limits.ts';
+export type { AuditHead, AuditLog, LogShare } from './log.ts';
 export { latestCheckpoint, proveConsistency, proveRecord, readVerifierKey } from './prove.ts';
 export type { LinePlace } from './read/lines.ts';
 export { type PlacedLine, placeAfter, readAudit, readLineAt } from './read/read.ts';

@@ -23,8 +23,22 @@ export const FLOOD_WINDOW_MS = 1_000;
 export const PROMPT_RECORDS_PER_WINDOW = 8;
 /** Distinct tuples of one source in a window; ports are chosen by the sender, so beyond it they share one tuple per denial. */
 export const TUPLES_PER_SOURCE = 256;
-/** Kinds of refused sessions and peer faults told apart in a window. */
-export const MAX_KINDS = 1_024;
+/** Kinds of one account told apart in a window; the same number for the same reason. */
+export const KINDS_PER_ACCOUNT = 256;
+/**
+ * The share of the log of one domain, bytes an hour, unless the operator says otherwise: 9 kB/s, some 18 records a second.
+ * A busy domain of the demo writes a tenth of it. Ten domains that flood for a whole day write 7.5 GiB.
+ */
+export const DOMAIN_BYTES_PER_HOUR = 32 * 1024 * 1024;
+/** Less would not pay for one audit.withheld a second. */
+export const MIN_DOMAIN_BYTES_PER_HOUR = 4 * 1024 * 1024;
+/** The part of an hour's share that may be written at once: one of so many. */
+export const LOG_BURST_PARTS = 16;
+/** Taken from a share before a line is known: most lines have half of it. */
+export const RECORD_PRICE_BYTES = 1_024;
+/** What seq, prev, sum and the newline add to a body, rounded up. */
+export const LINE_FRAME_BYTES = 144;
+export const HOUR_MS = 3_600_000;
 /** How often a log that cannot be written tries again. */
 export const RETRY_MS = 1_000;
 /** Records kept in memory (some 500 bytes each) while the disk fails or lags; beyond it they are counted. */

@@ -9,13 +9,22 @@ export interface AuditHead {
   readonly hash: string;
 }
 
+/** The share of the log of one domain, of strangers together, or of incidents with keys. */
+export interface LogShare {
+  readonly name: string;
+  /** Bytes that may be written now. */
+  readonly left: number;
+  /** Events that were counted instead of written one by one, since the log was opened. */
+  readonly withheld: number;
+}
+
 export interface AuditLog extends Recorder {
   readonly head: AuditHead;
   /** Records that the newest checkpoint covers; null: this log is not signed. */
   readonly signedRecords: number | null;
   /**
-   * Queues one record. Of `session.refused` and `peer.fault`, which anybody can cause at will, a flood of one (source,
-   * reason) is counted exactly and written once a window. Throws ERR_AUDIT_CLOSED after close.
+   * Queues one record. A flood of events that a domain or a stranger can cause at will is counted exactly, and written
+   * once a window, as far as the share of its cause allows. Throws ERR_AUDIT_CLOSED after close.
    */
   record(event: AuditEvent): void;
   /**
@@ -25,6 +34,8 @@ export interface AuditLog extends Recorder {
    *   answers; without it all floods are waited for (up to FLOOD_WINDOW_MS)
    */
   whenDurable(callback: (ok: boolean) => void, source?: Domain): void;
+  /** Of the domains that have caused records since the log was opened. */
+  shares(): readonly LogShare[];
   /** Called with each change of `healthy`. Returns the function that removes the listener. */
   onHealth(listener: (healthy: boolean) => void): () => void;
   /** Writes the flows and `broker.stop`, closes and unlocks. Idempotent. Throws ERR_AUDIT_UNWRITTEN if records were lost. */

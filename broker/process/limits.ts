@@ -72,6 +72,8 @@ export const MAX_INCIDENTS = 64;
 /** Lines of one cause that the log on stderr takes at once, and then one per interval: a reboot writes four. */
 export const LOG_LINES_AT_ONCE = 16;
 export const LOG_INTERVAL_MS = 10_000;
+/** Of one domain: the broker has half as many different messages about a domain. */
+export const LOG_CAUSES_PER_DOMAIN = 16;
 /** Causes that are told apart: a few messages for each of some hundred domains. */
 export const MAX_LOG_CAUSES = 4_096;
 /** How often silence and expiry are looked at. */

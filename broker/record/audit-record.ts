@@ -1,6 +1,7 @@
 /** The audit record: what one line of the log says. */
 import type { RuleRef } from '../../policy/contract/index.ts';
-import type { AuditEventName, Detail } from './events.ts';
+import type { AuditEventName } from './catalog.ts';
+import type { Detail } from './events.ts';
 
 /** A domain as it was when the event happened: its labels may differ today. */
 export interface RecordedDomain {

@@ -1,4 +1,5 @@
 /** The door of broker/record: the audit events and the audit record, declared once for the core and for the log. */
 export type { AuditRecord, RecordedDomain } from './audit-record.ts';
-export { AUDIT_EVENTS, type AuditEvent, type AuditEventName, type Detail } from './events.ts';
+export { AUDIT_CATALOG, AUDIT_EVENTS, type AuditEventName } from './catalog.ts';
+export type { AuditEvent, Detail, Json } from './events.ts';
 export type { DenialContext, FlowCounter, Recorder } from './recorder.ts';

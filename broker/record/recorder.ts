@@ -5,7 +5,8 @@
  * the log makes the record from the decision itself.
  */
 import type { Denial, Permit } from '../../policy/contract/index.ts';
-import type { AuditEvent, AuditEventName } from './events.ts';
+import type { AuditEventName } from './catalog.ts';
+import type { AuditEvent } from './events.ts';
 
 /** Allowed sends of one (permit, port) since its last record. The hot path adds to it; the log reads and zeroes it. */
 export interface FlowCounter {

@@ -45,6 +45,9 @@ export function brokerMetrics(sources: StatusSources): MetricsText {
   gauge('argus_policy_rows', 'Rows of the policy in force.', () => argo.policy.rows);
   counter('argus_policy_rejected_total', 'Changes of the policy that were refused.', () => sources.reload.rejected);
   counter('argus_audit_records_total', 'Records in the audit log of this directory.', () => audit.head.seq);
+  counter('argus_audit_withheld_total', 'Events counted instead of written, past a share of the audit log.', () =>
+    audit.shares().reduce((sum, { withheld }) => sum + withheld, 0),
+  );
   gauge('argus_audit_healthy', '1 while the audit log can be written; sends stop when it cannot.', () =>
     Number(audit.healthy),
   );

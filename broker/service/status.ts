@@ -1,6 +1,6 @@
 /** What `argus status` shows: plain values, read when somebody asks. */
 import type { AeadChoice } from '../../keys/index.ts';
-import type { AuditLog } from '../audit/index.ts';
+import type { AuditLog, LogShare } from '../audit/index.ts';
 import type { Argo } from '../core/index.ts';
 import type { Federation, RemoteBrokerStatus } from '../federation/index.ts';
 import { type Status, statusWord } from '../wire/index.ts';
@@ -17,6 +17,7 @@ export interface DomainStatus {
   readonly carrier: string | null;
   readonly suite: string | null;
   readonly memory: MemoryStatus;
+  readonly log: LogStatus;
   readonly rings: readonly {
     readonly port: number;
     readonly partner: string;
@@ -33,6 +34,14 @@ export interface MemoryStatus {
   readonly share: number;
   /** Messages and rings that its share did not allow, since start. */
   readonly heldBack: number;
+}
+
+/** Of one domain's share of the audit log. */
+export interface LogStatus {
+  /** Bytes of records that it may cause now; null: it has caused none yet. */
+  readonly left: number | null;
+  /** Events that were counted instead of written one by one, since start. */
+  readonly withheld: number;
 }
 
 export interface BrokerStatus {
@@ -80,6 +89,7 @@ export interface StatusSources {
 
 export function describeBroker(sources: StatusSources): BrokerStatus {
   const { argo, audit } = sources;
+  const shares = new Map(audit.shares().map((share) => [share.name, share]));
   return {
     broker: sources.name,
     version: sources.version,
@@ -100,6 +110,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
         carrier: peer?.carrier.name ?? null,
         suite: peer?.suite ?? null,
         memory: memoryOf(state.account),
+        log: logOf(shares.get(state.domain.name)),
         rings: [...state.ringsByHandle.values()].map((ring) => ({
           port: ring.port,
           partner: ring.partner?.domain.name ?? 'any',
@@ -115,6 +126,10 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
       Object.entries(argo.counters.refused).map(([code, count]) => [statusWord(Number(code) as Status), count]),
     ),
   };
+}
+
+function logOf(share: LogShare | undefined): LogStatus {
+  return { left: share?.left ?? null, withheld: share?.withheld ?? 0 };
 }
 
 function memoryOf({ held, share, heldBack }: MemoryStatus): MemoryStatus {

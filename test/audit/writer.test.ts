@@ -5,7 +5,6 @@ import { AuditError } from '../../broker/audit/index.ts';
 import {
   DEFAULT_FLOW_INTERVAL_MS,
   FLOOD_WINDOW_MS,
-  MAX_KINDS,
   MAX_RETAINED_RECORDS,
   PROMPT_RECORDS_PER_WINDOW,
   TUPLES_PER_SOURCE,
@@ -218,14 +217,7 @@ writer('refused sessions and peer faults in a flood are counted exactly, kind by
     ],
   );
   assert.is(held[0]?.detail?.index, PROMPT_RECORDS_PER_WINDOW);
-  for (let index = 0; index < 5000; index++) log.record({ event: 'peer.fault', src: null, reason: `BUG_${index}` });
   await log.close();
-  const counted = disk.records().filter(({ reason }) => reason?.startsWith('BUG_'));
-  assert.is(counted.length, MAX_KINDS + 1);
-  assert.is(
-    counted.reduce((sum, { count }) => sum + (count ?? 1), 0),
-    5000,
-  );
 });
 
 writer('the counts of a log add up to the denials, whatever their order, ports and pauses', async () => {
@@ -335,7 +327,7 @@ writer('a bad option is refused before anything is touched', async () => {
 writer(
   'more flows than the log keeps records are written in portions, with exact counts and without a gap',
   async () => {
-    const { log, disk, clock } = await openOn();
+    const { log, disk, clock } = await openOn(undefined, { domainBytesPerHour: 2 ** 40 });
     const permits = [permitOf('audio-vm'), permitOf('net-vm')];
     const ports = MAX_RETAINED_RECORDS / 2 + 500;
     const send = (): void => {

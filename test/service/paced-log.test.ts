@@ -1,6 +1,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { LOG_INTERVAL_MS, LOG_LINES_AT_ONCE, MAX_LOG_CAUSES } from '../../broker/process/limits.ts';
+import {
+  LOG_CAUSES_PER_DOMAIN,
+  LOG_INTERVAL_MS,
+  LOG_LINES_AT_ONCE,
+  MAX_LOG_CAUSES,
+} from '../../broker/process/limits.ts';
 import { PacedLog } from '../../broker/service/paced-log.ts';
 import { FakeClock } from '../support/clock.ts';
 
@@ -58,6 +63,17 @@ paced('texts that differ each time are one cause past a number', () => {
   const { log, lines } = open();
   for (let line = 0; line < MAX_LOG_CAUSES + 1_000; line++) log.warn({}, `error number ${line}`);
   assert.is(lines.length, MAX_LOG_CAUSES + LOG_LINES_AT_ONCE);
+});
+
+paced('a domain whose messages differ each time has no more causes than its own', () => {
+  const { log, lines, clock } = open();
+  for (let line = 0; line < 10_000; line++) log.warn({ domain: 'noisy' }, `error number ${line}`);
+  assert.is(lines.length, LOG_CAUSES_PER_DOMAIN + LOG_LINES_AT_ONCE);
+  log.warn({ domain: 'quiet' }, 'error number 1');
+  assert.equal(lines.at(-1), { level: 'warn', fields: { domain: 'quiet' }, message: 'error number 1' });
+  clock.advance(LOG_INTERVAL_MS);
+  const counted = lines.reduce((sum, { fields }) => sum + ('heldBack' in fields ? Number(fields.heldBack) : 1), 0);
+  assert.is(counted, 10_001);
 });
 
 paced.run();

@@ -1,39 +1,51 @@
 /**
- * What domains and strangers can cause at will: collapsed in windows of FLOOD_WINDOW_MS, counted exactly, and the answers
- * to the cause of a flood, and to nobody else, wait with its records.
+ * What domains and strangers can cause at will: collapsed in windows of FLOOD_WINDOW_MS, counted exactly, paid from the
+ * share of its cause. The answers to the cause of a flood, and to nobody else, wait with its records.
+ *
+ * What an account cannot pay for is not written one by one: at the end of the window one `audit.withheld` per account says
+ * how many events of each kind there were.
  */
-import type { Denial } from '../../../policy/contract/index.ts';
+import type { Denial, Permit } from '../../../policy/contract/index.ts';
 import type { Clock } from '../../base/index.ts';
 import type { AuditEvent, DenialContext } from '../../record/index.ts';
 import { type Bodies, deniedEvent, type Moment } from '../body.ts';
 import { encodeBody } from '../chain.ts';
-import { FLOOD_WINDOW_MS } from '../limits.ts';
+import { FLOOD_WINDOW_MS, LINE_FRAME_BYTES } from '../limits.ts';
+import { accountOf } from './account-of.ts';
 import { Collapse, type Tally } from './collapse.ts';
 import type { Committer } from './committer.ts';
-import { isRepeatable, Repeats } from './repeats.ts';
+import type { LogAccount, LogAccounts } from './log-accounts.ts';
+import { type Repeat, Repeats, summed } from './repeats.ts';
 import type { Sealed, Unsealed, Waiter } from './sealed.ts';
+import { Withheld, type WithheldSum } from './withheld.ts';
 
 export class Flood {
   readonly #committer: Committer;
   readonly #bodies: Bodies;
   readonly #clock: Clock;
+  readonly #accounts: LogAccounts;
   readonly #collapse = new Collapse();
   readonly #repeats = new Repeats();
+  readonly #withheld = new Withheld();
   /** Wait for what is held until the window ends. */
   #waiting: Waiter[] = [];
   #cancel: (() => void) | null = null;
 
-  constructor(committer: Committer, bodies: Bodies, clock: Clock) {
+  constructor(committer: Committer, bodies: Bodies, clock: Clock, accounts: LogAccounts) {
     this.#committer = committer;
     this.#bodies = bodies;
     this.#clock = clock;
+    this.#accounts = accounts;
   }
 
-  /** False: the event is to be queued as any other. */
-  holds(event: AuditEvent, at: Moment): boolean {
-    if (!isRepeatable(event)) return false;
-    if (this.#cancel === null) this.#arm();
-    return this.#repeats.hold(event, at);
+  /** Queues the record of an event, or counts it until the window ends. */
+  record(event: AuditEvent, at: Moment): void {
+    const account = accountOf(event, this.#accounts);
+    if (account !== null) {
+      if (this.#cancel === null) this.#arm();
+      if (this.#repeats.hold(event, at, account, () => this.#accounts.pay(account))) return;
+    }
+    this.#queue(account, event, at);
   }
 
   denied(denial: Denial, port: number | null, bytes: number, context: DenialContext): void {
@@ -43,6 +55,15 @@ export class Flood {
     tally.count += 1;
     tally.bytes += bytes;
     tally.until = now;
+  }
+
+  /** Pays for the record of a flow; false: its counter goes on counting. */
+  payFlow(permit: Permit): boolean {
+    return this.#accounts.pay(this.#accounts.of(permit.source));
+  }
+
+  settleFlow(permit: Permit, body: string): void {
+    settle(this.#accounts.of(permit.source), body);
   }
 
   /** Is a record of this domain (by name) held? Without a name: of any domain. */
@@ -60,13 +81,19 @@ export class Flood {
     return waiters;
   }
 
-  /** Ends the window: what is held goes to the disk. */
+  /** Ends the window: what is held goes to the disk, one by one or in sum. */
   release(): void {
-    this.#committer.queueCounts(this.#collapse.turn().map((tally) => this.#unsealed(tally)));
-    for (const repeat of this.#repeats.turn()) {
-      const body = this.#bodies.event(repeat.at, repeat.event, repeat);
-      this.#committer.queue({ event: body.event, count: repeat.count, body: encodeBody(body) });
+    for (const tally of this.#collapse.turn()) {
+      if (this.#accounts.pay(this.#accounts.of(tally.denial.source)))
+        this.#committer.queueCounts([this.#unsealed(tally)]);
+      else this.#withholdDenials(tally);
     }
+    for (const repeat of this.#repeats.turn()) {
+      if (!repeat.isMixed && this.#accounts.pay(repeat.account))
+        this.#queue(repeat.account, summed(repeat), repeat.at, repeat);
+      else this.#withholdEvents(repeat);
+    }
+    for (const sum of this.#withheld.turn()) this.#state(sum);
     this.#committer.wait(this.takeWaiters());
   }
 
@@ -76,11 +103,17 @@ export class Flood {
     this.#cancel = null;
   }
 
+  #queue(account: LogAccount | null, event: AuditEvent, at: Moment, seen?: Repeat): void {
+    const body = encodeBody(this.#bodies.event(at, event, seen));
+    if (account !== null) settle(account, body);
+    this.#committer.queue({ event: event.event, count: seen?.count ?? 1, body });
+  }
+
   #begin(tally: Tally, now: number): void {
     tally.time = now;
     tally.mono = this.#clock.mono();
     if (this.#cancel === null) this.#arm();
-    if (tally.promptLeft === 0) {
+    if (tally.promptLeft === 0 || !this.#accounts.pay(this.#accounts.of(tally.denial.source))) {
       this.#collapse.hold(tally);
       return;
     }
@@ -100,9 +133,31 @@ export class Flood {
   #seal(tally: Tally): Sealed {
     const { denial, port, context, count } = tally;
     const body = encodeBody(this.#bodies.denied(tally, denial, port, tally, context));
+    settle(this.#accounts.of(denial.source), body);
     tally.count = 0;
     tally.bytes = 0;
     return { event: deniedEvent(denial), count, body };
+  }
+
+  // ---- beyond the share
+
+  #withholdDenials(tally: Tally): void {
+    const { denial, count, bytes, until } = tally;
+    const account = this.#accounts.of(denial.source);
+    this.#withheld.add(account, deniedEvent(denial), { count, messages: 0, bytes }, tally, until);
+    tally.count = 0;
+    tally.bytes = 0;
+  }
+
+  #withholdEvents({ account, event, count, messages, bytes, at, until }: Repeat): void {
+    this.#withheld.add(account, event.event, { count, messages, bytes }, at, until);
+  }
+
+  /** Written in any case: one a window and account is what its share was reckoned for. */
+  #state(sum: WithheldSum): void {
+    const body = encodeBody(this.#bodies.withheld(sum, sum.account.domain, sum.account.name, sum));
+    sum.account.charge(lineBytes(body));
+    this.#committer.queue({ event: 'audit.withheld', count: sum.count, body });
   }
 
   #arm(): void {
@@ -113,4 +168,12 @@ export class Flood {
       if (!this.#collapse.empty || !this.#repeats.empty) this.#arm();
     });
   }
+}
+
+function settle(account: LogAccount, body: string): void {
+  account.settle(lineBytes(body));
+}
+
+function lineBytes(body: string): number {
+  return Buffer.byteLength(body) + LINE_FRAME_BYTES;
 }

@@ -5,11 +5,13 @@ import type { FlowCounter } from '../../record/index.ts';
 import type { Bodies } from '../body.ts';
 import { encodeBody } from '../chain.ts';
 import { type Committer, type CountSource, momentOf } from './committer.ts';
+import type { Flood } from './flood.ts';
 import { FlowTable } from './flows.ts';
 import type { Sealed } from './sealed.ts';
 
 export class FlowRecords implements CountSource {
-  readonly #table = new FlowTable();
+  readonly #table: FlowTable;
+  readonly #flood: Flood;
   readonly #committer: Committer;
   readonly #bodies: Bodies;
   readonly #clock: Clock;
@@ -17,7 +19,9 @@ export class FlowRecords implements CountSource {
   #cancel: (() => void) | null = null;
   #isStopped = false;
 
-  constructor(committer: Committer, bodies: Bodies, clock: Clock, intervalMs: number) {
+  constructor(committer: Committer, flood: Flood, bodies: Bodies, clock: Clock, intervalMs: number) {
+    this.#table = new FlowTable((permit) => flood.payFlow(permit));
+    this.#flood = flood;
     this.#committer = committer;
     this.#bodies = bodies;
     this.#clock = clock;
@@ -42,11 +46,11 @@ export class FlowRecords implements CountSource {
   /** Flows wait in their counters while others are written: a backlog of them is back-pressure, never a loss. */
   take(limit: number): readonly Sealed[] {
     const at = momentOf(this.#clock);
-    return this.#table.take(limit).map(({ permit, port, messages, bytes }) => ({
-      event: 'flow',
-      count: 1,
-      body: encodeBody(this.#bodies.flow(at, permit, port, messages, bytes)),
-    }));
+    return this.#table.take(limit).map((flow) => {
+      const body = encodeBody(this.#bodies.flow(at, flow));
+      this.#flood.settleFlow(flow.permit, body);
+      return { event: 'flow', count: 1, body };
+    });
   }
 
   /** No flow by time any more. */
@@ -60,7 +64,7 @@ export class FlowRecords implements CountSource {
   async flush(): Promise<void> {
     // What is under way first: a flow that it has passed may have counted since.
     await this.#written();
-    this.#table.makeDue();
+    this.#table.makeDue('all');
     await this.#written();
   }
 

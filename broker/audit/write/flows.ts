@@ -6,25 +6,26 @@
  */
 import type { Permit } from '../../../policy/contract/index.ts';
 import type { FlowCounter } from '../../record/index.ts';
-
-/** What one flow record says. */
-export interface CountedFlow {
-  readonly permit: Permit;
-  readonly port: number;
-  readonly messages: number;
-  readonly bytes: number;
-}
+import type { CountedFlow } from '../body.ts';
 
 export class FlowTable {
   readonly #flows = new Map<Permit, Map<number, FlowCounter>>();
   /** Flows that have ended, to be written before all others. At most as many as were open. */
   readonly #ended: CountedFlow[] = [];
+  /** Flows that ended while their record could not be paid: by permit, so without their ports. */
+  readonly #merged = new Map<Permit, FlowCounter>();
   /** The pass through all flows that is under way. */
   #pass: Iterator<CountedFlow> | null = null;
+  readonly #pay: (permit: Permit) => boolean;
 
-  /** True when no flow is open: no reason to keep a timer. */
+  /** @param pay may a record of this flow be written now? What may not goes on counting */
+  constructor(pay: (permit: Permit) => boolean = () => true) {
+    this.#pay = pay;
+  }
+
+  /** True when nothing can come due: no reason to keep a timer. */
   get empty(): boolean {
-    return this.#flows.size === 0;
+    return this.#flows.size === 0 && this.#merged.size === 0;
   }
 
   /** Is there something to take? */
@@ -47,15 +48,18 @@ export class FlowTable {
   }
 
   /** Makes every flow due; a pass that is under way already goes on, and the next one follows at the next interval. */
-  makeDue(): void {
-    this.#pass ??= this.#counted();
+  makeDue(which: 'paid' | 'all' = 'paid'): void {
+    this.#pass ??= this.#counted(which === 'all' ? () => true : this.#pay);
   }
 
   end(permit: Permit, port: number): void {
     const ports = this.#flows.get(permit);
     const counter = ports?.get(port);
     if (ports === undefined || counter === undefined) return;
-    if (counter.messages > 0) this.#ended.push(take(permit, port, counter));
+    if (counter.messages > 0) {
+      if (this.#pay(permit)) this.#ended.push(take(permit, port, counter));
+      else this.#merge(permit, counter);
+    }
     ports.delete(port);
     if (ports.size === 0) this.#flows.delete(permit);
   }
@@ -72,14 +76,26 @@ export class FlowTable {
   }
 
   /** Idle flows stay, because the hot path may hold them. A map may change while it is walked. */
-  *#counted(): Generator<CountedFlow, undefined> {
-    for (const [permit, ports] of this.#flows) {
-      for (const [port, counter] of ports) if (counter.messages > 0) yield take(permit, port, counter);
+  *#counted(pay: (permit: Permit) => boolean): Generator<CountedFlow, undefined> {
+    for (const [permit, counter] of this.#merged) {
+      if (!pay(permit)) continue;
+      this.#merged.delete(permit);
+      yield take(permit, null, counter);
     }
+    for (const [permit, ports] of this.#flows) {
+      for (const [port, counter] of ports) if (counter.messages > 0 && pay(permit)) yield take(permit, port, counter);
+    }
+  }
+
+  #merge(permit: Permit, { messages, bytes }: FlowCounter): void {
+    const counter = this.#merged.get(permit) ?? { messages: 0, bytes: 0 };
+    this.#merged.set(permit, counter);
+    counter.messages += messages;
+    counter.bytes += bytes;
   }
 }
 
-function take(permit: Permit, port: number, counter: FlowCounter): CountedFlow {
+function take(permit: Permit, port: number | null, counter: FlowCounter): CountedFlow {
   const { messages, bytes } = counter;
   counter.messages = 0;
   counter.bytes = 0;

@@ -10,7 +10,7 @@ import { Bodies, type Body } from '../body.ts';
 import { encodeBody, encodeLine, hashLine } from '../chain.ts';
 import { AuditError } from '../errors.ts';
 import { ZERO_HASH } from '../limits.ts';
-import type { AuditHead, AuditLog } from '../log.ts';
+import type { AuditHead, AuditLog, LogShare } from '../log.ts';
 import { FlowTable } from './flows.ts';
 import { Health } from './health.ts';
 
@@ -83,6 +83,10 @@ class MemoryLog implements MemoryAudit {
     queueMicrotask(() => callback(this.#health.healthy));
   }
 
+  shares(): readonly LogShare[] {
+    return [];
+  }
+
   onHealth(listener: (healthy: boolean) => void): () => void {
     return this.#health.listen(listener);
   }
@@ -99,8 +103,8 @@ class MemoryLog implements MemoryAudit {
   }
 
   #writeFlows(): void {
-    for (const { permit, port, messages, bytes } of this.#flows.take(Number.POSITIVE_INFINITY))
-      this.#append(this.#bodies.flow(this.#moment(), permit, port, messages, bytes));
+    for (const flow of this.#flows.take(Number.POSITIVE_INFINITY))
+      this.#append(this.#bodies.flow(this.#moment(), flow));
   }
 
   #moment(): { time: number; mono: number } {

@@ -7,7 +7,12 @@ import { AuditError } from '../errors.ts';
 import type { CheckpointSigner } from '../evidence/index.ts';
 import type { AuditFiles } from '../files/files.ts';
 import { nodeFiles } from '../files/node-files.ts';
-import { DEFAULT_FLOW_INTERVAL_MS, DEFAULT_SEGMENT_BYTES } from '../limits.ts';
+import {
+  DEFAULT_FLOW_INTERVAL_MS,
+  DEFAULT_SEGMENT_BYTES,
+  DOMAIN_BYTES_PER_HOUR,
+  MIN_DOMAIN_BYTES_PER_HOUR,
+} from '../limits.ts';
 import type { AuditLog } from '../log.ts';
 import { findEnd, type LogEnd } from '../read/end.ts';
 import { Checkpointer } from './checkpointer.ts';
@@ -26,6 +31,8 @@ export interface AuditOptions {
   readonly segmentBytes?: number;
   /** Allowed sends are counted per flow this long, in milliseconds. Default 10 000. */
   readonly flowIntervalMs?: number;
+  /** The share of the log of each domain, in bytes an hour. Default 32 MiB. */
+  readonly domainBytesPerHour?: number;
   /** Signs the log's checkpoints. Without it there are none, and the log proves less. */
   readonly signer?: CheckpointSigner;
 }
@@ -45,6 +52,12 @@ export interface AuditHost {
 export async function openAuditLog(options: AuditOptions, host?: Partial<AuditHost>): Promise<AuditLog> {
   const segmentBytes = positive('segmentBytes', options.segmentBytes ?? DEFAULT_SEGMENT_BYTES);
   const flowIntervalMs = positive('flowIntervalMs', options.flowIntervalMs ?? DEFAULT_FLOW_INTERVAL_MS);
+  const domainBytesPerHour = positive('domainBytesPerHour', options.domainBytesPerHour ?? DOMAIN_BYTES_PER_HOUR);
+  if (domainBytesPerHour < MIN_DOMAIN_BYTES_PER_HOUR)
+    throw new AuditError(
+      'ERR_AUDIT_OPTION',
+      `"domainBytesPerHour" must be at least ${MIN_DOMAIN_BYTES_PER_HOUR}, got ${domainBytesPerHour}`,
+    );
   const files = host?.files ?? nodeFiles(options.directory);
   const boot = host?.boot ?? randomBytes(8).toString('hex');
   await files.prepare();
@@ -59,6 +72,7 @@ export async function openAuditLog(options: AuditOptions, host?: Partial<AuditHo
       bodies: new Bodies({ boot, broker: options.broker }),
       clock: host?.clock ?? nodeClock,
       flowIntervalMs,
+      domainBytesPerHour,
       unlock,
     });
     const uncovered = signer === undefined ? 0 : end.seq - state.signed;

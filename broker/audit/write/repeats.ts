@@ -1,58 +1,61 @@
 /**
- * Refused sessions and peer faults in a flood: the first few of a kind are written one by one, the rest of the window is
- * counted. Whoever can reach a socket can cause them, without any credential, so they must not fill the disk.
+ * Events that a domain or a stranger can cause at will: the first few of a kind in a window are written one by one, the
+ * rest of the window is counted, exactly.
  *
- * A kind is (event, source, reason); a source has a name or none, reasons are codes of ours, so there are few. Beyond
- * MAX_KINDS, which only a bug would reach, the kinds of an event share one.
+ * A kind is all that the record of the event would say, but for its session and its sums. Ports are chosen by the domain,
+ * so an account has KINDS_PER_ACCOUNT kinds a window; what is beyond is counted per event and not written one by one.
+ * A kind that its account cannot pay for is held like one that has had its prompt records.
  */
-
 import type { AuditEvent } from '../../record/index.ts';
 import type { Moment } from '../body.ts';
-import { MAX_KINDS, PROMPT_RECORDS_PER_WINDOW } from '../limits.ts';
-
-/** What anybody can cause at will. */
-export type Repeatable = Extract<AuditEvent, { readonly event: 'session.refused' | 'peer.fault' }>;
-
-export function isRepeatable(event: AuditEvent): event is Repeatable {
-  return event.event === 'session.refused' || event.event === 'peer.fault';
-}
+import { KINDS_PER_ACCOUNT, PROMPT_RECORDS_PER_WINDOW } from '../limits.ts';
+import type { LogAccount } from './log-accounts.ts';
 
 /** One kind in this window. */
 export interface Repeat {
+  readonly account: LogAccount;
+  /** Stands for many kinds of one event, so it has no record of its own. */
+  readonly isMixed: boolean;
+  /** Records that it may still cause before the window ends. */
   promptLeft: number;
-  /** Held back since the window began. */
+  /** Held back since the window began, with their sums. */
   count: number;
+  messages: number;
+  bytes: number;
   /** The first of those held; stands for them all. */
-  event: Repeatable;
+  event: AuditEvent;
   at: Moment;
   /** When the last one happened, milliseconds since 1970. */
   until: number;
 }
 
 export class Repeats {
-  readonly #kinds = new Map<string, Repeat>();
-  readonly #heldSources = new Set<string>();
+  readonly #kinds = new Map<LogAccount, Map<string, Repeat>>();
+  readonly #held = new Set<string>();
 
-  /** True: written when the window ends. False: to be written now. */
-  hold(event: Repeatable, at: Moment): boolean {
-    const kind = this.#kind(event, at);
-    if (kind.promptLeft > 0) {
+  /** True: written when the window ends. False: to be written now, and paid. */
+  hold(event: AuditEvent, at: Moment, account: LogAccount, pay: () => boolean): boolean {
+    const kind = this.#kind(event, at, account);
+    // Once one is held the window's rest is, so that the order within a kind stays.
+    if (kind.promptLeft > 0 && kind.count === 0 && pay()) {
       kind.promptLeft -= 1;
       return false;
     }
     if (kind.count === 0) {
       kind.event = event;
       kind.at = at;
-      this.#heldSources.add(event.src?.name ?? '');
+      this.#held.add(account.name);
     }
     kind.count += 1;
+    kind.messages += 'messages' in event ? event.messages : 0;
+    kind.bytes += 'messages' in event || event.event === 'send.allowed' ? event.bytes : 0;
     kind.until = at.time;
     return true;
   }
 
-  /** Is anything of this source (by name) held? Without a name: of anybody. */
-  holds(source: string | undefined): boolean {
-    return source === undefined ? this.#heldSources.size > 0 : this.#heldSources.has(source);
+  /** Is anything of the account of this name held? Without a name: of any account. */
+  holds(name: string | undefined): boolean {
+    return name === undefined ? this.#held.size > 0 : this.#held.has(name);
   }
 
   get empty(): boolean {
@@ -61,21 +64,46 @@ export class Repeats {
 
   /** Ends the window. Returns the kinds of which some were held. */
   turn(): readonly Repeat[] {
-    const held = [...this.#kinds.values()].filter(({ count }) => count > 0);
+    const held = [...this.#kinds.values()].flatMap((kinds) => [...kinds.values()].filter(({ count }) => count > 0));
     this.#kinds.clear();
-    this.#heldSources.clear();
+    this.#held.clear();
     return held;
   }
 
-  #kind(event: Repeatable, at: Moment): Repeat {
-    const name = `${event.event} ${event.src?.name ?? '-'} ${event.reason}`;
-    const key = this.#kinds.has(name) || this.#kinds.size < MAX_KINDS ? name : event.event;
-    let kind = this.#kinds.get(key);
+  #kind(event: AuditEvent, at: Moment, account: LogAccount): Repeat {
+    let kinds = this.#kinds.get(account);
+    if (kinds === undefined) {
+      kinds = new Map();
+      this.#kinds.set(account, kinds);
+    }
+    const name = kindOf(event);
+    const isMixed = !kinds.has(name) && kinds.size >= KINDS_PER_ACCOUNT;
+    // Names of kinds hold spaces, and names of events none.
+    const key = isMixed ? event.event : name;
+    let kind = kinds.get(key);
     if (kind === undefined) {
-      // The shared kind prompts nothing: what goes there is already beyond measure.
-      kind = { promptLeft: key === name ? PROMPT_RECORDS_PER_WINDOW : 0, count: 0, event, at, until: at.time };
-      this.#kinds.set(key, kind);
+      const promptLeft = isMixed ? 0 : PROMPT_RECORDS_PER_WINDOW;
+      kind = { account, isMixed, promptLeft, count: 0, messages: 0, bytes: 0, event, at, until: at.time };
+      kinds.set(key, kind);
     }
     return kind;
   }
+}
+
+/** The event of a held kind: the first, with the sums of all. */
+export function summed({ event, messages, bytes }: Repeat): AuditEvent {
+  if ('messages' in event) return { ...event, messages, bytes };
+  return event.event === 'send.allowed' ? { ...event, bytes } : event;
+}
+
+function kindOf(event: AuditEvent): string {
+  const by = 'by' in event ? event.by : undefined;
+  const src = by?.source ?? ('src' in event ? event.src : null);
+  const dst = by?.destination ?? ('dst' in event ? event.dst : null);
+  const what = by === undefined ? '' : `${by.className} ${by.permission} ${by.revision}`;
+  const port = 'port' in event ? event.port : '';
+  const size = event.event === 'ring.register' ? event.bytes : '';
+  const key = event.event === 'key.incident' ? `${event.detail?.name} ${event.detail?.key}` : '';
+  const reason = 'reason' in event ? event.reason : '';
+  return `${event.event} ${src?.name ?? '-'} ${dst?.name ?? '-'} ${what} ${port} ${size} ${key} ${reason}`;
 }

@@ -8,11 +8,12 @@ import type { AuditEvent, DenialContext, Detail, FlowCounter } from '../../recor
 import type { Bodies, Body } from '../body.ts';
 import { encodeBody } from '../chain.ts';
 import { AuditError } from '../errors.ts';
-import type { AuditHead, AuditLog } from '../log.ts';
+import type { AuditHead, AuditLog, LogShare } from '../log.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import { Committer, momentOf } from './committer.ts';
 import { Flood } from './flood.ts';
 import { FlowRecords } from './flow-records.ts';
+import { LogAccounts } from './log-accounts.ts';
 import type { Waiter } from './sealed.ts';
 import type { SegmentLog } from './segment-log.ts';
 import { Signing } from './signing.ts';
@@ -26,6 +27,7 @@ export interface WriterParts {
   readonly bodies: Bodies;
   readonly clock: Clock;
   readonly flowIntervalMs: number;
+  readonly domainBytesPerHour: number;
   readonly unlock: () => Promise<void>;
 }
 
@@ -36,19 +38,21 @@ export class LogWriter implements AuditLog {
   readonly #unlock: () => Promise<void>;
   readonly #signing: Signing;
   readonly #committer: Committer;
+  readonly #accounts: LogAccounts;
   readonly #flood: Flood;
   readonly #flows: FlowRecords;
   #closing: Promise<void> | null = null;
 
-  constructor({ segments, checkpointer, bodies, clock, flowIntervalMs, unlock }: WriterParts) {
+  constructor({ segments, checkpointer, bodies, clock, flowIntervalMs, domainBytesPerHour, unlock }: WriterParts) {
     this.#segments = segments;
     this.#bodies = bodies;
     this.#clock = clock;
     this.#unlock = unlock;
     this.#signing = new Signing(segments, checkpointer, clock);
     this.#committer = new Committer(segments, this.#signing, bodies, clock);
-    this.#flood = new Flood(this.#committer, bodies, clock);
-    this.#flows = new FlowRecords(this.#committer, bodies, clock, flowIntervalMs);
+    this.#accounts = new LogAccounts(domainBytesPerHour, clock.mono);
+    this.#flood = new Flood(this.#committer, bodies, clock, this.#accounts);
+    this.#flows = new FlowRecords(this.#committer, this.#flood, bodies, clock, flowIntervalMs);
     this.#committer.counts = this.#flows;
     this.#committer.takeHeldWaiters = () => this.#flood.takeWaiters();
   }
@@ -72,14 +76,17 @@ export class LogWriter implements AuditLog {
     return this.#signing.signed;
   }
 
+  shares(): readonly LogShare[] {
+    return this.#accounts.shares();
+  }
+
   onHealth(listener: (healthy: boolean) => void): () => void {
     return this.#committer.health.listen(listener);
   }
 
   record(event: AuditEvent): void {
     this.#mustBeOpen();
-    const at = momentOf(this.#clock);
-    if (!this.#flood.holds(event, at)) this.#queue(this.#bodies.event(at, event));
+    this.#flood.record(event, momentOf(this.#clock));
   }
 
   denied(denial: Denial, port: number | null, bytes: number, context: DenialContext = NO_CONTEXT): void {

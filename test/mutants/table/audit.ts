@@ -4,6 +4,7 @@ import type { Mutant } from '../mutant.ts';
 const CHAIN = ['test/audit/chain.test.ts'];
 const VERIFY = ['test/audit/verify.test.ts'];
 const WRITER = ['test/audit/writer.test.ts'];
+const FLOOD = ['test/audit/flood.test.ts'];
 const FAULTS = ['test/audit/faults.test.ts'];
 const RECOVERY = ['test/audit/recovery.test.ts'];
 
@@ -122,17 +123,66 @@ export const AUDIT: readonly Mutant[] = [
   },
   {
     in: 'broker/audit/write/flood.ts',
-    find: 'if (tally.promptLeft === 0) {',
-    replace: 'if (false) {',
+    find: 'if (tally.promptLeft === 0 ||',
+    replace: 'if (',
     promise: 'the log cannot be flooded',
     tests: WRITER,
   },
   {
     in: 'broker/audit/write/flood.ts',
-    find: 'return this.#repeats.hold(event, at);',
-    replace: 'return false;',
+    find: 'if (this.#repeats.hold(event, at, account, () => this.#accounts.pay(account))) return;',
+    replace: '',
     promise: 'the log cannot be flooded',
-    tests: WRITER,
+    tests: [...WRITER, ...FLOOD],
+  },
+  {
+    in: 'broker/audit/write/log-accounts.ts',
+    find: 'if (this.left(now) < RECORD_PRICE_BYTES) return false;',
+    replace: '',
+    promise: 'the log cannot be flooded',
+    tests: FLOOD,
+  },
+  {
+    in: 'broker/audit/write/log-accounts.ts',
+    find: 'this.#left = Math.min(this.#capacity, this.#left + (now - this.#at) * this.#perMs);',
+    replace: 'this.#left = this.#left + (now - this.#at) * this.#perMs;',
+    promise: 'the log cannot be flooded',
+    tests: FLOOD,
+  },
+  {
+    in: 'broker/audit/write/repeats.ts',
+    find: 'const isMixed = !kinds.has(name) && kinds.size >= KINDS_PER_ACCOUNT;',
+    replace: 'const isMixed = false;',
+    promise: 'the log cannot be flooded',
+    tests: FLOOD,
+  },
+  {
+    in: 'broker/audit/write/flood.ts',
+    find: 'this.#withheld.add(account, deniedEvent(denial), { count, messages: 0, bytes }, tally, until);',
+    replace: '',
+    promise: 'the log cannot be flooded',
+    tests: FLOOD,
+  },
+  {
+    in: 'broker/audit/write/account-of.ts',
+    find: 'return accounts.of(event.by.destination);',
+    replace: 'return accounts.of(event.by.source);',
+    promise: 'the log cannot be flooded',
+    tests: FLOOD,
+  },
+  {
+    in: 'broker/audit/write/flows.ts',
+    find: 'if (this.#pay(permit)) this.#ended.push(take(permit, port, counter));',
+    replace: 'if (true) this.#ended.push(take(permit, port, counter));',
+    promise: 'the log cannot be flooded',
+    tests: FLOOD,
+  },
+  {
+    in: 'broker/service/paced-log.ts',
+    find: 'if (isFull && !this.#causes.has(key)) key',
+    replace: 'if (false) key',
+    promise: 'the log cannot be flooded',
+    tests: ['test/service/paced-log.test.ts'],
   },
   {
     in: 'broker/audit/write/committer.ts',

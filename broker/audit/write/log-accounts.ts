@@ -1,0 +1,109 @@
+/**
+ * The share of the log that each domain has: so many bytes an hour.
+ *
+ * Every record that a domain can cause at will is paid from the account of that domain; strangers have one account
+ * together, and incidents with keys have one, so that strangers cannot push them out. An account is a bucket: it holds a
+ * sixteenth of the hour's share, and the rest of the share flows in evenly. So no hour has more than the share, and no
+ * moment has more than a sixteenth of it. A record is paid before its line is known, at RECORD_PRICE_BYTES; the
+ * difference is settled when the line is.
+ *
+ * Accounts are for domains of the inventory, so their number is bounded.
+ */
+import type { Domain } from '../../../policy/contract/index.ts';
+import type { Clock } from '../../base/index.ts';
+import { HOUR_MS, LOG_BURST_PARTS, RECORD_PRICE_BYTES } from '../limits.ts';
+import type { LogShare } from '../log.ts';
+
+export class LogAccount {
+  /** The name of the domain, or one that no domain has. */
+  readonly name: string;
+  /** As it was when a record was last paid; null: strangers, keys. */
+  domain: Domain | null = null;
+  readonly #capacity: number;
+  readonly #perMs: number;
+  #left: number;
+  #at: number;
+  /** Events that were counted instead of written, since the log was opened. */
+  withheld = 0;
+
+  constructor(name: string, bytesPerHour: number, now: number) {
+    this.name = name;
+    this.#capacity = bytesPerHour / LOG_BURST_PARTS;
+    this.#perMs = (bytesPerHour - this.#capacity) / HOUR_MS;
+    this.#left = this.#capacity;
+    this.#at = now;
+  }
+
+  /** Bytes that may be written now. Negative after a line that was longer than its price. */
+  left(now: number): number {
+    this.#left = Math.min(this.#capacity, this.#left + (now - this.#at) * this.#perMs);
+    this.#at = now;
+    return this.#left;
+  }
+
+  /** Pays for one record; false: the share is used up, and nothing was paid. */
+  pay(now: number): boolean {
+    if (this.left(now) < RECORD_PRICE_BYTES) return false;
+    this.#left -= RECORD_PRICE_BYTES;
+    return true;
+  }
+
+  /** The line of a paid record is known. */
+  settle(lineBytes: number): void {
+    this.#left = Math.min(this.#capacity, this.#left + RECORD_PRICE_BYTES - lineBytes);
+  }
+
+  /** Takes the bytes of a record that is written in any case. */
+  charge(lineBytes: number): void {
+    this.#left -= lineBytes;
+  }
+}
+
+/** Names that no domain can have. */
+const STRANGERS = '(strangers)';
+const KEYS = '(keys)';
+
+export class LogAccounts {
+  readonly #bytesPerHour: number;
+  readonly #now: Clock['mono'];
+  readonly #byName = new Map<string, LogAccount>();
+
+  constructor(bytesPerHour: number, now: Clock['mono']) {
+    this.#bytesPerHour = bytesPerHour;
+    this.#now = now;
+  }
+
+  /** @param domain null: strangers */
+  of(domain: Domain | null): LogAccount {
+    const account = this.#open(domain?.name ?? STRANGERS);
+    account.domain = domain;
+    return account;
+  }
+
+  /** For incidents with keys. */
+  get keys(): LogAccount {
+    return this.#open(KEYS);
+  }
+
+  pay(account: LogAccount): boolean {
+    return account.pay(this.#now());
+  }
+
+  shares(): readonly LogShare[] {
+    const now = this.#now();
+    return [...this.#byName.values()].map((account) => ({
+      name: account.name,
+      left: Math.max(0, Math.floor(account.left(now))),
+      withheld: account.withheld,
+    }));
+  }
+
+  #open(name: string): LogAccount {
+    let account = this.#byName.get(name);
+    if (account === undefined) {
+      account = new LogAccount(name, this.#bytesPerHour, this.#now());
+      this.#byName.set(name, account);
+    }
+    return account;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Every kind of audit record: its stable code, and the bound on how many of it there can be.
+ *
+ * A code never changes and is never used again. Its first digit is the subject, its last letter the weight: I for
+ * information, W for a refusal or an irregularity, E for an event that an operator must look at.
+ */
+
+/**
+ * What keeps a kind of record from filling the disk.
+ *
+ * - `run`: the broker writes it a fixed number of times per run.
+ * - `operator`: only the operator, or time after the operator's doing, causes it. It is never delayed and never left out.
+ * - `share`: a domain or a stranger can cause it at will. Equal ones are collapsed into exact counts, and the lines are
+ *   paid from the share of its cause; past the share they are counted in `audit.withheld`.
+ * - `interval`: a counter is written once an interval, from the share of its cause. Past the share it goes on counting.
+ * - `window`: at most one per window and domain.
+ * - `outage`: one each time that the log can be written again.
+ */
+export type RecordBound = 'run' | 'operator' | 'share' | 'interval' | 'window' | 'outage';
+
+export interface RecordKind {
+  readonly code: `A${number}${'I' | 'W' | 'E'}`;
+  readonly bound: RecordBound;
+}
+
+/** A new kind needs a new entry here and in docs/audit.md. */
+export const AUDIT_CATALOG = {
+  'broker.start': { code: 'A1001I', bound: 'run' },
+  'broker.stop': { code: 'A1002I', bound: 'run' },
+  'session.open': { code: 'A2001I', bound: 'share' },
+  'session.close': { code: 'A2002I', bound: 'share' },
+  'session.refused': { code: 'A2003W', bound: 'share' },
+  'peer.fault': { code: 'A2004W', bound: 'share' },
+  'ring.register': { code: 'A3001I', bound: 'share' },
+  'ring.unregister': { code: 'A3002I', bound: 'share' },
+  'ring.denied': { code: 'A3003W', bound: 'share' },
+  'ring.revoked': { code: 'A3004W', bound: 'operator' },
+  'send.denied': { code: 'A4001W', bound: 'share' },
+  'send.allowed': { code: 'A4002I', bound: 'share' },
+  'send.revoked': { code: 'A4003W', bound: 'operator' },
+  'send.undelivered': { code: 'A4004I', bound: 'share' },
+  flow: { code: 'A4005I', bound: 'interval' },
+  'policy.load': { code: 'A5001I', bound: 'operator' },
+  'policy.reject': { code: 'A5002E', bound: 'operator' },
+  'grant.add': { code: 'A6001I', bound: 'operator' },
+  'grant.revoke': { code: 'A6002I', bound: 'operator' },
+  'grant.expire': { code: 'A6003I', bound: 'operator' },
+  'key.list': { code: 'A7001I', bound: 'operator' },
+  'key.incident': { code: 'A7002E', bound: 'share' },
+  'audit.gap': { code: 'A8001E', bound: 'outage' },
+  'audit.withheld': { code: 'A8002W', bound: 'window' },
+} as const satisfies Readonly<Record<string, RecordKind>>;
+
+export type AuditEventName = keyof typeof AUDIT_CATALOG;
+
+/** In the order of their codes. */
+export const AUDIT_EVENTS = Object.freeze(Object.keys(AUDIT_CATALOG)) as readonly AuditEventName[];
