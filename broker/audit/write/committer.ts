@@ -18,14 +18,14 @@ import { FLOWS_PER_COMMIT, MAX_RETAINED_RECORDS, RETRY_MS } from '../limits.ts';
 import type { TornTail } from '../read/end.ts';
 import { Health } from './health.ts';
 import { Losses } from './losses.ts';
-import { answer, type Sealed, type Unsealed, type Waiter } from './sealed.ts';
+import { answer, type QueuedCount, type QueuedRecord, type Waiter } from './queued.ts';
 import type { SegmentLog } from './segment-log.ts';
 import type { Signing } from './signing.ts';
 
 /** Counts that wait outside of the queue, and are taken in portions as the disk keeps up. */
 export interface CountSource {
   readonly isDue: boolean;
-  take(limit: number): readonly Sealed[];
+  take(limit: number): readonly QueuedRecord[];
 }
 
 /** Since when and why the log cannot be written. */
@@ -47,12 +47,12 @@ export class Committer {
   /** Waiters that others keep back; they are told with the rest when the log fails. Set once, by the writer. */
   takeHeldWaiters: () => readonly Waiter[] = () => [];
 
-  #pending: (Sealed | Unsealed)[] = [];
+  #pending: (QueuedRecord | QueuedCount)[] = [];
   /** Wait for what is pending, and so for what is being written before it. */
   #waiting: Waiter[] = [];
   #failure: Failure | null = null;
   /** The batch whose write failed; goes before what is pending. */
-  #failed: Sealed[] = [];
+  #failed: QueuedRecord[] = [];
 
   /** The commit or retry under way; resolved when there is none. Never rejects. */
   #running: Promise<void> = Promise.resolve();
@@ -75,7 +75,7 @@ export class Committer {
   // ---- queueing
 
   /** Queues a record, or counts it as lost when too many wait for the disk. */
-  queue(record: Sealed): void {
+  queue(record: QueuedRecord): void {
     if (this.#failed.length + this.#pending.length >= MAX_RETAINED_RECORDS) {
       this.#losses.add(record.event, record.count);
       // Without this a disk that lags, rather than fails, would lose records in silence.
@@ -87,7 +87,7 @@ export class Committer {
   }
 
   /** Queues counts that go on; there are few of them, whatever the domains do. */
-  queueCounts(counts: readonly Unsealed[]): void {
+  queueCounts(counts: readonly QueuedCount[]): void {
     if (counts.length === 0) return;
     this.#pending.push(...counts);
     this.kick();
@@ -111,8 +111,8 @@ export class Committer {
     return this.#pending.length > 0 || this.#waiting.length > 0 || this.counts.isDue || this.#signing.isDue;
   }
 
-  #takePending(): Sealed[] {
-    const taken = this.#pending.map((entry) => ('seal' in entry ? entry.seal() : entry));
+  #takePending(): QueuedRecord[] {
+    const taken = this.#pending.map((entry) => ('fix' in entry ? entry.fix() : entry));
     this.#pending = [];
     return taken;
   }
@@ -135,10 +135,10 @@ export class Committer {
   }
 
   /** Null = on disk; else the code of what went wrong. */
-  async #append(batch: readonly Sealed[]): Promise<string | null> {
+  async #append(batch: readonly QueuedRecord[]): Promise<string | null> {
     if (batch.length === 0) return null;
     try {
-      await this.#segments.append(batch.map((sealed) => sealed.body));
+      await this.#segments.append(batch.map((record) => record.body));
       return null;
     } catch (error) {
       return faultCode(error);
@@ -147,7 +147,7 @@ export class Committer {
 
   // ---- failing and recovering
 
-  #fail(code: string, batch: readonly Sealed[]): void {
+  #fail(code: string, batch: readonly QueuedRecord[]): void {
     this.#failed = [...batch, ...this.#failed];
     this.#failure ??= { code, since: this.#clock.wall(), attempts: 0 };
     const waiters = [...this.#waiting, ...this.takeHeldWaiters()];
@@ -188,24 +188,24 @@ export class Committer {
     let intact: boolean;
     try {
       const salvage = await this.#segments.salvage();
-      for (const sealed of this.#failed.splice(0, salvage.written)) this.#losses.settle(sealed);
+      for (const record of this.#failed.splice(0, salvage.written)) this.#losses.settle(record);
       ({ torn, intact } = salvage);
     } catch {
       // Reading back fails like writing did; the first cause stays the one that is told.
       return false;
     }
-    const rest = this.#failed.filter((sealed) => sealed.event !== 'audit.gap');
+    const rest = this.#failed.filter((record) => record.event !== 'audit.gap');
     // The last try: broker.stop is pending, and nothing may follow it.
     const counts = this.#isClosing ? this.counts.take(Number.POSITIVE_INFINITY) : [];
     this.#failed = [this.#gap(failure, torn, intact), ...rest, ...counts, ...this.#takePending()];
     const fault = await this.#append(this.#failed);
     if (fault !== null) return false;
-    for (const sealed of this.#failed) this.#losses.settle(sealed);
+    for (const record of this.#failed) this.#losses.settle(record);
     this.#failed = [];
     return this.#losses.isEmpty;
   }
 
-  #gap(failure: Failure, torn: readonly TornTail[], intact: boolean): Sealed {
+  #gap(failure: Failure, torn: readonly TornTail[], intact: boolean): QueuedRecord {
     const settles = this.#losses.stated();
     const detail: Detail = {
       since: rfc3339(failure.since),

@@ -15,8 +15,8 @@ import { accountOf } from './account-of.ts';
 import { Collapse, type Tally } from './collapse.ts';
 import type { Committer } from './committer.ts';
 import type { LogAccount, LogAccounts } from './log-accounts.ts';
+import type { QueuedCount, QueuedRecord, Waiter } from './queued.ts';
 import { type Repeat, Repeats, summed } from './repeats.ts';
-import type { Sealed, Unsealed, Waiter } from './sealed.ts';
 import { Withheld, type WithheldSum } from './withheld.ts';
 
 export class Flood {
@@ -85,7 +85,7 @@ export class Flood {
   release(): void {
     for (const tally of this.#collapse.turn()) {
       if (this.#accounts.pay(this.#accounts.of(tally.denial.source)))
-        this.#committer.queueCounts([this.#unsealed(tally)]);
+        this.#committer.queueCounts([this.#queued(tally)]);
       else this.#withholdDenials(tally);
     }
     for (const repeat of this.#repeats.turn()) {
@@ -118,19 +118,19 @@ export class Flood {
       return;
     }
     tally.promptLeft -= 1;
-    this.#committer.queueCounts([this.#unsealed(tally)]);
+    this.#committer.queueCounts([this.#queued(tally)]);
   }
 
-  #unsealed(tally: Tally): Unsealed {
+  #queued(tally: Tally): QueuedCount {
     return {
       get count() {
         return tally.count;
       },
-      seal: () => this.#seal(tally),
+      fix: () => this.#fix(tally),
     };
   }
 
-  #seal(tally: Tally): Sealed {
+  #fix(tally: Tally): QueuedRecord {
     const { denial, port, context, count } = tally;
     const body = encodeBody(this.#bodies.denied(tally, denial, port, tally, context));
     settle(this.#accounts.of(denial.source), body);

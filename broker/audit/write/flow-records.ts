@@ -7,7 +7,7 @@ import { encodeBody } from '../chain.ts';
 import { type Committer, type CountSource, momentOf } from './committer.ts';
 import type { Flood } from './flood.ts';
 import { FlowTable } from './flows.ts';
-import type { Sealed } from './sealed.ts';
+import type { QueuedRecord } from './queued.ts';
 
 export class FlowRecords implements CountSource {
   readonly #table: FlowTable;
@@ -44,7 +44,7 @@ export class FlowRecords implements CountSource {
   }
 
   /** Flows wait in their counters while others are written: a backlog of them is back-pressure, never a loss. */
-  take(limit: number): readonly Sealed[] {
+  take(limit: number): readonly QueuedRecord[] {
     const at = momentOf(this.#clock);
     return this.#table.take(limit).map((flow) => {
       const body = encodeBody(this.#bodies.flow(at, flow));

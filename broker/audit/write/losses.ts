@@ -1,6 +1,6 @@
 /** Events that found no room while the log could not be written, by name: the next audit.gap states them. */
 import type { AuditEventName } from '../../record/index.ts';
-import type { Sealed } from './sealed.ts';
+import type { QueuedRecord } from './queued.ts';
 
 export class Losses {
   readonly #lost = new Map<AuditEventName, number>();
@@ -25,7 +25,7 @@ export class Losses {
   }
 
   /** The record is on disk: what it states is not lost in silence any more. */
-  settle({ settles }: Sealed): void {
+  settle({ settles }: QueuedRecord): void {
     for (const [event, count] of settles ?? []) {
       const left = (this.#lost.get(event) ?? 0) - count;
       if (left > 0) this.#lost.set(event, left);

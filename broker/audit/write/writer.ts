@@ -14,7 +14,7 @@ import { Committer, momentOf } from './committer.ts';
 import { Flood } from './flood.ts';
 import { FlowRecords } from './flow-records.ts';
 import { LogAccounts } from './log-accounts.ts';
-import type { Waiter } from './sealed.ts';
+import type { Waiter } from './queued.ts';
 import type { SegmentLog } from './segment-log.ts';
 import { Signing } from './signing.ts';
 

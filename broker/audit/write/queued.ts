@@ -2,7 +2,7 @@
 import type { AuditEventName } from '../../record/index.ts';
 
 /** A record whose content is fixed; only its place in the chain is open. */
-export interface Sealed {
+export interface QueuedRecord {
   readonly event: AuditEventName;
   /** Events it stands for. */
   readonly count: number;
@@ -12,10 +12,10 @@ export interface Sealed {
 }
 
 /** A count that goes on until its record is taken for a commit. */
-export interface Unsealed {
+export interface QueuedCount {
   readonly count: number;
   /** Fixes the count. What comes from here on belongs to the next record. */
-  readonly seal: () => Sealed;
+  readonly fix: () => QueuedRecord;
 }
 
 /** Called once: true = on disk, false = cannot be brought there now. */
