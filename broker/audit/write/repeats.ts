@@ -82,12 +82,18 @@ export class Repeats {
     const key = isMixed ? event.event : name;
     let kind = kinds.get(key);
     if (kind === undefined) {
-      const promptLeft = isMixed ? 0 : PROMPT_RECORDS_PER_WINDOW;
+      const promptLeft = isMixed ? 0 : promptRecords(event);
       kind = { account, isMixed, promptLeft, count: 0, messages: 0, bytes: 0, event, at, until: at.time };
       kinds.set(key, kind);
     }
     return kind;
   }
+}
+
+/** Each session is named, as long as the share of the domain lasts; the broker itself slows down a domain that opens many. */
+function promptRecords({ event }: AuditEvent): number {
+  const isPaced = event === 'session.open' || event === 'session.close';
+  return isPaced ? Number.POSITIVE_INFINITY : PROMPT_RECORDS_PER_WINDOW;
 }
 
 /** The event of a held kind: the first, with the sums of all. */
