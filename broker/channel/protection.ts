@@ -57,7 +57,7 @@ class Epoch {
 
   /** One way: this epoch's secret is wiped, its key goes on until it is dropped. */
   next(aead: Aead, now: number): Epoch {
-    return new Epoch(this.number + 1, nextEpoch(this.#secret), aead, now);
+    return new Epoch(this.number + 1, nextEpoch(this.#secret, this.records), aead, now);
   }
 }
 

@@ -5,7 +5,8 @@
 
 /** First two bytes of every record, little-endian: A7 67. */
 export const RECORD_MAGIC = 0x67a7;
-export const WIRE_VERSION = 1;
+/** 2: the keys of an epoch are bound to the number of records in the one before. */
+export const WIRE_VERSION = 2;
 /** magic u16, version u8, type u8, epoch u32, sequence u64, length u32, reserved u32. */
 export const RECORD_HEADER_BYTES = 24;
 /** AEAD tag, the last bytes of a sealed record's body. */

@@ -3,12 +3,15 @@
  *
  *   PRK            = HKDF-Extract(salt = transcript hash, ikm = shared secret)
  *   secret[0, dir] = HKDF-Expand(PRK, "argus v1 <dir> secret", 32)          dir: to-broker, to-domain
- *   secret[n+1]    = HKDF-Expand(secret[n], "argus v1 next epoch", 32)      one way: yesterday's traffic stays closed
+ *   secret[n+1]    = HKDF-Expand(secret[n], "argus v1 next epoch" | records, 32)   one way: yesterday's traffic stays closed
  *   key | iv | commitment = HKDF-Expand(secret[n], "argus v1 key" | "argus v1 iv" | "argus v1 commitment", 32 | 12 | 32)
  *
  * The transcript hash covers versions, suites, identities and both nonces, so sessions that differ in any of them share
  * no key. Neither AEAD commits to its key (a ciphertext can be made to open under two). The commitment of epoch 0 does: the
  * first record of each side carries it. Every later secret is computed from that of epoch 0, so it is committed to as well.
+ *
+ * `records` is the number of records of epoch n, a little-endian u64. Both ends count them, so the last records of an epoch
+ * cannot be taken out on the way: the next epoch would have another key at the receiver.
  */
 import { inspect } from 'node:util';
 import {
@@ -32,6 +35,8 @@ const LABELS = {
   iv: encoder.encode('argus v1 iv'),
   commitment: encoder.encode('argus v1 commitment'),
 } as const;
+/** The number of records in an epoch, as the next secret is bound to it. */
+const COUNT_BYTES = 8;
 
 /** The secret of one direction in one epoch. Prints as [redacted]. */
 export class EpochSecret {
@@ -43,6 +48,7 @@ export class EpochSecret {
   readonly commitment: Uint8Array;
   readonly #secret: Uint8Array;
   #next: EpochSecret | null = null;
+  #nextRecords = 0;
   #wiped = false;
 
   /** For `deriveSessionSecrets` and `nextEpoch`. Takes `secret` over: it is wiped with this object. */
@@ -69,11 +75,14 @@ export class EpochSecret {
   }
 
   /** For `nextEpoch`. */
-  ratchet(): EpochSecret {
-    if (this.#next !== null) return this.#next;
+  ratchet(records: number): EpochSecret {
+    if (this.#next !== null && this.#nextRecords === records) return this.#next;
     if (this.epoch >= MAX_EPOCH)
       throw new KeyError('ERR_KEY_EPOCH_EXHAUSTED', `epoch ${this.epoch} is the last; a new handshake is needed`);
-    this.#next = new EpochSecret(this.epoch + 1, this.#expand(LABELS.next, HASH_BYTES));
+    const count = Buffer.alloc(COUNT_BYTES);
+    count.writeBigUInt64LE(BigInt(records));
+    this.#next = new EpochSecret(this.epoch + 1, this.#expand(Buffer.concat([LABELS.next, count]), HASH_BYTES));
+    this.#nextRecords = records;
     this.wipe();
     return this.#next;
   }
@@ -124,11 +133,11 @@ export function deriveSessionSecrets(shared: Uint8Array, transcriptHash: Uint8Ar
 /**
  * The ratchet. The old secret is wiped; a key already imported from it keeps working until it is dropped.
  *
- * Asked twice it gives the same successor: a receiver tries it on a record that claims the next epoch, and must be able
- * to try again when that record was forged.
+ * Asked twice it gives the same successor: a receiver tries it on a record that claims the next epoch.
  *
- * @throws KeyError ERR_KEY_EPOCH_EXHAUSTED, ERR_KEY_WIPED
+ * @param records that the epoch had: sealed or opened, by whoever asks
+ * @throws KeyError ERR_KEY_EPOCH_EXHAUSTED; ERR_KEY_WIPED, also when it is asked again for another number of records
  */
-export function nextEpoch(secret: EpochSecret): EpochSecret {
-  return secret.ratchet();
+export function nextEpoch(secret: EpochSecret, records: number): EpochSecret {
+  return secret.ratchet(records);
 }

@@ -3,7 +3,7 @@
  * genuine key, or none, could put on a carrier.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import { encodeRecordHeader, type RecordType } from '../../broker/wire/index.ts';
+import { encodeRecordHeader, type RecordType, WIRE_VERSION } from '../../broker/wire/index.ts';
 import { generateEphemeral, type Identity } from '../../keys/index.ts';
 import { assemble, makeTestKey, type TestKey } from '../keys/forge.ts';
 import { BROKER } from './pair.ts';
@@ -58,7 +58,7 @@ export const HELLO: Token = {
   key: HOLDER,
   header: { typ: 'argus-hello+jws', jwk: HOLDER.publicJwk },
   claims: {
-    v: 1,
+    v: WIRE_VERSION,
     nonce: randomBytes(32).toString('base64url'),
     epk: Buffer.from(generateEphemeral().publicKey).toString('base64url'),
     suites: ['A256GCM', 'C20P'],
@@ -71,7 +71,7 @@ export const WELCOME: Token = {
   key: BROKER_KEY,
   header: { typ: 'argus-welcome+jws', jwk: BROKER_KEY.publicJwk },
   claims: {
-    v: 1,
+    v: WIRE_VERSION,
     nonce: randomBytes(32).toString('base64url'),
     epk: Buffer.from(generateEphemeral().publicKey).toString('base64url'),
     suite: 'A256GCM',

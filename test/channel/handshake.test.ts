@@ -118,8 +118,8 @@ handshakes('clocks may differ by the tolerance', async () => {
 for (const [label, fault, changes] of [
   ['without a claim', 'MALFORMED_STATEMENT', { nonce: undefined }],
   ['with a surplus claim', 'MALFORMED_STATEMENT', { admin: true }],
-  ['of another version', 'NO_COMMON_VERSION', { v: 2 }],
-  ['of another version, with members that this one does not know', 'NO_COMMON_VERSION', { v: 2, kem: 'x', epk: 7 }],
+  ['of another version', 'NO_COMMON_VERSION', { v: 3 }],
+  ['of another version, with members that this one does not know', 'NO_COMMON_VERSION', { v: 3, kem: 'x', epk: 7 }],
   ['of no version', 'MALFORMED_STATEMENT', { v: 'one' }],
   ['with a short nonce', 'MALFORMED_STATEMENT', { nonce: 'AAAA' }],
   ['with no suite', 'MALFORMED_STATEMENT', { suites: [] }],

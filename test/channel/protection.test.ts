@@ -171,7 +171,21 @@ protection('an epoch may not be skipped, nor one before come back', () => {
   const returning = new Direction(undefined, { ...NEVER, records: 2 });
   const all = ['a', 'b', 'c', 'd'].map((text) => returning.seal(text));
   const order = [0, 2, 1].map((index) => returning.open(all[index] ?? new Uint8Array(0)));
-  assert.equal(order, ['a', 'c', null]);
+  assert.equal(order, ['a', null, null]);
+});
+
+protection('the last records of an epoch cannot be taken out: the next epoch does not open then', () => {
+  for (const [label, arrived] of [
+    ['the last', [0, 1, 3]],
+    ['the last two', [0, 3]],
+    ['all of them', [3]],
+    ['none', [0, 1, 2, 3]],
+  ] as const) {
+    const direction = new Direction(undefined, { ...NEVER, records: 3 });
+    const sealed = ['a', 'b', 'c', 'd'].map((text) => direction.seal(text));
+    const opened = arrived.map((index) => direction.open(sealed[index] ?? new Uint8Array(0)));
+    assert.is(opened.at(-1), label === 'none' ? 'd' : null, label);
+  }
 });
 
 protection('a forged record of the next epoch moves nothing: the record that is due opens on another opener', () => {

@@ -25,14 +25,14 @@ records('what was encoded is decoded', () => {
 
 records('the layout is the documented one', () => {
   const header = encodeRecordHeader(RecordType.data, 0x01020304, 0x05060708090a, 0x0b0c0d0e);
-  assert.is(Buffer.from(header).toString('hex'), 'a7670103040302010a09080706050000' + '0e0d0c0b00000000');
+  assert.is(Buffer.from(header).toString('hex'), 'a7670203040302010a09080706050000' + '0e0d0c0b00000000');
 });
 
 const FAULTS = [
   ['magic', 0, 0xa6, 'BAD_MAGIC'],
   ['magic', 1, 0x68, 'BAD_MAGIC'],
   ['version', 2, 0, 'BAD_VERSION'],
-  ['version', 2, 2, 'BAD_VERSION'],
+  ['version', 2, 1, 'BAD_VERSION'],
   ['type', 3, 0, 'BAD_TYPE'],
   ['type', 3, 5, 'BAD_TYPE'],
   ['sequence', 14, 0x20, 'BAD_SEQUENCE'],

@@ -9,7 +9,7 @@ const WELCOME_MEMBERS = ['credential', 'domain', 'epk', 'hello', 'nonce', 'suite
 export function makeHello(identity, { broker = null, suites = Object.keys(SUITES) } = {}) {
   const { publicKey, privateKey } = generateKeyPairSync('x25519');
   const statement = signStatement(identity, 'argus-hello+jws', {
-    v: 1,
+    v: 2,
     nonce: randomBytes(32).toString('base64url'),
     epk: publicKey.export({ format: 'jwk' }).x,
     suites,
@@ -25,7 +25,7 @@ export function makeHello(identity, { broker = null, suites = Object.keys(SUITES
 export function acceptWelcome(identity, hello, { header, body }) {
   const statement = body.toString('latin1');
   const { claims, credential } = readStatement(statement, 'argus-welcome+jws', 'broker', identity.authority);
-  assert(Object.keys(claims).sort().join() === WELCOME_MEMBERS.join() && claims.v === 1, 'not such a welcome');
+  assert(Object.keys(claims).sort().join() === WELCOME_MEMBERS.join() && claims.v === 2, 'not such a welcome');
   assert(hello.broker === null || credential.sub === hello.broker, 'another broker has answered');
   assert(claims.domain === identity.name, 'the welcome is for another domain');
   assert(claims.hello === sha256(hello.record).toString('base64url'), 'the welcome answers another hello');

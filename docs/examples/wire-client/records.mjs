@@ -14,7 +14,7 @@ export const SUITES = { A256GCM: 'aes-256-gcm', C20P: 'chacha20-poly1305' };
 
 export function encodeHeader(type, epoch, sequence, length) {
   const header = Buffer.alloc(HEADER_BYTES);
-  header.set([0xa7, 0x67, 1, type]);
+  header.set([0xa7, 0x67, 2, type]);
   header.writeUInt32LE(epoch, 4);
   header.writeBigUInt64LE(BigInt(sequence), 8);
   header.writeUInt32LE(length, 16);
@@ -34,7 +34,7 @@ export class RecordReader {
   next() {
     const held = this.#held;
     if (held.length < HEADER_BYTES) return null;
-    assert(held[0] === 0xa7 && held[1] === 0x67 && held[2] === 1, 'not a record of version 1');
+    assert(held[0] === 0xa7 && held[1] === 0x67 && held[2] === 2, 'not a record of version 2');
     const type = held[3];
     const sequence = held.readBigUInt64LE(8);
     const length = held.readUInt32LE(16);
@@ -78,8 +78,12 @@ class Epoch {
     this.iv = hkdfExpand(secret, 'argus v1 iv', 12);
   }
 
+  /** Bound to the number of records of this epoch: if one is missing, the next key is another one. */
   next() {
-    return new Epoch(this.number + 1, hkdfExpand(this.#secret, 'argus v1 next epoch', 32));
+    const count = Buffer.alloc(8);
+    count.writeBigUInt64LE(BigInt(this.records));
+    const label = Buffer.concat([Buffer.from('argus v1 next epoch'), count]);
+    return new Epoch(this.number + 1, hkdfExpand(this.#secret, label, 32));
   }
 
   isPast(limits) {

@@ -50,8 +50,8 @@ schedule('it is the HKDF of the file header, written out by hand', () => {
   assert.is(hex(toBroker.key), hex(hmac(first, 'argus v1 key', one)));
   assert.is(hex(toBroker.iv), hex(hmac(first, 'argus v1 iv', one).subarray(0, 12)));
   assert.is(hex(toBroker.commitment), hex(hmac(first, 'argus v1 commitment', one)));
-  const second = hmac(first, 'argus v1 next epoch', one);
-  assert.is(hex(nextEpoch(toBroker).key), hex(hmac(second, 'argus v1 key', one)));
+  const second = hmac(first, 'argus v1 next epoch', Uint8Array.of(5, 1, 0, 0, 0, 0, 0, 0), one);
+  assert.is(hex(nextEpoch(toBroker, 261).key), hex(hmac(second, 'argus v1 key', one)));
 });
 
 schedule('key, IV and commitment have the lengths the ciphers want and are unlike each other', () => {
@@ -92,7 +92,7 @@ schedule('no (key, nonce) pair repeats over directions, epochs and sequences', (
               recordNonce(secret.iv, sequence, out);
               seen.add(`${key} ${hex(out)}`);
             }
-            secret = nextEpoch(secret);
+            secret = nextEpoch(secret, 7);
           }
         }
         assert.is(seen.size, 2 * epochs * sequences.length);
@@ -106,7 +106,7 @@ schedule('the next epoch wipes the last: its key cannot be had again, its IV sti
   const secret = random.bytes(32);
   const old = new EpochSecret(0, secret);
   const iv = hex(old.iv);
-  nextEpoch(old);
+  nextEpoch(old, 7);
   assert.is(hex(secret), '00'.repeat(32));
   assert.is(
     codeOf(() => old.key),
@@ -117,7 +117,20 @@ schedule('the next epoch wipes the last: its key cannot be had again, its IV sti
 
 schedule('asked twice for the next epoch it gives the same one, so a forged record cannot use it up', () => {
   const { toDomain } = deriveSessionSecrets(random.bytes(32), random.bytes(32));
-  assert.is(nextEpoch(toDomain), nextEpoch(toDomain));
+  assert.is(nextEpoch(toDomain, 7), nextEpoch(toDomain, 7));
+  assert.is(
+    codeOf(() => nextEpoch(toDomain, 8)),
+    'ERR_KEY_WIPED',
+  );
+});
+
+schedule('the next epoch is bound to the number of records in this one', () => {
+  const secret = random.bytes(32);
+  const keyAfter = (records: number): string =>
+    hex(nextEpoch(new EpochSecret(0, Uint8Array.from(secret)), records).key);
+  assert.is(keyAfter(3), keyAfter(3));
+  assert.is.not(keyAfter(3), keyAfter(2));
+  assert.is.not(keyAfter(2 ** 32), keyAfter(0));
 });
 
 schedule('a wiped secret derives nothing, and wiping twice is no error', () => {
@@ -129,15 +142,15 @@ schedule('a wiped secret derives nothing, and wiping twice is no error', () => {
     'ERR_KEY_WIPED',
   );
   assert.is(
-    codeOf(() => nextEpoch(secret)),
+    codeOf(() => nextEpoch(secret, 0)),
     'ERR_KEY_WIPED',
   );
 });
 
 schedule('after the last epoch of the header there is none', () => {
-  assert.is(nextEpoch(new EpochSecret(2 ** 32 - 2, random.bytes(32))).epoch, 2 ** 32 - 1);
+  assert.is(nextEpoch(new EpochSecret(2 ** 32 - 2, random.bytes(32)), 0).epoch, 2 ** 32 - 1);
   assert.is(
-    codeOf(() => nextEpoch(new EpochSecret(2 ** 32 - 1, random.bytes(32)))),
+    codeOf(() => nextEpoch(new EpochSecret(2 ** 32 - 1, random.bytes(32)), 0)),
     'ERR_KEY_EPOCH_EXHAUSTED',
   );
 });

@@ -98,4 +98,11 @@ export const CHANNEL_MUTANTS: readonly Mutant[] = [
     promise: 'a broker speaks for its own domains',
     tests: BROKER_SESSION,
   },
+  {
+    in: 'broker/channel/protection.ts',
+    find: 'nextEpoch(this.#secret, this.records)',
+    replace: 'nextEpoch(this.#secret, 0)',
+    promise: 'a carrier reads and changes nothing',
+    tests: ['test/channel/protection.test.ts'],
+  },
 ];

@@ -26,7 +26,7 @@ const RING_BYTES = 4_096;
 const PATIENCE_MS = 20_000;
 /** A record's header that says "hello", and 8 bytes that nobody signed. */
 const UNSIGNED_HELLO = Buffer.concat([
-  Buffer.from('a76701010000000000000000000000000800000000000000', 'hex'),
+  Buffer.from('a76702010000000000000000000000000800000000000000', 'hex'),
   Buffer.alloc(8),
 ]);
 
