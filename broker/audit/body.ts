@@ -4,14 +4,15 @@
  * The key order is the order of the properties in `body`: absent ones are undefined, which JSON leaves out.
  */
 import type { Decision, Denial, Domain, Permit } from '../../policy/contract/index.ts';
-import type {
-  AuditEvent,
-  AuditEventName,
-  AuditRecord,
-  DenialContext,
-  Detail,
-  Json,
-  RecordedDomain,
+import {
+  AUDIT_CATALOG,
+  type AuditEvent,
+  type AuditEventName,
+  type AuditRecord,
+  type DenialContext,
+  type Detail,
+  type Json,
+  type RecordedDomain,
 } from '../record/index.ts';
 import { POLICY_PREFIX_DIGITS, REMEMBERED_REVISIONS } from './limits.ts';
 
@@ -60,6 +61,7 @@ export class Bodies {
     if ('port' in event) facts.port = event.port;
     if ('messages' in event) facts.messages = event.messages;
     if ('bytes' in event) facts.bytes = event.bytes;
+    if ('ringBytes' in event) facts.ringBytes = event.ringBytes;
     if (event.event === 'policy.load') {
       this.#remember(event.revision, event.policy);
       facts.revision = event.revision;
@@ -69,7 +71,12 @@ export class Bodies {
   }
 
   /** The body of a record of the log itself: start, stop, gap. */
-  own(at: Moment, event: 'broker.start' | 'broker.stop' | 'audit.gap', detail?: Detail, reason?: string): Body {
+  own(
+    at: Moment,
+    event: 'broker.start' | 'broker.stop' | 'audit.gap' | 'audit.clock',
+    detail?: Detail,
+    reason?: string,
+  ): Body {
     const isEmpty = detail === undefined || Object.keys(detail).length === 0;
     return this.#body(at, event, { detail: isEmpty ? undefined : detail, reason });
   }
@@ -148,6 +155,7 @@ export class Bodies {
       boot: this.#writer.boot,
       broker: this.#writer.broker,
       event,
+      code: AUDIT_CATALOG[event].code,
       decision: facts.decision,
       reason: facts.reason,
       rule: facts.rule,
@@ -158,6 +166,7 @@ export class Bodies {
       permission: facts.permission,
       messages: facts.messages,
       bytes: facts.bytes,
+      ringBytes: facts.ringBytes,
       revision: facts.revision,
       policy: facts.policy ?? (facts.revision === undefined ? undefined : this.#policies.get(facts.revision)),
       session: facts.session,

@@ -38,6 +38,10 @@ export const LOG_BURST_PARTS = 16;
 export const RECORD_PRICE_BYTES = 1_024;
 /** What seq, prev, sum and the newline add to a body, rounded up. */
 export const LINE_FRAME_BYTES = 144;
+/** A wall clock that is off by more has stepped; less is not worth a record. */
+export const CLOCK_STEP_MS = 1_000;
+/** NTP may slew a clock by 500 ppm (RFC 5905), twice that much is allowed for: one of so many parts of the time elapsed. */
+export const CLOCK_SLEW_PARTS = 1_000;
 export const HOUR_MS = 3_600_000;
 /** How often a log that cannot be written tries again. */
 export const RETRY_MS = 1_000;

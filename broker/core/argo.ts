@@ -177,7 +177,7 @@ export class Argo {
     if (!owner.account.charge(RING_HELD_BYTES)) return refusal(Status.ENOMEM);
 
     const ring = this.#rings.open(owner, port, sender, length, request.unread);
-    this.#core.recorder.record({ event: 'ring.register', by: decision, port, bytes: length });
+    this.#core.recorder.record({ event: 'ring.register', by: decision, port, ringBytes: length });
     return { status: Status.OK, value: ring.handle, recorded: false };
   }
 

@@ -23,6 +23,8 @@ export interface AuditRecord {
   /** The broker's name. */
   readonly broker: string;
   readonly event: AuditEventName;
+  /** Stable code of the event: `A4001W`, … */
+  readonly code: string;
   readonly decision?: 'allow' | 'deny';
   /** A code: `NO_RULE`, `EXPLICIT_DENY`, …, `PEER_GONE`. */
   readonly reason?: string;
@@ -34,7 +36,10 @@ export interface AuditRecord {
   readonly class?: string;
   readonly permission?: string;
   readonly messages?: number;
+  /** Payload. */
   readonly bytes?: number;
+  /** Room in a ring. */
+  readonly ringBytes?: number;
   readonly revision?: number;
   /** First digits of the policy's hash. */
   readonly policy?: string;

@@ -49,6 +49,7 @@ export const AUDIT_CATALOG = {
   'key.incident': { code: 'A7002E', bound: 'share' },
   'audit.gap': { code: 'A8001E', bound: 'outage' },
   'audit.withheld': { code: 'A8002W', bound: 'window' },
+  'audit.clock': { code: 'A8003W', bound: 'operator' },
 } as const satisfies Readonly<Record<string, RecordKind>>;
 
 export type AuditEventName = keyof typeof AUDIT_CATALOG;

@@ -27,8 +27,8 @@ export type AuditEvent = Circumstances &
     /** `src` null: the claimed domain is not declared. */
     | { readonly event: 'session.refused'; readonly src: Domain | null; readonly reason: string; readonly by?: Denial }
     | { readonly event: 'peer.fault'; readonly src: Domain | null; readonly reason: string }
-    /** `bytes`: ring length. */
-    | { readonly event: 'ring.register'; readonly by: Permit; readonly port: number; readonly bytes?: number }
+    /** `ringBytes`: the length of the ring. */
+    | { readonly event: 'ring.register'; readonly by: Permit; readonly port: number; readonly ringBytes?: number }
     /** `dst` null: a wildcard ring. */
     | {
         readonly event: 'ring.unregister' | 'ring.revoked';
@@ -41,11 +41,20 @@ export type AuditEvent = Circumstances &
     | { readonly event: 'send.allowed'; readonly by: Permit; readonly port: number; readonly bytes: number }
     /** Messages that were accepted and then not delivered: the permission was withdrawn, or the receiver went away. */
     | {
-        readonly event: 'send.revoked' | 'send.undelivered';
+        readonly event: 'send.revoked';
         readonly by: Decision;
         readonly port: number;
         readonly messages: number;
         readonly bytes: number;
+        readonly reason: string;
+      }
+    /** `ringBytes`: the room that the messages held. */
+    | {
+        readonly event: 'send.undelivered';
+        readonly by: Decision;
+        readonly port: number;
+        readonly messages: number;
+        readonly ringBytes: number;
         readonly reason: string;
       }
     /** `policy`: the whole hash, hex. Later records with this revision carry its first digits. */

@@ -3,3 +3,4 @@ export type { AuditRecord, RecordedDomain } from './audit-record.ts';
 export { AUDIT_CATALOG, AUDIT_EVENTS, type AuditEventName } from './catalog.ts';
 export type { AuditEvent, Detail, Json } from './events.ts';
 export type { DenialContext, FlowCounter, Recorder } from './recorder.ts';
+export { recordFault, recordJsonSchema } from './schema.ts';

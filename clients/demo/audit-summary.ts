@@ -1,5 +1,6 @@
 /** The audit log of a finished demo: is its chain intact, and how many attempts does it show as refused? */
 import { tailAudit, verifyAudit } from '../../broker/audit/index.ts';
+import { recordFault } from '../../broker/record/index.ts';
 
 export interface AuditSummary {
   readonly verified: boolean;
@@ -11,7 +12,7 @@ export interface AuditSummary {
 }
 
 export async function summarizeAudit(directory: string): Promise<AuditSummary> {
-  const { ok: verified, records, head } = await verifyAudit(directory);
+  const { ok: verified, records, head } = await verifyAudit(directory, { judge: ({ fields }) => recordFault(fields) });
   return { verified, records, head, denied: await countRefusals(directory) };
 }
 

@@ -271,6 +271,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'broker/base',
       'broker/wire',
       'broker/channel',
+      'broker/record',
       'broker/audit',
       'broker/carrier',
       'broker',

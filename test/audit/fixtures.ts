@@ -7,7 +7,7 @@ import type { AuditFile, AuditFiles, SegmentInfo } from '../../broker/audit/file
 import type { AuditHost, AuditLog, AuditOptions, VerifyResult } from '../../broker/audit/index.ts';
 import { openAuditLog, verifyAudit } from '../../broker/audit/index.ts';
 import type { Clock } from '../../broker/base/index.ts';
-import type { AuditRecord } from '../../broker/record/index.ts';
+import { type AuditRecord, recordFault } from '../../broker/record/index.ts';
 import {
   compilePolicy,
   type Decision,
@@ -198,7 +198,12 @@ export class MemoryDisk implements AuditFiles {
     for (const number of [...this.files.keys()].sort((a, b) => a - b)) {
       const lines = this.bytes(number).toString().split('\n');
       // The last piece is empty or torn.
-      for (const line of lines.slice(0, -1)) whole.push(JSON.parse(line) as AuditRecord);
+      for (const line of lines.slice(0, -1)) {
+        const record: unknown = JSON.parse(line);
+        const fault = recordFault(record);
+        if (fault !== null) throw new Error(`not as the schema says: ${fault}: ${line}`);
+        whole.push(record as AuditRecord);
+      }
     }
     return whole;
   }

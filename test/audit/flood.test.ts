@@ -65,7 +65,7 @@ const FLOODS: readonly (readonly [label: string, event: AuditEventName, cause: C
   [
     'rings registered',
     'ring.register',
-    told((index) => ({ event: 'ring.register', by: permitOf(), port: port(index), bytes: 64 })),
+    told((index) => ({ event: 'ring.register', by: permitOf(), port: port(index), ringBytes: 64 })),
   ],
   [
     'rings unregistered',
@@ -92,7 +92,7 @@ const FLOODS: readonly (readonly [label: string, event: AuditEventName, cause: C
       by: denialOf(),
       port: port(index),
       messages: 2,
-      bytes: 7,
+      ringBytes: 7,
       reason: 'PEER_GONE',
     })),
   ],
@@ -238,7 +238,7 @@ flood('a flood delays neither the records of another domain nor what the operato
       by: denialOf('rogue-vm', 'audio-vm'),
       port: port(index),
       messages: 1,
-      bytes: 1,
+      ringBytes: 1,
       reason: 'PEER_GONE',
     });
     log.record({ event: 'key.incident', reason: 'REVOKED', detail: { name: `n${index}`, key: 'k' } });
@@ -285,7 +285,7 @@ flood('an account pays for the events of its own domain, and operators pay for n
   assert.is(payer({ event: 'ring.register', by: permitOf(), port: 7 }), 'chrome-vm');
   assert.is(payer({ event: 'send.allowed', by: permitOf(), port: 7, bytes: 1 }), 'chrome-vm');
   assert.is(
-    payer({ event: 'send.undelivered', by: permitOf(), port: 7, messages: 1, bytes: 1, reason: 'PEER_GONE' }),
+    payer({ event: 'send.undelivered', by: permitOf(), port: 7, messages: 1, ringBytes: 1, reason: 'PEER_GONE' }),
     'audio-vm',
     'the receiver closed its ring',
   );

@@ -16,6 +16,7 @@ import { encodeBody } from '../chain.ts';
 import { AuditError } from '../errors.ts';
 import { FLOWS_PER_COMMIT, MAX_RETAINED_RECORDS, RETRY_MS } from '../limits.ts';
 import type { TornTail } from '../read/end.ts';
+import { ClockSteps } from './clock-steps.ts';
 import { Health } from './health.ts';
 import { Losses } from './losses.ts';
 import { answer, type QueuedCount, type QueuedRecord, type Waiter } from './queued.ts';
@@ -40,6 +41,7 @@ export class Committer {
   readonly #signing: Signing;
   readonly #bodies: Bodies;
   readonly #clock: Clock;
+  readonly #clockSteps: ClockSteps;
   readonly health = new Health();
   readonly #losses = new Losses();
   /** Set once, by the writer. */
@@ -65,6 +67,7 @@ export class Committer {
     this.#signing = signing;
     this.#bodies = bodies;
     this.#clock = clock;
+    this.#clockSteps = new ClockSteps(clock);
     signing.onDue = () => this.kick();
   }
 
@@ -121,7 +124,7 @@ export class Committer {
 
   async #commitAll(): Promise<void> {
     while (this.#failure === null && this.#hasWork) {
-      const batch = [...this.#takePending(), ...this.counts.take(FLOWS_PER_COMMIT)];
+      const batch = this.#withClock([...this.#takePending(), ...this.counts.take(FLOWS_PER_COMMIT)]);
       const waiters = this.#waiting;
       this.#waiting = [];
       const fault = await this.#append(batch);
@@ -132,6 +135,16 @@ export class Committer {
     this.#busy = false;
     // A backlog can fail the log while its last commit is still succeeding.
     if (this.#failure !== null) this.#armRetry();
+  }
+
+  /** Before the first records that are stamped by a clock that was set. */
+  #withClock(batch: readonly QueuedRecord[]): readonly QueuedRecord[] {
+    const step = batch.length === 0 ? null : this.#clockSteps.look();
+    if (step === null) return batch;
+    const detail: Detail = { byMs: step.byMs, expected: rfc3339(step.expected) };
+    const reason = step.byMs < 0 ? 'BACK' : 'FORWARD';
+    const body = this.#bodies.own(momentOf(this.#clock), 'audit.clock', detail, reason);
+    return [{ event: 'audit.clock', count: 1, body: encodeBody(body) }, ...batch];
   }
 
   /** Null = on disk; else the code of what went wrong. */

@@ -22,6 +22,7 @@ export interface Repeat {
   count: number;
   messages: number;
   bytes: number;
+  ringBytes: number;
   /** The first of those held; stands for them all. */
   event: AuditEvent;
   at: Moment;
@@ -48,7 +49,8 @@ export class Repeats {
     }
     kind.count += 1;
     kind.messages += 'messages' in event ? event.messages : 0;
-    kind.bytes += 'messages' in event || event.event === 'send.allowed' ? event.bytes : 0;
+    kind.bytes += event.event === 'send.allowed' ? event.bytes : 0;
+    kind.ringBytes += event.event === 'send.undelivered' ? event.ringBytes : 0;
     kind.until = at.time;
     return true;
   }
@@ -83,7 +85,7 @@ export class Repeats {
     let kind = kinds.get(key);
     if (kind === undefined) {
       const promptLeft = isMixed ? 0 : promptRecords(event);
-      kind = { account, isMixed, promptLeft, count: 0, messages: 0, bytes: 0, event, at, until: at.time };
+      kind = { account, isMixed, promptLeft, count: 0, messages: 0, bytes: 0, ringBytes: 0, event, at, until: at.time };
       kinds.set(key, kind);
     }
     return kind;
@@ -97,8 +99,8 @@ function promptRecords({ event }: AuditEvent): number {
 }
 
 /** The event of a held kind: the first, with the sums of all. */
-export function summed({ event, messages, bytes }: Repeat): AuditEvent {
-  if ('messages' in event) return { ...event, messages, bytes };
+export function summed({ event, messages, bytes, ringBytes }: Repeat): AuditEvent {
+  if (event.event === 'send.undelivered') return { ...event, messages, ringBytes };
   return event.event === 'send.allowed' ? { ...event, bytes } : event;
 }
 
@@ -108,7 +110,7 @@ function kindOf(event: AuditEvent): string {
   const dst = by?.destination ?? ('dst' in event ? event.dst : null);
   const what = by === undefined ? '' : `${by.className} ${by.permission} ${by.revision}`;
   const port = 'port' in event ? event.port : '';
-  const size = event.event === 'ring.register' ? event.bytes : '';
+  const size = event.event === 'ring.register' ? event.ringBytes : '';
   const key = event.event === 'key.incident' ? `${event.detail?.name} ${event.detail?.key}` : '';
   const reason = 'reason' in event ? event.reason : '';
   return `${event.event} ${src?.name ?? '-'} ${dst?.name ?? '-'} ${what} ${port} ${size} ${key} ${reason}`;

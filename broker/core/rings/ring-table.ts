@@ -86,7 +86,7 @@ export class RingTable {
         by,
         port: ring.port,
         messages,
-        bytes,
+        ringBytes: bytes,
         reason: 'PEER_GONE',
       });
     }

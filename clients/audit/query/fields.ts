@@ -14,6 +14,7 @@ export const FIELDS = [
   'boot',
   'broker',
   'event',
+  'code',
   'decision',
   'reason',
   'rule',
@@ -26,6 +27,7 @@ export const FIELDS = [
   'permission',
   'messages',
   'bytes',
+  'ringBytes',
   'revision',
   'policy',
   'session',
@@ -50,6 +52,7 @@ export const NUMERIC_FIELDS: ReadonlySet<QueryField> = new Set([
   'port',
   'messages',
   'bytes',
+  'ringBytes',
   'revision',
   'permissive',
   'count',
@@ -58,7 +61,7 @@ export const NUMERIC_FIELDS: ReadonlySet<QueryField> = new Set([
 /** Null: no such field. */
 export function fieldOf(name: string): QueryField | null {
   const lower = name.toLowerCase();
-  return FIELDS.find((field) => field === lower) ?? ALIASES.get(lower) ?? null;
+  return FIELDS.find((field) => field.toLowerCase() === lower) ?? ALIASES.get(lower) ?? null;
 }
 
 /** A record as it stands in the log. */
@@ -92,6 +95,7 @@ export class RecordRow implements QueryRow {
       case 'port':
       case 'messages':
       case 'bytes':
+      case 'ringBytes':
       case 'revision':
         return number(fields[field]);
       case 'count':

@@ -12,6 +12,7 @@ const TEXTS = [
   'boot',
   'broker',
   'event',
+  'code',
   'decision',
   'reason',
   'rule',
@@ -22,7 +23,7 @@ const TEXTS = [
   'policy',
   'session',
 ] as const;
-const NUMBERS = ['port', 'messages', 'bytes', 'revision', 'count', 'permissive'] as const;
+const NUMBERS = ['port', 'messages', 'bytes', 'ringBytes', 'revision', 'count', 'permissive'] as const;
 const LABELS = ['src.labels', 'dst.labels'] as const;
 /** Fields that can be counted by value. */
 export type TextField = (typeof TEXTS)[number];

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { checkpointCommand, keyCommand, proveCommand, verifyProofCommand } from './audit/evidence.ts';
 import { listCommand } from './audit/list.ts';
 import { reportCommands } from './audit/reports.ts';
+import { schemaCommand } from './audit/schema.ts';
 import { tailCommand } from './audit/tail.ts';
 import { verifyCommand } from './audit/verify.ts';
 
@@ -10,6 +11,7 @@ export function auditCommand(): Command {
   const audit = new Command('audit')
     .description('review the audit log')
     .addCommand(verifyCommand())
+    .addCommand(schemaCommand())
     .addCommand(checkpointCommand())
     .addCommand(keyCommand())
     .addCommand(proveCommand())

@@ -164,6 +164,20 @@ export const AUDIT: readonly Mutant[] = [
     tests: FLOOD,
   },
   {
+    in: 'broker/audit/write/clock-steps.ts',
+    find: 'return Math.abs(byMs) > CLOCK_STEP_MS + elapsed / CLOCK_SLEW_PARTS ? { byMs, expected } : null;',
+    replace: 'return null;',
+    promise: 'a changed log is noticed',
+    tests: ['test/audit/record.test.ts'],
+  },
+  {
+    in: 'broker/record/schema.ts',
+    find: 'return code === expected ? null :',
+    replace: 'return true ? null :',
+    promise: 'a changed log is noticed',
+    tests: ['test/audit/record.test.ts'],
+  },
+  {
     in: 'broker/audit/write/account-of.ts',
     find: 'return accounts.of(event.by.destination);',
     replace: 'return accounts.of(event.by.source);',

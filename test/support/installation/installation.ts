@@ -6,6 +6,7 @@ import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type VerifyResult, verifyAudit } from '../../../broker/audit/index.ts';
 import { type Broker, type BrokerOptionsInput, startBroker } from '../../../broker/index.ts';
+import { recordFault } from '../../../broker/record/index.ts';
 import { type ConnectOptions, connect, type Vm, type VmEvents } from '../../../clients/sdk/index.ts';
 import { type Authority, createAuthority, issueIdentity, type Role } from '../../../keys/index.ts';
 import { SHIPPED_POLICY_DIRECTORY } from '../../../policy/index.ts';
@@ -218,8 +219,9 @@ export class Installation {
     return vm;
   }
 
+  /** Each record is held to the published schema too. */
   verify(): Promise<VerifyResult> {
-    return verifyAudit(this.audit);
+    return verifyAudit(this.audit, { judge: ({ fields }) => recordFault(fields) });
   }
 
   async close(): Promise<void> {

@@ -16,6 +16,7 @@ export function recordText(parsed: ParsedLine): string {
     fields.rule === undefined ? undefined : `${show(member(fields.rule, 'file'))}:${show(member(fields.rule, 'line'))}`,
     fields.messages === undefined ? undefined : `${show(fields.messages)} messages`,
     fields.bytes === undefined ? undefined : `${show(fields.bytes)} bytes`,
+    fields.ringBytes === undefined ? undefined : `${show(fields.ringBytes)} ring bytes`,
     fields.revision === undefined || fields.event !== 'policy.load'
       ? undefined
       : `revision ${show(fields.revision)} policy ${show(fields.policy)}`,

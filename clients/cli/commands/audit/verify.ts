@@ -2,11 +2,13 @@
 import { Command, InvalidArgumentError } from 'commander';
 import {
   escapeUnsafe,
+  type ParsedLine,
   parseCheckpoint,
   type VerifierKey,
   type VerifyResult,
   verifyAudit,
 } from '../../../../broker/audit/index.ts';
+import { recordFault } from '../../../../broker/record/index.ts';
 import { printJson } from '../../output.ts';
 import { parseKeys, readSmallFile } from './arguments.ts';
 
@@ -19,6 +21,7 @@ interface VerifyFlags {
   readonly since?: { readonly seq: number; readonly hash: string } | string;
   readonly key?: readonly VerifierKey[];
   readonly expectHead?: string;
+  readonly schema?: true;
 }
 
 export function verifyCommand(): Command {
@@ -28,6 +31,7 @@ export function verifyCommand(): Command {
     .option('--key <vkey>', 'the key that must have signed the checkpoints; may be given several times', parseKeys)
     .option('--since <checkpoint>', 'a checkpoint file, or SEQ:HASH, remembered from an earlier visit', parseSince)
     .option('--expect-head <hash>', 'the hash that the last record must have', parseHash)
+    .option('--schema', 'also check each record against the schema; several times slower')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
@@ -38,6 +42,7 @@ export function verifyCommand(): Command {
         ...(flags.since === undefined ? {} : { since: flags.since }),
         ...(flags.key === undefined ? {} : { keys: flags.key }),
         ...(flags.expectHead === undefined ? {} : { expectHead: flags.expectHead }),
+        ...(flags.schema ? { judge: (record: ParsedLine) => recordFault(record.fields) } : {}),
         ...(process.stderr.isTTY ? { onProgress } : {}),
       });
       if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');

@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { CHECKPOINT_INTERVAL_MS, CLOCK_STEP_MS, HOUR_MS } from '../../broker/audit/limits.ts';
+import {
+  AUDIT_CATALOG,
+  AUDIT_EVENTS,
+  type AuditRecord,
+  recordFault,
+  recordJsonSchema,
+} from '../../broker/record/index.ts';
+import { denialOf, durable, named, openOn, permitOf } from './fixtures.ts';
+
+const record = suite('audit record');
+
+/** One record at least of each kind that the broker tells. */
+async function oneOfEach(): Promise<readonly AuditRecord[]> {
+  const { log, disk, clock } = await openOn();
+  const [audio, rogue] = [named('audio-vm'), named('rogue-vm')];
+  log.record({ event: 'policy.load', revision: 1, policy: 'ab'.repeat(32), detail: { rows: 3 } });
+  log.record({ event: 'policy.reject', reason: 'ERR_POLICY_ROW', policy: 'cd'.repeat(32) });
+  log.record({ event: 'session.open', src: audio, session: 's' });
+  log.record({ event: 'session.refused', src: null, reason: 'TIMEOUT', detail: { carrier: 'tcp' } });
+  log.record({ event: 'peer.fault', src: audio, reason: 'BAD_FRAME', session: 's' });
+  log.record({ event: 'ring.register', by: permitOf(), port: 7, ringBytes: 4_096 });
+  log.record({ event: 'ring.unregister', src: audio, dst: null, port: 7, reason: 'unregistered' });
+  log.record({ event: 'ring.revoked', src: audio, dst: rogue, port: 7, reason: 'NO_RULE', by: denialOf() });
+  log.record({ event: 'send.allowed', by: permitOf(), port: 7, bytes: 3 });
+  log.record({ event: 'send.revoked', by: denialOf(), port: 7, messages: 1, bytes: 3, reason: 'NO_RULE' });
+  log.record({ event: 'send.undelivered', by: permitOf(), port: 7, messages: 1, ringBytes: 32, reason: 'PEER_GONE' });
+  for (const event of ['grant.add', 'grant.revoke', 'grant.expire'] as const)
+    log.record({ event, src: audio, reason: 'OPERATOR', detail: { label: '@mic', by: 'root' } });
+  log.record({ event: 'key.list', reason: 'INSTALLED', detail: { serial: 1, entries: 0, ended: 0 } });
+  log.record({ event: 'key.incident', reason: 'REVOKED', detail: { name: 'audio-vm', count: 2 } });
+  log.denied(denialOf(), 7, 3, { session: 's', permissive: true });
+  log.flow(permitOf(), 7).messages += 1;
+  log.record({ event: 'session.close', src: audio, session: 's', reason: 'done' });
+  await durable(log);
+  clock.step(HOUR_MS);
+  log.record({ event: 'policy.reject', reason: 'x' });
+  await log.close('done');
+  return disk.records();
+}
+
+record('records of every kind are as the schema says, with the code of their event', async () => {
+  const records = await oneOfEach();
+  for (const one of records) {
+    assert.is(recordFault(one), null, one.event);
+    assert.is(one.code, AUDIT_CATALOG[one.event].code);
+  }
+  const seen = new Set(records.map(({ event }) => event));
+  // These three are made, and judged, by the tests of denials, of floods and of full disks.
+  const elsewhere = ['ring.denied', 'audit.gap', 'audit.withheld'];
+  assert.equal(
+    AUDIT_EVENTS.filter((event) => !seen.has(event)),
+    elsewhere,
+  );
+});
+
+record('the published schema is the one of the code', () => {
+  const published = JSON.parse(readFileSync(new URL('../../docs/audit-schema.json', import.meta.url), 'utf8'));
+  assert.equal(
+    published,
+    JSON.parse(JSON.stringify(recordJsonSchema())),
+    'argus audit schema > docs/audit-schema.json',
+  );
+});
+
+record('what no broker writes is not a record', async () => {
+  const [good] = await oneOfEach();
+  const refused: readonly (readonly [label: string, change: object, where: string])[] = [
+    ['a key that there is not', { payload: 'x' }, 'record'],
+    ['a code of another event', { code: 'A1002I' }, 'code'],
+    ['an unknown event', { event: 'broker.pause' }, 'event'],
+    ['a number before the first', { seq: 0 }, 'seq'],
+    ['a time without its milliseconds', { time: '2026-11-28T10:00:00Z' }, 'time'],
+    ['a negative size', { bytes: -1 }, 'bytes'],
+    ['a count of one', { count: 1 }, 'count'],
+    ['a domain without labels', { src: { domain: 'a', domid: 1 } }, 'src.labels'],
+    ['a hash of another length', { prev: '00' }, 'prev'],
+  ];
+  assert.is(recordFault(good), null);
+  for (const [label, change, where] of refused)
+    assert.is(recordFault({ ...good, ...change })?.split(':')[0], where, label);
+});
+
+record('a unit has one name: payload is bytes, room in a ring is ringBytes', async () => {
+  const inRings = new Set(['ring.register', 'send.undelivered']);
+  for (const one of await oneOfEach()) {
+    if (one.ringBytes !== undefined) assert.ok(inRings.has(one.event), one.event);
+    if (inRings.has(one.event)) assert.is(one.bytes, undefined, one.event);
+  }
+});
+
+record('a clock that is set is a record of its own, before the first with the new time', async () => {
+  for (const byMs of [HOUR_MS, -HOUR_MS, CLOCK_STEP_MS + 1, -CLOCK_STEP_MS - 1]) {
+    const { log, disk, clock } = await openOn();
+    const expected = new Date(clock.wall()).toISOString();
+    clock.step(byMs);
+    log.record({ event: 'policy.reject', reason: 'x' });
+    assert.ok(await durable(log));
+    const [, step, after] = disk.records();
+    assert.equal(
+      [step?.event, step?.reason, step?.detail],
+      ['audit.clock', byMs < 0 ? 'BACK' : 'FORWARD', { byMs, expected }],
+    );
+    assert.is(after?.event, 'policy.reject');
+    log.record({ event: 'policy.reject', reason: 'y' });
+    await log.close();
+    assert.is(disk.records().filter(({ event }) => event === 'audit.clock').length, 1, 'once');
+    assert.ok((await disk.verify()).ok, 'the order is seq, so a step does not matter to it');
+  }
+});
+
+record('what NTP may slew, and time that passes, is no step', async () => {
+  const { log, disk, clock } = await openOn();
+  for (const [elapsedMs, byMs] of [
+    [0, CLOCK_STEP_MS],
+    [CHECKPOINT_INTERVAL_MS, 0],
+    [10 * HOUR_MS, 18_000],
+  ] as const) {
+    clock.advance(elapsedMs);
+    clock.step(byMs);
+    log.record({ event: 'policy.reject', reason: 'x' });
+    assert.ok(await durable(log));
+  }
+  await log.close();
+  assert.not.ok(disk.records().some(({ event }) => event === 'audit.clock'));
+});
+
+record.run();
