@@ -163,6 +163,7 @@ const WITHOUT_JSON: Readonly<Record<string, string>> = {
   'audit checkpoint': 'its format is for programs',
   'audit key': 'its format is for programs',
   'audit prove': 'its format is for programs',
+  'audit schema': 'its output is JSON',
   completion: 'its formats are for shells',
   'known-values': 'its format is for shells',
   demo: 'its options are those of the program that it starts',
