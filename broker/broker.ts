@@ -7,14 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import {
-  type AeadChoice,
-  aeadSelfTest,
-  chooseAead,
-  type Identity,
-  loadIdentity,
-  RevocationStore,
-} from '../keys/index.ts';
+import { type AeadChoice, aeadSelfTest, chooseAead, type Identity, RevocationStore } from '../keys/index.ts';
 import { type PolicyRevision, watchPolicy } from '../policy/index.ts';
 import { type AuditLog, openAuditLog } from './audit/index.ts';
 import { nodeClock } from './base/index.ts';
@@ -30,18 +23,13 @@ import {
   parseNatsAddress,
   prepareRuntime,
 } from './carrier/index.ts';
+import { brokerIdentity } from './check.ts';
 import { serveControl, serveMetrics } from './control/index.ts';
 import { Argo } from './core/index.ts';
 import { Federation } from './federation/index.ts';
 import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
 import { ChunkPool, DeferredCopies, DurableEffects, Flusher, type PeerContext } from './peer/index.ts';
-import {
-  BrokerError,
-  CLOCK_TOLERANCE_SECONDS,
-  DRAIN_TIMEOUT_MS,
-  type Logger,
-  ROUTES_PER_DOMAIN,
-} from './process/index.ts';
+import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, type Logger, ROUTES_PER_DOMAIN } from './process/index.ts';
 import {
   BrokerListeners,
   type BrokerStatus,
@@ -177,11 +165,7 @@ function selectAead(options: BrokerOptions, log: Logger): AeadChoice {
 
 /** The broker's own identity and the keys that its authority has revoked. */
 async function loadTrust(options: BrokerOptions): Promise<{ identity: Identity; revocations: RevocationStore }> {
-  const identity = await loadIdentity(options.identity);
-  if (identity.role !== 'broker') {
-    const message = `"${options.identity}" is the identity of a ${identity.role}, not of a broker; issue one with --role broker`;
-    throw new BrokerError('ERR_BROKER_IDENTITY', message);
-  }
+  const identity = await brokerIdentity(options.identity);
   const revocations = await RevocationStore.open(options.identity, identity.authority, identity.credential);
   return { identity, revocations };
 }

@@ -13,6 +13,7 @@ export {
   uidOf,
   type Written,
 } from './carrier/index.ts';
+export { checkStart, type StartCheck } from './check.ts';
 export { callControl } from './control/index.ts';
 export { INSPECTORS } from './core/index.ts';
 export { type BrokerOptions, type BrokerOptionsInput, brokerOptions, readOptions } from './options.ts';

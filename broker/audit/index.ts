@@ -19,5 +19,6 @@ export type { LinePlace } from './read/lines.ts';
 export { type PlacedLine, placeAfter, readAudit, readLineAt } from './read/read.ts';
 export { type TailLine, tailAudit } from './read/tail.ts';
 export { type LogProblem, type ProblemCode, type VerifyResult, verifyAudit } from './verify/index.ts';
+export { inspectAuditLog } from './write/inspect.ts';
 export { type MemoryAudit, memoryAudit } from './write/memory.ts';
 export { type AuditHost, type AuditOptions, openAuditLog } from './write/open.ts';

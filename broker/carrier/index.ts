@@ -3,7 +3,7 @@ export type { Carrier, CarrierHandlers } from './carrier.ts';
 export { type CarrierPlace, carrierPlace, type Reachable } from './declared.ts';
 
 export { type Accept, type Listener, listenTcp } from './listen.ts';
-export { CONTROL_SOCKET, DomainListeners, prepareRuntime } from './listeners.ts';
+export { CONTROL_SOCKET, DomainListeners, prepareRuntime, requireOwnRuntime } from './listeners.ts';
 export {
   brokerSubjects,
   dialNats,

@@ -141,15 +141,10 @@ function isSame(plan: Plan, { domain, owner }: Plan): boolean {
  * @throws BrokerError ERR_BROKER_SOCKET_PATH, ERR_BROKER_SOCKET_BUSY
  */
 export async function prepareRuntime(directory: string): Promise<void> {
-  let isOurs: boolean;
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const { mode, uid } = await stat(directory);
-    isOurs = uid === 0 || uid === process.geteuid?.();
-    if (isOurs && (mode & GROUP_OR_OTHERS_MAY_WRITE) === 0) {
-      await removeStaleSocket(join(directory, CONTROL_SOCKET));
-      return;
-    }
+    requireOwnRuntime(directory, await stat(directory));
+    await removeStaleSocket(join(directory, CONTROL_SOCKET));
   } catch (cause) {
     if (cause instanceof BrokerError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -157,6 +152,15 @@ export async function prepareRuntime(directory: string): Promise<void> {
       cause,
     });
   }
+}
+
+/** @throws BrokerError ERR_BROKER_SOCKET_PATH when another user could put sockets there */
+export function requireOwnRuntime(
+  directory: string,
+  { mode, uid }: { readonly mode: number; readonly uid: number },
+): void {
+  const isOurs = uid === 0 || uid === process.geteuid?.();
+  if (isOurs && (mode & GROUP_OR_OTHERS_MAY_WRITE) === 0) return;
   throw new BrokerError(
     'ERR_BROKER_SOCKET_PATH',
     isOurs

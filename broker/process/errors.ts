@@ -15,6 +15,7 @@ export type BrokerErrorCode =
   | 'ERR_BROKER_CONTROL'
   | 'ERR_BROKER_CONTROL_ACCESS'
   | 'ERR_BROKER_RELOAD'
+  | 'ERR_BROKER_CHECK'
   | 'ERR_BROKER_GRANT';
 
 export class BrokerError extends CodedError<BrokerErrorCode> {

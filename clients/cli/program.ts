@@ -10,6 +10,7 @@ import { completionCommand } from './commands/completion.ts';
 import { consoleCommand } from './commands/console.ts';
 import { demoCommand } from './commands/demo.ts';
 import { deviceCommand } from './commands/device.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { grantCommand, grantsCommand, revokeCommand } from './commands/grants.ts';
 import { hostCommand } from './commands/host.ts';
 import { keysCommand } from './commands/keys.ts';
@@ -38,6 +39,7 @@ export function argusProgram(): Command {
     .addCommand(deviceCommand())
     .addCommand(statusCommand())
     .addCommand(reloadCommand())
+    .addCommand(doctorCommand())
     .addCommand(grantCommand())
     .addCommand(revokeCommand())
     .addCommand(grantsCommand())

@@ -338,7 +338,8 @@ bad('argus policy check prints every finding with file:line:column and exits 3',
 bad('argus broker --check says that a good configuration is good, and starts nothing', () =>
   withInstallation({}, async (stage) => {
     const { code, stdout } = await runCli(['broker', '--check', '--config', stage.config]);
-    assert.equal([code, stdout], [0, `${stage.config}: good\n`]);
+    assert.is(code, 0);
+    assert.match(stdout, `${stage.config}: good\n`);
     assert.not(existsSync(stage.runtime));
   }),
 );

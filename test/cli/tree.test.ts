@@ -136,7 +136,6 @@ tree('each command has a man page of the usual sections, and no text is taken fo
 
 /** Commands without --json, each with its reason. A command that prints data to a person prints it to a program too. */
 const WITHOUT_JSON: Readonly<Record<string, string>> = {
-  broker: 'runs until it is stopped',
   agent: 'runs until it is stopped',
   device: 'runs until it is stopped',
   console: 'runs until it is stopped',

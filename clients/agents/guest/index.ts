@@ -1,6 +1,6 @@
 /** The agent of a virtual machine, and the programs' way to it. */
 export { type Agent, startAgent } from './agent.ts';
-export { readConfig, resolveConfig } from './config.ts';
+export { type AgentConfig, readConfig, resolveConfig } from './config.ts';
 export { answerEnrolment, type EnrolAnswer } from './enrol.ts';
 export { AGENT_ERROR_CODES, AgentError } from './errors.ts';
 export {

@@ -1,20 +1,29 @@
 /** `argus broker`: runs a broker in the foreground until SIGTERM or SIGINT; SIGHUP reloads the policy. */
 import { Command } from 'commander';
-import { type Broker, readOptions, startResolved } from '../../../broker/index.ts';
+import {
+  type Broker,
+  BrokerError,
+  checkStart,
+  readOptions,
+  type StartCheck,
+  startResolved,
+} from '../../../broker/index.ts';
+import { printJson } from '../output.ts';
 
 export function brokerCommand(): Command {
   return new Command('broker')
     .description('run a broker until SIGTERM or SIGINT; SIGHUP reloads the policy')
     .requiredOption('--config <file>', 'argus.yaml')
-    .option('--check', 'read the configuration, say whether it is good, and exit')
+    .option('--check', 'try all that a start would, say what is wrong, and exit; nothing is changed')
+    .option('--json', 'with --check: print one JSON list')
     .addHelpText(
       'after',
       '\nExample:\n  argus broker --config /etc/argus/argus.yaml\n\nEvery key of argus.yaml: docs/broker.md',
     )
-    .action(async ({ config, check }: { config: string; check?: boolean }) => {
+    .action(async ({ config, check, json }: { config: string; check?: boolean; json?: boolean }) => {
       const options = readOptions(config);
       if (check === true) {
-        process.stdout.write(`${config}: good\n`);
+        printChecks(config, await checkStart(options), json === true);
         return;
       }
       // Before it starts: a signal that comes meanwhile must not leave sockets and a lock behind.
@@ -33,4 +42,20 @@ export function brokerCommand(): Command {
       await isToldToStop;
       await broker.close();
     });
+}
+
+/** @throws BrokerError ERR_BROKER_CHECK with all problems */
+function printChecks(config: string, checks: readonly StartCheck[], isJson: boolean): void {
+  if (isJson) printJson(checks);
+  const problems = checks.flatMap(({ problem }) => (problem === null ? [] : [problem]));
+  if (problems.length > 0) {
+    const list = problems.map(({ code, message }) => `\n  ${message}${message.includes(code) ? '' : ` (${code})`}`);
+    throw new BrokerError(
+      'ERR_BROKER_CHECK',
+      `${config}: a broker would not start (ERR_BROKER_CHECK):${list.join('')}`,
+    );
+  }
+  if (isJson) return;
+  for (const { subject, detail } of checks) process.stdout.write(`${subject.padEnd(11)} ${detail}\n`);
+  process.stdout.write(`${config}: good\n`);
 }

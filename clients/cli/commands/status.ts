@@ -51,7 +51,10 @@ function refusalOf(result: ReloadResult): string {
   if (result.ok) return 'the policy was refused';
   const { code, message, findings = [] } = result;
   const what = findings.length === 0 ? [`${message} (${code})`] : findings.map(formatFinding);
-  return ['the policy was refused, the old one stays in force:', ...what.map((line) => `  ${line}`)].join('\n');
+  return [
+    'the policy was refused, the old one stays in force (ERR_BROKER_RELOAD):',
+    ...what.map((line) => `  ${line}`),
+  ].join('\n');
 }
 
 function render(status: BrokerStatus): string {

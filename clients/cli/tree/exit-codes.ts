@@ -14,6 +14,8 @@ const COMMON: readonly ExitCode[] = [
 /** What 1 also means: the command worked and found something. */
 const FOUND: Readonly<Record<string, string>> = {
   'argus cluster status': 'a control socket did not answer',
+  'argus broker': 'with --check: a start would fail',
+  'argus doctor': 'at least one check found a problem',
   'argus keys audit': 'there is a finding',
   'argus keys show': 'a program could not start with the directory',
   'argus policy no-new-access': 'the new policy allows something that the old one denies',

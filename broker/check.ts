@@ -1,0 +1,143 @@
+/**
+ * What a start would find, without starting: nothing is made, locked, written or left listening.
+ *
+ * All steps are tried, so that an operator sees every problem at once. A broker that runs with the same runtime directory
+ * holds the lock, the sockets and the ports itself; they are not a problem then.
+ */
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { aeadSelfTest, chooseAead, type Identity, loadIdentity, RevocationStore } from '../keys/index.ts';
+import type { PolicyRevision } from '../policy/index.ts';
+import { inspectAuditLog } from './audit/index.ts';
+import { CodedError } from './base/index.ts';
+import {
+  CONTROL_SOCKET,
+  carrierPlace,
+  loadNatsEnd,
+  parseNatsAddress,
+  requireOwnRuntime,
+  uidOf,
+} from './carrier/index.ts';
+import { callControl } from './control/index.ts';
+import type { BrokerOptions } from './options.ts';
+import { BrokerError } from './process/index.ts';
+import { type BrokerStatus, loadFirst } from './service/index.ts';
+
+export interface StartCheck {
+  readonly subject: 'running' | 'aead' | 'identity' | 'revocations' | 'policy' | 'runtime' | 'audit' | 'nats' | 'ports';
+  /** Null: a start would get past this. */
+  readonly problem: { readonly code: string; readonly message: string } | null;
+  /** What was found. */
+  readonly detail: string;
+}
+
+export async function checkStart(options: BrokerOptions): Promise<readonly StartCheck[]> {
+  const status = await runningBroker(options);
+  const isRunning = status !== null;
+  let identity: Identity | null = null;
+  let policy: PolicyRevision | null = null;
+  return [
+    await step('running', () => (isRunning ? `"${status.broker}" runs, process ${status.pid}` : 'no broker runs here')),
+    await step('aead', () => {
+      const { provider, reason } = chooseAead(options.aead);
+      aeadSelfTest();
+      return reason === null ? provider : `${provider} (in place does not load: ${reason})`;
+    }),
+    await step('identity', async () => {
+      identity = await brokerIdentity(options.identity);
+      return `${identity.name}, valid until ${new Date(identity.credential.expiresAt * 1_000).toISOString()}`;
+    }),
+    await step('revocations', async () => {
+      if (identity === null) return 'not looked at, because there is no identity';
+      const { list } = await RevocationStore.open(options.identity, identity.authority, identity.credential);
+      return `list ${list.serial}`;
+    }),
+    await step('policy', async () => {
+      policy = await loadFirst(options.policy);
+      return `${policy.rows} rows, ${policy.domains.all.length} domains`;
+    }),
+    await step('runtime', () => checkRuntime(options.runtime, policy)),
+    await step('audit', async () => {
+      const log = await inspectAuditLog(options.audit);
+      if (log === null) return `will be made: ${await makeable(options.audit)}`;
+      if (log.isLocked && !isRunning)
+        throw new BrokerError('ERR_BROKER_CHECK', `another process writes the audit directory "${options.audit}"`);
+      return `${log.records} records`;
+    }),
+    await step('nats', async () => {
+      if (options.nats === null) return 'not used';
+      await loadNatsEnd(parseNatsAddress(options.nats), options.identity);
+      return options.nats;
+    }),
+    await step('ports', async () => {
+      const ports = [options.tcp, options.metrics].filter((each) => each !== null);
+      if (!isRunning) for (const { host, port } of ports) await bindable(host, port);
+      return ports.length === 0 ? 'none' : ports.map(({ host, port }) => `${host}:${port}`).join(', ');
+    }),
+  ];
+}
+
+/** @throws BrokerError ERR_BROKER_IDENTITY, KeyError */
+export async function brokerIdentity(directory: string): Promise<Identity> {
+  const identity = await loadIdentity(directory);
+  if (identity.role === 'broker') return identity;
+  const message = `"${directory}" is the identity of a ${identity.role}, not of a broker; issue one with --role broker`;
+  throw new BrokerError('ERR_BROKER_IDENTITY', message);
+}
+
+async function step(subject: StartCheck['subject'], look: () => Promise<string> | string): Promise<StartCheck> {
+  try {
+    return { subject, problem: null, detail: await look() };
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    return { subject, problem: { code: String(error.code), message: error.message }, detail: '' };
+  }
+}
+
+async function runningBroker({ runtime }: BrokerOptions): Promise<BrokerStatus | null> {
+  try {
+    return (await callControl(join(runtime, CONTROL_SOCKET), 'GET', '/v1/status')).body as BrokerStatus;
+  } catch (error) {
+    if (error instanceof BrokerError) return null;
+    throw error;
+  }
+}
+
+async function checkRuntime(runtime: string, policy: PolicyRevision | null): Promise<string> {
+  for (const domain of policy?.domains.all ?? []) {
+    if (carrierPlace(runtime, domain).path === join(runtime, CONTROL_SOCKET))
+      throw new BrokerError(
+        'ERR_BROKER_SOCKET_PATH',
+        `domain "${domain.name}": its socket would be the broker's own control socket; give it another name or carrier`,
+      );
+    if (domain.vmm !== null) await uidOf(domain.vmm);
+  }
+  const stats = await stat(runtime).catch(() => null);
+  if (stats === null) return `will be made: ${await makeable(runtime)}`;
+  requireOwnRuntime(runtime, stats);
+  return runtime;
+}
+
+/** The directory, if it could be made. @throws BrokerError ERR_BROKER_CHECK */
+async function makeable(directory: string): Promise<string> {
+  let above = dirname(directory);
+  while ((await stat(above).catch(() => null)) === null && above !== dirname(above)) above = dirname(above);
+  try {
+    await access(above, constants.W_OK | constants.X_OK);
+    return directory;
+  } catch (cause) {
+    throw new BrokerError('ERR_BROKER_CHECK', `"${directory}" cannot be made: "${above}" is not writable`, { cause });
+  }
+}
+
+function bindable(host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(new BrokerError('ERR_BROKER_CHECK', `cannot listen on ${host}:${port} (${cause.code})`, { cause })),
+    );
+    server.listen(port, host, () => server.close(() => resolve()));
+  });
+}
