@@ -9,20 +9,20 @@
  * the commands and three templates.
  */
 import type { Command } from 'commander';
-import { type Place, placesOf, type Values } from './place.ts';
+import { type CommandNode, nodesOf, type Values } from './node.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 export function completionScript(program: Command, shell: Shell): string {
-  const places = placesOf(program);
+  const nodes = nodesOf(program);
   switch (shell) {
     case 'bash':
-      return bash(program.name(), places);
+      return bash(program.name(), nodes);
     case 'zsh':
-      return zsh(program.name(), places);
+      return zsh(program.name(), nodes);
     case 'fish':
-      return fish(program.name(), places);
+      return fish(program.name(), nodes);
   }
 }
 
@@ -38,8 +38,8 @@ function valueCode(name: string, values: Values, assign: (code: string) => strin
 }
 
 /** Rows of a `case` on "PATH --option": what follows the option; without a row, files. */
-function optionRows(name: string, places: readonly Place[], assign: (code: string) => string): string[] {
-  return places.flatMap(({ path, options }) =>
+function optionRows(name: string, nodes: readonly CommandNode[], assign: (code: string) => string): string[] {
+  return nodes.flatMap(({ path, options }) =>
     options.flatMap(({ flags, values }) => {
       const code = values === null ? null : valueCode(name, values, assign);
       return code === null ? [] : [`${flags.map((flag) => quoted(`${path} ${flag}`)).join('|')}) ${code} ;;`];
@@ -48,8 +48,8 @@ function optionRows(name: string, places: readonly Place[], assign: (code: strin
 }
 
 /** Rows of a `case` on "PATH#POSITION": what stands at the position of an argument. */
-function argumentRows(name: string, places: readonly Place[], assign: (code: string) => string): string[] {
-  return places.flatMap(({ path, arguments: positions }) =>
+function argumentRows(name: string, nodes: readonly CommandNode[], assign: (code: string) => string): string[] {
+  return nodes.flatMap(({ path, arguments: positions }) =>
     positions.flatMap(({ values, isVariadic }, index) => {
       const code = valueCode(name, values, assign);
       const pattern = isVariadic ? `${quoted(`${path}#`)}*` : quoted(`${path}#${index}`);
@@ -59,16 +59,16 @@ function argumentRows(name: string, places: readonly Place[], assign: (code: str
 }
 
 /** Pattern of all command paths below the program. */
-function pathPattern(places: readonly Place[]): string {
-  return places
+function pathPattern(nodes: readonly CommandNode[]): string {
+  return nodes
     .slice(1)
     .map(({ path }) => quoted(path))
     .join('|');
 }
 
 /** Pattern of all "PATH --option" whose next word is the option's value. */
-function valuePattern(places: readonly Place[]): string {
-  const patterns = places.flatMap(({ path, options }) =>
+function valuePattern(nodes: readonly CommandNode[]): string {
+  const patterns = nodes.flatMap(({ path, options }) =>
     options.flatMap(({ flags, values }) => (values === null ? [] : flags.map((flag) => quoted(`${path} ${flag}`)))),
   );
   return patterns.join('|');
@@ -78,9 +78,9 @@ function lines(rows: readonly string[], indent: string): string {
   return rows.map((row) => `${indent}${row}`).join('\n');
 }
 
-function bash(name: string, places: readonly Place[]): string {
+function bash(name: string, nodes: readonly CommandNode[]): string {
   const assign = (code: string): string => `words="$words ${code}"`;
-  const cases = places.map(({ path, commands, options }) => {
+  const cases = nodes.map(({ path, commands, options }) => {
     const all = [...commands.map(({ text }) => text), ...options.map(({ flags }) => flags.at(-1))];
     return `${quoted(path)}) words=${quoted(all.join(' '))} ;;`;
   });
@@ -96,14 +96,14 @@ _${name}() {
   for word in "\${given[@]}"; do
     if [[ -n $option ]]; then option=; continue; fi
     case "$at $word" in
-      ${pathPattern(places)}) at="$at $word"; position=0; continue ;;
-      ${valuePattern(places)}) option=$word; continue ;;
+      ${pathPattern(nodes)}) at="$at $word"; position=0; continue ;;
+      ${valuePattern(nodes)}) option=$word; continue ;;
     esac
     [[ $word == -* ]] || position=$((position + 1))
   done
   if [[ -n $option ]]; then
     case "$at $option" in
-${lines(optionRows(name, places, assign), '      ')}
+${lines(optionRows(name, nodes, assign), '      ')}
     esac
   else
     case "$at" in
@@ -111,7 +111,7 @@ ${lines(cases, '      ')}
     esac
     if [[ $current != -* ]]; then
       case "$at#$position" in
-${lines(argumentRows(name, places, assign), '        ')}
+${lines(argumentRows(name, nodes, assign), '        ')}
       esac
     fi
   fi
@@ -122,10 +122,10 @@ complete -o default -F _${name} ${name}
 `;
 }
 
-function zsh(name: string, places: readonly Place[]): string {
+function zsh(name: string, nodes: readonly CommandNode[]): string {
   const assign = (code: string): string => `candidates+=(${code.startsWith('$') ? `\${(f)"${code}"}` : code})`;
   const described = (text: string, about: string): string => quoted(`${text.replaceAll(':', '\\:')}:${about}`);
-  const cases = places.map(({ path, commands, options }) => {
+  const cases = nodes.map(({ path, commands, options }) => {
     const all = [
       ...commands.map(({ text, about }) => described(text, about)),
       ...options.map(({ flags, about }) => described(flags.at(-1) ?? '', about)),
@@ -140,21 +140,21 @@ _${name}() {
   for word in "\${(@)words[2,CURRENT-1]}"; do
     if [[ -n $option ]]; then option=; continue; fi
     case "$at $word" in
-      ${pathPattern(places)}) at="$at $word"; position=0; continue ;;
-      ${valuePattern(places)}) option=$word; continue ;;
+      ${pathPattern(nodes)}) at="$at $word"; position=0; continue ;;
+      ${valuePattern(nodes)}) option=$word; continue ;;
     esac
     [[ $word == -* ]] || position=$((position + 1))
   done
   if [[ -n $option ]]; then
     case "$at $option" in
-${lines(optionRows(name, places, assign), '      ')}
+${lines(optionRows(name, nodes, assign), '      ')}
     esac
   else
     case "$at" in
 ${lines(cases, '      ')}
     esac
     case "$at#$position" in
-${lines(argumentRows(name, places, assign), '      ')}
+${lines(argumentRows(name, nodes, assign), '      ')}
     esac
   fi
   if (( \${#candidates} )); then _describe ${quoted(name)} candidates || _files; else _files; fi
@@ -163,10 +163,10 @@ compdef _${name} ${name}
 `;
 }
 
-function fish(name: string, places: readonly Place[]): string {
+function fish(name: string, nodes: readonly CommandNode[]): string {
   const answers = (values: Values): string =>
     valueCode(name, values, (code) => (code.startsWith('$') ? code.slice(1) : code)) ?? '';
-  const rows = places.flatMap(({ path, commands, options, arguments: positions }) => {
+  const rows = nodes.flatMap(({ path, commands, options, arguments: positions }) => {
     const here = `complete -c ${name} -n ${quoted(`__${name}_at "${path}"`)}`;
     return [
       ...commands.map(({ text, about }) => `${here} -f -a ${text} -d ${quoted(about)}`),
@@ -178,8 +178,8 @@ function fish(name: string, places: readonly Place[]): string {
       }),
       ...positions.flatMap(({ values, isVariadic }, index) => {
         const code = answers(values);
-        const place = isVariadic ? '' : ` ${index}`;
-        const when = quoted(`__${name}_at "${path}"${place}`);
+        const node = isVariadic ? '' : ` ${index}`;
+        const when = quoted(`__${name}_at "${path}"${node}`);
         return code === '' ? [] : [`complete -c ${name} -n ${when} -f -a ${quoted(code)}`];
       }),
     ];
@@ -196,10 +196,10 @@ function __${name}_at
       continue
     end
     switch "$at $word"
-      case ${fishPattern(pathPattern(places))}
+      case ${fishPattern(pathPattern(nodes))}
         set at "$at $word"
         set position 0
-      case ${fishPattern(valuePattern(places))}
+      case ${fishPattern(valuePattern(nodes))}
         set option $word
       case '* -*'
       case '*'

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { exitCodesOf } from './exit-codes.ts';
 import { helpTail, usageOf } from './help-text.ts';
-import { visibleCommands } from './place.ts';
+import { visibleCommands } from './node.ts';
 
 export interface ManPage {
   /** `argus-policy-check.1` */

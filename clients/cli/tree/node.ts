@@ -1,4 +1,4 @@
-/** The tree of commands as completion, man pages and the reference read it: one place for each command. */
+/** The tree of commands as completion, man pages and the reference read it: one node for each command. */
 import type { Argument, Command, Option } from 'commander';
 import { type ValueKind, valueKind } from './value-kind.ts';
 
@@ -14,29 +14,29 @@ export type Values =
   | { readonly kind: 'known'; readonly known: ValueKind }
   | { readonly kind: 'any' };
 
-export interface PlaceOption {
+export interface NodeOption {
   readonly flags: readonly string[];
   readonly about: string;
   /** Null: a switch. */
   readonly values: Values | null;
 }
 
-export interface PlaceArgument {
+export interface NodeArgument {
   readonly isVariadic: boolean;
   readonly values: Values;
 }
 
 /** What can follow after `path`, e.g. after "argus keys". */
-export interface Place {
+export interface CommandNode {
   readonly path: string;
   readonly commands: readonly Word[];
-  readonly options: readonly PlaceOption[];
-  readonly arguments: readonly PlaceArgument[];
+  readonly options: readonly NodeOption[];
+  readonly arguments: readonly NodeArgument[];
 }
 
-export function placesOf(command: Command, path = command.name()): Place[] {
+export function nodesOf(command: Command, path = command.name()): CommandNode[] {
   const commands = visibleCommands(command);
-  const place: Place = {
+  const node: CommandNode = {
     path,
     commands: commands.map((each) => ({ text: each.name(), about: firstSentence(each.description()) })),
     options: command.createHelp().visibleOptions(command).map(optionOf),
@@ -45,7 +45,7 @@ export function placesOf(command: Command, path = command.name()): Place[] {
       values: valuesOf(argument, argument.name()),
     })),
   };
-  return [place, ...commands.flatMap((each) => placesOf(each, `${path} ${each.name()}`))];
+  return [node, ...commands.flatMap((each) => nodesOf(each, `${path} ${each.name()}`))];
 }
 
 /** Commands that a person is shown; "help" is one that commander adds. */
@@ -56,7 +56,7 @@ export function visibleCommands(command: Command): Command[] {
     .filter((each) => each.name() !== 'help');
 }
 
-function optionOf(option: Option): PlaceOption {
+function optionOf(option: Option): NodeOption {
   const { short, long, description } = option;
   const placeholder = /[<[]([^\]>]+)[\]>]/.exec(option.flags)?.[1];
   return {
