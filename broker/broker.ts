@@ -302,7 +302,8 @@ async function startAdmin(
   const { identity, audit } = core.context;
   const facts = { name: identity.name, version: VERSION, startedAt: clock.mono(), aead, keys };
   const { argo, federation } = core;
-  const sources = { ...facts, argo, reload, audit, sessions, federation, clock: clock.mono };
+  const { turns } = core.context;
+  const sources = { ...facts, argo, turns, reload, audit, sessions, federation, clock: clock.mono };
   const metrics = brokerMetrics(sources);
   const status = (): BrokerStatus => describeBroker(sources);
   const control = join(options.runtime, CONTROL_SOCKET);

@@ -18,6 +18,8 @@ export interface Carrier {
   readonly domain: string | null;
   /** False (default true) where the other end may restart unnoticed: behind a virtio-serial port the socket stays. */
   readonly tellsOfRestart?: boolean;
+  /** Bytes that it keeps for this end: which have come and were not delivered, and which are to go. Absent where the kernel has them. */
+  readonly heldBytes?: number;
   /** Begins delivering to the handlers. Called once. */
   open(handlers: CarrierHandlers): void;
   /** Takes the buffers over, in order: they may be gone once written. False asks to stop until `onDrain`. */

@@ -6,11 +6,14 @@ export type Release = (wasRefused: boolean) => void;
 export class Places {
   readonly #max: number;
   readonly #keepMs: number;
+  readonly #after: (delayMs: number, task: () => void) => void;
   #taken = 0;
 
-  constructor(max: number, keepMs: number) {
+  /** `after`: runs a task later. */
+  constructor(max: number, keepMs: number, after: (delayMs: number, task: () => void) => void = later) {
     this.#max = max;
     this.#keepMs = keepMs;
+    this.#after = after;
   }
 
   /** Null when every place is taken: the carrier is turned away. */
@@ -21,8 +24,12 @@ export class Places {
     return (wasRefused) => {
       if (isReleased) return;
       isReleased = true;
-      if (wasRefused) setTimeout(() => this.#taken--, this.#keepMs).unref();
+      if (wasRefused) this.#after(this.#keepMs, () => this.#taken--);
       else this.#taken--;
     };
   }
+}
+
+function later(delayMs: number, task: () => void): void {
+  setTimeout(task, delayMs).unref();
 }

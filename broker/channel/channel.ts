@@ -149,6 +149,11 @@ export class Channel {
     return this.#deframer.heldBytes;
   }
 
+  /** What this makes the process hold for bytes that have arrived. */
+  get memoryBytes(): number {
+    return this.#deframer.memoryBytes;
+  }
+
   // Bytes in
 
   /** Lends a chunk: call `next` until it says 'more', or `keep`, before its bytes may change. */

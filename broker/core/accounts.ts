@@ -100,6 +100,8 @@ export class Accounts {
   #free: number;
   #holders = 0;
   readonly #waiting = new Set<Account>();
+  /** Those of sessions, by domain: no more than the inventory has had. */
+  readonly #sessions = new Map<string, Account>();
 
   constructor(total: number) {
     this.total = total;
@@ -117,6 +119,19 @@ export class Accounts {
 
   open(name: string): Account {
     return new Account(this, name);
+  }
+
+  /**
+   * For what a domain has half sent, one account for all its sessions. It is not the account that its messages are charged
+   * to: a domain whose rings are full must still be able to say that it has consumed something.
+   */
+  ofSessions(name: string): Account {
+    let account = this.#sessions.get(name);
+    if (account === undefined) {
+      account = this.open(name);
+      this.#sessions.set(name, account);
+    }
+    return account;
   }
 
   /** Accounts that waited for room and have it now, each once. Costs nothing while none waits. */

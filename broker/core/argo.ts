@@ -88,6 +88,11 @@ export class Argo {
     return this.#core.accounts;
   }
 
+  /** A session has given memory back: senders may wait for it. */
+  memoryReleased(): void {
+    this.#rings.wakeHeldBack();
+  }
+
   get counters(): Counters {
     return this.#core.counters;
   }

@@ -1,5 +1,6 @@
 /** Argo over declared domains: rings and the four operations, each decided by the reference monitor. Pure. */
 
+export type { Account } from './accounts.ts';
 export { Argo, type RingAnswer } from './argo.ts';
 export { DomainState } from './domain-state.ts';
 export type { FrameSink } from './frame-sink.ts';

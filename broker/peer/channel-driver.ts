@@ -12,11 +12,12 @@
  */
 import type { Carrier } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type Session } from '../channel/index.ts';
-import { HANDSHAKE_TIMEOUT_MS } from '../process/index.ts';
-import { CHUNK_UNITS, HELLO_UNITS, type Job, recordUnits, type Worker } from '../turns/index.ts';
+import { HANDSHAKE_TIMEOUT_MS, MEMORY_RETRY_MS } from '../process/index.ts';
+import { HELLO_UNITS, type Job, READ_UNITS, recordUnits, type Worker } from '../turns/index.ts';
 import { type CloseWord, closeWord } from '../wire/index.ts';
 import type { PeerContext } from './context.ts';
 import { Peer, type PeerFault } from './peer.ts';
+import { SessionMemory } from './session-memory.ts';
 
 /** Why a stranger was turned away. */
 export type RefusalReason =
@@ -39,7 +40,7 @@ export interface DriverOwner {
 }
 
 /** Pays for all carriers that belong to no domain until somebody has proved who it is. */
-const STRANGERS = 'strangers on TCP';
+export const STRANGERS = 'strangers on TCP';
 
 export class ChannelDriver implements Worker {
   readonly carrier: Carrier;
@@ -47,6 +48,10 @@ export class ChannelDriver implements Worker {
   readonly #owner: DriverOwner;
   readonly #channel: Channel;
   readonly #job: Job;
+  readonly #memory: SessionMemory;
+  /** More is held than the account has room for: nothing is read until it has. */
+  #isOverShare = false;
+  #cancelRetry: () => void = () => {};
   #peer: Peer | null = null;
   /** Signatures are being checked, or the owner has not resumed yet: nothing is read. */
   #isBusy = false;
@@ -67,6 +72,9 @@ export class ChannelDriver implements Worker {
     this.carrier = carrier;
     this.#owner = owner;
     this.#job = context.turns.job(carrier.domain ?? STRANGERS, this);
+    this.#memory = new SessionMemory(context.argo.accounts.ofSessions(carrier.domain ?? STRANGERS), () =>
+      context.argo.memoryReleased(),
+    );
     const tellsOfRestart = carrier.tellsOfRestart !== false;
     this.#channel = new Channel({
       role: 'broker',
@@ -86,8 +94,9 @@ export class ChannelDriver implements Worker {
         this.#channel.push(chunk);
         this.#hasRest = true;
         this.#job.ready();
-        this.#job.share.spend(CHUNK_UNITS);
+        this.#job.share.spend(READ_UNITS);
         if (this.#hasRest) this.#keep();
+        this.#settle();
       },
       onDrain: () => {
         this.#isCongested = false;
@@ -96,6 +105,11 @@ export class ChannelDriver implements Worker {
       },
       onClosed: (reason) => this.#closed(reason ?? 'lost'),
     });
+  }
+
+  /** Who pays for it: a domain, or the strangers. */
+  get sharer(): string {
+    return this.#job.share.name;
   }
 
   /** Ends the running session with a word, and the carrier with it. */
@@ -130,6 +144,7 @@ export class ChannelDriver implements Worker {
           break;
         case 'more':
           this.#hasRest = false;
+          this.#settle();
           this.#readOn();
           return false;
         case 'waiting':
@@ -218,6 +233,7 @@ export class ChannelDriver implements Worker {
     this.#peer = peer;
     this.#paidEpochs = session.openedEpochs;
     this.#job.share = this.#context.turns.share(name);
+    this.#memory.moveTo(this.#context.argo.accounts.ofSessions(name));
     this.#owner.onProven(peer, session, this);
   }
 
@@ -253,9 +269,28 @@ export class ChannelDriver implements Worker {
     this.#shut();
   }
 
+  /** Charges what the session holds now. Reading stops while there is no room for it. */
+  #settle(): void {
+    if (this.#isClosed) return;
+    const held = this.#channel.memoryBytes + (this.#peer?.controlBytes ?? 0) + (this.carrier.heldBytes ?? 0);
+    this.#isOverShare = !this.#memory.settle(held);
+    if (!this.#isOverShare) return;
+    this.#pause();
+    this.#cancelRetry();
+    this.#cancelRetry = this.#context.clock.after(MEMORY_RETRY_MS, () => {
+      this.#settle();
+      if (!this.#isOverShare && !this.#hasRest) this.#readOn();
+    });
+  }
+
+  #forgetMemory(): void {
+    this.#memory.close();
+    this.#cancelRetry();
+  }
+
   /** Everything that came was worked on. */
   #readOn(): void {
-    if (!this.#isPaused) return;
+    if (!this.#isPaused || this.#isOverShare) return;
     this.#isPaused = false;
     this.carrier.resume();
   }
@@ -282,6 +317,7 @@ export class ChannelDriver implements Worker {
     const wasClosed = this.#isClosed;
     this.#isClosed = true;
     this.#job.cancel();
+    this.#forgetMemory();
     this.#clearTimer();
     const peer = this.#peer;
     this.#peer = null;
@@ -295,6 +331,7 @@ export class ChannelDriver implements Worker {
   #shut(): void {
     this.#isClosed = true;
     this.#job.cancel();
+    this.#forgetMemory();
     this.#clearTimer();
     this.carrier.end();
   }

@@ -14,6 +14,13 @@ export const MIN_MEMORY_BYTES = 64 * 1024 * 1024;
 export const ROUTES_PER_DOMAIN = 4_096;
 /** Answers and events queued for a domain that does not read; past it nothing more is read from it. */
 export const CONTROL_BYTES_PER_SESSION = 262_144;
+/**
+ * What a session may make the broker hold uncharged beside its messages: a chunk that was read and waits for its turn.
+ * More than that is charged to its domain: see broker/peer/session-memory.ts.
+ */
+export const SESSION_FREE_BYTES = 262_144;
+/** How soon a session that was over its share of memory is looked at again: a message's room comes back in about this time. */
+export const MEMORY_RETRY_MS = 20;
 /** Sealed bytes given to a carrier before it must drain: revocation cannot reach what is sealed, so this is small. */
 export const CARRIER_HIGH_WATER_BYTES = 262_144;
 /** Memory that all sockets are read into: a few records at a time, so that most lie whole in it. */

@@ -1,6 +1,8 @@
 /** Prometheus metrics. Nothing is counted twice: each is read from where it is kept when somebody scrapes. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { STRANGERS } from '../peer/index.ts';
 import { describeBroker, type StatusSources } from './status.ts';
+import { type Usage, usageOf } from './usage.ts';
 
 /** What a scrape needs. */
 export interface MetricsText {
@@ -76,6 +78,51 @@ export function brokerMetrics(sources: StatusSources): MetricsText {
         if (account.heldBack > 0) this.inc({ domain: domain.name }, account.heldBack);
     },
   });
+  /** One value for each domain, and for the strangers; zeros are left out. */
+  const perSharer = (read: (usage: Usage) => number): [{ domain: string }, number][] =>
+    [...[...argo.domains()].map(({ domain }) => domain.name), STRANGERS]
+      .map((name): [{ domain: string }, number] => [{ domain: name }, read(usageOf(sources, name))])
+      .filter(([, value]) => value > 0);
+  const counterPerSharer = (name: string, help: string, read: (usage: Usage) => number): void => {
+    new Counter({
+      name,
+      help,
+      labelNames: ['domain'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [labels, value] of perSharer(read)) this.inc(labels, value);
+      },
+    });
+  };
+  const gaugePerSharer = (name: string, help: string, read: (usage: Usage) => number): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['domain'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [labels, value] of perSharer(read)) this.set(labels, value);
+      },
+    });
+  };
+  counterPerSharer(
+    'argus_domain_work_seconds_total',
+    'CPU time of the broker by the prices of its turns, by domain.',
+    ({ work }) => work.milliseconds / 1_000,
+  );
+  counterPerSharer(
+    'argus_domain_work_held_back_total',
+    'How many times the work of a domain waited for a later turn.',
+    ({ work }) => work.heldBack,
+  );
+  gaugePerSharer(
+    'argus_domain_session_memory_bytes',
+    'What half-sent records, unread answers and carriers hold, by domain.',
+    ({ sessionMemory }) => sessionMemory.held,
+  );
+  gaugePerSharer('argus_domain_sockets', 'Open carriers, by domain.', ({ sockets }) => sockets);
   new Counter({
     name: 'argus_refused_total',
     help: 'Operations not done, by status word.',

@@ -72,6 +72,13 @@ export class Sessions implements DriverOwner {
     return this.#byDomain.size;
   }
 
+  /** Carriers that the domain, or the strangers together, have open. */
+  socketsOf(name: string): number {
+    let count = 0;
+    for (const driver of this.#drivers.keys()) if (driver.sharer === name) count++;
+    return count;
+  }
+
   peers(): Peer[] {
     return [...this.#byDomain.values()].map(({ peer }) => peer);
   }

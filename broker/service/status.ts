@@ -1,14 +1,14 @@
 /** What `argus status` shows: plain values, read when somebody asks. */
 import type { AeadChoice } from '../../keys/index.ts';
 import type { AuditLog, LogShare } from '../audit/index.ts';
-import type { Argo } from '../core/index.ts';
 import type { Federation, RemoteBrokerStatus } from '../federation/index.ts';
+import { STRANGERS } from '../peer/index.ts';
 import { type Status, statusWord } from '../wire/index.ts';
 import type { KeyStatus, KeyWatch } from './key-watch.ts';
 import type { PolicyReload, Refusal } from './reload.ts';
-import type { Sessions } from './sessions.ts';
+import { type MemoryStatus, memoryOf, type Usage, type UsageSources, usageOf } from './usage.ts';
 
-export interface DomainStatus {
+export interface DomainStatus extends Usage {
   readonly name: string;
   readonly domid: number;
   readonly labels: readonly string[];
@@ -16,6 +16,7 @@ export interface DomainStatus {
   readonly session: string | null;
   readonly carrier: string | null;
   readonly suite: string | null;
+  /** Of its messages and rings. */
   readonly memory: MemoryStatus;
   readonly log: LogStatus;
   readonly rings: readonly {
@@ -24,16 +25,6 @@ export interface DomainStatus {
     readonly length: number;
     readonly used: number;
   }[];
-}
-
-/** Of one domain's account. */
-export interface MemoryStatus {
-  /** What the broker holds for it, bytes. */
-  readonly held: number;
-  /** The most that it could hold now if the others keep what they have, bytes. */
-  readonly share: number;
-  /** Messages and rings that its share did not allow, since start. */
-  readonly heldBack: number;
 }
 
 /** Of one domain's share of the audit log. */
@@ -65,6 +56,8 @@ export interface BrokerStatus {
   /** What messages hold of what they may hold, bytes. */
   readonly memory: { readonly held: number; readonly total: number };
   readonly domains: readonly DomainStatus[];
+  /** All carriers over TCP of which nobody has proved anything yet. */
+  readonly strangers: Usage;
   /** Other brokers, as far as the inventory names any. */
   readonly brokers: readonly RemoteBrokerStatus[];
   readonly messages: number;
@@ -73,16 +66,14 @@ export interface BrokerStatus {
   readonly refused: Readonly<Record<string, number>>;
 }
 
-export interface StatusSources {
+export interface StatusSources extends UsageSources {
   readonly name: string;
   readonly version: string;
   readonly startedAt: number;
   readonly aead: AeadChoice;
   readonly keys: KeyWatch;
-  readonly argo: Argo;
   readonly reload: PolicyReload;
   readonly audit: AuditLog;
-  readonly sessions: Sessions;
   readonly federation: Federation;
   clock(): number;
 }
@@ -111,6 +102,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
         suite: peer?.suite ?? null,
         memory: memoryOf(state.account),
         log: logOf(shares.get(state.domain.name)),
+        ...usageOf(sources, state.domain.name),
         rings: [...state.ringsByHandle.values()].map((ring) => ({
           port: ring.port,
           partner: ring.partner?.domain.name ?? 'any',
@@ -119,6 +111,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
         })),
       };
     }),
+    strangers: usageOf(sources, STRANGERS),
     brokers: sources.federation.peers(),
     messages: argo.counters.messages,
     bytes: argo.counters.bytes,
@@ -130,10 +123,6 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
 
 function logOf(share: LogShare | undefined): LogStatus {
   return { left: share?.left ?? null, withheld: share?.withheld ?? 0 };
-}
-
-function memoryOf({ held, share, heldBack }: MemoryStatus): MemoryStatus {
-  return { held, share, heldBack };
 }
 
 function describePolicy({ policy, refusal }: PolicyReload): BrokerStatus['policy'] {

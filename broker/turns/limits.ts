@@ -1,5 +1,7 @@
 /** Every number of the turns that we chose, with unit and reason. */
 
+/** A unit is a nanosecond of CPU: see prices.ts. */
+export const UNITS_PER_MS = 1_000_000;
 /**
  * Units that a share may use at once when it did not wait: a whole read of 256 KiB of an honest stream costs about 600 000
  * units, so such a stream is never interrupted. Also what all shares together may use at once in one turn of the event loop.

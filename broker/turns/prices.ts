@@ -4,8 +4,8 @@
  */
 import { Op } from '../wire/index.ts';
 
-/** A chunk that a carrier hands over: a NATS message may be one byte. */
-export const CHUNK_UNITS = 500;
+/** Bytes that a carrier hands over at once: a NATS message may hold a single one. */
+export const READ_UNITS = 500;
 /** A record: its header, its nonce, the call of the AEAD. */
 const RECORD_UNITS = 5_000;
 /** A byte that is opened, copied and sealed again for its receiver. */

@@ -28,6 +28,8 @@ export class Deframer {
   #store = EMPTY;
   /** Bytes of an unfinished record in `#store`; 0 means that records are read from the chunk itself. */
   #stored = 0;
+  /** Of the record in `#store`, once its header is there: the store grows no further than that. */
+  #total = 0;
   #fault: RecordFault | null = null;
 
   constructor(maxLength: number) {
@@ -37,6 +39,11 @@ export class Deframer {
   /** Bytes that arrived and were not handed out: an unfinished record, and what `keep` has copied. */
   get heldBytes(): number {
     return this.#stored + this.#chunk.length - this.#at;
+  }
+
+  /** What it makes the process hold: memory, which may be more than the bytes in it. */
+  get memoryBytes(): number {
+    return this.#store.length + this.#chunk.length - this.#at;
   }
 
   /** Lends the next chunk; call `next` until it says 'more', or `keep`, before its bytes may change. */
@@ -71,6 +78,7 @@ export class Deframer {
     if (typeof header === 'string') return this.#fail(header);
     const total = RECORD_HEADER_BYTES + header.length;
     if (available < total) {
+      this.#total = total;
       this.#gather(available);
       return this.#wait();
     }
@@ -83,8 +91,10 @@ export class Deframer {
     if (!this.#gatherUpTo(RECORD_HEADER_BYTES)) return this.#wait();
     const header = decodeRecordHeader(this.#store, 0, this.maxLength);
     if (typeof header === 'string') return this.#fail(header);
-    if (!this.#gatherUpTo(RECORD_HEADER_BYTES + header.length)) return this.#wait();
+    this.#total = RECORD_HEADER_BYTES + header.length;
+    if (!this.#gatherUpTo(this.#total)) return this.#wait();
     this.#stored = 0;
+    this.#total = 0;
     const record = cut(header, this.#store, 0);
     if (this.#store.length > MAX_KEPT_STORE_BYTES) this.#store = EMPTY;
     return record;
@@ -100,7 +110,8 @@ export class Deframer {
   #gather(length: number): void {
     const needed = this.#stored + length;
     if (needed > this.#store.length) {
-      const grown = new Uint8Array(Math.max(needed, this.#store.length * 2, FIRST_STORE_BYTES));
+      const doubled = Math.min(this.#store.length * 2, this.#total);
+      const grown = new Uint8Array(Math.max(needed, doubled, FIRST_STORE_BYTES));
       grown.set(this.#store.subarray(0, this.#stored));
       this.#store = grown;
     }

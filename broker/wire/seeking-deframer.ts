@@ -60,6 +60,11 @@ export class SeekingDeframer {
     return this.#stored - this.#at;
   }
 
+  /** What it makes the process hold: memory, which may be more than the bytes in it. */
+  get memoryBytes(): number {
+    return this.#store.length;
+  }
+
   /** Hands in the next chunk, which is copied; call `next` until it says 'more' before pushing again. */
   push(chunk: Uint8Array): void {
     if (this.#fault !== null) return;

@@ -5,7 +5,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HandshakeContext } from '../../broker/channel/index.ts';
-import { CHUNK_UNITS, HELLO_UNITS, QUANTUM_UNITS, SLICE_UNITS } from '../../broker/turns/index.ts';
+import { HELLO_UNITS, QUANTUM_UNITS, READ_UNITS, SLICE_UNITS } from '../../broker/turns/index.ts';
 import {
   DOMID_ANY,
   type DomainFrame,
@@ -176,7 +176,7 @@ attacks('hellos whose answers are not read are not answered, and nothing piles u
   await a.carrier.whenWritten();
   await pass(200);
   assert.is(a.carrier.written.length, before + 1);
-  assert.is(bench.context.turns.share('a').used - paid, CHUNK_UNITS + HELLO_UNITS);
+  assert.is(bench.context.turns.share('a').used - paid, READ_UNITS + HELLO_UNITS);
   assert.ok(a.carrier.isPaused);
   bench.close();
 });

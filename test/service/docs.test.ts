@@ -1,5 +1,5 @@
 /** docs/broker.md says what is so: options, metrics, requests and error codes are compared with the sources. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { z } from 'zod';
@@ -57,6 +57,17 @@ docs('every option is documented with its default and range, in the order of the
     assert.is(unquoted(fallback), isRequired ? 'required' : JSON.stringify(at(DEFAULTS, key)), key);
     for (const word of leaf.enum ?? leaf.items?.enum ?? []) assert.match(range, `\`${word}\``, key);
     if (leaf.maximum !== undefined) assert.is(range, `${leaf.minimum} … ${leaf.maximum}`, key);
+  }
+});
+
+docs('each bound names who is charged, what happens, and a test that is there', () => {
+  const rows = tableBelow('What is bounded');
+  assert.ok(rows.length >= 12);
+  for (const row of rows) {
+    assert.is(row.length, 5, row[0]);
+    const tests = [...(row[4] ?? '').matchAll(/`([^`]+)`/g)].map(([, path = '']) => path);
+    assert.ok(tests.length > 0, row[0]);
+    for (const path of tests) assert.ok(existsSync(new URL(`../../${path}`, import.meta.url)), path);
   }
 });
 

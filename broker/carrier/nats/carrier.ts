@@ -23,6 +23,10 @@ export class NatsCarrier implements Carrier {
     });
   }
 
+  get heldBytes(): number {
+    return this.#pipe.heldBytes;
+  }
+
   open(handlers: CarrierHandlers): void {
     this.#handlers = handlers;
   }

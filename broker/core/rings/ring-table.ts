@@ -69,7 +69,7 @@ export class RingTable {
       });
     }
     this.#announceGone(ring);
-    this.#wakeHeldBack();
+    this.wakeHeldBack();
   }
 
   /** Tells each sender once: what it waited for will not come, and how much of its own is not known to be consumed. */
@@ -98,7 +98,7 @@ export class RingTable {
   /** There is room again: signals every waiting domain whose message fits now. */
   wake(ring: Ring): void {
     this.#signal(ring);
-    this.#wakeHeldBack();
+    this.wakeHeldBack();
   }
 
   #signal(ring: Ring): void {
@@ -108,8 +108,8 @@ export class RingTable {
     }
   }
 
-  /** Memory was given back: an owner whose account was full may take messages again, also in other rings. */
-  #wakeHeldBack(): void {
+  /** Memory was given back, by a ring or by a session: an owner whose account was full may take messages again, also in other rings. */
+  wakeHeldBack(): void {
     for (const { name } of this.#core.accounts.takeReady()) {
       for (const ring of this.#core.byName.get(name)?.ringsByHandle.values() ?? []) this.#signal(ring);
     }

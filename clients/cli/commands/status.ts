@@ -70,6 +70,7 @@ function render(status: BrokerStatus): string {
     `keys      revocation list ${keys.revocationSerial}${keys.isStale ? ' (STALE: a newer one exists)' : ''}, ${keys.revoked} revoked, ${keys.incidents.length} incidents${keys.incidents.length === 0 ? '' : ' (argus keys audit)'}`,
     `messages  ${status.messages} (${status.bytes} bytes)`,
     `memory    ${mebibytes(status.memory.held)} of ${mebibytes(status.memory.total)} held by messages`,
+    `strangers ${status.strangers.sockets} sockets over TCP, work ${workOf(status.strangers).replace('\n', ', ')}`,
     `refused   ${
       Object.entries(status.refused)
         .map(([word, count]) => `${word} ${count}`)
@@ -77,7 +78,16 @@ function render(status: BrokerStatus): string {
     }`,
   ];
   const table = new Table({
-    head: ['domain', 'domid', 'labels', 'session', 'memory held/share', 'rings (port from partner: used/length)'],
+    head: [
+      'domain',
+      'domid',
+      'labels',
+      'session',
+      'memory held/share',
+      'work',
+      'sockets',
+      'rings (port from partner: used/length)',
+    ],
     style: PLAIN,
   });
   for (const domain of status.domains) {
@@ -88,6 +98,8 @@ function render(status: BrokerStatus): string {
       domain.labels.join(' '),
       domain.session ?? '-',
       memoryOf(domain),
+      workOf(domain),
+      domain.sockets,
       rings.join('\n') || '-',
     ]);
   }
@@ -98,7 +110,16 @@ function mebibytes(bytes: number): string {
   return `${(bytes / 1_048_576).toFixed(1)} MiB`;
 }
 
-function memoryOf({ memory }: DomainStatus): string {
-  const heldBack = memory.heldBack === 0 ? '' : `\nheld back ${memory.heldBack}`;
-  return `${mebibytes(memory.held)}/${mebibytes(memory.share)}${heldBack}`;
+function memoryOf({ memory, sessionMemory }: DomainStatus): string {
+  const inSession = sessionMemory.held === 0 ? '' : `\nin its session ${mebibytes(sessionMemory.held)}`;
+  const heldBack = heldBackText(memory.heldBack + sessionMemory.heldBack);
+  return `${mebibytes(memory.held)}/${mebibytes(memory.share)}${inSession}${heldBack}`;
+}
+
+function workOf({ work }: Pick<DomainStatus, 'work'>): string {
+  return `${work.milliseconds} ms${heldBackText(work.heldBack)}`;
+}
+
+function heldBackText(times: number): string {
+  return times === 0 ? '' : `\nheld back ${times}`;
 }

@@ -352,10 +352,11 @@ export class PeerHarness {
     handshake: HandshakeContext = HANDSHAKE,
     clock: Clock | null = null,
     schedule: (task: () => void) => void = setImmediate,
+    memoryBytes = 2 ** 40,
   ): Promise<PeerHarness> {
     if (clock !== null) handshake = { ...handshake, wallClock: clock.wall, clock: clock.mono };
     const audit = memoryAudit();
-    const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 4096, memoryBytes: 2 ** 40 };
+    const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 4096, memoryBytes };
     const context: PeerContext = {
       identity: await KEYS.of('the-broker', 'broker'),
       suites: ['A256GCM', 'C20P'],

@@ -12,9 +12,15 @@ interface Block {
 
 export class HeldBytes {
   readonly #blocks = new Fifo<Block>();
+  #memory = 0;
 
   get isEmpty(): boolean {
     return this.#blocks.length === 0;
+  }
+
+  /** What the blocks take, full or not. */
+  get memoryBytes(): number {
+    return this.#memory;
   }
 
   /** Copies them. */
@@ -26,6 +32,7 @@ export class HeldBytes {
         const length = block === undefined ? Math.min(bytes.length, HELD_BLOCK_BYTES) : HELD_BLOCK_BYTES;
         block = { bytes: new Uint8Array(length), used: 0 };
         this.#blocks.push(block);
+        this.#memory += length;
       }
       const piece = bytes.subarray(at, at + block.bytes.length - block.used);
       block.bytes.set(piece, block.used);
@@ -37,10 +44,12 @@ export class HeldBytes {
   /** The oldest bytes, at most one block of them; undefined when there are none. The caller owns them. */
   shift(): Uint8Array | undefined {
     const block = this.#blocks.shift();
+    this.#memory -= block?.bytes.length ?? 0;
     return block?.bytes.subarray(0, block.used);
   }
 
   clear(): void {
     while (this.#blocks.shift() !== undefined);
+    this.#memory = 0;
   }
 }

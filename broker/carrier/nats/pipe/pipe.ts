@@ -90,6 +90,11 @@ export class Pipe {
     return this.#queued > 0 || this.#sent - this.#credited >= WINDOW_BYTES;
   }
 
+  /** Bytes that have come and wait for the reader, in their blocks, and those that wait for the other end. */
+  get heldBytes(): number {
+    return this.#held.memoryBytes + this.#queued;
+  }
+
   /** Takes the buffers over, in order; false asks to stop until `onDrain`. */
   write(buffers: readonly Uint8Array[]): boolean {
     if (this.#phase !== 'running') return true;
