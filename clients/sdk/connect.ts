@@ -40,8 +40,14 @@ async function dial(
 ): Promise<ClientSession> {
   // Read again for each session: the operator may have renewed the credential meanwhile.
   const identity = await identityOf(options.identity, platform);
-  const { broker, suites, aead, handshakeTimeoutMs } = options;
-  const session = new ClientSession(handlers, platform, pool, { identity, broker, suites, aead });
+  const { broker, suites, aead, silenceLimitMs, handshakeTimeoutMs } = options;
+  const session = new ClientSession(handlers, platform, pool, {
+    identity,
+    broker,
+    suites,
+    aead,
+    silenceLimitMs,
+  });
   const attempt = new AbortController();
   const give = (reason: ArgusError): void => {
     attempt.abort(reason);

@@ -31,12 +31,13 @@ export const MAX_TIMEOUT_MS = 3_600_000;
 /** Longest deadline of a send, the limit of Node's timers (2^31 - 1 ms, about 24 days). */
 export const MAX_DEADLINE_MS = 2 ** 31 - 1;
 
-/** Nothing sent for this long: ping. */
-export const PING_AFTER_MS = 15_000;
-/** Nothing heard for this long: the session is dead (three pings unanswered). */
-export const DEAD_AFTER_MS = 45_000;
-/** Interval at which the two limits above are checked. */
-export const KEEPALIVE_CHECK_MS = 5_000;
+/** Nothing heard for this long: the session is dead. Default and least value of the option `silenceLimitMs`. */
+export const DEFAULT_SILENCE_LIMIT_MS = 45_000;
+export const MIN_SILENCE_LIMIT_MS = 300;
+/** Nothing sent for this part of it: ping, so that three pings are unanswered when a session is given up. */
+export const PINGS_PER_SILENCE = 3;
+/** Looks at the clock in that time. */
+export const CHECKS_PER_SILENCE = 9;
 
 /** Reconnecting: the first wait is drawn from 0 … 100 ms, the range doubles up to 10 s (full jitter). */
 export const BACKOFF_FIRST_MS = 100;

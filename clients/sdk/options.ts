@@ -5,9 +5,11 @@ import {
   DEFAULT_DRAIN_TIMEOUT_MS,
   DEFAULT_HANDSHAKE_TIMEOUT_MS,
   DEFAULT_QUEUE_BYTES,
+  DEFAULT_SILENCE_LIMIT_MS,
   MAX_QUEUE_BYTES,
   MAX_TIMEOUT_MS,
   MIN_QUEUE_BYTES,
+  MIN_SILENCE_LIMIT_MS,
 } from './limits.ts';
 
 export interface ConnectOptions {
@@ -27,6 +29,11 @@ export interface ConnectOptions {
   readonly queueBytes?: number;
   /** From dialling until the session is up, 1 … 3 600 000 ms (default 10 000). */
   readonly handshakeTimeoutMs?: number;
+  /**
+   * A broker that says nothing for this long, not even an answer to a ping, is gone: 300 … 3 600 000 ms (default 45 000).
+   * A shorter limit notices a frozen broker or host sooner, and takes a host that is only busy for a frozen one.
+   */
+  readonly silenceLimitMs?: number;
   /** How long `close()` waits for sends under way, 0 … 3 600 000 ms (default 5 000). */
   readonly drainTimeoutMs?: number;
   /** Ends the attempt to connect; has no effect once the session is up. */
@@ -42,6 +49,7 @@ export interface ResolvedOptions {
   readonly aead: AeadProvider | null;
   readonly queueBytes: number;
   readonly handshakeTimeoutMs: number;
+  readonly silenceLimitMs: number;
   readonly drainTimeoutMs: number;
   readonly signal: AbortSignal | null;
 }
@@ -55,6 +63,7 @@ const DEFAULTS = Object.freeze({
   aead: null,
   queueBytes: DEFAULT_QUEUE_BYTES,
   handshakeTimeoutMs: DEFAULT_HANDSHAKE_TIMEOUT_MS,
+  silenceLimitMs: DEFAULT_SILENCE_LIMIT_MS,
   drainTimeoutMs: DEFAULT_DRAIN_TIMEOUT_MS,
   signal: null,
 });
@@ -75,6 +84,7 @@ const CHECKS: Readonly<Record<keyof ResolvedOptions, readonly [expected: string,
   ],
   queueBytes: range(MIN_QUEUE_BYTES, MAX_QUEUE_BYTES),
   handshakeTimeoutMs: range(1, MAX_TIMEOUT_MS),
+  silenceLimitMs: range(MIN_SILENCE_LIMIT_MS, MAX_TIMEOUT_MS),
   drainTimeoutMs: range(0, MAX_TIMEOUT_MS),
   signal: ['an AbortSignal', (value) => value === null || value instanceof AbortSignal],
 };

@@ -12,7 +12,10 @@ export interface SendvRequest {
   readonly type?: number;
   /** The payload: one array, or at most 8 arrays that are joined. It is copied before the call returns. */
   readonly iov: Uint8Array | readonly Uint8Array[];
-  /** Milliseconds to wait for room in a full ring; absent = EAGAIN at once. */
+  /**
+   * Milliseconds for the whole call: to wait for a session, for room in a full ring and for the broker's answer. Absent =
+   * EAGAIN at once where there is no room, and no limit for the answer.
+   */
   readonly deadline?: number;
   /** Cancels a waiting send (ECANCELED). A send that was written cannot be canceled. */
   readonly signal?: AbortSignal;

@@ -28,6 +28,7 @@ test('defaults are filled in and the result is frozen', () => {
     aead: null,
     queueBytes: 8_388_608,
     handshakeTimeoutMs: 10_000,
+    silenceLimitMs: 45_000,
     drainTimeoutMs: 5_000,
     signal: null,
   });

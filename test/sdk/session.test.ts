@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CloseCode, Op, RingFlag, SendFlag, Status } from '../../broker/wire/index.ts';
 import type { ArgusError } from '../../clients/sdk/errors.ts';
-import { DEAD_AFTER_MS, PING_AFTER_MS } from '../../clients/sdk/limits.ts';
+import { DEFAULT_SILENCE_LIMIT_MS, PINGS_PER_SILENCE } from '../../clients/sdk/limits.ts';
 import type { Vm } from '../../clients/sdk/vm.ts';
 import type { VmEvents } from '../../clients/sdk/vm-events.ts';
 import { BrokerDouble, DOMID, PEER_DOMID, PEER_NAME, settle } from '../support/sdk/broker-double.ts';
@@ -266,6 +266,49 @@ test('a deadline that passes while the send waits is ETIMEDOUT', async () => {
   await vm.close();
 });
 
+test('a deadline bounds the call also when the broker does not answer; a late answer settles the accounts', async () => {
+  const broker = await BrokerDouble.start();
+  const vm = await broker.connect();
+  const late = errorOf(vm.sendv({ to: TO, iov: BYTES, deadline: 300 }));
+  const patient = vm.sendv({ to: TO, iov: BYTES, deadline: 5_000 });
+  await broker.session.until(Op.sendv, 2);
+  broker.clock.advance(300);
+  const error = await late;
+  assert.equal([error.code, error.outcome], ['ETIMEDOUT', 'unknown']);
+  assert.is(vm.outstandingSends, 2, 'its memory is held until the broker answers');
+  broker.session.say({ op: Op.ack, through: 2 });
+  assert.is(await patient, BYTES.length);
+  assert.is(vm.outstandingSends, 0);
+  await vm.close();
+  assert.is(broker.clock.pendingTimers, 0);
+});
+
+test('a send whose deadline passed is not tried again when the broker refuses it later', async () => {
+  const broker = await BrokerDouble.start();
+  const vm = await broker.connect();
+  const late = errorOf(vm.sendv({ to: TO, iov: BYTES, deadline: 10 }));
+  await broker.session.until(Op.sendv);
+  broker.clock.advance(20);
+  assert.is((await late).outcome, 'unknown');
+  broker.session.say({ op: Op.refused, id: 1, status: Status.EAGAIN, maxMessageSize: 0 });
+  await settle();
+  assert.is(vm.outstandingSends, 0);
+  assert.is(broker.session.sends().length, 1);
+  await vm.close();
+});
+
+test('a shorter limit for silence notices a frozen broker sooner', async () => {
+  const broker = await BrokerDouble.start();
+  const vm = await broker.connect({ silenceLimitMs: 900 });
+  const gone = record(vm, 'disconnected');
+  broker.clock.advance(400);
+  await broker.session.until(Op.ping);
+  broker.clock.advance(600);
+  await settle();
+  assert.is(gone[0]?.reason.code, 'ERR_CLIENT_LOST');
+  await vm.close();
+});
+
 test('a deadline that passed while the send was under way is ETIMEDOUT when it is refused', async () => {
   const broker = await BrokerDouble.start();
   const vm = await broker.connect();
@@ -520,9 +563,9 @@ test('an idle session pings; one that hears nothing is dead', async () => {
   const lost = record(vm, 'disconnected');
   broker.session.say({ op: Op.brokerPing, id: 77 });
   await broker.session.until(Op.pong);
-  broker.clock.advance(PING_AFTER_MS);
+  broker.clock.advance(DEFAULT_SILENCE_LIMIT_MS / PINGS_PER_SILENCE);
   await broker.session.until(Op.ping);
-  broker.clock.advance(DEAD_AFTER_MS - PING_AFTER_MS);
+  broker.clock.advance(DEFAULT_SILENCE_LIMIT_MS - DEFAULT_SILENCE_LIMIT_MS / PINGS_PER_SILENCE);
   assert.is(lost[0]?.reason.code, 'ERR_CLIENT_LOST');
   await vm.close();
 });

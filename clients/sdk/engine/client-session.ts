@@ -22,7 +22,7 @@ import {
 } from '../../../keys/index.ts';
 import type { CarrierEvents, ClientCarrier } from '../carriers/carrier.ts';
 import { ArgusError } from '../errors.ts';
-import { DEAD_AFTER_MS, KEEPALIVE_CHECK_MS, MAX_OUTSTANDING_REQUESTS, PING_AFTER_MS } from '../limits.ts';
+import { CHECKS_PER_SILENCE, MAX_OUTSTANDING_REQUESTS, PINGS_PER_SILENCE } from '../limits.ts';
 import type { Platform } from '../platform.ts';
 import { closeError, handshakeError } from './close-reasons.ts';
 import { InFlight } from './inflight.ts';
@@ -64,6 +64,8 @@ export interface SessionOptions {
   readonly broker: string | null;
   readonly suites: readonly AeadSuite[];
   readonly aead: AeadProvider | null;
+  /** Nothing heard for this long ends the session, ms. */
+  readonly silenceLimitMs: number;
 }
 
 interface Request {
@@ -313,13 +315,14 @@ export class ClientSession implements CarrierEvents {
   }
 
   #keepAlive(): void {
-    this.#cancelKeepalive = this.#platform.schedule(KEEPALIVE_CHECK_MS, () => {
+    const { silenceLimitMs } = this.#options;
+    this.#cancelKeepalive = this.#platform.schedule(silenceLimitMs / CHECKS_PER_SILENCE, () => {
       const now = this.#platform.now();
-      if (now - this.#lastHeardAt >= DEAD_AFTER_MS) {
-        this.#finish(new ArgusError('ERR_CLIENT_LOST', `nothing heard for ${DEAD_AFTER_MS / 1000} s`), 'destroy');
+      if (now - this.#lastHeardAt >= silenceLimitMs) {
+        this.#finish(new ArgusError('ERR_CLIENT_LOST', `nothing heard for ${silenceLimitMs / 1000} s`), 'destroy');
         return;
       }
-      if (now - this.#lastWroteAt >= PING_AFTER_MS) this.tell({ op: Op.ping, id: 0 });
+      if (now - this.#lastWroteAt >= silenceLimitMs / PINGS_PER_SILENCE) this.tell({ op: Op.ping, id: 0 });
       this.#keepAlive();
     });
   }

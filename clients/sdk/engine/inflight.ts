@@ -63,6 +63,14 @@ export class InFlight {
     return send;
   }
 
+  /** Every unanswered send, in order. */
+  visit(look: (send: Send) => void): void {
+    for (let i = 0; i < this.#entries.length; i++) {
+      const send = this.#entries.at(i) ?? null;
+      if (send !== null) look(send);
+    }
+  }
+
   /** Empties it: the session is gone. In order. */
   drain(lose: (send: Send) => void): void {
     while (this.#entries.length > 0) {

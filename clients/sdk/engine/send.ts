@@ -112,6 +112,8 @@ export class HeldSend extends Send implements FramePlace, HeldOptions {
   /** Set for sends with a deadline, once their destination is known. */
   order: SendOrder | null = null;
   phase: 'waiting' | 'in-flight' | 'done' = 'waiting';
+  /** The deadline passed while it was in flight: the caller has its outcome, and the broker's answer only settles accounts. */
+  isTimedOut = false;
 
   constructor(bytes: number, { chunk, at, isPlaced }: FramePlace, { name, port, deadlineAt, signal }: HeldOptions) {
     super(bytes);

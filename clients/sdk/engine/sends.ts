@@ -24,6 +24,8 @@ export interface Uplink {
   readonly inFlight: InFlight;
 }
 
+const UNANSWERED = 'the deadline passed before the broker answered; the message may have arrived';
+
 export class Sends implements FlowActions {
   readonly #names: Names;
   readonly #platform: Platform;
@@ -256,7 +258,7 @@ export class Sends implements FlowActions {
     if (Number.isFinite(send.deadlineAt)) {
       const flow = this.#flows.to(domid, send.port);
       flow.submit(send);
-      if (send.phase === 'waiting') this.#watchDeadline(send.deadlineAt);
+      this.#watchDeadline(send.deadlineAt);
     } else if (this.#uplink === null) this.#giveUp(send, noSession('sendv'));
     else if (this.#flows.isBlocked(domid, send.port)) this.#giveUp(send, overtaking('sendv'));
     else this.#write(send, domid, 0);
@@ -363,6 +365,15 @@ export class Sends implements FlowActions {
       if (send.deadlineAt <= now) return wordError('ETIMEDOUT', 'sendv', undefined, NOT_SENT);
       next = Math.min(next, send.deadlineAt);
       return null;
+    });
+    // A broker that does not answer must not keep a caller longer than the caller said.
+    this.#uplink?.inFlight.visit(({ held }) => {
+      if (held === null || held.isTimedOut) return;
+      if (held.deadlineAt > now) next = Math.min(next, held.deadlineAt);
+      else {
+        held.isTimedOut = true;
+        held.fail(wordError('ETIMEDOUT', 'sendv', UNANSWERED, { outcome: 'unknown' }));
+      }
     });
     if (Number.isFinite(next)) this.#watchDeadline(next);
   }
