@@ -17,6 +17,7 @@ export type { AuditHead, AuditLog, LogShare } from './log.ts';
 export { latestCheckpoint, proveConsistency, proveRecord, readVerifierKey } from './prove.ts';
 export type { LinePlace } from './read/lines.ts';
 export { type PlacedLine, placeAfter, readAudit, readLineAt } from './read/read.ts';
+export { type AuditStatus, auditStatus } from './read/status.ts';
 export { type TailLine, tailAudit } from './read/tail.ts';
 export { type LogProblem, type ProblemCode, type VerifyResult, verifyAudit } from './verify/index.ts';
 export { inspectAuditLog } from './write/inspect.ts';

@@ -43,6 +43,7 @@ export const CLOCK_STEP_MS = 1_000;
 /** NTP may slew a clock by 500 ppm (RFC 5905), twice that much is allowed for: one of so many parts of the time elapsed. */
 export const CLOCK_SLEW_PARTS = 1_000;
 export const HOUR_MS = 3_600_000;
+export const DAY_MS = 24 * HOUR_MS;
 /** How often a log that cannot be written tries again. */
 export const RETRY_MS = 1_000;
 /** Records kept in memory (some 500 bytes each) while the disk fails or lags; beyond it they are counted. */

@@ -4,6 +4,7 @@ import { checkpointCommand, keyCommand, proveCommand, verifyProofCommand } from 
 import { listCommand } from './audit/list.ts';
 import { reportCommands } from './audit/reports.ts';
 import { schemaCommand } from './audit/schema.ts';
+import { auditStatusCommand } from './audit/status.ts';
 import { tailCommand } from './audit/tail.ts';
 import { verifyCommand } from './audit/verify.ts';
 
@@ -11,6 +12,7 @@ export function auditCommand(): Command {
   const audit = new Command('audit')
     .description('review the audit log')
     .addCommand(verifyCommand())
+    .addCommand(auditStatusCommand())
     .addCommand(schemaCommand())
     .addCommand(checkpointCommand())
     .addCommand(keyCommand())

@@ -1,0 +1,56 @@
+/** `argus audit status`: how a log stands, in the words of auditctl. */
+import { Command, InvalidArgumentError } from 'commander';
+import { type AuditStatus, auditStatus } from '../../../../broker/audit/index.ts';
+import { printJson } from '../../output.ts';
+
+interface StatusFlags {
+  readonly json?: true;
+  readonly warnDays?: number;
+}
+
+const MIB = 1024 * 1024;
+
+export function auditStatusCommand(): Command {
+  return new Command('status')
+    .description('what was lost or withheld, what is signed, and when the disk will be full')
+    .argument('<dir>', 'the audit directory')
+    .option('--warn-days <days>', 'exit 1 when the disk will be full sooner, or when events were lost', parseDays)
+    .option('--json', 'print the result as JSON')
+    .addHelpText('after', '\nExample:\n  argus audit status /var/log/argus --warn-days 30')
+    .action(async (directory: string, { json, warnDays }: StatusFlags) => {
+      const status = await auditStatus(directory);
+      if (json) printJson(status);
+      else process.stdout.write(`${statusText(status)}\n`);
+      if (warnDays !== undefined && isAlarming(status, warnDays)) process.exitCode = 1;
+    });
+}
+
+function isAlarming({ lost, daysUntilFull }: AuditStatus, warnDays: number): boolean {
+  return lost > 0 || (daysUntilFull !== null && daysUntilFull < warnDays);
+}
+
+function statusText(status: AuditStatus): string {
+  const { records, signed, bytesPerDay, daysUntilFull } = status;
+  const behind = records - signed;
+  return [
+    `enabled ${status.live ? '1 (a broker is writing)' : '0 (no broker is writing)'}`,
+    `lost ${status.lost}${status.gaps > 0 ? ` in ${status.gaps} gaps` : ''}`,
+    `withheld ${status.withheld}`,
+    `unclean ${status.unclean}`,
+    `records ${records} from ${status.first ?? '-'} to ${status.last ?? '-'}`,
+    `signed ${signed}${behind > 0 ? ` (${behind} behind the newest checkpoint)` : ''}`,
+    `size ${mebibytes(status.bytes)} in ${status.segments} segments`,
+    `rate ${bytesPerDay === null ? 'unknown: the log is too young' : `${mebibytes(bytesPerDay)} a day`}`,
+    `free ${mebibytes(status.freeBytes)}${daysUntilFull === null ? '' : `, full in ${daysUntilFull} days at this rate`}`,
+  ].join('\n');
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / MIB).toFixed(1)} MiB`;
+}
+
+function parseDays(text: string): number {
+  const days = Number(text);
+  if (!Number.isSafeInteger(days) || days < 1) throw new InvalidArgumentError('expected a number of days, 1 or more.');
+  return days;
+}
