@@ -8,7 +8,14 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type AeadChoice, aeadSelfTest, chooseAead, type Identity, RevocationStore } from '../keys/index.ts';
-import { type PolicyRevision, watchPolicy } from '../policy/index.ts';
+import {
+  archiveOf,
+  openArchive,
+  type PolicyRevision,
+  type RevisionArchive,
+  readArchive,
+  watchPolicy,
+} from '../policy/index.ts';
 import { type AuditLog, openAuditLog } from './audit/index.ts';
 import { nodeClock } from './base/index.ts';
 import {
@@ -31,18 +38,22 @@ import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './o
 import { ChunkPool, DeferredCopies, DurableEffects, Flusher, type PeerContext } from './peer/index.ts';
 import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, type Logger, ROUTES_PER_DOMAIN } from './process/index.ts';
 import {
+  attributed,
   BrokerListeners,
   type BrokerStatus,
   brokerMetrics,
   checkpointSigner,
   describeBroker,
+  entryOf,
+  type FirstPolicy,
+  firstPolicy,
   Grants,
   KeyWatch,
-  loadFirst,
   memoryBytes,
   openLog,
   overCommitment,
   PacedLog,
+  POLICY_HOST,
   PolicyReload,
   type ReloadResult,
   Sessions,
@@ -111,9 +122,15 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   const log = new PacedLog(openLog(options.log.level), clock);
   const aead = selectAead(options, log);
   const { identity, revocations } = await loadTrust(options);
-  const policy = await loadFirst(options.policy);
+  const archivePath = archiveOf(options.audit);
+  const first = await firstPolicy(options.policy, readArchive(archivePath));
+  const { policy } = first;
   await prepareRuntime(options.runtime);
-  const audit = await startAudit(options, identity, policy, log, started);
+  const audit = await startAudit(options, identity, log, started);
+  const archive = await openArchive(archivePath, (loss) =>
+    log.warn(loss, 'the archive of policies is full: the oldest were dropped'),
+  );
+  await recordFirst(first, archive, audit, log);
 
   const keys = new KeyWatch(revocations, audit, log, clock);
   started.add(() => keys.close());
@@ -123,14 +140,20 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   started.add(() => endSessions(sessions));
 
   const listening = await startListeners(options, core, sessions, policy, started);
-  const reload = new PolicyReload(policy, core.argo, audit, sessions, listening.domains, log);
+  const reload = new PolicyReload(policy, core.argo, audit, sessions, listening.domains, log, {
+    ...POLICY_HOST,
+    archive,
+    isApplied: options.policy.source === 'applied',
+    refusal: first.refusal,
+  });
   const grants = new Grants(core.argo, audit, reload, clock);
   sessions.watcher = notifyBoth(grants, core.federation, core.argo);
   started.add(() => grants.close());
 
-  const admin = await startAdmin(options, { core, keys, aead, sessions, reload, grants }, started);
-  if (options.watchPolicy) {
-    const watch = watchPolicy(options.policy, () => void reload.run(), { hash: policy.hash });
+  const admin = await startAdmin(options, { core, keys, aead, sessions, reload, grants, archive }, started);
+  if (options.watchPolicy && !reload.isApplied) {
+    const changed = { cause: 'watch', by: 'broker', reason: '' } as const;
+    const watch = watchPolicy(options.policy.directory, () => void reload.run(changed), { hash: policy.hash });
     started.add(() => watch.close());
   }
 
@@ -173,7 +196,6 @@ async function loadTrust(options: BrokerOptions): Promise<{ identity: Identity; 
 async function startAudit(
   options: BrokerOptions,
   identity: Identity,
-  policy: PolicyRevision,
   log: Logger,
   started: Started,
 ): Promise<AuditLog> {
@@ -185,12 +207,6 @@ async function startAudit(
     signer: checkpointSigner(identity),
   });
   started.add(() => audit.close());
-  audit.record({
-    event: 'policy.load',
-    revision: policy.revision,
-    policy: policy.hash,
-    detail: { assertions: policy.assertionsHash, rows: policy.rows },
-  });
   audit.onHealth((isHealthy) => {
     if (isHealthy) log.info('the audit log can be written again; sends go on');
     else log.error('the audit log cannot be written; sends stop until it can');
@@ -291,28 +307,63 @@ interface AdminParts {
   readonly sessions: Sessions;
   readonly reload: PolicyReload;
   readonly grants: Grants;
+  readonly archive: RevisionArchive;
 }
 
 /** The control socket and the metrics. */
 async function startAdmin(
   options: BrokerOptions,
-  { core, keys, aead, sessions, reload, grants }: AdminParts,
+  { core, keys, aead, sessions, reload, grants, archive }: AdminParts,
   started: Started,
 ): Promise<{ readonly control: string; readonly metrics: string | null; status(): BrokerStatus }> {
   const { identity, audit } = core.context;
-  const facts = { name: identity.name, version: VERSION, startedAt: clock.mono(), aead, keys };
+  const facts = {
+    name: identity.name,
+    version: VERSION,
+    startedAt: clock.mono(),
+    aead,
+    keys,
+    auditDirectory: options.audit,
+  };
   const { argo, federation } = core;
   const { turns } = core.context;
   const sources = { ...facts, argo, turns, reload, audit, sessions, federation, clock: clock.mono };
   const metrics = brokerMetrics(sources);
   const status = (): BrokerStatus => describeBroker(sources);
   const control = join(options.runtime, CONTROL_SOCKET);
-  const server = await serveControl(control, { status, reload: () => reload.run(), grants, keys, metrics });
+  const server = await serveControl(control, { status, policy: { reload, archive }, grants, keys, metrics });
   started.add(() => server.close());
   if (options.metrics === null) return { control, metrics: null, status };
   const scraped = await serveMetrics(options.metrics.host, options.metrics.port, metrics);
   started.add(() => scraped.close());
   return { control, metrics: scraped.address, status };
+}
+
+/** The policy that the broker starts with: into the archive and the log, and aloud when it is not the one of the directory. */
+async function recordFirst(
+  { policy, refusal, restored }: FirstPolicy,
+  archive: RevisionArchive,
+  audit: AuditLog,
+  log: Logger,
+): Promise<void> {
+  const before = (await archive.revisions()).at(-1)?.policy ?? null;
+  const reason = restored === null ? '' : `revision ${restored} of the archive`;
+  const attribution = { cause: 'start', by: 'broker', reason } as const;
+  await archive.keep(policy.hash, policy.files);
+  await archive.note(entryOf(policy, before, attribution));
+  audit.record({
+    event: 'policy.load',
+    revision: policy.revision,
+    policy: policy.hash,
+    detail: { assertions: policy.assertionsHash, rows: policy.rows, ...attributed(attribution) },
+  });
+  if (refusal === null) return;
+  const detail = { message: refusal.message.slice(0, 1_000), revision: policy.revision };
+  audit.record({ event: 'policy.reject', reason: refusal.code, detail });
+  log.error(
+    { ...refusal, restored, directory: policy.directory },
+    'the policy directory is broken: the policy that was in force before is used',
+  );
 }
 
 function listenAtNats(end: NatsEnd, broker: string, accept: Accept, log: Logger): NatsListeners {

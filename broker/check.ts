@@ -9,7 +9,7 @@ import { access, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { aeadSelfTest, chooseAead, type Identity, loadIdentity, RevocationStore } from '../keys/index.ts';
-import type { PolicyRevision } from '../policy/index.ts';
+import { archiveOf, type PolicyRevision, readArchive } from '../policy/index.ts';
 import { inspectAuditLog } from './audit/index.ts';
 import { CodedError } from './base/index.ts';
 import {
@@ -23,7 +23,7 @@ import {
 import { callControl } from './control/index.ts';
 import type { BrokerOptions } from './options.ts';
 import { BrokerError } from './process/index.ts';
-import { type BrokerStatus, loadFirst } from './service/index.ts';
+import { type BrokerStatus, firstPolicy, type Refusal } from './service/index.ts';
 
 export interface StartCheck {
   readonly subject: 'running' | 'aead' | 'identity' | 'revocations' | 'policy' | 'runtime' | 'audit' | 'nats' | 'ports';
@@ -55,8 +55,11 @@ export async function checkStart(options: BrokerOptions): Promise<readonly Start
       return `list ${list.serial}`;
     }),
     await step('policy', async () => {
-      policy = await loadFirst(options.policy);
-      return `${policy.rows} rows, ${policy.domains.all.length} domains`;
+      const first = await firstPolicy(options.policy, readArchive(archiveOf(options.audit)));
+      policy = first.policy;
+      if (first.refusal !== null) throw brokenDirectory(first.refusal, first.restored);
+      const from = first.restored === null ? '' : `, revision ${first.restored} of the archive`;
+      return `${policy.rows} rows, ${policy.domains.all.length} domains${from}`;
     }),
     await step('runtime', () => checkRuntime(options.runtime, policy)),
     await step('audit', async () => {
@@ -77,6 +80,12 @@ export async function checkStart(options: BrokerOptions): Promise<readonly Start
       return ports.length === 0 ? 'none' : ports.map(({ host, port }) => `${host}:${port}`).join(', ');
     }),
   ];
+}
+
+/** A start would get past this, and not with the files that the operator sees. */
+function brokenDirectory({ code, message }: Refusal, restored: number | null): BrokerError {
+  const instead = `a broker would start with revision ${restored} of the archive`;
+  return new BrokerError('ERR_BROKER_CHECK', `${message} (${code}); ${instead}`);
 }
 
 /** @throws BrokerError ERR_BROKER_IDENTITY, KeyError */

@@ -8,7 +8,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { AEAD_PROVIDERS } from '../keys/index.ts';
 import { DOMAIN_BYTES_PER_HOUR, MIN_DOMAIN_BYTES_PER_HOUR } from './audit/index.ts';
-import { BrokerError, MIN_MEMORY_BYTES, RING_BYTES_PER_DOMAIN } from './process/index.ts';
+import { BrokerError, MIN_MEMORY_BYTES, POLICY_SOURCES, RING_BYTES_PER_DOMAIN } from './process/index.ts';
 import { MAX_RING_BYTES, MIN_RING_BYTES } from './wire/index.ts';
 
 const HOST_PORT = /^(\[[0-9a-fA-F:]+\]|[^:[\]]+):(\d{1,5})$/;
@@ -25,11 +25,19 @@ const hostPort = z
 
 const path = z.string().min(1);
 
+const policyObject = z.strictObject({
+  directory: path,
+  /** `watch`: what stands in the directory counts. `applied`: only what `argus policy apply` brings. */
+  source: z.enum(POLICY_SOURCES).default('watch'),
+  /** Refuse to start with a broken directory, instead of starting with the policy that was in force last. */
+  strict: z.boolean().default(false),
+});
+
 export const brokerOptions = z.strictObject({
   /** Directory with the broker's own key and credential (`argus keys enrol … --role broker`). */
   identity: path,
-  /** Policy directory: policy.csv, domains.yaml, services.yaml, … */
-  policy: path,
+  /** Policy directory: policy.csv, domains.yaml, services.yaml, … A path alone means `{ directory: path }`. */
+  policy: z.union([path.transform((directory) => ({ directory })), policyObject]).pipe(policyObject),
   /** Directory of the audit log; one broker per directory. */
   audit: path,
   /** Directory for sockets: `<domain>.sock` for each domain and `control.sock`. Made with mode 0700. */
@@ -100,7 +108,7 @@ export function resolveOptions(input: unknown, base: string, origin = 'options')
   return {
     ...options,
     identity: resolve(base, options.identity),
-    policy: resolve(base, options.policy),
+    policy: { ...options.policy, directory: resolve(base, options.policy.directory) },
     audit: resolve(base, options.audit),
     runtime: resolve(base, options.runtime),
   };

@@ -1,6 +1,7 @@
 /** The door of policy/: what is allowed. The functions that make permits stay inside. */
 
 export {
+  type AccessChange,
   type AccessQuestion,
   accessMatrix,
   addsAccess,
@@ -8,7 +9,9 @@ export {
   answerWhy,
   applyWaivers,
   type Candidate,
+  decideAgain,
   diffAccess,
+  differencesFrom,
   flowGraph,
   formatAnswer,
   formatChange,
@@ -19,10 +22,13 @@ export {
   formatMermaid,
   formatReported,
   formatRule,
+  isDecidedByRows,
   lintPolicy,
+  type NewDecision,
   needsOfMessage,
   pageOf,
   policyCounts,
+  type RecordedDecision,
   readQuestion,
   type SearchTerms,
   searchRows,
@@ -34,6 +40,21 @@ export {
   type Waived,
   type Warning,
 } from './analyse/index.ts';
+export {
+  type ArchiveReader,
+  type Attribution,
+  archivedFiles,
+  archiveOf,
+  type ChangeCause,
+  type FoundPolicy,
+  findArchived,
+  type Loss,
+  memoryArchive,
+  openArchive,
+  type RevisionArchive,
+  type RevisionEntry,
+  readArchive,
+} from './archive/index.ts';
 export type {
   AccessVector,
   CompiledPolicy,
@@ -58,8 +79,11 @@ export {
 } from './contract/index.ts';
 export {
   type CompileOptions,
+  compileFiles,
   compilePolicy,
   copyShippedPolicy,
+  hashFiles,
+  installPolicy,
   type LoadOptions,
   loadPolicy,
   POLICY_FILE_NAMES,
@@ -67,6 +91,7 @@ export {
   type PolicyFiles,
   type PolicyRevision,
   type PolicyWatch,
+  readPolicyFiles,
   regrantPolicy,
   reloadPolicy,
   SHIPPED_POLICY_DIRECTORY,

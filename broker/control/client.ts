@@ -2,35 +2,44 @@
 import { request } from 'node:http';
 import { BrokerError } from '../process/index.ts';
 
+/** How long a call waits for its answer, in milliseconds: a busy broker answers within a few, a frozen one never. */
+const CONTROL_TIMEOUT_MS = 10_000;
+
 /**
  * One call; the parsed body.
  *
  * @throws BrokerError ERR_BROKER_NOT_RUNNING: nothing listens there; ERR_BROKER_CONTROL_ACCESS: this user may not connect;
- * ERR_BROKER_CONTROL: an answer that is not JSON, or none
+ * ERR_BROKER_TIMEOUT: no answer in time; ERR_BROKER_CONTROL: an answer that is not JSON, or none
  */
 export function callControl(
   socketPath: string,
   method: 'GET' | 'POST',
   path: string,
   body?: object,
+  timeoutMs = CONTROL_TIMEOUT_MS,
 ): Promise<{ ok: boolean; body: unknown }> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath, method, path }, (response) => {
+    const fail = (cause: Error): void => {
+      clearTimeout(timeout);
+      reject(failureOf(cause, socketPath, timeoutMs));
+    };
+    const timeout = setTimeout(() => call.destroy(new TimedOut()), timeoutMs);
+    const call = request({ socketPath, method, path, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      // The broker ended, or was too slow, in the middle of its answer.
+      response.on('error', fail);
       response.on('end', () => {
+        clearTimeout(timeout);
         try {
           resolve({ ok: response.statusCode === 200, body: JSON.parse(Buffer.concat(chunks).toString('utf8')) });
         } catch (cause) {
-          reject(
-            new BrokerError('ERR_BROKER_CONTROL', `"${socketPath}" answered with something else than JSON`, { cause }),
-          );
+          const message = `"${socketPath}" answered with something else than JSON`;
+          reject(new BrokerError('ERR_BROKER_CONTROL', message, { cause }));
         }
       });
     });
-    call.on('error', (cause) => {
-      reject(unreachable(socketPath, cause));
-    });
+    call.on('error', fail);
     call.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
@@ -56,3 +65,12 @@ export function unreachable(path: string, cause: NodeJS.ErrnoException): BrokerE
     return new BrokerError('ERR_BROKER_NOT_RUNNING', `"${path}" is not a socket; name the control socket`, { cause });
   return new BrokerError('ERR_BROKER_CONTROL', `${where} gave no answer (${cause.code ?? 'unknown error'})`, { cause });
 }
+
+function failureOf(cause: Error, socketPath: string, timeoutMs: number): BrokerError {
+  if (!(cause instanceof TimedOut)) return unreachable(socketPath, cause);
+  const message = `the broker at "${socketPath}" did not answer within ${timeoutMs / 1_000} s: it is stopped or overloaded; what was asked for may still be done`;
+  return new BrokerError('ERR_BROKER_TIMEOUT', message, { cause });
+}
+
+/** Ended from here, and not by the network. */
+class TimedOut extends Error {}

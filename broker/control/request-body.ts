@@ -7,6 +7,7 @@ export interface ControlAnswer {
   readonly body: object;
 }
 
+/** Null for an empty body. */
 export async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -15,5 +16,6 @@ export async function readJson(request: IncomingMessage, maxBytes: number): Prom
     if (bytes > maxBytes) throw new BrokerError('ERR_BROKER_CONTROL', `the body is larger than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
+  if (bytes === 0) return null;
   return JSON.parse(Buffer.concat(chunks).toString('utf8'));
 }

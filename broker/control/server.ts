@@ -1,19 +1,20 @@
 /**
  * The control API: HTTP with JSON on a unix socket that only the broker's own user may open, so `curl --unix-socket` is a
- * client. GET /v1/status, POST /v1/policy/reload, GET and POST /v1/grants, POST /v1/grants/revoke,
+ * client. GET /v1/status, POST /v1/policy/{reload,apply,stage}, GET /v1/policy/files, GET and POST /v1/grants, POST /v1/grants/revoke,
  * GET /v1/keys, POST /v1/keys/revocations, GET /metrics.
  */
 import { chmod } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { removeStaleSocket } from '../carrier/index.ts';
 import { BrokerError } from '../process/index.ts';
-import type { BrokerStatus, Grants, KeyWatch, MetricsText, ReloadResult } from '../service/index.ts';
+import type { BrokerStatus, Grants, KeyWatch, MetricsText } from '../service/index.ts';
 import { answerGrants } from './grant-requests.ts';
 import { answerRevocations } from './key-requests.ts';
+import { answerPolicy, type PolicyTarget } from './policy-requests.ts';
 
 export interface ControlTarget {
   status(): BrokerStatus;
-  reload(): Promise<ReloadResult>;
+  readonly policy: PolicyTarget;
   readonly grants: Grants;
   readonly keys: KeyWatch;
   readonly metrics: MetricsText;
@@ -47,13 +48,20 @@ export async function serveMetrics(host: string, port: number, metrics: MetricsT
   };
 }
 
+const POLICY_ROUTES = new Set([
+  'POST /v1/policy/reload',
+  'POST /v1/policy/apply',
+  'POST /v1/policy/stage',
+  'GET /v1/policy/files',
+]);
+
 function handler(target: ControlTarget): RequestListener {
   return (request, response) => {
     const route = `${request.method} ${request.url}`;
     if (route === 'GET /v1/status') sendJson(response, 200, target.status());
     else if (route === 'GET /metrics') void sendMetrics(response, target.metrics);
-    else if (route === 'POST /v1/policy/reload') {
-      void target.reload().then((result) => sendJson(response, result.ok ? 200 : 422, result));
+    else if (POLICY_ROUTES.has(route)) {
+      void answerPolicy(request, target.policy).then(({ code, body }) => sendJson(response, code, body));
     } else if (route === 'GET /v1/grants') sendJson(response, 200, { grants: target.grants.list() });
     else if (route === 'POST /v1/grants' || route === 'POST /v1/grants/revoke') {
       void answerGrants(request, target.grants).then(({ code, body }) => sendJson(response, code, body));

@@ -16,6 +16,12 @@ export type BrokerErrorCode =
   | 'ERR_BROKER_CONTROL_ACCESS'
   | 'ERR_BROKER_RELOAD'
   | 'ERR_BROKER_CHECK'
+  /** The broker did not answer a request in time. */
+  | 'ERR_BROKER_TIMEOUT'
+  /** Policies are applied here and files do not count, or the other way round. */
+  | 'ERR_BROKER_SOURCE'
+  /** Another policy is in force than the admin believes. */
+  | 'ERR_BROKER_TOKEN'
   | 'ERR_BROKER_GRANT';
 
 export class BrokerError extends CodedError<BrokerErrorCode> {

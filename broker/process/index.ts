@@ -45,3 +45,4 @@ export {
   VSOCK_ANSWER_MS,
 } from './limits.ts';
 export type { Logger } from './log.ts';
+export { POLICY_SOURCES, type PolicyOptions } from './policy-options.ts';

@@ -130,6 +130,7 @@ export class Grants implements SessionWatcher {
         overlay: [...others, { domain, label }],
         record: (from) => this.#record('grant.add', request, 'GRANTED', { label, by, why: reason, forMs, keep, from }),
         isWanted: () => !pending.isTakenBack,
+        attribution: { cause: 'grants', by, reason },
       };
     });
     this.#pending.delete(pending);
@@ -237,6 +238,7 @@ export class Grants implements SessionWatcher {
             const closing: Ending = { event: 'grant.revoke', by: 'broker', reason: 'ASSERTION' };
             for (const grant of rest) this.#recordEnd(grant, closing, from);
           },
+          attribution: { cause: 'grants', by: ending.by, reason: ending.why ?? ending.reason },
         };
       };
     let result = await this.#reload.takeAway(plan(false));

@@ -1,5 +1,8 @@
 export { BrokerListeners } from './broker-listeners.ts';
 export { checkpointSigner } from './checkpoint-signer.ts';
+
+export { type FirstPolicy, firstPolicy } from './first-policy.ts';
+
 export { type GrantRequest, type GrantStatus, Grants, type RevokeRequest } from './grants.ts';
 export { type KeyReport, KeyWatch } from './key-watch.ts';
 export { openLog } from './log.ts';
@@ -7,7 +10,7 @@ export { memoryBytes, overCommitment } from './memory.ts';
 export { brokerMetrics, type MetricsText } from './metrics.ts';
 export { natsMembersOf } from './nats-members.ts';
 export { PacedLog } from './paced-log.ts';
-export { loadFirst, PolicyReload, type ReloadResult } from './reload.ts';
+export { attributed, entryOf, POLICY_HOST, PolicyReload, type Refusal, type ReloadResult } from './reload.ts';
 export { Sessions, type SessionWatcher } from './sessions.ts';
 export { type BrokerStatus, type DomainStatus, describeBroker } from './status.ts';
 export { VERSION } from './version.ts';

@@ -11,17 +11,25 @@
  *
  * A policy that fails any step leaves the old one in force and is recorded. An edited directory that could not come into
  * force because the log could not be written is loaded again by itself as soon as it can be.
+ *
+ * Each policy is in the archive before it allows anything new, and its revision is in the archive's journal before an admin
+ * is answered. Where policies are applied, the directory does not count: files come with the request, all six at once.
  */
 import {
+  type Attribution,
   addsAccess,
+  compileFiles,
   type Finding,
   finish,
   finishPaced,
   type Grant,
-  loadPolicy,
+  hashFiles,
+  memoryArchive,
   PolicyError,
+  type PolicyFiles,
   type PolicyRevision,
-  type Revision,
+  type RevisionArchive,
+  type RevisionEntry,
   regrantPolicy,
   reloadPolicy,
   servingPace,
@@ -30,7 +38,9 @@ import type { AuditLog } from '../audit/index.ts';
 import { InvariantError } from '../base/index.ts';
 import { type Argo, INSPECTORS } from '../core/index.ts';
 import { BrokerError, type Logger } from '../process/index.ts';
+
 import type { BrokerListeners } from './broker-listeners.ts';
+
 import type { Sessions } from './sessions.ts';
 
 export type ReloadResult =
@@ -40,6 +50,8 @@ export type ReloadResult =
       readonly changed: boolean;
       /** False: in force, but the log cannot be written now; the record follows when it can. */
       readonly recorded?: false;
+      /** False: in force, but the archive cannot be written; a restart would go back to the policy before. */
+      readonly archived?: false;
     }
   | {
       readonly ok: false;
@@ -61,6 +73,8 @@ export interface Refusal {
 export interface OverlayChange {
   readonly overlay: readonly Grant[];
   readonly record: (revision: number) => void;
+  /** Who wanted it, and why. */
+  readonly attribution: Attribution;
   /** Asked again when the record is on disk: false = the plan has to be asked again. */
   readonly isWanted?: () => boolean;
 }
@@ -68,18 +82,31 @@ export interface OverlayChange {
 /** Asked when the change is made, perhaps more than once; null = nothing to do. */
 export type OverlayPlan = (inForce: readonly Grant[]) => OverlayChange | null | { readonly refusal: string };
 
-/** The first load: throws, because a broker without a policy does not start. Nothing is granted yet. */
-export function loadFirst(directory: string): Promise<PolicyRevision> {
-  return loadPolicy(directory, { revision: 1 as Revision, inspectors: INSPECTORS });
+/** A policy with all its files, from an admin. */
+export interface ApplyRequest {
+  readonly files: PolicyFiles;
+  /** First digits of the hash of the policy that the admin believes in force: an edit over another one is refused. */
+  readonly token: string;
+  readonly attribution: Attribution;
 }
 
-/** Where a new policy comes from, and how the work on it is spread. The simulator has its own. */
+/** Where a new policy comes from, how the work on it is spread, and where policies are kept. The simulator has its own. */
 export interface PolicyHost {
   readonly reload: typeof reloadPolicy;
   readonly pace: typeof servingPace;
+  /** Default: one in memory. */
+  readonly archive?: RevisionArchive;
+  /** True: files count only when they are applied; the directory is a working copy. Default: false. */
+  readonly isApplied?: boolean;
+  /** Why the files of the directory are not in force from the start. Default: they are. */
+  readonly refusal?: Refusal | null;
 }
 
-const POLICY_HOST: PolicyHost = Object.freeze({ reload: reloadPolicy, pace: servingPace });
+export const POLICY_HOST: PolicyHost = Object.freeze({ reload: reloadPolicy, pace: servingPace });
+
+/** Digits of a token: enough to tell all policies of an archive apart. */
+const MIN_TOKEN_DIGITS = 12;
+const RELOAD: Attribution = { cause: 'reload', by: 'broker', reason: '' };
 
 const UNWRITABLE = 'ERR_BROKER_AUDIT';
 
@@ -98,19 +125,23 @@ export class PolicyReload {
   readonly #brokerListeners: Pick<BrokerListeners, 'prepare' | 'sync'>;
   readonly #host: PolicyHost;
   readonly #log: Logger;
+  readonly #archive: RevisionArchive;
+  readonly #isApplied: boolean;
   /** The highest number given to a policy, in force or not. */
   #number: number;
   /** The load under way, and the one that waits for it: further requests join that one, because it reads the files later. */
   #loading: Promise<unknown> = Promise.resolve();
   #waiting: Promise<ReloadResult> | null = null;
+  /** Of the request that waits; the last one that joins it counts. */
+  #wanted: Attribution = RELOAD;
   /** Changes that allow something take turns. */
   #turn: Promise<unknown> = Promise.resolve();
   /** A directory waits until the log can be written. */
   #isOwed = false;
   /** Refused since start. */
   rejected = 0;
-  /** Null: the files in the directory are in force. */
-  #refusal: Refusal | null = null;
+  /** Null: the files in the directory are in force, or do not count. */
+  #refusal: Refusal | null;
 
   constructor(
     first: PolicyRevision,
@@ -129,6 +160,9 @@ export class PolicyReload {
     this.#sessions = sessions;
     this.#brokerListeners = brokerListeners;
     this.#log = log;
+    this.#archive = host.archive ?? memoryArchive();
+    this.#isApplied = host.isApplied ?? false;
+    this.#refusal = host.refusal ?? null;
     audit.onHealth((isHealthy) => {
       if (isHealthy && this.#isOwed) void this.run();
     });
@@ -143,15 +177,56 @@ export class PolicyReload {
     return this.#refusal;
   }
 
+  get isApplied(): boolean {
+    return this.#isApplied;
+  }
+
   /** Reads the directory again; grants stay. Requests that wait are answered by one load. Never rejects. */
-  run(): Promise<ReloadResult> {
+  run(attribution: Attribution = RELOAD): Promise<ReloadResult> {
+    if (this.#isApplied) {
+      const message = `policies are applied here (policy.source), and "${this.#inForce.directory}" is a working copy: use argus policy apply`;
+      this.#log.warn(message);
+      return Promise.resolve(refused('ERR_BROKER_SOURCE', message));
+    }
+    this.#wanted = attribution;
     if (this.#waiting !== null) return this.#waiting;
     const result = this.#loading.then(() => {
       this.#waiting = null;
-      return this.#guard(() => this.#reload()).then((loaded) => this.#remember(loaded));
+      const wanted = this.#wanted;
+      return this.#recorded(this.#guard(() => this.#reload(wanted))).then((loaded) => this.#remember(loaded));
     });
     this.#waiting = result;
     this.#loading = result;
+    return result;
+  }
+
+  /** Puts files in force that an admin brings, if the policy in force is the one that the admin knows. Never rejects. */
+  apply(request: ApplyRequest): Promise<ReloadResult> {
+    if (!this.#isApplied) {
+      const message = `the policy here is what stands in "${this.#inForce.directory}" (policy.source is watch): change the files there`;
+      return Promise.resolve(refused('ERR_BROKER_SOURCE', message));
+    }
+    const result = this.#loading.then(() =>
+      this.#recorded(this.#guard(() => this.#apply(request), hashFiles(request.files))),
+    );
+    this.#loading = result;
+    return result;
+  }
+
+  /** Checks files as `apply` would, with the grants in force, and keeps them in the archive. Never rejects. */
+  stage(files: PolicyFiles): Promise<ReloadResult> {
+    const result = this.#loading.then(async (): Promise<ReloadResult> => {
+      try {
+        const loaded = await this.#compile(files);
+        this.#withGrants(loaded);
+        await this.#archive.keep(loaded.hash, files);
+        return this.#unchanged();
+      } catch (error) {
+        if (error instanceof PolicyError) return refused(error.code, error.message);
+        throw error;
+      }
+    });
+    this.#loading = result.catch(() => {});
     return result;
   }
 
@@ -171,11 +246,18 @@ export class PolicyReload {
       // A label that a deny row names takes access away; without it something is allowed again.
       if (finish(addsAccess(this.#inForce, policy, changed))) return this.give(plan);
       this.#number = policy.revision;
-      return this.#atOnce(policy, () => change.record(policy.revision));
+      return this.#atOnce(policy, () => change.record(policy.revision), change.attribution);
     });
   }
 
-  async #guard(change: () => Promise<ReloadResult>): Promise<ReloadResult> {
+  /** An admin hears of a refusal when its record is on disk. What takes away does not come this way: it must not wait. */
+  async #recorded(change: Promise<ReloadResult>): Promise<ReloadResult> {
+    const result = await change;
+    if (!result.ok) await this.#durable();
+    return result;
+  }
+
+  async #guard(change: () => Promise<ReloadResult>, hash?: string): Promise<ReloadResult> {
     try {
       return await change();
     } catch (error) {
@@ -185,7 +267,7 @@ export class PolicyReload {
           throw error;
         });
       }
-      return this.#reject(error);
+      return this.#reject(error, hash);
     }
   }
 
@@ -195,13 +277,36 @@ export class PolicyReload {
     return result;
   }
 
-  async #reload(): Promise<ReloadResult> {
-    const before = this.#inForce;
-    const loaded = await this.#host.reload(before, { revision: this.#number + 1, inspectors: INSPECTORS });
+  async #reload(attribution: Attribution): Promise<ReloadResult> {
+    const loaded = await this.#host.reload(this.#inForce, { revision: this.#number + 1, inspectors: INSPECTORS });
     this.#isOwed = false;
-    if (loaded === null) return this.#unchanged();
+    return loaded === null ? this.#unchanged() : this.#replace(loaded, attribution);
+  }
+
+  async #apply({ files, token, attribution }: ApplyRequest): Promise<ReloadResult> {
+    const { hash, revision } = this.#inForce;
+    if (token.length < MIN_TOKEN_DIGITS || !hash.startsWith(token)) {
+      const message = `the token ${token.slice(0, 12)} is not that of the policy in force (revision ${revision}, ${hash.slice(0, 12)}): another admin changed it; look with argus policy show ${revision}`;
+      this.#audit.record({
+        event: 'policy.reject',
+        reason: 'ERR_BROKER_TOKEN',
+        policy: hashFiles(files),
+        detail: { ...attributed(attribution), revision },
+      });
+      return refused('ERR_BROKER_TOKEN', message);
+    }
+    if (hashFiles(files) === hash) return this.#unchanged();
+    return this.#replace(await this.#compile(files), attribution);
+  }
+
+  #compile(files: PolicyFiles): Promise<PolicyRevision> {
+    const base = this.#inForce;
+    return compileFiles(base.directory, files, { revision: this.#number + 1, inspectors: INSPECTORS }, base);
+  }
+
+  async #replace(loaded: PolicyRevision, attribution: Attribution): Promise<ReloadResult> {
     await this.#brokerListeners.prepare(loaded.domains.all);
-    const result = await this.#putInForce(loaded);
+    const result = await this.#putInForce(loaded, attribution);
     if (!result.ok || !result.changed) return result;
     await this.#brokerListeners.sync(this.#inForce.domains.all).catch((error: unknown) => {
       this.#log.error({ err: error }, 'a socket of the new inventory could not be opened');
@@ -210,7 +315,7 @@ export class PolicyReload {
   }
 
   /** Rows that only take away are in force at once; whatever changed meanwhile is looked at again. */
-  async #putInForce(loaded: PolicyRevision): Promise<ReloadResult> {
+  async #putInForce(loaded: PolicyRevision, attribution: Attribution): Promise<ReloadResult> {
     let candidate: Candidate | null = null;
     for (;;) {
       const base = this.#inForce;
@@ -222,18 +327,19 @@ export class PolicyReload {
         candidate = { base, policy };
         break;
       }
-      return this.#atOnce(policy, this.#droppedBy(policy));
+      return this.#atOnce(policy, this.#droppedBy(policy), attribution);
     }
-    return this.#inTurn(() => this.#widen(loaded, candidate));
+    return this.#inTurn(() => this.#widen(loaded, candidate, attribution));
   }
 
-  async #widen(loaded: PolicyRevision, candidate: Candidate | null): Promise<ReloadResult> {
+  async #widen(loaded: PolicyRevision, candidate: Candidate | null, attribution: Attribution): Promise<ReloadResult> {
     for (;;) {
       const base = this.#inForce;
       // A candidate that was overtaken has a number that others have passed.
       const isCurrent = candidate?.base === base && candidate.policy.revision === this.#number;
       const policy = isCurrent ? candidate.policy : this.#withGrants(loaded);
-      const result = await this.#recordFirst(policy, this.#droppedBy(policy), () => this.#inForce === base);
+      const change = { record: this.#droppedBy(policy), attribution, isCurrent: () => this.#inForce === base };
+      const result = await this.#recordFirst(policy, change);
       if (result === 'overtaken') continue;
       if (!result.ok && result.code === UNWRITABLE) this.#isOwed = true;
       return result;
@@ -250,7 +356,8 @@ export class PolicyReload {
       this.#number = policy.revision;
       const record = () => change.record(policy.revision);
       const isCurrent = () => this.#inForce === base && change.isWanted?.() !== false;
-      const result = await this.#recordFirst(policy, record, isCurrent);
+      const { attribution } = change;
+      const result = await this.#recordFirst(policy, { record, attribution, isCurrent });
       if (result !== 'overtaken') return result;
     }
   }
@@ -299,24 +406,27 @@ export class PolicyReload {
   }
 
   /** The record is queued before any record of a decision under the new revision; nothing is waited for. */
-  async #atOnce(policy: PolicyRevision, record: () => void): Promise<ReloadResult> {
+  async #atOnce(policy: PolicyRevision, record: () => void, attribution: Attribution): Promise<ReloadResult> {
     record();
-    this.#recordLoad(policy);
+    this.#recordLoad(policy, attribution);
+    const before = this.#inForce;
     this.#adopt(policy);
+    const noted = this.#note(policy, before, attribution);
     const isRecorded = await this.#durable();
-    const result = { ok: true, revision: policy.revision, changed: true } as const;
+    const result = inForce(policy, await noted);
     return isRecorded ? result : { ...result, recorded: false };
   }
 
   async #recordFirst(
     policy: PolicyRevision,
-    record: () => void,
-    isCurrent: () => boolean,
+    { record, attribution, isCurrent }: Widening,
   ): Promise<ReloadResult | 'overtaken'> {
     // Without this the log would tell, once it can be written, of policies that never were in force.
     if (!this.#audit.healthy) return this.#unwritable();
+    // A decision that cannot be made again later is not made: the files come first.
+    if (!this.#archive.has(policy.hash)) await this.#archive.keep(policy.hash, policy.files);
     record();
-    this.#recordLoad(policy);
+    this.#recordLoad(policy, attribution);
     if (!(await this.#durable())) {
       this.#takeBack(policy, 'AUDIT_UNAVAILABLE');
       return this.#unwritable();
@@ -325,11 +435,27 @@ export class PolicyReload {
       this.#takeBack(policy, 'SUPERSEDED');
       return 'overtaken';
     }
+    const before = this.#inForce;
     this.#adopt(policy);
-    return { ok: true, revision: policy.revision, changed: true };
+    return inForce(policy, await this.#note(policy, before, attribution));
   }
 
-  #recordLoad(policy: PolicyRevision): void {
+  /** Into the archive; false when it cannot be written. A change of grants does not wait: grants end with the broker. */
+  async #note(policy: PolicyRevision, before: PolicyRevision, attribution: Attribution): Promise<boolean> {
+    const noted = this.#archive
+      .keep(policy.hash, policy.files)
+      .then(() => this.#archive.note(entryOf(policy, before.hash, attribution)))
+      .then(
+        () => true,
+        (error: unknown) => {
+          this.#log.error({ err: error, revision: policy.revision }, 'this revision could not be archived');
+          return false;
+        },
+      );
+    return policy.hash === before.hash ? true : noted;
+  }
+
+  #recordLoad(policy: PolicyRevision, attribution: Attribution): void {
     const grants = policy.grants.map(({ domain, label }) => `${domain} ${label}`);
     this.#audit.record({
       event: 'policy.load',
@@ -338,6 +464,7 @@ export class PolicyReload {
       detail: {
         assertions: policy.assertionsHash,
         rows: policy.rows,
+        ...attributed(attribution),
         ...(grants.length === 0 ? {} : { grants }),
       },
     });
@@ -384,16 +511,53 @@ export class PolicyReload {
     return refused(UNWRITABLE, message);
   }
 
-  #reject(error: unknown): ReloadResult {
+  #reject(error: unknown, hash?: string): ReloadResult {
     this.rejected++;
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof PolicyError || error instanceof BrokerError ? error.code : 'ERR_POLICY_LOAD';
     const detail = { message: message.slice(0, 1_000), revision: this.#inForce.revision };
-    this.#audit.record({ event: 'policy.reject', reason: code, detail });
+    this.#audit.record({
+      event: 'policy.reject',
+      reason: code,
+      ...(hash === undefined ? {} : { policy: hash }),
+      detail,
+    });
     this.#log.error({ code, message }, 'the new policy was refused; the old one stays in force');
     const result = refused(code, message);
     return error instanceof PolicyError && error.findings.length > 0 ? { ...result, findings: error.findings } : result;
   }
+}
+
+/** A change that may allow something. */
+interface Widening {
+  /** Its own records, before that of the policy. */
+  readonly record: () => void;
+  readonly attribution: Attribution;
+  /** Asked when the records are on disk: false = another change came first. */
+  readonly isCurrent: () => boolean;
+}
+
+function inForce({ revision }: PolicyRevision, isArchived: boolean): Extract<ReloadResult, { ok: true }> {
+  const result = { ok: true, revision, changed: true } as const;
+  return isArchived ? result : { ...result, archived: false };
+}
+
+/** As the audit log has it. */
+export function attributed({ cause, by, reason }: Attribution): Readonly<Record<string, string>> {
+  return { cause, by, ...(reason === '' ? {} : { why: reason }) };
+}
+
+export function entryOf(policy: PolicyRevision, before: string | null, attribution: Attribution): RevisionEntry {
+  return {
+    revision: policy.revision,
+    time: new Date().toISOString(),
+    policy: policy.hash,
+    before,
+    assertions: policy.assertionsHash,
+    rows: policy.rows,
+    grants: policy.grants.map(({ domain, label }) => `${domain} ${label}`),
+    ...attribution,
+  };
 }
 
 function refused(code: string, message: string): Extract<ReloadResult, { readonly ok: false }> {

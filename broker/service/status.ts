@@ -48,11 +48,18 @@ export interface BrokerStatus {
     readonly grants: number;
     /** Why the files that were read last are not in force; null when they are. */
     readonly refusal: Refusal | null;
+    /** Where policies come from: the files of the directory, or what an admin applies. */
+    readonly source: 'watch' | 'applied';
   };
   /** Who seals and opens records, and why the best provider does not. */
   readonly aead: AeadChoice;
   readonly keys: KeyStatus;
-  readonly audit: { readonly healthy: boolean; readonly records: number; readonly head: string };
+  readonly audit: {
+    readonly directory: string;
+    readonly healthy: boolean;
+    readonly records: number;
+    readonly head: string;
+  };
   /** What messages hold of what they may hold, bytes. */
   readonly memory: { readonly held: number; readonly total: number };
   readonly domains: readonly DomainStatus[];
@@ -71,6 +78,7 @@ export interface StatusSources extends UsageSources {
   readonly version: string;
   readonly startedAt: number;
   readonly aead: AeadChoice;
+  readonly auditDirectory: string;
   readonly keys: KeyWatch;
   readonly reload: PolicyReload;
   readonly audit: AuditLog;
@@ -89,7 +97,12 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
     policy: describePolicy(sources.reload),
     aead: sources.aead,
     keys: sources.keys.status(),
-    audit: { healthy: audit.healthy, records: audit.head.seq, head: audit.head.hash },
+    audit: {
+      directory: sources.auditDirectory,
+      healthy: audit.healthy,
+      records: audit.head.seq,
+      head: audit.head.hash,
+    },
     memory: { held: argo.accounts.total - argo.accounts.free, total: argo.accounts.total },
     domains: [...argo.domains()].map((state) => {
       const peer = sources.sessions.peerOf(state.domain.name);
@@ -125,7 +138,7 @@ function logOf(share: LogShare | undefined): LogStatus {
   return { left: share?.left ?? null, withheld: share?.withheld ?? 0 };
 }
 
-function describePolicy({ policy, refusal }: PolicyReload): BrokerStatus['policy'] {
+function describePolicy({ policy, isApplied, refusal }: PolicyReload): BrokerStatus['policy'] {
   const { revision, hash, directory, rows, grants } = policy;
-  return { revision, hash, directory, rows, grants: grants.length, refusal };
+  return { revision, hash, directory, rows, grants: grants.length, source: isApplied ? 'applied' : 'watch', refusal };
 }

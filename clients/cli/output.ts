@@ -40,3 +40,8 @@ export function printJson(value: unknown): void {
 
 /** Of tables: cli-table3 would colour its frames even in a pipe. */
 export const PLAIN = { head: [], border: [] };
+
+/** An admin may write anything into a reason; the terminal of the next reader must not act on it. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?');
+}

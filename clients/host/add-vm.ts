@@ -44,7 +44,8 @@ const SERIAL_PORT = 'serial:/dev/virtio-ports/argus.0';
  * @throws HostError
  */
 export async function addVm(directory: string, vm: NewVm): Promise<AddedVm> {
-  const { policy: policyDirectory, runtime } = readConfig(directory);
+  const { policy: source, runtime } = readConfig(directory);
+  const policyDirectory = source.directory;
   const policy = await loadPolicy(policyDirectory, { revision: 1, inspectors: INSPECTORS });
   const domid = vm.domid ?? freeDomid(policy);
   requireNew(policy, vm, domid);

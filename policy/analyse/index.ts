@@ -1,9 +1,16 @@
-export { diffAccess, formatChange, formatDiff } from './access-diff.ts';
+export { type AccessChange, diffAccess, formatChange, formatDiff } from './access-diff.ts';
 export { type TestReport, testReport } from './coverage.ts';
 export { allFlows, flowGraph, formatFlows, shortestFlows } from './flow.ts';
 export { lintPolicy, type Warning } from './lint.ts';
 export { addsAccess } from './new-access.ts';
 export { pageOf, WARNINGS } from './pages.ts';
+export {
+  decideAgain,
+  differencesFrom,
+  isDecidedByRows,
+  type NewDecision,
+  type RecordedDecision,
+} from './redecide.ts';
 export { formatGithub, formatReported, toSarif } from './report.ts';
 export { formatRule, type SearchTerms, searchRows } from './search.ts';
 export { accessMatrix, formatDot, formatMermaid, policyCounts } from './views.ts';

@@ -73,8 +73,13 @@ export function servingPace(now: () => number = () => performance.now()): Pace {
   return createPace(now, LOAD_SLICE_MS, () => nextTurn());
 }
 
-/** Compiles files that were read already. */
-async function compileFiles(
+/**
+ * Compiles files that were read already: from a directory, from the archive, or from an admin's request.
+ *
+ * @param directory where they came from, for status and messages
+ * @throws PolicyError as `loadPolicy`
+ */
+export async function compileFiles(
   directory: string,
   files: PolicyFiles,
   options: LoadOptions,

@@ -1,13 +1,16 @@
 export { type CompileOptions, compilePolicy } from './compile.ts';
 export {
+  compileFiles,
   type LoadOptions,
   loadPolicy,
   type PolicyRevision,
+  readPolicyFiles,
   regrantPolicy,
   reloadPolicy,
   servingPace,
 } from './directory.ts';
-export { POLICY_FILE_NAMES, type PolicyFiles } from './files.ts';
+export { hashFiles, POLICY_FILE_NAMES, type PolicyFiles } from './files.ts';
+export { installPolicy } from './install.ts';
 export type { PolicyBuild } from './policy-source.ts';
 export { copyShippedPolicy, SHIPPED_POLICY_DIRECTORY } from './shipped.ts';
 export { type PolicyWatch, type WatchOptions, watchPolicy } from './watch.ts';

@@ -3,7 +3,7 @@ import { CodedError } from '../../broker/base/index.ts';
 import { MAX_FINDINGS } from '../contract/index.ts';
 import { CATALOGUE, type Finding, formatFinding } from './finding.ts';
 
-/** `code` of a PolicyError: that of its first finding, or one of the four that no row is to blame for. */
+/** `code` of a PolicyError: that of its first finding, or one of the five that no row is to blame for. */
 export type PolicyErrorCode =
   | (typeof CATALOGUE)[keyof typeof CATALOGUE][0]
   /** The directory itself cannot be read. */
@@ -12,6 +12,8 @@ export type PolicyErrorCode =
   | 'ERR_POLICY_EXISTS'
   /** `argus policy` was asked about a name that the policy does not have. */
   | 'ERR_POLICY_QUESTION'
+  /** The archive of policies cannot be read or written, or is damaged. */
+  | 'ERR_POLICY_ARCHIVE'
   /** A broken invariant: a bug of ours. */
   | 'ERR_POLICY_INVARIANT';
 

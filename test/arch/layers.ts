@@ -86,12 +86,16 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: ['broker/base', 'policy/contract', 'policy/read', 'policy/decide'],
     breaking: [{ 'policy/load/watch.ts': `import { log } from '../../broker/process/index.ts';` }],
   },
+  'policy/archive': {
+    imports: ['broker/base', 'policy/contract', 'policy/read', 'policy/load'],
+    breaking: [{ 'policy/archive/open.ts': `import { AuditLog } from '../../broker/audit/index.ts';` }],
+  },
   'policy/analyse': {
     imports: ['policy/contract', 'policy/read', 'policy/decide', 'policy/load'],
     breaking: [{ 'policy/analyse/subject.ts': `import { Ring } from '../../broker/core/index.ts';` }],
   },
   policy: {
-    imports: ['policy/contract', 'policy/read', 'policy/decide', 'policy/load', 'policy/analyse'],
+    imports: ['policy/contract', 'policy/read', 'policy/decide', 'policy/load', 'policy/archive', 'policy/analyse'],
     breaking: [{ 'policy/index.ts': `export { Ring } from '../broker/core/index.ts';` }],
   },
   'broker/wire': {

@@ -33,7 +33,7 @@ host('a new host has a configuration that a broker takes, and only its owner may
   const directory = await newHost();
   const options = readOptions(join(directory, 'argus.yaml'));
   assert.is((await loadIdentity(options.identity)).name, 'argus');
-  await loadPolicy(options.policy, { revision: 1, inspectors: INSPECTORS });
+  await loadPolicy(options.policy.directory, { revision: 1, inspectors: INSPECTORS });
   assert.is(statSync(directory).mode & 0o077, 0);
   assert.match(readFileSync(join(directory, '.gitignore'), 'utf8'), /^authority\/$/m);
 });

@@ -31,6 +31,8 @@ export const PROMISES = {
   'rows mean what they say': ['docs/policy.md', 'F-003'],
   'assertions bind every policy': ['docs/policy.md', 'assertions.csv'],
   'a policy change takes back': ['docs/broker.md', 'revoked'],
+  'no edit is lost': ['docs/policy.md', 'ERR_BROKER_TOKEN'],
+  'an archived policy is whole': ['docs/policy.md', 'Files are stored by their content'],
   'a grant ends when it says': ['docs/grants.md', 'grant.expire'],
   'a broker speaks for its own domains': ['docs/scaling.md', 'FOREIGN_HOME'],
   'rings behave as in Argo': ['docs/conformance.md', 'Argo'],

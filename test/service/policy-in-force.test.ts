@@ -5,8 +5,16 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type MemoryAudit, memoryAudit } from '../../broker/audit/index.ts';
 import { Argo } from '../../broker/core/index.ts';
-import { Grants, loadFirst, PolicyReload } from '../../broker/service/index.ts';
-import { copyShippedPolicy, type POLICY_FILE_NAMES } from '../../policy/index.ts';
+import { firstPolicy, Grants, POLICY_HOST, PolicyReload } from '../../broker/service/index.ts';
+import {
+  copyShippedPolicy,
+  memoryArchive,
+  type POLICY_FILE_NAMES,
+  PolicyError,
+  type PolicyFiles,
+  type PolicyRevision,
+  type RevisionArchive,
+} from '../../policy/index.ts';
 import { FakeClock } from '../support/clock.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
@@ -22,8 +30,16 @@ class House {
   readonly reload: PolicyReload;
   readonly grants: Grants;
   readonly argo: Argo;
+  readonly archive: RevisionArchive;
 
-  constructor(directory: string, audit: MemoryAudit, first: Awaited<ReturnType<typeof loadFirst>>) {
+  constructor(
+    directory: string,
+    audit: MemoryAudit,
+    first: PolicyRevision,
+    archive: RevisionArchive,
+    isApplied: boolean,
+  ) {
+    this.archive = archive;
     this.directory = directory;
     this.audit = audit;
     this.argo = new Argo(first, audit, { ringBytesPerDomain: 1 << 20, routesPerDomain: 16, memoryBytes: 2 ** 40 });
@@ -35,18 +51,28 @@ class House {
       prepare: async () => undefined,
       sync: async () => undefined,
     } as unknown as ConstructorParameters<typeof PolicyReload>[4];
-    this.reload = new PolicyReload(first, this.argo, audit, sessions, entrances, SILENT);
+    this.reload = new PolicyReload(first, this.argo, audit, sessions, entrances, SILENT, {
+      ...POLICY_HOST,
+      archive,
+      isApplied,
+    });
     this.grants = new Grants(this.argo, audit, this.reload, this.clock);
   }
 
-  static async open(edits: Readonly<Record<string, (text: string) => string>> = {}): Promise<House> {
+  static async open(
+    edits: Readonly<Record<string, (text: string) => string>> = {},
+    archive: RevisionArchive = memoryArchive(),
+    isApplied = false,
+  ): Promise<House> {
     const directory = join(temporaryDirectory(), 'policy');
     await copyShippedPolicy(directory);
     for (const [name, edit] of Object.entries(edits)) {
       await writeFile(join(directory, name), edit(await readFile(join(directory, name), 'utf8')));
     }
     const audit = memoryAudit();
-    return new House(directory, audit, await loadFirst(directory));
+    const { policy } = await firstPolicy({ directory, source: 'watch', strict: true }, archive);
+    await archive.keep(policy.hash, policy.files);
+    return new House(directory, audit, policy, archive, isApplied);
   }
 
   async edit(name: (typeof POLICY_FILE_NAMES)[number], edit: (text: string) => string): Promise<void> {
@@ -214,6 +240,53 @@ force('a refused file is recorded as refused and never as loaded', async () => {
   await house.edit('policy.csv', (text) => `${text}p, half a row\n`);
   assert.is((await house.reload.run()).ok, false);
   assert.equal(house.events('policy.load', 'policy.reject'), ['policy.reject']);
+});
+
+/** Files of the policy in force with one more row. */
+function withRow(house: House, row: string): PolicyFiles {
+  const { files } = house.reload.policy;
+  return { ...files, 'policy.csv': Buffer.concat([files['policy.csv'], Buffer.from(`${row}\n`)]) };
+}
+
+const BY_ADMIN = { cause: 'apply', by: 'admin', reason: 'test' } as const;
+
+force('files are applied only over the policy that the admin has looked at', async () => {
+  const house = await House.open({}, memoryArchive(), true);
+  const { hash } = house.reload.policy;
+  const files = withRow(house, 'p, gui-vm, @audio, audio-playback, send, allow');
+  const wrong = `${hash[0] === '0' ? '1' : '0'}${hash.slice(1)}`;
+  for (const token of ['', hash.slice(0, 11), wrong]) {
+    const result = await house.reload.apply({ files, token, attribution: BY_ADMIN });
+    assert.is(result.ok ? 'applied' : result.code, 'ERR_BROKER_TOKEN', token);
+  }
+  assert.is(house.reload.policy.hash, hash);
+  assert.ok((await house.reload.apply({ files, token: hash, attribution: BY_ADMIN })).ok);
+  assert.is((await house.archive.revisions()).at(-1)?.reason, 'test');
+});
+
+force('where policies are applied the directory does not count, and where it counts none is applied', async () => {
+  const applied = await House.open({}, memoryArchive(), true);
+  const watched = await House.open();
+  const result = await applied.reload.run();
+  assert.is(result.ok ? 'loaded' : result.code, 'ERR_BROKER_SOURCE');
+  const { files, hash } = watched.reload.policy;
+  const refusal = await watched.reload.apply({ files, token: hash, attribution: BY_ADMIN });
+  assert.is(refusal.ok ? 'applied' : refusal.code, 'ERR_BROKER_SOURCE');
+});
+
+force('what cannot be archived allows nothing new, and still takes away', async () => {
+  const archive = memoryArchive();
+  const house = await House.open({}, archive, true);
+  const { hash } = house.reload.policy;
+  archive.keep = () => Promise.reject(new PolicyError('ERR_POLICY_ARCHIVE', 'the disk is full'));
+  const more = withRow(house, 'p, gui-vm, @audio, audio-playback, send, allow');
+  const refusal = await house.reload.apply({ files: more, token: hash, attribution: BY_ADMIN });
+  assert.is(refusal.ok ? 'applied' : refusal.code, 'ERR_POLICY_ARCHIVE');
+  assert.is(house.reload.policy.hash, hash);
+  const less = withRow(house, 'p, mail-vm, @net, dhcp, release, deny');
+  const result = await house.reload.apply({ files: less, token: hash, attribution: BY_ADMIN });
+  assert.equal([result.ok, result.ok && result.archived], [true, false]);
+  assert.is.not(house.reload.policy.hash, hash);
 });
 
 force.run();

@@ -10,18 +10,27 @@ import {
 } from '../../../broker/index.ts';
 import { printJson } from '../output.ts';
 
+interface BrokerFlags {
+  readonly config: string;
+  readonly check?: boolean;
+  readonly json?: boolean;
+  readonly strict?: boolean;
+}
+
 export function brokerCommand(): Command {
   return new Command('broker')
     .description('run a broker until SIGTERM or SIGINT; SIGHUP reloads the policy')
     .requiredOption('--config <file>', 'argus.yaml')
     .option('--check', 'try all that a start would, say what is wrong, and exit; nothing is changed')
+    .option('--strict', 'refuse to start with a broken policy directory, instead of going back to the policy before')
     .option('--json', 'with --check: print one JSON list')
     .addHelpText(
       'after',
       '\nExample:\n  argus broker --config /etc/argus/argus.yaml\n\nEvery key of argus.yaml: docs/broker.md',
     )
-    .action(async ({ config, check, json }: { config: string; check?: boolean; json?: boolean }) => {
-      const options = readOptions(config);
+    .action(async ({ config, check, json, strict }: BrokerFlags) => {
+      const read = readOptions(config);
+      const options = strict === true ? { ...read, policy: { ...read.policy, strict } } : read;
       if (check === true) {
         printChecks(config, await checkStart(options), json === true);
         return;
@@ -50,10 +59,7 @@ function printChecks(config: string, checks: readonly StartCheck[], isJson: bool
   const problems = checks.flatMap(({ problem }) => (problem === null ? [] : [problem]));
   if (problems.length > 0) {
     const list = problems.map(({ code, message }) => `\n  ${message}${message.includes(code) ? '' : ` (${code})`}`);
-    throw new BrokerError(
-      'ERR_BROKER_CHECK',
-      `${config}: a broker would not start (ERR_BROKER_CHECK):${list.join('')}`,
-    );
+    throw new BrokerError('ERR_BROKER_CHECK', `${config}: this is not in order (ERR_BROKER_CHECK):${list.join('')}`);
   }
   if (isJson) return;
   for (const { subject, detail } of checks) process.stdout.write(`${subject.padEnd(11)} ${detail}\n`);

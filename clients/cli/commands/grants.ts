@@ -1,15 +1,14 @@
 /** `argus grant`, `argus revoke` and `argus grants`: labels that domains get at run time. */
-import { userInfo } from 'node:os';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { BrokerError, type BrokerStatus, callControl, type GrantStatus } from '../../../broker/index.ts';
-import { PLAIN, printJson } from '../output.ts';
-import { controlOption, controlSocket } from '../sockets/control.ts';
+import { PLAIN, printable, printJson } from '../output.ts';
+import { type ControlFlags, controlSocket, withControl } from '../sockets/control.ts';
+import { who } from '../who.ts';
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-interface Common {
-  readonly control?: string;
+interface Common extends ControlFlags {
   readonly json?: boolean;
 }
 
@@ -19,12 +18,12 @@ interface Answer {
   readonly message?: string;
 }
 
-function withControl(command: Command): Command {
-  return command.addOption(controlOption()).option('--json', 'print one JSON object');
+function withFlags(command: Command): Command {
+  return withControl(command).option('--json', 'print one JSON object');
 }
 
 export function grantCommand(): Command {
-  return withControl(new Command('grant'))
+  return withFlags(new Command('grant'))
     .description('give a domain a grantable label, for a while or until it is taken back')
     .argument('<domain>', 'who gets it')
     .argument('<label>', 'a label that domains.yaml declares "grantable: true", e.g. @mic')
@@ -57,7 +56,7 @@ interface GrantOptions {
 }
 
 export function revokeCommand(): Command {
-  return withControl(new Command('revoke'))
+  return withFlags(new Command('revoke'))
     .description('take back a label that was granted; what waits in the broker under it is withdrawn')
     .argument('<domain>', 'who loses it')
     .argument('<label>', 'the label')
@@ -74,11 +73,11 @@ export function revokeCommand(): Command {
 }
 
 export function grantsCommand(): Command {
-  return withControl(new Command('grants'))
+  return withFlags(new Command('grants'))
     .description('list what is granted now')
     .addHelpText('after', '\nExample:\n  argus grants --json')
-    .action(async ({ control, json }: Common) => {
-      const { body } = await callControl(controlSocket(control), 'GET', '/v1/grants');
+    .action(async ({ control, timeout, json }: Common) => {
+      const { body } = await callControl(controlSocket(control), 'GET', '/v1/grants', undefined, timeout);
       const { grants } = body as { grants: GrantStatus[] };
       if (json === true) printJson(grants);
       else process.stdout.write(grants.length === 0 ? 'nothing is granted\n' : render(grants));
@@ -93,26 +92,20 @@ export function parseDuration(text: string): number {
   return milliseconds;
 }
 
-async function call({ control }: Common, path: string, body: object, failure: string): Promise<Answer> {
-  const { ok, body: answered } = await callControl(controlSocket(control), 'POST', path, body);
+async function call({ control, timeout }: Common, path: string, body: object, failure: string): Promise<Answer> {
+  const { ok, body: answered } = await callControl(controlSocket(control), 'POST', path, body, timeout);
   const answer = answered as Answer;
   if (!ok) throw new BrokerError('ERR_BROKER_GRANT', `${failure}: ${answer.message}`);
   return answer;
 }
 
 /** Grants are not passed on: the destination's broker decides too, and takes nobody's word for what its policy lets be granted. */
-async function elsewhere({ control }: Common): Promise<string> {
-  const { broker, brokers } = (await callControl(controlSocket(control), 'GET', '/v1/status')).body as BrokerStatus;
+async function elsewhere({ control, timeout }: Common): Promise<string> {
+  const { broker, brokers } = (await callControl(controlSocket(control), 'GET', '/v1/status', undefined, timeout))
+    .body as BrokerStatus;
   if (brokers.length === 0) return '';
   const others = brokers.map((other) => other.broker).join(', ');
   return `at "${broker}" only: for messages that cross to or from ${others}, grant it there too\n`;
-}
-
-/** The login name, and behind sudo whose: the broker records it as claimed. */
-function who(): string {
-  const { username } = userInfo();
-  const behind = process.env.SUDO_USER;
-  return behind === undefined || behind === username ? username : `${username} (${behind})`;
 }
 
 function describe(options: GrantOptions): string {
@@ -128,9 +121,4 @@ function render(grants: readonly GrantStatus[]): string {
   for (const { domain, label, expiresAt, keep, by, reason } of grants)
     table.push([domain, label, expiresAt ?? 'taken back', keep ? 'no' : 'yes', printable(by), printable(reason)]);
   return `${table.toString()}\n`;
-}
-
-/** Whoever may open the control socket may write anything into a reason; the terminal of the next reader is not theirs. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?');
 }

@@ -10,34 +10,34 @@ import {
 } from '../../../broker/index.ts';
 import { formatFinding } from '../../../policy/index.ts';
 import { PLAIN, printJson } from '../output.ts';
-import { controlOption, controlSocket } from '../sockets/control.ts';
+import { type ControlFlags, controlSocket, withControl } from '../sockets/control.ts';
+import { who } from '../who.ts';
 
-interface Flags {
-  readonly control?: string;
+interface Flags extends ControlFlags {
   readonly json?: boolean;
 }
 
 export function statusCommand(): Command {
-  return new Command('status')
+  return withControl(new Command('status'))
     .description('show a running broker: policy, audit log, domains, rings')
-    .addOption(controlOption())
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  argus status --control /run/argus/control.sock')
-    .action(async ({ control, json }: Flags) => {
-      const { body } = await callControl(controlSocket(control), 'GET', '/v1/status');
+    .action(async ({ control, timeout, json }: Flags) => {
+      const { body } = await callControl(controlSocket(control), 'GET', '/v1/status', undefined, timeout);
       if (json === true) printJson(body);
       else process.stdout.write(render(body as BrokerStatus));
     });
 }
 
 export function reloadCommand(): Command {
-  return new Command('reload')
+  return withControl(new Command('reload'))
     .description('load the policy directory again; a policy with an error leaves the old one in force')
-    .addOption(controlOption())
+    .option('--reason <text>', 'why, for the archive and the audit log', '')
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  argus policy check /etc/argus/policy && argus reload')
-    .action(async ({ control, json }: Flags) => {
-      const { ok, body } = await callControl(controlSocket(control), 'POST', '/v1/policy/reload');
+    .action(async ({ control, timeout, json, reason }: Flags & { readonly reason: string }) => {
+      const request = { by: who(), reason };
+      const { ok, body } = await callControl(controlSocket(control), 'POST', '/v1/policy/reload', request, timeout);
       const result = body as ReloadResult;
       if (json === true) printJson(result);
       if (!ok || !result.ok) throw new BrokerError('ERR_BROKER_RELOAD', refusalOf(result));
@@ -61,7 +61,7 @@ function render(status: BrokerStatus): string {
   const { policy, audit, keys } = status;
   const lines = [
     `broker    ${status.broker} ${status.version}, pid ${status.pid}, up ${status.uptimeSeconds} s`,
-    `policy    revision ${policy.revision}, ${policy.rows} rows, ${policy.hash.slice(0, 12)}, ${policy.directory}`,
+    `policy    revision ${policy.revision}, ${policy.rows} rows, ${policy.hash.slice(0, 12)}, ${policy.source === 'applied' ? 'applied' : policy.directory}`,
     ...(policy.refusal === null
       ? []
       : [`          REFUSED: the files there are not in force: ${policy.refusal.message} (${policy.refusal.code})`]),

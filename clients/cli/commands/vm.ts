@@ -88,7 +88,8 @@ function commandCommand(): Command {
     )
     .action(async (name: string, flags: CommandFlags) => {
       const { for: hypervisor, config, device, memory } = flags;
-      const { runtime, policy: directory } = readOptions(config);
+      const { runtime, policy: source } = readOptions(config);
+      const { directory } = source;
       const policy = await loadPolicy(directory, { revision: 1, inspectors: INSPECTORS });
       const domain = policy.domains.byName(name);
       if (domain === undefined) {

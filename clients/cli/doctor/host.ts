@@ -26,7 +26,7 @@ export async function diagnoseHost(config: string, now = Date.now()): Promise<re
   return [
     good('host: configuration', config),
     ...started.filter(({ subject }) => subject !== 'running' && subject !== 'policy').map(asDiagnosis),
-    ...(await diagnosePolicy(options.policy)),
+    ...(await diagnosePolicy(options.policy.directory)),
     ...(await credential(options, now)),
     ...(await running(options)),
   ];

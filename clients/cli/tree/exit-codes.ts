@@ -19,6 +19,7 @@ const FOUND: Readonly<Record<string, string>> = {
   'argus keys audit': 'there is a finding',
   'argus keys show': 'a program could not start with the directory',
   'argus policy no-new-access': 'the new policy allows something that the old one denies',
+  'argus policy replay': 'a decision is another one now, or its policy is not in the archive',
   'argus policy test': 'a request got another decision, or the coverage is below --threshold',
   'argus audit verify': 'the log, or what it was compared with, is not in order',
   'argus audit verify-proof': 'the proof does not hold',

@@ -11,7 +11,7 @@ export async function knownValues(kind: ValueKind, places?: SearchPlaces): Promi
   const config = findConfig('argus.yaml', places);
   if (config === null) return [];
   try {
-    const { domains, labels, classes } = await loadPolicy(readOptions(config).policy, {
+    const { domains, labels, classes } = await loadPolicy(readOptions(config).policy.directory, {
       revision: 1,
       inspectors: INSPECTORS,
     });

@@ -5,6 +5,8 @@ const ORACLE = ['test/policy/decide/oracle.test.ts'];
 const MONITOR = ['test/policy/decide/monitor.test.ts'];
 const ROWS = ['test/policy/read/policy-rows.test.ts'];
 const DIRECTORY = ['test/policy/directory.test.ts'];
+const IN_FORCE = ['test/service/policy-in-force.test.ts'];
+const ARCHIVE = ['test/policy/archive/archive.test.ts'];
 const ASSERTIONS = ['test/policy/decide/assertions.test.ts'];
 
 export const POLICY: readonly Mutant[] = [
@@ -252,5 +254,33 @@ export const POLICY: readonly Mutant[] = [
     replace: 'void [checkAssertions, kindsOfDomains];',
     promise: 'assertions bind every policy',
     tests: [...ASSERTIONS, ...DIRECTORY, 'test/service/grants.serial.test.ts'],
+  },
+  {
+    in: 'broker/service/reload.ts',
+    find: 'if (token.length < MIN_TOKEN_DIGITS || !hash.startsWith(token)) {',
+    replace: 'if (token.length > 64) {',
+    promise: 'no edit is lost',
+    tests: IN_FORCE,
+  },
+  {
+    in: 'broker/service/reload.ts',
+    find: 'if (!this.#archive.has(policy.hash)) await this.#archive.keep(policy.hash, policy.files);',
+    replace: '',
+    promise: 'an archived policy is whole',
+    tests: IN_FORCE,
+  },
+  {
+    in: 'policy/archive/file-store.ts',
+    find: "if (hashFiles(files) !== hash) throw damaged(hash, 'the content of its files is another one');",
+    replace: '',
+    promise: 'an archived policy is whole',
+    tests: ARCHIVE,
+  },
+  {
+    in: 'policy/archive/file-store.ts',
+    find: 'if ((stats.mode & 0o077) !== 0 || stats.uid !== uid)',
+    replace: 'if (stats.uid !== uid)',
+    promise: 'policy files are the operator’s',
+    tests: ARCHIVE,
   },
 ];

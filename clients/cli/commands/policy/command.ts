@@ -1,17 +1,23 @@
 /** `argus policy …`: what an admin does with a policy directory before a broker sees it. */
 import { Command } from 'commander';
+import { applyCommand, candidateCommand, rollbackCommand } from './apply.ts';
 import { checkCommand } from './check.ts';
 import { diffCommand, noNewAccessCommand } from './diff.ts';
+import { editCommand } from './edit.ts';
 import { explainCommand } from './explain.ts';
 import { flowCommand, graphCommand } from './flow.ts';
+import { logCommand, showCommand } from './history.ts';
 import { infoCommand, matrixCommand } from './info.ts';
 import { initCommand } from './init.ts';
+import { replayCommand } from './replay.ts';
 import { searchCommand } from './search.ts';
+import { simulateCommand } from './simulate.ts';
+import { suggestCommand } from './suggest.ts';
 import { testCommand } from './test.ts';
 import { whyCommand } from './why.ts';
 
 export function policyCommand(): Command {
-  const command = new Command('policy').description('create, check, understand and compare policy directories');
+  const command = new Command('policy').description('create, check, understand, compare and change policies');
   for (const sub of [
     checkCommand(),
     initCommand(),
@@ -25,6 +31,15 @@ export function policyCommand(): Command {
     infoCommand(),
     testCommand(),
     explainCommand(),
+    logCommand(),
+    showCommand(),
+    editCommand(),
+    candidateCommand(),
+    applyCommand(),
+    rollbackCommand(),
+    replayCommand(),
+    simulateCommand(),
+    suggestCommand(),
   ]) {
     command.addCommand(sub);
   }

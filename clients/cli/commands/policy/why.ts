@@ -1,23 +1,16 @@
 /** `argus policy why`: the reason of one decision, and the smallest change that would allow it. */
 import { Command, InvalidArgumentError } from 'commander';
-import { INSPECTORS } from '../../../../broker/index.ts';
 import {
   type AccessQuestion,
   answerWhy,
-  type Candidate,
-  compilePolicy,
-  diffAccess,
-  finish,
   formatAnswer,
-  formatReported,
   needsOfMessage,
-  type PolicyBuild,
   PolicyError,
   type PolicyRevision,
   readQuestion,
-  regrantPolicy,
 } from '../../../../policy/index.ts';
 import { printJson } from '../../output.ts';
+import { type Change, tryChanges } from './changes.ts';
 import { load, type PolicyOption, policyOption } from './directory.ts';
 
 export function whyCommand(): Command {
@@ -52,9 +45,7 @@ async function why(
   const question = readQuestion(policy, [source, destination, className, permission]);
   if (typeof question === 'string') throw new PolicyError('ERR_POLICY_QUESTION', question);
   const answer = answerWhy(policy, question);
-  const changes = await Promise.all(answer.candidates.map((candidate) => tryChange(policy, candidate)));
-  // The smallest first: a change that holds before one that breaks an assertion, then by how much more it allows.
-  changes.sort((a, b) => a.breaks.length - b.breaks.length || a.adds - b.adds);
+  const changes = await tryChanges(policy, answer.candidates);
   const needs = needsOfMessage(policy, question);
   const bound = port === undefined ? null : policy.classes.of(question.destination, port).name;
   if (options.json === true) printJson(toJson(policy, question, answer, { changes, needs, port: port ?? null, bound }));
@@ -62,37 +53,6 @@ async function why(
     process.stdout.write(
       `${[formatAnswer(question, answer, policy.hash), ...linesOf({ changes, needs, port: port ?? null, bound }, question)].join('\n')}\n`,
     );
-}
-
-interface Change {
-  readonly row: string;
-  /** Requests that it would allow in all. */
-  readonly adds: number;
-  /** Findings with it: the assertions that it would break. */
-  readonly breaks: readonly string[];
-}
-
-/** Makes the changed policy, next to the one that is asked about. */
-async function tryChange(policy: PolicyRevision, candidate: Candidate): Promise<Change> {
-  const row = candidate.text;
-  try {
-    const changed = await withChange(policy, candidate);
-    const adds = finish(diffAccess(policy, changed)).reduce((sum, { added }) => sum + added.length, 0);
-    return { row, adds, breaks: [] };
-  } catch (error) {
-    if (!(error instanceof PolicyError)) throw error;
-    return { row, adds: Number.POSITIVE_INFINITY, breaks: error.findings.map(formatReported) };
-  }
-}
-
-async function withChange(policy: PolicyRevision, candidate: Candidate): Promise<PolicyBuild> {
-  if (candidate.kind === 'grant') {
-    const { domain, label } = candidate;
-    return regrantPolicy(policy, policy.revision + 1, [{ domain, label }]);
-  }
-  const text = `${new TextDecoder().decode(policy.files['policy.csv'])}${candidate.text}\n`;
-  const files = { ...policy.files, 'policy.csv': new TextEncoder().encode(text) };
-  return compilePolicy(files, { revision: policy.revision + 1, inspectors: INSPECTORS });
 }
 
 interface Extras {

@@ -1,0 +1,70 @@
+/**
+ * The policy that a broker starts with.
+ *
+ *   source: watch      the directory; if it is broken, the policy that was in force last, from the archive
+ *   source: applied    the policy that was in force last; the directory only when the archive is empty
+ *
+ * A broker never starts with an empty or half-read policy. `strict` refuses to start instead of going back.
+ */
+import {
+  type ArchiveReader,
+  compileFiles,
+  loadPolicy,
+  PolicyError,
+  type PolicyRevision,
+  type RevisionEntry,
+} from '../../policy/index.ts';
+import { INSPECTORS } from '../core/index.ts';
+import type { PolicyOptions } from '../process/index.ts';
+import type { Refusal } from './reload.ts';
+
+export interface FirstPolicy {
+  readonly policy: PolicyRevision;
+  /** Null: what stands in the directory is in force, or does not count. */
+  readonly refusal: Refusal | null;
+  /** The archived revision that the broker went back to; null: none. */
+  readonly restored: number | null;
+}
+
+/** @throws PolicyError what the directory is refused for, when no archived policy can stand in for it */
+export async function firstPolicy(options: PolicyOptions, archive: ArchiveReader): Promise<FirstPolicy> {
+  const { directory, source, strict } = options;
+  const entries = await archive.revisions();
+  const revision = (entries.at(-1)?.revision ?? 0) + 1;
+  if (source === 'applied') {
+    const last = await newestWhole(entries, archive, directory, revision, strict);
+    if (last !== null) return { policy: last.policy, refusal: null, restored: last.entry.revision };
+  }
+  try {
+    return { policy: await loadPolicy(directory, { revision, inspectors: INSPECTORS }), refusal: null, restored: null };
+  } catch (error) {
+    if (strict || !(error instanceof PolicyError)) throw error;
+    const last = await newestWhole(entries, archive, directory, revision, false);
+    if (last === null) throw error;
+    const refusal = { code: error.code, message: error.message, findings: error.findings.length };
+    return { policy: last.policy, refusal, restored: last.entry.revision };
+  }
+}
+
+/** The newest revision whose files are in the archive and still compile; a damaged one is passed over unless `strict`. */
+async function newestWhole(
+  entries: readonly RevisionEntry[],
+  archive: ArchiveReader,
+  directory: string,
+  revision: number,
+  strict: boolean,
+): Promise<{ readonly policy: PolicyRevision; readonly entry: RevisionEntry } | null> {
+  const tried = new Set<string>();
+  for (const entry of [...entries].reverse()) {
+    if (tried.has(entry.policy)) continue;
+    tried.add(entry.policy);
+    try {
+      const files = await archive.files(entry.policy);
+      if (files === null) continue;
+      return { policy: await compileFiles(directory, files, { revision, inspectors: INSPECTORS }), entry };
+    } catch (error) {
+      if (strict || !(error instanceof PolicyError)) throw error;
+    }
+  }
+  return null;
+}
