@@ -8,7 +8,7 @@
  */
 import type { AeadSuite, Identity } from '../../keys/index.ts';
 import { Channel, type ChannelFault, type HandshakeContext, type Session } from '../channel/index.ts';
-import { HELLO_UNITS, type Job, READ_UNITS, recordUnits, type Turns, type Worker } from '../turns/index.ts';
+import { HELLO_UNITS, type Job, readUnits, recordUnits, type Turns, type Worker } from '../turns/index.ts';
 import { MAX_RECORD_PLAINTEXT_BYTES } from '../wire/index.ts';
 import type { Bridge, BridgeFault, BridgeHost } from './bridge.ts';
 import { encodeFederationFrame, FederationOp } from './frames.ts';
@@ -110,7 +110,7 @@ export class BrokerSession implements Worker {
     this.#channel.push(chunk);
     this.#hasRest = true;
     this.#job.ready();
-    this.#job.share.spend(READ_UNITS);
+    this.#job.share.spend(readUnits(chunk.length, false));
     if (!this.#hasRest || this.#isEnded) return;
     // The work stops before the end of the chunk, whose bytes are lent.
     this.#channel.keep();

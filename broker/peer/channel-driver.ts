@@ -13,7 +13,7 @@
 import type { Carrier } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type Session } from '../channel/index.ts';
 import { HANDSHAKE_TIMEOUT_MS, MEMORY_RETRY_MS } from '../process/index.ts';
-import { HELLO_UNITS, type Job, READ_UNITS, recordUnits, type Worker } from '../turns/index.ts';
+import { HELLO_UNITS, type Job, readUnits, recordUnits, type Worker } from '../turns/index.ts';
 import { type CloseWord, closeWord } from '../wire/index.ts';
 import type { PeerContext } from './context.ts';
 import { Peer, type PeerFault } from './peer.ts';
@@ -94,7 +94,7 @@ export class ChannelDriver implements Worker {
         this.#channel.push(chunk);
         this.#hasRest = true;
         this.#job.ready();
-        this.#job.share.spend(READ_UNITS);
+        this.#job.share.spend(readUnits(chunk.length, !tellsOfRestart));
         if (this.#hasRest) this.#keep();
         this.#settle();
       },

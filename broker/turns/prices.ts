@@ -5,7 +5,9 @@
 import { Op } from '../wire/index.ts';
 
 /** Bytes that a carrier hands over at once: a NATS message may hold a single one. */
-export const READ_UNITS = 500;
+const READ_UNITS = 500;
+/** A byte that is copied because its record has not come whole, per read; one that is searched for a hello costs as much as one that is opened. */
+const READ_BYTE_UNITS = 0.25;
 /** A record: its header, its nonce, the call of the AEAD. */
 const RECORD_UNITS = 5_000;
 /** A byte that is opened, copied and sealed again for its receiver. */
@@ -40,6 +42,11 @@ const FRAME_PRICES: readonly number[] = Array.from({ length: 256 }, (_, op) => {
       return QUERY_UNITS;
   }
 });
+
+/** Bytes that came at once; `isSearched`: on a carrier that does not tell when its other end restarts. */
+export function readUnits(bytes: number, isSearched: boolean): number {
+  return READ_UNITS + bytes * (isSearched ? BYTE_UNITS : READ_BYTE_UNITS);
+}
 
 /** Sends that another broker has decided: each sender is told. */
 export function decidedUnits(sends: number): number {

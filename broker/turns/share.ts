@@ -45,9 +45,14 @@ export class WorkShare {
     return this.#heldBack;
   }
 
+  /** Units that may be used now: those of the share, as far as the turn has them. */
+  get room(): number {
+    return Math.min(this.credit, this.#meter.limit - this.#meter.spent);
+  }
+
   /** Nothing more may be begun now: others are next. */
   get isSpent(): boolean {
-    return this.credit <= 0 || this.#meter.spent >= this.#meter.limit;
+    return this.room <= 0;
   }
 
   /** Pays for work, also when that is more than the credit: then the share owes it to the next rounds. */

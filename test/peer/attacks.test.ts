@@ -5,7 +5,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HandshakeContext } from '../../broker/channel/index.ts';
-import { HELLO_UNITS, QUANTUM_UNITS, READ_UNITS, SLICE_UNITS } from '../../broker/turns/index.ts';
+import { HELLO_UNITS, QUANTUM_UNITS, readUnits, SLICE_UNITS } from '../../broker/turns/index.ts';
 import {
   DOMID_ANY,
   type DomainFrame,
@@ -20,8 +20,8 @@ import { Client, HANDSHAKE, joined, KEYS, MemoryCarrier, PeerHarness, turns as p
 
 const CHUNK_BYTES = 200_000;
 const ATTACKERS = 8;
-/** The largest piece of work of all attacks: a hello. */
-const PIECE_UNITS = HELLO_UNITS;
+/** The largest piece of work of all attacks is a hello; each attacker's chunk is read once besides. */
+const PIECE_UNITS = HELLO_UNITS + ATTACKERS * readUnits(2 * CHUNK_BYTES, false);
 const EXCHANGES = 12;
 
 /** The broker's turns, taken one by one; what else the event loop does goes on as it likes. */
@@ -35,6 +35,19 @@ class Steps {
     this.#due = [];
     for (const task of due) task();
     return due.length > 0;
+  }
+
+  /** Takes turns until it has settled. */
+  async until<T>(work: Promise<T>): Promise<T> {
+    let isThere = false;
+    void work.then(() => {
+      isThere = true;
+    });
+    while (!isThere) {
+      this.step();
+      await pass(1);
+    }
+    return work;
   }
 
   /** Lets all go on until there is no more work, for set-up. */
@@ -121,21 +134,10 @@ for (const [label, attack, most = 1] of ATTACKS) {
     const names = Array.from({ length: ATTACKERS }, (_, index) => `bad-${index}`);
     const policy = { domains: ['a', 'b', ...names], rows: OPEN };
     const bench = await PeerHarness.of(policy, HANDSHAKE, null, steps.schedule);
-    const settled = async (client: Promise<Client>): Promise<Client> => {
-      let isThere = false;
-      void client.then(() => {
-        isThere = true;
-      });
-      while (!isThere) {
-        steps.step();
-        await pass(1);
-      }
-      return client;
-    };
-    const b = await settled(bench.listen('b'));
-    const a = await settled(bench.connect('a'));
+    const b = await steps.until(bench.listen('b'));
+    const a = await steps.until(bench.connect('a'));
     const bad: Client[] = [];
-    for (const name of names) bad.push(await settled(bench.connect(name)));
+    for (const name of names) bad.push(await steps.until(bench.connect(name)));
     await steps.settle();
 
     const chunks = await Promise.all(bad.map((client) => attack(client)));
@@ -165,6 +167,38 @@ for (const [label, attack, most = 1] of ATTACKS) {
   });
 }
 
+attacks('false hello headers at serial ports: strangers hold up an innocent pair for one turn at most', async () => {
+  const steps = new Steps();
+  const names = Array.from({ length: ATTACKERS }, (_, index) => `bad-${index}`);
+  const policy = { domains: ['a', 'b', ...names], rows: OPEN };
+  const bench = await PeerHarness.of(policy, HANDSHAKE, null, steps.schedule);
+  const b = await steps.until(bench.listen('b'));
+  const a = await steps.until(bench.connect('a'));
+  await steps.settle();
+  const header = encodeRecordHeader(RecordType.hello, 0, 0, 16_384);
+  const junk = joined(...Array.from({ length: CHUNK_BYTES / header.length }, () => header));
+  const ports = names.map((name) => {
+    const port = new MemoryCarrier(name);
+    port.tellsOfRestart = false;
+    bench.sessions.accept(port, () => {});
+    return port;
+  });
+  const most = QUANTUM_UNITS + SLICE_UNITS + 2 * readUnits(junk.length, true);
+  for (let round = 0; round < 40; round++) {
+    const units = await unitsOf(bench, names, () => {
+      for (const port of ports) port.feed(junk);
+      steps.step();
+    });
+    assert.ok(units <= most, `${units} units in a turn`);
+    if (round < ATTACKERS) continue;
+    a.send({ to: bench.domid('b'), payload: 'x' });
+    steps.step();
+    await pass(2);
+    assert.is(b.read().messages.length, round - ATTACKERS + 1);
+  }
+  bench.close();
+});
+
 attacks('hellos whose answers are not read are not answered, and nothing piles up', async () => {
   const bench = await PeerHarness.open('a');
   const a = await bench.connect('a');
@@ -176,7 +210,7 @@ attacks('hellos whose answers are not read are not answered, and nothing piles u
   await a.carrier.whenWritten();
   await pass(200);
   assert.is(a.carrier.written.length, before + 1);
-  assert.is(bench.context.turns.share('a').used - paid, READ_UNITS + HELLO_UNITS);
+  assert.is(bench.context.turns.share('a').used - paid, readUnits(50 * hello.length, false) + HELLO_UNITS);
   assert.ok(a.carrier.isPaused);
   bench.close();
 });

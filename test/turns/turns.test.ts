@@ -131,17 +131,31 @@ turns('sessions and strangers of one name share one part', () => {
   assert.ok(Math.abs(together - one.done) <= 2 * QUANTUM_UNITS, `${together} ${one.done}`);
 });
 
-turns('a domain that always stops just short of its credit gains nothing by it', () => {
+for (const pause of [1, 3, 5]) {
+  turns(`a domain that brings just less than a quantum every ${pause} turns gains nothing by it`, () => {
+    const loop = new Loop();
+    const sly = new Load(loop.turns, 'sly');
+    const honest = Array.from({ length: 3 }, (_, index) => new Load(loop.turns, `vm-${index}`));
+    for (const load of honest) load.brings(1e12);
+    for (let turn = 0; turn < 4_000; turn++) {
+      if (sly.left <= 0 && turn % pause === 0) sly.brings(QUANTUM_UNITS - PIECE);
+      loop.turn();
+    }
+    const least = Math.min(...honest.map(({ done }) => done));
+    assert.ok(sly.done <= 1.05 * least, `${sly.done} ${least}`);
+  });
+}
+
+turns('one that owes something waits for a turn, also when nobody else does', () => {
   const loop = new Loop();
-  const sly = new Load(loop.turns, 'sly');
-  const honest = Array.from({ length: 3 }, (_, index) => new Load(loop.turns, `vm-${index}`));
-  for (const load of honest) load.brings(1e12);
-  for (let turn = 0; turn < 4_000; turn++) {
-    if (sly.left <= 0) sly.brings(QUANTUM_UNITS - PIECE);
-    loop.turn();
-  }
-  const [least = 0] = honest.map(({ done }) => done).sort((one, other) => one - other);
-  assert.ok(sly.done <= 1.05 * least, `${sly.done} ${least}`);
+  const a = new Load(loop.turns, 'a', 600_000);
+  a.brings(600_000);
+  a.brings(600_000);
+  loop.turn();
+  a.brings(600_000);
+  assert.is(a.left, 600_000);
+  loop.turn();
+  assert.is(a.left, 0);
 });
 
 turns('one large piece is paid for afterwards, while others are served', () => {

@@ -83,6 +83,8 @@ export const HANDSHAKE: HandshakeContext = {
 export class MemoryCarrier implements Carrier {
   readonly name = 'memory';
   readonly domain: string | null;
+  /** False: a serial port, behind which a guest may restart. */
+  tellsOfRestart = true;
   /** What `write` answers. */
   hasRoom = true;
   isPaused = false;
