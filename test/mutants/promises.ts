@@ -39,6 +39,7 @@ export const PROMISES = {
   'keys are kept private': ['docs/keys.md', '0600'],
   'records are as the wire says': ['docs/wire.md', 'commitment'],
   'NATS is only a carrier': ['docs/nats.md', 'OVERRUN'],
+  'a second agent leaves the first alone': ['docs/agent.md', 'before it opens a session'],
   'commands reach their own broker': ['docs/broker.md', 'which answers "revoked"'],
   'payloads are of their class': ['docs/network.md', 'dhcp'],
 } as const satisfies Readonly<Record<string, readonly [file: string, text: string]>>;

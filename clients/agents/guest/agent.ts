@@ -11,7 +11,7 @@ import { acceptEnrolment, enrolRequest, parseToken } from './enrol.ts';
 import { exchangeLine } from './enrol-port.ts';
 import { AgentError } from './errors.ts';
 import { FIRST_SESSION_RETRY_MS } from './limits.ts';
-import { serveLocal } from './local-server.ts';
+import { requireFree, serveLocal } from './local-server.ts';
 import { startParts } from './parts.ts';
 
 /** A line for people; the agent has nothing to say to machines. */
@@ -26,6 +26,8 @@ export interface Agent {
 
 /** Resolves when the session is up and the socket is open; until then it tries again. `signal` gives up. */
 export async function startAgent(config: AgentConfig, say: Say, signal: AbortSignal): Promise<Agent> {
+  // Before there is a session: a second session of this domain would end that of the agent which runs already.
+  await requireFree(config.socket);
   if (config.enrol !== null) await enrolOnce(config.identity, config.enrol, say, signal);
   const vm = await firstSession(config, say, signal);
   let end: (reason: Error) => void = () => {};

@@ -11,4 +11,4 @@ export {
   MAX_ENROL_LINE_BYTES,
   TOKEN_BYTES,
 } from './limits.ts';
-export { openLocal, receiveLocal, sendLocal } from './local-client.ts';
+export { openLocal, receiveLocal, ringStateLocal, sendLocal } from './local-client.ts';

@@ -9,6 +9,8 @@ export interface LocalConnection {
   readonly socket: Socket;
   /** What came behind the answer, and all that comes later. */
   readonly bytes: ByteQueue;
+  /** What stands behind the `ok`; empty except for `notify`. */
+  readonly answer: string;
 }
 
 /** @throws AgentError ERR_AGENT_UNREACHABLE, ERR_AGENT_ACCESS, ERR_AGENT_REFUSED */
@@ -27,7 +29,7 @@ export function openLocal(path: string, request: LocalRequest): Promise<LocalCon
       if (line === null) return;
       socket.removeListener('data', onData);
       socket.pause();
-      if (line === 'ok') resolve({ socket, bytes });
+      if (line === 'ok' || line.startsWith('ok ')) resolve({ socket, bytes, answer: line.slice(3) });
       else fail(new AgentError('ERR_AGENT_REFUSED', line.replace(/^error /, '')));
     };
     socket.on('data', onData);
@@ -50,6 +52,13 @@ function unreachable(path: string, cause: NodeJS.ErrnoException): AgentError {
         `no agent answers at "${path}" (${cause.code}); start argus agent, or name its socket with --agent or ARGUS_AGENT`,
         { cause },
       );
+}
+
+/** The state of a ring of another domain, in words: `exists=1 empty=0 … max=65488`. @throws AgentError as `openLocal` does */
+export async function ringStateLocal(path: string, domain: string, port: number, bytes: number): Promise<string> {
+  const { socket, answer } = await openLocal(path, { kind: 'notify', domain, port, bytes });
+  socket.destroy();
+  return answer;
 }
 
 /** Messages of a ring, until the agent ends it. @throws AgentError ERR_AGENT_REFUSED when the ring was closed */

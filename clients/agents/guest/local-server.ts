@@ -9,13 +9,14 @@ import { existsSync, lstatSync } from 'node:fs';
 import { chmod, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { MAX_MESSAGE_BYTES } from '../../../broker/wire/index.ts';
-import { ArgusError, type Vm } from '../../sdk/index.ts';
+import { ArgusError, type RingState, type Vm } from '../../sdk/index.ts';
 import { AgentError } from './errors.ts';
 import { MAX_LOCAL_CONNECTIONS, MAX_REQUEST_BYTES, SEND_WINDOW_BYTES, SEND_WINDOW_MESSAGES } from './limits.ts';
 import { ByteQueue, receivedHeader, takeSent } from './message-frame.ts';
 import { type LocalRequest, parseRequest } from './request.ts';
 
 type Recv = Extract<LocalRequest, { kind: 'recv' }>;
+type Notify = Extract<LocalRequest, { kind: 'notify' }>;
 type Send = Extract<LocalRequest, { kind: 'send' }>;
 
 export interface LocalServer {
@@ -57,6 +58,7 @@ function serveConnection(vm: Vm, socket: Socket): void {
     const request = line === null ? 'the request is too long' : parseRequest(line);
     if (typeof request === 'string') socket.end(errorLine('EINVAL', request));
     else if (request.kind === 'recv') void receive(vm, socket, request);
+    else if (request.kind === 'notify') void notify(vm, socket, request);
     else new Sender(vm, socket, request, bytes);
   };
   socket.on('data', onData);
@@ -94,6 +96,31 @@ async function receive(vm: Vm, socket: Socket, request: Recv): Promise<void> {
   } catch (error) {
     socket.end(errorLine(...describe(error)));
   }
+}
+
+/** Answers where a ring of another domain stands. What policy denies looks like a ring that is not there. */
+async function notify(vm: Vm, socket: Socket, { domain, port, bytes }: Notify): Promise<void> {
+  try {
+    const [state] = await vm.notify([{ to: { domain, port }, spaceRequired: bytes }]);
+    socket.end(state === undefined ? errorLine('EIO', 'the broker gave no state') : `ok ${ringStateWords(state)}\n`);
+  } catch (error) {
+    socket.end(errorLine(...describe(error)));
+  }
+}
+
+/** `exists=1 empty=0 …`: in this order; a client reads the words that it knows. */
+function ringStateWords(state: RingState): string {
+  const { exists, isEmpty, isSufficient, isTooLarge, isShared, isBusy, maxMessageSize } = state;
+  const flags = {
+    exists,
+    empty: isEmpty,
+    sufficient: isSufficient,
+    'too-large': isTooLarge,
+    shared: isShared,
+    busy: isBusy,
+  };
+  const words = Object.entries(flags).map(([name, isSet]) => `${name}=${isSet ? 1 : 0}`);
+  return [...words, `max=${maxMessageSize}`].join(' ');
 }
 
 /** Sends without waiting for each outcome; answers go back in order, and a window bounds what is under way. */
@@ -148,12 +175,13 @@ class Sender {
   }
 
   #send(payload: Uint8Array): void {
-    const { domain, port, type, deadlineMs } = this.#request;
+    const { domain, port, type, deadlineMs, from } = this.#request;
     this.#openMessages++;
     this.#openBytes += payload.length;
     const sent = this.#vm.sendv({
       to: { domain, port },
       type,
+      from,
       iov: payload,
       ...(deadlineMs === 0 ? {} : { deadline: deadlineMs }),
     });
@@ -211,6 +239,12 @@ function listening(server: Server, path: string): Promise<void> {
 }
 
 async function removeStale(path: string): Promise<void> {
+  await requireFree(path);
+  if (existsSync(path)) await unlink(path);
+}
+
+/** @throws AgentError ERR_AGENT_SOCKET: another agent serves the path, or it is not a socket */
+export async function requireFree(path: string): Promise<void> {
   if (!existsSync(path)) return;
   if (!lstatSync(path).isSocket())
     throw new AgentError('ERR_AGENT_SOCKET', `"${path}" exists and is not a socket; move it away`);
@@ -222,6 +256,9 @@ async function removeStale(path: string): Promise<void> {
     });
     probe.once('error', () => resolve(false));
   });
-  if (isServed) throw new AgentError('ERR_AGENT_SOCKET', `"${path}" is in use: another agent runs here`);
-  await unlink(path);
+  if (isServed)
+    throw new AgentError(
+      'ERR_AGENT_SOCKET',
+      `another agent runs here: "${path}" is in use. Programs share its session; stop it first to replace it`,
+    );
 }

@@ -2,9 +2,13 @@
  * The opening line of a local connection, in words that any language can print:
  *
  *   recv PORT PARTNER LENGTH        a ring; PARTNER is a domain's name or `any`, LENGTH its bytes
- *   send DOMAIN PORT TYPE DEADLINE  messages to one ring; DEADLINE in ms to wait for room, 0 = not at all
+ *   send DOMAIN PORT TYPE DEADLINE [FROM]
+ *                                   messages to one ring; DEADLINE in ms for each, 0 = no waiting for room;
+ *                                   FROM is a port that this machine has a ring at, for replies
+ *   notify DOMAIN PORT BYTES        is there room for BYTES? One line, and the end
  *
- * The answer is `ok` or `error CODE reason`, one line. What follows is in message-frame.ts.
+ * The answer is `ok` or `error CODE reason`, one line. What follows is in message-frame.ts; behind the `ok` of `notify`
+ * stands the state of the ring in words.
  */
 import { MAX_DEADLINE_MS } from './limits.ts';
 
@@ -16,8 +20,13 @@ export type LocalRequest =
       readonly port: number;
       readonly type: number;
       readonly deadlineMs: number;
-    };
+      /** Source port; 0 = none. */
+      readonly from: number;
+    }
+  | { readonly kind: 'notify'; readonly domain: string; readonly port: number; readonly bytes: number };
 
+const SEND_FORM = 'send DOMAIN PORT TYPE DEADLINE [FROM]';
+const NOTIFY_FORM = 'notify DOMAIN PORT BYTES';
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** The request, or what is wrong with it. */
@@ -25,13 +34,21 @@ export function parseRequest(line: string): LocalRequest | string {
   const [verb, ...words] = line.split(' ');
   if (verb === 'recv') return parseRecv(words);
   if (verb === 'send') return parseSend(words);
-  return 'expected "recv PORT PARTNER LENGTH" or "send DOMAIN PORT TYPE DEADLINE"';
+  if (verb === 'notify') return parseNotify(words);
+  return `expected "recv PORT PARTNER LENGTH", "${SEND_FORM}" or "${NOTIFY_FORM}"`;
 }
 
 export function formatRequest(request: LocalRequest): string {
-  return request.kind === 'recv'
-    ? `recv ${request.port} ${request.partner} ${request.length}\n`
-    : `send ${request.domain} ${request.port} ${request.type} ${request.deadlineMs}\n`;
+  switch (request.kind) {
+    case 'recv':
+      return `recv ${request.port} ${request.partner} ${request.length}\n`;
+    case 'send': {
+      const { domain, port, type, deadlineMs, from } = request;
+      return `send ${domain} ${port} ${type} ${deadlineMs}${from === 0 ? '' : ` ${from}`}\n`;
+    }
+    case 'notify':
+      return `notify ${request.domain} ${request.port} ${request.bytes}\n`;
+  }
 }
 
 function parseRecv(words: readonly string[]): LocalRequest | string {
@@ -45,15 +62,27 @@ function parseRecv(words: readonly string[]): LocalRequest | string {
 }
 
 function parseSend(words: readonly string[]): LocalRequest | string {
-  const [domain = '', portWord, typeWord, deadlineWord] = words;
+  const [domain = '', portWord, typeWord, deadlineWord, fromWord = '0'] = words;
   const port = u32(portWord);
   const type = u32(typeWord);
   const deadlineMs = u32(deadlineWord);
-  if (words.length !== 4) return 'expected "send DOMAIN PORT TYPE DEADLINE"';
-  if (port === null || type === null) return 'PORT and TYPE are decimal numbers of 0 … 4294967295';
+  const from = u32(fromWord);
+  if (words.length !== 4 && words.length !== 5) return `expected "${SEND_FORM}"`;
+  if (port === null || type === null || from === null)
+    return 'PORT, TYPE and FROM are decimal numbers of 0 … 4294967295';
   if (deadlineMs === null || deadlineMs > MAX_DEADLINE_MS) return `DEADLINE is 0 … ${MAX_DEADLINE_MS} ms`;
   if (!NAME.test(domain)) return 'DOMAIN is the name of a domain';
-  return { kind: 'send', domain, port, type, deadlineMs };
+  return { kind: 'send', domain, port, type, deadlineMs, from };
+}
+
+function parseNotify(words: readonly string[]): LocalRequest | string {
+  const [domain = '', portWord, bytesWord] = words;
+  const port = u32(portWord);
+  const bytes = u32(bytesWord);
+  if (words.length !== 3) return `expected "${NOTIFY_FORM}"`;
+  if (port === null || bytes === null) return 'PORT and BYTES are decimal numbers of 0 … 4294967295';
+  if (!NAME.test(domain)) return 'DOMAIN is the name of a domain';
+  return { kind: 'notify', domain, port, bytes };
 }
 
 function u32(word: string | undefined): number | null {

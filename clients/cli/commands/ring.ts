@@ -7,8 +7,10 @@ import {
   DEFAULT_RING_BYTES,
   openLocal,
   receiveLocal,
+  ringStateLocal,
   sendLocal,
 } from '../../agents/guest/index.ts';
+import { printJson } from '../output.ts';
 import { agentOption, agentSocket } from '../sockets/agent.ts';
 
 function u32(text: string): number {
@@ -31,6 +33,7 @@ interface SendOptions {
   readonly lines?: boolean;
   readonly end?: boolean;
   readonly deadline: number;
+  readonly from: number;
 }
 
 function sendCommand(): Command {
@@ -43,16 +46,18 @@ function sendCommand(): Command {
     .option('--lines', 'a message per line, without its line feed')
     .option('--end', 'send an empty message at the end, which ends "recv --until-empty"')
     .option('--deadline <ms>', 'how long a full ring is waited for; 0 = not at all', u32, DEFAULT_DEADLINE_MS)
+    .option('--from <port>', 'port of a ring of this machine, for replies; 0 = none', u32, 0)
     .addOption(agentOption())
     .addHelpText('after', '\nExample:\n  tar c photos | argus ring send mail-vm 5000 --end')
     .action(async (domain: string, port: number, options: SendOptions) => {
-      const { agent, type, deadline, size, lines, end } = options;
+      const { agent, type, deadline, size, lines, end, from } = options;
       const connection = await openLocal(agentSocket(agent), {
         kind: 'send',
         domain,
         port,
         type,
         deadlineMs: deadline,
+        from,
       });
       await sendLocal(
         connection,
@@ -98,11 +103,38 @@ function recvCommand(): Command {
     });
 }
 
+interface StateOptions {
+  readonly agent?: string;
+  readonly json?: boolean;
+}
+
+function stateCommand(): Command {
+  return new Command('state')
+    .description('ask whether a ring of another domain is there and has room')
+    .argument('<domain>', 'its name')
+    .argument('<port>', 'port of its ring', u32)
+    .argument('[bytes]', 'room for a message of so many bytes', u32, 0)
+    .addOption(agentOption())
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      '\nExample:\n  argus ring state mail-vm 5000 8192\n\nA ring that policy denies looks like one that is not there.',
+    )
+    .action(async (domain: string, port: number, bytes: number, { agent, json }: StateOptions) => {
+      const words = await ringStateLocal(agentSocket(agent), domain, port, bytes);
+      const state = Object.fromEntries(words.split(' ').map((word) => word.split('=') as [string, string]));
+      if (json === true)
+        printJson(Object.fromEntries(Object.entries(state).map(([name, text]) => [name, Number(text)])));
+      else process.stdout.write(`${words}\n`);
+    });
+}
+
 export function ringCommand(): Command {
   return new Command('ring')
     .description('rings in shell pipelines, through this machine’s agent')
     .addCommand(sendCommand())
-    .addCommand(recvCommand());
+    .addCommand(recvCommand())
+    .addCommand(stateCommand());
 }
 
 /** `size` bytes each, the last one shorter; with `mark` an empty one behind it. */

@@ -33,7 +33,7 @@ export class GuestFixture {
       'policy/services.yaml',
       '\n  - {name: files, ports: [5000], inspector: opaque, permissions: [send], flow: to-destination}\n',
     );
-    append('policy/policy.csv', 'p, @app, @audio, files, send, allow\n');
+    append('policy/policy.csv', 'p, @app, @audio, files, send, allow\np, @audio, @app, files, send, allow\n');
     return authority;
   }
 

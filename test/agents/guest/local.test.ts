@@ -6,7 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type AgentError, openLocal, receiveLocal, sendLocal } from '../../../clients/agents/guest/index.ts';
+import {
+  type AgentError,
+  openLocal,
+  receiveLocal,
+  ringStateLocal,
+  sendLocal,
+} from '../../../clients/agents/guest/index.ts';
 import { needs } from '../../support/needs.ts';
 import { CLI, nodeArguments } from '../../support/program.ts';
 import { GuestFixture, PORT } from './guest-fixture.ts';
@@ -17,7 +23,7 @@ const EXAMPLES = fileURLToPath(new URL('../../../clients/agents/guest/examples/'
 const local = suite('agent: local socket');
 
 const RECV = { kind: 'recv', port: PORT, partner: 'any', length: 65_536 } as const;
-const SEND = { kind: 'send', domain: 'audio-vm', port: PORT, type: 7, deadlineMs: 20_000 } as const;
+const SEND = { kind: 'send', domain: 'audio-vm', port: PORT, type: 7, deadlineMs: 20_000, from: 0 } as const;
 
 local('messages arrive whole, in order, with who sent them', async () => {
   const fixture = await GuestFixture.build();
@@ -98,6 +104,40 @@ local('a request that makes no sense is answered with EINVAL and the end', async
     });
     assert.match(answer, /^error EINVAL .+\n$/, request);
   }
+  await fixture.close();
+});
+
+local('a source port that is not a ring of this machine is EPERM; notify says whether a ring has room', async () => {
+  const fixture = await GuestFixture.build();
+  await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
+  const state = (bytes: number) => ringStateLocal(fixture.socketOf('chrome-vm'), 'audio-vm', PORT, bytes);
+  assert.match(await state(1), /^exists=0 /);
+  const receiver = await openLocal(fixture.socketOf('audio-vm'), { ...RECV, length: 4096 });
+  assert.match(await state(100), /^exists=1 empty=1 sufficient=1 too-large=0 .* max=\d+$/);
+  assert.match(await state(100_000), /^exists=1 empty=1 sufficient=0 too-large=1 /);
+  const sender = await openLocal(fixture.socketOf('chrome-vm'), { ...SEND, from: 4_999 });
+  const refused = await sendLocal(sender, [Buffer.from('x')]).catch((error: AgentError) => error.message);
+  assert.match(String(refused), /EPERM/);
+  receiver.socket.destroy();
+  await fixture.close();
+});
+
+local('a second agent says so, and the session of the first goes on', async () => {
+  const fixture = await GuestFixture.build();
+  const first = await fixture.agent('chrome-vm');
+  const lost: unknown[] = [];
+  first.vm.on('disconnected', (event) => lost.push(event));
+  const said: string[] = [];
+  const code = await fixture
+    .agent('chrome-vm', {}, (line) => said.push(line))
+    .then(
+      () => 'none',
+      (error: AgentError) => error.code,
+    );
+  assert.is(code, 'ERR_AGENT_SOCKET');
+  assert.equal(said, [], 'it had no session');
+  assert.equal(await first.vm.notify([]), [], 'the session of the first answers');
+  assert.equal(lost, []);
   await fixture.close();
 });
 
@@ -190,6 +230,19 @@ async function throughExample(receiver: string[], sender: string[]): Promise<voi
 needs('python3', 'python3')(local, 'the example in Python', () =>
   throughExample(['python3', `${EXAMPLES}ring.py`], ['python3', `${EXAMPLES}ring.py`]),
 );
+
+needs('python3', 'python3')(local, 'request and reply in Python: the answer comes to the source port', async () => {
+  const fixture = await GuestFixture.build();
+  await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
+  const answering = spawn('python3', [`${EXAMPLES}ring.py`, 'answer', fixture.socketOf('audio-vm'), `${PORT}`]);
+  await new Promise<void>((resolve) => answering.stderr.once('data', () => resolve()));
+  const asking = ['ask', fixture.socketOf('chrome-vm'), 'audio-vm', `${PORT}`, `${PORT}`, 'hello'];
+  const { stdout } = await run('python3', [`${EXAMPLES}ring.py`, ...asking]);
+  assert.is(stdout, 'HELLO\n');
+  answering.kill();
+  await new Promise((resolve) => answering.once('close', resolve));
+  await fixture.close();
+});
 
 needs('gcc', 'gcc libc6-dev')(local, 'the example in C', async () => {
   const { temporaryDirectory } = await import('../../support/temp.ts');

@@ -26,6 +26,13 @@ export const CLIENTS: readonly Mutant[] = [
     tests: SOCKETS,
   },
   {
+    in: 'clients/agents/guest/agent.ts',
+    find: 'await requireFree(config.socket);',
+    replace: '',
+    promise: 'a second agent leaves the first alone',
+    tests: ['test/agents/guest/local.test.ts'],
+  },
+  {
     in: 'broker/service/grants.ts',
     find: "if (unknown !== null) return refused('ERR_BROKER_GRANT', unknown);",
     replace: '',

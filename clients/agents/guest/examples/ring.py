@@ -3,6 +3,8 @@
 
     ring.py recv SOCKET PORT                     print "DOMAIN: message" for each message
     ring.py send SOCKET DOMAIN PORT MESSAGE...   send each MESSAGE, stop at the first that is refused
+    ring.py ask SOCKET DOMAIN PORT FROM MESSAGE  send MESSAGE and print the reply, which comes to our port FROM
+    ring.py answer SOCKET PORT                   reply to each message with the same in upper case
 """
 import socket
 import struct
@@ -32,23 +34,46 @@ def exactly(stream, length):
     return data
 
 
+def received(stream):
+    length, domid, name_length, source_port, kind = struct.unpack("<IHHII", exactly(stream, 16))
+    name = exactly(stream, name_length).decode()
+    return name, source_port, exactly(stream, length)
+
+
 def recv(path, port):
     stream = opened(path, f"recv {port} any 65536")
     print("listening", file=sys.stderr, flush=True)
     while True:
-        length, domid, name_length, source_port, kind = struct.unpack("<IHHII", exactly(stream, 16))
-        name = exactly(stream, name_length).decode()
-        print(f"{name}: {exactly(stream, length).decode()}", flush=True)
+        name, _, payload = received(stream)
+        print(f"{name}: {payload.decode()}", flush=True)
+
+
+def send_payload(stream, payload):
+    stream.write(struct.pack("<I", len(payload)) + payload)
+    expect_ok(stream)
 
 
 def send(path, domain, port, *messages):
     stream = opened(path, f"send {domain} {port} 0 10000")
     for message in messages:
-        payload = message.encode()
-        stream.write(struct.pack("<I", len(payload)) + payload)
-        expect_ok(stream)
+        send_payload(stream, message.encode())
 
 
-if len(sys.argv) < 4 or sys.argv[1] not in ("recv", "send"):
+def ask(path, domain, port, source_port, message):
+    replies = opened(path, f"recv {source_port} {domain} 65536")
+    send_payload(opened(path, f"send {domain} {port} 0 10000 {source_port}"), message.encode())
+    print(received(replies)[2].decode(), flush=True)
+
+
+def answer(path, port):
+    stream = opened(path, f"recv {port} any 65536")
+    print("listening", file=sys.stderr, flush=True)
+    while True:
+        name, source_port, payload = received(stream)
+        if source_port != 0:
+            send_payload(opened(path, f"send {name} {source_port} 0 10000"), payload.upper())
+
+
+if len(sys.argv) < 4 or sys.argv[1] not in ("recv", "send", "ask", "answer"):
     sys.exit(__doc__)
-{"recv": recv, "send": send}[sys.argv[1]](*sys.argv[2:])
+{"recv": recv, "send": send, "ask": ask, "answer": answer}[sys.argv[1]](*sys.argv[2:])
