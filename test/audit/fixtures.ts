@@ -147,6 +147,12 @@ export class MemoryDisk implements AuditFiles {
     return new MemoryFile(this, segment);
   }
 
+  async rewrite(segment: number, offset: number, bytes: Uint8Array): Promise<void> {
+    this.check('datasync');
+    this.syncs += 1;
+    this.bytes(segment).set(bytes, offset);
+  }
+
   readonly beside = new Map<string, string>();
 
   async readBeside(name: string, tailBytes = Number.POSITIVE_INFINITY): Promise<string | null> {

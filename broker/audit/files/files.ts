@@ -32,6 +32,11 @@ export interface AuditFiles extends AuditReader {
   create(segment: number): Promise<AuditFile>;
   /** An existing segment, to append to. */
   open(segment: number): Promise<AuditFile>;
+  /**
+   * Writes bytes of a segment once more, the same ones, and returns once they are on disk. After a failed sync the kernel
+   * believes that they are written (Linux reports the error once and marks the pages clean), so a sync alone says nothing.
+   */
+  rewrite(segment: number, offset: number, bytes: Uint8Array): Promise<void>;
   /** Adds to a file that is not a segment (made with mode 0600); returns once it is on disk. */
   appendBeside(name: string, text: string): Promise<void>;
   /** Puts a file in place of the one before, whole or not at all. */

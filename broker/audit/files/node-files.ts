@@ -88,6 +88,20 @@ class NodeFiles implements AuditFiles {
     return new NodeFile(path, await open(path, O_WRONLY | O_APPEND | O_NOFOLLOW));
   }
 
+  async rewrite(segment: number, offset: number, bytes: Uint8Array): Promise<void> {
+    // Without O_APPEND, which would put them at the end whatever the offset.
+    const handle = await open(this.#path(segment), O_WRONLY | O_NOFOLLOW);
+    try {
+      for (let at = 0; at < bytes.length; ) {
+        const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, offset + at);
+        at += bytesWritten;
+      }
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+  }
+
   async readBeside(name: string, tailBytes = Number.POSITIVE_INFINITY): Promise<string | null> {
     const path = join(this.#directory, name);
     if (!(await isRegular(path))) return null;

@@ -112,8 +112,8 @@ export class SegmentLog {
       this.#sealed = true;
       return { written: 0, torn: end?.torn ?? [], intact: false };
     }
-    // Read back is not on disk: a failed sync may have left it in memory only.
-    if (end.segment > 0) await this.#syncSegment(end.segment);
+    // Read back is not on disk: a failed sync may have left it in memory only, torn tail included.
+    if (end.segment > 0) await this.#rewrite(end.segment, end.segment === this.#segment ? this.#bytes : 0, end.bytes);
     this.#advance(this.#doubtful.slice(0, written));
     this.#doubtful = [];
     this.#segment = end.segment;
@@ -168,13 +168,8 @@ export class SegmentLog {
     }
   }
 
-  async #syncSegment(segment: number): Promise<void> {
-    const file = await this.#files.open(segment);
-    try {
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
+  async #rewrite(segment: number, from: number, to: number): Promise<void> {
+    await this.#files.rewrite(segment, from, await this.#files.read(segment, from, to - from));
   }
 }
 
