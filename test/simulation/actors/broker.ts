@@ -1,0 +1,128 @@
+/**
+ * One life of a broker: the parts of the product, composed as broker/broker.ts composes them, on the clock, the disk and
+ * the lines of the simulation.
+ */
+import { type AuditLog, openAuditLog } from '../../../broker/audit/index.ts';
+import { Argo } from '../../../broker/core/index.ts';
+import { ChunkPool, DeferredCopies, DurableEffects, Flusher, type PeerContext } from '../../../broker/peer/index.ts';
+import { CLOCK_TOLERANCE_SECONDS, type Logger, ROUTES_PER_DOMAIN } from '../../../broker/process/index.ts';
+import { checkpointSigner, Grants, KeyWatch, PolicyReload, Sessions } from '../../../broker/service/index.ts';
+import { Turns } from '../../../broker/turns/index.ts';
+import type { Identity } from '../../../keys/index.ts';
+import { type PolicyRevision, regrantPolicy, servingPace } from '../../../policy/index.ts';
+import type { Random } from '../../support/random.ts';
+import { ephemeralOf } from '../engine/crypto.ts';
+import type { Disk } from '../engine/disk.ts';
+import type { Line } from '../engine/network.ts';
+import type { Process } from '../engine/process.ts';
+
+/** Small, so that shares and bounds are reached within a run. */
+const RING_BYTES_PER_DOMAIN = 64 * 1024;
+const MEMORY_BYTES = 256 * 1024;
+/** One for all brokers of the process: it is as large as a hundred runs are short. */
+const POOL = new ChunkPool();
+
+/** What outlives the process: the machine it runs on. */
+export interface BrokerMachine {
+  readonly identity: Identity;
+  readonly disk: Disk;
+  readonly lines: readonly Line[];
+  /** The policy directory as it is now. */
+  readonly directory: { policy: PolicyRevision };
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export class SimulatedBroker {
+  readonly process: Process;
+  readonly argo: Argo;
+  readonly audit: AuditLog;
+  readonly sessions: Sessions;
+  readonly reload: PolicyReload;
+  readonly grants: Grants;
+  readonly #machine: BrokerMachine;
+
+  private constructor(machine: BrokerMachine, process: Process, audit: AuditLog, policy: PolicyRevision) {
+    this.#machine = machine;
+    this.process = process;
+    this.audit = audit;
+    const { identity, log, random } = machine;
+    const { clock } = process;
+    audit.record({ event: 'policy.load', revision: policy.revision, policy: policy.hash });
+    const keys = new KeyWatch(new NoRevocations(), audit, log, clock);
+    const limits = {
+      ringBytesPerDomain: RING_BYTES_PER_DOMAIN,
+      routesPerDomain: ROUTES_PER_DOMAIN,
+      memoryBytes: MEMORY_BYTES,
+    };
+    this.argo = new Argo(policy, audit, limits);
+    const context: PeerContext = {
+      identity,
+      suites: ['A256GCM', 'C20P'],
+      argo: this.argo,
+      audit,
+      durable: new DurableEffects(audit),
+      pool: POOL,
+      deferredCopies: new DeferredCopies(),
+      flusher: new Flusher(process.atTurnsEnd),
+      turns: new Turns(process.atTurnsEnd),
+      handshake: {
+        randomBytes: (length) => random.bytes(length),
+        ephemeral: () => ephemeralOf(random),
+        wallClock: clock.wall,
+        clock: clock.mono,
+        clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
+        aead: 'node',
+        isRevoked: keys.isRevoked,
+      },
+      clock,
+      log,
+    };
+    this.sessions = new Sessions(context, clock, keys);
+    keys.watch(this.sessions);
+    const listeners = { prepare: async () => {}, sync: async () => {} };
+    this.reload = new PolicyReload(policy, this.argo, audit, this.sessions, listeners, log, {
+      reload: async (before, { revision }) => {
+        const { policy: now } = machine.directory;
+        return now.hash === before.hash ? null : regrantPolicy(now, revision, []);
+      },
+      pace: () => servingPace(clock.mono),
+    });
+    this.grants = new Grants(this.argo, audit, this.reload, clock);
+    this.sessions.watcher = this.grants;
+    for (const line of machine.lines) line.listen((carrier, release) => this.sessions.accept(carrier, release));
+  }
+
+  /** Resolves once the log is open and the broker listens. */
+  static async start(machine: BrokerMachine, process: Process): Promise<SimulatedBroker> {
+    const audit = await openAuditLog(
+      { directory: '/simulated', broker: machine.identity.name, signer: checkpointSigner(machine.identity) },
+      {
+        files: machine.disk.filesFor(process),
+        clock: process.clock,
+        boot: Buffer.from(machine.random.bytes(8)).toString('hex'),
+      },
+    );
+    return new SimulatedBroker(machine, process, audit, regrantPolicy(machine.directory.policy, 1, []));
+  }
+
+  /** As by a kill -9: nothing is said, and what was not synced may be lost. */
+  kill(): void {
+    this.process.kill();
+    for (const line of this.#machine.lines) {
+      line.listen(null);
+      line.killBroker();
+    }
+    this.#machine.disk.crash();
+  }
+}
+
+/** No key of the simulation is revoked. */
+class NoRevocations {
+  readonly list = { issuer: '', serial: 0, issuedAt: 0, entries: [] };
+  readonly isStale = false;
+  readonly judge = () => null;
+  readonly noteProven = async (): Promise<void> => {};
+  readonly holders = () => [];
+  readonly install = async () => ({ ok: false, reason: 'NOT_A_LIST', message: 'there are no lists here' }) as const;
+}

@@ -1,0 +1,34 @@
+/** The books balance after each event: rings within their lengths, domains within their shares, one total. */
+import { RING_HELD_BYTES } from '../../../broker/core/rings/ring.ts';
+import { type Invariant, type View, Violation } from './invariant.ts';
+
+const SLOT_BYTES = 16;
+
+export class Accounting implements Invariant {
+  readonly name = 'accounting';
+
+  step({ broker }: View): void {
+    if (broker === null) return;
+    const { accounts } = broker.argo;
+    let held = 0;
+    for (const { domain, account, ringBytes, ringsByHandle } of broker.argo.domains()) {
+      held += account.held;
+      let length = 0;
+      let used = 0;
+      for (const ring of ringsByHandle.values()) {
+        length += ring.length;
+        used += ring.used;
+        if (ring.used < 0 || ring.used > ring.length - SLOT_BYTES)
+          throw new Violation(this.name, `${domain.name}:${ring.port} uses ${ring.used} of ${ring.length} bytes`);
+      }
+      if (length !== ringBytes)
+        throw new Violation(this.name, `${domain.name}: rings of ${length}, books of ${ringBytes}`);
+      if (account.held < ringsByHandle.size * RING_HELD_BYTES)
+        throw new Violation(this.name, `${domain.name} holds rings that it is not charged for`);
+      if (used === 0 && account.held !== ringsByHandle.size * RING_HELD_BYTES)
+        throw new Violation(this.name, `${domain.name} is charged ${account.held} bytes for empty rings`);
+    }
+    if (held + accounts.free !== accounts.total || accounts.free < 0)
+      throw new Violation(this.name, `${held} held and ${accounts.free} free of ${accounts.total} bytes`);
+  }
+}

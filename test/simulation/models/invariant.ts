@@ -1,0 +1,89 @@
+/**
+ * What is watched: facts that the actors of a run tell as they see them. Each invariant keeps a naive model of its own,
+ * small enough to be believed, and throws a Violation when the facts do not fit it.
+ */
+import type { Link, Rule } from '../../policy/naive.ts';
+import type { SimulatedBroker } from '../actors/broker.ts';
+import type { Disk } from '../engine/disk.ts';
+
+/** A message that a guest has sent. Its number travels as the message type. */
+export interface SentMessage {
+  readonly number: number;
+  readonly sender: string;
+  readonly senderDomid: number;
+  /** Counts the sender's sessions: a message belongs to the one in which it was sent. */
+  readonly session: number;
+  readonly receiver: string;
+  readonly receiverDomid: number;
+  readonly port: number;
+  readonly payload: Uint8Array;
+  readonly turn: number;
+  /** The sender lets the SDK try again until then. */
+  readonly hasDeadline: boolean;
+}
+
+export type Outcome =
+  | { readonly kind: 'accepted' }
+  /** It is not in any ring, and will not be. */
+  | { readonly kind: 'refused'; readonly code: string }
+  /** The session broke: it may have arrived. */
+  | { readonly kind: 'unknown'; readonly code: string };
+
+export interface Delivery {
+  readonly number: number;
+  readonly receiver: string;
+  /** As the SDK names the sender. */
+  readonly source: string;
+  readonly sourceDomid: number;
+  readonly ring: string;
+  readonly port: number;
+  readonly payload: Uint8Array;
+  /** The turn in which the broker wrote it; null where the reader took it later. */
+  readonly writtenAt: number | null;
+  readonly turn: number;
+}
+
+/** The policy that a broker has in force from a turn on. */
+export interface PolicyInForce {
+  readonly turn: number;
+  readonly revision: number;
+  readonly rules: readonly Rule[];
+  readonly links: readonly Link[];
+}
+
+/** What an invariant may look at besides the facts. */
+export interface View {
+  readonly turn: number;
+  readonly nowMs: number;
+  /** Null while it is down. */
+  readonly broker: SimulatedBroker | null;
+  readonly disk: Disk;
+}
+
+export interface Invariant {
+  readonly name: string;
+  sent?(message: SentMessage): void;
+  settled?(message: SentMessage, outcome: Outcome, view: View): void;
+  delivered?(delivery: Delivery, view: View): void;
+  policy?(policy: PolicyInForce): void;
+  /** A guest has a session, or has a ring registered: it was told so. */
+  sessionUp?(guest: string, view: View): void;
+  ringUp?(guest: string, port: number, view: View): void;
+  /** The broker told a sender that messages of its were not delivered. */
+  undelivered?(sender: string, receiverDomid: number, port: number | null, messages: number): void;
+  /** A guest's process was killed: what it had under way has no outcome. */
+  guestKilled?(guest: string): void;
+  /** After each event. */
+  step?(view: View): void;
+  /** All faults are healed, and nothing is under way. */
+  quiet?(view: View): void | Promise<void>;
+}
+
+export class Violation extends Error {
+  readonly invariant: string;
+
+  constructor(invariant: string, message: string) {
+    super(`${invariant}: ${message}`);
+    this.invariant = invariant;
+  }
+}

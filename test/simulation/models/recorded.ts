@@ -1,0 +1,53 @@
+/** Nothing is seen before its record is on disk: a denial by its sender, a session or a ring by its guest. */
+import { type Invariant, type Outcome, type SentMessage, type View, Violation } from './invariant.ts';
+
+interface Line {
+  readonly event: string;
+  readonly src?: { readonly domain: string };
+  readonly count?: number;
+}
+
+type Counted = 'send.denied' | 'session.open' | 'ring.register';
+
+export class Recorded implements Invariant {
+  readonly name = 'recorded';
+  readonly #seen = new Map<string, number>();
+  readonly #onDisk = new Map<string, number>();
+  #read = 0;
+
+  settled({ sender }: SentMessage, outcome: Outcome, view: View): void {
+    if (outcome.kind === 'refused' && (outcome.code === 'EACCES' || outcome.code === 'EPERM'))
+      this.#see('send.denied', sender, view);
+  }
+
+  sessionUp(guest: string, view: View): void {
+    this.#see('session.open', guest, view);
+  }
+
+  ringUp(guest: string, _port: number, view: View): void {
+    this.#see('ring.register', guest, view);
+  }
+
+  #see(event: Counted, guest: string, { disk }: View): void {
+    const key = `${event} ${guest}`;
+    const seen = (this.#seen.get(key) ?? 0) + 1;
+    this.#seen.set(key, seen);
+    const text = disk.durableText();
+    for (let end = text.indexOf('\n', this.#read); end >= 0; end = text.indexOf('\n', this.#read)) {
+      this.#count(text.slice(this.#read, end));
+      this.#read = end + 1;
+    }
+    const onDisk = this.#onDisk.get(key) ?? 0;
+    if (onDisk < seen) throw new Violation(this.name, `${guest} saw ${seen} of ${event}, and ${onDisk} are on disk`);
+  }
+
+  #count(line: string): void {
+    // A torn line stands before the next segment's first; what is behind its break is a line again.
+    const start = line.lastIndexOf('{"seq"');
+    if (start < 0) return;
+    const { event, src, count = 1 } = JSON.parse(line.slice(start)) as Line;
+    if (src === undefined) return;
+    const key = `${event} ${src.domain}`;
+    this.#onDisk.set(key, (this.#onDisk.get(key) ?? 0) + count);
+  }
+}

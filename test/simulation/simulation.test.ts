@@ -1,0 +1,63 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Invariant, Violation } from './models/invariant.ts';
+import { commandOf, formatSteps, parseSteps, scenarioOf } from './scenario.ts';
+import { shrink } from './shrink.ts';
+import { simulate } from './simulation.ts';
+
+const simulation = suite('simulation');
+
+const SEEDS_FROM = 100_000;
+const SEEDS = 20;
+
+async function logOf(seed: number): Promise<string> {
+  const log: string[] = [];
+  const { digest, failure } = await simulate(scenarioOf(seed), { onLine: (line) => void log.push(line) });
+  assert.is(failure, null);
+  return log.join('') + digest;
+}
+
+simulation('a seed gives the same bytes of log each time', async () => {
+  for (const seed of [1, 2]) assert.is(await logOf(seed), await logOf(seed));
+  assert.is.not(await logOf(1), await logOf(2));
+});
+
+simulation('a few seeds find nothing', async () => {
+  for (let seed = SEEDS_FROM; seed < SEEDS_FROM + SEEDS; seed++) {
+    const { failure, scenario } = await simulate(scenarioOf(seed));
+    assert.is(failure, null, `${failure?.message}\n${commandOf(scenario)}`);
+  }
+});
+
+/** Nobody may be killed, says a test. */
+class NobodyIsKilled implements Invariant {
+  readonly name = 'nobody is killed';
+
+  guestKilled(guest: string): void {
+    throw new Violation(this.name, guest);
+  }
+}
+
+simulation('a scenario that fails is shrunk to the step that it takes, and repeats from its command line', async () => {
+  const options = () => ({ invariants: [new NobodyIsKilled()] });
+  const found = await simulate(scenarioOf(3, 200), options());
+  assert.match(String(found.failure), 'nobody is killed');
+  const small = await shrink(found, { invariants: [new NobodyIsKilled()] });
+  assert.match(String(small.failure), 'nobody is killed');
+  const { steps, without } = small.scenario;
+  assert.is(steps - without.size, 1);
+  const [, steps_ = '', left = ''] = /--steps (\d+)(?: --without (\S+))?$/.exec(commandOf(small.scenario)) ?? [];
+  const again = await simulate(scenarioOf(small.scenario.seed, Number(steps_), parseSteps(left)), options());
+  assert.is(again.digest, small.digest);
+  assert.is(String(again.failure), String(small.failure));
+});
+
+simulation('steps that are left out are written as ranges and read again', () => {
+  const steps = new Set([1, 2, 3, 7, 9, 10]);
+  assert.is(formatSteps(steps), '1-3,7,9-10');
+  assert.equal(parseSteps('1-3,7,9-10'), steps);
+  assert.equal(parseSteps(''), new Set());
+  for (const text of ['x', '1-', '1,,2', '-3']) assert.throws(() => parseSteps(text), RangeError);
+});
+
+simulation.run();

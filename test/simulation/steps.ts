@@ -1,0 +1,206 @@
+/** What can happen in a step, and how often: what guests do, what the operator does, and what goes wrong. */
+import type { Random } from '../support/random.ts';
+import type { Guest } from './actors/guest.ts';
+import type { Simulation } from './simulation.ts';
+import { GRANTABLE, SERVICES } from './topology.ts';
+
+export interface Step {
+  readonly label: string;
+  run(): void | Promise<void>;
+}
+
+type Choice = readonly [weight: number, draw: (random: Random, simulation: Simulation) => Step];
+
+const RING_BYTES = [48, 256, 1_024, 16_384] as const;
+
+const CHOICES: readonly Choice[] = [
+  [30, sendBurst],
+  [8, registerRing],
+  [2, unregisterRing],
+  [3, reloadPolicy],
+  [2, grant],
+  [2, revoke],
+  [2, killGuest],
+  [1, stopGuest],
+  [4, startGuests],
+  [1, killBroker],
+  [3, startBroker],
+  [2, cutLine],
+  [2, holdLine],
+  [3, releaseLine],
+  [2, slowLine],
+  [1, stopReading],
+  [2, readAgain],
+  [1, fillDisk],
+  [1, failSync],
+  [3, mendDisk],
+  [1, setClock],
+  [1, pauseLong],
+];
+const WEIGHTS = CHOICES.reduce((sum, [weight]) => sum + weight, 0);
+
+export function chooseStep(random: Random, simulation: Simulation): Step {
+  let left = random.below(WEIGHTS);
+  for (const [weight, draw] of CHOICES) {
+    left -= weight;
+    if (left < 0) return draw(random, simulation);
+  }
+  throw new Error('the weights of the steps do not add up');
+}
+
+// What guests do
+
+function sendBurst(random: Random, { guests }: Simulation): Step {
+  const from = random.pick(guests);
+  const count = 1 + random.below(random.oneIn(4) ? 40 : 4);
+  const deadlineMs = random.oneIn(2) ? null : random.pick([50, 500, 5_000]);
+  const to = random.pick(guests);
+  const { port, unitBytes } = random.pick(SERVICES);
+  const length = random.below(random.pick([2, 64, 1_000])) * (random.oneIn(16) ? 1 : unitBytes);
+  const payload = random.bytes(length);
+  return {
+    label: `${from.name} sends ${count} times to ${to.name}:${port}`,
+    run: () => {
+      for (let left = count; left > 0; left--) from.send({ to: to.member, port, payload, deadlineMs });
+    },
+  };
+}
+
+function registerRing(random: Random, { guests }: Simulation): Step {
+  const guest = random.pick(guests);
+  const { port } = random.pick(SERVICES);
+  const partner = random.oneIn(3) ? random.pick(guests).member : 'any';
+  const length = random.pick(RING_BYTES);
+  return {
+    label: `${guest.name} registers ${port} for ${partner === 'any' ? 'any' : partner.name}, ${length} bytes`,
+    run: () => guest.register(port, partner, length),
+  };
+}
+
+function unregisterRing(random: Random, { guests }: Simulation): Step {
+  const guest = random.pick(guests);
+  const place = random.below(4);
+  return {
+    label: `${guest.name} unregisters a ring`,
+    run: () => {
+      const key = [...guest.rings.keys()][place];
+      if (key !== undefined) guest.unregister(key);
+    },
+  };
+}
+
+function killGuest(random: Random, { guests }: Simulation): Step {
+  return onGuest(random.pick(guests), 'is killed', (guest) => guest.kill());
+}
+
+function stopGuest(random: Random, { guests }: Simulation): Step {
+  return onGuest(random.pick(guests), 'stops', (guest) => guest.stop());
+}
+
+function stopReading(random: Random, { guests }: Simulation): Step {
+  return onGuest(random.pick(guests), 'reads no new ring', (guest) => guest.stopReading());
+}
+
+function readAgain(random: Random, { guests }: Simulation): Step {
+  return onGuest(random.pick(guests), 'reads', (guest) => guest.read());
+}
+
+function startGuests(_random: Random, { guests }: Simulation): Step {
+  return {
+    label: 'guests start',
+    run: () => {
+      for (const guest of guests) guest.start();
+    },
+  };
+}
+
+function onGuest(guest: Guest, what: string, act: (guest: Guest) => void): Step {
+  return { label: `${guest.name} ${what}`, run: () => act(guest) };
+}
+
+// What the operator does
+
+function reloadPolicy(random: Random, simulation: Simulation): Step {
+  return {
+    label: 'a new policy',
+    run: async () => {
+      if (await simulation.writePolicy(random)) void simulation.broker?.reload.run();
+    },
+  };
+}
+
+function grant(random: Random, simulation: Simulation): Step {
+  const { member } = random.pick(simulation.guests);
+  const forMs = random.oneIn(2) ? null : 1 + random.below(500);
+  const request = { domain: member.name, label: GRANTABLE, forMs, by: 'operator', reason: '', keep: random.oneIn(4) };
+  return { label: `${member.name} is granted`, run: () => void simulation.broker?.grants.add(request) };
+}
+
+function revoke(random: Random, simulation: Simulation): Step {
+  const { member } = random.pick(simulation.guests);
+  const request = { domain: member.name, label: GRANTABLE, by: 'operator', reason: '' };
+  return { label: `${member.name} is revoked`, run: () => void simulation.broker?.grants.revoke(request) };
+}
+
+function killBroker(_random: Random, simulation: Simulation): Step {
+  return { label: 'the broker is killed', run: () => simulation.killBroker() };
+}
+
+function startBroker(_random: Random, simulation: Simulation): Step {
+  return { label: 'the broker starts', run: () => simulation.startBroker() };
+}
+
+// What goes wrong
+
+function cutLine(random: Random, { guests }: Simulation): Step {
+  return onGuest(random.pick(guests), 'loses its connection', ({ line }) => line.cut());
+}
+
+function holdLine(random: Random, { guests }: Simulation): Step {
+  return onGuest(random.pick(guests), 'is cut off', ({ line }) => line.hold(true));
+}
+
+function releaseLine(_random: Random, { guests }: Simulation): Step {
+  return {
+    label: 'all lines are back',
+    run: () => {
+      for (const { line } of guests) line.hold(false);
+    },
+  };
+}
+
+function slowLine(random: Random, { guests }: Simulation): Step {
+  const state = {
+    minDelayMs: random.below(3),
+    maxDelayMs: 2 + random.below(200),
+    highWaterBytes: random.pick([64, 4_096, 262_144]),
+    splitOneIn: random.pick([1, 4, 64]),
+  };
+  return onGuest(random.pick(guests), 'has a slow line', ({ line }) => void Object.assign(line.state, state));
+}
+
+function fillDisk(random: Random, { disk }: Simulation): Step {
+  const roomBytes = random.below(2_000);
+  return { label: `the disk takes ${roomBytes} bytes`, run: () => void Object.assign(disk, { roomBytes }) };
+}
+
+function failSync(random: Random, { disk }: Simulation): Step {
+  const fault = random.oneIn(2) ? { isSyncFailing: true } : { isWriteFailing: true };
+  return { label: `the disk fails: ${JSON.stringify(fault)}`, run: () => void Object.assign(disk, fault) };
+}
+
+function mendDisk(_random: Random, { disk }: Simulation): Step {
+  const healthy = { roomBytes: Number.POSITIVE_INFINITY, isSyncFailing: false, isWriteFailing: false };
+  return { label: 'the disk works', run: () => void Object.assign(disk, healthy) };
+}
+
+/** An administrator or NTP sets the wall clock; credentials tolerate a minute. */
+function setClock(random: Random, { host }: Simulation): Step {
+  const wallOffsetMs = random.pick([-50_000, -1_000, 0, 1_000, 50_000]);
+  return { label: `the wall clock is ${wallOffsetMs} ms off`, run: () => void Object.assign(host, { wallOffsetMs }) };
+}
+
+function pauseLong(random: Random, simulation: Simulation): Step {
+  const milliseconds = random.pick([1_000, 5_000, 30_000]);
+  return { label: `${milliseconds} ms pass`, run: () => simulation.pass(milliseconds) };
+}

@@ -1,0 +1,108 @@
+/** Numbers the messages of a run, writes down what the actors see, and asks every invariant about it. */
+import { createHash } from 'node:crypto';
+import type { Delivery, Invariant, Outcome, PolicyInForce, SentMessage, View } from './models/invariant.ts';
+
+export class Witness {
+  readonly #invariants: readonly Invariant[];
+  readonly #view: () => View;
+  readonly #digest = createHash('sha256');
+  readonly #onLine: ((line: string) => void) | null;
+  #messages = 0;
+  #deliveries = 0;
+  /** What was found first. It is thrown by `check`, outside the call stacks of the product. */
+  #violation: unknown = null;
+
+  constructor(invariants: readonly Invariant[], view: () => View, onLine: ((line: string) => void) | null) {
+    this.#invariants = invariants;
+    this.#view = view;
+    this.#onLine = onLine;
+  }
+
+  get deliveries(): number {
+    return this.#deliveries;
+  }
+
+  /** SHA-256 of the log so far, and of these bytes. */
+  digest(...parts: readonly string[]): string {
+    const whole = this.#digest.copy();
+    for (const part of parts) whole.update(part);
+    return whole.digest('hex');
+  }
+
+  /** One line of the run's log. */
+  say(text: string): void {
+    const { turn, nowMs } = this.#view();
+    const line = `${turn} ${nowMs} ${text}\n`;
+    this.#digest.update(line);
+    this.#onLine?.(line);
+  }
+
+  sent(message: Omit<SentMessage, 'number' | 'turn'>): SentMessage {
+    const numbered = { ...message, number: ++this.#messages, turn: this.#view().turn };
+    const { number, sender, receiver, port, payload } = numbered;
+    this.say(`${sender} sends ${number} to ${receiver}:${port}, ${payload.length} bytes`);
+    this.#ask((each) => each.sent?.(numbered));
+    return numbered;
+  }
+
+  settled(message: SentMessage, outcome: Outcome): void {
+    this.say(`${message.number} ${outcome.kind}${outcome.kind === 'accepted' ? '' : ` ${outcome.code}`}`);
+    this.#ask((each, view) => each.settled?.(message, outcome, view));
+  }
+
+  delivered(delivery: Omit<Delivery, 'turn'>): void {
+    this.#deliveries++;
+    this.say(`${delivery.ring} gets ${delivery.number} from ${delivery.source}`);
+    this.#ask((each, view) => each.delivered?.({ ...delivery, turn: view.turn }, view));
+  }
+
+  policy(policy: PolicyInForce): void {
+    this.say(`revision ${policy.revision} is in force`);
+    this.#ask((each) => each.policy?.(policy));
+  }
+
+  sessionUp(guest: string): void {
+    this.say(`${guest} has a session`);
+    this.#ask((each, view) => each.sessionUp?.(guest, view));
+  }
+
+  ringUp(guest: string, port: number): void {
+    this.say(`${guest} has a ring at ${port}`);
+    this.#ask((each, view) => each.ringUp?.(guest, port, view));
+  }
+
+  undelivered(sender: string, receiverDomid: number, port: number | null, messages: number): void {
+    this.say(`${sender} hears that ${messages} messages to ${receiverDomid}:${port ?? 'all'} are lost`);
+    this.#ask((each) => each.undelivered?.(sender, receiverDomid, port, messages));
+  }
+
+  guestKilled(guest: string): void {
+    this.say(`${guest} is gone`);
+    this.#ask((each) => each.guestKilled?.(guest));
+  }
+
+  /** Something that no actor expects, such as an exception of the product. */
+  unexpected(error: unknown): void {
+    this.#violation ??= error;
+  }
+
+  /** After each event. @throws Violation */
+  check(): void {
+    this.#ask((each, view) => each.step?.(view));
+    if (this.#violation !== null) throw this.#violation;
+  }
+
+  /** @throws Violation */
+  async quiet(): Promise<void> {
+    for (const each of this.#invariants) await each.quiet?.(this.#view());
+  }
+
+  #ask(question: (invariant: Invariant, view: View) => void): void {
+    const view = this.#view();
+    try {
+      for (const each of this.#invariants) question(each, view);
+    } catch (error) {
+      this.#violation ??= error;
+    }
+  }
+}
