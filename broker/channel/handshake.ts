@@ -235,6 +235,7 @@ function establish(
     suiteName,
     Buffer.from(transcript.subarray(0, 8)).toString('hex'),
     { ours: sending.commitment, peers: receiving.commitment },
+    context.clock(),
     new Sealer(aead, sending, context.clock),
     new Opener(aead, receiving, context.clock),
   );

@@ -19,6 +19,8 @@ export class Session {
   /** What this side says, and what the other side must say, in the first sealed frame. */
   readonly ourCommitment: Uint8Array;
   readonly peerCommitment: Uint8Array;
+  /** When the keys were derived, on the clock that never steps back: of two sessions of one peer the later one is newer. */
+  readonly agreedAt: number;
   readonly #sealer: Sealer;
   readonly #opener: Opener;
 
@@ -27,6 +29,7 @@ export class Session {
     suite: AeadSuite,
     id: string,
     commitments: { readonly ours: Uint8Array; readonly peers: Uint8Array },
+    agreedAt: number,
     sealer: Sealer,
     opener: Opener,
   ) {
@@ -35,6 +38,7 @@ export class Session {
     this.id = id;
     this.ourCommitment = commitments.ours;
     this.peerCommitment = commitments.peers;
+    this.agreedAt = agreedAt;
     this.#sealer = sealer;
     this.#opener = opener;
   }

@@ -26,10 +26,14 @@ export type RefusalReason =
   | 'TIMEOUT'
   | 'UNKNOWN_DOMAIN'
   /** The domain is at home at another broker. */
-  | 'FOREIGN_HOME';
+  | 'FOREIGN_HOME'
+  /** The proof was held back on its way: a session of the domain runs whose handshake came later. */
+  | 'OUTDATED';
 
-/** What a driver tells the broker. */
+/** What a driver asks and tells the broker. */
 export interface DriverOwner {
+  /** False: the domain has a session whose keys were agreed on later. An old session never replaces a newer one. */
+  isNewest(domain: string, session: Session): boolean;
   /** The peer has proved itself. The owner attaches, records and welcomes it, and then calls `resume`. */
   onProven(peer: Peer, session: Session, driver: ChannelDriver): void;
   /** The session of a proven peer is over. Called once per proven peer. */
@@ -220,6 +224,12 @@ export class ChannelDriver implements Worker {
       this.#refuse(state === undefined ? 'UNKNOWN_DOMAIN' : 'FOREIGN_HOME');
       return;
     }
+    const candidate = this.#channel.candidate;
+    if (candidate !== null && !this.#owner.isNewest(name, candidate)) {
+      this.#channel.turnAway();
+      this.#refuse('OUTDATED');
+      return;
+    }
     this.#clearTimer();
     this.#busy();
     const old = this.#peer;
@@ -363,6 +373,8 @@ function wordFor(reason: RefusalReason): CloseWord {
       return 'wrongBroker';
     case 'UNKNOWN_DOMAIN':
       return 'removed';
+    case 'OUTDATED':
+      return 'superseded';
     case 'FOREIGN_HOME':
       return 'wrongHome';
     case 'BAD_VERSION':

@@ -20,6 +20,7 @@ import { SessionPace } from './session-pace.ts';
 
 interface Running {
   readonly peer: Peer;
+  readonly agreedAt: number;
   readonly driver: ChannelDriver;
   /** The session outlives neither its expiry nor its revocation. */
   readonly credential: Credential;
@@ -113,6 +114,11 @@ export class Sessions implements DriverOwner {
 
   // DriverOwner
 
+  isNewest(domain: string, session: Session): boolean {
+    const running = this.#byDomain.get(domain);
+    return running === undefined || running.agreedAt <= session.agreedAt;
+  }
+
   onProven(peer: Peer, session: Session, driver: ChannelDriver): void {
     const { name } = peer.state.domain;
     const hasty = this.#pace.count(name);
@@ -121,7 +127,7 @@ export class Sessions implements DriverOwner {
     const older = this.#byDomain.get(name);
     if (older !== undefined) this.#supersede(older, session.peer);
     const isGood = this.#keys.proven(session.peer);
-    this.#byDomain.set(name, { peer, driver, credential: session.peer });
+    this.#byDomain.set(name, { peer, agreedAt: session.agreedAt, driver, credential: session.peer });
     this.opened++;
     this.watcher?.sessionOpened(name);
     this.#argo.attach(peer.state, peer, { session: peer.id });

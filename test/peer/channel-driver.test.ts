@@ -272,6 +272,23 @@ links('a newer session of a domain on another carrier takes over, and the old on
   bench.close();
 });
 
+links('a proof that was held back on its way does not take over from a newer session', async () => {
+  const bench = await PeerHarness.open('a');
+  const old = await bench.client('a');
+  await old.sayHello();
+  assert.ok(await old.takeWelcome());
+  // The domain was started again, and came by another carrier.
+  const newer = await bench.connect('a');
+  old.ready();
+  await turns();
+  assert.is(heardSealed(old), 'superseded');
+  assert.ok(old.carrier.isClosed);
+  assert.not(newer.carrier.isClosed);
+  assert.equal(bench.sessionLog, ['session.open', 'session.refused OUTDATED']);
+  assert.is(bench.sessions.count, 1);
+  bench.close();
+});
+
 links('records that arrive while signatures are checked are worked on after them, in order', async () => {
   const bench = await PeerHarness.open('a');
   const a = await bench.client('a');

@@ -99,6 +99,13 @@ export const CHANNEL_MUTANTS: readonly Mutant[] = [
     tests: BROKER_SESSION,
   },
   {
+    in: 'broker/peer/channel-driver.ts',
+    find: 'if (candidate !== null && !this.#owner.isNewest(name, candidate))',
+    replace: 'if (false)',
+    promise: 'a carrier reads and changes nothing',
+    tests: ['test/peer/channel-driver.test.ts'],
+  },
+  {
     in: 'broker/channel/protection.ts',
     find: 'nextEpoch(this.#secret, this.records)',
     replace: 'nextEpoch(this.#secret, 0)',
