@@ -5,6 +5,8 @@ import { attacks } from './attacks.mjs';
 import { answerCalls, setup } from './calls.mjs';
 
 const AGAIN_AFTER_MS = 100;
+/** How long the start and the end of an attack are waited for: a broker may keep an attacker waiting as long as it likes. */
+const PATIENCE_MS = 3_000;
 
 /** Set while an attack runs. */
 let running = null;
@@ -57,12 +59,12 @@ answerCalls({
   go: async ({ kind }) => {
     const attack = new Attack();
     running = { attack, ended: run(attack, kind) };
-    await Promise.race([attack.begun, running.ended]);
+    await Promise.race([attack.begun, sleep(PATIENCE_MS)]);
   },
   halt: async () => {
     const { attack, ended } = running;
     attack.halt();
-    await ended;
+    await Promise.race([ended, sleep(PATIENCE_MS)]);
     return { bytes: attack.bytes, sessions: attack.sessions };
   },
 });
