@@ -6,11 +6,27 @@
 import { chmod } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { removeStaleSocket } from '../carrier/index.ts';
-import { BrokerError } from '../process/index.ts';
+import {
+  BrokerError,
+  CONTROL_HEADERS_MS,
+  CONTROL_IDLE_MS,
+  CONTROL_REQUEST_MS,
+  CONTROL_SWEEP_MS,
+  MAX_CONTROL_CONNECTIONS,
+  MAX_METRICS_CONNECTIONS,
+} from '../process/index.ts';
 import type { BrokerStatus, Grants, KeyWatch, MetricsText } from '../service/index.ts';
 import { answerGrants } from './grant-requests.ts';
 import { answerRevocations } from './key-requests.ts';
 import { answerPolicy, type PolicyTarget } from './policy-requests.ts';
+
+/** A connection that says nothing, or half a request, must not keep a file descriptor of the broker. */
+const WAITS = Object.freeze({
+  headersTimeout: CONTROL_HEADERS_MS,
+  requestTimeout: CONTROL_REQUEST_MS,
+  keepAliveTimeout: CONTROL_IDLE_MS,
+  connectionsCheckingInterval: CONTROL_SWEEP_MS,
+});
 
 export interface ControlTarget {
   status(): BrokerStatus;
@@ -26,7 +42,8 @@ export interface ControlServer {
 }
 
 export async function serveControl(path: string, target: ControlTarget): Promise<ControlServer> {
-  const server = createServer(handler(target));
+  const server = createServer(WAITS, handler(target));
+  server.maxConnections = MAX_CONTROL_CONNECTIONS;
   await removeStaleSocket(path);
   await listening(server, path, () => server.listen(path));
   await chmod(path, 0o600);
@@ -35,10 +52,11 @@ export async function serveControl(path: string, target: ControlTarget): Promise
 
 /** Metrics alone, for a scraper that cannot reach the control socket. */
 export async function serveMetrics(host: string, port: number, metrics: MetricsText): Promise<ControlServer> {
-  const server = createServer((request, response) => {
+  const server = createServer(WAITS, (request, response) => {
     if (request.method === 'GET' && request.url === '/metrics') void sendMetrics(response, metrics);
     else sendJson(response, 404, { code: 'ERR_CONTROL_NOT_FOUND', message: 'only GET /metrics is here' });
   });
+  server.maxConnections = MAX_METRICS_CONNECTIONS;
   await listening(server, `${host}:${port}`, () => server.listen(port, host));
   const bound = server.address();
   const actual = bound !== null && typeof bound === 'object' ? bound.port : port;

@@ -89,3 +89,16 @@ export const SWEEP_MS = 5_000;
 export const DIAL_AGAIN_MS = 1_000;
 /** How long a VMM may take to answer CONNECT: the guest has to accept. */
 export const VSOCK_ANSWER_MS = 5_000;
+
+/** Connections to the control socket at one time: each is a file descriptor that a VM's socket or the log may need. */
+export const MAX_CONTROL_CONNECTIONS = 32;
+/** The same on the metrics port, which needs no credential: a scraper opens one. */
+export const MAX_METRICS_CONNECTIONS = 16;
+/** How long a control or metrics connection may take to send the head of its request. */
+export const CONTROL_HEADERS_MS = 5_000;
+/** How long it may take to send the whole request: a policy of 15 MB over a unix socket takes less than one second. */
+export const CONTROL_REQUEST_MS = 20_000;
+/** How long it may stay open without a request. */
+export const CONTROL_IDLE_MS = 5_000;
+/** How often these times are looked at. */
+export const CONTROL_SWEEP_MS = 500;

@@ -1,11 +1,15 @@
 /** The control socket and the metrics of a real broker. */
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { request } from 'node:http';
+import { createConnection, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import type { Command } from 'commander';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
+import { grantCommand, grantsCommand, revokeCommand } from '../../clients/cli/commands/grants.ts';
+import { reloadCommand, statusCommand } from '../../clients/cli/commands/status.ts';
 import {
   codeOf,
   DATA_PORT,
@@ -100,7 +104,9 @@ control('reload answers 200 with the revision, or 422 with the place of the erro
   withInstallation({}, async (stage) => {
     await stage.broker({ watchPolicy: false });
     const reload = (): ReturnType<typeof callControl> => callControl(stage.control, 'POST', '/v1/policy/reload');
-    assert.equal(await reload(), { ok: true, body: { ok: true, revision: 1, changed: false } });
+    const first = await reload();
+    const { policy } = await statusOf(stage);
+    assert.equal(first, { ok: true, body: { ok: true, revision: 1, changed: false, policy: policy.hash } });
     await stage.writeRows([...OPEN_ROWS, 'p, chrome-vm']);
     const { ok, body } = await reload();
     assert.is(ok, false);
@@ -108,7 +114,9 @@ control('reload answers 200 with the revision, or 422 with the place of the erro
     assert.match(code, /^ERR_POLICY_/);
     assert.match(message, /policy\.csv:5:\d+/);
     await stage.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, data, send, deny']);
-    assert.equal(await reload(), { ok: true, body: { ok: true, revision: 2, changed: true } });
+    const third = await reload();
+    const { hash } = (await statusOf(stage)).policy;
+    assert.equal(third, { ok: true, body: { ok: true, revision: 2, changed: true, policy: hash } });
   }),
 );
 
@@ -251,6 +259,63 @@ control('every loopback address, also of IPv6, comes back as one that a client c
       assert.is(vm.state, 'connected', address);
       await vm.close();
       await broker.close();
+    }
+  }),
+);
+
+control('a broker that is frozen is said to be, within the time that was given', () =>
+  withInstallation({}, async (stage) => {
+    const broker = await stage.brokerProcess({ watchPolicy: false });
+    broker.signal('SIGSTOP');
+    try {
+      const requests: readonly (readonly [Command, ...string[]])[] = [
+        [statusCommand()],
+        [reloadCommand()],
+        [grantsCommand()],
+        [grantCommand(), 'chrome-vm', '@audio'],
+        [revokeCommand(), 'chrome-vm', '@audio'],
+      ];
+      for (const [command, ...words] of requests) {
+        const call = command.parseAsync([...words, '--control', stage.control, '--timeout', '100ms'], { from: 'user' });
+        assert.is(await codeOf(call), 'ERR_BROKER_TIMEOUT', command.name());
+      }
+    } finally {
+      broker.signal('SIGCONT');
+    }
+  }),
+);
+
+/** Opens connections that send half a request; resolves when the server has ended so many of them. */
+async function halfRequests(open: () => Socket, count: number, ended: number): Promise<readonly Socket[]> {
+  let gone = 0;
+  const sockets: Socket[] = [];
+  await new Promise<void>((resolve) => {
+    for (let index = 0; index < count; index++) {
+      const socket = open();
+      sockets.push(socket);
+      socket.on('error', () => undefined);
+      socket.once('close', () => {
+        if (++gone === ended) resolve();
+      });
+      socket.write('GET /v1/status HTTP/1.1\r\n');
+    }
+  });
+  return sockets;
+}
+
+control('half requests do not keep file descriptors, at the control socket and at the metrics port', () =>
+  withInstallation({}, async (stage) => {
+    const broker = await stage.broker({ watchPolicy: false, metrics: '127.0.0.1:0' });
+    const { port } = new URL(broker.metrics ?? '');
+    const sockets = [
+      ...(await halfRequests(() => createConnection(stage.control), 200, 200 - 32)),
+      ...(await halfRequests(() => createConnection(Number(port), '127.0.0.1'), 200, 200 - 16)),
+    ];
+    for (const socket of sockets) socket.destroy();
+    // The server has to notice first that they are gone.
+    for (;;) {
+      const answer = await callControl(stage.control, 'GET', '/v1/status').catch(() => null);
+      if (answer?.ok === true) break;
     }
   }),
 );
