@@ -9,20 +9,31 @@
  * --quick           only the tests that start nothing, with small budgets for random input: half a minute on two cores
  * --repeat N        each file N times, under load; failures with their seeds (`npm run test:repeat -- WORD N`)
  * --load N          busy processes next to a repeated file; default: 2
- * --write-times     measures the table of times again (test/support/runner/times.json), on an idle machine of two cores
+ * --write-times     measures the tables of times and of coverage again (test/support/runner/*.json), on an idle machine
  *
  * ARGUS_TEST_REQUIRE=all            a skipped test is a failure (what CI sets)
  * ARGUS_TEST_TIMEOUT_SECONDS=120    how long one file may take
  */
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RunnerError, readArguments } from './support/runner/arguments.ts';
 import { compileTree } from './support/runner/compile.ts';
+import {
+  belowFloor,
+  type FolderCoverage,
+  percentOf,
+  raised,
+  readCoverage,
+  readFloors,
+  writeFloors,
+} from './support/runner/coverage.ts';
 import { type Plan, planTests } from './support/runner/plan.ts';
 import { repeat } from './support/runner/repeat.ts';
 import { print, reportRun, summaryOf, type Totals } from './support/runner/report.ts';
 import { type FileRunOptions, killRunningFiles, runBatch, runFile } from './support/runner/run-file.ts';
 import { batches, estimate, longestFirst, readTimes, type Times, writeTimes } from './support/runner/timing.ts';
+import { temporaryDirectory } from './support/temp.ts';
 
 /** For what runs side by side, next to the one for what does not. More make each other slower, not the run faster. */
 const MAX_WORKERS = 2;
@@ -57,11 +68,14 @@ async function main(): Promise<number> {
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
   const measured = new Map<string, number>();
   const options: FileRunOptions = { tree, timeoutMs, env: quick ? QUICK_ENVIRONMENT : ENVIRONMENT };
+  /** Only the whole can be held against a floor. */
+  const isWhole = words.length === 0 && !quick && !IS_COMPILED;
+  const counted = join(temporaryDirectory(), 'coverage');
   const runUnit = async (files: readonly string[]): Promise<void> => {
     const [file = ''] = files;
     const factor = plan.machines.includes(file) ? MACHINES_TIMEOUT_FACTOR : 1;
     const runs = plan.inMemory.includes(file)
-      ? await runBatch(files, options)
+      ? await runBatch(files, isWhole ? { ...options, env: { ...options.env, NODE_V8_COVERAGE: counted } } : options)
       : [await runFile(file, { ...options, timeoutMs: factor * timeoutMs })];
     for (const [index, run] of runs.entries()) {
       reportRun(run, totals, runs.slice(0, index));
@@ -81,6 +95,7 @@ async function main(): Promise<number> {
   await runAll(each(plan.machines), 1);
 
   if (shouldWriteTimes) writeTimes(root, measured);
+  if (isWhole) totals.failed += reportCoverage(readCoverage(tree, counted), shouldWriteTimes);
   if (measured.size === 0) print(`no test file matches ${words.join(' ') || '*'}`);
   if (typeErrors !== null) {
     print(`${typeErrors.trimEnd()}\n      failed: the sources do not compile without errors`);
@@ -88,6 +103,21 @@ async function main(): Promise<number> {
   }
   print(summaryOf(totals));
   return totals.failed > 0 || totals.passed === 0 ? 1 : 0;
+}
+
+/** How many folders fell below their floor. */
+function reportCoverage(folders: readonly FolderCoverage[], shouldWrite: boolean): number {
+  const floors = readFloors(root);
+  if (shouldWrite) writeFloors(root, raised(floors, folders));
+  print('\nlines that the tests in memory execute, and the floor');
+  for (const folder of folders) {
+    const floor = String(floors[folder.folder] ?? '-').padStart(4);
+    print(`${percentOf(folder).toFixed(1).padStart(7)} %  ${floor} %  ${folder.folder}/  ${folder.lines} lines`);
+  }
+  print('');
+  const faults = belowFloor(folders, floors);
+  for (const fault of faults) print(`      failed: ${fault}`);
+  return faults.length;
 }
 
 function quickPlan(plan: Plan, times: Times): Plan {

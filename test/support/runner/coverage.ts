@@ -1,0 +1,132 @@
+/**
+ * Which lines of the product the tests in memory execute, by folder. V8 counts while the tests run (NODE_V8_COVERAGE);
+ * what tests do in processes that they start is not counted.
+ *
+ * `coverage.json` holds a floor for each folder, in per cent. A run of all tests fails below it, and `--write-times`
+ * raises it; nothing lowers it.
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const FLOORS = 'test/support/runner/coverage.json';
+const PRODUCT = ['broker', 'policy', 'clients', 'keys'];
+/** For a browser: compiled and tested there. */
+const PAGE = 'clients/audit/console/page/';
+
+/** As V8 writes it: ranges of one function, the outer before the inner; offsets into the text of the script. */
+export interface ScriptCoverage {
+  readonly url: string;
+  readonly functions: readonly {
+    readonly ranges: readonly { readonly startOffset: number; readonly endOffset: number; readonly count: number }[];
+  }[];
+}
+
+export interface FolderCoverage {
+  readonly folder: string;
+  readonly covered: number;
+  readonly lines: number;
+}
+
+/** Folder -> per cent. */
+export type Floors = Readonly<Record<string, number>>;
+
+/** Adds up what several processes executed of the compiled tree. */
+export class Coverage {
+  readonly #texts = new Map<string, string>();
+  /** By file: 1 where some process executed the character. */
+  readonly #executed = new Map<string, Uint8Array>();
+
+  /** `texts`: path -> compiled text. */
+  constructor(texts: ReadonlyMap<string, string>) {
+    for (const [path, text] of texts) {
+      this.#texts.set(path, text);
+      this.#executed.set(path, new Uint8Array(text.length));
+    }
+  }
+
+  add(path: string, { functions }: ScriptCoverage): void {
+    const all = this.#executed.get(path);
+    if (all === undefined) return;
+    const own = new Uint8Array(all.length);
+    for (const { ranges } of functions)
+      for (const { startOffset, endOffset, count } of ranges) own.fill(count > 0 ? 1 : 0, startOffset, endOffset);
+    for (let at = 0; at < own.length; at++) if (own[at] === 1) all[at] = 1;
+  }
+
+  folders(): FolderCoverage[] {
+    const totals = new Map<string, { covered: number; lines: number }>();
+    for (const [path, text] of this.#texts) {
+      const folder = path.split('/').slice(0, -1).slice(0, 2).join('/');
+      const total = totals.get(folder) ?? { covered: 0, lines: 0 };
+      totals.set(folder, total);
+      for (const at of codeOffsets(text)) {
+        total.lines++;
+        total.covered += this.#executed.get(path)?.[at] ?? 0;
+      }
+    }
+    return [...totals].map(([folder, total]) => ({ folder, ...total })).sort((a, b) => (a.folder < b.folder ? -1 : 1));
+  }
+}
+
+/** Where each line of code begins; not blank lines, comments, and brackets alone. */
+export function codeOffsets(text: string): number[] {
+  const offsets: number[] = [];
+  let start = 0;
+  for (const line of text.split('\n')) {
+    const code = line.trimStart();
+    if (/\w/.test(code) && !/^(\/\/|\/\*|\*)/.test(code)) offsets.push(start + line.length - code.length);
+    start += line.length + 1;
+  }
+  return offsets;
+}
+
+/** Reads what the processes of a run wrote into `directory`. */
+export function readCoverage(tree: string, directory: string): FolderCoverage[] {
+  const coverage = new Coverage(
+    new Map(compiledFiles(tree).map((path) => [path, readFileSync(join(tree, path), 'utf8')])),
+  );
+  const prefix = pathToFileURL(join(tree, '/')).href;
+  for (const name of existsSync(directory) ? readdirSync(directory) : []) {
+    const { result }: { result: readonly ScriptCoverage[] } = JSON.parse(readFileSync(join(directory, name), 'utf8'));
+    for (const script of result)
+      if (script.url.startsWith(prefix)) coverage.add(script.url.slice(prefix.length), script);
+  }
+  return coverage.folders();
+}
+
+function compiledFiles(tree: string): string[] {
+  return PRODUCT.flatMap((folder) => readdirSync(join(tree, folder), { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.js'))
+    .map((entry) => relative(tree, join(entry.parentPath, entry.name)))
+    .filter((path) => !path.startsWith(PAGE));
+}
+
+export function percentOf({ covered, lines }: FolderCoverage): number {
+  return lines === 0 ? 100 : (100 * covered) / lines;
+}
+
+export function readFloors(root: string): Floors {
+  return existsSync(join(root, FLOORS)) ? JSON.parse(readFileSync(join(root, FLOORS), 'utf8')) : {};
+}
+
+/** One line for each folder that fell below its floor. */
+export function belowFloor(folders: readonly FolderCoverage[], floors: Floors): string[] {
+  return folders
+    .filter((folder) => percentOf(folder) < (floors[folder.folder] ?? 0))
+    .map(
+      (folder) =>
+        `tests in memory execute ${percentOf(folder).toFixed(1)} % of ${folder.folder}/, and must execute ${floors[folder.folder]} %`,
+    );
+}
+
+/** A floor rises to the whole per cent that was measured, and never falls; folders that are gone have none. */
+export function raised(floors: Floors, folders: readonly FolderCoverage[]): Floors {
+  return Object.fromEntries(
+    folders.map((folder) => [folder.folder, Math.max(floors[folder.folder] ?? 0, Math.floor(percentOf(folder)))]),
+  );
+}
+
+export function writeFloors(root: string, floors: Floors): void {
+  writeFileSync(join(root, FLOORS), `${JSON.stringify(floors, null, 1)}\n`);
+}
