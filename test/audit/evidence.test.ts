@@ -64,6 +64,8 @@ evidence('the example of the signed-note specification verifies, and its key is 
   assert.is(formatNote(note), NOTE);
   assert.is(verifyNote({ ...note, text: 'This is another message.\n' }, key), 'bad');
   assert.is(verifyNote({ ...note, signatures: [] }, key), 'absent');
+  const forged = note.signatures.map((signed) => ({ ...signed, signature: new Uint8Array(64) }));
+  assert.is(verifyNote({ ...note, signatures: [...note.signatures, ...forged] }, key), 'bad', 'one of two is false');
 });
 
 evidence('the example of the checkpoint specification is read', () => {

@@ -14,7 +14,7 @@ const rings = suite('ring');
 const SENDERS = ['a', 'c', 'd'];
 const stage = await CoreHarness.of({
   domains: ['b', ...SENDERS],
-  rows: [...OPEN, 'p, a, b, control, *, allow', 'p, a, b, control, sink-cork, deny'],
+  rows: [...OPEN, 'p, @any, @any, control, *, allow', 'p, a, b, control, sink-cork, deny'],
 });
 
 function decisionFor(sender: string, owner = 'b', port = PORT, permission = 0): Decision {
@@ -125,8 +125,8 @@ const FORGERIES: readonly (readonly [label: string, forge: () => unknown, permis
   ['a permit, for a message that asks for another', () => permitFor('a', 'b', CONTROL, START), STOP],
   ['a permit, for a malformed message', () => permitFor('a', 'b', CONTROL, START), -1],
   ['a permit for another class', () => permitFor('a', 'b', PORT), START],
-  ['a permit for another destination', () => permitFor('a', 'c'), START],
-  ['a permit of another source', () => permitFor('c'), START],
+  ['a permit for another destination', () => permitFor('a', 'c', CONTROL), START],
+  ['a permit of another source', () => permitFor('c', 'b', CONTROL), START],
   ['the permit of argo:send', () => stage.argo.policy.monitor.send(domainOf('a'), domainOf('b')), START],
 ];
 const ALLOWED = { allowed: { value: true } };
@@ -145,6 +145,13 @@ for (const [label, forge, permission] of FORGERIES) {
     assert.ok(ring.isEmpty);
   });
 }
+
+rings('the last gate refuses a permit for a class with the same permissions', () => {
+  const { revision, serviceClass } = bindingOf(CONTROL);
+  const ring = controlRing({ revision, serviceClass: { ...serviceClass, name: 'other' } });
+  const insertForeign = () => ring.insert(permitFor('a', 'b', CONTROL), START, ring.shareOf(stage.state('a')), 16);
+  assert.throws(insertForeign, (error: unknown) => error instanceof InvariantError);
+});
 
 rings('the last gate takes the permit for exactly this message, in the revision in force', () => {
   const permit = permitFor('a', 'b', CONTROL);

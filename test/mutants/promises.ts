@@ -41,6 +41,7 @@ export const PROMISES = {
   'NATS is only a carrier': ['docs/nats.md', 'OVERRUN'],
   'a second agent leaves the first alone': ['docs/agent.md', 'before it opens a session'],
   'commands reach their own broker': ['docs/broker.md', 'which answers "revoked"'],
+  'a table runs nothing': ['docs/audit.md', '--csv'],
   'payloads are of their class': ['docs/network.md', 'dhcp'],
 } as const satisfies Readonly<Record<string, readonly [file: string, text: string]>>;
 

@@ -39,4 +39,25 @@ export const CLIENTS: readonly Mutant[] = [
     promise: 'commands reach their own broker',
     tests: ['test/service/control.serial.test.ts'],
   },
+  {
+    in: 'clients/audit/table.ts',
+    find: "typeof cell === 'string' && /^[=+\\-@\\t\\r]/.test(cell)",
+    replace: 'false',
+    promise: 'a table runs nothing',
+    tests: ['test/audit/questions.test.ts'],
+  },
+  {
+    in: 'clients/audit/table.ts',
+    find: `text.replaceAll('"', '""')`,
+    replace: 'text',
+    promise: 'a table runs nothing',
+    tests: ['test/audit/questions.test.ts'],
+  },
+  {
+    in: 'clients/agents/network/dhcp/message.ts',
+    find: 'if (message.op === BOOTREQUEST && !isMac) options',
+    replace: 'if (false) options',
+    promise: 'payloads are of their class',
+    tests: ['test/agents/network/dhcp/dhcp-message.test.ts'],
+  },
 ];

@@ -283,4 +283,32 @@ export const KEYS: readonly Mutant[] = [
     promise: 'a worn-out key opens nothing',
     tests: SCHEDULE,
   },
+  {
+    in: 'keys/aead/node.ts',
+    find: 'plaintext.fill(0); // unauthenticated',
+    replace: '// unauthenticated',
+    promise: 'a carrier reads and changes nothing',
+    tests: ['test/keys/aead/aead.test.ts'],
+  },
+  {
+    in: 'keys/aead/node.ts',
+    find: 'bytes.fill(0, start, end);',
+    replace: '',
+    promise: 'a carrier reads and changes nothing',
+    tests: ['test/keys/aead/aead-in-place.test.ts'],
+  },
+  {
+    in: 'keys/aead/node.ts',
+    find: 'this.#secret = null;',
+    replace: '',
+    promise: 'keys are kept private',
+    tests: ['test/keys/aead/aead.test.ts'],
+  },
+  {
+    in: 'keys/aead/node.ts',
+    find: 'if (!canOpen(nonce, tag)) return null;',
+    replace: '',
+    promise: 'a carrier reads and changes nothing',
+    tests: ['test/keys/aead/aead.test.ts'],
+  },
 ];

@@ -451,4 +451,25 @@ export const SESSION: readonly Mutant[] = [
     promise: 'nobody starves others',
     tests: ATTACKS,
   },
+  {
+    in: 'broker/service/sessions.ts',
+    find: 'else if (silence > SILENCE_LIMIT_MS) driver',
+    replace: 'else if (false) driver',
+    promise: 'memory is bounded',
+    tests: ['test/service/sessions.test.ts'],
+  },
+  {
+    in: 'broker/service/paced-log.ts',
+    find: 'if (restedAt - now <= LOG_LINES_AT_ONCE * LOG_INTERVAL_MS) {',
+    replace: 'if (now >= 0) {',
+    promise: 'the log cannot be flooded',
+    tests: ['test/service/paced-log.test.ts'],
+  },
+  {
+    in: 'broker/service/paced-log.ts',
+    find: 'if (this.#causes.size >= MAX_LOG_CAUSES && !this.#causes.has(key)) key = level;',
+    replace: '',
+    promise: 'memory is bounded',
+    tests: ['test/service/paced-log.test.ts'],
+  },
 ];
