@@ -128,5 +128,5 @@ export function raised(floors: Floors, folders: readonly FolderCoverage[]): Floo
 }
 
 export function writeFloors(root: string, floors: Floors): void {
-  writeFileSync(join(root, FLOORS), `${JSON.stringify(floors, null, 1)}\n`);
+  writeFileSync(join(root, FLOORS), `${JSON.stringify(floors, null, 2)}\n`);
 }

@@ -24,7 +24,7 @@ export function writeTimes(root: string, measured: ReadonlyMap<string, number>):
   const kept = Object.entries(readTimes(root)).filter(([file]) => existsSync(join(root, file)));
   const all = new Map([...kept, ...measured]);
   const sorted = [...all].sort(([left], [right]) => (left < right ? -1 : 1));
-  writeFileSync(join(root, TABLE), `${JSON.stringify(Object.fromEntries(sorted), null, 1)}\n`);
+  writeFileSync(join(root, TABLE), `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`);
 }
 
 export function timeOf(times: Times, file: string): number {
