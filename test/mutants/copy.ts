@@ -4,7 +4,7 @@ import { basename, join, relative } from 'node:path';
 import { transform } from 'esbuild';
 import { compiledPath, SHARED } from '../support/runner/compile.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { applyMutant, type Mutant, type Place } from './mutant.ts';
+import { applyMutant, type BrokenLine, type Place } from './mutant.ts';
 
 export class TreeCopy {
   readonly directory = temporaryDirectory();
@@ -17,7 +17,7 @@ export class TreeCopy {
   }
 
   /** Breaks the line, in the source and in its compiled form, for as long as `work` takes. */
-  async with<T>(mutant: Mutant, work: (place: Place) => Promise<T>): Promise<T> {
+  async with<T>(mutant: BrokenLine, work: (place: Place) => Promise<T>): Promise<T> {
     const { place, source } = applyMutant(this.directory, mutant);
     const path = join(this.directory, place.file);
     const originals = [path, compiledPath(path)].map((each) => [each, readFileSync(each)] as const);

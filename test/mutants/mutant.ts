@@ -21,6 +21,9 @@ export interface Mutant {
   readonly tests: readonly string[];
 }
 
+/** What is needed to break it. */
+export type BrokenLine = Pick<Mutant, 'in' | 'find' | 'replace'>;
+
 export interface Place {
   readonly file: string;
   /** From 1. */
@@ -35,7 +38,7 @@ export interface Mutation {
 }
 
 /** @throws Error when the pattern does not match exactly one line, or when it changes nothing. */
-export function applyMutant(root: string, mutant: Mutant): Mutation {
+export function applyMutant(root: string, mutant: BrokenLine): Mutation {
   const places = sourcesIn(root, mutant.in).flatMap((file) => placesOf(root, file, mutant.find));
   const [place] = places;
   if (place === undefined || places.length > 1) {

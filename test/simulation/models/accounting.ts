@@ -31,4 +31,13 @@ export class Accounting implements Invariant {
     if (held + accounts.free !== accounts.total || accounts.free < 0)
       throw new Violation(this.name, `${held} held and ${accounts.free} free of ${accounts.total} bytes`);
   }
+
+  /** Everything was read, and its room given back. */
+  quiet({ broker }: View): void {
+    for (const { domain, ringsByHandle } of broker?.argo.domains() ?? []) {
+      for (const { port, used } of ringsByHandle.values()) {
+        if (used > 0) throw new Violation(this.name, `${domain.name}:${port} is empty, and ${used} bytes are taken`);
+      }
+    }
+  }
 }
