@@ -44,11 +44,11 @@ chain('keys stand in the documented order and what does not apply is absent', as
   const [, , denied = {}, allowed = {}] = disk.records();
   assert.is(
     Object.keys(denied).join(),
-    'seq,time,mono,boot,broker,event,decision,reason,src,dst,port,class,permission,bytes,revision,policy,session,permissive,prev,sum',
+    'seq,time,mono,boot,broker,event,code,decision,reason,src,dst,port,class,permission,bytes,revision,policy,session,permissive,prev,sum',
   );
   assert.is(
     Object.keys(allowed).join(),
-    'seq,time,mono,boot,broker,event,decision,rule,src,dst,port,class,permission,bytes,revision,policy,session,detail,prev,sum',
+    'seq,time,mono,boot,broker,event,code,decision,rule,src,dst,port,class,permission,bytes,revision,policy,session,detail,prev,sum',
   );
   assert.is(Reflect.get(denied, 'policy'), 'ab'.repeat(8));
   assert.equal(Reflect.get(denied, 'src'), { domain: 'rogue-vm', domid: 3, labels: ['@app'] });

@@ -247,13 +247,13 @@ const SITUATIONS: readonly (readonly [
   [
     'status with no broker',
     'ERR_BROKER_NOT_RUNNING',
-    ['is it running', '--control'],
+    ['start the broker', '--control'],
     (stage) => ['status', '--control', stage.control],
   ],
   [
     'reload with no broker',
     'ERR_BROKER_NOT_RUNNING',
-    ['is it running'],
+    ['start the broker'],
     (stage) => ['reload', '--control', stage.control],
   ],
   [
