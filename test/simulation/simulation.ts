@@ -25,6 +25,7 @@ import { Permits } from './models/permit.ts';
 import { Recorded } from './models/recorded.ts';
 import type { Scenario } from './scenario.ts';
 import { chooseStep } from './steps.ts';
+import type { System } from './system.ts';
 import { compileRules, drawRules, drawTopology, linksOf, type Topology } from './topology.ts';
 import { Witness } from './witness.ts';
 
@@ -74,7 +75,7 @@ export async function simulate(scenario: Scenario, options: SimulationOptions = 
   }
 }
 
-export class Simulation {
+export class Simulation implements System {
   readonly scenario: Scenario;
   readonly topology: Topology;
   readonly guests: readonly Guest[];

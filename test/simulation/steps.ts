@@ -1,7 +1,7 @@
 /** What can happen in a step, and how often: what guests do, what the operator does, and what goes wrong. */
 import type { Random } from '../support/random.ts';
 import type { Guest } from './actors/guest.ts';
-import type { Simulation } from './simulation.ts';
+import type { System } from './system.ts';
 import { GRANTABLE, SERVICES } from './topology.ts';
 
 export interface Step {
@@ -9,7 +9,7 @@ export interface Step {
   run(): void | Promise<void>;
 }
 
-type Choice = readonly [weight: number, draw: (random: Random, simulation: Simulation) => Step];
+type Choice = readonly [weight: number, draw: (random: Random, system: System) => Step];
 
 const RING_BYTES = [48, 256, 1_024, 16_384] as const;
 
@@ -39,18 +39,18 @@ const CHOICES: readonly Choice[] = [
 ];
 const WEIGHTS = CHOICES.reduce((sum, [weight]) => sum + weight, 0);
 
-export function chooseStep(random: Random, simulation: Simulation): Step {
+export function chooseStep(random: Random, system: System): Step {
   let left = random.below(WEIGHTS);
   for (const [weight, draw] of CHOICES) {
     left -= weight;
-    if (left < 0) return draw(random, simulation);
+    if (left < 0) return draw(random, system);
   }
   throw new Error('the weights of the steps do not add up');
 }
 
 // What guests do
 
-function sendBurst(random: Random, { guests }: Simulation): Step {
+function sendBurst(random: Random, { guests }: System): Step {
   const from = random.pick(guests);
   const count = 1 + random.below(random.oneIn(4) ? 40 : 4);
   const deadlineMs = random.oneIn(2) ? null : random.pick([50, 500, 5_000]);
@@ -66,7 +66,7 @@ function sendBurst(random: Random, { guests }: Simulation): Step {
   };
 }
 
-function registerRing(random: Random, { guests }: Simulation): Step {
+function registerRing(random: Random, { guests }: System): Step {
   const guest = random.pick(guests);
   const { port } = random.pick(SERVICES);
   const partner = random.oneIn(3) ? random.pick(guests).member : 'any';
@@ -77,7 +77,7 @@ function registerRing(random: Random, { guests }: Simulation): Step {
   };
 }
 
-function unregisterRing(random: Random, { guests }: Simulation): Step {
+function unregisterRing(random: Random, { guests }: System): Step {
   const guest = random.pick(guests);
   const place = random.below(4);
   return {
@@ -89,23 +89,23 @@ function unregisterRing(random: Random, { guests }: Simulation): Step {
   };
 }
 
-function killGuest(random: Random, { guests }: Simulation): Step {
+function killGuest(random: Random, { guests }: System): Step {
   return onGuest(random.pick(guests), 'is killed', (guest) => guest.kill());
 }
 
-function stopGuest(random: Random, { guests }: Simulation): Step {
+function stopGuest(random: Random, { guests }: System): Step {
   return onGuest(random.pick(guests), 'stops', (guest) => guest.stop());
 }
 
-function stopReading(random: Random, { guests }: Simulation): Step {
+function stopReading(random: Random, { guests }: System): Step {
   return onGuest(random.pick(guests), 'reads no new ring', (guest) => guest.stopReading());
 }
 
-function readAgain(random: Random, { guests }: Simulation): Step {
+function readAgain(random: Random, { guests }: System): Step {
   return onGuest(random.pick(guests), 'reads', (guest) => guest.read());
 }
 
-function startGuests(_random: Random, { guests }: Simulation): Step {
+function startGuests(_random: Random, { guests }: System): Step {
   return {
     label: 'guests start',
     run: () => {
@@ -120,47 +120,47 @@ function onGuest(guest: Guest, what: string, act: (guest: Guest) => void): Step 
 
 // What the operator does
 
-function reloadPolicy(random: Random, simulation: Simulation): Step {
+function reloadPolicy(random: Random, system: System): Step {
   return {
     label: 'a new policy',
     run: async () => {
-      if (await simulation.writePolicy(random)) void simulation.broker?.reload.run();
+      if (await system.writePolicy(random)) void system.broker?.reload.run();
     },
   };
 }
 
-function grant(random: Random, simulation: Simulation): Step {
-  const { member } = random.pick(simulation.guests);
+function grant(random: Random, system: System): Step {
+  const { member } = random.pick(system.guests);
   const forMs = random.oneIn(2) ? null : 1 + random.below(500);
   const request = { domain: member.name, label: GRANTABLE, forMs, by: 'operator', reason: '', keep: random.oneIn(4) };
-  return { label: `${member.name} is granted`, run: () => void simulation.broker?.grants.add(request) };
+  return { label: `${member.name} is granted`, run: () => void system.broker?.grants.add(request) };
 }
 
-function revoke(random: Random, simulation: Simulation): Step {
-  const { member } = random.pick(simulation.guests);
+function revoke(random: Random, system: System): Step {
+  const { member } = random.pick(system.guests);
   const request = { domain: member.name, label: GRANTABLE, by: 'operator', reason: '' };
-  return { label: `${member.name} is revoked`, run: () => void simulation.broker?.grants.revoke(request) };
+  return { label: `${member.name} is revoked`, run: () => void system.broker?.grants.revoke(request) };
 }
 
-function killBroker(_random: Random, simulation: Simulation): Step {
-  return { label: 'the broker is killed', run: () => simulation.killBroker() };
+function killBroker(_random: Random, system: System): Step {
+  return { label: 'the broker is killed', run: () => system.killBroker() };
 }
 
-function startBroker(_random: Random, simulation: Simulation): Step {
-  return { label: 'the broker starts', run: () => simulation.startBroker() };
+function startBroker(_random: Random, system: System): Step {
+  return { label: 'the broker starts', run: () => system.startBroker() };
 }
 
 // What goes wrong
 
-function cutLine(random: Random, { guests }: Simulation): Step {
+function cutLine(random: Random, { guests }: System): Step {
   return onGuest(random.pick(guests), 'loses its connection', ({ line }) => line.cut());
 }
 
-function holdLine(random: Random, { guests }: Simulation): Step {
+function holdLine(random: Random, { guests }: System): Step {
   return onGuest(random.pick(guests), 'is cut off', ({ line }) => line.hold(true));
 }
 
-function releaseLine(_random: Random, { guests }: Simulation): Step {
+function releaseLine(_random: Random, { guests }: System): Step {
   return {
     label: 'all lines are back',
     run: () => {
@@ -169,7 +169,7 @@ function releaseLine(_random: Random, { guests }: Simulation): Step {
   };
 }
 
-function slowLine(random: Random, { guests }: Simulation): Step {
+function slowLine(random: Random, { guests }: System): Step {
   const state = {
     minDelayMs: random.below(3),
     maxDelayMs: 2 + random.below(200),
@@ -179,28 +179,28 @@ function slowLine(random: Random, { guests }: Simulation): Step {
   return onGuest(random.pick(guests), 'has a slow line', ({ line }) => void Object.assign(line.state, state));
 }
 
-function fillDisk(random: Random, { disk }: Simulation): Step {
+function fillDisk(random: Random, { disk }: System): Step {
   const roomBytes = random.below(2_000);
   return { label: `the disk takes ${roomBytes} bytes`, run: () => void Object.assign(disk, { roomBytes }) };
 }
 
-function failSync(random: Random, { disk }: Simulation): Step {
+function failSync(random: Random, { disk }: System): Step {
   const fault = random.oneIn(2) ? { isSyncFailing: true } : { isWriteFailing: true };
   return { label: `the disk fails: ${JSON.stringify(fault)}`, run: () => void Object.assign(disk, fault) };
 }
 
-function mendDisk(_random: Random, { disk }: Simulation): Step {
+function mendDisk(_random: Random, { disk }: System): Step {
   const healthy = { roomBytes: Number.POSITIVE_INFINITY, isSyncFailing: false, isWriteFailing: false };
   return { label: 'the disk works', run: () => void Object.assign(disk, healthy) };
 }
 
 /** An administrator or NTP sets the wall clock; credentials tolerate a minute. */
-function setClock(random: Random, { host }: Simulation): Step {
+function setClock(random: Random, { host }: System): Step {
   const wallOffsetMs = random.pick([-50_000, -1_000, 0, 1_000, 50_000]);
   return { label: `the wall clock is ${wallOffsetMs} ms off`, run: () => void Object.assign(host, { wallOffsetMs }) };
 }
 
-function pauseLong(random: Random, simulation: Simulation): Step {
+function pauseLong(random: Random, system: System): Step {
   const milliseconds = random.pick([1_000, 5_000, 30_000]);
-  return { label: `${milliseconds} ms pass`, run: () => simulation.pass(milliseconds) };
+  return { label: `${milliseconds} ms pass`, run: () => system.pass(milliseconds) };
 }

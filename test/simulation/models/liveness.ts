@@ -1,5 +1,5 @@
 /** After all faults are healed, every guest has a session again, and what is allowed arrives. */
-import type { Simulation } from '../simulation.ts';
+import type { System } from '../system.ts';
 import {
   type Delivery,
   type Invariant,
@@ -17,12 +17,12 @@ const ARRIVAL_MS = 10_000;
 
 export class Liveness implements Invariant {
   readonly name = 'liveness';
-  readonly #simulation: Simulation;
+  readonly #system: System;
   #policy: PolicyInForce | null = null;
   readonly #missing = new Map<number, SentMessage>();
 
-  constructor(simulation: Simulation) {
-    this.#simulation = simulation;
+  constructor(system: System) {
+    this.#system = system;
   }
 
   policy(policy: PolicyInForce): void {
@@ -38,12 +38,12 @@ export class Liveness implements Invariant {
   }
 
   async quiet({ broker }: View): Promise<void> {
-    const { guests } = this.#simulation;
+    const { guests } = this.#system;
     if (broker === null) throw new Violation(this.name, 'the broker is not running');
     const lost = guests.filter(({ isConnected }) => !isConnected).map(({ name }) => name);
     if (lost.length > 0) throw new Violation(this.name, `no session: ${lost.join(', ')}`);
     for (const guest of guests) guest.register(PORT, 'any', LENGTH);
-    await this.#simulation.passUntil(ARRIVAL_MS, () => guests.every(({ rings }) => hasRing(rings)));
+    await this.#system.passUntil(ARRIVAL_MS, () => guests.every(({ rings }) => hasRing(rings)));
     const policy = this.#policy;
     if (policy === null) throw new Violation(this.name, 'no policy is in force');
     this.#missing.clear();
@@ -54,7 +54,7 @@ export class Liveness implements Invariant {
           from.send({ to: to.member, port: PORT, payload, deadlineMs: ARRIVAL_MS });
       }
     }
-    await this.#simulation.passUntil(2 * ARRIVAL_MS, () => this.#missing.size === 0);
+    await this.#system.passUntil(2 * ARRIVAL_MS, () => this.#missing.size === 0);
     for (const { number, sender, receiver } of this.#missing.values())
       throw new Violation(this.name, `message ${number} of ${sender} to ${receiver} did not arrive`);
   }
