@@ -1,6 +1,8 @@
 /** The door of clients/audit/: questions to the audit log. */
+
 export { type AuditConsole, openConsole } from './console/index.ts';
 export { AuditQuestionError } from './errors.ts';
+export { cefLine, ecsDocument } from './export/index.ts';
 export {
   FIELDS,
   fieldOf,

@@ -321,6 +321,14 @@ flood('flows past the share go on counting, and are written when it allows again
   await log.close();
 });
 
+flood('what a quiet domain did not use is not saved up', () => {
+  let now = 0;
+  const accounts = new LogAccounts(MIN_DOMAIN_BYTES_PER_HOUR, () => now);
+  const account = accounts.of(rogue);
+  now += 10 * HOUR_MS;
+  assert.is(account.left(now), MIN_DOMAIN_BYTES_PER_HOUR / LOG_BURST_PARTS);
+});
+
 flood('a share that could not pay for its own summary is refused', async () => {
   await openOn(undefined, { domainBytesPerHour: MIN_DOMAIN_BYTES_PER_HOUR - 1 }).then(
     () => assert.unreachable(),

@@ -11,7 +11,9 @@ import {
 } from '../../../../broker/audit/index.ts';
 import {
   AuditQuestionError,
+  cefLine,
   csvCell,
+  ecsDocument,
   FIELDS,
   type Predicate,
   parseQuestion,
@@ -23,9 +25,12 @@ import {
 import { untilInterrupted } from './interrupt.ts';
 import { faultText, recordText } from './lines.ts';
 
+const FORMATS = ['text', 'json', 'csv', 'ecs', 'cef'] as const;
+type ListFormat = (typeof FORMATS)[number];
+
 interface ListFlags {
   readonly follow?: true;
-  readonly format: 'text' | 'json' | 'csv';
+  readonly format: ListFormat;
   readonly checkpoint?: string;
 }
 
@@ -40,11 +45,11 @@ export function listCommand(): Command {
     .argument('<dir>', 'the audit directory')
     .argument('[question...]', 'such as: decision=deny src=chrome-vm since=today')
     .option('-f, --follow', 'go on with what is appended')
-    .addOption(new Option('--format <format>', 'how').choices(['text', 'json', 'csv']).default('text'))
+    .addOption(new Option('--format <format>', 'how').choices(FORMATS).default('text'))
     .option('--checkpoint <file>', 'only what came since the last run with this file; written at the end')
     .addHelpText(
       'after',
-      `${QUESTION_HELP}\n\nExamples:\n  argus audit list /var/log/argus decision=deny since=today\n  argus audit list /var/log/argus 'src=@app (class=msg OR port<1024)' --format csv\n  argus audit list /var/log/argus event=policy.load --checkpoint ~/.argus-seen`,
+      `${QUESTION_HELP}\n\nExamples:\n  argus audit list /var/log/argus decision=deny since=today\n  argus audit list /var/log/argus 'src=@app (class=msg OR port<1024)' --format csv\n  argus audit list /var/log/argus --follow --format ecs\n  argus audit list /var/log/argus event=policy.load --checkpoint ~/.argus-seen`,
     )
     .action(list);
 }
@@ -83,6 +88,8 @@ function write(
   const row = new RecordRow(parsed);
   if (!wants(row)) return 0;
   if (flags.format === 'json') process.stdout.write(`${escapeUnsafe(JSON.stringify(parsed.fields))}\n`);
+  else if (flags.format === 'ecs') process.stdout.write(`${escapeUnsafe(JSON.stringify(ecsDocument(parsed)))}\n`);
+  else if (flags.format === 'cef') process.stdout.write(`${cefLine(parsed)}\n`);
   else if (flags.format === 'csv') process.stdout.write(`${FIELDS.map((field) => cellOf(row, field)).join(',')}\r\n`);
   else process.stdout.write(`${recordText(parsed)}\n`);
   return 1;
