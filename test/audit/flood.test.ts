@@ -11,8 +11,8 @@ import {
   MIN_DOMAIN_BYTES_PER_HOUR,
   PROMPT_RECORDS_PER_WINDOW,
 } from '../../broker/audit/limits.ts';
-import { accountOf } from '../../broker/audit/write/account-of.ts';
-import { LogAccounts } from '../../broker/audit/write/log-accounts.ts';
+import { accountOf } from '../../broker/audit/write/share/account-of.ts';
+import { LogAccounts } from '../../broker/audit/write/share/log-accounts.ts';
 import {
   AUDIT_CATALOG,
   AUDIT_EVENTS,

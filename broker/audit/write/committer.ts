@@ -18,9 +18,9 @@ import { FLOWS_PER_COMMIT, MAX_RETAINED_RECORDS, RETRY_MS } from '../limits.ts';
 import type { TornTail } from '../read/end.ts';
 import { ClockSteps } from './clock-steps.ts';
 import { Health } from './health.ts';
-import { Losses } from './losses.ts';
 import { answer, type QueuedCount, type QueuedRecord, type Waiter } from './queued.ts';
 import type { SegmentLog } from './segment-log.ts';
+import { Losses } from './share/losses.ts';
 import type { Signing } from './signing.ts';
 
 /** Counts that wait outside of the queue, and are taken in portions as the disk keeps up. */

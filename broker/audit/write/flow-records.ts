@@ -5,9 +5,9 @@ import type { FlowCounter } from '../../record/index.ts';
 import type { Bodies } from '../body.ts';
 import { encodeBody } from '../chain.ts';
 import { type Committer, type CountSource, momentOf } from './committer.ts';
-import type { Flood } from './flood.ts';
 import { FlowTable } from './flows.ts';
 import type { QueuedRecord } from './queued.ts';
+import type { Flood } from './share/flood.ts';
 
 export class FlowRecords implements CountSource {
   readonly #table: FlowTable;

@@ -11,11 +11,11 @@ import { AuditError } from '../errors.ts';
 import type { AuditHead, AuditLog, LogShare } from '../log.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import { Committer, momentOf } from './committer.ts';
-import { Flood } from './flood.ts';
 import { FlowRecords } from './flow-records.ts';
-import { LogAccounts } from './log-accounts.ts';
 import type { Waiter } from './queued.ts';
 import type { SegmentLog } from './segment-log.ts';
+import { Flood } from './share/flood.ts';
+import { LogAccounts } from './share/log-accounts.ts';
 import { Signing } from './signing.ts';
 
 const NO_CONTEXT: DenialContext = Object.freeze({});

@@ -1,18 +1,18 @@
 /** `argus policy …`: what an admin does with a policy directory before a broker sees it. */
 import { Command } from 'commander';
-import { applyCommand, candidateCommand, rollbackCommand } from './apply.ts';
+import { applyCommand, candidateCommand, rollbackCommand } from './change/apply.ts';
+import { editCommand } from './change/edit.ts';
+import { logCommand, showCommand } from './change/history.ts';
 import { checkCommand } from './check.ts';
 import { diffCommand, noNewAccessCommand } from './diff.ts';
-import { editCommand } from './edit.ts';
 import { explainCommand } from './explain.ts';
 import { flowCommand, graphCommand } from './flow.ts';
-import { logCommand, showCommand } from './history.ts';
 import { infoCommand, matrixCommand } from './info.ts';
 import { initCommand } from './init.ts';
-import { replayCommand } from './replay.ts';
+import { replayCommand } from './replay/replay.ts';
+import { simulateCommand } from './replay/simulate.ts';
+import { suggestCommand } from './replay/suggest.ts';
 import { searchCommand } from './search.ts';
-import { simulateCommand } from './simulate.ts';
-import { suggestCommand } from './suggest.ts';
 import { testCommand } from './test.ts';
 import { whyCommand } from './why.ts';
 

@@ -10,7 +10,7 @@ import {
   readQuestion,
 } from '../../../../policy/index.ts';
 import { printJson } from '../../output.ts';
-import { type Change, tryChanges } from './changes.ts';
+import { type Change, tryChanges } from './change/changes.ts';
 import { load, type PolicyOption, policyOption } from './directory.ts';
 
 export function whyCommand(): Command {

@@ -8,9 +8,9 @@ import {
   type PolicyFiles,
   readArchive,
   readPolicyFiles,
-} from '../../../../policy/index.ts';
-import { printJson } from '../../output.ts';
-import { controlOption } from '../../sockets/control.ts';
+} from '../../../../../policy/index.ts';
+import { printJson } from '../../../output.ts';
+import { controlOption } from '../../../sockets/control.ts';
 import { base64, call, type PutAnswer, putInForce, statusOf } from './in-force.ts';
 
 const MIN_TOKEN_DIGITS = 12;

@@ -1,6 +1,6 @@
 /** `argus completion`: what a shell needs to complete commands and options. */
 import { Argument, Command } from 'commander';
-import { completionScript, SHELLS, type Shell } from '../tree/completion.ts';
+import { completionScript, SHELLS, type Shell } from '../../tree/completion.ts';
 
 export function completionCommand(): Command {
   return new Command('completion')

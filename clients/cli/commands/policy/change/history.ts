@@ -1,7 +1,7 @@
 /** `argus policy log` and `show`: which policies were in force, who wanted them, and what each changed. */
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
-import { INSPECTORS } from '../../../../broker/index.ts';
+import { INSPECTORS } from '../../../../../broker/index.ts';
 import {
   type AccessChange,
   type ArchiveReader,
@@ -19,10 +19,10 @@ import {
   type PolicyRevision,
   type RevisionEntry,
   readArchive,
-} from '../../../../policy/index.ts';
-import { PLAIN, printable, printJson } from '../../output.ts';
-import { controlOption } from '../../sockets/control.ts';
-import { type AuditFlags, auditDirectory, auditOption } from './sources.ts';
+} from '../../../../../policy/index.ts';
+import { PLAIN, printable, printJson } from '../../../output.ts';
+import { controlOption } from '../../../sockets/control.ts';
+import { type AuditFlags, auditDirectory, auditOption } from '../sources.ts';
 
 const SHORT = 12;
 

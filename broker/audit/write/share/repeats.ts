@@ -6,9 +6,9 @@
  * so an account has KINDS_PER_ACCOUNT kinds a window; what is beyond is counted per event and not written one by one.
  * A kind that its account cannot pay for is held like one that has had its prompt records.
  */
-import type { AuditEvent } from '../../record/index.ts';
-import type { Moment } from '../body.ts';
-import { KINDS_PER_ACCOUNT, PROMPT_RECORDS_PER_WINDOW } from '../limits.ts';
+import type { AuditEvent } from '../../../record/index.ts';
+import type { Moment } from '../../body.ts';
+import { KINDS_PER_ACCOUNT, PROMPT_RECORDS_PER_WINDOW } from '../../limits.ts';
 import type { LogAccount } from './log-accounts.ts';
 
 /** One kind in this window. */

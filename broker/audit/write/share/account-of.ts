@@ -2,7 +2,7 @@
  * The account that pays for the record of an event. Null: the operator or the broker caused it, so it is neither delayed
  * nor left out, however busy a domain keeps the log.
  */
-import type { AuditEvent } from '../../record/index.ts';
+import type { AuditEvent } from '../../../record/index.ts';
 import type { LogAccount, LogAccounts } from './log-accounts.ts';
 
 export function accountOf(event: AuditEvent, accounts: LogAccounts): LogAccount | null {

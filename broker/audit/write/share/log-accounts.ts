@@ -9,10 +9,10 @@
  *
  * Accounts are for domains of the inventory, so their number is bounded.
  */
-import type { Domain } from '../../../policy/contract/index.ts';
-import type { Clock } from '../../base/index.ts';
-import { HOUR_MS, LOG_BURST_PARTS, RECORD_PRICE_BYTES } from '../limits.ts';
-import type { LogShare } from '../log.ts';
+import type { Domain } from '../../../../policy/contract/index.ts';
+import type { Clock } from '../../../base/index.ts';
+import { HOUR_MS, LOG_BURST_PARTS, RECORD_PRICE_BYTES } from '../../limits.ts';
+import type { LogShare } from '../../log.ts';
 
 export class LogAccount {
   /** The name of the domain, or one that no domain has. */

@@ -5,17 +5,17 @@
  * What an account cannot pay for is not written one by one: at the end of the window one `audit.withheld` per account says
  * how many events of each kind there were.
  */
-import type { Denial, Permit } from '../../../policy/contract/index.ts';
-import type { Clock } from '../../base/index.ts';
-import type { AuditEvent, DenialContext } from '../../record/index.ts';
-import { type Bodies, deniedEvent, type Moment } from '../body.ts';
-import { encodeBody } from '../chain.ts';
-import { FLOOD_WINDOW_MS, LINE_FRAME_BYTES } from '../limits.ts';
+import type { Denial, Permit } from '../../../../policy/contract/index.ts';
+import type { Clock } from '../../../base/index.ts';
+import type { AuditEvent, DenialContext } from '../../../record/index.ts';
+import { type Bodies, deniedEvent, type Moment } from '../../body.ts';
+import { encodeBody } from '../../chain.ts';
+import { FLOOD_WINDOW_MS, LINE_FRAME_BYTES } from '../../limits.ts';
+import type { Committer } from '../committer.ts';
+import type { QueuedCount, QueuedRecord, Waiter } from '../queued.ts';
 import { accountOf } from './account-of.ts';
 import { Collapse, type Tally } from './collapse.ts';
-import type { Committer } from './committer.ts';
 import type { LogAccount, LogAccounts } from './log-accounts.ts';
-import type { QueuedCount, QueuedRecord, Waiter } from './queued.ts';
 import { type Repeat, Repeats, summed } from './repeats.ts';
 import { Withheld, type WithheldSum } from './withheld.ts';
 

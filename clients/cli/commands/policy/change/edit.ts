@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Command, Option } from 'commander';
-import { INSPECTORS } from '../../../../broker/index.ts';
+import { INSPECTORS } from '../../../../../broker/index.ts';
 import {
   compileFiles,
   diffAccess,
@@ -22,8 +22,8 @@ import {
   type PolicyFiles,
   type PolicyRevision,
   readPolicyFiles,
-} from '../../../../policy/index.ts';
-import { controlOption } from '../../sockets/control.ts';
+} from '../../../../../policy/index.ts';
+import { controlOption } from '../../../sockets/control.ts';
 import { print } from './apply.ts';
 import { filesInForce, putInForce } from './in-force.ts';
 

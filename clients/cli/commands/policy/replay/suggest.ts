@@ -1,13 +1,13 @@
 /** `argus policy suggest`: rows that would allow what was denied, each with what it would break. Applies nothing. */
 import { Command } from 'commander';
-import { answerWhy, decideAgain, type PolicyRevision, readQuestion } from '../../../../policy/index.ts';
-import { printJson } from '../../output.ts';
-import { controlOption } from '../../sockets/control.ts';
-import { type Change, tryChanges } from './changes.ts';
-import { load, type PolicyOption, policyOption } from './directory.ts';
+import { answerWhy, decideAgain, type PolicyRevision, readQuestion } from '../../../../../policy/index.ts';
+import { printJson } from '../../../output.ts';
+import { controlOption } from '../../../sockets/control.ts';
+import { type Change, tryChanges } from '../change/changes.ts';
+import { load, type PolicyOption, policyOption } from '../directory.ts';
+import { type AuditFlags, auditDirectory, auditOption } from '../sources.ts';
 import { type DecidedRecord, decidedRecords } from './recorded.ts';
 import { type SinceOption, sinceFilter } from './simulate.ts';
-import { type AuditFlags, auditDirectory, auditOption } from './sources.ts';
 
 /** Requests that get a suggestion: each of them compiles a few policies. */
 const MAX_SUGGESTIONS = 50;

@@ -1,6 +1,6 @@
 /** Events of a window that were counted instead of written, because the share of their cause was used up. Exact. */
-import type { AuditEventName } from '../../record/index.ts';
-import type { Moment } from '../body.ts';
+import type { AuditEventName } from '../../../record/index.ts';
+import type { Moment } from '../../body.ts';
 import type { LogAccount } from './log-accounts.ts';
 
 /** What stands in the record for one kind of event. */

@@ -9,9 +9,9 @@
  *
  * A repeated denial allocates nothing: two map reads and three additions.
  */
-import type { Denial } from '../../../policy/contract/index.ts';
-import type { DenialContext } from '../../record/index.ts';
-import { PROMPT_RECORDS_PER_WINDOW, TUPLES_PER_SOURCE } from '../limits.ts';
+import type { Denial } from '../../../../policy/contract/index.ts';
+import type { DenialContext } from '../../../record/index.ts';
+import { PROMPT_RECORDS_PER_WINDOW, TUPLES_PER_SOURCE } from '../../limits.ts';
 
 /** The count of one tuple since its last record. */
 export class Tally {

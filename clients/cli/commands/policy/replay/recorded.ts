@@ -1,6 +1,6 @@
 /** The decisions of an audit log in order, each with the policy that made it. */
-import { readAudit } from '../../../../broker/audit/index.ts';
-import { INSPECTORS } from '../../../../broker/index.ts';
+import { readAudit } from '../../../../../broker/audit/index.ts';
+import { INSPECTORS } from '../../../../../broker/index.ts';
 import {
   type ArchiveReader,
   compileFiles,
@@ -8,7 +8,7 @@ import {
   type PolicyRevision,
   type RecordedDecision,
   regrantPolicy,
-} from '../../../../policy/index.ts';
+} from '../../../../../policy/index.ts';
 
 /** A policy as a record of the log names it: by the first digits of its hash. */
 export interface PolicyName {

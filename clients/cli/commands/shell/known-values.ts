@@ -1,7 +1,7 @@
 /** `argus known-values`: what completion scripts ask when TAB is pressed. */
 import { Argument, Command } from 'commander';
-import { VALUE_KINDS, type ValueKind } from '../tree/value-kind.ts';
-import { knownValues } from '../tree/values.ts';
+import { VALUE_KINDS, type ValueKind } from '../../tree/value-kind.ts';
+import { knownValues } from '../../tree/values.ts';
 
 export function knownValuesCommand(): Command {
   return new Command('known-values')

@@ -1,5 +1,5 @@
 /** Changes of a policy that would allow a request, each of them tried. */
-import { INSPECTORS } from '../../../../broker/index.ts';
+import { INSPECTORS } from '../../../../../broker/index.ts';
 import {
   type Candidate,
   compilePolicy,
@@ -10,7 +10,7 @@ import {
   PolicyError,
   type PolicyRevision,
   regrantPolicy,
-} from '../../../../policy/index.ts';
+} from '../../../../../policy/index.ts';
 
 export interface Change {
   readonly row: string;

@@ -1,6 +1,6 @@
 /** Events that found no room while the log could not be written, by name: the next audit.gap states them. */
-import type { AuditEventName } from '../../record/index.ts';
-import type { QueuedRecord } from './queued.ts';
+import type { AuditEventName } from '../../../record/index.ts';
+import type { QueuedRecord } from '../queued.ts';
 
 export class Losses {
   readonly #lost = new Map<AuditEventName, number>();

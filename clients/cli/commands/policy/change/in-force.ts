@@ -7,16 +7,16 @@
  * In both cases the token is the hash of the policy that the admin has looked at: if another one is in force by then,
  * nothing is changed.
  */
-import { BrokerError, type BrokerStatus, callControl } from '../../../../broker/index.ts';
+import { BrokerError, type BrokerStatus, callControl } from '../../../../../broker/index.ts';
 import {
   hashFiles,
   installPolicy,
   POLICY_FILE_NAMES,
   type PolicyFiles,
   readPolicyFiles,
-} from '../../../../policy/index.ts';
-import { controlSocket } from '../../sockets/control.ts';
-import { who } from '../../who.ts';
+} from '../../../../../policy/index.ts';
+import { controlSocket } from '../../../sockets/control.ts';
+import { who } from '../../../who.ts';
 
 export interface PutRequest {
   readonly control?: string;

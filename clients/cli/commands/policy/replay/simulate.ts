@@ -7,14 +7,14 @@ import {
   PolicyError,
   type PolicyRevision,
   regrantPolicy,
-} from '../../../../policy/index.ts';
-import { parseQuestion, predicateOf, RecordRow } from '../../../audit/index.ts';
-import { printJson } from '../../output.ts';
-import { controlOption } from '../../sockets/control.ts';
-import { load, type PolicyOption, policyOption } from './directory.ts';
+} from '../../../../../policy/index.ts';
+import { parseQuestion, predicateOf, RecordRow } from '../../../../audit/index.ts';
+import { printJson } from '../../../output.ts';
+import { controlOption } from '../../../sockets/control.ts';
+import { load, type PolicyOption, policyOption } from '../directory.ts';
+import { type AuditFlags, auditDirectory, auditOption } from '../sources.ts';
 import { type DecidedRecord, decidedRecords } from './recorded.ts';
 import { requestOf } from './replay.ts';
-import { type AuditFlags, auditDirectory, auditOption } from './sources.ts';
 
 /** Changed requests that are shown; all are counted. */
 const MAX_SHOWN = 50;

@@ -1,10 +1,10 @@
 /** `argus policy replay`: decides every decision of the audit log again, by the archived policy that made it. */
 import { Command } from 'commander';
-import { archiveOf, decideAgain, differencesFrom, isDecidedByRows, readArchive } from '../../../../policy/index.ts';
-import { printJson } from '../../output.ts';
-import { controlOption } from '../../sockets/control.ts';
+import { archiveOf, decideAgain, differencesFrom, isDecidedByRows, readArchive } from '../../../../../policy/index.ts';
+import { printJson } from '../../../output.ts';
+import { controlOption } from '../../../sockets/control.ts';
+import { type AuditFlags, auditDirectory, auditOption } from '../sources.ts';
 import { ArchivedPolicies, type DecidedRecord, decidedRecords } from './recorded.ts';
-import { type AuditFlags, auditDirectory, auditOption } from './sources.ts';
 
 /** Differences that are shown; all are counted. */
 const MAX_SHOWN = 20;
