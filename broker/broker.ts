@@ -9,10 +9,12 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type AeadChoice, aeadSelfTest, chooseAead, type Identity, RevocationStore } from '../keys/index.ts';
 import {
+  type Attribution,
   archiveOf,
   openArchive,
   type PolicyRevision,
   type RevisionArchive,
+  type RevisionEntry,
   readArchive,
   watchPolicy,
 } from '../policy/index.ts';
@@ -140,6 +142,8 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   started.add(() => endSessions(sessions));
 
   const listening = await startListeners(options, core, sessions, policy, started);
+  // Only now: a start that fails on its sockets has put no policy in force.
+  await archive.note(await firstEntry(first, archive));
   const reload = new PolicyReload(policy, core.argo, audit, sessions, listening.domains, log, {
     ...POLICY_HOST,
     archive,
@@ -339,23 +343,15 @@ async function startAdmin(
   return { control, metrics: scraped.address, status };
 }
 
-/** The policy that the broker starts with: into the archive and the log, and aloud when it is not the one of the directory. */
-async function recordFirst(
-  { policy, refusal, restored }: FirstPolicy,
-  archive: RevisionArchive,
-  audit: AuditLog,
-  log: Logger,
-): Promise<void> {
-  const before = (await archive.revisions()).at(-1)?.policy ?? null;
-  const reason = restored === null ? '' : `revision ${restored} of the archive`;
-  const attribution = { cause: 'start', by: 'broker', reason } as const;
+/** Records the policy that the broker starts with, aloud when it is not the one of the directory; its files come first. */
+async function recordFirst(first: FirstPolicy, archive: RevisionArchive, audit: AuditLog, log: Logger): Promise<void> {
+  const { policy, refusal, restored } = first;
   await archive.keep(policy.hash, policy.files);
-  await archive.note(entryOf(policy, before, attribution));
   audit.record({
     event: 'policy.load',
     revision: policy.revision,
     policy: policy.hash,
-    detail: { assertions: policy.assertionsHash, rows: policy.rows, ...attributed(attribution) },
+    detail: { assertions: policy.assertionsHash, rows: policy.rows, ...attributed(attributionOf(first)) },
   });
   if (refusal === null) return;
   const detail = { message: refusal.message.slice(0, 1_000), revision: policy.revision };
@@ -364,6 +360,15 @@ async function recordFirst(
     { ...refusal, restored, directory: policy.directory },
     'the policy directory is broken: the policy that was in force before is used',
   );
+}
+
+async function firstEntry(first: FirstPolicy, archive: RevisionArchive): Promise<RevisionEntry> {
+  const before = (await archive.revisions()).at(-1)?.policy ?? null;
+  return entryOf(first.policy, before, attributionOf(first));
+}
+
+function attributionOf({ restored }: FirstPolicy): Attribution {
+  return { cause: 'start', by: 'broker', reason: restored === null ? '' : `revision ${restored} of the archive` };
 }
 
 function listenAtNats(end: NatsEnd, broker: string, accept: Accept, log: Logger): NatsListeners {
