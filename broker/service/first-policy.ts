@@ -16,7 +16,7 @@ import {
 } from '../../policy/index.ts';
 import { INSPECTORS } from '../core/index.ts';
 import type { PolicyOptions } from '../process/index.ts';
-import type { Refusal } from './reload.ts';
+import type { Refusal } from './policy-change.ts';
 
 export interface FirstPolicy {
   readonly policy: PolicyRevision;

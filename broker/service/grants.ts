@@ -31,7 +31,8 @@ import {
   MAX_GRANT_TEXT,
   MAX_GRANTS,
 } from '../process/index.ts';
-import type { OverlayChange, PolicyReload, ReloadResult } from './reload.ts';
+import type { OverlayChange, ReloadResult } from './policy-change.ts';
+import type { PolicyReload } from './reload.ts';
 import type { SessionWatcher } from './sessions.ts';
 
 export interface GrantRequest extends Grant {

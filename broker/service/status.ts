@@ -5,7 +5,8 @@ import type { Federation, RemoteBrokerStatus } from '../federation/index.ts';
 import { STRANGERS } from '../peer/index.ts';
 import { type Status, statusWord } from '../wire/index.ts';
 import type { KeyStatus, KeyWatch } from './key-watch.ts';
-import type { PolicyReload, Refusal } from './reload.ts';
+import type { Refusal } from './policy-change.ts';
+import type { PolicyReload } from './reload.ts';
 import { type MemoryStatus, memoryOf, type Usage, type UsageSources, usageOf } from './usage.ts';
 
 export interface DomainStatus extends Usage {
