@@ -130,6 +130,8 @@ grants('a goodbye ends the grant, a carrier that broke does not, and a kept one 
       host.broker.grants.list().map(({ domain }) => domain),
       ['mail-vm'],
     );
+    // The grant ends at once; its record is on disk a little later.
+    await until('the end is recorded', async () => (await host.audited('grant.revoke')).length > 0);
     const revoked = (await host.audited('grant.revoke'))[0];
     assert.is(revoked?.reason, 'SESSION_ENDED');
   }),
