@@ -6,6 +6,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readStatus } from '../../../../clients/agents/audio/index.ts';
 import { parseWav } from '../../../../clients/demo/audio/wav.ts';
 import { type Host, until, withHost } from '../../../support/audio/host.ts';
 import { CLI, nodeArguments } from '../../../support/program.ts';
@@ -37,6 +38,8 @@ record('what a VM plays is in its file, sample for sample; a VM that may not pla
     );
     const wav = join(heard, 'chrome-vm.wav');
     await until('all of it is written', () => existsSync(wav) && statSync(wav).size >= 44 + pcm.length);
+    // A service that still has clients refuses the first SIGTERM.
+    await until('the VMs have left', async () => (await readStatus(status)).vms.length === 0);
     service.kill('SIGTERM');
     const [code] = await once(service, 'exit');
     assert.is(code, 0);
