@@ -35,6 +35,7 @@ import { InvariantError } from '../base/index.ts';
 import { type Argo, INSPECTORS } from '../core/index.ts';
 import { BrokerError, type Logger } from '../process/index.ts';
 
+import { adoptPolicy } from './adopt.ts';
 import type { BrokerListeners } from './broker-listeners.ts';
 import {
   type ApplyRequest,
@@ -429,16 +430,8 @@ export class PolicyReload {
   }
 
   #adopt(policy: PolicyRevision): void {
-    const { removed, left, withdrawals } = this.#argo.adopt(policy);
     this.#inForce = policy;
-    for (const state of removed) this.#sessions.end(state.domain.name, 'removed', 'left the inventory');
-    for (const state of left) this.#sessions.end(state.domain.name, 'wrongHome', 'moved to another home');
-    for (const peer of this.#sessions.peers()) {
-      peer.filter((frames, start, end) => withdrawals.keeps(peer.state, frames, start, end));
-      withdrawals.settle();
-      peer.introduceAgain();
-    }
-    withdrawals.announce();
+    adoptPolicy(policy, this.#argo, this.#sessions);
     this.#log.info(
       { revision: policy.revision, policy: policy.hash.slice(0, 12), rows: policy.rows, grants: policy.grants.length },
       'policy in force',

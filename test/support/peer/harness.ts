@@ -19,6 +19,7 @@ import {
   type Peer,
   type PeerContext,
 } from '../../../broker/peer/index.ts';
+import { adoptPolicy } from '../../../broker/service/adopt.ts';
 import { Sessions } from '../../../broker/service/sessions.ts';
 import { Turns } from '../../../broker/turns/index.ts';
 import {
@@ -416,15 +417,8 @@ export class PeerHarness {
     return peer;
   }
 
-  /** As broker/service/reload.ts does it. */
   async adopt(text: PolicyText): Promise<void> {
-    const { removed, withdrawals } = this.argo.adopt(await compile(text, this.argo.policy.revision + 1));
-    for (const state of removed) this.sessions.end(state.domain.name, 'removed', 'left the inventory');
-    for (const peer of this.sessions.peers()) {
-      peer.filter((frames, start, end) => withdrawals.keeps(peer.state, frames, start, end));
-      withdrawals.settle();
-    }
-    withdrawals.announce();
+    adoptPolicy(await compile(text, this.argo.policy.revision + 1), this.argo, this.sessions);
   }
 
   close(): void {
