@@ -3,11 +3,11 @@
  * little-endian; from a VM to the AudioVM only.
  */
 
-/** What a VM plays. */
+/** The sound that a VM plays. */
 export const PLAYBACK_PORT = 4_713;
-/** What a VM hears; in the other direction, the codes. */
+/** The sound that a VM hears. The codes go in the other direction. */
 export const CAPTURE_PORT = 4_714;
-/** The mixer: commands at the AudioVM, states at who mixes. Not Qubes'. */
+/** The mixer: the AudioVM gets commands, the mixer gets states. Qubes has no such port. */
 export const MIXER_PORT = 4_715;
 
 export const CODE_BYTES = 4;
@@ -15,7 +15,7 @@ export const CODE_BYTES = 4;
 export const Code = {
   sourceStop: 0x0001_0000,
   sourceStart: 0x0001_0001,
-  /** The PipeWire agent of Qubes says it first on each connection; nothing defines it, so it is tolerated. */
+  /** The PipeWire agent of Qubes sends it first on each connection. No document defines it, so it is tolerated. */
   hello: 0x0001_0004,
   sinkCork: 0x0002_0000,
   sinkUncork: 0x0002_0001,

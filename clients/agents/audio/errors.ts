@@ -1,4 +1,4 @@
-/** What can go wrong for who runs the audio clients; what a VM can cause is never an error here but a count. */
+/** Errors for the operator of the audio clients. A fault that a VM can cause is never an error here but a count. */
 import { CodedError } from '../../../broker/base/index.ts';
 
 export type AudioErrorCode =

@@ -1,4 +1,7 @@
-/** Every number of the audio clients that we chose, with unit and reason; what Qubes fixes is in pcm.ts and codes.ts. */
+/**
+ * Every number that we chose for the audio clients, with unit and reason. The numbers of Qubes are in pcm.ts and
+ * codes.ts.
+ */
 
 /**
  * Ring for what VMs play, bytes: shared by all of them in equal parts, so it is Argo's largest but a slot. 300 streams then

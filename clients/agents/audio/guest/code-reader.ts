@@ -1,4 +1,7 @@
-/** Codes out of a byte stream, which may cut them anywhere: what is not four bytes yet waits, and is never acted on. */
+/**
+ * Reads codes from a byte stream, which may cut a code anywhere. An incomplete code waits for its four bytes and has no
+ * effect.
+ */
 import { CODE_BYTES, decodeCode } from '../codes.ts';
 
 export class CodeReader {

@@ -21,10 +21,10 @@ export interface AudioEndpointOptions {
   readonly vm: Vm;
   /** Name of the AudioVM; null = none, the agent idles. */
   readonly audioVm: string | null;
-  /** What the VM hears: frames of 10 ms, only while it listens. */
+  /** The sound for the VM to hear: frames of 10 ms, only while the VM listens. */
   readonly onCapture?: (frame: Uint8Array) => void;
   readonly clock?: AudioClock;
-  /** False: digital silence is sent like any other sound, for who needs every sample. Default true. */
+  /** False: digital silence is sent like any other sound, for a caller that needs every sample. Default true. */
   readonly corksSilence?: boolean;
 }
 
@@ -98,7 +98,7 @@ export class AudioEndpoint {
     return this.#isCorked;
   }
 
-  /** START or STOP: what the VM's software wants to hear. */
+  /** START or STOP: whether the VM's software wants to hear the microphone. */
   async listen(isListening: boolean): Promise<void> {
     if (isListening === this.#isListening) return;
     this.#isListening = isListening;
@@ -106,7 +106,7 @@ export class AudioEndpoint {
     await this.#say(isListening ? Code.sourceStart : Code.sourceStop);
   }
 
-  /** CORK or UNCORK, for who knows better than the samples do. */
+  /** CORK or UNCORK, for a caller that knows the state better than the samples show it. */
   async cork(isCorked: boolean): Promise<void> {
     if (isCorked === this.#isCorked) return;
     this.#isCorked = isCorked;
@@ -135,7 +135,7 @@ export class AudioEndpoint {
     while (this.#inFlight > 0) await this.#slot();
   }
 
-  /** Another AudioVM, or none: both directions move, and the new one is told both states. */
+  /** Another AudioVM, or none: both directions move, and the endpoint sends both states to the new AudioVM. */
   async moveTo(audioVm: string | null): Promise<void> {
     if (audioVm === this.#audioVm) return;
     await this.#detach();
@@ -308,7 +308,7 @@ export class AudioEndpoint {
   }
 }
 
-/** Never 0, which says "no number". */
+/** Never 0: 0 means "no number". */
 function newStream(): number {
   return randomInt(1, STREAM_NUMBERS);
 }

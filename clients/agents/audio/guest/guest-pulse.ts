@@ -22,7 +22,7 @@ const PLUGS = {
   capture: { module: 'module-pipe-source', name: `source_name=${GUEST_SOURCE}`, more: [] },
 } as const;
 type Direction = keyof typeof PLUGS;
-/** Between an event and the look at what it changed: they come in bursts. */
+/** Time between an event and the look at the change: events come in bursts. */
 const SETTLE_MS = 50;
 
 export class GuestPulse {
@@ -33,7 +33,7 @@ export class GuestPulse {
   readonly #ends: (() => void)[] = [];
   #isClosed = false;
 
-  /** `directory`: for the FIFOs, nobody else's. `onPlayed`: what programs play. */
+  /** `directory`: for the FIFOs; no other program uses it. `onPlayed`: receives the sound that programs play. */
   constructor(directory: string, onPlayed: (bytes: Uint8Array) => void, environment: NodeJS.ProcessEnv = process.env) {
     this.#directory = directory;
     this.#onPlayed = onPlayed;
@@ -107,7 +107,7 @@ export class GuestPulse {
     void subscribe();
   }
 
-  /** Unloads what was loaded. Idempotent. */
+  /** Unloads the modules that were loaded. Idempotent. */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const end of this.#ends.splice(0)) end();

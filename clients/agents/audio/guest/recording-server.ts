@@ -79,11 +79,11 @@ export class RecordingServer implements SoundServer {
     try {
       return WavFile.reopen(path);
     } catch {
-      return this.#newFile(vm); // somebody has taken the recording away
+      return this.#newFile(vm); // another program has removed the recording
     }
   }
 
-  /** The first free name: VM.wav, VM.2.wav, …: what was recorded before is never touched. */
+  /** The first free name (VM.wav, VM.2.wav, …): an earlier recording is never touched. */
   #newFile(vm: string): WavFile {
     for (let count = 1; ; count++) {
       const path = join(this.#directory, count === 1 ? `${vm}.wav` : `${vm}.${count}.wav`);
@@ -103,6 +103,6 @@ function quietly(step: () => void): void {
   try {
     step();
   } catch {
-    // the first failure has been told
+    // the first failure has been reported
   }
 }

@@ -34,7 +34,7 @@ export class VchanBridge {
     await this.#serve(join(directory, `vchan-${CAPTURE_PORT}.sock`), (socket) => void this.#control(socket));
   }
 
-  /** What the agent hears. */
+  /** The sound that the agent hears. */
   readonly hear = (frame: Uint8Array): void => {
     const socket = this.#capture;
     if (socket === null) return;
@@ -50,7 +50,7 @@ export class VchanBridge {
   async #serve(path: string, onSocket: (socket: Socket) => void): Promise<void> {
     const server = createServer((socket) => {
       this.#sockets.add(socket);
-      socket.on('error', () => {}); // the close that follows is what counts
+      socket.on('error', () => {}); // the close event follows and is handled
       socket.once('close', () => this.#sockets.delete(socket));
       onSocket(socket);
     });
@@ -80,7 +80,7 @@ export class VchanBridge {
     try {
       for await (const chunk of socket as AsyncIterable<Buffer>) await agent.play(chunk);
     } catch {
-      // cut off in the middle: what came of it is played
+      // cut off in the middle: the bytes that arrived are played
     }
     await agent.flush();
   }
@@ -91,11 +91,11 @@ export class VchanBridge {
     const reader = new CodeReader();
     try {
       for await (const chunk of socket as AsyncIterable<Buffer>) {
-        // In turn and awaited: who writes codes faster than they are delivered finds the socket full.
+        // In turn and awaited: a writer that is faster than the delivery finds the socket full.
         for (const code of reader.push(chunk)) await this.#obey(code);
       }
     } catch {
-      // cut off: as if it had said stop
+      // cut off: treated like a stop
     }
     if (this.#capture !== socket) return;
     this.#capture = null;
@@ -110,6 +110,6 @@ export class VchanBridge {
     else if (code === Code.sourceStop) await agent.listen(false);
     else if (code === Code.sinkCork) await agent.cork(true);
     else if (code === Code.sinkUncork) await agent.cork(false);
-    // Code.hello and what nobody has defined: tolerated.
+    // Code.hello and undefined codes are tolerated.
   }
 }

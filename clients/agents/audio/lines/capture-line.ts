@@ -1,4 +1,4 @@
-/** What one VM hears: a record stream while its gate is open, and none at all otherwise. */
+/** The sound that one VM hears: a record stream exists only while the VM's gate is open. */
 
 import { REOPEN_MS } from '../limits.ts';
 import type { AudioClock } from '../pcm/audio-clock.ts';
@@ -62,14 +62,14 @@ export class CaptureLine {
     this.#apply();
   }
 
-  /** The VM is gone, or starts anew: it has asked for nothing. */
+  /** The VM has gone or starts again, so its earlier request is void. */
   reset(): void {
     this.ask(false);
   }
 
   #onRefused(why: 'denied' | 'gone'): void {
     if (why === 'denied') this.#gate.refuse();
-    else this.#gate.asked = false; // its ring is gone, so nobody is there who asks
+    else this.#gate.asked = false; // the VM's ring is gone, so the VM asks no more
     this.#apply();
   }
 

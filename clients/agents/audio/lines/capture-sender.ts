@@ -4,7 +4,7 @@
  */
 import { CAPTURE_IN_FLIGHT, CAPTURE_QUEUE_FRAMES } from '../limits.ts';
 
-/** Sends one frame; resolves with what became of it. Never rejects. */
+/** Sends one frame and resolves with the outcome. Never rejects. */
 export type SendFrame = (frame: Uint8Array) => Promise<'sent' | 'denied' | 'gone' | 'late'>;
 
 export class CaptureSender {
@@ -29,7 +29,7 @@ export class CaptureSender {
     this.#pump();
   }
 
-  /** Forgets what waits: the VM has said stop, or may hear no more. */
+  /** Drops the waiting frames: the VM has sent a stop, or is no longer allowed to hear. */
   clear(): void {
     this.#queue.length = 0;
   }

@@ -8,7 +8,7 @@ import type { AudioClock } from '../pcm/audio-clock.ts';
 import { FRAME_BYTES, FRAME_MS } from '../pcm/pcm.ts';
 import { PcmBuffer } from '../pcm/pcm-buffer.ts';
 
-/** Takes a frame, or says that its reader has not taken the ones before: the frame is dropped then. */
+/** Takes a frame. The frame is dropped when the result says that the reader has not taken the earlier frames. */
 export type WriteFrame = (frame: Uint8Array) => boolean;
 
 export class CaptureSink {
@@ -33,7 +33,7 @@ export class CaptureSink {
     return this.#queue.zeroed;
   }
 
-  /** What comes while nobody listens is discarded, not kept for later. */
+  /** A frame that arrives while the guest does not listen is discarded, not kept for later. */
   push(frame: Uint8Array): void {
     if (this.#cancel !== null) this.#queue.push(frame);
   }
@@ -52,7 +52,7 @@ export class CaptureSink {
 
   #plan(): void {
     this.#cancel = this.#clock.schedule(Math.max(0, this.#nextAt - this.#clock.now()), () => {
-      // A late timer hands out what fell due meanwhile: the reader's clock has not stood still.
+      // A late timer hands out all frames that are due: the reader's clock has gone on.
       for (; this.#nextAt <= this.#clock.now(); this.#nextAt += FRAME_MS) {
         if (!this.#write(this.#queue.takeFilled(FRAME_BYTES))) this.unread++;
       }

@@ -121,7 +121,7 @@ export class PlaybackLine {
     if (this.#state.uncork() === 'resume') this.#pump();
   }
 
-  /** A VM that is muted falls silent at once: what the sound server already has of it is dropped as well. */
+  /** A muted VM falls silent at once: the samples that the sound server already has are dropped as well. */
   setGain(gain: number): void {
     const isMuted = gain === 0 && this.#gain !== 0;
     this.#gain = gain;
@@ -132,7 +132,7 @@ export class PlaybackLine {
     if (stream.isLive) stream.write(new Uint8Array(ahead - (ahead % SAMPLE_FRAME_BYTES)));
   }
 
-  /** Another sink, or null for the default one. What is written already is still played by the old one. */
+  /** Another sink, or null for the default one. The old sink still plays the samples that it already has. */
   setRoute(device: string | null): void {
     if (device === this.#route) return;
     this.#route = device;
@@ -140,14 +140,14 @@ export class PlaybackLine {
     this.#pump();
   }
 
-  /** The VM starts anew: nothing of the old start is played or remembered. Volume and route are the person's, and stay. */
+  /** The VM starts again: the old start's sound is dropped and forgotten. The person's volume and route stay. */
   reset(): void {
     this.#queue.clear();
     this.#closeStream();
     this.#state = new PlaybackState();
   }
 
-  /** The VM is gone: what it has sent is played to its end, then the stream goes. */
+  /** The VM has gone: its sound is played to the end, then the stream is closed. */
   end(): void {
     while (!this.#isEnded && this.#stream !== null && this.#queue.length > 0) this.#write(this.#stream);
     this.#isEnded = true;

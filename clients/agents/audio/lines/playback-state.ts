@@ -16,7 +16,7 @@ export class PlaybackState {
     return this.#phase;
   }
 
-  /** What was asked for last. */
+  /** The last request. */
   get wantsCork(): boolean {
     return this.#wantsCork;
   }

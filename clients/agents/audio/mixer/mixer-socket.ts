@@ -10,7 +10,7 @@ import { AudioError, type AudioErrorCode } from '../errors.ts';
 import type { Mixer } from './mixer.ts';
 import type { MixerEntry } from './mixer-messages.ts';
 
-/** What a mixer does, on a session of its own or through somebody else's. */
+/** The operations of a mixer, on its own session or through another program's session. */
 export type MixerControl = Pick<Mixer, 'read' | 'setVolume' | 'setMuted' | 'setRoute' | 'close'>;
 
 type Request =
@@ -19,12 +19,12 @@ type Request =
   | { readonly op: 'mute'; readonly vm: string; readonly isMuted: boolean }
   | { readonly op: 'set-route'; readonly vm: string; readonly route: string | null };
 
-/** Whoever may open the socket mixes as this VM does. The function returned ends it. */
+/** Every program that can open the socket mixes as this VM does. The returned function closes the socket. */
 export async function serveMixer(path: string, mixer: MixerControl): Promise<() => Promise<void>> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
-    socket.on('error', () => {}); // the close that follows is what counts
+    socket.on('error', () => {}); // the close event follows and is handled
     socket.once('close', () => sockets.delete(socket));
     void answerAll(socket, mixer);
   });

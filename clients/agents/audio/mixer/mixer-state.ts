@@ -1,4 +1,6 @@
-/** What a person has set for each VM. It belongs to the VM's name: it outlives sessions, streams and the sound server. */
+/**
+ * A person's settings for each VM. They belong to the VM's name: they outlive sessions, streams and the sound server.
+ */
 import { AudioError } from '../errors.ts';
 import { MAX_ROUTE_BYTES } from '../limits.ts';
 import { checkVolume } from '../pcm/gain.ts';
@@ -22,7 +24,7 @@ export function checkRoute(route: string | null): string | null {
   );
 }
 
-/** What was saved, checked: a name with a setting that is none is an error, not a default. */
+/** Checks the saved settings: an invalid setting of a name is an error, not a default. */
 export function parseSettings(text: string): Map<string, MixerSetting> {
   const settings = new Map<string, MixerSetting>();
   let parsed: unknown;

@@ -1,4 +1,4 @@
-/** Who mixes: reads what the AudioVM knows of every VM, and sets volume, mute and route. It hears nothing. */
+/** The mixer reads the AudioVM's state of every VM. It sets volume, mute and route. It hears nothing. */
 import { ArgusError, type Ring, type Vm } from '../../../sdk/index.ts';
 import { MIXER_PORT } from '../codes.ts';
 import { AudioError } from '../errors.ts';

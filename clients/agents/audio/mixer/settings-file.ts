@@ -1,4 +1,4 @@
-/** The mixer's settings on disk: written whole beside the old file, then renamed over it. */
+/** The mixer's settings on disk: the whole file is written next to the old file, then renamed over it. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { AudioError } from '../errors.ts';
 import { SAVE_DELAY_MS } from '../limits.ts';
@@ -32,7 +32,7 @@ export class SettingsFile {
     }, SAVE_DELAY_MS);
   }
 
-  /** Waits until what was saved is on disk. */
+  /** Waits until the saved settings are on disk. */
   async close(settings: ReadonlyMap<string, MixerSetting>): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;

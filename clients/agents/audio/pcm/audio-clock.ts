@@ -2,7 +2,7 @@
 export interface AudioClock {
   /** Monotonic milliseconds. */
   now(): number;
-  /** Runs `task` once; returns what cancels it. */
+  /** Runs `task` once. The returned function cancels it. */
   schedule(delayMs: number, task: () => void): () => void;
 }
 

@@ -1,4 +1,4 @@
-/** Cuts a byte stream into frames of 10 ms; what is left over waits for more, so that no sample is ever torn. */
+/** Cuts a byte stream into frames of 10 ms. The remaining bytes wait for more, so that no sample is ever torn. */
 import { FRAME_BYTES, SAMPLE_FRAME_BYTES } from './pcm.ts';
 
 export class FrameCutter {
@@ -21,7 +21,7 @@ export class FrameCutter {
     return frames;
   }
 
-  /** What waits for more, in whole sample frames; a torn sample goes on waiting. */
+  /** The waiting bytes, in whole sample frames. A torn sample goes on waiting. */
   takeRest(): Uint8Array {
     const whole = this.#used - (this.#used % SAMPLE_FRAME_BYTES);
     const rest = this.#frame.slice(0, whole);
@@ -30,7 +30,7 @@ export class FrameCutter {
     return rest;
   }
 
-  /** What is left at the end of the stream, in whole sample frames; a torn sample is dropped. */
+  /** The remaining bytes at the end of the stream, in whole sample frames. A torn sample is dropped. */
   flush(): Uint8Array {
     const rest = this.#frame.slice(0, this.#used - (this.#used % SAMPLE_FRAME_BYTES));
     this.#used = 0;

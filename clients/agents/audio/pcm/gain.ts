@@ -16,7 +16,7 @@ export function gainOf(percent: number, isMuted: boolean): number {
   return isMuted ? 0 : (percent / 100) ** 3;
 }
 
-/** Scales whole sample frames in place; what would wrap around is clipped. */
+/** Scales whole sample frames in place. A value that would wrap around is clipped. */
 export function applyGain(bytes: Uint8Array, gain: number): void {
   if (gain === 1) return;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

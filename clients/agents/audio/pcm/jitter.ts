@@ -59,7 +59,7 @@ export class Jitter {
     return Math.min(MAX_LEAD_MS, lead + PLAYBACK_REQUEST_MS);
   }
 
-  /** A new sound: what comes next has no relation in time to what came before. */
+  /** A new sound: its timing has no relation to the earlier sound. */
   restart(): void {
     this.#isStarted = false;
   }
@@ -100,7 +100,7 @@ export class Jitter {
     return error > LEVEL_TOLERANCE_MS || error < -LOW_TOLERANCE_MS ? error : 0;
   }
 
-  /** The level was corrected: what was measured before no longer tells anything about it. */
+  /** The level was corrected: the earlier measurements are no longer valid. */
   levelled(now: number): void {
     if (this.#isStarted) this.#open(now);
   }

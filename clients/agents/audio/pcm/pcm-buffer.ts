@@ -54,7 +54,7 @@ export class PcmBuffer {
     return this.#ring.slice(this.#start, this.#start + SAMPLE_FRAME_BYTES);
   }
 
-  /** Exactly `bytes`: what is there, then zeros. */
+  /** Exactly `bytes`: first the buffered samples, then zeros. */
   takeFilled(bytes: number): Uint8Array {
     const filled = new Uint8Array(bytes);
     const taken = this.take(bytes);

@@ -6,7 +6,7 @@ export const CHANNELS = 2;
 /** One sample of each channel. */
 export const SAMPLE_FRAME_BYTES = 4;
 export const BYTES_PER_SECOND = SAMPLE_RATE_HZ * SAMPLE_FRAME_BYTES;
-/** What is sent at a time: 10 ms, 441 sample frames. */
+/** The size of one message: 10 ms, 441 sample frames. */
 export const FRAME_MS = 10;
 export const FRAME_BYTES = (BYTES_PER_SECOND * FRAME_MS) / 1_000;
 

@@ -17,12 +17,12 @@ export class WavFile {
     this.#pcmBytes = pcmBytes;
   }
 
-  /** A file that was not there. Throws EEXIST and what else the file system says. */
+  /** Makes a new file. Throws EEXIST and other errors of the file system. */
   static create(path: string): WavFile {
     return WavFile.#start(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, MODE), 0);
   }
 
-  /** Goes on behind the last whole sample of a file that this class made. Throws what the file system says. */
+  /** Continues after the last whole sample of a file that this class made. Throws the errors of the file system. */
   static reopen(path: string): WavFile {
     const fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW);
     const pcmBytes = Math.max(0, fstatSync(fd).size - WAV_HEADER_BYTES);

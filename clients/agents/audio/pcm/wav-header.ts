@@ -2,7 +2,7 @@
 import { CHANNELS, SAMPLE_FRAME_BYTES, SAMPLE_RATE_HZ } from './pcm.ts';
 
 export const WAV_HEADER_BYTES = 44;
-/** Sizes are u32, and that of the form counts what follows it: all of the header but 8 bytes. */
+/** Sizes are u32. The size of the form counts the bytes that follow it: all of the header but 8 bytes. */
 export const MAX_WAV_PCM_BYTES = 0xffff_fffc - WAV_HEADER_BYTES;
 /** Where a size stands until it is known; players then read to the end of the file. */
 const UNKNOWN_SIZE = 0xffff_ffff;

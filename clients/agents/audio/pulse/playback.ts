@@ -24,10 +24,10 @@ export class PulsePlayback implements PlaybackStream {
   readonly #events: PlaybackEvents;
   readonly #clock: AudioClock;
   #channel: number | null = null;
-  /** Bytes that the server keeps ahead of what it plays. */
+  /** Bytes that the server keeps ahead of the sample that it plays. */
   #buffer = 0;
   #written = 0;
-  /** Bytes of #written that are played, as far as the server has said. */
+  /** Bytes of #written that the server has reported as played. */
   #played = 0;
   #playedAt = 0;
   #isEmpty = true;
@@ -131,7 +131,7 @@ export class PulsePlayback implements PlaybackStream {
       this.#isAsking = false;
       if (reply.isFaulty) return;
       const isDry = isUnderflow && buffered < bytesOf(PLAYBACK_REQUEST_MS) && this.#written === written;
-      // PipeWire keeps what is less than it takes at a time, and would play it before the next sound.
+      // PipeWire takes samples in blocks. It keeps an incomplete block, and would play it before the next sound.
       if (isDry && buffered > 0) this.#flush();
       this.#setPlayed(isDry ? written : written - Math.max(0, buffered));
       this.#isEmpty = this.#written === this.#played;

@@ -96,7 +96,7 @@ export class TagWriter {
   }
 }
 
-/** Reads values in order. What is not there, or is of another type, reads as 0 and marks the fault. */
+/** Reads values in order. A missing value, or a value of another type, reads as 0 and marks the fault. */
 export class TagReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
