@@ -1,4 +1,4 @@
-/** Addresses that an operator wrote: the same as in broker/base, with an error for what is none. */
+/** Addresses that an operator wrote: the same as in broker/base, with an error for an invalid one. */
 import { formatIpv4, formatMac, parseIpv4 as readIpv4, parseMac as readMac } from '../../../broker/base/index.ts';
 import { NetError } from './errors.ts';
 

@@ -35,7 +35,7 @@ const linkPart = z.strictObject({
   tap: z.string().optional(),
   mac: z.string().optional(),
   mtu: z.int().min(576).max(9000).optional(),
-  /** DHCP requests of what is attached go to this domain. */
+  /** DHCP requests of the attached guest go to this domain. */
   dhcpFrom: domainName.optional(),
   /** A DHCP server is attached. */
   dhcpServe: z.boolean().default(false),
@@ -257,7 +257,7 @@ async function startRoutes(vm: DomainSession, part: RoutesPart, host: EndpointHo
   return () => service.close();
 }
 
-/** The ring of a stream proxy is asked for again and again, so that a quota or a policy that refuses it now is no end. */
+/** The proxy asks for its ring again and again, so a refusal by a quota or a policy is not final. */
 async function registered(
   proxy: StreamProxy,
   vm: DomainSession,

@@ -1,4 +1,4 @@
-/** What can go wrong in the network agents, each with a stable code. What a peer can cause is counted, not thrown. */
+/** Errors of the network agents, each with a stable code. A fault that a peer can cause is counted, not thrown. */
 import { CodedError } from '../../../broker/base/index.ts';
 
 /** Each code is explained in docs/network.md; a test holds the two together. */

@@ -1,4 +1,7 @@
-/** Every number of the network agents that we chose, with unit and reason; what an RFC fixes stands where it is used. */
+/**
+ * Every number that we chose for the network agents, with unit and reason. The numbers of an RFC stand where they are
+ * used.
+ */
 
 /** Argo ports of the shipped policy: IEEE 802, and the numbers that DHCP and RIP have over UDP. */
 export const ETHERNET_PORT = 802;
@@ -6,7 +9,7 @@ export const DHCP_SERVER_PORT = 67;
 export const DHCP_CLIENT_PORT = 68;
 export const ROUTE_PORT = 520;
 
-/** An MTU of 9000 and its header: what the broker's inspector lets pass. */
+/** An MTU of 9000 and its header: the broker's inspector accepts frames up to this size. */
 export const MAX_FRAME_BYTES = 9_014;
 /** Ring for frames, bytes: as much as a gigabit brings in 8 ms; more would only be waited in. */
 export const ETHERNET_RING_BYTES = 1_048_576;
@@ -18,7 +21,7 @@ export const LINK_WINDOW_BYTES = 1_048_576;
 export const FRAME_DEADLINE_MS = 150;
 /** Bytes that may wait in this process for the attachment to take them. */
 export const ATTACHMENT_HIGH_WATER_BYTES = 1_048_576;
-/** Ethernet addresses remembered per link; peers have one each, so this bounds what a peer with many can cost. */
+/** Ethernet addresses remembered per link. A peer has one, so this bounds the cost of a peer with many. */
 export const MAX_LEARNED_ADDRESSES = 1_024;
 /** How long the TAP helper may take to say that the device is there. */
 export const TAP_READY_TIMEOUT_MS = 5_000;
@@ -36,7 +39,7 @@ export const MAX_LEASE_SECONDS = 30 * 86_400;
 export const MAX_POOL_ADDRESSES = 65_536;
 /** What a client takes that does not say: 576 bytes (RFC 2131 §2), less the headers of IP and UDP. */
 export const DEFAULT_DHCP_BYTES = 548;
-/** What fits an Ethernet frame. */
+/** The payload that fits an Ethernet frame. */
 export const MAX_DHCP_BYTES = 1_472;
 
 /** Marks our routes in the kernel's table, /etc/iproute2/rt_protos: a number that no daemon in Debian's list has. */
@@ -45,7 +48,7 @@ export const ROUTE_PROTOCOL = 177;
 export const MAX_ROUTES_PER_MESSAGE = 256;
 /** The kernel reports a change in several lines; the table is read once they have stopped for this long. */
 export const ROUTE_SETTLE_MS = 50;
-/** The table is read at least this often, for what the monitor did not say. */
+/** The table is read at least this often, because the monitor may miss a change. */
 export const ROUTE_POLL_MS = 10_000;
 /** The monitor does not say when it has begun to listen: after its start the table is read once more at each of these. */
 export const ROUTE_MONITOR_START_MS: readonly number[] = [100, 300, 1_000, 3_000];

@@ -30,7 +30,7 @@ export interface DhcpConfig {
   readonly ntp: readonly number[];
   /** Besides the default route; a client that takes these takes its default route from them as well. */
   readonly routes: readonly StaticRoute[];
-  /** Each client is told a network of its own address alone, /32, with its router on the link, as in Qubes. */
+  /** Each client gets a network of its own address alone, /32, with its router on the link, as in Qubes. */
   readonly pointToPoint: boolean;
   readonly domainName: string | null;
   readonly mtu: number | null;

@@ -33,7 +33,7 @@ export class Leases {
     return this.#byAddress.get(ipv4) ?? null;
   }
 
-  /** Replaces what the MAC and the address had. */
+  /** Replaces the earlier leases of the MAC and of the address. */
   put(lease: Lease): void {
     this.#forget(this.#byMac.get(lease.mac));
     this.#forget(this.#byAddress.get(lease.ipv4));
@@ -48,7 +48,7 @@ export class Leases {
   }
 }
 
-/** True when nobody else than `mac` holds the address now. */
+/** True when no client except `mac` holds the address now. */
 export function isFree(leases: Leases, ipv4: number, mac: string, now: number): boolean {
   const lease = leases.ofAddress(ipv4);
   return lease === null || lease.state === 'ended' || lease.until <= now || (lease.mac === mac && mac !== '');
@@ -66,7 +66,7 @@ export function chooseAddress(
   now: number,
 ): number | null {
   const fixed = config.hosts.find((host) => host.mac === mac);
-  // A fixed address that was declined is in use by somebody unknown: better none than that one.
+  // An unknown host uses a declined fixed address, so the client gets no address instead.
   if (fixed !== undefined) return isFree(leases, fixed.ipv4, mac, now) ? fixed.ipv4 : null;
   const { pool } = config;
   if (pool === null) return null;

@@ -38,7 +38,7 @@ const COOKIE_AT = 236;
 const OPTIONS_AT = 240;
 const CHADDR_BYTES = 16;
 
-/** Null for what is malformed, or of a length that no Ethernet frame holds. */
+/** Null for a malformed message, or for a length that no Ethernet frame holds. */
 export function decodeDhcp(bytes: Uint8Array): DhcpMessage | null {
   if (bytes.length < OPTIONS_AT || bytes.length > 1_472) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -84,7 +84,7 @@ export function decodeDhcp(bytes: Uint8Array): DhcpMessage | null {
 export function encodeDhcp(message: DhcpMessage, maxBytes: number): Uint8Array {
   const fields = layOut(message, maxBytes - OPTIONS_AT);
   const main = writeOptions(fields.main);
-  // BOOTP's 300 bytes: older relays and clients drop what is shorter.
+  // BOOTP's 300 bytes: older relays and clients drop a shorter message.
   const bytes = new Uint8Array(Math.max(300, OPTIONS_AT + main.length));
   const view = new DataView(bytes.buffer);
   view.setUint8(0, message.op);
@@ -182,7 +182,7 @@ export function u16Option(value: number): Uint8Array {
   return Uint8Array.of(value >>> 8, value & 255);
 }
 
-/** What a message to or from an Ethernet client has in common. */
+/** The common fields of messages to and from an Ethernet client. */
 export function ethernetMessage(
   fields: Partial<DhcpMessage> & Pick<DhcpMessage, 'op' | 'xid' | 'chaddr' | 'options'>,
 ): DhcpMessage {

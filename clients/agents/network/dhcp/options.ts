@@ -9,7 +9,9 @@ export type Options = ReadonlyMap<number, Uint8Array>;
 
 const MAX_PIECE = 255;
 
-/** Adds what `field` holds to `into`, to its end mark if there is one; false when an option reaches beyond the field. */
+/**
+ * Adds the options of `field` to `into`, to its end mark if it has one. False when an option reaches beyond the field.
+ */
 export function readOptions(field: Uint8Array, into: Map<number, Uint8Array>): boolean {
   let at = 0;
   while (at < field.length) {

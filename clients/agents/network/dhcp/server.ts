@@ -147,7 +147,7 @@ export class DhcpServer {
     return { mac, ipv4, domain, hostName: hostNameOf(message), state, until };
   }
 
-  /** What the client wishes (option 51), within the configuration. */
+  /** The client's wish (option 51), within the configuration. */
   #leaseSeconds({ options }: DhcpMessage): number {
     const { leaseSeconds } = this.#config;
     const value = options.get(Option.leaseTime);
@@ -275,7 +275,7 @@ function maxBytesOf({ options }: DhcpMessage): number {
   return Math.min(MAX_DHCP_BYTES, Math.max(MIN_MAX_MESSAGE_SIZE, size) - IP_UDP_BYTES);
 }
 
-/** What the client calls itself: kept for the operator, in characters that do no harm in a terminal or a file. */
+/** The client's name for itself: kept for the operator, in characters that do no harm in a terminal or a file. */
 function hostNameOf({ options }: DhcpMessage): string | null {
   const value = options.get(Option.hostName);
   if (value === undefined || value.length === 0 || value.length > 63) return null;

@@ -39,7 +39,7 @@ export class Attachment {
     output.on('drain', () => this.#wake());
   }
 
-  /** True while the other side has taken what it was given. */
+  /** True while the other side has taken all frames that it was given. */
   get isReady(): boolean {
     return this.#output.writableLength < ATTACHMENT_HIGH_WATER_BYTES;
   }

@@ -49,7 +49,7 @@ interface Peer {
 
 const BROADCAST = Uint8Array.of(255, 255, 255, 255, 255, 255);
 const HEADER_BYTES = 14;
-/** Source of frames that carry the broker's DHCP messages: locally administered, and nobody's. */
+/** Source of frames that carry the broker's DHCP messages: locally administered, and no host has it. */
 const DHCP_STATION = Uint8Array.of(0x02, 0x61, 0x72, 0x67, 0x75, 0x73);
 
 export class Link {
@@ -59,7 +59,7 @@ export class Link {
   readonly #peers = new Map<string, Peer>();
   readonly #stations = new Stations();
   readonly #rings: KeptRing[] = [];
-  /** Refusals of DHCP that were said already: a client asks again every few seconds. */
+  /** Refusals of DHCP that were already reported: a client asks again every few seconds. */
   readonly #said = new Set<string>();
   #attachment: Attachment | null = null;
   #isPaused = false;
@@ -161,7 +161,7 @@ export class Link {
     return this.#deliver(payload);
   }
 
-  /** Waits for an attachment that is full, so that its peers are told by a full ring. */
+  /** Waits for an attachment that is full, so that a full ring slows its peers. */
   #deliver(frame: Uint8Array): void | Promise<void> {
     const attachment = this.#attachment;
     if (attachment === null) {
@@ -217,7 +217,7 @@ export class Link {
     });
   }
 
-  /** Once for each domain and reason. The guest's client only sees that nobody answers. */
+  /** Once for each domain and reason. The guest's client only sees that no answer comes. */
   #sayRefused(domain: string, error: unknown): void {
     if (!(error instanceof ArgusError)) return;
     const about = `${domain} ${error.code}`;

@@ -1,4 +1,4 @@
-/** The router's side: tells domains what can be reached through it, whenever that changes and again from time to time. */
+/** The router's side: announces the reachable prefixes to domains, after each change and again from time to time. */
 import { ArgusError } from '../../../sdk/index.ts';
 import { type DomainSession, keepRing } from '../kept-ring.ts';
 import { CONTROL_RING_BYTES, ROUTE_DEADLINE_MS, ROUTE_PORT, ROUTE_REPEAT_MS } from '../limits.ts';

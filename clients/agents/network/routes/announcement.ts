@@ -1,4 +1,4 @@
-/** What of the kernel's table a router announces: pure, from the table and what the operator said. */
+/** Computes a router's announcement: pure, from the kernel's table and the operator's options. */
 import { MAX_ROUTES_PER_MESSAGE } from '../limits.ts';
 import { isOurs, type KernelRoute } from './kernel.ts';
 import type { AnnouncedRoute } from './message.ts';
@@ -11,7 +11,7 @@ export interface AnnouncementRules {
   readonly prefixes: readonly Prefix[];
   /** The network of the VMs: an uplink that overlaps it would make its own hosts, or the VMs, unreachable. */
   readonly internal: readonly Prefix[];
-  /** Device on which the VMs are; what is reached through another one is uplink. Null = none is known. */
+  /** Device of the VMs. A prefix that is reached through another device is uplink. Null: the device is unknown. */
   readonly device: string | null;
 }
 

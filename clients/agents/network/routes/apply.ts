@@ -80,7 +80,7 @@ export async function applyRoutes(vm: DomainSession, options: ApplyOptions): Pro
     const iov = encodeRoutes({ operation: 'request', generation: 0, gateway4: null, gateway6: null, routes: [] });
     vm.sendv({ to: { domain: from, port: ROUTE_PORT }, from: ROUTE_PORT, iov, deadline: ROUTE_DEADLINE_MS }).catch(
       (error: unknown) => {
-        // The router may not run yet; it announces when it comes.
+        // The router may not run yet. It announces its sets when it starts.
         if (!(error instanceof ArgusError)) options.fail(error instanceof Error ? error : new Error(String(error)));
       },
     );

@@ -63,7 +63,7 @@ async function readKernelRoutes(): Promise<KernelRoute[]> {
   return [...(four ?? []), ...(six ?? [])];
 }
 
-/** @throws NetError ERR_NET_COMMAND when it is not what iproute2 prints */
+/** @throws NetError ERR_NET_COMMAND when it is not the output of iproute2 */
 export function parseKernelRoutes(text: string, family: 4 | 6): KernelRoute[] {
   let routes: z.infer<typeof shown>;
   try {

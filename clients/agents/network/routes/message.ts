@@ -47,7 +47,7 @@ export function encodeRoutes(message: RouteMessage): Uint8Array {
   return bytes;
 }
 
-/** Null for what is malformed. Which prefixes a sender may announce has been the broker's question. */
+/** Null for a malformed message. The broker has already checked which prefixes the sender is allowed to announce. */
 export function decodeRoutes(bytes: Uint8Array): RouteMessage | null {
   if (bytes.length < HEADER_BYTES) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

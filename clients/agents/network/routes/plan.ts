@@ -24,7 +24,7 @@ export interface WantedRoute {
 export interface RoutePlan {
   /** Lines for `ip -batch`; empty when the table is as it should be. */
   readonly commands: readonly string[];
-  /** What undoes them, whichever of them were carried out. */
+  /** The commands that undo the plan, no matter which of its commands were carried out. */
   readonly undo: readonly string[];
   /** Routes that are not applied, and why. */
   readonly refused: readonly string[];

@@ -26,7 +26,7 @@ export const StreamType = {
 
 export const StreamFault = {
   none: 0,
-  /** Nobody listens, or not for this domain. */
+  /** No program listens, or the listener does not accept this domain. */
   refused: 1,
   timeout: 2,
   /** The program's connection broke. */
@@ -47,7 +47,7 @@ export interface StreamMessage {
 const HEADER_BYTES = 12;
 const NOTHING = new Uint8Array(0);
 
-/** The header; payload goes beside it. */
+/** The header. The payload is sent next to it. */
 export function encodeStream(type: number, stream: number, value: number): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);
   const view = new DataView(bytes.buffer);
@@ -57,7 +57,7 @@ export function encodeStream(type: number, stream: number, value: number): Uint8
   return bytes;
 }
 
-/** Null for what is malformed. The payload is a view. */
+/** Null for a malformed message. The payload is a view. */
 export function decodeStream(bytes: Uint8Array): StreamMessage | null {
   if (bytes.length < HEADER_BYTES) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -22,7 +22,7 @@ import {
 import { decodeStream, encodeStream, StreamFault, type StreamMessage, StreamType } from './message.ts';
 import { type Remote, Stream, type StreamOwner } from './stream.ts';
 
-/** Connects to what a listener stands for; rejects when it cannot be reached in time. */
+/** Connects to the target of a listener. Rejects when the target cannot be reached in time. */
 export type StreamDial = () => Promise<Socket>;
 
 export interface StreamProxyOptions {
@@ -71,7 +71,7 @@ export class StreamProxy implements StreamOwner {
     this.#options = options;
     const { port, partner } = options;
     this.#say = oncePerSecond(options.say);
-    // In order with `peer-gone`: what a program sent before its domain left reaches the other program.
+    // In order with `peer-gone`: bytes that a program sent before its domain left reach the other program.
     this.#ring = keepOrderedRing(vm, { port, partner, length: STREAM_RING_BYTES }, (message) => this.#take(message));
     vm.on('disconnected', this.#onDisconnected);
     vm.on('peer-gone', this.#onGone);
@@ -199,7 +199,7 @@ export class StreamProxy implements StreamOwner {
   }
 
   #reset(remote: Remote, fault: number): void {
-    // Nobody may be there any more to hear it.
+    // The receiver may have gone already.
     this.#send(remote, encodeStream(StreamType.reset, remote.stream, fault), []).catch(() => {});
   }
 
@@ -301,7 +301,7 @@ export class StreamProxy implements StreamOwner {
     return count;
   }
 
-  /** What was under way when the session ended may be lost, and a stream with a hole is none. */
+  /** Messages under way at the end of the session may be lost. A stream with a hole is useless, so all streams end. */
   readonly #onDisconnected = (): void => {
     this.#endAll(null);
     this.#dialling.clear();

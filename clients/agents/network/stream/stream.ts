@@ -12,13 +12,13 @@ import type { Socket } from 'node:net';
 import { STREAM_CREDIT_SHARE, STREAM_PIECE_BYTES, STREAM_WINDOW_BYTES } from '../limits.ts';
 import { StreamFault, type StreamMessage, StreamType } from './message.ts';
 
-/** What a stream needs of its proxy. */
+/** The operations that a stream needs from its proxy. */
 export interface StreamOwner {
   /** There may be something to take with `next`. */
   ready(stream: Stream): void;
   /** A message outside the order of data. */
   tell(stream: Stream, type: number, value: number): void;
-  /** Gone; `fault` is told to the other side unless it knows (null). */
+  /** The stream has ended. The proxy sends `fault` to the other side, unless the other side knows it (null). */
   over(stream: Stream, fault: number | null): void;
 }
 
@@ -50,7 +50,7 @@ export class Stream {
   #credit = 0;
   #sentOffset = 0;
   #receivedOffset = 0;
-  /** Bytes that the other side may still send, and those that our program took since that was last said. */
+  /** Bytes that the other side may still send, and bytes that our program took since the last report. */
   #window: number;
   readonly #fullWindow: number;
   #consumed = 0;
@@ -67,7 +67,7 @@ export class Stream {
     socket.setNoDelay(true);
     socket.on('error', () => this.end(StreamFault.broken));
     socket.on('close', () => {
-      // Closed after both directions had ended: what is still pending goes out all the same.
+      // Closed after both directions had ended: the pending bytes are sent nevertheless.
       if (this.#outward === 'open' || this.#inward === 'open') this.end(StreamFault.broken);
     });
   }
@@ -150,7 +150,7 @@ export class Stream {
     }
   }
 
-  /** Over, whatever was under way; idempotent. `fault` null: the other side has said so. */
+  /** Ends the stream, even with data under way. Idempotent. `fault` null: the other side has ended it. */
   end(fault: number | null): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -160,7 +160,9 @@ export class Stream {
     this.#owner.over(this, fault === StreamFault.none ? null : fault);
   }
 
-  /** The other side's domain has left. What it finished sending still reaches the program; an unfinished stream is reset. */
+  /**
+   * The other side's domain has left. A finished direction still reaches the program. An unfinished stream is reset.
+   */
   gone(): void {
     this.end(this.#inward === 'ended' ? StreamFault.none : null);
   }
