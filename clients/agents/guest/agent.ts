@@ -57,7 +57,7 @@ export async function startAgent(config: AgentConfig, say: Say, signal: AbortSig
   return { vm, ended, close };
 }
 
-/** What waiting does not mend: the operator has to. */
+/** Errors that waiting does not repair: the operator has to. */
 const HOPELESS: readonly string[] = ['ERR_CLIENT_OPTION', 'ERR_CLIENT_CARRIER', 'ERR_CLIENT_VERSION'];
 
 async function firstSession(config: AgentConfig, say: Say, signal: AbortSignal): Promise<Vm> {

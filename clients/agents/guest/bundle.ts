@@ -27,7 +27,7 @@ export async function bundleAgent(out: string, entry = ENTRY, format: 'esm' | 'c
     minify: true,
     legalComments: 'none', // whole licences follow
     metafile: true,
-    // In one file there is no package.json to look into.
+    // A single file has no package.json to read.
     define: { 'process.env.ARGUS_AGENT_VERSION': JSON.stringify(version()) },
     // In a CommonJS file `import.meta.url` is empty, and code that looks for a file next to it does without.
     logOverride: { 'empty-import-meta': 'silent' },
@@ -36,7 +36,7 @@ export async function bundleAgent(out: string, entry = ENTRY, format: 'esm' | 'c
   appendFileSync(out, licences(Object.keys(metafile.inputs)));
 }
 
-/** The licences of what is inside ask to go wherever it goes. */
+/** The licences of the bundled packages require that they go with the bundle. */
 function licences(inputs: readonly string[]): string {
   const packages = new Set(inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []));
   const texts = [...packages].sort().map((directory) => {

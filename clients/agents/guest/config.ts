@@ -21,7 +21,7 @@ const schema = z.strictObject({
   broker: z.string().nullable().default(null),
   /** Unix socket for the programs of this machine. */
   socket: socketPath.default('/run/argus/agent.sock'),
-  /** Permissions of that socket; who may use it speaks for this domain. */
+  /** Permissions of that socket. A user that can open it speaks for this domain. */
   socketMode: z
     .string()
     .regex(/^0[0-7]{3}$/, 'expected an octal mode in quotes, as in "0660"')

@@ -35,7 +35,7 @@ function overSocket(path: string, line: string): Promise<string> {
   });
 }
 
-/** A read of 0 bytes on a virtio-serial port means that nobody is connected at the host's end now. */
+/** A read of 0 bytes on a virtio-serial port means that no program is connected at the host's end now. */
 async function overDevice(path: string, line: string, signal: AbortSignal): Promise<string> {
   const device = await open(path, 'r+');
   try {

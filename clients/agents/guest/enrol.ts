@@ -74,7 +74,7 @@ export async function answerEnrolment(
   return { name, thumbprint, line: `${JSON.stringify(answer)}\n` };
 }
 
-/** Puts what came back in place. @throws AgentError ERR_AGENT_ENROL, KeyError */
+/** Puts the received files in place. @throws AgentError ERR_AGENT_ENROL, KeyError */
 export async function acceptEnrolment(directory: string, line: string, token: Uint8Array): Promise<void> {
   const answer = answerSchema.safeParse(parseJson(line));
   if (!answer.success) throw new AgentError('ERR_AGENT_ENROL', 'the host’s answer was not understood');

@@ -1,4 +1,4 @@
-/** What the operator of an agent, or a program that uses one, can get wrong. Messages say what to do. */
+/** Errors of the operator of an agent, or of a program that uses one. Each message names the remedy. */
 import { CodedError } from '../../../broker/base/index.ts';
 
 export const AGENT_ERROR_CODES = [

@@ -10,7 +10,7 @@ export const SEND_WINDOW_MESSAGES = 256;
 /** A message to a full ring waits this long unless the request says otherwise: a receiver that is being restarted. */
 export const DEFAULT_DEADLINE_MS = 10_000;
 export const MAX_DEADLINE_MS = 3_600_000;
-/** Ring of `argus ring recv` unless told otherwise: a second of audio, with room to spare. */
+/** Default ring of `argus ring recv`: a second of audio, with room to spare. */
 export const DEFAULT_RING_BYTES = 256 * 1024;
 /** Payload of one message of `argus ring send`: a record takes several, and a default ring several dozen. */
 export const DEFAULT_MESSAGE_BYTES = 8 * 1024;
@@ -20,7 +20,7 @@ export const FIRST_SESSION_RETRY_MS = 1_000;
 export const MAX_UNIX_PATH_BYTES = 107;
 /** An enrolment answer: a credential (8 KiB at most) and a key. */
 export const MAX_ENROL_LINE_BYTES = 16 * 1024;
-/** One-time token: 256 bits, so that nobody guesses it, however often they may try. */
+/** One-time token: 256 bits, so that an attacker cannot guess it with any number of attempts. */
 export const TOKEN_BYTES = 32;
 /** Wrong proofs after which an enrolment ends and a new token is needed. */
 export const MAX_ENROL_ATTEMPTS = 3;

@@ -7,9 +7,9 @@ import { formatRequest, type LocalRequest } from './request.ts';
 /** A connection whose request was granted. */
 export interface LocalConnection {
   readonly socket: Socket;
-  /** What came behind the answer, and all that comes later. */
+  /** The bytes after the answer, and all later bytes. */
   readonly bytes: ByteQueue;
-  /** What stands behind the `ok`; empty except for `notify`. */
+  /** The text after the `ok`. Empty except for `notify`. */
   readonly answer: string;
 }
 
@@ -38,7 +38,7 @@ export function openLocal(path: string, request: LocalRequest): Promise<LocalCon
   });
 }
 
-/** An agent that this user may not talk to may well be running. */
+/** An agent that refuses this user may well be running. */
 function unreachable(path: string, cause: NodeJS.ErrnoException): AgentError {
   const isForbidden = cause.code === 'EACCES' || cause.code === 'EPERM';
   return isForbidden

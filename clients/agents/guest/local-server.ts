@@ -80,7 +80,7 @@ async function receive(vm: Vm, socket: Socket, request: Recv): Promise<void> {
       return;
     }
     socket.once('close', unregister);
-    // A program that reads has nothing to say; what it says is dropped, so that its end is seen.
+    // A reading program has nothing to send. Its bytes are dropped, so that its end is seen.
     socket.once('end', () => socket.destroy());
     socket.resume();
     socket.write('ok\n');
@@ -98,7 +98,7 @@ async function receive(vm: Vm, socket: Socket, request: Recv): Promise<void> {
   }
 }
 
-/** Answers where a ring of another domain stands. What policy denies looks like a ring that is not there. */
+/** Answers where a ring of another domain stands. A ring that policy denies looks like a missing ring. */
 async function notify(vm: Vm, socket: Socket, { domain, port, bytes }: Notify): Promise<void> {
   try {
     const [state] = await vm.notify([{ to: { domain, port }, spaceRequired: bytes }]);
@@ -123,7 +123,7 @@ function ringStateWords(state: RingState): string {
   return [...words, `max=${maxMessageSize}`].join(' ');
 }
 
-/** Sends without waiting for each outcome; answers go back in order, and a window bounds what is under way. */
+/** Sends without waiting for each outcome. Answers go back in order, and a window bounds the sends under way. */
 class Sender {
   readonly #vm: Vm;
   readonly #socket: Socket;

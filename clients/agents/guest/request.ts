@@ -29,7 +29,7 @@ const SEND_FORM = 'send DOMAIN PORT TYPE DEADLINE [FROM]';
 const NOTIFY_FORM = 'notify DOMAIN PORT BYTES';
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
-/** The request, or what is wrong with it. */
+/** The request, or its fault. */
 export function parseRequest(line: string): LocalRequest | string {
   const [verb, ...words] = line.split(' ');
   if (verb === 'recv') return parseRecv(words);
