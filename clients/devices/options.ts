@@ -1,4 +1,4 @@
-/** What `argus device` is asked for, checked once. */
+/** The options of `argus device`, checked once. */
 import { DeviceError } from './base/index.ts';
 import type { IvshmemConfig } from './ivshmem/index.ts';
 import { MAX_SERVICE_PORT } from './vsock/index.ts';

@@ -1,4 +1,4 @@
-/** What every part of the device process stands on. */
+/** The base that every part of the device process uses. */
 export { DEVICE_ERROR_CODES, DeviceError } from './errors.ts';
 export {
   ACCEPTS_PER_WAKE_UP,

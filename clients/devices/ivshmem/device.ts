@@ -76,7 +76,8 @@ export async function startIvshmem(
     const settle = (code: string | null): void => {
       doorbell.isUnderWay = false;
       if (code !== null) region.counts.refused++;
-      // Hardware cannot tell the guest that a doorbell failed, so the operator is told, once per change.
+      // Hardware cannot report a failed doorbell to the guest, so the device reports it to the operator, once per
+      // change.
       if ((code !== null) !== doorbell.isRefused) say(`vector ${vector} to "${peers[peer]}": ${code ?? 'works again'}`);
       doorbell.isRefused = code !== null;
       if (!doorbell.isRungAgain) return;

@@ -10,7 +10,7 @@ export const MAX_VECTORS = 8;
 /** Section of one peer, bytes: it must fit one message together with its header. */
 export const MIN_SECTION_BYTES = 4_096;
 export const MAX_SECTION_BYTES = 8 * 1_048_576;
-/** A section up to this size travels whole; a larger one has a frame that says how many bytes count. */
+/** A section up to this size travels whole. A larger section has a frame with the number of valid bytes. */
 export const MAX_WHOLE_SECTION_BYTES = 65_536;
 /** How often the ring of a peer that policy refused is asked for again when no new policy is announced. */
 export const PEER_RETRY_MS = 30_000;

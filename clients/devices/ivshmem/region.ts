@@ -41,7 +41,7 @@ export class SharedRegion {
     this.#memory = memory;
   }
 
-  /** A copy of what the guest has to say; null when it says it wrongly. */
+  /** A copy of the guest's message. Null when the guest's frame is wrong. */
   outgoing(vector: number): { readonly doorbell: Doorbell; readonly bytes: Buffer } | null {
     const { layout, self } = this;
     const at = layout.sectionAt(self);
@@ -91,7 +91,7 @@ export class SharedRegion {
   #place(from: number, bytes: Uint8Array): boolean {
     const { layout } = this;
     const at = layout.sectionAt(from);
-    // What is left of an earlier, longer message is not the peer's message: it is wiped.
+    // The rest of an earlier, longer message is not part of the peer's message, so it is wiped.
     const rest = Buffer.alloc(layout.sectionBytes - bytes.length);
     if (!this.#memory.write(at + FRAME_HEADER_BYTES, bytes.subarray(FRAME_HEADER_BYTES))) return false;
     if (rest.length > 0 && !this.#memory.write(at + bytes.length, rest)) return false;

@@ -39,7 +39,7 @@ export class GuestMemory {
     this.#regions = [...this.#regions, region];
   }
 
-  /** False when there is no such region. */
+  /** False when the region does not exist. */
   remove(place: RegionPlace): boolean {
     const kept = this.#regions.filter(
       (region) =>

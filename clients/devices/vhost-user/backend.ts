@@ -42,7 +42,7 @@ export interface BackendEvents {
   guestFault(reason: string): void;
 }
 
-/** What became of a message: null = done; a string = why the VMM is at fault. */
+/** The result of a message. Null: the message was carried out. A string: the fault of the VMM. */
 type Verdict = string | null;
 
 export class Backend {
@@ -347,7 +347,7 @@ export class Backend {
     this.#forget();
   }
 
-  /** All queues are stopped: the guest starts anew, whatever it did before. */
+  /** All queues are stopped: the guest starts again, whatever its earlier state. */
   #forget(): void {
     this.#isStopped = false;
     this.#pending.clear();

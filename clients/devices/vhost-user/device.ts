@@ -1,4 +1,4 @@
-/** What a virtio device is to the vhost-user back-end, and what the back-end is to it. */
+/** The two interfaces between a virtio device and the vhost-user back-end. */
 import type { SplitQueue } from '../virtqueue/index.ts';
 
 /** The device's view of its queues. */

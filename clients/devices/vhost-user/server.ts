@@ -9,7 +9,7 @@ export interface DeviceSocket {
   close(): void;
 }
 
-/** What the device process reports; `line` is for a person. */
+/** A report of the device process. `line` is for a person. */
 export type DeviceReport = (
   event: 'attached' | 'detached' | 'refused' | 'vmm-fault' | 'guest-fault',
   line: string,

@@ -1,4 +1,4 @@
-/** What a guest can do wrong in a queue. A fault stops its device; it is a value, because the guest causes it. */
+/** The faults of a guest in a queue. A fault stops its device. It is a value, because the guest causes it. */
 
 export const QUEUE_FAULTS = {
   memory: 'an address that is not memory of the guest',

@@ -80,7 +80,7 @@ export class SplitQueue {
     this.#size = options.size;
     this.#next = options.next & INDEX_MASK;
     this.#available = this.#next;
-    // A device holds no chain between two wake-ups, so what was taken was given back.
+    // A device holds no chain between two wake-ups, so every taken chain has been given back.
     this.#used = this.#next;
     this.#published = this.#next;
     this.#heads = Buffer.alloc(2 * this.#size);
@@ -88,12 +88,12 @@ export class SplitQueue {
     this.#elements = Buffer.alloc(USED_ELEMENT_BYTES * this.#size);
   }
 
-  /** What the guest did wrong; null while it did nothing wrong. */
+  /** The guest's fault. Null while the guest has made no fault. */
   get fault(): QueueFault | null {
     return this.#fault;
   }
 
-  /** Index of the next chain: what a VMM asks for when it stops the queue. */
+  /** Index of the next chain: a VMM asks for it when it stops the queue. */
   get next(): number {
     return this.#next;
   }
@@ -103,7 +103,7 @@ export class SplitQueue {
     return this.#isDrained;
   }
 
-  /** The VMM has described the memory anew. */
+  /** The VMM has described the memory again. */
   relocate(place: QueuePlace): void {
     this.#place = place;
   }
@@ -199,7 +199,7 @@ export class SplitQueue {
     return null;
   }
 
-  /** Copies what the guest has published since; true when there is something. */
+  /** Copies the chains that the guest has published since. True when there are some. */
   #refresh(): boolean {
     const { available, descriptors } = this.#place;
     if (!this.#memory.read(available, this.#header)) return this.#stop('memory') !== null;
@@ -207,7 +207,7 @@ export class SplitQueue {
     const count = (index - this.#next) & INDEX_MASK;
     if (count === 0) return false;
     if (count > this.#size) return this.#stop('ahead') !== null;
-    // After the index, so that what it covers is complete.
+    // After the index, so that the entries that the index covers are complete.
     if (!this.#memory.read(available + RING_HEADER_BYTES, this.#heads) || !this.#memory.read(descriptors, this.#table))
       return this.#stop('memory') !== null;
     this.#available = index;

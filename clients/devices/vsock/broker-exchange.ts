@@ -15,7 +15,7 @@ interface AnswerRing {
   isWanted: boolean;
 }
 
-/** Accounting of what the SDK keeps for each send besides the payload. */
+/** Memory that the SDK keeps for each send besides the payload. */
 const SEND_OVERHEAD_BYTES = 64;
 
 export class BrokerExchange implements Exchange {

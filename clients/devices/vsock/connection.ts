@@ -20,10 +20,10 @@ export type ConnectionState =
   /** The peer asked; our guest has not answered. */
   | 'offered'
   | 'open'
-  /** Reset. What waits for the guest is still handed to it. */
+  /** Reset. The packets that wait for the guest are still handed to it. */
   | 'closing';
 
-/** What waits for the guest. */
+/** An item that waits for the guest. */
 export interface Waiting {
   readonly operation: Operation;
   flags: number;
@@ -52,10 +52,10 @@ export class Connection {
   heardAt: number;
   /** When the peer was asked whether it is still there; null: not asked. */
   probedAt: number | null = null;
-  /** What the guest has announced. */
+  /** The values that the guest has announced. */
   guestWindow = 0;
   guestConsumed = 0;
-  /** What the peer has announced. */
+  /** The values that the peer has announced. */
   peerWindow = 0;
   peerConsumed = 0;
   readonly #waiting: Waiting[] = [];
@@ -127,7 +127,7 @@ export class Connection {
     return true;
   }
 
-  /** What comes next for the guest, at most `room` bytes of payload; null when nothing waits. */
+  /** The next packet for the guest, with at most `room` bytes of payload. Null when no packet waits. */
   take(room: number): Waiting | null {
     const first = this.#waiting[0];
     if (first === undefined) return null;

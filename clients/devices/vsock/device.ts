@@ -321,7 +321,7 @@ export class VsockDevice implements VirtioDevice, ExchangeEvents {
     }
   }
 
-  /** Each side asks for each connection, so that a revocation ends also those on which nobody speaks. */
+  /** Each side asks for each connection, so that a revocation also ends silent connections. */
   policyChanged(): void {
     for (const connection of [...this.#table]) if (connection.state === 'open') this.#probe(connection);
   }
@@ -334,7 +334,7 @@ export class VsockDevice implements VirtioDevice, ExchangeEvents {
     this.#resetGuest(connection);
   }
 
-  /** What waits for the guest is delivered, then the reset. */
+  /** The guest first gets the packets that wait for it, then the reset. */
   #resetGuest(connection: Connection): void {
     connection.state = 'closing';
     if (connection.waiting === 0) {

@@ -30,13 +30,13 @@ export interface ExchangeEvents {
   settled(): void;
   /** Connections of these do not work any more; null stands for every peer, every service port. */
   lost(peer: number | null, servicePort: number | null): void;
-  /** Another policy is in force: what was allowed may be denied now. */
+  /** Another policy is in force: it may deny a connection that the old policy allowed. */
   policyChanged(): void;
 }
 
 /** Time, from outside. */
 export interface Timers {
   now(): number;
-  /** Returns what cancels the task. */
+  /** Returns a function that cancels the task. */
   schedule(delayMs: number, task: () => void): () => void;
 }

@@ -4,7 +4,7 @@
 export const VSOCK_PORT_BASE = 2_000_000_000;
 /** Largest vsock port of a service. Clients may use any port of their own. */
 export const MAX_SERVICE_PORT = 99_999_999;
-/** Largest payload of one vsock packet: what Linux sends (VIRTIO_VSOCK_MAX_PKT_BUF_SIZE). */
+/** Largest payload of one vsock packet: Linux sends up to this size (VIRTIO_VSOCK_MAX_PKT_BUF_SIZE). */
 export const MAX_VSOCK_PAYLOAD_BYTES = 65_536;
 /** Credit of one connection, bytes: the default of Linux. A guest that offers more is announced with this. */
 export const MAX_VSOCK_CREDIT_BYTES = 262_144;

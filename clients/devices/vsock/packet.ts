@@ -40,7 +40,7 @@ export interface Packet {
   readonly fwdCnt: number;
 }
 
-/** A packet of the guest, whose payload is what follows the header; null: it makes no sense. */
+/** A packet of the guest. Its payload follows the header. Null: the packet makes no sense. */
 export function decodePacket(bytes: Buffer): Packet | null {
   if (bytes.length < PACKET_HEADER_BYTES) return null;
   const operation = bytes.readUInt16LE(30);
