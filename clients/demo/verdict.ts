@@ -5,7 +5,7 @@ import type { AttackResult } from './roles/messages.ts';
 
 /** The facts that a run has collected. */
 export interface Evidence {
-  /** PCM that chrome-vm was given to play, and what audio-vm wrote down. */
+  /** PCM that chrome-vm was given to play, and PCM that audio-vm wrote to disk. */
   readonly sent: Uint8Array;
   readonly heard: Uint8Array;
   /** Messages as each end counted them; undefined = the end did not report. */

@@ -15,7 +15,7 @@ const ATTACK_SECONDS = 0.004;
 /** The last moment fades, so that the recording ends without a click. */
 const FADE_SECONDS = 0.25;
 const PEAK = 0.2;
-/** About -66 dB below full scale: what a quiet room leaves on a microphone. */
+/** About -66 dB below full scale: the noise of a quiet room on a microphone. */
 const NOISE = 0.0005;
 
 /** When a note starts, its pitch over BASE_HZ (just intonation), and where it stands: -1 left … 1 right. */

@@ -9,7 +9,7 @@
 import { wavHeader } from '../../agents/audio/index.ts';
 import { DemoError, type DemoErrorCode } from '../errors.ts';
 
-/** What the format fixes. */
+/** The values that the format fixes. */
 const RIFF_HEADER_BYTES = 12;
 const CHUNK_HEADER_BYTES = 8;
 const FORMAT_BYTES = 16;
@@ -22,7 +22,7 @@ const SUBFORMAT_TAIL = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x
 const STREAM_SIZE = 0xffffffff;
 const KNOWN_CHUNKS: readonly string[] = ['fmt ', 'data', 'LIST', 'fact', 'PEAK', 'bext', 'cue '];
 
-/** What Argus takes. */
+/** The values that Argus accepts. */
 export const SAMPLE_RATE_HZ = 44_100;
 export const CHANNELS = 2;
 const SAMPLE_BITS = 16;

@@ -3,7 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { DemoError } from '../errors.ts';
 
-/** Debian and Homebrew put servers where the PATH of an ordinary user may not look. */
+/** Debian and Homebrew put servers in directories that the PATH of an ordinary user may lack. */
 const SERVER_DIRECTORIES = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin', '/opt/homebrew/sbin'];
 
 const HOW_TO_GET_IT = `install it and run this again:

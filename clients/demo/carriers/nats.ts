@@ -96,7 +96,7 @@ export class NatsSetting implements DemoCarrier {
     await this.#server?.stop();
   }
 
-  /** Called after the run: what the server saw. */
+  /** Called after the run: returns the bytes that the server saw. */
   seen(): Seen {
     const result = this.#search.result;
     const { messages, found } = result;

@@ -11,7 +11,7 @@ export interface Summary extends DemoVerdict {
   /** Messages that chrome-vm's audio endpoint could not send. */
   readonly lost: number;
   readonly carrier: 'unix' | 'nats';
-  /** What the NATS server saw; null without one. */
+  /** The observations of the NATS server. Null without a server. */
   readonly server: Seen | null;
   readonly seconds: number;
   readonly latency: { readonly p50Micros: number; readonly p99Micros: number };

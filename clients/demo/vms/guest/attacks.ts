@@ -24,7 +24,7 @@ const CLOSED = 'session closed';
 const RING_BYTES = 4_096;
 /** Under software emulation an answer takes its time. */
 const PATIENCE_MS = 20_000;
-/** A record's header that says "hello", and 8 bytes that nobody signed. */
+/** A record's header of type "hello", and 8 bytes without a signature. */
 const UNSIGNED_HELLO = Buffer.concat([
   Buffer.from('a76702010000000000000000000000000800000000000000', 'hex'),
   Buffer.alloc(8),

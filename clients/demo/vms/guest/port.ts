@@ -73,7 +73,7 @@ export class Port {
       if (this.#line !== line) return;
       if (bytes.length > 0) line.push(Buffer.from(bytes));
       else {
-        this.#line = null; // there is nobody left to say rubbish to
+        this.#line = null; // the host has gone, so the rubbish has no reader
         line.destroy();
       }
     }
