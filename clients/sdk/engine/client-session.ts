@@ -32,7 +32,7 @@ import { SendQueue } from './send-queue.ts';
 
 /** Answers carry the id of their request. */
 export type BrokerAnswer = Extract<BrokerFrame, { readonly op: typeof Op.reply | typeof Op.notified }>;
-/** What the broker says unasked. */
+/** The broker's messages that answer no request. */
 export type Notice = Extract<
   BrokerFrame,
   {
@@ -47,7 +47,7 @@ export type Notice = Extract<
 >;
 type RequestFrame = Extract<DomainFrame, { readonly id: number }>;
 
-/** What a session tells its VM; everything is called synchronously, in the order of the broker's frames. */
+/** A session's events for its VM. The session calls each one synchronously, in the order of the broker's frames. */
 export interface SessionHandlers {
   onUp(session: ClientSession, welcome: WelcomeFrame): void;
   /** The deliver frame at `bytes[at, at + length)`. 'kept': `bytes` may be looked at from now on, and is never reused. */
@@ -139,7 +139,9 @@ export class ClientSession implements CarrierEvents {
     });
   }
 
-  /** Sends a request; false when there is no session or too many are open. `onLost` is called if the session ends first. */
+  /**
+   * Sends a request. False without a session, or when too many are open. `onLost` is called if the session ends first.
+   */
   request(frame: RequestFrame, onAnswer: (answer: BrokerAnswer) => void, onLost: () => void): boolean {
     if (this.#phase !== 'up' || this.#requests.size >= MAX_OUTSTANDING_REQUESTS) return false;
     do this.#requestId = (this.#requestId + 1) >>> 0;
@@ -304,7 +306,7 @@ export class ClientSession implements CarrierEvents {
     }
   }
 
-  /** The broker has proved that it has derived the same keys. Only now is anything that it says believed. */
+  /** The broker has proved that it has derived the same keys. Only now does the client believe its messages. */
   #onProven(welcome: WelcomeFrame | null): void {
     if (welcome === null) return;
     this.#phase = 'up';

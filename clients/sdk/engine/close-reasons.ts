@@ -1,4 +1,4 @@
-/** Why a session did not come about or ended, in words that say what to do. */
+/** Why a session did not start or has ended, in words that name the remedy. */
 import type { ChannelFault } from '../../../broker/channel/index.ts';
 import { type CloseWord, closeWord } from '../../../broker/wire/index.ts';
 import { ArgusError, type ClientErrorCode } from '../errors.ts';
@@ -68,7 +68,7 @@ export function closeError(code: number | undefined, seal: 'sealed' | 'unsealed'
   return new ArgusError(errorCode, message);
 }
 
-/** After these there is no coming back by itself. */
+/** After these reasons the client does not connect again by itself. */
 export function isFinal(reason: ArgusError): boolean {
   return reason.code === 'ERR_CLIENT_CLOSED' || FINAL_WORDS.has(reason.code);
 }

@@ -11,7 +11,7 @@ export class SendBuffer {
   references = 1;
 
   constructor(length: number) {
-    // Not zeroed: only what frames have been written over is ever sealed.
+    // Not zeroed: only bytes that frames have overwritten are ever sealed.
     const { buffer } = Buffer.allocUnsafeSlow(length);
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
