@@ -14,7 +14,7 @@ function isCoded(error: unknown): error is Coded {
   return error instanceof Error && 'code' in error && typeof error.code === 'string';
 }
 
-/** `argus: message (CODE)`; a stack only for what has no code, because that is a bug of ours. */
+/** `argus: message (CODE)`. A stack only for an error without a code, because that is a bug of ours. */
 export function printError(error: unknown): void {
   if (error instanceof CommanderError) return; // commander has said it, with a suggestion
   if (isCoded(error)) process.stderr.write(`argus: ${withCode(error)}\n`);
@@ -24,7 +24,7 @@ export function printError(error: unknown): void {
     );
 }
 
-/** A code that the message says already is not said again. */
+/** A code that the message already contains is not printed again. */
 function withCode({ message, code }: Coded): string {
   return message.includes(code) ? message : `${message} (${code})`;
 }

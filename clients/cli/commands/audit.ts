@@ -1,4 +1,4 @@
-/** `argus audit`: what an auditor asks the log. Everything here only reads, and works while the broker writes. */
+/** `argus audit`: an auditor's questions to the log. Every command only reads, and works while the broker writes. */
 import { Command } from 'commander';
 import { checkpointCommand, keyCommand, proveCommand, verifyProofCommand } from './audit/evidence.ts';
 import { listCommand } from './audit/list.ts';

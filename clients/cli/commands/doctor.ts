@@ -1,4 +1,4 @@
-/** `argus doctor`: what is wrong with a host, a guest or a policy, in words. */
+/** `argus doctor`: explains in words the faults of a host, a guest or a policy. */
 import { Command } from 'commander';
 import type { Diagnosis } from '../doctor/diagnosis.ts';
 import { diagnoseGuest } from '../doctor/guest.ts';

@@ -1,4 +1,4 @@
-/** `argus keys`: makes authorities, keys and credentials, and shows what a directory of keys is good for. */
+/** `argus keys`: makes authorities, keys and credentials, and shows the use of a directory of keys. */
 import { Command, Option } from 'commander';
 import {
   createAuthority,

@@ -1,4 +1,4 @@
-/** `argus status` and `argus reload`: what a running broker says of itself, and its policy read again. */
+/** `argus status` and `argus reload`: a running broker's report of itself, and a new reading of its policy. */
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import {

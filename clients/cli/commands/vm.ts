@@ -122,7 +122,7 @@ interface Fragment {
   readonly domain: string;
   readonly hypervisor: string;
   readonly fragment: string;
-  /** What the user does next to the fragment. */
+  /** The user's task next to the fragment. */
   readonly notes: readonly string[];
 }
 

@@ -1,10 +1,10 @@
-/** What a check of `argus doctor` says. */
+/** The result of a check of `argus doctor`. */
 import { CodedError } from '../../../broker/base/index.ts';
 
 export interface Diagnosis {
   /** `host: policy` */
   readonly check: string;
-  /** `warning`: it works, and it will not for long, or somebody should look. */
+  /** `warning`: it works but will not for long, or a person should look at it. */
   readonly state: 'good' | 'warning' | 'problem';
   readonly says: string;
   /** Stable code of a problem; null otherwise. */
@@ -23,7 +23,7 @@ export function problem(check: string, code: string, says: string): Diagnosis {
   return { check, state: 'problem', says, code };
 }
 
-/** An error with a code says what is wrong and what to do. Any other error is a bug, and is not hidden. */
+/** An error with a code names the fault and the remedy. Any other error is a bug, and is not hidden. */
 export function problemOf(check: string, error: unknown): Diagnosis {
   if (error instanceof CodedError) return problem(check, String(error.code), error.message);
   throw error;

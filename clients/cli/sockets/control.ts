@@ -10,7 +10,7 @@ const DEFAULT_CONTROL = '/run/argus/control.sock';
 /** Options of every command that speaks to a running broker. */
 export interface ControlFlags {
   readonly control?: string;
-  /** Milliseconds; undefined: what the client of the control socket waits by itself. */
+  /** Milliseconds. Undefined: the default of the control socket's client. */
   readonly timeout?: number;
 }
 

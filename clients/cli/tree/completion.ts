@@ -37,7 +37,7 @@ function valueCode(name: string, values: Values, assign: (code: string) => strin
   return values.kind === 'known' ? assign(`$(${name} known-values ${values.known} 2>/dev/null)`) : null;
 }
 
-/** Rows of a `case` on "PATH --option": what follows the option; without a row, files. */
+/** Rows of a `case` on "PATH --option": the values that follow the option. Without a row, files. */
 function optionRows(name: string, nodes: readonly CommandNode[], assign: (code: string) => string): string[] {
   return nodes.flatMap(({ path, options }) =>
     options.flatMap(({ flags, values }) => {
@@ -47,7 +47,7 @@ function optionRows(name: string, nodes: readonly CommandNode[], assign: (code: 
   );
 }
 
-/** Rows of a `case` on "PATH#POSITION": what stands at the position of an argument. */
+/** Rows of a `case` on "PATH#POSITION": the values at the position of an argument. */
 function argumentRows(name: string, nodes: readonly CommandNode[], assign: (code: string) => string): string[] {
   return nodes.flatMap(({ path, arguments: positions }) =>
     positions.flatMap(({ values, isVariadic }, index) => {

@@ -1,4 +1,4 @@
-/** What the exit code of each command says; man pages and docs/commands.md print it. */
+/** The meaning of each command's exit codes. Man pages and docs/commands.md print it. */
 
 export interface ExitCode {
   readonly code: number;
@@ -11,7 +11,7 @@ const COMMON: readonly ExitCode[] = [
   { code: 2, meaning: 'the command line is wrong; nothing was done' },
 ];
 
-/** What 1 also means: the command worked and found something. */
+/** The second meaning of 1: the command worked and found something. */
 const FOUND: Readonly<Record<string, string>> = {
   'argus cluster status': 'a control socket did not answer',
   'argus broker': 'with --check: a start would fail',

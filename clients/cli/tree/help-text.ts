@@ -1,7 +1,7 @@
 /** The parts of a command's help, for pages that print them in another form. */
 import type { Command } from 'commander';
 
-/** What the command adds behind its options: examples and remarks. */
+/** The command's text after its options: examples and remarks. */
 export function helpTail(command: Command): string {
   let text = '';
   const before = command.configureOutput();

@@ -8,7 +8,7 @@ export interface Word {
   readonly about: string;
 }
 
-/** What follows an option, or stands at a position. */
+/** The values after an option, or at a position. */
 export type Values =
   | { readonly kind: 'words'; readonly words: readonly string[] }
   | { readonly kind: 'known'; readonly known: ValueKind }
@@ -26,7 +26,7 @@ export interface NodeArgument {
   readonly values: Values;
 }
 
-/** What can follow after `path`, e.g. after "argus keys". */
+/** The words that can follow `path`, e.g. "argus keys". */
 export interface CommandNode {
   readonly path: string;
   readonly commands: readonly Word[];

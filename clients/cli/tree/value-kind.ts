@@ -1,4 +1,4 @@
-/** What a placeholder stands for, by its name: `<domain>` is completed with the domains of the inventory. */
+/** The meaning of a placeholder, by its name: `<domain>` is completed with the domains of the inventory. */
 
 export const VALUE_KINDS = ['domains', 'labels', 'subjects', 'classes', 'events'] as const;
 export type ValueKind = (typeof VALUE_KINDS)[number];

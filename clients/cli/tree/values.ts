@@ -5,7 +5,7 @@ import { loadPolicy } from '../../../policy/index.ts';
 import { findConfig, type SearchPlaces } from '../sockets/find.ts';
 import type { ValueKind } from './value-kind.ts';
 
-/** Empty where there is no argus.yaml, or a policy that does not load: a shell shows no errors. */
+/** Empty when argus.yaml is missing or the policy does not load: a shell shows no errors. */
 export async function knownValues(kind: ValueKind, places?: SearchPlaces): Promise<readonly string[]> {
   if (kind === 'events') return AUDIT_EVENTS;
   const config = findConfig('argus.yaml', places);

@@ -36,7 +36,7 @@ import { controlOption, controlSocket } from '../../sockets/control.ts';
 import { DEFAULT_AUDIO_VM, mixerCommand } from './mixer.ts';
 
 const DEFAULT_STATUS = '/run/argus-audio.sock';
-/** What a reader of raw capture may leave unread: past it frames are dropped, not kept. */
+/** The limit of unread bytes for a reader of raw capture. Past it frames are dropped, not kept. */
 const UNREAD_BYTES = FRAME_BYTES * 4;
 
 interface Session {

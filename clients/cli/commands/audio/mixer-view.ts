@@ -1,4 +1,4 @@
-/** The mixer in a terminal: a table to print, and a view of it in which keys change what is selected. */
+/** The mixer in a terminal: a printed table, and a view in which keys change the selected VM. */
 import { emitKeypressEvents } from 'node:readline';
 import Table from 'cli-table3';
 import { MAX_VOLUME_PERCENT, type MixerControl, type MixerEntry, StateFlag } from '../../../agents/audio/index.ts';
@@ -92,7 +92,7 @@ export function drawMixer(
   ].slice(0, rows);
 }
 
-/** A cell is 10 %; what a muted VM would have is dotted. */
+/** A cell is 10 %. The volume of a muted VM is dotted. */
 function barOf({ volume, isMuted }: MixerEntry): string {
   const filled = Math.round((volume / MAX_VOLUME_PERCENT) * BAR_CELLS);
   return `[${(isMuted ? '.' : '#').repeat(filled).padEnd(BAR_CELLS)}]`;

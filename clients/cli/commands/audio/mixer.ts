@@ -5,7 +5,7 @@ import { connect, type Vm } from '../../../sdk/index.ts';
 import { printJson } from '../../output.ts';
 import { describeEntry, renderMixer, watchMixer } from './mixer-view.ts';
 
-/** Where the agent plays to as well, unless it is told otherwise. */
+/** The default AudioVM. The agent plays to the same one by default. */
 export const DEFAULT_AUDIO_VM = 'audio-vm';
 
 interface MixerOptions {

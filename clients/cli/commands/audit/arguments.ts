@@ -25,7 +25,7 @@ export function parseSeq(text: string): number {
   return seq;
 }
 
-/** Null: there is no such file, or it is longer than what is looked for. */
+/** Null: the file does not exist, or is longer than the expected one. */
 export function readSmallFile(path: string): string | null {
   try {
     const text = readFileSync(path, 'utf8');

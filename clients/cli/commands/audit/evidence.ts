@@ -1,4 +1,4 @@
-/** `argus audit checkpoint|key|prove|verify-proof`: what an auditor takes away, and gives to others. */
+/** `argus audit checkpoint|key|prove|verify-proof`: evidence that an auditor keeps and gives to others. */
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import {

@@ -31,7 +31,7 @@ export function recordText(parsed: ParsedLine): string {
   );
 }
 
-/** A line that is no record is shown as what it is. */
+/** A line that is not a record is shown unchanged. */
 export function faultText(segment: number, fault: string): string {
   return `!! a line of segment ${segment} is not a record: ${fault}`;
 }

@@ -74,7 +74,7 @@ async function list(directory: string, words: readonly string[], flags: ListFlag
   process.exitCode = 1;
 }
 
-/** A line that is no record is always shown: it is what an auditor must see. */
+/** A line that is not a record is always shown: an auditor has to see it. */
 function write(
   { segment, parsed }: Pick<PlacedLine, 'segment' | 'parsed'>,
   wants: Predicate,

@@ -95,7 +95,7 @@ function trafficCommand(): Command {
       ) => {
         const groups = new Groups(flags.by);
         await each(directory, words, (row) => {
-          // What an auditallow class records one by one is also in the flow's counts.
+          // The flow's counts also include the records of an auditallow class.
           if (row.get('event') === 'flow') groups.add(row);
         });
         const rows = groups.sorted('bytes').map((one) => [...one.key, one.messages, one.bytes, one.first, one.last]);

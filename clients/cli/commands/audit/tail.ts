@@ -39,7 +39,7 @@ async function tail(directory: string, flags: TailFlags): Promise<void> {
   });
 }
 
-/** A line that is no record is always shown: it is what an auditor must see. */
+/** A line that is not a record is always shown: an auditor has to see it. */
 function isWanted({ parsed }: TailLine, flags: TailFlags): boolean {
   if (typeof parsed === 'string') return true;
   if (flags.event !== undefined && parsed.event !== flags.event) return false;

@@ -1,4 +1,4 @@
-/** `argus audit verify`: what an auditor runs first. */
+/** `argus audit verify`: the first command that an auditor runs. */
 import { Command, InvalidArgumentError } from 'commander';
 import {
   escapeUnsafe,

@@ -1,4 +1,4 @@
-/** `argus keys approve`: shows who asks for a credential, and issues it to the key that a person has compared. */
+/** `argus keys approve`: shows the requests for a credential, and issues it to the key that a person has compared. */
 import { Command, Option } from 'commander';
 import {
   approveToFiles,

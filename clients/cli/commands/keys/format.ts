@@ -1,4 +1,4 @@
-/** What the commands about keys print and parse alike. */
+/** Printing and parsing that the commands about keys share. */
 import { InvalidArgumentError, Option } from 'commander';
 import { ROLES } from '../../../../keys/index.ts';
 

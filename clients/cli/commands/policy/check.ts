@@ -1,4 +1,4 @@
-/** `argus policy check`: everything that a broker would refuse, and what the linter thinks. */
+/** `argus policy check`: every fault for which a broker would refuse the policy, and the linter's warnings. */
 import { Command, Option } from 'commander';
 import { VERSION } from '../../../../broker/index.ts';
 import {

@@ -1,4 +1,4 @@
-/** `argus policy …`: what an admin does with a policy directory before a broker sees it. */
+/** `argus policy …`: an admin's work on a policy directory before a broker reads it. */
 import { Command } from 'commander';
 import { applyCommand, candidateCommand, rollbackCommand } from './change/apply.ts';
 import { editCommand } from './change/edit.ts';

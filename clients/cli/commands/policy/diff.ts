@@ -1,4 +1,4 @@
-/** `argus policy diff` and `no-new-access`: what an edit changes, in requests and not in lines of text. */
+/** `argus policy diff` and `no-new-access`: the effect of an edit, in requests and not in lines of text. */
 import { Command } from 'commander';
 import { diffAccess, finish, formatChange, formatDiff } from '../../../../policy/index.ts';
 import { printJson } from '../../output.ts';

@@ -13,7 +13,7 @@ export function policyOption(): Option {
   return new Option('--policy <directory>', 'the policy directory').default(DEFAULT_POLICY);
 }
 
-/** As a broker would load it; throws what a broker would refuse it for. */
+/** Loads the policy as a broker would. Throws each fault for which a broker would refuse it. */
 export function load(directory: string): Promise<PolicyRevision> {
   return loadPolicy(directory, { revision: 1, inspectors: INSPECTORS });
 }

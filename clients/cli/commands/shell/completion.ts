@@ -1,4 +1,4 @@
-/** `argus completion`: what a shell needs to complete commands and options. */
+/** `argus completion`: the script that a shell needs to complete commands and options. */
 import { Argument, Command } from 'commander';
 import { completionScript, SHELLS, type Shell } from '../../tree/completion.ts';
 

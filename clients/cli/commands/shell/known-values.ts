@@ -1,4 +1,4 @@
-/** `argus known-values`: what completion scripts ask when TAB is pressed. */
+/** `argus known-values`: completion scripts call it when the user presses TAB. */
 import { Argument, Command } from 'commander';
 import { VALUE_KINDS, type ValueKind } from '../../tree/value-kind.ts';
 import { knownValues } from '../../tree/values.ts';

@@ -1,4 +1,4 @@
-/** `argus policy log` and `show`: which policies were in force, who wanted them, and what each changed. */
+/** `argus policy log` and `show`: the policies that were in force, their authors, and the changes of each. */
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { INSPECTORS } from '../../../../../broker/index.ts';
@@ -120,7 +120,7 @@ function fileNamed(name: string): (typeof POLICY_FILE_NAMES)[number] {
   );
 }
 
-/** What a staged policy is compared with: the one that was in force last. */
+/** The policy to compare a staged policy with: the last one in force. */
 async function beforeOf(archive: ArchiveReader, { entry }: FoundPolicy): Promise<string | null> {
   if (entry !== null) return entry.before;
   return (await archive.revisions()).at(-1)?.policy ?? null;

@@ -44,7 +44,7 @@ async function suggest(options: PolicyOption & AuditFlags & SinceOption & { read
   const wants = sinceFilter(options);
   const denied = new Map<string, Denied>();
   for await (const record of decidedRecords(await auditDirectory(options))) {
-    // A deny row was written on purpose: to take it away is no suggestion of ours.
+    // A person wrote a deny row on purpose, so we do not suggest to remove it.
     if (record.decision.reason === 'NO_RULE' && wants(record)) add(denied, record);
   }
   const open = [...denied.values()].filter(({ record }) => isStillDenied(policy, record));
