@@ -1,9 +1,9 @@
-/** What an auditor asked that cannot be answered. */
+/** An auditor's question without a possible answer. */
 
 export type AuditQuestionErrorCode =
   /** The question is not one: the message points at the place. */
   | 'ERR_AUDIT_QUERY'
-  /** There is no such record. */
+  /** The record does not exist. */
   | 'ERR_AUDIT_NO_RECORD'
   /** The console's page was not built. */
   | 'ERR_AUDIT_PAGE'

@@ -1,4 +1,4 @@
-/** What the page asks, and what it is answered: JSON, and two streams of events. An edge. */
+/** The page's questions and the answers to them: JSON, and two streams of events. An edge. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   AuditError,

@@ -10,7 +10,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 const SECRET_BYTES = 32;
 const COOKIE = 'argus-console';
 
-/** On every answer. No inline script or style, nothing from elsewhere, in nobody's frame. */
+/** The headers of every answer. No inline script or style, no content from other hosts, no frame of another page. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",

@@ -1,4 +1,6 @@
-/** What the History view shows: matches of a question, over time, by facet, and one by one. Pure but for the records. */
+/**
+ * The data of the History view: matches of a question, over time, by facet, and one by one. Pure but for the records.
+ */
 import { parseQuestion, predicateOf } from '../query/index.ts';
 import type { RecordIndex, TextField } from '../store/index.ts';
 

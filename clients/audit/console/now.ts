@@ -1,4 +1,4 @@
-/** What the Now view shows: the domains, what went between them lately, and what is being refused. Pure. */
+/** The data of the Now view: the domains, the recent traffic between them, and the current refusals. Pure. */
 import type { RecordIndex } from '../store/index.ts';
 
 /** Newest refusals that are worth listing. */
@@ -7,7 +7,7 @@ const SHOWN_REFUSALS = 50;
 export interface DomainNow {
   readonly name: string;
   readonly labels: readonly string[];
-  /** Has it a session, as far as the log says? */
+  /** True when the domain has a session according to the log. */
   readonly isConnected: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What of a record can be asked for, by which name, and how it reads. Pure. */
+/** The fields of a record that a question can name, with their names and their text. Pure. */
 import type { ParsedLine } from '../../../broker/audit/index.ts';
 
 /** One record as a question sees it, wherever it is kept. */

@@ -11,7 +11,7 @@ const DAY_MS = 86_400_000;
 const RECENT_MS = 600_000;
 const MONDAY = 1;
 
-/** What a person may write, for messages. */
+/** The times that a person can write, for messages. */
 export const TIME_WORDS =
   'now, recent, today, yesterday, this-week, week-ago, this-month, month-ago, 30m, 12h, 7d, 2026-11-20 or 2026-11-20T12:00Z';
 

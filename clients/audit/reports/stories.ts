@@ -52,7 +52,7 @@ export class Probes {
   }
 }
 
-/** A thing that was denied and is allowed later: somebody opened a way. */
+/** An access that was denied and is allowed later: a person has changed a rule or a grant. */
 export interface Opening {
   readonly src: string;
   readonly dst: string;

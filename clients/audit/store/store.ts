@@ -27,7 +27,7 @@ export class AuditStore {
     return this.#isComplete;
   }
 
-  /** Reads what there is, then goes on with what comes, until it is closed. */
+  /** Reads the existing records, then the new ones as they arrive, until it is closed. */
   start(): void {
     void this.#read();
   }
@@ -66,7 +66,7 @@ export class AuditStore {
         for (const listener of [...this.#listeners]) listener();
       }
     } catch {
-      // The directory is gone or unreadable for now: what was read stays, and the next look may succeed.
+      // The directory is gone or unreadable for now. The records already read stay, and the next look may succeed.
     }
     if (!this.#isClosed) this.#timer = setTimeout(() => void this.#read(), POLL_MS).unref();
   }
