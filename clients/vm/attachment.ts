@@ -1,4 +1,6 @@
-/** What a domain of the inventory needs from its virtual machine monitor: a serial port or a vsock device. */
+/**
+ * The device that a domain of the inventory needs from its virtual machine monitor: a serial port or a vsock device.
+ */
 import { type CarrierPlace, carrierPlace } from '../../broker/index.ts';
 import { VmError } from './errors.ts';
 

@@ -1,4 +1,4 @@
-/** What attaches a device of `argus device` to a machine, in the words of each hypervisor. */
+/** The fragments that attach a device of `argus device` to a machine, in the words of each hypervisor. */
 import { VmError } from './errors.ts';
 import { nixQuoted, qemuEscaped, shellLines, xmlEscaped } from './fragments.ts';
 
@@ -8,7 +8,7 @@ export interface DeviceAttachment {
   readonly domain: string;
   /** Where `argus device` serves it. */
   readonly socket: string;
-  /** Memory of the machine: all of it is shared with the device process, and with nobody else. */
+  /** Memory of the machine: all of it is shared with the device process, and with no other process. */
   readonly memoryMib: number;
 }
 
@@ -29,7 +29,7 @@ export function deviceFragment(hypervisor: string, attachment: DeviceAttachment)
   return write(attachment);
 }
 
-/** QEMU makes the memfd of a size that nobody can change, so the device process can rely on it. */
+/** QEMU seals the size of the memfd, so the device process can rely on it. */
 function qemuDeviceArguments({ socket, memoryMib }: DeviceAttachment): readonly string[] {
   return [
     ...['-m', `${memoryMib}`],

@@ -25,9 +25,9 @@ export interface EnrolmentTerms {
 }
 
 export interface Enrolment {
-  /** To be given to that guest and to nobody else. */
+  /** To be given to that guest and to no other guest. */
   readonly token: string;
-  /** Who was enrolled, or null when the attempts are used up. */
+  /** The enrolled domain. Null when the attempts are used up. */
   readonly done: Promise<EnrolAnswer | null>;
   close(): Promise<void>;
 }
@@ -70,7 +70,7 @@ export async function openEnrolment(authority: Authority, terms: EnrolmentTerms)
     });
   });
   const owner = terms.vmm === undefined ? null : await uidOf(terms.vmm);
-  // In a directory of somebody else's, what follows could be led to any file.
+  // In another user's directory, the files written below could be redirected to any file.
   refuseOthersDirectory(dirname(terms.socket));
   await rm(terms.socket, { force: true });
   await new Promise<void>((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** What can be wrong when a machine is to be attached. Messages say what to do. */
+/** The faults of attaching a machine. Each message names the remedy. */
 import { CodedError } from '../../broker/base/index.ts';
 
 export const VM_ERROR_CODES = ['ERR_VM_DOMAIN', 'ERR_VM_CARRIER', 'ERR_VM_AGENT'] as const;

@@ -1,4 +1,4 @@
-/** Attaching virtual machines: what their hypervisors are told, and how a guest gets its first credential. */
+/** Attaching virtual machines: the fragments for their hypervisors, and the first credential of a guest. */
 export { agentFile } from './agent-file.ts';
 export { attachmentOf } from './attachment.ts';
 export { DEVICE_KINDS, deviceFragment } from './device-fragments.ts';
