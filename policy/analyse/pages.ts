@@ -1,4 +1,4 @@
-/** A page for each finding: what it means, why it matters, what to do. `argus policy explain W-021` prints it. */
+/** A page for each finding: its meaning, its risk, its remedy. `argus policy explain W-021` prints it. */
 import { CATALOGUE, type FindingCode } from '../read/index.ts';
 
 /** Warnings: a broker loads the policy all the same. */

@@ -8,7 +8,7 @@
 import { type Analysed, domainNamed } from './subject.ts';
 import { answerWhy } from './why.ts';
 
-/** What a record of the audit log says of a decision. */
+/** The fields of an audit record that describe a decision. */
 export interface RecordedDecision {
   readonly source: string;
   readonly destination: string;

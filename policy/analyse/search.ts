@@ -1,4 +1,4 @@
-/** Searches rows as sesearch does: by what a row names, or by what it applies to. */
+/** Searches rows as sesearch does: by the names in a row, or by the domains that a row applies to. */
 import type { Domain } from '../contract/index.ts';
 import { bitsMeet, kindsOf, type Rule } from '../decide/index.ts';
 import { type Effect, permissionsMeet } from '../read/index.ts';

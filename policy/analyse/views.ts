@@ -24,7 +24,7 @@ export function policyCounts(policy: PolicyBuild): Readonly<Record<string, numbe
   };
 }
 
-/** What one domain may do to another: class -> permissions. */
+/** The permissions of one domain for another: class -> permissions. */
 export interface AccessCell {
   readonly source: Domain;
   readonly destination: Domain;

@@ -127,7 +127,7 @@ function candidatesFor(
   return found;
 }
 
-/** What else a message needs before it is delivered. */
+/** The other conditions for the delivery of a message. */
 export function needsOfMessage(
   analysed: Analysed,
   { source, destination, serviceClass }: AccessQuestion,

@@ -7,7 +7,7 @@
 import { hashFiles, type PolicyFiles } from '../load/index.ts';
 import type { RevisionEntry } from './entry.ts';
 
-/** What was dropped because the archive was full. */
+/** The entries that were dropped because the archive was full. */
 export interface Loss {
   readonly policies: number;
   readonly revisions: number;

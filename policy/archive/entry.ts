@@ -1,10 +1,10 @@
 /** One line of the archive's journal: a revision that came into force, and who wanted it. Pure. */
 
-/** What made the change. */
+/** The cause of the change. */
 export const CHANGE_CAUSES = ['start', 'watch', 'reload', 'apply', 'rollback', 'grants'] as const;
 export type ChangeCause = (typeof CHANGE_CAUSES)[number];
 
-/** Who wanted a change, and why. */
+/** The person or program that wanted a change, and the reason. */
 export interface Attribution {
   readonly cause: ChangeCause;
   /** The admin, as the control socket knows it; `broker` when no admin asked. */

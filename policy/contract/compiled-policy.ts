@@ -15,7 +15,7 @@ export interface CompiledPolicy {
   readonly revision: Revision;
   /** SHA-256 over all six files, hex. Grants are not in it. */
   readonly hash: string;
-  /** SHA-256 of assertions.csv, hex: what was checked, for the auditor. */
+  /** SHA-256 of assertions.csv, hex: shows the auditor which assertions were checked. */
   readonly assertionsHash: string;
   readonly domains: Domains;
   readonly classes: ServiceClasses;

@@ -48,7 +48,10 @@ export const WATCH_SETTLE_MS = 200;
 export const WATCH_MAX_SETTLE_MS = 2_000;
 /** A directory that cannot be read may be in the middle of an edit for this long, in milliseconds, before it counts as changed. */
 export const WATCH_UNREADABLE_MS = 2_000;
-/** Looks at the directory without being told, in milliseconds: some file systems (9p, NFS) report no changes at all. */
+/**
+ * Time between two looks at the directory without an event, in milliseconds: some file systems (9p, NFS) report no
+ * changes.
+ */
 export const WATCH_POLL_MS = 5_000;
 
 /** Prefixes that one domain routes. They are looked through for each packet that it passes on. */

@@ -19,7 +19,7 @@ export interface ReferenceMonitor {
   enable(domain: Domain): Decision;
   /** May `owner` register a ring that only `sender` can fill? */
   registerSingleSource(owner: Domain, sender: Domain): Decision;
-  /** May `owner` register a ring that anybody whom policy allows can fill? */
+  /** Is `owner` allowed to register a ring that every domain allowed by policy can fill? */
   registerAnySource(owner: Domain): Decision;
   /** May `source` send to `destination` at all (class `argo`)? */
   send(source: Domain, destination: Domain): Decision;

@@ -43,7 +43,7 @@ export type DenialReason =
   /** The payload is not a well-formed message of the class that the port is bound to. */
   | 'MALFORMED';
 
-/** What was asked; shared by both outcomes. */
+/** The request. Both outcomes share it. */
 interface Asked {
   readonly revision: Revision;
   readonly source: Domain;
@@ -54,7 +54,7 @@ interface Asked {
   readonly rule: RuleRef | null;
 }
 
-/** For policy/decide/avc.ts alone: assigned by the class below, whose constructor nobody else can reach. */
+/** For policy/decide/avc.ts alone: assigned by the class below, whose constructor no other module can reach. */
 export let mintPermit: (asked: Asked, auditallow: boolean) => Permit;
 /** For policy/decide/avc.ts alone. */
 export let mintDenial: (asked: Asked, reason: DenialReason) => Denial;

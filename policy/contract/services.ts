@@ -1,7 +1,7 @@
-/** Service classes: what services.yaml says about ports. */
+/** Service classes: the meaning of ports in services.yaml. */
 import type { Domain } from './domain.ts';
 
-/** What the policy has to know of the inspectors: which permissions each one can name, in which order. */
+/** The policy's view of the inspectors: the permissions that each one can name, in order. */
 export type Inspectors = ReadonlyMap<string, { readonly permissions: readonly string[] }>;
 
 export interface ServiceClass {
@@ -12,7 +12,7 @@ export interface ServiceClass {
   readonly permissions: readonly string[];
   /** Name of the inspector that reads the permission out of a message. */
   readonly inspector: string;
-  /** Which way information moves when a message of this class is sent: what flow analysis follows. */
+  /** The direction of information when a message of this class is sent. Flow analysis follows it. */
   readonly flow: 'to-destination' | 'to-source' | 'both';
   /** Parallel to `permissions`: true = record every allowed use. */
   readonly auditallow: readonly boolean[];

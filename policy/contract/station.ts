@@ -39,7 +39,7 @@ export interface Station {
   readonly declared6: readonly Uint8Array[];
 }
 
-/** What the inventory says of a domain, already checked. */
+/** The inventory's entry for a domain, already checked. */
 export interface StationText {
   readonly mac: string | null;
   readonly ipv4: string | null;

@@ -22,7 +22,7 @@ export interface Verdict {
 /** Parallel to `ServiceClass.permissions`. */
 export type Verdicts = readonly Verdict[];
 
-/** What all overlays of the same files share. */
+/** The parts that all overlays of the same files share. */
 export interface Rulebook {
   readonly index: RuleIndex;
   readonly kinds: Kinds;
@@ -47,7 +47,7 @@ const NO_RULE: Verdict = Object.freeze({ allowed: false, rule: null });
 
 export class Decider {
   readonly #examined: Examined;
-  /** By class index: the answer where there is no candidate. */
+  /** By class index: the answer when no candidate exists. */
   readonly #none: (Verdicts | undefined)[] = [];
 
   constructor(examined: Examined) {

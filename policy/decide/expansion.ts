@@ -74,7 +74,7 @@ export class Expansion {
     return expansion;
   }
 
-  /** Takes in kinds that have been added since. False when there is no room. */
+  /** Takes in kinds that have been added since. False when the room does not suffice. */
   grow(): boolean {
     if (this.#kinds.size > this.capacity) return false;
     while (this.#size < this.#kinds.size) {

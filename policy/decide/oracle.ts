@@ -49,7 +49,7 @@ const PROBES: readonly (readonly [
 
 export class Oracle {
   readonly #enforcer: Enforcer;
-  /** The policy array of the enforcer's `p` assertion: what the next decision scans. */
+  /** The policy array of the enforcer's `p` assertion: the next decision scans it. */
   readonly #assertion: { policy: string[][] };
   /** Links a member to a label, at once. */
   readonly #link: (member: string, label: string) => void;

@@ -97,7 +97,7 @@ function pathTo(last: number, first: number, from: ReadonlyMap<number, number>):
   return path;
 }
 
-/** Information that comes back to where it started is no flow to another domain. */
+/** Information that returns to its own domain is not a flow to another domain. */
 function isSameDomain(a: number, b: number, { placement }: Examined): boolean {
   return a === b && placement.members(a).length < 2;
 }

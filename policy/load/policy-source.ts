@@ -60,7 +60,7 @@ export interface PolicyParts {
   readonly rowCount: number;
 }
 
-/** A compiled policy, and what the tools ask about it. */
+/** A compiled policy, and the answers to the tools' questions about it. */
 export interface PolicyBuild extends CompiledPolicy {
   readonly source: PolicySource;
   readonly examined: Examined;
@@ -121,7 +121,7 @@ export class PolicySource {
     const examined = { book, placement, expansion };
     yield* checkAssertions(parts.assertions, examined, findings);
     yield* checkStructure(parts.structural, examined, classes.all, findings);
-    // Tests say what the files mean; a grant is meant to change a decision and must not fail them.
+    // Tests describe the files as written. A grant changes a decision on purpose and must not fail them.
     reportTests(yield* runTests(parts.tests, examined), findings);
     refuseFindings(findings);
     return new PolicySource(parts, { domains, classes }, ports, book, expansion);

@@ -60,7 +60,7 @@ class DirectoryWatch implements PolicyWatch {
   readonly #waits: Waits;
   readonly #poll: NodeJS.Timeout;
   #known: string | null;
-  /** What the reading before this one found, if it was new. */
+  /** The result of the previous reading, if it was new. */
   #candidate: string | null = null;
   #watcher: FSWatcher | null = null;
   /** Watches the parent for the directory itself: a link that is turned, or a directory that is renamed. */
@@ -134,7 +134,7 @@ class DirectoryWatch implements PolicyWatch {
       this.#watcher = watch(this.#directory, { persistent: false }, (_, name) => {
         if (name === null || isOurs(name)) this.#notice();
       });
-      // A watcher that fails is only a faster poll that was lost; the next look attaches anew.
+      // A failed watcher only costs a faster poll. The next look attaches the watcher again.
       this.#watcher.on('error', () => {
         this.#watcher?.close();
         this.#watcher = null;
@@ -164,7 +164,7 @@ class DirectoryWatch implements PolicyWatch {
     const isOverdue = this.#noticedAt !== null && performance.now() - this.#noticedAt >= this.#waits.maxSettleMs;
     // Something moved while this was read: the wait that it started decides, unless it has been waited long enough.
     if (this.#settle !== null && !isOverdue) return;
-    // Without a hash to compare with, what is there first is what is known.
+    // Without a hash to compare with, the first content found is taken as the known content.
     this.#known ??= print;
     const candidate = this.#candidate;
     this.#candidate = null;
@@ -187,7 +187,7 @@ function isOurs(name: string): boolean {
   return name.startsWith('..') || POLICY_FILE_NAMES.some((each) => each === name);
 }
 
-/** The hash of the content, or what is wrong with the directory: both change when somebody has to look again. */
+/** The hash of the content, or the fault of the directory. Both change when the content has to be read again. */
 async function fingerprint(directory: string): Promise<{ readonly print: string; readonly usable: boolean }> {
   try {
     return { print: hashFiles(await readPolicyFiles(directory)), usable: true };

@@ -25,7 +25,7 @@ export const ARGO_PERMISSIONS = ['enable', 'register_single_source', 'register_a
 
 /** xen, tools/flask/policy/flask/access_vectors: class argo. No port is bound to it; the hooks ask it. */
 const ARGO: ServiceClass = builtIn(0, 'argo', ARGO_PERMISSIONS);
-/** What a port is that no class claims. */
+/** The class of a port that no class claims. */
 const UNCLASSIFIED: ServiceClass = builtIn(1, 'unclassified', ['send']);
 
 function builtIn(index: number, name: string, permissions: readonly string[]): ServiceClass {

@@ -22,7 +22,7 @@ export interface Row {
 }
 
 const PRINTABLE_ASCII = /^[ -~]*$/;
-/** What no name, label or keyword can hold, but people of other formats write. */
+/** Characters that names, labels and keywords cannot hold, but that people write in other formats. */
 const FOREIGN = /["'`()[\]{}<>$|\\&!?%^=+~:/]/;
 
 /** Splits a file into rows. A line with a finding gives no row; the caller refuses the file when there are findings. */

@@ -1,4 +1,4 @@
-/** The one error of this folder: what the operator has to repair before a policy can come into force. */
+/** The one error of this folder: a fault that the operator has to repair before a policy can come into force. */
 import { CodedError } from '../../broker/base/index.ts';
 import { MAX_FINDINGS } from '../contract/index.ts';
 import { CATALOGUE, type Finding, formatFinding } from './finding.ts';

@@ -1,4 +1,4 @@
-/** domains.yaml: which domains there are, which labels, and who has which label from the start. */
+/** domains.yaml: the domains, the labels, and the domains that have each label from the start. */
 import { z } from 'zod';
 import { formatIpv6, formatPrefix, parseIpv4, parseIpv6, parseMac, parsePrefix } from '../../broker/base/index.ts';
 import {
@@ -63,7 +63,7 @@ const mac = z
 const ipv6 = z.string().refine(
   (text) => {
     const bytes = parseIpv6(text);
-    // fe80::/10 is the same on every link, ff00::/8 is nobody's own, :: and ::1 are no address of a station.
+    // fe80::/10 is the same on every link, no host owns ff00::/8, and :: and ::1 cannot be addresses of a station.
     return bytes !== null && formatIpv6(bytes) === text && !/^(fe[89ab]|ff|::1?$)/.test(text);
   },
   { error: 'an IPv6 address is a global or unique local one in its short form: fd00::2' },

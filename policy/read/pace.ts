@@ -21,7 +21,7 @@ export function finish<T>(work: Work<T>): T {
   }
 }
 
-/** Runs all steps, and rests when the pace says so. */
+/** Runs all steps, and rests when the pace asks for it. */
 export async function finishPaced<T>(work: Work<T>, pace: Pace): Promise<T> {
   for (;;) {
     const step = work.next();

@@ -18,7 +18,7 @@ export function vocabularyOf(inventory: Inventory, classes: readonly ServiceClas
 
 export type Effect = 'allow' | 'deny';
 
-/** What a row is about. */
+/** The subject of a row. */
 export interface Access {
   /** A domain or a label. */
   readonly source: string;
