@@ -298,7 +298,7 @@ async function send(task: Task): Promise<void> {
   await underWay(0);
   const seconds = (performance.now() - startedAt) / 1_000;
   const share = shareOfCore({ cpu, at: startedAt });
-  // What was accepted is in the ring; its reader needs a moment for the last of it.
+  // Accepted messages are in the ring. The reader needs a moment for the last of them.
   await new Promise((resolve) => setTimeout(resolve, 500));
   process.send?.({ sent, refused, seconds, late, cpu: share } satisfies Sent);
 }

@@ -1,4 +1,4 @@
-/** What has to be undone when the bench ends, however it ends: last started, first stopped. */
+/** The tasks for the end of the bench, no matter how it ends: last started, first stopped. */
 
 export class Cleanup {
   readonly #steps: (() => Promise<void> | void)[] = [];

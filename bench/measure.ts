@@ -4,7 +4,7 @@ import { type Pace, windowOf } from './plan.ts';
 import type { WorkerSet } from './worker-set.ts';
 
 const DRAIN_TIMEOUT_MS = 5_000;
-/** From here on a client process, not the broker, is what limits the figure. */
+/** From this share of CPU time on the client process limits the figure, not the broker. */
 export const CLIENT_BOUND_SHARE = 0.95;
 
 export interface Sample {

@@ -4,7 +4,7 @@ import type { ArmName } from './arms/arm.ts';
 import { CLIENT_BOUND_SHARE, type Sample } from './measure.ts';
 import { median, ratio } from './stats.ts';
 
-/** TLS, users and permissions: the peer that promises most of what Argus does. */
+/** TLS, users and permissions: the system whose promises are closest to those of Argus. */
 export const BASELINE: ArmName = 'nats-tls';
 
 export interface Cell {
@@ -31,7 +31,7 @@ export interface CellRatio {
 
 export interface MissingArm {
   readonly arm: ArmName;
-  /** What to install to have it. */
+  /** The package to install. */
   readonly package: string;
 }
 

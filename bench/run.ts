@@ -37,7 +37,7 @@ export async function run(request: RunRequest): Promise<Report> {
       samples.push(sample);
       progress(describe(sample, pace));
     } catch (error) {
-      // left out from here on: what it left under way would disturb its next cell
+      // left out from here on: its messages under way would disturb its next cell
       crews.delete(turn.arm);
       failed.push({ arm: turn.arm, size: turn.size, round: turn.round, reason: reasonOf(error) });
       progress(`${turn.arm} failed: ${reasonOf(error)}`);

@@ -1,4 +1,4 @@
-/** The versions of what is compared: a figure without them cannot be repeated. */
+/** The versions of the compared programs: a figure without them cannot be repeated. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';

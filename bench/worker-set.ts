@@ -17,7 +17,7 @@ export interface WorkerSet {
   readonly receiver: ReceiverCalls;
 }
 
-/** What was started is ended through `cleanup`, also when this fails half-way. */
+/** `cleanup` ends every started process, also when this function fails half-way. */
 export async function startWorkers(name: ArmName, arm: Arm, folder: string, cleanup: Cleanup): Promise<WorkerSet> {
   await mkdir(folder, { mode: 0o700 });
   const server = await arm.start(folder);

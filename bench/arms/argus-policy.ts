@@ -8,7 +8,7 @@ export const RECEIVER = 'receiver';
 export const DATA_PORT = 7000;
 export const ECHO_PORT = 7001;
 export const REPLY_PORT = 7002;
-/** About what a small site has. */
+/** About the size of a small site's policy. */
 export const ORDINARY_ROWS = 10;
 
 /** So many other domains that each of 10 000 further rows can speak of another pair of them. */
@@ -22,7 +22,7 @@ const NEEDED_ROWS = [
   `p, ${RECEIVER}, ${SENDER}, bench, send, allow`,
 ];
 
-/** What domains.yaml says further of the two: `, carrier: nats`. */
+/** Further keys of the two domains in domains.yaml: `, carrier: nats`. */
 export interface Places {
   readonly sender: string;
   readonly receiver: string;

@@ -16,23 +16,26 @@ import {
 import { type Arm, type Endpoint, endpointValue, type RunningServer, type SenderLink } from './arm.ts';
 import { startRoleServer } from './server-process.ts';
 
-/** Argo's largest ring, less one slot: twice the window, so that the window is what limits and not the ring. */
+/** Argo's largest ring, less one slot. It is twice the window, so that the window is the limit and not the ring. */
 const RING_BYTES = 16 * 1024 * 1024 - 64;
 /** Reached only when something is wrong. */
 const SEND_DEADLINE_MS = 5_000;
-/** More than the window with its frames' headers, so that the window is what limits: see wire, 28 bytes a message. */
+/** More than the window with its frames' headers, so that the window is the limit: see wire, 28 bytes a message. */
 const QUEUE_BYTES = 64 * 1024 * 1024;
 export const CREDENTIAL_TTL_SECONDS = 24 * 3600;
 
-/** Who connects, and under which name in the folder its identity lies. */
+/** The connecting client, and the name of its identity in the folder. */
 export const SEATS: readonly string[] = [SENDER, RECEIVER];
 
-/** How the two clients come to the broker. */
+/** How the two clients connect to the broker. */
 export interface CarrierSetup {
-  /** What domains.yaml says of them; undefined = a unix socket each. */
+  /** The clients' keys in domains.yaml. Undefined: a unix socket each. */
   readonly declared?: Places;
   carrierOf(endpoint: Endpoint, name: string): string;
-  /** Once identities exist, before the broker starts: what else has to run, and what the broker has to know of it. */
+  /**
+   * Called after identities exist and before the broker starts: starts other programs, and returns the broker's options
+   * for them.
+   */
   prepare(folder: string): Promise<{
     readonly config: Partial<BrokerConfig>;
     readonly endpoint: Endpoint;

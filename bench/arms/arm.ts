@@ -22,7 +22,7 @@ export function isArmName(name: string): name is ArmName {
   return (ARM_NAMES as readonly string[]).includes(name);
 }
 
-/** Where and as whom clients connect; crosses process borders as JSON. Keys are the arm's own business. */
+/** The address and the user of a client. It crosses process borders as JSON. Only the arm knows its keys. */
 export type Endpoint = Readonly<Record<string, string>>;
 
 export interface RunningServer {
@@ -36,7 +36,9 @@ export interface RunningServer {
 export interface SenderLink {
   /** Hands one message to the system's client without waiting. The payload is not changed afterwards. */
   send(payload: Uint8Array): void;
-  /** Ends a burst as the system's API wants it: push out what is buffered, wait where its backpressure says so. */
+  /**
+   * Ends a burst as the system's API wants it: flushes buffered messages, and waits when its backpressure asks for it.
+   */
   settle(): Promise<void>;
   /** One request and its reply of the same length, through the broker both ways. */
   request(payload: Uint8Array): Promise<void>;

@@ -1,4 +1,4 @@
-/** A throw-away server certificate for the TLS arms, signed by itself and trusted by nobody but the bench's own clients. */
+/** A throw-away server certificate for the TLS arms. It signs itself, and only the bench's own clients trust it. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -14,7 +14,7 @@ export async function certificateMissing(find: FindProgram): Promise<string | nu
   return (await find('openssl')) === null ? 'openssl' : null;
 }
 
-/** ECDSA P-256: what servers use today, and no part of what is measured, for connections outlive the run. */
+/** ECDSA P-256, as servers use today. It does not change the figures, because connections outlive the run. */
 export async function createCertificate(folder: string): Promise<CertificateFiles> {
   const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
   await promisify(execFile)('openssl', [

@@ -36,7 +36,7 @@ export const mosquittoTls: Arm = {
         'allow_anonymous false',
         `password_file ${files.passwords}`,
         `acl_file ${files.acl}`,
-        // started by root it would change to a user who may not read these files
+        // started by root it would change to a user that cannot read these files
         `user ${userInfo().username}`,
         'set_tcp_nodelay true',
         // 0 = no limit: the default of 1000 would drop messages silently
@@ -69,7 +69,7 @@ export const mosquittoTls: Arm = {
       send: (payload) => {
         client.publish(DATA_TOPIC, bufferOf(payload), options);
       },
-      // what the callback of a QoS 0 publish waits for, without a listener per message
+      // the event that the callback of a QoS 0 publish waits for, without a listener per message
       settle: async () => {
         if (client.stream.writableNeedDrain) await once(client.stream, 'drain');
       },
@@ -91,7 +91,7 @@ export const mosquittoTls: Arm = {
   },
 };
 
-/** Each user may do exactly what its role needs. */
+/** Each user is allowed exactly the operations of its role. */
 const ACL = `user sender
 topic write ${DATA_TOPIC}
 topic write ${ECHO_TOPIC}
@@ -103,7 +103,10 @@ topic read ${ECHO_TOPIC}
 topic write ${REPLY_TOPIC}
 `;
 
-/** As mosquitto_passwd writes it: `$7$` is PBKDF2-SHA512. The cost is paid once per connection, outside what is measured. */
+/**
+ * As mosquitto_passwd writes it: `$7$` is PBKDF2-SHA512. The cost is paid once per connection, outside the measured
+ * time.
+ */
 function passwordFile(passwords: Readonly<Record<string, string>>): string {
   const iterations = 101;
   return Object.entries(passwords)

@@ -9,7 +9,7 @@ export async function natsServerMissing(find: FindProgram): Promise<string | nul
   return (await find(PROGRAM)) === null ? PROGRAM : null;
 }
 
-/** What the environment of the bench says goes first: `GOGC=100 npm run bench` measures the server as it is by default. */
+/** The environment of the bench has priority: `GOGC=100 npm run bench` measures the server with its default. */
 export async function startNatsServer(configFile: string, tcpPort: number): Promise<ServerProcess> {
   const program = (await findProgram(PROGRAM)) ?? PROGRAM;
   return startTcpServer(program, ['-c', configFile], tcpPort, { ...SERVER_ENVIRONMENT, ...process.env });

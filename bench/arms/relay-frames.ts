@@ -1,4 +1,6 @@
-/** The raw relay's framing: length u32 (of what follows), kind u8, payload. Batched on the way out, cut on the way in. */
+/**
+ * The raw relay's framing: length u32 (of the bytes that follow), kind u8, payload. Output is batched, input is cut.
+ */
 import type { Socket } from 'node:net';
 
 export const FRAME_KIND = { data: 0, request: 1, reply: 2 } as const;

@@ -49,7 +49,7 @@ export interface AttackFigures {
   readonly brokerBytes: number | null;
   /** Growth of the audit log and of the log on stderr. */
   readonly logBytesPerSecond: number;
-  /** What one attacker wrote, and how many sessions it opened, on average. */
+  /** The bytes that one attacker wrote and the sessions that it opened, on average. */
   readonly attackBytes: number;
   readonly attackSessions: number;
 }

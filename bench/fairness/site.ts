@@ -27,7 +27,7 @@ export interface SiteOptions {
   readonly folder: string;
   readonly attackers: number;
   readonly idle: number;
-  /** What Node is given before the word `broker`. */
+  /** Node's arguments before the word `broker`. */
   readonly program: readonly string[];
 }
 
@@ -90,7 +90,7 @@ export async function logBytes(site: Site): Promise<number> {
   return sizes.reduce<number>((sum, size) => sum + (size ?? 0), site.stderrBytes);
 }
 
-/** Resident memory; null where there is no /proc. */
+/** Resident memory. Null on a system without /proc. */
 export async function residentBytes(pid: number): Promise<number | null> {
   const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
   const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(status) ?? [];

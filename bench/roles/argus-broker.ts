@@ -1,4 +1,4 @@
-/** The broker's process in the argus arm: nothing but `startBroker`, as somebody who embeds it would call it. */
+/** The broker's process in the argus arm: nothing but `startBroker`, called as an embedding program would call it. */
 import { type BrokerConfig, loadBroker } from '../arms/argus-package.ts';
 
 const { startBroker } = await loadBroker();

@@ -1,4 +1,4 @@
-/** The receiving client's process: counts what is delivered, and reads every clock at the same two moments. */
+/** The receiving client's process: counts delivered messages, and reads every clock at the same two moments. */
 import { hrtime } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreditGiver } from '../credit.ts';

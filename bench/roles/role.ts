@@ -1,4 +1,4 @@
-/** What both client processes begin with: read the setup, load the arm, and never outlive the bench. */
+/** The common start of both client processes: read the setup, load the arm, and never outlive the bench. */
 import { type Arm, isArmName } from '../arms/arm.ts';
 import { loadArm } from '../arms/registry.ts';
 import type { RoleSetup } from './calls.ts';
@@ -12,7 +12,10 @@ export async function startRole(): Promise<{ readonly setup: RoleSetup; readonly
   return { setup, arm: await loadArm(setup.arm) };
 }
 
-/** The channel breaks without a `close` only if the bench was killed outright; then nobody else is left to end the server. */
+/**
+ * The channel breaks without a `close` only if the bench was killed outright. Then only this process can end the
+ * server.
+ */
 function endWithBench(serverPids: readonly number[]): void {
   for (const pid of serverPids) {
     try {
