@@ -9,6 +9,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+/** Below what was measured, in points: random inputs and the machine decide about a few lines. */
+const FLOOR_MARGIN = 1;
 const FLOORS = 'test/support/runner/coverage.json';
 const PRODUCT = ['broker', 'policy', 'clients', 'keys'];
 /** For a browser: compiled and tested there. */
@@ -120,10 +122,13 @@ export function belowFloor(folders: readonly FolderCoverage[], floors: Floors): 
     );
 }
 
-/** A floor rises to the whole per cent that was measured, and never falls; folders that are gone have none. */
+/** A floor rises to a point below the measured per cent, and never falls. Folders that no longer exist have no floor. */
 export function raised(floors: Floors, folders: readonly FolderCoverage[]): Floors {
   return Object.fromEntries(
-    folders.map((folder) => [folder.folder, Math.max(floors[folder.folder] ?? 0, Math.floor(percentOf(folder)))]),
+    folders.map((folder) => [
+      folder.folder,
+      Math.max(floors[folder.folder] ?? 0, Math.floor(percentOf(folder) - FLOOR_MARGIN), 0),
+    ]),
   );
 }
 
