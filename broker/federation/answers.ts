@@ -23,7 +23,7 @@ export class Answers {
     this.#flush();
   }
 
-  /** Nobody is there to hear them. */
+  /** Drops the queued answers: the session ended. */
   clear(): void {
     this.#batches = [];
   }

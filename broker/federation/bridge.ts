@@ -66,7 +66,7 @@ export class Bridge implements RemoteBroker {
   #lastSendId = 0;
   /** Domains at home there, attached here. */
   readonly #proxies = new Set<DomainState>();
-  /** Who here has sent to whom there: whoever may wait for them is told when the session ends. */
+  /** Local senders and the remote domains they sent to. The senders are notified when the session ends. */
   readonly #interests = new Map<Sender, Set<number>>();
   /** After one EBUSY here, later ordered sends to the same ring must not overtake it: `domid:port` per session. */
   #gates = new Map<FrameSink, Set<string>>();
@@ -93,7 +93,7 @@ export class Bridge implements RemoteBroker {
     return send === null || question === null ? (send ?? question) : Math.min(send, question);
   }
 
-  /** A session has begun: tells the other side who is here. */
+  /** A session has begun: announces the attached local domains to the other broker. */
   up(host: BridgeHost): void {
     this.#host = host;
     this.#undecided = new Undecided();
@@ -103,13 +103,13 @@ export class Bridge implements RemoteBroker {
     }
   }
 
-  /** The session has ended: nothing is undecided any more, and nobody there is here. */
+  /** The session ended: pending remote decisions are failed and the remote domains are detached. */
   down(): void {
     if (this.#host === null) return;
     this.#host = null;
     this.#answers.clear();
     this.#gates = new Map();
-    // Whether it arrived, nobody can say.
+    // This broker cannot know whether the message arrived.
     for (const { sink, id } of this.#undecided.drain()) sink.decided?.(id, Status.ECONNRESET, 0);
     for (const { answered } of this.#questions.drain()) answered(Status.OK, []);
     for (const proxy of this.#proxies) this.#argo.detach(proxy);
@@ -169,7 +169,7 @@ export class Bridge implements RemoteBroker {
     queries: readonly NotifyQuery[],
     answered: (status: Status, answers: readonly NotifyAnswer[]) => void,
   ): void {
-    // As when sending: whoever is there cannot be reached.
+    // As when sending: the remote domains are unreachable.
     if (this.#host === null) {
       answered(Status.OK, []);
       return;

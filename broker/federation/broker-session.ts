@@ -199,7 +199,7 @@ export class BrokerSession implements Worker {
           this.#job.ready();
         } else this.end(this.#channel.fault ?? 'UNEXPECTED_RECORD');
       },
-      // Signing failed, or we have a bug: nobody is let in.
+      // Signing failed, or we have a bug: the session ends.
       () => this.end('BAD_SIGNATURE'),
     );
   }

@@ -28,7 +28,7 @@ export interface FederationContext extends Omit<SessionContext, 'report'> {
 export interface RemoteBrokerStatus {
   readonly broker: string;
   readonly session: string | null;
-  /** What it last said of itself. */
+  /** The last report that it sent. */
   readonly report: BrokerReport | null;
   /** Milliseconds by which its clock is ahead of ours, less the time its word was under way. */
   readonly clockOffsetMs: number | null;
@@ -225,7 +225,7 @@ export class Federation {
   #record(name: string, session: BrokerSession, reason: SessionEnd, wasUp: boolean, context: FederationContext): void {
     context.log.warn({ broker: name, session: session.id, reason }, 'no session with another broker');
     if (!wasUp) {
-      // That nobody is there is no news worth a record each time it is found out.
+      // An unreachable broker is dialled again and again. A record of each failure would flood the log.
       if (reason === 'TIMEOUT' || reason === 'LOST' || reason === 'CLOSED') return;
       context.audit.record({ event: 'session.refused', src: null, reason, detail: { broker: name } });
       return;

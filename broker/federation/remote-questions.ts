@@ -3,7 +3,7 @@ import type { NotifyAnswer, Status } from '../wire/index.ts';
 import { MAX_QUESTIONS, MAX_QUESTIONS_PER_DOMAIN } from './limits.ts';
 
 export interface RemoteQuestion {
-  /** Who asks: only told from others. */
+  /** The asking domain. It is compared by identity only. */
   readonly caller: object;
   /** Rings it is about. */
   readonly count: number;

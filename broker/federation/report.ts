@@ -19,7 +19,7 @@ export function encodeReport(report: BrokerReport): Uint8Array {
   return Buffer.from(JSON.stringify(report), 'utf8');
 }
 
-/** Null for what is no report; never throws. */
+/** Null when the bytes are not a valid report; never throws. */
 export function decodeReport(bytes: Uint8Array): BrokerReport | null {
   try {
     return schema.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8'))).data ?? null;
