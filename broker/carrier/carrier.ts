@@ -3,7 +3,7 @@
  * the pipe; what it cannot do is left to the session.
  */
 export interface CarrierHandlers {
-  /** The bytes are only lent for the call: a carrier may read the next ones, of anybody, into the same memory. */
+  /** The bytes are only lent for the call: a carrier may read the next bytes, of any domain, into the same memory. */
   onChunk(chunk: Uint8Array): void;
   /** After `write` returned false: there is room again. */
   onDrain(): void;

@@ -3,7 +3,7 @@
  * `-chardev socket,server=on`, and the host's side of vsock in Firecracker and Cloud Hypervisor, where a line
  * `CONNECT PORT` is answered by `OK PORT_OF_THE_HOST` once the guest has accepted.
  *
- * It dials again when a carrier ends, and as long as nobody listens: machines come and go while the broker stays.
+ * It dials again when a carrier ends, and while no VMM listens: machines come and go while the broker stays.
  */
 
 import { connect, type Socket } from 'node:net';
@@ -14,7 +14,7 @@ import { type OwnedSocket, openOwnedSocket } from './owned-socket.ts';
 import { SocketCarrier } from './socket.ts';
 import type { VmmOwner } from './vmm-directory.ts';
 
-/** `OK 4294967295\n`, and no more: whoever answers something longer is no vsock socket. */
+/** Bytes; enough for `OK 4294967295\n`. A socket that sends a longer answer is not a vsock socket. */
 const MAX_ANSWER_BYTES = 32;
 const LINE_FEED = 0x0a;
 
@@ -24,7 +24,7 @@ export interface DialTarget {
   readonly vsockPort: number | null;
   readonly domain: string;
   readonly tellsOfRestart: boolean;
-  /** Whose socket it must be; null = whoever can make one there. */
+  /** The user that must own the socket; null accepts any owner. */
   readonly owner: VmmOwner | null;
 }
 
@@ -33,7 +33,7 @@ export interface Dialer {
   close(): void;
 }
 
-/** `onForeign`: something lies there that is not the VMM's own socket; said once each time that it turns up. */
+/** `onForeign`: something lies there that is not the VMM's own socket; reported once each time that it appears. */
 export function dialUnix(target: DialTarget, accept: Accept, onForeign: (error: BrokerError) => void): Dialer {
   const { path, vsockPort, domain, tellsOfRestart, owner } = target;
   const name = vsockPort === null ? `unix:${path}` : `unix:${path}:${vsockPort}`;
@@ -54,7 +54,7 @@ export function dialUnix(target: DialTarget, accept: Accept, onForeign: (error: 
       return found;
     } catch {
       isForeign = false;
-      return null; // nobody listens yet
+      return null; // no VMM listens yet
     }
   };
   const dial = (): void => {
@@ -67,7 +67,7 @@ export function dialUnix(target: DialTarget, accept: Accept, onForeign: (error: 
     opening = socket;
     socket.once('connect', found.done);
     socket.once('close', found.done);
-    // 'close' follows and dials again; that nobody listens yet is the usual case and no fault.
+    // 'close' follows and dials again; often no VMM listens yet, which is not a fault.
     socket.on('error', () => {});
     socket.once('close', again);
     const handOver = (): void => {

@@ -39,7 +39,7 @@ export interface UnixPlace {
   readonly handedOver: { readonly to: VmmOwner; readonly making: string } | null;
 }
 
-/** Listens for one domain. A socket that nobody serves any more is replaced, a served one is an error. */
+/** Listens for one domain. A stale socket is replaced. A socket that another process serves is an error. */
 export async function listenUnix(place: UnixPlace, accept: Accept): Promise<Listener> {
   const { path, domain, tellsOfRestart, handedOver } = place;
   if (Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES) {

@@ -11,7 +11,7 @@ import { removeStaleSocket } from './stale-socket.ts';
 import { closeDirectory, makingPath, openDirectory, tryOwner, type VmmOwner } from './vmm-directory.ts';
 import { uidOf } from './vmm-users.ts';
 
-/** The admin's door stands beside the domains' sockets. */
+/** The admin socket is next to the domains' sockets. */
 export const CONTROL_SOCKET = 'control.sock';
 const GROUP_OR_OTHERS_MAY_WRITE = 0o022;
 const ALL_MAY_PASS = 0o011;

@@ -1,4 +1,4 @@
-/** Places for carriers that nobody has authenticated yet; one that ended in a refusal stays taken for a while. */
+/** Places for carriers that are not authenticated yet; one that ended in a refusal stays taken for a while. */
 
 /** Gives the place back. `wasRefused` keeps it taken for the delay. Idempotent. */
 export type Release = (wasRefused: boolean) => void;

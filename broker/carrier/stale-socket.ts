@@ -1,4 +1,4 @@
-/** Making way for a socket of our own: one that nobody serves any more is removed, anything else stays and is an error. */
+/** Makes way for the broker's own socket. A stale socket is removed. Anything else stays and is an error. */
 import { lstatSync, statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { connect } from 'node:net';

@@ -93,7 +93,7 @@ export async function dialNats(
     {
       onMessage: (bytes) => {
         const message = decodeMessage(bytes);
-        // Else meant for an earlier pipe of ours, or for nobody.
+        // Otherwise the message was for an earlier pipe of ours, or for no pipe.
         if (message?.id === id) {
           isHeard = true;
           opening = null;

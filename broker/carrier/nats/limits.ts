@@ -32,7 +32,7 @@ export const SERVER_READ_BYTES = 128 * 1024;
 export const MAX_SERVER_LINE_BYTES = 32 * 1024;
 /**
  * The server stalls whoever sends to a reader with more than half of this pending, and cuts the reader at all of it: far
- * above what the window admits, so that neither ever happens to who keeps the rules.
+ * above what the window admits, so that neither ever happens to a sender that keeps the rules.
  */
 export const MAX_PENDING_BYTES = 8 * WINDOW_BYTES;
 

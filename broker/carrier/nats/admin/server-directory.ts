@@ -42,7 +42,7 @@ export interface Written {
   readonly notEnrolled: readonly string[];
   /** Enrolled, but not of the inventory: left out. */
   readonly notDeclared: readonly string[];
-  /** A running server was told. */
+  /** A running server was notified. */
   readonly reloaded: boolean;
 }
 
@@ -80,7 +80,7 @@ export class NatsServerDirectory {
     return this.#checked(parseJson(await readPublic(path, hint)), path);
   }
 
-  /** Writes everything anew, and tells a running server. @throws NatsCarrierError */
+  /** Writes all files again, and notifies a running server. @throws NatsCarrierError */
   async write(setup: NatsSetupInput, members: readonly NatsMember[], now: number): Promise<Written> {
     const chosen = this.#checked(setup, 'options');
     if (!chosen.tls) requirePrivate(chosen.listen);
@@ -155,7 +155,7 @@ async function reloadServer(pidFile: string): Promise<boolean> {
   if (!existsSync(pidFile)) return false;
   const pid = Number((await readFile(pidFile, 'utf8')).trim());
   if (!Number.isInteger(pid) || pid <= 1) return false;
-  // A pid file outlives a server that was killed, and its number may be somebody else's by now.
+  // A pid file outlives a server that was killed, and another process may have its number by now.
   if (existsSync(`/proc/${pid}/comm`) && !(await readFile(`/proc/${pid}/comm`, 'utf8')).startsWith('nats-server'))
     return false;
   try {
