@@ -296,13 +296,15 @@ export class AudioService {
   /** The broker does not tell a receiver that a sender has gone; its capture ring does. */
   async #look(vm: VmAudio): Promise<void> {
     this.#tell(vm);
+    const heard = vm.lastHeard;
     try {
       const [ring] = await this.#vm.notify([{ to: { domain: vm.domid, port: CAPTURE_PORT }, spaceRequired: 0 }]);
       if (ring?.exists === true) {
         vm.hadRing = true;
         return;
       }
-      if (vm.hadRing) return this.#forget(vm);
+      // A VM that was heard meanwhile began a new session: the answer is about the one before.
+      if (vm.hadRing && vm.lastHeard === heard) return this.#forget(vm);
     } catch (error) {
       if (!(error instanceof ArgusError)) throw error;
       if (error.code === 'ECONNRESET') return; // our own session is away: nothing is known of others
