@@ -1,5 +1,6 @@
 /** A leaf node near the VMs, joined to the server near the broker: what docs/scaling.md writes down, run as written. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -90,7 +91,10 @@ withNats(
       };
       await there();
       const back = new Promise<unknown>((resolve) => a.on('reconnected', resolve));
+      // The next one needs the port of this one.
+      const gone = once(server, 'exit');
       server.kill('SIGKILL');
+      await gone;
       server = start();
       await back;
       await there();
