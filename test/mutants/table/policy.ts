@@ -194,8 +194,8 @@ export const POLICY: readonly Mutant[] = [
   },
   {
     in: 'policy/load/directory.ts',
-    find: 'constants.O_RDONLY | constants.O_NOFOLLOW',
-    replace: 'constants.O_RDONLY',
+    find: "if (typeof path !== 'string') return refuse(openingFailure(path));",
+    replace: "if (typeof path !== 'string') return new Uint8Array();",
     promise: 'policy files are the operator’s',
     tests: DIRECTORY,
   },
