@@ -1,33 +1,34 @@
 /**
- * Accounts: who holds how much of the broker's memory.
+ * Accounts: how much of the broker's memory each domain uses.
  *
  * Every byte that a domain makes the broker keep is charged to the account of that domain; strangers have one account
  * together. All accounts draw on one total. There is no fixed quota, because a quota that is safe for a hundred domains
- * is useless for three. Instead dbus-broker's rule decides (bus1/dbus-broker, src/util/user.c). With n accounts that hold
- * something, this one included, a charge is accepted if afterwards
+ * is useless for three. Instead dbus-broker's rule decides (bus1/dbus-broker, src/util/user.c). With n accounts that
+ * hold bytes, this one included, a charge is accepted if this is true after it:
  *
- *   held * (n + 1) <= total - what the others hold
+ *   held * (n + 1) <= total - bytes held by the others
  *
- * So each account leaves free n times what it takes itself, and the next one always gets a part. Whatever n accounts
- * have done, total / (n + 1) is free, and one more gets total / ((n + 1) * (n + 2)) of it.
+ * So each account leaves n times as many bytes free as it holds itself, and the next account always gets a part. After
+ * any sequence of charges by n accounts, total / (n + 1) is free, and one more account gets
+ * total / ((n + 1) * (n + 2)) of it.
  *
- * Proof. Number the n accounts by the time of their last charge, the oldest first, and let x(k) be what number k holds.
- * When k was charged last, the accounts 1 … k-1 held at least what they hold now, because they have only given back
- * since; so x(k) * (k + 1) <= total - x(1) - … - x(k-1). Let P(k) = total - x(1) - … - x(k). Then
+ * Proof. Number the n accounts by the time of their last charge, the oldest first. Let x(k) be the bytes that account k
+ * holds. When k was charged last, the accounts 1 … k-1 held at least as much as they hold now, because they have only
+ * released bytes since; so x(k) * (k + 1) <= total - x(1) - … - x(k-1). Let P(k) = total - x(1) - … - x(k). Then
  * P(k) >= P(k-1) * k / (k + 1), P(0) = total, and so P(n) >= total / (n + 1).
  *
- * A charge that is not accepted pushes back on its cause only: the sender of a message gets EAGAIN and is told when there
- * is room. Nothing that was accepted is ever taken back.
+ * A refused charge affects only its cause: the sender of the message gets EAGAIN, and is notified when there is room.
+ * An accepted message is never taken back.
  */
 import { invariant } from '../base/index.ts';
 
 export class Account {
-  /** Name of the domain, or what else the account is for. */
+  /** Name of the domain, or another word for the purpose of the account. */
   readonly name: string;
   readonly #accounts: Accounts;
   #held = 0;
   #heldBack = 0;
-  /** The smallest charge that waits for room; no limit when none does. */
+  /** The smallest charge that waits for room; infinite while none waits. */
   #wanted = Number.POSITIVE_INFINITY;
 
   constructor(accounts: Accounts, name: string) {
@@ -45,7 +46,7 @@ export class Account {
     return this.#heldBack;
   }
 
-  /** The most that this account could hold now, bytes, if the others keep what they have. */
+  /** The most bytes that this account could hold now if the others stay as they are. */
   get share(): number {
     const { free, holders } = this.#accounts;
     const n = this.#held === 0 ? holders + 1 : holders;
@@ -59,7 +60,7 @@ export class Account {
     return (this.#held + bytes) * (n + 1) <= free + this.#held;
   }
 
-  /** Takes the bytes into the account; false when that would be more than its share, which changes nothing. */
+  /** Adds the bytes to the account. Returns false, and changes nothing, when that would exceed the account's share. */
   charge(bytes: number): boolean {
     if (!this.hasRoom(bytes)) {
       this.#heldBack++;
@@ -72,20 +73,20 @@ export class Account {
     return true;
   }
 
-  /** Somebody waits until these bytes could be charged: `Accounts.takeReady` will name this account then. */
+  /** A sender waits until these bytes can be charged. `Accounts.takeReady` returns this account then. */
   wait(bytes: number): void {
     this.#wanted = Math.min(this.#wanted, bytes);
     this.#accounts.waits(this);
   }
 
-  /** For `Accounts` alone. True when what waits could be charged; it waits no longer then. */
+  /** Only `Accounts` calls this. Returns true, and ends the wait, when the smallest waiting charge now fits. */
   isReady(): boolean {
     if (!this.hasRoom(this.#wanted)) return false;
     this.#wanted = Number.POSITIVE_INFINITY;
     return true;
   }
 
-  /** Gives bytes back that were charged before. */
+  /** Returns bytes that were charged before. */
   release(bytes: number): void {
     invariant(bytes >= 0 && bytes <= this.#held, 'an account gives back no more than it holds');
     if (bytes === 0) return;
@@ -100,7 +101,7 @@ export class Accounts {
   #free: number;
   #holders = 0;
   readonly #waiting = new Set<Account>();
-  /** Those of sessions, by domain: no more than the inventory has had. */
+  /** Accounts of sessions by domain. There are at most as many as the inventory has had domains. */
   readonly #sessions = new Map<string, Account>();
 
   constructor(total: number) {
@@ -122,8 +123,8 @@ export class Accounts {
   }
 
   /**
-   * For what a domain has half sent, one account for all its sessions. It is not the account that its messages are charged
-   * to: a domain whose rings are full must still be able to say that it has consumed something.
+   * The account for records that a domain has sent in part. All its sessions share it. It is separate from the account
+   * for messages, because a domain with full rings must still be able to return credit.
    */
   ofSessions(name: string): Account {
     let account = this.#sessions.get(name);
@@ -134,7 +135,7 @@ export class Accounts {
     return account;
   }
 
-  /** Accounts that waited for room and have it now, each once. Costs nothing while none waits. */
+  /** Returns each account that waited for room and now has it, once. Costs nothing while none waits. */
   takeReady(): readonly Account[] {
     if (this.#waiting.size === 0) return NONE;
     const ready = [...this.#waiting].filter((account) => account.isReady());
@@ -142,12 +143,12 @@ export class Accounts {
     return ready;
   }
 
-  /** For `Account` alone. */
+  /** Only `Account` calls this. */
   waits(account: Account): void {
     this.#waiting.add(account);
   }
 
-  /** For `Account` alone. */
+  /** Only `Account` calls this. */
   moved(bytes: number, holders: -1 | 0 | 1): void {
     this.#free -= bytes;
     this.#holders += holders;

@@ -1,9 +1,9 @@
 /**
- * The four operations of Argo over declared domains: register_ring, unregister_ring, sendv and notify, plus what a change
- * of policy and the coming and going of sessions do to them. No sockets, no clock; sessions are `FrameSink`s.
+ * The four operations of Argo over declared domains: register_ring, unregister_ring, sendv and notify. Also the effects
+ * of policy changes and of sessions that begin and end. No sockets, no clock; sessions are `FrameSink`s.
  *
- * The statements A01 … A80 of docs/conformance.md are this file's contract; docs/argo-deviations.md says where user space
- * does better than the hypervisor's interface.
+ * The statements A01 … A80 of docs/conformance.md are this file's contract. docs/argo-deviations.md lists where this
+ * interface differs from the hypervisor's, and why.
  */
 import type { CompiledPolicy, Denial, Domain } from '../../policy/contract/index.ts';
 import { invariant } from '../base/index.ts';
@@ -49,17 +49,20 @@ export interface RegisterRequest {
   readonly unread: number;
 }
 
-/** `value`: ring handle or domid when `status` is OK, else 0. `recorded`: a denial was recorded and must be durable first. */
+/**
+ * `value`: ring handle or domid when `status` is OK, else 0. `recorded`: a denial was recorded, and its record must be
+ * durable before the caller sees the answer.
+ */
 export interface RingAnswer {
   readonly status: Status;
   readonly value: number;
   readonly recorded: boolean;
 }
 
-/** What a new revision has changed about who is here. */
+/** How a new revision changed the set of local domains. */
 export interface Adoption {
   readonly removed: readonly DomainState[];
-  /** At home at another broker from now on. */
+  /** Domains whose home is now another broker. */
   readonly left: readonly DomainState[];
   readonly withdrawals: Withdrawals;
 }
@@ -83,12 +86,12 @@ export class Argo {
     for (const domain of policy.domains.all) this.#create(domain);
   }
 
-  /** Who holds how much memory of the broker. */
+  /** How much of the broker's memory each domain uses. */
   get accounts(): Accounts {
     return this.#core.accounts;
   }
 
-  /** A session has given memory back: senders may wait for it. */
+  /** A session has released memory: senders may be waiting for it. */
   memoryReleased(): void {
     this.#rings.wakeHeldBack();
   }
@@ -116,7 +119,7 @@ export class Argo {
 
   // Sessions
 
-  /** A session begins. The domain has no other one: the caller has detached it. */
+  /** A session begins. The caller has detached any earlier session of the domain. */
   attach(state: DomainState, sink: FrameSink, context: DenialContext): void {
     invariant(state.sink === null, 'a domain has one session');
     state.sink = sink;
@@ -127,8 +130,9 @@ export class Argo {
   }
 
   /**
-   * A session ends: the domain's rings go, as at Argo's soft reset. Whoever waited for room in them, may fill a ring only
-   * from here, or has messages in them that are not known to be consumed, is told.
+   * A session ends: the domain's rings are closed, as at Argo's soft reset. These domains are notified: those that
+   * waited for room in the rings, those with messages in them that may not have been consumed, and the owners of rings
+   * that have this domain as their partner.
    */
   detach(state: DomainState): void {
     for (const ring of [...state.ringsByHandle.values()]) this.#rings.close(state, ring, 'session ended');
@@ -149,7 +153,7 @@ export class Argo {
 
   // register_ring, unregister_ring
 
-  /** Order of checks: xen argo.c register_ring. A failed re-registration leaves the old ring as it was. */
+  /** Order of checks: register_ring in xen argo.c. A failed re-registration leaves the old ring unchanged. */
   registerRing(owner: DomainState, request: RegisterRequest): RingAnswer {
     if (!owner.enabled.allowed) return this.#denied(owner, owner.enabled, null);
     const { port, partner, length } = request;
@@ -186,7 +190,7 @@ export class Argo {
     return { status: Status.OK, value: ring.handle, recorded: false };
   }
 
-  /** Needs no permission but `enable`. Only the exact triple is removed: a wildcard ring is not named by a partner. */
+  /** Needs only the permission `enable`. Removes the exact triple: a partner never names a wildcard ring. */
   unregisterRing(owner: DomainState, port: number, partner: number, pad: number): RingAnswer {
     if (!owner.enabled.allowed) return this.#denied(owner, owner.enabled, null);
     if (pad !== 0) return refusal(Status.EINVAL);
@@ -207,8 +211,9 @@ export class Argo {
   // notify
 
   /**
-   * Order and quirks: xen argo.c notify. `queries` null is the receiver's "I have consumed, wake my senders". Null is
-   * returned when other brokers have to be asked: then status and answers are given to `later`, once.
+   * The order and the quirks are those of notify in xen argo.c. With `queries` null a receiver says that it has
+   * consumed messages, and its waiting senders are woken. Returns null when other brokers have to be asked; `later`
+   * then gets the status and the answers, once.
    */
   notify(
     caller: DomainState,
@@ -227,7 +232,7 @@ export class Argo {
       const { send } = route.mediation;
       if (!send.allowed) return { answer: this.#denied(caller, send, query.port), answers };
       const remote = route.target?.destination.remote ?? null;
-      // What another broker asks is about rings here: it is not passed on.
+      // A question from another broker is about local rings: it is not forwarded to a third broker.
       if (remote !== null && caller.remote === null) inquiry.add(remote, query, answers.length);
       answers.push(this.#describe(caller, route.target?.ring ?? null, query.spaceRequired));
     }
@@ -252,17 +257,20 @@ export class Argo {
 
   // Credit and names
 
-  /** The owner has consumed whole messages of `bytes` ring bytes; false when it claims what is not there: a peer fault. */
+  /** The owner has consumed whole messages of `bytes` ring bytes. False = a wrong claim, which is a peer fault. */
   credit(owner: DomainState, handle: number, bytes: number): boolean {
     const ring = owner.ringsByHandle.get(handle);
-    // A credit may cross the message that says the ring is closed.
+    // The owner may have sent this credit before it learned that the ring is closed.
     if (ring === undefined) return handle < owner.nextHandle;
     if (!ring.release(bytes)) return false;
     this.#rings.wake(ring);
     return true;
   }
 
-  /** A name's domid, told only to who may send to it or take messages from it; all else is one denial. */
+  /**
+   * The domid of a name. Only a domain that may send to the named domain, or receive from it, gets the answer. Every
+   * other caller gets the same denial, whether or not the name exists.
+   */
   resolve(caller: DomainState, name: string): RingAnswer {
     if (!caller.enabled.allowed) return this.#denied(caller, caller.enabled, null);
     const target = this.#core.byName.get(name);
@@ -277,10 +285,10 @@ export class Argo {
   // Change of policy
 
   /**
-   * Puts a new revision in force. Domains are matched by name and domid; what left the inventory is destroyed (A64-A68),
-   * rings that are no longer permitted are closed, and who is at home at another broker than before is here no longer.
-   * Returns the destroyed domains and those that have left, whose sessions the caller ends, and the withdrawals with which
-   * it goes through what the sessions still hold.
+   * Puts a new revision in force. Domains are matched by name and domid. Domains that left the inventory are destroyed
+   * (A64-A68), rings that are no longer permitted are closed, and domains whose home changed are detached. The caller
+   * ends the sessions of the returned `removed` and `left` domains, and applies the returned `withdrawals` to the
+   * frames that the other sessions have queued.
    */
   adopt(policy: CompiledPolicy): Adoption {
     this.#core.policy = policy;
@@ -346,7 +354,7 @@ export class Argo {
     this.#core.byDomid.set(domain.domid, state);
   }
 
-  /** Its rings go with its session, as when it ends by itself: at the new home it starts anew. */
+  /** Ends the session and closes its rings, as if the domain had disconnected. It starts afresh at its new home. */
   #move(state: DomainState): void {
     this.detach(state);
     state.remote?.leave(state.domain);

@@ -9,15 +9,15 @@ import type { RemoteBrokerOf } from './remote-broker.ts';
 export interface CoreLimits {
   /** Sum of the lengths of one domain's rings, bytes. */
   readonly ringBytesPerDomain: number;
-  /** Cached (destination, port) look-ups per domain; past it the cache starts anew. */
+  /** Cached (destination, port) look-ups per domain. A full cache is emptied. */
   readonly routesPerDomain: number;
-  /** Memory that all domains together may make the broker hold, bytes: see accounts.ts. */
+  /** Bytes of broker memory that all domains together may use: see accounts.ts. */
   readonly memoryBytes: number;
 }
 
 export class CoreState {
   policy: CompiledPolicy;
-  /** Grows whenever a look-up could now end differently; routes of an older generation are looked up again. */
+  /** Grows whenever a look-up could now give another result; routes of an older generation are looked up again. */
   generation = 0;
   readonly recorder: Recorder;
   readonly limits: CoreLimits;

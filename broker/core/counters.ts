@@ -1,10 +1,10 @@
-/** Plain numbers that the hot path adds to; metrics read them when somebody asks. */
+/** Plain numbers that the hot path adds to. Metrics read them on request. */
 export interface Counters {
   /** Messages accepted into rings. */
   messages: number;
-  /** Their payload. */
+  /** Payload bytes of those messages. */
   bytes: number;
-  /** Operations not done, by status code. */
+  /** Refused operations by status code. */
   readonly refused: Record<number, number>;
 }
 

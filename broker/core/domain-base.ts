@@ -1,4 +1,7 @@
-/** The part of a domain's state that rings need: its entry in the revision in force, and its frame sink while it has a session. */
+/**
+ * The part of a domain's state that rings need: its entry in the revision in force, and its frame sink while it has a
+ * session.
+ */
 import type { Decision, Domain } from '../../policy/contract/index.ts';
 import type { DenialContext } from '../record/index.ts';
 import type { Account } from './accounts.ts';
@@ -14,12 +17,12 @@ export class DomainBase {
   remote: RemoteBroker | null = null;
   /** Present while a session is attached. */
   sink: FrameSink | null = null;
-  /** Messages accepted into its rings since the session began: numbers them against `sink.departed`. */
+  /** Messages accepted into its rings since the session began. Compared with `sink.departed`. */
   deliveries = 0;
-  /** Names the session in denial records. */
+  /** Identifies the session in denial records. */
   denialContext: DenialContext = { session: null };
 
-  /** What the broker holds on behalf of the domain. */
+  /** Memory that the broker uses on behalf of the domain. */
   readonly account: Account;
 
   constructor(domain: Domain, enabled: Decision, account: Account) {

@@ -1,4 +1,4 @@
-/** All that the core knows of one declared domain: its rings, and the look-ups it has made lately. */
+/** The core's whole state of one declared domain: its rings and its recent look-ups. */
 import { DomainBase } from './domain-base.ts';
 import type { Ring } from './rings/ring.ts';
 import type { Route } from './route.ts';
@@ -12,9 +12,9 @@ export interface PortRings {
 export class DomainState extends DomainBase {
   readonly ports = new Map<number, PortRings>();
   readonly ringsByHandle = new Map<number, Ring>();
-  /** Its own count, so that a handle tells nothing about the rings of others; starts anew with each session. */
+  /** Counted per domain and session, so that a handle reveals nothing about the rings of other domains. */
   nextHandle = 1;
-  /** Sum of the lengths of its rings: charged to it, against limits.ringBytesPerDomain. */
+  /** Sum of the lengths of its rings, limited by limits.ringBytesPerDomain. */
   ringBytes = 0;
   /** By destination domid, then port; an entry is valid while its `generation` is the core's. */
   readonly routes = new Map<number, Map<number, Route>>();

@@ -3,18 +3,18 @@ import type { BrokerFrame, Status } from '../wire/index.ts';
 
 export interface FrameSink {
   /**
-   * The number of `deliver` calls, oldest first, that are no longer queued here. Credit counts for those only: an owner
-   * that returns credit for a message it has not received yet would make the broker hold more than its rings.
+   * The number of delivered frames that have left this queue. Credit is valid only for those messages: an owner that
+   * returned credit for a message still queued here would make the broker hold more than its rings allow.
    */
   readonly departed: number;
   /**
-   * Queues the deliver frame in `frames[start, end)`. The bytes are borrowed until the record they came in has been
-   * worked through: the sink copies consecutive frames in one go, then, and the plaintext is given back.
+   * Queues the deliver frame in `frames[start, end)`. The sink may read the bytes until the incoming record has been
+   * processed completely. It then copies consecutive frames at once, and the caller reuses the plaintext buffer.
    */
   deliver(frames: Uint8Array, start: number, end: number): void;
   /**
-   * The remote broker decided about the send `id`, for which `sendv` returned UNDECIDED. Missing where the other end is
-   * not a domain of this broker.
+   * The remote broker decided about the send `id`, for which `sendv` returned UNDECIDED. Missing when the other end of
+   * the session is not a domain of this broker.
    */
   decided?(id: number, status: Status, maxMessageSize: number): void;
   /** Queues a control frame. */

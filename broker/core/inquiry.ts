@@ -1,13 +1,14 @@
 /**
- * The part of a notify that is about rings of remote domains: each remote broker is asked once about all of its own, and the answers
- * are put where the queries stood. They are given when the last home has answered.
+ * The part of a notify that is about rings of remote domains. Each remote broker is asked once about all rings of its
+ * domains. Each answer goes to the position of its query. The caller gets the answers when the last broker has
+ * answered.
  */
 import { type NotifyAnswer, type NotifyQuery, Status } from '../wire/index.ts';
 import type { RemoteBroker, Sender } from './remote-broker.ts';
 
 interface Part {
   readonly queries: NotifyQuery[];
-  /** Where each query stood. */
+  /** The position of each query in the whole notify. */
   readonly places: number[];
 }
 
@@ -28,7 +29,10 @@ export class Inquiry {
     part.places.push(place);
   }
 
-  /** `known`: an answer per query, those of remote domains still to be replaced. `done` is called once; a home's refusal is the whole's. */
+  /**
+   * `known` holds an answer for each query; this method replaces those about remote domains. `done` is called once. If
+   * one remote broker refuses, the whole notify is refused.
+   */
   ask(
     caller: Sender,
     known: readonly NotifyAnswer[],
@@ -48,5 +52,5 @@ export class Inquiry {
   }
 }
 
-/** As for a ring that is not there, or that nobody can be asked about. */
+/** The answer for a ring that does not exist or whose broker cannot be reached. */
 export const NO_RING: NotifyAnswer = Object.freeze({ flags: 0, maxMessageSize: 0 });

@@ -1,15 +1,16 @@
 /**
  * Mediation: the one place of the core where "may this message pass?" is asked.
  *
- * Everything that needs the answer comes here: a send, a message that is decided again after a change of policy, a query
- * of notify, and a name that is resolved. The question has three parts, in this order:
+ * All operations that need the answer ask here: a send, a queued message that is decided again after a policy change, a
+ * query of notify, and the resolution of a name. The question has three parts, in this order:
  *
  *   argo:send            may the sender address the receiver at all?
  *   the inspector        which permission of the port's class does this message ask for?
  *   the service class    does the sender have that permission?
  *
- * The first and all that is needed for the others depends on (sender, receiver, port) only, so a route keeps it in a
- * `Mediation`; per message nothing is allocated. The conversation with the monitor is in this file alone (test/arch).
+ * The answer to the first part, and the inputs of the other two, depend on (sender, receiver, port) only. A route
+ * caches them in a `Mediation`, so nothing is allocated per message. Only this file talks to the monitor (test/arch
+ * checks it).
  */
 import type {
   AccessVector,
@@ -24,13 +25,13 @@ import { INSPECTORS, type Inspector } from './inspectors/index.ts';
 
 /** The answers that do not depend on the message. */
 export interface Mediation {
-  /** Hook `argo:send`. For a receiver that does not exist it is a denial like any other. */
+  /** Hook `argo:send`. For a receiver that does not exist it is an ordinary denial. */
   readonly send: Decision;
-  /** Null when `send` denies: nothing further is looked at. */
+  /** Null when `send` denies: the other parts are not evaluated. */
   readonly service: Service | null;
 }
 
-/** What the port of the receiver means to the sender. */
+/** The service at the receiver's port, as decided for this sender. */
 export interface Service {
   readonly sender: Domain;
   readonly serviceClass: ServiceClass;
@@ -40,7 +41,7 @@ export interface Service {
   readonly malformed: Denial;
 }
 
-/** Hook `argo:send` alone. A receiver that does not exist is a denial, found by the same work. */
+/** Hook `argo:send` alone. A receiver that does not exist is a denial, and takes the same work to find. */
 export function maySend(policy: CompiledPolicy, sender: Domain, receiver: Domain | undefined): Decision {
   const { monitor } = policy;
   return receiver === undefined ? monitor.unknownDestination(sender) : monitor.send(sender, receiver);

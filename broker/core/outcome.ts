@@ -1,5 +1,5 @@
 /**
- * What became of a send. Outcomes are interned, so that an answer on the hot path allocates nothing and is compared by
+ * The outcome of a send. Outcomes are interned, so that an answer on the hot path allocates nothing and is compared by
  * identity.
  */
 import { Status } from '../wire/index.ts';
@@ -27,17 +27,17 @@ for (const status of Object.values(Status)) {
   DENIALS.set(status, intern(status, true));
 }
 
-/** Refused without a record: no ring, no room, or a malformed request. */
+/** A refusal without an audit record: no ring, no room, or a malformed request. */
 export function refusal(status: Status): SendAnswer {
   return REFUSALS.get(status) ?? intern(status, false);
 }
 
-/** Denied by the reference monitor, and recorded. */
+/** A denial by the reference monitor, which has been recorded. */
 export function denial(status: Status): SendAnswer {
   return DENIALS.get(status) ?? intern(status, true);
 }
 
-/** The answer of one ring to each message that it could never take. The ring keeps it. */
+/** The answer of one ring to every message that is too large for it. The ring keeps this object. */
 export function tooBig(maxMessageSize: number): SendAnswer {
   return Object.freeze({ status: Status.EMSGSIZE, recorded: false, maxMessageSize });
 }

@@ -1,4 +1,7 @@
-/** Another broker as the core sees it: the home of remote domains. It decides once more about each send that this broker allowed. */
+/**
+ * Another broker as the core sees it: the home of remote domains. It decides again about each send that this broker
+ * allowed.
+ */
 import type { Domain } from '../../policy/contract/index.ts';
 import type { NotifyAnswer, NotifyQuery, Status } from '../wire/index.ts';
 import type { FrameSink } from './frame-sink.ts';
@@ -11,9 +14,12 @@ export interface Sender {
 }
 
 export interface RemoteBroker {
-  /** Takes a copy of the sendv frame in `frames[at, at + length)`. A status when it is refused at once. */
+  /** Copies the sendv frame in `frames[at, at + length)`. Returns a status when the frame is refused at once. */
   forward(sender: Sender, frames: Uint8Array, at: number, length: number): Status | typeof UNDECIDED;
-  /** Asks about rings of the remote broker in the name of `caller`, which then waits for room in them. Calls `answered` once. */
+  /**
+   * Asks the remote broker about its rings on behalf of `caller`, which then waits for room in them. Calls `answered`
+   * once.
+   */
   ask(
     caller: Sender,
     queries: readonly NotifyQuery[],

@@ -1,8 +1,8 @@
 /**
- * A route: all that sending from one domain to one (destination, port) needs and that does not change from message to
- * message: the answers of the reference monitor, the ring and the sender's share of it. It is a cache of look-ups, not of
- * trust: a new revision, a ring that comes or goes, or a session that starts or ends makes every route stale, and the
- * ring checks each permit again.
+ * A route: everything that sends from one domain to one (destination, port) have in common: the answers of the
+ * reference monitor, the ring, and the sender's share of it. It is a cache of look-ups, not of trust: a new revision, a
+ * ring that is opened or closed, or a session that starts or ends makes every route stale, and the ring checks each
+ * permit again.
  */
 
 import type { FlowCounter } from '../record/index.ts';
@@ -13,10 +13,10 @@ import type { Share } from './rings/share.ts';
 
 export interface Route {
   readonly generation: number;
-  /** As the frame named it. */
+  /** The destination as written in the frame. */
   readonly destinationId: number;
   readonly port: number;
-  /** What the reference monitor says of this sender, destination and port. */
+  /** The reference monitor's answers for this sender, destination and port. */
   readonly mediation: Mediation;
   /** Present when `argo:send` allows. */
   readonly target: Target | null;
@@ -27,6 +27,6 @@ export interface Target {
   /** Exact partner before wildcard; null = ECONNREFUSED. */
   readonly ring: Ring | null;
   readonly share: Share | null;
-  /** Parallel to the class's permissions, filled at first use: where allowed sends are counted. */
+  /** Counters of allowed sends, one per permission of the class. Each is created at its first use. */
   readonly flows: (FlowCounter | undefined)[];
 }

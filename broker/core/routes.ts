@@ -1,4 +1,4 @@
-/** Looks routes up, once per generation; see route.ts for what one is. */
+/** Looks up routes, each once per generation. route.ts says what a route is. */
 
 import type { CoreState } from './core-state.ts';
 import type { DomainState } from './domain-state.ts';
@@ -12,7 +12,7 @@ export class Routes {
     this.#core = core;
   }
 
-  /** The route to a destination and port, looked up or remembered. */
+  /** The route to a destination and port: cached if possible, else looked up. */
   to(sender: DomainState, destinationId: number, port: number): Route {
     let ports = sender.routes.get(destinationId);
     const cached = ports?.get(port);

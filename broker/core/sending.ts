@@ -1,4 +1,4 @@
-/** sendv: the one way for a message into a ring, and the order in which it is decided. */
+/** sendv: the only path of a message into a ring, and the order of its checks. */
 import type { Denial, Permit } from '../../policy/contract/index.ts';
 import { invariant } from '../base/index.ts';
 import type { FlowCounter } from '../record/index.ts';
@@ -21,14 +21,15 @@ export class Sending {
   }
 
   /**
-   * Sends the `sendv` frame in `frames[at, at + length)`, whose length the caller has matched to what is there. When
-   * it is accepted, the frame has become a `deliver` frame in place, and the receiver's sink has borrowed it.
+   * Sends the `sendv` frame in `frames[at, at + length)`; the caller has checked that the length fits the buffer. An
+   * accepted frame is rewritten in place as a `deliver` frame, which the receiver's sink may then read
+   * (FrameSink.deliver).
    *
    * The order is a security property; each step has a test that fails without it:
-   *   log writable -> enable -> shape -> source is the session's domain, source port its own -> hook argo:send (an unknown
-   *   destination is a denial, found by the same work) -> inspector -> hook of the service class -> ring, exact partner
-   *   then ANY; none, and the destination at home remote: UNDECIDED, and decided there -> order gate -> size -> quota
-   *   -> space -> account, rewrite, deliver -> audit
+   *   log writable -> enable -> shape -> source is the session's domain, source port its own -> hook argo:send (an
+   *   unknown destination is a denial, found by the same work) -> inspector -> hook of the service class -> ring, exact
+   *   partner then ANY; if there is none and the destination is remote, its home decides (UNDECIDED) -> order gate ->
+   *   size -> quota -> space -> account, rewrite, deliver -> audit
    */
   sendv(sender: DomainState, frames: Uint8Array, view: DataView, at: number, length: number): SendDecision {
     if (!this.#core.recorder.healthy) return this.#refuse(Status.EIO);
@@ -38,13 +39,13 @@ export class Sending {
     if ((flags & ~SEND_FLAGS_MASK) !== 0 || view.getUint16(at + DataField.reserved, true) !== 0) {
       return this.#refuse(Status.EINVAL);
     }
-    // Peer-controlled: the message may say who sent it only if that is who it came from.
+    // Peer-controlled: a frame may name a source only if that source is the session's own domain.
     const source = view.getUint16(at + DataField.source, true);
     const sourcePort = view.getUint32(at + DataField.sourcePort, true);
     const port = view.getUint32(at + DataField.destinationPort, true);
     if (
       (source !== sender.domain.domid && source !== DOMID_ANY) ||
-      // The rings of a domain are known at its home, which has looked.
+      // Only the home broker of a domain knows its rings. For a remote sender, the home has made this check.
       (sourcePort !== 0 && sender.remote === null && !sender.ports.has(sourcePort))
     ) {
       const foreign = this.#core.policy.monitor.foreignSource(sender.domain);
@@ -102,10 +103,10 @@ export class Sending {
     return ACCEPTED;
   }
 
-  /** No ring here: there may be one at the destination's home, where the message is decided again. */
+  /** There is no ring here. A remote destination may have one at its home, which decides about the message again. */
   #withoutRing(sender: DomainState, target: Target, frames: Uint8Array, at: number, length: number): SendDecision {
     const { remote } = target.destination;
-    // What another broker has sent on ends here: a message crosses from one home to another and no further.
+    // A message that another broker forwarded is not forwarded again: it goes from one home to one other home only.
     if (remote === null || sender.remote !== null) return this.#refuse(Status.ECONNREFUSED);
     const outcome = remote.forward(sender, frames, at, length);
     return outcome === UNDECIDED ? outcome : this.#refuse(outcome);

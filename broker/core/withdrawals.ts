@@ -1,7 +1,7 @@
 /**
- * What a new revision takes back: messages that were accepted under the old one and still lie unsealed in the broker are
- * decided again, each by the same hooks, and those that are now denied are dropped, with the sender told and the log
- * recording how many. Runs once per revision, off the hot path.
+ * Withdrawals: a new revision also applies to messages that were accepted under the old one and are still queued in the
+ * broker, unsealed. Each of them is decided again by the same hooks. The broker drops those that are now denied,
+ * notifies their senders, and records how many. Runs once per revision, off the hot path.
  */
 import type { CompiledPolicy, Denial } from '../../policy/contract/index.ts';
 import type { Recorder } from '../record/index.ts';
@@ -28,9 +28,9 @@ export class Withdrawals {
   readonly #verdicts = new Map<Ring, boolean[]>();
 
   /**
-   * @param domainById who had the domid when the message was accepted: one that has since been given to somebody else
-   *   must not lend its new owner's rights to the message, nor its name
-   * @param wake called for each ring that may have got room
+   * @param domainById the domain that had the domid when the message was accepted. If the domid now belongs to another
+   *   domain, the message must get neither the rights nor the name of that new owner.
+   * @param wake called for each ring that may have gained room
    */
   constructor(
     policy: CompiledPolicy,
@@ -45,12 +45,13 @@ export class Withdrawals {
   }
 
   /**
-   * True when the deliver frame at `frames[start, end)`, queued for `receiver`, may still go out. Ask for every queued
-   * frame in order, then call `settle`: a ring's newest messages are exactly its queued ones.
+   * True when the deliver frame at `frames[start, end)`, queued for `receiver`, may still be sent. Call this for every
+   * queued frame in order, then call `settle`, which relies on it: the newest messages of a ring are exactly its queued
+   * ones.
    */
   keeps(receiver: DomainState, frames: Uint8Array, start: number, end: number): boolean {
     const view = new DataView(frames.buffer, frames.byteOffset + start, end - start);
-    // A closed ring's messages were announced with its closing.
+    // The ring is closed. Its senders were notified about their messages at that time.
     const ring = receiver.ringsByHandle.get(view.getUint32(DataField.id, true));
     if (ring === undefined) return false;
     const port = view.getUint32(DataField.destinationPort, true);
@@ -66,7 +67,7 @@ export class Withdrawals {
     return denial === null;
   }
 
-  /** Takes the dropped messages out of their rings' accounts, and wakes who waited for the room: no credit will do it. */
+  /** Releases the ring space of the dropped messages and wakes the senders that waited for it: no credit will come. */
   settle(): void {
     for (const [ring, verdicts] of this.#verdicts) {
       ring.withdraw(verdicts);
@@ -104,7 +105,7 @@ export class Withdrawals {
     entry.bytes += bytes;
   }
 
-  /** Tells the senders and the log. Call once, when every session has been gone through. */
+  /** Notifies the senders and writes the audit records. Call once, after every session has been checked. */
   announce(): void {
     for (const ports of this.#withdrawn.values()) {
       for (const { sender, destinationId: domid, port, denial, messages, bytes } of ports.values()) {

@@ -1,7 +1,7 @@
 /**
- * The Qubes audio commands: exactly one 4-byte little-endian code a message
- * (qubes-gui-daemon pulse/qubes-vchan-sink.h). Codes that nobody has defined are tolerated by Qubes and are the
- * permission `other` here, so that a policy may refuse them.
+ * The Qubes audio commands: exactly one 4-byte little-endian code a message (qubes-gui-daemon
+ * pulse/qubes-vchan-sink.h). Qubes tolerates undefined codes. Here they are the permission `other`, so that a policy
+ * can refuse them.
  */
 import { type Inspector, MALFORMED } from './inspector.ts';
 

@@ -1,6 +1,7 @@
 /**
- * Messages of the audio mixer (clients/agents/audio/mixer/mixer-messages.ts): commands from who mixes, states from the AudioVM. Their
- * length is exact and small, so that no sound can travel in them: who mixes a VM's volume hears nothing of it.
+ * Messages of the audio mixer (clients/agents/audio/mixer/mixer-messages.ts): commands from the domain that mixes,
+ * states from the AudioVM. Their length is exact and small, so that they cannot carry sound: a domain that sets the
+ * volume of a VM cannot listen to it.
  */
 import { type Inspector, MALFORMED } from './inspector.ts';
 
@@ -45,7 +46,7 @@ export const audioMixer: Inspector = {
   },
 };
 
-/** Names are printable ASCII without blanks, which samples are not for long. */
+/** Names are printable ASCII without blanks. Audio samples leave that range after a few bytes. */
 function isText(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {
     const byte = bytes[at] ?? 0;

@@ -1,11 +1,12 @@
 /**
- * DHCP messages (RFC 2131, 2132): the permission is the message type of option 53. Only as much is read as is needed to
- * know it and to know that the message speaks of its sender; the complete codec is in clients/agents/network/dhcp.
+ * DHCP messages (RFC 2131, 2132): the permission is the message type of option 53. The inspector reads only enough to
+ * find it and to check that the message speaks about its sender. The complete codec is in clients/agents/network/dhcp.
  *
- * A client's message must carry its domain's own MAC as chaddr, and a client identifier that is a MAC must be that one, so that
- * no domain can ask for, give back or use up another's lease. Other client identifiers pass (DUIDs, RFC 4361 §6.3, which dhcpcd
- * and systemd-networkd send): a server must tell clients apart by chaddr, as ours does. A server's must name its domain's own address as server identifier.
- * Relay fields (giaddr, hops) stay zero: the broker is what carries messages here, and giaddr would redirect the answer.
+ * A client's message must carry its domain's own MAC as chaddr. A client identifier that is a MAC must be the same one,
+ * so that no domain can request, release or use up another domain's lease. Other client identifiers pass (DUIDs, RFC
+ * 4361 §6.3, which dhcpcd and systemd-networkd send): a server must tell clients apart by chaddr, as ours does. A
+ * server's message must name its domain's own address as server identifier. The relay fields (giaddr, hops) must be
+ * zero: the broker carries the messages, and giaddr would redirect the answer.
  */
 import type { Station } from '../../../policy/contract/index.ts';
 import { type Inspector, MALFORMED } from './inspector.ts';
@@ -28,14 +29,14 @@ const OVERLOAD = 52;
 const MESSAGE_TYPE = 53;
 const SERVER_IDENTIFIER = 54;
 const CLIENT_IDENTIFIER = 61;
-/** RFC 3046: what a relay adds, and a client may not. */
+/** RFC 3046: a relay adds this option, and a client is not allowed to. */
 const RELAY_AGENT_INFORMATION = 82;
 
 /** Position = message type - 1. */
 const permissions = ['discover', 'offer', 'request', 'decline', 'ack', 'nak', 'release', 'inform'] as const;
 const IS_REPLY: readonly boolean[] = [false, true, false, false, true, true, false, false];
 
-/** What the walk over the options found; one object for all calls, since an inspector is never re-entered. */
+/** The findings of one walk over the options. All calls share the object, because an inspector is never re-entered. */
 const found = { messageType: 0, overload: 0, isRefused: false };
 
 export const dhcp: Inspector = {
@@ -80,8 +81,8 @@ function holds(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
 }
 
 /**
- * Options of `bytes[from, end)`, to their end mark or to the end of the field. Real clients leave the mark out, and fill what
- * follows it with 0, 0xFF or what was there before: no reader may look behind the mark, so neither do we.
+ * Reads the options of `bytes[from, end)`, up to the end mark or the end of the field. Some real clients omit the mark,
+ * and some leave 0, 0xFF or old bytes after it. No reader is allowed to look behind the mark, so this one does not.
  */
 function walk(bytes: Uint8Array, from: number, end: number, isReply: boolean, station: Station, isMain: boolean): void {
   let at = from;
@@ -112,7 +113,8 @@ function take(
 ): void {
   switch (code) {
     case MESSAGE_TYPE:
-      // Twice is one option in two pieces (RFC 3396): no type has two bytes, and readers differ in which one they believe.
+      // Option 53 given twice is one option in two pieces (RFC 3396). No type has two bytes, and readers disagree about
+      // which of the two counts.
       if (length !== 1 || found.messageType !== 0) found.isRefused = true;
       found.messageType = bytes[value] ?? 0;
       return;

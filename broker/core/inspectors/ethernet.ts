@@ -1,15 +1,16 @@
 /**
- * Ethernet frames, each held against the addresses that the inventory gives the sending domain (RFC 894, 826, 791, 8200).
+ * Ethernet frames. Each is checked against the addresses that the inventory gives the sending domain (RFC 894, 826,
+ * 791, 8200).
  *
- * What passes: frames whose source MAC is the domain's own; ARP that speaks of its own addresses; IPv4 and IPv6 packets from
- * its own address, or from a prefix it routes. What does not, because it could mean something else to the receiver than it
- * does here:
+ * These frames pass, if their source MAC is the domain's own: ARP about its own addresses; IPv4 and IPv6 packets from
+ * its own address, or from a prefix that it routes. These are refused, because the receiver could read them differently
+ * than this inspector does:
  *   - VLAN and QinQ tags: behind a tag lies another frame, and a link has no VLANs
  *   - frames above MAX_FRAME_BYTES (an MTU of 9000); shorter than their own headers; longer than their packet says
- *   - DHCP, v4 and v6: it has a class of its own with a permission per message type, and must not come in as `ipv4`
+ *   - DHCP, v4 and v6: it has a class of its own with a permission per message type, and must not pass as `ipv4`
  *   - IPv4 source routes (options LSRR, SSRR) and ICMP redirects: routes come over class `route`
- *   - a fragment that leaves ports to a later one (RFC 1858); other IPv4 fragments pass, for the first decides for all
- *   - IPv6 fragments and routing headers; neighbour discovery that speaks of another's address (RFC 4861, 6980)
+ *   - a first fragment without the ports (RFC 1858); other IPv4 fragments pass, because the first one decides for all
+ *   - IPv6 fragments and routing headers; neighbour discovery about another domain's address (RFC 4861, 6980)
  */
 import { type Domain, routes4, routes6, type Station } from '../../../policy/contract/index.ts';
 import { type Inspector, MALFORMED } from './inspector.ts';
@@ -17,16 +18,16 @@ import { type Inspector, MALFORMED } from './inspector.ts';
 export const MAX_FRAME_BYTES = 9_014;
 const HEADER_BYTES = 14;
 const MAC_BYTES = 6;
-/** A sender may pad what is shorter (IEEE 802.3, 64 bytes less the FCS). */
+/** A sender may pad a shorter frame to this length (IEEE 802.3, 64 bytes less the FCS). */
 const MIN_FRAME_BYTES = 60;
-/** Below, the field is a length and no type. */
+/** A smaller value in this field is a length, not a type. */
 const FIRST_ETHERTYPE = 0x0600;
 const MAX_LENGTH_FIELD = 1_500;
 
 const ETHERTYPE_IPV4 = 0x0800;
 const ETHERTYPE_ARP = 0x0806;
 const ETHERTYPE_IPV6 = 0x86dd;
-/** 802.1Q, 802.1ad, and the two that came before it. */
+/** 802.1Q, 802.1ad, and the two older values for QinQ. */
 const TAGS: readonly number[] = [0x8100, 0x88a8, 0x9100, 0x9200];
 
 const ARP_BYTES = 28;
@@ -105,12 +106,12 @@ function holds(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
   return true;
 }
 
-/** Nothing hides behind the packet: only what pads a short frame. */
+/** The packet fills the frame, except for the padding of a short frame. So no bytes hide behind the packet. */
 function endsWithPadding(start: number, packetEnd: number, end: number): boolean {
   return packetEnd === end || (packetEnd < end && end - start <= MIN_FRAME_BYTES);
 }
 
-/** RFC 826 over Ethernet and IPv4, RFC 5227 for the probe, whose sender address is still zero. */
+/** ARP over Ethernet and IPv4 (RFC 826). The sender address of a probe is still zero (RFC 5227). */
 function isOwnArp(bytes: Uint8Array, at: number, end: number, station: Station): boolean {
   if (end - at < ARP_BYTES || !endsWithPadding(at - HEADER_BYTES, at + ARP_BYTES, end)) return false;
   if (u16(bytes, at) !== 1 || u16(bytes, at + 2) !== ETHERTYPE_IPV4 || u16(bytes, at + 4) !== 0x0604) return false;
@@ -140,7 +141,7 @@ function isOwnIpv4(bytes: Uint8Array, start: number, end: number, station: Stati
   const offset = fragment & FRAGMENT_OFFSET;
   const payload = at + headerBytes;
   const packetEnd = at + total;
-  // A second piece eight bytes in could write over the ports or flags that the first one was judged by (RFC 1858).
+  // A fragment at offset 8 could overwrite the ports or flags that were checked in the first fragment (RFC 1858).
   if (offset === 1) return false;
   if (offset > 1) return true;
   const isFirstOfMany = (fragment & MORE_FRAGMENTS) !== 0;
@@ -148,7 +149,7 @@ function isOwnIpv4(bytes: Uint8Array, start: number, end: number, station: Stati
   return isHarmlessTransport(bytes, bytes[at + 9] ?? 0, payload, packetEnd);
 }
 
-/** Addresses that no packet may come from, whoever routes it: "this network", loopback, multicast, reserved. */
+/** The domain routes this source address. "This network", loopback, multicast and reserved addresses never pass. */
 function isRouted4(station: Station, address: number): boolean {
   if (station.routes4.length === 0) return false;
   const firstOctet = address >>> 24;
@@ -177,7 +178,10 @@ function isHarmlessTransport(bytes: Uint8Array, protocol: number, at: number, en
   return true;
 }
 
-/** Either port: a server answers to 68 and from 67, and a client listens to nothing else. */
+/**
+ * DHCPv4 uses the ports 67 and 68, DHCPv6 546 and 547. The caller checks the source and the destination port. A DHCPv4
+ * server answers from 67 to 68, and a client listens to no other port.
+ */
 function isDhcpPort(port: number): boolean {
   return port === 67 || port === 68 || port === 546 || port === 547;
 }
@@ -186,7 +190,8 @@ function isOwnIpv6(bytes: Uint8Array, start: number, end: number, station: Stati
   const at = start + HEADER_BYTES;
   if (end - at < IPV6_HEADER_BYTES || (bytes[at] ?? 0) >> 4 !== 6) return false;
   const packetEnd = at + IPV6_HEADER_BYTES + u16(bytes, at + 4);
-  // A payload length of 0 with a hop-by-hop header is a jumbogram (RFC 2675): it ends here as "longer than it says".
+  // A jumbogram has payload length 0 and a hop-by-hop header (RFC 2675). This check refuses it: the frame is longer
+  // than the packet says.
   if (packetEnd > end || !endsWithPadding(start, packetEnd, end)) return false;
   const { ipv6 } = station;
   if (ipv6 === null) return false;
@@ -207,7 +212,7 @@ function isOwnIpv6(bytes: Uint8Array, start: number, end: number, station: Stati
   return !isUnspecified && isHarmlessTransport(bytes, next, header, packetEnd);
 }
 
-/** Link-local is of one link, so a router does not pass it on; nor ::, ::1 or multicast. */
+/** The domain routes this source address. Link-local addresses, ::, ::1 and multicast never pass. */
 function isRouted6(bytes: Uint8Array, at: number, station: Station): boolean {
   const firstGroup = u16(bytes, at);
   if (station.routes6.length === 0 || firstGroup === 0 || (firstGroup & 0xffc0) === 0xfe80) return false;
@@ -219,7 +224,7 @@ function isZero(bytes: Uint8Array, at: number): boolean {
   return true;
 }
 
-/** fe80::/64 with the interface identifier made of the MAC (RFC 4291 appendix A): what a kernel takes without further ado. */
+/** fe80::/64 with an interface identifier made of the MAC (RFC 4291 appendix A): the default of a kernel. */
 function isOwnLinkLocal(bytes: Uint8Array, at: number, { mac }: Station): boolean {
   if (mac === null || u16(bytes, at) !== 0xfe80 || u16(bytes, at + 2) !== 0 || u32(bytes, at + 4) !== 0) return false;
   for (let index = 0; index < 3; index++) {
@@ -229,7 +234,7 @@ function isOwnLinkLocal(bytes: Uint8Array, at: number, { mac }: Station): boolea
   return u16(bytes, at + 11) === 0xfffe;
 }
 
-/** Neighbour discovery is ARP's heir: what it says of addresses must be the sender's own. */
+/** Neighbour discovery is the ARP of IPv6: the addresses that it announces must be the sender's own. */
 function isOwnIcmpv6(
   bytes: Uint8Array,
   at: number,
@@ -244,12 +249,12 @@ function isOwnIcmpv6(
     case ICMPV6_REDIRECT:
       return false;
     case ROUTER_ADVERTISEMENT:
-      // Announces a default route by its nature.
+      // A router advertisement always announces a default route, so the sender must be allowed to route ::/0.
       return isSelf && routes6(station, bytes, at, 0) && hasOwnLinkLayer(bytes, at + 16, end, station);
     case ROUTER_SOLICITATION:
       return hasOwnLinkLayer(bytes, at + 8, end, station);
     case NEIGHBOUR_SOLICITATION:
-      // From :: it asks whether an address is free (RFC 4862): only for its own.
+      // From :: it asks whether an address is free (RFC 4862). A domain may ask only about its own address.
       if (end - at < 24 || (isUnspecified && !isOwnTarget(bytes, at + 8, station))) return false;
       return hasOwnLinkLayer(bytes, at + 24, end, station);
     case NEIGHBOUR_ADVERTISEMENT:

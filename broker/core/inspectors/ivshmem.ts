@@ -1,10 +1,10 @@
 /**
- * Doorbells between guests (clients/devices/ivshmem): the permission is the vector that is rung. The sender's section
- * travels with the doorbell, so a doorbell that is refused brings no bytes either.
+ * Doorbells between guests (clients/devices/ivshmem): the permission is the number of the vector. The sender's section
+ * travels in the same message, so a refused doorbell delivers no bytes either.
  *
  *   u8 version, 1 · u8 vector · u8 peers · u8 sender · u32 bytes of a section · the section
  *
- * A section of more than 64 KiB starts with a frame: u32 sequence, u32 length; only so many bytes travel.
+ * A section of more than 64 KiB starts with a frame: u32 sequence, u32 length. Only `length` bytes travel.
  */
 import { type Inspector, MALFORMED } from './inspector.ts';
 

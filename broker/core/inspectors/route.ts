@@ -1,16 +1,16 @@
 /**
- * Routes: what a router tells a domain that it can reach through it.
+ * Routes: a router announces to a domain the prefixes that the domain can reach through it.
  *
  *   byte 0  version, 1             8  gateway, IPv4 (zero: none)      then `count` entries of 24 bytes:
  *        1  operation             12  reserved, 0                        0  family, 4 or 6     4  metric, u32
  *        2  count, u16            16  gateway, IPv6 (zero: none)         1  prefix length      8  prefix, 16 bytes, an IPv4
  *        4  generation, u32                                              2  reserved, 0           one in the first four
  *
- * Numbers little-endian, addresses in network order. `announce` and `announce-default` replace everything that the same
- * sender has announced by the same operation, so a set of routes changes at once or not at all; `withdraw` takes back the
- * routes it lists, or with none listed all of them. A default route is a matter of its own (routing to the Internet), so it
- * is never found among others. The gateway is the sender's own address, and it must have the inventory's word for every
- * prefix (`routes`).
+ * Numbers are little-endian, addresses in network order. `announce` and `announce-default` replace all routes that the
+ * same sender announced by the same operation, so a set of routes changes at once or not at all. `withdraw` removes the
+ * listed routes, or all of them if it lists none. A default route means routing to the Internet, so it has an operation
+ * of its own and is refused among other routes. The gateway must be the sender's own address, and the inventory must
+ * list every prefix under the sender's `routes`.
  */
 import { routes4, routes6, type Station } from '../../../policy/contract/index.ts';
 import { hasHostBits, mask4 } from '../../base/index.ts';
@@ -19,7 +19,7 @@ import { type Inspector, MALFORMED } from './inspector.ts';
 const VERSION = 1;
 const HEADER_BYTES = 32;
 const ENTRY_BYTES = 24;
-/** A set that needs more is a table of the Internet, and not of one host's machines. */
+/** A larger set is a routing table of the Internet, not of the machines of one host. */
 const MAX_ENTRIES = 256;
 
 const permissions = ['announce', 'announce-default', 'withdraw', 'request'] as const;

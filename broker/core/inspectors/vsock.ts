@@ -1,7 +1,7 @@
 /**
- * Packets of AF_VSOCK between guests (clients/devices/vsock): the permission is `connect` for a request, `listen` for its
- * acceptance, `send` for everything else. The service port of a connection is part of the Argo port, so a class can speak
- * of some ports only; which side asks is told by `connect` and `listen`.
+ * Packets of AF_VSOCK between guests (clients/devices/vsock): the permission is `connect` for a request, `listen` for
+ * its acceptance, `send` for everything else. The service port of a connection is part of the Argo port, so a class can
+ * cover some ports only. `connect` and `listen` show which side asks.
  *
  *   u8 version, 1 · u8 operation · u16 type · u32 source port · u32 destination port · u32 flags · u32 buf_alloc
  *   u32 fwd_cnt · payload, with operation `data` only
@@ -15,7 +15,7 @@ const STREAM = 1;
 const SEQPACKET = 2;
 
 const OPERATION = { request: 1, response: 2, reset: 3, shutdown: 4, data: 5, creditRequest: 7 } as const;
-/** What `flags` may hold: the halves that are shut down; the end of a SEQPACKET message and record. */
+/** Largest valid `flags`: two bits, for the halves that are shut down, or the end of a SEQPACKET message and record. */
 const MAX_FLAGS = 3;
 
 const permissions = ['connect', 'listen', 'send'] as const;

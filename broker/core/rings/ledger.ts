@@ -1,7 +1,7 @@
 /**
- * What lies in a ring: a FIFO of (sender's share, ring bytes), one entry per accepted message that the owner has not
- * given back yet. It is how the broker knows whose bytes a credit frees, that a credit covers whole messages, and how
- * much of whose a receiver had left when it went away.
+ * The messages in a ring: a FIFO of (sender's share, ring bytes), one entry per accepted message for which the owner
+ * has not returned credit yet. From it the broker knows which sender's bytes a credit frees, whether a credit covers
+ * whole messages, and how many bytes of each sender were unread when a receiver disappeared.
  *
  *   sizes       [ 96 | 96 | 1792 | …          ]   circular, `#count` entries from `#first`, capacity a power of two
  *   shares      [  A |  A |    B | …          ]
@@ -11,9 +11,9 @@ import { invariant } from '../../base/index.ts';
 import type { Share } from './share.ts';
 
 const FIRST_CAPACITY = 16;
-/** Of an entry in the three arrays, which are up to twice as long as they need to be. */
+/** Memory of an entry in the three arrays, which are up to twice as long as needed. */
 export const LEDGER_ENTRY_BYTES = 2 * (4 + 8 + 8);
-/** A ledger this long is given back when it is empty: 20 KiB. */
+/** An empty ledger of more entries than this, 20 KiB, frees its arrays. */
 const KEPT_CAPACITY = 1_024;
 
 export class Ledger {
@@ -38,8 +38,8 @@ export class Ledger {
   }
 
   /**
-   * Takes whole messages off the front; false when `bytes` does not end at a message or reaches beyond delivery `departed`,
-   * which changes nothing.
+   * Removes whole messages from the front. Returns false, and changes nothing, when `bytes` ends inside a message or
+   * reaches beyond delivery `departed`.
    */
   release(bytes: number, departed: number): boolean {
     const mask = this.#sizes.length - 1;
@@ -63,8 +63,8 @@ export class Ledger {
   }
 
   /**
-   * Goes through the newest `keep.length` entries, oldest first, and takes out those marked false: messages that were
-   * accepted and then revoked before they left the broker. Returns the ring bytes taken out.
+   * Removes those of the newest `keep.length` entries, oldest first, that are marked false: messages that were accepted
+   * and then revoked before they left the broker. Returns the removed ring bytes.
    */
   filterNewest(keep: readonly boolean[]): number {
     invariant(keep.length <= this.#count, 'more messages queued than accounted for');

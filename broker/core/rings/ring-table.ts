@@ -1,4 +1,4 @@
-/** Which rings there are: opening and closing them, and telling those whom it concerns. */
+/** The table of rings: opens and closes them, and notifies the affected domains. */
 import { Op } from '../../wire/index.ts';
 import type { CoreState } from '../core-state.ts';
 import type { DomainState } from '../domain-state.ts';
@@ -12,14 +12,14 @@ export class RingTable {
     this.#core = core;
   }
 
-  /** The ring of exactly this partner, or with null the wildcard ring. */
+  /** The ring of exactly this partner; for null, the wildcard ring. */
   find(owner: DomainState, port: number, partner: DomainState | null): Ring | null {
     const rings = owner.ports.get(port);
     if (rings === undefined) return null;
     return partner === null ? rings.any : (rings.byPartner.get(partner) ?? null);
   }
 
-  /** The caller has checked everything: permission, limits, and that there is none yet. */
+  /** The caller has checked the permission, the limits, and that no such ring exists. */
   open(owner: DomainState, port: number, partner: DomainState | null, length: number, unread: number): Ring {
     const ring = new Ring(owner.nextHandle++, owner, port, partner, length, this.#binding(owner, port), unread);
     let rings = owner.ports.get(port);
@@ -35,7 +35,7 @@ export class RingTable {
     return ring;
   }
 
-  /** A new revision is in force: its permits are the ones that count. */
+  /** A new revision is in force: from now on the ring accepts only its permits. */
   bind(owner: DomainState, ring: Ring): void {
     ring.bind(this.#binding(owner, ring.port));
   }
@@ -45,7 +45,7 @@ export class RingTable {
     return { revision, serviceClass: classes.of(owner.domain, port) };
   }
 
-  /** `reason` null: the caller has recorded it already. */
+  /** `reason` null: the caller has already written the audit record. */
   close(owner: DomainState, ring: Ring, reason: string | null): void {
     const { port, partner } = ring;
     ring.close();
@@ -72,7 +72,7 @@ export class RingTable {
     this.wakeHeldBack();
   }
 
-  /** Tells each sender once: what it waited for will not come, and how much of its own is not known to be consumed. */
+  /** Notifies each sender once: the ring is gone, and this many of its messages may not have been consumed. */
   #announceGone(ring: Ring): void {
     const { domid } = ring.owner.domain;
     const waiting = new Set(ring.takeAllPending());
@@ -108,7 +108,10 @@ export class RingTable {
     }
   }
 
-  /** Memory was given back, by a ring or by a session: an owner whose account was full may take messages again, also in other rings. */
+  /**
+   * A ring or a session released memory. An owner whose account was full may accept messages again, in its other rings
+   * too.
+   */
   wakeHeldBack(): void {
     for (const { name } of this.#core.accounts.takeReady()) {
       for (const ring of this.#core.byName.get(name)?.ringsByHandle.values() ?? []) this.#signal(ring);

@@ -1,13 +1,13 @@
 /**
  * A ring: a domain's receive buffer at (port, partner). The bytes themselves travel to the owner as soon as they are
- * accepted; what stays here is the account of them, so that nothing is accepted which the owner has not made room for.
+ * accepted. Only their account stays here, so that the broker never accepts more than the owner has room for.
  *
  * Invariants, asserted by test/core/ring.test.ts after every step against a naive list:
  *   used = unread carried over + the sum of the ledger; 0 <= used <= length - 16
  *   (one slot always stays free, as in Argo, so that a ring of length L takes messages up to L - 32)
  *   each waiting domain has at most one pending entry, and there are at most MAX_PENDING_PER_RING
- *   the owner's account is charged what the messages really cost the broker: ring bytes are Argo's and count 16 for an
- *   empty message, which holds 68
+ *   the owner's account is charged with the memory that the messages really use in the broker: an empty message counts
+ *   16 ring bytes, as in Argo, but uses 68
  */
 import { Permit, type Revision, type ServiceClass } from '../../../policy/contract/index.ts';
 import { invariant } from '../../base/index.ts';
@@ -27,7 +27,7 @@ export function messageSize(payloadBytes: number): number {
   return MESSAGE_HEADER_BYTES + Math.ceil(payloadBytes / MSG_SLOT_BYTES) * MSG_SLOT_BYTES;
 }
 
-/** What the broker holds for a message of `size` ring bytes until its owner has consumed it. */
+/** Broker memory for a message of `size` ring bytes, until its owner has consumed it. */
 function heldBytes(size: number): number {
   return size + MESSAGE_HELD_BYTES;
 }
@@ -37,14 +37,14 @@ export function maxPayload(length: number): number {
   return length - MESSAGE_HEADER_BYTES - MSG_SLOT_BYTES;
 }
 
-/** What an accepted message costs beyond its ring bytes: the frame's header is 12 longer, and its entry in the ledger. */
+/** Broker memory of an accepted message beyond its ring bytes: 12 more bytes of frame header, and its ledger entry. */
 export const MESSAGE_HELD_BYTES = DATA_FRAME_HEADER_BYTES - MESSAGE_HEADER_BYTES + LEDGER_ENTRY_BYTES;
-/** What a ring without messages costs: its object, its first ledger, and its places in the tables. */
+/** Broker memory of an empty ring: its object, its first ledger, and its entries in the tables. */
 export const RING_HELD_BYTES = 2_048;
 
 export type Admission = 'accepted' | 'too-big' | 'over-share' | 'no-space';
 
-/** What a permit must be for; replaced with each revision. */
+/** The revision and class that a permit must have. Each revision replaces it. */
 export interface RingBinding {
   readonly revision: Revision;
   /** The class of the ring's port at its owner. */
@@ -53,7 +53,7 @@ export interface RingBinding {
 
 interface Pending {
   readonly domain: DomainBase;
-  /** Ring bytes it waits for; only grows while it waits. */
+  /** Ring bytes that the domain waits for. Only grows during the wait. */
   size: number;
 }
 
@@ -61,20 +61,23 @@ export class Ring {
   readonly handle: number;
   readonly owner: DomainBase;
   readonly port: number;
-  /** The only allowed sender; null = any whom policy allows. */
+  /** The only allowed sender; null = any sender that policy allows. */
   readonly partner: DomainBase | null;
   /** Bytes, a multiple of 16, MIN_RING_BYTES … MAX_RING_BYTES. */
   readonly length: number;
   isClosed = false;
-  /** Permits whose use is being counted for this ring's port; the counters are closed with it. */
+  /** Permits whose use is counted for this ring's port. Closing the ring closes the counters. */
   readonly countedPermits = new Set<Permit>();
   readonly #ledger = new Ledger();
   readonly #shares = new Map<DomainBase, Share>();
   #pending: Pending[] = [];
-  /** Who was told of space and has not been heard of since: its part is kept for it, or the fastest would take it all. */
+  /**
+   * Domains that were notified of space and have not sent since. Their part stays reserved, or the fastest sender would
+   * take it all.
+   */
   readonly #woken = new Set<DomainBase>();
   #used: number;
-  /** Bytes the owner had unread when it registered the ring again; freed first, in any portion. */
+  /** Bytes that the owner had unread when it registered the ring again. They are freed first, in any portion. */
   #carried: number;
   #activeShares = 0;
   #revision: Revision;
@@ -120,7 +123,7 @@ export class Ring {
     return this.#fits(size) && !this.#isOverShare(share, size) && this.owner.account.hasRoom(heldBytes(size));
   }
 
-  /** Interned: one share per sender for as long as the ring lives. */
+  /** Returns the one share of this sender, the same object for as long as the ring lives. */
   shareOf(sender: DomainBase): Share {
     let share = this.#shares.get(sender);
     if (share === undefined) {
@@ -132,23 +135,24 @@ export class Ring {
     return share;
   }
 
-  /** Every sender that has something lying here. */
+  /** Every sender with messages in this ring. */
   *activeShares(): Generator<Share> {
     for (const share of this.#shares.values()) if (share.messages > 0) yield share;
   }
 
-  /** A new revision is in force: only its permits let a message in, and the port may belong to another class. */
+  /** A new revision is in force: only its permits are accepted, and the port may belong to another class. */
   bind({ revision, serviceClass }: RingBinding): void {
     this.#revision = revision;
     this.#serviceClass = serviceClass;
   }
 
   /**
-   * Takes a message into the account. This is the last gate, so it believes nothing that was checked before: the permit
-   * was made by the reference monitor, under the revision in force, for exactly this share's sender, this ring's owner,
-   * the class of this ring's port, and the permission that the inspector read out of the message.
+   * Adds a message to the account. This is the last gate, so it does not rely on earlier checks. It checks again that
+   * the reference monitor made the permit under the revision in force, and that the permit is for exactly this share's
+   * sender, this ring's owner, the class of this ring's port, and the permission that the inspector read from the
+   * message.
    *
-   * @param permission as the class numbers it
+   * @param permission index into the permissions of the class
    */
   insert(permit: Permit, permission: number, share: Share, size: number): Admission {
     invariant(
@@ -170,8 +174,9 @@ export class Ring {
   }
 
   /**
-   * Fairness of a wildcard ring: while others have bytes here, wait, or were just told that they need not, a sender that
-   * already has some may not take more than its equal part. A sender with nothing in the ring is never over, so a message of any legal size gets its turn.
+   * Fairness of a wildcard ring. Other senders count if they have bytes here, wait for room, or were just notified of
+   * room. While there are others, a sender that already has bytes here is limited to its equal part. A sender with no
+   * bytes here is never over its share, so a message of any legal size gets its turn.
    */
   #isOverShare(share: Share, size: number): boolean {
     if (this.partner !== null || share.messages === 0) return false;
@@ -181,12 +186,15 @@ export class Ring {
     return others > 0 && (share.bytes + size) * (others + 1) > this.length;
   }
 
-  /** Somebody else than `sender`, not counted among those who have something here. */
+  /** True for a domain other than `sender` that has no messages here, so `#activeShares` does not count it. */
   #isWithout(domain: DomainBase, sender: DomainBase): boolean {
     return domain !== sender && (this.#shares.get(domain)?.messages ?? 0) === 0;
   }
 
-  /** The owner has consumed `bytes`; false when that is not what lies at the front, or has not been sent to it yet. */
+  /**
+   * The owner has consumed `bytes`. Returns false when they do not end at a message of the front, or reach messages
+   * that have not been sent to the owner yet.
+   */
   release(bytes: number): boolean {
     const carried = Math.min(this.#carried, bytes);
     const before = this.#held;
@@ -201,26 +209,26 @@ export class Ring {
     return this.#used + size <= this.length - MSG_SLOT_BYTES;
   }
 
-  /** What the owner's account is charged for the messages here. What was carried over lies at the owner. */
+  /** The charge to the owner's account for the messages here. Carried bytes are not charged: the owner holds them. */
   get #held(): number {
     return this.#used - this.#carried + this.#ledger.messages * MESSAGE_HELD_BYTES;
   }
 
-  /** The ring goes: its owner's account has back what it was charged. */
+  /** Closes the ring and releases its whole charge from the owner's account. */
   close(): void {
     invariant(!this.isClosed, 'a ring is closed once');
     this.isClosed = true;
     this.owner.account.release(this.#held + RING_HELD_BYTES);
   }
 
-  /** Of the newest `keep.length` messages, still unsealed in the broker, those marked false were revoked. */
+  /** Removes the revoked messages: those marked false among the newest `keep.length`, which are queued and unsealed. */
   withdraw(keep: readonly boolean[]): void {
     const before = this.#held;
     this.#used -= this.#ledger.filterNewest(keep);
     this.owner.account.release(before - this.#held);
   }
 
-  /** Queues or raises the domain's one pending entry; false when the waiting list is full (EBUSY). */
+  /** Adds the domain's one pending entry, or raises it. Returns false when the waiting list is full (EBUSY). */
   wait(domain: DomainBase, size: number): boolean {
     this.#woken.delete(domain);
     if (this.#fits(size) && !this.owner.account.hasRoom(heldBytes(size))) this.owner.account.wait(heldBytes(size));
@@ -234,18 +242,19 @@ export class Ring {
     return true;
   }
 
-  /** It waits no longer, for whatever reason, and nothing is kept for it. */
+  /** Ends the domain's wait, and the reservation that a notification of space made for it. */
   cancelWait(domain: DomainBase): void {
     this.#woken.delete(domain);
     this.#pending = this.#pending.filter((entry) => entry.domain !== domain);
   }
 
-  /** Removes and returns, oldest first, every waiting domain whose message would be accepted now. One-shot, as in Argo. */
+  /** Removes and returns, oldest first, each waiting domain whose message would be accepted now. One-shot, as in Argo. */
   takeSatisfied(): readonly DomainBase[] {
     if (this.#pending.length === 0) return [];
     const satisfied = this.#pending.filter((entry) => this.hasRoom(this.shareOf(entry.domain), entry.size));
     for (const { size } of this.#pending) {
-      // It waits for the owner's account, which may get room when another domain gives something back.
+      // The ring has room but the owner's account has none. The account may get room when another domain releases
+      // memory.
       if (this.#fits(size) && !this.owner.account.hasRoom(heldBytes(size))) this.owner.account.wait(heldBytes(size));
     }
     for (const entry of satisfied) {
@@ -262,7 +271,7 @@ export class Ring {
     return domains;
   }
 
-  /** A domain left the inventory; what it had sent stays readable. */
+  /** A domain left the inventory. Its messages in this ring stay readable. */
   forget(sender: DomainBase): void {
     this.cancelWait(sender);
     this.#shares.delete(sender);

@@ -1,4 +1,4 @@
-/** What one sender has lying in one ring. */
+/** One sender's messages in one ring. */
 
 import type { DomainBase } from '../domain-base.ts';
 import type { FrameSink } from '../frame-sink.ts';
@@ -9,13 +9,13 @@ export class Share {
   bytes = 0;
   messages = 0;
   /**
-   * Set by an EAGAIN to an ordered send, lifted by one that resumes (SendFlag). Holds the session it happened in, so that
-   * a new session of the sender starts ungated.
+   * Set when an ordered send gets EAGAIN; cleared by a send with the flag `resume` (SendFlag). Holds the session in
+   * which it happened, so that a new session of the sender starts without a gate.
    */
   gate: FrameSink | null = null;
   readonly #onActive: (delta: 1 | -1) => void;
 
-  /** `onActive` keeps the ring's number of senders that have something in it. */
+  /** `onActive` updates the ring's number of senders that have messages in it. */
   constructor(sender: DomainBase, onActive: (delta: 1 | -1) => void) {
     this.sender = sender;
     this.#onActive = onActive;
