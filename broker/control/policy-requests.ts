@@ -79,8 +79,8 @@ async function answer(request: IncomingMessage, { reload, archive }: PolicyTarge
       return answerOf(await reload.stage(staged), hashFiles(staged));
     }
     default: {
-      const { hash, revision, files } = reload.policy;
-      return { code: 200, body: { hash, revision, files: textOf(files) } };
+      const { hash, revision, grants, files } = reload.policy;
+      return { code: 200, body: { hash, revision, grants, files: textOf(files) } };
     }
   }
 }

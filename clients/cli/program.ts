@@ -22,6 +22,7 @@ import { knownValuesCommand } from './commands/shell/known-values.ts';
 import { manCommand } from './commands/shell/man.ts';
 import { reloadCommand, statusCommand } from './commands/status.ts';
 import { vmCommand } from './commands/vm.ts';
+import { whyCommand } from './commands/why.ts';
 
 export function argusProgram(): Command {
   return new Command('argus')
@@ -39,6 +40,7 @@ export function argusProgram(): Command {
     .addCommand(deviceCommand())
     .addCommand(statusCommand())
     .addCommand(reloadCommand())
+    .addCommand(whyCommand())
     .addCommand(doctorCommand())
     .addCommand(grantCommand())
     .addCommand(revokeCommand())

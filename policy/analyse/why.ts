@@ -127,32 +127,6 @@ function candidatesFor(
   return found;
 }
 
-/** The other conditions for the delivery of a message. */
-export function needsOfMessage(
-  analysed: Analysed,
-  { source, destination, serviceClass }: AccessQuestion,
-): { readonly what: string; readonly allowed: boolean }[] {
-  const argo = analysed.classes.byName('argo');
-  if (argo === undefined || serviceClass === argo || destination === analysed.domains.broker) return [];
-  const ask = (from: Domain, to: Domain, permission: string): boolean =>
-    answerWhy(analysed, { source: from, destination: to, serviceClass: argo, permission }).allowed;
-  const { broker } = analysed.domains;
-  const single = ask(destination, source, 'register_single_source');
-  const any = ask(destination, broker, 'register_any_source');
-  return [
-    { what: `${source.name} may connect (argo enable)`, allowed: ask(source, broker, 'enable') },
-    { what: `${destination.name} may connect (argo enable)`, allowed: ask(destination, broker, 'enable') },
-    {
-      what: `${source.name} may send to ${destination.name} at all (argo send)`,
-      allowed: ask(source, destination, 'send'),
-    },
-    {
-      what: `${destination.name} may open a ring for ${source.name} alone or for any sender (argo register_*)`,
-      allowed: single || any,
-    },
-  ];
-}
-
 export function formatAnswer(
   { source, destination, serviceClass, permission }: AccessQuestion,
   answer: AccessAnswer,

@@ -1,4 +1,5 @@
-/** `argus policy …` in this process: what it prints, its exit code, and what it throws. */
+/** `argus …` in this process: what it prints, its exit code, and what it throws. */
+import type { Command } from 'commander';
 import { policyCommand } from '../../clients/cli/commands/policy/index.ts';
 
 export interface PolicyRun {
@@ -7,8 +8,12 @@ export interface PolicyRun {
   readonly error: unknown;
 }
 
+export function runPolicy(...words: string[]): Promise<PolicyRun> {
+  return runCommand(policyCommand(), words);
+}
+
 /** One at a time: it listens to the standard output of the process. */
-export async function runPolicy(...words: string[]): Promise<PolicyRun> {
+export async function runCommand(command: Command, words: readonly string[]): Promise<PolicyRun> {
   const written: string[] = [];
   const [write, complain, exitCode] = [process.stdout.write, process.stderr.write, process.exitCode];
   process.exitCode = 0;
@@ -16,7 +21,6 @@ export async function runPolicy(...words: string[]): Promise<PolicyRun> {
   process.stderr.write = (chunk: string | Uint8Array) => written.push(textOf(chunk)) > 0;
   let error: unknown = null;
   try {
-    const command = policyCommand();
     for (const each of [command, ...command.commands]) each.exitOverride();
     await command.parseAsync(words, { from: 'user' });
   } catch (caught) {

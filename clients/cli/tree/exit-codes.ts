@@ -21,6 +21,7 @@ const FOUND: Readonly<Record<string, string>> = {
   'argus policy no-new-access': 'the new policy allows something that the old one denies',
   'argus policy replay': 'a decision is another one now, or its policy is not in the archive',
   'argus policy test': 'a request got another decision, or the coverage is below --threshold',
+  'argus policy why': 'with --seq: the archived policy decides otherwise than the record says',
   'argus audit verify': 'the log, or what it was compared with, is not in order',
   'argus audit verify-proof': 'the proof does not hold',
   'argus audit list': 'the log has lines that are not records',

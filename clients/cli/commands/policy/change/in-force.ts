@@ -72,8 +72,13 @@ export async function filesInForce(
 ): Promise<{ readonly hash: string; readonly files: PolicyFiles }> {
   const { body } = await callControl(controlSocket(control), 'GET', '/v1/policy/files');
   const { hash, files } = body as { hash: string; files: Readonly<Record<string, string>> };
+  return { hash, files: fromBase64(files) };
+}
+
+/** The files of an answer of the broker. */
+export function fromBase64(files: Readonly<Record<string, string>>): PolicyFiles {
   const bytes = POLICY_FILE_NAMES.map((name) => [name, Buffer.from(files[name] ?? '', 'base64')]);
-  return { hash, files: Object.fromEntries(bytes) as unknown as PolicyFiles };
+  return Object.fromEntries(bytes) as unknown as PolicyFiles;
 }
 
 /** The broker says the same where policies are applied; here it cannot, because the files come first. */

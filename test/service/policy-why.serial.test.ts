@@ -1,0 +1,112 @@
+/** `argus policy why --seq` and `argus why`: the reasons of a real broker's decisions, then and now. */
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { whyCommand } from '../../clients/cli/commands/why.ts';
+import { archiveOf, readArchive } from '../../policy/index.ts';
+import { codeOfRun, runCommand, runPolicy } from '../policy/run-policy.ts';
+import { codeOf, type Installation, OPEN_ROWS, withInstallation } from '../support/installation/installation.ts';
+
+const why = suite('why');
+
+const PLAN = { domains: { 'audio-vm': ['@audio'], 'chrome-vm': [], 'mail-vm': [] } };
+
+function seqOf(stage: Installation, isIt: (record: Readonly<Record<string, unknown>>) => boolean): string {
+  const lines = readFileSync(join(stage.audit, '00000001.jsonl'), 'utf8').trim().split('\n');
+  const record = lines.map((line) => JSON.parse(line)).find(isIt);
+  assert.ok(record, 'the log has no such record');
+  return String(record.seq);
+}
+
+why('a record is explained by the policy that decided it, also when another one is in force now', () =>
+  withInstallation(PLAN, async (stage) => {
+    const broker = await stage.broker({ watchPolicy: false });
+    const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+    await mail.registerRing({ port: 70, partner: 'chrome-vm', length: 4_096 });
+    assert.is(await codeOf(chrome.sendv({ to: { domain: 'rogue-vm', port: 70 }, iov: [] })), 'EACCES');
+    assert.is(await codeOf(chrome.sendv({ to: { domain: 'mail-vm', port: 5_000 }, iov: [] })), 'EACCES');
+    await stage.writeRows(OPEN_ROWS.map((row) => row.replace('@member, @member, argo, *', '@member, @any, argo, *')));
+    assert.ok((await broker.reload()).ok);
+    await broker.close();
+    const where = ['--audit', stage.audit];
+    const denied = seqOf(stage, (record) => record.event === 'send.denied' && record.permission === 'send');
+    const text = await runPolicy('why', '--seq', denied, ...where);
+    assert.is(text.exitCode, 0, text.output);
+    assert.match(text.output, /^DENY chrome-vm -> rogue-vm argo:send/);
+    assert.match(text.output, 'near miss: allow @member @member:argo { * };');
+    assert.match(text.output, `record: ${denied}, `);
+    assert.match(text.output, 'decided again: the archived policy decides the same');
+    const json = JSON.parse((await runPolicy('why', '--seq', denied, ...where, '--json')).output);
+    assert.equal([json.allowed, json.isSame, json.record.revision], [false, true, 1]);
+    const start = seqOf(stage, ({ event }) => event === 'broker.start');
+    for (const seq of [start, '99999'])
+      assert.is(codeOfRun(await runPolicy('why', '--seq', seq, ...where)), 'ERR_POLICY_QUESTION');
+    for (const words of [['--seq', 'x'], ['chrome-vm'], ['--seq', '1', 'chrome-vm']])
+      assert.match(codeOfRun(await runPolicy('why', ...words, ...where)), /^commander\./);
+    for (const hash of await readArchive(archiveOf(stage.audit)).policies())
+      rmSync(join(archiveOf(stage.audit), 'policies', hash));
+    assert.is(codeOfRun(await runPolicy('why', '--seq', denied, ...where)), 'ERR_POLICY_ARCHIVE');
+  }),
+);
+
+why('a denial for what a message held is named as one', () =>
+  withInstallation(PLAN, async (stage) => {
+    await stage.broker({ watchPolicy: false });
+    const [audio, chrome] = [await stage.connect('audio-vm'), await stage.connect('chrome-vm')];
+    await audio.registerRing({ port: 4_713, partner: 'chrome-vm', length: 4_096 });
+    // Three bytes are no whole sample.
+    assert.is(
+      await codeOf(chrome.sendv({ to: { domain: 'audio-vm', port: 4_713 }, iov: new Uint8Array(3) })),
+      'EINVAL',
+    );
+    const seq = seqOf(stage, ({ reason }) => reason === 'MALFORMED');
+    const { output, exitCode } = await runPolicy('why', '--seq', seq, '--audit', stage.audit);
+    assert.is(exitCode, 0);
+    assert.match(output, 'reason: MALFORMED  the message was denied for what it held, not by a row');
+  }),
+);
+
+why('at a running broker the policy in force decides, with its grants, sessions and rings', () =>
+  withInstallation(PLAN, async (stage) => {
+    await stage.writePolicyFile(
+      'domains.yaml',
+      readFileSync(join(stage.policy, 'domains.yaml'), 'utf8').replace(
+        'labels:\n',
+        'labels:\n  - { name: "@loud", grantable: true }\n',
+      ),
+    );
+    await stage.writeRows([
+      ...OPEN_ROWS.filter((row) => !row.includes('playback')),
+      'p, @loud, @audio, audio-playback, send, allow',
+    ]);
+    const broker = await stage.broker({ watchPolicy: false });
+    const [audio] = [await stage.connect('audio-vm'), await stage.connect('chrome-vm')];
+    const ask = (...more: string[]) =>
+      runCommand(whyCommand(), [
+        ...['chrome-vm', 'audio-vm', 'audio-playback', 'send', '4713'],
+        ...['--control', stage.control],
+        ...more,
+      ]);
+    const before = await ask();
+    assert.is(before.error, null);
+    assert.match(before.output, /^DENY chrome-vm -> audio-vm audio-playback:send/);
+    assert.match(before.output, 'would be allowed by: argus grant chrome-vm @loud');
+    assert.match(before.output, 'at argus: audio-vm has a ring at port 4713 for chrome-vm: NO');
+    await broker.grants.add({ domain: 'chrome-vm', label: '@loud', forMs: null, by: 'test', reason: '', keep: true });
+    await audio.registerRing({ port: 4_713, partner: 'chrome-vm', length: 4_096 });
+    const after = await ask();
+    assert.match(after.output, /^ALLOW chrome-vm -> audio-vm/);
+    assert.match(after.output, 'granted: chrome-vm has @loud');
+    assert.match(after.output, /at argus: audio-vm has a ring .*: yes/);
+    const json = JSON.parse((await ask('--json')).output);
+    assert.equal(
+      [json.allowed, json.revision, json.grants, json.presence.map(({ holds }: { holds: boolean }) => holds)],
+      [true, 2, [{ domain: 'chrome-vm', label: '@loud' }], [true, true, true]],
+    );
+    const unknown = runCommand(whyCommand(), ['x-vm', 'audio-vm', 'argo', 'send', '--control', stage.control]);
+    assert.is(codeOfRun(await unknown), 'ERR_POLICY_QUESTION');
+  }),
+);
+
+why.run();
