@@ -3,7 +3,7 @@ import type { ArmName } from './arms/arm.ts';
 import { type Pace, windowOf } from './plan.ts';
 import type { WorkerSet } from './worker-set.ts';
 
-const DRAIN_TIMEOUT_MS = 5_000;
+const DRAIN_TIMEOUT_MS = 10_000;
 /** From this share of CPU time on the client process limits the figure, not the broker. */
 export const CLIENT_BOUND_SHARE = 0.95;
 
