@@ -13,7 +13,7 @@ export interface Plan {
   readonly machines: readonly string[];
 }
 
-const SERIAL = [/^test\/integration\//, /\.serial\.test\.ts$/];
+const SERIAL = /\.serial\.test\.ts$/;
 const MACHINES = /^test\/vm\//;
 /** What a test, or a fixture that it imports, says when it leaves its own process: programs, sockets, threads, a broker. */
 const STARTS_SOMETHING =
@@ -26,7 +26,7 @@ export function planTests(root: string, words: readonly string[]): Plan {
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
     .sort();
-  const isSerial = (file: string): boolean => SERIAL.some((pattern) => pattern.test(file));
+  const isSerial = (file: string): boolean => SERIAL.test(file);
   const others = files.filter((file) => !MACHINES.test(file));
   const beside = others.filter((file) => !isSerial(file));
   const inMemory = new Set(beside.filter((file) => !startsSomething(root, file, new Set())));
