@@ -42,6 +42,8 @@ export const PROMISES = {
   'a second agent leaves the first alone': ['docs/agent.md', 'before it opens a session'],
   'commands reach their own broker': ['docs/broker.md', 'which answers "revoked"'],
   'a table runs nothing': ['docs/audit.md', '--csv'],
+  'a waiver has a reason and an end': ['docs/policy.md', 'lint-disable'],
+  'routes go with their router': ['docs/network.md', 'It removes its routes when the NetVM withdraws them'],
   'payloads are of their class': ['docs/network.md', 'dhcp'],
 } as const satisfies Readonly<Record<string, readonly [file: string, text: string]>>;
 

@@ -285,17 +285,25 @@ control('a broker that is frozen is said to be, within the time that was given',
   }),
 );
 
-/** Opens connections that send half a request; resolves when the server has ended so many of them. */
+/**
+ * Opens connections that send half a request; resolves when the server has ended so many of them at once, and rejects when
+ * more than the others are answered: the server kept these until its patience ended.
+ */
 async function halfRequests(open: () => Socket, count: number, ended: number): Promise<readonly Socket[]> {
-  let gone = 0;
+  let [endedAtOnce, answered] = [0, 0];
   const sockets: Socket[] = [];
-  await new Promise<void>((resolve) => {
+  await new Promise<void>((resolve, reject) => {
     for (let index = 0; index < count; index++) {
       const socket = open();
       sockets.push(socket);
       socket.on('error', () => undefined);
+      let isAnswered = false;
+      socket.once('data', () => {
+        isAnswered = true;
+        if (++answered > count - ended) reject(new Error(`${answered} half requests were kept and answered`));
+      });
       socket.once('close', () => {
-        if (++gone === ended) resolve();
+        if (!isAnswered && ++endedAtOnce === ended) resolve();
       });
       socket.write('GET /v1/status HTTP/1.1\r\n');
     }

@@ -310,4 +310,32 @@ export const AUDIT: readonly Mutant[] = [
     promise: 'a changed log is noticed',
     tests: ['test/audit/verify.test.ts'],
   },
+  {
+    in: 'broker/audit/verify/scan.ts',
+    find: 'if (readSeq(bytes, at) !== seq || !hasTrailer(bytes, end)) return null;',
+    replace: 'if (!hasTrailer(bytes, end)) return null;',
+    promise: 'a changed log is noticed',
+    tests: ['test/audit/scan.test.ts'],
+  },
+  {
+    in: 'broker/audit/verify/scan.ts',
+    find: "if (typeof parseLine(bytes.subarray(lastLine, bytes.length - 1)) === 'string') return null;",
+    replace: '',
+    promise: 'a changed log is noticed',
+    tests: ['test/audit/scan.test.ts'],
+  },
+  {
+    in: 'broker/audit/write/flows.ts',
+    find: 'while (this.#pass !== null && taken.length < limit) {',
+    replace: 'while (this.#pass !== null) {',
+    promise: 'the log cannot be flooded',
+    tests: ['test/audit/flood.test.ts', 'test/audit/writer.test.ts'],
+  },
+  {
+    in: 'broker/audit/write/flows.ts',
+    find: 'const taken = this.#ended.splice(0, limit);',
+    replace: 'const taken = this.#ended.splice(0);',
+    promise: 'the log cannot be flooded',
+    tests: ['test/audit/flood.test.ts', 'test/audit/writer.test.ts'],
+  },
 ];

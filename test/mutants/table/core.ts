@@ -445,4 +445,25 @@ export const CORE: readonly Mutant[] = [
     promise: 'nobody starves others',
     tests: ['test/core/accounts.test.ts', 'test/core/argo.test.ts', 'test/conformance/sends.test.ts'],
   },
+  {
+    in: 'broker/core/sending.ts',
+    find: "if (admission !== 'accepted') {",
+    replace: 'if (false) {',
+    promise: 'memory is bounded',
+    tests: SENDS,
+  },
+  {
+    in: 'broker/control/server.ts',
+    find: 'server.maxConnections = MAX_CONTROL_CONNECTIONS;',
+    replace: '',
+    promise: 'nobody starves others',
+    tests: ['test/service/control.serial.test.ts'],
+  },
+  {
+    in: 'broker/control/server.ts',
+    find: 'server.maxConnections = MAX_METRICS_CONNECTIONS;',
+    replace: '',
+    promise: 'nobody starves others',
+    tests: ['test/service/control.serial.test.ts'],
+  },
 ];

@@ -1,6 +1,7 @@
 /** Every mutant, room by room. A new security line comes with a row in the table of its room. */
 import type { Mutant } from '../mutant.ts';
 import { AUDIT } from './audit.ts';
+import { CHANGE } from './changes.ts';
 import { CHANNEL_MUTANTS } from './channel.ts';
 import { CLIENTS } from './clients.ts';
 import { CORE } from './core.ts';
@@ -12,6 +13,7 @@ import { SESSION } from './session.ts';
 export const MUTANTS: readonly Mutant[] = [
   ...CORE,
   ...POLICY,
+  ...CHANGE,
   ...KEYS,
   ...SESSION,
   ...CHANNEL_MUTANTS,

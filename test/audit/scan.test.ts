@@ -1,0 +1,78 @@
+/** The fast look at a part of the log: clean chains are summed up, anything else is left to the slow look. */
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { encodeLine, hashLine } from '../../broker/audit/chain.ts';
+import { scanPart } from '../../broker/audit/verify/scan.ts';
+import { seeded } from '../support/seed.ts';
+
+const scan = suite('audit scan');
+
+const BODY = '"time":"2026-11-28T10:00:00.000Z","event":"session.open","src":"a-vm"';
+const ZERO = '0'.repeat(64);
+
+/** Lines with right links and checksums whatever their numbers are: what a forger with the file can write. */
+function chainOf(numbers: readonly number[]): string[] {
+  let prev = ZERO;
+  return numbers.map((seq) => {
+    const line = encodeLine(seq, BODY, prev);
+    prev = hashLine(line);
+    return line;
+  });
+}
+
+/** As scanPart wants it: a byte to spare, then whole lines. */
+function partOf(lines: readonly string[]): Buffer {
+  return Buffer.from(` ${lines.map((line) => `${line}\n`).join('')}`);
+}
+
+scan('a clean chain is summed up, and its bytes are as before', () => {
+  const lines = chainOf([5, 6, 7, 8]);
+  const bytes = partOf(lines);
+  const found = scanPart(bytes, [6, 8]);
+  assert.ok(found);
+  assert.is(found.lines, 4);
+  assert.is(found.firstSeq, 5);
+  assert.is(found.firstPrev, ZERO);
+  assert.is(found.firstLeaf, hashLine(lines[0] ?? ''));
+  assert.is(found.lastHash, hashLine(lines[3] ?? ''));
+  assert.equal(
+    found.heads.map(({ size }) => size),
+    [6, 8],
+  );
+  assert.equal(bytes, partOf(lines));
+});
+
+for (const numbers of [
+  [5, 7],
+  [5, 5],
+  [5, 4],
+  [5, 6, 8],
+  [0, 1],
+]) {
+  scan(`records numbered ${numbers.join(', ')} are no clean chain, whatever links and checksums say`, () => {
+    assert.is(scanPart(partOf(chainOf(numbers)), []), null);
+  });
+}
+
+scan('only its checksum covers the last line: it is looked at', () => {
+  const [line = ''] = chainOf([5]);
+  const edited = line.replace('a-vm', 'b-vm');
+  assert.is.not(scanPart(partOf([line]), []), null);
+  assert.is(scanPart(partOf([edited]), []), null);
+});
+
+scan('no byte can change unseen', () => {
+  const bytes = partOf(chainOf([98, 99, 100, 101]));
+  const anyByte = fc.tuple(fc.integer({ min: 1, max: bytes.length - 1 }), fc.integer({ min: 1, max: 255 }));
+  fc.assert(
+    fc.property(anyByte, ([at, mask]) => {
+      const changed = Buffer.from(bytes);
+      changed[at] = (changed[at] ?? 0) ^ mask;
+      return scanPart(changed, []) === null;
+    }),
+    seeded({ numRuns: 500 }),
+  );
+});
+
+scan.run();
