@@ -1,7 +1,7 @@
 /**
- * From an event to the JSON of its record, without what the chain adds (seq, prev, sum). Pure.
+ * Turns an event into the JSON of its record, without the fields that the chain adds (seq, prev, sum). Pure.
  *
- * The key order is the order of the properties in `body`: absent ones are undefined, which JSON leaves out.
+ * The key order is the order of the properties in `body`. Absent properties are undefined, and JSON omits them.
  */
 import type { Decision, Denial, Domain, Permit } from '../../policy/contract/index.ts';
 import {
@@ -16,7 +16,7 @@ import {
 } from '../record/index.ts';
 import { POLICY_PREFIX_DIGITS, REMEMBERED_REVISIONS } from './limits.ts';
 
-/** When something happened. */
+/** The time of an event, by two clocks. */
 export interface Moment {
   /** Milliseconds since 1970. */
   readonly time: number;
@@ -27,16 +27,16 @@ export interface Moment {
 /** A record without its place in the chain. */
 export type Body = Omit<AuditRecord, 'seq' | 'prev' | 'sum'>;
 
-/** Loose twin of Body that can be filled in any order and hold undefined. */
+/** A looser version of Body: its fields may be set in any order and may be undefined. */
 type Facts = { -readonly [K in keyof Body]?: Body[K] | undefined };
 
-/** Who writes: the same for all records of a run. */
+/** The writer of the log: the same for all records of a run. */
 export interface LogOrigin {
   readonly boot: string;
   readonly broker: string;
 }
 
-/** Makes the bodies of one run; remembers which policy hash each recent revision had. */
+/** Makes the bodies of one run. Remembers the policy hash of each recent revision. */
 export class Bodies {
   readonly #writer: LogOrigin;
   readonly #policies = new Map<number, string>();
@@ -47,7 +47,7 @@ export class Bodies {
     this.#writer = writer;
   }
 
-  /** The body of an event that the broker tells; `seen` if it stands for several. */
+  /** The body of an event that the broker reports. `seen` is given when the record stands for several events. */
   event(at: Moment, event: AuditEvent, seen?: { readonly count: number; readonly until: number }): Body {
     const facts: Facts = { detail: event.detail, session: event.session ?? undefined };
     if (seen !== undefined && seen.count > 1) {
@@ -81,7 +81,7 @@ export class Bodies {
     return this.#body(at, event, { detail: isEmpty ? undefined : detail, reason });
   }
 
-  /** What an account could not pay for in a window. `domain` null: strangers or keys, as `cause` says. */
+  /** The events of a window that an account could not pay for. `domain` null: strangers or keys, as `cause` says. */
   withheld(at: Moment, domain: Domain | null, cause: string, seen: WithheldEvents): Body {
     const events: { [event: string]: Json } = {};
     for (const [event, { count, messages, bytes }] of seen.kinds)
@@ -94,13 +94,13 @@ export class Bodies {
     });
   }
 
-  /** `port` null: several rings of one permit that ended while the share of the sender was used up. */
+  /** `port` null: several rings of one permit, which were closed while the share of the sender was used up. */
   flow(at: Moment, { permit, port, messages, bytes }: CountedFlow): Body {
     const detail = port === null ? { ports: 'many' } : undefined;
     return this.#body(at, 'flow', { ...this.#decision(permit), port: port ?? undefined, messages, bytes, detail });
   }
 
-  /** @param count denials it stands for; @param until when the last of them happened */
+  /** @param seen the denials that the record stands for, and the time of the last one */
   denied(at: Moment, denial: Denial, port: number | null, seen: DeniedSum, context: DenialContext): Body {
     const detail: Detail | undefined = seen.manyPorts
       ? { ports: 'many', until: rfc3339(seen.until) }
@@ -179,7 +179,7 @@ export class Bodies {
   }
 }
 
-/** What one flow record says. */
+/** The content of one flow record. */
 export interface CountedFlow {
   readonly permit: Permit;
   readonly port: number | null;
@@ -187,7 +187,7 @@ export interface CountedFlow {
   readonly bytes: number;
 }
 
-/** What was counted instead of written. */
+/** Events that were counted instead of written. */
 export interface WithheldEvents {
   readonly count: number;
   readonly kinds: ReadonlyMap<string, { readonly count: number; readonly messages: number; readonly bytes: number }>;
@@ -195,7 +195,7 @@ export interface WithheldEvents {
   readonly until: number;
 }
 
-/** What a collapsed denial amounts to. */
+/** The sum of several denials that share one record. */
 export interface DeniedSum {
   readonly count: number;
   readonly bytes: number;
@@ -204,7 +204,7 @@ export interface DeniedSum {
   readonly manyPorts: boolean;
 }
 
-/** Which event a denial is, from Flask's permission alone. */
+/** The event name of a denial. Flask's permission alone decides it. */
 export function deniedEvent(denial: Denial): 'ring.denied' | 'session.refused' | 'send.denied' {
   if (denial.className !== 'argo') return 'send.denied';
   if (denial.permission === 'enable') return 'session.refused';

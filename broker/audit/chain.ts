@@ -1,39 +1,44 @@
 /**
  * The line format and the chain: `{"seq":N,BODY,"prev":"HASH","sum":"HASH"}`. Pure.
  *
- * `prev` binds a line to all before it, segment borders included; it is the RFC 6962 leaf hash of the line before, so one
- * hash serves the chain and the tree. `sum` covers the line itself, because nothing binds the newest one yet: it tells a
- * damaged line from a whole one. Neither resists an attacker that rewrites everything after an edit; a signed checkpoint
- * or a remembered head does (verify/).
+ * `prev` binds a line to all lines before it, across segments. It is the RFC 6962 leaf hash of the previous line, so
+ * one hash serves the chain and the tree. `sum` covers the line itself, because no later line binds the newest one yet:
+ * it tells a damaged line from a whole one. Neither stops an attacker who edits a line and rewrites everything after
+ * it. A signed checkpoint or a remembered head does (verify/).
  */
 import { hash } from 'node:crypto';
 import type { Body } from './body.ts';
 import { leafHash } from './evidence/index.ts';
 import { MAX_LINE_BYTES, SUM_HEX_DIGITS } from './limits.ts';
 
-/** Controls, invisible formatting and bidirectional marks: valid inside JSON strings, yet a terminal may act on them. */
+/**
+ * Controls, invisible formatting and bidirectional marks: valid inside JSON strings, yet a terminal may act on them.
+ */
 const UNSAFE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
-/** The body as it will stand in the line, without the outer braces. Never holds a raw newline: JSON escapes it. */
+/** The body as written in the line, without the outer braces. It never holds a raw newline: JSON escapes it. */
 export function encodeBody(body: Body): string {
   const json = stringify(body);
   if (Buffer.byteLength(json) <= MAX_LINE_BYTES - FRAME_BYTES) return json;
   return stringify({ ...body, detail: { omittedBytes: Buffer.byteLength(JSON.stringify(body.detail) ?? '') } });
 }
 
-/** What the frame around a body takes at most. */
+/** Upper bound of the bytes that frame a body in its line. */
 const FRAME_BYTES = 256;
 
 function stringify(body: Body): string {
   return escapeUnsafe(JSON.stringify(body)).slice(1, -1);
 }
 
-/** Writes what a terminal may act on as `\uXXXX`; inside JSON strings that means the same, anywhere else it is harmless. */
+/**
+ * Writes each character that a terminal may act on as `\uXXXX`. Inside JSON strings that has the same meaning;
+ * elsewhere it is harmless.
+ */
 export function escapeUnsafe(text: string): string {
   return text.replace(UNSAFE, escapeUnits);
 }
 
-/** A character beyond the BMP is two units, and so two escapes. */
+/** A character outside the BMP is two UTF-16 units, so it becomes two escapes. */
 function escapeUnits(character: string): string {
   return character
     .split('')
@@ -60,7 +65,7 @@ const SUM_BYTES = 8 + SUM_HEX_DIGITS + 2;
 /** Why a line is not a record. */
 export type LineFault = 'BAD_JSON' | 'BAD_FIELDS' | 'BAD_SUM';
 
-/** What a reader needs of any record; the rest is in `fields`, unchecked. */
+/** The fields that a reader needs from any record. `fields` has the others, unchecked. */
 export interface ParsedLine {
   readonly seq: number;
   readonly prev: string;

@@ -1,4 +1,4 @@
-/** The door of broker/audit/: the tamper-evident log, its twin in memory, and what an auditor reads it with. */
+/** Entry of broker/audit/: the tamper-evident log, a version of it in memory, and the functions for an auditor. */
 export { escapeUnsafe, type ParsedLine } from './chain.ts';
 export { AuditError, type AuditErrorCode } from './errors.ts';
 export {

@@ -1,4 +1,4 @@
-/** Takes out of a log what proves one record, or one state, to a third party. Reads only. */
+/** Extracts the proof of one record, or of one state, from a log, for a third party. Reads only. */
 import { AuditError } from './errors.ts';
 import {
   type Checkpoint,
@@ -24,12 +24,15 @@ export async function latestCheckpoint(
   reader: AuditReader = nodeFiles(directory),
 ): Promise<string | null> {
   const tail = (await reader.readBeside(CHECKPOINTS_FILE, CHECKPOINT_TAIL_BYTES)) ?? '';
-  // The last one may be half written at this moment.
+  // A broker may be writing the last one right now.
   const whole = splitNotes(tail).filter((note) => parseCheckpoint(note) !== null);
   return whole.at(-1) ?? null;
 }
 
-/** The verifier key that the broker put beside the log, as text; null if there is none. Whoever writes the log writes it. */
+/**
+ * The verifier key that the broker stored next to the log, as text. Null if there is none. It proves little: a process
+ * that can write the log can write this key too.
+ */
 export async function readVerifierKey(
   directory: string,
   reader: AuditReader = nodeFiles(directory),

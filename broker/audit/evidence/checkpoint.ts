@@ -1,8 +1,8 @@
 /**
  * Checkpoints (c2sp.org/tlog-checkpoint): `origin`, number of records, root of their tree, signed as a note. Pure.
  *
- * The key's name is `argus/BROKER`. The origin is `argus/BROKER/ID`, where ID is the beginning of the hash of record 1:
- * two logs of one broker are two origins, so neither can be passed off as the other, and the key's name stays.
+ * The key's name is `argus/BROKER`. The origin is `argus/BROKER/ID`, where ID is the beginning of the hash of record 1.
+ * So two logs of one broker have different origins, and neither can be presented as the other. The key's name stays.
  */
 import {
   decodeBase64,
@@ -29,7 +29,7 @@ export interface Checkpoint extends TreeHead {
   readonly note: Note;
 }
 
-/** The key by which a broker's checkpoints are checked. */
+/** The key that verifies a broker's checkpoints. */
 export function noteKeyOf(broker: string, publicKey: Uint8Array): VerifierKey {
   return verifierKey(`argus/${broker}`, SIGNATURE_ED25519, publicKey);
 }
@@ -42,7 +42,7 @@ export function checkpointText({ origin, size, root }: TreeHead): string {
   return `${origin}\n${size}\n${Buffer.from(root, 'hex').toString('base64')}\n`;
 }
 
-/** Null: not a checkpoint. Says nothing about its signatures. Never throws. */
+/** Null: not a checkpoint. Does not check the signatures. Never throws. */
 export function parseCheckpoint(text: string): Checkpoint | null {
   const note = parseNote(text);
   if (note === null) return null;
@@ -53,7 +53,7 @@ export function parseCheckpoint(text: string): Checkpoint | null {
   return { origin, size: Number(size), root: bytes.toString('hex'), note };
 }
 
-/** What signs checkpoints: the broker's key, which this code never sees. */
+/** Signs checkpoints with the broker's private key, which this code never sees. */
 export interface CheckpointSigner {
   readonly key: VerifierKey;
   /** Ed25519 over the text's UTF-8 bytes. */
@@ -66,7 +66,7 @@ export async function signCheckpoint(head: TreeHead, signer: CheckpointSigner): 
   return formatNote({ text, signatures: [{ name, keyId, signature: await signer.sign(text) }] });
 }
 
-/** Many notes in one text: each begins with its origin, behind the signature lines of the one before it. */
+/** Splits a text that holds many notes. Each begins with its origin, after the signature lines of the previous note. */
 export function splitNotes(text: string): readonly string[] {
   return text.split(/(?<=\n\u2014[^\n]*\n)(?!\u2014)/u).filter((note) => note !== '');
 }

@@ -1,4 +1,4 @@
-/** The door of evidence/: tree, signed notes, checkpoints and proofs, as the C2SP specifications have them. */
+/** Entry of evidence/: tree, signed notes, checkpoints and proofs, as the C2SP specifications define them. */
 export {
   type Checkpoint,
   type CheckpointSigner,

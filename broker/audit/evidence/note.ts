@@ -1,8 +1,8 @@
 /**
  * Signed notes (c2sp.org/signed-note): a text, an empty line, and lines `— NAME base64(key id || signature)`. Pure.
  *
- * Two of the format's signature types are read: 0x01, an Ed25519 signature of the text, and 0x04, a witness's timestamped
- * cosignature of a checkpoint (c2sp.org/tlog-cosignature).
+ * Two of the format's signature types are read: 0x01, an Ed25519 signature of the text, and 0x04, a witness's
+ * timestamped cosignature of a checkpoint (c2sp.org/tlog-cosignature).
  */
 import { createPublicKey, hash, verify } from 'node:crypto';
 
@@ -13,7 +13,7 @@ const KEY_ID_BYTES = 4;
 const PUBLIC_KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 const TIMESTAMP_BYTES = 8;
-/** A note with more is refused; the format asks for at least 16. */
+/** A note with more signatures is refused. The format requires support for at least 16. */
 const MAX_SIGNATURES = 64;
 const MAX_NOTE_CHARACTERS = 64 * 1024;
 const DASH = '\u2014 ';
@@ -26,7 +26,7 @@ export interface NoteSignature {
 }
 
 export interface Note {
-  /** What is signed, with its last newline. */
+  /** The signed text, with its last newline. */
   readonly text: string;
   readonly signatures: readonly NoteSignature[];
 }
@@ -77,7 +77,7 @@ export function verifierKey(name: string, type: VerifierKey['type'], publicKey: 
   return { name, keyId: hash('sha256', bytes, 'hex').slice(0, 2 * KEY_ID_BYTES), type, publicKey };
 }
 
-/** Null: not a verifier key, of a type that is not read here, or with a key id that is not its own. */
+/** Null: not a verifier key, a key of an unsupported type, or a key id that does not match the key. */
 export function parseVerifierKey(text: string): VerifierKey | null {
   const [, name = '', keyId, encoded = ''] = /^([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text.trim()) ?? [];
   const bytes = decodeBase64(encoded);
@@ -92,21 +92,21 @@ export function formatVerifierKey({ name, keyId, type, publicKey }: VerifierKey)
   return `${name}+${keyId}+${Buffer.concat([Buffer.from([type]), publicKey]).toString('base64')}`;
 }
 
-/** `absent`: no signature by this key. `bad`: there is one, and it is false; the whole note is to be refused then. */
+/** `absent`: no signature by this key. `bad`: the signature by this key is false; refuse the whole note. */
 export function verifyNote(note: Note, key: VerifierKey): 'verified' | 'absent' | 'bad' {
   const own = note.signatures.filter(({ name, keyId }) => name === key.name && keyId === key.keyId);
   if (own.length === 0) return 'absent';
   return own.every(({ signature }) => isSignedBy(note.text, signature, key)) ? 'verified' : 'bad';
 }
 
-/** When the witness of a verified cosignature signed: seconds since 1970. Null: no cosignature. */
+/** The time at which the witness of a verified cosignature signed, seconds since 1970. Null: no cosignature. */
 export function cosignedAt(note: Note, key: VerifierKey): number | null {
   const own = note.signatures.find(({ name, keyId }) => name === key.name && keyId === key.keyId);
   if (own === undefined || key.type !== SIGNATURE_COSIGNATURE) return null;
   return Number(Buffer.from(own.signature).readBigUInt64BE(0));
 }
 
-/** What a witness signs: its time and the note's text. */
+/** The message that a witness signs: its time and the note's text. */
 export function cosignedMessage(text: string, seconds: number): string {
   return `cosignature/v1\ntime ${seconds}\n${text}`;
 }
@@ -147,7 +147,7 @@ function hasControl(text: string): boolean {
   return false;
 }
 
-/** Null unless this is the one way to write these bytes: Buffer's own decoder skips what it does not know. */
+/** Null unless the text is the canonical base64 of its bytes. Buffer's own decoder skips unknown characters. */
 export function decodeBase64(text: string): Buffer | null {
   const bytes = Buffer.from(text, 'base64');
   return bytes.length > 0 && bytes.toString('base64') === text ? bytes : null;

@@ -1,14 +1,15 @@
 /**
  * Proof that one record is in the log (c2sp.org/tlog-proof): a file that a third party checks without the log. Pure.
  *
- * The line itself travels as the format's extra data, base64; it counts only because its hash leads to the signed root.
+ * The line itself travels as the format's extra data, in base64. It is proven only because its hash leads to the signed
+ * root.
  */
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts';
 import { decodeBase64, type VerifierKey, verifyNote } from './note.ts';
 import { isIncluded, leafHash } from './tree.ts';
 
 const HEADER = 'c2sp.org/tlog-proof@v1';
-/** More siblings than a tree of 2^63 leaves has. */
+/** As many siblings as a path in a tree of 2^63 leaves has. */
 const MAX_PATH = 63;
 const HASH_BYTES = 32;
 
@@ -54,11 +55,11 @@ export type ProofFault =
   | 'MALFORMED'
   /** The checkpoint is not signed by this key. */
   | 'WRONG_KEY'
-  /** There is a signature by this key, and it is false. */
+  /** The signature by this key is false. */
   | 'BAD_SIGNATURE'
-  /** The key signs for another log. */
+  /** The checkpoint is from another log of this key. */
   | 'FOREIGN_ORIGIN'
-  /** The record is not in the tree that was signed. */
+  /** The record is not in the signed tree. */
   | 'NOT_INCLUDED';
 
 export function verifyProof(text: string, key: VerifierKey): ProofVerdict {

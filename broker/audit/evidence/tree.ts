@@ -33,8 +33,9 @@ export interface TreeNode {
 }
 
 /**
- * The fewest subtrees that cover a range of leaves. From leaf 0 on it is what an append-only log has to remember: at
- * most one hash per bit of its size. A range that starts elsewhere is a part that `append` joins to the part before it.
+ * The fewest subtrees that cover a range of leaves. A range from leaf 0 on is all that an append-only log has to
+ * remember: at most one hash per bit of its size. A later range is a part: `append` adds its nodes to the part before
+ * it.
  */
 export class CompactRange {
   readonly #nodes: TreeNode[];
@@ -46,7 +47,7 @@ export class CompactRange {
     this.#end = last === undefined ? start : endOf(last);
   }
 
-  /** The index behind the last leaf; the number of leaves of a range that starts at 0. */
+  /** The index after the last leaf. For a range that starts at 0, this is the number of leaves. */
   get end(): number {
     return this.#end;
   }
@@ -93,7 +94,9 @@ function endOf({ level, index }: TreeNode): number {
 /** Leaves [start, end). */
 export type LeafRange = readonly [start: number, end: number];
 
-/** The subtrees whose roots prove that leaf `index` is in the tree of `size` leaves (RFC 6962 §2.1.1), leaf side first. */
+/**
+ * The subtrees whose roots prove that leaf `index` is in the tree of `size` leaves (RFC 6962 §2.1.1), leaf side first.
+ */
 export function inclusionRanges(index: number, size: number): readonly LeafRange[] {
   return path(index, 0, size);
 }
@@ -125,7 +128,7 @@ function splitOf(size: number): number {
   return split;
 }
 
-/** Collects the roots of some ranges while the leaves go by, in order, once. */
+/** Collects the roots of some ranges in one pass over the leaves, in order. */
 export class RangeRoots {
   readonly #ranges: readonly LeafRange[];
   readonly #found: readonly CompactRange[];
@@ -172,7 +175,7 @@ export function isConsistent(
   if (old > size) return false;
   if (old === size) return proof.length === 0 && oldRoot === root;
   if (old === 0) return proof.length === 0;
-  // A tree of 2^n leaves is itself the first node, which the proof then leaves out.
+  // An old tree of 2^n leaves is itself the first node of the proof, so the proof omits it.
   const nodes = Number.isInteger(Math.log2(old)) ? [oldRoot, ...proof] : proof;
   const [first, ...rest] = nodes;
   if (first === undefined) return false;
@@ -190,7 +193,7 @@ export function isConsistent(
   return sn === 0 && fr === oldRoot && sr === root;
 }
 
-/** Not a shift: a log may have more than 2^31 records. */
+/** A shift would be wrong: a log may have more than 2^31 records. */
 function half(value: number): number {
   return Math.floor(value / 2);
 }

@@ -1,9 +1,9 @@
 /**
  * One writer per directory: a socket named LOCK on which the writer listens. An edge.
  *
- * The kernel closes the socket with its process, however that ends, so whether a writer lives is asked by connecting. The
- * answer is the same in another pid or network namespace (two containers on one volume), where a process number would
- * mean another process or none. What does not answer is stale: a socket that nobody listens on, or any other file.
+ * The kernel closes the socket when its process ends, in any way. So a connection attempt shows whether a writer lives.
+ * That also works from another pid or network namespace (two containers on one volume), where a process number would
+ * mean another process or none. A LOCK without a listener is stale, and so is a LOCK that is not a socket.
  */
 import { randomUUID } from 'node:crypto';
 import { lstat, open, rename, rm } from 'node:fs/promises';
@@ -12,12 +12,15 @@ import { join } from 'node:path';
 import { AuditError } from '../errors.ts';
 
 const LOCK_NAME = 'LOCK';
-/** A holder that cannot be asked for its name. */
+/** Stands for a holder that does not give its name. */
 const UNNAMED = 'another process';
-/** How long a live process may take to say its name. */
+/** The time that a live process has to send its name. */
 const HOLDER_ANSWER_MS = 500;
 const MAX_HOLDER_CHARACTERS = 40;
-/** sockaddr_un takes 107 bytes; the names in the directory need up to 15. A longer one is reached by its descriptor. */
+/**
+ * sockaddr_un has room for 107 bytes, and the names in the directory need up to 15. A directory with a longer path is
+ * addressed by its descriptor.
+ */
 const MAX_DIRECTORY_BYTES = 90;
 
 /** Throws ERR_AUDIT_LOCKED; the result unlocks. */
@@ -29,7 +32,7 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
     await clearStale(directory, path);
     const server = await listen(join(path, LOCK_NAME));
     if (server === null) throw lockedError(directory, UNNAMED);
-    // Closing takes the socket's file away, by the path that it was made with.
+    // Closing removes the socket's file, by the path that it was made with.
     return () => new Promise<void>((resolve) => server.close(() => resolve())).then(release);
   } catch (error) {
     await release();
@@ -47,7 +50,10 @@ export async function isLocked(directory: string): Promise<boolean> {
   }
 }
 
-/** Two starters may both have found it stale; only what was judged may be taken away, so look at what was moved. */
+/**
+ * Removes a stale lock. Two processes may both find it stale, and one of them may already hold a new lock at this path.
+ * So the file is moved aside first, and checked again there before it is removed.
+ */
 async function clearStale(directory: string, short: string): Promise<void> {
   const aside = join(short, `.lock-${randomUUID().slice(0, 8)}`);
   try {
@@ -76,10 +82,10 @@ function listen(path: string): Promise<Server | null> {
   });
 }
 
-/** Who listens there, in its own words; null if nobody does. */
+/** The name that the listening process gives itself. Null if no process listens. */
 async function holderOf(path: string): Promise<string | null> {
   try {
-    // A FIFO or a device must not even be opened.
+    // Do not open a FIFO or a device at all: opening can block.
     if (!(await lstat(path)).isSocket()) return null;
   } catch (error) {
     if (isCode(error, 'ENOENT')) return null;
@@ -93,18 +99,18 @@ async function holderOf(path: string): Promise<string | null> {
       socket.destroy();
       resolve(holder);
     };
-    // A stopped process answers no more, but holds the lock.
+    // A stopped process (SIGSTOP) does not answer, but still holds the lock.
     const timer = setTimeout(() => finish(UNNAMED), HOLDER_ANSWER_MS);
     socket.on('data', (bytes) => {
       said = (said + bytes.toString()).slice(0, MAX_HOLDER_CHARACTERS);
     });
     socket.once('end', () => finish(/^process \d+$/.test(said) ? said : UNNAMED));
-    // EAGAIN: the backlog of a listener is full. EACCES: it cannot be asked. Anything else: nobody listens.
+    // EAGAIN: the backlog of a listener is full. EACCES: we may not connect. Any other error: no process listens.
     socket.once('error', (error) => finish(isCode(error, 'EAGAIN') || isCode(error, 'EACCES') ? UNNAMED : null));
   });
 }
 
-/** The directory by a path that a socket's address has room for, until it is released. */
+/** A path of the directory that fits into a socket address. It is valid until it is released. */
 async function shortPath(directory: string): Promise<{ path: string; release: () => Promise<void> }> {
   if (Buffer.byteLength(directory) <= MAX_DIRECTORY_BYTES) return { path: directory, release: async () => undefined };
   const handle = await open(directory);

@@ -30,7 +30,7 @@ class NodeFiles implements AuditFiles {
 
   async prepare(): Promise<void> {
     const made = await this.#make();
-    // mkdir subtracts the umask, which can only take away; a directory that was there is checked, not changed.
+    // mkdir applies the umask, which can only remove bits. An existing directory is checked, not changed.
     if (made !== undefined) await chmod(this.#directory, DIRECTORY_MODE);
     mustBePrivate(this.#directory, await lstat(this.#directory));
     for (const { number, fault } of await this.segments()) {
@@ -54,7 +54,7 @@ class NodeFiles implements AuditFiles {
     for (const name of names) {
       const stat = await lstat(join(this.#directory, name));
       const number = Number.parseInt(name, 10);
-      // Only looked at, never opened: a FIFO would block its reader for ever.
+      // lstat only, never open: a FIFO would block its reader for ever.
       found.push(stat.isFile() ? { number, bytes: stat.size } : { number, bytes: 0, fault: kindOf(stat) });
     }
     return found;
@@ -89,7 +89,7 @@ class NodeFiles implements AuditFiles {
   }
 
   async rewrite(segment: number, offset: number, bytes: Uint8Array): Promise<void> {
-    // Without O_APPEND, which would put them at the end whatever the offset.
+    // Without O_APPEND, which would ignore the offset and write at the end.
     const handle = await open(this.#path(segment), O_WRONLY | O_NOFOLLOW);
     try {
       for (let at = 0; at < bytes.length; ) {
@@ -144,7 +144,7 @@ class NodeFiles implements AuditFiles {
     return join(this.#directory, segmentName(segment));
   }
 
-  /** The topmost directory that had to be made; undefined if it was there. */
+  /** The topmost directory that had to be made; undefined if the directory existed. */
   async #make(): Promise<string | undefined> {
     try {
       return await mkdir(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
@@ -162,7 +162,7 @@ class NodeFiles implements AuditFiles {
     }
   }
 
-  /** A new file whose directory entry is not on disk would vanish with everything in it. */
+  /** Without this, a power loss could remove a new file: its directory entry must be on disk too. */
   async #syncDirectory(): Promise<void> {
     const handle = await open(this.#directory, O_RDONLY);
     try {

@@ -1,4 +1,4 @@
-/** Where a log ends: found when a run begins, after a crash, and after each failed write. Reads, never changes. */
+/** Finds the end of a log: when a run begins, after a crash, and after each failed write. Reads only. */
 import { createHash } from 'node:crypto';
 import { hashLine, parseLine } from '../chain.ts';
 import { AuditError } from '../errors.ts';
@@ -6,7 +6,7 @@ import type { AuditReader } from '../files/files.ts';
 import { MAX_LINE_BYTES, READ_BYTES, ZERO_HASH } from '../limits.ts';
 import type { AuditHead } from '../log.ts';
 
-/** Bytes after a segment's last newline: a write that was cut off. They stay; the next record states them exactly. */
+/** Bytes after a segment's last newline: an interrupted write. They stay, and the next record states them exactly. */
 export interface TornTail {
   readonly segment: number;
   readonly bytes: number;
@@ -20,13 +20,13 @@ export interface LogEnd extends AuditHead {
   readonly segment: number;
   /** Its length. */
   readonly bytes: number;
-  /** Torn tails that no record accounts for yet, oldest first. More than one after several crashes in a row. */
+  /** Torn tails that no record states yet, oldest first. More than one after several crashes in a row. */
   readonly torn: readonly TornTail[];
 }
 
 const NEWLINE = 0x0a;
 
-/** Throws ERR_AUDIT_CORRUPT if the last whole line is not a record: there would be nothing to continue from. */
+/** Throws ERR_AUDIT_CORRUPT if the last whole line is not a record: the chain could not be continued. */
 export async function findEnd(reader: AuditReader): Promise<LogEnd> {
   const segments = [...(await reader.segments())].reverse();
   const newest = segments[0];
@@ -50,7 +50,7 @@ export async function findEnd(reader: AuditReader): Promise<LogEnd> {
   return { ...at, seq: 0, hash: ZERO_HASH, event: null, torn };
 }
 
-/** Offset just behind the last newline before `bytes`; 0 if there is none. */
+/** Offset just after the last newline before `bytes`; 0 if there is none. */
 async function endOfLastLine(reader: AuditReader, segment: number, bytes: number): Promise<number> {
   for (let to = bytes; to > 0; ) {
     const from = Math.max(0, to - READ_BYTES);

@@ -1,4 +1,4 @@
-/** The whole lines of a log in order, as bytes. Torn tails are no lines. Reads only. */
+/** The whole lines of a log in order, as bytes. Torn tails are skipped. Reads only. */
 import type { AuditReader } from '../files/files.ts';
 import { MAX_LINE_BYTES, READ_BYTES } from '../limits.ts';
 
@@ -12,8 +12,8 @@ const NEWLINE = 0x0a;
 const NOTHING = new Uint8Array(0);
 
 /**
- * A line is a view of a chunk: copy what outlives the turn. One that is longer than a line can be comes as its first
- * bytes; it is no record.
+ * A line is a view of a chunk: copy it to keep it longer than one iteration. Of a line over the limit only the first
+ * bytes are returned; it cannot be a record.
  *
  * @param from where to begin; default: the first segment
  */

@@ -1,4 +1,6 @@
-/** The records of a log in order, parsed but not verified: for questions and indexes, which trust nothing. Reads only. */
+/**
+ * The records of a log in order, parsed but not verified: for queries and indexes, which verify nothing. Reads only.
+ */
 import { parseLine } from '../chain.ts';
 import type { AuditReader } from '../files/files.ts';
 import { nodeFiles } from '../files/node-files.ts';
@@ -6,15 +8,15 @@ import { type LinePlace, segmentLines } from './lines.ts';
 import type { TailLine } from './tail.ts';
 
 export interface PlacedLine extends TailLine {
-  /** Where the line begins, and its length without the newline: what `readLineAt` takes. */
+  /** Start of the line, and its length without the newline. `readLineAt` takes both. */
   readonly place: LinePlace;
   readonly length: number;
 }
 
 /**
- * Whole lines, oldest first, up to the end that the log has now.
+ * Whole lines, oldest first, up to the present end of the log.
  *
- * @param from where an earlier reading ended: `next` of its last line
+ * @param from the end of an earlier reading: `placeAfter` of its last line
  */
 export async function* readAudit(
   directory: string,
@@ -31,12 +33,12 @@ export async function* readAudit(
   }
 }
 
-/** The place behind a line. */
+/** The place after a line. */
 export function placeAfter({ place, length }: PlacedLine): LinePlace {
   return { segment: place.segment, offset: place.offset + length + 1 };
 }
 
-/** One line again, by its place. */
+/** Reads one line again, by its place. */
 export async function readLineAt(
   directory: string,
   place: LinePlace,

@@ -1,4 +1,4 @@
-/** How a log stands: what was lost or withheld, how much of it is signed, and when the disk will be full. Reads only. */
+/** The state of a log: lost and withheld events, the signed part, and the time until the disk is full. Reads only. */
 import { statfs } from 'node:fs/promises';
 import { parseLine } from '../chain.ts';
 import { parseCheckpoint } from '../evidence/index.ts';
@@ -15,7 +15,7 @@ export interface AuditStatus {
   readonly records: number;
   readonly segments: number;
   readonly bytes: number;
-  /** Times at which the log could not be written, and the events lost in them. */
+  /** Periods in which the log could not be written, and the events lost in them. */
   readonly gaps: number;
   readonly lost: number;
   /** Events that were counted instead of written one by one. */
@@ -27,20 +27,20 @@ export interface AuditStatus {
   /** Times of the first and of the last record; null in an empty log. */
   readonly first: string | null;
   readonly last: string | null;
-  /** What the log grows by, from the last day of it, or from all of it if it is younger; null: too young to say. */
+  /** Growth of the log, from its last day, or from all of it if it is younger. Null: too young for an estimate. */
   readonly bytesPerDay: number | null;
-  /** Of the file system. */
+  /** Free bytes of the file system. */
   readonly freeBytes: number;
-  /** At the present rate; null: it does not grow. */
+  /** At the present rate. Null: the log does not grow. */
   readonly daysUntilFull: number | null;
 }
 
 /** Free bytes of the file system of a directory. */
 type FreeSpace = (directory: string) => Promise<number>;
 
-/** Less than that says nothing about a day. */
+/** A shorter log is too young to estimate the bytes of a day. */
 const MIN_SPAN_MS = 60_000;
-/** What every record about the log itself has in it, and few others. */
+/** Byte sequences that every record about the log itself holds, and few others. */
 const OWN_EVENT = [Buffer.from('"event":"audit.'), Buffer.from('"event":"broker.')];
 
 /** Throws AuditError ERR_AUDIT_DIRECTORY. */
@@ -57,7 +57,7 @@ export async function auditStatus(
   let lastIsStop = true;
   for await (const line of lines(reader)) {
     records += 1;
-    // A view of a chunk, which stays in memory with it: one chunk.
+    // A view of a chunk. It keeps that chunk in memory, but only one.
     last = line;
     const text = Buffer.from(line.buffer, line.byteOffset, line.byteLength);
     if (!OWN_EVENT.some((key) => text.includes(key))) {
@@ -111,7 +111,7 @@ function timeOf(line: Uint8Array): string | null {
   return typeof parsed !== 'string' && typeof parsed.fields.time === 'string' ? parsed.fields.time : null;
 }
 
-/** From the newest segment that began a day or more before the last record, or from the oldest one. */
+/** Growth since the newest segment that began a day or more before the last record, or since the oldest segment. */
 function rate(
   segments: readonly { readonly bytes: number }[],
   starts: readonly (string | null)[],

@@ -1,4 +1,7 @@
-/** The newest records of a log, and those that come: works while a broker writes, across rotation and restart. Reads only. */
+/**
+ * The newest records of a log, and new ones as they are written. Works while a broker writes, across rotation and
+ * restart. Reads only.
+ */
 import { type LineFault, type ParsedLine, parseLine } from '../chain.ts';
 import type { AuditReader } from '../files/files.ts';
 import { nodeFiles } from '../files/node-files.ts';
@@ -7,15 +10,15 @@ import { FOLLOW_POLL_MS, MAX_LINE_BYTES, READ_BYTES } from '../limits.ts';
 /** One line of the log as it was read; a `fault` means that it is not a record. */
 export interface TailLine {
   readonly segment: number;
-  /** Unverified: tail checks each line by itself, verify checks the chain. */
+  /** Unverified: tail checks each line by itself, only verify checks the chain. */
   readonly parsed: ParsedLine | LineFault | 'LINE_TOO_LONG';
 }
 
 export interface TailOptions {
-  /** So many of the newest lines that `wants` accepts; 0 = none, only what comes. */
+  /** Number of the newest lines, among those that `wants` accepts. 0 = only new lines. */
   readonly lines: number;
   readonly wants?: (line: TailLine) => boolean;
-  /** Goes on with what is appended, until the signal is aborted. */
+  /** If given, also returns new lines until the signal is aborted. */
   readonly follow?: AbortSignal;
   /** Default: the directory's files. */
   readonly reader?: AuditReader;
@@ -46,7 +49,7 @@ interface Position {
 
 const NEWLINE = 0x0a;
 
-/** Behind the last whole line of the newest segment. */
+/** The place after the last whole line of the newest segment. */
 async function position(reader: AuditReader): Promise<Position> {
   const newest = (await reader.segments()).at(-1);
   if (newest === undefined) return { segment: 0, offset: 0 };
@@ -59,7 +62,7 @@ async function position(reader: AuditReader): Promise<Position> {
   return { segment: newest.number, offset: 0 };
 }
 
-/** Whole lines from `start` back to the first of the log; torn tails are no lines. */
+/** Whole lines from `start` back to the first of the log. Torn tails are skipped. */
 async function* backwards(reader: AuditReader, start: Position): AsyncGenerator<TailLine> {
   const segments = (await reader.segments()).filter(({ number }) => number <= start.segment).reverse();
   for (const { number, bytes } of segments) {
@@ -68,7 +71,7 @@ async function* backwards(reader: AuditReader, start: Position): AsyncGenerator<
 }
 
 async function* segmentBackwards(reader: AuditReader, segment: number, bytes: number): AsyncGenerator<TailLine> {
-  // The bytes of a line whose start is in an earlier chunk; null until the segment's last newline has been met.
+  // The bytes of a line whose start is in an earlier chunk. Null until the segment's last newline is found.
   let rest: Uint8Array | null = null;
   for (let to = bytes; to > 0; ) {
     const from = Math.max(0, to - READ_BYTES);
@@ -88,7 +91,7 @@ async function* segmentBackwards(reader: AuditReader, segment: number, bytes: nu
 async function* follow(reader: AuditReader, start: Position, signal: AbortSignal): AsyncGenerator<TailLine> {
   let { segment, offset } = start;
   while (!signal.aborted) {
-    // Listed before reading: once there is a later segment, this one has got its last byte.
+    // List before reading: once a later segment exists, this one is complete.
     const later = (await reader.segments()).find(({ number }) => number > segment);
     const chunk = segment === 0 ? new Uint8Array(0) : await reader.read(segment, offset, READ_BYTES);
     let at = 0;

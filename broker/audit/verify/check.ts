@@ -1,5 +1,5 @@
 /**
- * The state of a verification: fed with the parts of a log in order, as summaries (scan.ts) or as bytes. Pure.
+ * The state of a verification. It gets the parts of a log in order, as summaries (scan.ts) or as bytes. Pure.
  *
  * Keeps one line, the head and the tree's compact range, so its memory does not grow with the log.
  */
@@ -19,7 +19,7 @@ export interface CheckOptions {
   readonly since?: AuditHead | undefined;
   /** Tree sizes whose roots are wanted, ascending. */
   readonly sizes: readonly number[];
-  /** What is wrong with a record that is one, or null. */
+  /** Returns what is wrong with a well-formed record, or null. */
   readonly judge?: ((record: ParsedLine) => string | null) | undefined;
 }
 
@@ -40,7 +40,7 @@ export class ChainCheck {
   gaps = 0;
   lost = 0;
   tornAccounted = 0;
-  /** The line under way; empty when it is too long to be one. `tornBytes` counts it in any case. */
+  /** Number of bytes of the unfinished line. `#partial` holds them, or is empty when the line exceeds the limit. */
   tornBytes = 0;
   #partial: Uint8Array = NOTHING;
   /** Torn tails since the last line. */
@@ -48,7 +48,7 @@ export class ChainCheck {
   #segment = 0;
   #line = 0;
   #lastEvent: string | null = null;
-  /** Numbers that were skipped: a record that turns up later with one of them was moved. */
+  /** Skipped sequence numbers. A later record with one of them was moved. */
   readonly #missing: { readonly from: number; readonly to: number }[] = [];
   readonly #tree = new CompactRange();
 
@@ -58,12 +58,12 @@ export class ChainCheck {
     this.#sizes = new Set(options.sizes);
   }
 
-  /** Lines of the current segment so far. */
+  /** Number of lines so far in the current segment. */
   get line(): number {
     return this.#line;
   }
 
-  /** Records as the tree counts them. */
+  /** Number of records in the tree. */
   get treeSize(): number {
     return this.#tree.end;
   }
@@ -80,7 +80,10 @@ export class ChainCheck {
     this.tornBytes = 0;
   }
 
-  /** False: the summary does not continue what came before, or something in it is asked for; feed its bytes instead. */
+  /**
+   * False: the summary does not continue the records so far, or the caller needs a record inside it. Pass the bytes of
+   * this part instead.
+   */
   takes(part: PartSummary): boolean {
     const isNext = part.firstSeq === (this.lastSeq ?? 0) + 1 && part.firstPrev === this.head;
     if (!isNext || this.#torn.length > 0 || this.tornBytes > 0 || this.#tree.end !== part.firstSeq - 1) return false;
@@ -90,7 +93,7 @@ export class ChainCheck {
     return since === undefined || since.seq < part.firstSeq || since.seq >= part.firstSeq + part.lines;
   }
 
-  /** Only after `takes`. */
+  /** Call only after `takes` returned true. */
   take(part: PartSummary): void {
     for (const { size, nodes } of part.heads) {
       const tree = this.#tree.copy();
@@ -100,7 +103,7 @@ export class ChainCheck {
     for (const node of part.nodes) this.#tree.append(node);
     const lastSeq = part.firstSeq + part.lines - 1;
     for (const milestone of part.milestones) {
-      // What stands between two milestones is an ordinary record.
+      // Between two milestones there are ordinary records only.
       if (milestone.seq !== (this.lastSeq ?? 0) + 1) this.#lastEvent = '';
       this.#note(milestone);
       this.lastSeq = milestone.seq;
@@ -157,7 +160,7 @@ export class ChainCheck {
 
   #record(line: Uint8Array): void {
     const parsed = parseLine(line);
-    // The head moves on in any case, so that one bad line is told once and not with each line after it.
+    // The head advances in any case, so that one bad line is reported once and not again with each later line.
     const before = this.head;
     this.head = hashLine(line);
     this.firstLeaf ??= this.head;
@@ -195,7 +198,7 @@ export class ChainCheck {
     }
   }
 
-  /** Bytes that were cut off must be stated by the very next record, all of them, exactly. */
+  /** The very next record must state all torn bytes exactly. */
   #accountTorn(parsed: ParsedLine, torn: readonly unknown[]): void {
     const stated = [...torn];
     const found = this.#torn;

@@ -1,4 +1,4 @@
-/** The log's checkpoints against its records: are they signed, by whom, and do they sign these records? */
+/** Checks the log's checkpoints: are they signed, by which key, and do they match the records? */
 import {
   type Checkpoint,
   originOf,
@@ -14,20 +14,22 @@ import type { Problems } from './problems.ts';
 
 export interface CheckpointReport {
   readonly count: number;
-  /** Records up to the last checkpoint that is signed by a known key and true. */
+  /** Records up to the last checkpoint that a known key signed and that matches the records. */
   readonly covered: number;
-  /** Records behind it: whole by the chain alone. */
+  /** Records after it: only the chain protects them. */
   readonly uncovered: number;
-  /** `given`: by the caller. `beside the log`: whoever can write the log can write that too. */
+  /**
+   * `given`: by the caller. `beside the log`: proves little, because a process that writes the log can write this too.
+   */
   readonly key: 'given' | 'beside the log' | 'none';
   readonly keyName: string | null;
-  /** The remembered checkpoint's size, if one was given and is true. */
+  /** The remembered checkpoint's size, if one was given and matches the records. */
   readonly since: number | null;
-  /** The last signed checkpoint, word for word: keep it elsewhere. */
+  /** The last signed checkpoint, word for word. Keep it on another machine. */
   readonly last: string | null;
 }
 
-/** The note in which the broker says by which key it signs. */
+/** The file with the broker's verifier key. */
 export const VKEY_FILE = 'checkpoint.vkey';
 /** All checkpoints, oldest first. */
 export const CHECKPOINTS_FILE = 'checkpoints';
@@ -132,7 +134,7 @@ export class CheckpointCheck {
     return false;
   }
 
-  /** With no key at all nothing can be said of a signature, and `covered` counts what was merely claimed. */
+  /** Without any key no signature can be checked. `covered` then counts unverified claims. */
   #signature({ note }: Checkpoint): 'verified' | 'absent' | 'bad' {
     if (this.#keys.length === 0) return 'verified';
     const outcomes = this.#keys.map((key) => verifyNote(note, key));
@@ -140,7 +142,7 @@ export class CheckpointCheck {
     return outcomes.includes('verified') ? 'verified' : 'absent';
   }
 
-  /** A witness's key signs for many logs; the broker's only for its own. */
+  /** The broker's key signs only for its own log; a witness's key signs for many. */
   #mayOwn(origin: string): boolean {
     return this.#keys.length === 0 || this.#keys.some(({ name }) => origin.startsWith(`${name}/`));
   }

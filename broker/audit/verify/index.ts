@@ -1,4 +1,4 @@
-/** The door of verify/. */
+/** Entry of verify/. */
 export { CHECKPOINTS_FILE, VKEY_FILE } from './checkpoints.ts';
 export type { LogProblem, ProblemCode } from './problems.ts';
 export { type VerifyResult, verifyAudit } from './verify.ts';

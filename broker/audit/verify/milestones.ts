@@ -1,4 +1,4 @@
-/** The records that say something about the log itself: starts, stops, gaps. Pure. */
+/** Records about the log itself: starts, stops, gaps. Pure. */
 import type { ParsedLine } from '../chain.ts';
 
 export interface Milestone {
@@ -34,7 +34,7 @@ function lostIn(detail: unknown): number {
   return sum;
 }
 
-/** An own member of a value that may be anything. */
+/** An own member of any value; undefined if there is none. */
 export function member(value: unknown, key: string): unknown {
   return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }

@@ -1,4 +1,4 @@
-/** Cuts segments into parts that can be looked at side by side, each of whole lines. */
+/** Cuts segments into parts of whole lines, which can be checked in parallel. */
 import type { AuditReader } from '../files/files.ts';
 import { MAX_LINE_BYTES } from '../limits.ts';
 import { type PartSummary, scanPart } from './scan.ts';
@@ -8,12 +8,12 @@ export interface Part {
   readonly segment: number;
   readonly from: number;
   readonly to: number;
-  /** The segment's length when verify began; nothing behind it is read. */
+  /** The segment's length when verify began. Later bytes are not read. */
   readonly size: number;
 }
 
 export interface ScannedPart {
-  /** Where its first line begins and its last one ends. */
+  /** Start of its first line and end of its last one. */
   readonly start: number;
   readonly end: number;
   readonly summary: PartSummary;
@@ -21,10 +21,10 @@ export interface ScannedPart {
 
 const NEWLINE = 0x0a;
 
-/** Null: not one clean chain of whole lines; the slow check has to look. */
+/** Null: not one clean chain of whole lines. The slow check must read this part. */
 export async function scanOf(reader: AuditReader, part: Part, sizes: readonly number[]): Promise<ScannedPart | null> {
   const { segment, from, to, size } = part;
-  // One byte more in front: it is a newline if a line begins at `from`, and the scan's spare byte in any case.
+  // Read one byte before `from`. It is a newline if a line begins at `from`. The scan needs this byte in any case.
   const base = Math.max(0, from - 1);
   const head = await reader.read(segment, base, Math.min(size, to) - base);
   const tail = head.at(-1) === NEWLINE ? new Uint8Array(0) : await restOfLine(reader, part, base + head.length);
@@ -38,7 +38,7 @@ export async function scanOf(reader: AuditReader, part: Part, sizes: readonly nu
   return { start, end: start + read.length - skipped - 1, summary };
 }
 
-/** Up to and with the newline; null: there is none within a line's length. */
+/** The bytes up to and including the next newline. Null: there is none within the limit of a line. */
 async function restOfLine(reader: AuditReader, { segment, size }: Part, at: number): Promise<Uint8Array | null> {
   const bytes = await reader.read(segment, at, Math.min(MAX_LINE_BYTES + 1, size - at));
   const end = bytes.indexOf(NEWLINE);

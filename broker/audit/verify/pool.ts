@@ -1,4 +1,4 @@
-/** Looks at parts in worker threads, or in this one where there is little to look at. An edge. */
+/** Scans parts in worker threads, or in this thread for a small log. An edge. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { AuditReader } from '../files/files.ts';
@@ -6,26 +6,26 @@ import { MAX_VERIFY_WORKERS, VERIFY_WORKERS_BYTES } from '../limits.ts';
 import { type Part, type ScannedPart, scanOf } from './parts.ts';
 
 export interface Scanner {
-  /** How many parts are worth having under way. */
+  /** The useful number of concurrent scans. */
   readonly width: number;
-  /** Null: the slow check has to look. Never rejects for what is in the files. */
+  /** Null: the slow check must read this part. The content of the files never makes it reject. */
   scan(part: Part): Promise<ScannedPart | null>;
   close(): Promise<void>;
 }
 
-/** What a worker is started with. */
+/** Start parameters of a worker. */
 export interface WorkerStart {
   readonly directory: string;
   readonly sizes: readonly number[];
 }
 
-/** What a worker answers; parts are answered in the order in which they were given. */
+/** The answer of a worker to one part. Answers come in the order of the parts. */
 export type WorkerAnswer = ScannedPart | null;
 
-/** A loader of TypeScript does not follow into threads; what is shipped is JavaScript. */
+/** True in development. A TypeScript loader does not apply to worker threads. The package ships JavaScript. */
 const IS_SOURCE = import.meta.url.endsWith('.ts');
 
-/** @param directory null: only the reader knows the bytes, so they are looked at here */
+/** @param directory null: only the reader can read the bytes, so this thread scans them */
 export function openScanner(
   directory: string | null,
   reader: AuditReader,
@@ -70,7 +70,7 @@ class ScanWorker {
   constructor(start: WorkerStart) {
     this.#worker = new Worker(new URL('./scan-worker.js', import.meta.url), { workerData: start });
     this.#worker.on('message', (answer: WorkerAnswer) => this.#waiting.shift()?.(answer));
-    // A worker that fails leaves its parts to the slow check, which says what is wrong.
+    // If a worker fails, the slow check reads its parts and reports what is wrong.
     this.#worker.on('error', () => this.#giveUp());
     this.#worker.on('exit', () => this.#giveUp());
   }

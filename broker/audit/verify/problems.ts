@@ -1,55 +1,55 @@
-/** What verify can find wrong, by code, and which of an auditor's words each code is. */
+/** The problems that verify can find, by code, and an auditor's word for each code. */
 import type { LineFault } from '../chain.ts';
 
 export type ProblemCode =
   | LineFault
   | 'LINE_TOO_LONG'
-  /** The line is a record, but not one that a broker writes (only with `schema`). */
+  /** The line is a record, but no broker writes such a record (found only with `schema`). */
   | 'BAD_SCHEMA'
-  /** The number is smaller than the next one due: repeated, copied or moved. */
+  /** The number is smaller than the expected one: the record was repeated, copied or moved. */
   | 'SEQ_REPEATED'
   /** Records are missing before this one. */
   | 'SEQ_GAP'
-  /** Not the successor of the line before it. */
+  /** `prev` is not the hash of the previous line. */
   | 'PREV_MISMATCH'
   | 'SEGMENT_MISSING'
-  /** Something that is not a regular file has a segment's name. */
+  /** An entry with a segment's name is not a regular file. */
   | 'SEGMENT_NOT_FILE'
-  /** Bytes of a cut-off line that the next record does not state exactly. */
+  /** The next record does not state the bytes of a torn line exactly. */
   | 'TORN_UNACCOUNTED'
-  /** The record states torn bytes that are not there. */
+  /** The record states torn bytes that do not exist. */
   | 'TORN_MISSING'
-  /** The log ends in a cut-off line, and nobody is writing it. */
+  /** The log ends in a torn line, and no broker is writing it. */
   | 'TORN_TAIL'
-  /** Not one record: even an idle broker leaves a broker.start. */
+  /** The log has no record. Even an idle broker writes a broker.start. */
   | 'EMPTY'
-  /** The record that `since` names is there with another hash: the past was rewritten. */
+  /** The record that `since` names has another hash: the past was rewritten. */
   | 'SINCE_MISMATCH'
   /** The log ends before the record that `since` names: it was cut off or rolled back. */
   | 'SINCE_MISSING'
-  /** The remembered checkpoint is one of another log. */
+  /** The remembered checkpoint belongs to another log. */
   | 'SINCE_FOREIGN'
-  /** The remembered checkpoint is not one, or not signed by the key. */
+  /** The remembered text is not a checkpoint, or the key did not sign it. */
   | 'SINCE_UNSIGNED'
   | 'HEAD_MISMATCH'
-  /** A piece of the checkpoint file is not a signed checkpoint. */
+  /** A part of the checkpoint file is not a signed checkpoint. */
   | 'CHECKPOINT_MALFORMED'
   /** A checkpoint carries no signature by a known key. */
   | 'CHECKPOINT_WRONG_KEY'
-  /** A checkpoint carries a signature by the key, and it is false. */
+  /** A checkpoint carries a false signature by the key. */
   | 'CHECKPOINT_BAD_SIGNATURE'
   /** A checkpoint of another log. */
   | 'CHECKPOINT_FOREIGN'
   /** A checkpoint covers fewer records than the one before it. */
   | 'CHECKPOINT_ORDER'
-  /** The records are not those that were signed. */
+  /** The records do not match the signed root. */
   | 'CHECKPOINT_MISMATCH'
-  /** The log ends before a record that was signed. */
+  /** The log ends before the last signed record. */
   | 'CHECKPOINT_BEYOND'
-  /** A key was given, and there is no checkpoint. */
+  /** A key was given, but the log has no checkpoint. */
   | 'CHECKPOINT_NONE';
 
-/** What happened to the log, in one word. */
+/** One word for the damage to the log. */
 export type LogFinding =
   | 'damaged'
   | 'edited'
@@ -64,7 +64,7 @@ export type LogFinding =
   | 'wrong key'
   | 'schema';
 
-/** SEQ_REPEATED is `reordered` where the number was missing before; the check says so itself. */
+/** SEQ_REPEATED becomes `reordered` if the number was missing before. The check itself sets that. */
 export const FINDINGS: Readonly<Record<ProblemCode, LogFinding>> = {
   BAD_JSON: 'edited',
   BAD_FIELDS: 'edited',
@@ -96,7 +96,7 @@ export const FINDINGS: Readonly<Record<ProblemCode, LogFinding>> = {
 };
 
 export interface LogProblem {
-  /** 0 = not in a segment: the checkpoints, or the log as a whole. */
+  /** 0 = the problem is in the checkpoints or in the log as a whole. */
   readonly segment: number;
   /** 1-based; 0 = the segment as a whole. */
   readonly line: number;
@@ -111,7 +111,7 @@ export const FAULT_MESSAGES: Readonly<Record<LineFault, string>> = {
   BAD_SUM: 'the line was altered: its own checksum does not match',
 };
 
-/** The first of them, and how many there are: a log overwritten with rubbish must not fill the memory. */
+/** The first problems and the number of all: a log overwritten with random bytes must not fill the memory. */
 export class Problems {
   readonly #limit: number;
   readonly #list: LogProblem[] = [];

@@ -1,4 +1,4 @@
-/** A worker thread of verify: takes parts, answers with their summaries in the same order. */
+/** A worker thread of verify: gets parts and answers with their summaries in the same order. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { nodeFiles } from '../files/node-files.ts';
 import { type Part, scanOf } from './parts.ts';

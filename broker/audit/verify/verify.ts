@@ -1,14 +1,16 @@
 /**
- * Is this log whole and unaltered, and is it the one that was signed? Streams through all segments; never writes.
+ * Is this log complete and unaltered, and do the signed checkpoints match it? Streams through all segments; never
+ * writes.
  *
- * What a bare chain proves: nothing was edited, inserted, deleted or reordered *before* the last record, unless all
- * that follows was rewritten too. It cannot prove that the end was not cut off, nor that somebody with write access did
- * not write the whole log anew. Checkpoints signed by a key that the auditor knows prove that these are the broker's
- * records up to the last checkpoint; a checkpoint that the auditor (or a witness) remembers proves that the log was not
- * rolled back or forked. Records behind the last checkpoint are covered by the chain alone, and verify says how many.
+ * The chain alone proves that no record was edited, inserted, deleted or reordered *before* the last one, unless
+ * everything after the change was rewritten too. It cannot prove that the end was not cut off, nor that an attacker
+ * with write access did not write the whole log again. Checkpoints signed by a key that the auditor knows prove that
+ * these are the broker's records up to the last checkpoint. A checkpoint that the auditor (or a witness) remembers
+ * proves that the log was not rolled back or forked. The chain alone protects the records after the last checkpoint,
+ * and verify says how many there are.
  *
- * A live log is verified up to the length it had when verify began. A torn tail of the newest segment is then a write
- * under way; with no writer alive it is a problem until the next start of the broker has accounted for it.
+ * A live log is verified up to the length it had when verify began. A torn tail of the newest segment is then an
+ * unfinished write. Without a live writer it is a problem, until the next start of the broker has recorded it.
  */
 import type { ParsedLine } from '../chain.ts';
 import { AuditError } from '../errors.ts';
@@ -35,15 +37,15 @@ export interface VerifyResult {
   /** Hash of the last line: remember it, with lastSeq, outside of this host. */
   readonly head: string;
   readonly checkpoints: CheckpointReport;
-  /** The first MAX_PROBLEMS of them; `problemCount` has all. */
+  /** The first MAX_PROBLEMS problems. `problemCount` counts all. */
   readonly problems: readonly LogProblem[];
   readonly problemCount: number;
-  /** Starts of the broker whose run before did not end with broker.stop: crash, kill -9 or power loss. */
+  /** Starts after a run that did not end with broker.stop: crash, kill -9 or power loss. */
   readonly uncleanShutdowns: number;
-  /** Times at which the log could not be written, and the events lost in them. */
+  /** Periods in which the log could not be written, and the events lost in them. */
   readonly gaps: number;
   readonly lost: number;
-  /** Torn tails that a later record accounts for. */
+  /** Torn tails that a later record states. */
   readonly tornAccounted: number;
   /** Bytes of a line that a live writer had not finished when verify began. */
   readonly unfinishedBytes: number;
@@ -52,26 +54,26 @@ export interface VerifyResult {
 }
 
 export interface VerifyOptions {
-  /** A head, or the text of a checkpoint, remembered from an earlier visit: it must still be true. */
+  /** A head, or the text of a checkpoint, from an earlier verification. The log must still match it. */
   readonly since?: AuditHead | string;
   /** The last line must have this hash. */
   readonly expectHead?: string;
-  /** Keys that may sign the log's checkpoints. None: the one that lies beside the log, which proves little. */
+  /** Keys that may sign the log's checkpoints. None: the key that is stored next to the log, which proves little. */
   readonly keys?: readonly VerifierKey[];
-  /** What is wrong with a record, or null: asked for each record, which makes verify several times slower. */
+  /** Returns what is wrong with a record, or null. Called for each record, which makes verify several times slower. */
   readonly judge?: (record: ParsedLine) => string | null;
-  /** Called after each part with the bytes checked so far and those there are. */
+  /** Called after each part with the bytes checked so far and the total. */
   readonly onProgress?: (bytes: number, total: number) => void;
   /** Default: the directory's files. */
   readonly reader?: AuditReader;
 }
 
-/** Throws AuditError ERR_AUDIT_DIRECTORY if there is nothing to read; whatever is in the files is a result, not an error. */
+/** Throws AuditError ERR_AUDIT_DIRECTORY if there is no log. Damage in the files is a result, not an error. */
 export async function verifyAudit(directory: string, options: VerifyOptions = {}): Promise<VerifyResult> {
   const reader = options.reader ?? nodeFiles(directory);
-  // Asked first: a writer that ends meanwhile has finished its last line.
+  // Ask this first: a writer that ends after this check has completed its last line.
   const live = await reader.hasWriter();
-  // Read before the segments' lengths: what a checkpoint covers was on disk before it.
+  // Read the checkpoints before the segments' lengths: the covered records were on disk before their checkpoint.
   const signed = await CheckpointCheck.read(reader, options.keys ?? [], remembered(options.since));
   const segments = await reader.segments();
   const problems = new Problems(MAX_PROBLEMS);
@@ -115,7 +117,7 @@ function remembered(since: AuditHead | string | undefined): string | null {
   return typeof since === 'string' ? since : null;
 }
 
-/** One way through all segments, in order, with the next parts already being looked at. */
+/** One pass through all segments, in order, while the next parts are already being scanned. */
 class Walk {
   readonly #reader: AuditReader;
   readonly #scanner: Scanner;
@@ -152,7 +154,7 @@ class Walk {
     let at = 0;
     for (const _ of partsOf(segment)) {
       const scanned = await ahead.next();
-      // Once a part is not clean the rest of the segment is read slowly; its other parts are only taken off the queue.
+      // After a part that is not clean, the slow check reads the rest of the segment. Its other parts are discarded.
       if (at < 0) continue;
       if (scanned !== null && scanned.start === at && this.#check.takes(scanned.summary)) {
         this.#check.take(scanned.summary);
@@ -179,7 +181,7 @@ class Walk {
   }
 }
 
-/** Keeps so many parts under way, and hands them out in their order. */
+/** Keeps several scans running, and returns their results in order. */
 class Ahead {
   readonly #scanner: Scanner;
   readonly #parts: Iterator<Part>;

@@ -1,4 +1,4 @@
-/** Signs the log's checkpoints and brings them to disk beside it: by size, by time, at the start and at the end of a run. */
+/** Signs checkpoints and stores them next to the log: by size, by time, at the start and at the end of a run. */
 import type { CheckpointSigner, CompactRange } from '../evidence/index.ts';
 import { formatVerifierKey, originOf, signCheckpoint } from '../evidence/index.ts';
 import type { AuditFiles } from '../files/files.ts';
@@ -7,11 +7,11 @@ import type { LinePlace } from '../read/lines.ts';
 import { CHECKPOINTS_FILE, VKEY_FILE } from '../verify/index.ts';
 import { cacheText, newestCheckpoint, STATE_FILE } from './state.ts';
 
-/** What is on disk at the moment of asking. */
+/** The part of the log that is on disk now. */
 export interface SignedPart {
   readonly tree: CompactRange;
   readonly firstLeaf: string;
-  /** Behind its last line. */
+  /** The place after its last line. */
   readonly place: LinePlace;
 }
 
@@ -20,7 +20,7 @@ export class Checkpointer {
   readonly #signer: CheckpointSigner;
   #signed: number;
   #isKeyWritten = false;
-  /** The last note may be on disk in part: it must be taken away before the next one. */
+  /** The last note may be partly on disk. It must be removed before the next one is written. */
   #isTailDoubtful = false;
 
   constructor(files: AuditFiles, signer: CheckpointSigner, signed: number) {
@@ -38,14 +38,14 @@ export class Checkpointer {
     return size - this.#signed >= CHECKPOINT_RECORDS;
   }
 
-  /** Throws what the host throws; nothing is lost then, the next checkpoint covers more. */
+  /** Throws the host's errors. Nothing is lost then: the next checkpoint covers these records too. */
   async write({ tree, firstLeaf, place }: SignedPart): Promise<void> {
     const size = tree.end;
     if (size === this.#signed) return;
     const { key } = this.#signer;
     const origin = originOf(key.name, firstLeaf);
     const root = tree.root();
-    // Before the signature: both describe the same moment even if more is appended meanwhile.
+    // Made before the signature, so that both describe the same state even if records are appended during the signing.
     const cache = cacheText(firstLeaf, place, tree);
     const note = await signCheckpoint({ origin, size, root }, this.#signer);
     if (!this.#isKeyWritten) await this.#files.replaceBeside(VKEY_FILE, `${formatVerifierKey(key)}\n`);

@@ -1,15 +1,15 @@
 /**
- * Notices that the wall clock was set: by an administrator, by NTP, or by the sleep of the host, in which the monotonic
- * clock stands still. Time in a record is information; its order is `seq`. So a step is a record of its own, before the
- * first record that is stamped by the new time.
+ * Detects that the wall clock was set: by an administrator, by NTP, or because the host slept (the monotonic clock
+ * stops then). The time in a record is information only; `seq` gives the order. So a step gets a record of its own,
+ * before the first record with the new time.
  */
 import type { Clock } from '../../base/index.ts';
 import { CLOCK_SLEW_PARTS, CLOCK_STEP_MS } from '../limits.ts';
 
 export interface ClockStep {
-  /** By how much the wall clock went ahead of the monotonic clock; negative: back. */
+  /** How far the wall clock moved ahead of the monotonic clock; negative: back. */
   readonly byMs: number;
-  /** What the wall clock would have shown, milliseconds since 1970. */
+  /** The time that the wall clock would show without the step, milliseconds since 1970. */
   readonly expected: number;
 }
 
@@ -24,7 +24,7 @@ export class ClockSteps {
     this.#mono = clock.mono();
   }
 
-  /** Null: the clock went as it should since it was looked at last. NTP may slew it meanwhile, which is no step. */
+  /** Null: no step since the last call. A slew by NTP is not a step. */
   look(): ClockStep | null {
     const [wall, mono] = [this.#clock.wall(), this.#clock.mono()];
     const elapsed = mono - this.#mono;

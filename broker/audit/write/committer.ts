@@ -1,13 +1,14 @@
 /**
- * Group commit: brings what is queued to disk, and finds its way back when the disk fails.
+ * Group commit: writes the queued records to disk, and recovers after the disk failed.
  *
  *   queue --> pending --commit--> disk --> waiters: true
  *                ^                  | fails
  *                |                  v
  *             (bounded)          failed: healthy = false, waiters: false, retry each second
  *
- * Invariants: one commit or retry runs at a time (`#running`); what was queued earlier gets the smaller seq; a waiter
- * is answered exactly once; while `#failure` is set nothing is committed but by a retry, whose first record says so.
+ * Invariants: one commit or retry runs at a time (`#running`); a record that was queued earlier gets the smaller seq; a
+ * waiter is answered exactly once; while `#failure` is set only a retry commits, and its first record states the
+ * failure.
  */
 import type { Clock } from '../../base/index.ts';
 import type { Detail } from '../../record/index.ts';
@@ -23,13 +24,13 @@ import type { SegmentLog } from './segment-log.ts';
 import { Losses } from './share/losses.ts';
 import type { Signing } from './signing.ts';
 
-/** Counts that wait outside of the queue, and are taken in portions as the disk keeps up. */
+/** Counts that wait outside of the queue. They are taken in portions, as fast as the disk allows. */
 export interface CountSource {
   readonly isDue: boolean;
   take(limit: number): readonly QueuedRecord[];
 }
 
-/** Since when and why the log cannot be written. */
+/** The time and the reason of a failure to write the log. */
 interface Failure {
   readonly code: string;
   readonly since: number;
@@ -46,17 +47,20 @@ export class Committer {
   readonly #losses = new Losses();
   /** Set once, by the writer. */
   counts: CountSource = { isDue: false, take: () => [] };
-  /** Waiters that others keep back; they are told with the rest when the log fails. Set once, by the writer. */
+  /**
+   * Waiters that wait for the end of a window. If the log fails they are answered with the others. The writer sets it
+   * once.
+   */
   takeHeldWaiters: () => readonly Waiter[] = () => [];
 
   #pending: (QueuedRecord | QueuedCount)[] = [];
-  /** Wait for what is pending, and so for what is being written before it. */
+  /** Waiters for the pending records, and so also for the records that are being written before them. */
   #waiting: Waiter[] = [];
   #failure: Failure | null = null;
-  /** The batch whose write failed; goes before what is pending. */
+  /** The batch whose write failed. It goes before the pending records. */
   #failed: QueuedRecord[] = [];
 
-  /** The commit or retry under way; resolved when there is none. Never rejects. */
+  /** The running commit or retry; resolved when there is none. Never rejects. */
   #running: Promise<void> = Promise.resolve();
   #busy = false;
   #isClosing = false;
@@ -81,7 +85,7 @@ export class Committer {
   queue(record: QueuedRecord): void {
     if (this.#failed.length + this.#pending.length >= MAX_RETAINED_RECORDS) {
       this.#losses.add(record.event, record.count);
-      // Without this a disk that lags, rather than fails, would lose records in silence.
+      // Without this, a disk that is slow but does not fail would lose records silently.
       if (this.#failure === null) this.#fail('BACKLOG', []);
       return;
     }
@@ -89,7 +93,7 @@ export class Committer {
     this.kick();
   }
 
-  /** Queues counts that go on; there are few of them, whatever the domains do. */
+  /** Queues counts that are still growing. Domains cannot cause many of them. */
   queueCounts(counts: readonly QueuedCount[]): void {
     if (counts.length === 0) return;
     this.#pending.push(...counts);
@@ -106,7 +110,7 @@ export class Committer {
   kick(): void {
     if (this.#busy || this.#failure !== null || !this.#hasWork) return;
     this.#busy = true;
-    // In a microtask: what the caller records in the same turn belongs to the same commit.
+    // In a microtask, so that all records of one turn belong to one commit.
     this.#running = Promise.resolve().then(() => this.#commitAll());
   }
 
@@ -137,7 +141,7 @@ export class Committer {
     if (this.#failure !== null) this.#armRetry();
   }
 
-  /** Before the first records that are stamped by a clock that was set. */
+  /** Adds a record about a clock step before the first records with the new time. */
   #withClock(batch: readonly QueuedRecord[]): readonly QueuedRecord[] {
     const step = batch.length === 0 ? null : this.#clockSteps.look();
     if (step === null) return batch;
@@ -147,7 +151,7 @@ export class Committer {
     return [{ event: 'audit.clock', count: 1, body: encodeBody(body) }, ...batch];
   }
 
-  /** Null = on disk; else the code of what went wrong. */
+  /** Null = on disk; else the error code. */
   async #append(batch: readonly QueuedRecord[]): Promise<string | null> {
     if (batch.length === 0) return null;
     try {
@@ -195,7 +199,7 @@ export class Committer {
     else this.kick();
   }
 
-  /** Finds out what is on disk, then writes an audit.gap and all that is not. True when it is on disk. */
+  /** Finds out which records are on disk, then writes an audit.gap and the missing ones. True when all are on disk. */
   async #rewrite(failure: Failure): Promise<boolean> {
     let torn: readonly TornTail[];
     let intact: boolean;
@@ -204,11 +208,12 @@ export class Committer {
       for (const record of this.#failed.splice(0, salvage.written)) this.#losses.settle(record);
       ({ torn, intact } = salvage);
     } catch {
-      // Reading back fails like writing did; the first cause stays the one that is told.
+      // Reading back failed too. The first cause stays the reported one.
       return false;
     }
     const rest = this.#failed.filter((record) => record.event !== 'audit.gap');
-    // The last try: broker.stop is pending, and nothing may follow it.
+    // While closing this is the last try. broker.stop is pending and must be the last record, so the counts go before
+    // it.
     const counts = this.#isClosing ? this.counts.take(Number.POSITIVE_INFINITY) : [];
     this.#failed = [this.#gap(failure, torn, intact), ...rest, ...counts, ...this.#takePending()];
     const fault = await this.#append(this.#failed);
@@ -233,14 +238,14 @@ export class Committer {
 
   // ---- closing
 
-  /** From here on a failure is tried once more, by `lastTry`, and no longer each second. */
+  /** From here on a failure is retried only once, by `lastTry`, and not each second. */
   beginClosing(): void {
     this.#isClosing = true;
     this.#cancelRetry?.();
     this.#cancelRetry = null;
   }
 
-  /** Resolves when no commit or retry runs. One may follow upon another, so one look is not enough. */
+  /** Resolves when no commit or retry runs. One may directly follow another, so this waits in a loop. */
   async idle(): Promise<void> {
     while (this.#busy) await this.#running;
   }

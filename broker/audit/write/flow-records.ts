@@ -43,7 +43,7 @@ export class FlowRecords implements CountSource {
     return this.#table.isDue;
   }
 
-  /** Flows wait in their counters while others are written: a backlog of them is back-pressure, never a loss. */
+  /** Flows stay in their counters while others are written, so a backlog of flows never loses counts. */
   take(limit: number): readonly QueuedRecord[] {
     const at = momentOf(this.#clock);
     return this.#table.take(limit).map((flow) => {
@@ -53,16 +53,16 @@ export class FlowRecords implements CountSource {
     });
   }
 
-  /** No flow by time any more. */
+  /** Stops the interval. */
   stop(): void {
     this.#isStopped = true;
     this.#cancel?.();
     this.#cancel = null;
   }
 
-  /** Writes every flow. A log that fails meanwhile keeps them due; its last try takes them. */
+  /** Writes every flow. If the log fails now, the flows stay due and its last try takes them. */
   async flush(): Promise<void> {
-    // What is under way first: a flow that it has passed may have counted since.
+    // First finish the running pass: a flow that it has already passed may have counted since.
     await this.#written();
     this.#table.makeDue('all');
     await this.#written();
@@ -79,7 +79,7 @@ export class FlowRecords implements CountSource {
   #arm(): void {
     this.#cancel = this.#clock.after(this.#intervalMs, () => {
       this.#cancel = null;
-      // While nothing can be written the counters go on counting.
+      // While the log is failing the counters keep counting.
       if (!this.#committer.isFailing && !this.#table.empty) {
         this.#table.makeDue();
         this.#committer.kick();

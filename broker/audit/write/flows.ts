@@ -1,8 +1,8 @@
 /**
- * Counters of allowed sends, one per (permit, port). Interned, so the hot path holds on to one and only adds.
+ * Counters of allowed sends, one per (permit, port). Interned, so the hot path keeps its counter and only adds to it.
  *
- * How many flows there are is the domains' choice, so they are not written all at once: what is due is taken out in
- * portions, as the disk keeps up. A counter goes on counting until it is taken, and is exact whenever that is.
+ * The domains decide how many flows there are, so the flows are not written all at once: due flows are taken in
+ * portions, as fast as the disk allows. A counter keeps counting until it is taken, so it is exact at that time.
  */
 import type { Permit } from '../../../policy/contract/index.ts';
 import type { FlowCounter } from '../../record/index.ts';
@@ -10,20 +10,20 @@ import type { CountedFlow } from '../body.ts';
 
 export class FlowTable {
   readonly #flows = new Map<Permit, Map<number, FlowCounter>>();
-  /** Flows that have ended, to be written before all others. At most as many as were open. */
+  /** Ended flows, to be written before all others. At most as many as were open. */
   readonly #ended: CountedFlow[] = [];
-  /** Flows that ended while their record could not be paid: by permit, so without their ports. */
+  /** Flows that ended while the sender's share could not pay for their record: by permit, so without their ports. */
   readonly #merged = new Map<Permit, FlowCounter>();
-  /** The pass through all flows that is under way. */
+  /** The running pass through all flows. */
   #pass: Iterator<CountedFlow> | null = null;
   readonly #pay: (permit: Permit) => boolean;
 
-  /** @param pay may a record of this flow be written now? What may not goes on counting */
+  /** @param pay may a record of this flow be written now? If not, the flow keeps counting */
   constructor(pay: (permit: Permit) => boolean = () => true) {
     this.#pay = pay;
   }
 
-  /** True when nothing can come due: no reason to keep a timer. */
+  /** True when no flow can become due, so no timer is needed. */
   get empty(): boolean {
     return this.#flows.size === 0 && this.#merged.size === 0;
   }
@@ -47,7 +47,7 @@ export class FlowTable {
     return counter;
   }
 
-  /** Makes every flow due; a pass that is under way already goes on, and the next one follows at the next interval. */
+  /** Makes every flow due. If a pass is already running it continues, and the next one starts at the next interval. */
   makeDue(which: 'paid' | 'all' = 'paid'): void {
     this.#pass ??= this.#counted(which === 'all' ? () => true : this.#pay);
   }
@@ -64,7 +64,7 @@ export class FlowTable {
     if (ports.size === 0) this.#flows.delete(permit);
   }
 
-  /** At most `limit` of what is due, counted up to now; the counters start again from zero. */
+  /** Takes at most `limit` due flows with their counts up to now. Their counters restart from zero. */
   take(limit: number): readonly CountedFlow[] {
     const taken = this.#ended.splice(0, limit);
     while (this.#pass !== null && taken.length < limit) {
@@ -75,7 +75,7 @@ export class FlowTable {
     return taken;
   }
 
-  /** Idle flows stay, because the hot path may hold them. A map may change while it is walked. */
+  /** Keeps idle flows, because the hot path may hold them. A Map may change during its iteration. */
   *#counted(pay: (permit: Permit) => boolean): Generator<CountedFlow, undefined> {
     for (const [permit, counter] of this.#merged) {
       if (!pay(permit)) continue;

@@ -1,4 +1,4 @@
-/** Whether the log can be written, and who wants to know. */
+/** Whether the log can be written, and the listeners for changes. */
 export class Health {
   #healthy = true;
   readonly #listeners = new Set<(healthy: boolean) => void>();
@@ -7,7 +7,7 @@ export class Health {
     return this.#healthy;
   }
 
-  /** Tells the listeners if this is a change. */
+  /** Notifies the listeners of a change. */
   set(healthy: boolean): void {
     if (healthy === this.#healthy) return;
     this.#healthy = healthy;

@@ -1,4 +1,4 @@
-/** Looks at the log of a directory as `openAuditLog` would, and changes nothing. */
+/** Makes the checks of `openAuditLog` on a directory, without changing anything. */
 import { stat } from 'node:fs/promises';
 import { nodeFiles } from '../files/node-files.ts';
 import { findEnd } from '../read/end.ts';
@@ -7,11 +7,11 @@ import { loadTree } from './state.ts';
 export interface AuditInspection {
   /** Records in the log; 0 = a new log. */
   readonly records: number;
-  /** Another process writes it. */
+  /** Another process is writing it. */
   readonly isLocked: boolean;
 }
 
-/** Null: there is no directory yet. @throws AuditError where `openAuditLog` would, except ERR_AUDIT_LOCKED */
+/** Null: the directory does not exist yet. @throws AuditError where `openAuditLog` would, except ERR_AUDIT_LOCKED */
 export async function inspectAuditLog(directory: string): Promise<AuditInspection | null> {
   const isThere = await stat(directory).then(
     () => true,
@@ -22,7 +22,7 @@ export async function inspectAuditLog(directory: string): Promise<AuditInspectio
   );
   if (!isThere) return null;
   const files = nodeFiles(directory);
-  // Makes nothing, because the directory is there.
+  // The directory exists, so this creates nothing.
   await files.prepare();
   const end = await findEnd(files);
   await loadTree(files, end);

@@ -1,5 +1,5 @@
 /**
- * The audit log's twin in memory, for tests of whatever records into one: same interface, records in an array.
+ * An audit log in memory, for tests of code that records events: the same interface, with the records in an array.
  *
  * It neither collapses nor delays: each `denied` is one record, and everything is "on disk" in the next microtask.
  */
@@ -17,7 +17,7 @@ import { Health } from './health.ts';
 export interface MemoryAudit extends AuditLog {
   /** Everything recorded, oldest first, as a reader of the file would parse it. */
   readonly records: readonly AuditRecord[];
-  /** Acts like a full disk: `healthy` turns and whenDurable answers false, until it is set true again. */
+  /** Simulates a full disk: `healthy` and whenDurable are false until this is set to true again. */
   setHealthy(healthy: boolean): void;
   /** Writes the flows counted so far, as the interval would. */
   flushFlows(): void;
@@ -25,7 +25,7 @@ export interface MemoryAudit extends AuditLog {
 
 const STOPPED_CLOCK: Clock = { wall: () => 0, mono: () => 0, after: () => () => undefined };
 
-/** @param clock stamps the records; default: always 1970, so that expected records can be written down */
+/** @param clock stamps the records; default: always 1970, so that tests can state the expected records */
 export function memoryAudit(clock: Clock = STOPPED_CLOCK): MemoryAudit {
   return new MemoryLog(clock);
 }

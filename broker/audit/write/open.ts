@@ -1,4 +1,4 @@
-/** Opening a log: lock, find the end, say so in the first record of this run. */
+/** Opens a log: takes the lock, finds the end of the log, and states it in the first record of this run. */
 import { randomBytes } from 'node:crypto';
 import { type Clock, nodeClock } from '../../base/index.ts';
 import type { Detail } from '../../record/index.ts';
@@ -27,27 +27,28 @@ export interface AuditOptions {
   readonly broker: string;
   /** Facts for the broker.start record: version, configuration file, … */
   readonly detail?: Detail;
-  /** A segment that has grown to this many bytes is followed by a new one. Default 64 MiB. */
+  /** When a segment has grown to this many bytes, a new one begins. Default 64 MiB. */
   readonly segmentBytes?: number;
   /** Allowed sends are counted per flow this long, in milliseconds. Default 10 000. */
   readonly flowIntervalMs?: number;
   /** The share of the log of each domain, in bytes an hour. Default 32 MiB. */
   readonly domainBytesPerHour?: number;
-  /** Signs the log's checkpoints. Without it there are none, and the log proves less. */
+  /** Signs the log's checkpoints. Without a signer there are no checkpoints, and the log proves less. */
   readonly signer?: CheckpointSigner;
 }
 
-/** What a test may replace. */
+/** The parts that a test may replace. */
 export interface AuditHost {
   readonly files: AuditFiles;
   readonly clock: Clock;
-  /** Names one start of the broker. */
+  /** Identifies one start of the broker. */
   readonly boot: string;
 }
 
 /**
- * Opens the log of a directory and returns once `broker.start` is on disk; its detail tells an unclean end of the run
- * before, torn bytes, and how many records no checkpoint covered. Throws AuditError (ERR_AUDIT_LOCKED, _MODE, _DIRECTORY, _CORRUPT, _TAMPERED, _OPTION) or the host's error.
+ * Opens the log of a directory and returns once `broker.start` is on disk. The detail of that record states an unclean
+ * end of the previous run, torn bytes, and how many records no checkpoint covered. Throws AuditError (ERR_AUDIT_LOCKED,
+ * _MODE, _DIRECTORY, _CORRUPT, _TAMPERED, _OPTION) or the host's error.
  */
 export async function openAuditLog(options: AuditOptions, host?: Partial<AuditHost>): Promise<AuditLog> {
   const segmentBytes = positive('segmentBytes', options.segmentBytes ?? DEFAULT_SEGMENT_BYTES);
@@ -84,7 +85,7 @@ export async function openAuditLog(options: AuditOptions, host?: Partial<AuditHo
   }
 }
 
-/** What the run before left behind; empty after a clean one. */
+/** Traces of an unclean end of the previous run; empty after a clean one. */
 function aftermath(end: LogEnd): Detail {
   return {
     ...(end.event !== null && end.event !== 'broker.stop' ? { unclean: true } : {}),

@@ -1,9 +1,9 @@
 /**
- * The chain and its tree on their files: takes bodies, numbers and links them, brings them to disk, and finds out after a
- * failure how far it came. One operation at a time; the writer ensures that.
+ * The chain and its tree in their files. Numbers and links the bodies of records, and writes them to disk. After a
+ * failure it finds out how many of them are on disk. One operation at a time; the writer ensures that.
  *
- * Nothing is ever truncated or overwritten. After a failed write the file is read back: lines that are there whole are
- * part of the log, what follows them is a torn tail, and the log goes on in a new segment whose first record states it.
+ * Nothing is ever truncated or overwritten. After a failed write the file is read back. Whole lines are part of the
+ * log; bytes after them are a torn tail. The log continues in a new segment, whose first record states the torn tail.
  */
 import { encodeLine, hashLine } from '../chain.ts';
 import { AuditError } from '../errors.ts';
@@ -14,7 +14,7 @@ import { findEnd, type LogEnd, type TornTail } from '../read/end.ts';
 import type { SignedPart } from './checkpointer.ts';
 import type { TreeState } from './state.ts';
 
-/** Why records could not be brought to disk: an errno word, or what happened to the file. */
+/** The reason why records could not be written: an errno word, or a code for a replaced or changed file. */
 export class SegmentFault extends Error {
   readonly code: string;
 
@@ -24,20 +24,22 @@ export class SegmentFault extends Error {
   }
 }
 
-/** What became of the batch whose write failed. */
+/** The state of a batch after its write failed. */
 export interface Salvage {
-  /** So many of its records, from the first on, are on disk. */
+  /** Number of its records, from the first on, that are on disk. */
   readonly written: number;
-  /** To be stated by the next record. */
+  /** The next record must state them. */
   readonly torn: readonly TornTail[];
-  /** False: what the files end with is not what was written; somebody else changed them. verify will say where. */
+  /**
+   * False: the end of the files is not what this log wrote. Another process changed them, and verify will say where.
+   */
   readonly intact: boolean;
 }
 
 export class SegmentLog {
   readonly #files: AuditFiles;
   readonly #segmentBytes: number;
-  /** Over all records up to the head. */
+  /** The tree over all records up to the head. */
   readonly #tree: CompactRange;
   #firstLeaf: string | null;
   #head: AuditHead;
@@ -45,9 +47,9 @@ export class SegmentLog {
   /** Null: the next append opens one. */
   #file: AuditFile | null = null;
   #bytes: number;
-  /** The next append must not go into segment `#segment`: its tail is torn or it is not ours any more. */
+  /** The next append must not go into segment `#segment`: its tail is torn, or another process changed it. */
   #sealed: boolean;
-  /** Heads after each record of a batch that may be on disk in part. */
+  /** Heads after each record of a batch that may be partly on disk. */
   #doubtful: readonly AuditHead[] = [];
 
   constructor(files: AuditFiles, segmentBytes: number, end: LogEnd, state: TreeState) {
@@ -61,7 +63,7 @@ export class SegmentLog {
     this.#sealed = isTorn(end);
   }
 
-  /** What a checkpoint would cover now; null in an empty log. Valid until the next operation. */
+  /** The records that a checkpoint would cover now; null in an empty log. Valid until the next operation. */
   get signable(): SignedPart | null {
     if (this.#firstLeaf === null) return null;
     return {
@@ -76,7 +78,7 @@ export class SegmentLog {
     return this.#head;
   }
 
-  /** Returns when all are on disk. Throws whatever the host threw, or a SegmentFault; then only `salvage` may follow. */
+  /** Returns when all are on disk. Throws the host's error or a SegmentFault; then only `salvage` may follow. */
   async append(bodies: readonly string[]): Promise<void> {
     const file = await this.#current();
     const { bytes, inPlace } = await file.state();
@@ -99,9 +101,12 @@ export class SegmentLog {
     this.#head = heads.at(-1) ?? this.#head;
   }
 
-  /** After a failed append: reads back what is on disk and makes ready to go on. May throw like append; try again later. */
+  /**
+   * After a failed append: reads the disk back and prepares the next append. May throw like append; then try again
+   * later.
+   */
   async salvage(): Promise<Salvage> {
-    // An error of closing tells nothing that the read-back below does not.
+    // An error of close adds nothing to the result of reading back.
     await this.#file?.close().catch(() => undefined);
     this.#file = null;
     const end = await this.#readBack();
@@ -112,7 +117,8 @@ export class SegmentLog {
       this.#sealed = true;
       return { written: 0, torn: end?.torn ?? [], intact: false };
     }
-    // Read back is not on disk: a failed sync may have left it in memory only, torn tail included.
+    // Bytes that can be read are not always on disk: after a failed sync they may be in memory only, torn tail
+    // included.
     if (end.segment > 0) await this.#rewrite(end.segment, end.segment === this.#segment ? this.#bytes : 0, end.bytes);
     this.#advance(this.#doubtful.slice(0, written));
     this.#doubtful = [];
@@ -157,7 +163,7 @@ export class SegmentLog {
     return { lines: Buffer.from(text), heads };
   }
 
-  /** Null: the end cannot be made sense of. */
+  /** Null: the end of the log cannot be found. */
   async #readBack(): Promise<LogEnd | null> {
     try {
       const end = await findEnd(this.#files);
@@ -177,7 +183,7 @@ function isTorn(end: LogEnd): boolean {
   return end.torn.some((torn) => torn.segment === end.segment);
 }
 
-/** A write may take only a part, which is not an error; taking nothing is. */
+/** A write may take only a part of the bytes; that is not an error. Taking no byte is one. */
 async function writeWhole(file: AuditFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
     const taken = await file.append(bytes.subarray(at));

@@ -1,4 +1,4 @@
-/** When a checkpoint is signed: with the first commit after enough records, or after enough time if there is a record. */
+/** Decides when to sign: with the first commit after enough records, or after enough time if there is a record. */
 import type { Clock } from '../../base/index.ts';
 import { CHECKPOINT_INTERVAL_MS } from '../limits.ts';
 import type { Checkpointer } from './checkpointer.ts';
@@ -10,7 +10,7 @@ export class Signing {
   readonly #checkpointer: Checkpointer | null;
   readonly #clock: Clock;
   #cancel: (() => void) | null = null;
-  /** The interval has ended: sign with the next commit, or without one. */
+  /** The interval has ended: sign with the next commit, or immediately if none is running. */
   #isDue = false;
   #isStopped = false;
   /** Called when the interval has ended. */
@@ -30,7 +30,7 @@ export class Signing {
     return this.#isDue;
   }
 
-  /** Asked after each commit. If not now, the records of this commit are signed after the interval. */
+  /** Called after each commit. If it returns false, the records of this commit are signed after the interval. */
   shouldSign(): boolean {
     if (this.#checkpointer === null) return false;
     if (this.#isDue || this.#checkpointer.isDue(this.#segments.head.seq)) return true;
@@ -39,8 +39,8 @@ export class Signing {
   }
 
   /**
-   * Signs what is on disk. A checkpoint that cannot be written costs nothing but time: the next one covers its records
-   * too, and status shows the lag.
+   * Signs the records on disk. If a checkpoint cannot be written, only time is lost: the next one covers the same
+   * records, and status shows the lag.
    */
   async sign(): Promise<void> {
     this.#disarm();
@@ -49,7 +49,7 @@ export class Signing {
     if (signable !== null) await this.#checkpointer?.write(signable).catch(() => undefined);
   }
 
-  /** No checkpoint by time any more. */
+  /** Stops the interval. */
   stop(): void {
     this.#isStopped = true;
     this.#disarm();

@@ -1,9 +1,10 @@
 /**
- * The tree over a log when a broker opens it: from the cache beside the last checkpoint, or from all records. An edge's
- * work on an argument's files.
+ * Loads the tree over a log when a broker opens it: from the cache next to the last checkpoint, or from all records.
+ * The files are an argument.
  *
- * The broker signs only what extends what it signed before. A log that was changed below its last checkpoint, or cut off
- * before it, is not continued: signing it would turn the forgery into evidence (CVE-2023-31438, -31439 in journald).
+ * The broker signs a tree only if it extends the tree that it signed before. It does not continue a log whose signed
+ * records were changed or cut off: signing it would turn the forgery into evidence (CVE-2023-31438, -31439 in
+ * journald).
  */
 
 import { AuditError } from '../errors.ts';
@@ -21,7 +22,10 @@ import type { LogEnd } from '../read/end.ts';
 import { type LinePlace, lines } from '../read/lines.ts';
 import { CHECKPOINTS_FILE } from '../verify/index.ts';
 
-/** Beside the checkpoints: what continues the tree of the newest one without reading the log. Never trusted by itself. */
+/**
+ * A file next to the checkpoints with the state of the newest tree, so that the broker can continue it without reading
+ * the log. It is used only if it matches the checkpoint.
+ */
 export const STATE_FILE = 'checkpoint.state';
 
 export interface TreeState {
@@ -62,7 +66,7 @@ export function cacheText(firstLeaf: string, place: LinePlace, tree: CompactRang
   return `${JSON.stringify({ firstLeaf, place, nodes: tree.nodes } satisfies Cached)}\n`;
 }
 
-/** Also takes away a checkpoint whose writing was cut off, so that the next one stands alone. */
+/** Also removes a checkpoint whose write was interrupted, so that the next one is not appended to half a note. */
 export async function newestCheckpoint(files: AuditFiles): Promise<Checkpoint | null> {
   const tail = splitNotes((await files.readBeside(CHECKPOINTS_FILE, CHECKPOINT_TAIL_BYTES)) ?? '').at(-1);
   if (tail === undefined) return null;
@@ -73,7 +77,7 @@ export async function newestCheckpoint(files: AuditFiles): Promise<Checkpoint | 
   return parseCheckpoint(whole.at(-1) ?? '');
 }
 
-/** Null unless its tree has the root of the checkpoint, whoever wrote it. */
+/** Null unless its tree has the root of the checkpoint. So it does not matter which process wrote the file. */
 async function readCache(files: AuditFiles, { size, root }: Checkpoint): Promise<Cached | null> {
   const cached = parseCache((await files.readBeside(STATE_FILE)) ?? '');
   if (cached === null) return null;
@@ -89,7 +93,7 @@ function parseCache(text: string): Cached | null {
       return null;
     return { firstLeaf, place, nodes };
   } catch {
-    // Not JSON: as good as no cache.
+    // Not JSON: the same as no cache.
     return null;
   }
 }

@@ -1,6 +1,7 @@
 /**
- * The log on disk, put together: floods are collapsed (flood.ts), allowed sends counted (flow-records.ts), what remains is
- * committed in groups (committer.ts) and signed (signing.ts). Nothing is answered before it is written.
+ * The log on disk, composed of its parts: floods are collapsed (flood.ts) and allowed sends counted (flow-records.ts).
+ * The resulting records are committed in groups (committer.ts) and signed (signing.ts). Waiters are answered only after
+ * their records are written.
  */
 import type { Denial, Domain, Permit } from '../../../policy/contract/index.ts';
 import type { Clock } from '../../base/index.ts';
@@ -57,10 +58,10 @@ export class LogWriter implements AuditLog {
     this.#committer.takeHeldWaiters = () => this.#flood.takeWaiters();
   }
 
-  /** Writes broker.start, alone and at once: a log that cannot take it is not opened. Throws what the disk throws. */
+  /** Writes broker.start, alone and at once. If that fails the log is not opened, and the disk's error is thrown. */
   async start(detail: Detail): Promise<void> {
     await this.#segments.append([encodeBody(this.#bodies.own(momentOf(this.#clock), 'broker.start', detail))]);
-    // What the run before left unsigned is in its broker.start, so that signing it hides nothing.
+    // broker.start states how many records the previous run left unsigned, so signing them now hides nothing.
     await this.#signing.sign();
   }
 

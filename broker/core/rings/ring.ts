@@ -248,7 +248,7 @@ export class Ring {
     this.#pending = this.#pending.filter((entry) => entry.domain !== domain);
   }
 
-  /** Removes and returns, oldest first, each waiting domain whose message would be accepted now. One-shot, as in Argo. */
+  /** Removes and returns, oldest first, each waiting domain whose message now fits. One-shot, as in Argo. */
   takeSatisfied(): readonly DomainBase[] {
     if (this.#pending.length === 0) return [];
     const satisfied = this.#pending.filter((entry) => this.hasRoom(this.shareOf(entry.domain), entry.size));

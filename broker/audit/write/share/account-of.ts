@@ -1,6 +1,6 @@
 /**
- * The account that pays for the record of an event. Null: the operator or the broker caused it, so it is neither delayed
- * nor left out, however busy a domain keeps the log.
+ * The account that pays for the record of an event. Null: the operator or the broker caused the event. Its record is
+ * never delayed or omitted, even while a domain floods the log.
  */
 import type { AuditEvent } from '../../../record/index.ts';
 import type { LogAccount, LogAccounts } from './log-accounts.ts';
@@ -9,7 +9,7 @@ export function accountOf(event: AuditEvent, accounts: LogAccounts): LogAccount 
   switch (event.event) {
     case 'session.open':
     case 'session.close':
-    // The domain whose entrance it is, whatever the hello claimed.
+    // The domain that the listener belongs to, not the one that the hello claimed.
     case 'session.refused':
     case 'peer.fault':
     case 'ring.unregister':
@@ -17,7 +17,7 @@ export function accountOf(event: AuditEvent, accounts: LogAccounts): LogAccount 
     case 'ring.register':
     case 'send.allowed':
       return accounts.of(event.by.source);
-    // The receiver closed its ring; the sender did nothing.
+    // The receiver pays: it closed its ring. The sender did not cause this.
     case 'send.undelivered':
       return accounts.of(event.by.destination);
     case 'key.incident':

@@ -2,10 +2,10 @@
  * Identical denials become one record with an exact count, and a flood becomes at most a few records a window.
  *
  * A tuple is (Denial object, port, context object). Denials of one tuple within one commit share a record. After
- * PROMPT_RECORDS_PER_WINDOW of them a tuple is *held*: it goes on counting, and its record is written when the window
- * ends. Ports are chosen by the sender, and not every Denial is interned, so a source has TUPLES_PER_SOURCE tuples a
- * window; the denials beyond share one held tuple per destination, class, permission and reason, which the inventory
- * bounds, without a port. Every denial is in exactly one tuple's count.
+ * PROMPT_RECORDS_PER_WINDOW of them a tuple is *held*: it keeps counting, and its record is written when the window
+ * ends. The sender chooses the ports, and not every Denial is interned, so a source is limited to TUPLES_PER_SOURCE
+ * tuples a window. Further denials share one held tuple, without a port, per destination, class, permission and reason;
+ * the inventory bounds the number of those. Every denial is in exactly one tuple's count.
  *
  * A repeated denial allocates nothing: two map reads and three additions.
  */
@@ -18,18 +18,18 @@ export class Tally {
   readonly denial: Denial;
   readonly port: number | null;
   readonly context: DenialContext;
-  /** Stands for many ports of one Denial. */
+  /** The tally counts many ports of one Denial. */
   readonly manyPorts: boolean;
-  /** Records that it may still cause before the window ends. */
+  /** Number of records that it may still write before the window ends. */
   promptLeft: number;
   /** 0 = nothing counted, and in no queue. */
   count = 0;
   bytes = 0;
-  /** First and last denial counted, milliseconds since 1970; the first also since the start. */
+  /** Times of the first and last counted denial, milliseconds since 1970; of the first also since the start. */
   time = 0;
   mono = 0;
   until = 0;
-  /** Same Denial and port, other context. */
+  /** The next tally with the same Denial and port but another context. */
   next: Tally | null = null;
 
   constructor(denial: Denial, port: number | null, context: DenialContext, manyPorts: boolean) {
@@ -41,14 +41,14 @@ export class Tally {
   }
 }
 
-/** Key of the inner map that is no port. */
+/** Key of the inner map for a denial without a port. */
 const NO_PORT = -1;
 
 export class Collapse {
   readonly #tallies = new Map<Denial, Map<number, Tally>>();
-  /** Tuples without a port, for sources that have used up theirs. */
+  /** Tuples without a port, for sources that have used up their own tuples. */
   readonly #shared = new Map<string, Tally>();
-  /** Tuples of each source, by its name, in this window. */
+  /** Number of tuples of each source, by its name, in this window. */
   readonly #tuples = new Map<string, number>();
   #held: Tally[] = [];
   readonly #heldSources = new Set<string>();
@@ -60,13 +60,13 @@ export class Collapse {
     return this.#begin(denial, port, context);
   }
 
-  /** Keeps a tally that has begun to count until the window ends. */
+  /** Holds a tally until the window ends. */
   hold(tally: Tally): void {
     this.#held.push(tally);
     this.#heldSources.add(tally.denial.source.name);
   }
 
-  /** Is anything of this source (by name) held? Without a name: of anybody. */
+  /** Is a tally of this source (by name) held? Without a name: of any source. */
   holds(source: string | undefined): boolean {
     return source === undefined ? this.#held.length > 0 : this.#heldSources.has(source);
   }
@@ -75,7 +75,7 @@ export class Collapse {
     return this.#tallies.size === 0;
   }
 
-  /** Ends the window: everything starts afresh. Returns the held tallies, to be written now. */
+  /** Ends the window and clears all tallies. Returns the held ones, to be written now. */
   turn(): readonly Tally[] {
     const held = this.#held;
     this.#held = [];
@@ -99,7 +99,7 @@ export class Collapse {
     return tally;
   }
 
-  /** Names hold no space, so the joined key is unambiguous. Slower than a tuple's lookup, and nobody's hot path. */
+  /** Names hold no space, so the joined key is unambiguous. Slower than a tuple's lookup, but not on the hot path. */
   #share(denial: Denial, context: DenialContext): Tally {
     const { source, destination, className, permission, reason, revision } = denial;
     const permissive = context.permissive === true;

@@ -1,9 +1,10 @@
 /**
- * What domains and strangers can cause at will: collapsed in windows of FLOOD_WINDOW_MS, counted exactly, paid from the
- * share of its cause. The answers to the cause of a flood, and to nobody else, wait with its records.
+ * Events that domains and strangers can cause at will are collapsed in windows of FLOOD_WINDOW_MS, counted exactly, and
+ * paid from the share of their cause. Only the domain that causes a flood waits for its answers until the records are
+ * written.
  *
- * What an account cannot pay for is not written one by one: at the end of the window one `audit.withheld` per account says
- * how many events of each kind there were.
+ * Events that an account cannot pay for are not written one by one. At the end of the window one `audit.withheld` per
+ * account says how many events of each kind there were.
  */
 import type { Denial, Permit } from '../../../../policy/contract/index.ts';
 import type { Clock } from '../../../base/index.ts';
@@ -27,7 +28,7 @@ export class Flood {
   readonly #collapse = new Collapse();
   readonly #repeats = new Repeats();
   readonly #withheld = new Withheld();
-  /** Wait for what is held until the window ends. */
+  /** Waiters for held records, until the window ends. */
   #waiting: Waiter[] = [];
   #cancel: (() => void) | null = null;
 
@@ -57,7 +58,7 @@ export class Flood {
     tally.until = now;
   }
 
-  /** Pays for the record of a flow; false: its counter goes on counting. */
+  /** Pays for the record of a flow; false: its counter keeps counting. */
   payFlow(permit: Permit): boolean {
     return this.#accounts.pay(this.#accounts.of(permit.source));
   }
@@ -81,7 +82,7 @@ export class Flood {
     return waiters;
   }
 
-  /** Ends the window: what is held goes to the disk, one by one or in sum. */
+  /** Ends the window: the held records are queued for the disk, one by one or as a sum. */
   release(): void {
     for (const tally of this.#collapse.turn()) {
       if (this.#accounts.pay(this.#accounts.of(tally.denial.source)))
@@ -97,7 +98,7 @@ export class Flood {
     this.#committer.wait(this.takeWaiters());
   }
 
-  /** No window ends by time any more. */
+  /** Stops the timer of the window. */
   stop(): void {
     this.#cancel?.();
     this.#cancel = null;
@@ -153,7 +154,7 @@ export class Flood {
     this.#withheld.add(account, event.event, { count, messages, bytes }, at, until);
   }
 
-  /** Written in any case: one a window and account is what its share was reckoned for. */
+  /** Always written: the minimum share covers one such record per window and account. */
   #state(sum: WithheldSum): void {
     const body = encodeBody(this.#bodies.withheld(sum, sum.account.domain, sum.account.name, sum));
     sum.account.charge(lineBytes(body));
@@ -163,7 +164,7 @@ export class Flood {
   #arm(): void {
     this.#cancel = this.#clock.after(FLOOD_WINDOW_MS, () => {
       this.#cancel = null;
-      // While nothing can be written the tuples go on counting: that is all the memory a flood gets.
+      // While the log is failing the tuples only keep counting, so a flood cannot use more memory.
       if (!this.#committer.isFailing) this.release();
       if (!this.#collapse.empty || !this.#repeats.empty) this.#arm();
     });

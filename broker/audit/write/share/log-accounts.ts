@@ -1,11 +1,10 @@
 /**
- * The share of the log that each domain has: so many bytes an hour.
+ * The share of the log that each domain has, in bytes an hour.
  *
- * Every record that a domain can cause at will is paid from the account of that domain; strangers have one account
- * together, and incidents with keys have one, so that strangers cannot push them out. An account is a bucket: it holds a
- * sixteenth of the hour's share, and the rest of the share flows in evenly. So no hour has more than the share, and no
- * moment has more than a sixteenth of it. A record is paid before its line is known, at RECORD_PRICE_BYTES; the
- * difference is settled when the line is.
+ * Every record that a domain can cause at will is paid from the account of that domain. Strangers have one account
+ * together. Incidents with keys have an account of their own, so that strangers cannot crowd them out. An account is a
+ * token bucket: it holds at most a sixteenth of the hour's share, and refills evenly. A record is paid before the
+ * length of its line is known, at RECORD_PRICE_BYTES; the difference is settled later.
  *
  * Accounts are for domains of the inventory, so their number is bounded.
  */
@@ -15,9 +14,9 @@ import { HOUR_MS, LOG_BURST_PARTS, RECORD_PRICE_BYTES } from '../../limits.ts';
 import type { LogShare } from '../../log.ts';
 
 export class LogAccount {
-  /** The name of the domain, or one that no domain has. */
+  /** The name of the domain, or a name that no domain can have. */
   readonly name: string;
-  /** As it was when a record was last paid; null: strangers, keys. */
+  /** The domain as of its last paid record; null: strangers, keys. */
   domain: Domain | null = null;
   readonly #capacity: number;
   readonly #perMs: number;
@@ -41,19 +40,19 @@ export class LogAccount {
     return this.#left;
   }
 
-  /** Pays for one record; false: the share is used up, and nothing was paid. */
+  /** Pays for one record. False: the share is used up, and nothing was paid. */
   pay(now: number): boolean {
     if (this.left(now) < RECORD_PRICE_BYTES) return false;
     this.#left -= RECORD_PRICE_BYTES;
     return true;
   }
 
-  /** The line of a paid record is known. */
+  /** Corrects the price of a paid record, once the length of its line is known. */
   settle(lineBytes: number): void {
     this.#left = Math.min(this.#capacity, this.#left + RECORD_PRICE_BYTES - lineBytes);
   }
 
-  /** Takes the bytes of a record that is written in any case. */
+  /** Charges the bytes of a record that is always written. */
   charge(lineBytes: number): void {
     this.#left -= lineBytes;
   }
@@ -80,7 +79,7 @@ export class LogAccounts {
     return account;
   }
 
-  /** For incidents with keys. */
+  /** The account for incidents with keys. */
   get keys(): LogAccount {
     return this.#open(KEYS);
   }

@@ -1,4 +1,6 @@
-/** Events that found no room while the log could not be written, by name: the next audit.gap states them. */
+/**
+ * Events that were lost for lack of room while the log could not be written, by name. The next audit.gap states them.
+ */
 import type { AuditEventName } from '../../../record/index.ts';
 import type { QueuedRecord } from '../queued.ts';
 
@@ -19,12 +21,12 @@ export class Losses {
     return events;
   }
 
-  /** As an audit.gap states them. */
+  /** The losses, in the form for an audit.gap. */
   stated(): ReadonlyMap<AuditEventName, number> {
     return new Map(this.#lost);
   }
 
-  /** The record is on disk: what it states is not lost in silence any more. */
+  /** The record is on disk, so the losses that it states need no other record. */
   settle({ settles }: QueuedRecord): void {
     for (const [event, count] of settles ?? []) {
       const left = (this.#lost.get(event) ?? 0) - count;

@@ -1,10 +1,10 @@
 /**
- * Events that a domain or a stranger can cause at will: the first few of a kind in a window are written one by one, the
- * rest of the window is counted, exactly.
+ * Events that a domain or a stranger can cause at will. The first few of a kind in a window are written one by one; the
+ * others are counted exactly.
  *
- * A kind is all that the record of the event would say, but for its session and its sums. Ports are chosen by the domain,
- * so an account has KINDS_PER_ACCOUNT kinds a window; what is beyond is counted per event and not written one by one.
- * A kind that its account cannot pay for is held like one that has had its prompt records.
+ * Two events are of one kind if their records would differ only in the session and the sums. The domain chooses the
+ * ports, so an account is limited to KINDS_PER_ACCOUNT kinds a window. Events beyond that are counted by event name
+ * only. A kind that its account cannot pay for is held, like one that has used up its prompt records.
  */
 import type { AuditEvent } from '../../../record/index.ts';
 import type { Moment } from '../../body.ts';
@@ -14,19 +14,19 @@ import type { LogAccount } from './log-accounts.ts';
 /** One kind in this window. */
 export interface Repeat {
   readonly account: LogAccount;
-  /** Stands for many kinds of one event, so it has no record of its own. */
+  /** Counts many kinds of one event, so it has no record of its own. */
   readonly isMixed: boolean;
-  /** Records that it may still cause before the window ends. */
+  /** Number of records that it may still write before the window ends. */
   promptLeft: number;
-  /** Held back since the window began, with their sums. */
+  /** Number of events held since the window began, and their sums. */
   count: number;
   messages: number;
   bytes: number;
   ringBytes: number;
-  /** The first of those held; stands for them all. */
+  /** The first held event, as the example for all of them. */
   event: AuditEvent;
   at: Moment;
-  /** When the last one happened, milliseconds since 1970. */
+  /** Time of the last event, milliseconds since 1970. */
   until: number;
 }
 
@@ -34,10 +34,10 @@ export class Repeats {
   readonly #kinds = new Map<LogAccount, Map<string, Repeat>>();
   readonly #held = new Set<string>();
 
-  /** True: written when the window ends. False: to be written now, and paid. */
+  /** True: the event is held until the window ends. False: it is paid, and must be written now. */
   hold(event: AuditEvent, at: Moment, account: LogAccount, pay: () => boolean): boolean {
     const kind = this.#kind(event, at, account);
-    // Once one is held the window's rest is, so that the order within a kind stays.
+    // Once one event is held, all later ones of the window are held too. That keeps the order within a kind.
     if (kind.promptLeft > 0 && kind.count === 0 && pay()) {
       kind.promptLeft -= 1;
       return false;
@@ -55,7 +55,7 @@ export class Repeats {
     return true;
   }
 
-  /** Is anything of the account of this name held? Without a name: of any account. */
+  /** Is an event of the account with this name held? Without a name: of any account. */
   holds(name: string | undefined): boolean {
     return name === undefined ? this.#held.size > 0 : this.#held.has(name);
   }
@@ -64,7 +64,7 @@ export class Repeats {
     return this.#kinds.size === 0;
   }
 
-  /** Ends the window. Returns the kinds of which some were held. */
+  /** Ends the window. Returns the kinds with held events. */
   turn(): readonly Repeat[] {
     const held = [...this.#kinds.values()].flatMap((kinds) => [...kinds.values()].filter(({ count }) => count > 0));
     this.#kinds.clear();
@@ -80,7 +80,7 @@ export class Repeats {
     }
     const name = kindOf(event);
     const isMixed = !kinds.has(name) && kinds.size >= KINDS_PER_ACCOUNT;
-    // Names of kinds hold spaces, and names of events none.
+    // Names of kinds contain spaces and names of events do not, so the keys cannot collide.
     const key = isMixed ? event.event : name;
     let kind = kinds.get(key);
     if (kind === undefined) {
@@ -92,7 +92,10 @@ export class Repeats {
   }
 }
 
-/** Each session is named, as long as the share of the domain lasts; the broker itself slows down a domain that opens many. */
+/**
+ * Each session gets a record, as long as the share of the domain lasts. A domain cannot flood the log with them,
+ * because the broker slows down a domain that opens many sessions.
+ */
 function promptRecords({ event }: AuditEvent): number {
   const isPaced = event === 'session.open' || event === 'session.close';
   return isPaced ? Number.POSITIVE_INFINITY : PROMPT_RECORDS_PER_WINDOW;

@@ -1,9 +1,9 @@
-/** Events of a window that were counted instead of written, because the share of their cause was used up. Exact. */
+/** Exact counts of the events of a window that were not written because the share of their cause was used up. */
 import type { AuditEventName } from '../../../record/index.ts';
 import type { Moment } from '../../body.ts';
 import type { LogAccount } from './log-accounts.ts';
 
-/** What stands in the record for one kind of event. */
+/** The part of the record about one kind of event. */
 interface WithheldKind {
   count: number;
   messages: number;
@@ -15,14 +15,14 @@ export interface WithheldSum {
   readonly account: LogAccount;
   readonly kinds: Map<AuditEventName, WithheldKind>;
   count: number;
-  /** First and last event, milliseconds since 1970; the first also since the start. */
+  /** Times of the first and last event, milliseconds since 1970; of the first also since the start. */
   readonly time: number;
   readonly mono: number;
   until: number;
 }
 
 export class Withheld {
-  /** One a account: the domains of the inventory, strangers, and keys. */
+  /** One sum per account: the domains of the inventory, strangers, and keys. */
   readonly #sums = new Map<LogAccount, WithheldSum>();
 
   add(account: LogAccount, event: AuditEventName, of: WithheldKind, at: Moment, until: number): void {
