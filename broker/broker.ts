@@ -139,9 +139,11 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   const core = createCore(options, { log, aead, identity, policy, audit, keys });
   const sessions = new Sessions(core.context, clock, keys);
   keys.watch(sessions);
+  keys.watch(core.federation);
+  keys.announceTo(core.federation);
   started.add(() => endSessions(sessions));
 
-  const listening = await startListeners(options, core, sessions, policy, started);
+  const listening = await startListeners(options, core, { sessions, keys }, policy, started);
   // Only now: a start that fails on its sockets has put no policy in force.
   await archive.note(await firstEntry(first, archive));
   const reload = new PolicyReload(policy, core.argo, audit, sessions, listening.domains, log, {
@@ -277,7 +279,7 @@ interface Listening {
 async function startListeners(
   options: BrokerOptions,
   { federation, context }: Core,
-  sessions: Sessions,
+  { sessions, keys }: Pick<AdminParts, 'sessions' | 'keys'>,
   policy: PolicyRevision,
   started: Started,
 ): Promise<Listening> {
@@ -300,7 +302,7 @@ async function startListeners(
     tcp = listener;
   }
   started.add(() => federation.close());
-  if (natsEnd !== null) await joinOthers(federation, natsEnd, context, sessions);
+  if (natsEnd !== null) await joinOthers(federation, natsEnd, context, { sessions, keys });
   return { domains, sockets, tcp };
 }
 
@@ -377,11 +379,17 @@ function listenAtNats(end: NatsEnd, broker: string, accept: Accept, log: Logger)
   });
 }
 
-function joinOthers(federation: Federation, end: NatsEnd, context: PeerContext, sessions: Sessions): Promise<void> {
+function joinOthers(
+  federation: Federation,
+  end: NatsEnd,
+  context: PeerContext,
+  { sessions, keys }: Pick<AdminParts, 'sessions' | 'keys'>,
+): Promise<void> {
   const { argo, audit, durable } = context;
   return federation.start({
     ...context,
     end,
+    keys,
     whenDurable: (effect, source) => durable.after(effect, source),
     report: () => ({
       revision: argo.policy.revision,

@@ -53,6 +53,8 @@ export interface BridgeHost {
   whenDurable(effect: () => void, source: DomainState): void;
   now(): number;
   onReport(body: Uint8Array): void;
+  /** A piece of the other broker's revocation list, which has `total` bytes; false when it cannot be one. */
+  onListPiece(total: number, piece: Uint8Array): boolean;
 }
 
 export class Bridge implements RemoteBroker {
@@ -297,6 +299,8 @@ export class Bridge implements RemoteBroker {
       case FederationOp.report:
         this.#host?.onReport(link.body);
         return null;
+      case FederationOp.list:
+        return this.#host?.onListPiece(link.domid, link.body) === false ? 'BAD_FRAME' : null;
       case FederationOp.told:
         return this.#told(decodeBrokerFrame(link.body, 0, link.body.length));
       default:

@@ -6,13 +6,14 @@
  * Frames that are queued in one turn share a record. The session ends when the other side is silent, does not decide what
  * it was sent, or says what it may not.
  */
-import type { AeadSuite, Identity } from '../../keys/index.ts';
+import type { AeadSuite, Credential, Identity } from '../../keys/index.ts';
 import { Channel, type ChannelFault, type HandshakeContext, type Session } from '../channel/index.ts';
 import { HELLO_UNITS, type Job, readUnits, recordUnits, type Turns, type Worker } from '../turns/index.ts';
 import { MAX_RECORD_PLAINTEXT_BYTES } from '../wire/index.ts';
 import type { Bridge, BridgeFault, BridgeHost } from './bridge.ts';
 import { encodeFederationFrame, FederationOp } from './frames.ts';
 import { DECISION_TIMEOUT_MS, HANDSHAKE_MS, LOOK_MS, MAX_QUEUED_BYTES, REPORT_MS, SILENCE_MS } from './limits.ts';
+import { cutList } from './list-pieces.ts';
 
 export type SessionEnd = BridgeFault | ChannelFault | 'TIMEOUT' | 'UNDECIDED' | 'SILENT' | 'CLOSED' | 'LOST';
 
@@ -34,6 +35,9 @@ export interface BytePipe {
   end(): void;
 }
 
+/** What the bridge needs of the federation; the rest of its host is the session itself. */
+export type SessionBridgeHost = Pick<BridgeHost, 'whenDurable' | 'onReport' | 'onListPiece'>;
+
 export interface SessionHooks {
   onUp(session: BrokerSession): void;
   /** Once; `wasUp` tells a session that ended from one that never came about. */
@@ -45,7 +49,7 @@ export class BrokerSession implements Worker {
   suite = '';
   readonly #context: SessionContext;
   readonly #bridge: Bridge;
-  readonly #bridgeHost: Pick<BridgeHost, 'whenDurable' | 'onReport'>;
+  readonly #bridgeHost: SessionBridgeHost;
   readonly #pipe: BytePipe;
   readonly #hooks: SessionHooks;
   readonly #channel: Channel;
@@ -72,7 +76,7 @@ export class BrokerSession implements Worker {
   constructor(
     context: SessionContext,
     bridge: Bridge,
-    bridgeHost: Pick<BridgeHost, 'whenDurable' | 'onReport'>,
+    bridgeHost: SessionBridgeHost,
     pipe: BytePipe,
     isDialler: boolean,
     hooks: SessionHooks,
@@ -97,6 +101,16 @@ export class BrokerSession implements Worker {
     this.#heardAt = this.#startedAt;
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     this.#timer.unref();
+  }
+
+  /** The key that the remote broker has proved; null until then. */
+  get credential(): Credential | null {
+    return this.#session?.peer ?? null;
+  }
+
+  /** Passes a revocation list on. */
+  sendList(jws: string): void {
+    for (const frame of cutList(jws)) this.#enqueue(frame);
   }
 
   /** The dialler's first word. */
@@ -284,8 +298,10 @@ export class BrokerSession implements Worker {
       if (now - this.#startedAt > HANDSHAKE_MS) this.end('TIMEOUT');
       return;
     }
+    const { wallClock, clockToleranceSeconds } = this.#context.handshake;
     const oldest = this.#bridge.oldestUndecided;
-    if (oldest !== null && now - oldest > DECISION_TIMEOUT_MS) this.end('UNDECIDED');
+    if (wallClock() / 1_000 > this.#session.peer.expiresAt + clockToleranceSeconds) this.end('EXPIRED');
+    else if (oldest !== null && now - oldest > DECISION_TIMEOUT_MS) this.end('UNDECIDED');
     else if (now - this.#heardAt > SILENCE_MS) this.end('SILENT');
     else if (now - this.#reportedAt > REPORT_MS) this.#report();
   }

@@ -3,6 +3,7 @@
  * dials and the other is dialled, by their names, so that there is never more than one session between them.
  */
 import { randomBytes } from 'node:crypto';
+import type { Credential } from '../../keys/index.ts';
 import type { Domain } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import { invariant } from '../base/index.ts';
@@ -12,13 +13,25 @@ import type { Logger } from '../process/index.ts';
 import { Bridge } from './bridge.ts';
 import { BrokerSession, type SessionContext, type SessionEnd, type SessionHooks } from './broker-session.ts';
 import { FIRST_REDIAL_MS, MAX_REDIAL_MS } from './limits.ts';
+import { ListAssembly } from './list-pieces.ts';
 import { type BrokerReport, decodeReport, encodeReport } from './report.ts';
+
+/** What this broker knows about keys, as far as it exchanges it with the others. */
+export interface SharedKeyKnowledge {
+  /** The signed revocation list in force; null while there is none. */
+  readonly signedList: string | null;
+  /** Takes a list that is newer. Rejects when it cannot be written down. */
+  install(jws: string): Promise<unknown>;
+  /** A broker has proved its key. @returns false when that key was revoked since its hello */
+  proven(credential: Credential): boolean;
+}
 
 export interface FederationContext extends Omit<SessionContext, 'report'> {
   readonly argo: Argo;
   readonly audit: AuditLog;
   readonly log: Logger;
   readonly end: NatsEnd;
+  readonly keys: SharedKeyKnowledge;
   /** Runs `effect` when what was recorded so far is durable. */
   whenDurable(effect: () => void, source: Domain): void;
   report(): BrokerReport;
@@ -89,6 +102,21 @@ export class Federation {
   tell(state: DomainState): void {
     if (state.remote !== null && state.sink !== null) return;
     for (const { bridge } of this.#peers.values()) bridge.tell(state);
+  }
+
+  /** A newer revocation list is in force here: the other brokers get it at once. */
+  listInstalled(jws: string): void {
+    for (const { session } of this.#peers.values()) session?.sendList(jws);
+  }
+
+  /** For a revocation list that has come. @returns how many sessions with brokers were ended */
+  endRevoked(isRevoked: (credential: Credential) => boolean): number {
+    const hit = [...this.#peers.values()].flatMap(({ session }) => {
+      const credential = session?.credential ?? null;
+      return session !== null && credential !== null && isRevoked(credential) ? [session] : [];
+    });
+    for (const session of hit) session.end('REVOKED');
+    return hit.length;
   }
 
   peers(): RemoteBrokerStatus[] {
@@ -199,6 +227,7 @@ export class Federation {
           session: session.id,
           detail: { broker: name, suite: session.suite },
         });
+        this.#exchangeKeys(session, context);
       },
       onEnded: (session, reason, wasUp) => {
         if (peer.session === session) peer.session = null;
@@ -206,6 +235,7 @@ export class Federation {
         over(!wasUp);
       },
     };
+    const list = new ListAssembly();
     return new BrokerSession(
       { ...context, report: () => encodeReport(context.report()) },
       peer.bridge,
@@ -215,11 +245,38 @@ export class Federation {
           peer.report = decodeReport(body);
           peer.clockOffsetMs = peer.report === null ? null : peer.report.at - context.handshake.wallClock();
         },
+        onListPiece: (total, piece) => {
+          const jws = list.add(total, piece);
+          if (jws === 'fault') return false;
+          if (jws !== null) this.#install(name, jws, context);
+          return true;
+        },
       },
       way,
       brokerSubjects(this.#name, name).dialled !== this.#name,
       hooks,
     );
+  }
+
+  /** Each broker tells its list at the start: after a separation the older list is replaced. */
+  #exchangeKeys(session: BrokerSession, { keys }: FederationContext): void {
+    if (session.credential === null) return;
+    const { signedList } = keys;
+    // Not from inside the session's own start: its bridge is not up yet.
+    const isGood = keys.proven(session.credential);
+    queueMicrotask(() => {
+      if (!isGood) session.end('REVOKED');
+      else if (signedList !== null) session.sendList(signedList);
+    });
+  }
+
+  #install(name: string, jws: string, { keys, log }: FederationContext): void {
+    keys.install(jws).catch((error: unknown) => {
+      log.error(
+        { broker: name, err: error },
+        'the revocation list of another broker is in force, but cannot be written down',
+      );
+    });
   }
 
   #record(name: string, session: BrokerSession, reason: SessionEnd, wasUp: boolean, context: FederationContext): void {

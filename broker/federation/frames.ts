@@ -8,6 +8,7 @@
  *   asked   {domid, notify}       a notify frame of a domain at home at the speaker, about rings at the hearer
  *   told    {notified}            the answer to it, with its id
  *   report  {…}                   how the speaker is
+ *   list    {bytes}               a piece of the speaker's revocation list; the id is the length of the whole list
  *
  * Header as of every frame: length u32, op u8, flags u8 = 0, reserved u16 = 0, id u32 (the domid, else 0).
  */
@@ -20,6 +21,7 @@ export const FederationOp = {
   report: 0xf4,
   asked: 0xf5,
   told: 0xf6,
+  list: 0xf7,
 } as const;
 export type FederationOp = (typeof FederationOp)[keyof typeof FederationOp];
 

@@ -16,6 +16,13 @@ export const MAX_QUESTIONS_PER_DOMAIN = 32;
 export const DECISION_TIMEOUT_MS = 5_000;
 /** How often a broker tells the other how it is; also what keeps an idle session alive. */
 export const REPORT_MS = 2_000;
+/**
+ * A revocation list crosses in pieces of this many bytes. Several frames fit into a record, so a list never holds up
+ * messages for longer than one record does.
+ */
+export const LIST_PIECE_BYTES = 16_384;
+/** Bytes of a revocation list that a broker accepts from another one: as many as the list itself may have. */
+export const MAX_LIST_BYTES = 2 ** 20;
 /** Nothing heard for this long ends the session. */
 export const SILENCE_MS = 7_000;
 /** How often the two above are looked at. */

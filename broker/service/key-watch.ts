@@ -58,8 +58,16 @@ interface Incident {
   unrecorded: number;
 }
 
+/** Learns of each list that comes into force: the other brokers must have it as well. */
+export interface ListCarrier {
+  listInstalled(jws: string): void;
+}
+
 /** What is known about keys, wherever it is kept. */
-export type KeyStore = Pick<RevocationStore, 'judge' | 'noteProven' | 'install' | 'list' | 'isStale' | 'holders'>;
+export type KeyStore = Pick<
+  RevocationStore,
+  'judge' | 'noteProven' | 'install' | 'list' | 'signedList' | 'isStale' | 'holders'
+>;
 
 export class KeyWatch {
   readonly #store: KeyStore;
@@ -67,6 +75,7 @@ export class KeyWatch {
   readonly #log: Pick<Logger, 'warn' | 'error'>;
   readonly #clock: Clock;
   readonly #sessions: RevocableSessions[] = [];
+  readonly #carriers: ListCarrier[] = [];
   /** In the order in which they began; the oldest goes when there are too many. */
   readonly #incidents = new Map<string, Incident>();
   #cancelLook: () => void;
@@ -81,6 +90,15 @@ export class KeyWatch {
 
   watch(sessions: RevocableSessions): void {
     this.#sessions.push(sessions);
+  }
+
+  announceTo(carrier: ListCarrier): void {
+    this.#carriers.push(carrier);
+  }
+
+  /** As the authority signed it; null while there is none. */
+  get signedList(): string | null {
+    return this.#store.signedList;
   }
 
   /** For the handshake: the holder has signed its hello or welcome. A hello may be a replay, so the incident says "presented". */
@@ -110,10 +128,16 @@ export class KeyWatch {
     this.#incident('TWO_SESSIONS', newer);
   }
 
-  /** Takes a newer list, and ends the sessions that it hits at once. Rejects with KeyError ERR_KEY_FILE_IO. */
+  /**
+   * Takes a newer list, ends the sessions that it hits at once and passes it on. Resolves when the list is on disk; rejects
+   * with KeyError ERR_KEY_FILE_IO when it cannot be written, and then it is in force until the broker ends.
+   */
   async install(jws: string): Promise<InstallResult & { readonly ended: number }> {
     const result = await this.#store.install(jws);
     const ended = result.ok ? this.#endRevoked() : 0;
+    const { signedList } = this.#store;
+    if (result.ok && result.isNew && signedList !== null)
+      for (const carrier of this.#carriers) carrier.listInstalled(signedList);
     const { serial, entries } = this.#store.list;
     if (!result.ok || result.isNew)
       this.#audit.record({
@@ -121,6 +145,7 @@ export class KeyWatch {
         reason: result.ok ? 'INSTALLED' : result.reason,
         detail: { serial, entries: entries.length, ended },
       });
+    if (result.ok) await result.written;
     return { ...result, ended };
   }
 

@@ -45,7 +45,13 @@ interface NewestKey {
 }
 
 export type InstallResult =
-  | { readonly ok: true; readonly isNew: boolean; readonly list: RevocationList }
+  | {
+      readonly ok: true;
+      readonly isNew: boolean;
+      readonly list: RevocationList;
+      /** Settles when the list is on disk; rejects with KeyError ERR_KEY_FILE_IO, and then it counts until the broker ends. */
+      readonly written: Promise<void>;
+    }
   | { readonly ok: false; readonly reason: 'NOT_A_LIST' | 'OLDER'; readonly message: string };
 
 export class RevocationStore {
@@ -53,6 +59,10 @@ export class RevocationStore {
   readonly #anchor: TrustAnchor;
   readonly #holders: Map<string, NewestKey>;
   #list: RevocationList;
+  /** `#list` as it was signed; null while there is none. */
+  #signedList: string | null;
+  /** Serial of the list on disk: what was seen must never name a list that a crash can lose. */
+  #writtenSerial: number;
   /** The highest serial that a credential or a list has named. */
   #knownSerial: number;
   /** Writes one after the other. */
@@ -64,11 +74,14 @@ export class RevocationStore {
     files: IdentityLayout,
     anchor: TrustAnchor,
     list: RevocationList,
+    signedList: string | null,
     seen: z.output<typeof seenFile>,
   ) {
     this.#files = files;
     this.#anchor = anchor;
     this.#list = list;
+    this.#signedList = signedList;
+    this.#writtenSerial = list.serial;
     this.#holders = new Map(Object.entries(seen.holders));
     this.#knownSerial = Math.max(seen.serial, list.serial);
   }
@@ -80,18 +93,24 @@ export class RevocationStore {
   static async open(dir: string, anchor: TrustAnchor, own: Credential): Promise<RevocationStore> {
     const files = identityLayout(dir);
     const seen = await readSeen(files.seen, anchor.thumbprint);
-    const list = (await readList(files.revocations, anchor)) ?? emptyRevocationList(anchor.thumbprint);
+    const signed = await readList(files.revocations, anchor);
+    const list = signed?.list ?? emptyRevocationList(anchor.thumbprint);
     const expected = Math.max(seen.serial, own.revocationSerial);
     if (list.serial < expected)
       throw new KeyError(
         'ERR_KEY_REVOCATIONS',
         `the revocation list "${files.revocations}" ${list.serial === 0 ? 'is missing' : `has the serial ${list.serial}`}, but number ${expected} was seen already; copy the newest revocations.jws of the authority there`,
       );
-    return new RevocationStore(files, anchor, list, seen);
+    return new RevocationStore(files, anchor, list, signed?.jws ?? null, seen);
   }
 
   get list(): RevocationList {
     return this.#list;
+  }
+
+  /** As the authority signed it; null while there is none. */
+  get signedList(): string | null {
+    return this.#signedList;
   }
 
   /** The newest key of each holder that has had a session. */
@@ -105,7 +124,7 @@ export class RevocationStore {
   }
 
   /**
-   * Takes a newer list; on disk when this returns.
+   * Takes a newer list. It is in force when this resolves, before it is on disk: a full disk must not keep a thief in.
    *
    * @param jws from a person or another broker
    */
@@ -119,14 +138,18 @@ export class RevocationStore {
         reason: 'OLDER',
         message: `list ${list.serial} is older than number ${this.#list.serial}, which is in force`,
       };
-    const isNew = list.serial > this.#list.serial;
-    await this.#write(async () => {
+    if (list.serial === this.#list.serial) return { ok: true, isNew: false, list: this.#list, written: this.#writing };
+    // Nothing is awaited since the comparison: of two lists that come at once the newer one stays.
+    this.#list = list;
+    this.#signedList = jws.trim();
+    this.#knownSerial = Math.max(this.#knownSerial, list.serial);
+    const written = this.#write(async () => {
       await replaceKeyFile(this.#files.revocations, `${jws.trim()}\n`, PUBLIC_FILE_MODE);
-      this.#list = list;
-      this.#knownSerial = Math.max(this.#knownSerial, list.serial);
+      this.#writtenSerial = list.serial;
       await this.#writeSeen();
     });
-    return { ok: true, isNew, list };
+    written.catch(() => undefined); // the caller may look at it later
+    return { ok: true, isNew: true, list, written };
   }
 
   /** @param now milliseconds, as of Date.now() @returns null when nothing is held against the key */
@@ -165,7 +188,7 @@ export class RevocationStore {
   #writeSeen(): Promise<void> {
     const seen = {
       issuer: this.#anchor.thumbprint,
-      serial: this.#list.serial,
+      serial: this.#writtenSerial,
       holders: Object.fromEntries(this.#holders),
     };
     return replaceKeyFile(this.#files.seen, `${JSON.stringify(seen)}\n`, PRIVATE_FILE_MODE);
@@ -183,18 +206,19 @@ function holderOf({ role, name }: Credential): string {
 }
 
 /** @throws KeyError ERR_KEY_REVOCATIONS */
-async function readList(path: string, anchor: TrustAnchor): Promise<RevocationList | null> {
+async function readList(
+  path: string,
+  anchor: TrustAnchor,
+): Promise<{ readonly list: RevocationList; readonly jws: string } | null> {
   if (!(await isPresent(path))) return null;
-  const list = await verifyRevocationList(
-    (await readKeyFile(path, 'public', '', MAX_REVOCATION_LIST_CHARACTERS)).trim(),
-    anchor,
-  );
+  const jws = (await readKeyFile(path, 'public', '', MAX_REVOCATION_LIST_CHARACTERS)).trim();
+  const list = await verifyRevocationList(jws, anchor);
   if (list === null)
     throw new KeyError(
       'ERR_KEY_REVOCATIONS',
       `"${path}" is not a revocation list of the authority ${anchor.thumbprint}; copy the authority’s revocations.jws there`,
     );
-  return list;
+  return { list, jws };
 }
 
 /** Nothing is known about the keys of another authority. */

@@ -1,5 +1,5 @@
 /** Generations and revocations from the authority to the store of a broker. */
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -166,8 +166,38 @@ revocation('a store takes a newer list only, keeps it over a restart, and judges
   assert.is(again.judge(credential, NOW), 'REVOKED');
 });
 
+revocation('of two lists that come at once the newer one stays', async () => {
+  const site = await makeSite();
+  const store = await storeOf(site);
+  await issue(site.authority, first);
+  await issue(site.authority, second);
+  const older = await jwsOf(site.authority);
+  await site.authority.revoke({ target: { thumbprint: second.thumbprint }, reason: '', until: null, now: NOW });
+  const newer = await jwsOf(site.authority);
+  await Promise.all([install(store, newer), install(store, older)]);
+  assert.is(store.list.serial, 2);
+  assert.is((await storeOf(site)).list.serial, 2);
+});
+
+revocation('a list that cannot be written down is in force all the same, and a restart does not miss it', async () => {
+  const site = await makeSite();
+  const store = await storeOf(site);
+  const credential = await issue(site.authority, first);
+  await site.authority.revoke({ target: { thumbprint: first.thumbprint }, reason: '', until: null, now: NOW });
+  const path = join(site.brokerDir, 'revocations.jws');
+  await mkdir(path);
+  const result = await store.install(await jwsOf(site.authority));
+  assert.ok(result.ok && result.isNew);
+  assert.is(store.judge(credential, NOW), 'REVOKED');
+  assert.is(await codeOf(() => (result.ok ? result.written : Promise.resolve())), 'ERR_KEY_FILE_IO');
+  await store.noteProven(await issue(site.authority, second, 'mail-vm'));
+  const seen = JSON.parse(await readFile(join(site.brokerDir, 'seen.json'), 'utf8'));
+  assert.is(seen.serial, 0, 'what was seen never names a list that is not on disk');
+});
+
 async function install(store: RevocationStore, jws: string): Promise<readonly [string, number]> {
   const result = await store.install(jws);
+  if (result.ok) await result.written;
   const installed = result.ok && result.isNew ? 'INSTALLED' : 'UNCHANGED';
   return [result.ok ? installed : result.reason, store.list.serial];
 }

@@ -120,6 +120,7 @@ export class SimulatedBroker {
 /** No key of the simulation is revoked. */
 class NoRevocations {
   readonly list = { issuer: '', serial: 0, issuedAt: 0, entries: [] };
+  readonly signedList = null;
   readonly isStale = false;
   readonly judge = () => null;
   readonly noteProven = async (): Promise<void> => {};

@@ -62,6 +62,7 @@ export class BridgeHarness {
       whenDurable: (effect) => void harness.#durable.push(effect),
       now: () => 0,
       onReport: () => {},
+      onListPiece: () => true,
     });
     return harness;
   }

@@ -46,7 +46,7 @@ export class SessionHarness {
     this.#session = new BrokerSession(
       { identity, suites, handshake: context(), turns: this.turns, report: () => NOTHING },
       bridge,
-      { whenDurable: (effect) => effect(), onReport: () => {} },
+      { whenDurable: (effect) => effect(), onReport: () => {}, onListPiece: () => true },
       {
         write: (buffers) => this.#write(buffers),
         pause: () => {
