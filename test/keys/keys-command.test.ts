@@ -3,14 +3,17 @@ import { chmod, readFile, rename, rm, stat, symlink, truncate, writeFile } from 
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startBroker } from '../../broker/index.ts';
+import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
+import { callControl, startBroker } from '../../broker/index.ts';
 import { keysCommand } from '../../clients/cli/commands/keys.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
 import { copyShippedPolicy } from '../../policy/index.ts';
+import { needs } from '../support/needs.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { asForeign } from './foreign.ts';
 import { codeOf } from './forge.ts';
 
+const withOpenssl = needs('openssl', 'openssl');
 const command = suite('keys command');
 
 interface Run {
@@ -182,7 +185,12 @@ command('aead names all providers, the used one, measured times and the self-tes
 });
 
 /** An authority with two domains and a broker; `control` leads to the broker. */
-async function makeHost(): Promise<{ authority: string; control: string; close: () => Promise<void> }> {
+async function makeHost(): Promise<{
+  authority: string;
+  policy: string;
+  control: string;
+  close: () => Promise<void>;
+}> {
   const base = temporaryDirectory();
   const authority = await createAuthority(join(base, 'authority'));
   const holders = [
@@ -201,7 +209,12 @@ async function makeHost(): Promise<{ authority: string; control: string; close: 
     watchPolicy: false,
     log: { level: 'silent' },
   });
-  return { authority: join(base, 'authority'), control: broker.control, close: () => broker.close() };
+  return {
+    authority: join(base, 'authority'),
+    policy: join(base, 'policy'),
+    control: broker.control,
+    close: () => broker.close(),
+  };
 }
 
 command('revoke gives the list to a broker, list and audit show what is so', async () => {
@@ -232,6 +245,31 @@ command('revoke gives the list to a broker, list and audit show what is so', asy
     assert.not.match((await argusKeys('audit', ...at, '--control', host.control)).stdout, 'LIST_STALE');
   } finally {
     process.exitCode = 0;
+    await host.close();
+  }
+});
+
+withOpenssl(command, 'revoke removes the NATS user as well, and says so when there is none', async () => {
+  const host = await makeHost();
+  const nats = join(temporaryDirectory(), 'nats');
+  const at = ['--authority', host.authority, '--reason', 'stolen', '--nats', nats];
+  const server = new NatsServerDirectory(nats);
+  try {
+    const setup = { listen: '127.0.0.1:4222', hosts: ['127.0.0.1'], policy: host.policy, broker: 'argus' };
+    await server.write(setup, [], Date.now());
+    for (const name of ['chrome-vm', 'audio-vm'])
+      await server.enrol('domains', name, (await makeNkey(temporaryDirectory())).publicKey);
+    const revoked = await argusKeys('revoke', 'chrome-vm', ...at, '--control', host.control);
+    assert.match(revoked.stdout, 'removed the user chrome-vm');
+    const users = JSON.parse(await readFile(join(nats, 'users.json'), 'utf8'));
+    assert.equal(Object.keys(users.domains), ['audio-vm']);
+    const { nats: again } = JSON.parse((await argusKeys('revoke', 'chrome-vm', ...at, '--json')).stdout);
+    assert.equal([again.user, again.isRemoved], ['chrome-vm', false]);
+    const nowhere = await argusKeys('revoke', 'audio-vm', ...at, '--nats', `${nats}.not`, '--control', host.control);
+    assert.is(nowhere.code, 'ERR_NATS_FILE');
+    const { body } = await callControl(host.control, 'GET', '/v1/keys');
+    assert.is((body as { revocationSerial: number }).revocationSerial, 3, 'the broker has the list all the same');
+  } finally {
     await host.close();
   }
 });

@@ -3,16 +3,14 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import {
-  INSPECTORS,
   makeNkey,
   NatsServerDirectory,
   type NatsSetup,
-  natsMembersOf,
   SERVER_ENVIRONMENT,
   type Written,
 } from '../../../broker/index.ts';
-import { loadPolicy } from '../../../policy/index.ts';
 import { printJson } from '../output.ts';
+import { removeUser, rewriteServer } from './nats-server.ts';
 
 interface JsonFlag {
   readonly json?: boolean;
@@ -98,8 +96,7 @@ function revokeCommand(): Command {
     .action(async (path: string, name: string, flags: JsonFlag) => {
       const directory = new NatsServerDirectory(path);
       const setup = await directory.setup();
-      await directory.revoke(name);
-      await refresh(directory, setup, flags);
+      print(directory, setup, await removeUser(path, name), flags);
     });
 }
 
@@ -124,9 +121,11 @@ function hostsOf(listen: string): readonly string[] {
   return isLoopback ? [...new Set([host, 'localhost'])] : [host];
 }
 
-async function refresh(directory: NatsServerDirectory, setup: NatsSetup, { json }: JsonFlag): Promise<void> {
-  const policy = await loadPolicy(setup.policy, { revision: 1, inspectors: INSPECTORS });
-  const written = await directory.write(setup, natsMembersOf(policy.domains.all, setup.broker), Date.now());
+async function refresh(directory: NatsServerDirectory, setup: NatsSetup, flags: JsonFlag): Promise<void> {
+  print(directory, setup, await rewriteServer(directory, setup), flags);
+}
+
+function print(directory: NatsServerDirectory, setup: NatsSetup, written: Written, { json }: JsonFlag): void {
   if (json === true) printJson({ config: directory.configFile, listen: setup.listen, ...written });
   else process.stdout.write(`${describe(directory, setup, written)}\n`);
 }

@@ -2,8 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { BrokerError, callControl } from '../../../../broker/index.ts';
-import { KeyError, openAuthority, parseRole } from '../../../../keys/index.ts';
+import { type Authority, KeyError, openAuthority, parseRole } from '../../../../keys/index.ts';
 import { printJson } from '../../output.ts';
+import { removeUser } from '../nats-server.ts';
 import { collect, isoTime, parseTime, print, roleOption } from './format.ts';
 
 interface RevokeOptions {
@@ -12,6 +13,7 @@ interface RevokeOptions {
   readonly reason: string;
   readonly until?: number;
   readonly control?: readonly string[];
+  readonly nats?: string;
   readonly json?: boolean;
 }
 
@@ -34,11 +36,12 @@ export function revokeCommand(): Command {
     .requiredOption('--reason <text>', 'why, for the register and the list')
     .addOption(roleOption())
     .option('--until <time>', 'the revocation ends then: 2027-01-31 or 2027-01-31T18:00Z (UTC)', parseTime)
+    .option('--nats <dir>', 'directory of a NATS server: the holder’s user there goes as well')
     .option('--control <path>', 'control socket of a broker that gets the list at once; may be repeated', collect)
     .option('--json', 'as one JSON object')
     .addHelpText(
       'after',
-      '\nExamples:\n  argus keys revoke laptop-vm --authority /etc/argus/authority --reason "laptop stolen" --control /run/argus/control.sock\n  argus keys revoke laptop-vm --authority /etc/argus/authority --reason "laptop mislaid" --until 2027-01-31\n\nA new key for the holder, in a new directory, is accepted again: argus keys enrol, issue, install.',
+      '\nExamples:\n  argus keys revoke laptop-vm --authority /etc/argus/authority --reason "laptop stolen" --control /run/argus/control.sock\n  argus keys revoke laptop-vm --authority /etc/argus/authority --reason "laptop mislaid" --until 2027-01-31\n\nA new key for the holder, in a new directory, is accepted again: argus keys enrol, issue, install.\nAfter --nats it needs a new nkey too, also after the time of --until: argus nats key, argus nats enrol.',
     )
     .action(async (subject: string, options: RevokeOptions) => {
       const authority = await openAuthority(options.authority);
@@ -47,16 +50,61 @@ export function revokeCommand(): Command {
       const until = options.until ?? null;
       const list = await authority.revoke({ target, reason: options.reason, until });
       const { jws } = await authority.revocations();
-      const deliveries = jws === null ? [] : await deliver(jws, options.control ?? []);
+      const user = await nameOf(authority, target);
+      const [nats, deliveries] = await allOf(
+        options.nats === undefined ? Promise.resolve(null) : shutOut(options.nats, user),
+        jws === null ? Promise.resolve([]) : deliver(jws, options.control ?? []),
+      );
       if (options.json === true) {
-        printJson({ subject, serial: list.serial, until, deliveries });
+        printJson({ subject, serial: list.serial, until, nats, deliveries });
         return;
       }
       print(
         `revoked ${subject}${until === null ? '' : ` until ${isoTime(until)}`}; list ${list.serial} has ${list.entries.length} entries`,
+        ...(nats === null ? [] : [describeUser(nats)]),
         ...describeDeliveries(deliveries, options.authority),
       );
     });
+}
+
+/** Waits for both, also when one fails: a broker that is away must not keep the NATS user alive, and the reverse. */
+async function allOf<A, B>(left: Promise<A>, right: Promise<B>): Promise<readonly [A, B]> {
+  await Promise.allSettled([left, right]);
+  return Promise.all([left, right]);
+}
+
+type Target = Parameters<Authority['revoke']>[0]['target'];
+
+/** Under which name the holder is known to a NATS server. */
+async function nameOf(authority: Authority, target: Target): Promise<string> {
+  if ('name' in target) return target.name;
+  return (await authority.issued()).find(({ thumbprint }) => thumbprint === target.thumbprint)?.name ?? '';
+}
+
+interface UserRemoval {
+  readonly directory: string;
+  readonly user: string;
+  /** False: it had no user there. */
+  readonly isRemoved: boolean;
+  /** A running server was told. */
+  readonly reloaded: boolean;
+}
+
+/** The list is signed already: a holder without a user there is no reason to stop before the brokers have it. */
+async function shutOut(directory: string, user: string): Promise<UserRemoval> {
+  try {
+    const { reloaded } = await removeUser(directory, user);
+    return { directory, user, isRemoved: true, reloaded };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_NATS_USER')
+      return { directory, user, isRemoved: false, reloaded: false };
+    throw error;
+  }
+}
+
+function describeUser({ directory, user, isRemoved, reloaded }: UserRemoval): string {
+  if (!isRemoved) return `${user} has no user at the NATS server of ${directory}`;
+  return `removed the user ${user} of the NATS server of ${directory}${reloaded ? ', which was told' : ', which does not run'}`;
 }
 
 interface PublishOptions {
