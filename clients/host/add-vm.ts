@@ -4,14 +4,14 @@
  * The new inventory is loaded with the rest of the policy before it replaces the old one, so a running broker never sees a
  * row that it would refuse.
  */
-import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isSeq, parseDocument } from 'yaml';
-import { carrierPlace, INSPECTORS, readOptions } from '../../broker/index.ts';
+import { carrierPlace, INSPECTORS } from '../../broker/index.ts';
 import { DEFAULT_TTL_SECONDS, issueIdentity, openAuthority } from '../../keys/index.ts';
-import { formatFinding, loadPolicy, PolicyError, type PolicyRevision } from '../../policy/index.ts';
+import { loadPolicy, type PolicyRevision } from '../../policy/index.ts';
 import { HostError } from './errors.ts';
-import { HOST_CONFIG } from './init.ts';
+import { INVENTORY, readConfig, replaceChecked } from './inventory.ts';
 
 export interface NewVm {
   readonly name: string;
@@ -36,7 +36,6 @@ export interface AddedVm {
 /** Lower domids are left to the service VMs of the shipped policy. */
 const FIRST_DOMID = 100;
 const MAX_DOMID = 32_751;
-const INVENTORY = 'domains.yaml';
 const SERIAL_PORT = 'serial:/dev/virtio-ports/argus.0';
 
 /**
@@ -61,15 +60,6 @@ export async function addVm(directory: string, vm: NewVm): Promise<AddedVm> {
   await issueIdentity(authority, identity, { name: vm.name, role: 'domain', ttlSeconds: DEFAULT_TTL_SECONDS });
   await writeFile(agentConfig, agentYaml(vm.carrier === undefined ? `unix:${socket}` : SERIAL_PORT));
   return { domid, identity, agentConfig, socket };
-}
-
-function readConfig(directory: string): ReturnType<typeof readOptions> {
-  try {
-    return readOptions(join(directory, HOST_CONFIG));
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new HostError('ERR_HOST_CONFIG', `${reason}; "argus host init DIR" makes a host`, { cause });
-  }
 }
 
 function freeDomid(policy: PolicyRevision): number {
@@ -129,25 +119,4 @@ function withDomain(text: string, { name, domid, labels, carrier }: NewVm & { re
   if (isSeq(list)) list.flow = true;
   domains.add(row);
   return document.toString({ lineWidth: 0, flowCollectionPadding: false });
-}
-
-/** Loads a copy of the policy with the new inventory, then replaces the file in one step. */
-async function replaceChecked(policyDirectory: string, file: string, text: string): Promise<void> {
-  const copy = await mkdtemp(join(dirname(policyDirectory), '.policy-'));
-  try {
-    await cp(policyDirectory, copy, { recursive: true });
-    await writeFile(join(copy, INVENTORY), text, { mode: 0o644 });
-    await loadPolicy(copy, { revision: 1, inspectors: INSPECTORS });
-    await rename(join(copy, INVENTORY), file);
-  } catch (cause) {
-    if (!(cause instanceof PolicyError)) throw cause;
-    const findings = cause.findings.map(formatFinding).join('\n');
-    throw new HostError(
-      'ERR_HOST_INVENTORY',
-      `the new inventory would be refused:\n${findings || cause.message}`,
-      cause,
-    );
-  } finally {
-    await rm(copy, { recursive: true, force: true });
-  }
 }

@@ -18,6 +18,7 @@ import {
   VmError,
 } from '../../vm/index.ts';
 import { printJson } from '../output.ts';
+import { removeCommand } from './vm/remove.ts';
 
 interface AddOptions {
   readonly host: string;
@@ -196,6 +197,7 @@ export function vmCommand(): Command {
   return new Command('vm')
     .description('virtual machines: what attaches them, their first credential, and their agent')
     .addCommand(addCommand())
+    .addCommand(removeCommand())
     .addCommand(commandCommand())
     .addCommand(enrolCommand())
     .addCommand(agentCommand());
