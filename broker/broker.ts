@@ -289,7 +289,7 @@ async function startListeners(
     log.error({ domain, code: error.code }, error.message),
   );
   const natsEnd = options.nats === null ? null : await loadNatsEnd(parseNatsAddress(options.nats), options.identity);
-  const nats = natsEnd === null ? null : listenAtNats(natsEnd, identity.name, accept, log);
+  const nats = natsEnd === null ? null : listenAtNats(natsEnd, identity.name, accept, context);
   const domains = new BrokerListeners(identity.name, sockets, nats, federation, (domain) =>
     log.error({ domain }, 'the carrier of this domain is "nats", and argus.yaml names no NATS server'),
   );
@@ -373,8 +373,8 @@ function attributionOf({ restored }: FirstPolicy): Attribution {
   return { cause: 'start', by: 'broker', reason: restored === null ? '' : `revision ${restored} of the archive` };
 }
 
-function listenAtNats(end: NatsEnd, broker: string, accept: Accept, log: Logger): NatsListeners {
-  return new NatsListeners(end, broker, accept, (domain, error) => {
+function listenAtNats(end: NatsEnd, broker: string, accept: Accept, { turns, log }: PeerContext): NatsListeners {
+  return new NatsListeners(end, broker, accept, turns, (domain, error) => {
     log.warn({ domain, code: error.code }, error.message);
   });
 }

@@ -27,7 +27,7 @@ class Attack {
     this.#onHalt.push(() => socket.destroy(), cleanUp);
     const closed = new Promise((resolve) => socket.once('close', resolve));
     while (!this.isHalted && !socket.destroyed) {
-      const chunk = next();
+      const chunk = await next();
       if (chunk === null) {
         await closed;
         break;

@@ -14,10 +14,16 @@ export const ATTACKS: Readonly<Record<string, string>> = Object.freeze({
   'false-headers': 'headers of hellos, without a key, at the socket of a serial port',
   'deaf-receiver': 'a receiver that fills 64 MiB of rings with empty messages and reads nothing',
   'half-records': 'a record of 16 MiB that never ends',
+  'nats-pieces': 'over NATS: records cut into messages of one byte, and credit after 400 000 of them',
+  'broker-frames': 'as another broker: records that hold as many frames as they may',
+  'broker-records': 'as another broker: records that hold one frame each',
 });
 
 /** Sessions that do nothing but answer pings. They are not an attack, and cost others nothing either. */
 export const IDLE_SESSIONS = 'idle-sessions';
+
+/** They need a nats-server. */
+export const NATS_ATTACKS: readonly string[] = ['nats-pieces', 'broker-frames', 'broker-records'];
 
 export interface Kind {
   readonly name: string;

@@ -5,12 +5,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { endWithThisProcess, keepStderr, stopChild } from '../arms/server-process.ts';
+import { natsServerMissing } from '../arms/nats-server.ts';
+import { endWithThisProcess, findProgram, keepStderr, stopChild } from '../arms/server-process.ts';
 import type { Cleanup } from '../cleanup.ts';
 import { processCpuMicros } from '../process-cpu.ts';
 import { callerOf } from '../roles/calls.ts';
 import { percentile, ratio } from '../stats.ts';
-import { IDLE_SESSIONS, type Kind } from './kinds.ts';
+import { IDLE_SESSIONS, type Kind, NATS_ATTACKS } from './kinds.ts';
 import { Domid, logBytes, openSite, Port, residentBytes, type Site } from './site.ts';
 
 /** A reply that is not there by then is lost. */
@@ -76,14 +77,17 @@ interface Slice {
 type Caller = (call: string, argument?: unknown) => Promise<unknown>;
 
 export async function runFairness(request: FairnessRequest): Promise<{ readonly attacks: readonly AttackFigures[] }> {
-  const { kinds, pace, folder, cleanup, progress } = request;
+  const { pace, folder, cleanup, progress } = request;
+  const kinds = await possible(request);
   const attackersOf = kinds.filter(({ name }) => name !== IDLE_SESSIONS).flatMap(({ counts }) => counts);
   const idleOf = kinds.filter(({ name }) => name === IDLE_SESSIONS).flatMap(({ counts }) => counts);
   const [attackers, idle] = [Math.max(0, ...attackersOf), Math.max(0, ...idleOf)];
+  const nats = kinds.some(({ name }) => NATS_ATTACKS.includes(name));
   progress(`starting a broker, a pair and ${attackers} attackers`);
-  const site = await openSite({ folder, attackers, idle, program: request.program });
+  const site = await openSite({ folder, attackers, idle, nats, program: request.program });
   cleanup.add(() => site.stop());
-  const place = { folder, domid: Domid, port: Port, answerTimeoutMs: ANSWER_TIMEOUT_MS };
+  const { natsPort } = site;
+  const place = { folder, domid: Domid, port: Port, natsPort, answerTimeoutMs: ANSWER_TIMEOUT_MS };
   const pair = await startProcess('pair', place, cleanup);
   const crowd = await Promise.all(
     Array.from({ length: attackers }, (_, index) => startProcess('attacker', { ...place, index }, cleanup)),
@@ -104,6 +108,15 @@ export async function runFairness(request: FairnessRequest): Promise<{ readonly 
     }
   }
   return { attacks };
+}
+
+/** Without a nats-server the attacks that need it are left out, and that is said. */
+async function possible({ kinds, progress }: FairnessRequest): Promise<readonly Kind[]> {
+  const missing = await natsServerMissing(findProgram);
+  if (missing === null) return kinds;
+  const left = kinds.filter(({ name }) => !NATS_ATTACKS.includes(name));
+  if (left.length < kinds.length) progress(`${missing} is not installed: ${NATS_ATTACKS.join(', ')} are left out`);
+  return left;
 }
 
 async function cell(

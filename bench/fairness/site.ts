@@ -1,10 +1,12 @@
 /** The host under attack: identities, a policy, and the broker as its operator runs it, with its log on stderr. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createAuthority, issueIdentity } from '../../keys/index.ts';
-import { endWithThisProcess, stopChild } from '../arms/server-process.ts';
+import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
+import { type Authority, createAuthority, issueIdentity } from '../../keys/index.ts';
+import { startNatsServer } from '../arms/nats-server.ts';
+import { endWithThisProcess, freeTcpPort, stopChild } from '../arms/server-process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TTL_SECONDS = 24 * 3600;
@@ -12,12 +14,24 @@ const RUNNING = '"msg":"broker running"';
 
 export const Port = { echo: 7001, reply: 7002, data: 7010, audited: 7020 } as const;
 
-/** Domids: the two of the pair, then attackers, their accomplices, serial ports and idle sessions. */
-export const Domid = { caller: 1, answerer: 2, attacker: 100, accomplice: 200, serial: 300, idle: 1000 } as const;
+/** Domids: the two of the pair, then attackers in their different roles, and idle sessions. */
+export const Domid = {
+  caller: 1,
+  answerer: 2,
+  attacker: 100,
+  accomplice: 200,
+  serial: 300,
+  pipe: 400,
+  far: 500,
+  idle: 1000,
+} as const;
+const BROKER = 'broker';
 
 export interface Site {
   readonly folder: string;
   readonly pid: number;
+  /** TCP port of the NATS server; null where there is none. */
+  readonly natsPort: number | null;
   /** Bytes of the broker's log on stderr so far. */
   readonly stderrBytes: number;
   stop(): Promise<void>;
@@ -27,19 +41,21 @@ export interface SiteOptions {
   readonly folder: string;
   readonly attackers: number;
   readonly idle: number;
+  /** Attackers come over a NATS server as well. */
+  readonly nats: boolean;
   /** Node's arguments before the word `broker`. */
   readonly program: readonly string[];
 }
 
 /** The names of the domains, in the order of their numbers. */
-export function domainNames({ attackers, idle }: Pick<SiteOptions, 'attackers' | 'idle'>): readonly string[] {
-  const many = (name: string, count: number) => Array.from({ length: count }, (_, index) => `${name}-${index}`);
+function domainNames({ attackers, idle, nats }: SiteOptions): readonly string[] {
   return [
     'caller',
     'answerer',
-    ...many('attacker', attackers),
-    ...many('accomplice', attackers),
-    ...many('idle', idle),
+    ...numbered('attacker', attackers),
+    ...numbered('accomplice', attackers),
+    ...numbered('pipe', nats ? attackers : 0),
+    ...numbered('idle', idle),
   ];
 }
 
@@ -47,16 +63,57 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const { folder, program } = options;
   const at = (name: string): string => join(folder, name);
   const authority = await createAuthority(at('authority'));
-  await issueIdentity(authority, at('broker'), { name: 'broker', role: 'broker', ttlSeconds: TTL_SECONDS });
+  await issueIdentity(authority, at('broker'), { name: BROKER, role: 'broker', ttlSeconds: TTL_SECONDS });
   for (const name of domainNames(options))
     await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds: TTL_SECONDS });
   await writePolicy(at('policy'), options);
+  const nats = options.nats ? await openNats(options, authority) : null;
   const config = { identity: at('broker'), policy: at('policy'), audit: at('audit'), runtime: at('run') };
-  await writeFile(at('argus.yaml'), JSON.stringify({ ...config, watchPolicy: false, log: { level: 'info' } }));
-  return startBroker(folder, [...program, 'broker', '--config', at('argus.yaml')]);
+  const carrier = nats === null ? {} : { nats: `nats://${nats.server}?tls=off` };
+  const settings = { ...config, ...carrier, watchPolicy: false, log: { level: 'info' } };
+  await writeFile(at('argus.yaml'), JSON.stringify(settings));
+  const broker = await startBroker(folder, [...program, 'broker', '--config', at('argus.yaml')]);
+  return Object.assign(broker, {
+    natsPort: nats?.port ?? null,
+    stop: async () => {
+      await stopChild(broker.child);
+      await nats?.stop();
+    },
+  });
 }
 
-async function startBroker(folder: string, args: readonly string[]): Promise<Site> {
+/** A NATS server as `argus nats config` sets it up, and the brokers that attackers are. */
+async function openNats(
+  { folder, attackers }: SiteOptions,
+  authority: Authority,
+): Promise<{ readonly server: string; readonly port: number; stop(): Promise<void> }> {
+  const at = (name: string): string => join(folder, name);
+  const port = await freeTcpPort();
+  const server = `127.0.0.1:${port}`;
+  const directory = new NatsServerDirectory(at('nats'));
+  const setup = { listen: server, hosts: ['127.0.0.1'], policy: at('policy'), broker: BROKER, tls: false };
+  const [pipes, brokers] = [numbered('pipe', attackers), numbered('a-broker', attackers)];
+  const members = pipes.map((name) => ({ name, broker: BROKER }));
+  await directory.write(setup, members, Date.now());
+  for (const name of brokers)
+    await issueIdentity(authority, at(name), { name, role: 'broker', ttlSeconds: TTL_SECONDS });
+  for (const name of [BROKER, ...brokers, ...pipes]) {
+    const { publicKey } = await makeNkey(at(name));
+    await directory.enrol(pipes.includes(name) ? 'domains' : 'brokers', name, publicKey);
+  }
+  await directory.write(setup, members, Date.now());
+  const running = await startNatsServer(directory.configFile, port);
+  return { server, port, stop: () => running.stop() };
+}
+
+function numbered(name: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${name}-${index}`);
+}
+
+async function startBroker(
+  folder: string,
+  args: readonly string[],
+): Promise<Omit<Site, 'natsPort' | 'stop'> & { readonly child: ChildProcess }> {
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] });
   endWithThisProcess(child);
   let stderrBytes = 0;
@@ -73,10 +130,10 @@ async function startBroker(folder: string, args: readonly string[]): Promise<Sit
   return {
     folder,
     pid: child.pid ?? 0,
+    child,
     get stderrBytes() {
       return stderrBytes;
     },
-    stop: () => stopChild(child),
   };
 }
 
@@ -131,10 +188,13 @@ const SERVICES = `classes:
     auditallow: [send]
 `;
 
-function inventory({ attackers, idle }: SiteOptions): string {
+function inventory({ attackers, idle, nats }: SiteOptions): string {
   const entry = (name: string, domid: number, more: string): string => `  - { name: ${name}, domid: ${domid}${more} }`;
   const many = (name: string, first: number, count: number, more: string): string[] =>
-    Array.from({ length: count }, (_, index) => entry(`${name}-${index}`, first + index, more));
+    numbered(name, count).map((each, index) => entry(each, first + index, more));
+  const hosts = Array.from({ length: nats ? attackers : 0 }, (_, index) =>
+    entry(`far-${index}`, Domid.far + index, `, home: a-broker-${index}`),
+  );
   return [
     'labels: [{ name: "@pair" }, { name: "@hostile" }]',
     'domains:',
@@ -143,6 +203,8 @@ function inventory({ attackers, idle }: SiteOptions): string {
     ...many('attacker', Domid.attacker, attackers, ', labels: ["@hostile"]'),
     ...many('accomplice', Domid.accomplice, attackers, ', labels: ["@hostile"]'),
     ...many('serial', Domid.serial, attackers, ', carrier: serial'),
+    ...many('pipe', Domid.pipe, nats ? attackers : 0, ', carrier: nats, labels: ["@hostile"]'),
+    ...hosts,
     ...many('idle', Domid.idle, idle, ''),
     '',
   ].join('\n');

@@ -8,6 +8,7 @@ export {
   brokerSubjects,
   dialNats,
   domainSubjects,
+  type LinePace,
   loadNatsEnd,
   makeNkey,
   NATS_CARRIER,

@@ -44,6 +44,11 @@ export interface SessionHooks {
   onEnded(session: BrokerSession, reason: SessionEnd, wasUp: boolean): void;
 }
 
+/** The share that pays for the work that a remote broker causes. No domain has such a name. */
+export function shareOf(broker: string): string {
+  return `broker ${broker}`;
+}
+
 export class BrokerSession implements Worker {
   id = '';
   suite = '';
@@ -95,8 +100,7 @@ export class BrokerSession implements Worker {
       resynchronises: false,
       plaintext: 'lent',
     });
-    // No domain has such a name.
-    this.#job = context.turns.job(`broker ${bridge.peer}`, this);
+    this.#job = context.turns.job(shareOf(bridge.peer), this);
     this.#startedAt = context.handshake.clock();
     this.#heardAt = this.#startedAt;
     this.#timer = setInterval(() => this.#look(), LOOK_MS);

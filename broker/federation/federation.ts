@@ -7,11 +7,18 @@ import type { Credential } from '../../keys/index.ts';
 import type { Domain } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import { invariant } from '../base/index.ts';
-import { brokerSubjects, dialNats, type NatsEnd, NatsListener, PIPE_ID_BYTES } from '../carrier/index.ts';
+import {
+  brokerSubjects,
+  dialNats,
+  type LinePace,
+  type NatsEnd,
+  NatsListener,
+  PIPE_ID_BYTES,
+} from '../carrier/index.ts';
 import type { Argo, DomainState } from '../core/index.ts';
 import type { Logger } from '../process/index.ts';
 import { Bridge } from './bridge.ts';
-import { BrokerSession, type SessionContext, type SessionEnd, type SessionHooks } from './broker-session.ts';
+import { BrokerSession, type SessionContext, type SessionEnd, type SessionHooks, shareOf } from './broker-session.ts';
 import { FIRST_REDIAL_MS, MAX_REDIAL_MS } from './limits.ts';
 import { ListAssembly } from './list-pieces.ts';
 import { type BrokerReport, decodeReport, encodeReport } from './report.ts';
@@ -175,6 +182,7 @@ export class Federation {
           onClosed: () => session.onClosed(),
         });
       },
+      paceOf(name, context),
       (_, error) => context.log.warn({ broker: name, code: error.code }, error.message),
     );
     await peer.listener.open();
@@ -186,11 +194,14 @@ export class Federation {
     let session: BrokerSession | null = null;
     const id = randomBytes(PIPE_ID_BYTES).readUIntLE(0, PIPE_ID_BYTES);
     try {
-      const pipe = await dialNats(context.end, `argus broker ${this.#name}`, brokerSubjects(this.#name, name), id, {
-        onChunk: (chunk) => session?.onChunk(chunk),
+      const handlers = {
+        onChunk: (chunk: Uint8Array) => session?.onChunk(chunk),
         onDrain: () => session?.onDrain(),
         onClosed: () => session?.onClosed(),
-      });
+      };
+      const subjects = brokerSubjects(this.#name, name);
+      const as = `argus broker ${this.#name}`;
+      const pipe = await dialNats(context.end, as, subjects, id, handlers, paceOf(name, context));
       session = this.#session(name, peer, context, pipe, () => this.#redial(name, peer, context));
       await session.greet();
     } catch (error) {
@@ -292,4 +303,9 @@ export class Federation {
       context.audit.record({ event: 'peer.fault', src, reason, session: session.id, detail: { broker: name } });
     context.audit.record({ event: 'session.close', src, session: session.id, reason, detail: { broker: name } });
   }
+}
+
+/** What is read on the line of a remote broker is paid for by the share of its session. */
+function paceOf(name: string, { turns }: FederationContext): LinePace {
+  return (worker) => turns.job(shareOf(name), worker);
 }

@@ -8,6 +8,8 @@ import { Op } from '../wire/index.ts';
 const READ_UNITS = 500;
 /** A byte that is copied because its record has not come whole, per read; one that is searched for a hello costs as much as one that is opened. */
 const READ_BYTE_UNITS = 0.25;
+/** A message of a NATS server, or one of its lines: found in the stream, and given its place in the pipe. */
+export const LINE_MESSAGE_UNITS = 1_000;
 /** A record: its header, its nonce, the call of the AEAD. */
 const RECORD_UNITS = 5_000;
 /** A byte that is opened, copied and sealed again for its receiver. */

@@ -146,7 +146,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     ],
   },
   'broker/carrier': {
-    imports: ['broker/base', 'broker/process', 'keys', 'policy'],
+    imports: ['broker/base', 'broker/process', 'broker/turns', 'keys', 'policy'],
     breaking: [
       { 'broker/carrier/unix.ts': `import { connect } from '../../clients/sdk/index.ts';` },
       { 'broker/carrier/places.ts': `import { SessionPace } from '../service/index.ts';` },

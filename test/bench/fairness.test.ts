@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Cleanup } from '../../bench/cleanup.ts';
-import { ATTACKS, KINDS } from '../../bench/fairness/kinds.ts';
+import { ATTACKS, KINDS, NATS_ATTACKS } from '../../bench/fairness/kinds.ts';
 import { runFairness } from '../../bench/fairness/run.ts';
 import { renderFairness } from '../../bench/fairness/table.ts';
+import { findBinary } from '../support/needs.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -22,6 +23,7 @@ test('each cell has all figures, and the attack was carried out', async () => {
     { name: 'bad-hellos', counts: [1] },
     { name: 'denied-sends', counts: [2] },
     { name: 'idle-sessions', counts: [3] },
+    ...(findBinary('nats-server') === null ? [] : NATS_ATTACKS.map((name) => ({ name, counts: [1] }))),
   ];
   try {
     const request = { kinds, pace: TINY_PACE, folder: temporaryDirectory(), cleanup, program: PROGRAM };

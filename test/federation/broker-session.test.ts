@@ -2,11 +2,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeFederationFrame, FederationOp } from '../../broker/federation/frames.ts';
-import { frameUnits, QUANTUM_UNITS, SLICE_UNITS } from '../../broker/turns/index.ts';
+import { frameUnits, QUANTUM_UNITS, readUnits, recordUnits, SLICE_UNITS } from '../../broker/turns/index.ts';
 import { BridgeHarness, REMOTE } from '../support/federation/harness.ts';
 import { RemoteDouble, SessionHarness } from '../support/federation/session.ts';
 
 const FRAMES = 6_000;
+const RECORDS = 1_000;
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -115,6 +116,28 @@ sessions('a record of many frames is worked on in turns, and nothing is read mea
     assert.ok(share.used - sofar <= SLICE_UNITS + frameUnits(FederationOp.down));
   }
   assert.ok(share.used - before >= FRAMES * frameUnits(FederationOp.down));
+  assert.equal(session.log, ['up']);
+  session.end();
+});
+
+sessions('many small records are worked on in turns, and nothing is read meanwhile', async () => {
+  const session = await SessionHarness.start(false);
+  const remote = await RemoteDouble.start(REMOTE, session);
+  await remote.greetAndProve();
+  await turn();
+  const { share } = session;
+  const before = share.used;
+  const frame = encodeFederationFrame(FederationOp.down, 9);
+  remote.say(new Uint8Array(Buffer.concat(Array.from({ length: RECORDS }, () => remote.sealed(frame)))));
+  const atOnce = recordUnits(frame.length, 0) + frameUnits(FederationOp.down);
+  assert.ok(session.isPaused);
+  assert.ok(share.used - before <= QUANTUM_UNITS + atOnce + readUnits(RECORDS * 100, false), `${share.used - before}`);
+  while (session.isPaused) {
+    const sofar = share.used;
+    await turn();
+    assert.ok(share.used - sofar <= SLICE_UNITS + atOnce, `${share.used - sofar} in a turn`);
+  }
+  assert.ok(share.used - before >= RECORDS * atOnce);
   assert.equal(session.log, ['up']);
   session.end();
 });

@@ -43,7 +43,7 @@ async function lineOf(
 ): Promise<ServerConnection> {
   const seed = await readSeed(join(stage.path(name), 'nats.seed'));
   const ca = readFileSync(stage.server.caFile, 'utf8');
-  const end = { host: '127.0.0.1', tcpPort: stage.tcpPort, seed, ca, name, publish, subscribe };
+  const end = { host: '127.0.0.1', tcpPort: stage.tcpPort, seed, ca, name, publish, subscribe, pace: null };
   return connectServer(end, { onMessage: () => {}, onClosed: () => {} });
 }
 
@@ -103,7 +103,8 @@ withNats(carrier, 'a domain may use its two subjects and nothing else: all else 
       let code: string | undefined;
       const seed = await readSeed(join(stage.path('a'), 'nats.seed'));
       const ca = readFileSync(stage.server.caFile, 'utf8');
-      const end = { host: '127.0.0.1', tcpPort: stage.tcpPort, seed, ca, name: 'a', publish, subscribe: mine.down };
+      const subscribe = mine.down;
+      const end = { host: '127.0.0.1', tcpPort: stage.tcpPort, seed, ca, name: 'a', publish, subscribe, pace: null };
       const line = await connectServer(end, {
         onMessage: () => {},
         onClosed: (error) => {

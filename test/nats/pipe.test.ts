@@ -34,6 +34,7 @@ class End {
       isOpener,
       {
         fragmentBytes: FRAGMENT_BYTES,
+        waitingBytes: 0,
         publish: (length, write) => {
           const message = new Uint8Array(length);
           write(message);

@@ -15,6 +15,7 @@ function hear(...chunks: readonly Uint8Array[]): Heard {
   const [messages, lines]: [string[], string[]] = [[], []];
   const stream = new ServerStream({
     onMessage: (payload) => messages.push(Buffer.from(payload).toString('latin1')),
+    onForeign: () => {},
     onLine: (line) => lines.push(Buffer.from(line).toString('latin1')),
   });
   const isSound = chunks.every((chunk) => stream.push(chunk));

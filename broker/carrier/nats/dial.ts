@@ -1,6 +1,7 @@
 /** The dialling end: a domain's towards its broker (the SDK's NATS carrier is made of it), or one broker's towards another. */
 import { NatsCarrierError } from './errors.ts';
 import { TLS_FRAGMENT_BYTES } from './limits.ts';
+import type { LinePace } from './line/line-reader.ts';
 import { connectServer, type ServerConnection } from './line/server-connection.ts';
 import type { NatsEnd } from './listen.ts';
 import { decodeMessage, MessageKind, NO_PIPE } from './pipe/message.ts';
@@ -26,6 +27,7 @@ export interface DialledPipe {
 
 /**
  * @param id random, PIPE_ID_BYTES wide: tells this pipe from those that the domain had before
+ * @param pace who pays for what is read; null in a process that serves nobody else
  * @throws NatsCarrierError
  */
 export async function dialNats(
@@ -35,6 +37,7 @@ export async function dialNats(
   subjects: Subjects,
   id: number,
   handlers: DialHandlers,
+  pace: LinePace | null = null,
 ): Promise<DialledPipe> {
   const { up: publish, down: subscribe } = subjects;
   let line: ServerConnection | null = null;
@@ -64,6 +67,9 @@ export async function dialNats(
       get fragmentBytes() {
         return line?.fragmentBytes ?? TLS_FRAGMENT_BYTES;
       },
+      get waitingBytes() {
+        return line?.waitingBytes ?? 0;
+      },
       publish: (length, write) => {
         if (isHeard || opening !== null) {
           line?.publish(length, write);
@@ -89,7 +95,7 @@ export async function dialNats(
     },
   );
   line = await connectServer(
-    { ...end, name, publish, subscribe },
+    { ...end, name, publish, subscribe, pace },
     {
       onMessage: (bytes) => {
         const message = decodeMessage(bytes);

@@ -10,6 +10,7 @@ import { Places } from '../places.ts';
 import { NatsCarrier } from './carrier.ts';
 import type { NatsCarrierError } from './errors.ts';
 import { FIRST_REDIAL_MS, MAX_REDIAL_MS, PENALTY_MS, TLS_FRAGMENT_BYTES, WINDOW_BYTES } from './limits.ts';
+import type { LinePace } from './line/line-reader.ts';
 import { connectServer, type ServerConnection } from './line/server-connection.ts';
 import { decodeMessage, MessageKind, NO_PIPE, publishBare } from './pipe/message.ts';
 import type { PipeHost } from './pipe/pipe.ts';
@@ -29,6 +30,7 @@ export class NatsListener {
   readonly #name: string;
   readonly #subjects: Subjects;
   readonly #accept: Accept;
+  readonly #pace: LinePace;
   readonly #onTrouble: (domain: string, error: NatsCarrierError) => void;
   readonly #places = new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS);
   readonly #carriers = new Map<number, NatsCarrier>();
@@ -40,12 +42,14 @@ export class NatsListener {
   /** Bytes that belonged to no pipe since the line was opened. */
   #strayBytes = 0;
 
+  /** `pace`: who pays for what is read on the line of this domain. */
   constructor(
     end: NatsEnd,
     broker: string,
     domain: string,
     subjects: Subjects,
     accept: Accept,
+    pace: LinePace,
     onTrouble: (domain: string, error: NatsCarrierError) => void,
   ) {
     this.#end = end;
@@ -53,11 +57,15 @@ export class NatsListener {
     this.#name = `nats:${broker}/${domain}`;
     this.#subjects = subjects;
     this.#accept = accept;
+    this.#pace = pace;
     this.#onTrouble = onTrouble;
     const listener = this;
     this.#host = {
       get fragmentBytes() {
         return listener.#line?.fragmentBytes ?? TLS_FRAGMENT_BYTES;
+      },
+      get waitingBytes() {
+        return listener.#line?.waitingBytes ?? 0;
       },
       publish: (length, write) => this.#line?.publish(length, write),
       nextTurn: setImmediate,
@@ -77,7 +85,7 @@ export class NatsListener {
     const { up: subscribe, down: publish } = this.#subjects;
     try {
       const line = await connectServer(
-        { ...this.#end, name: this.#name, subscribe, publish },
+        { ...this.#end, name: this.#name, subscribe, publish, pace: this.#pace },
         {
           onMessage: (message) => this.#receive(message),
           onClosed: (error) => this.#lost(error),

@@ -1,7 +1,9 @@
 /** The domains of the inventory whose carrier is `nats`, each with its listener, kept in step with the policy. */
 import type { Domain } from '../../../policy/index.ts';
+import type { Turns } from '../../turns/index.ts';
 import type { Accept } from '../listen.ts';
 import type { NatsCarrierError } from './errors.ts';
+import type { LinePace } from './line/line-reader.ts';
 import { type NatsEnd, NatsListener } from './listen.ts';
 import { domainSubjects } from './subjects.ts';
 
@@ -12,6 +14,7 @@ export class NatsListeners {
   readonly #end: NatsEnd;
   readonly #broker: string;
   readonly #accept: Accept;
+  readonly #turns: Turns;
   readonly #onTrouble: (domain: string, error: NatsCarrierError) => void;
   readonly #listeners = new Map<string, NatsListener>();
 
@@ -19,11 +22,13 @@ export class NatsListeners {
     end: NatsEnd,
     broker: string,
     accept: Accept,
+    turns: Turns,
     onTrouble: (domain: string, error: NatsCarrierError) => void,
   ) {
     this.#end = end;
     this.#broker = broker;
     this.#accept = accept;
+    this.#turns = turns;
     this.#onTrouble = onTrouble;
   }
 
@@ -39,7 +44,8 @@ export class NatsListeners {
     for (const name of wanted) {
       if (this.#listeners.has(name)) continue;
       const subjects = domainSubjects(this.#broker, name);
-      const listener = new NatsListener(this.#end, this.#broker, name, subjects, this.#accept, this.#onTrouble);
+      const pace: LinePace = (worker) => this.#turns.job(name, worker);
+      const listener = new NatsListener(this.#end, this.#broker, name, subjects, this.#accept, pace, this.#onTrouble);
       this.#listeners.set(name, listener);
       opening.push(listener.open());
     }

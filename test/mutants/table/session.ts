@@ -8,6 +8,7 @@ const RECORD = ['test/wire/record.test.ts'];
 const FRAME = ['test/wire/frame.test.ts', 'test/wire/fuzz.test.ts'];
 const ATTACKS = ['test/peer/attacks.test.ts'];
 const TURNS = ['test/turns/turns.test.ts'];
+const LINE = ['test/nats/line-reader.test.ts'];
 
 export const SESSION: readonly Mutant[] = [
   {
@@ -359,6 +360,27 @@ export const SESSION: readonly Mutant[] = [
     replace: '',
     promise: 'records are as the wire says',
     tests: ATTACKS,
+  },
+  {
+    in: 'broker/carrier/nats/line/line-reader.ts',
+    find: 'if (share?.isSpent === true) return true;',
+    replace: '',
+    promise: 'nobody starves others',
+    tests: LINE,
+  },
+  {
+    in: 'broker/carrier/nats/line/line-reader.ts',
+    find: 'onForeign: () => this.#job?.share.spend(LINE_MESSAGE_UNITS),',
+    replace: 'onForeign: () => {},',
+    promise: 'nobody starves others',
+    tests: LINE,
+  },
+  {
+    in: 'broker/carrier/nats/line/line-reader.ts',
+    find: 'this.#rest = new Uint8Array(this.#rest.subarray(this.#at));',
+    replace: 'this.#rest = this.#rest.subarray(this.#at);',
+    promise: 'NATS is only a carrier',
+    tests: LINE,
   },
   {
     in: 'broker/turns/turns.ts',

@@ -16,6 +16,7 @@ import {
   TLS_FRAGMENT_BYTES,
 } from '../limits.ts';
 import { MESSAGE_HEADER_BYTES, type Publisher } from '../pipe/message.ts';
+import type { LinePace } from './line-reader.ts';
 import { DirectTransport, type DirectTransportOptions } from './transport.ts';
 
 export interface ServerConnectionOptions {
@@ -28,6 +29,8 @@ export interface ServerConnectionOptions {
   readonly name: string;
   readonly publish: string;
   readonly subscribe: string;
+  /** Who pays for what is read; null in a process that serves nobody else. */
+  readonly pace: LinePace | null;
 }
 
 export interface ServerConnectionHandlers {
@@ -40,6 +43,8 @@ export interface ServerConnectionHandlers {
 export interface ServerConnection extends Publisher {
   /** Largest piece of a pipe that goes into one message here. */
   readonly fragmentBytes: number;
+  /** Bytes that were published and that the kernel has not taken: the server does not read. */
+  readonly waitingBytes: number;
   /** Sends what was published, then closes. */
   close(): void;
 }
@@ -81,6 +86,9 @@ export async function connectServer(
   return {
     // A server that somebody else has configured may take less than ours does.
     fragmentBytes: Math.min(fragmentBytes, transport.maxPayload - MESSAGE_HEADER_BYTES),
+    get waitingBytes() {
+      return transport.waitingBytes;
+    },
     publish: (length, write) => {
       if (!connection.isClosed()) transport.publish(head, length, write);
     },
@@ -98,7 +106,7 @@ async function dial(
   { onMessage }: ServerConnectionHandlers,
   where: string,
 ): Promise<Dialled> {
-  const { host, tcpPort, seed, ca, name } = options;
+  const { host, tcpPort, seed, ca, name, pace } = options;
   const { NatsConnectionImpl, nkeyAuthenticator, setTransportFactory } = await import(
     'nats/lib/nats-base-client/internal_mod.js'
   );
@@ -117,6 +125,7 @@ async function dial(
     direct: {
       host,
       secure: ca === null ? null : { ca, ...strictTls(host) },
+      pace,
       onTransport: (transport) => transports.push(transport),
       onMessage: (message) => onMessage(message),
     },

@@ -13,6 +13,8 @@ import { MAX_PAYLOAD_BYTES, MAX_SERVER_LINE_BYTES } from '../limits.ts';
 export interface ServerSink {
   /** Lent for the call. */
   onMessage(payload: Uint8Array): void;
+  /** A message with headers, which is none of ours, was passed over. */
+  onForeign(): void;
   /** One line with its end; the callee's to keep. */
   onLine(line: Uint8Array): void;
 }
@@ -47,11 +49,20 @@ export class ServerStream {
     this.#sink = sink;
   }
 
-  /** False: this is not what a NATS server says, and nothing after it will be read. */
+  /** This is not what a NATS server says, and nothing after it will be read. */
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /** Reads all of it. False: the stream is broken. */
   push(chunk: Uint8Array): boolean {
-    for (let at = 0; at < chunk.length && !this.#isBroken; )
-      at = this.#announced > 0 ? this.#payload(chunk, at) : this.#control(chunk, at);
+    for (let at = 0; at < chunk.length && !this.#isBroken; ) at = this.step(chunk, at);
     return !this.#isBroken;
+  }
+
+  /** Reads one line or one payload, or what `chunk` has of it from `at` on. Returns where the next one begins. */
+  step(chunk: Uint8Array, at: number): number {
+    return this.#announced > 0 ? this.#payload(chunk, at) : this.#control(chunk, at);
   }
 
   #control(chunk: Uint8Array, at: number): number {
@@ -90,7 +101,8 @@ export class ServerStream {
   #message(whole: Uint8Array): void {
     const size = whole.length - END_BYTES;
     if (whole[size] !== CR || whole[size + 1] !== LF) this.#break();
-    else if (!this.#isForeign) this.#sink.onMessage(whole.subarray(0, size));
+    else if (this.#isForeign) this.#sink.onForeign();
+    else this.#sink.onMessage(whole.subarray(0, size));
     this.#announced = 0;
     this.#stored = 0;
   }

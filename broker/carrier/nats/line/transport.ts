@@ -10,6 +10,7 @@ import type { ConnectionOptions, Server, Transport } from 'nats/lib/nats-base-cl
 import { release } from '../../../../keys/index.ts';
 import { NatsCarrierError } from '../errors.ts';
 import { BATCH_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES, SERVER_READ_BYTES } from '../limits.ts';
+import { type LinePace, LineReader } from './line-reader.ts';
 import { giveBatch, takeBatch } from './pool.ts';
 import { ServerStream } from './server-stream.ts';
 
@@ -22,6 +23,8 @@ export interface DirectPath {
   readonly host: string;
   /** Null: the server speaks plain TCP, and has to. */
   readonly secure: TlsOptions | null;
+  /** Who pays for reading the line; null: nobody else waits for this process. */
+  readonly pace: LinePace | null;
   /** Before the first byte is exchanged. */
   onTransport(transport: DirectTransport): void;
   /** Lent for the call. */
@@ -47,6 +50,7 @@ export class DirectTransport implements Transport {
   #isConnected = false;
   #isClosed = false;
   #isEncrypted = false;
+  #reader: LineReader | null = null;
   /** What was published in this turn: `#used` bytes. */
   #batch: Buffer | null = null;
   #used = 0;
@@ -69,13 +73,17 @@ export class DirectTransport implements Transport {
   /** Resolves once the server has introduced itself, over TLS if that was asked for. */
   async connect(server: Server, options: ConnectionOptions): Promise<void> {
     const { direct } = options as DirectTransportOptions;
-    const stream = new ServerStream({
-      onMessage: (payload) => direct.onMessage(payload),
-      onLine: (line) => this.#say(line),
-    });
-    const read = (chunk: Uint8Array): void => {
-      if (!stream.push(chunk)) this.#socket?.destroy(notNats());
-    };
+    const reader = new LineReader(
+      {
+        pause: () => this.#socket?.pause(),
+        resume: () => this.#socket?.resume(),
+        broken: () => this.#socket?.destroy(notNats()),
+      },
+      { onMessage: (payload) => direct.onMessage(payload), onLine: (line) => this.#say(line) },
+      direct.pace,
+    );
+    this.#reader = reader;
+    const read = (chunk: Uint8Array): void => reader.read(chunk);
     direct.onTransport(this);
     try {
       const socket = await this.#dial(server, direct, read);
@@ -85,6 +93,7 @@ export class DirectTransport implements Transport {
       socket.on('close', () => this.#finish());
       this.#isConnected = true;
     } catch (error) {
+      reader.close();
       this.#socket?.destroy();
       throw error;
     }
@@ -100,6 +109,11 @@ export class DirectTransport implements Transport {
           this.#wake = resolve;
         });
     }
+  }
+
+  /** Bytes that were published and that the kernel has not taken. */
+  get waitingBytes(): number {
+    return this.#used + (this.#socket?.writableLength ?? 0);
   }
 
   /** A frame of the library’s. */
@@ -229,6 +243,7 @@ export class DirectTransport implements Transport {
   #finish(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#reader?.close();
     this.#wake();
     this.#tellClosed(this.closeError);
   }
@@ -245,7 +260,7 @@ function failed(socket: Socket): Promise<never> {
 /** What a server says first, before TLS. It says nothing behind it until it is answered. */
 async function firstLine(socket: Socket): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  const stream = new ServerStream({ onMessage: () => {}, onLine: () => {} });
+  const stream = new ServerStream({ onMessage: () => {}, onForeign: () => {}, onLine: () => {} });
   for (;;) {
     const [chunk] = (await once(socket, 'data')) as [Uint8Array];
     chunks.push(chunk);

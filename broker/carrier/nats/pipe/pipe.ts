@@ -36,6 +36,8 @@ export interface PipeHandlers {
 export interface PipeHost extends Publisher {
   /** Largest piece that goes into one message. */
   readonly fragmentBytes: number;
+  /** Bytes that were published and that the server has not taken. */
+  readonly waitingBytes: number;
   /** Runs `task` later; returns what cancels it. */
   schedule(delayMs: number, task: () => void): () => void;
   /** Runs `task` in the next turn of the event loop, after others had theirs. */
@@ -90,9 +92,13 @@ export class Pipe {
     return this.#queued > 0 || this.#sent - this.#credited >= WINDOW_BYTES;
   }
 
-  /** Bytes that have come and wait for the reader, in their blocks, and those that wait for the other end. */
+  /**
+   * Bytes that have come and wait for the reader, in their blocks, and those that wait for the other end: queued here, or
+   * published to a server that does not take them.
+   */
   get heldBytes(): number {
-    return this.#held.memoryBytes + this.#queued;
+    const underWay = Math.min(this.#sent - this.#credited, this.#host.waitingBytes);
+    return this.#held.memoryBytes + this.#queued + underWay;
   }
 
   /** Takes the buffers over, in order; false asks to stop until `onDrain`. */
