@@ -1,12 +1,12 @@
-/** Puts a compiled policy in force: one step of the core, and its consequences for the sessions. */
+/** Puts a compiled policy in force: the change in the core, and its consequences for the sessions. */
 import type { CompiledPolicy } from '../../policy/index.ts';
 import type { Argo } from '../core/index.ts';
 import type { Sessions } from './sessions.ts';
 
 /**
- * All of it happens in one turn: no frame is worked on between the swap and its consequences. Sessions of domains that the
- * policy no longer declares, or that have another home now, end. Messages that the policy no longer allows leave the queues,
- * and their senders are notified.
+ * All of it happens in one turn: no frame is processed between the swap and its consequences. The sessions of domains
+ * that the policy no longer declares, or that now have another home, end. Messages that the policy no longer allows are
+ * removed from the queues, and their senders are notified.
  */
 export function adoptPolicy(policy: CompiledPolicy, argo: Argo, sessions: Sessions): void {
   const { removed, left, withdrawals } = argo.adopt(policy);

@@ -1,4 +1,6 @@
-/** The listeners of this broker's domains (sockets of this host, a NATS server) and the connections to remote brokers. */
+/**
+ * The listeners of this broker's domains (sockets of this host, a NATS server) and the connections to remote brokers.
+ */
 import type { Domain } from '../../policy/index.ts';
 import { type DomainListeners, NATS_CARRIER, type NatsListeners } from '../carrier/index.ts';
 import type { Federation } from '../federation/index.ts';
@@ -25,7 +27,7 @@ export class BrokerListeners {
     this.#onUnreachable = onUnreachable;
   }
 
-  /** Checks before an inventory comes into force that its listeners can be opened. @throws BrokerError */
+  /** Checks, before an inventory comes into force, that its listeners can be opened. @throws BrokerError */
   async prepare(domains: readonly Domain[]): Promise<void> {
     await this.#sockets.prepare(this.#atHome(domains).filter(isOverSocket));
   }

@@ -1,10 +1,11 @@
 /**
  * The policy that a broker starts with.
  *
- *   source: watch      the directory; if it is broken, the policy that was in force last, from the archive
- *   source: applied    the policy that was in force last; the directory only when the archive is empty
+ *   source: watch      the directory; if it is broken, the last policy in force, from the archive
+ *   source: applied    the last policy in force; the directory only when the archive is empty
  *
- * A broker never starts with an empty or half-read policy. `strict` refuses to start instead of going back.
+ * A broker never starts with an empty or half-read policy. With `strict` it refuses to start instead of restoring a
+ * policy.
  */
 import {
   type ArchiveReader,
@@ -20,13 +21,13 @@ import type { Refusal } from './policy-change.ts';
 
 export interface FirstPolicy {
   readonly policy: PolicyRevision;
-  /** Null: what stands in the directory is in force, or does not count. */
+  /** Null: the files of the directory are in force, or policies are applied and the directory is ignored. */
   readonly refusal: Refusal | null;
   /** The archived revision that the broker went back to; null: none. */
   readonly restored: number | null;
 }
 
-/** @throws PolicyError what the directory is refused for, when no archived policy can stand in for it */
+/** @throws PolicyError the reason to refuse the directory, when no archived policy can replace it */
 export async function firstPolicy(options: PolicyOptions, archive: ArchiveReader): Promise<FirstPolicy> {
   const { directory, source, strict } = options;
   const entries = await archive.revisions();
@@ -46,7 +47,7 @@ export async function firstPolicy(options: PolicyOptions, archive: ArchiveReader
   }
 }
 
-/** The newest revision whose files are in the archive and still compile; a damaged one is passed over unless `strict`. */
+/** The newest revision whose files are in the archive and still compile. Skips damaged ones, unless `strict`. */
 async function newestWhole(
   entries: readonly RevisionEntry[],
   archive: ArchiveReader,

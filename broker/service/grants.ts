@@ -1,23 +1,24 @@
 /**
- * Grants: labels that domains get at run time, on top of the policy's files, for a while or until they are taken back.
+ * Grants: labels that domains get at run time, in addition to the policy's files, for a limited time or until revoked.
  *
- * The microphone, the speaker, the announcement of a route: one mechanism. A grant is a `g` row in the overlay of the
- * policy, so it is refused when an assertion forbids what it would allow, and each change of the overlay is a revision
- * like any other: recorded first, then swapped, then every frame that waits is decided again. Grants live in memory
- * only: after a restart of the broker nothing is granted.
+ * The microphone, the speaker and the announcement of a route use the same mechanism. A grant is a `g` row in the
+ * overlay of the policy. So it is refused when an assertion forbids the access that it would allow, and each change of
+ * the overlay is an ordinary revision: recorded first, then swapped, then every queued frame is decided again. Grants
+ * live in memory only: a restart of the broker ends them all.
  *
- * Taking back comes first: it is in force before the call returns, and it also stops a grant of the same label that is still
- * being recorded. Giving is recorded on disk first.
+ * Revoking has priority: it is in force before the call returns, and it also stops a grant of the same label that is
+ * still being recorded. A grant is recorded on disk before it is in force.
  *
- * A grant counts for one start of the VM. It ends when the VM says goodbye, when a new session displaces the one that is
- * there (a guest that rebooted behind a serial port looks like this), and when the VM has been away longer than
- * GRANT_GRACE_MS; a carrier that breaks for less leaves it alone. One given while the VM is away waits for its next
- * session. `keep` binds the grant to the name of the VM instead. A domain that is at home at another broker has no session
- * here to end with, so its grants here say when they end, or are kept.
+ * A grant is valid for one start of the VM. It ends when the VM says goodbye, when a new session replaces the present
+ * one (the broker sees this when a guest behind a serial port reboots), and when the VM has been away longer than
+ * GRANT_GRACE_MS. A shorter interruption of the carrier does not end it. A grant that is given while the VM is away
+ * waits for its next session. `keep` binds the grant to the name of the VM instead. A remote domain has no session here
+ * that could end its grants, so its grants need a time limit or `keep`.
  *
- * Taking back cannot fail because of an assertion: if the remaining grants alone would break one, all of them go (the files
- * hold without any; reload.ts makes sure of that). One that allows something, because a deny row names the label, is
- * recorded first like a grant, and tried again until it can be; nothing is sent before.
+ * An assertion cannot prevent a revocation: if the remaining grants alone would break an assertion, all of them are
+ * revoked (reload.ts ensures that the files alone hold all assertions). A revocation can also allow something, when a
+ * deny row names the label. Such a revocation is recorded first, like a grant, and retried until that succeeds; nothing
+ * is sent before.
  */
 import { didYouMean, type Grant } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
@@ -36,11 +37,14 @@ import type { PolicyReload } from './reload.ts';
 import type { SessionWatcher } from './sessions.ts';
 
 export interface GrantRequest extends Grant {
-  /** Milliseconds, 1 … MAX_GRANT_MS; null = until taken back. */
+  /** Milliseconds, 1 … MAX_GRANT_MS; null = until revoked. */
   readonly forMs: number | null;
-  /** Who grants, for the log; claimed by the caller, who is whoever may open the control socket. */
+  /**
+   * Name of the granting person, for the log. It is a claim of the caller: any process that may open the control
+   * socket.
+   */
   readonly by: string;
-  /** Why, for the log; may be empty. */
+  /** The reason, for the log; may be empty. */
   readonly reason: string;
   /** Survives new starts of the VM. */
   readonly keep: boolean;
@@ -56,7 +60,7 @@ export interface GrantStatus extends Grant {
   readonly reason: string;
   /** RFC 3339. */
   readonly grantedAt: string;
-  /** RFC 3339; null = until taken back. */
+  /** RFC 3339; null = until revoked. */
   readonly expiresAt: string | null;
   readonly keep: boolean;
 }
@@ -64,7 +68,10 @@ export interface GrantStatus extends Grant {
 interface Entry {
   readonly request: GrantRequest;
   readonly grantedAt: number;
-  /** On both clocks, whichever comes first: the monotonic one stands still while the host sleeps, the wall's may step. */
+  /**
+   * The end on both clocks; the earlier one counts. The monotonic clock stops while the host sleeps, and the wall clock
+   * can step.
+   */
   expiresAt: number;
   expiresOnWall: number;
 }
@@ -74,7 +81,7 @@ interface Pending {
   isTakenBack: boolean;
 }
 
-/** `why`: what a person said, which is never taken for a code. */
+/** `why`: the text that a person gave. It is never interpreted as a code. */
 interface Ending {
   readonly event: 'grant.revoke' | 'grant.expire';
   readonly by: string;
@@ -89,9 +96,9 @@ export class Grants implements SessionWatcher {
   readonly #audit: AuditLog;
   readonly #reload: PolicyReload;
   readonly #clock: Clock;
-  /** Details of what is in force; argo.policy.grants says what is. */
+  /** Details of the grants. Only argo.policy.grants says which of them are in force. */
   readonly #entries = new Map<string, Entry>();
-  /** Domains whose session was lost, and until when their grants wait for them. */
+  /** Domains whose session was lost, and the time until which their grants stay. */
   readonly #away = new Map<string, number>();
   /** Grants that are not in force yet. */
   readonly #pending = new Set<Pending>();
@@ -105,7 +112,7 @@ export class Grants implements SessionWatcher {
     this.#clock = clock;
   }
 
-  /** What is in force, in the order in which it was granted. */
+  /** The grants in force, the oldest first. */
   list(): GrantStatus[] {
     return this.#argo.policy.grants.flatMap((grant) => {
       const entry = this.#entries.get(keyOf(grant));
@@ -116,7 +123,7 @@ export class Grants implements SessionWatcher {
     });
   }
 
-  /** Grants, or gives what is granted already a new end. Never rejects. */
+  /** Adds a grant, or changes the end of an existing one. Never rejects. */
   async add(request: GrantRequest): Promise<ReloadResult> {
     const fault = this.#faultOf(request);
     if (fault !== null) return refused('ERR_BROKER_GRANT', fault);
@@ -149,7 +156,7 @@ export class Grants implements SessionWatcher {
     return result;
   }
 
-  /** Takes back. Never rejects; `changed` is false when it was not granted. A name that is not declared is refused. */
+  /** Revokes a grant. Never rejects. `changed` is false when there was no such grant. Refuses undeclared names. */
   async revoke(request: RevokeRequest): Promise<ReloadResult> {
     const unknown = this.#unknownName(request);
     if (unknown !== null) return refused('ERR_BROKER_GRANT', unknown);
@@ -170,7 +177,7 @@ export class Grants implements SessionWatcher {
 
   sessionEnded(domain: string, reason: string): void {
     if (this.#isClosed || !this.#forgettable(domain)) return;
-    // A goodbye, or somebody new in its place: the VM starts anew. All else may be a carrier that blinked.
+    // After a goodbye or a newer session the VM has restarted. Any other end may be a short failure of the carrier.
     const grace = reason === 'done' || reason === 'superseded' ? 0 : GRANT_GRACE_MS;
     if (grace === 0) void this.#endSession(domain);
     else {
@@ -184,7 +191,7 @@ export class Grants implements SessionWatcher {
     this.#cancelLook?.();
   }
 
-  /** A revocation of a mistyped name would do nothing and look done. */
+  /** Without this check, revoking a mistyped name would do nothing but report success. */
   #unknownName({ domain, label }: Grant): string | null {
     const { domains, labels } = this.#reload.policy;
     if (domains.byName(domain) === undefined)
@@ -245,7 +252,7 @@ export class Grants implements SessionWatcher {
     let result = await this.#reload.takeAway(plan(false));
     if (!result.ok) result = await this.#reload.takeAway(plan(true));
     if (result.ok) this.#forgetEnded();
-    // The log cannot be written: as good as expired, and tried again until it can be recorded.
+    // The log cannot be written: treat the grants as expired, and try again until their end can be recorded.
     else for (const grant of ended) this.#expireNow(grant);
     this.#look();
     return result;
@@ -261,7 +268,7 @@ export class Grants implements SessionWatcher {
     for (const key of [...this.#entries.keys()]) if (!inForce.has(key)) this.#entries.delete(key);
   }
 
-  /** Ends what is over, and comes back when the next one is. */
+  /** Schedules the check for expired grants, at the time when the next one ends. */
   #look(): void {
     this.#cancelLook?.();
     this.#cancelLook = null;
@@ -289,7 +296,7 @@ export class Grants implements SessionWatcher {
     for (const [domain, deadline] of [...this.#away]) {
       if (deadline <= this.#clock.mono()) ends.push(this.#endSession(domain));
     }
-    // Another one may end while these are being recorded.
+    // Another grant may end while these are being recorded.
     this.#look();
     const results = await Promise.all(ends);
     if (results.every(({ ok }) => ok) || this.#isClosed) return;
@@ -312,7 +319,7 @@ export class Grants implements SessionWatcher {
     reason: string,
     detail: Readonly<Record<string, string | number | boolean | null>>,
   ): void {
-    // The compiler has refused unknown domains before anything is recorded.
+    // The domain is always known here: the compiler refuses unknown domains before anything is recorded.
     const src = this.#argo.domain(domain)?.domain;
     if (src !== undefined) this.#audit.record({ event, src, reason, detail });
   }

@@ -1,11 +1,11 @@
 /**
- * The keys of holders while the broker runs: which are revoked, which are old, and which name has two holders.
+ * Watches the keys of holders while the broker runs: which are revoked, which are old, and which name has two holders.
  *
- * Two holders of one name are an incident: it is recorded, counted and shown in `argus status`, and never a silent
- * take-over. An old or revoked key is refused even if nobody else has a session. One key in two places cannot be told from
- * a VM that came back by another way, so there the newer session wins, and the incident says so.
+ * Two holders of one name are an incident. It is recorded, counted and shown in `argus status`; there is never a silent
+ * take-over. An old or revoked key is refused even if no other session of that name exists. The broker cannot tell one
+ * key in two places from a VM that came back over another carrier. So the newer session wins, and the incident says so.
  *
- * Ending the sessions of a revoked key waits for nothing: not for the disk, not for the log.
+ * Sessions of a revoked key end at once: this does not wait for the disk or the log.
  */
 import type { Credential, InstallResult, KeyRefusal, RevocationList, RevocationStore } from '../../keys/index.ts';
 import type { AuditLog } from '../audit/index.ts';
@@ -18,7 +18,7 @@ export interface KeyIncident {
   readonly kind: IncidentKind;
   readonly role: string;
   readonly name: string;
-  /** Thumbprint of the key that was presented. */
+  /** Thumbprint of the presented key. */
   readonly key: string;
   readonly count: number;
   /** RFC 3339. */
@@ -30,7 +30,7 @@ export interface KeyStatus {
   /** Serial of the revocation list in force; 0 = there is none. */
   readonly revocationSerial: number;
   readonly revoked: number;
-  /** A credential was issued under a newer list than the one here. */
+  /** True when some credential was issued under a newer list than the one here. */
   readonly isStale: boolean;
   readonly incidents: readonly KeyIncident[];
 }
@@ -41,7 +41,7 @@ export interface KeyReport extends KeyStatus {
   readonly holders: readonly { readonly holder: string; readonly generation: number; readonly thumbprint: string }[];
 }
 
-/** Whose sessions end when their keys are revoked. */
+/** The sessions that end when their keys are revoked. */
 export interface RevocableSessions {
   /** @returns how many were ended */
   endRevoked(isRevoked: (credential: Credential) => boolean): number;
@@ -53,17 +53,17 @@ interface Incident {
   readonly firstAt: number;
   count: number;
   lastAt: number;
-  /** When the last record of it was written, and how many there have been since. */
+  /** Time of its last record, and the number of occurrences since then. */
   recordedAt: number;
   unrecorded: number;
 }
 
-/** Learns of each list that comes into force: the other brokers must have it as well. */
+/** Is notified of each list that comes into force, to send it to the other brokers. */
 export interface ListCarrier {
   listInstalled(jws: string): void;
 }
 
-/** What is known about keys, wherever it is kept. */
+/** The state of keys, independent of where it is stored. */
 export type KeyStore = Pick<
   RevocationStore,
   'judge' | 'noteProven' | 'install' | 'list' | 'signedList' | 'isStale' | 'holders'
@@ -76,7 +76,7 @@ export class KeyWatch {
   readonly #clock: Clock;
   readonly #sessions: RevocableSessions[] = [];
   readonly #carriers: ListCarrier[] = [];
-  /** In the order in which they began; the oldest goes when there are too many. */
+  /** In the order in which they began. The oldest is dropped when there are too many. */
   readonly #incidents = new Map<string, Incident>();
   #cancelLook: () => void;
 
@@ -96,12 +96,15 @@ export class KeyWatch {
     this.#carriers.push(carrier);
   }
 
-  /** As the authority signed it; null while there is none. */
+  /** The list in force, as signed by the authority; null while there is none. */
   get signedList(): string | null {
     return this.#store.signedList;
   }
 
-  /** For the handshake: the holder has signed its hello or welcome. A hello may be a replay, so the incident says "presented". */
+  /**
+   * The handshake calls this after the holder signed its hello or welcome. A hello may be a replay, so the incident
+   * says "presented".
+   */
   readonly isRevoked = (credential: Credential): boolean => {
     const refusal = this.#store.judge(credential, this.#clock.wall());
     if (refusal === null) return false;
@@ -110,27 +113,28 @@ export class KeyWatch {
   };
 
   /**
-   * The holder has proved its key in a session of its own.
+   * The holder has proved its key in the handshake.
    *
    * @returns false when the key was revoked since the hello: the session must end
    */
   proven(credential: Credential): boolean {
     if (this.#store.judge(credential, this.#clock.wall()) !== null) return false;
     this.#store.noteProven(credential).catch((error: unknown) => {
-      // It counts until the broker ends. After that the list must say so: nobody is turned away for a full disk.
+      // The broker remembers the key until it ends. After a restart only the revocation list can refuse the older key.
+      // A full disk is no reason to refuse a holder.
       this.#log.error({ err: error, holder: credential.name }, 'the newest key of a holder cannot be written down');
     });
     return true;
   }
 
-  /** One key, or two generations of one, in two places while the older session was alive. */
+  /** One key, or two generations of it, was used in two places while the older session was alive. */
   twoSessions(newer: Credential): void {
     this.#incident('TWO_SESSIONS', newer);
   }
 
   /**
-   * Takes a newer list, ends the sessions that it hits at once and passes it on. Resolves when the list is on disk; rejects
-   * with KeyError ERR_KEY_FILE_IO when it cannot be written, and then it is in force until the broker ends.
+   * Installs a newer list, ends the sessions that it revokes at once, and passes it on. Resolves when the list is on
+   * disk. Rejects with KeyError ERR_KEY_FILE_IO when it cannot be written; it is then in force until the broker ends.
    */
   async install(jws: string): Promise<InstallResult & { readonly ended: number }> {
     const result = await this.#store.install(jws);
@@ -174,7 +178,7 @@ export class KeyWatch {
     this.#cancelLook();
   }
 
-  /** An entry may count from a time on, and end at one. */
+  /** Looks again and again, because an entry of the list can start or stop being valid at a given time. */
   #look(): void {
     this.#endRevoked();
     this.#cancelLook = this.#clock.after(SWEEP_MS, () => this.#look());
@@ -186,7 +190,7 @@ export class KeyWatch {
     return this.#sessions.reduce((ended, each) => ended + each.endRevoked(isRevoked), 0);
   }
 
-  /** Anybody can replay a hello at will, so one incident is recorded once a minute at most, with an exact count. */
+  /** Any process can replay a hello at will. So an incident is recorded at most once a minute, with an exact count. */
   #incident(kind: IncidentKind, credential: Credential): void {
     const now = this.#clock.wall();
     const id = `${kind} ${credential.role}/${credential.name} ${credential.thumbprint}`;

@@ -1,4 +1,4 @@
-/** The broker's structured log: one JSON object a line on stderr. Not the audit log, which nobody may turn down. */
+/** The broker's structured log: one JSON object a line on stderr. Unlike the audit log it has levels. */
 import { pino } from 'pino';
 import type { Logger } from '../process/index.ts';
 

@@ -1,10 +1,10 @@
-/** Prometheus metrics. Nothing is counted twice: each is read from where it is kept when somebody scrapes. */
+/** Prometheus metrics. No value is counted twice: a scrape reads each one where the broker keeps it. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { STRANGERS } from '../peer/index.ts';
 import { describeBroker, type StatusSources } from './status.ts';
 import { type Usage, usageOf } from './usage.ts';
 
-/** What a scrape needs. */
+/** The answer to a scrape. */
 export interface MetricsText {
   readonly contentType: string;
   metrics(): Promise<string>;
@@ -16,7 +16,7 @@ export function brokerMetrics(sources: StatusSources): MetricsText {
   const registers = [registry];
   const { argo, audit, sessions } = sources;
 
-  /** A counter whose value is kept elsewhere. */
+  /** A counter whose value another part of the broker keeps. */
   const counter = (name: string, help: string, read: () => number): void => {
     new Counter({
       name,
@@ -78,7 +78,7 @@ export function brokerMetrics(sources: StatusSources): MetricsText {
         if (account.heldBack > 0) this.inc({ domain: domain.name }, account.heldBack);
     },
   });
-  /** One value for each domain, and for the strangers; zeros are left out. */
+  /** One value for each domain, and one for the strangers. Zeros are omitted. */
   const perSharer = (read: (usage: Usage) => number): [{ domain: string }, number][] =>
     [...[...argo.domains()].map(({ domain }) => domain.name), STRANGERS]
       .map((name): [{ domain: string }, number] => [{ domain: name }, read(usageOf(sources, name))])

@@ -1,8 +1,8 @@
 /**
- * A log that no VM can flood. Lines with the same message about the same domain are one cause; strangers, who have no
- * name yet, are one cause together. A cause writes LOG_LINES_AT_ONCE lines and then one for each LOG_INTERVAL_MS. Lines
- * beyond that are counted, and the count is written as `heldBack` at the end of the interval, so nothing is lost silently.
- * A domain has LOG_CAUSES_PER_DOMAIN causes; what it causes beyond is one cause for each level.
+ * A log that no VM can flood. Lines with the same message about the same domain have one cause. Strangers have no name
+ * yet, so they are one cause together. A cause may write LOG_LINES_AT_ONCE lines and then one per LOG_INTERVAL_MS.
+ * Further lines are counted, and the count is written as `heldBack` at the end of the interval, so no line is lost
+ * silently. A domain has at most LOG_CAUSES_PER_DOMAIN causes; all others are one cause per level.
  */
 import type { Clock } from '../base/index.ts';
 import {
@@ -14,7 +14,7 @@ import {
 } from '../process/index.ts';
 
 interface Cause {
-  /** When the cause has its whole allowance again, on the monotonic clock. */
+  /** Time at which the cause has its whole allowance again, on the monotonic clock. */
   restedAt: number;
   heldBack: number;
 }
@@ -26,7 +26,7 @@ export class PacedLog implements Logger {
   readonly #clock: Clock;
   /** By level, message and domain. */
   readonly #causes = new Map<string, Cause>();
-  /** How many of the causes are about a domain. */
+  /** Number of causes by domain. */
   readonly #causesOf = new Map<string, number>();
 
   constructor(to: Logger, clock: Clock) {
@@ -58,7 +58,7 @@ export class PacedLog implements Logger {
     if (++cause.heldBack === 1) this.#clock.after(LOG_INTERVAL_MS, () => this.#tell(level, domain, message, cause));
   }
 
-  /** Texts of errors may differ each time: past a number, all that is new is one cause. */
+  /** Error texts may differ each time. Beyond the limit, all new texts share one cause. */
   #cause(level: Level, domain: string, message: string, now: number): Cause {
     let key = `${level} ${domain} ${message}`;
     const isFull = domain !== '' && (this.#causesOf.get(domain) ?? 0) >= LOG_CAUSES_PER_DOMAIN;

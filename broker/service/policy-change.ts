@@ -1,4 +1,4 @@
-/** A change of the policy: what is asked for, what becomes of it, and how the log and the archive name it. */
+/** A change of the policy: the request, the result, and its names in the log and the archive. */
 import {
   type Attribution,
   type Finding,
@@ -16,57 +16,57 @@ export type ReloadResult =
       readonly ok: true;
       readonly revision: number;
       readonly changed: boolean;
-      /** False: in force, but the log cannot be written now; the record follows when it can. */
+      /** False: in force, but the log cannot be written now. The record follows later. */
       readonly recorded?: false;
-      /** False: in force, but the archive cannot be written; a restart would go back to the policy before. */
+      /** False: in force, but the archive cannot be written. A restart would restore the previous policy. */
       readonly archived?: false;
     }
   | {
       readonly ok: false;
       readonly code: string;
       readonly message: string;
-      /** All that is wrong with the files; absent when the files are not to blame. */
+      /** All problems of the files; absent when the files are not the reason. */
       readonly findings?: readonly Finding[];
     };
 
-/** Files in the policy directory that are not in force, and why. */
+/** The reason why the files of the policy directory are not in force. */
 export interface Refusal {
   readonly code: string;
   readonly message: string;
-  /** How many; `argus policy check` and `argus reload --json` list them. */
+  /** Number of findings. `argus policy check` and `argus reload --json` list them. */
   readonly findings: number;
 }
 
-/** Which grants shall be in force, and what the log is told about it. */
+/** The new set of grants, and the records for the log. */
 export interface OverlayChange {
   readonly overlay: readonly Grant[];
   readonly record: (revision: number) => void;
-  /** Who wanted it, and why. */
+  /** The person or part that asked for the change, and the reason. */
   readonly attribution: Attribution;
-  /** Asked again when the record is on disk: false = the plan has to be asked again. */
+  /** Called when the record is on disk. False = the plan must be called again. */
   readonly isWanted?: () => boolean;
 }
 
-/** Asked when the change is made, perhaps more than once; null = nothing to do. */
+/** Called when the change is made, possibly more than once. Null = nothing to do. */
 export type OverlayPlan = (inForce: readonly Grant[]) => OverlayChange | null | { readonly refusal: string };
 
 /** A policy with all its files, from an admin. */
 export interface ApplyRequest {
   readonly files: PolicyFiles;
-  /** First digits of the hash of the policy that the admin believes in force: an edit over another one is refused. */
+  /** First digits of the hash of the policy that the admin edited. Refused when another policy is in force now. */
   readonly token: string;
   readonly attribution: Attribution;
 }
 
-/** Where a new policy comes from, how the work on it is spread, and where policies are kept. The simulator has its own. */
+/** The source of new policies, the pacing of the work on them, and their archive. The simulator has its own. */
 export interface PolicyHost {
   readonly reload: typeof reloadPolicy;
   readonly pace: typeof servingPace;
   /** Default: one in memory. */
   readonly archive?: RevisionArchive;
-  /** True: files count only when they are applied; the directory is a working copy. Default: false. */
+  /** True: files take effect only when an admin applies them; the directory is a working copy. Default: false. */
   readonly isApplied?: boolean;
-  /** Why the files of the directory are not in force from the start. Default: they are. */
+  /** The reason why the files of the directory are not in force at the start. Default: they are in force. */
   readonly refusal?: Refusal | null;
 }
 
@@ -77,7 +77,7 @@ export function inForce({ revision }: PolicyRevision, isArchived: boolean): Extr
   return isArchived ? result : { ...result, archived: false };
 }
 
-/** As the audit log has it. */
+/** The attribution in the form of the audit log. */
 export function attributed({ cause, by, reason }: Attribution): Readonly<Record<string, string>> {
   return { cause, by, ...(reason === '' ? {} : { why: reason }) };
 }
@@ -99,7 +99,7 @@ export function refused(code: string, message: string): Extract<ReloadResult, { 
   return { ok: false, code, message };
 }
 
-/** The same domains and classes: only rows, assertions and tests can differ. */
+/** True when both have the same domains and classes, so that only rows, assertions and tests can differ. */
 export function hasSameInventory(a: PolicyRevision, b: PolicyRevision): boolean {
   return (['domains.yaml', 'services.yaml'] as const).every(
     (name) => Buffer.compare(a.files[name], b.files[name]) === 0,

@@ -1,19 +1,19 @@
 /**
- * Puts a policy in force: made complete next to the running one, then swapped in one step.
+ * Puts a policy in force. It is built completely next to the running one, then swapped in one step.
  *
- * Two things change a policy: an edited directory and a change of the run-time grants. How fast a change may come depends on
- * what it does:
+ * A policy changes by an edited directory or by a change of the run-time grants. The effect of a change decides how
+ * fast it comes into force:
  *
- *   takes away only   in force at once, in the same turn as its record is queued. It waits for no load, no other change, no
- *                     flood of denials and no log that cannot be written. Its record is the first of the new revision.
+ *   takes away only   in force at once, in the same turn as its record is queued. It does not wait for a load, another
+ *                     change, a flood of denials or a failing log. Its record is the first of the new revision.
  *   allows something  recorded on disk first, then in force. Such changes take turns. If a change that only takes away
- *                     overtakes one, that one is made again on top of it.
+ *                     overtakes it, the slower one is made again on top of the new policy.
  *
- * A policy that fails any step leaves the old one in force and is recorded. An edited directory that could not come into
- * force because the log could not be written is loaded again by itself as soon as it can be.
+ * When a policy fails any step, the old one stays in force and the failure is recorded. If the log cannot be written,
+ * an edited directory does not come into force. It is loaded again automatically as soon as the log can be written.
  *
- * Each policy is in the archive before it allows anything new, and its revision is in the archive's journal before an admin
- * is answered. Where policies are applied, the directory does not count: files come with the request, all six at once.
+ * Each policy is in the archive before it allows anything new, and its revision is in the archive's journal before an
+ * admin gets the answer. With applied policies the directory is ignored: all six files come with the request.
  */
 import {
   type Attribution,
@@ -53,13 +53,13 @@ import {
 } from './policy-change.ts';
 import type { Sessions } from './sessions.ts';
 
-/** Digits of a token: enough to tell all policies of an archive apart. */
+/** Digits of a token: enough to distinguish all policies of an archive. */
 const MIN_TOKEN_DIGITS = 12;
 const RELOAD: Attribution = { cause: 'reload', by: 'broker', reason: '' };
 
 const UNWRITABLE = 'ERR_BROKER_AUDIT';
 
-/** A policy that was made over `base`; it can come into force as long as `base` is in force. */
+/** A policy that was built on `base`. It can come into force only while `base` is in force. */
 interface Candidate {
   readonly base: PolicyRevision;
   readonly policy: PolicyRevision;
@@ -76,20 +76,22 @@ export class PolicyReload {
   readonly #log: Logger;
   readonly #archive: RevisionArchive;
   readonly #isApplied: boolean;
-  /** The highest number given to a policy, in force or not. */
+  /** The highest revision number given to a policy, whether it came into force or not. */
   #number: number;
-  /** The load under way, and the one that waits for it: further requests join that one, because it reads the files later. */
+  /**
+   * The running load, and the one that waits for it. Further requests join the waiting load: it reads the files later.
+   */
   #loading: Promise<unknown> = Promise.resolve();
   #waiting: Promise<ReloadResult> | null = null;
-  /** Of the request that waits; the last one that joins it counts. */
+  /** Attribution of the waiting load: that of the last request that joined it. */
   #wanted: Attribution = RELOAD;
   /** Changes that allow something take turns. */
   #turn: Promise<unknown> = Promise.resolve();
-  /** A directory waits until the log can be written. */
+  /** The directory must be loaded again once the log can be written. */
   #isOwed = false;
-  /** Refused since start. */
+  /** Number of refused policies since start. */
   rejected = 0;
-  /** Null: the files in the directory are in force, or do not count. */
+  /** Null: the files in the directory are in force, or the directory is ignored. */
   #refusal: Refusal | null;
 
   constructor(
@@ -121,7 +123,7 @@ export class PolicyReload {
     return this.#inForce;
   }
 
-  /** Why the files that are in the directory now, as far as they were read, are not in force; null when they are. */
+  /** The reason why the files of the directory, as last read, are not in force; null when they are. */
   get refusal(): Refusal | null {
     return this.#refusal;
   }
@@ -130,7 +132,7 @@ export class PolicyReload {
     return this.#isApplied;
   }
 
-  /** Reads the directory again; grants stay. Requests that wait are answered by one load. Never rejects. */
+  /** Reads the directory again; grants stay. One load answers all waiting requests. Never rejects. */
   run(attribution: Attribution = RELOAD): Promise<ReloadResult> {
     if (this.#isApplied) {
       const message = `policies are applied here (policy.source), and "${this.#inForce.directory}" is a working copy: use argus policy apply`;
@@ -149,7 +151,7 @@ export class PolicyReload {
     return result;
   }
 
-  /** Puts files in force that an admin brings, if the policy in force is the one that the admin knows. Never rejects. */
+  /** Puts an admin's files in force, if the admin edited the policy that is in force now. Never rejects. */
   apply(request: ApplyRequest): Promise<ReloadResult> {
     if (!this.#isApplied) {
       const message = `the policy here is what stands in "${this.#inForce.directory}" (policy.source is watch): change the files there`;
@@ -162,7 +164,7 @@ export class PolicyReload {
     return result;
   }
 
-  /** Checks files as `apply` would, with the grants in force, and keeps them in the archive. Never rejects. */
+  /** Checks files as `apply` would, with the grants in force, and stores them in the archive. Never rejects. */
   stage(files: PolicyFiles): Promise<ReloadResult> {
     const result = this.#loading.then(async (): Promise<ReloadResult> => {
       try {
@@ -179,12 +181,12 @@ export class PolicyReload {
     return result;
   }
 
-  /** Other grants that may allow something: recorded first, then in force. Never rejects. */
+  /** Changes the grants in a way that may allow something: recorded first, then in force. Never rejects. */
   give(plan: OverlayPlan): Promise<ReloadResult> {
     return this.#inTurn(() => this.#regrant(plan));
   }
 
-  /** Other grants that should only take away: in force when this returns, unless the change allows something after all. */
+  /** Changes the grants to take something away: in force when this returns, unless the change also allows something. */
   takeAway(plan: OverlayPlan): Promise<ReloadResult> {
     return this.#guard(async () => {
       const change = plan(this.#inForce.grants);
@@ -192,14 +194,17 @@ export class PolicyReload {
       if ('refusal' in change) return refused('ERR_BROKER_GRANT', change.refusal);
       const policy = regrantPolicy(this.#inForce, this.#number + 1, change.overlay);
       const changed = policy.domains.all.filter((domain, index) => domain !== this.#inForce.domains.all[index]);
-      // A label that a deny row names takes access away; without it something is allowed again.
+      // If a deny row names the label, removing the label allows something again.
       if (finish(addsAccess(this.#inForce, policy, changed))) return this.give(plan);
       this.#number = policy.revision;
       return this.#atOnce(policy, () => change.record(policy.revision), change.attribution);
     });
   }
 
-  /** An admin hears of a refusal when its record is on disk. What takes away does not come this way: it must not wait. */
+  /**
+   * An admin gets a refusal only when its record is on disk. A change that takes away does not use this: it must not
+   * wait.
+   */
   async #recorded(change: Promise<ReloadResult>): Promise<ReloadResult> {
     const result = await change;
     if (!result.ok) await this.#durable();
@@ -210,7 +215,8 @@ export class PolicyReload {
     try {
       return await change();
     } catch (error) {
-      // A broken invariant may have left the core between two revisions: no decision may be made by that.
+      // A broken invariant may have left the core between two revisions. It must not decide anything in that state, so
+      // the broker ends.
       if (error instanceof InvariantError) {
         queueMicrotask(() => {
           throw error;
@@ -263,7 +269,7 @@ export class PolicyReload {
     return result;
   }
 
-  /** Rows that only take away are in force at once; whatever changed meanwhile is looked at again. */
+  /** Rows that only take away are in force at once. If another change came first, the comparison is made again. */
   async #putInForce(loaded: PolicyRevision, attribution: Attribution): Promise<ReloadResult> {
     let candidate: Candidate | null = null;
     for (;;) {
@@ -284,7 +290,7 @@ export class PolicyReload {
   async #widen(loaded: PolicyRevision, candidate: Candidate | null, attribution: Attribution): Promise<ReloadResult> {
     for (;;) {
       const base = this.#inForce;
-      // A candidate that was overtaken has a number that others have passed.
+      // After another change the candidate's base or number is out of date, so the policy is built again.
       const isCurrent = candidate?.base === base && candidate.policy.revision === this.#number;
       const policy = isCurrent ? candidate.policy : this.#withGrants(loaded);
       const change = { record: this.#droppedBy(policy), attribution, isCurrent: () => this.#inForce === base };
@@ -311,7 +317,7 @@ export class PolicyReload {
     }
   }
 
-  /** All grants in force if the new files bear them; otherwise those that they bear, the older first. */
+  /** Keeps all grants in force if the new files permit them; otherwise as many as they permit, the older ones first. */
   #withGrants(loaded: PolicyRevision): PolicyRevision {
     const revision = ++this.#number;
     const attempt = (overlay: readonly Grant[]): PolicyRevision | null => {
@@ -323,7 +329,7 @@ export class PolicyReload {
       }
     };
     let best = attempt([]) ?? loaded;
-    // By halves: one grant among a hundred that has to go costs a few attempts, not a hundred.
+    // Bisection: one impossible grant among a hundred costs a few attempts, not a hundred.
     const add = (grants: readonly Grant[]): void => {
       if (grants.length === 0) return;
       const whole = attempt([...best.grants, ...grants]);
@@ -337,7 +343,7 @@ export class PolicyReload {
     return best;
   }
 
-  /** Records the grants that a policy of new files no longer has. */
+  /** Records the grants that are dropped with a policy of new files. */
   #droppedBy(policy: PolicyRevision): () => void {
     return () => {
       for (const grant of this.#inForce.grants) {
@@ -354,7 +360,7 @@ export class PolicyReload {
     return { ok: true, revision: this.#inForce.revision, changed: false };
   }
 
-  /** The record is queued before any record of a decision under the new revision; nothing is waited for. */
+  /** Queues the record before any record of a decision under the new revision, and does not wait for the disk. */
   async #atOnce(policy: PolicyRevision, record: () => void, attribution: Attribution): Promise<ReloadResult> {
     record();
     this.#recordLoad(policy, attribution);
@@ -370,9 +376,9 @@ export class PolicyReload {
     policy: PolicyRevision,
     { record, attribution, isCurrent }: Widening,
   ): Promise<ReloadResult | 'overtaken'> {
-    // Without this the log would tell, once it can be written, of policies that never were in force.
+    // Without this check the log would later report policies that never were in force.
     if (!this.#audit.healthy) return this.#unwritable();
-    // A decision that cannot be made again later is not made: the files come first.
+    // Archive the files first: every decision of the broker must be reproducible from the archive.
     if (!this.#archive.has(policy.hash)) await this.#archive.keep(policy.hash, policy.files);
     record();
     this.#recordLoad(policy, attribution);
@@ -389,7 +395,10 @@ export class PolicyReload {
     return inForce(policy, await this.#note(policy, before, attribution));
   }
 
-  /** Into the archive; false when it cannot be written. A change of grants does not wait: grants end with the broker. */
+  /**
+   * Notes the revision in the archive. Returns false when the archive cannot be written. A change of grants does not
+   * wait for it, because grants end with the broker.
+   */
   async #note(policy: PolicyRevision, before: PolicyRevision, attribution: Attribution): Promise<boolean> {
     const noted = this.#archive
       .keep(policy.hash, policy.files)
@@ -419,12 +428,12 @@ export class PolicyReload {
     });
   }
 
-  /** Says of a revision that was recorded that it did not come into force. */
+  /** Records that an already recorded revision did not come into force. */
   #takeBack({ revision, hash }: PolicyRevision, reason: string): void {
     this.#audit.record({ event: 'policy.reject', reason, policy: hash, detail: { revision } });
   }
 
-  /** Waits for the disk, not for the window of any domain's flood: the broker itself has none. */
+  /** Waits for the disk, but not for the flood window of any domain: the source is the broker, which never floods. */
   #durable(): Promise<boolean> {
     return new Promise((resolve) => this.#audit.whenDurable(resolve, this.#inForce.domains.broker));
   }
@@ -471,9 +480,9 @@ export class PolicyReload {
 
 /** A change that may allow something. */
 interface Widening {
-  /** Its own records, before that of the policy. */
+  /** Writes the change's own records, before the record of the policy. */
   readonly record: () => void;
   readonly attribution: Attribution;
-  /** Asked when the records are on disk: false = another change came first. */
+  /** Called when the records are on disk. False = another change came first. */
   readonly isCurrent: () => boolean;
 }

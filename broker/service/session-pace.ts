@@ -1,28 +1,28 @@
 /**
- * How often a domain opens sessions. Each writes two records, and a domain is free to end one and begin the next: past a
- * number at once and one a second it counts as hasty. It is still let in, for it may be a guest that crashes as it starts,
- * but slowly (sessions.ts), and the log says that it was.
+ * The rate at which a domain opens sessions. Each session writes two records, and a domain can end one and begin the
+ * next at will. A session beyond an initial burst and one a second counts as hasty. A hasty session is still accepted,
+ * because the guest may be crashing at its start. But the broker delays it (sessions.ts) and records that it was hasty.
  */
 import type { Clock } from '../base/index.ts';
 import { SESSION_INTERVAL_MS, SESSIONS_AT_ONCE } from '../process/index.ts';
 
 interface Pace {
-  /** When the domain will have its whole allowance again. */
+  /** Time at which the domain will have its whole allowance again. */
   restedAt: number;
-  /** Hasty sessions since the last that was not. */
+  /** Hasty sessions since the last ordinary one. */
   hasty: number;
 }
 
 export class SessionPace {
   readonly #now: Clock['mono'];
-  /** Of domains that have proved themselves, so no more than the inventory has had. */
+  /** Authenticated domains only, so there are at most as many as the inventory has had. */
   readonly #byDomain = new Map<string, Pace>();
 
   constructor(now: Clock['mono']) {
     this.#now = now;
   }
 
-  /** Counts a session: 0, or how many in a row have been hasty with this one. */
+  /** Counts a session. Returns 0, or the number of hasty sessions in a row, this one included. */
   count(domain: string): number {
     const now = this.#now();
     const pace = this.#byDomain.get(domain) ?? { restedAt: now, hasty: 0 };

@@ -22,14 +22,14 @@ interface Running {
   readonly peer: Peer;
   readonly agreedAt: number;
   readonly driver: ChannelDriver;
-  /** The session outlives neither its expiry nor its revocation. */
+  /** The session ends when the credential expires or is revoked. */
   readonly credential: Credential;
 }
 
-/** What is known about keys beyond their credentials. */
+/** The checks of keys that need more than their credentials. */
 type HolderWatch = Pick<KeyWatch, 'proven' | 'twoSessions'>;
 
-/** Learns of sessions that come and go. */
+/** Is notified when sessions open and end. */
 export interface SessionWatcher {
   sessionOpened(domain: string): void;
   sessionEnded(domain: string, reason: string): void;
@@ -46,7 +46,7 @@ export class Sessions implements DriverOwner {
   readonly #pace: SessionPace;
   readonly #clock: Clock;
   #cancelSweep: () => void;
-  /** Handshakes refused, by reason, for metrics. */
+  /** Refused handshakes by reason, for metrics. */
   readonly refusals = new Map<RefusalReason, number>();
   opened = 0;
   /** Set once, by the composition. */
@@ -63,7 +63,7 @@ export class Sessions implements DriverOwner {
     this.#cancelSweep = clock.after(SWEEP_MS, () => this.#sweep());
   }
 
-  /** Takes over a carrier that nobody has authenticated yet. */
+  /** Takes over a carrier whose other end has not authenticated yet. */
   accept(carrier: Carrier, release: Release): void {
     const driver = new ChannelDriver(this.#context, carrier, this);
     this.#drivers.set(driver, release);
@@ -73,7 +73,7 @@ export class Sessions implements DriverOwner {
     return this.#byDomain.size;
   }
 
-  /** Carriers that the domain, or the strangers together, have open. */
+  /** Number of open carriers of the domain, or of all strangers. */
   socketsOf(name: string): number {
     let count = 0;
     for (const driver of this.#drivers.keys()) if (driver.sharer === name) count++;
@@ -93,14 +93,14 @@ export class Sessions implements DriverOwner {
     this.#byDomain.get(domain)?.driver.end(word, reason);
   }
 
-  /** For a revocation list that has come. */
+  /** Called when a new revocation list is in force. */
   endRevoked(isRevoked: (credential: Credential) => boolean): number {
     const hit = [...this.#byDomain.values()].filter(({ credential }) => isRevoked(credential));
     for (const { driver } of hit) driver.end('credentialRevoked', 'credential revoked');
     return hit.length;
   }
 
-  /** Ends them all, and whoever has not authenticated. */
+  /** Ends all sessions, and all carriers that have not authenticated. */
   endAll(word: CloseWord): void {
     this.#cancelSweep();
     for (const { driver } of [...this.#byDomain.values()]) driver.end(word, word);
@@ -122,7 +122,7 @@ export class Sessions implements DriverOwner {
   onProven(peer: Peer, session: Session, driver: ChannelDriver): void {
     const { name } = peer.state.domain;
     const hasty = this.#pace.count(name);
-    // As for a refusal: the place on its socket stays taken for a while.
+    // As after a refusal, a hasty session keeps its place on the socket for a while.
     this.#drivers.get(driver)?.(hasty > 0);
     const older = this.#byDomain.get(name);
     if (older !== undefined) this.#supersede(older, session.peer);
@@ -143,9 +143,9 @@ export class Sessions implements DriverOwner {
         ...(hasty === 0 ? {} : { hasty }),
       },
     });
-    // The domain learns that it is in, and is listened to, once the log says so.
+    // The domain gets its welcome, and its frames are read, only when the record of the session is on disk.
     peer.holdUntilDurable(() => {
-      // On a serial carrier, which has no places, the next hello is not read before either.
+      // The delay also slows a serial carrier, which has no places: its next hello is not read before.
       if (hasty === 0) driver.resume();
       else this.#clock.after(REFUSED_PLACE_MS, () => driver.resume());
     });
@@ -157,13 +157,16 @@ export class Sessions implements DriverOwner {
       name,
       broker: this.#context.identity.name,
     });
-    // So that it knows its own labels. Who has none need not be told so.
+    // Sends the domain its own labels, if it has any.
     if (peer.state.domain.labels.length > 0) peer.introduce(peer.state.domain.domid);
     this.#log.info({ domain: name, session: peer.id, carrier: peer.carrier.name }, 'session opened');
     if (!isGood) driver.end('credentialRevoked', 'credential revoked');
   }
 
-  /** A VM that came back by another way looks like this, and so does a thief: while the older session lives, it is told. */
+  /**
+   * A new session replaces the older one. This happens when a VM comes back over another carrier, but also when its key
+   * was stolen. If the older session is alive, it is an incident.
+   */
   #supersede(older: Running, newer: Credential): void {
     const isAlive = older.peer.silentFor(this.#context.clock.mono()) < PING_AFTER_MS;
     const isRotation = newer.generation > older.credential.generation;
@@ -198,7 +201,7 @@ export class Sessions implements DriverOwner {
     this.#drivers.delete(driver);
   }
 
-  /** Ends the sessions whose credential has expired or whose domain is silent, and asks those that have said nothing for a while. */
+  /** Ends sessions with an expired credential or a silent domain. Pings domains that have been quiet for a while. */
   #sweep(): void {
     this.#cancelSweep = this.#clock.after(SWEEP_MS, () => this.#sweep());
     const now = this.#clock.mono();

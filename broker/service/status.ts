@@ -1,4 +1,4 @@
-/** What `argus status` shows: plain values, read when somebody asks. */
+/** The content of `argus status`: plain values, read on request. */
 import type { AeadChoice } from '../../keys/index.ts';
 import type { AuditLog, LogShare } from '../audit/index.ts';
 import type { Federation, RemoteBrokerStatus } from '../federation/index.ts';
@@ -17,7 +17,7 @@ export interface DomainStatus extends Usage {
   readonly session: string | null;
   readonly carrier: string | null;
   readonly suite: string | null;
-  /** Of its messages and rings. */
+  /** Memory of its messages and rings. */
   readonly memory: MemoryStatus;
   readonly log: LogStatus;
   readonly rings: readonly {
@@ -28,7 +28,7 @@ export interface DomainStatus extends Usage {
   }[];
 }
 
-/** Of one domain's share of the audit log. */
+/** One domain's share of the audit log. */
 export interface LogStatus {
   /** Bytes of records that it may cause now; null: it has caused none yet. */
   readonly left: number | null;
@@ -47,12 +47,12 @@ export interface BrokerStatus {
     readonly directory: string;
     readonly rows: number;
     readonly grants: number;
-    /** Why the files that were read last are not in force; null when they are. */
+    /** The reason why the last read files are not in force; null when they are. */
     readonly refusal: Refusal | null;
-    /** Where policies come from: the files of the directory, or what an admin applies. */
+    /** The source of policies: the files of the directory, or the requests of an admin. */
     readonly source: 'watch' | 'applied';
   };
-  /** Who seals and opens records, and why the best provider does not. */
+  /** The provider that seals and opens records, and why a better one is not used. */
   readonly aead: AeadChoice;
   readonly keys: KeyStatus;
   readonly audit: {
@@ -61,16 +61,16 @@ export interface BrokerStatus {
     readonly records: number;
     readonly head: string;
   };
-  /** What messages hold of what they may hold, bytes. */
+  /** Memory of messages and its limit, bytes. */
   readonly memory: { readonly held: number; readonly total: number };
   readonly domains: readonly DomainStatus[];
-  /** All carriers over TCP of which nobody has proved anything yet. */
+  /** All carriers over TCP that have not authenticated yet. */
   readonly strangers: Usage;
   /** Other brokers, as far as the inventory names any. */
   readonly brokers: readonly RemoteBrokerStatus[];
   readonly messages: number;
   readonly bytes: number;
-  /** Operations not done, by status word. */
+  /** Refused operations, by status word. */
   readonly refused: Readonly<Record<string, number>>;
 }
 

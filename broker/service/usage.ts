@@ -1,28 +1,28 @@
-/** What one domain, or all strangers together, use of the broker beside their messages, and how often they were held back. */
+/** The resources that one domain, or all strangers, use besides messages, and how often they were held back. */
 import type { Account, Argo } from '../core/index.ts';
 import { type Turns, UNITS_PER_MS } from '../turns/index.ts';
 import type { Sessions } from './sessions.ts';
 
-/** Of one account. */
+/** The memory of one account. */
 export interface MemoryStatus {
-  /** What the broker holds for it, bytes. */
+  /** Bytes charged to it now. */
   readonly held: number;
-  /** The most that it could hold now if the others keep what they have, bytes. */
+  /** The most bytes that it could hold now if the others stay as they are. */
   readonly share: number;
-  /** Charges that its share did not allow, since start. */
+  /** Charges refused because of its share, since start. */
   readonly heldBack: number;
 }
 
 export interface Usage {
-  /** Of what it has half sent, its unread answers, and what its carriers keep. */
+  /** Memory of partly received records, unread answers, and buffers of its carriers. */
   readonly sessionMemory: MemoryStatus;
   readonly work: {
     /** CPU time by the prices of broker/turns, milliseconds since start. */
     readonly milliseconds: number;
-    /** How many times its work waited for a later turn, because it had used its part of the present one. */
+    /** Number of times that its work waited for a later turn, because its part of the present turn was used up. */
     readonly heldBack: number;
   };
-  /** Carriers that are open: its session, those that have not proved anything, those that are closing. */
+  /** Open carriers: that of its session, those that have not authenticated, and those that are closing. */
   readonly sockets: number;
 }
 
