@@ -337,7 +337,7 @@ async function startAdmin(
   const metrics = brokerMetrics(sources);
   const status = (): BrokerStatus => describeBroker(sources);
   const control = join(options.runtime, CONTROL_SOCKET);
-  const server = await serveControl(control, { status, policy: { reload, archive }, grants, keys, metrics });
+  const server = await serveControl(control, { status, policy: { reload, archive }, grants, keys, metrics, audit });
   started.add(() => server.close());
   if (options.metrics === null) return { control, metrics: null, status };
   const scraped = await serveMetrics(options.metrics.host, options.metrics.port, metrics);
@@ -357,7 +357,8 @@ async function recordFirst(first: FirstPolicy, archive: RevisionArchive, audit: 
   });
   if (refusal === null) return;
   const detail = { message: refusal.message.slice(0, 1_000), revision: policy.revision };
-  audit.record({ event: 'policy.reject', reason: refusal.code, detail });
+  const refused = refusal.policy === null ? {} : { policy: refusal.policy };
+  audit.record({ event: 'policy.reject', reason: refusal.code, ...refused, detail });
   log.error(
     { ...refusal, restored, directory: policy.directory },
     'the policy directory is broken: the policy that was in force before is used',

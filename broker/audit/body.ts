@@ -66,6 +66,10 @@ export class Bodies {
       this.#remember(event.revision, event.policy);
       facts.revision = event.revision;
     }
+    if (event.event === 'policy.prepare') {
+      facts.revision = event.revision;
+      facts.policy = event.policy.slice(0, POLICY_PREFIX_DIGITS);
+    }
     if (event.event === 'policy.reject') facts.policy = event.policy?.slice(0, POLICY_PREFIX_DIGITS);
     return this.#body(at, event.event, facts);
   }

@@ -1,7 +1,8 @@
 /** The bodies of POST /v1/grants and /v1/grants/revoke: read within a limit, checked key by key, handed on. */
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import type { Grants } from '../service/index.ts';
+import { MAX_GRANT_TEXT } from '../process/index.ts';
+import type { Grants, ReloadResult } from '../service/index.ts';
 import { type ControlAnswer, readJson } from './request-body.ts';
 
 /** A request has five short members. */
@@ -19,18 +20,28 @@ const grantBody = z.strictObject({
   keep: z.boolean().default(false),
 });
 const revokeBody = z.strictObject(subject);
+const anyBody = z.union([grantBody, revokeBody]);
 
 /** Never rejects. 200 done, 422 refused with a code, 400 a body that is none. */
 export async function answerGrants(request: IncomingMessage, grants: Grants): Promise<ControlAnswer> {
   try {
     const body = await readJson(request, MAX_BODY_BYTES);
-    const result =
-      request.url === '/v1/grants'
-        ? await grants.add(grantBody.parse(body))
-        : await grants.revoke(revokeBody.parse(body));
-    return { code: result.ok ? 200 : 422, body: result };
+    if (request.url === '/v1/grants') {
+      const asked = grantBody.parse(body);
+      return answerOf(await grants.add(asked), asked);
+    }
+    const asked = revokeBody.parse(body);
+    return answerOf(await grants.revoke(asked), asked);
   } catch (error) {
     const message = error instanceof z.ZodError ? z.prettifyError(error) : error instanceof Error ? error.message : '';
     return { code: 400, body: { ok: false, code: 'ERR_CONTROL_BODY', message } };
   }
+}
+
+function answerOf(
+  result: ReloadResult,
+  { domain, label, by, reason, ...more }: z.infer<typeof anyBody>,
+): ControlAnswer {
+  const asked = { domain, label, ...more, by: by.slice(0, MAX_GRANT_TEXT), why: reason.slice(0, MAX_GRANT_TEXT) };
+  return { code: result.ok ? 200 : 422, body: result, asked };
 }

@@ -15,9 +15,14 @@ export async function answerRevocations(request: IncomingMessage, keys: KeyWatch
     const { list } = listBody.parse(await readJson(request, MAX_LIST_BODY_BYTES));
     const result = await keys.install(list);
     if (!result.ok)
-      return { code: 422, body: { ok: false, code: `ERR_BROKER_LIST_${result.reason}`, message: result.message } };
+      return {
+        code: 422,
+        body: { ok: false, code: `ERR_BROKER_LIST_${result.reason}`, message: result.message },
+        asked: {},
+      };
     const { isNew, ended } = result;
-    return { code: 200, body: { ok: true, serial: result.list.serial, isNew, ended } };
+    const { serial } = result.list;
+    return { code: 200, body: { ok: true, serial, isNew, ended }, asked: { serial, ended } };
   } catch (error) {
     const message = error instanceof z.ZodError ? z.prettifyError(error) : error instanceof Error ? error.message : '';
     return { code: 400, body: { ok: false, code: 'ERR_CONTROL_BODY', message } };

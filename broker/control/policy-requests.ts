@@ -15,12 +15,14 @@ import {
   type PolicyFiles,
 } from '../../policy/index.ts';
 import { MAX_GRANT_TEXT } from '../process/index.ts';
+import type { Detail } from '../record/index.ts';
 import type { PolicyReload } from '../service/index.ts';
 import { type ControlAnswer, readJson } from './request-body.ts';
 
 /** Three tables of 4 MiB, two YAML files of 1 MiB, and base64. */
 const MAX_POLICY_BODY_BYTES = 20 * 1024 * 1024;
 const MAX_REASON_BODY_BYTES = 8_192;
+const MIN_TOKEN_DIGITS = 12;
 
 const attribution = {
   by: z.string().max(MAX_GRANT_TEXT).default('admin'),
@@ -41,7 +43,7 @@ const applyBody = z.strictObject({
   /** Instead of files: a revision or a hash of the archive. */
   policy: z.string().max(64).optional(),
 });
-const stageBody = z.strictObject({ files: sixFiles });
+const stageBody = z.strictObject({ ...attribution, files: sixFiles });
 
 export interface PolicyTarget {
   readonly reload: PolicyReload;
@@ -63,20 +65,22 @@ export async function answerPolicy(request: IncomingMessage, target: PolicyTarge
 async function answer(request: IncomingMessage, { reload, archive }: PolicyTarget): Promise<ControlAnswer> {
   switch (request.url) {
     case '/v1/policy/reload': {
-      const result = await reload.run(reloadBody.parse((await readJson(request, MAX_REASON_BODY_BYTES)) ?? {}));
-      return answerOf(result, reload.policy.hash);
+      const who = reloadBody.parse((await readJson(request, MAX_REASON_BODY_BYTES)) ?? {});
+      return answerOf(await reload.run(who), reload.policy.hash, saidBy(who));
     }
     case '/v1/policy/apply': {
       const { files, policy, ...rest } = applyBody.parse(await readJson(request, MAX_POLICY_BODY_BYTES));
       if ((files === undefined) === (policy === undefined)) throw new Error('expected either files or policy');
       const { token, ...who } = rest;
       const wanted = files === undefined ? await archived(archive, policy ?? '') : bytesOf(files);
-      return answerOf(await reload.apply({ files: wanted, token, attribution: who }), reload.policy.hash);
+      const asked = { ...saidBy(who), policy: short(hashFiles(wanted)), token: short(token) };
+      return answerOf(await reload.apply({ files: wanted, token, attribution: who }), reload.policy.hash, asked);
     }
     case '/v1/policy/stage': {
-      const { files } = stageBody.parse(await readJson(request, MAX_POLICY_BODY_BYTES));
+      const { files, ...who } = stageBody.parse(await readJson(request, MAX_POLICY_BODY_BYTES));
       const staged = bytesOf(files);
-      return answerOf(await reload.stage(staged), hashFiles(staged));
+      const hash = hashFiles(staged);
+      return answerOf(await reload.stage(staged), hash, { ...saidBy(who), policy: short(hash) });
     }
     default: {
       const { hash, revision, grants, files } = reload.policy;
@@ -90,8 +94,17 @@ async function archived(archive: ArchiveReader, name: string): Promise<PolicyFil
   return archivedFiles(archive, hash);
 }
 
-function answerOf(result: Awaited<ReturnType<PolicyReload['run']>>, policy: string): ControlAnswer {
-  return { code: result.ok ? 200 : 422, body: result.ok ? { ...result, policy } : result };
+function answerOf(result: Awaited<ReturnType<PolicyReload['run']>>, policy: string, asked: Detail): ControlAnswer {
+  return { code: result.ok ? 200 : 422, body: result.ok ? { ...result, policy } : result, asked };
+}
+
+function saidBy({ by, reason }: { readonly by: string; readonly reason: string }): Detail {
+  return { by, why: reason };
+}
+
+/** As much of a hash as an admin types and the log shows. */
+function short(hash: string): string {
+  return hash.slice(0, MIN_TOKEN_DIGITS);
 }
 
 function bytesOf(files: z.infer<typeof sixFiles>): PolicyFiles {

@@ -1,10 +1,13 @@
 /** The body of a control request: JSON, read within a limit. */
 import type { IncomingMessage } from 'node:http';
 import { BrokerError } from '../process/index.ts';
+import type { Detail } from '../record/index.ts';
 
 export interface ControlAnswer {
   readonly code: number;
   readonly body: object;
+  /** For the audit log: what was asked for, by whom, why. Absent: the body was none. */
+  readonly asked?: Detail;
 }
 
 /** Null for an empty body. */

@@ -4,7 +4,8 @@
  * GET /v1/keys, POST /v1/keys/revocations, GET /metrics.
  */
 import { chmod } from 'node:fs/promises';
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { AuditLog } from '../audit/index.ts';
 import { removeStaleSocket } from '../carrier/index.ts';
 import {
   BrokerError,
@@ -16,9 +17,11 @@ import {
   MAX_METRICS_CONNECTIONS,
 } from '../process/index.ts';
 import type { BrokerStatus, Grants, KeyWatch, MetricsText } from '../service/index.ts';
+import { administer } from './admin-requests.ts';
 import { answerGrants } from './grant-requests.ts';
 import { answerRevocations } from './key-requests.ts';
 import { answerPolicy, type PolicyTarget } from './policy-requests.ts';
+import type { ControlAnswer } from './request-body.ts';
 
 /** A connection that says nothing, or half a request, must not keep a file descriptor of the broker. */
 const WAITS = Object.freeze({
@@ -34,6 +37,7 @@ export interface ControlTarget {
   readonly grants: Grants;
   readonly keys: KeyWatch;
   readonly metrics: MetricsText;
+  readonly audit: Pick<AuditLog, 'record'>;
 }
 
 export interface ControlServer {
@@ -66,28 +70,38 @@ export async function serveMetrics(host: string, port: number, metrics: MetricsT
   };
 }
 
-const POLICY_ROUTES = new Set([
-  'POST /v1/policy/reload',
-  'POST /v1/policy/apply',
-  'POST /v1/policy/stage',
-  'GET /v1/policy/files',
+/** Requests that change something, each with its name in the audit log. */
+const ADMIN_ROUTES: ReadonlyMap<string, string> = new Map([
+  ['POST /v1/policy/reload', 'policy.reload'],
+  ['POST /v1/policy/apply', 'policy.apply'],
+  ['POST /v1/policy/stage', 'policy.stage'],
+  ['POST /v1/grants', 'grants.add'],
+  ['POST /v1/grants/revoke', 'grants.revoke'],
+  ['POST /v1/keys/revocations', 'keys.revoke'],
 ]);
 
 function handler(target: ControlTarget): RequestListener {
   return (request, response) => {
     const route = `${request.method} ${request.url}`;
-    if (route === 'GET /v1/status') sendJson(response, 200, target.status());
+    const name = ADMIN_ROUTES.get(route);
+    if (name !== undefined) {
+      const answer = (): Promise<ControlAnswer> => change(request, target);
+      void administer(request, { name, answer }, target).then(({ code, body }) => sendJson(response, code, body));
+    } else if (route === 'GET /v1/status') sendJson(response, 200, target.status());
     else if (route === 'GET /metrics') void sendMetrics(response, target.metrics);
-    else if (POLICY_ROUTES.has(route)) {
+    else if (route === 'GET /v1/policy/files') {
       void answerPolicy(request, target.policy).then(({ code, body }) => sendJson(response, code, body));
     } else if (route === 'GET /v1/grants') sendJson(response, 200, { grants: target.grants.list() });
-    else if (route === 'POST /v1/grants' || route === 'POST /v1/grants/revoke') {
-      void answerGrants(request, target.grants).then(({ code, body }) => sendJson(response, code, body));
-    } else if (route === 'GET /v1/keys') sendJson(response, 200, target.keys.describe());
-    else if (route === 'POST /v1/keys/revocations') {
-      void answerRevocations(request, target.keys).then(({ code, body }) => sendJson(response, code, body));
-    } else sendJson(response, 404, { code: 'ERR_CONTROL_NOT_FOUND', message: `no such operation: ${route}` });
+    else if (route === 'GET /v1/keys') sendJson(response, 200, target.keys.describe());
+    else sendJson(response, 404, { code: 'ERR_CONTROL_NOT_FOUND', message: `no such operation: ${route}` });
   };
+}
+
+function change(request: IncomingMessage, { policy, grants, keys }: ControlTarget): Promise<ControlAnswer> {
+  if (request.url?.startsWith('/v1/policy/') === true) return answerPolicy(request, policy);
+  return request.url?.startsWith('/v1/keys/') === true
+    ? answerRevocations(request, keys)
+    : answerGrants(request, grants);
 }
 
 async function sendMetrics(response: ServerResponse, metrics: MetricsText): Promise<void> {

@@ -102,3 +102,7 @@ export const CONTROL_REQUEST_MS = 20_000;
 export const CONTROL_IDLE_MS = 5_000;
 /** How often these times are looked at. */
 export const CONTROL_SWEEP_MS = 500;
+/** How long the answer to an admin waits until the kernel has named the admin's process; on an idle host it takes 10 ms. */
+export const CALLER_LOOKUP_MS = 500;
+/** A list of the host's unix sockets: 40 000 of them. A longer one names no process. */
+export const MAX_CALLER_LIST_BYTES = 8 * 1024 * 1024;

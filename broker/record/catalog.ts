@@ -42,6 +42,7 @@ export const AUDIT_CATALOG = {
   flow: { code: 'A4005I', bound: 'interval' },
   'policy.load': { code: 'A5001I', bound: 'operator' },
   'policy.reject': { code: 'A5002E', bound: 'operator' },
+  'policy.prepare': { code: 'A5003I', bound: 'operator' },
   'grant.add': { code: 'A6001I', bound: 'operator' },
   'grant.revoke': { code: 'A6002I', bound: 'operator' },
   'grant.expire': { code: 'A6003I', bound: 'operator' },
@@ -50,6 +51,8 @@ export const AUDIT_CATALOG = {
   'audit.gap': { code: 'A8001E', bound: 'outage' },
   'audit.withheld': { code: 'A8002W', bound: 'window' },
   'audit.clock': { code: 'A8003W', bound: 'operator' },
+  'admin.request': { code: 'A9001I', bound: 'operator' },
+  'admin.refused': { code: 'A9002W', bound: 'operator' },
 } as const satisfies Readonly<Record<string, RecordKind>>;
 
 export type AuditEventName = keyof typeof AUDIT_CATALOG;

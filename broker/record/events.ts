@@ -59,7 +59,11 @@ export type AuditEvent = Circumstances &
       }
     /** `policy`: the whole hash, hex. Later records with this revision carry its first digits. */
     | { readonly event: 'policy.load'; readonly revision: number; readonly policy: string }
+    /** A policy that may allow something is about to come into force: this record is on disk before it does. */
+    | { readonly event: 'policy.prepare'; readonly revision: number; readonly policy: string }
     | { readonly event: 'policy.reject'; readonly reason: string; readonly policy?: string }
+    /** A request at the control socket; `detail`: what, who (`by` is claimed, `caller` is the kernel's word), why. */
+    | { readonly event: 'admin.request' | 'admin.refused'; readonly reason: string }
     /** A revocation list was installed or refused, and how many sessions it ended. */
     | { readonly event: 'key.list'; readonly reason: string }
     /** A key that is not valid was presented, or one name has two holders; `detail` says whose. */

@@ -42,7 +42,8 @@ export async function firstPolicy(options: PolicyOptions, archive: ArchiveReader
     if (strict || !(error instanceof PolicyError)) throw error;
     const last = await newestWhole(entries, archive, directory, revision, false);
     if (last === null) throw error;
-    const refusal = { code: error.code, message: error.message, findings: error.findings.length };
+    const { code, message, findings } = error;
+    const refusal = { code, message, findings: findings.length, policy: error.policy };
     return { policy: last.policy, refusal, restored: last.entry.revision };
   }
 }

@@ -27,6 +27,8 @@ export type ReloadResult =
       readonly message: string;
       /** All problems of the files; absent when the files are not the reason. */
       readonly findings?: readonly Finding[];
+      /** Hash of the files that were refused; absent when they could not be read, or are not to blame. */
+      readonly policy?: string;
     };
 
 /** The reason why the files of the policy directory are not in force. */
@@ -35,6 +37,8 @@ export interface Refusal {
   readonly message: string;
   /** Number of findings. `argus policy check` and `argus reload --json` list them. */
   readonly findings: number;
+  /** Hash of those files; null: they could not be read. */
+  readonly policy: string | null;
 }
 
 /** The new set of grants, and the records for the log. */

@@ -6,8 +6,10 @@
  *
  *   takes away only   in force at once, in the same turn as its record is queued. It does not wait for a load, another
  *                     change, a flood of denials or a failing log. Its record is the first of the new revision.
- *   allows something  recorded on disk first, then in force. Such changes take turns. If a change that only takes away
- *                     overtakes it, the slower one is made again on top of the new policy.
+ *   allows something  recorded on disk first (`policy.prepare`), then in force. Such changes take turns. If a change that
+ *                     only takes away overtakes it, the slower one is made again on top of the new policy.
+ *
+ * `policy.load` is recorded in the turn in which a policy comes into force: each one in the log was in force.
  *
  * When a policy fails any step, the old one stays in force and the failure is recorded. If the log cannot be written,
  * an edited directory does not come into force. It is loaded again automatically as soon as the log can be written.
@@ -363,7 +365,7 @@ export class PolicyReload {
   /** Queues the record before any record of a decision under the new revision, and does not wait for the disk. */
   async #atOnce(policy: PolicyRevision, record: () => void, attribution: Attribution): Promise<ReloadResult> {
     record();
-    this.#recordLoad(policy, attribution);
+    this.#recordRevision('policy.load', policy, attribution);
     const before = this.#inForce;
     this.#adopt(policy);
     const noted = this.#note(policy, before, attribution);
@@ -380,8 +382,7 @@ export class PolicyReload {
     if (!this.#audit.healthy) return this.#unwritable();
     // Archive the files first: every decision of the broker must be reproducible from the archive.
     if (!this.#archive.has(policy.hash)) await this.#archive.keep(policy.hash, policy.files);
-    record();
-    this.#recordLoad(policy, attribution);
+    this.#recordRevision('policy.prepare', policy, attribution);
     if (!(await this.#durable())) {
       this.#takeBack(policy, 'AUDIT_UNAVAILABLE');
       return this.#unwritable();
@@ -390,9 +391,7 @@ export class PolicyReload {
       this.#takeBack(policy, 'SUPERSEDED');
       return 'overtaken';
     }
-    const before = this.#inForce;
-    this.#adopt(policy);
-    return inForce(policy, await this.#note(policy, before, attribution));
+    return this.#atOnce(policy, record, attribution);
   }
 
   /**
@@ -413,10 +412,10 @@ export class PolicyReload {
     return policy.hash === before.hash ? true : noted;
   }
 
-  #recordLoad(policy: PolicyRevision, attribution: Attribution): void {
+  #recordRevision(event: 'policy.load' | 'policy.prepare', policy: PolicyRevision, attribution: Attribution): void {
     const grants = policy.grants.map(({ domain, label }) => `${domain} ${label}`);
     this.#audit.record({
-      event: 'policy.load',
+      event,
       revision: policy.revision,
       policy: policy.hash,
       detail: {
@@ -428,9 +427,10 @@ export class PolicyReload {
     });
   }
 
-  /** Records that an already recorded revision did not come into force. */
+  /** Records that a prepared revision did not come into force. */
   #takeBack({ revision, hash }: PolicyRevision, reason: string): void {
-    this.#audit.record({ event: 'policy.reject', reason, policy: hash, detail: { revision } });
+    const detail = { revision: this.#inForce.revision, refused: revision };
+    this.#audit.record({ event: 'policy.reject', reason, policy: hash, detail });
   }
 
   /** Waits for the disk, but not for the flood window of any domain: the source is the broker, which never floods. */
@@ -450,7 +450,12 @@ export class PolicyReload {
   #remember(result: ReloadResult): ReloadResult {
     this.#refusal = result.ok
       ? null
-      : { code: result.code, message: result.message, findings: result.findings?.length ?? 0 };
+      : {
+          code: result.code,
+          message: result.message,
+          findings: result.findings?.length ?? 0,
+          policy: result.policy ?? null,
+        };
     return result;
   }
 
@@ -465,15 +470,13 @@ export class PolicyReload {
     this.rejected++;
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof PolicyError || error instanceof BrokerError ? error.code : 'ERR_POLICY_LOAD';
-    const detail = { message: message.slice(0, 1_000), revision: this.#inForce.revision };
-    this.#audit.record({
-      event: 'policy.reject',
-      reason: code,
-      ...(hash === undefined ? {} : { policy: hash }),
-      detail,
-    });
+    const policy = hash ?? (error instanceof PolicyError ? error.policy : null);
+    const named = policy === null ? {} : { policy };
+    // A refused policy has no number; the next one that comes into force gets the one that this policy would have had.
+    const detail = { message: message.slice(0, 1_000), revision: this.#inForce.revision, refused: this.#number + 1 };
+    this.#audit.record({ event: 'policy.reject', reason: code, ...named, detail });
     this.#log.error({ code, message }, 'the new policy was refused; the old one stays in force');
-    const result = refused(code, message);
+    const result = { ...refused(code, message), ...named };
     return error instanceof PolicyError && error.findings.length > 0 ? { ...result, findings: error.findings } : result;
   }
 }

@@ -88,7 +88,12 @@ export async function compileFiles(
   const { revision, inspectors, overlay = [], now = () => performance.now() } = options;
   const pace = servingPace(now);
   const before = previous === undefined ? {} : { previous: { files: previous.files, build: previous } };
-  return { ...(await compilePolicy(files, { revision, inspectors, overlay, pace, ...before })), directory, files };
+  try {
+    return { ...(await compilePolicy(files, { revision, inspectors, overlay, pace, ...before })), directory, files };
+  } catch (error) {
+    if (error instanceof PolicyError) error.policy = hashFiles(files);
+    throw error;
+  }
 }
 
 /** @throws PolicyError ERR_POLICY_DIRECTORY, or with one F-006 or F-008 finding per unusable file */

@@ -21,6 +21,8 @@ export class PolicyError extends CodedError<PolicyErrorCode> {
   override readonly name = 'PolicyError';
   /** All that was found, in the order of the files; at most MAX_FINDINGS. */
   readonly findings: readonly Finding[];
+  /** Hash of the files that were refused; null: they could not be read, or the error is not about files. */
+  policy: string | null = null;
 
   constructor(code: PolicyErrorCode, message: string, findings: readonly Finding[] = [], cause?: unknown) {
     super(code, message, { cause });

@@ -19,6 +19,9 @@ async function oneOfEach(): Promise<readonly AuditRecord[]> {
   const [audio, rogue] = [named('audio-vm'), named('rogue-vm')];
   log.record({ event: 'policy.load', revision: 1, policy: 'ab'.repeat(32), detail: { rows: 3 } });
   log.record({ event: 'policy.reject', reason: 'ERR_POLICY_ROW', policy: 'cd'.repeat(32) });
+  log.record({ event: 'policy.prepare', revision: 2, policy: 'ef'.repeat(32), detail: { rows: 4 } });
+  for (const event of ['admin.request', 'admin.refused'] as const)
+    log.record({ event, reason: 'DONE', detail: { request: 'grants.add', caller: { pid: 1, uid: 0 } } });
   log.record({ event: 'session.open', src: audio, session: 's' });
   log.record({ event: 'session.refused', src: null, reason: 'TIMEOUT', detail: { carrier: 'tcp' } });
   log.record({ event: 'peer.fault', src: audio, reason: 'BAD_FRAME', session: 's' });

@@ -33,6 +33,8 @@ export const PROMISES = {
   'a policy change takes back': ['docs/broker.md', 'revoked'],
   'no edit is lost': ['docs/policy.md', 'ERR_BROKER_TOKEN'],
   'an archived policy is whole': ['docs/policy.md', 'Files are stored by their content'],
+  'every change is recorded': ['docs/broker.md', 'also when it changed nothing'],
+  'the log tells what was in force': ['docs/audit.md', 'policy.prepare'],
   'a grant ends when it says': ['docs/grants.md', 'grant.expire'],
   'a broker speaks for its own domains': ['docs/scaling.md', 'FOREIGN_HOME'],
   'rings behave as in Argo': ['docs/conformance.md', 'Argo'],

@@ -1,5 +1,5 @@
 /** The control socket and the metrics of a real broker. */
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -17,6 +17,7 @@ import {
   OPEN_ROWS,
   withInstallation,
 } from '../support/installation/installation.ts';
+import { needs } from '../support/needs.ts';
 import { runCli } from '../support/processes/run-cli.ts';
 
 const control = suite('control and metrics');
@@ -165,6 +166,45 @@ control('reloads that come together are answered by one load, and none is lost',
     for (const result of results) assert.equal(result, { ok: true, revision: 2, changed: true });
     assert.is(broker.status().policy.revision, 2);
   }),
+);
+
+needs('ss', 'iproute2')(
+  control,
+  'every request that may change something is recorded with the process that sent it',
+  () =>
+    withInstallation({}, async (stage) => {
+      const broker = await stage.broker({ watchPolicy: false });
+      const grant = { domain: 'chrome-vm', label: '@member', by: 'alice', reason: 'a test' };
+      for (const [path, body] of [
+        ['policy/reload', { by: 'alice', reason: 'a test' }],
+        ['policy/apply', { token: 'no token' }],
+        ['policy/stage', {}],
+        ['grants', grant],
+        ['grants/revoke', grant],
+        ['keys/revocations', { list: 'none' }],
+      ] as const)
+        await callControl(stage.control, 'POST', `/v1/${path}`, body);
+      await callControl(stage.control, 'GET', '/v1/policy/files');
+      await broker.close();
+      const records = readFileSync(join(stage.audit, '00000001.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+        .filter(({ event }) => event === 'admin.request' || event === 'admin.refused');
+      assert.equal(
+        records.map(({ reason, detail }) => [detail.request, reason, detail.by ?? null, detail.why ?? null]),
+        [
+          ['policy.reload', 'UNCHANGED', 'alice', 'a test'],
+          ['policy.apply', 'ERR_CONTROL_BODY', null, null],
+          ['policy.stage', 'ERR_CONTROL_BODY', null, null],
+          ['grants.add', 'ERR_POLICY_GRANT', 'alice', 'a test'],
+          ['grants.revoke', 'UNCHANGED', 'alice', 'a test'],
+          ['keys.revoke', 'ERR_BROKER_LIST_NOT_A_LIST', null, null],
+        ],
+      );
+      for (const { detail } of records)
+        assert.equal([detail.caller?.pid, detail.caller?.uid], [process.pid, process.getuid?.()]);
+    }),
 );
 
 control('what is no operation is 404, with a code', () =>

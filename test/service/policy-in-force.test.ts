@@ -1,5 +1,5 @@
 /** What comes into force when: taking away first, allowing after its record, nothing half. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,12 +8,14 @@ import { Argo } from '../../broker/core/index.ts';
 import { firstPolicy, Grants, POLICY_HOST, PolicyReload } from '../../broker/service/index.ts';
 import {
   copyShippedPolicy,
+  hashFiles,
   memoryArchive,
   type POLICY_FILE_NAMES,
   PolicyError,
   type PolicyFiles,
   type PolicyRevision,
   type RevisionArchive,
+  readPolicyFiles,
 } from '../../policy/index.ts';
 import { FakeClock } from '../support/clock.ts';
 import { temporaryDirectory } from '../support/temp.ts';
@@ -241,6 +243,66 @@ force('a refused file is recorded as refused and never as loaded', async () => {
   assert.is((await house.reload.run()).ok, false);
   assert.equal(house.events('policy.load', 'policy.reject'), ['policy.reject']);
 });
+
+force(
+  'a refused directory is named in the log: its hash, the revision that stays, the number that it would have had',
+  async () => {
+    const house = await House.open();
+    await house.edit('policy.csv', (text) => `${text}p, half a row\n`);
+    const result = await house.reload.run();
+    const hash = hashFiles(await readPolicyFiles(house.directory));
+    const reject = house.audit.records.findLast(({ event }) => event === 'policy.reject');
+    assert.is(reject?.policy, hash.slice(0, 16));
+    assert.equal([reject?.detail?.revision, reject?.detail?.refused], [1, 2]);
+    assert.equal([result.ok ? null : result.policy, house.reload.refusal?.policy], [hash, hash]);
+    await rm(join(house.directory, 'tests.csv'));
+    await house.reload.run();
+    const unread = house.audit.records.findLast(({ event }) => event === 'policy.reject');
+    assert.equal([unread?.reason, unread?.policy], ['ERR_POLICY_FILE', undefined]);
+  },
+);
+
+force('what allows something is prepared on disk first, and loaded in the log only when it is in force', async () => {
+  const house = await House.open();
+  const waiting: ((isDurable: boolean) => void)[] = [];
+  house.audit.whenDurable = (callback) => void waiting.push(callback);
+  const events = (): string[] => house.events('policy.prepare', 'policy.load', 'policy.reject', 'grant.add');
+  const granted = house.grant('chrome-vm', '@mic');
+  await turns();
+  assert.equal([events(), house.hears('chrome-vm')], [['policy.prepare'], false]);
+  waiting.shift()?.(true);
+  await turns();
+  assert.equal([events(), house.hears('chrome-vm')], [['policy.prepare', 'grant.add', 'policy.load'], true]);
+  waiting.shift()?.(true);
+  assert.is((await granted).ok, true);
+  const { revision, policy } = house.audit.records.findLast(({ event }) => event === 'policy.prepare') ?? {};
+  assert.equal([revision, policy], [2, house.reload.policy.hash.slice(0, 16)]);
+});
+
+force('a revision that was overtaken or could not be recorded is never said to be loaded', async () => {
+  const house = await House.open();
+  await house.grant('chrome-vm', '@mic');
+  const waiting: ((isDurable: boolean) => void)[] = [];
+  house.audit.whenDurable = (callback) => void waiting.push(callback);
+  const loads = (): unknown[] =>
+    house.audit.records.filter(({ event }) => event === 'policy.load').map(({ revision }) => revision);
+  const granted = house.grant('mail-vm', '@mic');
+  await turns();
+  const revoked = house.revoke('chrome-vm', '@mic');
+  for (const answer of waiting.splice(0)) answer(true);
+  await turns();
+  const taken = house.audit.records.findLast(({ event }) => event === 'policy.reject');
+  assert.equal([taken?.reason, taken?.detail?.refused, loads()], ['SUPERSEDED', 3, [2, 4]]);
+  for (const answer of waiting.splice(0)) answer(false);
+  await Promise.all([granted, revoked]);
+  const last = house.audit.records.findLast(({ event }) => event === 'policy.reject');
+  assert.equal([last?.reason, last?.detail?.refused, loads()], ['AUDIT_UNAVAILABLE', 5, [2, 4]]);
+});
+
+/** Lets what waits for nothing but promises go on. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Files of the policy in force with one more row. */
 function withRow(house: House, row: string): PolicyFiles {

@@ -39,6 +39,7 @@ const KINDS: Readonly<Record<AuditEventName, EcsKind>> = {
   flow: MESSAGE,
   'policy.load': { category: ['configuration'], type: ['change'], outcome: 'success' },
   'policy.reject': { category: ['configuration'], type: ['change'], outcome: 'failure' },
+  'policy.prepare': { category: ['configuration'], type: ['info'], outcome: 'success' },
   'grant.add': CHANGE,
   'grant.revoke': CHANGE,
   'grant.expire': CHANGE,
@@ -47,6 +48,8 @@ const KINDS: Readonly<Record<AuditEventName, EcsKind>> = {
   'audit.gap': { ...OWN, outcome: 'failure' },
   'audit.withheld': OWN,
   'audit.clock': OWN,
+  'admin.request': { category: ['configuration'], type: ['admin'], outcome: 'success' },
+  'admin.refused': { category: ['configuration'], type: ['admin'], outcome: 'failure' },
 };
 
 /** Fields that ECS has a place for; the others stay under `argus`. */

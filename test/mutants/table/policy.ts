@@ -318,4 +318,32 @@ export const POLICY: readonly Mutant[] = [
     promise: 'policy files are the operator’s',
     tests: ['test/policy/directory.test.ts'],
   },
+  {
+    in: 'broker/service/reload.ts',
+    find: "this.#recordRevision('policy.prepare', policy, attribution);",
+    replace: '',
+    promise: 'the log tells what was in force',
+    tests: IN_FORCE,
+  },
+  {
+    in: 'policy/load/directory.ts',
+    find: 'if (error instanceof PolicyError) error.policy = hashFiles(files);',
+    replace: '',
+    promise: 'the log tells what was in force',
+    tests: IN_FORCE,
+  },
+  {
+    in: 'broker/control/admin-requests.ts',
+    find: "audit.record({ event: isOk ? 'admin.request' : 'admin.refused', reason, detail });",
+    replace: 'void [audit, isOk, reason, detail];',
+    promise: 'every change is recorded',
+    tests: ['test/control/admin-requests.test.ts'],
+  },
+  {
+    in: 'broker/control/caller-process.ts',
+    find: 'if (inode === undefined || peer !== own) continue;',
+    replace: 'if (inode === undefined) continue;',
+    promise: 'every change is recorded',
+    tests: ['test/control/caller-process.test.ts'],
+  },
 ];

@@ -11,6 +11,7 @@ import {
 } from '../../../../../policy/index.ts';
 import { printJson } from '../../../output.ts';
 import { controlOption } from '../../../sockets/control.ts';
+import { who } from '../../../who.ts';
 import { base64, call, type PutAnswer, putInForce, statusOf } from './in-force.ts';
 
 const MIN_TOKEN_DIGITS = 12;
@@ -52,7 +53,7 @@ export function candidateCommand(): Command {
     )
     .action(async (directory: string, { control, json }: { readonly control?: string; readonly json?: true }) => {
       const files = await readPolicyFiles(directory);
-      const answer = await call(control, '/v1/policy/stage', { files: base64(files) });
+      const answer = await call(control, '/v1/policy/stage', { by: who(), files: base64(files) });
       if (json === true) return printJson({ ok: true, policy: answer.policy });
       const { policy } = await statusOf(control);
       process.stdout.write(

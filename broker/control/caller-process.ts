@@ -1,0 +1,106 @@
+/**
+ * The process at the other end of a control connection, as the kernel knows it.
+ *
+ * Node does not offer SO_PEERCRED, and a native module in the broker for this alone would be more trust than it is worth.
+ * `ss` (iproute2) asks the kernel for the socket that a socket is connected to, and the process that holds it; the file
+ * descriptor of that process is compared before anything is believed. What a broker without root can find out: processes of
+ * its own user. Another process can then only be one of root, because the socket has mode 0600.
+ *
+ * `login` is the kernel's login uid. It stays the same behind sudo and su, so it names the person and not the role.
+ */
+import { execFile } from 'node:child_process';
+import { readFile, readlink } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { CALLER_LOOKUP_MS, MAX_CALLER_LIST_BYTES } from '../process/index.ts';
+
+export interface CallerProcess {
+  readonly pid: number;
+  readonly uid: number;
+  /** The uid of the login session; null: the process belongs to none, or the kernel does not keep it. */
+  readonly login: number | null;
+  /** Its command name, at most 15 characters; the process chooses it. */
+  readonly program: string;
+}
+
+/** The other end of a connection in the list of `ss`. */
+export interface CallerEnd {
+  readonly inode: string;
+  readonly pid: number;
+  readonly fd: number;
+}
+
+const NO_LOGIN = 0xffff_ffff;
+
+/** Null: the connection has ended, the process belongs to another user, or this host has no `ss`. Never rejects. */
+export async function callerProcess(socket: Socket): Promise<CallerProcess | null> {
+  try {
+    const own = await inodeOf('self', descriptorOf(socket));
+    if (own === null) return null;
+    const end = findCallerEnd(await list(), own);
+    // The list is text, in which a process writes its own name: the descriptor has the last word.
+    if (end === null || (await inodeOf(String(end.pid), end.fd)) !== end.inode) return null;
+    return await describe(end.pid);
+  } catch {
+    return null; // the process has ended, or /proc does not show it to this user
+  }
+}
+
+/** `SOCKET … OWN * PEER …`; a line belongs to the other end when it names our inode as its peer. */
+export function findCallerEnd(table: string, own: string): CallerEnd | null {
+  for (const line of table.split('\n')) {
+    const [, inode, peer, rest] = / (\d+)\s+\S+ (\d+)\s+users:\((.*)$/.exec(line) ?? [];
+    if (inode === undefined || peer !== own) continue;
+    // Greedy: the last number is the kernel's; one before it may stand in the name of a program.
+    const [, pid, fd] = /^.*,pid=(\d+),fd=(\d+)\)\)/.exec(rest ?? '') ?? [];
+    if (pid !== undefined) return { inode, pid: Number(pid), fd: Number(fd) };
+  }
+  return null;
+}
+
+function descriptorOf(socket: Socket): number {
+  const handle = '_handle' in socket ? socket._handle : null;
+  const isOpen = typeof handle === 'object' && handle !== null && 'fd' in handle && typeof handle.fd === 'number';
+  return isOpen ? Number(handle.fd) : -1;
+}
+
+async function inodeOf(process: string, descriptor: number): Promise<string | null> {
+  if (descriptor < 0) return null;
+  const target = await readlink(`/proc/${process}/fd/${descriptor}`);
+  return /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? null;
+}
+
+async function describe(pid: number): Promise<CallerProcess> {
+  const [status, login, program] = await Promise.all([
+    readFile(`/proc/${pid}/status`, 'utf8'),
+    readFile(`/proc/${pid}/loginuid`, 'utf8').catch(() => String(NO_LOGIN)),
+    readFile(`/proc/${pid}/comm`, 'utf8'),
+  ]);
+  const uid = Number(/^Uid:\s+(\d+)/m.exec(status)?.[1]);
+  return { pid, uid, login: Number(login) === NO_LOGIN ? null : Number(login), program: program.trimEnd() };
+}
+
+let running: Promise<string> | null = null;
+let waiting: Promise<string> | null = null;
+
+/** One list at a time; requests that come meanwhile share the next one, because theirs has to begin after their connection. */
+function list(): Promise<string> {
+  if (running === null) {
+    running = runList().finally(() => {
+      running = null;
+    });
+    return running;
+  }
+  waiting ??= running
+    .catch(() => '')
+    .then(() => {
+      waiting = null;
+      return list();
+    });
+  return waiting;
+}
+
+async function runList(): Promise<string> {
+  const limits = { timeout: CALLER_LOOKUP_MS, maxBuffer: MAX_CALLER_LIST_BYTES };
+  return (await promisify(execFile)('ss', ['-xanpH'], limits)).stdout;
+}
