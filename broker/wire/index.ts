@@ -43,6 +43,7 @@ export {
   type NotifyAnswer,
   type NotifyQuery,
 } from './frame.ts';
+export { FrameStream } from './frame-stream.ts';
 export { FrameWalker } from './frame-walker.ts';
 export { Op } from './op.ts';
 export { decodeRecordHeader, encodeRecordHeader, type RecordFault } from './record.ts';

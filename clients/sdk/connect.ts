@@ -1,9 +1,12 @@
 /** `connect`: from options to a VM with a session that is up. */
-import { type Identity, loadIdentity } from '../../keys/index.ts';
-import type { OpenCarrier } from './carriers/carrier.ts';
+import { Channel } from '../../broker/channel/index.ts';
+import { CLOCK_TOLERANCE_SECONDS, type Identity, loadIdentity } from '../../keys/index.ts';
+import { AgentChannel } from './carriers/agent.ts';
+import type { ClientCarrier, OpenCarrier } from './carriers/carrier.ts';
 import { parseCarrier } from './carriers/carrier-spec.ts';
 import { ClientSession, type SessionHandlers } from './engine/client-session.ts';
 import { SendBufferPool } from './engine/send-buffer.ts';
+import type { SessionChannel } from './engine/session-channel.ts';
 import { ArgusError } from './errors.ts';
 import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { NODE_PLATFORM, type Platform } from './platform.ts';
@@ -40,12 +43,10 @@ async function dial(
 ): Promise<ClientSession> {
   // Read again for each session: the operator may have renewed the credential meanwhile.
   const identity = await identityOf(options.identity, platform);
-  const { broker, suites, aead, silenceLimitMs, handshakeTimeoutMs } = options;
+  const { broker, silenceLimitMs, handshakeTimeoutMs } = options;
   const session = new ClientSession(handlers, platform, pool, {
-    identity,
+    openChannel: identity === null ? () => new AgentChannel() : channelOf(identity, options, platform),
     broker,
-    suites,
-    aead,
     silenceLimitMs,
   });
   const attempt = new AbortController();
@@ -67,7 +68,7 @@ async function dial(
   if (signal.aborted) abort();
   try {
     const directory = typeof options.identity === 'string' ? options.identity : null;
-    const carrier = await open(session, attempt.signal, { domain: identity.name, broker, directory }).catch(
+    const carrier = await open(session, attempt.signal, { domain: identity?.name ?? '', broker, directory }).catch(
       (error: unknown) => {
         throw error instanceof ArgusError ? error : unreachable(options.carrier, error);
       },
@@ -83,9 +84,44 @@ async function dial(
   }
 }
 
-async function identityOf(identity: string | Identity, platform: Platform): Promise<Identity> {
+/** Null: the agent of this machine has the identity. */
+async function identityOf(identity: string | Identity | null, platform: Platform): Promise<Identity | null> {
   return typeof identity === 'string' ? loadIdentity(identity, { now: platform.wallClock() }) : identity;
 }
+
+function channelOf(
+  identity: Identity,
+  { suites, aead, broker }: ResolvedOptions,
+  platform: Platform,
+): (carrier: ClientCarrier) => SessionChannel {
+  return (carrier) =>
+    new Channel({
+      role: 'domain',
+      identity,
+      suites,
+      expected: broker,
+      context: {
+        aead,
+        randomBytes: platform.randomBytes,
+        ephemeral: platform.ephemeral,
+        wallClock: platform.wallClock,
+        clock: platform.now,
+        clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
+      },
+      resynchronises: carrier.tellsOfRestart === false,
+      // Readers are given views of it.
+      plaintext: 'owned',
+    });
+}
+
+const AGENT_HINTS: ReadonlyMap<string, string> = new Map([
+  [
+    'ENOENT',
+    'no agent runs on this machine, or its socket is elsewhere: start argus agent, or name the socket (agent:/path or ARGUS_AGENT)',
+  ],
+  ['ECONNREFUSED', 'the agent of this machine has ended: start argus agent'],
+  ['EACCES', 'this user may not use the agent; "socketMode" of agent.yaml says which users may'],
+]);
 
 const HINTS: ReadonlyMap<string, string> = new Map([
   ['ENOENT', 'there is no such socket: is the broker running, and is this its path?'],
@@ -96,6 +132,7 @@ const HINTS: ReadonlyMap<string, string> = new Map([
 
 function unreachable(carrier: string, cause: unknown): ArgusError {
   const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
-  const hint = HINTS.get(code) ?? (cause instanceof Error ? cause.message : String(cause));
+  const hints = carrier.startsWith('agent:') ? AGENT_HINTS : HINTS;
+  const hint = hints.get(code) ?? (cause instanceof Error ? cause.message : String(cause));
   return new ArgusError('ERR_CLIENT_UNREACHABLE', `carrier "${carrier}": ${hint}`, { cause });
 }

@@ -1,6 +1,7 @@
 /** The client SDK: `import { connect } from 'argus-broker/client'`. */
 export { connect } from './connect.ts';
 export type { DomainRef } from './domain-ref.ts';
+export type { RelayUser, SessionRelay } from './engine/relay.ts';
 export {
   ArgusError,
   type ArgusErrorCode,

@@ -13,10 +13,16 @@ import {
 } from './limits.ts';
 
 export interface ConnectOptions {
-  /** `unix:/absolute/path`, `tcp:host:port` or `serial:/dev/…`; where the broker listens for this domain. */
+  /**
+   * `unix:/absolute/path`, `tcp:host:port` or `serial:/dev/…`: where the broker listens for this domain. `agent:` is the
+   * agent of this machine, which lends its session to any number of programs.
+   */
   readonly carrier: string;
-  /** Directory of the identity (`argus keys enrol`), read again for every session, or a loaded one. */
-  readonly identity: string | Identity;
+  /**
+   * Directory of the identity (`argus keys enrol`), read again for every session, or a loaded one. Not with `agent:`, whose
+   * agent has the identity.
+   */
+  readonly identity?: string | Identity;
   /** Name that the broker must prove; null (default) = any broker of the same authority. */
   readonly broker?: string | null;
   /** Come back by itself when the session is lost (default true). The first session is not retried. */
@@ -42,7 +48,8 @@ export interface ConnectOptions {
 
 export interface ResolvedOptions {
   readonly carrier: string;
-  readonly identity: string | Identity;
+  /** Null exactly with `agent:`. */
+  readonly identity: string | Identity | null;
   readonly broker: string | null;
   readonly reconnect: boolean;
   readonly suites: readonly AeadSuite[];
@@ -57,6 +64,7 @@ export interface ResolvedOptions {
 const ALL_SUITES: readonly AeadSuite[] = Object.freeze<AeadSuite[]>(['A256GCM', 'C20P']);
 
 const DEFAULTS = Object.freeze({
+  identity: null,
   broker: null,
   reconnect: true,
   suites: ALL_SUITES,
@@ -71,7 +79,7 @@ const DEFAULTS = Object.freeze({
 /** What each key must be; also the list of keys there are. */
 const CHECKS: Readonly<Record<keyof ResolvedOptions, readonly [expected: string, (value: unknown) => boolean]>> = {
   carrier: ['a string like "unix:/path" or "tcp:host:port"', (value) => typeof value === 'string'],
-  identity: ['a directory or an identity from loadIdentity', isIdentity],
+  identity: ['a directory or an identity from loadIdentity', (value) => value === null || isIdentity(value)],
   broker: [
     'the broker’s name, or null for any',
     (value) => value === null || (typeof value === 'string' && value !== ''),
@@ -101,7 +109,15 @@ export function resolveOptions(given: ConnectOptions): ResolvedOptions {
   for (const [key, [expected, isValid]] of Object.entries(CHECKS)) {
     if (!isValid(merged[key])) throw optionError(`option "${key}": expected ${expected}, got ${describe(merged[key])}`);
   }
-  return Object.freeze(merged as unknown as ResolvedOptions);
+  const options = Object.freeze(merged as unknown as ResolvedOptions);
+  const isAgent = options.carrier.startsWith('agent:');
+  if (isAgent && options.identity !== null)
+    throw optionError('option "identity": not with carrier "agent:", whose agent has the identity of this machine');
+  if (isAgent && options.broker !== null)
+    throw optionError('option "broker": not with carrier "agent:"; "broker" of agent.yaml names the broker');
+  if (!isAgent && options.identity === null)
+    throw optionError('option "identity": expected a directory or an identity from loadIdentity, got null');
+  return options;
 }
 
 function range(min: number, max: number): readonly [string, (value: unknown) => boolean] {

@@ -1,11 +1,12 @@
 /** This domain's connection to its broker: Argo's four operations and the events. It outlives single sessions. */
 import type { WelcomeFrame } from '../../broker/channel/index.ts';
-import { DOMID_ANY, Op, PORT_ALL, REGISTER_FAIL_EXIST, RingFlag, Status } from '../../broker/wire/index.ts';
+import { DataField, DOMID_ANY, Op, PORT_ALL, REGISTER_FAIL_EXIST, RingFlag, Status } from '../../broker/wire/index.ts';
 import type { DomainRef } from './domain-ref.ts';
 import { Backoff } from './engine/backoff.ts';
 import type { BrokerAnswer, ClientSession, Notice, SessionHandlers } from './engine/client-session.ts';
 import { isFinal } from './engine/close-reasons.ts';
 import { Names } from './engine/names.ts';
+import { RelayedSend, type RelayUser, type SessionRelay } from './engine/relay.ts';
 import { Rings } from './engine/rings.ts';
 import type { Send } from './engine/send.ts';
 import type { SendBufferPool } from './engine/send-buffer.ts';
@@ -74,6 +75,7 @@ export class Vm implements AsyncDisposable {
   #labels: readonly string[] = Object.freeze([]);
   #upAt = 0;
   #cancelRetry: (() => void) | null = null;
+  #relayUser: RelayUser | null = null;
   #closing: Promise<void> | null = null;
 
   /** Called by `connect` only. */
@@ -227,6 +229,26 @@ export class Vm implements AsyncDisposable {
     return this.close();
   }
 
+  /** For the agent: lends the session to other programs of this domain. @internal */
+  relay(user: RelayUser): SessionRelay {
+    this.#relayUser = user;
+    const welcome = (): WelcomeFrame | null =>
+      this.#session === null || this.#welcome === null ? null : { ...this.#welcome, revision: this.#revision };
+    const rings = this.#rings;
+    return {
+      get welcome() {
+        return welcome();
+      },
+      get sources() {
+        return rings.sources;
+      },
+      hasRing: (handle) => rings.byHandle(handle) !== undefined,
+      request: (frame, onAnswer, onLost) => this.#session?.request(frame, onAnswer, onLost) ?? false,
+      tell: (frame) => this.#session?.tell(frame),
+      send: (frame, payloadBytes, onOutcome) => this.#sends.relay(frame, new RelayedSend(payloadBytes, onOutcome)),
+    };
+  }
+
   /** For `connect`: the first session. @internal */
   async start(): Promise<void> {
     try {
@@ -243,7 +265,10 @@ export class Vm implements AsyncDisposable {
     onUp: (session, welcome) => this.#onUp(session, welcome),
     onDeliver: (bytes, view, at, length) => {
       const result = this.#rings.deliver(bytes, view, at, length);
-      if (result === 'no-ring')
+      const isRelayed =
+        result === 'no-ring' &&
+        this.#relayUser?.onDeliver(view.getUint32(at + DataField.id, true), bytes, at, length) === true;
+      if (result === 'no-ring' && !isRelayed)
         this.#events.emit(
           'error',
           new ArgusError(
@@ -270,6 +295,7 @@ export class Vm implements AsyncDisposable {
     if (isFirst) {
       this.#state = 'connected';
       this.#sends.attach(session);
+      this.#relayUser?.onUp();
       return;
     }
     void this.#comeBack(session);
@@ -281,6 +307,7 @@ export class Vm implements AsyncDisposable {
     if (this.#session !== session) return;
     if (this.#state === 'reconnecting') this.#state = 'connected';
     this.#sends.attach(session);
+    this.#relayUser?.onUp();
     this.#events.emit('reconnected', { domid: this.domid, revision: this.#revision });
   }
 
@@ -307,6 +334,8 @@ export class Vm implements AsyncDisposable {
         // The broker kept the existing ring. Its unread messages are charged to it, so the same reader must go on.
         const existing = this.#rings.byHandle(answer.value);
         if (existing !== undefined) return existing;
+        if (this.#relayUser?.hasRing(answer.value) === true)
+          throw wordError('EEXIST', 'registerRing', 'another program of this machine has the ring');
         // At once, because the next frame of this record may be a delivery.
         this.#rings.add(ring, answer.value);
         return ring;
@@ -318,10 +347,17 @@ export class Vm implements AsyncDisposable {
   #ask<T>(what: string, frame: Parameters<ClientSession['request']>[0], take: (answer: BrokerAnswer) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const lose = (): void => reject(wordError('ECONNRESET', what));
+      const settle = (answer: BrokerAnswer): void => {
+        try {
+          resolve(take(answer));
+        } catch (error) {
+          reject(error);
+        }
+      };
       const isSent = this.#session?.request(
         frame,
         (answer) => {
-          if (answer.status === Status.OK) resolve(take(answer));
+          if (answer.status === Status.OK) settle(answer);
           else reject(statusError(answer.status, what));
         },
         lose,
@@ -362,6 +398,7 @@ export class Vm implements AsyncDisposable {
   }
 
   #onNotice(notice: Notice): void {
+    this.#relayUser?.onNotice(notice);
     switch (notice.op) {
       case Op.introduce:
         if (this.#rings.introduce(notice.domid, notice.name, notice.labels)) this.#onLabels(notice);
@@ -406,6 +443,7 @@ export class Vm implements AsyncDisposable {
     this.#session = null;
     this.#rings.forgetSession();
     this.#sends.detach();
+    this.#relayUser?.onDown();
     if (this.#state === 'closed') return;
     const isLast = !this.#options.reconnect || isFinal(reason) || this.#state === 'closing';
     this.#state = isLast ? this.#state : 'reconnecting';

@@ -13,6 +13,7 @@ import { AgentError } from './errors.ts';
 import { FIRST_SESSION_RETRY_MS } from './limits.ts';
 import { requireFree, serveLocal } from './local-server.ts';
 import { startParts } from './parts.ts';
+import { Programs } from './share/index.ts';
 
 /** A line for people; the agent has nothing to say to machines. */
 export type Say = (line: string) => void;
@@ -41,13 +42,14 @@ export async function startAgent(config: AgentConfig, say: Say, signal: AbortSig
   vm.on('reconnected', () => say(`session with ${vm.brokerName} again, as ${vm.name}`));
   // An attempt that failed; the next one follows.
   vm.on('error', (error) => say(error.message));
+  const programs = new Programs(vm);
   const stops: (() => Promise<void>)[] = [() => vm.close()];
   const close = async (): Promise<void> => {
     for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop();
   };
   try {
     stops.push(await startParts(vm, config, { say, fail: end }));
-    const local = await serveLocal(vm, config.socket, Number.parseInt(config.socketMode, 8));
+    const local = await serveLocal(vm, programs, config.socket, Number.parseInt(config.socketMode, 8));
     stops.push(() => local.close());
   } catch (error) {
     await close();

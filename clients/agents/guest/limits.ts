@@ -24,3 +24,17 @@ export const MAX_ENROL_LINE_BYTES = 16 * 1024;
 export const TOKEN_BYTES = 32;
 /** Wrong proofs after which an enrolment ends and a new token is needed. */
 export const MAX_ENROL_ATTEMPTS = 3;
+
+/** Programs with a session of their own at one time; each costs a socket, its rings and its window. */
+export const MAX_PROGRAMS = 32;
+/** Sends of one program without an outcome, and their bytes: beyond, the agent does not read from the program. */
+export const PROGRAM_WINDOW_MESSAGES = 1024;
+export const PROGRAM_WINDOW_BYTES = 1024 * 1024;
+/** Requests of one program without an answer; all programs together stay below the 4096 of the session. */
+export const PROGRAM_REQUESTS = 64;
+/** Rings of one program: a quarter of the 128 that Argo gives to a domain. */
+export const PROGRAM_RINGS = 32;
+/** Ring bytes of one program: a largest ring and as much again, half of what a broker gives to a domain by default. */
+export const PROGRAM_RING_BYTES = 32 * 1024 * 1024;
+/** Bytes for a program that the kernel has not taken yet: beyond, a program that owes nothing would cost memory without end. */
+export const PROGRAM_BACKLOG_BYTES = 40 * 1024 * 1024;

@@ -11,9 +11,16 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { MAX_MESSAGE_BYTES } from '../../../broker/wire/index.ts';
 import { ArgusError, type RingState, type Vm } from '../../sdk/index.ts';
 import { AgentError } from './errors.ts';
-import { MAX_LOCAL_CONNECTIONS, MAX_REQUEST_BYTES, SEND_WINDOW_BYTES, SEND_WINDOW_MESSAGES } from './limits.ts';
+import {
+  MAX_LOCAL_CONNECTIONS,
+  MAX_PROGRAMS,
+  MAX_REQUEST_BYTES,
+  SEND_WINDOW_BYTES,
+  SEND_WINDOW_MESSAGES,
+} from './limits.ts';
 import { ByteQueue, receivedHeader, takeSent } from './message-frame.ts';
 import { type LocalRequest, parseRequest } from './request.ts';
+import { type Programs, serveProgram } from './share/index.ts';
 
 type Recv = Extract<LocalRequest, { kind: 'recv' }>;
 type Notify = Extract<LocalRequest, { kind: 'notify' }>;
@@ -24,7 +31,7 @@ export interface LocalServer {
 }
 
 /** @throws AgentError ERR_AGENT_SOCKET */
-export async function serveLocal(vm: Vm, path: string, mode: number): Promise<LocalServer> {
+export async function serveLocal(vm: Vm, programs: Programs, path: string, mode: number): Promise<LocalServer> {
   await removeStale(path);
   const sockets = new Set<Socket>();
   // Half-open: a sender that has written all still reads the answers.
@@ -33,7 +40,7 @@ export async function serveLocal(vm: Vm, path: string, mode: number): Promise<Lo
     // The program went away; 'close' follows.
     socket.on('error', () => {});
     socket.once('close', () => sockets.delete(socket));
-    serveConnection(vm, socket);
+    serveConnection(vm, programs, socket);
   });
   server.maxConnections = MAX_LOCAL_CONNECTIONS;
   await listening(server, path);
@@ -47,7 +54,7 @@ export async function serveLocal(vm: Vm, path: string, mode: number): Promise<Lo
   };
 }
 
-function serveConnection(vm: Vm, socket: Socket): void {
+function serveConnection(vm: Vm, programs: Programs, socket: Socket): void {
   const bytes = new ByteQueue();
   const onData = (chunk: Buffer): void => {
     bytes.push(chunk);
@@ -59,12 +66,18 @@ function serveConnection(vm: Vm, socket: Socket): void {
     if (typeof request === 'string') socket.end(errorLine('EINVAL', request));
     else if (request.kind === 'recv') void receive(vm, socket, request);
     else if (request.kind === 'notify') void notify(vm, socket, request);
+    else if (request.kind === 'session') lend(programs, socket, bytes);
     else new Sender(vm, socket, request, bytes);
   };
   socket.on('data', onData);
   socket.once('end', () => {
     if (socket.listeners('data').includes(onData)) socket.end();
   });
+}
+
+function lend(programs: Programs, socket: Socket, bytes: ByteQueue): void {
+  if (programs.count < MAX_PROGRAMS) serveProgram(programs, socket, bytes.take(bytes.length) ?? Buffer.alloc(0));
+  else socket.end(errorLine('EBUSY', `${MAX_PROGRAMS} programs have a session already`));
 }
 
 async function receive(vm: Vm, socket: Socket, request: Recv): Promise<void> {

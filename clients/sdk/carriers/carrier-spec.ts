@@ -1,6 +1,7 @@
 /** Carriers as the caller writes them, `unix:/path`, `tcp:host:port`, `serial:/dev/…`: one row of a table per scheme. */
 
 import { ArgusError } from '../errors.ts';
+import { agentSocketPath } from './agent.ts';
 import type { OpenCarrier } from './carrier.ts';
 import { openNats } from './nats.ts';
 import { openSerial } from './serial.ts';
@@ -10,9 +11,10 @@ type ParseCarrier = (rest: string, spec: string) => OpenCarrier;
 
 /** A Map, so that a scheme like "constructor" finds nothing. A new carrier is a new row. */
 const SCHEMES: ReadonlyMap<string, ParseCarrier> = new Map([
-  ['unix', parseUnix],
+  ['unix', (rest, spec) => parseUnix(rest, spec)],
   ['tcp', parseTcp],
   ['serial', parseSerial],
+  ['agent', (rest, spec) => parseUnix(agentSocketPath(rest), spec, 'agent: or agent:/absolute/path')],
   ['nats', (_, spec) => (events, signal, owner) => openNats(spec, events, signal, owner)],
 ]);
 
@@ -29,8 +31,8 @@ export function parseCarrier(spec: string): OpenCarrier {
   return parse(spec.slice(colon + 1), spec);
 }
 
-function parseUnix(path: string, spec: string): OpenCarrier {
-  if (!path.startsWith('/')) throw carrierError(spec, 'expected unix:/absolute/path');
+function parseUnix(path: string, spec: string, form = 'unix:/absolute/path'): OpenCarrier {
+  if (!path.startsWith('/')) throw carrierError(spec, `expected ${form}`);
   if (path.includes('\0')) throw carrierError(spec, 'a path cannot hold a NUL');
   if (Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES)
     throw carrierError(

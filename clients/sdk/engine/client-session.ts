@@ -2,7 +2,7 @@
  * One session of the SDK, from the hello to its end: drives a channel over a carrier, and matches the broker's answers with
  * what was asked and sent. It ends once, with a reason, and never throws at what comes off the carrier.
  */
-import { Channel, type ChannelFault, type WelcomeFrame } from '../../../broker/channel/index.ts';
+import type { ChannelFault, WelcomeFrame } from '../../../broker/channel/index.ts';
 import {
   type BrokerFrame,
   DataField,
@@ -13,13 +13,7 @@ import {
   Op,
   type Status,
 } from '../../../broker/wire/index.ts';
-import {
-  type AeadProvider,
-  type AeadSuite,
-  CLOCK_TOLERANCE_SECONDS,
-  type Identity,
-  release,
-} from '../../../keys/index.ts';
+import { release } from '../../../keys/index.ts';
 import type { CarrierEvents, ClientCarrier } from '../carriers/carrier.ts';
 import { ArgusError } from '../errors.ts';
 import { CHECKS_PER_SILENCE, MAX_OUTSTANDING_REQUESTS, PINGS_PER_SILENCE } from '../limits.ts';
@@ -29,6 +23,7 @@ import { InFlight } from './inflight.ts';
 import type { Send } from './send.ts';
 import type { SendBufferPool } from './send-buffer.ts';
 import { SendQueue } from './send-queue.ts';
+import type { SessionChannel } from './session-channel.ts';
 
 /** Answers carry the id of their request. */
 export type BrokerAnswer = Extract<BrokerFrame, { readonly op: typeof Op.reply | typeof Op.notified }>;
@@ -60,10 +55,10 @@ export interface SessionHandlers {
 }
 
 export interface SessionOptions {
-  readonly identity: Identity;
+  /** Made when the carrier is open. */
+  readonly openChannel: (carrier: ClientCarrier) => SessionChannel;
+  /** Name that the broker must prove; null = any broker of the same authority. */
   readonly broker: string | null;
-  readonly suites: readonly AeadSuite[];
-  readonly aead: AeadProvider | null;
   /** Nothing heard for this long ends the session, ms. */
   readonly silenceLimitMs: number;
 }
@@ -83,7 +78,7 @@ export class ClientSession implements CarrierEvents {
   readonly #walker = new FrameWalker();
   #phase: 'dialling' | 'handshake' | 'up' | 'closed' = 'dialling';
   #carrier: ClientCarrier | null = null;
-  #channel: Channel | null = null;
+  #channel: SessionChannel | null = null;
   #requestId = 0;
   #lastHeardAt = 0;
   #lastWroteAt = 0;
@@ -111,24 +106,7 @@ export class ClientSession implements CarrierEvents {
   /** Runs the handshake on a carrier that has just opened; resolves after `onUp`, rejects with an ArgusError. */
   async greet(carrier: ClientCarrier): Promise<void> {
     this.#carrier = carrier;
-    const { identity, broker, suites, aead } = this.#options;
-    const channel = new Channel({
-      role: 'domain',
-      identity,
-      suites,
-      expected: broker,
-      context: {
-        aead,
-        randomBytes: this.#platform.randomBytes,
-        ephemeral: this.#platform.ephemeral,
-        wallClock: this.#platform.wallClock,
-        clock: this.#platform.now,
-        clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
-      },
-      resynchronises: carrier.tellsOfRestart === false,
-      // Readers are given views of it.
-      plaintext: 'owned',
-    });
+    const channel = this.#options.openChannel(carrier);
     this.#channel = channel;
     await channel.begin();
     if (this.#isClosed()) throw new ArgusError('ERR_CLIENT_LOST', 'the carrier closed before the handshake');
@@ -195,7 +173,7 @@ export class ClientSession implements CarrierEvents {
     return this.#phase === 'closed';
   }
 
-  #process(channel: Channel): void {
+  #process(channel: SessionChannel): void {
     while (!this.#isClosed()) {
       switch (channel.next()) {
         case 'frames':
@@ -221,7 +199,7 @@ export class ClientSession implements CarrierEvents {
     }
   }
 
-  async #verify(channel: Channel): Promise<void> {
+  async #verify(channel: SessionChannel): Promise<void> {
     try {
       const outcome = await channel.verify();
       if (this.#isClosed()) return;
@@ -236,15 +214,16 @@ export class ClientSession implements CarrierEvents {
     }
   }
 
-  #onGoodbye({ goodbye }: Channel): void {
+  #onGoodbye({ goodbye }: SessionChannel): void {
     this.#finish(closeError(goodbye?.code, goodbye?.isSealed === true ? 'sealed' : 'unsealed'), 'destroy');
   }
 
-  #onChannelFault({ fault }: Channel): void {
-    this.#fault(FAULTS.get(fault) ?? `record header: ${fault}`);
+  #onChannelFault({ fault, refusal = null }: SessionChannel): void {
+    if (refusal !== null) this.#finish(refusal, 'destroy');
+    else this.#fault(FAULTS.get(fault) ?? `record header: ${fault}`);
   }
 
-  #writeOutput(channel: Channel): void {
+  #writeOutput(channel: SessionChannel): void {
     const output = channel.takeOutput();
     for (let at = 0; at < output.length; at += 3) {
       this.#carrier?.write(output[at] ?? NOTHING, output[at + 1] ?? NOTHING, output[at + 2] ?? NOTHING);

@@ -42,6 +42,11 @@ export class Rings {
     return this.#handles.get(ring);
   }
 
+  /** The domains that the present session has introduced. */
+  get sources(): Iterable<MessageSource> {
+    return this.#sources.values();
+  }
+
   /** A session ended: its handles and introductions mean nothing in the next. */
   forgetSession(): void {
     this.#byHandle.clear();

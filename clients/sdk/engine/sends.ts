@@ -120,6 +120,21 @@ export class Sends implements FlowActions {
     return send;
   }
 
+  /** Writes the finished frame of another program, whose outcome goes to `send`. False without a session. */
+  relay(frame: Uint8Array, send: Send): boolean {
+    const uplink = this.#uplink;
+    if (uplink === null) return false;
+    const { outbox, inFlight } = uplink;
+    outbox.reserve(frame.length);
+    const { frameChunk, frameAt } = outbox;
+    frameChunk.bytes.set(frame, frameAt);
+    frameChunk.view.setUint32(frameAt + DataField.id, inFlight.nextId, true);
+    inFlight.push(send);
+    this.#outstanding++;
+    this.#outstandingBytes += frame.length;
+    return true;
+  }
+
   /** A refusal of the broker for the send it took out of the in-flight list. */
   refuse(send: Send, status: Status, maxMessageSize: number): void {
     const { held } = send;
