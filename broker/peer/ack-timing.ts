@@ -1,19 +1,20 @@
 /**
- * When an acknowledgement may wait for company.
+ * Decides when an acknowledgement may wait for other frames to the same peer.
  *
- * Every record to a peer wakes its process, and an acknowledgement alone does so for 12 bytes. It may wait in two cases,
- * both of which TCP has too (RFC 1122 §4.2.3.2):
+ * Every record to a peer wakes its process. A record with only an acknowledgement does so for 12 bytes. So an
+ * acknowledgement may wait in two cases, both of which TCP has too (RFC 1122 §4.2.3.2):
  *
- *   conversation   Something was delivered to the peer between its last two records of sends, so this one probably asks
- *                  for a reply to ride on: ACK_DELAY_MS (Linux calls it pingpong mode).
+ *   conversation   A message was delivered to the peer between its last two records of sends. So this record probably
+ *                  asks for a reply, which can carry the acknowledgement: ACK_DELAY_MS (Linux calls it pingpong mode).
  *   paced stream   The peer sends a record every few milliseconds, as audio does, and does not wait for each answer: one
  *                  acknowledgement for a few records, after PACED_ACK_DELAY_MS at the latest.
  *
- * Who waits for an acknowledgement before it sends on must not pay for this. If it sends on at once, its records come
- * closer together than PACE_MS and are never kept. If it pauses in between, or has a window of a few, it looks like a
- * paced stream that can do without an answer for longer. So that is tried out: an acknowledgement is kept for one record
- * more than is known to come without; if that comes, it is known, and if not, the next trial waits for twice as many
- * occasions. A refusal forgets what is known: sends behind it may be held back until all are answered.
+ * A sender that waits for each acknowledgement must not be slowed down. If it sends again at once, its records come
+ * closer together than PACE_MS, and their acknowledgements are never delayed. If it pauses in between, or has a window
+ * of a few records, it looks like a paced stream. So the broker finds out by trial how many records the sender sends
+ * without an answer. A trial delays the acknowledgement by one record more than that known number. If the record comes,
+ * the number grows. If not, the next trial waits for twice as many occasions. A refusal resets the number, because the
+ * sender may hold back later sends until all are answered.
  */
 import type { Clock } from '../base/index.ts';
 import { ACK_DELAY_MS, FIRST_PACE_TRIAL, MAX_PACE_TRIAL, PACE_MS, PACED_ACK_DELAY_MS } from '../process/index.ts';
@@ -25,30 +26,30 @@ export class AckTiming {
   #state: 'due' | 'rides' | 'paced' = 'due';
   #hasDelivered = false;
   #sentAt = Number.NEGATIVE_INFINITY;
-  /** Records that the peer sends before it needs an answer, as far as is known. */
+  /** Number of records that the peer is known to send before it needs an answer. */
   #known = 1;
-  /** Records that the paced acknowledgement is for, and those that it waits for. */
+  /** Number of records that the paced acknowledgement covers so far, and the number that it waits for. */
   #records = 0;
   #awaited = 0;
-  /** Occasions before the next trial, and how many that were after the last one. */
+  /** Occasions left before the next trial, and the number at which that count started. */
   #untilTrial = FIRST_PACE_TRIAL;
   #trialAfter = FIRST_PACE_TRIAL;
-  /** One for each delay: a timer that is armed again keeps its own. */
+  /** Each delay has its own timer. */
   #cancelRide: (() => void) | null = null;
   #cancelPace: (() => void) | null = null;
 
-  /** `onDue`: what is owed need not wait any longer. */
+  /** `onDue` is called when the acknowledgement must not wait any longer. */
   constructor(onDue: () => void, after: Clock['after']) {
     this.#onDue = onDue;
     this.#after = after;
   }
 
-  /** Something is owed, and shall go even alone. */
+  /** True when an acknowledgement is owed and must be sent even alone. */
   get isDue(): boolean {
     return this.#owed !== null && this.#state === 'due';
   }
 
-  /** Something was delivered to the peer. */
+  /** A message was delivered to the peer. */
   delivered(): void {
     this.#hasDelivered = true;
   }
@@ -60,7 +61,7 @@ export class AckTiming {
     this.#trialAfter = FIRST_PACE_TRIAL;
   }
 
-  /** A record of sends came at `now` ms, which are to be acknowledged up to `through`. */
+  /** A record of sends came at `now` ms. The sends up to `through` must be acknowledged. */
   sent(through: number, now: number): void {
     const isApart = now - this.#sentAt >= PACE_MS;
     const isConversation = this.#hasDelivered;
@@ -81,13 +82,13 @@ export class AckTiming {
     } else this.#due();
   }
 
-  /** Sends were decided elsewhere, up to `through`: who sent them has waited long enough. */
+  /** A remote broker decided sends, so those up to `through` can be acknowledged. The sender has waited long enough. */
   decided(through: number): void {
     this.#owed = through;
     this.#due();
   }
 
-  /** What is owed, which the caller sends now; null = nothing. */
+  /** Returns the owed acknowledgement, which the caller sends now; null = none. */
   take(): number | null {
     const owed = this.#owed;
     this.#owed = null;
@@ -100,7 +101,7 @@ export class AckTiming {
     this.#cancelPace?.();
   }
 
-  /** An occasion to wait: for as many records as are known, and now and then for one more. */
+  /** Starts an occasion to wait: for the known number of records, or in a trial for one more. */
   #mayBePaced(): boolean {
     const isTrial = --this.#untilTrial <= 0;
     this.#records = 1;
@@ -108,7 +109,7 @@ export class AckTiming {
     return this.#awaited > 1;
   }
 
-  /** The peer has sent on without the answer. */
+  /** The peer has sent another record without the answer. */
   #paced(isApart: boolean): void {
     this.#records++;
     if (this.#records > this.#known) {
@@ -124,7 +125,7 @@ export class AckTiming {
     this.#onDue();
   }
 
-  /** A timer is not stopped when what it was armed for is taken: what is owed by then has armed the other, or none. */
+  /** `take` does not stop the timers. A late timer has no effect, unless the present debt waits for the same delay. */
   #overdue(state: 'rides' | 'paced'): void {
     if (this.#owed === null || this.#state !== state) return;
     if (state === 'paced') {

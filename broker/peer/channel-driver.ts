@@ -1,14 +1,15 @@
 /**
- * Drives the channel of one carrier: hands it bytes, writes what it says, and passes the frames of a believed domain to its
- * peer. Which record is accepted when, and when the other side is believed, is decided in broker/channel alone.
+ * Drives the channel of one carrier: gives it the received bytes, writes its output, and passes the frames of an
+ * authenticated domain to its peer. Only broker/channel decides which records are accepted, and when the other side is
+ * authenticated.
  *
  *   hello -> verify (thread pool) -> welcome sent -> proof -> admitted (audit) -> running
  *
- * A hello on a carrier whose session is running goes the same way next to it: the old session carries on until the new one
- * is proved. (A guest that reboots behind a virtio-serial port looks like this: the host's end never closes.)
+ * A hello on a carrier with a running session takes the same path next to it: the old session continues until the new
+ * one is proved. (This happens when a guest behind a virtio-serial port reboots: the host's end never closes.)
  *
- * All work is paid for from the share of the carrier's domain (broker/turns). When the share is spent, the driver keeps
- * what it has received, which is bounded because it pauses the carrier, and goes on in a later turn.
+ * All work is paid from the share of the carrier's domain (broker/turns). When the share is spent, the driver pauses
+ * the carrier, so that it holds a bounded number of received bytes, and continues in a later turn.
  */
 import type { Carrier } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type Session } from '../channel/index.ts';
@@ -19,31 +20,31 @@ import type { PeerContext } from './context.ts';
 import { Peer, type PeerFault } from './peer.ts';
 import { SessionMemory } from './session-memory.ts';
 
-/** Why a stranger was turned away. */
+/** The reason why a stranger was refused. */
 export type RefusalReason =
   | ChannelFault
   | PeerFault
   | 'TIMEOUT'
   | 'UNKNOWN_DOMAIN'
-  /** The domain is at home at another broker. */
+  /** The domain's home is another broker. */
   | 'FOREIGN_HOME'
-  /** The proof was held back on its way: a session of the domain runs whose handshake came later. */
+  /** The proof was delayed on its way: the domain already has a session from a later handshake. */
   | 'OUTDATED';
 
-/** What a driver asks and tells the broker. */
+/** The broker as a driver sees it. */
 export interface DriverOwner {
-  /** False: the domain has a session whose keys were agreed on later. An old session never replaces a newer one. */
+  /** False: the domain has a session whose keys were agreed later. An old session never replaces a newer one. */
   isNewest(domain: string, session: Session): boolean;
   /** The peer has proved itself. The owner attaches, records and welcomes it, and then calls `resume`. */
   onProven(peer: Peer, session: Session, driver: ChannelDriver): void;
-  /** The session of a proven peer is over. Called once per proven peer. */
+  /** The session of a proven peer has ended. Called once per proven peer. */
   onEnded(peer: Peer, reason: string, fault: PeerFault | ChannelFault | null): void;
-  /** A handshake was refused. Nobody was authenticated by it. */
+  /** A handshake was refused. It authenticated no domain. */
   onRefused(driver: ChannelDriver, reason: RefusalReason): void;
   onClosed(driver: ChannelDriver): void;
 }
 
-/** Pays for all carriers that belong to no domain until somebody has proved who it is. */
+/** The name that pays for all carriers without a domain, until the other end has authenticated. */
 export const STRANGERS = 'strangers on TCP';
 
 export class ChannelDriver implements Worker {
@@ -53,20 +54,20 @@ export class ChannelDriver implements Worker {
   readonly #channel: Channel;
   readonly #job: Job;
   readonly #memory: SessionMemory;
-  /** More is held than the account has room for: nothing is read until it has. */
+  /** The session holds more than its account has room for. The carrier is not read until there is room. */
   #isOverShare = false;
   #cancelRetry: () => void = () => {};
   #peer: Peer | null = null;
-  /** Signatures are being checked, or the owner has not resumed yet: nothing is read. */
+  /** A signature check is running, or the owner has not resumed yet. The carrier is not read. */
   #isBusy = false;
-  /** A hello has come and is verified when its answer could be written. */
+  /** A hello has arrived. It is verified once its answer can be written. */
   #isVerifyDue = false;
-  /** The carrier has not taken what this driver wrote. */
+  /** The carrier has not sent all that this driver wrote. */
   #isCongested = false;
-  /** The channel may hold something that was not worked on. */
+  /** The channel may hold bytes that were not processed yet. */
   #hasRest = false;
   #isPaused = false;
-  /** Key epochs of the running session that were paid for. */
+  /** Number of key epochs of the running session that were paid for. */
   #paidEpochs = 1;
   #isClosed = false;
   #cancelTimer: (() => void) | null = null;
@@ -89,7 +90,7 @@ export class ChannelDriver implements Worker {
       resynchronises: !tellsOfRestart,
       plaintext: 'lent',
     });
-    // A machine is plugged in long before the guest in it has booted: there, the first byte starts the clock.
+    // A serial carrier opens long before its guest has booted. There, the first byte starts the timer.
     if (tellsOfRestart) this.#startTimer();
     carrier.open({
       onChunk: (chunk) => {
@@ -111,12 +112,12 @@ export class ChannelDriver implements Worker {
     });
   }
 
-  /** Who pays for it: a domain, or the strangers. */
+  /** The name that pays for the work: a domain, or the strangers. */
   get sharer(): string {
     return this.#job.share.name;
   }
 
-  /** Ends the running session with a word, and the carrier with it. */
+  /** Ends the running session with a close word, and then the carrier. */
   end(word: CloseWord, reason: string): void {
     const peer = this.#peer;
     this.#peer = null;
@@ -125,7 +126,7 @@ export class ChannelDriver implements Worker {
     if (peer !== null) this.#owner.onEnded(peer, reason, null);
   }
 
-  /** The owner is ready for what the peer sends next. */
+  /** The owner is ready for the peer's next frames. */
   resume(): void {
     this.#isBusy = false;
     this.#job.ready();
@@ -173,10 +174,10 @@ export class ChannelDriver implements Worker {
     return false;
   }
 
-  /** Whatever must happen first calls `ready` on the job. */
+  /** True while the work must wait. The event that ends the wait calls `ready` on the job. */
   get #mustWait(): boolean {
     if (this.#isBusy || this.#isClosed || this.#peer?.isThrottled === true) return true;
-    // An answer that is not read would be kept here, and the next hello would bring the next one.
+    // Do not answer a hello before the last answer was sent: unsent answers would pile up here, one for each hello.
     return this.#isVerifyDue && (this.#isCongested || this.#peer?.isCongested === true);
   }
 
@@ -208,14 +209,14 @@ export class ChannelDriver implements Worker {
         this.resume();
       },
       (error: unknown) => {
-        // Not the peer's doing: signing failed or we have a bug. Nobody is let in.
+        // Not caused by the peer: signing failed, or this is a bug. The carrier is closed.
         this.#context.log.error({ err: error, carrier: this.carrier.name }, 'handshake failed on our side');
         this.#shut();
       },
     );
   }
 
-  /** The proven identity is let in if it is declared, and at home here. */
+  /** Admits the proven identity if the domain is declared and its home is this broker. */
   #admit(): void {
     const name = this.#channel.candidate?.peer.name ?? '';
     const state = this.#context.argo.domain(name);
@@ -267,7 +268,7 @@ export class ChannelDriver implements Worker {
     this.#owner.onEnded(peer, 'fault', fault);
   }
 
-  /** Turns a stranger away. A running session on the same carrier is not touched. */
+  /** Refuses a stranger. A running session on the same carrier continues. */
   #refuse(reason: RefusalReason): void {
     if (this.#isClosed) return;
     this.#owner.onRefused(this, reason);
@@ -279,7 +280,7 @@ export class ChannelDriver implements Worker {
     this.#shut();
   }
 
-  /** Charges what the session holds now. Reading stops while there is no room for it. */
+  /** Charges the bytes that the session holds now. The carrier is not read while the account has no room for them. */
   #settle(): void {
     if (this.#isClosed) return;
     const held = this.#channel.memoryBytes + (this.#peer?.controlBytes ?? 0) + (this.carrier.heldBytes ?? 0);
@@ -298,7 +299,7 @@ export class ChannelDriver implements Worker {
     this.#cancelRetry();
   }
 
-  /** Everything that came was worked on. */
+  /** All received bytes are processed: reads the carrier again, if the account has room. */
   #readOn(): void {
     if (!this.#isPaused || this.#isOverShare) return;
     this.#isPaused = false;
@@ -311,7 +312,7 @@ export class ChannelDriver implements Worker {
     this.carrier.pause();
   }
 
-  /** The work stops before the end of the chunk, whose bytes are lent. */
+  /** The work stops before the end of the chunk. The chunk's memory belongs to the carrier, so the rest is copied. */
   #keep(): void {
     if (this.#isClosed) return;
     this.#channel.keep();
@@ -356,7 +357,10 @@ export class ChannelDriver implements Worker {
   }
 }
 
-/** What a stranger may hear: about its own credential, and once that is proved about its own name; else nothing. */
+/**
+ * The close word for a stranger. It reveals only problems of the stranger's own credential and, once that is proved, of
+ * its own name.
+ */
 function wordFor(reason: RefusalReason): CloseWord {
   switch (reason) {
     case 'EXPIRED':

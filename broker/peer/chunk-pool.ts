@@ -1,4 +1,4 @@
-/** Reuses record buffers. A buffer is only ever read up to what its present user wrote, so nothing stale can leave it. */
+/** Reuses record buffers. A reader stops at `used`, so stale bytes of an earlier use never leave a buffer. */
 import { POOLED_CHUNKS } from '../process/index.ts';
 import { MAX_RECORD_PLAINTEXT_BYTES } from '../wire/index.ts';
 
@@ -6,9 +6,9 @@ export class Chunk {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   used = 0;
-  /** How much of `used` is answers and events rather than deliveries. */
+  /** Bytes of `used` that are answers and events, not deliveries. */
   control = 0;
-  /** Number of the last delivery in it, 0 = none. */
+  /** Number of the last delivery in the chunk, 0 = none. */
   delivery = 0;
 
   constructor(capacity: number) {
@@ -24,13 +24,13 @@ export class Chunk {
 export class ChunkPool {
   readonly #free: Chunk[] = [];
 
-  /** A chunk with room for `needed` bytes: of the common size, or of exactly that when it is larger. */
+  /** A chunk with room for `needed` bytes: of the common size, or of exactly `needed` bytes if that is more. */
   take(needed: number): Chunk {
     if (needed > MAX_RECORD_PLAINTEXT_BYTES) return new Chunk(needed);
     return this.#free.pop() ?? new Chunk(MAX_RECORD_PLAINTEXT_BYTES);
   }
 
-  /** The same bytes in a chunk without room: a full-sized one is too much for a few answers that wait. */
+  /** Moves the bytes to a chunk of exactly their size: a full-sized chunk is too much for a few waiting answers. */
   shrink(chunk: Chunk): Chunk {
     if (chunk.used > chunk.bytes.length / 2) return chunk;
     const small = new Chunk(chunk.used);

@@ -1,4 +1,4 @@
-/** What every channel driver and peer of one broker shares. */
+/** The context that all channel drivers and peers of one broker share. */
 import type { AeadSuite, Identity } from '../../keys/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import type { Clock } from '../base/index.ts';

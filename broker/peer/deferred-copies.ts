@@ -1,6 +1,6 @@
 /**
- * Copies that are put off until the whole record has been worked through, so that consecutive frames are copied in one go.
- * They are made before the record's plaintext is given back.
+ * Copies that are deferred until the whole record is processed, so that consecutive frames are copied at once. They are
+ * made before the memory of the record's plaintext is reused.
  */
 export interface DeferredCopy {
   copyNow(): void;

@@ -1,6 +1,6 @@
 /**
- * Opens gates once the audit log has brought what was recorded before them to disk. When it cannot, the gates stay
- * closed, so nothing of what they hold back is ever seen without its record, and are tried again when the log recovers.
+ * Opens a gate once the audit records from before it are on disk. While the log fails, the gates stay closed, so that
+ * no peer sees an effect without its record. They are tried again when the log recovers.
  */
 import type { Domain } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
@@ -19,7 +19,7 @@ export class DurableEffects {
     });
   }
 
-  /** Runs `effect` once all that was recorded so far is durable. `source`: see AuditLog.whenDurable. */
+  /** Runs `effect` once all records so far are durable. `source`: see AuditLog.whenDurable. */
   after(effect: () => void, source: Domain): void {
     this.#audit.whenDurable((ok) => {
       if (ok) effect();

@@ -1,6 +1,6 @@
 /**
- * Collects the sessions that have something new to send and flushes each once at the end of the event loop's turn: all
- * that one turn brought for a receiver shares its records, and a lone frame waits for nothing but the turn's end.
+ * Collects the sessions with new frames to send, and flushes each once at the end of the event loop's turn. So all
+ * frames of one turn for a receiver share records, and a single frame waits only for the end of the turn.
  */
 export interface Flushable {
   flush(): void;

@@ -1,4 +1,4 @@
-/** Domains at the other end of carriers: channel drivers, peers, and what is queued for them. */
+/** Domains at the other end of carriers: channel drivers, peers, and their queues. */
 export { ChannelDriver, type DriverOwner, type RefusalReason, STRANGERS } from './channel-driver.ts';
 export { ChunkPool } from './chunk-pool.ts';
 export type { PeerContext } from './context.ts';

@@ -1,12 +1,12 @@
 /**
- * What is queued for one session: whole frames, packed into chunks of one record each, unsealed until the carrier takes
- * them, so that many frames share one AEAD call and a change of policy can still reach them.
+ * The queue of one session: whole frames, packed into chunks of one record each. Chunks stay unsealed until the carrier
+ * takes them, so that many frames share one AEAD call and a policy change can still remove them.
  *
  *   queue: [chunk][chunk][gate][chunk …          ]   a closed gate holds back all that was queued after it
  *                                  ^ #current, open for more
  *
- * A gate is an output commit: it is put before an answer whose audit record is not yet durable, and opened when it is.
- * Consecutive deliver frames of one record are borrowed as a run and copied with a single `set`.
+ * A gate is an output commit: it is queued before an answer whose audit record is not yet durable, and opened when the
+ * record is. Consecutive deliver frames of one record are remembered as a run, and copied with a single `set`.
  */
 import type { FrameSink } from '../core/index.ts';
 import { type BrokerFrame, encodeBrokerFrame, FrameWalker, Op } from '../wire/index.ts';
@@ -36,14 +36,14 @@ export abstract class Outbox implements FrameSink {
     this.#pool = pool;
   }
 
-  /** Called when the outbox goes from having nothing new to having something: schedules `take`. */
+  /** Called when the outbox gets its first new frame since the last `take`: schedules the next one. */
   protected abstract onDirty(): void;
   abstract introduce(domid: number): void;
 
-  /** Called when bytes were borrowed that `copyNow` has not copied yet. */
+  /** Called when a run begins, whose bytes `copyNow` must copy. */
   protected onBorrowed(): void {}
 
-  /** Bytes of answers and events not yet taken; deliveries are bounded by the rings. */
+  /** Bytes of queued answers and events. Queued deliveries do not count: the rings bound them. */
   get controlBytes(): number {
     return this.#controlBytes;
   }
@@ -84,7 +84,7 @@ export abstract class Outbox implements FrameSink {
     this.#touch();
   }
 
-  /** Holds back all that is queued from now on until the returned gate is opened and `reopened` called. */
+  /** Holds back all frames queued from now on, until the caller opens the returned gate and calls `reopened`. */
   hold(): Gate {
     this.#close();
     const gate = new Gate();
@@ -96,7 +96,7 @@ export abstract class Outbox implements FrameSink {
     this.#touch();
   }
 
-  /** The next chunk to seal, or null: empty, or a gate is closed. Give it back to the pool with `sealed`. */
+  /** The next chunk to seal. Null: the queue is empty, or a gate is closed. Return the chunk with `sealed`. */
   take(): Chunk | null {
     this.#isDirty = false;
     this.copyNow();
@@ -119,19 +119,19 @@ export abstract class Outbox implements FrameSink {
     return chunk;
   }
 
-  /** The chunk's bytes have been sealed: it may serve another session. */
+  /** The chunk's bytes have been sealed, so another session may use the chunk. */
   sealed(chunk: Chunk): void {
     this.#pool.give(chunk);
   }
 
-  /** Drops every queued deliver frame for which `keeps` says false; all else stays in order. */
+  /** Drops every queued deliver frame for which `keeps` returns false. The other frames stay in order. */
   filter(keeps: (frames: Uint8Array, start: number, end: number) => boolean): void {
     this.#close();
     for (const item of this.#queue) if (item instanceof Chunk) compact(item, keeps);
     this.#queue = this.#queue.filter((item) => item instanceof Gate || item.used > 0);
   }
 
-  /** Forgets everything: the session is over. */
+  /** Drops the whole queue: the session has ended. */
   protected discard(): void {
     this.#run = NOTHING;
     this.#runStart = 0;
@@ -149,7 +149,7 @@ export abstract class Outbox implements FrameSink {
     this.onDirty();
   }
 
-  /** Copies the borrowed run: from here on the bytes are this session's own. */
+  /** Copies the run. The queue does not refer to the record's memory after this. */
   copyNow(): void {
     if (this.#runEnd === this.#runStart) return;
     const chunk = this.#chunkFor(this.#runEnd - this.#runStart);
@@ -173,7 +173,7 @@ export abstract class Outbox implements FrameSink {
   #close(): void {
     this.copyNow();
     if (this.#current !== null && this.#current.used > 0) {
-      // A peer can make us put a gate behind every few answers and not read any of them.
+      // A peer can cause a gate after every few answers, and read none of them. So the chunk before a gate is shrunk.
       this.#queue.push(this.#pool.shrink(this.#current));
       this.#current = null;
     }

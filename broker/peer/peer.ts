@@ -1,9 +1,9 @@
 /**
- * An authenticated domain: its records are opened, their frames put before the core, and what the core queues for it is
- * sealed and given to the carrier.
+ * An authenticated domain: passes the frames of its opened records to the core, and seals the frames that the core
+ * queues for it.
  *
- * Nothing that a record causes at this domain is shown to it before the audit records it caused are durable (Gate); what
- * it may send to others goes out at once. A denied sender waits for the disk, its receivers do not.
+ * The domain gets the answers to a record only after the audit records that it caused are durable (Gate). Messages that
+ * it may send to others go out at once. A denied sender waits for the disk; its receivers do not.
  */
 import type { Carrier } from '../carrier/index.ts';
 import type { Session } from '../channel/index.ts';
@@ -27,12 +27,12 @@ import type { Flushable } from './flusher.ts';
 import { Outbox } from './outbox.ts';
 import { UndecidedIds } from './undecided-ids.ts';
 
-/** Why a peer's bytes end its session; never shown to it in detail. */
+/** The reason why a peer's bytes end its session. The peer never learns it in detail. */
 export type PeerFault = 'BAD_FRAME' | 'BAD_SEND_ID' | 'BAD_CREDIT' | 'UNEXPECTED_FRAME';
 
 export class Peer extends Outbox implements Flushable {
   readonly state: DomainState;
-  /** Names the session in log and audit. */
+  /** Identifies the session in both logs. */
   readonly id: string;
   readonly carrier: Carrier;
   readonly openedAt: number;
@@ -43,9 +43,9 @@ export class Peer extends Outbox implements Flushable {
   readonly #introduced = new Set<number>();
   #introducedRevision = -1;
   #lastSendId = 0;
-  /** Sends that another broker has yet to decide, ascending. */
+  /** Sends that a remote broker has not decided yet, ascending. */
   readonly #undecided = new UndecidedIds();
-  /** Answers of the record being worked on, and whether they must wait for the log. */
+  /** Answers to the record that is being processed, and whether they must wait for the log. */
   #answers: BrokerFrame[] = [];
   #mustBeDurable = false;
   readonly #acks: AckTiming;
@@ -54,7 +54,7 @@ export class Peer extends Outbox implements Flushable {
   #isEnded = false;
   #lastHeard: number;
 
-  /** `onReady`: the peer, of which nothing was read because too much was queued for it, would take more. */
+  /** `onReady` is called when a throttled peer has taken enough of its queue to be read again. */
   constructor(context: PeerContext, carrier: Carrier, session: Session, state: DomainState, onReady: () => void) {
     super(context.pool);
     this.#context = context;
@@ -72,22 +72,22 @@ export class Peer extends Outbox implements Flushable {
     return this.#session.suite;
   }
 
-  /** Milliseconds since something of this peer last opened. */
+  /** Milliseconds since the last valid record of this peer. */
   silentFor(now: number): number {
     return now - this.#lastHeard;
   }
 
-  /** Nothing more is read from it until it has taken what is queued. */
+  /** True: the peer is not read until it has taken most of its queue. */
   get isThrottled(): boolean {
     return this.#isThrottled;
   }
 
-  /** The carrier takes nothing more for now. */
+  /** True: the carrier cannot take more bytes now. */
   get isCongested(): boolean {
     return this.#isCongested;
   }
 
-  /** Frames of the last record are left: `receiveMore` goes on with them, before the next record. */
+  /** Frames of the last record are left. `receiveMore` processes them before the next record. */
   get hasMore(): boolean {
     return this.#walker.hasMore;
   }
@@ -95,8 +95,8 @@ export class Peer extends Outbox implements Flushable {
   // Receiving
 
   /**
-   * Does what the frames of one record say, as far as `share` can pay for them; a fault ends the session. `plaintext` is
-   * lent for the call: what is left of it is copied.
+   * Processes the frames of one record, as far as `share` can pay for them. A fault ends the session. `plaintext` is
+   * valid only during the call: unprocessed frames are copied.
    */
   receive(plaintext: Uint8Array, share: WorkShare): PeerFault | null {
     this.#lastHeard = this.#context.clock.mono();
@@ -106,14 +106,14 @@ export class Peer extends Outbox implements Flushable {
     return fault;
   }
 
-  /** Goes on with the frames that are left of the last record. */
+  /** Processes the frames that are left of the last record. */
   receiveMore(share: WorkShare): PeerFault | null {
     const lastSendId = this.#lastSendId;
     const fault = this.#walk(share);
     this.#answer();
     if (this.#lastSendId !== lastSendId) this.#acks.sent(this.#decidedThrough(), this.#lastHeard);
     this.#throttle();
-    // Afterwards nobody holds on to the plaintext, whose memory the carrier reads into again.
+    // After this no outbox refers to the plaintext, so the carrier can reuse its memory.
     this.#context.deferredCopies.copyAll();
     return fault;
   }
@@ -121,7 +121,7 @@ export class Peer extends Outbox implements Flushable {
   #walk(share: WorkShare): PeerFault | null {
     const { argo } = this.#context;
     const walker = this.#walker;
-    // Added up here and paid in one go: this loop is the hottest of all.
+    // The units are added up here and paid at once: this is the hottest loop of the broker.
     const { room } = share;
     let units = 0;
     let fault: PeerFault | null = null;
@@ -133,7 +133,7 @@ export class Peer extends Outbox implements Flushable {
       units += frameUnits(walker.op);
       if (walker.op === Op.sendv) {
         const id = view.getUint32(at + DataField.id, true);
-        // Cumulative acknowledgement rests on this: each send id is the one before plus 1.
+        // Cumulative acknowledgement requires that each send id is the previous one plus 1.
         if (id !== (this.#lastSendId + 1) >>> 0) {
           fault = 'BAD_SEND_ID';
           break;
@@ -152,7 +152,7 @@ export class Peer extends Outbox implements Flushable {
     return fault;
   }
 
-  /** An acknowledgement speaks for all before it, so it stops short of the first send that another broker has yet to decide. */
+  /** An acknowledgement covers all sends before it, so it must end before the first undecided send. */
   #decidedThrough(): number {
     const { first } = this.#undecided;
     return first === undefined ? this.#lastSendId : (first - 1) >>> 0;
@@ -176,7 +176,7 @@ export class Peer extends Outbox implements Flushable {
     switch (frame.op) {
       case Op.registerRing: {
         const answer = argo.registerRing(this.state, frame);
-        // The ring's registration is recorded, so the owner learns of it when that is durable.
+        // The registration has an audit record, so the owner gets the answer when the record is durable.
         if (answer.status === Status.OK) this.#mustBeDurable = true;
         this.#reply(frame.id, answer);
         return null;
@@ -220,25 +220,25 @@ export class Peer extends Outbox implements Flushable {
     this.#answers = [];
     if (this.#mustBeDurable) {
       this.#mustBeDurable = false;
-      // Before the gate: what was decided earlier does not wait for it.
+      // Before the gate, so that earlier decisions do not wait for it.
       this.#acknowledge();
       this.holdUntilDurable();
     }
     for (const answer of answers) this.event(answer);
   }
 
-  /** Queues the acknowledgement that is owed, if there is one, behind the refusals that it must not overtake. */
+  /** Queues the owed acknowledgement, if any, after the refusals that it must not overtake. */
   #acknowledge(): void {
     const through = this.#acks.take();
     if (through !== null) this.event({ op: Op.ack, through });
   }
 
-  /** Also without an answer of its own: what others cause it to be told fills its queue just as well. */
+  /** Checked after each record, because other domains fill this queue too, with events. */
   #throttle(): void {
     if (this.controlBytes > CONTROL_BYTES_PER_SESSION) this.#isThrottled = true;
   }
 
-  /** All that is queued from here on waits for what the log has been told so far. */
+  /** All frames queued from here on wait until the audit records so far are durable. */
   holdUntilDurable(then?: () => void): void {
     const gate = this.hold();
     this.#context.durable.after(() => {
@@ -265,7 +265,7 @@ export class Peer extends Outbox implements Flushable {
     this.event({ op: Op.introduce, domid, name: source.name, labels: source.labels });
   }
 
-  /** A new revision: itself, and whom it has been told of, with the labels that they have now. */
+  /** For a new revision: sends the present labels of this domain and of all domains introduced before. */
   introduceAgain(): void {
     for (const domid of new Set([this.state.domain.domid, ...this.#introduced])) this.introduce(domid);
   }
@@ -311,7 +311,7 @@ export class Peer extends Outbox implements Flushable {
     this.flush();
   }
 
-  /** Seals a last word. Idempotent; afterwards nothing more is sent, and what was queued is forgotten. */
+  /** Sends a close record as the last one, and drops the rest of the queue. Idempotent. */
   end(word: CloseWord): void {
     if (this.#isEnded) return;
     this.#acknowledge();
@@ -323,7 +323,7 @@ export class Peer extends Outbox implements Flushable {
     this.discard();
   }
 
-  /** The carrier is gone: nothing can be said any more. */
+  /** The carrier is gone, so no close record can be sent. */
   lost(): void {
     this.#acks.cancel();
     this.#isEnded = true;
@@ -334,7 +334,7 @@ export class Peer extends Outbox implements Flushable {
 const LONE_ACK = encodeBrokerFrame({ op: Op.ack, through: 0 });
 const LONE_ACK_VIEW = new DataView(LONE_ACK.buffer, LONE_ACK.byteOffset, LONE_ACK.byteLength);
 
-/** An acknowledgement that is all of its record, in memory that every call writes over: it needs no chunk. */
+/** The plaintext of a record with only an acknowledgement. It needs no chunk: every call reuses the same memory. */
 function loneAck(through: number): Uint8Array {
   LONE_ACK_VIEW.setUint32(DataField.id, through, true);
   return LONE_ACK;

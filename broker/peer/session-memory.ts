@@ -1,10 +1,10 @@
 /**
- * What one session makes the broker hold beside its messages: a record that has not come whole, what was read and waits for
- * its turn, answers that are not read, and what its carrier keeps.
+ * The memory that one session uses in the broker besides its messages: a partly received record, received bytes that
+ * wait for a turn, answers that the peer has not read, and the buffers of its carrier.
  *
- * The first SESSION_FREE_BYTES are not charged: that is a constant for each session. What is above is charged to the
- * account of the domain's sessions (broker/core/accounts.ts), strangers on TCP together. When the account has no room, the
- * session is not read until it has: so the owner of the bytes waits, and nobody else.
+ * The first SESSION_FREE_BYTES of each session are not charged. The rest is charged to the account of the domain's
+ * sessions (broker/core/accounts.ts); strangers on TCP share one account. While the account has no room, the session is
+ * not read. So only the owner of the bytes waits.
  */
 import type { Account } from '../core/index.ts';
 import { SESSION_FREE_BYTES } from '../process/index.ts';
@@ -14,13 +14,16 @@ export class SessionMemory {
   readonly #onReleased: () => void;
   #charged = 0;
 
-  /** `onReleased`: others may have waited for what was given back. */
+  /** `onReleased` is called when memory was released, because another account may be waiting for it. */
   constructor(account: Account, onReleased: () => void) {
     this.#account = account;
     this.#onReleased = onReleased;
   }
 
-  /** Settles the account for `held` bytes; false when it has no room for them. What it lacks is then not charged. */
+  /**
+   * Settles the account for `held` bytes. False: the account has no room for the additional bytes; they are not
+   * charged.
+   */
   settle(held: number): boolean {
     const due = held <= SESSION_FREE_BYTES ? 0 : held;
     const more = due - this.#charged;
@@ -32,13 +35,13 @@ export class SessionMemory {
     return true;
   }
 
-  /** A stranger has proved who it is: its domain pays from now on. */
+  /** A stranger has authenticated: its domain pays from now on. */
   moveTo(account: Account): void {
     this.settle(0);
     this.#account = account;
   }
 
-  /** The session is over. */
+  /** The session has ended. */
   close(): void {
     this.settle(0);
   }

@@ -1,9 +1,11 @@
 /**
- * The sends of one session that another broker has yet to decide, by their ids, oldest first. They are decided in order, but
- * for those of two other brokers, each in an order of its own.
+ * The ids of one session's sends that remote brokers have not decided yet, oldest first. Each remote broker decides in
+ * order, but sends to different remote brokers can be decided out of order.
  */
 
-/** Decided entries before the first undecided one are dropped when they are at least this many, and half of all. */
+/**
+ * Decided entries before the first undecided one are dropped once they are at least this many, and half of all entries.
+ */
 const MIN_DROPPED = 1_024;
 const DECIDED = -1;
 
@@ -11,7 +13,7 @@ export class UndecidedIds {
   readonly #ids: number[] = [];
   #head = 0;
 
-  /** The oldest; undefined when there is none. */
+  /** The oldest undecided id; undefined when there is none. */
   get first(): number | undefined {
     return this.#ids[this.#head];
   }
@@ -20,7 +22,9 @@ export class UndecidedIds {
     this.#ids.push(id);
   }
 
-  /** 'first': it was the oldest, so more can be acknowledged; 'later': it was not; 'unknown': it is not among them. */
+  /**
+   * 'first': it was the oldest, so more can be acknowledged. 'later': it was not. 'unknown': the id is not undecided.
+   */
   decide(id: number): 'first' | 'later' | 'unknown' {
     const index = this.#ids[this.#head] === id ? this.#head : this.#ids.indexOf(id, this.#head);
     if (index < 0) return 'unknown';
