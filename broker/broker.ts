@@ -38,7 +38,7 @@ import { Argo } from './core/index.ts';
 import { Federation } from './federation/index.ts';
 import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
 import { ChunkPool, DeferredCopies, DurableEffects, Flusher, type PeerContext } from './peer/index.ts';
-import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, type Logger, ROUTES_PER_DOMAIN } from './process/index.ts';
+import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, type Logger, ROUTES_PER_DOMAIN, VERSION } from './process/index.ts';
 import {
   attributed,
   BrokerListeners,
@@ -60,7 +60,6 @@ import {
   type ReloadResult,
   Sessions,
   type SessionWatcher,
-  VERSION,
 } from './service/index.ts';
 import { Turns } from './turns/index.ts';
 

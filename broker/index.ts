@@ -17,7 +17,7 @@ export { checkStart, type StartCheck } from './check.ts';
 export { callControl } from './control/index.ts';
 export { INSPECTORS } from './core/index.ts';
 export { type BrokerOptions, type BrokerOptionsInput, brokerOptions, readOptions } from './options.ts';
-export { BrokerError, type BrokerErrorCode } from './process/index.ts';
+export { BrokerError, type BrokerErrorCode, VERSION } from './process/index.ts';
 export type {
   BrokerStatus,
   DomainStatus,
@@ -28,4 +28,4 @@ export type {
   ReloadResult,
   RevokeRequest,
 } from './service/index.ts';
-export { natsMembersOf, VERSION } from './service/index.ts';
+export { natsMembersOf } from './service/index.ts';

@@ -54,3 +54,4 @@ export {
 } from './limits.ts';
 export type { Logger } from './log.ts';
 export { POLICY_SOURCES, type PolicyOptions } from './policy-options.ts';
+export { VERSION } from './version.ts';

@@ -14,4 +14,3 @@ export { attributed, entryOf, POLICY_HOST, type Refusal, type ReloadResult } fro
 export { PolicyReload } from './reload.ts';
 export { Sessions, type SessionWatcher } from './sessions.ts';
 export { type BrokerStatus, type DomainStatus, describeBroker } from './status.ts';
-export { VERSION } from './version.ts';
