@@ -6,7 +6,7 @@ endOnBrokenPipe();
 const problem = nodeProblem(process.versions.node);
 if (problem === null) {
   const [{ runProgram }, { argusProgram }] = await Promise.all([import('./run.ts'), import('./program.ts')]);
-  await runProgram(argusProgram());
+  await runProgram(await argusProgram(process.argv[2]));
 } else {
   process.stderr.write(`argus: ${problem}\n`);
   process.exitCode = 1;

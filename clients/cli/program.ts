@@ -1,60 +1,56 @@
-/** Every command of `argus`. */
+/**
+ * Every command of `argus`. Each is loaded when it is needed: a command that runs alone does not wait for the code of all the
+ * others, and an agent in a guest does not hold the broker in its memory.
+ */
 import { Command } from 'commander';
-import { VERSION } from '../../broker/index.ts';
-import { agentCommand } from './commands/agent.ts';
-import { audioCommand } from './commands/audio/audio.ts';
-import { auditCommand } from './commands/audit.ts';
-import { brokerCommand } from './commands/broker.ts';
-import { clusterCommand } from './commands/cluster.ts';
-import { consoleCommand } from './commands/console.ts';
-import { demoCommand } from './commands/demo.ts';
-import { deviceCommand } from './commands/device.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { grantCommand, grantsCommand, revokeCommand } from './commands/grants.ts';
-import { hostCommand } from './commands/host.ts';
-import { keysCommand } from './commands/keys.ts';
-import { natsCommand } from './commands/nats.ts';
-import { netCommand } from './commands/net.ts';
-import { policyCommand } from './commands/policy/index.ts';
-import { ringCommand } from './commands/ring.ts';
-import { completionCommand } from './commands/shell/completion.ts';
-import { knownValuesCommand } from './commands/shell/known-values.ts';
-import { manCommand } from './commands/shell/man.ts';
-import { reloadCommand, statusCommand } from './commands/status.ts';
-import { vmCommand } from './commands/vm.ts';
-import { whyCommand } from './commands/why.ts';
+import { VERSION } from '../../broker/process/index.ts';
 
-export function argusProgram(): Command {
-  return new Command('argus')
+/** In the order of `argus --help`. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  host: async () => (await import('./commands/host.ts')).hostCommand(),
+  broker: async () => (await import('./commands/broker.ts')).brokerCommand(),
+  agent: async () => (await import('./commands/agent.ts')).agentCommand(),
+  ring: async () => (await import('./commands/ring.ts')).ringCommand(),
+  vm: async () => (await import('./commands/vm.ts')).vmCommand(),
+  device: async () => (await import('./commands/device.ts')).deviceCommand(),
+  status: async () => (await import('./commands/status.ts')).statusCommand(),
+  reload: async () => (await import('./commands/status.ts')).reloadCommand(),
+  why: async () => (await import('./commands/why.ts')).whyCommand(),
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
+  grant: async () => (await import('./commands/grants.ts')).grantCommand(),
+  revoke: async () => (await import('./commands/grants.ts')).revokeCommand(),
+  grants: async () => (await import('./commands/grants.ts')).grantsCommand(),
+  policy: async () => (await import('./commands/policy/index.ts')).policyCommand(),
+  keys: async () => (await import('./commands/keys.ts')).keysCommand(),
+  audit: async () => (await import('./commands/audit.ts')).auditCommand(),
+  console: async () => (await import('./commands/console.ts')).consoleCommand(),
+  audio: async () => (await import('./commands/audio/audio.ts')).audioCommand(),
+  nats: async () => (await import('./commands/nats.ts')).natsCommand(),
+  cluster: async () => (await import('./commands/cluster.ts')).clusterCommand(),
+  net: async () => (await import('./commands/net.ts')).netCommand(),
+  demo: async () => (await import('./commands/demo.ts')).demoCommand(),
+  completion: async () => (await import('./commands/shell/completion.ts')).completionCommand(),
+  man: async () => (await import('./commands/shell/man.ts')).manCommand(),
+  'known-values': async () => (await import('./commands/shell/known-values.ts')).knownValuesCommand(),
+};
+
+/** Completion scripts call it; a person has no use for it. */
+const HIDDEN = new Set(['known-values']);
+/** They describe all the others. */
+const ABOUT_ALL = new Set(['completion', 'man']);
+
+/** @param first the first word of the command line; all commands are loaded unless it names the only one that is needed */
+export async function argusProgram(first = ''): Promise<Command> {
+  const isAlone = Object.hasOwn(COMMANDS, first) && !ABOUT_ALL.has(first);
+  const program = new Command('argus')
     .description('policy-enforced message broker between virtual machines')
     .version(VERSION)
     .addHelpText(
       'after',
       '\nExit codes: 0 done, 1 it failed (one line on stderr says why), 2 the command line is wrong. More: docs/commands.md',
-    )
-    .addCommand(hostCommand())
-    .addCommand(brokerCommand())
-    .addCommand(agentCommand())
-    .addCommand(ringCommand())
-    .addCommand(vmCommand())
-    .addCommand(deviceCommand())
-    .addCommand(statusCommand())
-    .addCommand(reloadCommand())
-    .addCommand(whyCommand())
-    .addCommand(doctorCommand())
-    .addCommand(grantCommand())
-    .addCommand(revokeCommand())
-    .addCommand(grantsCommand())
-    .addCommand(policyCommand())
-    .addCommand(keysCommand())
-    .addCommand(auditCommand())
-    .addCommand(consoleCommand())
-    .addCommand(audioCommand())
-    .addCommand(natsCommand())
-    .addCommand(clusterCommand())
-    .addCommand(netCommand())
-    .addCommand(demoCommand())
-    .addCommand(completionCommand())
-    .addCommand(manCommand())
-    .addCommand(knownValuesCommand(), { hidden: true });
+    );
+  if (first === '--version' || first === '-V') return program;
+  const wanted = Object.entries(COMMANDS).filter(([name]) => !isAlone || name === first);
+  for (const [name, load] of wanted) program.addCommand(await load(), { hidden: HIDDEN.has(name) });
+  return program;
 }

@@ -290,6 +290,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'clients/cli': {
     imports: [
+      'broker/process',
       'clients/audit',
       'clients/entry',
       'clients/sdk',

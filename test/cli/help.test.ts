@@ -29,15 +29,15 @@ function helpOf(command: Command): string {
   return text;
 }
 
-help('every command has a description, and every one that does something an example', () => {
-  for (const [path, command] of walk(argusProgram())) {
+help('every command has a description, and every one that does something an example', async () => {
+  for (const [path, command] of walk(await argusProgram())) {
     assert.ok(command.description().length > 0, path);
     if (command.commands.length === 0) assert.match(helpOf(command), /\nExamples?(, in the VM)?:\n {2}.*argus /, path);
   }
 });
 
-help('every option and argument is explained', () => {
-  for (const [path, command] of walk(argusProgram())) {
+help('every option and argument is explained', async () => {
+  for (const [path, command] of walk(await argusProgram())) {
     for (const { flags, description } of command.options) assert.ok(description.length > 0, `${path} ${flags}`);
     for (const argument of command.registeredArguments)
       assert.ok(argument.description.length > 0, `${path} <${argument.name()}>`);
@@ -48,7 +48,7 @@ help('argus --help lists every command for people and exits 0', async () => {
   const { code, stdout, stderr } = await runCli(['--help']);
   assert.is(code, 0);
   assert.is(stderr, '');
-  for (const command of visibleCommands(argusProgram())) assert.match(stdout, `\n  ${command.name()} `);
+  for (const command of visibleCommands(await argusProgram())) assert.match(stdout, `\n  ${command.name()} `);
 });
 
 help('a closed pipe ends a command silently', () => {

@@ -21,8 +21,19 @@ function walk(command: Command, path = command.name()): (readonly [path: string,
   return [[path, command], ...command.commands.flatMap((each) => walk(each, `${path} ${each.name()}`))];
 }
 
-tree('completion scripts know every command and option', () => {
-  const program = argusProgram();
+tree('a command that is named loads alone, as the same command', async () => {
+  const names = (await argusProgram()).commands.map((command) => command.name());
+  for (const name of names) {
+    const alone = (await argusProgram(name)).commands.map((command) => command.name());
+    if (name === 'completion' || name === 'man') assert.ok(alone.length > 10, `${name} describes all the others`);
+    else assert.equal(alone, [name]);
+  }
+  for (const first of ['', 'help', '--help', 'no-such-command', 'constructor'])
+    assert.ok((await argusProgram(first)).commands.length > 10, first);
+});
+
+tree('completion scripts know every command and option', async () => {
+  const program = await argusProgram();
   for (const shell of SHELLS) {
     const script = completionScript(program, shell);
     for (const [path, command] of walk(program)) {
@@ -64,8 +75,8 @@ function inShell(shell: string, text: string): string {
   return stdout.trim();
 }
 
-tree('bash completes commands, options, choices and names of the policy', () => {
-  const script = completionScript(argusProgram(), 'bash');
+tree('bash completes commands, options, choices and names of the policy', async () => {
+  const script = completionScript(await argusProgram(), 'bash');
   const asked = COMPLETIONS.map(
     ([words]) =>
       `COMP_WORDBREAKS=; COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _argus; echo "\${COMPREPLY[*]}"`,
@@ -77,14 +88,14 @@ tree('bash completes commands, options, choices and names of the policy', () => 
   );
 });
 
-tree('bash is given a label as it cuts it, in two words', () => {
-  const script = completionScript(argusProgram(), 'bash');
+tree('bash is given a label as it cuts it, in two words', async () => {
+  const script = completionScript(await argusProgram(), 'bash');
   const ask = `COMP_WORDBREAKS=@; COMP_WORDS=(argus grant chrome-vm @ m); COMP_CWORD=4; _argus; echo "\${COMPREPLY[*]}"`;
   assert.is(inShell('bash', `${script}\n${ANSWERS}\n${ask}`), 'mic');
 });
 
-needs('zsh', 'zsh')(tree, 'zsh completes the same', () => {
-  const script = completionScript(argusProgram(), 'zsh');
+needs('zsh', 'zsh')(tree, 'zsh completes the same', async () => {
+  const script = completionScript(await argusProgram(), 'zsh');
   const stubs = `compdef() { : }; _files() { : }; _describe() { print -r -- \${(M)candidates:#\${words[CURRENT]}*} }`;
   const asked = COMPLETIONS.map(([words]) => `words=(${words.join(' ')}); CURRENT=${words.length}; _argus`);
   const answers = inShell('zsh', `${stubs}\n${script}\n${ANSWERS}\n${asked.join('\n')}`);
@@ -94,8 +105,8 @@ needs('zsh', 'zsh')(tree, 'zsh completes the same', () => {
   );
 });
 
-needs('fish', 'fish')(tree, 'fish completes the same', () => {
-  const script = completionScript(argusProgram(), 'fish');
+needs('fish', 'fish')(tree, 'fish completes the same', async () => {
+  const script = completionScript(await argusProgram(), 'fish');
   const asked = COMPLETIONS.map(([words]) => `complete -C '${words.join(' ')}'`);
   const answers = inShell('fish', `${FISH_ANSWERS}\n${script}\n${asked.join('\n')}`);
   assert.equal(
@@ -122,8 +133,8 @@ tree('known values are those of the policy that argus.yaml names; without one th
 
 /** Requests of man(7) that the pages use; a line that begins with another one would be lost. */
 const REQUESTS = /^\.(TH|SH|TP|B|BR|nf|fi)\b/;
-tree('each command has a man page of the usual sections, and no text is taken for a request', () => {
-  const pages = manPages(argusProgram(), '1.2.3');
+tree('each command has a man page of the usual sections, and no text is taken for a request', async () => {
+  const pages = manPages(await argusProgram(), '1.2.3');
   const names = pages.map(({ file }) => file);
   for (const path of ['argus', 'argus-status', 'argus-policy-check']) assert.ok(names.includes(`${path}.1`), path);
   assert.is(new Set(names).size, names.length);
@@ -167,8 +178,8 @@ const WITHOUT_JSON: Readonly<Record<string, string>> = {
   'known-values': 'its format is for shells',
   demo: 'its options are those of the program that it starts',
 };
-tree('every command that prints data takes --json or --format json', () => {
-  for (const [path, command] of walk(argusProgram())) {
+tree('every command that prints data takes --json or --format json', async () => {
+  for (const [path, command] of walk(await argusProgram())) {
     if (command.commands.length > 0) continue;
     const options = [...command.options, ...(command.parent?.options ?? [])];
     const hasJson = options.some(
@@ -177,12 +188,12 @@ tree('every command that prints data takes --json or --format json', () => {
     const name = path.replace(/^argus /, '');
     assert.is(hasJson, !Object.hasOwn(WITHOUT_JSON, name), `${path}: --json, or a reason in WITHOUT_JSON`);
   }
-  const names = new Set(walk(argusProgram()).map(([path]) => path.replace(/^argus /, '')));
+  const names = new Set(walk(await argusProgram()).map(([path]) => path.replace(/^argus /, '')));
   for (const name of Object.keys(WITHOUT_JSON)) assert.ok(names.has(name), `${name} is no command any more`);
 });
 
-tree('exit codes are documented for every command, and only for commands that exist', () => {
-  const paths = new Set(walk(argusProgram()).map(([path]) => path));
+tree('exit codes are documented for every command, and only for commands that exist', async () => {
+  const paths = new Set(walk(await argusProgram()).map(([path]) => path));
   for (const path of paths) assert.ok(exitCodesOf(path).length >= 3, path);
   for (const path of NAMED_PATHS) assert.ok(paths.has(path), `${path} is no command any more`);
 });

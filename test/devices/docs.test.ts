@@ -20,8 +20,8 @@ docs('explains every error code, and no other', () => {
 
 const ivshmem = readFileSync(new URL('../../docs/ivshmem.md', import.meta.url), 'utf8');
 
-docs('names only flags that there are', () => {
-  const device = argusProgram().commands.find((command) => command.name() === 'device');
+docs('names only flags that there are', async () => {
+  const device = (await argusProgram()).commands.find((command) => command.name() === 'device');
   const known = new Set(device?.options.map(({ long }) => long));
   const lines = [...`${text}${ivshmem}`.matchAll(/^argus device .*$/gm)];
   assert.ok(lines.length >= 4);

@@ -24,8 +24,8 @@ docs('its DHCP file and its agent file are accepted', () => {
   assert.is(config.connect.length + config.listen.length, 2);
 });
 
-docs('names only flags that there are', () => {
-  const net = argusProgram().commands.find((command) => command.name() === 'net');
+docs('names only flags that there are', async () => {
+  const net = (await argusProgram()).commands.find((command) => command.name() === 'net');
   const known = new Set(net?.commands.flatMap(({ options }) => options.map(({ long }) => long)));
   const blocks = [...text.matchAll(/argus net (?:link|dhcp|routes|connect|listen|agent)((?:[^\n]*\\\n)*[^\n`]*)/g)];
   assert.ok(blocks.length > 8);

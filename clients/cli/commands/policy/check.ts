@@ -1,6 +1,6 @@
 /** `argus policy check`: every fault for which a broker would refuse the policy, and the linter's warnings. */
 import { Command, Option } from 'commander';
-import { VERSION } from '../../../../broker/index.ts';
+import { VERSION } from '../../../../broker/process/index.ts';
 import {
   applyWaivers,
   type Finding,

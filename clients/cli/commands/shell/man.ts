@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { VERSION } from '../../../../broker/index.ts';
+import { VERSION } from '../../../../broker/process/index.ts';
 import { manPages } from '../../tree/man-page.ts';
 
 export function manCommand(): Command {
