@@ -10,6 +10,7 @@ import { ATTACKS, KINDS, type Kind } from './fairness/kinds.ts';
 import { type FairnessRequest, FULL_FAIRNESS, QUICK_FAIRNESS, runFairness } from './fairness/run.ts';
 import { renderFairness } from './fairness/table.ts';
 import { DEFAULT_SIZES, FULL_PACE, MAX_SIZE_BYTES, MIN_ROUNDS, QUICK_PACE } from './plan.ts';
+import { renderPolicyChanges, runPolicyChanges } from './policy/run.ts';
 import { renderPolicySizes, runPolicySizes } from './policy-size.ts';
 import { run } from './run.ts';
 import { renderReport } from './table.ts';
@@ -24,6 +25,7 @@ interface Options {
   readonly quick: boolean;
   readonly json: boolean;
   readonly policyRows: boolean;
+  readonly policy: boolean;
   readonly fairness: boolean;
   readonly attacks: readonly Kind[];
   readonly attackers?: readonly number[];
@@ -37,6 +39,7 @@ const program = new Command('npm run bench --')
   .option('--quick', 'under 50 s in total; the figures are coarser', false)
   .option('--json', 'print one JSON object instead of tables', false)
   .option('--policy-rows', 'instead: throughput of Argus under a policy of 10 and of 10 000 rows', false)
+  .option('--policy', 'instead: how long policies compile, and how soon a revocation and an expiry count', false)
   .option(
     '--fairness',
     'instead: what an innocent pair of VMs feels of each attack, and what it costs the broker',
@@ -74,6 +77,12 @@ async function bench(options: Options): Promise<void> {
     };
     if (options.fairness) {
       await fairness(options, { folder, cleanup, progress: request.progress });
+      return;
+    }
+    if (options.policy) {
+      const { cleanup: ends, progress } = request;
+      const report = await runPolicyChanges({ folder, cleanup: ends, progress, isQuick: options.quick });
+      process.stdout.write(`${options.json ? JSON.stringify(report) : renderPolicyChanges(report)}\n`);
       return;
     }
     if (options.policyRows) {

@@ -78,6 +78,14 @@ export {
   type Station,
 } from './contract/index.ts';
 export {
+  type Imported,
+  importCasbin,
+  importQrexec,
+  type Mapping,
+  NO_MAPPING,
+  readMapping,
+} from './convert/index.ts';
+export {
   type CompileOptions,
   compileFiles,
   compilePolicy,

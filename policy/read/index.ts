@@ -17,3 +17,4 @@ export {
   type Vocabulary,
   vocabularyOf,
 } from './vocabulary.ts';
+export { parseYaml } from './yaml.ts';

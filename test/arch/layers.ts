@@ -94,8 +94,20 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: ['policy/contract', 'policy/read', 'policy/decide', 'policy/load'],
     breaking: [{ 'policy/analyse/subject.ts': `import { Ring } from '../../broker/core/index.ts';` }],
   },
+  'policy/convert': {
+    imports: ['policy/contract', 'policy/read'],
+    breaking: [{ 'policy/convert/qrexec.ts': `import { loadPolicy } from '../load/index.ts';` }],
+  },
   policy: {
-    imports: ['policy/contract', 'policy/read', 'policy/decide', 'policy/load', 'policy/archive', 'policy/analyse'],
+    imports: [
+      'policy/contract',
+      'policy/read',
+      'policy/decide',
+      'policy/load',
+      'policy/archive',
+      'policy/analyse',
+      'policy/convert',
+    ],
     breaking: [{ 'policy/index.ts': `export { Ring } from '../broker/core/index.ts';` }],
   },
   'broker/wire': {

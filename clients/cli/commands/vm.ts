@@ -45,7 +45,9 @@ function addCommand(): Command {
         ...(domid === undefined ? {} : { domid }),
         ...(carrier === undefined ? {} : { carrier }),
       });
-      if (json === true) printJson({ name, ...added });
+      const { source, directory } = readOptions(`${host}/argus.yaml`).policy;
+      const needsApply = source === 'applied';
+      if (json === true) printJson({ name, ...added, needsApply });
       else
         process.stdout.write(
           [
@@ -54,6 +56,12 @@ function addCommand(): Command {
             ...(added.socket === null ? [] : [`  socket    ${added.socket}`]),
             `  its agent argus agent --config ${added.agentConfig}`,
             ...(carrier === undefined ? [] : [`its hypervisor: argus vm command ${name} --config ${host}/argus.yaml`]),
+            ...(needsApply
+              ? [
+                  `policies are applied here (policy.source): ${name} can connect after  argus policy apply ${directory} --token HASH`,
+                  '  HASH: of the policy in force, as "argus policy log -n 1" shows it',
+                ]
+              : []),
             '',
           ].join('\n'),
         );

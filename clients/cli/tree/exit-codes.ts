@@ -20,6 +20,8 @@ const FOUND: Readonly<Record<string, string>> = {
   'argus keys show': 'a program could not start with the directory',
   'argus policy no-new-access': 'the new policy allows something that the old one denies',
   'argus policy replay': 'a decision is another one now, or its policy is not in the archive',
+  'argus policy import qrexec': 'a line has no equivalent',
+  'argus policy import casbin': 'a row has no equivalent',
   'argus policy test': 'a request got another decision, or the coverage is below --threshold',
   'argus policy why': 'with --seq: the archived policy decides otherwise than the record says',
   'argus audit verify': 'the log, or what it was compared with, is not in order',

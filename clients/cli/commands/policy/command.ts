@@ -7,6 +7,7 @@ import { checkCommand } from './check.ts';
 import { diffCommand, noNewAccessCommand } from './diff.ts';
 import { explainCommand } from './explain.ts';
 import { flowCommand, graphCommand } from './flow.ts';
+import { importCommand } from './import.ts';
 import { infoCommand, matrixCommand } from './info.ts';
 import { initCommand } from './init.ts';
 import { replayCommand } from './replay/replay.ts';
@@ -40,6 +41,7 @@ export function policyCommand(): Command {
     replayCommand(),
     simulateCommand(),
     suggestCommand(),
+    importCommand(),
   ]) {
     command.addCommand(sub);
   }
