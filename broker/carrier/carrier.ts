@@ -18,7 +18,7 @@ export interface Carrier {
   readonly domain: string | null;
   /** False (default true) where the other end may restart unnoticed: behind a virtio-serial port the socket stays. */
   readonly tellsOfRestart?: boolean;
-  /** Bytes that it keeps for this end: which have come and were not delivered, and which are to go. Absent where the kernel has them. */
+  /** Bytes of this process that it keeps for this end: they have come and were not delivered, or are to go. Absent: none. */
   readonly heldBytes?: number;
   /** Begins delivering to the handlers. Called once. */
   open(handlers: CarrierHandlers): void;

@@ -22,6 +22,11 @@ export class SocketCarrier implements Carrier {
     socket.on('error', () => {});
   }
 
+  /** Written, and not taken by the kernel. */
+  get heldBytes(): number {
+    return this.#socket.writableLength;
+  }
+
   open(handlers: CarrierHandlers): void {
     this.#socket.on('drain', () => handlers.onDrain());
     this.#socket.on('close', () => handlers.onClosed());

@@ -7,15 +7,22 @@ interface Batch {
 export class Answers {
   readonly #queue: (frame: Uint8Array) => void;
   #batches: Batch[] = [];
+  #heldBytes = 0;
 
   constructor(queue: (frame: Uint8Array) => void) {
     this.#queue = queue;
+  }
+
+  /** Bytes that wait for the log. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   /** `whenDurable`: runs its argument once what the batch tells of is in the log; null = it tells of nothing recorded. */
   push(frames: readonly Uint8Array[], whenDurable: ((effect: () => void) => void) | null): void {
     const batch = { frames, isReady: whenDurable === null };
     this.#batches.push(batch);
+    this.#heldBytes += bytesOf(frames);
     whenDurable?.(() => {
       batch.isReady = true;
       this.#flush();
@@ -26,11 +33,18 @@ export class Answers {
   /** Drops the queued answers: the session ended. */
   clear(): void {
     this.#batches = [];
+    this.#heldBytes = 0;
   }
 
   #flush(): void {
     while (this.#batches[0]?.isReady === true) {
-      for (const frame of this.#batches.shift()?.frames ?? []) this.#queue(frame);
+      const frames = this.#batches.shift()?.frames ?? [];
+      this.#heldBytes -= bytesOf(frames);
+      for (const frame of frames) this.#queue(frame);
     }
   }
+}
+
+function bytesOf(frames: readonly Uint8Array[]): number {
+  return frames.reduce((sum, frame) => sum + frame.length, 0);
 }

@@ -39,6 +39,7 @@ import {
 } from '../wire/index.ts';
 import { Answers } from './answers.ts';
 import { decodeFederationFrame, encodeFederationFrame, type FederationFrame, FederationOp } from './frames.ts';
+import { MAX_GATES_PER_SESSION } from './limits.ts';
 import { isForProxy, RemoteDomainSink } from './proxy.ts';
 import { Questions } from './remote-questions.ts';
 import { Undecided } from './undecided.ts';
@@ -85,6 +86,11 @@ export class Bridge implements RemoteBroker {
     return this.#core();
   }
 
+  /** Bytes of answers that wait for the audit log. */
+  get heldBytes(): number {
+    return this.#answers.heldBytes;
+  }
+
   get isUp(): boolean {
     return this.#host !== null;
   }
@@ -113,6 +119,7 @@ export class Bridge implements RemoteBroker {
     this.#gates = new Map();
     // This broker cannot know whether the message arrived.
     for (const { sink, id } of this.#undecided.drain()) sink.decided?.(id, Status.ECONNRESET, 0);
+    this.#argo.memoryReleased();
     for (const { answered } of this.#questions.drain()) answered(Status.OK, []);
     for (const proxy of this.#proxies) this.#argo.detach(proxy);
     this.#proxies.clear();
@@ -140,13 +147,14 @@ export class Bridge implements RemoteBroker {
     const key = `${destination}:${view.getUint32(DataField.destinationPort, true)}`;
     const gate = this.#gates.size === 0 ? undefined : this.#gates.get(sink);
     if ((flags & SendFlag.resume) !== 0) gate?.delete(key);
-    else if ((flags & SendFlag.ordered) !== 0 && gate?.has(key) === true) return Status.EBUSY;
-    if (this.#undecided.isFull(length)) {
+    else if ((flags & SendFlag.ordered) !== 0 && isHeldBack(gate, key)) return Status.EBUSY;
+    const account = this.#argo.accounts.ofSessions(sender.domain.name);
+    const send = { sink, account, id: view.getUint32(DataField.id, true), bytes: length, since: this.#host.now() };
+    const id = this.#undecided.isFull(account, length) ? null : this.#undecided.push(send);
+    if (id === null) {
       if ((flags & SendFlag.ordered) !== 0) this.#gates.set(sink, (gate ?? new Set<string>()).add(key));
       return Status.EBUSY;
     }
-    const since = this.#host.now();
-    const id = this.#undecided.push({ sink, id: view.getUint32(DataField.id, true), bytes: length, since });
     // Copied here: the record is given back when it has been worked on. (`slice` of a Buffer would be a view.)
     const frame = new Uint8Array(frames.subarray(at, at + length));
     const copy = new DataView(frame.buffer, frame.byteOffset, length);
@@ -337,6 +345,7 @@ export class Bridge implements RemoteBroker {
     if (frame?.op === Op.refused) {
       const send = this.#undecided.refuse(frame.id);
       if (send === null) return 'BAD_ANSWER';
+      this.#argo.memoryReleased();
       send.sink.decided?.(send.id, frame.status, frame.maxMessageSize);
       return null;
     }
@@ -344,7 +353,13 @@ export class Bridge implements RemoteBroker {
     const accepted = this.#undecided.acceptThrough(frame.through);
     if (accepted === null) return 'BAD_ANSWER';
     share.spend(decidedUnits(accepted.length));
+    if (accepted.length > 0) this.#argo.memoryReleased();
     for (const { sink, id } of accepted) sink.decided?.(id, Status.OK, 0);
     return null;
   }
+}
+
+/** Ordered sends to this ring wait until the one that was refused has come again. */
+function isHeldBack(gate: ReadonlySet<string> | undefined, key: string): boolean {
+  return gate !== undefined && (gate.has(key) || gate.size >= MAX_GATES_PER_SESSION);
 }

@@ -158,7 +158,7 @@ export class BrokerSession implements Worker {
   }
 
   work(): boolean {
-    while (!this.#isEnded && !this.#isVerifying && this.#queuedBytes <= MAX_QUEUED_BYTES) {
+    while (!this.#isEnded && !this.#isVerifying && this.#hasRoom) {
       const { share } = this.#job;
       if (share.isSpent) return true;
       if (this.#bridge.hasMore) {
@@ -287,7 +287,12 @@ export class BrokerSession implements Worker {
       sent = end;
     }
     queue.splice(0, sent);
-    if (this.#hasRest && this.#queuedBytes <= MAX_QUEUED_BYTES) this.#job.ready();
+    if (this.#hasRest && this.#hasRoom) this.#job.ready();
+  }
+
+  /** Answers that wait for the log count too: a remote broker must not fill the memory while the log stands still. */
+  get #hasRoom(): boolean {
+    return this.#queuedBytes + this.#bridge.heldBytes <= MAX_QUEUED_BYTES;
   }
 
   #seal(plaintext: Uint8Array): void {

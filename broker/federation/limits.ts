@@ -1,9 +1,19 @@
 /** Every number of the federation that we chose, with unit and reason. */
 
-/** Bytes of sends to one broker that it has not decided yet; past it senders get EBUSY and try again. */
+/**
+ * Bytes of sends to one broker that it has not decided yet. A sender has a share of it (see undecided.ts); past the share
+ * it gets EBUSY and tries again.
+ */
 export const MAX_UNDECIDED_BYTES = 8 * 1024 * 1024;
 /** The same, counted: one acknowledgement may decide all of them in one piece, for about 3 ms. */
 export const MAX_UNDECIDED_SENDS = 16_384;
+/** What a send that waits for its decision holds beside its bytes: the copy's object, its entry, and its place in the queue. */
+export const UNDECIDED_HELD_BYTES = 256;
+/**
+ * Rings there that one session's ordered sends are held back from. With so many the session has all its ordered sends held
+ * back: it must first send again what was refused.
+ */
+export const MAX_GATES_PER_SESSION = 1_024;
 /**
  * Bytes queued for a broker that does not read; past it nothing more is read from it. Above what all undecided sends and
  * all answers to as many can be, so that two brokers never stop reading because of each other.

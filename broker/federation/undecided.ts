@@ -2,17 +2,29 @@
  * Sends that went to another broker and that it has not decided yet, in the order of their ids on the link.
  *
  * What is answered out of turn leaves a hole, so that an id's place is its distance from the first.
+ *
+ * Senders share the bound as accounts share memory (broker/core/accounts.ts): a sender may take what leaves as much free for
+ * each of the others that have something undecided, and for one more. So a sender that floods a slow broker keeps no other
+ * from sending there. The copies are charged to the account of the sender.
  */
-import type { FrameSink } from '../core/index.ts';
-import { MAX_UNDECIDED_BYTES, MAX_UNDECIDED_SENDS } from './limits.ts';
+import type { Account, FrameSink } from '../core/index.ts';
+import { MAX_UNDECIDED_BYTES, MAX_UNDECIDED_SENDS, UNDECIDED_HELD_BYTES } from './limits.ts';
 
 export interface UndecidedSend {
   /** The sender's session, and the id it gave the send there. */
   readonly sink: FrameSink;
+  /** Of the sender's sessions: pays for the copy. */
+  readonly account: Account;
   readonly id: number;
   readonly bytes: number;
   /** When it went out, on the monotonic clock. */
   readonly since: number;
+}
+
+/** What one sender has undecided. */
+interface Holding {
+  bytes: number;
+  sends: number;
 }
 
 const HALF = 2 ** 31;
@@ -25,17 +37,36 @@ export class Undecided {
   /** Of the entry at `#head`. */
   #firstId = 1;
   bytes = 0;
+  #sends = 0;
+  readonly #holdings = new Map<Account, Holding>();
 
-  /** Another one with these bytes must wait until some are decided; a single one of any length never does. */
-  isFull(bytes: number): boolean {
-    if (this.bytes === 0) return false;
-    return this.bytes + bytes > MAX_UNDECIDED_BYTES || this.#entries.length - this.#head >= MAX_UNDECIDED_SENDS;
+  /**
+   * Another one with these bytes must wait until some of its sender's are decided. A single one of any length never waits
+   * for others: it is in its sender's account.
+   */
+  isFull(account: Account, bytes: number): boolean {
+    const own = this.#holdings.get(account);
+    if (own === undefined) return false;
+    const users = this.#holdings.size;
+    return (
+      exceeds(own.bytes, bytes, this.bytes, users, MAX_UNDECIDED_BYTES) ||
+      exceeds(own.sends, 1, this.#sends, users, MAX_UNDECIDED_SENDS)
+    );
   }
 
-  /** Returns the link's id for it. */
-  push(send: UndecidedSend): number {
+  /** Returns the link's id for it; null when the sender's account has no room for it. */
+  push(send: UndecidedSend): number | null {
+    const { account, bytes } = send;
+    if (!account.charge(bytes + UNDECIDED_HELD_BYTES)) return null;
     this.#entries.push(send);
-    this.bytes += send.bytes;
+    this.bytes += bytes;
+    this.#sends++;
+    const own = this.#holdings.get(account);
+    if (own === undefined) this.#holdings.set(account, { bytes, sends: 1 });
+    else {
+      own.bytes += bytes;
+      own.sends++;
+    }
     return (this.#firstId + this.#entries.length - this.#head - 1) >>> 0;
   }
 
@@ -78,14 +109,28 @@ export class Undecided {
 
   drain(): UndecidedSend[] {
     const rest = this.#entries.filter((entry) => entry !== null);
+    for (const entry of rest) this.#forget(entry);
     this.#entries = [];
     this.#head = 0;
-    this.bytes = 0;
     return rest;
   }
 
   #forget(entry: UndecidedSend): UndecidedSend {
-    this.bytes -= entry.bytes;
+    const { account, bytes } = entry;
+    account.release(bytes + UNDECIDED_HELD_BYTES);
+    this.bytes -= bytes;
+    this.#sends--;
+    const own = this.#holdings.get(account);
+    if (own !== undefined) {
+      own.bytes -= bytes;
+      own.sends--;
+      if (own.sends === 0) this.#holdings.delete(account);
+    }
     return entry;
   }
+}
+
+/** dbus-broker's rule, for a user that holds `own` of the `held` that `users` hold, itself among them. */
+function exceeds(own: number, more: number, held: number, users: number, total: number): boolean {
+  return (own + more) * (users + 1) > total - (held - own);
 }

@@ -106,6 +106,7 @@ export class ChannelDriver implements Worker {
       onDrain: () => {
         this.#isCongested = false;
         this.#peer?.drained();
+        this.#settle();
         if (this.#isVerifyDue) this.#job.ready();
       },
       onClosed: (reason) => this.#closed(reason ?? 'lost'),
@@ -206,6 +207,7 @@ export class ChannelDriver implements Worker {
           return;
         }
         this.#isCongested = !this.carrier.write(this.#channel.takeOutput());
+        this.#settle();
         this.resume();
       },
       (error: unknown) => {
@@ -240,7 +242,8 @@ export class ChannelDriver implements Worker {
       old.lost();
       this.#owner.onEnded(old, 'superseded', null);
     }
-    const peer = new Peer(this.#context, this.carrier, session, state, () => this.#job.ready());
+    const onReady = (): void => this.#job.ready();
+    const peer = new Peer(this.#context, this.carrier, session, state, onReady, () => this.#settle());
     this.#peer = peer;
     this.#paidEpochs = session.openedEpochs;
     this.#job.share = this.#context.turns.share(name);

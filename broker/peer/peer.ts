@@ -39,6 +39,7 @@ export class Peer extends Outbox implements Flushable {
   readonly #context: PeerContext;
   readonly #session: Session;
   readonly #onReady: () => void;
+  readonly #onCongested: () => void;
   readonly #walker = new FrameWalker();
   readonly #introduced = new Set<number>();
   #introducedRevision = -1;
@@ -54,14 +55,25 @@ export class Peer extends Outbox implements Flushable {
   #isEnded = false;
   #lastHeard: number;
 
-  /** `onReady` is called when a throttled peer has taken enough of its queue to be read again. */
-  constructor(context: PeerContext, carrier: Carrier, session: Session, state: DomainState, onReady: () => void) {
+  /**
+   * `onReady` is called when a throttled peer has taken enough of its queue to be read again, `onCongested` when the
+   * carrier keeps sealed bytes that the peer does not take.
+   */
+  constructor(
+    context: PeerContext,
+    carrier: Carrier,
+    session: Session,
+    state: DomainState,
+    onReady: () => void,
+    onCongested: () => void,
+  ) {
     super(context.pool);
     this.#context = context;
     this.#acks = new AckTiming(() => this.reopened(), context.clock.after);
     this.carrier = carrier;
     this.#session = session;
     this.#onReady = onReady;
+    this.#onCongested = onCongested;
     this.state = state;
     this.id = session.id;
     this.openedAt = context.clock.mono();
@@ -294,7 +306,8 @@ export class Peer extends Outbox implements Flushable {
     }
     if (buffers.length === 0) return;
     this.#isCongested = !this.carrier.write(buffers);
-    if (!this.#isCongested && !this.isEmpty) this.reopened();
+    if (this.#isCongested) this.#onCongested();
+    else if (!this.isEmpty) this.reopened();
     if (this.#isThrottled && this.controlBytes < CONTROL_BYTES_PER_SESSION / 2) {
       this.#isThrottled = false;
       this.#onReady();

@@ -1,6 +1,7 @@
 /**
  * The memory that one session uses in the broker besides its messages: a partly received record, received bytes that
- * wait for a turn, answers that the peer has not read, and the buffers of its carrier.
+ * wait for a turn, answers that the peer has not read, and the buffers of its carrier,
+ * sealed messages among them.
  *
  * The first SESSION_FREE_BYTES of each session are not charged. The rest is charged to the account of the domain's
  * sessions (broker/core/accounts.ts); strangers on TCP share one account. While the account has no room, the session is

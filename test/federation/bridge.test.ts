@@ -1,18 +1,25 @@
 /** What a remote broker can say, and what it cannot: it speaks for the domains at home there, and for no others. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { UNDECIDED } from '../../broker/core/index.ts';
 import type { BridgeFault } from '../../broker/federation/bridge.ts';
 import { encodeFederationFrame, FederationOp } from '../../broker/federation/frames.ts';
+import { MAX_GATES_PER_SESSION, UNDECIDED_HELD_BYTES } from '../../broker/federation/limits.ts';
 import {
   type BrokerFrame,
+  DataField,
   decodeBrokerFrame,
   encodeBrokerFrame,
   MAX_RECORD_PLAINTEXT_BYTES,
   Op,
+  SendFlag,
   Status,
 } from '../../broker/wire/index.ts';
 import { PORT } from '../support/core/harness.ts';
 import { BridgeHarness } from '../support/federation/harness.ts';
+
+/** No class claims it, so nobody may send to it. */
+const UNCLAIMED_PORT = 60_000;
 
 const bridges = suite('bridge');
 
@@ -142,6 +149,67 @@ bridges('when the session ends, domains there are gone and what was sent there i
   assert.is.not(harness.state('far').sink, null);
   harness.bridge.down();
   assert.is(harness.state('far').sink, null);
+});
+
+bridges(
+  'what waits for the remote broker is charged to its sender, until it is decided or the session ends',
+  async () => {
+    for (const decide of [
+      (harness: BridgeHarness) => void harness.hear(encodeBrokerFrame({ op: Op.ack, through: 1 })),
+      (harness: BridgeHarness) =>
+        void harness.hear(encodeBrokerFrame({ op: Op.refused, id: 1, status: Status.EAGAIN, maxMessageSize: 0 })),
+      (harness: BridgeHarness) => harness.bridge.down(),
+    ]) {
+      const harness = await BridgeHarness.start();
+      const sessions = harness.argo.accounts.ofSessions('local');
+      assert.is(harness.forward('local', 'far'), UNDECIDED);
+      assert.ok(sessions.held > UNDECIDED_HELD_BYTES);
+      decide(harness);
+      assert.is(sessions.held, 0);
+    }
+  },
+);
+
+bridges('a sender without room for what would wait gets EBUSY, and others send on', async () => {
+  const harness = await BridgeHarness.start(10_000);
+  let sent = 0;
+  while (harness.forward('local', 'far') === UNDECIDED) sent++;
+  assert.ok(sent > 5 && sent < 10_000 / UNDECIDED_HELD_BYTES);
+  assert.is(harness.forward('local', 'far'), Status.EBUSY);
+  assert.is(harness.forward('neighbour', 'far'), UNDECIDED);
+});
+
+bridges(
+  'ordered sends that were refused are remembered for a bounded number of rings; past it all of them wait',
+  async () => {
+    const harness = await BridgeHarness.start(10_000);
+    while (harness.forward('local', 'far') === UNDECIDED);
+    for (let port = 1; port <= MAX_GATES_PER_SESSION; port++)
+      assert.is(harness.forward('local', 'far', { port, flags: SendFlag.ordered }), Status.EBUSY);
+    harness.bridge.down();
+    harness.upAgain();
+    // A new session of the bridge remembers nothing.
+    assert.is(harness.forward('local', 'far', { port: 1, flags: SendFlag.ordered }), UNDECIDED);
+    while (harness.forward('local', 'far') === UNDECIDED);
+    for (let port = 1; port <= MAX_GATES_PER_SESSION; port++)
+      harness.forward('local', 'far', { port, flags: SendFlag.ordered });
+    harness.hear(encodeBrokerFrame({ op: Op.ack, through: 3 }));
+    const late = { port: MAX_GATES_PER_SESSION + 1, flags: SendFlag.ordered };
+    assert.is(harness.forward('local', 'far', late), Status.EBUSY);
+    assert.is(harness.forward('local', 'far', { port: 1, flags: SendFlag.ordered | SendFlag.resume }), UNDECIDED);
+    assert.is(harness.forward('local', 'far', late), UNDECIDED);
+  },
+);
+
+bridges('answers that wait for the log are counted until they go out', async () => {
+  const harness = await BridgeHarness.start();
+  harness.listen('local');
+  const denied = harness.sendv('far', 'local');
+  new DataView(denied.buffer).setUint32(DataField.destinationPort, UNCLAIMED_PORT, true);
+  assert.is(harness.hear(harness.up('far'), denied), null);
+  assert.ok(harness.bridge.heldBytes > 0);
+  harness.becomeDurable();
+  assert.is(harness.bridge.heldBytes, 0);
 });
 
 function space(domid: number): Extract<BrokerFrame, { op: typeof Op.space }> {

@@ -1,6 +1,7 @@
 /** What waits for another broker's decision, and what that broker's bytes can be. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Accounts } from '../../broker/core/accounts.ts';
 import type { FrameSink } from '../../broker/core/index.ts';
 import { decodeFederationFrame, encodeFederationFrame, FederationOp } from '../../broker/federation/frames.ts';
 import {
@@ -8,6 +9,7 @@ import {
   MAX_QUESTIONS_PER_DOMAIN,
   MAX_UNDECIDED_BYTES,
   MAX_UNDECIDED_SENDS,
+  UNDECIDED_HELD_BYTES,
 } from '../../broker/federation/limits.ts';
 import { Questions } from '../../broker/federation/remote-questions.ts';
 import { decodeReport, encodeReport } from '../../broker/federation/report.ts';
@@ -15,7 +17,9 @@ import { Undecided } from '../../broker/federation/undecided.ts';
 import { seededRandom } from '../support/seed.ts';
 
 const OUTLET: FrameSink = { departed: 0, deliver: () => {}, event: () => {}, introduce: () => {} };
-const send = (id: number, since = id) => ({ sink: OUTLET, id, bytes: 10, since });
+const ACCOUNTS = new Accounts(2 ** 40);
+const account = ACCOUNTS.open('sender');
+const send = (id: number, since = id) => ({ sink: OUTLET, account, id, bytes: 10, since });
 
 const undecided = suite('undecided sends');
 
@@ -36,16 +40,62 @@ undecided('an acknowledgement takes out all before it, oldest first; a refusal o
   assert.equal(waiting.acceptThrough(2), []);
 });
 
-undecided('they are bounded in bytes and in number; one of any length may always go out', () => {
+undecided(
+  'a sender has a share of the bound, in bytes and in number; a single one of any length may always go out',
+  () => {
+    const waiting = new Undecided();
+    const other = ACCOUNTS.open('other');
+    assert.not(waiting.isFull(account, MAX_UNDECIDED_BYTES + 1));
+    const half = MAX_UNDECIDED_SENDS / 2;
+    for (let id = 1; id < half; id++) waiting.push(send(id));
+    assert.not(waiting.isFull(account, 10));
+    waiting.push(send(half));
+    assert.ok(waiting.isFull(account, 10));
+    assert.not(waiting.isFull(other, MAX_UNDECIDED_BYTES));
+    waiting.acceptThrough(1);
+    assert.not(waiting.isFull(account, 10));
+    waiting.drain();
+    waiting.push({ ...send(1), bytes: MAX_UNDECIDED_BYTES / 2 });
+    assert.ok(waiting.isFull(account, 1));
+    waiting.push({ ...send(2), account: other, bytes: MAX_UNDECIDED_BYTES / 12 });
+    assert.not(waiting.isFull(other, MAX_UNDECIDED_BYTES / 12));
+    waiting.drain();
+    assert.not(waiting.isFull(account, MAX_UNDECIDED_BYTES));
+  },
+);
+
+undecided('whatever n senders have waiting, the next one gets a part of the bound', () => {
   const waiting = new Undecided();
-  assert.not(waiting.isFull(MAX_UNDECIDED_BYTES + 1));
-  for (let id = 1; id < MAX_UNDECIDED_SENDS; id++) waiting.push(send(id));
-  assert.ok(waiting.isFull(MAX_UNDECIDED_BYTES));
-  assert.not(waiting.isFull(10));
-  waiting.push(send(MAX_UNDECIDED_SENDS));
-  assert.ok(waiting.isFull(10));
-  waiting.acceptThrough(1);
-  assert.not(waiting.isFull(10));
+  for (let users = 1; users <= 20; users++) {
+    const sender = ACCOUNTS.open(`sender ${users}`);
+    let sent = 0;
+    while (!waiting.isFull(sender, 1_000)) {
+      waiting.push({ ...send(users), account: sender, bytes: 1_000 });
+      sent++;
+    }
+    assert.ok(sent * 1_000 >= Math.floor(MAX_UNDECIDED_BYTES / (users * (users + 1))) - 1_000, `${sent} of ${users}`);
+  }
+  assert.ok(waiting.bytes < MAX_UNDECIDED_BYTES);
+});
+
+undecided('the copies are charged to their sender until they are decided, and one without room is not taken', () => {
+  const accounts = new Accounts(10_000);
+  const [poor, other] = [accounts.open('poor'), accounts.open('other')];
+  const waiting = new Undecided();
+  const held = 1_000 + UNDECIDED_HELD_BYTES;
+  const of = (id: number) => ({ ...send(id), account: poor, bytes: 1_000 });
+  for (const id of [1, 2, 3]) assert.is(waiting.push(of(id)), id);
+  assert.is(waiting.push(of(4)), null);
+  assert.is(poor.held, 3 * held);
+  assert.is(waiting.bytes, 3_000);
+  assert.is(waiting.push({ ...of(4), account: other }), 4);
+  waiting.refuse(2);
+  assert.is(poor.held, 2 * held);
+  waiting.acceptThrough(3);
+  assert.is(poor.held, 0);
+  assert.is(other.held, held);
+  waiting.drain();
+  assert.is(other.held, 0);
 });
 
 undecided('what was never sent can be neither acknowledged nor refused', () => {

@@ -24,17 +24,22 @@ class End {
   readonly got: Uint8Array[] = [];
   readonly clock = new FakeClock();
   drains = 0;
+  /** Bytes that the server has not taken. */
+  waitingBytes = 0;
   ended: PipeFault | null | undefined;
   onChunk: () => void = () => {};
   readonly pipe: Pipe;
 
   constructor(isOpener: boolean) {
+    const waitingBytes = (): number => this.waitingBytes;
     this.pipe = new Pipe(
       ID,
       isOpener,
       {
         fragmentBytes: FRAGMENT_BYTES,
-        waitingBytes: 0,
+        get waitingBytes() {
+          return waitingBytes();
+        },
         publish: (length, write) => {
           const message = new Uint8Array(length);
           write(message);
@@ -328,6 +333,18 @@ pipe('over a line that drops, repeats and reorders, what arrives is a prefix of 
     }
     assert.ok(sent.startsWith(broker.text), `round ${round}`);
   }
+});
+
+pipe('what the server does not take is held for this end, as far as it is not credited', () => {
+  const vm = new End(true);
+  assert.is(vm.pipe.heldBytes, 0);
+  vm.waitingBytes = 1_000_000;
+  vm.pipe.write([new Uint8Array(5_000)]);
+  assert.is(vm.pipe.heldBytes, 5_000);
+  vm.hear(messageOf(MessageKind.credit, ID, 3_000));
+  assert.is(vm.pipe.heldBytes, 2_000);
+  vm.waitingBytes = 700;
+  assert.is(vm.pipe.heldBytes, 700);
 });
 
 pipe.run();

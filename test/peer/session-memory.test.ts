@@ -120,4 +120,35 @@ memory('a domain that never gets room is given up like any silent one, with noth
   assert.is(clock.pendingTimers, 0);
 });
 
+memory('sealed bytes that a carrier keeps are charged to the domain that does not take them', async () => {
+  const bench = await harness(new FakeClock(Date.now()), 8 * MIB);
+  const [a, b] = [await bench.connect('a'), await bench.listen('b')];
+  b.carrier.hasRoom = false;
+  b.carrier.heldBytes = MIB;
+  a.send({ to: bench.domid('b'), payload: 'x' });
+  await turns();
+  const account = bench.argo.accounts.ofSessions('b');
+  assert.is(account.held, MIB);
+  assert.is(bench.argo.accounts.ofSessions('a').held, 0);
+  b.carrier.heldBytes = 0;
+  b.carrier.drain();
+  assert.is(account.held, 0);
+});
+
+memory('a domain that leaves more than its share sealed is not read until it takes some', async () => {
+  const clock = new FakeClock(Date.now());
+  const bench = await harness(clock, 8 * MIB);
+  const [a, b] = [await bench.connect('a'), await bench.listen('b')];
+  b.carrier.hasRoom = false;
+  b.carrier.heldBytes = 5 * MIB;
+  a.send({ to: bench.domid('b'), payload: 'x' });
+  await turns();
+  assert.ok(b.carrier.isPaused);
+  assert.not(a.carrier.isPaused);
+  b.carrier.heldBytes = 0;
+  b.carrier.drain();
+  clock.advance(MEMORY_RETRY_MS);
+  assert.not(b.carrier.isPaused);
+});
+
 memory.run();

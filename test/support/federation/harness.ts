@@ -9,6 +9,7 @@ import { encodeFederationFrame, FederationOp } from '../../../broker/federation/
 import { Turns } from '../../../broker/turns/index.ts';
 import {
   type BrokerFrame,
+  DataField,
   DOMID_ANY,
   encodeBrokerFrame,
   encodeDataFrame,
@@ -32,9 +33,9 @@ export class BridgeHarness {
   readonly share = new Turns(() => {}).share(REMOTE);
   #lastSendId = 0;
 
-  private constructor(policy: Awaited<ReturnType<typeof compile>>) {
+  private constructor(policy: Awaited<ReturnType<typeof compile>>, memoryBytes: number) {
     this.share.credit = Number.POSITIVE_INFINITY;
-    const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 64, memoryBytes: 2 ** 40 };
+    const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 64, memoryBytes };
     this.bridge = new Bridge(
       REMOTE,
       () => this.argo,
@@ -45,26 +46,40 @@ export class BridgeHarness {
   }
 
   /** `local` and `neighbour` are at home here, `far` and `farther` at the remote broker. The local ones have sessions. */
-  static async start(): Promise<BridgeHarness> {
+  static async start(memoryBytes = 2 ** 40): Promise<BridgeHarness> {
     const text = {
       domains: ['local', 'neighbour', 'far', 'farther'],
       rows: OPEN,
       about: { local: 'home: one', neighbour: 'home: one', far: `home: ${REMOTE}`, farther: `home: ${REMOTE}` },
     };
-    const harness = new BridgeHarness(await compile(text));
+    const harness = new BridgeHarness(await compile(text), memoryBytes);
     for (const name of ['local', 'neighbour']) {
       const sink = new RecordingSink();
       harness.argo.attach(harness.state(name), sink, { session: name });
       harness.outlets.set(name, sink);
     }
-    harness.bridge.up({
-      queue: (frame) => void harness.queued.push(frame),
-      whenDurable: (effect) => void harness.#durable.push(effect),
+    harness.upAgain();
+    return harness;
+  }
+
+  /** A session with the remote broker begins. */
+  upAgain(): void {
+    this.bridge.up({
+      queue: (frame) => void this.queued.push(frame),
+      whenDurable: (effect) => void this.#durable.push(effect),
       now: () => 0,
       onReport: () => {},
       onListPiece: () => true,
     });
-    return harness;
+  }
+
+  /** A local domain sends to one at home at the remote broker. */
+  forward(from: string, to: string, { port = PORT, flags = 0 } = {}): ReturnType<Bridge['forward']> {
+    const frame = this.sendv(from, to, 1);
+    const view = new DataView(frame.buffer);
+    view.setUint32(DataField.destinationPort, port, true);
+    view.setUint8(DataField.flags, flags);
+    return this.bridge.forward(this.state(from), frame, 0, frame.length);
   }
 
   state(name: string): DomainState {

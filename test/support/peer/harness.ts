@@ -88,6 +88,8 @@ export class MemoryCarrier implements Carrier {
   tellsOfRestart = true;
   /** What `write` answers. */
   hasRoom = true;
+  /** Bytes that it says it keeps. */
+  heldBytes = 0;
   isPaused = false;
   isEnded = false;
   isClosed = false;
