@@ -1,4 +1,4 @@
-/** Who is who: authority, credentials, identities, AEAD providers and the key schedule. */
+/** Keys and identities: authority, credentials, identities, AEAD providers and the key schedule. */
 export {
   AEAD_PROVIDERS,
   type Aead,

@@ -1,8 +1,8 @@
 /**
  * AEAD: the interface that all three providers implement, and the suites as data.
  *
- * Sealing throws on misuse, because its arguments are ours. Opening sees bytes that a peer sent: every failure (short tag,
- * wrong nonce length, forged bytes) looks the same, and no plaintext is left anywhere when the tag does not verify.
+ * Sealing throws on misuse, because its arguments are ours. Opening gets bytes that a peer sent: every failure (short
+ * tag, wrong nonce length, forged bytes) looks the same, and no plaintext remains when the tag does not verify.
  *
  * There are two ways to call it:
  *  - `seal` and `open` return fresh memory and leave their inputs as they are. This suits a handshake and tests.
@@ -12,7 +12,7 @@
  *        aead.sealInPlace(key, nonce, header, chunk, HEADER_BYTES, length);         // write HEADER_BYTES + length + 16 bytes
  *        if (!aead.openInPlace(key, nonce, header, chunk, HEADER_BYTES, length)) …  // false: the range holds zeros
  *
- *    Memory that is used again and again (a pool) is best: its address is looked up once. The memory may be shared.
+ *    Memory that is reused (a pool) is best, because its address is looked up only once. The memory may be shared.
  *
  * Call `key.free()` when an epoch or a session ends. A key that is only dropped is freed by the collector, later.
  */
@@ -27,7 +27,7 @@ export type AeadProvider = (typeof AEAD_PROVIDERS)[number];
 export interface AeadKey {
   readonly suite: AeadSuite;
   readonly provider: AeadProvider;
-  /** Forgets the key and gives its memory back. Idempotent; any later use throws ERR_KEY_WIPED. */
+  /** Forgets the key and frees its memory. Idempotent. Any later use throws ERR_KEY_WIPED. */
   free(): void;
   toJSON(): string;
 }
@@ -42,7 +42,9 @@ export interface Sealed {
 export interface Aead {
   readonly suite: AeadSuite;
   readonly provider: AeadProvider;
-  /** @param raw 32 bytes; copied, so the caller may wipe them. @throws KeyError ERR_KEY_AEAD_USAGE on another length. */
+  /**
+   * @param raw 32 bytes; copied, so the caller may wipe them. @throws KeyError ERR_KEY_AEAD_USAGE on another length.
+   */
   importKey(raw: Uint8Array): AeadKey;
   /**
    * A (key, nonce) pair must never be used twice: that reveals plaintexts and, with GCM, the authentication key.
@@ -106,12 +108,12 @@ export const SUITES: ReadonlyMap<string, SuiteDescriptor> = new Map(
   [AES_256_GCM, CHACHA20_POLY1305].map((each) => [each.suite, each]),
 );
 
-/** A suite name off the wire, or null when we do not speak it. */
+/** A suite name from the wire, or null when we do not support it. */
 export function parseSuite(name: unknown): AeadSuite | null {
   return typeof name === 'string' ? (SUITES.get(name)?.suite ?? null) : null;
 }
 
-/** Shared by the providers so that they refuse the same things. */
+/** Shared by the providers, so that all refuse the same lengths. */
 export function assertKeyLength(raw: Uint8Array): void {
   if (raw.length !== AEAD_KEY_BYTES)
     throw new KeyError('ERR_KEY_AEAD_USAGE', `aead key: expected ${AEAD_KEY_BYTES} bytes, got ${raw.length}`);

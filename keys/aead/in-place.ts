@@ -1,9 +1,9 @@
 /**
- * AEAD by OpenSSL on the caller's own bytes: the default provider where it loads.
+ * AEAD by OpenSSL on the caller's own bytes: the default provider, if it loads.
  *
- * node:crypto builds two objects per record, zeroes an output, copies it and leaves it to the collector. Here a record is
- * sealed where it lies and written from there, and nothing is allocated. Keys are OpenSSL contexts: the raw bytes and the
- * expanded key lie outside the JavaScript heap, and OpenSSL wipes them when the context is freed.
+ * node:crypto builds two objects per record, zeroes an output buffer, copies the output, and leaves both to the garbage
+ * collector. This provider seals a record in place, so nothing is copied or allocated. Keys are OpenSSL contexts: the
+ * raw bytes and the expanded key are outside the JavaScript heap, and OpenSSL wipes them when the context is freed.
  */
 import { inspect } from 'node:util';
 import { KeyError, REDACTED } from '../base/index.ts';
@@ -56,7 +56,7 @@ class InPlaceKey implements AeadKey {
 
 export type InPlaceAeads =
   | { readonly isLoaded: true; readonly createAead: (suite: AeadSuite, cipher: CipherFunction) => Aead }
-  /** Why this machine has none, for people to read. */
+  /** The reason why this machine has none, for people to read. */
   | { readonly isLoaded: false; readonly reason: string };
 
 /** Loads koffi and binds OpenSSL: about 20 ms. */

@@ -1,5 +1,5 @@
 /**
- * AEAD by @noble/ciphers: portable, auditable, the reference that the two fast providers are compared with.
+ * AEAD by @noble/ciphers: portable and auditable. The self-test compares the two fast providers with it.
  * The only file that imports noble.
  */
 import { inspect } from 'node:util';
@@ -26,7 +26,7 @@ class NobleKey implements AeadKey {
 
   constructor(suite: AeadSuite, raw: Uint8Array) {
     this.suite = suite;
-    this.#secret = Uint8Array.from(raw); // copied: the caller may wipe its own
+    this.#secret = Uint8Array.from(raw); // copied: the caller may wipe its bytes
   }
 
   static secretOf(key: AeadKey, suite: AeadSuite): Uint8Array {

@@ -1,8 +1,8 @@
 /**
- * AEAD by node:crypto: the fallback where OpenSSL cannot be called in place. It has the same OpenSSL underneath.
+ * AEAD by node:crypto: the fallback where OpenSSL cannot be called in place. It uses the same OpenSSL.
  *
- * Ciphertext and plaintext are the buffers that OpenSSL wrote into; `seal` and `open` neither copy nor join them. Keys are
- * KeyObjects, so the raw bytes are outside the JavaScript heap.
+ * Ciphertext and plaintext are the buffers that OpenSSL wrote into; `seal` and `open` neither copy nor join them. Keys
+ * are KeyObjects, so the raw bytes are outside the JavaScript heap.
  */
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { inspect } from 'node:util';

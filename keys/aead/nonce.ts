@@ -4,11 +4,11 @@ import { AEAD_NONCE_BYTES, KeyError } from '../base/index.ts';
 const TWO_TO_32 = 0x1_0000_0000;
 
 /**
- * Bytes 0-3 are the IV's, bytes 4-11 the IV's XOR the sequence as a little-endian u64. Two sequences of one epoch never
- * give the same nonce. Allocates nothing: called once a record.
+ * Bytes 0-3 are those of the IV. Bytes 4-11 are those of the IV, XOR the sequence as a little-endian u64. Two sequences
+ * of one epoch never give the same nonce. Called once per record, so it allocates nothing.
  *
  * @param iv 12 bytes of this epoch and direction
- * @param sequence 0 … 2^53 - 1; a session ends long before (hard rekey limit)
+ * @param sequence 0 … 2^53 - 1; a session never gets that far (hard rekey limit)
  * @param out 12 bytes, overwritten
  * @throws KeyError ERR_KEY_SEQUENCE_RANGE; a decoder must have refused such a sequence before
  */

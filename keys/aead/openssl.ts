@@ -2,16 +2,16 @@
  * OpenSSL's AEAD on the caller's own bytes. This is the only file of keys/ in which native code touches memory.
  *
  * Node carries OpenSSL in its binary and exports its functions for addons. koffi calls these functions with addresses.
- * A wrong address would read or overwrite memory of this process, and no exception would say so. Five rules prevent it:
+ * A wrong address would read or overwrite memory of this process, without any exception. Five rules prevent it:
  *
  *  1. Ranges. Every start and length is an integer, and `start + length` (with the tag) lies inside the view. The check
  *     comes directly before the call, in the same function. A detached buffer has length 0 and fails the check.
- *  2. Addresses. V8 never moves the memory of an ArrayBuffer or SharedArrayBuffer, so the address of one is asked for once
- *     and kept with the buffer (WeakMap). A small typed array on V8's heap moves out of the heap when its `buffer` is read.
- *  3. Lifetimes. `#held` refers to the buffers during a call, so the collector keeps them although C knows only numbers.
+ *  2. Addresses. V8 never moves the memory of an ArrayBuffer or SharedArrayBuffer. So its address is looked up once and
+ *     cached by buffer (WeakMap). A small typed array on V8's heap moves out of the heap when its `buffer` is read.
+ *  3. Lifetimes. `#held` refers to the buffers during a call, so the collector keeps them although C sees only numbers.
  *  4. Overlap. Input and output are the same range, or the output was allocated here a moment ago.
- *  5. Contexts. A context lives as long as its key object. `free` and the finalizer are the only two that release it; the
- *     first unregisters the second, and a freed key has no context to pass on. Finalizers never run during a call.
+ *  5. Contexts. A context lives as long as its key object. Only `free` and the finalizer release it. `free` unregisters
+ *     the finalizer, and a freed key has no context left. Finalizers never run during a call.
  *
  * All calls are synchronous, and no call runs JavaScript. Memory that another thread may write (a SharedArrayBuffer) is
  * safe to pass, but then the other thread decides which bytes are sealed.
@@ -31,7 +31,7 @@ const OK = 1;
 
 /** Associated data up to this length is copied next to the nonce: a record header has 24 bytes. */
 const SCRATCH_AAD_BYTES = 64;
-/** Layout of the scratch memory: nonce, tag, a C int for lengths that nobody reads, associated data. */
+/** Layout of the scratch memory: nonce, tag, a C int for lengths that are not used, associated data. */
 const SCRATCH_TAG = 16;
 const SCRATCH_COUNT = 32;
 const SCRATCH_AAD = 40;
@@ -126,7 +126,7 @@ export class OpenSsl {
     }
   }
 
-  /** @returns ciphertext and tag in fresh memory, each in a buffer of its own, so that `release` can give it back */
+  /** @returns ciphertext and tag in fresh memory, each in a buffer of its own, so that `release` can free it */
   seal(context: number, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Sealed {
     assertRange(plaintext, 0, plaintext.length);
     const { length } = plaintext;
@@ -138,7 +138,7 @@ export class OpenSsl {
   }
 
   /**
-   * OpenSSL writes plaintext before it has compared the tag, so a forgery is overwritten with zeros here.
+   * OpenSSL writes the plaintext before it compares the tag. So this overwrites the plaintext of a forgery with zeros.
    *
    * @throws KeyError ERR_KEY_AEAD_USAGE for a range outside `bytes`
    */
@@ -243,7 +243,7 @@ export class OpenSsl {
     );
   }
 
-  /** For memory that is used again and again: one look-up, nothing allocated. */
+  /** For reused memory: looks the address up once, and then allocates nothing. */
   #addressOf(bytes: Uint8Array): number {
     const { buffer } = bytes;
     let base = this.#addresses.get(buffer);
@@ -254,7 +254,7 @@ export class OpenSsl {
     return base + bytes.byteOffset;
   }
 
-  /** For memory that is used once: not worth an entry that the collector must clear. */
+  /** For memory that is used once. A cache entry would only be work for the collector. */
   #freshAddressOf(bytes: Uint8Array): number {
     return bytes.byteLength === 0 ? 0 : addressFrom(this.#koffi.address(bytes));
   }
@@ -268,13 +268,13 @@ export class OpenSsl {
   }
 }
 
-/** Not an import: the guest agent is one file without koffi, and there another provider is used. */
+/** A require, because the guest agent is one file without koffi. There, another provider is used. */
 function requireKoffi(): typeof Koffi {
   const require = createRequire(import.meta.url);
   return require('koffi');
 }
 
-/** Tagged pointers would not fit a number; there, this provider does not load. */
+/** A tagged pointer does not fit into a number. On such a machine this provider does not load. */
 function addressFrom(value: number | bigint): number {
   const address = Number(value);
   if (!Number.isSafeInteger(address) || address <= 0)

@@ -1,13 +1,13 @@
 /**
- * Gives the memory of an AEAD call's output back at once.
+ * Frees the memory of an AEAD call's output at once.
  *
- * node:crypto puts every output into memory of its own, which the garbage collector counts as pressure: at a few hundred
- * MB/s it then runs every few tens of milliseconds, and a 64 KiB seal costs 21 µs with its share of that, 14 µs with its
- * output released (one process that does nothing else). Releasing also ends the life of a plaintext when it is known to be
- * done with, instead of some time later.
+ * node:crypto allocates separate memory for every output, which the garbage collector counts as pressure. At a few
+ * hundred MB/s the collector then runs every few tens of milliseconds. A 64 KiB seal costs 21 µs with its share of
+ * that, and 14 µs with its output released (one process that does nothing else). Releasing also ends the life of a
+ * plaintext as soon as it is no longer needed.
  *
- * JavaScript has no free; transferring a buffer away does it. `ArrayBuffer.prototype.transfer` would, from Node 22 on; a
- * message port that is closed takes what it is given and drops it, on every version.
+ * JavaScript has no free, but a buffer can be transferred away. `ArrayBuffer.prototype.transfer` does that from Node 22
+ * on. A closed message port works on every version: it takes the buffer and drops it.
  */
 import { MessageChannel } from 'node:worker_threads';
 import { RELEASE_MIN_BYTES } from '../base/index.ts';
@@ -17,8 +17,9 @@ port2.close();
 nowhere.close();
 
 /**
- * `bytes` and every other view of its buffer are empty afterwards: only for whoever is the last to hold it. Does nothing
- * with small outputs and with views of a part, where it would cost more than it saves, or take what is not the caller's.
+ * `bytes` and every other view of its buffer are empty afterwards, so only the last user of the buffer may call this.
+ * Does nothing for small outputs, where it costs more than it saves, and for a view of a part, where the rest of the
+ * buffer may belong to other code.
  */
 export function release(bytes: Uint8Array): void {
   const { buffer } = bytes;

@@ -1,4 +1,7 @@
-/** Which AEAD is used: one per suite and provider, made once. The best provider that loads, unless an option names another. */
+/**
+ * Selects the AEAD: the best provider that loads, unless an option names another. One per suite and provider, made
+ * once.
+ */
 import { KeyError } from '../base/index.ts';
 import { AEAD_PROVIDERS, type Aead, type AeadProvider, type AeadSuite, SUITES } from './aead.ts';
 import { loadInPlaceAeads } from './in-place.ts';
@@ -7,13 +10,13 @@ import { createNodeAead } from './node.ts';
 
 interface Loaded {
   readonly aeads: readonly Aead[];
-  /** Why the in-place provider is not among them; null when it is. */
+  /** The reason why the in-place provider is not among them; null when it is. */
   readonly reason: string | null;
 }
 
 let loaded: Loaded | null = null;
 
-/** At the first use: most commands seal nothing, and loading native code takes about 20 ms. */
+/** Loads at the first use: most commands seal nothing, and loading native code takes about 20 ms. */
 function load(): Loaded {
   if (loaded !== null) return loaded;
   const inPlace = loadInPlaceAeads();
@@ -26,12 +29,12 @@ function load(): Loaded {
   return loaded;
 }
 
-/** Every suite by every provider that this machine has, best first. */
+/** All suites of all providers that this machine has, the best first. */
 export function allAeads(): readonly Aead[] {
   return load().aeads;
 }
 
-/** For status and people: the provider in use, and why the best one is not. */
+/** For status and people: the provider in use, and the reason why the best one is not used. */
 export interface AeadChoice {
   readonly provider: AeadProvider;
   /** Null when the provider is the best one, or an option chose another. */

@@ -1,6 +1,7 @@
 /**
  * The start-up self-test: all providers must reproduce published vectors, open each other's records and refuse the same
- * forgeries, in fresh memory and in place. A broker whose ciphers disagree refuses to start, because one of them is wrong.
+ * forgeries, in fresh memory and in place. A broker whose ciphers disagree refuses to start, because one of them is
+ * wrong.
  */
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, KeyError } from '../base/index.ts';
 import type { Aead, AeadKey, AeadSuite } from './aead.ts';
@@ -60,7 +61,9 @@ export const AEAD_VECTORS: readonly Vector[] = [
 const CANARY = 0xc5;
 const CANARY_BYTES = 32;
 
-/** Longer than any vector and no multiple of a block: reaches the code that handles many blocks and a partial last one. */
+/**
+ * Longer than any vector, and not a multiple of a block: this reaches the code for many blocks and a partial last one.
+ */
 const CROSS_LENGTH_BYTES = 4099;
 
 function fail(aead: Aead, what: string): never {
@@ -116,7 +119,7 @@ function testInPlace(
     fail(aead, `writes outside of its range with ${source}`);
 }
 
-/** All providers of a suite seal the same bytes; so if each opens them, each opens what the others seal. */
+/** All providers of a suite seal the same bytes. So if each opens them, each opens the records of the others. */
 function testTwins(twins: readonly Aead[]): void {
   const raw = Buffer.alloc(AEAD_KEY_BYTES, 0xa7);
   const nonce = Buffer.alloc(AEAD_NONCE_BYTES, 0x67);
@@ -138,7 +141,7 @@ function testTwins(twins: readonly Aead[]): void {
 }
 
 /**
- * Some ten milliseconds, most of them noble's; run before anything listens or connects.
+ * Takes some ten milliseconds, mostly for noble. Run it before anything listens or connects.
  *
  * @throws KeyError ERR_KEY_AEAD_SELF_TEST, naming the suite and provider
  */

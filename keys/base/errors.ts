@@ -1,10 +1,10 @@
 /**
- * What the operator did wrong, what the host refused and what our own callers may not do, each with a stable code.
- * What a peer can cause (a bad credential, a forged record) is a returned value and never one of these.
+ * Errors of the operator, of the host and of our own callers, each with a stable code. A problem that a peer can cause
+ * (a bad credential, a forged record) is a returned value and never one of these.
  */
 import { CodedError } from '../../broker/base/index.ts';
 
-/** Each code is explained in docs/keys.md; a test holds the two together. */
+/** docs/keys.md explains each code. A test compares the two lists. */
 export const KEY_ERROR_CODES = [
   // files, by whoever set up the directory
   'ERR_KEY_FILE_MISSING',
@@ -42,8 +42,8 @@ export const KEY_ERROR_CODES = [
 export type KeyErrorCode = (typeof KEY_ERROR_CODES)[number];
 
 /**
- * Messages are lower case, quote the offending thing and say what to do; they never hold key material, and neither does
- * `cause` (parsers quote their input in their messages, so a parse error of a key file is never a cause).
+ * Messages are lower case, quote the wrong value and say what to do. They never hold key material, and neither does
+ * `cause`: parsers quote their input in their messages, so a parse error of a key file is never a cause.
  */
 export class KeyError extends CodedError<KeyErrorCode> {
   override readonly name = 'KeyError';

@@ -1,2 +1,2 @@
-/** How a secret prints, wherever it is printed. */
+/** The text that is printed instead of a secret. */
 export const REDACTED = '[redacted]';

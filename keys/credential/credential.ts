@@ -1,8 +1,9 @@
 /**
- * Credentials: JWTs (RFC 7519) in which an authority says "the holder of this key is this name in this role, until then".
+ * Credentials: JWTs (RFC 7519) in which an authority says "the holder of this key is this name in this role, until
+ * then".
  *
- * A credential is public and useless alone: whoever presents one must also sign with the key that its `cnf.jkt`
- * (RFC 7800, RFC 9449 §6.1) names.
+ * A credential is public, and useless alone: the holder that presents one must also sign with the key that its
+ * `cnf.jkt` (RFC 7800, RFC 9449 §6.1) names.
  */
 import * as z from 'zod';
 import { NAME_PATTERN, ROLES, type Role } from './names.ts';
@@ -13,7 +14,7 @@ import type { TrustAnchor } from './trust-anchor.ts';
 export const CREDENTIAL_TYPE = 'argus-credential+jwt';
 export const CREDENTIAL_AUDIENCE = 'argus';
 
-/** What a verified credential says. Times are seconds since 1970-01-01 UTC, as in the JWT. */
+/** The content of a verified credential. Times are seconds since 1970-01-01 UTC, as in the JWT. */
 export interface Credential {
   /** Unique per credential. */
   readonly jti: string;
@@ -35,18 +36,20 @@ export interface Credential {
 export type CredentialRefusal =
   /** Not a credential: wrong length, form, header, claim missing or of the wrong shape. */
   | 'MALFORMED'
-  /** Not signed by this authority, or issued in another one's name. */
+  /** Not signed by this authority, or with another authority as its issuer. */
   | 'FOREIGN_AUTHORITY'
-  /** A token that this authority made for something else. */
+  /** A token that this authority made for another purpose. */
   | 'WRONG_AUDIENCE'
   | 'EXPIRED'
-  /** Usually a clock that is wrong on one side. */
+  /** Usually the clock of one side is wrong. */
   | 'NOT_YET_VALID'
   | 'WRONG_ROLE';
 
 export type CredentialResult =
   | { readonly ok: true; readonly credential: Credential }
-  /** `refused`: what the authority had signed, where the signature was good; for the log and messages, never to rely on. */
+  /**
+   * `refused`: the content of a refused credential with a good signature. For logs and messages only; never rely on it.
+   */
   | { readonly ok: false; readonly reason: CredentialRefusal; readonly refused: Credential | null };
 
 export interface VerifyCredentialOptions {
@@ -62,7 +65,7 @@ const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 const seconds = z.int().nonnegative();
 const header = z.object({ alg: z.literal(SIGNATURE_ALGORITHM), typ: z.literal(CREDENTIAL_TYPE) });
 
-/** Unknown claims are ignored (RFC 7519 §4), so that later versions can add some; absent ones are from earlier versions. */
+/** Unknown claims are ignored (RFC 7519 §4), so that later versions can add some. Earlier versions lack some claims. */
 const claims = z
   .object({
     iss: thumbprint,
@@ -84,8 +87,8 @@ function refuse(reason: CredentialRefusal, refused: Credential | null = null): C
 }
 
 /**
- * Order: length, header, signature, shape, issuer, audience, time, role. What it returns is a snapshot: the token is read
- * once and not again. Revocation is the next question, and who keeps a list asks it once the holder has signed.
+ * Order: length, header, signature, shape, issuer, audience, time, role. The result is a snapshot: the token is read
+ * only once. This does not check revocation: a program with a revocation list checks it after the holder has signed.
  *
  * @param jwt peer-controlled; never makes this throw
  */
@@ -127,14 +130,14 @@ function refusalOf(
   if (audience !== CREDENTIAL_AUDIENCE) return 'WRONG_AUDIENCE';
   const now = Math.floor(options.now / 1000);
   if (credential.expiresAt + options.clockToleranceSeconds <= now) return 'EXPIRED';
-  // A credential that was issued in the future is the same mistake as one that is valid from the future: a wrong clock.
+  // A future issue time has the same cause as a future start of validity: a wrong clock.
   const startsAt = Math.max(credential.notBefore, credential.issuedAt);
   if (startsAt - options.clockToleranceSeconds > now) return 'NOT_YET_VALID';
   if (options.roles !== undefined && !options.roles.includes(credential.role)) return 'WRONG_ROLE';
   return null;
 }
 
-/** For the authority alone: the inverse of `verifyCredential`. */
+/** Only an authority calls this: the inverse of `verifyCredential`. */
 export function signCredential(authority: SigningKey, credential: Credential): Promise<string> {
   return authority.signCompact(
     { typ: CREDENTIAL_TYPE },

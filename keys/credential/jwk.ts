@@ -1,4 +1,4 @@
-/** Ed25519 keys as JWK (RFC 8037): the only kind of signing key there is. */
+/** Ed25519 keys as JWK (RFC 8037): the only kind of signing key that Argus uses. */
 import { calculateJwkThumbprint } from 'jose';
 import * as z from 'zod';
 import { ED25519_KEY_BYTES } from '../base/index.ts';
@@ -12,12 +12,12 @@ export interface PublicJwk {
   readonly x: string;
 }
 
-/** @internal Never leaves keys/: files are read into one, a SigningKey is made of it, and it is dropped. */
+/** @internal Never leaves keys/: it is read from a file, turned into a SigningKey, and dropped. */
 export interface PrivateJwk extends PublicJwk {
   readonly d: string;
 }
 
-/** One spelling only: a second base64url form of the same bytes would have another thumbprint. */
+/** Only the canonical form: a second base64url form of the same bytes would have another thumbprint. */
 const keyBytes = z
   .string()
   .length(43)
@@ -28,7 +28,7 @@ const keyBytes = z
 
 const okp = z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: keyBytes });
 
-/** RFC 7517 §4.2-4.4: a key that says it is for something else than this kind of signature is not used for one. */
+/** RFC 7517 §4.2-4.4: a key that states another purpose than this kind of signature is refused. */
 const purpose = (operation: 'sign' | 'verify') => ({
   use: z.literal('sig').optional(),
   alg: z.enum(['Ed25519', 'EdDSA']).optional(),
@@ -52,12 +52,12 @@ export function parsePrivateJwk(value: unknown): PrivateJwk | null {
   return privateJwk.safeParse(value).data ?? null;
 }
 
-/** True for anything with a private member, valid or not: such a file has no business where a public key is expected. */
+/** True for any object with a private member, valid or not. Such a file is an error where a public key is expected. */
 export function isPrivateJwk(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'd' in value;
 }
 
-/** The holder's name that enrolment noted as `kid`; a hint against mix-ups, not evidence. */
+/** The holder's name, which enrolment stored as `kid`. It is a hint against mixed-up files, not evidence. */
 export function holderNameOf(value: unknown): string | null {
   return holderName.safeParse(value).data?.kid ?? null;
 }

@@ -1,7 +1,10 @@
-/** What a credential may say about its holder: a name and a role, both parsed and never assumed. */
+/** The name and the role that a credential states about its holder. Both are parsed and never assumed. */
 import { KeyError } from '../base/index.ts';
 
-/** The inventory of domains has the same names: DNS labels of 1 to 63 characters. None looks like a label (@…) or an option (-…). */
+/**
+ * The inventory of domains uses the same names: DNS labels of 1 to 63 characters. A name can never look like a security
+ * label (@…) or an option (-…).
+ */
 export const NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 export const ROLES = ['domain', 'broker', 'admin', 'auditor'] as const;

@@ -1,6 +1,7 @@
 /**
- * A request for a credential: a holder signs its name, its role and its public key, which proves that it has the private
- * half. Nothing in it is secret. The authority still decides by the thumbprint, because anybody can sign any name.
+ * A request for a credential: a holder signs its name, its role and its public key, which proves that it has the
+ * private key. The request holds no secret. The authority still decides by the thumbprint, because any key can sign any
+ * name.
  */
 import * as z from 'zod';
 import type { PublicJwk } from './jwk.ts';
@@ -20,7 +21,7 @@ export interface CredentialRequest {
   readonly name: string;
   readonly role: Role;
   readonly publicJwk: PublicJwk;
-  /** RFC 7638; what the two ends compare. */
+  /** RFC 7638. The people at both ends compare it. */
   readonly thumbprint: string;
   /** Seconds since 1970-01-01 UTC, by the holder's clock. */
   readonly requestedAt: number;
@@ -31,7 +32,9 @@ export function signRequest(key: SigningKey, name: string, role: Role, now: numb
   return key.signCompact({ typ: REQUEST_TYPE, jwk: key.publicJwk }, { name, role, iat: now });
 }
 
-/** @returns null when it is not a request, or not signed with the key that it names; whatever the bytes, never a throw */
+/**
+ * @returns null when it is not a request, or not signed with the key that it names. Never throws, whatever the bytes.
+ */
 export async function verifyRequest(jws: string): Promise<CredentialRequest | null> {
   const signed = await verifyEmbedded(jws, REQUEST_TYPE);
   const parsed = claims.safeParse(signed?.claims);

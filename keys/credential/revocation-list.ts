@@ -1,9 +1,9 @@
 /**
- * The revocation list: what an authority says about keys that count no more. It is signed and carries a serial that only
- * grows, so a list that was edited, forged or put back is noticed by every reader that has seen a newer one.
+ * The revocation list: the keys that an authority has revoked. The list is signed, so an edited or forged list is
+ * noticed. It has a serial that only grows, so a reader that has seen a newer list notices an older one.
  *
- * An entry hits one key (by thumbprint), or every key that a holder had up to a generation. The second form is what
- * retires old keys when a new one is issued, and it needs no list of thumbprints.
+ * An entry revokes one key (by thumbprint), or every key of a holder up to a generation. The second form retires old
+ * keys when a new one is issued, without a list of thumbprints.
  */
 import * as z from 'zod';
 import { MAX_REVOCATION_LIST_CHARACTERS, MAX_REVOCATION_REASON } from '../base/index.ts';
@@ -18,9 +18,9 @@ const REVOCATIONS_TYPE = 'argus-revocations+jws';
 /** Times are seconds since 1970-01-01 UTC. */
 interface RevocationTerms {
   readonly reason: string;
-  /** From when it counts: now, or later where a rotation gives the holder time to change over. */
+  /** Start of the revocation: now, or later when a rotation gives the holder time to switch keys. */
   readonly at: number;
-  /** Until when, for a device that was mislaid; null = for good. */
+  /** End of the revocation, for a device that may be found again; null = permanent. */
   readonly until: number | null;
 }
 
@@ -42,7 +42,7 @@ export type Revocation = KeyRevocation | HolderRevocation;
 export interface RevocationList {
   /** Thumbprint of the authority. */
   readonly issuer: string;
-  /** 0 = there was never a list; one more with each change. */
+  /** Grows by one with each change. 0 = there has never been a list. */
   readonly serial: number;
   readonly issuedAt: number;
   readonly entries: readonly Revocation[];
@@ -57,7 +57,7 @@ const terms = {
 const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 const header = z.object({ alg: z.literal(SIGNATURE_ALGORITHM), typ: z.literal(REVOCATIONS_TYPE) });
 
-/** Strict: an entry that is not understood would be an entry that is not obeyed. */
+/** Strict: an unknown entry must not be ignored, because it would then revoke nothing. */
 const claims = z.strictObject({
   iss: thumbprint,
   iat: seconds,
@@ -80,13 +80,13 @@ export function emptyRevocationList(issuer: string): RevocationList {
   return { issuer, serial: 0, issuedAt: 0, entries: [] };
 }
 
-/** For the authority alone. */
+/** Only an authority calls this. */
 export function signRevocationList(authority: SigningKey, list: RevocationList): Promise<string> {
   const { issuer, serial, issuedAt, entries } = list;
   return authority.signCompact({ typ: REVOCATIONS_TYPE }, { iss: issuer, iat: issuedAt, serial, entries });
 }
 
-/** @returns null when it is not a list, or not signed by this authority; whatever the bytes, never a throw */
+/** @returns null when it is not a list, or not signed by this authority. Never throws, whatever the bytes. */
 export async function verifyRevocationList(jws: string, authority: TrustAnchor): Promise<RevocationList | null> {
   if (!header.safeParse(readTokenHeader(jws, MAX_REVOCATION_LIST_CHARACTERS)).success) return null;
   const signed = await readSignedClaims(jws, authority.publicKey, MAX_REVOCATION_LIST_CHARACTERS);
@@ -97,7 +97,7 @@ export async function verifyRevocationList(jws: string, authority: TrustAnchor):
   return Object.freeze({ issuer: iss, serial, issuedAt: iat, entries: Object.freeze(entries) });
 }
 
-/** @param now seconds @returns the entry that hits this credential now, or null */
+/** @param now seconds @returns the entry that revokes this credential now, or null */
 export function findRevocation(list: RevocationList, credential: Credential, now: number): Revocation | null {
   return list.entries.find((entry) => isInForce(entry, now) && isHit(entry, credential)) ?? null;
 }

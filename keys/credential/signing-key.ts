@@ -1,4 +1,4 @@
-/** A private Ed25519 key that can sign and do nothing else: it cannot be read out, printed or serialised. */
+/** A private Ed25519 key that can only sign: it cannot be read, printed or serialised. */
 import { createPrivateKey, createPublicKey, webcrypto } from 'node:crypto';
 import { inspect } from 'node:util';
 import { CompactSign, exportJWK, generateKeyPair, importJWK } from 'jose';
@@ -43,8 +43,8 @@ export class SigningKey {
   }
 
   /**
-   * Ed25519 over the text of a signed note (c2sp.org/signed-note). A note ends in a newline, which the signing input of a
-   * JWS never holds, so a signature of one can never pass for a signature of the other.
+   * Ed25519 over the text of a signed note (c2sp.org/signed-note). A note ends in a newline, and the signing input of a
+   * JWS never holds one. So a signature of one kind is never valid for the other.
    *
    * @throws RangeError when the text does not end in a newline: a bug of the caller
    */
@@ -62,7 +62,7 @@ export class SigningKey {
   }
 }
 
-/** A new key as the JWK to be written to its file; the one time its private half is visible. */
+/** A new key, as the JWK for its file. Only here its private half is visible. */
 export async function generatePrivateJwk(): Promise<PrivateJwk> {
   const { privateKey } = await generateKeyPair(SIGNATURE_ALGORITHM, { extractable: true });
   const jwk = parsePrivateJwk(await exportJWK(privateKey));

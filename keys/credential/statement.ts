@@ -1,7 +1,9 @@
 /**
- * Statements: what a holder signs (hello, welcome, ...) as a compact JWS with its public key in the header.
+ * Statements: the messages that a holder signs (hello, welcome, ...), as a compact JWS with its public key in the
+ * header.
  *
- * The embedded key proves nothing by itself; a statement counts only against a verified credential that names the key.
+ * The embedded key alone proves nothing. A statement is valid only together with a verified credential that names the
+ * key.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { importJWK } from 'jose';
@@ -33,7 +35,7 @@ export async function signStatement(key: SigningKey, typ: string, claims: object
 /**
  * @param jws peer-controlled; never makes this throw
  * @param credential verified before, by `verifyCredential`
- * @returns the claims, a JSON object whose shape the caller checks; null when anything is wrong, without saying what
+ * @returns the claims, a JSON object whose shape the caller checks; null on any failure, without a reason
  */
 export async function verifyStatement(jws: string, typ: string, credential: Credential): Promise<unknown> {
   const signed = await verifyEmbedded(jws, typ, credential.thumbprint);
@@ -58,7 +60,7 @@ export async function verifyEmbedded(
 ): Promise<EmbeddedClaims | null> {
   const parsed = header.safeParse(readTokenHeader(jws));
   if (!parsed.success || parsed.data.typ !== typ) return null;
-  // A private half on the wire is a key that others have seen: it proves nothing any more.
+  // Other processes may have read a private key that is sent over the wire. So it proves nothing.
   if (isPrivateJwk(parsed.data.jwk)) return null;
   const publicJwk = parsePublicJwk(parsed.data.jwk);
   if (publicJwk === null) return null;

@@ -1,22 +1,25 @@
-/** Reading a compact JWS that somebody else made: header and payload out, or null; whatever the bytes, never a throw. */
+/**
+ * Reads a compact JWS from another program: returns the header or the payload, or null. Never throws, whatever the
+ * bytes.
+ */
 import { compactVerify, decodeProtectedHeader } from 'jose';
 import { MAX_TOKEN_CHARACTERS } from '../base/index.ts';
 import { SIGNATURE_ALGORITHM } from './signing-key.ts';
 import type { TrustAnchor } from './trust-anchor.ts';
 
 /**
- * Three parts of base64url, the last an Ed25519 signature: 64 bytes are 86 characters, the last of which has four spare
- * bits that must be zero. Decoders skip blanks and spare bits; RFC 7515 §2 allows neither, and one token with many
- * spellings would slip past whoever compares or counts tokens.
+ * Three parts in base64url. The last is an Ed25519 signature: 64 bytes are 86 characters, and the last character has
+ * four spare bits that must be zero. Decoders skip blanks and spare bits, but RFC 7515 §2 allows neither. A token with
+ * several spellings would defeat code that compares or counts tokens.
  */
 const COMPACT_FORM = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{85}[AQgw]$/;
 
-/** The length is looked at first: it is the peer's choice. */
+/** Checks the length first, because the peer chooses it. */
 function isCompactForm(token: string, maxCharacters: number): boolean {
   return token.length <= maxCharacters && COMPACT_FORM.test(token);
 }
 
-/** Before any signature: nothing in it may be believed. */
+/** Reads the header before any signature check, so nothing in it is authenticated. */
 export function readTokenHeader(token: string, maxCharacters = MAX_TOKEN_CHARACTERS): unknown {
   if (!isCompactForm(token, maxCharacters)) return null;
   try {
@@ -31,7 +34,7 @@ export type VerifiedPayload =
   | { readonly outcome: 'bad-signature' }
   | { readonly outcome: 'malformed' };
 
-/** Signature first, JSON after: unauthenticated bytes reach no parser but base64url and the header's. */
+/** Checks the signature before it parses the payload: only base64url and the header are parsed unauthenticated. */
 export async function readSignedClaims(
   token: string,
   key: TrustAnchor['publicKey'],

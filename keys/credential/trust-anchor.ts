@@ -1,4 +1,4 @@
-/** The public key of an authority: what a holder trusts, got by hand and not over the wire. */
+/** The public key of an authority, which a holder trusts. A person installs it; it never comes over the wire. */
 import { importJWK } from 'jose';
 import { type PublicJwk, parsePublicJwk, thumbprintOf } from './jwk.ts';
 import { SIGNATURE_ALGORITHM } from './signing-key.ts';

@@ -1,4 +1,7 @@
-/** The root authority: the one key that says who is who. It signs credentials and revocations, and registers each first. */
+/**
+ * The root authority: the key that vouches for all names. It signs credentials and revocations, and registers each
+ * first.
+ */
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import {
@@ -35,7 +38,7 @@ import { Register, type RegisteredCredential } from './register.ts';
 export interface IssueTerms {
   readonly name: string;
   readonly role: Role;
-  /** The holder's; the private half stays with the holder. */
+  /** The holder's public key; the private half stays with the holder. */
   readonly publicJwk: PublicJwk;
   /** 1 … MAX_TTL_SECONDS, from now. */
   readonly ttlSeconds: number;
@@ -52,7 +55,7 @@ export interface RevokeTerms {
   /** A holder (role and name: all its keys up to now) or one key (thumbprint). */
   readonly target: { readonly role: Role; readonly name: string } | { readonly thumbprint: string };
   readonly reason: string;
-  /** Seconds since 1970-01-01 UTC; null = for good. */
+  /** Seconds since 1970-01-01 UTC; null = permanent. */
   readonly until: number | null;
   /** Milliseconds, as of Date.now(), which is the default. */
   readonly now?: number;
@@ -61,12 +64,12 @@ export interface RevokeTerms {
 export class Authority {
   /** RFC 7638; the `iss` of every credential it issues. */
   readonly thumbprint: string;
-  /** What holders trust, and what `verifyCredential` takes. */
+  /** The trust anchor of the holders, and the argument for `verifyCredential`. */
   readonly public: TrustAnchor;
   readonly #key: SigningKey;
   readonly #files: AuthorityLayout;
 
-  /** For `openAuthority`. */
+  /** Only `openAuthority` calls this. */
   constructor(key: SigningKey, anchor: TrustAnchor, files: AuthorityLayout) {
     this.thumbprint = key.thumbprint;
     this.public = anchor;
@@ -75,7 +78,8 @@ export class Authority {
   }
 
   /**
-   * Registered on disk before it is returned: the register may name a credential nobody received, never the reverse.
+   * The credential is registered on disk before it is returned. So the register may name a credential that no holder
+   * received, but never the reverse.
    *
    * A new key for a holder starts a new generation and retires the holder's older keys: they are on the revocation list
    * before the new credential exists.
@@ -119,7 +123,7 @@ export class Authority {
   }
 
   /**
-   * Puts an entry on the list and signs it.
+   * Adds an entry to the list, and signs the list.
    *
    * @returns the new list
    * @throws KeyError ERR_KEY_NAME when this authority never issued to such a holder or key; ERR_KEY_TTL; ERR_KEY_FILE_IO
@@ -135,7 +139,7 @@ export class Authority {
     return this.#publish(register, at);
   }
 
-  /** The list as it is now, signed and written again; serial 0 and no file while nothing was ever revoked. */
+  /** Signs and writes the present list again. Serial 0 and no file while nothing was ever revoked. */
   async revocations(now = Date.now()): Promise<{ readonly list: RevocationList; readonly jws: string | null }> {
     const register = await Register.read(this.#files.register);
     const list = await this.#publish(register, Math.floor(now / 1000));
@@ -173,7 +177,7 @@ export class Authority {
   }
 }
 
-/** A key that the holder has already keeps its generation; any other starts the next one. */
+/** A known key of the holder keeps its generation. Any other key starts the next one. */
 function generationFor(register: Register, role: Role, name: string, thumbprint: string): number {
   const newest = register.newestOf(role, name);
   if (newest === null) return 1;
@@ -206,9 +210,9 @@ function assertTtl(ttlSeconds: number): void {
 }
 
 /**
- * A new authority in `dir`, made with mode 0700 if it is not there.
+ * Creates an authority in `dir`. Makes the directory with mode 0700 if it does not exist.
  *
- * @throws KeyError ERR_KEY_EXISTS when there is one already: every credential hangs on its key, so it is never replaced
+ * @throws KeyError ERR_KEY_EXISTS when there is one already: every credential depends on its key, so it is never replaced
  */
 export async function createAuthority(dir: string): Promise<Authority> {
   const files = authorityLayout(dir);
@@ -224,7 +228,7 @@ export async function createAuthority(dir: string): Promise<Authority> {
 }
 
 /**
- * Also writes the public half if it is missing, which an interrupted `createAuthority` leaves behind.
+ * Also writes the public half if it is missing, because an earlier `createAuthority` was interrupted.
  *
  * @throws KeyError ERR_KEY_FILE_…
  */

@@ -1,4 +1,4 @@
-/** What a directory of keys is and whether it can be used, for people to read. Holds no secret. */
+/** Describes a directory of keys, and whether it can be used, for people to read. Holds no secret. */
 
 import { KeyError } from '../base/index.ts';
 import { type Credential, thumbprintOf } from '../credential/index.ts';
@@ -21,9 +21,9 @@ export interface IdentityDescription {
   /** From enrolment; null when the key file does not say. */
   readonly name: string | null;
   readonly thumbprint: string;
-  /** null while there is no credential, or none that its authority signed. */
+  /** null while there is no credential, or no credential with its authority's signature. */
   readonly credential: Credential | null;
-  /** Why a program could not start with this identity now; null when it could. */
+  /** The reason why a program could not start with this identity now; null when it could. */
   readonly problem: KeyProblem | null;
 }
 
@@ -31,14 +31,14 @@ export interface AuthorityDescription {
   readonly kind: 'authority';
   readonly directory: string;
   readonly thumbprint: string;
-  /** Why `issue` would fail now; null when it would not. */
+  /** The reason why `issue` would fail now; null when it would not. */
   readonly problem: KeyProblem | null;
 }
 
 export type KeyDirectoryDescription = IdentityDescription | AuthorityDescription;
 
 /**
- * Reads public files; the private key is only tried, to report what is wrong with it.
+ * Reads the public files. Loads the private key only to report its problems.
  *
  * @param now milliseconds, as of Date.now()
  * @throws KeyError ERR_KEY_FILE_MISSING when `dir` is neither an identity nor an authority
@@ -65,7 +65,7 @@ export async function describeKeyDirectory(dir: string, now: number): Promise<Ke
   };
 }
 
-/** What a program does with the directory at its start; a broker looks at its revocation list as well. */
+/** Does the same as a program at its start. A broker also reads its revocation list. */
 async function startWith(dir: string, now: number): Promise<void> {
   const { role, authority, credential } = await loadIdentity(dir, { now });
   if (role === 'broker') await RevocationStore.open(dir, authority, credential);
@@ -81,7 +81,7 @@ async function problemOf(attempt: () => Promise<unknown>): Promise<KeyProblem | 
   }
 }
 
-/** Also one that has expired: that is what the reader wants to know. */
+/** Returns an expired credential too, because the reader wants to know that it has expired. */
 async function signedCredentialOf(dir: string, now: number): Promise<Credential | null> {
   const files = identityLayout(dir);
   if (!(await isPresent(files.authority)) || !(await isPresent(files.credential))) return null;

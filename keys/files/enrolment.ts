@@ -1,6 +1,6 @@
 /**
- * How a directory becomes an identity: a key pair is made where it will be used, only its public half travels to the
- * authority, and a credential comes back.
+ * Enrolment turns a directory into an identity: a key pair is made where it will be used, only its public half travels
+ * to the authority, and a credential comes back.
  */
 
 import { KeyError, PRIVATE_FILE_MODE, PUBLIC_FILE_MODE } from '../base/index.ts';
@@ -38,15 +38,15 @@ export interface EnrolledKey {
   readonly publicJwk: PublicJwk;
   /** Path of the file that travels to the authority. */
   readonly publicKeyFile: string;
-  /** False when the directory held the key already. */
+  /** False when the directory already held the key. */
   readonly created: boolean;
 }
 
 /**
- * Makes `key.jwk` (0600) and `key.pub.jwk`. Run again for the same name it changes nothing, but writes a public half
- * that is missing (a first run may have been interrupted).
+ * Makes `key.jwk` (0600) and `key.pub.jwk`. A second run for the same name changes nothing, except that it writes a
+ * missing public half (the first run may have been interrupted).
  *
- * @throws KeyError ERR_KEY_NAME; ERR_KEY_EXISTS when the directory holds somebody else's key; ERR_KEY_FILE_…
+ * @throws KeyError ERR_KEY_NAME; ERR_KEY_EXISTS when the directory holds the key of another name; ERR_KEY_FILE_…
  */
 export async function createIdentityKey(dir: string, name: string): Promise<EnrolledKey> {
   assertName(name);
@@ -87,13 +87,13 @@ export async function writeRequest(dir: string, name: string, role: Role, now = 
 
 export interface GivenCredential {
   readonly credentialFile: string;
-  /** Public key of the authority; may be left out when one is installed already (renewal). */
+  /** Public key of the authority. Not needed when one is already installed (renewal). */
   readonly authorityFile?: string;
 }
 
 /**
- * Checks what came back and puts it in place. The trust anchor is set once and never changed; a credential is replaced
- * in one step, so a process that starts meanwhile sees the old one or the new one.
+ * Checks the returned files and installs them. The trust anchor is set once and never changed. A credential is replaced
+ * in one step, so a process that starts at that moment sees the old one or the new one.
  *
  * @throws KeyError ERR_KEY_AUTHORITY_CHANGED, ERR_KEY_MISMATCH (another key or name), ERR_KEY_CREDENTIAL_…, ERR_KEY_FILE_…
  */
@@ -138,8 +138,9 @@ export interface IssueIdentityTerms {
 }
 
 /**
- * Key, credential and trust anchor in one directory on this host: for the broker beside its authority, demos and tests.
- * VMs enrol instead, so that their private key is never outside. Run again it renews.
+ * Makes key, credential and trust anchor in one directory on this host: for a broker on the host of its authority,
+ * demos and tests. VMs enrol instead, so that their private key never leaves the VM. A second run renews the
+ * credential.
  */
 export async function issueIdentity(
   authority: Authority,

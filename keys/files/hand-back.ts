@@ -1,4 +1,7 @@
-/** The authority's half of an enrolment: a public key or a signed request comes in, a credential and the trust anchor go back. */
+/**
+ * The authority's half of an enrolment: it gets a public key or a request, and returns a credential and the trust
+ * anchor.
+ */
 import { join } from 'node:path';
 import { KeyError, PUBLIC_FILE_MODE } from '../base/index.ts';
 import {
@@ -16,9 +19,9 @@ export interface HandBackTerms {
   readonly name: string;
   readonly role: Role;
   readonly ttlSeconds: number;
-  /** The holder's `key.pub.jwk`, as it was brought here. */
+  /** The holder's `key.pub.jwk`, copied to this machine. */
   readonly publicKeyFile: string;
-  /** Directory for the two files; made if it is not there. */
+  /** Directory for the two files. Made if it does not exist. */
   readonly out: string;
 }
 
@@ -31,10 +34,12 @@ export interface HandedBack {
 }
 
 /**
- * Everything that can be wrong is looked at before the credential is made, so that the register names none in vain.
+ * Makes all checks before the credential is made, so that the register does not name a credential that was never
+ * written.
  *
  * @throws KeyError ERR_KEY_PRIVATE_GIVEN; ERR_KEY_MISMATCH when the key was made for another name; ERR_KEY_EXISTS when
- * `out` holds such a credential already; ERR_KEY_AUTHORITY_CHANGED when it holds another authority's key; those of `issue`
+ * `out` holds such a credential already; ERR_KEY_AUTHORITY_CHANGED when it holds another authority's key; those of
+ * `issue`
  */
 export async function issueToFiles(authority: Authority, terms: HandBackTerms): Promise<HandedBack> {
   const { name, role, ttlSeconds, publicKeyFile, out } = terms;
@@ -59,13 +64,13 @@ export async function readRequest(path: string): Promise<CredentialRequest> {
 
 export interface ApprovalTerms {
   readonly ttlSeconds: number;
-  /** What the holder shows at its end: its whole thumbprint. */
+  /** The whole thumbprint that the holder's side shows. */
   readonly thumbprint: string;
   readonly out: string;
 }
 
 /**
- * Issues what a request asks for, to the key that the person has compared.
+ * Issues the requested credential, for the key whose thumbprint the person has compared.
  *
  * @throws KeyError ERR_KEY_MISMATCH when the thumbprint is another; those of `issueToFiles`
  */

@@ -1,4 +1,4 @@
-/** Who has which key until when, from the register of an authority. Holds no secret. */
+/** The holders, their keys and the expiry of each key, from the register of an authority. Holds no secret. */
 import { findRevocation, type Role } from '../credential/index.ts';
 import type { Authority } from './authority.ts';
 
@@ -15,11 +15,14 @@ export interface HolderKey {
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly state: HolderState;
-  /** Why it was revoked, and until when (null = for good). */
+  /** Reason and end of its revocation (null = permanent); null when it is not revoked. */
   readonly revocation: { readonly reason: string; readonly until: number | null } | null;
 }
 
-/** In the order in which the keys were first signed. @param now milliseconds, as of Date.now() @throws KeyError ERR_KEY_FILE_… */
+/**
+ * In the order in which the keys were first signed. @param now milliseconds, as of Date.now() @throws KeyError
+ * ERR_KEY_FILE_…
+ */
 export async function listHolders(authority: Authority, now: number): Promise<readonly HolderKey[]> {
   const seconds = Math.floor(now / 1000);
   const { list } = await authority.revocations(now);

@@ -21,7 +21,7 @@ export interface Identity {
   /** RFC 7638 thumbprint of the holder's key. */
   readonly thumbprint: string;
   readonly publicJwk: PublicJwk;
-  /** To be presented to the peer, who verifies it against its own trust anchor. */
+  /** Presented to the peer, which verifies it with its own trust anchor. */
   readonly credentialJwt: string;
   readonly credential: Credential;
   /** The only authority whose credentials this holder accepts. */
@@ -80,7 +80,8 @@ export interface LoadIdentityOptions {
 }
 
 /**
- * Reads and checks the four files of an identity; what it returns has a key that fits a credential that is in force.
+ * Reads and checks the four files of an identity. The returned identity has a valid credential, and the key that fits
+ * it.
  *
  * @throws KeyError ERR_KEY_FILE_… (missing, mode, symlink, content), ERR_KEY_PRIVATE_GIVEN, ERR_KEY_MISMATCH,
  * ERR_KEY_CREDENTIAL_… (expired, not yet valid, foreign, invalid)
@@ -103,7 +104,7 @@ export function verifyOwnCredential(jwt: string, anchor: TrustAnchor, now: numbe
   return verifyCredential(jwt, anchor, { now, clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS });
 }
 
-/** A credential on our own disk that is not in force is the operator's to mend: say since when, and how. */
+/** Only the operator can replace an invalid credential on our own disk. So the message says since when and how. */
 export function acceptCredential(dir: string, result: CredentialResult): Credential {
   if (result.ok) return result.credential;
   const { reason, refused } = result;

@@ -1,4 +1,4 @@
-/** Keys as they lie on disk: one JWK per file. No message ever quotes the content, which may be a private key. */
+/** Key files: one JWK per file. A message never quotes the content, because it may be a private key. */
 import { KeyError } from '../base/index.ts';
 import {
   holderNameOf,
@@ -15,7 +15,7 @@ import { type FileTrust, readKeyFile } from './key-files.ts';
 
 interface NamedPublicJwk {
   readonly publicJwk: PublicJwk;
-  /** What enrolment noted as `kid`, or null. */
+  /** The name that enrolment stored as `kid`, or null. */
   readonly holder: string | null;
 }
 
@@ -26,7 +26,7 @@ interface NamedSigningKey {
 
 function parseJson(path: string, text: string): unknown {
   try {
-    return JSON.parse(text.replace(/^\uFEFF/, '')); // editors on other systems begin a file with it
+    return JSON.parse(text.replace(/^\uFEFF/, '')); // some editors begin a file with a byte order mark
   } catch {
     // no cause: the parser's message quotes its input
     throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" is not JSON; expected an Ed25519 key as JWK`);
@@ -68,7 +68,7 @@ export async function readSigningKey(path: string, hint: string): Promise<NamedS
   return { key, holder: holderNameOf(value) };
 }
 
-/** JSON on one line; `kid` carries the holder's name, so that a mix-up of files is noticed. */
+/** JSON on one line. `kid` is the holder's name, so that mixed-up files are noticed. */
 export function formatJwk(jwk: PublicJwk | PrivateJwk, holder?: string): string {
   return `${JSON.stringify(holder === undefined ? jwk : { ...jwk, kid: holder })}\n`;
 }

@@ -1,9 +1,10 @@
 /**
- * The only door to the disk: files are read through one opened handle (so what was checked is what is read) and written
- * whole or not at all.
+ * All disk access of keys/. A file is read through one open handle, so the checked file is the one that is read. A file
+ * is written completely or not at all.
  *
- * Written: a temporary file of the same directory, created exclusively, fsynced; then linked (new files: fails if the
- * name is taken, so nothing is ever destroyed) or renamed (renewals) into place; then the directory is fsynced.
+ * To write, this creates a temporary file in the same directory exclusively, and fsyncs it. A new file is then linked
+ * into place, which fails if the name is taken, so nothing is ever overwritten. A renewed file is renamed into place.
+ * Then the directory is fsynced.
  */
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
@@ -14,7 +15,9 @@ import { KeyError, MAX_KEY_FILE_BYTES, PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE
 const GROUP_AND_OTHERS = 0o077;
 const WRITABLE_BY_OTHERS = 0o022;
 
-/** `private`: the owner alone may read. `public`: the owner alone may change. `given`: handed over by the operator just now. */
+/**
+ * `private`: only the owner can read it. `public`: only the owner can change it. `given`: the operator just named it.
+ */
 export type FileTrust = 'private' | 'public' | 'given';
 
 /**
@@ -27,7 +30,7 @@ export async function readKeyFile(
   hint: string,
   maxBytes = MAX_KEY_FILE_BYTES,
 ): Promise<string> {
-  // O_NONBLOCK: a FIFO put in the file's place must not hang the program
+  // O_NONBLOCK: a FIFO in place of the file must not block the program
   const noFollow = trust === 'given' ? 0 : constants.O_NOFOLLOW;
   let handle: FileHandle;
   try {
@@ -67,7 +70,7 @@ function assertFileStatus(path: string, status: Stats, trust: FileTrust, maxByte
     );
 }
 
-/** Another user can change what belongs to it, whatever the mode. */
+/** Checks the owner, because the owner can always change the file, whatever its mode. */
 function assertOwner(path: string, { uid }: Stats): void {
   const own = process.getuid?.();
   if (own === undefined || isTrustedOwner(uid, own)) return;
@@ -88,7 +91,7 @@ function modeError(path: string, status: Stats, why: string, command: string): K
 }
 
 /**
- * A user who can write to the directory can exchange the files in it, whatever their modes.
+ * Checks the directory too: a user with write access to it can replace the files in it, whatever their modes.
  *
  * @throws KeyError ERR_KEY_FILE_MISSING, _OWNER, _MODE, _CONTENT, _IO
  */
@@ -106,7 +109,7 @@ export async function assertKeyDirectory(dir: string, hint: string): Promise<voi
     throw modeError(dir, status, 'only its owner may change what is in it', 'chmod 700');
 }
 
-/** Makes it with mode 0700 if it is not there; an existing one is left as it is. @throws KeyError ERR_KEY_FILE_IO */
+/** Makes the directory with mode 0700. An existing one stays as it is. @throws KeyError ERR_KEY_FILE_IO */
 export async function makeDirectory(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
@@ -115,13 +118,13 @@ export async function makeDirectory(dir: string): Promise<void> {
   }
 }
 
-/** The same for one that will hold private keys: an existing one must be safe. */
+/** The same for a directory of private keys: an existing one must be safe. */
 export async function makeKeyDirectory(dir: string): Promise<void> {
   await makeDirectory(dir);
   await assertKeyDirectory(dir, 'it was just made');
 }
 
-/** True for anything of that name, a dangling symlink included. */
+/** True for any entry of that name, a dangling symlink included. */
 export async function isPresent(path: string): Promise<boolean> {
   try {
     await lstat(path);
@@ -132,20 +135,20 @@ export async function isPresent(path: string): Promise<boolean> {
   }
 }
 
-/** @throws KeyError ERR_KEY_EXISTS when the name is taken (and leaves what is there untouched), ERR_KEY_FILE_IO */
+/** @throws KeyError ERR_KEY_EXISTS when the name is taken (the existing file stays untouched), ERR_KEY_FILE_IO */
 export async function createKeyFile(path: string, text: string, mode: number): Promise<void> {
   await writeWhole(path, text, mode, async (temporary) => {
     await linkOrRename(temporary, path);
   });
 }
 
-/** For what may be renewed: readers see the old file or the new one, never a part. @throws KeyError ERR_KEY_FILE_IO */
+/** For renewable files: readers see the old file or the new one, never a part. @throws KeyError ERR_KEY_FILE_IO */
 export async function replaceKeyFile(path: string, text: string, mode: number): Promise<void> {
   await writeWhole(path, text, mode, (temporary) => rename(temporary, path));
 }
 
 /**
- * One line at the end of a register, on disk when this returns. A line that a crash cut short stays alone on its line.
+ * Appends one line to a register. It is on disk when this returns. A line that a crash left incomplete stays separate.
  *
  * @throws KeyError ERR_KEY_FILE_IO
  */
@@ -178,7 +181,7 @@ async function writeWhole(
     const handle = await open(temporary, 'wx', PRIVATE_FILE_MODE);
     try {
       await handle.writeFile(text);
-      await handle.chmod(mode); // not at creation: the umask would have its say
+      await handle.chmod(mode); // not at creation: the umask would change it
       await handle.sync();
     } finally {
       await handle.close();
@@ -193,7 +196,10 @@ async function writeWhole(
   }
 }
 
-/** link(2) refuses a taken name in one step. Where a file system has no links, a look comes first: two concurrent runs could race there. */
+/**
+ * link(2) refuses a taken name in one step. On a file system without links the name is checked first, so there two
+ * concurrent runs could race.
+ */
 async function linkOrRename(temporary: string, path: string): Promise<void> {
   const taken = () => new KeyError('ERR_KEY_EXISTS', `"${path}" exists already and is not overwritten`);
   try {
@@ -206,7 +212,7 @@ async function linkOrRename(temporary: string, path: string): Promise<void> {
   }
 }
 
-/** A rename is durable only once its directory is. */
+/** A rename is durable only after its directory is synced. */
 async function syncDirectory(dir: string): Promise<void> {
   const handle = await open(dir, constants.O_RDONLY);
   try {

@@ -31,11 +31,11 @@ export function identityLayout(dir: string): IdentityLayout {
 export interface AuthorityLayout {
   /** Private Ed25519 JWK, 0600. */
   readonly privateKey: string;
-  /** What holders get as their `authority.jwk`. */
+  /** Holders get it as their `authority.jwk`. */
   readonly publicKey: string;
-  /** One JSON line per credential and revocation ever signed: the truth, from which the list is made. */
+  /** One JSON line per credential and revocation ever signed. The revocation list is made from it. */
   readonly register: string;
-  /** What brokers get as their `revocations.jws`. */
+  /** Brokers get it as their `revocations.jws`. */
   readonly revocations: string;
 }
 

@@ -1,8 +1,9 @@
 /**
- * The register of an authority: one JSON line per credential and per revocation, in the order in which they were signed.
+ * The register of an authority: one JSON line per credential and per revocation, in the order in which they were
+ * signed.
  *
- * It is the truth about generations and revocations. The list that brokers get is made from it, so a list that was lost or
- * put back is whole again after the next signature.
+ * It is the source of generations and revocations. The list for brokers is made from it, so a lost or outdated list is
+ * complete again after the next signature.
  */
 import * as z from 'zod';
 import { CLOCK_TOLERANCE_SECONDS, MAX_REGISTER_BYTES } from '../base/index.ts';
@@ -14,7 +15,7 @@ const issued = z.object({
   name: z.string(),
   role: z.enum(ROLES),
   thumbprint: z.string(),
-  /** Absent in registers from before generations. */
+  /** Absent in registers that are older than generations. */
   gen: z.int().nonnegative().default(0),
   iat: z.int(),
   exp: z.int(),
@@ -29,7 +30,7 @@ const revoked = z.object({
   ]),
 });
 
-/** A credential as the register knows it; times are seconds since 1970-01-01 UTC. */
+/** A credential in the register. Times are seconds since 1970-01-01 UTC. */
 export type RegisteredCredential = Readonly<z.output<typeof issued>>;
 
 export class Register {
@@ -43,7 +44,7 @@ export class Register {
     this.#path = path;
   }
 
-  /** A line that a crash cut short was never answered to anybody: it is passed over. @throws KeyError ERR_KEY_FILE_… */
+  /** Skips a line that a crash left incomplete: its credential was never returned. @throws KeyError ERR_KEY_FILE_… */
   static async read(path: string): Promise<Register> {
     const register = new Register(path);
     if (!(await isPresent(path))) return register;
@@ -60,7 +61,7 @@ export class Register {
     return this.#serial;
   }
 
-  /** The newest key of a holder: the credential that was signed last in the highest generation. */
+  /** The newest key of a holder: the last signed credential of the highest generation. */
   newestOf(role: Role, name: string): RegisteredCredential | null {
     const own = this.#credentials.filter((each) => each.role === role && each.name === name);
     const generation = Math.max(...own.map((each) => each.gen));
@@ -77,7 +78,7 @@ export class Register {
     await this.#append({ serial: this.#serial + 1, iat: now, revoked: revocation });
   }
 
-  /** Without entries that hit only credentials which have expired anyway. */
+  /** Omits entries that revoke only expired credentials. */
   listFor(issuer: string, now: number): RevocationList {
     const entries = this.#revocations.filter((entry) => !this.#isMoot(entry, now));
     return { issuer, serial: this.#serial, issuedAt: this.#revisedAt, entries };

@@ -1,9 +1,9 @@
 /**
- * What a broker knows about keys beyond their credentials: the revocation list, and the newest key of each holder.
+ * The state of keys that is not in credentials: the revocation list, and the newest key of each holder.
  *
- * Three checks make a list that was put back visible: the serial that was seen last is kept next to it; a credential says
- * which list its authority had when it was issued; and a list with an older serial is never taken. The newest key of each
- * holder is remembered from the sessions themselves, so an older key is refused even before a list says so.
+ * Three checks detect an outdated list: the last seen serial is stored next to the list; a credential names the serial
+ * of the list at its issue; and a list with an older serial is never installed. The newest key of each holder is
+ * remembered from its sessions, so an older key is refused even before a list revokes it.
  */
 import * as z from 'zod';
 import {
@@ -24,13 +24,15 @@ import {
 import { isPresent, readKeyFile, replaceKeyFile } from './key-files.ts';
 import { type IdentityLayout, identityLayout } from './layout.ts';
 
-/** Why a credential that is otherwise in force does not count. */
+/** The reason to refuse a credential that is otherwise valid. */
 export type KeyRefusal =
-  /** The list names it. */
+  /** The list revokes it. */
   | 'REVOKED'
   /** A newer key of this holder has had a session. */
   | 'OLD_KEY'
-  /** Another key of the same generation has: the authority has lost its register, or there are two of it. */
+  /**
+   * Another key of the same generation has had a session: the authority lost its register, or two copies of it exist.
+   */
   | 'SECOND_KEY';
 
 const seenFile = z.object({
@@ -49,7 +51,10 @@ export type InstallResult =
       readonly ok: true;
       readonly isNew: boolean;
       readonly list: RevocationList;
-      /** Settles when the list is on disk; rejects with KeyError ERR_KEY_FILE_IO, and then it counts until the broker ends. */
+      /**
+       * Resolves when the list is on disk. Rejects with KeyError ERR_KEY_FILE_IO; it is then in force until the broker
+       * ends.
+       */
       readonly written: Promise<void>;
     }
   | { readonly ok: false; readonly reason: 'NOT_A_LIST' | 'OLDER'; readonly message: string };
@@ -59,15 +64,15 @@ export class RevocationStore {
   readonly #anchor: TrustAnchor;
   readonly #holders: Map<string, NewestKey>;
   #list: RevocationList;
-  /** `#list` as it was signed; null while there is none. */
+  /** The signed form of `#list`; null while there is none. */
   #signedList: string | null;
-  /** Serial of the list on disk: what was seen must never name a list that a crash can lose. */
+  /** Serial of the list on disk. The stored "seen" serial must never name a list that a crash can lose. */
   #writtenSerial: number;
   /** The highest serial that a credential or a list has named. */
   #knownSerial: number;
-  /** Writes one after the other. */
+  /** The running write. Writes run one after the other. */
   #writing: Promise<void> = Promise.resolve();
-  /** A write of what was seen that has not begun. */
+  /** A write of the file `seen` that has not begun yet. */
   #waiting: Promise<void> | null = null;
 
   private constructor(
@@ -88,7 +93,7 @@ export class RevocationStore {
 
   /**
    * @param own the broker's credential
-   * @throws KeyError ERR_KEY_REVOCATIONS when the list is missing, put back, or not this authority's; ERR_KEY_FILE_…
+   * @throws KeyError ERR_KEY_REVOCATIONS when the list is missing, outdated, or not this authority's; ERR_KEY_FILE_…
    */
   static async open(dir: string, anchor: TrustAnchor, own: Credential): Promise<RevocationStore> {
     const files = identityLayout(dir);
@@ -108,7 +113,7 @@ export class RevocationStore {
     return this.#list;
   }
 
-  /** As the authority signed it; null while there is none. */
+  /** The list as the authority signed it; null while there is none. */
   get signedList(): string | null {
     return this.#signedList;
   }
@@ -124,7 +129,8 @@ export class RevocationStore {
   }
 
   /**
-   * Takes a newer list. It is in force when this resolves, before it is on disk: a full disk must not keep a thief in.
+   * Installs a newer list. It is in force when this resolves, before it is on disk: a full disk must not keep a stolen
+   * key valid.
    *
    * @param jws from a person or another broker
    */
@@ -139,7 +145,7 @@ export class RevocationStore {
         message: `list ${list.serial} is older than number ${this.#list.serial}, which is in force`,
       };
     if (list.serial === this.#list.serial) return { ok: true, isNew: false, list: this.#list, written: this.#writing };
-    // Nothing is awaited since the comparison: of two lists that come at once the newer one stays.
+    // There is no await since the comparison. So if two lists come at the same time, the newer one stays.
     this.#list = list;
     this.#signedList = jws.trim();
     this.#knownSerial = Math.max(this.#knownSerial, list.serial);
@@ -148,11 +154,11 @@ export class RevocationStore {
       this.#writtenSerial = list.serial;
       await this.#writeSeen();
     });
-    written.catch(() => undefined); // the caller may look at it later
+    written.catch(() => undefined); // the caller may handle it later
     return { ok: true, isNew: true, list, written };
   }
 
-  /** @param now milliseconds, as of Date.now() @returns null when nothing is held against the key */
+  /** @param now milliseconds, as of Date.now() @returns null when there is no reason to refuse the key */
   judge(credential: Credential, now: number): KeyRefusal | null {
     this.#knownSerial = Math.max(this.#knownSerial, credential.revocationSerial);
     if (findRevocation(this.#list, credential, Math.floor(now / 1000)) !== null) return 'REVOKED';
@@ -163,9 +169,9 @@ export class RevocationStore {
   }
 
   /**
-   * The holder has proved the key: from now on older ones are refused, after a restart as well.
+   * The holder has proved the key. From now on older keys are refused, also after a restart.
    *
-   * @returns when it is on disk; rejects with KeyError ERR_KEY_FILE_IO, and then it counts until the broker ends
+   * @returns when it is on disk. Rejects with KeyError ERR_KEY_FILE_IO; the key is then remembered until the broker ends.
    */
   async noteProven(credential: Credential): Promise<void> {
     const { generation, thumbprint } = credential;
@@ -176,7 +182,7 @@ export class RevocationStore {
     await this.#seenSoon();
   }
 
-  /** One write for all that are noted until it begins: after a start every domain comes at once. */
+  /** One write stores all keys that are noted before it begins. After a start all domains connect at the same time. */
   #seenSoon(): Promise<void> {
     this.#waiting ??= this.#write(() => {
       this.#waiting = null;
@@ -196,7 +202,7 @@ export class RevocationStore {
 
   #write(task: () => Promise<void>): Promise<void> {
     const done = this.#writing.then(task);
-    this.#writing = done.catch(() => undefined); // the caller of `done` learns of it; the next write is tried all the same
+    this.#writing = done.catch(() => undefined); // the caller gets the error from `done`; the next write is tried anyway
     return done;
   }
 }
@@ -221,7 +227,7 @@ async function readList(
   return { list, jws };
 }
 
-/** Nothing is known about the keys of another authority. */
+/** Ignores the stored state of another authority. */
 async function readSeen(path: string, issuer: string): Promise<z.output<typeof seenFile>> {
   const nothing = { issuer, serial: 0, holders: {} };
   if (!(await isPresent(path))) return nothing;

@@ -8,8 +8,8 @@ export interface Ephemeral {
   readonly publicKey: Uint8Array;
   /**
    * @param peerPublic peer-controlled bytes
-   * @returns 32 shared bytes, which only the key schedule may use; null when the peer's key has another length or is of
-   * low order (the result would be all zero and known to everybody, RFC 7748 §6.1)
+   * @returns 32 shared bytes, which only the key schedule may use; null when the peer's key has another length or is
+   * of low order (the result would be all zero and so not secret, RFC 7748 §6.1)
    */
   agree(peerPublic: Uint8Array): Uint8Array | null;
 }
@@ -37,7 +37,7 @@ class X25519Ephemeral implements Ephemeral {
   }
 }
 
-/** `Ephemeral.agree` of a private key: apart from it, so that published vectors can be tried. */
+/** `Ephemeral.agree` for a given private key: a separate function, so that tests can use published vectors. */
 export function agreement(privateKey: KeyObject, peerPublic: Uint8Array): Uint8Array | null {
   if (peerPublic.length !== X25519_BYTES) return null;
   const x = Buffer.from(peerPublic).toString('base64url');
@@ -51,14 +51,17 @@ export function agreement(privateKey: KeyObject, peerPublic: Uint8Array): Uint8A
   return isAllZero(shared) ? null : shared;
 }
 
-/** Looks at every byte whatever the value: the time says nothing about the secret. Also for a crypto library that does not refuse. */
+/**
+ * Reads every byte, whatever the values, so that the time reveals nothing about the secret. Needed for a crypto library
+ * that does not refuse low-order points.
+ */
 export function isAllZero(bytes: Uint8Array): boolean {
   let union = 0;
   for (const byte of bytes) union |= byte;
   return union === 0;
 }
 
-/** Randomness is OpenSSL's own; the private half cannot be read out and goes with the object. */
+/** The randomness is OpenSSL's. The private half cannot be read, and is dropped with the object. */
 export function generateEphemeral(): Ephemeral {
   return new X25519Ephemeral();
 }
