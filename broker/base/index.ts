@@ -5,6 +5,7 @@ export { type Clock, nodeClock } from './clock.ts';
 export { CodedError } from './coded-error.ts';
 export { Fifo } from './fifo.ts';
 export { InvariantError, invariant } from './invariant.ts';
+export { type StreamSocket, writeLent } from './lent-write.ts';
 export {
   addressBytes,
   covers,

@@ -22,8 +22,13 @@ export interface Carrier {
   readonly heldBytes?: number;
   /** Begins delivering to the handlers. Called once. */
   open(handlers: CarrierHandlers): void;
-  /** Takes the buffers over, in order: they may be gone once written. False asks to stop until `onDrain`. */
-  write(buffers: readonly Uint8Array[]): boolean;
+  /**
+   * Writes the buffers, in order. False asks to stop until `onDrain`.
+   *
+   * With `onWritten` they are lent: the carrier calls it once when nothing refers to the buffers any more, perhaps before this
+   * returns, and never when it cannot tell. Without it the carrier takes them over, and they may be gone once written.
+   */
+  write(buffers: readonly Uint8Array[], onWritten?: () => void): boolean;
   pause(): void;
   resume(): void;
   /** Writes out what was taken, then ends. */

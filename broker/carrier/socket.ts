@@ -1,6 +1,6 @@
 /** A carrier over a stream socket: unix or TCP, as accepted by the broker. */
 import type { Socket } from 'node:net';
-import { release } from '../../keys/index.ts';
+import { writeLent } from '../base/index.ts';
 import { GOODBYE_MS, JOINED_WRITE_BYTES } from '../process/index.ts';
 import type { ReadableSocket } from './adopt.ts';
 import type { Carrier, CarrierHandlers } from './carrier.ts';
@@ -33,20 +33,8 @@ export class SocketCarrier implements Carrier {
     this.#read((chunk) => handlers.onChunk(chunk));
   }
 
-  write(buffers: readonly Uint8Array[]): boolean {
-    if (!this.#socket.writable) return true;
-    let bytes = 0;
-    for (const buffer of buffers) bytes += buffer.length;
-    if (bytes <= JOINED_WRITE_BYTES) return this.#socket.write(Buffer.concat(buffers, bytes));
-    // When the last is written they all are. After an error the kernel may still be reading them.
-    const written = (error?: Error | null): void => {
-      if (error === undefined || error === null) for (const buffer of buffers) release(buffer);
-    };
-    this.#socket.cork();
-    let hasRoom = true;
-    for (const buffer of buffers) hasRoom = this.#socket.write(buffer, buffer === buffers.at(-1) ? written : undefined);
-    this.#socket.uncork();
-    return hasRoom || !this.#socket.writableNeedDrain;
+  write(buffers: readonly Uint8Array[], onWritten: (() => void) | null = null): boolean {
+    return writeLent(this.#socket, buffers, JOINED_WRITE_BYTES, onWritten);
   }
 
   pause(): void {

@@ -85,6 +85,7 @@ export interface ChannelOptions {
   readonly context: HandshakeContext;
   /** The carrier does not tell when its other end restarts: the first record of a session is searched for. */
   readonly resynchronises: boolean;
+  /** To begin with; see `Channel.use`. */
   readonly plaintext: PlaintextUse;
 }
 
@@ -93,6 +94,8 @@ const NOTHING = new Uint8Array(0);
 export class Channel {
   /** After 'frames'. */
   plaintext: Uint8Array = NOTHING;
+  /** How the plaintext of the next record may be used. The owner may change it between two records. */
+  use: PlaintextUse;
   /** After 'fault' and 'refused'. */
   fault: ChannelFault | null = null;
   /** After 'closed'. */
@@ -120,6 +123,7 @@ export class Channel {
 
   constructor(options: ChannelOptions) {
     this.#options = options;
+    this.use = options.plaintext;
     this.#rules = ROLES[options.role];
     const sought = this.#rules.isInitiator ? RecordType.welcome : RecordType.hello;
     // A domain skips what an earlier session has left in the pipe, whole records of any length among it.
@@ -202,7 +206,10 @@ export class Channel {
     this.#statement = null;
     this.#state = 'verifying';
     const fault = await (this.#rules.isInitiator ? this.#acceptWelcome(statement) : this.#answerHello(statement));
-    if (this.#isClosed()) return 'fault';
+    if (this.#isClosed()) {
+      this.#offered?.free();
+      return 'fault';
+    }
     this.#state = 'reading';
     return fault === null ? 'answered' : this.#refuse(fault);
   }
@@ -211,6 +218,7 @@ export class Channel {
     const { identity, expected, suites, context } = this.#options;
     const result = await answerHello(identity, statement, expected, suites, context, this.#rules.other);
     if (!result.ok) return result.fault;
+    this.#offered?.free();
     this.#offered = result.value.session;
     this.#output.push(result.value.record);
     return null;
@@ -224,6 +232,7 @@ export class Channel {
     if (!result.ok && result.fault === 'WRONG_HELLO' && this.#options.resynchronises) return null;
     if (!result.ok) return result.fault;
     this.#hello = null;
+    this.#offered?.free();
     this.#offered = result.value;
     this.#sayProof(result.value);
     return null;
@@ -242,7 +251,10 @@ export class Channel {
   turnAway(): 'refused' | 'fault' {
     this.#state = 'reading';
     if (this.#session === null) this.#state = 'closed';
-    else this.#proven = null;
+    else {
+      this.#proven?.free();
+      this.#proven = null;
+    }
     return this.#session === null ? 'fault' : 'refused';
   }
 
@@ -263,13 +275,13 @@ export class Channel {
     const keys = this.#session ?? this.#proven;
     this.#state = 'closed';
     if (keys === null) return [encodeRecordHeader(RecordType.close, 0, 0, 1), Uint8Array.of(CloseCode[word])];
-    const { header, ciphertext, tag } = keys.sealClose(word);
-    return [header, ciphertext, tag];
+    return [keys.sealClose(word)];
   }
 
-  /** Ends it without a word: nothing is read any more. */
-  abandon(): void {
+  /** Ends it and frees the keys of its sessions. After the last word: nothing is read and nothing can be sealed any more. */
+  free(): void {
     this.#state = 'closed';
+    for (const session of [this.#session, this.#offered, this.#proven]) session?.free();
   }
 
   // Inside
@@ -301,18 +313,18 @@ export class Channel {
   }
 
   #data(record: DeframedRecord): ChannelEvent {
-    const { plaintext: use } = this.#options;
     const offered = this.#offered;
     const session = this.#session;
     if (offered !== null && (session === null || (record.epoch === 0 && record.sequence === 0))) {
       // A running session has had its record 0 of epoch 0: this one is the proof of the new keys, or nothing.
-      const plaintext = offered.open(record, use);
+      const plaintext = offered.open(record, this.use);
       this.#offered = null;
       if (plaintext !== null) return this.#prove(offered, plaintext);
+      offered.free();
     }
     if (session === null)
       return this.#fail(this.#rules.isInitiator && offered === null ? 'UNEXPECTED_RECORD' : 'OPEN_FAILED');
-    const plaintext = session.open(record, use);
+    const plaintext = session.open(record, this.use);
     if (plaintext === null) return this.#fail('OPEN_FAILED');
     return session.isRekeyedTooOften ? this.#fail('REKEYED_TOO_OFTEN') : this.#frames(plaintext);
   }
@@ -328,8 +340,10 @@ export class Channel {
     const walker = this.#walker;
     walker.begin(plaintext);
     const commitment = walker.next() === 'frame' ? this.#rules.readProof(walker) : null;
-    if (commitment === null || !timingSafeEqual(commitment, offered.peerCommitment))
+    if (commitment === null || !timingSafeEqual(commitment, offered.peerCommitment)) {
+      offered.free();
       return this.#refuse('BAD_COMMITMENT');
+    }
     if (this.#rules.isAdmittedByOwner) {
       this.#proven = offered;
       this.#state = 'proven';
@@ -345,6 +359,7 @@ export class Channel {
 
   /** From here on the other side is who it says it is, and its records may be as long as a message. */
   #believe(session: Session): void {
+    this.#session?.free();
     this.#session = session;
     this.#state = 'reading';
     this.#deframer.maxLength = MAX_RECORD_BODY_BYTES;
@@ -354,8 +369,7 @@ export class Channel {
   #sayProof(session: Session): void {
     const frame = this.#rules.writeProof(session.ourCommitment);
     if (frame === null) return;
-    const { header, ciphertext, tag } = session.seal(frame);
-    this.#output.push(header, ciphertext, tag);
+    this.#output.push(session.seal(frame));
   }
 
   #close(record: DeframedRecord): ChannelEvent {
@@ -363,7 +377,7 @@ export class Channel {
     const keys = this.#session ?? (isInitiator ? this.#offered : null);
     if (keys === null) return isInitiator ? this.#sayGoodbye(record.body[0], false) : this.#fail('CLOSED_EARLY');
     const unsealed = record.body[0];
-    const plaintext = keys.open(record, this.#options.plaintext);
+    const plaintext = keys.open(record, this.use);
     if (plaintext !== null) return this.#sayGoodbye(plaintext[0], true);
     // A broker that has not seen our proof yet can turn us away only in the clear.
     return this.#session === null ? this.#sayGoodbye(unsealed, false) : this.#fail('OPEN_FAILED');
@@ -387,6 +401,7 @@ export class Channel {
 
   /** A handshake came to nothing. */
   #refuse(fault: ChannelFault): 'refused' | 'fault' {
+    this.#offered?.free();
     this.#offered = null;
     if (this.#session === null) return this.#fail(fault);
     this.fault = fault;

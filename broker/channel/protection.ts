@@ -7,7 +7,15 @@
  * opened and anything else is the same failure as a forged tag.
  */
 import { type Aead, type AeadKey, type EpochSecret, nextEpoch, recordNonce } from '../../keys/index.ts';
-import { type DeframedRecord, encodeRecordHeader, NONCE_BYTES, type RecordType, TAG_BYTES } from '../wire/index.ts';
+import {
+  type DeframedRecord,
+  NONCE_BYTES,
+  RECORD_HEADER_BYTES,
+  RECORD_OVERHEAD_BYTES,
+  type RecordType,
+  TAG_BYTES,
+  writeRecordHeader,
+} from '../wire/index.ts';
 
 export interface EpochLimits {
   readonly records: number;
@@ -55,16 +63,10 @@ class Epoch {
     return this.records >= limits.records || this.bytes >= limits.bytes || now - this.startedAt >= limits.ageMs;
   }
 
-  /** One way: this epoch's secret is wiped, its key goes on until it is dropped. */
+  /** One way: this epoch's secret is wiped, its key goes on until it is freed. */
   next(aead: Aead, now: number): Epoch {
     return new Epoch(this.number + 1, nextEpoch(this.#secret, this.records), aead, now);
   }
-}
-
-export interface SealedRecord {
-  readonly header: Uint8Array;
-  readonly ciphertext: Uint8Array;
-  readonly tag: Uint8Array;
 }
 
 export class Sealer {
@@ -72,6 +74,8 @@ export class Sealer {
   readonly #now: MonotonicTime;
   readonly #limits: EpochLimits;
   readonly #nonce = new Uint8Array(NONCE_BYTES);
+  readonly #header = new Uint8Array(RECORD_HEADER_BYTES);
+  #isFreed = false;
   #epoch: Epoch;
 
   constructor(aead: Aead, secret: EpochSecret, now: MonotonicTime, limits: EpochLimits = SOFT_EPOCH_LIMITS) {
@@ -85,20 +89,40 @@ export class Sealer {
     return this.#epoch.number;
   }
 
-  seal(type: RecordType, plaintext: Uint8Array): SealedRecord {
+  /** A record in memory of its own. */
+  seal(type: RecordType, plaintext: Uint8Array): Uint8Array {
+    const record = new Uint8Array(RECORD_OVERHEAD_BYTES + plaintext.length);
+    record.set(plaintext, RECORD_HEADER_BYTES);
+    this.sealInPlace(type, record, 0, plaintext.length);
+    return record;
+  }
+
+  /**
+   * Makes a record of the `length` bytes that lie RECORD_HEADER_BYTES behind `at`: the header goes before them, ciphertext
+   * replaces them, and the tag goes behind them. Nothing is allocated.
+   */
+  sealInPlace(type: RecordType, memory: Uint8Array, at: number, length: number): void {
     const epoch = this.#present();
     const sequence = epoch.records++;
-    epoch.bytes += plaintext.length;
-    const header = encodeRecordHeader(type, epoch.number, sequence, plaintext.length + TAG_BYTES);
+    epoch.bytes += length;
+    const header = this.#header;
+    writeRecordHeader(header, type, epoch.number, sequence, length + TAG_BYTES);
     recordNonce(epoch.iv, sequence, this.#nonce);
-    const { ciphertext, tag } = this.#aead.seal(epoch.key, this.#nonce, header, plaintext);
-    return { header, ciphertext, tag };
+    this.#aead.sealInPlace(epoch.key, this.#nonce, header, memory, at + RECORD_HEADER_BYTES, length);
+    memory.set(header, at);
+  }
+
+  /** Gives the key back. Nothing is sealed any more. */
+  free(): void {
+    this.#isFreed = true;
+    this.#epoch.key.free();
   }
 
   /** At the soft limits the next key generation begins: a (key, nonce) pair must never repeat. */
   #present(): Epoch {
     const epoch = this.#epoch;
-    if (!epoch.isPast(this.#limits, this.#now())) return epoch;
+    // A freed key throws when it is used; its successor would not.
+    if (this.#isFreed || !epoch.isPast(this.#limits, this.#now())) return epoch;
     this.#epoch = epoch.next(this.#aead, this.#now());
     epoch.key.free();
     return this.#epoch;
@@ -161,15 +185,23 @@ export class Opener {
     const epoch = this.#failed || record.length < TAG_BYTES ? null : this.#epochOf(record);
     if (epoch === null || record.sequence !== epoch.records || epoch.isPast(this.#limits, this.#now())) {
       this.#failed = true;
+      if (epoch !== null && epoch !== this.#epoch) epoch.key.free();
       return null;
     }
     recordNonce(epoch.iv, record.sequence, this.#nonce);
     return epoch;
   }
 
+  /** Gives the key back. Nothing is opened any more. */
+  free(): void {
+    this.#failed = true;
+    this.#epoch.key.free();
+  }
+
   #opened(epoch: Epoch, plaintext: Uint8Array | null): Uint8Array | null {
     if (plaintext === null) {
       this.#failed = true;
+      if (epoch !== this.#epoch) epoch.key.free();
       return null;
     }
     // Only now: a forged record must neither move the sequence nor the epoch.

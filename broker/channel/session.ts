@@ -1,7 +1,7 @@
 /** What authentication makes of a carrier: the keys of both directions, their counters, and one identity. */
 import type { AeadSuite, Credential } from '../../keys/index.ts';
-import { CloseCode, type CloseWord, type DeframedRecord, RecordType } from '../wire/index.ts';
-import type { Opener, SealedRecord, Sealer } from './protection.ts';
+import { CloseCode, type CloseWord, type DeframedRecord, RECORD_OVERHEAD_BYTES, RecordType } from '../wire/index.ts';
+import type { Opener, Sealer } from './protection.ts';
 
 /** How an opened record's plaintext may be used. */
 export type PlaintextUse =
@@ -54,17 +54,33 @@ export class Session {
   }
 
   /** Seals a record. Changes to the next keys by itself when the present ones have sealed enough. */
-  seal(plaintext: Uint8Array, type: RecordType = RecordType.data): SealedRecord {
+  seal(plaintext: Uint8Array, type: RecordType = RecordType.data): Uint8Array {
     return this.#sealer.seal(type, plaintext);
   }
 
+  /**
+   * The same where the plaintext lies: RECORD_HEADER_BYTES behind `at`, with room for the tag behind its `length` bytes.
+   *
+   * @returns the record, a part of `memory`
+   */
+  sealInPlace(memory: Uint8Array, at: number, length: number): Uint8Array {
+    this.#sealer.sealInPlace(RecordType.data, memory, at, length);
+    return memory.subarray(at, at + RECORD_OVERHEAD_BYTES + length);
+  }
+
   /** Seals the last record. */
-  sealClose(word: CloseWord): SealedRecord {
+  sealClose(word: CloseWord): Uint8Array {
     return this.#sealer.seal(RecordType.close, Uint8Array.of(CloseCode[word]));
   }
 
   /** The plaintext; null when the record is not the next one of the other side. A failure is final. */
   open(record: DeframedRecord, use: PlaintextUse): Uint8Array | null {
     return use === 'lent' ? this.#opener.openInPlace(record) : this.#opener.open(record);
+  }
+
+  /** Gives the keys of both directions back: the session is over. Idempotent; a later seal is a bug and throws. */
+  free(): void {
+    this.#sealer.free();
+    this.#opener.free();
   }
 }

@@ -9,7 +9,7 @@
 import type { AeadSuite, Credential, Identity } from '../../keys/index.ts';
 import { Channel, type ChannelFault, type HandshakeContext, type Session } from '../channel/index.ts';
 import { HELLO_UNITS, type Job, readUnits, recordUnits, type Turns, type Worker } from '../turns/index.ts';
-import { MAX_RECORD_PLAINTEXT_BYTES } from '../wire/index.ts';
+import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_HEADER_BYTES, RECORD_OVERHEAD_BYTES } from '../wire/index.ts';
 import type { Bridge, BridgeFault, BridgeHost } from './bridge.ts';
 import { encodeFederationFrame, FederationOp } from './frames.ts';
 import { DECISION_TIMEOUT_MS, HANDSHAKE_MS, LOOK_MS, MAX_QUEUED_BYTES, REPORT_MS, SILENCE_MS } from './limits.ts';
@@ -148,7 +148,7 @@ export class BrokerSession implements Worker {
     if (this.#isEnded) return;
     const wasUp = this.#session !== null;
     this.#isEnded = true;
-    this.#channel.abandon();
+    this.#channel.free();
     this.#job.cancel();
     clearInterval(this.#timer);
     this.#queue = [];
@@ -282,7 +282,7 @@ export class BrokerSession implements Worker {
         if (end > sent && bytes + length > MAX_RECORD_PLAINTEXT_BYTES) break;
         bytes += length;
       }
-      this.#seal(Buffer.concat(queue.slice(sent, end), bytes));
+      this.#write(this.#session, queue.slice(sent, end), bytes);
       this.#queuedBytes -= bytes;
       sent = end;
     }
@@ -295,10 +295,16 @@ export class BrokerSession implements Worker {
     return this.#queuedBytes + this.#bridge.heldBytes <= MAX_QUEUED_BYTES;
   }
 
-  #seal(plaintext: Uint8Array): void {
-    if (this.#session === null) return;
-    const { header, ciphertext, tag } = this.#session.seal(plaintext);
-    this.#isCongested = !this.#pipe.write([header, ciphertext, tag]);
+  /** The frames are copied to where their record is sealed and written from. */
+  #write(session: Session, frames: readonly Uint8Array[], bytes: number): void {
+    const record = new Uint8Array(RECORD_OVERHEAD_BYTES + bytes);
+    let at = RECORD_HEADER_BYTES;
+    for (const frame of frames) {
+      record.set(frame, at);
+      at += frame.length;
+    }
+    session.sealInPlace(record, 0, bytes);
+    this.#isCongested = !this.#pipe.write([record]);
   }
 
   #look(): void {

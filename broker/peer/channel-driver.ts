@@ -297,7 +297,8 @@ export class ChannelDriver implements Worker {
     });
   }
 
-  #forgetMemory(): void {
+  #forget(): void {
+    this.#channel.free();
     this.#memory.close();
     this.#cancelRetry();
   }
@@ -331,7 +332,7 @@ export class ChannelDriver implements Worker {
     const wasClosed = this.#isClosed;
     this.#isClosed = true;
     this.#job.cancel();
-    this.#forgetMemory();
+    this.#forget();
     this.#clearTimer();
     const peer = this.#peer;
     this.#peer = null;
@@ -345,7 +346,7 @@ export class ChannelDriver implements Worker {
   #shut(): void {
     this.#isClosed = true;
     this.#job.cancel();
-    this.#forgetMemory();
+    this.#forget();
     this.#clearTimer();
     this.carrier.end();
   }

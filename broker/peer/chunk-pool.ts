@@ -1,10 +1,19 @@
-/** Reuses record buffers. A reader stops at `used`, so stale bytes of an earlier use never leave a buffer. */
+/**
+ * Reuses record buffers. A reader stops at `used`, so stale bytes of an earlier use never leave a buffer.
+ *
+ *   memory:  | room for the record's header | frames: `bytes`, `used` of them written | room for the tag |
+ *
+ * A chunk becomes a record where it lies and is written from there. It is given back when the carrier has written it. One
+ * that was given back before would carry the next domain's frames to this domain.
+ */
 import { POOLED_CHUNKS } from '../process/index.ts';
-import { MAX_RECORD_PLAINTEXT_BYTES } from '../wire/index.ts';
+import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_HEADER_BYTES, RECORD_OVERHEAD_BYTES } from '../wire/index.ts';
 
 export class Chunk {
+  /** A whole record has room in it. */
+  readonly memory: Uint8Array;
+  /** Where its frames lie. */
   readonly bytes: Uint8Array;
-  readonly view: DataView;
   used = 0;
   /** Bytes of `used` that are answers and events, not deliveries. */
   control = 0;
@@ -12,8 +21,8 @@ export class Chunk {
   delivery = 0;
 
   constructor(capacity: number) {
-    this.bytes = new Uint8Array(capacity);
-    this.view = new DataView(this.bytes.buffer);
+    this.memory = new Uint8Array(RECORD_OVERHEAD_BYTES + capacity);
+    this.bytes = this.memory.subarray(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + capacity);
   }
 
   get room(): number {

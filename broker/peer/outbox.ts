@@ -96,7 +96,7 @@ export abstract class Outbox implements FrameSink {
     this.#touch();
   }
 
-  /** The next chunk to seal. Null: the queue is empty, or a gate is closed. Return the chunk with `sealed`. */
+  /** The next chunk to seal. Null: the queue is empty, or a gate is closed. Return the chunk with `written`. */
   take(): Chunk | null {
     this.#isDirty = false;
     this.copyNow();
@@ -119,8 +119,8 @@ export abstract class Outbox implements FrameSink {
     return chunk;
   }
 
-  /** The chunk's bytes have been sealed, so another session may use the chunk. */
-  sealed(chunk: Chunk): void {
+  /** The carrier has written the chunk's bytes: another session may use the chunk. */
+  written(chunk: Chunk): void {
     this.#pool.give(chunk);
   }
 

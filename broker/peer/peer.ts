@@ -22,6 +22,7 @@ import {
   Status,
 } from '../wire/index.ts';
 import { AckTiming } from './ack-timing.ts';
+import type { Chunk } from './chunk-pool.ts';
 import type { PeerContext } from './context.ts';
 import type { Flushable } from './flusher.ts';
 import { Outbox } from './outbox.ts';
@@ -292,31 +293,30 @@ export class Peer extends Outbox implements Flushable {
 
   flush(): void {
     if (this.#isEnded || this.#isCongested) return;
-    const buffers: Uint8Array[] = [];
+    const records: Uint8Array[] = [];
+    const chunks: Chunk[] = [];
     let bytes = 0;
     if (!this.isEmpty) this.#acknowledge();
-    else if (this.#acks.isDue) this.#seal(loneAck(this.#acks.take() ?? 0), buffers);
+    else if (this.#acks.isDue) records.push(this.#session.seal(loneAck(this.#acks.take() ?? 0)));
     while (bytes < CARRIER_HIGH_WATER_BYTES) {
       const chunk = this.take();
       if (chunk === null) break;
-      this.#seal(chunk.bytes.subarray(0, chunk.used), buffers);
+      records.push(this.#session.sealInPlace(chunk.memory, 0, chunk.used));
+      chunks.push(chunk);
       bytes += chunk.used;
       if (chunk.delivery > 0) this.#acks.delivered();
-      this.sealed(chunk);
     }
-    if (buffers.length === 0) return;
-    this.#isCongested = !this.carrier.write(buffers);
+    if (records.length === 0) return;
+    // One function for all records of a flush, and none for each.
+    this.#isCongested = !this.carrier.write(records, () => {
+      for (const chunk of chunks) this.written(chunk);
+    });
     if (this.#isCongested) this.#onCongested();
     else if (!this.isEmpty) this.reopened();
     if (this.#isThrottled && this.controlBytes < CONTROL_BYTES_PER_SESSION / 2) {
       this.#isThrottled = false;
       this.#onReady();
     }
-  }
-
-  #seal(plaintext: Uint8Array, buffers: Uint8Array[]): void {
-    const { header, ciphertext, tag } = this.#session.seal(plaintext);
-    buffers.push(header, ciphertext, tag);
   }
 
   drained(): void {
@@ -331,8 +331,7 @@ export class Peer extends Outbox implements Flushable {
     if (!this.#isCongested) this.flush();
     this.#acks.cancel();
     this.#isEnded = true;
-    const { header, ciphertext, tag } = this.#session.sealClose(word);
-    this.carrier.write([header, ciphertext, tag]);
+    this.carrier.write([this.#session.sealClose(word)]);
     this.discard();
   }
 

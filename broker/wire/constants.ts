@@ -11,6 +11,8 @@ export const WIRE_VERSION = 2;
 export const RECORD_HEADER_BYTES = 24;
 /** AEAD tag, the last bytes of a sealed record's body. */
 export const TAG_BYTES = 16;
+/** What a record is longer than its plaintext: the header goes before it, the tag behind it. */
+export const RECORD_OVERHEAD_BYTES = RECORD_HEADER_BYTES + TAG_BYTES;
 export const NONCE_BYTES = 12;
 /**
  * Plaintext of a data record, unless one larger frame fills it alone: 95 KiB, so that a message of 64 KiB shares its record

@@ -23,6 +23,7 @@ export {
   NONCE_BYTES,
   PORT_ALL,
   RECORD_HEADER_BYTES,
+  RECORD_OVERHEAD_BYTES,
   REGISTER_FAIL_EXIST,
   RecordType,
   RingFlag,
@@ -46,6 +47,6 @@ export {
 export { FrameStream } from './frame-stream.ts';
 export { FrameWalker } from './frame-walker.ts';
 export { Op } from './op.ts';
-export { decodeRecordHeader, encodeRecordHeader, type RecordFault } from './record.ts';
+export { decodeRecordHeader, encodeRecordHeader, type RecordFault, writeRecordHeader } from './record.ts';
 export { SeekingDeframer } from './seeking-deframer.ts';
 export { Status, type StatusWord, statusOf, statusWord } from './status.ts';

@@ -30,6 +30,18 @@ export type RecordFault = 'BAD_MAGIC' | 'BAD_VERSION' | 'BAD_TYPE' | 'BAD_RESERV
 
 export function encodeRecordHeader(type: RecordType, epoch: number, sequence: number, length: number): Uint8Array {
   const bytes = new Uint8Array(RECORD_HEADER_BYTES);
+  writeRecordHeader(bytes, type, epoch, sequence, length);
+  return bytes;
+}
+
+/** Writes it to the front of `bytes`, the reserved field included. */
+export function writeRecordHeader(
+  bytes: Uint8Array,
+  type: RecordType,
+  epoch: number,
+  sequence: number,
+  length: number,
+): void {
   bytes[0] = RECORD_MAGIC & 0xff;
   bytes[1] = RECORD_MAGIC >>> 8;
   bytes[VERSION_AT] = WIRE_VERSION;
@@ -38,7 +50,7 @@ export function encodeRecordHeader(type: RecordType, epoch: number, sequence: nu
   setUint32(bytes, SEQUENCE_LO_AT, sequence % TWO_32);
   setUint32(bytes, SEQUENCE_HI_AT, Math.floor(sequence / TWO_32));
   setUint32(bytes, LENGTH_AT, length);
-  return bytes;
+  setUint32(bytes, RESERVED_AT, 0);
 }
 
 /**

@@ -109,7 +109,6 @@ function channelOf(
         clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
       },
       resynchronises: carrier.tellsOfRestart === false,
-      // Readers are given views of it.
       plaintext: 'owned',
     });
 }

@@ -4,8 +4,6 @@
 export const MIN_SPARE_BUFFERS = 4;
 /** Sealed bytes the carrier may hold before packing goes on without writing: a few records keep the pipe full. */
 export const CONGESTED_BYTES = 256 * 1024;
-/** Records up to this length are written as one buffer: a vector of three costs a microsecond more than the copy. */
-export const JOINED_WRITE_BYTES = 4_000;
 /** Read buffer of a socket: several records per system call, so that few straddle two reads. */
 export const READ_BUFFER_BYTES = 256 * 1024;
 

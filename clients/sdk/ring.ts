@@ -96,8 +96,8 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
 
   /**
    * Hands each message to `take` as it comes, until the ring ends; one consumer at a time. The payload is only lent for the
-   * call: copy what you keep. So the memory of a record is given back at once, where for those who may keep messages the
-   * garbage collector has to find out.
+   * call: copy what you keep. It lies where the record was read, and the next record overwrites it. Readers that may keep
+   * messages get records in memory of their own, which the garbage collector has to find.
    *
    * @throws ArgusError as `receive` does; EEXIST: there is a consumer already; and whatever `take` throws, which ends it
    */
@@ -134,6 +134,11 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** For the VM: the next message is looked at during `deliver` and not later. @internal */
+  get isLending(): boolean {
+    return this.#consumer !== null && this.#waiters.length === 0;
   }
 
   /** For the VM. True: a reader has the message or will get it. False: its memory is not read again. @internal */

@@ -263,8 +263,8 @@ export class Vm implements AsyncDisposable {
 
   readonly #handlers: SessionHandlers = {
     onUp: (session, welcome) => this.#onUp(session, welcome),
-    onDeliver: (bytes, view, at, length) => {
-      const result = this.#rings.deliver(bytes, view, at, length);
+    onDeliver: (bytes, view, at, length, isLent) => {
+      const result = this.#rings.deliver(bytes, view, at, length, isLent);
       const isRelayed =
         result === 'no-ring' &&
         this.#relayUser?.onDeliver(view.getUint32(at + DataField.id, true), bytes, at, length) === true;

@@ -55,7 +55,12 @@ class InPlaceKey implements AeadKey {
 }
 
 export type InPlaceAeads =
-  | { readonly isLoaded: true; readonly createAead: (suite: AeadSuite, cipher: CipherFunction) => Aead }
+  | {
+      readonly isLoaded: true;
+      readonly createAead: (suite: AeadSuite, cipher: CipherFunction) => Aead;
+      /** Keys that were imported and not freed. */
+      readonly liveKeys: () => number;
+    }
   /** The reason why this machine has none, for people to read. */
   | { readonly isLoaded: false; readonly reason: string };
 
@@ -63,7 +68,8 @@ export type InPlaceAeads =
 export function loadInPlaceAeads(load: () => OpenSsl = () => new OpenSsl()): InPlaceAeads {
   try {
     const openssl = load();
-    return { isLoaded: true, createAead: (suite, cipher) => createInPlaceAead(openssl, suite, cipher) };
+    const createAead = (suite: AeadSuite, cipher: CipherFunction): Aead => createInPlaceAead(openssl, suite, cipher);
+    return { isLoaded: true, createAead, liveKeys: () => openssl.contexts };
   } catch (error) {
     return { isLoaded: false, reason: reasonOf(error) };
   }

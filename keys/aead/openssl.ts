@@ -57,6 +57,7 @@ export class OpenSsl {
   readonly #scratch = new Uint8Array(SCRATCH_AAD + SCRATCH_AAD_BYTES);
   readonly #scratchAddress: number;
   readonly #finalizers: FinalizationRegistry<number>;
+  #contexts = 0;
   /** Rule 3. */
   readonly #held: { bytes: Uint8Array | null; aad: Uint8Array | null } = { bytes: null, aad: null };
 
@@ -80,7 +81,12 @@ export class OpenSsl {
       EVP_chacha20_poly1305: addressFrom(bind('uintptr_t EVP_chacha20_poly1305()')()),
     });
     this.#scratchAddress = this.#addressOf(this.#scratch);
-    this.#finalizers = new FinalizationRegistry((context) => this.#functions.freeContext(context));
+    this.#finalizers = new FinalizationRegistry((context) => this.#release(context));
+  }
+
+  /** Contexts that were made and not freed: one per key. */
+  get contexts(): number {
+    return this.#contexts;
   }
 
   /**
@@ -99,6 +105,7 @@ export class OpenSsl {
       freeContext(context);
       throw this.#hostError();
     }
+    this.#contexts++;
     this.#finalizers.register(owner, context, owner);
     return context;
   }
@@ -106,6 +113,11 @@ export class OpenSsl {
   /** The caller forgets `context` before it calls this (rule 5). */
   freeContext(owner: object, context: number): void {
     this.#finalizers.unregister(owner);
+    this.#release(context);
+  }
+
+  #release(context: number): void {
+    this.#contexts--;
     this.#functions.freeContext(context);
   }
 

@@ -12,6 +12,7 @@ interface Loaded {
   readonly aeads: readonly Aead[];
   /** The reason why the in-place provider is not among them; null when it is. */
   readonly reason: string | null;
+  readonly liveKeys: () => number;
 }
 
 let loaded: Loaded | null = null;
@@ -25,8 +26,15 @@ function load(): Loaded {
     createNodeAead(suite, cipherName),
     createNobleAead(suite),
   ]);
-  loaded = { aeads, reason: inPlace.isLoaded ? null : inPlace.reason };
+  loaded = inPlace.isLoaded
+    ? { aeads, reason: null, liveKeys: inPlace.liveKeys }
+    : { aeads, reason: inPlace.reason, liveKeys: () => 0 };
   return loaded;
+}
+
+/** Keys of the in-place provider that were imported and not freed; each is memory outside the JavaScript heap. */
+export function liveKeys(): number {
+  return load().liveKeys();
 }
 
 /** All suites of all providers that this machine has, the best first. */

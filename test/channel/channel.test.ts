@@ -66,12 +66,8 @@ class End {
   say(text: string): Uint8Array {
     const { session } = this.channel;
     if (session === null) throw new Error('nobody is believed');
-    return sealed(session.seal(Buffer.from(text, 'latin1')));
+    return session.seal(Buffer.from(text, 'latin1'));
   }
-}
-
-function sealed(record: { header: Uint8Array; ciphertext: Uint8Array; tag: Uint8Array }): Uint8Array {
-  return Buffer.concat([record.header, record.ciphertext, record.tag]);
 }
 
 /** Hello, welcome, proof: until the responder has the initiator's proof before it. */
@@ -88,7 +84,7 @@ function welcomeOf(responder: End): Uint8Array {
   const session = responder.channel.session;
   if (session === null) throw new Error('nobody is believed');
   const facts = { domid: 1, revision: 2, name: 'a', broker: 'the-broker' };
-  return sealed(session.seal(encodeBrokerFrame({ op: Op.welcome, commitment: session.ourCommitment, ...facts })));
+  return session.seal(encodeBrokerFrame({ op: Op.welcome, commitment: session.ourCommitment, ...facts }));
 }
 
 async function pair(domain: End, broker: End): Promise<void> {
@@ -133,7 +129,7 @@ channels('frames behind the welcome in its record are handed out after the proof
   const session = broker.channel.admit();
   const facts = { domid: 1, revision: 2, name: 'a', broker: 'the-broker' };
   const welcome = encodeBrokerFrame({ op: Op.welcome, commitment: session.ourCommitment, ...facts });
-  domain.hear(sealed(session.seal(Buffer.concat([welcome, Buffer.from('more')]))));
+  domain.hear(session.seal(Buffer.concat([welcome, Buffer.from('more')])));
   assert.equal(domain.events, ['handshake', 'proven', 'frames']);
   assert.equal(domain.frames, ['more']);
 });
@@ -214,8 +210,8 @@ async function hostile(
   assert.is(await broker.channel.verify(), 'answered');
   const accepted = await said.accept(recordFrom(broker.take()));
   if (!accepted.ok) throw new Error(accepted.fault);
-  domain.channel.abandon();
-  return { session: accepted.value, record: (plaintext) => sealed(accepted.value.seal(plaintext)) };
+  domain.channel.free();
+  return { session: accepted.value, record: (plaintext) => accepted.value.seal(plaintext) };
 }
 
 channels('a hello beside a running session changes nothing until it is proved, then replaces it', async () => {
@@ -347,7 +343,7 @@ channels('a domain on a carrier that does not tell of restarts skips what an ear
   const late = oldBroker.channel.session?.seal(Buffer.from('late'));
   assert.is(domain.hear(broker.take()), 'handshake');
   assert.is(await domain.channel.verify(), 'answered');
-  if (late !== undefined) assert.is(domain.hear(sealed(late)), 'more');
+  if (late !== undefined) assert.is(domain.hear(late), 'more');
   assert.is(broker.hear(domain.take()), 'proven');
   broker.channel.admit();
   domain.hear(welcomeOf(broker));
@@ -359,7 +355,7 @@ channels('after `abandon` nothing is read, and a verification under way comes to
   await domain.channel.begin();
   broker.hear(domain.take());
   const verifying = broker.channel.verify();
-  broker.channel.abandon();
+  broker.channel.free();
   assert.is(await verifying, 'fault');
   assert.equal(broker.channel.session, null);
 });

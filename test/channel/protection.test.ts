@@ -37,8 +37,7 @@ class Direction {
   }
 
   seal(text: string): Uint8Array {
-    const { header, ciphertext, tag } = this.sealer.seal(RecordType.data, Buffer.from(text));
-    return new Uint8Array(Buffer.concat([header, ciphertext, tag]));
+    return this.sealer.seal(RecordType.data, Buffer.from(text));
   }
 
   open(bytes: Uint8Array): string | null {
@@ -105,8 +104,7 @@ protection('a failure is final', () => {
 protection('a record of the other direction or of another session does not open', () => {
   const secrets = deriveSessionSecrets(new Uint8Array(32).fill(7), new Uint8Array(32).fill(9));
   const other = new Sealer(selectAead('A256GCM'), secrets.toDomain, () => 0);
-  const { header, ciphertext, tag } = other.seal(RecordType.data, Buffer.from('x'));
-  assert.is(new Direction().open(new Uint8Array(Buffer.concat([header, ciphertext, tag]))), null);
+  assert.is(new Direction().open(other.seal(RecordType.data, Buffer.from('x'))), null);
   assert.is(new Direction().open(new Direction(undefined, NEVER, NEVER, 8).seal('x')), null);
 });
 
@@ -207,12 +205,12 @@ protection('no nonce of a key is used twice, across epochs either', () => {
       const numbers = new Map<object, number>();
       const watching: Aead = {
         ...real,
-        seal: (key, nonce, aad, plaintext) => {
+        sealInPlace: (key, nonce, aad, bytes, start, length) => {
           if (!numbers.has(key)) numbers.set(key, keys++);
           const use = `${numbers.get(key)}:${Buffer.from(nonce).toString('hex')}`;
           assert.not(seen.has(use));
           seen.add(use);
-          return real.seal(key, nonce, aad, plaintext);
+          real.sealInPlace(key, nonce, aad, bytes, start, length);
         },
       };
       const direction = new Direction(watching, { ...NEVER, records });
@@ -221,6 +219,54 @@ protection('no nonce of a key is used twice, across epochs either', () => {
     }),
     seeded({ numRuns: 50 }),
   );
+});
+
+protection(
+  'an old epoch gives its key back when the next one begins, a forged next epoch at once, and free the last',
+  () => {
+    const real = selectAead('A256GCM');
+    let live = 0;
+    const counting: Aead = {
+      ...real,
+      importKey: (raw) => {
+        const key = real.importKey(raw);
+        let isLive = true;
+        live++;
+        const free = key.free.bind(key);
+        key.free = () => {
+          if (isLive) live--;
+          isLive = false;
+          free();
+        };
+        return key;
+      },
+    };
+    const direction = new Direction(counting, { ...NEVER, records: 1 });
+    assert.is(live, 3, 'a sealer and two openers');
+    for (const text of ['a', 'b', 'c']) assert.is(direction.open(direction.seal(text)), text);
+    assert.is(live, 3);
+    const forged = direction.seal('d');
+    forged[30] = (forged[30] ?? 0) ^ 1;
+    assert.is(direction.open(forged), null);
+    assert.is(live, 3);
+    for (const end of [direction.sealer, direction.opener, direction.twin]) end.free();
+    assert.is(live, 0);
+    assert.throws(
+      () => direction.seal('e'),
+      (error: { code?: string }) => error.code === 'ERR_KEY_WIPED',
+    );
+    assert.is(direction.open(forged), null);
+  },
+);
+
+protection('a record is sealed where it lies, and nothing around it changes', () => {
+  const direction = new Direction();
+  const twin = new Direction();
+  const memory = new Uint8Array(200).fill(0xc5);
+  memory.set(Buffer.from('hello'), 50 + 24);
+  direction.sealer.sealInPlace(RecordType.data, memory, 50, 5);
+  assert.equal(Buffer.from(memory.subarray(50, 50 + 24 + 5 + 16)), Buffer.from(twin.seal('hello')));
+  assert.ok([...memory.subarray(0, 50), ...memory.subarray(95)].every((byte) => byte === 0xc5));
 });
 
 protection('the limits are those of the design, and the hard ones leave room', () => {

@@ -27,7 +27,7 @@ class TestOutbox extends Outbox {
     const records: string[][] = [];
     for (let chunk = this.take(); chunk !== null; chunk = this.take()) {
       records.push(words(chunk.bytes.slice(0, chunk.used)));
-      this.sealed(chunk);
+      this.written(chunk);
     }
     return records;
   }

@@ -1,22 +1,34 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MAX_RECORD_PLAINTEXT_BYTES } from '../../broker/wire/index.ts';
+import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_HEADER_BYTES, TAG_BYTES } from '../../broker/wire/index.ts';
 import { Arena, SendBufferPool } from '../../clients/sdk/engine/send-buffer.ts';
 
-import { SendQueue } from '../../clients/sdk/engine/send-queue.ts';
+import { type OpenRecord, SendQueue } from '../../clients/sdk/engine/send-queue.ts';
 import { Random } from '../support/random.ts';
 
 const test = suite('sdk: packing frames into records');
+
+const SEALED = 0xee;
 
 class Sink {
   readonly records: Uint8Array[] = [];
   readonly pool = new SendBufferPool(8 * MAX_RECORD_PLAINTEXT_BYTES);
   isCongested = false;
+  /** The carrier has not written yet what it took. */
+  borrows = false;
+  readonly lent: Omit<OpenRecord, 'isKept'>[] = [];
   deferred: (() => void)[] = [];
   readonly outbox: SendQueue = new SendQueue(this.pool, this, (task) => this.deferred.push(task));
 
-  writeRecord(plaintext: Uint8Array): void {
-    this.records.push(plaintext.slice());
+  writeRecord({ chunk, start, length, isKept }: OpenRecord): void {
+    const from = start + RECORD_HEADER_BYTES;
+    this.records.push(chunk.bytes.slice(from, from + length));
+    if (isKept) return;
+    // Sealed where it lies: header, ciphertext and tag replace what was there.
+    chunk.bytes.fill(SEALED, start, from + length + TAG_BYTES);
+    if (!this.borrows) return;
+    chunk.references++;
+    this.lent.push({ chunk, start, length });
   }
 
   endBurst(): void {
@@ -96,15 +108,45 @@ test('while the carrier is congested packing goes on; draining writes what has g
 
 test('bytes that may be needed again are not written over', () => {
   const sink = new Sink();
-  sink.outbox.push(Uint8Array.of(1, 2, 3));
+  sink.outbox.reserve(3, true);
   const { frameChunk, frameAt } = sink.outbox;
-  frameChunk.references++;
+  frameChunk.bytes.set([1, 2, 3], frameAt);
   sink.endBurst();
   for (let i = 0; i < 300; i++) {
     sink.outbox.push(new Uint8Array(1000).fill(9));
     sink.endBurst();
   }
   assert.equal(frameChunk.bytes.slice(frameAt, frameAt + 3), Uint8Array.of(1, 2, 3));
+});
+
+test('a record that the carrier has not written yet is not written over', () => {
+  const sink = new Sink();
+  sink.borrows = true;
+  for (let i = 0; i < 400; i++) {
+    sink.outbox.push(new Uint8Array(1 + (i % 7) * 300).fill(1));
+    if (i % 3 === 0) sink.endBurst();
+    // The oldest is written while later ones wait.
+    if (i % 5 === 0) {
+      const first = sink.lent.shift();
+      if (first !== undefined) sink.pool.release(first.chunk);
+    }
+    for (const { chunk, start, length } of sink.lent) {
+      const record = chunk.bytes.subarray(start, start + RECORD_HEADER_BYTES + length + TAG_BYTES);
+      assert.ok(record.every((byte) => byte === SEALED));
+    }
+  }
+  assert.ok(sink.lent.length > 10);
+});
+
+test('a chunk that is full of written records is filled from its front again', () => {
+  const sink = new Sink();
+  const chunks = new Set<unknown>();
+  for (let i = 0; i < 1000; i++) {
+    sink.outbox.push(new Uint8Array(1000));
+    chunks.add(sink.outbox.frameChunk);
+    sink.endBurst();
+  }
+  assert.is(chunks.size, 1);
 });
 
 test('after stop nothing is written', () => {
@@ -125,13 +167,12 @@ test('random frames come out whole and in order, whatever the carrier does', () 
   for (let i = 0; i < 3000; i++) {
     const length = random.oneIn(50) ? 60_000 + random.below(10_000) : 1 + random.below(2000);
     const frame = random.bytes(length);
-    sink.outbox.push(frame);
+    const isKept = random.oneIn(3);
+    sink.outbox.reserve(length, isKept);
+    const { frameChunk: chunk, frameAt } = sink.outbox;
+    chunk.bytes.set(frame, frameAt);
     expected.push(length, frame[0] ?? 0);
-    if (random.oneIn(3)) {
-      const chunk = sink.outbox.frameChunk;
-      chunk.references++;
-      held.push({ release: () => sink.pool.release(chunk) });
-    }
+    if (isKept) held.push({ release: () => sink.pool.release(chunk) });
     if (random.oneIn(4)) held.splice(random.below(held.length + 1), 1)[0]?.release();
     if (random.oneIn(5)) sink.endBurst();
     if (random.oneIn(20)) {

@@ -364,6 +364,37 @@ function sayToBoth(broker: BrokerDouble): void {
   broker.session.sayBytes(Buffer.concat([broker.session.delivery(101, LARGE), broker.session.delivery(102, LARGE)]));
 }
 
+test('after a record that was only looked at, the next is opened where it was read; a reader that keeps it gets a copy', async () => {
+  const broker = await BrokerDouble.start();
+  const vm = await broker.connect();
+  const consumed = await vm.registerRing({ port: 1, partner: 'any', length: 65_536 });
+  const read = await vm.registerRing({ port: 2, partner: 'any', length: 65_536 });
+  const seen: string[] = [];
+  const views: Uint8Array[] = [];
+  void consumed.consume(({ payload }) => {
+    seen.push(Buffer.from(payload).toString());
+    views.push(payload);
+  });
+  broker.session.say({ op: Op.introduce, domid: PEER_DOMID, name: PEER_NAME, labels: [] });
+  const say = async (port: number, text: string): Promise<void> => {
+    broker.session.deliver(100 + port, Buffer.from(text));
+    await settle();
+  };
+  await say(1, 'first');
+  await say(1, 'second');
+  assert.equal(seen, ['first', 'second']);
+  // The double overwrites what it wrote after the call, as the next read does.
+  assert.ok(views[1]?.every((byte) => byte === 0xdd));
+  await say(2, 'kept');
+  await say(1, 'third');
+  await say(1, 'fourth');
+  await say(2, 'kept too');
+  assert.equal(seen, ['first', 'second', 'third', 'fourth']);
+  assert.is(Buffer.from(read.read()?.payload ?? []).toString(), 'kept');
+  assert.is(Buffer.from(read.read()?.payload ?? []).toString(), 'kept too');
+  await vm.close();
+});
+
 test('memory of a record that was only lent is given back when its consumers are done', async () => {
   const broker = await BrokerDouble.start();
   const vm = await broker.connect();

@@ -41,8 +41,8 @@ export class NatsCarrier implements Carrier {
     this.#handlers?.onClosed('nats LOST');
   }
 
-  write(buffers: readonly Uint8Array[]): boolean {
-    return this.#pipe.write(buffers);
+  write(buffers: readonly Uint8Array[], onWritten?: () => void): boolean {
+    return this.#pipe.write(buffers, onWritten);
   }
 
   pause(): void {

@@ -17,8 +17,8 @@ export interface DialHandlers {
 
 export interface DialledPipe {
   readonly isCongested: boolean;
-  /** False asks to stop until `onDrain`. */
-  write(buffers: readonly Uint8Array[]): boolean;
+  /** False asks to stop until `onDrain`. `onWritten`: see Carrier. */
+  write(buffers: readonly Uint8Array[], onWritten?: () => void): boolean;
   pause(): void;
   resume(): void;
   end(): void;
@@ -119,7 +119,7 @@ export async function dialNats(
     get isCongested() {
       return pipe.isCongested;
     },
-    write: (buffers) => pipe.write(buffers),
+    write: (buffers, onWritten) => pipe.write(buffers, onWritten),
     pause: () => pipe.pause(),
     resume: () => pipe.resume(),
     end: () => pipe.end(),

@@ -75,7 +75,7 @@ export class RawSession {
   /** Seals frames into one record. */
   seal(frames: Uint8Array): void {
     const record = this.#channel?.session?.seal(frames);
-    if (record !== undefined) this.write(Buffer.concat([record.header, record.ciphertext, record.tag]));
+    if (record !== undefined) this.write(record);
   }
 
   /** The next reaction in order; 'ended' when the broker stays silent for `patienceMs`. */

@@ -6,7 +6,7 @@
  * may open the socket, and the agent alone holds the identity of the domain.
  */
 import type { WelcomeFrame } from '../../../broker/channel/index.ts';
-import { decodeBrokerFrame, FrameStream, FrameWalker, Op } from '../../../broker/wire/index.ts';
+import { decodeBrokerFrame, FrameStream, FrameWalker, Op, RECORD_HEADER_BYTES } from '../../../broker/wire/index.ts';
 import type { SessionChannel } from '../engine/session-channel.ts';
 import { ArgusError } from '../errors.ts';
 
@@ -31,13 +31,15 @@ export class AgentChannel implements SessionChannel {
   plaintext: Uint8Array = NOTHING;
   welcome: WelcomeFrame | null = null;
   refusal: ArgusError | null = null;
+  /** Frames come in memory of their own, whatever the reader would take. */
+  use: 'owned' | 'lent' = 'owned';
   readonly fault = null;
   readonly goodbye = null;
   readonly session = {
-    // Copied: the caller reuses the plaintext, and the carrier takes the bytes over.
-    seal: (plaintext: Uint8Array) => ({ header: NOTHING, ciphertext: Uint8Array.from(plaintext), tag: NOTHING }),
+    sealInPlace: (memory: Uint8Array, at: number, length: number) =>
+      memory.subarray(at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + length),
     // The end of the connection says it.
-    sealClose: () => ({ header: NOTHING, ciphertext: NOTHING, tag: NOTHING }),
+    sealClose: () => NOTHING,
   };
   readonly #frames = new FrameStream();
   readonly #walker = new FrameWalker();
@@ -48,7 +50,7 @@ export class AgentChannel implements SessionChannel {
   #state: 'answer' | 'welcome' | 'up' | 'closed' = 'answer';
 
   async begin(): Promise<void> {
-    this.#output = [Buffer.from(SESSION_REQUEST), NOTHING, NOTHING];
+    this.#output = [Buffer.from(SESSION_REQUEST)];
   }
 
   takeOutput(): Uint8Array[] {
@@ -81,7 +83,7 @@ export class AgentChannel implements SessionChannel {
     return 'fault'; // nothing is signed on this carrier
   }
 
-  abandon(): void {
+  free(): void {
     this.#state = 'closed';
   }
 

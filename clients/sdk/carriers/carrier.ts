@@ -6,8 +6,11 @@
 export interface ClientCarrier {
   /** False (default true) where bytes of an earlier session, or of an earlier broker, may still arrive: a virtio-serial port. */
   readonly tellsOfRestart?: boolean;
-  /** Takes ownership of the buffers and keeps their order. It never fails; an error is reported by `onClose`. */
-  write(header: Uint8Array, ciphertext: Uint8Array, tag: Uint8Array): void;
+  /**
+   * Writes a record. It never fails; an error is reported by `onClose`. With `onWritten` the record is lent: the carrier calls
+   * it once when nothing refers to the bytes any more, perhaps before this returns, or never. Without it they are its own.
+   */
+  write(record: Uint8Array, onWritten?: () => void): void;
   /** True while it holds so many bytes that writing should wait for `onDrain`. */
   readonly isCongested: boolean;
   /** Writes the remaining bytes, then closes. */

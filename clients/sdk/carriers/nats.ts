@@ -44,7 +44,7 @@ export async function openNats(
     get isCongested() {
       return pipe.isCongested;
     },
-    write: (header, ciphertext, tag) => void pipe.write([header, ciphertext, tag]),
+    write: (record, onWritten) => void pipe.write([record], onWritten),
     end: () => pipe.end(),
     destroy: () => pipe.destroy(),
   };

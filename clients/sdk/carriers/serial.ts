@@ -191,6 +191,8 @@ class SerialCarrier implements ClientCarrier {
   readonly #line: SerialLine;
   readonly #events: CarrierEvents;
   queue: Uint8Array[] = [];
+  /** For each of `queue`: to be called when it is written. */
+  readonly #onWritten: ((() => void) | undefined)[] = [];
   #queuedBytes = 0;
   #wasCongested = false;
   #isEnding = false;
@@ -207,13 +209,11 @@ class SerialCarrier implements ClientCarrier {
     return this.#queuedBytes >= CONGESTED_BYTES;
   }
 
-  write(header: Uint8Array, ciphertext: Uint8Array, tag: Uint8Array): void {
+  write(record: Uint8Array, onWritten?: () => void): void {
     if (this.#isClosed || this.#isEnding) return;
-    for (const bytes of [header, ciphertext, tag]) {
-      if (bytes.length === 0) continue;
-      this.queue.push(bytes);
-      this.#queuedBytes += bytes.length;
-    }
+    this.queue.push(record);
+    this.#onWritten.push(onWritten);
+    this.#queuedBytes += record.length;
     this.#wasCongested ||= this.isCongested;
     this.#line.write();
   }
@@ -247,6 +247,7 @@ class SerialCarrier implements ClientCarrier {
       whole++;
     }
     this.queue = this.queue.slice(whole);
+    for (const written of this.#onWritten.splice(0, whole)) written?.();
     const [first] = this.queue;
     if (first !== undefined && left > 0) this.queue[0] = first.subarray(left);
     if (this.#isEnding && this.queue.length === 0) this.destroy();

@@ -1,7 +1,7 @@
 /** Carriers over node:net: unix and TCP sockets. */
 import { connect, type NetConnectOpts } from 'node:net';
-import { release } from '../../../keys/index.ts';
-import { CONGESTED_BYTES, JOINED_WRITE_BYTES, READ_BUFFER_BYTES } from '../limits.ts';
+import { writeLent } from '../../../broker/base/index.ts';
+import { CONGESTED_BYTES, READ_BUFFER_BYTES } from '../limits.ts';
 import type { CarrierEvents, ClientCarrier } from './carrier.ts';
 
 export function openSocket(
@@ -50,22 +50,8 @@ export function openSocket(
         get isCongested() {
           return socket.writableLength >= CONGESTED_BYTES;
         },
-        write(header, ciphertext, tag) {
-          if (!socket.writable) return; // onClose tells
-          const bytes = header.length + ciphertext.length + tag.length;
-          if (bytes <= JOINED_WRITE_BYTES) {
-            socket.write(Buffer.concat([header, ciphertext, tag], bytes));
-            return;
-          }
-          socket.cork();
-          socket.write(header);
-          socket.write(ciphertext);
-          socket.write(tag, (error) => {
-            // Written with all before it. After an error the kernel may still be reading it.
-            if (error === undefined || error === null) release(ciphertext);
-          });
-          socket.uncork();
-        },
+        // Where it is not writable any more, onClose tells.
+        write: (record, onWritten) => void writeLent(socket, [record], 0, onWritten ?? null),
         end() {
           socket.end();
           socket.unref(); // pending bytes are still written, but the process does not wait for the other end to close

@@ -11,6 +11,7 @@ import {
   encodeDomainFrame,
   FrameWalker,
   Op,
+  RECORD_HEADER_BYTES,
   type Status,
 } from '../../../broker/wire/index.ts';
 import { release } from '../../../keys/index.ts';
@@ -22,7 +23,7 @@ import { closeError, handshakeError } from './close-reasons.ts';
 import { InFlight } from './inflight.ts';
 import type { Send } from './send.ts';
 import type { SendBufferPool } from './send-buffer.ts';
-import { SendQueue } from './send-queue.ts';
+import { type OpenRecord, SendQueue } from './send-queue.ts';
 import type { SessionChannel } from './session-channel.ts';
 
 /** Answers carry the id of their request. */
@@ -45,8 +46,18 @@ type RequestFrame = Extract<DomainFrame, { readonly id: number }>;
 /** A session's events for its VM. The session calls each one synchronously, in the order of the broker's frames. */
 export interface SessionHandlers {
   onUp(session: ClientSession, welcome: WelcomeFrame): void;
-  /** The deliver frame at `bytes[at, at + length)`. 'kept': `bytes` may be looked at from now on, and is never reused. */
-  onDeliver(bytes: Uint8Array, view: DataView, at: number, length: number): 'kept' | 'lent' | 'nonsense';
+  /**
+   * The deliver frame at `bytes[at, at + length)`. `isLent`: the bytes are valid during the call only.
+   *
+   * @returns 'kept': a reader keeps the payload. Unless it was lent, `bytes` is not used again
+   */
+  onDeliver(
+    bytes: Uint8Array,
+    view: DataView,
+    at: number,
+    length: number,
+    isLent: boolean,
+  ): 'kept' | 'lent' | 'nonsense';
   onAccepted(send: Send): void;
   onRefused(send: Send, status: Status, maxMessageSize: number): void;
   onNotice(notice: Notice): void;
@@ -71,6 +82,7 @@ interface Request {
 export class ClientSession implements CarrierEvents {
   readonly #handlers: SessionHandlers;
   readonly #platform: Platform;
+  readonly #pool: SendBufferPool;
   readonly #options: SessionOptions;
   readonly #requests = new Map<number, Request>();
   readonly inFlight = new InFlight();
@@ -89,6 +101,7 @@ export class ClientSession implements CarrierEvents {
   constructor(handlers: SessionHandlers, platform: Platform, pool: SendBufferPool, options: SessionOptions) {
     this.#handlers = handlers;
     this.#platform = platform;
+    this.#pool = pool;
     this.#options = options;
     const session = this;
     this.outbox = new SendQueue(
@@ -97,7 +110,7 @@ export class ClientSession implements CarrierEvents {
         get isCongested() {
           return session.#carrier?.isCongested ?? true;
         },
-        writeRecord: (plaintext) => this.#writeRecord(plaintext),
+        writeRecord: (record) => this.#writeRecord(record),
       },
       platform.defer,
     );
@@ -139,8 +152,7 @@ export class ClientSession implements CarrierEvents {
     const session = this.#channel?.session ?? null;
     if (this.#phase === 'up' && session !== null && this.#carrier !== null) {
       this.outbox.flushAll();
-      const goodbye = session.sealClose('done');
-      this.#carrier.write(goodbye.header, goodbye.ciphertext, goodbye.tag);
+      this.#carrier.write(session.sealClose('done'));
     }
     this.#finish(reason, 'end');
   }
@@ -177,7 +189,7 @@ export class ClientSession implements CarrierEvents {
     while (!this.#isClosed()) {
       switch (channel.next()) {
         case 'frames':
-          this.#onFrames(channel.plaintext);
+          this.#onFrames(channel);
           break;
         case 'more':
         case 'waiting':
@@ -224,16 +236,19 @@ export class ClientSession implements CarrierEvents {
   }
 
   #writeOutput(channel: SessionChannel): void {
-    const output = channel.takeOutput();
-    for (let at = 0; at < output.length; at += 3) {
-      this.#carrier?.write(output[at] ?? NOTHING, output[at + 1] ?? NOTHING, output[at + 2] ?? NOTHING);
-    }
+    for (const bytes of channel.takeOutput()) this.#carrier?.write(bytes);
   }
 
-  #onFrames(plaintext: Uint8Array): void {
+  /**
+   * A record is opened where it was read if the last one was only looked at (`Ring.consume`). Readers that keep messages get
+   * records in memory of their own.
+   */
+  #onFrames(channel: SessionChannel): void {
+    const { plaintext, use } = channel;
     const walker = this.#walker;
     walker.begin(plaintext);
     let isKept = false;
+    let hasMessages = false;
     while (this.#phase !== 'closed') {
       const step = walker.next();
       if (step === 'fault') this.#fault('a frame does not fit its record');
@@ -241,8 +256,9 @@ export class ClientSession implements CarrierEvents {
       const { bytes, view, at, length } = walker;
       if (walker.op === Op.deliver && this.#phase === 'up') {
         const isWellFormed = view.getUint16(at + DataField.reserved, true) === 0;
-        const fate = isWellFormed ? this.#handlers.onDeliver(bytes, view, at, length) : 'nonsense';
+        const fate = isWellFormed ? this.#handlers.onDeliver(bytes, view, at, length, use === 'lent') : 'nonsense';
         if (fate === 'nonsense') this.#fault('a deliver frame makes no sense');
+        hasMessages = true;
         if (fate === 'kept') isKept = true;
       } else {
         const frame = decodeBrokerFrame(bytes, at, at + length);
@@ -250,7 +266,8 @@ export class ClientSession implements CarrierEvents {
         else this.#onFrame(frame);
       }
     }
-    if (!isKept) release(plaintext);
+    if (hasMessages) channel.use = isKept ? 'owned' : 'lent';
+    if (use === 'owned' && !isKept) release(plaintext);
   }
 
   #onFrame(frame: BrokerFrame): void {
@@ -308,12 +325,21 @@ export class ClientSession implements CarrierEvents {
     });
   }
 
-  #writeRecord(plaintext: Uint8Array): void {
+  /** Seals the record where it lies. One that may be needed again is copied, and the copy is sealed. */
+  #writeRecord({ chunk, start, length, isKept }: OpenRecord): void {
     const session = this.#channel?.session ?? null;
     if (session === null || this.#carrier === null) return;
     this.#lastWroteAt = this.#platform.now();
-    const { header, ciphertext, tag } = session.seal(plaintext);
-    this.#carrier.write(header, ciphertext, tag);
+    const pool = this.#pool;
+    let memory = chunk;
+    let at = start;
+    if (isKept) {
+      memory = pool.take(length);
+      at = 0;
+      const from = start + RECORD_HEADER_BYTES;
+      memory.bytes.set(chunk.bytes.subarray(from, from + length), RECORD_HEADER_BYTES);
+    } else chunk.references++;
+    this.#carrier.write(session.sealInPlace(memory.bytes, at, length), () => pool.release(memory));
   }
 
   #fault(what: string): void {
@@ -329,7 +355,7 @@ export class ClientSession implements CarrierEvents {
     if (this.#phase === 'closed') return;
     const wasUp = this.#phase === 'up';
     this.#phase = 'closed';
-    this.#channel?.abandon();
+    this.#channel?.free();
     this.#cancelKeepalive?.();
     this.outbox.stop();
     this.#carrier?.[how]();
@@ -341,8 +367,6 @@ export class ClientSession implements CarrierEvents {
     for (const request of requests) request.onLost();
   }
 }
-
-const NOTHING = new Uint8Array(0);
 
 /** What the channel found, in words. All else is a record header that makes no sense. */
 const FAULTS: ReadonlyMap<ChannelFault | null, string> = new Map([

@@ -64,12 +64,19 @@ export class Rings {
   }
 
   /**
-   * Puts the deliver frame at `bytes[at, at + length)` into its ring.
+   * Puts the deliver frame at `bytes[at, at + length)` into its ring. Of lent bytes a reader that keeps the message gets a
+   * copy.
    *
-   * @returns 'kept': a reader may use `bytes` from now on; 'lent': no reader will; or why it was not delivered: a handle
-   * of no ring, a source that was never introduced
+   * @returns 'kept': a reader keeps the message; 'lent': it was only looked at; or why it was not delivered: a handle of no
+   * ring, a source that was never introduced
    */
-  deliver(bytes: Uint8Array, view: DataView, at: number, length: number): 'kept' | 'lent' | 'no-ring' | 'no-source' {
+  deliver(
+    bytes: Uint8Array,
+    view: DataView,
+    at: number,
+    length: number,
+    isLent: boolean,
+  ): 'kept' | 'lent' | 'no-ring' | 'no-source' {
     const handle = view.getUint32(at + DataField.id, true);
     let ring = this.#lastRing;
     if (handle !== this.#lastHandle || ring === null) {
@@ -85,16 +92,17 @@ export class Rings {
       if (source === null) return 'no-source';
       this.#lastSource = source;
     }
+    // Not subarray(): that of a Buffer is a Buffer, and its slice() does not copy, unlike a Uint8Array's.
+    const payload = new Uint8Array(
+      bytes.buffer,
+      bytes.byteOffset + at + DATA_FRAME_HEADER_BYTES,
+      length - DATA_FRAME_HEADER_BYTES,
+    );
     const isKept = ring.deliver({
       source,
       port: view.getUint32(at + DataField.sourcePort, true),
       type: view.getUint32(at + DataField.messageType, true),
-      // Not subarray(): that of a Buffer is a Buffer, and its slice() does not copy, unlike a Uint8Array's.
-      payload: new Uint8Array(
-        bytes.buffer,
-        bytes.byteOffset + at + DATA_FRAME_HEADER_BYTES,
-        length - DATA_FRAME_HEADER_BYTES,
-      ),
+      payload: isLent && !ring.isLending ? new Uint8Array(payload) : payload,
     });
     return isKept ? 'kept' : 'lent';
   }

@@ -1,8 +1,9 @@
 /**
  * Memory that frames are encoded into. A chunk is counted: one reference for being filled, one per record of it that
- * waits to be sealed, one per message that may have to be sent again. Only an unreferenced chunk is written over.
+ * waits to be sealed, one per record that the carrier has yet to write, one per message that may have to be sent again. Only
+ * an unreferenced chunk is written over.
  */
-import { MAX_RECORD_PLAINTEXT_BYTES } from '../../../broker/wire/index.ts';
+import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_OVERHEAD_BYTES } from '../../../broker/wire/index.ts';
 import { MIN_SPARE_BUFFERS } from '../limits.ts';
 
 export class SendBuffer {
@@ -18,6 +19,9 @@ export class SendBuffer {
   }
 }
 
+/** A record of the largest common size, header and tag included. */
+const CHUNK_BYTES = MAX_RECORD_PLAINTEXT_BYTES + RECORD_OVERHEAD_BYTES;
+
 export class SendBufferPool {
   readonly #spare: SendBuffer[] = [];
   readonly #maxSpare: number;
@@ -27,16 +31,17 @@ export class SendBufferPool {
     this.#maxSpare = Math.max(MIN_SPARE_BUFFERS, Math.ceil(windowBytes / MAX_RECORD_PLAINTEXT_BYTES));
   }
 
-  /** With one reference, the caller's. */
-  take(): SendBuffer {
-    const chunk = this.#spare.pop() ?? new SendBuffer(MAX_RECORD_PLAINTEXT_BYTES);
+  /** For a record of `frameBytes`, with one reference, the caller's. */
+  take(frameBytes = 0): SendBuffer {
+    if (frameBytes > MAX_RECORD_PLAINTEXT_BYTES) return new SendBuffer(frameBytes + RECORD_OVERHEAD_BYTES);
+    const chunk = this.#spare.pop() ?? new SendBuffer(CHUNK_BYTES);
     chunk.references = 1;
     return chunk;
   }
 
   release(chunk: SendBuffer): void {
     chunk.references--;
-    const isSpare = chunk.references === 0 && chunk.bytes.length === MAX_RECORD_PLAINTEXT_BYTES;
+    const isSpare = chunk.references === 0 && chunk.bytes.length === CHUNK_BYTES;
     if (isSpare && this.#spare.length < this.#maxSpare) this.#spare.push(chunk);
   }
 }

@@ -1,24 +1,37 @@
 /**
  * Packs frames into records: what is queued when the carrier is next written shares one, and frames never straddle.
  *
- * The chunk being filled holds, in this order, what was sealed already (kept only while a message in it may have to be
- * sent again), the open record [#start, #at), and room. A record is closed when the next frame does not fit; closed
- * records wait in #closed while the carrier is congested.
+ * The chunk being filled holds, in this order, what was sealed already (while something still refers to it), the open
+ * record, and room. A record is closed when the next frame does not fit; closed records wait in #closed while the carrier is
+ * congested. A record has room for its header and its tag around its frames, so that it can be sealed where it lies:
+ *
+ *   sealed before … | header | frames … | tag | room
+ *                   ^ #start            ^ #at
  */
 
 import { Fifo } from '../../../broker/base/index.ts';
-import { MAX_RECORD_PLAINTEXT_BYTES } from '../../../broker/wire/index.ts';
+import {
+  MAX_RECORD_PLAINTEXT_BYTES,
+  RECORD_HEADER_BYTES,
+  RECORD_OVERHEAD_BYTES,
+  TAG_BYTES,
+} from '../../../broker/wire/index.ts';
 import { SendBuffer, type SendBufferPool } from './send-buffer.ts';
 
-interface ClosedRecord {
+/** A record that is not sealed yet. */
+export interface OpenRecord {
   readonly chunk: SendBuffer;
+  /** Where its header goes. */
   readonly start: number;
-  readonly end: number;
+  /** Bytes of its frames. */
+  readonly length: number;
+  /** Frames of it may be needed again: it cannot be sealed where it lies. */
+  readonly isKept: boolean;
 }
 
 export interface SendQueueSink {
-  /** Seals and writes; `plaintext` is reused after the call. */
-  writeRecord(plaintext: Uint8Array): void;
+  /** Seals and writes. The sink takes a reference of the chunk for as long as it needs its bytes. */
+  writeRecord(record: OpenRecord): void;
   readonly isCongested: boolean;
 }
 
@@ -26,10 +39,11 @@ export class SendQueue {
   readonly #pool: SendBufferPool;
   readonly #sink: SendQueueSink;
   readonly #defer: (task: () => void) => void;
-  readonly #closed = new Fifo<ClosedRecord>();
+  readonly #closed = new Fifo<OpenRecord>();
   #chunk: SendBuffer;
   #start = 0;
-  #at = 0;
+  #at = RECORD_HEADER_BYTES;
+  #isKept = false;
   #isScheduled = false;
   #isStopped = false;
   readonly #flushScheduled = (): void => {
@@ -50,18 +64,27 @@ export class SendQueue {
   }
 
   get isEmpty(): boolean {
-    return this.#closed.length === 0 && this.#at === this.#start;
+    return this.#closed.length === 0 && this.#length === 0;
   }
 
-  /** Makes room for a frame of `length` bytes at `frameChunk`, `frameAt`; the caller fills all of it before it returns. */
-  reserve(length: number): void {
-    if (length > MAX_RECORD_PLAINTEXT_BYTES) this.#reserveLarge(length);
+  get #length(): number {
+    return this.#at - this.#start - RECORD_HEADER_BYTES;
+  }
+
+  /**
+   * Makes room for a frame of `length` bytes at `frameChunk`, `frameAt`; the caller fills all of it before it returns.
+   * `isKept`: its bytes may be needed again, and a reference of the chunk is the caller's from now on.
+   */
+  reserve(length: number, isKept = false): void {
+    if (length > MAX_RECORD_PLAINTEXT_BYTES) this.#reserveLarge(length, isKept);
     else {
-      if (this.#at + length > MAX_RECORD_PLAINTEXT_BYTES) this.#nextChunk();
+      if (this.#at + length + TAG_BYTES > this.#chunk.bytes.length) this.#nextChunk();
       this.frameChunk = this.#chunk;
       this.frameAt = this.#at;
       this.#at += length;
+      if (isKept) this.#isKept = true;
     }
+    if (isKept) this.frameChunk.references++;
     if (!this.#isScheduled) {
       this.#isScheduled = true;
       this.#defer(this.#flushScheduled);
@@ -77,13 +100,9 @@ export class SendQueue {
   /** Writes what the carrier takes; called at the end of a burst and when the carrier has drained. */
   flush(): void {
     this.#flushClosed();
-    if (this.#isStopped || this.#at === this.#start || this.#sink.isCongested) return;
-    this.#sink.writeRecord(this.#chunk.bytes.subarray(this.#start, this.#at));
-    this.#start = this.#at;
-    if (this.#chunk.references === 1) {
-      this.#start = 0;
-      this.#at = 0;
-    }
+    if (this.#isStopped || this.#length === 0 || this.#sink.isCongested) return;
+    this.#sink.writeRecord(this.#open);
+    this.#begin(this.#chunk.references === 1 ? 0 : this.#at + TAG_BYTES);
   }
 
   /** Writes everything, congested or not: the last thing before a session is closed in good order. */
@@ -98,7 +117,18 @@ export class SendQueue {
     for (let record = this.#closed.shift(); record !== undefined; record = this.#closed.shift()) {
       this.#pool.release(record.chunk);
     }
-    this.#start = this.#at;
+    this.#begin(0);
+  }
+
+  get #open(): OpenRecord {
+    return { chunk: this.#chunk, start: this.#start, length: this.#length, isKept: this.#isKept };
+  }
+
+  /** The next record of the chunk begins at `start`. */
+  #begin(start: number): void {
+    this.#start = start;
+    this.#at = start + RECORD_HEADER_BYTES;
+    this.#isKept = false;
   }
 
   #nextChunk(): void {
@@ -107,24 +137,23 @@ export class SendQueue {
     // A full record is written at once, so that the broker works on it while the rest of the burst is encoded.
     this.#flushClosed();
     this.#chunk = this.#pool.take();
-    this.#start = 0;
-    this.#at = 0;
+    this.#begin(0);
   }
 
   #closeOpen(): void {
-    if (this.#at === this.#start) return;
+    if (this.#length === 0) return;
     this.#chunk.references++;
-    this.#closed.push({ chunk: this.#chunk, start: this.#start, end: this.#at });
-    this.#start = this.#at;
+    this.#closed.push(this.#open);
+    this.#begin(this.#at + TAG_BYTES);
   }
 
   /** A frame beyond the record size is a record alone, in a chunk of its own. */
-  #reserveLarge(length: number): void {
+  #reserveLarge(length: number, isKept: boolean): void {
     this.#closeOpen();
-    const chunk = new SendBuffer(length);
-    this.#closed.push({ chunk, start: 0, end: length });
+    const chunk = new SendBuffer(length + RECORD_OVERHEAD_BYTES);
+    this.#closed.push({ chunk, start: 0, length, isKept });
     this.frameChunk = chunk;
-    this.frameAt = 0;
+    this.frameAt = RECORD_HEADER_BYTES;
   }
 
   #flushClosed(): void {
@@ -134,8 +163,8 @@ export class SendQueue {
     }
   }
 
-  #write(record: ClosedRecord): void {
-    if (!this.#isStopped) this.#sink.writeRecord(record.chunk.bytes.subarray(record.start, record.end));
+  #write(record: OpenRecord): void {
+    if (!this.#isStopped) this.#sink.writeRecord(record);
     this.#pool.release(record.chunk);
   }
 }

@@ -248,10 +248,8 @@ export class Sends implements FlowActions {
 
   /** Room in the open record; the reference keeps the frame readable. */
   #place(uplink: Uplink, length: number): FramePlace {
-    uplink.outbox.reserve(length);
-    const chunk = uplink.outbox.frameChunk;
-    chunk.references++;
-    return { chunk, at: uplink.outbox.frameAt, isPlaced: true };
+    uplink.outbox.reserve(length, true);
+    return { chunk: uplink.outbox.frameChunk, at: uplink.outbox.frameAt, isPlaced: true };
   }
 
   /** Room outside any record, until the send is written. */

@@ -1,19 +1,22 @@
 /** What a session needs of a channel: the sealed one to a broker, or the plain one to the agent of this machine. */
-import type { Channel, ChannelEvent, SealedRecord, WelcomeFrame } from '../../../broker/channel/index.ts';
+import type { Channel, ChannelEvent, WelcomeFrame } from '../../../broker/channel/index.ts';
 import type { CloseWord } from '../../../broker/wire/index.ts';
 import type { ArgusError } from '../errors.ts';
 
 export interface SessionChannel {
   /** After 'frames'. */
   readonly plaintext: Uint8Array;
+  /** How the plaintext of the next record may be used. */
+  use: Channel['use'];
   readonly fault: Channel['fault'];
   readonly goodbye: Channel['goodbye'];
   readonly welcome: WelcomeFrame | null;
   /** Why the other end lends no session, where it says so in words; a sealed channel has faults instead. */
   readonly refusal?: ArgusError | null;
   readonly session: {
-    seal(plaintext: Uint8Array): SealedRecord;
-    sealClose(word: CloseWord): SealedRecord;
+    /** The frames lie RECORD_HEADER_BYTES behind `at`. @returns what is to be written, a part of `memory` */
+    sealInPlace(memory: Uint8Array, at: number, length: number): Uint8Array;
+    sealClose(word: CloseWord): Uint8Array;
   } | null;
   begin(): Promise<void>;
   takeOutput(): Uint8Array[];
@@ -21,5 +24,5 @@ export interface SessionChannel {
   keep(): void;
   next(): ChannelEvent;
   verify(): Promise<'answered' | 'refused' | 'fault'>;
-  abandon(): void;
+  free(): void;
 }

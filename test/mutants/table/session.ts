@@ -7,6 +7,8 @@ const PEER = ['test/peer/peer.test.ts'];
 const RECORD = ['test/wire/record.test.ts'];
 const FRAME = ['test/wire/frame.test.ts', 'test/wire/fuzz.test.ts'];
 const ATTACKS = ['test/peer/attacks.test.ts'];
+const LENT_WRITE = ['test/base/lent-write.test.ts'];
+const LENT_CHUNKS = ['test/peer/lent-chunks.test.ts'];
 const TURNS = ['test/turns/turns.test.ts'];
 const LINE = ['test/nats/line-reader.test.ts'];
 
@@ -528,5 +530,62 @@ export const SESSION: readonly Mutant[] = [
     replace: '',
     promise: 'memory is bounded',
     tests: ['test/service/paced-log.test.ts'],
+  },
+  {
+    in: 'broker/base/lent-write.ts',
+    find: 'if (socket.writableLength === 0) say();',
+    replace: 'say();',
+    promise: 'a carrier reads and changes nothing',
+    tests: LENT_WRITE,
+  },
+  {
+    in: 'broker/base/lent-write.ts',
+    find: 'if (error === undefined || error === null) say();',
+    replace: 'say();',
+    promise: 'a carrier reads and changes nothing',
+    tests: LENT_WRITE,
+  },
+  {
+    in: 'broker/base/lent-write.ts',
+    find: 'const isWasteful = onWritten !== null && socket.writableLength > 0 && bytes < memory / 2;',
+    replace: 'const isWasteful = false;',
+    promise: 'memory is bounded',
+    tests: LENT_WRITE,
+  },
+  {
+    in: 'broker/peer/peer.ts',
+    find: 'this.#isCongested = !this.carrier.write(records, () => {',
+    replace:
+      'for (const chunk of chunks) this.written(chunk); this.#isCongested = !this.carrier.write(records, () => {',
+    promise: 'a carrier reads and changes nothing',
+    tests: LENT_CHUNKS,
+  },
+  {
+    in: 'broker/peer/channel-driver.ts',
+    find: 'this.#channel.free();',
+    replace: '',
+    promise: 'keys are kept private',
+    tests: LENT_CHUNKS,
+  },
+  {
+    in: 'broker/channel/channel.ts',
+    find: 'this.#session?.free();',
+    replace: '',
+    promise: 'keys are kept private',
+    tests: LENT_CHUNKS,
+  },
+  {
+    in: 'broker/channel/protection.ts',
+    find: 'if (epoch !== this.#epoch) epoch.key.free();',
+    replace: '',
+    promise: 'keys are kept private',
+    tests: PROTECTION,
+  },
+  {
+    in: 'clients/sdk/engine/send-queue.ts',
+    find: 'this.#begin(this.#chunk.references === 1 ? 0 : this.#at + TAG_BYTES);',
+    replace: 'this.#begin(0);',
+    promise: 'a carrier reads and changes nothing',
+    tests: ['test/sdk/outbox.test.ts'],
   },
 ];

@@ -61,9 +61,10 @@ class Stream {
     return this.#buffered;
   }
 
-  write(buffers: readonly Uint8Array[]): boolean {
+  write(buffers: readonly Uint8Array[], onWritten?: () => void): boolean {
     if (this.#isEnding || this.#isOver) return true;
     const bytes = Uint8Array.from(Buffer.concat(buffers));
+    onWritten?.();
     if (bytes.length > 0) this.#writes.push({ bytes, turn: this.#line.scheduler.turn });
     this.#buffered += bytes.length;
     if (this.#buffered > this.#line.state.highWaterBytes) this.#isCongested = true;
@@ -194,7 +195,7 @@ export class Connection {
         this.#handlers = handlers;
         for (const chunk of this.#early.splice(0)) handlers.onChunk(chunk);
       },
-      write: (buffers) => this.toGuest.write(buffers),
+      write: (buffers, onWritten) => this.toGuest.write(buffers, onWritten),
       pause: () => this.toBroker.pause(true),
       resume: () => this.toBroker.pause(false),
       end: () => this.#endFromBroker(false),
@@ -205,7 +206,7 @@ export class Connection {
       get isCongested() {
         return stream.isCongested;
       },
-      write: (header, ciphertext, tag) => void this.toBroker.write([header, ciphertext, tag]),
+      write: (record, onWritten) => void this.toBroker.write([record], onWritten),
       end: () => this.#endFromGuest(false),
       destroy: () => this.#endFromGuest(true),
     };

@@ -162,8 +162,7 @@ export class RemoteDouble {
   }
 
   sealed(plaintext: Uint8Array): Uint8Array {
-    const { header, ciphertext, tag } = this.#keys.seal(plaintext);
-    return new Uint8Array(Buffer.concat([header, ciphertext, tag]));
+    return this.#keys.seal(plaintext);
   }
 
   forged(): Uint8Array {

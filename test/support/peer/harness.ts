@@ -9,7 +9,7 @@ import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
 import { type Clock, nodeClock } from '../../../broker/base/index.ts';
 import type { Carrier, CarrierHandlers } from '../../../broker/carrier/index.ts';
 import { beginHello, type Hello } from '../../../broker/channel/handshake.ts';
-import type { HandshakeContext, SealedRecord, Session } from '../../../broker/channel/index.ts';
+import type { HandshakeContext, Session } from '../../../broker/channel/index.ts';
 import { Argo } from '../../../broker/core/index.ts';
 import {
   ChunkPool,
@@ -90,6 +90,9 @@ export class MemoryCarrier implements Carrier {
   hasRoom = true;
   /** Bytes that it says it keeps. */
   heldBytes = 0;
+  /** It refers to lent memory, as a socket does whose other end does not read, until the test calls `lent`. */
+  borrows = false;
+  readonly lent: (() => void)[] = [];
   isPaused = false;
   isEnded = false;
   isClosed = false;
@@ -107,9 +110,13 @@ export class MemoryCarrier implements Carrier {
     this.#handlers = handlers;
   }
 
-  write(buffers: readonly Uint8Array[]): boolean {
+  write(buffers: readonly Uint8Array[], onWritten?: () => void): boolean {
     if (this.isClosed) return true;
-    for (const buffer of buffers) this.written.push(buffer.slice());
+    for (const buffer of buffers) this.written.push(this.borrows ? buffer : buffer.slice());
+    if (onWritten !== undefined) {
+      if (this.borrows) this.lent.push(onWritten);
+      else onWritten();
+    }
     this.#wakeUp();
     return this.hasRoom;
   }
@@ -177,10 +184,6 @@ export class MemoryCarrier implements Carrier {
 
 export function joined(...parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
-}
-
-export function bytesOf({ header, ciphertext, tag }: SealedRecord): Uint8Array {
-  return joined(header, ciphertext, tag);
 }
 
 export interface SendFields {
@@ -257,7 +260,7 @@ export class Client {
   }
 
   seal(plaintext: Uint8Array, type: RecordType = RecordType.data): Uint8Array {
-    return bytesOf(this.#session.seal(plaintext, type));
+    return this.#session.seal(plaintext, type);
   }
 
   /** One record of these frames. */
@@ -343,6 +346,8 @@ export class PeerHarness {
   readonly audit: MemoryAudit;
   readonly argo: Argo;
   readonly sessions: Sessions;
+  /** All that `client` made. */
+  readonly clients: Client[] = [];
 
   private constructor(context: PeerContext, audit: MemoryAudit, clock: Clock) {
     this.context = context;
@@ -390,7 +395,9 @@ export class PeerHarness {
   }
 
   async client(name: string, domain: string | null = null): Promise<Client> {
-    return new Client(this.carrier(domain), await KEYS.of(name));
+    const client = new Client(this.carrier(domain), await KEYS.of(name));
+    this.clients.push(client);
+    return client;
   }
 
   /** A client whose session is up. */

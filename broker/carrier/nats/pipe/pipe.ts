@@ -46,6 +46,15 @@ export interface PipeHost extends Publisher {
 
 const CREDIT_STEP_BYTES = WINDOW_BYTES / CREDIT_SHARE;
 
+/** A buffer that waits to be sent, wholly or in part. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  /** It is lent, and must come back as it is. */
+  readonly isLent: boolean;
+  /** Behind the last of what was lent together. */
+  readonly onWritten: (() => void) | null;
+}
+
 export class Pipe {
   readonly id: number;
   /** Pieces that came twice. */
@@ -58,7 +67,7 @@ export class Pipe {
   #cancelLinger: (() => void) | null = null;
 
   #kind: MessageKind;
-  readonly #queue = new Fifo<Uint8Array>();
+  readonly #queue = new Fifo<Piece>();
   /** Bytes of the first in `#queue` that are out already. */
   #headSent = 0;
   #queued = 0;
@@ -101,13 +110,17 @@ export class Pipe {
     return this.#held.memoryBytes + this.#queued + underWay;
   }
 
-  /** Takes the buffers over, in order; false asks to stop until `onDrain`. */
-  write(buffers: readonly Uint8Array[]): boolean {
+  /**
+   * Sends the buffers, in order; false asks to stop until `onDrain`. With `onWritten` they are lent until it is called;
+   * without it they are the pipe's. A pipe that ends before does not call it.
+   */
+  write(buffers: readonly Uint8Array[], onWritten: (() => void) | null = null): boolean {
     if (this.#phase !== 'running') return true;
-    for (const buffer of buffers) {
-      if (buffer.length === 0) continue;
-      this.#queue.push(buffer);
-      this.#queued += buffer.length;
+    const last = buffers.at(-1);
+    for (const bytes of buffers) {
+      if (bytes.length === 0) continue;
+      this.#queue.push({ bytes, isLent: onWritten !== null, onWritten: bytes === last ? onWritten : null });
+      this.#queued += bytes.length;
     }
     this.#pump();
     this.#isCongested = this.isCongested;
@@ -186,14 +199,15 @@ export class Pipe {
     for (let at = MESSAGE_HEADER_BYTES; at < message.length; ) {
       const head = this.#queue.at(0);
       if (head === undefined) return; // #queued counts what lies here: cannot be
-      const piece = head.subarray(this.#headSent, this.#headSent + message.length - at);
+      const piece = head.bytes.subarray(this.#headSent, this.#headSent + message.length - at);
       message.set(piece, at);
       at += piece.length;
       this.#headSent += piece.length;
-      if (this.#headSent < head.length) return;
+      if (this.#headSent < head.bytes.length) return;
       this.#queue.shift();
       this.#headSent = 0;
-      release(head);
+      if (head.isLent) head.onWritten?.();
+      else release(head.bytes);
     }
   }
 
