@@ -1,5 +1,5 @@
 /**
- * The handshake: two signed statements over fresh X25519 keys, then keys that only these two can derive.
+ * The handshake: two signed statements over fresh X25519 keys, then keys that only these two ends can derive.
  *
  *   domain                                             broker
  *     | hello   {version, nonce, epk, suites, credential} |      JWS by the domain's key
@@ -12,8 +12,8 @@
  *     | welcome frame {commitment, domid, …}              |
  *     |<--------------------------------------------------|
  *
- * A replayed hello is harmless: who replays it lacks the ephemeral private key and can never seal the first record.
- * Every function here computes on local values and returns a result; a forged message cannot disturb anything.
+ * A replayed hello is harmless: the attacker lacks the ephemeral private key and can never seal the first record.
+ * Every function here computes on local values and returns a result, so a forged message changes no state.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -48,7 +48,7 @@ const base64url32 = z
   .length(NONCE_BASE64URL_CHARS)
   .regex(/^[A-Za-z0-9_-]+$/);
 const suite = z.enum(['A256GCM', 'C20P']);
-/** A suite that this version does not know is passed over, so that later versions can offer it beside ours. */
+/** An unknown suite is ignored, so that later versions can offer it in addition to ours. */
 const offeredSuites = z.array(z.string().max(MAX_SUITE_CHARS)).min(1).max(MAX_OFFERED_SUITES);
 
 const helloClaims = z.strictObject({
@@ -56,7 +56,7 @@ const helloClaims = z.strictObject({
   nonce: base64url32,
   epk: base64url32,
   suites: offeredSuites,
-  /** The broker that the domain means to reach; null = any broker of the authority. */
+  /** The broker that the domain wants to reach; null = any broker of the authority. */
   broker: z.string().max(63).nullable(),
   credential: z.string(),
 });
@@ -71,9 +71,9 @@ const welcomeClaims = z.strictObject({
   credential: z.string(),
 });
 
-/** Outer shape only: what is needed to find the signer's credential before its signature can be checked. */
+/** Only the outer shape: enough to find the signer's credential before its signature can be checked. */
 const carriesCredential = z.looseObject({ credential: z.string() });
-/** Of another version, whose other members may be any. */
+/** A statement of another version. Its other members can be anything. */
 const carriesVersion = z.looseObject({ v: z.int().positive() });
 
 /** Randomness and time, so that a test can fix them. */
@@ -175,7 +175,10 @@ export interface Welcome {
   readonly session: Session;
 }
 
-/** The broker's side, towards a domain or (`role`) another broker. `expected` = the domain that this carrier belongs to, null = a carrier open to all. */
+/**
+ * The broker's side, towards a domain or (`role`) another broker. `expected` = the domain that this carrier belongs to,
+ * null = a carrier open to all.
+ */
 export async function answerHello(
   identity: Identity,
   hello: DeframedRecord,

@@ -1,6 +1,6 @@
 /**
- * What differs between the ends of a channel: who speaks first, who may be at the other end, and in which frame each side
- * proves that it has derived the keys.
+ * The differences between the ends of a channel: which end speaks first, which role the other end must have, and in
+ * which frame each end proves that it has derived the keys.
  *
  *   role               first record   other end   our proof                other side's proof
  *   domain             hello          a broker    ready                    welcome, first frame of its first record
@@ -22,17 +22,17 @@ export type ChannelRole = 'domain' | 'broker' | 'remote-dialler' | 'remote-liste
 export type WelcomeFrame = Extract<BrokerFrame, { readonly op: typeof Op.welcome }>;
 
 export interface RoleRules {
-  /** Says hello; else it answers one. */
+  /** True: this end sends the hello. False: it answers one. */
   readonly isInitiator: boolean;
   /** The role that the other side's credential must have. */
   readonly other: 'domain' | 'broker';
-  /** A hello may come beside a running session, which it replaces once it is proved. */
+  /** A hello may arrive while a session runs. The new session replaces the old one once it is proved. */
   readonly mayBeginAgain: boolean;
-  /** The owner decides who is admitted, and says our proof itself, in its welcome frame. */
+  /** The owner decides about admission, and sends our proof itself, in its welcome frame. */
   readonly isAdmittedByOwner: boolean;
-  /** The proof of ours that goes out by itself; null where the owner says it. */
+  /** Our proof, if the channel sends it; null when the owner sends it. */
   writeProof(commitment: Uint8Array): Uint8Array | null;
-  /** The commitment in the frame that the walker stands at; null when it is another frame, or not where it must be. */
+  /** The commitment in the walker's present frame. Null: it is another frame, or not in its required position. */
   readProof(walker: FrameWalker): Uint8Array | null;
 }
 
@@ -65,7 +65,7 @@ function writeRemoteProof(commitment: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Byte for byte what the other side would write with the same commitment: all other header fields are 0. */
+/** Accepts only the exact bytes that an honest side writes with this commitment: all other header fields are 0. */
 function readRemoteProof(walker: FrameWalker): Uint8Array | null {
   if (walker.hasMore || walker.op !== Op.proof || walker.length !== FRAME_HEADER_BYTES + COMMITMENT_BYTES) return null;
   const { bytes, at } = walker;

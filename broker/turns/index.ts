@@ -1,4 +1,4 @@
-/** Who is worked on when: priced work, shared out among all sessions of the broker. */
+/** Divides the broker's CPU time among all sessions: work has a price, and each domain has a share. */
 export type { Job, Worker } from './job.ts';
 export { QUANTUM_UNITS, SLICE_UNITS, UNITS_PER_MS } from './limits.ts';
 export {

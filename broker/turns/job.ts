@@ -1,11 +1,11 @@
-/** One session's work, as the turns see it. */
+/** One session's work, as seen by the scheduler (turns.ts). */
 import type { ShareJob, WorkShare } from './share.ts';
 
-/** A session, with what it has received and not worked on yet. */
+/** A session with received bytes that are not processed yet. */
 export interface Worker {
   /**
-   * Works until nothing is left that can be worked on now, or until its job's share is spent. True when only the budget
-   * stopped it. It pays the share for each piece.
+   * Works until there is no more work that can be done now, or until its job's share is spent. It pays the share for
+   * each piece of work. Returns true when only the share stopped it.
    */
   work(): boolean;
 }
@@ -18,7 +18,7 @@ interface Queue {
 export class Job implements ShareJob {
   readonly #queue: Queue;
   readonly #worker: Worker;
-  /** Who pays: changes when a stranger has proved who it is. */
+  /** The share that pays. It changes when a stranger has authenticated. */
   share: WorkShare;
   #state: 'idle' | 'waiting' | 'working' | 'cancelled' = 'idle';
 
@@ -32,22 +32,22 @@ export class Job implements ShareJob {
     return this.#state === 'cancelled';
   }
 
-  /** There is something to work on. Works at once when its share allows it, else in a later turn. */
+  /** There is work. It is done at once if the share allows that, else in a later turn. */
   ready(): void {
     if (this.#state === 'idle') this.#queue.ready(this);
   }
 
-  /** Nothing is worked on any more. */
+  /** The job does no more work. */
   cancel(): void {
     this.#state = 'cancelled';
   }
 
-  /** For `Turns` alone. */
+  /** Only `Turns` calls this. */
   waits(): void {
     this.#state = 'waiting';
   }
 
-  /** For `Turns` alone: true when there is more. */
+  /** Only `Turns` calls this. Returns true when there is more work. */
   run(): boolean {
     this.#state = 'working';
     const hasMore = this.#worker.work();

@@ -3,12 +3,13 @@
 /** A unit is a nanosecond of CPU: see prices.ts. */
 export const UNITS_PER_MS = 1_000_000;
 /**
- * Units that a share may use at once when it did not wait: a whole read of 256 KiB of an honest stream costs about 600 000
- * units, so such a stream is never interrupted. Also what all shares together may use at once in one turn of the event loop.
+ * Units that a share may use at once when it did not wait: a whole read of 256 KiB of an honest stream costs about 600
+ * 000 units, so such a stream is never interrupted. It is also the limit for all shares together at once in one turn of
+ * the event loop.
  */
 export const QUANTUM_UNITS = 1_000_000;
 /**
- * Units that one turn of the event loop gives to the shares that wait. A domain that has nothing waiting is served between
- * two of them, so this is the longest that it waits for the others; the event loop itself costs a few per cent of it.
+ * Units that one turn of the event loop gives to the waiting shares. A domain without a backlog is served between two
+ * turns, so this is the longest time that it waits for the others. The event loop itself costs a few per cent of it.
  */
 export const SLICE_UNITS = 250_000;

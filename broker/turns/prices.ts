@@ -1,14 +1,17 @@
 /**
- * What work costs, in units. One unit is one nanosecond of CPU as `bench/prices.ts` measures it, rounded; what matters is
- * the relation of the prices, because the units are shared out and never compared with a clock.
+ * The price of work, in units. One unit is one nanosecond of CPU as `bench/prices.ts` measures it, rounded. Only the
+ * ratios of the prices matter, because the units are shared out and never compared with a clock.
  */
 import { Op } from '../wire/index.ts';
 
-/** Bytes that a carrier hands over at once: a NATS message may hold a single one. */
+/** One read of a carrier, however short: a NATS message may hold a single byte. */
 const READ_UNITS = 500;
-/** A byte that is copied because its record has not come whole, per read; one that is searched for a hello costs as much as one that is opened. */
+/**
+ * A byte that is copied because its record is not complete, per read. A byte that is searched for a hello costs as much
+ * as a byte that is opened.
+ */
 const READ_BYTE_UNITS = 0.25;
-/** A message of a NATS server, or one of its lines: found in the stream, and given its place in the pipe. */
+/** A message or a line of a NATS server: found in the stream, and passed to its pipe. */
 export const LINE_MESSAGE_UNITS = 1_000;
 /** A record: its header, its nonce, the call of the AEAD. */
 const RECORD_UNITS = 5_000;
@@ -16,20 +19,22 @@ const RECORD_UNITS = 5_000;
 const BYTE_UNITS = 1;
 /** The keys of one more epoch. */
 const EPOCH_UNITS = 40_000;
-/** A hello that is verified and answered: two signatures checked, one made, one key agreement. Also for a false one. */
+/**
+ * Verifying and answering a hello: two signatures checked, one made, one key agreement. A false hello costs the same.
+ */
 export const HELLO_UNITS = 600_000;
 /** One entry of a notify frame. */
 const NOTIFY_ENTRY_UNITS = 300;
 /** A message: decided, entered into a ring, and delivered. */
 const SEND_UNITS = 2_000;
-/** A frame that asks for nothing. */
+/** A frame without an answer. */
 const FRAME_UNITS = 200;
-/** A frame that is answered. */
+/** A frame with an answer. */
 const QUERY_UNITS = 1_500;
-/** A ring that is opened or closed: it is recorded, and those concerned are told. */
+/** Opening or closing a ring: it is recorded, and the affected domains are notified. */
 const RING_UNITS = 16_000;
 
-/** By op. A Map costs a hash for each frame. */
+/** Prices by op. An array, because a Map computes a hash for each frame. */
 const FRAME_PRICES: readonly number[] = Array.from({ length: 256 }, (_, op) => {
   switch (op) {
     case Op.sendv:
@@ -45,27 +50,27 @@ const FRAME_PRICES: readonly number[] = Array.from({ length: 256 }, (_, op) => {
   }
 });
 
-/** Bytes that came at once; `isSearched`: on a carrier that does not tell when its other end restarts. */
+/** The price of one read. `isSearched`: the carrier does not tell when its other end restarts. */
 export function readUnits(bytes: number, isSearched: boolean): number {
   return READ_UNITS + bytes * (isSearched ? BYTE_UNITS : READ_BYTE_UNITS);
 }
 
-/** Sends that another broker has decided: each sender is told. */
+/** Sends that a remote broker has decided: each sender is notified. */
 export function decidedUnits(sends: number): number {
   return sends * FRAME_UNITS;
 }
 
-/** A record whose plaintext has `bytes`, and which brought the keys of `epochs` new epochs with it. */
+/** A record with `bytes` of plaintext, which needed the keys of `epochs` new epochs. */
 export function recordUnits(bytes: number, epochs: number): number {
   return RECORD_UNITS + bytes * BYTE_UNITS + epochs * EPOCH_UNITS;
 }
 
-/** A frame without its bytes, which the record has paid for. */
+/** A frame without its bytes: the price of the record includes them. */
 export function frameUnits(op: number): number {
   return FRAME_PRICES[op] ?? QUERY_UNITS;
 }
 
-/** What the entries of a notify frame cost beside the frame. */
+/** The price of the entries of a notify frame, in addition to the frame. */
 export function notifyUnits(entries: number): number {
   return entries * NOTIFY_ENTRY_UNITS;
 }

@@ -1,7 +1,7 @@
-/** Whose work it is: the part of the broker's CPU that one domain has, or one remote broker, or all strangers together. */
+/** A share: the part of the broker's CPU time for one domain, for one remote broker, or for all strangers together. */
 import { Fifo } from '../base/index.ts';
 
-/** A job as its share keeps it: see job.ts. */
+/** A job as its share sees it: see job.ts. */
 export interface ShareJob {
   readonly share: WorkShare;
   readonly isCancelled: boolean;
@@ -9,22 +9,22 @@ export interface ShareJob {
   run(): boolean;
 }
 
-/** Of all shares together: units of work since the present part of the turn began, and how many it may have. */
+/** For all shares together: units of work since the present part of the turn began, and their limit. */
 export interface Meter {
   spent: number;
   limit: number;
 }
 
 export class WorkShare {
-  /** Name of the domain, or what else the share is for. */
+  /** Name of the domain, or another word for the purpose of the share. */
   readonly name: string;
   /** Units that may still be used in this round. Below 0 after a piece of work that could not be divided. */
   credit = 0;
-  /** The round that `credit` is from; the `Turns` keep it. */
+  /** The round of `credit`. `Turns` sets it. */
   round = -1;
-  /** Where the `Turns` have put it: `listed` when it waits for its part of a turn. */
+  /** `listed`: it waits for its part of a turn. `Turns` sets it. */
   place: 'idle' | 'listed' | 'served' = 'idle';
-  /** Its jobs that wait, each once. */
+  /** Its waiting jobs, each once. */
   readonly waiting = new Fifo<ShareJob>();
   readonly #meter: Meter;
   #used = 0;
@@ -40,29 +40,29 @@ export class WorkShare {
     return this.#used;
   }
 
-  /** How many times its work had to wait for a later turn. */
+  /** Number of times that its work had to wait for a later turn. */
   get heldBack(): number {
     return this.#heldBack;
   }
 
-  /** Units that may be used now: those of the share, as far as the turn has them. */
+  /** Units that may be used now: the smaller of the share's credit and the rest of the turn. */
   get room(): number {
     return Math.min(this.credit, this.#meter.limit - this.#meter.spent);
   }
 
-  /** Nothing more may be begun now: others are next. */
+  /** True: the share must not begin more work now, because others are next. */
   get isSpent(): boolean {
     return this.room <= 0;
   }
 
-  /** Pays for work, also when that is more than the credit: then the share owes it to the next rounds. */
+  /** Pays for work. If that is more than the credit, the share pays the difference in the next rounds. */
   spend(units: number): void {
     this.credit -= units;
     this.#used += units;
     this.#meter.spent += units;
   }
 
-  /** For `Turns` alone. */
+  /** Only `Turns` calls this. */
   waited(): void {
     this.#heldBack++;
   }

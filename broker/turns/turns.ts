@@ -8,13 +8,14 @@
  *            fresh: has not waited in this round  --+--> a slice in a turn of its own
  *            backlogged: has, round robin         --+        | more: to the tail of `backlogged`
  *
- * One turn of the event loop does at most QUANTUM_UNITS of work at once and then SLICE_UNITS for those that wait, and one
- * piece of work beyond each of them (a hello, or a record of the largest message, cannot be divided). Then the event loop
- * reads sockets again. So whatever n domains do, one that has no backlog waits for a turn and not for n of them, and of n
- * domains with a backlog each gets an nth of the slices.
+ * One turn of the event loop does at most QUANTUM_UNITS of work at once, and then SLICE_UNITS for the waiting shares.
+ * Each may be exceeded by one piece of work (a hello, or a record of the largest message, cannot be divided). Then the
+ * event loop reads sockets again. So a domain without a backlog waits for one turn, however many other domains are
+ * busy. Of n domains with a backlog each gets an nth of the slices.
  *
- * A share gets new credit once in a round, when everything that waited at its beginning was served, and while others wait
- * no more than they: a domain that stops just short of its credit gains nothing by it. No clock and no socket here: `schedule` is setImmediate, or a test's.
+ * A share gets new credit once per round. A round ends when all shares that waited at its beginning were served. While
+ * others wait, a share gets no more credit than they do, so a domain gains nothing by stopping just before its credit
+ * is used up. There is no clock and no socket here: `schedule` is setImmediate, or a test's own function.
  */
 import { Fifo } from '../base/index.ts';
 import { Job, type Worker } from './job.ts';
@@ -22,11 +23,11 @@ import { QUANTUM_UNITS, SLICE_UNITS } from './limits.ts';
 import { type Meter, type ShareJob, WorkShare } from './share.ts';
 
 export class Turns {
-  /** Since start: how many turns did work that had waited. */
+  /** Number of turns since start that did work which had waited. */
   backloggedTurns = 0;
   readonly #schedule: (task: () => void) => void;
   readonly #meter: Meter = { spent: 0, limit: QUANTUM_UNITS };
-  /** By name: no more than the inventory has had. */
+  /** By name. There are at most as many as the inventory has had. */
   readonly #shares = new Map<string, WorkShare>();
   readonly #fresh = new Fifo<WorkShare>();
   readonly #backlogged = new Fifo<WorkShare>();
@@ -34,7 +35,7 @@ export class Turns {
   /** Shares of `#backlogged` that have not been served in this round. */
   #leftInRound = 0;
   #isScheduled = false;
-  /** One for all turns. */
+  /** One function object for all turns. */
   readonly #run = (): void => this.#turn();
 
   /** `schedule`: runs a task once the event loop has read its sockets again. */
@@ -42,7 +43,7 @@ export class Turns {
     this.#schedule = schedule;
   }
 
-  /** Interned: one share for all sessions of one name. */
+  /** Returns the one share for all sessions of a name. */
   share(name: string): WorkShare {
     let share = this.#shares.get(name);
     if (share === undefined) {
@@ -61,11 +62,11 @@ export class Turns {
     return this.#shares.values();
   }
 
-  /** For `Job` alone. */
+  /** Only `Job` calls this. */
   ready(job: ShareJob): void {
     const { share } = job;
     this.#arm();
-    // One that owes something pays it back a slice at a time, as those do that wait.
+    // A share with negative credit pays it back a slice at a time, like the waiting shares.
     if (share.place !== 'idle' || share.credit < 0 || this.#meter.spent >= this.#meter.limit) {
       this.#wait(job);
       return;
@@ -74,12 +75,12 @@ export class Turns {
     if (share.isSpent || job.run()) this.#wait(job);
   }
 
-  /** Shares that wait. */
+  /** Number of waiting shares. */
   get #waiting(): number {
     return this.#fresh.length + this.#backlogged.length;
   }
 
-  /** While others wait, a share has had a slice in each round like them; one that has used less saves up a quantum. */
+  /** A share earns a slice in each round, as the waiting shares do. A share that used less can save up to a quantum. */
   #earned(share: WorkShare): number {
     return Math.min((this.#round - share.round) * SLICE_UNITS, QUANTUM_UNITS);
   }
@@ -98,19 +99,19 @@ export class Turns {
     else this.#fresh.push(share);
   }
 
-  /** What the end of an event loop's turn has left for those that wait. */
+  /** Serves the waiting shares, at the end of an event loop's turn. */
   #turn(): void {
     this.#isScheduled = false;
     const isAlone = this.#meter.spent === 0 && this.#waiting === 1;
     this.#meter.spent = 0;
     this.#meter.limit = SLICE_UNITS;
     if (this.#waiting > 0) this.backloggedTurns++;
-    // Each at most once, so that shares which owe more than a slice do not keep the turn going.
+    // Each at most once, so that shares which owe more than a slice do not extend the turn.
     for (let left = this.#waiting; left > 0; left--) {
       if (this.#meter.spent >= SLICE_UNITS) break;
       const share = this.#next();
       if (share === undefined) break;
-      // What it owes is owed to others, and there are none.
+      // A debt is owed to the other shares. If there are none, it is cancelled.
       if (isAlone) share.credit = Math.max(share.credit, 0);
       if (share.credit <= 0 || share.round !== this.#round) this.#credit(share, SLICE_UNITS);
       this.#serve(share);

@@ -1,5 +1,5 @@
 /**
- * Numbers that the format fixes. Changing one is a new wire version; numbers that we merely chose live in
+ * Numbers that the format fixes. Changing one needs a new wire version. Numbers that are only our choice are in
  * broker/process/limits.ts.
  */
 
@@ -15,9 +15,10 @@ export const TAG_BYTES = 16;
 export const RECORD_OVERHEAD_BYTES = RECORD_HEADER_BYTES + TAG_BYTES;
 export const NONCE_BYTES = 12;
 /**
- * Plaintext of a data record, unless one larger frame fills it alone: 95 KiB, so that a message of 64 KiB shares its record
- * with smaller ones and needs no memory of its own; below the 128 KiB from which on malloc maps memory anew for each AEAD
- * call; and sealed, with its header, 97 536 bytes: a whole number of fragments on every carrier that cuts records.
+ * Plaintext of a data record, unless one larger frame fills it alone: 95 KiB, so that a message of 64 KiB shares its
+ * record with smaller ones and needs no memory of its own; below the 128 KiB from which on malloc maps memory anew for
+ * each AEAD call; and sealed, with its header, 97 536 bytes: a whole number of fragments on every carrier that cuts
+ * records.
  */
 export const MAX_RECORD_PLAINTEXT_BYTES = 97_496;
 
@@ -38,7 +39,7 @@ export const MESSAGE_HEADER_BYTES = 16;
 export const MIN_RING_BYTES = 48;
 /** XEN_ARGO_MAX_RING_SIZE less the 64-byte page header, rounded to a slot: the largest ring Xen can register. */
 export const MAX_RING_BYTES = 16_777_152;
-/** What the largest ring can take as one message: its length less 32. */
+/** The largest message that the largest ring can take: its length less 32. */
 export const MAX_MESSAGE_BYTES = MAX_RING_BYTES - 2 * MSG_SLOT_BYTES;
 /** The largest frame: the largest message and its header. */
 export const MAX_DATA_FRAME_BYTES = DATA_FRAME_HEADER_BYTES + MAX_MESSAGE_BYTES;
@@ -52,7 +53,10 @@ export const MAX_IOV = 8;
 export const MAX_IOV_BYTES = 16_777_184;
 export const MAX_RINGS_PER_DOMAIN = 128;
 export const MAX_NOTIFY_ENTRIES = 256;
-/** Entries that a notify frame may declare: one more than Argo takes, so that 257 of them are answered and not a fault. */
+/**
+ * Entries that a notify frame may declare: one more than Argo accepts, so that 257 entries get an error and not a
+ * fault.
+ */
 export const MAX_NOTIFY_DECODED = MAX_NOTIFY_ENTRIES + 1;
 /** Domains that can wait for space in one ring. */
 export const MAX_PENDING_PER_RING = 32;
@@ -73,7 +77,10 @@ export const SendFlag = {
 } as const;
 export const SEND_FLAGS_MASK = SendFlag.ordered | SendFlag.resume;
 
-/** What a stream may hold between two records when its other end begins anew: the rest of a largest record, and slack. */
+/**
+ * Bytes that a stream may hold between two records when its other end restarts: the rest of a largest record, and
+ * slack.
+ */
 export const MAX_SKIPPED_BYTES = 2 * MAX_RING_BYTES;
 
 /** Labels of one introduced domain: as many as a policy can declare. */

@@ -1,6 +1,6 @@
 /**
- * Bounds-checked little-endian cursors. The reader fails stickily: a read out of range yields 0 and marks the fault, and
- * `finish()` reports it together with trailing bytes, so that a decoder's body stays linear and can never throw.
+ * Bounds-checked little-endian cursors. A fault of the reader is sticky: a read out of range returns 0 and marks the
+ * fault, and `finish()` reports it, like trailing bytes. So the code of a decoder stays linear and can never throw.
  */
 const decoder = new TextDecoder('utf-8', { fatal: false });
 const encoder = new TextEncoder();
@@ -58,7 +58,7 @@ export class Reader {
     return decoder.decode(this.bytes(length));
   }
 
-  /** Marks a value that was read but may not be. */
+  /** Marks a fault if a value that was read is not allowed. */
   expect(condition: boolean): void {
     if (!condition) this.#failed = true;
   }
@@ -67,7 +67,7 @@ export class Reader {
     return this.#failed ? 0 : this.#end - this.#at;
   }
 
-  /** True when everything was in range and nothing is left over. */
+  /** True when all reads were in range and no bytes are left over. */
   finish(): boolean {
     return !this.#failed && this.#at === this.#end;
   }

@@ -1,13 +1,13 @@
 /**
- * The two frames that carry messages, `sendv` (domain to broker) and `deliver` (broker to domain). They have one layout,
- * so that the broker turns one into the other by rewriting fields in its private copy:
+ * The two frames that carry messages, `sendv` (domain to broker) and `deliver` (broker to domain). They have one
+ * layout, so that the broker turns one into the other by rewriting fields in its private copy:
  *
  *   0        4    5       6          8    12       14       16         20         24            28
  *   | length | op | flags | reserved | id | source | destin | src port | dst port | message type | payload
  *
- * `id` is the send id in a `sendv` (each one the previous plus 1, modulo 2^32) and the ring handle in a `deliver`.
- * These offsets are read and written in hot loops through one DataView per record; the slow readable twin is
- * `decodeDataFrame`, and test/wire/data-frame.test.ts keeps both equal.
+ * `id` is the send id in a `sendv` (each one the previous plus 1, modulo 2^32) and the ring handle in a `deliver`. Hot
+ * loops read and write these offsets through one DataView per record. `decodeDataFrame` is a slow, readable version,
+ * and test/wire/data-frame.test.ts compares both.
  */
 import { DATA_FRAME_HEADER_BYTES } from './constants.ts';
 import { Op } from './op.ts';
@@ -39,7 +39,7 @@ export interface DataFrame {
   readonly payload: Uint8Array;
 }
 
-/** Writes header and payload at `at`, which must have DATA_FRAME_HEADER_BYTES + payload bytes of room. */
+/** Writes header and payload at `at`. There must be room for DATA_FRAME_HEADER_BYTES + payload bytes. */
 export function encodeDataFrame(view: DataView, at: number, frame: DataFrame): number {
   const length = DATA_FRAME_HEADER_BYTES + frame.payload.length;
   view.setUint32(at + DataField.length, length, true);
@@ -56,7 +56,7 @@ export function encodeDataFrame(view: DataView, at: number, frame: DataFrame): n
   return length;
 }
 
-/** Decodes exactly one frame; `null` when it is not one. */
+/** Decodes exactly one frame; `null` when the bytes are not one. */
 export function decodeDataFrame(bytes: Uint8Array): DataFrame | null {
   if (bytes.length < DATA_FRAME_HEADER_BYTES) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,7 +1,7 @@
 /**
- * Cuts a byte stream into records. A record that lies whole in the chunk just pushed is handed out as a view of it. A
- * record that straddles chunks is gathered in a buffer of the deframer's own, which grows with what has really arrived,
- * never with what a header merely declares.
+ * Cuts a byte stream into records. A record that lies whole in the last pushed chunk is returned as a view of it. A
+ * record that straddles chunks is collected in a buffer of the deframer. That buffer grows with the bytes that really
+ * arrived, never with the length that a header only declares.
  *
  * The other end must start a new carrier when it restarts. `SeekingDeframer` is for carriers where it does not.
  */
@@ -10,7 +10,7 @@ import { decodeRecordHeader, type RecordFault, type RecordHeader } from './recor
 
 const EMPTY = new Uint8Array(0);
 const FIRST_STORE_BYTES = 4096;
-/** A store that one large record has made larger than this is not kept for the small records after it. */
+/** After a large record, a store of more than this is dropped and not kept for the small records after it. */
 export const MAX_KEPT_STORE_BYTES = 131_072;
 
 export interface DeframedRecord extends RecordHeader {
@@ -28,7 +28,7 @@ export class Deframer {
   #store = EMPTY;
   /** Bytes of an unfinished record in `#store`; 0 means that records are read from the chunk itself. */
   #stored = 0;
-  /** Of the record in `#store`, once its header is there: the store grows no further than that. */
+  /** Length of the record in `#store`, once its header has arrived. The store never grows beyond it. */
   #total = 0;
   #fault: RecordFault | null = null;
 
@@ -36,27 +36,27 @@ export class Deframer {
     this.maxLength = maxLength;
   }
 
-  /** Bytes that arrived and were not handed out: an unfinished record, and what `keep` has copied. */
+  /** Bytes that arrived and were not returned yet: an unfinished record, and the bytes that `keep` has copied. */
   get heldBytes(): number {
     return this.#stored + this.#chunk.length - this.#at;
   }
 
-  /** What it makes the process hold: memory, which may be more than the bytes in it. */
+  /** Bytes of allocated memory, which may be more than the bytes held in it. */
   get memoryBytes(): number {
     return this.#store.length + this.#chunk.length - this.#at;
   }
 
-  /** Lends the next chunk; call `next` until it says 'more', or `keep`, before its bytes may change. */
+  /** Reads the next chunk in place. Before its bytes change, call `next` until it returns 'more', or call `keep`. */
   push(chunk: Uint8Array): void {
     if (this.#fault !== null) return;
     this.#chunk = this.#at < this.#chunk.length ? joined(this.#chunk.subarray(this.#at), chunk) : chunk;
     this.#at = 0;
   }
 
-  /** Copies what is left of the chunk: the reader stops here for now, and the lender wants its bytes back. */
+  /** Copies the rest of the chunk: the reader stops here for now, and the caller reuses the chunk's memory. */
   keep(): void {
     const rest = this.#chunk.length - this.#at;
-    // Also when nothing is left the chunk is let go: its lender may take its memory away altogether.
+    // Drop the chunk also when nothing is left of it: the caller may even free its memory.
     this.#chunk = rest === 0 ? EMPTY : joined(this.#chunk.subarray(this.#at), EMPTY); // not slice(): a Buffer's is a view
     this.#at = 0;
   }
@@ -121,7 +121,7 @@ export class Deframer {
   }
 
   #wait(): 'more' {
-    // The chunk belongs to the carrier, and holding a view of it would pin its whole slab.
+    // The chunk belongs to the carrier, and keeping a view of it would keep its whole memory.
     this.#chunk = EMPTY;
     this.#at = 0;
     return 'more';

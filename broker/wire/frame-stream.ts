@@ -1,13 +1,13 @@
 /**
- * Finds frames in a stream that has no records: the pipe between a program and the agent of its own machine, where both
- * ends are trusted by the kernel and nothing is sealed.
+ * Finds frames in a stream without records: the pipe between a program and the agent of its own machine. The kernel
+ * identifies both ends, so nothing is sealed.
  *
- * What `next` gives keeps the rules of one record (frame-walker.ts), so that the same walker reads it.
+ * The result of `next` follows the rules of one record (frame-walker.ts), so that the same walker reads it.
  */
 import { FRAME_HEADER_BYTES, MAX_DATA_FRAME_BYTES, MAX_RECORD_PLAINTEXT_BYTES } from './constants.ts';
 
 const FIRST_CAPACITY_BYTES = 16 * 1024;
-/** Memory beyond this is given back once it is empty: one large message must not be paid for until the end. */
+/** A buffer larger than this is dropped once it is empty: one large message must not occupy memory until the end. */
 const KEPT_CAPACITY_BYTES = 4 * MAX_RECORD_PLAINTEXT_BYTES;
 
 export class FrameStream {
@@ -16,7 +16,7 @@ export class FrameStream {
   #start = 0;
   #end = 0;
 
-  /** Bytes that have arrived and are not a whole frame yet, or were not asked for. */
+  /** Bytes that arrived and were not returned yet. */
   get heldBytes(): number {
     return this.#end - this.#start;
   }
@@ -28,12 +28,12 @@ export class FrameStream {
     this.#end += chunk.length;
   }
 
-  /** Whole frames in memory of their own; 'more' when there is none; 'fault' for a length that no frame has. */
+  /** Whole frames in memory of their own. 'more': there is none yet. 'fault': no frame can have this length. */
   next(): Uint8Array | 'more' | 'fault' {
     let at = this.#start;
     while (at + FRAME_HEADER_BYTES <= this.#end) {
       const length = this.#view.getUint32(at, true);
-      // Sender-controlled: checked before any memory is made for it.
+      // Sender-controlled: checked before any memory is allocated for it.
       if (length < FRAME_HEADER_BYTES || length > MAX_DATA_FRAME_BYTES) return 'fault';
       const isAlone = length > MAX_RECORD_PLAINTEXT_BYTES;
       const isFull = at > this.#start && (isAlone || at + length - this.#start > MAX_RECORD_PLAINTEXT_BYTES);

@@ -1,6 +1,6 @@
 /**
- * Walks over the frames of one record. Every receiver uses this walker: the broker, the SDK, and a broker that talks to
- * another broker.
+ * Walks over the frames of one record. Every receiver uses this walker: the broker towards domains, the broker towards
+ * remote brokers, and the SDK.
  *
  * The rules, in the order in which they are checked:
  *   1. a frame has at least its header: 12 bytes, or 28 for the two frames that carry messages
@@ -24,7 +24,7 @@ const NO_VIEW = new DataView(NOTHING.buffer);
 
 /** One object walks over all records of a session: nothing is allocated per frame. */
 export class FrameWalker {
-  /** The record being walked over. A view; whoever owns the record decides how long it lives. */
+  /** The present record. A view: the owner of the record decides how long it is valid. */
   bytes: Uint8Array = NOTHING;
   view: DataView = NO_VIEW;
   /** The present frame is `bytes[at, at + length)`. */
@@ -44,7 +44,7 @@ export class FrameWalker {
     this.#end = plaintext.length;
   }
 
-  /** Moves to the next frame. 'fault': the record breaks a rule, and the walk is over. */
+  /** Moves to the next frame. 'fault': the record breaks a rule, and the walk ends. */
   next(): 'frame' | 'end' | 'fault' {
     const at = this.at + this.length;
     const left = this.#end - at;
@@ -69,8 +69,8 @@ export class FrameWalker {
   }
 
   /**
-   * Copies the frames after the present one, from which `next` goes on: the walk stops here for now, and the owner of the
-   * record wants its bytes back. At most one large frame or MAX_RECORD_PLAINTEXT_BYTES, by rule 3.
+   * Copies the frames after the present one: the walk stops here for now, and the owner of the record reuses its bytes.
+   * `next` continues in the copy. By rule 3 it is at most one large frame or MAX_RECORD_PLAINTEXT_BYTES.
    */
   keep(): void {
     const rest = Uint8Array.from(this.bytes.subarray(this.at + this.length, this.#end));

@@ -1,8 +1,10 @@
 /**
- * Control frames: everything but the two that carry messages. Encode and decode stand next to each other; a decoder reads
- * minimum length, exact length, reserved bits, fields, and no trailing bytes, and never throws on any input.
+ * Control frames: all frames except the two that carry messages. Encoder and decoder of a frame are next to each other.
+ * A decoder checks the minimum length, the exact length, reserved bits and fields, allows no trailing bytes, and never
+ * throws on any input.
  *
- * A non-zero `pad` inside an operation is not a decoding fault but that operation's EINVAL, as in Argo; it is decoded.
+ * A non-zero `pad` inside an operation is decoded: it is not a decoding fault, but EINVAL of that operation, as in
+ * Argo.
  */
 import { COMMITMENT_BYTES, MAX_LABELS, MAX_NAME_BYTES, MAX_NOTIFY_DECODED, MAX_NOTIFY_ENTRIES } from './constants.ts';
 import { Reader, Writer } from './cursor.ts';
@@ -20,7 +22,7 @@ export interface NotifyQuery {
 export interface NotifyAnswer {
   /** RingFlag bits. */
   readonly flags: number;
-  /** Largest payload the ring can ever take; 0 when there is no ring. */
+  /** Largest payload that the ring can ever take; 0 when there is no ring. */
   readonly maxMessageSize: number;
 }
 
@@ -74,7 +76,7 @@ export type BrokerFrame =
       readonly status: Status;
       readonly answers: readonly NotifyAnswer[];
     }
-  /** Every send up to and including `through` that was not refused before this frame is in its ring. */
+  /** Each send up to and including `through` is in its ring, unless it was refused before this frame. */
   | { readonly op: typeof Op.ack; readonly through: number }
   | { readonly op: typeof Op.refused; readonly id: number; readonly status: Status; readonly maxMessageSize: number }
   | {
@@ -88,7 +90,7 @@ export type BrokerFrame =
       readonly op: typeof Op.peerGone;
       readonly domid: number;
       readonly port: number;
-      /** Accepted messages of yours that the peer is not known to have consumed. */
+      /** Number of your accepted messages that the peer may not have consumed. */
       readonly messages: number;
       readonly bytes: number;
     }
@@ -326,7 +328,7 @@ function readHeader(reader: Reader): { readonly op: number; readonly id: number 
   return { op, id: reader.u32() };
 }
 
-/** A status word that this version does not know makes the frame malformed: new words come with a new version. */
+/** A frame with an unknown status word is malformed: new words need a new version. */
 function readStatus(reader: Reader): Status {
   const status = statusOf(reader.u16());
   reader.expect(status !== null);

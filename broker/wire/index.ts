@@ -1,4 +1,4 @@
-/** Bytes to values and back: records, frames, status words, and the limits that the format fixes. Pure. */
+/** The wire format: encodes and decodes records, frames and status words, and has the limits of the format. Pure. */
 export { CloseCode, type CloseWord, closeWord } from './close-code.ts';
 export {
   DATA_FRAME_HEADER_BYTES,

@@ -1,6 +1,6 @@
 /**
  * Operation codes of frames. Below 0x80: domain to broker; from 0x80: broker to domain; from 0xf0: between two brokers
- * (`proof` here, since it belongs to the handshake; the others are in broker/federation/frames.ts).
+ * (only `proof` is here, because it belongs to the handshake; the others are in broker/federation/frames.ts).
  */
 export const Op = {
   ready: 0x01,

@@ -1,5 +1,5 @@
 /**
- * The record header: what is sealed travels behind it, and all of it is the AEAD's additional data.
+ * The record header. It precedes the sealed body, and all its bytes are the AEAD's additional data.
  *
  *   0   2   3    4       8          16       20        24
  *   | magic | ver | type | epoch | sequence | length | reserved | body: ciphertext and tag
@@ -25,7 +25,7 @@ export interface RecordHeader {
   readonly length: number;
 }
 
-/** Why a record's header was not understood; peer-controlled, ends the session. */
+/** The reason why a record's header is invalid. A peer can cause it; it ends the session. */
 export type RecordFault = 'BAD_MAGIC' | 'BAD_VERSION' | 'BAD_TYPE' | 'BAD_RESERVED' | 'BAD_SEQUENCE' | 'TOO_LONG';
 
 export function encodeRecordHeader(type: RecordType, epoch: number, sequence: number, length: number): Uint8Array {
@@ -54,8 +54,8 @@ export function writeRecordHeader(
 }
 
 /**
- * Reads a header from exactly RECORD_HEADER_BYTES at `at`. `maxLength` caps the declared length before anybody
- * allocates for it: small before authentication, the largest message after.
+ * Reads a header from exactly RECORD_HEADER_BYTES at `at`. `maxLength` caps the declared length before memory is
+ * allocated for it: small before authentication, the largest message after.
  */
 export function decodeRecordHeader(bytes: Uint8Array, at: number, maxLength: number): RecordHeader | RecordFault {
   if (getUint32(bytes, at) % TWO_16 !== RECORD_MAGIC) return 'BAD_MAGIC';
@@ -75,7 +75,8 @@ export function decodeRecordHeader(bytes: Uint8Array, at: number, maxLength: num
   };
 }
 
-// Not a DataView: making one moves a small array's bytes out of the heap, a quarter of a microsecond for each record.
+// No DataView: creating one moves a small array's bytes out of the heap, which takes a quarter of a microsecond a
+// record.
 
 function setUint32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value;

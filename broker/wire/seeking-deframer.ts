@@ -1,14 +1,14 @@
 /**
- * Cuts records out of a byte stream whose other end may restart without notice: a guest reboots behind its virtio-serial
- * port, and the host's end stays connected. Half a record may then be followed by the first record of a new session, and
- * bytes of an old session may precede it.
+ * Cuts records out of a byte stream whose other end may restart without notice: a guest reboots behind its
+ * virtio-serial port, and the host's end stays connected. Then half a record may be followed by the first record of a
+ * new session, and bytes of an old session may precede that record.
  *
- * That first record is found by its *preamble*: the first 16 bytes of its header, which are always the same. No record of
- * an honest end contains a preamble further on, since bodies are ciphertext or base64. A sender that puts one into a body
- * breaks the record that it is sending, as any other wrong byte would, and nothing else.
+ * The first record is found by its *preamble*: the first 16 bytes of its header, which are always the same. The bodies
+ * of an honest sender never contain a preamble, because they are ciphertext or base64. A sender that puts one into a
+ * body breaks only the record that it is sending, as any other wrong byte would.
  *
- * The work is linear in the bytes that arrive, whatever they are: each of the three searches remembers how far it has
- * looked, and no byte is looked at twice by the same search (`searchedBytes`, which a test bounds).
+ * The work is linear in the number of bytes, for any bytes: each of the three searches remembers how far it has
+ * searched, and never reads a byte twice (`searchedBytes`, which a test bounds).
  */
 import { MAX_SKIPPED_BYTES, RECORD_HEADER_BYTES, RecordType } from './constants.ts';
 import { cut, type DeframedRecord, MAX_KEPT_STORE_BYTES } from './deframer.ts';
@@ -23,22 +23,25 @@ const REFUSAL = Buffer.from(encodeRecordHeader(RecordType.close, 0, 0, 1));
 export class SeekingDeframer {
   /** Cap on a record's declared length; raised once the other side is authenticated. */
   maxLength: number;
-  /** Set while a session runs: a header that makes no sense is a fault then, and not a reason to search. */
+  /** Set while a session runs: an invalid header is then a fault, and not a reason to search. */
   isStrict = false;
-  /** Bytes that all searches together have looked at. */
+  /** Bytes that all searches together have read. */
   searchedBytes = 0;
   readonly #preamble: Buffer;
-  /** `[#at, #stored)` has arrived and is not handed out; moved to the front by `push` only, since views point into it. */
+  /**
+   * `[#at, #stored)` has arrived and was not returned yet. Only `push` moves it to the front, because views refer to
+   * it.
+   */
   #store = Buffer.alloc(FIRST_STORE_BYTES);
   #at = 0;
   #stored = 0;
-  /** The preamble does not begin in `(#at, #searched)`. */
+  /** No preamble begins in `(#at, #searched)`. */
   #searched = 0;
-  /** The next preamble and the next refusal while skipping, or how far neither begins. */
+  /** While skipping: the next preamble and the next refusal, or the places up to which there is none. */
   readonly #places: [Place, Place];
   /** No record boundary is known: bytes are skipped until a preamble or a refusal. */
   #isLost = true;
-  /** Since the last whole record. */
+  /** Skipped bytes since the last whole record. */
   #skipped = 0;
   #fault: RecordFault | null = null;
 
@@ -60,12 +63,12 @@ export class SeekingDeframer {
     return this.#stored - this.#at;
   }
 
-  /** What it makes the process hold: memory, which may be more than the bytes in it. */
+  /** Bytes of allocated memory, which may be more than the bytes held in it. */
   get memoryBytes(): number {
     return this.#store.length;
   }
 
-  /** Hands in the next chunk, which is copied; call `next` until it says 'more' before pushing again. */
+  /** Copies the next chunk. Call `next` until it returns 'more' before the next push. */
   push(chunk: Uint8Array): void {
     if (this.#fault !== null) return;
     const held = this.#stored - this.#at;
@@ -86,7 +89,7 @@ export class SeekingDeframer {
     this.#stored = needed;
   }
 
-  /** The bytes are copied already. Here so that both deframers are used alike. */
+  /** Does nothing, because the bytes are already copied. Both deframers have the same interface. */
   keep(): void {}
 
   /** The next whole record, 'more' when the stream must bring more first, or a fault, which is final. */
@@ -100,7 +103,7 @@ export class SeekingDeframer {
         continue;
       }
       const end = this.#at + RECORD_HEADER_BYTES + header.length;
-      // Also in a record that seems whole: its last bytes may be the first ones of a new session.
+      // Search also in a record that seems whole: its last bytes may be the first bytes of a new session.
       if (this.#restartsBefore(end)) continue;
       if (end > this.#stored) return 'more';
       const record = cut(header, this.#store, this.#at);
@@ -112,7 +115,7 @@ export class SeekingDeframer {
     return this.#fault;
   }
 
-  /** Skips to the next preamble or refusal, or to what may be the beginning of one; false when that was too far. */
+  /** Skips to the next preamble or refusal, or to a possible beginning of one. False: too many bytes were skipped. */
   #find(): boolean {
     const [preamble, refusal] = this.#places;
     this.#seek(preamble);
@@ -123,7 +126,7 @@ export class SeekingDeframer {
     return this.#skipTo(refusal.isFound ? Math.min(preamble.at, refusal.at) : preamble.at);
   }
 
-  /** Finds the next place at or after `#at`, unless it is known from an earlier search. */
+  /** Finds the next place at or after `#at`, unless an earlier search has found it. */
   #seek(place: Place): void {
     if (place.isFound && place.at >= this.#at) return;
     const from = Math.max(place.at, this.#at);
@@ -132,7 +135,7 @@ export class SeekingDeframer {
     place.at = place.isFound ? found : Math.max(from, this.#stored - (place.wanted.length - 1));
   }
 
-  /** True when a new session begins inside the record that ends at `end`; the stream goes on from there. */
+  /** True when a new session begins inside the record that ends at `end`. The stream then continues at that place. */
   #restartsBefore(end: number): boolean {
     const until = Math.min(end + PREAMBLE_BYTES - 1, this.#stored);
     const from = Math.max(this.#at + 1, this.#searched);
@@ -163,7 +166,7 @@ export class SeekingDeframer {
     if (this.isStrict) this.#fault = fault;
     else {
       this.#isLost = true;
-      // One byte on, so that a preamble whose length makes no sense is not found again.
+      // Skip one byte, so that a preamble with an invalid length is not found again.
       this.#skipTo(this.#at + 1);
     }
   }
@@ -171,7 +174,7 @@ export class SeekingDeframer {
 
 interface Place {
   readonly wanted: Buffer;
-  /** Where it is; or, when it was not found, the first byte at which it may still begin. */
+  /** The place; or, when it was not found, the first byte at which it may still begin. */
   at: number;
   isFound: boolean;
 }

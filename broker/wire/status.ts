@@ -1,18 +1,18 @@
-/** Status words: Linux errno numbers, as in Argo's ABI, plus the few that user space needs beside them. */
+/** Status words: Linux errno numbers, as in Argo's ABI, plus a few more that user space needs. */
 
 export const Status = {
   OK: 0,
-  /** The claimed source is not the session's domain, or a source port that is not one of its rings. */
+  /** The claimed source is not the session's domain, or the source port is not one of its rings. */
   EPERM: 1,
   ENOENT: 2,
   /** Partner is not in the inventory. */
   ESRCH: 3,
   /** The audit log cannot be written: sends stop until it can. */
   EIO: 5,
-  /** Fits the ring, but not now; a `space` event follows. */
+  /** The message fits the ring, but not now. A `space` event follows. */
   EAGAIN: 11,
   ENOMEM: 12,
-  /** Policy denies it, or the destination is unknown: the two look alike on purpose. */
+  /** Policy denies it, or the destination is unknown. The two look alike on purpose. */
   EACCES: 13,
   EFAULT: 14,
   /** No space, and no place left in the ring's waiting list. */
@@ -20,18 +20,18 @@ export const Status = {
   EEXIST: 17,
   EINVAL: 22,
   ENOSPC: 28,
-  /** Larger than the ring could ever take. */
+  /** The message is larger than the ring can ever take. */
   EMSGSIZE: 90,
   EOPNOTSUPP: 95,
-  /** Client side: more is queued than the session may hold. */
+  /** Client side: the queue of the session is full. */
   ENOBUFS: 105,
   /** Client side: the session ended; whether the message arrived is unknown. */
   ECONNRESET: 104,
   /** Client side: the deadline passed. */
   ETIMEDOUT: 110,
-  /** No ring for this port and sender, or the domain is not there. */
+  /** No ring for this port and sender, or the domain has no session. */
   ECONNREFUSED: 111,
-  /** Client side: closed by the caller before it was sent. */
+  /** Client side: the caller closed the session before the message was sent. */
   ECANCELED: 125,
 } as const;
 
