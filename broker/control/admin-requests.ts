@@ -1,14 +1,12 @@
 /**
  * Requests of an admin, each of them recorded: who, what, why, and what became of it.
  *
- * The request is carried out first, because a revocation must not wait for anything. Then the kernel is asked for the process
- * that sent it. The answer waits for that, within CALLER_LOOKUP_MS: a client that has its answer closes the connection.
+ * A request does not wait until the kernel has named the process that sent it: a revocation waits for nothing. The answer waits for that, within CALLER_LOOKUP_MS: a client that has its answer closes the connection.
  */
 import type { IncomingMessage } from 'node:http';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AuditLog } from '../audit/index.ts';
 import type { Detail, Json } from '../record/index.ts';
-import { type CallerProcess, callerProcess } from './caller-process.ts';
+import type { CallerProcess } from './caller-process.ts';
 import type { ControlAnswer } from './request-body.ts';
 
 /** Characters of a refusal in its record; the answer has all of it. */
@@ -22,15 +20,14 @@ export interface AdminRequest {
 
 export interface AdminContext {
   readonly audit: Pick<AuditLog, 'record'>;
-  /** Default: asks the kernel. */
-  readonly callerOf?: (request: IncomingMessage) => Promise<CallerProcess | null>;
+  readonly callerOf: (request: IncomingMessage) => Promise<CallerProcess | null>;
 }
 
 /** Never rejects. */
 export async function administer(
   request: IncomingMessage,
   { name, answer }: AdminRequest,
-  { audit, callerOf = callerAfterBody }: AdminContext,
+  { audit, callerOf }: AdminContext,
 ): Promise<ControlAnswer> {
   const [answered, caller] = await Promise.all([answer(request), callerOf(request)]);
   const { isOk, reason, facts } = outcomeOf(answered);
@@ -42,13 +39,6 @@ export async function administer(
     if (!(error instanceof Error && 'code' in error && error.code === 'ERR_AUDIT_CLOSED')) throw error;
   }
   return answered;
-}
-
-/** Starting a program takes this process a few milliseconds: in the turn after the one in which the request is carried out. */
-async function callerAfterBody(request: IncomingMessage): Promise<CallerProcess | null> {
-  await new Promise<void>((resolve) => void request.once('end', resolve).once('close', resolve));
-  await nextTurn();
-  return callerProcess(request.socket);
 }
 
 interface Outcome {

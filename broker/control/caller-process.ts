@@ -8,11 +8,9 @@
  *
  * `login` is the kernel's login uid. It stays the same behind sudo and su, so it names the person and not the role.
  */
-import { execFile } from 'node:child_process';
 import { readFile, readlink } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { promisify } from 'node:util';
-import { CALLER_LOOKUP_MS, MAX_CALLER_LIST_BYTES } from '../process/index.ts';
+import type { SocketList } from './socket-list.ts';
 
 export interface CallerProcess {
   readonly pid: number;
@@ -33,11 +31,11 @@ export interface CallerEnd {
 const NO_LOGIN = 0xffff_ffff;
 
 /** Null: the connection has ended, the process belongs to another user, or this host has no `ss`. Never rejects. */
-export async function callerProcess(socket: Socket): Promise<CallerProcess | null> {
+export async function callerProcess(socket: Socket, sockets: SocketList): Promise<CallerProcess | null> {
   try {
     const own = await inodeOf('self', descriptorOf(socket));
     if (own === null) return null;
-    const end = findCallerEnd(await list(), own);
+    const end = findCallerEnd(await sockets.read(), own);
     // The list is text, in which a process writes its own name: the descriptor has the last word.
     if (end === null || (await inodeOf(String(end.pid), end.fd)) !== end.inode) return null;
     return await describe(end.pid);
@@ -78,29 +76,4 @@ async function describe(pid: number): Promise<CallerProcess> {
   ]);
   const uid = Number(/^Uid:\s+(\d+)/m.exec(status)?.[1]);
   return { pid, uid, login: Number(login) === NO_LOGIN ? null : Number(login), program: program.trimEnd() };
-}
-
-let running: Promise<string> | null = null;
-let waiting: Promise<string> | null = null;
-
-/** One list at a time; requests that come meanwhile share the next one, because theirs has to begin after their connection. */
-function list(): Promise<string> {
-  if (running === null) {
-    running = runList().finally(() => {
-      running = null;
-    });
-    return running;
-  }
-  waiting ??= running
-    .catch(() => '')
-    .then(() => {
-      waiting = null;
-      return list();
-    });
-  return waiting;
-}
-
-async function runList(): Promise<string> {
-  const limits = { timeout: CALLER_LOOKUP_MS, maxBuffer: MAX_CALLER_LIST_BYTES };
-  return (await promisify(execFile)('ss', ['-xanpH'], limits)).stdout;
 }

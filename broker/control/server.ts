@@ -17,11 +17,13 @@ import {
   MAX_METRICS_CONNECTIONS,
 } from '../process/index.ts';
 import type { BrokerStatus, Grants, KeyWatch, MetricsText } from '../service/index.ts';
-import { administer } from './admin-requests.ts';
+import { type AdminContext, administer } from './admin-requests.ts';
+import { callerProcess } from './caller-process.ts';
 import { answerGrants } from './grant-requests.ts';
 import { answerRevocations } from './key-requests.ts';
 import { answerPolicy, type PolicyTarget } from './policy-requests.ts';
 import type { ControlAnswer } from './request-body.ts';
+import { openSocketList } from './socket-list.ts';
 
 /** A connection that says nothing, or half a request, must not keep a file descriptor of the broker. */
 const WAITS = Object.freeze({
@@ -46,11 +48,19 @@ export interface ControlServer {
 }
 
 export async function serveControl(path: string, target: ControlTarget): Promise<ControlServer> {
-  const server = createServer(WAITS, handler(target));
+  const sockets = openSocketList();
+  const callerOf = ({ socket }: IncomingMessage) => callerProcess(socket, sockets);
+  const server = createServer(WAITS, handler({ ...target, callerOf }));
   server.maxConnections = MAX_CONTROL_CONNECTIONS;
-  await removeStaleSocket(path);
-  await listening(server, path, () => server.listen(path));
-  await chmod(path, 0o600);
+  server.once('close', () => sockets.close());
+  try {
+    await removeStaleSocket(path);
+    await listening(server, path, () => server.listen(path));
+    await chmod(path, 0o600);
+  } catch (error) {
+    sockets.close();
+    throw error;
+  }
   return { address: `unix:${path}`, close: () => closed(server) };
 }
 
@@ -80,7 +90,7 @@ const ADMIN_ROUTES: ReadonlyMap<string, string> = new Map([
   ['POST /v1/keys/revocations', 'keys.revoke'],
 ]);
 
-function handler(target: ControlTarget): RequestListener {
+function handler(target: ControlTarget & AdminContext): RequestListener {
   return (request, response) => {
     const route = `${request.method} ${request.url}`;
     const name = ADMIN_ROUTES.get(route);

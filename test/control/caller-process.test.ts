@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { callerProcess, findCallerEnd } from '../../broker/control/caller-process.ts';
+import { openSocketList } from '../../broker/control/socket-list.ts';
 import { needs } from '../support/needs.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
@@ -46,6 +47,7 @@ withSs(
     const path = join(temporaryDirectory(), 'control.sock');
     const accepted: Promise<Socket>[] = [];
     const server = createServer();
+    const sockets = openSocketList();
     server.listen(path);
     await once(server, 'listening');
     try {
@@ -54,22 +56,33 @@ withSs(
       await Promise.all(clients.map((client) => once(client, 'connect')));
       const [first] = await Promise.all(accepted.slice(0, 1));
       assert.ok(first);
-      const found = await callerProcess(first);
+      const found = await callerProcess(first, sockets);
       assert.equal([found?.pid, found?.uid], [process.pid, process.getuid?.()]);
       assert.ok((found?.program.length ?? 0) > 0);
       // Requests at the same time share a list, and each finds its own.
-      const both = await Promise.all([callerProcess(first), callerProcess(first), callerProcess(first)]);
+      const both = await Promise.all([
+        callerProcess(first, sockets),
+        callerProcess(first, sockets),
+        callerProcess(first, sockets),
+      ]);
       assert.equal(
         both.map((each) => each?.pid),
         [process.pid, process.pid, process.pid],
       );
       for (const client of clients) client.destroy();
       first.destroy();
-      assert.is(await callerProcess(first), null);
+      assert.is(await callerProcess(first, sockets), null);
     } finally {
+      sockets.close();
       server.close();
     }
   },
 );
+
+peers('after its end the list is empty', async () => {
+  const sockets = openSocketList();
+  sockets.close();
+  assert.is(await sockets.read(), '');
+});
 
 peers.run();
