@@ -268,8 +268,12 @@ export class Grants implements SessionWatcher {
     for (const key of [...this.#entries.keys()]) if (!inForce.has(key)) this.#entries.delete(key);
   }
 
-  /** Schedules the check for expired grants, at the time when the next one ends. */
-  #look(): void {
+  /**
+   * Schedules the check for expired grants, at the time when the next one ends.
+   *
+   * @param handled ends up to this time are being dealt with already
+   */
+  #look(handled = Number.NEGATIVE_INFINITY): void {
     this.#cancelLook?.();
     this.#cancelLook = null;
     if (this.#isClosed) return;
@@ -278,7 +282,7 @@ export class Grants implements SessionWatcher {
     const ends = [...this.#entries.values()].map(({ expiresAt, expiresOnWall }) =>
       Math.min(expiresAt, expiresOnWall - this.#clock.wall() + now),
     );
-    const next = Math.min(...ends, ...this.#away.values());
+    const next = Math.min(...[...ends, ...this.#away.values()].filter((end) => end > handled));
     if (next === Number.POSITIVE_INFINITY) return;
     this.#comeBack(next <= now ? 0 : Math.min(next - now, GRANT_LOOK_MS));
   }
@@ -296,8 +300,8 @@ export class Grants implements SessionWatcher {
     for (const [domain, deadline] of [...this.#away]) {
       if (deadline <= this.#clock.mono()) ends.push(this.#endSession(domain));
     }
-    // Another grant may end while these are being recorded.
-    this.#look();
+    // Another grant may end while these are being recorded. These ones are not asked for again until that is done.
+    this.#look(this.#clock.mono());
     const results = await Promise.all(ends);
     if (results.every(({ ok }) => ok) || this.#isClosed) return;
     this.#comeBack(GRANT_RETRY_MS);

@@ -3,7 +3,7 @@ import type { Domain, ServiceClass } from '../contract/index.ts';
 import type { Finding, Work } from '../read/index.ts';
 import { kindsOf } from './assertion-checks.ts';
 import { ASSERTIONS_FILE, type FanAssertion, type FlowAssertion, type StructuralAssertion } from './assertions.ts';
-import { addBits, type Bits, emptyBits, hasBit, keepBits, membersOf, removeBits, setBit } from './bits.ts';
+import { addBits, type Bits, emptyBits, hasBit, keepBits, membersOf, setBit } from './bits.ts';
 import type { Examined } from './decider.ts';
 
 const ARGO_SEND = 3;
@@ -70,10 +70,7 @@ function checkFlow(assertion: FlowAssertion, examined: Examined, flows: readonly
     const queue = [first];
     for (let kind = queue.shift(); kind !== undefined; kind = queue.shift()) {
       if (kind !== first && hasBit(relays, kind)) continue;
-      const next = flows[kind]?.slice() ?? emptyBits(examined.expansion.capacity);
-      // A kind of one domain reaches itself only by sending to itself.
-      if (placement.members(kind).length < 2) removeBits(next, single(kind, examined));
-      for (const reached of membersOf(next)) {
+      for (const reached of membersOf(flows[kind] ?? emptyBits(0))) {
         if (from.has(reached)) continue;
         from.set(reached, kind);
         if (hasBit(targets, reached) && !isSameDomain(first, reached, examined)) {
@@ -100,12 +97,6 @@ function pathTo(last: number, first: number, from: ReadonlyMap<number, number>):
 /** Information that returns to its own domain is not a flow to another domain. */
 function isSameDomain(a: number, b: number, { placement }: Examined): boolean {
   return a === b && placement.members(a).length < 2;
-}
-
-function single(kind: number, { expansion }: Examined): Bits {
-  const bits = emptyBits(expansion.capacity);
-  setBit(bits, kind);
-  return bits;
 }
 
 function checkFan(assertion: FanAssertion, examined: Examined, flows: readonly Bits[], findings: Finding[]): void {

@@ -33,6 +33,8 @@ class House {
   readonly grants: Grants;
   readonly argo: Argo;
   readonly archive: RevisionArchive;
+  /** Between two steps of a check of what a policy adds. */
+  rest: () => Promise<void> | null = () => null;
 
   constructor(
     directory: string,
@@ -55,6 +57,7 @@ class House {
     } as unknown as ConstructorParameters<typeof PolicyReload>[4];
     this.reload = new PolicyReload(first, this.argo, audit, sessions, entrances, SILENT, {
       ...POLICY_HOST,
+      pace: () => () => this.rest(),
       archive,
       isApplied,
     });
@@ -82,8 +85,8 @@ class House {
     await writeFile(path, edit(await readFile(path, 'utf8')));
   }
 
-  grant(domain: string, label: string, forMs: number | null = null) {
-    return this.grants.add({ domain, label, forMs, by: 'test', reason: '', keep: true });
+  grant(domain: string, label: string, forMs: number | null = null, keep = true) {
+    return this.grants.add({ domain, label, forMs, by: 'test', reason: '', keep });
   }
 
   revoke(domain: string, label: string) {
@@ -147,10 +150,11 @@ force('what a load brings is put on top of a revocation that came meanwhile', as
   const house = await House.open();
   await house.grant('chrome-vm', '@mic');
   await house.grant('mail-vm', '@mic');
+  const { rows } = house.reload.policy;
   await house.edit('policy.csv', (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`);
   const loaded = house.reload.run();
   void house.revoke('chrome-vm', '@mic');
-  assert.is((await loaded).ok, true);
+  assert.equal([(await loaded).ok, house.reload.policy.rows], [true, rows + 1]);
   assert.equal(
     house.argo.policy.grants.map(({ domain }) => domain),
     ['mail-vm'],
@@ -174,8 +178,8 @@ force(
     assert.is(widened.ok ? '' : widened.code, 'ERR_BROKER_AUDIT');
     assert.is(house.argo.policy.revision, revision);
     house.audit.setHealthy(true);
-    await house.reload.run();
-    assert.ok(house.argo.policy.revision > revision);
+    while (house.argo.policy.revision === revision) await turns();
+    assert.equal(house.reload.policy.files['policy.csv'], await readFile(join(house.directory, 'policy.csv')));
   },
 );
 
@@ -298,6 +302,102 @@ force('a revision that was overtaken or could not be recorded is never said to b
   const last = house.audit.records.findLast(({ event }) => event === 'policy.reject');
   assert.equal([last?.reason, last?.detail?.refused, loads()], ['AUDIT_UNAVAILABLE', 5, [2, 4]]);
 });
+
+force('a load that is overtaken while it waits for its record is made again on top of what overtook it', async () => {
+  const house = await House.open();
+  await house.grant('chrome-vm', '@mic');
+  const { rows } = house.reload.policy;
+  const release = holdRecords(house);
+  await house.edit('policy.csv', (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`);
+  const loaded = house.reload.run();
+  while (!house.events('policy.prepare').includes('policy.prepare')) await turns();
+  const revoked = house.revoke('chrome-vm', '@mic');
+  release();
+  assert.equal([(await loaded).ok, (await revoked).ok], [true, true]);
+  assert.equal([house.reload.policy.rows, house.hears('chrome-vm')], [rows + 1, false]);
+});
+
+force('a load that takes away brings back no grant that was revoked while it was checked', async () => {
+  const house = await House.open({
+    'policy.csv': (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`,
+  });
+  await house.grant('chrome-vm', '@mic');
+  await house.edit('policy.csv', (text) => text.replace('p, gui-vm, @audio, audio-playback, send, allow\n', ''));
+  let revoked: Promise<unknown> | null = null;
+  house.rest = () => {
+    revoked ??= house.revoke('chrome-vm', '@mic');
+    return null;
+  };
+  assert.is((await house.reload.run()).ok, true);
+  assert.ok(revoked !== null, 'the check has steps');
+  await revoked;
+  assert.equal([house.argo.policy.grants, house.hears('chrome-vm')], [[], false]);
+});
+
+force('a grant that is taken back while it waits for its record never comes into force', async () => {
+  const house = await House.open();
+  const release = holdRecords(house);
+  const granted = house.grant('mail-vm', '@mic');
+  await turns();
+  const revoked = house.revoke('mail-vm', '@mic');
+  release();
+  assert.equal([(await granted).ok, (await revoked).ok], [false, true]);
+  assert.equal([house.argo.policy.grants, house.hears('mail-vm')], [[], false]);
+});
+
+force('a grant lasts a whole number of milliseconds, within bounds', async () => {
+  const house = await House.open();
+  for (const forMs of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
+    const result = await house.grant('chrome-vm', '@mic', forMs);
+    assert.is(result.ok ? 'granted' : result.code, 'ERR_BROKER_GRANT', String(forMs));
+  }
+  assert.equal(house.argo.policy.grants, []);
+});
+
+force('a goodbye and a newer session end the grants of a VM at once, a lost carrier does not', async () => {
+  for (const [reason, remains] of [
+    ['done', false],
+    ['superseded', false],
+    ['carrier', true],
+  ] as const) {
+    const house = await House.open();
+    await house.grant('chrome-vm', '@mic', null, false);
+    house.grants.sessionEnded('chrome-vm', reason);
+    await turns();
+    assert.is(house.hears('chrome-vm'), remains, reason);
+    house.grants.close();
+  }
+});
+
+force('what could not be taken back is taken back as soon as the log can be written', async () => {
+  const house = await House.open({
+    'domains.yaml': (text) => text.replace('labels:\n', 'labels:\n  - name: "@deaf"\n    grantable: true\n'),
+    'policy.csv': (text) =>
+      `${text}p, @audio, @deaf, audio-capture, send, deny\np, @audio, mail-vm, audio-capture, send, allow\n`,
+  });
+  await house.grant('mail-vm', '@deaf');
+  house.audit.setHealthy(false);
+  const refused = await house.revoke('mail-vm', '@deaf');
+  assert.equal([refused.ok, house.argo.policy.grants.length], [false, 1]);
+  house.audit.setHealthy(true);
+  for (let tries = 0; tries < 100 && house.argo.policy.grants.length > 0; tries++) {
+    house.clock.advance(100);
+    await turns();
+  }
+  assert.equal(house.argo.policy.grants, []);
+});
+
+/** Records count as written only when the returned function is called; from then on at once. */
+function holdRecords(house: House): () => void {
+  const { audit } = house;
+  const whenDurable = audit.whenDurable.bind(audit);
+  const waiting: ((isDurable: boolean) => void)[] = [];
+  audit.whenDurable = (callback) => void waiting.push(callback);
+  return () => {
+    audit.whenDurable = whenDurable;
+    for (const callback of waiting) callback(true);
+  };
+}
 
 /** Lets what waits for nothing but promises go on. */
 async function turns(): Promise<void> {
