@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   device: async () => (await import('./commands/device.ts')).deviceCommand(),
   status: async () => (await import('./commands/status.ts')).statusCommand(),
   reload: async () => (await import('./commands/status.ts')).reloadCommand(),
+  top: async () => (await import('./commands/top.ts')).topCommand(),
   why: async () => (await import('./commands/why.ts')).whyCommand(),
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
   grant: async () => (await import('./commands/grants.ts')).grantCommand(),

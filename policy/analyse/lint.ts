@@ -33,6 +33,7 @@ export function* lintPolicy(policy: PolicyBuild): Work<Warning[]> {
     lintRule(policy, cells, covered, rule, warnings);
   }
   unusedNames(policy, warnings);
+  isolatedDomains(policy, warnings);
   vacuousAssertions(policy, warnings);
   return warnings;
 }
@@ -197,6 +198,10 @@ function lintAllow(
 ): void {
   const { row } = rule;
   const { expansion } = policy.examined;
+  if (row.source === row.destination && policy.domains.byName(row.source) !== undefined) {
+    warn('W-026', `allows ${row.source} to reach itself`);
+    return;
+  }
   if (row.source === ANY_LABEL && row.destination === ANY_LABEL) {
     warn('W-025', 'allows every domain to reach every domain');
   } else if (
@@ -245,6 +250,22 @@ function unusedNames(policy: PolicyBuild, warnings: Warning[]): void {
   for (const [label, { place }] of parts.inventory.labels) {
     if (!used.has(label))
       warnings.push({ ...place, code: 'W-031', message: `no row, class or assertion uses "${label}"` });
+  }
+}
+
+/** W-032. A neverallow that names the domain says that it is meant. */
+function isolatedDomains({ domains, examined, source }: PolicyBuild, warnings: Warning[]): void {
+  const { parts } = source;
+  const named = new Set([
+    ...examined.book.index.rules.flatMap(({ row }) => [row.source, row.destination]),
+    ...parts.assertions.flatMap((assertion) => [assertion.source, assertion.destination]),
+  ]);
+  if (named.has(ANY_LABEL)) named.delete(ANY_LABEL);
+  for (const { name, labels } of domains.all) {
+    if (named.has(name) || labels.some((label) => named.has(label))) continue;
+    const place = parts.inventory.domains.find((each) => each.name === name)?.place;
+    if (place !== undefined)
+      warnings.push({ ...place, code: 'W-032', message: `no row or assertion is about "${name}" or a label of it` });
   }
 }
 

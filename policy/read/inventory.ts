@@ -19,6 +19,7 @@ export const DOMAINS_FILE = 'domains.yaml';
 
 /** A domain as written. */
 export interface DeclaredDomain {
+  readonly place: Place;
   readonly name: string;
   readonly domid: number;
   readonly mac: string | null;
@@ -142,7 +143,8 @@ export function readInventory(bytes: Uint8Array, findings: Finding[]): Inventory
   for (const key of ['domid', 'mac', 'ipv4', 'ipv6'] as const) checkUnique(file, key, findings);
   const memberships = readMemberships(file, labels, findings);
   if (findings.length > before) return null;
-  const domains = file.value.domains.map((entry) => ({
+  const domains = file.value.domains.map((entry, index) => ({
+    place: file.place(['domains', index, 'name']),
     name: entry.name,
     domid: entry.domid,
     mac: entry.mac ?? null,

@@ -139,6 +139,7 @@ const LINTED: readonly (readonly [what: string, row: string, expected: readonly 
   ['a row that a wider one covers', 'p, chrome-vm, @audio, playback, send, allow\n', ['W-021@3']],
   ['a denial of what nothing allows', 'p, rogue-vm, @audio, playback, send, deny\n', ['W-024@3']],
   ['everything to everybody', 'p, @any, @any, argo, send, allow\n', ['W-021@2', 'W-025@3']],
+  ['a domain and itself', 'p, mail-vm, mail-vm, argo, send, allow\n', ['W-026@3']],
   ['a class without argo send', 'p, rogue-vm, @audio, control, other, allow\n', ['W-033@3']],
   [
     'a class that the destination does not have',
@@ -149,8 +150,10 @@ const LINTED: readonly (readonly [what: string, row: string, expected: readonly 
 for (const [what, row, expected] of LINTED) {
   analyse(`the linter sees ${what}`, async () => {
     const policy = `${ONE_ROW}p, @app, @audio, argo, send, allow\n${row}`;
-    // @mic is not used here.
-    const warnings = finish(lintPolicy(await compileTexts({ policy }))).filter(({ code }) => code !== 'W-031');
+    // @mic is not used here, and rogue-vm can do nothing.
+    const warnings = finish(lintPolicy(await compileTexts({ policy }))).filter(
+      ({ code }) => code !== 'W-031' && code !== 'W-032',
+    );
     assert.equal(
       warnings.map(({ code, line }) => `${code}@${line}`),
       expected,
@@ -175,6 +178,16 @@ analyse('an allow row that a denial takes back, an unused label, an empty assert
       'W-041 assertions.csv:2',
     ],
   );
+});
+
+analyse('a domain that no row, label or assertion concerns is named, with its line', async () => {
+  const isolated = async (more: { policy?: string; assertions?: string }): Promise<string[]> =>
+    finish(lintPolicy(await compileTexts({ policy: ONE_ROW, ...more })))
+      .filter(({ code }) => code === 'W-032')
+      .map(({ file, line, message }) => `${file}:${line} ${/"(.*?)"/.exec(message)?.[1]}`);
+  assert.equal(await isolated({}), ['domains.yaml:10 rogue-vm']);
+  assert.equal(await isolated({ assertions: 'neverallow, rogue-vm, @any, *, *\n' }), []);
+  assert.equal(await isolated({ policy: `${ONE_ROW}p, rogue-vm, @audio, playback, send, allow\n` }), []);
 });
 
 analyse('a waiver needs a code, an end and a reason, ends, and must waive something', async () => {

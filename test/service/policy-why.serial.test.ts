@@ -1,14 +1,28 @@
 /** `argus policy why --seq` and `argus why`: the reasons of a real broker's decisions, then and now. */
-import { readFileSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { type BrokerStatus, callControl } from '../../broker/index.ts';
+import { shadow } from '../../clients/cli/commands/policy/replay/shadow.ts';
 import { whyCommand } from '../../clients/cli/commands/why.ts';
 import { archiveOf, readArchive } from '../../policy/index.ts';
 import { codeOfRun, runCommand, runPolicy } from '../policy/run-policy.ts';
 import { codeOf, type Installation, OPEN_ROWS, withInstallation } from '../support/installation/installation.ts';
 
 const why = suite('why');
+
+async function policyOf(stage: Installation): Promise<BrokerStatus['policy']> {
+  return ((await callControl(stage.control, 'GET', '/v1/status')).body as BrokerStatus).policy;
+}
+
+function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
 
 const PLAN = { domains: { 'audio-vm': ['@audio'], 'chrome-vm': [], 'mail-vm': [] } };
 
@@ -106,6 +120,53 @@ why('at a running broker the policy in force decides, with its grants, sessions 
     );
     const unknown = runCommand(whyCommand(), ['x-vm', 'audio-vm', 'argo', 'send', '--control', stage.control]);
     assert.is(codeOfRun(await unknown), 'ERR_POLICY_QUESTION');
+  }),
+);
+
+why('a candidate is a shadow: differences are listed as they are made, and nothing changes', () =>
+  withInstallation(PLAN, async (stage) => {
+    await stage.broker({ watchPolicy: false });
+    const chrome = await stage.connect('chrome-vm');
+    const draft = join(stage.directory, 'draft');
+    cpSync(stage.policy, draft, { recursive: true });
+    writeFileSync(
+      join(draft, 'policy.csv'),
+      OPEN_ROWS.map((row) => `${row.replace('@member, @member, argo, *', '@member, @any, argo, *')}\n`).join(''),
+    );
+    const stop = new AbortController();
+    const written: string[] = [];
+    const write = process.stdout.write;
+    const started = withResolvers();
+    const differed = withResolvers();
+    process.stdout.write = (chunk: string | Uint8Array) => {
+      written.push(String(chunk));
+      if (String(chunk).includes('next to revision 1')) started.resolve();
+      if (String(chunk).includes('deny -> allow')) differed.resolve();
+      return true;
+    };
+    const exitCode = process.exitCode;
+    try {
+      const running = shadow(draft, { control: stage.control }, stop.signal);
+      await Promise.race([started.promise, running]);
+      const { hash } = await policyOf(stage);
+      // The shadow looks for new lines from now on: a denial each time until it has seen one.
+      const isOver = differed.promise.then(() => true);
+      const pause = () => new Promise<boolean>((resolve) => setTimeout(resolve, 50, false));
+      do {
+        assert.is(await codeOf(chrome.sendv({ to: { domain: 'rogue-vm', port: 70 }, iov: [] })), 'EACCES');
+      } while (!(await Promise.race([isOver, pause()])));
+      stop.abort();
+      await running;
+      assert.is(process.exitCode, 1);
+      assert.is((await policyOf(stage)).hash, hash);
+    } finally {
+      process.stdout.write = write;
+      process.exitCode = exitCode;
+      stop.abort();
+    }
+    const text = written.join('');
+    assert.match(text, '+ chrome-vm rogue-vm:argo { send }  deny -> allow (policy.csv:2), record ');
+    assert.match(text, '1 request would be decided otherwise');
   }),
 );
 

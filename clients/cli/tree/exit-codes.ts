@@ -20,6 +20,7 @@ const FOUND: Readonly<Record<string, string>> = {
   'argus keys show': 'a program could not start with the directory',
   'argus policy no-new-access': 'the new policy allows something that the old one denies',
   'argus policy replay': 'a decision is another one now, or its policy is not in the archive',
+  'argus policy shadow': 'the candidate would have decided otherwise',
   'argus policy import qrexec': 'a line has no equivalent',
   'argus policy import casbin': 'a row has no equivalent',
   'argus policy test': 'a request got another decision, or the coverage is below --threshold',

@@ -11,6 +11,7 @@ import { importCommand } from './import.ts';
 import { infoCommand, matrixCommand } from './info.ts';
 import { initCommand } from './init.ts';
 import { replayCommand } from './replay/replay.ts';
+import { shadowCommand } from './replay/shadow.ts';
 import { simulateCommand } from './replay/simulate.ts';
 import { suggestCommand } from './replay/suggest.ts';
 import { searchCommand } from './search.ts';
@@ -40,6 +41,7 @@ export function policyCommand(): Command {
     rollbackCommand(),
     replayCommand(),
     simulateCommand(),
+    shadowCommand(),
     suggestCommand(),
     importCommand(),
   ]) {

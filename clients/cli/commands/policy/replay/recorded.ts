@@ -1,5 +1,5 @@
 /** The decisions of an audit log in order, each with the policy that made it. */
-import { readAudit } from '../../../../../broker/audit/index.ts';
+import { type ParsedLine, readAudit } from '../../../../../broker/audit/index.ts';
 import { INSPECTORS } from '../../../../../broker/index.ts';
 import {
   type ArchiveReader,
@@ -32,22 +32,36 @@ export interface DecidedRecord {
 type Fields = Readonly<Record<string, unknown>>;
 
 export async function* decidedRecords(auditDirectory: string): AsyncGenerator<DecidedRecord> {
-  /** Revisions of this run of the broker; a flow may be written after the policy that follows it. */
-  const loaded = new Map<number, PolicyName>();
+  const reader = new DecisionReader();
   for await (const { parsed } of readAudit(auditDirectory)) {
-    if (typeof parsed === 'string') continue;
-    const { seq, event, fields } = parsed;
-    if (event === 'broker.start') loaded.clear();
+    const record = typeof parsed === 'string' ? null : reader.take(parsed);
+    if (record !== null) yield record;
+  }
+}
+
+/** Finds the decisions among records that it is given in order, and remembers which policy each revision was. */
+export class DecisionReader {
+  /** Revisions of this run of the broker; a flow may be written after the policy that follows it. */
+  readonly #loaded: Map<number, PolicyName>;
+
+  /** @param known revisions whose records came before the first one that is given */
+  constructor(known: Iterable<readonly [number, PolicyName]> = []) {
+    this.#loaded = new Map(known);
+  }
+
+  /** Null: the record holds no decision. */
+  take({ seq, event, fields }: ParsedLine): DecidedRecord | null {
+    if (event === 'broker.start') this.#loaded.clear();
     if (event === 'policy.load' && typeof fields.policy === 'string' && typeof fields.revision === 'number')
-      loaded.set(fields.revision, { hash: fields.policy, grants: grantsOf(fields.detail) });
+      this.#loaded.set(fields.revision, { hash: fields.policy, grants: grantsOf(fields.detail) });
     const decision = decisionOf(fields);
-    if (decision === null || typeof fields.revision !== 'number') continue;
-    yield {
+    if (decision === null || typeof fields.revision !== 'number') return null;
+    return {
       seq,
       time: String(fields.time),
       event,
       revision: fields.revision,
-      policy: loaded.get(fields.revision) ?? null,
+      policy: this.#loaded.get(fields.revision) ?? null,
       decision,
       port: typeof fields.port === 'number' ? fields.port : null,
       count:
