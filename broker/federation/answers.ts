@@ -1,4 +1,4 @@
-/** Answers to another broker, in order: a batch that waits for the audit log holds back those behind it. */
+/** Answers to another broker, in order: a batch that waits for the audit log also delays the batches after it. */
 interface Batch {
   readonly frames: readonly Uint8Array[];
   isReady: boolean;
@@ -18,7 +18,9 @@ export class Answers {
     return this.#heldBytes;
   }
 
-  /** `whenDurable`: runs its argument once what the batch tells of is in the log; null = it tells of nothing recorded. */
+  /**
+   * `whenDurable` runs its argument once the records behind the batch are in the log; null = there are no such records.
+   */
   push(frames: readonly Uint8Array[], whenDurable: ((effect: () => void) => void) | null): void {
     const batch = { frames, isReady: whenDurable === null };
     this.#batches.push(batch);

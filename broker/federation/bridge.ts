@@ -1,14 +1,14 @@
 /**
- * What two brokers do for each other's domains while they have a session.
+ * The bridge: two brokers that have a session connect their domains with each other.
  *
  *   at the sender's home                             at the destination's home
- *   sendv: policy, no ring here -> forward  ----->   the sender stands here by proxy: attached, with its home's session as
- *   undecided: the sender's ack waits                sink; sendv as for any domain: policy, ring, size, quota, space
- *   ack or refused to the sender            <-----   ack through id, refused id, once what was recorded is durable
+ *   sendv: policy, no ring here -> forward  ----->   a proxy stands for the sender: attached, with the session to its home
+ *   undecided: the sender's ack waits                as sink; sendv as for any domain: policy, ring, size, quota, space
+ *   ack or refused to the sender            <-----   ack through id, refused id, once the audit records are durable
  *   space, peer-gone, revoked to the sender <-----   events for the proxy
  *
- * Each side believes the other only about domains at home there: a frame that speaks for any other ends the session and
- * is recorded. A message crosses once: what came over a bridge is never forwarded.
+ * Each side trusts the other only about the domains whose home is the other: a frame that speaks for any other domain
+ * ends the session and is recorded. A message crosses once: a message that came over a bridge is never forwarded.
  */
 import type { Domain } from '../../policy/index.ts';
 import { invariant } from '../base/index.ts';
@@ -44,17 +44,17 @@ import { isForProxy, RemoteDomainSink } from './proxy.ts';
 import { Questions } from './remote-questions.ts';
 import { Undecided } from './undecided.ts';
 
-/** Why the other broker's frames end the session. */
+/** The reason why the other broker's frames end the session. */
 export type BridgeFault = 'BAD_FRAME' | 'BAD_SEND_ID' | 'BAD_ANSWER' | 'FOREIGN_HOME';
 
 export interface BridgeHost {
-  /** Queues a frame for the other broker; takes it over. */
+  /** Queues a frame for the other broker. The caller must not use the frame afterwards. */
   queue(frame: Uint8Array): void;
-  /** Runs `effect` when what was recorded so far is durable. */
+  /** Runs `effect` when all records so far are durable. */
   whenDurable(effect: () => void, source: DomainState): void;
   now(): number;
   onReport(body: Uint8Array): void;
-  /** A piece of the other broker's revocation list, which has `total` bytes; false when it cannot be one. */
+  /** A piece of the other broker's revocation list, which has `total` bytes. Returns false when it cannot be one. */
   onListPiece(total: number, piece: Uint8Array): boolean;
 }
 
@@ -67,15 +67,21 @@ export class Bridge implements RemoteBroker {
   #undecided = new Undecided();
   readonly #questions = new Questions();
   #lastSendId = 0;
-  /** Domains at home there, attached here. */
+  /** Domains of the other broker that are attached here. */
   readonly #proxies = new Set<DomainState>();
   /** Local senders and the remote domains they sent to. The senders are notified when the session ends. */
   readonly #interests = new Map<Sender, Set<number>>();
-  /** After one EBUSY here, later ordered sends to the same ring must not overtake it: `domid:port` per session. */
+  /**
+   * Rings that refused an ordered send with EBUSY here. Later ordered sends must not overtake it: `domid:port` per
+   * session.
+   */
   #gates = new Map<FrameSink, Set<string>>();
   readonly #answers = new Answers((frame) => this.#host?.queue(frame));
 
-  /** `core`: it knows of this bridge before it is made. `copyDeferred`: after a record has been worked on, whoever borrowed bytes of it copies them. */
+  /**
+   * `core` is a function, because the core is made after this bridge. `copyDeferred` makes all deferred copies, after a
+   * record was processed.
+   */
   constructor(peer: string, core: () => Argo, copyDeferred: () => void) {
     this.peer = peer;
     this.#core = core;
@@ -95,7 +101,7 @@ export class Bridge implements RemoteBroker {
     return this.#host !== null;
   }
 
-  /** When the oldest went out of all that is not decided or answered; null when there is none. */
+  /** The time at which the oldest undecided send or open question was sent; null when there is none. */
   get oldestUndecided(): number | null {
     const [send, question] = [this.#undecided.oldest, this.#questions.oldest];
     return send === null || question === null ? (send ?? question) : Math.min(send, question);
@@ -129,14 +135,14 @@ export class Bridge implements RemoteBroker {
     this.#interests.clear();
   }
 
-  /** A domain at home here has got a session, or has lost it. */
+  /** The session of a local domain has begun or ended. */
   tell(state: DomainState): void {
     if (state.sink === null) this.#interests.delete(state);
     const op = state.sink === null ? FederationOp.down : FederationOp.up;
     this.#host?.queue(encodeFederationFrame(op, state.domain.domid));
   }
 
-  // Elsewhere
+  // RemoteBroker
 
   forward(sender: Sender, frames: Uint8Array, at: number, length: number): Status | typeof UNDECIDED {
     const { sink } = sender;
@@ -155,7 +161,7 @@ export class Bridge implements RemoteBroker {
       if ((flags & SendFlag.ordered) !== 0) this.#gates.set(sink, (gate ?? new Set<string>()).add(key));
       return Status.EBUSY;
     }
-    // Copied here: the record is given back when it has been worked on. (`slice` of a Buffer would be a view.)
+    // Copy, because the record's memory is reused after it was processed. (`slice` of a Buffer would be a view.)
     const frame = new Uint8Array(frames.subarray(at, at + length));
     const copy = new DataView(frame.buffer, frame.byteOffset, length);
     copy.setUint32(DataField.id, id, true);
@@ -201,7 +207,10 @@ export class Bridge implements RemoteBroker {
 
   // Receiving
 
-  /** Works on the frames of one record, as far as `share` can pay for them. `plaintext` is lent: what is left is copied. */
+  /**
+   * Processes the frames of one record, as far as `share` can pay for them. `plaintext` is valid only during the call:
+   * the rest is copied.
+   */
   receive(plaintext: Uint8Array, share: WorkShare): BridgeFault | null {
     this.#walker.begin(plaintext);
     const fault = this.receiveMore(share);
@@ -209,7 +218,7 @@ export class Bridge implements RemoteBroker {
     return fault;
   }
 
-  /** Frames of the last record are left: `receiveMore` goes on with them, before the next record. */
+  /** Frames of the last record are left. `receiveMore` processes them before the next record. */
   get hasMore(): boolean {
     return this.#walker.hasMore;
   }
@@ -261,7 +270,9 @@ export class Bridge implements RemoteBroker {
     return fault;
   }
 
-  /** The proxy of a sendv frame's source; who is not at home there, or has no session there, is not spoken for. */
+  /**
+   * The proxy of a sendv frame's source. The other broker must be the home of that domain, and have a session of it.
+   */
   #senderOf(view: DataView, at: number): DomainState | BridgeFault {
     const id = view.getUint32(at + DataField.id, true);
     if (id !== (this.#lastSendId + 1) >>> 0) return 'BAD_SEND_ID';
@@ -270,7 +281,7 @@ export class Bridge implements RemoteBroker {
     return state?.remote === this && this.#proxies.has(state) ? state : 'FOREIGN_HOME';
   }
 
-  /** A domain there asks about rings here: answered as if it were here, and to its home. */
+  /** A domain of the other broker asks about local rings. It is answered like a local domain, through its home. */
   #asked(
     { domid, body }: FederationFrame,
     share: WorkShare,
@@ -326,13 +337,16 @@ export class Bridge implements RemoteBroker {
     return null;
   }
 
-  /** Takes back no more than this broker has said itself, so who is at home where does not matter: it may have moved. */
+  /**
+   * Detaches only proxies of the other broker itself, so the present home of the domain does not matter: it may have
+   * moved.
+   */
   #detach(state: DomainState | undefined): null {
     if (state !== undefined && this.#proxies.delete(state)) this.#argo.detach(state);
     return null;
   }
 
-  /** For a domain at home here, about one at home there. */
+  /** An event for a local domain, about a domain of the other broker. */
   #event(domid: number, frame: BrokerFrame | null): BridgeFault | null {
     const hearer = this.#argo.domainById(domid);
     if (frame === null || !isForProxy(frame)) return 'BAD_FRAME';
@@ -359,7 +373,7 @@ export class Bridge implements RemoteBroker {
   }
 }
 
-/** Ordered sends to this ring wait until the one that was refused has come again. */
+/** True: ordered sends to this ring are refused until the sender has sent the refused message again. */
 function isHeldBack(gate: ReadonlySet<string> | undefined, key: string): boolean {
   return gate !== undefined && (gate.has(key) || gate.size >= MAX_GATES_PER_SESSION);
 }

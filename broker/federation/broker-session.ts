@@ -1,10 +1,10 @@
 /**
  * A session with another broker: the same handshake and records as with a domain, both sides with the role broker.
  *
- * The channel (broker/channel) decides which record is accepted when, and from when on the remote broker is believed.
+ * The channel (broker/channel) decides which records are accepted, and when the remote broker is authenticated.
  *
- * Frames that are queued in one turn share a record. The session ends when the other side is silent, does not decide what
- * it was sent, or says what it may not.
+ * Frames that are queued in one turn share a record. The session ends when the other side is silent, does not decide
+ * about the sends that it got, or sends a frame that is not allowed.
  */
 import type { AeadSuite, Credential, Identity } from '../../keys/index.ts';
 import { Channel, type ChannelFault, type HandshakeContext, type Session } from '../channel/index.ts';
@@ -17,13 +17,13 @@ import { cutList } from './list-pieces.ts';
 
 export type SessionEnd = BridgeFault | ChannelFault | 'TIMEOUT' | 'UNDECIDED' | 'SILENT' | 'CLOSED' | 'LOST';
 
-/** Two brokers in one room: what a session needs of the broker it belongs to. */
+/** The part of its own broker that a session needs. */
 export interface SessionContext {
   readonly identity: Identity;
   readonly suites: readonly AeadSuite[];
   readonly handshake: HandshakeContext;
   readonly turns: Turns;
-  /** How we are, to be told to the other side. */
+  /** Encodes this broker's report for the other side. */
   report(): Uint8Array;
 }
 
@@ -35,12 +35,12 @@ export interface BytePipe {
   end(): void;
 }
 
-/** What the bridge needs of the federation; the rest of its host is the session itself. */
+/** The part of the bridge's host that the federation implements. The session implements the rest. */
 export type SessionBridgeHost = Pick<BridgeHost, 'whenDurable' | 'onReport' | 'onListPiece'>;
 
 export interface SessionHooks {
   onUp(session: BrokerSession): void;
-  /** Once; `wasUp` tells a session that ended from one that never came about. */
+  /** Called once. `wasUp` is false when the session never came up. */
   onEnded(session: BrokerSession, reason: SessionEnd, wasUp: boolean): void;
 }
 
@@ -62,16 +62,16 @@ export class BrokerSession implements Worker {
   readonly #timer: NodeJS.Timeout;
   readonly #startedAt: number;
   #isEnded = false;
-  /** The remote broker is believed; until then nothing but the handshake is said. */
+  /** Set once the remote broker is authenticated. Until then only the handshake is sent. */
   #session: Session | null = null;
   #queue: Uint8Array[] = [];
   #queuedBytes = 0;
-  /** Signatures are being checked. */
+  /** A signature check is running. */
   #isVerifying = false;
-  /** The channel may hold something that was not worked on. */
+  /** The channel may hold bytes that were not processed yet. */
   #hasRest = false;
   #isPaused = false;
-  /** Key epochs of the session that were paid for. */
+  /** Number of key epochs of the session that were paid for. */
   #paidEpochs = 1;
   #isScheduled = false;
   #isCongested = false;
@@ -112,12 +112,12 @@ export class BrokerSession implements Worker {
     return this.#session?.peer ?? null;
   }
 
-  /** Passes a revocation list on. */
+  /** Sends a revocation list to the remote broker. */
   sendList(jws: string): void {
     for (const frame of cutList(jws)) this.#enqueue(frame);
   }
 
-  /** The dialler's first word. */
+  /** Sends the hello of the dialling broker. */
   async greet(): Promise<void> {
     await this.#channel.begin();
     this.#writeOutput();
@@ -130,7 +130,7 @@ export class BrokerSession implements Worker {
     this.#job.ready();
     this.#job.share.spend(readUnits(chunk.length, false));
     if (!this.#hasRest || this.#isEnded) return;
-    // The work stops before the end of the chunk, whose bytes are lent.
+    // The work stops before the end of the chunk. The chunk's memory is reused, so the rest is copied.
     this.#channel.keep();
     this.#pause();
   }
@@ -270,7 +270,9 @@ export class BrokerSession implements Worker {
     });
   }
 
-  /** What waits is bounded: undecided sends by their limit, answers by the sends that the other side may have under way. */
+  /**
+   * The queue is bounded: undecided sends by their limit, answers by the sends that the other side may have in flight.
+   */
   #flush(): void {
     const queue = this.#queue;
     let sent = 0;
@@ -295,7 +297,7 @@ export class BrokerSession implements Worker {
     return this.#queuedBytes + this.#bridge.heldBytes <= MAX_QUEUED_BYTES;
   }
 
-  /** The frames are copied to where their record is sealed and written from. */
+  /** Copies the frames into the memory in which their record is sealed, and from which it is written. */
   #write(session: Session, frames: readonly Uint8Array[], bytes: number): void {
     const record = new Uint8Array(RECORD_OVERHEAD_BYTES + bytes);
     let at = RECORD_HEADER_BYTES;

@@ -1,6 +1,7 @@
 /**
- * The other brokers: for each that is somebody's home a bridge, and while it can be reached a session. Of two brokers one
- * dials and the other is dialled, by their names, so that there is never more than one session between them.
+ * The other brokers. Each broker that is the home of a declared domain has a bridge here, and a session while it is
+ * reachable. The names of two brokers decide which of them dials, so that there is never more than one session between
+ * them.
  */
 import { randomBytes } from 'node:crypto';
 import type { Credential } from '../../keys/index.ts';
@@ -23,11 +24,11 @@ import { FIRST_REDIAL_MS, MAX_REDIAL_MS } from './limits.ts';
 import { ListAssembly } from './list-pieces.ts';
 import { type BrokerReport, decodeReport, encodeReport } from './report.ts';
 
-/** What this broker knows about keys, as far as it exchanges it with the others. */
+/** The state of keys that brokers exchange. */
 export interface SharedKeyKnowledge {
   /** The signed revocation list in force; null while there is none. */
   readonly signedList: string | null;
-  /** Takes a list that is newer. Rejects when it cannot be written down. */
+  /** Installs a newer list. Rejects when it cannot be written to disk. */
   install(jws: string): Promise<unknown>;
   /** A broker has proved its key. @returns false when that key was revoked since its hello */
   proven(credential: Credential): boolean;
@@ -39,7 +40,7 @@ export interface FederationContext extends Omit<SessionContext, 'report'> {
   readonly log: Logger;
   readonly end: NatsEnd;
   readonly keys: SharedKeyKnowledge;
-  /** Runs `effect` when what was recorded so far is durable. */
+  /** Runs `effect` when all records so far are durable. */
   whenDurable(effect: () => void, source: Domain): void;
   report(): BrokerReport;
 }
@@ -50,13 +51,13 @@ export interface RemoteBrokerStatus {
   readonly session: string | null;
   /** The last report that it sent. */
   readonly report: BrokerReport | null;
-  /** Milliseconds by which its clock is ahead of ours, less the time its word was under way. */
+  /** Milliseconds by which its clock is ahead of ours, less the time that its report was in transit. */
   readonly clockOffsetMs: number | null;
 }
 
 interface Peer {
   readonly bridge: Bridge;
-  /** Is dialled, or listened for. */
+  /** This broker dials it, or listens for it. */
   isOpen: boolean;
   session: BrokerSession | null;
   listener: NatsListener | null;
@@ -80,7 +81,7 @@ export class Federation {
     this.#copyDeferred = copyDeferred;
   }
 
-  /** For the core: the bridge to a domain's home, null where that is here. */
+  /** The core asks for the bridge to a domain's home. Null: the home is this broker. */
   readonly remoteOf = (domain: Domain): Bridge | null => {
     if (domain.home === null || domain.home === this.#name) return null;
     return this.#peer(domain.home).bridge;
@@ -93,7 +94,7 @@ export class Federation {
     await this.sync();
   }
 
-  /** After a change of policy: there may be brokers that nobody has named before. */
+  /** Called after a policy change: the new policy may name new brokers. */
   async sync(): Promise<void> {
     if (this.#context === null || this.#isClosed) return;
     const opening: Promise<void>[] = [];
@@ -105,18 +106,18 @@ export class Federation {
     await Promise.all(opening);
   }
 
-  /** A domain at home here, or so until now, has got a session, or has lost it. */
+  /** The session of a domain has begun or ended. The domain is local, or was until now. */
   tell(state: DomainState): void {
     if (state.remote !== null && state.sink !== null) return;
     for (const { bridge } of this.#peers.values()) bridge.tell(state);
   }
 
-  /** A newer revocation list is in force here: the other brokers get it at once. */
+  /** A newer revocation list is in force here. It is sent to the other brokers at once. */
   listInstalled(jws: string): void {
     for (const { session } of this.#peers.values()) session?.sendList(jws);
   }
 
-  /** For a revocation list that has come. @returns how many sessions with brokers were ended */
+  /** Called when a new revocation list is in force. @returns how many sessions with brokers were ended */
   endRevoked(isRevoked: (credential: Credential) => boolean): number {
     const hit = [...this.#peers.values()].flatMap(({ session }) => {
       const credential = session?.credential ?? null;
@@ -174,7 +175,8 @@ export class Federation {
       name,
       subjects,
       (carrier, release) => {
-        // A newer pipe is the same broker, come back: it alone may publish here. The older one is ended once it has proved so.
+        // A newer pipe is from the same broker after a reconnect, because no other client may publish here. The older
+        // session ends once the newer one has authenticated.
         const session = this.#session(name, peer, context, carrier, release);
         carrier.open({
           onChunk: (chunk) => session.onChunk(chunk),
@@ -218,7 +220,7 @@ export class Federation {
     peer.redialMs = Math.min(peer.redialMs * 2, MAX_REDIAL_MS);
   }
 
-  /** `over` is told once that the session has ended, with whether it had been refused. */
+  /** `over` is called once when the session has ended, with true if it was refused. */
   #session(
     name: string,
     peer: Peer,
@@ -269,11 +271,11 @@ export class Federation {
     );
   }
 
-  /** Each broker tells its list at the start: after a separation the older list is replaced. */
+  /** Each broker sends its list at the start of a session. So after a time without a connection the newer list wins. */
   #exchangeKeys(session: BrokerSession, { keys }: FederationContext): void {
     if (session.credential === null) return;
     const { signedList } = keys;
-    // Not from inside the session's own start: its bridge is not up yet.
+    // In a microtask, because the session is still starting and its bridge is not up yet.
     const isGood = keys.proven(session.credential);
     queueMicrotask(() => {
       if (!isGood) session.end('REVOKED');
@@ -305,7 +307,7 @@ export class Federation {
   }
 }
 
-/** What is read on the line of a remote broker is paid for by the share of its session. */
+/** The share of a remote broker's session pays for the bytes that are read on its line. */
 function paceOf(name: string, { turns }: FederationContext): LinePace {
   return (worker) => turns.job(shareOf(name), worker);
 }

@@ -1,16 +1,17 @@
 /**
- * What two brokers say to each other inside sealed records, beside the sendv, ack and refused frames of the wire, which
- * they use as they are (the source of a sendv names the sender, and its home is checked).
+ * The frames between two brokers inside sealed records. Brokers also use the sendv, ack and refused frames of the wire
+ * unchanged (the source of a sendv names the sender, and its home is checked). "Local" means: at home at the broker
+ * that sends the frame.
  *
- *   up      {domid}               a domain at home at the speaker has a session; from here on it may send
- *   down    {domid}               it has none any more
- *   event   {domid, frame}        a space, peer-gone or revoked event for a domain at home at the hearer
- *   asked   {domid, notify}       a notify frame of a domain at home at the speaker, about rings at the hearer
+ *   up      {domid}               a local domain has a session; from here on it may send
+ *   down    {domid}               its session has ended
+ *   event   {domid, frame}        a space, peer-gone or revoked event for a domain of the receiving broker
+ *   asked   {domid, notify}       a notify frame of a local domain, about rings at the receiving broker
  *   told    {notified}            the answer to it, with its id
- *   report  {…}                   how the speaker is
- *   list    {bytes}               a piece of the speaker's revocation list; the id is the length of the whole list
+ *   report  {…}                   the state of the sending broker
+ *   list    {bytes}               a piece of the sending broker's revocation list; the id is the length of the list
  *
- * Header as of every frame: length u32, op u8, flags u8 = 0, reserved u16 = 0, id u32 (the domid, else 0).
+ * The header is that of every frame: length u32, op u8, flags u8 = 0, reserved u16 = 0, id u32 (the domid, else 0).
  */
 import { FRAME_HEADER_BYTES, type Op } from '../wire/index.ts';
 
@@ -51,7 +52,7 @@ export function encodeFederationFrame(
   return bytes;
 }
 
-/** The frame in `bytes[at, end)`, whose length the caller has matched to `end`; null when it is none of these. */
+/** The frame in `bytes[at, end)`, whose length the caller has matched to `end`. Null: it is not one of these frames. */
 export function decodeFederationFrame(bytes: Uint8Array, at: number, end: number): FederationFrame | null {
   if (end - at < FRAME_HEADER_BYTES) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, end - at);

@@ -1,2 +1,2 @@
-/** Brokers of several hosts as one system: each the home of its own domains, with sessions between each other. */
+/** Brokers of several hosts as one system. Each is the home of its own domains, and has sessions with the others. */
 export { Federation, type RemoteBrokerStatus } from './federation.ts';

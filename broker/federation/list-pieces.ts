@@ -1,13 +1,13 @@
 /**
- * A revocation list on its way between two brokers: cut into frames here, put together there.
+ * Sends a revocation list between two brokers: one side cuts it into frames, the other side joins them.
  *
- * The list is signed by the authority, so a broker cannot change it. What the other broker can choose is the length, and
- * that is checked before anything is kept.
+ * The list is signed by the authority, so a broker cannot change it. The other broker can choose only the length, which
+ * is checked before anything is stored.
  */
 import { encodeFederationFrame, FederationOp } from './frames.ts';
 import { LIST_PIECE_BYTES, MAX_LIST_BYTES } from './limits.ts';
 
-/** In order; nothing else of `list` may be queued between them. */
+/** The frames of a list, in order. No frame of another list may be queued between them. */
 export function cutList(jws: string): Uint8Array[] {
   const bytes = Buffer.from(jws, 'latin1');
   const frames: Uint8Array[] = [];
@@ -22,17 +22,17 @@ export function cutList(jws: string): Uint8Array[] {
   return frames;
 }
 
-/** The pieces of one session. */
+/** Joins the pieces of one session. */
 export class ListAssembly {
   #pieces: Uint8Array[] = [];
   #held = 0;
-  /** Of the list that is on its way; 0 = none is. */
+  /** Length of the list that is being received; 0 = none. */
   #total = 0;
 
   /**
    * @param total peer-controlled: the length of the whole list
-   * @param piece lent
-   * @returns the list when this was its last piece, null when more must come, 'fault' for what `cutList` never makes
+   * @param piece valid only during the call
+   * @returns the list after its last piece, null when more must come, 'fault' for a piece that `cutList` never makes
    */
   add(total: number, piece: Uint8Array): string | null | 'fault' {
     if (total === 0 || total > MAX_LIST_BYTES || piece.length === 0) return 'fault';
@@ -40,7 +40,7 @@ export class ListAssembly {
     if (this.#held + piece.length > total) return 'fault';
     this.#total = total;
     this.#held += piece.length;
-    // Copied here: the record is given back when it has been worked on.
+    // Copy, because the record's memory is reused after it was processed.
     this.#pieces.push(Uint8Array.from(piece));
     if (this.#held < total) return null;
     const list = Buffer.concat(this.#pieces, total).toString('latin1');

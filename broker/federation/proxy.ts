@@ -1,4 +1,7 @@
-/** What stands for a domain of another broker: its events go to its home. It has no rings here, so nothing is ever delivered to it. */
+/**
+ * Represents a domain of another broker. Its events are sent to its home. It has no rings here, so no message is ever
+ * delivered to it.
+ */
 import type { DomainState, FrameSink } from '../core/index.ts';
 import { type BrokerFrame, encodeBrokerFrame, Op } from '../wire/index.ts';
 import { encodeFederationFrame, FederationOp } from './frames.ts';

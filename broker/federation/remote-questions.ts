@@ -1,13 +1,13 @@
-/** What another broker was asked about its domains' rings and has not answered yet. */
+/** Questions to another broker about its domains' rings that it has not answered yet. */
 import type { NotifyAnswer, Status } from '../wire/index.ts';
 import { MAX_QUESTIONS, MAX_QUESTIONS_PER_DOMAIN } from './limits.ts';
 
 export interface RemoteQuestion {
   /** The asking domain. It is compared by identity only. */
   readonly caller: object;
-  /** Rings it is about. */
+  /** Number of rings in the question. */
   readonly count: number;
-  /** When it was asked, on the monotonic clock. */
+  /** Time of the question, on the monotonic clock. */
   readonly since: number;
   readonly answered: (status: Status, answers: readonly NotifyAnswer[]) => void;
 }
@@ -16,7 +16,7 @@ export class Questions {
   readonly #open = new Map<number, RemoteQuestion>();
   #lastId = 0;
 
-  /** Its id; null when too many are open. */
+  /** Returns the id of the question; null when too many are open. */
   push(question: RemoteQuestion): number | null {
     if (this.#open.size >= MAX_QUESTIONS) return null;
     let own = 0;
@@ -27,13 +27,13 @@ export class Questions {
     return this.#lastId;
   }
 
-  /** When the oldest was asked; null when none is open. */
+  /** Time of the oldest open question; null when none is open. */
   get oldest(): number | null {
     const [first] = this.#open.values();
     return first?.since ?? null;
   }
 
-  /** Takes out one; null when it is not there. */
+  /** Removes and returns a question; null when there is none with this id. */
   take(id: number): RemoteQuestion | null {
     const question = this.#open.get(id) ?? null;
     this.#open.delete(id);

@@ -1,15 +1,15 @@
-/** What a broker tells the others of itself: enough to see at one place whether a cluster is of one mind. */
+/** A broker's report about itself to the others: enough to see, from any broker, whether all of a cluster agree. */
 import { z } from 'zod';
 
 const schema = z.strictObject({
   revision: z.int(),
   policy: z.string().max(128),
-  /** How many are in force: they are not passed on, and both brokers decide. */
+  /** Number of grants in force. Grants are not sent to other brokers, and both brokers decide about a message. */
   grants: z.int(),
   sessions: z.int(),
   auditRecords: z.int(),
   auditHead: z.string().max(128),
-  /** Milliseconds since 1970 when it was said. */
+  /** Time of the report, milliseconds since 1970. */
   at: z.number(),
 });
 
@@ -24,6 +24,6 @@ export function decodeReport(bytes: Uint8Array): BrokerReport | null {
   try {
     return schema.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8'))).data ?? null;
   } catch {
-    return null; // the other broker's bytes: not JSON is an answer
+    return null; // the bytes are from the other broker, so they may not be JSON
   }
 }

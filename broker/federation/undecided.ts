@@ -1,27 +1,27 @@
 /**
- * Sends that went to another broker and that it has not decided yet, in the order of their ids on the link.
+ * Sends to another broker that it has not decided yet, in the order of their ids between the brokers.
  *
- * What is answered out of turn leaves a hole, so that an id's place is its distance from the first.
+ * A send that is refused out of order leaves a hole. So the index of an id is always its distance from the first id.
  *
- * Senders share the bound as accounts share memory (broker/core/accounts.ts): a sender may take what leaves as much free for
- * each of the others that have something undecided, and for one more. So a sender that floods a slow broker keeps no other
- * from sending there. The copies are charged to the account of the sender.
+ * Senders share the limit as accounts share memory (broker/core/accounts.ts): a sender must leave as much free as it
+ * holds itself, for each other sender with undecided sends and for one more. So a sender that floods a slow broker
+ * cannot stop the others from sending there. The copies are charged to the account of the sender.
  */
 import type { Account, FrameSink } from '../core/index.ts';
 import { MAX_UNDECIDED_BYTES, MAX_UNDECIDED_SENDS, UNDECIDED_HELD_BYTES } from './limits.ts';
 
 export interface UndecidedSend {
-  /** The sender's session, and the id it gave the send there. */
+  /** The sender's session, and the id of the send in that session. */
   readonly sink: FrameSink;
-  /** Of the sender's sessions: pays for the copy. */
+  /** The account of the sender's sessions, which pays for the copy. */
   readonly account: Account;
   readonly id: number;
   readonly bytes: number;
-  /** When it went out, on the monotonic clock. */
+  /** Time of the send, on the monotonic clock. */
   readonly since: number;
 }
 
-/** What one sender has undecided. */
+/** The undecided sends of one sender. */
 interface Holding {
   bytes: number;
   sends: number;
@@ -32,17 +32,17 @@ const MIN_DROPPED = 1_024;
 
 export class Undecided {
   #entries: (UndecidedSend | null)[] = [];
-  /** Entries before it are done with; dropped from time to time, since each time would move all the others. */
+  /** Entries before it are decided. They are dropped only now and then, because each drop moves all other entries. */
   #head = 0;
-  /** Of the entry at `#head`. */
+  /** Id of the entry at `#head`. */
   #firstId = 1;
   bytes = 0;
   #sends = 0;
   readonly #holdings = new Map<Account, Holding>();
 
   /**
-   * Another one with these bytes must wait until some of its sender's are decided. A single one of any length never waits
-   * for others: it is in its sender's account.
+   * True: another send with these bytes must wait until some sends of its sender are decided. The only send of a sender
+   * never waits, whatever its length: its sender's account pays for it.
    */
   isFull(account: Account, bytes: number): boolean {
     const own = this.#holdings.get(account);
@@ -54,7 +54,7 @@ export class Undecided {
     );
   }
 
-  /** Returns the link's id for it; null when the sender's account has no room for it. */
+  /** Returns the id of the send between the brokers; null when the sender's account has no room for it. */
   push(send: UndecidedSend): number | null {
     const { account, bytes } = send;
     if (!account.charge(bytes + UNDECIDED_HELD_BYTES)) return null;
@@ -70,7 +70,7 @@ export class Undecided {
     return (this.#firstId + this.#entries.length - this.#head - 1) >>> 0;
   }
 
-  /** When the oldest of them went out; null when there is none. */
+  /** Time of the oldest undecided send; null when there is none. */
   get oldest(): number | null {
     for (let index = this.#head; index < this.#entries.length; index++) {
       const entry = this.#entries[index] ?? null;
@@ -79,7 +79,7 @@ export class Undecided {
     return null;
   }
 
-  /** Takes out all up to `through`, oldest first; null when it was never sent. */
+  /** Removes and returns all sends up to `through`, oldest first; null when that id was never sent. */
   acceptThrough(through: number): UndecidedSend[] | null {
     const count = (through - this.#firstId + 1) >>> 0;
     if (count >= HALF) return [];
@@ -98,7 +98,7 @@ export class Undecided {
     return accepted;
   }
 
-  /** Takes out one; null when it is not there. */
+  /** Removes and returns one send; null when there is none with this id. */
   refuse(id: number): UndecidedSend | null {
     const index = this.#head + ((id - this.#firstId) >>> 0);
     const entry = this.#entries[index] ?? null;
@@ -130,7 +130,7 @@ export class Undecided {
   }
 }
 
-/** dbus-broker's rule, for a user that holds `own` of the `held` that `users` hold, itself among them. */
+/** dbus-broker's rule: `users` users together hold `held`, and this one, which is among them, holds `own`. */
 function exceeds(own: number, more: number, held: number, users: number, total: number): boolean {
   return (own + more) * (users + 1) > total - (held - own);
 }
