@@ -1,7 +1,7 @@
 /** The one session machine: who is believed, from which record on, and what a stranger can make it do. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Channel, type ChannelEvent, type ChannelOptions, type ChannelRole } from '../../broker/channel/index.ts';
+import type { ChannelRole } from '../../broker/channel/index.ts';
 import {
   encodeBrokerFrame,
   encodeDomainFrame,
@@ -12,88 +12,11 @@ import {
   RecordType,
 } from '../../broker/wire/index.ts';
 import type { Identity } from '../../keys/index.ts';
+import { End, greet, pair, welcomeOf } from './end.ts';
 import { BROKER, CONTEXT, DOMAIN, foreignIdentityOf, identityOf } from './pair.ts';
 
 const channels = suite('channel');
 const REMOTE = await identityOf('remote', 'broker');
-
-/** A channel with the I/O that a test gives it: bytes go in, events and written bytes come out. */
-class End {
-  readonly channel: Channel;
-  /** Every event but 'more' and 'waiting'. */
-  readonly events: ChannelEvent[] = [];
-  readonly frames: string[] = [];
-  readonly #written: Uint8Array[] = [];
-
-  constructor(role: ChannelRole, identity: Identity, options: Partial<ChannelOptions> = {}) {
-    this.channel = new Channel({
-      role,
-      identity,
-      suites: ['A256GCM'],
-      expected: null,
-      context: CONTEXT,
-      resynchronises: false,
-      plaintext: 'lent',
-      ...options,
-    });
-  }
-
-  /** Reads until the channel wants something; 'handshake' is left to the test. */
-  hear(bytes: Uint8Array): ChannelEvent {
-    const lent = Uint8Array.from(bytes);
-    this.channel.push(lent);
-    const last = this.read();
-    this.channel.keep();
-    lent.fill(0xee);
-    return last;
-  }
-
-  read(): ChannelEvent {
-    for (;;) {
-      const event = this.channel.next();
-      if (event === 'more' || event === 'waiting') return event;
-      this.events.push(event);
-      if (event === 'frames') this.frames.push(Buffer.from(this.channel.plaintext).toString('latin1'));
-      else if (event !== 'proven' || this.channel.candidate !== null) return event;
-    }
-  }
-
-  take(): Uint8Array {
-    this.#written.push(...this.channel.takeOutput());
-    return Buffer.concat(this.#written.splice(0));
-  }
-
-  say(text: string): Uint8Array {
-    const { session } = this.channel;
-    if (session === null) throw new Error('nobody is believed');
-    return session.seal(Buffer.from(text, 'latin1'));
-  }
-}
-
-/** Hello, welcome, proof: until the responder has the initiator's proof before it. */
-async function greet(initiator: End, responder: End): Promise<Uint8Array> {
-  await initiator.channel.begin();
-  assert.is(responder.hear(initiator.take()), 'handshake');
-  assert.is(await responder.channel.verify(), 'answered');
-  assert.is(initiator.hear(responder.take()), 'handshake');
-  assert.is(await initiator.channel.verify(), 'answered');
-  return initiator.take();
-}
-
-function welcomeOf(responder: End): Uint8Array {
-  const session = responder.channel.session;
-  if (session === null) throw new Error('nobody is believed');
-  const facts = { domid: 1, revision: 2, name: 'a', broker: 'the-broker' };
-  return session.seal(encodeBrokerFrame({ op: Op.welcome, commitment: session.ourCommitment, ...facts }));
-}
-
-async function pair(domain: End, broker: End): Promise<void> {
-  const proof = await greet(domain, broker);
-  assert.is(broker.hear(proof), 'proven');
-  assert.is(broker.channel.admit().peer.name, 'a');
-  assert.is(domain.hear(welcomeOf(broker)), 'more');
-  assert.is(domain.channel.welcome?.domid, 1);
-}
 
 channels('a domain and a broker prove themselves, and frames pass in both directions', async () => {
   const [domain, broker] = [new End('domain', DOMAIN), new End('broker', BROKER)];
