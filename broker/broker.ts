@@ -260,6 +260,7 @@ function createCore(options: BrokerOptions, { log, aead, identity, policy, audit
       clock: clock.mono,
       clockToleranceSeconds: CLOCK_TOLERANCE_SECONDS,
       aead: aead.provider,
+      freshKeysMs: options.limits.freshKeysMinutes * 60_000,
       isRevoked: keys.isRevoked,
     },
     clock,

@@ -84,6 +84,8 @@ export const brokerOptions = z.strictObject({
         .max(2 ** 44)
         .nullable()
         .default(null),
+      /** How old the keys of a running session may get before it agrees on fresh ones, minutes; with the answer's time an hour at most. */
+      freshKeysMinutes: z.int().min(1).max(50).default(50),
       /** What one domain may make the audit log grow by, bytes an hour; past it its events are counted. */
       auditBytesPerHour: z
         .int()

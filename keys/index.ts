@@ -56,4 +56,13 @@ export {
   readRequest,
   writeRequest,
 } from './files/index.ts';
-export { deriveSessionSecrets, type Ephemeral, EpochSecret, generateEphemeral, nextEpoch } from './schedule/index.ts';
+export {
+  deriveSessionSecrets,
+  type Ephemeral,
+  EpochSecret,
+  type FreshKeys,
+  firstOfNextAgreement,
+  freshEpoch,
+  generateEphemeral,
+  nextEpoch,
+} from './schedule/index.ts';

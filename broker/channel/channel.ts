@@ -17,7 +17,7 @@
  * The owner reads with `push`, then `next` until it says 'more' or 'waiting'. What must be written lies in `takeOutput`.
  */
 import { timingSafeEqual } from 'node:crypto';
-import type { AeadSuite, Identity } from '../../keys/index.ts';
+import type { AeadSuite, FreshKeys, Identity } from '../../keys/index.ts';
 import {
   CloseCode,
   type CloseWord,
@@ -31,6 +31,7 @@ import {
   RecordType,
   SeekingDeframer,
 } from '../wire/index.ts';
+import { Asking, answerAsk, decodeRekey, encodeRekey, RekeyKind } from './fresh-keys.ts';
 import { answerHello, beginHello, type HandshakeContext, type HandshakeFault, type Hello } from './handshake.ts';
 import { type ChannelRole, decodeWelcome, ROLES, type RoleRules, type WelcomeFrame } from './roles.ts';
 import type { PlaintextUse, Session } from './session.ts';
@@ -48,7 +49,9 @@ export type ChannelFault =
   /** The other side said goodbye before it had proved itself. */
   | 'CLOSED_EARLY'
   /** The other side changed keys again and again without need. */
-  | 'REKEYED_TOO_OFTEN';
+  | 'REKEYED_TOO_OFTEN'
+  /** The other side did not answer the question for fresh keys. */
+  | 'STALE_KEYS';
 
 export type ChannelEvent =
   /** The stream must bring more. */
@@ -61,6 +64,8 @@ export type ChannelEvent =
   | 'proven'
   /** `plaintext` holds the frames of one record. */
   | 'frames'
+  /** Fresh keys are being agreed on. The output must be written before anything else is sealed. */
+  | 'rekey'
   /** The other side said goodbye: see `goodbye`. Final. */
   | 'closed'
   /** A hello or its proof was refused (`fault`). The running session is as it was. */
@@ -117,6 +122,8 @@ export class Channel {
   #hello: Hello | null = null;
   /** The statement that `verify` checks; a copy, since views die with the next chunk. */
   #statement: DeframedRecord | null = null;
+  /** For the responder, once the other side is believed: when fresh keys are due. */
+  #asking: Asking | null = null;
   /** Frames behind the proof in the same record. */
   #rest: Uint8Array = NOTHING;
   #output: Uint8Array[] = [];
@@ -175,6 +182,9 @@ export class Channel {
     if (this.#state === 'closed') return this.goodbye === null ? 'fault' : 'closed';
     if (this.#state !== 'reading') return 'waiting';
     if (this.#rest.length > 0) return this.#frames(this.#rest);
+    // Sealed only now: what the owner seals between two events comes before it.
+    if (this.#asking?.isDue === true) return this.#ask(this.#asking);
+    if (this.#asking?.isOverdue === true) return this.#fail('STALE_KEYS');
     for (;;) {
       const record = this.#deframer.next();
       if (record === 'more') return 'more';
@@ -294,6 +304,8 @@ export class Channel {
         return this.#hello === null ? this.#fail('UNEXPECTED_RECORD') : this.#keepStatement(record);
       case RecordType.data:
         return this.#data(record);
+      case RecordType.rekey:
+        return this.#rekey(record);
       case RecordType.close:
         return this.#close(record);
     }
@@ -326,7 +338,55 @@ export class Channel {
       return this.#fail(this.#rules.isInitiator && offered === null ? 'UNEXPECTED_RECORD' : 'OPEN_FAILED');
     const plaintext = session.open(record, this.use);
     if (plaintext === null) return this.#fail('OPEN_FAILED');
+    if (session.takeUnconfirmed()) return this.#fail('BAD_COMMITMENT');
     return session.isRekeyedTooOften ? this.#fail('REKEYED_TOO_OFTEN') : this.#frames(plaintext);
+  }
+
+  #ask(asking: Asking): 'rekey' {
+    this.#sayRekey(RekeyKind.ask, asking.begin());
+    return 'rekey';
+  }
+
+  #sayRekey(kind: RekeyKind, value: Uint8Array): void {
+    if (this.#session === null) return;
+    this.#output.push(this.#session.seal(encodeRekey(kind, value), RecordType.rekey));
+  }
+
+  #rekey(record: DeframedRecord): ChannelEvent {
+    const session = this.#session;
+    if (session === null) return this.#fail('UNEXPECTED_RECORD');
+    const plaintext = session.open(record, this.use);
+    if (plaintext === null) return this.#fail('OPEN_FAILED');
+    const message = decodeRekey(plaintext);
+    if (message === null) return this.#fail('UNEXPECTED_RECORD');
+    if (message.kind !== RekeyKind.confirm) {
+      if (session.takeUnconfirmed()) return this.#fail('BAD_COMMITMENT');
+      return message.kind === RekeyKind.ask
+        ? this.#asked(session, message.value)
+        : this.#answered(session, message.value);
+    }
+    if (!session.takeUnconfirmed() || !session.isConfirmedBy(message.value)) return this.#fail('BAD_COMMITMENT');
+    return 'rekey';
+  }
+
+  #asked(session: Session, ask: Uint8Array): ChannelEvent {
+    if (!this.#rules.isInitiator || session.isAwaitingFresh) return this.#fail('UNEXPECTED_RECORD');
+    const answer = answerAsk(this.#options.context, ask);
+    if (answer === null) return this.#fail('BAD_KEY');
+    this.#sayRekey(RekeyKind.answer, answer.publicKey);
+    return this.#refresh(session, answer.keys);
+  }
+
+  #answered(session: Session, answer: Uint8Array): ChannelEvent {
+    const keys = this.#asking?.finish(answer) ?? 'UNEXPECTED_RECORD';
+    return typeof keys === 'string' ? this.#fail(keys) : this.#refresh(session, keys);
+  }
+
+  #refresh(session: Session, keys: FreshKeys): 'rekey' {
+    session.refresh(keys);
+    keys.shared.fill(0);
+    this.#sayRekey(RekeyKind.confirm, session.freshCommitment);
+    return 'rekey';
   }
 
   #frames(plaintext: Uint8Array): 'frames' {
@@ -361,6 +421,7 @@ export class Channel {
   #believe(session: Session): void {
     this.#session?.free();
     this.#session = session;
+    this.#asking = this.#rules.isInitiator ? null : new Asking(this.#options.context, session.agreedAt);
     this.#state = 'reading';
     this.#deframer.maxLength = MAX_RECORD_BODY_BYTES;
     if (this.#deframer instanceof SeekingDeframer) this.#deframer.isStrict = true;
@@ -378,6 +439,7 @@ export class Channel {
     if (keys === null) return isInitiator ? this.#sayGoodbye(record.body[0], false) : this.#fail('CLOSED_EARLY');
     const unsealed = record.body[0];
     const plaintext = keys.open(record, this.use);
+    if (keys.takeUnconfirmed()) return this.#fail('BAD_COMMITMENT');
     if (plaintext !== null) return this.#sayGoodbye(plaintext[0], true);
     // A broker that has not seen our proof yet can turn us away only in the clear.
     return this.#session === null ? this.#sayGoodbye(unsealed, false) : this.#fail('OPEN_FAILED');
@@ -396,6 +458,7 @@ export class Channel {
   #isLeftOver(record: DeframedRecord): boolean {
     if (this.#session !== null || !this.#options.resynchronises || !this.#rules.isInitiator) return false;
     if (record.type === RecordType.data) return record.epoch !== 0 || record.sequence !== 0;
+    if (record.type === RecordType.rekey) return true;
     return record.type === RecordType.close && record.length !== 1;
   }
 

@@ -89,6 +89,8 @@ export interface HandshakeContext {
   readonly isRevoked?: (credential: Credential) => boolean;
   /** Makes the key pair of one handshake; absent = OpenSSL's own randomness. */
   readonly ephemeral?: (() => Ephemeral) | undefined;
+  /** How old the keys of a session may get before the side that let the other one in asks for fresh ones; milliseconds. */
+  readonly freshKeysMs?: number;
   /** Who seals and opens; null or absent = the best provider that loads. */
   readonly aead?: AeadProvider | null;
 }

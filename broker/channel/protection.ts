@@ -6,7 +6,16 @@
  * nonce is the epoch's IV XOR the sequence (RFC 8446 §5.3). Streams keep order, so exactly the expected sequence is
  * opened and anything else is the same failure as a forged tag.
  */
-import { type Aead, type AeadKey, type EpochSecret, nextEpoch, recordNonce } from '../../keys/index.ts';
+import {
+  type Aead,
+  type AeadKey,
+  type EpochSecret,
+  type FreshKeys,
+  firstOfNextAgreement,
+  freshEpoch,
+  nextEpoch,
+  recordNonce,
+} from '../../keys/index.ts';
 import {
   type DeframedRecord,
   NONCE_BYTES,
@@ -36,6 +45,11 @@ export const SHORT_EPOCH: EpochLimits = { records: 1_024, bytes: 2 ** 20, ageMs:
 /** Enough for a sender that changes keys now and then by hand, to test it. */
 export const MAX_SHORT_EPOCHS = 16;
 
+/** A running session agrees on fresh keys after this long: with the answer's time it is less than an hour. */
+export const FRESH_KEYS_MS = 50 * 60_000;
+/** An answer takes one crossing. Past this the session ends, or the other side could keep its old keys. */
+export const ANSWER_MS = 5 * 60_000;
+
 /** Milliseconds on a clock that never steps back. */
 export type MonotonicTime = () => number;
 
@@ -63,6 +77,16 @@ class Epoch {
     return this.records >= limits.records || this.bytes >= limits.bytes || now - this.startedAt >= limits.ageMs;
   }
 
+  get commitment(): Uint8Array {
+    return this.#secret.commitment;
+  }
+
+  /** The same with keys that were agreed on. */
+  fresh(keys: FreshKeys, aead: Aead, now: number): Epoch {
+    const secret = freshEpoch(this.#secret, this.records, keys);
+    return new Epoch(secret.epoch, secret, aead, now);
+  }
+
   /** One way: this epoch's secret is wiped, its key goes on until it is freed. */
   next(aead: Aead, now: number): Epoch {
     return new Epoch(this.number + 1, nextEpoch(this.#secret, this.records), aead, now);
@@ -87,6 +111,18 @@ export class Sealer {
 
   get epoch(): number {
     return this.#epoch.number;
+  }
+
+  /** What the first record after a fresh agreement holds. */
+  get commitment(): Uint8Array {
+    return this.#epoch.commitment;
+  }
+
+  /** From the next record on the keys come from a fresh agreement. */
+  refresh(keys: FreshKeys): void {
+    const epoch = this.#epoch;
+    this.#epoch = epoch.fresh(keys, this.#aead, this.#now());
+    epoch.key.free();
   }
 
   /** A record in memory of its own. */
@@ -138,6 +174,11 @@ export class Opener {
   #failed = false;
   /** In a row, up to now. */
   #shortEpochs = 0;
+  #openedEpochs = 1;
+  /** Agreed on, and the other side has not used it yet. */
+  #fresh: FreshKeys | null = null;
+  /** The other side's first record after a fresh agreement has opened, and was not looked at yet. */
+  #isUnconfirmed = false;
 
   constructor(aead: Aead, secret: EpochSecret, now: MonotonicTime, limits: EpochLimits = HARD_EPOCH_LIMITS) {
     this.#aead = aead;
@@ -148,6 +189,32 @@ export class Opener {
 
   get epoch(): number {
     return this.#epoch.number;
+  }
+
+  /** Keys that the other side has used so far. */
+  get openedEpochs(): number {
+    return this.#openedEpochs;
+  }
+
+  /** What the other side's first record after a fresh agreement must hold. */
+  get commitment(): Uint8Array {
+    return this.#epoch.commitment;
+  }
+
+  /** The other side may go on with these keys; it is the only way out of the present agreement. */
+  expectFresh(keys: FreshKeys): void {
+    this.#fresh = { ...keys, shared: Uint8Array.from(keys.shared) };
+  }
+
+  get isAwaitingFresh(): boolean {
+    return this.#fresh !== null;
+  }
+
+  /** True once for each fresh agreement: right after its first record has opened. */
+  takeUnconfirmed(): boolean {
+    const is = this.#isUnconfirmed;
+    this.#isUnconfirmed = false;
+    return is;
   }
 
   /** The other side changes keys so often that it can only mean to make us work. */
@@ -195,6 +262,7 @@ export class Opener {
   /** Gives the key back. Nothing is opened any more. */
   free(): void {
     this.#failed = true;
+    this.#fresh?.shared.fill(0);
     this.#epoch.key.free();
   }
 
@@ -208,15 +276,27 @@ export class Opener {
     epoch.records++;
     epoch.bytes += plaintext.length;
     if (epoch !== this.#epoch) {
-      this.#shortEpochs = this.#epoch.isPast(SHORT_EPOCH, this.#now()) ? 0 : this.#shortEpochs + 1;
+      this.#openedEpochs++;
+      if (epoch.number === firstOfNextAgreement(this.#epoch.number)) this.#useFresh();
+      else this.#shortEpochs = this.#epoch.isPast(SHORT_EPOCH, this.#now()) ? 0 : this.#shortEpochs + 1;
       this.#epoch.key.free();
       this.#epoch = epoch;
     }
     return plaintext;
   }
 
+  /** An agreement was asked for by one of the two sides, so it is no change of keys without need. */
+  #useFresh(): void {
+    this.#fresh?.shared.fill(0);
+    this.#fresh = null;
+    this.#isUnconfirmed = true;
+  }
+
   #epochOf(record: DeframedRecord): Epoch | null {
     if (record.epoch === this.#epoch.number) return this.#epoch;
+    // Without an agreement the ratchet never gets there: its last epoch has no next one.
+    if (record.epoch === firstOfNextAgreement(this.#epoch.number))
+      return this.#fresh === null ? null : this.#epoch.fresh(this.#fresh, this.#aead, this.#now());
     if (record.epoch === this.#epoch.number + 1) return this.#epoch.next(this.#aead, this.#now());
     return null;
   }

@@ -1,5 +1,6 @@
 /** What authentication makes of a carrier: the keys of both directions, their counters, and one identity. */
-import type { AeadSuite, Credential } from '../../keys/index.ts';
+import { timingSafeEqual } from 'node:crypto';
+import type { AeadSuite, Credential, FreshKeys } from '../../keys/index.ts';
 import { CloseCode, type CloseWord, type DeframedRecord, RECORD_OVERHEAD_BYTES, RecordType } from '../wire/index.ts';
 import type { Opener, Sealer } from './protection.ts';
 
@@ -45,7 +46,7 @@ export class Session {
 
   /** Key generations that the other side has used so far: each costs a key derivation. */
   get openedEpochs(): number {
-    return this.#opener.epoch + 1;
+    return this.#opener.openedEpochs;
   }
 
   /** The other side changes keys without need, again and again. */
@@ -56,6 +57,33 @@ export class Session {
   /** Seals a record. Changes to the next keys by itself when the present ones have sealed enough. */
   seal(plaintext: Uint8Array, type: RecordType = RecordType.data): Uint8Array {
     return this.#sealer.seal(type, plaintext);
+  }
+
+  /** Both directions go on with keys that were agreed on: ours with the next record, the other side's with its confirmation. */
+  refresh(keys: FreshKeys): void {
+    this.#opener.expectFresh(keys);
+    this.#sealer.refresh(keys);
+  }
+
+  /** The other side has not gone over to the fresh keys yet. */
+  get isAwaitingFresh(): boolean {
+    return this.#opener.isAwaitingFresh;
+  }
+
+  /** What this side's first record after `refresh` holds. */
+  get freshCommitment(): Uint8Array {
+    return this.#sealer.commitment;
+  }
+
+  /** True once for each fresh agreement: after the record that must be the other side's confirmation. */
+  takeUnconfirmed(): boolean {
+    return this.#opener.takeUnconfirmed();
+  }
+
+  /** The other side has the keys under which its record has opened, and no others: an AEAD alone does not prove that. */
+  isConfirmedBy(commitment: Uint8Array): boolean {
+    const own = this.#opener.commitment;
+    return commitment.length === own.length && timingSafeEqual(commitment, own);
   }
 
   /**

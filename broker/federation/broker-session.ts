@@ -178,6 +178,10 @@ export class BrokerSession implements Worker {
         case 'handshake':
           this.#verify();
           break;
+        case 'rekey':
+          share.spend(HELLO_UNITS);
+          this.#writeOutput();
+          break;
         case 'proven':
           this.#believe();
           break;

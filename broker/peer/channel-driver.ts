@@ -158,6 +158,9 @@ export class ChannelDriver implements Worker {
         case 'handshake':
           this.#isVerifyDue = true;
           break;
+        case 'rekey':
+          this.#agree();
+          break;
         case 'proven':
           this.#admit();
           break;
@@ -189,6 +192,13 @@ export class ChannelDriver implements Worker {
     share.spend(recordUnits(plaintext.length, epochs - this.#paidEpochs));
     this.#paidEpochs = epochs;
     this.#checked(this.#peer?.receive(plaintext, share) ?? null);
+  }
+
+  /** Fresh keys: what the channel has sealed is written before anything else is sealed. */
+  #agree(): void {
+    const { share } = this.#job;
+    share.spend(HELLO_UNITS);
+    this.#isCongested = !this.carrier.write(this.#channel.takeOutput());
   }
 
   #checked(fault: PeerFault | null): void {

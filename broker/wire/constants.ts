@@ -22,7 +22,7 @@ export const NONCE_BYTES = 12;
  */
 export const MAX_RECORD_PLAINTEXT_BYTES = 97_496;
 
-export const RecordType = { hello: 1, welcome: 2, data: 3, close: 4 } as const;
+export const RecordType = { hello: 1, welcome: 2, data: 3, close: 4, rekey: 5 } as const;
 export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 
 /** length u32 (of the whole frame), op u8, flags u8, reserved u16 = 0, request id u32. */

@@ -61,7 +61,7 @@ export function decodeRecordHeader(bytes: Uint8Array, at: number, maxLength: num
   if (getUint32(bytes, at) % TWO_16 !== RECORD_MAGIC) return 'BAD_MAGIC';
   if (bytes[at + VERSION_AT] !== WIRE_VERSION) return 'BAD_VERSION';
   const type = bytes[at + TYPE_AT] ?? 0;
-  if (type < RecordType.hello || type > RecordType.close) return 'BAD_TYPE';
+  if (type < RecordType.hello || type > RecordType.rekey) return 'BAD_TYPE';
   if (getUint32(bytes, at + RESERVED_AT) !== 0) return 'BAD_RESERVED';
   const high = getUint32(bytes, at + SEQUENCE_HI_AT);
   if (high > 0x1f_ffff) return 'BAD_SEQUENCE';

@@ -20,6 +20,8 @@ export const HASH_BYTES = 32;
 export const HKDF_MAX_BLOCKS = 255;
 /** The epoch is a u32 in the record header. */
 export const MAX_EPOCH = 0xffff_ffff;
+/** A fresh key agreement moves a direction to the next multiple of this; the epochs between come from a ratchet alone. */
+export const EPOCHS_PER_AGREEMENT = 2 ** 16;
 
 // ---- we chose these ----
 

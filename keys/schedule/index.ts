@@ -1,2 +1,9 @@
 export { type Ephemeral, generateEphemeral } from './ephemeral.ts';
-export { deriveSessionSecrets, EpochSecret, nextEpoch } from './schedule.ts';
+export {
+  deriveSessionSecrets,
+  EpochSecret,
+  type FreshKeys,
+  firstOfNextAgreement,
+  freshEpoch,
+  nextEpoch,
+} from './schedule.ts';

@@ -4,11 +4,14 @@
  *   PRK            = HKDF-Extract(salt = transcript hash, ikm = shared secret)
  *   secret[0, dir] = HKDF-Expand(PRK, "argus v1 <dir> secret", 32)          dir: to-broker, to-domain
  *   secret[n+1]    = HKDF-Expand(secret[n], "argus v1 next epoch" | records, 32)   one way: yesterday's traffic stays closed
+ *   secret[f]      = HKDF-Expand(HKDF-Extract(salt = secret[n+1], ikm = fresh shared secret), "argus v1 fresh keys" | both public keys, 32)
+ *                                                               f: the next multiple of 2^16 after n
  *   key | iv | commitment = HKDF-Expand(secret[n], "argus v1 key" | "argus v1 iv" | "argus v1 commitment", 32 | 12 | 32)
  *
  * The transcript hash covers versions, suites, identities and both nonces, so sessions that differ in any of them share
  * no key. Neither AEAD commits to its key (a ciphertext can be made to open under two). The commitment of epoch 0 does: the
- * first record of each side carries it. Every later secret is computed from that of epoch 0, so it is committed to as well.
+ * first record of each side carries it. Every later secret of the ratchet is computed from that of epoch 0, so it is committed
+ * to as well. After a fresh agreement the first record of each side carries the new commitment.
  *
  * `records` is the number of records of epoch n, a little-endian u64. Both ends count them, so the last records of an epoch
  * cannot be taken out on the way: the next epoch would have another key at the receiver.
@@ -17,6 +20,7 @@ import { inspect } from 'node:util';
 import {
   AEAD_KEY_BYTES,
   AEAD_NONCE_BYTES,
+  EPOCHS_PER_AGREEMENT,
   HASH_BYTES,
   KeyError,
   MAX_EPOCH,
@@ -31,12 +35,26 @@ const LABELS = {
   toBroker: encoder.encode('argus v1 to-broker secret'),
   toDomain: encoder.encode('argus v1 to-domain secret'),
   next: encoder.encode('argus v1 next epoch'),
+  fresh: encoder.encode('argus v1 fresh keys'),
   key: encoder.encode('argus v1 key'),
   iv: encoder.encode('argus v1 iv'),
   commitment: encoder.encode('argus v1 commitment'),
 } as const;
 /** The number of records in an epoch, as the next secret is bound to it. */
 const COUNT_BYTES = 8;
+
+/** What two ends have agreed on inside a running session. */
+export interface FreshKeys {
+  /** 32 bytes from `Ephemeral.agree`; whoever owns it wipes it when both directions have used it. */
+  readonly shared: Uint8Array;
+  /** That of the side that asked, then that of the side that answered: 64 bytes. */
+  readonly publicKeys: Uint8Array;
+}
+
+/** The epoch with which a direction goes on after a fresh agreement. */
+export function firstOfNextAgreement(epoch: number): number {
+  return epoch - (epoch % EPOCHS_PER_AGREEMENT) + EPOCHS_PER_AGREEMENT;
+}
 
 /** The secret of one direction in one epoch. Prints as [redacted]. */
 export class EpochSecret {
@@ -77,14 +95,32 @@ export class EpochSecret {
   /** For `nextEpoch`. */
   ratchet(records: number): EpochSecret {
     if (this.#next !== null && this.#nextRecords === records) return this.#next;
-    if (this.epoch >= MAX_EPOCH)
-      throw new KeyError('ERR_KEY_EPOCH_EXHAUSTED', `epoch ${this.epoch} is the last; a new handshake is needed`);
-    const count = Buffer.alloc(COUNT_BYTES);
-    count.writeBigUInt64LE(BigInt(records));
-    this.#next = new EpochSecret(this.epoch + 1, this.#expand(Buffer.concat([LABELS.next, count]), HASH_BYTES));
+    if (this.epoch >= MAX_EPOCH || (this.epoch + 1) % EPOCHS_PER_AGREEMENT === 0)
+      throw new KeyError('ERR_KEY_EPOCH_EXHAUSTED', `epoch ${this.epoch} is the last; new keys must be agreed on`);
+    this.#next = new EpochSecret(this.epoch + 1, this.#expandNext(records));
     this.#nextRecords = records;
     this.wipe();
     return this.#next;
+  }
+
+  /** For `freshEpoch`. */
+  agree(records: number, { shared, publicKeys }: FreshKeys): EpochSecret {
+    const epoch = firstOfNextAgreement(this.epoch);
+    if (epoch > MAX_EPOCH)
+      throw new KeyError('ERR_KEY_EPOCH_EXHAUSTED', `epoch ${this.epoch} is the last; a new handshake is needed`);
+    const next = this.#expandNext(records);
+    this.wipe();
+    const pseudorandomKey = hkdfExtract(next, shared);
+    next.fill(0);
+    const secret = hkdfExpand(pseudorandomKey, Buffer.concat([LABELS.fresh, publicKeys]), HASH_BYTES);
+    pseudorandomKey.fill(0);
+    return new EpochSecret(epoch, secret);
+  }
+
+  #expandNext(records: number): Uint8Array {
+    const count = Buffer.alloc(COUNT_BYTES);
+    count.writeBigUInt64LE(BigInt(records));
+    return this.#expand(Buffer.concat([LABELS.next, count]), HASH_BYTES);
   }
 
   #expand(label: Uint8Array, length: number): Uint8Array {
@@ -140,4 +176,15 @@ export function deriveSessionSecrets(shared: Uint8Array, transcriptHash: Uint8Ar
  */
 export function nextEpoch(secret: EpochSecret, records: number): EpochSecret {
   return secret.ratchet(records);
+}
+
+/**
+ * The secret after a fresh agreement. It needs the old secret and the shared one: a thief who has the old secret alone, and
+ * has only listened, knows none of the keys that follow.
+ *
+ * @param records that the epoch had: sealed or opened, by whoever asks
+ * @throws KeyError ERR_KEY_EPOCH_EXHAUSTED; ERR_KEY_WIPED
+ */
+export function freshEpoch(secret: EpochSecret, records: number, fresh: FreshKeys): EpochSecret {
+  return secret.agree(records, fresh);
 }

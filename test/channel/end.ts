@@ -1,7 +1,7 @@
 /** One end of a channel with the I/O that a test gives it, and the handshake between two of them. */
 import * as assert from 'uvu/assert';
 
-XXfrom '../../broker/channel/index.ts';
+import { Channel, type ChannelEvent, type ChannelOptions, type ChannelRole } from '../../broker/channel/index.ts';
 
 import { encodeBrokerFrame, Op } from '../../broker/wire/index.ts';
 import type { Identity } from '../../keys/index.ts';
@@ -84,4 +84,3 @@ export async function pair(domain: End, broker: End): Promise<void> {
   assert.is(domain.hear(welcomeOf(broker)), 'more');
   assert.is(domain.channel.welcome?.domid, 1);
 }
-

@@ -51,6 +51,7 @@ export const MODELS: readonly Model[] = [
       weak('WEAK_UNCOUNTED'),
       weak('WEAK_SAME_KEY'),
       weak('WEAK_TWO_WAY'),
+      weak('WEAK_RATCHET_ONLY'),
     ],
   },
 ];

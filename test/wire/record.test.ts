@@ -34,7 +34,7 @@ const FAULTS = [
   ['version', 2, 0, 'BAD_VERSION'],
   ['version', 2, 1, 'BAD_VERSION'],
   ['type', 3, 0, 'BAD_TYPE'],
-  ['type', 3, 5, 'BAD_TYPE'],
+  ['type', 3, 6, 'BAD_TYPE'],
   ['sequence', 14, 0x20, 'BAD_SEQUENCE'],
   ['sequence', 15, 1, 'BAD_SEQUENCE'],
   ['reserved', 20, 1, 'BAD_RESERVED'],

@@ -136,6 +136,9 @@ export class RawSession {
         case 'proven':
           if (channel.welcome !== null) this.#react({ kind: 'frame', frame: channel.welcome });
           break;
+        case 'rekey':
+          this.#writeOutput(channel);
+          break;
         case 'handshake':
           void this.#verify(channel);
           return;

@@ -191,6 +191,9 @@ export class ClientSession implements CarrierEvents {
         case 'frames':
           this.#onFrames(channel);
           break;
+        case 'rekey':
+          this.#writeOutput(channel);
+          break;
         case 'more':
         case 'waiting':
           return;

@@ -1,13 +1,15 @@
 /** Records: their header, the keys of one direction, and a reader that cuts a byte stream. See "Records" in docs/wire.md. */
-import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
 import { assert } from './identity.mjs';
 
-export const RecordType = { hello: 1, welcome: 2, data: 3, close: 4 };
+export const RecordType = { hello: 1, welcome: 2, data: 3, close: 4, rekey: 5 };
 export const MAX_RECORD_PLAINTEXT_BYTES = 97_496;
 const HEADER_BYTES = 24;
 const TAG_BYTES = 16;
 export const MAX_HANDSHAKE_BODY_BYTES = 16_384;
 export const MAX_RECORD_BODY_BYTES = 16_777_164;
+/** Fresh keys begin at the next multiple of this. */
+const EPOCHS_PER_AGREEMENT = 65_536;
 const SOFT = { records: 1_048_576, bytes: 1_073_741_824, ageMs: 120_000 };
 const HARD = { records: 2_097_152, bytes: 2_147_483_648, ageMs: 240_000 };
 export const SUITES = { A256GCM: 'aes-256-gcm', C20P: 'chacha20-poly1305' };
@@ -38,7 +40,7 @@ export class RecordReader {
     const type = held[3];
     const sequence = held.readBigUInt64LE(8);
     const length = held.readUInt32LE(16);
-    assert(type >= RecordType.hello && type <= RecordType.close, 'an unknown type of record');
+    assert(type >= RecordType.hello && type <= RecordType.rekey, 'an unknown type of record');
     assert(held.readUInt32LE(20) === 0, 'reserved bytes that are not 0');
     assert(sequence < 2n ** 53n && length <= this.limit, 'a number in the header is too large');
     const end = HEADER_BYTES + length;
@@ -76,14 +78,29 @@ class Epoch {
     this.#secret = secret;
     this.key = hkdfExpand(secret, 'argus v1 key', 32);
     this.iv = hkdfExpand(secret, 'argus v1 iv', 12);
+    this.commitment = hkdfExpand(secret, 'argus v1 commitment', 32);
   }
 
   /** Bound to the number of records of this epoch: if one is missing, the next key is another one. */
   next() {
+    return new Epoch(this.number + 1, this.#nextSecret());
+  }
+
+  get firstFresh() {
+    return this.number - (this.number % EPOCHS_PER_AGREEMENT) + EPOCHS_PER_AGREEMENT;
+  }
+
+  /** With a key agreement mixed in: the old secret alone does not lead there. */
+  fresh({ shared, publicKeys }) {
+    const mixed = hkdfExtract(this.#nextSecret(), shared);
+    const label = Buffer.concat([Buffer.from('argus v1 fresh keys'), publicKeys]);
+    return new Epoch(this.firstFresh, hkdfExpand(mixed, label, 32));
+  }
+
+  #nextSecret() {
     const count = Buffer.alloc(8);
     count.writeBigUInt64LE(BigInt(this.records));
-    const label = Buffer.concat([Buffer.from('argus v1 next epoch'), count]);
-    return new Epoch(this.number + 1, hkdfExpand(this.#secret, label, 32));
+    return hkdfExpand(this.#secret, Buffer.concat([Buffer.from('argus v1 next epoch'), count]), 32);
   }
 
   isPast(limits) {
@@ -118,6 +135,16 @@ export class Sealer {
     this.#epoch = this.#epoch.next();
   }
 
+  /** What the first record with fresh keys holds. */
+  get commitment() {
+    return this.#epoch.commitment;
+  }
+
+  /** The next record is the first one with fresh keys. */
+  refresh(shared, publicKeys) {
+    this.#epoch = this.#epoch.fresh({ shared, publicKeys });
+  }
+
   seal(type, plaintext) {
     if (this.#epoch.isPast(SOFT)) this.rekey();
     const epoch = this.#epoch;
@@ -133,6 +160,8 @@ export class Sealer {
 export class Opener {
   #cipher;
   #epoch;
+  #fresh = null;
+  #isUnconfirmed = false;
 
   constructor(suite, secret) {
     this.#cipher = SUITES[suite];
@@ -143,9 +172,25 @@ export class Opener {
     return this.#epoch.number;
   }
 
+  get isAwaitingFresh() {
+    return this.#fresh !== null;
+  }
+
+  /** The other side may go on with fresh keys. */
+  expectFresh(shared, publicKeys) {
+    this.#fresh = { shared, publicKeys };
+  }
+
+  /** Right after the first record with fresh keys. Throws when the other side has others. */
+  confirm(commitment) {
+    assert(this.#isUnconfirmed && timingSafeEqual(commitment, this.#epoch.commitment), 'no proof of the fresh keys');
+    this.#isUnconfirmed = false;
+  }
+
   /** Throws unless it is the next record of the other side. */
-  open({ epoch: number, sequence, header, body }) {
-    const epoch = number === this.#epoch.number + 1 ? this.#epoch.next() : this.#epoch;
+  open({ type, epoch: number, sequence, header, body }) {
+    assert(!this.#isUnconfirmed, 'the first record with fresh keys must confirm them');
+    const epoch = this.#epochOf(number);
     const isNext = number === epoch.number && sequence === epoch.records && !epoch.isPast(HARD);
     assert(isNext && body.length >= TAG_BYTES, 'not the next record');
     const split = body.length - TAG_BYTES;
@@ -156,7 +201,18 @@ export class Opener {
     // Only now: a forged record must move neither the sequence nor the epoch.
     epoch.records++;
     epoch.bytes += plaintext.length;
+    if (this.#fresh !== null && number === this.#epoch.firstFresh) {
+      this.#fresh = null;
+      this.#isUnconfirmed = true;
+      assert(type === RecordType.rekey, 'the first record with fresh keys must confirm them');
+    }
     this.#epoch = epoch;
     return plaintext;
+  }
+
+  #epochOf(number) {
+    if (number === this.#epoch.number + 1 && number < this.#epoch.firstFresh) return this.#epoch.next();
+    if (number === this.#epoch.firstFresh && this.#fresh !== null) return this.#epoch.fresh(this.#fresh);
+    return this.#epoch;
   }
 }

@@ -2,6 +2,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createConnection } from 'node:net';
 import { encode, Op, ringBytes, walk } from './frames.mjs';
+import { takeRekey } from './fresh-keys.mjs';
 import { acceptWelcome, makeHello } from './handshake.mjs';
 import { assert } from './identity.mjs';
 import { MAX_RECORD_BODY_BYTES, RecordReader, RecordType } from './records.mjs';
@@ -145,6 +146,10 @@ export class Session {
     const plaintext = this.#keys.opener.open(record);
     this.#lastHeard = performance.now();
     if (record.type === RecordType.close) throw new Error(`the broker ended the session: close code ${plaintext[0]}`);
+    if (record.type === RecordType.rekey && this.welcome !== null) {
+      this.#socket.write(takeRekey(this.#keys, plaintext));
+      return;
+    }
     assert(record.type === RecordType.data, 'a record of a type that has no place here');
     for (const frame of walk(plaintext)) {
       if (this.welcome === null) this.#prove(frame);

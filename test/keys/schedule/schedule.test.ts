@@ -6,7 +6,13 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { recordNonce } from '../../../keys/aead/nonce.ts';
 import { generateEphemeral } from '../../../keys/schedule/ephemeral.ts';
-import { deriveSessionSecrets, EpochSecret, nextEpoch } from '../../../keys/schedule/schedule.ts';
+import {
+  deriveSessionSecrets,
+  EpochSecret,
+  firstOfNextAgreement,
+  freshEpoch,
+  nextEpoch,
+} from '../../../keys/schedule/schedule.ts';
 import { seeded, seededRandom } from '../../support/seed.ts';
 
 const schedule = suite('key schedule');
@@ -185,6 +191,42 @@ schedule('a secret prints as [redacted]', () => {
   const printed = inspect({ toBroker }, { showHidden: true, depth: 9 }) + JSON.stringify({ toBroker });
   assert.is(printed, '{ toBroker: [redacted] }{"toBroker":"[redacted]"}');
   assert.not.ok(printed.includes(key));
+});
+
+schedule('a fresh agreement gives keys that neither the old secret nor the shared one gives alone', () => {
+  const secretOf = (fill: number): EpochSecret => new EpochSecret(3, new Uint8Array(32).fill(fill));
+  const keys = { shared: new Uint8Array(32).fill(2), publicKeys: new Uint8Array(64).fill(3) };
+  const made = freshEpoch(secretOf(1), 5, keys);
+  assert.is(made.epoch, 65_536);
+  assert.is(hex(freshEpoch(secretOf(1), 5, keys).key), hex(made.key));
+  const others = [
+    nextEpoch(secretOf(1), 5),
+    freshEpoch(secretOf(1), 6, keys),
+    freshEpoch(secretOf(9), 5, keys),
+    freshEpoch(secretOf(1), 5, { ...keys, shared: new Uint8Array(32).fill(9) }),
+    freshEpoch(secretOf(1), 5, { ...keys, publicKeys: new Uint8Array(64).fill(9) }),
+  ];
+  for (const other of others) assert.is.not(hex(other.key), hex(made.key));
+  const used = secretOf(1);
+  freshEpoch(used, 5, keys);
+  assert.is(
+    codeOf(() => used.key),
+    'ERR_KEY_WIPED',
+  );
+});
+
+schedule('the ratchet never reaches the first epoch of an agreement, and the last agreement has no next one', () => {
+  assert.equal([0, 1, 65_535, 65_536].map(firstOfNextAgreement), [65_536, 65_536, 65_536, 131_072]);
+  assert.is(
+    codeOf(() => nextEpoch(new EpochSecret(65_535, new Uint8Array(32)), 1)),
+    'ERR_KEY_EPOCH_EXHAUSTED',
+  );
+  const keys = { shared: new Uint8Array(32).fill(2), publicKeys: new Uint8Array(64) };
+  const last = new EpochSecret(0xffff_0000, new Uint8Array(32));
+  assert.is(
+    codeOf(() => freshEpoch(last, 1, keys)),
+    'ERR_KEY_EPOCH_EXHAUSTED',
+  );
 });
 
 schedule.run();

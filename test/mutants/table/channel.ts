@@ -9,6 +9,27 @@ const BROKER_SESSION = ['test/federation/broker-session.test.ts'];
 export const CHANNEL_MUTANTS: readonly Mutant[] = [
   {
     in: 'broker/channel/channel.ts',
+    find: "if (!session.takeUnconfirmed() || !session.isConfirmedBy(message.value)) return this.#fail('BAD_COMMITMENT');",
+    replace: '',
+    promise: 'a carrier reads and changes nothing',
+    tests: ['test/channel/fresh-keys.test.ts'],
+  },
+  {
+    in: 'broker/channel/channel.ts',
+    find: "if (this.#asking?.isOverdue === true) return this.#fail('STALE_KEYS');",
+    replace: '',
+    promise: 'a worn-out key opens nothing',
+    tests: ['test/channel/fresh-keys.test.ts'],
+  },
+  {
+    in: 'broker/channel/channel.ts',
+    find: "if (!this.#rules.isInitiator || session.isAwaitingFresh) return this.#fail('UNEXPECTED_RECORD');",
+    replace: '',
+    promise: 'a carrier reads and changes nothing',
+    tests: ['test/channel/fresh-keys.test.ts'],
+  },
+  {
+    in: 'broker/channel/channel.ts',
     find: ': new Deframer(MAX_HANDSHAKE_BODY_BYTES);',
     replace: ': new Deframer(MAX_RECORD_BODY_BYTES);',
     promise: 'memory is bounded',

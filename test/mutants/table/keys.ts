@@ -306,7 +306,7 @@ export const KEYS: readonly Mutant[] = [
   },
   {
     in: 'keys/schedule/schedule.ts',
-    find: 'if (this.epoch >= MAX_EPOCH)',
+    find: 'if (this.epoch >= MAX_EPOCH || (this.epoch + 1) % EPOCHS_PER_AGREEMENT === 0)',
     replace: 'if (false)',
     promise: 'a worn-out key opens nothing',
     tests: SCHEDULE,

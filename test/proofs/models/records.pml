@@ -3,7 +3,8 @@
  *
  * Seals are perfect: a record opens only under the key that sealed it, with the header that it was sealed with. The key of
  * an epoch is computed from the one before, one way. The attacker keeps and repeats everything, and at some moment it may
- * get the sender's memory: the secret of the present epoch, and so all later ones. Then it seals what it likes.
+ * get the sender's memory: the secret of the present epoch, and so all later ones up to a fresh key agreement, which it
+ * only hears. Then it seals what it likes.
  *
  * Build with -DWEAK_... for a rule that is missing: spin must find an attack.
  */
@@ -21,7 +22,15 @@ byte recordsIn[EPOCHS];
 
 byte epoch;             /* of the sender */
 byte sequence;          /* of the sender's next record */
-byte leakedFrom = NONE; /* the attacker knows the keys of this epoch and of all later ones */
+byte leakedFrom = NONE; /* the attacker knows the keys of this epoch and of later ones, as far as the ratchet leads */
+bool isFresh[EPOCHS];   /* the keys of this epoch come from a fresh agreement */
+
+/* A fresh agreement lies between the leak and the epoch. */
+#ifdef WEAK_RATCHET_ONLY
+#define IS_HEALED(e) (false)
+#else
+#define IS_HEALED(e) ((isFresh[1] && leakedFrom < 1 && (e) >= 1) || (isFresh[2] && leakedFrom < 2 && (e) >= 2))
+#endif
 
 byte opened;            /* records that the receiver has opened */
 byte nowEpoch;          /* of the receiver */
@@ -30,7 +39,7 @@ byte expected;          /* the receiver's next sequence */
 #ifdef WEAK_TWO_WAY
 #define KNOWS(e) (leakedFrom != NONE)
 #else
-#define KNOWS(e) (leakedFrom != NONE && (e) >= leakedFrom)
+#define KNOWS(e) (leakedFrom != NONE && (e) >= leakedFrom && !IS_HEALED(e))
 #endif
 
 #ifdef WEAK_ANY_LATER
@@ -58,6 +67,10 @@ proctype Sender() {
        sealed < RECORDS && epoch < EPOCHS - 1 ->
 #ifndef WEAK_SAME_KEY
        epoch++;
+       if
+       :: isFresh[epoch] = true
+       :: skip
+       fi;
 #endif
        sequence = 0
      }
@@ -71,7 +84,9 @@ proctype Sender() {
        }
        sequence++;
        recordsIn[epoch] = sequence;
-       sealed++
+       sealed++;
+       /* What is sealed after a fresh agreement is closed to a thief of the keys before it. */
+       assert(!(leakedFrom < epoch && isFresh[epoch] && KNOWS(epoch)))
      }
   od
 }
