@@ -1,17 +1,36 @@
 /** `argus policy init`: a directory to begin with. */
-import { Command } from 'commander';
-import { copyShippedPolicy } from '../../../../policy/index.ts';
+import { Command, Option } from 'commander';
+import { copyShippedPolicy, POLICY_TEMPLATES, type PolicyTemplate } from '../../../../policy/index.ts';
+import { printJson } from '../../output.ts';
+
+interface InitOptions {
+  readonly template: PolicyTemplate;
+  readonly json?: true;
+}
 
 export function initCommand(): Command {
   return new Command('init')
-    .description('copy the shipped policy into a new directory; overwrites nothing')
+    .description('copy a policy to begin with into a new directory; overwrites nothing')
     .argument('<directory>', 'where to; is created if need be')
-    .addHelpText('after', '\nExample:\n  argus policy init /etc/argus/policy')
+    .addOption(
+      new Option('--template <name>', 'which policy: the shipped one, or one for another kind of site')
+        .choices(POLICY_TEMPLATES)
+        .default('desktop'),
+    )
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  argus policy init /etc/argus/policy\n  argus policy init ./policy --template router',
+    )
     .action(init);
 }
 
-async function init(directory: string): Promise<void> {
-  const written = await copyShippedPolicy(directory);
+async function init(directory: string, { template, json }: InitOptions): Promise<void> {
+  const written = await copyShippedPolicy(directory, template);
+  if (json === true) {
+    printJson({ directory, template, written });
+    return;
+  }
   process.stdout.write(
     `${written.map((path) => `created ${path}`).join('\n')}\n\nNext: edit ${directory}/domains.yaml and policy.csv, then run: argus policy check ${directory}\n`,
   );
