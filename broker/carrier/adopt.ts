@@ -1,23 +1,23 @@
 /**
  * Makes an accepted socket read into memory that all carriers share.
  *
- * Node gives each read of an accepted socket 64 KiB of its own, and at a few hundred MB/s the garbage collector then costs
- * more than the AEAD: a message of 1 764 bytes took 6.6 µs of the broker's CPU that way and takes 1.8 µs this way, in one
- * run each beside the same peer. `onread` does it for sockets that one connects; for accepted ones the constructor takes it
- * together with `handle`, which is how node:http and node:tls hand sockets on, but is not documented. Where that handle is
- * missing the socket is used as it is: slower, and the same otherwise.
+ * Node allocates 64 KiB for each read of an accepted socket. At a few hundred MB/s the garbage collector then costs
+ * more than the AEAD: a message of 1 764 bytes took 6.6 µs of the broker's CPU that way, and takes 1.8 µs this way, in
+ * one run each with the same peer. For an outgoing socket the option `onread` is enough. For an accepted one the
+ * constructor takes `onread` together with `handle`. That is how node:http and node:tls pass sockets on, but it is not
+ * documented. If the handle is missing, the socket is used unchanged: slower, but otherwise the same.
  */
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import { CARRIER_HIGH_WATER_BYTES, READ_BUFFER_BYTES } from '../process/index.ts';
 
-/** What the constructor understands beyond its declared type. */
+/** Options that the constructor supports but does not declare. */
 interface AdoptingOptions extends SocketConstructorOpts {
   readonly handle: object;
   readonly writableHighWaterMark: number;
   readonly onread: { readonly buffer: Uint8Array; readonly callback: (length: number) => boolean };
 }
 
-/** Overwritten by every read; what a carrier hands on is lent for the call only. */
+/** Every read overwrites it, so a chunk is valid only during the call of `onChunk`. */
 const shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
 
 /** A socket, and how to read from it. */
@@ -54,7 +54,7 @@ export function adopt(accepted: Socket): ReadableSocket {
   };
 }
 
-/** A socket that reads by itself: one that we have connected, and that may have read already. */
+/** A socket that reads into its own memory: one that we have connected, and that may already have read. */
 export function asItIs(socket: Socket): ReadableSocket {
   return {
     socket,

@@ -1,5 +1,5 @@
 /**
- * The `carrier` of a domain in domains.yaml: where its bytes come in on this host.
+ * The `carrier` of a domain in domains.yaml: how the domain reaches the broker on this host.
  *
  *   (none)                      listen on RUNTIME/NAME.sock, for processes
  *   unix:/path                  listen on /path, for processes
@@ -8,15 +8,17 @@
  *   vsock:/path:PORT            the guest calls: listen on /path_PORT (Firecracker, Cloud Hypervisor)
  *   vsock-connect:/path:PORT    the guest listens: connect to /path and ask for PORT (the same)
  *
- * Where `vmm` names the user of its VMM, that user has a directory RUNTIME/NAME/, RUNTIME/NAME.sock becomes
- * RUNTIME/NAME/argus.sock, and a path on which the broker is to listen has to lie right in it.
+ * If `vmm` names the user of the domain's VMM, that user has a directory RUNTIME/NAME/, and RUNTIME/NAME.sock becomes
+ * RUNTIME/NAME/argus.sock. A path on which the broker listens must then be directly in that directory.
  */
 import { dirname, join } from 'node:path';
 import { BrokerError } from '../process/index.ts';
 
 export type CarrierPlace =
   | { readonly kind: 'listen'; readonly path: string; readonly tellsOfRestart: boolean }
-  /** `vsockPort`: what is asked for with CONNECT once connected; null = nothing, the socket is the guest's port. */
+  /**
+   * `vsockPort`: the port to request with CONNECT after connecting. Null: none, the socket is already the guest's port.
+   */
   | {
       readonly kind: 'dial';
       readonly path: string;
@@ -24,7 +26,7 @@ export type CarrierPlace =
       readonly tellsOfRestart: boolean;
     };
 
-/** A domain as far as its way in is concerned, as declared in domains.yaml. */
+/** The part of a domain's entry in domains.yaml that concerns its carrier. */
 export interface Reachable {
   readonly name: string;
   readonly carrier: string | null;
@@ -34,7 +36,7 @@ export interface Reachable {
 const MAX_VSOCK_PORT = 0xffff_ffff;
 const SOCKET_OF_VMM = 'argus.sock';
 
-/** The directory of a VMM's user. Domains' names have no dots, so nothing else in RUNTIME is called like one. */
+/** The directory of a VMM's user. Names of domains have no dots, so no other entry of RUNTIME has such a name. */
 export function vmmDirectory(runtime: string, domain: string): string {
   return join(runtime, domain);
 }

@@ -1,9 +1,9 @@
 /**
- * Carriers that the broker opens itself, because the virtual machine's monitor is the one that listens: QEMU's
- * `-chardev socket,server=on`, and the host's side of vsock in Firecracker and Cloud Hypervisor, where a line
- * `CONNECT PORT` is answered by `OK PORT_OF_THE_HOST` once the guest has accepted.
+ * Carriers that the broker opens itself, because the virtual machine's monitor listens: QEMU's `-chardev
+ * socket,server=on`, and the host's side of vsock in Firecracker and Cloud Hypervisor. There, the broker sends a line
+ * `CONNECT PORT`, and gets `OK PORT_OF_THE_HOST` once the guest has accepted.
  *
- * It dials again when a carrier ends, and while no VMM listens: machines come and go while the broker stays.
+ * The broker dials again when a carrier ends, and while no VMM listens, because machines start and stop at any time.
  */
 
 import { connect, type Socket } from 'node:net';
@@ -14,13 +14,13 @@ import { type OwnedSocket, openOwnedSocket } from './owned-socket.ts';
 import { SocketCarrier } from './socket.ts';
 import type { VmmOwner } from './vmm-directory.ts';
 
-/** Bytes; enough for `OK 4294967295\n`. A socket that sends a longer answer is not a vsock socket. */
+/** Bytes, enough for `OK 4294967295\n`. A socket that sends a longer answer is not a vsock socket. */
 const MAX_ANSWER_BYTES = 32;
 const LINE_FEED = 0x0a;
 
 export interface DialTarget {
   readonly path: string;
-  /** null: the socket is the guest's port already. */
+  /** null: the socket is already the guest's port. */
   readonly vsockPort: number | null;
   readonly domain: string;
   readonly tellsOfRestart: boolean;
@@ -29,11 +29,11 @@ export interface DialTarget {
 }
 
 export interface Dialer {
-  /** Dials no more; a carrier that was handed over lives on until its session ends. */
+  /** Stops dialling. A carrier that was already passed to `accept` stays open until its session ends. */
   close(): void;
 }
 
-/** `onForeign`: something lies there that is not the VMM's own socket; reported once each time that it appears. */
+/** `onForeign`: the entry at the path is not the VMM's own socket. Reported once each time that it appears. */
 export function dialUnix(target: DialTarget, accept: Accept, onForeign: (error: BrokerError) => void): Dialer {
   const { path, vsockPort, domain, tellsOfRestart, owner } = target;
   const name = vsockPort === null ? `unix:${path}` : `unix:${path}:${vsockPort}`;
@@ -67,7 +67,7 @@ export function dialUnix(target: DialTarget, accept: Accept, onForeign: (error: 
     opening = socket;
     socket.once('connect', found.done);
     socket.once('close', found.done);
-    // 'close' follows and dials again; often no VMM listens yet, which is not a fault.
+    // 'close' follows and dials again. Often no VMM listens yet, which is not an error.
     socket.on('error', () => {});
     socket.once('close', again);
     const handOver = (): void => {
@@ -110,7 +110,7 @@ function askForPort(socket: Socket, port: number, onOpen: () => void): void {
       socket.destroy();
       return;
     }
-    // What follows the line is the guest's.
+    // The bytes after the line are from the guest.
     const rest = answer.subarray(end + 1);
     onOpen();
     if (rest.length > 0) socket.unshift(rest);

@@ -1,9 +1,9 @@
 /**
  * Sockets that the broker listens on: one unix socket per domain, which only that domain may use, and TCP on request.
  *
- * An unauthenticated carrier costs memory and signature checks, so each listener admits a few at a time, and a place that
- * was used for a refused handshake stays taken for a while: a stranger can make the broker work, and the log write, only
- * so fast.
+ * An unauthenticated carrier costs memory and signature checks. So each listener admits only a few at a time, and the
+ * place of a refused handshake stays taken for a while. This limits the rate at which a stranger can cause work and
+ * audit records.
  */
 import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -28,18 +28,18 @@ export interface Listener {
   close(): void;
 }
 
-/** Takes over an unauthenticated carrier; `release` when it is authenticated, refused or gone. */
+/** Takes over an unauthenticated carrier. Call `release` when it is authenticated, refused or gone. */
 export type Accept = (carrier: Carrier, release: Release) => void;
 
 export interface UnixPlace {
   readonly path: string;
   readonly domain: string;
   readonly tellsOfRestart: boolean;
-  /** Whose it shall be, made where; null = the broker's own, made in its place. */
+  /** The new owner, and the path where the socket is made first. Null: the broker keeps it, and makes it in place. */
   readonly handedOver: { readonly to: VmmOwner; readonly making: string } | null;
 }
 
-/** Listens for one domain. A stale socket is replaced. A socket that another process serves is an error. */
+/** Listens for one domain. Replaces a stale socket. A socket that another process serves is an error. */
 export async function listenUnix(place: UnixPlace, accept: Accept): Promise<Listener> {
   const { path, domain, tellsOfRestart, handedOver } = place;
   if (Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES) {
@@ -66,7 +66,7 @@ export async function listenUnix(place: UnixPlace, accept: Accept): Promise<List
   });
 }
 
-/** Listens on a TCP address; any domain of the inventory may come in there. Port 0 picks a free one. */
+/** Listens on a TCP address, which any domain of the inventory may use. Port 0 picks a free one. */
 export async function listenTcp(host: string, port: number, accept: Accept): Promise<Listener> {
   const server = createServer({ pauseOnConnect: true, noDelay: true });
   await listening(server, () => server.listen(port, host), `tcp ${host}:${port}`);
@@ -89,7 +89,7 @@ function serve(
 ): Listener {
   const listener: Listener = {
     address,
-    // Stops listening at once; carriers that were accepted live on until their sessions end.
+    // Stops listening at once. Accepted carriers stay open until their sessions end.
     close: () => void server.close(),
   };
   server.on('connection', (socket) => {
@@ -102,7 +102,8 @@ function serve(
 
 function listening(server: Server, start: () => void, where: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    // Stays: a failed accept later on (out of descriptors) is reported here too, and must not be an uncaught exception.
+    // Never removed: a later failed accept (no descriptors left) also comes here, and must not be an uncaught
+    // exception.
     server.on('error', (cause: NodeJS.ErrnoException) => {
       const hint = cause.code === 'EADDRINUSE' ? 'something else listens there' : (cause.code ?? cause.message);
       reject(new BrokerError('ERR_BROKER_LISTEN', `cannot listen on ${where}: ${hint}`, { cause }));

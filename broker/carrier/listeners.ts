@@ -1,4 +1,4 @@
-/** Where each declared domain comes in, a unix socket of its own, kept in step with the inventory. */
+/** The unix sockets of all declared domains, one each, updated with the inventory. */
 import { chmod, mkdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BrokerError } from '../process/index.ts';
@@ -16,11 +16,11 @@ export const CONTROL_SOCKET = 'control.sock';
 const GROUP_OR_OTHERS_MAY_WRITE = 0o022;
 const ALL_MAY_PASS = 0o011;
 
-/** What an entrance is made from. */
+/** The plan for one listener or dialler. */
 interface Plan {
   readonly domain: Reachable;
   readonly place: CarrierPlace;
-  /** The user of its VMM; null = the broker's own. */
+  /** The user of its VMM; null = the user of the broker. */
   readonly owner: VmmOwner | null;
 }
 
@@ -34,7 +34,7 @@ export class DomainListeners {
   readonly #report: (domain: string, error: BrokerError) => void;
   readonly #entrances = new Map<string, Entrance>();
 
-  /** `report`: a VMM's user has spoilt the way in of its own domain, which is no reason to stop for the others. */
+  /** `report`: a VMM's user has broken the socket of its own domain. The other domains are not affected. */
   constructor(
     runtime: string,
     accept: (carrier: Carrier, release: Release) => void,
@@ -51,7 +51,7 @@ export class DomainListeners {
   }
 
   /**
-   * Tries what these domains will need, without disturbing those that are being served.
+   * Checks that the listeners of these domains can be opened, without disturbing the domains that are being served.
    *
    * @throws BrokerError ERR_BROKER_SOCKET_PATH, ERR_BROKER_VMM_USER, ERR_BROKER_VMM_OWNER
    */
@@ -79,9 +79,10 @@ export class DomainListeners {
   }
 
   /**
-   * Opens what is missing, closes what is no longer declared. Sessions on a closed listener are the caller's.
+   * Opens missing listeners and closes those of undeclared domains. The caller ends the sessions of a closed listener.
    *
-   * @throws BrokerError as `prepare` does, before anything is changed, or for the first that could not be opened, when all the others are
+   * @throws BrokerError as `prepare` does, before any change; or for the first listener that could not be opened, after
+   *   all others were opened
    */
   async sync(domains: readonly Reachable[]): Promise<void> {
     const plans = await this.prepare(domains);
@@ -121,11 +122,11 @@ export class DomainListeners {
   async #remove(name: string, { place, close }: Entrance): Promise<void> {
     this.#entrances.delete(name);
     close();
-    // libuv removes it with the server; a second removal is no fault
+    // libuv removes it with the server, so it is no error if this removal fails
     if (place.kind === 'listen') await unlink(place.path).catch(() => {});
   }
 
-  /** Directories of VMMs' users stay: their VMMs may be running, with sockets of their own there. */
+  /** Keeps the directories of VMMs' users: their VMMs may be running, with sockets of their own there. */
   async close(): Promise<void> {
     for (const [name, entrance] of [...this.#entrances]) await this.#remove(name, entrance);
   }
@@ -136,7 +137,8 @@ function isSame(plan: Plan, { domain, owner }: Plan): boolean {
 }
 
 /**
- * The directory of the sockets: whoever may write here could take a domain's place. One broker at a time.
+ * Prepares the directory of the sockets, for one broker at a time. A user with write access to it could impersonate the
+ * socket of a domain.
  *
  * @throws BrokerError ERR_BROKER_SOCKET_PATH, ERR_BROKER_SOCKET_BUSY
  */
@@ -169,7 +171,9 @@ export function requireOwnRuntime(
   );
 }
 
-/** On their way to their own directories; what is listed and opened stays as it is. */
+/**
+ * Lets all users pass through RUNTIME to their own directories (execute permission). Does not let them list or open it.
+ */
 async function letAllPass(runtime: string): Promise<void> {
   const { mode } = await stat(runtime);
   if ((mode & ALL_MAY_PASS) === ALL_MAY_PASS) return;

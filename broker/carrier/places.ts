@@ -1,6 +1,6 @@
-/** Places for carriers that are not authenticated yet; one that ended in a refusal stays taken for a while. */
+/** Places for carriers that are not authenticated yet. The place of a refused carrier stays taken for a while. */
 
-/** Gives the place back. `wasRefused` keeps it taken for the delay. Idempotent. */
+/** Releases the place. `wasRefused`: only after the delay. Idempotent. */
 export type Release = (wasRefused: boolean) => void;
 
 export class Places {
@@ -16,7 +16,7 @@ export class Places {
     this.#after = after;
   }
 
-  /** Null when every place is taken: the carrier is turned away. */
+  /** Null when every place is taken: the caller must refuse the carrier. */
   take(): Release | null {
     if (this.#taken >= this.#max) return null;
     this.#taken++;

@@ -18,11 +18,11 @@ export class SocketCarrier implements Carrier {
     this.name = name;
     this.domain = domain;
     this.tellsOfRestart = tellsOfRestart;
-    // Without a listener a reset by the peer would be an uncaught exception; 'close' follows and tells the rest.
+    // Without a listener, a reset by the peer would be an uncaught exception. 'close' follows and reports the end.
     socket.on('error', () => {});
   }
 
-  /** Written, and not taken by the kernel. */
+  /** Written bytes that the kernel has not taken. */
   get heldBytes(): number {
     return this.#socket.writableLength;
   }
@@ -45,7 +45,7 @@ export class SocketCarrier implements Carrier {
     this.#socket.resume();
   }
 
-  /** Reads on, to notice that the other end closes as well; one that does not is not waited for. */
+  /** Keeps reading, to notice that the other end closes as well. Does not wait for an end that never does. */
   end(): void {
     this.#socket.end();
     this.#socket.resume();

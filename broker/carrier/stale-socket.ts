@@ -1,4 +1,4 @@
-/** Makes way for the broker's own socket. A stale socket is removed. Anything else stays and is an error. */
+/** Frees the path for the broker's own socket: removes a stale socket. Any other file stays and is an error. */
 import { lstatSync, statSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -9,7 +9,7 @@ const STICKY = 0o1000;
 
 /** @throws BrokerError ERR_BROKER_SOCKET_PATH (no socket), ERR_BROKER_SOCKET_BUSY (served) */
 export async function removeStaleSocket(path: string): Promise<void> {
-  // Not followed: a link that leads nowhere is in the way as well.
+  // lstat, because a dangling link would block the path too.
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) {
@@ -21,7 +21,12 @@ export async function removeStaleSocket(path: string): Promise<void> {
   await unlink(path);
 }
 
-/** Whoever can write in a directory can take a socket's place there, or lead what is done to it by name elsewhere. @throws BrokerError ERR_BROKER_SOCKET_PATH */
+/**
+ * A user with write access to the directory could replace a socket there, or redirect operations on its name to another
+ * file.
+ *
+ * @throws BrokerError ERR_BROKER_SOCKET_PATH
+ */
 export function refuseOthersDirectory(directory: string): void {
   const found = statSync(directory, { throwIfNoEntry: false });
   if (found === undefined) return; // listening says so

@@ -1,25 +1,26 @@
 /**
- * Directories that belong to the users of VMMs: RUNTIME/NAME/ is NAME's (0700), and so is the broker's socket in it (0600).
- * The VMM of one domain reaches its own socket and no other's, and may keep sockets of its own beside it (QEMU with
- * server=on, Firecracker).
+ * Directories that belong to the users of VMMs: RUNTIME/NAME/ belongs to the user of NAME's VMM (0700), and so does the
+ * broker's socket in it (0600). The VMM of one domain reaches its own socket and no other one. It may keep sockets of
+ * its own next to it (QEMU with server=on, Firecracker).
  *
- * That user is not trusted, and the broker may be root: whoever owns a directory can put links to anybody's files in it, at
+ * That user is not trusted, and the broker may be root: the owner of a directory can put links to any file into it at
  * any moment. Therefore
  *
- *   - RUNTIME can be written by the broker alone (prepareRuntime), so RUNTIME/NAME is always what the broker has put there;
- *   - a socket is bound, and given its mode and its owner, in RUNTIME/.making, where nobody else can look;
- *   - in a directory that was given away the broker does two things by name: rename(2) puts the finished socket there,
- *     unlink(2) takes it away. Neither follows a link in the last part of a path, and the parts before it are the broker's.
- *     It changes the mode or owner of nothing there, and asks nobody there whether he serves.
+ *   - only the broker can write to RUNTIME (prepareRuntime), so RUNTIME/NAME is always the entry that the broker made;
+ *   - a socket is bound, and gets its mode and its owner, in RUNTIME/.making, which no other user can open;
+ *   - in a directory of another user the broker does two things by name: rename(2) puts the finished socket there, and
+ *     unlink(2) removes it. Neither follows a link in the last part of a path, and the parts before it belong to the
+ *     broker. The broker never changes a mode or an owner there, and never connects to a socket there to see whether it
+ *     is served.
  *
- * What the user can still do is spoil his own domain's way in; that is reported, and stops nobody else's.
+ * The user can still break the socket of its own domain. That is reported, and does not affect other domains.
  */
 import { lchown, lstat, mkdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BrokerError } from '../process/index.ts';
 import { vmmDirectory } from './declared.ts';
 
-/** Known by its uid; `user` is what the inventory calls it. */
+/** The owner by uid; `user` is its name in the inventory. */
 export interface VmmOwner {
   readonly uid: number;
   readonly user: string | number;
@@ -28,13 +29,14 @@ export interface VmmOwner {
 const MAKING = '.making';
 const KEEP_GROUP = -1;
 
-/** Where a domain's socket is bound before it is handed over. No longer than the place it goes to. */
+/** The path where a domain's socket is bound before the hand-over. It is no longer than the final path. */
 export function makingPath(runtime: string, domain: string): string {
   return join(runtime, MAKING, domain);
 }
 
 /**
- * Makes a directory, gives it to that user and writes into it: exactly what will be needed, where it disturbs nobody.
+ * Makes a directory, gives it to that user and writes into it: a trial of the later steps, in a place that nothing
+ * uses.
  *
  * @throws BrokerError ERR_BROKER_VMM_OWNER
  */
@@ -42,7 +44,7 @@ export async function tryOwner(runtime: string, owner: VmmOwner): Promise<void> 
   const trial = join(runtime, MAKING, `.${owner.uid}`);
   await mkdir(join(runtime, MAKING), { mode: 0o700, recursive: true });
   try {
-    await rmdir(join(trial, 'inner')).catch(() => {}); // a run that was killed here
+    await rmdir(join(trial, 'inner')).catch(() => {}); // left by a run that was killed here
     await rmdir(trial).catch(() => {});
     await mkdir(trial, 0o700);
     await lchown(trial, owner.uid, KEEP_GROUP);
@@ -55,7 +57,9 @@ export async function tryOwner(runtime: string, owner: VmmOwner): Promise<void> 
   }
 }
 
-/** Makes RUNTIME/NAME for its owner, or finds it. @throws BrokerError ERR_BROKER_VMM_DIRECTORY, ERR_BROKER_VMM_OWNER */
+/**
+ * Makes RUNTIME/NAME for its owner, or checks the existing one. @throws BrokerError ERR_BROKER_VMM_DIRECTORY, _OWNER
+ */
 export async function openDirectory(runtime: string, domain: string, owner: VmmOwner): Promise<void> {
   const directory = vmmDirectory(runtime, domain);
   const found = await lstat(directory).catch(() => null);
@@ -69,7 +73,7 @@ export async function openDirectory(runtime: string, domain: string, owner: VmmO
   }
 }
 
-/** An empty one goes. What its former owner keeps in it is not ours to remove: he may be running. */
+/** Removes it if it is empty. Files of its former owner stay, because that VMM may be running. */
 async function removeForeign(directory: string, owner: VmmOwner): Promise<void> {
   try {
     await rmdir(directory);
@@ -79,12 +83,12 @@ async function removeForeign(directory: string, owner: VmmOwner): Promise<void> 
   }
 }
 
-/** Stays when its owner keeps something there. */
+/** Removes the directory, unless its owner keeps files there. */
 export async function closeDirectory(runtime: string, domain: string): Promise<void> {
   await rmdir(vmmDirectory(runtime, domain)).catch(() => {});
 }
 
-/** Gives a finished socket away. @throws BrokerError ERR_BROKER_VMM_DIRECTORY, ERR_BROKER_VMM_OWNER */
+/** Hands a finished socket over to its owner. @throws BrokerError ERR_BROKER_VMM_DIRECTORY, ERR_BROKER_VMM_OWNER */
 export async function handOver(made: string, path: string, owner: VmmOwner): Promise<void> {
   try {
     await lchown(made, owner.uid, KEEP_GROUP);

@@ -1,4 +1,4 @@
-/** The users that run VMMs, looked up as the host does it (files, LDAP, systemd): Node knows only numbers. */
+/** Looks up the users that run VMMs, by the means of the host (files, LDAP, systemd): Node knows only numbers. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { BrokerError } from '../process/index.ts';

@@ -1,4 +1,4 @@
-/** Where a server is and which broker is meant: `nats://host:port/broker`, optionally with the files of this end. */
+/** Address of a server and name of a broker: `nats://host:port/broker`, optionally with the files of this end. */
 import { NatsCarrierError } from './errors.ts';
 import { isSubjectName } from './subjects.ts';
 
@@ -7,7 +7,7 @@ export interface NatsAddress {
   readonly tcpPort: number;
   /** Null when the address names no broker. */
   readonly broker: string | null;
-  /** `?seed=` and `?ca=`: paths of the nkey seed and of the server's CA; null = in the identity's directory. */
+  /** `?seed=` and `?ca=`: paths of the nkey seed and of the server's CA. Null: in the identity's directory. */
   readonly seed: string | null;
   readonly ca: string | null;
   /** False for `?tls=off`: the server speaks plain TCP. */

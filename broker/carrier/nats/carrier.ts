@@ -9,7 +9,7 @@ export class NatsCarrier implements Carrier {
   readonly #pipe: Pipe;
   #handlers: CarrierHandlers | null = null;
 
-  /** `onEnded` is called before the handlers learn of it. */
+  /** `onEnded` is called before the handlers are. */
   constructor(name: string, domain: string, id: number, host: PipeHost, onEnded: (fault: PipeFault | null) => void) {
     this.name = name;
     this.domain = domain;
@@ -35,7 +35,7 @@ export class NatsCarrier implements Carrier {
     this.#pipe.receive(message);
   }
 
-  /** The server is gone, and with it all that was under way. */
+  /** The server is gone, and all messages in transit are lost. */
   lost(): void {
     this.#pipe.abandon();
     this.#handlers?.onClosed('nats LOST');

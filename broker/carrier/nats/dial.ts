@@ -1,4 +1,4 @@
-/** The dialling end: a domain's towards its broker (the SDK's NATS carrier is made of it), or one broker's towards another. */
+/** The dialling end of a pipe: from a domain to its broker (the SDK's NATS carrier uses it), or between two brokers. */
 import { NatsCarrierError } from './errors.ts';
 import { TLS_FRAGMENT_BYTES } from './limits.ts';
 import type { LinePace } from './line/line-reader.ts';
@@ -26,13 +26,13 @@ export interface DialledPipe {
 }
 
 /**
- * @param id random, PIPE_ID_BYTES wide: tells this pipe from those that the domain had before
- * @param pace who pays for what is read; null in a process that serves nobody else
+ * @param id random, PIPE_ID_BYTES wide: tells this pipe from earlier ones of the domain
+ * @param pace makes the job that pays for reading; null in a process that serves only this line
  * @throws NatsCarrierError
  */
 export async function dialNats(
   end: NatsEnd,
-  /** As whom, for the server's log. */
+  /** Name of this client, for the server's log. */
   name: string,
   subjects: Subjects,
   id: number,
@@ -42,7 +42,7 @@ export async function dialNats(
   const { up: publish, down: subscribe } = subjects;
   let line: ServerConnection | null = null;
   let isOver = false;
-  /** The first piece, until something was heard: see NO_PIPE. A second copy of it is a duplicate like any other. */
+  /** The first piece, kept until a message has arrived: see NO_PIPE. A second copy of it is an ordinary duplicate. */
   let opening: Uint8Array | null = null;
   let isHeard = false;
   const repeatOpening = (): void => {
@@ -54,7 +54,9 @@ export async function dialNats(
     isOver = true;
     handlers.onClosed(error);
   };
-  /** The listener comes to a new connection, without the pipes it had; left alone we would learn it from a ping's silence. */
+  /**
+   * The listener has a new connection and has lost its pipes. Without this, we would notice only by an unanswered ping.
+   */
   const begunAnew = (): void => {
     pipe.abandon();
     finish(new NatsCarrierError('ERR_NATS_STREAM', 'the broker has come to the server anew, without this session'));
@@ -99,7 +101,7 @@ export async function dialNats(
     {
       onMessage: (bytes) => {
         const message = decodeMessage(bytes);
-        // Otherwise the message was for an earlier pipe of ours, or for no pipe.
+        // Other messages were for an earlier pipe of this end, or for no pipe.
         if (message?.id === id) {
           isHeard = true;
           opening = null;

@@ -1,4 +1,4 @@
-/** Reads what an end needs to come to a server: its nkey seed and the server's CA. */
+/** Reads the files that an end needs to connect to a server: its nkey seed and the server's CA. */
 import type { NatsAddress } from './address.ts';
 import { natsFiles, readPublic } from './admin/files.ts';
 import { readSeed } from './line/nkey.ts';

@@ -1,4 +1,6 @@
-/** The NATS carrier: pipes over a server that may see and change nothing of them, and the server's own configuration. */
+/**
+ * The NATS carrier: pipes over a server that can neither read nor change them, and the configuration of that server.
+ */
 export { parseNatsAddress } from './address.ts';
 export { type NatsMember, NatsServerDirectory, type NatsSetup, type Written } from './admin/server-directory.ts';
 export { dialNats } from './dial.ts';

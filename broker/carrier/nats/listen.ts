@@ -1,6 +1,6 @@
 /**
- * What the broker listens on over NATS: one connection per domain, so that the server's back-pressure, its limits and its
- * disconnections meet one domain each. A domain that floods, or does not read, has only itself to stall.
+ * The broker's listener over NATS: one connection per domain, so that the server's back-pressure, its limits and its
+ * disconnections affect only that domain. A domain that floods, or does not read, stalls only itself.
  *
  *   dialling -> listening -> (lost: redial, later each time) … -> closed
  */
@@ -39,10 +39,10 @@ export class NatsListener {
   #redialMs = FIRST_REDIAL_MS;
   #timer: NodeJS.Timeout | null = null;
   #isClosed = false;
-  /** Bytes that belonged to no pipe since the line was opened. */
+  /** Bytes since the line was opened that belonged to no pipe. */
   #strayBytes = 0;
 
-  /** `pace`: who pays for what is read on the line of this domain. */
+  /** `pace` makes the job that pays for reading the line of this domain. */
   constructor(
     end: NatsEnd,
     broker: string,
@@ -80,7 +80,7 @@ export class NatsListener {
     return this.#line !== null;
   }
 
-  /** Dials once; when that fails it goes on trying by itself. */
+  /** Dials once. If that fails, it is retried in the background. */
   async open(): Promise<void> {
     const { up: subscribe, down: publish } = this.#subjects;
     try {
@@ -102,7 +102,7 @@ export class NatsListener {
     }
   }
 
-  /** Pipes that are open live on until their sessions end; no new one is taken. */
+  /** Accepts no new pipes. Open pipes stay until their sessions end. */
   close(): void {
     this.#isClosed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -116,7 +116,7 @@ export class NatsListener {
     else if (carrier !== undefined) carrier.receive(message);
     else if (message.kind === MessageKind.open) this.#admit(message.id)?.receive(message);
     else if (message.kind !== MessageKind.close) {
-      // The other end lives in a pipe that we know nothing of: we have been restarted, or have ended it.
+      // The other end uses a pipe that is unknown here: this broker was restarted, or has ended the pipe.
       publishBare(this.#host, MessageKind.close, message.id, 0);
       this.#stray(bytes.length);
     }
@@ -139,7 +139,9 @@ export class NatsListener {
     return carrier;
   }
 
-  /** What is not ours costs us work all the same; past a window's worth the server may throw it away for us. */
+  /**
+   * Stray messages cost work too. After one window of them the broker unsubscribes, so that the server drops the rest.
+   */
   #stray(bytes: number): void {
     this.#strayBytes += bytes;
     if (this.#strayBytes > WINDOW_BYTES) this.#punish();

@@ -1,4 +1,4 @@
-/** The domains of the inventory whose carrier is `nats`, each with its listener, kept in step with the policy. */
+/** The listeners of all domains whose carrier is `nats`, updated with the policy. */
 import type { Domain } from '../../../policy/index.ts';
 import type { Turns } from '../../turns/index.ts';
 import type { Accept } from '../listen.ts';
@@ -7,7 +7,7 @@ import type { LinePace } from './line/line-reader.ts';
 import { type NatsEnd, NatsListener } from './listen.ts';
 import { domainSubjects } from './subjects.ts';
 
-/** What domains.yaml says of a domain that comes over NATS. */
+/** The value of `carrier` in domains.yaml for a domain that uses NATS. */
 export const NATS_CARRIER = 'nats';
 
 export class NatsListeners {
@@ -32,7 +32,7 @@ export class NatsListeners {
     this.#onTrouble = onTrouble;
   }
 
-  /** Resolves when each new one has been dialled once; a server that is not there is dialled again and again. */
+  /** Resolves when each new listener has dialled once. Unreachable servers are dialled again in the background. */
   async sync(domains: readonly Domain[]): Promise<void> {
     const wanted = new Set(domains.filter(({ carrier }) => carrier === NATS_CARRIER).map(({ name }) => name));
     for (const [name, listener] of [...this.#listeners]) {

@@ -1,4 +1,4 @@
-/** The two subjects of each domain: what it may publish, and what it may hear. Nothing else is ever used. */
+/** The two subjects of each domain: one to publish to, and one to subscribe to. It uses no others. */
 
 export interface Subjects {
   /** Domain to broker. */
@@ -7,7 +7,7 @@ export interface Subjects {
   readonly down: string;
 }
 
-/** Names are a-z, 0-9 and "-" (policy/contract/names.ts), so neither a dot nor a wildcard can get into a subject. */
+/** Names are a-z, 0-9 and "-" (policy/contract/names.ts), so a name can never add a dot or a wildcard to a subject. */
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 export function isSubjectName(name: string): boolean {
@@ -15,8 +15,8 @@ export function isSubjectName(name: string): boolean {
 }
 
 /**
- * Subjects between two brokers. One of the two is dialled: which one must not depend on who came up first, so it is the
- * one whose name comes later in the alphabet.
+ * Subjects between two brokers. One of the two dials. This must not depend on which one started first, so the broker
+ * whose name comes later in the alphabet is dialled.
  */
 export function brokerSubjects(one: string, other: string): Subjects & { readonly dialled: string } {
   const [dialler, dialled] = one < other ? [one, other] : [other, one];

@@ -1,6 +1,6 @@
 /**
- * The certificates of a NATS server: a CA of its own, or one that is given, and a server certificate for the hosts that
- * it is reached by. Made with openssl, because Node can read certificates and not make them.
+ * The certificates of a NATS server: a CA of its own or a given one, and a server certificate for the host names that
+ * clients use. Made with openssl, because Node can read certificates but not make them.
  */
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
@@ -28,7 +28,7 @@ export function certificateFiles(directory: string): CertificateFiles {
 }
 
 /**
- * Makes what is missing, or no longer fits the hosts, or is in the last third of its life. True when something changed.
+ * Makes a certificate that is missing, no longer fits the hosts, or is in the last third of its life. True: it did.
  *
  * @throws NatsCarrierError ERR_NATS_OPENSSL, ERR_NATS_FILE
  */
@@ -70,7 +70,7 @@ async function makeCertificate(files: CertificateFiles, hosts: readonly string[]
   await Promise.all([request, extensions].map((path) => unlink(path)));
 }
 
-/** By the CA, for every host, and not about to end. */
+/** True if the certificate is signed by the CA, is valid for every host, and does not expire soon. */
 async function isGood(files: CertificateFiles, hosts: readonly string[], now: number): Promise<boolean> {
   if (!existsSync(files.cert) || !existsSync(files.key)) return false;
   const certificate = new X509Certificate(await readFile(files.cert));
@@ -83,7 +83,7 @@ async function isGood(files: CertificateFiles, hosts: readonly string[], now: nu
 
 async function openssl(args: readonly string[]): Promise<void> {
   try {
-    // Its private keys are written 0600 by itself; what it says on stderr is of use only when it failed.
+    // openssl itself writes private keys with mode 0600. Its stderr is useful only after a failure.
     await promisify(execFile)('openssl', args);
   } catch (cause) {
     const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';

@@ -1,4 +1,4 @@
-/** The files that an end of a NATS carrier has beside its identity: its nkey seed and the CA of the server. */
+/** The files of one end of a NATS carrier, in addition to its identity: its nkey seed and the CA of the server. */
 import { constants } from 'node:fs';
 import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -39,7 +39,7 @@ async function statOf(path: string, hint: string): Promise<{ readonly mode: numb
   }
 }
 
-/** Whole or not at all: nats-server may read it at any moment. */
+/** Writes the file completely or not at all, because nats-server may read it at any moment. */
 export async function writeWhole(path: string, text: string, mode: 'private' | 'public'): Promise<void> {
   const fileMode = mode === 'private' ? PRIVATE_FILE_MODE : PUBLIC_FILE_MODE;
   const temporary = `${path}.new`;
@@ -62,7 +62,7 @@ export async function makePrivateDirectory(path: string): Promise<void> {
   await chmod(path, PRIVATE_DIRECTORY_MODE);
 }
 
-/** Null for what is no JSON: the caller's schema refuses it and says where. */
+/** Null for text that is not JSON. The caller's schema refuses null, and says where. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,8 +1,8 @@
 /**
- * The text of nats-server.conf: who may come, and that each may use two subjects and nothing else.
+ * The text of nats-server.conf: the users, and the two subjects that each of them may use.
  *
- * NATS allows what no list mentions, so every user has both lists, and the default is a denial of everything. Only what
- * nats-server 2.9 understands is used: TLS 1.3 is asked for by the clients, since the server cannot.
+ * NATS allows every subject that no list mentions. So every user has both lists, and the default denies everything.
+ * Only options of nats-server 2.9 are used. The clients require TLS 1.3, because this server has no such option.
  */
 import { createHash } from 'node:crypto';
 import { MAX_PAYLOAD_BYTES, MAX_PENDING_BYTES } from '../limits.ts';
@@ -24,7 +24,7 @@ export interface ServerSetup {
   readonly users: readonly ServerUser[];
 }
 
-/** Connections beside one per domain at each end: brokers among each other, and some that are being replaced. */
+/** Connections in addition to one per domain at each end: those between brokers, and some that are being replaced. */
 const SPARE_CONNECTIONS = 64;
 
 export function domainUser(broker: string, name: string, nkey: string): ServerUser {
@@ -32,7 +32,9 @@ export function domainUser(broker: string, name: string, nkey: string): ServerUs
   return { name, nkey, publish: [up], subscribe: [down] };
 }
 
-/** A broker hears and answers its own domains and its peers; it cannot speak as any of them. */
+/**
+ * A broker can receive from and send to its own domains and other brokers, but cannot send in the name of any of them.
+ */
 export function brokerUser(name: string, nkey: string, others: readonly string[]): ServerUser {
   const own = domainSubjects(name, '*');
   const publish = [own.down];

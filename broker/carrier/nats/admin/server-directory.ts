@@ -1,6 +1,6 @@
 /**
- * The directory of a NATS server: its configuration, certificates and users. Written complete beside what a running
- * server has loaded, then put in force with SIGHUP: who is still enrolled keeps its connection.
+ * The directory of a NATS server: its configuration, certificates and users. The files are written completely, then a
+ * running server loads them on SIGHUP. Users that are still enrolled keep their connections.
  *
  *   nats-server.conf  setup.json  users.json  ca.pem  ca-key.pem  server.pem  server-key.pem  nats-server.pid
  */
@@ -18,19 +18,19 @@ import { type NatsUsers, readUsers, type UserKind, withoutUser, withUser, writeU
 
 const setupSchema = z.strictObject({
   listen: z.string().regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'expected host:port, e.g. 127.0.0.1:4222'),
-  /** Names and addresses that clients reach the server by. */
+  /** Names and addresses by which clients reach the server. */
   hosts: z.array(z.string().regex(/^[A-Za-z0-9.:-]+$/, 'expected a host name or an address')).min(1),
   /** Absolute path of the policy whose inventory says which domains come over NATS. */
   policy: z.string().min(1),
-  /** Home of the domains that name none. */
+  /** Home of the domains that do not name one. */
   broker: z.string().refine(isSubjectName, 'expected the name of a broker'),
-  /** False: plain TCP, which only loopback and private addresses may be. */
+  /** False: plain TCP, allowed only for loopback and private addresses. */
   tls: z.boolean().default(true),
 });
 export type NatsSetup = z.output<typeof setupSchema>;
 type NatsSetupInput = z.input<typeof setupSchema>;
 
-/** A domain that comes over NATS, and the broker that it comes to. */
+/** A domain that uses NATS, and its broker. */
 export interface NatsMember {
   readonly name: string;
   readonly broker: string;
@@ -38,9 +38,9 @@ export interface NatsMember {
 
 export interface Written {
   readonly users: number;
-  /** Of the inventory, without an nkey yet: they cannot connect. */
+  /** Domains of the inventory that have no nkey yet, so they cannot connect. */
   readonly notEnrolled: readonly string[];
-  /** Enrolled, but not of the inventory: left out. */
+  /** Enrolled domains that are not in the inventory. They are omitted. */
   readonly notDeclared: readonly string[];
   /** A running server was notified. */
   readonly reloaded: boolean;
@@ -73,7 +73,7 @@ export class NatsServerDirectory {
     this.caFile = certificateFiles(this.path).ca;
   }
 
-  /** What was last written. @throws NatsCarrierError ERR_NATS_FILE */
+  /** The last written setup. @throws NatsCarrierError ERR_NATS_FILE */
   async setup(): Promise<NatsSetup> {
     const path = this.#at('setup.json');
     const hint = 'say where it shall listen: argus nats config DIR --listen HOST:PORT --policy DIR --broker NAME';
@@ -128,7 +128,9 @@ export class NatsServerDirectory {
   }
 }
 
-/** Without TLS whoever is on the way sees who talks to whom, and can end sessions: nothing for a network of strangers. */
+/**
+ * Without TLS an attacker on the network sees which ends communicate, and can end sessions. So private networks only.
+ */
 function requirePrivate(listen: string): void {
   const host = listen.slice(0, listen.lastIndexOf(':')).replace(/^\[|\]$/g, '');
   if (host === 'localhost' || (isIP(host) !== 0 && PRIVATE.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'))) return;
@@ -155,7 +157,7 @@ async function reloadServer(pidFile: string): Promise<boolean> {
   if (!existsSync(pidFile)) return false;
   const pid = Number((await readFile(pidFile, 'utf8')).trim());
   if (!Number.isInteger(pid) || pid <= 1) return false;
-  // A pid file outlives a server that was killed, and another process may have its number by now.
+  // The pid file of a killed server stays, and another process may have the same number now.
   if (existsSync(`/proc/${pid}/comm`) && !(await readFile(`/proc/${pid}/comm`, 'utf8')).startsWith('nats-server'))
     return false;
   try {

@@ -1,4 +1,4 @@
-/** users.json: which public nkey belongs to whom. What enrolment writes and revocation removes. */
+/** users.json: the public nkey of each user. Enrolment adds entries, and revocation removes them. */
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { NatsCarrierError } from '../errors.ts';

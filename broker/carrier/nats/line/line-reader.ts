@@ -1,11 +1,12 @@
 /**
- * Reads what a server sends for one domain, and no faster than the share of the domain pays for it.
+ * Reads the messages that a server sends for one domain, only as fast as the share of the domain can pay for them.
  *
- *   read:  worked on at once, as far as the share goes; the rest is kept and the socket is paused
- *   work:  in a later turn, goes on with the rest; when nothing is left, the socket is read again
+ *   read:  processes the bytes at once, as far as the share can pay; keeps the rest and pauses the socket
+ *   work:  continues with the rest in a later turn; when no bytes are left, resumes the socket
  *
- * A domain chooses how many messages its bytes are cut into, and may repeat messages that its pipe drops. So each message
- * is paid for, also one that brings the pipe nothing. The server notices the paused socket, and stalls that domain.
+ * A domain chooses into how many messages it cuts its bytes, and can repeat messages that its pipe drops. So each
+ * message is paid for, even if it has no bytes for the pipe. The server notices the paused socket, and stalls that
+ * domain.
  */
 import { type Job, LINE_MESSAGE_UNITS, type Worker } from '../../../turns/index.ts';
 import { ServerStream } from './server-stream.ts';
@@ -13,18 +14,18 @@ import { ServerStream } from './server-stream.ts';
 /** Makes the job that pays for one line; it belongs to the domain of the line. */
 export type LinePace = (worker: Worker) => Job;
 
-/** Where the bytes come from. */
+/** The source of the bytes. */
 export interface LineSource {
   pause(): void;
   resume(): void;
-  /** What came is not what a NATS server says. */
+  /** The bytes do not follow the NATS protocol. */
   broken(): void;
 }
 
 export interface LineSink {
-  /** Lent for the call. */
+  /** The payload is valid only during the call. */
   onMessage(payload: Uint8Array): void;
-  /** One line with its end; the callee's to keep. */
+  /** One line with its end. The callee may keep it. */
   onLine(line: Uint8Array): void;
 }
 
@@ -33,10 +34,10 @@ const NOTHING = new Uint8Array(0);
 export class LineReader implements Worker {
   readonly #source: LineSource;
   readonly #stream: ServerStream;
-  /** Null: this line is the only work of its process, and nobody waits for it. */
+  /** Null: this process serves only this line, so nothing else waits for it. */
   readonly #job: Job | null;
   #rest: Uint8Array = NOTHING;
-  /** Where in `#rest` the next line or payload begins. */
+  /** Offset in `#rest` of the next line or payload. */
   #at = 0;
   #isPaused = false;
   #isClosed = false;
@@ -57,16 +58,16 @@ export class LineReader implements Worker {
     });
   }
 
-  /** `chunk` is lent for the call. */
+  /** `chunk` is valid only during the call. */
   read(chunk: Uint8Array): void {
     if (this.#isClosed) return;
-    // A paused socket may hand over what it had read already.
+    // A paused socket may still deliver bytes that it had already read.
     this.#rest = this.#isPaused ? Buffer.concat([this.#rest.subarray(this.#at), chunk]) : chunk;
     this.#at = 0;
     if (this.#job === null) this.work();
     else this.#job.ready();
     if (this.#rest.length === 0) return;
-    // Copied: `slice` of a Buffer would be a view.
+    // Copy explicitly: `slice` of a Buffer would be a view.
     this.#rest = new Uint8Array(this.#rest.subarray(this.#at));
     this.#at = 0;
     if (this.#isPaused) return;
@@ -92,7 +93,7 @@ export class LineReader implements Worker {
     return false;
   }
 
-  /** The line is over: what was kept of it is dropped. */
+  /** The line has ended: drops the kept bytes. */
   close(): void {
     this.#isClosed = true;
     this.#job?.cancel();

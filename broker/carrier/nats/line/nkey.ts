@@ -1,8 +1,8 @@
 /**
- * The key by which a NATS server knows an end: an Ed25519 pair of its own, made where it is used.
+ * The key that identifies an end to a NATS server: an Ed25519 pair of its own, made on the machine that uses it.
  *
- * It is not the identity's key. A server asks to sign a nonce that it chooses; with the identity's key it could choose a
- * hello of its own making, and would have it signed.
+ * It is not the identity's key. The server chooses the nonce that a client must sign. If clients signed with the
+ * identity's key, a server could send a forged hello as the nonce, and get it signed.
  */
 import { existsSync } from 'node:fs';
 import { natsFiles, readPrivate, writeWhole } from '../admin/files.ts';
@@ -10,7 +10,7 @@ import { NatsCarrierError } from '../errors.ts';
 
 const USER_NKEY = /^U[A-Z2-7]{55}$/;
 
-/** Makes the pair of the identity in `directory`, or keeps the one that is there. Returns the public half. */
+/** Makes the pair for the identity in `directory`, or keeps an existing one. Returns the public half. */
 export async function makeNkey(directory: string): Promise<{ readonly publicKey: string; readonly created: boolean }> {
   const { seed } = natsFiles(directory);
   const created = !existsSync(seed);
@@ -35,7 +35,7 @@ export async function isUserNkey(text: string): Promise<boolean> {
     nkeys.fromPublic(text);
     return true;
   } catch {
-    return false; // what the operator typed: a wrong checksum is an answer
+    return false; // the operator typed it, so a wrong checksum is possible
   }
 }
 
@@ -45,7 +45,7 @@ async function publicHalf(seed: Uint8Array, path: string): Promise<string> {
     const publicKey = nkeys.fromSeed(seed).getPublicKey();
     if (USER_NKEY.test(publicKey)) return publicKey;
   } catch {
-    // told below, without what it held
+    // reported below, without the content of the file
   }
   throw new NatsCarrierError('ERR_NATS_FILE', `"${path}" holds no seed of a user nkey; make one: argus nats key DIR`);
 }

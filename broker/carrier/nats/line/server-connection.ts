@@ -1,9 +1,9 @@
 /**
- * One connection to a NATS server: one subject to publish to, at most a few to hear. The only file that speaks to the
+ * One connection to a NATS server: one subject to publish to, and at most a few subscriptions. Only this file uses the
  * client library's connection.
  *
- * It never reconnects by itself: what was under way when it broke is lost, and whoever uses it has to know. The library
- * is loaded when the first line is opened, so that who has no server does not pay for it.
+ * It never reconnects by itself: messages in transit are lost when it breaks, and its user must know that. The library
+ * is loaded when the first line is opened, so that programs without a NATS server do not load it.
  */
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { NatsConnection } from 'nats';
@@ -23,34 +23,34 @@ export interface ServerConnectionOptions {
   readonly host: string;
   readonly tcpPort: number;
   readonly seed: Uint8Array;
-  /** PEM of the CA that has signed the server's certificate; null: plain TCP, and records are sealed all the same. */
+  /** PEM of the CA that signed the server's certificate. Null: plain TCP; the records are sealed in any case. */
   readonly ca: string | null;
   /** Shown in the server's log. */
   readonly name: string;
   readonly publish: string;
   readonly subscribe: string;
-  /** Who pays for what is read; null in a process that serves nobody else. */
+  /** Makes the job that pays for reading; null in a process that serves only this line. */
   readonly pace: LinePace | null;
 }
 
 export interface ServerConnectionHandlers {
-  /** Lent for the call. */
+  /** The message is valid only during the call. */
   onMessage(message: Uint8Array): void;
-  /** Once, also when we closed it. */
+  /** Called once, also after `close`. */
   onClosed(error: NatsCarrierError | null): void;
 }
 
 export interface ServerConnection extends Publisher {
-  /** Largest piece of a pipe that goes into one message here. */
+  /** Largest piece of a pipe that fits into one message of this server. */
   readonly fragmentBytes: number;
-  /** Bytes that were published and that the kernel has not taken: the server does not read. */
+  /** Published bytes that the kernel has not taken, because the server does not read. */
   readonly waitingBytes: number;
-  /** Sends what was published, then closes. */
+  /** Sends all published messages, then closes. */
   close(): void;
 }
 
 /**
- * Resolves when the server has accepted key and subscription.
+ * Resolves when the server has accepted the key and the subscriptions.
  *
  * @throws NatsCarrierError ERR_NATS_UNREACHABLE, _TLS, _AUTH, _DENIED
  */
@@ -69,12 +69,12 @@ export async function connectServer(
   };
   void watch(connection, (error) => fail(error));
   connection.subscribe(options.subscribe, {
-    // Messages go past the library.
+    // Messages bypass the library, so this callback gets only errors.
     callback: (error) => {
       if (error !== null) fail(denied(`subscription to "${options.subscribe}"`, error));
     },
   });
-  // The answer to a flush comes behind whatever the server had to say about the subscription.
+  // The answer to a flush comes after any error about the subscription.
   await flushed(connection);
   if (failure !== null) throw failure;
   if (connection.isClosed()) throw new NatsCarrierError('ERR_NATS_LOST', `${where} ended the connection`);
@@ -84,7 +84,7 @@ export async function connectServer(
   });
   const fragmentBytes = options.ca === null ? PLAIN_FRAGMENT_BYTES : TLS_FRAGMENT_BYTES;
   return {
-    // A server that somebody else has configured may take less than ours does.
+    // Another operator's server may have a smaller limit.
     fragmentBytes: Math.min(fragmentBytes, transport.maxPayload - MESSAGE_HEADER_BYTES),
     get waitingBytes() {
       return transport.waitingBytes;
@@ -119,7 +119,7 @@ async function dial(
     timeout: CONNECT_TIMEOUT_MS,
     pingInterval: SERVER_PING_MS,
     maxPingOut: SERVER_PINGS_UNANSWERED,
-    // The address is the operator's; a server cannot send us to another.
+    // The operator chose the address. A server must not redirect us to another one.
     ignoreClusterUpdates: true,
     noAsyncTraces: true,
     direct: {
@@ -130,7 +130,7 @@ async function dial(
       onMessage: (message) => onMessage(message),
     },
   };
-  // The library has one factory per process; which line a transport serves it learns from the options.
+  // The library has one factory per process. The options tell a transport which line it serves.
   setTransportFactory({ factory: () => new DirectTransport() });
   try {
     const connection = await NatsConnectionImpl.connect(settings);
@@ -144,7 +144,7 @@ async function dial(
   }
 }
 
-/** Values of the library's ErrorCode and Events, which are not loaded with this file. */
+/** Values of the library's ErrorCode and Events: this file must not load the library for them. */
 const Code = {
   denied: 'PERMISSIONS_VIOLATION',
   unauthorised: 'AUTHORIZATION_VIOLATION',
@@ -155,8 +155,8 @@ const Code = {
 const STATUS_ERROR = 'error';
 
 /**
- * The library passes these on to Node although its types know only the files. Left to itself it compares the certificate
- * of a server that is named by address with "localhost".
+ * The library passes these options on to Node, although its types have only the files. Without them it compares the
+ * certificate of a server that is given by address with "localhost".
  */
 function strictTls(host: string): object {
   return {
@@ -165,7 +165,7 @@ function strictTls(host: string): object {
   };
 }
 
-/** A denied publish is told here and nowhere else: nobody would ever learn of it. */
+/** Watches the status events. A denied publish is reported only there. */
 async function watch(connection: NatsConnection, fail: (error: NatsCarrierError) => void): Promise<void> {
   for await (const { type, data, permissionContext } of connection.status()) {
     if (type !== STATUS_ERROR) continue;
@@ -184,13 +184,13 @@ function lost(where: string, cause: Error): NatsCarrierError {
   return new NatsCarrierError('ERR_NATS_LOST', `${where}: the connection ended (${cause.message})`, { cause });
 }
 
-/** A connection that is closed while a flush is under way never settles the flush. */
+/** Also waits for the end of the connection: if it is closed during a flush, the flush never settles. */
 async function flushed(connection: NatsConnection): Promise<void> {
   await Promise.race([connection.flush().catch(() => {}), connection.closed()]);
 }
 
 async function drain(connection: NatsConnection): Promise<void> {
-  // A server that is gone cannot take the rest; closing is what was wanted anyway.
+  // If the server is gone it cannot take the rest. The connection is closed in any case.
   await flushed(connection);
   await connection.close().catch(() => {});
 }

@@ -1,21 +1,21 @@
 /**
- * Cuts what a NATS server sends into messages, which are ours, and all else (INFO, PING, PONG, -ERR), which is the client
- * library's.
+ * Cuts the bytes of a NATS server into messages, which go to our pipe, and other lines (INFO, PING, PONG, -ERR), which
+ * go to the client library.
  *
  *   MSG <subject> <sid> [reply-to] <size> CRLF  <payload> CRLF      docs.nats.io, "NATS Client Protocol"
  *
- * The library would give each message memory of its own, gathered in buffers that grow, and at a few hundred MB/s that
- * costs more than the message's way through the broker. Here a message that lies whole in what was read is a view of it,
- * and one that straddles two reads is gathered in a store that is used again. Nothing here throws on any input.
+ * The library would allocate memory for each message and collect it in growing buffers. At a few hundred MB/s that
+ * costs more than the broker's own work on the message. Here a message that is complete in one read is a view of it. A
+ * message that straddles two reads is collected in a reused store. Nothing here throws on any input.
  */
 import { MAX_PAYLOAD_BYTES, MAX_SERVER_LINE_BYTES } from '../limits.ts';
 
 export interface ServerSink {
-  /** Lent for the call. */
+  /** The payload is valid only during the call. */
   onMessage(payload: Uint8Array): void;
-  /** A message with headers, which is none of ours, was passed over. */
+  /** A message with headers was skipped. Argus never sends one. */
   onForeign(): void;
-  /** One line with its end; the callee's to keep. */
+  /** One line with its end. The callee may keep it. */
   onLine(line: Uint8Array): void;
 }
 
@@ -28,20 +28,20 @@ const NINE = 0x39;
 const LETTER_M = 0x4d;
 const LETTER_H = 0x48;
 const END_BYTES = 2;
-/** Beginnings of all other lines. */
+/** First letters of all other lines. */
 const WORDS: readonly string[] = ['INFO', 'PING', 'PONG', '+OK\r', '-ERR'];
 const WORD_BYTES = 4;
 const NOTHING = new Uint8Array(0);
 
 export class ServerStream {
   readonly #sink: ServerSink;
-  /** Beginning of a line whose end has not come yet. */
+  /** Beginning of a line whose end has not arrived yet. */
   #line: Uint8Array = NOTHING;
-  /** Payload and its end, as announced; 0 between messages. */
+  /** Announced length of the payload and its line end; 0 between messages. */
   #announced = 0;
   #store = NOTHING;
   #stored = 0;
-  /** A message with headers is none of ours: its bytes are passed over. */
+  /** The present message has headers, so it is not from Argus: its bytes are skipped. */
   #isForeign = false;
   #isBroken = false;
 
@@ -49,18 +49,18 @@ export class ServerStream {
     this.#sink = sink;
   }
 
-  /** This is not what a NATS server says, and nothing after it will be read. */
+  /** True: the bytes did not follow the NATS protocol. No further bytes are read. */
   get isBroken(): boolean {
     return this.#isBroken;
   }
 
-  /** Reads all of it. False: the stream is broken. */
+  /** Reads the whole chunk. False: the stream is broken. */
   push(chunk: Uint8Array): boolean {
     for (let at = 0; at < chunk.length && !this.#isBroken; ) at = this.step(chunk, at);
     return !this.#isBroken;
   }
 
-  /** Reads one line or one payload, or what `chunk` has of it from `at` on. Returns where the next one begins. */
+  /** Reads one line or payload from `at` on, or the part of it in `chunk`. Returns the offset of the next one. */
   step(chunk: Uint8Array, at: number): number {
     return this.#announced > 0 ? this.#payload(chunk, at) : this.#control(chunk, at);
   }
@@ -113,12 +113,12 @@ export class ServerStream {
   }
 }
 
-/** The library throws where nobody can catch it when a server says anything else. */
+/** Other lines must not reach the library: it would throw an error that cannot be caught. */
 function isKnown(line: Uint8Array): boolean {
   return WORDS.includes(Buffer.from(line.subarray(0, WORD_BYTES)).toString('latin1'));
 }
 
-/** The last word of a MSG line; -1: no number, or one too long to be believed. */
+/** The last word of a MSG line. -1: not a number, or a number with too many digits. */
 function sizeIn(line: Uint8Array): number {
   const end = line.length - END_BYTES;
   if (line[end] !== CR) return -1;
@@ -134,7 +134,7 @@ function sizeIn(line: Uint8Array): number {
   return at > 0 && at < end - 1 ? size : -1;
 }
 
-/** Copied, whichever of the two is empty. */
+/** Always a copy, even if one of the two is empty. */
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   const whole = new Uint8Array(first.length + second.length);
   whole.set(first);

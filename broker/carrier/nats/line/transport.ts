@@ -1,7 +1,7 @@
 /**
- * The socket under the client library's connection. The library speaks the protocol (CONNECT with the nkey, SUB, PING,
- * what the server complains of); messages go past it both ways, straight between socket and pipe: see server-stream.ts for
- * why. The interface is the one that the library has for its other platforms.
+ * The socket under the client library's connection. The library handles the protocol (CONNECT with the nkey, SUB, PING,
+ * errors of the server). Messages bypass it in both directions, directly between socket and pipe; server-stream.ts says
+ * why. The library has this interface for other platforms.
  */
 import { once } from 'node:events';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
@@ -14,20 +14,20 @@ import { type LinePace, LineReader } from './line-reader.ts';
 import { giveBatch, takeBatch } from './pool.ts';
 import { ServerStream } from './server-stream.ts';
 
-/** What a line adds to the library's options; the library passes options on to the transport as they are. */
+/** Our addition to the library's options. The library passes all options to the transport unchanged. */
 export interface DirectTransportOptions extends ConnectionOptions {
   readonly direct: DirectPath;
 }
 
 export interface DirectPath {
   readonly host: string;
-  /** Null: the server speaks plain TCP, and has to. */
+  /** Null: the server must use plain TCP. */
   readonly secure: TlsOptions | null;
-  /** Who pays for reading the line; null: nobody else waits for this process. */
+  /** Makes the job that pays for reading the line. Null: this process serves only this line. */
   readonly pace: LinePace | null;
-  /** Before the first byte is exchanged. */
+  /** Called before the first byte is exchanged. */
   onTransport(transport: DirectTransport): void;
-  /** Lent for the call. */
+  /** The payload is valid only during the call. */
   onMessage(payload: Uint8Array): void;
 }
 
@@ -36,7 +36,7 @@ const LF = 0x0a;
 /** Digits of a size and two line ends. */
 const FRAME_BYTES = 16;
 
-/** All plain lines read into it, one read at a time; what comes of a read is used up before the next. */
+/** All plain lines read into this buffer. The bytes of a read are processed completely before the next read. */
 let readBuffer: Uint8Array | null = null;
 
 export class DirectTransport implements Transport {
@@ -44,14 +44,14 @@ export class DirectTransport implements Transport {
   readonly lang = 'argus';
   readonly version = '1';
   closeError?: Error;
-  /** What the server takes in one message, as far as we make use of it. */
+  /** The smaller of the server's message limit and ours. */
   maxPayload = MAX_PAYLOAD_BYTES;
   #socket: Socket | null = null;
   #isConnected = false;
   #isClosed = false;
   #isEncrypted = false;
   #reader: LineReader | null = null;
-  /** What was published in this turn: `#used` bytes. */
+  /** The messages published in this turn: `#used` bytes. */
   #batch: Buffer | null = null;
   #used = 0;
   readonly #flushLater = (): void => this.#flush();
@@ -70,7 +70,7 @@ export class DirectTransport implements Transport {
     return this.#isEncrypted;
   }
 
-  /** Resolves once the server has introduced itself, over TLS if that was asked for. */
+  /** Resolves once the server has sent its INFO, over TLS if that is required. */
   async connect(server: Server, options: ConnectionOptions): Promise<void> {
     const { direct } = options as DirectTransportOptions;
     const reader = new LineReader(
@@ -111,31 +111,31 @@ export class DirectTransport implements Transport {
     }
   }
 
-  /** Bytes that were published and that the kernel has not taken. */
+  /** Published bytes that the kernel has not taken. */
   get waitingBytes(): number {
     return this.#used + (this.#socket?.writableLength ?? 0);
   }
 
-  /** A frame of the library’s. */
+  /** Sends a frame of the library. */
   send(frame: Uint8Array): void {
     this.#flush();
     this.#socket?.write(frame);
   }
 
-  /** `head`: "PUB subject ". `write` fills in the message's `length` bytes at once. */
+  /** `head`: "PUB subject ". `write` must write the message's `length` bytes before it returns. */
   publish(head: string, length: number, write: (message: Uint8Array) => void): void {
     if (this.#isClosed) return;
     if (this.#used + head.length + length + FRAME_BYTES > BATCH_BYTES) this.#flush();
     if (this.#batch === null) {
       this.#batch = takeBatch();
-      // What one turn publishes goes out in one call.
+      // All messages of one turn are written with one call.
       process.nextTick(this.#flushLater);
     }
     const batch = this.#batch;
     let at = this.#used;
     at += batch.write(head, at, 'latin1');
     at += batch.write(`${length}\r\n`, at, 'latin1');
-    // Not subarray(): of a Buffer that is a Buffer, which costs more to make.
+    // Not subarray(): a Buffer's returns a Buffer, which costs more to create.
     write(new Uint8Array(batch.buffer, batch.byteOffset + at, length));
     at += length;
     batch[at] = CR;
@@ -147,7 +147,7 @@ export class DirectTransport implements Transport {
     const batch = this.#batch;
     if (batch === null) return;
     this.#batch = null;
-    // After an error the kernel may still be reading it.
+    // After an error the kernel may still be reading the batch, so it is not reused.
     this.#socket?.write(batch.subarray(0, this.#used), (error) => {
       if (error === undefined || error === null) giveBatch(batch);
     });
@@ -164,7 +164,7 @@ export class DirectTransport implements Transport {
     this.#socket?.destroySoon();
   }
 
-  /** As the library asks: never for a connection that was not made. */
+  /** The library expects that this never settles for a connection that was never made. */
   closed(): Promise<Error | undefined> {
     return this.#closed;
   }
@@ -211,13 +211,16 @@ export class DirectTransport implements Transport {
     this.#say(line);
     socket.on('data', (chunk: Buffer) => {
       read(chunk);
-      // Node gives each TLS record memory of its own, which nobody looks at any more.
+      // Node allocates separate memory for each TLS record, and nothing refers to it any more.
       release(chunk);
     });
     return socket;
   }
 
-  /** @throws NatsCarrierError ERR_NATS_TLS when the server's offer is not what the line was told to expect; ERR_NATS_PAYLOAD */
+  /**
+   * @throws NatsCarrierError ERR_NATS_TLS when the server's offer does not fit the options of the line;
+   * ERR_NATS_PAYLOAD
+   */
   #meet(line: Uint8Array, isTlsWanted: boolean): void {
     const { tls_required, tls_available, max_payload } = parseInfo(line);
     if ((tls_required === true || tls_available === true) !== isTlsWanted) {
@@ -249,7 +252,7 @@ export class DirectTransport implements Transport {
   }
 }
 
-/** Rejects when the connection ends; it is raced with what should happen before. */
+/** Rejects when the connection ends. Used in a race with the event that should come first. */
 function failed(socket: Socket): Promise<never> {
   return new Promise((_, reject) => {
     socket.once('error', reject);
@@ -257,7 +260,7 @@ function failed(socket: Socket): Promise<never> {
   });
 }
 
-/** What a server says first, before TLS. It says nothing behind it until it is answered. */
+/** The first line of a server, before TLS. The server sends nothing after it until it gets an answer. */
 async function firstLine(socket: Socket): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   const stream = new ServerStream({ onMessage: () => {}, onForeign: () => {}, onLine: () => {} });
@@ -272,14 +275,14 @@ async function firstLine(socket: Socket): Promise<Uint8Array> {
   }
 }
 
-/** What we look at of it. The server says it, so any of it may be anything. */
+/** The members that we read. The server controls them, so each can have any type. */
 interface ServerInfo {
   readonly tls_required?: unknown;
   readonly tls_available?: unknown;
   readonly max_payload?: unknown;
 }
 
-/** The library parses it again, and throws where nobody can catch it. */
+/** Parses it before the library does, which would throw an error that cannot be caught. */
 function parseInfo(line: Uint8Array): ServerInfo {
   try {
     const [, json = ''] = /^INFO (\{.*\})\s*$/.exec(Buffer.from(line).toString('utf8')) ?? [];

@@ -1,6 +1,6 @@
 /**
- * Bytes that have arrived and wait for their reader. Pieces are copied one behind the other into blocks, so what is held
- * costs memory for its bytes and not for the number of its pieces: a sender is free to send them one byte at a time.
+ * Bytes that have arrived and wait for their reader. Pieces are copied one after the other into blocks. So the memory
+ * depends on the number of bytes and not on the number of pieces: a sender can send them one byte at a time.
  */
 import { Fifo } from '../../../base/index.ts';
 import { HELD_BLOCK_BYTES } from '../limits.ts';
@@ -18,17 +18,17 @@ export class HeldBytes {
     return this.#blocks.length === 0;
   }
 
-  /** What the blocks take, full or not. */
+  /** Bytes of all blocks, full or not. */
   get memoryBytes(): number {
     return this.#memory;
   }
 
-  /** Copies them. */
+  /** Copies the bytes. */
   push(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) {
       let block = this.#blocks.at(this.#blocks.length - 1);
       if (block === undefined || block.used === block.bytes.length) {
-        // The first one is no larger than what it is for: most of the time little is held, and for a moment.
+        // The first block is no larger than its bytes, because usually only a few bytes are held, for a short time.
         const length = block === undefined ? Math.min(bytes.length, HELD_BLOCK_BYTES) : HELD_BLOCK_BYTES;
         block = { bytes: new Uint8Array(length), used: 0 };
         this.#blocks.push(block);

@@ -1,6 +1,6 @@
 /**
- * What one NATS message holds: a piece of one direction of a pipe. NATS has no connections between two clients, may drop
- * messages and takes no notice of a slow reader; sixteen bytes make up for it.
+ * The content of one NATS message: a piece of one direction of a pipe. NATS has no connections between two clients, may
+ * drop messages, and does not slow a sender down for a slow reader. A header of sixteen bytes adds what is missing.
  *
  *   0     1      2                8             16
  *   | ver | kind | pipe id, 6 B   | position u64 | bytes
@@ -8,8 +8,8 @@
  *   open    first bytes of a new pipe, position 0          data    bytes that follow `position` bytes before them
  *   credit  `position` bytes have been consumed in all     close   nothing follows the `position` bytes sent
  *
- * None of it is believed: whoever holds the right credentials, or is the server, can forge it, and gains what any carrier
- * can do: end the session. Records inside are sealed and numbered.
+ * Nothing here is authenticated. The server, or a client with the right credentials, can forge a message. The effect is
+ * no more than any carrier can do: end the session. The records inside are sealed and numbered.
  */
 
 export const MessageKind = { open: 1, data: 2, credit: 3, close: 4 } as const;
@@ -17,11 +17,12 @@ export type MessageKind = (typeof MessageKind)[keyof typeof MessageKind];
 
 export const MESSAGE_HEADER_BYTES = 16;
 /**
- * No pipe has it. A goodbye to it says that a listener has just come: who has opened a pipe and heard nothing may say its
- * first piece once more, since nobody was there for it; who has heard something may know that its pipe is gone.
+ * No pipe has this id. A `close` with it means that a listener has just connected. A dialler that has opened a pipe and
+ * received nothing then sends its first piece again, because no listener got it. A dialler that has received something
+ * knows that its pipe is gone.
  */
 export const NO_PIPE = 0;
-/** Bytes of randomness in a pipe's id; as a number it stays exact. */
+/** Random bytes in a pipe's id. As a number it stays exact. */
 export const PIPE_ID_BYTES = 6;
 
 const VERSION = 1;
@@ -36,20 +37,20 @@ export interface PipeMessage {
   readonly kind: MessageKind;
   readonly id: number;
   readonly position: number;
-  /** A view. Empty but for `open` and `data`. */
+  /** A view. Empty except for `open` and `data`. */
   readonly bytes: Uint8Array;
 }
 
-/** Who takes messages for the server. */
+/** Sends messages to the server. */
 export interface Publisher {
   /**
-   * Has `write` fill in a message of `length` bytes before it returns, in the memory that goes to the socket. Where the
-   * connection is gone `write` is not called: what is said then reaches nobody.
+   * Calls `write` once, before it returns. `write` fills a message of `length` bytes in the memory that goes to the
+   * socket. If the connection is gone, `write` is not called, and the message is lost.
    */
   publish(length: number, write: (message: Uint8Array) => void): void;
 }
 
-/** A message that is only its header. */
+/** Publishes a message without bytes: only its header. */
 export function publishBare(to: Publisher, kind: MessageKind, id: number, position: number): void {
   to.publish(MESSAGE_HEADER_BYTES, (message) => writeMessageHeader(message, kind, id, position));
 }
@@ -65,7 +66,7 @@ export function writeMessageHeader(message: Uint8Array, kind: MessageKind, id: n
   view.setUint32(POSITION_HI_AT, Math.floor(position / TWO_32), true);
 }
 
-/** Null for what is no message of ours; never throws. */
+/** Null for bytes that are not a message of this format; never throws. */
 export function decodeMessage(message: Uint8Array): PipeMessage | null {
   if (message.length < MESSAGE_HEADER_BYTES) return null;
   const view = new DataView(message.buffer, message.byteOffset, MESSAGE_HEADER_BYTES);

@@ -1,12 +1,14 @@
 /**
- * One end of a two-way byte pipe over a pair of subjects: order, loss and backpressure, which NATS leaves to its users.
+ * One end of a two-way byte pipe over a pair of subjects. It handles order, loss and backpressure, which NATS leaves to
+ * its users.
  *
- *   position  each piece says how many bytes came before it. Expected: taken. Wholly had already: a duplicate, dropped.
- *             Anything else is a gap, and ends the pipe: what is missing will not come, and nothing is delivered past it.
- *   credit    at most WINDOW_BYTES are under way in a direction; the reader says how many bytes it has consumed. So a
- *             reader that stops costs the server one window and its sender a queue of one burst, and nobody else anything.
+ *   position  each piece says how many bytes came before it. The expected piece is taken. A piece whose bytes all came
+ *             before is a duplicate and dropped. Any other position is a gap and ends the pipe: the missing bytes will
+ *             not come, and no byte after them is delivered.
+ *   credit    at most WINDOW_BYTES are in flight in a direction; the reader says how many bytes it has consumed. So a
+ *             stopped reader costs the server one window, its sender a queue of one burst, and other domains nothing.
  *
- * No socket and no clock in here; `line` publishes, `schedule` waits.
+ * There is no socket and no clock here: the host publishes and schedules.
  */
 import { release } from '../../../../keys/index.ts';
 import { Fifo } from '../../../base/index.ts';
@@ -21,60 +23,60 @@ import {
   writeMessageHeader,
 } from './message.ts';
 
-/** Why a pipe ended other than by either end's wish. `DEAF`: the reader did not take what was left when we ended. */
+/** The fault that ended a pipe. `DEAF`: this end had ended, and the reader did not take the rest. */
 export type PipeFault = 'GAP' | 'OVERRUN' | 'BAD_CREDIT' | 'DEAF';
 
 export interface PipeHandlers {
-  /** The bytes are only lent for the call. */
+  /** The bytes are valid only during the call. */
   onChunk(chunk: Uint8Array): void;
   /** After `write` returned false: there is room again. */
   onDrain(): void;
-  /** Once, and not from inside a call of ours; null: one of the two ends wished it. */
+  /** Called once, and never from inside a call of this end. Null: one of the two ends has ended it. */
   onEnded(fault: PipeFault | null): void;
 }
 
 export interface PipeHost extends Publisher {
   /** Largest piece that goes into one message. */
   readonly fragmentBytes: number;
-  /** Bytes that were published and that the server has not taken. */
+  /** Published bytes that the server has not taken. */
   readonly waitingBytes: number;
   /** Runs `task` later; returns what cancels it. */
   schedule(delayMs: number, task: () => void): () => void;
-  /** Runs `task` in the next turn of the event loop, after others had theirs. */
+  /** Runs `task` in the next turn of the event loop, so that other work comes first. */
   nextTurn(task: () => void): void;
 }
 
 const CREDIT_STEP_BYTES = WINDOW_BYTES / CREDIT_SHARE;
 
-/** A buffer that waits to be sent, wholly or in part. */
+/** A buffer of which all or a part waits to be sent. */
 interface Piece {
   readonly bytes: Uint8Array;
-  /** It is lent, and must come back as it is. */
+  /** True: the caller owns the buffer, so it must not be changed or freed. */
   readonly isLent: boolean;
-  /** Behind the last of what was lent together. */
+  /** Set in the last buffer of one `write` call. */
   readonly onWritten: (() => void) | null;
 }
 
 export class Pipe {
   readonly id: number;
-  /** Pieces that came twice. */
+  /** Number of duplicate pieces. */
   duplicates = 0;
   readonly #host: PipeHost;
   readonly #handlers: PipeHandlers;
-  /** `draining`: the other end has said its last word, and the reader has yet to take what came before it. */
+  /** `draining`: the other end has closed, and the reader has not taken all bytes from before that. */
   #phase: 'running' | 'ending' | 'draining' | 'ended' = 'running';
   #lastFault: PipeFault | null = null;
   #cancelLinger: (() => void) | null = null;
 
   #kind: MessageKind;
   readonly #queue = new Fifo<Piece>();
-  /** Bytes of the first in `#queue` that are out already. */
+  /** Bytes of the first piece in `#queue` that are already sent. */
   #headSent = 0;
   #queued = 0;
   #sent = 0;
   #credited = 0;
   #isCongested = false;
-  /** One for all fragments. */
+  /** One function object for all fragments. */
   readonly #writeFragment = (message: Uint8Array): void => {
     writeMessageHeader(message, this.#kind, this.id, this.#sent);
     this.#fill(message);
@@ -102,7 +104,7 @@ export class Pipe {
   }
 
   /**
-   * Bytes that have come and wait for the reader, in their blocks, and those that wait for the other end: queued here, or
+   * Memory of the bytes that wait for the reader, and of the bytes that wait for the other end: queued here, or
    * published to a server that does not take them.
    */
   get heldBytes(): number {
@@ -111,8 +113,9 @@ export class Pipe {
   }
 
   /**
-   * Sends the buffers, in order; false asks to stop until `onDrain`. With `onWritten` they are lent until it is called;
-   * without it they are the pipe's. A pipe that ends before does not call it.
+   * Sends the buffers, in order. False asks to stop until `onDrain`. With `onWritten` the caller owns the buffers, and
+   * must not change them before the call of `onWritten`; without it the pipe owns them. A pipe that ends before that
+   * never calls it.
    */
   write(buffers: readonly Uint8Array[], onWritten: (() => void) | null = null): boolean {
     if (this.#phase !== 'running') return true;
@@ -147,13 +150,13 @@ export class Pipe {
     this.#isPaused = true;
   }
 
-  /** What is held is handed on in turns of its own: the caller may still be busy with the last chunk. */
+  /** Held bytes are delivered in later turns, because the caller may still be processing the last chunk. */
   resume(): void {
     this.#isPaused = false;
     this.#deliverSoon();
   }
 
-  /** Sends what was taken, as far as the reader takes it within a while, then a goodbye. */
+  /** Sends the queued bytes, as far as the reader takes them within LINGER_MS, and then a `close`. */
   end(): void {
     if (this.#phase === 'draining') this.#finish(this.#lastFault);
     if (this.#phase !== 'running') return;
@@ -162,7 +165,7 @@ export class Pipe {
     else this.#cancelLinger = this.#host.schedule(LINGER_MS, () => this.fail('DEAF'));
   }
 
-  /** Ends now, and says so. */
+  /** Ends now, and sends a `close`. */
   destroy(): void {
     if (this.#phase !== 'ended') this.#goodbye();
   }
@@ -173,7 +176,7 @@ export class Pipe {
     this.#finish(fault);
   }
 
-  /** The line is gone: nothing can be said any more, and the caller knows why. */
+  /** The line is gone, so no `close` can be sent. The caller knows the reason. */
   abandon(): void {
     if (this.#phase === 'ended') return;
     this.#stop();
@@ -198,7 +201,7 @@ export class Pipe {
   #fill(message: Uint8Array): void {
     for (let at = MESSAGE_HEADER_BYTES; at < message.length; ) {
       const head = this.#queue.at(0);
-      if (head === undefined) return; // #queued counts what lies here: cannot be
+      if (head === undefined) return; // impossible: #queued counts these bytes
       const piece = head.bytes.subarray(this.#headSent, this.#headSent + message.length - at);
       message.set(piece, at);
       at += piece.length;
@@ -216,7 +219,7 @@ export class Pipe {
       this.fail('BAD_CREDIT');
       return;
     }
-    // An older one that came late says less than what is known.
+    // A late, older credit has no new information.
     if (position <= this.#credited) return;
     this.#credited = position;
     this.#pump();
@@ -241,7 +244,7 @@ export class Pipe {
       return;
     }
     this.#received += bytes.length;
-    // Lent for this call: handed on now, or kept as a copy until the reader wants it.
+    // The bytes are valid only during this call: deliver them now, or keep a copy until the reader resumes.
     if (this.#isPaused || this.#isDelivering || !this.#held.isEmpty) {
       this.#held.push(bytes);
       if (!this.#isPaused) this.#deliverSoon();
@@ -258,7 +261,7 @@ export class Pipe {
     });
   }
 
-  /** Hands on one block of what is held. The rest waits for the next turn, so that nobody else waits for it. */
+  /** Delivers one block of the held bytes. The rest waits for the next turn, so that other work is not delayed. */
   #deliver(): void {
     if (this.#isPaused || this.#isDelivering || this.#phase === 'ended') return;
     const bytes = this.#held.shift();
@@ -271,8 +274,8 @@ export class Pipe {
   }
 
   /**
-   * The other end has said its last word. What is held comes before it, and the reader, which may be working on what it
-   * took, is told once it would take more.
+   * The other end has closed. The held bytes come before that. The reader may be paused, so the end is reported only
+   * after it has taken them.
    */
   #lastWord(fault: PipeFault | null): void {
     this.#cancelLinger?.();
@@ -288,7 +291,7 @@ export class Pipe {
     this.#finish(this.#lastFault);
   }
 
-  /** Gives credit for what was consumed, a step at a time. */
+  /** Sends credit for the consumed bytes, once they are a full step. */
   #tell(): void {
     if (this.#phase === 'ended' || this.#phase === 'draining') return;
     if (this.#consumed - this.#told < CREDIT_STEP_BYTES) return;
