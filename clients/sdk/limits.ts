@@ -50,6 +50,13 @@ export const EBUSY_RETRY_MS = 100;
 /** Messages sent again at once when a flow first resumes; doubles with each batch that is accepted whole. */
 export const FIRST_RESUME_WINDOW = 8;
 export const MAX_RESUME_WINDOW = 4096;
+/** Frame bytes without an outcome in an open flow: some ten full records, more than the way there and back holds. */
+export const DEFAULT_FLOW_WINDOW_BYTES = 1024 * 1024;
+export const MIN_FLOW_WINDOW_BYTES = 1024;
+/** Bytes of a stream in one message: it shares its record with small ones. */
+export const STREAM_PIECE_BYTES = 65_536;
+/** For a request and its reply, unless the caller says otherwise, ms. */
+export const DEFAULT_REQUEST_DEADLINE_MS = 10_000;
 /** Idle flows kept before they are swept. */
 export const MAX_IDLE_FLOWS = 1024;
 

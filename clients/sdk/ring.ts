@@ -28,6 +28,8 @@ interface Waiter {
 
 interface Consumer {
   readonly take: (message: Message) => void;
+  /** Instead, for all messages of a record at once. */
+  readonly takeBatch: ((messages: readonly Message[]) => void) | null;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -44,6 +46,8 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
   readonly #queue = new Fifo<Message>();
   readonly #waiters = new Fifo<Waiter>();
   #consumer: Consumer | null = null;
+  /** Messages of the present record that the consumer gets at its end. */
+  #batch: Message[] = [];
   /** Ring bytes of #queue. */
   #unread = 0;
   /** Ring bytes consumed and not yet returned. */
@@ -102,10 +106,22 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
    * @throws ArgusError as `receive` does; EEXIST: there is a consumer already; and whatever `take` throws, which ends it
    */
   consume(take: (message: Message) => void): Promise<void> {
+    return this.#consumeBy(take, null);
+  }
+
+  /**
+   * As `consume`, for all messages of one record at a time: one call for many small messages. The payloads and the list are
+   * lent for the call.
+   */
+  consumeBatches(take: (messages: readonly Message[]) => void): Promise<void> {
+    return this.#consumeBy((message) => take([message]), take);
+  }
+
+  #consumeBy(take: Consumer['take'], takeBatch: Consumer['takeBatch']): Promise<void> {
     if (this.#consumer !== null)
       return Promise.reject(wordError('EEXIST', 'consume', `the ring at port ${this.port} has a consumer already`));
     return new Promise((resolve, reject) => {
-      this.#consumer = { take, resolve, reject };
+      this.#consumer = { take, takeBatch, resolve, reject };
       for (let left = this.#queue.length; left > 0 && this.#consumer !== null; left--) {
         const message = this.read();
         if (message !== undefined) this.#lend(message);
@@ -150,9 +166,29 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
       return true;
     }
     this.#account(occupiedBytes(message.payload.length));
-    if (waiter === undefined) this.#lend(message);
+    if (waiter === undefined && this.isBatching) this.#batch.push(message);
+    else if (waiter === undefined) this.#lend(message);
     else waiter.resolve(message);
     return waiter !== undefined;
+  }
+
+  /** For the VM: `endBatch` is due at the end of the record. @internal */
+  get isBatching(): boolean {
+    return this.#consumer !== null && this.#consumer.takeBatch !== null;
+  }
+
+  /** For the VM: the record that brought the messages ends. @internal */
+  endBatch(): void {
+    if (this.#batch.length === 0) return;
+    const batch = this.#batch;
+    try {
+      this.#consumer?.takeBatch?.(batch);
+    } catch (error) {
+      this.#consumer?.reject(error);
+      this.#consumer = null;
+    }
+    // Not the same list again: a consumer that keeps it must not see it change.
+    this.#batch = [];
   }
 
   /** For the VM: returns the room of consumed messages now. A ring that ends first would have them counted as lost. @internal */
@@ -169,6 +205,7 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
   /** For the VM. @internal */
   end(failure: ArgusError | null): void {
     if (this.#state === 'closed') return;
+    this.endBatch();
     this.#state = 'closed';
     this.#failure = failure;
     for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {

@@ -5,6 +5,7 @@ import type { DomainRef } from './domain-ref.ts';
 import { Backoff } from './engine/backoff.ts';
 import type { BrokerAnswer, ClientSession, Notice, SessionHandlers } from './engine/client-session.ts';
 import { isFinal } from './engine/close-reasons.ts';
+import { FlowSend } from './engine/flow-send.ts';
 import { Names } from './engine/names.ts';
 import { RelayedSend, type RelayUser, type SessionRelay } from './engine/relay.ts';
 import { Rings } from './engine/rings.ts';
@@ -13,11 +14,14 @@ import type { SendBufferPool } from './engine/send-buffer.ts';
 import { Sends } from './engine/sends.ts';
 import { ArgusError, statusError, wordError } from './errors.ts';
 import { Emitter, type EventListener } from './events.ts';
-import { BACKOFF_RESET_AFTER_MS } from './limits.ts';
+import { BACKOFF_RESET_AFTER_MS, DEFAULT_FLOW_WINDOW_BYTES, MIN_FLOW_WINDOW_BYTES } from './limits.ts';
+import type { Message } from './message.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import { Ring, type RingOwner } from './ring.ts';
-import type { SendvRequest } from './sendv-request.ts';
+import { requestFault, type SendvRequest } from './sendv-request.ts';
+import { OpenFlow } from './streams/open-flow.ts';
+import { type AskRequest, answerRequests, type RequestHandler, Requests } from './streams/requests.ts';
 import type { VmEvents } from './vm-events.ts';
 
 export type VmState = 'connecting' | 'connected' | 'reconnecting' | 'closing' | 'closed';
@@ -31,6 +35,16 @@ export interface RegisterRingRequest {
   readonly length: number;
   /** Refuse (EEXIST) also where the very same ring exists already (default false). */
   readonly failExist?: boolean;
+}
+
+export interface FlowRequest {
+  readonly to: SendvRequest['to'];
+  /** Port of one of the sender's rings, for replies; 0 (default) = none. */
+  readonly from?: number;
+  /** Message type of all messages that `send` gives no other, u32 (default 0). */
+  readonly type?: number;
+  /** Frame bytes (payload + 28) without an outcome at which `send` returns no room; default 1 MiB, at most `queueBytes`. */
+  readonly windowBytes?: number;
 }
 
 export interface RingQuery {
@@ -76,6 +90,7 @@ export class Vm implements AsyncDisposable {
   #upAt = 0;
   #cancelRetry: (() => void) | null = null;
   #relayUser: RelayUser | null = null;
+  readonly #requests = new WeakMap<Ring, Requests>();
   #closing: Promise<void> | null = null;
 
   /** Called by `connect` only. */
@@ -84,12 +99,7 @@ export class Vm implements AsyncDisposable {
     this.#platform = platform;
     this.#dial = dial;
     this.#backoff = new Backoff(platform.random);
-    this.#events = new Emitter((error) => {
-      // Thrown outside the session's call stack: a bug in a listener must not end the session.
-      queueMicrotask(() => {
-        throw error;
-      });
-    });
+    this.#events = new Emitter(onListenerError);
     this.#names = new Names((name, answer) => this.#askName(name, answer));
     this.#sends = new Sends(this.#names, platform, pool, options.queueBytes);
     this.#ringOwner = {
@@ -153,6 +163,66 @@ export class Vm implements AsyncDisposable {
    */
   sendv(request: SendvRequest): Promise<number> {
     return this.#sends.sendv(request);
+  }
+
+  /**
+   * Opens a flow: a stream of messages to one ring, in their order, without a promise for each. Resolves when the broker
+   * knows the destination; whether policy allows the messages is decided for each of them.
+   *
+   * @throws ArgusError EINVAL, EACCES (no such domain, or none that policy lets you see), ECONNRESET
+   */
+  async flow(request: FlowRequest): Promise<OpenFlow> {
+    const { to, from = 0, type = 0, windowBytes = DEFAULT_FLOW_WINDOW_BYTES } = request;
+    const fault = requestFault({ to, from, type, iov: NOTHING }, 0);
+    if (fault !== null) throw fault;
+    const { queueBytes } = this.#options;
+    if (windowBytes >>> 0 !== windowBytes || windowBytes < MIN_FLOW_WINDOW_BYTES || windowBytes > queueBytes)
+      throw wordError(
+        'EINVAL',
+        'flow',
+        `windowBytes ${windowBytes}: expected ${MIN_FLOW_WINDOW_BYTES} … ${queueBytes} (queueBytes)`,
+      );
+    const { domain, port } = to;
+    const name = typeof domain === 'string' ? domain : null;
+    if (name !== null) await this.#domidOf(name, 'flow');
+    const sends = this.#sends;
+    return new OpenFlow(
+      {
+        take: (flow) => new FlowSend(flow, name, typeof domain === 'number' ? domain : -1, port),
+        transmit: (send, number, payload, type) => sends.stream(send, number, payload, from, type),
+        withdraw: (flow) => sends.withdraw(flow),
+        defer: this.#platform.defer,
+      },
+      windowBytes,
+      type,
+      onListenerError,
+    );
+  }
+
+  /**
+   * Sends a request and waits for its reply: one message each way. The other side answers with `answer`, or by sending to
+   * the request's `port` with the request's `type`.
+   *
+   * @returns the reply, whose payload is yours
+   * @throws ArgusError as `sendv` for the request; ETIMEDOUT: no reply before the deadline; EEXIST: something else reads `from`
+   */
+  request(request: AskRequest): Promise<Message> {
+    const { from } = request;
+    let requests = this.#requests.get(from);
+    if (requests === undefined || requests.isOver) {
+      requests = new Requests(from, (sent) => this.sendv(sent), this.#platform);
+      this.#requests.set(from, requests);
+    }
+    return requests.ask(request);
+  }
+
+  /**
+   * Answers the requests that come to a ring, until the ring ends. Requests without a port for replies are not answered.
+   *
+   * @throws ArgusError as `Ring.consume`; and whatever `reply` throws
+   */
+  answer(ring: Ring, reply: RequestHandler): Promise<void> {
+    return answerRequests(ring, reply, (sent) => this.sendv(sent));
   }
 
   /**
@@ -278,6 +348,7 @@ export class Vm implements AsyncDisposable {
         );
       return result === 'no-source' ? 'nonsense' : result === 'kept' ? 'kept' : 'lent';
     },
+    onRecordEnd: () => this.#rings.endRecord(),
     onAccepted: (send: Send) => this.#sends.accept(send),
     onRefused: (send, status, maxMessageSize) => this.#sends.refuse(send, status, maxMessageSize),
     onNotice: (notice) => this.#onNotice(notice),
@@ -504,4 +575,13 @@ export class Vm implements AsyncDisposable {
       ring.end(failure);
     }
   }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Thrown outside the session's call stack: a bug in a listener must not end the session. */
+function onListenerError(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

@@ -13,7 +13,13 @@ const BOTH = SendFlag.ordered | SendFlag.resume;
 
 function send(bytes: number): HeldSend {
   const place = { chunk: new SendBuffer(0), at: 0, isPlaced: false };
-  return new HeldSend(bytes, place, { name: null, port: 1, deadlineAt: Number.POSITIVE_INFINITY, signal: null });
+  return new HeldSend(bytes, place, {
+    name: null,
+    port: 1,
+    deadlineAt: Number.POSITIVE_INFINITY,
+    isOrdered: true,
+    signal: null,
+  });
 }
 
 class Wire {

@@ -58,6 +58,8 @@ export interface SessionHandlers {
     length: number,
     isLent: boolean,
   ): 'kept' | 'lent' | 'nonsense';
+  /** The record with these deliveries ends. What was lent is valid until this returns. */
+  onRecordEnd(): void;
   onAccepted(send: Send): void;
   onRefused(send: Send, status: Status, maxMessageSize: number): void;
   onNotice(notice: Notice): void;
@@ -269,6 +271,7 @@ export class ClientSession implements CarrierEvents {
         else this.#onFrame(frame);
       }
     }
+    if (hasMessages) this.#handlers.onRecordEnd();
     if (hasMessages) channel.use = isKept ? 'owned' : 'lent';
     if (use === 'owned' && !isKept) release(plaintext);
   }

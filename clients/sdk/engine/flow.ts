@@ -62,6 +62,7 @@ export class Flow implements SendOrder {
   submit(send: HeldSend): void {
     send.order = this;
     if (this.#state === 'open' && !this.#actions.isUp) this.#state = 'blocked';
+    send.isQueued = true;
     this.#queue.push(send);
     if (this.#state === 'open') this.#transmit(send);
   }
@@ -114,7 +115,11 @@ export class Flow implements SendOrder {
 
   /** Removes the sends that `decide` takes: a deadline passed, the caller gave up, or a name may mean another domain. */
   withdraw(decide: (send: HeldSend) => boolean): void {
-    this.#queue.retain((send) => send.phase !== 'waiting' || !decide(send));
+    this.#queue.retain((send) => {
+      if (send.phase !== 'waiting' || !decide(send)) return true;
+      send.isQueued = false;
+      return false;
+    });
     this.#dropDone();
     if (this.#queue.length === 0) this.#open();
   }
@@ -186,6 +191,9 @@ export class Flow implements SendOrder {
   }
 
   #dropDone(): void {
-    while (this.#queue.at(0)?.phase === 'done') this.#queue.shift();
+    for (let first = this.#queue.at(0); first?.phase === 'done'; first = this.#queue.at(0)) {
+      first.isQueued = false;
+      this.#queue.shift();
+    }
   }
 }

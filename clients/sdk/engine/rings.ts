@@ -8,6 +8,8 @@ export class Rings {
   readonly #byHandle = new Map<number, Ring>();
   readonly #handles = new Map<Ring, number>();
   readonly #sources = new Map<number, MessageSource>();
+  /** Rings whose consumers wait for the end of the record. */
+  readonly #batching = new Set<Ring>();
   #lastHandle = -1;
   #lastRing: Ring | null = null;
   #lastSource: MessageSource | null = null;
@@ -104,7 +106,15 @@ export class Rings {
       type: view.getUint32(at + DataField.messageType, true),
       payload: isLent && !ring.isLending ? new Uint8Array(payload) : payload,
     });
+    if (ring.isBatching) this.#batching.add(ring);
     return isKept ? 'kept' : 'lent';
+  }
+
+  /** The record ends: consumers of batches get its messages, whose bytes are still valid. */
+  endRecord(): void {
+    if (this.#batching.size === 0) return;
+    for (const ring of this.#batching) ring.endBatch();
+    this.#batching.clear();
   }
 
   #forgetLast(): void {

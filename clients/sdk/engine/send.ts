@@ -18,7 +18,7 @@ interface Deferred {
 /** A send that is written at once and never again. */
 export class Send implements Promise<number> {
   /** Payload. */
-  readonly bytes: number;
+  bytes: number;
   /** Null: not known yet. */
   #outcome: 'accepted' | ArgusError | null = null;
   #deferred: Deferred | null = null;
@@ -97,6 +97,8 @@ export interface HeldOptions {
   readonly port: number;
   /** On the platform's monotonic clock; Infinity when the caller set none. */
   readonly deadlineAt: number;
+  /** Waits for room in its ring, in its order. */
+  readonly isOrdered: boolean;
   readonly signal: AbortSignal | null;
 }
 
@@ -108,14 +110,21 @@ export class HeldSend extends Send implements FramePlace, HeldOptions {
   readonly name: string | null;
   readonly port: number;
   readonly deadlineAt: number;
+  readonly isOrdered: boolean;
   readonly signal: AbortSignal | null;
-  /** Set for sends with a deadline, once their destination is known. */
+  /** The queue of its ring refers to it. */
+  isQueued = false;
+  /** Set for ordered sends, once their destination is known. */
   order: SendOrder | null = null;
   phase: 'waiting' | 'in-flight' | 'done' = 'waiting';
   /** The deadline passed while it was in flight: the caller has its outcome, and the broker's answer only settles accounts. */
   isTimedOut = false;
 
-  constructor(bytes: number, { chunk, at, isPlaced }: FramePlace, { name, port, deadlineAt, signal }: HeldOptions) {
+  constructor(
+    bytes: number,
+    { chunk, at, isPlaced }: FramePlace,
+    { name, port, deadlineAt, isOrdered, signal }: HeldOptions,
+  ) {
     super(bytes);
     this.chunk = chunk;
     this.at = at;
@@ -123,6 +132,7 @@ export class HeldSend extends Send implements FramePlace, HeldOptions {
     this.name = name;
     this.port = port;
     this.deadlineAt = deadlineAt;
+    this.isOrdered = isOrdered;
     this.signal = signal;
   }
 

@@ -4,12 +4,13 @@
  * A send without a deadline is written at once or fails; only its promise is kept. A send with a deadline keeps its frame until
  * the outcome, so that it can be written again. All sends to an unknown name wait, in order, for the broker's answer.
  */
-import { DATA_FRAME_HEADER_BYTES, DataField, Status } from '../../../broker/wire/index.ts';
+import { DATA_FRAME_HEADER_BYTES, DataField, MAX_MESSAGE_BYTES, Status } from '../../../broker/wire/index.ts';
 import { type ArgusError, statusError, wordError } from '../errors.ts';
 import { MAX_OUTSTANDING_SENDS } from '../limits.ts';
 import type { Platform } from '../platform.ts';
 import { describe, joinedLength, NOT_SENT, noSession, requestFault, type SendvRequest } from '../sendv-request.ts';
 import type { Flow, FlowActions } from './flow.ts';
+import { FlowSend, type FlowSendOwner } from './flow-send.ts';
 import { Flows } from './flows.ts';
 import type { InFlight } from './inflight.ts';
 import type { Names } from './names.ts';
@@ -120,6 +121,49 @@ export class Sends implements FlowActions {
     return send;
   }
 
+  /**
+   * One message of an open flow; its outcome goes to `send`.
+   *
+   * @throws ArgusError EINVAL, EMSGSIZE, ENOBUFS, or the reason for which sending is over; `send` is then not used
+   */
+  stream(send: FlowSend, number: number, payload: Uint8Array, from: number, type: number): void {
+    const { name, port } = send;
+    const to = { domain: name ?? send.domid, port };
+    const bytes = payload instanceof Uint8Array ? payload.length : -1;
+    if (bytes < 0 || bytes > MAX_MESSAGE_BYTES || type >>> 0 !== type) {
+      const fault = requestFault({ to, from, type, iov: payload }, bytes);
+      if (fault !== null) throw fault;
+    }
+    if (this.#ended !== null) throw this.#ended;
+    const length = DATA_FRAME_HEADER_BYTES + bytes;
+    if (this.#isFull(length)) throw wordError('ENOBUFS', describe(to), undefined, NOT_SENT);
+    const domid = name === null ? send.domid : this.#names.lookup(name);
+    const uplink = domid < 0 || this.#flows.isBlocked(domid, port) ? null : this.#uplink;
+    send.reuse(number, bytes);
+    if (uplink === null) {
+      const { chunk, at } = this.#arena.reserve(length);
+      send.chunk = chunk;
+      send.at = at;
+      send.isPlaced = false;
+    } else {
+      uplink.outbox.reserve(length, true);
+      send.chunk = uplink.outbox.frameChunk;
+      send.at = uplink.outbox.frameAt;
+      send.isPlaced = true;
+    }
+    writeSendFrame(send.chunk, send.at, 0, Math.max(domid, 0), from, port, type, payload, length);
+    this.#outstanding++;
+    this.#outstandingBytes += length;
+    if (name !== null && domid < 0) this.#awaitName(name, send);
+    else this.#dispatch(send, domid);
+  }
+
+  /** Ends the messages of an open flow that wait. */
+  withdraw(owner: FlowSendOwner): void {
+    const reason = wordError('ECANCELED', 'flow', undefined, NOT_SENT);
+    this.#withdrawWhere((send) => (send instanceof FlowSend && send.owner === owner ? reason : null));
+  }
+
   /** Writes the finished frame of another program, whose outcome goes to `send`. False without a session. */
   relay(frame: Uint8Array, send: Send): boolean {
     const uplink = this.#uplink;
@@ -188,8 +232,8 @@ export class Sends implements FlowActions {
     });
     this.#flows.suspend();
     for (const [name, sends] of this.#unnamed) {
-      // A send without a deadline must not wait for another session.
-      const kept = sends.filter((send) => Number.isFinite(send.deadlineAt));
+      // A send that is not ordered must not wait for another session.
+      const kept = sends.filter((send) => send.isOrdered);
       this.#unnamed.set(name, kept);
       for (const send of sends) if (!kept.includes(send)) this.#giveUp(send, noSession(`sendv to ${name}`));
     }
@@ -236,6 +280,7 @@ export class Sends implements FlowActions {
       name: typeof to.domain === 'string' ? to.domain : null,
       port: to.port,
       deadlineAt: deadline === undefined ? Number.POSITIVE_INFINITY : this.#platform.now() + deadline,
+      isOrdered: deadline !== undefined,
       signal,
     });
     this.#outstanding++;
@@ -268,7 +313,7 @@ export class Sends implements FlowActions {
 
   /** The destination is known. */
   #dispatch(send: HeldSend, domid: number): void {
-    if (Number.isFinite(send.deadlineAt)) {
+    if (send.isOrdered) {
       const flow = this.#flows.to(domid, send.port);
       flow.submit(send);
       this.#watchDeadline(send.deadlineAt);

@@ -158,4 +158,18 @@ export const CLIENTS: readonly Mutant[] = [
     promise: 'routes go with their router',
     tests: ['test/agents/network/routes/routes-lifecycle.test.ts'],
   },
+  {
+    in: 'clients/sdk/streams/requests.ts',
+    find: "return typeof domain === 'string' ? source.name === domain : source.domid === domain;",
+    replace: 'return true;',
+    promise: 'no spoofed source',
+    tests: ['test/sdk/streams.test.ts'],
+  },
+  {
+    in: 'clients/sdk/streams/stream-ends.ts',
+    find: 'if (message.type !== this.#next)',
+    replace: 'if (message.type < 0)',
+    promise: 'a carrier reads and changes nothing',
+    tests: ['test/sdk/streams.test.ts'],
+  },
 ];
