@@ -1,9 +1,9 @@
 /**
- * Composition: what a broker is made of, in the order in which it is made, and taken down again backwards.
+ * Composition: starts the parts of a broker in this order, and stops them in the opposite order.
  *
  *   identity -> policy -> audit log -> core -> sessions -> sockets -> control
  *
- * Nothing listens before everything that could refuse to start has been tried.
+ * No socket listens before every part that could refuse to start has been tried.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -65,32 +65,32 @@ import { Turns } from './turns/index.ts';
 
 export interface Broker {
   readonly name: string;
-  /** `unix:…/NAME.sock` of a declared domain: what its SDK connects to. */
+  /** `unix:…/NAME.sock` of a declared domain, for its SDK to connect to. */
   carrierOf(domain: string): string;
   /** `tcp:host:port`, or null when not configured. */
   readonly tcp: string | null;
   /** Path of the control socket. */
   readonly control: string;
-  /** URL of the metrics, or null when they are only at the control socket. */
+  /** URL of the metrics, or null when only the control socket serves them. */
   readonly metrics: string | null;
   status(): BrokerStatus;
   /** Loads the policy directory again; never rejects. */
   reload(): Promise<ReloadResult>;
-  /** Labels given at run time: granted, taken back, listed. */
+  /** Labels given at run time: grants, revokes and lists them. */
   readonly grants: Grants;
   /** Revocation of keys, and incidents with them. */
   readonly keys: Pick<KeyWatch, 'install' | 'describe'>;
-  /** Ends every session, writes the log to its end, closes the sockets. Idempotent. */
+  /** Ends every session, finishes the audit log, and closes the sockets. Idempotent. */
   close(): Promise<void>;
 }
 
 const clock = nodeClock;
 
-/** What has been started, so that it can be taken down again in the opposite order. */
+/** The started parts, so that they can be stopped in the opposite order. */
 class Started {
   readonly #undo: (() => Promise<void> | void)[] = [];
 
-  /** Registers how to take down what has just been started. */
+  /** Registers the function that stops the part which has just been started. */
   add(undo: () => Promise<void> | void): void {
     this.#undo.push(undo);
   }
@@ -103,7 +103,7 @@ class Started {
 /**
  * Starts a broker in this process. Relative paths are relative to the working directory.
  *
- * @throws BrokerError, KeyError, PolicyError or AuditError, each with a stable `code`; nothing is left behind then
+ * @throws BrokerError, KeyError, PolicyError or AuditError, each with a stable `code`. Stops all started parts then.
  */
 export async function startBroker(input: BrokerOptionsInput): Promise<Broker> {
   return startResolved(resolveOptions(input, process.cwd()));
@@ -143,7 +143,7 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   started.add(() => endSessions(sessions));
 
   const listening = await startListeners(options, core, { sessions, keys }, policy, started);
-  // Only now: a start that fails on its sockets has put no policy in force.
+  // Note the policy only now: a start that fails on its sockets has not put a policy in force.
   await archive.note(await firstEntry(first, archive));
   const reload = new PolicyReload(policy, core.argo, audit, sessions, listening.domains, log, {
     ...POLICY_HOST,
@@ -345,7 +345,10 @@ async function startAdmin(
   return { control, metrics: scraped.address, status };
 }
 
-/** Records the policy that the broker starts with, aloud when it is not the one of the directory; its files come first. */
+/**
+ * Records the policy that the broker starts with, after its files are in the archive. Warns when it is not the policy
+ * of the directory.
+ */
 async function recordFirst(first: FirstPolicy, archive: RevisionArchive, audit: AuditLog, log: Logger): Promise<void> {
   const { policy, refusal, restored } = first;
   await archive.keep(policy.hash, policy.files);
@@ -404,7 +407,7 @@ function joinOthers(
   });
 }
 
-/** The federation is notified in a later microtask: by then the core has attached or detached the domain. */
+/** Notifies the federation in a later microtask, when the core has attached or detached the domain. */
 function notifyBoth(grants: SessionWatcher, federation: Federation, argo: Argo): SessionWatcher {
   const notify = (name: string): void =>
     queueMicrotask(() => {

@@ -1,8 +1,8 @@
 /**
- * What a start would find, without starting: nothing is made, locked, written or left listening.
+ * Checks a start without starting: makes, locks and writes nothing, and leaves no socket listening.
  *
- * All steps are tried, so that an operator sees every problem at once. A broker that runs with the same runtime directory
- * holds the lock, the sockets and the ports itself; they are not a problem then.
+ * All steps are tried, so that an operator sees every problem at once. If a broker is running with the same runtime
+ * directory, it holds the lock, the sockets and the ports, and they are not reported as problems.
  */
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
@@ -27,9 +27,9 @@ import { type BrokerStatus, firstPolicy, type Refusal } from './service/index.ts
 
 export interface StartCheck {
   readonly subject: 'running' | 'aead' | 'identity' | 'revocations' | 'policy' | 'runtime' | 'audit' | 'nats' | 'ports';
-  /** Null: a start would get past this. */
+  /** Null: a start would pass this step. */
   readonly problem: { readonly code: string; readonly message: string } | null;
-  /** What was found. */
+  /** The result of the step. */
   readonly detail: string;
 }
 
@@ -82,7 +82,9 @@ export async function checkStart(options: BrokerOptions): Promise<readonly Start
   ];
 }
 
-/** A start would get past this, and not with the files that the operator sees. */
+/**
+ * A start would pass this step, but with other files than those in the directory. So it is a problem for the operator.
+ */
 function brokenDirectory({ code, message }: Refusal, restored: number | null): BrokerError {
   const instead = `a broker would start with revision ${restored} of the archive`;
   return new BrokerError('ERR_BROKER_CHECK', `${message} (${code}); ${instead}`);

@@ -1,4 +1,4 @@
-/** Door of the broker, and the package's main entry: `import { startBroker } from 'argus-broker'`. */
+/** Entry of the broker, and of the package: `import { startBroker } from 'argus-broker'`. */
 
 export { type Broker, startBroker, startResolved } from './broker.ts';
 export {

@@ -1,6 +1,6 @@
 /**
- * Every option of a broker, with its default and range, in one place. What argus.yaml says and what `startBroker` takes is
- * the same shape; an unknown key is an error that names it.
+ * Every option of a broker, with its default and range, in one place. argus.yaml and the argument of `startBroker` have
+ * the same shape. An unknown key is an error that names it.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -27,9 +27,9 @@ const path = z.string().min(1);
 
 const policyObject = z.strictObject({
   directory: path,
-  /** `watch`: what stands in the directory counts. `applied`: only what `argus policy apply` brings. */
+  /** `watch`: the files of the directory are used. `applied`: only the files of `argus policy apply` are. */
   source: z.enum(POLICY_SOURCES).default('watch'),
-  /** Refuse to start with a broken directory, instead of starting with the policy that was in force last. */
+  /** Refuse to start with a broken directory, instead of starting with the last policy in force. */
   strict: z.boolean().default(false),
 });
 
@@ -42,18 +42,18 @@ export const brokerOptions = z.strictObject({
   audit: path,
   /** Directory for sockets: `<domain>.sock` for each domain and `control.sock`. Made with mode 0700. */
   runtime: path.default('/run/argus'),
-  /** Also listen on TCP, for domains that have no other way. */
+  /** Also listen on TCP, for domains that have no other carrier. */
   tcp: hostPort.nullable().default(null),
   /**
-   * Also meet domains whose carrier is `nats` at a NATS server: `nats://host:port`. The broker's nkey seed and the
-   * server's CA are `nats.seed` and `nats-ca.pem` in its identity's directory, or where `?seed=` and `?ca=` say.
+   * A NATS server for domains whose carrier is `nats`: `nats://host:port`. The broker's nkey seed and the server's CA
+   * are `nats.seed` and `nats-ca.pem` in its identity's directory, or the paths in `?seed=` and `?ca=`.
    */
   nats: z
     .string()
     .regex(/^nats:\/\//, 'expected nats://host:port')
     .nullable()
     .default(null),
-  /** Serve Prometheus metrics over HTTP there; they are always at the control socket. */
+  /** Also serve Prometheus metrics over HTTP at this address. The control socket always serves them. */
   metrics: hostPort.nullable().default(null),
   /** Reload the policy when a file in its directory changes; SIGHUP and `argus reload` work in any case. */
   watchPolicy: z.boolean().default(true),
@@ -62,7 +62,7 @@ export const brokerOptions = z.strictObject({
     .array(z.enum(['A256GCM', 'C20P']))
     .min(1)
     .default(['A256GCM', 'C20P']),
-  /** Who seals and opens: `in-place`, `node` or `noble`. Unset: in place where it loads, otherwise node. */
+  /** The AEAD provider: `in-place`, `node` or `noble`. Unset: in-place if it loads, otherwise node. */
   aead: z.enum(AEAD_PROVIDERS).nullable().default(null),
   log: z
     .strictObject({
@@ -77,16 +77,19 @@ export const brokerOptions = z.strictObject({
         .min(MIN_RING_BYTES)
         .max(128 * MAX_RING_BYTES)
         .default(RING_BYTES_PER_DOMAIN),
-      /** What the messages of all domains may take in the broker, bytes; null = a quarter of the machine's memory. */
+      /** Bytes of broker memory for the messages of all domains; null = a quarter of the machine's memory. */
       memoryBytes: z
         .int()
         .min(MIN_MEMORY_BYTES)
         .max(2 ** 44)
         .nullable()
         .default(null),
-      /** How old the keys of a running session may get before it agrees on fresh ones, minutes; with the answer's time an hour at most. */
+      /**
+       * How old the keys of a running session may get before it agrees on fresh ones, minutes; with the answer's time
+       * an hour at most.
+       */
       freshKeysMinutes: z.int().min(1).max(50).default(50),
-      /** What one domain may make the audit log grow by, bytes an hour; past it its events are counted. */
+      /** Bytes an hour that one domain may add to the audit log. Beyond that its events are only counted. */
       auditBytesPerHour: z
         .int()
         .min(MIN_DOMAIN_BYTES_PER_HOUR)
@@ -99,7 +102,9 @@ export const brokerOptions = z.strictObject({
 export type BrokerOptionsInput = z.input<typeof brokerOptions>;
 export type BrokerOptions = z.output<typeof brokerOptions>;
 
-/** Fills in the defaults and makes paths absolute, relative to `base`. Throws ERR_BROKER_CONFIG naming every bad key. */
+/**
+ * Fills in the defaults and makes paths absolute, relative to `base`. Throws ERR_BROKER_CONFIG naming every bad key.
+ */
 export function resolveOptions(input: unknown, base: string, origin = 'options'): BrokerOptions {
   const parsed = brokerOptions.safeParse(input);
   if (!parsed.success) {
@@ -145,7 +150,7 @@ export function readOptions(file: string): BrokerOptions {
   return resolveOptions(contentOf(document, file), dirname(resolve(file)), file);
 }
 
-/** Aliases that grow beyond measure, or lead nowhere, show only now. */
+/** Aliases that expand too much, or that are not defined, are errors only here. */
 function contentOf(document: ReturnType<typeof parseDocument>, file: string): unknown {
   try {
     return document.toJS() ?? {};

@@ -1,4 +1,7 @@
-/** Addresses as text and as what packets hold. Printing what was parsed gives the same text, except for IPv6, which has many spellings. */
+/**
+ * Addresses as text and as bytes of packets. Parsing and printing an address gives the same text, except for IPv6,
+ * which has many spellings.
+ */
 
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
@@ -20,7 +23,7 @@ export function parseMac(text: string): Uint8Array | null {
   return MAC.test(text) ? Uint8Array.from(text.split(':'), (pair) => Number.parseInt(pair, 16)) : null;
 }
 
-/** Of the six bytes at `bytes[at]`. */
+/** The text of the six bytes at `bytes[at]`. */
 export function formatMac(bytes: Uint8Array, at = 0): string {
   return Array.from(bytes.subarray(at, at + 6), (byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
@@ -40,7 +43,9 @@ export function parseIpv6(text: string): Uint8Array | null {
   return bytes;
 }
 
-/** RFC 5952: lower case, no leading zeros, the longest run of zero groups (the first of equals, two or more) as `::`. */
+/**
+ * RFC 5952: lower case, no leading zeros, the longest run of zero groups (the first of equals, two or more) as `::`.
+ */
 export function formatIpv6(bytes: Uint8Array): string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const groups = Array.from({ length: IPV6_GROUPS }, (_, index) => view.getUint16(index * 2));

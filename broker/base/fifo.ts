@@ -1,6 +1,6 @@
 /**
- * A queue over a circular array that doubles when full: no allocation per item, and a taken slot is cleared so that
- * nothing is held longer than it is queued.
+ * A queue over a circular array that doubles when full. It allocates nothing per item. A taken slot is cleared, so that
+ * the queue does not keep the item alive.
  *
  * Invariant: the items are at `(#head + i) & #mask` for i in [0, length), all other slots are `undefined`.
  */
@@ -31,17 +31,20 @@ export class Fifo<T> {
     return item;
   }
 
-  /** The `index`-th from the front; `undefined` past the end. */
+  /** The `index`-th item from the front; `undefined` after the end. */
   at(index: number): T | undefined {
     return index < this.#length ? this.#slots[(this.#head + index) & this.#mask] : undefined;
   }
 
-  /** Puts `item` in the place of the `index`-th. */
+  /** Replaces the `index`-th item with `item`. */
   replace(index: number, item: T): void {
     if (index < this.#length) this.#slots[(this.#head + index) & this.#mask] = item;
   }
 
-  /** Removes the entries for which `isKept` is false; the others keep their order. Calls it once per entry, from the front. */
+  /**
+   * Removes the entries for which `isKept` is false; the others keep their order. Calls it once per entry, from the
+   * front.
+   */
   retain(isKept: (item: T) => boolean): void {
     for (let left = this.#length; left > 0; left--) {
       const item = this.shift();

@@ -1,4 +1,4 @@
-/** The ground floor: what every part of Argus may use, in the broker and in a guest. It imports nothing. */
+/** The lowest layer: every part of Argus may use it, in the broker and in a guest. It imports nothing. */
 
 export { formatIpv4, formatIpv6, formatMac, parseIpv4, parseIpv6, parseMac } from './addresses.ts';
 export { type Clock, nodeClock } from './clock.ts';

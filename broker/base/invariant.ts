@@ -1,4 +1,4 @@
-/** A broken invariant is a bug of ours, never something that a peer can cause. */
+/** A broken invariant is always our own bug. A peer can never cause one. */
 import { CodedError } from './coded-error.ts';
 
 export class InvariantError extends CodedError<'ERR_INVARIANT'> {

@@ -1,9 +1,9 @@
 /**
- * Writes records to a stream socket out of lent memory, and says when that memory may be used again.
+ * Writes records to a stream socket from memory that the caller wants to reuse, and tells the caller when it may.
  *
- * Node hands bytes to the kernel within `write` when nothing waits before them. `writableLength` is 0 after such a call, and
- * the kernel has its own copy. Otherwise the socket refers to the bytes until it has called back. After an error the memory
- * is not given back: its owner makes new memory, which is rare and always safe.
+ * If no earlier bytes are waiting, Node passes the bytes to the kernel within `write`. `writableLength` is then 0, and
+ * the kernel has its own copy. Otherwise the socket refers to the bytes until its callback. After an error the memory
+ * is never returned: its owner allocates new memory, which is rare and always safe.
  */
 
 /** The part of node:net's Socket that is used. */
@@ -40,7 +40,7 @@ export function writeLent(
     bytes += buffer.length;
     memory += buffer.buffer.byteLength;
   }
-  // Behind bytes that the kernel does not take, a small record would keep a large buffer from all others.
+  // If earlier bytes are waiting for the kernel, a small record would block a large buffer for other users. So copy it.
   const isWasteful = onWritten !== null && socket.writableLength > 0 && bytes < memory / 2;
   if (isWasteful || (buffers.length > 1 && bytes <= joinedBytes)) {
     socket.write(joined(buffers, bytes));
@@ -60,7 +60,7 @@ export function writeLent(
   else {
     socket.cork();
     for (const buffer of buffers) {
-      // When the last is written they all are.
+      // When the last buffer is written, all are.
       if (buffer === buffers.at(-1)) socket.write(buffer, written);
       else socket.write(buffer);
     }

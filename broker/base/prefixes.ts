@@ -1,4 +1,4 @@
-/** Address prefixes (RFC 4632, RFC 4291 §2.3): as text, and as bits of the addresses that packets hold. */
+/** Address prefixes (RFC 4632, RFC 4291 §2.3): as text, and as bits of the addresses in packets. */
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './addresses.ts';
 
 export interface Prefix {
@@ -21,7 +21,7 @@ export function parsePrefix(text: string): Prefix | null {
   return hasHostBits(base, 0, length) ? null : { family, base, length };
 }
 
-/** The one spelling of a prefix: `parsePrefix` reads others too. */
+/** The canonical spelling of a prefix. `parsePrefix` reads others too. */
 export function formatPrefix({ family, base, length }: Prefix): string {
   return `${formatAddress(base, family)}/${length}`;
 }
@@ -36,12 +36,12 @@ export function addressBytes(text: string, family: 4 | 6): Uint8Array | null {
   return bytes;
 }
 
-/** Of the 16 bytes of a `Prefix`. */
+/** The text of the 16 bytes of a `Prefix`. */
 export function formatAddress(bytes: Uint8Array, family: 4 | 6): string {
   return family === 6 ? formatIpv6(bytes) : formatIpv4(ipv4Of(bytes));
 }
 
-/** The first four bytes as u32, the first byte uppermost. */
+/** The first four bytes as u32, big-endian. */
 export function ipv4Of(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0);
 }

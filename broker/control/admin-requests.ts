@@ -1,7 +1,8 @@
 /**
- * Requests of an admin, each of them recorded: who, what, why, and what became of it.
+ * Requests of an admin. Each is recorded: the caller, the request, the reason and the result.
  *
- * A request does not wait until the kernel has named the process that sent it: a revocation waits for nothing. The answer waits for that, within CALLER_LOOKUP_MS: a client that has its answer closes the connection.
+ * A request is carried out at once, before the kernel has named the calling process, because a revocation must not
+ * wait. Only the answer waits for that, at most CALLER_LOOKUP_MS: after its answer a client closes the connection.
  */
 import type { IncomingMessage } from 'node:http';
 import type { AuditLog } from '../audit/index.ts';
@@ -9,11 +10,11 @@ import type { Detail, Json } from '../record/index.ts';
 import type { CallerProcess } from './caller-process.ts';
 import type { ControlAnswer } from './request-body.ts';
 
-/** Characters of a refusal in its record; the answer has all of it. */
+/** Characters of a refusal in its record. The answer has the whole text. */
 const MAX_MESSAGE = 300;
 
 export interface AdminRequest {
-  /** `policy.apply`: what the record says was asked for. */
+  /** The name of the request in its record, for example `policy.apply`. */
   readonly name: string;
   answer(request: IncomingMessage): Promise<ControlAnswer>;
 }
@@ -32,7 +33,7 @@ export async function administer(
   const [answered, caller] = await Promise.all([answer(request), callerOf(request)]);
   const { isOk, reason, facts } = outcomeOf(answered);
   const detail = { request: name, ...answered.asked, ...facts, ...describeCaller(caller) };
-  // After the end of the log there is nothing to write to; the request was answered by a broker that stops.
+  // The log may already be closed, because the broker is stopping.
   try {
     audit.record({ event: isOk ? 'admin.request' : 'admin.refused', reason, detail });
   } catch (error) {
@@ -58,7 +59,7 @@ function outcomeOf({ code, body }: ControlAnswer): Outcome {
   return { isOk: false, reason: String(said.code ?? 'ERR_CONTROL_BODY'), facts: { message } };
 }
 
-/** `caller` is the kernel's word; `by` is what the client said of itself. */
+/** `caller` is from the kernel. `by` is only the client's own claim. */
 function describeCaller(caller: CallerProcess | null): Detail {
   if (caller === null) return { caller: null };
   const { pid, uid, login, program } = caller;

@@ -1,12 +1,12 @@
 /**
- * The process at the other end of a control connection, as the kernel knows it.
+ * The process at the other end of a control connection, according to the kernel.
  *
- * Node does not offer SO_PEERCRED, and a native module in the broker for this alone would be more trust than it is worth.
- * `ss` (iproute2) asks the kernel for the socket that a socket is connected to, and the process that holds it; the file
- * descriptor of that process is compared before anything is believed. What a broker without root can find out: processes of
- * its own user. Another process can then only be one of root, because the socket has mode 0600.
+ * Node has no SO_PEERCRED, and a native module in the broker only for this is not worth the trust that it needs. `ss`
+ * (iproute2) asks the kernel for the other end of a socket, and for the process that holds it. The result is used only
+ * if the file descriptor of that process is that socket. A broker without root can find only processes of its own user.
+ * Any other caller must then be root, because the socket has mode 0600.
  *
- * `login` is the kernel's login uid. It stays the same behind sudo and su, so it names the person and not the role.
+ * `login` is the kernel's login uid. sudo and su do not change it, so it identifies the person and not the role.
  */
 import { readFile, readlink } from 'node:fs/promises';
 import type { Socket } from 'node:net';
@@ -15,7 +15,7 @@ import type { SocketList } from './socket-list.ts';
 export interface CallerProcess {
   readonly pid: number;
   readonly uid: number;
-  /** The uid of the login session; null: the process belongs to none, or the kernel does not keep it. */
+  /** The uid of the login session. Null: the process belongs to no login session, or the kernel does not track them. */
   readonly login: number | null;
   /** Its command name, at most 15 characters; the process chooses it. */
   readonly program: string;
@@ -36,7 +36,7 @@ export async function callerProcess(socket: Socket, sockets: SocketList): Promis
     const own = await inodeOf('self', descriptorOf(socket));
     if (own === null) return null;
     const end = findCallerEnd(await sockets.read(), own);
-    // The list is text, in which a process writes its own name: the descriptor has the last word.
+    // A process chooses its own name in this text, so the text is not trusted: the descriptor decides.
     if (end === null || (await inodeOf(String(end.pid), end.fd)) !== end.inode) return null;
     return await describe(end.pid);
   } catch {
@@ -44,12 +44,12 @@ export async function callerProcess(socket: Socket, sockets: SocketList): Promis
   }
 }
 
-/** `SOCKET … OWN * PEER …`; a line belongs to the other end when it names our inode as its peer. */
+/** Lines are `SOCKET … OWN * PEER …`. The line of the other end has our inode as its peer. */
 export function findCallerEnd(table: string, own: string): CallerEnd | null {
   for (const line of table.split('\n')) {
     const [, inode, peer, rest] = / (\d+)\s+\S+ (\d+)\s+users:\((.*)$/.exec(line) ?? [];
     if (inode === undefined || peer !== own) continue;
-    // Greedy: the last number is the kernel's; one before it may stand in the name of a program.
+    // Greedy: only the last number is from the kernel. An earlier one can be part of a program's name.
     const [, pid, fd] = /^.*,pid=(\d+),fd=(\d+)\)\)/.exec(rest ?? '') ?? [];
     if (pid !== undefined) return { inode, pid: Number(pid), fd: Number(fd) };
   }

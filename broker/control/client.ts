@@ -1,12 +1,12 @@
-/** The other end of the control socket, for `argus status` and its like. */
+/** The client of the control socket, for `argus status` and similar commands. */
 import { request } from 'node:http';
 import { BrokerError } from '../process/index.ts';
 
-/** How long a call waits for its answer, in milliseconds: a busy broker answers within a few, a frozen one never. */
+/** A call waits this long for its answer. A busy broker answers within a few milliseconds, a frozen one never. */
 const CONTROL_TIMEOUT_MS = 10_000;
 
 /**
- * One call; the parsed body.
+ * Makes one call, and returns the parsed body of the answer.
  *
  * @throws BrokerError ERR_BROKER_NOT_RUNNING: nothing listens there; ERR_BROKER_CONTROL_ACCESS: this user may not connect;
  * ERR_BROKER_TIMEOUT: no answer in time; ERR_BROKER_CONTROL: an answer that is not JSON, or none
@@ -44,7 +44,7 @@ export function callControl(
   });
 }
 
-/** A broker that this user may not talk to may well be running. */
+/** Without permission to connect, the broker may still be running. So these errors have different codes. */
 export function unreachable(path: string, cause: NodeJS.ErrnoException): BrokerError {
   const where = `the control socket "${path}"`;
   if (cause.code === 'EACCES' || cause.code === 'EPERM')
@@ -72,5 +72,5 @@ function failureOf(cause: Error, socketPath: string, timeoutMs: number): BrokerE
   return new BrokerError('ERR_BROKER_TIMEOUT', message, { cause });
 }
 
-/** Ended from here, and not by the network. */
+/** This end closed the connection, not the network. */
 class TimedOut extends Error {}

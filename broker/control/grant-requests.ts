@@ -1,4 +1,4 @@
-/** The bodies of POST /v1/grants and /v1/grants/revoke: read within a limit, checked key by key, handed on. */
+/** The bodies of POST /v1/grants and /v1/grants/revoke: read within a limit, checked key by key, and passed on. */
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { MAX_GRANT_TEXT } from '../process/index.ts';
@@ -22,7 +22,7 @@ const grantBody = z.strictObject({
 const revokeBody = z.strictObject(subject);
 const anyBody = z.union([grantBody, revokeBody]);
 
-/** Never rejects. 200 done, 422 refused with a code, 400 a body that is none. */
+/** Never rejects. 200: done. 422: refused with a code. 400: the body is not valid. */
 export async function answerGrants(request: IncomingMessage, grants: Grants): Promise<ControlAnswer> {
   try {
     const body = await readJson(request, MAX_BODY_BYTES);

@@ -1,3 +1,3 @@
-/** The admin's door: status, reload and metrics over HTTP on a unix socket. */
+/** The interface for admins: status, reload and metrics over HTTP on a unix socket. */
 export { callControl } from './client.ts';
 export { serveControl, serveMetrics } from './server.ts';

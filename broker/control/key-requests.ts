@@ -9,7 +9,7 @@ const MAX_LIST_BODY_BYTES = 2 ** 20 + 1024;
 
 const listBody = z.strictObject({ list: z.string() });
 
-/** Never rejects. 200 the list is in force, 422 refused with a code, 400 a body that is none. */
+/** Never rejects. 200: the list is in force. 422: refused with a code. 400: the body is not valid. */
 export async function answerRevocations(request: IncomingMessage, keys: KeyWatch): Promise<ControlAnswer> {
   try {
     const { list } = listBody.parse(await readJson(request, MAX_LIST_BODY_BYTES));

@@ -1,7 +1,7 @@
 /**
  * Requests about the policy: POST /v1/policy/reload, /v1/policy/apply and /v1/policy/stage, GET /v1/policy/files.
  *
- * Files travel as base64, because a policy may hold any bytes and the one that is applied must be the one that was read.
+ * Files are sent as base64: a policy may hold any bytes, and the applied bytes must be the ones that were read.
  */
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
@@ -40,7 +40,7 @@ const applyBody = z.strictObject({
   cause: z.enum(['apply', 'rollback']).default('apply'),
   token: z.string().regex(/^[0-9a-f]{12,64}$/, 'expected at least 12 digits of the hash of the policy in force'),
   files: sixFiles.optional(),
-  /** Instead of files: a revision or a hash of the archive. */
+  /** A revision or a hash of the archive, instead of files. */
   policy: z.string().max(64).optional(),
 });
 const stageBody = z.strictObject({ ...attribution, files: sixFiles });
@@ -50,7 +50,7 @@ export interface PolicyTarget {
   readonly archive: ArchiveReader;
 }
 
-/** Never rejects. 200 done, 422 refused with a code, 400 a body that is none. */
+/** Never rejects. 200: done. 422: refused with a code. 400: the body is not valid. */
 export async function answerPolicy(request: IncomingMessage, target: PolicyTarget): Promise<ControlAnswer> {
   try {
     return await answer(request, target);
@@ -102,7 +102,7 @@ function saidBy({ by, reason }: { readonly by: string; readonly reason: string }
   return { by, why: reason };
 }
 
-/** As much of a hash as an admin types and the log shows. */
+/** The first digits of a hash, as an admin types them and the log shows them. */
 function short(hash: string): string {
   return hash.slice(0, MIN_TOKEN_DIGITS);
 }

@@ -6,7 +6,7 @@ import type { Detail } from '../record/index.ts';
 export interface ControlAnswer {
   readonly code: number;
   readonly body: object;
-  /** For the audit log: what was asked for, by whom, why. Absent: the body was none. */
+  /** The request, the caller's claim and the reason, for the audit log. Absent: the body was not valid. */
   readonly asked?: Detail;
 }
 

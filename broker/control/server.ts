@@ -1,7 +1,7 @@
 /**
- * The control API: HTTP with JSON on a unix socket that only the broker's own user may open, so `curl --unix-socket` is a
- * client. GET /v1/status, POST /v1/policy/{reload,apply,stage}, GET /v1/policy/files, GET and POST /v1/grants, POST /v1/grants/revoke,
- * GET /v1/keys, POST /v1/keys/revocations, GET /metrics.
+ * The control API: HTTP with JSON on a unix socket that only the broker's own user may open. `curl --unix-socket` can
+ * be a client. GET /v1/status, POST /v1/policy/{reload,apply,stage}, GET /v1/policy/files, GET and POST /v1/grants,
+ * POST /v1/grants/revoke, GET /v1/keys, POST /v1/keys/revocations, GET /metrics.
  */
 import { chmod } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
@@ -25,7 +25,7 @@ import { answerPolicy, type PolicyTarget } from './policy-requests.ts';
 import type { ControlAnswer } from './request-body.ts';
 import { openSocketList } from './socket-list.ts';
 
-/** A connection that says nothing, or half a request, must not keep a file descriptor of the broker. */
+/** A connection without a complete request must not hold a file descriptor of the broker for long. */
 const WAITS = Object.freeze({
   headersTimeout: CONTROL_HEADERS_MS,
   requestTimeout: CONTROL_REQUEST_MS,
@@ -124,7 +124,7 @@ function sendJson(response: ServerResponse, code: number, body: object): void {
 
 function listening(server: Server, where: string, start: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    // Stays: a failed accept later on must not be an uncaught exception.
+    // Never removed: a later failed accept must not be an uncaught exception.
     server.on('error', (cause: NodeJS.ErrnoException) => {
       const hint = cause.code === 'EADDRINUSE' ? 'something else listens there' : cause.message;
       reject(new BrokerError('ERR_BROKER_LISTEN', `cannot listen on ${where}: ${hint}`, { cause }));

@@ -1,9 +1,9 @@
 /**
- * The host's unix sockets, each with its other end and the processes that hold it, as `ss` prints them.
+ * The host's unix sockets, each with its other end and the processes that hold it, as printed by `ss`.
  *
- * A broker must not start a program while it serves: to fork a process of 200 MB stops it for 30 ms and more. So a small
- * shell is started with the broker. It waits for a line, runs `ss` and marks the end of the list. It ends with its standard
- * input, so also when the broker is killed.
+ * A running broker must not start a program: forking a process of 200 MB stops it for 30 ms and more. So a small shell
+ * is started together with the broker. It waits for a line, runs `ss` and marks the end of the list. It ends when its
+ * standard input is closed, so also when the broker is killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { CALLER_LOOKUP_MS, MAX_CALLER_LIST_BYTES } from '../process/index.ts';
@@ -23,7 +23,7 @@ export function openSocketList(): SocketList {
 
 class ShellList implements SocketList {
   readonly #shell: ChildProcess;
-  /** One list at a time; those who ask meanwhile share the next one. */
+  /** One list at a time. Calls during a list share the next one. */
   #running: Promise<string> | null = null;
   #waiting: Promise<string> | null = null;
   #output = '';
@@ -43,7 +43,7 @@ class ShellList implements SocketList {
     shell.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take(text));
   }
 
-  /** A list that takes too long goes on: it has to end before the shell can make another one. */
+  /** A list that takes too long continues, because it must end before the shell can make another one. */
   read(): Promise<string> {
     return new Promise((resolve) => {
       const timeout = setTimeout(() => resolve(''), CALLER_LOOKUP_MS);

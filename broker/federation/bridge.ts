@@ -3,8 +3,8 @@
  *
  *   at the sender's home                             at the destination's home
  *   sendv: policy, no ring here -> forward  ----->   a proxy stands for the sender: attached, with the session to
- *   undecided: the sender's ack waits                its home as sink; sendv as for any domain: policy, ring, size, quota,
- *                                                    space
+ *   undecided: the sender's ack waits                its home as sink; sendv as for any domain: policy, ring,
+ *                                                    size, quota, space
  *   ack or refused to the sender            <-----   ack through id, refused id, once the audit records are durable
  *   space, peer-gone, revoked to the sender <-----   events for the proxy
  *

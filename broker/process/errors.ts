@@ -1,4 +1,4 @@
-/** What the operator of a broker can get wrong, or the host refuse. Messages say what to do. */
+/** Errors of the operator of a broker, or of the host. Messages say what to do. */
 import { CodedError } from '../base/index.ts';
 
 export type BrokerErrorCode =
@@ -18,9 +18,12 @@ export type BrokerErrorCode =
   | 'ERR_BROKER_CHECK'
   /** The broker did not answer a request in time. */
   | 'ERR_BROKER_TIMEOUT'
-  /** Policies are applied here and files do not count, or the other way round. */
+  /**
+   * The request does not fit `policy.source`: applied policies ignore the directory, and a watched directory is not
+   * applied to.
+   */
   | 'ERR_BROKER_SOURCE'
-  /** Another policy is in force than the admin believes. */
+  /** The policy in force is not the one that the admin edited. */
   | 'ERR_BROKER_TOKEN'
   | 'ERR_BROKER_GRANT';
 

@@ -1,4 +1,4 @@
-/** Where a broker takes its policy from. */
+/** The source of a broker's policy. */
 
 export const POLICY_SOURCES = ['watch', 'applied'] as const;
 

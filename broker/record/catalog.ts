@@ -1,18 +1,18 @@
 /**
- * Every kind of audit record: its stable code, and the bound on how many of it there can be.
+ * Every kind of audit record: its stable code, and the bound on the number of such records.
  *
  * A code never changes and is never used again. Its first digit is the subject, its last letter the weight: I for
  * information, W for a refusal or an irregularity, E for an event that an operator must look at.
  */
 
 /**
- * What keeps a kind of record from filling the disk.
+ * The bound that prevents a kind of record from filling the disk.
  *
  * - `run`: the broker writes it a fixed number of times per run.
- * - `operator`: only the operator, or time after the operator's doing, causes it. It is never delayed and never left out.
+ * - `operator`: only an action of the operator causes it, possibly later. It is never delayed and never omitted.
  * - `share`: a domain or a stranger can cause it at will. Equal ones are collapsed into exact counts, and the lines are
- *   paid from the share of its cause; past the share they are counted in `audit.withheld`.
- * - `interval`: a counter is written once an interval, from the share of its cause. Past the share it goes on counting.
+ *   paid from the share of their cause. Beyond the share they are counted in `audit.withheld`.
+ * - `interval`: a counter is written once an interval, from the share of its cause. Beyond the share it keeps counting.
  * - `window`: at most one per window and domain.
  * - `outage`: one each time that the log can be written again.
  */

@@ -1,14 +1,16 @@
 /**
- * The audit events: the name of each, and the facts that the broker gives with it.
+ * The audit events: the name of each, and the facts that the broker records with it.
  *
  * The log adds time, sequence, boot and the chain. The log itself writes `broker.start`, `broker.stop`, `flow`,
- * `send.denied`, `ring.denied`, `audit.gap` and `audit.withheld`, so another part of the broker can neither forget nor
- * forge them.
+ * `send.denied`, `ring.denied`, `audit.gap` and `audit.withheld`, so no other part of the broker can forget or forge
+ * them.
  */
 import type { Decision, Denial, Domain, Permit } from '../../policy/contract/index.ts';
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
-/** Further facts about one event. Never a secret, a key or payload. Its strings may be hostile: readers neutralise them. */
+/**
+ * More facts about one event. Never a secret, a key or payload. Its strings may be hostile: readers must escape them.
+ */
 export type Detail = { readonly [key: string]: Json };
 
 interface Circumstances {
@@ -17,8 +19,8 @@ interface Circumstances {
 }
 
 /**
- * An event as the broker tells it. `by` is the decision: its domains, class, permission, rule and revision become fields
- * of the record.
+ * An event as the broker reports it. `by` is the decision: its domains, class, permission, rule and revision become
+ * fields of the record.
  */
 export type AuditEvent = Circumstances &
   (
@@ -39,7 +41,7 @@ export type AuditEvent = Circumstances &
         readonly by?: Decision;
       }
     | { readonly event: 'send.allowed'; readonly by: Permit; readonly port: number; readonly bytes: number }
-    /** Messages that were accepted and then not delivered: the permission was withdrawn, or the receiver went away. */
+    /** Messages that were accepted but not delivered: the permission was withdrawn, or the receiver disappeared. */
     | {
         readonly event: 'send.revoked';
         readonly by: Decision;
@@ -48,7 +50,7 @@ export type AuditEvent = Circumstances &
         readonly bytes: number;
         readonly reason: string;
       }
-    /** `ringBytes`: the room that the messages held. */
+    /** `ringBytes`: the room that the messages occupied. */
     | {
         readonly event: 'send.undelivered';
         readonly by: Decision;
@@ -62,12 +64,15 @@ export type AuditEvent = Circumstances &
     /** A policy that may allow something is about to come into force: this record is on disk before it does. */
     | { readonly event: 'policy.prepare'; readonly revision: number; readonly policy: string }
     | { readonly event: 'policy.reject'; readonly reason: string; readonly policy?: string }
-    /** A request at the control socket; `detail`: what, who (`by` is claimed, `caller` is the kernel's word), why. */
+    /**
+     * A request at the control socket. `detail`: the request, the caller (`by` is claimed, `caller` is from the
+     * kernel), why.
+     */
     | { readonly event: 'admin.request' | 'admin.refused'; readonly reason: string }
-    /** A revocation list was installed or refused, and how many sessions it ended. */
+    /** A revocation list was installed or refused, with the number of sessions that it ended. */
     | { readonly event: 'key.list'; readonly reason: string }
-    /** A key that is not valid was presented, or one name has two holders; `detail` says whose. */
+    /** An invalid key was presented, or one name has two holders. `detail` names the holder. */
     | { readonly event: 'key.incident'; readonly reason: string }
-    /** `detail`: label, revision from which it counts, who and why. */
+    /** `detail`: the label, the first revision with (or without) it, the granting person and the reason. */
     | { readonly event: 'grant.add' | 'grant.revoke' | 'grant.expire'; readonly src: Domain; readonly reason: string }
   );

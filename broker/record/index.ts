@@ -1,4 +1,4 @@
-/** The door of broker/record: the audit events and the audit record, declared once for the core and for the log. */
+/** Entry of broker/record: the audit events and the audit record, declared once for the core and for the log. */
 export type { AuditRecord, RecordedDomain } from './audit-record.ts';
 export { AUDIT_CATALOG, AUDIT_EVENTS, type AuditEventName } from './catalog.ts';
 export type { AuditEvent, Detail, Json } from './events.ts';

@@ -1,8 +1,8 @@
 /**
- * The audit log as the core sees it. The log on disk has this shape, and so has its twin in memory.
+ * The audit log as the core sees it. The log on disk and the log in memory implement this interface.
  *
- * A decision about a message is not an event that the core describes: it hands over the denial, or adds to a counter, and
- * the log makes the record from the decision itself.
+ * The core does not describe its decisions about messages: it passes the denial, or adds to a counter, and the log
+ * makes the record from the decision itself.
  */
 import type { Denial, Permit } from '../../policy/contract/index.ts';
 import type { AuditEventName } from './catalog.ts';
@@ -14,31 +14,32 @@ export interface FlowCounter {
   bytes: number;
 }
 
-/** What a denial's record adds to the denial. Compared by identity: keep one object per session, not one per call. */
+/** Further facts for a denial's record. Compared by identity, so keep one object per session and not one per call. */
 export interface DenialContext {
   readonly session?: string | null;
   readonly permissive?: boolean;
 }
 
-/** The events that the core itself tells. */
+/** The events that the core itself reports. */
 type CoreEvent = Extract<AuditEvent, { readonly event: Extract<AuditEventName, `ring.${string}` | `send.${string}`> }>;
 
 export interface Recorder {
-  /** False while records cannot be brought to disk: sends must stop. */
+  /** False while records cannot be written to disk: sends must stop. */
   readonly healthy: boolean;
   record(event: CoreEvent): void;
   /**
-   * Queues a denial; identical ones (same Denial object, port and context object) collapse into exact counts. Becomes
-   * `ring.denied` for `argo:register_*`, `session.refused` for `argo:enable`, else `send.denied`. Allocates nothing when repeated.
+   * Queues a denial. Identical ones (same Denial object, port and context object) collapse into exact counts. The event
+   * is `ring.denied` for `argo:register_*`, `session.refused` for `argo:enable`, else `send.denied`. A repeated denial
+   * allocates nothing.
    * @param port the destination port, or the ring's; null if there is none
-   * @param bytes payload length; summed up
+   * @param bytes payload length; the record has the sum
    */
   denied(denial: Denial, port: number | null, bytes: number, context?: DenialContext): void;
   /**
-   * The counter of a flow, the same object for the same arguments until `endFlow`. Ask after the ring was found: ports
-   * without a ring are the sender's choice and would fill the table.
+   * The counter of a flow: the same object for the same arguments until `endFlow`. Call this only when a ring exists:
+   * the sender chooses the port, and ports without a ring would fill the table.
    */
   flow(permit: Permit, port: number): FlowCounter;
-  /** Writes what the counter holds and forgets it; for a closed ring and for permits of a past revision. Drop the counter then. */
+  /** Writes the counter and drops it, for a closed ring or a permit of a past revision. The caller must drop it too. */
   endFlow(permit: Permit, port: number): void;
 }

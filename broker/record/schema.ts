@@ -1,8 +1,8 @@
 /**
- * The schema of an audit record. docs/audit-schema.json is its JSON Schema, and a test holds the two together.
+ * The schema of an audit record. docs/audit-schema.json is its JSON Schema, and a test compares the two.
  *
- * Readers of an older or a newer log meet records that it does not know, so nothing but `verify --schema` and the tests
- * judges by it.
+ * An older or a newer log can hold records that do not match this schema. So only `verify --schema` and the tests use
+ * it.
  */
 import { z } from 'zod';
 import type { AuditRecord } from './audit-record.ts';
@@ -61,7 +61,7 @@ const auditRecord = z
   } satisfies { readonly [Key in keyof AuditRecord]-?: z.ZodType })
   .meta({ title: 'Argus audit record', description: 'One line of an audit log of Argus.' });
 
-/** What is wrong with a value as an audit record; null: nothing. */
+/** Why a value is not a valid audit record; null: it is valid. */
 export function recordFault(value: unknown): string | null {
   const parsed = auditRecord.safeParse(value);
   if (!parsed.success) {
@@ -73,7 +73,7 @@ export function recordFault(value: unknown): string | null {
   return code === expected ? null : `code: expected ${expected} for ${event}, got ${code}`;
 }
 
-/** As a document for others. */
+/** The schema as a JSON Schema document. */
 export function recordJsonSchema(): object {
   return z.toJSONSchema(auditRecord);
 }
