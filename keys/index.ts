@@ -37,6 +37,8 @@ export {
 export {
   Authority,
   approveToFiles,
+  backupKeys,
+  configuredPassphrase,
   createAuthority,
   createIdentityKey,
   describeKeyDirectory,
@@ -53,7 +55,11 @@ export {
   loadIdentity,
   openAuthority,
   RevocationStore,
+  readPassphrase,
   readRequest,
+  restoreKeys,
+  sealKeyDirectory,
+  unsealKeyDirectory,
   writeRequest,
 } from './files/index.ts';
 export {

@@ -35,6 +35,23 @@ export const MAX_REVOCATION_LIST_CHARACTERS = 2 ** 20;
 export const MAX_REVOCATION_REASON = 200;
 /** Key files hold a few hundred bytes; the cap keeps a wrong path (a disk image) from being read into memory. */
 export const MAX_KEY_FILE_BYTES = 16 * 1024;
+/** 128 MiB and about half a second: what each guess of a passphrase costs. */
+export const SCRYPT_COST = 2 ** 17;
+/** A file says what opening it costs. Less than the first is no protection, more than the second is an attack. */
+export const MIN_SCRYPT_COST = 2 ** 14;
+export const MAX_SCRYPT_COST = 2 ** 19;
+/** Fresh for each sealing. The nonce is long enough to be random (draft-irtf-cfrg-xchacha §2.1). */
+export const SEAL_SALT_BYTES = 16;
+export const SEAL_NONCE_BYTES = 24;
+/** Of a backup: OWASP's figure for PBKDF2 with SHA-512. */
+export const PBKDF2_ROUNDS = 210_000;
+/** A backup says what opening it costs; more is refused. */
+export const MAX_PBKDF2_ROUNDS = 1_000_000;
+/** What a machine can guess in a day is not a passphrase. */
+export const MIN_PASSPHRASE_CHARACTERS = 12;
+export const MAX_PASSPHRASE_CHARACTERS = 1_024;
+/** A backup holds a register, in base64url. */
+export const MAX_BACKUP_BYTES = 2 * MAX_REGISTER_BYTES;
 /** How far the clocks of a VM and its host may be apart before a credential counts as expired or not yet valid. */
 export const CLOCK_TOLERANCE_SECONDS = 60;
 /** What `argus keys issue` grants unless told otherwise: a quarter, so that renewal is practised. */

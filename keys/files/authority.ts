@@ -34,6 +34,7 @@ import { formatJwk, readSigningKey, readTrustAnchor } from './jwk-files.ts';
 import { assertKeyDirectory, createKeyFile, isPresent, makeKeyDirectory, replaceKeyFile } from './key-files.ts';
 import { type AuthorityLayout, authorityLayout } from './layout.ts';
 import { Register, type RegisteredCredential } from './register.ts';
+import { storedForm } from './sealed-keys.ts';
 
 export interface IssueTerms {
   readonly name: string;
@@ -223,7 +224,7 @@ export async function createAuthority(dir: string): Promise<Authority> {
         'ERR_KEY_EXISTS',
         `"${path}" exists already; an authority is never overwritten, choose another directory`,
       );
-  await createKeyFile(files.privateKey, formatJwk(await generatePrivateJwk()), PRIVATE_FILE_MODE);
+  await createKeyFile(files.privateKey, await storedForm(formatJwk(await generatePrivateJwk())), PRIVATE_FILE_MODE);
   return openAuthority(dir);
 }
 

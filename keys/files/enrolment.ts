@@ -31,6 +31,7 @@ import {
   replaceKeyFile,
 } from './key-files.ts';
 import { identityLayout } from './layout.ts';
+import { storedForm } from './sealed-keys.ts';
 
 export interface EnrolledKey {
   readonly name: string;
@@ -53,7 +54,12 @@ export async function createIdentityKey(dir: string, name: string): Promise<Enro
   await makeKeyDirectory(dir);
   const files = identityLayout(dir);
   const created = !(await isPresent(files.privateKey));
-  if (created) await createKeyFile(files.privateKey, formatJwk(await generatePrivateJwk(), name), PRIVATE_FILE_MODE);
+  if (created)
+    await createKeyFile(
+      files.privateKey,
+      await storedForm(formatJwk(await generatePrivateJwk(), name)),
+      PRIVATE_FILE_MODE,
+    );
   const { key, holder } = await readSigningKey(files.privateKey, 'it was just made');
   if (holder !== name)
     throw new KeyError(

@@ -4,4 +4,7 @@ export { createIdentityKey, installCredential, issueIdentity, writeRequest } fro
 export { approveToFiles, issueToFiles, readRequest } from './hand-back.ts';
 export { type HolderKey, listHolders } from './holders.ts';
 export { type Identity, loadIdentity } from './identity.ts';
+export { backupKeys, restoreKeys } from './key-backup.ts';
+export { configuredPassphrase, readPassphrase } from './passphrase.ts';
 export { type InstallResult, type KeyRefusal, RevocationStore } from './revocation-store.ts';
+export { sealKeyDirectory, unsealKeyDirectory } from './sealed-keys.ts';

@@ -12,6 +12,7 @@ import {
   type TrustAnchor,
 } from '../credential/index.ts';
 import { type FileTrust, readKeyFile } from './key-files.ts';
+import { openStored } from './sealed-keys.ts';
 
 interface NamedPublicJwk {
   readonly publicJwk: PublicJwk;
@@ -57,7 +58,7 @@ export async function readTrustAnchor(path: string, trust: FileTrust, hint: stri
 
 /** @throws KeyError ERR_KEY_FILE_… */
 export async function readSigningKey(path: string, hint: string): Promise<NamedSigningKey> {
-  const value = parseJson(path, await readKeyFile(path, 'private', hint));
+  const value = await openStored(path, parseJson(path, await readKeyFile(path, 'private', hint)));
   const jwk = parsePrivateJwk(value);
   const key = jwk === null ? null : await SigningKey.fromPrivateJwk(jwk);
   if (key === null)

@@ -56,8 +56,12 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: ['broker/base', 'keys/base'],
     breaking: [{ 'keys/credential/credential.ts': `import { loadIdentity } from '../files/index.ts';` }],
   },
+  'keys/sealed': {
+    imports: ['broker/base', 'keys/base'],
+    breaking: [{ 'keys/sealed/seal.ts': `import { loadIdentity } from '../files/index.ts';` }],
+  },
   'keys/files': {
-    imports: ['broker/base', 'keys/base', 'keys/credential'],
+    imports: ['broker/base', 'keys/base', 'keys/credential', 'keys/sealed'],
     breaking: [{ 'keys/files/identity.ts': `import type { Domain } from '../../policy/contract/index.ts';` }],
   },
   keys: {
@@ -364,13 +368,15 @@ export const MODULES: readonly ModulePlace[] = [
   },
   {
     packageName: '@noble/ciphers',
-    folders: ['keys'],
+    // Records of a session, and keys at rest.
+    folders: ['keys/aead', 'keys/sealed'],
     within: 'file',
     breaking: [
       {
         'keys/aead/noble.ts': `import { gcm } from '@noble/ciphers/aes.js';`,
-        'keys/store.ts': `import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';`,
+        'keys/aead/store.ts': `import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';`,
       },
+      { 'keys/files/store.ts': `import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';` },
     ],
   },
   {

@@ -19,6 +19,7 @@ import { approveCommand } from './keys/approve.ts';
 import { isoTime, parseDuration, print, quoted, roleOption } from './keys/format.ts';
 import { auditCommand, listCommand } from './keys/list.ts';
 import { publishCommand, revokeCommand } from './keys/revoke.ts';
+import { backupCommand, restoreCommand, sealCommand, unsealCommand } from './keys/sealed.ts';
 
 function initCommand(): Command {
   return new Command('init')
@@ -174,5 +175,9 @@ export function keysCommand(): Command {
     .addCommand(auditCommand())
     .addCommand(revokeCommand())
     .addCommand(publishCommand())
+    .addCommand(sealCommand())
+    .addCommand(unsealCommand())
+    .addCommand(backupCommand())
+    .addCommand(restoreCommand())
     .addCommand(aeadCommand());
 }

@@ -144,6 +144,27 @@ export const KEYS: readonly Mutant[] = [
     tests: REVOCATION,
   },
   {
+    in: 'keys/sealed/backup.ts',
+    find: 'maxPBES2Count: MAX_PBKDF2_ROUNDS,',
+    replace: 'maxPBES2Count: Number.MAX_SAFE_INTEGER,',
+    promise: 'keys are kept private',
+    tests: ['test/keys/sealed/backup.test.ts'],
+  },
+  {
+    in: 'keys/files/key-backup.ts',
+    find: 'if (backup === null || !Object.keys(backup.files).every((name) => namesOf(backup.kind).includes(name)))',
+    replace: 'if (backup === null)',
+    promise: 'keys are kept private',
+    tests: ['test/keys/sealed/backup.test.ts'],
+  },
+  {
+    in: 'keys/files/key-backup.ts',
+    find: 'if (madeAt + terms.maxAgeSeconds < terms.now / 1000)',
+    replace: 'if (false)',
+    promise: 'keys are kept private',
+    tests: ['test/keys/sealed/backup.test.ts'],
+  },
+  {
     in: 'keys/files/revocation-store.ts',
     find: 'serial: this.#writtenSerial,',
     replace: 'serial: this.#list.serial,',

@@ -1,0 +1,92 @@
+/** Private keys as they lie on the disk: sealed under a passphrase, or in the clear where no passphrase is given. */
+import { randomBytes } from 'node:crypto';
+import { KeyError, PRIVATE_FILE_MODE } from '../base/index.ts';
+import { parsePrivateJwk } from '../credential/index.ts';
+import { isSealed, openSealed, sealText } from '../sealed/index.ts';
+import { assertKeyDirectory, isPresent, readKeyFile, replaceKeyFile } from './key-files.ts';
+import { authorityLayout, identityLayout } from './layout.ts';
+import { configuredPassphrase, PASSPHRASE_VARIABLE } from './passphrase.ts';
+
+/** What is written for a new key: sealed when this process was given a passphrase, so it never lies there in the clear. */
+export async function storedForm(text: string): Promise<string> {
+  const passphrase = await configuredPassphrase();
+  return passphrase === null ? text : sealText(text, passphrase, randomBytes);
+}
+
+/** The key in `value`, opened if it is sealed. @throws KeyError ERR_KEY_SEALED, ERR_KEY_UNSEAL, ERR_KEY_FILE_CONTENT */
+export async function openStored(path: string, value: unknown): Promise<unknown> {
+  if (!isSealed(value)) return value;
+  const passphrase = await configuredPassphrase();
+  if (passphrase === null)
+    throw new KeyError(
+      'ERR_KEY_SEALED',
+      `"${path}" is sealed; name the file with its passphrase in ${PASSPHRASE_VARIABLE}, or give the service the systemd credential argus-key`,
+    );
+  return parse(path, await unsealed(path, value, passphrase));
+}
+
+/**
+ * Seals the private key of an identity or an authority. What is written was opened again first.
+ *
+ * @throws KeyError ERR_KEY_EXISTS when it is sealed already; ERR_KEY_FILE_…
+ */
+export async function sealKeyDirectory(dir: string, passphrase: string): Promise<string> {
+  const { path, text, value } = await storedKey(dir);
+  if (isSealed(value))
+    throw new KeyError(
+      'ERR_KEY_EXISTS',
+      `"${path}" is sealed already; for another passphrase: argus keys unseal, then seal`,
+    );
+  const sealed = await sealText(text, passphrase, randomBytes);
+  if ((await unsealed(path, parse(path, sealed), passphrase)) !== text)
+    throw new KeyError('ERR_KEY_UNSEAL', `"${path}" cannot be sealed on this machine; nothing was changed`);
+  await replaceKeyFile(path, sealed, PRIVATE_FILE_MODE);
+  return path;
+}
+
+/** Puts the private key back in the clear. @throws KeyError ERR_KEY_UNSEAL, ERR_KEY_EXISTS when it is not sealed; ERR_KEY_FILE_… */
+export async function unsealKeyDirectory(dir: string, passphrase: string): Promise<string> {
+  const { path, value } = await storedKey(dir);
+  if (!isSealed(value)) throw new KeyError('ERR_KEY_EXISTS', `"${path}" is not sealed`);
+  const text = await unsealed(path, value, passphrase);
+  if (parsePrivateJwk(parse(path, text)) === null)
+    throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" holds no private key; nothing was changed`);
+  await replaceKeyFile(path, text, PRIVATE_FILE_MODE);
+  return path;
+}
+
+async function storedKey(
+  dir: string,
+): Promise<{ readonly path: string; readonly text: string; readonly value: unknown }> {
+  const hint = `make a key first: argus keys enrol ${dir} --name NAME, or argus keys init ${dir}`;
+  await assertKeyDirectory(dir, hint);
+  const isAuthority = await isPresent(authorityLayout(dir).publicKey);
+  const path = (isAuthority ? authorityLayout(dir) : identityLayout(dir)).privateKey;
+  const text = await readKeyFile(path, 'private', hint);
+  const value = parse(path, text);
+  if (!isSealed(value) && parsePrivateJwk(value) === null)
+    throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" is not a private key; nothing was changed`);
+  return { path, text, value };
+}
+
+async function unsealed(path: string, value: unknown, passphrase: string): Promise<string> {
+  const opened = await openSealed(value, passphrase);
+  if (opened.ok) return opened.text;
+  if (opened.reason === 'FORM')
+    throw new KeyError(
+      'ERR_KEY_FILE_CONTENT',
+      `"${path}" is not a sealed key that this version knows: restore it from a backup`,
+    );
+  throw new KeyError(
+    'ERR_KEY_UNSEAL',
+    `"${path}" does not open: the passphrase is wrong, or the file was changed; try the right one, or restore a backup`,
+  );
+}
+
+function parse(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch {
+    throw new KeyError('ERR_KEY_FILE_CONTENT', `"${path}" is cut short or is no key: restore it from a backup`);
+  }
+}

@@ -1,0 +1,2 @@
+export { type Backup, openBackup, sealBackup } from './backup.ts';
+export { isSealed, openSealed, sealText } from './seal.ts';
