@@ -3,18 +3,19 @@
  * broker (towards domains and towards remote brokers), the SDK, tests and benchmarks all drive this one.
  *
  *                     begin()                       verify()                        first record opens
- *   initiator:  silent ------> hello is out ... welcome came ------> proof is out ................... -> believed
- *   responder:  silent ............ hello came ------> welcome is out ... proof came (-> admit()) ----> believed
+ *   initiator:  silent ------> hello is out ... welcome came ------> proof is out ............ -> authenticated
+ *   responder:  silent ............ hello came ------> welcome is out ... proof came (-> admit()) -> authenticated
  *
  * Four promises, each with a test that fails without it:
- *   1. Until the other side is believed, a record may declare MAX_HANDSHAKE_BODY_BYTES and no more. A signed hello is not
- *      enough: anyone can replay one. The other side is believed when a record sealed with fresh keys has opened and holds
- *      the key commitment.
- *   2. A hello beside a running session changes nothing until it is proved in the same way.
- *   3. A fault is final. After one nothing is read, whatever comes.
- *   4. Signatures are checked when the owner says so (`verify`), one hello at a time.
+ *   1. Until the other side is authenticated, a record may declare at most MAX_HANDSHAKE_BODY_BYTES. A signed hello is
+ *      not enough, because any process can replay one. The other side is authenticated when a record sealed with fresh
+ *      keys has opened and holds the key commitment.
+ *   2. A hello during a running session changes nothing until it is proved in the same way.
+ *   3. A fault is final. Nothing is read after it.
+ *   4. The owner decides when signatures are checked (`verify`), one hello at a time.
  *
- * The owner reads with `push`, then `next` until it says 'more' or 'waiting'. What must be written lies in `takeOutput`.
+ * The owner reads with `push`, then calls `next` until it returns 'more' or 'waiting'. `takeOutput` returns the bytes
+ * to write.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { AeadSuite, FreshKeys, Identity } from '../../keys/index.ts';
@@ -36,48 +37,50 @@ import { answerHello, beginHello, type HandshakeContext, type HandshakeFault, ty
 import { type ChannelRole, decodeWelcome, ROLES, type RoleRules, type WelcomeFrame } from './roles.ts';
 import type { PlaintextUse, Session } from './session.ts';
 
-/** Why the other side's bytes were not accepted. */
+/** The reason why the other side's bytes were not accepted. */
 export type ChannelFault =
   | HandshakeFault
   | RecordFault
-  /** A record that is not the next one of the other side under its keys. */
+  /** The record is not the next one of the other side under its keys. */
   | 'OPEN_FAILED'
   /** The first record is not the proof of the keys. */
   | 'BAD_COMMITMENT'
-  /** A record of a type that has no place here. */
+  /** A record of this type is not allowed in this state. */
   | 'UNEXPECTED_RECORD'
-  /** The other side said goodbye before it had proved itself. */
+  /** The other side closed before it had authenticated. */
   | 'CLOSED_EARLY'
   /** The other side changed keys again and again without need. */
   | 'REKEYED_TOO_OFTEN'
-  /** The other side did not answer the question for fresh keys. */
+  /** The other side did not answer the request for fresh keys. */
   | 'STALE_KEYS';
 
 export type ChannelEvent =
-  /** The stream must bring more. */
+  /** More bytes are needed. */
   | 'more'
-  /** `verify` is due; until it has settled nothing more is read. */
+  /** The owner must call `verify`. Nothing more is read until it has settled. */
   | 'handshake'
-  /** `verify` is under way, or the owner has not decided about a proven identity yet. */
+  /** `verify` is running, or the owner has not decided about a proven identity yet. */
   | 'waiting'
-  /** The other side has proved itself: `session` is new, or `admit` is due where the owner decides. */
+  /**
+   * The other side has authenticated: `session` is new, or the owner must call `admit`, if it decides about admission.
+   */
   | 'proven'
   /** `plaintext` holds the frames of one record. */
   | 'frames'
-  /** Fresh keys are being agreed on. The output must be written before anything else is sealed. */
+  /** An agreement on fresh keys is running. The output must be written before any other record is sealed. */
   | 'rekey'
-  /** The other side said goodbye: see `goodbye`. Final. */
+  /** The other side closed: see `goodbye`. Final. */
   | 'closed'
-  /** A hello or its proof was refused (`fault`). The running session is as it was. */
+  /** A hello or its proof was refused (`fault`). The running session is unchanged. */
   | 'refused'
   /** Final: see `fault`. */
   | 'fault';
 
-/** The other side's last word. */
+/** The close record of the other side. */
 export interface Goodbye {
-  /** A CloseCode, or one that this version does not know; undefined in an empty record. */
+  /** A CloseCode, or a code that this version does not know; undefined in an empty record. */
   readonly code: number | undefined;
-  /** False: it may come from anybody on the carrier. */
+  /** False: any process on the carrier may have sent it. */
   readonly isSealed: boolean;
 }
 
@@ -85,46 +88,48 @@ export interface ChannelOptions {
   readonly role: ChannelRole;
   readonly identity: Identity;
   readonly suites: readonly AeadSuite[];
-  /** The name that the other side must prove; null = any with the right role. */
+  /** The name that the other side must prove; null = any name with the right role. */
   readonly expected: string | null;
   readonly context: HandshakeContext;
-  /** The carrier does not tell when its other end restarts: the first record of a session is searched for. */
+  /**
+   * The carrier does not tell when its other end restarts, so the channel searches for the first record of a session.
+   */
   readonly resynchronises: boolean;
-  /** To begin with; see `Channel.use`. */
+  /** The first value of `Channel.use`. */
   readonly plaintext: PlaintextUse;
 }
 
 const NOTHING = new Uint8Array(0);
 
 export class Channel {
-  /** After 'frames'. */
+  /** Valid after 'frames'. */
   plaintext: Uint8Array = NOTHING;
   /** How the plaintext of the next record may be used. The owner may change it between two records. */
   use: PlaintextUse;
-  /** After 'fault' and 'refused'. */
+  /** Valid after 'fault' and 'refused'. */
   fault: ChannelFault | null = null;
-  /** After 'closed'. */
+  /** Valid after 'closed'. */
   goodbye: Goodbye | null = null;
-  /** After 'proven', for a domain: what the broker told with its proof. */
+  /** Valid after 'proven', for a domain: the broker's welcome frame, which holds its proof. */
   welcome: WelcomeFrame | null = null;
   readonly #options: ChannelOptions;
   readonly #rules: RoleRules;
   readonly #deframer: Deframer | SeekingDeframer;
   readonly #walker = new FrameWalker();
   #state: 'reading' | 'handshake' | 'verifying' | 'proven' | 'closed' = 'reading';
-  /** Believed. */
+  /** The authenticated session. */
   #session: Session | null = null;
-  /** Its keys are derived, and the other side has not proved that it has them. */
+  /** A session with derived keys. The other side has not proved yet that it has them. */
   #offered: Session | null = null;
-  /** Proved, and the owner has not decided yet. */
+  /** A proved session. The owner has not decided about admission yet. */
   #proven: Session | null = null;
   /** Our own hello, until a welcome has answered it. */
   #hello: Hello | null = null;
-  /** The statement that `verify` checks; a copy, since views die with the next chunk. */
+  /** The statement that `verify` checks. A copy, because views are valid only until the next chunk. */
   #statement: DeframedRecord | null = null;
-  /** For the responder, once the other side is believed: when fresh keys are due. */
+  /** The responder's requests for fresh keys. Null until the other side is authenticated. */
   #asking: Asking | null = null;
-  /** Frames behind the proof in the same record. */
+  /** Frames after the proof in the same record. */
   #rest: Uint8Array = NOTHING;
   #output: Uint8Array[] = [];
 
@@ -133,56 +138,56 @@ export class Channel {
     this.use = options.plaintext;
     this.#rules = ROLES[options.role];
     const sought = this.#rules.isInitiator ? RecordType.welcome : RecordType.hello;
-    // A domain skips what an earlier session has left in the pipe, whole records of any length among it.
+    // A domain skips the rest of an earlier session in the pipe, which can include whole records of any length.
     const first = this.#rules.isInitiator ? MAX_RECORD_BODY_BYTES : MAX_HANDSHAKE_BODY_BYTES;
     this.#deframer = options.resynchronises
       ? new SeekingDeframer(first, sought)
       : new Deframer(MAX_HANDSHAKE_BODY_BYTES);
   }
 
-  /** Null until the other side is believed. */
+  /** Null until the other side is authenticated. */
   get session(): Session | null {
     return this.#session;
   }
 
-  /** Who has proved itself and waits for `admit`. */
+  /** The proved session that waits for `admit`. */
   get candidate(): Session | null {
     return this.#proven;
   }
 
-  /** The keys of a handshake are derived, and the other side has yet to prove that it has them. */
+  /** True: the keys of a handshake are derived, and the other side has not proved yet that it has them. */
   get isProving(): boolean {
     return this.#offered !== null;
   }
 
-  /** Bytes that have arrived and were not worked on. */
+  /** Bytes that arrived and were not processed yet. */
   get heldBytes(): number {
     return this.#deframer.heldBytes;
   }
 
-  /** What this makes the process hold for bytes that have arrived. */
+  /** Bytes of memory that hold the arrived bytes. */
   get memoryBytes(): number {
     return this.#deframer.memoryBytes;
   }
 
   // Bytes in
 
-  /** Lends a chunk: call `next` until it says 'more', or `keep`, before its bytes may change. */
+  /** Reads a chunk in place. Before its bytes change, call `next` until it returns 'more', or call `keep`. */
   push(chunk: Uint8Array): void {
     if (this.#state !== 'closed') this.#deframer.push(chunk);
   }
 
-  /** Copies what is left of the chunk: the owner stops here for now. */
+  /** Copies the rest of the chunk: the owner stops here for now. */
   keep(): void {
     if (this.#state !== 'closed') this.#deframer.keep();
   }
 
-  /** What the bytes so far mean, one event at a time. */
+  /** The next event in the bytes so far. */
   next(): ChannelEvent {
     if (this.#state === 'closed') return this.goodbye === null ? 'fault' : 'closed';
     if (this.#state !== 'reading') return 'waiting';
     if (this.#rest.length > 0) return this.#frames(this.#rest);
-    // Sealed only now: what the owner seals between two events comes before it.
+    // The request is sealed only now, so that it comes after all records that the owner sealed before this call.
     if (this.#asking?.isDue === true) return this.#ask(this.#asking);
     if (this.#asking?.isOverdue === true) return this.#fail('STALE_KEYS');
     for (;;) {
@@ -195,7 +200,7 @@ export class Channel {
 
   // The handshake
 
-  /** Signs our hello, and makes it output. For initiators, once. */
+  /** Signs our hello, and adds it to the output. Only initiators call this, once. */
   async begin(): Promise<void> {
     const { identity, suites, expected, context } = this.#options;
     const hello = await beginHello(identity, expected, suites, context);
@@ -205,8 +210,8 @@ export class Channel {
   }
 
   /**
-   * Checks the statement that has come, and makes our answer output. Its cost is that of two signatures checked, one made
-   * and one key agreement: the owner decides when it can afford this.
+   * Checks the received statement, and adds our answer to the output. This costs two signature checks, one signature
+   * and one key agreement: the owner decides when it can afford that.
    *
    * @throws when this side cannot sign: a bug or a lost key, never the other side's doing
    */
@@ -238,7 +243,7 @@ export class Channel {
     const hello = this.#hello;
     if (hello === null) return 'UNEXPECTED_RECORD';
     const result = await hello.accept(statement);
-    // The answer to a hello of an earlier attempt, which the broker got late; the answer to ours follows.
+    // An answer to a hello of an earlier attempt, which the broker got late. The answer to our hello follows.
     if (!result.ok && result.fault === 'WRONG_HELLO' && this.#options.resynchronises) return null;
     if (!result.ok) return result.fault;
     this.#hello = null;
@@ -248,7 +253,7 @@ export class Channel {
     return null;
   }
 
-  /** Lets in the identity that has proved itself. A session that was running is replaced. */
+  /** Admits the identity that has authenticated. Its session replaces a running one. */
   admit(): Session {
     const session = this.#proven;
     if (session === null) throw new Error('channel: nobody has proved itself');
@@ -257,7 +262,7 @@ export class Channel {
     return session;
   }
 
-  /** Does not let it in. 'refused': the session that was running goes on. */
+  /** Refuses the identity. 'refused': the running session continues. */
   turnAway(): 'refused' | 'fault' {
     this.#state = 'reading';
     if (this.#session === null) this.#state = 'closed';
@@ -270,7 +275,7 @@ export class Channel {
 
   // Records out
 
-  /** What must be written now, in order; empty when there is nothing. The caller takes it over. */
+  /** The buffers to write now, in order; empty when there are none. The caller owns them. */
   takeOutput(): Uint8Array[] {
     const output = this.#output;
     if (output.length > 0) this.#output = [];
@@ -278,8 +283,8 @@ export class Channel {
   }
 
   /**
-   * Ends it with a word, which the caller writes. It is sealed for a side that has proved itself, since such a side
-   * believes no other. For a stranger it is not.
+   * Ends the channel, and returns a close record, which the caller writes. It is sealed if the other side has
+   * authenticated, because such a side ignores any other. For a stranger it is not sealed.
    */
   close(word: CloseWord): Uint8Array[] {
     const keys = this.#session ?? this.#proven;
@@ -288,7 +293,7 @@ export class Channel {
     return [keys.sealClose(word)];
   }
 
-  /** Ends it and frees the keys of its sessions. After the last word: nothing is read and nothing can be sealed any more. */
+  /** Ends the channel and frees the keys of its sessions. After this no record can be read or sealed. */
   free(): void {
     this.#state = 'closed';
     for (const session of [this.#session, this.#offered, this.#proven]) session?.free();
@@ -317,7 +322,7 @@ export class Channel {
   }
 
   #keepStatement(record: DeframedRecord): ChannelEvent {
-    // The cap is that of a stranger also beside a running session, whose records may be longer.
+    // This cap also applies to a hello during a running session, although records of that session may be longer.
     if (record.length > MAX_HANDSHAKE_BODY_BYTES) return this.#fail('TOO_LONG');
     this.#statement = copyOf(record);
     this.#state = 'handshake';
@@ -328,7 +333,7 @@ export class Channel {
     const offered = this.#offered;
     const session = this.#session;
     if (offered !== null && (session === null || (record.epoch === 0 && record.sequence === 0))) {
-      // A running session has had its record 0 of epoch 0: this one is the proof of the new keys, or nothing.
+      // The running session has already had its record 0 of epoch 0. So this record must be the proof of the new keys.
       const plaintext = offered.open(record, this.use);
       this.#offered = null;
       if (plaintext !== null) return this.#prove(offered, plaintext);
@@ -417,7 +422,7 @@ export class Channel {
     return 'proven';
   }
 
-  /** From here on the other side is who it says it is, and its records may be as long as a message. */
+  /** The other side is authenticated now, and its records may be as long as a message. */
   #believe(session: Session): void {
     this.#session?.free();
     this.#session = session;
@@ -441,7 +446,7 @@ export class Channel {
     const plaintext = keys.open(record, this.use);
     if (keys.takeUnconfirmed()) return this.#fail('BAD_COMMITMENT');
     if (plaintext !== null) return this.#sayGoodbye(plaintext[0], true);
-    // A broker that has not seen our proof yet can turn us away only in the clear.
+    // A broker that has not seen our proof yet can refuse us only with an unsealed record.
     return this.#session === null ? this.#sayGoodbye(unsealed, false) : this.#fail('OPEN_FAILED');
   }
 
@@ -452,8 +457,9 @@ export class Channel {
   }
 
   /**
-   * True for what an earlier session of this domain may have left in the pipe: data with another place in its sequence than
-   * the broker's first word to us, and sealed goodbyes. (That first word lies before any welcome, where all is skipped.)
+   * True for records that an earlier session of this domain may have left in the pipe: data records whose position in
+   * their sequence is not that of the broker's first record to us, and sealed close records. (A leftover first record
+   * comes before any welcome, and the channel skips everything before that.)
    */
   #isLeftOver(record: DeframedRecord): boolean {
     if (this.#session !== null || !this.#options.resynchronises || !this.#rules.isInitiator) return false;
@@ -462,7 +468,7 @@ export class Channel {
     return record.type === RecordType.close && record.length !== 1;
   }
 
-  /** A handshake came to nothing. */
+  /** A handshake has failed. */
   #refuse(fault: ChannelFault): 'refused' | 'fault' {
     this.#offered?.free();
     this.#offered = null;
@@ -482,7 +488,7 @@ export class Channel {
   }
 }
 
-/** Not slice(): a Buffer's is a view. */
+/** Does not use slice(): that of a Buffer returns a view. */
 function copyOf(record: DeframedRecord): DeframedRecord {
   return { ...record, headerBytes: Uint8Array.from(record.headerBytes), body: Uint8Array.from(record.body) };
 }

@@ -1,6 +1,6 @@
 /**
- * A fresh key agreement inside a running session. The ratchet of the epochs is one way, so it closes what was sealed
- * before; but a thief who has copied the secret of one epoch can follow it. A fresh X25519 agreement shakes the thief off.
+ * A fresh key agreement inside a running session. The ratchet of the epochs is one-way, so it protects earlier records.
+ * But an attacker with a copy of one epoch's secret can compute all later ones. A fresh X25519 agreement ends that.
  *
  *   responder (the broker)                             initiator (the domain)
  *     | ask     {public key}                               |      sealed with the present keys
@@ -10,8 +10,8 @@
  *     | confirm {commitment}                               |      the first record with the fresh keys, from each side
  *     |<-------------------------------------------------->|
  *
- * The side that lets others in asks, so that it decides how old keys may get. Nothing but a confirmation may be the first
- * record with fresh keys. Each message is one record of its own type: kind u8, then 32 bytes.
+ * The responder asks, so that it decides how old keys may get. The first record with fresh keys must be a confirmation.
+ * Each message is one record of its own type: kind u8, then 32 bytes.
  */
 import { type Ephemeral, type FreshKeys, generateEphemeral } from '../../keys/index.ts';
 import type { HandshakeContext } from './handshake.ts';
@@ -30,17 +30,17 @@ export function encodeRekey(kind: RekeyKind, value: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Null for what `encodeRekey` does not make. */
+/** Null for bytes that `encodeRekey` never makes. */
 export function decodeRekey(bytes: Uint8Array): { readonly kind: RekeyKind; readonly value: Uint8Array } | null {
   const kind = bytes[0] ?? 0;
   if (bytes.length !== 1 + VALUE_BYTES || !KINDS.includes(kind)) return null;
   return { kind: kind as RekeyKind, value: bytes.subarray(1) };
 }
 
-/** When the responder asks, and what it has asked. */
+/** The responder's requests for fresh keys: when one is due, and the one that is open. */
 export class Asking {
   readonly #context: HandshakeContext;
-  /** When the present keys were agreed on. */
+  /** Time of the agreement on the present keys. */
   #agreedAt: number;
   #ephemeral: Ephemeral | null = null;
   #askedAt = 0;
@@ -50,25 +50,25 @@ export class Asking {
     this.#agreedAt = agreedAt;
   }
 
-  /** Nothing is under way, and the keys are old. */
+  /** True: no request is open, and the keys are old. */
   get isDue(): boolean {
     const { clock, freshKeysMs = FRESH_KEYS_MS } = this.#context;
     return this.#ephemeral === null && clock() - this.#agreedAt >= freshKeysMs;
   }
 
-  /** The initiator has not answered: it would keep the old keys for ever. */
+  /** True: the initiator has not answered in time. Without a limit it could keep the old keys for ever. */
   get isOverdue(): boolean {
     return this.#ephemeral !== null && this.#context.clock() - this.#askedAt >= ANSWER_MS;
   }
 
-  /** The public key to ask with. */
+  /** Begins a request, and returns its public key. */
   begin(): Uint8Array {
     this.#ephemeral = (this.#context.ephemeral ?? generateEphemeral)();
     this.#askedAt = this.#context.clock();
     return this.#ephemeral.publicKey;
   }
 
-  /** @returns 'UNEXPECTED_RECORD' for an answer to nothing, 'BAD_KEY' for a key of low order */
+  /** @returns 'UNEXPECTED_RECORD' for an answer without a request, 'BAD_KEY' for a key of low order */
   finish(answer: Uint8Array): FreshKeys | 'UNEXPECTED_RECORD' | 'BAD_KEY' {
     const ephemeral = this.#ephemeral;
     if (ephemeral === null) return 'UNEXPECTED_RECORD';
@@ -79,7 +79,7 @@ export class Asking {
   }
 }
 
-/** The initiator's side. Null for a key of low order. */
+/** The initiator's answer. Null for a key of low order. */
 export function answerAsk(
   context: HandshakeContext,
   ask: Uint8Array,

@@ -85,13 +85,13 @@ export interface HandshakeContext {
   clock: MonotonicTime;
   /** Seconds by which the two wall clocks may differ. */
   clockToleranceSeconds: number;
-  /** Asked about a holder that has signed; absent where no revocation list is kept: inside a VM. */
+  /** Called for a holder that has signed. Absent inside a VM, which has no revocation list. */
   readonly isRevoked?: (credential: Credential) => boolean;
   /** Makes the key pair of one handshake; absent = OpenSSL's own randomness. */
   readonly ephemeral?: (() => Ephemeral) | undefined;
-  /** How old the keys of a session may get before the side that let the other one in asks for fresh ones; milliseconds. */
+  /** Age of a session's keys at which the responder asks for fresh ones, milliseconds. */
   readonly freshKeysMs?: number;
-  /** Who seals and opens; null or absent = the best provider that loads. */
+  /** The AEAD provider; null or absent = the best one that loads. */
   readonly aead?: AeadProvider | null;
 }
 
@@ -99,7 +99,7 @@ export type HandshakeFault =
   | CredentialRefusal
   /** The key was revoked, or a newer key of the same holder is in use. */
   | 'REVOKED'
-  /** Not a statement at all, or one with missing or surplus claims. */
+  /** Not a statement, or a statement with missing or surplus claims. */
   | 'MALFORMED_STATEMENT'
   /** The signature is not by the key that the credential names. */
   | 'BAD_SIGNATURE'
@@ -108,7 +108,7 @@ export type HandshakeFault =
   /** The hello asks for another broker. */
   | 'WRONG_BROKER'
   | 'NO_COMMON_SUITE'
-  /** The hello is of a version that this side does not speak. */
+  /** This side does not support the version of the hello. */
   | 'NO_COMMON_VERSION'
   /** A low-order ephemeral key. */
   | 'BAD_KEY'
@@ -126,11 +126,11 @@ function fail(fault: HandshakeFault): { readonly ok: false; readonly fault: Hand
 export interface Hello {
   /** The record to write. */
   readonly record: Uint8Array;
-  /** Consumes the broker's answer; may be called once. */
+  /** Processes the broker's answer. May be called once. */
   accept(welcome: DeframedRecord): Promise<HandshakeResult<Session>>;
 }
 
-/** The domain's side. `broker` = the name that the answering broker must prove, null = any of the same authority. */
+/** The domain's side. `broker` = the name that the answering broker must prove, null = any broker of the authority. */
 export async function beginHello(
   identity: Identity,
   broker: string | null,
@@ -178,8 +178,8 @@ export interface Welcome {
 }
 
 /**
- * The broker's side, towards a domain or (`role`) another broker. `expected` = the domain that this carrier belongs to,
- * null = a carrier open to all.
+ * The broker's side, towards a domain or (`role`) another broker. `expected` = the only domain that may use this
+ * carrier, null = any domain.
  */
 export async function answerHello(
   identity: Identity,
@@ -189,7 +189,7 @@ export async function answerHello(
   context: HandshakeContext,
   role: 'domain' | 'broker' = 'domain',
 ): Promise<HandshakeResult<Welcome>> {
-  // The record's views die with the next chunk, and verifying waits for the thread pool: copy what is needed after.
+  // The record's views are valid only until the next chunk, and verifying waits for the thread pool. So copy them.
   const helloBytes = Buffer.concat([hello.headerBytes, hello.body]);
   const statement = await readStatement(hello, HELLO_TYP, role, identity.authority, context);
   if (!statement.ok) return statement;
@@ -265,7 +265,7 @@ async function readStatement(
   if (!verdict.ok) return fail(verdict.reason);
   const claims = await verifyStatement(jws, typ, verdict.credential);
   if (claims === null) return fail('BAD_SIGNATURE');
-  // Only now: a credential is public, and presenting another's is not yet an incident.
+  // Checked only after the signature: credentials are public, so presenting another holder's is not an incident.
   if (context.isRevoked?.(verdict.credential) === true) return fail('REVOKED');
   return { ok: true, value: { credential: verdict.credential, claims } };
 }
@@ -274,7 +274,7 @@ function unverifiedPayload(jws: string): unknown {
   try {
     return JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString('utf8'));
   } catch {
-    return null; // peer bytes: not JSON is an answer, not an exception
+    return null; // the bytes are from the peer, so they may not be JSON
   }
 }
 

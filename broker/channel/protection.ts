@@ -1,10 +1,11 @@
 /**
- * Record protection of one direction: seal in order, open in order, change keys before a nonce could ever repeat.
+ * Record protection of one direction: seals in order, opens in order, and changes keys before a nonce could ever
+ * repeat.
  *
- * The sender moves to the next epoch at the soft limits; the receiver follows a record of the next epoch and refuses
- * what goes past the hard limits (rustls' record layer; WireGuard's timers). Sequences start at 0 in each epoch and the
- * nonce is the epoch's IV XOR the sequence (RFC 8446 §5.3). Streams keep order, so exactly the expected sequence is
- * opened and anything else is the same failure as a forged tag.
+ * The sender starts the next epoch at the soft limits. The receiver follows a record of the next epoch, and refuses
+ * records beyond the hard limits (rustls' record layer; WireGuard's timers). Sequences start at 0 in each epoch, and
+ * the nonce is the epoch's IV XOR the sequence (RFC 8446 §5.3). Streams keep order, so only the expected sequence
+ * opens. Any other one is the same failure as a forged tag.
  */
 import {
   type Aead,
@@ -32,28 +33,28 @@ export interface EpochLimits {
   readonly ageMs: number;
 }
 
-/** Ask for the next epoch here … (DESIGN: 2^20 records, 1 GiB, 2 minutes) */
+/** The sender starts the next epoch here: 2^20 records, 1 GiB, 2 minutes. */
 export const SOFT_EPOCH_LIMITS: EpochLimits = { records: 2 ** 20, bytes: 2 ** 30, ageMs: 120_000 };
-/** … and refuse to open past here: twice the soft limits. */
+/** The receiver refuses to open records beyond these: twice the soft limits. */
 export const HARD_EPOCH_LIMITS: EpochLimits = { records: 2 ** 21, bytes: 2 ** 31, ageMs: 240_000 };
 
 /**
- * An epoch that is left before any of these was reached is short: the sender changed keys without need. Each change costs
- * the other side a key derivation, so a number of short epochs in a row ends the session.
+ * An epoch that ends before any of these is reached is short: the sender changed keys without need. Each change costs
+ * the other side a key derivation, so several short epochs in a row end the session.
  */
 export const SHORT_EPOCH: EpochLimits = { records: 1_024, bytes: 2 ** 20, ageMs: 10_000 };
-/** Enough for a sender that changes keys now and then by hand, to test it. */
+/** Enough for a person who tests a sender by changing keys by hand. */
 export const MAX_SHORT_EPOCHS = 16;
 
-/** A running session agrees on fresh keys after this long: with the answer's time it is less than an hour. */
+/** A running session agrees on fresh keys after this time. With the time for the answer it is less than an hour. */
 export const FRESH_KEYS_MS = 50 * 60_000;
-/** An answer takes one crossing. Past this the session ends, or the other side could keep its old keys. */
+/** Time for the answer. After it the session ends, because otherwise the other side could keep its old keys. */
 export const ANSWER_MS = 5 * 60_000;
 
 /** Milliseconds on a clock that never steps back. */
 export type MonotonicTime = () => number;
 
-/** One key generation of one direction, with what has been used of it. */
+/** One key generation of one direction, and counts of its use. */
 class Epoch {
   readonly number: number;
   readonly key: AeadKey;
@@ -81,13 +82,13 @@ class Epoch {
     return this.#secret.commitment;
   }
 
-  /** The same with keys that were agreed on. */
+  /** The next epoch, with keys from a fresh agreement. */
   fresh(keys: FreshKeys, aead: Aead, now: number): Epoch {
     const secret = freshEpoch(this.#secret, this.records, keys);
     return new Epoch(secret.epoch, secret, aead, now);
   }
 
-  /** One way: this epoch's secret is wiped, its key goes on until it is freed. */
+  /** The next epoch. This epoch's secret is wiped; its key can be used until it is freed. */
   next(aead: Aead, now: number): Epoch {
     return new Epoch(this.number + 1, nextEpoch(this.#secret, this.records), aead, now);
   }
@@ -113,12 +114,12 @@ export class Sealer {
     return this.#epoch.number;
   }
 
-  /** What the first record after a fresh agreement holds. */
+  /** The content of the first record after a fresh agreement. */
   get commitment(): Uint8Array {
     return this.#epoch.commitment;
   }
 
-  /** From the next record on the keys come from a fresh agreement. */
+  /** From the next record on, uses the keys of a fresh agreement. */
   refresh(keys: FreshKeys): void {
     const epoch = this.#epoch;
     this.#epoch = epoch.fresh(keys, this.#aead, this.#now());
@@ -134,8 +135,8 @@ export class Sealer {
   }
 
   /**
-   * Makes a record of the `length` bytes that lie RECORD_HEADER_BYTES behind `at`: the header goes before them, ciphertext
-   * replaces them, and the tag goes behind them. Nothing is allocated.
+   * Makes a record of the `length` bytes that begin RECORD_HEADER_BYTES after `at`: writes the header before them,
+   * replaces them with ciphertext, and writes the tag after them. Allocates nothing.
    */
   sealInPlace(type: RecordType, memory: Uint8Array, at: number, length: number): void {
     const epoch = this.#present();
@@ -148,16 +149,16 @@ export class Sealer {
     memory.set(header, at);
   }
 
-  /** Gives the key back. Nothing is sealed any more. */
+  /** Frees the key. No more records can be sealed. */
   free(): void {
     this.#isFreed = true;
     this.#epoch.key.free();
   }
 
-  /** At the soft limits the next key generation begins: a (key, nonce) pair must never repeat. */
+  /** The epoch to seal with. At the soft limits the next one begins: a (key, nonce) pair must never repeat. */
   #present(): Epoch {
     const epoch = this.#epoch;
-    // A freed key throws when it is used; its successor would not.
+    // After `free` keep the freed key, which throws when it is used. A new key would not.
     if (this.#isFreed || !epoch.isPast(this.#limits, this.#now())) return epoch;
     this.#epoch = epoch.next(this.#aead, this.#now());
     epoch.key.free();
@@ -172,12 +173,12 @@ export class Opener {
   readonly #nonce = new Uint8Array(NONCE_BYTES);
   #epoch: Epoch;
   #failed = false;
-  /** In a row, up to now. */
+  /** Short epochs in a row, up to now. */
   #shortEpochs = 0;
   #openedEpochs = 1;
-  /** Agreed on, and the other side has not used it yet. */
+  /** Agreed keys that the other side has not used yet. */
   #fresh: FreshKeys | null = null;
-  /** The other side's first record after a fresh agreement has opened, and was not looked at yet. */
+  /** The other side's first record after a fresh agreement has opened, and was not checked yet. */
   #isUnconfirmed = false;
 
   constructor(aead: Aead, secret: EpochSecret, now: MonotonicTime, limits: EpochLimits = HARD_EPOCH_LIMITS) {
@@ -191,17 +192,17 @@ export class Opener {
     return this.#epoch.number;
   }
 
-  /** Keys that the other side has used so far. */
+  /** Number of keys that the other side has used so far. */
   get openedEpochs(): number {
     return this.#openedEpochs;
   }
 
-  /** What the other side's first record after a fresh agreement must hold. */
+  /** The required content of the other side's first record after a fresh agreement. */
   get commitment(): Uint8Array {
     return this.#epoch.commitment;
   }
 
-  /** The other side may go on with these keys; it is the only way out of the present agreement. */
+  /** The other side may now use these keys. No other keys may follow those of the present agreement. */
   expectFresh(keys: FreshKeys): void {
     this.#fresh = { ...keys, shared: Uint8Array.from(keys.shared) };
   }
@@ -210,14 +211,14 @@ export class Opener {
     return this.#fresh !== null;
   }
 
-  /** True once for each fresh agreement: right after its first record has opened. */
+  /** Returns true once for each fresh agreement, directly after its first record has opened. */
   takeUnconfirmed(): boolean {
     const is = this.#isUnconfirmed;
     this.#isUnconfirmed = false;
     return is;
   }
 
-  /** The other side changes keys so often that it can only mean to make us work. */
+  /** True: the other side changes keys so often that the only purpose can be to cause work here. */
   get isRekeyedTooOften(): boolean {
     return this.#shortEpochs > MAX_SHORT_EPOCHS;
   }
@@ -259,7 +260,7 @@ export class Opener {
     return epoch;
   }
 
-  /** Gives the key back. Nothing is opened any more. */
+  /** Frees the key. No more records can be opened. */
   free(): void {
     this.#failed = true;
     this.#fresh?.shared.fill(0);
@@ -285,7 +286,7 @@ export class Opener {
     return plaintext;
   }
 
-  /** An agreement was asked for by one of the two sides, so it is no change of keys without need. */
+  /** A fresh agreement has a reason, so it does not count as a change of keys without need. */
   #useFresh(): void {
     this.#fresh?.shared.fill(0);
     this.#fresh = null;
@@ -294,7 +295,7 @@ export class Opener {
 
   #epochOf(record: DeframedRecord): Epoch | null {
     if (record.epoch === this.#epoch.number) return this.#epoch;
-    // Without an agreement the ratchet never gets there: its last epoch has no next one.
+    // Only an agreement leads to this epoch. The ratchet never does: its last epoch before this has no successor.
     if (record.epoch === firstOfNextAgreement(this.#epoch.number))
       return this.#fresh === null ? null : this.#epoch.fresh(this.#fresh, this.#aead, this.#now());
     if (record.epoch === this.#epoch.number + 1) return this.#epoch.next(this.#aead, this.#now());

@@ -1,4 +1,6 @@
-/** What authentication makes of a carrier: the keys of both directions, their counters, and one identity. */
+/**
+ * A session: the result of authentication on a carrier. It has the keys of both directions, counters, and one identity.
+ */
 import { timingSafeEqual } from 'node:crypto';
 import type { AeadSuite, Credential, FreshKeys } from '../../keys/index.ts';
 import { CloseCode, type CloseWord, type DeframedRecord, RECORD_OVERHEAD_BYTES, RecordType } from '../wire/index.ts';
@@ -6,21 +8,21 @@ import type { Opener, Sealer } from './protection.ts';
 
 /** How an opened record's plaintext may be used. */
 export type PlaintextUse =
-  /** It lies where the ciphertext lay: it is lent until the next record is asked for. */
+  /** It replaces the ciphertext in place, and is valid until the next record is read. */
   | 'lent'
-  /** It has memory of its own, which may be kept. */
+  /** It has memory of its own, and may be kept. */
   | 'owned';
 
 export class Session {
   /** The identity that the other side has proved, once its first record has opened. */
   readonly peer: Credential;
   readonly suite: AeadSuite;
-  /** First 16 hex digits of the transcript hash: names the session in logs. */
+  /** First 16 hex digits of the transcript hash. It identifies the session in logs. */
   readonly id: string;
-  /** What this side says, and what the other side must say, in the first sealed frame. */
+  /** The commitment in this side's first sealed frame, and the one required in the other side's. */
   readonly ourCommitment: Uint8Array;
   readonly peerCommitment: Uint8Array;
-  /** When the keys were derived, on the clock that never steps back: of two sessions of one peer the later one is newer. */
+  /** Time of the key derivation, on the monotonic clock. Of two sessions of one peer, the later one is newer. */
   readonly agreedAt: number;
   readonly #sealer: Sealer;
   readonly #opener: Opener;
@@ -44,50 +46,51 @@ export class Session {
     this.#opener = opener;
   }
 
-  /** Key generations that the other side has used so far: each costs a key derivation. */
+  /** Number of key generations that the other side has used so far. Each costs a key derivation. */
   get openedEpochs(): number {
     return this.#opener.openedEpochs;
   }
 
-  /** The other side changes keys without need, again and again. */
+  /** True: the other side has changed keys too often without need. */
   get isRekeyedTooOften(): boolean {
     return this.#opener.isRekeyedTooOften;
   }
 
-  /** Seals a record. Changes to the next keys by itself when the present ones have sealed enough. */
+  /** Seals a record. Switches to the next keys automatically when the present ones have sealed enough. */
   seal(plaintext: Uint8Array, type: RecordType = RecordType.data): Uint8Array {
     return this.#sealer.seal(type, plaintext);
   }
 
-  /** Both directions go on with keys that were agreed on: ours with the next record, the other side's with its confirmation. */
+  /** Both directions switch to agreed keys: ours with the next record, the other side's with its confirmation. */
   refresh(keys: FreshKeys): void {
     this.#opener.expectFresh(keys);
     this.#sealer.refresh(keys);
   }
 
-  /** The other side has not gone over to the fresh keys yet. */
+  /** True: the other side has not switched to the fresh keys yet. */
   get isAwaitingFresh(): boolean {
     return this.#opener.isAwaitingFresh;
   }
 
-  /** What this side's first record after `refresh` holds. */
+  /** The content of this side's first record after `refresh`. */
   get freshCommitment(): Uint8Array {
     return this.#sealer.commitment;
   }
 
-  /** True once for each fresh agreement: after the record that must be the other side's confirmation. */
+  /** Returns true once for each fresh agreement, after the record that must be the other side's confirmation. */
   takeUnconfirmed(): boolean {
     return this.#opener.takeUnconfirmed();
   }
 
-  /** The other side has the keys under which its record has opened, and no others: an AEAD alone does not prove that. */
+  /** True: the other side has exactly the keys under which its record opened. An AEAD alone does not prove that. */
   isConfirmedBy(commitment: Uint8Array): boolean {
     const own = this.#opener.commitment;
     return commitment.length === own.length && timingSafeEqual(commitment, own);
   }
 
   /**
-   * The same where the plaintext lies: RECORD_HEADER_BYTES behind `at`, with room for the tag behind its `length` bytes.
+   * The same in place: the plaintext begins RECORD_HEADER_BYTES after `at`, with room for the tag after its `length`
+   * bytes.
    *
    * @returns the record, a part of `memory`
    */
@@ -106,7 +109,7 @@ export class Session {
     return use === 'lent' ? this.#opener.openInPlace(record) : this.#opener.open(record);
   }
 
-  /** Gives the keys of both directions back: the session is over. Idempotent; a later seal is a bug and throws. */
+  /** Frees the keys of both directions: the session has ended. Idempotent. A later seal is a bug and throws. */
   free(): void {
     this.#sealer.free();
     this.#opener.free();

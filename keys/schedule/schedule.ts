@@ -9,12 +9,13 @@
  *   key | iv | commitment = HKDF-Expand(secret[n], "argus v1 key" | "argus v1 iv" | "argus v1 commitment", 32 | 12 | 32)
  *
  * The transcript hash covers versions, suites, identities and both nonces, so sessions that differ in any of them share
- * no key. Neither AEAD commits to its key (a ciphertext can be made to open under two). The commitment of epoch 0 does: the
- * first record of each side carries it. Every later secret of the ratchet is computed from that of epoch 0, so it is committed
- * to as well. After a fresh agreement the first record of each side carries the new commitment.
+ * no key. Neither AEAD commits to its key (a ciphertext can be made to open under two keys). So the first record of
+ * each side carries a commitment to the keys of epoch 0. Every later secret of the ratchet is computed from that of
+ * epoch 0, so the commitment covers it too. After a fresh agreement the first record of each side carries the new
+ * commitment.
  *
- * `records` is the number of records of epoch n, a little-endian u64. Both ends count them, so the last records of an epoch
- * cannot be taken out on the way: the next epoch would have another key at the receiver.
+ * `records` is the number of records of epoch n, a little-endian u64. Both ends count them. So an attacker cannot
+ * remove the last records of an epoch: the receiver would then compute another key for the next epoch.
  */
 import { inspect } from 'node:util';
 import {
@@ -40,18 +41,18 @@ const LABELS = {
   iv: encoder.encode('argus v1 iv'),
   commitment: encoder.encode('argus v1 commitment'),
 } as const;
-/** The number of records in an epoch, as the next secret is bound to it. */
+/** Size of the number of records in an epoch, to which the next secret is bound. */
 const COUNT_BYTES = 8;
 
-/** What two ends have agreed on inside a running session. */
+/** The result of a fresh key agreement inside a running session. */
 export interface FreshKeys {
-  /** 32 bytes from `Ephemeral.agree`; whoever owns it wipes it when both directions have used it. */
+  /** 32 bytes from `Ephemeral.agree`. Its owner wipes it when both directions have used it. */
   readonly shared: Uint8Array;
-  /** That of the side that asked, then that of the side that answered: 64 bytes. */
+  /** The key of the side that asked, then the key of the side that answered: 64 bytes. */
   readonly publicKeys: Uint8Array;
 }
 
-/** The epoch with which a direction goes on after a fresh agreement. */
+/** The first epoch of a direction after a fresh agreement. */
 export function firstOfNextAgreement(epoch: number): number {
   return epoch - (epoch % EPOCHS_PER_AGREEMENT) + EPOCHS_PER_AGREEMENT;
 }
@@ -60,16 +61,16 @@ export function firstOfNextAgreement(epoch: number): number {
 export class EpochSecret {
   /** 0 after the handshake, one more with each `nextEpoch`. */
   readonly epoch: number;
-  /** 12 bytes for `recordNonce`. Stays when the secret is wiped: records of this epoch may still be under way. */
+  /** 12 bytes for `recordNonce`. Wiping the secret keeps it, because records of this epoch may still be in transit. */
   readonly iv: Uint8Array;
-  /** 32 bytes that name the key without revealing it; compare in constant time. */
+  /** 32 bytes that identify the key without revealing it. Compare them in constant time. */
   readonly commitment: Uint8Array;
   readonly #secret: Uint8Array;
   #next: EpochSecret | null = null;
   #nextRecords = 0;
   #wiped = false;
 
-  /** For `deriveSessionSecrets` and `nextEpoch`. Takes `secret` over: it is wiped with this object. */
+  /** Only `deriveSessionSecrets` and `nextEpoch` call this. The object owns `secret`, and wipes it. */
   constructor(epoch: number, secret: Uint8Array) {
     this.epoch = epoch;
     this.#secret = secret;
@@ -78,7 +79,7 @@ export class EpochSecret {
   }
 
   /**
-   * 32 bytes for `Aead.importKey`, derived afresh into an array of the caller's.
+   * 32 bytes for `Aead.importKey`, derived again at each call. The caller owns the array.
    *
    * @throws KeyError ERR_KEY_WIPED
    */
@@ -86,13 +87,13 @@ export class EpochSecret {
     return this.#expand(LABELS.key, AEAD_KEY_BYTES);
   }
 
-  /** Best effort: JavaScript may have moved copies that nobody can reach. Idempotent. */
+  /** Best effort: JavaScript may have made copies that cannot be reached. Idempotent. */
   wipe(): void {
     this.#secret.fill(0);
     this.#wiped = true;
   }
 
-  /** For `nextEpoch`. */
+  /** Only `nextEpoch` calls this. */
   ratchet(records: number): EpochSecret {
     if (this.#next !== null && this.#nextRecords === records) return this.#next;
     if (this.epoch >= MAX_EPOCH || (this.epoch + 1) % EPOCHS_PER_AGREEMENT === 0)
@@ -103,7 +104,7 @@ export class EpochSecret {
     return this.#next;
   }
 
-  /** For `freshEpoch`. */
+  /** Only `freshEpoch` calls this. */
   agree(records: number, { shared, publicKeys }: FreshKeys): EpochSecret {
     const epoch = firstOfNextAgreement(this.epoch);
     if (epoch > MAX_EPOCH)
@@ -124,7 +125,7 @@ export class EpochSecret {
   }
 
   #expand(label: Uint8Array, length: number): Uint8Array {
-    // a wiped secret is all zero: expanding it would give keys that everybody can compute
+    // A wiped secret is all zero. Keys expanded from it would not be secret.
     if (this.#wiped) throw new KeyError('ERR_KEY_WIPED', `epoch ${this.epoch}: its secret has been wiped`);
     return hkdfExpand(this.#secret, label, length);
   }
@@ -147,7 +148,7 @@ export interface SessionSecrets {
  * Both ends call it with the same bytes and get the same secrets. `shared` is wiped.
  *
  * @param shared 32 bytes from `Ephemeral.agree`
- * @param transcriptHash SHA-256 over everything both sides said, 32 bytes
+ * @param transcriptHash SHA-256 over all handshake records of both sides, 32 bytes
  * @throws KeyError ERR_KEY_AEAD_USAGE when a length is wrong or `shared` is all zero (wiped: used twice)
  */
 export function deriveSessionSecrets(shared: Uint8Array, transcriptHash: Uint8Array): SessionSecrets {
@@ -167,22 +168,22 @@ export function deriveSessionSecrets(shared: Uint8Array, transcriptHash: Uint8Ar
 }
 
 /**
- * The ratchet. The old secret is wiped; a key already imported from it keeps working until it is dropped.
+ * The ratchet. The old secret is wiped. A key that was already imported from it works until it is freed.
  *
- * Asked twice it gives the same successor: a receiver tries it on a record that claims the next epoch.
+ * A second call returns the same successor, because a receiver tries it for each record that claims the next epoch.
  *
- * @param records that the epoch had: sealed or opened, by whoever asks
- * @throws KeyError ERR_KEY_EPOCH_EXHAUSTED; ERR_KEY_WIPED, also when it is asked again for another number of records
+ * @param records number of records of the epoch that the caller has sealed or opened
+ * @throws KeyError ERR_KEY_EPOCH_EXHAUSTED; ERR_KEY_WIPED, also for a second call with another number of records
  */
 export function nextEpoch(secret: EpochSecret, records: number): EpochSecret {
   return secret.ratchet(records);
 }
 
 /**
- * The secret after a fresh agreement. It needs the old secret and the shared one: a thief who has the old secret alone, and
- * has only listened, knows none of the keys that follow.
+ * The secret after a fresh agreement. It is computed from the old secret and the shared one. So an attacker who has
+ * only the old secret, and has only listened, knows none of the later keys.
  *
- * @param records that the epoch had: sealed or opened, by whoever asks
+ * @param records number of records of the epoch that the caller has sealed or opened
  * @throws KeyError ERR_KEY_EPOCH_EXHAUSTED; ERR_KEY_WIPED
  */
 export function freshEpoch(secret: EpochSecret, records: number, fresh: FreshKeys): EpochSecret {
