@@ -1,5 +1,5 @@
 /** `npm run bench`: Argus against its peers, in one run on one machine. Figures to stdout, progress to stderr. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,11 +9,13 @@ import { Cleanup } from './cleanup.ts';
 import { ATTACKS, KINDS, type Kind } from './fairness/kinds.ts';
 import { type FairnessRequest, FULL_FAIRNESS, QUICK_FAIRNESS, runFairness } from './fairness/run.ts';
 import { renderFairness } from './fairness/table.ts';
+import { before, type Entry, entryOf, regressions, save } from './history.ts';
+import { copySpeed, limitsOf, opensslSpeed } from './limit.ts';
 import { DEFAULT_SIZES, FULL_PACE, MAX_SIZE_BYTES, MIN_ROUNDS, QUICK_PACE } from './plan.ts';
 import { renderPolicyChanges, runPolicyChanges } from './policy/run.ts';
 import { renderPolicySizes, runPolicySizes } from './policy-size.ts';
 import { run } from './run.ts';
-import { renderReport } from './table.ts';
+import { renderLimits, renderReport } from './table.ts';
 
 /** 128 + SIGINT, as shells report it. */
 const EXIT_INTERRUPTED = 130;
@@ -24,6 +26,8 @@ const BUILT_PROGRAM = fileURLToPath(new URL('../dist/clients/cli/main.js', impor
 interface Options {
   readonly quick: boolean;
   readonly json: boolean;
+  readonly limit: boolean;
+  readonly save: boolean;
   readonly policyRows: boolean;
   readonly policy: boolean;
   readonly fairness: boolean;
@@ -38,6 +42,8 @@ const program = new Command('npm run bench --')
   .description('delivered messages/s, broker CPU per message and request/reply latency of Argus and its peers')
   .option('--quick', 'under 50 s in total; the figures are coarser', false)
   .option('--json', 'print one JSON object instead of tables', false)
+  .option('--limit', 'also: the physical limit of this machine, and the distance of the broker from it', false)
+  .option('--save', 'also: keep the ratios of this version in bench/history', false)
   .option('--policy-rows', 'instead: throughput of Argus under a policy of 10 and of 10 000 rows', false)
   .option('--policy', 'instead: how long policies compile, and how soon a revocation and an expiry count', false)
   .option(
@@ -90,12 +96,32 @@ async function bench(options: Options): Promise<void> {
       process.stdout.write(`${options.json ? JSON.stringify(sizes) : renderPolicySizes(sizes)}\n`);
       return;
     }
-    const report = await run({ ...request, arms: options.arms });
-    process.stdout.write(`${options.json ? JSON.stringify(report) : renderReport(report, options.arms)}\n`);
+    const arms = options.limit ? [...new Set<ArmName>([...options.arms, 'argus-unix', 'raw-relay'])] : options.arms;
+    const report = await run({ ...request, arms });
+    const limits = options.limit ? await limitsOf(report, opensslSpeed, copySpeed()) : [];
+    const text = [renderReport(report, arms), ...(options.limit ? [renderLimits(limits)] : [])].join('\n');
+    process.stdout.write(`${options.json ? JSON.stringify({ ...report, limits }) : text}\n`);
+    await compareWithHistory(options, entryOf(await packageVersion(), report, limits), request.progress);
     if (report.failed.length > 0) process.exitCode = 1;
   } finally {
     await cleanup.run();
   }
+}
+
+/** Says what is notably worse than in the release before, and keeps this run on request. */
+async function compareWithHistory(
+  { save: isSaved }: Options,
+  entry: Entry,
+  say: (line: string) => void,
+): Promise<void> {
+  const then = await before(entry.version);
+  if (then !== null) for (const line of regressions(entry, then)) say(`worse than the release before: ${line}`);
+  if (isSaved) say(`saved ${await save(entry)}`);
+}
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');
+  return String(JSON.parse(text).version);
 }
 
 async function fairness(

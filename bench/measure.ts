@@ -13,11 +13,14 @@ export interface Sample {
   readonly round: number;
   readonly messagesPerSecond: number;
   readonly brokerMicrosPerMessage: number;
+  /** Resident, of every process on the way. */
+  readonly memoryBytes: number;
   /** Share of one core, 0 … 1 and above for clients with threads. */
   readonly senderCpu: number;
   readonly receiverCpu: number;
   readonly p50Micros: number;
   readonly p99Micros: number;
+  readonly p999Micros: number;
   readonly latencySamples: number;
 }
 
@@ -42,10 +45,12 @@ export async function measure(workers: WorkerSet, size: number, round: number, p
     round,
     messagesPerSecond: throughput.messages / (throughput.micros / 1e6),
     brokerMicrosPerMessage: throughput.brokerMicros / throughput.messages,
+    memoryBytes: throughput.memoryBytes,
     senderCpu,
     receiverCpu: throughput.cpu,
     p50Micros: latency.p50Micros,
     p99Micros: latency.p99Micros,
+    p999Micros: latency.p999Micros,
     latencySamples: latency.count,
   };
 }

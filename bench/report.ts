@@ -13,7 +13,9 @@ export interface Cell {
   /** Delivered, counted at the receiver; median of the rounds, as are the others. */
   readonly messagesPerSecond: number;
   readonly brokerMicrosPerMessage: number;
-  readonly latency: { readonly p50Micros: number; readonly p99Micros: number };
+  /** Resident, of every process on the way. */
+  readonly memoryBytes: number;
+  readonly latency: { readonly p50Micros: number; readonly p99Micros: number; readonly p999Micros: number };
   /** The client process that had no CPU left in most rounds: the broker could do more than the figure says. */
   readonly clientBound: 'sender' | 'receiver' | null;
   readonly rounds: readonly Sample[];
@@ -85,7 +87,12 @@ function cellOf(rounds: readonly Sample[]): Cell[] {
       size: first.size,
       messagesPerSecond: middle((sample) => sample.messagesPerSecond),
       brokerMicrosPerMessage: middle((sample) => sample.brokerMicrosPerMessage),
-      latency: { p50Micros: middle((sample) => sample.p50Micros), p99Micros: middle((sample) => sample.p99Micros) },
+      memoryBytes: middle((sample) => sample.memoryBytes),
+      latency: {
+        p50Micros: middle((sample) => sample.p50Micros),
+        p99Micros: middle((sample) => sample.p99Micros),
+        p999Micros: middle((sample) => sample.p999Micros),
+      },
       clientBound: boundBy(
         middle((sample) => sample.senderCpu),
         middle((sample) => sample.receiverCpu),

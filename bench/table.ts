@@ -1,11 +1,17 @@
 /** The report for people: a table per size, every figure with its ratio to the baseline, and what the figures do not say. */
 import Table from 'cli-table3';
 import type { ArmName } from './arms/arm.ts';
+import type { Limit } from './limit.ts';
 import type { Cell, CellRatio, Report } from './report.ts';
 
 /** Without colours the same text serves a terminal, a pipe and a document. */
 export const TABLE_STYLE = { head: [], border: [], compact: true };
-const COLUMNS = ['arm', 'msg/s', '×', 'broker µs/msg', '×', 'p50 µs', '×', 'p99 µs', '×', 'note'];
+const COLUMNS = [
+  ...['arm', 'msg/s', '×', 'broker µs/msg', '×', 'broker MiB'],
+  ...['p50 µs', '×', 'p99 µs', '×', 'p99.9 µs', 'note'],
+];
+const FIGURES = COLUMNS.length - 2;
+const MIB = 1024 * 1024;
 
 export function renderReport(report: Report, order: readonly ArmName[]): string {
   const sizes = [...new Set(report.arms.map(({ size }) => size))];
@@ -17,13 +23,13 @@ function renderSize(report: Report, size: number, order: readonly ArmName[]): st
   const table = new Table({
     head: COLUMNS,
     style: TABLE_STYLE,
-    colAligns: ['left', ...Array(8).fill('right'), 'left'],
+    colAligns: ['left', ...Array(FIGURES).fill('right'), 'left'],
   });
   for (const arm of order) {
     const cell = report.arms.find((one) => one.arm === arm && one.size === size);
     const ratios = report.ratios.cells.find((one) => one.arm === arm && one.size === size);
     if (cell !== undefined && ratios !== undefined) table.push(cellRow(cell, ratios));
-    else table.push([arm, ...Array(8).fill('-'), absence(report, arm, size)]);
+    else table.push([arm, ...Array(FIGURES).fill('-'), absence(report, arm, size)]);
   }
   return table.toString();
 }
@@ -35,10 +41,12 @@ function cellRow(cell: Cell, ratios: CellRatio): string[] {
     times(ratios.messagesPerSecond),
     micros(cell.brokerMicrosPerMessage),
     times(ratios.brokerMicrosPerMessage),
+    thousands(cell.memoryBytes / MIB),
     micros(cell.latency.p50Micros),
     times(ratios.p50Micros),
     micros(cell.latency.p99Micros),
     times(ratios.p99Micros),
+    micros(cell.latency.p999Micros),
     cell.clientBound === null ? '' : `${cell.clientBound}-bound`,
   ];
 }
@@ -66,6 +74,20 @@ function footnotes(report: Report): string[] {
 
 function sizeTitle(size: number): string {
   return `\n${thousands(size)} bytes`;
+}
+
+/** The broker's distance from the physical limit, a row per size. */
+export function renderLimits(limits: readonly Limit[]): string {
+  const table = new Table({
+    head: ['size', 'relay', 'two AEAD', 'copy', 'limit µs', 'broker µs', 'broker / limit'],
+    style: TABLE_STYLE,
+    colAligns: Array(7).fill('right'),
+  });
+  for (const { size, relayMicros, aeadMicros, copyMicros, limitMicros, brokerMicros, ratio } of limits) {
+    const figures = [relayMicros, aeadMicros, copyMicros, limitMicros, brokerMicros];
+    table.push([`${thousands(size)} B`, ...figures.map((each) => each.toFixed(3)), ratio.toFixed(2)]);
+  }
+  return `\nphysical limit of this machine, µs of CPU per message\n${table.toString()}`;
 }
 
 export function thousands(value: number): string {

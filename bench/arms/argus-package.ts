@@ -12,7 +12,17 @@ interface Ring {
   consume(take: (message: Message) => void): Promise<void>;
 }
 
+interface OpenFlow {
+  send(payload: Uint8Array): number;
+  ready(): Promise<void>;
+  on(event: 'refused', listener: (refusal: { readonly error: Error }) => void): unknown;
+}
+
 interface Vm {
+  flow(request: {
+    readonly to: { readonly domain: string; readonly port: number };
+    readonly windowBytes: number;
+  }): Promise<OpenFlow>;
   registerRing(options: { readonly port: number; readonly partner: string; readonly length: number }): Promise<Ring>;
   sendv(message: {
     readonly to: { readonly domain: string; readonly port: number };

@@ -96,12 +96,14 @@ async function openSender(endpoint: Endpoint, setup: CarrierSetup): Promise<Send
   const replies = await vm.registerRing({ port: REPLY_PORT, partner: RECEIVER, length: RING_BYTES });
   let onReply: () => void = () => {};
   void replies.consume(() => onReply());
-  const data = { domain: RECEIVER, port: DATA_PORT };
+  const flow = await vm.flow({ to: { domain: RECEIVER, port: DATA_PORT }, windowBytes: QUEUE_BYTES / 2 });
+  flow.on('refused', ({ error }) => {
+    throw error;
+  });
   const echo = { domain: RECEIVER, port: ECHO_PORT };
   return {
-    send: (payload) => void vm.sendv({ to: data, iov: payload, deadline: SEND_DEADLINE_MS }),
-    // the SDK packs what is queued into records by itself, and the window bounds what is queued
-    settle: async () => {},
+    send: (payload) => void flow.send(payload),
+    settle: () => flow.ready(),
     request: (payload) =>
       new Promise((resolve) => {
         onReply = resolve;

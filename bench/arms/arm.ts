@@ -11,11 +11,13 @@ export const ARM_NAMES = [
   'nats',
   'nats-tls',
   'mosquitto-tls',
+  'socat',
+  'vsock',
 ] as const;
 export type ArmName = (typeof ARM_NAMES)[number];
 
-const ON_REQUEST: readonly ArmName[] = ['argus-nats', 'argus-nats-plain', 'argus-brokers'];
-/** What runs unless `--arms` says otherwise: what needs a nats-server of its own is compared on request. */
+const ON_REQUEST: readonly ArmName[] = ['argus-nats', 'argus-nats-plain', 'argus-brokers', 'socat', 'vsock'];
+/** What runs unless `--arms` says otherwise: what needs a nats-server of its own, and bare pipes, are compared on request. */
 export const DEFAULT_ARMS: readonly ArmName[] = ARM_NAMES.filter((name) => !ON_REQUEST.includes(name));
 
 export function isArmName(name: string): name is ArmName {

@@ -2,19 +2,17 @@
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Arm, endpointValue, type RunningServer, type SenderLink } from './arm.ts';
 import { FRAME_KIND, FrameWriter, frameSplitter } from './relay-frames.ts';
 import { startRoleServer } from './server-process.ts';
 
-export const rawRelay: Arm = {
-  missing: async () => null,
+/** How long a server may take to listen for its second client. */
+const CONNECT_TIMEOUT_MS = 5_000;
+const CONNECT_POLL_MS = 10;
 
-  async start(folder): Promise<RunningServer> {
-    const endpoint = { sender: join(folder, 's.sock'), receiver: join(folder, 'r.sock') };
-    const server = await startRoleServer('relay.ts', endpoint);
-    return { pids: [server.pid], endpoint, stop: server.stop };
-  },
-
+/** The two clients of a pipe that changes nothing. */
+export const relayClients: Pick<Arm, 'openSender' | 'openReceiver'> = {
   async openSender(endpoint): Promise<SenderLink> {
     const socket = await open(endpointValue(endpoint, 'sender'));
     const writer = new FrameWriter(socket);
@@ -47,9 +45,27 @@ export const rawRelay: Arm = {
   },
 };
 
+export const rawRelay: Arm = {
+  ...relayClients,
+  missing: async () => null,
+
+  async start(folder): Promise<RunningServer> {
+    const endpoint = { sender: join(folder, 's.sock'), receiver: join(folder, 'r.sock') };
+    const server = await startRoleServer('relay.ts', endpoint);
+    return { pids: [server.pid], endpoint, stop: server.stop };
+  },
+};
+
 async function open(path: string): Promise<Socket> {
-  const socket = createConnection(path);
-  await once(socket, 'connect');
-  socket.on('error', () => socket.destroy());
-  return socket;
+  for (const until = Date.now() + CONNECT_TIMEOUT_MS; ; ) {
+    const socket = createConnection(path);
+    try {
+      await once(socket, 'connect');
+      socket.on('error', () => socket.destroy());
+      return socket;
+    } catch (error) {
+      if (Date.now() > until) throw error;
+      await sleep(CONNECT_POLL_MS);
+    }
+  }
 }

@@ -9,6 +9,8 @@ const LOADERS: Readonly<Record<ArmName, () => Promise<Arm>>> = {
   'raw-relay': async () => (await import('./raw-relay.ts')).rawRelay,
   nats: async () => (await import('./nats.ts')).nats,
   'nats-tls': async () => (await import('./nats.ts')).natsTls,
+  socat: async () => (await import('./socat.ts')).socat,
+  vsock: async () => (await import('./socat.ts')).vsock,
   'mosquitto-tls': async () => (await import('./mosquitto.ts')).mosquittoTls,
 };
 

@@ -37,12 +37,15 @@ export interface Latency {
   readonly count: number;
   readonly p50Micros: number;
   readonly p99Micros: number;
+  readonly p999Micros: number;
 }
 
 export interface Throughput {
   readonly messages: number;
   readonly micros: number;
   readonly brokerMicros: number;
+  /** Of all processes on the way, at the end. */
+  readonly memoryBytes: number;
   /** Share of one core the receiving process used. */
   readonly cpu: number;
 }

@@ -3,6 +3,7 @@ import { hrtime } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreditGiver } from '../credit.ts';
 import { processCpuMicros } from '../process-cpu.ts';
+import { residentBytes } from '../process-memory.ts';
 import { answerCalls, type ReceiverCalls } from './calls.ts';
 import { startRole } from './role.ts';
 
@@ -39,6 +40,7 @@ const calls: ReceiverCalls = {
       messages: end.received - start.received,
       micros,
       brokerMicros: end.brokerMicros - start.brokerMicros,
+      memoryBytes: setup.serverPids.reduce((sum, pid) => sum + residentBytes(pid), 0),
       cpu: (end.ownMicros - start.ownMicros) / micros,
     };
   },

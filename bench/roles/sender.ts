@@ -70,7 +70,12 @@ async function pingPong(size: number, warmupMs: number, durationMs: number): Pro
     now = performance.now();
     if (asked >= measureFrom) micros.push((now - asked) * 1e3);
   }
-  return { count: micros.length, p50Micros: percentile(micros, 0.5), p99Micros: percentile(micros, 0.99) };
+  return {
+    count: micros.length,
+    p50Micros: percentile(micros, 0.5),
+    p99Micros: percentile(micros, 0.99),
+    p999Micros: percentile(micros, 0.999),
+  };
 }
 
 function openEnds(): { readonly link: SenderLink; readonly credit: CreditTaker } {

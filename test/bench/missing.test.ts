@@ -21,6 +21,11 @@ test('the TLS arms also need the program that makes their certificate', async ()
   ]);
 });
 
+test('bare pipes need socat, and vsock the loopback of the kernel as well', async () => {
+  assert.equal(await findMissing(['socat'], async () => null), [{ arm: 'socat', package: 'socat' }]);
+  assert.equal(await findMissing(['vsock'], async () => null), [{ arm: 'vsock', package: 'socat' }]);
+});
+
 test('where everything is installed nothing is missing', async () => {
   assert.equal(
     await findMissing(['raw-relay', 'nats', 'nats-tls', 'mosquitto-tls'], async (name) => `/bin/${name}`),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { frameSplitter } from '../../bench/arms/relay-frames.ts';
+import { findProgram } from '../../bench/arms/server-process.ts';
 import { Cleanup } from '../../bench/cleanup.ts';
 import { run } from '../../bench/run.ts';
 import { temporaryDirectory } from '../support/temp.ts';
@@ -37,6 +38,23 @@ test('every cell of a run has all figures, nothing fails and nothing stays behin
     await cleanup.run();
   }
   assert.is(await connectError(join(folder, 'raw-relay', 's.sock')), 'ECONNREFUSED', 'the relay has ended');
+});
+
+test('socat takes the place of the relay', async () => {
+  if ((await findProgram('socat')) === null) return;
+  const folder = temporaryDirectory();
+  const cleanup = new Cleanup();
+  try {
+    const report = await run({
+      ...{ arms: ['socat'], sizes: [64], pace: { ...TINY_PACE, throughputMs: 100 }, folder, cleanup },
+      progress: () => {},
+    });
+    assert.equal(report.failed, []);
+    assert.ok((report.arms[0]?.messagesPerSecond ?? 0) > 0);
+    assert.ok((report.arms[0]?.memoryBytes ?? 0) > 0);
+  } finally {
+    await cleanup.run();
+  }
 });
 
 test('frames are found again however the stream is cut', () => {

@@ -13,7 +13,7 @@ const HOST: Host = { cpu: 'a cpu', cores: 2, platform: 'linux x64', node: 'v20.1
 function sample(arm: ArmName, round: number, messagesPerSecond: number, cpu = 0.5): Sample {
   return {
     ...{ arm, size: 64, round, messagesPerSecond, brokerMicrosPerMessage: 2, senderCpu: cpu, receiverCpu: 0.4 },
-    ...{ p50Micros: 100, p99Micros: 300, latencySamples: 1000 },
+    ...{ p50Micros: 100, p99Micros: 300, p999Micros: 900, memoryBytes: 2 ** 26, latencySamples: 1000 },
   };
 }
 
@@ -28,7 +28,8 @@ test('a cell is the median of its rounds and keeps them', () => {
   assert.is(argus?.size, 64);
   assert.is(argus?.messagesPerSecond, 1000);
   assert.is(argus?.brokerMicrosPerMessage, 2);
-  assert.equal(argus?.latency, { p50Micros: 100, p99Micros: 300 });
+  assert.equal(argus?.latency, { p50Micros: 100, p99Micros: 300, p999Micros: 900 });
+  assert.is(argus?.memoryBytes, 2 ** 26);
   assert.is(argus?.rounds.length, 3);
 });
 
