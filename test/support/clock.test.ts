@@ -1,4 +1,4 @@
-/** The fake clock that time-dependent tests stand on. */
+/** The fake clock of all time-dependent tests. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FakeClock } from './clock.ts';

@@ -1,8 +1,8 @@
 /**
  * A clock that stands still until a test advances it, with the timers that depend on it.
  *
- * Timers fire in the order of their due time, those of one instant in the order in which they were set, and each sees
- * `now()` at exactly its due time: what a test observes does not depend on the size of its steps.
+ * Timers fire in the order of their due time. Timers of one instant fire in the order in which they were set. Each
+ * reads exactly its due time from `now()`, so the results of a test do not depend on the size of its steps.
  */
 
 import type { Clock } from '../../broker/base/index.ts';
@@ -16,20 +16,20 @@ interface Timer {
 export class FakeClock implements Clock {
   /** Monotonic. */
   #nowMs: number;
-  /** By how much the wall clock was set. */
+  /** Sum of all steps of the wall clock. */
   #steppedMs = 0;
   #order = 0;
   readonly #timers = new Set<Timer>();
 
-  /** `startMs` is deliberately not 0, so that code which confuses a time with a duration shows. */
+  /** `startMs` is not 0, so that tests fail when code confuses a time with a duration. */
   constructor(startMs = 1_700_000_000_000) {
     this.#nowMs = startMs;
   }
 
-  /** Milliseconds since 1970; all readings are bound, so they can be handed over as they are. */
+  /** Milliseconds since 1970. All readings are bound functions, so they can be passed as arguments. */
   readonly wall = (): number => this.#nowMs + this.#steppedMs;
   readonly mono = (): number => this.#nowMs;
-  /** The name of `wall` for code that knows one clock only. */
+  /** Another name of `wall`, for code with only one clock. */
   readonly now = this.wall;
 
   /** Runs `task` once, `delayMs` from now; returns the function that cancels it. */
@@ -39,7 +39,7 @@ export class FakeClock implements Clock {
     return () => void this.#timers.delete(timer);
   };
 
-  /** The name of `after` for code that has no other. */
+  /** Another name of `after`. */
   readonly schedule = this.after;
 
   /** Timers that are set and have not fired: 0 after a clean shutdown. */
@@ -47,7 +47,7 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Moves time on and fires what falls due on the way, timers set by timers included. */
+  /** Advances the time and fires all timers that become due, including timers that other timers set. */
   advance(milliseconds: number): void {
     if (milliseconds < 0) throw new RangeError(`a clock does not run backwards: "${milliseconds}"`);
     const target = this.#nowMs + milliseconds;
@@ -59,7 +59,7 @@ export class FakeClock implements Clock {
     this.#nowMs = target;
   }
 
-  /** Moves the wall clock without letting time pass: an administrator or NTP set it. Timers keep their distance. */
+  /** Steps the wall clock without advancing time, as an administrator or NTP does. Timers are not affected. */
   step(milliseconds: number): void {
     this.#steppedMs += milliseconds;
   }

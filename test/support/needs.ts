@@ -1,5 +1,5 @@
 /**
- * Tests that need a system package: skipped, with the package's name, where it is missing.
+ * Tests that need a system package. If it is missing they are skipped, with the package's name.
  *
  *     const withNats = needs('nats-server', 'nats-server');
  *     withNats(carrier, 'a record arrives through a server', async () => { … });
@@ -10,10 +10,10 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Callback, Test } from 'uvu';
 
-/** Registers the test where the need is met, otherwise a skip. */
+/** Registers the test if the need is met, else a skip. */
 export type RegisterNeedy = <T>(suite: Test<T>, name: string, handler: Callback<T>) => void;
 
-/** Debian puts servers into directories that the PATH of an ordinary user lacks. */
+/** Directories of servers in Debian. They are not in the PATH of an ordinary user. */
 const SERVER_DIRECTORIES = ['/usr/sbin', '/usr/local/sbin', '/sbin'];
 
 /** The path of an executable, or null. */
@@ -31,12 +31,12 @@ export function findBinary(name: string): string | null {
   return null;
 }
 
-/** A test needs the executable `binary`, which the Debian package `aptPackage` brings. */
+/** A test needs the executable `binary` from the Debian package `aptPackage`. */
 export function needs(binary: string, aptPackage: string): RegisterNeedy {
   return needsThat(() => findBinary(binary) !== null, `${binary} (apt-get install ${aptPackage})`);
 }
 
-/** The same for what is not an executable: `what` says what is missing and how to get it. */
+/** The same for a need that is not an executable. `what` names it and says how to get it. */
 export function needsThat(isThere: () => boolean, what: string): RegisterNeedy {
   const isMet = isThere();
   return (suite, name, handler) => {

@@ -1,4 +1,4 @@
-/** A seeded source of test inputs. Deterministic and fast; nothing secret may ever come from it. */
+/** A seeded source of test inputs. Deterministic and fast. Never use it for secrets. */
 
 export class Random {
   #state: number;
@@ -39,7 +39,7 @@ export class Random {
 
   /**
    * A damaged copy of well-formed bytes: flipped bits, numbers at the edges of their range, cut, lengthened, doubled.
-   * Mutants get deeper into a decoder than random bytes do, which rarely pass the first magic.
+   * Mutants reach deeper into a decoder than random bytes, which rarely pass the check of the magic number.
    */
   mutate(bytes: Uint8Array): Uint8Array {
     let mutant: Uint8Array = Uint8Array.from(bytes); // of a Buffer, slice() would be a view

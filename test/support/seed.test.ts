@@ -1,4 +1,4 @@
-/** Seeded inputs repeat, and the fuzz loop fails on what it must fail on. */
+/** Seeded inputs repeat, and the fuzz loop fails when it must. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from './random.ts';

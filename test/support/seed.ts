@@ -1,5 +1,5 @@
 /**
- * One seed per test process, printed, so that what chance found once can be repeated.
+ * One seed per test process. It is printed, so that a random failure can be repeated.
  *
  * ARGUS_SEED=N       repeats a run
  * FUZZ_SECONDS=1     how long each `fuzzUntil` goes on
@@ -10,11 +10,11 @@ import type { Parameters } from 'fast-check';
 import { Random } from './random.ts';
 
 const DEFAULT_FUZZ_SECONDS = 1;
-/** What fast-check does when it is not told. */
+/** Default number of runs of fast-check. */
 const DEFAULT_RUNS = 100;
 /**
- * A single input that costs more CPU time than this is a hang, whatever the decoder makes of it in the end. (Not time on
- * the clock: other processes may have the processor.)
+ * A single input that takes more CPU time than this is a hang, even if the decoder finishes. (CPU time and not wall
+ * time, because other processes may use the processor.)
  */
 const MAX_INPUT_MS = 2_000;
 
@@ -29,13 +29,13 @@ export function seeded<T>(parameters: Parameters<T> = {}): Parameters<T> {
   return { seed: SEED, ...parameters, numRuns: Math.ceil(numRuns * PROPERTY_SHARE) };
 }
 
-/** A source of random inputs; `salt` keeps two tests of a file from seeing the same ones. */
+/** A source of random inputs. With different `salt`, two tests of a file get different inputs. */
 export function seededRandom(salt = 0): Random {
   return new Random((SEED ^ Math.imul(salt, 0x9e3779b1)) >>> 0);
 }
 
 /**
- * Calls `step` with ever new inputs until the time budget is spent (but at least once), and returns how often it did.
+ * Calls `step` with new inputs until the time budget is spent (but at least once), and returns the number of calls.
  * A step that throws fails with the seed and the round in its message; a step that takes seconds counts as a hang.
  */
 export async function fuzzUntil(
@@ -45,7 +45,7 @@ export async function fuzzUntil(
   const end = performance.now() + seconds * 1_000;
   let round = 0;
   do {
-    // A generator per round: one round can be repeated without those before it.
+    // A generator per round, so that one round can be repeated without the earlier ones.
     const random = seededRandom(round + 1);
     const began = cpuMs();
     try {

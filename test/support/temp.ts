@@ -1,4 +1,4 @@
-/** Temporary directories, removed when the test process exits, however it does short of a kill. */
+/** Temporary directories. They are removed when the test process exits, unless it is killed. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

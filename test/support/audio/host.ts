@@ -47,7 +47,7 @@ export class Host {
     return this.broker.reload();
   }
 
-  /** Events of the audit log whose name starts so. */
+  /** Events of the audit log whose name starts with `prefix`. */
   async audited(prefix: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
     const found: Readonly<Record<string, unknown>>[] = [];
     for await (const { parsed } of tailAudit(join(this.directory, 'audit'), { lines: Number.MAX_SAFE_INTEGER }))
@@ -91,7 +91,7 @@ export async function startHost(policy: Readonly<Record<string, (text: string) =
   return new Host(directory, broker, issue);
 }
 
-/** Runs a test with a host that is closed whatever happens. */
+/** Runs a test with a host, which is always closed afterwards. */
 export async function withHost(
   work: (host: Host) => Promise<void>,
   policy: Readonly<Record<string, (text: string) => string>> = {},
@@ -104,7 +104,7 @@ export async function withHost(
   }
 }
 
-/** Waits until `holds`, looking every few milliseconds; fails with `what` after a long while. */
+/** Waits until `holds` returns true, and checks every few milliseconds. Fails with `what` after a long time. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 90_000;
   while (!(await holds())) {

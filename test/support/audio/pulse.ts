@@ -1,4 +1,4 @@
-/** A sound server of a test's own: null sinks, their monitors, and what a recording of them holds. */
+/** A sound server for one test: null sinks, their monitors, and recordings of them. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { type SoundServerKind, socketOf, startDaemons } from './sound-daemons.ts
 export class Pulse {
   readonly kind: SoundServerKind;
   readonly directory: string;
-  /** For pacat, pactl and whoever shall talk to this server. */
+  /** Environment for pacat, pactl and other clients of this server. */
   readonly environment: NodeJS.ProcessEnv;
   readonly #daemons: ChildProcess[] = [];
 
@@ -29,7 +29,9 @@ export class Pulse {
     };
   }
 
-  /** Starts the server with a sink "speaker" (the default) and a source "room", whose sound is what "voice" plays. */
+  /**
+   * Starts the server with a sink "speaker" (the default), and a source "room" that records the sound of sink "voice".
+   */
   async start(): Promise<this> {
     for (const left of ['bus', 'pipewire-0', 'native', 'sock'])
       rmSync(join(this.directory, left), { recursive: true, force: true });
@@ -54,7 +56,7 @@ export class Pulse {
     });
   }
 
-  /** Names of the clients' streams that play, or record. */
+  /** Names of the clients' playing or recording streams. */
   streams(kind: 'sink-inputs' | 'source-outputs'): string[] {
     const found = this.control('list', kind).matchAll(/media\.name = "([^"]*)"/g);
     return [...found].map(([, name = '']) => name).sort();
@@ -71,7 +73,7 @@ export class Pulse {
     return () => void child.kill('SIGKILL');
   }
 
-  /** Records a monitor from now on; the function returned ends it and gives what was heard. */
+  /** Records a monitor from now on. The returned function ends the recording and returns it. */
   async record(source: string): Promise<() => Promise<Buffer>> {
     const child = spawn(
       'parec',
@@ -101,7 +103,7 @@ export class Pulse {
     }
   }
 
-  /** The server is not all there at once: what it refuses is tried again. */
+  /** The server is not ready at once, so refused commands are tried again. */
   async #until(works: () => void): Promise<void> {
     for (let tries = 0; ; tries++) {
       try {

@@ -1,4 +1,4 @@
-/** The processes of a sound server of a test's own: PulseAudio, or PipeWire with its PulseAudio interface. */
+/** The processes of a sound server for one test: PulseAudio, or PipeWire with its PulseAudio interface. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export function onEachServer<T>(suite: Test<T>, name: string, work: (kind: Sound
   for (const [kind] of NEEDS) onServer(kind, suite, name, work);
 }
 
-/** Registers a test for one of the two, where the other would only show the same again. */
+/** Registers a test for one of the two, if the other would add nothing. */
 export function onServer<T>(
   kind: SoundServerKind,
   suite: Test<T>,
@@ -33,12 +33,14 @@ export function onServer<T>(
   for (const [each, register] of NEEDS) if (each === kind) register(suite, `${kind}: ${name}`, () => work(kind));
 }
 
-/** Where `startDaemons` makes the server listen. */
+/** The socket on which `startDaemons` makes the server listen. */
 export function socketOf(kind: SoundServerKind, directory: string): string {
   return join(directory, kind === 'pulseaudio' ? 'sock' : 'native');
 }
 
-/** Starts the server's processes into `children`, in the order in which they need each other. Without any sink yet. */
+/**
+ * Starts the server's processes in the order of their dependencies, and adds them to `children`. There is no sink yet.
+ */
 export async function startDaemons(
   kind: SoundServerKind,
   directory: string,
@@ -65,7 +67,7 @@ export async function startDaemons(
     await start(kind, [...args, '-L', `module-native-protocol-unix socket=${socket} auth-anonymous=1`], 'sock');
     return;
   }
-  // WirePlumber, who links streams to sinks, does not run without a session bus.
+  // WirePlumber links streams to sinks, and does not run without a session bus.
   await start('dbus-daemon', ['--session', '--nofork', '--nopidfile', `--address=unix:path=${directory}/bus`], 'bus');
   await start('pipewire', [], 'pipewire-0');
   await start('wireplumber', [], 'pipewire-0');

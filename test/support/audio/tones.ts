@@ -1,4 +1,4 @@
-/** Sines, and what a recording holds of them: frequency, level and length. */
+/** Sines, and measurements of them in a recording: frequency, level and length. */
 
 const RATE = 44_100;
 
@@ -14,7 +14,9 @@ export function tone(hertz: number, seconds: number, level = 0.5): Buffer {
   return pcm;
 }
 
-/** Level of `hertz` in the left channel, of full scale (Goertzel's algorithm); a sine of level 0.5 has 0.5. */
+/**
+ * Level of `hertz` in the left channel, as part of full scale (Goertzel's algorithm). A sine of level 0.5 gives 0.5.
+ */
 function levelAt(pcm: Buffer, hertz: number): number {
   const frames = Math.floor(pcm.length / 4);
   const step = 2 * Math.cos((2 * Math.PI * hertz) / RATE);
@@ -25,7 +27,7 @@ function levelAt(pcm: Buffer, hertz: number): number {
   return (2 * Math.sqrt(Math.max(0, one * one + two * two - step * one * two))) / Math.max(1, frames);
 }
 
-/** Frames of a measurement that no gap of a busy machine is likely to fall into: 20 ms. */
+/** Length of a measurement: 20 ms, so short that few of them contain a gap of a busy machine. */
 const WINDOW_BYTES = 882 * 4;
 
 /** The level of each 20 ms of a recording, loudest first. */
@@ -36,7 +38,7 @@ function levels(pcm: Buffer, hertz: number): number[] {
   return windows.sort((a, b) => b - a);
 }
 
-/** Level of a tone while it sounds: the median of the 20 ms pieces that have it, so that a gap does not count. */
+/** Level of a tone while it sounds: the median of the 20 ms pieces with the tone, so that gaps do not count. */
 export function toneLevel(pcm: Buffer, hertz: number): number {
   const all = levels(pcm, hertz);
   const sounding = all.filter((level) => level > (all[0] ?? 0) / 2);

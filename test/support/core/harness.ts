@@ -1,6 +1,6 @@
 /**
- * A core with everything real around it: a policy compiled from text, its reference monitor, the audit log's memory
- * twin, and sessions that note what they are given. Permits come from the policy alone.
+ * A core with real parts around it: a policy compiled from text, its reference monitor, the audit log in memory, and
+ * sessions that record the frames that they get. All permits come from the policy.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ import {
 } from '../../../policy/index.ts';
 
 export interface PolicyText {
-  /** `name` or `name:domid`; without one the domid is the position, from 1. */
+  /** `name` or `name:domid`. The default domid is the position, counted from 1. */
   readonly domains: readonly string[];
   /** Rows as in policy.csv. */
   readonly rows: readonly string[];
@@ -48,14 +48,14 @@ export interface PolicyText {
   readonly grants?: readonly Grant[];
 }
 
-/** Everybody may do everything, at the ports of class `data`. */
+/** Allows everything to all domains, at the ports of class `data`. */
 export const OPEN: readonly string[] = [
   'p, @any, broker, argo, *, allow',
   'p, @any, @any, argo, *, allow',
   'p, @any, @any, data, *, allow',
 ];
 
-/** Class `data` holds here; `pcm` at 4713, `control` at 4714, and no class elsewhere. */
+/** A port of class `data`. Port 4713 has class `pcm`, 4714 has `control`, and other ports have none. */
 export const PORT = 70;
 
 const SERVICES = `classes:
@@ -95,12 +95,12 @@ export async function compile(text: PolicyText, revision = 1): Promise<PolicyRev
   return { ...compiled, directory: '/stage', files };
 }
 
-/** A session that reads at once what it is given, unless told to hold it back. */
+/** A session that takes each frame at once, unless a test sets `heldBack`. */
 export class RecordingSink implements FrameSink {
   readonly messages: DataFrame[] = [];
   readonly events: BrokerFrame[] = [];
   readonly introduced: number[] = [];
-  /** Set to stand for deliveries that still lie unsealed in the broker. */
+  /** Number of deliveries that count as still queued, unsealed, in the broker. */
   heldBack = 0;
 
   get departed(): number {
@@ -138,7 +138,7 @@ export interface SendOptions {
   readonly reserved?: number;
   readonly source?: number;
   readonly sourcePort?: number;
-  /** Instead of the named destination's. */
+  /** A domid instead of that of the named destination. */
   readonly destination?: number;
   readonly type?: number;
 }
@@ -152,13 +152,13 @@ export interface RegisterOptions {
 }
 
 const LIMITS = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 64, memoryBytes: 2 ** 40 };
-/** Frames rarely begin where a record does. */
+/** Offset of a frame in its record. Not 0, because frames rarely begin at the start of a record. */
 const FRAME_AT = 5;
 
 export class CoreHarness {
   readonly argo: Argo;
   readonly audit: MemoryAudit = memoryAudit();
-  /** What the last `send` was answered. */
+  /** The answer to the last `send`. */
   lastSend: SendAnswer = ACCEPTED;
   readonly outlets = new Map<string, RecordingSink>();
 
@@ -166,7 +166,7 @@ export class CoreHarness {
     this.argo = new Argo(policy, this.audit, limits);
   }
 
-  /** Every domain of the policy has a session. */
+  /** A harness in which every domain of the policy has a session. */
   static async of(text: PolicyText, limits: Partial<typeof LIMITS> = {}): Promise<CoreHarness> {
     const stage = new CoreHarness(await compile(text), { ...LIMITS, ...limits });
     for (const state of stage.argo.domains()) stage.connect(state.domain.name);
@@ -205,7 +205,7 @@ export class CoreHarness {
     this.outlets.delete(name);
   }
 
-  /** `partner`: a name, or a domid as it would stand in the frame. */
+  /** `partner`: a name, or a domid as in the frame. */
   register(owner: string, partner: string | number | 'ANY', options: RegisterOptions = {}): RingAnswer {
     const { port = PORT, length = 4096, flags = 0, pad = 0, unread = 0 } = options;
     return this.argo.registerRing(this.state(owner), {
@@ -262,13 +262,15 @@ export class CoreHarness {
     return { status: answer.status, answers };
   }
 
-  /** Gives back what whole messages of these payload sizes occupied. */
+  /** Returns credit for whole messages of these payload sizes. */
   consume(owner: string, handle: number, ...payloadBytes: number[]): boolean {
     const bytes = payloadBytes.reduce((sum, each) => sum + 16 + Math.ceil(each / 16) * 16, 0);
     return this.argo.credit(this.state(owner), handle, bytes);
   }
 
-  /** Puts another policy in force, with nothing queued in the sessions. Names of the destroyed domains are returned. */
+  /**
+   * Puts another policy in force, while no frames are queued in sessions. Returns the names of the destroyed domains.
+   */
   async adopt(text: PolicyText): Promise<string[]> {
     const policy = await compile(text, this.argo.policy.revision + 1);
     const { removed, withdrawals } = this.argo.adopt(policy);

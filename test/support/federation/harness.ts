@@ -1,6 +1,6 @@
 /**
- * One broker, `one`, with a real core, policy and audit, and a bridge to the remote broker `two`, whose frames are
- * whatever the test says. No session, no server.
+ * One broker, `one`, with a real core, policy and audit, and a bridge to the remote broker `two`. The test chooses the
+ * frames of `two`. There is no session and no server.
  */
 import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
 import { Argo, type DomainState } from '../../../broker/core/index.ts';
@@ -29,7 +29,7 @@ export class BridgeHarness {
   readonly queued: Uint8Array[] = [];
   readonly outlets = new Map<string, RecordingSink>();
   readonly #durable: (() => void)[] = [];
-  /** Of which nothing is held back. */
+  /** A share that never runs out. */
   readonly share = new Turns(() => {}).share(REMOTE);
   #lastSendId = 0;
 
@@ -45,7 +45,10 @@ export class BridgeHarness {
     this.argo = new Argo(policy, this.audit, limits, (domain) => homes(domain.home));
   }
 
-  /** `local` and `neighbour` are at home here, `far` and `farther` at the remote broker. The local ones have sessions. */
+  /**
+   * The home of `local` and `neighbour` is `one`, that of `far` and `farther` is `two`. The local domains have
+   * sessions.
+   */
   static async start(memoryBytes = 2 ** 40): Promise<BridgeHarness> {
     const text = {
       domains: ['local', 'neighbour', 'far', 'farther'],
@@ -73,7 +76,7 @@ export class BridgeHarness {
     });
   }
 
-  /** A local domain sends to one at home at the remote broker. */
+  /** A local domain sends to a remote domain. */
   forward(from: string, to: string, { port = PORT, flags = 0 } = {}): ReturnType<Bridge['forward']> {
     const frame = this.sendv(from, to, 1);
     const view = new DataView(frame.buffer);
@@ -98,13 +101,13 @@ export class BridgeHarness {
     return sink;
   }
 
-  /** A ring of a local domain for all senders. */
+  /** Registers a wildcard ring of a local domain. */
   listen(name: string): void {
     const ring = { port: PORT, partner: DOMID_ANY, pad: 0, length: 65_536, flags: 0, unread: 0 };
     this.argo.registerRing(this.state(name), ring);
   }
 
-  /** One record of these frames comes from the remote broker. */
+  /** The remote broker sends one record of these frames. */
   hear(...frames: readonly Uint8Array[]): BridgeFault | null {
     let fault = this.bridge.receive(new Uint8Array(Buffer.concat(frames)), this.share);
     while (fault === null && this.bridge.hasMore) fault = this.bridge.receiveMore(this.share);
@@ -115,7 +118,7 @@ export class BridgeHarness {
     return encodeFederationFrame(FederationOp.up, this.domid(name));
   }
 
-  /** Without `id`, the one before plus 1. */
+  /** The default `id` is the previous one plus 1. */
   sendv(from: string, to: string, id?: number): Uint8Array {
     this.#lastSendId = id ?? this.#lastSendId + 1;
     const frame = new Uint8Array(28 + 4);

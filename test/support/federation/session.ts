@@ -1,4 +1,4 @@
-/** One end of a session between two brokers, in memory; the other end says what the test wants. */
+/** One end of a session between two brokers, in memory. The test plays the other end. */
 import { randomBytes } from 'node:crypto';
 import { answerHello, beginHello, type Hello } from '../../../broker/channel/handshake.ts';
 import type { HandshakeContext, Session } from '../../../broker/channel/index.ts';
@@ -26,7 +26,7 @@ function context(): HandshakeContext {
 }
 
 export class SessionHarness {
-  /** What the session told its owner, in order. */
+  /** Calls of the session to its owner, in order. */
   readonly log: string[] = [];
   readonly dials: boolean;
   readonly turns = new Turns(setImmediate);
@@ -87,7 +87,7 @@ export class SessionHarness {
     this.#session.onChunk(Uint8Array.from(bytes));
   }
 
-  /** Settles when something has been written, or the session has ended. */
+  /** Settles when the session has written bytes, or has ended. */
   get written(): Promise<void> {
     if (this.#written.length > 0 || this.log.some((line) => line.startsWith('ended'))) return Promise.resolve();
     return new Promise((resolve) => {
@@ -106,7 +106,7 @@ export class SessionHarness {
   }
 }
 
-/** The remote broker, by hand. */
+/** The remote broker, driven by the test. */
 export class RemoteDouble {
   readonly #identity: Identity;
   readonly #session: SessionHarness;
@@ -186,7 +186,7 @@ export class RemoteDouble {
   }
 }
 
-/** An identity that answers also a hello that asks for another broker. */
+/** An identity that also answers a hello for another broker. */
 function answering(identity: Identity): Identity {
   const { credentialJwt, authority } = identity;
   const signStatement: Identity['signStatement'] = (typ, claims) => identity.signStatement(typ, claims);

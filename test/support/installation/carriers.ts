@@ -19,7 +19,7 @@ const CARRIERS: ReadonlyMap<InstallationCarrier, RegisterNeedy> = new Map<Instal
 type Rule = (carrier: InstallationCarrier) => Promise<void>;
 
 export interface CarrierSuite {
-  /** `needing`: what the rule needs beside its carrier. */
+  /** `needing`: what the rule needs in addition to its carrier. */
   (name: string, rule: Rule, needing?: RegisterNeedy): void;
   /** A rule that makes sense on one carrier only, and why. */
   only(carrier: InstallationCarrier, reason: string, name: string, rule: Rule): void;
@@ -30,7 +30,7 @@ export function onEachCarrier(title: string): CarrierSuite {
   const tests = suite(title);
   const each = (name: string, rule: Rule, needing: RegisterNeedy = always): void => {
     for (const [carrier, needingCarrier] of CARRIERS) {
-      // What the rule itself needs is missed first: without it the carrier does not matter.
+      // Check the rule's own needs first: if they are missing, the carrier does not matter.
       const register = carrier === 'unix' ? needing : needingCarrier;
       register(tests, `${name} (${carrier})`, () => rule(carrier));
     }

@@ -22,13 +22,13 @@ export class Gate {
     return gate;
   }
 
-  /** The port that it listens at, where it is one. */
+  /** The port that it listens on, if it listens on TCP. */
   get tcpPort(): number {
     const address = this.#server.address();
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
-  /** Reads nothing more from the broker. */
+  /** Stops reading from the broker. */
   shut(): void {
     this.#broker?.pause();
   }

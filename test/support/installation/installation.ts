@@ -1,6 +1,6 @@
 /**
- * A real broker with everything an installation has (authority, identities, policy directory, audit log, sockets), in a
- * temporary directory, and SDK connections to it. What is started here ends with `withInstallation`, however the test ends.
+ * A real broker with all parts of an installation (authority, identities, policy directory, audit log, sockets), in a
+ * temporary directory, and SDK connections to it. `withInstallation` stops all of it, also after a failed test.
  */
 import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,9 +16,9 @@ import type { InstallationCarrier } from './carriers.ts';
 import { Gate } from './gate.ts';
 import { InstallationServer } from './nats-server.ts';
 
-/** Opaque messages from any member to any member go here. */
+/** Port for opaque messages from any member to any member. */
 export const DATA_PORT = 70;
-/** Whole stereo samples, to members that have the label @audio. */
+/** Port for whole stereo samples, to members with the label @audio. */
 export const PLAYBACK_PORT = 4_713;
 const BROKER = 'argus';
 const TTL_SECONDS = 3_600;
@@ -33,7 +33,7 @@ export const SERVICES = `classes:
     flow: to-destination
 `;
 
-/** Members may do everything with each other; rogue-vm is in the inventory and may do nothing. */
+/** Members may do everything with each other. rogue-vm is in the inventory, but nothing is allowed to it. */
 export const OPEN_ROWS: readonly string[] = [
   'p, @member, broker, argo, *, allow',
   'p, @member, @member, argo, *, allow',
@@ -42,11 +42,11 @@ export const OPEN_ROWS: readonly string[] = [
 ];
 
 export interface InstallationPlan {
-  /** What domains come over; sockets if absent. */
+  /** The carrier of the domains. Default: sockets. */
   readonly carrier?: InstallationCarrier;
-  /** Each has the labels @member and those given; rogue-vm, without a label, is always there. */
+  /** Each has the label @member and the given ones. rogue-vm, without a label, is always declared too. */
   readonly domains?: Readonly<Record<string, readonly string[]>>;
-  /** Rows of policy.csv; OPEN_ROWS if absent. */
+  /** Rows of policy.csv. Default: OPEN_ROWS. */
   readonly rows?: readonly string[];
 }
 
@@ -152,7 +152,9 @@ export class Installation {
     return this.writePolicyFile('policy.csv', rows.map((row) => `${row}\n`).join(''));
   }
 
-  /** The inventory. A NATS server lets in who is new; who has gone can come there until `settleServer`. */
+  /**
+   * Writes the inventory. A NATS server accepts new domains at once. Removed domains can connect until `settleServer`.
+   */
   async writeDomains(domains: Readonly<Record<string, readonly string[]>>): Promise<void> {
     const before = this.#declared;
     const over = this.#server === null ? '' : ', carrier: nats';
@@ -171,7 +173,7 @@ export class Installation {
     await this.writePolicyFile('domains.yaml', `${lines.join('\n')}\n`);
   }
 
-  /** `argus nats config`, once the broker has the new inventory: who has gone is cut off. */
+  /** Runs `argus nats config` after the broker has the new inventory, which disconnects removed domains. */
   async settleServer(): Promise<void> {
     await this.#server?.declare(this.#declared);
   }
@@ -192,14 +194,14 @@ export class Installation {
     };
   }
 
-  /** In this process. */
+  /** Starts a broker in this process. */
   async broker(more: Partial<BrokerOptionsInput> = {}): Promise<Broker> {
     const broker = await startBroker({ ...this.options(), ...more });
     this.#brokers.push(broker);
     return broker;
   }
 
-  /** `argus broker --config` as a process of its own; resolves when it serves. */
+  /** Starts `argus broker --config` as a process. Resolves when it serves. */
   async brokerProcess(more: Readonly<Record<string, unknown>> = {}): Promise<BrokerProcess> {
     await this.configure({ log: { level: 'info' }, ...more });
     const broker = new BrokerProcess(this.config);
@@ -213,19 +215,19 @@ export class Installation {
     return this.keep(vm);
   }
 
-  /** A VM that was connected by other means ends with the stage as well. */
+  /** Closes this VM too at the end, although the test has connected it itself. */
   keep(vm: Vm): Vm {
     this.#vms.push(vm);
     return vm;
   }
 
-  /** Each record is held to the published schema too. */
+  /** Verifies the log, and each record against the published schema. */
   verify(): Promise<VerifyResult> {
     return verifyAudit(this.audit, { judge: ({ fields }) => recordFault(fields) });
   }
 
   async close(): Promise<void> {
-    // Without waiting for sends that a test has left behind.
+    // Do not wait for unfinished sends of the test.
     const closing = this.#vms.map((vm) => vm.close());
     for (const broker of this.#processes) broker.kill();
     await Promise.all(this.#processes.map((broker) => broker.exited));
@@ -244,13 +246,13 @@ export async function withInstallation(
   try {
     await run(stage);
   } catch (error) {
-    await stage.close().catch(() => {}); // what went wrong first is what counts
+    await stage.close().catch(() => {}); // the first error is the one to report
     throw error;
   }
   await stage.close();
 }
 
-/** The next event of that name that is wanted. Call it before what causes the event. */
+/** The next event of that name that `wants` accepts. Call it before the action that causes the event. */
 export function nextEvent<Name extends keyof VmEvents>(
   vm: Vm,
   name: Name,
@@ -266,7 +268,7 @@ export function nextEvent<Name extends keyof VmEvents>(
   });
 }
 
-/** The code that a promise is rejected with; `'none'` when it is not. */
+/** The code with which a promise rejects; `'none'` when it does not. */
 export async function codeOf(promise: Promise<unknown>): Promise<string> {
   try {
     await promise;

@@ -1,4 +1,4 @@
-/** A nats-server with the configuration that `argus nats config` writes: the stage's carrier between domains and broker. */
+/** A nats-server with the configuration of `argus nats config`: the carrier between domains and broker in a test. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { freeTcpPort } from '../nats/installation.ts';
 import { findBinary } from '../needs.ts';
 
 const CERTIFICATES = ['ca.pem', 'ca-key.pem', 'server.pem', 'server-key.pem'];
-/** Making certificates takes longer than most tests: the first server's serve them all. */
+/** Making certificates takes longer than most tests, so all servers use those of the first one. */
 let certificates: string | null = null;
 
 export class InstallationServer {
@@ -30,7 +30,7 @@ export class InstallationServer {
     this.tcpPort = tcpPort;
   }
 
-  /** `broker`: name of the broker that all domains come to. */
+  /** `broker`: name of the broker of all domains. */
   static async start(directory: string, policy: string, broker: string): Promise<InstallationServer> {
     const server = new InstallationServer(directory, policy, broker, await freeTcpPort());
     await mkdir(server.#files.path, { recursive: true, mode: 0o700 });
@@ -49,7 +49,7 @@ export class InstallationServer {
     return `nats://127.0.0.1:${tcpPort}/${this.#broker}?seed=${join(this.#keys, name, 'nats.seed')}&ca=${this.#files.caFile}`;
   }
 
-  /** Those who come over it from now on; the others are disconnected. */
+  /** The domains that may use the server from now on. Others are disconnected. */
   async declare(domains: readonly string[]): Promise<void> {
     for (const name of domains) await this.#enrol('domains', name);
     const listen = `127.0.0.1:${this.tcpPort}`;
@@ -91,7 +91,7 @@ export class InstallationServer {
     server.once('exit', wake);
   }
 
-  /** Waits for a line of its log. */
+  /** Waits for a line in the server's log. */
   async #heard(text: string, from = 0): Promise<void> {
     while (!this.#said.includes(text, from)) {
       if (this.#process?.exitCode !== null) throw new Error(`nats-server ended: ${this.#said}`);

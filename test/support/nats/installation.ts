@@ -1,4 +1,4 @@
-/** A NATS server with the configuration that `argus nats config` writes, a broker that meets it, and the domains' keys. */
+/** A NATS server with the configuration of `argus nats config`, a broker that uses it, and the domains' keys. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -36,7 +36,7 @@ export interface Member {
   readonly home?: string;
 }
 
-/** A policy under which every member may send to every other. */
+/** Writes a policy that allows every member to send to every other one. */
 export async function writePolicy(directory: string, members: readonly Member[]): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await cp(
@@ -86,7 +86,7 @@ export class NatsInstallation {
     return new NatsInstallation(await freeTcpPort(), tls);
   }
 
-  /** Runs it with a server that knows these members, and strikes the stage whatever comes of it. */
+  /** Runs a test with a server that knows these members, and always cleans up afterwards. */
   static async play(
     members: readonly Member[],
     run: (stage: NatsInstallation) => Promise<void>,
@@ -106,7 +106,7 @@ export class NatsInstallation {
     return join(this.directory, name);
   }
 
-  /** Keys, credentials, nkeys and the server's configuration for these ends. */
+  /** Makes keys, credentials, nkeys and the server's configuration for these ends. */
   async enrol(members: readonly Member[], brokers: readonly string[] = ['host']): Promise<void> {
     const authority = await createAuthority(this.path('authority'));
     const declared = members.filter(({ carrier }) => carrier === 'nats');
@@ -159,7 +159,7 @@ export class NatsInstallation {
     this.#running?.kill(signal);
   }
 
-  /** SIGSTOP, and until it has taken effect: a server with several threads goes on for a moment. */
+  /** Sends SIGSTOP and waits until it has taken effect: a server with several threads runs on for a moment. */
   async pauseServer(): Promise<void> {
     this.signalServer('SIGSTOP');
     const { pid } = this.#running ?? {};

@@ -1,13 +1,13 @@
-/** Network namespaces for tests: each its own, removed when the process exits. */
+/** Network namespaces for tests. They are removed when the process exits. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 
 export interface Namespace {
   readonly name: string;
-  /** Runs a program inside to its end: its standard output; throws with its standard error. */
+  /** Runs a program inside to its end, and returns its standard output. Throws with its standard error. */
   run(program: string, ...args: readonly string[]): Promise<string>;
-  /** Exit code and all output, whatever they are. */
+  /** The same, but returns the exit code and all output, also after a failure. */
   attempt(
     program: string,
     ...args: readonly string[]
@@ -31,7 +31,7 @@ process.once('exit', () => {
   }
 });
 
-/** Root, and a kernel that lets us: containers often have neither. */
+/** True as root on a kernel that permits namespaces. Containers often have neither. */
 export function canUseNamespaces(): boolean {
   try {
     execFileSync('ip', ['netns', 'add', `argus-probe-${process.pid}`], { stdio: 'ignore' });
@@ -43,7 +43,7 @@ export function canUseNamespaces(): boolean {
   }
 }
 
-/** What a run that was killed has left. */
+/** Removes the namespaces that a killed run has left. */
 function sweep(): void {
   const names = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' });
   for (const [, name = '', pid = ''] of names.matchAll(/^(argus-(\d+)-\S+)/gm)) {
@@ -88,7 +88,7 @@ export function createNamespace(label: string): Namespace {
     },
     start: (program, ...args) => {
       const child = spawn('ip', ['netns', 'exec', name, program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-      // A test that fails before it stops the program must not wait for it.
+      // If a test fails before it stops the program, the process must not wait for the program.
       child.unref();
       running.add(child);
       let said = '';

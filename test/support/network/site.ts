@@ -1,4 +1,7 @@
-/** A whole site for one test: authority, identities, the shipped policy (edited), a broker in this process, agents as processes. */
+/**
+ * A whole site for one test: authority, identities, the shipped policy (edited), a broker in this process, agents as
+ * processes.
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -20,9 +23,12 @@ export interface Site {
   readonly policy: string;
   carrierOf(domain: string): string;
   identityOf(domain: string): string;
-  /** Changes files of the policy and has the broker take them; throws when it refuses. */
+  /** Changes files of the policy, and reloads them. Throws when the broker refuses them. */
   edit(edits: Edits): Promise<void>;
-  /** Runs `argus net …`, or `argus agent …` for the first word `guest`, as `domain`, in a network namespace if one is named, and waits for a line that matches `ready`. */
+  /**
+   * Runs `argus net …` as `domain` (or `argus agent …`, if the first word is `guest`), in the given network namespace
+   * if any. Waits for a line that matches `ready`.
+   */
   agent(
     domain: string,
     args: readonly string[],
@@ -34,11 +40,11 @@ export interface Site {
 }
 
 export interface Agent {
-  /** All that it has said. */
+  /** All its output so far. */
   output(): string;
   until(pattern: RegExp): Promise<void>;
   stop(): Promise<void>;
-  /** Without a chance to say goodbye. */
+  /** Kills it with SIGKILL, so that it cannot close its session. */
   kill(): Promise<void>;
 }
 

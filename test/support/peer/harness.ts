@@ -1,6 +1,6 @@
 /**
- * The broker's side of sessions with everything real (handshake, keys, records, core, audit in memory) and a carrier in
- * memory; the domain's side is a client that says whatever the test wants.
+ * The broker's side of sessions with real parts (handshake, keys, records, core, audit in memory) and a carrier in
+ * memory. The domain's side is a client that the test drives.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -40,12 +40,12 @@ import { type Authority, createAuthority, type Identity, issueIdentity, type Rol
 import { compile, OPEN, PORT, type PolicyText } from '../core/harness.ts';
 import { temporaryDirectory } from '../temp.ts';
 
-/** Lets everything that is due happen: microtasks, then the turn's end at which outboxes are flushed. */
+/** Runs everything that is due: microtasks, and then the end of the turn, which flushes outboxes. */
 export async function turns(count = 4): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** An authority and identities made by it, each in a directory of its own. */
+/** An authority and identities that it has issued, each in a directory of its own. */
 export class Keys {
   readonly authority: Authority;
   readonly #directory: string;
@@ -86,17 +86,17 @@ export class MemoryCarrier implements Carrier {
   readonly domain: string | null;
   /** False: a serial port, behind which a guest may restart. */
   tellsOfRestart = true;
-  /** What `write` answers. */
+  /** The result of `write`. */
   hasRoom = true;
-  /** Bytes that it says it keeps. */
+  /** The number of held bytes that it reports. */
   heldBytes = 0;
-  /** It refers to lent memory, as a socket does whose other end does not read, until the test calls `lent`. */
+  /** True: it refers to written buffers until the test calls `lent`, like a socket whose other end does not read. */
   borrows = false;
   readonly lent: (() => void)[] = [];
   isPaused = false;
   isEnded = false;
   isClosed = false;
-  /** Written by the broker and not yet taken by the client. */
+  /** Bytes that the broker has written and the client has not taken. */
   written: Uint8Array[] = [];
   #handlers: CarrierHandlers | null = null;
   readonly #waiting: Uint8Array[] = [];
@@ -140,7 +140,7 @@ export class MemoryCarrier implements Carrier {
     this.end();
   }
 
-  /** The carrier is cut. */
+  /** Breaks the carrier. */
   lose(): void {
     if (this.isClosed) return;
     this.isClosed = true;
@@ -148,7 +148,7 @@ export class MemoryCarrier implements Carrier {
     this.#wakeUp();
   }
 
-  /** Bytes from the domain. */
+  /** The domain sends bytes. */
   feed(chunk: Uint8Array): void {
     this.#waiting.push(chunk);
     this.#drainWaiting();
@@ -164,12 +164,12 @@ export class MemoryCarrier implements Carrier {
     while (!this.isPaused && !this.isClosed) {
       const chunk = this.#waiting.shift();
       if (chunk === undefined) return;
-      // A copy: the broker opens records where they lie, and a test may say the same bytes again.
+      // A copy, because the broker opens records in place, and a test may send the same bytes again.
       this.#handlers?.onChunk(Uint8Array.from(chunk));
     }
   }
 
-  /** Settles when the broker has written something, or closed. */
+  /** Settles when the broker has written bytes, or has closed. */
   whenWritten(): Promise<void> {
     if (this.written.length > 0 || this.isClosed) return Promise.resolve();
     return new Promise((resolve) => this.#onWritten.push(resolve));
@@ -195,7 +195,7 @@ export interface SendFields {
   readonly id?: number;
 }
 
-/** The domain's end, by hand. */
+/** The domain's end, driven by the test. */
 export class Client {
   readonly carrier: MemoryCarrier;
   readonly identity: Identity;
@@ -203,10 +203,10 @@ export class Client {
   #hello: Hello | null = null;
   established: Session | null = null;
   nextSendId = 1;
-  /** Everything the broker has said so far, in order. */
+  /** All frames of the broker so far, in order. */
   readonly frames: BrokerFrame[] = [];
   readonly messages: DataFrame[] = [];
-  /** Types of the records that came. */
+  /** Types of the received records. */
   readonly records: number[] = [];
 
   readonly #handshake: HandshakeContext;
@@ -224,7 +224,7 @@ export class Client {
     return this.#hello.record;
   }
 
-  /** Takes the welcome; false when there was none. */
+  /** Reads the welcome. False: there was none. */
   async takeWelcome(): Promise<boolean> {
     await this.carrier.whenWritten();
     const record = this.#nextRecord();
@@ -244,7 +244,7 @@ export class Client {
     this.sayFrames(encodeDomainFrame({ op: Op.ready, commitment }));
   }
 
-  /** The whole handshake; returns when the broker's first sealed frame is there. */
+  /** Makes the whole handshake. Returns when the broker's first sealed frame has arrived. */
   async handshake(): Promise<boolean> {
     await this.sayHello();
     if (!(await this.takeWelcome())) return false;
@@ -263,7 +263,7 @@ export class Client {
     return this.#session.seal(plaintext, type);
   }
 
-  /** One record of these frames. */
+  /** Sends one record of these frames. */
   sayFrames(...frames: readonly Uint8Array[]): void {
     this.carrier.feed(this.seal(joined(...frames)));
   }
@@ -291,7 +291,7 @@ export class Client {
     this.say({ op: Op.registerRing, id: 1, port, partner, pad: 0, length, flags: 0, unread: 0 });
   }
 
-  /** Opens all that the broker has written meanwhile. */
+  /** Opens all records that the broker has written. */
   read(): this {
     for (let record = this.#nextRecord(); record !== null; record = this.#nextRecord()) {
       this.records.push(record.type);
@@ -346,7 +346,7 @@ export class PeerHarness {
   readonly audit: MemoryAudit;
   readonly argo: Argo;
   readonly sessions: Sessions;
-  /** All that `client` made. */
+  /** All clients that `client` has made. */
   readonly clients: Client[] = [];
 
   private constructor(context: PeerContext, audit: MemoryAudit, clock: Clock) {
@@ -356,7 +356,7 @@ export class PeerHarness {
     this.sessions = new Sessions(context, clock, { proven: () => true, twoSessions: () => undefined });
   }
 
-  /** `clock` null: the host's. `schedule`: when the turns go on. */
+  /** `clock` null: the host's. `schedule` runs the waiting turns. */
   static async of(
     text: PolicyText,
     handshake: HandshakeContext = HANDSHAKE,

@@ -1,4 +1,4 @@
-/** `argus broker` as its operator runs it: a process with a log on stderr, ended by signals. */
+/** `argus broker` as an operator runs it: a process with a log on stderr, which signals end. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { CLI, nodeArguments, ROOT } from '../program.ts';
@@ -16,7 +16,7 @@ export interface Exit {
 export class BrokerProcess {
   readonly exited: Promise<Exit>;
   readonly lines: LogLine[] = [];
-  /** What came on stderr and was no log line: errors that end the process. */
+  /** Lines on stderr that are not log lines: errors that end the process. */
   readonly complaints: string[] = [];
   readonly #child: ChildProcess;
   #onLine: (() => void)[] = [];
@@ -51,7 +51,7 @@ export class BrokerProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Resolves once it serves; rejects with what it said when it ends before. */
+  /** Resolves once it serves. If it ends before that, rejects with its output. */
   running(): Promise<LogLine> {
     return this.logged('broker running');
   }

@@ -10,9 +10,9 @@ export interface CliRun {
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** Instead of the command line: `clients/demo/main.ts`. */
+  /** Another program instead of the command line: `clients/demo/main.ts`. */
   readonly program?: string;
-  /** Modules that are loaded before it. */
+  /** Modules that are loaded before the program. */
   readonly imports?: readonly string[];
 }
 

@@ -15,7 +15,7 @@ export interface Arguments {
   readonly timeoutMs: number;
 }
 
-/** What whoever started the runner has to mend. */
+/** An error that the user of the runner must fix. */
 export class RunnerError extends Error {
   override readonly name = 'RunnerError';
 }

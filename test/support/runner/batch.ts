@@ -13,7 +13,7 @@ declare global {
 }
 
 const queue: unknown[][] = [];
-// uvu looks at this when it is loaded: the tests run at the end of this file.
+// uvu reads this when it is loaded. With it, the tests run only at the end of this file.
 globalThis.UVU_DEFER = true;
 globalThis.UVU_QUEUE = queue;
 const { beginFile, cannotLoad } = await import('./observed-uvu.ts');

@@ -1,11 +1,11 @@
 /**
- * The tree as tests run it. `.build/` mirrors the working tree: each file is copied to the same path, and each `.ts` file
- * has its compiled `.js` next to it. Tests and the programs that they start run there with plain Node.
+ * The tree in which tests run. `.build/` mirrors the working tree: each file is copied to the same path, and each `.ts`
+ * file has its compiled `.js` next to it. Tests and the programs that they start run there with plain Node.
  *
  * A process that compiles its modules while it loads them takes three times as long to start, and a run of all tests
  * starts about a thousand processes. Paths relative to `import.meta.url` find the same files as in the working tree.
  *
- * Below `.build/test/` the import `uvu` is observed-uvu.ts, so that the runner sees each step of each test.
+ * Below `.build/test/` the import `uvu` loads observed-uvu.ts, so that the runner sees each step of each test.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
@@ -22,7 +22,7 @@ import {
 import { dirname, join, relative } from 'node:path';
 
 const BUILD = '.build';
-/** Made by others, and not copied. */
+/** Directories that are used in place and not copied. */
 export const SHARED: readonly string[] = ['node_modules', 'dist'];
 const UVU = 'test/node_modules/uvu';
 const OBSERVED_UVU: Readonly<Record<string, string>> = {
@@ -36,13 +36,13 @@ const OBSERVED_UVU: Readonly<Record<string, string>> = {
 };
 
 export interface Tree {
-  /** Where compiled tests stand: absolute. */
+  /** Absolute path of the compiled tree. */
   readonly directory: string;
-  /** What the compiler said; null when it was content. Tests run in either case. */
+  /** Errors of the compiler; null when there are none. Tests run in either case. */
   readonly typeErrors: string | null;
 }
 
-/** Brings `.build/` up to date: what did not change is neither copied nor compiled again. */
+/** Brings `.build/` up to date. Unchanged files are neither copied nor compiled again. */
 export function compileTree(root: string): Tree {
   const directory = join(root, BUILD);
   const files = new Set(filesOf(root));
@@ -62,7 +62,7 @@ export function compiledPath(path: string): string {
   return path.replace(/\.ts$/, '.js');
 }
 
-/** Everything that git knows or would add. */
+/** All files that git tracks or would add. */
 function filesOf(root: string): string[] {
   const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
   const files = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).split('\0');

@@ -1,4 +1,4 @@
-/** Coverage counts lines of code by folder, adds processes up, and refuses to fall below a floor. */
+/** Coverage counts lines of code by folder, sums the processes, and fails below a floor. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { belowFloor, Coverage, codeOffsets, raised, type ScriptCoverage } from './coverage.ts';

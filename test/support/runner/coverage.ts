@@ -1,22 +1,22 @@
 /**
- * Which lines of the product the tests in memory execute, by folder. V8 counts while the tests run (NODE_V8_COVERAGE);
- * what tests do in processes that they start is not counted.
+ * Measures which lines of the product the tests in memory execute, by folder. V8 counts while the tests run
+ * (NODE_V8_COVERAGE). Processes that tests start are not counted.
  *
- * `coverage.json` holds a floor for each folder, in per cent. A run of all tests fails below it, and `--write-times`
- * raises it; nothing lowers it.
+ * `coverage.json` holds a floor for each folder, in per cent. A run of all tests fails below it. `--write-times` raises
+ * it, and nothing lowers it.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** Below what was measured, in points: random inputs and the machine decide about a few lines. */
+/** Distance of a floor below the measurement, in points: random inputs and the machine change the result a little. */
 const FLOOR_MARGIN = 1;
 const FLOORS = 'test/support/runner/coverage.json';
 const PRODUCT = ['broker', 'policy', 'clients', 'keys'];
-/** For a browser: compiled and tested there. */
+/** The page for a browser. It is compiled and tested there. */
 const PAGE = 'clients/audit/console/page/';
 
-/** As V8 writes it: ranges of one function, the outer before the inner; offsets into the text of the script. */
+/** The format of V8: ranges of one function, outer before inner ones. Offsets refer to the text of the script. */
 export interface ScriptCoverage {
   readonly url: string;
   readonly functions: readonly {
@@ -33,7 +33,7 @@ export interface FolderCoverage {
 /** Folder -> per cent. */
 export type Floors = Readonly<Record<string, number>>;
 
-/** Adds up what several processes executed of the compiled tree. */
+/** Sums the executed code of the compiled tree over several processes. */
 export class Coverage {
   readonly #texts = new Map<string, string>();
   /** By file: 1 where some process executed the character. */
@@ -71,7 +71,7 @@ export class Coverage {
   }
 }
 
-/** Where each line of code begins; not blank lines, comments, and brackets alone. */
+/** The offset of each line of code. Omits blank lines, comments, and lines with only brackets. */
 export function codeOffsets(text: string): number[] {
   const offsets: number[] = [];
   let start = 0;
@@ -83,7 +83,7 @@ export function codeOffsets(text: string): number[] {
   return offsets;
 }
 
-/** Reads what the processes of a run wrote into `directory`. */
+/** Reads the coverage files that the processes of a run wrote into `directory`. */
 export function readCoverage(tree: string, directory: string): FolderCoverage[] {
   const coverage = new Coverage(
     new Map(compiledFiles(tree).map((path) => [path, readFileSync(join(tree, path), 'utf8')])),
@@ -122,7 +122,9 @@ export function belowFloor(folders: readonly FolderCoverage[], floors: Floors): 
     );
 }
 
-/** A floor rises to a point below the measured per cent, and never falls. Folders that no longer exist have no floor. */
+/**
+ * A floor rises to a point below the measured per cent, and never falls. Folders that no longer exist have no floor.
+ */
 export function raised(floors: Floors, folders: readonly FolderCoverage[]): Floors {
   return Object.fromEntries(
     folders.map((folder) => [

@@ -1,13 +1,13 @@
 /**
- * What a test process tells the runner while it runs, and what the runner makes of it.
+ * The events that a test process reports to the runner, and their evaluation.
  *
- * uvu reports green in several situations in which tests did not run (a suite without `.run()`, a `before` hook that
- * throws, tests registered after `.run()`), so its own total is not evidence. Each step is an event; a test counts as
- * passed only if its end was seen, and whatever was registered without an end is a problem with a reason.
+ * uvu reports success in several situations in which tests did not run (a suite without `.run()`, a `before` hook that
+ * throws, tests registered after `.run()`), so its own total is not evidence. Each step is an event. A test counts as
+ * passed only if the event of its end exists. A registered test without an end is a problem with a reason.
  */
 
 export type TestEvent =
-  /** Only in a batch: what is registered from now on belongs to this file. */
+  /** Only in a batch: tests that are registered from now on belong to this file. */
   | { readonly kind: 'file'; readonly file: string }
   | { readonly kind: 'unloadable'; readonly file: string; readonly message: string }
   | { readonly kind: 'suite'; readonly suite: number; readonly name: string }
@@ -23,16 +23,16 @@ export interface Outcome {
   readonly passed: number;
   /** Tests whose handler threw. */
   readonly failed: readonly string[];
-  /** Tests marked `.skip`, or passed over because another test of the suite is marked `.only`. */
+  /** Tests marked `.skip`, or not run because another test of the suite is marked `.only`. */
   readonly skipped: readonly string[];
-  /** Why the file cannot be trusted although no test failed: each counts as one failure. */
+  /** Reasons not to trust the file although no test failed. Each counts as one failure. */
   readonly problems: readonly string[];
 }
 
 interface TestState {
   readonly name: string;
   readonly isOnly: boolean;
-  /** Set by the `.run()` that came after the registration; uvu forgets tests that have none. */
+  /** Set by a `.run()` after the registration. Without one, uvu never runs the test. */
   isQueued: boolean;
   state: 'registered' | 'started' | 'passed' | 'failed';
 }
@@ -45,7 +45,7 @@ interface SuiteState {
   isRun: boolean;
 }
 
-/** Reads the event log of one test file; `events` is complete up to the moment at which the process ended. */
+/** Reads the event log of one test file. `events` is complete up to the end of the process. */
 export function readOutcome(events: readonly TestEvent[]): Outcome {
   const suites = replay(events);
   const passed: TestState[] = [];
@@ -65,8 +65,8 @@ export function readOutcome(events: readonly TestEvent[]): Outcome {
 }
 
 /**
- * The events of a batch, file by file; a file without events has none. What is registered belongs to the file that is
- * loading; what happens while the tests run belongs to the file of the test, or to the first file of the suite.
+ * Splits the events of a batch by file. A registration belongs to the file that is loading. An event while the tests
+ * run belongs to the file of the test, or to the first file of the suite.
  */
 export function splitByFile(events: readonly TestEvent[], files: readonly string[]): Map<string, TestEvent[]> {
   const byFile = new Map<string, TestEvent[]>(files.map((file) => [file, []]));

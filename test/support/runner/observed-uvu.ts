@@ -1,15 +1,15 @@
 /**
- * Stands in for uvu in a compiled test: the same functions, each step reported as an event to the file that
- * ARGUS_TEST_EVENTS names. Without that variable nothing is reported.
+ * Replaces uvu in a compiled test. It has the same functions, and writes each step as an event to the file in
+ * ARGUS_TEST_EVENTS. Without that variable nothing is written.
  *
- * Below `.build/test/` the import `uvu` ends here (compile.ts); run directly (`node --import tsx FILE`), a test file gets
- * plain uvu.
+ * Below `.build/test/` the import `uvu` loads this file (compile.ts). A test that is run directly (`node --import tsx
+ * FILE`) gets the original uvu.
  */
 import { appendFileSync } from 'node:fs';
 import type * as Uvu from 'uvu';
 import type { TestEvent } from './events.ts';
 
-/** By its path: here the name `uvu` is this file. */
+/** Imported by its path, because here the name `uvu` is this file. */
 const uvu: typeof Uvu = await import(new URL('../../../node_modules/uvu/dist/index.mjs', import.meta.url).href);
 
 type Handler<T> = Uvu.Callback<T>;
@@ -18,7 +18,7 @@ const eventFile = process.env.ARGUS_TEST_EVENTS;
 // Processes that a test starts inherit the environment; they are not tests.
 delete process.env.ARGUS_TEST_EVENTS;
 
-/** Synchronous: what was reported stays reported when the process is killed. */
+/** Synchronous, so that no event is lost when the process is killed. */
 function emit(event: TestEvent): void {
   if (eventFile !== undefined) appendFileSync(eventFile, `${JSON.stringify(event)}\n`);
 }
@@ -26,12 +26,12 @@ function emit(event: TestEvent): void {
 let suiteCount = 0;
 let testCount = 0;
 
-/** Called by batch.ts before each of its files: what is registered from now on belongs to this one. */
+/** batch.ts calls this before it loads a file: tests that are registered from now on belong to that file. */
 export function beginFile(file: string): void {
   emit({ kind: 'file', file });
 }
 
-/** Called by batch.ts for a file that throws while it loads. */
+/** batch.ts calls this for a file that throws while it loads. */
 export function cannotLoad(file: string, error: unknown): void {
   emit({ kind: 'unloadable', file, message: error instanceof Error ? error.message : String(error) });
 }

@@ -1,21 +1,21 @@
-/** Which test files there are, which of them were asked for, and which disturb each other. */
+/** Finds the test files, selects the requested ones, and knows which of them disturb each other. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 
 export interface Plan {
-  /** Start nothing: several of them share a process. */
+  /** Files that start nothing. Several of them share a process. */
   readonly inMemory: readonly string[];
-  /** A process each, side by side. */
+  /** Files that run at the same time, each in its own process. */
   readonly parallel: readonly string[];
-  /** Never two of them at a time: they start programs, and listen to what those say or sound like. */
+  /** Files that run one at a time, because they start programs and measure their output or sound. */
   readonly serial: readonly string[];
-  /** Boot machines, which take every core there is: run alone, after all others. */
+  /** Files that boot machines, which use all cores. They run alone, after all others. */
   readonly machines: readonly string[];
 }
 
 const SERIAL = /\.serial\.test\.ts$/;
 const MACHINES = /^test\/vm\//;
-/** What a test, or a fixture that it imports, says when it leaves its own process: programs, sockets, threads, a broker. */
+/** Matches the source of a test or fixture that starts programs, sockets, threads or a broker. */
 const STARTS_SOMETHING =
   /from 'node:(child_process|net|dgram|http|tls|worker_threads)'|\bstartBroker\b|\/support\/(processes|installation)\//;
 
@@ -38,7 +38,7 @@ export function planTests(root: string, words: readonly string[]): Plan {
   };
 }
 
-/** Looks at the file and at what it imports below `test/`: the product starts nothing by being imported. */
+/** Reads the file and its imports below `test/`. Importing the product itself starts nothing. */
 function startsSomething(root: string, file: string, seen: Set<string>): boolean {
   if (seen.has(file)) return false;
   seen.add(file);

@@ -1,8 +1,8 @@
-/** A process group: a test process with all that it started and did not detach. */
+/** A process group: a test process and all processes that it started and did not detach. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { platform } from 'node:process';
 
-/** Ends the whole group at once; a group that is already gone is fine. */
+/** Kills the whole group at once. It is no error if the group is already gone. */
 export function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL');
@@ -30,7 +30,7 @@ function hasRunningMember(leader: number): boolean {
     try {
       stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
     } catch {
-      continue; // ended while we looked
+      continue; // the process has just ended
     }
     // proc(5): "pid (comm) state ppid pgrp ..."; comm may itself hold blanks and brackets.
     const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -1,6 +1,6 @@
 /**
- * `npm run test:repeat -- WORD N [--load N]`: the same test files again and again while other processes keep the machine
- * busy, because a race shows itself when the machine is slow. Each failure is printed with the seed that repeats it.
+ * `npm run test:repeat -- WORD N [--load N]`: runs the same test files N times while other processes keep the machine
+ * busy, because races appear when the machine is slow. Each failure is printed with the seed that repeats it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Plan } from './plan.ts';
@@ -9,7 +9,7 @@ import { type FileRun, runFile } from './run-file.ts';
 
 export interface RepeatOptions {
   readonly repeats: number;
-  /** Busy processes. */
+  /** Number of busy processes. */
   readonly load: number;
   readonly timeoutMs: number;
   readonly tree: string;

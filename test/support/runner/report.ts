@@ -1,4 +1,4 @@
-/** What the runner prints. */
+/** The output of the runner. */
 import type { FileRun } from './run-file.ts';
 
 export interface Totals {
@@ -16,7 +16,7 @@ export function summaryOf({ passed, failed, skipped }: Totals): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 
-/** `before`: files of the same process, whose output is not printed twice. */
+/** `before`: earlier files of the same process. Their output is not printed twice. */
 export function reportRun(run: FileRun, totals: Totals, before: readonly FileRun[] = []): void {
   const isSkipFailure = process.env.ARGUS_TEST_REQUIRE === 'all';
   const failed = run.failed.length + run.problems.length + (isSkipFailure ? run.skipped.length : 0);
@@ -36,7 +36,9 @@ export function reportRun(run: FileRun, totals: Totals, before: readonly FileRun
   for (const problem of run.problems) print(`      failed: ${problem}`);
 }
 
-/** The line that `needs` printed, with the package to install; a test can also be marked `.skip`, which has no reason. */
+/**
+ * The line that `needs` printed, with the package to install; a test can also be marked `.skip`, which has no reason.
+ */
 function skipLine(name: string, output: string): string {
   const prefix = `skipped: ${name} needs `;
   return output.split('\n').find((line) => line.startsWith(prefix)) ?? `skipped: ${name} (.skip or .only in the file)`;

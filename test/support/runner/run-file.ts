@@ -1,4 +1,4 @@
-/** Runs one test file in a process of its own and says, with reasons, what came of it. */
+/** Runs one test file in a process of its own, and returns the outcome with reasons. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,13 +10,13 @@ import { isGroupAlive, killGroup } from './process-group.ts';
 
 export interface FileRun extends Outcome {
   readonly file: string;
-  /** Standard output and standard error, in the order in which they came. */
+  /** Standard output and standard error, in the order of arrival. */
   readonly output: string;
   readonly milliseconds: number;
 }
 
 export interface FileRunOptions {
-  /** The compiled tree in which the test runs (compile.ts): its working directory, and where its path begins. */
+  /** The compiled tree (compile.ts). It is the working directory of the test, and test paths are relative to it. */
   readonly tree: string;
   readonly timeoutMs: number;
   /** Added to the environment of the runner. */
@@ -24,11 +24,11 @@ export interface FileRunOptions {
 }
 
 const BATCH = 'test/support/runner/batch.ts';
-/** A test whose last assertion closes a server ends a moment before the processes that it started do. */
+/** A test may end a moment before the processes that it has started and stopped. */
 const LEFTOVER_GRACE_MS = 1_000;
 const LEFTOVER_POLL_MS = 20;
 
-/** Process groups to be ended should the runner itself be interrupted. */
+/** Process groups to kill if the runner itself is interrupted. */
 const running = new Set<number>();
 
 export function killRunningFiles(): void {
@@ -42,8 +42,8 @@ export async function runFile(file: string, options: FileRunOptions): Promise<Fi
 }
 
 /**
- * Runs files that start nothing in one process. A batch that does not end well says little about which file is at fault:
- * its files are then run again, each on its own, and if all pass the batch itself is the failure.
+ * Runs files that start nothing in one process. A failed batch does not show which file is the cause. So its files are
+ * run again, each in its own process. If all of them pass, the batch itself is the failure.
  */
 export async function runBatch(files: readonly string[], options: FileRunOptions): Promise<readonly FileRun[]> {
   const { output, fault, events } = await execute(BATCH, files, options);
@@ -64,7 +64,7 @@ export async function runBatch(files: readonly string[], options: FileRunOptions
 interface Execution {
   readonly output: string;
   readonly events: readonly TestEvent[];
-  /** What is wrong with the process itself, however its tests went. */
+  /** A problem of the process itself, whatever the results of its tests. */
   readonly fault: { readonly kind: 'exit' | 'timeout' | 'leftover'; readonly message: string } | null;
 }
 
@@ -86,7 +86,7 @@ async function executeInto(
   options: FileRunOptions,
 ): Promise<Omit<Execution, 'events'>> {
   const child = spawn(process.execPath, ['--enable-source-maps', compiledPath(program), ...args], {
-    // A group of its own, so that all it started can be found and ended with it.
+    // In a process group of its own, so that all processes that it starts can be found and killed with it.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: options.tree,
@@ -130,13 +130,13 @@ async function endsWithin(leader: number, milliseconds: number): Promise<boolean
   return true;
 }
 
-/** The last line may have been cut by a kill; what came before it is whole. */
+/** A kill may have cut the last line. All lines before it are complete. */
 function readEvents(eventFile: string): TestEvent[] {
   let text: string;
   try {
     text = readFileSync(eventFile, 'utf8');
   } catch {
-    return []; // nothing was reported: the file does not load, or it has no tests
+    return []; // no events: the file does not load, or it has no tests
   }
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
   return lines.filter((line) => line !== '').map((line): TestEvent => JSON.parse(line));
@@ -144,7 +144,7 @@ function readEvents(eventFile: string): TestEvent[] {
 
 function judge(outcome: Outcome, fault: Execution['fault']): Outcome {
   if (fault === null) return outcome;
-  // A failed test makes uvu exit with 1; that is no second failure.
+  // A failed test makes uvu exit with 1. Do not count that as a second failure.
   const isExplained = fault.kind === 'exit' && outcome.failed.length + outcome.problems.length > 0;
   const isUnloadable = outcome.problems.includes('the file has no tests');
   if (isExplained && !isUnloadable) return outcome;

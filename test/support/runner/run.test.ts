@@ -1,4 +1,4 @@
-/** The runner counts what ran, and nothing that uvu would pass over in silence gets by as green. */
+/** The runner counts the tests that ran. A test that uvu silently does not run is a failure. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ runner('a test that needs a missing package is skipped with the name of the pack
   assert.match(needy.output, 'skipped: melts it needs argus-unobtainium (apt-get install unobtainium)\n');
 });
 
-/** Each fixture is green, or at least counts no failed test, under uvu alone. */
+/** Under uvu alone, each fixture passes, or at least counts no failed test. */
 const TRAPS: readonly (readonly [fixtureName: string, passed: number, reason: RegExp])[] = [
   ['no-run', 1, /"forgotten": 1 tests registered without a \.run\(\)/],
   ['late-test', 1, /"late": 1 tests registered without a \.run\(\)/],

@@ -1,6 +1,6 @@
 /**
- * How long each test file takes on an idle machine of two cores: a committed table, so that a run can say at its start
- * how long it will take, and so that long files start first. `npm test -- --write-times` measures it again.
+ * The time of each test file on an idle machine of two cores: a committed table. With it a run can say at its start how
+ * long it will take, and start long files first. `npm test -- --write-times` measures the times again.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,9 +9,9 @@ import type { Plan } from './plan.ts';
 export type Times = Readonly<Record<string, number>>;
 
 const TABLE = 'test/support/runner/times.json';
-/** A file that is not in the table yet. */
+/** Estimate for a file that is not in the table yet. */
 const UNKNOWN_MS = 2_000;
-/** One process for many files: what is left of the start of a process for each. */
+/** Cost of starting one more file in a process that it shares with others. */
 const START_IN_BATCH_MS = 250;
 
 export function readTimes(root: string): Times {
@@ -19,7 +19,7 @@ export function readTimes(root: string): Times {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
 }
 
-/** Keeps what was not run this time; drops files that are gone. */
+/** Keeps the times of files that were not run, and drops files that no longer exist. */
 export function writeTimes(root: string, measured: ReadonlyMap<string, number>): void {
   const kept = Object.entries(readTimes(root)).filter(([file]) => existsSync(join(root, file)));
   const all = new Map([...kept, ...measured]);
@@ -35,7 +35,7 @@ export function longestFirst(times: Times, files: readonly string[]): string[] {
   return [...files].sort((left, right) => timeOf(times, right) - timeOf(times, left));
 }
 
-/** Groups of about the same time, at most `maxMs` each where a single file is not longer than that. */
+/** Groups of about the same time, at most `maxMs` each, unless a single file takes longer. */
 export function batches(times: Times, files: readonly string[], maxMs: number): string[][] {
   const made: { files: string[]; ms: number }[] = [];
   for (const file of longestFirst(times, files)) {
@@ -52,11 +52,11 @@ export function batches(times: Times, files: readonly string[], maxMs: number): 
 
 export interface Estimate {
   readonly seconds: number;
-  /** Files that nobody has measured yet. */
+  /** Number of files without a measured time. */
   readonly unknown: number;
 }
 
-/** `workers` take what may run side by side, one more lane takes the serial files; machines come after both. */
+/** `workers` run the parallel files, and one more runs the serial files. Machines come after both. */
 export function estimate(times: Times, plan: Plan, workers: number): Estimate {
   const sum = (files: readonly string[], each = 0): number =>
     files.reduce((total, file) => total + timeOf(times, file) + each, 0);

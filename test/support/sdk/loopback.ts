@@ -1,4 +1,4 @@
-/** A VM whose peer sends everything back: both ends of a stream or a request in one process. */
+/** A VM whose peer returns every message: both ends of a stream or a request in one process. */
 import { type DataFrame, encodeDataFrame, Op } from '../../../broker/wire/index.ts';
 import type { ConnectOptions } from '../../../clients/sdk/options.ts';
 import type { Vm } from '../../../clients/sdk/vm.ts';
@@ -9,9 +9,9 @@ export const OTHER_DOMID = 43;
 export class Loopback {
   readonly broker: BrokerDouble;
   readonly vm: Vm;
-  /** False for a message that is accepted and not delivered. */
+  /** Returns false for a message that is accepted but not delivered. */
   passes: (frame: DataFrame) => boolean = () => true;
-  /** Who seems to have sent it. */
+  /** The apparent sender. */
   source = PEER_DOMID;
 
   private constructor(broker: BrokerDouble, vm: Vm) {
