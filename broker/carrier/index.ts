@@ -1,7 +1,7 @@
 /** Edges: the byte pipes between domains and the broker. */
 export type { Carrier, CarrierHandlers } from './carrier.ts';
 export { type CarrierPlace, carrierPlace, type Reachable } from './declared.ts';
-
+export { descriptorOf } from './descriptor-reserve.ts';
 export { type Accept, type Listener, listenTcp } from './listen.ts';
 export { CONTROL_SOCKET, DomainListeners, prepareRuntime, requireOwnRuntime } from './listeners.ts';
 export {
@@ -27,5 +27,4 @@ export {
 } from './nats/index.ts';
 export type { Release } from './places.ts';
 export { refuseOthersDirectory, removeStaleSocket } from './stale-socket.ts';
-
 export { uidOf } from './vmm-users.ts';

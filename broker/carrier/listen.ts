@@ -17,6 +17,7 @@ import {
 } from '../process/index.ts';
 import { adopt } from './adopt.ts';
 import type { Carrier } from './carrier.ts';
+import { type DescriptorReserve, ownReserve } from './descriptor-reserve.ts';
 import { Places, type Release } from './places.ts';
 import { SocketCarrier } from './socket.ts';
 import { refuseOthersDirectory, removeStaleSocket } from './stale-socket.ts';
@@ -40,7 +41,7 @@ export interface UnixPlace {
 }
 
 /** Listens for one domain. Replaces a stale socket. A socket that another process serves is an error. */
-export async function listenUnix(place: UnixPlace, accept: Accept): Promise<Listener> {
+export async function listenUnix(place: UnixPlace, accept: Accept, reserve = ownReserve()): Promise<Listener> {
   const { path, domain, tellsOfRestart, handedOver } = place;
   if (Buffer.byteLength(path) > MAX_UNIX_PATH_BYTES) {
     throw new BrokerError(
@@ -61,7 +62,8 @@ export async function listenUnix(place: UnixPlace, accept: Accept): Promise<List
     throw error;
   }
   const address = `unix:${path}`;
-  return serve(server, address, new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS), accept, (socket) => {
+  const admission = { places: new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS), reserve };
+  return serve(server, address, admission, accept, (socket) => {
     return new SocketCarrier(adopt(socket), address, domain, tellsOfRestart);
   });
 }
@@ -72,18 +74,24 @@ export async function listenTcp(host: string, port: number, accept: Accept): Pro
   await listening(server, () => server.listen(port, host), `tcp ${host}:${port}`);
   const bound = server.address();
   const actual = bound !== null && typeof bound === 'object' ? bound.port : port;
-  const places = new Places(MAX_UNAUTHENTICATED_TCP, REFUSED_PLACE_MS);
+  const admission = { places: new Places(MAX_UNAUTHENTICATED_TCP, REFUSED_PLACE_MS), reserve: ownReserve() };
   const address = `tcp:${host.includes(':') ? `[${host}]` : host}:${actual}`;
-  return serve(server, address, places, accept, (socket) => {
+  return serve(server, address, admission, accept, (socket) => {
     const name = `tcp:${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`; // asked before the socket is taken apart
     return new SocketCarrier(adopt(socket), name, null);
   });
 }
 
+/** What a new carrier needs. */
+interface Admission {
+  readonly places: Places;
+  readonly reserve: DescriptorReserve;
+}
+
 function serve(
   server: Server,
   address: string,
-  places: Places,
+  { places, reserve }: Admission,
   accept: Accept,
   wrap: (socket: Socket) => Carrier,
 ): Listener {
@@ -93,7 +101,7 @@ function serve(
     close: () => void server.close(),
   };
   server.on('connection', (socket) => {
-    const release = places.take();
+    const release = reserve.leaves(socket) ? places.take() : null;
     if (release === null) socket.destroy();
     else accept(wrap(socket), release);
   });

@@ -10,6 +10,7 @@
  */
 import { readFile, readlink } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import { descriptorOf } from '../carrier/index.ts';
 import type { SocketList } from './socket-list.ts';
 
 export interface CallerProcess {
@@ -54,12 +55,6 @@ export function findCallerEnd(table: string, own: string): CallerEnd | null {
     if (pid !== undefined) return { inode, pid: Number(pid), fd: Number(fd) };
   }
   return null;
-}
-
-function descriptorOf(socket: Socket): number {
-  const handle = '_handle' in socket ? socket._handle : null;
-  const isOpen = typeof handle === 'object' && handle !== null && 'fd' in handle && typeof handle.fd === 'number';
-  return isOpen ? Number(handle.fd) : -1;
 }
 
 async function inodeOf(process: string, descriptor: number): Promise<string | null> {

@@ -119,6 +119,8 @@ export const CONTROL_REQUEST_MS = 20_000;
 export const CONTROL_IDLE_MS = 5_000;
 /** Interval of the checks of these times. */
 export const CONTROL_SWEEP_MS = 500;
+/** File descriptors that carriers leave free: 32 for the control socket, 16 for metrics, 16 for the log and the policy. */
+export const RESERVED_DESCRIPTORS = 64;
 /**
  * The answer to an admin waits at most this long for the name of the admin's process. On an idle host it takes 10 ms.
  */

@@ -346,4 +346,11 @@ export const POLICY: readonly Mutant[] = [
     promise: 'every change is recorded',
     tests: ['test/control/caller-process.test.ts'],
   },
+  {
+    in: 'broker/carrier/listen.ts',
+    find: 'const release = reserve.leaves(socket) ? places.take() : null;',
+    replace: 'const release = places.take();',
+    promise: 'memory is bounded',
+    tests: ['test/carrier/descriptor-reserve.test.ts'],
+  },
 ];
