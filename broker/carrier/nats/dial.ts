@@ -1,8 +1,9 @@
 /** The dialling end of a pipe: from a domain to its broker (the SDK's NATS carrier uses it), or between two brokers. */
 import { NatsCarrierError } from './errors.ts';
 import { TLS_FRAGMENT_BYTES } from './limits.ts';
+import { type LineHost, NODE_LINE_HOST } from './line/line-host.ts';
 import type { LinePace } from './line/line-reader.ts';
-import { connectServer, type ServerConnection } from './line/server-connection.ts';
+import type { ServerConnection } from './line/server-connection.ts';
 import type { NatsEnd } from './listen.ts';
 import { decodeMessage, MessageKind, NO_PIPE } from './pipe/message.ts';
 import { Pipe, type PipeFault } from './pipe/pipe.ts';
@@ -38,6 +39,7 @@ export async function dialNats(
   id: number,
   handlers: DialHandlers,
   pace: LinePace | null = null,
+  host: LineHost = NODE_LINE_HOST,
 ): Promise<DialledPipe> {
   const { up: publish, down: subscribe } = subjects;
   let line: ServerConnection | null = null;
@@ -81,11 +83,8 @@ export async function dialNats(
         write(opening);
         repeatOpening();
       },
-      nextTurn: setImmediate,
-      schedule: (delayMs, task) => {
-        const timer = setTimeout(task, delayMs);
-        return () => clearTimeout(timer);
-      },
+      nextTurn: (task) => host.nextTurn(task),
+      schedule: (delayMs, task) => host.schedule(delayMs, task),
     },
     {
       onChunk: (chunk) => handlers.onChunk(chunk),
@@ -96,7 +95,7 @@ export async function dialNats(
       },
     },
   );
-  line = await connectServer(
+  line = await host.connect(
     { ...end, name, publish, subscribe, pace },
     {
       onMessage: (bytes) => {

@@ -10,8 +10,9 @@ import { Places } from '../places.ts';
 import { NatsCarrier } from './carrier.ts';
 import type { NatsCarrierError } from './errors.ts';
 import { FIRST_REDIAL_MS, MAX_REDIAL_MS, PENALTY_MS, TLS_FRAGMENT_BYTES, WINDOW_BYTES } from './limits.ts';
+import { type LineHost, NODE_LINE_HOST } from './line/line-host.ts';
 import type { LinePace } from './line/line-reader.ts';
-import { connectServer, type ServerConnection } from './line/server-connection.ts';
+import type { ServerConnection } from './line/server-connection.ts';
 import { decodeMessage, MessageKind, NO_PIPE, publishBare } from './pipe/message.ts';
 import type { PipeHost } from './pipe/pipe.ts';
 import type { Subjects } from './subjects.ts';
@@ -32,12 +33,13 @@ export class NatsListener {
   readonly #accept: Accept;
   readonly #pace: LinePace;
   readonly #onTrouble: (domain: string, error: NatsCarrierError) => void;
-  readonly #places = new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS);
+  readonly #lineHost: LineHost;
+  readonly #places: Places;
   readonly #carriers = new Map<number, NatsCarrier>();
   readonly #host: PipeHost;
   #line: ServerConnection | null = null;
   #redialMs = FIRST_REDIAL_MS;
-  #timer: NodeJS.Timeout | null = null;
+  #cancelRedial: () => void = () => {};
   #isClosed = false;
   /** Bytes since the line was opened that belonged to no pipe. */
   #strayBytes = 0;
@@ -51,7 +53,14 @@ export class NatsListener {
     accept: Accept,
     pace: LinePace,
     onTrouble: (domain: string, error: NatsCarrierError) => void,
+    host: LineHost = NODE_LINE_HOST,
   ) {
+    this.#lineHost = host;
+    this.#places = new Places(
+      MAX_UNAUTHENTICATED_UNIX,
+      REFUSED_PLACE_MS,
+      (delayMs, task) => void host.schedule(delayMs, task, false),
+    );
     this.#end = end;
     this.#domain = domain;
     this.#name = `nats:${broker}/${domain}`;
@@ -68,11 +77,8 @@ export class NatsListener {
         return listener.#line?.waitingBytes ?? 0;
       },
       publish: (length, write) => this.#line?.publish(length, write),
-      nextTurn: setImmediate,
-      schedule: (delayMs, task) => {
-        const timer = setTimeout(task, delayMs);
-        return () => clearTimeout(timer);
-      },
+      nextTurn: (task) => host.nextTurn(task),
+      schedule: (delayMs, task) => host.schedule(delayMs, task),
     };
   }
 
@@ -84,7 +90,7 @@ export class NatsListener {
   async open(): Promise<void> {
     const { up: subscribe, down: publish } = this.#subjects;
     try {
-      const line = await connectServer(
+      const line = await this.#lineHost.connect(
         { ...this.#end, name: this.#name, subscribe, publish, pace: this.#pace },
         {
           onMessage: (message) => this.#receive(message),
@@ -105,7 +111,7 @@ export class NatsListener {
   /** Accepts no new pipes. Open pipes stay until their sessions end. */
   close(): void {
     this.#isClosed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#cancelRedial();
     if (this.#carriers.size === 0) this.#line?.close();
   }
 
@@ -164,7 +170,6 @@ export class NatsListener {
   #redial(delayMs: number): void {
     if (this.#isClosed) return;
     this.#redialMs = Math.min(this.#redialMs * 2, MAX_REDIAL_MS);
-    this.#timer = setTimeout(() => void this.open(), delayMs);
-    this.#timer.unref();
+    this.#cancelRedial = this.#lineHost.schedule(delayMs, () => void this.open(), false);
   }
 }
