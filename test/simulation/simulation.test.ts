@@ -29,23 +29,23 @@ simulation('a few seeds find nothing', async () => {
   }
 });
 
-/** Nobody may be killed, says a test. */
+/** No guest may be killed, says a test. */
 class NobodyIsKilled implements Invariant {
   readonly name = 'nobody is killed';
 
   guestKilled(guest: string): void {
-    throw new Violation(this.name, guest);
+    if (guest.startsWith('vm-')) throw new Violation(this.name, guest);
   }
 }
 
 simulation('a scenario that fails is shrunk to the step that it takes, and repeats from its command line', async () => {
   const options = () => ({ invariants: [new NobodyIsKilled()] });
-  const found = await simulate(scenarioOf(3, 200), options());
+  const found = await simulate(scenarioOf(5, 200), options());
   assert.match(String(found.failure), 'nobody is killed');
   const small = await shrink(found, { invariants: [new NobodyIsKilled()] });
   assert.match(String(small.failure), 'nobody is killed');
   const { steps, without } = small.scenario;
-  assert.is(steps - without.size, 1);
+  assert.is(steps - without.size, 1, commandOf(small.scenario));
   const [, steps_ = '', left = ''] = /--steps (\d+)(?: --without (\S+))?$/.exec(commandOf(small.scenario)) ?? [];
   const again = await simulate(scenarioOf(small.scenario.seed, Number(steps_), parseSteps(left)), options());
   assert.is(again.digest, small.digest);

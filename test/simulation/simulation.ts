@@ -8,13 +8,17 @@ import type { Rule } from '../policy/naive.ts';
 import { Random } from '../support/random.ts';
 import { type BrokerMachine, SimulatedBroker } from './actors/broker.ts';
 import { Guest } from './actors/guest.ts';
+import { Hostile } from './actors/hostile.ts';
 import { workWithoutThreads } from './engine/crypto.ts';
 import { Disk } from './engine/disk.ts';
 import { Identities } from './engine/identities.ts';
-import { Line } from './engine/network.ts';
+import { NatsLine, NatsServer, NO_FAULTS } from './engine/nats.ts';
+import { type GuestLine, Line } from './engine/network.ts';
 import { Host, Process } from './engine/process.ts';
+import { Revocations } from './engine/revocations.ts';
 import { Scheduler } from './engine/scheduler.ts';
 import { Accounting } from './models/accounting.ts';
+import { Bounds } from './models/bounds.ts';
 import { Chain } from './models/chain.ts';
 import { Identity } from './models/identity.ts';
 import type { Invariant, View } from './models/invariant.ts';
@@ -23,10 +27,12 @@ import { Order } from './models/order.ts';
 import { Outcomes } from './models/outcome.ts';
 import { Permits } from './models/permit.ts';
 import { Recorded } from './models/recorded.ts';
+import { Revoked } from './models/revoked.ts';
+import { Starvation } from './models/starvation.ts';
 import type { Scenario } from './scenario.ts';
 import { chooseStep } from './steps.ts';
 import type { System } from './system.ts';
-import { compileRules, drawRules, drawTopology, linksOf, type Topology } from './topology.ts';
+import { compileRules, drawRules, drawTopology, linksOf, membersOf, type Topology } from './topology.ts';
 import { Witness } from './witness.ts';
 
 const BROKER = 'broker-1';
@@ -38,6 +44,10 @@ const MAX_PAUSE_MS = 60;
 const HEAL_MS = 60_000;
 const REST_MS = 2_000;
 const LOOK_MS = 100;
+/** So few answers that the hostile VM does not read fill its line. */
+const HOSTILE_HIGH_WATER_BYTES = 4_096;
+/** Keys that a guest may use up. */
+const KEYS_OF_A_GUEST = 3;
 /** Events of a run; past it something goes round in circles. */
 const MAX_EVENTS = 200_000;
 
@@ -79,7 +89,9 @@ export class Simulation implements System {
   readonly scenario: Scenario;
   readonly topology: Topology;
   readonly guests: readonly Guest[];
+  readonly hostile: Hostile | null;
   readonly disk: Disk;
+  readonly nats: NatsServer;
   readonly scheduler = new Scheduler();
   readonly witness: Witness;
   readonly host: Host;
@@ -90,6 +102,8 @@ export class Simulation implements System {
   #starting: Process | null = null;
   /** Identifies the policy object that the invariants were told of last. */
   #policySeen: unknown = null;
+  /** Guests whose keys are revoked and that have no new one yet. */
+  readonly #revoked = new Set<Guest>();
 
   private constructor(scenario: Scenario, topology: Topology, machine: Omit<BrokerMachine, 'lines'>, parts: Parts) {
     this.scenario = scenario;
@@ -105,20 +119,42 @@ export class Simulation implements System {
       new Accounting(),
       new Recorded(),
       new Liveness(this),
+      new Starvation(),
+      new Bounds(this),
+      new Revoked(),
       new Chain(),
       ...(parts.options.invariants ?? []),
     ];
     this.witness = new Witness(invariants, () => this.#view, parts.options.onLine ?? null);
     this.scheduler.onEvent = (label) => this.witness.say(label);
     const { seed } = scenario;
+    const lineOf = (name: string, index: number, highWaterBytes = 256 * 1024): Line => {
+      const state = { minDelayMs: 0, maxDelayMs: 2, isHeld: false, highWaterBytes, splitOneIn: 16 };
+      return new Line(this.scheduler, name, mix(seed, 100 + index), state);
+    };
+    this.nats = new NatsServer(this.scheduler, mix(seed, 99));
     this.guests = topology.domains.map((member, index) => {
-      const state = { minDelayMs: 0, maxDelayMs: 2, isHeld: false, highWaterBytes: 256 * 1024, splitOneIn: 16 };
-      const line = new Line(this.scheduler, member.name, mix(seed, 100 + index), state);
-      const identity = parts.identities.get(member.name);
-      if (identity === undefined) throw new Error(`no identity for ${member.name}`);
-      return new Guest(this.host, member, identity, line, new Random(mix(seed, 200 + index)), this.witness);
+      const socket = lineOf(member.name, index);
+      const { name, state } = socket;
+      const line = member.isOverNats ? new NatsLine(this.nats, BROKER, name, mix(seed, 300 + index), state) : socket;
+      const identities = parts.identities.get(member.name) ?? [];
+      return new Guest(this.host, member, identities, line, new Random(mix(seed, 200 + index)), this.witness);
     });
-    this.#machine = { ...machine, lines: this.guests.map(({ line }) => line) };
+    const { hostile } = topology;
+    const [identity] = parts.identities.get(hostile?.name ?? '') ?? [];
+    this.hostile =
+      hostile === null || identity === undefined
+        ? null
+        : new Hostile(
+            this.host,
+            hostile,
+            identity,
+            lineOf(hostile.name, this.guests.length, HOSTILE_HIGH_WATER_BYTES),
+            new Random(mix(seed, 200 + this.guests.length)),
+            this.witness,
+          );
+    const lines: GuestLine[] = this.guests.map(({ line }) => line);
+    this.#machine = { ...machine, lines: this.hostile === null ? lines : [...lines, this.hostile.line] };
   }
 
   static async build(scenario: Scenario, all: Identities, options: SimulationOptions): Promise<Simulation> {
@@ -127,12 +163,16 @@ export class Simulation implements System {
     const rules = drawRules(random, topology);
     const policy = await compileRules(topology, rules);
     const known = await Promise.all(
-      topology.domains.map(async ({ name }) => [name, await all.of(name, 'domain')] as const),
+      membersOf(topology).map(async ({ name }) => {
+        const generations = Array.from({ length: KEYS_OF_A_GUEST }, (_, index) => all.of(name, 'domain', 1 + index));
+        return [name, await Promise.all(generations)] as const;
+      }),
     );
     const machine = {
       identity: await all.of(BROKER, 'broker'),
       disk: new Disk(new Random(mix(scenario.seed, 2))),
       directory: { policy },
+      revocations: new Revocations(),
       random: new Random(mix(scenario.seed, 3)),
       log: SILENT,
     };
@@ -237,6 +277,19 @@ export class Simulation implements System {
     this.#policySeen = null;
   }
 
+  revokeKey(guest: Guest): void {
+    const { broker } = this;
+    if (broker === null || !guest.isRenewable || this.#revoked.has(guest)) return;
+    this.#revoked.add(guest);
+    this.witness.keyRevoked(guest.name);
+    void broker.keys.install(guest.key);
+  }
+
+  renewKeys(): void {
+    for (const guest of this.#revoked) guest.renew();
+    this.#revoked.clear();
+  }
+
   /** Writes another policy into the directory. False: the compiler refuses it. */
   async writePolicy(random: Random): Promise<boolean> {
     const rules = drawRules(random, this.topology);
@@ -261,6 +314,11 @@ export class Simulation implements System {
     this.witness.say('everything is healed');
     Object.assign(this.disk, { roomBytes: Number.POSITIVE_INFINITY, isSyncFailing: false, isWriteFailing: false });
     this.startBroker();
+    // A message that the server has lost is missed only when the next one comes: its lines begin anew.
+    this.nats.faults = { ...NO_FAULTS };
+    this.nats.restart();
+    this.hostile?.kill();
+    this.renewKeys();
     for (const guest of this.guests) {
       Object.assign(guest.line.state, { minDelayMs: 0, maxDelayMs: 2, highWaterBytes: 256 * 1024, splitOneIn: 64 });
       guest.line.hold(false);
@@ -282,7 +340,7 @@ function isSettled(guest: Guest): boolean {
 
 interface Parts {
   readonly host: Host;
-  readonly identities: ReadonlyMap<string, Awaited<ReturnType<Identities['of']>>>;
+  readonly identities: ReadonlyMap<string, readonly Awaited<ReturnType<Identities['of']>>[]>;
   readonly options: SimulationOptions;
 }
 

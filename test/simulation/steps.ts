@@ -1,6 +1,8 @@
 /** What can happen in a step, and how often: what guests do, what the operator does, and what goes wrong. */
 import type { Random } from '../support/random.ts';
 import type { Guest } from './actors/guest.ts';
+import { ATTACK_NAMES } from './actors/hostile.ts';
+import { NO_FAULTS } from './engine/nats.ts';
 import type { System } from './system.ts';
 import { GRANTABLE, SERVICES } from './topology.ts';
 
@@ -35,6 +37,12 @@ const CHOICES: readonly Choice[] = [
   [1, failSync],
   [3, mendDisk],
   [1, setClock],
+  [1, restartNats],
+  [2, breakNats],
+  [2, mendNats],
+  [10, attack],
+  [1, revokeKey],
+  [2, renewKeys],
   [1, pauseLong],
 ];
 const WEIGHTS = CHOICES.reduce((sum, [weight]) => sum + weight, 0);
@@ -50,18 +58,18 @@ export function chooseStep(random: Random, system: System): Step {
 
 // What guests do
 
-function sendBurst(random: Random, { guests }: System): Step {
+function sendBurst(random: Random, { guests, hostile }: System): Step {
   const from = random.pick(guests);
   const count = 1 + random.below(random.oneIn(4) ? 40 : 4);
   const deadlineMs = random.oneIn(2) ? null : random.pick([50, 500, 5_000]);
-  const to = random.pick(guests);
+  const to = hostile !== null && random.oneIn(8) ? hostile.member : random.pick(guests).member;
   const { port, unitBytes } = random.pick(SERVICES);
   const length = random.below(random.pick([2, 64, 1_000])) * (random.oneIn(16) ? 1 : unitBytes);
   const payload = random.bytes(length);
   return {
     label: `${from.name} sends ${count} times to ${to.name}:${port}`,
     run: () => {
-      for (let left = count; left > 0; left--) from.send({ to: to.member, port, payload, deadlineMs });
+      for (let left = count; left > 0; left--) from.send({ to, port, payload, deadlineMs });
     },
   };
 }
@@ -118,7 +126,30 @@ function onGuest(guest: Guest, what: string, act: (guest: Guest) => void): Step 
   return { label: `${guest.name} ${what}`, run: () => act(guest) };
 }
 
+/** A hostile VM does what a run has it do; without one the step is a pause. */
+function attack(random: Random, { hostile }: System): Step {
+  const name = random.pick(ATTACK_NAMES);
+  const restarts = random.oneIn(6);
+  return {
+    label: `${hostile?.member.name ?? 'nobody'} ${name}`,
+    run: () => {
+      if (restarts) hostile?.kill();
+      if (hostile?.isConnected === true) hostile.attack(name);
+      else hostile?.connect();
+    },
+  };
+}
+
 // What the operator does
+
+function revokeKey(random: Random, system: System): Step {
+  const guest = random.pick(system.guests);
+  return { label: `the key of ${guest.name} is revoked`, run: () => system.revokeKey(guest) };
+}
+
+function renewKeys(_random: Random, system: System): Step {
+  return { label: 'new keys are brought', run: () => system.renewKeys() };
+}
 
 function reloadPolicy(random: Random, system: System): Step {
   return {
@@ -177,6 +208,23 @@ function slowLine(random: Random, { guests }: System): Step {
     splitOneIn: random.pick([1, 4, 64]),
   };
   return onGuest(random.pick(guests), 'has a slow line', ({ line }) => void Object.assign(line.state, state));
+}
+
+function restartNats(_random: Random, { nats }: System): Step {
+  return { label: 'the NATS server is started again', run: () => nats.restart() };
+}
+
+function breakNats(random: Random, { nats }: System): Step {
+  const faults = {
+    lostOneIn: random.pick([0, 0, 20]),
+    repeatedOneIn: random.pick([0, 4]),
+    overtakenOneIn: random.pick([0, 0, 10]),
+  };
+  return { label: `the NATS server: ${JSON.stringify(faults)}`, run: () => void Object.assign(nats, { faults }) };
+}
+
+function mendNats(_random: Random, { nats }: System): Step {
+  return { label: 'the NATS server works', run: () => void Object.assign(nats, { faults: { ...NO_FAULTS } }) };
 }
 
 function fillDisk(random: Random, { disk }: System): Step {

@@ -10,11 +10,17 @@ export interface Member {
   readonly name: string;
   readonly domid: number;
   readonly labels: readonly string[];
+  /** It comes over the NATS server, not over a socket of its own. */
+  readonly isOverNats: boolean;
 }
 
 export interface Topology {
   readonly domains: readonly Member[];
+  /** A domain that keeps no rules, in some runs. */
+  readonly hostile: Member | null;
 }
+
+const HOSTILE = 'mallory';
 
 /** The ports of each class, and how its permission is found without the product's inspectors. */
 export interface Service {
@@ -49,10 +55,17 @@ export function drawTopology(random: Random): Topology {
   const domains = Array.from({ length: count }, (_, index) => ({
     name: `vm-${index + 1}`,
     domid: index + 1,
+    isOverNats: random.oneIn(3),
     // Each label has a member, or a row that names it would be refused.
     labels: LABELS.filter((_label, place) => index === place || random.oneIn(3)),
   }));
-  return { domains };
+  const hostile = random.oneIn(2) ? { name: HOSTILE, domid: count + 1, labels: [], isOverNats: false } : null;
+  return { domains, hostile };
+}
+
+/** All that are declared. */
+export function membersOf({ domains, hostile }: Topology): readonly Member[] {
+  return hostile === null ? domains : [...domains, hostile];
 }
 
 /** Rows as they stand in policy.csv. All domains may register rings; who may send what to whom is drawn. */
@@ -103,7 +116,7 @@ export async function compileRules(topology: Topology, rules: readonly Rule[]): 
 }
 
 function policyFiles(topology: Topology, rules: readonly Rule[]): PolicyFiles {
-  const domains = topology.domains.map(
+  const domains = membersOf(topology).map(
     ({ name, domid, labels }) => `  - { name: ${name}, domid: ${domid}, labels: ${JSON.stringify(labels)} }`,
   );
   const labels = [GRANTABLE, ...LABELS].map(

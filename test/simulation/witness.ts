@@ -81,6 +81,16 @@ export class Witness {
     this.#ask((each) => each.guestKilled?.(guest));
   }
 
+  keyRevoked(guest: string): void {
+    this.say(`the key of ${guest} is revoked`);
+    this.#ask((each) => each.keyRevoked?.(guest));
+  }
+
+  keyRenewed(guest: string): void {
+    this.say(`${guest} has a new key`);
+    this.#ask((each) => each.keyRenewed?.(guest));
+  }
+
   /** Something that no actor expects, such as an exception of the product. */
   unexpected(error: unknown): void {
     this.#violation ??= error;

@@ -3,6 +3,7 @@
  * the lines of the simulation.
  */
 import { type AuditLog, openAuditLog } from '../../../broker/audit/index.ts';
+import type { Accept } from '../../../broker/carrier/index.ts';
 import { Argo } from '../../../broker/core/index.ts';
 import { ChunkPool, DeferredCopies, DurableEffects, Flusher, type PeerContext } from '../../../broker/peer/index.ts';
 import { CLOCK_TOLERANCE_SECONDS, type Logger, ROUTES_PER_DOMAIN } from '../../../broker/process/index.ts';
@@ -13,8 +14,9 @@ import { type PolicyRevision, regrantPolicy, servingPace } from '../../../policy
 import type { Random } from '../../support/random.ts';
 import { ephemeralOf } from '../engine/crypto.ts';
 import type { Disk } from '../engine/disk.ts';
-import type { Line } from '../engine/network.ts';
+import type { GuestLine } from '../engine/network.ts';
 import type { Process } from '../engine/process.ts';
+import type { Revocations } from '../engine/revocations.ts';
 
 /** Small, so that shares and bounds are reached within a run. */
 const RING_BYTES_PER_DOMAIN = 64 * 1024;
@@ -26,9 +28,10 @@ const POOL = new ChunkPool();
 export interface BrokerMachine {
   readonly identity: Identity;
   readonly disk: Disk;
-  readonly lines: readonly Line[];
+  readonly lines: readonly GuestLine[];
   /** The policy directory as it is now. */
   readonly directory: { policy: PolicyRevision };
+  readonly revocations: Revocations;
   readonly random: Random;
   readonly log: Logger;
 }
@@ -40,6 +43,8 @@ export class SimulatedBroker {
   readonly sessions: Sessions;
   readonly reload: PolicyReload;
   readonly grants: Grants;
+  readonly keys: KeyWatch;
+  readonly turns: Turns;
   readonly #machine: BrokerMachine;
 
   private constructor(machine: BrokerMachine, process: Process, audit: AuditLog, policy: PolicyRevision) {
@@ -49,7 +54,9 @@ export class SimulatedBroker {
     const { identity, log, random } = machine;
     const { clock } = process;
     audit.record({ event: 'policy.load', revision: policy.revision, policy: policy.hash });
-    const keys = new KeyWatch(new NoRevocations(), audit, log, clock);
+    const keys = new KeyWatch(machine.revocations, audit, log, clock);
+    this.keys = keys;
+    this.turns = new Turns(process.atTurnsEnd);
     const limits = {
       ringBytesPerDomain: RING_BYTES_PER_DOMAIN,
       routesPerDomain: ROUTES_PER_DOMAIN,
@@ -65,7 +72,7 @@ export class SimulatedBroker {
       pool: POOL,
       deferredCopies: new DeferredCopies(),
       flusher: new Flusher(process.atTurnsEnd),
-      turns: new Turns(process.atTurnsEnd),
+      turns: this.turns,
       handshake: {
         randomBytes: (length) => random.bytes(length),
         ephemeral: () => ephemeralOf(random),
@@ -90,7 +97,10 @@ export class SimulatedBroker {
     });
     this.grants = new Grants(this.argo, audit, this.reload, clock);
     this.sessions.watcher = this.grants;
-    for (const line of machine.lines) line.listen((carrier, release) => this.sessions.accept(carrier, release));
+    for (const line of machine.lines) {
+      const accept: Accept = (carrier, release) => this.sessions.accept(carrier, release);
+      line.listen(accept, process, (worker) => this.turns.job(line.name, worker));
+    }
   }
 
   /** Resolves once the log is open and the broker listens. */
@@ -109,21 +119,7 @@ export class SimulatedBroker {
   /** As by a kill -9: nothing is said, and what was not synced may be lost. */
   kill(): void {
     this.process.kill();
-    for (const line of this.#machine.lines) {
-      line.listen(null);
-      line.killBroker();
-    }
+    for (const line of this.#machine.lines) line.killBroker();
     this.#machine.disk.crash();
   }
-}
-
-/** No key of the simulation is revoked. */
-class NoRevocations {
-  readonly list = { issuer: '', serial: 0, issuedAt: 0, entries: [] };
-  readonly signedList = null;
-  readonly isStale = false;
-  readonly judge = () => null;
-  readonly noteProven = async (): Promise<void> => {};
-  readonly holders = () => [];
-  readonly install = async () => ({ ok: false, reason: 'NOT_A_LIST', message: 'there are no lists here' }) as const;
 }

@@ -6,7 +6,7 @@ import type { Platform } from '../../../clients/sdk/platform.ts';
 import type { Identity } from '../../../keys/index.ts';
 import type { Random } from '../../support/random.ts';
 import { ephemeralOf } from '../engine/crypto.ts';
-import type { Line } from '../engine/network.ts';
+import type { GuestLine } from '../engine/network.ts';
 import { type Host, Process } from '../engine/process.ts';
 import type { Outcome } from '../models/invariant.ts';
 import type { Member } from '../topology.ts';
@@ -30,10 +30,12 @@ export interface GuestSend {
 
 export class Guest {
   readonly member: Member;
-  readonly line: Line;
+  readonly line: GuestLine;
   readonly rings = new Map<string, Ring>();
   readonly #host: Host;
-  readonly #identity: Identity;
+  #identity: Identity;
+  /** What it uses once its present key is revoked and somebody has brought it a new one. */
+  readonly #nextIdentities: Identity[];
   readonly #random: Random;
   readonly #witness: Witness;
   #process: Process | null = null;
@@ -44,13 +46,45 @@ export class Guest {
   /** Reads what comes at once; otherwise only when told to. */
   #isReading = true;
 
-  constructor(host: Host, member: Member, identity: Identity, line: Line, random: Random, witness: Witness) {
+  /** `identities`: of each generation, oldest first. */
+  constructor(
+    host: Host,
+    member: Member,
+    identities: readonly Identity[],
+    line: GuestLine,
+    random: Random,
+    witness: Witness,
+  ) {
     this.#host = host;
     this.member = member;
+    const [identity, ...later] = identities;
+    if (identity === undefined) throw new Error(`no identity for ${member.name}`);
     this.#identity = identity;
+    this.#nextIdentities = later;
     this.line = line;
     this.#random = random;
     this.#witness = witness;
+  }
+
+  /** The thumbprint of its key. */
+  get key(): string {
+    return this.#identity.thumbprint;
+  }
+
+  /** There is a key left that it could use after this one. */
+  get isRenewable(): boolean {
+    return this.#nextIdentities.length > 0;
+  }
+
+  /** Enrols again, with a new key; it starts with it. */
+  renew(): void {
+    const next = this.#nextIdentities.shift();
+    if (next === undefined) return;
+    const wasUp = this.isUp;
+    this.kill();
+    this.#identity = next;
+    this.#witness.keyRenewed(this.name);
+    if (wasUp) this.start();
   }
 
   get name(): string {
@@ -81,7 +115,7 @@ export class Guest {
   #connect(process: Process): void {
     const options = resolveOptions({ carrier: 'unix:/simulated', identity: this.#identity, aead: 'node' });
     const open = (...[events, signal]: Parameters<Parameters<typeof connectOver>[0]>) =>
-      this.line.dial(events, signal).then(({ guestEnd }) => guestEnd);
+      this.line.dial(events, signal, process).then(({ guestEnd }) => guestEnd);
     connectOver(open, options, this.#platform(process)).then(
       (vm) => this.#up(process, vm),
       () => void process.schedule(CONNECT_AGAIN_MS, 'connects again', () => this.#connect(process)),

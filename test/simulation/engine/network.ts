@@ -4,9 +4,10 @@
  * stream loses nothing in its middle and keeps its order, as a socket does. Lines know nothing of each other, so bytes on
  * two of them overtake each other freely.
  */
-import type { Carrier, CarrierHandlers, Release } from '../../../broker/carrier/index.ts';
+import type { Accept, Carrier, CarrierHandlers, LinePace } from '../../../broker/carrier/index.ts';
 import type { CarrierEvents, ClientCarrier } from '../../../clients/sdk/carriers/carrier.ts';
 import { Random } from '../../support/random.ts';
+import type { Process } from './process.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** What may be wrong with a line. Faults change it; connections read it each time. */
@@ -38,6 +39,8 @@ class Stream {
   #isEnding = false;
   #isOver = false;
   #isCongested = false;
+  /** How many times it was written to although it had asked to stop, since it did so. */
+  writesWhileCongested = 0;
 
   constructor(
     line: Line,
@@ -67,6 +70,7 @@ class Stream {
     onWritten?.();
     if (bytes.length > 0) this.#writes.push({ bytes, turn: this.#line.scheduler.turn });
     this.#buffered += bytes.length;
+    if (this.#isCongested) this.writesWhileCongested++;
     if (this.#buffered > this.#line.state.highWaterBytes) this.#isCongested = true;
     this.move();
     return !this.#isCongested;
@@ -139,6 +143,7 @@ class Stream {
     lent.fill(SCRIBBLE);
     if (!this.#isCongested || this.#buffered > state.highWaterBytes / 2) return;
     this.#isCongested = false;
+    this.writesWhileCongested = 0;
     this.#onRoom();
   }
 }
@@ -275,8 +280,24 @@ export class Connection {
   }
 }
 
-/** How one domain reaches its broker. */
-export class Line {
+/** How one domain reaches its broker, whatever lies between. */
+export interface GuestLine {
+  readonly name: string;
+  readonly state: LineState;
+  /** While the guest is given bytes: the turn in which the broker wrote them. */
+  readonly readingWriteOf: number | null;
+  /** The broker listens here, in `process`; `pace` pays for what is read, where the broker reads for others too. */
+  listen(accept: Accept, process: Process, pace: LinePace): void;
+  dial(events: CarrierEvents, signal: AbortSignal, process: Process): Promise<{ readonly guestEnd: ClientCarrier }>;
+  hold(isHeld: boolean): void;
+  cut(): void;
+  /** One side's process is gone without a word. */
+  killBroker(): void;
+  killGuest(): void;
+}
+
+/** How one domain reaches its broker over a socket. */
+export class Line implements GuestLine {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly name: string;
@@ -284,7 +305,7 @@ export class Line {
   readonly connections = new Set<Connection>();
   /** While the guest is given a chunk: the turn in which the broker wrote it. */
   readingWriteOf: number | null = null;
-  #accept: ((carrier: Carrier, release: Release) => void) | null = null;
+  #accept: Accept | null = null;
 
   constructor(scheduler: Scheduler, name: string, seed: number, state: LineState) {
     this.scheduler = scheduler;
@@ -298,8 +319,7 @@ export class Line {
     return minDelayMs + this.random.below(1 + maxDelayMs - minDelayMs);
   }
 
-  /** The broker listens here, or null: it does not. */
-  listen(accept: ((carrier: Carrier, release: Release) => void) | null): void {
+  listen(accept: Accept): void {
     this.#accept = accept;
   }
 
@@ -334,6 +354,7 @@ export class Line {
   }
 
   killBroker(): void {
+    this.#accept = null;
     for (const connection of [...this.connections]) connection.killBroker();
   }
 

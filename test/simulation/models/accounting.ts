@@ -1,5 +1,7 @@
 /** The books balance after each event: rings within their lengths, domains within their shares, one total. */
+
 import { RING_HELD_BYTES } from '../../../broker/core/rings/ring.ts';
+import { STRANGERS } from '../../../broker/peer/index.ts';
 import { type Invariant, type View, Violation } from './invariant.ts';
 
 const SLOT_BYTES = 16;
@@ -10,9 +12,9 @@ export class Accounting implements Invariant {
   step({ broker }: View): void {
     if (broker === null) return;
     const { accounts } = broker.argo;
-    let held = 0;
+    let held = accounts.ofSessions(STRANGERS).held;
     for (const { domain, account, ringBytes, ringsByHandle } of broker.argo.domains()) {
-      held += account.held;
+      held += account.held + accounts.ofSessions(domain.name).held;
       let length = 0;
       let used = 0;
       for (const ring of ringsByHandle.values()) {

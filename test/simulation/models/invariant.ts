@@ -73,6 +73,9 @@ export interface Invariant {
   undelivered?(sender: string, receiverDomid: number, port: number | null, messages: number): void;
   /** A guest's process was killed: what it had under way has no outcome. */
   guestKilled?(guest: string): void;
+  /** The operator revoked the guest's key; from `keyRenewed` on the guest uses a new one. */
+  keyRevoked?(guest: string): void;
+  keyRenewed?(guest: string): void;
   /** After each event. */
   step?(view: View): void;
   /** All faults are healed, and nothing is under way. */
