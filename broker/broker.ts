@@ -326,6 +326,7 @@ async function startAdmin(
   const facts = {
     name: identity.name,
     version: VERSION,
+    credentialExpiresAt: identity.credential.expiresAt,
     startedAt: clock.mono(),
     aead,
     keys,

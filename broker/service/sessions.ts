@@ -84,6 +84,11 @@ export class Sessions implements DriverOwner {
     return [...this.#byDomain.values()].map(({ peer }) => peer);
   }
 
+  /** When the credential of a domain's session expires, seconds since 1970-01-01 UTC; null while there is no session. */
+  expiryOf(domain: string): number | null {
+    return this.#byDomain.get(domain)?.credential.expiresAt ?? null;
+  }
+
   peerOf(domain: string): Peer | undefined {
     return this.#byDomain.get(domain)?.peer;
   }

@@ -17,6 +17,8 @@ export interface DomainStatus extends Usage {
   readonly session: string | null;
   readonly carrier: string | null;
   readonly suite: string | null;
+  /** When the credential of its session expires, RFC 3339; the session ends then. Null while there is none. */
+  readonly credentialExpiresAt: string | null;
   /** Memory of its messages and rings. */
   readonly memory: MemoryStatus;
   readonly log: LogStatus;
@@ -40,6 +42,8 @@ export interface BrokerStatus {
   readonly broker: string;
   readonly version: string;
   readonly uptimeSeconds: number;
+  /** When the broker's own credential expires, RFC 3339; no session opens after that. */
+  readonly credentialExpiresAt: string;
   readonly pid: number;
   readonly policy: {
     readonly revision: number;
@@ -77,6 +81,8 @@ export interface BrokerStatus {
 export interface StatusSources extends UsageSources {
   readonly name: string;
   readonly version: string;
+  /** Of the broker's credential, seconds since 1970-01-01 UTC. */
+  readonly credentialExpiresAt: number;
   readonly startedAt: number;
   readonly aead: AeadChoice;
   readonly auditDirectory: string;
@@ -94,6 +100,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
     broker: sources.name,
     version: sources.version,
     uptimeSeconds: Math.floor((sources.clock() - sources.startedAt) / 1_000),
+    credentialExpiresAt: timeOf(sources.credentialExpiresAt),
     pid: process.pid,
     policy: describePolicy(sources.reload),
     aead: sources.aead,
@@ -107,6 +114,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
     memory: { held: argo.accounts.total - argo.accounts.free, total: argo.accounts.total },
     domains: [...argo.domains()].map((state) => {
       const peer = sources.sessions.peerOf(state.domain.name);
+      const expiry = sources.sessions.expiryOf(state.domain.name);
       return {
         name: state.domain.name,
         domid: state.domain.domid,
@@ -114,6 +122,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
         session: peer?.id ?? null,
         carrier: peer?.carrier.name ?? null,
         suite: peer?.suite ?? null,
+        credentialExpiresAt: expiry === null ? null : timeOf(expiry),
         memory: memoryOf(state.account),
         log: logOf(shares.get(state.domain.name)),
         ...usageOf(sources, state.domain.name),
@@ -133,6 +142,10 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
       Object.entries(argo.counters.refused).map(([code, count]) => [statusWord(Number(code) as Status), count]),
     ),
   };
+}
+
+function timeOf(seconds: number): string {
+  return new Date(seconds * 1_000).toISOString();
 }
 
 function logOf(share: LogShare | undefined): LogStatus {

@@ -18,6 +18,7 @@ import { aeadCommand } from './keys/aead.ts';
 import { approveCommand } from './keys/approve.ts';
 import { isoTime, parseDuration, print, quoted, roleOption } from './keys/format.ts';
 import { auditCommand, listCommand } from './keys/list.ts';
+import { renewCommand } from './keys/renew.ts';
 import { publishCommand, revokeCommand } from './keys/revoke.ts';
 import { backupCommand, restoreCommand, sealCommand, unsealCommand } from './keys/sealed.ts';
 
@@ -170,6 +171,7 @@ export function keysCommand(): Command {
     .addCommand(approveCommand())
     .addCommand(issueCommand())
     .addCommand(installCommand())
+    .addCommand(renewCommand())
     .addCommand(showCommand())
     .addCommand(listCommand())
     .addCommand(auditCommand())

@@ -68,6 +68,7 @@ function render(status: BrokerStatus): string {
     `aead      ${status.aead.provider}${status.aead.reason === null ? '' : ` (in-place does not load: ${status.aead.reason})`}`,
     `audit     ${audit.healthy ? 'healthy' : 'FAILED: sends are stopped'}, ${audit.records} records, head ${audit.head.slice(0, 12)}`,
     `keys      revocation list ${keys.revocationSerial}${keys.isStale ? ' (STALE: a newer one exists)' : ''}, ${keys.revoked} revoked, ${keys.incidents.length} incidents${keys.incidents.length === 0 ? '' : ' (argus keys audit)'}`,
+    ...expiryWarnings(status, Date.now()),
     `messages  ${status.messages} (${status.bytes} bytes)`,
     `memory    ${mebibytes(status.memory.held)} of ${mebibytes(status.memory.total)} held by messages`,
     `strangers ${status.strangers.sockets} sockets over TCP, work ${workOf(status.strangers).replace('\n', ', ')}`,
@@ -104,6 +105,23 @@ function render(status: BrokerStatus): string {
     ]);
   }
   return `${lines.join('\n')}\n${table.toString()}\n`;
+}
+
+/** Within this time a person should renew. */
+const WARN_MS = 14 * 86_400_000;
+
+/** The broker itself, and the domains whose sessions would end. */
+function expiryWarnings({ broker, credentialExpiresAt, domains }: BrokerStatus, now: number): readonly string[] {
+  const held: readonly (readonly [string, string | null])[] = [
+    [`broker ${broker}`, credentialExpiresAt],
+    ...domains.map((domain) => [`domain ${domain.name}`, domain.credentialExpiresAt] as const),
+  ];
+  return held.flatMap(([holder, at]) => {
+    const left = at === null ? Number.POSITIVE_INFINITY : Date.parse(at) - now;
+    if (left > WARN_MS) return [];
+    const when = left <= 0 ? 'has expired' : `expires in ${Math.floor(left / 86_400_000)} days`;
+    return [`expires   the credential of ${holder} ${when} (${at}); renew it: argus keys renew`];
+  });
 }
 
 function mebibytes(bytes: number): string {
