@@ -26,7 +26,7 @@ const records = (await import(new URL('records.mjs', EXAMPLE).href)) as {
   readonly Opener: Made<ExampleOpener>;
   readonly RecordReader: Made<ExampleReader>;
 };
-const { takeRekey } = (await import(new URL('fresh-keys.mjs', EXAMPLE).href)) as {
+const { takeRekey } = (await import(new URL('agreement.mjs', EXAMPLE).href)) as {
   takeRekey(
     keys: { readonly sealer: ExampleSealer; readonly opener: ExampleOpener },
     plaintext: Uint8Array,

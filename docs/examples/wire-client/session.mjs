@@ -1,8 +1,8 @@
 /** One session of a domain over a unix socket or a TCP connection: the handshake, then frames in both directions. */
 import { timingSafeEqual } from 'node:crypto';
 import { createConnection } from 'node:net';
+import { takeRekey } from './agreement.mjs';
 import { encode, Op, ringBytes, walk } from './frames.mjs';
-import { takeRekey } from './fresh-keys.mjs';
 import { acceptWelcome, makeHello } from './handshake.mjs';
 import { assert } from './identity.mjs';
 import { MAX_RECORD_BODY_BYTES, RecordReader, RecordType } from './records.mjs';
