@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type MemoryAudit, memoryAudit } from '../../broker/audit/index.ts';
-import { Argo } from '../../broker/core/index.ts';
+import { Argo, type RemoteBroker } from '../../broker/core/index.ts';
 import { firstPolicy, Grants, POLICY_HOST, PolicyReload } from '../../broker/service/index.ts';
 import {
   copyShippedPolicy,
@@ -24,6 +24,10 @@ const force = suite('policy in force');
 
 const silent = (): void => undefined;
 const SILENT = { info: silent, warn: silent, error: silent };
+
+/** A domain of another broker. */
+const FAR = 'far-vm';
+const ELSEWHERE = { leave: silent } as unknown as RemoteBroker;
 
 class House {
   readonly clock = new FakeClock();
@@ -46,7 +50,12 @@ class House {
     this.archive = archive;
     this.directory = directory;
     this.audit = audit;
-    this.argo = new Argo(first, audit, { ringBytesPerDomain: 1 << 20, routesPerDomain: 16, memoryBytes: 2 ** 40 });
+    this.argo = new Argo(
+      first,
+      audit,
+      { ringBytesPerDomain: 1 << 20, routesPerDomain: 16, memoryBytes: 2 ** 40 },
+      (domain) => (domain.name === FAR ? ELSEWHERE : null),
+    );
     // No VM is connected: there is no session to end and no socket to open.
     const sessions = { end: () => undefined, peers: () => [] } as unknown as ConstructorParameters<
       typeof PolicyReload
@@ -352,6 +361,15 @@ force('a grant lasts a whole number of milliseconds, within bounds', async () =>
     assert.is(result.ok ? 'granted' : result.code, 'ERR_BROKER_GRANT', String(forMs));
   }
   assert.equal(house.argo.policy.grants, []);
+});
+
+force('a grant to a VM of another broker says when it ends, because its end is not seen here', async () => {
+  const house = await House.open({
+    'domains.yaml': (text) => `${text}  - {name: ${FAR}, domid: 999}\n`,
+  });
+  const endless = await house.grant(FAR, '@mic', null, false);
+  assert.is(endless.ok ? 'granted' : endless.code, 'ERR_BROKER_GRANT');
+  assert.ok((await house.grant(FAR, '@mic', 1_000, false)).ok);
 });
 
 force('a goodbye and a newer session end the grants of a VM at once, a lost carrier does not', async () => {

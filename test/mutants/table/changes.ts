@@ -3,7 +3,6 @@ import type { Mutant } from '../mutant.ts';
 
 const IN_FORCE = ['test/service/policy-in-force.test.ts'];
 const CHANGES = [...IN_FORCE, 'test/service/policy-changes.serial.test.ts'];
-const GRANTS = ['test/service/grants.serial.test.ts'];
 const STRUCTURAL = ['test/policy/decide/structural.test.ts'];
 const DECISIONS = ['test/policy/decide/decider.test.ts'];
 const ANALYSE = ['test/policy/analyse.test.ts'];
@@ -35,7 +34,7 @@ export const CHANGE: readonly Mutant[] = [
     find: 'if (finish(addsAccess(this.#inForce, policy, changed))) return this.give(plan);',
     replace: '',
     promise: 'without a log nothing passes',
-    tests: [...CHANGES, ...GRANTS],
+    tests: CHANGES,
   },
   {
     in: 'broker/service/reload.ts',
@@ -63,70 +62,70 @@ export const CHANGE: readonly Mutant[] = [
     find: 'add(this.#inForce.grants);',
     replace: '',
     promise: 'a grant ends when it says',
-    tests: [...GRANTS, ...CHANGES],
+    tests: CHANGES,
   },
   {
     in: 'broker/service/reload.ts',
     find: 'const isCurrent = () => this.#inForce === base && change.isWanted?.() !== false;',
     replace: 'const isCurrent = () => this.#inForce === base;',
     promise: 'a grant ends when it says',
-    tests: [...CHANGES, ...GRANTS],
+    tests: CHANGES,
   },
   {
     in: 'broker/service/grants.ts',
     find: 'for (const pending of this.#pending) if (pending.key === keyOf(request)) pending.isTakenBack = true;',
     replace: '',
     promise: 'a grant ends when it says',
-    tests: [...CHANGES, ...GRANTS],
+    tests: CHANGES,
   },
   {
     in: 'broker/service/grants.ts',
     find: 'if (others.length >= MAX_GRANTS) return',
     replace: 'if (false) return',
     promise: 'memory is bounded',
-    tests: [...GRANTS, ...CHANGES],
+    tests: CHANGES,
   },
   {
     in: 'broker/service/grants.ts',
     find: 'if (forMs !== null && !(Number.isInteger(forMs) && forMs >= 1 && forMs <= MAX_GRANT_MS))',
     replace: 'if (false)',
     promise: 'a grant ends when it says',
-    tests: GRANTS,
+    tests: IN_FORCE,
   },
   {
     in: 'broker/service/grants.ts',
     find: 'if (forMs === null && !keep && home !== undefined && home.remote !== null)',
     replace: 'if (false)',
     promise: 'a grant ends when it says',
-    tests: GRANTS,
+    tests: IN_FORCE,
   },
   {
     in: 'broker/service/grants.ts',
     find: 'return entry.expiresAt <= this.#clock.mono() || entry.expiresOnWall <= this.#clock.wall();',
     replace: 'return entry.expiresAt <= this.#clock.mono();',
     promise: 'a grant ends when it says',
-    tests: [...CHANGES, ...GRANTS],
+    tests: CHANGES,
   },
   {
     in: 'broker/service/grants.ts',
     find: "const grace = reason === 'done' || reason === 'superseded' ? 0 : GRANT_GRACE_MS;",
     replace: 'const grace = GRANT_GRACE_MS;',
     promise: 'a grant ends when it says',
-    tests: [...GRANTS, ...CHANGES],
+    tests: CHANGES,
   },
   {
     in: 'broker/service/grants.ts',
     find: 'if (!result.ok) result = await this.#reload.takeAway(plan(true));',
     replace: '',
     promise: 'a grant ends when it says',
-    tests: [...GRANTS, ...CHANGES],
+    tests: CHANGES,
   },
   {
     in: 'broker/service/grants.ts',
     find: 'else for (const grant of ended) this.#expireNow(grant);',
     replace: '',
     promise: 'a grant ends when it says',
-    tests: [...CHANGES, ...GRANTS],
+    tests: CHANGES,
   },
   {
     in: 'policy/decide/decider.ts',

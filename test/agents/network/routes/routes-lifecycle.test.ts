@@ -1,7 +1,8 @@
 /** Whatever ends a router, and however it ends, its routes leave the guest's table. A table in memory stands for the kernel's. */
+import { mock } from 'node:test';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ROUTE_PORT } from '../../../../clients/agents/network/limits.ts';
+import { ROUTE_CONFIRM_MS, ROUTE_LOSS_MS, ROUTE_PORT } from '../../../../clients/agents/network/limits.ts';
 import { announceRoutes } from '../../../../clients/agents/network/routes/announce.ts';
 import { applyRoutes } from '../../../../clients/agents/network/routes/apply.ts';
 import {
@@ -12,7 +13,7 @@ import {
 import { LearnedRoutes } from '../../../../clients/agents/network/routes/learned.ts';
 import { decodeRoutes, encodeRoutes, type RouteOperation } from '../../../../clients/agents/network/routes/message.ts';
 import { formatPrefix, type Prefix, parsePrefix } from '../../../../clients/agents/network/routes/prefix.ts';
-import type { SendvRequest } from '../../../../clients/sdk/index.ts';
+import type { SendvRequest, VmEvents } from '../../../../clients/sdk/index.ts';
 import { SessionDouble } from '../session-double.ts';
 
 const lifecycle = suite('the life of announced routes');
@@ -131,6 +132,46 @@ lifecycle('a guest that ends takes the routes back although the broker does not 
   assert.is(table.lines.size, 0, 'a late message changes nothing');
 });
 
+lifecycle('a policy that closes the ring of announcements takes the routes back', async () => {
+  const { session, table, settled, close } = await guest();
+  session.deliver(ROUTE_PORT, message('announce-default', ['0.0.0.0/0']), NET);
+  await settled();
+  session.emit('ring-closed', { ring: { port: 7 } } as VmEvents['ring-closed']);
+  await settled();
+  assert.is(table.lines.size, 1, 'another ring is another matter');
+  session.emit('ring-closed', { ring: { port: ROUTE_PORT } } as VmEvents['ring-closed']);
+  await settled();
+  assert.is(table.lines.size, 0);
+  await close();
+});
+
+for (const [label, afterMs, begin] of [
+  ['is silent for too long', ROUTE_LOSS_MS, () => undefined],
+  [
+    'does not answer',
+    ROUTE_CONFIRM_MS,
+    (session: SessionDouble) => session.emit('reconnected', { domid: 2, revision: 2 }),
+  ],
+] as const)
+  lifecycle(`a router that ${label} loses its routes`, async () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const { session, table, settled, close } = await guest();
+      session.deliver(ROUTE_PORT, message('announce-default', ['0.0.0.0/0']), NET);
+      await settled();
+      begin(session);
+      mock.timers.tick(afterMs - 1);
+      await settled();
+      assert.is(table.lines.size, 1);
+      mock.timers.tick(1);
+      await settled();
+      assert.is(table.lines.size, 0);
+      await close();
+    } finally {
+      mock.timers.reset();
+    }
+  });
+
 for (const event of ['reconnected', 'revision'] as const)
   lifecycle(`after "${event}" the guest asks, and an announcement that answers keeps its routes`, async () => {
     const { session, table, settled, close } = await guest();
@@ -170,6 +211,8 @@ function operationOf({ iov }: SendvRequest): string {
 }
 
 const UPLINK = parseKernelRoutes('[{"dst":"default","gateway":"192.168.1.1","dev":"wan0","protocol":"static"}]', 4);
+
+const REQUEST = encodeRoutes({ operation: 'request', generation: 0, gateway4: null, gateway6: null, routes: [] });
 
 /** A router over a table whose readings wait until the test lets them go on. */
 async function router(session: SessionDouble) {
@@ -223,13 +266,25 @@ lifecycle('a router that ends waits for an announcement on its way, so that the 
   assert.equal(arrived, ['announce-default', 'withdraw']);
 });
 
+lifecycle('a router that ends answers nobody any more', async () => {
+  const session = new SessionDouble('net-vm');
+  const { service, readings } = await router(session);
+  readings.shift()?.(UPLINK);
+  await turns();
+  const before = session.sent.length;
+  const closing = service.close();
+  session.deliver(ROUTE_PORT, REQUEST, { name: 'chrome-vm', domid: 2 });
+  await closing;
+  await turns();
+  assert.equal(session.sent.slice(before).map(operationOf), ['withdraw']);
+});
+
 lifecycle('a router without routes says so to a guest that asks', async () => {
   const session = new SessionDouble('net-vm');
   const { service, readings } = await router(session);
   readings.shift()?.([]);
   await turns();
-  const request = encodeRoutes({ operation: 'request', generation: 0, gateway4: null, gateway6: null, routes: [] });
-  session.deliver(ROUTE_PORT, request, { name: 'chrome-vm', domid: 2 });
+  session.deliver(ROUTE_PORT, REQUEST, { name: 'chrome-vm', domid: 2 });
   await turns();
   assert.equal(session.sent.map(operationOf), ['withdraw']);
   await service.close();
