@@ -81,7 +81,7 @@ function linesOf({ decided, equal, byMessage, missing, policies, different }: Re
       ? `FAIL: ${different.length} of ${decided} decisions are other ones now`
       : missing.size > 0
         ? `INCOMPLETE: ${equal} decisions are the same, others have no policy in the archive`
-        : `PASS: ${decided} decisions are the same, under ${policies.size} ${policies.size === 1 ? 'policy' : 'policies'}`;
+        : `PASS: ${decided} ${decided === 1 ? 'decision is' : 'decisions are'} the same, under ${policies.size} ${policies.size === 1 ? 'policy' : 'policies'}`;
   const shown = different
     .slice(0, MAX_SHOWN)
     .map(({ seq, request, differences }) => `  record ${seq}: ${request}: ${differences.join('; ')}`);

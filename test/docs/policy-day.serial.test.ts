@@ -1,0 +1,116 @@
+/** "A day of work" of docs/policy.md, run line by line at a real broker. */
+import { appendFileSync, chmodSync, cpSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type BrokerStatus, callControl } from '../../broker/index.ts';
+import { argusProgram } from '../../clients/cli/program.ts';
+import { SHIPPED_POLICY_DIRECTORY } from '../../policy/index.ts';
+import { runCommand } from '../policy/run-policy.ts';
+import { codeOf, type Installation, withInstallation } from '../support/installation/installation.ts';
+
+const day = suite('docs/policy.md: a day of work');
+
+const PAGE = readFileSync(new URL('../../docs/policy.md', import.meta.url), 'utf8');
+const [, SECTION = ''] = /\n## A day of work\n([\s\S]*?)\n## /.exec(PAGE) ?? [];
+
+interface Block {
+  readonly kind: string;
+  /** The file that the text is added to; empty for commands. */
+  readonly file: string;
+  readonly text: string;
+}
+
+const BLOCKS: readonly Block[] = [...SECTION.matchAll(/```(console|yaml|csv) ?(\S*)\n([\s\S]*?)```/g)].map(
+  ([, kind = '', file = '', text = '']) => ({ kind, file, text }),
+);
+
+interface Step {
+  readonly command: string;
+  /** Lines that the page shows; "…" stands for any number of others. */
+  readonly shown: readonly string[];
+}
+
+function stepsOf(text: string): Step[] {
+  return text
+    .split('$ argus ')
+    .slice(1)
+    .map((part) => {
+      const [command = '', ...shown] = part.trimEnd().split('\n');
+      return { command, shown: shown.filter((line) => line !== '…') };
+    });
+}
+
+/** Numbers of records and lines, and hashes, are others in each run. */
+function general(text: string): string {
+  return text
+    .replaceAll(/\b[0-9a-f]{12}\b/g, 'HASH')
+    .replaceAll(/(?<=records |to |csv:|csv:\d+:)\d+/g, 'N')
+    .replaceAll(/(?<=breaks \S+ ).*$/gm, '…');
+}
+
+/** The words of a command line as a shell splits these. */
+function wordsOf(command: string): string[] {
+  return [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+}
+
+async function tokenOf(stage: Installation): Promise<string> {
+  return ((await callControl(stage.control, 'GET', '/v1/status')).body as BrokerStatus).policy.hash.slice(0, 12);
+}
+
+function deniedRecord(stage: Installation): string {
+  const lines = readFileSync(join(stage.audit, '00000001.jsonl'), 'utf8').trim().split('\n');
+  const denied = lines.map((line) => JSON.parse(line)).find(({ event }) => event === 'send.denied');
+  assert.ok(denied);
+  return String(denied.seq);
+}
+
+async function run(stage: Installation, { command, shown }: Step): Promise<void> {
+  const token = await tokenOf(stage);
+  const words = wordsOf(command).map((word, index, all) => {
+    if (all[index - 1] === '--token') return token;
+    if (all[index - 1] === '--seq') return deniedRecord(stage);
+    return word.startsWith('./') ? join(stage.directory, word) : word;
+  });
+  const { output, error } = await runCommand(await argusProgram(words[0]), words);
+  assert.is(error, null, `${command}: ${String(error)}`);
+  const printed = general(output.replaceAll(`${stage.directory}/`, './'));
+  let from = 0;
+  for (const line of shown) {
+    const at = printed.indexOf(general(line), from);
+    assert.ok(at >= 0, `argus ${command}\nshould print\n${general(line)}\nand printed\n${printed}`);
+    from = at;
+  }
+}
+
+day('each command works, and prints what the page shows', () =>
+  withInstallation({}, async (stage) => {
+    assert.ok(BLOCKS.length >= 8, 'the section has blocks');
+    for (const file of ['domains.yaml', 'services.yaml', 'policy.csv', 'assertions.csv', 'tests.csv']) {
+      rmSync(join(stage.policy, file));
+      cpSync(join(SHIPPED_POLICY_DIRECTORY, file), join(stage.policy, file));
+      chmodSync(join(stage.policy, file), 0o644);
+    }
+    await stage.broker({ policy: { directory: stage.policy, source: 'applied' } });
+    const before = process.env.ARGUS_CONTROL;
+    process.env.ARGUS_CONTROL = stage.control;
+    try {
+      for (const { kind, file, text } of BLOCKS) {
+        if (kind !== 'console') {
+          appendFileSync(join(stage.directory, file), text);
+          continue;
+        }
+        if (text.includes('--seq')) {
+          const chrome = await stage.connect('chrome-vm');
+          assert.is(await codeOf(chrome.sendv({ to: { domain: 'mail-vm', port: 70 }, iov: [] })), 'EACCES');
+        }
+        for (const step of stepsOf(text)) await run(stage, step);
+      }
+    } finally {
+      if (before === undefined) delete process.env.ARGUS_CONTROL;
+      else process.env.ARGUS_CONTROL = before;
+    }
+  }),
+);
+
+day.run();
