@@ -6,7 +6,7 @@ import { CodedError } from '../../broker/base/index.ts';
 
 /** docs/keys.md explains each code. A test compares the two lists. */
 export const KEY_ERROR_CODES = [
-  // files, by whoever set up the directory
+  // files: errors of the operator who set up the directory
   'ERR_KEY_FILE_MISSING',
   'ERR_KEY_FILE_MODE',
   'ERR_KEY_FILE_OWNER',

@@ -20,18 +20,20 @@ export const HASH_BYTES = 32;
 export const HKDF_MAX_BLOCKS = 255;
 /** The epoch is a u32 in the record header. */
 export const MAX_EPOCH = 0xffff_ffff;
-/** A fresh key agreement moves a direction to the next multiple of this; the epochs between come from a ratchet alone. */
+/**
+ * A fresh key agreement moves a direction to the next multiple of this; the epochs between come from a ratchet alone.
+ */
 export const EPOCHS_PER_AGREEMENT = 2 ** 16;
 
 // ---- we chose these ----
 
-/** A credential is about 600 bytes, a hello about 2 KiB; what is longer is refused before anything is parsed. */
+/** A credential is about 600 bytes, a hello about 2 KiB. A longer token is refused before it is parsed. */
 export const MAX_TOKEN_CHARACTERS = 8192;
 /** A register of credentials has about 250 bytes a line: a quarter of a million credentials. */
 export const MAX_REGISTER_BYTES = 64 * 1024 * 1024;
 /** A revocation list is read by the broker alone and signed by its authority: about 8 000 entries. */
 export const MAX_REVOCATION_LIST_CHARACTERS = 2 ** 20;
-/** What a person says about a revocation: a line. */
+/** Length of the reason that a person gives for a revocation: one line. */
 export const MAX_REVOCATION_REASON = 200;
 /** Key files hold a few hundred bytes; the cap keeps a wrong path (a disk image) from being read into memory. */
 export const MAX_KEY_FILE_BYTES = 16 * 1024;
@@ -52,17 +54,19 @@ export const MIN_PASSPHRASE_CHARACTERS = 12;
 export const MAX_PASSPHRASE_CHARACTERS = 1_024;
 /** A backup holds a register, in base64url. */
 export const MAX_BACKUP_BYTES = 2 * MAX_REGISTER_BYTES;
-/** How far the clocks of a VM and its host may be apart before a credential counts as expired or not yet valid. */
+/** Tolerated difference between the clocks of a VM and its host, for expired or not yet valid credentials. */
 export const CLOCK_TOLERANCE_SECONDS = 60;
-/** What `argus keys issue` grants unless told otherwise: a quarter, so that renewal is practised. */
+/**
+ * Default lifetime of a credential from `argus keys issue`: a quarter of a year, so that operators practise renewal.
+ */
 export const DEFAULT_TTL_SECONDS = 90 * 24 * 3600;
-/** Ten years: longer is a mistyped unit, not a plan. */
+/** Ten years. A longer lifetime is probably a mistyped unit. */
 export const MAX_TTL_SECONDS = 3653 * 24 * 3600;
 /** Private keys and their directories: the owner alone. */
 export const PRIVATE_FILE_MODE = 0o600;
 export const PRIVATE_DIRECTORY_MODE = 0o700;
-/** Public keys and credentials: anybody may read, the owner alone may change. */
+/** Public keys and credentials: every user can read them, only the owner can change them. */
 export const PUBLIC_FILE_MODE = 0o644;
 
-/** Below this an output is left to the garbage collector: giving it back costs about a microsecond. */
+/** A smaller output is left to the garbage collector, because releasing it costs about a microsecond. */
 export const RELEASE_MIN_BYTES = 16_384;

@@ -1,14 +1,14 @@
 /** The table of layers: which folder may import which, and which package may be imported where. */
 
 export interface Layer {
-  /** Folders whose door this one may import; itself is always allowed. */
+  /** Folders whose `index.ts` this one may import. A folder may always import itself. */
   readonly imports: readonly string[];
-  /** Those of `imports` of which only types may be imported. */
+  /** Folders of `imports` from which only types may be imported. */
   readonly typesOnly?: readonly string[];
   readonly breaking: readonly Readonly<Record<string, string>>[];
 }
 
-/** What the edges of the broker may use: everything below them. */
+/** Folders that the edges of the broker may import: all lower ones. */
 const BELOW_EDGES = [
   'broker/base',
   'broker/process',
@@ -23,9 +23,12 @@ const BELOW_EDGES = [
   'policy',
 ];
 
-/** Bottom first. `keys`, `policy` and `broker` stand for the files right inside: two doors, and the composition. */
+/**
+ * The lowest layer first. `keys`, `policy` and `broker` mean the files directly in them: two entries, and the
+ * composition.
+ */
 export const LAYERS: Readonly<Record<string, Layer>> = {
-  // The ground floor: everything may stand on it, so it brings nothing along.
+  // The lowest layer: all folders may import it, so it imports nothing.
   'broker/base': {
     imports: [],
     breaking: [
@@ -132,7 +135,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       { 'broker/channel/handshake.ts': `import type { Domain } from '../../policy/contract/index.ts';` },
     ],
   },
-  // The audit events: declared once, below the core that tells them and the log that writes them.
+  // The audit events: declared once, below the core that reports them and the log that writes them.
   'broker/record': {
     imports: ['policy/contract'],
     typesOnly: ['policy/contract'],
@@ -193,7 +196,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: [...BELOW_EDGES, 'broker/carrier', 'broker/peer', 'broker/federation', 'broker/service', 'broker/control'],
     breaking: [{ 'broker/broker.ts': `import { connect } from '../clients/sdk/index.ts';` }],
   },
-  // Loads on any Node, so it stands alone.
+  // Must load on any version of Node, so it imports nothing.
   'clients/entry': {
     imports: [],
     breaking: [{ 'clients/entry/node-version.ts': `import { VERSION } from '../../broker/index.ts';` }],
@@ -328,7 +331,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
 };
 
-/** What the unit may import, or null if the table does not know it. */
+/** The folders that the unit may import, or null if the unit is not in the table. */
 export function allowedUnits(unit: string): readonly string[] | null {
   return Object.hasOwn(LAYERS, unit) ? (LAYERS[unit]?.imports ?? null) : null;
 }
@@ -345,14 +348,14 @@ export const PURE_UNITS: readonly string[] = [
 
 export interface ModulePlace {
   readonly packageName: string;
-  /** Where it may be imported at all. */
+  /** Folders that may import it. */
   readonly folders: readonly string[];
-  /** How far it may spread in each of them. */
+  /** The part of each folder that may import it. */
   readonly within: 'file' | 'folder' | 'any';
   readonly breaking: readonly Readonly<Record<string, string>>[];
 }
 
-/** Each dependency that the trust rests on, or that would shape the code, stays behind an interface of ours. */
+/** Dependencies that are security-relevant, or that could shape the code, stay behind an interface of ours. */
 export const MODULES: readonly ModulePlace[] = [
   {
     packageName: 'casbin',
@@ -380,7 +383,7 @@ export const MODULES: readonly ModulePlace[] = [
     ],
   },
   {
-    // Native code: each room that needs it has it in one file, which argues why its calls are safe.
+    // Native code: each folder that needs it uses it in one file, which says why its calls are safe.
     packageName: 'koffi',
     folders: ['keys', 'clients/devices'],
     within: 'file',
@@ -444,11 +447,11 @@ export const MODULES: readonly ModulePlace[] = [
   },
 ];
 
-/** The unit of a file: its nearest folder that has a row in the table; else its own folder, which no rule knows. */
+/** The unit of a file: its nearest folder with a row in the table; else its own folder, which no rule allows. */
 export function unitOf(path: string): string {
   const own = path.replace(/\/?[^/]*$/, '');
   for (let folder = own; folder !== ''; folder = folder.replace(/\/?[^/]*$/, '')) {
-    // What stands right inside a top folder is the roof over its rooms; a room without a row must not hide below it.
+    // A row for a top folder covers only the files directly in it. It must not cover a subfolder without a row.
     if (Object.hasOwn(LAYERS, folder) && (folder.includes('/') || folder === own)) return folder;
   }
   return own;

@@ -16,7 +16,7 @@ export interface Rule {
   readonly breaking: readonly Readonly<Record<string, string>>[];
 }
 
-/** A rule about single imports: `check` returns what is wrong with one, or null. */
+/** A rule about single imports: `check` returns the problem of an import, or null. */
 function importRule(
   name: string,
   scope: (source: Source) => boolean,
@@ -93,9 +93,9 @@ const doorRule = importRule(
   isProduct,
   (one, source) => {
     if (one.target === null) return null;
-    // Inside its own unit a file may use what it likes; the rest only by its door.
+    // Inside its own unit a file may import any file; from other units only their `index.ts`.
     if (unitOf(source.path) === unitOf(one.target)) return null;
-    // The mint has no door: the rule about minting says who may come here.
+    // No `index.ts` exports the function that makes permits. A rule of its own says which file may import it.
     if (source.path === 'policy/decide/avc.ts' && one.target === 'policy/contract/permit.ts') return null;
     if (one.target === `${unitOf(one.target)}/index.ts`) return null;
     return `goes past ${unitOf(one.target)}/index.ts`;

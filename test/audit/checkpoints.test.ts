@@ -80,7 +80,7 @@ function notesOf(disk: MemoryDisk): readonly string[] {
   return splitNotes(disk.beside.get(CHECKPOINTS_FILE) ?? '');
 }
 
-/** Links all lines anew, as an attacker that can write every file would. */
+/** Links all lines again, as an attacker who can write every file would do. */
 function relink(disk: MemoryDisk, edit: (line: string, index: number) => string | null): void {
   let [seq, prev, index] = [0, '0'.repeat(64), 0];
   for (const [number, bytes] of disk.files) {
@@ -140,7 +140,7 @@ checkpoints('without a key of the caller the one beside the log is used, and the
   assert.is((await verify(disk, {})).checkpoints.key, 'none');
 });
 
-// ---- what a chain alone does not show: journald's failures and others
+// ---- attacks that a chain alone does not show: those on journald and others
 
 type Attack = readonly [label: string, code: ProblemCode, attack: (disk: MemoryDisk) => Promise<void> | void];
 
@@ -232,7 +232,7 @@ checkpoints('a live log with an unfinished line passes up to it (journald #27532
 checkpoints('clock steps and quick restarts do not matter (journald #17833, ghaf #2239)', async () => {
   const disk = new MemoryDisk();
   for (const _ of [1, 2, 3, 4]) {
-    // Each clock of these starts at the same moment: time goes back with each run.
+    // The clock of each run starts at the same time, so time steps back with each run.
     const bench = await openOn(disk, { signer });
     await bench.log.close();
   }
@@ -345,7 +345,7 @@ checkpoints('any record is proven from the log, and the proof is checked without
   assert.is(await codeOf(() => proveConsistency('unused', records + 1, disk)), 'ERR_AUDIT_UNPROVEN');
 });
 
-// ---- the fast look and its slow twin
+// ---- the fast check and the slow one
 
 checkpoints('the fast look finds what the slow one finds, in any tampered log', async () => {
   const disk = await sample();
@@ -370,7 +370,7 @@ checkpoints('the fast look finds what the slow one finds, in any tampered log', 
         };
         tampered.files.set(segment, Buffer.concat(edits[kind]));
         const fast = await verify(tampered);
-        // A judge makes the check read every line.
+        // With a `judge` the slow check reads every line.
         const slow = await verify(tampered, { keys: [signer.key], judge: () => null });
         assert.equal(fast, slow);
         assert.is(fast.ok, kind === 'none');

@@ -1,4 +1,4 @@
-/** What the audit tests share: decisions from a real AVC, a disk in memory that breaks on demand, and a clock that stands. */
+/** Fixtures of the audit tests: decisions from a real AVC, a disk in memory that fails on demand, and a fake clock. */
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ import { FakeClock } from '../support/clock.ts';
 
 // ---- decisions
 
-/** chrome-vm may send audio; nobody else may do anything. */
+/** chrome-vm may send audio. Nothing else is allowed. */
 const FILES = {
   'domains.yaml': `
 labels:
@@ -59,7 +59,7 @@ export function named(name: string): Domain {
   return found;
 }
 
-/** What rogue-vm gets when it tries class argo. */
+/** The denials when rogue-vm tries the permissions of class argo. */
 export function argoDenials(): Denial[] {
   const { monitor } = policy;
   const [rogue, audio] = [named('rogue-vm'), named('audio-vm')];
@@ -100,9 +100,9 @@ function errno(code: string): Error {
 
 export class MemoryDisk implements AuditFiles {
   readonly files = new Map<number, Buffer>();
-  /** Bytes it still takes; a write takes what fits and the next one fails with ENOSPC. */
+  /** Free bytes. A write takes the bytes that fit, and the next one fails with ENOSPC. */
   room = Number.POSITIVE_INFINITY;
-  /** At most so many bytes by one write. */
+  /** Limit of the bytes that one write takes. */
   bite = Number.POSITIVE_INFINITY;
   /** While set, the operation of this name fails with this errno word. */
   readonly broken = new Map<'append' | 'datasync' | 'create' | 'open' | 'read', string>();
@@ -184,7 +184,7 @@ export class MemoryDisk implements AuditFiles {
     if (code !== undefined) throw errno(code);
   }
 
-  /** What a kill -9 leaves: all bytes, no lock. */
+  /** The disk after a kill -9: all bytes, no lock. */
   crashed(): MemoryDisk {
     const copy = new MemoryDisk();
     for (const [number, bytes] of this.files) copy.files.set(number, Buffer.from(bytes));
@@ -279,7 +279,7 @@ export function durable(log: AuditLog, source?: Domain): Promise<boolean> {
   return new Promise((resolve) => log.whenDurable(resolve, source));
 }
 
-/** Lets everything run that does not wait for the clock. */
+/** Runs everything that does not wait for the clock. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,4 +1,4 @@
-/** Every kind of record, by the bound that keeps it from filling the disk. The floods are those of SECURITY.md. */
+/** Every kind of record, by the bound that prevents it from filling the disk. The floods are those of SECURITY.md. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AuditError, type AuditLog } from '../../broker/audit/index.ts';
@@ -24,7 +24,7 @@ import { argoDenials, denialOf, durable, type LogFixture, named, openOn, permitO
 
 const flood = suite('audit flood');
 
-/** What rogue-vm, a stranger, or both together with a receiver, may do at will. `index` grows by one each time. */
+/** An action that rogue-vm, a stranger, or both with a receiver can repeat at will. `index` grows by one each time. */
 type Cause = (log: AuditLog, index: number) => void;
 
 const rogue = named('rogue-vm');
@@ -38,7 +38,7 @@ const told =
     log.record(event(index));
 const port = (index: number): number => index % 60_000;
 
-/** One flood at least for each event that a domain can cause; each the worst that the event allows. */
+/** At least one flood for each event that a domain can cause, and the worst one possible for it. */
 const FLOODS: readonly (readonly [label: string, event: AuditEventName, cause: Cause])[] = [
   ['sessions opened', 'session.open', told((index) => ({ event: 'session.open', src: rogue, session: `s${index}` }))],
   [
@@ -111,7 +111,7 @@ const FLOODS: readonly (readonly [label: string, event: AuditEventName, cause: C
   ],
 ];
 
-/** Events that the records of a log stand for, those that were withheld included. */
+/** Number of events that the records of a log stand for, including withheld ones. */
 function counted(records: readonly AuditRecord[], event: AuditEventName): number {
   let sum = 0;
   for (const record of records) {
@@ -123,7 +123,7 @@ function counted(records: readonly AuditRecord[], event: AuditEventName): number
   return sum;
 }
 
-/** Floods for so many seconds; a window's end lies in each. */
+/** Floods for `seconds` seconds. One window ends in each second. */
 async function run({ log, clock }: LogFixture, cause: Cause, seconds: number, perSecond: number): Promise<void> {
   for (let second = 0; second < seconds; second++) {
     for (let index = 0; index < perSecond; index++) cause(log, second * perSecond + index);
@@ -137,7 +137,7 @@ async function run({ log, clock }: LogFixture, cause: Cause, seconds: number, pe
 const open = (): ReturnType<typeof openOn> =>
   openOn(undefined, { domainBytesPerHour: MIN_DOMAIN_BYTES_PER_HOUR, segmentBytes: 64 * 1024 });
 
-/** What a share allows in so many seconds from its first byte on. */
+/** Bytes that a share allows within `seconds` after its first byte. */
 function allowance(seconds: number): number {
   const burst = MIN_DOMAIN_BYTES_PER_HOUR / LOG_BURST_PARTS;
   return burst + ((MIN_DOMAIN_BYTES_PER_HOUR - burst) / HOUR_MS) * seconds * 1_000;

@@ -235,7 +235,7 @@ async function killed(child: ChildProcess): Promise<void> {
   await once(child, 'close');
 }
 
-/** Kills once so many acknowledgements were seen; returns the last that was. */
+/** Kills the process after `lines` acknowledgements. Returns the last one. */
 async function killAfter(child: ChildProcess, lines: number): Promise<string> {
   if (child.stdout === null) throw new Error('no stdout');
   child.stdout.setEncoding('utf8');

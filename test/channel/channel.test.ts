@@ -1,4 +1,4 @@
-/** The one session machine: who is believed, from which record on, and what a stranger can make it do. */
+/** The session machine: when the other side is authenticated, and how little a stranger can cause. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ChannelRole } from '../../broker/channel/index.ts';
@@ -57,7 +57,7 @@ channels('frames behind the welcome in its record are handed out after the proof
   assert.equal(domain.frames, ['more']);
 });
 
-/** What each end may be shown of a record's body before the other side is believed. */
+/** The limit of a record's body before the other side is authenticated. */
 for (const [role, identity] of [
   ['broker', BROKER],
   ['remote-listener', BROKER],
@@ -118,7 +118,7 @@ for (const [label, plaintext] of NO_PROOFS) {
   });
 }
 
-/** A domain with the right keys that says whatever the test wants in its first record. */
+/** A domain with the right keys. The test chooses its first record. */
 async function hostile(
   domain: End,
   broker: End,

@@ -1,4 +1,4 @@
-/** A fresh key agreement inside a running session: when it comes, what it heals, and what may not be said in it. */
+/** A fresh key agreement inside a running session: when it happens, what it protects, and which records it refuses. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeRekey, RekeyKind } from '../../broker/channel/fresh-keys.ts';
@@ -18,7 +18,7 @@ const COMMITMENT = new Uint8Array(32).fill(7);
 
 class Pair {
   now = 0;
-  /** The public key that the broker has made last. */
+  /** The last public key of the broker. */
   brokersKey: Uint8Array = new Uint8Array(0);
   readonly broker: End;
   readonly domain: End;
@@ -50,14 +50,14 @@ class Pair {
     return made;
   }
 
-  /** The question of the broker: what it writes when it reads something after `FRESH_KEYS_MS`. */
+  /** The request of the broker: its output when it reads a record after `FRESH_KEYS_MS`. */
   ask(): Uint8Array {
     this.now += FRESH_KEYS_MS;
     readAll(this.broker);
     return this.broker.take();
   }
 
-  /** All that the two ends have to say for fresh keys. */
+  /** Exchanges all messages of the two ends for fresh keys. */
   agree(): void {
     const answer = hear(this.domain, this.ask());
     hear(this.domain, hear(this.broker, answer));
@@ -71,7 +71,7 @@ function readAll(end: End): ChannelEvent {
   return last;
 }
 
-/** @returns what the end has to write */
+/** @returns the output of the end */
 function hear(end: End, bytes: Uint8Array): Uint8Array {
   end.hear(bytes);
   readAll(end);
@@ -174,7 +174,7 @@ fresh('a domain that does not answer is not listened to for long', async () => {
   assert.is(outcome(both.broker, both.domain.say('still here')), 'STALE_KEYS');
 });
 
-/** What one end may not say, before or after the question. */
+/** Records that one end must not send, before or after the request. */
 const REFUSED: readonly (readonly [string, string, (both: Pair) => readonly [End, Uint8Array]])[] = [
   [
     'an answer to nothing',
@@ -273,7 +273,7 @@ const REFUSED: readonly (readonly [string, string, (both: Pair) => readonly [End
   ],
 ];
 
-/** The domain has answered and skips its confirmation: the record is sealed, and thrown away before it counts. */
+/** The domain has answered but omits its confirmation: the record is sealed, and then thrown away. */
 function freshDomain(both: Pair): {
   readonly asked: Uint8Array;
   readonly session: NonNullable<End['channel']['session']>;

@@ -1,7 +1,7 @@
 /**
- * The handshake as a table: each row changes one thing about a good hello or welcome, and says what becomes of it. The
- * rows are what an outsider with an independent client has tried: algorithms confused, claims missing or odd, points of
- * low order, statements bound to another party, and statements said again.
+ * The handshake as a table: each row changes one thing in a good hello or welcome, and states the outcome. The rows are
+ * attacks that were tried with an independent client: confused algorithms, missing or odd claims, points of low order,
+ * statements bound to another party, and replayed statements.
  */
 import { createHash } from 'node:crypto';
 import { suite } from 'uvu';
@@ -35,7 +35,7 @@ import { CONTEXT, DOMAIN, recordFrom } from './pair.ts';
 
 const SUITES = ['A256GCM', 'C20P'] as const;
 const NOW = Math.floor(Date.now() / 1000);
-/** The clock stands: a machine may take longer for the table than a row leaves. */
+/** The clock stands still, because a slow machine may take longer for the table than a row allows. */
 const STANDING = { ...CONTEXT, wallClock: () => NOW * 1000 };
 type Outcome = HandshakeFault | 'let in';
 type Change = (token: Token) => Token;
@@ -48,7 +48,7 @@ const spare = (signature: string): string => `${signature.slice(0, -1)}${SPARE[s
 /** The same bytes with a spare bit set. */
 const SPARE: Readonly<Record<string, string>> = { A: 'B', Q: 'R', g: 'h', w: 'x' };
 
-/** What holds for any signed token: the answers to a signature that is none, to what is no token, and to nothing at all. */
+/** Rows for any signed token: the outcomes for a bad signature, for text that is not a token, and for no text. */
 function tokenRows(bad: Outcome, none: Outcome, nothing: Outcome): readonly Row[] {
   return [
     ['alg none', none, algorithm('none', () => new Uint8Array(0))],
@@ -150,7 +150,10 @@ const CREDENTIALS: readonly Row[] = [
   ['claims that are no JSON', 'MALFORMED', (token) => ({ ...token, payload: '{' })],
 ];
 
-/** Points of low order and their other spellings (RFC 7748 §7); the highest bit is ignored, so it makes a spelling more. */
+/**
+ * Points of low order and their other spellings (RFC 7748 §7). The highest bit is ignored, so it gives one more
+ * spelling.
+ */
 const LOW_ORDER: readonly string[] = [
   '00'.repeat(32),
   `01${'00'.repeat(31)}`,
@@ -315,7 +318,7 @@ matrix('a hello that comes back to the domain is no welcome', async () => {
 });
 
 matrix('an ephemeral key that another domain signs as its own gets a welcome that the first refuses', async () => {
-  // Unknown key share: M puts A's key into a hello of its own, and passes the broker's answer on to A.
+  // Unknown key share attack: M puts A's key into its own hello, and passes the broker's answer on to A.
   const [a, m] = [trusting(DOMAIN), HELLO];
   const said = await beginHello(a, null, SUITES, STANDING);
   const [, payload = ''] = Buffer.from(said.record.subarray(24)).toString('latin1').split('.');

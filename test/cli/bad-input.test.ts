@@ -1,6 +1,6 @@
 /**
- * Bad input as an operator meets it: one message that says what to do, a stable code, a non-zero exit, and nothing that
- * was there is touched.
+ * Bad input as an operator sees it: one message that says what to do, a stable code, a non-zero exit, and no existing
+ * file is changed.
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { temporaryDirectory } from '../support/temp.ts';
 
 const bad = suite('bad input');
 
-/** Arranges a situation; returns what is to be run, where that is not `argus broker --config`. */
+/** Prepares a situation. Returns the command to run, if it is not `argus broker --config`. */
 type Arrange = (stage: Installation) => unknown;
 
 const DAY_MS = 86_400_000;
@@ -31,7 +31,7 @@ async function occupied(stage: Installation): Promise<{ server: Server; port: nu
   return { server, port: address.port };
 }
 
-/** Makes the identity of the broker anew, as of another time. */
+/** Issues the identity of the broker again, at another time. */
 async function brokerAt(stage: Installation, now: number): Promise<void> {
   await stage.issue('broker', 'broker', { name: 'argus', now, ttlSeconds: 3_600 });
 }
@@ -283,7 +283,7 @@ function isCommandLine(value: unknown): value is readonly string[] {
   return Array.isArray(value);
 }
 
-/** Every file with its mode and content: what a refused command must leave as it was. */
+/** Every file with its mode and content. A refused command must not change them. */
 function snapshot(directory: string): ReadonlyMap<string, string> {
   const entries = new Map<string, string>();
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
@@ -311,7 +311,7 @@ for (const [situation, code, mentions, arrange] of SITUATIONS) {
       assert.not.match(message, /\n {4}at /);
       const after = snapshot(stage.directory);
       for (const [path, was] of before) {
-        // A log that belongs to a running broker goes on.
+        // A running broker continues to write its log.
         if (!path.includes('/other/')) assert.is(after.get(path), was, path);
       }
     }),

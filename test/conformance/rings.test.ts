@@ -6,7 +6,7 @@ import { statement } from './harness.ts';
 
 const NO_ENABLE = { domains: ['a', 'b'], rows: ['p, @any, @any, argo, *, allow', 'p, @any, @any, data, *, allow'] };
 
-/** Each operation, with arguments that are good and with arguments that are not. */
+/** Each operation, with valid and with invalid arguments. */
 function everyOperation(stage: CoreHarness): number[] {
   return [
     stage.register('a', 'ANY').status,

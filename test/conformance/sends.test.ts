@@ -1,4 +1,4 @@
-/** A25 … A51: sendv in the core. What the client checks before it sends is in client.test.ts. */
+/** A25 … A51: sendv in the core. client.test.ts has the checks that the client makes before it sends. */
 import * as assert from 'uvu/assert';
 import { DATA_FRAME_HEADER_BYTES, Op, Status } from '../../broker/wire/index.ts';
 import { CoreHarness, OPEN, PORT } from '../support/core/harness.ts';
@@ -7,7 +7,7 @@ import { statement } from './harness.ts';
 const bytes = (length: number): Uint8Array => new Uint8Array(length);
 
 statement('A25', undefined, async () => {
-  // Addresses in a frame are packed; the padding that there is are its reserved bits.
+  // Addresses in a frame are packed. Its only padding is the reserved bits.
   const stage = await CoreHarness.open('a', 'b');
   stage.register('b', 'ANY');
   for (const reserved of [1, 0x8000]) {
@@ -66,7 +66,7 @@ statement('A29', undefined, async () => {
 });
 
 statement('A29', undefined, async () => {
-  // The second hook, for the class of the port, is asked before the ring as well.
+  // The second hook, for the class of the port, is also called before the ring look-up.
   const stage = await CoreHarness.of({ ...DENIED, rows: [...DENIED.rows, 'p, a, b, argo, send, allow'] });
   const without = stage.send('a', 'b', { payload: 'x' });
   stage.register('b', 'ANY');

@@ -1,6 +1,6 @@
 /**
- * The order of sendv's checks, one test a check: each fails when that check alone is deleted. Then quotas, routes, order
- * gates, and what is left when things end.
+ * The order of sendv's checks, one test per check: each fails when only that check is deleted. Then quotas, routes,
+ * order gates, and the state after rings and sessions have ended.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,7 +10,7 @@ import { CoreHarness, OPEN, PORT } from '../support/core/harness.ts';
 const core = suite('argo');
 const bytes = (length: number): Uint8Array => new Uint8Array(length);
 
-/** Nothing arrived, nothing is accounted for. */
+/** Asserts that no message arrived, and that no bytes were charged. */
 function untouched(stage: CoreHarness, name = 'b'): void {
   assert.equal(stage.at(name).messages, []);
   for (const ring of stage.state(name).ringsByHandle.values()) assert.is(ring.used, 0);
@@ -137,7 +137,7 @@ core('quota: one sender cannot keep the others out of a wildcard ring', async ()
   assert.is(stage.send('c', 'b', { payload: bytes(48) }), Status.EAGAIN);
   for (let i = 0; i < 8; i++) {
     stage.consume('b', value, 48);
-    // The flooder is always first; c gets its part all the same.
+    // The flooder is always first, but c still gets its part.
     stage.send('a', 'b', { payload: bytes(48) });
     stage.send('c', 'b', { payload: bytes(48) });
   }

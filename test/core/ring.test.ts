@@ -40,7 +40,7 @@ function ringOf(length: number, partner: string | null = null, unread = 0): Ring
   const owner = stage.state('b');
   owner.sink = null;
   owner.deliveries = 0;
-  // Everything that was accepted has been sent to the owner.
+  // All accepted messages have been sent to the owner.
   owner.sink = { departed: Number.MAX_SAFE_INTEGER, deliver: () => {}, event: () => {}, introduce: () => {} };
   return new Ring(1, owner, PORT, partner === null ? null : stage.state(partner), length, bindingOf(PORT), unread);
 }
@@ -114,7 +114,7 @@ const START = 0;
 const STOP = 1;
 const CORK = 2;
 
-/** What is handed to the ring in the place of a permit for a's source-start. */
+/** Values that are passed to the ring instead of a permit for a's source-start. */
 const FORGERIES: readonly (readonly [label: string, forge: () => unknown, permission: number])[] = [
   ['a denial', () => decisionFor('a', 'b', CONTROL, CORK), CORK],
   ['a denial that claims to allow', () => Object.create(decisionFor('a', 'b', CONTROL, CORK), ALLOWED), CORK],
@@ -214,7 +214,7 @@ interface Message {
   readonly size: number;
 }
 
-/** The slow twin: a list of messages and a list of who waits. */
+/** A slow model of a ring: a list of messages, and a list of waiting domains. */
 class Naive {
   messages: Message[] = [];
   waiting: { sender: string; size: number }[] = [];

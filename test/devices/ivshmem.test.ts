@@ -1,4 +1,7 @@
-/** Regions and doorbells between two guests through a real broker: QEMU's protocol, copies, refusals, and no common page. */
+/**
+ * Regions and doorbells between two guests through a real broker: QEMU's protocol, copies, refusals, and no common
+ * page.
+ */
 import { fstatSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -31,7 +34,7 @@ const ROWS = [
   'p, mail-vm, chrome-vm, ivshmem, vector-0, allow',
 ];
 
-/** What QEMU is to the server: it hears numbers and descriptors, and maps the memory for its guest. */
+/** The role of QEMU as a client: it gets numbers and descriptors, and maps the memory for its guest. */
 class Client {
   readonly heard: [number: number, descriptor: Descriptor | null][] = [];
   readonly #system: System;
@@ -204,7 +207,7 @@ ivshmem('a doorbell copies the section of the sender into the region of the peer
     assert.is(mail.qemu.read(layout.sectionAt(0), 11).toString(), 'from chrome');
     assert.is(mail.qemu.read(layout.sectionAt(1), 9).toString(), '\0'.repeat(9), 'only its own section travels');
     assert.is(mail.qemu.read(layout.stateAt(0), 4).readUInt32LE(0), 1);
-    // No page is shared: what is written afterwards stays at home.
+    // No page is shared: bytes that are written later do not reach the other guest.
     chrome.qemu.write(layout.sectionAt(0), 'later     !');
     assert.is(mail.qemu.read(layout.sectionAt(0), 11).toString(), 'from chrome');
     mail.qemu.write(layout.sectionAt(1), 'answer');

@@ -1,4 +1,4 @@
-/** Split virtqueues: what an honest driver gets, what a hostile one is stopped for, and a naive model on random chains. */
+/** Split virtqueues: an honest driver, a hostile one that is stopped, and a naive model on random chains. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type QueueFault, SplitQueue } from '../../clients/devices/virtqueue/index.ts';
@@ -15,7 +15,7 @@ interface Fixture {
   readonly memory: FlatMemory;
   readonly driver: DriverQueue;
   readonly queue: SplitQueue;
-  /** Writes bytes into free memory and says where they lie. */
+  /** Writes bytes into free memory, and returns their place. */
   readonly buffer: (bytes: Uint8Array) => BufferPlace;
   readonly space: (length: number) => BufferPlace;
 }
@@ -368,7 +368,7 @@ queues('any bytes as a queue: chains or a fault, never a throw, within all bound
     });
     const noise = random.bytes(driver.end - memory.base);
     if (random.oneIn(8)) memory.write(memory.base, noise);
-    // Otherwise descriptors that are nearly right: they get deeper.
+    // Otherwise nearly valid descriptors, which reach more code.
     else {
       for (let index = 0; index < SIZE; index++) {
         const address = memory.base + random.below(memory.bytes.length);

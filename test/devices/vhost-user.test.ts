@@ -1,4 +1,7 @@
-/** vhost-user over a real socket: an honest VMM, memory that comes and goes, and a hostile VMM or guest that harms itself only. */
+/**
+ * vhost-user over a real socket: an honest VMM, memory that is added and removed, and a hostile VMM or guest that can
+ * harm only itself.
+ */
 import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -55,7 +58,7 @@ class EchoDevice implements VirtioDevice {
   }
 }
 
-/** A file that is not sealed, as a VMM may have it. */
+/** A file without seals. A VMM may send one. */
 function unsealedFile(): Descriptor {
   return new Descriptor(openSync(join(temporaryDirectory(), 'memory'), 'w+'), closeSync);
 }
@@ -192,7 +195,7 @@ vhost('a new memory table moves the queues to the new file, at once', () =>
     const vmm = await attach();
     await vmm.start(1);
     await echo(vmm, 'before');
-    // The same guest addresses, other VMM addresses are not known to the queue: it cannot go on.
+    // Same guest addresses, but other VMM addresses: the queue does not know them, so it stops.
     await vmm.tell(Request.setMemTable, table([{ user: USER_BASE + 0x1_0000_0000 }]), [vmm.memory]);
     const base = await vmm.ask(Request.getVringBase, words(0, 0));
     assert.is(base.readUInt32LE(4), 1, 'the queue was stopped, and its index is kept');

@@ -75,7 +75,7 @@ interface Fixture {
   readonly exchange: TestExchange;
   readonly device: VsockDevice;
   readonly guest: VsockGuest;
-  /** Lets the device work until nothing is left to do; what the guest has heard since the last call. */
+  /** Runs the device until it has no more work. Returns the packets that the guest got since the last call. */
   readonly run: (options?: { readonly isTaking?: boolean }) => string[];
 }
 
@@ -116,7 +116,7 @@ function makeFixture(options: { readonly buffers?: number; readonly bufferBytes?
   return { clock, exchange, device, guest, run };
 }
 
-/** A peer's message to us; `ports` as the peer sees them. */
+/** A message from the peer. `ports` are in the peer's order. */
 function fromPeer(
   operation: Operation,
   ports: readonly [own: number, other: number],

@@ -1,4 +1,4 @@
-/** Two brokers at one NATS server: what holds within a broker holds between them. */
+/** Two brokers at one NATS server: the rules within a broker also hold between them. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -163,7 +163,7 @@ withNats(
       await stage.pauseServer();
       const remote = fateOf(a.sendv({ to: to('b'), iov: [Uint8Array.of(2)] }));
       const local = fateOf(a.sendv({ to: to('a2'), iov: [Uint8Array.of(3)] }));
-      // Delivered at once, acknowledged only when what was sent before it is decided.
+      // The message is delivered at once, but acknowledged only when all earlier sends are decided.
       assert.is((await take(atA2, 1))[0]?.payload[0], 3);
       assert.is(await remote, 'ECONNRESET unknown');
       assert.is(await local, 'accepted');
@@ -173,7 +173,7 @@ withNats(
       const got = take(atB, 1);
       await retried(() => a.sendv({ to: to('b'), iov: [Uint8Array.of(5)], deadline: 5_000 }));
       const first = (await got)[0]?.payload[0];
-      // The one whose fate was unknown may have arrived; nothing arrives twice, and nothing refused does.
+      // The message with an unknown outcome may have arrived. No message arrives twice, and no refused one arrives.
       assert.ok(first === 2 || first === 5, String(first));
     }),
 );
@@ -250,7 +250,7 @@ withNats(
       await take(atB, 3);
       assert.is((await space).domid, b.domid);
 
-      // The word of the other home is the whole's.
+      // A refusal by the other broker refuses the whole notify.
       await writePolicy(stage.path('policy-two'), MEMBERS);
       const rows = readFileSync(stage.path('policy-two/policy.csv'), 'utf8');
       writeFileSync(stage.path('policy-two/policy.csv'), `${rows}p, a, b, argo, send, deny\n`);
@@ -358,7 +358,7 @@ withNats(
       for (const { domid } of await Promise.all(told)) assert.is(domid, a2.domid);
       assert.equal(one.status().domains.find(({ name }) => name === 'a2')?.rings, []);
       assert.match(await fateOf(stage.connect('a2', { carrier: one.tcp ?? '' })), 'ERR_CLIENT_WRONG_HOME');
-      // Until the new home has the policy too, the domain is nowhere.
+      // Until the new home has the policy too, no broker accepts the domain.
       assert.match(await fateOf(stage.connect('a2', { carrier: two.tcp ?? '' })), 'ERR_CLIENT_WRONG_HOME');
       assert.is(await fateOf(a.sendv({ to: to('a2'), iov: [Uint8Array.of(2)] })), 'ECONNREFUSED refused');
 
@@ -390,7 +390,7 @@ function once<Name extends keyof VmEvents>(vm: Vm, name: Name): Promise<VmEvents
   });
 }
 
-/** A session between brokers has just come up: the domains' own news may still be on its way. */
+/** Tries again: after a session between brokers has begun, the announcements of domains may still be in transit. */
 async function retried<T>(attempt: () => Promise<T>): Promise<T> {
   for (;;) {
     try {

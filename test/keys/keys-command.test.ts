@@ -1,4 +1,4 @@
-/** `argus keys` from the outside: what it prints, what it writes, how it fails. */
+/** `argus keys` from the outside: its output, its files, and its errors. */
 import { chmod, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -19,7 +19,7 @@ const command = suite('keys command');
 interface Run {
   readonly stdout: string;
   readonly stderr: string;
-  /** Of the error it ended with; null when it ended well. */
+  /** Code of the error with which it ended; null on success. */
   readonly code: unknown;
 }
 
@@ -184,7 +184,7 @@ command('aead names all providers, the used one, measured times and the self-tes
   assert.match((await argusKeys('aead')).stdout, 'self-test passed');
 });
 
-/** An authority with two domains and a broker; `control` leads to the broker. */
+/** An authority with two domains and a broker. `control` is the broker's control socket. */
 async function makeHost(): Promise<{
   authority: string;
   policy: string;

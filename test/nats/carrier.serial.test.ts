@@ -47,7 +47,7 @@ async function lineOf(
   return connectServer(end, { onMessage: () => {}, onClosed: () => {} });
 }
 
-/** The code of what a promise was rejected with, and of what caused that. */
+/** The code with which a promise rejects, and the codes of the causes. */
 async function codesOf(promise: Promise<unknown>): Promise<string[]> {
   const codes: string[] = [];
   let error: unknown = await promise.then(
@@ -157,7 +157,7 @@ withNats(carrier, 'a reader that has stopped stalls nobody else', () =>
     const slow = fork(programFile('test/nats/slow-reader.ts'), [JSON.stringify(setting)]);
     await once(slow, 'message');
     slow.kill('SIGSTOP');
-    // What is sent to it fills its ring, then waits; at no time does it hold up what goes to others.
+    // Messages to it fill its ring, and then wait. They never delay messages to other domains.
     const fates = new Set<string>();
     for (let batch = 0; batch < 3; batch++) {
       const stuck = Array.from({ length: 60 }, () =>
@@ -225,7 +225,7 @@ withNats(carrier, 'messages injected by who holds the domain’s key end nothing
       new Uint8Array(40).fill(1),
     ];
     for (const message of noise) publishBytes(twin, message);
-    // A hello-less pipe of its own is refused like any stranger, beside the session that runs.
+    // A second pipe without a hello is refused like any stranger, while the session continues.
     const stranger = new Uint8Array(60).fill(7);
     stranger.set([1, 1, 9, 9, 9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0]);
     publishBytes(twin, stranger);
@@ -292,7 +292,7 @@ withNats(
     }),
 );
 
-/** The server reads its file in its own time. */
+/** Tries until it is refused: the server reloads its file with a delay. */
 async function untilRefused(attempt: () => Promise<unknown>): Promise<string[]> {
   for (;;) {
     const codes = await codesOf(attempt());

@@ -75,7 +75,7 @@ class End {
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-/** Hands on all that each has said, until both are silent. */
+/** Passes the messages of both ends on, until neither has more. */
 function talk(one: End, other: End): void {
   while (one.out.length + other.out.length > 0) {
     other.hear(...one.out.splice(0));

@@ -1,4 +1,4 @@
-/** Who is let in on a carrier, who is not, and what a stranger or a second hello can do to a session that runs. */
+/** Which domains a carrier admits, and the effect of a stranger or a second hello on a running session. */
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -19,7 +19,7 @@ import { temporaryDirectory } from '../support/temp.ts';
 
 const links = suite('link');
 
-/** The word of an unsealed close record, which is all that a stranger hears. */
+/** The word of an unsealed close record. A stranger gets nothing else. */
 function heard(client: Client): CloseWord | undefined {
   const bytes = joined(...client.carrier.written);
   assert.is(bytes.length, 25);
@@ -149,7 +149,7 @@ links('a replayed hello gets a welcome and nothing else', async () => {
   replayer.carrier.feed(hello);
   await replayer.carrier.whenWritten();
   replayer.carrier.written = [];
-  // It can only guess, or replay the proof as well.
+  // An attacker can only guess the proof, or replay it too.
   replayer.carrier.feed(joined(encodeRecordHeader(RecordType.data, 0, 0, 60), new Uint8Array(60)));
   await turns();
   assert.is(heard(replayer), 'refused');
@@ -277,7 +277,7 @@ links('a proof that was held back on its way does not take over from a newer ses
   const old = await bench.client('a');
   await old.sayHello();
   assert.ok(await old.takeWelcome());
-  // The domain was started again, and came by another carrier.
+  // The domain was restarted, and connected over another carrier.
   const newer = await bench.connect('a');
   old.ready();
   await turns();

@@ -1,4 +1,4 @@
-/** What is queued for a session: order, gates, runs that are copied in one go, and what a change of policy takes out. */
+/** The queue of a session: order, gates, runs that are copied at once, and frames that a policy change removes. */
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -22,7 +22,7 @@ class TestOutbox extends Outbox {
     this.discard();
   }
 
-  /** All frames that may go out now, each as a word: `m:payload` or `e:id`; one array a record. */
+  /** All frames that may be sent now, each as a word `m:payload` or `e:id`, in one array per record. */
   drain(): string[][] {
     const records: string[][] = [];
     for (let chunk = this.take(); chunk !== null; chunk = this.take()) {
@@ -48,7 +48,7 @@ function words(bytes: Uint8Array): string[] {
   return found;
 }
 
-/** One record's plaintext with these payloads, and where each frame lies in it. */
+/** One record's plaintext with these payloads, and the place of each frame in it. */
 function record(payloads: readonly string[]): { bytes: Uint8Array; spans: [number, number][] } {
   const bytes = new Uint8Array(payloads.reduce((sum, each) => sum + 28 + each.length, 0));
   const view = new DataView(bytes.buffer);
@@ -177,7 +177,7 @@ type Step =
   | { readonly do: 'filter'; readonly to: number; readonly modulo: number };
 
 const BOXES = 3;
-/** `to` = BOXES stands for a refused send: its frame lies in the record, and goes nowhere. */
+/** `to` = BOXES means a refused send: its frame is in the record, but is not delivered. */
 const target = fc.nat(BOXES);
 const box = fc.nat(BOXES - 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -201,7 +201,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('filter' as const), to: box, modulo: fc.integer({ min: 1, max: 4 }) }),
 );
 
-/** The slow twin: a list of words and gates. */
+/** A slow model of an outbox: a list of words and gates. */
 class Naive {
   queue: (string | Gate)[] = [];
   delivered = 0;

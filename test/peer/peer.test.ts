@@ -1,4 +1,7 @@
-/** Sessions of the broker over carriers in memory: what a peer's frames cause, and what it can never cause. */
+/**
+ * Sessions of the broker over carriers in memory: the effects of a peer's frames, and the effects that a peer never
+ * has.
+ */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { nodeClock } from '../../broker/base/index.ts';
@@ -54,7 +57,7 @@ peers('a denial is not answered before its record is durable, and nothing said l
   const b = await bench.listen('b');
   const a = await bench.connect('a');
   bench.audit.setHealthy(false);
-  // Sends stop while the log cannot be written; what was denied before that waits for it.
+  // Sends stop while the log cannot be written. Answers to earlier denials wait for it.
   a.say({ op: Op.resolve, id: 4, name: 'nobody' });
   await turns();
   a.say({ op: Op.ping, id: 5 });

@@ -87,7 +87,7 @@ directory('a directory in the place of a file, and a file that others can write,
   );
 });
 
-/** A policy as a read-only store presents it: the directory and each file are links, `..data` is a link too. */
+/** A policy as in a mounted read-only store: the directory and each file are links, and `..data` is a link too. */
 async function linked(): Promise<{ readonly path: string; readonly store: string }> {
   const store = await fresh();
   const path = join(temporaryDirectory(), 'policy');
@@ -138,7 +138,7 @@ directory('a directory, a file and a link that belong to another user are refuse
 directory('a file that is too large is refused without being read', async () => {
   const path = await fresh();
   writeFileSync(join(path, 'policy.csv'), Buffer.alloc(5 * 1024 * 1024, 0x23));
-  // The model's text would be refused anyway; its size comes first.
+  // The text of the model would be refused too, but the size is checked first.
   writeFileSync(join(path, 'model.conf'), '#'.repeat(5_000));
   const { findings } = await refusal(path);
   assert.equal(
@@ -191,7 +191,7 @@ directory('a long load lets the event loop turn', async () => {
     if (loading) setImmediate(turn);
   };
   setImmediate(turn);
-  // A clock that says that each look costs a slice: the load rests whenever it could.
+  // With this clock each reading uses up a slice, so the load pauses at every possible point.
   let time = 0;
   await loadPolicy(path, { revision: 1, inspectors: INSPECTORS, now: () => (time += 5) });
   loading = false;
@@ -257,12 +257,12 @@ shipped('the copy is the shipped directory, byte for byte', async () => {
 
 const watching = suite('policy watch');
 
-/** Short waits: these tests wait for the notice, not for the time. */
+/** Short waits: these tests wait for the notification, not for a time. */
 const WAITS = { settleMs: 20, unreadableMs: 150, pollMs: 40 };
 
 interface Watched {
   readonly watch: PolicyWatch;
-  /** Resolves with the next change that nobody has awaited yet. */
+  /** Resolves with the next change that the test has not awaited yet. */
   readonly next: () => Promise<void>;
   readonly count: () => number;
 }

@@ -48,7 +48,7 @@ for (const [word, code] of [
   ['wrongCarrier', 'ERR_CLIENT_WRONG_CARRIER'],
   ['version', 'ERR_CLIENT_VERSION'],
   ['shutdown', 'ERR_CLIENT_SHUTDOWN'],
-  // without a seal these are a stranger's word
+  // unsealed, so any process on the carrier may have sent these
   ['superseded', 'ERR_CLIENT_REFUSED'],
   ['removed', 'ERR_CLIENT_REFUSED'],
 ] as const) {
@@ -355,7 +355,7 @@ test('messages reach their ring with the source as introduced, in memory that st
   await vm.close();
 });
 
-/** Enough for a record whose memory is worth giving back. */
+/** Large enough that the memory of its record is released. */
 const LARGE = new Uint8Array(20_000).fill(7);
 
 /** One record with a message for each of the two rings that were registered. */
@@ -383,7 +383,7 @@ test('after a record that was only looked at, the next is opened where it was re
   await say(1, 'first');
   await say(1, 'second');
   assert.equal(seen, ['first', 'second']);
-  // The double overwrites what it wrote after the call, as the next read does.
+  // The double overwrites its buffer after the call, as the next read of a socket does.
   assert.ok(views[1]?.every((byte) => byte === 0xdd));
   await say(2, 'kept');
   await say(1, 'third');

@@ -1,4 +1,4 @@
-/** Streams over messages, requests and replies, and batches; the examples of docs/sdk.md are run as they stand. */
+/** Streams over messages, requests and replies, and batches. The examples of docs/sdk.md are run unchanged. */
 import { readFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { suite } from 'uvu';
@@ -139,7 +139,7 @@ requests('a request and its reply are one record each way', async () => {
   const replies = [];
   for (let i = 0; i < 5; i++) replies.push((await loop.vm.request({ to, from, iov: Uint8Array.of(i, 9) })).payload[1]);
   assert.equal(replies, [0, 1, 2, 3, 4]);
-  // The VM is both ends here: a record for each request and one for each reply.
+  // The VM is both ends here, so there is a record for each request and one for each reply.
   assert.is(loop.broker.session.records.length - before, 10);
   await loop.vm.close();
 });
@@ -256,7 +256,7 @@ batches('what a consumer throws ends it', async () => {
 const document = suite('sdk: examples of the document');
 const TEXT = readFileSync(new URL('../../docs/sdk.md', import.meta.url), 'utf8');
 
-/** The first example below a heading, as a function of what it uses. */
+/** The first example below a heading, as a function of the names that it uses. */
 function example(heading: string, names: readonly string[]): (...values: unknown[]) => Promise<unknown> {
   const section = TEXT.split(`\n### ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
   const code = /```js\n([\s\S]*?)```/.exec(section)?.[1];

@@ -26,7 +26,7 @@ async function statusOf(stage: Installation): Promise<BrokerStatus> {
   return (await callControl(stage.control, 'GET', '/v1/status')).body as BrokerStatus;
 }
 
-/** What a scrape says, one number for each name with its labels. */
+/** The result of a scrape: one number for each name with its labels. */
 async function scrape(url: string): Promise<ReadonlyMap<string, number>> {
   const response = await fetch(url);
   assert.match(response.headers.get('content-type') ?? '', 'text/plain');
@@ -326,8 +326,8 @@ control('a broker that is frozen is said to be, within the time that was given',
 );
 
 /**
- * Opens connections that send half a request; resolves when the server has ended so many of them at once, and rejects when
- * more than the others are answered: the server kept these until its patience ended.
+ * Opens connections that send half a request. Resolves when the server has ended `ended` of them at once. Rejects when
+ * too many of the others are answered, because the server should have ended those at once.
  */
 async function halfRequests(open: () => Socket, count: number, ended: number): Promise<readonly Socket[]> {
   let [endedAtOnce, answered] = [0, 0];
@@ -360,7 +360,7 @@ control('half requests do not keep file descriptors, at the control socket and a
       ...(await halfRequests(() => createConnection(Number(port), '127.0.0.1'), 200, 200 - 16)),
     ];
     for (const socket of sockets) socket.destroy();
-    // The server has to notice first that they are gone.
+    // The server must first notice that the connections are gone.
     for (;;) {
       const answer = await callControl(stage.control, 'GET', '/v1/status').catch(() => null);
       if (answer?.ok === true) break;

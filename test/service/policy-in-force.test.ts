@@ -1,4 +1,6 @@
-/** What comes into force when: taking away first, allowing after its record, nothing half. */
+/**
+ * When a policy comes into force: a revocation at once, a permission after its record, and never a part of a policy.
+ */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -37,7 +39,7 @@ class House {
   readonly grants: Grants;
   readonly argo: Argo;
   readonly archive: RevisionArchive;
-  /** Between two steps of a check of what a policy adds. */
+  /** Called between two steps of the comparison of policies. */
   rest: () => Promise<void> | null = () => null;
 
   constructor(
@@ -405,7 +407,7 @@ force('what could not be taken back is taken back as soon as the log can be writ
   assert.equal(house.argo.policy.grants, []);
 });
 
-/** Records count as written only when the returned function is called; from then on at once. */
+/** Until the returned function is called, no record counts as written. After that, each does at once. */
 function holdRecords(house: House): () => void {
   const { audit } = house;
   const whenDurable = audit.whenDurable.bind(audit);
@@ -417,7 +419,7 @@ function holdRecords(house: House): () => void {
   };
 }
 
-/** Lets what waits for nothing but promises go on. */
+/** Runs everything that waits only for promises. */
 async function turns(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

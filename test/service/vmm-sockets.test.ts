@@ -1,6 +1,6 @@
 /**
- * Sockets of VMMs that run as users of their own: who reaches which, and what a user who owns the directory can do to a
- * broker that is root. Nothing: that is what the table of plants is about.
+ * Sockets of VMMs that run as users of their own: which user reaches which socket. The table of plants shows that the
+ * owner of such a directory cannot misuse a broker that runs as root.
  */
 import {
   chmodSync,
@@ -121,7 +121,10 @@ withUsers(sockets, 'directories are 0700 and sockets 0600, both of the VMM’s u
   }),
 );
 
-/** What a user may have put where the broker's socket goes; `secret` is a file of root's, `served` a socket of root's. */
+/**
+ * Entries that a user may have put in place of the broker's socket. `secret` is a file of root, `served` a socket of
+ * root.
+ */
 const PLANTS: readonly (readonly [what: string, plant: (at: string, secret: string, served: string) => void])[] = [
   ['a link to a file of root’s', (at, secret) => symlinkSync(secret, at)],
   ['a link to nothing', (at, secret) => symlinkSync(`${secret}.not`, at)],
@@ -152,7 +155,7 @@ for (const [what, plant] of PLANTS) {
       assert.equal(callers, []);
       assert.is(ownerAndMode(at), `${ALICE} 600`);
       assert.equal(await reach(ALICE, at), ['ok']);
-      // And when it is planted while the broker runs, stopping removes the link and nothing behind it.
+      // If it is planted while the broker runs, stopping the broker removes only the link and not its target.
       unlinkSync(at);
       plant(at, secret, served);
       await host.stop();
@@ -226,7 +229,7 @@ withUsers(sockets, 'a socket that the VMM makes is dialled only if it is the VMM
     const served = join(host.corner, 'served.sock');
     const callers: unknown[] = [];
     const server = await serve(served, (socket) => callers.push(socket));
-    // Ways in of other domains and a socket of root's, all of which the broker as root could open.
+    // Sockets of other domains and a socket of root. The broker as root could open all of them.
     const plants: readonly ((at: string) => void)[] = [
       (at) => symlinkSync(host.path('b-vm/argus.sock'), at),
       (at) => symlinkSync(host.path('a-vm/argus.sock'), at),

@@ -1,4 +1,6 @@
-/** The statements about audio that need a broker, by their numbers in docs/audio.md; the sound server is one in memory. */
+/**
+ * The statements about audio that need a broker, by their numbers in docs/audio.md; the sound server is one in memory.
+ */
 
 import { statSync } from 'node:fs';
 import { createServer, connect as dial, type Socket } from 'node:net';
@@ -51,7 +53,7 @@ async function onStage(
   }, policy);
 }
 
-/** Makes the microphone say something, wherever a record stream is open. */
+/** Sends sound of the microphone to all open record streams. */
 function speak(server: MemoryServer): void {
   for (const capture of server.captures) if (!capture.isClosed) capture.speak(FRAME);
 }
@@ -62,7 +64,7 @@ const refusal = async (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => (error as { code?: unknown }).code,
   );
 
-/** A ring in the place of the service's that keeps the codes it gets, as hex. */
+/** A ring in place of the service's ring. It stores the received codes as hex. */
 async function codeRing(audio: Vm, codes: string[]): Promise<void> {
   const ring = await audio.registerRing({ port: 4_714, partner: 'any', length: 65_536 });
   void (async () => {
@@ -137,7 +139,7 @@ statements('10: a new start of the VM finds no grant, a carrier that broke for a
       const onward = dial(host.broker.carrierOf('chrome-vm').slice('unix:'.length));
       for (const each of [socket, onward]) each.on('error', () => {});
       socket.pipe(onward).pipe(socket);
-      // Both ends: a broker that still has the old carrier sees another session in its place, which is a new start.
+      // Cut both ends. A broker that still has the old carrier would see the next session as a restart of the VM.
       sockets.add(socket).add(onward);
     });
     await new Promise<void>((resolve) => proxy.listen(path, resolve));
@@ -161,7 +163,7 @@ statements('21: both states with every session, each time', () =>
     await until('both have come', () => codes.length === 2);
     await first.listen(true);
     await first.cork(true);
-    const second = await host.connect('chrome-vm'); // displaces the first, which then comes back and displaces this one
+    const second = await host.connect('chrome-vm'); // replaces the first, which reconnects and replaces this one
     await second.close();
     assert.equal(codes.slice(0, 4), [STOP, UNCORK, START, CORK]);
     await first.close();

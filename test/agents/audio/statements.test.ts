@@ -1,6 +1,6 @@
 /**
- * The statements about audio data and control of the Qubes protocol, by their numbers in docs/audio.md: those that hold in
- * one line, state or buffer. What needs a broker is in statements.serial.test.ts, what needs a sound server beside it.
+ * The statements about audio data and control of the Qubes protocol, by their numbers in docs/audio.md: those about one
+ * line, state or buffer. Tests with a broker are in statements.serial.test.ts, tests with a sound server next to it.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';

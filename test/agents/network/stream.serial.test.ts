@@ -96,12 +96,12 @@ async function readAll(socket: Socket): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** `once` would take the reset for its own error. */
+/** Not `once`: it would reject with the error of the reset. */
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once('close', () => resolve()));
 }
 
-/** Bytes whose place can be told from their value. */
+/** Bytes whose value shows their position. */
 function pattern(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   for (let at = 0; at + 4 <= length; at += 4) bytes.writeUInt32LE(at, at);

@@ -26,7 +26,7 @@ function codeOf(act: () => unknown): unknown {
   return null;
 }
 
-/** What noble, the reference, makes of it: ciphertext and tag in one piece. */
+/** The result of noble, which is the reference: ciphertext and tag in one array. */
 function reference(
   name: Aead['suite'],
   raw: Uint8Array,
@@ -243,7 +243,7 @@ inPlace('a record costs no memory: neither on the heap nor outside', () => {
       aead.openInPlace(key, nonce, header, chunk, 24, 1764);
     }
   };
-  run(); // until the compiler is done with it
+  run(); // first, so that the compiler has optimised it
   const before = process.memoryUsage();
   run();
   const after = process.memoryUsage();

@@ -1,4 +1,4 @@
-/** AEAD: every suite by every provider, and that the three providers are twins. */
+/** AEAD: every suite by every provider, and that the three providers give the same results. */
 import { createDecipheriv } from 'node:crypto';
 import { inspect } from 'node:util';
 import * as fc from 'fast-check';

@@ -1,4 +1,4 @@
-/** Credentials: what is accepted, and for each thing that can be wrong, that it is refused and why. */
+/** Credentials: accepted ones, and a refusal with a reason for each possible problem. */
 import { createHmac } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -1,4 +1,4 @@
-/** The reference monitor: who gets a permit, who does not, and that none can be had otherwise. */
+/** The reference monitor: which requests get a permit, which do not, and that there is no other way to get one. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Domain, Permit, type ServiceClass } from '../../../policy/index.ts';
@@ -21,15 +21,16 @@ p, @app,   @app,   unclassified, send,           allow
 `;
 
 /**
- * By hand: who -> whom: class { permissions allowed }. All else is denied. @app is chrome-vm and mail-vm, @audio is
- * audio-vm, rogue-vm has no label.
+ * Written by hand: source, destination, class, allowed permission. All else is denied. @app is chrome-vm and mail-vm,
+ * @audio is audio-vm, rogue-vm has no label.
  */
 const ALLOWED: ReadonlySet<string> = new Set([
   'chrome-vm broker argo enable',
   'mail-vm broker argo enable',
   'audio-vm broker argo enable',
   'audio-vm broker argo register_any_source',
-  // "argo *" to the broker covers all four, though two are never asked of it.
+  // "argo *" to the broker covers all four permissions, although two are never requested with the broker as
+  // destination.
   'audio-vm broker argo register_single_source',
   'audio-vm broker argo send',
   'audio-vm chrome-vm argo register_single_source',

@@ -52,9 +52,9 @@ async function addressed(namespace: Namespace, domain: string): Promise<void> {
   await namespace.run('ip', 'addr', 'add', `${ADDRESSES[domain]}/16`, 'dev', 'eth0');
 }
 
-/** What the log says was refused, as `source>destination class.permission`. */
+/** The denied sends in the audit log. */
 async function refusals(site: Site): Promise<string[]> {
-  await site.broker.reload(); // what is collapsed is written with the next event
+  await site.broker.reload(); // collapsed denials are written with the next event
   const lines = (await site.auditLines()).map((line) => JSON.parse(line) as Record<string, unknown>);
   return lines.filter(({ event }) => event === 'send.denied').map((entry) => JSON.stringify(entry));
 }
@@ -87,7 +87,7 @@ withPing(link, 'ping passes, and a frame with another’s address does not', asy
     assert.is(spoofed.code, 1, spoofed.output);
     await chrome.run('ping', '-c', '1', '-W', '3', '-I', '10.137.1.1', '10.137.0.2');
 
-    // Another MAC: nothing at all passes.
+    // Another MAC: no frame passes.
     await chrome.run('ip', 'link', 'set', 'eth0', 'address', MACS['mail-vm'] ?? '');
     const stolen = await chrome.attempt('ping', '-c', '1', '-W', '1', '-I', '10.137.1.1', '10.137.0.2');
     assert.is(stolen.code, 1, stolen.output);
@@ -131,7 +131,7 @@ withCurl(link, 'a download stops with the policy, and a new one is refused', asy
     await site.edit({
       'policy.csv': (text) => text.replace('p, @net, @app, ethernet, ipv4, allow', '# removed'),
     });
-    // What had been sealed before the change may still lie in sockets on its way; then nothing comes but ARP.
+    // Frames that were sealed before the change may still be in sockets. After them only ARP arrives.
     await pause(300);
     const stopped = await receivedBytes(chrome);
     const again = await fetch('--connect-timeout', '1', 'http://10.137.0.2:8080/small');
@@ -156,7 +156,7 @@ withQemu(link, 'a NIC of QEMU is linked by its stream socket, without software i
       joinSite(site, 'net-vm', ['chrome-vm']),
     ]);
     await addressed(net, 'net-vm');
-    // QEMU without a machine: a hub between the socket and a TAP device, which stands for the guest's NIC.
+    // QEMU without a machine: a hub between the socket and a TAP device, which replaces the guest's NIC.
     const qemu = guest.start(
       'qemu-system-x86_64',
       ...['-M', 'none', '-nodefaults', '-display', 'none', '-netdev', 'tap,id=t,ifname=eth0,script=no,downscript=no'],
@@ -201,7 +201,7 @@ hosts:
   - {name: mail-vm, mac: '02:00:00:00:01:02', ipv4: 10.137.1.2}
 `;
 
-/** Prints what the client was given. */
+/** Prints the lease of the client. */
 const SCRIPT =
   '#!/bin/sh\necho "$1 ip=$ip mask=$subnet router=$router dns=$dns domain=$domain lease=$lease server=$serverid"\n';
 
@@ -248,7 +248,7 @@ withClient(link, 'a real client gets a lease from our server, and a rogue’s of
     assert.match(readFileSync(leases, 'utf8'), /"mac": "02:00:00:00:01:01",\s*"ipv4": "10\.137\.1\.1"/);
     await server.stop();
 
-    // mail-vm runs a server of its own, and even claims to be net-vm's.
+    // mail-vm runs its own server, which even claims to be the server of net-vm.
     const rogue = await site
       .agent('mail-vm', ['dhcp', '--config', config, '--leases', `${leases}.rogue`])
       .catch(() => null);
@@ -263,7 +263,7 @@ withClient(link, 'a real client gets a lease from our server, and a rogue’s of
       'chrome-vm',
     );
     assert.match(said, /EACCES/, said);
-    // The same as frames, by a program that knows nothing of us: the link takes them out, and policy refuses them.
+    // The same as Ethernet frames, from an ordinary program. The link filters them out, and policy refuses them.
     const mail = await joinSite(site, 'mail-vm', ['net-vm'], '--dhcp-from', 'net-vm');
     await addressed(mail, 'mail-vm');
     await mail.run(process.execPath, '-e', ROGUE_FRAMES);

@@ -275,7 +275,7 @@ routes(
   },
 );
 
-/** What `ip -j` really prints; each label says what a router makes of it. */
+/** Real output of `ip -j`. Each label says how a router handles it. */
 const REAL: readonly (readonly [label: string, shown: string, announced: string])[] = [
   [
     'a default route without carrier is not the Internet',
