@@ -74,6 +74,16 @@ lent('a session that ends gives its keys back, however it ends', async () => {
       },
     ],
     [
+      'a newer session replaces it on the same carrier',
+      async () => {
+        const client = await harness.connect('a');
+        const first = client.established;
+        if (!(await client.handshake())) throw new Error('not let in again');
+        first?.free();
+        client.carrier.lose();
+      },
+    ],
+    [
       'a hello that is never proved',
       async () => {
         const client = await harness.client('a');
