@@ -81,10 +81,10 @@ export class OpenSsl {
       EVP_chacha20_poly1305: addressFrom(bind('uintptr_t EVP_chacha20_poly1305()')()),
     });
     this.#scratchAddress = this.#addressOf(this.#scratch);
-    this.#finalizers = new FinalizationRegistry((context) => this.#release(context));
+    this.#finalizers = new FinalizationRegistry((context) => this.#functions.freeContext(context));
   }
 
-  /** Contexts that were made and not freed: one per key. */
+  /** Contexts that no key has freed. One that the collector freed still counts, because its key was forgotten. */
   get contexts(): number {
     return this.#contexts;
   }
@@ -113,10 +113,6 @@ export class OpenSsl {
   /** The caller forgets `context` before it calls this (rule 5). */
   freeContext(owner: object, context: number): void {
     this.#finalizers.unregister(owner);
-    this.#release(context);
-  }
-
-  #release(context: number): void {
     this.#contexts--;
     this.#functions.freeContext(context);
   }

@@ -8,6 +8,7 @@ const RECORD = ['test/wire/record.test.ts'];
 const FRAME = ['test/wire/frame.test.ts', 'test/wire/fuzz.test.ts'];
 const ATTACKS = ['test/peer/attacks.test.ts'];
 const LENT_WRITE = ['test/base/lent-write.test.ts'];
+const KEYS_FREED = ['test/peer/keys-freed.serial.test.ts'];
 const LENT_CHUNKS = ['test/peer/lent-chunks.test.ts'];
 const TURNS = ['test/turns/turns.test.ts'];
 const LINE = ['test/nats/line-reader.test.ts'];
@@ -565,14 +566,14 @@ export const SESSION: readonly Mutant[] = [
     find: 'this.#channel.free();',
     replace: '',
     promise: 'keys are kept private',
-    tests: LENT_CHUNKS,
+    tests: KEYS_FREED,
   },
   {
     in: 'broker/channel/channel.ts',
     find: 'this.#session?.free();',
     replace: '',
     promise: 'keys are kept private',
-    tests: LENT_CHUNKS,
+    tests: KEYS_FREED,
   },
   {
     in: 'broker/channel/protection.ts',
