@@ -48,8 +48,8 @@ export const CLIENTS: readonly Mutant[] = [
   },
   {
     in: 'clients/agents/guest/share/program.ts',
-    find: 'if (status !== Status.OK) this.#sayAck();',
-    replace: '',
+    find: 'const refusal = this.#outcomes.settle(id, status, maxMessageSize);',
+    replace: 'const refusal = this.#outcomes.settle(id, status, maxMessageSize); this.#sayAck();',
     promise: 'programs share a session and harm only themselves',
     tests: ['test/agents/guest/share/share.test.ts'],
   },

@@ -189,8 +189,7 @@ export class Program {
 
   #settle(id: number, status: Status, maxMessageSize: number): void {
     if (this.#isEnded) return;
-    // An acknowledgement that passed the refusal's id would tell the program that it was accepted.
-    if (status !== Status.OK) this.#sayAck();
+    // The acknowledgement that passes the refusal's id comes with the flush, after it: before it, it would be an acceptance.
     const refusal = this.#outcomes.settle(id, status, maxMessageSize);
     if (refusal === null) this.#schedule();
     else this.say(refusal);

@@ -59,41 +59,53 @@ function frame(mark: number, flags: number): Uint8Array {
   return bytes;
 }
 
-/** What an SDK does: after a refusal it waits for all answers, then sends again from the first refused on, with `resume`. */
+/**
+ * What an SDK does: it sends ahead, and hears of outcomes later. After a refusal it waits for all answers, then sends again
+ * from the first refused message on, with `resume`.
+ */
 class Sender {
   readonly #name: string;
-  readonly #orderedSends: OrderedSends<string>;
-  readonly #queue: { readonly mark: number; isDone: boolean }[];
+  readonly #sends: OrderedSends<string>;
+  readonly #queue: { readonly mark: number; state: 'waiting' | 'under way' | 'done' }[];
+  readonly #news: (() => void)[] = [];
   #underWay = 0;
   #needsResume = true;
+  #isRefused = false;
 
-  constructor(name: string, orderedSends: OrderedSends<string>, count: number) {
+  constructor(name: string, sends: OrderedSends<string>, count: number) {
     this.#name = name;
-    this.#orderedSends = orderedSends;
-    this.#queue = Array.from({ length: count }, (_, mark) => ({ mark, isDone: false }));
+    this.#sends = sends;
+    this.#queue = Array.from({ length: count }, (_, mark) => ({ mark, state: 'waiting' }));
   }
 
   get isDone(): boolean {
     return this.#queue.length === 0;
   }
 
-  /** Sends up to `window` messages if none is under way. */
+  /** Hears of the oldest outcome. */
+  hear(): void {
+    this.#news.shift()?.();
+    while (this.#queue[0]?.state === 'done') this.#queue.shift();
+    if (this.#underWay === 0) this.#isRefused = false;
+  }
+
+  /** Sends up to `window` messages, unless a refusal is known and answers are missing. */
   go(window: number): void {
-    if (this.#underWay > 0) return;
-    while (this.#queue[0]?.isDone === true) this.#queue.shift();
-    for (const message of this.#queue.slice(0, window)) {
+    if (this.#isRefused) return;
+    for (const message of this.#queue.filter(({ state }) => state === 'waiting').slice(0, window)) {
       const flags = this.#needsResume ? SendFlag.ordered | SendFlag.resume : SendFlag.ordered;
       this.#needsResume = false;
       this.#underWay++;
-      this.#orderedSends.submit({
-        program: this.#name,
-        frame: frame(message.mark, flags),
-        onOutcome: (status) => {
-          this.#underWay--;
-          if (status === Status.OK) message.isDone = true;
-          else this.#needsResume = true;
-        },
-      });
+      message.state = 'under way';
+      const hearOf = (status: Status): void => {
+        this.#underWay--;
+        message.state = status === Status.OK ? 'done' : 'waiting';
+        if (status === Status.OK) return;
+        this.#needsResume = true;
+        this.#isRefused = true;
+      };
+      const onOutcome = (status: Status): void => void this.#news.push(() => hearOf(status));
+      this.#sends.submit({ program: this.#name, frame: frame(message.mark, flags), onOutcome });
     }
   }
 }
@@ -105,8 +117,10 @@ test('no message of a program overtakes an earlier one, whatever other programs 
     const orderedSends = new OrderedSends<string>(ring.transmit);
     const senders = ['a', 'b', 'c'].map((name) => new Sender(name, orderedSends, 40));
     while (senders.some((sender) => !sender.isDone)) {
+      const sender = random.pick(senders);
       const choice = random.below(8);
-      if (choice < 3) senders[choice]?.go(1 + random.below(6));
+      if (choice < 2) sender.go(1 + random.below(6));
+      else if (choice < 4) sender.hear();
       else if (choice < 7) ring.answer();
       else if (ring.room === 0) ring.room = random.below(4);
     }
