@@ -38,3 +38,5 @@ export const PROGRAM_RINGS = 32;
 export const PROGRAM_RING_BYTES = 32 * 1024 * 1024;
 /** Bytes for a program that the kernel has not taken yet: beyond, a program that owes nothing would cost memory without end. */
 export const PROGRAM_BACKLOG_BYTES = 40 * 1024 * 1024;
+/** Lines of events that a program has not read: beyond, it is hung up on. A line is under 60 bytes. */
+export const MAX_EVENT_BACKLOG_BYTES = 64 * 1024;

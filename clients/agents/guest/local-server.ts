@@ -18,6 +18,7 @@ import {
   SEND_WINDOW_BYTES,
   SEND_WINDOW_MESSAGES,
 } from './limits.ts';
+import { serveEvents } from './local-events.ts';
 import { ByteQueue, receivedHeader, takeSent } from './message-frame.ts';
 import { type LocalRequest, parseRequest } from './request.ts';
 import { type Programs, serveProgram } from './share/index.ts';
@@ -66,6 +67,7 @@ function serveConnection(vm: Vm, programs: Programs, socket: Socket): void {
     if (typeof request === 'string') socket.end(errorLine('EINVAL', request));
     else if (request.kind === 'recv') void receive(vm, socket, request);
     else if (request.kind === 'notify') void notify(vm, socket, request);
+    else if (request.kind === 'events') serveEvents(vm, socket);
     else if (request.kind === 'session') lend(programs, socket, bytes);
     else new Sender(vm, socket, request, bytes);
   };

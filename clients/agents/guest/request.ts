@@ -6,6 +6,7 @@
  *                                   messages to one ring; DEADLINE in ms for each, 0 = no waiting for room;
  *                                   FROM is a port that this machine has a ring at, for replies
  *   notify DOMAIN PORT BYTES        is there room for BYTES? One line, and the end
+ *   events                          lines about this machine's session as they happen
  *   session                         frames of a session of one's own follow: what the SDK uses (share/)
  *
  * The answer is `ok` or `error CODE reason`, one line. What follows is in message-frame.ts; behind the `ok` of `notify`
@@ -25,6 +26,7 @@ export type LocalRequest =
       readonly from: number;
     }
   | { readonly kind: 'session' }
+  | { readonly kind: 'events' }
   | { readonly kind: 'notify'; readonly domain: string; readonly port: number; readonly bytes: number };
 
 const SEND_FORM = 'send DOMAIN PORT TYPE DEADLINE [FROM]';
@@ -37,8 +39,8 @@ export function parseRequest(line: string): LocalRequest | string {
   if (verb === 'recv') return parseRecv(words);
   if (verb === 'send') return parseSend(words);
   if (verb === 'notify') return parseNotify(words);
-  if (line === 'session') return { kind: 'session' };
-  return `expected "recv PORT PARTNER LENGTH", "${SEND_FORM}", "${NOTIFY_FORM}" or "session"`;
+  if (line === 'session' || line === 'events') return { kind: line };
+  return `expected "recv PORT PARTNER LENGTH", "${SEND_FORM}", "${NOTIFY_FORM}", "events" or "session"`;
 }
 
 export function formatRequest(request: LocalRequest): string {
@@ -50,7 +52,8 @@ export function formatRequest(request: LocalRequest): string {
       return `send ${domain} ${port} ${type} ${deadlineMs}${from === 0 ? '' : ` ${from}`}\n`;
     }
     case 'session':
-      return 'session\n';
+    case 'events':
+      return `${request.kind}\n`;
     case 'notify':
       return `notify ${request.domain} ${request.port} ${request.bytes}\n`;
   }

@@ -31,9 +31,15 @@ export class GuestFixture {
       writeFileSync(this.path(file), `${readFileSync(this.path(file), 'utf8').trimEnd()}\n${text}`);
     append(
       'policy/services.yaml',
-      '\n  - {name: files, ports: [5000], inspector: opaque, permissions: [send], flow: to-destination}\n',
+      '\n  - {name: files, ports: [5000], inspector: opaque, permissions: [send], flow: to-destination}\n' +
+        '  - {name: ephemeral, ports: ["2147483648-4026531839"], inspector: opaque, permissions: [send], flow: to-destination}\n',
     );
-    append('policy/policy.csv', 'p, @app, @audio, files, send, allow\np, @audio, @app, files, send, allow\n');
+    append(
+      'policy/policy.csv',
+      ['files', 'ephemeral']
+        .flatMap((name) => [`p, @app, @audio, ${name}, send, allow\n`, `p, @audio, @app, ${name}, send, allow\n`])
+        .join(''),
+    );
     return authority;
   }
 

@@ -13,6 +13,7 @@ import {
   ringStateLocal,
   sendLocal,
 } from '../../../clients/agents/guest/index.ts';
+import { connect as connectSdk } from '../../../clients/sdk/index.ts';
 import { needs } from '../../support/needs.ts';
 import { CLI, nodeArguments } from '../../support/program.ts';
 import { GuestFixture, PORT } from './guest-fixture.ts';
@@ -244,6 +245,25 @@ needs('python3', 'python3')(local, 'request and reply in Python: the answer come
   await fixture.close();
 });
 
+needs('python3', 'python3')(
+  local,
+  'events in Python: a receiver that ends is told to the program that asked',
+  async () => {
+    const fixture = await GuestFixture.build();
+    await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
+    const printing = spawn('python3', [`${EXAMPLES}ring.py`, 'events', fixture.socketOf('chrome-vm')]);
+    const printed = new Promise<string>((resolve) => printing.stdout.once('data', (chunk) => resolve(String(chunk))));
+    await new Promise<void>((resolve) => printing.stderr.once('data', () => resolve()));
+    const receiver = await connectSdk({ carrier: `agent:${fixture.socketOf('audio-vm')}` });
+    await receiver.registerRing({ port: PORT, partner: 'any', length: 4096 });
+    assert.is(await sendLocal(await openLocal(fixture.socketOf('chrome-vm'), SEND), [Buffer.from('one')]), 1);
+    await receiver.close(); // and the message was not read
+    assert.match(await printed, /^peer-gone 1 5000 1 32$/m);
+    printing.kill();
+    await new Promise((resolve) => printing.once('close', resolve));
+    await fixture.close();
+  },
+);
 needs('gcc', 'gcc libc6-dev')(local, 'the example in C', async () => {
   const { temporaryDirectory } = await import('../../support/temp.ts');
   const program = `${temporaryDirectory()}/ring`;

@@ -55,7 +55,7 @@ export const CLIENTS: readonly Mutant[] = [
   },
   {
     in: 'clients/agents/guest/share/program-rings.ts',
-    find: 'if (bytes > ring.unread) return false;',
+    find: 'if (left < 0) return false;',
     replace: '',
     promise: 'programs share a session and harm only themselves',
     tests: ['test/agents/guest/share/share.test.ts'],

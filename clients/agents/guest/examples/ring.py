@@ -5,6 +5,7 @@
     ring.py send SOCKET DOMAIN PORT MESSAGE...   send each MESSAGE, stop at the first that is refused
     ring.py ask SOCKET DOMAIN PORT FROM MESSAGE  send MESSAGE and print the reply, which comes to our port FROM
     ring.py answer SOCKET PORT                   reply to each message with the same in upper case
+    ring.py events SOCKET                        print what happens to the session: space, peer-gone, revision ...
 """
 import socket
 import struct
@@ -74,6 +75,14 @@ def answer(path, port):
             send_payload(opened(path, f"send {name} {source_port} 0 10000"), payload.upper())
 
 
-if len(sys.argv) < 4 or sys.argv[1] not in ("recv", "send", "ask", "answer"):
+def events(path):
+    stream = opened(path, "events")
+    print("listening", file=sys.stderr, flush=True)
+    for line in stream:
+        print(line.decode().rstrip("\n"), flush=True)
+
+
+ROLES = {"recv": recv, "send": send, "ask": ask, "answer": answer, "events": events}
+if len(sys.argv) < 3 or sys.argv[1] not in ROLES:
     sys.exit(__doc__)
-{"recv": recv, "send": send, "ask": ask, "answer": answer}[sys.argv[1]](*sys.argv[2:])
+ROLES[sys.argv[1]](*sys.argv[2:])

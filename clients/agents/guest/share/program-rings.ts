@@ -1,8 +1,9 @@
 /**
  * The rings of one program, within its share. A ring has one program: two that read from it would each get half of it.
- * What a program may give back as credit is counted here, because the broker ends the session of a domain that gives back
- * more than it was sent.
+ * Credit is checked here as the broker checks it (whole messages from the front, and no more than were delivered), because
+ * the broker ends the session of a domain that gives back anything else.
  */
+import { Fifo } from '../../../../broker/base/index.ts';
 import { type DomainFrame, MESSAGE_HEADER_BYTES, MSG_SLOT_BYTES, Op, Status } from '../../../../broker/wire/index.ts';
 import type { SessionRelay } from '../../../sdk/index.ts';
 import { PROGRAM_RING_BYTES, PROGRAM_RINGS } from '../limits.ts';
@@ -13,8 +14,10 @@ interface ProgramRing {
   readonly port: number;
   readonly partner: number;
   readonly length: number;
-  /** Ring bytes that were delivered and not given back. */
-  unread: number;
+  /** Ring bytes that the program brought along from an earlier session and has not given back. */
+  carried: number;
+  /** Ring bytes of each message that was delivered and not given back. */
+  readonly delivered: Fifo<number>;
 }
 
 export class ProgramRings<Owner> {
@@ -66,7 +69,7 @@ export class ProgramRings<Owner> {
     if (this.#relay.hasRing(handle) || (owner !== undefined && owner !== this.#owner)) return Status.EEXIST;
     if (owner === this.#owner) return status;
     this.#owners.set(handle, this.#owner);
-    this.#rings.set(handle, { port, partner, length, unread });
+    this.#rings.set(handle, { port, partner, length, carried: unread, delivered: new Fifo() });
     if (this.#isClosed) this.#giveUp(handle);
     return status;
   }
@@ -77,16 +80,20 @@ export class ProgramRings<Owner> {
   }
 
   delivered(handle: number, payloadBytes: number): void {
-    const ring = this.#rings.get(handle);
-    if (ring !== undefined) ring.unread += occupiedBytes(payloadBytes);
+    this.#rings.get(handle)?.delivered.push(occupiedBytes(payloadBytes));
   }
 
-  /** False: more than the program was sent. A credit may cross the message that says the ring is closed. */
+  /** False: not whole messages from the front. A credit may cross the message that says the ring is closed. */
   credit(handle: number, bytes: number): boolean {
     const ring = this.#rings.get(handle);
     if (ring === undefined) return true;
-    if (bytes > ring.unread) return false;
-    ring.unread -= bytes;
+    const carried = Math.min(ring.carried, bytes);
+    let left = bytes - carried;
+    while (left > 0) {
+      left -= ring.delivered.shift() ?? Number.POSITIVE_INFINITY;
+      if (left < 0) return false;
+    }
+    ring.carried -= carried;
     this.#relay.tell({ op: Op.credit, ring: handle, bytes });
     return true;
   }

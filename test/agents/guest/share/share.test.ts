@@ -303,23 +303,28 @@ for (const [what, frames] of FAULTS) {
   });
 }
 
-test('credit for what was never delivered ends the program and not the session', async () => {
-  const machine = await Machine.start();
-  const { pipe, session } = machine.bare();
-  session.push(
-    encodeDomainFrame({ op: Op.registerRing, id: 1, port: 5, partner: 1, pad: 0, length: 64, flags: 0, unread: 0 }),
-  );
-  await machine.broker.session.until(Op.registerRing);
-  await settle();
-  session.push(encodeDomainFrame({ op: Op.credit, ring: 105, bytes: 16 }));
-  assert.ok(pipe.isDestroyed);
-  await settle();
-  assert.equal(
-    machine.broker.session.frames.filter(({ op }) => op === Op.credit),
-    [],
-  );
-  assert.is(machine.agent.state, 'connected');
-});
+for (const [what, bytes] of [
+  ['more than was delivered', 48],
+  ['a part of a message', 16],
+] as const) {
+  test(`credit for ${what} ends the program and not the session`, async () => {
+    const machine = await Machine.start();
+    const { pipe, session } = machine.bare();
+    const ring = { op: Op.registerRing, id: 1, port: 5, partner: 1, pad: 0, length: 64, flags: 0, unread: 0 } as const;
+    session.push(encodeDomainFrame(ring));
+    await machine.broker.session.until(Op.registerRing);
+    machine.broker.session.deliver(105, new Uint8Array(16));
+    await settle();
+    session.push(encodeDomainFrame({ op: Op.credit, ring: 105, bytes }));
+    assert.ok(pipe.isDestroyed);
+    await settle();
+    assert.equal(
+      machine.broker.session.frames.filter(({ op }) => op === Op.credit),
+      [],
+    );
+    assert.is(machine.agent.state, 'connected');
+  });
+}
 
 test('a source port of another program is EPERM before the broker is asked', async () => {
   const machine = await Machine.start();
