@@ -21,7 +21,7 @@ import type {
   ServiceClass,
 } from '../../policy/contract/index.ts';
 import { invariant } from '../base/index.ts';
-import { INSPECTORS, type Inspector } from './inspectors/index.ts';
+import { INSPECTORS, type Inspector, UNFIT_REASONS } from './inspectors/index.ts';
 
 /** The answers that do not depend on the message. */
 export interface Mediation {
@@ -39,6 +39,8 @@ export interface Service {
   /** Hook of the service class: one decision per permission. */
   readonly vector: AccessVector;
   readonly malformed: Denial;
+  /** By `-1 - result` of the inspector. */
+  readonly unfit: readonly Denial[];
 }
 
 /** Hook `argo:send` alone. A receiver that does not exist is a denial, and takes the same work to find. */
@@ -68,19 +70,20 @@ export function mediationOf(
       serviceClass,
       inspector,
       vector: policy.monitor.vector(sender, receiver, serviceClass),
-      malformed: policy.monitor.malformed(sender, receiver, serviceClass),
+      malformed: policy.monitor.unfit(sender, receiver, serviceClass, 'MALFORMED'),
+      unfit: UNFIT_REASONS.map((reason) => policy.monitor.unfit(sender, receiver, serviceClass, reason)),
     },
   };
 }
 
-/** The permission that the message in `bytes[start, end)` asks for, as its class numbers them; negative = malformed. */
+/** The permission that the message in `bytes[start, end)` asks for, as its class numbers them; negative = it does not fit. */
 export function permissionOf(service: Service, bytes: Uint8Array, start: number, end: number): number {
   return service.inspector.inspect(bytes, start, end, service.sender);
 }
 
 /** The decision about `permission`, a number that `permissionOf` returned. */
 export function decide(service: Service, permission: number): Decision {
-  return service.vector.decisions[permission] ?? service.malformed;
+  return service.vector.decisions[permission] ?? service.unfit[-1 - permission] ?? service.malformed;
 }
 
 /** The whole question, for the message in `bytes[start, end)`. */

@@ -31,6 +31,7 @@ export {
   type Revision,
   type RuleRef,
   toRevision,
+  type UnfitReason,
 } from './permit.ts';
 export { formatPortRange, type PortRange, PortTable, parsePortRange } from './ports.ts';
 export type { Inspectors, ServiceClass, ServiceClasses } from './services.ts';

@@ -5,7 +5,7 @@
  * the service class that services.yaml binds to a destination port. All are total: an error inside means a Denial.
  */
 import type { Domain } from './domain.ts';
-import type { Decision, Denial, Revision } from './permit.ts';
+import type { Decision, Denial, Revision, UnfitReason } from './permit.ts';
 import type { ServiceClass } from './services.ts';
 
 /** All decisions for one (source, destination, class); `decisions[i]` answers `class.permissions[i]`. Interned. */
@@ -30,8 +30,8 @@ export interface ReferenceMonitor {
    * name, its `destination` is the pseudo-domain `broker`, which nobody can send to.
    */
   unknownDestination(source: Domain): Denial;
-  /** The denial (MALFORMED) for a payload that is no message of the class; its `permission` is empty. Interned like a vector. */
-  malformed(source: Domain, destination: Domain, serviceClass: ServiceClass): Denial;
+  /** The denial for a payload that does not fit the class or the sender; its `permission` is empty. Interned like a vector. */
+  unfit(source: Domain, destination: Domain, serviceClass: ServiceClass, reason: UnfitReason): Denial;
   /** The denial (FOREIGN_SOURCE) for a message that names another source than its session's domain; `destination` as above. */
   foreignSource(source: Domain): Denial;
 }

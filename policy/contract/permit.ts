@@ -40,8 +40,18 @@ export type DenialReason =
   | 'INTERNAL'
   /** The message names a source that is not its session's domain, or a source port that the domain does not own. */
   | 'FOREIGN_SOURCE'
+  | UnfitReason;
+
+/** Denials for what a message is, whatever the rows say. The inspector of the class finds them. */
+export type UnfitReason =
   /** The payload is not a well-formed message of the class that the port is bound to. */
-  | 'MALFORMED';
+  | 'MALFORMED'
+  /** A hardware address that is not the `mac` of the sender. */
+  | 'FOREIGN_MAC'
+  /** An IP address that is neither `ipv4` or `ipv6` of the sender nor in its `routes`. */
+  | 'FOREIGN_ADDRESS'
+  /** A DHCP client id that names another hardware address than the `mac` of the sender. */
+  | 'FOREIGN_CLIENT_ID';
 
 /** The request. Both outcomes share it. */
 interface Asked {

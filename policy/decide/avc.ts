@@ -18,6 +18,7 @@ import type {
   RuleRef,
   ServiceClass,
   ServiceClasses,
+  UnfitReason,
 } from '../contract/index.ts';
 import { mintDenial, mintPermit } from '../contract/permit.ts';
 import type { Decider, Verdict } from './decider.ts';
@@ -39,7 +40,7 @@ export class AccessVectorCache implements ReferenceMonitor {
   /** [source.index][destination.index][class.index] */
   readonly #vectors: (((AccessVector | undefined)[] | undefined)[] | undefined)[];
   /** Denials that no row decides, made when first needed. */
-  readonly #malformed = new Map<AccessVector, Denial>();
+  readonly #unfit = new Map<AccessVector, Map<UnfitReason, Denial>>();
   readonly #unknownDestinations = new Map<Domain, Denial>();
   readonly #foreignSources = new Map<Domain, Denial>();
 
@@ -93,13 +94,15 @@ export class AccessVectorCache implements ReferenceMonitor {
     return this.#standing(this.#foreignSources, source, 'FOREIGN_SOURCE');
   }
 
-  malformed(source: Domain, destination: Domain, serviceClass: ServiceClass): Denial {
+  unfit(source: Domain, destination: Domain, serviceClass: ServiceClass, reason: UnfitReason): Denial {
     const vector = this.vector(source, destination, serviceClass);
-    const known = this.#malformed.get(vector);
+    const known = this.#unfit.get(vector)?.get(reason);
     if (known !== undefined) return known;
-    const denial = this.#deny(source, destination, shapeOf(serviceClass).name, '', 'MALFORMED');
+    const denial = this.#deny(source, destination, shapeOf(serviceClass).name, '', reason);
     // Vectors that are not kept (foreign domains) must not be kept here either.
-    if (this.#isKept(vector, source, destination, serviceClass)) this.#malformed.set(vector, denial);
+    if (!this.#isKept(vector, source, destination, serviceClass)) return denial;
+    const kept = this.#unfit.get(vector) ?? new Map<UnfitReason, Denial>();
+    this.#unfit.set(vector, kept.set(reason, denial));
     return denial;
   }
 

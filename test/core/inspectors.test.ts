@@ -1,7 +1,7 @@
 /** Inspectors name a permission for whatever bytes there are, and read only their own. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { INSPECTORS, MALFORMED } from '../../broker/core/index.ts';
+import { INSPECTORS, MALFORMED, UNFIT_REASONS } from '../../broker/core/index.ts';
 import { CoreHarness } from '../support/core/harness.ts';
 import { fuzzUntil } from '../support/seed.ts';
 
@@ -53,7 +53,10 @@ inspectors('every inspector is total: an index of its own permissions, or malfor
       const start = random.below(bytes.length + 1);
       const end = start + random.below(bytes.length - start + 1);
       const index = inspector.inspect(bytes, start, end, SOURCE);
-      assert.ok(Number.isInteger(index) && index >= MALFORMED && index < inspector.permissions.length, name);
+      assert.ok(
+        Number.isInteger(index) && -index <= UNFIT_REASONS.length && index < inspector.permissions.length,
+        name,
+      );
     }
   }, 1);
 });

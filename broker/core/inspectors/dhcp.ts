@@ -9,7 +9,7 @@
  * zero: the broker carries the messages, and giaddr would redirect the answer.
  */
 import type { Station } from '../../../policy/contract/index.ts';
-import { type Inspector, MALFORMED } from './inspector.ts';
+import { FOREIGN_ADDRESS, FOREIGN_CLIENT_ID, FOREIGN_MAC, type Inspector, MALFORMED } from './inspector.ts';
 
 const FIXED_BYTES = 236;
 const MIN_BYTES = FIXED_BYTES + 4;
@@ -37,7 +37,7 @@ const permissions = ['discover', 'offer', 'request', 'decline', 'ack', 'nak', 'r
 const IS_REPLY: readonly boolean[] = [false, true, false, false, true, true, false, false];
 
 /** The findings of one walk over the options. All calls share the object, because an inspector is never re-entered. */
-const found = { messageType: 0, overload: 0, isRefused: false };
+const found = { messageType: 0, overload: 0, isRefused: false, claim: 0 };
 
 export const dhcp: Inspector = {
   permissions,
@@ -50,14 +50,15 @@ export const dhcp: Inspector = {
     if (bytes[start + AT.hops] !== 0 || u32(bytes, start + AT.giaddr) !== 0) return MALFORMED;
     if (u32(bytes, start + FIXED_BYTES) !== MAGIC_COOKIE) return MALFORMED;
     if (!isReply) {
-      if (station.mac === null || !holds(bytes, start + AT.chaddr, station.mac)) return MALFORMED;
+      if (station.mac === null || !holds(bytes, start + AT.chaddr, station.mac)) return FOREIGN_MAC;
       const ciaddr = u32(bytes, start + AT.ciaddr);
-      if (ciaddr !== 0 && station.ipv4 !== null && ciaddr !== station.ipv4) return MALFORMED;
+      if (ciaddr !== 0 && station.ipv4 !== null && ciaddr !== station.ipv4) return FOREIGN_ADDRESS;
     }
 
     found.messageType = 0;
     found.overload = 0;
     found.isRefused = false;
+    found.claim = 0;
     walk(bytes, start + MIN_BYTES, end, isReply, station, true);
     const { overload } = found;
     if (overload > 3) return MALFORMED;
@@ -65,7 +66,8 @@ export const dhcp: Inspector = {
     if ((overload & 2) !== 0) walk(bytes, start + AT.sname, start + AT.sname + SNAME_BYTES, isReply, station, false);
     const type = found.messageType;
     if (found.isRefused || type < 1 || type > permissions.length || IS_REPLY[type - 1] !== isReply) return MALFORMED;
-    return type - 1;
+    // Last, so that a damaged message is called damaged whatever it claims.
+    return found.claim < 0 ? found.claim : type - 1;
   },
 };
 
@@ -124,14 +126,12 @@ function take(
       return;
     case CLIENT_IDENTIFIER:
       if (isReply || bytes[value] !== ETHERNET) return;
-      if (length !== 1 + MAC_BYTES || station.mac === null || !holds(bytes, value + 1, station.mac)) {
-        found.isRefused = true;
-      }
+      if (length !== 1 + MAC_BYTES) found.isRefused = true;
+      else if (station.mac === null || !holds(bytes, value + 1, station.mac)) found.claim = FOREIGN_CLIENT_ID;
       return;
     case SERVER_IDENTIFIER:
-      if (length !== 4 || (isReply && station.ipv4 !== null && u32(bytes, value) !== station.ipv4)) {
-        found.isRefused = true;
-      }
+      if (length !== 4) found.isRefused = true;
+      else if (isReply && station.ipv4 !== null && u32(bytes, value) !== station.ipv4) found.claim = FOREIGN_ADDRESS;
       return;
     case RELAY_AGENT_INFORMATION:
       found.isRefused = true;

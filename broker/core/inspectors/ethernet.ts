@@ -13,7 +13,7 @@
  *   - IPv6 fragments and routing headers; neighbour discovery about another domain's address (RFC 4861, 6980)
  */
 import { type Domain, routes4, routes6, type Station } from '../../../policy/contract/index.ts';
-import { type Inspector, MALFORMED } from './inspector.ts';
+import { FOREIGN_ADDRESS, FOREIGN_MAC, type Inspector, MALFORMED } from './inspector.ts';
 
 export const MAX_FRAME_BYTES = 9_014;
 const HEADER_BYTES = 14;
@@ -77,16 +77,16 @@ export const ethernet: Inspector = {
     const { station }: Domain = source;
     const size = end - start;
     if (size < HEADER_BYTES || size > MAX_FRAME_BYTES) return MALFORMED;
-    if (station.mac === null || !holds(bytes, start + MAC_BYTES, station.mac)) return MALFORMED;
+    if (station.mac === null || !holds(bytes, start + MAC_BYTES, station.mac)) return FOREIGN_MAC;
     const type = u16(bytes, start + 12);
     const at = start + HEADER_BYTES;
     switch (type) {
       case ETHERTYPE_ARP:
-        return isOwnArp(bytes, at, end, station) ? ARP : MALFORMED;
+        return isOwnArp(bytes, at, end, station) ? ARP : whyNotArp(bytes, at, end, station);
       case ETHERTYPE_IPV4:
-        return isOwnIpv4(bytes, start, end, station) ? IPV4 : MALFORMED;
+        return isOwnIpv4(bytes, start, end, station) ? IPV4 : whyNotIpv4(bytes, at, end, station);
       case ETHERTYPE_IPV6:
-        return isOwnIpv6(bytes, start, end, station) ? IPV6 : MALFORMED;
+        return isOwnIpv6(bytes, start, end, station) ? IPV6 : whyNotIpv6(bytes, at, end, station);
     }
     if (type < FIRST_ETHERTYPE) return type <= MAX_LENGTH_FIELD && type <= end - at ? OTHER : MALFORMED;
     return TAGS.includes(type) ? MALFORMED : OTHER;
@@ -120,6 +120,33 @@ function isOwnArp(bytes: Uint8Array, at: number, end: number, station: Station):
   if (station.mac === null || !holds(bytes, at + 8, station.mac)) return false;
   const sender = u32(bytes, at + 14);
   return station.ipv4 !== null && (sender === station.ipv4 || (sender === 0 && operation === ARP_REQUEST));
+}
+
+/** For the auditor, once a frame is refused: does it claim a foreign address, or is it wrong in itself? */
+function whyNotArp(bytes: Uint8Array, at: number, end: number, { mac, ipv4 }: Station): number {
+  if (end - at < ARP_BYTES) return MALFORMED;
+  if (mac === null || !holds(bytes, at + 8, mac)) return FOREIGN_MAC;
+  const sender = u32(bytes, at + 14);
+  return sender !== 0 && sender !== ipv4 ? FOREIGN_ADDRESS : MALFORMED;
+}
+
+function whyNotIpv4(bytes: Uint8Array, at: number, end: number, station: Station): number {
+  if (end - at < IPV4_HEADER_BYTES) return MALFORMED;
+  const sender = u32(bytes, at + 12);
+  return sender !== station.ipv4 && !isRouted4(station, sender) ? FOREIGN_ADDRESS : MALFORMED;
+}
+
+function whyNotIpv6(bytes: Uint8Array, at: number, end: number, station: Station): number {
+  if (end - at < IPV6_HEADER_BYTES) return MALFORMED;
+  const sender = at + 8;
+  const isOwn = isOwnTarget(bytes, sender, station) || isRouted6(bytes, sender, station);
+  if (!isOwn && !isZero(bytes, sender)) return FOREIGN_ADDRESS;
+  // Neighbour discovery that announces the address of another domain.
+  const message = at + IPV6_HEADER_BYTES;
+  const isAdvertisement = bytes[at + 6] === PROTOCOL_ICMPV6 && bytes[message] === NEIGHBOUR_ADVERTISEMENT;
+  return isAdvertisement && end - message >= 24 && !isOwnTarget(bytes, message + 8, station)
+    ? FOREIGN_ADDRESS
+    : MALFORMED;
 }
 
 function isOwnIpv4(bytes: Uint8Array, start: number, end: number, station: Station): boolean {

@@ -14,7 +14,7 @@
  */
 import { routes4, routes6, type Station } from '../../../policy/contract/index.ts';
 import { hasHostBits, mask4 } from '../../base/index.ts';
-import { type Inspector, MALFORMED } from './inspector.ts';
+import { FOREIGN_ADDRESS, type Inspector, MALFORMED } from './inspector.ts';
 
 const VERSION = 1;
 const HEADER_BYTES = 32;
@@ -38,8 +38,8 @@ export const route: Inspector = {
     const has4 = !isZero(bytes, start + 8, start + 12);
     const has6 = !isZero(bytes, start + 16, start + 32);
     if (operation === REQUEST) return count === 0 && !has4 && !has6 ? REQUEST : MALFORMED;
-    if (has4 && (station.ipv4 === null || big32(bytes, start + 8) !== station.ipv4)) return MALFORMED;
-    if (has6 && !isOwn6(bytes, start + 16, station)) return MALFORMED;
+    if (has4 && (station.ipv4 === null || big32(bytes, start + 8) !== station.ipv4)) return FOREIGN_ADDRESS;
+    if (has6 && !isOwn6(bytes, start + 16, station)) return FOREIGN_ADDRESS;
     for (let at = start + HEADER_BYTES; at < end; at += ENTRY_BYTES) {
       if (!isEntry(bytes, at, operation, has4, has6, station)) return MALFORMED;
     }

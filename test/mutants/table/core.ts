@@ -313,8 +313,15 @@ export const CORE: readonly Mutant[] = [
     tests: ['test/agents/network/dhcp/dhcp-inspector.test.ts'],
   },
   {
+    in: 'broker/core/inspectors/dhcp.ts',
+    find: 'return found.claim < 0 ? found.claim : type - 1;',
+    replace: 'return type - 1;',
+    promise: 'payloads are of their class',
+    tests: ['test/agents/network/foreign-claims.test.ts'],
+  },
+  {
     in: 'broker/core/inspectors/ethernet.ts',
-    find: 'if (station.mac === null || !holds(bytes, start + MAC_BYTES, station.mac)) return MALFORMED;',
+    find: 'if (station.mac === null || !holds(bytes, start + MAC_BYTES, station.mac)) return FOREIGN_MAC;',
     replace: '',
     promise: 'no spoofed source',
     tests: ['test/agents/network/link/ethernet-inspector.test.ts'],
@@ -363,7 +370,7 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/inspectors/route.ts',
-    find: 'if (has4 && (station.ipv4 === null || big32(bytes, start + 8) !== station.ipv4)) return MALFORMED;',
+    find: 'if (has4 && (station.ipv4 === null || big32(bytes, start + 8) !== station.ipv4)) return FOREIGN_ADDRESS;',
     replace: '',
     promise: 'no spoofed source',
     tests: ['test/agents/network/routes/routes.test.ts', ...INSPECTORS],
@@ -419,7 +426,7 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/mediation.ts',
-    find: 'service.vector.decisions[permission] ?? service.malformed',
+    find: 'service.vector.decisions[permission] ?? service.unfit[-1 - permission] ?? service.malformed',
     replace: 'service.vector.decisions[permission] ?? service.vector.decisions[0] ?? service.malformed',
     promise: 'no permission, no message',
     tests: ['test/core/inspectors.test.ts', 'test/core/argo.test.ts'],

@@ -123,12 +123,15 @@ monitor('decisions and denials are interned', async () => {
   const playback = classOf(policy, 'playback');
   assert.is(policy.monitor.vector(chrome, audio, playback), policy.monitor.vector(chrome, audio, playback));
   assert.is(policy.monitor.send(chrome, audio), policy.monitor.send(chrome, audio));
-  assert.is(policy.monitor.malformed(chrome, audio, playback), policy.monitor.malformed(chrome, audio, playback));
+  assert.is(
+    policy.monitor.unfit(chrome, audio, playback, 'MALFORMED'),
+    policy.monitor.unfit(chrome, audio, playback, 'MALFORMED'),
+  );
   assert.is(policy.monitor.unknownDestination(chrome), policy.monitor.unknownDestination(chrome));
   assert.is(policy.monitor.foreignSource(chrome), policy.monitor.foreignSource(chrome));
   assert.equal(
     [
-      policy.monitor.malformed(chrome, audio, playback),
+      policy.monitor.unfit(chrome, audio, playback, 'MALFORMED'),
       policy.monitor.unknownDestination(chrome),
       policy.monitor.foreignSource(chrome),
     ].map(({ allowed, reason, className }) => [allowed, reason, className]),
@@ -167,7 +170,7 @@ failing('domains and classes of another revision are denied, each with its reaso
   assert.is(reason(chrome, foreign.audio, playback), 'UNKNOWN_DESTINATION');
   assert.is(reason(chrome, audio, foreign.playback), 'UNKNOWN_CLASS');
   assert.is(one.monitor.send(foreign.chrome, audio).allowed, false);
-  assert.is(one.monitor.malformed(foreign.chrome, audio, playback).allowed, false);
+  assert.is(one.monitor.unfit(foreign.chrome, audio, playback, 'MALFORMED').allowed, false);
 });
 
 failing('a copy of a domain is not the domain', async () => {
@@ -203,8 +206,8 @@ failing('whatever comes in, a denial comes out', async () => {
     assert.not.ok(decisions.some(({ allowed }) => allowed));
     assert.is(policy.monitor.unknownDestination(what).allowed, false);
     assert.is(policy.monitor.foreignSource(what).allowed, false);
-    assert.is(policy.monitor.malformed(what, what, argo).allowed, false);
-    assert.is(policy.monitor.malformed(chrome, chrome, what as unknown as ServiceClass).allowed, false);
+    assert.is(policy.monitor.unfit(what, what, argo, 'MALFORMED').allowed, false);
+    assert.is(policy.monitor.unfit(chrome, chrome, what as unknown as ServiceClass, 'MALFORMED').allowed, false);
   }
 });
 

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { INSPECTORS, MALFORMED } from '../../../../broker/core/inspectors/index.ts';
+import { INSPECTORS } from '../../../../broker/core/inspectors/index.ts';
 import { fuzzUntil } from '../../../support/seed.ts';
 import { networkDomains } from '../domains.ts';
 import { dhcpMessage, ip, mac } from '../packets.ts';
@@ -18,7 +18,7 @@ function permissionOf(bytes: Uint8Array, source = chrome): string {
   const around = new Uint8Array(bytes.length + 64).fill(53);
   around.set(bytes, 32);
   const index = inspector.inspect(around, 32, 32 + bytes.length, source);
-  return index === MALFORMED ? 'refused' : (inspector.permissions[index] ?? 'out of range');
+  return index < 0 ? 'refused' : (inspector.permissions[index] ?? 'out of range');
 }
 
 const NAMES = ['discover', 'offer', 'request', 'decline', 'ack', 'nak', 'release', 'inform'];

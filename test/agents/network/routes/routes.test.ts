@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { INSPECTORS, MALFORMED } from '../../../../broker/core/inspectors/index.ts';
+import { INSPECTORS } from '../../../../broker/core/inspectors/index.ts';
 import { announcementOf } from '../../../../clients/agents/network/routes/announcement.ts';
 import { type KernelRoute, parseKernelRoutes } from '../../../../clients/agents/network/routes/kernel.ts';
 import {
@@ -51,7 +51,7 @@ function permissionOf(bytes: Uint8Array, source = net): string {
   const around = new Uint8Array(bytes.length + 64).fill(4);
   around.set(bytes, 32);
   const index = inspector.inspect(around, 32, 32 + bytes.length, source);
-  return index === MALFORMED ? 'refused' : (inspector.permissions[index] ?? 'out of range');
+  return index < 0 ? 'refused' : (inspector.permissions[index] ?? 'out of range');
 }
 
 const request = message('request', [], { gateway4: null });
