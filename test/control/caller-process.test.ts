@@ -1,10 +1,12 @@
 /** The process at the other end of a control connection. */
 
 import { once } from 'node:events';
+import { readlink } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { descriptorOf } from '../../broker/carrier/index.ts';
 import { callerProcess, findCallerEnd } from '../../broker/control/caller-process.ts';
 import { openSocketList } from '../../broker/control/socket-list.ts';
 import { needs } from '../support/needs.ts';
@@ -78,6 +80,26 @@ withSs(
     }
   },
 );
+
+peers('what the list says of a process counts only if its descriptor is that socket', async () => {
+  const path = join(temporaryDirectory(), 'control.sock');
+  const server = createServer();
+  server.listen(path);
+  await once(server, 'listening');
+  const client = connect(path);
+  try {
+    const [accepted] = (await once(server, 'connection')) as [Socket];
+    const own = /\d+/.exec(await readlink(`/proc/self/fd/${descriptorOf(accepted)}`))?.[0];
+    // The true other end is a socket of this process too; the list names another descriptor of it.
+    const lie = `${HEAD} * 999 * ${own}     users:(("argus",pid=${process.pid},fd=${descriptorOf(accepted)})) <->`;
+    const sockets = { read: async () => lie, close: () => undefined };
+    assert.ok(findCallerEnd(lie, own ?? ''));
+    assert.is(await callerProcess(accepted, sockets), null);
+  } finally {
+    client.destroy();
+    server.close();
+  }
+});
 
 peers('after its end the list is empty', async () => {
   const sockets = openSocketList();

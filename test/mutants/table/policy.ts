@@ -353,4 +353,11 @@ export const POLICY: readonly Mutant[] = [
     promise: 'memory is bounded',
     tests: ['test/carrier/descriptor-reserve.test.ts'],
   },
+  {
+    in: 'broker/control/caller-process.ts',
+    find: 'if (end === null || (await inodeOf(String(end.pid), end.fd)) !== end.inode) return null;',
+    replace: 'if (end === null) return null;',
+    promise: 'every change is recorded',
+    tests: ['test/control/caller-process.test.ts'],
+  },
 ];
