@@ -1,4 +1,4 @@
-/** The door of policy/: what is allowed. The functions that make permits stay inside. */
+/** Entry of policy/. It does not export the functions that make permits. */
 
 export {
   type AccessChange,

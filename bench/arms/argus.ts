@@ -90,7 +90,7 @@ async function start(folder: string, setup: CarrierSetup, policyRows: number): P
   return { pids, endpoint: { folder, ...prepared.endpoint }, stop: () => server.stop().finally(stop) };
 }
 
-/** A refused send rejects, which nobody awaits: it ends this process, and the bench reports what it said. */
+/** A refused send is an unhandled rejection. It ends this process, and the bench reports its output. */
 async function openSender(endpoint: Endpoint, setup: CarrierSetup): Promise<SenderLink> {
   const vm = await connectAs(endpoint, setup, SENDER);
   const replies = await vm.registerRing({ port: REPLY_PORT, partner: RECEIVER, length: RING_BYTES });

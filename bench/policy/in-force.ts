@@ -1,4 +1,4 @@
-/** How fast a policy change is in force at a broker that is busy, and what it costs the streams that it does not concern. */
+/** The time until a policy change is in force at a busy broker, and its cost for unaffected streams. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callControl, type GrantStatus } from '../../broker/index.ts';
 import { median, percentile } from '../stats.ts';

@@ -1,4 +1,4 @@
-/** `npm run bench -- --policy`: what a change of the policy costs, and how soon it counts. */
+/** `npm run bench -- --policy`: the cost of a policy change, and the time until it is in force. */
 import Table from 'cli-table3';
 import type { Cleanup } from '../cleanup.ts';
 import { TABLE_STYLE } from '../table.ts';

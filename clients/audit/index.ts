@@ -1,4 +1,4 @@
-/** The door of clients/audit/: questions to the audit log. */
+/** Entry of clients/audit/: queries to the audit log. */
 
 export { type AuditConsole, openConsole } from './console/index.ts';
 export { AuditQuestionError } from './errors.ts';

@@ -1,7 +1,7 @@
-/** Who types: what a command claims of itself. */
+/** The user of a command, as the command itself claims. */
 import { userInfo } from 'node:os';
 
-/** The login name, and behind sudo whose: the broker records it as claimed. */
+/** The login name, and behind sudo that of the original user. The broker records it as a claim. */
 export function who(): string {
   const { username } = userInfo();
   const behind = process.env.SUDO_USER;

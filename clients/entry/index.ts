@@ -1,3 +1,3 @@
-/** The door of entry/: what every program does before it loads the rest. */
+/** Entry of entry/: the first steps of every program, before it loads the rest. */
 export { endOnBrokenPipe } from './broken-pipe.ts';
 export { nodeProblem, OLDEST_NODE } from './node-version.ts';

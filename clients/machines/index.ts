@@ -1,4 +1,4 @@
-/** The door of machines/: QEMU guests for the demo and for tests. */
+/** Entry of machines/: QEMU guests for the demo and for tests. */
 export { chooseAccelerator } from './accelerator.ts';
 export { endAll, endWithUs } from './child-processes.ts';
 export { guestImage, hostProgram } from './image/build.ts';

@@ -1,6 +1,6 @@
 /**
- * A virtual machine: QEMU without a network card and without shared memory. Its only connection is one virtio-serial port whose
- * other end is a unix socket. The caller reads the guest's console line by line.
+ * A virtual machine: QEMU without a network card and without shared memory. Its only connection is one virtio-serial
+ * port whose other end is a unix socket. The caller reads the guest's console line by line.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -109,7 +109,9 @@ export class Machine {
     return this.#lines.join('\n');
   }
 
-  /** Waits until a line of the console matches for the `count`th time; rejects with the console when it does not come. */
+  /**
+   * Waits until a line of the console matches for the `count`th time; rejects with the console when it does not come.
+   */
   async line(pattern: RegExp, count = 1, timeoutMs = LINE_TIMEOUT_MS): Promise<RegExpExecArray> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
@@ -137,7 +139,7 @@ export class Machine {
     return this.#lines.map((line) => pattern.exec(line)).filter((match) => match !== null);
   }
 
-  /** Presses the reset button: the guest starts anew, the host's end of the port stays as it is. */
+  /** Presses the reset button: the guest restarts, the host's end of the port stays open. */
   async reset(): Promise<void> {
     await this.#control([{ execute: 'system_reset' }]);
   }

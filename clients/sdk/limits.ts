@@ -1,6 +1,9 @@
 /** The limits that the SDK chose, with unit and reason. Limits of the format are in broker/wire. */
 
-/** Spare plaintext chunks kept for reuse even with a small `queueBytes`; the session's own frames need as many in a burst. */
+/**
+ * Spare plaintext chunks kept for reuse even with a small `queueBytes`; the session's own frames need as many in a
+ * burst.
+ */
 export const MIN_SPARE_BUFFERS = 4;
 /** Sealed bytes the carrier may hold before packing goes on without writing: a few records keep the pipe full. */
 export const CONGESTED_BYTES = 256 * 1024;
@@ -23,7 +26,7 @@ export const MAX_OUTSTANDING_REQUESTS = 4096;
 
 /** From dialling to the broker's welcome; a loaded host verifies signatures in milliseconds. */
 export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
-/** How long `close()` waits for sends under way. */
+/** `close()` waits this long for pending sends. */
 export const DEFAULT_DRAIN_TIMEOUT_MS = 5_000;
 export const MAX_TIMEOUT_MS = 3_600_000;
 /** Longest deadline of a send, the limit of Node's timers (2^31 - 1 ms, about 24 days). */

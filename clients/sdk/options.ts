@@ -14,13 +14,13 @@ import {
 
 export interface ConnectOptions {
   /**
-   * `unix:/absolute/path`, `tcp:host:port` or `serial:/dev/…`: where the broker listens for this domain. `agent:` is the
-   * agent of this machine, which lends its session to any number of programs.
+   * `unix:/absolute/path`, `tcp:host:port` or `serial:/dev/…`: where the broker listens for this domain. `agent:` is
+   * the agent of this machine, which lends its session to any number of programs.
    */
   readonly carrier: string;
   /**
-   * Directory of the identity (`argus keys enrol`), read again for every session, or a loaded one. Not with `agent:`, whose
-   * agent has the identity.
+   * Directory of the identity (`argus keys enrol`), read again for every session, or a loaded one. Not with `agent:`,
+   * whose agent has the identity.
    */
   readonly identity?: string | Identity;
   /** Name that the broker must prove; null (default) = any broker of the same authority. */
@@ -36,11 +36,11 @@ export interface ConnectOptions {
   /** From dialling until the session is up, 1 … 3 600 000 ms (default 10 000). */
   readonly handshakeTimeoutMs?: number;
   /**
-   * A broker that says nothing for this long, not even an answer to a ping, is gone: 300 … 3 600 000 ms (default 45 000).
-   * A shorter limit notices a frozen broker or host sooner, and takes a host that is only busy for a frozen one.
+   * A broker that says nothing for this long, not even an answer to a ping, is gone: 300 … 3 600 000 ms (default 45
+   * 000). A shorter limit notices a frozen broker or host sooner, and takes a host that is only busy for a frozen one.
    */
   readonly silenceLimitMs?: number;
-  /** How long `close()` waits for sends under way, 0 … 3 600 000 ms (default 5 000). */
+  /** Time that `close()` waits for pending sends, 0 … 3 600 000 ms (default 5 000). */
   readonly drainTimeoutMs?: number;
   /** Ends the attempt to connect; has no effect once the session is up. */
   readonly signal?: AbortSignal;

@@ -2,8 +2,9 @@
  * A receive buffer of this domain: messages in the order in which the broker accepted them.
  *
  * Room is returned to the broker as messages are consumed, in batches: at once when a quarter of the ring (or 64 KiB)
- * has been consumed, otherwise within CREDIT_DELAY_MS, so that a reader that has emptied the ring never holds room back.
- * A ring that is closed, and a VM that ends, return it first: the broker takes for undelivered what was not returned.
+ * has been consumed, otherwise within CREDIT_DELAY_MS, so that a reader that has emptied the ring never holds room
+ * back. A ring that is closed, and a VM that ends, return it first: the broker takes for undelivered what was not
+ * returned.
  */
 
 import { Fifo } from '../../broker/base/index.ts';
@@ -99,9 +100,9 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /**
-   * Hands each message to `take` as it comes, until the ring ends; one consumer at a time. The payload is only lent for the
-   * call: copy what you keep. It lies where the record was read, and the next record overwrites it. Readers that may keep
-   * messages get records in memory of their own, which the garbage collector has to find.
+   * Hands each message to `take` as it comes, until the ring ends; one consumer at a time. The payload is only lent for
+   * the call: copy what you keep. It lies where the record was read, and the next record overwrites it. Readers that
+   * may keep messages get records in memory of their own, which the garbage collector has to find.
    *
    * @throws ArgusError as `receive` does; EEXIST: there is a consumer already; and whatever `take` throws, which ends it
    */
@@ -110,8 +111,8 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /**
-   * As `consume`, for all messages of one record at a time: one call for many small messages. The payloads and the list are
-   * lent for the call.
+   * As `consume`, for all messages of one record at a time: one call for many small messages. The payloads and the list
+   * are lent for the call.
    */
   consumeBatches(take: (messages: readonly Message[]) => void): Promise<void> {
     return this.#consumeBy((message) => take([message]), take);
@@ -152,7 +153,7 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
     return this.close();
   }
 
-  /** For the VM: the next message is looked at during `deliver` and not later. @internal */
+  /** Only the VM calls this: the next message is read during `deliver` and not later. @internal */
   get isLending(): boolean {
     return this.#consumer !== null && this.#waiters.length === 0;
   }
@@ -191,7 +192,10 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
     this.#batch = [];
   }
 
-  /** For the VM: returns the room of consumed messages now. A ring that ends first would have them counted as lost. @internal */
+  /**
+   * For the VM: returns the room of consumed messages now. A ring that ends first would have them counted as lost.
+   * @internal
+   */
   settle(): void {
     if (this.#consumed > 0) this.#returnCredit();
   }

@@ -1,4 +1,4 @@
-/** A policy at a glance: counts, a matrix of who may do what to whom, a graph. */
+/** A policy at a glance: counts, a matrix of allowed permissions by source and destination, a graph. */
 import type { Domain } from '../contract/index.ts';
 import type { PolicyBuild } from '../load/index.ts';
 import type { Work } from '../read/index.ts';

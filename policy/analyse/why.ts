@@ -148,7 +148,7 @@ const REASONS = {
   EXPLICIT_DENY: 'a deny row matches; it overrides every allow row',
 } as const;
 
-/** The question in words that a user typed, or what is wrong with them. */
+/** Parses the question that a user typed, or says what is wrong with it. */
 export function readQuestion(
   analysed: Analysed,
   [source, destination, className, permission]: readonly [string, string, string, string],

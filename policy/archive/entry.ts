@@ -1,4 +1,6 @@
-/** One line of the archive's journal: a revision that came into force, and who wanted it. Pure. */
+/**
+ * One line of the archive's journal: a revision that came into force, and the person or part that requested it. Pure.
+ */
 
 /** The cause of the change. */
 export const CHANGE_CAUSES = ['start', 'watch', 'reload', 'apply', 'rollback', 'grants'] as const;

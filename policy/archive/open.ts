@@ -4,8 +4,8 @@
  *   revisions.jsonl       the journal, one revision a line, oldest first
  *   files/ policies/      the content (file-store.ts)
  *
- * One broker writes; whoever may read the directory can read it meanwhile. A crash can tear the last line of the journal:
- * it is skipped, and the next entry begins on a line of its own.
+ * One broker writes; whoever may read the directory can read it meanwhile. A crash can tear the last line of the
+ * journal: it is skipped, and the next entry begins on a line of its own.
  */
 import { constants } from 'node:fs';
 import { open, readFile, rename, rm } from 'node:fs/promises';
@@ -152,7 +152,7 @@ class DiskArchive implements RevisionArchive {
     return result;
   }
 
-  /** Policies whose last use lies furthest back go first; the one that was just kept and the one in force stay. */
+  /** Removes the least recently used policies first. The newest one and the one in force stay. */
   async #dropOldest(newest: string): Promise<void> {
     const stay = new Set([newest, this.#entries.at(-1)?.policy]);
     const lastUse = new Map([...this.#kept].map((hash) => [hash, 0]));

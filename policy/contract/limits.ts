@@ -1,8 +1,8 @@
 /**
  * Every number the policy code chose, with its reason. Nothing here is fixed by a format.
  *
- * The limits keep one mistake (a log file copied over policy.csv) from stalling the broker that loads it; each is at least
- * ten times what a large site needs.
+ * The limits keep one mistake (a log file copied over policy.csv) from stalling the broker that loads it; each is at
+ * least ten times what a large site needs.
  */
 
 /** policy.csv, assertions.csv, tests.csv: 100 000 rows of 40 bytes. */
@@ -22,7 +22,7 @@ export const MAX_LABELS = 1024;
 export const MAX_CLASSES = 64;
 /** Port ranges of all classes together. */
 export const MAX_PORT_RANGES = 4096;
-/** Nesting of YAML collections. The files need 4; the parser recurses, so the depth is looked at before it runs. */
+/** Nesting of YAML collections. The files need 4. The parser recurses, so the depth is checked before it runs. */
 export const MAX_YAML_DEPTH = 16;
 
 /** Characters of a domain, class or permission name, and of a label after its `@`: a DNS label's 63. */
@@ -42,11 +42,17 @@ export const MAX_PORT = 0xffff_ffff;
 /** A load runs inside the broker: after this much uninterrupted work it lets the event loop turn, in milliseconds. */
 export const LOAD_SLICE_MS = 4;
 
-/** A change of the directory is looked at when nothing has moved for this long, in milliseconds: editors write in several steps. */
+/**
+ * A change of the directory is looked at when nothing has moved for this long, in milliseconds: editors write in
+ * several steps.
+ */
 export const WATCH_SETTLE_MS = 200;
-/** A change is looked at after this long, in milliseconds, even if the files are touched again and again. */
+/** A change is read after this time, in milliseconds, even if the files keep changing. */
 export const WATCH_MAX_SETTLE_MS = 2_000;
-/** A directory that cannot be read may be in the middle of an edit for this long, in milliseconds, before it counts as changed. */
+/**
+ * A directory that cannot be read may be in the middle of an edit for this long, in milliseconds, before it counts as
+ * changed.
+ */
 export const WATCH_UNREADABLE_MS = 2_000;
 /**
  * Time between two looks at the directory without an event, in milliseconds: some file systems (9p, NFS) report no

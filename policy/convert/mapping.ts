@@ -29,7 +29,7 @@ export function readMapping(file: string, bytes: Uint8Array): Mapping {
   return parsed?.value ?? NO_MAPPING;
 }
 
-/** A domain or label of ours; null: the name cannot be one, and the mapping does not say what it is. */
+/** A domain or label of ours. Null: the name is not valid here, and the mapping has no entry for it. */
 export function subjectOf(name: string, { names }: Mapping): string | null {
   const mapped = Object.hasOwn(names, name) ? names[name] : undefined;
   if (mapped !== undefined) return mapped;

@@ -1,9 +1,9 @@
 /**
  * Qubes' policy.d: `SERVICE +ARGUMENT SOURCE TARGET allow|deny|ask [PARAMETER=VALUE …]`, first match wins.
  *
- * Here order means nothing, and a deny row overrides every allow row. So an allow line is translated as it stands, because
- * what an earlier line denies stays denied. A deny line becomes a row only if a later line may allow what it denies, and no
- * earlier line allows a part of it: the row would take that part back. Otherwise it is the default here.
+ * Here order means nothing, and a deny row overrides every allow row. So an allow line is translated as it stands,
+ * because what an earlier line denies stays denied. A deny line becomes a row only if a later line may allow what it
+ * denies, and no earlier line allows a part of it: the row would take that part back. Otherwise it is the default here.
  */
 import { type Imported, ImportedRows, type SourceLine } from './imported.ts';
 import { type Mapping, serviceOf, subjectOf } from './mapping.ts';
@@ -104,7 +104,7 @@ function faultOf({ action, service, to, parameters }: Line): string | null {
   return null;
 }
 
-/** Parameters that change nothing in what is allowed. */
+/** Parameters that do not change whether a call is allowed. */
 function remarkOf(parameters: readonly string[]): string {
   if (parameters.length === 0) return '';
   return `without ${parameters.join(' ')}`;
@@ -122,7 +122,7 @@ function subjectOfQubes(word: string, mapping: Mapping): string | null {
   return subjectOf(name, mapping);
 }
 
-/** True unless the two lines certainly speak of different calls: what a tag or a type holds is not known. */
+/** True unless the two lines certainly match different calls. The members of a tag or a type are not known. */
 function meets(a: Line, b: Line): boolean {
   return (
     (a.service === b.service || a.service === '*' || b.service === '*') &&

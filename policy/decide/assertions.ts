@@ -23,7 +23,7 @@ export const ASSERTIONS_FILE = 'assertions.csv';
 const ACCESS_KINDS = ['neverallow', 'must-allow'] as const;
 const KINDS = [...ACCESS_KINDS, 'neverflow', 'separate', 'max-fan'] as const;
 
-/** Requests from `source` to `destination`, in this direction, are not looked at. */
+/** Requests from `source` to `destination`, in this direction, are not checked. */
 export interface Exception {
   readonly source: string;
   readonly destination: string;

@@ -1,11 +1,11 @@
 /**
  * Watches a policy directory: says when its content is another one and has come to rest.
  *
- * Editors write a new file beside the old one and rename it, or truncate and write; for a moment a file is missing or half
- * there. So a notice only starts a wait, each further one starts it again, and a content counts when two readings in a row
- * agree. There is an upper bound: files that are touched again and again are read all the same. Only the six files count,
- * and links through which they are reached: a log or a lock file next to them does not. The directory is also looked at from
- * time to time, because some file systems report nothing.
+ * Editors write a new file beside the old one and rename it, or truncate and write; for a moment a file is missing or
+ * half there. So a notice only starts a wait, each further one starts it again, and a content counts when two readings
+ * in a row agree. There is an upper bound: files that are touched again and again are read all the same. Only the six
+ * files count, and links through which they are reached: a log or a lock file next to them does not. The directory is
+ * also looked at from time to time, because some file systems report nothing.
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -16,7 +16,10 @@ import { readPolicyFiles } from './directory.ts';
 import { hashFiles, POLICY_FILE_NAMES } from './files.ts';
 
 export interface WatchOptions {
-  /** `PolicyRevision.hash` of the policy in force: a change between its load and this call is noticed. Default: what is there now. */
+  /**
+   * `PolicyRevision.hash` of the policy in force: a change between its load and this call is noticed. Default: what is
+   * there now.
+   */
   readonly hash?: string;
   /** Milliseconds without a further change before the directory is read. Default: 200. */
   readonly settleMs?: number;
@@ -34,8 +37,8 @@ export interface PolicyWatch {
 }
 
 /**
- * Calls `onChange` once for each new content of the directory, also when it has become unusable: `loadPolicy` then says why. Never
- * throws; does not keep the process alive.
+ * Calls `onChange` once for each new content of the directory, also when it has become unusable: `loadPolicy` then says
+ * why. Never throws; does not keep the process alive.
  */
 export function watchPolicy(directory: string, onChange: () => void, options: WatchOptions = {}): PolicyWatch {
   const {
@@ -67,7 +70,9 @@ class DirectoryWatch implements PolicyWatch {
   #parent: FSWatcher | null = null;
   /** Monotonic milliseconds of the first notice that no reading has answered. */
   #noticedAt: number | null = null;
-  /** Inode of the watched directory; another one at its path means that the watcher looks at what has been moved away. */
+  /**
+   * Inode of the watched directory; another one at its path means that the watcher looks at what has been moved away.
+   */
   #inode = 0;
   #settle: NodeJS.Timeout | null = null;
   #reading = false;
@@ -108,7 +113,7 @@ class DirectoryWatch implements PolicyWatch {
     }
   }
 
-  /** Attaches the watcher if need be, then reads, unless a wait is under way that will. */
+  /** Attaches the watcher if necessary, then reads, unless a running wait will read anyway. */
   #look(): void {
     void this.#attach().then(() => (this.#settle === null ? this.#read() : undefined));
   }

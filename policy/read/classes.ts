@@ -1,4 +1,4 @@
-/** services.yaml: which port of whom is which class, and what can be done with it. */
+/** services.yaml: the class of each port and domain, and the permissions of each class. */
 import { z } from 'zod';
 import {
   type Domain,
@@ -158,8 +158,9 @@ function checkInspector(file: File, index: number, entry: Entry, inspectors: Ins
 /**
  * Binds ports to classes for each domain; refuses two classes for one port of one domain.
  *
- * Two classes overlap when they name the same label or none. Two different labels overlap when a domain has both, grants
- * included. A binder serves all overlays of the same files: the table of a domain whose labels stay is made once.
+ * Two classes overlap when they name the same label or none. Two different labels overlap when a domain has both,
+ * grants included. A binder serves all overlays of the same files: the table of a domain whose labels stay is made
+ * once.
  */
 export class PortBinder {
   readonly #bound: readonly BoundClass[];

@@ -1,8 +1,8 @@
 /**
  * Who has which label: the transitive closure of all memberships.
  *
- * Casbin walks these links without remembering where it has been and stops after ten, silently. Here cycles and deep chains
- * are findings, and Casbin only gets the finished closure: one link from a domain to each of its labels.
+ * Casbin walks these links without remembering where it has been and stops after ten, silently. Here cycles and deep
+ * chains are findings, and Casbin only gets the finished closure: one link from a domain to each of its labels.
  */
 
 import { MAX_LABEL_DEPTH } from '../contract/index.ts';
@@ -46,7 +46,7 @@ export function closeLabels(
         findings.push({ ...link.place, code: 'E-017', message: `labels contain each other: ${cycle}` });
         continue;
       }
-      // The path is looked at before going on, so the recursion is never deeper than the limit.
+      // The path is checked before the recursion, so the recursion is never deeper than the limit.
       if (path.length > MAX_LABEL_DEPTH) {
         const chain = [...path, link.label].join(' -> ');
         findings.push({

@@ -1,11 +1,12 @@
-/** From the bytes of a policy file to text in which what is seen is what is read. */
+/** Decodes a policy file to text without invisible characters, so that a person sees what the parser reads. */
 
 import { MAX_FINDINGS } from '../contract/index.ts';
 import type { Finding } from './finding.ts';
 
 /**
- * Characters that show nothing, or make what follows show in another order (the BIDI controls of "Trojan Source"), or that
- * some programs take for the end of a line. Not even comments may hold one. LF, TAB and CR are looked at by the callers.
+ * Characters that show nothing, or make what follows show in another order (the BIDI controls of "Trojan Source"), or
+ * that some programs take for the end of a line. Not even comments may hold one. LF, TAB and CR are looked at by the
+ * callers.
  */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu;
 
@@ -17,7 +18,7 @@ export function codePointName(character: string): string {
 /**
  * Strict UTF-8 to a string; a BOM at the very start is dropped, anywhere else it is a finding. CRLF stays as it is.
  *
- * @returns null after a finding: a file with such a character is not looked at any further.
+ * @returns null after a finding: a file with such a character is not read any further.
  */
 export function decodeText(file: string, bytes: Uint8Array, findings: Finding[]): string | null {
   let text: string;

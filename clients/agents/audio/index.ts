@@ -1,4 +1,4 @@
-/** The door of clients/agents/audio: the VM's agent, the AudioVM's service, the mixer. */
+/** Entry of clients/agents/audio: the VM's agent, the AudioVM's service, the mixer. */
 
 export { AudioError, type AudioErrorCode } from './errors.ts';
 export { AudioEndpoint, type AudioEndpointOptions } from './guest/endpoint.ts';

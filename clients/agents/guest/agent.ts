@@ -20,7 +20,9 @@ export type Say = (line: string) => void;
 
 export interface Agent {
   readonly vm: Vm;
-  /** Why the session is over for good, or a part of the agent; never settles while there is hope. */
+  /**
+   * The reason for the final end of the session, or of a part of the agent. Does not settle while a retry is possible.
+   */
   readonly ended: Promise<Error>;
   close(): Promise<void>;
 }

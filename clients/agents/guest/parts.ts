@@ -11,7 +11,7 @@ export interface PartsHost {
   readonly fail: (error: Error) => void;
 }
 
-/** Starts them; what it gives back stops them, the last first. Nothing is left running when one does not start. */
+/** Starts the parts. The returned function stops them, the last first. If one does not start, all are stopped. */
 export async function startParts(vm: Vm, config: AgentConfig, host: PartsHost): Promise<() => Promise<void>> {
   const stops: (() => Promise<void> | void)[] = [];
   const stop = async (): Promise<void> => {

@@ -85,7 +85,7 @@ export class ConsoleApi {
     return { ...now, refusals: await this.#whole(now.refusals), grants: await this.#whole(now.grants) };
   }
 
-  /** A question that is asked again is only continued with the new records; `since=` moves, so it is asked anew. */
+  /** A repeated query continues with the new records only. With `since=` its range moves, so it runs again in full. */
   #answerTo(asked: URLSearchParams): Matches {
     const question = (asked.get('q') ?? '').trim();
     const before = /\b(since|until)\b/.test(question) ? null : (this.#matches.get(question) ?? null);

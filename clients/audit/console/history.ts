@@ -31,7 +31,7 @@ export interface History {
 /** The rows that answer a question, in the order of the log. */
 export interface Matches {
   readonly question: string;
-  /** Rows of the index that were looked at. */
+  /** Number of index rows that were read. */
   readonly looked: number;
   readonly rows: Uint32Array;
   readonly length: number;

@@ -1,2 +1,2 @@
-/** The door of console/. */
+/** Entry of console/. */
 export { type AuditConsole, openConsole } from './server.ts';

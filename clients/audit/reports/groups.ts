@@ -3,7 +3,7 @@ import type { QueryField, QueryRow } from '../query/index.ts';
 
 export interface Group {
   readonly key: readonly string[];
-  /** Events: a collapsed record counts as many as it stands for. */
+  /** Number of events. A collapsed record counts all the events that it represents. */
   events: number;
   messages: number;
   bytes: number;

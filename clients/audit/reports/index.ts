@@ -1,3 +1,3 @@
-/** The door of reports/. */
+/** Entry of reports/. */
 export { Groups, shown } from './groups.ts';
 export { ObservedFlow, Openings, Probes, Timeline } from './stories.ts';

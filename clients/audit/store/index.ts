@@ -1,3 +1,3 @@
-/** The door of store/. */
+/** Entry of store/. */
 export { RecordIndex, type TextField } from './record-index.ts';
 export { AuditStore } from './store.ts';

@@ -100,7 +100,7 @@ function revokeCommand(): Command {
     });
 }
 
-/** What is given over what was written the last time. */
+/** Merges the given options into those of the last run. */
 async function merged(directory: NatsServerDirectory, options: ConfigOptions): Promise<NatsSetup> {
   const { listen, policy, broker } = options;
   const isWhole = listen !== undefined && policy !== undefined && broker !== undefined;

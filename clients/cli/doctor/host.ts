@@ -1,4 +1,4 @@
-/** The checks of a host: what a start of the broker would find, and what a running broker says of itself. */
+/** The checks of a host: the problems that a start of the broker would find, and the status of a running broker. */
 import { join } from 'node:path';
 import {
   type BrokerOptions,

@@ -34,6 +34,6 @@ function isOwn(path: string): boolean {
     const { uid, mode } = statSync(path);
     return (uid === 0 || uid === process.geteuid?.()) && (mode & GROUP_OR_OTHERS_MAY_WRITE) === 0;
   } catch {
-    return false; // not there, or not to be looked at
+    return false; // it does not exist, or this user may not read it
   }
 }

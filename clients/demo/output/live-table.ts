@@ -27,7 +27,7 @@ export class LiveTable {
     this.#isRedrawn = this.#out.isTTY && this.#out.columns >= TABLE_COLUMNS;
   }
 
-  /** Shows the table until `work` is over. */
+  /** Shows the table until `work` has ended. */
   async during<T>(work: Promise<T>): Promise<T> {
     const timer = setInterval(() => void this.#draw(), this.#isRedrawn ? REDRAW_MS : LINE_MS);
     try {

@@ -39,7 +39,7 @@ export function tell(message: FromRole): void {
   process.send?.(message);
 }
 
-/** Resolves when the stream is over at both ends. A role exits when the demo's process is gone. */
+/** Resolves when the stream has ended at both ends. A role exits when the demo's process is gone. */
 export function finished(): Promise<void> {
   const leave = (): never => process.exit(1);
   process.once('disconnect', leave);

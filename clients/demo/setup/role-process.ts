@@ -57,7 +57,7 @@ export class RoleProcess {
     this.#child.stdin?.end(bytes);
   }
 
-  /** Tells the role that the stream is over; it then exits. */
+  /** Notifies the role that the stream has ended. It then exits. */
   finish(): void {
     if (this.#child.connected) this.#child.send('finish');
   }

@@ -1,6 +1,7 @@
 /**
- * All system calls of the device process, and the only file here that imports koffi. Guest memory is never mapped: it is read
- * and written with pread and pwrite (memory/memory-file.ts), so this file only moves file descriptors and rings eventfds.
+ * All system calls of the device process, and the only file here that imports koffi. Guest memory is never mapped: it
+ * is read and written with pread and pwrite (memory/memory-file.ts), so this file only moves file descriptors and rings
+ * eventfds.
  *
  * koffi is an optional dependency. It is loaded when the first device starts, so that everything else works without it.
  * The layouts of msghdr and cmsghdr are those of 64-bit Linux, the same on x86-64 and arm64.
@@ -69,9 +70,9 @@ export interface System {
   signal(event: Descriptor): void;
   /** Takes the count of an eventfd; false when it was zero. */
   drain(event: Descriptor): boolean;
-  /** A file in memory whose size nobody can change any more. @throws DeviceError ERR_DEVICE_SYSTEM */
+  /** A file in memory with a sealed size, which no process can change. @throws DeviceError ERR_DEVICE_SYSTEM */
   sealedMemory(name: string, bytes: number): Descriptor;
-  /** True when nobody can change the size of the file any more. */
+  /** True when the size of the file is sealed, so no process can change it. */
   isSizeSealed(file: Descriptor): boolean;
   /** A received descriptor may block for as long as its sender likes, until this is called. */
   setNonblocking(descriptor: Descriptor): void;
@@ -127,7 +128,7 @@ function bind(koffi: Koffi): System {
   const one = Buffer.alloc(EVENT_BYTES);
   one.writeBigUInt64LE(1n);
   const count = Buffer.alloc(EVENT_BYTES);
-  // A watch that nobody refers to is collected as garbage, and then closed without a word.
+  // A watch without a reference is garbage-collected, and then silently closed.
   const watches = new Set<Watch>();
 
   /** One msghdr over `data`; the buffers belong to the caller until the system call returns. */

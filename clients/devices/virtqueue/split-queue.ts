@@ -2,8 +2,8 @@
  * A split virtqueue, seen from the device (VIRTIO 1.2 §2.7), with indirect descriptors and event indexes.
  *
  * The guest can change every byte of its memory at every moment. So the queue copies first and validates the copy: the
- * available index, the heads and the descriptor table once per batch, an indirect table once per chain, the buffers once
- * per chain. No byte that was validated is read from the guest again.
+ * available index, the heads and the descriptor table once per batch, an indirect table once per chain, the buffers
+ * once per chain. No byte that was validated is read from the guest again.
  *
  * Invariants: `#next` counts the chains taken, `#used` those given back, both modulo 2^16; at most `size` chains are
  * between them. After a fault the queue gives nothing and writes nothing more.
@@ -126,7 +126,7 @@ export class SplitQueue {
     this.#next = (this.#next - 1) & INDEX_MASK;
   }
 
-  /** A copy of all readable bytes, lent until the next call; null when the guest's memory has gone. */
+  /** A copy of all readable bytes, valid until the next call; null when the guest's memory was removed. */
   read(chain: Chain): Buffer | null {
     if (this.#lent.length < chain.readableBytes) this.#lent = Buffer.alloc(chain.readableBytes);
     let at = 0;
@@ -161,7 +161,9 @@ export class SplitQueue {
     this.#used = (this.#used + 1) & INDEX_MASK;
   }
 
-  /** Shows the guest what was given back since the last call: first the elements, then the index. True: interrupt it. */
+  /**
+   * Publishes the elements returned since the last call: first the elements, then the index. True: interrupt the guest.
+   */
   flush(): boolean {
     if (this.#fault !== null || this.#used === this.#published) return false;
     const first = this.#published % this.#size;

@@ -1,4 +1,4 @@
-/** The way to other guests: what the vsock device needs of the broker, and what it hears from it. */
+/** The connection to other guests: the calls of the vsock device to the broker, and the events from it. */
 import type { PeerMessage } from './message.ts';
 
 export interface Exchange {
@@ -7,8 +7,8 @@ export interface Exchange {
   /** Bytes that the broker has not answered yet. */
   readonly underWayBytes: number;
   /**
-   * Sends one packet; packets to the same peer and service port keep their order. `refused` is called at most once, later,
-   * with the code of the refusal. The payload is copied before the call returns.
+   * Sends one packet; packets to the same peer and service port keep their order. `refused` is called at most once,
+   * later, with the code of the refusal. The payload is copied before the call returns.
    */
   send(
     peer: number,
@@ -24,11 +24,11 @@ export interface Exchange {
 }
 
 export interface ExchangeEvents {
-  /** A packet of another guest arrived at the ring of a service port. The payload is lent for the call. */
+  /** A packet of another guest arrived at the ring of a service port. The payload is valid only during the call. */
   received(peer: number, servicePort: number, message: PeerMessage, payload: Uint8Array): void;
   /** The broker has answered sends, so there is room for more. */
   settled(): void;
-  /** Connections of these do not work any more; null stands for every peer, every service port. */
+  /** These connections do not work any more. Null means every peer, or every service port. */
   lost(peer: number | null, servicePort: number | null): void;
   /** Another policy is in force: it may deny a connection that the old policy allowed. */
   policyChanged(): void;

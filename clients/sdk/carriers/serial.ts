@@ -93,7 +93,7 @@ export class SerialLine {
     return user;
   }
 
-  /** The user takes no more bytes; the device is closed when nothing is under way on it. */
+  /** The user takes no more bytes. The device is closed when no operation is running on it. */
   detach(user: SerialCarrier): void {
     if (this.#user !== user) return;
     this.#user = null;

@@ -1,6 +1,6 @@
 /**
- * One session of the SDK, from the hello to its end: drives a channel over a carrier, and matches the broker's answers with
- * what was asked and sent. It ends once, with a reason, and never throws at what comes off the carrier.
+ * One session of the SDK, from the hello to its end: drives a channel over a carrier, and matches the broker's answers
+ * with what was asked and sent. It ends once, with a reason, and never throws at what comes off the carrier.
  */
 import type { ChannelFault, WelcomeFrame } from '../../../broker/channel/index.ts';
 import {
@@ -58,7 +58,7 @@ export interface SessionHandlers {
     length: number,
     isLent: boolean,
   ): 'kept' | 'lent' | 'nonsense';
-  /** The record with these deliveries ends. What was lent is valid until this returns. */
+  /** The record with these deliveries ends. Its payloads are valid until this returns. */
   onRecordEnd(): void;
   onAccepted(send: Send): void;
   onRefused(send: Send, status: Status, maxMessageSize: number): void;
@@ -245,8 +245,8 @@ export class ClientSession implements CarrierEvents {
   }
 
   /**
-   * A record is opened where it was read if the last one was only looked at (`Ring.consume`). Readers that keep messages get
-   * records in memory of their own.
+   * A record is opened where it was read if the last one was only looked at (`Ring.consume`). Readers that keep
+   * messages get records in memory of their own.
    */
   #onFrames(channel: SessionChannel): void {
     const { plaintext, use } = channel;
@@ -331,7 +331,7 @@ export class ClientSession implements CarrierEvents {
     });
   }
 
-  /** Seals the record where it lies. One that may be needed again is copied, and the copy is sealed. */
+  /** Seals the record in place. If it may be needed again, a copy is sealed instead. */
   #writeRecord({ chunk, start, length, isKept }: OpenRecord): void {
     const session = this.#channel?.session ?? null;
     if (session === null || this.#carrier === null) return;

@@ -31,7 +31,7 @@ export class Names {
     return domid;
   }
 
-  /** Answers in the order of the questions; asks again after `forget`, also for questions that were under way. */
+  /** Answers in the order of the questions. After `forget` it asks again, also for open questions. */
   resolve(name: string, answer: NameAnswer): void {
     const waiting = this.#asked.get(name);
     if (waiting !== undefined) {
@@ -42,7 +42,10 @@ export class Names {
     this.#query(name);
   }
 
-  /** A new revision: known answers may be wrong. The broker sends pending answers before the event, so they are dropped too. */
+  /**
+   * A new revision: known answers may be wrong. The broker sends pending answers before the event, so they are dropped
+   * too.
+   */
   forget(): void {
     this.#known.clear();
     this.#lastName = '';

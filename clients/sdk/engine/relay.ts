@@ -1,6 +1,6 @@
 /**
- * Lends the session of a VM to other programs of the same domain, frame by frame: the agent's way to give each of them a
- * whole SDK. The VM keeps its own rings and sends. What belongs to no ring of the VM is offered to the relay's user.
+ * Lends the session of a VM to other programs of the same domain, frame by frame: the agent's way to give each of them
+ * a whole SDK. The VM keeps its own rings and sends. What belongs to no ring of the VM is offered to the relay's user.
  */
 import type { WelcomeFrame } from '../../../broker/channel/index.ts';
 import { Status } from '../../../broker/wire/index.ts';
@@ -14,7 +14,7 @@ export interface RelayUser {
   /** A session is up, and the rings of the VM are registered in it. */
   onUp(): void;
   onDown(): void;
-  /** The deliver frame at `bytes[at, at + length)`, which is lent for the call. False: the ring is unknown here too. */
+  /** The deliver frame at `bytes[at, at + length)`, valid only during the call. False: the ring is unknown here too. */
   onDeliver(ring: number, bytes: Uint8Array, at: number, length: number): boolean;
   onNotice(notice: Notice): void;
   /** True: a program has the ring with this handle, so the VM must not read from it as well. */

@@ -1,7 +1,7 @@
 /**
  * Memory that frames are encoded into. A chunk is counted: one reference for being filled, one per record of it that
- * waits to be sealed, one per record that the carrier has yet to write, one per message that may have to be sent again. Only
- * an unreferenced chunk is written over.
+ * waits to be sealed, one per record that the carrier has yet to write, one per message that may have to be sent again.
+ * Only an unreferenced chunk is written over.
  */
 import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_OVERHEAD_BYTES } from '../../../broker/wire/index.ts';
 import { MIN_SPARE_BUFFERS } from '../limits.ts';
@@ -26,7 +26,10 @@ export class SendBufferPool {
   readonly #spare: SendBuffer[] = [];
   readonly #maxSpare: number;
 
-  /** Keeps what a window of `windowBytes` without outcome needs: made anew for each, chunks keep the garbage collector busy. */
+  /**
+   * Keeps the chunks for a window of `windowBytes`. Allocating them for each send would keep the garbage collector
+   * busy.
+   */
   constructor(windowBytes: number) {
     this.#maxSpare = Math.max(MIN_SPARE_BUFFERS, Math.ceil(windowBytes / MAX_RECORD_PLAINTEXT_BYTES));
   }

@@ -2,8 +2,9 @@
  * Packs frames into records: what is queued when the carrier is next written shares one, and frames never straddle.
  *
  * The chunk being filled holds, in this order, what was sealed already (while something still refers to it), the open
- * record, and room. A record is closed when the next frame does not fit; closed records wait in #closed while the carrier is
- * congested. A record has room for its header and its tag around its frames, so that it can be sealed where it lies:
+ * record, and room. A record is closed when the next frame does not fit; closed records wait in #closed while the
+ * carrier is congested. A record has room for its header and its tag around its frames, so that it can be sealed where
+ * it lies:
  *
  *   sealed before … | header | frames … | tag | room
  *                   ^ #start            ^ #at
@@ -25,7 +26,7 @@ export interface OpenRecord {
   readonly start: number;
   /** Bytes of its frames. */
   readonly length: number;
-  /** Frames of it may be needed again: it cannot be sealed where it lies. */
+  /** Its frames may be needed again, so it cannot be sealed in place. */
   readonly isKept: boolean;
 }
 

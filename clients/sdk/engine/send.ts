@@ -1,9 +1,9 @@
 /**
  * A send until its outcome. The caller sees it as a promise of the payload's length.
  *
- * The real promise is created on first use. A streaming sender uses none, and a promise with its two closures costs more than
- * all other work for a small message. A caller that awaits notices no difference. A refusal without a handler becomes an
- * unhandled rejection, which Node reports like any other.
+ * The real promise is created on first use. A streaming sender uses none, and a promise with its two closures costs
+ * more than all other work for a small message. A caller that awaits notices no difference. A refusal without a handler
+ * becomes an unhandled rejection, which Node reports like any other.
  */
 import { DATA_FRAME_HEADER_BYTES, type Status } from '../../../broker/wire/index.ts';
 import type { ArgusError } from '../errors.ts';
@@ -82,7 +82,7 @@ function defer(bytes: number, outcome: 'accepted' | ArgusError | null): Deferred
   return { promise, resolve, reject };
 }
 
-/** Where the encoded frame of a held send lies; one reference of `chunk` is the send's until its outcome. */
+/** The place of the encoded frame of a held send. The send has one reference to `chunk` until its outcome. */
 export interface FramePlace {
   readonly chunk: SendBuffer;
   readonly at: number;
@@ -102,7 +102,10 @@ export interface HeldOptions {
   readonly signal: AbortSignal | null;
 }
 
-/** A send that may have to wait (deadline, name not known yet). Flat, since a stream with deadlines has thousands of them. */
+/**
+ * A send that may have to wait (deadline, name not known yet). Flat, since a stream with deadlines has thousands of
+ * them.
+ */
 export class HeldSend extends Send implements FramePlace, HeldOptions {
   chunk: SendBuffer;
   at: number;
@@ -117,7 +120,10 @@ export class HeldSend extends Send implements FramePlace, HeldOptions {
   /** Set for ordered sends, once their destination is known. */
   order: SendOrder | null = null;
   phase: 'waiting' | 'in-flight' | 'done' = 'waiting';
-  /** The deadline passed while it was in flight: the caller has its outcome, and the broker's answer only settles accounts. */
+  /**
+   * The deadline passed while it was in flight: the caller has its outcome, and the broker's answer only settles
+   * accounts.
+   */
   isTimedOut = false;
 
   constructor(

@@ -1,8 +1,9 @@
 /**
  * Carries each send to its outcome: checks, accounts and encodes it, lets it wait if needed, and settles its promise.
  *
- * A send without a deadline is written at once or fails; only its promise is kept. A send with a deadline keeps its frame until
- * the outcome, so that it can be written again. All sends to an unknown name wait, in order, for the broker's answer.
+ * A send without a deadline is written at once or fails; only its promise is kept. A send with a deadline keeps its
+ * frame until the outcome, so that it can be written again. All sends to an unknown name wait, in order, for the
+ * broker's answer.
  */
 import { DATA_FRAME_HEADER_BYTES, DataField, MAX_MESSAGE_BYTES, Status } from '../../../broker/wire/index.ts';
 import { type ArgusError, statusError, wordError } from '../errors.ts';
@@ -38,7 +39,7 @@ export class Sends implements FlowActions {
   readonly #unnamed = new Map<string, HeldSend[]>();
   readonly #onIdle: (() => void)[] = [];
   #uplink: Uplink | null = null;
-  /** The reason why sending is over for good; null until then. */
+  /** The reason why no more sends are possible; null until then. */
   #ended: ArgusError | null = null;
   #outstanding = 0;
   #outstandingBytes = 0;

@@ -14,7 +14,7 @@ export interface SessionChannel {
   /** Why the other end lends no session, where it says so in words; a sealed channel has faults instead. */
   readonly refusal?: ArgusError | null;
   readonly session: {
-    /** The frames lie RECORD_HEADER_BYTES behind `at`. @returns what is to be written, a part of `memory` */
+    /** The frames begin RECORD_HEADER_BYTES after `at`. @returns the bytes to write, a part of `memory` */
     sealInPlace(memory: Uint8Array, at: number, length: number): Uint8Array;
     sealClose(word: CloseWord): Uint8Array;
   } | null;

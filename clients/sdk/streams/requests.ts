@@ -75,7 +75,7 @@ export class Requests {
     const asked = this.#asked.get(message.type);
     if (asked === undefined || !isFrom(message, asked.domain)) return;
     this.#asked.delete(message.type);
-    // Copied: the payload is lent for the call.
+    // Copied: the payload is valid only during the call.
     asked.resolve({ ...message, payload: Uint8Array.from(message.payload) });
   }
 

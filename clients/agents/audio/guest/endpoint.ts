@@ -1,12 +1,12 @@
 /**
- * The VM's side: sends what the VM plays, says what it wants, and hands over what it hears.
+ * The VM's side: sends the VM's playback and its commands, and delivers the captured sound to the VM.
  *
- * It tells both its states (does it listen, does it play) with every session, every new AudioVM and every new start of the
- * service, so that neither side ever acts on what the other has forgotten. Each session's messages carry a number of its
- * own as message type, by which the service knows an old session's late words.
+ * It tells both its states (does it listen, does it play) with every session, every new AudioVM and every new start of
+ * the service, so that neither side ever acts on what the other has forgotten. Each session's messages carry a number
+ * of its own as message type, by which the service knows an old session's late words.
  *
- * What policy refuses is not tried again until another policy is in force: a VM without a speaker is silent, not a flood of
- * denials.
+ * What policy refuses is not tried again until another policy is in force: a VM without a speaker is silent, not a
+ * flood of denials.
  */
 import { randomInt } from 'node:crypto';
 import { ArgusError, type Ring, type Vm } from '../../../sdk/index.ts';
@@ -54,7 +54,10 @@ export class AudioEndpoint {
   #stream = newStream();
   #isListening = false;
   #isCorked = false;
-  /** What policy has refused under this revision, and is not tried again before the next: playback, the capture ring, a code. */
+  /**
+   * What policy has refused under this revision, and is not tried again before the next: playback, the capture ring, a
+   * code.
+   */
   #isMute = false;
   #isDeaf = false;
   #isUnheard = false;
@@ -114,8 +117,8 @@ export class AudioEndpoint {
   }
 
   /**
-   * Plays bytes of a stream, at the pace of the clock: resolves when more is wanted. Parts of a frame wait for the rest.
-   * Two seconds of digital silence cork the stream, the first sound uncorks it.
+   * Plays bytes of a stream, at the pace of the clock: resolves when more is wanted. Parts of a frame wait for the
+   * rest. Two seconds of digital silence cork the stream, the first sound uncorks it.
    */
   async play(bytes: Uint8Array): Promise<void> {
     for (const frame of this.#cutter.push(bytes)) await this.#playFrame(frame);

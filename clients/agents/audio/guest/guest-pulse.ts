@@ -1,7 +1,8 @@
 /**
- * A guest's sound server as the agent's source and sink: PulseAudio, or PipeWire in its place, by `pactl`. Programs see a
- * sink "argus" and a source "argus-mic"; behind them are two FIFOs. The modules are unloaded when the agent stops, loaded
- * again when the sound server comes back after a restart, and what an agent that was killed left behind is replaced.
+ * A guest's sound server as the agent's source and sink: PulseAudio, or PipeWire in its place, by `pactl`. Programs see
+ * a sink "argus" and a source "argus-mic"; behind them are two FIFOs. The modules are unloaded when the agent stops,
+ * loaded again when the sound server comes back after a restart, and what an agent that was killed left behind is
+ * replaced.
  */
 import { execFile, spawn } from 'node:child_process';
 import { constants, openSync } from 'node:fs';
@@ -57,8 +58,8 @@ export class GuestPulse {
   }
 
   /**
-   * Calls `onChange` whenever a program begins to record from the source, or the last one ends. While the sound server is
-   * away nobody does.
+   * Calls `onChange` whenever a program begins to record from the source, or the last one ends. While the sound server
+   * is away nobody does.
    */
   watchRecording(onChange: (isRecording: boolean) => void): void {
     let isRecording = false;
@@ -168,7 +169,7 @@ export class GuestPulse {
     const fd = openSync(this.#path(direction), constants.O_RDWR | constants.O_NONBLOCK);
     const isRead = direction === 'playback';
     const socket = new Socket({ fd, readable: isRead, writable: !isRead });
-    socket.on('error', () => {}); // the sound server's end; the module's absence shows in what is heard
+    socket.on('error', () => {}); // the sound server has closed its end; the missing module shows it
     if (isRead) socket.on('data', this.#onPlayed);
     this.#fifos.get(direction)?.destroy();
     this.#fifos.set(direction, socket);

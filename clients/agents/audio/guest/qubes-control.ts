@@ -1,8 +1,8 @@
 /**
- * The audio control sockets of Qubes 4.1 and 4.2, `audio-control.VMNAME`, as another way to grant and revoke: one command a
- * connection, `audio-input 1\n` or `audio-input 0\n`, no answer. Stricter than Qubes in what is neither: an empty connection
- * changes nothing there but disables here as well, and so does any other text, since what is not exactly a permission is
- * none; that it came is told.
+ * The audio control sockets of Qubes 4.1 and 4.2, `audio-control.VMNAME`, as another way to grant and revoke: one
+ * command a connection, `audio-input 1\n` or `audio-input 0\n`, no answer. Stricter than Qubes in what is neither: an
+ * empty connection changes nothing there but disables here as well, and so does any other text, since what is not
+ * exactly a permission is none; that it came is told.
  */
 import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -16,7 +16,7 @@ export interface QubesControlOptions {
   /** Of the sockets. */
   readonly directory: string;
   readonly vms: readonly string[];
-  /** Grants or revokes; rejections are told. */
+  /** Grants or revokes. Rejections are reported. */
   readonly setAllowed: (vm: string, isAllowed: boolean) => Promise<void>;
   readonly onFault: (vm: string, what: string) => void;
 }

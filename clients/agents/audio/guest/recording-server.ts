@@ -1,9 +1,10 @@
 /**
- * The sound server of who has none: what each VM plays is kept in a WAV file of its own, and the microphone is silent.
+ * A replacement for a sound server: the playback of each VM is stored in a WAV file of its own, and the microphone is
+ * silent.
  *
- * A file has no clock, so bytes are written when they come, up to RECORD_AHEAD_MS ahead of it: a busy host costs the recording
- * nothing, and a VM that plays faster than time passes does not fill the disk faster. Writes are synchronous, so that what waits
- * for a slow disk waits in the VM's own bounded queue and nowhere else.
+ * A file has no clock, so bytes are written when they come, up to RECORD_AHEAD_MS ahead of it: a busy host costs the
+ * recording nothing, and a VM that plays faster than time passes does not fill the disk faster. Writes are synchronous,
+ * so that what waits for a slow disk waits in the VM's own bounded queue and nowhere else.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -3,8 +3,8 @@
  *
  *   running --cork--> draining --drained, nothing queued--> corked --uncork--> running
  *
- * At most one drain is under way. An uncork during it only takes the wish back; a cork after that meets the drain that is
- * still under way, and data that came between the two is played before the stream stops.
+ * At most one drain is under way. An uncork during it only takes the wish back; a cork after that meets the drain that
+ * is still under way, and data that came between the two is played before the stream stops.
  */
 export type PlaybackPhase = 'running' | 'draining' | 'corked';
 
@@ -36,7 +36,7 @@ export class PlaybackState {
     return 'resume';
   }
 
-  /** The drain is over. `isEmpty`: nothing has been queued since. */
+  /** The drain has ended. `isEmpty`: no data has been queued since. */
   drained(isEmpty: boolean): 'cork' | 'drain' | 'nothing' {
     if (this.#phase !== 'draining') return 'nothing';
     if (!this.#wantsCork) {

@@ -1,6 +1,6 @@
 /**
- * Which VM is the AudioVM, as a file says it, in the place of Qubes' key `/qubes-audio-domain-xid`: one name, followed as it
- * changes. An absent or empty file is none, and so is what cannot be a name.
+ * Which VM is the AudioVM, as a file says it, in the place of Qubes' key `/qubes-audio-domain-xid`: one name, followed
+ * as it changes. An absent or empty file is none, and so is what cannot be a name.
  */
 
 import { unwatchFile, watchFile } from 'node:fs';
@@ -15,7 +15,9 @@ export async function readAudioVm(path: string): Promise<string | null> {
   return NAME.test(name) ? name : null;
 }
 
-/** Looked at rather than watched: whoever changes it may replace it. The function returned ends it. */
+/**
+ * Polls the file and does not watch it, because a change may replace the file. The returned function ends the polling.
+ */
 export function watchAudioVm(path: string, onName: (name: string | null) => void): () => void {
   const look = (): void => void readAudioVm(path).then(onName);
   watchFile(path, { interval: AUDIO_VM_LOOK_MS, persistent: false }, look);

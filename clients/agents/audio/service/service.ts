@@ -1,9 +1,9 @@
 /**
- * The AudioVM's service: for each VM that sends, one stream of its own in the sound server, and a record stream while it
- * has asked and may. It takes messages as fast as they come; what a VM does can fill that VM's bounded buffers only.
+ * The AudioVM's service: for each VM that sends, one stream of its own in the sound server, and a record stream while
+ * it has asked and may. It takes messages as fast as they come; what a VM does can fill that VM's bounded buffers only.
  *
- * Who a message is from is what the broker says. Whether a VM may play or hear is the broker's decision as well, frame by
- * frame; the label that grants the microphone is only looked at so that no record stream exists in vain.
+ * Who a message is from is what the broker says. Whether a VM may play or hear is the broker's decision as well, frame
+ * by frame; the label that grants the microphone is only looked at so that no record stream exists in vain.
  */
 import { ArgusError, type Message, type Ring, type Vm } from '../../../sdk/index.ts';
 import { CAPTURE_PORT, MIXER_PORT, PLAYBACK_PORT } from '../codes.ts';
@@ -95,7 +95,7 @@ export class AudioService {
     this.#set(vm, { route: checkRoute(route) });
   }
 
-  /** Clients that are there now: who stops the AudioVM asks first. */
+  /** The present clients. A program reads this before it stops the AudioVM. */
   get clients(): readonly string[] {
     return [...this.#vms.keys()];
   }
@@ -239,7 +239,7 @@ export class AudioService {
       try {
         await this.#vm.sendv({ to: { domain: domid, port: MIXER_PORT }, iov, deadline: CAPTURE_DEADLINE_MS });
       } catch (error) {
-        if (error instanceof ArgusError) return; // who asked has gone, or may not know
+        if (error instanceof ArgusError) return; // the asking domain has gone, or policy denies the answer
         throw error;
       }
     }

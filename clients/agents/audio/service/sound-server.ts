@@ -1,6 +1,7 @@
 /**
- * What the service needs of a sound server: streams named after VMs. Twins: PulseAudio's protocol, WAV files, and memory in
- * tests. A stream says how much it wants, so that audio waits where it can still be counted, muted and dropped.
+ * What the service needs of a sound server: streams named after VMs. Twins: PulseAudio's protocol, WAV files, and
+ * memory in tests. A stream says how much it wants, so that audio waits where it can still be counted, muted and
+ * dropped.
  */
 import type { AudioClock } from '../pcm/audio-clock.ts';
 import { bytesOf, FRAME_MS, millisecondsOf } from '../pcm/pcm.ts';
@@ -16,9 +17,9 @@ export interface PlaybackStream {
   readonly isEmpty: boolean;
   /** Whole sample frames; taken over by the stream. */
   write(bytes: Uint8Array): void;
-  /** Drops what was written and is not yet played. */
+  /** Drops the written data that was not played yet. */
   flush(): void;
-  /** Plays what was written to its end, then goes. */
+  /** Plays all written data, then closes. */
   close(): void;
 }
 
@@ -41,13 +42,15 @@ export interface SoundServer {
   openCapture(vm: string, onBytes: (bytes: Uint8Array) => void, onLost: OnLost): CaptureStream;
 }
 
-/** Where bytes go that nobody plays. */
+/** Discards its bytes: no sound server plays them. */
 export interface Sink {
   write(bytes: Uint8Array): void;
   close(): void;
 }
 
-/** A stream into something without a clock of its own, such as a file: it takes as much as `aheadMs` of time lets it. */
+/**
+ * A stream into something without a clock of its own, such as a file: it takes as much as `aheadMs` of time lets it.
+ */
 export class ClockedStream implements PlaybackStream {
   readonly isLive = false;
   readonly #clock: AudioClock;

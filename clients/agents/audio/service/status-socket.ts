@@ -1,4 +1,4 @@
-/** The service's status on a unix socket of the AudioVM: who connects is sent one JSON object. */
+/** The service's status on a unix socket of the AudioVM: each client gets one JSON object. */
 import { chmod, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { AudioError } from '../errors.ts';
@@ -6,7 +6,7 @@ import type { ServiceStatus } from './status.ts';
 
 export async function serveStatus(path: string, status: () => ServiceStatus): Promise<() => Promise<void>> {
   const server: Server = createServer((socket) => {
-    socket.on('error', () => {}); // who asked did not wait
+    socket.on('error', () => {}); // the client did not wait for the answer
     socket.end(`${JSON.stringify(status())}\n`);
   });
   await unlink(path).catch(() => {}); // a stale one; of two services the broker lets only one run

@@ -1,4 +1,4 @@
-/** Everything that the service holds of one VM: what it plays, what it hears, and what a person has set for it. */
+/** The service's state of one VM: its playback, its capture, and the settings that a person made for it. */
 
 import { Code, decodeCode } from '../codes.ts';
 import { RETIRED_STREAMS } from '../limits.ts';
@@ -63,7 +63,7 @@ export class VmAudio {
     }
   }
 
-  /** Its session is over. */
+  /** Its session has ended. */
   end(): void {
     this.playback.end();
     this.capture.reset();

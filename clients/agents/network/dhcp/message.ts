@@ -1,7 +1,7 @@
 /**
  * A DHCP message, RFC 2131 §2 figure 1, with its options of RFC 2132. Decoding is total: null for what is no message.
- * Encoding fills `file` and `sname` with options (overload, option 52) when the largest message that the client takes has
- * no room for them otherwise.
+ * Encoding fills `file` and `sname` with options (overload, option 52) when the largest message that the client takes
+ * has no room for them otherwise.
  */
 import { MAX_DHCP_BYTES } from '../limits.ts';
 import { BOOTREPLY, BOOTREQUEST, HTYPE_ETHERNET, MAGIC_COOKIE, MessageType, Option } from './constants.ts';
@@ -107,9 +107,9 @@ export function encodeDhcp(message: DhcpMessage, maxBytes: number): Uint8Array {
 }
 
 /**
- * The message written anew, for a program that the broker did not protect: nothing is left behind the end marks, and a client
- * identifier that is not the client's MAC is left out. A server such as dnsmasq finds leases by it, so a domain that sent
- * another client's DUID would get that client's lease; without one the MAC decides (RFC 4361 §6.3).
+ * The message written anew, for a program that the broker did not protect: nothing is left behind the end marks, and a
+ * client identifier that is not the client's MAC is left out. A server such as dnsmasq finds leases by it, so a domain
+ * that sent another client's DUID would get that client's lease; without one the MAC decides (RFC 4361 §6.3).
  */
 export function cleanDhcp(message: DhcpMessage): Uint8Array {
   const options = new Map(message.options);
@@ -121,7 +121,7 @@ export function cleanDhcp(message: DhcpMessage): Uint8Array {
 
 interface Layout {
   readonly main: Options;
-  /** Null: the field holds what it is named for. */
+  /** Null: the field has its own content, and no options. */
   readonly file: Uint8Array | null;
   readonly sname: Uint8Array | null;
 }

@@ -20,7 +20,7 @@ export function readOptions(field: Uint8Array, into: Map<number, Uint8Array>): b
       at++;
       continue;
     }
-    if (code === Option.end) return true; // what follows it is nobody's to read
+    if (code === Option.end) return true; // no reader may look at the bytes after it
     const length = field[at + 1];
     if (length === undefined || at + 2 + length > field.length) return false;
     const value = field.slice(at + 2, at + 2 + length);

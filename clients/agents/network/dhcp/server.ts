@@ -1,6 +1,6 @@
 /**
- * The server's side of RFC 2131 §4.3: a message in, an answer or silence out. Pure: time comes in, and what changed in the
- * leases is said, so that the caller can make it durable before the answer leaves.
+ * The server's side of RFC 2131 §4.3: a message in, an answer or silence out. Pure: time comes in, and what changed in
+ * the leases is said, so that the caller can make it durable before the answer leaves.
  */
 import { formatIpv4, formatMac } from '../address.ts';
 import {
@@ -107,7 +107,7 @@ export class DhcpServer {
       const bytes = this.#answer(client, MessageType.ack, ipv4);
       return { bytes, isChanged: true, note: `ack: ${formatIpv4(ipv4)} to ${domain} (${mac})` };
     }
-    // A client in INIT-REBOOT or later that we know nothing of is another server's; only one on the wrong network is told.
+    // An unknown client in INIT-REBOOT or later belongs to another server. It gets an answer only on the wrong network.
     const isUnknown = lease === null && chosen === null && this.#leases.ofAddress(ipv4) === null;
     if (isUnknown && isHost(this.#config, ipv4) && !isReserved(this.#config, ipv4))
       return silence(`request: nothing is known of ${domain} (${mac}) and ${formatIpv4(ipv4)}`);

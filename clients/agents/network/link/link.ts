@@ -27,7 +27,9 @@ import { Stations } from './stations.ts';
 export interface LinkOptions {
   /** Domains at the other ends. */
   readonly peers: readonly string[];
-  /** What becomes of DHCP: `ask` = requests go to this domain; `serve` = a server is behind this link; null = dropped. */
+  /**
+   * What becomes of DHCP: `ask` = requests go to this domain; `serve` = a server is behind this link; null = dropped.
+   */
   readonly dhcp: { readonly ask: string } | { readonly serve: true } | null;
   /** Lines for the operator. */
   readonly say?: (line: string) => void;
@@ -186,7 +188,8 @@ export class Link {
   }
 
   #answerClient(message: Uint8Array): void {
-    // A client that answers as a server would have to send it on to somebody: policy refuses, and the log has it.
+    // If a client answers like a server, its message is sent on all the same: policy refuses it, and the log records
+    // that.
     const { dhcp } = this.#options;
     if (dhcp === null) {
       this.#lose('no-dhcp-server');

@@ -43,7 +43,7 @@ export async function announceRoutes(vm: DomainSession, options: AnnounceOptions
         say(`${operation} to ${domain}: ${error.message}`);
     }
   };
-  /** Every announcement goes through here, so that `close` can wait for those that are under way. */
+  /** Every announcement goes through here, so that `close` can wait for the running ones. */
   const announce = (work: () => Promise<void>): Promise<void> => {
     if (isClosed) return Promise.resolve();
     const running = work().finally(() => underWay.delete(running));

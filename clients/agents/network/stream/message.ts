@@ -5,8 +5,8 @@
  *        1  zero       8  value, u32: see each type
  *                     12  payload (data only)
  *
- * A stream is known by the other side's domain and port (which the broker vouches for) and its number, never by the number
- * alone: who guesses it still has another domain.
+ * A stream is known by the other side's domain and port (which the broker vouches for) and its number, never by the
+ * number alone: who guesses it still has another domain.
  */
 
 export const StreamType = {
@@ -20,7 +20,7 @@ export const StreamType = {
   finish: 4,
   /** value = bytes consumed, which may be sent again; 0 = only asks whether the stream is known. */
   credit: 5,
-  /** The stream is over. value = a StreamFault. */
+  /** The stream has ended. value = a StreamFault. */
   reset: 6,
 } as const;
 

@@ -1,7 +1,7 @@
 /**
  * The streams of one ring. What arrives is taken from the ring at once and belongs to its stream, so a stream whose
- * program is slow, or a connection that nobody accepts, holds up no other one; how much it may leave here is its window.
- * What is sent goes out in turns of one chunk each.
+ * program is slow, or a connection that nobody accepts, holds up no other one; how much it may leave here is its
+ * window. What is sent goes out in turns of one chunk each.
  */
 import type { Socket } from 'node:net';
 import { ArgusError, type Message } from '../../../sdk/index.ts';
@@ -35,7 +35,9 @@ export interface StreamProxyOptions {
   /** From `connect` to the answer. */
   readonly connectTimeoutMs: number;
   readonly say: (line: string) => void;
-  /** Streams of one domain at a listener, and those that wait (defaults MAX_STREAMS_PER_DOMAIN, MAX_WAITING_STREAMS). */
+  /**
+   * Streams of one domain at a listener, and those that wait (defaults MAX_STREAMS_PER_DOMAIN, MAX_WAITING_STREAMS).
+   */
   readonly maxPerDomain?: number;
   readonly maxWaiting?: number;
 }
@@ -301,7 +303,7 @@ export class StreamProxy implements StreamOwner {
     return count;
   }
 
-  /** Messages under way at the end of the session may be lost. A stream with a hole is useless, so all streams end. */
+  /** Messages in transit at the end of the session may be lost. A stream with a gap is useless, so all streams end. */
   readonly #onDisconnected = (): void => {
     this.#endAll(null);
     this.#dialling.clear();

@@ -150,7 +150,7 @@ export class Stream {
     }
   }
 
-  /** Ends the stream, even with data under way. Idempotent. `fault` null: the other side has ended it. */
+  /** Ends the stream, even with data in transit. Idempotent. `fault` null: the other side has ended it. */
   end(fault: number | null): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -176,7 +176,7 @@ export class Stream {
     }
     this.#receivedOffset = (offset + length) % OFFSET_MODULUS;
     this.#window -= length;
-    // Copied: the payload is only lent, and the socket keeps it until the program reads.
+    // Copied: the payload is valid only during the call, and the socket keeps it until the program reads.
     this.#socket.write(payload.slice(), () => {
       this.#consumed += length;
       if (this.#isOver || this.#consumed * STREAM_CREDIT_SHARE < this.#fullWindow) return;

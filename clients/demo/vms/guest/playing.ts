@@ -5,7 +5,7 @@ import { ArgusError, type Vm } from '../../../sdk/index.ts';
 import { openSession, print } from './session.ts';
 import { FIRST_TYPE, SOUND_PORT, soundMessage } from './sound.ts';
 
-/** Messages under way at one time: as deep as a sound server's buffer. */
+/** Messages in flight at one time: as many as in a sound server's buffer. */
 const WINDOW = 32;
 const DEADLINE_MS = 60_000;
 const PAUSE_MS = 300;
@@ -36,8 +36,8 @@ export async function sink(messages: number): Promise<void> {
 }
 
 /**
- * chrome-vm: plays the sound without end, each playing as one piece; one that a break has cut short is begun again. With
- * `networkFile` its link is up beside it, on the same session.
+ * chrome-vm: plays the sound without end, each playing as one piece; one that a break has cut short is begun again.
+ * With `networkFile` its link is up beside it, on the same session.
  */
 export async function source(messages: number, networkFile: string | undefined): Promise<void> {
   const vm = await openSession();

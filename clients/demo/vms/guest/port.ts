@@ -1,14 +1,16 @@
 /**
  * A guest's virtio-serial port for sessions that break the rules: one line after the other over one open file.
  *
- * A read waits inside the kernel and only data, or the host's hanging up (0 bytes), ends it; so the file stays open from
- * line to line. A line that is destroyed says rubbish, at which the broker hangs up if it held a session.
+ * A read waits inside the kernel and only data, or the host's hanging up (0 bytes), ends it; so the file stays open
+ * from line to line. A line that is destroyed says rubbish, at which the broker hangs up if it held a session.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { Duplex } from 'node:stream';
 
 const READ_BYTES = 65_536;
-/** A read that has not returned after these waits for the host: somebody is there. Several, for one may just be late. */
+/**
+ * A read that has not returned after these intervals is waiting, so the port is connected. Several, as one may be late.
+ */
 const QUIET_TICKS = 3;
 const QUIET_TICK_MS = 100;
 const RETRY_MS = 100;
@@ -40,7 +42,7 @@ export class Port {
     }
   }
 
-  /** A line to the broker, once one is there and silent; what came before is nobody's. */
+  /** A line to the broker, once one is connected and silent. Earlier bytes are dropped. */
   async line(): Promise<Duplex> {
     if (this.#hasServed) await this.#hungUp();
     this.#hasServed = true;
