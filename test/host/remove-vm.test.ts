@@ -1,12 +1,9 @@
 /** Removing a VM from a host: what goes, what is revoked, and what keeps a removal from happening. */
-import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
-import { cp, mkdir } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readOptions, startBroker } from '../../broker/index.ts';
 import { addVm, HostError, initHost, removeVm } from '../../clients/host/index.ts';
-import { connect } from '../../clients/sdk/index.ts';
 import { listHolders, openAuthority } from '../../keys/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
@@ -30,11 +27,6 @@ async function codeOf(attempt: Promise<unknown>): Promise<string> {
   return 'none';
 }
 
-async function startAt(directory: string) {
-  const { identity, policy, audit, runtime } = readOptions(join(directory, 'argus.yaml'));
-  return startBroker({ identity, policy: policy.directory, audit, runtime, log: { level: 'silent' } });
-}
-
 const inventory = (directory: string): string => readFileSync(join(directory, 'policy/domains.yaml'), 'utf8');
 
 removal('adding and removing leaves the inventory as it was, and nothing of the machine', async () => {
@@ -49,32 +41,6 @@ removal('adding and removing leaves the inventory as it was, and nothing of the 
   const keys = await listHolders(await openAuthority(join(directory, 'authority')), Date.now());
   const [removed] = keys.filter((key) => key.name === NAME);
   assert.equal([removed?.state, removed?.revocation?.reason], ['revoked', 'no longer needed']);
-});
-
-removal('a broker that runs ends the session at once, and refuses a copy of the key', async () => {
-  const directory = await hostWith(NAME);
-  const copy = join(temporaryDirectory(), 'copy');
-  await mkdir(copy, { mode: 0o700 });
-  await cp(join(directory, 'vms', NAME, 'identity'), copy, { recursive: true });
-  const broker = await startAt(directory);
-  try {
-    const carrier = broker.carrierOf(NAME);
-    const vm = await connect({ carrier, identity: copy, reconnect: false });
-    const lost = new Promise<string>((resolve) => vm.on('disconnected', ({ reason }) => resolve(reason.code)));
-    assert.equal(await removeVm(directory, NAME, 'stolen'), { serial: 1, broker: 'running', ended: 1 });
-    assert.is(await lost, 'ERR_CLIENT_CREDENTIAL_REVOKED');
-    assert.is(broker.status().keys.revocationSerial, 1);
-  } finally {
-    await broker.close();
-  }
-});
-
-removal('a broker that does not run finds the list when it starts', async () => {
-  const directory = await hostWith(NAME);
-  await removeVm(directory, NAME, 'stolen');
-  const broker = await startAt(directory);
-  assert.is(broker.status().keys.revocationSerial, 1);
-  await broker.close();
 });
 
 removal('a removal that was cut short is finished by the next run', async () => {
@@ -98,6 +64,26 @@ removal('a machine that the policy still names stays, with its keys', async () =
     readdirSync(directory).filter((name) => name.startsWith('.policy')),
     [],
   );
+});
+
+removal('a row that was written by hand goes, and there is no key to revoke', async () => {
+  const directory = await hostWith(NAME);
+  const file = join(directory, 'policy/domains.yaml');
+  writeFileSync(file, `${inventory(directory).trimEnd()}\n  - { name: by-hand, domid: 900 }\n`);
+  assert.equal(await removeVm(directory, 'by-hand', 'x'), { serial: null, broker: null, ended: 0 });
+  assert.not.match(inventory(directory), 'by-hand');
+});
+
+removal('a list that is older than the broker’s is not put in force: the authority was put back', async () => {
+  const directory = await hostWith(NAME);
+  await addVm(directory, { name: 'other-vm', labels: [] });
+  const register = join(directory, 'authority/issued.jsonl');
+  const before = readFileSync(register, 'utf8');
+  await removeVm(directory, 'other-vm', 'x');
+  await addVm(directory, { name: 'third-vm', labels: [] });
+  await removeVm(directory, 'third-vm', 'x');
+  writeFileSync(register, before);
+  assert.is(await codeOf(removeVm(directory, NAME, 'x')), 'ERR_HOST_BROKER');
 });
 
 removal('a machine that is not there is refused, whatever its name', async () => {
