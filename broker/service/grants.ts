@@ -205,7 +205,7 @@ export class Grants implements SessionWatcher {
   #faultOf({ domain, forMs, by, reason, keep }: GrantRequest): string | null {
     const home = this.#argo.domain(domain);
     if (forMs === null && !keep && home !== undefined && home.remote !== null)
-      return `"${domain}" is at home at "${home.domain.home}", and only there it is seen that it starts anew: say how long (--for), or --keep`;
+      return `the home of "${domain}" is "${home.domain.home}", and only that broker sees the domain restart: say how long (--for), or --keep`;
     if (forMs !== null && !(Number.isInteger(forMs) && forMs >= 1 && forMs <= MAX_GRANT_MS))
       return `a grant lasts 1 … ${MAX_GRANT_MS} ms, or until it is taken back`;
     if (by.length > MAX_GRANT_TEXT || reason.length > MAX_GRANT_TEXT)

@@ -156,7 +156,7 @@ export class PolicyReload {
   /** Puts an admin's files in force, if the admin edited the policy that is in force now. Never rejects. */
   apply(request: ApplyRequest): Promise<ReloadResult> {
     if (!this.#isApplied) {
-      const message = `the policy here is what stands in "${this.#inForce.directory}" (policy.source is watch): change the files there`;
+      const message = `this broker reads its policy from "${this.#inForce.directory}" (policy.source is watch): change the files there`;
       return Promise.resolve(refused('ERR_BROKER_SOURCE', message));
     }
     const result = this.#loading.then(() =>
