@@ -25,14 +25,6 @@ export const BREAKAGES: readonly Breakage[] = [
     invariant: 'recorded',
   },
   {
-    in: 'broker/peer/flusher.ts',
-    find: 'if (this.#dirty.push(item) === 1)',
-    replace: 'if (this.#dirty.push(item) === 2)',
-    seed: 13,
-    steps: 10,
-    invariant: 'liveness',
-  },
-  {
     in: 'broker/core/rings/ring.ts',
     find: 'this.#used -= bytes;',
     replace: ';',

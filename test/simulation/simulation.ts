@@ -325,6 +325,8 @@ export class Simulation implements System {
       guest.start();
       guest.read();
     }
+    // First the ends of the server's connections must hear that it has ended.
+    await this.pass(1);
     await this.passUntil(HEAL_MS, () => this.guests.every(isSettled));
     // What was written last is still on its way.
     await this.pass(REST_MS);
