@@ -163,7 +163,6 @@ const WITHOUT_JSON: Readonly<Record<string, string>> = {
   'net agent': 'runs until it is stopped',
   'vm enrol': 'prints one token, and waits',
   'vm agent': 'writes a program',
-  'policy init': 'writes files',
   'policy graph': 'its formats are for programs',
   'policy explain': 'prints a page of the manual',
   'keys init': 'writes files',
