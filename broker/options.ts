@@ -8,6 +8,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { AEAD_PROVIDERS } from '../keys/index.ts';
 import { DOMAIN_BYTES_PER_HOUR, MIN_DOMAIN_BYTES_PER_HOUR } from './audit/index.ts';
+import { reasonOf } from './base/index.ts';
 import { BrokerError, MIN_MEMORY_BYTES, POLICY_SOURCES, RING_BYTES_PER_DOMAIN } from './process/index.ts';
 import { MAX_RING_BYTES, MIN_RING_BYTES } from './wire/index.ts';
 
@@ -136,7 +137,7 @@ export function readOptions(file: string): BrokerOptions {
   } catch (cause) {
     throw new BrokerError(
       'ERR_BROKER_CONFIG_FILE',
-      `cannot read "${file}": ${cause instanceof Error ? cause.message : cause}; docs/broker.md shows one`,
+      `cannot read "${file}": ${reasonOf(cause)}; docs/broker.md shows one`,
       { cause },
     );
   }
@@ -155,7 +156,7 @@ function contentOf(document: ReturnType<typeof parseDocument>, file: string): un
   try {
     return document.toJS() ?? {};
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new BrokerError('ERR_BROKER_CONFIG', `${file}: ${reason}`, { cause });
   }
 }

@@ -19,3 +19,4 @@ export {
   parsePrefix,
   sharesPrefix,
 } from './prefixes.ts';
+export { reasonOf } from './reason.ts';

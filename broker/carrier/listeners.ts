@@ -1,6 +1,7 @@
 /** The unix sockets of all declared domains, one each, updated with the inventory. */
 import { chmod, mkdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { reasonOf } from '../base/index.ts';
 import { BrokerError } from '../process/index.ts';
 import type { Carrier } from './carrier.ts';
 import { type CarrierPlace, carrierPlace, type Reachable } from './declared.ts';
@@ -149,7 +150,7 @@ export async function prepareRuntime(directory: string): Promise<void> {
     await removeStaleSocket(join(directory, CONTROL_SOCKET));
   } catch (cause) {
     if (cause instanceof BrokerError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new BrokerError('ERR_BROKER_SOCKET_PATH', `cannot use runtime directory "${directory}": ${reason}`, {
       cause,
     });

@@ -7,6 +7,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSeq, parseDocument } from 'yaml';
+import { reasonOf } from '../../broker/base/index.ts';
 import { carrierPlace, INSPECTORS } from '../../broker/index.ts';
 import { DEFAULT_TTL_SECONDS, issueIdentity, openAuthority } from '../../keys/index.ts';
 import { loadPolicy, type PolicyRevision } from '../../policy/index.ts';
@@ -91,7 +92,7 @@ function socketOf(runtime: string, { name, carrier }: NewVm): string | null {
   try {
     return carrierPlace(runtime, { name, carrier: carrier ?? null, vmm: null }).path;
   } catch (cause) {
-    throw new HostError('ERR_HOST_VM_CARRIER', cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new HostError('ERR_HOST_VM_CARRIER', reasonOf(cause), { cause });
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { reasonOf } from '../../broker/base/index.ts';
 import { createAuthority, DEFAULT_TTL_SECONDS, issueIdentity } from '../../keys/index.ts';
 import { copyShippedPolicy } from '../../policy/index.ts';
 import { HostError } from './errors.ts';
@@ -53,7 +54,7 @@ export async function initHost(directory: string, broker: string): Promise<void>
   } catch (cause) {
     await rm(work, { recursive: true, force: true });
     if (cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ERR_')) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new HostError('ERR_HOST_DIRECTORY', `cannot make a host in "${directory}": ${reason}`, { cause });
   }
 }
@@ -61,7 +62,7 @@ export async function initHost(directory: string, broker: string): Promise<void>
 async function requireEmpty(directory: string): Promise<void> {
   const entries = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new HostError('ERR_HOST_DIRECTORY', `"${directory}" cannot be used: ${error.message}`, { cause: error });
+    throw new HostError('ERR_HOST_DIRECTORY', `"${directory}" cannot be used: ${reasonOf(error)}`, { cause: error });
   });
   if (entries.length > 0)
     throw new HostError('ERR_HOST_NOT_EMPTY', `"${directory}" is not empty; nothing was written. Name a new directory`);

@@ -1,6 +1,7 @@
 /** The inventory of a host: read with its configuration, and replaced only by one that the broker would accept. */
 import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { reasonOf } from '../../broker/base/index.ts';
 import { INSPECTORS, readOptions } from '../../broker/index.ts';
 import { formatFinding, loadPolicy, PolicyError } from '../../policy/index.ts';
 import { HostError } from './errors.ts';
@@ -12,7 +13,7 @@ export function readConfig(directory: string): ReturnType<typeof readOptions> {
   try {
     return readOptions(join(directory, HOST_CONFIG));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new HostError('ERR_HOST_CONFIG', `${reason}; "argus host init DIR" makes a host`, { cause });
   }
 }

@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { reasonOf } from '../../broker/base/index.ts';
 import { PolicyError } from '../read/index.ts';
 import { POLICY_FILE_NAMES, type PolicyFiles } from './files.ts';
 import { followTrusted } from './trusted-path.ts';
@@ -30,7 +31,7 @@ export async function installPolicy(directory: string, files: PolicyFiles): Prom
     return drafts.map(({ name }) => name);
   } catch (cause) {
     for (const { draft } of drafts) await rm(draft, { force: true }).catch(() => undefined);
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new PolicyError(
       'ERR_POLICY_DIRECTORY',
       `the policy cannot be written to "${directory}": ${reason}`,

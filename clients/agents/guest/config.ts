@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { reasonOf } from '../../../broker/base/index.ts';
 import { type NetworkConfig, parseNetworkConfig as parseNetwork } from '../network/index.ts';
 import { AgentError } from './errors.ts';
 import { MAX_UNIX_PATH_BYTES } from './limits.ts';
@@ -84,7 +85,7 @@ export function readConfig(file: string): AgentConfig {
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new AgentError('ERR_AGENT_CONFIG_FILE', `cannot read "${file}": ${reason}; docs/agent.md shows one`, {
       cause,
     });

@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { reasonOf } from '../../../broker/base/index.ts';
 import { AgentError } from './errors.ts';
 import { FIRST_SESSION_RETRY_MS, MAX_ENROL_LINE_BYTES } from './limits.ts';
 import { ByteQueue } from './message-frame.ts';
@@ -21,7 +22,7 @@ function overSocket(path: string, line: string): Promise<string> {
       socket.destroy();
       reject(new AgentError('ERR_AGENT_ENROL', `enrolment over "${path}": ${why}`, { cause }));
     };
-    socket.once('error', (error) => fail(error.message, error));
+    socket.once('error', (error) => fail(reasonOf(error), error));
     socket.once('close', () => fail('the host hung up; the token may be wrong or used up'));
     socket.once('connect', () => socket.write(line));
     socket.on('data', (chunk) => {

@@ -8,6 +8,7 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { chmod, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { reasonOf } from '../../../broker/base/index.ts';
 import { MAX_MESSAGE_BYTES } from '../../../broker/wire/index.ts';
 import { ArgusError, type RingState, type Vm } from '../../sdk/index.ts';
 import { AgentError } from './errors.ts';
@@ -223,7 +224,7 @@ class Sender {
 
 function describe(error: unknown): [code: string, reason: string] {
   if (error instanceof ArgusError || error instanceof AgentError) return [error.code, error.message];
-  return ['EIO', error instanceof Error ? error.message : String(error)];
+  return ['EIO', reasonOf(error)];
 }
 
 function errorLine(code: string, reason: string): string {
@@ -245,9 +246,7 @@ function drained(socket: Socket): Promise<void> {
 function listening(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(
-        new AgentError('ERR_AGENT_SOCKET', `cannot listen on "${path}": ${cause.code ?? cause.message}`, { cause }),
-      ),
+      reject(new AgentError('ERR_AGENT_SOCKET', `cannot listen on "${path}": ${reasonOf(cause)}`, { cause })),
     );
     server.listen(path, resolve);
   });

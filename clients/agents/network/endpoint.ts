@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { reasonOf } from '../../../broker/base/index.ts';
 import { ArgusError } from '../../sdk/index.ts';
 import { readDhcpConfig } from './dhcp/config.ts';
 import { serveDhcp } from './dhcp/serve.ts';
@@ -157,11 +158,7 @@ export function readNetworkConfig(file: string): NetworkConfig {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new NetError(
-      'ERR_NET_OPTION',
-      `cannot read "${file}": ${error instanceof Error ? error.message : error}`,
-      error,
-    );
+    throw new NetError('ERR_NET_OPTION', `cannot read "${file}": ${reasonOf(error)}`, error);
   }
   const document = parseDocument(text, { uniqueKeys: true });
   const [fault] = document.errors;

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { reasonOf } from '../../../../broker/base/index.ts';
 import { formatIpv4, formatMac, parseIpv4, parseMac } from '../address.ts';
 import { NetError } from '../errors.ts';
 import { DEFAULT_LEASE_SECONDS, MAX_LEASE_SECONDS, MAX_POOL_ADDRESSES, MIN_LEASE_SECONDS } from '../limits.ts';
@@ -44,7 +45,7 @@ const address = z.string().transform((text, context) => {
   try {
     return parseIpv4(text);
   } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    context.addIssue({ code: 'custom', message: reasonOf(error) });
     return z.NEVER;
   }
 });
@@ -52,7 +53,7 @@ const mac = z.string().transform((text, context) => {
   try {
     return formatMac(parseMac(text));
   } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    context.addIssue({ code: 'custom', message: reasonOf(error) });
     return z.NEVER;
   }
 });
@@ -84,7 +85,7 @@ export function readDhcpConfig(path: string): DhcpConfig {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new NetError('ERR_NET_DHCP_CONFIG', `cannot read "${path}": ${reason}; docs/network.md shows one`, error);
   }
   return parseDhcpConfig(text, path);

@@ -2,6 +2,7 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { reasonOf } from '../../../../broker/base/index.ts';
 import { formatIpv4, parseIpv4 } from '../address.ts';
 import { NetError } from '../errors.ts';
 import { type Lease, Leases } from './leases.ts';
@@ -65,8 +66,7 @@ export async function writeLeases(path: string, leases: readonly Lease[]): Promi
 }
 
 function broken(path: string, cause: unknown): NetError {
-  const reason =
-    cause instanceof z.ZodError ? 'not the form of a lease file' : cause instanceof Error ? cause.message : cause;
+  const reason = cause instanceof z.ZodError ? 'not the form of a lease file' : reasonOf(cause);
   return new NetError(
     'ERR_NET_DHCP_LEASE_FILE',
     `lease file "${path}" cannot be used: ${reason}; put it right, or move it away and let clients ask anew`,

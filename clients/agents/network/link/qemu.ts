@@ -5,6 +5,7 @@
  */
 import { unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { reasonOf } from '../../../../broker/base/index.ts';
 import { NetError } from '../errors.ts';
 import { Attachment } from './attachment.ts';
 
@@ -51,7 +52,7 @@ async function listen(server: Server, path: string): Promise<void> {
         await unlink(path); // left by a process that was killed
         continue;
       }
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       throw new NetError('ERR_NET_SOCKET', `cannot listen at "${path}": ${reason}`, error);
     }
   }

@@ -1,5 +1,6 @@
 /** TCP at the two ends of streams: programs that connect here, and the program that a listener stands for. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { reasonOf } from '../../../../broker/base/index.ts';
 import { NetError } from '../errors.ts';
 
 export interface Endpoint {
@@ -20,7 +21,7 @@ export function listenTcp({ host, port }: Endpoint, onSocket: (socket: Socket) =
   return new Promise((resolve, reject) => {
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, onSocket);
     server.once('error', (error) =>
-      reject(new NetError('ERR_NET_SOCKET', `cannot listen at ${host}:${port}: ${error.message}`, error)),
+      reject(new NetError('ERR_NET_SOCKET', `cannot listen at ${host}:${port}: ${reasonOf(error)}`, error)),
     );
     server.listen({ host, port }, () => resolve(server));
   });
@@ -36,7 +37,7 @@ export function dialTcp({ host, port }: Endpoint, timeoutMs: number): Promise<So
       reject(new NetError('ERR_NET_SOCKET', `cannot connect to ${host}:${port}: ${reason}`));
     };
     const timer = setTimeout(() => fail('no answer in time'), timeoutMs);
-    const onError = (error: Error): void => fail(error.message);
+    const onError = (error: Error): void => fail(reasonOf(error));
     socket.once('error', onError);
     socket.once('connect', () => {
       clearTimeout(timer);
