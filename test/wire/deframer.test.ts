@@ -166,6 +166,7 @@ deframing('a chunk that was read to its end is let go by keep: its lender may ta
   deframer.push(record);
   assert.type(deframer.next(), 'object');
   deframer.keep();
+  assert.is(deframer.heldBytes, 0);
   structuredClone(record, { transfer: [record.buffer] });
   assert.is(deframer.next(), 'more');
 });

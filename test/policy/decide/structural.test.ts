@@ -95,6 +95,21 @@ structure('the message names each step; a relay that the line trusts ends the pa
   await compileTexts({ ...texts, assertions: 'neverflow, vm-a, vm-c, via vm-b\n' });
 });
 
+structure('max-fan counts the domains that a domain reaches, and those that reach it', async () => {
+  const policy = ['vm-b', 'vm-c'].flatMap((other) =>
+    ['argo', 'to'].map((className) => `p, vm-a, ${other}, ${className}, send, allow\n`),
+  );
+  const texts = { domains: DOMAINS, services: SERVICES, policy: policy.join('') };
+  await compileTexts({ ...texts, assertions: 'max-fan, vm-a, out, 2\nmax-fan, vm-c, in, 1\n' });
+  const [out] = await findingsOf({ ...texts, assertions: 'max-fan, vm-a, out, 1\n' });
+  assert.equal(
+    [out?.code, out?.message],
+    ['A-045', 'max-fan on line 1 of assertions.csv violated: vm-a reaches 2 domains, at most 1'],
+  );
+  const [into] = await findingsOf({ ...texts, assertions: 'max-fan, vm-c, in, 0\n' });
+  assert.is(into?.message, 'max-fan on line 1 of assertions.csv violated: vm-c is reached by 1 domains, at most 0');
+});
+
 structure('a grant that would join two labels, or open a flow, is refused', async () => {
   const texts = {
     domains: DOMAINS,
