@@ -249,8 +249,9 @@ withClient(link, 'a real client gets a lease from our server, and a rogue’s of
     await server.stop();
 
     // mail-vm runs its own server, which even claims to be the server of net-vm.
+    // It has to have its session, or its end, before the next program of mail-vm connects: the newer one displaces the older.
     const rogue = await site
-      .agent('mail-vm', ['dhcp', '--config', config, '--leases', `${leases}.rogue`])
+      .agent('mail-vm', ['dhcp', '--config', config, '--leases', `${leases}.rogue`], { ready: /giving out/ })
       .catch(() => null);
     const offers = join(site.folder, 'offer.mjs');
     writeFileSync(offers, ROGUE);
