@@ -26,11 +26,11 @@ export async function run(request: RunRequest): Promise<Report> {
   const missing = await findMissing(arms);
   const present = arms.filter((arm) => !missing.some((one) => one.arm === arm));
   const failed: FailedCell[] = [];
-  const crews = await startCrews(request, present, failed);
-  await warmUp(crews, sizes, pace, failed);
+  const workersByArm = await startAll(request, present, failed);
+  await warmUp(workersByArm, sizes, pace, failed);
   const samples: Sample[] = [];
   for (const turn of turns(present, sizes, pace.rounds)) {
-    const workers = crews.get(turn.arm);
+    const workers = workersByArm.get(turn.arm);
     if (workers === undefined) continue;
     try {
       const sample = await measure(workers, turn.size, turn.round, pace);
@@ -38,7 +38,7 @@ export async function run(request: RunRequest): Promise<Report> {
       progress(describe(sample, pace));
     } catch (error) {
       // left out from here on: its messages under way would disturb its next cell
-      crews.delete(turn.arm);
+      workersByArm.delete(turn.arm);
       failed.push({ arm: turn.arm, size: turn.size, round: turn.round, reason: reasonOf(error) });
       progress(`${turn.arm} failed: ${reasonOf(error)}`);
     }
@@ -55,40 +55,40 @@ export async function findMissing(arms: readonly ArmName[], find: FindProgram = 
 }
 
 /** All at once: starting is not measured, and one after the other it would take longer than a quick run may. */
-async function startCrews(
+async function startAll(
   { folder, cleanup, progress }: RunRequest,
   arms: readonly ArmName[],
   failed: FailedCell[],
 ): Promise<Map<ArmName, WorkerSet>> {
   progress(`starting ${arms.join(', ')}`);
-  const crews = new Map<ArmName, WorkerSet>();
+  const workersByArm = new Map<ArmName, WorkerSet>();
   await Promise.all(
     arms.map(async (arm) => {
       try {
-        crews.set(arm, await startWorkers(arm, await loadArm(arm), join(folder, arm), cleanup));
+        workersByArm.set(arm, await startWorkers(arm, await loadArm(arm), join(folder, arm), cleanup));
       } catch (error) {
         failed.push({ arm, size: null, round: null, reason: reasonOf(error) });
         progress(`${arm} did not start: ${reasonOf(error)}`);
       }
     }),
   );
-  return crews;
+  return workersByArm;
 }
 
 /** The code of both clients and of brokers in Node is compiled while it runs; without this the first cells would measure that. */
 async function warmUp(
-  crews: Map<ArmName, WorkerSet>,
+  workersByArm: Map<ArmName, WorkerSet>,
   sizes: readonly number[],
   pace: Pace,
   failed: FailedCell[],
 ): Promise<void> {
   const half = { ...pace, throughputMs: pace.warmupMs * 0.7, latencyMs: pace.warmupMs * 0.3 };
-  for (const [arm, workers] of crews) {
+  for (const [arm, workers] of workersByArm) {
     for (const size of sizes) {
       try {
         await measure(workers, size, -1, half);
       } catch (error) {
-        crews.delete(arm);
+        workersByArm.delete(arm);
         failed.push({ arm, size, round: null, reason: reasonOf(error) });
         break;
       }

@@ -17,23 +17,23 @@ import { temporaryDirectory } from '../support/temp.ts';
 const bad = suite('bad input');
 
 /** Prepares a situation. Returns the command to run, if it is not `argus broker --config`. */
-type Arrange = (stage: Installation) => unknown;
+type Arrange = (installation: Installation) => unknown;
 
 const DAY_MS = 86_400_000;
 
-async function occupied(stage: Installation): Promise<{ server: Server; port: number }> {
+async function occupied(installation: Installation): Promise<{ server: Server; port: number }> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   server.unref();
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
-  await stage.configure({ tcp: `127.0.0.1:${address.port}` });
+  await installation.configure({ tcp: `127.0.0.1:${address.port}` });
   return { server, port: address.port };
 }
 
 /** Issues the identity of the broker again, at another time. */
-async function brokerAt(stage: Installation, now: number): Promise<void> {
-  await stage.issue('broker', 'broker', { name: 'argus', now, ttlSeconds: 3_600 });
+async function brokerAt(installation: Installation, now: number): Promise<void> {
+  await installation.issue('broker', 'broker', { name: 'argus', now, ttlSeconds: 3_600 });
 }
 
 const SITUATIONS: readonly (readonly [
@@ -47,90 +47,90 @@ const SITUATIONS: readonly (readonly [
     'a configuration file that is not there',
     'ERR_BROKER_CONFIG_FILE',
     ['argus.yaml', 'docs/broker.md'],
-    (stage) => rmSync(stage.config),
+    (installation) => rmSync(installation.config),
   ],
   [
     'a directory in its place',
     'ERR_BROKER_CONFIG_FILE',
     ['cannot read'],
-    (stage) => ['broker', '--config', stage.directory],
+    (installation) => ['broker', '--config', installation.directory],
   ],
   [
     'a key that is no option',
     'ERR_BROKER_CONFIG',
     ['argus.yaml', 'unknown key "polciy"'],
-    (stage) => stage.configure({ polciy: 'x' }),
+    (installation) => installation.configure({ polciy: 'x' }),
   ],
   [
     'a key of a section that is no option',
     'ERR_BROKER_CONFIG',
     ['unknown key "ringBytes"', 'limits'],
-    (stage) => stage.configure({ limits: { ringBytes: 1 } }),
+    (installation) => installation.configure({ limits: { ringBytes: 1 } }),
   ],
   [
     'a value out of range',
     'ERR_BROKER_CONFIG',
     ['limits.ringBytesPerDomain', '48'],
-    (stage) => stage.configure({ limits: { ringBytesPerDomain: 1 } }),
+    (installation) => installation.configure({ limits: { ringBytesPerDomain: 1 } }),
   ],
   [
     'an address that is none',
     'ERR_BROKER_CONFIG',
     ['"tcp"', 'host:port'],
-    (stage) => stage.configure({ tcp: 'everywhere' }),
+    (installation) => installation.configure({ tcp: 'everywhere' }),
   ],
   [
     'YAML that is none',
     'ERR_BROKER_CONFIG',
     [/argus\.yaml:3:\d+: /],
-    (stage) => writeFileSync(stage.config, 'identity: keys\npolicy: [one, two\naudit: x\n'),
+    (installation) => writeFileSync(installation.config, 'identity: keys\npolicy: [one, two\naudit: x\n'),
   ],
   [
     'a key given twice',
     'ERR_BROKER_CONFIG',
     ['unique', /argus\.yaml:2:\d+: /],
-    (stage) => writeFileSync(stage.config, 'identity: a\nidentity: b\n'),
+    (installation) => writeFileSync(installation.config, 'identity: a\nidentity: b\n'),
   ],
   // the broker's identity
   [
     'an identity that is not there',
     'ERR_KEY_FILE_MISSING',
     ['argus keys enrol'],
-    (stage) => stage.configure({ identity: join(stage.directory, 'nowhere') }),
+    (installation) => installation.configure({ identity: join(installation.directory, 'nowhere') }),
   ],
   [
     'a private key that others may read',
     'ERR_KEY_FILE_MODE',
     ['key.jwk', 'chmod'],
-    (stage) => chmodSync(join(stage.identityOf('broker'), 'key.jwk'), 0o644),
+    (installation) => chmodSync(join(installation.identityOf('broker'), 'key.jwk'), 0o644),
   ],
   [
     'the identity of a domain',
     'ERR_BROKER_IDENTITY',
     ['domain', '--role broker'],
-    (stage) => stage.configure({ identity: stage.identityOf('chrome-vm') }),
+    (installation) => installation.configure({ identity: installation.identityOf('chrome-vm') }),
   ],
   [
     'an expired credential',
     'ERR_KEY_CREDENTIAL_EXPIRED',
     ['expired on', 'argus keys issue'],
-    (stage) => brokerAt(stage, Date.now() - DAY_MS),
+    (installation) => brokerAt(installation, Date.now() - DAY_MS),
   ],
   [
     'a credential from a clock that is ahead',
     'ERR_KEY_CREDENTIAL_NOT_YET_VALID',
     ['valid only from', 'date -u'],
-    (stage) => brokerAt(stage, Date.now() + DAY_MS),
+    (installation) => brokerAt(installation, Date.now() + DAY_MS),
   ],
   [
     'a credential of a foreign authority',
     'ERR_KEY_CREDENTIAL_FOREIGN',
     ['not signed by'],
-    async (stage) => {
+    async (installation) => {
       const foreign = join(temporaryDirectory(), 'authority');
       await createAuthority(foreign);
       writeFileSync(
-        join(stage.identityOf('broker'), 'authority.jwk'),
+        join(installation.identityOf('broker'), 'authority.jwk'),
         readFileSync(join(foreign, 'authority.pub.jwk')),
       );
     },
@@ -140,107 +140,107 @@ const SITUATIONS: readonly (readonly [
     'a policy directory that is not there',
     'ERR_POLICY_DIRECTORY',
     ['argus policy init'],
-    (stage) => stage.configure({ policy: join(stage.directory, 'nowhere') }),
+    (installation) => installation.configure({ policy: join(installation.directory, 'nowhere') }),
   ],
   [
     'a policy directory that others may write',
     'ERR_POLICY_DIRECTORY',
     ['chmod go-w'],
-    (stage) => chmodSync(stage.policy, 0o777),
+    (installation) => chmodSync(installation.policy, 0o777),
   ],
   [
     'a policy directory without one of its files',
     'ERR_POLICY_FILE',
     ['services.yaml'],
-    (stage) => rmSync(join(stage.policy, 'services.yaml')),
+    (installation) => rmSync(join(installation.policy, 'services.yaml')),
   ],
   [
     'a policy with an error',
     'ERR_POLICY_EFFECT',
     [/policy\.csv:5:\d+/, 'dney'],
-    (stage) => stage.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, data, send, dney']),
+    (installation) => installation.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, data, send, dney']),
   ],
   // the host
   [
     'an audit directory that a running broker writes',
     'ERR_AUDIT_LOCKED',
     [`process ${process.pid}`],
-    async (stage) => {
-      await stage.broker({ runtime: join(stage.directory, 'other') });
+    async (installation) => {
+      await installation.broker({ runtime: join(installation.directory, 'other') });
     },
   ],
   [
     'an audit log whose end is no record',
     'ERR_AUDIT_CORRUPT',
     ['segment 1', 'argus audit verify'],
-    async (stage) => {
-      await (await stage.broker()).close();
-      const [segment = ''] = readdirSync(stage.audit).filter((name) => name.endsWith('.jsonl'));
-      writeFileSync(join(stage.audit, segment), 'not a record\n', { flag: 'a' });
+    async (installation) => {
+      await (await installation.broker()).close();
+      const [segment = ''] = readdirSync(installation.audit).filter((name) => name.endsWith('.jsonl'));
+      writeFileSync(join(installation.audit, segment), 'not a record\n', { flag: 'a' });
     },
   ],
   [
     'a runtime directory in which another broker runs',
     'ERR_BROKER_SOCKET_BUSY',
     ['another broker', 'stop it first'],
-    async (stage) => {
-      await stage.broker({ audit: join(stage.directory, 'other') });
+    async (installation) => {
+      await installation.broker({ audit: join(installation.directory, 'other') });
     },
   ],
   [
     'a runtime directory that others may write',
     'ERR_BROKER_SOCKET_PATH',
     ['chmod go-w'],
-    (stage) => {
-      mkdirSync(stage.runtime);
-      chmodSync(stage.runtime, 0o777);
+    (installation) => {
+      mkdirSync(installation.runtime);
+      chmodSync(installation.runtime, 0o777);
     },
   ],
   [
     'a runtime directory whose path is too long for sockets',
     'ERR_BROKER_SOCKET_PATH',
     ['103 bytes', 'shorter'],
-    (stage) => stage.configure({ runtime: join(stage.directory, 'r'.repeat(100)) }),
+    (installation) => installation.configure({ runtime: join(installation.directory, 'r'.repeat(100)) }),
   ],
   [
     "a file where a domain's socket belongs",
     'ERR_BROKER_SOCKET_PATH',
     ['chrome-vm.sock', 'move it away'],
-    (stage) => {
-      mkdirSync(stage.runtime, { mode: 0o700 });
-      writeFileSync(join(stage.runtime, 'chrome-vm.sock'), 'mine');
+    (installation) => {
+      mkdirSync(installation.runtime, { mode: 0o700 });
+      writeFileSync(join(installation.runtime, 'chrome-vm.sock'), 'mine');
     },
   ],
   [
     'a file where the control socket belongs',
     'ERR_BROKER_SOCKET_PATH',
     ['control.sock', 'move it away'],
-    (stage) => {
-      mkdirSync(stage.runtime, { mode: 0o700 });
-      writeFileSync(stage.control, 'mine');
+    (installation) => {
+      mkdirSync(installation.runtime, { mode: 0o700 });
+      writeFileSync(installation.control, 'mine');
     },
   ],
   [
     'a domain whose socket would be the control socket',
     'ERR_BROKER_SOCKET_PATH',
     ['"control"', 'another name'],
-    (stage) => stage.writeDomains({ control: [] }),
+    (installation) => installation.writeDomains({ control: [] }),
   ],
   [
     'a TCP port that is in use',
     'ERR_BROKER_LISTEN',
     ['127.0.0.1', 'something else listens there'],
-    async (stage) => {
-      await occupied(stage);
+    async (installation) => {
+      await occupied(installation);
     },
   ],
   [
     'a metrics port that is in use',
     'ERR_BROKER_LISTEN',
     ['127.0.0.1', 'something else listens there'],
-    async (stage) => {
-      const { port } = await occupied(stage);
-      await stage.configure({ metrics: `127.0.0.1:${port}` });
+    async (installation) => {
+      const { port } = await occupied(installation);
+      await installation.configure({ metrics: `127.0.0.1:${port}` });
     },
   ],
   // other commands
@@ -248,34 +248,34 @@ const SITUATIONS: readonly (readonly [
     'status with no broker',
     'ERR_BROKER_NOT_RUNNING',
     ['start the broker', '--control'],
-    (stage) => ['status', '--control', stage.control],
+    (installation) => ['status', '--control', installation.control],
   ],
   [
     'reload with no broker',
     'ERR_BROKER_NOT_RUNNING',
     ['start the broker'],
-    (stage) => ['reload', '--control', stage.control],
+    (installation) => ['reload', '--control', installation.control],
   ],
   [
     'an audit directory that is not there, to verify',
     'ERR_AUDIT_DIRECTORY',
     ['nowhere'],
-    (stage) => ['audit', 'verify', join(stage.directory, 'nowhere')],
+    (installation) => ['audit', 'verify', join(installation.directory, 'nowhere')],
   ],
   [
     'an authority that exists already',
     'ERR_KEY_EXISTS',
     ['never overwritten'],
-    async (stage) => {
-      await createAuthority(join(stage.directory, 'authority'));
-      return ['keys', 'init', join(stage.directory, 'authority')];
+    async (installation) => {
+      await createAuthority(join(installation.directory, 'authority'));
+      return ['keys', 'init', join(installation.directory, 'authority')];
     },
   ],
   [
     'a shipped policy where there is one already',
     'ERR_POLICY_EXISTS',
     ['nothing was written'],
-    (stage) => ['policy', 'init', stage.policy],
+    (installation) => ['policy', 'init', installation.policy],
   ],
 ];
 
@@ -297,10 +297,10 @@ function snapshot(directory: string): ReadonlyMap<string, string> {
 
 for (const [situation, code, mentions, arrange] of SITUATIONS) {
   bad(`${situation}: ${code}, exit 1, and nothing is touched`, () =>
-    withInstallation({}, async (stage) => {
-      const arranged = await arrange(stage);
-      const line = isCommandLine(arranged) ? arranged : ['broker', '--config', stage.config];
-      const before = snapshot(stage.directory);
+    withInstallation({}, async (installation) => {
+      const arranged = await arrange(installation);
+      const line = isCommandLine(arranged) ? arranged : ['broker', '--config', installation.config];
+      const before = snapshot(installation.directory);
       const run = await runCli(line);
       assert.is(run.code, 1, run.stderr);
       assert.is(run.stdout, '');
@@ -309,7 +309,7 @@ for (const [situation, code, mentions, arrange] of SITUATIONS) {
       assert.match(message, new RegExp(`^argus: [^]*\\(${code}\\)$`));
       for (const mention of mentions) assert.match(message, mention);
       assert.not.match(message, /\n {4}at /);
-      const after = snapshot(stage.directory);
+      const after = snapshot(installation.directory);
       for (const [path, was] of before) {
         // A running broker continues to write its log.
         if (!path.includes('/other/')) assert.is(after.get(path), was, path);
@@ -319,28 +319,28 @@ for (const [situation, code, mentions, arrange] of SITUATIONS) {
 }
 
 bad('argus policy check prints every finding with file:line:column and exits 3', () =>
-  withInstallation({}, async (stage) => {
-    await stage.writeRows([
+  withInstallation({}, async (installation) => {
+    await installation.writeRows([
       'p, chrome-vm, mail-vm, data, send, dney',
       ...OPEN_ROWS,
       'p, nobody, mail-vm, data, send, allow',
     ]);
-    const { code, stdout } = await runCli(['policy', 'check', stage.policy]);
+    const { code, stdout } = await runCli(['policy', 'check', installation.policy]);
     assert.is(code, 3);
     assert.match(stdout, /policy\.csv:1:\d+: .*dney/);
     assert.match(stdout, /policy\.csv:6:\d+: .*nobody/);
-    const json = await runCli(['policy', 'check', '--json', stage.policy]);
+    const json = await runCli(['policy', 'check', '--json', installation.policy]);
     assert.is(json.code, 3);
     assert.is(JSON.parse(json.stdout).ok, false);
   }),
 );
 
 bad('argus broker --check says that a good configuration is good, and starts nothing', () =>
-  withInstallation({}, async (stage) => {
-    const { code, stdout } = await runCli(['broker', '--check', '--config', stage.config]);
+  withInstallation({}, async (installation) => {
+    const { code, stdout } = await runCli(['broker', '--check', '--config', installation.config]);
     assert.is(code, 0);
-    assert.match(stdout, `${stage.config}: good\n`);
-    assert.not(existsSync(stage.runtime));
+    assert.match(stdout, `${installation.config}: good\n`);
+    assert.not(existsSync(installation.runtime));
   }),
 );
 

@@ -20,12 +20,12 @@ function problems(found: readonly Diagnosis[]): (readonly [check: string, code: 
 }
 
 doctor('a host in order has no problem, and nothing was made by looking', () =>
-  withInstallation({}, async (stage) => {
-    const found = await diagnoseHost(stage.config);
+  withInstallation({}, async (installation) => {
+    const found = await diagnoseHost(installation.config);
     assert.equal(problems(found), []);
     assert.ok(found.some(({ check, state }) => check === 'host: broker' && state === 'warning'));
-    assert.not(existsSync(stage.runtime));
-    assert.not(existsSync(stage.audit));
+    assert.not(existsSync(installation.runtime));
+    assert.not(existsSync(installation.audit));
   }),
 );
 
@@ -33,83 +33,93 @@ type Damage = readonly [
   what: string,
   check: string,
   code: string,
-  damage: (stage: Installation) => Promise<unknown> | unknown,
+  damage: (installation: Installation) => Promise<unknown> | unknown,
 ];
 const DAMAGES: readonly Damage[] = [
-  ['an unknown key', 'host: configuration', 'ERR_BROKER_CONFIG', (stage) => stage.configure({ polciy: 'x' })],
+  [
+    'an unknown key',
+    'host: configuration',
+    'ERR_BROKER_CONFIG',
+    (installation) => installation.configure({ polciy: 'x' }),
+  ],
   [
     'an identity that is not there',
     'host: identity',
     'ERR_KEY_FILE_MISSING',
-    (stage) => stage.configure({ identity: join(stage.directory, 'nowhere') }),
+    (installation) => installation.configure({ identity: join(installation.directory, 'nowhere') }),
   ],
   [
     'the identity of a domain',
     'host: identity',
     'ERR_BROKER_IDENTITY',
-    (stage) => stage.configure({ identity: stage.identityOf('chrome-vm') }),
+    (installation) => installation.configure({ identity: installation.identityOf('chrome-vm') }),
   ],
-  ['a row that is refused', 'policy', 'ERR_POLICY_EFFECT', (stage) => stage.writeRows([`${OPEN_ROWS[0]}ed`])],
+  [
+    'a row that is refused',
+    'policy',
+    'ERR_POLICY_EFFECT',
+    (installation) => installation.writeRows([`${OPEN_ROWS[0]}ed`]),
+  ],
   [
     'a runtime directory that others may write',
     'host: runtime',
     'ERR_BROKER_SOCKET_PATH',
-    (stage) => {
-      mkdirSync(stage.runtime);
-      chmodSync(stage.runtime, 0o777);
+    (installation) => {
+      mkdirSync(installation.runtime);
+      chmodSync(installation.runtime, 0o777);
     },
   ],
   [
     'a domain whose socket would be the control socket',
     'host: runtime',
     'ERR_BROKER_SOCKET_PATH',
-    (stage) => stage.writeDomains({ control: [] }),
+    (installation) => installation.writeDomains({ control: [] }),
   ],
   [
     'a log whose end is not a record',
     'host: audit',
     'ERR_AUDIT_CORRUPT',
-    async (stage) => {
-      await (await stage.broker()).close();
-      const [segment = ''] = readdirSync(stage.audit).filter((name) => name.endsWith('.jsonl'));
-      writeFileSync(join(stage.audit, segment), 'not a record\n', { flag: 'a' });
+    async (installation) => {
+      await (await installation.broker()).close();
+      const [segment = ''] = readdirSync(installation.audit).filter((name) => name.endsWith('.jsonl'));
+      writeFileSync(join(installation.audit, segment), 'not a record\n', { flag: 'a' });
     },
   ],
   [
     'a log directory that others may read',
     'host: audit',
     'ERR_AUDIT_MODE',
-    (stage) => {
-      mkdirSync(stage.audit);
-      chmodSync(stage.audit, 0o755);
+    (installation) => {
+      mkdirSync(installation.audit);
+      chmodSync(installation.audit, 0o755);
     },
   ],
   [
     'a log that another broker writes',
     'host: audit',
     'ERR_BROKER_CHECK',
-    async (stage) => {
-      await stage.broker({ runtime: join(stage.directory, 'other') });
+    async (installation) => {
+      await installation.broker({ runtime: join(installation.directory, 'other') });
     },
   ],
   [
     'a NATS address without a key',
     'host: nats',
     'ERR_NATS_FILE',
-    (stage) => stage.configure({ nats: 'nats://127.0.0.1:1' }),
+    (installation) => installation.configure({ nats: 'nats://127.0.0.1:1' }),
   ],
 ];
 for (const [what, check, code, damage] of DAMAGES) {
   doctor(`finds ${what}`, () =>
-    withInstallation({}, async (stage) => {
-      await damage(stage);
-      assert.equal(problems(await diagnoseHost(stage.config)), [[check, code]]);
+    withInstallation({}, async (installation) => {
+      await damage(installation);
+      assert.equal(problems(await diagnoseHost(installation.config)), [[check, code]]);
     }),
   );
 }
 
 doctor('finds a port that is taken', () =>
-  withInstallation({}, async (stage) => {
+  withInstallation({}, async (installation) => {
     const server = createServer();
     const port = await new Promise<number>((resolve) =>
       server.listen(0, '127.0.0.1', () => {
@@ -117,19 +127,19 @@ doctor('finds a port that is taken', () =>
         resolve(typeof address === 'object' && address !== null ? address.port : 0);
       }),
     );
-    await stage.configure({ tcp: `127.0.0.1:${port}` });
-    assert.equal(problems(await diagnoseHost(stage.config)), [['host: ports', 'ERR_BROKER_CHECK']]);
+    await installation.configure({ tcp: `127.0.0.1:${port}` });
+    assert.equal(problems(await diagnoseHost(installation.config)), [['host: ports', 'ERR_BROKER_CHECK']]);
     server.close();
   }),
 );
 
 doctor('a running broker holds lock, sockets and ports itself; a refused policy shows', () =>
-  withInstallation({}, async (stage) => {
-    const broker = await stage.broker({ watchPolicy: false, tcp: '127.0.0.1:0' });
-    assert.equal(problems(await diagnoseHost(stage.config)), []);
-    await stage.writeRows(['nonsense']);
+  withInstallation({}, async (installation) => {
+    const broker = await installation.broker({ watchPolicy: false, tcp: '127.0.0.1:0' });
+    assert.equal(problems(await diagnoseHost(installation.config)), []);
+    await installation.writeRows(['nonsense']);
     await broker.reload();
-    const found = problems(await diagnoseHost(stage.config));
+    const found = problems(await diagnoseHost(installation.config));
     assert.equal(
       found.map(([check]) => check),
       ['policy', 'host: broker'],
@@ -138,11 +148,11 @@ doctor('a running broker holds lock, sockets and ports itself; a refused policy 
 );
 
 doctor('lists every finding of a policy', () =>
-  withInstallation({}, async (stage) => {
-    await stage.writeRows([...OPEN_ROWS, 'p, chrome-vm', 'p, chrome-vm, mail-vm, dta, send, allow']);
-    assert.is(problems(await diagnosePolicy(stage.policy)).length, 2);
-    rmSync(stage.policy, { recursive: true });
-    assert.equal(problems(await diagnosePolicy(stage.policy)), [['policy', 'ERR_POLICY_DIRECTORY']]);
+  withInstallation({}, async (installation) => {
+    await installation.writeRows([...OPEN_ROWS, 'p, chrome-vm', 'p, chrome-vm, mail-vm, dta, send, allow']);
+    assert.is(problems(await diagnosePolicy(installation.policy)).length, 2);
+    rmSync(installation.policy, { recursive: true });
+    assert.equal(problems(await diagnosePolicy(installation.policy)), [['policy', 'ERR_POLICY_DIRECTORY']]);
   }),
 );
 
@@ -153,7 +163,7 @@ doctor('a credential that ends within two weeks is a warning', () => {
 });
 
 doctor('finds what keeps an agent from its broker', () =>
-  withInstallation({}, async (stage) => {
+  withInstallation({}, async (installation) => {
     const directory = temporaryDirectory();
     const file = join(directory, 'agent.yaml');
     const socket = join(directory, 'agent.sock');
@@ -161,15 +171,15 @@ doctor('finds what keeps an agent from its broker', () =>
       writeFileSync(
         file,
         JSON.stringify({
-          identity: stage.identityOf('chrome-vm'),
-          carrier: stage.carrierOf('chrome-vm'),
+          identity: installation.identityOf('chrome-vm'),
+          carrier: installation.carrierOf('chrome-vm'),
           socket,
           ...more,
         }),
       );
     write({});
     assert.equal(problems(await diagnoseGuest(file)), [['guest: carrier', 'ERR_CLIENT_UNREACHABLE']]);
-    await stage.broker();
+    await installation.broker();
     assert.equal(problems(await diagnoseGuest(file)), []);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(socket, resolve));
@@ -194,24 +204,24 @@ doctor('finds what keeps an agent from its broker', () =>
 );
 
 doctor('broker --check lists every problem that a start would have', () =>
-  withInstallation({}, async (stage) => {
-    await stage.writeRows(['nonsense']);
-    await stage.configure({ identity: join(stage.directory, 'nowhere') });
-    const checks = await checkStart(readOptions(stage.config));
+  withInstallation({}, async (installation) => {
+    await installation.writeRows(['nonsense']);
+    await installation.configure({ identity: join(installation.directory, 'nowhere') });
+    const checks = await checkStart(readOptions(installation.config));
     assert.equal(
       checks.filter(({ problem }) => problem !== null).map(({ subject }) => subject),
       ['identity', 'policy'],
     );
-    const { code, stdout, stderr } = await runCli(['broker', '--check', '--config', stage.config]);
+    const { code, stdout, stderr } = await runCli(['broker', '--check', '--config', installation.config]);
     assert.equal([code, stdout], [1, '']);
     for (const part of ['ERR_BROKER_CHECK', 'ERR_KEY_FILE_MISSING', 'policy.csv:1']) assert.match(stderr, part);
   }),
 );
 
 doctor('the command exits with 1 for a problem, and --json says the same', () =>
-  withInstallation({}, async (stage) => {
-    await stage.writeRows(['nonsense']);
-    const { code, stdout } = await runCli(['doctor', '--host', stage.config, '--json']);
+  withInstallation({}, async (installation) => {
+    await installation.writeRows(['nonsense']);
+    const { code, stdout } = await runCli(['doctor', '--host', installation.config, '--json']);
     assert.is(code, 1);
     assert.is(problems(JSON.parse(stdout)).length, 1);
   }),

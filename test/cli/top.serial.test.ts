@@ -21,19 +21,19 @@ async function until(isSo: () => boolean, terminal: Terminal): Promise<void> {
   }
 }
 
-async function withTop(run: (stage: Installation, terminal: Terminal) => Promise<void>): Promise<void> {
-  await withInstallation({}, async (stage) => {
-    await stage.writePolicyFile(
+async function withTop(run: (installation: Installation, terminal: Terminal) => Promise<void>): Promise<void> {
+  await withInstallation({}, async (installation) => {
+    await installation.writePolicyFile(
       'domains.yaml',
       `labels:\n  - { name: "@member" }\n  - { name: "@audio" }\n  - { name: "${LABEL}", grantable: true }\ndomains:\n  - { name: chrome-vm, domid: 1, labels: ["@member"] }\n  - { name: audio-vm, domid: 2, labels: ["@member", "@audio"] }\n`,
     );
-    await stage.writeRows(['p, @member, broker, argo, *, allow', `p, ${LABEL}, @audio, argo, send, allow`]);
-    const broker = await stage.broker({ watchPolicy: false });
+    await installation.writeRows(['p, @member, broker, argo, *, allow', `p, ${LABEL}, @audio, argo, send, allow`]);
+    const broker = await installation.broker({ watchPolicy: false });
     await broker.grants.add({ domain: 'chrome-vm', label: LABEL, forMs: null, by: 'test', reason: '', keep: true });
-    const command = [process.execPath, ...nodeArguments(CLI, 'top', '--control', stage.control)];
+    const command = [process.execPath, ...nodeArguments(CLI, 'top', '--control', installation.control)];
     const terminal = new Terminal(command);
     try {
-      await run(stage, terminal);
+      await run(installation, terminal);
     } finally {
       terminal.kill();
     }
@@ -41,7 +41,7 @@ async function withTop(run: (stage: Installation, terminal: Terminal) => Promise
 }
 
 withPython(top, 'it shows the domains, takes a grant back by keys, fits 20x5, and leaves the terminal as it was', () =>
-  withTop(async (stage, terminal) => {
+  withTop(async (installation, terminal) => {
     await until(() => terminal.screen.includes('chrome-vm') && terminal.screen.includes('rev 2'), terminal);
     assert.ok(terminal.screen.split('\n').length <= 24);
     terminal.resize(5, 20);
@@ -55,7 +55,7 @@ withPython(top, 'it shows the domains, takes a grant back by keys, fits 20x5, an
     await until(() => terminal.screen.includes(`take back ${LABEL} of chrome-vm? y/n`), terminal);
     terminal.press('y');
     await until(() => terminal.screen.includes('nothing is granted'), terminal);
-    const { stdout } = await runCli(['grants', '--control', stage.control]);
+    const { stdout } = await runCli(['grants', '--control', installation.control]);
     assert.is(stdout, 'nothing is granted\n');
     terminal.press('q');
     assert.equal(await terminal.ended(), { code: 0, isRestored: true });

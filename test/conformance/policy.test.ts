@@ -23,34 +23,37 @@ async function refusal(attempt: Promise<unknown>): Promise<string[]> {
 }
 
 statement('A69', undefined, async () => {
-  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [ENABLED] });
-  stage.register('b', 'ANY');
-  assert.is(stage.send('a', 'b'), Status.EACCES);
-  await stage.adopt({ domains: ['a', 'b'], rows: [ENABLED, SEND_A_B] });
-  assert.is(stage.send('a', 'b'), Status.EACCES, 'the class of the port has no rule yet');
-  await stage.adopt({ domains: ['a', 'b'], rows: [ENABLED, SEND_A_B, DATA_A_B] });
-  assert.is(stage.send('a', 'b'), Status.OK);
-  await stage.adopt({ domains: ['a', 'b'], rows: [ENABLED] });
-  assert.is(stage.send('a', 'b'), Status.EACCES);
+  const harness = await CoreHarness.of({ domains: ['a', 'b'], rows: [ENABLED] });
+  harness.register('b', 'ANY');
+  assert.is(harness.send('a', 'b'), Status.EACCES);
+  await harness.adopt({ domains: ['a', 'b'], rows: [ENABLED, SEND_A_B] });
+  assert.is(harness.send('a', 'b'), Status.EACCES, 'the class of the port has no rule yet');
+  await harness.adopt({ domains: ['a', 'b'], rows: [ENABLED, SEND_A_B, DATA_A_B] });
+  assert.is(harness.send('a', 'b'), Status.OK);
+  await harness.adopt({ domains: ['a', 'b'], rows: [ENABLED] });
+  assert.is(harness.send('a', 'b'), Status.EACCES);
 });
 
 statement('A70', undefined, async () => {
-  const stage = await CoreHarness.of({
+  const harness = await CoreHarness.of({
     domains: ['a', 'b'],
     rows: [ENABLED, SEND_A_B, 'p, @any, @any, data, send, allow'],
   });
-  stage.register('a', 'ANY');
-  stage.register('b', 'ANY');
-  assert.equal([stage.send('a', 'b'), stage.send('b', 'a')], [Status.OK, Status.EACCES]);
+  harness.register('a', 'ANY');
+  harness.register('b', 'ANY');
+  assert.equal([harness.send('a', 'b'), harness.send('b', 'a')], [Status.OK, Status.EACCES]);
 });
 
 statement(
   'A71',
   { deviation: 'a denial is a record of the hash-chained audit log (JSON), with what the AVC line has and more' },
   async () => {
-    const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [ENABLED, SEND_A_B, 'p, a, b, data, send, deny'] });
-    stage.send('a', 'b', { payload: 'xyz' });
-    const record = stage.audit.records.at(-1);
+    const harness = await CoreHarness.of({
+      domains: ['a', 'b'],
+      rows: [ENABLED, SEND_A_B, 'p, a, b, data, send, deny'],
+    });
+    harness.send('a', 'b', { payload: 'xyz' });
+    const record = harness.audit.records.at(-1);
     const { event, decision, reason, rule, src, dst, port, permission, bytes, revision, session } = record ?? {};
     assert.equal(
       { event, decision, reason, rule, src, dst, port, permission, bytes, revision, session },
@@ -76,9 +79,9 @@ statement(
   'A72',
   { deviation: 'no dontaudit: every denial is recorded; floods of the same denial collapse into exact counts' },
   async () => {
-    const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [ENABLED] });
-    for (let i = 0; i < 5; i++) stage.send('a', 'b');
-    assert.is(stage.denials().length, 5);
+    const harness = await CoreHarness.of({ domains: ['a', 'b'], rows: [ENABLED] });
+    for (let i = 0; i < 5; i++) harness.send('a', 'b');
+    assert.is(harness.denials().length, 5);
     assert.equal(
       await refusal(compile({ domains: ['a', 'b'], rows: ['p, a, b, argo, send, dontaudit'] })).then(
         (codes) => codes.length > 0,
@@ -89,13 +92,13 @@ statement(
 );
 
 statement('A73', undefined, async () => {
-  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, audited, send, allow'] });
-  stage.register('b', 'ANY', { port: 1000 });
-  stage.register('b', 'ANY');
-  const before = stage.log.length;
-  for (let i = 0; i < 3; i++) stage.send('a', 'b', { port: 1000 });
-  for (let i = 0; i < 3; i++) stage.send('a', 'b');
-  assert.equal(stage.log.slice(before), Array<string>(3).fill('send.allowed - a>b send'));
+  const harness = await CoreHarness.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, audited, send, allow'] });
+  harness.register('b', 'ANY', { port: 1000 });
+  harness.register('b', 'ANY');
+  const before = harness.log.length;
+  for (let i = 0; i < 3; i++) harness.send('a', 'b', { port: 1000 });
+  for (let i = 0; i < 3; i++) harness.send('a', 'b');
+  assert.equal(harness.log.slice(before), Array<string>(3).fill('send.allowed - a>b send'));
 });
 
 statement(
@@ -109,27 +112,27 @@ statement(
       (await refusal(compile({ domains: ['a', 'b'], rows: [], about: { a: 'permissive: true' } }))).length,
       0,
     );
-    const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: [ENABLED] });
-    stage.register('b', 'ANY');
-    assert.equal([stage.send('a', 'b'), stage.send('a', 'b')], [Status.EACCES, Status.EACCES]);
-    assert.is(stage.denials().length, 2);
+    const harness = await CoreHarness.of({ domains: ['a', 'b'], rows: [ENABLED] });
+    harness.register('b', 'ANY');
+    assert.equal([harness.send('a', 'b'), harness.send('a', 'b')], [Status.EACCES, Status.EACCES]);
+    assert.is(harness.denials().length, 2);
     assert.is(
-      stage.audit.records.some((record) => record.permissive === true),
+      harness.audit.records.some((record) => record.permissive === true),
       false,
     );
   },
 );
 
 statement('A75', undefined, async () => {
-  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: OPEN });
-  stage.register('b', 'ANY');
-  assert.is(stage.send('a', 'b'), Status.OK);
-  await stage.adopt({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, data, send, deny'] });
-  assert.is(stage.send('a', 'b'), Status.EACCES);
-  await stage.adopt({ domains: ['a', 'b'], rows: OPEN });
-  assert.is(stage.send('a', 'b'), Status.OK);
+  const harness = await CoreHarness.of({ domains: ['a', 'b'], rows: OPEN });
+  harness.register('b', 'ANY');
+  assert.is(harness.send('a', 'b'), Status.OK);
+  await harness.adopt({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, data, send, deny'] });
+  assert.is(harness.send('a', 'b'), Status.EACCES);
+  await harness.adopt({ domains: ['a', 'b'], rows: OPEN });
+  assert.is(harness.send('a', 'b'), Status.OK);
   assert.equal(
-    stage
+    harness
       .at('b')
       .of(Op.revision)
       .map(({ revision }) => revision),
@@ -139,33 +142,33 @@ statement('A75', undefined, async () => {
 
 statement('A76', undefined, async () => {
   // Each revision has a cache of its own; what an older one decides later reaches neither the new cache nor a ring.
-  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: OPEN });
-  const old = stage.argo.policy;
-  await stage.adopt({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, argo, send, deny'] });
+  const harness = await CoreHarness.of({ domains: ['a', 'b'], rows: OPEN });
+  const old = harness.argo.policy;
+  await harness.adopt({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, argo, send, deny'] });
   const [a, b] = [old.domains.byName('a'), old.domains.byName('b')];
   assert.ok(a !== undefined && b !== undefined);
   const late = old.monitor.vector(a, b, old.classes.of(b, PORT)).decisions[0];
   assert.ok(late?.allowed);
-  assert.is(stage.argo.policy.monitor.send(stage.state('a').domain, stage.state('b').domain).allowed, false);
-  assert.is(stage.argo.policy.monitor.send(a, b).allowed, false, 'the new revision does not know the old domains');
-  const { revision, classes } = stage.argo.policy;
-  const binding = { revision, serviceClass: classes.of(stage.state('b').domain, PORT) };
-  const ring = new Ring(1, stage.state('b'), PORT, null, 4096, binding);
+  assert.is(harness.argo.policy.monitor.send(harness.state('a').domain, harness.state('b').domain).allowed, false);
+  assert.is(harness.argo.policy.monitor.send(a, b).allowed, false, 'the new revision does not know the old domains');
+  const { revision, classes } = harness.argo.policy;
+  const binding = { revision, serviceClass: classes.of(harness.state('b').domain, PORT) };
+  const ring = new Ring(1, harness.state('b'), PORT, null, 4096, binding);
   assert.throws(
-    () => ring.insert(late, 0, ring.shareOf(stage.state('a')), 16),
+    () => ring.insert(late, 0, ring.shareOf(harness.state('a')), 16),
     (error: unknown) => error instanceof InvariantError,
   );
 });
 
 statement('A77', undefined, async () => {
-  const stage = await CoreHarness.of({ domains: ['a', 'b'], rows: OPEN });
-  stage.register('b', 'ANY');
+  const harness = await CoreHarness.of({ domains: ['a', 'b'], rows: OPEN });
+  harness.register('b', 'ANY');
   for (const rows of [['p, a, b, argo, send'], ['p, a, nobody, argo, send, allow'], ['allow everything']]) {
-    assert.is.not((await refusal(stage.adopt({ domains: ['a', 'b'], rows }))).length, 0);
-    assert.is(stage.argo.policy.revision, 1);
-    assert.is(stage.send('a', 'b'), Status.OK);
+    assert.is.not((await refusal(harness.adopt({ domains: ['a', 'b'], rows }))).length, 0);
+    assert.is(harness.argo.policy.revision, 1);
+    assert.is(harness.send('a', 'b'), Status.OK);
   }
-  assert.equal(stage.at('b').of(Op.revision), []);
+  assert.equal(harness.at('b').of(Op.revision), []);
 });
 
 statement(
@@ -177,13 +180,13 @@ statement(
   async () => {
     const labelled = { domains: ['a', 'b'], labels: ['@app'], about: { a: 'labels: ["@app"]' } };
     const rows = [ENABLED, 'p, @app, b, argo, send, allow', 'p, @app, b, data, send, allow'];
-    const stage = await CoreHarness.of({ ...labelled, rows });
-    stage.register('b', 'ANY');
-    assert.is(stage.send('a', 'b'), Status.OK);
-    assert.is.not((await refusal(stage.adopt({ domains: ['a', 'b'], rows }))).length, 0);
-    assert.is(stage.send('a', 'b'), Status.OK);
-    await stage.adopt({ domains: ['a', 'b'], labels: ['@app'], rows });
-    assert.is(stage.send('a', 'b'), Status.EACCES);
+    const harness = await CoreHarness.of({ ...labelled, rows });
+    harness.register('b', 'ANY');
+    assert.is(harness.send('a', 'b'), Status.OK);
+    assert.is.not((await refusal(harness.adopt({ domains: ['a', 'b'], rows }))).length, 0);
+    assert.is(harness.send('a', 'b'), Status.OK);
+    await harness.adopt({ domains: ['a', 'b'], labels: ['@app'], rows });
+    assert.is(harness.send('a', 'b'), Status.EACCES);
   },
 );
 
@@ -194,13 +197,13 @@ statement('A79', undefined, async () => {
 });
 
 statement('A80', undefined, async () => {
-  const stage = await CoreHarness.of({ domains: ['a', 'b', 'c'], rows: OPEN });
-  stage.register('b', 'ANY');
-  assert.is(stage.send('a', 'b'), Status.OK);
-  await stage.adopt({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, b, argo, send, deny'] });
-  assert.is(stage.send('a', 'b'), Status.EACCES);
-  assert.is(stage.send('c', 'b'), Status.OK, 'the ring is still there');
-  assert.equal(stage.at('b').of(Op.ringClosed), []);
+  const harness = await CoreHarness.of({ domains: ['a', 'b', 'c'], rows: OPEN });
+  harness.register('b', 'ANY');
+  assert.is(harness.send('a', 'b'), Status.OK);
+  await harness.adopt({ domains: ['a', 'b', 'c'], rows: [...OPEN, 'p, a, b, argo, send, deny'] });
+  assert.is(harness.send('a', 'b'), Status.EACCES);
+  assert.is(harness.send('c', 'b'), Status.OK, 'the ring is still there');
+  assert.equal(harness.at('b').of(Op.ringClosed), []);
 });
 
 statement.run();

@@ -12,14 +12,14 @@ import { seeded } from '../support/seed.ts';
 
 const rings = suite('ring');
 const SENDERS = ['a', 'c', 'd'];
-const stage = await CoreHarness.of({
+const harness = await CoreHarness.of({
   domains: ['b', ...SENDERS],
   rows: [...OPEN, 'p, @any, @any, control, *, allow', 'p, a, b, control, sink-cork, deny'],
 });
 
 function decisionFor(sender: string, owner = 'b', port = PORT, permission = 0): Decision {
-  const { monitor, classes } = stage.argo.policy;
-  const [source, destination] = [stage.state(sender).domain, stage.state(owner).domain];
+  const { monitor, classes } = harness.argo.policy;
+  const [source, destination] = [harness.state(sender).domain, harness.state(owner).domain];
   const decision = monitor.vector(source, destination, classes.of(destination, port)).decisions[permission];
   if (decision === undefined) throw new Error('the class has this permission');
   return decision;
@@ -32,21 +32,21 @@ function permitFor(sender: string, owner = 'b', port = PORT, permission = 0): Pe
 }
 
 function bindingOf(port: number): RingBinding {
-  const { revision, classes } = stage.argo.policy;
-  return { revision, serviceClass: classes.of(stage.state('b').domain, port) };
+  const { revision, classes } = harness.argo.policy;
+  return { revision, serviceClass: classes.of(harness.state('b').domain, port) };
 }
 
 function ringOf(length: number, partner: string | null = null, unread = 0): Ring {
-  const owner = stage.state('b');
+  const owner = harness.state('b');
   owner.sink = null;
   owner.deliveries = 0;
   // All accepted messages have been sent to the owner.
   owner.sink = { departed: Number.MAX_SAFE_INTEGER, deliver: () => {}, event: () => {}, introduce: () => {} };
-  return new Ring(1, owner, PORT, partner === null ? null : stage.state(partner), length, bindingOf(PORT), unread);
+  return new Ring(1, owner, PORT, partner === null ? null : harness.state(partner), length, bindingOf(PORT), unread);
 }
 
 const insert = (ring: Ring, sender: string, size: number) =>
-  ring.insert(permitFor(sender), 0, ring.shareOf(stage.state(sender)), size);
+  ring.insert(permitFor(sender), 0, ring.shareOf(harness.state(sender)), size);
 
 for (const [payload, size] of [
   [0, 16],
@@ -93,18 +93,18 @@ rings('a sender alone may fill the ring, also a ring of its own beside waiters',
   assert.is(insert(shared, 'a', 240), 'accepted');
   const own = ringOf(256, 'a');
   insert(own, 'a', 128);
-  own.wait(stage.state('c'), 16);
+  own.wait(harness.state('c'), 16);
   assert.is(insert(own, 'a', 112), 'accepted');
 });
 
 rings('who waits counts as a sharer, once', () => {
   const ring = ringOf(256);
   insert(ring, 'a', 64);
-  ring.wait(stage.state('c'), 240);
-  ring.wait(stage.state('c'), 16);
+  ring.wait(harness.state('c'), 240);
+  ring.wait(harness.state('c'), 16);
   assert.is(insert(ring, 'a', 64), 'accepted', 'half');
   assert.is(insert(ring, 'a', 16), 'over-share');
-  ring.cancelWait(stage.state('c'));
+  ring.cancelWait(harness.state('c'));
   assert.is(insert(ring, 'a', 16), 'accepted');
 });
 
@@ -127,20 +127,20 @@ const FORGERIES: readonly (readonly [label: string, forge: () => unknown, permis
   ['a permit for another class', () => permitFor('a', 'b', PORT), START],
   ['a permit for another destination', () => permitFor('a', 'c', CONTROL), START],
   ['a permit of another source', () => permitFor('c', 'b', CONTROL), START],
-  ['the permit of argo:send', () => stage.argo.policy.monitor.send(domainOf('a'), domainOf('b')), START],
+  ['the permit of argo:send', () => harness.argo.policy.monitor.send(domainOf('a'), domainOf('b')), START],
 ];
 const ALLOWED = { allowed: { value: true } };
-const domainOf = (name: string) => stage.state(name).domain;
+const domainOf = (name: string) => harness.state(name).domain;
 const copyOf = (permit: Permit): object => Object.assign(Object.create(Object.getPrototypeOf(permit)), permit);
 
 function controlRing(binding = bindingOf(CONTROL)): Ring {
-  return new Ring(1, stage.state('b'), CONTROL, null, 4096, binding);
+  return new Ring(1, harness.state('b'), CONTROL, null, 4096, binding);
 }
 
 for (const [label, forge, permission] of FORGERIES) {
   rings(`the last gate refuses ${label}`, () => {
     const ring = controlRing();
-    const insertForged = () => ring.insert(forge() as Permit, permission, ring.shareOf(stage.state('a')), 16);
+    const insertForged = () => ring.insert(forge() as Permit, permission, ring.shareOf(harness.state('a')), 16);
     assert.throws(insertForged, (error: unknown) => error instanceof InvariantError);
     assert.ok(ring.isEmpty);
   });
@@ -149,14 +149,14 @@ for (const [label, forge, permission] of FORGERIES) {
 rings('the last gate refuses a permit for a class with the same permissions', () => {
   const { revision, serviceClass } = bindingOf(CONTROL);
   const ring = controlRing({ revision, serviceClass: { ...serviceClass, name: 'other' } });
-  const insertForeign = () => ring.insert(permitFor('a', 'b', CONTROL), START, ring.shareOf(stage.state('a')), 16);
+  const insertForeign = () => ring.insert(permitFor('a', 'b', CONTROL), START, ring.shareOf(harness.state('a')), 16);
   assert.throws(insertForeign, (error: unknown) => error instanceof InvariantError);
 });
 
 rings('the last gate takes the permit for exactly this message, in the revision in force', () => {
   const permit = permitFor('a', 'b', CONTROL);
   const ring = controlRing();
-  const insertInto = (into: Ring) => into.insert(permit, START, into.shareOf(stage.state('a')), 16);
+  const insertInto = (into: Ring) => into.insert(permit, START, into.shareOf(harness.state('a')), 16);
   assert.is(insertInto(ring), 'accepted');
   const { serviceClass } = bindingOf(CONTROL);
   ring.bind({ revision: toRevision(2), serviceClass });
@@ -174,7 +174,7 @@ rings('the last gate takes the permit for exactly this message, in the revision 
 rings('a waiting entry grows and does not shrink, and is taken once', () => {
   const ring = ringOf(256);
   insert(ring, 'c', 240);
-  const a = stage.state('a');
+  const a = harness.state('a');
   assert.ok(ring.wait(a, 32) && ring.wait(a, 64) && ring.wait(a, 16));
   assert.is(ring.pendingCount, 1);
   ring.release(240);
@@ -200,10 +200,10 @@ rings('a domain that is forgotten leaves its messages readable', () => {
   const ring = ringOf(256);
   insert(ring, 'a', 32);
   insert(ring, 'c', 32);
-  ring.forget(stage.state('a'));
+  ring.forget(harness.state('a'));
   assert.equal(
     [...ring.activeShares()].map(({ sender }) => sender),
-    [stage.state('c')],
+    [harness.state('c')],
   );
   assert.ok(ring.release(64));
   assert.is(insert(ring, 'c', 240), 'accepted', 'nobody else has a share any more');
@@ -287,13 +287,13 @@ rings('any sequence of steps leaves the account that a list gives', () => {
           const from = naive.messages.length - keep.length;
           naive.messages = naive.messages.filter((_, index) => index < from || keep[index - from] === true);
         } else if (action.do === 'wait') {
-          assert.ok(ring.wait(stage.state(action.sender), action.size));
+          assert.ok(ring.wait(harness.state(action.sender), action.size));
           naive.woken = naive.woken.filter((each) => each !== action.sender);
           const entry = naive.waiting.find((each) => each.sender === action.sender);
           if (entry === undefined) naive.waiting.push({ sender: action.sender, size: action.size });
           else entry.size = Math.max(entry.size, action.size);
         } else if (action.do === 'cancel') {
-          ring.cancelWait(stage.state(action.sender));
+          ring.cancelWait(harness.state(action.sender));
           naive.waiting = naive.waiting.filter((each) => each.sender !== action.sender);
           naive.woken = naive.woken.filter((each) => each !== action.sender);
         } else {

@@ -54,27 +54,27 @@ function wordsOf(command: string): string[] {
   return [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
 }
 
-async function tokenOf(stage: Installation): Promise<string> {
-  return ((await callControl(stage.control, 'GET', '/v1/status')).body as BrokerStatus).policy.hash.slice(0, 12);
+async function tokenOf(installation: Installation): Promise<string> {
+  return ((await callControl(installation.control, 'GET', '/v1/status')).body as BrokerStatus).policy.hash.slice(0, 12);
 }
 
-function deniedRecord(stage: Installation): string {
-  const lines = readFileSync(join(stage.audit, '00000001.jsonl'), 'utf8').trim().split('\n');
+function deniedRecord(installation: Installation): string {
+  const lines = readFileSync(join(installation.audit, '00000001.jsonl'), 'utf8').trim().split('\n');
   const denied = lines.map((line) => JSON.parse(line)).find(({ event }) => event === 'send.denied');
   assert.ok(denied);
   return String(denied.seq);
 }
 
-async function run(stage: Installation, { command, shown }: Step): Promise<void> {
-  const token = await tokenOf(stage);
+async function run(installation: Installation, { command, shown }: Step): Promise<void> {
+  const token = await tokenOf(installation);
   const words = wordsOf(command).map((word, index, all) => {
     if (all[index - 1] === '--token') return token;
-    if (all[index - 1] === '--seq') return deniedRecord(stage);
-    return word.startsWith('./') ? join(stage.directory, word) : word;
+    if (all[index - 1] === '--seq') return deniedRecord(installation);
+    return word.startsWith('./') ? join(installation.directory, word) : word;
   });
   const { output, error } = await runCommand(await argusProgram(words[0]), words);
   assert.is(error, null, `${command}: ${String(error)}`);
-  const printed = general(output.replaceAll(`${stage.directory}/`, './'));
+  const printed = general(output.replaceAll(`${installation.directory}/`, './'));
   let from = 0;
   for (const line of shown) {
     const at = printed.indexOf(general(line), from);
@@ -84,27 +84,27 @@ async function run(stage: Installation, { command, shown }: Step): Promise<void>
 }
 
 day('each command works, and prints what the page shows', () =>
-  withInstallation({}, async (stage) => {
+  withInstallation({}, async (installation) => {
     assert.ok(BLOCKS.length >= 8, 'the section has blocks');
     for (const file of ['domains.yaml', 'services.yaml', 'policy.csv', 'assertions.csv', 'tests.csv']) {
-      rmSync(join(stage.policy, file));
-      cpSync(join(SHIPPED_POLICY_DIRECTORY, file), join(stage.policy, file));
-      chmodSync(join(stage.policy, file), 0o644);
+      rmSync(join(installation.policy, file));
+      cpSync(join(SHIPPED_POLICY_DIRECTORY, file), join(installation.policy, file));
+      chmodSync(join(installation.policy, file), 0o644);
     }
-    await stage.broker({ policy: { directory: stage.policy, source: 'applied' } });
+    await installation.broker({ policy: { directory: installation.policy, source: 'applied' } });
     const before = process.env.ARGUS_CONTROL;
-    process.env.ARGUS_CONTROL = stage.control;
+    process.env.ARGUS_CONTROL = installation.control;
     try {
       for (const { kind, file, text } of BLOCKS) {
         if (kind !== 'console') {
-          appendFileSync(join(stage.directory, file), text);
+          appendFileSync(join(installation.directory, file), text);
           continue;
         }
         if (text.includes('--seq')) {
-          const chrome = await stage.connect('chrome-vm');
+          const chrome = await installation.connect('chrome-vm');
           assert.is(await codeOf(chrome.sendv({ to: { domain: 'mail-vm', port: 70 }, iov: [] })), 'EACCES');
         }
-        for (const step of stepsOf(text)) await run(stage, step);
+        for (const step of stepsOf(text)) await run(installation, step);
       }
     } finally {
       if (before === undefined) delete process.env.ARGUS_CONTROL;

@@ -20,24 +20,29 @@ const MEMBERS = [
 const federation = suite('federation');
 
 interface Pair {
-  readonly stage: NatsInstallation;
+  readonly installation: NatsInstallation;
   readonly one: Broker;
   readonly two: Broker;
   connect(name: string): Promise<Vm>;
 }
 
 async function paired(run: (pair: Pair) => Promise<void>, policyOfTwo = 'policy'): Promise<void> {
-  const stage = await NatsInstallation.set();
+  const installation = await NatsInstallation.set();
   try {
-    await stage.enrol(MEMBERS, ['one', 'two']);
-    if (policyOfTwo !== 'policy') await writePolicy(stage.path(policyOfTwo), MEMBERS);
-    await stage.startServer();
-    const [one, two] = [await stage.startBroker('one'), await stage.startBroker('two', policyOfTwo)];
+    await installation.enrol(MEMBERS, ['one', 'two']);
+    if (policyOfTwo !== 'policy') await writePolicy(installation.path(policyOfTwo), MEMBERS);
+    await installation.startServer();
+    const [one, two] = [await installation.startBroker('one'), await installation.startBroker('two', policyOfTwo)];
     await until(() => areJoined(one, two));
     const home = (name: string): Broker => (name.startsWith('a') ? one : two);
-    await run({ stage, one, two, connect: (name) => stage.connect(name, { carrier: home(name).carrierOf(name) }) });
+    await run({
+      installation,
+      one,
+      two,
+      connect: (name) => installation.connect(name, { carrier: home(name).carrierOf(name) }),
+    });
   } finally {
-    await stage.strike();
+    await installation.strike();
   }
 }
 
@@ -66,10 +71,10 @@ async function until(isSo: () => boolean): Promise<void> {
 
 /** Every record of a broker's log. */
 function auditOf(
-  stage: NatsInstallation,
+  installation: NatsInstallation,
   broker: string,
 ): readonly { readonly event: string; readonly reason?: string }[] {
-  const directory = stage.path(`${broker}-audit`);
+  const directory = installation.path(`${broker}-audit`);
   return readdirSync(directory)
     .filter((name) => name.endsWith('.jsonl'))
     .flatMap((name) => readFileSync(join(directory, name), 'utf8').split('\n'))
@@ -137,17 +142,17 @@ withNats(federation, 'a sender waits for room over there, is told of it, and no 
 );
 
 withNats(federation, 'the destination’s broker has the last word: what it denies is refused, and recorded there', () =>
-  paired(async ({ stage, connect, two }) => {
+  paired(async ({ installation, connect, two }) => {
     const [a, b] = [await connect('a'), await connect('b')];
     await openRing(b, 'a');
     await a.sendv({ to: to('b'), iov: [Uint8Array.of(1)], deadline: 5_000 });
-    await writePolicy(stage.path('policy-two'), MEMBERS);
-    const rows = readFileSync(stage.path('policy-two/policy.csv'), 'utf8');
-    writeFileSync(stage.path('policy-two/policy.csv'), `${rows}p, a, b, bulk, send, deny\n`);
+    await writePolicy(installation.path('policy-two'), MEMBERS);
+    const rows = readFileSync(installation.path('policy-two/policy.csv'), 'utf8');
+    writeFileSync(installation.path('policy-two/policy.csv'), `${rows}p, a, b, bulk, send, deny\n`);
     assert.is((await two.reload()).ok, true);
     assert.is(await fateOf(a.sendv({ to: to('b'), iov: [Uint8Array.of(2)], deadline: 5_000 })), 'EACCES refused');
-    assert.ok(auditOf(stage, 'two').some(({ event }) => event === 'send.denied'));
-    assert.not.ok(auditOf(stage, 'one').some(({ event }) => event === 'send.denied'));
+    assert.ok(auditOf(installation, 'two').some(({ event }) => event === 'send.denied'));
+    assert.not.ok(auditOf(installation, 'one').some(({ event }) => event === 'send.denied'));
   }, 'policy-two'),
 );
 
@@ -155,12 +160,12 @@ withNats(
   federation,
   'a paused server holds up remote sends until they are given up; local ones go on, and all comes back',
   () =>
-    paired(async ({ stage, connect, one, two }) => {
+    paired(async ({ installation, connect, one, two }) => {
       const [a, a2, b] = [await connect('a'), await connect('a2'), await connect('b')];
       const [atB, atA2] = [await openRing(b, 'a'), await openRing(a2, 'a')];
       await a.sendv({ to: to('b'), iov: [Uint8Array.of(1)], deadline: 5_000 });
       await take(atB, 1);
-      await stage.pauseServer();
+      await installation.pauseServer();
       const remote = fateOf(a.sendv({ to: to('b'), iov: [Uint8Array.of(2)] }));
       const local = fateOf(a.sendv({ to: to('a2'), iov: [Uint8Array.of(3)] }));
       // The message is delivered at once, but acknowledged only when all earlier sends are decided.
@@ -168,7 +173,7 @@ withNats(
       assert.is(await remote, 'ECONNRESET unknown');
       assert.is(await local, 'accepted');
       assert.is(await fateOf(a.sendv({ to: to('b'), iov: [Uint8Array.of(4)] })), 'ECONNREFUSED refused');
-      stage.signalServer('SIGCONT');
+      installation.signalServer('SIGCONT');
       await until(() => areJoined(one, two));
       const got = take(atB, 1);
       await retried(() => a.sendv({ to: to('b'), iov: [Uint8Array.of(5)], deadline: 5_000 }));
@@ -182,7 +187,7 @@ withNats(
   federation,
   'a server that is killed and comes back empty loses no acknowledged message and repeats none',
   () =>
-    paired(async ({ stage, connect, one, two }) => {
+    paired(async ({ installation, connect, one, two }) => {
       const [a, b] = [await connect('a'), await connect('b')];
       const ring = await openRing(b, 'a', 16_777_152);
       const arrived: number[] = [];
@@ -204,10 +209,10 @@ withNats(
         for (const end = next + count; next < end; next++) sending.push(send(next));
       };
       burst(500);
-      await stage.stopServer();
+      await installation.stopServer();
       burst(100);
       await Promise.all(sending);
-      await stage.startServer();
+      await installation.startServer();
       await until(() => areJoined(one, two));
       await new Promise((resolve) => setTimeout(resolve, 50));
       burst(100);
@@ -227,7 +232,7 @@ withNats(
   federation,
   'notify asks after rings at both homes in one call, and a sender waits there as it does here',
   () =>
-    paired(async ({ stage, connect, two }) => {
+    paired(async ({ installation, connect, two }) => {
       const [a, a2, b] = [await connect('a'), await connect('a2'), await connect('b')];
       const [atB] = [await openRing(b, 'a', 4_096), await openRing(a2, 'any', 8_192)];
       for (let i = 0; i < 3; i++) await a.sendv({ to: to('b'), iov: [new Uint8Array(1_000)], deadline: 5_000 });
@@ -251,12 +256,12 @@ withNats(
       assert.is((await space).domid, b.domid);
 
       // A refusal by the other broker refuses the whole notify.
-      await writePolicy(stage.path('policy-two'), MEMBERS);
-      const rows = readFileSync(stage.path('policy-two/policy.csv'), 'utf8');
-      writeFileSync(stage.path('policy-two/policy.csv'), `${rows}p, a, b, argo, send, deny\n`);
+      await writePolicy(installation.path('policy-two'), MEMBERS);
+      const rows = readFileSync(installation.path('policy-two/policy.csv'), 'utf8');
+      writeFileSync(installation.path('policy-two/policy.csv'), `${rows}p, a, b, argo, send, deny\n`);
       assert.is((await two.reload()).ok, true);
       assert.match(await fateOf(a.notify([ask('a2', 64), ask('b', 64)])), 'EACCES');
-      assert.ok(auditOf(stage, 'two').some(({ event }) => event === 'send.denied'));
+      assert.ok(auditOf(installation, 'two').some(({ event }) => event === 'send.denied'));
       await two.close();
       assert.is((await a.notify([ask('b', 64)]))[0]?.exists, false);
     }, 'policy-two'),
@@ -281,13 +286,13 @@ withNats(federation, 'a domain that goes is told of over there; one that comes b
 );
 
 withNats(federation, 'a broker that speaks for a domain whose home it is not is refused, and that is recorded', () =>
-  paired(async ({ stage, one, two }) => {
+  paired(async ({ installation, one, two }) => {
     const claimed = MEMBERS.map((member) => (member.name === 'a2' ? { ...member, home: 'two' } : member));
-    await writePolicy(stage.path('policy-two'), claimed);
+    await writePolicy(installation.path('policy-two'), claimed);
     assert.is((await two.reload()).ok, true);
-    const thief = await stage.connect('a2', { carrier: two.carrierOf('a2'), reconnect: false });
+    const thief = await installation.connect('a2', { carrier: two.carrierOf('a2'), reconnect: false });
     await until(() =>
-      auditOf(stage, 'one').some(({ event, reason }) => event === 'peer.fault' && reason === 'FOREIGN_HOME'),
+      auditOf(installation, 'one').some(({ event, reason }) => event === 'peer.fault' && reason === 'FOREIGN_HOME'),
     );
     assert.is(one.status().domains.find(({ name }) => name === 'a2')?.session, null);
     await thief.close();
@@ -298,14 +303,14 @@ withNats(
   federation,
   'a grant counts where it was given: what crosses needs it at both homes, at the other one with an end of its own',
   () =>
-    paired(async ({ stage, one, two, connect }) => {
-      const inventory = readFileSync(stage.path('policy/domains.yaml'), 'utf8');
+    paired(async ({ installation, one, two, connect }) => {
+      const inventory = readFileSync(installation.path('policy/domains.yaml'), 'utf8');
       writeFileSync(
-        stage.path('policy/domains.yaml'),
+        installation.path('policy/domains.yaml'),
         inventory.replace('labels:', 'labels:\n  - { name: "@ok", grantable: true }'),
       );
-      const rows = readFileSync(stage.path('policy/policy.csv'), 'utf8');
-      writeFileSync(stage.path('policy/policy.csv'), rows.replace('p, @vm, @vm, bulk', 'p, @ok, @vm, bulk'));
+      const rows = readFileSync(installation.path('policy/policy.csv'), 'utf8');
+      writeFileSync(installation.path('policy/policy.csv'), rows.replace('p, @vm, @vm, bulk', 'p, @ok, @vm, bulk'));
       for (const broker of [one, two]) assert.is((await broker.reload()).ok, true);
       const [a, b] = [await connect('a'), await connect('b')];
       const ring = await openRing(b, 'a');
@@ -329,11 +334,13 @@ withNats(
 );
 
 withNats(federation, 'a domain cannot come in at a broker that is not its home', () =>
-  paired(async ({ stage, one }) => {
-    const stray = stage.connect('b', { carrier: one.tcp ?? '', reconnect: false });
+  paired(async ({ installation, one }) => {
+    const stray = installation.connect('b', { carrier: one.tcp ?? '', reconnect: false });
     assert.match(await fateOf(stray), 'ERR_CLIENT_WRONG_HOME');
     await until(() =>
-      auditOf(stage, 'one').some(({ event, reason }) => event === 'session.refused' && reason === 'FOREIGN_HOME'),
+      auditOf(installation, 'one').some(
+        ({ event, reason }) => event === 'session.refused' && reason === 'FOREIGN_HOME',
+      ),
     );
   }),
 );
@@ -342,7 +349,7 @@ withNats(
   federation,
   'a domain that gets another home: its session ends with a reason, its rings go, and the new home takes over',
   () =>
-    paired(async ({ stage, one, two, connect }) => {
+    paired(async ({ installation, one, two, connect }) => {
       const [a, a2, c] = [await connect('a'), await connect('a2'), await connect('c')];
       await openRing(a2, 'a');
       await openRing(a2, 'c');
@@ -350,32 +357,32 @@ withNats(
       const ended = once(a2, 'disconnected');
       const told = [once(a, 'peer-gone'), once(c, 'peer-gone')];
       const moved = MEMBERS.map((member) => (member.name === 'a2' ? { ...member, home: 'two' } : member));
-      await writePolicy(stage.path('policy'), moved);
+      await writePolicy(installation.path('policy'), moved);
 
       assert.is((await one.reload()).ok, true);
       const { reason, isFinal } = await ended;
       assert.equal([reason.code, isFinal], ['ERR_CLIENT_WRONG_HOME', true]);
       for (const { domid } of await Promise.all(told)) assert.is(domid, a2.domid);
       assert.equal(one.status().domains.find(({ name }) => name === 'a2')?.rings, []);
-      assert.match(await fateOf(stage.connect('a2', { carrier: one.tcp ?? '' })), 'ERR_CLIENT_WRONG_HOME');
+      assert.match(await fateOf(installation.connect('a2', { carrier: one.tcp ?? '' })), 'ERR_CLIENT_WRONG_HOME');
       // Until the new home has the policy too, no broker accepts the domain.
-      assert.match(await fateOf(stage.connect('a2', { carrier: two.tcp ?? '' })), 'ERR_CLIENT_WRONG_HOME');
+      assert.match(await fateOf(installation.connect('a2', { carrier: two.tcp ?? '' })), 'ERR_CLIENT_WRONG_HOME');
       assert.is(await fateOf(a.sendv({ to: to('a2'), iov: [Uint8Array.of(2)] })), 'ECONNREFUSED refused');
 
       assert.is((await two.reload()).ok, true);
-      const again = await stage.connect('a2', { carrier: two.carrierOf('a2') });
+      const again = await installation.connect('a2', { carrier: two.carrierOf('a2') });
       const [fromA, fromC] = [await openRing(again, 'a'), await openRing(again, 'c')];
       await retried(() => a.sendv({ to: to('a2'), iov: [Uint8Array.of(3)], deadline: 5_000 }));
       await c.sendv({ to: to('a2'), iov: [Uint8Array.of(4)], deadline: 5_000 });
       assert.equal([(await take(fromA, 1))[0]?.payload[0], (await take(fromC, 1))[0]?.payload[0]], [3, 4]);
       assert.ok(areJoined(one, two));
-      const ends = auditOf(stage, 'one').filter(({ reason: why }) => why === 'moved to another home');
+      const ends = auditOf(installation, 'one').filter(({ reason: why }) => why === 'moved to another home');
       assert.equal(
         ends.map(({ event }) => event),
         ['session.close'],
       );
-      assert.not.ok(auditOf(stage, 'one').some(({ event }) => event === 'peer.fault'));
-      assert.not.ok(auditOf(stage, 'two').some(({ event }) => event === 'peer.fault'));
+      assert.not.ok(auditOf(installation, 'one').some(({ event }) => event === 'peer.fault'));
+      assert.not.ok(auditOf(installation, 'two').some(({ event }) => event === 'peer.fault'));
     }),
 );
 

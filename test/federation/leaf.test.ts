@@ -33,36 +33,39 @@ withNats(
   leaf,
   'a domain at the leaf reaches the broker behind it, and comes back when the leaf does; the leaf speaks for nobody else',
   async () => {
-    const stage = await NatsInstallation.set();
+    const installation = await NatsInstallation.set();
     const [tcpPort, leafPort] = [await freeTcpPort(), await freeTcpPort()];
     const values = {
       '10.0.0.1:7422': `127.0.0.1:${leafPort}`,
-      '/etc/argus/nats': stage.server.path,
+      '/etc/argus/nats': installation.server.path,
       'chrome-vm': 'near',
     };
     let server: ChildProcess | null = null;
     try {
-      await stage.enrol(MEMBERS);
+      await installation.enrol(MEMBERS);
       // The server near the broker.
-      const main = await readFile(stage.server.configFile, 'utf8');
+      const main = await readFile(installation.server.configFile, 'utf8');
       const user = await fromDocs('main server: one more user', values);
       const opened = main.replace('  users = [\n', (line) => `${line}${user}`);
       assert.is.not(opened, main);
-      await writeFile(stage.server.configFile, `${opened}\n${await fromDocs('main server: at the end', values)}`);
-      await stage.startServer();
-      await stage.startBroker();
+      await writeFile(
+        installation.server.configFile,
+        `${opened}\n${await fromDocs('main server: at the end', values)}`,
+      );
+      await installation.startServer();
+      await installation.startBroker();
 
       // The leaf: the same certificates and nkeys, generated like any server.
-      const near = new NatsServerDirectory(stage.path('leaf'));
+      const near = new NatsServerDirectory(installation.path('leaf'));
       await mkdir(near.path, { mode: 0o700 });
       for (const file of ['ca.pem', 'ca-key.pem', 'server.pem', 'server-key.pem'])
-        await cp(join(stage.server.path, file), join(near.path, file));
-      const { domains } = JSON.parse(await readFile(join(stage.server.path, 'users.json'), 'utf8'));
+        await cp(join(installation.server.path, file), join(near.path, file));
+      const { domains } = JSON.parse(await readFile(join(installation.server.path, 'users.json'), 'utf8'));
       for (const { name } of MEMBERS) await near.enrol('domains', name, domains[name]);
       const setup = {
         listen: `127.0.0.1:${tcpPort}`,
         hosts: ['127.0.0.1'],
-        policy: stage.path('policy'),
+        policy: installation.path('policy'),
         broker: 'host',
       };
       await near.write(
@@ -79,7 +82,10 @@ withNats(
       server = start();
 
       const atLeaf = `nats://127.0.0.1:${tcpPort}/host`;
-      const [a, b] = [await patiently(() => stage.connect('near', { carrier: atLeaf })), await stage.connect('far')];
+      const [a, b] = [
+        await patiently(() => installation.connect('near', { carrier: atLeaf })),
+        await installation.connect('far'),
+      ];
       const stream = async (from: Vm, to: Vm, name: string, partner: string): Promise<NumberedStream> => {
         const ring = await to.registerRing({ port: DATA_PORT, partner, length: RING_BYTES });
         return new NumberedStream(`${partner} to ${name}`, from, { domain: name, port: DATA_PORT }, ring);
@@ -101,15 +107,15 @@ withNats(
 
       // The leaf would let it in; the main server does not pass its subjects on.
       const stray = connect({
-        carrier: `${atLeaf}?seed=${stage.path('far/nats.seed')}&ca=${stage.server.caFile}`,
-        identity: stage.path('far'),
+        carrier: `${atLeaf}?seed=${installation.path('far/nats.seed')}&ca=${installation.server.caFile}`,
+        identity: installation.path('far'),
         handshakeTimeoutMs: 1_000,
         reconnect: false,
       });
       assert.is(await codeOf(stray), 'ERR_CLIENT_HANDSHAKE_TIMEOUT');
     } finally {
       server?.kill('SIGKILL');
-      await stage.strike();
+      await installation.strike();
     }
   },
 );

@@ -21,11 +21,11 @@ withNats(
   paused,
   '30 s of it: local traffic goes on, remote sends fail with a reason, nothing acknowledged is lost or comes twice',
   async () => {
-    const stage = await NatsInstallation.set();
+    const installation = await NatsInstallation.set();
     try {
-      await stage.enrol(MEMBERS, ['one', 'two']);
-      await stage.startServer();
-      const brokers = [await stage.startBroker('one'), await stage.startBroker('two')] as const;
+      await installation.enrol(MEMBERS, ['one', 'two']);
+      await installation.startServer();
+      const brokers = [await installation.startBroker('one'), await installation.startBroker('two')] as const;
       const isJoined = (): boolean =>
         brokers.every((broker) => broker.status().brokers.every(({ session }) => session !== null));
       const until = async (isSo: () => boolean): Promise<void> => {
@@ -39,7 +39,8 @@ withNats(
       };
       const vms = new Map<string, ReturnType<NatsInstallation['connect']>>();
       const at = (name: string): ReturnType<NatsInstallation['connect']> => {
-        const vm = vms.get(name) ?? stage.connect(name, { carrier: brokers[name === 'b' ? 1 : 0].carrierOf(name) });
+        const vm =
+          vms.get(name) ?? installation.connect(name, { carrier: brokers[name === 'b' ? 1 : 0].carrierOf(name) });
         vms.set(name, vm);
         return vm;
       };
@@ -48,10 +49,10 @@ withNats(
       await Promise.all(remote.map((each) => each.flows()));
 
       const began = performance.now();
-      await stage.pauseServer();
+      await installation.pauseServer();
       while (performance.now() - began < PAUSE_MS) await local.flows();
       assert.not.ok(isJoined());
-      stage.signalServer('SIGCONT');
+      installation.signalServer('SIGCONT');
       await until(isJoined);
       await Promise.all(remote.map((each) => each.flows()));
       for (const each of [local, ...remote]) await each.finish();
@@ -62,8 +63,8 @@ withNats(
         assert.ok(refused.length > 100, 'most of the time they were told at once');
       }
     } finally {
-      stage.signalServer('SIGCONT');
-      await stage.strike();
+      installation.signalServer('SIGCONT');
+      await installation.strike();
     }
   },
 );

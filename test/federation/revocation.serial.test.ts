@@ -23,12 +23,12 @@ const serialOf = (broker: Broker): number => broker.status().keys.revocationSeri
 
 /** Puts a holder on the list, and gives the list to one broker. */
 async function revoke(
-  stage: NatsInstallation,
+  installation: NatsInstallation,
   broker: Broker,
   role: 'domain' | 'broker',
   name: string,
 ): Promise<RevocationList> {
-  const authority = await openAuthority(stage.path('authority'));
+  const authority = await openAuthority(installation.path('authority'));
   const list = await authority.revoke({ target: { role, name }, reason: 'stolen', until: null });
   const { jws } = await authority.revocations();
   assert.ok((await broker.keys.install(jws ?? '')).ok);
@@ -36,33 +36,33 @@ async function revoke(
 }
 
 withNats(federation, 'a list that one broker gets ends sessions at the other, also after a separation', async () => {
-  const stage = await NatsInstallation.set();
+  const installation = await NatsInstallation.set();
   try {
-    await stage.enrol(MEMBERS, ['one', 'two']);
-    await stage.startServer();
-    const [one, two] = [await stage.startBroker('one'), await stage.startBroker('two')];
+    await installation.enrol(MEMBERS, ['one', 'two']);
+    await installation.startServer();
+    const [one, two] = [await installation.startBroker('one'), await installation.startBroker('two')];
     await until(() => isJoined(one) && isJoined(two));
 
-    const thief = await stage.connect('a', { carrier: one.carrierOf('a'), reconnect: false });
+    const thief = await installation.connect('a', { carrier: one.carrierOf('a'), reconnect: false });
     const ended = new Promise<string>((resolve) => {
       thief.on('disconnected', ({ reason }) => resolve(reason.code));
     });
-    await revoke(stage, two, 'domain', 'a');
+    await revoke(installation, two, 'domain', 'a');
     assert.is(await ended, 'ERR_CLIENT_CREDENTIAL_REVOKED');
     assert.is(serialOf(one), 1);
 
     await one.close();
-    await revoke(stage, two, 'domain', 'b');
-    const again = await stage.startBroker('one');
+    await revoke(installation, two, 'domain', 'b');
+    const again = await installation.startBroker('one');
     assert.is(serialOf(again), 1, 'it was away');
     await until(() => serialOf(again) === 2);
 
-    await revoke(stage, two, 'broker', 'one');
+    await revoke(installation, two, 'broker', 'one');
     assert.not.ok(isJoined(two), 'its session ended at once');
     assert.is(serialOf(again), 2, 'a revoked broker is told nothing any more');
     await until(() => two.status().keys.incidents.some(({ kind, name }) => kind === 'REVOKED' && name === 'one'));
   } finally {
-    await stage.strike();
+    await installation.strike();
   }
 });
 

@@ -30,9 +30,12 @@ interface Tally {
 /** Waits as a client does, but in a hundredth of the time: fifty restarts in a row are not what backoff is made for. */
 const HASTY = { ...NODE_PLATFORM, random: () => Math.random() / 100 };
 
-async function connectHasty(stage: Installation, domain: string): Promise<Vm> {
-  const options = resolveOptions({ carrier: stage.carrierOf(domain), identity: stage.identityOf(domain) });
-  return stage.keep(await connectOver(parseCarrier(options.carrier), options, HASTY));
+async function connectHasty(installation: Installation, domain: string): Promise<Vm> {
+  const options = resolveOptions({
+    carrier: installation.carrierOf(domain),
+    identity: installation.identityOf(domain),
+  });
+  return installation.keep(await connectOver(parseCarrier(options.carrier), options, HASTY));
 }
 
 /** One client's endless traffic, allowed and denied mixed. */
@@ -87,9 +90,9 @@ class Traffic {
 }
 
 /** Denials in the log by the domain that was denied, counted with what was collapsed into a record. */
-async function recordedDenials(stage: Installation): Promise<ReadonlyMap<string, number>> {
+async function recordedDenials(installation: Installation): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
-  for await (const { parsed } of tailAudit(stage.audit, { lines: Number.MAX_SAFE_INTEGER })) {
+  for await (const { parsed } of tailAudit(installation.audit, { lines: Number.MAX_SAFE_INTEGER })) {
     if (typeof parsed === 'string' || parsed.fields.decision !== 'deny') continue;
     const { src, count } = parsed.fields as { src?: { domain?: string }; count?: number };
     const domain = src?.domain ?? '?';
@@ -99,7 +102,7 @@ async function recordedDenials(stage: Installation): Promise<ReadonlyMap<string,
 }
 
 kill('many times during traffic: the log verifies, no denial lacks its record, clients come back', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
+  withInstallation({ carrier }, async (installation) => {
     const random = seededRandom(9);
     let outcomes = 0;
     let target = Number.POSITIVE_INFINITY;
@@ -108,8 +111,8 @@ kill('many times during traffic: the log verifies, no denial lacks its record, c
       if (++outcomes >= target) reached();
     };
 
-    let broker = await stage.brokerProcess({ watchPolicy: false });
-    const mail = await connectHasty(stage, 'mail-vm');
+    let broker = await installation.brokerProcess({ watchPolicy: false });
+    const mail = await connectHasty(installation, 'mail-vm');
     const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
     const reading = (async () => {
       for await (const _ of ring);
@@ -117,9 +120,14 @@ kill('many times during traffic: the log verifies, no denial lacks its record, c
     const allowed = { domain: 'mail-vm', port: DATA_PORT };
     const denied = { domain: 'mail-vm', port: UNCLASSIFIED_PORT };
     const traffic = [
-      new Traffic(await connectHasty(stage, 'chrome-vm'), 'chrome-vm', [allowed, denied, allowed], onOutcome),
-      new Traffic(await connectHasty(stage, 'audio-vm'), 'audio-vm', [allowed], onOutcome),
-      new Traffic(await connectHasty(stage, 'rogue-vm'), 'rogue-vm', [{ domain: 3, port: DATA_PORT }], onOutcome),
+      new Traffic(await connectHasty(installation, 'chrome-vm'), 'chrome-vm', [allowed, denied, allowed], onOutcome),
+      new Traffic(await connectHasty(installation, 'audio-vm'), 'audio-vm', [allowed], onOutcome),
+      new Traffic(
+        await connectHasty(installation, 'rogue-vm'),
+        'rogue-vm',
+        [{ domain: 3, port: DATA_PORT }],
+        onOutcome,
+      ),
     ];
     const vms = [mail, ...traffic.map(({ vm }) => vm)];
     const running = traffic.map((each) => each.run());
@@ -138,13 +146,13 @@ kill('many times during traffic: the log verifies, no denial lacks its record, c
       if (carrier === 'unix') await Promise.all(lost);
       // Taken before the restart: what a client was told until now must be in what the killed broker left behind.
       const told = traffic.map(({ domain, tally }) => [domain, tally.denied] as const);
-      broker = await stage.brokerProcess({ watchPolicy: false });
+      broker = await installation.brokerProcess({ watchPolicy: false });
       await Promise.all([...lost, ...back]);
 
-      const result = await stage.verify();
+      const result = await installation.verify();
       assert.ok(result.ok, `round ${round}: ${JSON.stringify(result.problems.slice(0, 3))}`);
       assert.is(result.uncleanShutdowns, round);
-      const recorded = await recordedDenials(stage);
+      const recorded = await recordedDenials(installation);
       for (const [domain, count] of told) {
         const written = recorded.get(domain) ?? 0;
         assert.ok(written >= count, `round ${round}: ${domain} was denied ${count} times, ${written} are recorded`);

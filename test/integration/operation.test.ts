@@ -43,8 +43,8 @@ async function load(vm: Vm, isOver: () => boolean): Promise<number> {
   return accepted;
 }
 
-async function receiver(stage: Installation): Promise<void> {
-  const mail = await stage.connect('mail-vm', { reconnect: false });
+async function receiver(installation: Installation): Promise<void> {
+  const mail = await installation.connect('mail-vm', { reconnect: false });
   const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
   void (async () => {
     for await (const _ of ring);
@@ -53,10 +53,10 @@ async function receiver(stage: Installation): Promise<void> {
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   operation(`${signal} under load: exit 0, sessions are told, the log is whole and ends with broker.stop`, (carrier) =>
-    withInstallation({ carrier }, async (stage) => {
-      const broker = await stage.brokerProcess();
-      await receiver(stage);
-      const chrome = await stage.connect('chrome-vm', { reconnect: false });
+    withInstallation({ carrier }, async (installation) => {
+      const broker = await installation.brokerProcess();
+      await receiver(installation);
+      const chrome = await installation.connect('chrome-vm', { reconnect: false });
       const told = nextEvent(chrome, 'disconnected');
       let isOver = false;
       const loading = load(chrome, () => isOver || chrome.state === 'closed');
@@ -67,11 +67,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       isOver = true;
       await loading;
       assert.equal(broker.complaints, []);
-      const { ok, uncleanShutdowns, live } = await stage.verify();
+      const { ok, uncleanShutdowns, live } = await installation.verify();
       assert.equal({ ok, uncleanShutdowns, live }, { ok: true, uncleanShutdowns: 0, live: false });
-      for await (const { parsed } of tailAudit(stage.audit, { lines: 1 }))
+      for await (const { parsed } of tailAudit(installation.audit, { lines: 1 }))
         assert.is(typeof parsed === 'string' ? parsed : parsed.event, 'broker.stop');
-      assert.equal(readdirSync(stage.runtime), [], 'no socket is left behind');
+      assert.equal(readdirSync(installation.runtime), [], 'no socket is left behind');
     }),
   );
 }
@@ -103,16 +103,16 @@ const withTinyDisk = needsThat(() => isMountable, 'the right to mount a tmpfs (r
 operation(
   'a full disk stops sends with EIO, and they go on when there is room again',
   (carrier) =>
-    withInstallation({ carrier }, async (stage) => {
+    withInstallation({ carrier }, async (installation) => {
       const disk = await mountTiny();
       assert.ok(disk !== null);
       try {
         const audit = join(disk ?? '', 'audit');
-        const broker = await stage.broker({ audit });
-        await receiver(stage);
-        const chrome = await stage.connect('chrome-vm');
+        const broker = await installation.broker({ audit });
+        await receiver(installation);
+        const chrome = await installation.connect('chrome-vm');
         await chrome.sendv({ to: TO_MAIL, iov: new Uint8Array(1) });
-        const rogue = await stage.connect('rogue-vm');
+        const rogue = await installation.connect('rogue-vm');
         const filler = join(disk ?? '', 'filler');
         fill(filler);
         // The last page of the log has room for a few records still. A denial needs its record, so one that finds no room
@@ -137,7 +137,7 @@ operation(
         assert.ok(ok, JSON.stringify(problems));
         assert.is(gaps, 1);
       } finally {
-        await stage.close().catch(() => {}); // what went wrong before is what counts
+        await installation.close().catch(() => {}); // what went wrong before is what counts
         unmount(disk ?? '');
       }
     }),
@@ -168,21 +168,22 @@ async function untilCode(wanted: string, send: () => Promise<number>): Promise<s
 operation(
   'a log file that is deleted while the broker runs is noticed and recorded, and nothing is lost silently',
   (carrier) =>
-    withInstallation({ carrier }, async (stage) => {
-      const broker = await stage.broker();
-      await receiver(stage);
-      const chrome = await stage.connect('chrome-vm');
-      for (const name of readdirSync(stage.audit)) if (name.endsWith('.jsonl')) unlinkSync(join(stage.audit, name));
+    withInstallation({ carrier }, async (installation) => {
+      const broker = await installation.broker();
+      await receiver(installation);
+      const chrome = await installation.connect('chrome-vm');
+      for (const name of readdirSync(installation.audit))
+        if (name.endsWith('.jsonl')) unlinkSync(join(installation.audit, name));
       assert.is(await codeOf(chrome.sendv({ to: TO_NOBODY, iov: new Uint8Array(1) })), 'EACCES');
       await broker.close();
-      const { ok, problems } = await stage.verify();
+      const { ok, problems } = await installation.verify();
       assert.is(ok, false, 'what is gone shows');
       assert.ok(
         problems.some(({ code }) => code === 'SEQ_GAP'),
         JSON.stringify(problems),
       );
       const events = [];
-      for await (const { parsed } of tailAudit(stage.audit, { lines: 1_000 }))
+      for await (const { parsed } of tailAudit(installation.audit, { lines: 1_000 }))
         if (typeof parsed !== 'string') events.push(parsed.event);
       assert.ok(events.includes('audit.gap'), events.join());
       assert.ok(events.includes('send.denied'), events.join());
@@ -192,9 +193,9 @@ operation(
 operation('an idle domain costs the broker no more than its carrier needs', (carrier) => {
   const names = Array.from({ length: 111 }, (_, index) => `vm-${index}`);
   const declared = (count: number) => Object.fromEntries(names.slice(0, count).map((name) => [name, []]));
-  return withInstallation({ carrier, domains: declared(11) }, async (stage) => {
-    await stage.configure({ watchPolicy: false });
-    const child = spawn(process.execPath, ['--expose-gc', ...MEASURED_BROKER, stage.config], {
+  return withInstallation({ carrier, domains: declared(11) }, async (installation) => {
+    await installation.configure({ watchPolicy: false });
+    const child = spawn(process.execPath, ['--expose-gc', ...MEASURED_BROKER, installation.config], {
       cwd: ROOT,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
@@ -208,15 +209,15 @@ operation('an idle domain costs the broker no more than its carrier needs', (car
     try {
       await answer();
       // The first few sessions also bring the code and tables that all share.
-      for (const name of names.slice(0, 11)) await stage.connect(name);
+      for (const name of names.slice(0, 11)) await installation.connect(name);
       const few = await measure();
-      await Promise.all(names.slice(11).map((name) => stage.issue(name, 'domain')));
+      await Promise.all(names.slice(11).map((name) => installation.issue(name, 'domain')));
       // What it listens on for a domain is part of what the domain costs.
-      await stage.writeDomains(declared(names.length));
-      assert.is((await callControl(stage.control, 'POST', '/v1/policy/reload')).ok, true);
-      for (const name of names.slice(11)) await stage.connect(name);
+      await installation.writeDomains(declared(names.length));
+      assert.is((await callControl(installation.control, 'POST', '/v1/policy/reload')).ok, true);
+      for (const name of names.slice(11)) await installation.connect(name);
       const many = await measure();
-      const { body } = await callControl(stage.control, 'GET', '/v1/status');
+      const { body } = await callControl(installation.control, 'GET', '/v1/status');
       assert.is((body as BrokerStatus).domains.filter(({ session }) => session !== null).length, names.length);
       const bytes = Math.round((many - few) / (names.length - 11));
       assert.ok(bytes < MAX_IDLE_BYTES[carrier], `${bytes} bytes a domain`);

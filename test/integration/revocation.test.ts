@@ -15,23 +15,26 @@ async function publish({ authority }: Installation, broker: Broker): Promise<num
   return result.ended;
 }
 
-async function incidentsOf(stage: Installation): Promise<unknown[]> {
+async function incidentsOf(installation: Installation): Promise<unknown[]> {
   const reasons = [];
-  for await (const { parsed } of tailAudit(stage.audit, { lines: 1_000 }))
+  for await (const { parsed } of tailAudit(installation.audit, { lines: 1_000 }))
     if (typeof parsed !== 'string' && (parsed.event === 'key.incident' || parsed.event === 'key.list'))
       reasons.push([parsed.event, parsed.fields.reason]);
   return reasons;
 }
 
 revocation('a revoked key loses its session at once and gets no other, also after a restart', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    const broker = await stage.broker();
-    const [thief, mail] = [await stage.connect('chrome-vm', { reconnect: false }), await stage.connect('mail-vm')];
+  withInstallation({ carrier }, async (installation) => {
+    const broker = await installation.broker();
+    const [thief, mail] = [
+      await installation.connect('chrome-vm', { reconnect: false }),
+      await installation.connect('mail-vm'),
+    ];
     const lost = nextEvent(thief, 'disconnected');
-    await stage.authority.revoke({ target: CHROME, reason: 'stolen', until: null });
-    assert.is(await publish(stage, broker), 1);
+    await installation.authority.revoke({ target: CHROME, reason: 'stolen', until: null });
+    assert.is(await publish(installation, broker), 1);
     assert.is((await lost).reason.code, 'ERR_CLIENT_CREDENTIAL_REVOKED');
-    assert.is(await codeOf(stage.connect('chrome-vm')), 'ERR_CLIENT_CREDENTIAL_REVOKED');
+    assert.is(await codeOf(installation.connect('chrome-vm')), 'ERR_CLIENT_CREDENTIAL_REVOKED');
     assert.is(mail.state, 'connected');
     assert.equal(
       broker.status().keys.incidents.map(({ kind, name, count }) => [kind, name, count]),
@@ -39,10 +42,10 @@ revocation('a revoked key loses its session at once and gets no other, also afte
     );
     await mail.close();
     await broker.close();
-    const again = await stage.broker();
-    assert.is(await codeOf(stage.connect('chrome-vm')), 'ERR_CLIENT_CREDENTIAL_REVOKED');
+    const again = await installation.broker();
+    assert.is(await codeOf(installation.connect('chrome-vm')), 'ERR_CLIENT_CREDENTIAL_REVOKED');
     await again.close();
-    assert.equal(await incidentsOf(stage), [
+    assert.equal(await incidentsOf(installation), [
       ['key.list', 'INSTALLED'],
       ['key.incident', 'REVOKED'],
       ['key.incident', 'REVOKED'],
@@ -51,12 +54,12 @@ revocation('a revoked key loses its session at once and gets no other, also afte
 );
 
 revocation('a thief with the old key neither evicts the VM that has a new one nor gets in later', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    const broker = await stage.broker();
+  withInstallation({ carrier }, async (installation) => {
+    const broker = await installation.broker();
     // The VM got a new key; the broker has no list, it has only seen the new key.
-    const renewed = await stage.issue('chrome-vm-renewed', 'domain', { name: 'chrome-vm' });
-    const vm = await stage.connect('chrome-vm', { identity: renewed });
-    assert.is(await codeOf(stage.connect('chrome-vm')), 'ERR_CLIENT_CREDENTIAL_REVOKED');
+    const renewed = await installation.issue('chrome-vm-renewed', 'domain', { name: 'chrome-vm' });
+    const vm = await installation.connect('chrome-vm', { identity: renewed });
+    assert.is(await codeOf(installation.connect('chrome-vm')), 'ERR_CLIENT_CREDENTIAL_REVOKED');
     assert.is(vm.state, 'connected');
     assert.equal(
       broker.status().keys.incidents.map(({ kind }) => kind),
@@ -67,12 +70,12 @@ revocation('a thief with the old key neither evicts the VM that has a new one no
 );
 
 revocation('a new key takes over from the old one, and that is no incident', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    const broker = await stage.broker();
-    const older = await stage.connect('chrome-vm');
+  withInstallation({ carrier }, async (installation) => {
+    const broker = await installation.broker();
+    const older = await installation.connect('chrome-vm');
     const superseded = nextEvent(older, 'disconnected');
-    const renewed = await stage.issue('chrome-vm-renewed', 'domain', { name: 'chrome-vm' });
-    const newer = await stage.connect('chrome-vm', { identity: renewed });
+    const renewed = await installation.issue('chrome-vm-renewed', 'domain', { name: 'chrome-vm' });
+    const newer = await installation.connect('chrome-vm', { identity: renewed });
     assert.is((await superseded).reason.code, 'ERR_CLIENT_SUPERSEDED');
     assert.is(newer.state, 'connected');
     assert.equal(broker.status().keys.incidents, []);
@@ -80,11 +83,11 @@ revocation('a new key takes over from the old one, and that is no incident', (ca
 );
 
 revocation('one key in two places is recorded and shown: no silent take-over', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    const broker = await stage.broker();
-    const older = await stage.connect('chrome-vm');
+  withInstallation({ carrier }, async (installation) => {
+    const broker = await installation.broker();
+    const older = await installation.connect('chrome-vm');
     const superseded = nextEvent(older, 'disconnected');
-    await stage.connect('chrome-vm');
+    await installation.connect('chrome-vm');
     await superseded;
     assert.equal(
       broker.status().keys.incidents.map(({ kind, name }) => [kind, name]),
@@ -94,10 +97,10 @@ revocation('one key in two places is recorded and shown: no silent take-over', (
 );
 
 revocation('a list that was put back keeps a broker from starting', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    await stage.authority.revoke({ target: CHROME, reason: 'stolen', until: null });
-    await stage.issue('broker', 'broker', { name: 'argus' });
-    assert.is(await codeOf(stage.broker()), 'ERR_KEY_REVOCATIONS');
+  withInstallation({ carrier }, async (installation) => {
+    await installation.authority.revoke({ target: CHROME, reason: 'stolen', until: null });
+    await installation.issue('broker', 'broker', { name: 'argus' });
+    assert.is(await codeOf(installation.broker()), 'ERR_KEY_REVOCATIONS');
   }),
 );
 

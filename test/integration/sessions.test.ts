@@ -19,24 +19,24 @@ const sessions = onEachCarrier('sessions with a broker');
 const TO_MAIL = { domain: 'mail-vm', port: DATA_PORT };
 const DAY_SECONDS = 86_400;
 
-async function refusalsOf(stage: Installation): Promise<unknown[]> {
+async function refusalsOf(installation: Installation): Promise<unknown[]> {
   const reasons = [];
-  for await (const { parsed } of tailAudit(stage.audit, { lines: 1_000 })) {
+  for await (const { parsed } of tailAudit(installation.audit, { lines: 1_000 })) {
     if (typeof parsed !== 'string' && parsed.event === 'session.refused') reasons.push(parsed.fields.reason);
   }
   return reasons;
 }
 
 /** An identity as a machine with another clock, or with a copied credential, would load it. */
-async function identityAt(stage: Installation, place: string, now: number): Promise<Identity> {
-  return loadIdentity(stage.identityOf(place), { now });
+async function identityAt(installation: Installation, place: string, now: number): Promise<Identity> {
+  return loadIdentity(installation.identityOf(place), { now });
 }
 
 const STRANGERS: readonly (readonly [
   who: string,
   code: string,
   reason: string,
-  is: (stage: Installation) => Promise<Identity>,
+  is: (installation: Installation) => Promise<Identity>,
   /** Why it does not come so far over NATS. */
   notOverNats?: string,
 ])[] = [
@@ -44,44 +44,44 @@ const STRANGERS: readonly (readonly [
     'an expired credential',
     'ERR_CLIENT_CREDENTIAL_EXPIRED',
     'EXPIRED',
-    async (stage) => {
+    async (installation) => {
       const past = Date.now() - DAY_SECONDS * 1_000;
-      await stage.issue('chrome-vm', 'domain', { now: past, ttlSeconds: 3_600 });
-      return identityAt(stage, 'chrome-vm', past);
+      await installation.issue('chrome-vm', 'domain', { now: past, ttlSeconds: 3_600 });
+      return identityAt(installation, 'chrome-vm', past);
     },
   ],
   [
     'a credential from a clock that is far ahead',
     'ERR_CLIENT_CREDENTIAL_NOT_YET_VALID',
     'NOT_YET_VALID',
-    async (stage) => {
+    async (installation) => {
       const future = Date.now() + DAY_SECONDS * 1_000;
-      await stage.issue('chrome-vm', 'domain', { now: future });
-      return identityAt(stage, 'chrome-vm', future);
+      await installation.issue('chrome-vm', 'domain', { now: future });
+      return identityAt(installation, 'chrome-vm', future);
     },
   ],
   [
     'a credential of a foreign authority',
     'ERR_CLIENT_CREDENTIAL_FOREIGN',
     'FOREIGN_AUTHORITY',
-    async (stage) => {
+    async (installation) => {
       const authority = await createAuthority(join(temporaryDirectory(), 'authority'));
-      await stage.issue('foreign', 'domain', { name: 'chrome-vm', authority });
-      return identityAt(stage, 'foreign', Date.now());
+      await installation.issue('foreign', 'domain', { name: 'chrome-vm', authority });
+      return identityAt(installation, 'foreign', Date.now());
     },
   ],
   [
     'the credential of another domain',
     'ERR_CLIENT_WRONG_CARRIER',
     'WRONG_PEER',
-    (stage) => identityAt(stage, 'mail-vm', Date.now()),
+    (installation) => identityAt(installation, 'mail-vm', Date.now()),
     'its nkey has no subjects but its own',
   ],
   [
     'the credential of a broker',
     'ERR_CLIENT_REFUSED',
     'WRONG_ROLE',
-    async (stage) => identityAt(stage, 'broker', Date.now()),
+    async (installation) => identityAt(installation, 'broker', Date.now()),
     'its nkey has no subjects but its own',
   ],
 ];
@@ -89,13 +89,13 @@ const STRANGERS: readonly (readonly [
 for (const [who, code, reason, identity, notOverNats] of STRANGERS) {
   const name = `${who} opens no session: ${code}, and a record of the refusal`;
   const isRefused = (carrier: InstallationCarrier): Promise<void> =>
-    withInstallation({ carrier }, async (stage) => {
-      const broker = await stage.broker();
-      const attempt = stage.connect('chrome-vm', { identity: await identity(stage) });
+    withInstallation({ carrier }, async (installation) => {
+      const broker = await installation.broker();
+      const attempt = installation.connect('chrome-vm', { identity: await identity(installation) });
       assert.is(await codeOf(attempt), code);
       assert.is(broker.status().domains.filter(({ session }) => session !== null).length, 0);
       await broker.close();
-      assert.equal(await refusalsOf(stage), [reason]);
+      assert.equal(await refusalsOf(installation), [reason]);
     });
   if (notOverNats === undefined) sessions(name, isRefused);
   else sessions.only('unix', notOverNats, name, isRefused);
@@ -106,9 +106,9 @@ sessions.only(
   'the stranger is a bare socket',
   'a stranger that was refused and does not hang up is hung up on',
   () =>
-    withInstallation({}, async (stage) => {
-      await stage.broker();
-      const stranger = createConnection({ path: join(stage.runtime, 'chrome-vm.sock'), allowHalfOpen: true });
+    withInstallation({}, async (installation) => {
+      await installation.broker();
+      const stranger = createConnection({ path: join(installation.runtime, 'chrome-vm.sock'), allowHalfOpen: true });
       const closed = new Promise<void>((resolve) => stranger.once('close', () => resolve()));
       stranger.on('error', () => {});
       const isEnded = new Promise<void>((resolve) => stranger.once('end', resolve));
@@ -127,46 +127,51 @@ sessions.only(
   'over TCP, where anybody can come',
   'a domain that is not in the inventory is refused and recorded',
   () =>
-    withInstallation({}, async (stage) => {
-      const broker = await stage.broker({ tcp: '127.0.0.1:0' });
-      await stage.issue('stranger-vm', 'domain');
-      assert.is(await codeOf(stage.connect('stranger-vm', { carrier: broker.tcp ?? '' })), 'ERR_CLIENT_REMOVED');
+    withInstallation({}, async (installation) => {
+      const broker = await installation.broker({ tcp: '127.0.0.1:0' });
+      await installation.issue('stranger-vm', 'domain');
+      assert.is(await codeOf(installation.connect('stranger-vm', { carrier: broker.tcp ?? '' })), 'ERR_CLIENT_REMOVED');
       await broker.close();
-      assert.equal(await refusalsOf(stage), ['UNKNOWN_DOMAIN']);
+      assert.equal(await refusalsOf(installation), ['UNKNOWN_DOMAIN']);
     }),
 );
 
 sessions('clocks that differ by less than a minute do not matter', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    await stage.broker();
+  withInstallation({ carrier }, async (installation) => {
+    await installation.broker();
     const ahead = Date.now() + 50_000;
-    await stage.issue('chrome-vm', 'domain', { now: ahead });
-    const vm = await stage.connect('chrome-vm', { identity: await identityAt(stage, 'chrome-vm', ahead) });
+    await installation.issue('chrome-vm', 'domain', { now: ahead });
+    const vm = await installation.connect('chrome-vm', {
+      identity: await identityAt(installation, 'chrome-vm', ahead),
+    });
     assert.is(vm.state, 'connected');
   }),
 );
 
 sessions('a client that expects another broker does not talk to this one', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    await stage.broker();
-    assert.is(await codeOf(stage.connect('chrome-vm', { broker: 'other' })), 'ERR_CLIENT_BROKER_IDENTITY');
-    assert.is((await stage.connect('chrome-vm', { broker: 'argus' })).brokerName, 'argus');
+  withInstallation({ carrier }, async (installation) => {
+    await installation.broker();
+    assert.is(await codeOf(installation.connect('chrome-vm', { broker: 'other' })), 'ERR_CLIENT_BROKER_IDENTITY');
+    assert.is((await installation.connect('chrome-vm', { broker: 'argus' })).brokerName, 'argus');
   }),
 );
 
 sessions.only('unix', 'over NATS the server is there', 'a broker that is not there is ERR_CLIENT_UNREACHABLE', () =>
-  withInstallation({}, async (stage) => {
-    assert.is(await codeOf(stage.connect('chrome-vm')), 'ERR_CLIENT_UNREACHABLE');
-    assert.is(await codeOf(stage.connect('chrome-vm', { carrier: 'tcp:127.0.0.1:1' })), 'ERR_CLIENT_UNREACHABLE');
+  withInstallation({}, async (installation) => {
+    assert.is(await codeOf(installation.connect('chrome-vm')), 'ERR_CLIENT_UNREACHABLE');
+    assert.is(
+      await codeOf(installation.connect('chrome-vm', { carrier: 'tcp:127.0.0.1:1' })),
+      'ERR_CLIENT_UNREACHABLE',
+    );
   }),
 );
 
 sessions('a newer session of the same domain supersedes the older, which does not come back', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    const broker = await stage.broker();
-    const older = await stage.connect('chrome-vm');
+  withInstallation({ carrier }, async (installation) => {
+    const broker = await installation.broker();
+    const older = await installation.connect('chrome-vm');
     const superseded = nextEvent(older, 'disconnected');
-    const newer = await stage.connect('chrome-vm');
+    const newer = await installation.connect('chrome-vm');
     const { reason, isFinal } = await superseded;
     assert.is(reason.code, 'ERR_CLIENT_SUPERSEDED');
     assert.is(isFinal, true);
@@ -177,9 +182,9 @@ sessions('a newer session of the same domain supersedes the older, which does no
 );
 
 sessions('senders are told when a receiver goes, and how much it has not consumed', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    await stage.broker();
-    const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+  withInstallation({ carrier }, async (installation) => {
+    await installation.broker();
+    const [mail, chrome] = [await installation.connect('mail-vm'), await installation.connect('chrome-vm')];
     await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
     for (let sent = 0; sent < 3; sent++) await chrome.sendv({ to: TO_MAIL, iov: new Uint8Array(100) });
     const gone = nextEvent(chrome, 'peer-gone');
@@ -192,9 +197,9 @@ sessions('senders are told when a receiver goes, and how much it has not consume
 sessions(
   'after a restart of the broker a client comes back by itself, its rings are there, and messages flow',
   (carrier) =>
-    withInstallation({ carrier }, async (stage) => {
-      const first = await stage.broker();
-      const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+    withInstallation({ carrier }, async (installation) => {
+      const first = await installation.broker();
+      const [mail, chrome] = [await installation.connect('mail-vm'), await installation.connect('chrome-vm')];
       const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 4_096 });
       await chrome.sendv({ to: TO_MAIL, type: 1, iov: new Uint8Array(8) });
       const lost = nextEvent(mail, 'disconnected');
@@ -203,7 +208,7 @@ sessions(
       const { reason, isFinal } = await lost;
       assert.is(reason.code, 'ERR_CLIENT_SHUTDOWN');
       assert.is(isFinal, false);
-      await stage.broker();
+      await installation.broker();
       await Promise.all(back);
       await chrome.sendv({ to: TO_MAIL, type: 2, iov: new Uint8Array(8) });
       assert.equal([(await ring.receive())?.type, (await ring.receive())?.type], [1, 2]);
@@ -211,12 +216,12 @@ sessions(
 );
 
 sessions('what was in flight when the session was lost is reported: ECONNRESET, outcome unknown', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    const broker = await stage.broker();
-    const mail = await stage.connect('mail-vm');
-    const { gate, carrier: gated } = await stage.gateOf('chrome-vm');
+  withInstallation({ carrier }, async (installation) => {
+    const broker = await installation.broker();
+    const mail = await installation.connect('mail-vm');
+    const { gate, carrier: gated } = await installation.gateOf('chrome-vm');
     try {
-      const chrome = await stage.connect('chrome-vm', { carrier: gated });
+      const chrome = await installation.connect('chrome-vm', { carrier: gated });
       const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 65_536 });
       await chrome.sendv({ to: TO_MAIL, iov: new Uint8Array(8) }); // the name is known from here on
       gate.shut();

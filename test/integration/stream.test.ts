@@ -43,9 +43,13 @@ async function play(vm: Vm, pcm: Uint8Array): Promise<void> {
 }
 
 /** `at`: what both ends connect to instead of their own carriers. */
-async function streamAudio(stage: Installation, broker: Broker, at: Partial<ConnectOptions> = {}): Promise<void> {
-  const audio = await stage.connect('audio-vm', at);
-  const chrome = await stage.connect('chrome-vm', at);
+async function streamAudio(
+  installation: Installation,
+  broker: Broker,
+  at: Partial<ConnectOptions> = {},
+): Promise<void> {
+  const audio = await installation.connect('audio-vm', at);
+  const chrome = await installation.connect('chrome-vm', at);
   const pcm = seededRandom(1).bytes(FRAMES * FRAME_BYTES);
   // Smaller than what is sent, so that the stream has to wait for its reader many times.
   const ring = await audio.registerRing({ port: PLAYBACK_PORT, partner: 'any', length: 65_536 });
@@ -55,20 +59,20 @@ async function streamAudio(stage: Installation, broker: Broker, at: Partial<Conn
 }
 
 stream('audio arrives as the same bytes in the same order', (carrier) =>
-  withInstallation({ carrier }, async (stage) => streamAudio(stage, await stage.broker())),
+  withInstallation({ carrier }, async (installation) => streamAudio(installation, await installation.broker())),
 );
 
 stream.only('unix', 'and over TCP, which is a socket like it', 'audio arrives as the same bytes', () =>
-  withInstallation({}, async (stage) => {
-    const broker = await stage.broker({ tcp: '127.0.0.1:0' });
-    await streamAudio(stage, broker, { carrier: broker.tcp ?? '' });
+  withInstallation({}, async (installation) => {
+    const broker = await installation.broker({ tcp: '127.0.0.1:0' });
+    await streamAudio(installation, broker, { carrier: broker.tcp ?? '' });
   }),
 );
 
 stream('a message tells who sent it: domid, name and labels of the session, port and type of the sender', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    await stage.broker();
-    const [mail, audio] = [await stage.connect('mail-vm'), await stage.connect('audio-vm')];
+  withInstallation({ carrier }, async (installation) => {
+    await installation.broker();
+    const [mail, audio] = [await installation.connect('mail-vm'), await installation.connect('audio-vm')];
     const ring = await mail.registerRing({ port: DATA_PORT, partner: 'audio-vm', length: 4_096 });
     await audio.registerRing({ port: 99, partner: 'mail-vm', length: 4_096 });
     await audio.sendv({
@@ -86,9 +90,9 @@ stream('a message tells who sent it: domid, name and labels of the session, port
 );
 
 stream('what the sender does to its buffer after the call changes nothing', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    await stage.broker();
-    const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+  withInstallation({ carrier }, async (installation) => {
+    await installation.broker();
+    const [mail, chrome] = [await installation.connect('mail-vm'), await installation.connect('chrome-vm')];
     const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 4_096 });
     const buffer = Buffer.from('before');
     const sent = chrome.sendv({ to: { domain: 'mail-vm', port: DATA_PORT }, iov: buffer });
@@ -101,9 +105,9 @@ stream('what the sender does to its buffer after the call changes nothing', (car
 stream(
   'sends with a deadline wait for room and keep their order; without one they get EAGAIN and a space event',
   (carrier) =>
-    withInstallation({ carrier }, async (stage) => {
-      await stage.broker();
-      const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+    withInstallation({ carrier }, async (installation) => {
+      await installation.broker();
+      const [mail, chrome] = [await installation.connect('mail-vm'), await installation.connect('chrome-vm')];
       const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 1_024 });
       const to = { domain: 'mail-vm', port: DATA_PORT };
       const numbered = (value: number, deadline?: number): Promise<number> =>
@@ -122,9 +126,9 @@ stream(
 );
 
 stream('a deadline that passes is ETIMEDOUT, and the message is never delivered', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    await stage.broker();
-    const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+  withInstallation({ carrier }, async (installation) => {
+    await installation.broker();
+    const [mail, chrome] = [await installation.connect('mail-vm'), await installation.connect('chrome-vm')];
     const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 256 });
     const to = { domain: 'mail-vm', port: DATA_PORT };
     await chrome.sendv({ to, type: 1, iov: new Uint8Array(200) });
@@ -136,11 +140,11 @@ stream('a deadline that passes is ETIMEDOUT, and the message is never delivered'
 );
 
 stream('a receiver that does not read holds no more than its ring, and stalls nobody else', (carrier) =>
-  withInstallation({ carrier }, async (stage) => {
-    const broker = await stage.broker();
-    const audio = await stage.connect('audio-vm');
-    const mail = await stage.connect('mail-vm');
-    const chrome = await stage.connect('chrome-vm');
+  withInstallation({ carrier }, async (installation) => {
+    const broker = await installation.broker();
+    const audio = await installation.connect('audio-vm');
+    const mail = await installation.connect('mail-vm');
+    const chrome = await installation.connect('chrome-vm');
     const length = 65_536;
     await mail.registerRing({ port: DATA_PORT, partner: 'any', length });
     const ring = await audio.registerRing({ port: PLAYBACK_PORT, partner: 'any', length });
@@ -163,12 +167,12 @@ stream('a receiver that does not read holds no more than its ring, and stalls no
 );
 
 stream('everything that was started ends', async (carrier) => {
-  const stage = await Installation.set({ carrier });
-  const broker = await stage.broker();
-  await stage.connect('chrome-vm');
-  await stage.close();
+  const installation = await Installation.set({ carrier });
+  const broker = await installation.broker();
+  await installation.connect('chrome-vm');
+  await installation.close();
   await broker.close(); // again
-  assert.ok((await stage.verify()).ok);
+  assert.ok((await installation.verify()).ok);
 });
 
 stream.run();

@@ -24,7 +24,8 @@ const MEMBERS = [...NATS_VMS, { name: 'local' }];
 
 const carrier = suite('nats carrier');
 
-const staged = (run: (stage: NatsInstallation) => Promise<void>): Promise<void> => NatsInstallation.play(MEMBERS, run);
+const staged = (run: (installation: NatsInstallation) => Promise<void>): Promise<void> =>
+  NatsInstallation.play(MEMBERS, run);
 const to = (domain: string) => ({ domain, port: DATA_PORT });
 const openRing = (vm: Vm, partner: string): Promise<Ring> =>
   vm.registerRing({ port: DATA_PORT, partner, length: RING_BYTES });
@@ -36,14 +37,14 @@ async function take(ring: Ring, count: number): Promise<Message[]> {
 }
 
 async function lineOf(
-  stage: NatsInstallation,
+  installation: NatsInstallation,
   name: string,
   publish: string,
   subscribe: string,
 ): Promise<ServerConnection> {
-  const seed = await readSeed(join(stage.path(name), 'nats.seed'));
-  const ca = readFileSync(stage.server.caFile, 'utf8');
-  const end = { host: '127.0.0.1', tcpPort: stage.tcpPort, seed, ca, name, publish, subscribe, pace: null };
+  const seed = await readSeed(join(installation.path(name), 'nats.seed'));
+  const ca = readFileSync(installation.server.caFile, 'utf8');
+  const end = { host: '127.0.0.1', tcpPort: installation.tcpPort, seed, ca, name, publish, subscribe, pace: null };
   return connectServer(end, { onMessage: () => {}, onClosed: () => {} });
 }
 
@@ -63,10 +64,10 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 
 withNats(carrier, 'messages of every size arrive whole and in order, also to and from a domain on a unix socket', () =>
-  staged(async (stage) => {
-    const broker = await stage.startBroker();
-    const [a, b] = [await stage.connect('a'), await stage.connect('b')];
-    const local = await stage.connect('local', { carrier: broker.carrierOf('local') });
+  staged(async (installation) => {
+    const broker = await installation.startBroker();
+    const [a, b] = [await installation.connect('a'), await installation.connect('b')];
+    const local = await installation.connect('local', { carrier: broker.carrierOf('local') });
     const [fromA, fromLocal] = [await openRing(b, 'a'), await openRing(a, 'local')];
     const payloads = [0, 1, 64, 1_764, 65_536, 300_000, RING_BYTES - 32].map((size) => new Uint8Array(size).fill(size));
     const got = take(fromA, payloads.length);
@@ -81,8 +82,8 @@ withNats(carrier, 'messages of every size arrive whole and in order, also to and
 );
 
 withNats(carrier, 'a domain may use its two subjects and nothing else: all else is an error, never silence', () =>
-  staged(async (stage) => {
-    await stage.startBroker();
+  staged(async (installation) => {
+    await installation.startBroker();
     const mine = domainSubjects('host', 'a');
     const theirs = domainSubjects('host', 'b');
     for (const [publish, subscribe] of [
@@ -94,17 +95,26 @@ withNats(carrier, 'a domain may use its two subjects and nothing else: all else 
       [mine.up, '$SYS.>'],
     ] as const) {
       assert.equal(
-        await codesOf(lineOf(stage, 'a', publish, subscribe)),
+        await codesOf(lineOf(installation, 'a', publish, subscribe)),
         ['ERR_NATS_DENIED', 'PERMISSIONS_VIOLATION'],
         subscribe,
       );
     }
     for (const publish of [theirs.up, mine.down, 'argus.other.up.a', '$SYS.REQ.SERVER.PING']) {
       let code: string | undefined;
-      const seed = await readSeed(join(stage.path('a'), 'nats.seed'));
-      const ca = readFileSync(stage.server.caFile, 'utf8');
+      const seed = await readSeed(join(installation.path('a'), 'nats.seed'));
+      const ca = readFileSync(installation.server.caFile, 'utf8');
       const subscribe = mine.down;
-      const end = { host: '127.0.0.1', tcpPort: stage.tcpPort, seed, ca, name: 'a', publish, subscribe, pace: null };
+      const end = {
+        host: '127.0.0.1',
+        tcpPort: installation.tcpPort,
+        seed,
+        ca,
+        name: 'a',
+        publish,
+        subscribe,
+        pace: null,
+      };
       const line = await connectServer(end, {
         onMessage: () => {},
         onClosed: (error) => {
@@ -119,19 +129,25 @@ withNats(carrier, 'a domain may use its two subjects and nothing else: all else 
 );
 
 withNats(carrier, 'who has no key, a foreign key, or a server with another certificate gets a reason', () =>
-  staged(async (stage) => {
-    await stage.startBroker();
+  staged(async (installation) => {
+    await installation.startBroker();
     const other = await NatsInstallation.set();
     await other.enrol(MEMBERS);
     const connectWith = (seed: string, ca: string): Promise<Vm> =>
-      stage.connect('a', { carrier: `${stage.carrier()}?seed=${seed}&ca=${ca}`, reconnect: false });
-    const seed = stage.path('a/nats.seed');
-    const ca = stage.server.caFile;
+      installation.connect('a', { carrier: `${installation.carrier()}?seed=${seed}&ca=${ca}`, reconnect: false });
+    const seed = installation.path('a/nats.seed');
+    const ca = installation.server.caFile;
     assert.is((await codesOf(connectWith(other.path('a/nats.seed'), ca)))[1], 'ERR_NATS_AUTH');
     assert.is((await codesOf(connectWith(seed, other.server.caFile)))[1], 'ERR_NATS_TLS');
-    assert.is((await codesOf(connectWith(stage.path('none'), ca)))[1], 'ERR_NATS_FILE');
-    assert.is((await codesOf(stage.connect('a', { carrier: 'nats://127.0.0.1:1/host' })))[1], 'ERR_NATS_UNREACHABLE');
-    assert.is((await codesOf(stage.connect('a', { carrier: 'nats://me:pw@127.0.0.1/host' })))[1], 'ERR_NATS_ADDRESS');
+    assert.is((await codesOf(connectWith(installation.path('none'), ca)))[1], 'ERR_NATS_FILE');
+    assert.is(
+      (await codesOf(installation.connect('a', { carrier: 'nats://127.0.0.1:1/host' })))[1],
+      'ERR_NATS_UNREACHABLE',
+    );
+    assert.is(
+      (await codesOf(installation.connect('a', { carrier: 'nats://me:pw@127.0.0.1/host' })))[1],
+      'ERR_NATS_ADDRESS',
+    );
     await other.strike();
   }),
 );
@@ -140,20 +156,25 @@ withNats(
   carrier,
   'one domain cannot come in as another: its nkey reaches its own subjects, its credential its own name',
   () =>
-    staged(async (stage) => {
-      const broker = await stage.startBroker();
-      const borrowed = `${stage.carrier()}?seed=${stage.path('b/nats.seed')}&ca=${stage.server.caFile}`;
-      assert.equal((await codesOf(stage.connect('a', { carrier: borrowed })))[1], 'ERR_NATS_DENIED');
+    staged(async (installation) => {
+      const broker = await installation.startBroker();
+      const borrowed = `${installation.carrier()}?seed=${installation.path('b/nats.seed')}&ca=${installation.server.caFile}`;
+      assert.equal((await codesOf(installation.connect('a', { carrier: borrowed })))[1], 'ERR_NATS_DENIED');
       assert.is(broker.status().domains.find(({ name }) => name === 'a')?.session, null);
     }),
 );
 
 withNats(carrier, 'a reader that has stopped stalls nobody else', () =>
-  staged(async (stage) => {
-    await stage.startBroker();
-    const [a, b] = [await stage.connect('a'), await stage.connect('b')];
+  staged(async (installation) => {
+    await installation.startBroker();
+    const [a, b] = [await installation.connect('a'), await installation.connect('b')];
     const fromA = await openRing(b, 'a');
-    const setting = { carrier: stage.carrier(), identity: stage.path('slow'), port: DATA_PORT, length: RING_BYTES };
+    const setting = {
+      carrier: installation.carrier(),
+      identity: installation.path('slow'),
+      port: DATA_PORT,
+      length: RING_BYTES,
+    };
     const slow = fork(programFile('test/nats/slow-reader.ts'), [JSON.stringify(setting)]);
     await once(slow, 'message');
     slow.kill('SIGSTOP');
@@ -180,18 +201,18 @@ withNats(
   carrier,
   'a flood past the window ends the flooder’s session with a reason; others go on, and it may come back',
   () =>
-    staged(async (stage) => {
-      const broker = await stage.startBroker();
-      const [a, b] = [await stage.connect('a'), await stage.connect('b')];
+    staged(async (installation) => {
+      const broker = await installation.startBroker();
+      const [a, b] = [await installation.connect('a'), await installation.connect('b')];
       const fromA = await openRing(b, 'a');
       const { up, down } = domainSubjects('host', 'slow');
-      const flooder = await lineOf(stage, 'slow', up, down);
+      const flooder = await lineOf(installation, 'slow', up, down);
       for (let i = 0; i < 400; i++) publishBytes(flooder, new Uint8Array(60_000));
       for (let i = 0; i < 100; i++) await a.sendv({ to: to('b'), iov: [Uint8Array.of(i)], deadline: 10_000 });
       assert.is((await take(fromA, 100)).length, 100);
       flooder.close();
       for (;;) {
-        const back = await stage.connect('slow', { reconnect: false }).catch(() => null);
+        const back = await installation.connect('slow', { reconnect: false }).catch(() => null);
         if (back !== null) break;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
@@ -200,12 +221,12 @@ withNats(
 );
 
 withNats(carrier, 'a broker that comes anew, without a goodbye, is noticed at once by who has a session', () =>
-  staged(async (stage) => {
-    await stage.startBroker();
-    const a = await stage.connect('a');
+  staged(async (installation) => {
+    await installation.startBroker();
+    const a = await installation.connect('a');
     const anew = new Promise((resolve) => a.on('reconnected', resolve));
     const { up, down } = domainSubjects('host', 'a');
-    const broker = await lineOf(stage, 'host', down, up);
+    const broker = await lineOf(installation, 'host', down, up);
     publishBytes(broker, messageOf(MessageKind.close, NO_PIPE, 0));
     await anew;
     broker.close();
@@ -213,11 +234,11 @@ withNats(carrier, 'a broker that comes anew, without a goodbye, is noticed at on
 );
 
 withNats(carrier, 'messages injected by who holds the domain’s key end nothing but that session, with a reason', () =>
-  staged(async (stage) => {
-    await stage.startBroker();
-    const a = await stage.connect('a');
+  staged(async (installation) => {
+    await installation.startBroker();
+    const a = await installation.connect('a');
     const { up, down } = domainSubjects('host', 'a');
-    const twin = await lineOf(stage, 'a', up, down);
+    const twin = await lineOf(installation, 'a', up, down);
     const noise = [
       new Uint8Array(0),
       new Uint8Array(16),
@@ -240,19 +261,19 @@ withNats(
   carrier,
   'a killed server ends sessions with a reason; when one is back, everybody comes back by himself',
   () =>
-    staged(async (stage) => {
-      const broker = await stage.startBroker();
-      const local = await stage.connect('local', { carrier: broker.carrierOf('local') });
+    staged(async (installation) => {
+      const broker = await installation.startBroker();
+      const local = await installation.connect('local', { carrier: broker.carrierOf('local') });
       const own = await openRing(local, 'local');
-      const [a, b] = [await stage.connect('a'), await stage.connect('b')];
+      const [a, b] = [await installation.connect('a'), await installation.connect('b')];
       const ring = await openRing(b, 'a');
       await a.sendv({ to: to('b'), iov: [Uint8Array.of(1)], deadline: 5_000 });
       await take(ring, 1);
-      await stage.stopServer();
+      await installation.stopServer();
       await until(() => broker.status().domains.every(({ name, session }) => name === 'local' || session === null));
       await local.sendv({ to: to('local'), iov: [Uint8Array.of(2)], deadline: 5_000 });
       await take(own, 1);
-      await stage.startServer();
+      await installation.startServer();
       const ringsOf = (name: string) => broker.status().domains.find((domain) => domain.name === name)?.rings ?? [];
       await until(
         () =>
@@ -269,10 +290,10 @@ withNats(
   carrier,
   'enrolment and revocation reach a running server by a signal; the sessions of others are not cut',
   () =>
-    staged(async (stage) => {
-      const broker = await stage.startBroker();
-      const a = await stage.connect('a');
-      await stage.connect('b', { reconnect: false });
+    staged(async (installation) => {
+      const broker = await installation.startBroker();
+      const a = await installation.connect('a');
+      await installation.connect('b', { reconnect: false });
       const sessionOf = (name: string): string | null =>
         broker.status().domains.find((domain) => domain.name === name)?.session ?? null;
       const before = sessionOf('a');
@@ -280,10 +301,10 @@ withNats(
         NATS_VMS.map(({ name }) => ({ name, carrier: 'nats', home: null }) as never),
         'host',
       );
-      await stage.server.revoke('b');
-      const written = await stage.server.write(await stage.server.setup(), members, Date.now());
+      await installation.server.revoke('b');
+      const written = await installation.server.write(await installation.server.setup(), members, Date.now());
       assert.equal([written.reloaded, written.notEnrolled], [true, ['b']]);
-      assert.is((await untilRefused(() => stage.connect('b', { reconnect: false })))[1], 'ERR_NATS_AUTH');
+      assert.is((await untilRefused(() => installation.connect('b', { reconnect: false })))[1], 'ERR_NATS_AUTH');
       assert.is(sessionOf('a'), before);
       const ring = await openRing(a, 'a');
       await a.sendv({ to: to('a'), iov: [Uint8Array.of(5)], deadline: 5_000 });

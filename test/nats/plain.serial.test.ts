@@ -15,7 +15,7 @@ const MARK = Buffer.from('what the server must not read');
 
 const plain = suite('nats carrier without TLS');
 
-const staged = (tls: boolean, run: (stage: NatsInstallation) => Promise<void>): Promise<void> =>
+const staged = (tls: boolean, run: (installation: NatsInstallation) => Promise<void>): Promise<void> =>
   NatsInstallation.play(MEMBERS, run, { tls });
 
 /** The codes of what a promise was rejected with. */
@@ -46,22 +46,22 @@ async function sendEverySize(a: Vm, b: Vm): Promise<void> {
 }
 
 /** A server whose `max_payload` somebody has lowered. */
-const stagedWith = (maxPayload: number, run: (stage: NatsInstallation) => Promise<void>): Promise<void> =>
-  staged(false, async (stage) => {
-    await stage.stopServer();
-    const text = await readFile(stage.server.configFile, 'utf8');
-    await writeFile(stage.server.configFile, text.replace(/^max_payload: .*$/m, `max_payload: ${maxPayload}`));
-    await stage.startServer();
-    await run(stage);
+const stagedWith = (maxPayload: number, run: (installation: NatsInstallation) => Promise<void>): Promise<void> =>
+  staged(false, async (installation) => {
+    await installation.stopServer();
+    const text = await readFile(installation.server.configFile, 'utf8');
+    await writeFile(installation.server.configFile, text.replace(/^max_payload: .*$/m, `max_payload: ${maxPayload}`));
+    await installation.startServer();
+    await run(installation);
   });
 
 withNats(plain, 'messages of every size arrive unaltered, and what passes the server cannot be read', () =>
-  staged(false, async (stage) => {
-    await stage.startBroker();
+  staged(false, async (installation) => {
+    await installation.startBroker();
     // A tap between a and the server: all that a says and hears in the clear, if it were.
     const seen: Buffer[] = [];
     const tap = createServer((near) => {
-      const far = dialTcp(stage.tcpPort, '127.0.0.1');
+      const far = dialTcp(installation.tcpPort, '127.0.0.1');
       for (const [from, to] of [
         [near, far],
         [far, near],
@@ -74,8 +74,8 @@ withNats(plain, 'messages of every size arrive unaltered, and what passes the se
     await new Promise<void>((resolve) => tap.listen(0, '127.0.0.1', resolve));
     const address = tap.address();
     const tcpPort = typeof address === 'object' && address !== null ? address.port : 0;
-    const a = await stage.connect('a', { carrier: `nats://127.0.0.1:${tcpPort}/host?tls=off` });
-    await sendEverySize(a, await stage.connect('b'));
+    const a = await installation.connect('a', { carrier: `nats://127.0.0.1:${tcpPort}/host?tls=off` });
+    await sendEverySize(a, await installation.connect('b'));
     const wire = Buffer.concat(seen);
     assert.ok(wire.includes('PUB argus.host.up.a '));
     assert.ok(!wire.includes(MARK));
@@ -84,50 +84,50 @@ withNats(plain, 'messages of every size arrive unaltered, and what passes the se
 );
 
 withNats(plain, 'a server that takes less in one message gets smaller ones', () =>
-  stagedWith(4_096, async (stage) => {
-    await stage.startBroker();
-    await sendEverySize(await stage.connect('a'), await stage.connect('b'));
+  stagedWith(4_096, async (installation) => {
+    await installation.startBroker();
+    await sendEverySize(await installation.connect('a'), await installation.connect('b'));
   }),
 );
 
 withNats(plain, 'a server that takes next to nothing is not used', () =>
-  stagedWith(512, async (stage) => {
-    assert.equal(await codesOf(stage.connect('a', { reconnect: false })), ['ERR_NATS_PAYLOAD']);
+  stagedWith(512, async (installation) => {
+    assert.equal(await codesOf(installation.connect('a', { reconnect: false })), ['ERR_NATS_PAYLOAD']);
   }),
 );
 
 withNats(plain, 'an end that expects TLS is not talked out of it', () =>
-  staged(false, async (stage) => {
+  staged(false, async (installation) => {
     const other = await NatsInstallation.set();
     await other.enrol(MEMBERS);
-    await cp(other.server.caFile, stage.path('a/nats-ca.pem'));
-    const carrier = `nats://127.0.0.1:${stage.tcpPort}/host`;
-    assert.equal(await codesOf(stage.connect('a', { carrier, reconnect: false })), ['ERR_NATS_TLS']);
+    await cp(other.server.caFile, installation.path('a/nats-ca.pem'));
+    const carrier = `nats://127.0.0.1:${installation.tcpPort}/host`;
+    assert.equal(await codesOf(installation.connect('a', { carrier, reconnect: false })), ['ERR_NATS_TLS']);
     await other.strike();
   }),
 );
 
 withNats(plain, 'an end that was told there is none does not speak to a server that wants it', () =>
-  staged(true, async (stage) => {
-    const carrier = `${stage.carrier()}?tls=off`;
-    assert.equal(await codesOf(stage.connect('a', { carrier, reconnect: false })), ['ERR_NATS_TLS']);
+  staged(true, async (installation) => {
+    const carrier = `${installation.carrier()}?tls=off`;
+    assert.equal(await codesOf(installation.connect('a', { carrier, reconnect: false })), ['ERR_NATS_TLS']);
   }),
 );
 
 for (const answer of ['SSH-2.0-OpenSSH_9.2\r\n', 'INFO {"tls_required":\r\n', 'PING\r\n', 'MSG what is this\r\n']) {
   withNats(plain, `what answers with ${JSON.stringify(answer)} is no NATS server`, async () => {
-    const stage = await NatsInstallation.set({ tls: false });
+    const installation = await NatsInstallation.set({ tls: false });
     const server = createServer((socket) => {
       socket.on('error', () => {});
       socket.write(answer);
     });
-    await new Promise<void>((resolve) => server.listen(stage.tcpPort, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.listen(installation.tcpPort, '127.0.0.1', resolve));
     try {
-      await stage.enrol(MEMBERS);
-      assert.equal(await codesOf(stage.connect('a', { reconnect: false })), ['ERR_NATS_UNREACHABLE']);
+      await installation.enrol(MEMBERS);
+      assert.equal(await codesOf(installation.connect('a', { reconnect: false })), ['ERR_NATS_UNREACHABLE']);
     } finally {
       server.close();
-      await stage.strike();
+      await installation.strike();
     }
   });
 }

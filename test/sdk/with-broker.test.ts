@@ -18,7 +18,7 @@ const test = suite('sdk: with a broker');
 /** Shipped policy: apps may play to audio-vm's port 4713, in whole frames of 4 bytes. */
 const PLAYBACK = { domain: 'audio-vm', port: 4713 } as const;
 
-class House {
+class PolicyHarness {
   readonly #directory: string;
   #broker: Broker | null = null;
 
@@ -26,16 +26,16 @@ class House {
     this.#directory = directory;
   }
 
-  static async build(): Promise<House> {
+  static async build(): Promise<PolicyHarness> {
     const directory = temporaryDirectory();
     const authority = await createAuthority(`${directory}/authority`);
     await issueIdentity(authority, `${directory}/argus`, { name: 'argus', role: 'broker', ttlSeconds: 3600 });
     for (const name of ['audio-vm', 'chrome-vm'])
       await issueIdentity(authority, `${directory}/${name}`, { name, role: 'domain', ttlSeconds: 3600 });
     await copyShippedPolicy(`${directory}/policy`);
-    const house = new House(directory);
-    await house.open();
-    return house;
+    const harness = new PolicyHarness(directory);
+    await harness.open();
+    return harness;
   }
 
   async open(): Promise<void> {
@@ -93,34 +93,34 @@ async function take(ring: Ring, count: number): Promise<number[]> {
 }
 
 test('a message arrives with the sender as the broker knows it', async () => {
-  const house = await House.build();
-  const [audio, chrome] = await Promise.all([house.connect('audio-vm'), house.connect('chrome-vm')]);
+  const harness = await PolicyHarness.build();
+  const [audio, chrome] = await Promise.all([harness.connect('audio-vm'), harness.connect('chrome-vm')]);
   const ring = await audio.registerRing({ port: 4713, partner: 'any', length: 4096 });
   assert.is(await chrome.sendv({ to: PLAYBACK, type: 3, iov: [numbered(1, 4), numbered(2, 8)] }), 12);
   const message = await ring.receive();
   assert.equal(message?.source, { domid: chrome.domid, name: 'chrome-vm', labels: ['@app', '@speaker'] });
   assert.equal([message?.type, message?.payload], [3, Uint8Array.of(1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0)]);
   await Promise.all([audio.close(), chrome.close()]);
-  await house.close();
+  await harness.close();
 });
 
 test('each provider of the ciphers talks to the others', async () => {
-  const house = await House.build();
-  const audio = await house.connect('audio-vm', 'audio-vm', 'node');
+  const harness = await PolicyHarness.build();
+  const audio = await harness.connect('audio-vm', 'audio-vm', 'node');
   const ring = await audio.registerRing({ port: 4713, partner: 'any', length: 4096 });
   for (const [number, aead] of (['in-place', 'node', 'noble'] as const).entries()) {
-    const chrome = await house.connect('chrome-vm', 'chrome-vm', aead);
+    const chrome = await harness.connect('chrome-vm', 'chrome-vm', aead);
     assert.is(await chrome.sendv({ to: PLAYBACK, iov: numbered(number) }), 64, aead);
     assert.is((await take(ring, 1))[0], number, aead);
     await chrome.close();
   }
   await audio.close();
-  await house.close();
+  await harness.close();
 });
 
 test('what policy or shape forbids is refused, each with its code', async () => {
-  const house = await House.build();
-  const [audio, chrome] = await Promise.all([house.connect('audio-vm'), house.connect('chrome-vm')]);
+  const harness = await PolicyHarness.build();
+  const [audio, chrome] = await Promise.all([harness.connect('audio-vm'), harness.connect('chrome-vm')]);
   assert.is(await codeOf(chrome.sendv({ to: PLAYBACK, iov: numbered(1) })), 'ECONNREFUSED', 'no ring yet');
   await audio.registerRing({ port: 4713, partner: 'any', length: 4096 });
   assert.is(await codeOf(chrome.sendv({ to: { ...PLAYBACK, port: 80 }, iov: numbered(1) })), 'EACCES');
@@ -133,29 +133,29 @@ test('what policy or shape forbids is refused, each with its code', async () => 
   const [state] = await chrome.notify([{ to: PLAYBACK, spaceRequired: 64 }]);
   assert.equal([state?.exists, state?.isSufficient, state?.maxMessageSize], [true, true, 4064]);
   await Promise.all([audio.close(), chrome.close()]);
-  await house.close();
+  await harness.close();
 });
 
 test('another domain’s carrier is refused', async () => {
-  const house = await House.build();
-  assert.is(await codeOf(house.connect('chrome-vm', 'audio-vm')), 'ERR_CLIENT_WRONG_CARRIER');
-  await house.close();
+  const harness = await PolicyHarness.build();
+  assert.is(await codeOf(harness.connect('chrome-vm', 'audio-vm')), 'ERR_CLIENT_WRONG_CARRIER');
+  await harness.close();
 });
 
 test('a newer session of the same domain ends the older one for good', async () => {
-  const house = await House.build();
-  const older = await house.connect('chrome-vm');
+  const harness = await PolicyHarness.build();
+  const older = await harness.connect('chrome-vm');
   const ended = new Promise<string>((resolve) => older.on('disconnected', ({ reason }) => resolve(reason.code)));
-  const newer = await house.connect('chrome-vm');
+  const newer = await harness.connect('chrome-vm');
   assert.is(await ended, 'ERR_CLIENT_SUPERSEDED');
   assert.is(older.state, 'closed');
   await newer.close();
-  await house.close();
+  await harness.close();
 });
 
 test('many messages through a ring that is often full arrive once each, in order', async () => {
-  const house = await House.build();
-  const [audio, chrome] = await Promise.all([house.connect('audio-vm'), house.connect('chrome-vm')]);
+  const harness = await PolicyHarness.build();
+  const [audio, chrome] = await Promise.all([harness.connect('audio-vm'), harness.connect('chrome-vm')]);
   const ring = await audio.registerRing({ port: 4713, partner: 'chrome-vm', length: 8192 });
   const count = 3000;
   const sends = Array.from({ length: count }, (_, i) =>
@@ -167,12 +167,12 @@ test('many messages through a ring that is often full arrive once each, in order
   );
   assert.ok((await Promise.all(sends)).every((bytes) => bytes === 64));
   await Promise.all([audio.close(), chrome.close()]);
-  await house.close();
+  await harness.close();
 });
 
 test('after a restart of the broker rings and waiting sends are back, and unread messages are still there', async () => {
-  const house = await House.build();
-  const [audio, chrome] = await Promise.all([house.connect('audio-vm'), house.connect('chrome-vm')]);
+  const harness = await PolicyHarness.build();
+  const [audio, chrome] = await Promise.all([harness.connect('audio-vm'), harness.connect('chrome-vm')]);
   const ring = await audio.registerRing({ port: 4713, partner: 'any', length: 4096 });
   await chrome.sendv({ to: PLAYBACK, iov: numbered(1) });
   while (ring.pending === 0) await new Promise(setImmediate);
@@ -180,14 +180,14 @@ test('after a restart of the broker rings and waiting sends are back, and unread
     [audio, chrome].map((vm) => new Promise<void>((resolve) => vm.on('disconnected', () => resolve()))),
   );
   const isAudioBack = new Promise<void>((resolve) => audio.on('reconnected', () => resolve()));
-  await house.close();
+  await harness.close();
   await lost;
-  await house.open();
+  await harness.open();
   await isAudioBack;
   assert.is(await chrome.sendv({ to: PLAYBACK, iov: numbered(2), deadline: 30_000 }), 64);
   assert.equal(await take(ring, 2), [1, 2]);
   await Promise.all([audio.close(), chrome.close()]);
-  await house.close();
+  await harness.close();
 });
 
 for (const [label, end] of [
@@ -195,8 +195,8 @@ for (const [label, end] of [
   ['closes its ring', (_vm: Vm, ring: Ring) => ring.close()],
 ] as const)
   test(`a receiver that has read all and ${label} at once leaves nothing undelivered`, () =>
-    House.build().then(async (house) => {
-      const [audio, chrome] = await Promise.all([house.connect('audio-vm'), house.connect('chrome-vm')]);
+    PolicyHarness.build().then(async (harness) => {
+      const [audio, chrome] = await Promise.all([harness.connect('audio-vm'), harness.connect('chrome-vm')]);
       try {
         const gone: number[] = [];
         chrome.on('peer-gone', ({ messages }) => void gone.push(messages));
@@ -213,7 +213,7 @@ for (const [label, end] of [
         );
       } finally {
         await Promise.all([audio.close(), chrome.close()]);
-        await house.close();
+        await harness.close();
       }
     }));
 

@@ -22,8 +22,8 @@ import { runCli } from '../support/processes/run-cli.ts';
 
 const control = suite('control and metrics');
 
-async function statusOf(stage: Installation): Promise<BrokerStatus> {
-  return (await callControl(stage.control, 'GET', '/v1/status')).body as BrokerStatus;
+async function statusOf(installation: Installation): Promise<BrokerStatus> {
+  return (await callControl(installation.control, 'GET', '/v1/status')).body as BrokerStatus;
 }
 
 /** The result of a scrape: one number for each name with its labels. */
@@ -45,12 +45,12 @@ async function scrape(url: string): Promise<ReadonlyMap<string, number>> {
 }
 
 control('nobody but its own user may open the sockets, whatever mode the runtime directory has', () =>
-  withInstallation({}, async (stage) => {
-    mkdirSync(stage.runtime);
-    chmodSync(stage.runtime, 0o755);
-    await stage.broker();
+  withInstallation({}, async (installation) => {
+    mkdirSync(installation.runtime);
+    chmodSync(installation.runtime, 0o755);
+    await installation.broker();
     for (const name of ['control.sock', 'chrome-vm.sock', 'rogue-vm.sock']) {
-      const stats = statSync(join(stage.runtime, name));
+      const stats = statSync(join(installation.runtime, name));
       assert.ok(stats.isSocket());
       assert.is(stats.mode & 0o777, 0o600, name);
     }
@@ -58,24 +58,24 @@ control('nobody but its own user may open the sockets, whatever mode the runtime
 );
 
 control('a runtime directory that the broker makes is 0700', () =>
-  withInstallation({}, async (stage) => {
-    await stage.broker();
-    assert.is(statSync(stage.runtime).mode & 0o777, 0o700);
+  withInstallation({}, async (installation) => {
+    await installation.broker();
+    assert.is(statSync(installation.runtime).mode & 0o777, 0o700);
   }),
 );
 
 control('status tells policy, log, domains, rings and counts as they are', () =>
-  withInstallation({}, async (stage) => {
-    const broker = await stage.broker();
-    const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+  withInstallation({}, async (installation) => {
+    const broker = await installation.broker();
+    const [mail, chrome] = [await installation.connect('mail-vm'), await installation.connect('chrome-vm')];
     await mail.registerRing({ port: DATA_PORT, partner: 'chrome-vm', length: 4_096 });
     await chrome.sendv({ to: { domain: 'mail-vm', port: DATA_PORT }, iov: new Uint8Array(10) });
     assert.is(await codeOf(chrome.sendv({ to: { domain: 'mail-vm', port: 5_000 }, iov: [] })), 'EACCES');
-    const status = await statusOf(stage);
+    const status = await statusOf(installation);
     assert.is(status.broker, 'argus');
     assert.is(status.pid, process.pid);
     assert.is(status.policy.rows, OPEN_ROWS.length);
-    assert.is(status.policy.directory, stage.policy);
+    assert.is(status.policy.directory, installation.policy);
     assert.is(status.audit.healthy, true);
     assert.is(status.messages, 1);
     assert.is(status.bytes, 10);
@@ -89,67 +89,67 @@ control('status tells policy, log, domains, rings and counts as they are', () =>
 );
 
 control('argus status prints it for people, and with --json as it is', () =>
-  withInstallation({}, async (stage) => {
-    await stage.broker();
-    await stage.connect('chrome-vm');
-    const people = await runCli(['status', '--control', stage.control]);
+  withInstallation({}, async (installation) => {
+    await installation.broker();
+    await installation.connect('chrome-vm');
+    const people = await runCli(['status', '--control', installation.control]);
     assert.is(people.code, 0);
     for (const part of ['broker    argus', 'revision 1', 'healthy', 'chrome-vm', 'rogue-vm'])
       assert.match(people.stdout, part);
-    const machines = await runCli(['status', '--json', '--control', stage.control]);
+    const machines = await runCli(['status', '--json', '--control', installation.control]);
     assert.is(JSON.parse(machines.stdout).broker, 'argus');
   }),
 );
 
 control('reload answers 200 with the revision, or 422 with the place of the error', () =>
-  withInstallation({}, async (stage) => {
-    await stage.broker({ watchPolicy: false });
-    const reload = (): ReturnType<typeof callControl> => callControl(stage.control, 'POST', '/v1/policy/reload');
+  withInstallation({}, async (installation) => {
+    await installation.broker({ watchPolicy: false });
+    const reload = (): ReturnType<typeof callControl> => callControl(installation.control, 'POST', '/v1/policy/reload');
     const first = await reload();
-    const { policy } = await statusOf(stage);
+    const { policy } = await statusOf(installation);
     assert.equal(first, { ok: true, body: { ok: true, revision: 1, changed: false, policy: policy.hash } });
-    await stage.writeRows([...OPEN_ROWS, 'p, chrome-vm']);
+    await installation.writeRows([...OPEN_ROWS, 'p, chrome-vm']);
     const { ok, body } = await reload();
     assert.is(ok, false);
     const { code, message } = body as { code: string; message: string };
     assert.match(code, /^ERR_POLICY_/);
     assert.match(message, /policy\.csv:5:\d+/);
-    await stage.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, data, send, deny']);
+    await installation.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, data, send, deny']);
     const third = await reload();
-    const { hash } = (await statusOf(stage)).policy;
+    const { hash } = (await statusOf(installation)).policy;
     assert.equal(third, { ok: true, body: { ok: true, revision: 2, changed: true, policy: hash } });
   }),
 );
 
 control('status says that the files on disk are refused and why, until they are in order again', () =>
-  withInstallation({}, async (stage) => {
-    const broker = await stage.broker({ watchPolicy: false });
-    assert.is((await statusOf(stage)).policy.refusal, null);
-    await stage.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, dta, send, allow', 'p, chrome-vm']);
-    const { code, stdout } = await runCli(['reload', '--json', '--control', stage.control]);
+  withInstallation({}, async (installation) => {
+    const broker = await installation.broker({ watchPolicy: false });
+    assert.is((await statusOf(installation)).policy.refusal, null);
+    await installation.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, dta, send, allow', 'p, chrome-vm']);
+    const { code, stdout } = await runCli(['reload', '--json', '--control', installation.control]);
     assert.is(code, 1);
     const { findings } = JSON.parse(stdout);
     assert.equal(
       findings.map(({ line }: { line: number }) => line),
       [5, 6],
     );
-    assert.is((await statusOf(stage)).policy.refusal?.findings, 2);
-    const people = await runCli(['status', '--control', stage.control]);
+    assert.is((await statusOf(installation)).policy.refusal?.findings, 2);
+    const people = await runCli(['status', '--control', installation.control]);
     assert.match(people.stdout, /REFUSED: .*policy\.csv:5:.*\(ERR_POLICY_/);
-    await stage.writeRows(OPEN_ROWS);
+    await installation.writeRows(OPEN_ROWS);
     await broker.reload();
-    assert.is((await statusOf(stage)).policy.refusal, null);
+    assert.is((await statusOf(installation)).policy.refusal, null);
   }),
 );
 
 control('a revocation of a name that is not declared is refused, with the nearest one', () =>
-  withInstallation({}, async (stage) => {
-    await stage.broker();
+  withInstallation({}, async (installation) => {
+    await installation.broker();
     for (const [domain, label, says] of [
       ['chrmoe-vm', '@member', 'did you mean "chrome-vm"?'],
       ['chrome-vm', '@membre', 'did you mean "@member"?'],
     ] as const) {
-      const { code, stdout, stderr } = await runCli(['revoke', domain, label, '--control', stage.control]);
+      const { code, stdout, stderr } = await runCli(['revoke', domain, label, '--control', installation.control]);
       assert.is(code, 1);
       assert.is(stdout, '');
       assert.match(stderr, says);
@@ -159,9 +159,9 @@ control('a revocation of a name that is not declared is refused, with the neares
 );
 
 control('reloads that come together are answered by one load, and none is lost', () =>
-  withInstallation({}, async (stage) => {
-    const broker = await stage.broker({ watchPolicy: false });
-    await stage.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, data, send, deny']);
+  withInstallation({}, async (installation) => {
+    const broker = await installation.broker({ watchPolicy: false });
+    await installation.writeRows([...OPEN_ROWS, 'p, chrome-vm, mail-vm, data, send, deny']);
     const results = await Promise.all(Array.from({ length: 5 }, () => broker.reload()));
     for (const result of results) assert.equal(result, { ok: true, revision: 2, changed: true });
     assert.is(broker.status().policy.revision, 2);
@@ -172,8 +172,8 @@ needs('ss', 'iproute2')(
   control,
   'every request that may change something is recorded with the process that sent it',
   () =>
-    withInstallation({}, async (stage) => {
-      const broker = await stage.broker({ watchPolicy: false });
+    withInstallation({}, async (installation) => {
+      const broker = await installation.broker({ watchPolicy: false });
       const grant = { domain: 'chrome-vm', label: '@member', by: 'alice', reason: 'a test' };
       for (const [path, body] of [
         ['policy/reload', { by: 'alice', reason: 'a test' }],
@@ -183,10 +183,10 @@ needs('ss', 'iproute2')(
         ['grants/revoke', grant],
         ['keys/revocations', { list: 'none' }],
       ] as const)
-        await callControl(stage.control, 'POST', `/v1/${path}`, body);
-      await callControl(stage.control, 'GET', '/v1/policy/files');
+        await callControl(installation.control, 'POST', `/v1/${path}`, body);
+      await callControl(installation.control, 'GET', '/v1/policy/files');
       await broker.close();
-      const records = readFileSync(join(stage.audit, '00000001.jsonl'), 'utf8')
+      const records = readFileSync(join(installation.audit, '00000001.jsonl'), 'utf8')
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line))
@@ -208,15 +208,15 @@ needs('ss', 'iproute2')(
 );
 
 control('what is no operation is 404, with a code', () =>
-  withInstallation({}, async (stage) => {
-    await stage.broker();
+  withInstallation({}, async (installation) => {
+    await installation.broker();
     for (const [method, path] of [
       ['GET', '/'],
       ['POST', '/v1/status'],
       ['GET', '/v1/policy/reload'],
       ['GET', '/v1/status/../../etc/passwd'],
     ] as const) {
-      const { ok, body } = await callControl(stage.control, method, path);
+      const { ok, body } = await callControl(installation.control, method, path);
       assert.is(ok, false);
       assert.is((body as { code: string }).code, 'ERR_CONTROL_NOT_FOUND', `${method} ${path}`);
     }
@@ -224,15 +224,15 @@ control('what is no operation is 404, with a code', () =>
 );
 
 control('metrics parse, and count what happened', () =>
-  withInstallation({}, async (stage) => {
-    const broker = await stage.broker({ metrics: '127.0.0.1:0', watchPolicy: false });
-    const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+  withInstallation({}, async (installation) => {
+    const broker = await installation.broker({ metrics: '127.0.0.1:0', watchPolicy: false });
+    const [mail, chrome] = [await installation.connect('mail-vm'), await installation.connect('chrome-vm')];
     await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 4_096 });
     for (let sent = 0; sent < 3; sent++)
       await chrome.sendv({ to: { domain: 'mail-vm', port: DATA_PORT }, iov: new Uint8Array(10) });
     await codeOf(chrome.sendv({ to: { domain: 'mail-vm', port: 5_000 }, iov: [] }));
-    await codeOf(stage.connect('audio-vm', { identity: stage.identityOf('mail-vm') }));
-    await stage.writeRows(['nonsense']);
+    await codeOf(installation.connect('audio-vm', { identity: installation.identityOf('mail-vm') }));
+    await installation.writeRows(['nonsense']);
     await broker.reload();
     const samples = await scrape(broker.metrics ?? '');
     const expected: Readonly<Record<string, number>> = {
@@ -254,10 +254,10 @@ control('metrics parse, and count what happened', () =>
 );
 
 control('the control socket has the same metrics', () =>
-  withInstallation({}, async (stage) => {
-    await stage.broker();
+  withInstallation({}, async (installation) => {
+    await installation.broker();
     const text = await new Promise<string>((resolve, reject) => {
-      const call = request({ socketPath: stage.control, path: '/metrics' }, async (response) => {
+      const call = request({ socketPath: installation.control, path: '/metrics' }, async (response) => {
         resolve(Buffer.concat(await response.toArray()).toString('utf8'));
       });
       call.on('error', reject).end();
@@ -267,35 +267,35 @@ control('the control socket has the same metrics', () =>
 );
 
 control('a second broker does not start in the same runtime directory, and does not disturb the first', () =>
-  withInstallation({}, async (stage) => {
-    const first = await stage.broker();
-    const vm = await stage.connect('chrome-vm');
-    const second = stage.broker({ audit: join(stage.directory, 'other') });
+  withInstallation({}, async (installation) => {
+    const first = await installation.broker();
+    const vm = await installation.connect('chrome-vm');
+    const second = installation.broker({ audit: join(installation.directory, 'other') });
     assert.is(await codeOf(second), 'ERR_BROKER_SOCKET_BUSY');
     assert.is(vm.state, 'connected');
-    assert.is((await statusOf(stage)).broker, first.name);
-    await stage.connect('mail-vm');
+    assert.is((await statusOf(installation)).broker, first.name);
+    await installation.connect('mail-vm');
   }),
 );
 
 control('a broker that could not start leaves nothing that would keep the next from starting', () =>
-  withInstallation({}, async (stage) => {
-    await stage.writeDomains({ control: [] });
-    assert.is(await codeOf(stage.broker()), 'ERR_BROKER_SOCKET_PATH');
-    await stage.writeDomains({ 'chrome-vm': [] });
-    await stage.broker();
-    assert.is((await stage.connect('chrome-vm')).state, 'connected');
+  withInstallation({}, async (installation) => {
+    await installation.writeDomains({ control: [] });
+    assert.is(await codeOf(installation.broker()), 'ERR_BROKER_SOCKET_PATH');
+    await installation.writeDomains({ 'chrome-vm': [] });
+    await installation.broker();
+    assert.is((await installation.connect('chrome-vm')).state, 'connected');
   }),
 );
 
 control('every loopback address, also of IPv6, comes back as one that a client can use', () =>
-  withInstallation({}, async (stage) => {
+  withInstallation({}, async (installation) => {
     const loopbacks = Object.values(networkInterfaces()).flatMap(
       (each) => each?.filter(({ internal }) => internal) ?? [],
     );
     for (const { address, family } of loopbacks) {
-      const broker = await stage.broker({ tcp: family === 'IPv6' ? `[${address}]:0` : `${address}:0` });
-      const vm = await stage.connect('chrome-vm', { carrier: broker.tcp ?? '' });
+      const broker = await installation.broker({ tcp: family === 'IPv6' ? `[${address}]:0` : `${address}:0` });
+      const vm = await installation.connect('chrome-vm', { carrier: broker.tcp ?? '' });
       assert.is(vm.state, 'connected', address);
       await vm.close();
       await broker.close();
@@ -304,8 +304,8 @@ control('every loopback address, also of IPv6, comes back as one that a client c
 );
 
 control('a broker that is frozen is said to be, within the time that was given', () =>
-  withInstallation({}, async (stage) => {
-    const broker = await stage.brokerProcess({ watchPolicy: false });
+  withInstallation({}, async (installation) => {
+    const broker = await installation.brokerProcess({ watchPolicy: false });
     broker.signal('SIGSTOP');
     try {
       const requests: readonly (readonly [Command, ...string[]])[] = [
@@ -316,7 +316,9 @@ control('a broker that is frozen is said to be, within the time that was given',
         [revokeCommand(), 'chrome-vm', '@audio'],
       ];
       for (const [command, ...words] of requests) {
-        const call = command.parseAsync([...words, '--control', stage.control, '--timeout', '100ms'], { from: 'user' });
+        const call = command.parseAsync([...words, '--control', installation.control, '--timeout', '100ms'], {
+          from: 'user',
+        });
         assert.is(await codeOf(call), 'ERR_BROKER_TIMEOUT', command.name());
       }
     } finally {
@@ -352,17 +354,17 @@ async function halfRequests(open: () => Socket, count: number, ended: number): P
 }
 
 control('half requests do not keep file descriptors, at the control socket and at the metrics port', () =>
-  withInstallation({}, async (stage) => {
-    const broker = await stage.broker({ watchPolicy: false, metrics: '127.0.0.1:0' });
+  withInstallation({}, async (installation) => {
+    const broker = await installation.broker({ watchPolicy: false, metrics: '127.0.0.1:0' });
     const { port } = new URL(broker.metrics ?? '');
     const sockets = [
-      ...(await halfRequests(() => createConnection(stage.control), 200, 200 - 32)),
+      ...(await halfRequests(() => createConnection(installation.control), 200, 200 - 32)),
       ...(await halfRequests(() => createConnection(Number(port), '127.0.0.1'), 200, 200 - 16)),
     ];
     for (const socket of sockets) socket.destroy();
     // The server must first notice that the connections are gone.
     for (;;) {
-      const answer = await callControl(stage.control, 'GET', '/v1/status').catch(() => null);
+      const answer = await callControl(installation.control, 'GET', '/v1/status').catch(() => null);
       if (answer?.ok === true) break;
     }
   }),

@@ -31,7 +31,7 @@ const SILENT = { info: silent, warn: silent, error: silent };
 const FAR = 'far-vm';
 const ELSEWHERE = { leave: silent } as unknown as RemoteBroker;
 
-class House {
+class PolicyHarness {
   readonly clock = new FakeClock();
   readonly directory: string;
   readonly audit: MemoryAudit;
@@ -79,7 +79,7 @@ class House {
     edits: Readonly<Record<string, (text: string) => string>> = {},
     archive: RevisionArchive = memoryArchive(),
     isApplied = false,
-  ): Promise<House> {
+  ): Promise<PolicyHarness> {
     const directory = join(temporaryDirectory(), 'policy');
     await copyShippedPolicy(directory);
     for (const [name, edit] of Object.entries(edits)) {
@@ -88,7 +88,7 @@ class House {
     const audit = memoryAudit();
     const { policy } = await firstPolicy({ directory, source: 'watch', strict: true }, archive);
     await archive.keep(policy.hash, policy.files);
-    return new House(directory, audit, policy, archive, isApplied);
+    return new PolicyHarness(directory, audit, policy, archive, isApplied);
   }
 
   async edit(name: (typeof POLICY_FILE_NAMES)[number], edit: (text: string) => string): Promise<void> {
@@ -119,260 +119,260 @@ class House {
 }
 
 force('a revocation is in force before the call returns', async () => {
-  const house = await House.open();
-  await house.grant('chrome-vm', '@mic');
-  assert.is(house.hears('chrome-vm'), true);
-  const answer = house.revoke('chrome-vm', '@mic');
-  assert.is(house.hears('chrome-vm'), false);
+  const harness = await PolicyHarness.open();
+  await harness.grant('chrome-vm', '@mic');
+  assert.is(harness.hears('chrome-vm'), true);
+  const answer = harness.revoke('chrome-vm', '@mic');
+  assert.is(harness.hears('chrome-vm'), false);
   assert.equal(await answer, { ok: true, revision: 3, changed: true });
 });
 
 force('a log that cannot be written delays no revocation, and refuses a grant without a trace of it', async () => {
-  const house = await House.open();
-  await house.grant('chrome-vm', '@mic');
-  house.audit.setHealthy(false);
-  const answer = house.revoke('chrome-vm', '@mic');
-  assert.is(house.hears('chrome-vm'), false);
+  const harness = await PolicyHarness.open();
+  await harness.grant('chrome-vm', '@mic');
+  harness.audit.setHealthy(false);
+  const answer = harness.revoke('chrome-vm', '@mic');
+  assert.is(harness.hears('chrome-vm'), false);
   assert.equal(await answer, { ok: true, revision: 3, changed: true, recorded: false });
-  const loads = house.events('policy.load', 'grant.add').length;
-  const refused = await house.grant('mail-vm', '@mic');
+  const loads = harness.events('policy.load', 'grant.add').length;
+  const refused = await harness.grant('mail-vm', '@mic');
   assert.is(refused.ok ? '' : refused.code, 'ERR_BROKER_AUDIT');
-  assert.is(house.events('policy.load', 'grant.add').length, loads);
-  assert.is(house.hears('mail-vm'), false);
+  assert.is(harness.events('policy.load', 'grant.add').length, loads);
+  assert.is(harness.hears('mail-vm'), false);
 });
 
 force('a revocation overtakes loads and grants that wait, and the grant it meets does not come after it', async () => {
-  const house = await House.open();
-  await house.grant('chrome-vm', '@mic');
-  await house.edit('policy.csv', (text) => `${text}# edited\n`);
-  const loads = Array.from({ length: 500 }, () => house.reload.run());
-  const grants = [house.grant('mail-vm', '@mic'), house.grant('gui-vm', '@speaker')];
-  const answer = house.revoke('chrome-vm', '@mic');
-  const stopped = house.revoke('mail-vm', '@mic');
-  assert.is(house.hears('chrome-vm'), false);
+  const harness = await PolicyHarness.open();
+  await harness.grant('chrome-vm', '@mic');
+  await harness.edit('policy.csv', (text) => `${text}# edited\n`);
+  const loads = Array.from({ length: 500 }, () => harness.reload.run());
+  const grants = [harness.grant('mail-vm', '@mic'), harness.grant('gui-vm', '@speaker')];
+  const answer = harness.revoke('chrome-vm', '@mic');
+  const stopped = harness.revoke('mail-vm', '@mic');
+  assert.is(harness.hears('chrome-vm'), false);
   await Promise.all([answer, stopped, ...loads, ...grants]);
-  assert.is(house.hears('mail-vm'), false);
-  assert.equal(house.argo.policy.grants, [{ domain: 'gui-vm', label: '@speaker' }]);
-  assert.is(house.hears('chrome-vm'), false);
+  assert.is(harness.hears('mail-vm'), false);
+  assert.equal(harness.argo.policy.grants, [{ domain: 'gui-vm', label: '@speaker' }]);
+  assert.is(harness.hears('chrome-vm'), false);
   assert.is(new Set(loads).size, 1, 'requests that wait are answered by one load');
 });
 
 force('what a load brings is put on top of a revocation that came meanwhile', async () => {
-  const house = await House.open();
-  await house.grant('chrome-vm', '@mic');
-  await house.grant('mail-vm', '@mic');
-  const { rows } = house.reload.policy;
-  await house.edit('policy.csv', (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`);
-  const loaded = house.reload.run();
-  void house.revoke('chrome-vm', '@mic');
-  assert.equal([(await loaded).ok, house.reload.policy.rows], [true, rows + 1]);
+  const harness = await PolicyHarness.open();
+  await harness.grant('chrome-vm', '@mic');
+  await harness.grant('mail-vm', '@mic');
+  const { rows } = harness.reload.policy;
+  await harness.edit('policy.csv', (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`);
+  const loaded = harness.reload.run();
+  void harness.revoke('chrome-vm', '@mic');
+  assert.equal([(await loaded).ok, harness.reload.policy.rows], [true, rows + 1]);
   assert.equal(
-    house.argo.policy.grants.map(({ domain }) => domain),
+    harness.argo.policy.grants.map(({ domain }) => domain),
     ['mail-vm'],
   );
-  assert.is(house.hears('chrome-vm'), false);
+  assert.is(harness.hears('chrome-vm'), false);
 });
 
 force(
   'a removed row is in force while the log cannot be written; an added one comes by itself when it can',
   async () => {
-    const house = await House.open({
+    const harness = await PolicyHarness.open({
       'policy.csv': (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`,
     });
-    house.audit.setHealthy(false);
-    await house.edit('policy.csv', (text) => text.replace('p, gui-vm, @audio, audio-playback, send, allow\n', ''));
-    const narrowed = await house.reload.run();
+    harness.audit.setHealthy(false);
+    await harness.edit('policy.csv', (text) => text.replace('p, gui-vm, @audio, audio-playback, send, allow\n', ''));
+    const narrowed = await harness.reload.run();
     assert.is(narrowed.ok && narrowed.recorded === false, true);
-    await house.edit('policy.csv', (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`);
-    const { revision } = house.argo.policy;
-    const widened = await house.reload.run();
+    await harness.edit('policy.csv', (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`);
+    const { revision } = harness.argo.policy;
+    const widened = await harness.reload.run();
     assert.is(widened.ok ? '' : widened.code, 'ERR_BROKER_AUDIT');
-    assert.is(house.argo.policy.revision, revision);
-    house.audit.setHealthy(true);
-    while (house.argo.policy.revision === revision) await turns();
-    assert.equal(house.reload.policy.files['policy.csv'], await readFile(join(house.directory, 'policy.csv')));
+    assert.is(harness.argo.policy.revision, revision);
+    harness.audit.setHealthy(true);
+    while (harness.argo.policy.revision === revision) await turns();
+    assert.equal(harness.reload.policy.files['policy.csv'], await readFile(join(harness.directory, 'policy.csv')));
   },
 );
 
 force('taking back a label that a deny row names allows something, and so it waits for its record', async () => {
-  const house = await House.open({
+  const harness = await PolicyHarness.open({
     'domains.yaml': (text) => text.replace('labels:\n', 'labels:\n  - name: "@deaf"\n    grantable: true\n'),
     'policy.csv': (text) => `${text}p, @audio, @deaf, audio-capture, send, deny\n`,
   });
-  await house.grant('mail-vm', '@deaf');
-  await house.grant('mail-vm', '@mic');
-  assert.is(house.hears('mail-vm'), false);
-  house.audit.setHealthy(false);
-  const refused = await house.revoke('mail-vm', '@deaf');
-  assert.is(house.hears('mail-vm'), false);
+  await harness.grant('mail-vm', '@deaf');
+  await harness.grant('mail-vm', '@mic');
+  assert.is(harness.hears('mail-vm'), false);
+  harness.audit.setHealthy(false);
+  const refused = await harness.revoke('mail-vm', '@deaf');
+  assert.is(harness.hears('mail-vm'), false);
   assert.is(refused.ok, true, 'all grants are taken back instead, which allows nothing');
-  assert.equal(house.argo.policy.grants, []);
+  assert.equal(harness.argo.policy.grants, []);
 });
 
 force('an expiry is noticed within 100 ms, by the clock that is reached first', async () => {
   for (const step of [0, 3_600_000, -3_600_000]) {
-    const house = await House.open();
-    await house.grant('chrome-vm', '@mic', 10_000);
-    house.clock.advance(5_000);
-    house.clock.step(step);
-    if (step > 0) house.clock.advance(100);
+    const harness = await PolicyHarness.open();
+    await harness.grant('chrome-vm', '@mic', 10_000);
+    harness.clock.advance(5_000);
+    harness.clock.step(step);
+    if (step > 0) harness.clock.advance(100);
     else {
-      house.clock.advance(4_990);
-      assert.is(house.hears('chrome-vm'), true);
-      house.clock.advance(100);
+      harness.clock.advance(4_990);
+      assert.is(harness.hears('chrome-vm'), true);
+      harness.clock.advance(100);
     }
-    assert.is(house.hears('chrome-vm'), false, `stepped by ${step}`);
+    assert.is(harness.hears('chrome-vm'), false, `stepped by ${step}`);
   }
 });
 
 force('256 grants is the limit, also for 300 at once', async () => {
   const names = Array.from({ length: 300 }, (_, index) => `vm-${index}`);
-  const house = await House.open({
+  const harness = await PolicyHarness.open({
     'domains.yaml': (text) =>
       `${text}${names.map((name, index) => `  - {name: ${name}, domid: ${1_000 + index}}\n`).join('')}`,
   });
-  const results = await Promise.all(names.map((name) => house.grant(name, '@mic')));
+  const results = await Promise.all(names.map((name) => harness.grant(name, '@mic')));
   assert.is(results.filter(({ ok }) => ok).length, 256);
-  assert.is(house.argo.policy.grants.length, 256);
+  assert.is(harness.argo.policy.grants.length, 256);
 });
 
 force('a load whose files no longer bear one of a hundred grants drops that one, by halves', async () => {
   const names = Array.from({ length: 100 }, (_, index) => `vm-${index}`);
-  const house = await House.open({
+  const harness = await PolicyHarness.open({
     'domains.yaml': (text) =>
       `${text}${names.map((name, index) => `  - {name: ${name}, domid: ${1_000 + index}}\n`).join('')}`,
   });
-  await Promise.all(names.map((name) => house.grant(name, '@mic')));
-  await house.edit('assertions.csv', (text) => `${text}neverallow, @audio, vm-37, audio-capture, send\n`);
-  assert.is((await house.reload.run()).ok, true);
+  await Promise.all(names.map((name) => harness.grant(name, '@mic')));
+  await harness.edit('assertions.csv', (text) => `${text}neverallow, @audio, vm-37, audio-capture, send\n`);
+  assert.is((await harness.reload.run()).ok, true);
   assert.equal(
-    house.argo.policy.grants.map(({ domain }) => domain),
+    harness.argo.policy.grants.map(({ domain }) => domain),
     names.filter((name) => name !== 'vm-37'),
   );
-  assert.equal(house.events('grant.revoke'), ['grant.revoke']);
+  assert.equal(harness.events('grant.revoke'), ['grant.revoke']);
 });
 
 force('a refused file is recorded as refused and never as loaded', async () => {
-  const house = await House.open();
-  await house.edit('policy.csv', (text) => `${text}p, half a row\n`);
-  assert.is((await house.reload.run()).ok, false);
-  assert.equal(house.events('policy.load', 'policy.reject'), ['policy.reject']);
+  const harness = await PolicyHarness.open();
+  await harness.edit('policy.csv', (text) => `${text}p, half a row\n`);
+  assert.is((await harness.reload.run()).ok, false);
+  assert.equal(harness.events('policy.load', 'policy.reject'), ['policy.reject']);
 });
 
 force(
   'a refused directory is named in the log: its hash, the revision that stays, the number that it would have had',
   async () => {
-    const house = await House.open();
-    await house.edit('policy.csv', (text) => `${text}p, half a row\n`);
-    const result = await house.reload.run();
-    const hash = hashFiles(await readPolicyFiles(house.directory));
-    const reject = house.audit.records.findLast(({ event }) => event === 'policy.reject');
+    const harness = await PolicyHarness.open();
+    await harness.edit('policy.csv', (text) => `${text}p, half a row\n`);
+    const result = await harness.reload.run();
+    const hash = hashFiles(await readPolicyFiles(harness.directory));
+    const reject = harness.audit.records.findLast(({ event }) => event === 'policy.reject');
     assert.is(reject?.policy, hash.slice(0, 16));
     assert.equal([reject?.detail?.revision, reject?.detail?.refused], [1, 2]);
-    assert.equal([result.ok ? null : result.policy, house.reload.refusal?.policy], [hash, hash]);
-    await rm(join(house.directory, 'tests.csv'));
-    await house.reload.run();
-    const unread = house.audit.records.findLast(({ event }) => event === 'policy.reject');
+    assert.equal([result.ok ? null : result.policy, harness.reload.refusal?.policy], [hash, hash]);
+    await rm(join(harness.directory, 'tests.csv'));
+    await harness.reload.run();
+    const unread = harness.audit.records.findLast(({ event }) => event === 'policy.reject');
     assert.equal([unread?.reason, unread?.policy], ['ERR_POLICY_FILE', undefined]);
   },
 );
 
 force('what allows something is prepared on disk first, and loaded in the log only when it is in force', async () => {
-  const house = await House.open();
+  const harness = await PolicyHarness.open();
   const waiting: ((isDurable: boolean) => void)[] = [];
-  house.audit.whenDurable = (callback) => void waiting.push(callback);
-  const events = (): string[] => house.events('policy.prepare', 'policy.load', 'policy.reject', 'grant.add');
-  const granted = house.grant('chrome-vm', '@mic');
+  harness.audit.whenDurable = (callback) => void waiting.push(callback);
+  const events = (): string[] => harness.events('policy.prepare', 'policy.load', 'policy.reject', 'grant.add');
+  const granted = harness.grant('chrome-vm', '@mic');
   await turns();
-  assert.equal([events(), house.hears('chrome-vm')], [['policy.prepare'], false]);
+  assert.equal([events(), harness.hears('chrome-vm')], [['policy.prepare'], false]);
   waiting.shift()?.(true);
   await turns();
-  assert.equal([events(), house.hears('chrome-vm')], [['policy.prepare', 'grant.add', 'policy.load'], true]);
+  assert.equal([events(), harness.hears('chrome-vm')], [['policy.prepare', 'grant.add', 'policy.load'], true]);
   waiting.shift()?.(true);
   assert.is((await granted).ok, true);
-  const { revision, policy } = house.audit.records.findLast(({ event }) => event === 'policy.prepare') ?? {};
-  assert.equal([revision, policy], [2, house.reload.policy.hash.slice(0, 16)]);
+  const { revision, policy } = harness.audit.records.findLast(({ event }) => event === 'policy.prepare') ?? {};
+  assert.equal([revision, policy], [2, harness.reload.policy.hash.slice(0, 16)]);
 });
 
 force('a revision that was overtaken or could not be recorded is never said to be loaded', async () => {
-  const house = await House.open();
-  await house.grant('chrome-vm', '@mic');
+  const harness = await PolicyHarness.open();
+  await harness.grant('chrome-vm', '@mic');
   const waiting: ((isDurable: boolean) => void)[] = [];
-  house.audit.whenDurable = (callback) => void waiting.push(callback);
+  harness.audit.whenDurable = (callback) => void waiting.push(callback);
   const loads = (): unknown[] =>
-    house.audit.records.filter(({ event }) => event === 'policy.load').map(({ revision }) => revision);
-  const granted = house.grant('mail-vm', '@mic');
+    harness.audit.records.filter(({ event }) => event === 'policy.load').map(({ revision }) => revision);
+  const granted = harness.grant('mail-vm', '@mic');
   await turns();
-  const revoked = house.revoke('chrome-vm', '@mic');
+  const revoked = harness.revoke('chrome-vm', '@mic');
   for (const answer of waiting.splice(0)) answer(true);
   await turns();
-  const taken = house.audit.records.findLast(({ event }) => event === 'policy.reject');
+  const taken = harness.audit.records.findLast(({ event }) => event === 'policy.reject');
   assert.equal([taken?.reason, taken?.detail?.refused, loads()], ['SUPERSEDED', 3, [2, 4]]);
   for (const answer of waiting.splice(0)) answer(false);
   await Promise.all([granted, revoked]);
-  const last = house.audit.records.findLast(({ event }) => event === 'policy.reject');
+  const last = harness.audit.records.findLast(({ event }) => event === 'policy.reject');
   assert.equal([last?.reason, last?.detail?.refused, loads()], ['AUDIT_UNAVAILABLE', 5, [2, 4]]);
 });
 
 force('a load that is overtaken while it waits for its record is made again on top of what overtook it', async () => {
-  const house = await House.open();
-  await house.grant('chrome-vm', '@mic');
-  const { rows } = house.reload.policy;
-  const prepared = house.events('policy.prepare').length;
-  const release = holdRecords(house);
-  await house.edit('policy.csv', (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`);
-  const loaded = house.reload.run();
-  while (house.events('policy.prepare').length === prepared) await turns();
-  const revoked = house.revoke('chrome-vm', '@mic');
+  const harness = await PolicyHarness.open();
+  await harness.grant('chrome-vm', '@mic');
+  const { rows } = harness.reload.policy;
+  const prepared = harness.events('policy.prepare').length;
+  const release = holdRecords(harness);
+  await harness.edit('policy.csv', (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`);
+  const loaded = harness.reload.run();
+  while (harness.events('policy.prepare').length === prepared) await turns();
+  const revoked = harness.revoke('chrome-vm', '@mic');
   release();
   assert.equal([(await loaded).ok, (await revoked).ok], [true, true]);
-  assert.equal([house.reload.policy.rows, house.hears('chrome-vm')], [rows + 1, false]);
+  assert.equal([harness.reload.policy.rows, harness.hears('chrome-vm')], [rows + 1, false]);
 });
 
 force('a load that takes away brings back no grant that was revoked while it was checked', async () => {
-  const house = await House.open({
+  const harness = await PolicyHarness.open({
     'policy.csv': (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`,
   });
-  await house.grant('chrome-vm', '@mic');
-  await house.edit('policy.csv', (text) => text.replace('p, gui-vm, @audio, audio-playback, send, allow\n', ''));
+  await harness.grant('chrome-vm', '@mic');
+  await harness.edit('policy.csv', (text) => text.replace('p, gui-vm, @audio, audio-playback, send, allow\n', ''));
   let revoked: Promise<unknown> | null = null;
-  house.rest = () => {
-    revoked ??= house.revoke('chrome-vm', '@mic');
+  harness.rest = () => {
+    revoked ??= harness.revoke('chrome-vm', '@mic');
     return null;
   };
-  assert.is((await house.reload.run()).ok, true);
+  assert.is((await harness.reload.run()).ok, true);
   assert.ok(revoked !== null, 'the check has steps');
   await revoked;
-  assert.equal([house.argo.policy.grants, house.hears('chrome-vm')], [[], false]);
+  assert.equal([harness.argo.policy.grants, harness.hears('chrome-vm')], [[], false]);
 });
 
 force('a grant that is taken back while it waits for its record never comes into force', async () => {
-  const house = await House.open();
-  const release = holdRecords(house);
-  const granted = house.grant('mail-vm', '@mic');
+  const harness = await PolicyHarness.open();
+  const release = holdRecords(harness);
+  const granted = harness.grant('mail-vm', '@mic');
   await turns();
-  const revoked = house.revoke('mail-vm', '@mic');
+  const revoked = harness.revoke('mail-vm', '@mic');
   release();
   assert.equal([(await granted).ok, (await revoked).ok], [false, true]);
-  assert.equal([house.argo.policy.grants, house.hears('mail-vm')], [[], false]);
+  assert.equal([harness.argo.policy.grants, harness.hears('mail-vm')], [[], false]);
 });
 
 force('a grant lasts a whole number of milliseconds, within bounds', async () => {
-  const house = await House.open();
+  const harness = await PolicyHarness.open();
   for (const forMs of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
-    const result = await house.grant('chrome-vm', '@mic', forMs);
+    const result = await harness.grant('chrome-vm', '@mic', forMs);
     assert.is(result.ok ? 'granted' : result.code, 'ERR_BROKER_GRANT', String(forMs));
   }
-  assert.equal(house.argo.policy.grants, []);
+  assert.equal(harness.argo.policy.grants, []);
 });
 
 force('a grant to a VM of another broker says when it ends, because its end is not seen here', async () => {
-  const house = await House.open({
+  const harness = await PolicyHarness.open({
     'domains.yaml': (text) => `${text}  - {name: ${FAR}, domid: 999}\n`,
   });
-  const endless = await house.grant(FAR, '@mic', null, false);
+  const endless = await harness.grant(FAR, '@mic', null, false);
   assert.is(endless.ok ? 'granted' : endless.code, 'ERR_BROKER_GRANT');
-  assert.ok((await house.grant(FAR, '@mic', 1_000, false)).ok);
+  assert.ok((await harness.grant(FAR, '@mic', 1_000, false)).ok);
 });
 
 force('a goodbye and a newer session end the grants of a VM at once, a lost carrier does not', async () => {
@@ -381,36 +381,36 @@ force('a goodbye and a newer session end the grants of a VM at once, a lost carr
     ['superseded', false],
     ['carrier', true],
   ] as const) {
-    const house = await House.open();
-    await house.grant('chrome-vm', '@mic', null, false);
-    house.grants.sessionEnded('chrome-vm', reason);
+    const harness = await PolicyHarness.open();
+    await harness.grant('chrome-vm', '@mic', null, false);
+    harness.grants.sessionEnded('chrome-vm', reason);
     await turns();
-    assert.is(house.hears('chrome-vm'), remains, reason);
-    house.grants.close();
+    assert.is(harness.hears('chrome-vm'), remains, reason);
+    harness.grants.close();
   }
 });
 
 force('what could not be taken back is taken back as soon as the log can be written', async () => {
-  const house = await House.open({
+  const harness = await PolicyHarness.open({
     'domains.yaml': (text) => text.replace('labels:\n', 'labels:\n  - name: "@deaf"\n    grantable: true\n'),
     'policy.csv': (text) =>
       `${text}p, @audio, @deaf, audio-capture, send, deny\np, @audio, mail-vm, audio-capture, send, allow\n`,
   });
-  await house.grant('mail-vm', '@deaf');
-  house.audit.setHealthy(false);
-  const refused = await house.revoke('mail-vm', '@deaf');
-  assert.equal([refused.ok, house.argo.policy.grants.length], [false, 1]);
-  house.audit.setHealthy(true);
-  for (let tries = 0; tries < 100 && house.argo.policy.grants.length > 0; tries++) {
-    house.clock.advance(100);
+  await harness.grant('mail-vm', '@deaf');
+  harness.audit.setHealthy(false);
+  const refused = await harness.revoke('mail-vm', '@deaf');
+  assert.equal([refused.ok, harness.argo.policy.grants.length], [false, 1]);
+  harness.audit.setHealthy(true);
+  for (let tries = 0; tries < 100 && harness.argo.policy.grants.length > 0; tries++) {
+    harness.clock.advance(100);
     await turns();
   }
-  assert.equal(house.argo.policy.grants, []);
+  assert.equal(harness.argo.policy.grants, []);
 });
 
 /** Until the returned function is called, no record counts as written. After that, each does at once. */
-function holdRecords(house: House): () => void {
-  const { audit } = house;
+function holdRecords(harness: PolicyHarness): () => void {
+  const { audit } = harness;
   const whenDurable = audit.whenDurable.bind(audit);
   const waiting: ((isDurable: boolean) => void)[] = [];
   audit.whenDurable = (callback) => void waiting.push(callback);
@@ -426,30 +426,30 @@ async function turns(): Promise<void> {
 }
 
 /** Files of the policy in force with one more row. */
-function withRow(house: House, row: string): PolicyFiles {
-  const { files } = house.reload.policy;
+function withRow(harness: PolicyHarness, row: string): PolicyFiles {
+  const { files } = harness.reload.policy;
   return { ...files, 'policy.csv': Buffer.concat([files['policy.csv'], Buffer.from(`${row}\n`)]) };
 }
 
 const BY_ADMIN = { cause: 'apply', by: 'admin', reason: 'test' } as const;
 
 force('files are applied only over the policy that the admin has looked at', async () => {
-  const house = await House.open({}, memoryArchive(), true);
-  const { hash } = house.reload.policy;
-  const files = withRow(house, 'p, gui-vm, @audio, audio-playback, send, allow');
+  const harness = await PolicyHarness.open({}, memoryArchive(), true);
+  const { hash } = harness.reload.policy;
+  const files = withRow(harness, 'p, gui-vm, @audio, audio-playback, send, allow');
   const wrong = `${hash[0] === '0' ? '1' : '0'}${hash.slice(1)}`;
   for (const token of ['', hash.slice(0, 11), wrong]) {
-    const result = await house.reload.apply({ files, token, attribution: BY_ADMIN });
+    const result = await harness.reload.apply({ files, token, attribution: BY_ADMIN });
     assert.is(result.ok ? 'applied' : result.code, 'ERR_BROKER_TOKEN', token);
   }
-  assert.is(house.reload.policy.hash, hash);
-  assert.ok((await house.reload.apply({ files, token: hash, attribution: BY_ADMIN })).ok);
-  assert.is((await house.archive.revisions()).at(-1)?.reason, 'test');
+  assert.is(harness.reload.policy.hash, hash);
+  assert.ok((await harness.reload.apply({ files, token: hash, attribution: BY_ADMIN })).ok);
+  assert.is((await harness.archive.revisions()).at(-1)?.reason, 'test');
 });
 
 force('where policies are applied the directory does not count, and where it counts none is applied', async () => {
-  const applied = await House.open({}, memoryArchive(), true);
-  const watched = await House.open();
+  const applied = await PolicyHarness.open({}, memoryArchive(), true);
+  const watched = await PolicyHarness.open();
   const result = await applied.reload.run();
   assert.is(result.ok ? 'loaded' : result.code, 'ERR_BROKER_SOURCE');
   const { files, hash } = watched.reload.policy;
@@ -459,17 +459,17 @@ force('where policies are applied the directory does not count, and where it cou
 
 force('what cannot be archived allows nothing new, and still takes away', async () => {
   const archive = memoryArchive();
-  const house = await House.open({}, archive, true);
-  const { hash } = house.reload.policy;
+  const harness = await PolicyHarness.open({}, archive, true);
+  const { hash } = harness.reload.policy;
   archive.keep = () => Promise.reject(new PolicyError('ERR_POLICY_ARCHIVE', 'the disk is full'));
-  const more = withRow(house, 'p, gui-vm, @audio, audio-playback, send, allow');
-  const refusal = await house.reload.apply({ files: more, token: hash, attribution: BY_ADMIN });
+  const more = withRow(harness, 'p, gui-vm, @audio, audio-playback, send, allow');
+  const refusal = await harness.reload.apply({ files: more, token: hash, attribution: BY_ADMIN });
   assert.is(refusal.ok ? 'applied' : refusal.code, 'ERR_POLICY_ARCHIVE');
-  assert.is(house.reload.policy.hash, hash);
-  const less = withRow(house, 'p, mail-vm, @net, dhcp, release, deny');
-  const result = await house.reload.apply({ files: less, token: hash, attribution: BY_ADMIN });
+  assert.is(harness.reload.policy.hash, hash);
+  const less = withRow(harness, 'p, mail-vm, @net, dhcp, release, deny');
+  const result = await harness.reload.apply({ files: less, token: hash, attribution: BY_ADMIN });
   assert.equal([result.ok, result.ok && result.archived], [true, false]);
-  assert.is.not(house.reload.policy.hash, hash);
+  assert.is.not(harness.reload.policy.hash, hash);
 });
 
 force.run();

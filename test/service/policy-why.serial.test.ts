@@ -12,8 +12,8 @@ import { codeOf, type Installation, OPEN_ROWS, withInstallation } from '../suppo
 
 const why = suite('why');
 
-async function policyOf(stage: Installation): Promise<BrokerStatus['policy']> {
-  return ((await callControl(stage.control, 'GET', '/v1/status')).body as BrokerStatus).policy;
+async function policyOf(installation: Installation): Promise<BrokerStatus['policy']> {
+  return ((await callControl(installation.control, 'GET', '/v1/status')).body as BrokerStatus).policy;
 }
 
 function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
@@ -26,25 +26,27 @@ function withResolvers(): { readonly promise: Promise<void>; readonly resolve: (
 
 const PLAN = { domains: { 'audio-vm': ['@audio'], 'chrome-vm': [], 'mail-vm': [] } };
 
-function seqOf(stage: Installation, isIt: (record: Readonly<Record<string, unknown>>) => boolean): string {
-  const lines = readFileSync(join(stage.audit, '00000001.jsonl'), 'utf8').trim().split('\n');
+function seqOf(installation: Installation, isIt: (record: Readonly<Record<string, unknown>>) => boolean): string {
+  const lines = readFileSync(join(installation.audit, '00000001.jsonl'), 'utf8').trim().split('\n');
   const record = lines.map((line) => JSON.parse(line)).find(isIt);
   assert.ok(record, 'the log has no such record');
   return String(record.seq);
 }
 
 why('a record is explained by the policy that decided it, also when another one is in force now', () =>
-  withInstallation(PLAN, async (stage) => {
-    const broker = await stage.broker({ watchPolicy: false });
-    const [mail, chrome] = [await stage.connect('mail-vm'), await stage.connect('chrome-vm')];
+  withInstallation(PLAN, async (installation) => {
+    const broker = await installation.broker({ watchPolicy: false });
+    const [mail, chrome] = [await installation.connect('mail-vm'), await installation.connect('chrome-vm')];
     await mail.registerRing({ port: 70, partner: 'chrome-vm', length: 4_096 });
     assert.is(await codeOf(chrome.sendv({ to: { domain: 'rogue-vm', port: 70 }, iov: [] })), 'EACCES');
     assert.is(await codeOf(chrome.sendv({ to: { domain: 'mail-vm', port: 5_000 }, iov: [] })), 'EACCES');
-    await stage.writeRows(OPEN_ROWS.map((row) => row.replace('@member, @member, argo, *', '@member, @any, argo, *')));
+    await installation.writeRows(
+      OPEN_ROWS.map((row) => row.replace('@member, @member, argo, *', '@member, @any, argo, *')),
+    );
     assert.ok((await broker.reload()).ok);
     await broker.close();
-    const where = ['--audit', stage.audit];
-    const denied = seqOf(stage, (record) => record.event === 'send.denied' && record.permission === 'send');
+    const where = ['--audit', installation.audit];
+    const denied = seqOf(installation, (record) => record.event === 'send.denied' && record.permission === 'send');
     const text = await runPolicy('why', '--seq', denied, ...where);
     assert.is(text.exitCode, 0, text.output);
     assert.match(text.output, /^DENY chrome-vm -> rogue-vm argo:send/);
@@ -53,53 +55,53 @@ why('a record is explained by the policy that decided it, also when another one 
     assert.match(text.output, 'decided again: the archived policy decides the same');
     const json = JSON.parse((await runPolicy('why', '--seq', denied, ...where, '--json')).output);
     assert.equal([json.allowed, json.isSame, json.record.revision], [false, true, 1]);
-    const start = seqOf(stage, ({ event }) => event === 'broker.start');
+    const start = seqOf(installation, ({ event }) => event === 'broker.start');
     for (const seq of [start, '99999'])
       assert.is(codeOfRun(await runPolicy('why', '--seq', seq, ...where)), 'ERR_POLICY_QUESTION');
     for (const words of [['--seq', 'x'], ['chrome-vm'], ['--seq', '1', 'chrome-vm']])
       assert.match(codeOfRun(await runPolicy('why', ...words, ...where)), /^commander\./);
-    for (const hash of await readArchive(archiveOf(stage.audit)).policies())
-      rmSync(join(archiveOf(stage.audit), 'policies', hash));
+    for (const hash of await readArchive(archiveOf(installation.audit)).policies())
+      rmSync(join(archiveOf(installation.audit), 'policies', hash));
     assert.is(codeOfRun(await runPolicy('why', '--seq', denied, ...where)), 'ERR_POLICY_ARCHIVE');
   }),
 );
 
 why('a denial for what a message held is named as one', () =>
-  withInstallation(PLAN, async (stage) => {
-    await stage.broker({ watchPolicy: false });
-    const [audio, chrome] = [await stage.connect('audio-vm'), await stage.connect('chrome-vm')];
+  withInstallation(PLAN, async (installation) => {
+    await installation.broker({ watchPolicy: false });
+    const [audio, chrome] = [await installation.connect('audio-vm'), await installation.connect('chrome-vm')];
     await audio.registerRing({ port: 4_713, partner: 'chrome-vm', length: 4_096 });
     // Three bytes are no whole sample.
     assert.is(
       await codeOf(chrome.sendv({ to: { domain: 'audio-vm', port: 4_713 }, iov: new Uint8Array(3) })),
       'EINVAL',
     );
-    const seq = seqOf(stage, ({ reason }) => reason === 'MALFORMED');
-    const { output, exitCode } = await runPolicy('why', '--seq', seq, '--audit', stage.audit);
+    const seq = seqOf(installation, ({ reason }) => reason === 'MALFORMED');
+    const { output, exitCode } = await runPolicy('why', '--seq', seq, '--audit', installation.audit);
     assert.is(exitCode, 0);
     assert.match(output, 'reason: MALFORMED  the message was denied for what it held, not by a row');
   }),
 );
 
 why('at a running broker the policy in force decides, with its grants, sessions and rings', () =>
-  withInstallation(PLAN, async (stage) => {
-    await stage.writePolicyFile(
+  withInstallation(PLAN, async (installation) => {
+    await installation.writePolicyFile(
       'domains.yaml',
-      readFileSync(join(stage.policy, 'domains.yaml'), 'utf8').replace(
+      readFileSync(join(installation.policy, 'domains.yaml'), 'utf8').replace(
         'labels:\n',
         'labels:\n  - { name: "@loud", grantable: true }\n',
       ),
     );
-    await stage.writeRows([
+    await installation.writeRows([
       ...OPEN_ROWS.filter((row) => !row.includes('playback')),
       'p, @loud, @audio, audio-playback, send, allow',
     ]);
-    const broker = await stage.broker({ watchPolicy: false });
-    const [audio] = [await stage.connect('audio-vm'), await stage.connect('chrome-vm')];
+    const broker = await installation.broker({ watchPolicy: false });
+    const [audio] = [await installation.connect('audio-vm'), await installation.connect('chrome-vm')];
     const ask = (...more: string[]) =>
       runCommand(whyCommand(), [
         ...['chrome-vm', 'audio-vm', 'audio-playback', 'send', '4713'],
-        ...['--control', stage.control],
+        ...['--control', installation.control],
         ...more,
       ]);
     const before = await ask();
@@ -118,17 +120,17 @@ why('at a running broker the policy in force decides, with its grants, sessions 
       [json.allowed, json.revision, json.grants, json.presence.map(({ holds }: { holds: boolean }) => holds)],
       [true, 2, [{ domain: 'chrome-vm', label: '@loud' }], [true, true, true]],
     );
-    const unknown = runCommand(whyCommand(), ['x-vm', 'audio-vm', 'argo', 'send', '--control', stage.control]);
+    const unknown = runCommand(whyCommand(), ['x-vm', 'audio-vm', 'argo', 'send', '--control', installation.control]);
     assert.is(codeOfRun(await unknown), 'ERR_POLICY_QUESTION');
   }),
 );
 
 why('a candidate is a shadow: differences are listed as they are made, and nothing changes', () =>
-  withInstallation(PLAN, async (stage) => {
-    await stage.broker({ watchPolicy: false });
-    const chrome = await stage.connect('chrome-vm');
-    const draft = join(stage.directory, 'draft');
-    cpSync(stage.policy, draft, { recursive: true });
+  withInstallation(PLAN, async (installation) => {
+    await installation.broker({ watchPolicy: false });
+    const chrome = await installation.connect('chrome-vm');
+    const draft = join(installation.directory, 'draft');
+    cpSync(installation.policy, draft, { recursive: true });
     writeFileSync(
       join(draft, 'policy.csv'),
       OPEN_ROWS.map((row) => `${row.replace('@member, @member, argo, *', '@member, @any, argo, *')}\n`).join(''),
@@ -146,9 +148,9 @@ why('a candidate is a shadow: differences are listed as they are made, and nothi
     };
     const exitCode = process.exitCode;
     try {
-      const running = shadow(draft, { control: stage.control }, stop.signal);
+      const running = shadow(draft, { control: installation.control }, stop.signal);
       await Promise.race([started.promise, running]);
-      const { hash } = await policyOf(stage);
+      const { hash } = await policyOf(installation);
       // The shadow looks for new lines from now on: a denial each time until it has seen one.
       const isOver = differed.promise.then(() => true);
       const pause = () => new Promise<boolean>((resolve) => setTimeout(resolve, 50, false));
@@ -158,7 +160,7 @@ why('a candidate is a shadow: differences are listed as they are made, and nothi
       stop.abort();
       await running;
       assert.is(process.exitCode, 1);
-      assert.is((await policyOf(stage)).hash, hash);
+      assert.is((await policyOf(installation)).hash, hash);
     } finally {
       process.stdout.write = write;
       process.exitCode = exitCode;

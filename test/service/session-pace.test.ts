@@ -25,12 +25,13 @@ pace('so many at once are calm, then one per interval; what comes sooner is coun
 });
 
 pace('a hasty domain is recorded as such, and served after all', () =>
-  withInstallation({}, async (stage) => {
-    await stage.broker();
-    for (let session = 0; session < SESSIONS_AT_ONCE; session++) await (await stage.connect('chrome-vm')).close();
+  withInstallation({}, async (installation) => {
+    await installation.broker();
+    for (let session = 0; session < SESSIONS_AT_ONCE; session++)
+      await (await installation.connect('chrome-vm')).close();
     const counted = async (): Promise<unknown[]> => {
       const counts: unknown[] = [];
-      for await (const { parsed } of tailAudit(stage.audit, { lines: 1_000 })) {
+      for await (const { parsed } of tailAudit(installation.audit, { lines: 1_000 })) {
         if (typeof parsed === 'string' || parsed.event !== 'session.open') continue;
         const { detail } = parsed.fields;
         counts.push(typeof detail === 'object' && detail !== null && 'hasty' in detail ? detail.hasty : 0);
@@ -38,13 +39,13 @@ pace('a hasty domain is recorded as such, and served after all', () =>
       return counts;
     };
     assert.equal(await counted(), Array(SESSIONS_AT_ONCE).fill(0));
-    let chrome = await stage.connect('chrome-vm');
+    let chrome = await installation.connect('chrome-vm');
     // The allowance grows meanwhile, so that more than one may be needed.
     while (!(await counted()).some((hasty) => hasty !== 0)) {
       await chrome.close();
-      chrome = await stage.connect('chrome-vm');
+      chrome = await installation.connect('chrome-vm');
     }
-    const mail = await stage.connect('mail-vm');
+    const mail = await installation.connect('mail-vm');
     const ring = await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 4_096 });
     await chrome.sendv({ to: { domain: 'mail-vm', port: DATA_PORT }, iov: Uint8Array.of(1) });
     for await (const message of ring) {

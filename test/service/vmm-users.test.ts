@@ -17,32 +17,33 @@ const users = suite('users of VMMs');
 const PLAN = { domains: { 'chrome-vm': [], 'mail-vm': [] } };
 
 /** The inventory with `vmm:` for some. */
-async function declare(stage: Installation, vmm: Readonly<Record<string, string | number>>): Promise<void> {
+async function declare(installation: Installation, vmm: Readonly<Record<string, string | number>>): Promise<void> {
   const entries = Object.keys(PLAN.domains).map((name, index) => {
     const user = vmm[name];
     return `  - { name: ${name}, domid: ${index + 1}, labels: ["@member"]${user === undefined ? '' : `, vmm: ${user}`} }`;
   });
   const text = `labels:\n  - { name: "@member" }\n  - { name: "@audio" }\ndomains:\n${entries.join('\n')}\n  - { name: audio-vm, domid: 9, labels: ["@audio"] }\n`;
-  await stage.writePolicyFile('domains.yaml', text);
+  await installation.writePolicyFile('domains.yaml', text);
 }
 
-const socketOf = (stage: Installation, domain: string): string => join(stage.runtime, domain, 'argus.sock');
+const socketOf = (installation: Installation, domain: string): string =>
+  join(installation.runtime, domain, 'argus.sock');
 
 withUsers(users, 'a domain has its session over its VMM’s socket, and a reload can give it one', () =>
-  withInstallation(PLAN, async (stage) => {
-    await declare(stage, { 'chrome-vm': ALICE });
-    const broker = await stage.broker({ watchPolicy: false });
-    assert.is(broker.carrierOf('chrome-vm'), `unix:${socketOf(stage, 'chrome-vm')}`);
-    const chrome = await stage.connect('chrome-vm', { carrier: broker.carrierOf('chrome-vm') });
+  withInstallation(PLAN, async (installation) => {
+    await declare(installation, { 'chrome-vm': ALICE });
+    const broker = await installation.broker({ watchPolicy: false });
+    assert.is(broker.carrierOf('chrome-vm'), `unix:${socketOf(installation, 'chrome-vm')}`);
+    const chrome = await installation.connect('chrome-vm', { carrier: broker.carrierOf('chrome-vm') });
     assert.is(chrome.name, 'chrome-vm');
-    const other = stage.connect('mail-vm', { carrier: broker.carrierOf('chrome-vm'), reconnect: false });
+    const other = installation.connect('mail-vm', { carrier: broker.carrierOf('chrome-vm'), reconnect: false });
     assert.is(await codeOf(other), 'ERR_CLIENT_WRONG_CARRIER');
     const told = nextEvent(chrome, 'revision');
-    await declare(stage, { 'chrome-vm': ALICE, 'mail-vm': BOB });
+    await declare(installation, { 'chrome-vm': ALICE, 'mail-vm': BOB });
     assert.equal(await broker.reload(), { ok: true, revision: 2, changed: true });
     await told;
-    assert.is((await stage.connect('mail-vm', { carrier: broker.carrierOf('mail-vm') })).name, 'mail-vm');
-    assert.not.ok(existsSync(join(stage.runtime, 'mail-vm.sock')));
+    assert.is((await installation.connect('mail-vm', { carrier: broker.carrierOf('mail-vm') })).name, 'mail-vm');
+    assert.not.ok(existsSync(join(installation.runtime, 'mail-vm.sock')));
   }),
 );
 
@@ -50,31 +51,31 @@ withUsers(
   users,
   'a user that the host does not know keeps the broker from starting, and a new policy out of force',
   () =>
-    withInstallation(PLAN, async (stage) => {
-      await declare(stage, { 'chrome-vm': 'no-such-user-here' });
-      assert.is(await codeOf(stage.broker()), 'ERR_BROKER_VMM_USER');
+    withInstallation(PLAN, async (installation) => {
+      await declare(installation, { 'chrome-vm': 'no-such-user-here' });
+      assert.is(await codeOf(installation.broker()), 'ERR_BROKER_VMM_USER');
       assert.equal(
-        readdirSync(stage.runtime).filter((name) => name !== '.making'),
+        readdirSync(installation.runtime).filter((name) => name !== '.making'),
         [],
       );
-      await declare(stage, {});
-      const broker = await stage.broker({ watchPolicy: false });
-      await declare(stage, { 'mail-vm': 'no-such-user-here' });
+      await declare(installation, {});
+      const broker = await installation.broker({ watchPolicy: false });
+      await declare(installation, { 'mail-vm': 'no-such-user-here' });
       const result = await broker.reload();
       assert.is(result.ok ? 'ok' : result.code, 'ERR_BROKER_VMM_USER');
       assert.is(broker.status().policy.revision, 1);
-      assert.is((await stage.connect('mail-vm')).name, 'mail-vm');
+      assert.is((await installation.connect('mail-vm')).name, 'mail-vm');
     }),
 );
 
 /** `argus broker` as setpriv makes it: what it says until it serves or ends. */
 async function brokerWith(
-  stage: Installation,
+  installation: Installation,
   privileges: readonly string[],
   whileRunning: () => Promise<void>,
 ): Promise<string> {
-  await stage.configure({ log: { level: 'info' }, watchPolicy: false });
-  const command = [process.execPath, ...nodeArguments(CLI, 'broker', '--config', stage.config)];
+  await installation.configure({ log: { level: 'info' }, watchPolicy: false });
+  const command = [process.execPath, ...nodeArguments(CLI, 'broker', '--config', installation.config)];
   const broker = spawn(findBinary('setpriv') ?? 'setpriv', [...privileges, ...command], {
     cwd: ROOT,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -91,34 +92,34 @@ async function brokerWith(
 
 for (const capabilities of ['-chown', '-dac_override,-dac_read_search']) {
   withUsers(users, `without ${capabilities} the broker says what it needs before anything listens`, () =>
-    withInstallation(PLAN, async (stage) => {
-      await declare(stage, { 'chrome-vm': ALICE, 'mail-vm': BOB });
-      const said = await brokerWith(stage, [`--bounding-set=${capabilities}`], async () => assert.unreachable());
+    withInstallation(PLAN, async (installation) => {
+      await declare(installation, { 'chrome-vm': ALICE, 'mail-vm': BOB });
+      const said = await brokerWith(installation, [`--bounding-set=${capabilities}`], async () => assert.unreachable());
       assert.match(said, /41001.*CAP_CHOWN and CAP_DAC_OVERRIDE.*ERR_BROKER_VMM_OWNER/);
       assert.not.match(said, 'broker running');
-      assert.equal(readdirSync(stage.runtime), ['.making']);
+      assert.equal(readdirSync(installation.runtime), ['.making']);
     }),
   );
 }
 
 withUsers(users, 'without CAP_CHOWN a reload that would need it is refused, and the old policy stays', () =>
-  withInstallation(PLAN, async (stage) => {
-    await declare(stage, {});
-    await brokerWith(stage, ['--bounding-set=-chown'], async () => {
-      await declare(stage, { 'chrome-vm': ALICE });
-      const refusal = await callControl(stage.control, 'POST', '/v1/policy/reload');
+  withInstallation(PLAN, async (installation) => {
+    await declare(installation, {});
+    await brokerWith(installation, ['--bounding-set=-chown'], async () => {
+      await declare(installation, { 'chrome-vm': ALICE });
+      const refusal = await callControl(installation.control, 'POST', '/v1/policy/reload');
       assert.match(JSON.stringify(refusal), 'ERR_BROKER_VMM_OWNER');
-      assert.is((await stage.connect('chrome-vm')).name, 'chrome-vm');
-      assert.not.ok(existsSync(join(stage.runtime, 'chrome-vm')));
+      assert.is((await installation.connect('chrome-vm')).name, 'chrome-vm');
+      assert.not.ok(existsSync(join(installation.runtime, 'chrome-vm')));
     });
   }),
 );
 
 withUsers(users, 'a broker that is not root, but has these two capabilities, serves them', () =>
-  withInstallation(PLAN, async (stage) => {
+  withInstallation(PLAN, async (installation) => {
     const uid = 41_003;
-    chmodSync(stage.directory, 0o711);
-    await declare(stage, { 'chrome-vm': ALICE, 'mail-vm': BOB });
+    chmodSync(installation.directory, 0o711);
+    await declare(installation, { 'chrome-vm': ALICE, 'mail-vm': BOB });
     const two = '+chown,+dac_override';
     const privileges = [
       `--reuid=${uid}`,
@@ -128,11 +129,11 @@ withUsers(users, 'a broker that is not root, but has these two capabilities, ser
       `--ambient-caps=${two}`,
     ];
     let isServing = false;
-    const said = await brokerWith(stage, privileges, async () => {
+    const said = await brokerWith(installation, privileges, async () => {
       isServing = true;
-      const [own, other] = [socketOf(stage, 'chrome-vm'), socketOf(stage, 'mail-vm')];
+      const [own, other] = [socketOf(installation, 'chrome-vm'), socketOf(installation, 'mail-vm')];
       assert.equal(await reach(ALICE, own, other), ['ok', 'EACCES']);
-      assert.is((await stage.connect('chrome-vm', { carrier: `unix:${own}` })).name, 'chrome-vm');
+      assert.is((await installation.connect('chrome-vm', { carrier: `unix:${own}` })).name, 'chrome-vm');
     });
     assert.ok(isServing, said);
   }),

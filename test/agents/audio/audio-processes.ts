@@ -82,17 +82,17 @@ export class AudioProcesses {
 
 export async function withAudioFixture(
   kind: SoundServerKind,
-  work: (stage: AudioProcesses) => Promise<void>,
+  work: (harness: AudioProcesses) => Promise<void>,
   policy: Readonly<Record<string, (text: string) => string>> = {},
 ): Promise<void> {
   const [audioPulse, guestPulse] = await Promise.all([new Pulse(kind).start(), new Pulse(kind).start()]);
   try {
     await withHost(async (host) => {
-      const stage = new AudioProcesses(host, audioPulse, guestPulse);
+      const harness = new AudioProcesses(host, audioPulse, guestPulse);
       try {
-        await work(stage);
+        await work(harness);
       } finally {
-        await stage.close();
+        await harness.close();
       }
     }, policy);
   } finally {

@@ -9,7 +9,7 @@ import { tone, toneLevel } from '../../support/audio/tones.ts';
 
 const microphone = suite('microphone');
 
-interface Stage {
+interface Harness {
   readonly host: Host;
   readonly pulse: Pulse;
   readonly service: AudioService;
@@ -17,7 +17,7 @@ interface Stage {
   readonly heard: Uint8Array[];
 }
 
-async function onStage(kind: SoundServerKind, work: (stage: Stage) => Promise<void>): Promise<void> {
+async function withHarness(kind: SoundServerKind, work: (harness: Harness) => Promise<void>): Promise<void> {
   const pulse = await new Pulse(kind).start();
   const silence = pulse.play('voice', tone(700, 60));
   try {
@@ -49,7 +49,7 @@ onEachServer(
   microphone,
   'all eight combinations: it is heard when asked for, granted and permitted, and only then',
   (kind) =>
-    onStage(kind, async ({ host, pulse, service, agent, heard }) => {
+    withHarness(kind, async ({ host, pulse, service, agent, heard }) => {
       const results: string[] = [];
       for (const permitted of [true, false]) {
         if (!permitted) assert.is((await host.edit('policy.csv', (text) => text + DENY)).ok, true);
@@ -84,7 +84,7 @@ onEachServer(
 );
 
 onEachServer(microphone, 'a revocation in the middle of the stream: no frame after it, and no record stream', (kind) =>
-  onStage(kind, async ({ host, pulse, service, agent, heard }) => {
+  withHarness(kind, async ({ host, pulse, service, agent, heard }) => {
     await host.grant('chrome-vm', '@mic');
     await agent.listen(true);
     await until('it is heard', () => heard.length > 20);
@@ -103,7 +103,7 @@ onEachServer(microphone, 'a revocation in the middle of the stream: no frame aft
 );
 
 onEachServer(microphone, 'a grant given while the sound server is down takes effect once it is up', (kind) =>
-  onStage(kind, async ({ host, pulse, service, agent, heard }) => {
+  withHarness(kind, async ({ host, pulse, service, agent, heard }) => {
     await pulse.stop();
     await agent.listen(true);
     await until('the service knows', () => service.status().vms[0]?.asked === true);

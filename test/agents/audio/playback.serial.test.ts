@@ -9,14 +9,14 @@ import { sounding, tone, toneLevel, toneSeconds } from '../../support/audio/tone
 
 const playback = suite('playback');
 
-interface Stage {
+interface Harness {
   readonly host: Host;
   readonly pulse: Pulse;
   readonly service: AudioService;
   agent(name: string): Promise<AudioEndpoint>;
 }
 
-async function onStage(kind: SoundServerKind, work: (stage: Stage) => Promise<void>): Promise<void> {
+async function withHarness(kind: SoundServerKind, work: (harness: Harness) => Promise<void>): Promise<void> {
   const pulse = await new Pulse(kind).start();
   try {
     await withHost(async (host) => {
@@ -49,7 +49,7 @@ onEachServer(
   playback,
   'a tone comes out at its frequency, level and length, from a stream named after the VM',
   (kind) =>
-    onStage(kind, async ({ pulse, agent }) => {
+    withHarness(kind, async ({ pulse, agent }) => {
       const chrome = await agent('chrome-vm');
       const stop = await pulse.record('speaker.monitor');
       const playing = playAll(chrome, tone(1_000, 1.5));
@@ -68,7 +68,7 @@ onEachServer(
 );
 
 onEachServer(playback, 'two VMs at once keep their own volume, mute and route', (kind) =>
-  onStage(kind, async ({ pulse, service, agent }) => {
+  withHarness(kind, async ({ pulse, service, agent }) => {
     const [chrome, mail] = [await agent('chrome-vm'), await agent('mail-vm')];
     await until('both are known', () => service.clients.length === 2);
     service.setVolume('mail-vm', 50); // 0.125 of full scale on the cubic curve
@@ -94,7 +94,7 @@ onEachServer(playback, 'two VMs at once keep their own volume, mute and route', 
 );
 
 onEachServer(playback, 'a restart of the sound server is survived, volume and all', (kind) =>
-  onStage(kind, async ({ pulse, service, agent }) => {
+  withHarness(kind, async ({ pulse, service, agent }) => {
     const chrome = await agent('chrome-vm');
     await until('chrome-vm is known', () => service.clients.includes('chrome-vm'));
     service.setVolume('chrome-vm', 50);
@@ -118,7 +118,7 @@ onEachServer(playback, 'a restart of the sound server is survived, volume and al
 );
 
 onEachServer(playback, 'without the label @speaker nothing sounds, until it is granted', (kind) =>
-  onStage(kind, async ({ host, pulse, agent }) => {
+  withHarness(kind, async ({ host, pulse, agent }) => {
     await host.edit('tests.csv', (text) => text.replace(/^chrome-vm, audio-vm, audio-playback, .*$/m, ''));
     const silenced = await host.edit('domains.yaml', (text) => text.replace('["@app", "@speaker"]', '["@app"]'));
     assert.is(silenced.ok, true);

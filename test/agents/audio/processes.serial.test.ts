@@ -15,10 +15,10 @@ onEachServer(
   processes,
   'from a program in the guest to the sink of the AudioVM, and from its microphone to a program',
   (kind) =>
-    withAudioFixture(kind, async (stage) => {
-      const { host, audioPulse, guestPulse } = stage;
-      await stage.service();
-      const agent = stage.start(['agent', ...(await stage.args('chrome-vm'))], guestPulse.environment);
+    withAudioFixture(kind, async (harness) => {
+      const { host, audioPulse, guestPulse } = harness;
+      await harness.service();
+      const agent = harness.start(['agent', ...(await harness.args('chrome-vm'))], guestPulse.environment);
       await until('the guest has a sink', () => guestPulse.control('list', 'short', 'sinks').includes('argus'));
       const stopProgram = guestPulse.play('argus', tone(1_000, 3));
       await until('it sounds in the AudioVM', () => audioPulse.streams('sink-inputs').includes('chrome-vm'));
@@ -34,23 +34,23 @@ onEachServer(
         guestPulse.control('list', 'short', 'sources').includes('argus-mic'),
       );
       const stopAgain = guestPulse.play('argus', tone(1_000, 3));
-      const [before] = (await stage.read()).vms;
+      const [before] = (await harness.read()).vms;
       await until('it sounds again', async () => {
-        const [now] = (await stage.read()).vms;
+        const [now] = (await harness.read()).vms;
         return (now?.played.played ?? 0) > (before?.played.played ?? 0) + 88_200;
       });
       stopAgain();
 
       const stopVoice = audioPulse.play('voice', tone(700, 30));
       const stopRecording = await guestPulse.record('argus-mic');
-      await until('the guest asks', () => stage.key('audio-input-request', 'chrome-vm') === '1');
+      await until('the guest asks', () => harness.key('audio-input-request', 'chrome-vm') === '1');
       // One file after the other, by another process.
       await until('it is told that it may not', () =>
-        ['audio-input-config', 'audio-input'].every((name) => stage.key(name, 'chrome-vm') === '0'),
+        ['audio-input-config', 'audio-input'].every((name) => harness.key(name, 'chrome-vm') === '0'),
       );
-      const granted = await stage.run('grant', 'chrome-vm', '@mic', '--for', '10m', '--control', host.broker.control);
+      const granted = await harness.run('grant', 'chrome-vm', '@mic', '--for', '10m', '--control', host.broker.control);
       assert.match(granted, /chrome-vm has @mic for 600 s/);
-      await until('it hears', () => stage.key('audio-input', 'chrome-vm') === '1');
+      await until('it hears', () => harness.key('audio-input', 'chrome-vm') === '1');
       await new Promise((resolve) => setTimeout(resolve, 2_000));
       const heard = await stopRecording();
       stopVoice();
@@ -58,7 +58,7 @@ onEachServer(
       const level700 = toneLevel(heard, 700);
       assert.ok(length > 0.3 && level700 > 0.4 && level700 < 0.55, `level ${level700} at 700 Hz for ${length} s`);
       assert.ok(toneLevel(heard.subarray(0, 8_820), 700) < 0.01, 'silence before the grant');
-      await until('the guest no longer asks', () => stage.key('audio-input-request', 'chrome-vm') === '0');
+      await until('the guest no longer asks', () => harness.key('audio-input-request', 'chrome-vm') === '0');
       await until('no record stream is left', () => !audioPulse.streams('source-outputs').includes('chrome-vm'));
       const modules = (): string[] => guestPulse.control('list', 'short', 'modules').match(/module-pipe-\w+/g) ?? [];
       assert.equal(modules().sort(), ['module-pipe-sink', 'module-pipe-source']);
@@ -68,33 +68,33 @@ onEachServer(
 );
 
 onServer('pulseaudio', processes, 'raw samples on stdin; the mixer’s volume outlives service and agent', (kind) =>
-  withAudioFixture(kind, async (stage) => {
-    const { audioPulse } = stage;
-    await stage.service();
-    const agent = stage.start(
-      ['agent', ...(await stage.args('mail-vm')), '--playback', '-'],
-      stage.guestPulse.environment,
+  withAudioFixture(kind, async (harness) => {
+    const { audioPulse } = harness;
+    await harness.service();
+    const agent = harness.start(
+      ['agent', ...(await harness.args('mail-vm')), '--playback', '-'],
+      harness.guestPulse.environment,
     );
     agent.stdin?.write(tone(500, 0.2));
-    await until('the service knows mail-vm', async () => (await stage.read()).vms.some(({ vm }) => vm === 'mail-vm'));
-    const mixer = await stage.args('gui-vm');
-    assert.match(await stage.run('audio', 'mixer', ...mixer, 'volume', 'mail-vm', '50'), /mail-vm.*50 %/);
-    assert.match(await stage.run('audio', 'mixer', ...mixer, 'route', 'mail-vm', 'other'), /other/);
-    await fails(() => stage.run('audio', 'mixer', ...mixer, 'volume', 'mail-vm', '151'), /ERR_AUDIO_VOLUME/);
-    await fails(() => stage.run('audio', 'mixer', ...mixer, 'mute', 'rogue-vm'), /ERR_AUDIO_NO_VM/);
-    await stage.close();
-    await stage.service();
-    const again = stage.start(
-      ['agent', ...(await stage.args('mail-vm')), '--playback', '-'],
-      stage.guestPulse.environment,
+    await until('the service knows mail-vm', async () => (await harness.read()).vms.some(({ vm }) => vm === 'mail-vm'));
+    const mixer = await harness.args('gui-vm');
+    assert.match(await harness.run('audio', 'mixer', ...mixer, 'volume', 'mail-vm', '50'), /mail-vm.*50 %/);
+    assert.match(await harness.run('audio', 'mixer', ...mixer, 'route', 'mail-vm', 'other'), /other/);
+    await fails(() => harness.run('audio', 'mixer', ...mixer, 'volume', 'mail-vm', '151'), /ERR_AUDIO_VOLUME/);
+    await fails(() => harness.run('audio', 'mixer', ...mixer, 'mute', 'rogue-vm'), /ERR_AUDIO_NO_VM/);
+    await harness.close();
+    await harness.service();
+    const again = harness.start(
+      ['agent', ...(await harness.args('mail-vm')), '--playback', '-'],
+      harness.guestPulse.environment,
     );
     const stop = await audioPulse.record('other.monitor');
     again.stdin?.write(tone(500, 1, 0.8)); // not end(): an agent that has played all goes, and with it its line in the mixer
-    await until('it is played', async () => (await stage.read()).vms.some(({ played }) => played.played > 150_000));
+    await until('it is played', async () => (await harness.read()).vms.some(({ played }) => played.played > 150_000));
     await new Promise((resolve) => setTimeout(resolve, 300));
     const level = toneLevel(sounding(await stop()), 500);
     assert.ok(level > 0.07 && level < 0.12, `level ${level}`);
-    const [vm] = (await stage.read()).vms;
+    const [vm] = (await harness.read()).vms;
     assert.equal([vm?.volume, vm?.route, vm?.muted], [50, 'other', false]);
   }),
 );

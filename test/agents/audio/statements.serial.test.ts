@@ -21,7 +21,7 @@ const STOP = '00000100';
 const CORK = '00000200';
 const UNCORK = '01000200';
 
-interface Stage {
+interface Harness {
   readonly host: Host;
   readonly server: MemoryServer;
   readonly audio: Vm;
@@ -29,8 +29,8 @@ interface Stage {
   agent(name: string, heard?: Uint8Array[], audioVm?: string | null): Promise<AudioEndpoint>;
 }
 
-async function onStage(
-  work: (stage: Stage) => Promise<void>,
+async function withHarness(
+  work: (harness: Harness) => Promise<void>,
   policy: Readonly<Record<string, (text: string) => string>> = {},
 ): Promise<void> {
   await withHost(async (host) => {
@@ -38,7 +38,7 @@ async function onStage(
     const audio = await host.connect('audio-vm');
     const service = await AudioService.start({ vm: audio, server });
     const agents: AudioEndpoint[] = [];
-    const agent: Stage['agent'] = async (name, heard = [], audioVm = 'audio-vm') => {
+    const agent: Harness['agent'] = async (name, heard = [], audioVm = 'audio-vm') => {
       const onCapture = (frame: Uint8Array): void => void heard.push(frame.slice());
       const started = await AudioEndpoint.start({ vm: await host.connect(name), audioVm, onCapture });
       agents.push(started);
@@ -74,7 +74,7 @@ async function codeRing(audio: Vm, codes: string[]): Promise<void> {
 
 for (const order of ['grant first', 'START first'] as const) {
   statements(`4, 5, 6, 7 and 8: asked and granted, ${order}; neither alone; stop and revocation end it`, () =>
-    onStage(async ({ host, server, service, agent }) => {
+    withHarness(async ({ host, server, service, agent }) => {
       const heard: Uint8Array[] = [];
       const chrome = await agent('chrome-vm', heard);
       const grant = async (): Promise<void> => void (await host.grant('chrome-vm', '@mic'));
@@ -171,7 +171,7 @@ statements('21: both states with every session, each time', () =>
 );
 
 statements('29: a VM that went is played to its end, and comes back without anybody’s help', () =>
-  onStage(async ({ host, server, service }) => {
+  withHarness(async ({ host, server, service }) => {
     for (let start = 1; start <= 2; start++) {
       const vm = await host.connect('chrome-vm');
       const agent = await AudioEndpoint.start({ vm, audioVm: 'audio-vm' });
@@ -187,7 +187,7 @@ statements('29: a VM that went is played to its end, and comes back without anyb
 );
 
 statements('30 and 33: no second service; with clients it is not stopped unless forced', () =>
-  onStage(async ({ audio, server, service, agent }) => {
+  withHarness(async ({ audio, server, service, agent }) => {
     assert.is(await refusal(AudioService.start({ vm: audio, server })), 'ERR_AUDIO_SERVICE_BUSY');
     await agent('chrome-vm');
     await until('chrome-vm is there', () => service.clients.length === 1);
@@ -205,7 +205,7 @@ const TWO_AUDIO_VMS = {
 };
 
 statements('31: another AudioVM: both directions move, and the permission is asked for anew', () =>
-  onStage(async ({ host, server, agent, service }) => {
+  withHarness(async ({ host, server, agent, service }) => {
     const heard: Uint8Array[] = [];
     const other = new MemoryServer();
     const second = await AudioService.start({ vm: await host.connect('audio-vm-2'), server: other });
@@ -231,7 +231,7 @@ statements('31: another AudioVM: both directions move, and the permission is ask
 );
 
 statements('32: without an AudioVM the agent idles', () =>
-  onStage(async ({ host, service, agent }) => {
+  withHarness(async ({ host, service, agent }) => {
     const chrome = await agent('chrome-vm', [], null);
     await chrome.play(FRAME);
     await chrome.listen(true);
@@ -263,7 +263,7 @@ statements('37: who writes codes faster than they are delivered is not read', ()
 );
 
 statements('38: a torn sample does not pass the broker', () =>
-  onStage(async ({ host }) => {
+  withHarness(async ({ host }) => {
     const chrome = await host.connect('chrome-vm');
     const send = (bytes: number): Promise<unknown> =>
       refusal(chrome.sendv({ to: { domain: 'audio-vm', port: 4_713 }, iov: new Uint8Array(bytes) }));
@@ -272,7 +272,7 @@ statements('38: a torn sample does not pass the broker', () =>
 );
 
 statements('software that knows vchans: raw bytes in, cut anywhere, codes and raw bytes out', () =>
-  onStage(async ({ host, server, service, agent }) => {
+  withHarness(async ({ host, server, service, agent }) => {
     const holder: { bridge?: VchanBridge } = {};
     const vm = await host.connect('mail-vm');
     const mail = await AudioEndpoint.start({
@@ -311,7 +311,7 @@ statements('software that knows vchans: raw bytes in, cut anywhere, codes and ra
 statements(
   'a newer vchan peer replaces the older one, which leaves no half sample behind; the sockets are private',
   () =>
-    onStage(async ({ host, server }) => {
+    withHarness(async ({ host, server }) => {
       const vm = await host.connect('mail-vm');
       const mail = await AudioEndpoint.start({ vm, audioVm: 'audio-vm' });
       const bridge = new VchanBridge(() => mail);
@@ -334,7 +334,7 @@ statements(
 );
 
 statements('the mixer sets every VM’s volume, mute and route, and hears none of them', () =>
-  onStage(async ({ host, audio, service, server, agent }) => {
+  withHarness(async ({ host, audio, service, server, agent }) => {
     const [chrome] = [await agent('chrome-vm'), await agent('mail-vm')];
     await until('both are there', () => service.clients.length === 2);
     const gui = await host.connect('gui-vm');

@@ -12,8 +12,8 @@ import { withAudioFixture } from './audio-processes.ts';
 const walkthrough = suite('audio walkthrough');
 
 onServer('pulseaudio', walkthrough, 'each command does what it says, and the control socket of Qubes too', (kind) =>
-  withAudioFixture(kind, async (stage) => {
-    const { host, audioPulse } = stage;
+  withAudioFixture(kind, async (harness) => {
+    const { host, audioPulse } = harness;
     const at = (name: string): string => join(host.directory, name);
     const docs = readFileSync(new URL('../../../docs/audio.md', import.meta.url), 'utf8');
     const [, block = ''] = /```sh\n(# audio-vm: [^`]*)```/.exec(docs) ?? [];
@@ -24,8 +24,8 @@ onServer('pulseaudio', walkthrough, 'each command does what it says, and the con
     const outputs: string[] = [];
     for (const line of lines) {
       const words = line.replaceAll('$PWD', host.directory).split(' ').slice(1);
-      if (words.at(-1) !== '&') outputs.push(await stage.run(...words));
-      else stage.start(words.slice(1, -1), audioPulse.environment);
+      if (words.at(-1) !== '&') outputs.push(await harness.run(...words));
+      else harness.start(words.slice(1, -1), audioPulse.environment);
       if (words[1] === 'service') await until('the service runs', () => existsSync(at('run/audio.sock')));
       if (words[1] === 'agent') await until('it sounds', () => audioPulse.streams('sink-inputs').includes('chrome-vm'));
     }
@@ -36,7 +36,7 @@ onServer('pulseaudio', walkthrough, 'each command does what it says, and the con
     await until('it hears', () => audioPulse.streams('source-outputs').includes('chrome-vm'));
 
     const { control } = host.broker;
-    stage.start(['qubes-control', 'chrome-vm', '--control', control, '--directory', host.directory], process.env);
+    harness.start(['qubes-control', 'chrome-vm', '--control', control, '--directory', host.directory], process.env);
     await until('there is a socket', () => existsSync(at('audio-control.chrome-vm')));
     const say = (text: string): void => void connect(at('audio-control.chrome-vm')).end(text);
     say('audio-input 0\n');

@@ -33,7 +33,7 @@ enrol('an agent without a credential enrols on its first boot and connects; the 
   await fixture.close();
 });
 
-async function stage(): Promise<{
+async function harness(): Promise<{
   readonly guest: string;
   readonly answer: (line: string, name?: string, token?: Uint8Array) => Promise<string | null>;
 }> {
@@ -47,7 +47,7 @@ async function stage(): Promise<{
 }
 
 enrol('a wrong token, another name, an exchanged key or a request that is none gets nothing', async () => {
-  const { guest, answer } = await stage();
+  const { guest, answer } = await harness();
   const line = await enrolRequest(guest, 'chrome-vm', TOKEN);
   const foreign = JSON.parse(await enrolRequest(`${guest}-2`, 'chrome-vm', OTHER));
   assert.is(await answer(line, 'chrome-vm', OTHER), null);
@@ -60,7 +60,7 @@ enrol('a wrong token, another name, an exchanged key or a request that is none g
 });
 
 enrol('an answer from somebody without the token installs nothing', async () => {
-  const { guest, answer } = await stage();
+  const { guest, answer } = await harness();
   const line = (await answer(await enrolRequest(guest, 'chrome-vm', TOKEN))) ?? '';
   const rejected = async (forged: string, token = TOKEN): Promise<void> => {
     const code = await acceptEnrolment(guest, forged, token).catch((error: AgentError) => error.code);

@@ -92,7 +92,7 @@ export function policyFiles(text: PolicyText): PolicyFiles {
 export async function compile(text: PolicyText, revision = 1): Promise<PolicyRevision> {
   const files = policyFiles(text);
   const compiled = await compilePolicy(files, { revision, inspectors: INSPECTORS, overlay: text.grants ?? [] });
-  return { ...compiled, directory: '/stage', files };
+  return { ...compiled, directory: '/policy', files };
 }
 
 /** A session that takes each frame at once, unless a test sets `heldBack`. */
@@ -168,9 +168,9 @@ export class CoreHarness {
 
   /** A harness in which every domain of the policy has a session. */
   static async of(text: PolicyText, limits: Partial<typeof LIMITS> = {}): Promise<CoreHarness> {
-    const stage = new CoreHarness(await compile(text), { ...LIMITS, ...limits });
-    for (const state of stage.argo.domains()) stage.connect(state.domain.name);
-    return stage;
+    const harness = new CoreHarness(await compile(text), { ...LIMITS, ...limits });
+    for (const state of harness.argo.domains()) harness.connect(state.domain.name);
+    return harness;
   }
 
   static open(...domains: string[]): Promise<CoreHarness> {

@@ -2,7 +2,7 @@
  * The carriers that this suite runs on: every rule is a test on each of them.
  *
  *     const stream = onEachCarrier('streams through a broker');
- *     stream('what is sent arrives', (carrier) => withInstallation({ carrier }, async (stage) => { … }));
+ *     stream('what is sent arrives', (carrier) => withInstallation({ carrier }, async (installation) => { … }));
  *     stream.only('unix', 'the test speaks to a socket itself', 'who is refused is hung up on', …);
  */
 import { suite } from 'uvu';

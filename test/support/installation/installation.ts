@@ -87,22 +87,22 @@ export class Installation {
     const directory = temporaryDirectory();
     const server =
       plan.carrier === 'nats' ? await InstallationServer.start(directory, join(directory, 'policy'), BROKER) : null;
-    const stage = new Installation(authority, directory, server);
+    const installation = new Installation(authority, directory, server);
     const domains = plan.domains ?? DEFAULT_DOMAINS;
     const names = [...Object.keys(domains), 'rogue-vm'];
     await Promise.all([
-      stage.issue('broker', 'broker', { name: BROKER }),
-      ...names.map((name) => stage.issue(name, 'domain')),
+      installation.issue('broker', 'broker', { name: BROKER }),
+      ...names.map((name) => installation.issue(name, 'domain')),
     ]);
-    await mkdir(stage.policy, { mode: 0o755 });
-    await cp(join(SHIPPED_POLICY_DIRECTORY, 'model.conf'), join(stage.policy, 'model.conf'));
-    await writeFile(join(stage.policy, 'services.yaml'), SERVICES);
-    await writeFile(join(stage.policy, 'assertions.csv'), '');
-    await writeFile(join(stage.policy, 'tests.csv'), '');
-    await stage.writeDomains(domains);
-    await stage.writeRows(plan.rows ?? OPEN_ROWS);
-    await stage.configure();
-    return stage;
+    await mkdir(installation.policy, { mode: 0o755 });
+    await cp(join(SHIPPED_POLICY_DIRECTORY, 'model.conf'), join(installation.policy, 'model.conf'));
+    await writeFile(join(installation.policy, 'services.yaml'), SERVICES);
+    await writeFile(join(installation.policy, 'assertions.csv'), '');
+    await writeFile(join(installation.policy, 'tests.csv'), '');
+    await installation.writeDomains(domains);
+    await installation.writeRows(plan.rows ?? OPEN_ROWS);
+    await installation.configure();
+    return installation;
   }
 
   /** Key, credential and trust anchor of `name`, in the directory `identityOf(place)`. */
@@ -240,16 +240,16 @@ export class Installation {
 
 export async function withInstallation(
   plan: InstallationPlan,
-  run: (stage: Installation) => Promise<void>,
+  run: (installation: Installation) => Promise<void>,
 ): Promise<void> {
-  const stage = await Installation.set(plan);
+  const installation = await Installation.set(plan);
   try {
-    await run(stage);
+    await run(installation);
   } catch (error) {
-    await stage.close().catch(() => {}); // the first error is the one to report
+    await installation.close().catch(() => {}); // the first error is the one to report
     throw error;
   }
-  await stage.close();
+  await installation.close();
 }
 
 /** The next event of that name that `wants` accepts. Call it before the action that causes the event. */

@@ -89,16 +89,16 @@ export class NatsInstallation {
   /** Runs a test with a server that knows these members, and always cleans up afterwards. */
   static async play(
     members: readonly Member[],
-    run: (stage: NatsInstallation) => Promise<void>,
+    run: (installation: NatsInstallation) => Promise<void>,
     options: { readonly tls?: boolean } = {},
   ): Promise<void> {
-    const stage = await NatsInstallation.set(options);
+    const installation = await NatsInstallation.set(options);
     try {
-      await stage.enrol(members);
-      await stage.startServer();
-      await run(stage);
+      await installation.enrol(members);
+      await installation.startServer();
+      await run(installation);
     } finally {
-      await stage.strike();
+      await installation.strike();
     }
   }
 

@@ -24,14 +24,14 @@ onServer(
   (kind) =>
     withAudioFixture(
       kind,
-      async (stage) => {
+      async (harness) => {
         // The second AudioVM's sound server is the one that other tests have in the guest.
-        const { host, audioPulse, guestPulse } = stage;
-        await Promise.all([stage.service(), stage.service('audio-vm-2', guestPulse)]);
+        const { host, audioPulse, guestPulse } = harness;
+        await Promise.all([harness.service(), harness.service('audio-vm-2', guestPulse)]);
         const file = join(host.directory, 'audio-domain');
         writeFileSync(file, 'audio-vm\n');
-        const session = await stage.args('chrome-vm');
-        const agent = stage.start(
+        const session = await harness.args('chrome-vm');
+        const agent = harness.start(
           ['agent', ...session, '--audio-vm-file', file, '--playback', '-', '--capture', '-'],
           process.env,
         );
@@ -45,7 +45,7 @@ onServer(
         await host.grant('chrome-vm', '@mic');
         await until('the first one plays and lets it hear', () => {
           const isPlaying = audioPulse.streams('sink-inputs').includes('chrome-vm');
-          return isPlaying && heard > 17_640 && stage.key('audio-input', 'chrome-vm') === '1';
+          return isPlaying && heard > 17_640 && harness.key('audio-input', 'chrome-vm') === '1';
         });
 
         writeFileSync(file, 'audio-vm-2\n');
@@ -53,7 +53,7 @@ onServer(
         const stop = await guestPulse.record('speaker.monitor');
         await until('the first one does not', () => !audioPulse.streams('sink-inputs').includes('chrome-vm'));
         await until('nor does it record', () => !audioPulse.streams('source-outputs').includes('chrome-vm'));
-        const [vm] = (await stage.read('audio-vm-2')).vms;
+        const [vm] = (await harness.read('audio-vm-2')).vms;
         assert.equal([vm?.asked, vm?.granted, vm?.actual], [true, true, false], 'asked and granted, and not permitted');
         const before = heard;
         await new Promise((resolve) => setTimeout(resolve, 500));
@@ -88,17 +88,20 @@ onServer(
   (kind) =>
     withAudioFixture(
       kind,
-      async (stage) => {
-        const { host, audioPulse, guestPulse } = stage;
-        assert.match(await stage.run('policy', 'check', join(host.directory, 'policy')), /no findings|0 findings|ok/i);
-        await stage.service();
+      async (harness) => {
+        const { host, audioPulse, guestPulse } = harness;
+        assert.match(
+          await harness.run('policy', 'check', join(host.directory, 'policy')),
+          /no findings|0 findings|ok/i,
+        );
+        await harness.service();
         const socket = join(host.directory, 'mixer.sock');
-        stage.start(['agent', ...(await stage.args('gui-vm')), '--mixer', socket], guestPulse.environment);
+        harness.start(['agent', ...(await harness.args('gui-vm')), '--mixer', socket], guestPulse.environment);
         await until('the GuiVM has a sink', () => guestPulse.control('list', 'short', 'sinks').includes('argus'));
         const stopProgram = guestPulse.play('argus', tone(1_000, 20));
         await until('it sounds in the AudioVM', () => audioPulse.streams('sink-inputs').includes('gui-vm'));
-        assert.match(await stage.run('audio', 'mixer', '--socket', socket, 'volume', 'gui-vm', '50'), /gui-vm.*50 %/);
-        await fails(() => stage.run('audio', 'mixer', '--socket', socket, 'mute', 'mail-vm'), /ERR_AUDIO_NO_VM/);
+        assert.match(await harness.run('audio', 'mixer', '--socket', socket, 'volume', 'gui-vm', '50'), /gui-vm.*50 %/);
+        await fails(() => harness.run('audio', 'mixer', '--socket', socket, 'mute', 'mail-vm'), /ERR_AUDIO_NO_VM/);
         const stop = await audioPulse.record('speaker.monitor');
         await new Promise((resolve) => setTimeout(resolve, 500));
         const level = toneLevel(sounding(await stop()), 1_000);
@@ -108,7 +111,7 @@ onServer(
         await new Promise((resolve) => setTimeout(resolve, 500));
         assert.is(sounding(await stopRecording()).length, 0);
         stopProgram();
-        const [vm] = (await stage.read()).vms;
+        const [vm] = (await harness.read()).vms;
         assert.equal([vm?.asked, vm?.granted, vm?.actual], [false, false, false], 'it may not even ask');
         const grant = await host.grant('gui-vm', '@mic');
         assert.is(grant.ok, false, 'nor can it be granted');

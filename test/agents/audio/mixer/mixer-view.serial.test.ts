@@ -13,7 +13,7 @@ const view = suite('mixer view');
 const withPython = needs('python3', 'python3');
 const [UP, DOWN, LEFT, RIGHT] = ['\x1b[A', '\x1b[B', '\x1b[D', '\x1b[C'];
 
-interface Stage {
+interface Harness {
   readonly service: AudioService;
   readonly terminal: Terminal;
   readonly speak: AudioEndpoint;
@@ -21,7 +21,7 @@ interface Stage {
   shows(line: RegExp): Promise<void>;
 }
 
-async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
+async function withHarness(work: (harness: Harness) => Promise<void>): Promise<void> {
   await withHost(async (host) => {
     const service = await AudioService.start({ vm: await host.connect('audio-vm'), server: new MemoryServer() });
     const [speak] = await Promise.all(
@@ -48,7 +48,7 @@ withPython(
   view,
   'keys select, change and mute; the screen follows them, other mixers and another size; q restores it',
   () =>
-    onStage(async ({ service, terminal, speak, shows }) => {
+    withHarness(async ({ service, terminal, speak, shows }) => {
       const volumeOf = (name: string): unknown => service.status().vms.find(({ vm }) => vm === name)?.volume;
       terminal.press(RIGHT.repeat(4)); // faster than any answer
       await until('four steps have been taken', () => volumeOf('chrome-vm') === 120);
@@ -78,7 +78,7 @@ withPython(
 );
 
 withPython(view, 'a signal restores the terminal as well', () =>
-  onStage(async ({ terminal }) => {
+  withHarness(async ({ terminal }) => {
     terminal.terminate();
     assert.equal(await terminal.ended(), { code: 0, isRestored: true });
     assert.ok(terminal.output.includes('\x1b[?25h\x1b[?1049l'), 'cursor and screen are back');

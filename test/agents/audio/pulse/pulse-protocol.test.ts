@@ -80,7 +80,7 @@ const UNDERFLOW = 63;
 const BUFFER = 5_292;
 
 async function withServer(
-  work: (stage: {
+  work: (harness: {
     readonly server: ServerDouble;
     readonly stream: PulsePlayback;
     readonly wanted: () => Promise<void>;
