@@ -53,8 +53,11 @@ onServer(
         const stop = await guestPulse.record('speaker.monitor');
         await until('the first one does not', () => !audioPulse.streams('sink-inputs').includes('chrome-vm'));
         await until('nor does it record', () => !audioPulse.streams('source-outputs').includes('chrome-vm'));
-        const [vm] = (await harness.read('audio-vm-2')).vms;
-        assert.equal([vm?.asked, vm?.granted, vm?.actual], [true, true, false], 'asked and granted, and not permitted');
+        // The service learns that policy forbids it from the answer to its first frame.
+        await until('it is asked and granted, and not permitted', async () => {
+          const [vm] = (await harness.read('audio-vm-2')).vms;
+          return vm?.asked === true && vm.granted && !vm.actual;
+        });
         const before = heard;
         await new Promise((resolve) => setTimeout(resolve, 500));
         assert.is(heard, before, 'it hears silence');
