@@ -3,7 +3,8 @@ import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { KeyError, MAX_BACKUP_BYTES, MAX_REGISTER_BYTES, PRIVATE_FILE_MODE, PUBLIC_FILE_MODE } from '../base/index.ts';
 import { type Backup, openBackup, sealBackup } from '../sealed/index.ts';
-import { assertKeyDirectory, createKeyFile, isPresent, makeKeyDirectory, readKeyFile } from './key-files.ts';
+import { keyDirectory } from './key-directory.ts';
+import { createKeyFile, isPresent, makeKeyDirectory, readKeyFile } from './key-files.ts';
 import { authorityLayout, identityLayout } from './layout.ts';
 
 /** Those of a NATS user as well: without its seed a restored machine could not connect. */
@@ -35,16 +36,14 @@ export interface BackupResult {
  * @throws KeyError ERR_KEY_EXISTS when `out` exists; ERR_KEY_FILE_…
  */
 export async function backupKeys(dir: string, out: string, passphrase: string, now: number): Promise<BackupResult> {
-  const hint = `make a key first: argus keys enrol ${dir} --name NAME, or argus keys init ${dir}`;
-  await assertKeyDirectory(dir, hint);
-  const kind = (await isPresent(authorityLayout(dir).publicKey)) ? 'authority' : 'identity';
+  const { kind, privateKey, hint } = await keyDirectory(dir);
   const files: Record<string, string> = {};
   for (const name of namesOf(kind)) {
     const path = join(dir, name);
     if (await isPresent(path))
       files[name] = await readKeyFile(path, isPublic(kind, name) ? 'public' : 'private', hint, MAX_REGISTER_BYTES);
   }
-  const key = basename((kind === 'authority' ? authorityLayout(dir) : identityLayout(dir)).privateKey);
+  const key = basename(privateKey);
   if (files[key] === undefined) throw new KeyError('ERR_KEY_FILE_MISSING', `no "${key}" in "${dir}"; ${hint}`);
   const jwe = await sealBackup({ v: 1, kind, madeAt: Math.floor(now / 1000), files }, passphrase);
   await createKeyFile(out, `${jwe}\n`, PRIVATE_FILE_MODE);

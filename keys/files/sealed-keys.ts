@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { KeyError, PRIVATE_FILE_MODE } from '../base/index.ts';
 import { parsePrivateJwk } from '../credential/index.ts';
 import { isSealed, openSealed, sealText } from '../sealed/index.ts';
-import { assertKeyDirectory, isPresent, readKeyFile, replaceKeyFile } from './key-files.ts';
-import { authorityLayout, identityLayout } from './layout.ts';
+import { keyDirectory } from './key-directory.ts';
+import { readKeyFile, replaceKeyFile } from './key-files.ts';
 import { configuredPassphrase, PASSPHRASE_VARIABLE } from './passphrase.ts';
 
 /** What is written for a new key: sealed when this process was given a passphrase, so it never lies there in the clear. */
@@ -58,10 +58,7 @@ export async function unsealKeyDirectory(dir: string, passphrase: string): Promi
 async function storedKey(
   dir: string,
 ): Promise<{ readonly path: string; readonly text: string; readonly value: unknown }> {
-  const hint = `make a key first: argus keys enrol ${dir} --name NAME, or argus keys init ${dir}`;
-  await assertKeyDirectory(dir, hint);
-  const isAuthority = await isPresent(authorityLayout(dir).publicKey);
-  const path = (isAuthority ? authorityLayout(dir) : identityLayout(dir)).privateKey;
+  const { privateKey: path, hint } = await keyDirectory(dir);
   const text = await readKeyFile(path, 'private', hint);
   const value = parse(path, text);
   if (!isSealed(value) && parsePrivateJwk(value) === null)
