@@ -4,30 +4,13 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS, readOptions } from '../../broker/index.ts';
-import { addVm, HOST_ERROR_CODES, HostError, initHost, type NewVm } from '../../clients/host/index.ts';
+import { addVm, HOST_ERROR_CODES, initHost, type NewVm } from '../../clients/host/index.ts';
 import { loadIdentity } from '../../keys/index.ts';
 import { loadPolicy } from '../../policy/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
+import { codeOf, inventory, newHost } from './hosts.ts';
 
 const host = suite('host');
-
-async function newHost(): Promise<string> {
-  const directory = join(temporaryDirectory(), 'host');
-  await initHost(directory, 'argus');
-  return directory;
-}
-
-async function codeOf(attempt: Promise<unknown>): Promise<string> {
-  try {
-    await attempt;
-  } catch (error) {
-    assert.instance(error, HostError);
-    return (error as HostError).code;
-  }
-  return 'none';
-}
-
-const inventory = (directory: string): string => readFileSync(join(directory, 'policy/domains.yaml'), 'utf8');
 
 host('a new host has a configuration that a broker takes, and only its owner may enter it', async () => {
   const directory = await newHost();

@@ -4,19 +4,13 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readOptions, startBroker } from '../../broker/index.ts';
-import { addVm, initHost, removeVm } from '../../clients/host/index.ts';
+import { removeVm } from '../../clients/host/index.ts';
 import { connect } from '../../clients/sdk/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
+import { hostWith } from './hosts.ts';
 
 const removal = suite('removing a VM at a broker');
 const NAME = 'files-vm';
-
-async function hostWith(name: string): Promise<string> {
-  const directory = join(temporaryDirectory(), 'host');
-  await initHost(directory, 'argus');
-  await addVm(directory, { name, labels: ['@app'] });
-  return directory;
-}
 
 async function startAt(directory: string) {
   const { identity, policy, audit, runtime } = readOptions(join(directory, 'argus.yaml'));

@@ -3,35 +3,15 @@ import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { addVm, HostError, initHost, removeVm } from '../../clients/host/index.ts';
+import { addVm, removeVm } from '../../clients/host/index.ts';
 import { listHolders, openAuthority } from '../../keys/index.ts';
-import { temporaryDirectory } from '../support/temp.ts';
+import { codeOf, hostWith, inventory, newHost } from './hosts.ts';
 
 const removal = suite('removing a VM');
 const NAME = 'files-vm';
 
-async function hostWith(name: string): Promise<string> {
-  const directory = join(temporaryDirectory(), 'host');
-  await initHost(directory, 'argus');
-  await addVm(directory, { name, labels: ['@app'] });
-  return directory;
-}
-
-async function codeOf(attempt: Promise<unknown>): Promise<string> {
-  try {
-    await attempt;
-  } catch (error) {
-    assert.instance(error, HostError);
-    return (error as HostError).code;
-  }
-  return 'none';
-}
-
-const inventory = (directory: string): string => readFileSync(join(directory, 'policy/domains.yaml'), 'utf8');
-
 removal('adding and removing leaves the inventory as it was, and nothing of the machine', async () => {
-  const directory = join(temporaryDirectory(), 'host');
-  await initHost(directory, 'argus');
+  const directory = await newHost();
   await addVm(directory, { name: 'other-vm', labels: [] });
   const before = inventory(directory);
   await addVm(directory, { name: NAME, labels: ['@app'] });
