@@ -6,7 +6,7 @@
  * that failed, and as the last line `N passed, N failed` (followed by `, N skipped` if any). It exits with 1 when anything
  * failed, or when nothing ran.
  *
- * --quick           only the tests that start nothing, with small budgets for random input: half a minute on two cores
+ * --quick           only the tests that start nothing, with small budgets for random input: under a minute on two cores
  * --repeat N        each file N times, under load; failures with their seeds (`npm run test:repeat -- WORD N`)
  * --load N          busy processes next to a repeated file; default: 2
  * --write-times     measures the tables of times and of coverage again (test/support/runner/*.json), on an idle machine
