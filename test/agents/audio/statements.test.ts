@@ -211,6 +211,15 @@ statements('25: a playback overrun drops the oldest and counts it', () => {
   assert.is(heard[heard.length - 1], frames);
 });
 
+statements('sound that waits for a full stream is played, however full the stream is when it looks again', () => {
+  const { clock, server, playback } = line();
+  for (const value of [1, 2, 3, 4]) playback.push(frame(value));
+  clock.advance(1);
+  for (const value of [5, 6]) playback.push(frame(value)); // the fifth overshoots: at the next look the stream is still full
+  clock.advance(1_000);
+  assert.equal([...new Set(server.heard('chrome-vm'))], [1, 2, 3, 4, 5, 6]);
+});
+
 statements('26: a VM that never reads capture stalls neither the line nor its playback', async () => {
   const { vm, server } = vmAudio(async (bytes) => (bytes.length === 0 ? 'sent' : new Promise(() => {})));
   vm.capture.grant(true);

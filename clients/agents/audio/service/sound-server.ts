@@ -83,13 +83,22 @@ export class ClockedStream implements PlaybackStream {
   write(bytes: Uint8Array): void {
     this.#playedUntil = Math.max(this.#playedUntil, this.#clock.now()) + millisecondsOf(bytes.length);
     this.#sink.write(bytes);
-    this.#cancel ??= this.#clock.schedule(FRAME_MS, () => {
-      this.#cancel = null;
-      this.#onWanted();
-    });
+    this.#askLater();
   }
 
   flush(): void {}
+
+  /**
+   * Asks for more as soon as the stream takes some. The timer may fire while it is still full: a block may overshoot
+   * `aheadMs`, and timers may fire early. Then it looks again, because nobody else will.
+   */
+  #askLater(): void {
+    this.#cancel ??= this.#clock.schedule(FRAME_MS, () => {
+      this.#cancel = null;
+      if (this.wanted > 0) this.#onWanted();
+      else this.#askLater();
+    });
+  }
 
   close(): void {
     this.#cancel?.();
