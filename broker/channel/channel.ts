@@ -57,6 +57,8 @@ export type ChannelFault =
 export type ChannelEvent =
   /** More bytes are needed. */
   | 'more'
+  /** No record was found yet. Call `next` again when there is time for PLACES_PER_SEARCH more places. */
+  | 'searching'
   /** The owner must call `verify`. Nothing more is read until it has settled. */
   | 'handshake'
   /** `verify` is running, or the owner has not decided about a proven identity yet. */
@@ -192,7 +194,7 @@ export class Channel {
     if (this.#asking?.isOverdue === true) return this.#fail('STALE_KEYS');
     for (;;) {
       const record = this.#deframer.next();
-      if (record === 'more') return 'more';
+      if (record === 'more' || record === 'searching') return record;
       if (typeof record === 'string') return this.#fail(record);
       if (!this.#isLeftOver(record)) return this.#record(record);
     }

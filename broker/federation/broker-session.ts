@@ -169,6 +169,8 @@ export class BrokerSession implements Worker {
         case 'frames':
           this.#frames();
           break;
+        case 'searching': // only on carriers whose other end may restart without notice
+          break;
         case 'more':
           this.#hasRest = false;
           this.#readOn();

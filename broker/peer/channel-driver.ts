@@ -14,7 +14,7 @@
 import type { Carrier } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type Session } from '../channel/index.ts';
 import { HANDSHAKE_TIMEOUT_MS, MEMORY_RETRY_MS } from '../process/index.ts';
-import { HELLO_UNITS, type Job, readUnits, recordUnits, type Worker } from '../turns/index.ts';
+import { HELLO_UNITS, type Job, readUnits, recordUnits, SEARCH_UNITS, type Worker } from '../turns/index.ts';
 import { type CloseWord, closeWord } from '../wire/index.ts';
 import type { PeerContext } from './context.ts';
 import { Peer, type PeerFault } from './peer.ts';
@@ -147,6 +147,9 @@ export class ChannelDriver implements Worker {
       switch (this.#channel.next()) {
         case 'frames':
           this.#frames();
+          break;
+        case 'searching':
+          this.#job.share.spend(SEARCH_UNITS);
           break;
         case 'more':
           this.#hasRest = false;

@@ -9,6 +9,7 @@ export {
   notifyUnits,
   readUnits,
   recordUnits,
+  SEARCH_UNITS,
 } from './prices.ts';
 export { WorkShare } from './share.ts';
 export { Turns } from './turns.ts';

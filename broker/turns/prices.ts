@@ -2,7 +2,7 @@
  * The price of work, in units. One unit is one nanosecond of CPU as `bench/prices.ts` measures it, rounded. Only the
  * ratios of the prices matter, because the units are shared out and never compared with a clock.
  */
-import { Op } from '../wire/index.ts';
+import { Op, PLACES_PER_SEARCH } from '../wire/index.ts';
 
 /** One read of a carrier, however short: a NATS message may hold a single byte. */
 const READ_UNITS = 500;
@@ -13,6 +13,10 @@ const READ_UNITS = 500;
 const READ_BYTE_UNITS = 0.25;
 /** A message or a line of a NATS server: found in the stream, and passed to its pipe. */
 export const LINE_MESSAGE_UNITS = 1_000;
+/** A place in a stream that looked like the beginning of a record, and was none. */
+const PLACE_UNITS = 500;
+/** A search that tried as many places as it may at once. */
+export const SEARCH_UNITS = PLACE_UNITS * PLACES_PER_SEARCH;
 /** A record: its header, its nonce, the call of the AEAD. */
 const RECORD_UNITS = 5_000;
 /** A byte that is opened, copied and sealed again for its receiver. */

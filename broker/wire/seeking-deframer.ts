@@ -8,9 +8,10 @@
  * body breaks only the record that it is sending, as any other wrong byte would.
  *
  * The work is linear in the number of bytes, for any bytes: each of the three searches remembers how far it has
- * searched, and never reads a byte twice (`searchedBytes`, which a test bounds).
+ * searched, and never reads a byte twice (`searchedBytes`, which a test bounds). A false preamble costs more than its
+ * bytes do, so one call of `next` tries only a few.
  */
-import { MAX_SKIPPED_BYTES, RECORD_HEADER_BYTES, RecordType } from './constants.ts';
+import { MAX_SKIPPED_BYTES, PLACES_PER_SEARCH, RECORD_HEADER_BYTES, RecordType } from './constants.ts';
 import { cut, type DeframedRecord, MAX_KEPT_STORE_BYTES } from './deframer.ts';
 import { decodeRecordHeader, encodeRecordHeader, type RecordFault } from './record.ts';
 
@@ -92,9 +93,13 @@ export class SeekingDeframer {
   /** Does nothing, because the bytes are already copied. Both deframers have the same interface. */
   keep(): void {}
 
-  /** The next whole record, 'more' when the stream must bring more first, or a fault, which is final. */
-  next(): DeframedRecord | 'more' | RecordFault {
-    while (this.#fault === null) {
+  /**
+   * The next whole record, 'more' when the stream must bring more first, or a fault, which is final. 'searching':
+   * PLACES_PER_SEARCH places were not the beginning of a record. Call `next` again when there is time for as many more.
+   */
+  next(): DeframedRecord | 'more' | 'searching' | RecordFault {
+    for (let places = 0; this.#fault === null; places++) {
+      if (places === PLACES_PER_SEARCH) return 'searching';
       if (this.#isLost && !this.#find()) continue;
       if (this.#isLost || this.heldBytes < RECORD_HEADER_BYTES) return 'more';
       const header = decodeRecordHeader(this.#store, this.#at, this.maxLength);

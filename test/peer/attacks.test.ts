@@ -5,7 +5,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HandshakeContext } from '../../broker/channel/index.ts';
-import { HELLO_UNITS, QUANTUM_UNITS, readUnits, SLICE_UNITS } from '../../broker/turns/index.ts';
+import { HELLO_UNITS, QUANTUM_UNITS, readUnits, SEARCH_UNITS, SLICE_UNITS } from '../../broker/turns/index.ts';
 import {
   DOMID_ANY,
   type DomainFrame,
@@ -13,6 +13,7 @@ import {
   encodeRecordHeader,
   MAX_NOTIFY_ENTRIES,
   Op,
+  PLACES_PER_SEARCH,
   RecordType,
 } from '../../broker/wire/index.ts';
 import { OPEN, PORT } from '../support/core/harness.ts';
@@ -183,7 +184,8 @@ attacks('false hello headers at serial ports: strangers hold up an innocent pair
     bench.sessions.accept(port, () => {});
     return port;
   });
-  const most = QUANTUM_UNITS + SLICE_UNITS + 2 * readUnits(junk.length, true);
+  // Each port is read once before it pauses.
+  const most = QUANTUM_UNITS + SLICE_UNITS + SEARCH_UNITS + ATTACKERS * readUnits(junk.length, true);
   for (let round = 0; round < 40; round++) {
     const units = await unitsOf(bench, names, () => {
       for (const port of ports) port.feed(junk);
@@ -196,6 +198,25 @@ attacks('false hello headers at serial ports: strangers hold up an innocent pair
     await pass(2);
     assert.is(b.read().messages.length, round - ATTACKERS + 1);
   }
+  bench.close();
+});
+
+attacks('preambles that are no hello are paid for, and are searched a little at a time', async () => {
+  const steps = new Steps();
+  const bench = await PeerHarness.of({ domains: ['a'], rows: OPEN }, HANDSHAKE, null, steps.schedule);
+  const port = new MemoryCarrier('a');
+  port.tellsOfRestart = false;
+  bench.sessions.accept(port, () => {});
+  // The next preamble is read as the length of the one before, which is too long.
+  const preamble = encodeRecordHeader(RecordType.hello, 0, 0, 0).subarray(0, 16);
+  const places = Math.floor(CHUNK_BYTES / preamble.length);
+  const junk = joined(...Array.from({ length: places }, () => preamble));
+  const atOnce = await unitsOf(bench, ['a'], () => port.feed(junk));
+  assert.ok(atOnce <= QUANTUM_UNITS + SEARCH_UNITS + readUnits(junk.length, true), `${atOnce} units at once`);
+  const later = await unitsOf(bench, ['a'], () => steps.settle());
+  const price = (SEARCH_UNITS / PLACES_PER_SEARCH) * places;
+  assert.ok(atOnce + later >= price - SEARCH_UNITS, `${atOnce + later} of ${price} units`);
+  assert.is(port.isPaused, false, 'all is searched, and the port is read again');
   bench.close();
 });
 

@@ -7,6 +7,7 @@ import {
   Deframer,
   encodeRecordHeader,
   MAX_SKIPPED_BYTES,
+  PLACES_PER_SEARCH,
   RECORD_HEADER_BYTES,
   RecordType,
   SeekingDeframer,
@@ -197,7 +198,8 @@ for (const [label, bait] of BAITS) {
       const deframer = new SeekingDeframer(MAX_BODY_BYTES, RecordType.hello);
       for (let at = 0; at < stream.length; at += step) {
         deframer.push(stream.subarray(at, at + step));
-        while (typeof deframer.next() !== 'string');
+        for (let next = deframer.next(); next !== 'more'; next = deframer.next())
+          assert.ok(next === 'searching' || typeof next !== 'string', String(next));
       }
       // Three searches look at a byte once each; per push and per record each looks again at what may be a beginning.
       const again = 3 * RECORD_HEADER_BYTES * (stream.length / step + stream.length / bait.length);
@@ -205,6 +207,15 @@ for (const [label, bait] of BAITS) {
     }
   });
 }
+
+resync('a call tries a bounded number of places', () => {
+  const bait = encodeRecordHeader(RecordType.hello, 0, 0, MAX_BODY_BYTES + 1);
+  const deframer = new SeekingDeframer(MAX_BODY_BYTES, RecordType.hello);
+  const calls = 5;
+  deframer.push(Buffer.alloc(calls * PLACES_PER_SEARCH * bait.length, bait));
+  for (let call = 0; call < calls; call++) assert.is(deframer.next(), 'searching');
+  assert.is(deframer.next(), 'more');
+});
 
 resync('a large record does not leave a large buffer behind', () => {
   const deframer = new SeekingDeframer(2 ** 24, RecordType.hello);

@@ -196,6 +196,8 @@ export class ClientSession implements CarrierEvents {
         case 'rekey':
           this.#writeOutput(channel);
           break;
+        case 'searching':
+          break;
         case 'more':
         case 'waiting':
           return;

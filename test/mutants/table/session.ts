@@ -15,6 +15,20 @@ const LINE = ['test/nats/line-reader.test.ts'];
 
 export const SESSION: readonly Mutant[] = [
   {
+    in: 'broker/wire/seeking-deframer.ts',
+    find: "if (places === PLACES_PER_SEARCH) return 'searching';",
+    replace: '',
+    promise: 'nobody starves others',
+    tests: ['test/wire/seeking-deframer.test.ts'],
+  },
+  {
+    in: 'broker/peer/channel-driver.ts',
+    find: 'this.#job.share.spend(SEARCH_UNITS);',
+    replace: '',
+    promise: 'nobody starves others',
+    tests: ATTACKS,
+  },
+  {
     in: 'broker/wire/record.ts',
     find: "if (bytes[at + VERSION_AT] !== WIRE_VERSION) return 'BAD_VERSION';",
     replace: '',
