@@ -13,6 +13,7 @@ export async function runCommandLine(): Promise<void> {
     .option('--json', 'print the summary as one JSON object on the last line')
     .option('--out <file>', 'write the sound that audio-vm heard to this WAV file')
     .option('--keep', 'keep the temporary directory: keys, policy, audit log')
+    .option('--console', 'show the run in a browser on this machine, and keep it there until Ctrl-C')
     .addOption(new Option('--sound', 'play it on this machine too (PulseAudio or PipeWire)').conflicts('fast'))
     .addOption(
       new Option(
@@ -33,11 +34,11 @@ export async function runCommandLine(): Promise<void> {
     .addOption(
       new Option('--vms [accelerator]', 'in real virtual machines (QEMU); "kvm" or "tcg", else kvm where it works')
         .choices(['kvm', 'tcg'])
-        .conflicts(['wav', 'fast', 'out', 'sound', 'carrier', 'natsServer']),
+        .conflicts(['wav', 'fast', 'out', 'sound', 'console', 'carrier', 'natsServer']),
     )
     .addHelpText(
       'after',
-      '\nExample:\n  npm run demo -- --fast --wav recording.wav\n  npm run demo -- --carrier nats\n  npm run demo -- --vms',
+      '\nExample:\n  npm run demo -- --fast --wav recording.wav\n  npm run demo -- --console\n  npm run demo -- --carrier nats\n  npm run demo -- --vms',
     )
     .showHelpAfterError('(--help shows how to use it)')
     .exitOverride();

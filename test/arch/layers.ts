@@ -291,6 +291,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'clients/sdk',
       'clients/agents/audio',
       'clients/agents/network',
+      'clients/audit',
       'broker/base',
       'broker/wire',
       'broker/channel',

@@ -4,8 +4,11 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { bundlePage } from '../../clients/audit/console/bundle.ts';
 import { parseWav, writeWav } from '../../clients/demo/audio/wav.ts';
 import { runCli } from '../support/processes/run-cli.ts';
 import { nodeArguments, WORKING_TREE } from '../support/program.ts';
@@ -27,6 +30,19 @@ interface Printed {
 
 function lastLine(stdout: string): Printed {
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+}
+
+/** The first match in the text of a stream. */
+function said(stream: Readable, pattern: RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    stream.on('data', (chunk) => {
+      text += String(chunk);
+      const [found] = pattern.exec(text) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+    stream.once('close', () => reject(new Error(`ended without ${pattern}: ${text}`)));
+  });
 }
 
 function assertHeld(printed: Printed): void {
@@ -102,6 +118,35 @@ demo('one that is told to stop, or that nobody reads any more, leaves nothing be
   const code = await new Promise((resolve) => child.once('exit', resolve));
   // By the signal, or by the pipe that broke before it.
   assert.ok(code === 130 || code === 141, `exit code ${code}`);
+  assert.equal(
+    readdirSync(directory).filter((name) => name.startsWith('argus-')),
+    [],
+  );
+});
+
+demo('--console shows the run in a browser while it goes on and afterwards, until it is told to stop', async () => {
+  // Where a built program has it.
+  await bundlePage(fileURLToPath(new URL('../../clients/audit/console/page/', import.meta.url)));
+  const directory = temporaryDirectory();
+  const child = spawn(process.execPath, nodeArguments(PROGRAM, '--console', '--fast', '--json'), {
+    env: { ...process.env, TMPDIR: directory },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exit = new Promise((resolve) => child.once('exit', resolve));
+  const address = await said(child.stderr, /http:\/\/\S+/);
+  const welcome = await fetch(address, { redirect: 'manual' });
+  assert.is(welcome.status, 303);
+  await said(child.stderr, /stays until Ctrl-C/);
+  const cookie = welcome.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  const textOf = async (path: string): Promise<string> =>
+    (await fetch(new URL(path, address), { headers: { cookie } })).text();
+  // The console looks for records twice a second; the last one of a run is that of the broker's end.
+  let now = JSON.parse(await textOf('/api/now?minutes=60'));
+  while (now.isRunning || now.domains.length === 0) now = JSON.parse(await textOf('/api/now?minutes=60'));
+  assert.ok(now.edges.some((edge: { src: string; denied: number }) => edge.src === 'rogue-vm' && edge.denied > 0));
+  assert.ok(now.edges.some((edge: { src: string; messages: number }) => edge.src === 'chrome-vm' && edge.messages > 0));
+  for (const signal of ['SIGINT', 'SIGINT'] as const) child.kill(signal);
+  assert.is(await exit, 0);
   assert.equal(
     readdirSync(directory).filter((name) => name.startsWith('argus-')),
     [],

@@ -24,6 +24,8 @@ export interface ConsoleOptions {
 export interface AuditConsole {
   /** With the token, which serves once. */
   readonly url: string;
+  /** Resolves when a browser has opened the address. */
+  readonly visited: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -50,11 +52,16 @@ export async function openConsole(options: ConsoleOptions): Promise<AuditConsole
   const server = createServer();
   const port = await listen(server, options.port);
   const guard = new Guard([`127.0.0.1:${port}`, `localhost:${port}`]);
-  const handler = new Handler(guard, api, page);
+  let onVisit = (): void => undefined;
+  const visited = new Promise<void>((resolve) => {
+    onVisit = resolve;
+  });
+  const handler = new Handler(guard, api, page, onVisit);
   server.on('request', (request, response) => void handler.answer(request, response));
   store.start();
   return {
     url: `http://127.0.0.1:${port}/?token=${guard.token}`,
+    visited,
     close: async () => {
       store.close();
       api.close();
@@ -68,11 +75,13 @@ class Handler {
   readonly #guard: Guard;
   readonly #api: ConsoleApi;
   readonly #page: string;
+  readonly #onVisit: () => void;
 
-  constructor(guard: Guard, api: ConsoleApi, page: string) {
+  constructor(guard: Guard, api: ConsoleApi, page: string, onVisit: () => void) {
     this.#guard = guard;
     this.#api = api;
     this.#page = page;
+    this.#onVisit = onVisit;
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -90,6 +99,7 @@ class Handler {
     const url = new URL(request.url ?? '/', 'http://console');
     const admission = this.#guard.admit(request.headers, url.pathname === '/' ? url.searchParams.get('token') : null);
     if (admission === 'welcomed') {
+      this.#onVisit();
       response.writeHead(303, { Location: '/', 'Set-Cookie': this.#guard.setCookie }).end();
       return;
     }
