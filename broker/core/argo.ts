@@ -292,6 +292,7 @@ export class Argo {
    */
   adopt(policy: CompiledPolicy): Adoption {
     this.#core.policy = policy;
+    this.#core.neighbours.keep(policy.domains);
     this.#core.generation++;
     const removed: DomainState[] = [];
     const moved: DomainState[] = [];
@@ -320,7 +321,7 @@ export class Argo {
     return {
       removed,
       left: moved.filter(({ remote }) => remote !== null),
-      withdrawals: new Withdrawals(policy, domainById, this.#core.recorder, (ring) => this.#rings.wake(ring)),
+      withdrawals: new Withdrawals(this.#core, domainById, (ring) => this.#rings.wake(ring)),
     };
   }
 

@@ -4,6 +4,7 @@ import type { Recorder } from '../record/index.ts';
 import { Accounts } from './accounts.ts';
 import { type Counters, newCounters } from './counters.ts';
 import type { DomainState } from './domain-state.ts';
+import { Neighbours } from './inspectors/index.ts';
 import type { RemoteBrokerOf } from './remote-broker.ts';
 
 export interface CoreLimits {
@@ -24,6 +25,8 @@ export class CoreState {
   readonly remoteOf: RemoteBrokerOf;
   readonly counters: Counters = newCounters();
   readonly accounts: Accounts;
+  /** The IPv6 addresses that domains chose. */
+  readonly neighbours = new Neighbours();
   /** Every declared domain, connected or not. */
   readonly byName = new Map<string, DomainState>();
   readonly byDomid = new Map<number, DomainState>();

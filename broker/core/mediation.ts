@@ -21,7 +21,7 @@ import type {
   ServiceClass,
 } from '../../policy/contract/index.ts';
 import { invariant } from '../base/index.ts';
-import { INSPECTORS, type Inspector, UNFIT_REASONS } from './inspectors/index.ts';
+import { type AddressChoice, INSPECTORS, type Inspector, UNFIT_REASONS } from './inspectors/index.ts';
 
 /** The answers that do not depend on the message. */
 export interface Mediation {
@@ -36,6 +36,7 @@ export interface Service {
   readonly sender: Domain;
   readonly serviceClass: ServiceClass;
   readonly inspector: Inspector;
+  readonly neighbours: AddressChoice;
   /** Hook of the service class: one decision per permission. */
   readonly vector: AccessVector;
   readonly malformed: Denial;
@@ -51,6 +52,7 @@ export function maySend(policy: CompiledPolicy, sender: Domain, receiver: Domain
 
 export function mediationOf(
   policy: CompiledPolicy,
+  neighbours: AddressChoice,
   sender: Domain,
   receiver: Domain | undefined,
   port: number,
@@ -69,6 +71,7 @@ export function mediationOf(
       sender,
       serviceClass,
       inspector,
+      neighbours,
       vector: policy.monitor.vector(sender, receiver, serviceClass),
       malformed: policy.monitor.unfit(sender, receiver, serviceClass, 'MALFORMED'),
       unfit: UNFIT_REASONS.map((reason) => policy.monitor.unfit(sender, receiver, serviceClass, reason)),
@@ -78,7 +81,7 @@ export function mediationOf(
 
 /** The permission that the message in `bytes[start, end)` asks for, as its class numbers them; negative = it does not fit. */
 export function permissionOf(service: Service, bytes: Uint8Array, start: number, end: number): number {
-  return service.inspector.inspect(bytes, start, end, service.sender);
+  return service.inspector.inspect(bytes, start, end, service.sender, service.neighbours);
 }
 
 /** The decision about `permission`, a number that `permissionOf` returned. */

@@ -33,7 +33,8 @@ export class Routes {
 
   #lookUp(sender: DomainState, destinationId: number, port: number): Route {
     const destination = this.#core.byDomid.get(destinationId);
-    const mediation = mediationOf(this.#core.policy, sender.domain, destination?.domain, port);
+    const { policy, neighbours } = this.#core;
+    const mediation = mediationOf(policy, neighbours, sender.domain, destination?.domain, port);
     const base = { generation: this.#core.generation, destinationId, port, mediation };
     if (destination === undefined || mediation.service === null) return { ...base, target: null };
     const rings = destination.ports.get(port);

@@ -6,7 +6,9 @@
 import type { CompiledPolicy, Denial } from '../../policy/contract/index.ts';
 import type { Recorder } from '../record/index.ts';
 import { DATA_FRAME_HEADER_BYTES, DataField, Op } from '../wire/index.ts';
+import type { CoreState } from './core-state.ts';
 import type { DomainState } from './domain-state.ts';
+import type { AddressChoice } from './inspectors/index.ts';
 import { mediate, mediationOf } from './mediation.ts';
 import type { Ring } from './rings/ring.ts';
 
@@ -21,6 +23,7 @@ interface Withdrawn {
 
 export class Withdrawals {
   readonly #policy: CompiledPolicy;
+  readonly #neighbours: AddressChoice;
   readonly #domainById: (domid: number) => DomainState | undefined;
   readonly #recorder: Recorder;
   readonly #wake: (ring: Ring) => void;
@@ -33,12 +36,12 @@ export class Withdrawals {
    * @param wake called for each ring that may have gained room
    */
   constructor(
-    policy: CompiledPolicy,
+    { policy, neighbours, recorder }: Pick<CoreState, 'policy' | 'neighbours' | 'recorder'>,
     domainById: (domid: number) => DomainState | undefined,
-    recorder: Recorder,
     wake: (ring: Ring) => void,
   ) {
     this.#policy = policy;
+    this.#neighbours = neighbours;
     this.#domainById = domainById;
     this.#recorder = recorder;
     this.#wake = wake;
@@ -85,7 +88,7 @@ export class Withdrawals {
     end: number,
   ): Denial | null {
     if (sender === null) return this.#policy.monitor.unknownDestination(receiver.domain);
-    const mediation = mediationOf(this.#policy, sender.domain, receiver.domain, port);
+    const mediation = mediationOf(this.#policy, this.#neighbours, sender.domain, receiver.domain, port);
     const decision = mediate(mediation, frames, payloadStart, end);
     return decision.allowed ? null : decision;
   }

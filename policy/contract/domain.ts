@@ -18,6 +18,8 @@ export interface Domain {
   readonly ipv6: string | null;
   /** Prefixes, `10.0.0.0/8` or `fd00::/8`, that it routes: it may pass on packets from there, and announce them. */
   readonly routes: readonly string[];
+  /** Prefixes of 64 bits in which it chooses IPv6 addresses by itself. The broker learns which (RFC 7039). */
+  readonly slaac: readonly string[];
   /** The same addresses and prefixes as packets hold them. */
   readonly station: Station;
   /** How its messages reach the broker: `unix:/run/argus/chrome-vm.sock`; null = the broker's default. Not looked into here. */

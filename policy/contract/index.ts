@@ -14,6 +14,7 @@ export {
   MAX_PORT_RANGES,
   MAX_ROUTES,
   MAX_ROWS,
+  MAX_SLAAC_PREFIXES,
   MAX_YAML_BYTES,
   MAX_YAML_DEPTH,
   WATCH_MAX_SETTLE_MS,
@@ -37,8 +38,10 @@ export { formatPortRange, type PortRange, PortTable, parsePortRange } from './po
 export type { Inspectors, ServiceClass, ServiceClasses } from './services.ts';
 export {
   createStations,
+  macNumber,
   NO_STATION,
   routes4,
   routes6,
+  SLAAC_PREFIX_BITS,
   type Station,
 } from './station.ts';

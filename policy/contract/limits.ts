@@ -62,3 +62,5 @@ export const WATCH_POLL_MS = 5_000;
 
 /** Prefixes that one domain routes. They are looked through for each packet that it passes on. */
 export const MAX_ROUTES = 64;
+/** Prefixes in which one domain chooses addresses: a link has one, two while a provider renumbers. */
+export const MAX_SLAAC_PREFIXES = 8;

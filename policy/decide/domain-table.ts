@@ -24,6 +24,7 @@ export function createDomains(inventory: Inventory, closure: Closure): Domains {
     ipv4: null,
     ipv6: null,
     routes: [],
+    slaac: [],
     station: NO_STATION,
     carrier: null,
     vmm: null,

@@ -10,6 +10,8 @@ import {
   MAX_DOMID,
   MAX_LABELS,
   MAX_ROUTES,
+  MAX_SLAAC_PREFIXES,
+  SLAAC_PREFIX_BITS,
 } from '../contract/index.ts';
 import type { Finding, Place } from './finding.ts';
 import { didYouMean } from './suggest.ts';
@@ -26,6 +28,7 @@ export interface DeclaredDomain {
   readonly ipv4: string | null;
   readonly ipv6: string | null;
   readonly routes: readonly string[];
+  readonly slaac: readonly string[];
   readonly carrier: string | null;
   readonly vmm: string | number | null;
   readonly home: string | null;
@@ -73,6 +76,15 @@ const route = z.string().refine(isPlainPrefix, {
   error: 'a route is a prefix without host bits: 0.0.0.0/0, 10.20.0.0/16 or fd00::/8',
 });
 
+const slaacPrefix = z.string().refine(
+  (text) => {
+    const prefix = parsePrefix(text);
+    const isOfHosts = prefix?.family === 6 && prefix.length === SLAAC_PREFIX_BITS && !/^(fe[89ab]|ff|::)/.test(text);
+    return isOfHosts && formatPrefix(prefix) === text;
+  },
+  { error: 'a prefix for SLAAC is a global or unique local one of 64 bits: fd00:0:0:1::/64' },
+);
+
 /** Each prefix has one spelling here, so that two equal ones look equal in a review. */
 function isPlainPrefix(text: string): boolean {
   const prefix = parsePrefix(text);
@@ -96,6 +108,10 @@ const domain = z.strictObject({
   routes: z
     .array(route)
     .max(MAX_ROUTES, { error: `more than ${MAX_ROUTES} routes` })
+    .default([]),
+  slaac: z
+    .array(slaacPrefix)
+    .max(MAX_SLAAC_PREFIXES, { error: `more than ${MAX_SLAAC_PREFIXES} prefixes` })
     .default([]),
   carrier: z.string().min(1).max(255).optional(),
   vmm: user.optional(),
@@ -126,6 +142,7 @@ const KEYS = [
   'ipv4',
   'ipv6',
   'routes',
+  'slaac',
   'carrier',
   'vmm',
   'home',
@@ -151,6 +168,7 @@ export function readInventory(bytes: Uint8Array, findings: Finding[]): Inventory
     ipv4: entry.ipv4 ?? null,
     ipv6: entry.ipv6 ?? null,
     routes: entry.routes,
+    slaac: entry.slaac,
     carrier: entry.carrier ?? null,
     vmm: entry.vmm ?? null,
     home: entry.home ?? null,

@@ -3,7 +3,7 @@
  * 791, 8200).
  *
  * These frames pass, if their source MAC is the domain's own: ARP about its own addresses; IPv4 and IPv6 packets from
- * its own address, or from a prefix that it routes. These are refused, because the receiver could read them differently
+ * its own address, from an address that it chose (neighbours.ts), or from a prefix that it routes. These are refused, because the receiver could read them differently
  * than this inspector does:
  *   - VLAN and QinQ tags: behind a tag lies another frame, and a link has no VLANs
  *   - frames above MAX_FRAME_BYTES (an MTU of 9000); shorter than their own headers; longer than their packet says
@@ -13,7 +13,7 @@
  *   - IPv6 fragments and routing headers; neighbour discovery about another domain's address (RFC 4861, 6980)
  */
 import { type Domain, routes4, routes6, type Station } from '../../../policy/contract/index.ts';
-import { FOREIGN_ADDRESS, FOREIGN_MAC, type Inspector, MALFORMED } from './inspector.ts';
+import { type AddressChoice, FOREIGN_ADDRESS, FOREIGN_MAC, type Inspector, MALFORMED } from './inspector.ts';
 
 export const MAX_FRAME_BYTES = 9_014;
 const HEADER_BYTES = 14;
@@ -65,6 +65,9 @@ const MLDV2_REPORT = 143;
 const OPTION_SOURCE_LINK_LAYER = 1;
 const OPTION_TARGET_LINK_LAYER = 2;
 
+/** Without a table of neighbours no domain chooses an address. */
+const NO_CHOICE: AddressChoice = { admits: () => false, isDefended: () => false, take: () => {} };
+
 const permissions = ['arp', 'ipv4', 'ipv6', 'other'] as const;
 const ARP = 0;
 const IPV4 = 1;
@@ -73,7 +76,7 @@ const OTHER = 3;
 
 export const ethernet: Inspector = {
   permissions,
-  inspect: (bytes, start, end, source) => {
+  inspect: (bytes, start, end, source, neighbours = NO_CHOICE) => {
     const { station }: Domain = source;
     const size = end - start;
     if (size < HEADER_BYTES || size > MAX_FRAME_BYTES) return MALFORMED;
@@ -86,7 +89,7 @@ export const ethernet: Inspector = {
       case ETHERTYPE_IPV4:
         return isOwnIpv4(bytes, start, end, station) ? IPV4 : whyNotIpv4(bytes, at, end, station);
       case ETHERTYPE_IPV6:
-        return isOwnIpv6(bytes, start, end, station) ? IPV6 : whyNotIpv6(bytes, at, end, station);
+        return isOwnIpv6(bytes, start, end, source, neighbours) ? IPV6 : whyNotIpv6(bytes, at, end, source, neighbours);
     }
     if (type < FIRST_ETHERTYPE) return type <= MAX_LENGTH_FIELD && type <= end - at ? OTHER : MALFORMED;
     return TAGS.includes(type) ? MALFORMED : OTHER;
@@ -136,15 +139,19 @@ function whyNotIpv4(bytes: Uint8Array, at: number, end: number, station: Station
   return sender !== station.ipv4 && !isRouted4(station, sender) ? FOREIGN_ADDRESS : MALFORMED;
 }
 
-function whyNotIpv6(bytes: Uint8Array, at: number, end: number, station: Station): number {
+function whyNotIpv6(bytes: Uint8Array, at: number, end: number, source: Domain, neighbours: AddressChoice): number {
   if (end - at < IPV6_HEADER_BYTES) return MALFORMED;
+  const { station } = source;
+  if (station.ipv6 === null && station.slaac.length === 0) return FOREIGN_ADDRESS; // the inventory gives it none
   const sender = at + 8;
-  const isOwn = isOwnTarget(bytes, sender, station) || isRouted6(bytes, sender, station);
-  if (!isOwn && !isZero(bytes, sender)) return FOREIGN_ADDRESS;
-  // Neighbour discovery that announces the address of another domain.
+  const isUnspecified = isZero(bytes, sender);
+  const isOwn = isOwnAddress(bytes, sender, source, neighbours) || isRouted6(bytes, sender, station);
+  if (!isOwn && !isUnspecified) return FOREIGN_ADDRESS;
+  // Neighbour discovery that announces the address of another domain, or asks for it.
   const message = at + IPV6_HEADER_BYTES;
-  const isAdvertisement = bytes[at + 6] === PROTOCOL_ICMPV6 && bytes[message] === NEIGHBOUR_ADVERTISEMENT;
-  return isAdvertisement && end - message >= 24 && !isOwnTarget(bytes, message + 8, station)
+  const type = bytes[at + 6] === PROTOCOL_ICMPV6 ? bytes[message] : 0;
+  const isClaim = type === NEIGHBOUR_ADVERTISEMENT || (type === NEIGHBOUR_SOLICITATION && isUnspecified);
+  return isClaim && end - message >= 24 && !isOwnAddress(bytes, message + 8, source, neighbours)
     ? FOREIGN_ADDRESS
     : MALFORMED;
 }
@@ -213,18 +220,19 @@ function isDhcpPort(port: number): boolean {
   return port === 67 || port === 68 || port === 546 || port === 547;
 }
 
-function isOwnIpv6(bytes: Uint8Array, start: number, end: number, station: Station): boolean {
+function isOwnIpv6(bytes: Uint8Array, start: number, end: number, source: Domain, neighbours: AddressChoice): boolean {
+  const { station } = source;
   const at = start + HEADER_BYTES;
   if (end - at < IPV6_HEADER_BYTES || (bytes[at] ?? 0) >> 4 !== 6) return false;
   const packetEnd = at + IPV6_HEADER_BYTES + u16(bytes, at + 4);
   // A jumbogram has payload length 0 and a hop-by-hop header (RFC 2675). This check refuses it: the frame is longer
   // than the packet says.
   if (packetEnd > end || !endsWithPadding(start, packetEnd, end)) return false;
-  const { ipv6 } = station;
-  if (ipv6 === null) return false;
+  if (station.ipv6 === null && station.slaac.length === 0) return false;
   const sender = at + 8;
   const isUnspecified = isZero(bytes, sender);
-  const isSelf = holds(bytes, sender, ipv6) || isOwnLinkLocal(bytes, sender, station);
+  const isGiven = isGivenAddress(bytes, sender, station);
+  const isSelf = isGiven || neighbours.admits(source, bytes, sender);
   if (!isSelf && !isUnspecified && !isRouted6(bytes, sender, station)) return false;
 
   let next = bytes[at + 6] ?? 0;
@@ -235,8 +243,13 @@ function isOwnIpv6(bytes: Uint8Array, start: number, end: number, station: Stati
     header += 8 + (bytes[header + 1] ?? 0) * 8;
   }
   if (header > packetEnd || next === IPV6_ROUTING || next === IPV6_FRAGMENT) return false;
-  if (next === PROTOCOL_ICMPV6) return isOwnIcmpv6(bytes, header, packetEnd, station, isSelf, isUnspecified);
-  return !isUnspecified && isHarmlessTransport(bytes, next, header, packetEnd);
+  const isHarmless =
+    next === PROTOCOL_ICMPV6
+      ? isOwnIcmpv6(bytes, header, packetEnd, source, neighbours, isSelf, isUnspecified)
+      : !isUnspecified && isHarmlessTransport(bytes, next, header, packetEnd);
+  // Last: a refused frame takes no address.
+  if (isHarmless && isSelf && !isGiven) neighbours.take(source, bytes, sender, true);
+  return isHarmless;
 }
 
 /** The domain routes this source address. Link-local addresses, ::, ::1 and multicast never pass. */
@@ -266,10 +279,12 @@ function isOwnIcmpv6(
   bytes: Uint8Array,
   at: number,
   end: number,
-  station: Station,
+  source: Domain,
+  neighbours: AddressChoice,
   isSelf: boolean,
   isUnspecified: boolean,
 ): boolean {
+  const { station } = source;
   if (end - at < 8) return false;
   const type = bytes[at] ?? 0;
   switch (type) {
@@ -281,19 +296,35 @@ function isOwnIcmpv6(
     case ROUTER_SOLICITATION:
       return hasOwnLinkLayer(bytes, at + 8, end, station);
     case NEIGHBOUR_SOLICITATION:
-      // From :: it asks whether an address is free (RFC 4862). A domain may ask only about its own address.
-      if (end - at < 24 || (isUnspecified && !isOwnTarget(bytes, at + 8, station))) return false;
-      return hasOwnLinkLayer(bytes, at + 24, end, station);
+      if (end - at < 24 || !hasOwnLinkLayer(bytes, at + 24, end, station)) return false;
+      // From :: it asks whether an address is free (RFC 4862). A domain may ask about its own addresses, about those that
+      // it may choose, and about one that another domain defends.
+      return (
+        !isUnspecified || claims(bytes, at + 8, source, neighbours) || neighbours.isDefended(source, bytes, at + 8)
+      );
     case NEIGHBOUR_ADVERTISEMENT:
-      if (end - at < 24 || !isSelf || !isOwnTarget(bytes, at + 8, station)) return false;
-      return hasOwnLinkLayer(bytes, at + 24, end, station);
+      if (end - at < 24 || !isSelf || !hasOwnLinkLayer(bytes, at + 24, end, station)) return false;
+      return claims(bytes, at + 8, source, neighbours);
     default:
       return !isUnspecified || type === MLDV2_REPORT;
   }
 }
 
-function isOwnTarget(bytes: Uint8Array, at: number, station: Station): boolean {
+/** The address is the domain's by the inventory. */
+function isGivenAddress(bytes: Uint8Array, at: number, station: Station): boolean {
   return (station.ipv6 !== null && holds(bytes, at, station.ipv6)) || isOwnLinkLocal(bytes, at, station);
+}
+
+function isOwnAddress(bytes: Uint8Array, at: number, source: Domain, neighbours: AddressChoice): boolean {
+  return isGivenAddress(bytes, at, source.station) || neighbours.admits(source, bytes, at);
+}
+
+/** The domain asks for the address or announces it, and so takes it. False: it may not. */
+function claims(bytes: Uint8Array, at: number, source: Domain, neighbours: AddressChoice): boolean {
+  if (isGivenAddress(bytes, at, source.station)) return true;
+  if (!neighbours.admits(source, bytes, at)) return false;
+  neighbours.take(source, bytes, at, false);
+  return true;
 }
 
 /** Every link-layer option names the sender's own MAC. */

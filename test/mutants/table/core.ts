@@ -326,6 +326,14 @@ export const CORE: readonly Mutant[] = [
     promise: 'no spoofed source',
     tests: ['test/agents/network/link/ethernet-inspector.test.ts'],
   },
+  ...chosenAddressRows(),
+  {
+    in: 'policy/contract/station.ts',
+    find: 'for (const base of station.slaacOfAll) if (sharesPrefix(base, bytes, at, common)) return false;',
+    replace: '',
+    promise: 'no spoofed source',
+    tests: ['test/agents/network/link/chosen-addresses.test.ts'],
+  },
   {
     in: 'broker/core/inspectors/ethernet.ts',
     find: 'if (address !== station.ipv4 && !isRouted4(station, address)) return false;',
@@ -474,3 +482,27 @@ export const CORE: readonly Mutant[] = [
     tests: ['test/service/control.serial.test.ts'],
   },
 ];
+
+/** Addresses that domains choose by themselves: neighbours.ts. */
+function chosenAddressRows(): Mutant[] {
+  const rows: readonly (readonly [file: string, find: string, replace: string])[] = [
+    ['neighbours', ' && !this.#byAddress.has(keyOf(bytes, at))', ''],
+    ['neighbours', ' && chosen.owner !== name && chosen.isUsed', ' && chosen.owner !== name'],
+    ['neighbours', 'if (own.length >= MAX_CHOSEN_ADDRESSES) {', 'if (false) {'],
+    ['neighbours', '(each.lastUse < oldest.lastUse ? each : oldest)', '(oldest)'],
+    ['neighbours', 'Uint8Array.from(bytes.subarray(at, at + ADDRESS_BYTES))', 'bytes.subarray(at, at + ADDRESS_BYTES)'],
+    ['neighbours', 'if (domain === undefined || !mayChoose(domain, chosen.address, 0)) this.#remove(chosen);', ''],
+    ['neighbours', 'if (station.declared6.some((address) => isAt(address, bytes, at))) return false;', ''],
+    ['neighbours', 'if (isReserved(bytes, identifier)) return false;', ''],
+    ['neighbours', '!station.declaredMacs.has(mac)', 'true'],
+    ['ethernet', 'if (isHarmless && isSelf && !isGiven)', 'if (isSelf && !isGiven)'],
+    ['ethernet', 'if (!neighbours.admits(source, bytes, at)) return false;', ''],
+  ];
+  return rows.map(([file, find, replace]) => ({
+    in: `broker/core/inspectors/${file}.ts`,
+    find,
+    replace,
+    promise: 'no spoofed source',
+    tests: ['test/agents/network/link/chosen-addresses.test.ts'],
+  }));
+}

@@ -50,6 +50,14 @@ const refused: readonly (readonly [string, string, string])[] = [
   ['a multicast MAC', domain("{name: b, domid: 2, mac: '03:00:00:00:00:01'}"), 'F-009@3:30'],
   ['an address out of range', domain('{name: b, domid: 2, ipv4: 10.0.0.256}'), 'F-009@3:31'],
   ['an address with leading zeros', domain('{name: b, domid: 2, ipv4: 10.0.0.01}'), 'F-009@3:31'],
+  ...['fd00::1/64', 'fd00::/48', 'fd00::/80', '10.0.0.0/8', 'fe80::/64', 'FD00::/64', '::/64', 'ff02::/64'].map(
+    (prefix) =>
+      [`slaac ${prefix}`, domain(`{name: b, domid: 2, slaac: ['${prefix}']}`), 'F-009@3:32'] as [
+        string,
+        string,
+        string,
+      ],
+  ),
   ['a user of a VMM that is no name', domain('{name: b, domid: 2, vmm: -u}'), 'F-009@3:30'],
   ['a user of a VMM below 0', domain('{name: b, domid: 2, vmm: -1}'), 'F-009@3:30'],
   ['a uid that means nobody', domain('{name: b, domid: 2, vmm: 4294967295}'), 'F-009@3:30'],

@@ -55,7 +55,7 @@ export const OPEN: readonly string[] = [
   'p, @any, @any, data, *, allow',
 ];
 
-/** A port of class `data`. Port 4713 has class `pcm`, 4714 has `control`, and other ports have none. */
+/** A port of class `data`. Port 4713 has class `pcm`, 4714 has `control`, 4715 has `ethernet`, and other ports have none. */
 export const PORT = 70;
 
 const SERVICES = `classes:
@@ -67,6 +67,7 @@ const SERVICES = `classes:
     inspector: audio-control
     permissions: [source-start, source-stop, sink-cork, sink-uncork, other]
     flow: to-destination
+  - { name: ethernet, ports: [4715], inspector: ethernet, permissions: [arp, ipv4, ipv6, other], flow: to-destination }
 `;
 
 /** The six files of a policy directory. */
