@@ -52,7 +52,7 @@ const refused: readonly (readonly [string, string, string])[] = [
   ['an address with leading zeros', domain('{name: b, domid: 2, ipv4: 10.0.0.01}'), 'F-009@3:31'],
   ...['fd00::1/64', 'fd00::/48', 'fd00::/80', '10.0.0.0/8', 'fe80::/64', 'FD00::/64', '::/64', 'ff02::/64'].map(
     (prefix) =>
-      [`slaac ${prefix}`, domain(`{name: b, domid: 2, slaac: ['${prefix}']}`), 'F-009@3:32'] as [
+      [`slaac ${prefix}`, domain(`{name: b, domid: 2, slaac: ['${prefix}']}`), 'F-009@3:33'] as [
         string,
         string,
         string,
