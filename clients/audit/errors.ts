@@ -5,6 +5,8 @@ export type AuditQuestionErrorCode =
   | 'ERR_AUDIT_QUERY'
   /** The record does not exist. */
   | 'ERR_AUDIT_NO_RECORD'
+  /** No policy was in force then, or the archive does not have it. */
+  | 'ERR_AUDIT_NO_POLICY'
   /** The console's page was not built. */
   | 'ERR_AUDIT_PAGE'
   /** The checkpoint of an earlier list cannot be used with this log. */

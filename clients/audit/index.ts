@@ -4,13 +4,24 @@ export { type AuditConsole, openConsole } from './console/index.ts';
 export { AuditQuestionError } from './errors.ts';
 export { cefLine, ecsDocument } from './export/index.ts';
 export {
+  type AccessUse,
+  accessUse,
+  type LoadedPolicy,
+  loadedPolicyOf,
+  PolicyArchive,
+  ruleUse,
+  UsageTally,
+} from './policy/index.ts';
+export {
   FIELDS,
   fieldOf,
   type Predicate,
   parseQuestion,
+  parseTime,
   predicateOf,
   type QueryField,
   RecordRow,
+  TIME_WORDS,
 } from './query/index.ts';
 export { Groups, ObservedFlow, Openings, Probes, shown, Timeline } from './reports/index.ts';
 export { csvCell, csvTable, jsonRows, type Table, textTable } from './table.ts';

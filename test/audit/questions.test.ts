@@ -192,6 +192,18 @@ questions('a denial that is allowed later is found, with the changes between', (
   assert.equal(found?.between, [{ seq: 5, event: 'policy.load', src: null }]);
 });
 
+questions('a pair that class argo denied is opened by its first message of any class', () => {
+  const openings = new Openings();
+  openings.add(record(1, between('mail-vm', 'db', { ...DENIED, class: 'argo' })));
+  openings.add(record(2, { event: 'policy.load', revision: 2 }));
+  openings.add(record(3, between('mail-vm', 'db', ALLOWED)));
+  openings.add(record(4, between('mail-vm', 'db', ALLOWED)));
+  assert.equal(
+    openings.result().map((one) => [one.class, one.deniedSeq, one.allowedSeq, one.between.length]),
+    [['argo', 1, 3, 1]],
+  );
+});
+
 questions('probes are sources by how many different things they were denied', () => {
   const probes = new Probes();
   for (const row of LOG) probes.add(row);

@@ -2,3 +2,4 @@
 export { FIELDS, fieldOf, hourOf, member, type QueryField, type QueryRow, RecordRow } from './fields.ts';
 export { parseQuestion } from './grammar.ts';
 export { type Predicate, predicateOf } from './matches.ts';
+export { parseTime, TIME_WORDS } from './times.ts';

@@ -1,3 +1,3 @@
 /** Entry of reports/. */
-export { Groups, shown } from './groups.ts';
+export { Groups, number, shown } from './groups.ts';
 export { ObservedFlow, Openings, Probes, Timeline } from './stories.ts';

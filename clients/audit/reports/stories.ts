@@ -65,6 +65,12 @@ export interface Opening {
   readonly between: readonly { readonly seq: number; readonly event: string; readonly src: string | null }[];
 }
 
+type Request = Pick<Opening, 'src' | 'dst' | 'class' | 'permission'>;
+
+function keyOf({ src, dst, class: cls, permission }: Request): string {
+  return [src, dst, cls, permission].join(' ');
+}
+
 export class Openings {
   readonly #denied = new Map<string, number>();
   readonly #found: Opening[] = [];
@@ -79,16 +85,22 @@ export class Openings {
     }
     const decision = row.get('decision');
     if (decision === undefined || row.get('dst') === undefined) return;
-    const [src, dst, cls, permission] = (['src', 'dst', 'class', 'permission'] as const).map((f) => shown(row.get(f)));
-    const key = [src, dst, cls, permission].join(' ');
-    const deniedSeq = this.#denied.get(key);
-    if (decision === 'deny') this.#denied.set(key, seq);
-    else if (deniedSeq !== undefined) {
-      this.#denied.delete(key);
-      const between = this.#changes.filter((change) => change.seq > deniedSeq);
-      const opened = { src: src ?? '', dst: dst ?? '', class: cls ?? '', permission: permission ?? '' };
-      this.#found.push({ ...opened, deniedSeq, allowedSeq: seq, between });
-    }
+    const [src = '', dst = '', cls = '', permission = ''] = (['src', 'dst', 'class', 'permission'] as const).map((f) =>
+      shown(row.get(f)),
+    );
+    const request = { src, dst, class: cls, permission };
+    if (decision === 'deny') this.#denied.set(keyOf(request), seq);
+    else this.#allowed(request, seq);
+    // Class argo had to allow each of the messages first, and has no record of its own.
+    if (event === 'flow') this.#allowed({ src, dst, class: 'argo', permission: 'send' }, seq);
+  }
+
+  #allowed(request: Request, seq: number): void {
+    const deniedSeq = this.#denied.get(keyOf(request));
+    if (deniedSeq === undefined) return;
+    this.#denied.delete(keyOf(request));
+    const between = this.#changes.filter((change) => change.seq > deniedSeq);
+    this.#found.push({ ...request, deniedSeq, allowedSeq: seq, between });
   }
 
   result(): readonly Opening[] {
