@@ -1,15 +1,18 @@
 /** The devices of one domain, on one session with the broker. */
+import { Link, lossesOf, MAX_FRAME_BYTES } from '../agents/network/index.ts';
 import type { Vm } from '../sdk/index.ts';
 import { type IvshmemDevice, startIvshmem } from './ivshmem/index.ts';
-import type { DeviceConfig } from './options.ts';
-import { openSystem } from './sys/index.ts';
+import { type NetCounts, NetDevice } from './net/index.ts';
+import type { DeviceConfig, NetConfig } from './options.ts';
+import { openSystem, type System } from './sys/index.ts';
 import { serveVhostUser } from './vhost-user/index.ts';
 import { BrokerExchange, type Timers, type VsockCounts, VsockDevice } from './vsock/index.ts';
 
 export interface Devices {
   readonly vsock: { readonly counts: Readonly<VsockCounts>; readonly connections: number } | null;
+  readonly net: { readonly counts: Readonly<NetCounts> } | null;
   readonly ivshmem: Pick<IvshmemDevice, 'counts'> | null;
-  close(): void;
+  close(): Promise<void>;
 }
 
 const CLOCK: Timers = {
@@ -27,7 +30,7 @@ const CLOCK: Timers = {
  */
 export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: string) => void): Promise<Devices> {
   const system = await openSystem();
-  const closers: (() => void)[] = [];
+  const closers: (() => void | Promise<void>)[] = [];
   let vsock: VsockDevice | null = null;
   if (config.vsock !== null) {
     const { socket, services } = config.vsock;
@@ -43,6 +46,12 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
     vsock = device;
     say(`vsock: CID ${exchange.cid}, waiting for a VMM at ${socket}`);
   }
+  let net: NetDevice | null = null;
+  if (config.net !== null) {
+    const served = await serveNet(vm, system, config.net, (line) => say(`net: ${line}`));
+    closers.push(served.close);
+    net = served.device;
+  }
   let ivshmem: IvshmemDevice | null = null;
   if (config.ivshmem !== null) {
     const device = await startIvshmem(vm, system, config.ivshmem, (line) => say(`ivshmem: ${line}`));
@@ -51,9 +60,40 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
   }
   return {
     vsock,
+    net,
     ivshmem,
-    close: () => {
-      for (const close of closers) close();
+    close: async () => {
+      await Promise.all(closers.map((close) => close()));
     },
   };
+}
+
+async function serveNet(
+  vm: Vm,
+  system: System,
+  { socket, peers, dhcp }: NetConfig,
+  say: (line: string) => void,
+): Promise<{ readonly device: NetDevice; readonly close: () => Promise<void> }> {
+  const link = new Link(vm, { peers, dhcp, say });
+  const device = new NetDevice({ send: link.send, maxFrameBytes: MAX_FRAME_BYTES });
+  await link.open();
+  try {
+    const served = await serveVhostUser(system, socket, device, (_event, line) => say(line));
+    link.attach(device);
+    say(`linked to ${peers.join(', ')}, waiting for a VMM at ${socket}`);
+    return {
+      device,
+      close: async () => {
+        served.close();
+        await link.close();
+        const { malformed, tooLong, nothingAttached } = device.counts;
+        const lost = { malformed, 'too long for the guest': tooLong, 'nothing attached': nothingAttached };
+        for (const [reason, count] of Object.entries(lost)) if (count > 0) link.counters.lost.set(reason, count);
+        say(lossesOf(link.counters));
+      },
+    };
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
 }

@@ -11,6 +11,11 @@ export interface DeviceInput {
   readonly vsock?: string | undefined;
   /** Vsock ports that other domains may reach. */
   readonly listen?: readonly string[] | undefined;
+  readonly net?: string | undefined;
+  /** Domains at the other ends of the network card's link. */
+  readonly link?: readonly string[] | undefined;
+  readonly dhcpFrom?: string | undefined;
+  readonly dhcpServe?: boolean | undefined;
   readonly ivshmem?: string | undefined;
   readonly peers?: readonly string[] | undefined;
   readonly region?: string | undefined;
@@ -20,21 +25,48 @@ export interface DeviceInput {
 
 export interface DeviceConfig {
   readonly vsock: { readonly socket: string; readonly services: readonly number[] } | null;
+  readonly net: NetConfig | null;
   readonly ivshmem: IvshmemConfig | null;
+}
+
+export interface NetConfig {
+  readonly socket: string;
+  readonly peers: readonly string[];
+  readonly dhcp: { readonly ask: string } | { readonly serve: true } | null;
 }
 
 /** @throws DeviceError ERR_DEVICE_OPTION */
 export function resolveDevices(input: DeviceInput): DeviceConfig {
-  const { vsock, ivshmem } = input;
-  if (vsock === undefined && ivshmem === undefined)
-    throw new DeviceError('ERR_DEVICE_OPTION', 'no device was asked for: give --vsock or --ivshmem (docs/devices.md)');
+  const { vsock, net, ivshmem } = input;
+  if (vsock === undefined && net === undefined && ivshmem === undefined)
+    throw new DeviceError(
+      'ERR_DEVICE_OPTION',
+      'no device was asked for: give --vsock, --net or --ivshmem (docs/devices.md)',
+    );
   if (vsock === undefined && input.listen !== undefined) throw lonely('--listen', '--vsock');
+  for (const [name, flag] of NET_FLAGS) if (net === undefined && input[name] !== undefined) throw lonely(flag, '--net');
   for (const name of ['peers', 'region', 'section', 'vectors'] as const)
     if (ivshmem === undefined && input[name] !== undefined) throw lonely(`--${name}`, '--ivshmem');
   return Object.freeze({
     vsock: vsock === undefined ? null : { socket: vsock, services: servicePorts(input.listen ?? []) },
+    net: net === undefined ? null : netConfig(net, input),
     ivshmem: ivshmem === undefined ? null : ivshmemConfig(ivshmem, input),
   });
+}
+
+const NET_FLAGS = [
+  ['link', '--link'],
+  ['dhcpFrom', '--dhcp-from'],
+  ['dhcpServe', '--dhcp-serve'],
+] as const;
+
+function netConfig(socket: string, { link = [], dhcpFrom, dhcpServe = false }: DeviceInput): NetConfig {
+  if (link.length === 0)
+    throw new DeviceError('ERR_DEVICE_OPTION', '--net needs --link: the domains at the other ends of the cable');
+  if (dhcpFrom !== undefined && dhcpServe)
+    throw new DeviceError('ERR_DEVICE_OPTION', '--dhcp-from and --dhcp-serve exclude each other');
+  const dhcp = dhcpFrom !== undefined ? { ask: dhcpFrom } : dhcpServe ? ({ serve: true } as const) : null;
+  return { socket, peers: link, dhcp };
 }
 
 function ivshmemConfig(socket: string, { peers = [], region, section, vectors }: DeviceInput): IvshmemConfig {

@@ -2,10 +2,13 @@
 import { VmError } from './errors.ts';
 import { nixQuoted, qemuEscaped, shellLines, xmlEscaped } from './fragments.ts';
 
-export const DEVICE_KINDS: readonly string[] = ['vsock'];
+export const DEVICE_KINDS: readonly string[] = ['vsock', 'net'];
 
 export interface DeviceAttachment {
   readonly domain: string;
+  readonly kind: string;
+  /** Of a network card: as in domains.yaml. */
+  readonly mac: string | null;
   /** Where `argus device` serves it. */
   readonly socket: string;
   /** Memory of the machine: all of it is shared with the device process, and with no other process. */
@@ -24,24 +27,38 @@ export function deviceFragment(hypervisor: string, attachment: DeviceAttachment)
   if (write === undefined)
     throw new VmError(
       'ERR_VM_CARRIER',
-      `${hypervisor} has no vhost-user-vsock; "${attachment.domain}" needs ${[...TABLE.keys()].join(', ')} for it`,
+      `${hypervisor} is not known to have the device; "${attachment.domain}" needs ${[...TABLE.keys()].join(', ')} for it`,
     );
   return write(attachment);
 }
 
 /** QEMU seals the size of the memfd, so the device process can rely on it. */
-function qemuDeviceArguments({ socket, memoryMib }: DeviceAttachment): readonly string[] {
+function qemuDeviceArguments(attachment: DeviceAttachment): readonly string[] {
+  const { memoryMib } = attachment;
   return [
     ...['-m', `${memoryMib}`],
     ...['-object', `memory-backend-memfd,id=mem,size=${memoryMib}M,share=on`],
     ...['-machine', 'memory-backend=mem'],
-    ...['-chardev', `socket,id=vsock,path=${qemuEscaped(socket)}`],
-    ...['-device', 'vhost-user-vsock-pci,chardev=vsock'],
+    ...deviceArguments(attachment),
   ];
 }
 
-function libvirt({ socket, memoryMib }: DeviceAttachment): string {
+/** QEMU connects a network card again when the device process was restarted; it cannot for vsock. */
+function deviceArguments({ kind, socket, mac }: DeviceAttachment): readonly string[] {
+  const path = qemuEscaped(socket);
+  if (kind === 'vsock')
+    return ['-chardev', `socket,id=vsock,path=${path}`, '-device', 'vhost-user-vsock-pci,chardev=vsock'];
+  return [
+    ...['-chardev', `socket,id=net,path=${path},reconnect=1`],
+    ...['-netdev', 'vhost-user,id=net,chardev=net'],
+    ...['-device', `virtio-net-pci,netdev=net,mac=${mac ?? ''}`],
+  ];
+}
+
+function libvirt(attachment: DeviceAttachment): string {
+  const { memoryMib } = attachment;
   // The vsock element of libvirt is the kernel's own device, so the arguments of QEMU are passed through.
+  const args = deviceArguments(attachment).map((word) => `    <qemu:arg value='${xmlEscaped(word)}'/>\n`);
   return `<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <memory unit='MiB'>${memoryMib}</memory>
   <memoryBacking>
@@ -49,11 +66,7 @@ function libvirt({ socket, memoryMib }: DeviceAttachment): string {
     <access mode='shared'/>
   </memoryBacking>
   <qemu:commandline>
-    <qemu:arg value='-chardev'/>
-    <qemu:arg value='socket,id=vsock,path=${xmlEscaped(qemuEscaped(socket))}'/>
-    <qemu:arg value='-device'/>
-    <qemu:arg value='vhost-user-vsock-pci,chardev=vsock'/>
-  </qemu:commandline>
+${args.join('')}  </qemu:commandline>
 </domain>
 `;
 }
@@ -61,6 +74,6 @@ function libvirt({ socket, memoryMib }: DeviceAttachment): string {
 function microvmNix(attachment: DeviceAttachment): string {
   // The microvm machine has no PCI bus; microvm.mem sets the memory.
   const words = qemuDeviceArguments(attachment).slice(2);
-  const args = words.map((word) => word.replace('vhost-user-vsock-pci', 'vhost-user-vsock-device'));
+  const args = words.map((word) => word.replace(/^(vhost-user-vsock|virtio-net)-pci/, '$1-device'));
   return `microvm.hypervisor = "qemu";\nmicrovm.mem = ${attachment.memoryMib};\nmicrovm.qemu.extraArgs = [\n${args.map((word) => `  ${nixQuoted(word)}\n`).join('')}];\n`;
 }

@@ -254,6 +254,17 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       { 'clients/devices/vsock/device.ts': `import { serveVhostUser } from '../vhost-user/index.ts';` },
     ],
   },
+  'clients/devices/net': {
+    imports: [
+      'clients/devices/base',
+      'clients/devices/virtqueue',
+      'clients/devices/vhost-user',
+      'clients/agents/network',
+      'clients/sdk',
+    ],
+    typesOnly: ['clients/devices/virtqueue', 'clients/devices/vhost-user', 'clients/agents/network'],
+    breaking: [{ 'clients/devices/net/device.ts': `import { openSystem } from '../sys/index.ts';` }],
+  },
   'clients/devices/ivshmem': {
     imports: ['clients/devices/base', 'clients/devices/sys', 'clients/sdk'],
     breaking: [{ 'clients/devices/ivshmem/region.ts': `import { GuestMemory } from '../memory/index.ts';` }],
@@ -261,6 +272,8 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   'clients/devices': {
     imports: [
       'clients/devices/ivshmem',
+      'clients/devices/net',
+      'clients/agents/network',
       'clients/devices/base',
       'clients/devices/sys',
       'clients/devices/vhost-user',

@@ -25,17 +25,33 @@ docs('names only flags that there are', async () => {
   const known = new Set(device?.options.map(({ long }) => long));
   const lines = [...`${text}${ivshmem}`.matchAll(/^argus device .*$/gm)];
   assert.ok(lines.length >= 4);
-  for (const [line] of lines) for (const [flag] of line.matchAll(/--[a-z]+/g)) assert.ok(known.has(flag), flag);
+  for (const [line] of lines) for (const [flag] of line.matchAll(/--[a-z-]+/g)) assert.ok(known.has(flag), flag);
 });
+
+const VSOCK = { kind: 'vsock', mac: null } as const;
 
 docs('its arguments of QEMU are those of argus vm command', () => {
   const socket = '/run/argus/vm/chrome-vm/vsock';
-  const printed = deviceFragment('qemu', { domain: 'chrome-vm', socket, memoryMib: 768 });
+  const printed = deviceFragment('qemu', { ...VSOCK, domain: 'chrome-vm', socket, memoryMib: 768 });
   const words = printed.replaceAll('\\\n', ' ').trim().split(/\s+/);
   for (const word of words) assert.ok(text.includes(word), word);
-  assert.match(deviceFragment('libvirt', { domain: 'a', socket, memoryMib: 768 }), `path=${socket}`);
-  assert.match(deviceFragment('microvm.nix', { domain: 'a', socket: '/a,b', memoryMib: 768 }), 'path=/a,,b');
-  assert.throws(() => deviceFragment('firecracker', { domain: 'a', socket, memoryMib: 768 }), /vhost-user-vsock/);
+  assert.match(deviceFragment('libvirt', { ...VSOCK, domain: 'a', socket, memoryMib: 768 }), `path=${socket}`);
+  assert.match(deviceFragment('microvm.nix', { ...VSOCK, domain: 'a', socket: '/a,b', memoryMib: 768 }), 'path=/a,,b');
+  assert.throws(
+    () => deviceFragment('firecracker', { ...VSOCK, domain: 'a', socket, memoryMib: 768 }),
+    /not known to have the device/,
+  );
+});
+
+docs('its arguments of QEMU for the network card are those of argus vm command, with the MAC', () => {
+  const card = { kind: 'net', mac: '02:00:00:00:01:01', domain: 'chrome-vm', socket: '/run/argus/vm/chrome-vm/net' };
+  const printed = deviceFragment('qemu', { ...card, memoryMib: 768 });
+  for (const word of printed.replaceAll('\\\n', ' ').trim().split(/\s+/)) assert.ok(text.includes(word), word);
+  assert.match(
+    deviceFragment('libvirt', { ...card, memoryMib: 768 }),
+    `value='virtio-net-pci,netdev=net,mac=${card.mac}'`,
+  );
+  assert.match(deviceFragment('microvm.nix', { ...card, memoryMib: 768 }), 'virtio-net-device,netdev=net');
 });
 
 docs('its policy rows load on top of the shipped policy, and allow one direction only', async () => {
@@ -69,6 +85,9 @@ docs('the policy rows of docs/ivshmem.md load, and allow one vector in one direc
 for (const [rule, input] of [
   ['no device at all', {}],
   ['--listen without --vsock', { ivshmem: '/run/i', listen: ['22'] }],
+  ['--net without --link', { net: '/run/n' }],
+  ['--link without --net', { vsock: '/run/v', link: ['net-vm'] }],
+  ['a guest that asks for addresses and gives them', { net: '/run/n', link: ['a'], dhcpFrom: 'a', dhcpServe: true }],
   ['--peers without --ivshmem', { vsock: '/run/v', peers: ['a', 'b'] }],
   ['a section that is no number', { ivshmem: '/run/i', section: '4K' }],
   ['a port that is no number', { vsock: '/run/v', listen: ['ssh'] }],

@@ -1,4 +1,4 @@
-/** Stock guests that talk by AF_VSOCK, with no software of Argus inside: allowed, refused, revoked in the middle. */
+/** Stock guests that talk by AF_VSOCK, Ethernet and ivshmem, with no software of Argus inside: allowed, refused, revoked. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { suite } from 'uvu';
@@ -19,6 +19,10 @@ p, chrome-vm, gui-vm, vsock, send, allow
 p, gui-vm, chrome-vm, vsock, listen, allow
 p, gui-vm, chrome-vm, vsock, send, allow
 p, gui-vm, chrome-vm, argo, register_single_source, allow
+p, chrome-vm, gui-vm, ethernet, arp, allow
+p, chrome-vm, gui-vm, ethernet, ipv4, allow
+p, gui-vm, chrome-vm, ethernet, arp, allow
+p, gui-vm, chrome-vm, ethernet, ipv4, allow
 p, chrome-vm, gui-vm, ivshmem, vector-0, allow
 p, gui-vm, chrome-vm, ivshmem, vector-0, allow
 `;
@@ -30,6 +34,9 @@ const REGION = ['--peers', 'chrome-vm', 'gui-vm', '--section', '4096', '--ivshme
 const SERVER = `
 socat VSOCK-LISTEN:5000,fork,reuseaddr EXEC:cat &
 socat -u VSOCK-LISTEN:5001,reuseaddr - | sha256sum | sed 's/^/received /' &
+ip link set eth0 up
+ip addr add 10.137.0.3/16 dev eth0
+socat -u TCP-LISTEN:5002,reuseaddr - | sha256sum | sed 's/^/downloaded /' &
 ivshmem &
 echo "listening"
 `;
@@ -39,6 +46,14 @@ until echo up | socat -t 5 - VSOCK-CONNECT:3:5000 2>/dev/null | grep -q up; do s
 ivshmem
 yes argus | head -c ${MIB * 1024 * 1024} > /tmp/file
 echo "hash $(sha256sum < /tmp/file)"
+ip link set eth0 up
+ip addr add 10.137.1.1/16 dev eth0
+until ping -c 1 -W 5 10.137.0.3; do echo "no answer yet"; done
+echo "ping answered"
+time socat -u /tmp/file TCP:10.137.0.3:5002,connect-timeout=20
+ip addr add 10.137.1.2/16 dev eth0
+ping -c 1 -W 1 -I 10.137.1.2 10.137.0.3 || echo "spoofed: no answer"
+ip addr del 10.137.1.2/16 dev eth0
 echo "echoed: $(echo hello | socat -t 5 - VSOCK-CONNECT:3:5000)"
 time socat -u /tmp/file VSOCK-CONNECT:3:5001
 for to in 3:5999 999:5000 1234567:5000; do
@@ -66,21 +81,38 @@ withMachines(
     try {
       const guiSocket = host.path('gui.vsock');
       const chromeSocket = host.path('chrome.vsock');
+      const [guiNet, chromeNet] = [host.path('gui.net'), host.path('chrome.net')];
       const [guiRegion, chromeRegion] = [host.path('gui.ivshmem'), host.path('chrome.ivshmem')];
       processes.push(
-        new DeviceProcess(host, 'gui-vm', ['--vsock', guiSocket, '--listen', '5000', '5001', ...REGION, guiRegion]),
-        new DeviceProcess(host, 'chrome-vm', ['--vsock', chromeSocket, ...REGION, chromeRegion]),
+        new DeviceProcess(host, 'gui-vm', [
+          ...['--vsock', guiSocket, '--listen', '5000', '5001', '--net', guiNet, '--link', 'chrome-vm'],
+          ...[...REGION, guiRegion],
+        ]),
+        new DeviceProcess(host, 'chrome-vm', [
+          ...['--vsock', chromeSocket, '--net', chromeNet, '--link', 'gui-vm'],
+          ...[...REGION, chromeRegion],
+        ]),
       );
       for (const each of processes) {
         await each.line(/vsock: .*waiting for a VMM/);
+        await each.line(/net: .*waiting for a VMM/);
         await each.line(/ivshmem: .*waiting for a VMM/);
       }
-      const gui = await bootStockGuest(host, { name: 'gui-vm', main: SERVER, vsock: guiSocket, ivshmem: guiRegion });
+      const gui = await bootStockGuest(host, {
+        name: 'gui-vm',
+        main: SERVER,
+        vsock: guiSocket,
+        net: guiNet,
+        ivshmem: guiRegion,
+        mac: '02:00:00:00:00:03',
+      });
       machines.push(gui);
       const chrome = await bootStockGuest(host, {
         name: 'chrome-vm',
         main: CLIENT,
         vsock: chromeSocket,
+        net: chromeNet,
+        mac: '02:00:00:00:01:01',
         ivshmem: chromeRegion,
       });
       machines.push(chrome);
@@ -88,10 +120,14 @@ withMachines(
       await chrome.line(/^ivshmem: place 0 of a region of 16384 bytes$/);
       await chrome.line(/^ivshmem: 50 rounds$/);
       await gui.line(/^ivshmem: 50 rounds$/);
+      await chrome.line(/^ping answered$/);
+      await chrome.line(/^spoofed: no answer$/);
       await chrome.line(/^echoed: hello$/);
       const [, sent] = await chrome.line(/^hash ([0-9a-f]{64})/);
       const [, received] = await gui.line(/^received ([0-9a-f]{64})/);
       assert.is(received, sent);
+      const [, downloaded] = await gui.line(/^downloaded ([0-9a-f]{64})/);
+      assert.is(downloaded, sent);
       for (const refused of ['3:5999', '999:5000', '1234567:5000'])
         await chrome.line(new RegExp(`^refused ${refused}: .*Connection reset by peer`));
 
@@ -112,6 +148,7 @@ withMachines(
       await host.stopBroker();
       const log = host.path('audit');
       assert.ok(audited(log, 'send.allowed').some((each) => JSON.stringify(each).includes('vsock')));
+      assert.ok(audited(log, 'send.denied').some(({ reason }) => reason === 'FOREIGN_ADDRESS'));
       assert.ok(audited(log, 'send.denied').some((each) => JSON.stringify(each).includes('vsock')));
     } finally {
       for (const each of processes) process.stdout.write(`${each.said}\n`);

@@ -82,6 +82,7 @@ export class DeviceProcess {
   }
 }
 
+const NET_MODULES = ['failover', 'net_failover', 'virtio_net'];
 const VSOCK_MODULES = ['vsock', 'vmw_vsock_virtio_transport_common', 'vmw_vsock_virtio_transport'];
 
 export interface StockGuest {
@@ -89,7 +90,10 @@ export interface StockGuest {
   readonly main: string;
   /** Sockets of the devices. */
   readonly vsock: string;
+  readonly net: string;
   readonly ivshmem: string;
+  /** As in the shipped inventory. */
+  readonly mac: string;
 }
 
 /** The test program of the guests, built from the C header. */
@@ -100,8 +104,11 @@ function ivshmemProgram(directory: string): Entry {
   return { kind: 'file', bytes: readFileSync(program), mode: 0o755 };
 }
 
-/** A stock guest with a vsock and an ivshmem device; its programs are busybox, socat and one in C. */
-export async function bootStockGuest(host: DemoHost, { name, main, vsock, ivshmem }: StockGuest): Promise<Machine> {
+/** A stock guest with a network card, a vsock and an ivshmem device; its programs are busybox, socat and one in C. */
+export async function bootStockGuest(
+  host: DemoHost,
+  { name, main, vsock, net, ivshmem, mac }: StockGuest,
+): Promise<Machine> {
   const files: Map<string, Entry> = await hostProgram('socat');
   files.set('bin/ivshmem', ivshmemProgram(host.directory));
   return Machine.start({
@@ -109,11 +116,14 @@ export async function bootStockGuest(host: DemoHost, { name, main, vsock, ivshme
     directory: host.path(`stock-${name}`),
     accelerator: 'tcg',
     socket: null,
-    main: `for module in ${VSOCK_MODULES.join(' ')}; do insmod /lib/modules/$module.ko*; done\n${main}`,
+    main: `for module in ${[...VSOCK_MODULES, ...NET_MODULES].join(' ')}; do insmod /lib/modules/$module.ko*; done\n${main}`,
     files,
     more: [
       ...SHARED_MEMORY,
       ...['-chardev', `socket,id=vsock,path=${vsock}`, '-device', 'vhost-user-vsock-pci,chardev=vsock'],
+      ...['-chardev', `socket,id=net,path=${net},reconnect=1`, '-netdev', 'vhost-user,id=net,chardev=net'],
+      // QEMU 7.2 in software emulation crashes with MSI-X here; without emulation it needs no `vectors`.
+      ...['-device', `virtio-net-pci,netdev=net,mac=${mac},romfile=,vectors=0`],
       ...['-chardev', `socket,id=ivshmem,path=${ivshmem}`, '-device', 'ivshmem-doorbell,chardev=ivshmem,vectors=2'],
     ],
   });

@@ -15,7 +15,7 @@ import { serveDhcp } from './dhcp/serve.ts';
 import { NetError } from './errors.ts';
 import type { DomainSession } from './kept-ring.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, MAX_CONNECT_TIMEOUT_MS } from './limits.ts';
-import { Link } from './link/link.ts';
+import { Link, lossesOf } from './link/link.ts';
 import { listenQemu } from './link/qemu.ts';
 import { attachTap } from './link/tap.ts';
 import { announceRoutes } from './routes/announce.ts';
@@ -313,9 +313,7 @@ async function startLink(vm: DomainSession, part: LinkPart, { say, fail }: Endpo
   const link = new Link(vm, { peers, dhcp, say });
   const stop = async (): Promise<void> => {
     await link.close();
-    const { sent, received, lost } = link.counters;
-    const losses = [...lost].map(([reason, count]) => `${count} ${reason}`).join(', ');
-    say(`frames: ${sent} sent, ${received} received${losses === '' ? '' : `; lost: ${losses}`}`);
+    say(lossesOf(link.counters));
   };
   try {
     await link.open();

@@ -1,4 +1,8 @@
 /**
  * Entry of clients/agents/network: the agents that carry DHCP, routes, Ethernet frames and TCP streams over the broker.
  */
+
 export { type NetworkConfig, parseNetworkConfig, readNetworkConfig, startNetworkEndpoint } from './endpoint.ts';
+export { MAX_FRAME_BYTES } from './limits.ts';
+export type { LinkAttachment } from './link/attachment.ts';
+export { Link, lossesOf } from './link/link.ts';

@@ -9,6 +9,10 @@ interface DeviceFlags {
   readonly identity?: string;
   readonly vsock?: string;
   readonly listen?: readonly string[];
+  readonly net?: string;
+  readonly link?: readonly string[];
+  readonly dhcpFrom?: string;
+  readonly dhcpServe?: boolean;
   readonly ivshmem?: string;
   readonly peers?: readonly string[];
   readonly region?: string;
@@ -24,6 +28,10 @@ export function deviceCommand(): Command {
     .option('--identity <dir>', 'its identity (default: /etc/argus/identities/NAME)')
     .option('--vsock <socket>', 'serve a vhost-user-vsock device at this unix socket')
     .option('--listen <ports...>', 'vsock ports of the guest that other domains may reach, if policy lets them')
+    .option('--net <socket>', 'serve a vhost-user network card at this unix socket')
+    .option('--link <domains...>', 'the domains at the other ends of its cable')
+    .option('--dhcp-from <domain>', 'DHCP requests of the guest go to this domain')
+    .option('--dhcp-serve', 'a DHCP server runs in the guest')
     .option('--ivshmem <socket>', 'serve a region and doorbells to QEMU’s ivshmem-doorbell at this unix socket')
     .option('--peers <domains...>', 'the domains of the region in the order of their places; the same for every guest')
     .option('--region <number>', 'which region (default: 0)')
@@ -31,7 +39,7 @@ export function deviceCommand(): Command {
     .option('--vectors <count>', 'interrupts of each guest, 1 to 8 (default: 2)')
     .addHelpText(
       'after',
-      '\nExamples:\n  argus device --domain chrome-vm --vsock /run/argus/vm/chrome-vm/vsock --listen 22 5201\n  argus device --domain chrome-vm --ivshmem /run/argus/vm/chrome-vm/ivshmem --peers chrome-vm gui-vm\nThe VMM connects to the socket; its arguments: docs/devices.md',
+      '\nExamples:\n  argus device --domain chrome-vm --vsock /run/argus/vm/chrome-vm/vsock --listen 22 5201\n  argus device --domain chrome-vm --net /run/argus/vm/chrome-vm/net --link net-vm --dhcp-from net-vm\n  argus device --domain chrome-vm --ivshmem /run/argus/vm/chrome-vm/ivshmem --peers chrome-vm gui-vm\nThe VMM connects to the socket; its arguments: docs/devices.md',
     )
     .action(run);
 }
@@ -56,7 +64,7 @@ async function run({ domain, carrier, identity, ...input }: DeviceFlags): Promis
   try {
     const devices = await startDevices(vm, config, say);
     const error = await ended;
-    devices.close();
+    await devices.close();
     if (error !== null) throw error;
   } finally {
     await vm.close();

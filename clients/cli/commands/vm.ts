@@ -108,8 +108,15 @@ function commandCommand(): Command {
       if (device !== undefined) {
         const socket = flags.socket ?? `/run/argus/vm/${name}/${device}`;
         const words = hypervisor ?? 'qemu';
-        const text = deviceFragment(words, { domain: name, socket, memoryMib: mebibytes(memory) });
-        const first = `start first, as the user of the VMM: argus device --domain ${name} --${device} ${socket}`;
+        const { mac } = domain;
+        if (device === 'net' && mac === null)
+          throw new VmError(
+            'ERR_VM_DOMAIN',
+            `"${name}" has no "mac" in ${directory}/domains.yaml; a network card needs one`,
+          );
+        const text = deviceFragment(words, { domain: name, kind: device, mac, socket, memoryMib: mebibytes(memory) });
+        const more = device === 'net' ? ' --link DOMAIN …' : '';
+        const first = `start first, as the user of the VMM: argus device --domain ${name} --${device} ${socket}${more}`;
         printFragment(flags, { domain: name, hypervisor: words, fragment: text, notes: [first] });
         return;
       }

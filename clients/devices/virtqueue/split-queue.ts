@@ -66,6 +66,8 @@ export class SplitQueue {
   #published: number;
   #fault: QueueFault | null = null;
   #isDrained = false;
+  /** The chains that were put back were too few: the next kick counts from the last chain, not from the first. */
+  #isShort = false;
   readonly #header = Buffer.alloc(RING_HEADER_BYTES);
   readonly #word = Buffer.alloc(2);
   readonly #heads: Buffer;
@@ -111,6 +113,7 @@ export class SplitQueue {
   /** The next chain, or null: none is available, or the guest is at fault. */
   pop(): Chain | null {
     if (this.#fault !== null) return null;
+    this.#isShort = false;
     this.#isDrained = this.#next === this.#available && !this.#refresh();
     if (this.#isDrained) return null;
     const head = this.#heads.readUInt16LE(2 * (this.#next % this.#size));
@@ -124,6 +127,13 @@ export class SplitQueue {
   /** Puts the chain that was popped last back: its turn comes again. */
   unpop(): void {
     this.#next = (this.#next - 1) & INDEX_MASK;
+  }
+
+  /** Puts the last `count` chains back, because they are too few: their turn comes again with the next one. */
+  putBack(count: number): void {
+    this.#next = (this.#next - count) & INDEX_MASK;
+    this.#isShort = true;
+    this.#isDrained = true;
   }
 
   /** A copy of all readable bytes, valid until the next call; null when the guest's memory was removed. */
@@ -185,15 +195,21 @@ export class SplitQueue {
   /** Asks the guest to kick for the next chain. True: one is available already, and the guest may not kick for it. */
   rearm(): boolean {
     if (this.#fault !== null) return false;
+    const before = this.#available;
     if (this.#options.hasEventIndex) {
-      this.#word.writeUInt16LE(this.#next);
+      this.#word.writeUInt16LE(this.#isShort ? before : this.#next);
       const place = this.#place.used + RING_HEADER_BYTES + USED_ELEMENT_BYTES * this.#size;
       if (!this.#memory.write(place, this.#word)) {
         this.#stop('memory');
         return false;
       }
     }
-    return this.#next !== this.#available || this.#refresh();
+    const isThere = this.#isShort
+      ? this.#refresh() && this.#available !== before
+      : this.#next !== before || this.#refresh();
+    // A device that has nothing to say does not pop. Without this it would be called again and again.
+    if (isThere) this.#isDrained = false;
+    return isThere;
   }
 
   #stop(fault: QueueFault): null {

@@ -6,13 +6,33 @@ const VHOST = ['test/devices/vhost-user.test.ts'];
 const VSOCK = ['test/devices/vsock-device.test.ts'];
 const VSOCK_INSPECTOR = ['test/devices/vsock-inspector.test.ts'];
 const IVSHMEM = ['test/devices/ivshmem.test.ts'];
+const NET = ['test/devices/net-device.test.ts'];
 
 const SPLIT = 'clients/devices/virtqueue/split-queue.ts';
 const BACKEND = 'clients/devices/vhost-user/backend.ts';
 const DEVICE = 'clients/devices/vsock/device.ts';
 const promise = 'a guest harms its own device only';
 
+const CARD = 'clients/devices/net/device.ts';
+const PACKET = 'clients/devices/net/packet.ts';
+
 export const DEVICES: readonly Mutant[] = [
+  { in: PACKET, find: '|| at + 2 > frame.length', replace: '', promise, tests: NET },
+  { in: PACKET, find: 'start < ETHERNET_BYTES ||', replace: '', promise, tests: NET },
+  { in: PACKET, find: 'payload + size > maxFrameBytes ||', replace: '', promise, tests: NET },
+  { in: PACKET, find: ' || frame.length - payload > size * MAX_NET_PIECES', replace: '', promise, tests: NET },
+  { in: PACKET, find: ' || payload >= frame.length', replace: '', promise, tests: NET },
+  { in: CARD, find: ' && chains.length < maxBuffers', replace: '', promise, tests: NET },
+  { in: CARD, find: 'if (this.#isPaused) return done;', replace: '', promise, tests: NET },
+  { in: CARD, find: 'this.counts.nothingAttached += this.#waiting.length;', replace: '', promise, tests: NET },
+  { in: SPLIT, find: 'if (isThere) this.#isDrained = false;', replace: '', promise, tests: NET },
+  {
+    in: SPLIT,
+    find: 'this.#refresh() && this.#available !== before',
+    replace: 'this.#next !== before',
+    promise,
+    tests: NET,
+  },
   { in: SPLIT, find: "if (index >= size) return 'index';", replace: '', promise, tests: QUEUE },
   {
     in: SPLIT,

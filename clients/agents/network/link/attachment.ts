@@ -3,8 +3,23 @@ import type { Readable, Writable } from 'node:stream';
 import { ATTACHMENT_HIGH_WATER_BYTES } from '../limits.ts';
 import { FrameReader, lengthPrefix } from './framing.ts';
 
-export class Attachment {
-  /** Frames that the other side did not take in time. */
+/** The device at a link's end. */
+export interface LinkAttachment {
+  /** Frames that the other side did not take. */
+  readonly dropped: number;
+  /** True while the other side has taken all frames that it was given. */
+  readonly isReady: boolean;
+  /** The frame is given away: it must not be changed afterwards. A full attachment drops it, as a full NIC does. */
+  write(frame: Uint8Array): void;
+  /** Resolves when there is room again, or nothing will ever be taken. */
+  ready(): Promise<void>;
+  /** No more frames from it until `resume`. */
+  pause(): void;
+  resume(): void;
+  close(): void;
+}
+
+export class Attachment implements LinkAttachment {
   dropped = 0;
   readonly #input: Readable;
   readonly #output: Writable;
@@ -39,12 +54,10 @@ export class Attachment {
     output.on('drain', () => this.#wake());
   }
 
-  /** True while the other side has taken all frames that it was given. */
   get isReady(): boolean {
     return this.#output.writableLength < ATTACHMENT_HIGH_WATER_BYTES;
   }
 
-  /** The frame is given away: it must not be changed afterwards. A full attachment drops it, as a full NIC does. */
   write(frame: Uint8Array): void {
     if (this.#hasEnded) return;
     if (!this.isReady) {
@@ -64,7 +77,6 @@ export class Attachment {
     this.#output.write(frame);
   }
 
-  /** Resolves when there is room again, or nothing will ever be taken. */
   ready(): Promise<void> {
     if (this.isReady || this.#hasEnded) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push(resolve));

@@ -20,7 +20,7 @@ import {
   LINK_WINDOW_BYTES,
   MAX_FRAME_BYTES,
 } from '../limits.ts';
-import type { Attachment } from './attachment.ts';
+import type { LinkAttachment } from './attachment.ts';
 import { dhcpFrame, dhcpOf } from './dhcp-frame.ts';
 import { Stations } from './stations.ts';
 
@@ -43,6 +43,12 @@ export interface LinkCounters {
   readonly lost: Map<string, number>;
 }
 
+/** `frames: 10 sent, 12 received; lost: 1 EACCES`: the counters as a line for the operator. */
+export function lossesOf({ sent, received, lost }: LinkCounters): string {
+  const losses = [...lost].map(([reason, count]) => `${count} ${reason}`).join(', ');
+  return `frames: ${sent} sent, ${received} received${losses === '' ? '' : `; lost: ${losses}`}`;
+}
+
 interface Peer {
   readonly name: string;
   /** Frames whose outcome is not known yet, bytes. */
@@ -63,7 +69,7 @@ export class Link {
   readonly #rings: KeptRing[] = [];
   /** Refusals of DHCP that were already reported: a client asks again every few seconds. */
   readonly #said = new Set<string>();
-  #attachment: Attachment | null = null;
+  #attachment: LinkAttachment | null = null;
   #isPaused = false;
 
   constructor(vm: DomainSession, options: LinkOptions) {
@@ -87,7 +93,7 @@ export class Link {
   }
 
   /** Frames go there from now on; null = nowhere. */
-  attach(attachment: Attachment | null): void {
+  attach(attachment: LinkAttachment | null): void {
     this.#attachment = attachment;
     this.#isPaused = false;
   }

@@ -1,0 +1,385 @@
+/** The network card of a stock guest: frames both ways, what the guest leaves to it, and what a hostile guest tries. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import {
+  framesOf,
+  MAX_NET_BUFFERS,
+  NET_HEADER_BYTES,
+  NET_WAITING_BYTES,
+  NetDevice,
+} from '../../clients/devices/net/index.ts';
+import { SplitQueue } from '../../clients/devices/virtqueue/index.ts';
+import { ip6, ipv4Packet, u16 } from '../agents/network/packets.ts';
+import { fuzzUntil } from '../support/seed.ts';
+import { type BufferPlace, DriverQueue, FlatMemory } from './driver-queue.ts';
+
+const net = suite('network card of a stock guest');
+
+const MERGEABLE = 1n << 15n;
+const MAX_FRAME = 9_014;
+const RECEIVE = 0;
+const SEND = 1;
+
+interface Card {
+  readonly device: NetDevice;
+  readonly sent: Buffer[];
+  /** The guest sends header and frame as one chain. */
+  readonly send: (header: readonly number[], frame: Uint8Array) => void;
+  /** The guest offers buffers for frames. */
+  readonly offer: (...lengths: number[]) => BufferPlace[];
+  /** The buffers that came back, each with what was written. */
+  readonly received: () => string[];
+  readonly run: (budget?: number) => number;
+  readonly queues: readonly SplitQueue[];
+  readonly wakes: number[];
+  isRunning: boolean;
+}
+
+const HEADER = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+function card({ features = MERGEABLE, size = 64 } = {}): Card {
+  const memory = new FlatMemory(1 << 21);
+  const sent: Buffer[] = [];
+  const device = new NetDevice({ send: (frame) => sent.push(Buffer.from(frame)), maxFrameBytes: MAX_FRAME });
+  const drivers: DriverQueue[] = [];
+  const queues: SplitQueue[] = [];
+  let free = memory.base;
+  for (const index of [RECEIVE, SEND]) {
+    const driver = new DriverQueue(memory, free, size);
+    free = Math.ceil(driver.end / 4_096) * 4_096;
+    drivers[index] = driver;
+    queues[index] = new SplitQueue(memory, driver.place, {
+      size,
+      next: 0,
+      hasEventIndex: false,
+      hasIndirect: false,
+      maxReadableBytes: device.maxReadableBytes,
+    });
+  }
+  const wakes: number[] = [];
+  const offered = new Map<number, BufferPlace>();
+  const made: Card = {
+    device,
+    sent,
+    queues,
+    wakes,
+    isRunning: true,
+    send: (header, frame) => {
+      const bytes = Buffer.concat([Buffer.from(header), frame]);
+      const place = { address: free, length: bytes.length, isWritable: false };
+      free += Math.ceil(bytes.length / 16) * 16;
+      memory.write(place.address, bytes);
+      drivers[SEND]?.add([place]);
+    },
+    offer: (...lengths) =>
+      lengths.map((length) => {
+        const place = { address: free, length, isWritable: true };
+        free += Math.ceil(length / 16) * 16;
+        offered.set(drivers[RECEIVE]?.add([place]) ?? -1, place);
+        return place;
+      }),
+    received: () =>
+      (drivers[RECEIVE]?.take() ?? []).map(({ head, length }) => {
+        const bytes = Buffer.alloc(length);
+        memory.read(offered.get(head)?.address ?? 0, bytes);
+        return bytes.toString('latin1');
+      }),
+    run: (budget = 64) => {
+      let done = 0;
+      for (const [index, queue] of queues.entries()) {
+        done += device.service(index, queue, budget);
+        queue.flush();
+      }
+      return done;
+    },
+  };
+  device.attach(
+    { queue: (index) => (made.isRunning ? (queues[index] ?? null) : null), wake: (index) => wakes.push(index) },
+    () => features,
+  );
+  return made;
+}
+
+const ETHERNET = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 1, 1, 8, 0];
+const frameOf = (...payload: number[]): Buffer => Buffer.from([...ETHERNET, ...payload]);
+const text = (packet: string): string => packet.slice(NET_HEADER_BYTES);
+
+net('a frame of the guest goes to the link as it is, and one of the link to the guest behind a header', () => {
+  const made = card();
+  made.send(HEADER, frameOf(1, 2, 3));
+  made.offer(2_000);
+  made.device.write(Buffer.from('a frame for the guest'));
+  made.run();
+  assert.equal(made.sent, [frameOf(1, 2, 3)]);
+  const [packet = ''] = made.received();
+  assert.is(text(packet), 'a frame for the guest');
+  assert.is(packet.charCodeAt(10), 1, 'one buffer');
+});
+
+net('a frame is spread over as many buffers as it needs, if the guest can put it together', () => {
+  const made = card();
+  made.offer(16, 16, 16);
+  made.device.write(Buffer.from('x'.repeat(30)));
+  made.run();
+  const packets = made.received();
+  assert.equal(
+    packets.map(({ length }) => length),
+    [16, 16, 10],
+  );
+  assert.is(text(packets.join('')), 'x'.repeat(30));
+  assert.is(packets[0]?.charCodeAt(10), 3, 'the header says how many');
+});
+
+net('a frame that lacks buffers waits for them, and the buffers that were there are used first', () => {
+  const made = card();
+  made.offer(16);
+  made.device.write(Buffer.from('x'.repeat(30)));
+  made.run();
+  assert.equal(made.received(), []);
+  assert.is(made.queues[RECEIVE]?.isDrained, true, 'so the guest is asked to kick');
+  assert.is(made.queues[RECEIVE]?.rearm(), false, 'and the buffer that is there already is no news');
+  made.offer(16, 16);
+  assert.is(made.queues[RECEIVE]?.rearm(), true);
+  made.run();
+  assert.is(text(made.received().join('')), 'x'.repeat(30));
+  assert.is(made.device.dropped, 0);
+});
+
+net('a guest that offers buffers to a card with nothing to say does not keep it busy', () => {
+  const made = card();
+  made.device.write(Buffer.from('one'));
+  made.run();
+  const queue = made.queues[RECEIVE];
+  assert.is(queue?.isDrained, true);
+  made.device.reset();
+  made.offer(100);
+  assert.is(queue?.rearm(), true);
+  made.run();
+  assert.is(queue?.isDrained, false, 'the card is not called again before there is a frame');
+});
+
+net('a guest that cannot put frames together loses those that are longer than its buffers, counted', () => {
+  const made = card({ features: 0n });
+  made.offer(20, 100);
+  made.device.write(Buffer.from('x'.repeat(30)));
+  made.device.write(Buffer.from('short'));
+  made.run();
+  assert.equal(made.received().map(text), ['short']);
+  assert.is(made.device.counts.tooLong, 1);
+});
+
+net('a frame is spread over no more buffers than the limit, however small they are', () => {
+  const made = card({ size: 128 });
+  made.offer(...new Array<number>(MAX_NET_BUFFERS + 1).fill(1));
+  made.device.write(Buffer.from('x'.repeat(MAX_NET_BUFFERS)));
+  made.run();
+  assert.is(made.device.counts.tooLong, 1);
+});
+
+net('past its memory for waiting frames the card slows the link, and wakes it when the guest takes them', async () => {
+  const made = card();
+  for (let bytes = 0; made.device.isReady; bytes += 9_000) {
+    assert.ok(bytes <= NET_WAITING_BYTES);
+    made.device.write(Buffer.alloc(9_000));
+  }
+  let isWoken = false;
+  const woken = made.device.ready().then(() => {
+    isWoken = true;
+  });
+  made.run();
+  await Promise.resolve();
+  assert.is(isWoken, false, 'no buffer yet');
+  made.offer(9_100, 9_100);
+  made.run();
+  await woken;
+});
+
+net('a paused card leaves the frames in the guest, and takes them up again', () => {
+  const made = card();
+  made.device.pause();
+  made.send(HEADER, frameOf(1));
+  assert.is(made.run(), 0);
+  assert.equal(made.sent, []);
+  made.device.resume();
+  assert.equal(made.wakes, [SEND]);
+  made.run();
+  assert.is(made.sent.length, 1);
+});
+
+net('frames for a guest without a running card are counted, and so are those that wait when it stops', () => {
+  const made = card();
+  made.device.write(Buffer.from('waits'));
+  made.device.reset();
+  made.isRunning = false;
+  made.device.write(Buffer.from('too late'));
+  assert.is(made.device.counts.nothingAttached, 2);
+  made.isRunning = true;
+  made.offer(100);
+  made.run();
+  assert.equal(made.received(), [], 'nothing of before the reset');
+});
+
+net('one wake-up processes no more than its budget, in both directions', () => {
+  const made = card();
+  for (let count = 0; count < 10; count++) made.send(HEADER, frameOf(count));
+  made.offer(...new Array<number>(10).fill(100));
+  for (let count = 0; count < 10; count++) made.device.write(Buffer.from('x'));
+  assert.is(made.run(4), 8);
+  assert.is(made.sent.length, 4);
+});
+
+// What the guest leaves to the card
+
+/** Independent of the code under test: adds 16-bit words with end-around carry. */
+function onesSum(bytes: readonly number[]): number {
+  const even = bytes.length % 2 === 0 ? bytes : [...bytes, 0];
+  let total = 0;
+  for (let at = 0; at < even.length; at += 2) {
+    total += (even[at] ?? 0) * 256 + (even[at + 1] ?? 0);
+    total = (total & 0xffff) + (total >> 16);
+  }
+  return total;
+}
+
+/** True when the TCP checksum of an Ethernet frame is right. */
+function isTcpRight(frame: Buffer): boolean {
+  const isIpv4 = frame.readUInt16BE(12) === 0x0800;
+  const tcp = isIpv4 ? 14 + ((frame[14] ?? 0) & 15) * 4 : 54;
+  const addresses = isIpv4 ? frame.subarray(26, 34) : frame.subarray(22, 54);
+  return onesSum([...addresses, 0, 6, ...u16(frame.length - tcp), ...frame.subarray(tcp)]) === 0xffff;
+}
+
+const TCP_HEADER = (flags: number): number[] => [
+  ...[0x1f, 0x90, 0, 80],
+  ...[0xff, 0xff, 0xff, 0xf0], // the sequence number wraps
+  ...[0, 0, 0, 1, 0x50, flags, 0x10, 0, 0, 0, 0, 0],
+];
+const payload = (length: number): number[] => Array.from({ length }, (_, index) => index & 255);
+const tcp4 = (length: number, flags = 0x18): Buffer =>
+  frameOf(...ipv4Packet({ from: '10.137.1.1', payload: [...TCP_HEADER(flags), ...payload(length)] }));
+const tcp6 = (length: number): Buffer => {
+  const body = [...TCP_HEADER(0x18), ...payload(length)];
+  const addresses = [...ip6('fd00:0:0:0:0:0:1:1'), ...ip6('fd00:0:0:0:0:0:0:2')];
+  return Buffer.from([
+    ...ETHERNET.slice(0, 12),
+    0x86,
+    0xdd,
+    0x60,
+    0,
+    0,
+    0,
+    ...u16(body.length),
+    6,
+    64,
+    ...addresses,
+    ...body,
+  ]);
+};
+const gso = (kind: number, size: number): number[] => [1, kind, 0, 0, size & 255, size >> 8, 0, 0, 0, 0, 0, 0];
+const cut = (header: readonly number[], frame: Buffer): Buffer[] | null => {
+  const frames: Buffer[] = [];
+  const isSense = framesOf(Buffer.concat([Buffer.from(header), frame]), MAX_FRAME, (each) =>
+    frames.push(Buffer.from(each)),
+  );
+  return isSense ? frames : null;
+};
+
+net('a checksum that the guest left out is filled in', () => {
+  const frame = tcp4(101);
+  // The guest has summed up the pseudo header.
+  frame.writeUInt16BE(onesSum([...frame.subarray(26, 34), 0, 6, ...u16(frame.length - 34)]), 34 + 16);
+  const [whole] = cut([1, 0, 0, 0, 0, 0, 34, 0, 16, 0, 0, 0], frame) ?? [];
+  assert.ok(whole !== undefined && isTcpRight(whole));
+});
+
+for (const [label, kind, frame] of [
+  ['IPv4', 1, tcp4(3_001)],
+  ['IPv6', 4, tcp6(3_001)],
+] as const) {
+  net(`a long TCP segment over ${label} is cut into frames that a cable would carry`, () => {
+    const frames = cut(gso(kind, 1_000), frame) ?? [];
+    const header = frame.length - 3_001;
+    const tcp = header - 20;
+    assert.equal(
+      frames.map(({ length }) => length - header),
+      [1_000, 1_000, 1_000, 1],
+    );
+    assert.equal([...Buffer.concat(frames.map((each) => each.subarray(header)))], payload(3_001));
+    assert.equal(
+      frames.map((each) => each.readUInt32BE(tcp + 4)),
+      [0xffff_fff0, 984, 1_984, 2_984],
+    );
+    assert.equal(
+      frames.map((each) => each[tcp + 13]),
+      [0x10, 0x10, 0x10, 0x18],
+      'the push is for the last',
+    );
+    assert.ok(frames.every(isTcpRight));
+    if (label === 'IPv6')
+      assert.equal(
+        frames.map((each) => each.readUInt16BE(18)),
+        [1_020, 1_020, 1_020, 21],
+      );
+    else {
+      assert.equal(
+        frames.map((each) => each.readUInt16BE(16)),
+        [1_040, 1_040, 1_040, 41],
+      );
+      assert.equal(
+        frames.map((each) => each.readUInt16BE(18)),
+        [1, 2, 3, 4],
+        'an identification each',
+      );
+      assert.ok(frames.every((each) => onesSum([...each.subarray(14, 34)]) === 0xffff));
+    }
+  });
+}
+
+const NONSENSE: readonly (readonly [label: string, header: readonly number[], frame: Buffer])[] = [
+  ['a header cut short', HEADER.slice(0, 11), Buffer.alloc(0)],
+  ['a frame without its addresses', HEADER, Buffer.alloc(13)],
+  ['a checksum behind the frame', [1, 0, 0, 0, 0, 0, 34, 0, 255, 255, 0, 0], tcp4(10)],
+  ['a checksum that starts behind the frame', [1, 0, 0, 0, 0, 0, 255, 255, 0, 0, 0, 0], tcp4(10)],
+  ['a checksum over the addresses of the frame', [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], tcp4(10)],
+  ['pieces of no size', gso(1, 0), tcp4(100)],
+  ['pieces longer than a frame', gso(1, 9_000), tcp4(20_000)],
+  ['more pieces than Linux makes', gso(1, 10), tcp4(2_561)],
+  ['pieces of another kind', gso(3, 100), tcp4(100)],
+  ['TCP over IPv6 that is IPv4', gso(4, 100), tcp4(100)],
+  [
+    'TCP over IPv4 that is UDP',
+    gso(1, 100),
+    frameOf(...ipv4Packet({ from: '10.137.1.1', protocol: 17, payload: payload(100) })),
+  ],
+  ['a TCP header that ends behind the frame', gso(1, 100), tcp4(0).fill(0xf0, 46, 47)],
+  ['a segment without payload', gso(1, 100), tcp4(0)],
+];
+for (const [label, header, frame] of NONSENSE) {
+  net(`${label} makes no sense, and nothing of it goes out`, () => {
+    const made = card();
+    made.send(header, frame);
+    made.send(HEADER, frameOf(9));
+    made.run();
+    assert.equal([made.device.counts.malformed, made.sent.length], [1, 1], 'and the card goes on');
+  });
+}
+
+net('any packet gives frames no longer than the link takes, or none', async () => {
+  const seeds = [
+    Buffer.concat([Buffer.from(gso(1, 500)), tcp4(3_000)]),
+    Buffer.concat([Buffer.from(gso(4, 500)), tcp6(3_000)]),
+    Buffer.concat([Buffer.from([1, 0, 0, 0, 0, 0, 34, 0, 16, 0, 0, 0]), tcp4(10)]),
+  ];
+  await fuzzUntil((random) => {
+    const packet = Buffer.from(random.mutate(random.pick(seeds)));
+    let bytes = 0;
+    const length = packet.length;
+    framesOf(packet, MAX_FRAME, (frame) => {
+      assert.ok(frame.length <= Math.max(MAX_FRAME, length));
+      bytes += frame.length;
+    });
+    assert.ok(bytes <= 80 * length, 'a small packet does not become many bytes');
+  }, 0.3);
+});
+
+net.run();
