@@ -51,6 +51,7 @@ import {
   firstPolicy,
   Grants,
   KeyWatch,
+  Modes,
   memoryBytes,
   openLog,
   overCommitment,
@@ -78,6 +79,8 @@ export interface Broker {
   reload(): Promise<ReloadResult>;
   /** Labels given at run time: grants, revokes and lists them. */
   readonly grants: Grants;
+  /** Domains whose denials are not enforced for a while. */
+  readonly modes: Modes;
   /** Revocation of keys, and incidents with them. */
   readonly keys: Pick<KeyWatch, 'install' | 'describe'>;
   /** Ends every session, finishes the audit log, and closes the sockets. Idempotent. */
@@ -152,10 +155,12 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
     refusal: first.refusal,
   });
   const grants = new Grants(core.argo, audit, reload, clock);
+  const modes = new Modes(core.argo, audit, reload, clock);
+  started.add(() => modes.close());
   sessions.watcher = notifyBoth(grants, core.federation, core.argo);
   started.add(() => grants.close());
 
-  const admin = await startAdmin(options, { core, keys, aead, sessions, reload, grants, archive }, started);
+  const admin = await startAdmin(options, { core, keys, aead, sessions, reload, grants, modes, archive }, started);
   if (options.watchPolicy && !reload.isApplied) {
     const changed = { cause: 'watch', by: 'broker', reason: '' } as const;
     const watch = watchPolicy(options.policy.directory, () => void reload.run(changed), { hash: policy.hash });
@@ -176,6 +181,7 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
     status: admin.status,
     reload: () => reload.run(),
     grants,
+    modes,
     keys,
     close: () => {
       closing ??= started.takeDown().then(() => log.info('broker stopped'));
@@ -313,13 +319,14 @@ interface AdminParts {
   readonly sessions: Sessions;
   readonly reload: PolicyReload;
   readonly grants: Grants;
+  readonly modes: Modes;
   readonly archive: RevisionArchive;
 }
 
 /** The control socket and the metrics. */
 async function startAdmin(
   options: BrokerOptions,
-  { core, keys, aead, sessions, reload, grants, archive }: AdminParts,
+  { core, keys, aead, sessions, reload, grants, modes, archive }: AdminParts,
   started: Started,
 ): Promise<{ readonly control: string; readonly metrics: string | null; status(): BrokerStatus }> {
   const { identity, audit } = core.context;
@@ -338,7 +345,8 @@ async function startAdmin(
   const metrics = brokerMetrics(sources);
   const status = (): BrokerStatus => describeBroker(sources);
   const control = join(options.runtime, CONTROL_SOCKET);
-  const server = await serveControl(control, { status, policy: { reload, archive }, grants, keys, metrics, audit });
+  const policy = { reload, archive };
+  const server = await serveControl(control, { status, policy, grants, modes, keys, metrics, audit });
   started.add(() => server.close());
   if (options.metrics === null) return { control, metrics: null, status };
   const scraped = await serveMetrics(options.metrics.host, options.metrics.port, metrics);

@@ -25,6 +25,8 @@ export type {
   GrantStatus,
   Grants,
   KeyReport,
+  Modes,
+  PermissiveStatus,
   ReloadResult,
   RevokeRequest,
 } from './service/index.ts';

@@ -123,9 +123,11 @@ export class Bodies {
   }
 
   #decision(by: Decision): Facts {
+    const denial = by.allowed ? by.permissive : by;
     return {
       decision: by.allowed ? 'allow' : 'deny',
-      reason: by.allowed ? undefined : by.reason,
+      permissive: by.allowed && denial !== null ? true : undefined,
+      reason: denial?.reason,
       rule: by.rule === null ? undefined : { file: by.rule.file, line: by.rule.line },
       src: this.#domain(by.source),
       dst: this.#domain(by.destination),

@@ -83,8 +83,8 @@ async function answer(request: IncomingMessage, { reload, archive }: PolicyTarge
       return answerOf(await reload.stage(staged), hash, { ...saidBy(who), policy: short(hash) });
     }
     default: {
-      const { hash, revision, grants, files } = reload.policy;
-      return { code: 200, body: { hash, revision, grants, files: textOf(files) } };
+      const { hash, revision, grants, permissive, files } = reload.policy;
+      return { code: 200, body: { hash, revision, grants, permissive, files: textOf(files) } };
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The control API: HTTP with JSON on a unix socket that only the broker's own user may open. `curl --unix-socket` can
  * be a client. GET /v1/status, POST /v1/policy/{reload,apply,stage}, GET /v1/policy/files, GET and POST /v1/grants,
- * POST /v1/grants/revoke, GET /v1/keys, POST /v1/keys/revocations, GET /metrics.
+ * POST /v1/grants/revoke, GET and POST /v1/modes, GET /v1/keys, POST /v1/keys/revocations, GET /metrics.
  */
 import { chmod } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
@@ -16,11 +16,12 @@ import {
   MAX_CONTROL_CONNECTIONS,
   MAX_METRICS_CONNECTIONS,
 } from '../process/index.ts';
-import type { BrokerStatus, Grants, KeyWatch, MetricsText } from '../service/index.ts';
+import type { BrokerStatus, Grants, KeyWatch, MetricsText, Modes } from '../service/index.ts';
 import { type AdminContext, administer } from './admin-requests.ts';
 import { callerProcess } from './caller-process.ts';
 import { answerGrants } from './grant-requests.ts';
 import { answerRevocations } from './key-requests.ts';
+import { answerModes } from './mode-requests.ts';
 import { answerPolicy, type PolicyTarget } from './policy-requests.ts';
 import type { ControlAnswer } from './request-body.ts';
 import { openSocketList } from './socket-list.ts';
@@ -37,6 +38,7 @@ export interface ControlTarget {
   status(): BrokerStatus;
   readonly policy: PolicyTarget;
   readonly grants: Grants;
+  readonly modes: Modes;
   readonly keys: KeyWatch;
   readonly metrics: MetricsText;
   readonly audit: Pick<AuditLog, 'record'>;
@@ -87,6 +89,7 @@ const ADMIN_ROUTES: ReadonlyMap<string, string> = new Map([
   ['POST /v1/policy/stage', 'policy.stage'],
   ['POST /v1/grants', 'grants.add'],
   ['POST /v1/grants/revoke', 'grants.revoke'],
+  ['POST /v1/modes', 'modes.set'],
   ['POST /v1/keys/revocations', 'keys.revoke'],
 ]);
 
@@ -102,13 +105,15 @@ function handler(target: ControlTarget & AdminContext): RequestListener {
     else if (route === 'GET /v1/policy/files') {
       void answerPolicy(request, target.policy).then(({ code, body }) => sendJson(response, code, body));
     } else if (route === 'GET /v1/grants') sendJson(response, 200, { grants: target.grants.list() });
+    else if (route === 'GET /v1/modes') sendJson(response, 200, target.modes.describe());
     else if (route === 'GET /v1/keys') sendJson(response, 200, target.keys.describe());
     else sendJson(response, 404, { code: 'ERR_CONTROL_NOT_FOUND', message: `no such operation: ${route}` });
   };
 }
 
-function change(request: IncomingMessage, { policy, grants, keys }: ControlTarget): Promise<ControlAnswer> {
+function change(request: IncomingMessage, { policy, grants, modes, keys }: ControlTarget): Promise<ControlAnswer> {
   if (request.url?.startsWith('/v1/policy/') === true) return answerPolicy(request, policy);
+  if (request.url === '/v1/modes') return answerModes(request, modes);
   return request.url?.startsWith('/v1/keys/') === true
     ? answerRevocations(request, keys)
     : answerGrants(request, grants);

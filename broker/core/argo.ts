@@ -126,6 +126,7 @@ export class Argo {
     state.deliveries = 0;
     state.nextHandle = 1;
     state.denialContext = context;
+    this.#core.note(state.enabled, null, 0, context);
     this.#core.generation++;
   }
 
@@ -173,6 +174,7 @@ export class Argo {
         ? monitor.registerAnySource(owner.domain)
         : monitor.registerSingleSource(owner.domain, sender.domain);
     if (!decision.allowed) return this.#denied(owner, decision, port);
+    this.#core.note(decision, port, 0, owner.denialContext);
     if (sender !== null && !sender.enabled.allowed) return refusal(Status.ECONNREFUSED);
 
     const existing = this.#rings.find(owner, port, sender);
@@ -231,6 +233,7 @@ export class Argo {
       const route = this.#routes.to(caller, query.domid, query.port);
       const { send } = route.mediation;
       if (!send.allowed) return { answer: this.#denied(caller, send, query.port), answers };
+      this.#core.note(send, query.port, 0, caller.denialContext);
       const remote = route.target?.destination.remote ?? null;
       // A question from another broker is about local rings: it is not forwarded to a third broker.
       if (remote !== null && caller.remote === null) inquiry.add(remote, query, answers.length);
@@ -275,9 +278,10 @@ export class Argo {
     if (!caller.enabled.allowed) return this.#denied(caller, caller.enabled, null);
     const target = this.#core.byName.get(name);
     const send = maySend(this.#core.policy, caller.domain, target?.domain);
-    const mayReceive =
-      target !== undefined && this.#core.policy.monitor.registerSingleSource(caller.domain, target.domain).allowed;
-    if (!send.allowed && !mayReceive) return this.#denied(caller, send, null);
+    const receive =
+      target === undefined ? send : this.#core.policy.monitor.registerSingleSource(caller.domain, target.domain);
+    if (!send.allowed && !receive.allowed) return this.#denied(caller, send, null);
+    this.#core.note(send.allowed ? send : receive, null, 0, caller.denialContext);
     invariant(target !== undefined, 'nobody may send to a domain that does not exist');
     return { status: Status.OK, value: target.domain.domid, recorded: false };
   }
@@ -332,7 +336,10 @@ export class Argo {
       : ring.partner === null
         ? monitor.registerAnySource(owner.domain)
         : monitor.registerSingleSource(owner.domain, ring.partner.domain);
-    if (decision.allowed) return;
+    if (decision.allowed) {
+      this.#core.note(decision, ring.port, 0, owner.denialContext);
+      return;
+    }
     this.#core.recorder.record({
       event: 'ring.revoked',
       src: owner.domain,

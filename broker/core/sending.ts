@@ -66,6 +66,7 @@ export class Sending {
     // Before the ring lookup: a denied sender must not learn whether destination or ring exist.
     const { send, service } = route.mediation;
     if (!send.allowed) return this.#refuseDenied(sender, send, port, length, Status.EACCES);
+    if (send.permissive !== null) this.#note(send, sender, port, length);
     const target = route.target;
     invariant(service !== null && target !== null, 'an allowed route has a service and a target');
 
@@ -75,7 +76,11 @@ export class Sending {
       return this.#refuseDenied(sender, decision, port, length, permission < 0 ? Status.EINVAL : Status.EACCES);
     }
     const { ring, share } = target;
-    if (ring === null || share === null) return this.#withoutRing(sender, target, frames, at, length);
+    if (ring === null || share === null) {
+      // The home of the destination counts the flow.
+      if (decision.permissive !== null) this.#note(decision, sender, port, length);
+      return this.#withoutRing(sender, target, frames, at, length);
+    }
 
     if ((flags & SendFlag.resume) !== 0) share.gate = null;
     else if ((flags & SendFlag.ordered) !== 0 && share.gate !== null && share.gate === sender.sink) {
@@ -99,7 +104,7 @@ export class Sending {
     const sink = ring.owner.sink;
     invariant(sink !== null, 'a ring exists only while its owner has a session');
     sink.deliver(frames, at, at + length);
-    this.#count(target, permission, decision, port, length - DATA_FRAME_HEADER_BYTES);
+    this.#count(sender, target, permission, decision, port, length - DATA_FRAME_HEADER_BYTES);
     return ACCEPTED;
   }
 
@@ -112,8 +117,8 @@ export class Sending {
     return outcome === UNDECIDED ? outcome : this.#refuse(outcome);
   }
 
-  #count(target: Target, permission: number, permit: Permit, port: number, bytes: number): void {
-    const flow = target.flows[permission] ?? this.#openFlow(target, permission, permit, port);
+  #count(sender: DomainState, target: Target, permission: number, permit: Permit, port: number, bytes: number): void {
+    const flow = target.flows[permission] ?? this.#openFlow(sender, target, permission, permit, port, bytes);
     flow.messages++;
     flow.bytes += bytes;
     this.#core.counters.messages++;
@@ -121,11 +126,23 @@ export class Sending {
     if (permit.auditallow) this.#core.recorder.record({ event: 'send.allowed', by: permit, port, bytes });
   }
 
-  #openFlow(target: Target, permission: number, permit: Permit, port: number): FlowCounter {
+  #openFlow(
+    sender: DomainState,
+    target: Target,
+    permission: number,
+    permit: Permit,
+    port: number,
+    bytes: number,
+  ): FlowCounter {
+    this.#core.note(permit, port, bytes, sender.denialContext);
     const flow = this.#core.recorder.flow(permit, port);
     target.flows[permission] = flow;
     target.ring?.countedPermits.add(permit);
     return flow;
+  }
+
+  #note(permit: Permit, sender: DomainState, port: number, length: number): void {
+    this.#core.note(permit, port, length - DATA_FRAME_HEADER_BYTES, sender.denialContext);
   }
 
   #refuse(status: Status): SendAnswer {

@@ -25,7 +25,9 @@ export type BrokerErrorCode =
   | 'ERR_BROKER_SOURCE'
   /** The policy in force is not the one that the admin edited. */
   | 'ERR_BROKER_TOKEN'
-  | 'ERR_BROKER_GRANT';
+  | 'ERR_BROKER_GRANT'
+  /** A domain cannot be made permissive or enforcing. */
+  | 'ERR_BROKER_MODE';
 
 export class BrokerError extends CodedError<BrokerErrorCode> {
   override readonly name = 'BrokerError';

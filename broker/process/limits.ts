@@ -89,6 +89,10 @@ export const GRANT_GRACE_MS = 30_000;
 export const GRANT_LOOK_MS = 50;
 /** Interval of the attempts to end a grant while the log cannot be written. No messages are sent in that state. */
 export const GRANT_RETRY_MS = 1_000;
+/** Permissive domains at one time: each is an exception that a person watches. */
+export const MAX_PERMISSIVE = 16;
+/** Longest permissive mode, a day: a domain that needs longer needs rows. */
+export const MAX_PERMISSIVE_MS = 24 * 3_600_000;
 /** One incident with a key is recorded at most this often: any process on a carrier can replay a hello. */
 export const INCIDENT_QUIET_MS = 60_000;
 /** Incidents that status shows; all of them are in the audit log. */

@@ -46,6 +46,7 @@ export const AUDIT_CATALOG = {
   'grant.add': { code: 'A6001I', bound: 'operator' },
   'grant.revoke': { code: 'A6002I', bound: 'operator' },
   'grant.expire': { code: 'A6003I', bound: 'operator' },
+  'mode.set': { code: 'A6004W', bound: 'operator' },
   'key.list': { code: 'A7001I', bound: 'operator' },
   'key.incident': { code: 'A7002E', bound: 'share' },
   'audit.gap': { code: 'A8001E', bound: 'outage' },

@@ -75,4 +75,6 @@ export type AuditEvent = Circumstances &
     | { readonly event: 'key.incident'; readonly reason: string }
     /** `detail`: the label, the first revision with (or without) it, the granting person and the reason. */
     | { readonly event: 'grant.add' | 'grant.revoke' | 'grant.expire'; readonly src: Domain; readonly reason: string }
+    /** Denials of `src` are no longer enforced, or are enforced again. `detail`: who, why, for how long, from which revision. */
+    | { readonly event: 'mode.set'; readonly src: Domain; readonly reason: 'PERMISSIVE' | 'ENFORCING' }
   );

@@ -240,6 +240,8 @@ export class Grants implements SessionWatcher {
         const rest = inForce.filter((grant) => !isEnding(grant));
         return {
           overlay: isAll ? [] : rest,
+          // A permissive domain must not prevent a revocation either.
+          ...(isAll ? { permissive: [] } : {}),
           record: (from) => {
             for (const grant of ended) this.#recordEnd(grant, ending, from);
             if (!isAll) return;

@@ -2,12 +2,12 @@ export { BrokerListeners } from './broker-listeners.ts';
 export { checkpointSigner } from './checkpoint-signer.ts';
 
 export { type FirstPolicy, firstPolicy } from './first-policy.ts';
-
 export { type GrantRequest, type GrantStatus, Grants, type RevokeRequest } from './grants.ts';
 export { type KeyReport, KeyWatch } from './key-watch.ts';
 export { openLog } from './log.ts';
 export { memoryBytes, overCommitment } from './memory.ts';
 export { brokerMetrics, type MetricsText } from './metrics.ts';
+export { Modes, type PermissiveStatus } from './modes.ts';
 export { natsMembersOf } from './nats-members.ts';
 export { PacedLog } from './paced-log.ts';
 export { attributed, entryOf, POLICY_HOST, type Refusal, type ReloadResult } from './policy-change.ts';

@@ -45,6 +45,11 @@ export function brokerMetrics(sources: StatusSources): MetricsText {
   gauge('argus_sessions', 'Sessions open now.', () => sessions.count);
   gauge('argus_policy_revision', 'Revision of the policy in force.', () => argo.policy.revision);
   gauge('argus_policy_rows', 'Rows of the policy in force.', () => argo.policy.rows);
+  gauge(
+    'argus_policy_permissive_domains',
+    'Domains whose denials are not enforced.',
+    () => argo.policy.permissive.length,
+  );
   counter('argus_policy_rejected_total', 'Changes of the policy that were refused.', () => sources.reload.rejected);
   counter('argus_audit_records_total', 'Records in the audit log of this directory.', () => audit.head.seq);
   counter('argus_audit_withheld_total', 'Events counted instead of written, past a share of the audit log.', () =>

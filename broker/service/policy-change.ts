@@ -44,6 +44,8 @@ export interface Refusal {
 /** The new set of grants, and the records for the log. */
 export interface OverlayChange {
   readonly overlay: readonly Grant[];
+  /** The new set of permissive domains. Default: unchanged. */
+  readonly permissive?: readonly string[];
   readonly record: (revision: number) => void;
   /** The person or part that asked for the change, and the reason. */
   readonly attribution: Attribution;
@@ -52,7 +54,10 @@ export interface OverlayChange {
 }
 
 /** Called when the change is made, possibly more than once. Null = nothing to do. */
-export type OverlayPlan = (inForce: readonly Grant[]) => OverlayChange | null | { readonly refusal: string };
+export type OverlayPlan = (
+  inForce: readonly Grant[],
+  permissive: readonly string[],
+) => OverlayChange | null | { readonly refusal: string; readonly code?: string };
 
 /** A policy with all its files, from an admin. */
 export interface ApplyRequest {
@@ -95,6 +100,7 @@ export function entryOf(policy: PolicyRevision, before: string | null, attributi
     assertions: policy.assertionsHash,
     rows: policy.rows,
     grants: policy.grants.map(({ domain, label }) => `${domain} ${label}`),
+    ...(policy.permissive.length === 0 ? {} : { permissive: policy.permissive }),
     ...attribution,
   };
 }
@@ -107,6 +113,15 @@ export function refused(code: string, message: string): Extract<ReloadResult, { 
 export function hasSameInventory(a: PolicyRevision, b: PolicyRevision): boolean {
   return (['domains.yaml', 'services.yaml'] as const).every(
     (name) => Buffer.compare(a.files[name], b.files[name]) === 0,
+  );
+}
+
+/** True when a domain is permissive after the change that was not before it. */
+export function loosens(before: PolicyRevision, after: PolicyRevision): boolean {
+  if (after.permissive.length === 0) return false;
+  // A permissive domain may do what no assertion forbids: with other assertions it may do more.
+  return (
+    before.assertionsHash !== after.assertionsHash || after.permissive.some((name) => !before.permissive.includes(name))
   );
 }
 

@@ -46,6 +46,7 @@ import {
   hasSameInventory,
   includes,
   inForce,
+  loosens,
   type OverlayPlan,
   POLICY_HOST,
   type PolicyHost,
@@ -191,13 +192,13 @@ export class PolicyReload {
   /** Changes the grants to take something away: in force when this returns, unless the change also allows something. */
   takeAway(plan: OverlayPlan): Promise<ReloadResult> {
     return this.#guard(async () => {
-      const change = plan(this.#inForce.grants);
+      const change = plan(this.#inForce.grants, this.#inForce.permissive);
       if (change === null) return this.#unchanged();
-      if ('refusal' in change) return refused('ERR_BROKER_GRANT', change.refusal);
-      const policy = regrantPolicy(this.#inForce, this.#number + 1, change.overlay);
+      if ('refusal' in change) return refused(change.code ?? 'ERR_BROKER_GRANT', change.refusal);
+      const policy = regrantPolicy(this.#inForce, this.#number + 1, change.overlay, change.permissive);
       const changed = policy.domains.all.filter((domain, index) => domain !== this.#inForce.domains.all[index]);
       // If a deny row names the label, removing the label allows something again.
-      if (finish(addsAccess(this.#inForce, policy, changed))) return this.give(plan);
+      if (loosens(this.#inForce, policy) || finish(addsAccess(this.#inForce, policy, changed))) return this.give(plan);
       this.#number = policy.revision;
       return this.#atOnce(policy, () => change.record(policy.revision), change.attribution);
     });
@@ -278,7 +279,7 @@ export class PolicyReload {
       const base = this.#inForce;
       if (!hasSameInventory(base, loaded)) break;
       const policy = this.#withGrants(loaded);
-      const adds = await finishPaced(addsAccess(base, policy), this.#host.pace());
+      const adds = loosens(base, policy) || (await finishPaced(addsAccess(base, policy), this.#host.pace()));
       if (this.#inForce !== base) continue;
       if (adds) {
         candidate = { base, policy };
@@ -306,10 +307,10 @@ export class PolicyReload {
   async #regrant(plan: OverlayPlan): Promise<ReloadResult> {
     for (;;) {
       const base = this.#inForce;
-      const change = plan(base.grants);
+      const change = plan(base.grants, base.permissive);
       if (change === null) return this.#unchanged();
-      if ('refusal' in change) return refused('ERR_BROKER_GRANT', change.refusal);
-      const policy = regrantPolicy(base, this.#number + 1, change.overlay);
+      if ('refusal' in change) return refused(change.code ?? 'ERR_BROKER_GRANT', change.refusal);
+      const policy = regrantPolicy(base, this.#number + 1, change.overlay, change.permissive);
       this.#number = policy.revision;
       const record = () => change.record(policy.revision);
       const isCurrent = () => this.#inForce === base && change.isWanted?.() !== false;
@@ -319,12 +320,15 @@ export class PolicyReload {
     }
   }
 
-  /** Keeps all grants in force if the new files permit them; otherwise as many as they permit, the older ones first. */
+  /**
+   * Keeps all grants in force if the new files permit them; otherwise as many as they permit, the older ones first. Then
+   * the same for the domains that are permissive.
+   */
   #withGrants(loaded: PolicyRevision): PolicyRevision {
     const revision = ++this.#number;
-    const attempt = (overlay: readonly Grant[]): PolicyRevision | null => {
+    const attempt = (overlay: readonly Grant[], permissive: readonly string[] = []): PolicyRevision | null => {
       try {
-        return regrantPolicy(loaded, revision, overlay);
+        return regrantPolicy(loaded, revision, overlay, permissive);
       } catch (error) {
         if (error instanceof PolicyError) return null;
         throw error;
@@ -342,6 +346,7 @@ export class PolicyReload {
       }
     };
     add(this.#inForce.grants);
+    for (const name of this.#inForce.permissive) best = attempt(best.grants, [...best.permissive, name]) ?? best;
     return best;
   }
 
@@ -358,6 +363,16 @@ export class PolicyReload {
     };
   }
 
+  /** Records the domains whose denials are enforced again, whatever the cause. */
+  #recordEnforced(policy: PolicyRevision, { by, reason }: Attribution): void {
+    for (const name of this.#inForce.permissive) {
+      const src = this.#argo.domain(name)?.domain;
+      if (src === undefined || policy.permissive.includes(name)) continue;
+      const detail = { by, from: policy.revision, ...(reason === '' ? {} : { why: reason }) };
+      this.#audit.record({ event: 'mode.set', src, reason: 'ENFORCING', detail });
+    }
+  }
+
   #unchanged(): ReloadResult {
     return { ok: true, revision: this.#inForce.revision, changed: false };
   }
@@ -365,6 +380,7 @@ export class PolicyReload {
   /** Queues the record before any record of a decision under the new revision, and does not wait for the disk. */
   async #atOnce(policy: PolicyRevision, record: () => void, attribution: Attribution): Promise<ReloadResult> {
     record();
+    this.#recordEnforced(policy, attribution);
     this.#recordRevision('policy.load', policy, attribution);
     const before = this.#inForce;
     this.#adopt(policy);
@@ -423,6 +439,7 @@ export class PolicyReload {
         rows: policy.rows,
         ...attributed(attribution),
         ...(grants.length === 0 ? {} : { grants }),
+        ...(policy.permissive.length === 0 ? {} : { permissive: policy.permissive }),
       },
     });
   }
@@ -445,6 +462,8 @@ export class PolicyReload {
       { revision: policy.revision, policy: policy.hash.slice(0, 12), rows: policy.rows, grants: policy.grants.length },
       'policy in force',
     );
+    if (policy.permissive.length > 0)
+      this.#log.warn({ permissive: policy.permissive }, 'denials of these domains are recorded and NOT enforced');
   }
 
   #remember(result: ReloadResult): ReloadResult {

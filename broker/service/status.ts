@@ -51,6 +51,8 @@ export interface BrokerStatus {
     readonly directory: string;
     readonly rows: number;
     readonly grants: number;
+    /** Domains whose denials are recorded and not enforced. */
+    readonly permissive: readonly string[];
     /** The reason why the last read files are not in force; null when they are. */
     readonly refusal: Refusal | null;
     /** The source of policies: the files of the directory, or the requests of an admin. */
@@ -153,6 +155,7 @@ function logOf(share: LogShare | undefined): LogStatus {
 }
 
 function describePolicy({ policy, isApplied, refusal }: PolicyReload): BrokerStatus['policy'] {
-  const { revision, hash, directory, rows, grants } = policy;
-  return { revision, hash, directory, rows, grants: grants.length, source: isApplied ? 'applied' : 'watch', refusal };
+  const { revision, hash, directory, rows, grants, permissive } = policy;
+  const source = isApplied ? 'applied' : 'watch';
+  return { revision, hash, directory, rows, grants: grants.length, permissive, source, refusal };
 }

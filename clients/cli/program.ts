@@ -21,6 +21,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   grant: async () => (await import('./commands/grants.ts')).grantCommand(),
   revoke: async () => (await import('./commands/grants.ts')).revokeCommand(),
   grants: async () => (await import('./commands/grants.ts')).grantsCommand(),
+  setenforce: async () => (await import('./commands/modes.ts')).setenforceCommand(),
+  getenforce: async () => (await import('./commands/modes.ts')).getenforceCommand(),
   policy: async () => (await import('./commands/policy/index.ts')).policyCommand(),
   keys: async () => (await import('./commands/keys.ts')).keysCommand(),
   audit: async () => (await import('./commands/audit.ts')).auditCommand(),

@@ -3,7 +3,7 @@
  */
 
 /** The cause of the change. */
-export const CHANGE_CAUSES = ['start', 'watch', 'reload', 'apply', 'rollback', 'grants'] as const;
+export const CHANGE_CAUSES = ['start', 'watch', 'reload', 'apply', 'rollback', 'grants', 'modes'] as const;
 export type ChangeCause = (typeof CHANGE_CAUSES)[number];
 
 /** The person or program that wanted a change, and the reason. */
@@ -29,6 +29,8 @@ export interface RevisionEntry extends Attribution {
   readonly rows: number;
   /** `chrome-vm @mic`: grants in force on top of the files. */
   readonly grants: readonly string[];
+  /** Domains that were permissive; absent: none. */
+  readonly permissive?: readonly string[];
 }
 
 /** Null: the line was torn by a crash, or another program wrote it. */

@@ -25,6 +25,8 @@ export interface CompiledPolicy {
   /** Declared labels; `@any` is not counted. */
   readonly labels: ReadonlyMap<string, { readonly grantable: boolean }>;
   readonly grants: readonly Grant[];
+  /** Domains whose denials by the rows are recorded and not enforced. */
+  readonly permissive: readonly string[];
   /** Assertions that hold and tests that passed. */
   readonly checked: { readonly assertions: number; readonly tests: number };
 }

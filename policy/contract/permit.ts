@@ -65,7 +65,7 @@ interface Asked {
 }
 
 /** For policy/decide/avc.ts alone: assigned by the class below, whose constructor no other module can reach. */
-export let mintPermit: (asked: Asked, auditallow: boolean) => Permit;
+export let mintPermit: (asked: Asked, auditallow: boolean, permissive?: Denial | null) => Permit;
 /** For policy/decide/avc.ts alone. */
 export let mintDenial: (asked: Asked, reason: DenialReason) => Denial;
 
@@ -86,9 +86,11 @@ export class Permit implements Asked {
   readonly rule: RuleRef | null;
   /** Record every use one by one (services.yaml `auditallow`) instead of counting per flow. */
   readonly auditallow: boolean;
+  /** The denial that is recorded and not enforced, because the source is permissive; null = the rows allow it. */
+  readonly permissive: Denial | null;
   readonly #minted = true;
 
-  private constructor(key: symbol, asked: Asked, auditallow: boolean) {
+  private constructor(key: symbol, asked: Asked, auditallow: boolean, permissive: Denial | null) {
     fromMint(key);
     this.revision = asked.revision;
     this.source = asked.source;
@@ -97,6 +99,7 @@ export class Permit implements Asked {
     this.permission = asked.permission;
     this.rule = asked.rule;
     this.auditallow = auditallow;
+    this.permissive = permissive;
     Object.freeze(this);
   }
 
@@ -106,7 +109,7 @@ export class Permit implements Asked {
   }
 
   static {
-    mintPermit = (asked, auditallow) => new Permit(MINT, asked, auditallow);
+    mintPermit = (asked, auditallow, permissive = null) => new Permit(MINT, asked, auditallow, permissive);
   }
 }
 

@@ -3,7 +3,7 @@ import { type Domain, MAX_FINDINGS, type ServiceClass } from '../contract/index.
 import { type Finding, isAskedOfBroker, permissionsMeet, type Work } from '../read/index.ts';
 import { ASSERTIONS_FILE, type Assertion } from './assertions.ts';
 import { type Bits, emptyBits, hasBit, isEmptyBits, keepBits, membersOf, removeBits, setBit } from './bits.ts';
-import { Decider, describeRule, type Examined } from './decider.ts';
+import { Decider, describeRule, type Examined, type Surveyed } from './decider.ts';
 import type { Rule } from './rule-index.ts';
 
 /**
@@ -152,7 +152,7 @@ function* checkMustAllow(scope: Scope, findings: Finding[]): Work<void> {
 }
 
 /** Kinds that a subject stands for. A domain that no row names shares its kind with others that have equal answers. */
-export function kindsOf(subject: string, { expansion, placement, book }: Examined): Bits {
+export function kindsOf(subject: string, { expansion, placement, book }: Surveyed): Bits {
   const domain = placement.domains.byName(subject);
   if (domain === undefined || book.index.named.has(subject)) return expansion.members(subject);
   const bits = emptyBits(expansion.capacity);

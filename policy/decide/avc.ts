@@ -22,6 +22,7 @@ import type {
 } from '../contract/index.ts';
 import { mintDenial, mintPermit } from '../contract/permit.ts';
 import type { Decider, Verdict } from './decider.ts';
+import type { Permissive } from './permissive.ts';
 
 /** Positions in ARGO_PERMISSIONS. */
 const ENABLE = 0;
@@ -32,6 +33,7 @@ const SEND = 3;
 export class AccessVectorCache implements ReferenceMonitor {
   readonly revision: Revision;
   readonly #decider: Decider;
+  readonly #permissive: Permissive | null;
   /** All domains, then the broker: position = `Domain.index`. */
   readonly #domains: readonly Domain[];
   readonly #broker: Domain;
@@ -44,9 +46,18 @@ export class AccessVectorCache implements ReferenceMonitor {
   readonly #unknownDestinations = new Map<Domain, Denial>();
   readonly #foreignSources = new Map<Domain, Denial>();
 
-  constructor(revision: Revision, domains: Domains, classes: ServiceClasses, argo: ServiceClass, decider: Decider) {
+  /** @param permissive null = every denial is enforced */
+  constructor(
+    revision: Revision,
+    domains: Domains,
+    classes: ServiceClasses,
+    argo: ServiceClass,
+    decider: Decider,
+    permissive: Permissive | null = null,
+  ) {
     this.revision = revision;
     this.#decider = decider;
+    this.#permissive = permissive;
     this.#domains = [...domains.all, domains.broker];
     this.#broker = domains.broker;
     this.#classes = classes.all;
@@ -154,8 +165,11 @@ export class AccessVectorCache implements ReferenceMonitor {
       permission,
       rule: ruleRef(rule?.row.place),
     };
-    if (allowed) return mintPermit(asked, serviceClass.auditallow[position] === true);
-    return mintDenial(asked, rule === null ? 'NO_RULE' : 'EXPLICIT_DENY');
+    const isAudited = serviceClass.auditallow[position] === true;
+    if (allowed) return mintPermit(asked, isAudited);
+    const denial = mintDenial(asked, rule === null ? 'NO_RULE' : 'EXPLICIT_DENY');
+    const passes = this.#permissive?.passes(source, destination, serviceClass, permission) === true;
+    return passes ? mintPermit(asked, isAudited, denial) : denial;
   }
 
   #rowOf(source: Domain, destination: Domain): (AccessVector | undefined)[] {

@@ -40,6 +40,14 @@ export interface Examined {
   readonly expansion: Expansion;
 }
 
+/** Which kinds reach which: the expansion, or the expansion with more added. */
+export type Reach = Pick<Expansion, 'capacity' | 'members' | 'allowed'>;
+
+/** The part of `Examined` that assertions about the shape of a policy read. */
+export interface Surveyed extends Omit<Examined, 'expansion'> {
+  readonly expansion: Reach;
+}
+
 /** Cells that are remembered across revisions; after that many they are found by their candidate rows again. */
 const MAX_CELLS = 1 << 20;
 

@@ -17,6 +17,7 @@ export { createDomains, relabelDomains } from './domain-table.ts';
 export { Expansion } from './expansion.ts';
 export { Kinds, Placement } from './kinds.ts';
 export { Oracle } from './oracle.ts';
+export { Permissive, PermissiveReach } from './permissive.ts';
 export { type PolicyTest, readTests, reportTests, runTests, TESTS_FILE, type TestResult } from './policy-tests.ts';
 export { type Rule, RuleIndex } from './rule-index.ts';
 export { checkStructure } from './structural-checks.ts';

@@ -4,13 +4,13 @@ import type { Finding, Work } from '../read/index.ts';
 import { kindsOf } from './assertion-checks.ts';
 import { ASSERTIONS_FILE, type FanAssertion, type FlowAssertion, type StructuralAssertion } from './assertions.ts';
 import { addBits, type Bits, emptyBits, hasBit, keepBits, membersOf, setBit } from './bits.ts';
-import type { Examined } from './decider.ts';
+import type { Surveyed } from './decider.ts';
 
 const ARGO_SEND = 3;
 
 export function* checkStructure(
   assertions: readonly StructuralAssertion[],
-  examined: Examined,
+  examined: Surveyed,
   classes: readonly ServiceClass[],
   findings: Finding[],
 ): Work<void> {
@@ -31,7 +31,7 @@ export function* checkStructure(
 }
 
 /** By source kind: the kinds that information reaches in one step. */
-function* flowsByKind({ expansion, placement }: Examined, classes: readonly ServiceClass[]): Work<Bits[]> {
+function* flowsByKind({ expansion, placement }: Surveyed, classes: readonly ServiceClass[]): Work<Bits[]> {
   const populated = emptyBits(expansion.capacity);
   for (const kind of placement.populated) setBit(populated, kind);
   const flows = Array.from({ length: expansion.capacity }, () => emptyBits(expansion.capacity));
@@ -59,7 +59,7 @@ function* flowsByKind({ expansion, placement }: Examined, classes: readonly Serv
 }
 
 /** A breadth-first search over kinds: relays that the line names are not passed. */
-function checkFlow(assertion: FlowAssertion, examined: Examined, flows: readonly Bits[], findings: Finding[]): void {
+function checkFlow(assertion: FlowAssertion, examined: Surveyed, flows: readonly Bits[], findings: Finding[]): void {
   const { placement } = examined;
   const targets = kindsOf(assertion.destination, examined);
   const relays = emptyBits(examined.expansion.capacity);
@@ -95,11 +95,11 @@ function pathTo(last: number, first: number, from: ReadonlyMap<number, number>):
 }
 
 /** Information that returns to its own domain is not a flow to another domain. */
-function isSameDomain(a: number, b: number, { placement }: Examined): boolean {
+function isSameDomain(a: number, b: number, { placement }: Surveyed): boolean {
   return a === b && placement.members(a).length < 2;
 }
 
-function checkFan(assertion: FanAssertion, examined: Examined, flows: readonly Bits[], findings: Finding[]): void {
+function checkFan(assertion: FanAssertion, examined: Surveyed, flows: readonly Bits[], findings: Finding[]): void {
   const { placement } = examined;
   const size = (kind: number): number => placement.members(kind).length;
   for (const kind of membersOf(kindsOf(assertion.subject, examined))) {

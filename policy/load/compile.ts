@@ -34,6 +34,8 @@ export interface CompileOptions {
   readonly inspectors: Inspectors;
   /** Default: none. */
   readonly overlay?: readonly Grant[];
+  /** Domains whose denials are recorded and not enforced. Default: none. */
+  readonly permissive?: readonly string[];
   /** Default: works without a rest. */
   readonly pace?: Pace;
   /**
@@ -48,12 +50,12 @@ export interface CompileOptions {
  *   report the same mistake in other words
  */
 export async function compilePolicy(files: PolicyFiles, options: CompileOptions): Promise<PolicyBuild> {
-  const { inspectors, overlay = [], pace = unhurried, previous } = options;
+  const { inspectors, overlay = [], permissive = [], pace = unhurried, previous } = options;
   const revision = toRevision(options.revision);
   const parts = await finishPaced(readParts(files, inspectors, previous), pace);
   const oracle = await Oracle.create(wordsOf(parts));
   const source = await finishPaced(PolicySource.build(parts, oracle), pace);
-  return source.revise(revision, overlay);
+  return source.revise(revision, overlay, permissive);
 }
 
 function* readParts(

@@ -25,6 +25,8 @@ export interface LoadOptions {
   readonly inspectors: Inspectors;
   /** Run-time grants: extra memberships in grantable labels. Default: none. */
   readonly overlay?: readonly Grant[];
+  /** Domains whose denials are recorded and not enforced. Default: none. */
+  readonly permissive?: readonly string[];
   /** Monotonic milliseconds; only decides how often the event loop gets a turn. Default: performance.now. */
   readonly now?: () => number;
 }
@@ -58,14 +60,19 @@ export async function reloadPolicy(previous: PolicyRevision, options: LoadOption
 }
 
 /**
- * The same files under another overlay: a grant, a revocation or an expiry. It neither looks at the disk nor waits, so a
- * revocation is in force when this returns and the caller has swapped the reference.
+ * The same files under another overlay: a grant, a revocation, an expiry, or a domain that becomes permissive. It neither
+ * looks at the disk nor waits, so a revocation is in force when this returns and the caller has swapped the reference.
  *
  * @throws PolicyError with every finding: an assertion, or a grant of what cannot be granted
  */
-export function regrantPolicy(policy: PolicyRevision, revision: number, overlay: readonly Grant[]): PolicyRevision {
+export function regrantPolicy(
+  policy: PolicyRevision,
+  revision: number,
+  overlay: readonly Grant[],
+  permissive: readonly string[] = policy.permissive,
+): PolicyRevision {
   const { directory, files } = policy;
-  return { ...policy.source.revise(toRevision(revision), overlay), directory, files };
+  return { ...policy.source.revise(toRevision(revision), overlay, permissive), directory, files };
 }
 
 /** The pace of a broker that serves meanwhile: the event loop turns after each slice. */
@@ -85,11 +92,12 @@ export async function compileFiles(
   options: LoadOptions,
   previous?: PolicyRevision,
 ): Promise<PolicyRevision> {
-  const { revision, inspectors, overlay = [], now = () => performance.now() } = options;
+  const { revision, inspectors, overlay = [], permissive = [], now = () => performance.now() } = options;
   const pace = servingPace(now);
   const before = previous === undefined ? {} : { previous: { files: previous.files, build: previous } };
   try {
-    return { ...(await compilePolicy(files, { revision, inspectors, overlay, pace, ...before })), directory, files };
+    const built = await compilePolicy(files, { revision, inspectors, overlay, permissive, pace, ...before });
+    return { ...built, directory, files };
   } catch (error) {
     if (error instanceof PolicyError) error.policy = hashFiles(files);
     throw error;

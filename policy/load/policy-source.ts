@@ -19,6 +19,8 @@ import {
   Kinds,
   kindsOfDomains,
   type Oracle,
+  Permissive,
+  PermissiveReach,
   Placement,
   type PolicyTest,
   type Rulebook,
@@ -130,9 +132,10 @@ export class PolicySource {
   /**
    * A revision of these files under an overlay. Does not rest: taking a grant back must not wait.
    *
+   * @param permissive names of domains whose denials by the rows are not enforced
    * @throws PolicyError with every finding: an assertion, or a grant of what cannot be granted
    */
-  revise(revision: Revision, overlay: readonly Grant[]): PolicyBuild {
+  revise(revision: Revision, overlay: readonly Grant[], permissive: readonly string[] = []): PolicyBuild {
     const { parts } = this;
     const findings: Finding[] = [];
     const domains = this.#relabel(overlay, findings);
@@ -147,6 +150,8 @@ export class PolicySource {
       finish(checkStructure(parts.structural, examined, classes.all, findings));
       refuseFindings(findings);
     }
+    const loose = permissive.length === 0 ? null : this.#loosen(permissive, domains, examined, classes, findings);
+    refuseFindings(findings);
     const argo = classes.byName('argo');
     invariant(argo !== undefined, 'class argo is built in');
     return {
@@ -155,14 +160,37 @@ export class PolicySource {
       assertionsHash: parts.assertionsHash,
       domains,
       classes,
-      monitor: new AccessVectorCache(revision, domains, classes, argo, new Decider(examined)),
+      monitor: new AccessVectorCache(revision, domains, classes, argo, new Decider(examined), loose),
       rows: parts.rowCount,
       labels: parts.inventory.labels,
       grants: overlay.map(({ domain, label }) => ({ domain, label })),
+      permissive: [...permissive],
       checked: { assertions: parts.assertions.length + parts.structural.length, tests: parts.tests.length },
       source: this,
       examined,
     };
+  }
+
+  /** What permissive domains may do must not break what assertions say about flows. */
+  #loosen(
+    permissive: readonly string[],
+    domains: Domains,
+    examined: Examined,
+    classes: ServiceClasses,
+    findings: Finding[],
+  ): Permissive {
+    const members = permissive.flatMap((name) => {
+      const domain = domains.byName(name);
+      if (domain !== undefined) return [domain];
+      const hint = didYouMean(name, domains.all.map(nameOf));
+      const message = `"${name}" is not in domains.yaml, so it cannot be permissive${hint}`;
+      findings.push({ file: 'modes', line: 0, column: 0, code: 'E-010', message });
+      return [];
+    });
+    const loose = new Permissive(members, domains.broker, this.parts.assertions);
+    const expansion = new PermissiveReach(examined, loose);
+    finish(checkStructure(this.parts.structural, { ...examined, expansion }, classes.all, findings));
+    return loose;
   }
 
   #examine(domains: Domains): Examined {

@@ -33,6 +33,7 @@ async function oneOfEach(): Promise<readonly AuditRecord[]> {
   log.record({ event: 'send.undelivered', by: permitOf(), port: 7, messages: 1, ringBytes: 32, reason: 'PEER_GONE' });
   for (const event of ['grant.add', 'grant.revoke', 'grant.expire'] as const)
     log.record({ event, src: audio, reason: 'OPERATOR', detail: { label: '@mic', by: 'root' } });
+  log.record({ event: 'mode.set', src: audio, reason: 'PERMISSIVE', detail: { by: 'root', forMs: 60_000 } });
   log.record({ event: 'key.list', reason: 'INSTALLED', detail: { serial: 1, entries: 0, ended: 0 } });
   log.record({ event: 'key.incident', reason: 'REVOKED', detail: { name: 'audio-vm', count: 2 } });
   log.denied(denialOf(), 7, 3, { session: 's', permissive: true });

@@ -14,7 +14,7 @@ function statusOf(names: readonly string[], seconds: number, more: object = {}):
   return {
     broker: 'argus',
     uptimeSeconds: 3_600,
-    policy: { revision: 12, refusal: null },
+    policy: { revision: 12, refusal: null, permissive: [] },
     audit: { healthy: true, directory: '/log' },
     keys: { isStale: false, incidents: [] },
     messages: 100 * seconds,
@@ -117,11 +117,14 @@ top('flows are summed, denials counted, grants show the time that is left and no
 top('what an operator must look at stands in the first line', () => {
   const broken = {
     audit: { healthy: false },
-    policy: { revision: 1, refusal: {} },
+    policy: { revision: 1, refusal: {}, permissive: ['mail-vm'] },
     keys: { isStale: true, incidents: [1] },
   };
   const [first = ''] = screenOf(modelOf([], [], broken), {}, 200);
-  assert.match(first, 'LOG FAILED: SENDS STOPPED, POLICY ON DISK REFUSED, KEYS STALE, 1 KEY INCIDENTS');
+  assert.match(
+    first,
+    'LOG FAILED: SENDS STOPPED, PERMISSIVE: mail-vm, POLICY ON DISK REFUSED, KEYS STALE, 1 KEY INCIDENTS',
+  );
 });
 
 top('keys go through panels and lines, look at a domain, and take a grant back only after y', () => {

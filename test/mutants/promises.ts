@@ -32,6 +32,8 @@ export const PROMISES = {
   'assertions bind every policy': ['docs/policy.md', 'assertions.csv'],
   'a policy change takes back': ['docs/broker.md', 'revoked'],
   'no edit is lost': ['docs/policy.md', 'ERR_BROKER_TOKEN'],
+  'permissive mode loosens rows alone': ['docs/policy.md', '**Assertions are enforced.**'],
+  'permissive mode ends': ['docs/policy.md', '**After a start of the broker every domain is enforcing.**'],
   'an archived policy is whole': ['docs/policy.md', 'Files are stored by their content'],
   'every change is recorded': ['docs/broker.md', 'also when it changed nothing'],
   'the log tells what was in force': ['docs/audit.md', 'policy.prepare'],

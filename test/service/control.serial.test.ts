@@ -9,7 +9,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
 import { grantCommand, grantsCommand, revokeCommand } from '../../clients/cli/commands/grants.ts';
+import { getenforceCommand, setenforceCommand } from '../../clients/cli/commands/modes.ts';
 import { reloadCommand, statusCommand } from '../../clients/cli/commands/status.ts';
+import { argusProgram } from '../../clients/cli/program.ts';
+import { codeOfRun, runCommand } from '../policy/run-policy.ts';
 import {
   codeOf,
   DATA_PORT,
@@ -181,6 +184,7 @@ needs('ss', 'iproute2')(
         ['policy/stage', {}],
         ['grants', grant],
         ['grants/revoke', grant],
+        ['modes', { domain: 'chrome-vm', mode: 'enforcing', by: 'alice', reason: 'a test' }],
         ['keys/revocations', { list: 'none' }],
       ] as const)
         await callControl(installation.control, 'POST', `/v1/${path}`, body);
@@ -199,6 +203,7 @@ needs('ss', 'iproute2')(
           ['policy.stage', 'ERR_CONTROL_BODY', null, null],
           ['grants.add', 'ERR_POLICY_GRANT', 'alice', 'a test'],
           ['grants.revoke', 'UNCHANGED', 'alice', 'a test'],
+          ['modes.set', 'UNCHANGED', 'alice', 'a test'],
           ['keys.revoke', 'ERR_BROKER_LIST_NOT_A_LIST', null, null],
         ],
       );
@@ -250,6 +255,36 @@ control('metrics parse, and count what happened', () =>
     for (const [name, value] of Object.entries(expected)) assert.is(samples.get(name), value, name);
     assert.ok((samples.get('argus_audit_records_total') ?? 0) > 5);
     assert.is((await fetch((broker.metrics ?? '').replace('/metrics', '/v1/status'))).status, 404);
+  }),
+);
+
+control('a permissive domain passes and is shown, by setenforce, getenforce, status, why and the metrics', () =>
+  withInstallation({ rows: OPEN_ROWS.slice(0, 1) }, async (installation) => {
+    const broker = await installation.broker({ metrics: '127.0.0.1:0', watchPolicy: false });
+    const run = async (first: string, ...words: string[]) =>
+      runCommand(await argusProgram(first), [first, ...words, '--control', installation.control]);
+    const [mail, chrome] = [await installation.connect('mail-vm'), await installation.connect('chrome-vm')];
+    await mail.registerRing({ port: DATA_PORT, partner: 'any', length: 4_096 });
+    const send = () => chrome.sendv({ to: { domain: 'mail-vm', port: DATA_PORT }, iov: new Uint8Array(3) });
+    assert.is(await codeOf(send()), 'EACCES');
+    const loose = ['chrome-vm', 'permissive', '--for', '1h', '--reason', 'a test'];
+    assert.match((await run('setenforce', ...loose)).output, 'chrome-vm is PERMISSIVE for 3600 s');
+    await send();
+    assert.match((await run('getenforce')).output, /^Permissive: chrome-vm until \S+, by \S+: a test\n$/);
+    assert.is((await run('getenforce', 'mail-vm')).output, 'Enforcing\n');
+    assert.match((await run('status')).output, 'PERMISSIVE: denials of chrome-vm are recorded and NOT enforced');
+    assert.match((await run('why', 'chrome-vm', 'mail-vm', 'argo', 'send')).output, 'chrome-vm is PERMISSIVE now');
+    assert.is((await scrape(broker.metrics ?? '')).get('argus_policy_permissive_domains'), 1);
+    assert.is((await run('setenforce', 'chrome-vm', 'enforcing')).output, 'chrome-vm is enforcing, revision 3\n');
+    assert.is((await run('setenforce', 'chrome-vm', 'enforcing')).output, 'chrome-vm was enforcing already\n');
+    assert.is(await codeOf(send()), 'EACCES');
+    const wrong = [
+      ['chrome-vm', 'permissive'],
+      ['chrome-vm', 'enforcing', '--for', '1h'],
+      ['chrom-vm', 'enforcing'],
+    ];
+    for (const words of wrong) assert.is(codeOfRun(await run('setenforce', ...words)), 'ERR_BROKER_MODE');
+    assert.match(String((await run('getenforce', 'chrom-vm')).error), 'unknown domain "chrom-vm"');
   }),
 );
 
@@ -314,6 +349,8 @@ control('a broker that is frozen is said to be, within the time that was given',
         [grantsCommand()],
         [grantCommand(), 'chrome-vm', '@audio'],
         [revokeCommand(), 'chrome-vm', '@audio'],
+        [getenforceCommand()],
+        [setenforceCommand(), 'chrome-vm', 'enforcing'],
       ];
       for (const [command, ...words] of requests) {
         const call = command.parseAsync([...words, '--control', installation.control, '--timeout', '100ms'], {

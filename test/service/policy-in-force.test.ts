@@ -1,122 +1,14 @@
 /**
  * When a policy comes into force: a revocation at once, a permission after its record, and never a part of a policy.
  */
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type MemoryAudit, memoryAudit } from '../../broker/audit/index.ts';
-import { Argo, type RemoteBroker } from '../../broker/core/index.ts';
-import { firstPolicy, Grants, POLICY_HOST, PolicyReload } from '../../broker/service/index.ts';
-import {
-  copyShippedPolicy,
-  hashFiles,
-  memoryArchive,
-  type POLICY_FILE_NAMES,
-  PolicyError,
-  type PolicyFiles,
-  type PolicyRevision,
-  type RevisionArchive,
-  readPolicyFiles,
-} from '../../policy/index.ts';
-import { FakeClock } from '../support/clock.ts';
-import { temporaryDirectory } from '../support/temp.ts';
+import { hashFiles, memoryArchive, PolicyError, type PolicyFiles, readPolicyFiles } from '../../policy/index.ts';
+import { FAR, PolicyHarness } from './policy-harness.ts';
 
 const force = suite('policy in force');
-
-const silent = (): void => undefined;
-const SILENT = { info: silent, warn: silent, error: silent };
-
-/** A domain of another broker. */
-const FAR = 'far-vm';
-const ELSEWHERE = { leave: silent } as unknown as RemoteBroker;
-
-class PolicyHarness {
-  readonly clock = new FakeClock();
-  readonly directory: string;
-  readonly audit: MemoryAudit;
-  readonly reload: PolicyReload;
-  readonly grants: Grants;
-  readonly argo: Argo;
-  readonly archive: RevisionArchive;
-  /** Called between two steps of the comparison of policies. */
-  rest: () => Promise<void> | null = () => null;
-
-  constructor(
-    directory: string,
-    audit: MemoryAudit,
-    first: PolicyRevision,
-    archive: RevisionArchive,
-    isApplied: boolean,
-  ) {
-    this.archive = archive;
-    this.directory = directory;
-    this.audit = audit;
-    this.argo = new Argo(
-      first,
-      audit,
-      { ringBytesPerDomain: 1 << 20, routesPerDomain: 16, memoryBytes: 2 ** 40 },
-      (domain) => (domain.name === FAR ? ELSEWHERE : null),
-    );
-    // No VM is connected: there is no session to end and no socket to open.
-    const sessions = { end: () => undefined, peers: () => [] } as unknown as ConstructorParameters<
-      typeof PolicyReload
-    >[3];
-    const entrances = {
-      prepare: async () => undefined,
-      sync: async () => undefined,
-    } as unknown as ConstructorParameters<typeof PolicyReload>[4];
-    this.reload = new PolicyReload(first, this.argo, audit, sessions, entrances, SILENT, {
-      ...POLICY_HOST,
-      pace: () => () => this.rest(),
-      archive,
-      isApplied,
-    });
-    this.grants = new Grants(this.argo, audit, this.reload, this.clock);
-  }
-
-  static async open(
-    edits: Readonly<Record<string, (text: string) => string>> = {},
-    archive: RevisionArchive = memoryArchive(),
-    isApplied = false,
-  ): Promise<PolicyHarness> {
-    const directory = join(temporaryDirectory(), 'policy');
-    await copyShippedPolicy(directory);
-    for (const [name, edit] of Object.entries(edits)) {
-      await writeFile(join(directory, name), edit(await readFile(join(directory, name), 'utf8')));
-    }
-    const audit = memoryAudit();
-    const { policy } = await firstPolicy({ directory, source: 'watch', strict: true }, archive);
-    await archive.keep(policy.hash, policy.files);
-    return new PolicyHarness(directory, audit, policy, archive, isApplied);
-  }
-
-  async edit(name: (typeof POLICY_FILE_NAMES)[number], edit: (text: string) => string): Promise<void> {
-    const path = join(this.directory, name);
-    await writeFile(path, edit(await readFile(path, 'utf8')));
-  }
-
-  grant(domain: string, label: string, forMs: number | null = null, keep = true) {
-    return this.grants.add({ domain, label, forMs, by: 'test', reason: '', keep });
-  }
-
-  revoke(domain: string, label: string) {
-    return this.grants.revoke({ domain, label, by: 'test', reason: '' });
-  }
-
-  /** The core's own answer: may the audio domain send the microphone's sound to this domain? */
-  hears(domain: string): boolean {
-    const { policy } = this.argo;
-    const [source, destination] = [policy.domains.byName('audio-vm'), policy.domains.byName(domain)];
-    const serviceClass = policy.classes.byName('audio-capture');
-    assert.ok(source && destination && serviceClass);
-    return policy.monitor.vector(source, destination, serviceClass).decisions[0]?.allowed === true;
-  }
-
-  events(...names: readonly string[]): string[] {
-    return this.audit.records.filter(({ event }) => names.includes(event)).map(({ event }) => event);
-  }
-}
 
 force('a revocation is in force before the call returns', async () => {
   const harness = await PolicyHarness.open();

@@ -43,6 +43,7 @@ const KINDS: Readonly<Record<AuditEventName, EcsKind>> = {
   'grant.add': CHANGE,
   'grant.revoke': CHANGE,
   'grant.expire': CHANGE,
+  'mode.set': CHANGE,
   'key.list': CHANGE,
   'key.incident': { category: ['iam', 'intrusion_detection'], type: ['info'], outcome: 'success' },
   'audit.gap': { ...OWN, outcome: 'failure' },

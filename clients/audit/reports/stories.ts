@@ -79,7 +79,7 @@ export class Openings {
   add(row: QueryRow): void {
     const seq = number(row, 'seq');
     const event = shown(row.get('event'));
-    if (event === 'policy.load' || event === 'grant.add') {
+    if (event === 'policy.load' || event === 'grant.add' || event === 'mode.set') {
       const src = row.get('src');
       this.#changes.push({ seq, event, src: typeof src === 'string' ? src : null });
     }

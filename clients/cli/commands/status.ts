@@ -65,6 +65,7 @@ function render(status: BrokerStatus): string {
     ...(policy.refusal === null
       ? []
       : [`          REFUSED: the files there are not in force: ${policy.refusal.message} (${policy.refusal.code})`]),
+    ...permissiveLines(policy.permissive),
     `aead      ${status.aead.provider}${status.aead.reason === null ? '' : ` (in-place does not load: ${status.aead.reason})`}`,
     `audit     ${audit.healthy ? 'healthy' : 'FAILED: sends are stopped'}, ${audit.records} records, head ${audit.head.slice(0, 12)}`,
     `keys      revocation list ${keys.revocationSerial}${keys.isStale ? ' (STALE: a newer one exists)' : ''}, ${keys.revoked} revoked, ${keys.incidents.length} incidents${keys.incidents.length === 0 ? '' : ' (argus keys audit)'}`,
@@ -105,6 +106,11 @@ function render(status: BrokerStatus): string {
     ]);
   }
   return `${lines.join('\n')}\n${table.toString()}\n`;
+}
+
+function permissiveLines(domains: readonly string[]): readonly string[] {
+  if (domains.length === 0) return [];
+  return [`          PERMISSIVE: denials of ${domains.join(', ')} are recorded and NOT enforced (argus getenforce)`];
 }
 
 /** Within this time a person should renew. */

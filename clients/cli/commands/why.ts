@@ -1,5 +1,6 @@
 /** `argus why`: a request decided by the policy in force at a running broker, and what its message needs there. */
 import { Command } from 'commander';
+import type { AccessQuestion, PolicyRevision } from '../../../policy/index.ts';
 import { printJson } from '../output.ts';
 import { type ControlFlags, withControl } from '../sockets/control.ts';
 import { explain, explanationJson, explanationText, questionOf, withQuestion } from './policy/index.ts';
@@ -33,9 +34,17 @@ async function why(
   const question = questionOf(policy, [source, destination, className, permission]);
   const explanation = await explain(policy, question, port);
   const presence = presenceOf(policy, status, question, port);
+  const permissive = isPermissive(policy, question);
   const grants = policy.grants.filter(({ domain }) => domain === source || domain === destination);
   if (options.json === true) {
-    printJson({ ...explanationJson(explanation), revision: policy.revision, broker: status.broker, grants, presence });
+    printJson({
+      ...explanationJson(explanation),
+      revision: policy.revision,
+      broker: status.broker,
+      grants,
+      permissive,
+      presence,
+    });
     return;
   }
   const lines = [
@@ -43,8 +52,19 @@ async function why(
     ...grants.map(
       ({ domain, label }) => `  granted: ${domain} has ${label} until it is taken back or ends (argus grants)`,
     ),
+    ...(permissive
+      ? [`  ${source} is PERMISSIVE now: the denial is recorded, and the message passes (argus getenforce)`]
+      : []),
     ...presence.map(({ what, holds }) => `  at ${status.broker}: ${what}: ${holds ? 'yes' : 'NO'}`),
     `  revision ${policy.revision} in force at ${status.broker}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** The rows deny it, and the broker lets it pass. An assertion may forbid that. */
+function isPermissive({ monitor }: PolicyRevision, question: AccessQuestion): boolean {
+  const { source, destination, serviceClass, permission } = question;
+  const position = serviceClass.permissions.indexOf(permission);
+  const decision = monitor.vector(source, destination, serviceClass).decisions[position];
+  return decision?.allowed === true && decision.permissive !== null;
 }

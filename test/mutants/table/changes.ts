@@ -7,7 +7,66 @@ const STRUCTURAL = ['test/policy/decide/structural.test.ts'];
 const DECISIONS = ['test/policy/decide/decider.test.ts'];
 const ANALYSE = ['test/policy/analyse.test.ts'];
 
+const PERMISSIVE = ['test/policy/decide/permissive.test.ts'];
+const MODES = ['test/service/modes.test.ts'];
+
 export const CHANGE: readonly Mutant[] = [
+  {
+    in: 'policy/decide/permissive.ts',
+    find: 'return !this.#neverallow.some((line) => forbids(line, source, destination, serviceClass, permission));',
+    replace: 'return true;',
+    promise: 'permissive mode loosens rows alone',
+    tests: PERMISSIVE,
+  },
+  {
+    in: 'policy/decide/permissive.ts',
+    find: 'if (!this.#domains.has(source)) return false;',
+    replace: '',
+    promise: 'permissive mode loosens rows alone',
+    tests: PERMISSIVE,
+  },
+  {
+    in: 'policy/load/policy-source.ts',
+    find: 'finish(checkStructure(this.parts.structural, { ...examined, expansion }, classes.all, findings));',
+    replace: '',
+    promise: 'permissive mode loosens rows alone',
+    tests: PERMISSIVE,
+  },
+  {
+    in: 'broker/core/core-state.ts',
+    find: 'this.recorder.denied(decision.permissive, port, bytes, { ...context, permissive: true });',
+    replace: '',
+    promise: 'every change is recorded',
+    tests: ['test/core/permissive.test.ts'],
+  },
+  {
+    in: 'broker/service/modes.ts',
+    find: 'return until !== undefined && (until.mono <= mono || until.wall <= wall);',
+    replace: 'return until !== undefined && until.mono <= mono;',
+    promise: 'permissive mode ends',
+    tests: MODES,
+  },
+  {
+    in: 'broker/service/modes.ts',
+    find: 'for (const pending of this.#pending) if (pending.domain === domain) pending.isTakenBack = true;',
+    replace: '',
+    promise: 'permissive mode ends',
+    tests: MODES,
+  },
+  {
+    in: 'broker/service/reload.ts',
+    find: 'const adds = loosens(base, policy) || (await finishPaced(addsAccess(base, policy), this.#host.pace()));',
+    replace: 'const adds = await finishPaced(addsAccess(base, policy), this.#host.pace());',
+    promise: 'without a log nothing passes',
+    tests: MODES,
+  },
+  {
+    in: 'broker/service/grants.ts',
+    find: '...(isAll ? { permissive: [] } : {}),',
+    replace: '',
+    promise: 'a policy change takes back',
+    tests: MODES,
+  },
   {
     in: 'broker/service/reload.ts',
     find: 'if (this.#isApplied) {',
@@ -31,7 +90,7 @@ export const CHANGE: readonly Mutant[] = [
   },
   {
     in: 'broker/service/reload.ts',
-    find: 'if (finish(addsAccess(this.#inForce, policy, changed))) return this.give(plan);',
+    find: 'if (loosens(this.#inForce, policy) || finish(addsAccess(this.#inForce, policy, changed))) return this.give(plan);',
     replace: '',
     promise: 'without a log nothing passes',
     tests: CHANGES,

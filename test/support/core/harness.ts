@@ -46,6 +46,7 @@ export interface PolicyText {
   readonly about?: Readonly<Record<string, string>>;
   readonly labels?: readonly string[];
   readonly grants?: readonly Grant[];
+  readonly permissive?: readonly string[];
 }
 
 /** Allows everything to all domains, at the ports of class `data`. */
@@ -92,7 +93,8 @@ export function policyFiles(text: PolicyText): PolicyFiles {
 /** @throws PolicyError */
 export async function compile(text: PolicyText, revision = 1): Promise<PolicyRevision> {
   const files = policyFiles(text);
-  const compiled = await compilePolicy(files, { revision, inspectors: INSPECTORS, overlay: text.grants ?? [] });
+  const { grants: overlay = [], permissive = [] } = text;
+  const compiled = await compilePolicy(files, { revision, inspectors: INSPECTORS, overlay, permissive });
   return { ...compiled, directory: '/policy', files };
 }
 

@@ -16,6 +16,7 @@ interface FilesAnswer {
   readonly hash: string;
   readonly revision: number;
   readonly grants: readonly Grant[];
+  readonly permissive: readonly string[];
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -26,8 +27,8 @@ export async function readRunning({ control, timeout }: ControlFlags): Promise<R
     const inForce = (await callControl(socket, 'GET', '/v1/policy/files', undefined, timeout)).body as FilesAnswer;
     const status = (await callControl(socket, 'GET', '/v1/status', undefined, timeout)).body as BrokerStatus;
     if (status.policy.revision !== inForce.revision) continue;
-    const { revision, grants } = inForce;
-    const options = { revision, inspectors: INSPECTORS, overlay: grants };
+    const { revision, grants, permissive } = inForce;
+    const options = { revision, inspectors: INSPECTORS, overlay: grants, permissive };
     return { policy: await compileFiles(status.policy.directory, fromBase64(inForce.files), options), status };
   }
   throw new BrokerError('ERR_BROKER_CONTROL', 'the policy in force changes all the time; try again');

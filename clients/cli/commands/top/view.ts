@@ -55,6 +55,7 @@ function health(model: TopModel): string {
 function troublesOf({ audit, policy, keys }: BrokerStatus): string[] {
   return [
     ...(audit.healthy ? [] : ['LOG FAILED: SENDS STOPPED']),
+    ...(policy.permissive.length === 0 ? [] : [`PERMISSIVE: ${policy.permissive.join(' ')}`]),
     ...(policy.refusal === null ? [] : ['POLICY ON DISK REFUSED']),
     ...(keys.isStale ? ['KEYS STALE'] : []),
     ...(keys.incidents.length === 0 ? [] : [`${keys.incidents.length} KEY INCIDENTS`]),

@@ -86,17 +86,20 @@ function decisionOf({
   dst,
   class: className,
   permission,
+  permissive,
 }: Fields): RecordedDecision | null {
   if ((decision !== 'allow' && decision !== 'deny') || !isFields(src) || !isFields(dst)) return null;
   if (typeof className !== 'string' || typeof permission !== 'string') return null;
+  // A permissive domain's request passed, and the rows denied it: rows are what is decided again.
+  const allowed = decision === 'allow' && permissive !== true;
   return {
     source: String(src.domain),
     destination: String(dst.domain),
     className,
     permission,
-    allowed: decision === 'allow',
+    allowed,
     // `session.close` and others have a reason of their own next to an allowed decision.
-    reason: decision === 'deny' && typeof reason === 'string' ? reason : null,
+    reason: !allowed && typeof reason === 'string' ? reason : null,
     rule: isFields(rule) ? { file: String(rule.file), line: Number(rule.line) } : null,
     sourceLabels: textsOf(src.labels),
     destinationLabels: textsOf(dst.labels),
