@@ -21,7 +21,7 @@ export {
   DEFAULT_TTL_SECONDS,
   KeyError,
 } from './base/index.ts';
-export type { TrustAnchor } from './credential/index.ts';
+export type { PublicJwk, TrustAnchor } from './credential/index.ts';
 export {
   type Credential,
   type CredentialRefusal,
@@ -47,6 +47,7 @@ export {
   type IdentityDescription,
   type InstallResult,
   installCredential,
+  isCredentialReplaced,
   issueIdentity,
   issueToFiles,
   type KeyDirectoryDescription,
@@ -58,6 +59,8 @@ export {
   readPassphrase,
   readRequest,
   restoreKeys,
+  rotateAuthority,
+  rotateIdentity,
   sealKeyDirectory,
   unsealKeyDirectory,
   writeRequest,

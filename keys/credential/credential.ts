@@ -6,9 +6,11 @@
  * `cnf.jkt` (RFC 7800, RFC 9449 §6.1) names.
  */
 import * as z from 'zod';
+import { readIssuedToken } from './issued-token.ts';
 import { NAME_PATTERN, ROLES, type Role } from './names.ts';
 import { SIGNATURE_ALGORITHM, type SigningKey } from './signing-key.ts';
-import { readSignedClaims, readTokenHeader } from './token.ts';
+import type { Succession } from './succession.ts';
+import { readTokenHeader } from './token.ts';
 import type { TrustAnchor } from './trust-anchor.ts';
 
 export const CREDENTIAL_TYPE = 'argus-credential+jwt';
@@ -98,7 +100,9 @@ export async function verifyCredential(
   options: VerifyCredentialOptions,
 ): Promise<CredentialResult> {
   if (!header.safeParse(readTokenHeader(jwt)).success) return refuse('MALFORMED');
-  const signed = await readSignedClaims(jwt, authority.publicKey);
+  const { predecessor } = authority;
+  const isOverlap = predecessor !== null && predecessor.until > Math.floor(options.now / 1000);
+  const signed = await readIssuedToken(jwt, authority, isOverlap);
   if (signed.outcome === 'bad-signature') return refuse('FOREIGN_AUTHORITY');
   if (signed.outcome === 'malformed') return refuse('MALFORMED');
   const parsed = claims.safeParse(signed.claims);
@@ -116,17 +120,17 @@ export async function verifyCredential(
     notBefore: nbf,
     expiresAt: exp,
   });
-  const refusal = refusalOf(credential, aud, authority, options);
+  const refusal = refusalOf(credential, aud, signed.issuer, options);
   return refusal === null ? { ok: true, credential } : refuse(refusal, credential);
 }
 
 function refusalOf(
   credential: Credential,
   audience: string,
-  authority: TrustAnchor,
+  signer: string,
   options: VerifyCredentialOptions,
 ): CredentialRefusal | null {
-  if (credential.issuer !== authority.thumbprint) return 'FOREIGN_AUTHORITY';
+  if (credential.issuer !== signer) return 'FOREIGN_AUTHORITY';
   if (audience !== CREDENTIAL_AUDIENCE) return 'WRONG_AUDIENCE';
   const now = Math.floor(options.now / 1000);
   if (credential.expiresAt + options.clockToleranceSeconds <= now) return 'EXPIRED';
@@ -138,9 +142,13 @@ function refusalOf(
 }
 
 /** Only an authority calls this: the inverse of `verifyCredential`. */
-export function signCredential(authority: SigningKey, credential: Credential): Promise<string> {
+export function signCredential(
+  authority: SigningKey,
+  credential: Credential,
+  succession: Succession | null = null,
+): Promise<string> {
   return authority.signCompact(
-    { typ: CREDENTIAL_TYPE },
+    { typ: CREDENTIAL_TYPE, ...(succession === null ? {} : { succession }) },
     {
       iss: credential.issuer,
       aud: CREDENTIAL_AUDIENCE,

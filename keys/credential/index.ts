@@ -28,4 +28,11 @@ export {
 } from './revocation-list.ts';
 export { generatePrivateJwk, SigningKey } from './signing-key.ts';
 export { signStatement, verifyStatement } from './statement.ts';
-export { importTrustAnchor, type TrustAnchor } from './trust-anchor.ts';
+export {
+  carriedSuccession,
+  predecessorOf,
+  type Succession,
+  signSuccession,
+  successorOf,
+} from './succession.ts';
+export { importTrustAnchor, type Predecessor, type TrustAnchor } from './trust-anchor.ts';

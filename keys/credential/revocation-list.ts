@@ -8,9 +8,11 @@
 import * as z from 'zod';
 import { MAX_REVOCATION_LIST_CHARACTERS, MAX_REVOCATION_REASON } from '../base/index.ts';
 import type { Credential } from './credential.ts';
+import { readIssuedToken } from './issued-token.ts';
 import { NAME_PATTERN, ROLES, type Role } from './names.ts';
 import { SIGNATURE_ALGORITHM, type SigningKey } from './signing-key.ts';
-import { readSignedClaims, readTokenHeader } from './token.ts';
+import type { Succession } from './succession.ts';
+import { readTokenHeader } from './token.ts';
 import type { TrustAnchor } from './trust-anchor.ts';
 
 const REVOCATIONS_TYPE = 'argus-revocations+jws';
@@ -81,18 +83,30 @@ export function emptyRevocationList(issuer: string): RevocationList {
 }
 
 /** Only an authority calls this. */
-export function signRevocationList(authority: SigningKey, list: RevocationList): Promise<string> {
+export function signRevocationList(
+  authority: SigningKey,
+  list: RevocationList,
+  succession: Succession | null = null,
+): Promise<string> {
   const { issuer, serial, issuedAt, entries } = list;
-  return authority.signCompact({ typ: REVOCATIONS_TYPE }, { iss: issuer, iat: issuedAt, serial, entries });
+  const header = { typ: REVOCATIONS_TYPE, ...(succession === null ? {} : { succession }) };
+  return authority.signCompact(header, { iss: issuer, iat: issuedAt, serial, entries });
 }
 
-/** @returns null when it is not a list, or not signed by this authority. Never throws, whatever the bytes. */
-export async function verifyRevocationList(jws: string, authority: TrustAnchor): Promise<RevocationList | null> {
+/**
+ * @param acceptsPredecessor for the list that a broker stored before its authority got a new key
+ * @returns null when it is not a list, or not signed by this authority. Never throws, whatever the bytes.
+ */
+export async function verifyRevocationList(
+  jws: string,
+  authority: TrustAnchor,
+  acceptsPredecessor = false,
+): Promise<RevocationList | null> {
   if (!header.safeParse(readTokenHeader(jws, MAX_REVOCATION_LIST_CHARACTERS)).success) return null;
-  const signed = await readSignedClaims(jws, authority.publicKey, MAX_REVOCATION_LIST_CHARACTERS);
+  const signed = await readIssuedToken(jws, authority, acceptsPredecessor, MAX_REVOCATION_LIST_CHARACTERS);
   if (signed.outcome !== 'verified') return null;
   const parsed = claims.safeParse(signed.claims);
-  if (!parsed.success || parsed.data.iss !== authority.thumbprint) return null;
+  if (!parsed.success || parsed.data.iss !== signed.issuer) return null;
   const { iss, iat, serial, entries } = parsed.data;
   return Object.freeze({ issuer: iss, serial, issuedAt: iat, entries: Object.freeze(entries) });
 }

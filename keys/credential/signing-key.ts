@@ -36,7 +36,10 @@ export class SigningKey {
   }
 
   /** Compact JWS (RFC 7515 §7.1). `header` must not hold `alg`. */
-  signCompact(header: { readonly typ: string; readonly jwk?: PublicJwk }, claims: object): Promise<string> {
+  signCompact(
+    header: { readonly typ: string; readonly jwk?: PublicJwk; readonly succession?: object },
+    claims: object,
+  ): Promise<string> {
     return new CompactSign(Buffer.from(JSON.stringify(claims)))
       .setProtectedHeader({ ...header, alg: SIGNATURE_ALGORITHM })
       .sign(this.#privateKey);

@@ -19,12 +19,14 @@ import {
   generatePrivateJwk,
   type HolderRevocation,
   type KeyRevocation,
+  type Predecessor,
   type PublicJwk,
   parsePublicJwk,
   parseRole,
   type RevocationList,
   type Role,
   type SigningKey,
+  type Succession,
   signCredential,
   signRevocationList,
   type TrustAnchor,
@@ -35,6 +37,7 @@ import { assertKeyDirectory, createKeyFile, isPresent, makeKeyDirectory, replace
 import { type AuthorityLayout, authorityLayout } from './layout.ts';
 import { Register, type RegisteredCredential } from './register.ts';
 import { storedForm } from './sealed-keys.ts';
+import { readSuccession } from './succession-file.ts';
 
 export interface IssueTerms {
   readonly name: string;
@@ -43,6 +46,8 @@ export interface IssueTerms {
   readonly publicJwk: PublicJwk;
   /** 1 … MAX_TTL_SECONDS, from now. */
   readonly ttlSeconds: number;
+  /** For a new key: how long the holder's older keys still count, seconds; absent = not at all. */
+  readonly overlapSeconds?: number;
   /** Milliseconds, as of Date.now(), which is the default. */
   readonly now?: number;
 }
@@ -69,13 +74,16 @@ export class Authority {
   readonly public: TrustAnchor;
   readonly #key: SigningKey;
   readonly #files: AuthorityLayout;
+  /** Carried by each token, so that holders of the old key accept it. */
+  readonly #succession: Succession | null;
 
   /** Only `openAuthority` calls this. */
-  constructor(key: SigningKey, anchor: TrustAnchor, files: AuthorityLayout) {
+  constructor(key: SigningKey, anchor: TrustAnchor, files: AuthorityLayout, succession: Succession | null) {
     this.thumbprint = key.thumbprint;
     this.public = anchor;
     this.#key = key;
     this.#files = files;
+    this.#succession = succession;
   }
 
   /**
@@ -89,7 +97,7 @@ export class Authority {
    * ERR_KEY_REVOKED for a key that was revoked
    */
   async issue(terms: IssueTerms): Promise<IssuedCredential> {
-    const { name, ttlSeconds, now = Date.now() } = terms;
+    const { name, ttlSeconds, overlapSeconds = 0, now = Date.now() } = terms;
     assertName(name);
     assertTtl(ttlSeconds);
     const role = parseRole(terms.role);
@@ -99,7 +107,7 @@ export class Authority {
     const thumbprint = await thumbprintOf(publicJwk);
     const register = await Register.read(this.#files.register);
     const generation = generationFor(register, role, name, thumbprint);
-    await this.#retireBefore(register, role, name, generation, issuedAt);
+    await this.#retireBefore(register, { role, name, generation }, issuedAt, issuedAt + overlapSeconds);
     const credential: Credential = Object.freeze({
       jti: randomBytes(16).toString('base64url'),
       issuer: this.thumbprint,
@@ -118,7 +126,7 @@ export class Authority {
         'ERR_KEY_REVOKED',
         `the key ${thumbprint} of "${name}" was revoked ("${revocation.reason}"); make a new key in a new directory: argus keys enrol`,
       );
-    const credentialJwt = await signCredential(this.#key, credential);
+    const credentialJwt = await signCredential(this.#key, credential, this.#succession);
     await register.addCredential(credential);
     return { credentialJwt, credential };
   }
@@ -140,11 +148,19 @@ export class Authority {
     return this.#publish(register, at);
   }
 
+  /** Only a rotation calls this: the register says from when on this key counts no more. @param until seconds */
+  async retire(until: number, now: number): Promise<void> {
+    const at = Math.floor(now / 1000);
+    const terms = { reason: 'the authority has a new key', at: until, until: null };
+    const register = await Register.read(this.#files.register);
+    await register.addRevocation({ target: 'key', thumbprint: this.thumbprint, ...terms }, at);
+  }
+
   /** Signs and writes the present list again. Serial 0 and no file while nothing was ever revoked. */
   async revocations(now = Date.now()): Promise<{ readonly list: RevocationList; readonly jws: string | null }> {
     const register = await Register.read(this.#files.register);
     const list = await this.#publish(register, Math.floor(now / 1000));
-    return { list, jws: list.serial === 0 ? null : await signRevocationList(this.#key, list) };
+    return { list, jws: list.serial === 0 ? null : await this.#signList(list) };
   }
 
   /** Every credential ever issued, oldest first. */
@@ -152,10 +168,15 @@ export class Authority {
     return (await Register.read(this.#files.register)).credentials;
   }
 
-  async #retireBefore(register: Register, role: Role, name: string, generation: number, now: number): Promise<void> {
+  async #retireBefore(
+    register: Register,
+    { role, name, generation }: Pick<Credential, 'role' | 'name' | 'generation'>,
+    now: number,
+    at: number,
+  ): Promise<void> {
     const newest = register.newestOf(role, name);
     if (newest === null || newest.gen >= generation) return;
-    const terms = { reason: 'a new key was issued', at: now, until: null };
+    const terms = { reason: 'a new key was issued', at, until: null };
     await register.addRevocation({ target: 'holder', role, name, generation: generation - 1, ...terms }, now);
     await this.#publish(register, now);
   }
@@ -163,10 +184,13 @@ export class Authority {
   async #publish(register: Register, now: number): Promise<RevocationList> {
     const list = register.listFor(this.thumbprint, now);
     if (list.serial > 0) {
-      const jws = await signRevocationList(this.#key, list);
-      await replaceKeyFile(this.#files.revocations, `${jws}\n`, PUBLIC_FILE_MODE);
+      await replaceKeyFile(this.#files.revocations, `${await this.#signList(list)}\n`, PUBLIC_FILE_MODE);
     }
     return list;
+  }
+
+  #signList(list: RevocationList): Promise<string> {
+    return signRevocationList(this.#key, list, this.#succession);
   }
 
   toJSON(): object {
@@ -218,7 +242,7 @@ function assertTtl(ttlSeconds: number): void {
 export async function createAuthority(dir: string): Promise<Authority> {
   const files = authorityLayout(dir);
   await makeKeyDirectory(dir);
-  for (const path of [files.privateKey, files.publicKey, files.register, files.revocations])
+  for (const path of Object.values(files))
     if (await isPresent(path))
       throw new KeyError(
         'ERR_KEY_EXISTS',
@@ -238,13 +262,20 @@ export async function openAuthority(dir: string): Promise<Authority> {
   const files = authorityLayout(dir);
   await assertKeyDirectory(dir, hint);
   const { key } = await readSigningKey(files.privateKey, hint);
-  if (!(await isPresent(files.publicKey)))
-    await createKeyFile(files.publicKey, formatJwk(key.publicJwk), PUBLIC_FILE_MODE);
+  const past = await readSuccession(files, key);
+  if (!(await isPresent(files.publicKey)) || (past !== null && (await isHalfRotated(files, past.predecessor, hint))))
+    await replaceKeyFile(files.publicKey, formatJwk(key.publicJwk), PUBLIC_FILE_MODE);
   const anchor = await readTrustAnchor(files.publicKey, 'public', hint);
   if (anchor.thumbprint !== key.thumbprint)
     throw new KeyError(
       'ERR_KEY_MISMATCH',
       `"${files.publicKey}" is not the public half of "${files.privateKey}"; remove it, it is made anew`,
     );
-  return new Authority(key, anchor, files);
+  if (past === null) return new Authority(key, anchor, files, null);
+  return new Authority(key, { ...anchor, predecessor: past.predecessor }, files, past.succession);
+}
+
+/** A rotation that was interrupted after the new private key was written, and before the new public key was. */
+async function isHalfRotated(files: AuthorityLayout, older: Predecessor, hint: string): Promise<boolean> {
+  return (await readTrustAnchor(files.publicKey, 'public', hint)).thumbprint === older.thumbprint;
 }

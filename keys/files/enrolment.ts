@@ -7,10 +7,13 @@ import { KeyError, PRIVATE_FILE_MODE, PUBLIC_FILE_MODE } from '../base/index.ts'
 import {
   assertName,
   type Credential,
+  carriedSuccession,
   generatePrivateJwk,
   type PublicJwk,
   type Role,
   signRequest,
+  successorOf,
+  type TrustAnchor,
 } from '../credential/index.ts';
 import type { Authority } from './authority.ts';
 import {
@@ -30,7 +33,7 @@ import {
   readKeyFile,
   replaceKeyFile,
 } from './key-files.ts';
-import { identityLayout } from './layout.ts';
+import { type IdentityLayout, identityLayout } from './layout.ts';
 import { storedForm } from './sealed-keys.ts';
 
 export interface EnrolledKey {
@@ -98,8 +101,8 @@ export interface GivenCredential {
 }
 
 /**
- * Checks the returned files and installs them. The trust anchor is set once and never changed. A credential is replaced
- * in one step, so a process that starts at that moment sees the old one or the new one.
+ * Checks the returned files and installs them. The trust anchor is set once; only the authority's own
+ * succession moves it. A credential is replaced in one step, so a process that starts at that moment sees the old one or the new one.
  *
  * @throws KeyError ERR_KEY_AUTHORITY_CHANGED, ERR_KEY_MISMATCH (another key or name), ERR_KEY_CREDENTIAL_…, ERR_KEY_FILE_…
  */
@@ -119,13 +122,14 @@ export async function installCredential(
     given.authorityFile === undefined
       ? await readTrustAnchor(files.authority, 'public', hint)
       : await readTrustAnchor(given.authorityFile, 'given', hint);
-  if (isAnchored && (await readTrustAnchor(files.authority, 'public', hint)).thumbprint !== anchor.thumbprint)
+  const jwt = (await readKeyFile(given.credentialFile, 'given', 'argus keys issue writes it')).trim();
+  const trusted = isAnchored ? await readTrustAnchor(files.authority, 'public', hint) : anchor;
+  if (trusted.thumbprint !== anchor.thumbprint && (await successorIn(jwt, trusted))?.thumbprint !== anchor.thumbprint)
     throw new KeyError(
       'ERR_KEY_AUTHORITY_CHANGED',
       `"${dir}" trusts another authority than "${given.authorityFile}"; if that is intended, remove "${files.authority}" first`,
     );
-  const jwt = (await readKeyFile(given.credentialFile, 'given', 'argus keys issue writes it')).trim();
-  const credential = acceptCredential(dir, await verifyOwnCredential(jwt, anchor, now));
+  const credential = acceptCredential(dir, await verifyOwnCredential(jwt, trusted, now));
   assertHolder(dir, key.thumbprint, credential);
   if (holder !== null && holder !== credential.name)
     throw new KeyError(
@@ -133,8 +137,24 @@ export async function installCredential(
       `the credential is for "${credential.name}", but the key in "${dir}" is of "${holder}"`,
     );
   if (!isAnchored) await createKeyFile(files.authority, formatJwk(anchor.publicJwk), PUBLIC_FILE_MODE);
-  await replaceKeyFile(files.credential, `${jwt}\n`, PUBLIC_FILE_MODE);
+  await putCredential(files, jwt, trusted);
   return credential;
+}
+
+/** @returns the new key of a rotated authority, if `jwt` proves to a holder that trusts the old key that it is one */
+async function successorIn(jwt: string, anchor: TrustAnchor): Promise<TrustAnchor | null> {
+  const succession = carriedSuccession(jwt);
+  return succession === null ? null : successorOf(anchor, succession);
+}
+
+/**
+ * Replaces the credential, then moves the trust anchor to the authority's new key if the credential is the first by
+ * that key. In between the old anchor accepts the new credential, so a crash there does no harm.
+ */
+export async function putCredential(files: IdentityLayout, jwt: string, anchor: TrustAnchor): Promise<void> {
+  await replaceKeyFile(files.credential, `${jwt}\n`, PUBLIC_FILE_MODE);
+  const successor = await successorIn(jwt, anchor);
+  if (successor !== null) await replaceKeyFile(files.authority, formatJwk(successor.publicJwk), PUBLIC_FILE_MODE);
 }
 
 export interface IssueIdentityTerms {
@@ -160,12 +180,13 @@ export async function issueIdentity(
   if (!(await isPresent(files.authority)))
     await createKeyFile(files.authority, formatJwk(authority.public.publicJwk), PUBLIC_FILE_MODE);
   const anchor = await readTrustAnchor(files.authority, 'public', 'it was just made');
-  if (anchor.thumbprint !== authority.thumbprint)
+  const { predecessor } = authority.public;
+  if (![authority.thumbprint, predecessor?.thumbprint].includes(anchor.thumbprint))
     throw new KeyError(
       'ERR_KEY_AUTHORITY_CHANGED',
       `"${dir}" trusts another authority; remove "${files.authority}" first`,
     );
   const { credentialJwt } = await authority.issue({ ...terms, publicJwk, now });
-  await replaceKeyFile(files.credential, `${credentialJwt}\n`, PUBLIC_FILE_MODE);
+  await putCredential(files, credentialJwt, anchor);
   return loadIdentity(dir, { now });
 }

@@ -4,15 +4,17 @@ import { CLOCK_TOLERANCE_SECONDS, KeyError, REDACTED } from '../base/index.ts';
 import {
   type Credential,
   type CredentialResult,
+  carriedSuccession,
   type PublicJwk,
+  predecessorOf,
   type Role,
   type SigningKey,
   signStatement,
   type TrustAnchor,
   verifyCredential,
 } from '../credential/index.ts';
-import { readSigningKey, readTrustAnchor } from './jwk-files.ts';
-import { assertKeyDirectory, readKeyFile } from './key-files.ts';
+import { readHolderKey, readSigningKey, readTrustAnchor } from './jwk-files.ts';
+import { assertKeyDirectory, isPresent, readKeyFile } from './key-files.ts';
 import { identityLayout } from './layout.ts';
 
 export interface Identity {
@@ -92,12 +94,32 @@ export async function loadIdentity(dir: string, options: LoadIdentityOptions = {
   const install = `have the public key signed (argus keys issue), then: argus keys install ${dir} --credential FILE --authority FILE`;
   const files = identityLayout(dir);
   await assertKeyDirectory(dir, enrol);
-  const { key } = await readSigningKey(files.privateKey, enrol);
+  if (!(await isPresent(files.credential))) await readSigningKey(files.privateKey, enrol);
   const anchor = await readTrustAnchor(files.authority, 'public', install);
   const jwt = (await readKeyFile(files.credential, 'public', install)).trim();
-  const credential = acceptCredential(dir, await verifyOwnCredential(jwt, anchor, now));
+  const result = await verifyOwnCredential(jwt, anchor, now);
+  const { key } = await readHolderKey(files, thumbprintIn(result), enrol);
+  const credential = acceptCredential(dir, result);
+  // The key was moved to its place after the credential was read here: both are read again.
+  if (credential.thumbprint !== key.thumbprint && (await isCredentialReplaced(dir, jwt)))
+    return loadIdentity(dir, options);
   assertHolder(dir, key.thumbprint, credential);
-  return new KeyedIdentity(key, jwt, credential, anchor);
+  return new KeyedIdentity(key, jwt, credential, await withPredecessor(anchor, jwt));
+}
+
+/** True when the directory holds another credential than `jwt`. Reads no key. @throws KeyError ERR_KEY_FILE_… */
+export async function isCredentialReplaced(dir: string, jwt: string): Promise<boolean> {
+  return (await readKeyFile(identityLayout(dir).credential, 'public', 'it was just there')).trim() !== jwt;
+}
+
+/** The holder's own credential says which key its authority had before, and until when that key counts. */
+async function withPredecessor(anchor: TrustAnchor, jwt: string): Promise<TrustAnchor> {
+  const succession = carriedSuccession(jwt);
+  return succession === null ? anchor : { ...anchor, predecessor: await predecessorOf(anchor, succession) };
+}
+
+function thumbprintIn(result: CredentialResult): string {
+  return (result.ok ? result.credential : result.refused)?.thumbprint ?? '';
 }
 
 export function verifyOwnCredential(jwt: string, anchor: TrustAnchor, now: number): Promise<CredentialResult> {

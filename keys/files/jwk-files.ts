@@ -11,7 +11,8 @@ import {
   SigningKey,
   type TrustAnchor,
 } from '../credential/index.ts';
-import { type FileTrust, readKeyFile } from './key-files.ts';
+import { type FileTrust, isPresent, readKeyFile } from './key-files.ts';
+import type { IdentityLayout } from './layout.ts';
 import { openStored } from './sealed-keys.ts';
 
 interface NamedPublicJwk {
@@ -67,6 +68,27 @@ export async function readSigningKey(path: string, hint: string): Promise<NamedS
       `"${path}" is not a private Ed25519 JWK (kty "OKP", crv "Ed25519", x, d, the one belonging to the other)`,
     );
   return { key, holder: holderNameOf(value) };
+}
+
+/**
+ * The holder's key. While a rotation is under way there are two, and the credential names the one in use. The credential
+ * is read first: a rotation that is completed meanwhile moves the named key from the second file to the first.
+ */
+export async function readHolderKey(
+  { privateKey, nextKey }: Pick<IdentityLayout, 'privateKey' | 'nextKey'>,
+  thumbprint: string,
+  hint: string,
+): Promise<NamedSigningKey> {
+  if (await isPresent(nextKey)) {
+    const next = await readSigningKey(nextKey, hint).catch(missingAsNull);
+    if (next?.key.thumbprint === thumbprint) return next;
+  }
+  return readSigningKey(privateKey, hint);
+}
+
+function missingAsNull(error: unknown): null {
+  if (error instanceof KeyError && error.code === 'ERR_KEY_FILE_MISSING') return null;
+  throw error;
 }
 
 /** JSON on one line. `kid` is the holder's name, so that mixed-up files are noticed. */

@@ -213,7 +213,7 @@ async function linkOrRename(temporary: string, path: string): Promise<void> {
 }
 
 /** A rename is durable only after its directory is synced. */
-async function syncDirectory(dir: string): Promise<void> {
+export async function syncDirectory(dir: string): Promise<void> {
   const handle = await open(dir, constants.O_RDONLY);
   try {
     await handle.sync();

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 export interface IdentityLayout {
   /** Private Ed25519 JWK, 0600; never leaves this directory. */
   readonly privateKey: string;
+  /** The key that follows it, while a rotation is under way. */
+  readonly nextKey: string;
   readonly publicKey: string;
   readonly credential: string;
   /** Signed request for a credential; travels to the authority. */
@@ -19,6 +21,7 @@ export interface IdentityLayout {
 export function identityLayout(dir: string): IdentityLayout {
   return {
     privateKey: join(dir, 'key.jwk'),
+    nextKey: join(dir, 'key.next.jwk'),
     publicKey: join(dir, 'key.pub.jwk'),
     credential: join(dir, 'credential.jwt'),
     request: join(dir, 'request.jws'),
@@ -37,6 +40,8 @@ export interface AuthorityLayout {
   readonly register: string;
   /** Brokers get it as their `revocations.jws`. */
   readonly revocations: string;
+  /** After a rotation: what the old key and the new key signed about each other. */
+  readonly succession: string;
 }
 
 export function authorityLayout(dir: string): AuthorityLayout {
@@ -45,5 +50,6 @@ export function authorityLayout(dir: string): AuthorityLayout {
     publicKey: join(dir, 'authority.pub.jwk'),
     register: join(dir, 'issued.jsonl'),
     revocations: join(dir, 'revocations.jws'),
+    succession: join(dir, 'succession.jws'),
   };
 }

@@ -97,7 +97,7 @@ export class RevocationStore {
    */
   static async open(dir: string, anchor: TrustAnchor, own: Credential): Promise<RevocationStore> {
     const files = identityLayout(dir);
-    const seen = await readSeen(files.seen, anchor.thumbprint);
+    const seen = await readSeen(files.seen, anchor);
     const signed = await readList(files.revocations, anchor);
     const list = signed?.list ?? emptyRevocationList(anchor.thumbprint);
     const expected = Math.max(seen.serial, own.revocationSerial);
@@ -218,7 +218,7 @@ async function readList(
 ): Promise<{ readonly list: RevocationList; readonly jws: string } | null> {
   if (!(await isPresent(path))) return null;
   const jws = (await readKeyFile(path, 'public', '', MAX_REVOCATION_LIST_CHARACTERS)).trim();
-  const list = await verifyRevocationList(jws, anchor);
+  const list = await verifyRevocationList(jws, anchor, true);
   if (list === null)
     throw new KeyError(
       'ERR_KEY_REVOCATIONS',
@@ -227,8 +227,11 @@ async function readList(
   return { list, jws };
 }
 
-/** Ignores the stored state of another authority. */
-async function readSeen(path: string, issuer: string): Promise<z.output<typeof seenFile>> {
+/** Ignores the stored state of another authority. The state from before a rotation of this authority stays. */
+async function readSeen(
+  path: string,
+  { thumbprint: issuer, predecessor }: TrustAnchor,
+): Promise<z.output<typeof seenFile>> {
   const nothing = { issuer, serial: 0, holders: {} };
   if (!(await isPresent(path))) return nothing;
   const text = await readKeyFile(path, 'private', '', MAX_REGISTER_BYTES);
@@ -238,7 +241,8 @@ async function readSeen(path: string, issuer: string): Promise<z.output<typeof s
       'ERR_KEY_REVOCATIONS',
       `"${path}" cannot be read; it says which keys were seen: restore it from a backup, or remove it and accept that old keys are refused only by the list`,
     );
-  return parsed.data.issuer === issuer ? parsed.data : nothing;
+  const isOurs = parsed.data.issuer === issuer || parsed.data.issuer === predecessor?.thumbprint;
+  return isOurs ? parsed.data : nothing;
 }
 
 function parseJson(text: string): unknown {

@@ -152,12 +152,46 @@ runbook('status warns before a credential expires, and is quiet after its renewa
   assert.not.match(await shown(), 'the credential of');
 });
 
+runbook('a routine change of keys: domain, broker and authority, one command each, under an open session', async () => {
+  const { at, path, start, authority } = await site();
+  const broker = await start();
+  try {
+    const carrier = broker.carrierOf('chrome-vm');
+    const vm = await connect({ carrier, identity: path('chrome-vm') });
+    const retired = (await loadIdentity(path('chrome-vm'))).thumbprint;
+    const control = ['--control', broker.control];
+    const said = await keys('rotate', path('chrome-vm'), ...at, ...control, '--overlap', '1h');
+    assert.match(said, `the old key ${retired} counts until`);
+    assert.match(said, 'chrome-vm (domain) has generation 2');
+    assert.match(said, '0 sessions ended');
+    await keys('rotate', path('argus'), ...at, ...control);
+    const rotated = JSON.parse(await keys('rotate', authority, '--overlap', '90d', ...control, '--json'));
+    assert.is(rotated.kind, 'authority');
+    assert.is(broker.status().keys.revocationSerial, 3);
+    assert.is(await codeOf(() => keys('rotate', authority)), 'ERR_KEY_ROTATION');
+    assert.is(await codeOf(() => keys('rotate', path('chrome-vm'))), 'ERR_KEY_FILE_MISSING');
+    assert.is(await codeOf(() => keys('rotate', authority, ...at)), 'ERR_KEY_ROLE');
+
+    assert.match(await keys('renew', path('chrome-vm'), ...at), 'generation 2');
+    assert.is((await loadIdentity(path('chrome-vm'))).credential.issuer, rotated.thumbprint);
+    assert.is(vm.state, 'connected');
+    await vm.close();
+    await (await connect({ carrier, identity: path('chrome-vm') })).close();
+  } finally {
+    await broker.close();
+  }
+});
+
 runbook('the page has each of these cases, with the commands', () => {
   for (const words of [
     'is stolen',
     'host is lost',
     'Everything has expired',
     'argus keys renew',
+    'argus keys rotate',
+    'A host is stolen',
+    'is mislaid',
+    'list is missing',
     'argus keys restore',
     'argus keys publish',
   ])

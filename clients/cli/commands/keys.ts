@@ -20,6 +20,7 @@ import { isoTime, parseDuration, print, quoted, roleOption } from './keys/format
 import { auditCommand, listCommand } from './keys/list.ts';
 import { renewCommand } from './keys/renew.ts';
 import { publishCommand, revokeCommand } from './keys/revoke.ts';
+import { rotateCommand } from './keys/rotate.ts';
 import { backupCommand, restoreCommand, sealCommand, unsealCommand } from './keys/sealed.ts';
 
 function initCommand(): Command {
@@ -172,6 +173,7 @@ export function keysCommand(): Command {
     .addCommand(issueCommand())
     .addCommand(installCommand())
     .addCommand(renewCommand())
+    .addCommand(rotateCommand())
     .addCommand(showCommand())
     .addCommand(listCommand())
     .addCommand(auditCommand())

@@ -1,10 +1,10 @@
 /** `argus keys revoke` and `argus keys publish`: keys that count no more, and the brokers that must know. */
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { BrokerError, callControl } from '../../../../broker/index.ts';
 import { type Authority, KeyError, openAuthority, parseRole } from '../../../../keys/index.ts';
 import { printJson } from '../../output.ts';
 import { removeUser } from '../nats-server.ts';
+import { deliver, describeDeliveries } from './deliver.ts';
 import { collect, isoTime, parseTime, print, roleOption } from './format.ts';
 
 interface RevokeOptions {
@@ -15,12 +15,6 @@ interface RevokeOptions {
   readonly control?: readonly string[];
   readonly nats?: string;
   readonly json?: boolean;
-}
-
-interface Delivery {
-  readonly control: string;
-  /** Sessions that were ended at once. */
-  readonly ended: number;
 }
 
 /** RFC 7638: 32 bytes in base64url. No name is as long and has capitals or underscores by chance; a name has none. */
@@ -140,36 +134,4 @@ async function listToPublish({ authority, list }: PublishOptions): Promise<strin
   const { jws } = await (await openAuthority(authority ?? '')).revocations();
   if (jws === null) throw new KeyError('ERR_KEY_REVOCATIONS', 'nothing was ever revoked: there is no list to publish');
   return jws;
-}
-
-/** To all of them, also when one fails. @throws BrokerError that names those which have not got it */
-async function deliver(jws: string, controls: readonly string[]): Promise<readonly Delivery[]> {
-  const deliveries: Delivery[] = [];
-  const failures: string[] = [];
-  for (const control of controls) {
-    try {
-      const { ok, body } = await callControl(control, 'POST', '/v1/keys/revocations', { list: jws });
-      const { ended = 0, message = '' } = body as { readonly ended?: number; readonly message?: string };
-      if (ok) deliveries.push({ control, ended });
-      else failures.push(`"${control}" refused it: ${message}`);
-    } catch (error) {
-      failures.push(error instanceof Error ? error.message : String(error));
-    }
-  }
-  if (failures.length > 0)
-    throw new BrokerError(
-      'ERR_BROKER_CONTROL',
-      `the list is signed, but not in force everywhere: ${failures.join('; ')}; then run argus keys publish again`,
-    );
-  return deliveries;
-}
-
-function describeDeliveries(deliveries: readonly Delivery[], authority: string | null): readonly string[] {
-  if (deliveries.length > 0 || authority === null)
-    return deliveries.map(({ control, ended }) => `in force at ${control}: ${ended} sessions ended`);
-  return [
-    'No broker knows it yet. Next, on the host of each broker:',
-    `  argus keys publish --authority ${authority} --control /run/argus/control.sock`,
-    'or carry revocations.jws there and: argus keys publish --list FILE --control SOCKET',
-  ];
 }
