@@ -7,7 +7,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { type AeadChoice, aeadSelfTest, chooseAead, type Identity, RevocationStore } from '../keys/index.ts';
+import {
+  type AeadChoice,
+  aeadSelfTest,
+  chooseAead,
+  type Identity,
+  isCredentialReplaced,
+  RevocationStore,
+} from '../keys/index.ts';
 import {
   type Attribution,
   archiveOf,
@@ -50,9 +57,11 @@ import {
   type FirstPolicy,
   firstPolicy,
   Grants,
+  type IdentitySource,
   KeyWatch,
   Modes,
   memoryBytes,
+  OwnIdentity,
   openLog,
   overCommitment,
   PacedLog,
@@ -83,6 +92,8 @@ export interface Broker {
   readonly modes: Modes;
   /** Revocation of keys, and incidents with them. */
   readonly keys: Pick<KeyWatch, 'install' | 'describe'>;
+  /** Looks for a renewed credential of the broker now, and not only within half a minute. */
+  refreshIdentity(): Promise<void>;
   /** Ends every session, finishes the audit log, and closes the sockets. Idempotent. */
   close(): Promise<void>;
 }
@@ -138,11 +149,15 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
 
   const keys = new KeyWatch(revocations, audit, log, clock);
   started.add(() => keys.close());
-  const core = createCore(options, { log, aead, identity, policy, audit, keys });
+  const own = new OwnIdentity(identity, directorySource(options.identity), audit, log, clock);
+  started.add(() => own.close());
+  const core = createCore(options, { log, aead, identity: own, policy, audit, keys });
   const sessions = new Sessions(core.context, clock, keys);
   keys.watch(sessions);
   keys.watch(core.federation);
   keys.announceTo(core.federation);
+  // A rotation of the broker's own key puts the older one on the list.
+  keys.announceTo({ listInstalled: () => void own.refresh() });
   started.add(() => endSessions(sessions));
 
   const listening = await startListeners(options, core, { sessions, keys }, policy, started);
@@ -183,6 +198,7 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
     grants,
     modes,
     keys,
+    refreshIdentity: () => own.refresh(),
     close: () => {
       closing ??= started.takeDown().then(() => log.info('broker stopped'));
       return closing;
@@ -202,6 +218,13 @@ async function loadTrust(options: BrokerOptions): Promise<{ identity: Identity; 
   const identity = await brokerIdentity(options.identity);
   const revocations = await RevocationStore.open(options.identity, identity.authority, identity.credential);
   return { identity, revocations };
+}
+
+function directorySource(directory: string): IdentitySource {
+  return {
+    isReplaced: (credentialJwt) => isCredentialReplaced(directory, credentialJwt),
+    load: () => brokerIdentity(directory),
+  };
 }
 
 async function startAudit(
@@ -333,7 +356,7 @@ async function startAdmin(
   const facts = {
     name: identity.name,
     version: VERSION,
-    credentialExpiresAt: identity.credential.expiresAt,
+    identity,
     startedAt: clock.mono(),
     aead,
     keys,

@@ -112,6 +112,8 @@ export type HandshakeFault =
   | 'NO_COMMON_VERSION'
   /** A low-order ephemeral key. */
   | 'BAD_KEY'
+  /** The statement was made for another session. */
+  | 'WRONG_SESSION'
   /** The welcome answers another hello. */
   | 'WRONG_HELLO';
 
@@ -150,7 +152,7 @@ export async function beginHello(
   return {
     record,
     accept: async (welcome) => {
-      const answer = await readStatement(welcome, WELCOME_TYP, 'broker', identity.authority, context);
+      const answer = await readStatement(textOf(welcome), WELCOME_TYP, 'broker', identity.authority, context);
       if (!answer.ok) return answer;
       const claims = welcomeClaims.safeParse(answer.value.claims);
       if (!claims.success) return fail('MALFORMED_STATEMENT');
@@ -191,7 +193,7 @@ export async function answerHello(
 ): Promise<HandshakeResult<Welcome>> {
   // The record's views are valid only until the next chunk, and verifying waits for the thread pool. So copy them.
   const helloBytes = Buffer.concat([hello.headerBytes, hello.body]);
-  const statement = await readStatement(hello, HELLO_TYP, role, identity.authority, context);
+  const statement = await readStatement(textOf(hello), HELLO_TYP, role, identity.authority, context);
   if (!statement.ok) return statement;
   const version = carriesVersion.safeParse(statement.value.claims);
   if (version.success && version.data.v !== WIRE_VERSION) return fail('NO_COMMON_VERSION');
@@ -238,7 +240,7 @@ function establish(
   return new Session(
     peer,
     suiteName,
-    Buffer.from(transcript.subarray(0, 8)).toString('hex'),
+    transcript,
     { ours: sending.commitment, peers: receiving.commitment },
     context.clock(),
     new Sealer(aead, sending, context.clock),
@@ -247,14 +249,13 @@ function establish(
 }
 
 /** Finds the credential inside, verifies it against the authority, then the statement against the credential's key. */
-async function readStatement(
-  record: DeframedRecord,
+export async function readStatement(
+  jws: string,
   typ: string,
   role: 'domain' | 'broker',
   authority: TrustAnchor,
   context: HandshakeContext,
 ): Promise<HandshakeResult<{ readonly credential: Credential; readonly claims: unknown }>> {
-  const jws = Buffer.from(record.body).toString('latin1');
   const outer = carriesCredential.safeParse(unverifiedPayload(jws));
   if (!outer.success) return fail('MALFORMED_STATEMENT');
   const verdict = await verifyCredential(outer.data.credential, authority, {
@@ -268,6 +269,10 @@ async function readStatement(
   // Checked only after the signature: credentials are public, so presenting another holder's is not an incident.
   if (context.isRevoked?.(verdict.credential) === true) return fail('REVOKED');
   return { ok: true, value: { credential: verdict.credential, claims } };
+}
+
+function textOf(record: DeframedRecord): string {
+  return Buffer.from(record.body).toString('latin1');
 }
 
 function unverifiedPayload(jws: string): unknown {

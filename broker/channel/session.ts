@@ -19,6 +19,8 @@ export class Session {
   readonly suite: AeadSuite;
   /** First 16 hex digits of the transcript hash. It identifies the session in logs. */
   readonly id: string;
+  /** The whole transcript hash, in base64url. A statement that names it counts in this session and in no other. */
+  readonly transcript: string;
   /** The commitment in this side's first sealed frame, and the one required in the other side's. */
   readonly ourCommitment: Uint8Array;
   readonly peerCommitment: Uint8Array;
@@ -30,7 +32,7 @@ export class Session {
   constructor(
     peer: Credential,
     suite: AeadSuite,
-    id: string,
+    transcript: Uint8Array,
     commitments: { readonly ours: Uint8Array; readonly peers: Uint8Array },
     agreedAt: number,
     sealer: Sealer,
@@ -38,7 +40,8 @@ export class Session {
   ) {
     this.peer = peer;
     this.suite = suite;
-    this.id = id;
+    this.id = Buffer.from(transcript.subarray(0, 8)).toString('hex');
+    this.transcript = Buffer.from(transcript).toString('base64url');
     this.ourCommitment = commitments.ours;
     this.peerCommitment = commitments.peers;
     this.agreedAt = agreedAt;

@@ -15,7 +15,7 @@ import type { Carrier } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type Session } from '../channel/index.ts';
 import { HANDSHAKE_TIMEOUT_MS, MEMORY_RETRY_MS } from '../process/index.ts';
 import { HELLO_UNITS, type Job, readUnits, recordUnits, SEARCH_UNITS, type Worker } from '../turns/index.ts';
-import { type CloseWord, closeWord } from '../wire/index.ts';
+import { type CloseWord, closeWord, type Status } from '../wire/index.ts';
 import type { PeerContext } from './context.ts';
 import { Peer, type PeerFault } from './peer.ts';
 import { SessionMemory } from './session-memory.ts';
@@ -37,6 +37,8 @@ export interface DriverOwner {
   isNewest(domain: string, session: Session): boolean;
   /** The peer has proved itself. The owner attaches, records and welcomes it, and then calls `resume`. */
   onProven(peer: Peer, session: Session, driver: ChannelDriver): void;
+  /** The peer presents another credential in its session. @returns the status of the answer */
+  onCredential(peer: Peer, session: Session, statement: string): Promise<Status>;
   /** The session of a proven peer has ended. Called once per proven peer. */
   onEnded(peer: Peer, reason: string, fault: PeerFault | ChannelFault | null): void;
   /** A handshake was refused. It authenticated no domain. */
@@ -256,7 +258,15 @@ export class ChannelDriver implements Worker {
       this.#owner.onEnded(old, 'superseded', null);
     }
     const onReady = (): void => this.#job.ready();
-    const peer = new Peer(this.#context, this.carrier, session, state, onReady, () => this.#settle());
+    const peer = new Peer(
+      this.#context,
+      this.carrier,
+      session,
+      state,
+      onReady,
+      () => this.#settle(),
+      (from, statement) => this.#owner.onCredential(from, session, statement),
+    );
     this.#peer = peer;
     this.#paidEpochs = session.openedEpochs;
     this.#job.share = this.#context.turns.share(name);

@@ -31,6 +31,9 @@ import { UndecidedIds } from './undecided-ids.ts';
 /** The reason why a peer's bytes end its session. The peer never learns it in detail. */
 export type PeerFault = 'BAD_FRAME' | 'BAD_SEND_ID' | 'BAD_CREDIT' | 'UNEXPECTED_FRAME';
 
+/** Checks a new credential of the peer, and takes it over. */
+type CredentialChange = (peer: Peer, statement: string) => Promise<Status>;
+
 export class Peer extends Outbox implements Flushable {
   readonly state: DomainState;
   /** Identifies the session in both logs. */
@@ -41,6 +44,9 @@ export class Peer extends Outbox implements Flushable {
   readonly #session: Session;
   readonly #onReady: () => void;
   readonly #onCongested: () => void;
+  readonly #onCredential: CredentialChange;
+  /** A credential frame is being checked. */
+  #isChanging = false;
   readonly #walker = new FrameWalker();
   readonly #introduced = new Set<number>();
   #introducedRevision = -1;
@@ -67,6 +73,7 @@ export class Peer extends Outbox implements Flushable {
     state: DomainState,
     onReady: () => void,
     onCongested: () => void,
+    onCredential: CredentialChange,
   ) {
     super(context.pool);
     this.#context = context;
@@ -75,6 +82,7 @@ export class Peer extends Outbox implements Flushable {
     this.#session = session;
     this.#onReady = onReady;
     this.#onCongested = onCongested;
+    this.#onCredential = onCredential;
     this.state = state;
     this.id = session.id;
     this.openedAt = context.clock.mono();
@@ -217,9 +225,32 @@ export class Peer extends Outbox implements Flushable {
         return null;
       case Op.pong:
         return null;
+      case Op.credential:
+        this.#changeCredential(frame.id, frame.statement);
+        return null;
       case Op.ready:
         return 'UNEXPECTED_FRAME';
     }
+  }
+
+  /** One at a time: the check runs in the thread pool, and each costs as much as a hello. */
+  #changeCredential(id: number, statement: string): void {
+    if (this.#isChanging) {
+      this.#answers.push({ op: Op.reply, id, status: Status.EBUSY, value: 0 });
+      return;
+    }
+    this.#isChanging = true;
+    const answer = (status: Status): void => {
+      this.#isChanging = false;
+      if (this.#isEnded) return;
+      // The change has an audit record, as the opening of a session has one.
+      this.holdUntilDurable();
+      this.event({ op: Op.reply, id, status, value: 0 });
+    };
+    this.#onCredential(this, statement).then(answer, (error: unknown) => {
+      this.#context.log.error({ err: error, session: this.id }, 'a new credential could not be checked');
+      answer(Status.EIO);
+    });
   }
 
   #reply(id: number, answer: RingAnswer): void {

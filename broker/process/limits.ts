@@ -106,6 +106,8 @@ export const LOG_CAUSES_PER_DOMAIN = 16;
 export const MAX_LOG_CAUSES = 4_096;
 /** Interval of the checks for silence and expiry. */
 export const SWEEP_MS = 5_000;
+/** The broker notices within this time that its own credential was renewed. The look reads one small file. */
+export const IDENTITY_CHECK_MS = 30_000;
 /** Delay before a virtual machine's socket is tried again: short enough for a person who watches the machine start. */
 export const DIAL_AGAIN_MS = 1_000;
 /** Time for a VMM to answer CONNECT: the guest must accept first. */

@@ -25,6 +25,8 @@ interface Circumstances {
 export type AuditEvent = Circumstances &
   (
     | { readonly event: 'session.open'; readonly src: Domain; readonly session: string }
+    /** The session has another credential: a renewed one, or one for a rotated key. */
+    | { readonly event: 'session.key'; readonly src: Domain; readonly session: string }
     | { readonly event: 'session.close'; readonly src: Domain; readonly session: string; readonly reason: string }
     /** `src` null: the claimed domain is not declared. */
     | { readonly event: 'session.refused'; readonly src: Domain | null; readonly reason: string; readonly by?: Denial }
@@ -71,6 +73,8 @@ export type AuditEvent = Circumstances &
     | { readonly event: 'admin.request' | 'admin.refused'; readonly reason: string }
     /** A revocation list was installed or refused, with the number of sessions that it ended. */
     | { readonly event: 'key.list'; readonly reason: string }
+    /** The broker uses another credential or key of its own. */
+    | { readonly event: 'key.own'; readonly reason: string }
     /** An invalid key was presented, or one name has two holders. `detail` names the holder. */
     | { readonly event: 'key.incident'; readonly reason: string }
     /** `detail`: the label, the first revision with (or without) it, the granting person and the reason. */

@@ -9,6 +9,7 @@ export { memoryBytes, overCommitment } from './memory.ts';
 export { brokerMetrics, type MetricsText } from './metrics.ts';
 export { Modes, type PermissiveStatus } from './modes.ts';
 export { natsMembersOf } from './nats-members.ts';
+export { type IdentitySource, OwnIdentity } from './own-identity.ts';
 export { PacedLog } from './paced-log.ts';
 export { attributed, entryOf, POLICY_HOST, type Refusal, type ReloadResult } from './policy-change.ts';
 export { PolicyReload } from './reload.ts';

@@ -3,7 +3,7 @@ import type { Credential } from '../../keys/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import type { Clock } from '../base/index.ts';
 import type { Carrier, Release } from '../carrier/index.ts';
-import type { Session } from '../channel/index.ts';
+import { type Session, verifyCredentialChange } from '../channel/index.ts';
 import type { Argo } from '../core/index.ts';
 import { ChannelDriver, type DriverOwner, type Peer, type PeerContext, type RefusalReason } from '../peer/index.ts';
 import {
@@ -14,7 +14,7 @@ import {
   SILENCE_LIMIT_MS,
   SWEEP_MS,
 } from '../process/index.ts';
-import { type CloseWord, Op } from '../wire/index.ts';
+import { type CloseWord, Op, Status } from '../wire/index.ts';
 import type { KeyWatch } from './key-watch.ts';
 import { SessionPace } from './session-pace.ts';
 
@@ -23,7 +23,7 @@ interface Running {
   readonly agreedAt: number;
   readonly driver: ChannelDriver;
   /** The session ends when the credential expires or is revoked. */
-  readonly credential: Credential;
+  credential: Credential;
 }
 
 /** The checks of keys that need more than their credentials. */
@@ -177,6 +177,31 @@ export class Sessions implements DriverOwner {
     const isRotation = newer.generation > older.credential.generation;
     if (isAlive && !isRotation) this.#keys.twoSessions(newer);
     older.driver.end('superseded', 'superseded');
+  }
+
+  /**
+   * The domain renewed its credential, or its key was rotated. The session goes on under the new one: nothing that is
+   * on its way is lost or sent again.
+   */
+  async onCredential(peer: Peer, session: Session, statement: string): Promise<Status> {
+    const { identity, handshake } = this.#context;
+    const result = await verifyCredentialChange(statement, session, identity.authority, handshake);
+    const src = peer.state.domain;
+    const running = this.#byDomain.get(src.name);
+    if (running?.peer !== peer) return Status.EACCES; // the session ended meanwhile
+    const refusal = result.ok ? null : result.fault;
+    if (!result.ok || !this.#keys.proven(result.value)) {
+      const reason = refusal ?? 'REVOKED';
+      this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1);
+      this.#audit.record({ event: 'session.refused', src, session: peer.id, reason, detail: { credential: true } });
+      return Status.EACCES;
+    }
+    const { thumbprint, jti, generation, expiresAt } = result.value;
+    running.credential = result.value;
+    const detail = { key: thumbprint, credential: jti, generation, expiresAt };
+    this.#audit.record({ event: 'session.key', src, session: peer.id, detail });
+    this.#log.info({ domain: src.name, session: peer.id, generation }, 'session has a new credential');
+    return Status.OK;
   }
 
   onEnded(peer: Peer, reason: string, fault: string | null): void {

@@ -84,7 +84,8 @@ export interface StatusSources extends UsageSources {
   readonly name: string;
   readonly version: string;
   /** Of the broker's credential, seconds since 1970-01-01 UTC. */
-  readonly credentialExpiresAt: number;
+  /** The broker's own; its credential may be replaced while it runs. */
+  readonly identity: { readonly credential: { readonly expiresAt: number } };
   readonly startedAt: number;
   readonly aead: AeadChoice;
   readonly auditDirectory: string;
@@ -102,7 +103,7 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
     broker: sources.name,
     version: sources.version,
     uptimeSeconds: Math.floor((sources.clock() - sources.startedAt) / 1_000),
-    credentialExpiresAt: timeOf(sources.credentialExpiresAt),
+    credentialExpiresAt: timeOf(sources.identity.credential.expiresAt),
     pid: process.pid,
     policy: describePolicy(sources.reload),
     aead: sources.aead,

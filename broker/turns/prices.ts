@@ -49,6 +49,8 @@ const FRAME_PRICES: readonly number[] = Array.from({ length: 256 }, (_, op) => {
     case Op.registerRing:
     case Op.unregisterRing:
       return RING_UNITS;
+    case Op.credential:
+      return HELLO_UNITS;
     default:
       return QUERY_UNITS;
   }

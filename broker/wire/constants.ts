@@ -91,6 +91,8 @@ export const PLACES_PER_SEARCH = 64;
 
 /** Labels of one introduced domain: as many as a policy can declare. */
 export const MAX_LABELS = 1024;
+/** Longest statement in a credential frame: no verifier reads a longer one. */
+export const MAX_STATEMENT_BYTES = 8_192;
 /** Longest domain name in a frame (a DNS label). */
 export const MAX_NAME_BYTES = 63;
 /** Bytes of the key commitment that opens each direction. */

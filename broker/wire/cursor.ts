@@ -58,6 +58,15 @@ export class Reader {
     return decoder.decode(this.bytes(length));
   }
 
+  /** A u16 length, then that many bytes of ASCII; any other byte, or more than `maxBytes`, is a fault. */
+  longText(maxBytes: number): string {
+    const length = this.u16();
+    this.expect(length <= maxBytes);
+    const bytes = this.bytes(length);
+    this.expect(bytes.every((byte) => byte < 0x80));
+    return decoder.decode(bytes);
+  }
+
   /** Marks a fault if a value that was read is not allowed. */
   expect(condition: boolean): void {
     if (!condition) this.#failed = true;
@@ -119,6 +128,12 @@ export class Writer {
   text(value: string): this {
     const encoded = encoder.encode(value);
     return this.u8(encoded.length).bytes(encoded);
+  }
+
+  /** The counterpart of `Reader.longText`. */
+  longText(value: string): this {
+    const encoded = encoder.encode(value);
+    return this.u16(encoded.length).bytes(encoded);
   }
 
   /** The bytes so far, with the first u32 set to their number: a finished frame. */

@@ -6,7 +6,14 @@
  * A non-zero `pad` inside an operation is decoded: it is not a decoding fault, but EINVAL of that operation, as in
  * Argo.
  */
-import { COMMITMENT_BYTES, MAX_LABELS, MAX_NAME_BYTES, MAX_NOTIFY_DECODED, MAX_NOTIFY_ENTRIES } from './constants.ts';
+import {
+  COMMITMENT_BYTES,
+  MAX_LABELS,
+  MAX_NAME_BYTES,
+  MAX_NOTIFY_DECODED,
+  MAX_NOTIFY_ENTRIES,
+  MAX_STATEMENT_BYTES,
+} from './constants.ts';
 import { Reader, Writer } from './cursor.ts';
 import { Op } from './op.ts';
 import { Status, statusOf } from './status.ts';
@@ -51,7 +58,9 @@ export type DomainFrame =
   | { readonly op: typeof Op.credit; readonly ring: number; readonly bytes: number }
   | { readonly op: typeof Op.resolve; readonly id: number; readonly name: string }
   | { readonly op: typeof Op.ping; readonly id: number }
-  | { readonly op: typeof Op.pong; readonly id: number };
+  | { readonly op: typeof Op.pong; readonly id: number }
+  /** The domain has another credential, or another key: a statement that is bound to this session. */
+  | { readonly op: typeof Op.credential; readonly id: number; readonly statement: string };
 
 /** Broker to domain. */
 export type BrokerFrame =
@@ -141,6 +150,8 @@ export function encodeDomainFrame(frame: DomainFrame): Uint8Array {
     case Op.ping:
     case Op.pong:
       return begin(frame.op, frame.id).frame();
+    case Op.credential:
+      return begin(frame.op, frame.id).longText(frame.statement).frame();
   }
 }
 
@@ -188,6 +199,8 @@ function readDomainBody(op: number, id: number, reader: Reader): DomainFrame | n
     case Op.ping:
     case Op.pong:
       return { op, id };
+    case Op.credential:
+      return { op, id, statement: reader.longText(MAX_STATEMENT_BYTES) };
     default:
       return null;
   }

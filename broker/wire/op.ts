@@ -12,6 +12,7 @@ export const Op = {
   resolve: 0x15,
   ping: 0x16,
   pong: 0x17,
+  credential: 0x18,
 
   welcome: 0x81,
   reply: 0x90,

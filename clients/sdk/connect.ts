@@ -1,10 +1,11 @@
 /** `connect`: from options to a VM with a session that is up. */
 import { Channel } from '../../broker/channel/index.ts';
-import { CLOCK_TOLERANCE_SECONDS, type Identity, loadIdentity } from '../../keys/index.ts';
+import { CLOCK_TOLERANCE_SECONDS, type Identity, isCredentialReplaced, loadIdentity } from '../../keys/index.ts';
 import { AgentChannel } from './carriers/agent.ts';
 import type { ClientCarrier, OpenCarrier } from './carriers/carrier.ts';
 import { parseCarrier } from './carriers/carrier-spec.ts';
 import { ClientSession, type SessionHandlers } from './engine/client-session.ts';
+import { watchCredential } from './engine/credential-watch.ts';
 import { SendBufferPool } from './engine/send-buffer.ts';
 import type { SessionChannel } from './engine/session-channel.ts';
 import { ArgusError } from './errors.ts';
@@ -74,6 +75,9 @@ async function dial(
       },
     );
     await session.greet(carrier);
+    const { transcript } = session;
+    if (identity !== null && directory !== null && transcript !== null)
+      session.accompany(() => watched(session, transcript, { identity, directory }, platform));
     return session;
   } catch (error) {
     // Whatever failed first, an attempt that was ended failed because it was ended.
@@ -82,6 +86,19 @@ async function dial(
     cancelTimeout();
     signal.removeEventListener('abort', abort);
   }
+}
+
+function watched(
+  session: ClientSession,
+  transcript: string,
+  { identity, directory }: { readonly identity: Identity; readonly directory: string },
+  platform: Platform,
+): () => void {
+  const source = {
+    isReplaced: (jwt: string) => isCredentialReplaced(directory, jwt),
+    load: () => loadIdentity(directory, { now: platform.wallClock() }),
+  };
+  return watchCredential(session, transcript, identity.credentialJwt, source, platform);
 }
 
 /** Null: the agent of this machine has the identity. */

@@ -40,6 +40,9 @@ export const PINGS_PER_SILENCE = 3;
 /** Looks at the clock in that time. */
 export const CHECKS_PER_SILENCE = 9;
 
+/** A renewed credential is noticed within this time. The look reads one small file. */
+export const CREDENTIAL_CHECK_MS = 30_000;
+
 /** Reconnecting: the first wait is drawn from 0 … 100 ms, the range doubles up to 10 s (full jitter). */
 export const BACKOFF_FIRST_MS = 100;
 export const BACKOFF_MAX_MS = 10_000;

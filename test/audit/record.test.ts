@@ -25,6 +25,7 @@ async function oneOfEach(): Promise<readonly AuditRecord[]> {
   log.record({ event: 'session.open', src: audio, session: 's' });
   log.record({ event: 'session.refused', src: null, reason: 'TIMEOUT', detail: { carrier: 'tcp' } });
   log.record({ event: 'peer.fault', src: audio, reason: 'BAD_FRAME', session: 's' });
+  log.record({ event: 'session.key', src: audio, session: 's', detail: { key: 'k', generation: 2 } });
   log.record({ event: 'ring.register', by: permitOf(), port: 7, ringBytes: 4_096 });
   log.record({ event: 'ring.unregister', src: audio, dst: null, port: 7, reason: 'unregistered' });
   log.record({ event: 'ring.revoked', src: audio, dst: rogue, port: 7, reason: 'NO_RULE', by: denialOf() });
@@ -35,6 +36,7 @@ async function oneOfEach(): Promise<readonly AuditRecord[]> {
     log.record({ event, src: audio, reason: 'OPERATOR', detail: { label: '@mic', by: 'root' } });
   log.record({ event: 'mode.set', src: audio, reason: 'PERMISSIVE', detail: { by: 'root', forMs: 60_000 } });
   log.record({ event: 'key.list', reason: 'INSTALLED', detail: { serial: 1, entries: 0, ended: 0 } });
+  log.record({ event: 'key.own', reason: 'REPLACED', detail: { generation: 2 } });
   log.record({ event: 'key.incident', reason: 'REVOKED', detail: { name: 'audio-vm', count: 2 } });
   log.denied(denialOf(), 7, 3, { session: 's', permissive: true });
   log.flow(permitOf(), 7).messages += 1;

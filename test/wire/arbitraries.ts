@@ -23,6 +23,7 @@ export const domainFrame: fc.Arbitrary<DomainFrame> = fc.oneof(
   fc.record({ op: op(Op.resolve), id, name }),
   fc.record({ op: op(Op.ping), id }),
   fc.record({ op: op(Op.pong), id }),
+  fc.record({ op: op(Op.credential), id, statement: name }),
 );
 
 export const brokerFrame: fc.Arbitrary<BrokerFrame> = fc.oneof(

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { checkpointCommand, keyCommand, proveCommand, verifyProofCommand } from './audit/evidence.ts';
 import { listCommand } from './audit/list.ts';
+import { accessCommand, rulesCommand } from './audit/policies.ts';
 import { reportCommands } from './audit/reports.ts';
 import { schemaCommand } from './audit/schema.ts';
 import { auditStatusCommand } from './audit/status.ts';
@@ -19,7 +20,9 @@ export function auditCommand(): Command {
     .addCommand(proveCommand())
     .addCommand(verifyProofCommand())
     .addCommand(tailCommand())
-    .addCommand(listCommand());
+    .addCommand(listCommand())
+    .addCommand(accessCommand())
+    .addCommand(rulesCommand());
   for (const command of reportCommands()) audit.addCommand(command);
   return audit;
 }

@@ -97,6 +97,7 @@ export class ClientSession implements CarrierEvents {
   #lastHeardAt = 0;
   #lastWroteAt = 0;
   #cancelKeepalive: (() => void) | null = null;
+  #cancelWatch: (() => void) | null = null;
   #onHandshake: ((failure: ArgusError | null) => void) | null = null;
   readonly #accept = (send: Send): void => this.#handlers.onAccepted(send);
 
@@ -142,6 +143,16 @@ export class ClientSession implements CarrierEvents {
     this.#requests.set(this.#requestId, { onAnswer, onLost });
     this.outbox.push(encodeDomainFrame({ ...frame, id: this.#requestId }));
     return true;
+  }
+
+  /** Names this session in a statement; null where the agent of the machine holds it. */
+  get transcript(): string | null {
+    return this.#channel?.session?.transcript ?? null;
+  }
+
+  /** Starts a watch that ends with this session. */
+  accompany(start: () => () => void): void {
+    if (this.#phase === 'up') this.#cancelWatch = start();
   }
 
   /** Sends a frame that has no answer. */
@@ -365,6 +376,7 @@ export class ClientSession implements CarrierEvents {
     this.#phase = 'closed';
     this.#channel?.free();
     this.#cancelKeepalive?.();
+    this.#cancelWatch?.();
     this.outbox.stop();
     this.#carrier?.[how]();
     this.#settleHandshake(reason);

@@ -14,6 +14,8 @@ export interface SessionChannel {
   /** Why the other end lends no session, where it says so in words; a sealed channel has faults instead. */
   readonly refusal?: ArgusError | null;
   readonly session: {
+    /** Absent where there is no handshake. */
+    readonly transcript?: string;
     /** The frames begin RECORD_HEADER_BYTES after `at`. @returns the bytes to write, a part of `memory` */
     sealInPlace(memory: Uint8Array, at: number, length: number): Uint8Array;
     sealClose(word: CloseWord): Uint8Array;

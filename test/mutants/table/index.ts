@@ -8,6 +8,7 @@ import { CORE } from './core.ts';
 import { DEVICES } from './devices.ts';
 import { KEYS } from './keys.ts';
 import { POLICY } from './policy.ts';
+import { ROTATION } from './rotation.ts';
 import { SESSION } from './session.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -15,6 +16,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...POLICY,
   ...CHANGE,
   ...KEYS,
+  ...ROTATION,
   ...SESSION,
   ...CHANNEL_MUTANTS,
   ...AUDIT,

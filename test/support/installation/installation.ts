@@ -64,6 +64,7 @@ export class Installation {
   readonly control: string;
   readonly config: string;
   readonly authority: Authority;
+  readonly authorityDirectory: string;
   readonly #server: InstallationServer | null;
   readonly #gates: Gate[] = [];
   #declared: readonly string[] = [];
@@ -71,8 +72,14 @@ export class Installation {
   readonly #brokers: Broker[] = [];
   readonly #processes: BrokerProcess[] = [];
 
-  private constructor(authority: Authority, directory: string, server: InstallationServer | null) {
+  private constructor(
+    authority: Authority,
+    authorityDirectory: string,
+    directory: string,
+    server: InstallationServer | null,
+  ) {
     this.authority = authority;
+    this.authorityDirectory = authorityDirectory;
     this.directory = directory;
     this.policy = join(directory, 'policy');
     this.audit = join(directory, 'audit');
@@ -83,11 +90,12 @@ export class Installation {
   }
 
   static async set(plan: InstallationPlan = {}): Promise<Installation> {
-    const authority = await createAuthority(join(temporaryDirectory(), 'authority'));
+    const authorityDirectory = join(temporaryDirectory(), 'authority');
+    const authority = await createAuthority(authorityDirectory);
     const directory = temporaryDirectory();
     const server =
       plan.carrier === 'nats' ? await InstallationServer.start(directory, join(directory, 'policy'), BROKER) : null;
-    const installation = new Installation(authority, directory, server);
+    const installation = new Installation(authority, authorityDirectory, directory, server);
     const domains = plan.domains ?? DEFAULT_DOMAINS;
     const names = [...Object.keys(domains), 'rogue-vm'];
     await Promise.all([

@@ -346,6 +346,8 @@ export class PeerHarness {
   readonly audit: MemoryAudit;
   readonly argo: Argo;
   readonly sessions: Sessions;
+  /** What the watch of keys says of a proved key. */
+  isKeyGood = true;
   /** All clients that `client` has made. */
   readonly clients: Client[] = [];
 
@@ -353,7 +355,7 @@ export class PeerHarness {
     this.context = context;
     this.audit = audit;
     this.argo = context.argo;
-    this.sessions = new Sessions(context, clock, { proven: () => true, twoSessions: () => undefined });
+    this.sessions = new Sessions(context, clock, { proven: () => this.isKeyGood, twoSessions: () => undefined });
   }
 
   /** `clock` null: the host's. `schedule` runs the waiting turns. */

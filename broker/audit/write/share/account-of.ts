@@ -9,6 +9,7 @@ export function accountOf(event: AuditEvent, accounts: LogAccounts): LogAccount 
   switch (event.event) {
     case 'session.open':
     case 'session.close':
+    case 'session.key':
     // The domain that the listener belongs to, not the one that the hello claimed.
     case 'session.refused':
     case 'peer.fault':

@@ -33,7 +33,10 @@ export interface ProgramPipe {
   destroy(): void;
 }
 
-type Request = Exclude<Extract<DomainFrame, { readonly id: number }>, { readonly op: typeof Op.ping | typeof Op.pong }>;
+type Request = Exclude<
+  Extract<DomainFrame, { readonly id: number }>,
+  { readonly op: typeof Op.ping | typeof Op.pong | typeof Op.credential }
+>;
 
 export class Program {
   readonly #relay: SessionRelay;
@@ -199,6 +202,7 @@ export class Program {
   #control(frame: DomainFrame): void {
     switch (frame.op) {
       case Op.ready:
+      case Op.credential: // the session's key belongs to the agent
         this.#fault();
         break;
       case Op.ping:

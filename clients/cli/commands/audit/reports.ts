@@ -24,7 +24,7 @@ import { parseSeq } from './arguments.ts';
 import { recordText } from './lines.ts';
 import { QUESTION_HELP } from './list.ts';
 
-interface TableFlags {
+export interface TableFlags {
   readonly json?: true;
   readonly csv?: true;
 }
@@ -49,7 +49,7 @@ export function reportCommands(): readonly Command[] {
   ];
 }
 
-function question(name: string, description: string, example: string): Command {
+export function question(name: string, description: string, example: string): Command {
   return new Command(name)
     .description(description)
     .argument('<dir>', 'the audit directory')
@@ -247,7 +247,7 @@ function whyText(parsed: ParsedLine): readonly string[] {
   return lines;
 }
 
-async function each(directory: string, words: readonly string[], use: (row: RecordRow) => void): Promise<void> {
+export async function each(directory: string, words: readonly string[], use: (row: RecordRow) => void): Promise<void> {
   const wants = predicateOf(parseQuestion(words.join(' '), Date.now()));
   let malformed = 0;
   for await (const { parsed } of readAudit(directory)) {
@@ -261,7 +261,7 @@ async function each(directory: string, words: readonly string[], use: (row: Reco
     process.stderr.write(`${malformed} lines are not records; run "argus audit verify ${directory}"\n`);
 }
 
-function print(table: Table, flags: TableFlags): void {
+export function print(table: Table, flags: TableFlags): void {
   if (flags.json) printJson(jsonRows(table));
   else if (flags.csv) process.stdout.write(`${csvTable(table)}\r\n`);
   else if (table.rows.length > 0) process.stdout.write(`${textTable(table)}\n`);
