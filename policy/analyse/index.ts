@@ -1,6 +1,7 @@
 export { type AccessChange, diffAccess, formatChange, formatDiff } from './access-diff.ts';
 export { type TestReport, testReport } from './coverage.ts';
 export { allFlows, flowGraph, formatFlows, shortestFlows } from './flow.ts';
+export { formatGrowth, labelGrowth } from './label-growth.ts';
 export { lintPolicy, type Warning } from './lint.ts';
 export { needsOfMessage } from './needs.ts';
 export { addsAccess } from './new-access.ts';

@@ -1,5 +1,5 @@
 /** The linter: rows that mean something else than their writer thinks. It never refuses a policy. */
-import { ANY_LABEL, MAX_FINDINGS, WILDCARD } from '../contract/index.ts';
+import { ANY_LABEL, MANY_MEMBERS, MAX_FINDINGS, WILDCARD } from '../contract/index.ts';
 import {
   addBits,
   type Bits,
@@ -10,11 +10,12 @@ import {
   membersOf,
   type Rule,
   removeBits,
-  setBit,
 } from '../decide/index.ts';
 import type { PolicyBuild } from '../load/index.ts';
 import type { Place, Work } from '../read/index.ts';
+import { conflictOf, deniesByClass } from './conflicts.ts';
 import type { WarningCode } from './pages.ts';
+import { RowCells } from './row-cells.ts';
 
 export interface Warning extends Place {
   readonly code: WarningCode;
@@ -26,53 +27,19 @@ export function* lintPolicy(policy: PolicyBuild): Work<Warning[]> {
   const cells = new RowCells(policy);
   const isLater = duplicates(policy, warnings);
   const covered = yield* coverage(policy, cells, isLater);
+  const denies = deniesByClass(policy, cells);
   for (const rule of policy.examined.book.index.rules) {
     yield;
     if (warnings.length >= MAX_FINDINGS) return warnings;
     if (isLater.has(rule) || cells.isOpen(rule)) continue;
     lintRule(policy, cells, covered, rule, warnings);
+    const conflict = conflictOf(policy, cells, denies, rule);
+    if (conflict !== null) warnings.push({ ...rule.row.place, code: 'W-023', message: conflict });
   }
   unusedNames(policy, warnings);
   isolatedDomains(policy, warnings);
   vacuousAssertions(policy, warnings);
   return warnings;
-}
-
-/** The kinds that a row covers in the files as written. */
-class RowCells {
-  readonly #policy: PolicyBuild;
-  readonly #populated: Bits;
-
-  constructor(policy: PolicyBuild) {
-    this.#policy = policy;
-    this.#populated = emptyBits(policy.examined.expansion.capacity);
-    for (const kind of policy.examined.placement.populated) setBit(this.#populated, kind);
-  }
-
-  /** A row for a grantable label means something only when a domain is granted it: nothing is said about such a row. */
-  isOpen({ row }: Rule): boolean {
-    return [row.source, row.destination].some((subject) => this.#policy.labels.get(subject)?.grantable === true);
-  }
-
-  sources({ row }: Rule): Bits {
-    return this.#of(row.source);
-  }
-
-  destinations({ row }: Rule): Bits {
-    return this.#of(row.destination);
-  }
-
-  slots({ row }: Rule): readonly number[] {
-    return row.serviceClass.permissions.flatMap((name, position) =>
-      row.permission === WILDCARD || row.permission === name ? [position] : [],
-    );
-  }
-
-  #of(subject: string): Bits {
-    const bits = kindsOf(subject, this.#policy.examined).slice();
-    keepBits(bits, this.#populated);
-    return bits;
-  }
 }
 
 /** W-020. Returns the rows that repeat an earlier one. */
@@ -210,6 +177,10 @@ function lintAllow(
     row.serviceClass.permissions.length > 1
   ) {
     warn('W-025', `allows every permission of ${row.serviceClass.name}, also those that are added later`);
+  } else if (row.permission === WILDCARD && row.serviceClass.permissions.length > 1) {
+    const members = policy.domains.all.filter(({ labels }) => labels.includes(row.source)).length;
+    if (members >= MANY_MEMBERS)
+      warn('W-027', `allows every permission of ${row.serviceClass.name} to the ${members} domains with ${row.source}`);
   }
   const argo = policy.classes.all[0];
   if (row.serviceClass === argo || argo === undefined) return;

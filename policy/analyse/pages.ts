@@ -6,9 +6,12 @@ export const WARNINGS = {
   'W-020': 'the same row twice',
   'W-021': 'a row that others make redundant',
   'W-022': 'an allow row that deny rows take back completely',
+  'W-023': 'an allow row of which a deny row takes back a part that is hard to see',
   'W-024': 'a deny row that denies nothing',
   'W-025': 'a row that allows more than most rows should',
   'W-026': 'a row about a domain and itself',
+  'W-027': 'every permission of a class, through a label that many domains have',
+  'W-028': 'a label that more domains have than before, and what it brings them',
   'W-031': 'a label that nothing uses',
   'W-032': 'a domain that no row concerns',
   'W-033': 'an allow row that no message can use',
@@ -68,9 +71,15 @@ const ADVICE: Readonly<Record<FindingCode | WarningCode, string>> = {
   'W-020': 'Remove one of them: an edit of one row would not change what the other allows.',
   'W-021': 'Nothing changes without the row. Remove it, or find out why it was thought to be needed.',
   'W-022': 'A deny row overrides every allow row. The row looks like a permission and is none.',
+  'W-023':
+    'The two rows name overlapping labels, and neither is an exception of the other: no side of the deny row lies within the allow row. The denial counts, so the domains in both overlaps are denied. Write the two cases as rows of their own.',
   'W-024': 'What no row allows is denied anyway. A deny row without effect is often a mistyped name.',
   'W-025': 'Name the labels that need it. A domain that is added next year gets this permission too.',
   'W-026': 'A domain does not need the broker to reach itself. Usually one of the two names is mistyped.',
+  'W-027':
+    'Name the permissions. A permission that the class gets later is allowed to all these domains at once, and nobody decides it.',
+  'W-028':
+    '"argus policy diff" says it. A domain that gets a label gets everything that rows allow the label, also by rows that were written for others. Read the rows that name the label (argus policy search).',
   'W-031': 'Remove the label, or use it. A label that no row uses protects and allows nothing.',
   'W-032':
     'The domain can do nothing, not even connect, and no assertion says that this is meant. Give it a label, or write a neverallow about it.',

@@ -2,6 +2,7 @@ export type { CompiledPolicy, Grant } from './compiled-policy.ts';
 export type { Domain, Domains } from './domain.ts';
 export {
   LOAD_SLICE_MS,
+  MANY_MEMBERS,
   MAX_CLASSES,
   MAX_CSV_BYTES,
   MAX_DOMAINS,

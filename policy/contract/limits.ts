@@ -34,6 +34,9 @@ export const MAX_LABEL_DEPTH = 8;
 /** Findings reported for one load. After a hundred the file is of another kind, not mistyped. */
 export const MAX_FINDINGS = 100;
 
+/** Domains with a label from which on the linter asks whether each of them needs every permission of a class. */
+export const MANY_MEMBERS = 16;
+
 /** Highest domid of a VM: Xen reserves 0x7FF0 and up (public/xen.h, DOMID_FIRST_RESERVED). */
 export const MAX_DOMID = 0x7fef;
 /** Argo ports are 32 bits wide; 0 means "no port". */

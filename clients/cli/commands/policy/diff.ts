@@ -1,6 +1,6 @@
 /** `argus policy diff` and `no-new-access`: the effect of an edit, in requests and not in lines of text. */
 import { Command } from 'commander';
-import { diffAccess, finish, formatChange, formatDiff } from '../../../../policy/index.ts';
+import { diffAccess, finish, formatChange, formatDiff, formatGrowth, labelGrowth } from '../../../../policy/index.ts';
 import { printJson } from '../../output.ts';
 import { load } from './directory.ts';
 
@@ -13,9 +13,11 @@ export function diffCommand(): Command {
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  argus policy diff /etc/argus/policy ./draft')
     .action(async (before: string, after: string, options: { readonly stats?: true; readonly json?: true }) => {
-      const changes = finish(diffAccess(await load(before), await load(after)));
-      if (options.json === true) printJson({ changes });
-      else process.stdout.write(`${formatDiff(changes, options)}\n`);
+      const [old, now] = [await load(before), await load(after)];
+      const changes = finish(diffAccess(old, now));
+      const growth = labelGrowth(old, now, changes);
+      if (options.json === true) printJson({ changes, labels: growth });
+      else process.stdout.write(`${[formatDiff(changes, options), ...growth.map(formatGrowth)].join('\n')}\n`);
     });
 }
 
