@@ -239,6 +239,7 @@ async function startAudit(
     detail: { version: VERSION },
     domainBytesPerHour: options.limits.auditBytesPerHour,
     signer: checkpointSigner(identity),
+    retention: options.retention,
   });
   started.add(() => audit.close());
   audit.onHealth((isHealthy) => {

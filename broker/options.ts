@@ -7,7 +7,12 @@ import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { AEAD_PROVIDERS } from '../keys/index.ts';
-import { DOMAIN_BYTES_PER_HOUR, MIN_DOMAIN_BYTES_PER_HOUR } from './audit/index.ts';
+import {
+  DOMAIN_BYTES_PER_HOUR,
+  MIN_DOMAIN_BYTES_PER_HOUR,
+  MIN_LOG_BYTES,
+  type RetentionOptions,
+} from './audit/index.ts';
 import { reasonOf } from './base/index.ts';
 import { BrokerError, MIN_MEMORY_BYTES, POLICY_SOURCES, RING_BYTES_PER_DOMAIN } from './process/index.ts';
 import { MAX_RING_BYTES, MIN_RING_BYTES } from './wire/index.ts';
@@ -34,13 +39,58 @@ const policyObject = z.strictObject({
   strict: z.boolean().default(false),
 });
 
+const DURATION = /^([1-9]\d{0,8})([hd])$/;
+const SIZE = /^([1-9]\d{0,8})(MiB|GiB|TiB)$/;
+const SHARE = /^([1-9]\d?|100)%$/;
+const MILLISECONDS = { h: 3_600_000, d: 86_400_000 } as const;
+const BYTES = { MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const;
+
+/** `12h`, `90d`: milliseconds. */
+const duration = z
+  .string()
+  .regex(DURATION, 'expected hours or days, e.g. 12h or 90d')
+  .transform((text) => {
+    const [, count, unit = 'h'] = DURATION.exec(text) ?? [];
+    return Number(count) * MILLISECONDS[unit as keyof typeof MILLISECONDS];
+  });
+
+/** `500MiB`, `20GiB`: bytes. */
+const size = z
+  .string()
+  .regex(SIZE, 'expected MiB, GiB or TiB, e.g. 20GiB')
+  .transform((text) => {
+    const [, count, unit = 'MiB'] = SIZE.exec(text) ?? [];
+    return Number(count) * BYTES[unit as keyof typeof BYTES];
+  })
+  .refine((bytes) => bytes >= MIN_LOG_BYTES, `must be at least ${MIN_LOG_BYTES / BYTES.MiB}MiB`);
+
+/** `80%`: 0.8. */
+const share = z
+  .string()
+  .regex(SHARE, 'expected a part of the whole, e.g. 80%')
+  .transform((text) => Number.parseInt(text, 10) / 100);
+
+const auditObject = z.strictObject({
+  directory: path,
+  /** Records older than this are removed. Null: none is. */
+  keep: duration.nullable().default(null),
+  /** The oldest records are removed while the log takes more room on disk. Null: no limit. */
+  total: size.nullable().default(null),
+  /** An `audit.space` record is written when the file system, or `total` before `keep`, is filled to this part. */
+  warnAt: share.nullable().default(null),
+  /** A new segment begins when the present one is older than this. Null: a day where `keep` is set. */
+  rotate: duration.nullable().default(null),
+});
+
+const KEEP_ALL = { keep: null, total: null, warnAt: null, rotate: null } as const;
+
 export const brokerOptions = z.strictObject({
   /** Directory with the broker's own key and credential (`argus keys enrol … --role broker`). */
   identity: path,
   /** Policy directory: policy.csv, domains.yaml, services.yaml, … A path alone means `{ directory: path }`. */
   policy: z.union([path.transform((directory) => ({ directory })), policyObject]).pipe(policyObject),
-  /** Directory of the audit log; one broker per directory. */
-  audit: path,
+  /** Directory of the audit log, one broker per directory, and what is removed from it. A path alone removes nothing. */
+  audit: z.union([path.transform((directory) => ({ directory, ...KEEP_ALL })), auditObject]),
   /** Directory for sockets: `<domain>.sock` for each domain and `control.sock`. Made with mode 0700. */
   runtime: path.default('/run/argus'),
   /** Also listen on TCP, for domains that have no other carrier. */
@@ -101,7 +151,11 @@ export const brokerOptions = z.strictObject({
 });
 
 export type BrokerOptionsInput = z.input<typeof brokerOptions>;
-export type BrokerOptions = z.output<typeof brokerOptions>;
+/** The parsed file, with the audit directory apart from what is kept in it. */
+export interface BrokerOptions extends Omit<z.output<typeof brokerOptions>, 'audit'> {
+  readonly audit: string;
+  readonly retention: RetentionOptions;
+}
 
 /**
  * Fills in the defaults and makes paths absolute, relative to `base`. Throws ERR_BROKER_CONFIG naming every bad key.
@@ -109,7 +163,7 @@ export type BrokerOptions = z.output<typeof brokerOptions>;
 export function resolveOptions(input: unknown, base: string, origin = 'options'): BrokerOptions {
   const parsed = brokerOptions.safeParse(input);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map(describe).join('; ');
+    const issues = parsed.error.issues.flatMap(ofClosestForm).map(describe).join('; ');
     throw new BrokerError('ERR_BROKER_CONFIG', `${origin}: ${issues}`);
   }
   const options = parsed.data;
@@ -117,9 +171,24 @@ export function resolveOptions(input: unknown, base: string, origin = 'options')
     ...options,
     identity: resolve(base, options.identity),
     policy: { ...options.policy, directory: resolve(base, options.policy.directory) },
-    audit: resolve(base, options.audit),
+    audit: resolve(base, options.audit.directory),
+    retention: {
+      keepMs: options.audit.keep,
+      totalBytes: options.audit.total,
+      warnAt: options.audit.warnAt,
+      rotateMs: options.audit.rotate,
+    },
     runtime: resolve(base, options.runtime),
   };
+}
+
+/** A key that takes a path or an object: what is wrong with the object, where an object was given. */
+function ofClosestForm(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const ofObject = issue.errors.find((issues) =>
+    issues.every(({ path: at, code }) => at.length > 0 || code === 'unrecognized_keys'),
+  );
+  return ofObject?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
 }
 
 function describe(issue: z.core.$ZodIssue): string {

@@ -77,7 +77,7 @@ export class Bodies {
   /** The body of a record of the log itself: start, stop, gap. */
   own(
     at: Moment,
-    event: 'broker.start' | 'broker.stop' | 'audit.gap' | 'audit.clock',
+    event: 'broker.start' | 'broker.stop' | 'audit.gap' | 'audit.clock' | 'audit.prune' | 'audit.space',
     detail?: Detail,
     reason?: string,
   ): Body {

@@ -12,7 +12,7 @@ export {
   type VerifierKey,
   verifyProof,
 } from './evidence/index.ts';
-export { DOMAIN_BYTES_PER_HOUR, MIN_DOMAIN_BYTES_PER_HOUR } from './limits.ts';
+export { DOMAIN_BYTES_PER_HOUR, MIN_DOMAIN_BYTES_PER_HOUR, MIN_LOG_BYTES } from './limits.ts';
 export type { AuditHead, AuditLog, LogShare } from './log.ts';
 export { latestCheckpoint, proveConsistency, proveRecord, readVerifierKey } from './prove.ts';
 export type { LinePlace } from './read/lines.ts';
@@ -23,3 +23,4 @@ export { type LogProblem, type ProblemCode, type VerifyResult, verifyAudit } fro
 export { inspectAuditLog } from './write/inspect.ts';
 export { type MemoryAudit, memoryAudit } from './write/memory.ts';
 export { type AuditHost, type AuditOptions, openAuditLog } from './write/open.ts';
+export type { RetentionOptions } from './write/upkeep/retention.ts';

@@ -15,6 +15,8 @@ export const MAX_LINE_BYTES = 256 * 1024;
 
 /** Rotation: small enough to copy and to search by hand, large enough that a year is some hundred files. */
 export const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
+/** A smaller total would remove each segment as soon as it is full. */
+export const MIN_LOG_BYTES = 2 * DEFAULT_SEGMENT_BYTES;
 /** Allowed sends are counted per flow this long. A kill -9 can lose the counts of this time (never denials). */
 export const DEFAULT_FLOW_INTERVAL_MS = 10_000;
 /** Flow records in one commit: some 2 MB, so that a denial that waits for the next commit waits for milliseconds. */
@@ -47,6 +49,10 @@ export const LINE_FRAME_BYTES = 144;
 export const CLOCK_STEP_MS = 1_000;
 /** NTP may slew a clock by 500 ppm (RFC 5905). Twice that is tolerated: 1/1000 of the elapsed time. */
 export const CLOCK_SLEW_PARTS = 1_000;
+/** Interval at which the broker looks for segments that retention removes. They are hours old, so nothing is urgent. */
+export const UPKEEP_INTERVAL_MS = 3_600_000;
+/** Bytes of a removed segment that are scanned at a time: 3 ms, in which no message is delivered. */
+export const UPKEEP_PART_BYTES = 1024 * 1024;
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 /** Interval of the attempts to write a failed log again. */

@@ -15,7 +15,8 @@ import {
 import type { AuditReader } from './files/files.ts';
 import { nodeFiles } from './files/node-files.ts';
 import { CHECKPOINT_TAIL_BYTES } from './limits.ts';
-import { lines } from './read/lines.ts';
+import { type LinePlace, lines } from './read/lines.ts';
+import { type PrunedPart, withoutPruned } from './read/pruned.ts';
 import { CHECKPOINTS_FILE, VKEY_FILE } from './verify/index.ts';
 
 /** The newest signed note of a log, word for word; null if it has none. */
@@ -57,11 +58,13 @@ export async function proveRecord(
     const covered = `the newest checkpoint covers records 1 to ${checkpoint.size}`;
     throw new AuditError('ERR_AUDIT_UNPROVEN', `record ${seq} cannot be proven: ${covered}`);
   }
+  const pruned = await prunedBefore(reader, seq, `record ${seq} cannot be proven`);
   const index = seq - 1;
   const roots = new RangeRoots(inclusionRanges(index, checkpoint.size));
+  for (const node of pruned?.nodes ?? []) roots.node(node);
   let found: Uint8Array | null = null;
-  let at = 0;
-  for await (const line of lines(reader)) {
+  let at = pruned?.records ?? 0;
+  for await (const line of lines(reader, placeAfterPruned(pruned))) {
     if (at >= checkpoint.size) break;
     if (at === index) found = Uint8Array.from(line);
     else roots.leaf(at, leafHash(line));
@@ -86,15 +89,33 @@ export async function proveConsistency(
   }
   const ranges = consistencyRanges(old, checkpoint.size);
   const roots = new RangeRoots(ranges);
-  let at = 0;
   if (ranges.length > 0) {
-    for await (const line of lines(reader)) {
+    const pruned = await prunedBefore(reader, old, `a witness remembers ${old} records`, old);
+    for (const node of pruned?.nodes ?? []) roots.node(node);
+    let at = pruned?.records ?? 0;
+    for await (const line of lines(reader, placeAfterPruned(pruned))) {
       if (at >= checkpoint.size) break;
       roots.leaf(at, leafHash(line));
       at += 1;
     }
   }
   return { checkpoint: text, path: roots.roots() };
+}
+
+/** Throws ERR_AUDIT_UNPROVEN if record `seq` itself was removed, or more than `most` records were. */
+async function prunedBefore(
+  reader: AuditReader,
+  seq: number,
+  what: string,
+  most: number = seq - 1,
+): Promise<PrunedPart | null> {
+  const { pruned } = await withoutPruned(reader, await reader.segments());
+  if (pruned === null || pruned.records <= most) return pruned;
+  throw new AuditError('ERR_AUDIT_UNPROVEN', `${what}: retention removed records 1 to ${pruned.records}`);
+}
+
+function placeAfterPruned(pruned: PrunedPart | null): LinePlace | undefined {
+  return pruned === null ? undefined : { segment: pruned.segment + 1, offset: 0 };
 }
 
 async function newest(directory: string, reader: AuditReader): Promise<{ text: string; checkpoint: Checkpoint }> {

@@ -15,8 +15,9 @@
  * - `interval`: a counter is written once an interval, from the share of its cause. Beyond the share it keeps counting.
  * - `window`: at most one per window and domain.
  * - `outage`: one each time that the log can be written again.
+ * - `segment`: at most one for each segment of the log, and one an hour.
  */
-export type RecordBound = 'run' | 'operator' | 'share' | 'interval' | 'window' | 'outage';
+export type RecordBound = 'run' | 'operator' | 'share' | 'interval' | 'window' | 'outage' | 'segment';
 
 export interface RecordKind {
   readonly code: `A${number}${'I' | 'W' | 'E'}`;
@@ -54,6 +55,8 @@ export const AUDIT_CATALOG = {
   'audit.gap': { code: 'A8001E', bound: 'outage' },
   'audit.withheld': { code: 'A8002W', bound: 'window' },
   'audit.clock': { code: 'A8003W', bound: 'operator' },
+  'audit.prune': { code: 'A8004I', bound: 'segment' },
+  'audit.space': { code: 'A8005W', bound: 'segment' },
   'admin.request': { code: 'A9001I', bound: 'operator' },
   'admin.refused': { code: 'A9002W', bound: 'operator' },
 } as const satisfies Readonly<Record<string, RecordKind>>;

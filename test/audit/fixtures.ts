@@ -105,7 +105,7 @@ export class MemoryDisk implements AuditFiles {
   /** Limit of the bytes that one write takes. */
   bite = Number.POSITIVE_INFINITY;
   /** While set, the operation of this name fails with this errno word. */
-  readonly broken = new Map<'append' | 'datasync' | 'create' | 'open' | 'read', string>();
+  readonly broken = new Map<'append' | 'datasync' | 'create' | 'open' | 'read' | 'remove', string>();
   writes = 0;
   syncs = 0;
   /** When set, datasync waits for it. */
@@ -153,6 +153,23 @@ export class MemoryDisk implements AuditFiles {
     this.bytes(segment).set(bytes, offset);
   }
 
+  /** Removed segments, in order. */
+  readonly removed: number[] = [];
+  /** What the file system would say. */
+  fileSystem = { free: 1_000, size: 1_000 };
+
+  async remove(segments: readonly number[]): Promise<void> {
+    for (const segment of segments) {
+      this.check('remove');
+      this.files.delete(segment);
+      this.removed.push(segment);
+    }
+  }
+
+  async space(): Promise<{ readonly free: number; readonly size: number }> {
+    return this.fileSystem;
+  }
+
   readonly beside = new Map<string, string>();
 
   async readBeside(name: string, tailBytes = Number.POSITIVE_INFINITY): Promise<string | null> {
@@ -179,7 +196,7 @@ export class MemoryDisk implements AuditFiles {
     return bytes;
   }
 
-  check(operation: 'append' | 'datasync' | 'create' | 'open' | 'read'): void {
+  check(operation: 'append' | 'datasync' | 'create' | 'open' | 'read' | 'remove'): void {
     const code = this.broken.get(operation);
     if (code !== undefined) throw errno(code);
   }

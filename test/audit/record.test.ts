@@ -55,8 +55,8 @@ record('records of every kind are as the schema says, with the code of their eve
     assert.is(one.code, AUDIT_CATALOG[one.event].code);
   }
   const seen = new Set(records.map(({ event }) => event));
-  // These three are made, and judged, by the tests of denials, of floods and of full disks.
-  const elsewhere = ['ring.denied', 'audit.gap', 'audit.withheld'];
+  // These are made, and judged, by the tests of denials, of floods, of full disks and of retention.
+  const elsewhere = ['ring.denied', 'audit.gap', 'audit.withheld', 'audit.prune', 'audit.space'];
   assert.equal(
     AUDIT_EVENTS.filter((event) => !seen.has(event)),
     elsewhere,

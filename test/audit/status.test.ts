@@ -20,8 +20,10 @@ status('an empty directory has nothing, and nothing can be said of its rate', as
   assert.equal(await of(new MemoryDisk()), {
     live: false,
     records: 0,
+    prunedRecords: 0,
     segments: 0,
     bytes: 0,
+    storedBytes: 0,
     gaps: 0,
     lost: 0,
     withheld: 0,

@@ -7,6 +7,7 @@ import { temporaryDirectory } from '../support/temp.ts';
 
 const options = suite('broker options');
 
+const LOG = 'identity: keys\npolicy: policy\naudit: { directory: log,';
 const LEAST = 'identity: keys\npolicy: policy\naudit: audit\n';
 
 function read(text: string): { readonly directory: string; readonly options: BrokerOptions } {
@@ -29,6 +30,15 @@ options('paths are relative to the file, absolute ones stay', () => {
   const { directory, options: read1 } = read(`${LEAST}runtime: /run/elsewhere\n`);
   assert.is(read1.identity, join(directory, 'keys'));
   assert.is(read1.runtime, '/run/elsewhere');
+});
+
+options('what is kept of the audit log is understood, and a path alone keeps all', () => {
+  const none = { keepMs: null, totalBytes: null, warnAt: null, rotateMs: null };
+  const { directory, options: plain } = read(LEAST);
+  assert.equal([plain.audit, plain.retention], [join(directory, 'audit'), none]);
+  const { options: kept } = read(`${LOG} keep: 90d, total: 20GiB, warnAt: 80%, rotate: 12h }\n`);
+  const hour = 3_600_000;
+  assert.equal(kept.retention, { keepMs: 90 * 24 * hour, totalBytes: 20 * 2 ** 30, warnAt: 0.8, rotateMs: 12 * hour });
 });
 
 const ADDRESSES: readonly (readonly [text: string, host: string, port: number])[] = [
@@ -57,6 +67,12 @@ const WRONG: readonly (readonly [what: string, text: string, mentions: string])[
   ['an unknown level', `${LEAST}log: { level: loud }\n`, 'log.level'],
   ['a ring quota below the least ring', `${LEAST}limits: { ringBytesPerDomain: 47 }\n`, '48'],
   ['a ring quota that is no integer', `${LEAST}limits: { ringBytesPerDomain: 48.5 }\n`, 'ringBytesPerDomain'],
+  ['a time that is not one', `${LOG} keep: 90 }\n`, '"audit.keep"'],
+  ['a size without a unit', `${LOG} total: 20G }\n`, '"audit.total": expected MiB'],
+  ['a total below two segments', `${LOG} total: 127MiB }\n`, '128MiB'],
+  ['a part above the whole', `${LOG} warnAt: 101% }\n`, '"audit.warnAt"'],
+  ['an unknown key of the log', `${LOG} keeep: 90d }\n`, '"keeep" in audit'],
+  ['a log without a directory', 'identity: k\npolicy: p\naudit: { keep: 90d }\n', '"audit.directory"'],
   ['an alias bomb', `a: &a [1,1]\n${'b: &b [*a,*a]\n'.repeat(1)}c: [${'*b,'.repeat(2_000)}]\n`, 'argus.yaml'],
 ];
 for (const [what, text, mentions] of WRONG) {

@@ -144,6 +144,14 @@ export class RangeRoots {
     }
   }
 
+  /** A whole subtree before the first leaf that is passed. It must not reach beyond a range that it begins in. */
+  node(node: TreeNode): void {
+    const [first, after] = [node.index * 2 ** node.level, endOf(node)];
+    for (const [at, [start, end]] of this.#ranges.entries()) {
+      if (first >= start && after <= end) this.#found[at]?.append(node);
+    }
+  }
+
   roots(): readonly string[] {
     return this.#found.map((range) => range.root());
   }

@@ -4,6 +4,8 @@ export interface SegmentInfo {
   /** 1-based; the file is `00000001.jsonl`. */
   readonly number: number;
   readonly bytes: number;
+  /** Bytes on disk, where they are fewer than `bytes` because the segment is compressed. */
+  readonly stored?: number;
   /** Present when this is not a regular file: the reason not to read it (a link, a directory, a FIFO, …). */
   readonly fault?: string;
 }
@@ -39,8 +41,12 @@ export interface AuditFiles extends AuditReader {
   rewrite(segment: number, offset: number, bytes: Uint8Array): Promise<void>;
   /** Adds to a file that is not a segment (made with mode 0600); returns once it is on disk. */
   appendBeside(name: string, text: string): Promise<void>;
-  /** Replaces a file, completely or not at all. */
+  /** Replaces a file, completely or not at all; returns once it is on disk. */
   replaceBeside(name: string, text: string): Promise<void>;
+  /** Removes segments; returns once their directory entries are gone from the disk. */
+  remove(segments: readonly number[]): Promise<void>;
+  /** The file system of the log, in bytes. */
+  space(): Promise<{ readonly free: number; readonly size: number }>;
 }
 
 /** One segment, open for appending. */

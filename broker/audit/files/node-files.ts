@@ -1,6 +1,6 @@
 /** Segments in a directory of the host's file system. An edge. */
 import { constants, fstatSync, lstatSync, type Stats } from 'node:fs';
-import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AuditError } from '../errors.ts';
 import { SEGMENT_DIGITS } from '../limits.ts';
@@ -138,6 +138,17 @@ class NodeFiles implements AuditFiles {
       await handle.close();
     }
     await rename(fresh, path);
+    await this.#syncDirectory();
+  }
+
+  async remove(segments: readonly number[]): Promise<void> {
+    for (const segment of segments) await rm(this.#path(segment), { force: true });
+    await this.#syncDirectory();
+  }
+
+  async space(): Promise<{ free: number; size: number }> {
+    const { bavail, blocks, bsize } = await statfs(this.#directory);
+    return { free: bavail * bsize, size: blocks * bsize };
   }
 
   #path(segment: number): string {

@@ -26,6 +26,27 @@ export interface LogEnd extends AuditHead {
 
 const NEWLINE = 0x0a;
 
+/** How one segment ends. */
+export interface SegmentEnd {
+  /** Null: it has no whole line, or its last one is too long. */
+  readonly lastLine: Uint8Array | null;
+  /** Of the last record, milliseconds since 1970; null: it is not a record. */
+  readonly time: number | null;
+  readonly event: string | null;
+  /** Bytes after the last newline. */
+  readonly tornBytes: number;
+}
+
+export async function segmentEnd(reader: AuditReader, segment: number, bytes: number): Promise<SegmentEnd> {
+  const end = await endOfLastLine(reader, segment, bytes);
+  const lastLine = end === 0 ? null : await lineBefore(reader, segment, end);
+  const parsed = lastLine === null ? null : parseLine(lastLine);
+  if (parsed === null || typeof parsed === 'string')
+    return { lastLine, time: null, event: null, tornBytes: bytes - end };
+  const time = Date.parse(typeof parsed.fields.time === 'string' ? parsed.fields.time : '');
+  return { lastLine, time: Number.isNaN(time) ? null : time, event: parsed.event, tornBytes: bytes - end };
+}
+
 /** Throws ERR_AUDIT_CORRUPT if the last whole line is not a record: the chain could not be continued. */
 export async function findEnd(reader: AuditReader): Promise<LogEnd> {
   const segments = [...(await reader.segments())].reverse();

@@ -1,4 +1,5 @@
 /** The whole lines of a log in order, as bytes. Torn tails are skipped. Reads only. */
+import { parseLine } from '../chain.ts';
 import type { AuditReader } from '../files/files.ts';
 import { MAX_LINE_BYTES, READ_BYTES } from '../limits.ts';
 
@@ -45,4 +46,16 @@ export async function* segmentLines(
     }
     if (start < chunk.length) rest = Buffer.concat([rest, chunk.subarray(start)]).subarray(0, MAX_LINE_BYTES + 1);
   }
+}
+
+/** The time of a segment's first record, as it is written there. Null: there is none. */
+export async function firstTime(reader: AuditReader, segment: number, bytes: number): Promise<string | null> {
+  for await (const line of segmentLines(reader, segment, 0, bytes)) return timeOf(line);
+  return null;
+}
+
+/** Null: the line is not a record. */
+export function timeOf(line: Uint8Array): string | null {
+  const parsed = parseLine(line);
+  return typeof parsed !== 'string' && typeof parsed.fields.time === 'string' ? parsed.fields.time : null;
 }

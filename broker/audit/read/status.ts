@@ -7,14 +7,19 @@ import { nodeFiles } from '../files/node-files.ts';
 import { DAY_MS } from '../limits.ts';
 import { latestCheckpoint } from '../prove.ts';
 import { milestoneOf } from '../verify/milestones.ts';
-import { lines, segmentLines } from './lines.ts';
+import { firstTime, lines, timeOf } from './lines.ts';
+import { withoutPruned } from './pruned.ts';
 
 export interface AuditStatus {
   /** Does a broker write this log now? */
   readonly live: boolean;
   readonly records: number;
+  /** Records that retention removed, from record 1 on. */
+  readonly prunedRecords: number;
   readonly segments: number;
   readonly bytes: number;
+  /** Of these, on disk: closed segments may be compressed. */
+  readonly storedBytes: number;
   /** Periods in which the log could not be written, and the events lost in them. */
   readonly gaps: number;
   readonly lost: number;
@@ -50,12 +55,13 @@ export async function auditStatus(
   freeSpace: FreeSpace = freeOf,
 ): Promise<AuditStatus> {
   const live = await reader.hasWriter();
-  const segments = await reader.segments();
+  const { pruned, left: segments } = await withoutPruned(reader, await reader.segments());
   const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  const storedBytes = segments.reduce((sum, segment) => sum + (segment.stored ?? segment.bytes), 0);
   let [records, gaps, lost, withheld, unclean] = [0, 0, 0, 0, 0];
   let last: Uint8Array | null = null;
-  let lastIsStop = true;
-  for await (const line of lines(reader)) {
+  let lastIsStop = pruned === null || pruned.event === 'broker.stop';
+  for await (const line of lines(reader, pruned === null ? undefined : { segment: pruned.segment + 1, offset: 0 })) {
     records += 1;
     // A view of a chunk. It keeps that chunk in memory, but only one.
     last = line;
@@ -76,13 +82,19 @@ export async function auditStatus(
   const checkpoint = parseCheckpoint((await latestCheckpoint(directory, reader)) ?? '');
   const starts = await Promise.all(segments.map(({ number, bytes: size }) => firstTime(reader, number, size)));
   const lastTime = last === null ? null : timeOf(last);
-  const bytesPerDay = rate(segments, starts, lastTime);
+  const bytesPerDay = rate(
+    segments.map((segment) => segment.stored ?? segment.bytes),
+    starts,
+    lastTime,
+  );
   const freeBytes = await freeSpace(directory);
   return {
     live,
     records,
+    prunedRecords: pruned?.records ?? 0,
     segments: segments.length,
     bytes,
+    storedBytes,
     gaps,
     lost,
     withheld,
@@ -101,22 +113,8 @@ async function freeOf(directory: string): Promise<number> {
   return bavail * bsize;
 }
 
-async function firstTime(reader: AuditReader, segment: number, bytes: number): Promise<string | null> {
-  for await (const line of segmentLines(reader, segment, 0, bytes)) return timeOf(line);
-  return null;
-}
-
-function timeOf(line: Uint8Array): string | null {
-  const parsed = parseLine(line);
-  return typeof parsed !== 'string' && typeof parsed.fields.time === 'string' ? parsed.fields.time : null;
-}
-
 /** Growth since the newest segment that began a day or more before the last record, or since the oldest segment. */
-function rate(
-  segments: readonly { readonly bytes: number }[],
-  starts: readonly (string | null)[],
-  last: string | null,
-): number | null {
+function rate(segments: readonly number[], starts: readonly (string | null)[], last: string | null): number | null {
   const end = Date.parse(last ?? '');
   const times = starts.map((time) => Date.parse(time ?? ''));
   const from = Math.max(
@@ -125,6 +123,6 @@ function rate(
   );
   const span = end - (times[from] ?? Number.NaN);
   if (!(span >= MIN_SPAN_MS)) return null;
-  const grown = segments.slice(from).reduce((sum, { bytes }) => sum + bytes, 0);
+  const grown = segments.slice(from).reduce((sum, bytes) => sum + bytes, 0);
   return Math.round((grown * DAY_MS) / span);
 }

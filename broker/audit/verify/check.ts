@@ -8,6 +8,7 @@ import { CompactRange } from '../evidence/index.ts';
 import { MAX_LINE_BYTES, MAX_MISSING_RANGES, ZERO_HASH } from '../limits.ts';
 import type { AuditHead } from '../log.ts';
 import type { TornTail } from '../read/end.ts';
+import { type PrunedPart, prunedRoot } from '../read/pruned.ts';
 import { type Milestone, member, milestoneOf } from './milestones.ts';
 import { FAULT_MESSAGES, type ProblemCode, type Problems } from './problems.ts';
 import type { PartSummary } from './scan.ts';
@@ -17,6 +18,8 @@ const NOTHING = new Uint8Array(0);
 
 export interface CheckOptions {
   readonly since?: AuditHead | undefined;
+  /** The removed beginning of the log. */
+  readonly pruned?: PrunedPart | null;
   /** Tree sizes whose roots are wanted, ascending. */
   readonly sizes: readonly number[];
   /** Returns what is wrong with a well-formed record, or null. */
@@ -40,6 +43,8 @@ export class ChainCheck {
   gaps = 0;
   lost = 0;
   tornAccounted = 0;
+  /** The first record that states the removal of all that is missing at the beginning; null: there is none. */
+  statedAt: number | null = null;
   /** Number of bytes of the unfinished line. `#partial` holds them, or is empty when the line exceeds the limit. */
   tornBytes = 0;
   #partial: Uint8Array = NOTHING;
@@ -50,17 +55,31 @@ export class ChainCheck {
   #lastEvent: string | null = null;
   /** Skipped sequence numbers. A later record with one of them was moved. */
   readonly #missing: { readonly from: number; readonly to: number }[] = [];
-  readonly #tree = new CompactRange();
+  readonly #tree: CompactRange;
 
   constructor(options: CheckOptions, problems: Problems) {
     this.#options = options;
     this.#problems = problems;
     this.#sizes = new Set(options.sizes);
+    const { pruned } = options;
+    this.#tree = new CompactRange(0, pruned?.nodes);
+    if (pruned === null || pruned === undefined) return;
+    this.#segment = pruned.segment;
+    this.lastSeq = pruned.records;
+    this.firstLeaf = pruned.firstLeaf;
+    this.head = pruned.head;
+    this.#lastEvent = pruned.event;
+    this.roots.set(pruned.records, prunedRoot(pruned));
   }
 
   /** Number of lines so far in the current segment. */
   get line(): number {
     return this.#line;
+  }
+
+  /** Records 1 to this one are not there any more. */
+  get prunedRecords(): number {
+    return this.#options.pruned?.records ?? 0;
   }
 
   /** Number of records in the tree. */
@@ -220,7 +239,8 @@ export class ChainCheck {
     this.#problem('SINCE_MISMATCH', `record ${seq} had hash ${since.hash}, now ${this.head}`);
   }
 
-  #note({ event, lost }: Milestone): void {
+  #note({ seq, event, lost, pruned }: Milestone): void {
+    if (this.statedAt === null && this.prunedRecords > 0 && pruned >= this.prunedRecords) this.statedAt = seq;
     if (event === 'broker.start' && this.#lastEvent !== null && this.#lastEvent !== 'broker.stop') this.unclean += 1;
     if (event === 'audit.gap') this.gaps += 1;
     this.lost += lost;

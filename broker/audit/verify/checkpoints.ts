@@ -96,6 +96,7 @@ export class CheckpointCheck {
       if (!this.#isTrue(checkpoint, check, problems)) continue;
       [covered, last] = [checkpoint.size, text];
     }
+    this.#judgePruned(check, covered, problems);
     if (this.#keySource === 'given' && this.#found.length === 0)
       problems.add('CHECKPOINT_NONE', 'there is no checkpoint at all, though a key was given');
     return {
@@ -107,6 +108,17 @@ export class CheckpointCheck {
       since: this.#judgeRemembered(check, problems),
       last,
     };
+  }
+
+  /** A process that can delete files can also write `pruned`, but cannot sign a record that states the removal. */
+  #judgePruned(check: ChainCheck, covered: number, problems: Problems): void {
+    if (check.prunedRecords === 0 || (check.statedAt !== null && check.statedAt <= covered)) return;
+    const stated =
+      check.statedAt === null ? 'no record states' : `no checkpoint covers record ${check.statedAt}, which states`;
+    problems.add(
+      'PRUNE_UNSTATED',
+      `records 1 to ${check.prunedRecords} are missing, and ${stated} that retention removed them`,
+    );
   }
 
   #isTrue(checkpoint: Checkpoint, check: ChainCheck, problems: Problems): boolean {
@@ -129,6 +141,8 @@ export class CheckpointCheck {
       problems.add('CHECKPOINT_BEYOND', `${size} records were signed, the log ends with ${check.treeSize}`);
       return false;
     }
+    // The records before the first one that is left are in the root of every later checkpoint.
+    if (size < check.prunedRecords) return true;
     if (check.roots.get(size) === checkpoint.root) return true;
     problems.add('CHECKPOINT_MISMATCH', `the first ${size} records are not those that were signed`);
     return false;
@@ -159,11 +173,16 @@ export class CheckpointCheck {
       problems.add('SINCE_FOREIGN', `the remembered checkpoint is one of another log, "${origin}"`);
     else if (size > check.treeSize)
       problems.add('SINCE_MISSING', `${size} records are remembered, the log ends with ${check.treeSize}`);
+    else if (size < check.prunedRecords) problems.add('SINCE_PRUNED', sincePruned(size, check.prunedRecords));
     else if (size > 0 && check.roots.get(size) !== root)
       problems.add('SINCE_MISMATCH', `the first ${size} records are not those that are remembered`);
     else return size;
     return null;
   }
+}
+
+export function sincePruned(remembered: number, pruned: number): string {
+  return `${remembered} records are remembered, records 1 to ${pruned} were removed since: remember a newer checkpoint`;
 }
 
 function toFound(text: string): Found {

@@ -10,6 +10,8 @@ export interface Milestone {
   readonly torn: readonly unknown[];
   /** Records that no checkpoint covered when the run began. */
   readonly uncovered: number;
+  /** Records 1 to this one were removed, says an `audit.prune`; 0 in other records. */
+  readonly pruned: number;
 }
 
 /** Null: an ordinary record. */
@@ -18,12 +20,14 @@ export function milestoneOf({ seq, event, fields }: ParsedLine): Milestone | nul
   const isOwn = event.startsWith('broker.') || event.startsWith('audit.');
   if (!isOwn && !Array.isArray(torn)) return null;
   const uncovered = member(fields.detail, 'uncovered');
+  const pruned = member(fields.detail, 'records');
   return {
     seq,
     event,
     lost: event === 'audit.gap' ? lostIn(fields.detail) : 0,
     torn: Array.isArray(torn) ? torn : [],
     uncovered: event === 'broker.start' && typeof uncovered === 'number' ? uncovered : 0,
+    pruned: event === 'audit.prune' && typeof pruned === 'number' ? pruned : 0,
   };
 }
 

@@ -13,6 +13,8 @@ export type ProblemCode =
   /** `prev` is not the hash of the previous line. */
   | 'PREV_MISMATCH'
   | 'SEGMENT_MISSING'
+  /** Records at the beginning are missing, and no signed record states that retention removed them. */
+  | 'PRUNE_UNSTATED'
   /** An entry with a segment's name is not a regular file. */
   | 'SEGMENT_NOT_FILE'
   /** The next record does not state the bytes of a torn line exactly. */
@@ -27,6 +29,8 @@ export type ProblemCode =
   | 'SINCE_MISMATCH'
   /** The log ends before the record that `since` names: it was cut off or rolled back. */
   | 'SINCE_MISSING'
+  /** What `since` names was removed by retention: nothing shows any more that the log continues it. */
+  | 'SINCE_PRUNED'
   /** The remembered checkpoint belongs to another log. */
   | 'SINCE_FOREIGN'
   /** The remembered text is not a checkpoint, or the key did not sign it. */
@@ -75,6 +79,7 @@ export const FINDINGS: Readonly<Record<ProblemCode, LogFinding>> = {
   SEQ_GAP: 'deleted',
   PREV_MISMATCH: 'edited',
   SEGMENT_MISSING: 'deleted',
+  PRUNE_UNSTATED: 'deleted',
   SEGMENT_NOT_FILE: 'foreign',
   TORN_UNACCOUNTED: 'inserted',
   TORN_MISSING: 'deleted',
@@ -82,6 +87,7 @@ export const FINDINGS: Readonly<Record<ProblemCode, LogFinding>> = {
   EMPTY: 'deleted',
   SINCE_MISMATCH: 'forked',
   SINCE_MISSING: 'rolled back',
+  SINCE_PRUNED: 'deleted',
   SINCE_FOREIGN: 'foreign',
   SINCE_UNSIGNED: 'unsigned',
   HEAD_MISMATCH: 'forked',

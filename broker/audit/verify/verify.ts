@@ -20,8 +20,9 @@ import { nodeFiles } from '../files/node-files.ts';
 import { MAX_PROBLEMS, READ_BYTES, VERIFY_PART_BYTES } from '../limits.ts';
 import type { AuditHead } from '../log.ts';
 import { digest, type TornTail } from '../read/end.ts';
+import { withoutPruned } from '../read/pruned.ts';
 import { ChainCheck } from './check.ts';
-import { CheckpointCheck, type CheckpointReport } from './checkpoints.ts';
+import { CheckpointCheck, type CheckpointReport, sincePruned } from './checkpoints.ts';
 import type { Part, ScannedPart } from './parts.ts';
 import { openScanner, type Scanner } from './pool.ts';
 import { type LogProblem, Problems } from './problems.ts';
@@ -31,6 +32,8 @@ export interface VerifyResult {
   /** Lines that are records. */
   readonly records: number;
   readonly segments: number;
+  /** Records 1 to this one were removed by retention, and a signed record states it; 0: none. */
+  readonly prunedRecords: number;
   /** Null in an empty log. */
   readonly firstSeq: number | null;
   readonly lastSeq: number | null;
@@ -75,10 +78,10 @@ export async function verifyAudit(directory: string, options: VerifyOptions = {}
   const live = await reader.hasWriter();
   // Read the checkpoints before the segments' lengths: the covered records were on disk before their checkpoint.
   const signed = await CheckpointCheck.read(reader, options.keys ?? [], remembered(options.since));
-  const segments = await reader.segments();
+  const { pruned, left: segments } = await withoutPruned(reader, await reader.segments());
   const problems = new Problems(MAX_PROBLEMS);
   const since = typeof options.since === 'object' ? options.since : undefined;
-  const check = new ChainCheck({ since, sizes: signed.sizes, judge: options.judge }, problems);
+  const check = new ChainCheck({ since, pruned, sizes: signed.sizes, judge: options.judge }, problems);
   const total = segments.reduce((sum, segment) => sum + segment.bytes, 0);
   const scanner = openScanner(options.reader === undefined ? directory : null, reader, signed.sizes, total);
   try {
@@ -88,7 +91,10 @@ export async function verifyAudit(directory: string, options: VerifyOptions = {}
   }
   const unfinishedBytes = check.finish(live);
   if (since !== undefined && !check.sinceSeen) {
-    problems.add('SINCE_MISSING', `record ${since.seq} is remembered, the log ends with ${check.lastSeq ?? 0}`);
+    if (since.seq > check.prunedRecords)
+      problems.add('SINCE_MISSING', `record ${since.seq} is remembered, the log ends with ${check.lastSeq ?? 0}`);
+    else if (since.seq < check.prunedRecords || since.hash !== pruned?.head)
+      problems.add('SINCE_PRUNED', sincePruned(since.seq, check.prunedRecords));
   }
   const { expectHead } = options;
   if (expectHead !== undefined && expectHead !== check.head)
@@ -98,6 +104,7 @@ export async function verifyAudit(directory: string, options: VerifyOptions = {}
     ok: problems.count === 0,
     records: check.records,
     segments: check.segments,
+    prunedRecords: check.prunedRecords,
     firstSeq: check.firstSeq,
     lastSeq: check.lastSeq,
     head: check.head,

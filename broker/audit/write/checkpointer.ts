@@ -1,6 +1,6 @@
 /** Signs checkpoints and stores them next to the log: by size, by time, at the start and at the end of a run. */
 import type { CheckpointSigner, CompactRange } from '../evidence/index.ts';
-import { formatVerifierKey, originOf, signCheckpoint } from '../evidence/index.ts';
+import { formatVerifierKey, originOf, parseCheckpoint, signCheckpoint, splitNotes } from '../evidence/index.ts';
 import type { AuditFiles } from '../files/files.ts';
 import { CHECKPOINT_RECORDS } from '../limits.ts';
 import type { LinePlace } from '../read/lines.ts';
@@ -22,6 +22,8 @@ export class Checkpointer {
   #isKeyWritten = false;
   /** The last note may be partly on disk. It must be removed before the next one is written. */
   #isTailDoubtful = false;
+  /** Checkpoints of fewer records are removed with the next one. */
+  #forgetBefore = 0;
 
   constructor(files: AuditFiles, signer: CheckpointSigner, signed: number) {
     this.#files = files;
@@ -51,10 +53,26 @@ export class Checkpointer {
     if (!this.#isKeyWritten) await this.#files.replaceBeside(VKEY_FILE, `${formatVerifierKey(key)}\n`);
     this.#isKeyWritten = true;
     if (this.#isTailDoubtful) await newestCheckpoint(this.#files);
+    await this.#forget();
     this.#isTailDoubtful = true;
     await this.#files.appendBeside(CHECKPOINTS_FILE, note);
     this.#isTailDoubtful = false;
     this.#signed = size;
     await this.#files.replaceBeside(STATE_FILE, cache);
+  }
+
+  /** Their records were removed, so nothing can be compared with them any more. The newest checkpoint stays. */
+  forgetBefore(records: number): void {
+    this.#forgetBefore = records;
+  }
+
+  async #forget(): Promise<void> {
+    if (this.#forgetBefore === 0) return;
+    const notes = splitNotes((await this.#files.readBeside(CHECKPOINTS_FILE)) ?? '');
+    const kept = notes.filter(
+      (note) => (parseCheckpoint(note)?.size ?? Number.POSITIVE_INFINITY) >= this.#forgetBefore,
+    );
+    if (kept.length > 0 && kept.length < notes.length) await this.#files.replaceBeside(CHECKPOINTS_FILE, kept.join(''));
+    this.#forgetBefore = 0;
   }
 }

@@ -18,6 +18,7 @@ import { findEnd, type LogEnd } from '../read/end.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { SegmentLog } from './segment-log.ts';
 import { loadTree } from './state.ts';
+import { type RetentionOptions, resolveRetention } from './upkeep/retention.ts';
 import { LogWriter } from './writer.ts';
 
 export interface AuditOptions {
@@ -33,6 +34,8 @@ export interface AuditOptions {
   readonly flowIntervalMs?: number;
   /** The share of the log of each domain, in bytes an hour. Default 32 MiB. */
   readonly domainBytesPerHour?: number;
+  /** What is removed from the log, and when. Default: nothing. Nothing is removed from a log without a signer. */
+  readonly retention?: RetentionOptions;
   /** Signs the log's checkpoints. Without a signer there are no checkpoints, and the log proves less. */
   readonly signer?: CheckpointSigner;
 }
@@ -59,6 +62,7 @@ export async function openAuditLog(options: AuditOptions, host?: Partial<AuditHo
       'ERR_AUDIT_OPTION',
       `"domainBytesPerHour" must be at least ${MIN_DOMAIN_BYTES_PER_HOUR}, got ${domainBytesPerHour}`,
     );
+  const retention = resolveRetention(options.retention ?? {}, segmentBytes);
   const files = host?.files ?? nodeFiles(options.directory);
   const boot = host?.boot ?? randomBytes(8).toString('hex');
   await files.prepare();
@@ -68,12 +72,14 @@ export async function openAuditLog(options: AuditOptions, host?: Partial<AuditHo
     const state = await loadTree(files, end);
     const { signer } = options;
     const writer = new LogWriter({
+      files,
       segments: new SegmentLog(files, segmentBytes, end, state),
       checkpointer: signer === undefined ? null : new Checkpointer(files, signer, state.signed),
       bodies: new Bodies({ boot, broker: options.broker }),
       clock: host?.clock ?? nodeClock,
       flowIntervalMs,
       domainBytesPerHour,
+      retention,
       unlock,
     });
     const uncovered = signer === undefined ? 0 : end.seq - state.signed;

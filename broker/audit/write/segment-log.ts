@@ -51,6 +51,8 @@ export class SegmentLog {
   #sealed: boolean;
   /** Heads after each record of a batch that may be partly on disk. */
   #doubtful: readonly AuditHead[] = [];
+  /** Called when a segment has begun. */
+  onBegin: () => void = () => undefined;
 
   constructor(files: AuditFiles, segmentBytes: number, end: LogEnd, state: TreeState) {
     this.#files = files;
@@ -71,6 +73,16 @@ export class SegmentLog {
       firstLeaf: this.#firstLeaf,
       place: { segment: this.#segment, offset: this.#bytes },
     };
+  }
+
+  /** The number of the segment that is being written; 0 before the first one. */
+  get segment(): number {
+    return this.#segment;
+  }
+
+  /** The next record begins a new segment. */
+  rotate(): void {
+    if (this.#bytes > 0) this.#sealed = true;
   }
 
   /** The newest record on disk. */
@@ -146,6 +158,7 @@ export class SegmentLog {
     this.#segment += 1;
     this.#bytes = 0;
     this.#sealed = false;
+    this.onBegin();
     return this.#file;
   }
 

@@ -15,6 +15,8 @@ export class Signing {
   #isStopped = false;
   /** Called when the interval has ended. */
   onDue: () => void = () => undefined;
+  /** Called after each attempt to sign. */
+  onSigned: () => void = () => undefined;
 
   constructor(segments: SegmentLog, checkpointer: Checkpointer | null, clock: Clock) {
     this.#segments = segments;
@@ -47,6 +49,14 @@ export class Signing {
     this.#isDue = false;
     const signable = this.#segments.signable;
     if (signable !== null) await this.#checkpointer?.write(signable).catch(() => undefined);
+    this.onSigned();
+  }
+
+  /** Signs as soon as no commit is running. */
+  demand(): void {
+    if (this.#checkpointer === null || this.#isStopped) return;
+    this.#isDue = true;
+    this.onDue();
   }
 
   /** Stops the interval. */

@@ -20,6 +20,7 @@ import type { AuditFiles } from '../files/files.ts';
 import { CHECKPOINT_TAIL_BYTES } from '../limits.ts';
 import type { LogEnd } from '../read/end.ts';
 import { type LinePlace, lines } from '../read/lines.ts';
+import { withoutPruned } from '../read/pruned.ts';
 import { CHECKPOINTS_FILE } from '../verify/index.ts';
 
 /**
@@ -49,10 +50,12 @@ export async function loadTree(files: AuditFiles, end: LogEnd): Promise<TreeStat
     throw tampered(`ends with record ${end.seq}, its last checkpoint covers ${newest.size} records`);
   }
   const cached = newest === null ? null : await readCache(files, newest);
-  const tree = new CompactRange(0, cached?.nodes);
-  let firstLeaf = cached?.firstLeaf ?? null;
+  const { pruned } = await withoutPruned(files, await files.segments());
+  const tree = new CompactRange(0, cached?.nodes ?? pruned?.nodes);
+  let firstLeaf = cached?.firstLeaf ?? pruned?.firstLeaf ?? null;
   let isSigned = newest === null || cached !== null || newest.size === 0;
-  for await (const line of lines(files, cached?.place)) {
+  const afterPruned = pruned === null ? undefined : { segment: pruned.segment + 1, offset: 0 };
+  for await (const line of lines(files, cached?.place ?? afterPruned)) {
     const leaf = leafHash(line);
     firstLeaf ??= leaf;
     tree.appendLeaf(leaf);

@@ -9,6 +9,7 @@ import type { AuditEvent, DenialContext, Detail, FlowCounter } from '../../recor
 import type { Bodies, Body } from '../body.ts';
 import { encodeBody } from '../chain.ts';
 import { AuditError } from '../errors.ts';
+import type { AuditFiles } from '../files/files.ts';
 import type { AuditHead, AuditLog, LogShare } from '../log.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import { Committer, momentOf } from './committer.ts';
@@ -18,10 +19,13 @@ import type { SegmentLog } from './segment-log.ts';
 import { Flood } from './share/flood.ts';
 import { LogAccounts } from './share/log-accounts.ts';
 import { Signing } from './signing.ts';
+import type { Retention } from './upkeep/retention.ts';
+import { Upkeep } from './upkeep/upkeep.ts';
 
 const NO_CONTEXT: DenialContext = Object.freeze({});
 
 export interface WriterParts {
+  readonly files: AuditFiles;
   readonly segments: SegmentLog;
   /** Null: the log is not signed. */
   readonly checkpointer: Checkpointer | null;
@@ -29,6 +33,7 @@ export interface WriterParts {
   readonly clock: Clock;
   readonly flowIntervalMs: number;
   readonly domainBytesPerHour: number;
+  readonly retention: Retention;
   readonly unlock: () => Promise<void>;
 }
 
@@ -42,9 +47,11 @@ export class LogWriter implements AuditLog {
   readonly #accounts: LogAccounts;
   readonly #flood: Flood;
   readonly #flows: FlowRecords;
+  readonly #upkeep: Upkeep;
   #closing: Promise<void> | null = null;
 
-  constructor({ segments, checkpointer, bodies, clock, flowIntervalMs, domainBytesPerHour, unlock }: WriterParts) {
+  constructor(parts: WriterParts) {
+    const { segments, checkpointer, bodies, clock, flowIntervalMs, domainBytesPerHour, unlock } = parts;
     this.#segments = segments;
     this.#bodies = bodies;
     this.#clock = clock;
@@ -54,6 +61,7 @@ export class LogWriter implements AuditLog {
     this.#accounts = new LogAccounts(domainBytesPerHour, clock.mono);
     this.#flood = new Flood(this.#committer, bodies, clock, this.#accounts);
     this.#flows = new FlowRecords(this.#committer, this.#flood, bodies, clock, flowIntervalMs);
+    this.#upkeep = new Upkeep({ ...parts, committer: this.#committer, signing: this.#signing });
     this.#committer.counts = this.#flows;
     this.#committer.takeHeldWaiters = () => this.#flood.takeWaiters();
   }
@@ -63,6 +71,7 @@ export class LogWriter implements AuditLog {
     await this.#segments.append([encodeBody(this.#bodies.own(momentOf(this.#clock), 'broker.start', detail))]);
     // broker.start states how many records the previous run left unsigned, so signing them now hides nothing.
     await this.#signing.sign();
+    this.#upkeep.look();
   }
 
   get healthy(): boolean {
@@ -121,6 +130,7 @@ export class LogWriter implements AuditLog {
   async #close(reason: string | undefined): Promise<void> {
     this.#flood.stop();
     this.#flows.stop();
+    const upkeepDone = this.#upkeep.stop();
     this.#signing.stop();
     this.#committer.beginClosing();
     this.#flood.release();
@@ -128,6 +138,7 @@ export class LogWriter implements AuditLog {
     this.#queue(this.#bodies.own(momentOf(this.#clock), 'broker.stop', undefined, reason));
     const unwritten = await this.#committer.lastTry();
     if (unwritten === null) await this.#signing.sign();
+    await upkeepDone;
     try {
       await this.#segments.close();
     } finally {

@@ -51,6 +51,8 @@ const KINDS: Readonly<Record<AuditEventName, EcsKind>> = {
   'audit.gap': { ...OWN, outcome: 'failure' },
   'audit.withheld': OWN,
   'audit.clock': OWN,
+  'audit.prune': { ...OWN, type: ['deletion'] },
+  'audit.space': OWN,
   'admin.request': { category: ['configuration'], type: ['admin'], outcome: 'success' },
   'admin.refused': { category: ['configuration'], type: ['admin'], outcome: 'failure' },
 };

@@ -6,6 +6,7 @@ const VERIFY = ['test/audit/verify.test.ts'];
 const WRITER = ['test/audit/writer.test.ts'];
 const FLOOD = ['test/audit/flood.test.ts'];
 const FAULTS = ['test/audit/faults.test.ts'];
+const RETENTION = ['test/audit/retention.test.ts'];
 const RECOVERY = ['test/audit/recovery.test.ts'];
 
 export const AUDIT: readonly Mutant[] = [
@@ -337,5 +338,40 @@ export const AUDIT: readonly Mutant[] = [
     replace: 'const taken = this.#ended.splice(0);',
     promise: 'the log cannot be flooded',
     tests: ['test/audit/flows.test.ts'],
+  },
+  {
+    in: 'broker/audit/verify/checkpoints.ts',
+    find: '(check.statedAt !== null && check.statedAt <= covered)',
+    replace: 'check.statedAt !== null',
+    promise: 'a changed log is noticed',
+    tests: RETENTION,
+  },
+  {
+    in: 'broker/audit/verify/checkpoints.ts',
+    find: 'this.#judgePruned(check, covered, problems);',
+    replace: '',
+    promise: 'a changed log is noticed',
+    tests: RETENTION,
+  },
+  {
+    in: 'broker/audit/write/upkeep/upkeep.ts',
+    find: 'checkpointer.signed < this.#pending.needs) return;',
+    replace: 'false) return;',
+    promise: 'a changed log is noticed',
+    tests: RETENTION,
+  },
+  {
+    in: 'broker/audit/write/upkeep/pruned-part.ts',
+    find: 'parsed.prev !== this.head) return false;',
+    replace: 'false) return false;',
+    promise: 'a changed log is noticed',
+    tests: RETENTION,
+  },
+  {
+    in: 'broker/audit/write/upkeep/age.ts',
+    find: 'Math.min(clock.wall(), wall + clock.mono() - mono)',
+    replace: 'clock.wall() + 0 * (wall + mono)',
+    promise: 'a changed log is noticed',
+    tests: RETENTION,
   },
 ];

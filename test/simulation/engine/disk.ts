@@ -155,6 +155,16 @@ class SimulatedFiles implements AuditFiles {
     });
   }
 
+  remove(segments: readonly number[]): Promise<void> {
+    return this.work('remove', () => {
+      for (const segment of segments) this.#disk.segments.delete(segment);
+    });
+  }
+
+  async space(): Promise<{ readonly free: number; readonly size: number }> {
+    return { free: this.#disk.roomBytes, size: this.#disk.roomBytes };
+  }
+
   /** Something that takes the disk a while. A process that is killed meanwhile never hears of it. */
   work<T>(what: string, act: () => T): Promise<T> {
     return new Promise((resolve, reject) => {

@@ -30,14 +30,15 @@ function isAlarming({ lost, daysUntilFull }: AuditStatus, warnDays: number): boo
 }
 
 function statusText(status: AuditStatus): string {
-  const { records, signed, bytesPerDay, daysUntilFull } = status;
-  const behind = records - signed;
+  const { records, prunedRecords, signed, bytesPerDay, daysUntilFull } = status;
+  const behind = prunedRecords + records - signed;
+  const pruned = prunedRecords > 0 ? ` (1 to ${prunedRecords} were removed)` : '';
   return [
     `enabled ${status.live ? '1 (a broker is writing)' : '0 (no broker is writing)'}`,
     `lost ${status.lost}${status.gaps > 0 ? ` in ${status.gaps} gaps` : ''}`,
     `withheld ${status.withheld}`,
     `unclean ${status.unclean}`,
-    `records ${records} from ${status.first ?? '-'} to ${status.last ?? '-'}`,
+    `records ${records} from ${status.first ?? '-'} to ${status.last ?? '-'}${pruned}`,
     `signed ${signed}${behind > 0 ? ` (${behind} behind the newest checkpoint)` : ''}`,
     `size ${mebibytes(status.bytes)} in ${status.segments} segments`,
     `rate ${bytesPerDay === null ? 'unknown: the log is too young' : `${mebibytes(bytesPerDay)} a day`}`,

@@ -58,8 +58,10 @@ function onProgress(bytes: number, total: number): void {
 }
 
 function verifyText(result: VerifyResult, flags: VerifyFlags): string {
-  const { ok, records, segments, head, lastSeq } = result;
+  const { ok, records, segments, head, lastSeq, prunedRecords } = result;
   const lines = [`${ok ? 'PASS' : 'FAIL'} ${records} records in ${segments} segments`];
+  if (prunedRecords > 0)
+    lines.push(`  records 1 to ${prunedRecords} were removed by retention${ok ? '; a signed record states it' : ''}`);
   for (const { segment, line, code, finding, message } of result.problems.slice(0, SHOWN_PROBLEMS)) {
     const where = segment === 0 ? 'log' : `segment ${segment} line ${line}`;
     lines.push(`  ${finding}: ${where}: ${code} ${message}`);
