@@ -282,19 +282,37 @@ retention('a `pruned` that does not fit is a finding', async () => {
   assert.ok((await problemsOf(gone)).includes('SEGMENT_MISSING'));
 });
 
-retention('an altered log is evidence: it is not pruned, and the log says why', async () => {
-  const bench = await grown();
-  const { disk } = bench;
-  const text = disk.bytes(2).toString().replace('audio-vm', 'rogue-vm');
-  disk.files.set(2, Buffer.from(text));
-  await pass(bench, DAY_MS);
-  assert.equal(disk.removed, []);
-  assert.equal(
-    prunes(disk).map(({ reason }) => reason),
-    ['ALTERED'],
-    'said once',
-  );
-});
+/** Changes to the lines of a segment that the broker must notice before it removes them. */
+const ALTERATIONS: readonly (readonly [label: string, alter: (lines: string[]) => string[]])[] = [
+  ['an edited line', (lines) => lines.map((line) => line.replace('audio-vm', 'rogue-vm'))],
+  ['a deleted line', (lines) => lines.toSpliced(1, 1)],
+  ['lines at the end that are gone', (lines) => lines.slice(0, -1)],
+  ['a line with a checksum of its own', (lines) => lines.with(1, resummed(lines[1] ?? ''))],
+  ['a last line with a checksum of its own', (lines) => lines.with(-1, resummed(lines.at(-1) ?? ''))],
+];
+
+/** The line says something else, and is a record for anyone who does not look at the next one. */
+function resummed(line: string): string {
+  const { seq, prev } = JSON.parse(line) as { seq: number; prev: string };
+  const body = line.slice(line.indexOf(',') + 1, line.lastIndexOf(',"prev"'));
+  return encodeLine(seq, body.replace('audio-vm', 'rogue-vm'), prev);
+}
+
+for (const [label, alter] of ALTERATIONS) {
+  retention(`${label} is evidence: nothing is removed, and the log says why`, async () => {
+    const bench = await grown();
+    const { disk } = bench;
+    const lines = alter(disk.bytes(2).toString().split('\n').slice(0, -1));
+    disk.files.set(2, Buffer.from(lines.map((line) => `${line}\n`).join('')));
+    await pass(bench, DAY_MS);
+    assert.equal(disk.removed, []);
+    assert.equal(
+      prunes(disk).map(({ reason }) => reason),
+      ['ALTERED'],
+      'said once',
+    );
+  });
+}
 
 retention('a removal that a crash interrupted is completed by the next run, and verifies before that', async () => {
   const bench = await grown();
