@@ -80,9 +80,11 @@ const auditObject = z.strictObject({
   warnAt: share.nullable().default(null),
   /** A new segment begins when the present one is older than this. Null: a day where `keep` is set. */
   rotate: duration.nullable().default(null),
+  /** Compress segments when the next one has begun. */
+  compress: z.boolean().default(false),
 });
 
-const KEEP_ALL = { keep: null, total: null, warnAt: null, rotate: null } as const;
+const KEEP_ALL = { keep: null, total: null, warnAt: null, rotate: null, compress: false } as const;
 
 export const brokerOptions = z.strictObject({
   /** Directory with the broker's own key and credential (`argus keys enrol … --role broker`). */
@@ -177,6 +179,7 @@ export function resolveOptions(input: unknown, base: string, origin = 'options')
       totalBytes: options.audit.total,
       warnAt: options.audit.warnAt,
       rotateMs: options.audit.rotate,
+      compress: options.audit.compress,
     },
     runtime: resolve(base, options.runtime),
   };

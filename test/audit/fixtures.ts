@@ -127,7 +127,12 @@ export class MemoryDisk implements AuditFiles {
   }
 
   async segments(): Promise<readonly SegmentInfo[]> {
-    return [...this.files.keys()].sort((a, b) => a - b).map((number) => ({ number, bytes: this.bytes(number).length }));
+    return [...this.files.keys()]
+      .sort((a, b) => a - b)
+      .map((number) => {
+        const bytes = this.bytes(number).length;
+        return this.compressed.has(number) ? { number, bytes, stored: Math.ceil(bytes / 10) } : { number, bytes };
+      });
   }
 
   async read(segment: number, offset: number, length: number): Promise<Uint8Array> {
@@ -155,6 +160,14 @@ export class MemoryDisk implements AuditFiles {
 
   /** Removed segments, in order. */
   readonly removed: number[] = [];
+  /** Segments that were compressed. They stay plain here and say that they take a tenth. */
+  readonly compressed = new Set<number>();
+
+  async compress(segment: number): Promise<void> {
+    this.check('append');
+    this.compressed.add(segment);
+  }
+
   /** What the file system would say. */
   fileSystem = { free: 1_000, size: 1_000 };
 

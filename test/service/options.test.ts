@@ -33,12 +33,18 @@ options('paths are relative to the file, absolute ones stay', () => {
 });
 
 options('what is kept of the audit log is understood, and a path alone keeps all', () => {
-  const none = { keepMs: null, totalBytes: null, warnAt: null, rotateMs: null };
+  const none = { keepMs: null, totalBytes: null, warnAt: null, rotateMs: null, compress: false };
   const { directory, options: plain } = read(LEAST);
   assert.equal([plain.audit, plain.retention], [join(directory, 'audit'), none]);
-  const { options: kept } = read(`${LOG} keep: 90d, total: 20GiB, warnAt: 80%, rotate: 12h }\n`);
+  const { options: kept } = read(`${LOG} keep: 90d, total: 20GiB, warnAt: 80%, rotate: 12h, compress: true }\n`);
   const hour = 3_600_000;
-  assert.equal(kept.retention, { keepMs: 90 * 24 * hour, totalBytes: 20 * 2 ** 30, warnAt: 0.8, rotateMs: 12 * hour });
+  assert.equal(kept.retention, {
+    keepMs: 90 * 24 * hour,
+    totalBytes: 20 * 2 ** 30,
+    warnAt: 0.8,
+    rotateMs: 12 * hour,
+    compress: true,
+  });
 });
 
 const ADDRESSES: readonly (readonly [text: string, host: string, port: number])[] = [

@@ -6,7 +6,7 @@ export interface SegmentInfo {
   readonly bytes: number;
   /** Bytes on disk, where they are fewer than `bytes` because the segment is compressed. */
   readonly stored?: number;
-  /** Present when this is not a regular file: the reason not to read it (a link, a directory, a FIFO, …). */
+  /** Present when this cannot be read: it is a link, a directory, a FIFO, …, or a damaged compressed file. */
   readonly fault?: string;
 }
 
@@ -43,6 +43,11 @@ export interface AuditFiles extends AuditReader {
   appendBeside(name: string, text: string): Promise<void>;
   /** Replaces a file, completely or not at all; returns once it is on disk. */
   replaceBeside(name: string, text: string): Promise<void>;
+  /**
+   * Replaces a segment by a compressed file with the same content, which is read back first. Its bytes and their places
+   * stay the same for all readers.
+   */
+  compress(segment: number): Promise<void>;
   /** Removes segments; returns once their directory entries are gone from the disk. */
   remove(segments: readonly number[]): Promise<void>;
   /** The file system of the log, in bytes. */

@@ -6,11 +6,13 @@ import { AuditError } from '../errors.ts';
 import { SEGMENT_DIGITS } from '../limits.ts';
 import type { AuditFile, AuditFiles, SegmentInfo } from './files.ts';
 import { isLocked, lockDirectory } from './lock.ts';
+import { PackedSegments, packFile } from './packed-segment.ts';
 
 const DIRECTORY_MODE = 0o700;
 const SEGMENT_MODE = 0o600;
 const GROUP_AND_OTHERS = 0o077;
-const SEGMENT_NAME = new RegExp(`^\\d{${SEGMENT_DIGITS}}\\.jsonl$`);
+const SEGMENT_NAME = new RegExp(`^\\d{${SEGMENT_DIGITS}}\\.jsonl(\\.gz)?$`);
+const PACKED_SUFFIX = '.gz';
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 
 export function nodeFiles(directory: string): AuditFiles {
@@ -23,6 +25,7 @@ export function segmentName(number: number): string {
 
 class NodeFiles implements AuditFiles {
   readonly #directory: string;
+  readonly #packed = new PackedSegments();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -34,9 +37,12 @@ class NodeFiles implements AuditFiles {
     if (made !== undefined) await chmod(this.#directory, DIRECTORY_MODE);
     mustBePrivate(this.#directory, await lstat(this.#directory));
     for (const { number, fault } of await this.segments()) {
-      const path = this.#path(number);
-      if (fault !== undefined) throw new AuditError('ERR_AUDIT_MODE', `"${path}" is ${fault}`);
-      mustBePrivate(path, await lstat(path));
+      const plain = this.#path(number);
+      const path = (await isThere(plain)) ? plain : `${plain}${PACKED_SUFFIX}`;
+      const stat = await lstat(path);
+      // Damage inside a file is for verify to judge.
+      if (fault !== undefined && !stat.isFile()) throw new AuditError('ERR_AUDIT_MODE', `"${path}" is ${fault}`);
+      mustBePrivate(path, stat);
     }
   }
 
@@ -52,16 +58,31 @@ class NodeFiles implements AuditFiles {
     const names = (await this.#names()).filter((name) => SEGMENT_NAME.test(name)).sort();
     const found: SegmentInfo[] = [];
     for (const name of names) {
-      const stat = await lstat(join(this.#directory, name));
       const number = Number.parseInt(name, 10);
-      // lstat only, never open: a FIFO would block its reader for ever.
-      found.push(stat.isFile() ? { number, bytes: stat.size } : { number, bytes: 0, fault: kindOf(stat) });
+      // Until a compressed file is complete and on disk, the plain one counts. It sorts first.
+      if (found.at(-1)?.number === number) continue;
+      const segment = await this.#info(number, join(this.#directory, name));
+      if (segment !== null) found.push(segment);
     }
     return found;
   }
 
+  /** Null: it has just been removed, or compressed by the broker that writes this log. */
+  async #info(number: number, path: string): Promise<SegmentInfo | null> {
+    const stat = await lstat(path).catch(nullIfMissing);
+    if (stat === null) return path.endsWith(PACKED_SUFFIX) ? null : this.#info(number, `${path}${PACKED_SUFFIX}`);
+    // lstat only, never open: a FIFO would block its reader for ever.
+    if (!stat.isFile()) return { number, bytes: 0, fault: kindOf(stat) };
+    if (!path.endsWith(PACKED_SUFFIX)) return { number, bytes: stat.size };
+    const bytes = await this.#packed.bytes(path, stat).catch(nullIfMissing);
+    if (bytes === null) return { number, bytes: 0, stored: stat.size, fault: 'a damaged compressed file' };
+    return { number, bytes, stored: stat.size };
+  }
+
   async read(segment: number, offset: number, length: number): Promise<Uint8Array> {
-    const handle = await open(this.#path(segment), O_RDONLY | O_NOFOLLOW);
+    const path = this.#path(segment);
+    const handle = await open(path, O_RDONLY | O_NOFOLLOW).catch(nullIfMissing);
+    if (handle === null) return this.#readPacked(segment, `${path}${PACKED_SUFFIX}`, offset, length);
     try {
       const bytes = Buffer.allocUnsafe(length);
       let filled = 0;
@@ -74,6 +95,21 @@ class NodeFiles implements AuditFiles {
     } finally {
       await handle.close();
     }
+  }
+
+  async #readPacked(segment: number, path: string, offset: number, length: number): Promise<Uint8Array> {
+    const bytes = await this.#packed.read(path, offset, length).catch(nullIfMissing);
+    if (bytes !== null) return bytes;
+    const message = `segment ${segment} was removed while it was read; run the command again`;
+    throw new AuditError('ERR_AUDIT_DIRECTORY', message);
+  }
+
+  async compress(segment: number): Promise<void> {
+    const path = this.#path(segment);
+    await packFile(path, `${path}${PACKED_SUFFIX}`, SEGMENT_MODE);
+    await this.#syncDirectory();
+    await rm(path);
+    await this.#syncDirectory();
   }
 
   async create(segment: number): Promise<AuditFile> {
@@ -142,7 +178,12 @@ class NodeFiles implements AuditFiles {
   }
 
   async remove(segments: readonly number[]): Promise<void> {
-    for (const segment of segments) await rm(this.#path(segment), { force: true });
+    for (const segment of segments) {
+      const path = this.#path(segment);
+      // The plain file last: while both exist it is the one that counts.
+      await rm(`${path}${PACKED_SUFFIX}`, { force: true });
+      await rm(path, { force: true });
+    }
     await this.#syncDirectory();
   }
 
@@ -221,6 +262,16 @@ async function isRegular(path: string): Promise<boolean> {
     if (codeOf(error) === 'ENOENT') return false;
     throw error;
   }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await lstat(path).catch(nullIfMissing)) !== null;
+}
+
+/** For a file that may have gone since its name was read. Other errors stay errors. */
+function nullIfMissing(error: unknown): null {
+  if (codeOf(error) === 'ENOENT') return null;
+  throw error;
 }
 
 function kindOf(stat: Stats): string {

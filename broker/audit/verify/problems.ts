@@ -15,7 +15,7 @@ export type ProblemCode =
   | 'SEGMENT_MISSING'
   /** Records at the beginning are missing, and no signed record states that retention removed them. */
   | 'PRUNE_UNSTATED'
-  /** An entry with a segment's name is not a regular file. */
+  /** An entry with a segment's name is not a regular file, or is a damaged compressed file. */
   | 'SEGMENT_NOT_FILE'
   /** The next record does not state the bytes of a torn line exactly. */
   | 'TORN_UNACCOUNTED'

@@ -374,4 +374,11 @@ export const AUDIT: readonly Mutant[] = [
     promise: 'a changed log is noticed',
     tests: RETENTION,
   },
+  {
+    in: 'broker/audit/files/packed.ts',
+    find: 'if (bytes === 0 || bytes > MEMBER_CONTENT_BYTES) return null;',
+    replace: '',
+    promise: 'a changed log is noticed',
+    tests: ['test/audit/packed.test.ts'],
+  },
 ];

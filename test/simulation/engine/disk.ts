@@ -161,6 +161,11 @@ class SimulatedFiles implements AuditFiles {
     });
   }
 
+  /** The simulated disk has room enough; a segment stays as it is. */
+  compress(): Promise<void> {
+    return this.work('compress', () => undefined);
+  }
+
   async space(): Promise<{ readonly free: number; readonly size: number }> {
     return { free: this.#disk.roomBytes, size: this.#disk.roomBytes };
   }

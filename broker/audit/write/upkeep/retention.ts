@@ -11,6 +11,8 @@ export interface RetentionOptions {
   readonly warnAt?: number | null;
   /** A new segment begins when the present one is older than this, milliseconds. Default: a day where `keepMs` is set. */
   readonly rotateMs?: number | null;
+  /** Compress segments when the next one has begun. Default: no. */
+  readonly compress?: boolean;
 }
 
 export type Retention = { readonly [Option in keyof RetentionOptions]-?: Exclude<RetentionOptions[Option], undefined> };
@@ -27,12 +29,12 @@ export function resolveRetention(options: RetentionOptions, segmentBytes: number
   if (totalBytes !== null) atLeast('totalBytes', totalBytes, 2 * segmentBytes);
   if (warnAt !== null && !(warnAt > 0 && warnAt <= 1))
     throw new AuditError('ERR_AUDIT_OPTION', `"warnAt" must be above 0 and at most 1, got ${warnAt}`);
-  return { keepMs, totalBytes, warnAt, rotateMs };
+  return { keepMs, totalBytes, warnAt, rotateMs, compress: options.compress ?? false };
 }
 
 /** Is there anything to look for? */
 export function isWanted(retention: Retention): boolean {
-  return Object.values(retention).some((value) => value !== null);
+  return Object.values(retention).some((value) => value !== null && value !== false);
 }
 
 function atLeast(name: string, value: number, least: number): void {

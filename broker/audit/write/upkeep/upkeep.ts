@@ -100,13 +100,26 @@ export class Upkeep {
     const { pruned, left } = await withoutPruned(files, all);
     const leftover = all.filter((segment) => !left.includes(segment)).map(({ number }) => number);
     if (leftover.length > 0) await files.remove(leftover);
-    const closed = left.filter(({ number }) => number < segments.segment);
+    const closed = await this.#compress(left.filter(({ number }) => number < segments.segment));
     const current = left.find(({ number }) => number === segments.segment);
     if (current === undefined) return;
     await this.#rotate(current);
     if (this.#pending !== null) this.#parts.signing.demand();
     else if (!this.#isRecording) await this.#plan(pruned, closed, current);
     await this.#watchSpace([...closed, current]);
+  }
+
+  /** The closed segments as they are afterwards. */
+  async #compress(closed: readonly SegmentInfo[]): Promise<readonly SegmentInfo[]> {
+    const { files, retention } = this.#parts;
+    const plain = closed.filter(({ bytes, stored }) => bytes > 0 && stored === undefined);
+    if (retention.compress !== true || plain.length === 0) return closed;
+    for (const { number } of plain) {
+      if (this.#isStopped) return closed;
+      await files.compress(number);
+    }
+    const known = new Set(closed.map(({ number }) => number));
+    return (await files.segments()).filter(({ number }) => known.has(number));
   }
 
   async #rotate({ number, bytes }: SegmentInfo): Promise<void> {

@@ -40,7 +40,7 @@ function statusText(status: AuditStatus): string {
     `unclean ${status.unclean}`,
     `records ${records} from ${status.first ?? '-'} to ${status.last ?? '-'}${pruned}`,
     `signed ${signed}${behind > 0 ? ` (${behind} behind the newest checkpoint)` : ''}`,
-    `size ${mebibytes(status.bytes)} in ${status.segments} segments`,
+    `size ${mebibytes(status.bytes)} in ${status.segments} segments${status.storedBytes < status.bytes ? `, ${mebibytes(status.storedBytes)} on disk` : ''}`,
     `rate ${bytesPerDay === null ? 'unknown: the log is too young' : `${mebibytes(bytesPerDay)} a day`}`,
     `free ${mebibytes(status.freeBytes)}${daysUntilFull === null ? '' : `, full in ${daysUntilFull} days at this rate`}`,
   ].join('\n');
