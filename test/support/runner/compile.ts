@@ -3,7 +3,8 @@
  * file has its compiled `.js` next to it. Tests and the programs that they start run there with plain Node.
  *
  * A process that compiles its modules while it loads them takes three times as long to start, and a run of all tests
- * starts about a thousand processes. Paths relative to `import.meta.url` find the same files as in the working tree.
+ * starts about a thousand processes. For the same reason the main files of the programs are bundles, as in dist/. Paths
+ * relative to `import.meta.url` find the same files as in the working tree.
  *
  * Below `.build/test/` the import `uvu` loads observed-uvu.ts, so that the runner sees each step of each test.
  */
@@ -50,11 +51,17 @@ export function compileTree(root: string): Tree {
   for (const file of files) copy(join(root, file), join(directory, file));
   for (const name of SHARED) link(join(root, name), join(directory, name));
   for (const [name, text] of Object.entries(OBSERVED_UVU)) write(join(directory, UVU, name), text);
-  const compiler = join(root, 'node_modules/typescript/bin/tsc');
-  const { status, stdout } = spawnSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.test.json')], {
-    encoding: 'utf8',
-  });
-  return { directory, typeErrors: status === 0 ? null : stdout };
+  const compiled = errorsOf(join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.test.json'));
+  // The trees of the runner's own tests have no programs.
+  const bundler = join(directory, 'clients/cli/bundle.js');
+  const bundled = existsSync(bundler) ? errorsOf(bundler, directory, directory) : null;
+  return { directory, typeErrors: compiled ?? bundled };
+}
+
+/** What a tool says about the sources; null when it says that they are good. */
+function errorsOf(...command: readonly string[]): string | null {
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
+  return status === 0 ? null : stdout + stderr;
 }
 
 /** The path of the compiled form of a source. */
