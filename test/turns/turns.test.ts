@@ -165,9 +165,11 @@ turns('one large piece is paid for afterwards, while others are served', () => {
   large.brings(32 * QUANTUM_UNITS);
   other.brings(100 * QUANTUM_UNITS);
   const after = large.done;
-  for (let turn = 0; turn < 60; turn++) loop.turn();
+  /** Turns that pay for the piece, but for the quantum that it may use at once. */
+  const owed = (15 * QUANTUM_UNITS) / SLICE_UNITS;
+  for (let turn = 0; turn < owed; turn++) loop.turn();
   assert.is(large.done, after);
-  for (let turn = 0; turn < 70; turn++) loop.turn();
+  for (let turn = 0; turn < owed + 10; turn++) loop.turn();
   assert.is(large.left, 0);
 });
 
