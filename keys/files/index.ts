@@ -7,6 +7,7 @@ export { type HolderKey, listHolders } from './holders.ts';
 export { type Identity, isCredentialReplaced, loadIdentity } from './identity.ts';
 export { rotateIdentity } from './identity-rotation.ts';
 export { backupKeys, restoreKeys } from './key-backup.ts';
+export { migrateKeys, prepareTransfer, receiveKeys } from './migration.ts';
 export { configuredPassphrase, readPassphrase } from './passphrase.ts';
 export { type InstallResult, type KeyRefusal, RevocationStore } from './revocation-store.ts';
 export { sealKeyDirectory, unsealKeyDirectory } from './sealed-keys.ts';

@@ -36,6 +36,13 @@ export interface BackupResult {
  * @throws KeyError ERR_KEY_EXISTS when `out` exists; ERR_KEY_FILE_…
  */
 export async function backupKeys(dir: string, out: string, passphrase: string, now: number): Promise<BackupResult> {
+  const backup = await collectKeys(dir, now);
+  await createKeyFile(out, `${await sealBackup(backup, passphrase)}\n`, PRIVATE_FILE_MODE);
+  return { kind: backup.kind, files: Object.keys(backup.files) };
+}
+
+/** All files of `dir`. @throws KeyError ERR_KEY_FILE_… */
+export async function collectKeys(dir: string, now: number): Promise<Backup> {
   const { kind, privateKey, hint } = await keyDirectory(dir);
   const files: Record<string, string> = {};
   for (const name of namesOf(kind)) {
@@ -45,9 +52,12 @@ export async function backupKeys(dir: string, out: string, passphrase: string, n
   }
   const key = basename(privateKey);
   if (files[key] === undefined) throw new KeyError('ERR_KEY_FILE_MISSING', `no "${key}" in "${dir}"; ${hint}`);
-  const jwe = await sealBackup({ v: 1, kind, madeAt: Math.floor(now / 1000), files }, passphrase);
-  await createKeyFile(out, `${jwe}\n`, PRIVATE_FILE_MODE);
-  return { kind, files: Object.keys(files) };
+  return { v: 1, kind, madeAt: Math.floor(now / 1000), files };
+}
+
+/** True when each file is one that such a directory holds. The names come from the file that was opened. */
+export function hasOnlyKeyFiles({ kind, files }: Backup): boolean {
+  return Object.keys(files).every((name) => namesOf(kind).includes(name));
 }
 
 export interface RestoreTerms {
@@ -59,7 +69,7 @@ export interface RestoreTerms {
 }
 
 /**
- * Writes the files of a backup into `dir`, which is made. All of them or none: a failure removes what it has written.
+ * Writes the files of a backup into `dir`, which is made.
  *
  * @throws KeyError ERR_KEY_BACKUP, ERR_KEY_BACKUP_OLD, ERR_KEY_EXISTS; ERR_KEY_FILE_…
  */
@@ -70,17 +80,22 @@ export async function restoreKeys(
 ): Promise<BackupResult & { readonly madeAt: number }> {
   const text = (await readKeyFile(file, 'given', 'argus keys backup makes one', MAX_BACKUP_BYTES)).trim();
   const backup = await openBackup(text, terms.passphrase);
-  if (backup === null || !Object.keys(backup.files).every((name) => namesOf(backup.kind).includes(name)))
+  if (backup === null || !hasOnlyKeyFiles(backup))
     throw new KeyError(
       'ERR_KEY_BACKUP',
       `"${file}" does not open: the passphrase is wrong, or the file was changed or cut short; nothing was written`,
     );
-  const { kind, madeAt, files } = backup;
+  const { kind, madeAt } = backup;
   if (madeAt + terms.maxAgeSeconds < terms.now / 1000)
     throw new KeyError(
       'ERR_KEY_BACKUP_OLD',
       `"${file}" was made on ${new Date(madeAt * 1000).toISOString()}; look for a newer one, or allow its age with --max-age`,
     );
+  return { kind, madeAt, files: await placeKeys(backup, dir) };
+}
+
+/** All of them or none: a failure removes what was written. @throws KeyError ERR_KEY_EXISTS; ERR_KEY_FILE_… */
+export async function placeKeys({ kind, files }: Backup, dir: string): Promise<readonly string[]> {
   await makeKeyDirectory(dir);
   for (const name of namesOf(kind))
     if (await isPresent(join(dir, name)))
@@ -98,5 +113,5 @@ export async function restoreKeys(
     for (const name of written) await rm(join(dir, name), { force: true });
     throw error;
   }
-  return { kind, madeAt, files: written };
+  return written;
 }

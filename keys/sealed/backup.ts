@@ -4,8 +4,8 @@ import * as z from 'zod';
 import { MAX_PBKDF2_ROUNDS, PBKDF2_ROUNDS } from '../base/index.ts';
 
 const BACKUP_TYPE = 'argus-backup+jwe';
+export const CONTENT = 'A256GCM';
 const KEY_MANAGEMENT = 'PBES2-HS512+A256KW';
-const CONTENT = 'A256GCM';
 
 const backup = z.strictObject({
   v: z.literal(1),
@@ -16,6 +16,11 @@ const backup = z.strictObject({
 });
 
 export type Backup = Readonly<z.output<typeof backup>>;
+
+/** @throws SyntaxError when it is not JSON @returns null when it is no backup */
+export function parseBackup(plaintext: Uint8Array): Backup | null {
+  return backup.safeParse(JSON.parse(Buffer.from(plaintext).toString('utf8'))).data ?? null;
+}
 
 export function sealBackup(content: Backup, passphrase: string, rounds = PBKDF2_ROUNDS): Promise<string> {
   return new CompactEncrypt(Buffer.from(JSON.stringify(content), 'utf8'))
@@ -37,7 +42,7 @@ export async function openBackup(jwe: string, passphrase: string): Promise<Backu
       },
     );
     if (protectedHeader.typ !== BACKUP_TYPE) return null;
-    return backup.safeParse(JSON.parse(Buffer.from(plaintext).toString('utf8'))).data ?? null;
+    return parseBackup(plaintext);
   } catch {
     return null; // jose throws one error for all of it, without a reason
   }

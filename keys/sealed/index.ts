@@ -1,2 +1,9 @@
 export { type Backup, openBackup, sealBackup } from './backup.ts';
 export { isSealed, openSealed, sealText } from './seal.ts';
+export {
+  makeTransferKey,
+  openTransfer,
+  parseTransferKey,
+  sealTransfer,
+  transferThumbprint,
+} from './transfer.ts';

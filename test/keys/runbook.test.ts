@@ -182,6 +182,28 @@ runbook('a routine change of keys: domain, broker and authority, one command eac
   }
 });
 
+runbook('a host is replaced: its keys move to a new one, which has its session', async () => {
+  const { at, path, start } = await site();
+  const prepared = JSON.parse(await keys('receive', path('new-host'), '--json'));
+  const sealed = ['--to', prepared.publicFile, '--thumbprint', prepared.thumbprint, '--out', path('transfer')];
+  const said = await keys('migrate', path('chrome-vm'), ...sealed);
+  const [, key = ''] = /receive DIR --file FILE --thumbprint (\S+)/.exec(said) ?? [];
+  assert.is(await codeOf(() => keys('receive', path('new-host'), '--file', path('transfer'))), 'ERR_KEY_MISMATCH');
+  assert.match(
+    await keys('receive', path('new-host'), '--file', path('transfer'), '--thumbprint', key),
+    'identity now',
+  );
+  const broker = await start();
+  try {
+    await keys('rotate', path('new-host'), ...at, '--overlap', '1s');
+    await (await connect({ carrier: broker.carrierOf('chrome-vm'), identity: path('new-host') })).close();
+    const old = connect({ carrier: broker.carrierOf('chrome-vm'), identity: path('chrome-vm'), reconnect: false });
+    assert.is(await codeOf(() => old), 'ERR_CLIENT_CREDENTIAL_REVOKED');
+  } finally {
+    await broker.close();
+  }
+});
+
 runbook('the page has each of these cases, with the commands', () => {
   for (const words of [
     'is stolen',
@@ -189,6 +211,7 @@ runbook('the page has each of these cases, with the commands', () => {
     'Everything has expired',
     'argus keys renew',
     'argus keys rotate',
+    'argus keys migrate',
     'A host is stolen',
     'is mislaid',
     'list is missing',

@@ -18,6 +18,7 @@ import { aeadCommand } from './keys/aead.ts';
 import { approveCommand } from './keys/approve.ts';
 import { isoTime, parseDuration, print, quoted, roleOption } from './keys/format.ts';
 import { auditCommand, listCommand } from './keys/list.ts';
+import { migrateCommand, receiveCommand } from './keys/migrate.ts';
 import { renewCommand } from './keys/renew.ts';
 import { publishCommand, revokeCommand } from './keys/revoke.ts';
 import { rotateCommand } from './keys/rotate.ts';
@@ -183,5 +184,7 @@ export function keysCommand(): Command {
     .addCommand(unsealCommand())
     .addCommand(backupCommand())
     .addCommand(restoreCommand())
+    .addCommand(migrateCommand())
+    .addCommand(receiveCommand())
     .addCommand(aeadCommand());
 }

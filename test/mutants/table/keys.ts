@@ -152,7 +152,7 @@ export const KEYS: readonly Mutant[] = [
   },
   {
     in: 'keys/files/key-backup.ts',
-    find: 'if (backup === null || !Object.keys(backup.files).every((name) => namesOf(backup.kind).includes(name)))',
+    find: 'if (backup === null || !hasOnlyKeyFiles(backup))',
     replace: 'if (backup === null)',
     promise: 'keys are kept private',
     tests: ['test/keys/sealed/backup.test.ts'],

@@ -1,9 +1,13 @@
-/** Lines of rotation: the succession of an authority, two keys of one holder, a new credential in a running session. */
+/**
+ * Lines of rotation and migration: the succession of an authority, two keys of one holder, a new credential in a running
+ * session, keys that move to another host.
+ */
 import type { Mutant } from '../mutant.ts';
 
 const AUTHORITY = ['test/keys/authority-rotation.test.ts'];
 const HOLDER = ['test/keys/identity-rotation.test.ts'];
 const CHANGE = ['test/channel/credential-change.test.ts'];
+const MIGRATION = ['test/keys/migration.test.ts'];
 const SESSIONS = ['test/service/sessions.test.ts'];
 
 export const ROTATION: readonly Mutant[] = [
@@ -76,5 +80,26 @@ export const ROTATION: readonly Mutant[] = [
     replace: 'if (false) {',
     promise: 'a credential is worth nothing without its key',
     tests: ['test/service/own-identity.test.ts'],
+  },
+  {
+    in: 'keys/files/migration.ts',
+    find: 'if (actual !== thumbprint) throw',
+    replace: 'if (false) throw',
+    promise: 'keys are kept private',
+    tests: MIGRATION,
+  },
+  {
+    in: 'keys/files/migration.ts',
+    find: 'if (backup === null || !hasOnlyKeyFiles(backup))',
+    replace: 'if (backup === null)',
+    promise: 'keys are kept private',
+    tests: MIGRATION,
+  },
+  {
+    in: 'keys/files/migration.ts',
+    find: 'if (inside !== key)',
+    replace: 'if (false)',
+    promise: 'a credential is worth nothing without its key',
+    tests: MIGRATION,
   },
 ];
