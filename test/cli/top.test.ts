@@ -127,6 +127,23 @@ top('what an operator must look at stands in the first line', () => {
   );
 });
 
+top('a flow has a rate from its records of two moments on, and 0 when it has stopped', () => {
+  const model = modelOf(['chrome-vm']);
+  const [what, at] = ['chrome-vm -> mail-vm data:send', (seconds: number) => ({ mono: seconds * 1_000 })];
+  const shown = () => textOf(screenOf(model, { panel: 'flows' }));
+  record(model, 1, 'flow', { ...at(10), messages: 500 });
+  assert.match(shown(), `${what}  500 messages`);
+  // Two ports, so two records of one moment.
+  for (const seq of [2, 3]) record(model, seq, 'flow', { ...at(20), messages: 100 });
+  assert.match(shown(), `${what}  20 msg/s, 700 messages`);
+  record(model, 4, 'flow', { ...at(45), messages: 125 });
+  assert.match(shown(), `${what}  5.0 msg/s, 825 messages`, 'the last half minute counts');
+  model.read({ at: 30_000, status: statusOf(['chrome-vm'], 30), grants: [] });
+  assert.match(shown(), `${what}  0.0 msg/s`);
+  record(model, 5, 'flow', { ...at(1), messages: 7 });
+  assert.match(shown(), `${what}  832 messages`, 'the broker has started again');
+});
+
 top('keys go through panels and lines, look at a domain, and take a grant back only after y', () => {
   const model = modelOf(['a-vm', 'b-vm'], [GRANT]);
   let state: TopState = FIRST_STATE;

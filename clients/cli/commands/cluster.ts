@@ -18,6 +18,7 @@ import { type Authority, createAuthority, issueIdentity, openAuthority, type Rol
 import { copyShippedPolicy, loadPolicy } from '../../../policy/index.ts';
 import { PLAIN, printJson } from '../output.ts';
 import { controlSocket } from '../sockets/control.ts';
+import { type PolicyInForce, policyDifferences } from './running/policies-differ.ts';
 
 /** Long enough for an evaluation; a real installation enrols each end where it runs, and renews. */
 const TTL_SECONDS = 30 * 86_400;
@@ -122,7 +123,17 @@ function render(found: readonly Look[]): string {
       }
     }
   }
-  return table.toString();
+  return [table.toString(), ...policyDifferences(found.flatMap(policiesSeen))].join('\n');
+}
+
+/** Of the broker itself, and of the others that it hears of. */
+function policiesSeen(one: Look): PolicyInForce[] {
+  if ('error' in one) return [];
+  const { broker, policy, brokers } = one.status;
+  const others = brokers.flatMap(({ broker: other, session, report }) =>
+    session === null || report === null ? [] : [{ broker: other, hash: report.policy }],
+  );
+  return [{ broker, hash: policy.hash }, ...others];
 }
 
 function policyText({ revision, hash }: { readonly revision: number; readonly hash: string }): string {

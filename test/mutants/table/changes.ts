@@ -61,6 +61,13 @@ export const CHANGE: readonly Mutant[] = [
     tests: MODES,
   },
   {
+    in: 'clients/cli/commands/policy/replay/recorded.ts',
+    find: "const allowed = decision === 'allow' && permissive !== true;",
+    replace: "const allowed = decision === 'allow';",
+    promise: 'permissive mode loosens rows alone',
+    tests: ['test/policy/permissive-records.test.ts'],
+  },
+  {
     in: 'broker/service/grants.ts',
     find: '...(isAll ? { permissive: [] } : {}),',
     replace: '',

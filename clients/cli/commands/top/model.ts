@@ -1,5 +1,6 @@
 /** What `argus top` knows: two readings of the broker's status, its grants, and the records of its log. Pure. */
 import type { BrokerStatus, DomainStatus, GrantStatus } from '../../../../broker/index.ts';
+import { FlowRate } from './flow-rate.ts';
 
 /** More pairs and denials than any screen shows; the ones that were quiet longest go. */
 const MAX_FLOWS = 1_000;
@@ -18,6 +19,7 @@ export interface FlowLine {
   bytes: number;
   /** Of the newest record. */
   lastSeq: number;
+  readonly rate: FlowRate;
 }
 
 export interface DenialLine {
@@ -70,6 +72,11 @@ export class TopModel {
     return { messages: rate(({ messages }) => messages), bytes: rate(({ bytes }) => bytes), refused: rate(refusedOf) };
   }
 
+  /** Messages per second of a flow; null: not known yet. */
+  rateOf({ rate }: FlowLine): number | null {
+    return rate.perSecond(this.#now?.at ?? 0);
+  }
+
   /** CPU time of the broker for this domain, milliseconds in a second. */
   workOf({ name, work }: DomainStatus): number {
     const [before, now] = [this.#before, this.#now];
@@ -87,8 +94,10 @@ export class TopModel {
     else if (fields.decision === 'deny') this.#denial(what, fields);
   }
 
-  #flow(what: string, seq: number, { messages, bytes }: Fields): void {
-    const line = this.#flows.get(what) ?? { what, messages: 0, bytes: 0, lastSeq: 0 };
+  #flow(what: string, seq: number, fields: Fields): void {
+    const { messages, bytes, mono } = fields;
+    const line = this.#flows.get(what) ?? { what, messages: 0, bytes: 0, lastSeq: 0, rate: new FlowRate() };
+    if (typeof mono === 'number' && typeof messages === 'number') line.rate.add({ mono, messages }, this.#now?.at ?? 0);
     line.messages += typeof messages === 'number' ? messages : 1;
     line.bytes += typeof bytes === 'number' ? bytes : 0;
     line.lastSeq = seq;

@@ -1,7 +1,7 @@
 /** The screen of `argus top`, line by line, and what its keys mean. Pure. */
 import type { BrokerStatus, DomainStatus, GrantStatus } from '../../../../broker/index.ts';
 import { printable } from '../../output.ts';
-import type { TopModel } from './model.ts';
+import type { FlowLine, TopModel } from './model.ts';
 
 export const PANELS = ['domains', 'flows', 'denials', 'grants'] as const;
 export type Panel = (typeof PANELS)[number];
@@ -90,7 +90,7 @@ function linesOf(model: TopModel, { panel, mode, selected }: TopState, wall: num
     }
     case 'flows':
       return orNone(
-        model.flows.map(({ what, messages, bytes }) => `${what}  ${messages} messages, ${size(bytes)}`),
+        model.flows.map((each) => flowLine(each, model.rateOf(each))),
         'no flow in the log yet: they are written every 10 s',
       );
     case 'denials':
@@ -110,6 +110,11 @@ function linesOf(model: TopModel, { panel, mode, selected }: TopState, wall: num
 
 function orNone(lines: string[], none: string): string[] {
   return lines.length === 0 ? [none] : lines;
+}
+
+function flowLine({ what, messages, bytes }: FlowLine, rate: number | null): string {
+  const pace = rate === null ? '' : `${rate.toFixed(rate < 10 ? 1 : 0)} msg/s, `;
+  return `${what}  ${pace}${messages} messages, ${size(bytes)}`;
 }
 
 function domainLine(model: TopModel, domain: DomainStatus, width: number): string {
