@@ -244,7 +244,7 @@ peers('a record above the common size may hold one large message, not many small
     [200_000],
   );
   a.sayFrames(...Array.from({ length: MAX_RECORD_PLAINTEXT_BYTES / 12 }, () => ping));
-  await turns(60);
+  await bench.settled();
   assert.is(a.read().of(Op.brokerPong).length, Math.floor(MAX_RECORD_PLAINTEXT_BYTES / 12));
   a.sayFrames(...Array.from({ length: MAX_RECORD_PLAINTEXT_BYTES / 12 + 1 }, () => ping));
   await turns();
@@ -271,7 +271,7 @@ peers('a domain that does not read is not read from, and what it is told stays b
   assert.ok(a.carrier.isPaused);
   assert.ok(bench.peer('a').controlBytes < 400_000);
   a.carrier.drain();
-  await turns();
+  await bench.settled();
   assert.not(a.carrier.isPaused);
   bench.close();
 });

@@ -432,6 +432,12 @@ export class PeerHarness {
     adoptPolicy(await compile(text, this.argo.policy.revision + 1), this.argo, this.sessions);
   }
 
+  /** Passes turns of the event loop until no work of any domain waits for one. */
+  async settled(): Promise<void> {
+    do await turns();
+    while ([...this.context.turns.shares()].some(({ waiting }) => waiting.length > 0));
+  }
+
   close(): void {
     this.sessions.endAll('shutdown');
   }
