@@ -20,3 +20,4 @@ export {
   sharesPrefix,
 } from './prefixes.ts';
 export { reasonOf } from './reason.ts';
+export { didYouMean } from './suggest.ts';

@@ -1,5 +1,6 @@
 /** services.yaml: the class of each port and domain, and the permissions of each class. */
 import { z } from 'zod';
+import { didYouMean } from '../../broker/base/index.ts';
 import {
   type Domain,
   formatPortRange,
@@ -16,7 +17,6 @@ import {
   type ServiceClasses,
 } from '../contract/index.ts';
 import type { Finding } from './finding.ts';
-import { didYouMean } from './suggest.ts';
 import { parseYaml, type YamlFile } from './yaml.ts';
 
 export const SERVICES_FILE = 'services.yaml';

@@ -1,3 +1,4 @@
+export { didYouMean } from '../../broker/base/index.ts';
 export { checkModel, MODEL_TEXT, sha256Hex } from './casbin-model.ts';
 export { type BoundClass, PortBinder, readClasses, SERVICES_FILE } from './classes.ts';
 export { type Row, splitRows } from './csv.ts';
@@ -8,7 +9,6 @@ export { type Closure, closeLabels } from './labels.ts';
 export { createPace, finish, finishPaced, type Pace, unhurried, type Work } from './pace.ts';
 export { POLICY_FILE, type PolicyRow, readPolicyRows } from './policy-rows.ts';
 export { RowReader } from './row-reader.ts';
-export { didYouMean } from './suggest.ts';
 export {
   type Access,
   type Effect,

@@ -1,6 +1,14 @@
 /** domains.yaml: the domains, the labels, and the domains that have each label from the start. */
 import { z } from 'zod';
-import { formatIpv6, formatPrefix, parseIpv4, parseIpv6, parseMac, parsePrefix } from '../../broker/base/index.ts';
+import {
+  didYouMean,
+  formatIpv6,
+  formatPrefix,
+  parseIpv4,
+  parseIpv6,
+  parseMac,
+  parsePrefix,
+} from '../../broker/base/index.ts';
 import {
   ANY_LABEL,
   BROKER_NAME,
@@ -14,7 +22,6 @@ import {
   SLAAC_PREFIX_BITS,
 } from '../contract/index.ts';
 import type { Finding, Place } from './finding.ts';
-import { didYouMean } from './suggest.ts';
 import { parseYaml, type YamlFile } from './yaml.ts';
 
 export const DOMAINS_FILE = 'domains.yaml';

@@ -1,12 +1,12 @@
 /** policy.csv: `p` and `g` rows, each either understood completely or a finding. */
 
+import { didYouMean } from '../../broker/base/index.ts';
 import { ANY_LABEL } from '../contract/index.ts';
 import { splitRows } from './csv.ts';
 import type { Finding, Place } from './finding.ts';
 import type { Membership } from './inventory.ts';
 import type { Work } from './pace.ts';
 import { RowReader } from './row-reader.ts';
-import { didYouMean } from './suggest.ts';
 import type { Access, Effect, Vocabulary } from './vocabulary.ts';
 
 export const POLICY_FILE = 'policy.csv';

@@ -1,4 +1,6 @@
 /** Reads the words of one CSV row. Each word is either known, or becomes a finding with a suggestion. */
+
+import { didYouMean } from '../../broker/base/index.ts';
 import {
   ANY_LABEL,
   BROKER_NAME,
@@ -10,7 +12,6 @@ import {
 } from '../contract/index.ts';
 import type { Row } from './csv.ts';
 import type { Finding, FindingCode, Place } from './finding.ts';
-import { didYouMean } from './suggest.ts';
 import { type Access, type Effect, isAskedOfBroker, type Vocabulary } from './vocabulary.ts';
 
 export class RowReader {

@@ -1,9 +1,9 @@
 /** A YAML file checked against a zod schema, with line and column for whatever is wrong. */
 import { type Document, isMap, isNode, isScalar, type LineCounter } from 'yaml';
 import type { z } from 'zod';
+import { didYouMean } from '../../broker/base/index.ts';
 import { MAX_FINDINGS } from '../contract/index.ts';
 import type { Finding, Place } from './finding.ts';
-import { didYouMean } from './suggest.ts';
 import { parseStrict } from './yaml-document.ts';
 
 export type YamlPath = readonly PropertyKey[];
