@@ -4,7 +4,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { AEAD_PROVIDERS } from '../keys/index.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type RetentionOptions,
 } from './audit/index.ts';
 import { reasonOf } from './base/index.ts';
+import { OUR_WORDS, problemOf, readYamlText } from './config/index.ts';
 import { BrokerError, MIN_MEMORY_BYTES, POLICY_SOURCES, RING_BYTES_PER_DOMAIN } from './process/index.ts';
 import { MAX_RING_BYTES, MIN_RING_BYTES } from './wire/index.ts';
 
@@ -163,9 +163,9 @@ export interface BrokerOptions extends Omit<z.output<typeof brokerOptions>, 'aud
  * Fills in the defaults and makes paths absolute, relative to `base`. Throws ERR_BROKER_CONFIG naming every bad key.
  */
 export function resolveOptions(input: unknown, base: string, origin = 'options'): BrokerOptions {
-  const parsed = brokerOptions.safeParse(input);
+  const parsed = brokerOptions.safeParse(input, OUR_WORDS);
   if (!parsed.success) {
-    const issues = parsed.error.issues.flatMap(ofClosestForm).map(describe).join('; ');
+    const issues = parsed.error.issues.flatMap(ofClosestForm).map(problemOf).join('; ');
     throw new BrokerError('ERR_BROKER_CONFIG', `${origin}: ${issues}`);
   }
   const options = parsed.data;
@@ -194,13 +194,6 @@ function ofClosestForm(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   return ofObject?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
 }
 
-function describe(issue: z.core.$ZodIssue): string {
-  const where = issue.path.join('.') || 'the file';
-  if (issue.code === 'unrecognized_keys')
-    return `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')} in ${where}`;
-  return `"${where}": ${issue.message}`;
-}
-
 /** Reads argus.yaml; paths in it are relative to the file. */
 export function readOptions(file: string): BrokerOptions {
   let text: string;
@@ -213,22 +206,7 @@ export function readOptions(file: string): BrokerOptions {
       { cause },
     );
   }
-  const document = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const [{ line, col } = { line: 1, col: 1 }] = error.linePos ?? [];
-    const what = error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '');
-    throw new BrokerError('ERR_BROKER_CONFIG', `${file}:${line}:${col}: ${what}`);
-  }
-  return resolveOptions(contentOf(document, file), dirname(resolve(file)), file);
-}
-
-/** Aliases that expand too much, or that are not defined, are errors only here. */
-function contentOf(document: ReturnType<typeof parseDocument>, file: string): unknown {
-  try {
-    return document.toJS() ?? {};
-  } catch (cause) {
-    const reason = reasonOf(cause);
-    throw new BrokerError('ERR_BROKER_CONFIG', `${file}: ${reason}`, { cause });
-  }
+  const content = readYamlText(text);
+  if (!content.ok) throw new BrokerError('ERR_BROKER_CONFIG', `${file}${content.problem}`);
+  return resolveOptions(content.value, dirname(resolve(file)), file);
 }

@@ -10,7 +10,7 @@ import { isSeq, parseDocument } from 'yaml';
 import { reasonOf } from '../../broker/base/index.ts';
 import { carrierPlace, INSPECTORS } from '../../broker/index.ts';
 import { DEFAULT_TTL_SECONDS, issueIdentity, openAuthority } from '../../keys/index.ts';
-import { loadPolicy, type PolicyRevision } from '../../policy/index.ts';
+import { didYouMean, loadPolicy, type PolicyRevision } from '../../policy/index.ts';
 import { HostError } from './errors.ts';
 import { INVENTORY, readConfig, replaceChecked } from './inventory.ts';
 
@@ -82,8 +82,11 @@ function requireNew(policy: PolicyRevision, { name, labels }: NewVm, domid: numb
     );
   for (const label of labels) {
     if (policy.labels.has(label)) continue;
-    const known = [...policy.labels.keys()].join(', ');
-    throw new HostError('ERR_HOST_VM_LABEL', `label "${label}" is not declared in ${INVENTORY}; there are ${known}`);
+    const known = [...policy.labels.keys()];
+    throw new HostError(
+      'ERR_HOST_VM_LABEL',
+      `label "${label}" is not declared in ${INVENTORY}${didYouMean(label, known)}; there are ${known.join(', ')}`,
+    );
   }
 }
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { isMap, isSeq, parseDocument } from 'yaml';
 import { CONTROL_SOCKET, callControl, INSPECTORS, type readOptions } from '../../broker/index.ts';
 import { KeyError, loadIdentity, openAuthority, RevocationStore } from '../../keys/index.ts';
-import { loadPolicy } from '../../policy/index.ts';
+import { didYouMean, loadPolicy } from '../../policy/index.ts';
 import { HostError } from './errors.ts';
 import { INVENTORY, prepareInventory, readConfig } from './inventory.ts';
 
@@ -36,8 +36,11 @@ export async function removeVm(directory: string, name: string, reason: string):
   const isDeclared = policy.domains.byName(name) !== undefined;
   const isKept = /^[a-z0-9][a-z0-9-]{0,62}$/.test(name) && (await isDirectory(home));
   if (!isDeclared && !isKept) {
-    const names = policy.domains.all.map((each) => each.name).join(', ');
-    throw new HostError('ERR_HOST_VM_UNKNOWN', `no virtual machine "${name}" on this host; there are ${names}`);
+    const names = policy.domains.all.map((each) => each.name);
+    throw new HostError(
+      'ERR_HOST_VM_UNKNOWN',
+      `no virtual machine "${name}" on this host${didYouMean(name, names)}; there are ${names.join(', ')}`,
+    );
   }
   const file = join(policyDirectory, INVENTORY);
   // Checked before anything is revoked: a policy that still names the machine refuses the whole removal.

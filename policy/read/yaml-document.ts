@@ -1,5 +1,6 @@
 /** YAML text to a document in which everything means what it says: no anchors, aliases, tags, merge keys or repeated keys. */
 import { type Document, isAlias, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
+import { yamlFaultWords } from '../../broker/config/index.ts';
 import { MAX_FINDINGS, MAX_LINE_LENGTH, MAX_YAML_BYTES, MAX_YAML_DEPTH } from '../contract/index.ts';
 import type { Finding } from './finding.ts';
 import { decodeText } from './text.ts';
@@ -44,8 +45,8 @@ export function parseStrict(file: string, bytes: Uint8Array, findings: Finding[]
   const before = findings.length;
   for (const fault of [...tree.errors, ...tree.warnings].slice(0, MAX_FINDINGS)) {
     const { line, col } = lines.linePos(fault.pos[0]);
-    const quote = fault.message.includes('reserved character @') ? '; write labels in quotes: "@app"' : '';
-    refuse(line, col, 'F-009', `${fault.message.split('\n', 1)[0] ?? ''}${quote}`);
+    const quote = fault.message.includes('reserved character @') ? '; a label too: "@app"' : '';
+    refuse(line, col, 'F-009', `${yamlFaultWords(fault.code)}${quote}`);
   }
   for (const { node, message } of unwantedNodes(tree).slice(0, MAX_FINDINGS)) {
     const { line, col } = lines.linePos(node.range?.[0] ?? 0);

@@ -2,6 +2,7 @@
 import { type Document, isMap, isNode, isScalar, type LineCounter } from 'yaml';
 import type { z } from 'zod';
 import { didYouMean } from '../../broker/base/index.ts';
+import { OUR_WORDS } from '../../broker/config/index.ts';
 import { MAX_FINDINGS } from '../contract/index.ts';
 import type { Finding, Place } from './finding.ts';
 import { parseStrict } from './yaml-document.ts';
@@ -29,7 +30,7 @@ export function parseYaml<T>(
   const document = parseStrict(file, bytes, findings);
   if (document === null) return null;
   const place = (path: YamlPath): Place => ({ file, ...placeIn(document.tree, document.lines, path) });
-  const result = schema.safeParse(document.tree.toJS());
+  const result = schema.safeParse(document.tree.toJS(), OUR_WORDS);
   if (result.success) return { value: result.data, place };
   for (const issue of result.error.issues.slice(0, MAX_FINDINGS)) {
     if (issue.code === 'unrecognized_keys') {

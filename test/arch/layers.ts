@@ -11,6 +11,7 @@ export interface Layer {
 /** Folders that the edges of the broker may import: all lower ones. */
 const BELOW_EDGES = [
   'broker/base',
+  'broker/config',
   'broker/process',
   'broker/wire',
   'broker/turns',
@@ -35,6 +36,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       { 'broker/base/fifo.ts': `import { Op } from '../wire/index.ts';` },
       { 'broker/base/clock.ts': `import { SWEEP_MS } from '../process/index.ts';` },
     ],
+  },
+  'broker/config': {
+    imports: ['broker/base'],
+    breaking: [{ 'broker/config/problems.ts': `import { BrokerError } from '../process/index.ts';` }],
   },
   'broker/process': {
     imports: ['broker/base'],
@@ -79,7 +84,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     ],
   },
   'policy/read': {
-    imports: ['broker/base', 'policy/contract'],
+    imports: ['broker/base', 'broker/config', 'policy/contract'],
     breaking: [{ 'policy/read/inventory.ts': `import { Decider } from '../decide/index.ts';` }],
   },
   'policy/decide': {
@@ -165,7 +170,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     ],
   },
   'broker/carrier': {
-    imports: ['broker/base', 'broker/process', 'broker/turns', 'keys', 'policy'],
+    imports: ['broker/base', 'broker/config', 'broker/process', 'broker/turns', 'keys', 'policy'],
     breaking: [
       { 'broker/carrier/unix.ts': `import { connect } from '../../clients/sdk/index.ts';` },
       { 'broker/carrier/places.ts': `import { SessionPace } from '../service/index.ts';` },
@@ -215,11 +220,19 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'clients/agents/audio/guest/endpoint.ts': `import { Ring } from '../../../broker/core/index.ts';` }],
   },
   'clients/agents/network': {
-    imports: ['clients/sdk', 'broker/base', 'broker/wire'],
+    imports: ['clients/sdk', 'broker/base', 'broker/config', 'broker/wire'],
     breaking: [{ 'clients/agents/network/dhcp.ts': `import { seal } from '../../../broker/channel/index.ts';` }],
   },
   'clients/agents/guest': {
-    imports: ['clients/sdk', 'clients/agents/audio', 'clients/agents/network', 'broker/base', 'broker/wire', 'keys'],
+    imports: [
+      'clients/sdk',
+      'clients/agents/audio',
+      'clients/agents/network',
+      'broker/base',
+      'broker/config',
+      'broker/wire',
+      'keys',
+    ],
     breaking: [{ 'clients/agents/guest/agent.ts': `import { startBroker } from '../../../broker/index.ts';` }],
   },
   'clients/devices/base': {

@@ -88,7 +88,7 @@ const SITUATIONS: readonly (readonly [
   [
     'a key given twice',
     'ERR_BROKER_CONFIG',
-    ['unique', /argus\.yaml:2:\d+: /],
+    ['stands twice', /argus\.yaml:2:\d+: /],
     (installation) => writeFileSync(installation.config, 'identity: a\nidentity: b\n'),
   ],
   // the broker's identity

@@ -75,6 +75,14 @@ for (const [what, vm, code] of REFUSED) {
   });
 }
 
+host('a mistyped label is refused with the nearest one that is declared', async () => {
+  const directory = await newHost();
+  await addVm(directory, { name: 'files-vm', labels: ['@srevice'] }).then(
+    () => assert.unreachable(),
+    (error: Error) => assert.match(error.message, 'did you mean "@service"?; there are'),
+  );
+});
+
 host('a directory without a host says how to make one', async () => {
   const attempt = addVm(temporaryDirectory(), { name: 'files-vm', labels: [] });
   assert.is(await codeOf(attempt), 'ERR_HOST_CONFIG');

@@ -73,6 +73,7 @@ withOpenssl(directory, 'only who is declared and enrolled is let in; the rest is
   await server.revoke('a');
   assert.is((await server.write(await server.setup(), MEMBERS, Date.now())).users, 0);
   assert.is(await codeOf(server.revoke('a')), 'ERR_NATS_USER');
+  await server.revoke('strangre').catch((error: Error) => assert.match(error.message, 'did you mean "stranger"?'));
 });
 
 withOpenssl(

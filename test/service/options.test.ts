@@ -60,7 +60,7 @@ for (const [text, host, port] of ADDRESSES) {
 
 const WRONG: readonly (readonly [what: string, text: string, mentions: string])[] = [
   ['an empty file', '', 'identity'],
-  ['a list', '- identity\n', 'expected object'],
+  ['a list', '- identity\n', 'expected keys with values'],
   ['a missing key', 'identity: k\npolicy: p\n', '"audit"'],
   ['two unknown keys', `${LEAST}a: 1\nb: 2\n`, '"a", "b"'],
   ['a key of the prototype', `${LEAST}__proto__: 1\n`, '__proto__'],

@@ -1,9 +1,9 @@
 /** agent.yaml: every key with its default; an unknown key is an error that names it. */
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { reasonOf } from '../../../broker/base/index.ts';
+import { OUR_WORDS, problemOf, readYamlText } from '../../../broker/config/index.ts';
 import { type NetworkConfig, parseNetworkConfig as parseNetwork } from '../network/index.ts';
 import { AgentError } from './errors.ts';
 import { MAX_UNIX_PATH_BYTES } from './limits.ts';
@@ -55,14 +55,10 @@ export interface AgentConfig extends Omit<Parsed, 'network'> {
 
 /** Relative paths are relative to `base`. @throws AgentError ERR_AGENT_CONFIG naming every bad key */
 export function resolveConfig(input: unknown, base: string, origin: string): AgentConfig {
-  const parsed = schema.safeParse(input);
+  const parsed = schema.safeParse(input, OUR_WORDS);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')}`
-        : `"${issue.path.join('.') || 'the file'}": ${issue.message}`,
-    );
-    throw new AgentError('ERR_AGENT_CONFIG', `${origin}: ${issues.join('; ')}`);
+    const problems = parsed.error.issues.map(problemOf).join('; ');
+    throw new AgentError('ERR_AGENT_CONFIG', `${origin}: ${problems}`);
   }
   const config = parsed.data;
   const enrol = config.enrol === null ? null : { ...config.enrol, token: absolute(base, config.enrol.token) };
@@ -90,10 +86,9 @@ export function readConfig(file: string): AgentConfig {
       cause,
     });
   }
-  const document = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
-  const [error] = document.errors;
-  if (error !== undefined) throw new AgentError('ERR_AGENT_CONFIG', `${file}: ${error.message.split('\n')[0]}`);
-  return resolveConfig(document.toJS() ?? {}, dirname(resolve(file)), file);
+  const content = readYamlText(text);
+  if (!content.ok) throw new AgentError('ERR_AGENT_CONFIG', `${file}${content.problem}`);
+  return resolveConfig(content.value, dirname(resolve(file)), file);
 }
 
 function absolute(base: string, path: string): string {

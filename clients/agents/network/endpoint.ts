@@ -6,9 +6,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { reasonOf } from '../../../broker/base/index.ts';
+import { OUR_WORDS, problemOf, readYamlText } from '../../../broker/config/index.ts';
 import { ArgusError } from '../../sdk/index.ts';
 import { readDhcpConfig } from './dhcp/config.ts';
 import { serveDhcp } from './dhcp/serve.ts';
@@ -128,10 +128,9 @@ type Stop = () => Promise<void> | void;
 
 /** @throws NetError ERR_NET_OPTION */
 export function parseNetworkConfig(input: unknown, origin: string): NetworkConfig {
-  const parsed = networkConfig.safeParse(input);
+  const parsed = networkConfig.safeParse(input, OUR_WORDS);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path: where, message }) => `"${where.join('.')}": ${message}`);
-    throw new NetError('ERR_NET_OPTION', `${origin}: ${issues.join('; ')}`);
+    throw new NetError('ERR_NET_OPTION', `${origin}: ${parsed.error.issues.map(problemOf).join('; ')}`);
   }
   const { link, dhcp, announce, routes, connect, listen } = parsed.data;
   if ([link, dhcp, announce, routes, ...connect, ...listen].every((part) => part === undefined))
@@ -160,10 +159,9 @@ export function readNetworkConfig(file: string): NetworkConfig {
   } catch (error) {
     throw new NetError('ERR_NET_OPTION', `cannot read "${file}": ${reasonOf(error)}`, error);
   }
-  const document = parseDocument(text, { uniqueKeys: true });
-  const [fault] = document.errors;
-  if (fault !== undefined) throw new NetError('ERR_NET_OPTION', `${file}: ${fault.message.split('\n')[0]}`);
-  const config = parseNetworkConfig(document.toJS({ maxAliasCount: 0 }), file);
+  const content = readYamlText(text);
+  if (!content.ok) throw new NetError('ERR_NET_OPTION', `${file}${content.problem}`);
+  const config = parseNetworkConfig(content.value, file);
   const at = (relative: string): string => resolve(dirname(resolve(file)), relative);
   const { link } = config;
   return {

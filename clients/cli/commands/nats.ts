@@ -9,6 +9,7 @@ import {
   SERVER_ENVIRONMENT,
   type Written,
 } from '../../../broker/index.ts';
+import { didYouMean } from '../../../policy/index.ts';
 import { printJson } from '../output.ts';
 import { removeUser, rewriteServer } from './nats-server.ts';
 
@@ -130,12 +131,17 @@ function print(directory: NatsServerDirectory, setup: NatsSetup, written: Writte
   else process.stdout.write(`${describe(directory, setup, written)}\n`);
 }
 
+/** A name that was mistyped stands next to the one that is still missing. */
+function undeclared({ notDeclared, notEnrolled }: Written): string {
+  return notDeclared.map((name) => `${name}${didYouMean(name, notEnrolled)}`).join('; ');
+}
+
 function describe(directory: NatsServerDirectory, setup: NatsSetup, written: Written): string {
   const lines = [`wrote ${directory.configFile}: ${written.users} users, listening on ${setup.listen}`];
   if (written.notEnrolled.length > 0)
     lines.push(`not enrolled, so not let in: ${written.notEnrolled.join(', ')} (argus nats enrol)`);
   if (written.notDeclared.length > 0)
-    lines.push(`enrolled, but domains.yaml has no such domain with "carrier: nats": ${written.notDeclared.join(', ')}`);
+    lines.push(`enrolled, but domains.yaml has no such domain with "carrier: nats": ${undeclared(written)}`);
   lines.push(
     written.reloaded
       ? 'the running server was told to read it'

@@ -3,7 +3,7 @@ import { copyFile, readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { INSPECTORS, readOptions } from '../../../broker/index.ts';
 import { DEFAULT_TTL_SECONDS, openAuthority } from '../../../keys/index.ts';
-import { loadPolicy } from '../../../policy/index.ts';
+import { didYouMean, loadPolicy } from '../../../policy/index.ts';
 import { addVm } from '../../host/index.ts';
 import {
   agentFile,
@@ -102,8 +102,11 @@ function commandCommand(): Command {
       const policy = await loadPolicy(directory, { revision: 1, inspectors: INSPECTORS });
       const domain = policy.domains.byName(name);
       if (domain === undefined) {
-        const names = policy.domains.all.map((each) => each.name).join(', ');
-        throw new VmError('ERR_VM_DOMAIN', `no domain "${name}" in ${directory}/domains.yaml; there are ${names}`);
+        const names = policy.domains.all.map((each) => each.name);
+        throw new VmError(
+          'ERR_VM_DOMAIN',
+          `no domain "${name}" in ${directory}/domains.yaml${didYouMean(name, names)}; there are ${names.join(', ')}`,
+        );
       }
       if (device !== undefined) {
         const socket = flags.socket ?? `/run/argus/vm/${name}/${device}`;

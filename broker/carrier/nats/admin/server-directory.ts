@@ -9,6 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { BlockList, isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { OUR_WORDS, problemOf } from '../../../config/index.ts';
 import { NatsCarrierError } from '../errors.ts';
 import { isSubjectName } from '../subjects.ts';
 import { certificateFiles, ensureCertificates } from './certificates.ts';
@@ -121,10 +122,9 @@ export class NatsServerDirectory {
   }
 
   #checked(setup: unknown, origin: string): NatsSetup {
-    const parsed = setupSchema.safeParse(setup);
+    const parsed = setupSchema.safeParse(setup, OUR_WORDS);
     if (parsed.success) return parsed.data;
-    const [issue] = parsed.error.issues;
-    throw new NatsCarrierError('ERR_NATS_FILE', `${origin}: "${issue?.path.join('.')}": ${issue?.message}`);
+    throw new NatsCarrierError('ERR_NATS_FILE', `${origin}: ${parsed.error.issues.map(problemOf).join('; ')}`);
   }
 }
 

@@ -1,6 +1,8 @@
 /** users.json: the public nkey of each user. Enrolment adds entries, and revocation removes them. */
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
+import { didYouMean } from '../../../base/index.ts';
+import { OUR_WORDS, problemOf } from '../../../config/index.ts';
 import { NatsCarrierError } from '../errors.ts';
 import { isUserNkey } from '../line/nkey.ts';
 import { isSubjectName } from '../subjects.ts';
@@ -19,10 +21,9 @@ export type UserKind = keyof NatsUsers;
 export async function readUsers(path: string): Promise<NatsUsers> {
   if (!existsSync(path)) return { brokers: {}, domains: {} };
   const text = await readPublic(path, 'run: argus nats config DIR');
-  const parsed = schema.safeParse(parseJson(text));
+  const parsed = schema.safeParse(parseJson(text), OUR_WORDS);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new NatsCarrierError('ERR_NATS_FILE', `"${path}": "${issue?.path.join('.')}": ${issue?.message}`);
+  throw new NatsCarrierError('ERR_NATS_FILE', `"${path}": ${parsed.error.issues.map(problemOf).join('; ')}`);
 }
 
 export async function writeUsers(path: string, users: NatsUsers): Promise<void> {
@@ -43,8 +44,9 @@ export async function withUser(users: NatsUsers, kind: UserKind, name: string, n
 }
 
 export function withoutUser(users: NatsUsers, name: string): NatsUsers {
-  if (!Object.hasOwn(users.brokers, name) && !Object.hasOwn(users.domains, name))
-    throw new NatsCarrierError('ERR_NATS_USER', `"${name}" is not enrolled`);
+  const enrolled = [...Object.keys(users.brokers), ...Object.keys(users.domains)];
+  if (!enrolled.includes(name))
+    throw new NatsCarrierError('ERR_NATS_USER', `"${name}" is not enrolled${didYouMean(name, enrolled)}`);
   const without = (entries: Readonly<Record<string, string>>): Record<string, string> =>
     Object.fromEntries(Object.entries(entries).filter(([key]) => key !== name));
   return { brokers: without(users.brokers), domains: without(users.domains) };

@@ -1,8 +1,8 @@
 /** The file of `argus net dhcp`: the network, its options, fixed addresses and the pool. */
 import { readFileSync } from 'node:fs';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { reasonOf } from '../../../../broker/base/index.ts';
+import { OUR_WORDS, problemOf, readYamlText } from '../../../../broker/config/index.ts';
 import { formatIpv4, formatMac, parseIpv4, parseMac } from '../address.ts';
 import { NetError } from '../errors.ts';
 import { DEFAULT_LEASE_SECONDS, MAX_LEASE_SECONDS, MAX_POOL_ADDRESSES, MIN_LEASE_SECONDS } from '../limits.ts';
@@ -94,13 +94,10 @@ export function readDhcpConfig(path: string): DhcpConfig {
 /** @throws NetError ERR_NET_DHCP_CONFIG, ERR_NET_DHCP_CONFLICT */
 export function parseDhcpConfig(text: string, origin: string): DhcpConfig {
   const refuse = (reason: string): NetError => new NetError('ERR_NET_DHCP_CONFIG', `${origin}: ${reason}`);
-  const document = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
-  const [fault] = document.errors;
-  if (fault !== undefined) throw refuse(fault.message.split('\n')[0] ?? 'not YAML');
-  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 0 }) ?? {});
-  if (!parsed.success) {
-    throw refuse(parsed.error.issues.map(({ path, message }) => `"${path.join('.')}": ${message}`).join('; '));
-  }
+  const content = readYamlText(text);
+  if (!content.ok) throw new NetError('ERR_NET_DHCP_CONFIG', `${origin}${content.problem}`);
+  const parsed = schema.safeParse(content.value, OUR_WORDS);
+  if (!parsed.success) throw refuse(parsed.error.issues.map(problemOf).join('; '));
   const { domain, mtu, pool = null, network, routes, ...rest } = parsed.data;
   const [, base = '', length = ''] = NETWORK.exec(network) ?? [];
   const bits = Number(length);
