@@ -15,7 +15,7 @@ export const OUR_WORDS: { readonly error: (issue: RawIssue) => string | undefine
 /** `"limits.memoryBytes": at most 8`: one problem that `safeParse` with OUR_WORDS has found. */
 export function problemOf({ code, path, message }: z.core.$ZodIssue): string {
   const where = path.join('.');
-  if (code === 'unrecognized_keys') return where === '' ? message : `${message} in "${where}"`;
+  if (code === 'unrecognized_keys' && where === '') return message;
   return `"${where || 'the file'}": ${message}`;
 }
 

@@ -33,7 +33,7 @@ const ROWS: readonly (readonly [input: unknown, said: string])[] = [
   [{ zzzzzz: 1, peer: 1 }, 'unknown key "zzzzzz", "peer", did you mean "peers"?'],
   [
     { log: { levle: true } },
-    '"log.level": is missing; expected true or false; unknown key "levle", did you mean "level"? in "log"',
+    '"log.level": is missing; expected true or false; "log": unknown key "levle", did you mean "level"?',
   ],
   [{ carrier: 7 }, '"carrier": expected text, got a number'],
   [{ carrier: '' }, '"carrier": at least 1 character'],

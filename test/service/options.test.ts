@@ -77,7 +77,7 @@ const WRONG: readonly (readonly [what: string, text: string, mentions: string])[
   ['a size without a unit', `${LOG} total: 20G }\n`, '"audit.total": expected MiB'],
   ['a total below two segments', `${LOG} total: 127MiB }\n`, '128MiB'],
   ['a part above the whole', `${LOG} warnAt: 101% }\n`, '"audit.warnAt"'],
-  ['an unknown key of the log', `${LOG} keeep: 90d }\n`, '"keeep" in audit'],
+  ['an unknown key of the log', `${LOG} keeep: 90d }\n`, '"audit": unknown key "keeep", did you mean "keep"?'],
   ['a log without a directory', 'identity: k\npolicy: p\naudit: { keep: 90d }\n', '"audit.directory"'],
   ['an alias bomb', `a: &a [1,1]\n${'b: &b [*a,*a]\n'.repeat(1)}c: [${'*b,'.repeat(2_000)}]\n`, 'argus.yaml'],
 ];
