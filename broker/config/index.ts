@@ -1,3 +1,3 @@
 /** Configuration files: YAML and the shapes of values, with problems in our words. */
 export { OUR_WORDS, problemOf } from './problems.ts';
-export { readYamlText, type YamlText, yamlFaultWords } from './yaml-text.ts';
+export { readYamlText, yamlFaultWords } from './yaml-text.ts';

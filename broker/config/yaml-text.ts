@@ -4,7 +4,7 @@
  */
 import { parseDocument } from 'yaml';
 
-export type YamlText =
+type YamlText =
   | { readonly ok: true; readonly value: unknown }
   /** Ready for a message behind the name of the file: `:3:1: a key stands twice`. */
   | { readonly ok: false; readonly problem: string };
