@@ -1,17 +1,14 @@
 /**
  * Cuts a byte stream into records. A record that lies whole in the last pushed chunk is returned as a view of it. A
- * record that straddles chunks is collected in a buffer of the deframer. That buffer grows with the bytes that really
- * arrived, never with the length that a header only declares.
+ * record that straddles chunks is collected in a store of the deframer.
  *
  * The other end must start a new carrier when it restarts. `SeekingDeframer` is for carriers where it does not.
  */
 import { RECORD_HEADER_BYTES } from './constants.ts';
 import { decodeRecordHeader, type RecordFault, type RecordHeader } from './record.ts';
+import { RecordStore } from './record-store.ts';
 
 const EMPTY = new Uint8Array(0);
-const FIRST_STORE_BYTES = 4096;
-/** After a large record, a store of more than this is dropped and not kept for the small records after it. */
-export const MAX_KEPT_STORE_BYTES = 131_072;
 
 export interface DeframedRecord extends RecordHeader {
   /** The 24 header bytes: the additional data. A view, valid until the next push. */
@@ -25,10 +22,9 @@ export class Deframer {
   maxLength: number;
   #chunk: Uint8Array = EMPTY;
   #at = 0;
-  #store = EMPTY;
-  /** Bytes of an unfinished record in `#store`; 0 means that records are read from the chunk itself. */
-  #stored = 0;
-  /** Length of the record in `#store`, once its header has arrived. The store never grows beyond it. */
+  /** An unfinished record; while it is empty, records are read from the chunk itself. */
+  readonly #store = new RecordStore();
+  /** Length of the record in `#store`, once its header has arrived. The store never holds more. */
   #total = 0;
   #fault: RecordFault | null = null;
 
@@ -38,12 +34,12 @@ export class Deframer {
 
   /** Bytes that arrived and were not returned yet: an unfinished record, and the bytes that `keep` has copied. */
   get heldBytes(): number {
-    return this.#stored + this.#chunk.length - this.#at;
+    return this.#store.length + this.#chunk.length - this.#at;
   }
 
   /** Bytes of allocated memory, which may be more than the bytes held in it. */
   get memoryBytes(): number {
-    return this.#store.length + this.#chunk.length - this.#at;
+    return this.#store.memoryBytes + this.#chunk.length - this.#at;
   }
 
   /** Reads the next chunk in place. Before its bytes change, call `next` until it returns 'more', or call `keep`. */
@@ -64,7 +60,7 @@ export class Deframer {
   /** The next whole record, 'more' when the stream must bring more first, or a fault, which is final. */
   next(): DeframedRecord | 'more' | RecordFault {
     if (this.#fault !== null) return this.#fault;
-    return this.#stored > 0 ? this.#nextFromStore() : this.#nextFromChunk();
+    return this.#store.length > 0 ? this.#nextFromStore() : this.#nextFromChunk();
   }
 
   #nextFromChunk(): DeframedRecord | 'more' | RecordFault {
@@ -89,34 +85,23 @@ export class Deframer {
 
   #nextFromStore(): DeframedRecord | 'more' | RecordFault {
     if (!this.#gatherUpTo(RECORD_HEADER_BYTES)) return this.#wait();
-    const header = decodeRecordHeader(this.#store, 0, this.maxLength);
+    const header = decodeRecordHeader(this.#store.head, 0, this.maxLength);
     if (typeof header === 'string') return this.#fail(header);
     this.#total = RECORD_HEADER_BYTES + header.length;
     if (!this.#gatherUpTo(this.#total)) return this.#wait();
-    this.#stored = 0;
     this.#total = 0;
-    const record = cut(header, this.#store, 0);
-    if (this.#store.length > MAX_KEPT_STORE_BYTES) this.#store = EMPTY;
-    return record;
+    return cut(header, this.#store.take(), 0);
   }
 
   /** Moves bytes from the chunk until `total` are stored; false when the chunk ran out first. */
   #gatherUpTo(total: number): boolean {
-    const missing = total - this.#stored;
+    const missing = total - this.#store.length;
     if (missing > 0) this.#gather(Math.min(missing, this.#chunk.length - this.#at));
-    return this.#stored >= total;
+    return this.#store.length >= total;
   }
 
   #gather(length: number): void {
-    const needed = this.#stored + length;
-    if (needed > this.#store.length) {
-      const doubled = Math.min(this.#store.length * 2, this.#total);
-      const grown = new Uint8Array(Math.max(needed, doubled, FIRST_STORE_BYTES));
-      grown.set(this.#store.subarray(0, this.#stored));
-      this.#store = grown;
-    }
-    this.#store.set(this.#chunk.subarray(this.#at, this.#at + length), this.#stored);
-    this.#stored = needed;
+    this.#store.append(this.#chunk.subarray(this.#at, this.#at + length), this.#total);
     this.#at += length;
   }
 
@@ -131,8 +116,7 @@ export class Deframer {
     this.#fault = fault;
     this.#chunk = EMPTY;
     this.#at = 0;
-    this.#store = EMPTY;
-    this.#stored = 0;
+    this.#store.clear();
     return fault;
   }
 }

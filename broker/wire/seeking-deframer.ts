@@ -12,8 +12,9 @@
  * bytes do, so one call of `next` tries only a few.
  */
 import { MAX_SKIPPED_BYTES, PLACES_PER_SEARCH, RECORD_HEADER_BYTES, RecordType } from './constants.ts';
-import { cut, type DeframedRecord, MAX_KEPT_STORE_BYTES } from './deframer.ts';
+import { cut, type DeframedRecord } from './deframer.ts';
 import { decodeRecordHeader, encodeRecordHeader, type RecordFault } from './record.ts';
+import { MAX_KEPT_STORE_BYTES } from './record-store.ts';
 
 const FIRST_STORE_BYTES = 4096;
 /** Header bytes before the length: with epoch and sequence 0 they are the same for every record of one type. */
