@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { MAX_GRANT_TEXT } from '../process/index.ts';
 import type { Grants, ReloadResult } from '../service/index.ts';
-import { type ControlAnswer, readJson } from './request-body.ts';
+import { badBody, type ControlAnswer, readJson } from './request-body.ts';
 
 /** A request has five short members. */
 const MAX_BODY_BYTES = 8_192;
@@ -33,8 +33,7 @@ export async function answerGrants(request: IncomingMessage, grants: Grants): Pr
     const asked = revokeBody.parse(body);
     return answerOf(await grants.revoke(asked), asked);
   } catch (error) {
-    const message = error instanceof z.ZodError ? z.prettifyError(error) : error instanceof Error ? error.message : '';
-    return { code: 400, body: { ok: false, code: 'ERR_CONTROL_BODY', message } };
+    return badBody(error);
   }
 }
 

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import type { KeyWatch } from '../service/index.ts';
-import { type ControlAnswer, readJson } from './request-body.ts';
+import { badBody, type ControlAnswer, readJson } from './request-body.ts';
 
 /** A whole list in JSON. */
 const MAX_LIST_BODY_BYTES = 2 ** 20 + 1024;
@@ -24,7 +24,6 @@ export async function answerRevocations(request: IncomingMessage, keys: KeyWatch
     const { serial } = result.list;
     return { code: 200, body: { ok: true, serial, isNew, ended }, asked: { serial, ended } };
   } catch (error) {
-    const message = error instanceof z.ZodError ? z.prettifyError(error) : error instanceof Error ? error.message : '';
-    return { code: 400, body: { ok: false, code: 'ERR_CONTROL_BODY', message } };
+    return badBody(error);
   }
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { MAX_GRANT_TEXT } from '../process/index.ts';
 import type { Modes } from '../service/index.ts';
-import { type ControlAnswer, readJson } from './request-body.ts';
+import { badBody, type ControlAnswer, readJson } from './request-body.ts';
 
 /** A request has five short members. */
 const MAX_BODY_BYTES = 8_192;
@@ -25,7 +25,6 @@ export async function answerModes(request: IncomingMessage, modes: Modes): Promi
         : await modes.tighten({ domain: asked.domain, by, reason });
     return { code: result.ok ? 200 : 422, body: result, asked: said };
   } catch (error) {
-    const message = error instanceof z.ZodError ? z.prettifyError(error) : error instanceof Error ? error.message : '';
-    return { code: 400, body: { ok: false, code: 'ERR_CONTROL_BODY', message } };
+    return badBody(error);
   }
 }

@@ -17,7 +17,7 @@ import {
 import { MAX_GRANT_TEXT } from '../process/index.ts';
 import type { Detail } from '../record/index.ts';
 import type { PolicyReload } from '../service/index.ts';
-import { type ControlAnswer, readJson } from './request-body.ts';
+import { badBody, type ControlAnswer, readJson } from './request-body.ts';
 
 /** Three tables of 4 MiB, two YAML files of 1 MiB, and base64. */
 const MAX_POLICY_BODY_BYTES = 20 * 1024 * 1024;
@@ -57,8 +57,7 @@ export async function answerPolicy(request: IncomingMessage, target: PolicyTarge
   } catch (error) {
     if (error instanceof PolicyError)
       return { code: 422, body: { ok: false, code: error.code, message: error.message } };
-    const message = error instanceof z.ZodError ? z.prettifyError(error) : error instanceof Error ? error.message : '';
-    return { code: 400, body: { ok: false, code: 'ERR_CONTROL_BODY', message } };
+    return badBody(error);
   }
 }
 

@@ -1,5 +1,7 @@
 /** The body of a control request: JSON, read within a limit. */
 import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import { reasonOf } from '../base/index.ts';
 import { BrokerError } from '../process/index.ts';
 import type { Detail } from '../record/index.ts';
 
@@ -21,4 +23,10 @@ export async function readJson(request: IncomingMessage, maxBytes: number): Prom
   }
   if (bytes === 0) return null;
   return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+}
+
+/** The answer to a body that is not valid. */
+export function badBody(error: unknown): ControlAnswer {
+  const message = error instanceof z.ZodError ? z.prettifyError(error) : reasonOf(error);
+  return { code: 400, body: { ok: false, code: 'ERR_CONTROL_BODY', message } };
 }

@@ -6,6 +6,7 @@
 import { chmod } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AuditLog } from '../audit/index.ts';
+import { reasonOf } from '../base/index.ts';
 import { removeStaleSocket } from '../carrier/index.ts';
 import {
   BrokerError,
@@ -131,7 +132,7 @@ function listening(server: Server, where: string, start: () => void): Promise<vo
   return new Promise((resolve, reject) => {
     // Never removed: a later failed accept must not be an uncaught exception.
     server.on('error', (cause: NodeJS.ErrnoException) => {
-      const hint = cause.code === 'EADDRINUSE' ? 'something else listens there' : cause.message;
+      const hint = reasonOf(cause);
       reject(new BrokerError('ERR_BROKER_LISTEN', `cannot listen on ${where}: ${hint}`, { cause }));
     });
     server.once('listening', resolve);

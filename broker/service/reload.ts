@@ -33,7 +33,7 @@ import {
   regrantPolicy,
 } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
-import { InvariantError } from '../base/index.ts';
+import { InvariantError, reasonOf } from '../base/index.ts';
 import { type Argo, INSPECTORS } from '../core/index.ts';
 import { BrokerError, type Logger } from '../process/index.ts';
 
@@ -487,7 +487,7 @@ export class PolicyReload {
 
   #reject(error: unknown, hash?: string): ReloadResult {
     this.rejected++;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     const code = error instanceof PolicyError || error instanceof BrokerError ? error.code : 'ERR_POLICY_LOAD';
     const policy = hash ?? (error instanceof PolicyError ? error.policy : null);
     const named = policy === null ? {} : { policy };

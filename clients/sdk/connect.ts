@@ -1,4 +1,5 @@
 /** `connect`: from options to a VM with a session that is up. */
+import { reasonOf } from '../../broker/base/index.ts';
 import { Channel } from '../../broker/channel/index.ts';
 import { CLOCK_TOLERANCE_SECONDS, type Identity, isCredentialReplaced, loadIdentity } from '../../keys/index.ts';
 import { AgentChannel } from './carriers/agent.ts';
@@ -149,6 +150,6 @@ const HINTS: ReadonlyMap<string, string> = new Map([
 function unreachable(carrier: string, cause: unknown): ArgusError {
   const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
   const hints = carrier.startsWith('agent:') ? AGENT_HINTS : HINTS;
-  const hint = hints.get(code) ?? (cause instanceof Error ? cause.message : String(cause));
+  const hint = hints.get(code) ?? reasonOf(cause);
   return new ArgusError('ERR_CLIENT_UNREACHABLE', `carrier "${carrier}": ${hint}`, { cause });
 }

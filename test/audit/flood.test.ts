@@ -40,6 +40,7 @@ const port = (index: number): number => index % 60_000;
 
 /** At least one flood for each event that a domain can cause, and the worst one possible for it. */
 const FLOODS: readonly (readonly [label: string, event: AuditEventName, cause: Cause])[] = [
+  ['credentials shown', 'session.key', told((index) => ({ event: 'session.key', src: rogue, session: `s${index}` }))],
   ['sessions opened', 'session.open', told((index) => ({ event: 'session.open', src: rogue, session: `s${index}` }))],
   [
     'sessions ended',

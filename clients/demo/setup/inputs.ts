@@ -1,6 +1,7 @@
 /** The demo's inputs and outputs: WAV files and the sound server. Each is checked before anything is created. */
 import { spawnSync } from 'node:child_process';
 import { appendFile, readFile } from 'node:fs/promises';
+import { reasonOf } from '../../../broker/base/index.ts';
 import { parseWav } from '../audio/wav.ts';
 import { DemoError } from '../errors.ts';
 
@@ -10,8 +11,7 @@ export async function readWav(file: string): Promise<Uint8Array> {
   try {
     bytes = await readFile(file);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new DemoError('ERR_DEMO_FILE', `cannot read "${file}": ${reason}`, { cause });
+    throw new DemoError('ERR_DEMO_FILE', `cannot read "${file}": ${reasonOf(cause)}`, { cause });
   }
   return parseWav(bytes, file).pcm;
 }
@@ -21,8 +21,7 @@ export async function requireWritable(file: string): Promise<void> {
   try {
     await appendFile(file, '');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new DemoError('ERR_DEMO_FILE', `cannot write "${file}": ${reason}`, { cause });
+    throw new DemoError('ERR_DEMO_FILE', `cannot write "${file}": ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -7,6 +7,7 @@
 import { chmod, unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { reasonOf } from '../../../../broker/base/index.ts';
 
 /** qubes-gui-daemon's buffer. */
 const MAX_COMMAND_BYTES = 32;
@@ -62,7 +63,5 @@ function obey({ setAllowed, onFault }: QubesControlOptions, vm: string, command:
   const isAllowed = command === 'audio-input 1\n';
   if (!isAllowed && command !== 'audio-input 0\n')
     onFault(vm, `"${command.slice(0, MAX_COMMAND_BYTES)}" is no command`);
-  setAllowed(vm, isAllowed).catch((error: unknown) =>
-    onFault(vm, error instanceof Error ? error.message : String(error)),
-  );
+  setAllowed(vm, isAllowed).catch((error: unknown) => onFault(vm, reasonOf(error)));
 }

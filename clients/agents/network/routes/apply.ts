@@ -2,6 +2,7 @@
  * The guest's side: keeps the routes that one router announces in the kernel's table. Whatever ends the router, and however
  * it ends (withdrawal, end of its session, silence, a policy that forbids it), its routes go.
  */
+import { reasonOf } from '../../../../broker/base/index.ts';
 import { ArgusError, type Message } from '../../../sdk/index.ts';
 import { type DomainSession, keepOrderedRing } from '../kept-ring.ts';
 import { CONTROL_RING_BYTES, ROUTE_CONFIRM_MS, ROUTE_DEADLINE_MS, ROUTE_LOSS_MS, ROUTE_PORT } from '../limits.ts';
@@ -42,9 +43,7 @@ export async function applyRoutes(vm: DomainSession, options: ApplyOptions): Pro
     }
     for (const line of plan.commands) say(line);
   };
-  const enqueue = coalesce(() =>
-    settle().catch((error: unknown) => say(error instanceof Error ? error.message : String(error))),
-  );
+  const enqueue = coalesce(() => settle().catch((error: unknown) => say(reasonOf(error))));
   const lose = (reason: string): void => {
     if (learned.isEmpty) return;
     learned.clear();

@@ -4,6 +4,7 @@
  * window. What is sent goes out in turns of one chunk each.
  */
 import type { Socket } from 'node:net';
+import { reasonOf } from '../../../../broker/base/index.ts';
 import { ArgusError, type Message } from '../../../sdk/index.ts';
 import { type DomainSession, type KeptRing, keepOrderedRing } from '../kept-ring.ts';
 import {
@@ -284,7 +285,7 @@ export class StreamProxy implements StreamOwner {
       },
       (error: unknown) => {
         if (!this.#dialling.delete(key)) return;
-        this.#say(`stream from ${remote.domain}: ${error instanceof Error ? error.message : error}`);
+        this.#say(`stream from ${remote.domain}: ${reasonOf(error)}`);
         this.#reset(remote, StreamFault.refused);
         this.#acceptWaiting(remote.domain);
       },

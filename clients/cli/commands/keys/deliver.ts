@@ -1,4 +1,5 @@
 /** Gives the revocation list to brokers, over their control sockets. */
+import { reasonOf } from '../../../../broker/base/index.ts';
 import { BrokerError, callControl } from '../../../../broker/index.ts';
 
 export interface Delivery {
@@ -18,7 +19,7 @@ export async function deliver(jws: string, controls: readonly string[]): Promise
       if (ok) deliveries.push({ control, ended });
       else failures.push(`"${control}" refused it: ${message}`);
     } catch (error) {
-      failures.push(error instanceof Error ? error.message : String(error));
+      failures.push(reasonOf(error));
     }
   }
   if (failures.length > 0)

@@ -1,6 +1,7 @@
 /** Runs `argus top` in a terminal, and leaves the terminal as it was. */
 import { emitKeypressEvents } from 'node:readline';
 import { type TailLine, tailAudit } from '../../../../broker/audit/index.ts';
+import { reasonOf } from '../../../../broker/base/index.ts';
 import { type BrokerStatus, callControl, type GrantStatus } from '../../../../broker/index.ts';
 import { type ControlFlags, controlSocket } from '../../sockets/control.ts';
 import { who } from '../../who.ts';
@@ -44,7 +45,7 @@ export async function watchTop(flags: ControlFlags): Promise<void> {
     try {
       await work();
     } catch (error) {
-      state = { ...state, problem: error instanceof Error ? error.message : String(error) };
+      state = { ...state, problem: reasonOf(error) };
     }
     draw();
   };
