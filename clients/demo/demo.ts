@@ -1,5 +1,6 @@
 /** The demo with its options: checks the inputs, runs once, prints the summary and removes all that it created. */
 
+import { INSPECTORS } from '../../broker/index.ts';
 import { type AuditConsole, openConsole } from '../audit/index.ts';
 import { recordingPcm } from './audio/recording.ts';
 import { NatsSetting } from './carriers/nats.ts';
@@ -90,7 +91,7 @@ function recordingOf({ console: isShown, fast }: DemoOptions): Uint8Array {
 
 /** Waits for the browser, so that the user sees the run from its beginning. The log appears when the broker starts. */
 async function showConsole(installation: Installation, narrator: Narrator): Promise<AuditConsole> {
-  const shown = await openConsole({ directory: installation.audit, port: 0, keys: [] });
+  const shown = await openConsole({ directory: installation.audit, port: 0, keys: [], inspectors: INSPECTORS });
   narrator.line(`Open this address in a browser on this machine; the demo starts when it is open:\n   ${shown.url}`);
   await shown.visited;
   return shown;

@@ -8,10 +8,12 @@ import {
   type VerifierKey,
   verifyAudit,
 } from '../../../broker/audit/index.ts';
+import { PolicyError } from '../../../policy/index.ts';
 import { AuditQuestionError } from '../errors.ts';
 import type { AuditStore } from '../store/index.ts';
 import { historyOf, type Matches, matchesOf } from './history.ts';
 import { NowState } from './now.ts';
+import type { PolicyState } from './policy.ts';
 
 /** Records in one answer. */
 const MAX_PAGE = 200;
@@ -27,16 +29,18 @@ export class ConsoleApi {
   readonly #store: AuditStore;
   readonly #keys: readonly VerifierKey[];
   readonly #now: NowState;
+  readonly #policy: PolicyState;
   readonly #matches = new Map<string, Matches>();
   readonly #live = new Set<ServerResponse>();
   readonly #stop: () => void;
   #lastLive = 0;
   #isVerifying = false;
 
-  constructor(directory: string, store: AuditStore, keys: readonly VerifierKey[]) {
+  constructor(directory: string, store: AuditStore, policy: PolicyState, keys: readonly VerifierKey[]) {
     this.#directory = directory;
     this.#store = store;
     this.#keys = keys;
+    this.#policy = policy;
     this.#now = new NowState(store.index);
     this.#stop = store.onChange(() => this.#tell());
   }
@@ -54,6 +58,7 @@ export class ConsoleApi {
       else if (url.pathname === '/api/now') json(response, await this.#nowOf(asked));
       else if (url.pathname === '/api/history') json(response, historyOf(this.#store.index, this.#answerTo(asked)));
       else if (url.pathname === '/api/records') json(response, await this.#records(asked));
+      else if (url.pathname === '/api/policy') json(response, await this.#policy.look(asked.get('revision') ?? ''));
       else if (url.pathname === '/api/checkpoint') json(response, { note: await latestCheckpoint(this.#directory) });
       else if (url.pathname === '/api/live') this.#follow(request, response);
       else if (url.pathname === '/api/verify') await this.#verify(response);
@@ -61,7 +66,9 @@ export class ConsoleApi {
       else if (url.pathname.startsWith('/api/proof/') && seq > 0) await this.#proof(seq, response);
       else response.writeHead(404).end();
     } catch (error) {
-      if (!(error instanceof AuditQuestionError || error instanceof AuditError)) throw error;
+      const isExpected =
+        error instanceof AuditQuestionError || error instanceof AuditError || error instanceof PolicyError;
+      if (!isExpected) throw error;
       response.statusCode = 400;
       json(response, { error: error.message, code: error.code });
     }

@@ -6,10 +6,13 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { VerifierKey } from '../../../broker/audit/index.ts';
+import type { Inspectors, PolicyRevision } from '../../../policy/index.ts';
 import { AuditQuestionError } from '../errors.ts';
+import { PolicyArchive } from '../policy/index.ts';
 import { AuditStore } from '../store/index.ts';
 import { ConsoleApi } from './api.ts';
 import { Guard, SECURITY_HEADERS } from './guard.ts';
+import { PolicyState } from './policy.ts';
 
 export interface ConsoleOptions {
   /** The audit directory. */
@@ -17,6 +20,10 @@ export interface ConsoleOptions {
   /** 0: any that is free. */
   readonly port: number;
   readonly keys: readonly VerifierKey[];
+  /** Those of the broker that wrote the log: its policies are compiled with them. */
+  readonly inspectors: Inspectors;
+  /** A policy that is not in force: the Policy view shows what it would change. */
+  readonly candidate?: PolicyRevision;
   /** Where the built page is. Default: where `npm run build` puts it. */
   readonly page?: string;
 }
@@ -48,7 +55,9 @@ export async function openConsole(options: ConsoleOptions): Promise<AuditConsole
   if (!existsSync(join(page, 'app.js')))
     throw new AuditQuestionError('ERR_AUDIT_PAGE', `the console's page is not in "${page}"; run: npm run build`);
   const store = new AuditStore(options.directory);
-  const api = new ConsoleApi(options.directory, store, options.keys);
+  const archive = new PolicyArchive(options.directory, options.inspectors);
+  const policy = new PolicyState(store, archive, options.candidate ?? null);
+  const api = new ConsoleApi(options.directory, store, policy, options.keys);
   const server = createServer();
   const port = await listen(server, options.port);
   const guard = new Guard([`127.0.0.1:${port}`, `localhost:${port}`]);

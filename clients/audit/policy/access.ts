@@ -92,3 +92,16 @@ function placeIn(policy: PolicyRevision, usage: RequestUse, decided: RuleTimes):
   const { rule } = decideAgain(policy, { ...asked, sourceLabels: [], destinationLabels: [] });
   return rule === null ? null : `${rule.file}:${rule.line}`;
 }
+
+/** Requests of the log that this policy would decide otherwise, the most frequent first. */
+export function decidedOtherwise(policy: PolicyRevision, tally: UsageTally): readonly string[] {
+  const found: { readonly times: number; readonly text: string }[] = [];
+  for (const { source, destination, className, permission, allowed, denied } of tally.all()) {
+    const asked = { source, destination, className, permission, allowed: true, reason: null, rule: null };
+    const now = decideAgain(policy, { ...asked, sourceLabels: [], destinationLabels: [] });
+    const request = `${source} ${destination}:${className} { ${permission} }`;
+    if (now.allowed && denied > 0) found.push({ times: denied, text: `+ ${request}, ${denied} times denied` });
+    if (!now.allowed && allowed > 0) found.push({ times: allowed, text: `- ${request}, ${allowed} times allowed` });
+  }
+  return found.sort((a, b) => b.times - a.times).map(({ text }) => text);
+}

@@ -1,9 +1,17 @@
 /** `argus console`: the audit log in a browser. */
 import { Command, InvalidArgumentError } from 'commander';
 import type { VerifierKey } from '../../../broker/audit/index.ts';
+import { INSPECTORS } from '../../../broker/index.ts';
 import { openConsole } from '../../audit/index.ts';
 import { parseKeys } from './audit/arguments.ts';
 import { untilInterrupted } from './audit/interrupt.ts';
+import { load } from './policy/directory.ts';
+
+interface ConsoleFlags {
+  readonly port: number;
+  readonly key?: readonly VerifierKey[];
+  readonly candidate?: string;
+}
 
 const MAX_TCP_PORT = 65_535;
 
@@ -13,12 +21,19 @@ export function consoleCommand(): Command {
     .argument('<dir>', 'the audit directory')
     .option('--port <port>', 'TCP port on 127.0.0.1; 0 takes a free one', parsePort, 0)
     .option('--key <vkey>', 'the key that must have signed the log, or a file with it', parseKeys)
+    .option('--candidate <directory>', 'a policy directory that is not in force: show what it would change')
     .addHelpText(
       'after',
       '\nExample:\n  argus console /var/log/argus --key broker.vkey\n\nThe printed address holds a token that serves once, for one browser.',
     )
-    .action(async (directory: string, flags: { readonly port: number; readonly key?: readonly VerifierKey[] }) => {
-      const opened = await openConsole({ directory, port: flags.port, keys: flags.key ?? [] });
+    .action(async (directory: string, flags: ConsoleFlags) => {
+      const opened = await openConsole({
+        directory,
+        port: flags.port,
+        keys: flags.key ?? [],
+        inspectors: INSPECTORS,
+        ...(flags.candidate === undefined ? {} : { candidate: await load(flags.candidate) }),
+      });
       process.stdout.write(`${opened.url}\n`);
       await untilInterrupted((signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())));
       await opened.close();

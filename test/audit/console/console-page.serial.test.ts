@@ -1,96 +1,19 @@
 /** The console's page in a real browser. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openAuditLog } from '../../../broker/audit/index.ts';
-import { openConsole } from '../../../clients/audit/index.ts';
-import { findBinary, needs } from '../../support/needs.ts';
+import { needs } from '../../support/needs.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
 import { denialOf, durable } from '../fixtures.ts';
-import { builtPage, livelyLog, until } from './console-fixtures.ts';
+import { closeBrowser, visit } from './browser.ts';
+import { livelyLog, until } from './console-fixtures.ts';
 
 const page = suite('audit console in a browser');
 const withChromium = needs('chromium', 'chromium');
 
-/** Where CI looks for pictures; made only if it asks for them. */
-const SCREENSHOTS = process.env.ARGUS_SCREENSHOTS;
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-interface Visit {
-  readonly browser: BrowserContext;
-  readonly view: Page;
-  readonly directory: string;
-  /** Everything that the page complained about. */
-  readonly complaints: string[];
-  show(name: 'now' | 'history' | 'evidence', question?: string): Promise<void>;
-  picture(name: string): Promise<void>;
-  closeConsole(): Promise<void>;
-}
-
-/** One for all tests: starting it costs more than most of them. A visit has a context of its own, with its own cookies. */
-function sharedBrowser(): Promise<Browser> {
-  started ??= chromium.launch({
-    executablePath: findBinary('chromium') ?? 'chromium',
-    headless: true,
-    args: FLAGS,
-  });
-  return started;
-}
-
-let started: Promise<Browser> | null = null;
-
-page.after(async () => {
-  await started?.then((browser) => browser.close()).catch(() => undefined);
-});
-
-async function visit(directory: string, run: (visit: Visit) => Promise<void>): Promise<void> {
-  const opened = await openConsole({ directory, port: 0, keys: [], page: await builtPage() });
-  const browser = await (await sharedBrowser()).newContext({ viewport: { width: 1280, height: 900 } });
-  try {
-    const view = await browser.newPage();
-    view.setDefaultTimeout(60_000);
-    const complaints: string[] = [];
-    view.on('console', (message) => {
-      if (message.type() === 'error') complaints.push(message.text());
-    });
-    view.on('pageerror', (error) => complaints.push(error.message));
-    view.on('dialog', (dialog) => {
-      complaints.push(`dialog: ${dialog.message()}`);
-      void dialog.dismiss();
-    });
-    await view.goto(opened.url);
-    await view.getByRole('status').filter({ hasText: 'records' }).first().waitFor();
-    await run({
-      browser,
-      view,
-      directory,
-      complaints,
-      show: async (name, question = '') => {
-        const hash = question === '' ? name : `${name}?${new URLSearchParams({ q: question })}`;
-        await view.goto(new URL(`/#${hash}`, opened.url).href);
-      },
-      picture: async (name) => {
-        if (SCREENSHOTS === undefined) return;
-        mkdirSync(SCREENSHOTS, { recursive: true });
-        await view.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
-      },
-      closeConsole: () => opened.close(),
-    });
-  } finally {
-    await browser.close();
-    await opened.close();
-  }
-}
+page.after(closeBrowser);
 
 const lively = (count: number): string => livelyLog(join(temporaryDirectory(), 'audit'), count);
 

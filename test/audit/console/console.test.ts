@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openAuditLog } from '../../../broker/audit/index.ts';
+import { INSPECTORS } from '../../../broker/index.ts';
 import { matchesOf } from '../../../clients/audit/console/history.ts';
 import { type AuditConsole, openConsole } from '../../../clients/audit/index.ts';
 import { RecordIndex } from '../../../clients/audit/store/index.ts';
@@ -47,7 +48,7 @@ async function welcomed(opened: AuditConsole): Promise<string> {
 
 async function withConsole(run: (opened: AuditConsole, directory: string) => Promise<void>): Promise<void> {
   const directory = livelyLog(join(temporaryDirectory(), 'audit'), 500);
-  const opened = await openConsole({ directory, port: 0, keys: [], page: await builtPage() });
+  const opened = await openConsole({ directory, port: 0, keys: [], inspectors: INSPECTORS, page: await builtPage() });
   try {
     await run(opened, directory);
   } finally {
@@ -161,7 +162,7 @@ consoleSuite('answers are the same as the command line gives', () =>
 consoleSuite('a log that grows is followed', async () => {
   const directory = join(temporaryDirectory(), 'audit');
   const log = await openAuditLog({ directory, broker: 'b' });
-  const opened = await openConsole({ directory, port: 0, keys: [], page: await builtPage() });
+  const opened = await openConsole({ directory, port: 0, keys: [], inspectors: INSPECTORS, page: await builtPage() });
   const cookie = await welcomed(opened);
   const records = async (): Promise<number> => JSON.parse((await ask(opened, '/api/state', { cookie })).body).records;
   await until(async () => (await records()) === 1);
@@ -194,5 +195,17 @@ consoleSuite('an earlier answer to a question is gone on with, and is what a fre
   assert.is(index.rowOf(4_711), 4_710);
   assert.is(index.rowOf(9_001), -1);
 });
+
+consoleSuite('a policy that the archive does not have, or that never was in force, is an answer with a code', () =>
+  withConsole(async (opened) => {
+    const cookie = await welcomed(opened);
+    await until(async () => JSON.parse((await ask(opened, '/api/state', { cookie })).body).isComplete);
+    for (const revision of ['', '2', '7', 'candidate', '-1']) {
+      const { status, body } = await ask(opened, `/api/policy?revision=${revision}`, { cookie });
+      assert.is(status, 400, body);
+      assert.is(JSON.parse(body).code, 'ERR_AUDIT_NO_POLICY', body);
+    }
+  }),
+);
 
 consoleSuite.run();

@@ -77,7 +77,7 @@ export function History({ turn, question, onAsk }: Props) {
             <aside aria-label="Facets">
               {answer.facets.map((facet) => (
                 <section key={facet.field} class="facet">
-                  <h3>{facet.field}</h3>
+                  <h2>{facet.field}</h2>
                   <ul class="plain">
                     {facet.values.map(({ value, count: events }) => (
                       <li key={value}>

@@ -5,9 +5,10 @@ import { type LiveState, useLive } from './api.tsx';
 import { Evidence } from './evidence.tsx';
 import { History } from './history.tsx';
 import { Now } from './now.tsx';
+import { PolicyView } from './policy.tsx';
 import { count, plain } from './text.tsx';
 
-const VIEWS = ['now', 'history', 'evidence'] as const;
+const VIEWS = ['now', 'history', 'policy', 'evidence'] as const;
 type View = (typeof VIEWS)[number];
 
 /** `#history?q=…`: views can be linked to, and the browser's back button works. */
@@ -49,6 +50,7 @@ function App() {
         {place.view === 'history' && (
           <History turn={turn} question={place.question} onAsk={(question) => go('history', question)} />
         )}
+        {place.view === 'policy' && <PolicyView turn={turn} onAsk={(question) => go('history', question)} />}
         {place.view === 'evidence' && <Evidence keys={state?.keys ?? []} />}
       </main>
     </>

@@ -1,0 +1,143 @@
+/** The data of the Policy view: a revision next to its use, what it changed, and what it would decide otherwise. */
+import { type AccessChange, diffAccess, finish, formatChange, type PolicyRevision } from '../../../policy/index.ts';
+import { AuditQuestionError } from '../errors.ts';
+import {
+  type AccessUse,
+  accessUse,
+  decidedOtherwise,
+  type LoadedPolicy,
+  loadedPolicyOf,
+  type PolicyArchive,
+  type RuleUse,
+  ruleUse,
+  UsageTally,
+} from '../policy/index.ts';
+import { RecordRow } from '../query/index.ts';
+import type { AuditStore } from '../store/index.ts';
+
+/** Newest revisions that the page lists. */
+const SHOWN_REVISIONS = 200;
+/** Changes that the page lists; all are counted. */
+const SHOWN_CHANGES = 200;
+/** An answer is good for so long: a live log changes the counts many times a second. */
+const KEPT_MS = 5_000;
+
+export interface PolicyView {
+  readonly revisions: readonly LoadedPolicy[];
+  /** Null: the candidate. */
+  readonly shown: number | null;
+  readonly hasCandidate: boolean;
+  readonly hash: string;
+  readonly grants: readonly string[];
+  readonly domains: readonly { readonly name: string; readonly labels: readonly string[] }[];
+  readonly accesses: readonly AccessUse[];
+  readonly rules: readonly RuleUse[];
+  /** Lines of assertions.csv; each of them holds, for it was checked again now. */
+  readonly assertions: readonly string[];
+  /** What it allows that the one before did not, and the other way round. Null: there is none before, or no longer. */
+  readonly changes: { readonly total: number; readonly lines: readonly string[] } | null;
+  /** Requests of the log that it would decide otherwise. */
+  readonly otherwise: readonly string[];
+}
+
+export class PolicyState {
+  readonly #store: AuditStore;
+  readonly #archive: PolicyArchive;
+  readonly #candidate: PolicyRevision | null;
+  readonly #tally = new UsageTally();
+  readonly #loaded: LoadedPolicy[] = [];
+  #looked = 0;
+  #kept: { readonly name: string; readonly until: number; readonly view: Promise<PolicyView> } | null = null;
+
+  constructor(store: AuditStore, archive: PolicyArchive, candidate: PolicyRevision | null) {
+    this.#store = store;
+    this.#archive = archive;
+    this.#candidate = candidate;
+  }
+
+  /**
+   * @param name the `seq` of a `policy.load`, `candidate`, or empty for the newest
+   * @throws AuditQuestionError, PolicyError
+   */
+  async look(name: string): Promise<PolicyView> {
+    const now = performance.now();
+    if (this.#kept === null || this.#kept.name !== name || this.#kept.until < now)
+      this.#kept = { name, until: now + KEPT_MS, view: this.#view(name) };
+    return await this.#kept.view;
+  }
+
+  async #view(name: string): Promise<PolicyView> {
+    await this.#catchUp();
+    const isCandidate = name === 'candidate' && this.#candidate !== null;
+    const at = isCandidate ? this.#loaded.length : this.#indexOf(name);
+    const loaded = this.#loaded[at];
+    if (loaded === undefined && !isCandidate)
+      throw new AuditQuestionError('ERR_AUDIT_NO_POLICY', 'no such policy is known to have been in force');
+    const policy = loaded === undefined ? this.#candidate : await this.#archive.policyOf(loaded);
+    if (policy === null) throw new AuditQuestionError('ERR_AUDIT_NO_POLICY', 'there is no candidate');
+    const before = this.#loaded[at - 1];
+    return {
+      revisions: this.#loaded.slice(-SHOWN_REVISIONS).reverse(),
+      shown: loaded?.seq ?? null,
+      hasCandidate: this.#candidate !== null,
+      hash: policy.hash,
+      grants: policy.grants.map(({ domain, label }) => `${domain} ${label}`),
+      domains: [...policy.domains.all, policy.domains.broker].map((domain) => ({
+        name: domain.name,
+        labels: domain.labels,
+      })),
+      accesses: accessUse(policy, this.#tally),
+      rules: ruleUse(policy, this.#tally),
+      assertions: linesOf(policy.files['assertions.csv']),
+      changes: before === undefined ? null : await this.#changes(before, policy),
+      otherwise: decidedOtherwise(policy, this.#tally).slice(0, SHOWN_CHANGES),
+    };
+  }
+
+  #indexOf(name: string): number {
+    if (name === '') return this.#loaded.length - 1;
+    return this.#loaded.findIndex(({ seq }) => String(seq) === name);
+  }
+
+  /** Null: the archive no longer has the policy before. */
+  async #changes(before: LoadedPolicy, policy: PolicyRevision): Promise<PolicyView['changes']> {
+    try {
+      const changes = finish(diffAccess(await this.#archive.policyOf(before), policy));
+      return { total: changes.length, lines: changes.slice(0, SHOWN_CHANGES).map(changeText) };
+    } catch (error) {
+      if (error instanceof AuditQuestionError) return null;
+      throw error;
+    }
+  }
+
+  async #catchUp(): Promise<void> {
+    const { index } = this.#store;
+    const cursor = index.cursor();
+    // Two looks at a time would count a record twice: this loop does not wait between its rows.
+    const loads: number[] = [];
+    for (; this.#looked < index.rows; this.#looked++) {
+      cursor.row = this.#looked;
+      this.#tally.add(cursor);
+      if (index.textAt(this.#looked, 'event') === 'policy.load') loads.push(this.#looked);
+    }
+    for (const row of loads) {
+      const fields = await this.#store.record(row);
+      const loaded = fields === null ? null : loadedPolicyOf(new RecordRow({ seq: Number(fields.seq), fields }));
+      if (loaded !== null) this.#loaded.push(loaded);
+    }
+    this.#loaded.sort((a, b) => a.seq - b.seq);
+  }
+}
+
+/** With sediff's mark: `+` new, `-` gone, `*` other permissions. */
+function changeText(change: AccessChange): string {
+  const { kept, added, removed } = change;
+  const mark = kept.length > 0 || (added.length > 0 && removed.length > 0) ? '*' : added.length > 0 ? '+' : '-';
+  return `${mark} ${formatChange(change)}`;
+}
+
+/** The rows of a CSV file, without comments. */
+function linesOf(bytes: Uint8Array): readonly string[] {
+  const lines = new TextDecoder().decode(bytes).split('\n');
+  return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+}

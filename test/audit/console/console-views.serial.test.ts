@@ -1,0 +1,122 @@
+/** Every view of the console on the log of a day: usable by everybody, also in the dark, on a telephone, by keyboard. */
+import { appendFileSync, cpSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import axe from 'axe-core';
+import type { Page } from 'playwright-core';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { encodeLine } from '../../../broker/audit/chain.ts';
+import { needs } from '../../support/needs.ts';
+import { temporaryDirectory } from '../../support/temp.ts';
+import { writeDay } from '../day/day.ts';
+import { closeBrowser, visit } from './browser.ts';
+import { HOSTILE_NAME } from './console-fixtures.ts';
+
+const views = suite('views of the audit console');
+const withChromium = needs('chromium', 'chromium');
+
+views.after(closeBrowser);
+
+const WIDTHS = [1280, 390] as const;
+const SCHEMES = ['light', 'dark'] as const;
+
+let made: Promise<string> | null = null;
+
+/** One for all tests: a test that changes it takes a copy. */
+function dayLog(): Promise<string> {
+  made ??= (async () => {
+    const directory = join(temporaryDirectory(), 'day');
+    mkdirSync(directory);
+    await writeDay(directory);
+    return join(directory, 'audit');
+  })();
+  return made;
+}
+
+/** What axe finds: rule and element. */
+async function findings(view: Page): Promise<string[]> {
+  await view.evaluate(axe.source);
+  return view.evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
+    violations.flatMap(({ id, nodes }) => nodes.map(({ html, any }) => id + ': ' + html.slice(0, 160) + ' ' + (any[0]?.message ?? ''))))`);
+}
+
+/** How each view is filled before it is looked at. */
+const OPENED = {
+  now: async (view: Page) => view.getByRole('button', { name: /^mail-vm/ }).press('Enter'),
+  history: async (view: Page) => {
+    await view
+      .getByRole('button', { name: /^#\d+ .*policy\.load/ })
+      .first()
+      .click();
+    await view.getByRole('region', { name: /^Record \d+$/ }).waitFor();
+  },
+  policy: async (view: Page) => view.getByRole('button', { name: 'mail-vm to db-vm: denied and tried' }).press('Enter'),
+  evidence: async (view: Page) => {
+    await view.getByRole('button', { name: 'Verify now' }).click();
+    await view.getByText(/^PASS/).waitFor();
+  },
+} as const;
+
+for (const name of ['now', 'history', 'policy', 'evidence'] as const) {
+  withChromium(views, `axe finds nothing in the view ${name}, and nothing is wider than the window`, async () =>
+    visit(await dayLog(), async ({ view, show, complaints }) => {
+      await show(name, name === 'history' ? 'event=policy.load' : '');
+      await OPENED[name](view);
+      for (const width of WIDTHS) {
+        await view.setViewportSize({ width, height: 800 });
+        assert.is(await view.evaluate('document.documentElement.scrollWidth'), width, `${name} at ${width}`);
+        for (const colorScheme of SCHEMES) {
+          await view.emulateMedia({ colorScheme });
+          assert.equal(await findings(view), [], `${name}, ${width} px, ${colorScheme}`);
+        }
+      }
+      assert.equal(complaints, []);
+    }),
+  );
+}
+
+withChromium(
+  views,
+  'the Policy view tells used, unused and tried apart, shows what a revision changed, and is used by keyboard',
+  async () => {
+    const directory = join(temporaryDirectory(), 'forged');
+    cpSync(await dayLog(), directory, { recursive: true });
+    const party = { domain: HOSTILE_NAME, domid: 9, labels: [] };
+    const forged = {
+      time: '2026-11-17T23:40:00.000Z',
+      mono: 1,
+      boot: 'b',
+      broker: 'host-1',
+      event: 'send.denied',
+      decision: 'deny',
+    };
+    const more = { src: party, dst: party, class: 'argo', permission: 'send' };
+    const body = JSON.stringify({ ...forged, ...more }).slice(1, -1);
+    appendFileSync(join(directory, '00000001.jsonl'), `${encodeLine(90_000, body, '0'.repeat(64))}\n`);
+    await visit(directory, async ({ view, show, complaints, picture }) => {
+      await show('policy');
+      const cell = (words: string) => view.getByRole('button', { name: words, exact: true });
+      await cell('work-vm to db-vm: allowed and used').waitFor();
+      await cell('chrome-vm to db-vm: allowed and never used').waitFor();
+      await cell('mail-vm to db-vm: denied and tried').focus();
+      await view.keyboard.press('Enter');
+      await view.getByText(/argo:send denied and tried, 105K times allowed, 1912 times denied/).waitFor();
+      await picture('policy');
+      assert.is(await view.locator('img').count(), 0);
+      assert.match(
+        await view.getByRole('region', { name: 'Matrix', exact: true }).innerText(),
+        /<img src=x onerror=alert\(1\)>\\u202e/,
+      );
+      await view.getByRole('combobox', { name: 'Revision' }).selectOption({ label: '5: 2026-11-17T15:11 bob (apply)' });
+      await view.getByText('+ allow mail-vm db-vm:data { send };').waitFor();
+      await view.getByText('because: mail needs the reports').waitFor();
+      await view.getByText(/^\+ mail-vm db-vm:argo \{ send \}, 1912 times denied/).waitFor();
+      await cell('mail-vm to db-vm: allowed and used').waitFor();
+      await view.getByRole('button', { name: 'records', exact: true }).press('Enter');
+      await view.waitForURL(/#history/);
+      assert.equal(complaints, []);
+    });
+  },
+);
+
+views.run();
