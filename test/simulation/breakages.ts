@@ -44,8 +44,8 @@ export const BREAKAGES: readonly Breakage[] = [
     in: 'broker/peer/channel-driver.ts',
     find: 'if (this.#job.share.isSpent) return true;',
     replace: '',
-    seed: 22,
-    steps: 19,
+    seed: 27,
+    steps: 6,
     invariant: 'starvation',
   },
   {
