@@ -65,13 +65,14 @@ export async function runOnce(
     heard: heardBytes,
     sentFrames: sent.frames,
     heardFrames: heard.frames,
+    unansweredFrames: sent.lost ?? 0,
     attacks,
     isAuditVerified: audit.verified,
   });
   return {
     ...verdict,
     frames: heard.frames ?? 0,
-    lost: sent.lost ?? 0,
+    lost: Math.max(0, (sent.frames ?? 0) + (sent.lost ?? 0) - (heard.frames ?? 0)),
     seconds: Number(seconds.toFixed(3)),
     latency: stream.meter.summary(),
     attacks,

@@ -11,6 +11,8 @@ export interface Evidence {
   /** Messages as each end counted them; undefined = the end did not report. */
   readonly sentFrames: number | undefined;
   readonly heardFrames: number | undefined;
+  /** Messages that chrome-vm sent and got no answer for in time: each may have been delivered or not. */
+  readonly unansweredFrames: number;
   readonly attacks: readonly AttackResult[];
   readonly isAuditVerified: boolean;
 }
@@ -28,9 +30,9 @@ export interface DemoVerdict {
 }
 
 export function assess(evidence: Evidence): DemoVerdict {
-  const { sent, heard, sentFrames, heardFrames, attacks, isAuditVerified } = evidence;
+  const { sent, heard, attacks, isAuditVerified } = evidence;
   const [sentHash, heardHash] = [sha256(sent), sha256(heard)];
-  const identical = sentHash === heardHash && sentFrames !== undefined && sentFrames === heardFrames;
+  const identical = sentHash === heardHash && agree(evidence);
   // A run without attacks proves nothing: rogue-vm may have crashed before its first.
   const isDefended = attacks.length > 0 && attacks.every(({ refused }) => refused);
   return {
@@ -38,6 +40,12 @@ export function assess(evidence: Evidence): DemoVerdict {
     audioSeconds: Number((sent.length / FRAME_BYTES / SAMPLE_RATE_HZ).toFixed(3)),
     samples: { identical, sent: sentHash, heard: heardHash, count: sent.length / FRAME_BYTES },
   };
+}
+
+/** Every accepted message was heard, and no message was heard that was not sent. */
+function agree({ sentFrames, heardFrames, unansweredFrames }: Evidence): boolean {
+  if (sentFrames === undefined || heardFrames === undefined) return false;
+  return sentFrames <= heardFrames && heardFrames <= sentFrames + unansweredFrames;
 }
 
 function sha256(bytes: Uint8Array): string {

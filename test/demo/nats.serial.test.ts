@@ -18,7 +18,7 @@ withNats(tour, 'tells each step, shows that the server saw sealed records only, 
     program: PROGRAM,
     env: { TMPDIR: directory },
   });
-  assert.is(code, 0, stderr);
+  assert.is(code, 0, stdout + stderr);
   assert.is(stdout.trimEnd().split('\n').length, 1, 'on stdout there is nothing but the object');
   const printed = JSON.parse(stdout);
   assert.is(printed.ok, true, stdout);

@@ -12,6 +12,7 @@ const GOOD: Evidence = {
   heard: PCM.slice(),
   sentFrames: 100,
   heardFrames: 100,
+  unansweredFrames: 0,
   attacks: [REFUSED, REFUSED],
   isAuditVerified: true,
 };
@@ -23,6 +24,13 @@ judging('is good when the samples are identical, every attack was refused and th
   assert.is(samples.sent, samples.heard);
   assert.is(samples.count, 44_100);
   assert.is(audioSeconds, 1);
+});
+
+judging('is good when an answer came too late for the sender, and all samples were heard', () => {
+  const late = { sentFrames: 90, unansweredFrames: 10 };
+  assert.is(assess({ ...GOOD, ...late }).ok, true);
+  assert.is(assess({ ...GOOD, ...late, heardFrames: 89 }).ok, false);
+  assert.is(assess({ ...GOOD, ...late, heardFrames: 101 }).ok, false);
 });
 
 const tampered = PCM.slice();
