@@ -25,9 +25,10 @@ const BYTE_UNITS = 1;
 const EPOCH_UNITS = 40_000;
 /**
  * Verifying and answering a hello: two signatures checked, one made, one key agreement. A false hello costs the same. A
- * third of it is done in other threads, which take their time from everybody on a machine of two cores.
+ * third of it is done in other threads, which take their time from everybody on a machine of two cores. A handshake of
+ * an honest domain fits in a quantum.
  */
-export const HELLO_UNITS = 1_000_000;
+export const HELLO_UNITS = 800_000;
 /** One entry of a notify frame. */
 const NOTIFY_ENTRY_UNITS = 300;
 /** A message: decided, entered into a ring, and delivered. */
