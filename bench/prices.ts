@@ -66,7 +66,7 @@ async function perRecord(
     const sealed = Array.from({ length: records }, () => client.seal(joined(...frames(client, receiver))));
     return async () => {
       for (const record of sealed) client.carrier.feed(record);
-      await turns(2);
+      await harness.settled();
     };
   });
   harness.close();

@@ -22,10 +22,11 @@ export interface Summary extends DemoVerdict {
 }
 
 export function printSummary(summary: Summary, asJson: boolean): void {
-  process.stdout.write(asJson ? `${JSON.stringify(summary)}\n` : render(summary));
+  process.stdout.write(asJson ? `${JSON.stringify(summary)}\n` : renderSummary(summary));
 }
 
-function render(summary: Summary): string {
+/** The summary as text, with a line break before and after it. */
+export function renderSummary(summary: Summary): string {
   const { samples, audit, latency } = summary;
   const attacks = new Table({ head: ['rogue-vm tried to', 'refused', 'how'], ...tableStyle(process.stdout) });
   for (const { name, refused, how } of summary.attacks) attacks.push([name, refused ? 'yes' : 'NO', how]);
