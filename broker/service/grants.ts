@@ -32,7 +32,7 @@ import {
   MAX_GRANT_TEXT,
   MAX_GRANTS,
 } from '../process/index.ts';
-import type { OverlayChange, ReloadResult } from './policy-change.ts';
+import { type OverlayChange, type ReloadResult, refused } from './policy-change.ts';
 import type { PolicyReload } from './reload.ts';
 import type { SessionWatcher } from './sessions.ts';
 
@@ -88,8 +88,6 @@ interface Ending {
   readonly reason: 'REVOKED' | 'EXPIRED' | 'SESSION_ENDED' | 'ASSERTION';
   readonly why?: string;
 }
-
-const refused = (code: string, message: string): ReloadResult => ({ ok: false, code, message });
 
 export class Grants implements SessionWatcher {
   readonly #argo: Argo;

@@ -10,8 +10,8 @@ export const UNITS_PER_MS = 1_000_000;
 export const QUANTUM_UNITS = 1_000_000;
 /**
  * Units that one turn of the event loop gives to the waiting shares. A domain without a backlog is served between two
- * turns, so this is the longest time that it waits for the others. A round trip waits four times, so a quarter of a
- * millisecond was felt: the p50 beside one attacker fell from 2.6-8.7 to 0.9-1.6 times that without one. The event
- * loop itself costs about a tenth of a slice.
+ * turns, so this is the longest time that it waits for the others, and a round trip waits four times. A slice of 250 us
+ * gives a stream of 64-byte messages a quarter more, and an innocent round trip beside an attacker twice the p50
+ * (docs/benchmarks.md).
  */
 export const SLICE_UNITS = 100_000;

@@ -7,6 +7,7 @@ import { SEGMENT_DIGITS } from '../limits.ts';
 import type { AuditFile, AuditFiles, SegmentInfo } from './files.ts';
 import { isLocked, lockDirectory } from './lock.ts';
 import { PackedSegments, packFile } from './packed-segment.ts';
+import { readAt } from './read-at.ts';
 
 const DIRECTORY_MODE = 0o700;
 const SEGMENT_MODE = 0o600;
@@ -84,14 +85,7 @@ class NodeFiles implements AuditFiles {
     const handle = await open(path, O_RDONLY | O_NOFOLLOW).catch(nullIfMissing);
     if (handle === null) return this.#readPacked(segment, `${path}${PACKED_SUFFIX}`, offset, length);
     try {
-      const bytes = Buffer.allocUnsafe(length);
-      let filled = 0;
-      while (filled < length) {
-        const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled);
-        if (bytesRead === 0) break;
-        filled += bytesRead;
-      }
-      return bytes.subarray(0, filled);
+      return await readAt(handle, offset, length);
     } finally {
       await handle.close();
     }

@@ -3,6 +3,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { contentBytes, MEMBER_CONTENT_BYTES, type Member, packMember, readMember, readMembers } from './packed.ts';
+import { readAt } from './read-at.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 
@@ -88,7 +89,7 @@ export async function packFile(source: string, target: string, mode: number): Pr
     const to = await open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     try {
       for (let at = 0; ; at += MEMBER_CONTENT_BYTES) {
-        const content = await reader(from)(at, MEMBER_CONTENT_BYTES);
+        const content = await readAt(from, at, MEMBER_CONTENT_BYTES);
         if (content.length === 0) break;
         await to.writeFile(await packMember(content));
       }
@@ -108,7 +109,7 @@ async function mustEqual(source: FileHandle, packed: string): Promise<void> {
   const segments = new PackedSegments();
   for (let at = 0; at < size; at += MEMBER_CONTENT_BYTES) {
     const [plain, read] = [
-      await reader(source)(at, MEMBER_CONTENT_BYTES),
+      await readAt(source, at, MEMBER_CONTENT_BYTES),
       await segments.read(packed, at, MEMBER_CONTENT_BYTES),
     ];
     if (Buffer.compare(plain, read) !== 0)
@@ -117,16 +118,7 @@ async function mustEqual(source: FileHandle, packed: string): Promise<void> {
 }
 
 function reader(handle: FileHandle): (offset: number, length: number) => Promise<Uint8Array> {
-  return async (offset, length) => {
-    const bytes = Buffer.allocUnsafe(length);
-    let filled = 0;
-    while (filled < length) {
-      const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled);
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
-    return bytes.subarray(0, filled);
-  };
+  return (offset, length) => readAt(handle, offset, length);
 }
 
 function identityOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {
