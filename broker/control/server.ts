@@ -17,7 +17,7 @@ import {
   MAX_CONTROL_CONNECTIONS,
   MAX_METRICS_CONNECTIONS,
 } from '../process/index.ts';
-import type { BrokerStatus, Grants, KeyWatch, MetricsText, Modes } from '../service/index.ts';
+import type { BrokerStatus, Grants, KeyWatch, Metrics, Modes } from '../service/index.ts';
 import { type AdminContext, administer } from './admin-requests.ts';
 import { callerProcess } from './caller-process.ts';
 import { answerGrants } from './grant-requests.ts';
@@ -41,7 +41,7 @@ export interface ControlTarget {
   readonly grants: Grants;
   readonly modes: Modes;
   readonly keys: KeyWatch;
-  readonly metrics: MetricsText;
+  readonly metrics: Metrics;
   readonly audit: Pick<AuditLog, 'record'>;
 }
 
@@ -68,7 +68,7 @@ export async function serveControl(path: string, target: ControlTarget): Promise
 }
 
 /** Metrics alone, for a scraper that cannot reach the control socket. */
-export async function serveMetrics(host: string, port: number, metrics: MetricsText): Promise<ControlServer> {
+export async function serveMetrics(host: string, port: number, metrics: Metrics): Promise<ControlServer> {
   const server = createServer(WAITS, (request, response) => {
     if (request.method === 'GET' && request.url === '/metrics') void sendMetrics(response, metrics);
     else sendJson(response, 404, { code: 'ERR_CONTROL_NOT_FOUND', message: 'only GET /metrics is here' });
@@ -120,8 +120,13 @@ function change(request: IncomingMessage, { policy, grants, modes, keys }: Contr
     : answerGrants(request, grants);
 }
 
-async function sendMetrics(response: ServerResponse, metrics: MetricsText): Promise<void> {
-  response.writeHead(200, { 'content-type': metrics.contentType }).end(await metrics.metrics());
+async function sendMetrics(response: ServerResponse, metrics: Metrics): Promise<void> {
+  try {
+    const { contentType, text } = await metrics();
+    response.writeHead(200, { 'content-type': contentType }).end(text);
+  } catch (error) {
+    sendJson(response, 500, { code: 'ERR_CONTROL_METRICS', message: `there are no metrics: ${reasonOf(error)}` });
+  }
 }
 
 function sendJson(response: ServerResponse, code: number, body: object): void {

@@ -6,7 +6,7 @@ export { type GrantRequest, type GrantStatus, Grants, type RevokeRequest } from 
 export { type KeyReport, KeyWatch } from './key-watch.ts';
 export { openLog } from './log.ts';
 export { memoryBytes, overCommitment } from './memory.ts';
-export { brokerMetrics, type MetricsText } from './metrics.ts';
+export { brokerMetrics, type Metrics } from './metrics.ts';
 export { Modes, type PermissiveStatus } from './modes.ts';
 export { natsMembersOf } from './nats-members.ts';
 export { type IdentitySource, OwnIdentity } from './own-identity.ts';

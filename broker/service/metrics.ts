@@ -1,18 +1,39 @@
-/** Prometheus metrics. No value is counted twice: a scrape reads each one where the broker keeps it. */
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+/**
+ * Prometheus metrics. No value is counted twice: a scrape reads each one where the broker keeps it. The package is
+ * loaded with the first scrape: a broker that nobody scrapes starts faster without it.
+ */
+import { setTimeout } from 'node:timers/promises';
+import type { Registry } from 'prom-client';
 import { STRANGERS } from '../peer/index.ts';
 import { describeBroker, type StatusSources } from './status.ts';
 import { type Usage, usageOf } from './usage.ts';
 
+/** How often the delay of the event loop is measured. */
+const LAG_SAMPLE_MS = 10;
+
 /** The answer to a scrape. */
 export interface MetricsText {
   readonly contentType: string;
-  metrics(): Promise<string>;
+  readonly text: string;
 }
 
-export function brokerMetrics(sources: StatusSources): MetricsText {
+export type Metrics = () => Promise<MetricsText>;
+
+/** What the process itself reports, such as the delay of the event loop, is measured from the first scrape on. */
+export function brokerMetrics(sources: StatusSources): Metrics {
+  let made: Promise<Registry> | undefined;
+  return async () => {
+    made ??= registryOf(sources);
+    const registry = await made;
+    return { contentType: registry.contentType, text: await registry.metrics() };
+  };
+}
+
+async function registryOf(sources: StatusSources): Promise<Registry> {
+  const { Counter, collectDefaultMetrics, Gauge, Registry } = await import('prom-client');
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_SAMPLE_MS });
+  await setTimeout(3 * LAG_SAMPLE_MS); // the first measurement needs two samples; before it the delay is not a number
   const registers = [registry];
   const { argo, audit, sessions } = sources;
 
