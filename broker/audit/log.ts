@@ -34,6 +34,8 @@ export interface AuditLog extends Recorder {
    *   answers of other domains; without it, wait for all floods (up to FLOOD_WINDOW_MS)
    */
   whenDurable(callback: (ok: boolean) => void, source?: Domain): void;
+  /** As whenDurable, but without waiting for the records of floods that are held back until the window ends. */
+  whenWritten(callback: (ok: boolean) => void): void;
   /** Shares of the domains that have caused records since the log was opened. */
   shares(): readonly LogShare[];
   /** Called with each change of `healthy`. Returns the function that removes the listener. */

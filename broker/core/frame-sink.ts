@@ -12,6 +12,8 @@ export interface FrameSink {
    * processed completely. It then copies consecutive frames at once, and the caller reuses the plaintext buffer.
    */
   deliver(frames: Uint8Array, start: number, end: number): void;
+  /** Frames queued from now on wait until all audit records queued in this turn are on disk. */
+  holdForRecords(): void;
   /**
    * The remote broker decided about the send `id`, for which `sendv` returned UNDECIDED. Missing when the other end of
    * the session is not a domain of this broker.

@@ -29,7 +29,8 @@ export class Sending {
    *   log writable -> enable -> shape -> source is the session's domain, source port its own -> hook argo:send (an
    *   unknown destination is a denial, found by the same work) -> inspector -> hook of the service class -> ring, exact
    *   partner then ANY; if there is none and the destination is remote, its home decides (UNDECIDED) -> order gate ->
-   *   size -> quota -> space -> account, rewrite, deliver -> audit
+   *   strict: the log admits the record -> size -> quota -> space -> strict: record, hold the receiver -> account, rewrite,
+   *   deliver -> audit
    */
   sendv(sender: DomainState, frames: Uint8Array, view: DataView, at: number, length: number): SendDecision {
     if (!this.#core.recorder.healthy) return this.#refuse(Status.EIO);
@@ -87,6 +88,11 @@ export class Sending {
       return this.#refuse(Status.EAGAIN);
     }
     const size = messageSize(length - DATA_FRAME_HEADER_BYTES);
+    if (decision.strict && !this.#core.recorder.admitsStrict(decision)) {
+      // The sender tries again later, as when the waiting list of the ring is full.
+      if ((flags & SendFlag.ordered) !== 0) share.gate = sender.sink;
+      return this.#refuse(Status.EBUSY);
+    }
     const admission = ring.insert(decision, permission, share, size);
     if (admission !== 'accepted') {
       if (admission === 'too-big') {
@@ -103,6 +109,10 @@ export class Sending {
     view.setUint16(at + DataField.source, sender.domain.domid, true);
     const sink = ring.owner.sink;
     invariant(sink !== null, 'a ring exists only while its owner has a session');
+    if (decision.strict) {
+      this.#core.recorder.strict(decision, port, length - DATA_FRAME_HEADER_BYTES);
+      sink.holdForRecords();
+    }
     sink.deliver(frames, at, at + length);
     this.#count(sender, target, permission, decision, port, length - DATA_FRAME_HEADER_BYTES);
     return ACCEPTED;
@@ -123,7 +133,8 @@ export class Sending {
     flow.bytes += bytes;
     this.#core.counters.messages++;
     this.#core.counters.bytes += bytes;
-    if (permit.auditallow) this.#core.recorder.record({ event: 'send.allowed', by: permit, port, bytes });
+    if (permit.auditallow && !permit.strict)
+      this.#core.recorder.record({ event: 'send.allowed', by: permit, port, bytes });
   }
 
   #openFlow(

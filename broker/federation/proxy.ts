@@ -24,6 +24,8 @@ export class RemoteDomainSink implements FrameSink {
 
   deliver(): void {}
 
+  holdForRecords(): void {}
+
   event(frame: BrokerFrame): void {
     if (isForProxy(frame))
       this.#queue(encodeFederationFrame(FederationOp.event, this.#state.domain.domid, encodeBrokerFrame(frame)));

@@ -21,9 +21,16 @@ export class DurableEffects {
 
   /** Runs `effect` once all records so far are durable. `source`: see AuditLog.whenDurable. */
   after(effect: () => void, source: Domain): void {
-    this.#audit.whenDurable((ok) => {
-      if (ok) effect();
-      else this.#stalled.push(() => this.after(effect, source));
-    }, source);
+    this.#audit.whenDurable((ok) => this.#settle(ok, effect, () => this.after(effect, source)), source);
+  }
+
+  /** Runs `effect` once all queued records are durable. It does not wait for records that a flood holds back. */
+  afterQueued(effect: () => void): void {
+    this.#audit.whenWritten((ok) => this.#settle(ok, effect, () => this.afterQueued(effect)));
+  }
+
+  #settle(ok: boolean, effect: () => void, again: () => void): void {
+    if (ok) effect();
+    else this.#stalled.push(again);
   }
 }

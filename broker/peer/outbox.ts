@@ -39,6 +39,7 @@ export abstract class Outbox implements FrameSink {
   /** Called when the outbox gets its first new frame since the last `take`: schedules the next one. */
   protected abstract onDirty(): void;
   abstract introduce(domid: number): void;
+  abstract holdForRecords(): void;
 
   /** Called when a run begins, whose bytes `copyNow` must copy. */
   protected onBorrowed(): void {}

@@ -60,6 +60,8 @@ export class Peer extends Outbox implements Flushable {
   #isCongested = false;
   #isThrottled = false;
   #isEnded = false;
+  /** A gate for strict messages was queued in this turn. */
+  #isHolding = false;
   #lastHeard: number;
 
   /**
@@ -291,6 +293,20 @@ export class Peer extends Outbox implements Flushable {
       this.reopened();
       then?.();
     }, this.state.domain);
+  }
+
+  /** All strict messages of one turn share a gate: their records are queued before the microtask runs. */
+  holdForRecords(): void {
+    if (this.#isHolding) return;
+    this.#isHolding = true;
+    const gate = this.hold();
+    queueMicrotask(() => {
+      this.#isHolding = false;
+      this.#context.durable.afterQueued(() => {
+        gate.isOpen = true;
+        if (!this.#isEnded) this.reopened();
+      });
+    });
   }
 
   // Sending

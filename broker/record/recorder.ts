@@ -28,6 +28,13 @@ export interface Recorder {
   readonly healthy: boolean;
   record(event: CoreEvent): void;
   /**
+   * Can the record of a strict message of this sender be written now? False: its share of the log is used up, or too many
+   * records wait for the disk.
+   */
+  admitsStrict(permit: Permit): boolean;
+  /** Queues a record of its own for one strict message. It is never collapsed and never withheld. */
+  strict(permit: Permit, port: number, bytes: number): void;
+  /**
    * Queues a denial. Identical ones (same Denial object, port and context object) collapse into exact counts. The event
    * is `ring.denied` for `argo:register_*`, `session.refused` for `argo:enable`, else `send.denied`. A repeated denial
    * allocates nothing.

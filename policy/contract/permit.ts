@@ -64,8 +64,14 @@ interface Asked {
   readonly rule: RuleRef | null;
 }
 
+/** How allowed uses are recorded (services.yaml). */
+export interface AllowedAudit {
+  readonly auditallow: boolean;
+  readonly strict: boolean;
+}
+
 /** For policy/decide/avc.ts alone: assigned by the class below, whose constructor no other module can reach. */
-export let mintPermit: (asked: Asked, auditallow: boolean, permissive?: Denial | null) => Permit;
+export let mintPermit: (asked: Asked, audit: AllowedAudit, permissive?: Denial | null) => Permit;
 /** For policy/decide/avc.ts alone. */
 export let mintDenial: (asked: Asked, reason: DenialReason) => Denial;
 
@@ -86,11 +92,13 @@ export class Permit implements Asked {
   readonly rule: RuleRef | null;
   /** Record every use one by one (services.yaml `auditallow`) instead of counting per flow. */
   readonly auditallow: boolean;
+  /** A message is delivered only after the record of this use is on disk (services.yaml `strict`). */
+  readonly strict: boolean;
   /** The denial that is recorded and not enforced, because the source is permissive; null = the rows allow it. */
   readonly permissive: Denial | null;
   readonly #minted = true;
 
-  private constructor(key: symbol, asked: Asked, auditallow: boolean, permissive: Denial | null) {
+  private constructor(key: symbol, asked: Asked, audit: AllowedAudit, permissive: Denial | null) {
     fromMint(key);
     this.revision = asked.revision;
     this.source = asked.source;
@@ -98,7 +106,8 @@ export class Permit implements Asked {
     this.className = asked.className;
     this.permission = asked.permission;
     this.rule = asked.rule;
-    this.auditallow = auditallow;
+    this.auditallow = audit.auditallow;
+    this.strict = audit.strict;
     this.permissive = permissive;
     Object.freeze(this);
   }
@@ -109,7 +118,7 @@ export class Permit implements Asked {
   }
 
   static {
-    mintPermit = (asked, auditallow, permissive = null) => new Permit(MINT, asked, auditallow, permissive);
+    mintPermit = (asked, audit, permissive = null) => new Permit(MINT, asked, audit, permissive);
   }
 }
 

@@ -16,6 +16,8 @@ export interface ServiceClass {
   readonly flow: 'to-destination' | 'to-source' | 'both';
   /** Parallel to `permissions`: true = record every allowed use. */
   readonly auditallow: readonly boolean[];
+  /** Parallel to `permissions`: true = the record of an allowed use is on disk before the message is delivered. */
+  readonly strict: readonly boolean[];
 }
 
 export interface ServiceClasses {

@@ -165,11 +165,14 @@ export class AccessVectorCache implements ReferenceMonitor {
       permission,
       rule: ruleRef(rule?.row.place),
     };
-    const isAudited = serviceClass.auditallow[position] === true;
-    if (allowed) return mintPermit(asked, isAudited);
+    const audit = {
+      auditallow: serviceClass.auditallow[position] === true,
+      strict: serviceClass.strict[position] === true,
+    };
+    if (allowed) return mintPermit(asked, audit);
     const denial = mintDenial(asked, rule === null ? 'NO_RULE' : 'EXPLICIT_DENY');
     const passes = this.#permissive?.passes(source, destination, serviceClass, permission) === true;
-    return passes ? mintPermit(asked, isAudited, denial) : denial;
+    return passes ? mintPermit(asked, audit, denial) : denial;
   }
 
   #rowOf(source: Domain, destination: Domain): (AccessVector | undefined)[] {

@@ -29,8 +29,9 @@ const ARGO: ServiceClass = builtIn(0, 'argo', ARGO_PERMISSIONS);
 const UNCLASSIFIED: ServiceClass = builtIn(1, 'unclassified', ['send']);
 
 function builtIn(index: number, name: string, permissions: readonly string[]): ServiceClass {
-  const auditallow = permissions.map(() => false);
-  return Object.freeze({ index, name, permissions, inspector: 'opaque', flow: 'to-destination', auditallow });
+  const none = permissions.map(() => false);
+  const recorded = { auditallow: none, strict: none };
+  return Object.freeze({ index, name, permissions, inspector: 'opaque', flow: 'to-destination', ...recorded });
 }
 
 /** A class and the ports it claims; `destination` null = of every domain. */
@@ -62,12 +63,14 @@ const schema = z.strictObject({
         permissions: z.array(permission).min(1),
         flow: z.enum(['to-destination', 'to-source', 'both'], { error: 'flow is to-destination, to-source or both' }),
         auditallow: z.array(permission).default([]),
+        strict: z.array(permission).default([]),
       }),
     )
     .max(MAX_CLASSES, { error: `more than ${MAX_CLASSES} classes` }),
 });
 
-const KEYS = ['classes', 'name', 'about', 'ports', 'destination', 'inspector', 'permissions', 'flow', 'auditallow'];
+const RECORDED_KEYS = ['auditallow', 'strict'] as const;
+const KEYS = ['classes', 'name', 'about', 'ports', 'destination', 'inspector', 'permissions', 'flow', ...RECORDED_KEYS];
 
 type File = YamlFile<z.infer<typeof schema>>;
 type Entry = z.infer<typeof schema>['classes'][number];
@@ -95,11 +98,7 @@ export function readClasses(
   for (const [index, entry] of file.value.classes.entries()) {
     checkName(file, index, entry, lines, findings);
     checkInspector(file, index, entry, inspectors, findings);
-    for (const [position, used] of entry.auditallow.entries()) {
-      if (entry.permissions.includes(used)) continue;
-      const message = `class "${entry.name}" has no permission "${used}"${didYouMean(used, entry.permissions)}`;
-      findings.push({ ...file.place(['classes', index, 'auditallow', position]), code: 'E-014', message });
-    }
+    for (const key of RECORDED_KEYS) checkRecorded(file, index, entry, key, findings);
     if (entry.destination !== undefined && !labels.has(entry.destination)) {
       const message = `label "${entry.destination}" is not declared in domains.yaml${didYouMean(entry.destination, labels.keys())}`;
       findings.push({ ...file.place(['classes', index, 'destination']), code: 'E-011', message });
@@ -111,6 +110,7 @@ export function readClasses(
       inspector: entry.inspector,
       flow: entry.flow,
       auditallow: Object.freeze(entry.permissions.map((name) => entry.auditallow.includes(name))),
+      strict: Object.freeze(entry.permissions.map((name) => entry.strict.includes(name))),
     });
     const ranges = entry.ports.map((range, position) => ({
       range,
@@ -139,6 +139,21 @@ function checkName(file: File, index: number, entry: Entry, lines: Map<string, n
         ? `class "${entry.name}" is built in`
         : `class "${entry.name}" is declared twice, first on line ${first}`;
     findings.push({ ...place, code: 'E-016', message });
+  }
+}
+
+/** A recorded permission must be one of the class. */
+function checkRecorded(
+  file: File,
+  index: number,
+  entry: Entry,
+  key: (typeof RECORDED_KEYS)[number],
+  findings: Finding[],
+): void {
+  for (const [position, used] of entry[key].entries()) {
+    if (entry.permissions.includes(used)) continue;
+    const message = `class "${entry.name}" has no permission "${used}"${didYouMean(used, entry.permissions)}`;
+    findings.push({ ...file.place(['classes', index, key, position]), code: 'E-014', message });
   }
 }
 

@@ -177,7 +177,7 @@ const monitorRules: readonly Rule[] = [
       { 'policy/contract/index.ts': `export { mintPermit } from './permit.ts';` },
       { 'broker/core/sendv.ts': `import { mintDenial } from '../../policy/contract/permit.ts';` },
       {
-        'test/core/sendv.test.ts': `import * as permit from '../../policy/contract/permit.ts';\npermit.mintPermit(asked, false);`,
+        'test/core/sendv.test.ts': `import * as permit from '../../policy/contract/permit.ts';\npermit.mintPermit(asked, audit);`,
       },
     ],
   ),

@@ -323,4 +323,38 @@ core('after everybody has gone nothing is left', async () => {
   }
 });
 
+const STRICT_ROWS = [...OPEN, 'p, @any, @any, strict, *, allow'];
+const STRICT_PORT = 1001;
+
+core('strict: a message is recorded by itself, and the receiver is held before it is delivered', async () => {
+  const harness = await CoreHarness.of({ domains: ['a', 'b'], rows: STRICT_ROWS });
+  harness.register('b', 'ANY', { port: STRICT_PORT });
+  assert.is(harness.send('a', 'b', { port: STRICT_PORT, payload: 'first' }), Status.OK);
+  assert.is(harness.send('a', 'b', { port: STRICT_PORT, payload: 'second' }), Status.OK);
+  assert.equal(harness.at('b').holds, [0, 1]);
+  const recorded = harness.audit.records.filter(({ event }) => event === 'send.allowed');
+  assert.equal(
+    recorded.map(({ class: name, bytes: size, detail }) => [name, size, detail]),
+    [
+      ['strict', 5, { strict: true }],
+      ['strict', 6, { strict: true }],
+    ],
+  );
+});
+
+core('strict: what the log does not admit is refused before the ring, and may be sent again', async () => {
+  const harness = await CoreHarness.of({ domains: ['a', 'b'], rows: STRICT_ROWS });
+  harness.register('b', 'ANY', { port: STRICT_PORT });
+  harness.audit.admits = false;
+  assert.is(harness.send('a', 'b', { port: STRICT_PORT, flags: SendFlag.ordered }), Status.EBUSY);
+  untouched(harness);
+  harness.audit.admits = true;
+  assert.is(
+    harness.send('a', 'b', { port: STRICT_PORT, flags: SendFlag.ordered }),
+    Status.EAGAIN,
+    'a later message must not overtake the refused one',
+  );
+  assert.is(harness.send('a', 'b', { port: STRICT_PORT, flags: SendFlag.ordered | SendFlag.resume }), Status.OK);
+});
+
 core.run();

@@ -41,7 +41,13 @@ function ringOf(length: number, partner: string | null = null, unread = 0): Ring
   owner.sink = null;
   owner.deliveries = 0;
   // All accepted messages have been sent to the owner.
-  owner.sink = { departed: Number.MAX_SAFE_INTEGER, deliver: () => {}, event: () => {}, introduce: () => {} };
+  owner.sink = {
+    departed: Number.MAX_SAFE_INTEGER,
+    deliver: () => {},
+    holdForRecords: () => {},
+    event: () => {},
+    introduce: () => {},
+  };
   return new Ring(1, owner, PORT, partner === null ? null : harness.state(partner), length, bindingOf(PORT), unread);
 }
 

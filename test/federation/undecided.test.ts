@@ -16,7 +16,13 @@ import { decodeReport, encodeReport } from '../../broker/federation/report.ts';
 import { Undecided } from '../../broker/federation/undecided.ts';
 import { seededRandom } from '../support/seed.ts';
 
-const OUTLET: FrameSink = { departed: 0, deliver: () => {}, event: () => {}, introduce: () => {} };
+const OUTLET: FrameSink = {
+  departed: 0,
+  deliver: () => {},
+  holdForRecords: () => {},
+  event: () => {},
+  introduce: () => {},
+};
 const ACCOUNTS = new Accounts(2 ** 40);
 const account = ACCOUNTS.open('sender');
 const send = (id: number, since = id) => ({ sink: OUTLET, account, id, bytes: 10, since });

@@ -14,6 +14,8 @@ class TestOutbox extends Outbox {
 
   introduce(): void {}
 
+  holdForRecords(): void {}
+
   protected override onDirty(): void {
     this.dirty++;
   }

@@ -81,9 +81,14 @@ export class Committer {
 
   // ---- queueing
 
+  /** False: the next record would be lost. */
+  get hasRoom(): boolean {
+    return this.#failed.length + this.#pending.length < MAX_RETAINED_RECORDS;
+  }
+
   /** Queues a record, or counts it as lost when too many wait for the disk. */
   queue(record: QueuedRecord): void {
-    if (this.#failed.length + this.#pending.length >= MAX_RETAINED_RECORDS) {
+    if (!this.hasRoom) {
       this.#losses.add(record.event, record.count);
       // Without this, a disk that is slow but does not fail would lose records silently.
       if (this.#failure === null) this.#fail('BACKLOG', []);

@@ -13,12 +13,15 @@ import { ZERO_HASH } from '../limits.ts';
 import type { AuditHead, AuditLog, LogShare } from '../log.ts';
 import { FlowTable } from './flows.ts';
 import { Health } from './health.ts';
+import { STRICT } from './share/flood.ts';
 
 export interface MemoryAudit extends AuditLog {
   /** Everything recorded, oldest first, as a reader of the file would parse it. */
   readonly records: readonly AuditRecord[];
   /** Simulates a full disk: `healthy` and whenDurable are false until this is set to true again. */
   setHealthy(healthy: boolean): void;
+  /** Set to false, it simulates a sender whose share of the log is used up: no strict message is admitted. */
+  admits: boolean;
   /** Writes the flows counted so far, as the interval would. */
   flushFlows(): void;
 }
@@ -32,6 +35,7 @@ export function memoryAudit(clock: Clock = STOPPED_CLOCK): MemoryAudit {
 
 class MemoryLog implements MemoryAudit {
   readonly records: AuditRecord[] = [];
+  admits = true;
   readonly #clock: Clock;
   readonly #bodies = new Bodies({ boot: 'memory', broker: 'memory' });
   readonly #flows = new FlowTable();
@@ -65,6 +69,14 @@ class MemoryLog implements MemoryAudit {
     this.#append(this.#bodies.denied(this.#moment(), denial, port, seen, context));
   }
 
+  admitsStrict(): boolean {
+    return this.#health.healthy && this.admits;
+  }
+
+  strict(permit: Permit, port: number, bytes: number): void {
+    this.record({ event: 'send.allowed', by: permit, port, bytes, detail: STRICT });
+  }
+
   flow(permit: Permit, port: number): FlowCounter {
     return this.#flows.counter(permit, port);
   }
@@ -81,6 +93,10 @@ class MemoryLog implements MemoryAudit {
 
   whenDurable(callback: (ok: boolean) => void, _source?: Domain): void {
     queueMicrotask(() => callback(this.#health.healthy));
+  }
+
+  whenWritten(callback: (ok: boolean) => void): void {
+    this.whenDurable(callback);
   }
 
   shares(): readonly LogShare[] {

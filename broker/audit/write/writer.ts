@@ -104,6 +104,15 @@ export class LogWriter implements AuditLog {
     this.#flood.denied(denial, port, bytes, context);
   }
 
+  admitsStrict(permit: Permit): boolean {
+    return this.#committer.hasRoom && this.#flood.canPay(permit);
+  }
+
+  strict(permit: Permit, port: number, bytes: number): void {
+    this.#mustBeOpen();
+    this.#flood.strict(permit, port, bytes, momentOf(this.#clock));
+  }
+
   flow(permit: Permit, port: number): FlowCounter {
     return this.#flows.counter(permit, port);
   }
@@ -115,6 +124,11 @@ export class LogWriter implements AuditLog {
   whenDurable(callback: Waiter, source?: Domain): void {
     if (!this.healthy || this.#closing !== null) queueMicrotask(() => callback(false));
     else if (this.#flood.isHolding(source?.name)) this.#flood.wait(callback);
+    else this.#committer.wait([callback]);
+  }
+
+  whenWritten(callback: Waiter): void {
+    if (!this.healthy || this.#closing !== null) queueMicrotask(() => callback(false));
     else this.#committer.wait([callback]);
   }
 

@@ -7,6 +7,7 @@ const WRITER = ['test/audit/writer.test.ts'];
 const FLOOD = ['test/audit/flood.test.ts'];
 const FAULTS = ['test/audit/faults.test.ts'];
 const RETENTION = ['test/audit/retention.test.ts'];
+const STRICT = ['test/audit/strict.test.ts'];
 const RECOVERY = ['test/audit/recovery.test.ts'];
 
 export const AUDIT: readonly Mutant[] = [
@@ -138,7 +139,7 @@ export const AUDIT: readonly Mutant[] = [
   },
   {
     in: 'broker/audit/write/share/log-accounts.ts',
-    find: 'if (this.left(now) < RECORD_PRICE_BYTES) return false;',
+    find: 'if (!this.canPay(now)) return false;',
     replace: '',
     promise: 'the log cannot be flooded',
     tests: FLOOD,
@@ -201,7 +202,7 @@ export const AUDIT: readonly Mutant[] = [
   },
   {
     in: 'broker/audit/write/committer.ts',
-    find: 'if (this.#failed.length + this.#pending.length >= MAX_RETAINED_RECORDS) {',
+    find: 'if (!this.hasRoom) {',
     replace: 'if (false) {',
     promise: 'memory is bounded',
     tests: [...FAULTS, ...WRITER],
@@ -380,5 +381,33 @@ export const AUDIT: readonly Mutant[] = [
     replace: '',
     promise: 'a changed log is noticed',
     tests: ['test/audit/packed.test.ts'],
+  },
+  {
+    in: 'broker/core/sending.ts',
+    find: 'sink.holdForRecords();',
+    replace: '',
+    promise: 'a strict record is on disk first',
+    tests: [...STRICT, 'test/core/argo.test.ts'],
+  },
+  {
+    in: 'broker/core/sending.ts',
+    find: 'if (decision.strict && !this.#core.recorder.admitsStrict(decision))',
+    replace: 'if (false)',
+    promise: 'a strict record is on disk first',
+    tests: ['test/core/argo.test.ts'],
+  },
+  {
+    in: 'broker/audit/write/writer.ts',
+    find: 'return this.#committer.hasRoom && this.#flood.canPay(permit);',
+    replace: 'return this.#flood.canPay(permit);',
+    promise: 'a strict record is on disk first',
+    tests: STRICT,
+  },
+  {
+    in: 'broker/peer/durable.ts',
+    find: 'this.#audit.whenWritten((ok) => this.#settle(ok, effect,',
+    replace: 'queueMicrotask(() => this.#settle(true, effect,',
+    promise: 'a strict record is on disk first',
+    tests: STRICT,
   },
 ];

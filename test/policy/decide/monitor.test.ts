@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Domain, Permit, type ServiceClass } from '../../../policy/index.ts';
-import { classOf, compileTexts, decide, domainOf, ONE_ROW } from '../compile.ts';
+import { classOf, compileTexts, decide, domainOf, ONE_ROW, SERVICES } from '../compile.ts';
 import { pretend } from './lying-casbin.ts';
 
 const monitor = suite('reference monitor');
@@ -115,6 +115,16 @@ monitor('permits say whether each use is to be recorded', async () => {
   const start = decide(policy, 'chrome-vm', 'audio-vm', 'control', 'source-start');
   const stop = decide(policy, 'chrome-vm', 'audio-vm', 'control', 'source-stop');
   assert.equal([start.allowed && start.auditallow, stop.allowed && stop.auditallow], [true, false]);
+});
+
+monitor('permits say whether the record must be durable before delivery', async () => {
+  const services = SERVICES.replace('auditallow: [source-start]', 'strict: [source-stop]');
+  const policy = await compileTexts({ policy: POLICY, services });
+  const strictOf = (permission: string): boolean => {
+    const decision = decide(policy, 'chrome-vm', 'audio-vm', 'control', permission);
+    return decision.allowed && decision.strict;
+  };
+  assert.equal(['source-start', 'source-stop'].map(strictOf), [false, true]);
 });
 
 monitor('decisions and denials are interned', async () => {

@@ -62,6 +62,7 @@ export const PORT = 70;
 const SERVICES = `classes:
   - { name: data, ports: ["1-999"], inspector: opaque, permissions: [send], flow: to-destination }
   - { name: audited, ports: [1000], inspector: opaque, permissions: [send], flow: to-destination, auditallow: [send] }
+  - { name: strict, ports: [1001], inspector: opaque, permissions: [send], flow: to-destination, strict: [send] }
   - { name: pcm, ports: [4713], inspector: pcm, permissions: [send], flow: to-destination }
   - name: control
     ports: [4714]
@@ -108,6 +109,13 @@ export class RecordingSink implements FrameSink {
 
   get departed(): number {
     return this.messages.length - this.heldBack;
+  }
+
+  /** Number of messages that had arrived at each `holdForRecords`. */
+  readonly holds: number[] = [];
+
+  holdForRecords(): void {
+    this.holds.push(this.messages.length);
   }
 
   deliver(frames: Uint8Array, start: number, end: number): void {

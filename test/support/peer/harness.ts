@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
+import { type AuditLog, type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
 import { type Clock, nodeClock } from '../../../broker/base/index.ts';
 import type { Carrier, CarrierHandlers } from '../../../broker/carrier/index.ts';
 import { beginHello, type Hello } from '../../../broker/channel/handshake.ts';
@@ -358,16 +358,18 @@ export class PeerHarness {
     this.sessions = new Sessions(context, clock, { proven: () => this.isKeyGood, twoSessions: () => undefined });
   }
 
-  /** `clock` null: the host's. `schedule` runs the waiting turns. */
+  /** `clock` null: the host's. `schedule` runs the waiting turns. `log` null: the log in memory, `audit`. */
   static async of(
     text: PolicyText,
     handshake: HandshakeContext = HANDSHAKE,
     clock: Clock | null = null,
     schedule: (task: () => void) => void = setImmediate,
     memoryBytes = 2 ** 40,
+    log: AuditLog | null = null,
   ): Promise<PeerHarness> {
     if (clock !== null) handshake = { ...handshake, wallClock: clock.wall, clock: clock.mono };
-    const audit = memoryAudit();
+    const memory = memoryAudit();
+    const audit = log ?? memory;
     const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 4096, memoryBytes };
     const context: PeerContext = {
       identity: await KEYS.of('the-broker', 'broker'),
@@ -383,7 +385,7 @@ export class PeerHarness {
       clock: clock ?? nodeClock,
       log: pino({ level: 'silent' }),
     };
-    return new PeerHarness(context, audit, clock ?? nodeClock);
+    return new PeerHarness(context, memory, clock ?? nodeClock);
   }
 
   static open(...domains: string[]): Promise<PeerHarness> {

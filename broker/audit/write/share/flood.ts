@@ -8,7 +8,7 @@
  */
 import type { Denial, Permit } from '../../../../policy/contract/index.ts';
 import type { Clock } from '../../../base/index.ts';
-import type { AuditEvent, DenialContext } from '../../../record/index.ts';
+import type { AuditEvent, DenialContext, Detail } from '../../../record/index.ts';
 import { type Bodies, deniedEvent, type Moment } from '../../body.ts';
 import { encodeBody } from '../../chain.ts';
 import { FLOOD_WINDOW_MS, LINE_FRAME_BYTES } from '../../limits.ts';
@@ -19,6 +19,9 @@ import { Collapse, type Tally } from './collapse.ts';
 import type { LogAccount, LogAccounts } from './log-accounts.ts';
 import { type Repeat, Repeats, summed } from './repeats.ts';
 import { Withheld, type WithheldSum } from './withheld.ts';
+
+/** Tells a reader that the record was on disk before the message was delivered. */
+export const STRICT: Detail = Object.freeze({ strict: true });
 
 export class Flood {
   readonly #committer: Committer;
@@ -56,6 +59,18 @@ export class Flood {
     tally.count += 1;
     tally.bytes += bytes;
     tally.until = now;
+  }
+
+  /** Can the sender pay for a record now? */
+  canPay(permit: Permit): boolean {
+    return this.#accounts.canPay(this.#accounts.of(permit.source));
+  }
+
+  /** The record of a strict message is always its own. The caller has asked `canPay`. */
+  strict(permit: Permit, port: number, bytes: number, at: Moment): void {
+    const account = this.#accounts.of(permit.source);
+    this.#accounts.pay(account);
+    this.#queue(account, { event: 'send.allowed', by: permit, port, bytes, detail: STRICT }, at);
   }
 
   /** Pays for the record of a flow; false: its counter keeps counting. */

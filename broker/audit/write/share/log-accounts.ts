@@ -40,9 +40,13 @@ export class LogAccount {
     return this.#left;
   }
 
+  canPay(now: number): boolean {
+    return this.left(now) >= RECORD_PRICE_BYTES;
+  }
+
   /** Pays for one record. False: the share is used up, and nothing was paid. */
   pay(now: number): boolean {
-    if (this.left(now) < RECORD_PRICE_BYTES) return false;
+    if (!this.canPay(now)) return false;
     this.#left -= RECORD_PRICE_BYTES;
     return true;
   }
@@ -86,6 +90,10 @@ export class LogAccounts {
 
   pay(account: LogAccount): boolean {
     return account.pay(this.#now());
+  }
+
+  canPay(account: LogAccount): boolean {
+    return account.canPay(this.#now());
   }
 
   shares(): readonly LogShare[] {
