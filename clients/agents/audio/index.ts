@@ -5,7 +5,6 @@ export { AudioEndpoint, type AudioEndpointOptions } from './guest/endpoint.ts';
 export { GuestPulse } from './guest/guest-pulse.ts';
 export { serveQubesControl } from './guest/qubes-control.ts';
 export { RecordingServer } from './guest/recording-server.ts';
-export { VchanBridge } from './guest/vchan-bridge.ts';
 export { MAX_VOLUME_PERCENT } from './limits.ts';
 export { CaptureSink } from './lines/capture-sink.ts';
 export { PlaybackInlet } from './lines/playback-inlet.ts';
@@ -32,3 +31,4 @@ export {
 export type { ServiceStatus, VmAudioStatus } from './service/status.ts';
 export { StatusKeys } from './service/status-keys.ts';
 export { readStatus, serveStatus } from './service/status-socket.ts';
+export { VchanBridge } from './vchan/vchan-bridge.ts';

@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { CAPTURE_PORT, Code, PLAYBACK_PORT } from '../codes.ts';
 import { CAPTURE_QUEUE_FRAMES } from '../limits.ts';
 import { FRAME_BYTES } from '../pcm/pcm.ts';
-import { CodeReader } from './code-reader.ts';
-import type { AudioEndpoint } from './endpoint.ts';
+import { CodeReader } from '../guest/code-reader.ts';
+import type { AudioEndpoint } from '../guest/endpoint.ts';
 
 export class VchanBridge {
   readonly #agent: () => AudioEndpoint;
