@@ -121,6 +121,11 @@ export class Vm implements AsyncDisposable {
     return this.#welcome?.domid ?? -1;
   }
 
+  /** The domid of a domain, which the broker knows. @throws ArgusError ENOENT for an unknown name */
+  async domidOf(name: string): Promise<number> {
+    return this.#domidOf(name, 'domidOf');
+  }
+
   get brokerName(): string {
     return this.#welcome?.broker ?? '';
   }

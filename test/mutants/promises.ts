@@ -45,6 +45,7 @@ export const PROMISES = {
   'records are as the wire says': ['docs/wire.md', 'commitment'],
   'NATS is only a carrier': ['docs/nats.md', 'OVERRUN'],
   'a second agent leaves the first alone': ['docs/agent.md', 'before it opens a session'],
+  'a vchan has one peer, and it is private': ['docs/audio.md', 'A newer connection replaces the older one'],
   'programs share a session and harm only themselves': ['docs/agent.md', 'loses its own session'],
   'commands reach their own broker': ['docs/broker.md', 'which answers "revoked"'],
   'a table runs nothing': ['docs/audit.md', '--csv'],

@@ -15,7 +15,11 @@ export const CODE_BYTES = 4;
 export const Code = {
   sourceStop: 0x0001_0000,
   sourceStart: 0x0001_0001,
-  /** The PipeWire agent of Qubes sends it first on each connection. No document defines it, so it is tolerated. */
+  /**
+   * Qubes' PipeWire module sends `hello` first on each connection, and versions of it sent `olderHello`. No document
+   * defines them and the daemon ignores them: both states follow, and those count.
+   */
+  olderHello: 0x0001_0003,
   hello: 0x0001_0004,
   sinkCork: 0x0002_0000,
   sinkUncork: 0x0002_0001,
@@ -25,6 +29,13 @@ export function encodeCode(code: number): Uint8Array {
   const bytes = new Uint8Array(CODE_BYTES);
   new DataView(bytes.buffer).setUint32(0, code, true);
   return bytes;
+}
+
+/** What Qubes' PipeWire module says when its capture vchan is connected: the greeting, then both states. */
+export function encodeGreeting(isListening: boolean, isCorked: boolean): Uint8Array {
+  const source = isListening ? Code.sourceStart : Code.sourceStop;
+  const sink = isCorked ? Code.sinkCork : Code.sinkUncork;
+  return Buffer.concat([Code.hello, source, sink].map(encodeCode));
 }
 
 /** Null when it is not exactly one code. */

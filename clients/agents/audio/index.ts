@@ -31,4 +31,6 @@ export {
 export type { ServiceStatus, VmAudioStatus } from './service/status.ts';
 export { StatusKeys } from './service/status-keys.ts';
 export { readStatus, serveStatus } from './service/status-socket.ts';
+export { guestVchans } from './vchan/names.ts';
 export { VchanBridge } from './vchan/vchan-bridge.ts';
+export { VchanServer } from './vchan/vchan-server.ts';

@@ -80,6 +80,11 @@ export const PLAYBACK_DEADLINE_MS = 500;
 /** Digital silence from a guest's sound server for this long: the stream is corked and no longer sent. */
 export const SILENCE_CORK_MS = 2_000;
 
+/** Between attempts to connect to a vchan on which no program listens: CONNECT_DELAY_MS of libvchan-socket. */
+export const VCHAN_RETRY_MS = 100;
+/** Playback that a program at a vchan has not read, bytes, past which it is dropped: a program that hangs holds no more. */
+export const VCHAN_UNREAD_BYTES = 65_536;
+
 /** How often the service asks whether a VM still has its capture ring. */
 export const LIVENESS_MS = 2_000;
 /** A VM that has never had a capture ring is gone after this long without a message, ms. */

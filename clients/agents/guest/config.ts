@@ -39,9 +39,20 @@ const schema = z.strictObject({
     })
     .nullable()
     .default(null),
-  /** The audio agent: software that speaks the Qubes protocol finds its sockets in `vchan`. */
+  /**
+   * The audio agent: software that speaks the Qubes protocol finds its sockets in `vchan`, or is found by its own sockets
+   * in `vchanConnect`.
+   */
   audio: z
-    .strictObject({ audioVm: z.string().min(1).default('audio-vm'), vchan: z.string().min(1) })
+    .strictObject({
+      audioVm: z.string().min(1).default('audio-vm'),
+      vchan: z.string().min(1).optional(),
+      vchanConnect: z.string().min(1).optional(),
+    })
+    .refine(
+      ({ vchan, vchanConnect }) => (vchan === undefined) !== (vchanConnect === undefined),
+      'expected "vchan" or "vchanConnect", and not both',
+    )
     .nullable()
     .default(null),
   /** The parts of the network agent (docs/network.md): link, dhcp, announce, routes, connect, listen; absolute paths. */
@@ -69,7 +80,7 @@ export function resolveConfig(input: unknown, base: string, origin: string): Age
     identity,
     socket: absolute(base, config.socket),
     enrol,
-    audio: audio === null ? null : { ...audio, vchan: absolute(base, audio.vchan) },
+    audio: audio === null ? null : absoluteVchans(base, audio),
     network:
       config.network === null ? null : parseNetwork({ ...config.network, carrier, identity }, `${origin}: network`),
   };
@@ -89,6 +100,15 @@ export function readConfig(file: string): AgentConfig {
   const content = readYamlText(text);
   if (!content.ok) throw new AgentError('ERR_AGENT_CONFIG', `${file}${content.problem}`);
   return resolveConfig(content.value, dirname(resolve(file)), file);
+}
+
+function absoluteVchans(base: string, audio: NonNullable<Parsed['audio']>): NonNullable<Parsed['audio']> {
+  const { audioVm, vchan, vchanConnect } = audio;
+  return {
+    audioVm,
+    ...(vchan === undefined ? {} : { vchan: absolute(base, vchan) }),
+    ...(vchanConnect === undefined ? {} : { vchanConnect: absolute(base, vchanConnect) }),
+  };
 }
 
 function absolute(base: string, path: string): string {

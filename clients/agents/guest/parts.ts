@@ -1,7 +1,7 @@
 /** The other agents of a machine, on the one session that its domain has: sound and network, as agent.yaml asks for. */
 import { mkdir } from 'node:fs/promises';
 import type { Vm } from '../../sdk/index.ts';
-import { AudioEndpoint, VchanBridge } from '../audio/index.ts';
+import { AudioEndpoint, guestVchans, VchanBridge } from '../audio/index.ts';
 import { startNetworkEndpoint as startNetwork } from '../network/index.ts';
 import type { AgentConfig } from './config.ts';
 
@@ -23,12 +23,16 @@ export async function startParts(vm: Vm, config: AgentConfig, host: PartsHost): 
       let hear: (frame: Uint8Array) => void = () => {};
       const agent = await AudioEndpoint.start({ vm, audioVm: audio.audioVm, onCapture: (frame) => hear(frame) });
       stops.push(() => agent.close());
-      await mkdir(audio.vchan, { recursive: true, mode: 0o700 });
       const bridge = new VchanBridge(() => agent);
-      await bridge.listen(audio.vchan);
       stops.push(() => bridge.close());
       hear = bridge.hear;
-      host.say(`sound for ${audio.audioVm}: sockets in ${audio.vchan}`);
+      if (audio.vchan !== undefined) {
+        await mkdir(audio.vchan, { recursive: true, mode: 0o700 });
+        await bridge.listen(audio.vchan);
+      } else if (audio.vchanConnect !== undefined) {
+        bridge.connect(guestVchans(vm, audio.vchanConnect, () => agent.audioVm));
+      }
+      host.say(`sound for ${audio.audioVm}: sockets in ${audio.vchan ?? audio.vchanConnect}`);
     }
     if (network !== null) stops.push(await startNetwork(vm, network, host));
   } catch (error) {

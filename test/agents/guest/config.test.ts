@@ -24,12 +24,20 @@ config('only the identity is required; paths are relative to the file', () => {
   });
 });
 
+config('the directories of vchans are relative to the file', () => {
+  const audioOf = (audio: object): unknown => resolveConfig({ identity: 'i', audio }, '/etc/argus', 'test').audio;
+  assert.equal(audioOf({ vchan: 'v' }), { audioVm: 'audio-vm', vchan: '/etc/argus/v' });
+  assert.equal(audioOf({ vchanConnect: 'v' }), { audioVm: 'audio-vm', vchanConnect: '/etc/argus/v' });
+});
+
 const BAD: readonly (readonly [label: string, input: unknown, named: RegExp])[] = [
   ['nothing', {}, /identity/],
   ['no object', 'x', /the file/],
   ['an unknown key', { identity: 'i', sokcet: 's' }, /sokcet/],
   ['a mode without its leading zero', { identity: 'i', socketMode: '660' }, /socketMode/],
   ['a path that no socket can have', { identity: 'i', socket: `/${'x'.repeat(200)}` }, /socket/],
+  ['sound without a directory', { identity: 'i', audio: {} }, /audio.*"vchan" or "vchanConnect"/],
+  ['sound with both', { identity: 'i', audio: { vchan: 'a', vchanConnect: 'b' } }, /audio.*not both/],
   ['enrolment without a token', { identity: 'i', enrol: { name: 'a' } }, /enrol\.token/],
 ];
 

@@ -3,7 +3,38 @@ import type { Mutant } from '../mutant.ts';
 
 const SOCKETS = ['test/cli/sockets.test.ts'];
 
+const VCHAN = ['test/agents/audio/vchan/vchan.test.ts'];
+const VCHANS = 'a vchan has one peer, and it is private';
+
 export const CLIENTS: readonly Mutant[] = [
+  {
+    in: 'clients/agents/audio/vchan/listen.ts',
+    find: 'const mask = process.umask(OTHERS_HAVE_NOTHING);',
+    replace: 'const mask = process.umask(0);',
+    promise: VCHANS,
+    tests: VCHAN,
+  },
+  {
+    in: 'clients/agents/audio/vchan/listen.ts',
+    find: 'peer?.destroy(); // the older one',
+    replace: '',
+    promise: VCHANS,
+    tests: VCHAN,
+  },
+  {
+    in: 'clients/agents/audio/vchan/vchan-server.ts',
+    find: 'const whole = bytes.length - (bytes.length % SAMPLE_FRAME_BYTES);',
+    replace: 'const whole = bytes.length;',
+    promise: VCHANS,
+    tests: VCHAN,
+  },
+  {
+    in: 'clients/agents/audio/vchan/vchan-server.ts',
+    find: 'if (socket.writableLength > VCHAN_UNREAD_BYTES) this.dropped += bytes.length;',
+    replace: 'if (socket.destroyed) this.dropped += bytes.length;',
+    promise: VCHANS,
+    tests: VCHAN,
+  },
   {
     in: 'clients/cli/sockets/find.ts',
     find: 'if (isOwn(here) && isOwn(own)) return own;',

@@ -93,6 +93,10 @@ export class AudioEndpoint {
     return { ...this.#counts };
   }
 
+  get audioVm(): string | null {
+    return this.#audioVm;
+  }
+
   get isListening(): boolean {
     return this.#isListening;
   }

@@ -111,7 +111,10 @@ export class AudioService {
     this.#cancelLook?.();
     this.#vm.off('labels', this.#onLabels);
     this.#vm.off('revision', this.#onRevision);
-    for (const each of this.#vms.values()) each.end();
+    for (const each of this.#vms.values()) {
+      each.end();
+      this.#server.detach?.(each.name);
+    }
     this.#vms.clear();
     await Promise.allSettled(this.#rings.map((ring) => ring.close()));
   }
@@ -158,6 +161,7 @@ export class AudioService {
     const { name, domid } = source;
     const vm = new VmAudio(name, domid, this.#server, this.#clock, this.#sendTo(domid));
     this.#vms.set(name, vm);
+    this.#server.attach?.(name, domid);
     vm.apply(this.#setting(name));
     vm.capture.grant(source.labels.includes(this.#micLabel));
     void this.#look(vm); // its ring is there now; that it was is what makes its absence mean something
@@ -314,7 +318,10 @@ export class AudioService {
 
   #forget(vm: VmAudio): void {
     vm.end();
-    if (this.#vms.get(vm.name) === vm) this.#vms.delete(vm.name);
+    if (this.#vms.get(vm.name) === vm) {
+      this.#vms.delete(vm.name);
+      this.#server.detach?.(vm.name);
+    }
     this.#onStatus(this.#describe(vm));
     this.#told.delete(vm.name);
   }

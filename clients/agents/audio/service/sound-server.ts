@@ -37,6 +37,9 @@ export interface CaptureStream {
 export type OnLost = () => void;
 
 export interface SoundServer {
+  /** A VM has come or gone. For a server that has something to prepare for each VM. */
+  attach?(vm: string, domid: number): void;
+  detach?(vm: string): void;
   /** `device` null: the default sink. */
   openPlayback(vm: string, device: string | null, events: PlaybackEvents): PlaybackStream;
   openCapture(vm: string, onBytes: (bytes: Uint8Array) => void, onLost: OnLost): CaptureStream;

@@ -1,10 +1,12 @@
 /** `argus audio …`: the VM's agent, the AudioVM's service, the mixer, and what scripts that know Qubes expect. */
 import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import Table from 'cli-table3';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { reasonOf } from '../../../../broker/base/index.ts';
 import { BrokerError, callControl } from '../../../../broker/index.ts';
 import {
   AudioEndpoint,
@@ -13,6 +15,7 @@ import {
   checkSampleSpec,
   FRAME_BYTES,
   GuestPulse,
+  guestVchans,
   Mixer,
   NODE_CLOCK,
   PlaybackInlet,
@@ -28,6 +31,7 @@ import {
   serveQubesControl,
   serveStatus,
   VchanBridge,
+  VchanServer,
   watchAudioVm,
 } from '../../../agents/audio/index.ts';
 import { connect } from '../../../sdk/index.ts';
@@ -70,6 +74,7 @@ interface AgentOptions extends Session {
   readonly playback?: string;
   readonly capture?: string;
   readonly vchan?: string;
+  readonly vchanConnect?: string;
   readonly spec: string;
 }
 
@@ -86,6 +91,12 @@ function agentCommand(): Command {
     )
     .option('--mixer <socket>', 'lends this session to "argus audio mixer --socket", in a GuiVM that sounds itself')
     .option('--vchan <dir>', 'sockets vchan-4713.sock and vchan-4714.sock for software that speaks the Qubes protocol')
+    .addOption(
+      new Option(
+        '--vchan-connect <dir>',
+        'connects to the vchans vchan.VM.AUDIOVM.4713.sock and .4714.sock, at which Qubes’ guest module listens',
+      ).conflicts(['vchan', 'playback', 'capture']),
+    )
     .addHelpText(
       'after',
       '\nExample:\n  argus audio agent --carrier unix:/run/argus.sock --identity /etc/argus/identity',
@@ -103,10 +114,11 @@ async function runAgent(options: AgentOptions): Promise<void> {
   const audioVm = options.audioVmFile === undefined ? named : await readAudioVm(options.audioVmFile);
   const agent = await AudioEndpoint.start({ vm, audioVm, onCapture: (frame) => hear(frame) });
   ends.push(() => agent.close());
+  const bridge = new VchanBridge(() => agent);
   if (options.audioVmFile !== undefined) {
     let moved = Promise.resolve();
     const stop = watchAudioVm(options.audioVmFile, (name) => {
-      moved = moved.then(() => agent.moveTo(name));
+      moved = moved.then(() => agent.moveTo(name)).then(() => bridge.redial());
     });
     ends.push(() => moved, stop);
   }
@@ -115,11 +127,11 @@ async function runAgent(options: AgentOptions): Promise<void> {
     ends.push(() => mixer.close(), await serveMixer(options.mixer, mixer));
   }
   let input: Readable | null = null;
-  if (options.vchan !== undefined) {
-    const bridge = new VchanBridge(() => agent);
-    await bridge.listen(options.vchan);
+  if (options.vchan !== undefined || options.vchanConnect !== undefined) {
     ends.push(() => bridge.close());
     hear = bridge.hear;
+    if (options.vchan !== undefined) await bridge.listen(options.vchan);
+    else bridge.connect(guestVchans(vm, options.vchanConnect ?? '', () => agent.audioVm));
   } else if (options.playback !== undefined || options.capture !== undefined) {
     if (options.playback !== undefined)
       input = options.playback === '-' ? process.stdin : createReadStream(options.playback);
@@ -174,6 +186,7 @@ interface ServiceOptions extends Session {
   readonly keys?: string;
   readonly micLabel: string;
   readonly record?: string;
+  readonly vchan?: string;
 }
 
 function serviceCommand(): Command {
@@ -185,6 +198,12 @@ function serviceCommand(): Command {
     .option('--settings <file>', 'keeps volumes, mutes and routes')
     .option('--keys <dir>', 'keeps the three keys of Qubes there as files: audio-input, -config and -request')
     .option('--record <dir>', 'where there is no sound server: what each VM plays becomes a WAV file in there')
+    .addOption(
+      new Option(
+        '--vchan <dir>',
+        'in place of a sound server: vchans vchan.VM.AUDIOVM.4713.sock and .4714.sock for pacat-simple-vchan',
+      ).conflicts('record'),
+    )
     .option('--mic-label <label>', 'the grantable label whose owners may hear', '@mic')
     .addHelpText(
       'after',
@@ -198,10 +217,13 @@ async function runService(options: ServiceOptions): Promise<void> {
   let settings: Awaited<ReturnType<SettingsFile['load']>> = (await file?.load()) ?? new Map();
   const keys = options.keys === undefined ? null : new StatusKeys(options.keys);
   await keys?.prepare();
-  const server = options.record === undefined ? new PulseServer() : new RecordingServer(options.record);
+  const recording = options.record === undefined ? null : new RecordingServer(options.record);
   const vm = await connect({ carrier: options.carrier, identity: options.identity });
   const ends: (() => Promise<void> | void)[] = [() => vm.close()];
   try {
+    const vchans = options.vchan === undefined ? null : await vchanServer(options.vchan, vm.domid);
+    if (vchans !== null) ends.push(() => vchans.settled());
+    const server = recording ?? vchans ?? new PulseServer();
     const service = await AudioService.start({
       vm,
       server,
@@ -224,6 +246,13 @@ async function runService(options: ServiceOptions): Promise<void> {
   } finally {
     await endAll(ends);
   }
+}
+
+async function vchanServer(directory: string, client: number): Promise<VchanServer> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const onFault = (vm: string, error: unknown): void =>
+    void process.stderr.write(`argus: vchans of ${vm}: ${reasonOf(error)}\n`);
+  return new VchanServer({ directory, client, onFault });
 }
 
 /** The first signal is refused while VMs would lose their sound; the second is meant. */
