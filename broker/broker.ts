@@ -31,6 +31,7 @@ import {
   type Accept,
   CONTROL_SOCKET,
   DomainListeners,
+  gidOf,
   type Listener,
   listenTcp,
   loadNatsEnd,
@@ -40,7 +41,7 @@ import {
   prepareRuntime,
 } from './carrier/index.ts';
 import { brokerIdentity } from './check.ts';
-import { serveControl, serveMetrics } from './control/index.ts';
+import { KeyGate, serveControl, serveMetrics } from './control/index.ts';
 import { Argo } from './core/index.ts';
 import { Federation } from './federation/index.ts';
 import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './options.ts';
@@ -370,8 +371,15 @@ async function startAdmin(
   const status = (): BrokerStatus => describeBroker(sources);
   const control = join(options.runtime, CONTROL_SOCKET);
   const policy = { reload, archive };
-  const server = await serveControl(control, { status, policy, grants, modes, keys, metrics, audit });
+  const gate = new KeyGate({ identity, keys, clock, randomBytes });
+  const target = { status, policy, grants, modes, keys, metrics, audit, gate, clock };
+  const server = await serveControl({ path: control, needsKey: options.control.keys === 'always', gid: null }, target);
   started.add(() => server.close());
+  const { shared, group } = options.control;
+  if (shared !== null) {
+    const second = await serveControl({ path: shared, needsKey: true, gid: await gidOf(group) }, target);
+    started.add(() => second.close());
+  }
   if (options.metrics === null) return { control, metrics: null, status };
   const scraped = await serveMetrics(options.metrics.host, options.metrics.port, metrics);
   started.add(() => scraped.close());

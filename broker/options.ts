@@ -41,6 +41,7 @@ const policyObject = z.strictObject({
 
 const DURATION = /^([1-9]\d{0,8})([hd])$/;
 const SIZE = /^([1-9]\d{0,8})(MiB|GiB|TiB)$/;
+const GROUP = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/;
 const SHARE = /^([1-9]\d?|100)%$/;
 const MILLISECONDS = { h: 3_600_000, d: 86_400_000 } as const;
 const BYTES = { MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const;
@@ -84,6 +85,18 @@ const auditObject = z.strictObject({
   compress: z.boolean().default(false),
 });
 
+const controlObject = z.strictObject({
+  /** `shared`: only requests at the shared socket need a key. `always`: those at `control.sock` do as well. */
+  keys: z.enum(['shared', 'always']).default('shared'),
+  /** Path of a second control socket, for users that are not the broker's own. Null: there is none. */
+  shared: path.nullable().default(null),
+  /** The group, by name or number, that may open the shared socket. Null: the broker's own group. */
+  group: z
+    .union([z.string().regex(GROUP, 'expected the name or the number of a group'), z.int().nonnegative()])
+    .nullable()
+    .default(null),
+});
+
 const KEEP_ALL = { keep: null, total: null, warnAt: null, rotate: null, compress: false } as const;
 
 export const brokerOptions = z.strictObject({
@@ -95,6 +108,8 @@ export const brokerOptions = z.strictObject({
   audit: z.union([path.transform((directory) => ({ directory, ...KEEP_ALL })), auditObject]),
   /** Directory for sockets: `<domain>.sock` for each domain and `control.sock`. Made with mode 0700. */
   runtime: path.default('/run/argus'),
+  /** Who may use the control API with which keys. `control.sock` in `runtime` is the broker's own user's. */
+  control: controlObject.prefault({}),
   /** Also listen on TCP, for domains that have no other carrier. */
   tcp: hostPort.nullable().default(null),
   /**
@@ -182,6 +197,10 @@ export function resolveOptions(input: unknown, base: string, origin = 'options')
       compress: options.audit.compress,
     },
     runtime: resolve(base, options.runtime),
+    control: {
+      ...options.control,
+      shared: options.control.shared === null ? null : resolve(base, options.control.shared),
+    },
   };
 }
 

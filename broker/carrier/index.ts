@@ -2,6 +2,7 @@
 export type { Carrier, CarrierHandlers } from './carrier.ts';
 export { type CarrierPlace, carrierPlace, type Reachable } from './declared.ts';
 export { descriptorOf } from './descriptor-reserve.ts';
+export { gidOf } from './groups.ts';
 export { type Accept, type Listener, listenTcp } from './listen.ts';
 export { CONTROL_SOCKET, DomainListeners, prepareRuntime, requireOwnRuntime } from './listeners.ts';
 export {

@@ -8,6 +8,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AuditLog } from '../audit/index.ts';
 import type { Detail, Json } from '../record/index.ts';
 import type { CallerProcess } from './caller-process.ts';
+import type { Holder } from './gate.ts';
 import type { ControlAnswer } from './request-body.ts';
 
 /** Characters of a refusal in its record. The answer has the whole text. */
@@ -16,6 +17,8 @@ const MAX_MESSAGE = 300;
 export interface AdminRequest {
   /** The name of the request in its record, for example `policy.apply`. */
   readonly name: string;
+  /** The holder of the key that signed the request; null or absent: none did. */
+  readonly holder?: Holder | null;
   answer(request: IncomingMessage): Promise<ControlAnswer>;
 }
 
@@ -24,21 +27,25 @@ export interface AdminContext {
   readonly callerOf: (request: IncomingMessage) => Promise<CallerProcess | null>;
 }
 
+/** The log may already be closed, because the broker is stopping. */
+export function recordRequest(audit: Pick<AuditLog, 'record'>, event: Parameters<AuditLog['record']>[0]): void {
+  try {
+    audit.record(event);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_AUDIT_CLOSED')) throw error;
+  }
+}
+
 /** Never rejects. */
 export async function administer(
   request: IncomingMessage,
-  { name, answer }: AdminRequest,
+  { name, holder, answer }: AdminRequest,
   { audit, callerOf }: AdminContext,
 ): Promise<ControlAnswer> {
   const [answered, caller] = await Promise.all([answer(request), callerOf(request)]);
   const { isOk, reason, facts } = outcomeOf(answered);
-  const detail = { request: name, ...answered.asked, ...facts, ...describeCaller(caller) };
-  // The log may already be closed, because the broker is stopping.
-  try {
-    audit.record({ event: isOk ? 'admin.request' : 'admin.refused', reason, detail });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_AUDIT_CLOSED')) throw error;
-  }
+  const detail = { request: name, ...answered.asked, ...facts, ...describeHolder(holder), ...describeCaller(caller) };
+  recordRequest(audit, { event: isOk ? 'admin.request' : 'admin.refused', reason, detail });
   return answered;
 }
 
@@ -59,8 +66,12 @@ function outcomeOf({ code, body }: ControlAnswer): Outcome {
   return { isOk: false, reason: String(said.code ?? 'ERR_CONTROL_BODY'), facts: { message } };
 }
 
-/** `caller` is from the kernel. `by` is only the client's own claim. */
-function describeCaller(caller: CallerProcess | null): Detail {
+/** `holder` is proved by a key. `caller` is from the kernel. `by` is only the client's own claim. */
+export function describeHolder(holder: Holder | null | undefined): Detail {
+  return holder === null || holder === undefined ? {} : { holder: { ...holder } };
+}
+
+export function describeCaller(caller: CallerProcess | null): Detail {
   if (caller === null) return { caller: null };
   const { pid, uid, login, program } = caller;
   return { caller: { pid, uid, login, program } };

@@ -1,9 +1,8 @@
 /** The bodies of POST /v1/grants and /v1/grants/revoke: read within a limit, checked key by key, and passed on. */
-import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { MAX_GRANT_TEXT } from '../process/index.ts';
 import type { Grants, ReloadResult } from '../service/index.ts';
-import { badBody, type ControlAnswer, readJson } from './request-body.ts';
+import { badBody, type ControlAnswer, type ControlRequest, readJson } from './request-body.ts';
 
 /** A request has five short members. */
 const MAX_BODY_BYTES = 8_192;
@@ -23,7 +22,7 @@ const revokeBody = z.strictObject(subject);
 const anyBody = z.union([grantBody, revokeBody]);
 
 /** Never rejects. 200: done. 422: refused with a code. 400: the body is not valid. */
-export async function answerGrants(request: IncomingMessage, grants: Grants): Promise<ControlAnswer> {
+export async function answerGrants(request: ControlRequest, grants: Grants): Promise<ControlAnswer> {
   try {
     const body = await readJson(request, MAX_BODY_BYTES);
     if (request.url === '/v1/grants') {

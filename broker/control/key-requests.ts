@@ -1,8 +1,7 @@
 /** POST /v1/keys/revocations: a revocation list, as `argus keys revoke` and `argus keys publish` send it. */
-import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import type { KeyWatch } from '../service/index.ts';
-import { badBody, type ControlAnswer, readJson } from './request-body.ts';
+import { badBody, type ControlAnswer, type ControlRequest, readJson } from './request-body.ts';
 
 /** A whole list in JSON. */
 const MAX_LIST_BODY_BYTES = 2 ** 20 + 1024;
@@ -10,7 +9,7 @@ const MAX_LIST_BODY_BYTES = 2 ** 20 + 1024;
 const listBody = z.strictObject({ list: z.string() });
 
 /** Never rejects. 200: the list is in force. 422: refused with a code. 400: the body is not valid. */
-export async function answerRevocations(request: IncomingMessage, keys: KeyWatch): Promise<ControlAnswer> {
+export async function answerRevocations(request: ControlRequest, keys: KeyWatch): Promise<ControlAnswer> {
   try {
     const { list } = listBody.parse(await readJson(request, MAX_LIST_BODY_BYTES));
     const result = await keys.install(list);

@@ -1,9 +1,8 @@
 /** The body of POST /v1/modes: read within a limit, checked key by key, and passed on. */
-import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { MAX_GRANT_TEXT } from '../process/index.ts';
 import type { Modes } from '../service/index.ts';
-import { badBody, type ControlAnswer, readJson } from './request-body.ts';
+import { badBody, type ControlAnswer, type ControlRequest, readJson } from './request-body.ts';
 
 /** A request has five short members. */
 const MAX_BODY_BYTES = 8_192;
@@ -15,7 +14,7 @@ const modeBody = z.discriminatedUnion('mode', [
 ]);
 
 /** Never rejects. 200: done. 422: refused with a code. 400: the body is not valid. */
-export async function answerModes(request: IncomingMessage, modes: Modes): Promise<ControlAnswer> {
+export async function answerModes(request: ControlRequest, modes: Modes): Promise<ControlAnswer> {
   try {
     const { reason, by, ...asked } = modeBody.parse(await readJson(request, MAX_BODY_BYTES));
     const said = { ...asked, by: by.slice(0, MAX_GRANT_TEXT), why: reason.slice(0, MAX_GRANT_TEXT) };

@@ -3,7 +3,6 @@
  *
  * Files are sent as base64: a policy may hold any bytes, and the applied bytes must be the ones that were read.
  */
-import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import {
   type ArchiveReader,
@@ -17,7 +16,7 @@ import {
 import { MAX_GRANT_TEXT } from '../process/index.ts';
 import type { Detail } from '../record/index.ts';
 import type { PolicyReload } from '../service/index.ts';
-import { badBody, type ControlAnswer, readJson } from './request-body.ts';
+import { badBody, type ControlAnswer, type ControlRequest, readJson } from './request-body.ts';
 
 /** Three tables of 4 MiB, two YAML files of 1 MiB, and base64. */
 const MAX_POLICY_BODY_BYTES = 20 * 1024 * 1024;
@@ -51,7 +50,7 @@ export interface PolicyTarget {
 }
 
 /** Never rejects. 200: done. 422: refused with a code. 400: the body is not valid. */
-export async function answerPolicy(request: IncomingMessage, target: PolicyTarget): Promise<ControlAnswer> {
+export async function answerPolicy(request: ControlRequest, target: PolicyTarget): Promise<ControlAnswer> {
   try {
     return await answer(request, target);
   } catch (error) {
@@ -61,7 +60,7 @@ export async function answerPolicy(request: IncomingMessage, target: PolicyTarge
   }
 }
 
-async function answer(request: IncomingMessage, { reload, archive }: PolicyTarget): Promise<ControlAnswer> {
+async function answer(request: ControlRequest, { reload, archive }: PolicyTarget): Promise<ControlAnswer> {
   switch (request.url) {
     case '/v1/policy/reload': {
       const who = reloadBody.parse((await readJson(request, MAX_REASON_BODY_BYTES)) ?? {});

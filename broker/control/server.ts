@@ -1,12 +1,11 @@
 /**
- * The control API: HTTP with JSON on a unix socket that only the broker's own user may open. `curl --unix-socket` can
- * be a client. GET /v1/status, POST /v1/policy/{reload,apply,stage}, GET /v1/policy/files, GET and POST /v1/grants,
- * POST /v1/grants/revoke, GET and POST /v1/modes, GET /v1/keys, POST /v1/keys/revocations, GET /metrics.
+ * The control API: HTTP with JSON on a unix socket that only the broker's own user may open, and on a second, shared
+ * one for users that prove a key. `curl --unix-socket` can be a client of the first. `routes.ts` lists the operations.
  */
-import { chmod } from 'node:fs/promises';
+import { chmod, chown, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AuditLog } from '../audit/index.ts';
-import { reasonOf } from '../base/index.ts';
+import { type Clock, reasonOf } from '../base/index.ts';
 import { removeStaleSocket } from '../carrier/index.ts';
 import {
   BrokerError,
@@ -16,15 +15,20 @@ import {
   CONTROL_SWEEP_MS,
   MAX_CONTROL_CONNECTIONS,
   MAX_METRICS_CONNECTIONS,
+  MAX_SHARED_CONNECTIONS,
 } from '../process/index.ts';
 import type { BrokerStatus, Grants, KeyWatch, Metrics, Modes } from '../service/index.ts';
-import { type AdminContext, administer } from './admin-requests.ts';
+import { type AdminContext, administer, describeCaller, describeHolder } from './admin-requests.ts';
 import { callerProcess } from './caller-process.ts';
+import type { GateResult, KeyGate } from './gate.ts';
 import { answerGrants } from './grant-requests.ts';
 import { answerRevocations } from './key-requests.ts';
 import { answerModes } from './mode-requests.ts';
 import { answerPolicy, type PolicyTarget } from './policy-requests.ts';
-import type { ControlAnswer } from './request-body.ts';
+import { CHALLENGE_PATH } from './proof.ts';
+import { Refusals } from './refusals.ts';
+import type { ControlAnswer, ControlRequest } from './request-body.ts';
+import { type ControlRoute, ROUTES } from './routes.ts';
 import { openSocketList } from './socket-list.ts';
 
 /** A connection without a complete request must not hold a file descriptor of the broker for long. */
@@ -43,6 +47,17 @@ export interface ControlTarget {
   readonly keys: KeyWatch;
   readonly metrics: Metrics;
   readonly audit: Pick<AuditLog, 'record'>;
+  readonly gate: Pick<KeyGate, 'challenge' | 'admit'>;
+  readonly clock: Pick<Clock, 'after'>;
+}
+
+/** One socket of the control API, and what its file and its users need. */
+export interface ControlSocket {
+  readonly path: string;
+  /** Each request needs a key. */
+  readonly needsKey: boolean;
+  /** Null: only the broker's own user may open it. A gid: that group may, too. */
+  readonly gid: number | null;
 }
 
 export interface ControlServer {
@@ -50,21 +65,41 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-export async function serveControl(path: string, target: ControlTarget): Promise<ControlServer> {
+export async function serveControl(
+  { path, needsKey, gid }: ControlSocket,
+  target: ControlTarget,
+): Promise<ControlServer> {
   const sockets = openSocketList();
   const callerOf = ({ socket }: IncomingMessage) => callerProcess(socket, sockets);
-  const server = createServer(WAITS, handler({ ...target, callerOf }));
-  server.maxConnections = MAX_CONTROL_CONNECTIONS;
+  const refusals = new Refusals(target.audit, target.clock);
+  const server = createServer(WAITS, handler({ ...target, callerOf, refusals, needsKey }));
+  server.maxConnections = gid === null ? MAX_CONTROL_CONNECTIONS : MAX_SHARED_CONNECTIONS;
   server.once('close', () => sockets.close());
   try {
     await removeStaleSocket(path);
     await listening(server, path, () => server.listen(path));
-    await chmod(path, 0o600);
+    if (gid !== null) await giveToGroup(path, gid);
+    await chmod(path, gid === null ? 0o600 : 0o660);
   } catch (error) {
     sockets.close();
+    server.close();
     throw error;
   }
-  return { address: `unix:${path}`, close: () => closed(server) };
+  const close = async (): Promise<void> => {
+    await closed(server);
+    refusals.close();
+  };
+  return { address: `unix:${path}`, close };
+}
+
+/** @throws BrokerError ERR_BROKER_LISTEN */
+async function giveToGroup(path: string, gid: number): Promise<void> {
+  try {
+    await chown(path, (await stat(path)).uid, gid);
+  } catch (cause) {
+    const message = `cannot give "${path}" to group ${gid}: ${reasonOf(cause)}; the broker's user must be a member of it`;
+    throw new BrokerError('ERR_BROKER_LISTEN', message, { cause });
+  }
 }
 
 /** Metrics alone, for a scraper that cannot reach the control socket. */
@@ -83,36 +118,79 @@ export async function serveMetrics(host: string, port: number, metrics: Metrics)
   };
 }
 
-/** Requests that change something, each with its name in the audit log. */
-const ADMIN_ROUTES: ReadonlyMap<string, string> = new Map([
-  ['POST /v1/policy/reload', 'policy.reload'],
-  ['POST /v1/policy/apply', 'policy.apply'],
-  ['POST /v1/policy/stage', 'policy.stage'],
-  ['POST /v1/grants', 'grants.add'],
-  ['POST /v1/grants/revoke', 'grants.revoke'],
-  ['POST /v1/modes', 'modes.set'],
-  ['POST /v1/keys/revocations', 'keys.revoke'],
-]);
+interface Handling extends ControlTarget, AdminContext {
+  readonly needsKey: boolean;
+  readonly refusals: Refusals;
+}
 
-function handler(target: ControlTarget & AdminContext): RequestListener {
+function handler(target: Handling): RequestListener {
   return (request, response) => {
-    const route = `${request.method} ${request.url}`;
-    const name = ADMIN_ROUTES.get(route);
-    if (name !== undefined) {
-      const answer = (): Promise<ControlAnswer> => change(request, target);
-      void administer(request, { name, answer }, target).then(({ code, body }) => sendJson(response, code, body));
-    } else if (route === 'GET /v1/status') sendJson(response, 200, target.status());
-    else if (route === 'GET /metrics') void sendMetrics(response, target.metrics);
-    else if (route === 'GET /v1/policy/files') {
-      void answerPolicy(request, target.policy).then(({ code, body }) => sendJson(response, code, body));
-    } else if (route === 'GET /v1/grants') sendJson(response, 200, { grants: target.grants.list() });
-    else if (route === 'GET /v1/modes') sendJson(response, 200, target.modes.describe());
-    else if (route === 'GET /v1/keys') sendJson(response, 200, target.keys.describe());
-    else sendJson(response, 404, { code: 'ERR_CONTROL_NOT_FOUND', message: `no such operation: ${route}` });
+    if (request.method === 'GET' && request.url === CHALLENGE_PATH) {
+      sendJson(response, 200, { challenge: target.gate.challenge(request.socket) });
+      return;
+    }
+    const operation = `${request.method} ${request.url}`;
+    const route = ROUTES.get(operation);
+    if (route === undefined)
+      sendJson(response, 404, { code: 'ERR_CONTROL_NOT_FOUND', message: `no such operation: ${operation}` });
+    else void answer(request, response, route, target);
   };
 }
 
-function change(request: IncomingMessage, { policy, grants, modes, keys }: ControlTarget): Promise<ControlAnswer> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  route: ControlRoute,
+  target: Handling,
+): Promise<void> {
+  const admitted = await target.gate.admit(request, route, target.needsKey);
+  if (!admitted.ok) {
+    await refuse(request, route, admitted, target);
+    const { code, message } = admitted;
+    sendJson(response, code === 'ERR_CONTROL_ROLE' ? 403 : 401, { ok: false, code, message });
+    return;
+  }
+  const { holder, digest } = admitted;
+  const asked: ControlRequest = { url: request.url, body: request, digest };
+  if (route.isChange) {
+    const name = route.name;
+    const { code, body } = await administer(request, { name, holder, answer: () => change(asked, target) }, target);
+    sendJson(response, code, body);
+  } else if (request.url === '/metrics') await sendMetrics(response, target.metrics);
+  else {
+    const { code, body } = await look(asked, target);
+    sendJson(response, code, body);
+  }
+}
+
+/** The record names the caller as the kernel knows it, as with requests that passed. */
+async function refuse(
+  request: IncomingMessage,
+  { name }: ControlRoute,
+  { code, message, holder }: Extract<GateResult, { ok: false }>,
+  { refusals, callerOf }: Handling,
+): Promise<void> {
+  const caller = await callerOf(request);
+  const detail = { request: name, message, ...describeHolder(holder), ...describeCaller(caller) };
+  refusals.add([code, name, message, holder?.name, caller?.uid].join(' '), { code, detail });
+}
+
+function look(request: ControlRequest, target: ControlTarget): ControlAnswer | Promise<ControlAnswer> {
+  switch (request.url) {
+    case '/v1/status':
+      return { code: 200, body: target.status() };
+    case '/v1/grants':
+      return { code: 200, body: { grants: target.grants.list() } };
+    case '/v1/modes':
+      return { code: 200, body: target.modes.describe() };
+    case '/v1/keys':
+      return { code: 200, body: target.keys.describe() };
+    default:
+      return answerPolicy(request, target.policy);
+  }
+}
+
+function change(request: ControlRequest, { policy, grants, modes, keys }: ControlTarget): Promise<ControlAnswer> {
   if (request.url?.startsWith('/v1/policy/') === true) return answerPolicy(request, policy);
   if (request.url === '/v1/modes') return answerModes(request, modes);
   return request.url?.startsWith('/v1/keys/') === true

@@ -14,6 +14,10 @@ export type BrokerErrorCode =
   | 'ERR_BROKER_NOT_RUNNING'
   | 'ERR_BROKER_CONTROL'
   | 'ERR_BROKER_CONTROL_ACCESS'
+  /** The broker asks for a key, or does not accept the one that was presented. */
+  | 'ERR_BROKER_CONTROL_KEY'
+  /** The key is good, and its role may not do this. */
+  | 'ERR_BROKER_CONTROL_ROLE'
   | 'ERR_BROKER_RELOAD'
   | 'ERR_BROKER_CHECK'
   /** The broker did not answer a request in time. */

@@ -115,6 +115,8 @@ export const VSOCK_ANSWER_MS = 5_000;
 
 /** Connections to the control socket at one time: each is a file descriptor that a VM's socket or the log may need. */
 export const MAX_CONTROL_CONNECTIONS = 32;
+/** The same on the shared control socket. A person's command opens one; strangers in its group must not use up more. */
+export const MAX_SHARED_CONNECTIONS = 8;
 /** The same on the metrics port, which needs no credential: a scraper opens one. */
 export const MAX_METRICS_CONNECTIONS = 16;
 /** Time for a control or metrics connection to send the head of its request. */
@@ -125,7 +127,7 @@ export const CONTROL_REQUEST_MS = 20_000;
 export const CONTROL_IDLE_MS = 5_000;
 /** Interval of the checks of these times. */
 export const CONTROL_SWEEP_MS = 500;
-/** File descriptors that carriers leave free: 32 for the control socket, 16 for metrics, 16 for the log and the policy. */
+/** File descriptors that carriers leave free: 40 for the control sockets, 16 for metrics, 8 for the log and the policy. */
 export const RESERVED_DESCRIPTORS = 64;
 /**
  * The answer to an admin waits at most this long for the name of the admin's process. On an idle host it takes 10 ms.

@@ -2,7 +2,7 @@
  * Every command of `argus`. Each is loaded when it is needed: a command that runs alone does not wait for the code of all the
  * others, and an agent in a guest does not hold the broker in its memory.
  */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { VERSION } from '../../broker/process/index.ts';
 
 /** In the order of `argus --help`. */
@@ -42,12 +42,27 @@ const HIDDEN = new Set(['known-values']);
 /** They describe all the others. */
 const ABOUT_ALL = new Set(['completion', 'man']);
 
+/**
+ * Every command that asks a broker takes it, before or after its own name. It is another spelling of the variable that
+ * the client of the control socket reads.
+ */
+function asOption(): Option {
+  return new Option(
+    '--as <dir>',
+    "directory of the key that signs requests to a broker, an admin's or an auditor's (default: ARGUS_AS, or no key)",
+  ).argParser((directory: string) => {
+    process.env.ARGUS_AS = directory;
+    return directory;
+  });
+}
+
 /** @param first the first word of the command line; all commands are loaded unless it names the only one that is needed */
 export async function argusProgram(first = ''): Promise<Command> {
   const isAlone = Object.hasOwn(COMMANDS, first) && !ABOUT_ALL.has(first);
   const program = new Command('argus')
     .description('policy-enforced message broker between virtual machines')
     .version(VERSION)
+    .addOption(asOption())
     .addHelpText(
       'after',
       '\nExit codes: 0 done, 1 it failed (one line on stderr says why), 2 the command line is wrong. More: docs/commands.md',

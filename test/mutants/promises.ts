@@ -37,6 +37,7 @@ export const PROMISES = {
   'permissive mode ends': ['docs/policy.md', '**After a start of the broker every domain is enforcing.**'],
   'an archived policy is whole': ['docs/policy.md', 'Files are stored by their content'],
   'every change is recorded': ['docs/broker.md', 'also when it changed nothing'],
+  'each role does its own things': ['docs/broker.md', 'An auditor sees all that an admin sees'],
   'the log tells what was in force': ['docs/audit.md', 'policy.prepare'],
   'a grant ends when it says': ['docs/grants.md', 'grant.expire'],
   'a broker speaks for its own domains': ['docs/scaling.md', 'FOREIGN_HOME'],

@@ -469,7 +469,7 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/control/server.ts',
-    find: 'server.maxConnections = MAX_CONTROL_CONNECTIONS;',
+    find: 'server.maxConnections = gid === null ? MAX_CONTROL_CONNECTIONS : MAX_SHARED_CONNECTIONS;',
     replace: '',
     promise: 'nobody starves others',
     tests: ['test/service/control.serial.test.ts'],

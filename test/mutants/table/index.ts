@@ -4,6 +4,7 @@ import { AUDIT } from './audit.ts';
 import { CHANGE } from './changes.ts';
 import { CHANNEL_MUTANTS } from './channel.ts';
 import { CLIENTS } from './clients.ts';
+import { CONTROL } from './control.ts';
 import { CORE } from './core.ts';
 import { DEVICES } from './devices.ts';
 import { KEYS } from './keys.ts';
@@ -13,6 +14,7 @@ import { SESSION } from './session.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   ...CORE,
+  ...CONTROL,
   ...POLICY,
   ...CHANGE,
   ...KEYS,

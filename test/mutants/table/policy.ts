@@ -334,7 +334,7 @@ export const POLICY: readonly Mutant[] = [
   },
   {
     in: 'broker/control/admin-requests.ts',
-    find: "audit.record({ event: isOk ? 'admin.request' : 'admin.refused', reason, detail });",
+    find: "recordRequest(audit, { event: isOk ? 'admin.request' : 'admin.refused', reason, detail });",
     replace: 'void [audit, isOk, reason, detail];',
     promise: 'every change is recorded',
     tests: ['test/control/admin-requests.test.ts'],
