@@ -15,8 +15,10 @@ import { serveDhcp } from './dhcp/serve.ts';
 import { NetError } from './errors.ts';
 import type { DomainSession } from './kept-ring.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, MAX_CONNECT_TIMEOUT_MS } from './limits.ts';
+import type { LinkAttachment } from './link/attachment.ts';
 import { Link, lossesOf } from './link/link.ts';
 import { listenQemu } from './link/qemu.ts';
+import { connectQemu } from './link/qemu-connect.ts';
 import { attachTap } from './link/tap.ts';
 import { announceRoutes } from './routes/announce.ts';
 import { applyRoutes } from './routes/apply.ts';
@@ -30,10 +32,14 @@ const domainName = z.string().min(1).max(63);
 const linkPart = z.strictObject({
   /** Domains at the other ends. */
   peers: z.array(domainName).min(1),
-  /** Unix socket for QEMU's `-netdev stream`, or … */
+  /** Unix socket for QEMU's `-netdev stream,server=off`, … */
   qemu: path.optional(),
-  /** … a TAP device. */
+  /** … or the socket of its `-netdev stream,server=on`, which outlives restarts of the agent, … */
+  qemuConnect: path.optional(),
+  /** … or a TAP device. */
   tap: z.string().optional(),
+  /** The TAP device stays when the agent has gone, with its addresses and routes. */
+  persist: z.boolean().default(false),
   mac: z.string().optional(),
   mtu: z.int().min(576).max(9000).optional(),
   /** DHCP requests of the attached guest go to this domain. */
@@ -143,8 +149,10 @@ export function parseNetworkConfig(input: unknown, origin: string): NetworkConfi
       `${origin}: DHCP is served by "dhcp" or behind the link ("dhcpServe"), not both`,
     );
   if (link !== undefined) {
-    if ((link.qemu === undefined) === (link.tap === undefined))
-      throw new NetError('ERR_NET_OPTION', `${origin}: a link has either "qemu" or "tap"`);
+    if ([link.qemu, link.qemuConnect, link.tap].filter((each) => each !== undefined).length !== 1)
+      throw new NetError('ERR_NET_OPTION', `${origin}: a link has one of "qemu", "qemuConnect" and "tap"`);
+    if (link.persist && link.tap === undefined)
+      throw new NetError('ERR_NET_OPTION', `${origin}: only a TAP device can be kept ("persist")`);
     if (link.dhcpFrom !== undefined && link.dhcpServe)
       throw new NetError('ERR_NET_OPTION', `${origin}: "dhcpFrom" and "dhcpServe" exclude each other`);
   }
@@ -167,6 +175,7 @@ export function readNetworkConfig(file: string): NetworkConfig {
   return {
     ...config,
     ...(link?.qemu === undefined ? {} : { link: { ...link, qemu: at(link.qemu) } }),
+    ...(link?.qemuConnect === undefined ? {} : { link: { ...link, qemuConnect: at(link.qemuConnect) } }),
     identity: at(config.identity),
     ...(config.dhcp === undefined ? {} : { dhcp: { config: at(config.dhcp.config), leases: at(config.dhcp.leases) } }),
   };
@@ -306,7 +315,7 @@ async function startConnect(
 }
 
 async function startLink(vm: DomainSession, part: LinkPart, { say, fail }: EndpointHost): Promise<Stop> {
-  const { peers, qemu, tap, mac = null, mtu = null, dhcpFrom, dhcpServe } = part;
+  const { peers, qemu, qemuConnect, tap, persist, mac = null, mtu = null, dhcpFrom, dhcpServe } = part;
   const dhcp = dhcpFrom !== undefined ? { ask: dhcpFrom } : dhcpServe ? ({ serve: true } as const) : null;
   const link = new Link(vm, { peers, dhcp, say });
   const stop = async (): Promise<void> => {
@@ -318,22 +327,27 @@ async function startLink(vm: DomainSession, part: LinkPart, { say, fail }: Endpo
     if (tap !== undefined) {
       const onEnd = (error: Error | null): void =>
         fail(error ?? new NetError('ERR_NET_TAP', `device "${tap}" is gone`));
-      link.attach(await attachTap({ device: tap, mac, mtu }, link.send, onEnd));
+      link.attach(await attachTap({ device: tap, mac, mtu, persist }, link.send, onEnd));
       say(`${vm.name}: TAP device ${tap} linked to ${peers.join(', ')}`);
       return stop;
     }
-    const socket = await listenQemu(
-      qemu ?? '',
-      link.send,
-      (attachment) => {
-        link.attach(attachment);
-        say(`${vm.name}: a VM is attached`);
-      },
-      () => {
-        link.attach(null);
-        say(`${vm.name}: the VM is gone; waiting for the next`);
-      },
-    );
+    const onAttached = (attachment: LinkAttachment): void => {
+      link.attach(attachment);
+      say(`${vm.name}: a VM is attached`);
+    };
+    const onDetached = (): void => {
+      link.attach(null);
+      say(`${vm.name}: the VM is gone; waiting for the next`);
+    };
+    if (qemuConnect !== undefined) {
+      say(`${vm.name}: connecting to QEMU at ${qemuConnect}, linked to ${peers.join(', ')}`);
+      const connection = connectQemu({ path: qemuConnect, onFrame: link.send, onAttached, onDetached });
+      return async () => {
+        connection.close();
+        await stop();
+      };
+    }
+    const socket = await listenQemu(qemu ?? '', link.send, onAttached, onDetached);
     say(`${vm.name}: waiting for QEMU at ${qemu}, linked to ${peers.join(', ')}`);
     return async () => {
       await socket.close();

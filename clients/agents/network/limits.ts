@@ -23,6 +23,8 @@ export const FRAME_DEADLINE_MS = 150;
 export const ATTACHMENT_HIGH_WATER_BYTES = 1_048_576;
 /** Ethernet addresses remembered per link. A peer has one, so this bounds the cost of a peer with many. */
 export const MAX_LEARNED_ADDRESSES = 1_024;
+/** Between attempts to connect to QEMU's socket while no QEMU listens there: a machine takes longer than that to boot. */
+export const QEMU_RETRY_MS = 250;
 /** How long the TAP helper may take to say that the device is there. */
 export const TAP_READY_TIMEOUT_MS = 5_000;
 

@@ -33,7 +33,9 @@ function agentCommand(name: string): Command {
 interface LinkFlags extends CarrierFlags {
   readonly peer: readonly string[];
   readonly qemu?: string;
+  readonly qemuConnect?: string;
   readonly tap?: string;
+  readonly persist?: true;
   readonly mac?: string;
   readonly mtu?: string;
   readonly dhcpFrom?: string;
@@ -45,8 +47,13 @@ function linkCommand(): Command {
     .description('carry Ethernet frames between a NIC and other domains, each frame decided by policy')
     .requiredOption('--peer <domain>', 'a domain at the other end; may be repeated', collect, [])
     .option('--qemu <path>', 'make this unix socket for QEMU: -netdev stream,server=off,addr.type=unix,addr.path=PATH')
+    .option(
+      '--qemu-connect <path>',
+      'or connect to QEMU, again after each restart: -netdev stream,server=on,addr.type=unix,addr.path=PATH',
+    )
     .option('--tap <device>', 'or use this TAP device, made if need be')
     .option('--mac <address>', 'with --tap: the address that the inventory gives this domain')
+    .option('--persist', 'with --tap: the device stays after this program, with its addresses and routes')
     .option('--mtu <bytes>', 'with --tap: its MTU, 576 to 9000')
     .option('--dhcp-from <domain>', 'DHCP requests go to this domain')
     .option('--dhcp-serve', 'a DHCP server, such as dnsmasq, is behind this link')

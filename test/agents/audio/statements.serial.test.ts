@@ -363,4 +363,36 @@ statements('the mixer sets every VM’s volume, mute and route, and hears none o
   }),
 );
 
+statements('34, 35: the volume of a VM outlives the VM and the broker', () =>
+  withHarness(async ({ host, service, agent }) => {
+    const at = (name: string): string => join(host.directory, name);
+    const state = (): unknown[] => service.status().vms.map(({ vm, volume, muted }) => [vm, volume, muted]);
+    const first = await agent('chrome-vm');
+    await until('it is there', () => service.clients.length === 1);
+    service.setVolume('chrome-vm', 40);
+    service.setMuted('chrome-vm', true);
+    await first.close();
+    await until('it is gone', () => service.clients.length === 0);
+    await agent('mail-vm');
+    await until('another is there', () => service.clients.length === 1);
+    assert.equal(state(), [['mail-vm', 100, false]], 'its volume is its own');
+    await host.broker.close();
+    const again = await startBroker({
+      identity: at('keys/argus'),
+      policy: at('policy'),
+      audit: at('audit'),
+      runtime: at('run'),
+      watchPolicy: false,
+      log: { level: 'silent' },
+    });
+    const vm = await connect({ carrier: again.carrierOf('chrome-vm'), identity: await host.identity('chrome-vm') });
+    const endpoint = await AudioEndpoint.start({ vm, audioVm: 'audio-vm' });
+    await until('it is back', () => service.clients.includes('chrome-vm'));
+    assert.ok(state().some((each) => JSON.stringify(each) === '["chrome-vm",40,true]'));
+    await endpoint.close();
+    await vm.close();
+    await again.close();
+  }),
+);
+
 statements.run();

@@ -25,6 +25,8 @@ function refusalOf(parts: object): string {
 const ACCEPTED: readonly (readonly [label: string, parts: object])[] = [
   ['a link', { link }],
   ['a link to QEMU', { link: { peers: ['net-vm'], qemu: 'a.sock', dhcpFrom: 'net-vm' } }],
+  ['a link to a QEMU that listens', { link: { peers: ['net-vm'], qemuConnect: 'a.sock' } }],
+  ['a kept TAP device', { link: { ...link, persist: true } }],
   ['routes', { routes: { from: 'net-vm', device: 'eth0' } }],
   [
     'several streams',
@@ -42,8 +44,10 @@ const REFUSED: readonly (readonly [label: string, parts: object, named: RegExp])
   ['no part at all', {}, /no part/],
   ['an unknown key', { link, lnik: 1 }, /lnik/],
   ['a link without a peer', { link: { peers: [], tap: 'eth0' } }, /link\.peers/],
-  ['a link without an attachment', { link: { peers: ['net-vm'] } }, /"qemu" or "tap"/],
-  ['a link with two', { link: { ...link, qemu: 'a.sock' } }, /"qemu" or "tap"/],
+  ['a link without an attachment', { link: { peers: ['net-vm'] } }, /"qemu", "qemuConnect" and "tap"/],
+  ['a link with two', { link: { ...link, qemu: 'a.sock' } }, /"qemu", "qemuConnect" and "tap"/],
+  ['a link with both ways to QEMU', { link: { peers: ['net-vm'], qemu: 'a', qemuConnect: 'b' } }, /"qemuConnect"/],
+  ['a kept device that is none', { link: { peers: ['net-vm'], qemu: 'a', persist: true } }, /"persist"/],
   ['asking and serving DHCP', { link: { ...link, dhcpFrom: 'net-vm', dhcpServe: true } }, /exclude/],
   ['two DHCP servers', { link: { ...link, dhcpServe: true }, dhcp: { config: 'a', leases: 'b' } }, /not both/],
   ['announcing and taking routes', { announce: { to: ['a'] }, routes: { from: 'b', device: 'eth0' } }, /not both/],

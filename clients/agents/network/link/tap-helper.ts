@@ -7,13 +7,15 @@
  * device and its standard input and output, as two processes, and knows nothing else.
  */
 
-/** ARGV: device name. Prints one line to standard error once the device is there. Ends when its input does. */
+/** ARGV: device name, and 1 for a device that outlives this program. Prints one line to standard error once the device is there. Ends when its input does. */
 export const TAP_HELPER = `
 use strict; use warnings;
 $SIG{PIPE} = 'DEFAULT';
 open(my $tap, '+<', '/dev/net/tun') or die "cannot open /dev/net/tun: $!\\n";
 # TUNSETIFF, struct ifreq: name, then IFF_TAP | IFF_NO_PI
 ioctl($tap, 0x400454ca, pack('a16 S x22', $ARGV[0], 0x1002)) or die "cannot attach to TAP device $ARGV[0]: $!\\n";
+# TUNSETPERSIST: the device stays, without carrier, when its last program has gone
+ioctl($tap, 0x400454cb, 1) or die "cannot keep TAP device $ARGV[0]: $!\\n" if $ARGV[1];
 syswrite(STDERR, "ready\\n");
 defined(my $child = fork()) or die "cannot fork: $!\\n";
 if ($child == 0) {

@@ -13,18 +13,20 @@ export interface TapOptions {
   readonly mac: string | null;
   /** Bytes; null leaves the kernel's 1500. */
   readonly mtu: number | null;
+  /** The device stays when this process has gone, with its addresses and the routes through it. */
+  readonly persist: boolean;
 }
 
 const DEVICE_NAME = /^[A-Za-z0-9_.-]{1,15}$/;
 
 /** @throws NetError ERR_NET_TAP, ERR_NET_COMMAND */
 export async function attachTap(
-  { device, mac, mtu }: TapOptions,
+  { device, mac, mtu, persist }: TapOptions,
   onFrame: (frame: Uint8Array) => void,
   onEnd: (error: Error | null) => void,
 ): Promise<Attachment> {
   if (!DEVICE_NAME.test(device)) throw new NetError('ERR_NET_TAP', `"${device}" is no name of a network device`);
-  const helper = spawn('perl', ['-e', TAP_HELPER, device], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const helper = spawn('perl', ['-e', TAP_HELPER, device, persist ? '1' : '0'], { stdio: ['pipe', 'pipe', 'pipe'] });
   await untilReady(helper, device);
   const attachment = new Attachment(helper.stdout, helper.stdin, onFrame, onEnd);
   try {

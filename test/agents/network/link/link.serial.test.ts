@@ -175,6 +175,50 @@ withQemu(link, 'a NIC of QEMU is linked by its stream socket, without software i
   }
 });
 
+withQemu(
+  link,
+  'after a restart of both agents a running QEMU’s NIC and a kept TAP device are as they were',
+  async () => {
+    const site = await startSite();
+    const [guest, net] = [createNamespace('guest'), createNamespace('net-vm')];
+    try {
+      const socket = join(site.folder, 'chrome.sock');
+      const qemu = guest.start(
+        'qemu-system-x86_64',
+        ...['-M', 'none', '-nodefaults', '-display', 'none', '-netdev', 'tap,id=t,ifname=eth0,script=no,downscript=no'],
+        ...['-netdev', `stream,id=s,server=on,addr.type=unix,addr.path=${socket}`],
+        ...['-netdev', 'hubport,id=h1,hubid=0,netdev=t', '-netdev', 'hubport,id=h2,hubid=0,netdev=s'],
+      );
+      const ofNet = ['--peer', 'chrome-vm', '--tap', 'eth0', '--persist', '--mac', MACS['net-vm'] ?? ''];
+      const start = () =>
+        Promise.all([
+          site.agent('chrome-vm', ['link', '--peer', 'net-vm', '--qemu-connect', socket], {
+            ready: /a VM is attached/,
+          }),
+          site.agent('net-vm', ['link', ...ofNet], { namespace: net.name, ready: /linked/ }),
+        ]);
+      const agents = await start();
+      await guest.run('ip', 'link', 'set', 'eth0', 'address', MACS['chrome-vm'] ?? '', 'up');
+      await addressed(guest, 'chrome-vm');
+      await addressed(net, 'net-vm');
+      await net.run('ip', 'route', 'add', '10.200.0.0/16', 'via', '10.137.1.1');
+      await guest.run('ping', '-c', '1', '-W', '10', '10.137.0.2');
+      for (const agent of agents) await agent.kill();
+      assert.match(
+        await net.run('ip', 'route', 'show', 'dev', 'eth0'),
+        /10\.200\.0\.0\/16/,
+        'kept while no agent runs',
+      );
+      await start();
+      assert.match(await net.run('ip', 'route', 'show', 'dev', 'eth0'), /10\.200\.0\.0\/16/);
+      await guest.run('ping', '-c', '1', '-W', '10', '10.137.0.2');
+      await qemu.stop();
+    } finally {
+      await site.close();
+    }
+  },
+);
+
 /** Bytes that eth0 has received so far. */
 async function receivedBytes(namespace: Namespace): Promise<number> {
   return Number(await namespace.run('cat', '/sys/class/net/eth0/statistics/rx_bytes'));
