@@ -12,7 +12,7 @@ import { seededRandom } from '../support/seed.ts';
 const kill = onEachCarrier('kill -9 of the broker');
 
 /** What the carrier adds is seen in a few: the log and the broker's start are the same. */
-const KILLS = { unix: 50, nats: 6 } as const;
+const KILLS = { unix: 20, nats: 4 } as const;
 /** Outcomes of sends between a start and the next kill, at most. */
 const MAX_OUTCOMES = 400;
 const BURST = 20;
@@ -27,7 +27,7 @@ interface Tally {
   other: string[];
 }
 
-/** Waits as a client does, but in a hundredth of the time: fifty restarts in a row are not what backoff is made for. */
+/** Waits as a client does, but in a hundredth of the time: twenty restarts in a row are not what backoff is made for. */
 const HASTY = { ...NODE_PLATFORM, random: () => Math.random() / 100 };
 
 async function connectHasty(installation: Installation, domain: string): Promise<Vm> {
