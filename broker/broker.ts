@@ -275,6 +275,7 @@ function createCore(options: BrokerOptions, { log, aead, identity, policy, audit
   if (overCommitted !== null) log.warn({ memoryBytes: total }, overCommitted);
   const coreLimits = { ringBytesPerDomain, routesPerDomain: ROUTES_PER_DOMAIN, memoryBytes: total };
   const argo = new Argo(policy, audit, coreLimits, federation.remoteOf);
+  const turns = new Turns(setImmediate);
   const context: PeerContext = {
     identity,
     suites: options.suites,
@@ -283,8 +284,8 @@ function createCore(options: BrokerOptions, { log, aead, identity, policy, audit
     durable: new DurableEffects(audit),
     pool: new ChunkPool(),
     deferredCopies,
-    flusher: new Flusher(),
-    turns: new Turns(setImmediate),
+    flusher: new Flusher(setImmediate, turns),
+    turns,
     handshake: {
       randomBytes,
       wallClock: clock.wall,

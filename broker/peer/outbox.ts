@@ -38,6 +38,8 @@ export abstract class Outbox implements FrameSink {
 
   /** Called when the outbox gets its first new frame since the last `take`: schedules the next one. */
   protected abstract onDirty(): void;
+  /** Called for each new frame, except those that extend a run. `isFull`: the queue has a whole record. */
+  protected abstract onQueued(isFull: boolean): void;
   abstract introduce(domid: number): void;
   abstract holdForRecords(): void;
 
@@ -145,9 +147,11 @@ export abstract class Outbox implements FrameSink {
   }
 
   #touch(): void {
-    if (this.#isDirty) return;
-    this.#isDirty = true;
-    this.onDirty();
+    if (!this.#isDirty) {
+      this.#isDirty = true;
+      this.onDirty();
+    }
+    this.onQueued(this.#queue.length > 0);
   }
 
   /** Copies the run. The queue does not refer to the record's memory after this. */

@@ -338,6 +338,10 @@ export class Peer extends Outbox implements Flushable {
     if (!this.#isEnded) this.#context.flusher.add(this);
   }
 
+  protected override onQueued(isFull: boolean): void {
+    this.#context.flusher.queued(isFull);
+  }
+
   flush(): void {
     if (this.#isEnded || this.#isCongested) return;
     const records: Uint8Array[] = [];

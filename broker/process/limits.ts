@@ -104,6 +104,11 @@ export const LOG_INTERVAL_MS = 10_000;
 export const LOG_CAUSES_PER_DOMAIN = 16;
 /** Causes that are counted separately: a few messages for each of some hundred domains. */
 export const MAX_LOG_CAUSES = 4_096;
+/**
+ * Turns for which frames from a backlog may wait for more of them before they are written: each is a slice of 100 us, so
+ * they wait less than a millisecond, and a receiver of small messages gets records of two hundred instead of fifty.
+ */
+export const MAX_HELD_TURNS = 4;
 /** Interval of the checks for silence and expiry. */
 export const SWEEP_MS = 5_000;
 /** The broker notices within this time that its own credential was renewed. The look reads one small file. */

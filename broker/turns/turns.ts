@@ -35,6 +35,7 @@ export class Turns {
   /** Shares of `#backlogged` that have not been served in this round. */
   #leftInRound = 0;
   #isScheduled = false;
+  #isCatchingUp = false;
   /** One function object for all turns. */
   readonly #run = (): void => this.#turn();
 
@@ -56,6 +57,16 @@ export class Turns {
   /** A job whose share has this name. */
   job(share: string, worker: Worker): Job {
     return new Job(this, this.share(share), worker);
+  }
+
+  /** True while a share is served that had its part of a turn before and needed more. */
+  get isCatchingUp(): boolean {
+    return this.#isCatchingUp;
+  }
+
+  /** True while a share waits for another turn. */
+  get hasBacklog(): boolean {
+    return this.#waiting > 0;
   }
 
   shares(): Iterable<WorkShare> {
@@ -116,6 +127,7 @@ export class Turns {
       if (share.credit <= 0 || share.round !== this.#round) this.#credit(share, SLICE_UNITS);
       this.#serve(share);
     }
+    this.#isCatchingUp = false;
     if (this.#leftInRound === 0) this.#beginRound();
     this.#meter.spent = 0;
     this.#meter.limit = QUANTUM_UNITS;
@@ -124,6 +136,7 @@ export class Turns {
 
   #next(): WorkShare | undefined {
     const fresh = this.#fresh.shift();
+    this.#isCatchingUp = fresh === undefined;
     if (fresh !== undefined) return fresh;
     if (this.#leftInRound === 0) this.#beginRound();
     this.#leftInRound--;

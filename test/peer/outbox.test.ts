@@ -20,6 +20,8 @@ class TestOutbox extends Outbox {
     this.dirty++;
   }
 
+  protected override onQueued(): void {}
+
   forget(): void {
     this.discard();
   }

@@ -71,7 +71,7 @@ export class SimulatedBroker {
       durable: new DurableEffects(audit),
       pool: POOL,
       deferredCopies: new DeferredCopies(),
-      flusher: new Flusher(process.atTurnsEnd),
+      flusher: new Flusher(process.atTurnsEnd, this.turns),
       turns: this.turns,
       handshake: {
         randomBytes: (length) => random.bytes(length),

@@ -371,6 +371,7 @@ export class PeerHarness {
     const memory = memoryAudit();
     const audit = log ?? memory;
     const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 4096, memoryBytes };
+    const turns = new Turns(schedule);
     const context: PeerContext = {
       identity: await KEYS.of('the-broker', 'broker'),
       suites: ['A256GCM', 'C20P'],
@@ -379,8 +380,8 @@ export class PeerHarness {
       durable: new DurableEffects(audit),
       pool: new ChunkPool(),
       deferredCopies: new DeferredCopies(),
-      flusher: new Flusher(),
-      turns: new Turns(schedule),
+      flusher: new Flusher(setImmediate, turns),
+      turns,
       handshake,
       clock: clock ?? nodeClock,
       log: pino({ level: 'silent' }),
