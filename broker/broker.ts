@@ -48,6 +48,7 @@ import { type BrokerOptions, type BrokerOptionsInput, resolveOptions } from './o
 import { ChunkPool, DeferredCopies, DurableEffects, Flusher, type PeerContext } from './peer/index.ts';
 import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, type Logger, ROUTES_PER_DOMAIN, VERSION } from './process/index.ts';
 import {
+  acceptedBundle,
   attributed,
   BrokerListeners,
   type BrokerStatus,
@@ -71,6 +72,8 @@ import {
   type ReloadResult,
   Sessions,
   type SessionWatcher,
+  signedPolicyOf,
+  watchBundle,
 } from './service/index.ts';
 import { Turns } from './turns/index.ts';
 
@@ -139,7 +142,13 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   const aead = selectAead(options, log);
   const { identity, revocations } = await loadTrust(options);
   const archivePath = archiveOf(options.audit);
-  const first = await firstPolicy(options.policy, readArchive(archivePath));
+  const signed = await signedPolicyOf(options.policy, {
+    memory: acceptedBundle(options.identity),
+    isRevoked: (thumbprint) => revocations.revokes(thumbprint, clock.wall()),
+    now: () => clock.wall(),
+    log,
+  });
+  const first = await firstPolicy(options.policy, readArchive(archivePath), signed);
   const { policy } = first;
   await prepareRuntime(options.runtime);
   const audit = await startAudit(options, identity, log, started);
@@ -166,8 +175,11 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   await archive.note(await firstEntry(first, archive));
   const reload = new PolicyReload(policy, core.argo, audit, sessions, listening.domains, log, {
     ...POLICY_HOST,
+    ...(signed === null
+      ? {}
+      : { reload: (previous, next) => signed.reload(previous, next), bundle: () => signed.status }),
     archive,
-    isApplied: options.policy.source === 'applied',
+    source: options.policy.source,
     refusal: first.refusal,
   });
   const grants = new Grants(core.argo, audit, reload, clock);
@@ -177,11 +189,7 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   started.add(() => grants.close());
 
   const admin = await startAdmin(options, { core, keys, aead, sessions, reload, grants, modes, archive }, started);
-  if (options.watchPolicy && !reload.isApplied) {
-    const changed = { cause: 'watch', by: 'broker', reason: '' } as const;
-    const watch = watchPolicy(options.policy.directory, () => void reload.run(changed), { hash: policy.hash });
-    started.add(() => watch.close());
-  }
+  if (options.watchPolicy) started.add(watchSource(options.policy, reload));
 
   log.info(
     { broker: identity.name, runtime: options.runtime, revision: policy.revision, rows: policy.rows },
@@ -205,6 +213,15 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
       return closing;
     },
   };
+}
+
+/** Loads a policy when the files of its source change. Returns how to stop it. */
+function watchSource({ directory, source }: BrokerOptions['policy'], reload: PolicyReload): () => void {
+  if (source === 'applied') return () => undefined;
+  const load = (): void => void reload.run({ cause: 'watch', by: 'broker', reason: '' });
+  const watch =
+    source === 'signed' ? watchBundle(directory, load) : watchPolicy(directory, load, { hash: reload.policy.hash });
+  return () => watch.close();
 }
 
 function selectAead(options: BrokerOptions, log: Logger): AeadChoice {
@@ -406,7 +423,7 @@ async function recordFirst(first: FirstPolicy, archive: RevisionArchive, audit: 
   audit.record({ event: 'policy.reject', reason: refusal.code, ...refused, detail });
   log.error(
     { ...refusal, restored, directory: policy.directory },
-    'the policy directory is broken: the policy that was in force before is used',
+    'the policy of the directory cannot be used: the policy that was in force before is used',
   );
 }
 
@@ -416,7 +433,7 @@ async function firstEntry(first: FirstPolicy, archive: RevisionArchive): Promise
 }
 
 function attributionOf({ restored }: FirstPolicy): Attribution {
-  return { cause: 'start', by: 'broker', reason: restored === null ? '' : `revision ${restored} of the archive` };
+  return { cause: 'start', by: 'broker', reason: restored ?? '' };
 }
 
 function listenAtNats(end: NatsEnd, broker: string, accept: Accept, { turns, log }: PeerContext): NatsListeners {

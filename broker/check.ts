@@ -23,7 +23,7 @@ import {
 import { callControl } from './control/index.ts';
 import type { BrokerOptions } from './options.ts';
 import { BrokerError } from './process/index.ts';
-import { type BrokerStatus, firstPolicy, type Refusal } from './service/index.ts';
+import { acceptedBundle, type BrokerStatus, firstPolicy, type Refusal, signedPolicyOf } from './service/index.ts';
 
 export interface StartCheck {
   readonly subject: 'running' | 'aead' | 'identity' | 'revocations' | 'policy' | 'runtime' | 'audit' | 'nats' | 'ports';
@@ -38,6 +38,7 @@ export async function checkStart(options: BrokerOptions): Promise<readonly Start
   const isRunning = status !== null;
   let identity: Identity | null = null;
   let policy: PolicyRevision | null = null;
+  let revocations: RevocationStore | null = null;
   return [
     await step('running', () => (isRunning ? `"${status.broker}" runs, process ${status.pid}` : 'no broker runs here')),
     await step('aead', () => {
@@ -51,14 +52,21 @@ export async function checkStart(options: BrokerOptions): Promise<readonly Start
     }),
     await step('revocations', async () => {
       if (identity === null) return 'not looked at, because there is no identity';
-      const { list } = await RevocationStore.open(options.identity, identity.authority, identity.credential);
-      return `list ${list.serial}`;
+      revocations = await RevocationStore.open(options.identity, identity.authority, identity.credential);
+      return `list ${revocations.list.serial}`;
     }),
     await step('policy', async () => {
-      const first = await firstPolicy(options.policy, readArchive(archiveOf(options.audit)));
+      const accepted = acceptedBundle(options.identity);
+      const signed = await signedPolicyOf(options.policy, {
+        memory: { read: () => accepted.read(), keep: async () => undefined },
+        isRevoked: (thumbprint) => revocations?.revokes(thumbprint, Date.now()) ?? false,
+        now: () => Date.now(),
+        log: { error: () => undefined },
+      });
+      const first = await firstPolicy(options.policy, readArchive(archiveOf(options.audit)), signed);
       policy = first.policy;
       if (first.refusal !== null) throw brokenDirectory(first.refusal, first.restored);
-      const from = first.restored === null ? '' : `, revision ${first.restored} of the archive`;
+      const from = first.restored === null ? '' : `, ${first.restored}`;
       return `${policy.rows} rows, ${policy.domains.all.length} domains${from}`;
     }),
     await step('runtime', () => checkRuntime(options.runtime, policy)),
@@ -85,8 +93,8 @@ export async function checkStart(options: BrokerOptions): Promise<readonly Start
 /**
  * A start would pass this step, but with other files than those in the directory. So it is a problem for the operator.
  */
-function brokenDirectory({ code, message }: Refusal, restored: number | null): BrokerError {
-  const instead = `a broker would start with revision ${restored} of the archive`;
+function brokenDirectory({ code, message }: Refusal, restored: string | null): BrokerError {
+  const instead = `a broker would start with ${restored}`;
   return new BrokerError('ERR_BROKER_CHECK', `${message} (${code}); ${instead}`);
 }
 

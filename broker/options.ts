@@ -31,13 +31,35 @@ const hostPort = z
 
 const path = z.string().min(1);
 
-const policyObject = z.strictObject({
-  directory: path,
-  /** `watch`: the files of the directory are used. `applied`: only the files of `argus policy apply` are. */
-  source: z.enum(POLICY_SOURCES).default('watch'),
-  /** Refuse to start with a broken directory, instead of starting with the last policy in force. */
-  strict: z.boolean().default(false),
-});
+const thumbprint = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{43}$/, 'expected the thumbprint of a key, as "argus keys show DIR" prints it');
+
+const policyObject = z
+  .strictObject({
+    directory: path,
+    /**
+     * `watch`: the files of the directory are used. `applied`: only the files of `argus policy apply` are. `signed`:
+     * only the signed bundle of the directory is.
+     */
+    source: z.enum(POLICY_SOURCES).default('watch'),
+    /** Refuse to start with a broken directory, instead of starting with the last policy in force. */
+    strict: z.boolean().default(false),
+    /** Thumbprints of the keys that may sign a bundle. */
+    keys: z.array(thumbprint).default([]),
+    /** Thumbprints of the keys that must sign assertions.csv of a bundle besides. None: one signature is enough. */
+    assertionKeys: z.array(thumbprint).default([]),
+  })
+  .superRefine(({ source, keys, assertionKeys }, context) => {
+    const refuse = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message });
+    const isSigned = source === 'signed';
+    if (isSigned && keys.length === 0) refuse('keys', 'expected the thumbprint of at least one key');
+    if (!isSigned && keys.length > 0) refuse('keys', 'signatures are checked only with "source: signed"');
+    if (!isSigned && assertionKeys.length > 0)
+      refuse('assertionKeys', 'signatures are checked only with "source: signed"');
+    if (assertionKeys.some((key) => keys.includes(key)))
+      refuse('assertionKeys', 'a key of "keys" stands here too, so one person could sign both');
+  });
 
 const DURATION = /^([1-9]\d{0,8})([hd])$/;
 const SIZE = /^([1-9]\d{0,8})(MiB|GiB|TiB)$/;

@@ -32,6 +32,7 @@ export {
   type Role,
   thumbprintOf,
   verifyCredential,
+  verifyEmbedded,
   verifyStatement,
 } from './credential/index.ts';
 export {

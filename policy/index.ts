@@ -57,6 +57,22 @@ export {
   type RevisionEntry,
   readArchive,
 } from './archive/index.ts';
+export {
+  type AcceptedBundle,
+  acceptBundle,
+  type Bundle,
+  type BundleMemory,
+  type BundleTrust,
+  bundleMemory,
+  decodeBundle,
+  encodeBundle,
+  type KeptBundle,
+  MAX_BUNDLE_BYTES,
+  makeBundle,
+  type Scope,
+  signBundle,
+  volatileBundleMemory,
+} from './bundle/index.ts';
 export type {
   AccessVector,
   CompiledPolicy,
@@ -103,6 +119,7 @@ export {
   type PolicyRevision,
   type PolicyTemplate,
   type PolicyWatch,
+  readPolicyFile,
   readPolicyFiles,
   regrantPolicy,
   reloadPolicy,

@@ -59,5 +59,5 @@ export {
   VSOCK_ANSWER_MS,
 } from './limits.ts';
 export type { Logger } from './log.ts';
-export { POLICY_SOURCES, type PolicyOptions } from './policy-options.ts';
+export { POLICY_SOURCES, type PolicyOptions, type PolicySourceName } from './policy-options.ts';
 export { VERSION } from './version.ts';

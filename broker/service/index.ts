@@ -1,4 +1,5 @@
 export { BrokerListeners } from './broker-listeners.ts';
+export { acceptedBundle, BUNDLE_FILE, bundleFile, signedPolicyOf, watchBundle } from './bundle-file.ts';
 export { checkpointSigner } from './checkpoint-signer.ts';
 
 export { type FirstPolicy, firstPolicy } from './first-policy.ts';
@@ -14,4 +15,5 @@ export { PacedLog } from './paced-log.ts';
 export { attributed, entryOf, POLICY_HOST, type Refusal, type ReloadResult } from './policy-change.ts';
 export { PolicyReload } from './reload.ts';
 export { Sessions, type SessionWatcher } from './sessions.ts';
+export { SignedPolicy } from './signed-policy.ts';
 export { type BrokerStatus, type DomainStatus, describeBroker } from './status.ts';

@@ -11,6 +11,9 @@ import {
   servingPace,
 } from '../../policy/index.ts';
 
+import type { PolicySourceName } from '../process/index.ts';
+import type { BundleStatus } from './signed-policy.ts';
+
 export type ReloadResult =
   | {
       readonly ok: true;
@@ -73,8 +76,10 @@ export interface PolicyHost {
   readonly pace: typeof servingPace;
   /** Default: one in memory. */
   readonly archive?: RevisionArchive;
-  /** True: files take effect only when an admin applies them; the directory is a working copy. Default: false. */
-  readonly isApplied?: boolean;
+  /** Default: `watch`. With `applied` the directory is a working copy; with `signed`, `reload` brings accepted bundles. */
+  readonly source?: PolicySourceName;
+  /** The bundle in force. Default: none, because bundles are not used. */
+  readonly bundle?: () => BundleStatus | null;
   /** The reason why the files of the directory are not in force at the start. Default: they are in force. */
   readonly refusal?: Refusal | null;
 }

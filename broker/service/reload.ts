@@ -35,7 +35,7 @@ import {
 import type { AuditLog } from '../audit/index.ts';
 import { InvariantError, reasonOf } from '../base/index.ts';
 import { type Argo, INSPECTORS } from '../core/index.ts';
-import { BrokerError, type Logger } from '../process/index.ts';
+import { BrokerError, type Logger, type PolicySourceName } from '../process/index.ts';
 
 import { adoptPolicy } from './adopt.ts';
 import type { BrokerListeners } from './broker-listeners.ts';
@@ -55,6 +55,7 @@ import {
   refused,
 } from './policy-change.ts';
 import type { Sessions } from './sessions.ts';
+import type { BundleStatus } from './signed-policy.ts';
 
 /** Digits of a token: enough to distinguish all policies of an archive. */
 const MIN_TOKEN_DIGITS = 12;
@@ -78,7 +79,6 @@ export class PolicyReload {
   readonly #host: PolicyHost;
   readonly #log: Logger;
   readonly #archive: RevisionArchive;
-  readonly #isApplied: boolean;
   /** The highest revision number given to a policy, whether it came into force or not. */
   #number: number;
   /**
@@ -115,7 +115,6 @@ export class PolicyReload {
     this.#brokerListeners = brokerListeners;
     this.#log = log;
     this.#archive = host.archive ?? memoryArchive();
-    this.#isApplied = host.isApplied ?? false;
     this.#refusal = host.refusal ?? null;
     audit.onHealth((isHealthy) => {
       if (isHealthy && this.#isOwed) void this.run();
@@ -131,13 +130,18 @@ export class PolicyReload {
     return this.#refusal;
   }
 
-  get isApplied(): boolean {
-    return this.#isApplied;
+  get source(): PolicySourceName {
+    return this.#host.source ?? 'watch';
+  }
+
+  /** The bundle in force; null where bundles are not used. */
+  get bundle(): BundleStatus | null {
+    return this.#host.bundle?.() ?? null;
   }
 
   /** Reads the directory again; grants stay. One load answers all waiting requests. Never rejects. */
   run(attribution: Attribution = RELOAD): Promise<ReloadResult> {
-    if (this.#isApplied) {
+    if (this.source === 'applied') {
       const message = `policies are applied here (policy.source), and "${this.#inForce.directory}" is a working copy: use argus policy apply`;
       this.#log.warn(message);
       return Promise.resolve(refused('ERR_BROKER_SOURCE', message));
@@ -156,8 +160,11 @@ export class PolicyReload {
 
   /** Puts an admin's files in force, if the admin edited the policy that is in force now. Never rejects. */
   apply(request: ApplyRequest): Promise<ReloadResult> {
-    if (!this.#isApplied) {
-      const message = `this broker reads its policy from "${this.#inForce.directory}" (policy.source is watch): change the files there`;
+    if (this.source !== 'applied') {
+      const message =
+        this.source === 'watch'
+          ? `this broker reads its policy from "${this.#inForce.directory}" (policy.source is watch): change the files there`
+          : `this broker accepts only signed bundles (policy.source is ${this.source}): argus policy publish`;
       return Promise.resolve(refused('ERR_BROKER_SOURCE', message));
     }
     const result = this.#loading.then(() =>

@@ -3,10 +3,12 @@ import type { AeadChoice } from '../../keys/index.ts';
 import type { AuditLog, LogShare } from '../audit/index.ts';
 import type { Federation, RemoteBrokerStatus } from '../federation/index.ts';
 import { STRANGERS } from '../peer/index.ts';
+import type { PolicySourceName } from '../process/index.ts';
 import { type Status, statusWord } from '../wire/index.ts';
 import type { KeyStatus, KeyWatch } from './key-watch.ts';
 import type { Refusal } from './policy-change.ts';
 import type { PolicyReload } from './reload.ts';
+import type { BundleStatus } from './signed-policy.ts';
 import { type MemoryStatus, memoryOf, type Usage, type UsageSources, usageOf } from './usage.ts';
 
 export interface DomainStatus extends Usage {
@@ -55,8 +57,10 @@ export interface BrokerStatus {
     readonly permissive: readonly string[];
     /** The reason why the last read files are not in force; null when they are. */
     readonly refusal: Refusal | null;
-    /** The source of policies: the files of the directory, or the requests of an admin. */
-    readonly source: 'watch' | 'applied';
+    /** The source of policies: the files of the directory, the requests of an admin, or signed bundles. */
+    readonly source: PolicySourceName;
+    /** The bundle whose files are in force; null where bundles are not used. */
+    readonly bundle: BundleStatus | null;
   };
   /** The provider that seals and opens records, and why a better one is not used. */
   readonly aead: AeadChoice;
@@ -155,8 +159,7 @@ function logOf(share: LogShare | undefined): LogStatus {
   return { left: share?.left ?? null, withheld: share?.withheld ?? 0 };
 }
 
-function describePolicy({ policy, isApplied, refusal }: PolicyReload): BrokerStatus['policy'] {
+function describePolicy({ policy, source, bundle, refusal }: PolicyReload): BrokerStatus['policy'] {
   const { revision, hash, directory, rows, grants, permissive } = policy;
-  const source = isApplied ? 'applied' : 'watch';
-  return { revision, hash, directory, rows, grants: grants.length, permissive, source, refusal };
+  return { revision, hash, directory, rows, grants: grants.length, permissive, source, bundle, refusal };
 }

@@ -23,11 +23,12 @@ export {
   type KeyRevocation,
   type Revocation,
   type RevocationList,
+  revokesKey,
   signRevocationList,
   verifyRevocationList,
 } from './revocation-list.ts';
 export { generatePrivateJwk, SigningKey } from './signing-key.ts';
-export { signStatement, verifyStatement } from './statement.ts';
+export { signStatement, verifyEmbedded, verifyStatement } from './statement.ts';
 export {
   carriedSuccession,
   predecessorOf,

@@ -116,6 +116,13 @@ export function findRevocation(list: RevocationList, credential: Credential, now
   return list.entries.find((entry) => isInForce(entry, now) && isHit(entry, credential)) ?? null;
 }
 
+/** True when the list revokes this key by its thumbprint. @param now seconds */
+export function revokesKey(list: RevocationList, thumbprint: string, now: number): boolean {
+  return list.entries.some(
+    (entry) => entry.target === 'key' && entry.thumbprint === thumbprint && isInForce(entry, now),
+  );
+}
+
 function isInForce(entry: Revocation, now: number): boolean {
   return entry.at <= now && (entry.until === null || now < entry.until);
 }

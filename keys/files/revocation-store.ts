@@ -18,6 +18,7 @@ import {
   emptyRevocationList,
   findRevocation,
   type RevocationList,
+  revokesKey,
   type TrustAnchor,
   verifyRevocationList,
 } from '../credential/index.ts';
@@ -166,6 +167,11 @@ export class RevocationStore {
     if (newest === undefined || credential.generation > newest.generation) return null;
     if (credential.generation < newest.generation) return 'OLD_KEY';
     return credential.thumbprint === newest.thumbprint ? null : 'SECOND_KEY';
+  }
+
+  /** True for a key that the list names. For signatures that carry no credential. @param now milliseconds */
+  revokes(thumbprint: string, now: number): boolean {
+    return revokesKey(this.#list, thumbprint, Math.floor(now / 1000));
   }
 
   /**

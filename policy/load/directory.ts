@@ -115,6 +115,18 @@ export async function readPolicyFiles(directory: string): Promise<PolicyFiles> {
   return Object.fromEntries(POLICY_FILE_NAMES.map((name, index) => [name, contents[index]])) as unknown as PolicyFiles;
 }
 
+/**
+ * Reads another file of a policy directory, under the same rules.
+ *
+ * @throws PolicyError as `readPolicyFiles`
+ */
+export async function readPolicyFile(directory: string, name: string, maxBytes: number): Promise<Uint8Array> {
+  const findings: Finding[] = [];
+  const bytes = await readOne(await checkDirectory(directory), name, findings, maxBytes);
+  refuseFindings(findings);
+  return bytes;
+}
+
 /** Where the directory really is, after all links. */
 async function checkDirectory(directory: string): Promise<string> {
   const unusable = (message: string, cause?: unknown): never => {
@@ -136,7 +148,12 @@ async function checkDirectory(directory: string): Promise<string> {
   return real;
 }
 
-async function readOne(directory: string, name: string, findings: Finding[]): Promise<Uint8Array> {
+async function readOne(
+  directory: string,
+  name: string,
+  findings: Finding[],
+  limit: number = limitOf(name),
+): Promise<Uint8Array> {
   const written = resolve(directory, name);
   const refuse = (message: string, code: Finding['code'] = 'F-006'): Uint8Array => {
     findings.push({ file: name, line: 0, column: 0, code, message });
@@ -159,7 +176,6 @@ async function readOne(directory: string, name: string, findings: Finding[]): Pr
     if (isWritableByOthers(stats)) return refuse(`writable by group or others; run: chmod go-w ${path}`);
     const owner = foreignOwner(stats);
     if (owner !== null) return refuse(owner);
-    const limit = limitOf(name);
     if (stats.size > limit) return refuse(`${stats.size} bytes; at most ${limit} are read`, 'F-008');
     // One byte more than was there a moment ago: a file that grows while it is read is not read to the end of memory.
     const buffer = Buffer.alloc(stats.size + 1);

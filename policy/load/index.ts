@@ -4,6 +4,7 @@ export {
   type LoadOptions,
   loadPolicy,
   type PolicyRevision,
+  readPolicyFile,
   readPolicyFiles,
   regrantPolicy,
   reloadPolicy,

@@ -17,10 +17,14 @@ import { hashFiles, POLICY_FILE_NAMES } from './files.ts';
 
 export interface WatchOptions {
   /**
-   * `PolicyRevision.hash` of the policy in force: a change between its load and this call is noticed. Default: what is
-   * there now.
+   * `PolicyRevision.hash` of the policy in force, or what `print` said of it: a change between its load and this call is
+   * noticed. Default: what is there now.
    */
   readonly hash?: string;
+  /** The watched names. Default: the six files. */
+  readonly names?: readonly string[];
+  /** Reads the content, and describes it in a short text that changes with it. Default: the hash of the six files. */
+  readonly print?: (directory: string) => Promise<string>;
   /** Milliseconds without a further change before the directory is read. Default: 200. */
   readonly settleMs?: number;
   /** Milliseconds after the first notice at which the directory is read in any case. Default: 2 000. */
@@ -47,7 +51,10 @@ export function watchPolicy(directory: string, onChange: () => void, options: Wa
     unreadableMs = WATCH_UNREADABLE_MS,
     pollMs = WATCH_POLL_MS,
   } = options;
-  return new DirectoryWatch(directory, onChange, { settleMs, maxSettleMs, unreadableMs, pollMs }, options.hash ?? null);
+  const { names = POLICY_FILE_NAMES, print = hashOfFiles } = options;
+  const content = { isOurs: (name: string) => name.startsWith('..') || names.includes(name), print };
+  const waits = { settleMs, maxSettleMs, unreadableMs, pollMs };
+  return new DirectoryWatch(directory, onChange, content, waits, options.hash ?? null);
 }
 
 interface Waits {
@@ -57,9 +64,16 @@ interface Waits {
   readonly pollMs: number;
 }
 
+interface WatchedContent {
+  /** A watched file, or a link of the atomic kind that Kubernetes turns (`..data`). */
+  readonly isOurs: (name: string) => boolean;
+  readonly print: (directory: string) => Promise<string>;
+}
+
 class DirectoryWatch implements PolicyWatch {
   readonly #directory: string;
   readonly #onChange: () => void;
+  readonly #content: WatchedContent;
   readonly #waits: Waits;
   readonly #poll: NodeJS.Timeout;
   #known: string | null;
@@ -78,9 +92,10 @@ class DirectoryWatch implements PolicyWatch {
   #reading = false;
   #closed = false;
 
-  constructor(directory: string, onChange: () => void, waits: Waits, known: string | null) {
+  constructor(directory: string, onChange: () => void, content: WatchedContent, waits: Waits, known: string | null) {
     this.#directory = resolve(directory);
     this.#onChange = onChange;
+    this.#content = content;
     this.#waits = waits;
     this.#known = known;
     this.#poll = setInterval(() => this.#look(), waits.pollMs);
@@ -137,7 +152,7 @@ class DirectoryWatch implements PolicyWatch {
     if (inode === 0) return;
     try {
       this.#watcher = watch(this.#directory, { persistent: false }, (_, name) => {
-        if (name === null || isOurs(name)) this.#notice();
+        if (name === null || this.#content.isOurs(name)) this.#notice();
       });
       // A failed watcher only costs a faster poll. The next look attaches the watcher again.
       this.#watcher.on('error', () => {
@@ -163,7 +178,7 @@ class DirectoryWatch implements PolicyWatch {
     if (this.#closed) return;
     if (this.#reading) return this.#wait(this.#waits.settleMs);
     this.#reading = true;
-    const { print, usable } = await fingerprint(this.#directory);
+    const { print, usable } = await fingerprint(this.#directory, this.#content.print);
     this.#reading = false;
     if (this.#closed) return;
     const isOverdue = this.#noticedAt !== null && performance.now() - this.#noticedAt >= this.#waits.maxSettleMs;
@@ -187,15 +202,17 @@ class DirectoryWatch implements PolicyWatch {
   }
 }
 
-/** A policy file, or a link of the atomic kind that Kubernetes turns (`..data`). */
-function isOurs(name: string): boolean {
-  return name.startsWith('..') || POLICY_FILE_NAMES.some((each) => each === name);
+async function hashOfFiles(directory: string): Promise<string> {
+  return hashFiles(await readPolicyFiles(directory));
 }
 
 /** The hash of the content, or the fault of the directory. Both change when the content has to be read again. */
-async function fingerprint(directory: string): Promise<{ readonly print: string; readonly usable: boolean }> {
+async function fingerprint(
+  directory: string,
+  print: WatchedContent['print'],
+): Promise<{ readonly print: string; readonly usable: boolean }> {
   try {
-    return { print: hashFiles(await readPolicyFiles(directory)), usable: true };
+    return { print: await print(directory), usable: true };
   } catch (error) {
     const findings =
       error instanceof PolicyError ? error.findings.map(({ file, message }) => `${file} ${message}`) : [];

@@ -3,7 +3,7 @@ import { CodedError } from '../../broker/base/index.ts';
 import { MAX_FINDINGS } from '../contract/index.ts';
 import { CATALOGUE, type Finding, formatFinding } from './finding.ts';
 
-/** `code` of a PolicyError: that of its first finding, or one of the five that no row is to blame for. */
+/** `code` of a PolicyError: that of its first finding, or one of those that no row is to blame for. */
 export type PolicyErrorCode =
   | (typeof CATALOGUE)[keyof typeof CATALOGUE][0]
   /** The directory itself cannot be read. */
@@ -14,6 +14,13 @@ export type PolicyErrorCode =
   | 'ERR_POLICY_QUESTION'
   /** The archive of policies cannot be read or written, or is damaged. */
   | 'ERR_POLICY_ARCHIVE'
+  /** Not a bundle, or its content is not what was signed. */
+  | 'ERR_POLICY_BUNDLE'
+  /** The bundle is not signed, or not by a key that is trusted for it. */
+  | 'ERR_POLICY_BUNDLE_SIGNER'
+  | 'ERR_POLICY_BUNDLE_EXPIRED'
+  /** A bundle of a higher version was accepted before. */
+  | 'ERR_POLICY_BUNDLE_OLD'
   /** A broken invariant: a bug of ours. */
   | 'ERR_POLICY_INVARIANT';
 

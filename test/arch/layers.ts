@@ -102,6 +102,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: ['broker/base', 'policy/contract', 'policy/read', 'policy/load'],
     breaking: [{ 'policy/archive/open.ts': `import { AuditLog } from '../../broker/audit/index.ts';` }],
   },
+  'policy/bundle': {
+    imports: ['broker/base', 'keys', 'policy/decide', 'policy/load', 'policy/read'],
+    breaking: [{ 'policy/bundle/memory.ts': `import { openArchive } from '../archive/index.ts';` }],
+  },
   'policy/analyse': {
     imports: ['policy/contract', 'policy/read', 'policy/decide', 'policy/load'],
     breaking: [{ 'policy/analyse/subject.ts': `import { Ring } from '../../broker/core/index.ts';` }],
@@ -117,6 +121,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'policy/decide',
       'policy/load',
       'policy/archive',
+      'policy/bundle',
       'policy/analyse',
       'policy/convert',
     ],

@@ -8,6 +8,7 @@ import { argusProgram } from '../../clients/cli/program.ts';
 import { SHIPPED_POLICY_DIRECTORY } from '../../policy/index.ts';
 import { runCommand } from '../policy/run-policy.ts';
 import { codeOf, type Installation, withInstallation } from '../support/installation/installation.ts';
+import { type Step, stepsOf, wordsOf } from './page-steps.ts';
 
 const day = suite('docs/policy.md: a day of work');
 
@@ -25,33 +26,12 @@ const BLOCKS: readonly Block[] = [...SECTION.matchAll(/```(console|yaml|csv) ?(\
   ([, kind = '', file = '', text = '']) => ({ kind, file, text }),
 );
 
-interface Step {
-  readonly command: string;
-  /** Lines that the page shows; "…" stands for any number of others. */
-  readonly shown: readonly string[];
-}
-
-function stepsOf(text: string): Step[] {
-  return text
-    .split('$ argus ')
-    .slice(1)
-    .map((part) => {
-      const [command = '', ...shown] = part.trimEnd().split('\n');
-      return { command, shown: shown.filter((line) => line !== '…') };
-    });
-}
-
 /** Numbers of records and lines, and hashes, are others in each run. */
 function general(text: string): string {
   return text
     .replaceAll(/\b[0-9a-f]{12}\b/g, 'HASH')
     .replaceAll(/(?<=records |to |csv:|csv:\d+:)\d+/g, 'N')
     .replaceAll(/(?<=breaks \S+ ).*$/gm, '…');
-}
-
-/** The words of a command line as a shell splits these. */
-function wordsOf(command: string): string[] {
-  return [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
 }
 
 async function tokenOf(installation: Installation): Promise<string> {

@@ -58,6 +58,14 @@ for (const [text, host, port] of ADDRESSES) {
   );
 }
 
+const KEY = 'k'.repeat(43);
+const SIGNED = 'identity: k\naudit: a\npolicy: { directory: p,';
+
+options('signed policies name their keys', () => {
+  const { options: read1 } = read(`${SIGNED} source: signed, keys: [${KEY}] }\n`);
+  assert.equal([read1.policy.source, read1.policy.keys, read1.policy.assertionKeys], ['signed', [KEY], []]);
+});
+
 const WRONG: readonly (readonly [what: string, text: string, mentions: string])[] = [
   ['an empty file', '', 'identity'],
   ['a list', '- identity\n', 'expected keys with values'],
@@ -65,6 +73,15 @@ const WRONG: readonly (readonly [what: string, text: string, mentions: string])[
   ['two unknown keys', `${LEAST}a: 1\nb: 2\n`, '"a", "b"'],
   ['a key of the prototype', `${LEAST}__proto__: 1\n`, '__proto__'],
   ['a number where a path belongs', 'identity: 1\npolicy: p\naudit: a\n', '"identity"'],
+  ['signed policies without a key', `${SIGNED} source: signed }\n`, '"policy.keys": expected'],
+  ['a key that is no thumbprint', `${SIGNED} source: signed, keys: [alice] }\n`, 'thumbprint'],
+  ['keys of policies that are not signed', `${SIGNED} keys: [${KEY}] }\n`, 'source: signed'],
+  ['a second person without a first', `${SIGNED} assertionKeys: [${KEY}] }\n`, 'source: signed'],
+  [
+    'one person in both lists',
+    `${SIGNED} source: signed, keys: [${KEY}], assertionKeys: [${KEY}] }\n`,
+    'one person could sign both',
+  ],
   ['an empty path', 'identity: ""\npolicy: p\naudit: a\n', '"identity"'],
   ['a port beyond the last', `${LEAST}tcp: "127.0.0.1:65536"\n`, '65535'],
   ['an unknown suite', `${LEAST}suites: [A128GCM]\n`, 'suites'],

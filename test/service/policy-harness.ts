@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { type MemoryAudit, memoryAudit } from '../../broker/audit/index.ts';
 import { Argo, type RemoteBroker } from '../../broker/core/index.ts';
-import { firstPolicy, Grants, Modes, POLICY_HOST, PolicyReload } from '../../broker/service/index.ts';
+import {
+  firstPolicy,
+  Grants,
+  Modes,
+  POLICY_HOST,
+  PolicyReload,
+  type SignedPolicy,
+} from '../../broker/service/index.ts';
 import {
   copyShippedPolicy,
   memoryArchive,
@@ -21,6 +28,12 @@ const SILENT = { info: silent, warn: silent, error: silent };
 /** A domain of another broker. */
 export const FAR = 'far-vm';
 const ELSEWHERE = { leave: silent } as unknown as RemoteBroker;
+
+/** Where the policies of a harness come from. Default: its directory. */
+export interface HarnessSource {
+  readonly isApplied?: boolean;
+  readonly signed?: SignedPolicy | null;
+}
 
 export class PolicyHarness {
   readonly clock = new FakeClock();
@@ -39,7 +52,7 @@ export class PolicyHarness {
     audit: MemoryAudit,
     first: PolicyRevision,
     archive: RevisionArchive,
-    isApplied: boolean,
+    { isApplied = false, signed = null }: HarnessSource,
   ) {
     this.archive = archive;
     this.directory = directory;
@@ -62,7 +75,10 @@ export class PolicyHarness {
       ...POLICY_HOST,
       pace: () => () => this.rest(),
       archive,
-      isApplied,
+      source: signed !== null ? 'signed' : isApplied ? 'applied' : 'watch',
+      ...(signed === null
+        ? {}
+        : { reload: (previous, options) => signed.reload(previous, options), bundle: () => signed.status }),
     });
     this.grants = new Grants(this.argo, audit, this.reload, this.clock);
     this.modes = new Modes(this.argo, audit, this.reload, this.clock);
@@ -71,7 +87,7 @@ export class PolicyHarness {
   static async open(
     edits: Readonly<Record<string, (text: string) => string>> = {},
     archive: RevisionArchive = memoryArchive(),
-    isApplied = false,
+    source: HarnessSource | boolean = {},
   ): Promise<PolicyHarness> {
     const directory = join(temporaryDirectory(), 'policy');
     await copyShippedPolicy(directory);
@@ -79,9 +95,11 @@ export class PolicyHarness {
       await writeFile(join(directory, name), edit(await readFile(join(directory, name), 'utf8')));
     }
     const audit = memoryAudit();
-    const { policy } = await firstPolicy({ directory, source: 'watch', strict: true }, archive);
+    const from = typeof source === 'boolean' ? { isApplied: source } : source;
+    const options = { directory, source: 'watch', strict: true } as const;
+    const { policy } = await firstPolicy(options, archive, from.signed ?? null);
     await archive.keep(policy.hash, policy.files);
-    return new PolicyHarness(directory, audit, policy, archive, isApplied);
+    return new PolicyHarness(directory, audit, policy, archive, from);
   }
 
   async edit(name: (typeof POLICY_FILE_NAMES)[number], edit: (text: string) => string): Promise<void> {

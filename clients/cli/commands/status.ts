@@ -62,9 +62,12 @@ function render(status: BrokerStatus): string {
   const lines = [
     `broker    ${status.broker} ${status.version}, pid ${status.pid}, up ${status.uptimeSeconds} s`,
     `policy    revision ${policy.revision}, ${policy.rows} rows, ${policy.hash.slice(0, 12)}, ${policy.source === 'applied' ? 'applied' : policy.directory}`,
+    ...bundleLines(policy.bundle),
     ...(policy.refusal === null
       ? []
-      : [`          REFUSED: the files there are not in force: ${policy.refusal.message} (${policy.refusal.code})`]),
+      : [
+          `          REFUSED: the ${policy.bundle === null ? 'files there are' : 'bundle there is'} not in force: ${policy.refusal.message} (${policy.refusal.code})`,
+        ]),
     ...permissiveLines(policy.permissive),
     `aead      ${status.aead.provider}${status.aead.reason === null ? '' : ` (in-place does not load: ${status.aead.reason})`}`,
     `audit     ${audit.healthy ? 'healthy' : 'FAILED: sends are stopped'}, ${audit.records} records, head ${audit.head.slice(0, 12)}`,
@@ -106,6 +109,16 @@ function render(status: BrokerStatus): string {
     ]);
   }
   return `${lines.join('\n')}\n${table.toString()}\n`;
+}
+
+function bundleLines(bundle: BrokerStatus['policy']['bundle']): readonly string[] {
+  if (bundle === null) return [];
+  const { version, signer, assertionsSigner, expiresAt, isExpired, isKept } = bundle;
+  return [
+    `          bundle ${version}, signed by ${signer}, ${isExpired ? 'EXPIRED on' : 'until'} ${expiresAt}`,
+    ...(assertionsSigner === null ? [] : [`          assertions.csv signed by ${assertionsSigner}`]),
+    ...(isKept ? [] : ['          NOT KEPT on disk: after a restart an older bundle would count']),
+  ];
 }
 
 function permissiveLines(domains: readonly string[]): readonly string[] {

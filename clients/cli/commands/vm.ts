@@ -47,7 +47,8 @@ function addCommand(): Command {
       });
       const { source, directory } = readOptions(`${host}/argus.yaml`).policy;
       const needsApply = source === 'applied';
-      if (json === true) printJson({ name, ...added, needsApply });
+      const needsBundle = source === 'signed';
+      if (json === true) printJson({ name, ...added, needsApply, needsBundle });
       else
         process.stdout.write(
           [
@@ -60,6 +61,11 @@ function addCommand(): Command {
               ? [
                   `policies are applied here (policy.source): ${name} can connect after  argus policy apply ${directory} --token HASH`,
                   '  HASH: of the policy in force, as "argus policy log -n 1" shows it',
+                ]
+              : []),
+            ...(needsBundle
+              ? [
+                  `this broker accepts only signed bundles: ${name} can connect after  argus policy bundle ${directory}, sign and publish`,
                 ]
               : []),
             '',

@@ -76,14 +76,14 @@ export const CHANGE: readonly Mutant[] = [
   },
   {
     in: 'broker/service/reload.ts',
-    find: 'if (this.#isApplied) {',
+    find: "if (this.source === 'applied') {",
     replace: 'if (false) {',
     promise: 'no edit is lost',
     tests: CHANGES,
   },
   {
     in: 'broker/service/reload.ts',
-    find: 'if (!this.#isApplied) {',
+    find: "if (this.source !== 'applied') {",
     replace: 'if (false) {',
     promise: 'no edit is lost',
     tests: CHANGES,

@@ -1,6 +1,7 @@
 /** Every mutant, room by room. A new security line comes with a row in the table of its room. */
 import type { Mutant } from '../mutant.ts';
 import { AUDIT } from './audit.ts';
+import { BUNDLE } from './bundles.ts';
 import { CHANGE } from './changes.ts';
 import { CHANNEL_MUTANTS } from './channel.ts';
 import { CLIENTS } from './clients.ts';
@@ -17,6 +18,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CONTROL,
   ...POLICY,
   ...CHANGE,
+  ...BUNDLE,
   ...KEYS,
   ...ROTATION,
   ...SESSION,

@@ -15,6 +15,9 @@ import { shadowCommand } from './replay/shadow.ts';
 import { simulateCommand } from './replay/simulate.ts';
 import { suggestCommand } from './replay/suggest.ts';
 import { searchCommand } from './search.ts';
+import { bundleCommand, unbundleCommand } from './signed/bundle.ts';
+import { publishCommand } from './signed/publish.ts';
+import { signCommand, verifyCommand } from './signed/sign.ts';
 import { testCommand } from './test.ts';
 import { whyCommand } from './why.ts';
 
@@ -44,6 +47,11 @@ export function policyCommand(): Command {
     shadowCommand(),
     suggestCommand(),
     importCommand(),
+    bundleCommand(),
+    unbundleCommand(),
+    signCommand(),
+    verifyCommand(),
+    publishCommand(),
   ]) {
     command.addCommand(sub);
   }

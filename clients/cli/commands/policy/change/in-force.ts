@@ -47,6 +47,11 @@ export async function putInForce(request: PutRequest): Promise<PutAnswer> {
   const attribution = { by: who(), reason, cause };
   if (policy.source === 'applied')
     return call(control, '/v1/policy/apply', { ...attribution, token, files: base64(files) });
+  if (policy.source !== 'watch')
+    throw new BrokerError(
+      'ERR_BROKER_SOURCE',
+      `this broker accepts only signed bundles (policy.source is ${policy.source}): argus policy bundle, sign, publish`,
+    );
   requireToken(policy, token);
   const before = await readPolicyFiles(policy.directory);
   if (hashFiles(before) !== policy.hash) {
