@@ -367,7 +367,8 @@ statements('34, 35: the volume of a VM outlives the VM and the broker', () =>
   withHarness(async ({ host, service, agent }) => {
     const at = (name: string): string => join(host.directory, name);
     const state = (): unknown[] => service.status().vms.map(({ vm, volume, muted }) => [vm, volume, muted]);
-    const first = await agent('chrome-vm');
+    const vm = await host.connect('chrome-vm');
+    const first = await AudioEndpoint.start({ vm, audioVm: 'audio-vm' });
     await until('it is there', () => service.clients.length === 1);
     service.setVolume('chrome-vm', 40);
     service.setMuted('chrome-vm', true);
@@ -376,6 +377,7 @@ statements('34, 35: the volume of a VM outlives the VM and the broker', () =>
     await agent('mail-vm');
     await until('another is there', () => service.clients.length === 1);
     assert.equal(state(), [['mail-vm', 100, false]], 'its volume is its own');
+    const back = new Promise<void>((resolve) => vm.on('reconnected', () => resolve()));
     await host.broker.close();
     const again = await startBroker({
       identity: at('keys/argus'),
@@ -385,12 +387,11 @@ statements('34, 35: the volume of a VM outlives the VM and the broker', () =>
       watchPolicy: false,
       log: { level: 'silent' },
     });
-    const vm = await connect({ carrier: again.carrierOf('chrome-vm'), identity: await host.identity('chrome-vm') });
+    await back;
     const endpoint = await AudioEndpoint.start({ vm, audioVm: 'audio-vm' });
     await until('it is back', () => service.clients.includes('chrome-vm'));
     assert.ok(state().some((each) => JSON.stringify(each) === '["chrome-vm",40,true]'));
     await endpoint.close();
-    await vm.close();
     await again.close();
   }),
 );
