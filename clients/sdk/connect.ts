@@ -7,7 +7,7 @@ import type { ClientCarrier, OpenCarrier } from './carriers/carrier.ts';
 import { parseCarrier } from './carriers/carrier-spec.ts';
 import { ClientSession, type SessionHandlers } from './engine/client-session.ts';
 import { watchCredential } from './engine/credential-watch.ts';
-import { SendBufferPool } from './engine/send-buffer.ts';
+import { SendBufferPool } from './engine/sending/send-buffer.ts';
 import type { SessionChannel } from './engine/session-channel.ts';
 import { ArgusError } from './errors.ts';
 import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';

@@ -1,9 +1,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SendFlag, Status } from '../../broker/wire/index.ts';
-import { Flow } from '../../clients/sdk/engine/flow.ts';
-import { HeldSend } from '../../clients/sdk/engine/send.ts';
-import { SendBuffer } from '../../clients/sdk/engine/send-buffer.ts';
+import { Flow } from '../../clients/sdk/engine/sending/flow.ts';
+import { HeldSend } from '../../clients/sdk/engine/sending/send.ts';
+import { SendBuffer } from '../../clients/sdk/engine/sending/send-buffer.ts';
 import { EAGAIN_RETRY_MS, EBUSY_RETRY_MS } from '../../clients/sdk/limits.ts';
 import { FakeClock } from '../support/clock.ts';
 import { Random } from '../support/random.ts';

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { InFlight } from '../../clients/sdk/engine/inflight.ts';
-import { Send } from '../../clients/sdk/engine/send.ts';
+import { InFlight } from '../../clients/sdk/engine/sending/inflight.ts';
+import { Send } from '../../clients/sdk/engine/sending/send.ts';
 import { Random } from '../support/random.ts';
 
 const test = suite('sdk: sends in flight');

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Op, SendFlag, Status } from '../../broker/wire/index.ts';
-import { FlowSend } from '../../clients/sdk/engine/flow-send.ts';
+import { FlowSend } from '../../clients/sdk/engine/sending/flow-send.ts';
 import { ArgusError } from '../../clients/sdk/index.ts';
 import { OpenFlow } from '../../clients/sdk/streams/open-flow.ts';
 import type { Vm } from '../../clients/sdk/vm.ts';

@@ -1,9 +1,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_HEADER_BYTES, TAG_BYTES } from '../../broker/wire/index.ts';
-import { Arena, SendBufferPool } from '../../clients/sdk/engine/send-buffer.ts';
+import { Arena, SendBufferPool } from '../../clients/sdk/engine/sending/send-buffer.ts';
 
-import { type OpenRecord, SendQueue } from '../../clients/sdk/engine/send-queue.ts';
+import { type OpenRecord, SendQueue } from '../../clients/sdk/engine/sending/send-queue.ts';
 import { Random } from '../support/random.ts';
 
 const test = suite('sdk: packing frames into records');

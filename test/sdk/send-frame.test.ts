@@ -1,8 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DATA_FRAME_HEADER_BYTES, DOMID_ANY, encodeDataFrame, Op } from '../../broker/wire/index.ts';
-import { SendBuffer } from '../../clients/sdk/engine/send-buffer.ts';
-import { writeSendFrame } from '../../clients/sdk/engine/send-frame.ts';
+import { SendBuffer } from '../../clients/sdk/engine/sending/send-buffer.ts';
+import { writeSendFrame } from '../../clients/sdk/engine/sending/send-frame.ts';
 import { Random } from '../support/random.ts';
 
 const test = suite('sdk: sendv frames');

@@ -1,7 +1,7 @@
 /** What `sendv` returns keeps every promise that a promise makes, although most are never made one. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Send } from '../../clients/sdk/engine/send.ts';
+import { Send } from '../../clients/sdk/engine/sending/send.ts';
 import { wordError } from '../../clients/sdk/errors.ts';
 
 const test = suite('sdk: the outcome of a send');

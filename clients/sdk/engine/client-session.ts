@@ -20,10 +20,10 @@ import { ArgusError } from '../errors.ts';
 import { CHECKS_PER_SILENCE, MAX_OUTSTANDING_REQUESTS, PINGS_PER_SILENCE } from '../limits.ts';
 import type { Platform } from '../platform.ts';
 import { closeError, handshakeError } from './close-reasons.ts';
-import { InFlight } from './inflight.ts';
-import type { Send } from './send.ts';
-import type { SendBufferPool } from './send-buffer.ts';
-import { type OpenRecord, SendQueue } from './send-queue.ts';
+import { InFlight } from './sending/inflight.ts';
+import type { Send } from './sending/send.ts';
+import type { SendBufferPool } from './sending/send-buffer.ts';
+import { type OpenRecord, SendQueue } from './sending/send-queue.ts';
 import type { SessionChannel } from './session-channel.ts';
 
 /** Answers carry the id of their request. */

@@ -7,7 +7,7 @@ import { Status } from '../../../broker/wire/index.ts';
 import type { ArgusError } from '../errors.ts';
 import type { MessageSource } from '../message.ts';
 import type { BrokerAnswer, ClientSession, Notice } from './client-session.ts';
-import { Send } from './send.ts';
+import { Send } from './sending/send.ts';
 
 /** Called synchronously, in the order of the broker's frames. */
 export interface RelayUser {

@@ -10,7 +10,7 @@
  */
 import { Fifo } from '../../../broker/base/index.ts';
 import { DATA_FRAME_HEADER_BYTES } from '../../../broker/wire/index.ts';
-import type { FlowSend, FlowSendOwner } from '../engine/flow-send.ts';
+import type { FlowSend, FlowSendOwner } from '../engine/sending/flow-send.ts';
 import { type ArgusError, wordError } from '../errors.ts';
 import { Emitter, type EventListener } from '../events.ts';
 import { NOT_SENT } from '../sendv-request.ts';

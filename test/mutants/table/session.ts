@@ -597,7 +597,7 @@ export const SESSION: readonly Mutant[] = [
     tests: PROTECTION,
   },
   {
-    in: 'clients/sdk/engine/send-queue.ts',
+    in: 'clients/sdk/engine/sending/send-queue.ts',
     find: 'this.#begin(this.#chunk.references === 1 ? 0 : this.#at + TAG_BYTES);',
     replace: 'this.#begin(0);',
     promise: 'a carrier reads and changes nothing',

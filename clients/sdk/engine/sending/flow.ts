@@ -13,9 +13,9 @@
  * that wait, so a refused send takes its old place as soon as it is marked as waiting again.
  */
 
-import { Fifo } from '../../../broker/base/index.ts';
-import { SendFlag, Status } from '../../../broker/wire/index.ts';
-import { EAGAIN_RETRY_MS, EBUSY_RETRY_MS, FIRST_RESUME_WINDOW, MAX_RESUME_WINDOW } from '../limits.ts';
+import { Fifo } from '../../../../broker/base/index.ts';
+import { SendFlag, Status } from '../../../../broker/wire/index.ts';
+import { EAGAIN_RETRY_MS, EBUSY_RETRY_MS, FIRST_RESUME_WINDOW, MAX_RESUME_WINDOW } from '../../limits.ts';
 import type { HeldSend, SendOrder } from './send.ts';
 
 export interface FlowActions {

@@ -5,8 +5,8 @@
  * more than all other work for a small message. A caller that awaits notices no difference. A refusal without a handler
  * becomes an unhandled rejection, which Node reports like any other.
  */
-import { DATA_FRAME_HEADER_BYTES, type Status } from '../../../broker/wire/index.ts';
-import type { ArgusError } from '../errors.ts';
+import { DATA_FRAME_HEADER_BYTES, type Status } from '../../../../broker/wire/index.ts';
+import type { ArgusError } from '../../errors.ts';
 import type { SendBuffer } from './send-buffer.ts';
 
 interface Deferred {

@@ -3,8 +3,8 @@
  * waits to be sealed, one per record that the carrier has yet to write, one per message that may have to be sent again.
  * Only an unreferenced chunk is written over.
  */
-import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_OVERHEAD_BYTES } from '../../../broker/wire/index.ts';
-import { MIN_SPARE_BUFFERS } from '../limits.ts';
+import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_OVERHEAD_BYTES } from '../../../../broker/wire/index.ts';
+import { MIN_SPARE_BUFFERS } from '../../limits.ts';
 
 export class SendBuffer {
   readonly bytes: Uint8Array;

@@ -2,7 +2,7 @@
  * A message of an open flow. It is an entry of a window, not a promise: its flow hears the outcome. The flow uses the
  * object for a later message once nothing refers to it, so that a message costs no object.
  */
-import type { ArgusError } from '../errors.ts';
+import type { ArgusError } from '../../errors.ts';
 import { HeldSend } from './send.ts';
 import { SendBuffer } from './send-buffer.ts';
 

@@ -5,16 +5,16 @@
  * frame until the outcome, so that it can be written again. All sends to an unknown name wait, in order, for the
  * broker's answer.
  */
-import { DATA_FRAME_HEADER_BYTES, DataField, MAX_MESSAGE_BYTES, Status } from '../../../broker/wire/index.ts';
-import { type ArgusError, statusError, wordError } from '../errors.ts';
-import { MAX_OUTSTANDING_SENDS } from '../limits.ts';
-import type { Platform } from '../platform.ts';
-import { describe, joinedLength, NOT_SENT, noSession, requestFault, type SendvRequest } from '../sendv-request.ts';
+import { DATA_FRAME_HEADER_BYTES, DataField, MAX_MESSAGE_BYTES, Status } from '../../../../broker/wire/index.ts';
+import { type ArgusError, statusError, wordError } from '../../errors.ts';
+import { MAX_OUTSTANDING_SENDS } from '../../limits.ts';
+import type { Platform } from '../../platform.ts';
+import { describe, joinedLength, NOT_SENT, noSession, requestFault, type SendvRequest } from '../../sendv-request.ts';
+import type { Names } from '../names.ts';
 import type { Flow, FlowActions } from './flow.ts';
 import { FlowSend, type FlowSendOwner } from './flow-send.ts';
 import { Flows } from './flows.ts';
 import type { InFlight } from './inflight.ts';
-import type { Names } from './names.ts';
 import { type FramePlace, HeldSend, Send } from './send.ts';
 import { Arena, type SendBufferPool } from './send-buffer.ts';
 import { writeSendFrame } from './send-frame.ts';

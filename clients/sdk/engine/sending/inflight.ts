@@ -4,7 +4,7 @@
  * Ids are consecutive modulo 2^32, so they are never stored: the entry of id `first + i` is the i-th. An entry that was
  * refused is a hole (`null`) until everything before it is answered as well.
  */
-import { Fifo } from '../../../broker/base/index.ts';
+import { Fifo } from '../../../../broker/base/index.ts';
 import type { Send } from './send.ts';
 
 /** Half of the id space: a distance beyond it means "before", not "far ahead" (RFC 1982). */

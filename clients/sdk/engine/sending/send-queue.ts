@@ -10,13 +10,13 @@
  *                   ^ #start            ^ #at
  */
 
-import { Fifo } from '../../../broker/base/index.ts';
+import { Fifo } from '../../../../broker/base/index.ts';
 import {
   MAX_RECORD_PLAINTEXT_BYTES,
   RECORD_HEADER_BYTES,
   RECORD_OVERHEAD_BYTES,
   TAG_BYTES,
-} from '../../../broker/wire/index.ts';
+} from '../../../../broker/wire/index.ts';
 import { SendBuffer, type SendBufferPool } from './send-buffer.ts';
 
 /** A record that is not sealed yet. */

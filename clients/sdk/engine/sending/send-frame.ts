@@ -2,7 +2,7 @@
  * Writes a sendv frame in place; the hot twin of `encodeDataFrame`, with which test/sdk/send-frame.test.ts compares it.
  *
  */
-import { DATA_FRAME_HEADER_BYTES, DataField, DOMID_ANY, Op } from '../../../broker/wire/index.ts';
+import { DATA_FRAME_HEADER_BYTES, DataField, DOMID_ANY, Op } from '../../../../broker/wire/index.ts';
 import type { SendBuffer } from './send-buffer.ts';
 
 export function writeSendFrame(

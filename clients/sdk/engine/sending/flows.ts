@@ -1,6 +1,6 @@
 /** All flows of a VM, found by destination. */
 
-import { MAX_IDLE_FLOWS } from '../limits.ts';
+import { MAX_IDLE_FLOWS } from '../../limits.ts';
 import { Flow, type FlowActions } from './flow.ts';
 import type { HeldSend } from './send.ts';
 
