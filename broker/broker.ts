@@ -25,7 +25,7 @@ import {
   readArchive,
   watchPolicy,
 } from '../policy/index.ts';
-import { type AuditLog, openAuditLog } from './audit/index.ts';
+import { type AuditLog, openAuditLog, type WitnessFeed } from './audit/index.ts';
 import { nodeClock } from './base/index.ts';
 import {
   type Accept,
@@ -73,6 +73,7 @@ import {
   Sessions,
   type SessionWatcher,
   signedPolicyOf,
+  startWitnessing,
   watchBundle,
 } from './service/index.ts';
 import { Turns } from './turns/index.ts';
@@ -259,7 +260,11 @@ async function startAudit(
     signer: checkpointSigner(identity),
     retention: options.retention,
   });
+  let witnesses: WitnessFeed | null = null;
+  // Closed after the log, because the log's last checkpoint is shown to the witnesses too.
+  started.add(() => witnesses?.close());
   started.add(() => audit.close());
+  witnesses = await startWitnessing(options, audit, nodeClock, log);
   audit.onHealth((isHealthy) => {
     if (isHealthy) log.info('the audit log can be written again; sends go on');
     else log.error('the audit log cannot be written; sends stop until it can');

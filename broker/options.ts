@@ -8,8 +8,10 @@ import { z } from 'zod';
 import { AEAD_PROVIDERS } from '../keys/index.ts';
 import {
   DOMAIN_BYTES_PER_HOUR,
+  MAX_WITNESSES,
   MIN_DOMAIN_BYTES_PER_HOUR,
   MIN_LOG_BYTES,
+  parseVerifierKey,
   type RetentionOptions,
 } from './audit/index.ts';
 import { reasonOf } from './base/index.ts';
@@ -105,6 +107,18 @@ const auditObject = z.strictObject({
   rotate: duration.nullable().default(null),
   /** Compress segments when the next one has begun. */
   compress: z.boolean().default(false),
+  /** Witnesses that cosign the checkpoints, over HTTP (`argus audit witness`). */
+  witnesses: z
+    .array(
+      z.strictObject({
+        url: z.string().regex(/^https?:\/\/[^\s]+$/, 'expected http://host:port'),
+        key: z
+          .string()
+          .refine((text) => parseVerifierKey(text) !== null, 'expected the key that "argus audit witness" prints'),
+      }),
+    )
+    .max(MAX_WITNESSES, `at most ${MAX_WITNESSES} witnesses`)
+    .default([]),
 });
 
 const controlObject = z.strictObject({
@@ -119,7 +133,7 @@ const controlObject = z.strictObject({
     .default(null),
 });
 
-const KEEP_ALL = { keep: null, total: null, warnAt: null, rotate: null, compress: false } as const;
+const KEEP_ALL = { keep: null, total: null, warnAt: null, rotate: null, compress: false, witnesses: [] } as const;
 
 export const brokerOptions = z.strictObject({
   /** Directory with the broker's own key and credential (`argus keys enrol … --role broker`). */
@@ -194,6 +208,7 @@ export type BrokerOptionsInput = z.input<typeof brokerOptions>;
 export interface BrokerOptions extends Omit<z.output<typeof brokerOptions>, 'audit'> {
   readonly audit: string;
   readonly retention: RetentionOptions;
+  readonly witnesses: readonly { readonly url: string; readonly key: string }[];
 }
 
 /**
@@ -218,6 +233,7 @@ export function resolveOptions(input: unknown, base: string, origin = 'options')
       rotateMs: options.audit.rotate,
       compress: options.audit.compress,
     },
+    witnesses: options.audit.witnesses,
     runtime: resolve(base, options.runtime),
     control: {
       ...options.control,

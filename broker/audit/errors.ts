@@ -19,7 +19,9 @@ export type AuditErrorCode =
   /** Some records could not be written to disk before the log was closed. The message says how many. */
   | 'ERR_AUDIT_UNWRITTEN'
   /** An option is out of range. */
-  | 'ERR_AUDIT_OPTION';
+  | 'ERR_AUDIT_OPTION'
+  /** A witness cannot be asked, or its own files are damaged. */
+  | 'ERR_AUDIT_WITNESS';
 
 export class AuditError extends CodedError<AuditErrorCode> {
   override readonly name = 'AuditError';

@@ -12,14 +12,35 @@ export {
   type VerifierKey,
   verifyProof,
 } from './evidence/index.ts';
-export { DOMAIN_BYTES_PER_HOUR, MIN_DOMAIN_BYTES_PER_HOUR, MIN_LOG_BYTES } from './limits.ts';
+export {
+  DOMAIN_BYTES_PER_HOUR,
+  MAX_WITNESS_REQUEST_BYTES,
+  MAX_WITNESSES,
+  MIN_DOMAIN_BYTES_PER_HOUR,
+  MIN_LOG_BYTES,
+} from './limits.ts';
 export type { AuditHead, AuditLog, LogShare } from './log.ts';
 export { latestCheckpoint, proveConsistency, proveRecord, readVerifierKey } from './prove.ts';
 export type { LinePlace } from './read/lines.ts';
 export { type PlacedLine, placeAfter, readAudit, readLineAt } from './read/read.ts';
 export { type AuditStatus, auditStatus } from './read/status.ts';
 export { type TailLine, tailAudit } from './read/tail.ts';
+export type { SignedState } from './signed-state.ts';
 export { type LogProblem, type ProblemCode, type VerifyResult, verifyAudit } from './verify/index.ts';
+export type { WitnessedNotes, WitnessReport } from './verify/witnesses.ts';
+export {
+  type Cosigner,
+  fetchWitnessed,
+  httpCosigner,
+  type OpenWitness,
+  openWitness,
+  openWitnessFeed,
+  storeIn,
+  Witness,
+  type WitnessAnswer,
+  WitnessFeed,
+  type WitnessTrouble,
+} from './witness/index.ts';
 export { inspectAuditLog } from './write/inspect.ts';
 export { type MemoryAudit, memoryAudit } from './write/memory.ts';
 export { type AuditHost, type AuditOptions, openAuditLog } from './write/open.ts';

@@ -83,3 +83,15 @@ export const CHECKPOINT_INTERVAL_MS = 60_000;
 export const CHECKPOINT_TAIL_BYTES = 64 * 1024;
 /** Interval at which a following tail looks for new records. */
 export const FOLLOW_POLL_MS = 200;
+/** A witness that could not be reached is asked again after this time, if no checkpoint was signed before. */
+export const WITNESS_RETRY_MS = 60_000;
+/** A witness answers from memory and one write to its disk. */
+export const WITNESS_ANSWER_MS = 5_000;
+/** Logs that one witness remembers: the logs of its brokers, and the few that they began anew. */
+export const MAX_WITNESSED_LOGS = 1_024;
+/** A request has at most 63 hashes and one note. */
+export const MAX_WITNESS_REQUEST_BYTES = 128 * 1024;
+/** The notes of MAX_WITNESSED_LOGS logs. */
+export const MAX_WITNESS_ANSWER_BYTES = 1024 * 1024;
+/** Each is shown every checkpoint, once a minute. */
+export const MAX_WITNESSES = 16;

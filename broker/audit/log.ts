@@ -1,6 +1,7 @@
 /** The audit log as the rest of the broker sees it. writer.ts stores it in files, memory.ts in an array. */
 import type { Domain } from '../../policy/contract/index.ts';
 import type { AuditEvent, Recorder } from '../record/index.ts';
+import type { SignedState } from './signed-state.ts';
 
 /** The newest record on disk. An auditor remembers it to find a later truncation. */
 export interface AuditHead {
@@ -38,6 +39,8 @@ export interface AuditLog extends Recorder {
   whenWritten(callback: (ok: boolean) => void): void;
   /** Shares of the domains that have caused records since the log was opened. */
   shares(): readonly LogShare[];
+  /** Called with each checkpoint that is on disk; immediately with the last one, if there is one. */
+  onCheckpoint(listener: (state: SignedState) => void): void;
   /** Called with each change of `healthy`. Returns the function that removes the listener. */
   onHealth(listener: (healthy: boolean) => void): () => void;
   /**

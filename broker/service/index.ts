@@ -17,3 +17,4 @@ export { PolicyReload } from './reload.ts';
 export { Sessions, type SessionWatcher } from './sessions.ts';
 export { SignedPolicy } from './signed-policy.ts';
 export { type BrokerStatus, type DomainStatus, describeBroker } from './status.ts';
+export { startWitnessing } from './witnessing.ts';

@@ -25,3 +25,4 @@ export {
 } from './query/index.ts';
 export { Groups, ObservedFlow, Openings, Probes, shown, Timeline } from './reports/index.ts';
 export { csvCell, csvTable, jsonRows, type Table, textTable } from './table.ts';
+export { serveWitness } from './witness/index.ts';

@@ -1,4 +1,3 @@
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,7 +7,6 @@ import {
   AuditError,
   type CheckpointSigner,
   latestCheckpoint,
-  noteKeyOf,
   type ProblemCode,
   parseCheckpoint,
   proveConsistency,
@@ -20,19 +18,9 @@ import {
 import { CHECKPOINT_INTERVAL_MS } from '../../broker/audit/limits.ts';
 import { CHECKPOINTS_FILE } from '../../broker/audit/verify/index.ts';
 import { seeded } from '../support/seed.ts';
-import { durable, type LogFixture, MemoryDisk, named, openOn, settle } from './fixtures.ts';
+import { durable, type LogFixture, MemoryDisk, named, openOn, settle, signerOf } from './fixtures.ts';
 
 const checkpoints = suite('audit checkpoints');
-
-function signerOf(name: string): CheckpointSigner & { readonly privateKey: KeyObject } {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  const raw = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
-  return {
-    privateKey,
-    key: noteKeyOf(name, raw),
-    sign: async (text) => sign(null, Buffer.from(text), privateKey),
-  };
-}
 
 const signer = signerOf('test');
 const thief = signerOf('test');

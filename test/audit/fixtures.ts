@@ -1,11 +1,12 @@
 /** Fixtures of the audit tests: decisions from a real AVC, a disk in memory that fails on demand, and a fake clock. */
 
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AuditError } from '../../broker/audit/errors.ts';
 import type { AuditFile, AuditFiles, SegmentInfo } from '../../broker/audit/files/files.ts';
-import type { AuditHost, AuditLog, AuditOptions, VerifyResult } from '../../broker/audit/index.ts';
-import { openAuditLog, verifyAudit } from '../../broker/audit/index.ts';
+import type { AuditHost, AuditLog, AuditOptions, CheckpointSigner, VerifyResult } from '../../broker/audit/index.ts';
+import { noteKeyOf, openAuditLog, verifyAudit } from '../../broker/audit/index.ts';
 import type { Clock } from '../../broker/base/index.ts';
 import { type AuditRecord, recordFault } from '../../broker/record/index.ts';
 import {
@@ -90,6 +91,17 @@ export function permitOf(destination = 'audio-vm'): Permit {
   const decision = audioDecision('chrome-vm', destination);
   if (!decision.allowed) throw new Error('expected a permit');
   return decision;
+}
+
+/** A key of a broker of this name, made anew. */
+export function signerOf(name: string): CheckpointSigner & { readonly privateKey: KeyObject } {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const raw = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
+  return {
+    privateKey,
+    key: noteKeyOf(name, raw),
+    sign: async (text) => sign(null, Buffer.from(text), privateKey),
+  };
 }
 
 // ---- a disk that breaks

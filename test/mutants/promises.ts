@@ -27,6 +27,7 @@ export const PROMISES = {
   'an expired credential ends its session': ['SECURITY.md', 'expired'],
   // Other documents
   'a denial is on disk first': ['README.md', 'A denial is on disk before the denied VM hears of it'],
+  'a witness finds a rollback': ['docs/audit.md', 'cosigns a newer one only if it extends that one'],
   'a strict record is on disk first': ['docs/audit.md', 'which is on disk before the receiver gets the message'],
   'only a permit opens a ring': ['docs/policy.md', 'permit'],
   'rows mean what they say': ['docs/policy.md', 'F-003'],

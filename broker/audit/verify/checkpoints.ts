@@ -81,6 +81,12 @@ export class CheckpointCheck {
     return [...sizes].sort((a, b) => a - b);
   }
 
+  /** Names of the keys that sign this log: those given, or else those that its checkpoints claim. */
+  get names(): readonly string[] {
+    if (this.#keys.length > 0) return this.#keys.map(({ name }) => name);
+    return this.#found.flatMap(({ checkpoint }) => (checkpoint === null ? [] : [originName(checkpoint.origin)]));
+  }
+
   judge(check: ChainCheck, problems: Problems): CheckpointReport {
     let covered = 0;
     let last: string | null = null;
@@ -190,6 +196,6 @@ function toFound(text: string): Found {
 }
 
 /** `argus/BROKER` of `argus/BROKER/ID`. */
-function originName(origin: string): string {
+export function originName(origin: string): string {
   return origin.slice(0, origin.lastIndexOf('/'));
 }

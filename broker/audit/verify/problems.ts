@@ -51,7 +51,19 @@ export type ProblemCode =
   /** The log ends before the last signed record. */
   | 'CHECKPOINT_BEYOND'
   /** A key was given, but the log has no checkpoint. */
-  | 'CHECKPOINT_NONE';
+  | 'CHECKPOINT_NONE'
+  /** What a witness remembers cannot be read. */
+  | 'WITNESS_MALFORMED'
+  /** The witness remembers no checkpoint of this log. */
+  | 'WITNESS_UNKNOWN'
+  /** The witness has cosigned another log of this broker after this one. */
+  | 'WITNESS_OTHER_LOG'
+  /** The note is not signed by the key of the log, or of the witness. */
+  | 'WITNESS_UNSIGNED'
+  /** The witness has seen more records than there are. */
+  | 'WITNESS_BEYOND'
+  /** The witness has seen other records. */
+  | 'WITNESS_MISMATCH';
 
 /** One word for the damage to the log. */
 export type LogFinding =
@@ -99,6 +111,12 @@ export const FINDINGS: Readonly<Record<ProblemCode, LogFinding>> = {
   CHECKPOINT_MISMATCH: 'edited',
   CHECKPOINT_BEYOND: 'truncated',
   CHECKPOINT_NONE: 'unsigned',
+  WITNESS_MALFORMED: 'damaged',
+  WITNESS_UNKNOWN: 'unsigned',
+  WITNESS_OTHER_LOG: 'forked',
+  WITNESS_UNSIGNED: 'wrong key',
+  WITNESS_BEYOND: 'rolled back',
+  WITNESS_MISMATCH: 'forked',
 };
 
 export interface LogProblem {

@@ -26,6 +26,7 @@ import { CheckpointCheck, type CheckpointReport, sincePruned } from './checkpoin
 import type { Part, ScannedPart } from './parts.ts';
 import { openScanner, type Scanner } from './pool.ts';
 import { type LogProblem, Problems } from './problems.ts';
+import { WitnessCheck, type WitnessedNotes, type WitnessReport } from './witnesses.ts';
 
 export interface VerifyResult {
   readonly ok: boolean;
@@ -40,6 +41,8 @@ export interface VerifyResult {
   /** Hash of the last line: remember it, with lastSeq, outside of this host. */
   readonly head: string;
   readonly checkpoints: CheckpointReport;
+  /** Witnesses whose newest checkpoint of this log matches the records. */
+  readonly witnesses: readonly WitnessReport[];
   /** The first MAX_PROBLEMS problems. `problemCount` counts all. */
   readonly problems: readonly LogProblem[];
   readonly problemCount: number;
@@ -63,6 +66,10 @@ export interface VerifyOptions {
   readonly expectHead?: string;
   /** Keys that may sign the log's checkpoints. None: the key that is stored next to the log, which proves little. */
   readonly keys?: readonly VerifierKey[];
+  /** What witnesses remember: all that they have seen of this log must still be there. */
+  readonly witnessed?: readonly WitnessedNotes[];
+  /** Keys that must have cosigned what the witnesses remember. None: cosignatures are not checked. */
+  readonly witnessKeys?: readonly VerifierKey[];
   /** Returns what is wrong with a record, or null. Called for each record, which makes verify several times slower. */
   readonly judge?: (record: ParsedLine) => string | null;
   /** Called after each part with the bytes checked so far and the total. */
@@ -80,10 +87,12 @@ export async function verifyAudit(directory: string, options: VerifyOptions = {}
   const signed = await CheckpointCheck.read(reader, options.keys ?? [], remembered(options.since));
   const { pruned, left: segments } = await withoutPruned(reader, await reader.segments());
   const problems = new Problems(MAX_PROBLEMS);
+  const witnesses = new WitnessCheck(options.witnessed ?? [], options.keys ?? [], options.witnessKeys ?? []);
+  const sizes = [...new Set([...signed.sizes, ...witnesses.sizes])].filter((size) => size > 0).sort((a, b) => a - b);
   const since = typeof options.since === 'object' ? options.since : undefined;
-  const check = new ChainCheck({ since, pruned, sizes: signed.sizes, judge: options.judge }, problems);
+  const check = new ChainCheck({ since, pruned, sizes, judge: options.judge }, problems);
   const total = segments.reduce((sum, segment) => sum + segment.bytes, 0);
-  const scanner = openScanner(options.reader === undefined ? directory : null, reader, signed.sizes, total);
+  const scanner = openScanner(options.reader === undefined ? directory : null, reader, sizes, total);
   try {
     await new Walk(reader, scanner, check, problems, (done) => options.onProgress?.(done, total)).through(segments);
   } finally {
@@ -100,6 +109,7 @@ export async function verifyAudit(directory: string, options: VerifyOptions = {}
   if (expectHead !== undefined && expectHead !== check.head)
     problems.add('HEAD_MISMATCH', `expected head ${expectHead}, got ${check.head}`);
   const checkpoints = signed.judge(check, problems);
+  const witnessReports = witnesses.judge(check, signed.names, problems);
   return {
     ok: problems.count === 0,
     records: check.records,
@@ -109,6 +119,7 @@ export async function verifyAudit(directory: string, options: VerifyOptions = {}
     lastSeq: check.lastSeq,
     head: check.head,
     checkpoints,
+    witnesses: witnessReports,
     problems: problems.list,
     problemCount: problems.count,
     uncleanShutdowns: check.unclean,

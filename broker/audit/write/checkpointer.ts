@@ -4,6 +4,7 @@ import { formatVerifierKey, originOf, parseCheckpoint, signCheckpoint, splitNote
 import type { AuditFiles } from '../files/files.ts';
 import { CHECKPOINT_RECORDS } from '../limits.ts';
 import type { LinePlace } from '../read/lines.ts';
+import type { SignedState } from '../signed-state.ts';
 import { CHECKPOINTS_FILE, VKEY_FILE } from '../verify/index.ts';
 import { cacheText, newestCheckpoint, STATE_FILE } from './state.ts';
 
@@ -24,6 +25,8 @@ export class Checkpointer {
   #isTailDoubtful = false;
   /** Checkpoints of fewer records are removed with the next one. */
   #forgetBefore = 0;
+  /** Called when a checkpoint is on disk. */
+  onSigned: (state: SignedState) => void = () => undefined;
 
   constructor(files: AuditFiles, signer: CheckpointSigner, signed: number) {
     this.#files = files;
@@ -49,6 +52,7 @@ export class Checkpointer {
     const root = tree.root();
     // Made before the signature, so that both describe the same state even if records are appended during the signing.
     const cache = cacheText(firstLeaf, place, tree);
+    const nodes = [...tree.nodes];
     const note = await signCheckpoint({ origin, size, root }, this.#signer);
     if (!this.#isKeyWritten) await this.#files.replaceBeside(VKEY_FILE, `${formatVerifierKey(key)}\n`);
     this.#isKeyWritten = true;
@@ -58,6 +62,7 @@ export class Checkpointer {
     await this.#files.appendBeside(CHECKPOINTS_FILE, note);
     this.#isTailDoubtful = false;
     this.#signed = size;
+    this.onSigned({ note, size, place, nodes });
     await this.#files.replaceBeside(STATE_FILE, cache);
   }
 

@@ -103,6 +103,9 @@ class MemoryLog implements MemoryAudit {
     return [];
   }
 
+  /** This log is not signed. */
+  onCheckpoint(): void {}
+
   onHealth(listener: (healthy: boolean) => void): () => void {
     return this.#health.listen(listener);
   }

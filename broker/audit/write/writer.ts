@@ -11,6 +11,7 @@ import { encodeBody } from '../chain.ts';
 import { AuditError } from '../errors.ts';
 import type { AuditFiles } from '../files/files.ts';
 import type { AuditHead, AuditLog, LogShare } from '../log.ts';
+import type { SignedState } from '../signed-state.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import { Committer, momentOf } from './committer.ts';
 import { FlowRecords } from './flow-records.ts';
@@ -49,6 +50,8 @@ export class LogWriter implements AuditLog {
   readonly #flows: FlowRecords;
   readonly #upkeep: Upkeep;
   #closing: Promise<void> | null = null;
+  #newestCheckpoint: SignedState | null = null;
+  readonly #checkpointListeners: ((state: SignedState) => void)[] = [];
 
   constructor(parts: WriterParts) {
     const { segments, checkpointer, bodies, clock, flowIntervalMs, domainBytesPerHour, unlock } = parts;
@@ -62,6 +65,11 @@ export class LogWriter implements AuditLog {
     this.#flood = new Flood(this.#committer, bodies, clock, this.#accounts);
     this.#flows = new FlowRecords(this.#committer, this.#flood, bodies, clock, flowIntervalMs);
     this.#upkeep = new Upkeep({ ...parts, committer: this.#committer, signing: this.#signing });
+    if (checkpointer !== null)
+      checkpointer.onSigned = (state) => {
+        this.#newestCheckpoint = state;
+        for (const listener of this.#checkpointListeners) listener(state);
+      };
     this.#committer.counts = this.#flows;
     this.#committer.takeHeldWaiters = () => this.#flood.takeWaiters();
   }
@@ -88,6 +96,11 @@ export class LogWriter implements AuditLog {
 
   shares(): readonly LogShare[] {
     return this.#accounts.shares();
+  }
+
+  onCheckpoint(listener: (state: SignedState) => void): void {
+    this.#checkpointListeners.push(listener);
+    if (this.#newestCheckpoint !== null) listener(this.#newestCheckpoint);
   }
 
   onHealth(listener: (healthy: boolean) => void): () => void {

@@ -8,6 +8,7 @@ import { schemaCommand } from './audit/schema.ts';
 import { auditStatusCommand } from './audit/status.ts';
 import { tailCommand } from './audit/tail.ts';
 import { verifyCommand } from './audit/verify.ts';
+import { witnessCommand } from './audit/witness.ts';
 
 export function auditCommand(): Command {
   const audit = new Command('audit')
@@ -19,6 +20,7 @@ export function auditCommand(): Command {
     .addCommand(keyCommand())
     .addCommand(proveCommand())
     .addCommand(verifyProofCommand())
+    .addCommand(witnessCommand())
     .addCommand(tailCommand())
     .addCommand(listCommand())
     .addCommand(accessCommand())

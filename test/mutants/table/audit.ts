@@ -8,6 +8,7 @@ const FLOOD = ['test/audit/flood.test.ts'];
 const FAULTS = ['test/audit/faults.test.ts'];
 const RETENTION = ['test/audit/retention.test.ts'];
 const STRICT = ['test/audit/strict.test.ts'];
+const WITNESS = ['test/audit/witness.test.ts'];
 const RECOVERY = ['test/audit/recovery.test.ts'];
 
 export const AUDIT: readonly Mutant[] = [
@@ -409,5 +410,75 @@ export const AUDIT: readonly Mutant[] = [
     replace: 'queueMicrotask(() => this.#settle(true, effect,',
     promise: 'a strict record is on disk first',
     tests: STRICT,
+  },
+  {
+    in: 'broker/audit/witness/witness.ts',
+    find: 'if (request.old !== (known?.size ?? 0))',
+    replace: 'if (false)',
+    promise: 'a witness finds a rollback',
+    tests: WITNESS,
+  },
+  {
+    in: 'broker/audit/witness/witness.ts',
+    find: 'if (!isConsistent(size, checkpoint.size, root, checkpoint.root, request.path))',
+    replace: 'if (false)',
+    promise: 'a witness finds a rollback',
+    tests: WITNESS,
+  },
+  {
+    in: 'broker/audit/witness/witness.ts',
+    find: "if (!keys.some((key) => verifyNote(checkpoint.note, key) === 'verified'))",
+    replace: 'if (false)',
+    promise: 'a witness finds a rollback',
+    tests: WITNESS,
+  },
+  {
+    in: 'broker/audit/witness/witness.ts',
+    find: 'await store.replace(this.notes);',
+    replace: 'await Promise.resolve();',
+    promise: 'a witness finds a rollback',
+    tests: WITNESS,
+  },
+  {
+    in: 'broker/audit/witness/witness.ts',
+    find: 'else if (this.#known.size >= MAX_WITNESSED_LOGS)',
+    replace: 'else if (false)',
+    promise: 'a witness finds a rollback',
+    tests: WITNESS,
+  },
+  {
+    in: 'broker/audit/verify/witnesses.ts',
+    find: 'else if (size > check.treeSize)',
+    replace: 'else if (false)',
+    promise: 'a witness finds a rollback',
+    tests: WITNESS,
+  },
+  {
+    in: 'broker/audit/verify/witnesses.ts',
+    find: 'size > 0 && check.roots.get(size) !== root',
+    replace: 'false',
+    promise: 'a witness finds a rollback',
+    tests: WITNESS,
+  },
+  {
+    in: 'broker/audit/verify/witnesses.ts',
+    find: 'else if (last !== newest)',
+    replace: 'else if (false)',
+    promise: 'a witness finds a rollback',
+    tests: WITNESS,
+  },
+  {
+    in: 'broker/audit/verify/witnesses.ts',
+    find: 'if (!isSigned || (by === null && this.#witnessKeys.length > 0))',
+    replace: 'if (!isSigned)',
+    promise: 'a witness finds a rollback',
+    tests: WITNESS,
+  },
+  {
+    in: 'broker/audit/witness/feed.ts',
+    find: "if (note === undefined || verifyNote(note, course.cosigner.key) !== 'verified') return false;",
+    replace: 'if (note === undefined) return false;',
+    promise: 'a witness finds a rollback',
+    tests: WITNESS,
   },
 ];

@@ -1,13 +1,18 @@
 /** `argus audit verify`: the first command that an auditor runs. */
+import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import {
+  AuditError,
   escapeUnsafe,
+  fetchWitnessed,
   type ParsedLine,
   parseCheckpoint,
   type VerifierKey,
   type VerifyResult,
   verifyAudit,
+  type WitnessedNotes,
 } from '../../../../broker/audit/index.ts';
+import { reasonOf } from '../../../../broker/base/index.ts';
 import { recordFault } from '../../../../broker/record/index.ts';
 import { printJson } from '../../output.ts';
 import { parseKeys, readSmallFile } from './arguments.ts';
@@ -22,6 +27,8 @@ interface VerifyFlags {
   readonly key?: readonly VerifierKey[];
   readonly expectHead?: string;
   readonly schema?: true;
+  readonly witness?: readonly string[];
+  readonly witnessKey?: readonly VerifierKey[];
 }
 
 export function verifyCommand(): Command {
@@ -31,17 +38,25 @@ export function verifyCommand(): Command {
     .option('--key <vkey>', 'the key that must have signed the checkpoints; may be given several times', parseKeys)
     .option('--since <checkpoint>', 'a checkpoint file, or SEQ:HASH, remembered from an earlier visit', parseSince)
     .option('--expect-head <hash>', 'the hash that the last record must have', parseHash)
+    .option(
+      '--witness <place>',
+      'compare with what a witness has seen: its address, or its file "witnessed"; may be given several times',
+      (place: string, before: readonly string[] | undefined) => [...(before ?? []), place],
+    )
+    .option('--witness-key <vkey>', 'the key of the witness, which must have cosigned it; may be repeated', parseKeys)
     .option('--schema', 'also check each record against the schema; several times slower')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  argus audit verify /var/log/argus\n  argus audit verify /var/log/argus --key broker.vkey --since last.checkpoint',
+      '\nExamples:\n  argus audit verify /var/log/argus\n  argus audit verify /var/log/argus --key broker.vkey --since last.checkpoint\n  argus audit verify /var/log/argus --key broker.vkey --witness http://10.0.0.9:7420 --witness-key witness.vkey',
     )
     .action(async (directory: string, flags: VerifyFlags) => {
       const result = await verifyAudit(directory, {
         ...(flags.since === undefined ? {} : { since: flags.since }),
         ...(flags.key === undefined ? {} : { keys: flags.key }),
         ...(flags.expectHead === undefined ? {} : { expectHead: flags.expectHead }),
+        ...(flags.witness === undefined ? {} : { witnessed: await Promise.all(flags.witness.map(witnessedAt)) }),
+        ...(flags.witnessKey === undefined ? {} : { witnessKeys: flags.witnessKey }),
         ...(flags.schema ? { judge: (record: ParsedLine) => recordFault(record.fields) } : {}),
         ...(process.stderr.isTTY ? { onProgress } : {}),
       });
@@ -74,7 +89,11 @@ function verifyText(result: VerifyResult, flags: VerifyFlags): string {
   if (result.live)
     lines.push(`  a broker is writing; ${result.unfinishedBytes} bytes of an unfinished record left out`);
   lines.push(...checkpointLines(result), `  head ${lastSeq ?? 0}:${head}`);
-  if (ok && flags.since === undefined && flags.expectHead === undefined) {
+  for (const { from, name, size, cosignedAt } of result.witnesses) {
+    const when = cosignedAt === null ? '' : ` at ${new Date(cosignedAt * 1_000).toISOString()}`;
+    lines.push(`  witness ${name ?? from} has seen ${size} records${when}; all are still there, unaltered`);
+  }
+  if (ok && flags.since === undefined && flags.expectHead === undefined && result.witnesses.length === 0) {
     lines.push(
       '  A cut-off end or a log written anew does not show: keep a checkpoint ("argus audit checkpoint DIR") elsewhere,',
       '  and pass it with --since next time.',
@@ -95,6 +114,16 @@ function checkpointLines({ checkpoints }: VerifyResult): readonly string[] {
       '  The key lies beside the log, where a forger could have put it: get it from the broker and pass --key.',
     );
   return lines;
+}
+
+/** An address, or a file. */
+async function witnessedAt(place: string): Promise<WitnessedNotes> {
+  if (/^https?:\/\//.test(place)) return { from: place, text: await fetchWitnessed(place) };
+  try {
+    return { from: place, text: await readFile(place, 'utf8') };
+  } catch (cause) {
+    throw new AuditError('ERR_AUDIT_WITNESS', `cannot read "${place}": ${reasonOf(cause)}`, { cause });
+  }
 }
 
 function parseHash(text: string): string {

@@ -1,0 +1,12 @@
+/** Entry of witness/: cosigning checkpoints, and getting them cosigned (c2sp.org/tlog-witness). */
+export {
+  COSIGNED_FILE,
+  type Cosigner,
+  openWitnessFeed,
+  WitnessFeed,
+  type WitnessTrouble,
+} from './feed.ts';
+export { fetchWitnessed, httpCosigner } from './http-cosigner.ts';
+export { type OpenWitness, openWitness, storeIn } from './open.ts';
+export { formatWitnessRequest, parseWitnessRequest, type WitnessAnswer } from './request.ts';
+export { Witness } from './witness.ts';

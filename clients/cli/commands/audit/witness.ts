@@ -1,0 +1,57 @@
+/** `argus audit witness`: a witness on a machine of the auditor's own. */
+import { once } from 'node:events';
+import { Command, InvalidArgumentError } from 'commander';
+import { openWitness, type VerifierKey } from '../../../../broker/audit/index.ts';
+import { serveWitness } from '../../../audit/index.ts';
+import { printJson } from '../../output.ts';
+import { parseKeys } from './arguments.ts';
+import { untilInterrupted } from './interrupt.ts';
+
+interface WitnessFlags {
+  readonly log: readonly VerifierKey[];
+  readonly name: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly json?: true;
+}
+
+export function witnessCommand(): Command {
+  return new Command('witness')
+    .description('cosign the checkpoints of brokers, so that a log that is rolled back or forked is found')
+    .argument('<dir>', "the witness's own directory: its key, and what it has cosigned; made if missing")
+    .requiredOption('--log <vkey>', 'the key of a log that it cosigns; may be given several times', parseKeys)
+    .option('--name <name>', 'the name of its key', parseName, 'argus-witness')
+    .option('--listen <address>', 'host:port; port 0 takes a free one', parseListen, {
+      host: '127.0.0.1',
+      port: 7420,
+    })
+    .option('--json', 'print address and key as one line of JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  argus audit witness /var/lib/argus-witness --log host-1.vkey --log host-2.vkey --listen 10.0.0.9:7420\n\nBrokers name it in argus.yaml: audit: {directory: …, witnesses: [{url: "http://10.0.0.9:7420", key: "…"}]}.\nAuditors compare with it: argus audit verify DIR --key host-1.vkey --witness http://10.0.0.9:7420',
+    )
+    .action(async (directory: string, { log: logs, name, listen, json }: WitnessFlags) => {
+      const open = await openWitness(directory, { name, logs, now: Date.now });
+      try {
+        const server = await serveWitness(open.witness, listen, (error) =>
+          process.stderr.write(`argus: ${error instanceof Error ? error.message : String(error)}\n`),
+        );
+        if (json) printJson({ url: server.url, key: open.vkey });
+        else process.stdout.write(`witness ${open.vkey}\nlistens at ${server.url}\n`);
+        await untilInterrupted((signal) => once(signal, 'abort').then(() => undefined));
+        await server.close();
+      } finally {
+        await open.close();
+      }
+    });
+}
+
+function parseName(text: string): string {
+  if (/^[^\s+]{1,64}$/u.test(text)) return text;
+  throw new InvalidArgumentError('expected a name of at most 64 characters without spaces and "+".');
+}
+
+function parseListen(text: string): { host: string; port: number } {
+  const [, host, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text)?.filter((part) => part !== undefined) ?? [];
+  if (host === undefined || Number(port) > 65_535) throw new InvalidArgumentError('expected host:port.');
+  return { host, port: Number(port) };
+}

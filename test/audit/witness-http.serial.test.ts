@@ -1,0 +1,91 @@
+/** A witness over HTTP, as `argus audit witness` serves it, and a broker's log that is shown to it. On real files. */
+import { rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { fetchWitnessed, openAuditLog, openWitness, parseVerifierKey, verifyAudit } from '../../broker/audit/index.ts';
+import { MAX_WITNESS_REQUEST_BYTES } from '../../broker/audit/limits.ts';
+import { startWitnessing } from '../../broker/service/index.ts';
+import { serveWitness } from '../../clients/audit/index.ts';
+import { FakeClock } from '../support/clock.ts';
+import { temporaryDirectory } from '../support/temp.ts';
+import { hostClock, signerOf } from './fixtures.ts';
+
+const http = suite('audit witness over HTTP');
+const signer = signerOf('test');
+const LOOPBACK = { host: '127.0.0.1', port: 0 };
+
+/** A witness in a new directory. */
+async function serve(): Promise<{ url: string; vkey: string; directory: string; close: () => Promise<void> }> {
+  const directory = join(temporaryDirectory(), 'witness');
+  const open = await openWitness(directory, { name: 'auditor.example', logs: [signer.key], now: Date.now });
+  const server = await serveWitness(open.witness, LOOPBACK, (error) => assert.unreachable(String(error)));
+  const close = async (): Promise<void> => {
+    await server.close();
+    await open.close();
+  };
+  return { url: server.url, vkey: open.vkey, directory, close };
+}
+
+/** One run of a broker's log, shown to the witness. */
+async function run(directory: string, url: string, key: string): Promise<void> {
+  const log = await openAuditLog({ directory, broker: 'test', signer });
+  const options = { audit: directory, witnesses: [{ url, key }] };
+  const feed = await startWitnessing(options, log, hostClock(new FakeClock()), pino({ level: 'silent' }));
+  log.record({ event: 'admin.request', reason: 'DONE' });
+  await log.close();
+  await feed.idle();
+  await feed.close();
+}
+
+http('a log that is restored from a copy is found by asking the witness', async () => {
+  const witness = await serve();
+  const directory = join(temporaryDirectory(), 'audit');
+  await run(directory, witness.url, witness.vkey);
+  await run(directory, witness.url, witness.vkey);
+  const key = parseVerifierKey(witness.vkey);
+  const options = { keys: [signer.key], witnessKeys: key === null ? [] : [key] };
+  const text = await fetchWitnessed(witness.url);
+  const good = await verifyAudit(directory, { ...options, witnessed: [{ from: witness.url, text }] });
+  assert.equal([good.problems, good.witnesses.map(({ size }) => size)], [[], [6]]);
+  rmSync(join(directory, '00000001.jsonl'));
+  rmSync(join(directory, 'checkpoints'));
+  await run(directory, witness.url, witness.vkey).catch(() => undefined);
+  const { ok } = await verifyAudit(directory, { ...options, witnessed: [{ from: witness.url, text }] });
+  assert.not.ok(ok);
+  assert.is(statSync(join(witness.directory, 'witness.key')).mode & 0o777, 0o600);
+  await witness.close();
+});
+
+http('one process serves a directory, and keeps its key over restarts', async () => {
+  const witness = await serve();
+  const options = { name: 'auditor.example', logs: [signer.key], now: Date.now };
+  const second = await openWitness(witness.directory, options).then(
+    () => 'opened',
+    (error: { code: string }) => error.code,
+  );
+  assert.is(second, 'ERR_AUDIT_LOCKED');
+  await witness.close();
+  const again = await openWitness(witness.directory, options);
+  assert.is(again.vkey, witness.vkey);
+  await again.close();
+});
+
+http('what is no request of a log is refused, and bounded', async () => {
+  const { url, close } = await serve();
+  const ask = async (path: string, init?: RequestInit): Promise<number> => (await fetch(`${url}${path}`, init)).status;
+  assert.is(await ask('/'), 404);
+  assert.is(await ask('/add-checkpoint'), 405);
+  assert.is(await ask('/add-checkpoint', { method: 'POST', body: 'hello' }), 400);
+  const long = 'x'.repeat(MAX_WITNESS_REQUEST_BYTES + 1);
+  assert.is(await ask('/add-checkpoint', { method: 'POST', body: long }), 413);
+  await close();
+  const gone = await fetchWitnessed(url).then(
+    () => 'answered',
+    (error: { code: string }) => error.code,
+  );
+  assert.is(gone, 'ERR_AUDIT_WITNESS');
+});
+
+http.run();
