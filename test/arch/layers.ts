@@ -212,7 +212,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'clients/entry/node-version.ts': `import { VERSION } from '../../broker/index.ts';` }],
   },
   'clients/sdk': {
-    imports: ['broker/base', 'broker/wire', 'broker/channel', 'broker/carrier', 'keys'],
+    imports: ['broker/base', 'broker/config', 'broker/wire', 'broker/channel', 'broker/carrier', 'keys'],
     breaking: [
       { 'clients/sdk/ring.ts': `import { Ring } from '../../broker/core/index.ts';` },
       { 'clients/sdk/errors.ts': `import { BrokerError } from '../../broker/process/index.ts';` },
@@ -352,6 +352,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'clients/vm',
       'clients/devices',
       'broker/base',
+      'broker/config',
       'broker/record',
       'broker/audit',
       'broker/control',

@@ -1,11 +1,11 @@
 /** `argus doctor`: explains in words the faults of a host, a guest or a policy. */
 import { Command } from 'commander';
+import { findConfig } from '../../../broker/config/index.ts';
 import type { Diagnosis } from '../doctor/diagnosis.ts';
 import { diagnoseGuest } from '../doctor/guest.ts';
 import { diagnoseHost, diagnosePolicy } from '../doctor/host.ts';
 import { CliError } from '../errors.ts';
 import { printJson } from '../output.ts';
-import { findConfig } from '../sockets/find.ts';
 
 interface Flags {
   readonly host?: string;

@@ -1,7 +1,7 @@
 /** `--agent`: where a command finds the socket of this machine's agent. */
 import { Option } from 'commander';
+import { findConfig, type SearchPlaces } from '../../../broker/config/index.ts';
 import { readConfig } from '../../agents/guest/index.ts';
-import { findConfig, type SearchPlaces } from './find.ts';
 
 const AGENT_CONFIG = 'agent.yaml';
 const DEFAULT_AGENT = '/run/argus/agent.sock';

@@ -1,8 +1,8 @@
 /** `--control`: where a command finds the control socket of the broker. */
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { findConfig, type SearchPlaces } from '../../../broker/config/index.ts';
 import { CONTROL_SOCKET, readOptions } from '../../../broker/index.ts';
-import { findConfig, type SearchPlaces } from './find.ts';
 
 const BROKER_CONFIG = 'argus.yaml';
 const DEFAULT_CONTROL = '/run/argus/control.sock';

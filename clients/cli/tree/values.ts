@@ -1,8 +1,9 @@
 /** The words that a shell offers for a value: read from the policy of this host when TAB is pressed. */
+
+import { findConfig, type SearchPlaces } from '../../../broker/config/index.ts';
 import { INSPECTORS, readOptions } from '../../../broker/index.ts';
 import { AUDIT_EVENTS } from '../../../broker/record/index.ts';
 import { loadPolicy } from '../../../policy/index.ts';
-import { findConfig, type SearchPlaces } from '../sockets/find.ts';
 import type { ValueKind } from './value-kind.ts';
 
 /** Empty when argus.yaml is missing or the policy does not load: a shell shows no errors. */

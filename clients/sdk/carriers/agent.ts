@@ -12,19 +12,10 @@ import { ArgusError } from '../errors.ts';
 
 /** Opening line of a program that wants a session of its own (docs/agent.md). */
 export const SESSION_REQUEST = 'session\n';
-/** Where an agent listens unless agent.yaml says otherwise. */
-const DEFAULT_AGENT_SOCKET = '/run/argus/agent.sock';
 /** Longest answer that makes sense: `error CODE reason`. */
 const MAX_ANSWER_BYTES = 1024;
 const LINE_FEED = 0x0a;
 const NOTHING = new Uint8Array(0);
-
-/** The socket of the agent: as given, or ARGUS_AGENT, or the usual place. */
-export function agentSocketPath(given: string): string {
-  if (given !== '') return given;
-  const fromEnvironment = process.env.ARGUS_AGENT ?? '';
-  return fromEnvironment === '' ? DEFAULT_AGENT_SOCKET : fromEnvironment;
-}
 
 /** The program's end. It stands where a sealed channel stands on other carriers, and seals nothing. */
 export class AgentChannel implements SessionChannel {

@@ -1,7 +1,7 @@
 /** Carriers as the caller writes them, `unix:/path`, `tcp:host:port`, `serial:/dev/…`: one row of a table per scheme. */
 
 import { ArgusError } from '../errors.ts';
-import { agentSocketPath } from './agent.ts';
+import { findAgentSocket } from './agent-socket.ts';
 import type { OpenCarrier } from './carrier.ts';
 import { openNats } from './nats.ts';
 import { openSerial } from './serial.ts';
@@ -14,7 +14,7 @@ const SCHEMES: ReadonlyMap<string, ParseCarrier> = new Map([
   ['unix', (rest, spec) => parseUnix(rest, spec)],
   ['tcp', parseTcp],
   ['serial', parseSerial],
-  ['agent', (rest, spec) => parseUnix(agentSocketPath(rest), spec, 'agent: or agent:/absolute/path')],
+  ['agent', parseAgent],
   ['nats', (_, spec) => (events, signal, owner) => openNats(spec, events, signal, owner)],
 ]);
 
@@ -40,6 +40,13 @@ function parseUnix(path: string, spec: string, form = 'unix:/absolute/path'): Op
       `a unix socket's path has at most ${MAX_UNIX_PATH_BYTES} bytes, got ${Buffer.byteLength(path)}`,
     );
   return (events, signal) => openSocket({ path }, events, signal);
+}
+
+function parseAgent(path: string, spec: string): OpenCarrier {
+  const form = 'agent: or agent:/absolute/path';
+  if (path !== '') return parseUnix(path, spec, form);
+  // Found at each connection: the agent may be another one by then.
+  return async (events, signal, owner) => parseUnix(await findAgentSocket(), spec, form)(events, signal, owner);
 }
 
 function parseTcp(rest: string, spec: string): OpenCarrier {
