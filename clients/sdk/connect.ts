@@ -1,17 +1,25 @@
 /** `connect`: from options to a VM with a session that is up. */
 import { reasonOf } from '../../broker/base/index.ts';
 import { Channel } from '../../broker/channel/index.ts';
-import { CLOCK_TOLERANCE_SECONDS, type Identity, isCredentialReplaced, loadIdentity } from '../../keys/index.ts';
+import {
+  CLOCK_TOLERANCE_SECONDS,
+  type Identity,
+  installRenewal,
+  isCredentialReplaced,
+  loadIdentity,
+} from '../../keys/index.ts';
 import { AgentChannel } from './carriers/agent.ts';
 import type { ClientCarrier, OpenCarrier } from './carriers/carrier.ts';
 import { parseCarrier } from './carriers/carrier-spec.ts';
 import { ClientSession, type SessionHandlers } from './engine/client-session.ts';
 import { watchCredential } from './engine/credential-watch.ts';
+import { type RenewalParts, watchExpiry } from './engine/renewal.ts';
 import { SendBufferPool } from './engine/sending/send-buffer.ts';
 import type { SessionChannel } from './engine/session-channel.ts';
 import { ArgusError } from './errors.ts';
-import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import { type ConnectOptions, type RenewalPlace, type ResolvedOptions, resolveOptions } from './options.ts';
 import { NODE_PLATFORM, type Platform } from './platform.ts';
+import { askForRenewal } from './streams/renewal-request.ts';
 import { Vm } from './vm.ts';
 
 /**
@@ -28,8 +36,8 @@ export async function connect(options: ConnectOptions): Promise<Vm> {
 /** The same over any carrier and platform. */
 export async function connectOver(open: OpenCarrier, options: ResolvedOptions, platform: Platform): Promise<Vm> {
   const pool = new SendBufferPool(options.queueBytes);
-  const vm = new Vm(options, platform, pool, (handlers, signal) =>
-    dial(open, options, platform, pool, handlers, signal),
+  const vm: Vm = new Vm(options, platform, pool, (handlers, signal) =>
+    dial(open, options, platform, pool, handlers, signal, () => vm),
   );
   await vm.start();
   return vm;
@@ -42,6 +50,7 @@ async function dial(
   pool: SendBufferPool,
   handlers: SessionHandlers,
   signal: AbortSignal,
+  vm: () => Vm,
 ): Promise<ClientSession> {
   // Read again for each session: the operator may have renewed the credential meanwhile.
   const identity = await identityOf(options.identity, platform);
@@ -78,7 +87,15 @@ async function dial(
     await session.greet(carrier);
     const { transcript } = session;
     if (identity !== null && directory !== null && transcript !== null)
-      session.accompany(() => watched(session, transcript, { identity, directory }, platform));
+      session.accompany(() => {
+        const ends = [
+          watched(session, transcript, { identity, directory }, platform),
+          watchExpiry(renewalParts(vm(), directory, options.renewal, platform), platform),
+        ];
+        return () => {
+          for (const end of ends) end();
+        };
+      });
     return session;
   } catch (error) {
     // Whatever failed first, an attempt that was ended failed because it was ended.
@@ -100,6 +117,20 @@ function watched(
     load: () => loadIdentity(directory, { now: platform.wallClock() }),
   };
   return watchCredential(session, transcript, identity.credentialJwt, source, platform);
+}
+
+function renewalParts(vm: Vm, directory: string, place: RenewalPlace | null, { wallClock }: Platform): RenewalParts {
+  return {
+    load: () => loadIdentity(directory, { now: wallClock() }),
+    ask: place === null ? null : (identity) => askForRenewal(vm, place, identity),
+    install: (jwt) => installRenewal(directory, jwt, wallClock()),
+    renewed: (expiresAt) => vm.tell('renewed', { expiresAt }),
+    expiring: (expiresAt, cause) =>
+      vm.tell('expiring', {
+        expiresAt,
+        reason: cause === null || cause instanceof Error ? cause : new Error(String(cause)),
+      }),
+  };
 }
 
 /** Null: the agent of this machine has the identity. */

@@ -11,7 +11,7 @@ export {
   type SendOutcome,
 } from './errors.ts';
 export type { Message, MessageSource } from './message.ts';
-export type { ConnectOptions } from './options.ts';
+export type { ConnectOptions, RenewalPlace } from './options.ts';
 export type { Ring } from './ring.ts';
 export type { SendvRequest } from './sendv-request.ts';
 export type { FlowEvents, OpenFlow } from './streams/open-flow.ts';

@@ -43,6 +43,15 @@ export const CHECKS_PER_SILENCE = 9;
 /** A renewed credential is noticed within this time. The look reads one small file. */
 export const CREDENTIAL_CHECK_MS = 30_000;
 
+/** Looks at the end of the own credential for each term: ten of them fall into the third in which it is renewed. */
+export const RENEWAL_LOOKS = 30;
+export const MIN_RENEWAL_LOOK_MS = 1_000;
+export const MAX_RENEWAL_LOOK_MS = 3_600_000;
+/** `expiring` is told once a day: a person has to do something, and a listener may write to somebody. */
+export const EXPIRY_NOTICE_MS = 86_400_000;
+/** Two renewed credentials of the largest size. */
+export const RENEWAL_RING_BYTES = 32_768;
+
 /** Reconnecting: the first wait is drawn from 0 … 100 ms, the range doubles up to 10 s (full jitter). */
 export const BACKOFF_FIRST_MS = 100;
 export const BACKOFF_MAX_MS = 10_000;

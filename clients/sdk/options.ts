@@ -12,6 +12,12 @@ import {
   MIN_SILENCE_LIMIT_MS,
 } from './limits.ts';
 
+/** Where the authority's service has its ring. The reply comes to the same port of this domain. */
+export interface RenewalPlace {
+  readonly domain: string;
+  readonly port: number;
+}
+
 export interface ConnectOptions {
   /**
    * `unix:/absolute/path`, `tcp:host:port` or `serial:/dev/…`: where the broker listens for this domain. `agent:` is
@@ -25,6 +31,11 @@ export interface ConnectOptions {
   readonly identity?: string | Identity;
   /** Name that the broker must prove; null (default) = any broker of the same authority. */
   readonly broker?: string | null;
+  /**
+   * The domain of the authority (`argus keys authority`) and the port of its ring, which renews the credential before it
+   * ends; null (default) = nobody is asked, and `expiring` says so. Needs `identity` to be a directory.
+   */
+  readonly renewal?: RenewalPlace | null;
   /** Come back by itself when the session is lost (default true). The first session is not retried. */
   readonly reconnect?: boolean;
   /** AEAD suites offered, best first (default A256GCM, then C20P). */
@@ -51,6 +62,7 @@ export interface ResolvedOptions {
   /** Null exactly with `agent:`. */
   readonly identity: string | Identity | null;
   readonly broker: string | null;
+  readonly renewal: RenewalPlace | null;
   readonly reconnect: boolean;
   readonly suites: readonly AeadSuite[];
   readonly aead: AeadProvider | null;
@@ -66,6 +78,7 @@ const ALL_SUITES: readonly AeadSuite[] = Object.freeze<AeadSuite[]>(['A256GCM', 
 const DEFAULTS = Object.freeze({
   identity: null,
   broker: null,
+  renewal: null,
   reconnect: true,
   suites: ALL_SUITES,
   aead: null,
@@ -84,6 +97,7 @@ const CHECKS: Readonly<Record<keyof ResolvedOptions, readonly [expected: string,
     'the broker’s name, or null for any',
     (value) => value === null || (typeof value === 'string' && value !== ''),
   ],
+  renewal: ['null, or an object with the name of a domain and a port', isRenewal],
   reconnect: ['true or false', (value) => typeof value === 'boolean'],
   suites: ['a list of "A256GCM", "C20P", best first', isSuiteList],
   aead: [
@@ -115,6 +129,8 @@ export function resolveOptions(given: ConnectOptions): ResolvedOptions {
     throw optionError('option "identity": not with carrier "agent:", whose agent has the identity of this machine');
   if (isAgent && options.broker !== null)
     throw optionError('option "broker": not with carrier "agent:"; "broker" of agent.yaml names the broker');
+  if (options.renewal !== null && typeof options.identity !== 'string')
+    throw optionError('option "renewal": only with the directory of an identity, into which the new credential is put');
   if (!isAgent && options.identity === null)
     throw optionError('option "identity": expected a directory or an identity from loadIdentity, got null');
   return options;
@@ -130,6 +146,13 @@ function range(min: number, max: number): readonly [string, (value: unknown) => 
 function isIdentity(value: unknown): boolean {
   if (typeof value === 'string') return value !== '';
   return typeof value === 'object' && value !== null && 'signStatement' in value && 'credentialJwt' in value;
+}
+
+function isRenewal(value: unknown): boolean {
+  if (value === null) return true;
+  if (typeof value !== 'object' || !('domain' in value) || !('port' in value)) return false;
+  const { domain, port } = value;
+  return typeof domain === 'string' && domain !== '' && typeof port === 'number' && port > 0 && port >>> 0 === port;
 }
 
 function isSuiteList(value: unknown): boolean {

@@ -24,6 +24,13 @@ export interface VmEvents {
   revoked: Undelivered;
   /** The broker closed a ring of ours: policy no longer permits it (EACCES), or it could not be registered again. */
   'ring-closed': { readonly ring: Ring; readonly reason: ArgusError };
+  /** The authority renewed this domain's credential; it is in the directory. Seconds since 1970-01-01 UTC. */
+  renewed: { readonly expiresAt: number };
+  /**
+   * This domain's credential ends soon, and was not renewed: nobody was asked (`reason` null), or it did not work. Once a
+   * day. At its end the session ends with ERR_CLIENT_CREDENTIAL_EXPIRED.
+   */
+  expiring: { readonly expiresAt: number; readonly reason: Error | null };
   /** Another policy is in force. */
   revision: { readonly revision: number };
   /**

@@ -149,6 +149,11 @@ export class Vm implements AsyncDisposable {
     return this.#sends.outstanding;
   }
 
+  /** Called by `connect` only: what it finds out about this domain's credential. */
+  tell<Name extends 'renewed' | 'expiring'>(name: Name, event: VmEvents[Name]): void {
+    this.#events.emit(name, event);
+  }
+
   on<Name extends keyof VmEvents>(name: Name, listener: EventListener<VmEvents[Name]>): this {
     this.#events.on(name, listener);
     return this;

@@ -60,6 +60,8 @@ export const CLOCK_TOLERANCE_SECONDS = 60;
  * Default lifetime of a credential from `argus keys issue`: a quarter of a year, so that operators practise renewal.
  */
 export const DEFAULT_TTL_SECONDS = 90 * 24 * 3600;
+/** The last third of a credential's term, in which an authority that is online renews it. */
+export const RENEWAL_SHARE = 1 / 3;
 /** Ten years. A longer lifetime is probably a mistyped unit. */
 export const MAX_TTL_SECONDS = 3653 * 24 * 3600;
 /** Private keys and their directories: the owner alone. */

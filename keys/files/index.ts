@@ -9,5 +9,6 @@ export { rotateIdentity } from './identity-rotation.ts';
 export { backupKeys, restoreKeys } from './key-backup.ts';
 export { migrateKeys, prepareTransfer, receiveKeys } from './migration.ts';
 export { configuredPassphrase, readPassphrase } from './passphrase.ts';
+export { installRenewal, type RenewalResult, renewalTime, renewCredential } from './renewal.ts';
 export { type InstallResult, type KeyRefusal, RevocationStore } from './revocation-store.ts';
 export { sealKeyDirectory, unsealKeyDirectory } from './sealed-keys.ts';

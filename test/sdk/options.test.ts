@@ -23,6 +23,7 @@ test('defaults are filled in and the result is frozen', () => {
   assert.equal(options, {
     ...MINIMAL,
     broker: null,
+    renewal: null,
     reconnect: true,
     suites: ['A256GCM', 'C20P'],
     aead: null,
@@ -42,6 +43,11 @@ test('an option given as undefined has its default', () => {
 
 for (const [label, given] of [
   ['an unknown key', { ...MINIMAL, reconect: true }],
+  ['a renewal without a port', { ...MINIMAL, identity: '/id', renewal: { domain: 'authority-vm' } }],
+  [
+    'a renewal without the directory of an identity',
+    { ...MINIMAL, carrier: 'agent:', identity: null, renewal: { domain: 'a', port: 17 } },
+  ],
   ['an inherited name as key', { ...MINIMAL, constructor: 1 }],
   ['no carrier', { identity: '/x' }],
   ['no identity', { carrier: 'unix:/x' }],

@@ -65,12 +65,16 @@ export async function startAgent(config: AgentConfig, say: Say, signal: AbortSig
 const HOPELESS: readonly string[] = ['ERR_CLIENT_OPTION', 'ERR_CLIENT_CARRIER', 'ERR_CLIENT_VERSION'];
 
 async function firstSession(config: AgentConfig, say: Say, signal: AbortSignal): Promise<Vm> {
-  const { carrier, identity, broker } = config;
+  const { carrier, identity, broker, renewal } = config;
   let said = '';
   for (;;) {
     try {
-      const vm = await connect({ carrier, identity, broker, signal });
+      const vm = await connect({ carrier, identity, broker, renewal, signal });
       say(`session with ${vm.brokerName}, as ${vm.name}`);
+      vm.on('renewed', ({ expiresAt }) => say(`credential renewed, valid until ${dateOf(expiresAt)}`));
+      vm.on('expiring', ({ expiresAt, reason }) =>
+        say(`the credential ends on ${dateOf(expiresAt)}${reason === null ? '' : `: ${reason.message}`}`),
+      );
       return vm;
     } catch (error) {
       const isHopeless = !(error instanceof ArgusError || error instanceof KeyError) || HOPELESS.includes(error.code);
@@ -81,6 +85,10 @@ async function firstSession(config: AgentConfig, say: Say, signal: AbortSignal):
       await delay(FIRST_SESSION_RETRY_MS, undefined, { signal });
     }
   }
+}
+
+function dateOf(seconds: number): string {
+  return new Date(seconds * 1000).toISOString();
 }
 
 async function enrolOnce(

@@ -20,6 +20,11 @@ const schema = z.strictObject({
   identity: z.string().min(1),
   /** Name that the broker must prove; null = any broker of the same authority. */
   broker: z.string().nullable().default(null),
+  /** The domain of the authority and its port: it renews this domain's credential before it ends. Null: nobody is asked. */
+  renewal: z
+    .strictObject({ domain: z.string().min(1), port: z.int().min(1).max(0xffff_ffff).default(17) })
+    .nullable()
+    .default(null),
   /** Unix socket for the programs of this machine. */
   socket: socketPath.default('/run/argus/agent.sock'),
   /** Permissions of that socket. A user that can open it speaks for this domain. */

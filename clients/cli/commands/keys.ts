@@ -16,6 +16,7 @@ import {
 import { printJson } from '../output.ts';
 import { aeadCommand } from './keys/aead.ts';
 import { approveCommand } from './keys/approve.ts';
+import { authorityCommand } from './keys/authority.ts';
 import { isoTime, parseDuration, print, quoted, roleOption } from './keys/format.ts';
 import { auditCommand, listCommand } from './keys/list.ts';
 import { migrateCommand, receiveCommand } from './keys/migrate.ts';
@@ -174,6 +175,7 @@ export function keysCommand(): Command {
     .addCommand(issueCommand())
     .addCommand(installCommand())
     .addCommand(renewCommand())
+    .addCommand(authorityCommand())
     .addCommand(rotateCommand())
     .addCommand(showCommand())
     .addCommand(listCommand())

@@ -16,6 +16,7 @@ config('only the identity is required; paths are relative to the file', () => {
     carrier: 'serial:/dev/virtio-ports/argus.0',
     identity: '/etc/argus/id',
     broker: null,
+    renewal: null,
     socket: '/run/argus/agent.sock',
     socketMode: '0600',
     enrol: null,
@@ -78,7 +79,7 @@ config('requests read back as written', () => {
 });
 
 config('every key, error code and word of the protocol is documented', () => {
-  for (const key of ['carrier', 'identity', 'broker', 'socket', 'socketMode', 'enrol', 'audio', 'network'])
+  for (const key of ['carrier', 'identity', 'broker', 'renewal', 'socket', 'socketMode', 'enrol', 'audio', 'network'])
     assert.match(docs, new RegExp(`\\| \`${key}`), key);
   for (const code of AGENT_ERROR_CODES) assert.ok(docs.includes(`\`${code}\``), code);
   for (const code of VM_ERROR_CODES) assert.ok(hosts.includes(`\`${code}\``), code);

@@ -10,6 +10,7 @@ import { CORE } from './core.ts';
 import { DEVICES } from './devices.ts';
 import { KEYS } from './keys.ts';
 import { POLICY } from './policy.ts';
+import { RENEWAL } from './renewal.ts';
 import { ROTATION } from './rotation.ts';
 import { SESSION } from './session.ts';
 
@@ -21,6 +22,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...BUNDLE,
   ...KEYS,
   ...ROTATION,
+  ...RENEWAL,
   ...SESSION,
   ...CHANNEL_MUTANTS,
   ...AUDIT,
