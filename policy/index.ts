@@ -135,6 +135,7 @@ export {
   finish,
   finishPaced,
   formatFinding,
+  type Place,
   PolicyError,
   type PolicyErrorCode,
 } from './read/index.ts';

@@ -11,6 +11,7 @@ export {
   PolicyArchive,
   ruleUse,
   UsageTally,
+  unusedRows,
 } from './policy/index.ts';
 export {
   FIELDS,

@@ -14,6 +14,7 @@ import {
 import type { PolicyBuild } from '../load/index.ts';
 import type { Place, Work } from '../read/index.ts';
 import { conflictOf, deniesByClass } from './conflicts.ts';
+import { Directions } from './directions.ts';
 import type { WarningCode } from './pages.ts';
 import { RowCells } from './row-cells.ts';
 
@@ -28,6 +29,7 @@ export function* lintPolicy(policy: PolicyBuild): Work<Warning[]> {
   const isLater = duplicates(policy, warnings);
   const covered = yield* coverage(policy, cells, isLater);
   const denies = deniesByClass(policy, cells);
+  const directions = new Directions(policy, cells);
   for (const rule of policy.examined.book.index.rules) {
     yield;
     if (warnings.length >= MAX_FINDINGS) return warnings;
@@ -35,6 +37,8 @@ export function* lintPolicy(policy: PolicyBuild): Work<Warning[]> {
     lintRule(policy, cells, covered, rule, warnings);
     const conflict = conflictOf(policy, cells, denies, rule);
     if (conflict !== null) warnings.push({ ...rule.row.place, code: 'W-023', message: conflict });
+    const direction = directions.messageOf(rule);
+    if (direction !== null) warnings.push({ ...rule.row.place, code: 'W-029', message: direction });
   }
   unusedNames(policy, warnings);
   isolatedDomains(policy, warnings);

@@ -12,6 +12,8 @@ export const WARNINGS = {
   'W-026': 'a row about a domain and itself',
   'W-027': 'every permission of a class, through a label that many domains have',
   'W-028': 'a label that more domains have than before, and what it brings them',
+  'W-029': 'two rows that let a one-way class go both ways',
+  'W-030': 'an allow row that decided nothing in the log',
   'W-031': 'a label that nothing uses',
   'W-032': 'a domain that no row concerns',
   'W-033': 'an allow row that no message can use',
@@ -80,6 +82,10 @@ const ADVICE: Readonly<Record<FindingCode | WarningCode, string>> = {
     'Name the permissions. A permission that the class gets later is allowed to all these domains at once, and nobody decides it.',
   'W-028':
     '"argus policy diff" says it. A domain that gets a label gets everything that rows allow the label, also by rows that were written for others. Read the rows that name the label (argus policy search).',
+  'W-029':
+    'services.yaml says that this class goes one way (oneWay: true). Two rows let the same two domains send it to each other. Usually source and destination of one row are mistaken for each other. If both are meant, waive it.',
+  'W-030':
+    '"argus policy check --audit DIR" says it. The row was in force all the time and allowed nothing that the log knows. Access that nobody uses helps only an intruder: remove the row, or waive it.',
   'W-031': 'Remove the label, or use it. A label that no row uses protects and allows nothing.',
   'W-032':
     'The domain can do nothing, not even connect, and no assertion says that this is meant. Give it a label, or write a neverallow about it.',

@@ -14,6 +14,8 @@ export interface ServiceClass {
   readonly inspector: string;
   /** The direction of information when a message of this class is sent. Flow analysis follows it. */
   readonly flow: 'to-destination' | 'to-source' | 'both';
+  /** Two domains are not meant to send it to each other. The linter warns about rows that allow it (W-029). */
+  readonly oneWay: boolean;
   /** Parallel to `permissions`: true = record every allowed use. */
   readonly auditallow: readonly boolean[];
   /** Parallel to `permissions`: true = the record of an allowed use is on disk before the message is delivered. */

@@ -6,6 +6,7 @@ export {
   type Bits,
   bitsMeet,
   emptyBits,
+  hasBit,
   isEmptyBits,
   keepBits,
   membersOf,

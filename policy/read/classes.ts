@@ -31,7 +31,15 @@ const UNCLASSIFIED: ServiceClass = builtIn(1, 'unclassified', ['send']);
 function builtIn(index: number, name: string, permissions: readonly string[]): ServiceClass {
   const none = permissions.map(() => false);
   const recorded = { auditallow: none, strict: none };
-  return Object.freeze({ index, name, permissions, inspector: 'opaque', flow: 'to-destination', ...recorded });
+  return Object.freeze({
+    index,
+    name,
+    permissions,
+    inspector: 'opaque',
+    flow: 'to-destination',
+    oneWay: false,
+    ...recorded,
+  });
 }
 
 /** A class and the ports it claims; `destination` null = of every domain. */
@@ -62,6 +70,7 @@ const schema = z.strictObject({
         inspector: z.string(),
         permissions: z.array(permission).min(1),
         flow: z.enum(['to-destination', 'to-source', 'both'], { error: 'flow is to-destination, to-source or both' }),
+        oneWay: z.boolean().default(false),
         auditallow: z.array(permission).default([]),
         strict: z.array(permission).default([]),
       }),
@@ -70,7 +79,18 @@ const schema = z.strictObject({
 });
 
 const RECORDED_KEYS = ['auditallow', 'strict'] as const;
-const KEYS = ['classes', 'name', 'about', 'ports', 'destination', 'inspector', 'permissions', 'flow', ...RECORDED_KEYS];
+const KEYS = [
+  'classes',
+  'name',
+  'about',
+  'ports',
+  'destination',
+  'inspector',
+  'permissions',
+  'flow',
+  'oneWay',
+  ...RECORDED_KEYS,
+];
 
 type File = YamlFile<z.infer<typeof schema>>;
 type Entry = z.infer<typeof schema>['classes'][number];
@@ -109,6 +129,7 @@ export function readClasses(
       permissions: Object.freeze([...entry.permissions]),
       inspector: entry.inspector,
       flow: entry.flow,
+      oneWay: entry.oneWay,
       auditallow: Object.freeze(entry.permissions.map((name) => entry.auditallow.includes(name))),
       strict: Object.freeze(entry.permissions.map((name) => entry.strict.includes(name))),
     });

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS } from '../../broker/index.ts';
-import { accessUse, loadedPolicyOf, RecordRow, ruleUse, UsageTally } from '../../clients/audit/index.ts';
+import { accessUse, loadedPolicyOf, RecordRow, ruleUse, UsageTally, unusedRows } from '../../clients/audit/index.ts';
 import { compileFiles, type PolicyRevision } from '../../policy/index.ts';
 import { MORNING, OPENED } from './day/policies.ts';
 
@@ -94,6 +94,25 @@ policies('a row counts what it decided: by its line in the same files, by a new 
   assert.equal(timesOf(morning, tally, 19), [0, []]);
   assert.equal(timesOf(opened, tally, 24), [2, ['mail-vm']]);
   assert.equal(timesOf(morning, tally, 10), [11, ['chrome-vm']], 'argo:send of the flows');
+});
+
+policies('W-030 names allow rows that decided nothing, if they were in force all the time', () => {
+  const SINCE = '2026-11-17T00:00:00.000Z';
+  const tally = tallyOf(flow('chrome-vm', 'net-vm', 'ethernet:ipv4', morning, 16, 3));
+  const lines = (policy: PolicyRevision, before: PolicyRevision): number[] =>
+    unusedRows(policy, before, tally, SINCE).map(({ line }) => line);
+  const unused = ruleUse(morning, tally).filter(({ effect, times }) => effect === 'allow' && times === 0);
+  const forGrants = unused.filter(({ text }) => text.includes('@mic'));
+  assert.ok(forGrants.length > 0 && unused.length > forGrants.length);
+  assert.equal(
+    lines(morning, morning),
+    unused.filter((use) => !forGrants.includes(use)).map(({ place }) => place.line),
+    'rows for a label that can be granted are not meant',
+  );
+  assert.ok(!lines(morning, morning).includes(16));
+  const added = lines(opened, opened).filter((line) => !lines(opened, morning).includes(line));
+  assert.equal(added, [23, 24], 'the rows that the policy of the afternoon added are too new for the morning');
+  assert.match(unusedRows(morning, morning, tally, SINCE)[0]?.message ?? '', 'allowed nothing since 2026-11-17');
 });
 
 policies('a policy.load names files, grants and who wanted it; other records and damaged ones do not', () => {

@@ -127,6 +127,13 @@ top('what an operator must look at stands in the first line', () => {
   );
 });
 
+top('a message of a class with auditallow is counted once: its flow counts it too', () => {
+  const model = modelOf(['chrome-vm']);
+  for (const seq of [1, 2, 3]) record(model, seq, 'send.allowed', { decision: 'allow', bytes: 100 });
+  record(model, 4, 'flow', { messages: 3, bytes: 300 });
+  assert.match(textOf(screenOf(model, { panel: 'flows' })), 'chrome-vm -> mail-vm data:send  3 messages, 300 B');
+});
+
 top('a flow has a rate from its records of two moments on, and 0 when it has stopped', () => {
   const model = modelOf(['chrome-vm']);
   const [what, at] = ['chrome-vm -> mail-vm data:send', (seconds: number) => ({ mono: seconds * 1_000 })];

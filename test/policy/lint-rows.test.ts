@@ -1,4 +1,4 @@
-/** W-023, W-027 and W-028: rows that cross, whole classes for many domains, and what a new label brings. */
+/** W-023, W-027, W-028 and W-029: rows that cross, whole classes, what a new label brings, one-way classes both ways. */
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -132,6 +132,64 @@ rows('W-028 says which domains a label is new for, and what that brings them; ne
   assert.equal(await growthTo(await compile({ ...LABELS, '@cd': NAMES })), [], 'no row names the label');
   assert.equal(await growthTo(await compile({ ...LABELS, '@ab': ['vm-a'] })), [], 'a label that shrinks');
   assert.equal(await growthTo(await compile(LABELS, `${policy}p, vm-a, vm-b, data, send, allow\n`)), [], 'rows alone');
+});
+
+/** Both directions are allowed, by two rows; a row with the pair on both sides says itself that both are meant. */
+function secondDirections(list: readonly Row[]): number[] {
+  const covers = ({ source, destination, effect }: Row, from: string, to: string): boolean =>
+    effect === 'allow' && membersOf(source).includes(from) && membersOf(destination).includes(to);
+  const isDenied = (from: string, to: string): boolean =>
+    list.some((each) => each.effect === 'deny' && covers({ ...each, effect: 'allow' }, from, to));
+  const opens = (row: Row, from: string, to: string): boolean => covers(row, from, to) && !covers(row, to, from);
+  return list.flatMap((each, index) =>
+    NAMES.some((from) =>
+      NAMES.some(
+        (to) =>
+          from !== to &&
+          opens(each, from, to) &&
+          list.slice(0, index).some((earlier) => opens(earlier, to, from)) &&
+          !isDenied(from, to) &&
+          !isDenied(to, from),
+      ),
+    )
+      ? [index + 1]
+      : [],
+  );
+}
+
+const ONE_WAY = SERVICES.replace('to-destination', 'to-destination, oneWay: true');
+
+async function directions(list: readonly Row[], services = ONE_WAY): Promise<{ line: number; message: string }[]> {
+  const policy = await compileTexts({ domains: inventory(LABELS), services, policy: textOf(list) });
+  return finish(lintPolicy(policy)).filter(({ code }) => code === 'W-029');
+}
+
+rows('W-029 names the row that opens the other direction of a one-way class, and no other', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uniqueArray(row, { minLength: 1, maxLength: 8, selector: (each) => textOf([each]) }),
+      async (list) =>
+        assert.equal(
+          (await directions(list)).map(({ line }) => line),
+          secondDirections(list),
+          textOf(list),
+        ),
+    ),
+    seeded({ numRuns: 80 }),
+  );
+});
+
+rows('W-029 shows an example; a class that is not said to go one way is not meant', async () => {
+  const both: Row[] = [
+    { source: '@ab', destination: 'vm-d', effect: 'allow' },
+    { source: 'vm-d', destination: 'vm-b', effect: 'allow' },
+  ];
+  const [found] = await directions(both);
+  assert.equal(
+    [found?.line, found?.message],
+    [2, 'line 1 allows the other direction: data goes one way, and vm-d and vm-b may send it to each other'],
+  );
+  assert.equal(await directions(both, SERVICES), []);
 });
 
 rows.run();

@@ -4,6 +4,7 @@ import {
   decideAgain,
   finish,
   formatRule,
+  type Place,
   type PolicyRevision,
   searchRows,
 } from '../../../policy/index.ts';
@@ -28,6 +29,7 @@ export interface AccessUse {
 }
 
 export interface RuleUse {
+  readonly place: Place;
   /** The row in sesearch's words, with its place. */
   readonly text: string;
   readonly effect: 'allow' | 'deny';
@@ -77,7 +79,7 @@ export function ruleUse(policy: PolicyRevision, tally: UsageTally): readonly Rul
   return searchRows(policy, {}).map((rule) => {
     const { place, effect } = rule.row;
     const use = uses.get(`${place.file}:${place.line}`);
-    return { text: formatRule(rule), effect, times: use?.times ?? 0, sources: [...(use?.sources ?? [])].sort() };
+    return { place, text: formatRule(rule), effect, times: use?.times ?? 0, sources: [...(use?.sources ?? [])].sort() };
   });
 }
 

@@ -115,4 +115,20 @@ for (const [, title = '', text = ''] of sectionOf(readFileSync(PAGE, 'utf8')).ma
   });
 }
 
+questions('the linter looks at the log for rows that nobody used, and says when the log is too short', async () => {
+  const directory = await day();
+  const at = (name: string): string => join(directory, name);
+  const check = async (since: string) =>
+    runCommand(await argusProgram('policy'), [
+      ...['policy', 'check', at('draft'), '--audit', at('audit'), '--unused', since, '--format', 'github'],
+    ]);
+  const { output, error } = await check('2026-11-17T15:00Z');
+  assert.is(error, null);
+  assert.match(output, 'W-030');
+  assert.match(output, 'allowed nothing since 2026-11-17');
+  const short = await check('2026-01-01');
+  assert.match(short.output, 'no row is reported as unused: the log names no policy that was in force on 2026-01-01');
+  assert.not.match(short.output, 'W-030');
+});
+
 questions.run();

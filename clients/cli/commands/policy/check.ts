@@ -1,5 +1,5 @@
 /** `argus policy check`: every fault for which a broker would refuse the policy, and the linter's warnings. */
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../../../../broker/process/index.ts';
 import {
   applyWaivers,
@@ -14,10 +14,15 @@ import {
   type Waived,
   type Warning,
 } from '../../../../policy/index.ts';
+import { parseTime, TIME_WORDS } from '../../../audit/index.ts';
 import { printJson } from '../../output.ts';
 import { load } from './directory.ts';
+import { rowsUnusedSince } from './unused.ts';
 
 const FORMATS = ['text', 'json', 'sarif', 'github'] as const;
+
+const DEFAULT_UNUSED_MS = 30 * 86_400_000;
+const NO_LOG = { warnings: [], problem: null };
 
 /** regal's: 2 = warnings and asked to fail on them, 3 = errors. */
 const EXIT_WARNINGS = 2;
@@ -27,6 +32,9 @@ interface CheckOptions {
   readonly format: (typeof FORMATS)[number];
   readonly json?: true;
   readonly failLevel: 'error' | 'warning';
+  readonly audit?: string;
+  /** Milliseconds since 1970. */
+  readonly unused: number;
 }
 
 export function checkCommand(): Command {
@@ -39,6 +47,12 @@ export function checkCommand(): Command {
       new Option('--fail-level <level>', 'what makes the exit code other than 0')
         .choices(['error', 'warning'])
         .default('error'),
+    )
+    .option('--audit <directory>', 'an audit log: also report allow rows that decided nothing in it (W-030)')
+    .addOption(
+      new Option('--unused <moment>', `since when, with --audit; ${TIME_WORDS}`)
+        .argParser(parseMoment)
+        .default(Date.now() - DEFAULT_UNUSED_MS, '30d'),
     )
     .addHelpText(
       'after',
@@ -58,7 +72,7 @@ interface Outcome {
 }
 
 async function check(directory: string, options: CheckOptions): Promise<void> {
-  const outcome = await examine(directory);
+  const outcome = await examine(directory, options);
   if (outcome.findings.length > 0) process.exitCode = EXIT_ERRORS;
   else if (outcome.warnings.length > 0 && options.failLevel === 'warning') process.exitCode = EXIT_WARNINGS;
   const all = [...outcome.findings, ...outcome.warnings];
@@ -70,12 +84,15 @@ async function check(directory: string, options: CheckOptions): Promise<void> {
   } else process.stdout.write(`${describe(outcome)}\n`);
 }
 
-async function examine(directory: string): Promise<Outcome> {
+async function examine(directory: string, { audit, unused }: CheckOptions): Promise<Outcome> {
   const none = { findings: [], warnings: [], waived: [] };
   try {
     const policy = await load(directory);
     const today = new Date().toISOString().slice(0, 10);
-    const { warnings, waived } = applyWaivers(policy.files, finish(lintPolicy(policy)), today);
+    const log = audit === undefined ? NO_LOG : await rowsUnusedSince(policy, audit, unused);
+    if (log.problem !== null) process.stderr.write(`argus: no row is reported as unused: ${log.problem}\n`);
+    const found = [...finish(lintPolicy(policy)), ...log.warnings];
+    const { warnings, waived } = applyWaivers(policy.files, found, today, audit !== undefined);
     return { ...none, directory, policy, code: null, message: null, warnings, waived };
   } catch (error) {
     // Without a finding the directory itself cannot be used.
@@ -139,4 +156,10 @@ function describeCounts(policy: PolicyRevision): string {
     return `  ${String(number).padStart(width)} ${what}${note === undefined ? '' : `, ${note}`}`;
   });
   return [...lines, `  policy ${hash.slice(0, 12)}`].join('\n');
+}
+
+function parseMoment(text: string): number {
+  const moment = parseTime(text, Date.now());
+  if (moment === null) throw new InvalidArgumentError(`expected one of ${TIME_WORDS}.`);
+  return moment;
 }

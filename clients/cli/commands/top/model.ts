@@ -90,7 +90,8 @@ export class TopModel {
     const { src, dst, class: className, permission } = fields;
     if (!isFields(src) || !isFields(dst)) return;
     const what = `${src.domain} -> ${dst.domain} ${className}:${permission}`;
-    if (event === 'flow' || event === 'send.allowed') this.#flow(what, seq, fields);
+    // The flow records also count the messages of a class with auditallow or strict.
+    if (event === 'flow') this.#flow(what, seq, fields);
     else if (fields.decision === 'deny') this.#denial(what, fields);
   }
 
