@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
+import { type AuditLog, type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
 import {
   ACCEPTED,
   Argo,
@@ -173,13 +173,17 @@ export class CoreHarness {
   lastSend: SendAnswer = ACCEPTED;
   readonly outlets = new Map<string, RecordingSink>();
 
-  private constructor(policy: PolicyRevision, limits: ConstructorParameters<typeof Argo>[2]) {
-    this.argo = new Argo(policy, this.audit, limits);
+  private constructor(policy: PolicyRevision, limits: ConstructorParameters<typeof Argo>[2], log: AuditLog | null) {
+    this.argo = new Argo(policy, log ?? this.audit, limits);
   }
 
-  /** A harness in which every domain of the policy has a session. */
-  static async of(text: PolicyText, limits: Partial<typeof LIMITS> = {}): Promise<CoreHarness> {
-    const harness = new CoreHarness(await compile(text), { ...LIMITS, ...limits });
+  /** A harness in which every domain of the policy has a session. `log` null: the log in memory, `audit`. */
+  static async of(
+    text: PolicyText,
+    limits: Partial<typeof LIMITS> = {},
+    log: AuditLog | null = null,
+  ): Promise<CoreHarness> {
+    const harness = new CoreHarness(await compile(text), { ...LIMITS, ...limits }, log);
     for (const state of harness.argo.domains()) harness.connect(state.domain.name);
     return harness;
   }
