@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import {
   escapeUnsafe,
   type LinePlace,
+  type ParsedLine,
   type PlacedLine,
   placeAfter,
   readAudit,
@@ -11,6 +12,7 @@ import {
 } from '../../../../broker/audit/index.ts';
 import {
   AuditQuestionError,
+  avcLine,
   cefLine,
   csvCell,
   ecsDocument,
@@ -25,8 +27,13 @@ import {
 import { untilInterrupted } from './interrupt.ts';
 import { faultText, recordText } from './lines.ts';
 
-const FORMATS = ['text', 'json', 'csv', 'ecs', 'cef'] as const;
+const FORMATS = ['text', 'json', 'csv', 'ecs', 'cef', 'avc'] as const;
 type ListFormat = (typeof FORMATS)[number];
+
+/** Counts the records that the format has no line for. */
+interface LeftOut {
+  count: number;
+}
 
 interface ListFlags {
   readonly follow?: true;
@@ -58,17 +65,20 @@ async function list(directory: string, words: readonly string[], flags: ListFlag
   const wants = predicateOf(parseQuestion(words.join(' '), Date.now()));
   const from = flags.checkpoint === undefined ? undefined : readCursor(flags.checkpoint, directory);
   let [found, end] = [0, from];
+  const leftOut: LeftOut = { count: 0 };
   await untilInterrupted(async (signal) => {
     if (flags.format === 'csv') process.stdout.write(`${FIELDS.join(',')}\r\n`);
     for await (const line of readAudit(directory, from)) {
       if (signal.aborted) break;
       end = placeAfter(line);
-      found += write(line, wants, flags);
+      found += write(line, wants, flags, leftOut);
     }
     if (!flags.follow) return;
-    for await (const line of tailAudit(directory, { lines: 0, follow: signal })) found += write(line, wants, flags);
+    for await (const line of tailAudit(directory, { lines: 0, follow: signal }))
+      found += write(line, wants, flags, leftOut);
   });
   if (flags.checkpoint !== undefined && end !== undefined) writeCursor(flags.checkpoint, directory, end);
+  if (leftOut.count > 0) process.stderr.write(`${leftOut.count} records are not decisions and have no AVC line\n`);
   if (found > 0) return;
   process.stderr.write('<no matches>\n');
   process.exitCode = 1;
@@ -79,6 +89,7 @@ function write(
   { segment, parsed }: Pick<PlacedLine, 'segment' | 'parsed'>,
   wants: Predicate,
   flags: ListFlags,
+  leftOut: LeftOut,
 ): number {
   if (typeof parsed === 'string') {
     if (flags.format === 'text') process.stdout.write(`${faultText(segment, parsed)}\n`);
@@ -90,8 +101,17 @@ function write(
   if (flags.format === 'json') process.stdout.write(`${escapeUnsafe(JSON.stringify(parsed.fields))}\n`);
   else if (flags.format === 'ecs') process.stdout.write(`${escapeUnsafe(JSON.stringify(ecsDocument(parsed)))}\n`);
   else if (flags.format === 'cef') process.stdout.write(`${cefLine(parsed)}\n`);
+  else if (flags.format === 'avc') return writeAvc(parsed, leftOut);
   else if (flags.format === 'csv') process.stdout.write(`${FIELDS.map((field) => cellOf(row, field)).join(',')}\r\n`);
   else process.stdout.write(`${recordText(parsed)}\n`);
+  return 1;
+}
+
+/** Only decisions have such a line. The others are counted, so that nothing is left out silently. */
+function writeAvc(parsed: ParsedLine, leftOut: LeftOut): number {
+  const line = avcLine(parsed);
+  if (line === null) leftOut.count += 1;
+  else process.stdout.write(`${line}\n`);
   return 1;
 }
 
