@@ -2,7 +2,7 @@
 
 export { type AuditConsole, openConsole } from './console/index.ts';
 export { AuditQuestionError } from './errors.ts';
-export { avcLine, cefLine, ecsDocument } from './export/index.ts';
+export { avcLine, cefLine, ecsDocument, ocsfEvent } from './export/index.ts';
 export {
   type AccessUse,
   accessUse,

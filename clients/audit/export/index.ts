@@ -2,3 +2,4 @@
 export { avcLine } from './avc.ts';
 export { cefLine } from './cef.ts';
 export { ecsDocument } from './ecs.ts';
+export { ocsfEvent } from './ocsf.ts';

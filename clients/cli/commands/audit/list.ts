@@ -17,6 +17,7 @@ import {
   csvCell,
   ecsDocument,
   FIELDS,
+  ocsfEvent,
   type Predicate,
   parseQuestion,
   predicateOf,
@@ -27,7 +28,7 @@ import {
 import { untilInterrupted } from './interrupt.ts';
 import { faultText, recordText } from './lines.ts';
 
-const FORMATS = ['text', 'json', 'csv', 'ecs', 'cef', 'avc'] as const;
+const FORMATS = ['text', 'json', 'csv', 'ecs', 'ocsf', 'cef', 'avc'] as const;
 type ListFormat = (typeof FORMATS)[number];
 
 /** Counts the records that the format has no line for. */
@@ -100,6 +101,7 @@ function write(
   if (!wants(row)) return 0;
   if (flags.format === 'json') process.stdout.write(`${escapeUnsafe(JSON.stringify(parsed.fields))}\n`);
   else if (flags.format === 'ecs') process.stdout.write(`${escapeUnsafe(JSON.stringify(ecsDocument(parsed)))}\n`);
+  else if (flags.format === 'ocsf') process.stdout.write(`${escapeUnsafe(JSON.stringify(ocsfEvent(parsed)))}\n`);
   else if (flags.format === 'cef') process.stdout.write(`${cefLine(parsed)}\n`);
   else if (flags.format === 'avc') return writeAvc(parsed, leftOut);
   else if (flags.format === 'csv') process.stdout.write(`${FIELDS.map((field) => cellOf(row, field)).join(',')}\r\n`);
