@@ -52,6 +52,7 @@ export {
   isCredentialReplaced,
   issueIdentity,
   issueToFiles,
+  joinAuthority,
   type KeyDirectoryDescription,
   type KeyRefusal,
   listHolders,
@@ -70,6 +71,7 @@ export {
   rotateAuthority,
   rotateIdentity,
   sealKeyDirectory,
+  splitAuthority,
   unsealKeyDirectory,
   writeRequest,
 } from './files/index.ts';

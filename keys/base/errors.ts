@@ -18,6 +18,7 @@ export const KEY_ERROR_CODES = [
   'ERR_KEY_PASSPHRASE',
   'ERR_KEY_BACKUP',
   'ERR_KEY_BACKUP_OLD',
+  'ERR_KEY_SHARE',
   'ERR_KEY_EXISTS',
   'ERR_KEY_PRIVATE_GIVEN',
   // names, terms and credentials

@@ -62,6 +62,12 @@ export const CLOCK_TOLERANCE_SECONDS = 60;
 export const DEFAULT_TTL_SECONDS = 90 * 24 * 3600;
 /** The last third of a credential's term, in which an authority that is online renews it. */
 export const RENEWAL_SHARE = 1 / 3;
+/** Shares of an authority: people who can meet. Shamir's scheme over bytes ends at 255. */
+export const MAX_SHARES = 99;
+/** The random secret that the shares hold. */
+export const SHARE_SECRET_BYTES = 32;
+/** Rounds of PBKDF2 for that secret: it is random, so there is nothing to guess that rounds would slow down. */
+export const SHARE_ROUNDS = 1_000;
 /** Ten years. A longer lifetime is probably a mistyped unit. */
 export const MAX_TTL_SECONDS = 3653 * 24 * 3600;
 /** Private keys and their directories: the owner alone. */

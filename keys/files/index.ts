@@ -12,3 +12,4 @@ export { configuredPassphrase, readPassphrase } from './passphrase.ts';
 export { installRenewal, type RenewalResult, renewalTime, renewCredential } from './renewal.ts';
 export { type InstallResult, type KeyRefusal, RevocationStore } from './revocation-store.ts';
 export { sealKeyDirectory, unsealKeyDirectory } from './sealed-keys.ts';
+export { joinAuthority, splitAuthority } from './split-authority.ts';

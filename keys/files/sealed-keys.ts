@@ -25,6 +25,12 @@ export async function openStored(path: string, value: unknown): Promise<unknown>
   return parse(path, await unsealed(path, value, passphrase));
 }
 
+/** The text of a private key as it was before it was sealed. @throws KeyError ERR_KEY_SEALED, ERR_KEY_UNSEAL, ERR_KEY_FILE_CONTENT */
+export async function openedForm(path: string, text: string): Promise<string> {
+  const value = parse(path, text);
+  return isSealed(value) ? `${JSON.stringify(await openStored(path, value))}\n` : text;
+}
+
 /**
  * Seals the private key of an identity or an authority. What is written was opened again first.
  *

@@ -1,5 +1,6 @@
 export { type Backup, openBackup, sealBackup } from './backup.ts';
 export { isSealed, openSealed, sealText } from './seal.ts';
+export { type AuthorityShare, joinShares, parseShare, splitBackup } from './shares.ts';
 export {
   makeTransferKey,
   openTransfer,

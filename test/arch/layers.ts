@@ -416,6 +416,18 @@ export const MODULES: readonly ModulePlace[] = [
     ],
   },
   {
+    packageName: 'shamir-secret-sharing',
+    folders: ['keys/sealed'],
+    within: 'file',
+    breaking: [
+      {
+        'keys/sealed/shares.ts': `import { split } from 'shamir-secret-sharing';`,
+        'keys/sealed/seal.ts': `import { combine } from 'shamir-secret-sharing';`,
+      },
+      { 'keys/files/split-authority.ts': `import { split } from 'shamir-secret-sharing';` },
+    ],
+  },
+  {
     // Native code: each folder that needs it uses it in one file, which says why its calls are safe.
     packageName: 'koffi',
     folders: ['keys', 'clients/devices'],

@@ -24,6 +24,7 @@ import { renewCommand } from './keys/renew.ts';
 import { publishCommand, revokeCommand } from './keys/revoke.ts';
 import { rotateCommand } from './keys/rotate.ts';
 import { backupCommand, restoreCommand, sealCommand, unsealCommand } from './keys/sealed.ts';
+import { joinCommand, splitCommand } from './keys/split.ts';
 
 function initCommand(): Command {
   return new Command('init')
@@ -186,6 +187,8 @@ export function keysCommand(): Command {
     .addCommand(unsealCommand())
     .addCommand(backupCommand())
     .addCommand(restoreCommand())
+    .addCommand(splitCommand())
+    .addCommand(joinCommand())
     .addCommand(migrateCommand())
     .addCommand(receiveCommand())
     .addCommand(aeadCommand());

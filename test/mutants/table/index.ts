@@ -13,6 +13,7 @@ import { POLICY } from './policy.ts';
 import { RENEWAL } from './renewal.ts';
 import { ROTATION } from './rotation.ts';
 import { SESSION } from './session.ts';
+import { SHARES } from './shares.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   ...CORE,
@@ -22,6 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...BUNDLE,
   ...KEYS,
   ...ROTATION,
+  ...SHARES,
   ...RENEWAL,
   ...SESSION,
   ...CHANNEL_MUTANTS,
