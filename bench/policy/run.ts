@@ -3,6 +3,7 @@ import Table from 'cli-table3';
 import type { Cleanup } from '../cleanup.ts';
 import { TABLE_STYLE } from '../table.ts';
 import { type CompileFigure, manyLabels, manyRows, measureCompile } from './compile.ts';
+import { GRANTS, type GrantsReloadFigures, measureGrantsReload } from './grants-reload.ts';
 import { type InForceFigures, measureInForce } from './in-force.ts';
 import { openPolicySite } from './site.ts';
 
@@ -11,6 +12,7 @@ const ROWS = 10_000;
 export interface PolicyReport {
   readonly compile: readonly CompileFigure[];
   readonly inForce: InForceFigures;
+  readonly grantsReload: GrantsReloadFigures;
 }
 
 export interface PolicyRequest {
@@ -29,10 +31,12 @@ export async function runPolicyChanges({ folder, cleanup, isQuick, progress }: P
   progress(`changes under a policy of ${ROWS} rows`);
   const site = await openPolicySite(folder, ROWS);
   cleanup.add(() => site.stop());
-  return { compile, inForce: await measureInForce(site, isQuick ? 5 : 100) };
+  const inForce = await measureInForce(site, isQuick ? 5 : 100);
+  progress(`reloads under ${GRANTS} grants`);
+  return { compile, inForce, grantsReload: await measureGrantsReload(site, isQuick ? 5 : 15) };
 }
 
-export function renderPolicyChanges({ compile, inForce }: PolicyReport): string {
+export function renderPolicyChanges({ compile, inForce, grantsReload }: PolicyReport): string {
   const compiled = new Table({ head: ['compile', 'promised ms', 'wall ms', 'CPU ms'], style: TABLE_STYLE });
   for (const { name, promisedMs, wallMs, cpuMs } of compile)
     compiled.push([name, promisedMs, wallMs.toFixed(0), cpuMs.toFixed(0)]);
@@ -52,5 +56,6 @@ export function renderPolicyChanges({ compile, inForce }: PolicyReport): string 
     changed.toString(),
     `delivered after the answer to a revocation: at most ${deliveredAfterAnswer} messages`,
     `longest gap of a stream that no change concerns: ${gapMs.quiet.toFixed(1)} ms in quiet, ${gapMs.changing.toFixed(1)} ms under changes`,
+    `a reload under ${GRANTS} grants and ${ROWS} rows: ${grantsReload.keepsAllMs.toFixed(0)} ms when it keeps all, ${grantsReload.dropsOneMs.toFixed(0)} ms when it drops one`,
   ].join('\n');
 }

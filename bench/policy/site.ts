@@ -26,6 +26,8 @@ export interface Stream {
 }
 
 export interface PolicySite {
+  /** Of the policy. */
+  readonly directory: string;
   readonly control: string;
   readonly steady: Stream;
   readonly granted: Stream;
@@ -82,6 +84,7 @@ export async function openPolicySite(folder: string, rows: number): Promise<Poli
     return stream;
   };
   return {
+    directory: at('policy'),
     control: join(at('run'), 'control.sock'),
     steady: await streamTo(steady, 'steady', STEADY_PORT),
     granted: await streamTo(granted, GRANTED, GRANTED_PORT),

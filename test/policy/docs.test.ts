@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { policyCommand } from '../../clients/cli/commands/policy/index.ts';
+import { argusProgram } from '../../clients/cli/program.ts';
 import { copyShippedPolicy, formatFinding, loadPolicy, type PolicyError, WARNINGS } from '../../policy/index.ts';
 import { CATALOGUE } from '../../policy/read/finding.ts';
 import { temporaryDirectory } from '../support/temp.ts';
@@ -105,5 +106,42 @@ async function run(words: readonly string[]): Promise<string> {
   }
   return written.join('');
 }
+
+/** Every line of a block that begins with `argus`, without the explanation behind it. */
+const COMMANDS = [...TEXT.matchAll(/```[^\n]*\n([\s\S]*?)```/g)].flatMap(([, block = '']) =>
+  block.split('\n').flatMap((line) => {
+    const [, command] = /^(?:\$ )?argus (.*)$/.exec(line) ?? [];
+    return command === undefined ? [] : [command.replace(/\s{2,}\S.*$|\s+#.*$|\s[>|]\s.*$/, '')];
+  }),
+);
+
+docs('every command of the page exists, with its options and arguments', async () => {
+  assert.ok(COMMANDS.length >= 60, `${COMMANDS.length} commands`);
+  for (const text of COMMANDS) {
+    const words = [...text.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+    const key = (word: string, index: number): string =>
+      words[index - 1] === '--key' || words[index - 1] === '--assertion-key' ? 'k'.repeat(43) : word;
+    let command = await argusProgram(words[0]);
+    let rest = words.map(key);
+    for (;;) {
+      const next = command.commands.find((each) => each.name() === rest[0]);
+      if (next === undefined) break;
+      command = next;
+      rest = rest.slice(1);
+    }
+    const { operands, unknown } = command.parseOptions(rest);
+    assert.equal(unknown, [], `argus ${text}: unknown`);
+    const wanted = command.registeredArguments;
+    const least = wanted.filter(({ required }) => required).length;
+    const most = wanted.some(({ variadic }) => variadic) ? Number.POSITIVE_INFINITY : wanted.length;
+    assert.ok(operands.length >= least && operands.length <= most, `argus ${text}: ${operands.length} arguments`);
+    for (const option of command.options)
+      if (option.mandatory)
+        assert.ok(
+          [option.long, option.short].some((flag) => rest.includes(flag ?? '')),
+          `argus ${text}: needs ${option.long}`,
+        );
+  }
+});
 
 docs.run();

@@ -122,4 +122,42 @@ convert('a comment cannot break out of its line', () => {
   assert.not.match(csv, /[\u2028\u0085]/);
 });
 
+/** Lines of the kinds that the default policy of Qubes consists of: tabs, tags, types, redirections, first match wins. */
+const LIKE_THE_DEFAULT_OF_QUBES = [
+  '## Rules of a site; the first match counts',
+  '!include-service my.Admin * include/admin-ro',
+  'my.Dangerous            *           @anyvm          @anyvm      deny',
+  'my.Report\t\t*           @anyvm\t        dom0\t    allow',
+  'my.Copy                 *           @anyvm          @anyvm      ask',
+  'my.Clock                *           @tag:anon-vm    @anyvm      deny',
+  'my.Clock                *           @anyvm          @anyvm      allow target=dom0',
+  'my.Convert              *           @anyvm          @dispvm     allow',
+  'my.Convert              *           @anyvm          @anyvm      ask',
+  'my.Proxy                *   @tag:relayed            @default    allow target=sys-relay',
+  'my.Proxy                *   @tag:relayed            @anyvm      deny',
+  'my.Proxy                *   @type:TemplateVM        @default    allow target=sys-net',
+  'my.Restore              +7  @tag:restore            @tag:store  allow',
+];
+
+convert('a policy of the kinds of lines that Qubes ships: what has an equivalent is a row, all else is listed', () => {
+  const services = ['Report', 'Copy', 'Clock', 'Convert', 'Proxy', 'Dangerous'].map(
+    (name) => `  my.${name}: { class: ${name.toLowerCase()}, permission: send }\n`,
+  );
+  const text = `services:\n${services.join('')}  my.Restore+7: { class: restore, permission: send }\nnames:\n  dom0: admin-vm\n`;
+  const mapping = readMapping('map.yaml', new TextEncoder().encode(text));
+  const file = { name: '90-default.policy', text: LIKE_THE_DEFAULT_OF_QUBES.join('\n') };
+  const { csv, untranslated } = importQrexec([file], mapping);
+  assert.equal(rowsOf(csv), [
+    'p, @any, admin-vm, report, send, allow',
+    ...ARGO('@any', 'admin-vm'),
+    'p, @anon-vm, @any, clock, send, deny',
+    'p, @restore, @store, restore, send, allow',
+    ...ARGO('@restore', '@store'),
+  ]);
+  assert.equal(
+    untranslated.map(({ line }) => line),
+    [2, 5, 7, 8, 9, 10, 11, 12],
+  );
+});
+
 convert.run();
