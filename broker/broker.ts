@@ -70,6 +70,7 @@ import {
   POLICY_HOST,
   PolicyReload,
   type ReloadResult,
+  Reviews,
   Sessions,
   type SessionWatcher,
   signedPolicyOf,
@@ -394,8 +395,9 @@ async function startAdmin(
   const status = (): BrokerStatus => describeBroker(sources);
   const control = join(options.runtime, CONTROL_SOCKET);
   const policy = { reload, archive };
+  const reviews = new Reviews({ identity, audit, keys, clock });
   const gate = new KeyGate({ identity, keys, clock, randomBytes });
-  const target = { status, policy, grants, modes, keys, metrics, audit, gate, clock };
+  const target = { status, policy, grants, modes, keys, reviews, metrics, audit, gate, clock };
   const server = await serveControl({ path: control, needsKey: options.control.keys === 'always', gid: null }, target);
   started.add(() => server.close());
   const { shared, group } = options.control;

@@ -64,6 +64,7 @@ export {
   RevocationStore,
   readPassphrase,
   readRequest,
+  readTrustAnchor,
   receiveKeys,
   renewalTime,
   renewCredential,

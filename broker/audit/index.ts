@@ -1,5 +1,5 @@
 /** Entry of broker/audit/: the tamper-evident log, a version of it in memory, and the functions for an auditor. */
-export { escapeUnsafe, type ParsedLine } from './chain.ts';
+export { escapeUnsafe, type ParsedLine, parseLine } from './chain.ts';
 export { AuditError, type AuditErrorCode } from './errors.ts';
 export {
   type Checkpoint,
@@ -7,10 +7,13 @@ export {
   formatVerifierKey,
   noteKeyOf,
   type ProofFault,
+  type ProofVerdict,
   parseCheckpoint,
   parseVerifierKey,
+  type RecordProof,
   type VerifierKey,
   verifyProof,
+  verifyRecordProof,
 } from './evidence/index.ts';
 export {
   DOMAIN_BYTES_PER_HOUR,
@@ -20,7 +23,15 @@ export {
   MIN_LOG_BYTES,
 } from './limits.ts';
 export type { AuditHead, AuditLog, LogShare } from './log.ts';
-export { latestCheckpoint, proveConsistency, proveRecord, readVerifierKey } from './prove.ts';
+export {
+  hashOfRecord,
+  latestCheckpoint,
+  type ProvenRecords,
+  proveConsistency,
+  proveRecord,
+  proveRecords,
+  readVerifierKey,
+} from './prove.ts';
 export type { LinePlace } from './read/lines.ts';
 export { type PlacedLine, placeAfter, readAudit, readLineAt } from './read/read.ts';
 export { type AuditStatus, auditStatus } from './read/status.ts';

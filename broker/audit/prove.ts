@@ -1,15 +1,18 @@
 /** Extracts the proof of one record, or of one state, from a log, for a third party. Reads only. */
+import { invariant } from '../base/index.ts';
+import { parseLine } from './chain.ts';
 import { AuditError } from './errors.ts';
 import {
   type Checkpoint,
   consistencyRanges,
   formatProof,
   formatVerifierKey,
-  inclusionRanges,
+  InclusionPaths,
   leafHash,
   parseCheckpoint,
   parseVerifierKey,
   RangeRoots,
+  type RecordProof,
   splitNotes,
 } from './evidence/index.ts';
 import type { AuditReader } from './files/files.ts';
@@ -53,27 +56,69 @@ export async function proveRecord(
   seq: number,
   reader: AuditReader = nodeFiles(directory),
 ): Promise<string> {
+  const { checkpoint, records } = await proveRecords(directory, [seq], reader);
+  const [record] = records;
+  invariant(record !== undefined, 'one record was asked for');
+  return formatProof({ ...record, checkpoint });
+}
+
+export interface ProvenRecords {
+  /** The signed note. */
+  readonly checkpoint: string;
+  /** In the order of the log. */
+  readonly records: readonly Omit<RecordProof, 'checkpoint'>[];
+}
+
+/**
+ * Several records under the newest checkpoint, in one pass over the log. Throws ERR_AUDIT_UNPROVEN as `proveRecord`.
+ *
+ * @param seqs numbers of records
+ */
+export async function proveRecords(
+  directory: string,
+  seqs: readonly number[],
+  reader: AuditReader = nodeFiles(directory),
+): Promise<ProvenRecords> {
   const { text, checkpoint } = await newest(directory, reader);
-  if (seq < 1 || seq > checkpoint.size) {
+  const wanted = [...new Set(seqs)].sort((a, b) => a - b);
+  const out = wanted.find((seq) => seq < 1 || seq > checkpoint.size);
+  if (out !== undefined) {
     const covered = `the newest checkpoint covers records 1 to ${checkpoint.size}`;
-    throw new AuditError('ERR_AUDIT_UNPROVEN', `record ${seq} cannot be proven: ${covered}`);
+    throw new AuditError('ERR_AUDIT_UNPROVEN', `record ${out} cannot be proven: ${covered}`);
   }
-  const pruned = await prunedBefore(reader, seq, `record ${seq} cannot be proven`);
-  const index = seq - 1;
-  const roots = new RangeRoots(inclusionRanges(index, checkpoint.size));
-  for (const node of pruned?.nodes ?? []) roots.node(node);
-  let found: Uint8Array | null = null;
+  const [first = 1] = wanted;
+  const pruned = await prunedBefore(reader, first, `record ${first} cannot be proven`);
+  const lineAt = new Map<number, Uint8Array | null>(wanted.map((seq) => [seq - 1, null]));
+  const paths = new InclusionPaths(lineAt.keys(), checkpoint.size);
+  for (const node of pruned?.nodes ?? []) paths.node(node);
   let at = pruned?.records ?? 0;
   for await (const line of lines(reader, placeAfterPruned(pruned))) {
     if (at >= checkpoint.size) break;
-    if (at === index) found = Uint8Array.from(line);
-    else roots.leaf(at, leafHash(line));
+    if (lineAt.has(at)) lineAt.set(at, Uint8Array.from(line));
+    paths.leaf(at, leafHash(line));
     at += 1;
   }
-  if (found === null || at < checkpoint.size) {
+  const records = [...lineAt].flatMap(([index, line]) => {
+    const path = paths.path(index);
+    return line === null || path === null ? [] : [{ line, index, path }];
+  });
+  if (records.length < wanted.length || at < checkpoint.size) {
     throw new AuditError('ERR_AUDIT_UNPROVEN', `the log ends before its last checkpoint; run "argus audit verify"`);
   }
-  return formatProof({ line: found, index, path: roots.roots(), checkpoint: text });
+  return { checkpoint: text, records };
+}
+
+/** The hash of a record's line, which the record after it has in `prev`. Null: there is no such record. */
+export async function hashOfRecord(
+  directory: string,
+  seq: number,
+  reader: AuditReader = nodeFiles(directory),
+): Promise<string | null> {
+  for await (const line of lines(reader)) {
+    const parsed = parseLine(line);
+    if (typeof parsed !== 'string' && parsed.seq === seq) return leafHash(line);
+  }
+  return null;
 }
 
 /** The hashes that prove to a witness that the newest checkpoint extends one of `old` records. */

@@ -8,16 +8,21 @@ export interface ControlRoute {
   /** Its name in the audit log. */
   readonly name: string;
   readonly roles: readonly Role[];
-  /** It may change something: each request is recorded, with its result. */
+  /** It may change something, or states something: each request is recorded, with its result. */
   readonly isChange: boolean;
 }
 
 const ADMIN: readonly Role[] = ['admin'];
-/** An auditor sees all that an admin sees, and changes nothing. */
+/** An auditor sees all that an admin sees, and changes nothing. An auditor alone reviews the log. */
 const READERS: readonly Role[] = ['admin', 'auditor'];
 
 function change(name: string): ControlRoute {
   return { name, roles: ADMIN, isChange: true };
+}
+
+/** What was done with the log: the record of the request is all that it does. */
+function statement(name: string, roles: readonly Role[]): ControlRoute {
+  return { name, roles, isChange: true };
 }
 
 function look(name: string): ControlRoute {
@@ -38,4 +43,7 @@ export const ROUTES: ReadonlyMap<string, ControlRoute> = new Map([
   ['POST /v1/grants/revoke', change('grants.revoke')],
   ['POST /v1/modes', change('modes.set')],
   ['POST /v1/keys/revocations', change('keys.revoke')],
+  ['POST /v1/audit/review', statement('audit.review', ['auditor'])],
+  ['POST /v1/audit/read', statement('audit.read', READERS)],
+  ['POST /v1/audit/export', statement('audit.export', READERS)],
 ]);

@@ -17,8 +17,9 @@ import {
   MAX_METRICS_CONNECTIONS,
   MAX_SHARED_CONNECTIONS,
 } from '../process/index.ts';
-import type { BrokerStatus, Grants, KeyWatch, Metrics, Modes } from '../service/index.ts';
+import type { BrokerStatus, Grants, KeyWatch, Metrics, Modes, Reviews } from '../service/index.ts';
 import { type AdminContext, administer, describeCaller, describeHolder } from './admin-requests.ts';
+import { answerAudit } from './audit-requests.ts';
 import { callerProcess } from './caller-process.ts';
 import type { GateResult, KeyGate } from './gate.ts';
 import { answerGrants } from './grant-requests.ts';
@@ -45,6 +46,7 @@ export interface ControlTarget {
   readonly grants: Grants;
   readonly modes: Modes;
   readonly keys: KeyWatch;
+  readonly reviews: Reviews;
   readonly metrics: Metrics;
   readonly audit: Pick<AuditLog, 'record'>;
   readonly gate: Pick<KeyGate, 'challenge' | 'admit'>;
@@ -190,7 +192,11 @@ function look(request: ControlRequest, target: ControlTarget): ControlAnswer | P
   }
 }
 
-function change(request: ControlRequest, { policy, grants, modes, keys }: ControlTarget): Promise<ControlAnswer> {
+function change(
+  request: ControlRequest,
+  { policy, grants, modes, keys, reviews }: ControlTarget,
+): Promise<ControlAnswer> {
+  if (request.url?.startsWith('/v1/audit/') === true) return answerAudit(request, reviews);
   if (request.url?.startsWith('/v1/policy/') === true) return answerPolicy(request, policy);
   if (request.url === '/v1/modes') return answerModes(request, modes);
   return request.url?.startsWith('/v1/keys/') === true

@@ -31,7 +31,9 @@ export type BrokerErrorCode =
   | 'ERR_BROKER_TOKEN'
   | 'ERR_BROKER_GRANT'
   /** A domain cannot be made permissive or enforcing. */
-  | 'ERR_BROKER_MODE';
+  | 'ERR_BROKER_MODE'
+  /** A review is not accepted: not from an auditor, or not of this log. */
+  | 'ERR_BROKER_REVIEW';
 
 export class BrokerError extends CodedError<BrokerErrorCode> {
   override readonly name = 'BrokerError';

@@ -14,6 +14,7 @@ export { type IdentitySource, OwnIdentity } from './own-identity.ts';
 export { PacedLog } from './paced-log.ts';
 export { attributed, entryOf, POLICY_HOST, type Refusal, type ReloadResult } from './policy-change.ts';
 export { PolicyReload } from './reload.ts';
+export { REVIEW_TYP, Reviews } from './reviews.ts';
 export { Sessions, type SessionWatcher } from './sessions.ts';
 export { SignedPolicy } from './signed-policy.ts';
 export { type BrokerStatus, type DomainStatus, describeBroker } from './status.ts';

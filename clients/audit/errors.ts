@@ -10,7 +10,9 @@ export type AuditQuestionErrorCode =
   /** The console's page was not built. */
   | 'ERR_AUDIT_PAGE'
   /** The checkpoint of an earlier list cannot be used with this log. */
-  | 'ERR_AUDIT_CURSOR';
+  | 'ERR_AUDIT_CURSOR'
+  /** The case cannot be made: by whom, of what, or how much. */
+  | 'ERR_AUDIT_CASE';
 
 export class AuditQuestionError extends Error {
   override readonly name = 'AuditQuestionError';

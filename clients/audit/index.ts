@@ -1,5 +1,14 @@
 /** Entry of clients/audit/: queries to the audit log. */
 
+export {
+  type CaseFault,
+  type CaseVerdict,
+  checkCase,
+  MAX_CASE_BYTES,
+  makeCase,
+  selectRecords,
+  verifyCase,
+} from './cases/index.ts';
 export { type AuditConsole, openConsole } from './console/index.ts';
 export { AuditQuestionError } from './errors.ts';
 export { avcLine, cefLine, ecsDocument, ocsfEvent } from './export/index.ts';
@@ -24,6 +33,6 @@ export {
   RecordRow,
   TIME_WORDS,
 } from './query/index.ts';
-export { Groups, ObservedFlow, Openings, Probes, shown, Timeline } from './reports/index.ts';
+export { Groups, LogUses, ObservedFlow, Openings, Probes, shown, Timeline } from './reports/index.ts';
 export { csvCell, csvTable, jsonRows, type Table, textTable } from './table.ts';
 export { serveWitness } from './witness/index.ts';

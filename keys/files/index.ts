@@ -6,6 +6,7 @@ export { approveToFiles, issueToFiles, readRequest } from './hand-back.ts';
 export { type HolderKey, listHolders } from './holders.ts';
 export { type Identity, isCredentialReplaced, loadIdentity } from './identity.ts';
 export { rotateIdentity } from './identity-rotation.ts';
+export { readTrustAnchor } from './jwk-files.ts';
 export { backupKeys, restoreKeys } from './key-backup.ts';
 export { migrateKeys, prepareTransfer, receiveKeys } from './migration.ts';
 export { configuredPassphrase, readPassphrase } from './passphrase.ts';

@@ -336,7 +336,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'clients/demo/rogue.ts': `import { sendv } from '../../broker/core/index.ts';` }],
   },
   'clients/audit': {
-    imports: ['broker/record', 'broker/audit', 'policy'],
+    imports: ['broker/base', 'broker/record', 'broker/audit', 'keys', 'policy'],
     breaking: [{ 'clients/audit/table.ts': `import { startBroker } from '../../broker/index.ts';` }],
   },
   'clients/cli': {

@@ -172,6 +172,7 @@ const WITHOUT_JSON: Readonly<Record<string, string>> = {
   'audit checkpoint': 'its format is for programs',
   'audit key': 'its format is for programs',
   'audit prove': 'its format is for programs',
+  'audit case': 'its output is lines of JSON',
   'audit schema': 'its output is JSON',
   completion: 'its formats are for shells',
   'known-values': 'its format is for shells',

@@ -126,6 +126,9 @@ gates('each role may ask for its own operations alone', async () => {
     ['POST /v1/grants/revoke', changes],
     ['POST /v1/modes', changes],
     ['POST /v1/keys/revocations', changes],
+    ['POST /v1/audit/review', 'ROLE yes ROLE ROLE'],
+    ['POST /v1/audit/read', reads],
+    ['POST /v1/audit/export', reads],
   ]);
 });
 

@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
+import { announce } from '../../clients/cli/commands/audit/announce.ts';
 import { grantCommand, grantsCommand, revokeCommand } from '../../clients/cli/commands/grants.ts';
 import { getenforceCommand, setenforceCommand } from '../../clients/cli/commands/modes.ts';
 import { reloadCommand, statusCommand } from '../../clients/cli/commands/status.ts';
@@ -186,6 +187,9 @@ needs('ss', 'iproute2')(
         ['grants/revoke', grant],
         ['modes', { domain: 'chrome-vm', mode: 'enforcing', by: 'alice', reason: 'a test' }],
         ['keys/revocations', { list: 'none' }],
+        ['audit/review', { credential: 'none', statement: 'none' }],
+        ['audit/read', { by: 'alice', what: 'list' }],
+        ['audit/export', { by: 'alice', what: 'case x', question: 'src=mail-vm', records: 3 }],
       ] as const)
         await callControl(installation.control, 'POST', `/v1/${path}`, body);
       await callControl(installation.control, 'GET', '/v1/policy/files');
@@ -205,11 +209,45 @@ needs('ss', 'iproute2')(
           ['grants.revoke', 'UNCHANGED', 'alice', 'a test'],
           ['modes.set', 'UNCHANGED', 'alice', 'a test'],
           ['keys.revoke', 'ERR_BROKER_LIST_NOT_A_LIST', null, null],
+          ['audit.review', 'ERR_BROKER_REVIEW', null, null],
+          ['audit.read', 'DONE', 'alice', null],
+          ['audit.export', 'DONE', 'alice', null],
         ],
       );
       for (const { detail } of records)
         assert.equal([detail.caller?.pid, detail.caller?.uid], [process.pid, process.getuid?.()]);
     }),
+);
+
+control('reading and exporting the log of a running broker is recorded in it, and a copy of it is not', () =>
+  withInstallation({}, async (installation) => {
+    const broker = await installation.broker({ watchPolicy: false });
+    const before = process.env.ARGUS_CONTROL;
+    process.env.ARGUS_CONTROL = installation.control;
+    try {
+      await runCommand(await argusProgram('audit'), ['audit', 'list', installation.audit, 'event=broker.start']);
+      assert.is(await announce(installation.audit, { what: 'proof', question: 'seq=1', records: 1 }), true);
+      assert.is(await announce(installation.runtime, { what: 'list', question: '' }), false);
+    } finally {
+      if (before === undefined) delete process.env.ARGUS_CONTROL;
+      else process.env.ARGUS_CONTROL = before;
+    }
+    await broker.close();
+    const { output } = await runCommand(await argusProgram('audit'), [
+      'audit',
+      'reviews',
+      installation.audit,
+      '--json',
+    ]);
+    const uses = JSON.parse(output) as { readonly what: string; readonly how: string; readonly about: string }[];
+    assert.equal(
+      uses.map(({ what, how, about }) => [what, how, about]),
+      [
+        ['read', 'list', 'event=broker.start'],
+        ['exported', 'proof', 'seq=1'],
+      ],
+    );
+  }),
 );
 
 control('what is no operation is 404, with a code', () =>

@@ -24,7 +24,16 @@ export {
   verifierKey,
   verifyNote,
 } from './note.ts';
-export { formatProof, type ProofFault, parseProof, verifyProof } from './proof.ts';
+export { InclusionPaths } from './paths.ts';
+export {
+  formatProof,
+  type ProofFault,
+  type ProofVerdict,
+  parseProof,
+  type RecordProof,
+  verifyProof,
+  verifyRecordProof,
+} from './proof.ts';
 export {
   CompactRange,
   consistencyRanges,

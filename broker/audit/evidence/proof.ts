@@ -64,8 +64,13 @@ export type ProofFault =
 
 export function verifyProof(text: string, key: VerifierKey): ProofVerdict {
   const proof = parseProof(text);
-  const checkpoint = proof === null ? null : parseCheckpoint(proof.checkpoint);
-  if (proof === null || checkpoint === null) return { ok: false, reason: 'MALFORMED' };
+  return proof === null ? { ok: false, reason: 'MALFORMED' } : verifyRecordProof(proof, key);
+}
+
+/** All members may be hostile; never throws. */
+export function verifyRecordProof(proof: RecordProof, key: VerifierKey): ProofVerdict {
+  const checkpoint = parseCheckpoint(proof.checkpoint);
+  if (checkpoint === null) return { ok: false, reason: 'MALFORMED' };
   const signed = verifyNote(checkpoint.note, key);
   if (signed !== 'verified') return { ok: false, reason: signed === 'bad' ? 'BAD_SIGNATURE' : 'WRONG_KEY' };
   if (!checkpoint.origin.startsWith(`${key.name}/`)) return { ok: false, reason: 'FOREIGN_ORIGIN' };

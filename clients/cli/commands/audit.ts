@@ -1,9 +1,11 @@
-/** `argus audit`: an auditor's questions to the log. Every command only reads, and works while the broker writes. */
+/** `argus audit`: an auditor's questions to the log. Every command only reads the log, and works while the broker writes. */
 import { Command } from 'commander';
+import { caseCommand, verifyCaseCommand } from './audit/case.ts';
 import { checkpointCommand, keyCommand, proveCommand, verifyProofCommand } from './audit/evidence.ts';
 import { listCommand } from './audit/list.ts';
 import { accessCommand, rulesCommand } from './audit/policies.ts';
 import { reportCommands } from './audit/reports.ts';
+import { reviewCommand, reviewsCommand } from './audit/review.ts';
 import { schemaCommand } from './audit/schema.ts';
 import { auditStatusCommand } from './audit/status.ts';
 import { tailCommand } from './audit/tail.ts';
@@ -21,6 +23,10 @@ export function auditCommand(): Command {
     .addCommand(proveCommand())
     .addCommand(verifyProofCommand())
     .addCommand(witnessCommand())
+    .addCommand(caseCommand())
+    .addCommand(verifyCaseCommand())
+    .addCommand(reviewCommand())
+    .addCommand(reviewsCommand())
     .addCommand(tailCommand())
     .addCommand(listCommand())
     .addCommand(accessCommand())

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { VerifierKey } from '../../../broker/audit/index.ts';
 import { INSPECTORS } from '../../../broker/index.ts';
 import { openConsole } from '../../audit/index.ts';
+import { announce } from './audit/announce.ts';
 import { parseKeys } from './audit/arguments.ts';
 import { untilInterrupted } from './audit/interrupt.ts';
 import { load } from './policy/directory.ts';
@@ -27,6 +28,7 @@ export function consoleCommand(): Command {
       '\nExample:\n  argus console /var/log/argus --key broker.vkey\n\nThe printed address holds a token that serves once, for one browser.',
     )
     .action(async (directory: string, flags: ConsoleFlags) => {
+      await announce(directory, { what: 'console', question: '' });
       const opened = await openConsole({
         directory,
         port: flags.port,

@@ -118,11 +118,11 @@ export class DayBroker {
     const number = this.#host.archive.newest + 1;
     try {
       const policy = await compile(files, number);
-      this.#admin('POST /v1/policy', 'DONE', change);
+      this.#admin('policy.apply', 'DONE', change);
       await this.#put(policy, change);
     } catch (error) {
       if (!(error instanceof PolicyError)) throw error;
-      this.#admin('POST /v1/policy', error.code, change);
+      this.#admin('policy.apply', error.code, change);
       const detail = { ...attributed(change), revision: this.#policy.revision, refused: number };
       this.log.record({ event: 'policy.reject', reason: error.code, detail });
     }
@@ -131,7 +131,7 @@ export class DayBroker {
   async grant(grant: Grant, change: Change, forMs: number): Promise<void> {
     const { domain, label } = grant;
     const policy = regrantPolicy(this.#policy, this.#host.archive.newest + 1, [...this.#policy.grants, grant]);
-    this.#admin('POST /v1/grants', 'DONE', change);
+    this.#admin('grants.add', 'DONE', change);
     const detail = { label, by: change.by, why: change.why, forMs, keep: false, from: policy.revision };
     this.log.record({ event: 'grant.add', src: this.domain(domain), reason: 'GRANTED', detail });
     await this.#put(policy, change);
@@ -147,11 +147,23 @@ export class DayBroker {
 
   /** The key of a domain is taken back, and the domain tries to come again with it. */
   revokeKey(name: string, change: Change): void {
-    this.#admin('POST /v1/revocations', 'DONE', change);
+    this.#admin('keys.revoke', 'DONE', change);
     this.close(name, 'KEY_REVOKED');
     this.log.record({ event: 'key.list', reason: 'INSTALLED', detail: { serial: 2, entries: 1, ended: 1 } });
     const detail = { role: 'domain', name, key: 'c0ffee00c0ffee00', generation: 1, count: 3 };
     this.log.record({ event: 'key.incident', reason: 'REVOKED', detail });
+  }
+
+  /** An auditor has reviewed all that is there. */
+  review(by: string, why: string): void {
+    const { seq: through, hash } = this.log.head;
+    this.#use('audit.review', { by, key: 'a0d170a0d170a0d1', through, hash, why });
+  }
+
+  /** Records were shown, or have left the log. */
+  read(by: string, what: string, question: string, records?: number): void {
+    const isExport = records !== undefined;
+    this.#use(isExport ? 'audit.export' : 'audit.read', { by, what, ...(isExport ? { records } : {}), question });
   }
 
   /** Until all that was recorded is on the disk, and signed if it was time to. */
@@ -173,6 +185,11 @@ export class DayBroker {
   #admin(request: string, reason: string, { by, why }: Change): void {
     const detail = { request, by, why, caller: { pid: 4_711, uid: 0, program: 'argus' } };
     this.log.record({ event: reason === 'DONE' ? 'admin.request' : 'admin.refused', reason, detail });
+  }
+
+  #use(request: string, asked: { readonly [key: string]: string | number }): void {
+    const detail = { request, ...asked, caller: { pid: 4_812, uid: 1_002, program: 'argus' } };
+    this.log.record({ event: 'admin.request', reason: 'DONE', detail });
   }
 
   async #put(policy: PolicyRevision, change: Change): Promise<void> {

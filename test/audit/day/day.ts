@@ -87,6 +87,9 @@ const EVENTS: Readonly<Record<string, (broker: DayBroker) => void | Promise<void
   '16:00': (broker) => broker.apply(MORNING, { cause: 'rollback', by: 'alice', why: 'incident 17: mail-vm' }),
   '16:01': (broker) => broker.send('mail-vm', 'db-vm', 'data:send', 5000, 1_500, 4_096),
   '16:05': (broker) => broker.revokeKey('mail-vm', applied('alice', 'incident 17: mail-vm')),
+  '17:00': (broker) => broker.read('carol', 'list', 'src=mail-vm decision=deny since=today'),
+  '17:10': (broker) => broker.read('carol', 'case incident 17', 'src=mail-vm decision=deny since=today', 23),
+  '17:20': (broker) => broker.review('carol', 'incident 17 is handled, nothing else to report'),
 };
 
 /**

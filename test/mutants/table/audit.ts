@@ -9,9 +9,81 @@ const FAULTS = ['test/audit/faults.test.ts'];
 const RETENTION = ['test/audit/retention.test.ts'];
 const STRICT = ['test/audit/strict.test.ts'];
 const WITNESS = ['test/audit/witness.test.ts'];
+const CASES = ['test/audit/cases.test.ts'];
+const REVIEWS = ['test/service/reviews.test.ts'];
 const RECOVERY = ['test/audit/recovery.test.ts'];
 
 export const AUDIT: readonly Mutant[] = [
+  {
+    in: 'broker/service/reviews.ts',
+    find: "{ ...options, roles: ['auditor'] }",
+    replace: 'options',
+    promise: 'only an auditor reviews',
+    tests: REVIEWS,
+  },
+  {
+    in: 'broker/service/reviews.ts',
+    find: 'if (said === null)',
+    replace: 'if (false)',
+    promise: 'only an auditor reviews',
+    tests: REVIEWS,
+  },
+  {
+    in: 'broker/service/reviews.ts',
+    find: 'if (keys.isRevoked(verdict.credential))',
+    replace: 'if (false)',
+    promise: 'only an auditor reviews',
+    tests: REVIEWS,
+  },
+  {
+    in: 'broker/service/reviews.ts',
+    find: 'if (parsed.data.through > audit.head.seq)',
+    replace: 'if (false)',
+    promise: 'only an auditor reviews',
+    tests: REVIEWS,
+  },
+  {
+    in: 'clients/audit/cases/verify-case.ts',
+    find: 'if (seal.sha256 !== sha256)',
+    replace: 'if (false)',
+    promise: 'a changed case is noticed',
+    tests: CASES,
+  },
+  {
+    in: 'clients/audit/cases/verify-case.ts',
+    find: "{ ...options, roles: ['auditor'] }",
+    replace: 'options',
+    promise: 'a changed case is noticed',
+    tests: CASES,
+  },
+  {
+    in: 'clients/audit/cases/verify-case.ts',
+    find: 'if (verdict.credential.name !== head.by)',
+    replace: 'if (false)',
+    promise: 'a changed case is noticed',
+    tests: CASES,
+  },
+  {
+    in: 'clients/audit/cases/verify-case.ts',
+    find: 'if (claimedHash(',
+    replace: 'if (false && claimedHash(',
+    promise: 'a changed case is noticed',
+    tests: CASES,
+  },
+  {
+    in: 'clients/audit/cases/verify-case.ts',
+    find: 'if (!proof.ok)',
+    replace: 'if (proof.ok === null)',
+    promise: 'a changed case is noticed',
+    tests: CASES,
+  },
+  {
+    in: 'clients/audit/cases/verify-case.ts',
+    find: 'if (stray !== undefined)',
+    replace: 'if (false)',
+    promise: 'a changed case is noticed',
+    tests: CASES,
+  },
   {
     in: 'broker/audit/chain.ts',
     find: "fields.sum !== sum(bytes.subarray(0, bytes.length - SUM_BYTES))) return 'BAD_SUM';",

@@ -12,6 +12,7 @@ import {
   verifyProof,
 } from '../../../../broker/audit/index.ts';
 import { printJson } from '../../output.ts';
+import { announce } from './announce.ts';
 import { parseKey, parseSeq } from './arguments.ts';
 
 export function checkpointCommand(): Command {
@@ -48,6 +49,7 @@ export function proveCommand(): Command {
     .argument('<seq>', 'the number of the record', parseSeq)
     .addHelpText('after', '\nExample:\n  argus audit prove /var/log/argus 4711 > 4711.tlog-proof')
     .action(async (directory: string, seq: number) => {
+      await announce(directory, { what: 'proof', question: `seq=${seq}`, records: 1 });
       process.stdout.write(await proveRecord(directory, seq));
     });
 }

@@ -25,6 +25,7 @@ import {
   RecordRow,
   shown,
 } from '../../../audit/index.ts';
+import { announce } from './announce.ts';
 import { untilInterrupted } from './interrupt.ts';
 import { faultText, recordText } from './lines.ts';
 
@@ -64,6 +65,7 @@ export function listCommand(): Command {
 
 async function list(directory: string, words: readonly string[], flags: ListFlags): Promise<void> {
   const wants = predicateOf(parseQuestion(words.join(' '), Date.now()));
+  await announce(directory, { what: 'list', question: words.join(' ') });
   const from = flags.checkpoint === undefined ? undefined : readCursor(flags.checkpoint, directory);
   let [found, end] = [0, from];
   const leftOut: LeftOut = { count: 0 };

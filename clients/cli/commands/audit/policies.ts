@@ -16,6 +16,7 @@ import {
   TIME_WORDS,
   UsageTally,
 } from '../../../audit/index.ts';
+import { announce } from './announce.ts';
 import { print, type TableFlags } from './reports.ts';
 
 interface PolicyFlags extends TableFlags {
@@ -93,6 +94,7 @@ async function policyAt(
   directory: string,
   { at }: PolicyFlags,
 ): Promise<{ readonly policy: PolicyRevision; readonly tally: UsageTally }> {
+  await announce(directory, { what: 'access', question: '' });
   const tally = new UsageTally();
   const until = at === undefined ? null : new Date(at).toISOString();
   let loaded: LoadedPolicy | null = null;

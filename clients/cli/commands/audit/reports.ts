@@ -20,6 +20,7 @@ import {
   textTable,
 } from '../../../audit/index.ts';
 import { printJson } from '../../output.ts';
+import { announce } from './announce.ts';
 import { parseSeq } from './arguments.ts';
 import { recordText } from './lines.ts';
 import { QUESTION_HELP } from './list.ts';
@@ -222,6 +223,7 @@ function whyCommand(): Command {
     .option('--json', 'the record as JSON')
     .addHelpText('after', '\nExample:\n  argus audit why /var/log/argus 4711')
     .action(async (directory: string, seq: number, flags: { readonly json?: true }) => {
+      await announce(directory, { what: 'why', question: `seq=${seq}` });
       for await (const { parsed } of readAudit(directory)) {
         if (typeof parsed === 'string' || parsed.seq !== seq) continue;
         if (flags.json) printJson(parsed.fields);
@@ -249,6 +251,7 @@ function whyText(parsed: ParsedLine): readonly string[] {
 
 export async function each(directory: string, words: readonly string[], use: (row: RecordRow) => void): Promise<void> {
   const wants = predicateOf(parseQuestion(words.join(' '), Date.now()));
+  await announce(directory, { what: 'report', question: words.join(' ') });
   let malformed = 0;
   for await (const { parsed } of readAudit(directory)) {
     if (typeof parsed === 'string') malformed += 1;

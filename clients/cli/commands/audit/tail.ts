@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { escapeUnsafe, type TailLine, tailAudit } from '../../../../broker/audit/index.ts';
 import { AUDIT_EVENTS } from '../../../../broker/record/index.ts';
+import { announce } from './announce.ts';
 import { untilInterrupted } from './interrupt.ts';
 import { faultText, recordText } from './lines.ts';
 
@@ -29,6 +30,7 @@ export function tailCommand(): Command {
 }
 
 async function tail(directory: string, flags: TailFlags): Promise<void> {
+  await announce(directory, { what: 'tail', question: flags.event === undefined ? '' : `event=${flags.event}` });
   await untilInterrupted(async (signal) => {
     const lines = tailAudit(directory, {
       lines: flags.lines,
