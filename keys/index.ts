@@ -59,6 +59,7 @@ export {
   loadIdentity,
   migrateKeys,
   openAuthority,
+  openedSecret,
   prepareTransfer,
   type RenewalResult,
   RevocationStore,
@@ -73,6 +74,7 @@ export {
   rotateIdentity,
   sealKeyDirectory,
   splitAuthority,
+  storedForm,
   unsealKeyDirectory,
   writeRequest,
 } from './files/index.ts';

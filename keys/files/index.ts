@@ -12,5 +12,5 @@ export { migrateKeys, prepareTransfer, receiveKeys } from './migration.ts';
 export { configuredPassphrase, readPassphrase } from './passphrase.ts';
 export { installRenewal, type RenewalResult, renewalTime, renewCredential } from './renewal.ts';
 export { type InstallResult, type KeyRefusal, RevocationStore } from './revocation-store.ts';
-export { sealKeyDirectory, unsealKeyDirectory } from './sealed-keys.ts';
+export { openedSecret, sealKeyDirectory, storedForm, unsealKeyDirectory } from './sealed-keys.ts';
 export { joinAuthority, splitAuthority } from './split-authority.ts';

@@ -5,10 +5,10 @@ import { KeyError, MAX_BACKUP_BYTES, MAX_REGISTER_BYTES, PRIVATE_FILE_MODE, PUBL
 import { type Backup, openBackup, sealBackup } from '../sealed/index.ts';
 import { keyDirectory } from './key-directory.ts';
 import { createKeyFile, isPresent, makeKeyDirectory, readKeyFile } from './key-files.ts';
-import { authorityLayout, identityLayout } from './layout.ts';
+import { authorityLayout, identityLayout, NATS_SEED } from './layout.ts';
 
 /** Those of a NATS user as well: without its seed a restored machine could not connect. */
-const NATS_FILES = ['nats.seed', 'nats-ca.pem'] as const;
+const NATS_FILES = [NATS_SEED, 'nats-ca.pem'] as const;
 const PUBLIC_NAMES = /(\.pub\.jwk|\.jws|\.jwt|\.pem)$/;
 /** A holder's trust anchor; in an authority's directory the same name is its private key. */
 const ANCHOR = 'authority.jwk';

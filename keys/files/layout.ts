@@ -53,3 +53,6 @@ export function authorityLayout(dir: string): AuthorityLayout {
     succession: join(dir, 'succession.jws'),
   };
 }
+
+/** The seed of a holder's NATS user, next to its key: a secret of its own. */
+export const NATS_SEED = 'nats.seed';

@@ -5,6 +5,7 @@
  * identity's key, a server could send a forged hello as the nonce, and get it signed.
  */
 import { existsSync } from 'node:fs';
+import { openedSecret, storedForm } from '../../../../keys/index.ts';
 import { natsFiles, readPrivate, writeWhole } from '../admin/files.ts';
 import { NatsCarrierError } from '../errors.ts';
 
@@ -15,13 +16,16 @@ export async function makeNkey(directory: string): Promise<{ readonly publicKey:
   const { seed } = natsFiles(directory);
   const created = !existsSync(seed);
   const { nkeys } = await import('nats');
-  if (created) await writeWhole(seed, `${Buffer.from(nkeys.createUser().getSeed()).toString('latin1')}\n`, 'private');
+  if (created) {
+    const text = `${Buffer.from(nkeys.createUser().getSeed()).toString('latin1')}\n`;
+    await writeWhole(seed, await storedForm(text), 'private');
+  }
   return { publicKey: await publicHalf(await readSeed(seed), seed), created };
 }
 
-/** @throws NatsCarrierError ERR_NATS_FILE */
+/** @throws NatsCarrierError ERR_NATS_FILE; KeyError ERR_KEY_SEALED, ERR_KEY_UNSEAL when it is sealed */
 export async function readSeed(path: string): Promise<Uint8Array> {
-  const text = await readPrivate(path, 'make the key there: argus nats key DIR');
+  const text = await openedSecret(path, await readPrivate(path, 'make the key there: argus nats key DIR'));
   const seed = Buffer.from(text.trim(), 'latin1');
   await publicHalf(seed, path);
   return seed;
