@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { ARM_NAMES, type ArmName, DEFAULT_ARMS, isArmName } from './arms/arm.ts';
 import { Cleanup } from './cleanup.ts';
 import { ATTACKS, KINDS, type Kind } from './fairness/kinds.ts';
@@ -51,11 +51,10 @@ const program = new Command('npm run bench --')
     'instead: what an innocent pair of VMs feels of each attack, and what it costs the broker',
     false,
   )
-  .option(
-    '--attacks <names>',
-    `with --fairness: comma-separated, of ${KINDS.map(({ name }) => name).join(', ')}`,
-    parseAttacks,
-    KINDS,
+  .addOption(
+    new Option('--attacks <names>', `with --fairness: comma-separated, of ${KINDS.map(({ name }) => name).join(', ')}`)
+      .argParser(parseAttacks)
+      .default(KINDS, 'all'),
   )
   .option('--attackers <numbers>', 'with --fairness: how many at a time, comma-separated', parseAttackers)
   .option('--arms <names>', `comma-separated, of ${ARM_NAMES.join(', ')}`, parseArms, DEFAULT_ARMS)
