@@ -6,9 +6,9 @@ import { STRANGERS } from '../peer/index.ts';
 import type { PolicySourceName } from '../process/index.ts';
 import { type Status, statusWord } from '../wire/index.ts';
 import type { KeyStatus, KeyWatch } from './key-watch.ts';
-import type { Refusal } from './policy-change.ts';
-import type { PolicyReload } from './reload.ts';
-import type { BundleStatus } from './signed-policy.ts';
+import type { Refusal } from './policy/policy-change.ts';
+import type { PolicyReload } from './policy/reload.ts';
+import type { BundleStatus } from './policy/signed-policy.ts';
 import { type MemoryStatus, memoryOf, type Usage, type UsageSources, usageOf } from './usage.ts';
 
 export interface DomainStatus extends Usage {

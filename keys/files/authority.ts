@@ -32,12 +32,12 @@ import {
   type TrustAnchor,
   thumbprintOf,
 } from '../credential/index.ts';
+import { storedForm } from './at-rest/sealed-keys.ts';
 import { formatJwk, readSigningKey, readTrustAnchor } from './jwk-files.ts';
 import { assertKeyDirectory, createKeyFile, isPresent, makeKeyDirectory, replaceKeyFile } from './key-files.ts';
 import { type AuthorityLayout, authorityLayout } from './layout.ts';
 import { Register, type RegisteredCredential } from './register.ts';
-import { storedForm } from './sealed-keys.ts';
-import { readSuccession } from './succession-file.ts';
+import { readSuccession } from './rotation/succession-file.ts';
 
 export interface IssueTerms {
   readonly name: string;

@@ -15,6 +15,7 @@ import {
   successorOf,
   type TrustAnchor,
 } from '../credential/index.ts';
+import { storedForm } from './at-rest/sealed-keys.ts';
 import type { Authority } from './authority.ts';
 import {
   acceptCredential,
@@ -34,7 +35,6 @@ import {
   replaceKeyFile,
 } from './key-files.ts';
 import { type IdentityLayout, identityLayout } from './layout.ts';
-import { storedForm } from './sealed-keys.ts';
 
 export interface EnrolledKey {
   readonly name: string;

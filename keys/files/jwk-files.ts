@@ -11,9 +11,9 @@ import {
   SigningKey,
   type TrustAnchor,
 } from '../credential/index.ts';
+import { openStored } from './at-rest/sealed-keys.ts';
 import { type FileTrust, isPresent, readKeyFile } from './key-files.ts';
 import type { IdentityLayout } from './layout.ts';
-import { openStored } from './sealed-keys.ts';
 
 interface NamedPublicJwk {
   readonly publicJwk: PublicJwk;

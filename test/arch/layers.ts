@@ -424,7 +424,7 @@ export const MODULES: readonly ModulePlace[] = [
         'keys/sealed/shares.ts': `import { split } from 'shamir-secret-sharing';`,
         'keys/sealed/seal.ts': `import { combine } from 'shamir-secret-sharing';`,
       },
-      { 'keys/files/split-authority.ts': `import { split } from 'shamir-secret-sharing';` },
+      { 'keys/files/at-rest/split-authority.ts': `import { split } from 'shamir-secret-sharing';` },
     ],
   },
   {

@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { PreparedTransfer } from '../../keys/files/migration.ts';
+import type { PreparedTransfer } from '../../keys/files/at-rest/migration.ts';
 import {
   createAuthority,
   issueIdentity,

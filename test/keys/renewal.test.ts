@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RenewalDesk } from '../../clients/cli/commands/keys/renewal-desk.ts';
-import { installRenewal, renewCredential } from '../../keys/files/renewal.ts';
+import { installRenewal, renewCredential } from '../../keys/files/rotation/renewal.ts';
 import { type Authority, createAuthority, type Identity, issueIdentity, type Role } from '../../keys/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 

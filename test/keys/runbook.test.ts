@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Broker, startBroker } from '../../broker/index.ts';
 import { keysCommand } from '../../clients/cli/commands/keys.ts';
-import { statusCommand } from '../../clients/cli/commands/status.ts';
+import { statusCommand } from '../../clients/cli/commands/running/status.ts';
 import { connect } from '../../clients/sdk/index.ts';
 import { createAuthority, issueIdentity, loadIdentity, openAuthority } from '../../keys/index.ts';
 import { copyShippedPolicy } from '../../policy/index.ts';

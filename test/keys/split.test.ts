@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { joinAuthority, splitAuthority } from '../../keys/files/split-authority.ts';
+import { joinAuthority, splitAuthority } from '../../keys/files/at-rest/split-authority.ts';
 import { createAuthority, openAuthority, sealKeyDirectory } from '../../keys/index.ts';
 import { joinShares, parseShare, splitBackup } from '../../keys/sealed/shares.ts';
 import { temporaryDirectory } from '../support/temp.ts';

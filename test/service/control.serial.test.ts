@@ -9,9 +9,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
 import { announce } from '../../clients/cli/commands/audit/announce.ts';
-import { grantCommand, grantsCommand, revokeCommand } from '../../clients/cli/commands/grants.ts';
-import { getenforceCommand, setenforceCommand } from '../../clients/cli/commands/modes.ts';
-import { reloadCommand, statusCommand } from '../../clients/cli/commands/status.ts';
+import { grantCommand, grantsCommand, revokeCommand } from '../../clients/cli/commands/running/grants.ts';
+import { getenforceCommand, setenforceCommand } from '../../clients/cli/commands/running/modes.ts';
+import { reloadCommand, statusCommand } from '../../clients/cli/commands/running/status.ts';
 import { argusProgram } from '../../clients/cli/program.ts';
 import { codeOfRun, runCommand } from '../policy/run-policy.ts';
 import {

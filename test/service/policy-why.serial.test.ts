@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
 import { shadow } from '../../clients/cli/commands/policy/replay/shadow.ts';
-import { whyCommand } from '../../clients/cli/commands/why.ts';
+import { whyCommand } from '../../clients/cli/commands/running/why.ts';
 import { archiveOf, readArchive } from '../../policy/index.ts';
 import { codeOfRun, runCommand, runPolicy } from '../policy/run-policy.ts';
 import { codeOf, type Installation, OPEN_ROWS, withInstallation } from '../support/installation/installation.ts';

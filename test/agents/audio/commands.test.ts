@@ -13,7 +13,7 @@ import {
 } from '../../../clients/agents/audio/mixer/mixer-messages.ts';
 import { checkRoute, parseSettings } from '../../../clients/agents/audio/mixer/mixer-state.ts';
 import { drawMixer, keyAction, renderMixer } from '../../../clients/cli/commands/audio/mixer-view.ts';
-import { parseDuration } from '../../../clients/cli/commands/grants.ts';
+import { parseDuration } from '../../../clients/cli/commands/running/grants.ts';
 import type { Domain } from '../../../policy/index.ts';
 
 const commands = suite('audio commands');

@@ -4,7 +4,7 @@ import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { restoreKeys } from '../../../keys/files/key-backup.ts';
+import { restoreKeys } from '../../../keys/files/at-rest/key-backup.ts';
 import { openBackup, sealBackup } from '../../../keys/sealed/backup.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
 import { codeOf } from '../forge.ts';

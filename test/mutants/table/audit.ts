@@ -15,28 +15,28 @@ const RECOVERY = ['test/audit/recovery.test.ts'];
 
 export const AUDIT: readonly Mutant[] = [
   {
-    in: 'broker/service/reviews.ts',
+    in: 'broker/service/evidence/reviews.ts',
     find: "{ ...options, roles: ['auditor'] }",
     replace: 'options',
     promise: 'only an auditor reviews',
     tests: REVIEWS,
   },
   {
-    in: 'broker/service/reviews.ts',
+    in: 'broker/service/evidence/reviews.ts',
     find: 'if (said === null)',
     replace: 'if (false)',
     promise: 'only an auditor reviews',
     tests: REVIEWS,
   },
   {
-    in: 'broker/service/reviews.ts',
+    in: 'broker/service/evidence/reviews.ts',
     find: 'if (keys.isRevoked(verdict.credential))',
     replace: 'if (false)',
     promise: 'only an auditor reviews',
     tests: REVIEWS,
   },
   {
-    in: 'broker/service/reviews.ts',
+    in: 'broker/service/evidence/reviews.ts',
     find: 'if (parsed.data.through > audit.head.seq)',
     replace: 'if (false)',
     promise: 'only an auditor reviews',

@@ -69,14 +69,14 @@ export const BUNDLE: readonly Mutant[] = [
     tests: BUNDLES,
   },
   {
-    in: 'broker/service/signed-policy.ts',
+    in: 'broker/service/policy/signed-policy.ts',
     find: 'await this.#keep(accepted, bundle);',
     replace: '',
     promise: 'an older policy does not come back',
     tests: SIGNED,
   },
   {
-    in: 'broker/service/first-policy.ts',
+    in: 'broker/service/policy/first-policy.ts',
     find: 'if (signed !== null) return firstBundle(signed, directory, revision, strict);',
     replace: '',
     promise: 'only signed policies count',

@@ -120,7 +120,7 @@ export const CLIENTS: readonly Mutant[] = [
     tests: ['test/agents/guest/share/ordered-sends.test.ts'],
   },
   {
-    in: 'broker/service/grants.ts',
+    in: 'broker/service/policy/grants.ts',
     find: "if (unknown !== null) return refused('ERR_BROKER_GRANT', unknown);",
     replace: '',
     promise: 'commands reach their own broker',

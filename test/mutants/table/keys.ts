@@ -151,14 +151,14 @@ export const KEYS: readonly Mutant[] = [
     tests: ['test/keys/sealed/backup.test.ts'],
   },
   {
-    in: 'keys/files/key-backup.ts',
+    in: 'keys/files/at-rest/key-backup.ts',
     find: 'if (backup === null || !hasOnlyKeyFiles(backup))',
     replace: 'if (backup === null)',
     promise: 'keys are kept private',
     tests: ['test/keys/sealed/backup.test.ts'],
   },
   {
-    in: 'keys/files/key-backup.ts',
+    in: 'keys/files/at-rest/key-backup.ts',
     find: 'if (madeAt + terms.maxAgeSeconds < terms.now / 1000)',
     replace: 'if (false)',
     promise: 'keys are kept private',

@@ -256,14 +256,14 @@ export const POLICY: readonly Mutant[] = [
     tests: [...ASSERTIONS, ...DIRECTORY, 'test/service/grants.serial.test.ts'],
   },
   {
-    in: 'broker/service/reload.ts',
+    in: 'broker/service/policy/reload.ts',
     find: 'if (token.length < MIN_TOKEN_DIGITS || !hash.startsWith(token)) {',
     replace: 'if (token.length > 64) {',
     promise: 'no edit is lost',
     tests: IN_FORCE,
   },
   {
-    in: 'broker/service/reload.ts',
+    in: 'broker/service/policy/reload.ts',
     find: 'if (!this.#archive.has(policy.hash)) await this.#archive.keep(policy.hash, policy.files);',
     replace: '',
     promise: 'an archived policy is whole',
@@ -319,7 +319,7 @@ export const POLICY: readonly Mutant[] = [
     tests: ['test/policy/directory.test.ts'],
   },
   {
-    in: 'broker/service/reload.ts',
+    in: 'broker/service/policy/reload.ts',
     find: "this.#recordRevision('policy.prepare', policy, attribution);",
     replace: '',
     promise: 'the log tells what was in force',

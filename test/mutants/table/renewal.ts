@@ -17,7 +17,7 @@ const ROWS: readonly (readonly [find: string, replace: string])[] = [
 ];
 
 export const RENEWAL: readonly Mutant[] = ROWS.map(([find, replace]) => ({
-  in: 'keys/files/renewal.ts',
+  in: 'keys/files/rotation/renewal.ts',
   find,
   replace,
   promise: 'a credential is worth nothing without its key',

@@ -33,7 +33,7 @@ export const ROTATION: readonly Mutant[] = [
     tests: AUTHORITY,
   },
   {
-    in: 'keys/files/authority-rotation.ts',
+    in: 'keys/files/rotation/authority-rotation.ts',
     find: 'await older.retire(until, now);',
     replace: '',
     promise: 'a stolen key can be revoked',
@@ -82,21 +82,21 @@ export const ROTATION: readonly Mutant[] = [
     tests: ['test/service/own-identity.test.ts'],
   },
   {
-    in: 'keys/files/migration.ts',
+    in: 'keys/files/at-rest/migration.ts',
     find: 'if (actual !== thumbprint) throw',
     replace: 'if (false) throw',
     promise: 'keys are kept private',
     tests: MIGRATION,
   },
   {
-    in: 'keys/files/migration.ts',
+    in: 'keys/files/at-rest/migration.ts',
     find: 'if (backup === null || !hasOnlyKeyFiles(backup))',
     replace: 'if (backup === null)',
     promise: 'keys are kept private',
     tests: MIGRATION,
   },
   {
-    in: 'keys/files/migration.ts',
+    in: 'keys/files/at-rest/migration.ts',
     find: 'if (inside !== key)',
     replace: 'if (false)',
     promise: 'a credential is worth nothing without its key',

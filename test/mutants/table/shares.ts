@@ -4,11 +4,11 @@ import type { Mutant } from '../mutant.ts';
 const SPLIT = ['test/keys/split.test.ts'];
 
 const ROWS: readonly (readonly [file: string, find: string, replace: string])[] = [
-  ['files/split-authority', 'if (shares.length < first.need)', 'if (false)'],
-  ['files/split-authority', 'if (each.set !== first.set)', 'if (false)'],
-  ['files/split-authority', 'if (same !== index)', 'if (false)'],
-  ['files/split-authority', "await openedForm(path, backup.files[name] ?? '')", "backup.files[name] ?? ''"],
-  ['files/split-authority', "await storedForm(backup.files[name] ?? '')", "backup.files[name] ?? ''"],
+  ['files/at-rest/split-authority', 'if (shares.length < first.need)', 'if (false)'],
+  ['files/at-rest/split-authority', 'if (each.set !== first.set)', 'if (false)'],
+  ['files/at-rest/split-authority', 'if (same !== index)', 'if (false)'],
+  ['files/at-rest/split-authority', "await openedForm(path, backup.files[name] ?? '')", "backup.files[name] ?? ''"],
+  ['files/at-rest/split-authority', "await storedForm(backup.files[name] ?? '')", "backup.files[name] ?? ''"],
   ['sealed/shares', 'shares.some(({ backup }) => backup !== first.backup)', 'false'],
 ];
 

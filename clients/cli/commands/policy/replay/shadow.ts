@@ -11,7 +11,7 @@ import type { Grant } from '../../../../../policy/index.ts';
 import { printJson } from '../../../output.ts';
 import { type ControlFlags, controlSocket, withControl } from '../../../sockets/control.ts';
 import { untilInterrupted } from '../../audit/interrupt.ts';
-import { parseDuration } from '../../grants.ts';
+import { parseDuration } from '../../running/grants.ts';
 import { load } from '../directory.ts';
 import { auditDirectory } from '../sources.ts';
 import { Comparison, lineOf } from './comparison.ts';
