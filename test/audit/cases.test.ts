@@ -113,6 +113,17 @@ cases('every changed character is noticed', async () => {
   }
 });
 
+cases(
+  'the verdict says what is wrong: changed after signing, or signed with another key than the broker has',
+  async () => {
+    const { authority } = await office();
+    const content = await aCase();
+    assert.is(await reasonOf(content.replace('incident 17', 'incident 18')), 'ALTERED');
+    const foreign = await verifyCase(content, signerOf('host-1').key, authority);
+    assert.equal(foreign, { ok: false, reason: 'NOT_INCLUDED', record: 2, why: 'WRONG_KEY' });
+  },
+);
+
 cases('a missing, repeated or moved line is noticed', async () => {
   const lines = (await aCase()).split(/(?<=\n)/);
   for (let at = 0; at < lines.length; at++) {
