@@ -1,27 +1,22 @@
 /** The devices of one domain, on one session with the broker. */
+import { NODE_CLOCK } from '../agents/audio/index.ts';
 import { Link, lossesOf, MAX_FRAME_BYTES } from '../agents/network/index.ts';
 import type { Vm } from '../sdk/index.ts';
 import { type IvshmemDevice, startIvshmem } from './ivshmem/index.ts';
 import { type NetCounts, NetDevice } from './net/index.ts';
-import type { DeviceConfig, NetConfig } from './options.ts';
+import type { DeviceConfig, NetConfig, SoundConfig } from './options.ts';
+import { AudioVmSide, type SoundCounts, SoundDevice } from './sound/index.ts';
 import { openSystem, type System } from './sys/index.ts';
 import { serveVhostUser } from './vhost-user/index.ts';
-import { BrokerExchange, type Timers, type VsockCounts, VsockDevice } from './vsock/index.ts';
+import { BrokerExchange, type VsockCounts, VsockDevice } from './vsock/index.ts';
 
 export interface Devices {
   readonly vsock: { readonly counts: Readonly<VsockCounts>; readonly connections: number } | null;
   readonly net: { readonly counts: Readonly<NetCounts> } | null;
+  readonly sound: { readonly counts: Readonly<SoundCounts> } | null;
   readonly ivshmem: Pick<IvshmemDevice, 'counts'> | null;
   close(): Promise<void>;
 }
-
-const CLOCK: Timers = {
-  now: () => performance.now(),
-  schedule: (delayMs, task) => {
-    const timer = setTimeout(task, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 /**
  * Serves each device at its socket until `close`. `say` gets what an operator wants to know.
@@ -35,7 +30,7 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
   if (config.vsock !== null) {
     const { socket, services } = config.vsock;
     const exchange = new BrokerExchange(vm, (line) => say(`vsock: ${line}`));
-    const device = new VsockDevice(exchange, CLOCK);
+    const device = new VsockDevice(exchange, NODE_CLOCK);
     const served = await serveVhostUser(system, socket, device, (_event, line) => say(`vsock: ${line}`));
     exchange.open(device, services);
     closers.push(
@@ -52,6 +47,12 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
     closers.push(served.close);
     net = served.device;
   }
+  let sound: SoundDevice | null = null;
+  if (config.sound !== null) {
+    const served = await serveSound(vm, system, config.sound, (line) => say(`sound: ${line}`));
+    closers.push(served.close);
+    sound = served.device;
+  }
   let ivshmem: IvshmemDevice | null = null;
   if (config.ivshmem !== null) {
     const device = await startIvshmem(vm, system, config.ivshmem, (line) => say(`ivshmem: ${line}`));
@@ -61,6 +62,7 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
   return {
     vsock,
     net,
+    sound,
     ivshmem,
     close: async () => {
       await Promise.all(closers.map((close) => close()));
@@ -94,6 +96,36 @@ async function serveNet(
     };
   } catch (error) {
     await link.close();
+    throw error;
+  }
+}
+
+async function serveSound(
+  vm: Vm,
+  system: System,
+  config: SoundConfig,
+  say: (line: string) => void,
+): Promise<{ readonly device: SoundDevice; readonly close: () => Promise<void> }> {
+  const { socket, audioVm } = config;
+  const side = await AudioVmSide.open(vm, config, NODE_CLOCK, say);
+  const device = new SoundDevice(side, NODE_CLOCK);
+  side.attach(device);
+  try {
+    const served = await serveVhostUser(system, socket, device, (_event, line) => say(line));
+    say(`plays at ${audioVm}, waiting for a VMM at ${socket}`);
+    return {
+      device,
+      close: async () => {
+        served.close();
+        device.reset();
+        await side.close();
+        const lost = { ...side.losses, ...device.counts };
+        const lines = Object.entries(lost).filter(([, count]) => count > 0);
+        if (lines.length > 0) say(lines.map(([what, count]) => `${what} ${count}`).join(', '));
+      },
+    };
+  } catch (error) {
+    await side.close();
     throw error;
   }
 }

@@ -5,6 +5,8 @@ import { MAX_SERVICE_PORT } from './vsock/index.ts';
 
 const DEFAULT_SECTION_BYTES = 65_536;
 const DEFAULT_VECTORS = 2;
+const DEFAULT_AUDIO_VM = 'audio-vm';
+const DEFAULT_MIC_LABEL = '@mic';
 
 /** As the command line gives it. */
 export interface DeviceInput {
@@ -16,6 +18,9 @@ export interface DeviceInput {
   readonly link?: readonly string[] | undefined;
   readonly dhcpFrom?: string | undefined;
   readonly dhcpServe?: boolean | undefined;
+  readonly sound?: string | undefined;
+  readonly audioVm?: string | undefined;
+  readonly micLabel?: string | undefined;
   readonly ivshmem?: string | undefined;
   readonly peers?: readonly string[] | undefined;
   readonly region?: string | undefined;
@@ -26,6 +31,7 @@ export interface DeviceInput {
 export interface DeviceConfig {
   readonly vsock: { readonly socket: string; readonly services: readonly number[] } | null;
   readonly net: NetConfig | null;
+  readonly sound: SoundConfig | null;
   readonly ivshmem: IvshmemConfig | null;
 }
 
@@ -35,21 +41,30 @@ export interface NetConfig {
   readonly dhcp: { readonly ask: string } | { readonly serve: true } | null;
 }
 
+export interface SoundConfig {
+  readonly socket: string;
+  readonly audioVm: string;
+  readonly micLabel: string;
+}
+
 /** @throws DeviceError ERR_DEVICE_OPTION */
 export function resolveDevices(input: DeviceInput): DeviceConfig {
-  const { vsock, net, ivshmem } = input;
-  if (vsock === undefined && net === undefined && ivshmem === undefined)
+  const { vsock, net, sound, ivshmem } = input;
+  if ([vsock, net, sound, ivshmem].every((socket) => socket === undefined))
     throw new DeviceError(
       'ERR_DEVICE_OPTION',
-      'no device was asked for: give --vsock, --net or --ivshmem (docs/devices.md)',
+      'no device was asked for: give --vsock, --net, --sound or --ivshmem (docs/devices.md)',
     );
   if (vsock === undefined && input.listen !== undefined) throw lonely('--listen', '--vsock');
   for (const [name, flag] of NET_FLAGS) if (net === undefined && input[name] !== undefined) throw lonely(flag, '--net');
+  for (const [name, flag] of SOUND_FLAGS)
+    if (sound === undefined && input[name] !== undefined) throw lonely(flag, '--sound');
   for (const name of ['peers', 'region', 'section', 'vectors'] as const)
     if (ivshmem === undefined && input[name] !== undefined) throw lonely(`--${name}`, '--ivshmem');
   return Object.freeze({
     vsock: vsock === undefined ? null : { socket: vsock, services: servicePorts(input.listen ?? []) },
     net: net === undefined ? null : netConfig(net, input),
+    sound: sound === undefined ? null : soundConfig(sound, input),
     ivshmem: ivshmem === undefined ? null : ivshmemConfig(ivshmem, input),
   });
 }
@@ -59,6 +74,18 @@ const NET_FLAGS = [
   ['dhcpFrom', '--dhcp-from'],
   ['dhcpServe', '--dhcp-serve'],
 ] as const;
+
+const SOUND_FLAGS = [
+  ['audioVm', '--audio-vm'],
+  ['micLabel', '--mic-label'],
+] as const;
+
+function soundConfig(
+  socket: string,
+  { audioVm = DEFAULT_AUDIO_VM, micLabel = DEFAULT_MIC_LABEL }: DeviceInput,
+): SoundConfig {
+  return { socket, audioVm, micLabel };
+}
 
 function netConfig(socket: string, { link = [], dhcpFrom, dhcpServe = false }: DeviceInput): NetConfig {
   if (link.length === 0)

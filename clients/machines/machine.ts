@@ -12,6 +12,7 @@ import { endWithUs } from './child-processes.ts';
 import { MachineError } from './errors.ts';
 import { guestImage } from './image/build.ts';
 import { cpioArchive, type Entry } from './image/cpio.ts';
+import type { MachinePlatform } from './image/newer.ts';
 
 const MEMORY_MIB = 768;
 /** A caller that waits for a line longer than this gets an error with the console. */
@@ -41,6 +42,8 @@ export interface MachineOptions {
   readonly files?: ReadonlyMap<string, Entry>;
   /** A state saved earlier by `save` that the machine goes on from instead of booting. */
   readonly restore?: string;
+  /** Another QEMU and another image than the usual ones. */
+  readonly platform?: MachinePlatform;
   /** More arguments for QEMU. */
   readonly more?: readonly string[];
 }
@@ -75,8 +78,8 @@ export class Machine {
   }
 
   static async start(options: MachineOptions): Promise<Machine> {
-    const image = await guestImage();
-    const { accelerator, directory, socket } = options;
+    const { accelerator, directory, socket, platform } = options;
+    const image = platform?.image ?? (await guestImage());
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const initrd = join(directory, 'initrd');
     const own = new Map<string, Entry>(options.files);
@@ -85,8 +88,9 @@ export class Machine {
     writeFileSync(initrd, Buffer.concat([await readFile(image.base), cpioArchive(own)]), { mode: 0o600 });
     const qmp = join(directory, 'qmp');
     const child = spawn(
-      'qemu-system-x86_64',
+      platform?.qemu ?? 'qemu-system-x86_64',
       [
+        ...(platform?.arguments ?? []),
         ...['-nodefaults', '-no-user-config', '-display', 'none', '-machine', `pc,accel=${accelerator}`],
         ...['-cpu', CPU[accelerator]],
         ...['-smp', '1', '-m', `${MEMORY_MIB}`, '-nic', 'none', '-serial', 'stdio'],
@@ -98,7 +102,7 @@ export class Machine {
         ...(options.restore === undefined ? [] : ['-incoming', `exec:cat ${options.restore}`]),
         ...(options.more ?? []),
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...platform?.environment } },
     );
     endWithUs(child);
     return new Machine(options.name, child, qmp);

@@ -2,7 +2,7 @@
 import { VmError } from './errors.ts';
 import { nixQuoted, qemuEscaped, shellLines, xmlEscaped } from './fragments.ts';
 
-export const DEVICE_KINDS: readonly string[] = ['vsock', 'net'];
+export const DEVICE_KINDS: readonly string[] = ['vsock', 'net', 'sound'];
 
 export interface DeviceAttachment {
   readonly domain: string;
@@ -48,6 +48,8 @@ function deviceArguments({ kind, socket, mac }: DeviceAttachment): readonly stri
   const path = qemuEscaped(socket);
   if (kind === 'vsock')
     return ['-chardev', `socket,id=vsock,path=${path}`, '-device', 'vhost-user-vsock-pci,chardev=vsock'];
+  if (kind === 'sound')
+    return ['-chardev', `socket,id=sound,path=${path}`, '-device', 'vhost-user-snd-pci,chardev=sound'];
   return [
     ...['-chardev', `socket,id=net,path=${path},reconnect=1`],
     ...['-netdev', 'vhost-user,id=net,chardev=net'],
@@ -74,6 +76,6 @@ ${args.join('')}  </qemu:commandline>
 function microvmNix(attachment: DeviceAttachment): string {
   // The microvm machine has no PCI bus; microvm.mem sets the memory.
   const words = qemuDeviceArguments(attachment).slice(2);
-  const args = words.map((word) => word.replace(/^(vhost-user-vsock|virtio-net)-pci/, '$1-device'));
+  const args = words.map((word) => word.replace(/^(vhost-user-vsock|vhost-user-snd|virtio-net)-pci/, '$1-device'));
   return `microvm.hypervisor = "qemu";\nmicrovm.mem = ${attachment.memoryMib};\nmicrovm.qemu.extraArgs = [\n${args.map((word) => `  ${nixQuoted(word)}\n`).join('')}];\n`;
 }

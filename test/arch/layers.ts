@@ -283,6 +283,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     typesOnly: ['clients/devices/virtqueue', 'clients/devices/vhost-user', 'clients/agents/network'],
     breaking: [{ 'clients/devices/net/device.ts': `import { openSystem } from '../sys/index.ts';` }],
   },
+  'clients/devices/sound': {
+    imports: ['clients/devices/virtqueue', 'clients/devices/vhost-user', 'clients/agents/audio', 'clients/sdk'],
+    typesOnly: ['clients/devices/virtqueue', 'clients/devices/vhost-user', 'clients/sdk'],
+    breaking: [{ 'clients/devices/sound/device.ts': `import { openSystem } from '../sys/index.ts';` }],
+  },
   'clients/devices/ivshmem': {
     imports: ['clients/devices/base', 'clients/devices/sys', 'clients/sdk'],
     breaking: [{ 'clients/devices/ivshmem/region.ts': `import { GuestMemory } from '../memory/index.ts';` }],
@@ -291,7 +296,9 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: [
       'clients/devices/ivshmem',
       'clients/devices/net',
+      'clients/devices/sound',
       'clients/agents/network',
+      'clients/agents/audio',
       'clients/devices/base',
       'clients/devices/sys',
       'clients/devices/vhost-user',

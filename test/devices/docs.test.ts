@@ -43,6 +43,13 @@ docs('its arguments of QEMU are those of argus vm command', () => {
   );
 });
 
+docs('its arguments of QEMU for the sound card are those of argus vm command', () => {
+  const card = { kind: 'sound', mac: null, domain: 'chrome-vm', socket: '/run/argus/vm/chrome-vm/sound' };
+  const printed = deviceFragment('qemu', { ...card, memoryMib: 768 });
+  for (const word of printed.replaceAll('\\\n', ' ').trim().split(/\s+/)) assert.ok(text.includes(word), word);
+  assert.match(deviceFragment('microvm.nix', { ...card, memoryMib: 768 }), 'vhost-user-snd-device');
+});
+
 docs('its arguments of QEMU for the network card are those of argus vm command, with the MAC', () => {
   const card = { kind: 'net', mac: '02:00:00:00:01:01', domain: 'chrome-vm', socket: '/run/argus/vm/chrome-vm/net' };
   const printed = deviceFragment('qemu', { ...card, memoryMib: 768 });
@@ -88,6 +95,8 @@ for (const [rule, input] of [
   ['--net without --link', { net: '/run/n' }],
   ['--link without --net', { vsock: '/run/v', link: ['net-vm'] }],
   ['a guest that asks for addresses and gives them', { net: '/run/n', link: ['a'], dhcpFrom: 'a', dhcpServe: true }],
+  ['--audio-vm without --sound', { vsock: '/run/v', audioVm: 'audio-vm' }],
+  ['--mic-label without --sound', { vsock: '/run/v', micLabel: '@mic' }],
   ['--peers without --ivshmem', { vsock: '/run/v', peers: ['a', 'b'] }],
   ['a section that is no number', { ivshmem: '/run/i', section: '4K' }],
   ['a port that is no number', { vsock: '/run/v', listen: ['ssh'] }],

@@ -16,6 +16,7 @@ export { SettingsFile } from './mixer/settings-file.ts';
 export { type AudioClock, NODE_CLOCK } from './pcm/audio-clock.ts';
 export { FrameCutter } from './pcm/frame-cutter.ts';
 export { checkSampleSpec, FRAME_BYTES } from './pcm/pcm.ts';
+export { PcmBuffer } from './pcm/pcm-buffer.ts';
 export { wavHeader } from './pcm/wav-header.ts';
 export { PulseServer } from './pulse/server.ts';
 export { readAudioVm, watchAudioVm } from './service/audio-vm-file.ts';

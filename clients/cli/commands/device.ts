@@ -13,6 +13,9 @@ interface DeviceFlags {
   readonly link?: readonly string[];
   readonly dhcpFrom?: string;
   readonly dhcpServe?: boolean;
+  readonly sound?: string;
+  readonly audioVm?: string;
+  readonly micLabel?: string;
   readonly ivshmem?: string;
   readonly peers?: readonly string[];
   readonly region?: string;
@@ -32,6 +35,9 @@ export function deviceCommand(): Command {
     .option('--link <domains...>', 'the domains at the other ends of its cable')
     .option('--dhcp-from <domain>', 'DHCP requests of the guest go to this domain')
     .option('--dhcp-serve', 'a DHCP server runs in the guest')
+    .option('--sound <socket>', 'serve a vhost-user sound card at this unix socket')
+    .option('--audio-vm <domain>', 'where its sound is heard, and where the microphone is (default: audio-vm)')
+    .option('--mic-label <label>', 'the grantable label whose owners may hear (default: @mic)')
     .option('--ivshmem <socket>', 'serve a region and doorbells to QEMU’s ivshmem-doorbell at this unix socket')
     .option('--peers <domains...>', 'the domains of the region in the order of their places; the same for every guest')
     .option('--region <number>', 'which region (default: 0)')
@@ -39,7 +45,7 @@ export function deviceCommand(): Command {
     .option('--vectors <count>', 'interrupts of each guest, 1 to 8 (default: 2)')
     .addHelpText(
       'after',
-      '\nExamples:\n  argus device --domain chrome-vm --vsock /run/argus/vm/chrome-vm/vsock --listen 22 5201\n  argus device --domain chrome-vm --net /run/argus/vm/chrome-vm/net --link net-vm --dhcp-from net-vm\n  argus device --domain chrome-vm --ivshmem /run/argus/vm/chrome-vm/ivshmem --peers chrome-vm gui-vm\nThe VMM connects to the socket; its arguments: docs/devices.md',
+      '\nExamples:\n  argus device --domain chrome-vm --vsock /run/argus/vm/chrome-vm/vsock --listen 22 5201\n  argus device --domain chrome-vm --net /run/argus/vm/chrome-vm/net --link net-vm --dhcp-from net-vm\n  argus device --domain chrome-vm --sound /run/argus/vm/chrome-vm/sound\n  argus device --domain chrome-vm --ivshmem /run/argus/vm/chrome-vm/ivshmem --peers chrome-vm gui-vm\nThe VMM connects to the socket; its arguments: docs/devices.md',
     )
     .action(run);
 }

@@ -16,7 +16,7 @@ import { candidateVersion, kernelPackage, unpacked } from './packages.ts';
 
 const run = promisify(execFile);
 
-const CACHE = join(ROOT, 'node_modules/.cache/argus/vm');
+export const CACHE = join(ROOT, 'node_modules/.cache/argus/vm');
 
 export interface GuestImage {
   readonly kernel: string;
@@ -74,7 +74,7 @@ async function build({ image, directory, kernelName, programs }: Plan): Promise<
   for (const module of await perlModules()) await addFile(entries, module.slice(1), module, 0o644);
   for (const module of [...MODULES, ...SPARE_MODULES]) {
     // Newer kernels compress them, which busybox's insmod undoes.
-    const [path] = await find(join(kernelRoot, 'lib/modules'), new RegExp(`^${module}\\.ko(?:\\.xz)?$`));
+    const [path] = await findFiles(join(kernelRoot, 'lib/modules'), new RegExp(`^${module}\\.ko(?:\\.xz)?$`));
     if (path === undefined) throw new Error(`${kernelName} has no module ${module}`);
     await addFile(entries, `lib/modules/${basename(path)}`, path, 0o644);
   }
@@ -82,7 +82,7 @@ async function build({ image, directory, kernelName, programs }: Plan): Promise<
 
   const work = `${directory}.${process.pid}`;
   await mkdir(work, { recursive: true });
-  const [vmlinuz] = await find(join(kernelRoot, 'boot'), /^vmlinuz-/);
+  const [vmlinuz] = await findFiles(join(kernelRoot, 'boot'), /^vmlinuz-/);
   if (vmlinuz === undefined) throw new Error(`${kernelName} has no vmlinuz`);
   await writeFile(join(work, 'vmlinuz'), await readFile(vmlinuz));
   // Not compressed: software emulation would take longer to unpack it than the host to read it.
@@ -128,7 +128,7 @@ async function addFile(entries: Map<string, Entry>, path: string, from: string, 
   entries.set(path, { kind: 'file', bytes: await readFile(from), mode });
 }
 
-async function find(directory: string, name: RegExp): Promise<string[]> {
+export async function findFiles(directory: string, name: RegExp): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => name.test(entry.name))

@@ -25,9 +25,9 @@ export async function candidateVersion(name: string): Promise<string> {
   return version;
 }
 
-/** Unpacks the package into `directory/NAME` unless it is there already; returns that path. */
-export async function unpacked(name: string, directory: string): Promise<string> {
-  const target = join(directory, name);
+/** Unpacks the package into `directory/NAME` unless it is there already; returns that path. `suite`: not the usual one. */
+export async function unpacked(name: string, directory: string, suite: string | null = null): Promise<string> {
+  const target = join(directory, suite === null ? name : `${name}.${suite}`);
   const isThere = await readdir(target).then(
     () => true,
     () => false,
@@ -36,7 +36,7 @@ export async function unpacked(name: string, directory: string): Promise<string>
   const work = join(directory, `${name}.${process.pid}`);
   await mkdir(work, { recursive: true });
   try {
-    await run('apt-get', ['download', name], { cwd: work });
+    await run('apt-get', ['download', suite === null ? name : `${name}/${suite}`], { cwd: work });
     const file = (await readdir(work)).find((each) => each.endsWith('.deb'));
     if (file === undefined) throw new Error(`apt-get download ${name} brought no package`);
     await run('dpkg', ['-x', join(work, file), join(work, 'root')]);

@@ -8,6 +8,10 @@ const VSOCK_INSPECTOR = ['test/devices/vsock-inspector.test.ts'];
 const IVSHMEM = ['test/devices/ivshmem.test.ts'];
 const NET = ['test/devices/net-device.test.ts'];
 
+const SOUND = ['test/devices/sound-device.test.ts'];
+const SOUND_CARD = 'clients/devices/sound/device.ts';
+const SOUND_CONTROL = 'clients/devices/sound/control.ts';
+
 const SPLIT = 'clients/devices/virtqueue/split-queue.ts';
 const BACKEND = 'clients/devices/vhost-user/backend.ts';
 const DEVICE = 'clients/devices/vsock/device.ts';
@@ -17,6 +21,12 @@ const CARD = 'clients/devices/net/device.ts';
 const PACKET = 'clients/devices/net/packet.ts';
 
 export const DEVICES: readonly Mutant[] = [
+  { in: SOUND_CARD, find: 'index === CAPTURE_STREAM && !this.#side.mayHear', replace: 'false', promise, tests: SOUND },
+  { in: SOUND_CARD, find: '|| !this.#side.mayHear', replace: '', promise, tests: SOUND },
+  { in: SOUND_CARD, find: 'if (!this.#side.mayHear) this.#captured.clear();', replace: '', promise, tests: SOUND },
+  { in: SOUND_CARD, find: ' && bytes <= MAX_PERIOD_BYTES', replace: '', promise, tests: SOUND },
+  { in: SOUND_CARD, find: ' || bytes > MAX_PERIOD_BYTES', replace: '', promise, tests: SOUND },
+  { in: SOUND_CONTROL, find: ' || start + count > entries.length', replace: '', promise, tests: SOUND },
   { in: PACKET, find: '|| at + 2 > frame.length', replace: '', promise, tests: NET },
   { in: PACKET, find: 'start < ETHERNET_BYTES ||', replace: '', promise, tests: NET },
   { in: PACKET, find: 'payload + size > maxFrameBytes ||', replace: '', promise, tests: NET },

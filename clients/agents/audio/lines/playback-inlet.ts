@@ -12,6 +12,7 @@ export class PlaybackInlet {
   readonly #cutter = new FrameCutter();
   readonly #queue: Uint8Array[] = [];
   #isPlaying = false;
+  #end: Promise<void> = Promise.resolve();
   /** Frames of at most 10 ms. */
   dropped = 0;
 
@@ -29,7 +30,12 @@ export class PlaybackInlet {
     const excess = Math.max(0, this.#queue.length - INLET_QUEUE_FRAMES);
     this.#queue.splice(0, excess);
     this.dropped += excess;
-    if (!this.#isPlaying) void this.#playAll();
+    if (!this.#isPlaying) this.#end = this.#playAll();
+  }
+
+  /** Everything that was pushed so far has been handed to the agent. */
+  drained(): Promise<void> {
+    return this.#end;
   }
 
   async #playAll(): Promise<void> {
