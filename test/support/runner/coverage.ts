@@ -8,6 +8,8 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { PROGRAMS } from '../../../clients/cli/bundle.ts';
+import { compiledPath } from './compile.ts';
 
 /** Distance of a floor below the measurement, in points: random inputs and the machine change the result a little. */
 const FLOOR_MARGIN = 1;
@@ -15,6 +17,8 @@ const FLOORS = 'test/support/runner/coverage.json';
 const PRODUCT = ['broker', 'policy', 'clients', 'keys'];
 /** The page for a browser. It is compiled and tested there. */
 const PAGE = 'clients/audit/console/page/';
+/** They hold a second copy of the modules, which no test in memory runs. */
+const BUNDLES: readonly string[] = PROGRAMS.map(compiledPath);
 
 /** The format of V8: ranges of one function, outer before inner ones. Offsets refer to the text of the script. */
 export interface ScriptCoverage {
@@ -101,7 +105,7 @@ function compiledFiles(tree: string): string[] {
   return PRODUCT.flatMap((folder) => readdirSync(join(tree, folder), { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile() && entry.name.endsWith('.js'))
     .map((entry) => relative(tree, join(entry.parentPath, entry.name)))
-    .filter((path) => !path.startsWith(PAGE));
+    .filter((path) => !path.startsWith(PAGE) && !BUNDLES.includes(path));
 }
 
 export function percentOf({ covered, lines }: FolderCoverage): number {
