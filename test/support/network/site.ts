@@ -13,6 +13,7 @@ import { CLI, nodeArguments } from '../program.ts';
 import { temporaryDirectory } from '../temp.ts';
 
 const AGENT_READY_MS = 90_000;
+const AGENT_END_MS = 30_000;
 
 /** Text -> text, by file of the policy directory. */
 export type Edits = Readonly<Record<string, (text: string) => string>>;
@@ -130,6 +131,17 @@ function startAgent(args: readonly string[], namespace: string | undefined): Age
       resolve();
     });
   });
+  /** An agent that stays is killed, and its last words are the message of the failure. */
+  const ends = async (signal: string): Promise<void> => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        reject(new Error(`the agent did not end on ${signal}:\n${said}`));
+      }, AGENT_END_MS);
+    });
+    await Promise.race([exited, late]).finally(() => clearTimeout(timer));
+  };
   return {
     output: () => said,
     until: (pattern) =>
@@ -148,11 +160,11 @@ function startAgent(args: readonly string[], namespace: string | undefined): Age
       }),
     stop: () => {
       child.kill('SIGTERM');
-      return exited;
+      return ends('SIGTERM');
     },
     kill: () => {
       child.kill('SIGKILL');
-      return exited;
+      return ends('SIGKILL');
     },
   };
 }
