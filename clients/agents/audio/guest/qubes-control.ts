@@ -4,10 +4,11 @@
  * empty connection changes nothing there but disables here as well, and so does any other text, since what is not
  * exactly a permission is none; that it came is told.
  */
-import { chmod, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { reasonOf } from '../../../../broker/base/index.ts';
+import { listenPrivately } from '../../socket/index.ts';
 
 /** qubes-gui-daemon's buffer. */
 const MAX_COMMAND_BYTES = 32;
@@ -29,11 +30,7 @@ export async function serveQubesControl(options: QubesControlOptions): Promise<(
     const path = join(options.directory, `audio-control.${vm}`);
     const server = createServer((socket) => take(socket, (command) => obey(options, vm, command)));
     await unlink(path).catch(() => {});
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, resolve);
-    });
-    await chmod(path, 0o600);
+    await listenPrivately(server, path);
     servers.push(server);
   }
   return async () => {

@@ -2,10 +2,11 @@
  * A mixer for other programs of its VM, by a unix socket: a VM has one session with its broker, so a GuiVM that sounds itself
  * mixes on the session of its audio agent. A request and its answer are a line of JSON each, in turn.
  */
-import { chmod, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { ArgusError } from '../../../sdk/index.ts';
+import { listenPrivately } from '../../socket/index.ts';
 import { AudioError, type AudioErrorCode } from '../errors.ts';
 import type { Mixer } from './mixer.ts';
 import type { MixerEntry } from './mixer-messages.ts';
@@ -29,11 +30,7 @@ export async function serveMixer(path: string, mixer: MixerControl): Promise<() 
     void answerAll(socket, mixer);
   });
   await unlink(path).catch(() => {});
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
-  await chmod(path, 0o600);
+  await listenPrivately(server, path);
   return async () => {
     for (const socket of sockets) socket.destroy();
     await new Promise<void>((resolve) => server.close(() => resolve()));

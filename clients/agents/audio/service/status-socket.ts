@@ -1,6 +1,7 @@
 /** The service's status on a unix socket of the AudioVM: each client gets one JSON object. */
-import { chmod, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
+import { listenPrivately } from '../../socket/index.ts';
 import { AudioError } from '../errors.ts';
 import type { ServiceStatus } from './status.ts';
 
@@ -10,11 +11,7 @@ export async function serveStatus(path: string, status: () => ServiceStatus): Pr
     socket.end(`${JSON.stringify(status())}\n`);
   });
   await unlink(path).catch(() => {}); // a stale one; of two services the broker lets only one run
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
-  await chmod(path, 0o600);
+  await listenPrivately(server, path);
   return () => new Promise((resolve) => server.close(() => resolve()));
 }
 

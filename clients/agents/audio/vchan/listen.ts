@@ -1,8 +1,7 @@
 /** A listening unix socket for one vchan: its user's alone, and one peer at a time. */
 import { unlink } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
-
-const OTHERS_HAVE_NOTHING = 0o177;
+import { listenPrivately } from '../../socket/index.ts';
 
 export interface Listening {
   /** Hangs up on the peer, stops listening and removes the file. */
@@ -19,19 +18,7 @@ export async function listenAtVchan(path: string, onPeer: (socket: Socket) => vo
     onPeer(socket);
   });
   await unlink(path).catch(() => {});
-  const bound = new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.once('listening', resolve);
-  });
-  // The socket is its user's alone from the moment at which it exists. `listen` binds before it returns, so no other
-  // file is made under this mask.
-  const mask = process.umask(OTHERS_HAVE_NOTHING);
-  try {
-    server.listen(path);
-  } finally {
-    process.umask(mask);
-  }
-  await bound;
+  await listenPrivately(server, path);
   return {
     close: () => {
       peer?.destroy();

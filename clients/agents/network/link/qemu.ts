@@ -6,6 +6,7 @@
 import { unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { reasonOf } from '../../../../broker/base/index.ts';
+import { listenPrivately } from '../../socket/index.ts';
 import { NetError } from '../errors.ts';
 import { Attachment } from './attachment.ts';
 
@@ -45,7 +46,7 @@ export async function listenQemu(
 async function listen(server: Server, path: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await listenOnce(server, path);
+      return await listenPrivately(server, path);
     } catch (error) {
       const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
       if (attempt === 1 && isTaken && !(await isAnswered(path))) {
@@ -56,16 +57,6 @@ async function listen(server: Server, path: string): Promise<void> {
       throw new NetError('ERR_NET_SOCKET', `cannot listen at "${path}": ${reason}`, error);
     }
   }
-}
-
-function listenOnce(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    // The socket is made inside `listen`, so this is the moment for its mode.
-    const umask = process.umask(0o177);
-    server.listen(path, () => resolve());
-    process.umask(umask);
-  });
 }
 
 function isAnswered(path: string): Promise<boolean> {
