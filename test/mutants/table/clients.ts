@@ -8,7 +8,7 @@ const VCHANS = 'a vchan has one peer, and it is private';
 
 export const CLIENTS: readonly Mutant[] = [
   {
-    in: 'clients/agents/audio/vchan/listen.ts',
+    in: 'clients/agents/socket/private-socket.ts',
     find: 'const mask = process.umask(OTHERS_HAVE_NOTHING);',
     replace: 'const mask = process.umask(0);',
     promise: VCHANS,
