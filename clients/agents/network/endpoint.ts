@@ -207,9 +207,12 @@ export async function startNetworkEndpoint(
   };
   for (const [name, start] of parts) {
     let end: Stop | null = null;
+    let isStopping = false;
     const lose = (error: Error): void =>
       host.say(`${vm.name}: part "${name}" has ended: ${error.message}; the other parts go on`);
     const fail = (error: Error): void => {
+      // What a part closes in order reports its end too: that is no loss, and stopping it again would do all twice.
+      if (isStopping) return;
       if (isOnly) {
         host.fail(error);
         return;
@@ -221,7 +224,10 @@ export async function startNetworkEndpoint(
     };
     try {
       end = await start({ say: host.say, fail });
-      stops.push(() => end?.());
+      stops.push(() => {
+        isStopping = true;
+        return end?.();
+      });
     } catch (error) {
       const isExpected = error instanceof ArgusError || error instanceof NetError;
       if (!isOnly && isExpected) lose(error);

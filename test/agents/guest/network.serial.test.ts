@@ -129,6 +129,8 @@ withNetwork(
       await joinNetwork(site, chrome, second);
       assert.is(await chrome.run('curl', '-sS', '--max-time', '20', `http://127.0.0.1:${SERVICE}/page`), 'from net-vm');
       await second.stop();
+      assert.not.match(second.output(), /has ended/, 'what is stopped in order is not reported as lost');
+      assert.is(second.output().match(/^.*frames: /gm)?.length, 1, 'and it stops once');
       const gone = await chrome.attempt('ip', 'link', 'show', 'eth0');
       assert.is.not(gone.code, 0, 'an agent that is stopped takes its device away');
       await web.stop();
