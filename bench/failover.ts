@@ -15,7 +15,7 @@ import { ArgusError, connect, type Vm } from '../clients/sdk/index.ts';
 import { joined, prepare, startBroker, startNats } from './arms/argus-brokers.ts';
 import { DATA_PORT, ECHO_PORT, RECEIVER, SENDER } from './arms/argus-policy.ts';
 import type { ServerProcess } from './arms/server-process.ts';
-import { percentile } from './stats.ts';
+import { percentile } from './figures/stats.ts';
 
 const DEFAULT_ROUNDS = 5;
 const PACE_MS = 2;

@@ -9,13 +9,13 @@ import { Cleanup } from './cleanup.ts';
 import { ATTACKS, KINDS, type Kind } from './fairness/kinds.ts';
 import { type FairnessRequest, FULL_FAIRNESS, QUICK_FAIRNESS, runFairness } from './fairness/run.ts';
 import { renderFairness } from './fairness/table.ts';
-import { before, type Entry, entryOf, regressions, save } from './history.ts';
-import { copySpeed, limitsOf, opensslSpeed } from './limit.ts';
-import { DEFAULT_SIZES, FULL_PACE, MAX_SIZE_BYTES, MIN_ROUNDS, QUICK_PACE } from './plan.ts';
+import { before, type Entry, entryOf, regressions, save } from './figures/history.ts';
+import { copySpeed, limitsOf, opensslSpeed } from './figures/limit.ts';
+import { renderLimits, renderReport } from './figures/table.ts';
+import { renderPolicySizes, runPolicySizes } from './policy/policy-size.ts';
 import { renderPolicyChanges, runPolicyChanges } from './policy/run.ts';
-import { renderPolicySizes, runPolicySizes } from './policy-size.ts';
-import { run } from './run.ts';
-import { renderLimits, renderReport } from './table.ts';
+import { DEFAULT_SIZES, FULL_PACE, MAX_SIZE_BYTES, MIN_ROUNDS, QUICK_PACE } from './throughput/plan.ts';
+import { run } from './throughput/run.ts';
 
 /** 128 + SIGINT, as shells report it. */
 const EXIT_INTERRUPTED = 130;

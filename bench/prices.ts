@@ -22,8 +22,8 @@ import {
 import { deriveSessionSecrets, selectAead } from '../keys/index.ts';
 import { PORT } from '../test/support/core/harness.ts';
 import { type Client, HANDSHAKE, joined, KEYS, PeerHarness, turns } from '../test/support/peer/harness.ts';
-import { median } from './stats.ts';
-import { TABLE_STYLE } from './table.ts';
+import { median } from './figures/stats.ts';
+import { TABLE_STYLE } from './figures/table.ts';
 
 const ROUNDS = 7;
 const RECORDS = 200;

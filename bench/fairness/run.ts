@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { natsServerMissing } from '../arms/nats-server.ts';
 import { endWithThisProcess, findProgram, keepStderr, stopChild } from '../arms/server-process.ts';
 import type { Cleanup } from '../cleanup.ts';
-import { processCpuMicros } from '../process-cpu.ts';
+import { percentile, ratio } from '../figures/stats.ts';
 import { callerOf } from '../roles/calls.ts';
-import { percentile, ratio } from '../stats.ts';
+import { processCpuMicros } from '../throughput/process-cpu.ts';
 import { IDLE_SESSIONS, type Kind, NATS_ATTACKS } from './kinds.ts';
 import { Domid, logBytes, openSite, Port, residentBytes, type Site } from './site.ts';
 

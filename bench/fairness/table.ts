@@ -1,6 +1,6 @@
 /** The fairness report for people. */
 import Table from 'cli-table3';
-import { TABLE_STYLE, thousands } from '../table.ts';
+import { TABLE_STYLE, thousands } from '../figures/table.ts';
 import { ATTACKS, IDLE_SESSIONS } from './kinds.ts';
 import type { AttackFigures } from './run.ts';
 

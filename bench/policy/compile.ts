@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { compilePolicy, POLICY_FILE_NAMES, type PolicyFiles } from '../../policy/index.ts';
-import { median } from '../stats.ts';
+import { median } from '../figures/stats.ts';
 
 const INSPECTORS = new Map([['opaque', { permissions: ['send'] }]]);
 const DOMAINS = 500;

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { callControl, type GrantStatus } from '../../broker/index.ts';
-import { median } from '../stats.ts';
+import { median } from '../figures/stats.ts';
 import { LABEL, type PolicySite } from './site.ts';
 
 export const GRANTS = 100;

@@ -1,7 +1,7 @@
 /** The time until a policy change is in force at a busy broker, and its cost for unaffected streams. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callControl, type GrantStatus } from '../../broker/index.ts';
-import { median, percentile } from '../stats.ts';
+import { median, percentile } from '../figures/stats.ts';
 import { GRANTED, LABEL, type PolicySite } from './site.ts';
 
 /** 10 000 messages a second: 20 in each tick of 2 ms. */

@@ -1,7 +1,7 @@
 /** `npm run bench -- --policy`: the cost of a policy change, and the time until it is in force. */
 import Table from 'cli-table3';
 import type { Cleanup } from '../cleanup.ts';
-import { TABLE_STYLE } from '../table.ts';
+import { TABLE_STYLE } from '../figures/table.ts';
 import { type CompileFigure, manyLabels, manyRows, measureCompile } from './compile.ts';
 import { GRANTS, type GrantsReloadFigures, measureGrantsReload } from './grants-reload.ts';
 import { type InForceFigures, measureInForce } from './in-force.ts';

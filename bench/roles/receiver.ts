@@ -1,9 +1,9 @@
 /** The receiving client's process: counts delivered messages, and reads every clock at the same two moments. */
 import { hrtime } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CreditGiver } from '../credit.ts';
-import { processCpuMicros } from '../process-cpu.ts';
-import { residentBytes } from '../process-memory.ts';
+import { CreditGiver } from '../throughput/credit.ts';
+import { processCpuMicros } from '../throughput/process-cpu.ts';
+import { residentBytes } from '../throughput/process-memory.ts';
 import { answerCalls, type ReceiverCalls } from './calls.ts';
 import { startRole } from './role.ts';
 

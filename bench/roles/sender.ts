@@ -1,8 +1,8 @@
 /** The sending client's process: one loop for throughput and one for latency, the same for every arm. */
 import { hrtime } from 'node:process';
 import type { SenderLink } from '../arms/arm.ts';
-import { CreditTaker } from '../credit.ts';
-import { percentile } from '../stats.ts';
+import { percentile } from '../figures/stats.ts';
+import { CreditTaker } from '../throughput/credit.ts';
 import { answerCalls, type Latency, type SenderCalls } from './calls.ts';
 import { startRole } from './role.ts';
 

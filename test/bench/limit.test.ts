@@ -3,12 +3,12 @@ import { readdirSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ArmName } from '../../bench/arms/arm.ts';
-import { before, type Entry, entryOf, regressions, save } from '../../bench/history.ts';
-import { copySpeed, limitsOf, parseSpeed, recordBytes } from '../../bench/limit.ts';
-import type { Sample } from '../../bench/measure.ts';
-import { parseStatus } from '../../bench/process-memory.ts';
-import { buildReport, type Host, type Report } from '../../bench/report.ts';
-import { renderLimits } from '../../bench/table.ts';
+import { before, type Entry, entryOf, regressions, save } from '../../bench/figures/history.ts';
+import { copySpeed, limitsOf, parseSpeed, recordBytes } from '../../bench/figures/limit.ts';
+import { buildReport, type Host, type Report } from '../../bench/figures/report.ts';
+import { renderLimits } from '../../bench/figures/table.ts';
+import type { Sample } from '../../bench/throughput/measure.ts';
+import { parseStatus } from '../../bench/throughput/process-memory.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const limit = suite('bench: limit');

@@ -1,7 +1,7 @@
 /** An arm whose server is not installed is named, with the package that brings it; it is never left out without a word. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { findMissing } from '../../bench/run.ts';
+import { findMissing } from '../../bench/throughput/run.ts';
 
 const test = suite('bench: missing arms');
 

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DEFAULT_ARMS } from '../../bench/arms/arm.ts';
-import { FULL_PACE, MIN_ROUNDS, QUICK_PACE, turns, windowOf } from '../../bench/plan.ts';
+import { FULL_PACE, MIN_ROUNDS, QUICK_PACE, turns, windowOf } from '../../bench/throughput/plan.ts';
 
 const test = suite('bench: plan');
 

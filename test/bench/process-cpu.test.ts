@@ -1,7 +1,7 @@
 /** CPU time read from the outside, in the formats of two systems. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parsePsTime, parseStat, processCpuMicros } from '../../bench/process-cpu.ts';
+import { parsePsTime, parseStat, processCpuMicros } from '../../bench/throughput/process-cpu.ts';
 
 const test = suite('bench: process CPU');
 

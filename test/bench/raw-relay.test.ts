@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { frameSplitter } from '../../bench/arms/relay-frames.ts';
 import { findProgram } from '../../bench/arms/server-process.ts';
 import { Cleanup } from '../../bench/cleanup.ts';
-import { run } from '../../bench/run.ts';
+import { run } from '../../bench/throughput/run.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const test = suite('bench: raw relay');

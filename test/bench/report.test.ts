@@ -2,9 +2,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ARM_NAMES, type ArmName } from '../../bench/arms/arm.ts';
-import type { Sample } from '../../bench/measure.ts';
-import { buildReport, type Host } from '../../bench/report.ts';
-import { renderReport } from '../../bench/table.ts';
+import { buildReport, type Host } from '../../bench/figures/report.ts';
+import { renderReport } from '../../bench/figures/table.ts';
+import type { Sample } from '../../bench/throughput/measure.ts';
 
 const test = suite('bench: report');
 

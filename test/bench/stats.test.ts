@@ -1,7 +1,7 @@
 /** Percentiles, medians and ratios: what every published figure goes through. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { median, percentile, ratio } from '../../bench/stats.ts';
+import { median, percentile, ratio } from '../../bench/figures/stats.ts';
 
 const test = suite('bench: stats');
 

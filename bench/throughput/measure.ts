@@ -1,5 +1,5 @@
 /** One cell: throughput and then latency of one arm at one size, in one round. */
-import type { ArmName } from './arms/arm.ts';
+import type { ArmName } from '../arms/arm.ts';
 import { type Pace, windowOf } from './plan.ts';
 import type { WorkerSet } from './worker-set.ts';
 

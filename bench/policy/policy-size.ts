@@ -1,14 +1,14 @@
 /** Does the length of the policy slow the broker down? The same cells under 10 and under 10 000 rows, in turns. */
 import { join } from 'node:path';
 import Table from 'cli-table3';
-import { argusWithPolicy } from './arms/argus.ts';
-import { findProgram } from './arms/server-process.ts';
-import { measure, type Sample } from './measure.ts';
-import type { MissingArm } from './report.ts';
-import type { RunRequest } from './run.ts';
-import { median, ratio } from './stats.ts';
-import { TABLE_STYLE, thousands } from './table.ts';
-import { startWorkers } from './worker-set.ts';
+import { argusWithPolicy } from '../arms/argus.ts';
+import { findProgram } from '../arms/server-process.ts';
+import type { MissingArm } from '../figures/report.ts';
+import { median, ratio } from '../figures/stats.ts';
+import { TABLE_STYLE, thousands } from '../figures/table.ts';
+import { measure, type Sample } from '../throughput/measure.ts';
+import type { RunRequest } from '../throughput/run.ts';
+import { startWorkers } from '../throughput/worker-set.ts';
 
 const FEW_ROWS = 10;
 const MANY_ROWS = 10_000;

@@ -9,9 +9,9 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { DATA_FRAME_HEADER_BYTES, MAX_RECORD_PLAINTEXT_BYTES } from '../broker/wire/index.ts';
-import { findProgram } from './arms/server-process.ts';
-import { windowOf } from './plan.ts';
+import { DATA_FRAME_HEADER_BYTES, MAX_RECORD_PLAINTEXT_BYTES } from '../../broker/wire/index.ts';
+import { findProgram } from '../arms/server-process.ts';
+import { windowOf } from '../throughput/plan.ts';
 import type { Report } from './report.ts';
 
 export interface Limit {

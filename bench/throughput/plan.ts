@@ -1,5 +1,5 @@
 /** How long and in which order: everything that is decided before the first message. */
-import type { ArmName } from './arms/arm.ts';
+import type { ArmName } from '../arms/arm.ts';
 
 /** One sample audio frame of 10 ms at 44.1 kHz S16LE stereo has 1 764 bytes; the others are "small" and one full record. */
 export const DEFAULT_SIZES = [64, 1764, 65_536] as const;

@@ -1,6 +1,6 @@
 /** The report for people: a table per size, every figure with its ratio to the baseline, and what the figures do not say. */
 import Table from 'cli-table3';
-import type { ArmName } from './arms/arm.ts';
+import type { ArmName } from '../arms/arm.ts';
 import type { Limit } from './limit.ts';
 import type { Cell, CellRatio, Report } from './report.ts';
 

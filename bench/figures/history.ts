@@ -9,7 +9,7 @@ import { z } from 'zod';
 import type { Limit } from './limit.ts';
 import type { Report } from './report.ts';
 
-export const HISTORY = fileURLToPath(new URL('./history', import.meta.url));
+export const HISTORY = fileURLToPath(new URL('../history', import.meta.url));
 /** Beyond this share worse than the release before, a figure is pointed at. Single runs differ by tens of per cent. */
 export const NOTABLE = 0.2;
 

@@ -2,13 +2,13 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { findProgram } from './arms/server-process.ts';
+import { findProgram } from '../arms/server-process.ts';
 
 export async function findVersions(): Promise<Record<string, string>> {
   const found = await Promise.all([
-    packageVersion('argus-broker', '../package.json'),
-    packageVersion('nats.js', '../node_modules/nats/package.json'),
-    packageVersion('mqtt.js', '../node_modules/mqtt/package.json'),
+    packageVersion('argus-broker', '../../package.json'),
+    packageVersion('nats.js', '../../node_modules/nats/package.json'),
+    packageVersion('mqtt.js', '../../node_modules/mqtt/package.json'),
     serverVersion('nats-server', ['--version']),
     serverVersion('mosquitto', ['-h']),
   ]);

@@ -1,14 +1,14 @@
 /** A whole run: find out who can take part, start everybody, warm up, take turns, collect samples. */
 import { join } from 'node:path';
-import type { ArmName } from './arms/arm.ts';
-import { loadArm } from './arms/registry.ts';
-import { type FindProgram, findProgram } from './arms/server-process.ts';
-import type { Cleanup } from './cleanup.ts';
+import type { ArmName } from '../arms/arm.ts';
+import { loadArm } from '../arms/registry.ts';
+import { type FindProgram, findProgram } from '../arms/server-process.ts';
+import type { Cleanup } from '../cleanup.ts';
+import { buildReport, describeHost, type FailedCell, type MissingArm, type Report } from '../figures/report.ts';
+import { thousands } from '../figures/table.ts';
+import { findVersions } from '../figures/versions.ts';
 import { measure, type Sample } from './measure.ts';
 import { type Pace, turns } from './plan.ts';
-import { buildReport, describeHost, type FailedCell, type MissingArm, type Report } from './report.ts';
-import { thousands } from './table.ts';
-import { findVersions } from './versions.ts';
 import { startWorkers, type WorkerSet } from './worker-set.ts';
 
 export interface RunRequest {

@@ -3,10 +3,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Arm, ArmName } from './arms/arm.ts';
-import { endWithThisProcess, keepStderr, stopChild } from './arms/server-process.ts';
-import type { Cleanup } from './cleanup.ts';
-import { callerOf, type ReceiverCalls, type RoleSetup, type SenderCalls } from './roles/calls.ts';
+import type { Arm, ArmName } from '../arms/arm.ts';
+import { endWithThisProcess, keepStderr, stopChild } from '../arms/server-process.ts';
+import type { Cleanup } from '../cleanup.ts';
+import { callerOf, type ReceiverCalls, type RoleSetup, type SenderCalls } from '../roles/calls.ts';
 
 /** Every TLS arm speaks version 1.3 with the cipher that Argus seals records with; set here, for not every client library can. */
 const CLIENT_FLAGS = ['--import', 'tsx', '--tls-min-v1.3', '--tls-cipher-list=TLS_AES_256_GCM_SHA384'];
@@ -57,7 +57,7 @@ function startRole(
   cleanup: Cleanup,
 ): (call: string, argument?: unknown) => Promise<unknown> {
   const child: ChildProcess = fork(
-    fileURLToPath(new URL(`./roles/${role}.ts`, import.meta.url)),
+    fileURLToPath(new URL(`../roles/${role}.ts`, import.meta.url)),
     [JSON.stringify(setup)],
     {
       execArgv: CLIENT_FLAGS,

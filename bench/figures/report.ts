@@ -1,7 +1,7 @@
 /** From samples to the one object that `--json` prints and that the table is drawn from. */
 import { cpus } from 'node:os';
-import type { ArmName } from './arms/arm.ts';
-import { CLIENT_BOUND_SHARE, type Sample } from './measure.ts';
+import type { ArmName } from '../arms/arm.ts';
+import { CLIENT_BOUND_SHARE, type Sample } from '../throughput/measure.ts';
 import { median, ratio } from './stats.ts';
 
 /** TLS, users and permissions: the system whose promises are closest to those of Argus. */
