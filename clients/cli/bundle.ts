@@ -1,6 +1,6 @@
 /**
  * Joins the modules of each program into a few files, in place of its compiled main file: a process that loads 700
- * modules one by one needs twice the CPU time to start. Packages stay outside, so that their updates take effect.
+ * modules one by one needs twice the CPU time to start. Packages are not part of these files (bundled-packages.ts).
  *
  *     node clients/cli/bundle.js SOURCES OUT
  *
@@ -14,6 +14,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { argv } from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { bundlePackages, importsBundledPackages } from './bundled-packages.ts';
 
 /** The programs that start often: the command line, the demo and its roles, and the workers of `audit verify`. */
 export const PROGRAMS: readonly string[] = [
@@ -28,12 +29,14 @@ export const PROGRAMS: readonly string[] = [
 const COMMAND_TABLE = 'clients/cli/program.ts';
 /** Directory below OUT with the commands, and with what a program loads later or not at all. */
 const SHARED = 'shared';
+const PACKAGES = `${SHARED}/packages`;
 
 /** Stands for the way from an output file to the root, which is known only when the file is complete. */
 const ROOT_MARK = 'argus-root:';
 
 export async function bundlePrograms(sources: string, out: string): Promise<void> {
   rmSync(join(out, SHARED), { recursive: true, force: true });
+  await bundlePackages(sources, join(out, PACKAGES));
   const commands = new Set<string>();
   const inPlace = (program: string): string => program.replace(/\.ts$/, '');
   await Promise.all(PROGRAMS.map((program) => bundle(sources, out, program, inPlace(program), commands)));
@@ -58,7 +61,11 @@ async function bundle(sources: string, out: string, entry: string, file: string,
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    plugins: [keepsPlaces(sources), separatesCommands(sources, commands)],
+    plugins: [
+      keepsPlaces(sources),
+      separatesCommands(sources, commands),
+      importsBundledPackages((name) => `${ROOT_MARK}/${PACKAGES}/${name}.js`),
+    ],
   });
   for (const { path, text } of outputFiles) {
     mkdirSync(dirname(path), { recursive: true });
