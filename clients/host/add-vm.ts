@@ -4,13 +4,14 @@
  * The new inventory is loaded with the rest of the policy before it replaces the old one, so a running broker never sees a
  * row that it would refuse.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSeq, parseDocument } from 'yaml';
 import { reasonOf } from '../../broker/base/index.ts';
 import { carrierPlace, INSPECTORS } from '../../broker/index.ts';
 import { DEFAULT_TTL_SECONDS, issueIdentity, openAuthority } from '../../keys/index.ts';
-import { didYouMean, loadPolicy, type PolicyRevision } from '../../policy/index.ts';
+import { type Domain, didYouMean, loadPolicy, type PolicyRevision } from '../../policy/index.ts';
 import { HostError } from './errors.ts';
 import { INVENTORY, readConfig, replaceChecked } from './inventory.ts';
 
@@ -22,6 +23,8 @@ export interface NewVm {
   readonly domid?: number;
   /** As in domains.yaml: absent = a process on this host, `serial` = QEMU, … */
   readonly carrier?: string;
+  /** The inventory lists the machine already, as a template does: its row stays as it is. */
+  readonly isListed?: boolean;
 }
 
 export interface AddedVm {
@@ -47,20 +50,66 @@ export async function addVm(directory: string, vm: NewVm): Promise<AddedVm> {
   const { policy: source, runtime } = readConfig(directory);
   const policyDirectory = source.directory;
   const policy = await loadPolicy(policyDirectory, { revision: 1, inspectors: INSPECTORS });
+  const home = join(directory, 'vms', vm.name);
+  const authority = join(directory, 'authority');
+  if (vm.isListed === true) {
+    const row = requireListed(policy, vm);
+    requireNoKeys(home, vm.name);
+    const socket = socketOf(runtime, row);
+    return { domid: row.domid, socket, ...(await makeFiles(home, authority, row, socket)) };
+  }
   const domid = vm.domid ?? freeDomid(policy);
   requireNew(policy, vm, domid);
-  const socket = socketOf(runtime, vm);
+  requireNoKeys(home, vm.name);
+  const row = { name: vm.name, carrier: vm.carrier ?? null, vmm: null };
+  const socket = socketOf(runtime, row);
   const file = join(policyDirectory, INVENTORY);
   const text = withDomain(await readFile(file, 'utf8'), { ...vm, domid });
   await replaceChecked(policyDirectory, file, text);
-  const home = join(directory, 'vms', vm.name);
+  return { domid, socket, ...(await makeFiles(home, authority, row, socket)) };
+}
+
+/** Keys are never replaced here, so the machine must not have any. */
+function requireNoKeys(home: string, name: string): void {
+  if (!existsSync(home)) return;
+  throw new HostError('ERR_HOST_VM_EXISTS', `"${name}" has keys on this host already, in ${home}`);
+}
+
+/** Makes the key, the credential and the agent's configuration. */
+async function makeFiles(
+  home: string,
+  authorityDirectory: string,
+  { name, carrier }: Pick<Domain, 'name' | 'carrier'>,
+  socket: string | null,
+): Promise<Pick<AddedVm, 'identity' | 'agentConfig'>> {
   const identity = join(home, 'identity');
   const agentConfig = join(home, 'agent.yaml');
   await mkdir(home, { mode: 0o700 });
-  const authority = await openAuthority(join(directory, 'authority'));
-  await issueIdentity(authority, identity, { name: vm.name, role: 'domain', ttlSeconds: DEFAULT_TTL_SECONDS });
-  await writeFile(agentConfig, agentYaml(vm.carrier === undefined ? `unix:${socket}` : SERIAL_PORT));
-  return { domid, identity, agentConfig, socket };
+  const authority = await openAuthority(authorityDirectory);
+  await issueIdentity(authority, identity, { name, role: 'domain', ttlSeconds: DEFAULT_TTL_SECONDS });
+  await writeFile(
+    agentConfig,
+    agentYaml(carrier === null || carrier.startsWith('unix:') ? `unix:${socket}` : SERIAL_PORT),
+  );
+  return { identity, agentConfig };
+}
+
+/** The row of a machine that the inventory lists. What the row says cannot be given again. */
+function requireListed(policy: PolicyRevision, { name, labels, domid, carrier }: NewVm): Domain {
+  const row = policy.domains.byName(name);
+  if (row === undefined) {
+    const names = policy.domains.all.map((each) => each.name);
+    throw new HostError(
+      'ERR_HOST_VM_UNKNOWN',
+      `${INVENTORY} does not list "${name}"${didYouMean(name, names)}; it lists ${names.join(', ')}`,
+    );
+  }
+  if (labels.length > 0 || domid !== undefined || carrier !== undefined)
+    throw new HostError(
+      'ERR_HOST_VM_EXISTS',
+      `labels, domid and carrier of "${name}" stand in ${INVENTORY}; change these there`,
+    );
+  return row;
 }
 
 function freeDomid(policy: PolicyRevision): number {
@@ -71,7 +120,10 @@ function freeDomid(policy: PolicyRevision): number {
 
 function requireNew(policy: PolicyRevision, { name, labels }: NewVm, domid: number): void {
   if (policy.domains.byName(name) !== undefined)
-    throw new HostError('ERR_HOST_VM_EXISTS', `"${name}" is already in the inventory; choose another name`);
+    throw new HostError(
+      'ERR_HOST_VM_EXISTS',
+      `"${name}" is already in the inventory; choose another name, or take the row as it is (--listed)`,
+    );
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name))
     throw new HostError('ERR_HOST_VM_NAME', `"${name}": a name has lower-case letters, digits and "-", at most 63`);
   const owner = policy.domains.all.find((domain) => domain.domid === domid);
@@ -90,10 +142,10 @@ function requireNew(policy: PolicyRevision, { name, labels }: NewVm, domid: numb
   }
 }
 
-function socketOf(runtime: string, { name, carrier }: NewVm): string | null {
+function socketOf(runtime: string, { name, carrier, vmm }: Pick<Domain, 'name' | 'carrier' | 'vmm'>): string | null {
   if (carrier === 'nats') return null;
   try {
-    return carrierPlace(runtime, { name, carrier: carrier ?? null, vmm: null }).path;
+    return carrierPlace(runtime, { name, carrier, vmm }).path;
   } catch (cause) {
     throw new HostError('ERR_HOST_VM_CARRIER', reasonOf(cause), { cause });
   }

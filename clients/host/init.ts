@@ -10,6 +10,7 @@ import { reasonOf } from '../../broker/base/index.ts';
 import { createAuthority, DEFAULT_TTL_SECONDS, issueIdentity } from '../../keys/index.ts';
 import { copyShippedPolicy } from '../../policy/index.ts';
 import { HostError } from './errors.ts';
+import { type HostTemplate, policyOf } from './templates.ts';
 
 /** Name of the broker's configuration in a host's directory. */
 export const HOST_CONFIG = 'argus.yaml';
@@ -34,9 +35,10 @@ run/
 /**
  * @param directory must not exist, or be empty
  * @param broker name of the broker, as its domains will know it
+ * @param template kind of host; decides the policy
  * @throws HostError ERR_HOST_NOT_EMPTY, ERR_HOST_DIRECTORY
  */
-export async function initHost(directory: string, broker: string): Promise<void> {
+export async function initHost(directory: string, broker: string, template: HostTemplate = 'desktop'): Promise<void> {
   const target = resolve(directory);
   await requireEmpty(target);
   const work = join(dirname(target), `.${basename(target)}.${process.pid}.new`);
@@ -45,7 +47,7 @@ export async function initHost(directory: string, broker: string): Promise<void>
     const authority = await createAuthority(join(work, 'authority'));
     const terms = { name: broker, role: 'broker', ttlSeconds: DEFAULT_TTL_SECONDS } as const;
     await issueIdentity(authority, join(work, 'broker'), terms);
-    await copyShippedPolicy(join(work, 'policy'));
+    await copyShippedPolicy(join(work, 'policy'), policyOf(template));
     await mkdir(join(work, 'vms'), { mode: DIRECTORY_MODE });
     await writeFile(join(work, HOST_CONFIG), CONFIG);
     await writeFile(join(work, '.gitignore'), IGNORED);

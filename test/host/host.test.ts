@@ -1,10 +1,17 @@
 /** Making a host and adding VMs to it: what is made, and what is refused without a trace. */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS, readOptions } from '../../broker/index.ts';
-import { addVm, HOST_ERROR_CODES, initHost, type NewVm } from '../../clients/host/index.ts';
+import {
+  addVm,
+  firstLabelOf,
+  HOST_ERROR_CODES,
+  HOST_TEMPLATES,
+  initHost,
+  type NewVm,
+} from '../../clients/host/index.ts';
 import { loadIdentity } from '../../keys/index.ts';
 import { loadPolicy } from '../../policy/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
@@ -81,6 +88,46 @@ host('a mistyped label is refused with the nearest one that is declared', async 
     () => assert.unreachable(),
     (error: Error) => assert.match(error.message, 'did you mean "@service"?; there are'),
   );
+});
+
+for (const template of HOST_TEMPLATES) {
+  host(`a host of ${template} loads, and machines that it lists, or that it says to add, get keys`, async () => {
+    const directory = join(temporaryDirectory(), 'host');
+    await initHost(directory, 'argus', template);
+    const load = () => loadPolicy(join(directory, 'policy'), { revision: 1, inspectors: INSPECTORS });
+    const listed = (await load()).domains.all.at(-1)?.name ?? '';
+    const before = inventory(directory);
+    const { identity, agentConfig, socket } = await addVm(directory, { name: listed, labels: [], isListed: true });
+    assert.is(inventory(directory), before);
+    assert.is((await loadIdentity(identity)).name, listed);
+    assert.match(readFileSync(agentConfig, 'utf8'), `carrier: unix:${socket}`);
+    await addVm(directory, { name: 'my-vm', labels: [firstLabelOf(template)] });
+    assert.ok((await load()).domains.byName('my-vm')?.labels.includes(firstLabelOf(template)));
+    assert.is(await codeOf(addVm(directory, { name: listed, labels: [], isListed: true })), 'ERR_HOST_VM_EXISTS');
+  });
+}
+
+const NOT_LISTED: readonly (readonly [what: string, vm: NewVm, code: string])[] = [
+  ['that the inventory does not list', { name: 'chrom-vm', labels: [] }, 'ERR_HOST_VM_UNKNOWN'],
+  ['with labels of its own', { name: 'chrome-vm', labels: ['@app'] }, 'ERR_HOST_VM_EXISTS'],
+  ['with a domid of its own', { name: 'chrome-vm', labels: [], domid: 101 }, 'ERR_HOST_VM_EXISTS'],
+  ['with a carrier of its own', { name: 'chrome-vm', labels: [], carrier: 'serial' }, 'ERR_HOST_VM_EXISTS'],
+];
+
+for (const [what, vm, code] of NOT_LISTED) {
+  host(`a listed machine ${what} is refused, and gets no keys`, async () => {
+    const directory = await newHost();
+    assert.is(await codeOf(addVm(directory, { ...vm, isListed: true })), code);
+    assert.equal(readdirSync(join(directory, 'vms')), []);
+  });
+}
+
+host('a machine whose keys are still there is refused before its row is written', async () => {
+  const directory = await newHost();
+  mkdirSync(join(directory, 'vms', 'files-vm'));
+  const before = inventory(directory);
+  assert.is(await codeOf(addVm(directory, { name: 'files-vm', labels: ['@app'] })), 'ERR_HOST_VM_EXISTS');
+  assert.is(inventory(directory), before);
 });
 
 host('a directory without a host says how to make one', async () => {

@@ -25,6 +25,7 @@ interface AddOptions {
   readonly label: readonly string[];
   readonly domid?: number;
   readonly carrier?: string;
+  readonly listed?: boolean;
   readonly json?: boolean;
 }
 
@@ -36,18 +37,27 @@ function addCommand(): Command {
     .option('--label <label>', 'a label declared in domains.yaml; may be repeated', collect, [])
     .option('--domid <number>', 'its number; the lowest free one from 100 on by default', parseDomid)
     .option('--carrier <carrier>', 'as in domains.yaml, e.g. "serial" for QEMU; by default a process on this host')
+    .option(
+      '--listed',
+      'the inventory lists it already, as a template does: make only its key, credential and agent.yaml',
+    )
     .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExample:\n  argus vm add files-vm --label @app --host my-host')
-    .action(async (name: string, { host, label, domid, carrier, json }: AddOptions) => {
+    .addHelpText(
+      'after',
+      '\nExamples:\n  argus vm add files-vm --label @app --host my-host\n  argus vm add work --listed --host my-host',
+    )
+    .action(async (name: string, { host, label, domid, carrier, listed, json }: AddOptions) => {
       const added = await addVm(host, {
         name,
         labels: label,
         ...(domid === undefined ? {} : { domid }),
         ...(carrier === undefined ? {} : { carrier }),
+        ...(listed === undefined ? {} : { isListed: listed }),
       });
       const { source, directory } = readOptions(`${host}/argus.yaml`).policy;
-      const needsApply = source === 'applied';
-      const needsBundle = source === 'signed';
+      // The policy that is in force has the row of a listed machine already.
+      const needsApply = source === 'applied' && listed !== true;
+      const needsBundle = source === 'signed' && listed !== true;
       if (json === true) printJson({ name, ...added, needsApply, needsBundle });
       else
         process.stdout.write(
