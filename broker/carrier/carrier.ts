@@ -24,6 +24,8 @@ export interface Carrier {
   readonly tellsOfRestart?: boolean;
   /** Bytes buffered in this process: received and not delivered, or not yet sent. Absent: none. */
   readonly heldBytes?: number;
+  /** Written bytes that this process still has. Absent: `write` returns false as soon as there are any. */
+  readonly unsentBytes?: number;
   /** Begins delivering to the handlers. Called once. */
   open(handlers: CarrierHandlers): void;
   /**

@@ -22,8 +22,12 @@ export class SocketCarrier implements Carrier {
     socket.on('error', () => {});
   }
 
-  /** Written bytes that the kernel has not taken. */
   get heldBytes(): number {
+    return this.unsentBytes;
+  }
+
+  /** Written bytes that the kernel has not taken. */
+  get unsentBytes(): number {
     return this.#socket.writableLength;
   }
 

@@ -346,7 +346,8 @@ export class Peer extends Outbox implements Flushable {
     if (this.#isEnded || this.#isCongested) return;
     const records: Uint8Array[] = [];
     const chunks: Chunk[] = [];
-    let bytes = 0;
+    // A revocation cannot reach sealed bytes, so what the carrier still has counts too.
+    let bytes = this.carrier.unsentBytes ?? 0;
     if (!this.isEmpty) this.#acknowledge();
     else if (this.#acks.isDue) records.push(this.#session.seal(loneAck(this.#acks.take() ?? 0)));
     while (bytes < CARRIER_HIGH_WATER_BYTES) {

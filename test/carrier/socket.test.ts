@@ -26,6 +26,7 @@ sockets('what the kernel has not taken is held, until the other end reads', asyn
   assert.is(carrier.heldBytes, 0);
   assert.not(carrier.write([new Uint8Array(BYTES)]));
   assert.ok(carrier.heldBytes > BYTES / 4, `${carrier.heldBytes}`);
+  assert.is(carrier.unsentBytes, carrier.heldBytes);
   other.resume();
   await drained;
   assert.is(carrier.heldBytes, 0);

@@ -32,6 +32,7 @@ export const PROMISES = {
   'only a permit opens a ring': ['docs/policy.md', 'permit'],
   'rows mean what they say': ['docs/policy.md', 'F-003'],
   'assertions bind every policy': ['docs/policy.md', 'assertions.csv'],
+  'little is out of reach': ['docs/policy.md', 'What was sealed before cannot be called back, and it is bounded'],
   'a policy change takes back': ['docs/broker.md', 'revoked'],
   'no edit is lost': ['docs/policy.md', 'ERR_BROKER_TOKEN'],
   'only signed policies count': ['docs/policy.md', 'A broker can accept only policies that an admin has signed'],

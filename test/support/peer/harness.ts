@@ -19,6 +19,7 @@ import {
   type Peer,
   type PeerContext,
 } from '../../../broker/peer/index.ts';
+import { CARRIER_HIGH_WATER_BYTES } from '../../../broker/process/index.ts';
 import { adoptPolicy } from '../../../broker/service/adopt.ts';
 import { Sessions } from '../../../broker/service/sessions.ts';
 import { Turns } from '../../../broker/turns/index.ts';
@@ -92,6 +93,8 @@ export class MemoryCarrier implements Carrier {
   heldBytes = 0;
   /** True: it refers to written buffers until the test calls `lent`, like a socket whose other end does not read. */
   borrows = false;
+  /** True: what is written stays in this process until the client takes it, like a socket that the kernel has filled. */
+  isFull = false;
   readonly lent: (() => void)[] = [];
   isPaused = false;
   isEnded = false;
@@ -118,7 +121,11 @@ export class MemoryCarrier implements Carrier {
       else onWritten();
     }
     this.#wakeUp();
-    return this.hasRoom;
+    return this.hasRoom && this.unsentBytes < CARRIER_HIGH_WATER_BYTES;
+  }
+
+  get unsentBytes(): number {
+    return this.isFull ? this.written.reduce((sum, { length }) => sum + length, 0) : 0;
   }
 
   pause(): void {
