@@ -37,6 +37,7 @@ import {
   loadNatsEnd,
   type NatsEnd,
   NatsListeners,
+  NODE_LINE_HOST,
   parseNatsAddress,
   prepareRuntime,
 } from './carrier/index.ts';
@@ -49,6 +50,7 @@ import { ChunkPool, DeferredCopies, DurableEffects, Flusher, type PeerContext } 
 import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, type Logger, ROUTES_PER_DOMAIN, VERSION } from './process/index.ts';
 import {
   acceptedBundle,
+  announceSessions,
   attributed,
   BrokerListeners,
   type BrokerStatus,
@@ -72,7 +74,6 @@ import {
   type ReloadResult,
   Reviews,
   Sessions,
-  type SessionWatcher,
   signedPolicyOf,
   startWitnessing,
   watchBundle,
@@ -187,7 +188,7 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   const grants = new Grants(core.argo, audit, reload, clock);
   const modes = new Modes(core.argo, audit, reload, clock);
   started.add(() => modes.close());
-  sessions.watcher = notifyBoth(grants, core.federation, core.argo);
+  sessions.watcher = announceSessions(grants, core.federation, core.argo);
   started.add(() => grants.close());
 
   const admin = await startAdmin(options, { core, keys, aead, sessions, reload, grants, modes, archive }, started);
@@ -459,6 +460,7 @@ function joinOthers(
   return federation.start({
     ...context,
     end,
+    host: NODE_LINE_HOST,
     keys,
     whenDurable: (effect, source) => durable.after(effect, source),
     report: () => ({
@@ -471,25 +473,6 @@ function joinOthers(
       at: clock.wall(),
     }),
   });
-}
-
-/** Notifies the federation in a later microtask, when the core has attached or detached the domain. */
-function notifyBoth(grants: SessionWatcher, federation: Federation, argo: Argo): SessionWatcher {
-  const notify = (name: string): void =>
-    queueMicrotask(() => {
-      const state = argo.domain(name);
-      if (state !== undefined) federation.tell(state);
-    });
-  return {
-    sessionOpened: (name) => {
-      grants.sessionOpened(name);
-      notify(name);
-    },
-    sessionEnded: (name, reason) => {
-      grants.sessionEnded(name, reason);
-      notify(name);
-    },
-  };
 }
 
 /** Sends each session its close frame, then gives the carriers a moment to write it. */

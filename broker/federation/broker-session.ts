@@ -7,6 +7,7 @@
  * about the sends that it got, or sends a frame that is not allowed.
  */
 import type { AeadSuite, Credential, Identity } from '../../keys/index.ts';
+import type { LineHost } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type HandshakeContext, type Session } from '../channel/index.ts';
 import { HELLO_UNITS, type Job, readUnits, recordUnits, type Turns, type Worker } from '../turns/index.ts';
 import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_HEADER_BYTES, RECORD_OVERHEAD_BYTES } from '../wire/index.ts';
@@ -23,6 +24,8 @@ export interface SessionContext {
   readonly suites: readonly AeadSuite[];
   readonly handshake: HandshakeContext;
   readonly turns: Turns;
+  /** Its timers and turns. */
+  readonly host: Pick<LineHost, 'schedule' | 'nextTurn'>;
   /** Encodes this broker's report for the other side. */
   report(): Uint8Array;
 }
@@ -59,7 +62,8 @@ export class BrokerSession implements Worker {
   readonly #hooks: SessionHooks;
   readonly #channel: Channel;
   readonly #job: Job;
-  readonly #timer: NodeJS.Timeout;
+  /** Cancels the next look. */
+  #stopLooking: () => void;
   readonly #startedAt: number;
   #isEnded = false;
   /** Set once the remote broker is authenticated. Until then only the handshake is sent. */
@@ -103,8 +107,7 @@ export class BrokerSession implements Worker {
     this.#job = context.turns.job(shareOf(bridge.peer), this);
     this.#startedAt = context.handshake.clock();
     this.#heardAt = this.#startedAt;
-    this.#timer = setInterval(() => this.#look(), LOOK_MS);
-    this.#timer.unref();
+    this.#stopLooking = this.#lookLater();
   }
 
   /** The key that the remote broker has proved; null until then. */
@@ -150,7 +153,7 @@ export class BrokerSession implements Worker {
     this.#isEnded = true;
     this.#channel.free();
     this.#job.cancel();
-    clearInterval(this.#timer);
+    this.#stopLooking();
     this.#queue = [];
     if (wasUp) this.#bridge.down();
     this.#pipe.end();
@@ -270,7 +273,7 @@ export class BrokerSession implements Worker {
     this.#queuedBytes += frame.length;
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    this.#context.host.nextTurn(() => {
       this.#isScheduled = false;
       this.#flush();
     });
@@ -315,7 +318,12 @@ export class BrokerSession implements Worker {
     this.#isCongested = !this.#pipe.write([record]);
   }
 
+  #lookLater(): () => void {
+    return this.#context.host.schedule(LOOK_MS, () => this.#look(), false);
+  }
+
   #look(): void {
+    this.#stopLooking = this.#lookLater();
     const now = this.#context.handshake.clock();
     if (this.#session === null) {
       if (now - this.#startedAt > HANDSHAKE_MS) this.end('TIMEOUT');

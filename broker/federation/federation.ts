@@ -3,7 +3,6 @@
  * reachable. The names of two brokers decide which of them dials, so that there is never more than one session between
  * them.
  */
-import { randomBytes } from 'node:crypto';
 import type { Credential } from '../../keys/index.ts';
 import type { Domain } from '../../policy/index.ts';
 import type { AuditLog } from '../audit/index.ts';
@@ -11,6 +10,7 @@ import { invariant } from '../base/index.ts';
 import {
   brokerSubjects,
   dialNats,
+  type LineHost,
   type LinePace,
   type NatsEnd,
   NatsListener,
@@ -39,6 +39,8 @@ export interface FederationContext extends Omit<SessionContext, 'report'> {
   readonly audit: AuditLog;
   readonly log: Logger;
   readonly end: NatsEnd;
+  /** Where it gets its connections to the server, and its time, from. */
+  readonly host: LineHost;
   readonly keys: SharedKeyKnowledge;
   /** Runs `effect` when all records so far are durable. */
   whenDurable(effect: () => void, source: Domain): void;
@@ -61,7 +63,8 @@ interface Peer {
   isOpen: boolean;
   session: BrokerSession | null;
   listener: NatsListener | null;
-  redial: NodeJS.Timeout | null;
+  /** Cancels the next attempt to dial. */
+  redial: (() => void) | null;
   redialMs: number;
   report: BrokerReport | null;
   clockOffsetMs: number | null;
@@ -139,7 +142,7 @@ export class Federation {
   close(): void {
     this.#isClosed = true;
     for (const peer of this.#peers.values()) {
-      if (peer.redial !== null) clearTimeout(peer.redial);
+      peer.redial?.();
       peer.session?.end('CLOSED');
       peer.listener?.close();
     }
@@ -186,6 +189,7 @@ export class Federation {
       },
       paceOf(name, context),
       (_, error) => context.log.warn({ broker: name, code: error.code }, error.message),
+      context.host,
     );
     await peer.listener.open();
   }
@@ -194,7 +198,7 @@ export class Federation {
     peer.redial = null;
     if (this.#isClosed) return;
     let session: BrokerSession | null = null;
-    const id = randomBytes(PIPE_ID_BYTES).readUIntLE(0, PIPE_ID_BYTES);
+    const id = Buffer.from(context.handshake.randomBytes(PIPE_ID_BYTES)).readUIntLE(0, PIPE_ID_BYTES);
     try {
       const handlers = {
         onChunk: (chunk: Uint8Array) => session?.onChunk(chunk),
@@ -203,7 +207,7 @@ export class Federation {
       };
       const subjects = brokerSubjects(this.#name, name);
       const as = `argus broker ${this.#name}`;
-      const pipe = await dialNats(context.end, as, subjects, id, handlers, paceOf(name, context));
+      const pipe = await dialNats(context.end, as, subjects, id, handlers, paceOf(name, context), context.host);
       session = this.#session(name, peer, context, pipe, () => this.#redial(name, peer, context));
       await session.greet();
     } catch (error) {
@@ -215,8 +219,7 @@ export class Federation {
 
   #redial(name: string, peer: Peer, context: FederationContext): void {
     if (this.#isClosed || peer.redial !== null) return;
-    peer.redial = setTimeout(() => void this.#dial(name, peer, context), peer.redialMs);
-    peer.redial.unref();
+    peer.redial = context.host.schedule(peer.redialMs, () => void this.#dial(name, peer, context), false);
     peer.redialMs = Math.min(peer.redialMs * 2, MAX_REDIAL_MS);
   }
 

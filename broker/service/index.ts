@@ -1,3 +1,4 @@
+export { announceSessions } from './announce-sessions.ts';
 export { BrokerListeners } from './broker-listeners.ts';
 export { checkpointSigner } from './evidence/checkpoint-signer.ts';
 export { REVIEW_TYP, Reviews } from './evidence/reviews.ts';

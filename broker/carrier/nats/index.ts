@@ -7,6 +7,7 @@ export { dialNats } from './dial.ts';
 export { loadNatsEnd } from './end.ts';
 export { NATS_ERROR_CODES, NatsCarrierError } from './errors.ts';
 export { SERVER_ENVIRONMENT } from './limits.ts';
+export { type LineHost, NODE_LINE_HOST } from './line/line-host.ts';
 export type { LinePace } from './line/line-reader.ts';
 export { makeNkey } from './line/nkey.ts';
 export { type NatsEnd, NatsListener } from './listen.ts';

@@ -1,5 +1,6 @@
 /** One end of a session between two brokers, in memory. The test plays the other end. */
 import { randomBytes } from 'node:crypto';
+import { NODE_LINE_HOST } from '../../../broker/carrier/index.ts';
 import { answerHello, beginHello, type Hello } from '../../../broker/channel/handshake.ts';
 import type { HandshakeContext, Session } from '../../../broker/channel/index.ts';
 import type { Bridge } from '../../../broker/federation/bridge.ts';
@@ -44,7 +45,7 @@ export class SessionHarness {
     this.dials = dials;
     const suites = ['A256GCM', 'C20P'] as const;
     this.#session = new BrokerSession(
-      { identity, suites, handshake: context(), turns: this.turns, report: () => NOTHING },
+      { identity, suites, handshake: context(), turns: this.turns, host: NODE_LINE_HOST, report: () => NOTHING },
       bridge,
       { whenDurable: (effect) => effect(), onReport: () => {}, onListPiece: () => true },
       {
