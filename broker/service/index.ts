@@ -17,5 +17,5 @@ export { Modes, type PermissiveStatus } from './policy/modes.ts';
 export { attributed, entryOf, POLICY_HOST, type Refusal, type ReloadResult } from './policy/policy-change.ts';
 export { PolicyReload } from './policy/reload.ts';
 export { SignedPolicy } from './policy/signed-policy.ts';
-export { Sessions, type SessionWatcher } from './sessions.ts';
+export { Sessions } from './sessions.ts';
 export { type BrokerStatus, type DomainStatus, describeBroker } from './status.ts';
