@@ -154,7 +154,8 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   const first = await firstPolicy(options.policy, readArchive(archivePath), signed);
   const { policy } = first;
   await prepareRuntime(options.runtime);
-  const audit = await startAudit(options, identity, log, started);
+  const witnessing: Witnessing = { feed: null };
+  const audit = await startAudit(options, identity, { log, witnessing }, started);
   const archive = await openArchive(archivePath, (loss) =>
     log.warn(loss, 'the archive of policies is full: the oldest were dropped'),
   );
@@ -164,6 +165,8 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   started.add(() => keys.close());
   const own = new OwnIdentity(identity, directorySource(options.identity), audit, log, clock);
   started.add(() => own.close());
+  const trust = { identity: own, keys, clock, log };
+  witnessing.feed = await startWitnessing(options, { audit, clock: nodeClock, log, trust });
   const core = createCore(options, { log, aead, identity: own, policy, audit, keys });
   const sessions = new Sessions(core.context, clock, keys);
   keys.watch(sessions);
@@ -248,10 +251,15 @@ function directorySource(directory: string): IdentitySource {
   };
 }
 
+/** The feed is started after the log, because it needs the keys, and the keys report to the log. */
+interface Witnessing {
+  feed: WitnessFeed | null;
+}
+
 async function startAudit(
   options: BrokerOptions,
   identity: Identity,
-  log: Logger,
+  { log, witnessing }: { readonly log: Logger; readonly witnessing: Witnessing },
   started: Started,
 ): Promise<AuditLog> {
   const audit = await openAuditLog({
@@ -262,11 +270,9 @@ async function startAudit(
     signer: checkpointSigner(identity),
     retention: options.retention,
   });
-  let witnesses: WitnessFeed | null = null;
   // Closed after the log, because the log's last checkpoint is shown to the witnesses too.
-  started.add(() => witnesses?.close());
+  started.add(() => witnessing.feed?.close());
   started.add(() => audit.close());
-  witnesses = await startWitnessing(options, audit, nodeClock, log);
   audit.onHealth((isHealthy) => {
     if (isHealthy) log.info('the audit log can be written again; sends go on');
     else log.error('the audit log cannot be written; sends stop until it can');

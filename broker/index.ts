@@ -30,4 +30,4 @@ export type {
   ReloadResult,
   RevokeRequest,
 } from './service/index.ts';
-export { BUNDLE_FILE, natsMembersOf, REVIEW_TYP } from './service/index.ts';
+export { BUNDLE_FILE, natsMembersOf, REVIEW_TYP, verifyWitness, type WitnessVerdict } from './service/index.ts';

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { AEAD_PROVIDERS } from '../keys/index.ts';
+import { AEAD_PROVIDERS, NAME_PATTERN } from '../keys/index.ts';
 import {
   DOMAIN_BYTES_PER_HOUR,
   MAX_WITNESSES,
@@ -110,12 +110,17 @@ const auditObject = z.strictObject({
   /** Witnesses that cosign the checkpoints, over HTTP (`argus audit witness`). */
   witnesses: z
     .array(
-      z.strictObject({
-        url: z.string().regex(/^https?:\/\/[^\s]+$/, 'expected http://host:port'),
-        key: z
-          .string()
-          .refine((text) => parseVerifierKey(text) !== null, 'expected the key that "argus audit witness" prints'),
-      }),
+      z
+        .strictObject({
+          url: z.string().regex(/^https?:\/\/[^\s]+$/, 'expected http://host:port'),
+          key: z
+            .string()
+            .refine((text) => parseVerifierKey(text) !== null, 'expected the key that "argus audit witness" prints')
+            .optional(),
+          /** In place of `key`: the name of a credential with the role witness. */
+          name: z.string().regex(NAME_PATTERN, 'expected the name of a witness as in its credential').optional(),
+        })
+        .refine(({ key, name }) => (key === undefined) !== (name === undefined), 'expected either "name" or "key"'),
     )
     .max(MAX_WITNESSES, `at most ${MAX_WITNESSES} witnesses`)
     .default([]),
@@ -208,7 +213,11 @@ export type BrokerOptionsInput = z.input<typeof brokerOptions>;
 export interface BrokerOptions extends Omit<z.output<typeof brokerOptions>, 'audit'> {
   readonly audit: string;
   readonly retention: RetentionOptions;
-  readonly witnesses: readonly { readonly url: string; readonly key: string }[];
+  readonly witnesses: readonly {
+    readonly url: string;
+    readonly key?: string | undefined;
+    readonly name?: string | undefined;
+  }[];
 }
 
 /**

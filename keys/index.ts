@@ -25,6 +25,8 @@ export type { PublicJwk, TrustAnchor } from './credential/index.ts';
 export {
   type Credential,
   type CredentialRefusal,
+  findRevocation,
+  NAME_PATTERN,
   parsePublicJwk,
   parseRole,
   type RevocationList,
@@ -33,6 +35,7 @@ export {
   thumbprintOf,
   verifyCredential,
   verifyEmbedded,
+  verifyRevocationList,
   verifyStatement,
 } from './credential/index.ts';
 export {

@@ -11,7 +11,9 @@ export {
   parseCheckpoint,
   parseVerifierKey,
   type RecordProof,
+  SIGNATURE_COSIGNATURE,
   type VerifierKey,
+  verifierKey,
   verifyProof,
   verifyRecordProof,
 } from './evidence/index.ts';
@@ -40,8 +42,10 @@ export type { SignedState } from './signed-state.ts';
 export { type LogProblem, type ProblemCode, type VerifyResult, verifyAudit } from './verify/index.ts';
 export type { WitnessedNotes, WitnessReport } from './verify/witnesses.ts';
 export {
+  addCheckpoint,
   type Cosigner,
   fetchWitnessed,
+  fetchWitnessHolder,
   httpCosigner,
   type OpenWitness,
   openWitness,

@@ -35,4 +35,4 @@ export {
 } from './query/index.ts';
 export { Groups, LogUses, ObservedFlow, Openings, Probes, shown, Timeline } from './reports/index.ts';
 export { csvCell, csvTable, jsonRows, type Table, textTable } from './table.ts';
-export { serveWitness } from './witness/index.ts';
+export { IdentityOfWitness, serveWitness } from './witness/index.ts';

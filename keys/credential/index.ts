@@ -14,7 +14,7 @@ export {
   parsePublicJwk,
   thumbprintOf,
 } from './jwk.ts';
-export { assertName, parseRole, ROLES, type Role } from './names.ts';
+export { assertName, NAME_PATTERN, parseRole, ROLES, type Role } from './names.ts';
 export { type CredentialRequest, signRequest, verifyRequest } from './request.ts';
 export {
   emptyRevocationList,

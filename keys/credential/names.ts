@@ -7,7 +7,7 @@ import { KeyError } from '../base/index.ts';
  */
 export const NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
-export const ROLES = ['domain', 'broker', 'admin', 'auditor'] as const;
+export const ROLES = ['domain', 'broker', 'admin', 'auditor', 'witness'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** @throws KeyError ERR_KEY_NAME */

@@ -1,4 +1,4 @@
-/** An identity: a holder (domain, broker, admin, auditor) that can prove its name by signing. */
+/** An identity: a holder (domain, broker, admin, auditor, witness) that can prove its name by signing. */
 import { inspect } from 'node:util';
 import { CLOCK_TOLERANCE_SECONDS, KeyError, REDACTED } from '../base/index.ts';
 import {

@@ -16,10 +16,22 @@ const http = suite('audit witness over HTTP');
 const signer = signerOf('test');
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
 
+/** This witness is known by its key: no credential is looked at. */
+const NO_TRUST = {
+  identity: {
+    get authority(): never {
+      throw new Error('no credential is verified');
+    },
+  },
+  keys: { isRevoked: () => true, proven: () => false },
+  clock: { wall: () => 0 },
+  log: { warn: () => undefined },
+};
+
 /** A witness in a new directory. */
 async function serve(): Promise<{ url: string; vkey: string; directory: string; close: () => Promise<void> }> {
   const directory = join(temporaryDirectory(), 'witness');
-  const open = await openWitness(directory, { name: 'auditor.example', logs: [signer.key], now: Date.now });
+  const open = await openWitness(directory, { signer: 'auditor.example', logs: [signer.key], now: Date.now });
   const server = await serveWitness(open.witness, LOOPBACK, (error) => assert.unreachable(String(error)));
   const close = async (): Promise<void> => {
     await server.close();
@@ -32,7 +44,8 @@ async function serve(): Promise<{ url: string; vkey: string; directory: string; 
 async function run(directory: string, url: string, key: string): Promise<void> {
   const log = await openAuditLog({ directory, broker: 'test', signer });
   const options = { audit: directory, witnesses: [{ url, key }] };
-  const feed = await startWitnessing(options, log, hostClock(new FakeClock()), pino({ level: 'silent' }));
+  const parts = { audit: log, clock: hostClock(new FakeClock()), log: pino({ level: 'silent' }), trust: NO_TRUST };
+  const feed = await startWitnessing(options, parts);
   log.record({ event: 'admin.request', reason: 'DONE' });
   await log.close();
   await feed.idle();
@@ -60,7 +73,7 @@ http('a log that is restored from a copy is found by asking the witness', async 
 
 http('one process serves a directory, and keeps its key over restarts', async () => {
   const witness = await serve();
-  const options = { name: 'auditor.example', logs: [signer.key], now: Date.now };
+  const options = { signer: 'auditor.example', logs: [signer.key], now: Date.now };
   const second = await openWitness(witness.directory, options).then(
     () => 'opened',
     (error: { code: string }) => error.code,

@@ -62,6 +62,7 @@ async function site(disk = new MemoryDisk(), witness?: Witness, version = '1'): 
   const feed = new WitnessFeed(disk, hostClock(fixture.clock), (_, trouble) => troubles.push(trouble));
   const made: Site = { ...fixture, witness: shown, feed, troubles, isReachable: true, asked: [] };
   await feed.use({
+    name: shown.key.name,
     key: shown.key,
     add: async (request): Promise<WitnessAnswer> => {
       if (!made.isReachable) throw new Error('ECONNREFUSED');
@@ -187,7 +188,7 @@ witnesses('what no witness knows, or another key signed, does not pass', async (
 witnesses('a cosignature by another key is not kept', async () => {
   const one = await site();
   const stranger = await witnessOf();
-  await one.feed.use({ key: one.witness.key, add: (request) => stranger.add(request) });
+  await one.feed.use({ name: one.witness.key.name, key: one.witness.key, add: (request) => stranger.add(request) });
   await settle();
   await grow(one, 2);
   assert.equal(one.troubles.at(-1), 'BAD_COSIGNATURE');
@@ -202,6 +203,7 @@ async function requests(): Promise<{ first: string; second: string; fork: string
   const feed = new WitnessFeed(fixture.disk, hostClock(fixture.clock), () => undefined);
   const real = await witnessOf();
   await feed.use({
+    name: real.key.name,
     key: real.key,
     add: (request) => {
       made.push(request);

@@ -127,6 +127,7 @@ const CREDENTIALS: readonly Row[] = [
   ['the role of a broker', 'WRONG_ROLE', claims({ role: 'broker' })],
   ['the role of an admin', 'WRONG_ROLE', claims({ role: 'admin' })],
   ['the role of an auditor', 'WRONG_ROLE', claims({ role: 'auditor' })],
+  ['the role of a witness', 'WRONG_ROLE', claims({ role: 'witness' })],
   ['a role that does not exist', 'MALFORMED', claims({ role: 'root' })],
   ['a list of roles', 'MALFORMED', claims({ role: ['domain'] })],
   ['no thumbprint', 'MALFORMED', claims({ cnf: {} })],

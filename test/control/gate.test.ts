@@ -104,14 +104,14 @@ gates('an admin passes, with name, role, key and the digest of the signed body',
 
 gates('each role may ask for its own operations alone', async () => {
   const { gate } = fixture();
-  const holders = [ADMIN, AUDITOR, BROKER, await issue('chrome-vm', 'domain')];
+  const holders = [ADMIN, AUDITOR, BROKER, await issue('chrome-vm', 'domain'), await issue('carol', 'witness')];
   const asked = await Promise.all(
     [...ROUTES.keys()].map(async (operation) => {
       const results = await Promise.all(holders.map((holder) => ask(gate, holder, { operation })));
       return [operation, results.map((result) => (result.ok ? 'yes' : result.code.slice(12))).join(' ')];
     }),
   );
-  const [reads, changes] = ['yes yes ROLE ROLE', 'yes ROLE ROLE ROLE'];
+  const [reads, changes] = ['yes yes ROLE ROLE ROLE', 'yes ROLE ROLE ROLE ROLE'];
   assert.equal(asked, [
     ['GET /v1/status', reads],
     ['GET /metrics', reads],
@@ -126,7 +126,7 @@ gates('each role may ask for its own operations alone', async () => {
     ['POST /v1/grants/revoke', changes],
     ['POST /v1/modes', changes],
     ['POST /v1/keys/revocations', changes],
-    ['POST /v1/audit/review', 'ROLE yes ROLE ROLE'],
+    ['POST /v1/audit/review', 'ROLE yes ROLE ROLE ROLE'],
     ['POST /v1/audit/read', reads],
     ['POST /v1/audit/export', reads],
   ]);

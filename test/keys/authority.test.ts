@@ -33,7 +33,7 @@ authority('what it issues verifies against its public key and says what was aske
   const dir = newDirectory();
   await createAuthority(dir);
   const opened = await openAuthority(dir);
-  for (const role of ['domain', 'broker', 'admin', 'auditor'] as const) {
+  for (const role of ['domain', 'broker', 'admin', 'auditor', 'witness'] as const) {
     const { credentialJwt, credential } = await opened.issue(terms({ role }));
     const result = await verifyCredential(credentialJwt, opened.public, { now: NOW, clockToleranceSeconds: 0 });
     assert.equal(result, { ok: true, credential });

@@ -43,6 +43,7 @@ export const PROMISES = {
   'an archived policy is whole': ['docs/policy.md', 'Files are stored by their content'],
   'every change is recorded': ['docs/broker.md', 'also when it changed nothing'],
   'each role does its own things': ['docs/broker.md', 'An auditor sees all that an admin sees'],
+  'only a witness cosigns': ['docs/audit.md', 'A key of another role is refused'],
   'only an auditor reviews': ['docs/audit.md', 'without an auditor'],
   'a changed case is noticed': ['docs/audit.md', '`verify-case` fails when a byte was'],
   'the log tells what was in force': ['docs/audit.md', 'policy.prepare'],

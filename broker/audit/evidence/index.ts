@@ -16,6 +16,7 @@ export {
   formatNote,
   formatSignatureLine,
   formatVerifierKey,
+  type NoteSignature,
   parseNote,
   parseVerifierKey,
   SIGNATURE_COSIGNATURE,

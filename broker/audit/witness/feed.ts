@@ -20,9 +20,16 @@ import { formatWitnessRequest, type WitnessAnswer } from './request.ts';
 
 /** The way to one witness. */
 export interface Cosigner {
-  readonly key: VerifierKey;
+  /** The name of its key. It stays the same when the key is replaced. */
+  readonly name: string;
+  /** Null: not known before the first `prepare`. */
+  readonly key: VerifierKey | null;
+  /** Called before each request: learns the present key of the witness. False: its credential is not accepted. */
+  prepare?(): Promise<boolean>;
   /** Rejects when the witness cannot be reached. */
   add(request: string): Promise<WitnessAnswer>;
+  /** Called after a cosignature by `key` was verified. False: the key was revoked meanwhile. */
+  proven?(): boolean;
 }
 
 export type WitnessTrouble =
@@ -30,6 +37,8 @@ export type WitnessTrouble =
   | 'UNREACHABLE'
   /** It refuses the log or its key. */
   | 'REFUSED'
+  /** Its credential is missing, not of a witness, expired or revoked. It is shown nothing. */
+  | 'UNTRUSTED'
   /** It remembers records that this log does not have: the log was cut off, rolled back or written anew. */
   | 'CONFLICT'
   /** Its cosignature is not by its key. */
@@ -69,7 +78,7 @@ export class WitnessFeed {
 
   /** Adds a witness, or another way to it. */
   async use(cosigner: Cosigner): Promise<void> {
-    const { name } = cosigner.key;
+    const { name } = cosigner;
     const known = await this.#remembered(name);
     this.#courses.set(name, {
       cosigner,
@@ -118,7 +127,7 @@ export class WitnessFeed {
   async #run(course: Course): Promise<void> {
     for (let target = this.#newest; target !== null && target.note !== course.known?.note; target = this.#newest) {
       const trouble = await this.#show(course, target).catch((): WitnessTrouble => 'UNREACHABLE');
-      if (trouble !== course.trouble) this.#onTrouble(course.cosigner.key.name, trouble);
+      if (trouble !== course.trouble) this.#onTrouble(course.cosigner.name, trouble);
       course.trouble = trouble;
       if (trouble === null && !this.#isClosed) continue;
       this.#arm();
@@ -128,6 +137,7 @@ export class WitnessFeed {
 
   async #show(course: Course, target: SignedState): Promise<WitnessTrouble | null> {
     const { known, cosigner } = course;
+    if ((await cosigner.prepare?.()) === false) return 'UNTRUSTED';
     const path = known === null ? [] : await this.#proof(known, target);
     const request = { old: known?.size ?? 0, path, checkpoint: target.note };
     let answer = await cosigner.add(formatWitnessRequest(request));
@@ -160,7 +170,9 @@ export class WitnessFeed {
   async #keep(course: Course, target: SignedState, lines: string): Promise<boolean> {
     const cosigned = `${target.note}${lines}`;
     const note = parseCheckpoint(cosigned)?.note;
-    if (note === undefined || verifyNote(note, course.cosigner.key) !== 'verified') return false;
+    const { cosigner } = course;
+    if (note === undefined || cosigner.key === null || verifyNote(note, cosigner.key) !== 'verified') return false;
+    if (cosigner.proven?.() === false) return false;
     course.known = target;
     course.cosigned = cosigned;
     this.#writing = this.#writing.then(() => this.#write()).catch(() => undefined);
@@ -173,7 +185,7 @@ export class WitnessFeed {
     const courses = [...this.#courses.values()];
     const notes = courses.flatMap(({ cosigned }) => (cosigned === null ? [] : [cosigned]));
     await this.#files.replaceBeside(COSIGNED_FILE, notes.join(''));
-    const states = Object.fromEntries(courses.map(({ cosigner, known }) => [cosigner.key.name, known]));
+    const states = Object.fromEntries(courses.map(({ cosigner, known }) => [cosigner.name, known]));
     await this.#files.replaceBeside(COSIGNED_STATE_FILE, `${JSON.stringify(states)}\n`);
   }
 

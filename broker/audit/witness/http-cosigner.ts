@@ -8,25 +8,37 @@ import type { WitnessAnswer } from './request.ts';
 const STATUSES: readonly number[] = [200, 400, 403, 404, 409, 422];
 
 export function httpCosigner(url: string, key: VerifierKey): Cosigner {
-  const base = url.replace(/\/+$/, '');
-  return {
-    key,
-    add: async (request) => {
-      const answer = await fetch(`${base}/add-checkpoint`, {
-        method: 'POST',
-        body: request,
-        redirect: 'error',
-        signal: AbortSignal.timeout(WITNESS_ANSWER_MS),
-      });
-      if (!STATUSES.includes(answer.status)) throw unreachable(url, `it answered ${answer.status}`);
-      return { status: answer.status as WitnessAnswer['status'], body: await boundedText(url, answer) };
-    },
-  };
+  return { name: key.name, key, add: (request) => addCheckpoint(url, request) };
+}
+
+/** Shows a checkpoint to the witness at this address. Rejects when the witness cannot be reached. */
+export async function addCheckpoint(url: string, request: string): Promise<WitnessAnswer> {
+  const answer = await fetch(`${baseOf(url)}/add-checkpoint`, {
+    method: 'POST',
+    body: request,
+    redirect: 'error',
+    signal: AbortSignal.timeout(WITNESS_ANSWER_MS),
+  });
+  if (!STATUSES.includes(answer.status)) throw unreachable(url, `it answered ${answer.status}`);
+  return { status: answer.status as WitnessAnswer['status'], body: await boundedText(url, answer) };
 }
 
 /** The notes that the witness at this address has cosigned. Throws ERR_AUDIT_WITNESS. */
-export async function fetchWitnessed(url: string): Promise<string> {
-  const from = `${url.replace(/\/+$/, '')}/witnessed`;
+export function fetchWitnessed(url: string): Promise<string> {
+  return fetchText(url, '/witnessed');
+}
+
+/** The credential and the public key of the witness at this address. Throws ERR_AUDIT_WITNESS, also if it has none. */
+export function fetchWitnessHolder(url: string): Promise<string> {
+  return fetchText(url, '/credential');
+}
+
+function baseOf(url: string): string {
+  return url.replace(/\/+$/, '');
+}
+
+async function fetchText(url: string, path: string): Promise<string> {
+  const from = `${baseOf(url)}${path}`;
   try {
     const answer = await fetch(from, { redirect: 'error', signal: AbortSignal.timeout(WITNESS_ANSWER_MS) });
     if (answer.status !== 200) throw unreachable(url, `it answered ${answer.status}`);

@@ -6,7 +6,7 @@ export {
   WitnessFeed,
   type WitnessTrouble,
 } from './feed.ts';
-export { fetchWitnessed, httpCosigner } from './http-cosigner.ts';
+export { addCheckpoint, fetchWitnessed, fetchWitnessHolder, httpCosigner } from './http-cosigner.ts';
 export { type OpenWitness, openWitness, storeIn } from './open.ts';
 export { formatWitnessRequest, parseWitnessRequest, type WitnessAnswer } from './request.ts';
 export { Witness } from './witness.ts';

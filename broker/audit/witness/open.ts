@@ -1,7 +1,16 @@
-/** A witness in a directory of its own: its key, and what it has cosigned. One process at a time. */
+/**
+ * A witness in a directory of its own: what it has cosigned, and its key where the caller brings none. One process at a
+ * time.
+ */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { AuditError } from '../errors.ts';
-import { formatVerifierKey, SIGNATURE_COSIGNATURE, type VerifierKey, verifierKey } from '../evidence/index.ts';
+import {
+  type CheckpointSigner,
+  formatVerifierKey,
+  SIGNATURE_COSIGNATURE,
+  type VerifierKey,
+  verifierKey,
+} from '../evidence/index.ts';
 import type { AuditFiles } from '../files/files.ts';
 import { nodeFiles } from '../files/node-files.ts';
 import { Witness, type WitnessStore } from './witness.ts';
@@ -16,27 +25,39 @@ export interface OpenWitness {
   readonly witness: Witness;
   /** For the brokers and for `verify --witness-key`. */
   readonly vkey: string;
+  /** The witness goes on with another key: what it remembers is cosigned again first. */
+  takeOver(signer: CheckpointSigner): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface OpenWitnessOptions {
+  /** The key of a credential; a name: a key of the directory's own, under this name. */
+  readonly signer: CheckpointSigner | string;
+  readonly logs: readonly VerifierKey[];
+  readonly now: () => number;
 }
 
 /** Throws AuditError (ERR_AUDIT_LOCKED, _MODE, _DIRECTORY, _WITNESS) or the host's error. */
 export async function openWitness(
   directory: string,
-  options: { readonly name: string; readonly logs: readonly VerifierKey[]; readonly now: () => number },
+  { signer: given, logs, now }: OpenWitnessOptions,
 ): Promise<OpenWitness> {
   const files = nodeFiles(directory);
   await files.prepare();
   const unlock = await files.lock();
   try {
-    const privateKey = await ownKey(files);
-    const publicKey = Buffer.from(createPublicKey(privateKey).export({ format: 'jwk' }).x ?? '', 'base64url');
-    const key = verifierKey(options.name, SIGNATURE_COSIGNATURE, publicKey);
-    const vkey = formatVerifierKey(key);
-    await files.replaceBeside(VKEY_FILE, `${vkey}\n`);
-    const signer = { key, sign: async (text: string) => sign(null, Buffer.from(text), privateKey) };
-    const { logs, now } = options;
+    const signer = typeof given === 'string' ? await ownSigner(files, given) : given;
+    const publish = ({ key }: CheckpointSigner): Promise<void> =>
+      files.replaceBeside(VKEY_FILE, `${formatVerifierKey(key)}\n`);
+    await publish(signer);
     const witness = await Witness.open({ logs: () => logs, signer, store: storeIn(files), now });
-    return { witness, vkey, close: unlock };
+    const takeOver = async (next: CheckpointSigner): Promise<void> => {
+      await witness.takeOver(next);
+      await publish(next);
+    };
+    // A key that was replaced while the witness did not run.
+    if (witness.notes !== '' && !witness.isCosignedBy(signer.key)) await witness.takeOver(signer);
+    return { witness, vkey: formatVerifierKey(signer.key), takeOver, close: unlock };
   } catch (error) {
     await unlock();
     throw error;
@@ -49,6 +70,13 @@ export function storeIn(files: Pick<AuditFiles, 'readBeside' | 'replaceBeside'>)
     read: () => files.readBeside(WITNESSED_FILE),
     replace: (text) => files.replaceBeside(WITNESSED_FILE, text),
   };
+}
+
+async function ownSigner(files: AuditFiles, name: string): Promise<CheckpointSigner> {
+  const privateKey = await ownKey(files);
+  const publicKey = Buffer.from(createPublicKey(privateKey).export({ format: 'jwk' }).x ?? '', 'base64url');
+  const key = verifierKey(name, SIGNATURE_COSIGNATURE, publicKey);
+  return { key, sign: async (text) => sign(null, Buffer.from(text), privateKey) };
 }
 
 async function ownKey(files: AuditFiles): Promise<KeyObject> {

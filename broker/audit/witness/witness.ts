@@ -14,6 +14,7 @@ import {
   formatNote,
   formatSignatureLine,
   isConsistent,
+  type NoteSignature,
   parseCheckpoint,
   splitNotes,
   type VerifierKey,
@@ -32,21 +33,26 @@ export interface WitnessStore {
 export interface WitnessParts {
   /** Keys of the logs that it cosigns. A key `argus/BROKER` speaks for each log of that broker. */
   readonly logs: () => readonly VerifierKey[];
-  /** Its own key, of the type for cosignatures. */
+  /** Its own key, of the type for cosignatures. `takeOver` replaces it. */
   readonly signer: CheckpointSigner;
   readonly store: WitnessStore;
   /** Milliseconds since 1970. The time is information: no decision rests on it. */
   readonly now: () => number;
 }
 
+/** A cosigned checkpoint, and its note word for word. */
+type Known = Checkpoint & { readonly text: string };
+
 export class Witness {
   readonly #parts: WitnessParts;
   /** By origin; the newest cosigned one is the last. */
-  readonly #known = new Map<string, Checkpoint & { readonly text: string }>();
+  readonly #known = new Map<string, Known>();
+  #signer: CheckpointSigner;
   #running: Promise<unknown> = Promise.resolve();
 
   private constructor(parts: WitnessParts) {
     this.#parts = parts;
+    this.#signer = parts.signer;
   }
 
   /** Throws ERR_AUDIT_WITNESS when the stored text is damaged: a witness that forgot would cosign anything. */
@@ -62,7 +68,7 @@ export class Witness {
   }
 
   get key(): VerifierKey {
-    return this.#parts.signer.key;
+    return this.#signer.key;
   }
 
   /** The newest cosigned checkpoint of each log, the newest last. */
@@ -70,11 +76,36 @@ export class Witness {
     return [...this.#known.values()].map(({ text }) => text).join('');
   }
 
+  /** True when the newest note is cosigned by this key. */
+  isCosignedBy(key: VerifierKey): boolean {
+    const newest = [...this.#known.values()].at(-1);
+    return newest !== undefined && verifyNote(newest.note, key) === 'verified';
+  }
+
   /** Answers one `add-checkpoint`. Rejects only with the host's errors. */
   add(request: string): Promise<WitnessAnswer> {
-    const answer = this.#running.then(() => this.#add(request));
-    this.#running = answer.catch(() => undefined);
-    return answer;
+    return this.#next(() => this.#add(request));
+  }
+
+  /**
+   * Goes on with another key. What the witness remembers is cosigned again by the new key, so that an auditor who trusts
+   * the new key alone can compare a log whose broker has stopped. Rejects only with the host's errors.
+   */
+  takeOver(signer: CheckpointSigner): Promise<void> {
+    return this.#next(async () => {
+      const before = this.notes;
+      for (const [origin, checkpoint] of this.#known)
+        this.#known.set(origin, this.#cosigned(checkpoint, await this.#cosignature(checkpoint, signer)));
+      await this.#write(before);
+      this.#signer = signer;
+    });
+  }
+
+  /** One after the other. */
+  #next<Result>(step: () => Promise<Result>): Promise<Result> {
+    const result = this.#running.then(step);
+    this.#running = result.catch(() => undefined);
+    return result;
   }
 
   async #add(text: string): Promise<WitnessAnswer> {
@@ -97,24 +128,37 @@ export class Witness {
   }
 
   async #cosign(checkpoint: Checkpoint): Promise<WitnessAnswer> {
-    const { signer, store, now } = this.#parts;
-    const { name, keyId } = signer.key;
-    const seconds = Math.floor(now() / 1_000);
-    const made = cosignature(seconds, await signer.sign(cosignedMessage(checkpoint.note.text, seconds)));
-    const line = { name, keyId, signature: made };
-    // Other cosignatures are not kept: this witness has not verified them.
-    const own = checkpoint.note.signatures.filter((one) => this.#parts.logs().some((key) => isBy(one, key)));
-    const text = formatNote({ text: checkpoint.note.text, signatures: [...own, line] });
+    const line = await this.#cosignature(checkpoint, this.#signer);
     const before = this.notes;
     this.#known.delete(checkpoint.origin);
-    this.#known.set(checkpoint.origin, { ...checkpoint, text });
+    this.#known.set(checkpoint.origin, this.#cosigned(checkpoint, line));
+    await this.#write(before);
+    return { status: 200, body: formatSignatureLine(line) };
+  }
+
+  /** Returns once the notes are on disk. If the disk refuses these, the witness knows again what it knew before. */
+  async #write(before: string): Promise<void> {
     try {
-      await store.replace(this.notes);
+      await this.#parts.store.replace(this.notes);
     } catch (error) {
       this.#restore(before);
       throw error;
     }
-    return { status: 200, body: formatSignatureLine(line) };
+  }
+
+  async #cosignature({ note }: Checkpoint, signer: CheckpointSigner): Promise<NoteSignature> {
+    const { key } = signer;
+    const seconds = Math.floor(this.#parts.now() / 1_000);
+    const signature = cosignature(seconds, await signer.sign(cosignedMessage(note.text, seconds)));
+    return { name: key.name, keyId: key.keyId, signature };
+  }
+
+  /** Other cosignatures are not kept: this witness has not verified them. */
+  #cosigned(checkpoint: Checkpoint, line: NoteSignature): Known {
+    const { text, signatures } = checkpoint.note;
+    const own = signatures.filter((one) => this.#parts.logs().some((key) => isBy(one, key)));
+    const note = { text, signatures: [...own, line] };
+    return { ...checkpoint, note, text: formatNote(note) };
   }
 
   #restore(notes: string): void {

@@ -1,2 +1,3 @@
 /** Entry of witness/: a witness of the auditor's own, over HTTP. */
-export { serveWitness } from './server.ts';
+export { IdentityOfWitness } from './holder.ts';
+export { serveWitness, type WitnessHolder } from './server.ts';

@@ -1,6 +1,6 @@
 /**
- * A witness over HTTP: `POST /add-checkpoint` (c2sp.org/tlog-witness), and `GET /witnessed`, the notes that it has
- * cosigned. Logs sign what they send and the witness signs what it answers, so the line needs no trust. Requests are
+ * A witness over HTTP: `POST /add-checkpoint` (c2sp.org/tlog-witness), `GET /witnessed`, the notes that it has cosigned,
+ * and `GET /credential`, its credential if it has one. Logs sign what they send and the witness signs what it answers, so the line needs no trust. Requests are
  * bounded in size, time and number.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -16,14 +16,26 @@ export interface WitnessServer {
   close(): Promise<void>;
 }
 
-/** @param onError called with the host's errors, e.g. a full disk; the caller is answered with 500 */
+/** The credential of a witness that belongs to the key hierarchy. */
+export interface WitnessHolder {
+  /** Takes over a renewed credential or a rotated key. Called before each answer; never rejects. */
+  refresh(): Promise<void>;
+  /** Its credential and public key, as JSON. */
+  readonly text: string;
+}
+
+/**
+ * @param onError called with the host's errors, e.g. a full disk; the caller is answered with 500
+ * @param holder null: the witness has a key of its own, and no credential
+ */
 export async function serveWitness(
   witness: Witness,
   { host, port }: { readonly host: string; readonly port: number },
   onError: (error: unknown) => void,
+  holder: WitnessHolder | null = null,
 ): Promise<WitnessServer> {
   const server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS }, (request, response) => {
-    answer(witness, request, response).catch((error: unknown) => {
+    answer({ witness, holder }, request, response).catch((error: unknown) => {
       onError(error);
       send(response, 500, 'text/plain', 'the witness cannot write to its disk\n');
     });
@@ -37,7 +49,16 @@ export async function serveWitness(
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`, close: () => closed(server) };
 }
 
-async function answer(witness: Witness, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  { witness, holder }: { readonly witness: Witness; readonly holder: WitnessHolder | null },
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  await holder?.refresh();
+  if (holder !== null && request.url === '/credential' && request.method === 'GET') {
+    send(response, 200, 'application/json', holder.text);
+    return;
+  }
   if (request.url === '/witnessed' && request.method === 'GET') {
     send(response, 200, 'text/plain; charset=utf-8', witness.notes);
     return;

@@ -506,7 +506,7 @@ export const AUDIT: readonly Mutant[] = [
   },
   {
     in: 'broker/audit/witness/witness.ts',
-    find: 'await store.replace(this.notes);',
+    find: 'await this.#parts.store.replace(this.notes);',
     replace: 'await Promise.resolve();',
     promise: 'a witness finds a rollback',
     tests: WITNESS,
@@ -548,8 +548,8 @@ export const AUDIT: readonly Mutant[] = [
   },
   {
     in: 'broker/audit/witness/feed.ts',
-    find: "if (note === undefined || verifyNote(note, course.cosigner.key) !== 'verified') return false;",
-    replace: 'if (note === undefined) return false;',
+    find: "|| verifyNote(note, cosigner.key) !== 'verified') return false;",
+    replace: ') return false;',
     promise: 'a witness finds a rollback',
     tests: WITNESS,
   },

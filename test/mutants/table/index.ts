@@ -14,6 +14,7 @@ import { RENEWAL } from './renewal.ts';
 import { ROTATION } from './rotation.ts';
 import { SESSION } from './session.ts';
 import { SHARES } from './shares.ts';
+import { WITNESSES } from './witnesses.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   ...CORE,
@@ -28,6 +29,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...SESSION,
   ...CHANNEL_MUTANTS,
   ...AUDIT,
+  ...WITNESSES,
   ...DEVICES,
   ...CLIENTS,
 ];

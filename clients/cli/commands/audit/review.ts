@@ -13,7 +13,7 @@ import { print, type TableFlags } from './reports.ts';
 interface ReviewFlags extends ControlFlags {
   readonly through: number;
   readonly note: string;
-  readonly identity: string;
+  readonly identity?: string;
   readonly json?: true;
 }
 
@@ -23,14 +23,14 @@ export function reviewCommand(): Command {
     .argument('<dir>', 'the audit directory')
     .requiredOption('--through <seq>', 'the last record that you have reviewed', parseSeq)
     .requiredOption('--note <text>', 'what you found, for the audit log')
-    .requiredOption('--identity <directory>', 'your key and credential, with the role auditor')
+    .option('--identity <directory>', 'your key and credential, with the role auditor (default: --as or ARGUS_AS)')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExample:\n  argus audit review /var/log/argus --through 4711 --note "nothing to report" --identity ~/.argus\n\nThe review is signed with your key: a broker takes it from nobody but an auditor. Verify the log first.',
+      '\nExample:\n  argus audit review /var/log/argus --through 4711 --note "nothing to report" --as ~/.argus\n\nThe review is signed with your key: a broker takes it from nobody but an auditor. Verify the log first.',
     )
     .action(async (directory: string, { through, note, identity: keys, control, timeout, json }: ReviewFlags) => {
-      const identity = await loadIdentity(keys);
+      const identity = await loadIdentity(directoryOf(keys));
       const hash = await hashOfRecord(directory, through);
       if (hash === null) throw new AuditQuestionError('ERR_AUDIT_NO_RECORD', `there is no record ${through}`);
       const statement = await identity.signStatement(REVIEW_TYP, { through, hash, note });
@@ -47,6 +47,16 @@ export function reviewCommand(): Command {
       if (json) printJson(answer);
       else process.stdout.write(`${identity.name} has reviewed the log up to record ${through}\n`);
     });
+}
+
+/** `argus --as DIR` sets the variable: the same key signs the request to the broker. */
+function directoryOf(given: string | undefined): string {
+  const directory = given ?? process.env.ARGUS_AS ?? '';
+  if (directory !== '') return directory;
+  throw new BrokerError(
+    'ERR_BROKER_REVIEW',
+    'an auditor signs the review: name the directory of your key with --as DIR',
+  );
 }
 
 export function reviewsCommand(): Command {

@@ -16,6 +16,7 @@ import { reasonOf } from '../../../../broker/base/index.ts';
 import { recordFault } from '../../../../broker/record/index.ts';
 import { printJson } from '../../output.ts';
 import { parseKeys, readSmallFile } from './arguments.ts';
+import { credentialedKeys } from './witness-keys.ts';
 
 /** Problems shown to a human; --json has more. */
 const SHOWN_PROBLEMS = 20;
@@ -29,6 +30,8 @@ interface VerifyFlags {
   readonly schema?: true;
   readonly witness?: readonly string[];
   readonly witnessKey?: readonly VerifierKey[];
+  readonly witnessAuthority?: string;
+  readonly revocations?: string;
 }
 
 export function verifyCommand(): Command {
@@ -44,19 +47,25 @@ export function verifyCommand(): Command {
       (place: string, before: readonly string[] | undefined) => [...(before ?? []), place],
     )
     .option('--witness-key <vkey>', 'the key of the witness, which must have cosigned it; may be repeated', parseKeys)
+    .option(
+      '--witness-authority <file>',
+      'authority.pub.jwk: each --witness is an address, and must have a credential of this authority with the role witness',
+    )
+    .option('--revocations <file>', 'revocations.jws of that authority: no witness may be on it')
     .option('--schema', 'also check each record against the schema; several times slower')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  argus audit verify /var/log/argus\n  argus audit verify /var/log/argus --key broker.vkey --since last.checkpoint\n  argus audit verify /var/log/argus --key broker.vkey --witness http://10.0.0.9:7420 --witness-key witness.vkey',
+      '\nExamples:\n  argus audit verify /var/log/argus\n  argus audit verify /var/log/argus --key broker.vkey --since last.checkpoint\n  argus audit verify /var/log/argus --key broker.vkey --witness http://10.0.0.9:7420 --witness-key witness.vkey\n  argus audit verify /var/log/argus --key broker.vkey --witness http://10.0.0.9:7420 --witness-authority authority.pub.jwk',
     )
     .action(async (directory: string, flags: VerifyFlags) => {
+      const witnessKeys = [...(flags.witnessKey ?? []), ...(await credentialedKeys(flags))];
       const result = await verifyAudit(directory, {
         ...(flags.since === undefined ? {} : { since: flags.since }),
         ...(flags.key === undefined ? {} : { keys: flags.key }),
         ...(flags.expectHead === undefined ? {} : { expectHead: flags.expectHead }),
         ...(flags.witness === undefined ? {} : { witnessed: await Promise.all(flags.witness.map(witnessedAt)) }),
-        ...(flags.witnessKey === undefined ? {} : { witnessKeys: flags.witnessKey }),
+        ...(witnessKeys.length === 0 ? {} : { witnessKeys }),
         ...(flags.schema ? { judge: (record: ParsedLine) => recordFault(record.fields) } : {}),
         ...(process.stderr.isTTY ? { onProgress } : {}),
       });

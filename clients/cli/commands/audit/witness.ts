@@ -1,8 +1,8 @@
 /** `argus audit witness`: a witness on a machine of the auditor's own. */
 import { once } from 'node:events';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { openWitness, type VerifierKey } from '../../../../broker/audit/index.ts';
-import { serveWitness } from '../../../audit/index.ts';
+import { IdentityOfWitness, serveWitness } from '../../../audit/index.ts';
 import { printJson } from '../../output.ts';
 import { parseKeys } from './arguments.ts';
 import { untilInterrupted } from './interrupt.ts';
@@ -10,6 +10,7 @@ import { untilInterrupted } from './interrupt.ts';
 interface WitnessFlags {
   readonly log: readonly VerifierKey[];
   readonly name: string;
+  readonly identity?: string;
   readonly listen: { readonly host: string; readonly port: number };
   readonly json?: true;
 }
@@ -17,9 +18,18 @@ interface WitnessFlags {
 export function witnessCommand(): Command {
   return new Command('witness')
     .description('cosign the checkpoints of brokers, so that a log that is rolled back or forked is found')
-    .argument('<dir>', "the witness's own directory: its key, and what it has cosigned; made if missing")
+    .argument(
+      '<dir>',
+      "the witness's own directory: what it has cosigned, and a key unless --identity; made if missing",
+    )
     .requiredOption('--log <vkey>', 'the key of a log that it cosigns; may be given several times', parseKeys)
-    .option('--name <name>', 'the name of its key', parseName, 'argus-witness')
+    .option('--identity <directory>', 'its key and credential, with the role witness')
+    .addOption(
+      new Option('--name <name>', 'without --identity: the name of its key')
+        .argParser(parseName)
+        .default('argus-witness')
+        .conflicts('identity'),
+    )
     .option('--listen <address>', 'host:port; port 0 takes a free one', parseListen, {
       host: '127.0.0.1',
       port: 7420,
@@ -27,14 +37,14 @@ export function witnessCommand(): Command {
     .option('--json', 'print address and key as one line of JSON')
     .addHelpText(
       'after',
-      '\nExample:\n  argus audit witness /var/lib/argus-witness --log host-1.vkey --log host-2.vkey --listen 10.0.0.9:7420\n\nBrokers name it in argus.yaml: audit: {directory: …, witnesses: [{url: "http://10.0.0.9:7420", key: "…"}]}.\nAuditors compare with it: argus audit verify DIR --key host-1.vkey --witness http://10.0.0.9:7420',
+      '\nExample:\n  argus audit witness /var/lib/argus-witness --log host-1.vkey --log host-2.vkey --identity /etc/argus/witness --listen 10.0.0.9:7420\n\nBrokers name it in argus.yaml: audit: {directory: …, witnesses: [{url: "http://10.0.0.9:7420", name: "…"}]}, or with key: "…" where it has no --identity.\nAuditors compare with it: argus audit verify DIR --key host-1.vkey --witness http://10.0.0.9:7420',
     )
-    .action(async (directory: string, { log: logs, name, listen, json }: WitnessFlags) => {
-      const open = await openWitness(directory, { name, logs, now: Date.now });
+    .action(async (directory: string, { log: logs, name, identity, listen, json }: WitnessFlags) => {
+      const holder = identity === undefined ? null : await IdentityOfWitness.load(identity, complain);
+      const open = await openWitness(directory, { signer: holder?.signer ?? name, logs, now: Date.now });
+      holder?.onReplaced(open.takeOver);
       try {
-        const server = await serveWitness(open.witness, listen, (error) =>
-          process.stderr.write(`argus: ${error instanceof Error ? error.message : String(error)}\n`),
-        );
+        const server = await serveWitness(open.witness, listen, complain, holder);
         if (json) printJson({ url: server.url, key: open.vkey });
         else process.stdout.write(`witness ${open.vkey}\nlistens at ${server.url}\n`);
         await untilInterrupted((signal) => once(signal, 'abort').then(() => undefined));
@@ -43,6 +53,10 @@ export function witnessCommand(): Command {
         await open.close();
       }
     });
+}
+
+function complain(error: unknown): void {
+  process.stderr.write(`argus: ${error instanceof Error ? error.message : String(error)}\n`);
 }
 
 function parseName(text: string): string {
