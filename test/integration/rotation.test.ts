@@ -5,40 +5,16 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Broker } from '../../broker/index.ts';
-import { parseCarrier } from '../../clients/sdk/carriers/carrier-spec.ts';
-import { connectOver } from '../../clients/sdk/connect.ts';
 import type { Ring, Vm } from '../../clients/sdk/index.ts';
-import { CREDENTIAL_CHECK_MS } from '../../clients/sdk/limits.ts';
-import { resolveOptions } from '../../clients/sdk/options.ts';
-import { NODE_PLATFORM, type Platform } from '../../clients/sdk/platform.ts';
 import { type Authority, loadIdentity, rotateAuthority, rotateIdentity } from '../../keys/index.ts';
 import { DATA_PORT, type Installation, withInstallation } from '../support/installation/installation.ts';
+import { connectLooking, type LookingDomain } from '../support/sdk/looking-domain.ts';
 
 const rotation = suite('rotation under traffic');
 const TERMS = { ttlSeconds: 3_600, overlapSeconds: 3_600 };
 
-/** A domain whose looks for a new credential the test sets off. */
-interface Domain {
-  readonly vm: Vm;
-  readonly look: () => void;
-}
-
-async function connect(installation: Installation, name: string): Promise<Domain> {
-  const looks: (() => void)[] = [];
-  const platform: Platform = {
-    ...NODE_PLATFORM,
-    schedule: (delayMs, task) => {
-      if (delayMs !== CREDENTIAL_CHECK_MS) return NODE_PLATFORM.schedule(delayMs, task);
-      looks.push(task);
-      return () => void looks.splice(looks.indexOf(task), 1);
-    },
-  };
-  const options = { carrier: installation.carrierOf(name), identity: installation.identityOf(name) };
-  const vm = await connectOver(parseCarrier(options.carrier), resolveOptions(options), platform);
-  const look = (): void => {
-    for (const task of looks.splice(0)) task();
-  };
-  return { vm, look };
+function connect(installation: Installation, name: string): Promise<LookingDomain> {
+  return connectLooking(installation.carrierOf(name), installation.identityOf(name));
 }
 
 async function until(isSo: () => boolean): Promise<void> {

@@ -1,3 +1,3 @@
 /** Entry of witness/: a witness of the auditor's own, over HTTP. */
 export { IdentityOfWitness } from './holder.ts';
-export { serveWitness, type WitnessHolder } from './server.ts';
+export { serveWitness } from './server.ts';
