@@ -1,4 +1,4 @@
-/** Programs use rings through the agent's socket: the protocol, backpressure, denials, the examples in Python and C. */
+/** Programs use rings through the agent's socket: the protocol, backpressure, denials, the examples in Python, C and Go. */
 
 import { execFile, spawn } from 'node:child_process';
 import { connect } from 'node:net';
@@ -14,8 +14,9 @@ import {
   sendLocal,
 } from '../../../clients/agents/guest/index.ts';
 import { connect as connectSdk } from '../../../clients/sdk/index.ts';
-import { needs } from '../../support/needs.ts';
+import { findBinary, needs, needsThat } from '../../support/needs.ts';
 import { CLI, nodeArguments } from '../../support/program.ts';
+import { temporaryDirectory } from '../../support/temp.ts';
 import { GuestFixture, PORT } from './guest-fixture.ts';
 
 const run = promisify(execFile);
@@ -232,43 +233,75 @@ needs('python3', 'python3')(local, 'the example in Python', () =>
   throughExample(['python3', `${EXAMPLES}ring.py`], ['python3', `${EXAMPLES}ring.py`]),
 );
 
-needs('python3', 'python3')(local, 'request and reply in Python: the answer comes to the source port', async () => {
+/** Request and reply: the answer comes to the source port. */
+async function repliedThroughExample([program = '', ...first]: string[]): Promise<void> {
   const fixture = await GuestFixture.build();
   await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
-  const answering = spawn('python3', [`${EXAMPLES}ring.py`, 'answer', fixture.socketOf('audio-vm'), `${PORT}`]);
+  const answering = spawn(program, [...first, 'answer', fixture.socketOf('audio-vm'), `${PORT}`]);
   await new Promise<void>((resolve) => answering.stderr.once('data', () => resolve()));
   const asking = ['ask', fixture.socketOf('chrome-vm'), 'audio-vm', `${PORT}`, `${PORT}`, 'hello'];
-  const { stdout } = await run('python3', [`${EXAMPLES}ring.py`, ...asking]);
+  const { stdout } = await run(program, [...first, ...asking]);
   assert.is(stdout, 'HELLO\n');
   answering.kill();
   await new Promise((resolve) => answering.once('close', resolve));
   await fixture.close();
-});
+}
 
-needs('python3', 'python3')(
-  local,
-  'events in Python: a receiver that ends is told to the program that asked',
-  async () => {
-    const fixture = await GuestFixture.build();
-    await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
-    const printing = spawn('python3', [`${EXAMPLES}ring.py`, 'events', fixture.socketOf('chrome-vm')]);
-    const printed = new Promise<string>((resolve) => printing.stdout.once('data', (chunk) => resolve(String(chunk))));
-    await new Promise<void>((resolve) => printing.stderr.once('data', () => resolve()));
-    const receiver = await connectSdk({ carrier: `agent:${fixture.socketOf('audio-vm')}` });
-    await receiver.registerRing({ port: PORT, partner: 'any', length: 4096 });
-    assert.is(await sendLocal(await openLocal(fixture.socketOf('chrome-vm'), SEND), [Buffer.from('one')]), 1);
-    await receiver.close(); // and the message was not read
-    assert.match(await printed, /^peer-gone 1 5000 1 32$/m);
-    printing.kill();
-    await new Promise((resolve) => printing.once('close', resolve));
-    await fixture.close();
-  },
+/** A receiver that ends is told to the program that asked. */
+async function toldThroughExample([program = '', ...first]: string[]): Promise<void> {
+  const fixture = await GuestFixture.build();
+  await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
+  const printing = spawn(program, [...first, 'events', fixture.socketOf('chrome-vm')]);
+  const printed = new Promise<string>((resolve) => printing.stdout.once('data', (chunk) => resolve(String(chunk))));
+  await new Promise<void>((resolve) => printing.stderr.once('data', () => resolve()));
+  const receiver = await connectSdk({ carrier: `agent:${fixture.socketOf('audio-vm')}` });
+  await receiver.registerRing({ port: PORT, partner: 'any', length: 4096 });
+  assert.is(await sendLocal(await openLocal(fixture.socketOf('chrome-vm'), SEND), [Buffer.from('one')]), 1);
+  await receiver.close(); // and the message was not read
+  assert.match(await printed, /^peer-gone 1 5000 1 32$/m);
+  printing.kill();
+  await new Promise((resolve) => printing.once('close', resolve));
+  await fixture.close();
+}
+
+needs('python3', 'python3')(local, 'request and reply in Python: the answer comes to the source port', () =>
+  repliedThroughExample(['python3', `${EXAMPLES}ring.py`]),
 );
+
+needs('python3', 'python3')(local, 'events in Python: a receiver that ends is told to the program that asked', () =>
+  toldThroughExample(['python3', `${EXAMPLES}ring.py`]),
+);
+
 needs('gcc', 'gcc libc6-dev')(local, 'the example in C', async () => {
-  const { temporaryDirectory } = await import('../../support/temp.ts');
   const program = `${temporaryDirectory()}/ring`;
   await run('gcc', ['-std=c11', '-Wall', '-Wextra', '-Werror', '-O1', '-o', program, `${EXAMPLES}ring.c`]);
   await throughExample([program], [program]);
 });
+
+needsThat(() => goCompiler() !== null, 'go or gccgo (apt-get install gccgo)')(
+  local,
+  'the example in Go: messages, request and reply, events, and a refusal',
+  async () => {
+    const program = `${temporaryDirectory()}/ring`;
+    const [compiler = '', ...flags] = goCompiler() ?? [];
+    await run(compiler, [...flags, '-o', program, `${EXAMPLES}ring.go`]);
+    await throughExample([program], [program]);
+    await repliedThroughExample([program]);
+    await toldThroughExample([program]);
+    const fixture = await GuestFixture.build();
+    await fixture.agent('chrome-vm');
+    const denied = await run(program, ['send', fixture.socketOf('chrome-vm'), 'gui-vm', `${PORT}`, 'x']).catch(
+      (error: { code: number; stderr: string }) => `${error.code} ${error.stderr}`,
+    );
+    assert.match(String(denied), /^1 refused: error EACCES /);
+    await fixture.close();
+  },
+);
+
+/** Either compiler will do: gccgo is a third of the size, and machines of Go programmers have go. */
+function goCompiler(): readonly string[] | null {
+  if (findBinary('go') !== null) return ['go', 'build'];
+  return findBinary('gccgo') !== null ? ['gccgo', '-O1'] : null;
+}
 
 local.run();
