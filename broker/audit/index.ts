@@ -1,5 +1,5 @@
 /** Entry of broker/audit/: the tamper-evident log, a version of it in memory, and the functions for an auditor. */
-export { escapeUnsafe, type ParsedLine, parseLine } from './chain.ts';
+export { escapeUnsafe, hashLine, type ParsedLine, parseLine } from './chain.ts';
 export { AuditError, type AuditErrorCode } from './errors.ts';
 export {
   type Checkpoint,
@@ -17,6 +17,7 @@ export {
   verifyProof,
   verifyRecordProof,
 } from './evidence/index.ts';
+export type { AuditReader } from './files/files.ts';
 export {
   DOMAIN_BYTES_PER_HOUR,
   MAX_WITNESS_REQUEST_BYTES,
@@ -35,7 +36,7 @@ export {
   readVerifierKey,
 } from './prove.ts';
 export type { LinePlace } from './read/lines.ts';
-export { type PlacedLine, placeAfter, readAudit, readLineAt } from './read/read.ts';
+export { auditReader, type PlacedLine, placeAfter, readAudit, readLineAt, readLines } from './read/read.ts';
 export { type AuditStatus, auditStatus } from './read/status.ts';
 export { type TailLine, tailAudit } from './read/tail.ts';
 export type { SignedState } from './signed-state.ts';

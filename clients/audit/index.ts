@@ -34,5 +34,13 @@ export {
   TIME_WORDS,
 } from './query/index.ts';
 export { Groups, LogUses, ObservedFlow, Openings, Probes, shown, Timeline } from './reports/index.ts';
+export {
+  cursorFile,
+  openTarget,
+  parseAddress,
+  type StreamTotals,
+  streamLog,
+  type TargetFiles,
+} from './stream/index.ts';
 export { csvCell, csvTable, jsonRows, type Table, textTable } from './table.ts';
 export { IdentityOfWitness, serveWitness } from './witness/index.ts';

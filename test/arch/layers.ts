@@ -463,7 +463,8 @@ export const MODULES: readonly ModulePlace[] = [
   },
   {
     packageName: 'nats',
-    folders: ['broker'],
+    // The carrier, and the stream of an audit log.
+    folders: ['broker', 'clients/audit'],
     within: 'folder',
     breaking: [
       {

@@ -23,14 +23,28 @@ export async function* readAudit(
   from: LinePlace = { segment: 0, offset: 0 },
   reader: AuditReader = nodeFiles(directory),
 ): AsyncGenerator<PlacedLine> {
+  for await (const { place, bytes } of readLines(reader, from))
+    yield { segment: place.segment, parsed: parseLine(bytes), place, length: bytes.length };
+}
+
+/** The same lines as bytes. They are a view of a chunk: copy them to keep them longer than one iteration. */
+export async function* readLines(
+  reader: AuditReader,
+  from: LinePlace,
+): AsyncGenerator<{ readonly place: LinePlace; readonly bytes: Uint8Array }> {
   for (const { number, bytes, fault } of await reader.segments()) {
     if (fault !== undefined || number < from.segment) continue;
     let offset = number === from.segment ? from.offset : 0;
     for await (const line of segmentLines(reader, number, offset, bytes)) {
-      yield { segment: number, parsed: parseLine(line), place: { segment: number, offset }, length: line.length };
+      yield { place: { segment: number, offset }, bytes: line };
       offset += line.length + 1;
     }
   }
+}
+
+/** The files of a log, for readers that go on from a place. */
+export function auditReader(directory: string): AuditReader {
+  return nodeFiles(directory);
 }
 
 /** The place after a line. */

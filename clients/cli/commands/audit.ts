@@ -8,6 +8,7 @@ import { reportCommands } from './audit/reports.ts';
 import { reviewCommand, reviewsCommand } from './audit/review.ts';
 import { schemaCommand } from './audit/schema.ts';
 import { auditStatusCommand } from './audit/status.ts';
+import { streamCommand } from './audit/stream.ts';
 import { tailCommand } from './audit/tail.ts';
 import { verifyCommand } from './audit/verify.ts';
 import { witnessCommand } from './audit/witness.ts';
@@ -29,6 +30,7 @@ export function auditCommand(): Command {
     .addCommand(reviewsCommand())
     .addCommand(tailCommand())
     .addCommand(listCommand())
+    .addCommand(streamCommand())
     .addCommand(accessCommand())
     .addCommand(rulesCommand());
   for (const command of reportCommands()) audit.addCommand(command);

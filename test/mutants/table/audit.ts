@@ -11,9 +11,53 @@ const STRICT = ['test/audit/strict.test.ts'];
 const WITNESS = ['test/audit/witness.test.ts'];
 const CASES = ['test/audit/cases.test.ts'];
 const REVIEWS = ['test/service/reviews.test.ts'];
+const STREAM = ['test/audit/stream/stream.test.ts'];
+const STREAM_FORMATS = ['test/audit/stream/formats.test.ts'];
 const RECOVERY = ['test/audit/recovery.test.ts'];
 
 export const AUDIT: readonly Mutant[] = [
+  {
+    in: 'clients/audit/stream/records.ts',
+    find: 'if (hash !== null && prev !== hash)',
+    replace: 'if (false)',
+    promise: 'a stream goes on only in its own log',
+    tests: STREAM,
+  },
+  {
+    in: 'clients/audit/stream/stream.ts',
+    find: 'if (isResumed && !batch.goesOn)',
+    replace: 'if (false)',
+    promise: 'a stream goes on only in its own log',
+    tests: STREAM,
+  },
+  {
+    in: 'clients/audit/stream/stream.ts',
+    find: 'await checkPosition(reader, cursor);',
+    replace: '',
+    promise: 'a stream goes on only in its own log',
+    tests: STREAM,
+  },
+  {
+    in: 'clients/audit/stream/targets.ts',
+    find: 'if (!scheme.isSecure && !isLoopback(host))',
+    replace: 'if (false)',
+    promise: 'records leave the host only encrypted',
+    tests: STREAM_FORMATS,
+  },
+  {
+    in: 'clients/audit/stream/targets.ts',
+    find: "url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== ''",
+    replace: 'false',
+    promise: 'no secret of a stream is seen',
+    tests: STREAM_FORMATS,
+  },
+  {
+    in: 'clients/audit/stream/tls.ts',
+    find: 'if ((statSync(file).mode & GROUP_AND_OTHERS) === 0) return text;',
+    replace: 'if (text.length >= 0) return text;',
+    promise: 'no secret of a stream is seen',
+    tests: STREAM_FORMATS,
+  },
   {
     in: 'broker/service/evidence/reviews.ts',
     find: "{ ...options, roles: ['auditor'] }",
