@@ -55,11 +55,13 @@ import {
   BrokerListeners,
   type BrokerStatus,
   brokerMetrics,
+  bucketSourceOf,
   checkpointSigner,
   describeBroker,
   entryOf,
   type FirstPolicy,
   firstPolicy,
+  followBucket,
   Grants,
   type IdentitySource,
   KeyWatch,
@@ -145,12 +147,16 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   const aead = selectAead(options, log);
   const { identity, revocations } = await loadTrust(options);
   const archivePath = archiveOf(options.audit);
-  const signed = await signedPolicyOf(options.policy, {
+  const end = { identity: options.identity, name: identity.name };
+  const bucket = await bucketSourceOf(options.policy, options.nats, end, clock);
+  started.add(() => bucket?.close());
+  const bundleHost = {
     memory: acceptedBundle(options.identity),
-    isRevoked: (thumbprint) => revocations.revokes(thumbprint, clock.wall()),
+    isRevoked: (thumbprint: string) => revocations.revokes(thumbprint, clock.wall()),
     now: () => clock.wall(),
     log,
-  });
+  };
+  const signed = await signedPolicyOf(options.policy, bundleHost, bucket);
   const first = await firstPolicy(options.policy, readArchive(archivePath), signed);
   const { policy } = first;
   await prepareRuntime(options.runtime);
@@ -195,7 +201,11 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   started.add(() => grants.close());
 
   const admin = await startAdmin(options, { core, keys, aead, sessions, reload, grants, modes, archive }, started);
-  if (options.watchPolicy) started.add(watchSource(options.policy, reload));
+  if (bucket !== null) {
+    // Stopped first: no policy is loaded while the broker closes.
+    started.add(() => bucket.close());
+    followBucket(bucket, reload, own);
+  } else if (options.watchPolicy) started.add(watchSource(options.policy, reload));
 
   log.info(
     { broker: identity.name, runtime: options.runtime, revision: policy.revision, rows: policy.rows },

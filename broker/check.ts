@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path';
 import { aeadSelfTest, chooseAead, type Identity, loadIdentity, RevocationStore } from '../keys/index.ts';
 import { archiveOf, type PolicyRevision, readArchive } from '../policy/index.ts';
 import { inspectAuditLog } from './audit/index.ts';
-import { CodedError } from './base/index.ts';
+import { CodedError, nodeClock } from './base/index.ts';
 import {
   CONTROL_SOCKET,
   carrierPlace,
@@ -23,7 +23,14 @@ import {
 import { callControl } from './control/index.ts';
 import type { BrokerOptions } from './options.ts';
 import { BrokerError } from './process/index.ts';
-import { acceptedBundle, type BrokerStatus, firstPolicy, type Refusal, signedPolicyOf } from './service/index.ts';
+import {
+  acceptedBundle,
+  type BrokerStatus,
+  bucketSourceOf,
+  firstPolicy,
+  type Refusal,
+  signedPolicyOf,
+} from './service/index.ts';
 
 export interface StartCheck {
   readonly subject: 'running' | 'aead' | 'identity' | 'revocations' | 'policy' | 'runtime' | 'audit' | 'nats' | 'ports';
@@ -56,14 +63,20 @@ export async function checkStart(options: BrokerOptions): Promise<readonly Start
       return `list ${revocations.list.serial}`;
     }),
     await step('policy', async () => {
+      if (identity === null && options.policy.source === 'nats') return 'not looked at, because there is no identity';
       const accepted = acceptedBundle(options.identity);
-      const signed = await signedPolicyOf(options.policy, {
+      const end = { identity: options.identity, name: identity?.name ?? '' };
+      const bucket = await bucketSourceOf(options.policy, options.nats, end, nodeClock);
+      const host = {
         memory: { read: () => accepted.read(), keep: async () => undefined },
-        isRevoked: (thumbprint) => revocations?.revokes(thumbprint, Date.now()) ?? false,
+        isRevoked: (thumbprint: string) => revocations?.revokes(thumbprint, Date.now()) ?? false,
         now: () => Date.now(),
         log: { error: () => undefined },
-      });
-      const first = await firstPolicy(options.policy, readArchive(archiveOf(options.audit)), signed);
+      };
+      const signed = await signedPolicyOf(options.policy, host, bucket);
+      const first = await firstPolicy(options.policy, readArchive(archiveOf(options.audit)), signed).finally(() =>
+        bucket?.close(),
+      );
       policy = first.policy;
       if (first.refusal !== null) throw brokenDirectory(first.refusal, first.restored);
       const from = first.restored === null ? '' : `, ${first.restored}`;

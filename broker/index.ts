@@ -2,14 +2,20 @@
 
 export { type Broker, startBroker, startResolved } from './broker.ts';
 export {
+  type Bucket,
   type CarrierPlace,
   CONTROL_SOCKET,
   carrierPlace,
+  loadNatsEnd,
   makeNkey,
   NatsServerDirectory,
   type NatsSetup,
+  openBucket,
+  parseNatsAddress,
   refuseOthersDirectory,
   SERVER_ENVIRONMENT,
+  STATUS_PREFIX,
+  statusKey,
   uidOf,
   type Written,
 } from './carrier/index.ts';
@@ -29,5 +35,16 @@ export type {
   PermissiveStatus,
   ReloadResult,
   RevokeRequest,
+  Standing,
 } from './service/index.ts';
-export { BUNDLE_FILE, natsMembersOf, REVIEW_TYP, verifyWitness, type WitnessVerdict } from './service/index.ts';
+export {
+  BUNDLE_FILE,
+  decodeStanding,
+  natsMembersOf,
+  publishBundle,
+  REVIEW_TYP,
+  readBundleAt,
+  readHead,
+  verifyWitness,
+  type WitnessVerdict,
+} from './service/index.ts';

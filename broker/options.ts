@@ -42,7 +42,7 @@ const policyObject = z
     directory: path,
     /**
      * `watch`: the files of the directory are used. `applied`: only the files of `argus policy apply` are. `signed`:
-     * only the signed bundle of the directory is.
+     * only the signed bundle of the directory is. `nats`: only the signed bundle of the server's bucket is.
      */
     source: z.enum(POLICY_SOURCES).default('watch'),
     /** Refuse to start with a broken directory, instead of starting with the last policy in force. */
@@ -54,11 +54,12 @@ const policyObject = z
   })
   .superRefine(({ source, keys, assertionKeys }, context) => {
     const refuse = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message });
-    const isSigned = source === 'signed';
+    const isSigned = source === 'signed' || source === 'nats';
     if (isSigned && keys.length === 0) refuse('keys', 'expected the thumbprint of at least one key');
-    if (!isSigned && keys.length > 0) refuse('keys', 'signatures are checked only with "source: signed"');
+    if (!isSigned && keys.length > 0)
+      refuse('keys', 'signatures are checked only with "source: signed" or "source: nats"');
     if (!isSigned && assertionKeys.length > 0)
-      refuse('assertionKeys', 'signatures are checked only with "source: signed"');
+      refuse('assertionKeys', 'signatures are checked only with "source: signed" or "source: nats"');
     if (assertionKeys.some((key) => keys.includes(key)))
       refuse('assertionKeys', 'a key of "keys" stands here too, so one person could sign both');
   });
@@ -230,6 +231,8 @@ export function resolveOptions(input: unknown, base: string, origin = 'options')
     throw new BrokerError('ERR_BROKER_CONFIG', `${origin}: ${issues}`);
   }
   const options = parsed.data;
+  if (options.policy.source === 'nats' && options.nats === null)
+    throw new BrokerError('ERR_BROKER_CONFIG', `${origin}: nats: "source: nats" needs the address of the server`);
   return {
     ...options,
     identity: resolve(base, options.identity),

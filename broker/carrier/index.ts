@@ -6,9 +6,12 @@ export { gidOf } from './groups.ts';
 export { type Accept, type Listener, listenTcp } from './listen.ts';
 export { CONTROL_SOCKET, DomainListeners, prepareRuntime, requireOwnRuntime } from './listeners.ts';
 export {
+  type Bucket,
+  type BucketHandlers,
   brokerSubjects,
   dialNats,
   domainSubjects,
+  HEAD_KEY,
   type LineHost,
   type LinePace,
   loadNatsEnd,
@@ -23,9 +26,13 @@ export {
   NatsServerDirectory,
   type NatsSetup,
   NODE_LINE_HOST,
+  openBucket,
   PIPE_ID_BYTES,
   parseNatsAddress,
+  pieceKey,
   SERVER_ENVIRONMENT,
+  STATUS_PREFIX,
+  statusKey,
   type Written,
 } from './nats/index.ts';
 export type { Release } from './places.ts';

@@ -113,6 +113,16 @@ export const MAX_HELD_TURNS = 4;
 export const SWEEP_MS = 5_000;
 /** The broker notices within this time that its own credential was renewed. The look reads one small file. */
 export const IDENTITY_CHECK_MS = 30_000;
+/** A broker looks into the bucket of policies at this interval. A notice of an admin makes it look at once. */
+export const BUCKET_LOOK_MS = 5_000;
+/** Shortest time between two looks: a server that changes its mind all the time causes one audit record a second. */
+export const MIN_BUCKET_LOOK_MS = 1_000;
+/** Time for all pieces of a bundle. Other loads of the broker wait for it; changes that take away do not. */
+export const MAX_BUCKET_READ_MS = 30_000;
+/** A broker writes its row into the bucket again after this time, so the age of a row says if the broker runs. */
+export const STANDING_MS = 30_000;
+/** Characters of a refusal in such a row: as much as fits into a line of a table. */
+export const MAX_STANDING_TEXT = 300;
 /** Delay before a virtual machine's socket is tried again: short enough for a person who watches the machine start. */
 export const DIAL_AGAIN_MS = 1_000;
 /** Time for a VMM to answer CONNECT: the guest must accept first. */

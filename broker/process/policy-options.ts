@@ -1,6 +1,6 @@
 /** The source of a broker's policy. */
 
-export const POLICY_SOURCES = ['watch', 'applied', 'signed'] as const;
+export const POLICY_SOURCES = ['watch', 'applied', 'signed', 'nats'] as const;
 export type PolicySourceName = (typeof POLICY_SOURCES)[number];
 
 export interface PolicyOptions {

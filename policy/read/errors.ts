@@ -21,6 +21,8 @@ export type PolicyErrorCode =
   | 'ERR_POLICY_BUNDLE_EXPIRED'
   /** A bundle of a higher version was accepted before. */
   | 'ERR_POLICY_BUNDLE_OLD'
+  /** The bucket of a NATS server cannot be reached, or holds no whole bundle. */
+  | 'ERR_POLICY_BUCKET'
   /** A broken invariant: a bug of ours. */
   | 'ERR_POLICY_INVARIANT';
 

@@ -64,6 +64,25 @@ function user(nkey: string, publish: readonly string[], subscribe: readonly stri
   return `{ nkey: ${nkey}, permissions: { publish: { allow: ${list(publish)} }, subscribe: { allow: ${list(subscribe)} } } }`;
 }
 
+directory('an admin is let in only where policies travel over the server, and its nkey is nobody else’s', async () => {
+  const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'));
+  const [alice, host] = [await nkeyOf(temporaryDirectory()), await nkeyOf(temporaryDirectory())];
+  await server.enrol('brokers', 'host', host);
+  await server.enrol('admins', 'alice', alice);
+  assert.is(await codeOf(server.enrol('admins', 'host', host)), 'ERR_NATS_USER', 'of one name, and another role');
+  const users = async (bundles: boolean): Promise<string> => {
+    await server.write({ ...SETUP, tls: false, bundles }, MEMBERS, Date.now());
+    return readFileSync(server.configFile, 'utf8');
+  };
+  assert.not.match(await users(false), alice);
+  const text = await users(true);
+  assert.match(text, alice);
+  assert.match(text, /^jetstream {/m);
+  assert.not.match(text, 'STREAM.DELETE');
+  await server.revoke('alice');
+  assert.not.match(await users(true), alice);
+});
+
 withOpenssl(directory, 'only who is declared and enrolled is let in; the rest is named', async () => {
   const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'));
   await server.enrol('domains', 'a', await nkeyOf(temporaryDirectory()));

@@ -74,6 +74,8 @@ const WRONG: readonly (readonly [what: string, text: string, mentions: string])[
   ['a key of the prototype', `${LEAST}__proto__: 1\n`, '__proto__'],
   ['a number where a path belongs', 'identity: 1\npolicy: p\naudit: a\n', '"identity"'],
   ['signed policies without a key', `${SIGNED} source: signed }\n`, '"policy.keys": expected'],
+  ['policies from NATS without a server', `${SIGNED} source: nats, keys: [${KEY}] }\n`, 'the address of the server'],
+  ['policies from NATS without a key', `${SIGNED} source: nats }\nnats: nats://h\n`, '"policy.keys": expected'],
   ['a key that is no thumbprint', `${SIGNED} source: signed, keys: [alice] }\n`, 'thumbprint'],
   ['keys of policies that are not signed', `${SIGNED} keys: [${KEY}] }\n`, 'source: signed'],
   ['a second person without a first', `${SIGNED} assertionKeys: [${KEY}] }\n`, 'source: signed'],

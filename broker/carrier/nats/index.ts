@@ -3,6 +3,8 @@
  */
 export { parseNatsAddress } from './address.ts';
 export { type NatsMember, NatsServerDirectory, type NatsSetup, type Written } from './admin/server-directory.ts';
+export { type Bucket, type BucketHandlers, openBucket } from './bucket/bucket.ts';
+export { HEAD_KEY, pieceKey, STATUS_PREFIX, statusKey } from './bucket/subjects.ts';
 export { dialNats } from './dial.ts';
 export { loadNatsEnd } from './end.ts';
 export { NATS_ERROR_CODES, NatsCarrierError } from './errors.ts';

@@ -64,3 +64,9 @@ export const CERTIFICATE_DAYS = 365;
 export const AUTHORITY_DAYS = 3_650;
 /** Largest key file that is read: a seed has 58 bytes, a CA a few KiB. */
 export const MAX_FILE_BYTES = 65_536;
+/** The server answers a request of the bucket within this time, or the line ends. A missing bucket never answers. */
+export const REQUEST_TIMEOUT_MS = 5_000;
+/** The bucket holds two bundles of 20 MiB, one of them being written, and a row for each broker. */
+export const BUCKET_BYTES = 64 * 1024 * 1024;
+/** Room of JetStream on the server's disk: the bucket, and the file that a compaction writes beside it. */
+export const JETSTREAM_BYTES = 2 * BUCKET_BYTES;

@@ -20,14 +20,20 @@ export const BUNDLE_FILE = 'policy.bundle';
 /** Name of the last accepted bundle, next to the broker's other memory of what it has seen. */
 const ACCEPTED_FILE = 'accepted.bundle';
 
-/** Null for a broker that takes unsigned policies. @throws PolicyError ERR_POLICY_BUNDLE */
+/**
+ * Null for a broker that takes unsigned policies.
+ *
+ * @param bucket the source of a broker with `source: nats`; null for any other broker
+ * @throws PolicyError ERR_POLICY_BUNDLE
+ */
 export async function signedPolicyOf(
   { directory, source, keys, assertionKeys }: PolicyOptions,
   host: Omit<SignedPolicyHost, 'source' | 'trust'> & { readonly isRevoked: (thumbprint: string) => boolean },
+  bucket: BundleSource | null = null,
 ): Promise<SignedPolicy | null> {
-  if (source !== 'signed') return null;
+  if (source !== 'signed' && source !== 'nats') return null;
   const trust = { keys, assertionKeys, isRevoked: host.isRevoked };
-  return SignedPolicy.open({ ...host, trust, source: bundleFile(directory) });
+  return SignedPolicy.open({ ...host, trust, source: bucket ?? bundleFile(directory) });
 }
 
 export function bundleFile(directory: string): BundleSource {

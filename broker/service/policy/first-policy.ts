@@ -3,7 +3,7 @@
  *
  *   source: watch      the directory; if it is broken, the last policy in force, from the archive
  *   source: applied    the last policy in force; the directory only when the archive is empty
- *   source: signed     the bundle; if it is refused, the last bundle that was accepted. The archive may hold policies
+ *   source: signed     the bundle, from the directory or (nats) from the server's bucket; if it is refused, the last bundle that was accepted. The archive may hold policies
  *                      that nobody signed, so it is not used.
  *
  * A broker never starts with an empty or half-read policy. With `strict` it refuses to start instead of restoring a

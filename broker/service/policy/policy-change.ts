@@ -76,7 +76,7 @@ export interface PolicyHost {
   readonly pace: typeof servingPace;
   /** Default: one in memory. */
   readonly archive?: RevisionArchive;
-  /** Default: `watch`. With `applied` the directory is a working copy; with `signed`, `reload` brings accepted bundles. */
+  /** Default: `watch`. With `applied` the directory is a working copy; with `signed` and `nats`, `reload` brings accepted bundles. */
   readonly source?: PolicySourceName;
   /** The bundle in force. Default: none, because bundles are not used. */
   readonly bundle?: () => BundleStatus | null;

@@ -45,6 +45,7 @@ interface ConfigOptions {
   readonly policy?: string;
   readonly broker?: string;
   readonly tls?: boolean;
+  readonly bundles?: boolean;
   readonly json?: boolean;
 }
 
@@ -58,6 +59,8 @@ function configCommand(): Command {
     .option('--broker <name>', 'home of the domains that name none')
     .option('--tls', 'TLS between the server and its clients (what it begins with)')
     .option('--no-tls', 'plain TCP, on loopback or a private address: records are sealed all the same')
+    .option('--bundles', 'JetStream on the server, for the bucket that carries signed policies')
+    .option('--no-bundles', 'no JetStream (what it begins with)')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -69,20 +72,22 @@ function configCommand(): Command {
     });
 }
 
+const KIND_OF = { domain: 'domains', broker: 'brokers', admin: 'admins' } as const;
+
 function enrolCommand(): Command {
   return new Command('enrol')
-    .description('let a VM or broker in: its public nkey, as "argus nats key" has shown it')
+    .description('let a VM, a broker or an admin in: its public nkey, as "argus nats key" has shown it')
     .argument('<dir>', 'directory of the server')
-    .argument('<name>', 'its name in domains.yaml, or the broker’s')
+    .argument('<name>', 'its name in domains.yaml, the broker’s, or the admin’s')
     .argument('<nkey>', 'U…')
-    .addOption(new Option('--role <role>', 'what it is').choices(['domain', 'broker']).default('domain'))
+    .addOption(new Option('--role <role>', 'what it is').choices(['domain', 'broker', 'admin']).default('domain'))
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  argus nats enrol /etc/argus/nats chrome-vm UA…')
-    .action(async (path: string, name: string, nkey: string, flags: JsonFlag & { role: 'domain' | 'broker' }) => {
+    .action(async (path: string, name: string, nkey: string, flags: JsonFlag & { role: keyof typeof KIND_OF }) => {
       const { role } = flags;
       const directory = new NatsServerDirectory(path);
       const setup = await directory.setup();
-      await directory.enrol(role === 'broker' ? 'brokers' : 'domains', name, nkey);
+      await directory.enrol(KIND_OF[role], name, nkey);
       await refresh(directory, setup, flags);
     });
 }
@@ -113,6 +118,7 @@ async function merged(directory: NatsServerDirectory, options: ConfigOptions): P
     policy: policy === undefined ? (before?.policy ?? '') : resolve(policy),
     broker: broker ?? before?.broker ?? '',
     tls: options.tls ?? before?.tls ?? true,
+    bundles: options.bundles ?? before?.bundles ?? false,
   };
 }
 

@@ -57,7 +57,7 @@ function addCommand(): Command {
       const { source, directory } = readOptions(`${host}/argus.yaml`).policy;
       // The policy that is in force has the row of a listed machine already.
       const needsApply = source === 'applied' && listed !== true;
-      const needsBundle = source === 'signed' && listed !== true;
+      const needsBundle = (source === 'signed' || source === 'nats') && listed !== true;
       if (json === true) printJson({ name, ...added, needsApply, needsBundle });
       else
         process.stdout.write(

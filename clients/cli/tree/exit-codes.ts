@@ -13,7 +13,6 @@ const COMMON: readonly ExitCode[] = [
 
 /** The second meaning of 1: the command worked and found something. */
 const FOUND: Readonly<Record<string, string>> = {
-  'argus cluster status': 'a control socket did not answer',
   'argus broker': 'with --check: a start would fail',
   'argus doctor': 'at least one check found a problem',
   'argus keys audit': 'there is a finding',
@@ -38,6 +37,15 @@ const OWN: Readonly<Record<string, readonly ExitCode[]>> = {
     { code: 1, meaning: 'it failed; one line on standard error says why, with a code' },
     { code: 2, meaning: 'warnings, with --fail-level warning; or the command line is wrong' },
     { code: 3, meaning: 'errors: a broker would refuse the policy' },
+  ],
+  'argus cluster status': [
+    { code: 0, meaning: 'all that was asked for was shown; with --nats: each broker has the newest bundle in force' },
+    { code: 1, meaning: 'a control socket or the NATS server did not answer; one line says why, with a code' },
+    { code: 2, meaning: 'the command line is wrong; nothing was done' },
+    {
+      code: 3,
+      meaning: 'with --nats: a broker lags, refuses, is silent or has no row, or the bucket was lost or rolled back',
+    },
   ],
 };
 

@@ -6,9 +6,9 @@ import { createServer, connect as dialTcp } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeNkey, NatsServerDirectory } from '../../../broker/carrier/index.ts';
-import { type Broker, startBroker } from '../../../broker/index.ts';
+import { type Broker, type BrokerOptionsInput, startBroker } from '../../../broker/index.ts';
 import { connect, type Vm } from '../../../clients/sdk/index.ts';
-import { createAuthority, issueIdentity } from '../../../keys/index.ts';
+import { type Authority, createAuthority, issueIdentity } from '../../../keys/index.ts';
 import { findBinary } from '../needs.ts';
 import { temporaryDirectory } from '../temp.ts';
 
@@ -75,15 +75,24 @@ export class NatsInstallation {
   #running: ChildProcess | null = null;
 
   readonly #tls: boolean;
+  readonly #bundles: boolean;
 
-  private constructor(tcpPort: number, tls: boolean) {
+  private constructor(tcpPort: number, tls: boolean, bundles: boolean) {
     this.tcpPort = tcpPort;
     this.#tls = tls;
+    this.#bundles = bundles;
     this.server = new NatsServerDirectory(this.path('nats'));
   }
 
-  static async set({ tls = true }: { readonly tls?: boolean } = {}): Promise<NatsInstallation> {
-    return new NatsInstallation(await freeTcpPort(), tls);
+  /** `bundles`: the server has the bucket of policies, and an admin "alice". */
+  static async set({
+    tls = true,
+    bundles = false,
+  }: {
+    readonly tls?: boolean;
+    readonly bundles?: boolean;
+  } = {}): Promise<NatsInstallation> {
+    return new NatsInstallation(await freeTcpPort(), tls, bundles);
   }
 
   /** Runs a test with a server that knows these members, and always cleans up afterwards. */
@@ -118,6 +127,7 @@ export class NatsInstallation {
           policy: this.path('policy'),
           broker: 'host',
           tls: this.#tls,
+          bundles: this.#bundles,
         },
         declared.map(({ name, home }) => ({ name, broker: home ?? 'host' })),
         Date.now(),
@@ -127,12 +137,18 @@ export class NatsInstallation {
       await issueIdentity(authority, this.path(name), { name, role: 'broker', ttlSeconds: TTL_SECONDS });
       await this.server.enrol('brokers', name, await this.#nkey(name));
     }
+    if (this.#bundles) await this.#enrolAdmin(authority);
     for (const { name, carrier } of members) {
       await issueIdentity(authority, this.path(name), { name, role: 'domain', ttlSeconds: TTL_SECONDS });
       if (carrier === 'nats') await this.server.enrol('domains', name, await this.#nkey(name));
     }
     await write();
     await writePolicy(this.path('policy'), members);
+  }
+
+  async #enrolAdmin(authority: Authority): Promise<void> {
+    await issueIdentity(authority, this.path('alice'), { name: 'alice', role: 'admin', ttlSeconds: TTL_SECONDS });
+    await this.server.enrol('admins', 'alice', await this.#nkey('alice'));
   }
 
   async #nkey(name: string): Promise<string> {
@@ -176,19 +192,26 @@ export class NatsInstallation {
     await once(child, 'exit');
   }
 
-  async startBroker(name = 'host', policy = 'policy'): Promise<Broker> {
+  async startBroker(
+    name = 'host',
+    policy: string | Omit<Exclude<BrokerOptionsInput['policy'], string>, 'directory'> = 'policy',
+  ): Promise<Broker> {
     const broker = await startBroker({
       identity: this.path(name),
-      policy: this.path(policy),
+      policy: typeof policy === 'string' ? this.path(policy) : { ...policy, directory: this.path('policy') },
       audit: this.path(`${name}-audit`),
       runtime: this.path(`${name}-run`),
       tcp: '127.0.0.1:0',
-      nats: `nats://127.0.0.1:${this.tcpPort}${this.#suffix}`,
+      nats: this.address,
       watchPolicy: false,
       log: { level: process.env.ARGUS_TEST_LOG === undefined ? 'silent' : 'debug' },
     });
     this.#brokers.push(broker);
     return broker;
+  }
+
+  get address(): string {
+    return `nats://127.0.0.1:${this.tcpPort}${this.#suffix}`;
   }
 
   carrier(broker = 'host'): string {

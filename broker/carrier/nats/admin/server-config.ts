@@ -5,7 +5,8 @@
  * Only options of nats-server 2.9 are used. The clients require TLS 1.3, because this server has no such option.
  */
 import { createHash } from 'node:crypto';
-import { MAX_PAYLOAD_BYTES, MAX_PENDING_BYTES } from '../limits.ts';
+import { adminBucketSubjects, brokerBucketSubjects } from '../bucket/subjects.ts';
+import { JETSTREAM_BYTES, MAX_PAYLOAD_BYTES, MAX_PENDING_BYTES } from '../limits.ts';
 import { brokerSubjects, domainSubjects } from '../subjects.ts';
 
 export interface ServerUser {
@@ -21,6 +22,8 @@ export interface ServerSetup {
   /** Null: plain TCP. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly pidFile: string;
+  /** Directory of JetStream, which holds the bucket of policies. Null: the server has no JetStream. */
+  readonly store: string | null;
   readonly users: readonly ServerUser[];
 }
 
@@ -35,7 +38,7 @@ export function domainUser(broker: string, name: string, nkey: string): ServerUs
 /**
  * A broker can receive from and send to its own domains and other brokers, but cannot send in the name of any of them.
  */
-export function brokerUser(name: string, nkey: string, others: readonly string[]): ServerUser {
+export function brokerUser(name: string, nkey: string, others: readonly string[], hasBucket: boolean): ServerUser {
   const own = domainSubjects(name, '*');
   const publish = [own.down];
   const subscribe = [own.up];
@@ -43,10 +46,20 @@ export function brokerUser(name: string, nkey: string, others: readonly string[]
     publish.push(dialled === name ? down : up);
     subscribe.push(dialled === name ? up : down);
   }
+  if (hasBucket) {
+    const bucket = brokerBucketSubjects(name);
+    publish.push(...bucket.publish);
+    subscribe.push(...bucket.subscribe);
+  }
   return { name, nkey, publish, subscribe };
 }
 
-export function renderServerConfig({ listen, tls, pidFile, users }: ServerSetup): string {
+/** A person who publishes policies. */
+export function adminUser(name: string, nkey: string): ServerUser {
+  return { name, nkey, ...adminBucketSubjects(name) };
+}
+
+export function renderServerConfig({ listen, tls, pidFile, store, users }: ServerSetup): string {
   const lines = [
     '# Written by "argus nats config". Changes made here are lost when it runs again.',
     `listen: ${quoted(listen)}`,
@@ -66,6 +79,7 @@ export function renderServerConfig({ listen, tls, pidFile, users }: ServerSetup)
     '',
     ...(tls === null ? [PLAIN] : renderTls(tls)),
     '',
+    ...(store === null ? [] : renderStore(store)),
     '# No user without a key: there is no no_auth_user. No deny lists but the default: an allow-list says all there is.',
     'authorization {',
     '  timeout: 3',
@@ -83,6 +97,18 @@ const PLAIN = '# Plain TCP, as asked for: records are sealed all the same; who t
 
 function renderTls({ cert, key }: { readonly cert: string; readonly key: string }): readonly string[] {
   return ['tls {', `  cert_file: ${quoted(cert)}`, `  key_file: ${quoted(key)}`, '  timeout: 3', '}'];
+}
+
+function renderStore(store: string): readonly string[] {
+  return [
+    '# Only for the bucket of policies. No user may delete it, and only admins may write bundles into it.',
+    'jetstream {',
+    `  store_dir: ${quoted(store)}`,
+    '  max_memory_store: 0',
+    `  max_file_store: ${JETSTREAM_BYTES}`,
+    '}',
+    '',
+  ];
 }
 
 function renderUser({ name, nkey, publish, subscribe }: ServerUser): string {

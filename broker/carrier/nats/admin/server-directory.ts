@@ -3,6 +3,7 @@
  * running server loads them on SIGHUP. Users that are still enrolled keep their connections.
  *
  *   nats-server.conf  setup.json  users.json  ca.pem  ca-key.pem  server.pem  server-key.pem  nats-server.pid
+ *   jetstream/ (only where policies travel over the server)
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -14,7 +15,7 @@ import { NatsCarrierError } from '../errors.ts';
 import { isSubjectName } from '../subjects.ts';
 import { certificateFiles, ensureCertificates } from './certificates.ts';
 import { makePrivateDirectory, parseJson, readPublic, writeWhole } from './files.ts';
-import { brokerUser, domainUser, renderServerConfig, type ServerUser } from './server-config.ts';
+import { adminUser, brokerUser, domainUser, renderServerConfig, type ServerUser } from './server-config.ts';
 import { type NatsUsers, readUsers, type UserKind, withoutUser, withUser, writeUsers } from './users-file.ts';
 
 const setupSchema = z.strictObject({
@@ -27,6 +28,8 @@ const setupSchema = z.strictObject({
   broker: z.string().refine(isSubjectName, 'expected the name of a broker'),
   /** False: plain TCP, allowed only for loopback and private addresses. */
   tls: z.boolean().default(true),
+  /** True: the server has JetStream, for the bucket that carries policies. */
+  bundles: z.boolean().default(false),
 });
 export type NatsSetup = z.output<typeof setupSchema>;
 type NatsSetupInput = z.input<typeof setupSchema>;
@@ -90,12 +93,13 @@ export class NatsServerDirectory {
     if (chosen.tls) await ensureCertificates(this.path, chosen.hosts, now);
     const users = await this.#users();
     const { cert, key } = certificateFiles(this.path);
-    const served = serverUsers(users, members);
+    const served = serverUsers(users, members, chosen.bundles);
     const pidFile = this.#at('nats-server.pid');
     const text = renderServerConfig({
       listen: chosen.listen,
       tls: chosen.tls ? { cert, key } : null,
       pidFile,
+      store: chosen.bundles ? this.#at('jetstream') : null,
       users: served,
     });
     await writeWhole(this.configFile, text, 'private');
@@ -140,11 +144,13 @@ function requirePrivate(listen: string): void {
   );
 }
 
-function serverUsers(users: NatsUsers, members: readonly NatsMember[]): ServerUser[] {
+function serverUsers(users: NatsUsers, members: readonly NatsMember[], hasBucket: boolean): ServerUser[] {
   const brokers = Object.keys(users.brokers);
   const others = (name: string): string[] => brokers.filter((other) => other !== name);
   return [
-    ...Object.entries(users.brokers).map(([name, nkey]) => brokerUser(name, nkey, others(name))),
+    ...Object.entries(users.brokers).map(([name, nkey]) => brokerUser(name, nkey, others(name), hasBucket)),
+    // Without the bucket an admin has nothing to do at the server.
+    ...(hasBucket ? Object.entries(users.admins).map(([name, nkey]) => adminUser(name, nkey)) : []),
     ...members.flatMap(({ name, broker }) => {
       const nkey = Object.hasOwn(users.domains, name) ? users.domains[name] : undefined;
       return nkey === undefined ? [] : [domainUser(broker, name, nkey)];

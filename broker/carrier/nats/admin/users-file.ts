@@ -9,9 +9,12 @@ import { isSubjectName } from '../subjects.ts';
 import { parseJson, readPublic, writeWhole } from './files.ts';
 
 const name = z.string().refine(isSubjectName, { error: 'expected a name of a-z, 0-9 and "-"' });
+const KINDS = ['brokers', 'domains', 'admins'] as const;
 const schema = z.strictObject({
   brokers: z.record(name, z.string()),
   domains: z.record(name, z.string()),
+  /** People who publish policies. Files of earlier versions have none. */
+  admins: z.record(name, z.string()).default({}),
 });
 
 export type NatsUsers = z.output<typeof schema>;
@@ -19,7 +22,7 @@ export type UserKind = keyof NatsUsers;
 
 /** @throws NatsCarrierError ERR_NATS_FILE */
 export async function readUsers(path: string): Promise<NatsUsers> {
-  if (!existsSync(path)) return { brokers: {}, domains: {} };
+  if (!existsSync(path)) return { brokers: {}, domains: {}, admins: {} };
   const text = await readPublic(path, 'run: argus nats config DIR');
   const parsed = schema.safeParse(parseJson(text), OUR_WORDS);
   if (parsed.success) return parsed.data;
@@ -35,19 +38,19 @@ export async function withUser(users: NatsUsers, kind: UserKind, name: string, n
   if (!isSubjectName(name)) throw new NatsCarrierError('ERR_NATS_USER', `"${name}" is no name: a-z, 0-9 and "-"`);
   if (!(await isUserNkey(nkey)))
     throw new NatsCarrierError('ERR_NATS_USER', `"${nkey}" is no public nkey of a user; "argus nats key DIR" shows it`);
-  const holder = [...Object.entries(users.brokers), ...Object.entries(users.domains)].find(
-    ([other, key]) => key === nkey && other !== name,
-  );
+  const holder = KINDS.flatMap((each) =>
+    Object.entries(users[each]).map(([other, key]) => ({ each, other, key })),
+  ).find(({ each, other, key }) => key === nkey && (other !== name || each !== kind));
   if (holder !== undefined)
-    throw new NatsCarrierError('ERR_NATS_USER', `this nkey belongs to "${holder[0]}"; each end has its own`);
+    throw new NatsCarrierError('ERR_NATS_USER', `this nkey belongs to "${holder.other}"; each end has its own`);
   return { ...users, [kind]: { ...users[kind], [name]: nkey } };
 }
 
 export function withoutUser(users: NatsUsers, name: string): NatsUsers {
-  const enrolled = [...Object.keys(users.brokers), ...Object.keys(users.domains)];
+  const enrolled = KINDS.flatMap((kind) => Object.keys(users[kind]));
   if (!enrolled.includes(name))
     throw new NatsCarrierError('ERR_NATS_USER', `"${name}" is not enrolled${didYouMean(name, enrolled)}`);
   const without = (entries: Readonly<Record<string, string>>): Record<string, string> =>
     Object.fromEntries(Object.entries(entries).filter(([key]) => key !== name));
-  return { brokers: without(users.brokers), domains: without(users.domains) };
+  return { brokers: without(users.brokers), domains: without(users.domains), admins: without(users.admins) };
 }

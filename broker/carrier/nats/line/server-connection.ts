@@ -1,6 +1,5 @@
 /**
- * One connection to a NATS server: one subject to publish to, and at most a few subscriptions. Only this file uses the
- * client library's connection.
+ * One connection to a NATS server, and its few subscriptions. Only this file uses the client library's connection.
  *
  * It never reconnects by itself: messages in transit are lost when it breaks, and its user must know that. The library
  * is loaded when the first line is opened, so that programs without a NATS server do not load it.
@@ -19,7 +18,7 @@ import { MESSAGE_HEADER_BYTES, type Publisher } from '../pipe/message.ts';
 import type { LinePace } from './line-reader.ts';
 import { DirectTransport, type DirectTransportOptions } from './transport.ts';
 
-export interface ServerConnectionOptions {
+export interface LineOptions {
   readonly host: string;
   readonly tcpPort: number;
   readonly seed: Uint8Array;
@@ -27,10 +26,13 @@ export interface ServerConnectionOptions {
   readonly ca: string | null;
   /** Shown in the server's log. */
   readonly name: string;
-  readonly publish: string;
-  readonly subscribe: string;
   /** Makes the job that pays for reading; null in a process that serves only this line. */
   readonly pace: LinePace | null;
+}
+
+export interface ServerConnectionOptions extends LineOptions {
+  readonly publish: string;
+  readonly subscribe: string;
 }
 
 export interface ServerConnectionHandlers {
@@ -49,8 +51,18 @@ export interface ServerConnection extends Publisher {
   close(): void;
 }
 
+/** A connection whose key and subscriptions the server has accepted. */
+export interface ServerLine {
+  /** Bytes of the largest message that the server takes, and that we accept. */
+  readonly maxPayload: number;
+  readonly waitingBytes: number;
+  /** `head`: "PUB subject " or "PUB subject reply-subject ". Does nothing when the connection is gone. */
+  publish(head: string, length: number, write: (message: Uint8Array) => void): void;
+  close(): void;
+}
+
 /**
- * Resolves when the server has accepted the key and the subscriptions.
+ * Resolves when the server has accepted the key and the subscription.
  *
  * @throws NatsCarrierError ERR_NATS_UNREACHABLE, _TLS, _AUTH, _DENIED
  */
@@ -58,23 +70,48 @@ export async function connectServer(
   options: ServerConnectionOptions,
   handlers: ServerConnectionHandlers,
 ): Promise<ServerConnection> {
+  const line = await openLine(options, [options.subscribe], handlers);
+  const head = `PUB ${options.publish} `;
+  const fragmentBytes = options.ca === null ? PLAIN_FRAGMENT_BYTES : TLS_FRAGMENT_BYTES;
+  return {
+    // Another operator's server may have a smaller limit.
+    fragmentBytes: Math.min(fragmentBytes, line.maxPayload - MESSAGE_HEADER_BYTES),
+    get waitingBytes() {
+      return line.waitingBytes;
+    },
+    publish: (length, write) => line.publish(head, length, write),
+    close: () => line.close(),
+  };
+}
+
+/**
+ * Resolves when the server has accepted the key and the subscriptions. `onMessage` does not say which of them a message
+ * came by.
+ *
+ * @throws NatsCarrierError ERR_NATS_UNREACHABLE, _TLS, _AUTH, _DENIED
+ */
+export async function openLine(
+  options: LineOptions,
+  subscriptions: readonly string[],
+  handlers: ServerConnectionHandlers,
+): Promise<ServerLine> {
   const { host, tcpPort } = options;
   const where = `nats server ${host}:${tcpPort}`;
   const { connection, transport } = await dial(options, handlers, where);
-  const head = `PUB ${options.publish} `;
   let failure: NatsCarrierError | null = null;
   const fail = (error: NatsCarrierError): void => {
     failure ??= error;
     void connection.close();
   };
   void watch(connection, (error) => fail(error));
-  connection.subscribe(options.subscribe, {
-    // Messages bypass the library, so this callback gets only errors.
-    callback: (error) => {
-      if (error !== null) fail(denied(`subscription to "${options.subscribe}"`, error));
-    },
-  });
-  // The answer to a flush comes after any error about the subscription.
+  for (const subject of subscriptions)
+    connection.subscribe(subject, {
+      // Messages bypass the library, so this callback gets only errors.
+      callback: (error) => {
+        if (error !== null) fail(denied(`subscription to "${subject}"`, error));
+      },
+    });
+  // The answer to a flush comes after any error about the subscriptions.
   await flushed(connection);
   if (failure !== null) throw failure;
   if (connection.isClosed()) throw new NatsCarrierError('ERR_NATS_LOST', `${where} ended the connection`);
@@ -82,14 +119,12 @@ export async function connectServer(
     if (failure === null && error instanceof Error) failure = lost(where, error);
     handlers.onClosed(failure);
   });
-  const fragmentBytes = options.ca === null ? PLAIN_FRAGMENT_BYTES : TLS_FRAGMENT_BYTES;
   return {
-    // Another operator's server may have a smaller limit.
-    fragmentBytes: Math.min(fragmentBytes, transport.maxPayload - MESSAGE_HEADER_BYTES),
+    maxPayload: transport.maxPayload,
     get waitingBytes() {
       return transport.waitingBytes;
     },
-    publish: (length, write) => {
+    publish: (head, length, write) => {
       if (!connection.isClosed()) transport.publish(head, length, write);
     },
     close: () => void drain(connection),
@@ -101,11 +136,7 @@ interface Dialled {
   readonly transport: DirectTransport;
 }
 
-async function dial(
-  options: ServerConnectionOptions,
-  { onMessage }: ServerConnectionHandlers,
-  where: string,
-): Promise<Dialled> {
+async function dial(options: LineOptions, { onMessage }: ServerConnectionHandlers, where: string): Promise<Dialled> {
   const { host, tcpPort, seed, ca, name, pace } = options;
   const { NatsConnectionImpl, nkeyAuthenticator, setTransportFactory } = await import(
     'nats/lib/nats-base-client/internal_mod.js'

@@ -18,6 +18,7 @@ import { type Authority, createAuthority, issueIdentity, openAuthority, type Rol
 import { copyShippedPolicy, loadPolicy } from '../../../../policy/index.ts';
 import { PLAIN, printJson } from '../../output.ts';
 import { controlSocket } from '../../sockets/control.ts';
+import { lagInBucket, renderLag } from './cluster-bucket.ts';
 import { type PolicyInForce, policyDifferences } from './policies-differ.ts';
 
 /** Long enough for an evaluation; a real installation enrols each end where it runs, and renews. */
@@ -57,6 +58,16 @@ function initCommand(): Command {
     });
 }
 
+interface StatusOptions {
+  readonly control?: readonly string[];
+  readonly nats?: string;
+  readonly identity?: string;
+  readonly json?: boolean;
+}
+
+/** Not 1: a server that cannot be asked is no broker that lags. */
+const EXIT_LAG = 3;
+
 function statusCommand(): Command {
   return new Command('status')
     .description('show brokers side by side: policy revision, grants, sessions, clock offset, audit head')
@@ -66,12 +77,23 @@ function statusCommand(): Command {
         'control sockets of the brokers of this host (default: as for "argus status")',
       ).env('ARGUS_CONTROL'),
     )
-    .option('--json', 'print one JSON list')
+    .option('--nats <url>', 'show instead who has which signed bundle in force, from the bucket of this NATS server')
+    .option('--identity <directory>', 'with --nats: your key and nkey, those of an admin of the server')
+    .option('--json', 'print one JSON list; with --nats: one object')
     .addHelpText(
       'after',
-      "\nEach broker tells of itself, and what it last heard of the others, at most 2 s ago. Clock: how far the other's is ahead, less\nthe time its word was under way. Exit code 1 when a control socket does not answer.\n\nExample:\n  argus cluster status --control /run/argus/one/control.sock /run/argus/two/control.sock",
+      "\nEach broker tells of itself, and what it last heard of the others, at most 2 s ago. Clock: how far the other's is ahead, less\nthe time its word was under way. Exit code 1 when a control socket or the server does not answer, 3 when a\nbroker does not have the newest bundle in force.\n\nExamples:\n  argus cluster status --control /run/argus/one/control.sock /run/argus/two/control.sock\n  argus cluster status --nats nats://10.0.0.1:4222 --identity ~/.argus",
     )
-    .action(async ({ control: given, json }: { control?: readonly string[]; json?: boolean }) => {
+    .action(async ({ control: given, nats, identity, json }: StatusOptions, command: Command) => {
+      if (nats !== undefined || identity !== undefined) {
+        if (nats === undefined || identity === undefined)
+          return command.error('error: --nats and --identity go together', { exitCode: 2 });
+        const lag = await lagInBucket(nats, identity);
+        if (json === true) printJson(lag);
+        else process.stdout.write(`${renderLag(lag)}\n`);
+        if (!lag.isEven) process.exitCode = EXIT_LAG;
+        return;
+      }
       const control = given ?? [controlSocket(undefined)];
       const found = await Promise.all(control.map((path) => look(path)));
       if (json === true) printJson(found);

@@ -61,7 +61,7 @@ function render(status: BrokerStatus): string {
   const { policy, audit, keys } = status;
   const lines = [
     `broker    ${status.broker} ${status.version}, pid ${status.pid}, up ${status.uptimeSeconds} s`,
-    `policy    revision ${policy.revision}, ${policy.rows} rows, ${policy.hash.slice(0, 12)}, ${policy.source === 'applied' ? 'applied' : policy.directory}`,
+    `policy    revision ${policy.revision}, ${policy.rows} rows, ${policy.hash.slice(0, 12)}, ${SHOWN_SOURCE[policy.source] ?? policy.directory}`,
     ...bundleLines(policy.bundle),
     ...(policy.refusal === null
       ? []
@@ -110,6 +110,12 @@ function render(status: BrokerStatus): string {
   }
   return `${lines.join('\n')}\n${table.toString()}\n`;
 }
+
+/** Brokers of other versions may have other sources. A source with a directory is shown by its directory. */
+const SHOWN_SOURCE: Readonly<Record<string, string>> = {
+  applied: 'applied',
+  nats: 'from the bucket of the NATS server',
+};
 
 function bundleLines(bundle: BrokerStatus['policy']['bundle']): readonly string[] {
   if (bundle === null) return [];
