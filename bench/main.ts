@@ -14,6 +14,7 @@ import { copySpeed, limitsOf, opensslSpeed } from './figures/limit.ts';
 import { renderLimits, renderReport } from './figures/table.ts';
 import { renderPolicySizes, runPolicySizes } from './policy/policy-size.ts';
 import { renderPolicyChanges, runPolicyChanges } from './policy/run.ts';
+import { renderRevocations, runRevocations } from './revocations.ts';
 import { DEFAULT_SIZES, FULL_PACE, MAX_SIZE_BYTES, MIN_ROUNDS, QUICK_PACE } from './throughput/plan.ts';
 import { run } from './throughput/run.ts';
 
@@ -30,6 +31,7 @@ interface Options {
   readonly save: boolean;
   readonly policyRows: boolean;
   readonly policy: boolean;
+  readonly revocations: boolean;
   readonly fairness: boolean;
   readonly attacks: readonly Kind[];
   readonly attackers?: readonly number[];
@@ -46,6 +48,7 @@ const program = new Command('npm run bench --')
   .option('--save', 'also: keep the ratios of this version in bench/history', false)
   .option('--policy-rows', 'instead: throughput of Argus under a policy of 10 and of 10 000 rows', false)
   .option('--policy', 'instead: how long policies compile, and how soon a revocation and an expiry count', false)
+  .option('--revocations', 'instead: how soon the sessions of a revoked key end, on each carrier', false)
   .option(
     '--fairness',
     'instead: what an innocent pair of VMs feels of each attack, and what it costs the broker',
@@ -88,6 +91,12 @@ async function bench(options: Options): Promise<void> {
       const { cleanup: ends, progress } = request;
       const report = await runPolicyChanges({ folder, cleanup: ends, progress, isQuick: options.quick });
       process.stdout.write(`${options.json ? JSON.stringify(report) : renderPolicyChanges(report)}\n`);
+      return;
+    }
+    if (options.revocations) {
+      const { cleanup: ends, progress } = request;
+      const figures = await runRevocations({ folder, cleanup: ends, progress, isQuick: options.quick });
+      process.stdout.write(`${options.json ? JSON.stringify(figures) : renderRevocations(figures)}\n`);
       return;
     }
     if (options.policyRows) {

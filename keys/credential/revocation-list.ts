@@ -113,14 +113,38 @@ export async function verifyRevocationList(
 
 /** @param now seconds @returns the entry that revokes this credential now, or null */
 export function findRevocation(list: RevocationList, credential: Credential, now: number): Revocation | null {
-  return list.entries.find((entry) => isInForce(entry, now) && isHit(entry, credential)) ?? null;
+  const index = indexOf(list);
+  const about = [...(index.get(credential.thumbprint) ?? []), ...(index.get(holderIn(credential)) ?? [])];
+  return about.find((entry) => isInForce(entry, now) && isHit(entry, credential)) ?? null;
 }
 
 /** True when the list revokes this key by its thumbprint. @param now seconds */
 export function revokesKey(list: RevocationList, thumbprint: string, now: number): boolean {
-  return list.entries.some(
-    (entry) => entry.target === 'key' && entry.thumbprint === thumbprint && isInForce(entry, now),
-  );
+  return (indexOf(list).get(thumbprint) ?? []).some((entry) => isInForce(entry, now));
+}
+
+type Index = ReadonlyMap<string, readonly Revocation[]>;
+
+/** A list never changes. A new one is asked about each open session at once, and it may have thousands of entries. */
+const indexes = new WeakMap<RevocationList, Index>();
+
+/** Entries by thumbprint, and by role and name. A thumbprint never holds a slash. */
+function indexOf(list: RevocationList): Index {
+  const known = indexes.get(list);
+  if (known !== undefined) return known;
+  const index = new Map<string, Revocation[]>();
+  for (const entry of list.entries) {
+    const key = entry.target === 'key' ? entry.thumbprint : holderIn(entry);
+    const about = index.get(key);
+    if (about === undefined) index.set(key, [entry]);
+    else about.push(entry);
+  }
+  indexes.set(list, index);
+  return index;
+}
+
+function holderIn({ role, name }: { readonly role: Role; readonly name: string }): string {
+  return `${role}/${name}`;
 }
 
 function isInForce(entry: Revocation, now: number): boolean {
