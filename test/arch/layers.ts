@@ -292,6 +292,25 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     typesOnly: ['clients/devices/virtqueue', 'clients/devices/vhost-user', 'clients/sdk'],
     breaking: [{ 'clients/devices/sound/device.ts': `import { openSystem } from '../sys/index.ts';` }],
   },
+  'clients/devices/console': {
+    imports: ['clients/devices/virtqueue', 'clients/devices/vhost-user'],
+    typesOnly: ['clients/devices/virtqueue', 'clients/devices/vhost-user'],
+    breaking: [{ 'clients/devices/console/device.ts': `import { connect } from '../../sdk/index.ts';` }],
+  },
+  'clients/devices/virtio-msg': {
+    imports: [
+      'clients/devices/base',
+      'clients/devices/console',
+      'clients/devices/virtqueue',
+      'clients/devices/vhost-user',
+      'clients/sdk',
+    ],
+    typesOnly: ['clients/devices/vhost-user'],
+    breaking: [
+      { 'clients/devices/virtio-msg/argo-bus.ts': `import { openSystem } from '../sys/index.ts';` },
+      { 'clients/devices/virtio-msg/device-end.ts': `import { Backend } from '../vhost-user/index.ts';` },
+    ],
+  },
   'clients/devices/ivshmem': {
     imports: ['clients/devices/base', 'clients/devices/sys', 'clients/sdk'],
     breaking: [{ 'clients/devices/ivshmem/region.ts': `import { GuestMemory } from '../memory/index.ts';` }],

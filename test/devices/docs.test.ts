@@ -89,6 +89,26 @@ docs('the policy rows of docs/ivshmem.md load, and allow one vector in one direc
   await loadPolicy(directory, { revision: 1, inspectors: INSPECTORS });
 });
 
+docs('the policy rows of docs/virtio-msg.md load, and allow a console without its configuration', async () => {
+  const virtioMsg = readFileSync(new URL('../../docs/virtio-msg.md', import.meta.url), 'utf8');
+  const directory = join(temporaryDirectory(), 'policy');
+  await copyShippedPolicy(directory);
+  const [, rows = ''] = /```csv\n([\s\S]*?)```/.exec(virtioMsg) ?? [];
+  appendFileSync(join(directory, 'policy.csv'), rows);
+  const tests = [
+    'chrome-vm, gui-vm, virtio-control, chain, allow',
+    'chrome-vm, gui-vm, virtio-control, set-config, deny',
+    'gui-vm, chrome-vm, virtio-control, used, allow',
+    'gui-vm, chrome-vm, virtio-control, chain, deny',
+  ];
+  appendFileSync(join(directory, 'tests.csv'), `${tests.join('\n')}\n`);
+  await loadPolicy(directory, { revision: 1, inspectors: INSPECTORS });
+  const listed = [...virtioMsg.matchAll(/^\|.*\|.*\| (`[^|]*`) \|$/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name),
+  );
+  assert.equal([...listed].sort(), [...(INSPECTORS.get('virtio-control')?.permissions ?? [])].sort());
+});
+
 for (const [rule, input] of [
   ['no device at all', {}],
   ['--listen without --vsock', { ivshmem: '/run/i', listen: ['22'] }],

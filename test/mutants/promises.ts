@@ -14,6 +14,10 @@ export const PROMISES = {
   'reconnecting is paced': ['SECURITY.md', '*Reconnect in a loop.*'],
   'a VMM is its own guest only': ['SECURITY.md', '**A VMM**'],
   'a guest harms its own device only': ['SECURITY.md', '**In a guest behind a device**'],
+  'nothing in the memory of one domain has a name in another': [
+    'SECURITY.md',
+    'nothing in the memory of one domain has a name in another',
+  ],
   'a carrier reads and changes nothing': ['SECURITY.md', '**The carrier**'],
   'a credential is worth nothing without its key': ['SECURITY.md', '**A stolen credential**'],
   'a stolen key can be revoked': ['SECURITY.md', 'Revocation ends open sessions at once'],

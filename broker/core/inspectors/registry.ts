@@ -8,6 +8,7 @@ import { ivshmem } from './ivshmem.ts';
 import { opaque } from './opaque.ts';
 import { pcm } from './pcm.ts';
 import { route } from './route.ts';
+import { virtioControl } from './virtio-control.ts';
 import { vsock } from './vsock.ts';
 
 export const INSPECTORS: ReadonlyMap<string, Inspector> = new Map([
@@ -20,4 +21,5 @@ export const INSPECTORS: ReadonlyMap<string, Inspector> = new Map([
   ['route', route],
   ['vsock', vsock],
   ['ivshmem', ivshmem],
+  ['virtio-control', virtioControl],
 ]);

@@ -10,6 +10,9 @@ export const DEVICE_ERROR_CODES = [
   // the host refused
   'ERR_DEVICE_SOCKET',
   'ERR_DEVICE_SYSTEM',
+  // the domain at the other end of a virtio-msg bus
+  'ERR_DEVICE_ANSWER',
+  'ERR_DEVICE_LOST',
 ] as const;
 
 export class DeviceError extends CodedError<(typeof DEVICE_ERROR_CODES)[number]> {

@@ -8,7 +8,7 @@
  */
 import type { LinkAttachment } from '../../agents/network/index.ts';
 import type { VirtioDevice, Wiring } from '../vhost-user/index.ts';
-import type { SplitQueue } from '../virtqueue/index.ts';
+import type { Chain, DeviceQueue } from '../virtqueue/index.ts';
 import { MAX_NET_BUFFERS, MAX_NET_PACKET_BYTES, NET_WAITING_BYTES } from './limits.ts';
 import { framesOf, NET_HEADER_BYTES } from './packet.ts';
 
@@ -112,14 +112,14 @@ export class NetDevice implements VirtioDevice, LinkAttachment {
     this.#wakeWaiters();
   }
 
-  service(index: number, queue: SplitQueue, budget: number): number {
+  service(index: number, queue: DeviceQueue, budget: number): number {
     if (index === RECEIVE_QUEUE) return this.#deliver(queue, budget);
     return index === SEND_QUEUE ? this.#collect(queue, budget) : 0;
   }
 
   // From the guest
 
-  #collect(queue: SplitQueue, budget: number): number {
+  #collect(queue: DeviceQueue, budget: number): number {
     const { maxFrameBytes, send } = this.#options;
     for (let done = 0; done < budget; done++) {
       if (this.#isPaused) return done; // the frames wait in the guest's own memory
@@ -135,7 +135,7 @@ export class NetDevice implements VirtioDevice, LinkAttachment {
 
   // To the guest
 
-  #deliver(queue: SplitQueue, budget: number): number {
+  #deliver(queue: DeviceQueue, budget: number): number {
     const mayMerge = (this.#negotiated() & FEATURE_MERGEABLE) !== 0n;
     let done = 0;
     let taken = 0;
@@ -154,8 +154,8 @@ export class NetDevice implements VirtioDevice, LinkAttachment {
   }
 
   /** The number of buffers that the frame took, or that were too small for it. 0: the guest has too few buffers for now. */
-  #place(queue: SplitQueue, packet: Buffer, maxBuffers: number): number {
-    const chains: NonNullable<ReturnType<SplitQueue['pop']>>[] = [];
+  #place(queue: DeviceQueue, packet: Buffer, maxBuffers: number): number {
+    const chains: Chain[] = [];
     let room = 0;
     while (room < packet.length && chains.length < maxBuffers) {
       const chain = queue.pop();

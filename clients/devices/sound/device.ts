@@ -11,7 +11,7 @@
  */
 import { type AudioClock, PcmBuffer } from '../../agents/audio/index.ts';
 import type { VirtioDevice, Wiring } from '../vhost-user/index.ts';
-import type { Chain, SplitQueue } from '../virtqueue/index.ts';
+import type { Chain, DeviceQueue } from '../virtqueue/index.ts';
 import { fromStereo, toStereo } from './channels.ts';
 import { answerControl, type ControlPort } from './control.ts';
 import { CAPTURE_DELAY_MS, DRY_AFTER_MS, MAX_CAPTURE_DELAY_MS, MAX_PERIOD_BYTES, SOUND_STEP_MS } from './limits.ts';
@@ -108,7 +108,7 @@ export class SoundDevice implements VirtioDevice, ControlPort {
     this.#captured.clear();
   }
 
-  service(index: number, queue: SplitQueue, budget: number): number {
+  service(index: number, queue: DeviceQueue, budget: number): number {
     if (index === SoundQueue.control) return this.#control(queue, budget);
     if (index === SoundQueue.event) return this.#report(queue, budget);
     return this.#transfer(index === SoundQueue.playback ? PLAYBACK_STREAM : CAPTURE_STREAM, queue, budget);
@@ -116,7 +116,7 @@ export class SoundDevice implements VirtioDevice, ControlPort {
 
   // The control queue
 
-  #control(queue: SplitQueue, budget: number): number {
+  #control(queue: DeviceQueue, budget: number): number {
     for (let done = 0; done < budget; done++) {
       const chain = queue.pop();
       if (chain === null) return done;
@@ -185,7 +185,7 @@ export class SoundDevice implements VirtioDevice, ControlPort {
 
   // Samples
 
-  #transfer(index: number, queue: SplitQueue, budget: number): number {
+  #transfer(index: number, queue: DeviceQueue, budget: number): number {
     const stream = this.streams[index];
     if (stream === undefined) return 0;
     for (let done = 0; done < budget; done++) {
@@ -213,7 +213,7 @@ export class SoundDevice implements VirtioDevice, ControlPort {
   }
 
   /** False: the chain's time has not come. */
-  #play(stream: PcmStream, queue: SplitQueue, chain: Chain, samples: Buffer): boolean {
+  #play(stream: PcmStream, queue: DeviceQueue, chain: Chain, samples: Buffer): boolean {
     const { parameters, pace } = stream;
     if (stream.keepsBuffers && parameters !== null) {
       if (pace === null) return false;
@@ -238,7 +238,7 @@ export class SoundDevice implements VirtioDevice, ControlPort {
   }
 
   /** False: the samples of the chain's time have not come. */
-  #record(stream: PcmStream, queue: SplitQueue, chain: Chain): boolean {
+  #record(stream: PcmStream, queue: DeviceQueue, chain: Chain): boolean {
     const { parameters, pace } = stream;
     const bytes = chain.writableBytes - TRANSFER_STATUS_BYTES;
     if (!stream.keepsBuffers || parameters === null) {
@@ -270,7 +270,7 @@ export class SoundDevice implements VirtioDevice, ControlPort {
   }
 
   /** A buffer that makes no sense: it has no room for its status, or is for another stream. */
-  #refuse(queue: SplitQueue, chain: Chain): true {
+  #refuse(queue: DeviceQueue, chain: Chain): true {
     this.counts.malformed++;
     const bytes = chain.writableBytes - TRANSFER_STATUS_BYTES;
     const status = encodeTransferStatus(SoundStatus.badMessage, 0);
@@ -312,7 +312,7 @@ export class SoundDevice implements VirtioDevice, ControlPort {
     this.#wiring?.wake(SoundQueue.event);
   }
 
-  #report(queue: SplitQueue, budget: number): number {
+  #report(queue: DeviceQueue, budget: number): number {
     let done = 0;
     for (const [subject, event] of this.#events) {
       if (done >= budget) break;

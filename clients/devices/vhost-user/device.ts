@@ -1,10 +1,10 @@
 /** The two interfaces between a virtio device and the vhost-user back-end. */
-import type { SplitQueue } from '../virtqueue/index.ts';
+import type { DeviceQueue } from '../virtqueue/index.ts';
 
 /** The device's view of its queues. */
 export interface Wiring {
   /** The queue, or null while the guest has not started it. */
-  queue(index: number): SplitQueue | null;
+  queue(index: number): DeviceQueue | null;
   /** Processes the queue again soon, within the budget of a wake-up: the device has something new for it. */
   wake(index: number): void;
 }
@@ -23,7 +23,7 @@ export interface VirtioDevice {
    * Processes at most `budget` chains of the queue and returns how many. It stops early when it waits for something else
    * (room at a receiver, an outcome), and calls `wake` once that has come.
    */
-  service(index: number, queue: SplitQueue, budget: number): number;
+  service(index: number, queue: DeviceQueue, budget: number): number;
   /** The guest has reset the device, is at fault, or its VMM has gone: nothing of before is valid any more. */
   reset(): void;
 }

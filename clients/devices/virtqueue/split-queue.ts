@@ -10,6 +10,7 @@
  */
 import { MAX_INDIRECT_DESCRIPTORS, MAX_WRITABLE_BYTES } from '../base/index.ts';
 import { Chain } from './chain.ts';
+import type { DeviceQueue } from './device-queue.ts';
 import type { QueueFault } from './fault.ts';
 import type { QueueMemory } from './memory.ts';
 
@@ -53,7 +54,7 @@ export function splitQueueBytes(size: number): QueuePlace {
   };
 }
 
-export class SplitQueue {
+export class SplitQueue implements DeviceQueue {
   readonly #memory: QueueMemory;
   readonly #options: QueueOptions;
   readonly #size: number;

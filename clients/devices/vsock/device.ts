@@ -10,7 +10,7 @@
  */
 
 import type { VirtioDevice, Wiring } from '../vhost-user/index.ts';
-import type { SplitQueue } from '../virtqueue/index.ts';
+import type { DeviceQueue } from '../virtqueue/index.ts';
 import { Connection, type ConnectionPlace } from './connection.ts';
 import type { Exchange, ExchangeEvents, Timers } from './exchange.ts';
 import {
@@ -121,14 +121,14 @@ export class VsockDevice implements VirtioDevice, ExchangeEvents {
     this.#resets.length = 0;
   }
 
-  service(index: number, queue: SplitQueue, budget: number): number {
+  service(index: number, queue: DeviceQueue, budget: number): number {
     if (index === RECEIVE_QUEUE) return this.#deliver(queue, budget);
     return index === SEND_QUEUE ? this.#collect(queue, budget) : 0;
   }
 
   // From the guest
 
-  #collect(queue: SplitQueue, budget: number): number {
+  #collect(queue: DeviceQueue, budget: number): number {
     for (let done = 0; done < budget; done++) {
       if (this.#isBehind()) return done;
       const chain = queue.pop();
@@ -409,7 +409,7 @@ export class VsockDevice implements VirtioDevice, ExchangeEvents {
     this.#wiring?.wake(RECEIVE_QUEUE);
   }
 
-  #deliver(queue: SplitQueue, budget: number): number {
+  #deliver(queue: DeviceQueue, budget: number): number {
     for (let done = 0; done < budget; done++) {
       if (this.#resets.length === 0 && this.#ready.size === 0) return done;
       const chain = queue.pop();
