@@ -140,6 +140,18 @@ sound('at 44.1 kHz every byte passes as it is, and one channel becomes two', () 
   assert.equal(Buffer.concat(mono.room.played), words(0x0001_0001, 0x0002_0002));
 });
 
+sound('playback that starts takes nothing of a recording', () => {
+  const guest = running(IN, { rate: 6, period: 1_764 });
+  guest.advance(CAPTURE_DELAY_MS);
+  guest.device.hear(samples(1_764, 7));
+  assert.is(guest.status(guest.parameters(OUT)), OK);
+  assert.is(guest.status(words(PREPARE, OUT)), OK);
+  assert.is(guest.status(words(START, OUT)), OK);
+  guest.offer(1_764);
+  guest.advance(10);
+  assert.equal(guest.take(SoundQueue.capture)[0]?.subarray(0, 1_764), samples(1_764, 7));
+});
+
 sound('a late wake-up takes all that is due, no more', () => {
   const guest = running(OUT);
   for (let count = 0; count < 5; count++) guest.play(samples());

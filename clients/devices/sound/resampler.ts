@@ -5,6 +5,8 @@
  *
  * Between two calls only the samples that a later result needs are kept, so pieces of any length give the same result.
  */
+/** Rate of the AudioVM's sound. */
+export const AUDIO_VM_RATE = 44_100;
 const TAPS = 48;
 /** Of the lower rate's bandwidth, this part passes: what is above would come back as another tone. */
 const PASS = 0.93;
