@@ -158,6 +158,18 @@ vhost('a device answers a driver through both of its queues, and shows its confi
   }),
 );
 
+vhost('an interrupt that went to a former descriptor comes again at the new one', () =>
+  withFixture(async ({ attach, system }) => {
+    const vmm = await attach();
+    await vmm.start(1);
+    await echo(vmm, 'hello');
+    const event = system.eventfd();
+    await vmm.tell(Request.setVringCall, u64(0n), [event]);
+    assert.is(system.drain(event), true);
+    event.close();
+  }),
+);
+
 vhost('more chains than the budget of one wake-up are all processed', () =>
   withFixture(async ({ attach }) => {
     const vmm = await attach();

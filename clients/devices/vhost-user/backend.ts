@@ -286,6 +286,9 @@ export class Backend {
     if (request === Request.setVringCall) {
       ring.call?.close();
       ring.call = descriptor;
+      // An interrupt that went to the former descriptor, which the VMM does not watch any more, would be lost, and the
+      // guest would wait for ever. One interrupt too many does no harm: the driver looks, and finds nothing new.
+      if (descriptor !== null && ring.queue !== null) this.#system.signal(descriptor);
       return null;
     }
     if (request === Request.setVringErr) {
