@@ -33,7 +33,8 @@ import {
 } from './protocol.ts';
 import { VringSetup } from './ring.ts';
 
-const EVERY_DEVICE = Feature.version1 | Feature.protocolFeatures | Feature.indirect | Feature.eventIndex;
+const EVERY_DEVICE =
+  Feature.version1 | Feature.protocolFeatures | Feature.indirect | Feature.eventIndex | Feature.packed;
 
 export interface BackendEvents {
   /** False: the VMM does not read its replies. */
@@ -177,6 +178,7 @@ export class Backend {
     const features = payload.readBigUInt64LE(0);
     if ((features & ~this.#offered) !== 0n) return 'a feature that was not offered';
     this.#features = features;
+    for (const ring of this.#rings) ring.isPacked = (features & Feature.packed) !== 0n;
     // Without protocol features there is no SET_VRING_ENABLE: rings are enabled from the start.
     if ((features & Feature.protocolFeatures) === 0n) for (const ring of this.#rings) ring.isEnabled = true;
     return null;
@@ -252,11 +254,12 @@ export class Backend {
     }
     if (ring.queue !== null) return 'the queue is running';
     if (request === Request.setVringBase) {
-      if (value > 0xffff) return `index ${value}`;
+      if (value > 0xffff && !ring.isPacked) return `index ${value}`;
       ring.next = value;
       return null;
     }
-    if (value === 0 || value > MAX_QUEUE_SIZE || (value & (value - 1)) !== 0) return `${value} descriptors`;
+    const isPower = (value & (value - 1)) === 0;
+    if (value === 0 || value > MAX_QUEUE_SIZE || !(isPower || ring.isPacked)) return `${value} descriptors`;
     ring.size = value;
     return null;
   }
@@ -324,7 +327,7 @@ export class Backend {
     ring.stop();
     const answer = Buffer.alloc(8);
     answer.writeUInt32LE(ring.index, 0);
-    answer.writeUInt32LE(ring.next, 4);
+    answer.writeUInt32LE(ring.next >>> 0, 4);
     if (this.#rings.every((each) => each.queue === null)) this.#forget();
     return this.#reply(Request.getVringBase, answer);
   }

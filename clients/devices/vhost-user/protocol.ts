@@ -46,6 +46,7 @@ export const Feature = {
   indirect: 1n << 28n,
   eventIndex: 1n << 29n,
   version1: 1n << 32n,
+  packed: 1n << 34n,
 } as const;
 
 export const ProtocolFeature = {

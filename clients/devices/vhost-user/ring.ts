@@ -1,20 +1,30 @@
 /** One queue as the VMM sets it up, piece by piece, and its eventfds. */
 import type { GuestMemory } from '../memory/index.ts';
 import type { Descriptor, Watch } from '../sys/index.ts';
-import { type QueueOptions, type QueuePlace, SplitQueue, splitQueueBytes } from '../virtqueue/index.ts';
+import {
+  PackedQueue,
+  packedQueueBytes,
+  type QueueOptions,
+  type QueuePlace,
+  SplitQueue,
+  splitQueueBytes,
+  type VirtQueue,
+} from '../virtqueue/index.ts';
 
 export class VringSetup {
   readonly index: number;
   size = 0;
   next = 0;
   isEnabled = false;
+  /** VIRTIO_F_RING_PACKED was negotiated. */
+  isPacked = false;
   /** As the VMM names them: addresses of its own. */
   userPlace: QueuePlace | null = null;
   kick: Descriptor | null = null;
   call: Descriptor | null = null;
   error: Descriptor | null = null;
   watch: Watch | null = null;
-  queue: SplitQueue | null = null;
+  queue: VirtQueue | null = null;
 
   constructor(index: number) {
     this.index = index;
@@ -24,7 +34,7 @@ export class VringSetup {
   placeIn(memory: GuestMemory): QueuePlace | null {
     const { userPlace } = this;
     if (userPlace === null) return null;
-    const bytes = splitQueueBytes(this.size);
+    const bytes = this.isPacked ? packedQueueBytes(this.size) : splitQueueBytes(this.size);
     const descriptors = memory.guestAddressOf(userPlace.descriptors, bytes.descriptors);
     const available = memory.guestAddressOf(userPlace.available, bytes.available);
     const used = memory.guestAddressOf(userPlace.used, bytes.used);
@@ -36,7 +46,8 @@ export class VringSetup {
     if (this.queue !== null || !this.isEnabled || this.kick === null || this.userPlace === null) return true;
     const place = this.placeIn(memory);
     if (place === null) return false;
-    this.queue = new SplitQueue(memory, place, { ...options, size: this.size, next: this.next });
+    const Queue = this.isPacked ? PackedQueue : SplitQueue;
+    this.queue = new Queue(memory, place, { ...options, size: this.size, next: this.next });
     return true;
   }
 

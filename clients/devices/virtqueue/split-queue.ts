@@ -8,42 +8,26 @@
  * Invariants: `#next` counts the chains taken, `#used` those given back, both modulo 2^16; at most `size` chains are
  * between them. After a fault the queue gives nothing and writes nothing more.
  */
-import { MAX_INDIRECT_DESCRIPTORS, MAX_WRITABLE_BYTES } from '../base/index.ts';
+import { MAX_INDIRECT_DESCRIPTORS } from '../base/index.ts';
+import {
+  addBuffer,
+  addressIn,
+  DESCRIPTOR_BYTES,
+  DESCRIPTOR_INDIRECT,
+  DESCRIPTOR_NEXT,
+  DESCRIPTOR_WRITE,
+  readBuffers,
+  writeBuffers,
+} from './buffers.ts';
 import { Chain } from './chain.ts';
-import type { DeviceQueue } from './device-queue.ts';
 import type { QueueFault } from './fault.ts';
 import type { QueueMemory } from './memory.ts';
+import type { QueueOptions, QueuePlace, VirtQueue } from './virt-queue.ts';
 
-const DESCRIPTOR_BYTES = 16;
-const DESCRIPTOR_NEXT = 1;
-const DESCRIPTOR_WRITE = 2;
-const DESCRIPTOR_INDIRECT = 4;
 const USED_ELEMENT_BYTES = 8;
 const RING_HEADER_BYTES = 4;
 const AVAILABLE_NO_INTERRUPT = 1;
 const INDEX_MASK = 0xffff;
-/** Addresses from here on are not exact as numbers; no guest has so much memory. */
-const ADDRESS_HIGH_LIMIT = 0x20_0000;
-
-/** Where the parts of the queue lie, as addresses of the guest. */
-export interface QueuePlace {
-  readonly descriptors: number;
-  readonly available: number;
-  readonly used: number;
-}
-
-export interface QueueOptions {
-  /** Descriptors: a power of two, at most 32768. */
-  readonly size: number;
-  /** Index of the first chain to take. */
-  readonly next: number;
-  /** VIRTIO_F_EVENT_IDX was negotiated. */
-  readonly hasEventIndex: boolean;
-  /** VIRTIO_F_INDIRECT_DESC was negotiated. */
-  readonly hasIndirect: boolean;
-  /** Bytes that the guest may send in one chain. */
-  readonly maxReadableBytes: number;
-}
 
 /** Bytes of each part, with the event index. */
 export function splitQueueBytes(size: number): QueuePlace {
@@ -54,7 +38,7 @@ export function splitQueueBytes(size: number): QueuePlace {
   };
 }
 
-export class SplitQueue implements DeviceQueue {
+export class SplitQueue implements VirtQueue {
   readonly #memory: QueueMemory;
   readonly #options: QueueOptions;
   readonly #size: number;
@@ -140,35 +124,23 @@ export class SplitQueue implements DeviceQueue {
   /** A copy of all readable bytes, valid until the next call; null when the guest's memory was removed. */
   read(chain: Chain): Buffer | null {
     if (this.#lent.length < chain.readableBytes) this.#lent = Buffer.alloc(chain.readableBytes);
-    let at = 0;
-    for (let part = 0; part < chain.readable.length; part += 2) {
-      const length = chain.readable[part + 1] ?? 0;
-      if (!this.#memory.read(chain.readable[part] ?? 0, this.#lent.subarray(at, at + length))) {
-        this.#stop('memory');
-        return null;
-      }
-      at += length;
-    }
-    return this.#lent.subarray(0, at);
+    const bytes = this.#lent.subarray(0, chain.readableBytes);
+    if (readBuffers(this.#memory, chain, bytes)) return bytes;
+    this.#stop('memory');
+    return null;
   }
 
   /** Writes `bytes` into the writable buffers, then gives the chain back with the length that was really written. */
   complete(chain: Chain, bytes: Uint8Array | null = null): void {
     if (this.#fault !== null) return;
-    let at = 0;
-    if (bytes !== null) {
-      for (let part = 0; part < chain.writable.length && at < bytes.length; part += 2) {
-        const length = Math.min(chain.writable[part + 1] ?? 0, bytes.length - at);
-        if (!this.#memory.write(chain.writable[part] ?? 0, bytes.subarray(at, at + length))) {
-          this.#stop('memory');
-          return;
-        }
-        at += length;
-      }
+    const written = bytes === null ? 0 : writeBuffers(this.#memory, chain, bytes);
+    if (written < 0) {
+      this.#stop('memory');
+      return;
     }
     const element = USED_ELEMENT_BYTES * (this.#used % this.#size);
     this.#elements.writeUInt32LE(chain.head, element);
-    this.#elements.writeUInt32LE(at, element + 4);
+    this.#elements.writeUInt32LE(written, element + 4);
     this.#used = (this.#used + 1) & INDEX_MASK;
   }
 
@@ -243,9 +215,8 @@ export class SplitQueue implements DeviceQueue {
       if (index >= size) return 'index';
       if (steps >= size) return 'loop';
       const at = DESCRIPTOR_BYTES * index;
-      const high = table.readUInt32LE(at + 4);
-      if (high >= ADDRESS_HIGH_LIMIT) return 'memory';
-      const address = high * 0x1_0000_0000 + table.readUInt32LE(at);
+      const address = addressIn(table, at);
+      if (address < 0) return 'memory';
       const length = table.readUInt32LE(at + 8);
       const flags = table.readUInt16LE(at + 12);
       if ((flags & DESCRIPTOR_INDIRECT) !== 0) {
@@ -260,25 +231,13 @@ export class SplitQueue implements DeviceQueue {
         steps = -1;
         continue;
       }
-      const fault = this.#addBuffer(chain, address, length, (flags & DESCRIPTOR_WRITE) !== 0);
+      const { maxReadableBytes } = this.#options;
+      const isWritable = (flags & DESCRIPTOR_WRITE) !== 0;
+      const fault = addBuffer(this.#memory, chain, maxReadableBytes, address, length, isWritable);
       if (fault !== null) return fault;
       if ((flags & DESCRIPTOR_NEXT) === 0) return null;
       index = table.readUInt16LE(at + 14);
     }
-  }
-
-  #addBuffer(chain: Chain, address: number, length: number, isWritable: boolean): QueueFault | null {
-    if (!isWritable && chain.writable.length > 0) return 'order';
-    if (length === 0) return null;
-    if (!this.#memory.has(address, length)) return 'memory';
-    if (isWritable) {
-      chain.writable.push(address, length);
-      chain.writableBytes += length;
-      return chain.writableBytes > MAX_WRITABLE_BYTES ? 'length' : null;
-    }
-    chain.readable.push(address, length);
-    chain.readableBytes += length;
-    return chain.readableBytes > this.#options.maxReadableBytes ? 'length' : null;
   }
 
   #writeElements(from: number, to: number): boolean {
