@@ -118,9 +118,13 @@ export class FrontEnd {
   async startQueue(index: number, next = 0): Promise<void> {
     const queue = this.queues[index];
     if (queue === undefined) throw new Error(`no queue ${index}`);
-    await this.tell(Request.setVringNum, words(index, queue.size));
+    await this.startRing(index, queue.size, queue.place, next);
+  }
+
+  async startRing(index: number, size: number, place: QueuePlace, next: number): Promise<void> {
+    await this.tell(Request.setVringNum, words(index, size));
     await this.tell(Request.setVringBase, words(index, next));
-    await this.tell(Request.setVringAddr, ringAddress(index, queue.place));
+    await this.tell(Request.setVringAddr, ringAddress(index, place));
     for (const [request, list] of [
       [Request.setVringCall, this.#calls],
       [Request.setVringKick, this.#kicks],

@@ -26,6 +26,7 @@ import {
   u64,
   words,
 } from './front-end.ts';
+import { PackedDriverQueue } from './packed-driver-queue.ts';
 
 const vhost = suite('vhost-user');
 
@@ -155,6 +156,34 @@ vhost('a device answers a driver through both of its queues, and shows its confi
     assert.is(answer.subarray(12).toString(), 'space\0\0\0');
     assert.is((await vmm.ask(Request.getQueueNum, Buffer.alloc(0))).readBigUInt64LE(0), 2n);
     assert.is(device.resets, 0);
+  }),
+);
+
+vhost('packed queues are served when the guest agreed on them, and say where they are', () =>
+  withFixture(async ({ attach, device }) => {
+    const vmm = await attach();
+    await vmm.negotiate(1n << 34n);
+    await vmm.tell(Request.setMemTable, table([{}]), [vmm.memory]);
+    const size = 6;
+    const queue = new PackedDriverQueue(vmm, GUEST_BASE, size);
+    await vmm.startRing(0, size, queue.place, 0x8000_8000);
+    vmm.free = GUEST_BASE + 4_096;
+    const [from, to] = [vmm.place(16), vmm.place(16)];
+    for (const text of ['one', 'two', 'three', 'four']) {
+      vmm.write(from, Buffer.from(text));
+      const parts = [{ address: from, length: text.length, isWritable: false }];
+      const id = queue.add([...parts, { address: to, length: 16, isWritable: true }]);
+      vmm.kick(0);
+      let used = queue.take();
+      for (; used.length === 0; used = queue.take()) await vmm.event();
+      assert.equal(used, [{ head: id, length: text.length }]);
+      const bytes = Buffer.alloc(text.length);
+      vmm.read(to, bytes);
+      assert.is(bytes.toString(), text.toUpperCase());
+    }
+    const base = await vmm.ask(Request.getVringBase, words(0, 0));
+    assert.is(base.readUInt32LE(4), queue.word * 0x1_0001);
+    assert.is(device.resets, 1);
   }),
 );
 

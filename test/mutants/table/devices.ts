@@ -14,6 +14,9 @@ const SOUND_CAPTURE = 'clients/devices/sound/capture.ts';
 const SOUND_CONTROL = 'clients/devices/sound/control.ts';
 
 const SPLIT = 'clients/devices/virtqueue/split-queue.ts';
+const BUFFERS = 'clients/devices/virtqueue/buffers.ts';
+const PACKED = 'clients/devices/virtqueue/packed-queue.ts';
+const PACKED_TESTS = ['test/devices/packed-queue.test.ts'];
 const BACKEND = 'clients/devices/vhost-user/backend.ts';
 const DEVICE = 'clients/devices/vsock/device.ts';
 const promise = 'a guest harms its own device only';
@@ -111,6 +114,23 @@ export const DEVICES: readonly Mutant[] = [
   { in: CARD, find: ' && chains.length < maxBuffers', replace: '', promise, tests: NET },
   { in: CARD, find: 'if (this.#isPaused) return done;', replace: '', promise, tests: NET },
   { in: CARD, find: 'this.counts.nothingAttached += this.#waiting.length;', replace: '', promise, tests: NET },
+  {
+    in: PACKED,
+    find: "if (count > this.#left) return 'loop';",
+    replace: "if (count > 2 * this.#size) return 'loop';",
+    promise,
+    tests: PACKED_TESTS,
+  },
+  { in: PACKED, find: 'count > 1 || (flags', replace: '(flags', promise, tests: PACKED_TESTS },
+  { in: PACKED, find: ' || !this.#options.hasIndirect', replace: '', promise, tests: PACKED_TESTS },
+  {
+    in: PACKED,
+    find: "if ((flags & DESCRIPTOR_INDIRECT) !== 0) return 'indirect';",
+    replace: '',
+    promise,
+    tests: PACKED_TESTS,
+  },
+  { in: PACKED, find: ' || entries > MAX_INDIRECT_DESCRIPTORS', replace: '', promise, tests: PACKED_TESTS },
   { in: SPLIT, find: 'if (isThere) this.#isDrained = false;', replace: '', promise, tests: NET },
   {
     in: SPLIT,
@@ -135,16 +155,16 @@ export const DEVICES: readonly Mutant[] = [
     tests: QUEUE,
   },
   { in: SPLIT, find: 'isIndirect || !this.#options.hasIndirect ||', replace: 'isIndirect ||', promise, tests: QUEUE },
-  { in: SPLIT, find: "if (!this.#memory.has(address, length)) return 'memory';", replace: '', promise, tests: QUEUE },
+  { in: BUFFERS, find: "if (!memory.has(address, length)) return 'memory';", replace: '', promise, tests: QUEUE },
   {
-    in: SPLIT,
-    find: "return chain.readableBytes > this.#options.maxReadableBytes ? 'length' : null;",
+    in: BUFFERS,
+    find: "return chain.readableBytes > maxReadableBytes ? 'length' : null;",
     replace: 'return null;',
     promise,
     tests: QUEUE,
   },
   {
-    in: SPLIT,
+    in: BUFFERS,
     find: "if (!isWritable && chain.writable.length > 0) return 'order';",
     replace: '',
     promise,
