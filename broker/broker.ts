@@ -77,6 +77,7 @@ import {
   Reviews,
   Sessions,
   signedPolicyOf,
+  startClusterWitness,
   startWitnessing,
   watchBundle,
 } from './service/index.ts';
@@ -172,7 +173,8 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   const own = new OwnIdentity(identity, directorySource(options.identity), audit, log, clock);
   started.add(() => own.close());
   const trust = { identity: own, keys, clock, log };
-  witnessing.feed = await startWitnessing(options, { audit, clock: nodeClock, log, trust });
+  const feed = await startWitnessing(options, { audit, clock: nodeClock, log, trust });
+  witnessing.feed = feed;
   const core = createCore(options, { log, aead, identity: own, policy, audit, keys });
   const sessions = new Sessions(core.context, clock, keys);
   keys.watch(sessions);
@@ -182,7 +184,7 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   keys.announceTo({ listInstalled: () => void own.refresh() });
   started.add(() => endSessions(sessions));
 
-  const listening = await startListeners(options, core, { sessions, keys }, policy, started);
+  const listening = await startListeners(options, core, { sessions, keys, feed }, policy, started);
   // Note the policy only now: a start that fails on its sockets has not put a policy in force.
   await archive.note(await firstEntry(first, archive));
   const reload = new PolicyReload(policy, core.argo, audit, sessions, listening.domains, log, {
@@ -351,7 +353,7 @@ interface Listening {
 async function startListeners(
   options: BrokerOptions,
   { federation, context }: Core,
-  { sessions, keys }: Pick<AdminParts, 'sessions' | 'keys'>,
+  { sessions, keys, feed }: ClusterParts,
   policy: PolicyRevision,
   started: Started,
 ): Promise<Listening> {
@@ -374,7 +376,7 @@ async function startListeners(
     tcp = listener;
   }
   started.add(() => federation.close());
-  if (natsEnd !== null) await joinOthers(federation, natsEnd, context, { sessions, keys });
+  if (natsEnd !== null) await joinOthers(options.audit, federation, natsEnd, context, { sessions, keys, feed });
   return { domains, sockets, tcp };
 }
 
@@ -466,18 +468,27 @@ function listenAtNats(end: NatsEnd, broker: string, accept: Accept, { turns, log
   });
 }
 
-function joinOthers(
+/** What the other brokers of a cluster learn of this one. */
+interface ClusterParts extends Pick<AdminParts, 'sessions' | 'keys'> {
+  readonly feed: WitnessFeed;
+}
+
+async function joinOthers(
+  directory: string,
   federation: Federation,
   end: NatsEnd,
   context: PeerContext,
-  { sessions, keys }: Pick<AdminParts, 'sessions' | 'keys'>,
+  { sessions, keys, feed }: ClusterParts,
 ): Promise<void> {
-  const { argo, audit, durable } = context;
+  const { identity, argo, audit, log, durable } = context;
+  const domain = () => argo.policy.domains.broker;
+  const witness = await startClusterWitness({ directory, identity, feed, audit, domain, log, now: clock.wall });
   return federation.start({
     ...context,
     end,
     host: NODE_LINE_HOST,
     keys,
+    witness,
     whenDurable: (effect, source) => durable.after(effect, source),
     report: () => ({
       revision: argo.policy.revision,

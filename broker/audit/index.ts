@@ -4,6 +4,7 @@ export { AuditError, type AuditErrorCode } from './errors.ts';
 export {
   type Checkpoint,
   type CheckpointSigner,
+  cosignerKeyOf,
   formatVerifierKey,
   noteKeyOf,
   type ProofFault,
@@ -44,13 +45,17 @@ export { type LogProblem, type ProblemCode, type VerifyResult, verifyAudit } fro
 export type { WitnessedNotes, WitnessReport } from './verify/witnesses.ts';
 export {
   addCheckpoint,
+  type BrokerWitness,
   type Cosigner,
   fetchWitnessed,
   fetchWitnessHolder,
   httpCosigner,
   type OpenWitness,
+  openBrokerWitness,
   openWitness,
+  openWitnessBeside,
   openWitnessFeed,
+  readWitnessKey,
   storeIn,
   Witness,
   type WitnessAnswer,

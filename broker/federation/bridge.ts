@@ -22,7 +22,7 @@ import {
   type Sender,
   UNDECIDED,
 } from '../core/index.ts';
-import { decidedUnits, frameUnits, notifyUnits, type WorkShare } from '../turns/index.ts';
+import { decidedUnits, frameUnits, HELLO_UNITS, notifyUnits, type WorkShare } from '../turns/index.ts';
 import {
   type BrokerFrame,
   DataField,
@@ -39,6 +39,7 @@ import {
   Status,
 } from '../wire/index.ts';
 import { Answers } from './answers.ts';
+import type { CosigningOp } from './cosigning.ts';
 import { decodeFederationFrame, encodeFederationFrame, type FederationFrame, FederationOp } from './frames.ts';
 import { MAX_GATES_PER_SESSION } from './limits.ts';
 import { isForProxy, RemoteDomainSink } from './proxy.ts';
@@ -54,9 +55,12 @@ export interface BridgeHost {
   /** Runs `effect` when all records so far are durable. */
   whenDurable(effect: () => void, source: DomainState): void;
   now(): number;
-  onReport(body: Uint8Array): void;
+  /** @param features what the other broker understands, besides what every broker does */
+  onReport(body: Uint8Array, features: number): void;
   /** A piece of the other broker's revocation list, which has `total` bytes. Returns false when it cannot be one. */
   onListPiece(total: number, piece: Uint8Array): boolean;
+  /** A frame about cosigning. Returns false when the other broker must not send it. The body is valid only during the call. */
+  onCosigning(op: CosigningOp, id: number, body: Uint8Array): boolean;
 }
 
 export class Bridge implements RemoteBroker {
@@ -253,6 +257,8 @@ export class Bridge implements RemoteBroker {
         continue;
       }
       const link = decodeFederationFrame(bytes, at, at + length);
+      // A signature to check and one to make, as in a handshake.
+      if (link?.op === FederationOp.shown || link?.op === FederationOp.witness) share.spend(HELLO_UNITS);
       if (link?.op === FederationOp.asked) {
         const answer = this.#asked(link, share);
         if (typeof answer === 'string') fault = answer;
@@ -317,10 +323,14 @@ export class Bridge implements RemoteBroker {
       case FederationOp.event:
         return this.#event(link.domid, decodeBrokerFrame(link.body, 0, link.body.length));
       case FederationOp.report:
-        this.#host?.onReport(link.body);
+        this.#host?.onReport(link.body, link.domid);
         return null;
       case FederationOp.list:
         return this.#host?.onListPiece(link.domid, link.body) === false ? 'BAD_FRAME' : null;
+      case FederationOp.witness:
+      case FederationOp.shown:
+      case FederationOp.cosigned:
+        return this.#host?.onCosigning(link.op, link.domid, link.body) === false ? 'BAD_FRAME' : null;
       case FederationOp.told:
         return this.#told(decodeBrokerFrame(link.body, 0, link.body.length));
       default:

@@ -26,6 +26,8 @@ export interface SessionContext {
   readonly turns: Turns;
   /** Its timers and turns. */
   readonly host: Pick<LineHost, 'schedule' | 'nextTurn'>;
+  /** Bits of `Feature`: what this broker understands, besides what every broker does. Default: nothing. */
+  readonly features?: number;
   /** Encodes this broker's report for the other side. */
   report(): Uint8Array;
 }
@@ -39,7 +41,7 @@ export interface BytePipe {
 }
 
 /** The part of the bridge's host that the federation implements. The session implements the rest. */
-export type SessionBridgeHost = Pick<BridgeHost, 'whenDurable' | 'onReport' | 'onListPiece'>;
+export type SessionBridgeHost = Pick<BridgeHost, 'whenDurable' | 'onReport' | 'onListPiece' | 'onCosigning'>;
 
 export interface SessionHooks {
   onUp(session: BrokerSession): void;
@@ -118,6 +120,11 @@ export class BrokerSession implements Worker {
   /** Sends a revocation list to the remote broker. */
   sendList(jws: string): void {
     for (const frame of cutList(jws)) this.#enqueue(frame);
+  }
+
+  /** Sends a frame about cosigning. The caller knows that the remote broker understands it. */
+  sendCosigning(frame: Uint8Array): void {
+    this.#enqueue(frame);
   }
 
   /** Sends the hello of the dialling broker. */
@@ -339,6 +346,6 @@ export class BrokerSession implements Worker {
 
   #report(): void {
     this.#reportedAt = this.#context.handshake.clock();
-    this.#enqueue(encodeFederationFrame(FederationOp.report, 0, this.#context.report()));
+    this.#enqueue(encodeFederationFrame(FederationOp.report, this.#context.features ?? 0, this.#context.report()));
   }
 }

@@ -20,6 +20,8 @@ import type { Argo, DomainState } from '../core/index.ts';
 import type { Logger } from '../process/index.ts';
 import { Bridge } from './bridge.ts';
 import { BrokerSession, type SessionContext, type SessionEnd, type SessionHooks, shareOf } from './broker-session.ts';
+import { type ClusterWitness, Cosigning } from './cosigning.ts';
+import { Feature } from './frames.ts';
 import { FIRST_REDIAL_MS, MAX_REDIAL_MS } from './limits.ts';
 import { ListAssembly } from './list-pieces.ts';
 import { type BrokerReport, decodeReport, encodeReport } from './report.ts';
@@ -34,7 +36,7 @@ export interface SharedKeyKnowledge {
   proven(credential: Credential): boolean;
 }
 
-export interface FederationContext extends Omit<SessionContext, 'report'> {
+export interface FederationContext extends Omit<SessionContext, 'report' | 'features'> {
   readonly argo: Argo;
   readonly audit: AuditLog;
   readonly log: Logger;
@@ -42,6 +44,8 @@ export interface FederationContext extends Omit<SessionContext, 'report'> {
   /** Where it gets its connections to the server, and its time, from. */
   readonly host: LineHost;
   readonly keys: SharedKeyKnowledge;
+  /** Absent: this broker cosigns no logs, and shows its own to no other broker. */
+  readonly witness?: ClusterWitness;
   /** Runs `effect` when all records so far are durable. */
   whenDurable(effect: () => void, source: Domain): void;
   report(): BrokerReport;
@@ -246,18 +250,28 @@ export class Federation {
         this.#exchangeKeys(session, context);
       },
       onEnded: (session, reason, wasUp) => {
+        cosigning?.close();
         if (peer.session === session) peer.session = null;
         this.#record(name, session, reason, wasUp, context);
         over(!wasUp);
       },
     };
     const list = new ListAssembly();
-    return new BrokerSession(
-      { ...context, report: () => encodeReport(context.report()) },
+    const { witness, host } = context;
+    const after = (delayMs: number, task: () => void): (() => void) => host.schedule(delayMs, task, false);
+    const cosigning =
+      witness === undefined ? null : new Cosigning(name, witness, after, (frame) => own.sendCosigning(frame));
+    const own: BrokerSession = new BrokerSession(
+      {
+        ...context,
+        features: witness === undefined ? 0 : Feature.witness,
+        report: () => encodeReport(context.report()),
+      },
       peer.bridge,
       {
         whenDurable: (effect, source) => context.whenDurable(effect, source.domain),
-        onReport: (body) => {
+        onReport: (body, features) => {
+          if ((features & Feature.witness) !== 0) cosigning?.begin();
           peer.report = decodeReport(body);
           peer.clockOffsetMs = peer.report === null ? null : peer.report.at - context.handshake.wallClock();
         },
@@ -267,11 +281,13 @@ export class Federation {
           if (jws !== null) this.#install(name, jws, context);
           return true;
         },
+        onCosigning: (op, id, body) => cosigning?.receive(op, id, body, own.credential?.thumbprint ?? '') ?? false,
       },
       way,
       brokerSubjects(this.#name, name).dialled !== this.#name,
       hooks,
     );
+    return own;
   }
 
   /** Each broker sends its list at the start of a session. So after a time without a connection the newer list wins. */

@@ -10,8 +10,15 @@
  *   told    {notified}            the answer to it, with its id
  *   report  {…}                   the state of the sending broker
  *   list    {bytes}               a piece of the sending broker's revocation list; the id is the length of the list
+ *   witness {key}                 the key with which the sending broker cosigns checkpoints (cosigning.ts)
+ *   shown   {request}             a checkpoint of the sending broker's audit log, for the receiving broker to cosign
+ *   cosigned {answer}             the answer to it; the id is its status
  *
  * The header is that of every frame: length u32, op u8, flags u8 = 0, reserved u16 = 0, id u32 (the domid, else 0).
+ *
+ * A broker ends a session when it gets a frame that it does not know. So a newer frame is sent only to a broker that
+ * has said that it knows it: the id of a report holds the features of its sender. Earlier brokers send 0 there, and
+ * do not look at it.
  */
 import { FRAME_HEADER_BYTES, type Op } from '../wire/index.ts';
 
@@ -23,8 +30,17 @@ export const FederationOp = {
   asked: 0xf5,
   told: 0xf6,
   list: 0xf7,
+  witness: 0xf8,
+  shown: 0xf9,
+  cosigned: 0xfa,
 } as const;
 export type FederationOp = (typeof FederationOp)[keyof typeof FederationOp];
+
+/** Bits of a report's id. */
+export const Feature = {
+  /** It knows witness, shown and cosigned. */
+  witness: 1,
+} as const;
 
 const OPS: readonly number[] = Object.values(FederationOp);
 const OP_AT = 4;

@@ -42,3 +42,7 @@ export const HANDSHAKE_MS = 5_000;
 /** An unreachable broker is dialled again after this time, which doubles up to the maximum. */
 export const FIRST_REDIAL_MS = 100;
 export const MAX_REDIAL_MS = 2_000;
+/** Bytes of a frame about cosigning: 63 hashes and a note with one signature are some 4 KiB. */
+export const MAX_COSIGNING_BYTES = 16_384;
+/** A cosignature takes two crossings and a write to the other broker's disk. Without it for this time it has failed. */
+export const COSIGNING_MS = 10_000;

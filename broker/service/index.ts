@@ -1,6 +1,7 @@
 export { announceSessions } from './announce-sessions.ts';
 export { BrokerListeners } from './broker-listeners.ts';
 export { checkpointSigner } from './evidence/checkpoint-signer.ts';
+export { startClusterWitness } from './evidence/cluster-witness.ts';
 export { REVIEW_TYP, Reviews } from './evidence/reviews.ts';
 export { verifyWitness, type WitnessVerdict } from './evidence/verify-witness.ts';
 export { startWitnessing } from './evidence/witnessing.ts';

@@ -1,8 +1,9 @@
 /** Two brokers at one NATS server: the rules within a broker also hold between them. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseVerifierKey, readVerifierKey, readWitnessKey, verifyAudit } from '../../broker/audit/index.ts';
 import type { Broker } from '../../broker/index.ts';
 import type { Message, Ring, Vm, VmEvents } from '../../clients/sdk/index.ts';
 import { DATA_PORT, NatsInstallation, writePolicy } from '../support/nats/installation.ts';
@@ -407,5 +408,27 @@ async function retried<T>(attempt: () => Promise<T>): Promise<T> {
     }
   }
 }
+
+withNats(federation, 'two brokers cosign the audit logs of each other', async () => {
+  await paired(async ({ installation }) => {
+    for (const [log, witness] of [
+      ['one', 'two'],
+      ['two', 'one'],
+    ] as const) {
+      const [directory, file] = [installation.path(`${log}-audit`), installation.path(`${witness}-audit/witnessed`)];
+      await until(() => existsSync(file) && readFileSync(file, 'utf8').includes(`argus/${log}/`));
+      const [key, cosigner] = await Promise.all([
+        readVerifierKey(directory),
+        readWitnessKey(installation.path(`${witness}-audit`)),
+      ]);
+      const result = await verifyAudit(directory, {
+        keys: [key].flatMap((text) => parseVerifierKey(text ?? '') ?? []),
+        witnessed: [{ from: file, text: readFileSync(file, 'utf8') }],
+        witnessKeys: [cosigner].flatMap((text) => parseVerifierKey(text ?? '') ?? []),
+      });
+      assert.equal([result.problems, result.witnesses.map(({ name }) => name)], [[], [`argus/${witness}`]]);
+    }
+  });
+});
 
 federation.run();

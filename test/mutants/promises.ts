@@ -52,6 +52,10 @@ export const PROMISES = {
   'each role does its own things': ['docs/broker.md', 'An auditor sees all that an admin sees'],
   'only a witness cosigns': ['docs/audit.md', 'A key of another role is refused'],
   'only an auditor reviews': ['docs/audit.md', 'without an auditor'],
+  'brokers cosign only what continues': [
+    'docs/audit.md',
+    'The key of a broker is believed only if it is the key that the broker has proved',
+  ],
   'a stream goes on only in its own log': ['docs/audit.md', 'is not taken for a continuation (`ERR_STREAM_CURSOR`)'],
   'records leave the host only encrypted': ['docs/audit.md', 'are accepted for this host alone'],
   'no secret of a stream is seen': ['docs/audit.md', 'Secrets come from files that only their owner can read'],

@@ -9,6 +9,7 @@ import {
   formatNote,
   type Note,
   parseNote,
+  SIGNATURE_COSIGNATURE,
   SIGNATURE_ED25519,
   type VerifierKey,
   verifierKey,
@@ -32,6 +33,11 @@ export interface Checkpoint extends TreeHead {
 /** The key that verifies a broker's checkpoints. */
 export function noteKeyOf(broker: string, publicKey: Uint8Array): VerifierKey {
   return verifierKey(`argus/${broker}`, SIGNATURE_ED25519, publicKey);
+}
+
+/** The key of the cosignatures that a broker makes on the checkpoints of others. */
+export function cosignerKeyOf(broker: string, publicKey: Uint8Array): VerifierKey {
+  return verifierKey(`argus/${broker}`, SIGNATURE_COSIGNATURE, publicKey);
 }
 
 export function originOf(keyName: string, firstLeaf: string): string {

@@ -2,6 +2,7 @@
 export {
   type Checkpoint,
   type CheckpointSigner,
+  cosignerKeyOf,
   noteKeyOf,
   originOf,
   parseCheckpoint,

@@ -1,4 +1,5 @@
 /** Entry of witness/: cosigning checkpoints, and getting them cosigned (c2sp.org/tlog-witness). */
+export { type BrokerWitness, openBrokerWitness, openWitnessBeside, readWitnessKey } from './cluster.ts';
 export {
   COSIGNED_FILE,
   type Cosigner,

@@ -17,7 +17,7 @@ import { Witness, type WitnessStore } from './witness.ts';
 
 /** Private, mode 0600. */
 const KEY_FILE = 'witness.key';
-const VKEY_FILE = 'witness.vkey';
+export const WITNESS_KEY_FILE = 'witness.vkey';
 /** The newest cosigned checkpoint of each log. */
 export const WITNESSED_FILE = 'witnessed';
 
@@ -48,7 +48,7 @@ export async function openWitness(
   try {
     const signer = typeof given === 'string' ? await ownSigner(files, given) : given;
     const publish = ({ key }: CheckpointSigner): Promise<void> =>
-      files.replaceBeside(VKEY_FILE, `${formatVerifierKey(key)}\n`);
+      files.replaceBeside(WITNESS_KEY_FILE, `${formatVerifierKey(key)}\n`);
     await publish(signer);
     const witness = await Witness.open({ logs: () => logs, signer, store: storeIn(files), now });
     const takeOver = async (next: CheckpointSigner): Promise<void> => {

@@ -11,11 +11,47 @@ const STRICT = ['test/audit/strict.test.ts'];
 const WITNESS = ['test/audit/witness.test.ts'];
 const CASES = ['test/audit/cases.test.ts'];
 const REVIEWS = ['test/service/reviews.test.ts'];
+const COSIGNING = ['test/federation/cosigning.test.ts'];
 const STREAM = ['test/audit/stream/stream.test.ts'];
 const STREAM_FORMATS = ['test/audit/stream/formats.test.ts'];
 const RECOVERY = ['test/audit/recovery.test.ts'];
 
 export const AUDIT: readonly Mutant[] = [
+  {
+    in: 'broker/federation/cosigning.ts',
+    find: '(isProved ? key : null)',
+    replace: 'key',
+    promise: 'brokers cosign only what continues',
+    tests: COSIGNING,
+  },
+  {
+    in: 'broker/federation/cosigning.ts',
+    find: 'if (this.#isAnswering || this.#key === undefined) return false;',
+    replace: '',
+    promise: 'brokers cosign only what continues',
+    tests: COSIGNING,
+  },
+  {
+    in: 'broker/federation/cosigning.ts',
+    find: 'if (body.length > MAX_COSIGNING_BYTES) return false;',
+    replace: '',
+    promise: 'brokers cosign only what continues',
+    tests: COSIGNING,
+  },
+  {
+    in: 'broker/federation/cosigning.ts',
+    find: 'key.name !== this.#witness.nameOf(this.#broker)',
+    replace: 'false',
+    promise: 'brokers cosign only what continues',
+    tests: COSIGNING,
+  },
+  {
+    in: 'broker/audit/witness/cluster.ts',
+    find: 'return Number(body) > size || Number(body) === asked.old;',
+    replace: 'return false;',
+    promise: 'brokers cosign only what continues',
+    tests: COSIGNING,
+  },
   {
     in: 'clients/audit/stream/records.ts',
     find: 'if (hash !== null && prev !== hash)',

@@ -73,6 +73,7 @@ export class BridgeHarness {
       now: () => 0,
       onReport: () => {},
       onListPiece: () => true,
+      onCosigning: () => true,
     });
   }
 

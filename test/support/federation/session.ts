@@ -47,7 +47,7 @@ export class SessionHarness {
     this.#session = new BrokerSession(
       { identity, suites, handshake: context(), turns: this.turns, host: NODE_LINE_HOST, report: () => NOTHING },
       bridge,
-      { whenDurable: (effect) => effect(), onReport: () => {}, onListPiece: () => true },
+      { whenDurable: (effect) => effect(), onReport: () => {}, onListPiece: () => true, onCosigning: () => true },
       {
         write: (buffers) => this.#write(buffers),
         pause: () => {

@@ -8,6 +8,7 @@ import {
   type ProofFault,
   proveRecord,
   readVerifierKey,
+  readWitnessKey,
   type VerifierKey,
   verifyProof,
 } from '../../../../broker/audit/index.ts';
@@ -31,12 +32,15 @@ export function keyCommand(): Command {
   return new Command('key')
     .description("print the verifier key of the log's checkpoints")
     .argument('<dir>', 'the audit directory')
+    .option('--witness', 'print the key with which this broker cosigns the logs of others')
     .addHelpText(
       'after',
       '\nExample:\n  argus audit key /var/log/argus > broker.vkey\n\nRun it once on the broker host, when the broker is new, and keep the file where this host cannot reach it.',
     )
-    .action(async (directory: string) => {
-      const key = await readVerifierKey(directory);
+    .action(async (directory: string, { witness }: { readonly witness?: true }) => {
+      const key = witness ? await readWitnessKey(directory) : await readVerifierKey(directory);
+      if (key === null && witness)
+        throw new AuditError('ERR_AUDIT_UNPROVEN', `the broker of "${directory}" cosigns no log: it is in no cluster`);
       if (key === null) throw new AuditError('ERR_AUDIT_UNPROVEN', `"${directory}" names no key: it was never signed`);
       process.stdout.write(`${key}\n`);
     });
