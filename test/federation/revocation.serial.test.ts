@@ -53,8 +53,9 @@ withNats(federation, 'a list that one broker gets ends sessions at the other, al
 
     await one.close();
     await revoke(installation, two, 'domain', 'b');
+    // Asked before the start: a broker that starts may have the newer list before the call returns.
+    assert.is(serialOf(one), 1, 'it was away');
     const again = await installation.startBroker('one');
-    assert.is(serialOf(again), 1, 'it was away');
     await until(() => serialOf(again) === 2);
 
     await revoke(installation, two, 'broker', 'one');
