@@ -47,7 +47,7 @@ const program = new Command('npm run bench --')
   .option('--limit', 'also: the physical limit of this machine, and the distance of the broker from it', false)
   .option('--save', 'also: keep the ratios of this version in bench/history', false)
   .option('--policy-rows', 'instead: throughput of Argus under a policy of 10 and of 10 000 rows', false)
-  .option('--policy', 'instead: how long policies compile, and how soon a revocation and an expiry count', false)
+  .option('--policy', 'instead: what is promised of policies and their changes, and peers that do the same', false)
   .option('--revocations', 'instead: how soon the sessions of a revoked key end, on each carrier', false)
   .option(
     '--fairness',

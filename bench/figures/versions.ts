@@ -4,13 +4,17 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { findProgram } from '../arms/server-process.ts';
 
-export async function findVersions(): Promise<Record<string, string>> {
+/** Of a tool, and how it is asked for its version. */
+export type VersionQuestion = readonly [name: string, args: string[]];
+
+export async function findVersions(tools: readonly VersionQuestion[] = []): Promise<Record<string, string>> {
   const found = await Promise.all([
     packageVersion('argus-broker', '../../package.json'),
     packageVersion('nats.js', '../../node_modules/nats/package.json'),
     packageVersion('mqtt.js', '../../node_modules/mqtt/package.json'),
     serverVersion('nats-server', ['--version']),
     serverVersion('mosquitto', ['-h']),
+    ...tools.map(([name, args]) => serverVersion(name, args)),
   ]);
   return Object.fromEntries(found.filter((entry) => entry !== null));
 }

@@ -5,7 +5,7 @@ import { compilePolicy, POLICY_FILE_NAMES, type PolicyFiles } from '../../policy
 import { median } from '../figures/stats.ts';
 
 const INSPECTORS = new Map([['opaque', { permissions: ['send'] }]]);
-const DOMAINS = 500;
+export const DOMAINS = 500;
 
 /** The texts of a policy directory, without its model. */
 export interface PolicyShape {
@@ -36,13 +36,20 @@ function inventory(labels: readonly string[], labelsOf: (index: number) => reado
   return `labels:\n${labels.map((label) => `  - { name: "${label}" }\n`).join('')}domains:\n${entries.join('')}`;
 }
 
-/** Every row names another pair of domains, so no two domains are of one kind. */
-export function manyRows(rows: number): PolicyShape {
-  const lines = Array.from({ length: rows }, (_, index) => {
+/** The numbers of two domains and a class: another pair for each row. */
+export function manyRowsPairs(
+  rows: number,
+): readonly { readonly from: number; readonly to: number; readonly name: string }[] {
+  return Array.from({ length: rows }, (_, index) => {
     const from = index % DOMAINS;
     const to = (from + 1 + Math.floor(index / DOMAINS)) % DOMAINS;
-    return `p, vm-${from}, vm-${to}, ${index % 2 === 0 ? 'argo' : 'data'}, send, allow\n`;
+    return { from, to, name: index % 2 === 0 ? 'argo' : 'data' };
   });
+}
+
+/** Every row names another pair of domains, so no two domains are of one kind. */
+export function manyRows(rows: number): PolicyShape {
+  const lines = manyRowsPairs(rows).map(({ from, to, name }) => `p, vm-${from}, vm-${to}, ${name}, send, allow\n`);
   return {
     name: `${rows} rows x ${DOMAINS} domains`,
     promisedMs: 300,

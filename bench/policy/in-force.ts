@@ -1,8 +1,9 @@
 /** The time until a policy change is in force at a busy broker, and its cost for unaffected streams. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callControl, type GrantStatus } from '../../broker/index.ts';
+import { DATA_FRAME_HEADER_BYTES } from '../../broker/wire/index.ts';
 import { median, percentile } from '../figures/stats.ts';
-import { GRANTED, LABEL, type PolicySite } from './site.ts';
+import { GRANTED, LABEL, PAYLOAD_BYTES, type PolicySite } from './site.ts';
 
 /** 10 000 messages a second: 20 in each tick of 2 ms. */
 const TICK_MS = 2;
@@ -26,6 +27,8 @@ export interface InForceFigures {
   readonly expiry: Latency;
   /** Messages that were delivered after the answer: the most of any round. */
   readonly deliveredAfterAnswer: number;
+  /** The same in bytes of frames. */
+  readonly bytesAfterAnswer: number;
   /** Longest time between two deliveries of the other stream: medians over the windows. */
   readonly gapMs: { readonly quiet: number; readonly changing: number };
   readonly messagesPerSecond: number;
@@ -56,11 +59,13 @@ export async function measureInForce(site: PolicySite, rounds: number): Promise<
       gaps.changing.push(changing);
     }
     const seconds = (performance.now() - startedAt) / 1_000;
+    const deliveredAfterAnswer = Math.max(...revocations.map(({ after }) => after));
     return {
       revoke: latency(revocations.map(({ last }) => last)),
       answer: latency(revocations.map(({ answer }) => answer)),
       expiry: latency(expiries),
-      deliveredAfterAnswer: Math.max(...revocations.map(({ after }) => after)),
+      deliveredAfterAnswer,
+      bytesAfterAnswer: deliveredAfterAnswer * (PAYLOAD_BYTES + DATA_FRAME_HEADER_BYTES),
       gapMs: { quiet: median(gaps.quiet), changing: median(gaps.changing) },
       messagesPerSecond: (steady.delivered - before) / seconds,
     };

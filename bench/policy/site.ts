@@ -11,7 +11,11 @@ const RING_BYTES = 4 * 1024 * 1024;
 const SEND_DEADLINE_MS = 5_000;
 const STEADY_PORT = 7_000;
 const GRANTED_PORT = 8_000;
-const OTHERS = 101;
+/** With the three of the streams, 502 domains. */
+const OTHERS = 499;
+/** With the two of the streams, 50 labels. */
+const OTHER_LABELS = 48;
+export const PAYLOAD_BYTES = 64;
 export const LABEL = '@live';
 export const GRANTED = 'granted';
 
@@ -34,17 +38,33 @@ export interface PolicySite {
   stop(): Promise<void>;
 }
 
-function longPolicy(rows: number): PolicyShape {
-  const pairs = Array.from({ length: rows }, (_, index) => {
+const STREAM_ROWS = [
+  'p, @bench, broker, argo, enable, allow\n',
+  'p, @bench, @bench, argo, *, allow\n',
+  'p, steady, sink, data, send, allow\n',
+  `p, ${LABEL}, sink, unclassified, send, allow\n`,
+];
+
+/** 502 domains, 50 labels and one assertion, as promised; 54 rows are about labels and streams, the others about pairs. */
+export function longPolicy(rows: number): PolicyShape {
+  const labels = Array.from({ length: OTHER_LABELS }, (_, index) => `@l${index}`);
+  const labelled = labels.map(
+    (label, index) => `p, ${label}, ${labels[(index + 1) % OTHER_LABELS]}, data, send, allow\n`,
+  );
+  const pairs = Array.from({ length: rows - OTHER_LABELS - STREAM_ROWS.length }, (_, index) => {
     const from = index % OTHERS;
     return `p, vm-${from}, vm-${(from + 1 + Math.floor(index / OTHERS)) % OTHERS}, argo, send, allow\n`;
   });
-  const entries = Array.from({ length: OTHERS }, (_, index) => `  - { name: vm-${index}, domid: ${100 + index} }\n`);
+  const declared = labels.map((label) => `  - { name: "${label}" }\n`);
+  const entries = Array.from(
+    { length: OTHERS },
+    (_, index) => `  - { name: vm-${index}, domid: ${100 + index}, labels: ["${labels[index % OTHER_LABELS]}"] }\n`,
+  );
   return {
     name: `${rows} rows`,
     promisedMs: 0,
-    domains: `labels:\n  - { name: "@bench" }\n  - { name: "${LABEL}", grantable: true }\ndomains:\n  - { name: steady, domid: 1, labels: ["@bench"] }\n  - { name: ${GRANTED}, domid: 2, labels: ["@bench"] }\n  - { name: sink, domid: 3, labels: ["@bench"] }\n${entries.join('')}`,
-    policy: `${pairs.join('')}p, @bench, broker, argo, enable, allow\np, @bench, @bench, argo, *, allow\np, steady, sink, data, send, allow\np, ${LABEL}, sink, unclassified, send, allow\n`,
+    domains: `labels:\n  - { name: "@bench" }\n  - { name: "${LABEL}", grantable: true }\n${declared.join('')}domains:\n  - { name: steady, domid: 1, labels: ["@bench"] }\n  - { name: ${GRANTED}, domid: 2, labels: ["@bench"] }\n  - { name: sink, domid: 3, labels: ["@bench"] }\n${entries.join('')}`,
+    policy: [...pairs, ...labelled, ...STREAM_ROWS].join(''),
     assertions: 'neverallow, vm-0, @any, unclassified, send\n',
   };
 }
@@ -63,7 +83,7 @@ export async function openPolicySite(folder: string, rows: number): Promise<Poli
   const { connect } = await loadClient();
   const open = (name: string) => connect({ carrier: `unix:${at('run')}/${name}.sock`, identity: at(name) });
   const [sink, steady, granted] = await Promise.all([open('sink'), open('steady'), open(GRANTED)]);
-  const payload = new Uint8Array(64);
+  const payload = new Uint8Array(PAYLOAD_BYTES);
   const streamTo = async (source: typeof sink, from: string, port: number): Promise<Stream> => {
     const stream: Stream = {
       delivered: 0,
