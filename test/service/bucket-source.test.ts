@@ -204,16 +204,21 @@ source('an edited or missing piece changes nothing, is named once, and heals', a
   const whole = site.server.copyOf();
   const piece = whole.get('piece.b.1');
   assert.ok(piece !== undefined);
-  for (const [label, spoil] of [
-    ['edited', () => site.server.values.set('piece.b.1', Buffer.from(piece).fill('x', 10, 11))],
-    ['missing', () => site.server.values.delete('piece.b.1')],
-    ['too long', () => site.server.values.set('piece.b.1', new Uint8Array(17_000))],
+  for (const [label, says, spoil] of [
+    [
+      'edited',
+      'not those that were published',
+      () => site.server.values.set('piece.b.1', Buffer.from(piece).fill('x', 10, 11)),
+    ],
+    ['missing', 'lacks piece 2', () => site.server.values.delete('piece.b.1')],
+    ['too long', 'has a piece of 17000 bytes', () => site.server.values.set('piece.b.1', new Uint8Array(17_000))],
   ] as const) {
     site.server.restore(whole);
     spoil();
     const before = broker.harness.audit.records.length;
     await broker.look();
     assert.equal([...broker.state, ...broker.row], [1, 'ERR_POLICY_BUCKET', 1, 'ERR_POLICY_BUCKET'], label);
+    assert.match(broker.harness.reload.refusal?.message ?? '', says);
     await broker.look();
     await broker.look();
     const rejects = broker.harness.audit.records.slice(before).filter(({ event }) => event === 'policy.reject');

@@ -14,15 +14,25 @@ import {
   NatsServerDirectory,
   natsMembersOf,
 } from '../../../../broker/index.ts';
-import { type Authority, createAuthority, issueIdentity, openAuthority, type Role } from '../../../../keys/index.ts';
-import { copyShippedPolicy, loadPolicy } from '../../../../policy/index.ts';
+import {
+  type Authority,
+  createAuthority,
+  issueIdentity,
+  loadIdentity,
+  openAuthority,
+  type Role,
+} from '../../../../keys/index.ts';
+import { copyShippedPolicy, loadPolicy, makeBundle, type PolicyFiles, signBundle } from '../../../../policy/index.ts';
 import { PLAIN, printJson } from '../../output.ts';
 import { controlSocket } from '../../sockets/control.ts';
+import { writeBundle } from '../policy/signed/bundle-path.ts';
 import { lagInBucket, renderLag } from './cluster-bucket.ts';
 import { type PolicyInForce, policyDifferences } from './policies-differ.ts';
 
 /** Long enough for an evaluation; a real installation enrols each end where it runs, and renews. */
 const TTL_SECONDS = 30 * 86_400;
+/** Name and directory of the admin who publishes policies. */
+const ADMIN = 'admin';
 
 export function clusterCommand(): Command {
   return new Command('cluster')
@@ -35,6 +45,7 @@ interface InitOptions {
   readonly listen: string;
   readonly nats: string;
   readonly home: readonly string[];
+  readonly bundles?: boolean;
   readonly json?: boolean;
 }
 
@@ -45,10 +56,11 @@ function initCommand(): Command {
     .requiredOption('--home <broker=domains...>', 'which domains of the shipped policy are at home at which broker')
     .option('--listen <host:port>', 'where the NATS server listens', '127.0.0.1:4222')
     .option('--nats <host:port>', 'where brokers and domains reach it', '127.0.0.1:4222')
+    .option('--bundles', 'brokers take signed policies from the server: an admin, and a first bundle to publish')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExample:\n  argus cluster init ./cluster --home one=audio-vm,chrome-vm two=net-vm,mail-vm\n\nFor a first look: every key is made in one place here. "argus keys enrol" makes them where they belong.',
+      '\nExample:\n  argus cluster init ./cluster --home one=audio-vm,chrome-vm two=net-vm,mail-vm\n\nWith --bundles, when the server runs and before the brokers start:\n  argus policy publish ./cluster/first.bundle --nats nats://127.0.0.1:4222 --identity ./cluster/admin\n\nFor a first look: every key is made in one place here. "argus keys enrol" makes them where they belong.',
     )
     .action(async (directory: string, options: InitOptions) => {
       const root = resolve(directory);
@@ -166,7 +178,7 @@ function headText(records: number, head: string): string {
   return `${records} ${head.slice(0, 12)}`;
 }
 
-async function initCluster(root: string, { listen, nats, home }: InitOptions): Promise<void> {
+async function initCluster(root: string, { listen, nats, home, bundles = false }: InitOptions): Promise<void> {
   const homes = parseHomes(home);
   await mkdir(root, { recursive: true });
   const authorityDirectory = join(root, 'authority');
@@ -185,13 +197,15 @@ async function initCluster(root: string, { listen, nats, home }: InitOptions): P
     hosts: [hostOf(nats), 'localhost', '127.0.0.1'],
     policy: policyDirectory,
     broker: brokers[0] ?? '',
+    bundles,
   };
   const members = natsMembersOf(policy.domains.all, setup.broker);
   await server.write(setup, members, Date.now());
+  const signer = bundles ? await makeAdmin(root, authority, server, policy.files) : null;
   for (const name of brokers) {
     const at = join(root, 'brokers', name);
     await server.enrol('brokers', name, await makeEnd(at, name, 'broker', authority, server));
-    await writeFile(join(at, 'argus.yaml'), brokerYaml(policyDirectory, nats));
+    await writeFile(join(at, 'argus.yaml'), brokerYaml(policyDirectory, nats, signer));
   }
   for (const [name, broker] of homes) {
     const at = join(root, 'vms', name);
@@ -199,6 +213,33 @@ async function initCluster(root: string, { listen, nats, home }: InitOptions): P
     await writeFile(join(at, 'agent.yaml'), agentYaml(`nats://${nats}/${broker}`, broker));
   }
   await server.write(setup, members, Date.now());
+}
+
+/**
+ * The admin of the cluster, and the first bundle, signed. A bundle that is there is kept, because the same version must
+ * not have other files.
+ *
+ * @returns the thumbprint of the admin's key
+ */
+async function makeAdmin(
+  root: string,
+  authority: Authority,
+  server: NatsServerDirectory,
+  files: PolicyFiles,
+): Promise<string> {
+  const at = join(root, ADMIN);
+  if (!existsSync(join(at, 'key.jwk')))
+    await issueIdentity(authority, at, { name: ADMIN, role: 'admin', ttlSeconds: TTL_SECONDS });
+  await copyFile(server.caFile, join(at, 'nats-ca.pem'));
+  await server.enrol('admins', ADMIN, (await makeNkey(at)).publicKey);
+  const identity = await loadIdentity(at);
+  const path = join(root, 'first.bundle');
+  if (!existsSync(path)) {
+    const issuedAt = Math.floor(Date.now() / 1_000);
+    const made = makeBundle(files, { version: 1, issuedAt, expiresAt: issuedAt + TTL_SECONDS });
+    await writeBundle(path, await signBundle(made, 'policy', identity));
+  }
+  return identity.thumbprint;
 }
 
 /** Identity, nkey and the server's CA of one end; its public nkey. */
@@ -245,7 +286,9 @@ async function declareHomes(file: string, homes: ReadonlyMap<string, string>): P
   await writeFile(file, document.toString({ lineWidth: 0 }));
 }
 
-function brokerYaml(policy: string, nats: string): string {
+/** @param signer thumbprint of the key that signs bundles; null: the directory counts */
+function brokerYaml(directory: string, nats: string, signer: string | null): string {
+  const policy = signer === null ? directory : `{ directory: ${directory}, source: nats, keys: [${signer}] }`;
   return `identity: identity\npolicy: ${policy}\naudit: audit\nruntime: run\nnats: nats://${nats}\n`;
 }
 
