@@ -7,7 +7,10 @@ import * as assert from 'uvu/assert';
 import { fetchWitnessed, openAuditLog, openWitness, parseVerifierKey, verifyAudit } from '../../broker/audit/index.ts';
 import { MAX_WITNESS_REQUEST_BYTES } from '../../broker/audit/limits.ts';
 import { startWitnessing } from '../../broker/service/index.ts';
-import { serveWitness } from '../../clients/audit/index.ts';
+import { IdentityOfWitness, serveWitness } from '../../clients/audit/index.ts';
+import { credentialedKeys } from '../../clients/cli/commands/audit/witness-keys.ts';
+import { createAuthority, issueIdentity } from '../../keys/index.ts';
+import { codeOf } from '../keys/forge.ts';
 import { FakeClock } from '../support/clock.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { hostClock, signerOf } from './fixtures.ts';
@@ -99,6 +102,35 @@ http('what is no request of a log is refused, and bounded', async () => {
     (error: { code: string }) => error.code,
   );
   assert.is(gone, 'ERR_AUDIT_WITNESS');
+});
+
+http('verify takes the key of a witness from its credential, and not when that is missing or revoked', async () => {
+  const base = temporaryDirectory();
+  const authority = await createAuthority(join(base, 'authority'));
+  const terms = { name: 'carol', role: 'witness', ttlSeconds: 3_600 } as const;
+  await issueIdentity(authority, join(base, 'carol'), terms);
+  const holder = await IdentityOfWitness.load(join(base, 'carol'), (error) => assert.unreachable(String(error)));
+  const open = await openWitness(join(base, 'witness'), { signer: holder.signer, logs: [signer.key], now: Date.now });
+  const server = await serveWitness(open.witness, LOOPBACK, (error) => assert.unreachable(String(error)), holder);
+  const plain = await serve();
+  const witnessAuthority = join(base, 'authority/authority.pub.jwk');
+  const [key] = await credentialedKeys({ witness: [server.url], witnessAuthority });
+  assert.equal([key?.name, key?.keyId], ['carol', holder.signer.key.keyId]);
+  assert.equal(await credentialedKeys({ witness: [server.url] }), []);
+  await authority.revoke({ target: { role: 'witness', name: 'carol' }, reason: 'stolen', until: null });
+  const revocations = join(base, 'authority/revocations.jws');
+  for (const flags of [
+    { witness: [server.url], witnessAuthority, revocations },
+    { witness: [plain.url], witnessAuthority },
+    { witness: [join(base, 'witness/witnessed')], witnessAuthority },
+    { witness: [server.url], witnessAuthority, revocations: witnessAuthority },
+    { witness: [server.url], revocations },
+    { witnessAuthority },
+  ])
+    assert.is(await codeOf(() => credentialedKeys(flags)), 'ERR_AUDIT_WITNESS', JSON.stringify(flags));
+  await server.close();
+  await open.close();
+  await plain.close();
 });
 
 http.run();
