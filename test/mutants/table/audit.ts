@@ -18,6 +18,13 @@ const RECOVERY = ['test/audit/recovery.test.ts'];
 
 export const AUDIT: readonly Mutant[] = [
   {
+    in: 'broker/service/evidence/cluster-witness.ts',
+    find: '(await thumbprintOf(jwkOf(publicKey))) === thumbprint',
+    replace: 'publicKey.length > 0 || thumbprint.length > 0',
+    promise: 'brokers cosign only what continues',
+    tests: ['test/service/cluster-witness.test.ts'],
+  },
+  {
     in: 'broker/federation/cosigning.ts',
     find: '(isProved ? key : null)',
     replace: 'key',
