@@ -1,12 +1,19 @@
 /** Runs one command of a program; turns an error into one line and an exit code. */
 import type { Command } from 'commander';
 import { exitCodeOf, printError } from './output.ts';
+import { showProgress } from './progress/index.ts';
 
 export async function runProgram(program: Command): Promise<void> {
   setUp(program);
+  let endProgress = (): void => {};
+  program.hook('preAction', (_, command) => {
+    endProgress = showProgress(command);
+  });
   try {
     await program.parseAsync();
+    endProgress();
   } catch (error) {
+    endProgress();
     printError(error);
     process.exitCode = exitCodeOf(error);
   }

@@ -25,6 +25,7 @@ import {
   RecordRow,
   shown,
 } from '../../../audit/index.ts';
+import { counted } from '../../progress/index.ts';
 import { announce } from './announce.ts';
 import { untilInterrupted } from './interrupt.ts';
 import { faultText, recordText } from './lines.ts';
@@ -71,7 +72,7 @@ async function list(directory: string, words: readonly string[], flags: ListFlag
   const leftOut: LeftOut = { count: 0 };
   await untilInterrupted(async (signal) => {
     if (flags.format === 'csv') process.stdout.write(`${FIELDS.join(',')}\r\n`);
-    for await (const line of readAudit(directory, from)) {
+    for await (const line of counted(readAudit(directory, from))) {
       if (signal.aborted) break;
       end = placeAfter(line);
       found += write(line, wants, flags, leftOut);

@@ -16,6 +16,7 @@ import {
   TIME_WORDS,
   UsageTally,
 } from '../../../audit/index.ts';
+import { counted } from '../../progress/index.ts';
 import { announce } from './announce.ts';
 import { print, type TableFlags } from './reports.ts';
 
@@ -98,7 +99,7 @@ async function policyAt(
   const tally = new UsageTally();
   const until = at === undefined ? null : new Date(at).toISOString();
   let loaded: LoadedPolicy | null = null;
-  for await (const { parsed } of readAudit(directory)) {
+  for await (const { parsed } of counted(readAudit(directory))) {
     if (typeof parsed === 'string') continue;
     const row = new RecordRow(parsed);
     const time = row.get('time');

@@ -20,6 +20,7 @@ import {
   textTable,
 } from '../../../audit/index.ts';
 import { printJson } from '../../output.ts';
+import { counted } from '../../progress/index.ts';
 import { announce } from './announce.ts';
 import { parseSeq } from './arguments.ts';
 import { recordText } from './lines.ts';
@@ -224,7 +225,7 @@ function whyCommand(): Command {
     .addHelpText('after', '\nExample:\n  argus audit why /var/log/argus 4711')
     .action(async (directory: string, seq: number, flags: { readonly json?: true }) => {
       await announce(directory, { what: 'why', question: `seq=${seq}` });
-      for await (const { parsed } of readAudit(directory)) {
+      for await (const { parsed } of counted(readAudit(directory))) {
         if (typeof parsed === 'string' || parsed.seq !== seq) continue;
         if (flags.json) printJson(parsed.fields);
         else process.stdout.write(`${whyText(parsed).map(escapeUnsafe).join('\n')}\n`);
@@ -253,7 +254,7 @@ export async function each(directory: string, words: readonly string[], use: (ro
   const wants = predicateOf(parseQuestion(words.join(' '), Date.now()));
   await announce(directory, { what: 'report', question: words.join(' ') });
   let malformed = 0;
-  for await (const { parsed } of readAudit(directory)) {
+  for await (const { parsed } of counted(readAudit(directory))) {
     if (typeof parsed === 'string') malformed += 1;
     else {
       const row = new RecordRow(parsed);

@@ -5,6 +5,7 @@ import { BrokerError, callControl, REVIEW_TYP } from '../../../../broker/index.t
 import { loadIdentity } from '../../../../keys/index.ts';
 import { AuditQuestionError, LogUses, RecordRow, type Table } from '../../../audit/index.ts';
 import { printJson } from '../../output.ts';
+import { counted } from '../../progress/index.ts';
 import { type ControlFlags, controlSocket, withControl } from '../../sockets/control.ts';
 import { announce } from './announce.ts';
 import { parseSeq } from './arguments.ts';
@@ -80,10 +81,10 @@ export function reviewsCommand(): Command {
 
 async function usesOf(directory: string): Promise<LogUses> {
   const uses = new LogUses();
-  for await (const { parsed } of readAudit(directory))
+  for await (const { parsed } of counted(readAudit(directory)))
     if (typeof parsed !== 'string') uses.add(new RecordRow(parsed), parsed.fields);
   if (!uses.hasReviews) return uses;
-  for await (const { parsed } of readAudit(directory))
+  for await (const { parsed } of counted(readAudit(directory)))
     if (typeof parsed !== 'string') uses.compare(parsed.seq, parsed.prev);
   return uses;
 }

@@ -15,12 +15,12 @@ import {
 import { reasonOf } from '../../../../broker/base/index.ts';
 import { recordFault } from '../../../../broker/record/index.ts';
 import { printJson } from '../../output.ts';
+import { reportProgress } from '../../progress/index.ts';
 import { parseKeys, readSmallFile } from './arguments.ts';
 import { credentialedKeys } from './witness-keys.ts';
 
 /** Problems shown to a human; --json has more. */
 const SHOWN_PROBLEMS = 20;
-const MIB = 1024 * 1024;
 
 interface VerifyFlags {
   readonly json?: true;
@@ -67,18 +67,12 @@ export function verifyCommand(): Command {
         ...(flags.witness === undefined ? {} : { witnessed: await Promise.all(flags.witness.map(witnessedAt)) }),
         ...(witnessKeys.length === 0 ? {} : { witnessKeys }),
         ...(flags.schema ? { judge: (record: ParsedLine) => recordFault(record.fields) } : {}),
-        ...(process.stderr.isTTY ? { onProgress } : {}),
+        onProgress: (done, total) => reportProgress({ done, total, unit: 'bytes' }),
       });
-      if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
       if (flags.json) printJson(result);
       else process.stdout.write(`${verifyText(result, flags)}\n`);
       if (!result.ok) process.exitCode = 1;
     });
-}
-
-function onProgress(bytes: number, total: number): void {
-  const percent = total === 0 ? 100 : Math.floor((100 * bytes) / total);
-  process.stderr.write(`\r${percent} % of ${(total / MIB).toFixed(0)} MiB`);
 }
 
 function verifyText(result: VerifyResult, flags: VerifyFlags): string {

@@ -10,6 +10,7 @@ import {
   UsageTally,
   unusedRows,
 } from '../../../audit/index.ts';
+import { counted } from '../../progress/index.ts';
 
 export interface LogLook {
   readonly warnings: readonly Warning[];
@@ -25,7 +26,7 @@ export async function rowsUnusedSince(policy: PolicyRevision, auditDirectory: st
   const from = new Date(since).toISOString();
   const tally = new UsageTally();
   let before: LoadedPolicy | null = null;
-  for await (const { parsed } of readAudit(auditDirectory)) {
+  for await (const { parsed } of counted(readAudit(auditDirectory))) {
     if (typeof parsed === 'string') continue;
     const row = new RecordRow(parsed);
     if (String(row.get('time')) >= from) tally.add(row);

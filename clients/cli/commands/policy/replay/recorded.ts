@@ -9,6 +9,7 @@ import {
   type RecordedDecision,
   regrantPolicy,
 } from '../../../../../policy/index.ts';
+import { counted } from '../../../progress/index.ts';
 
 /** A policy as a record of the log names it: by the first digits of its hash. */
 export interface PolicyName {
@@ -33,7 +34,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 export async function* decidedRecords(auditDirectory: string): AsyncGenerator<DecidedRecord> {
   const reader = new DecisionReader();
-  for await (const { parsed } of readAudit(auditDirectory)) {
+  for await (const { parsed } of counted(readAudit(auditDirectory))) {
     const record = typeof parsed === 'string' ? null : reader.take(parsed);
     if (record !== null) yield record;
   }
