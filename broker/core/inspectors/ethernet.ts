@@ -129,6 +129,7 @@ function isOwnArp(bytes: Uint8Array, at: number, end: number, station: Station):
 function whyNotArp(bytes: Uint8Array, at: number, end: number, { mac, ipv4 }: Station): number {
   if (end - at < ARP_BYTES) return MALFORMED;
   if (mac === null || !holds(bytes, at + 8, mac)) return FOREIGN_MAC;
+  if (ipv4 === null) return FOREIGN_ADDRESS; // the inventory gives it none
   const sender = u32(bytes, at + 14);
   return sender !== 0 && sender !== ipv4 ? FOREIGN_ADDRESS : MALFORMED;
 }

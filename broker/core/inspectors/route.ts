@@ -41,32 +41,38 @@ export const route: Inspector = {
     if (has4 && (station.ipv4 === null || big32(bytes, start + 8) !== station.ipv4)) return FOREIGN_ADDRESS;
     if (has6 && !isOwn6(bytes, start + 16, station)) return FOREIGN_ADDRESS;
     for (let at = start + HEADER_BYTES; at < end; at += ENTRY_BYTES) {
-      if (!isEntry(bytes, at, operation, has4, has6, station)) return MALFORMED;
+      const fault = entryFault(bytes, at, operation, has4, has6, station);
+      if (fault < 0) return fault;
     }
     return operation;
   },
 };
 
-function isEntry(
+/** Zero for a good entry, else the reason. A prefix of another router is a claim, not damage. */
+function entryFault(
   bytes: Uint8Array,
   at: number,
   operation: number,
   has4: boolean,
   has6: boolean,
   station: Station,
-): boolean {
+): number {
   const family = bytes[at];
   const length = bytes[at + 1] ?? 0;
   const prefix = at + 8;
-  if (bytes[at + 2] !== 0 || bytes[at + 3] !== 0) return false;
-  if (operation !== WITHDRAW && (length === 0) !== (operation === ANNOUNCE_DEFAULT)) return false;
+  if (bytes[at + 2] !== 0 || bytes[at + 3] !== 0) return MALFORMED;
+  if (operation !== WITHDRAW && (length === 0) !== (operation === ANNOUNCE_DEFAULT)) return MALFORMED;
   if (family === 4) {
     const base = big32(bytes, prefix);
-    if (length > 32 || !isZero(bytes, prefix + 4, prefix + 16) || mask4(base, length) !== base) return false;
-    return operation === WITHDRAW || (has4 && routes4(station, base, length));
+    if (length > 32 || !isZero(bytes, prefix + 4, prefix + 16) || mask4(base, length) !== base) return MALFORMED;
+    if (operation === WITHDRAW) return 0;
+    if (!has4) return MALFORMED;
+    return routes4(station, base, length) ? 0 : FOREIGN_ADDRESS;
   }
-  if (family !== 6 || length > 128 || hasHostBits(bytes, prefix, length)) return false;
-  return operation === WITHDRAW || (has6 && routes6(station, bytes, prefix, length));
+  if (family !== 6 || length > 128 || hasHostBits(bytes, prefix, length)) return MALFORMED;
+  if (operation === WITHDRAW) return 0;
+  if (!has6) return MALFORMED;
+  return routes6(station, bytes, prefix, length) ? 0 : FOREIGN_ADDRESS;
 }
 
 function big32(bytes: Uint8Array, at: number): number {

@@ -385,8 +385,8 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/inspectors/route.ts',
-    find: '(has4 && routes4(station, base, length))',
-    replace: 'has4',
+    find: 'return routes4(station, base, length) ? 0 : FOREIGN_ADDRESS;',
+    replace: 'return 0;',
     promise: 'no spoofed source',
     tests: ['test/agents/network/routes/routes.test.ts', ...INSPECTORS],
   },

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS } from '../../../../broker/core/inspectors/index.ts';
+import { UNFIT_REASONS } from '../../../../broker/core/inspectors/inspector.ts';
 import { announcementOf } from '../../../../clients/agents/network/routes/announcement.ts';
 import { type KernelRoute, parseKernelRoutes } from '../../../../clients/agents/network/routes/kernel.ts';
 import {
@@ -46,12 +47,18 @@ function message(
 }
 
 function permissionOf(bytes: Uint8Array, source = net): string {
+  const said = answerTo(bytes, source);
+  return UNFIT_REASONS.some((reason) => reason === said) ? 'refused' : said;
+}
+
+/** The permission, or the reason for the refusal. */
+function answerTo(bytes: Uint8Array, source = net): string {
   const inspector = INSPECTORS.get('route');
   if (inspector === undefined) throw new Error('no such inspector');
   const around = new Uint8Array(bytes.length + 64).fill(4);
   around.set(bytes, 32);
   const index = inspector.inspect(around, 32, 32 + bytes.length, source);
-  return index < 0 ? 'refused' : (inspector.permissions[index] ?? 'out of range');
+  return (index < 0 ? UNFIT_REASONS[-1 - index] : inspector.permissions[index]) ?? 'out of range';
 }
 
 const request = message('request', [], { gateway4: null });
@@ -96,6 +103,24 @@ const MESSAGES: readonly (readonly [label: string, bytes: Uint8Array, permission
 for (const [label, bytes, permission] of MESSAGES) {
   routes(`a router’s ${label}: ${permission}`, () => assert.is(permissionOf(bytes), permission));
 }
+
+/** Routes and gateways that belong to other domains. All other refused messages above are damaged. */
+const FOREIGN = new Set([
+  'the network of another domain',
+  'the address of another domain',
+  'half of everything',
+  'another’s gateway',
+  'another’s IPv6 gateway',
+]);
+
+routes('the reason tells a claim to what belongs to others from damage', () => {
+  for (const [label, bytes, permission] of MESSAGES) {
+    if (permission !== 'refused') continue;
+    assert.is(answerTo(bytes), FOREIGN.has(label) ? 'FOREIGN_ADDRESS' : 'MALFORMED', label);
+  }
+  const mine = { gateway6: GATEWAY6 };
+  assert.is(answerTo(message('announce', ['fd00::1:0/112'], mine)), 'FOREIGN_ADDRESS');
+});
 
 routes('a domain that routes nothing announces nothing', () => {
   const own = { gateway4: Uint8Array.of(10, 137, 1, 1) };
