@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ARM_NAMES, type ArmName, DEFAULT_ARMS, isArmName } from './arms/arm.ts';
 import { Cleanup } from './cleanup.ts';
+import { FULL_DEVICES, QUICK_DEVICES, runDevices } from './devices/run.ts';
+import { renderDevices } from './devices/table.ts';
 import { ATTACKS, KINDS, type Kind } from './fairness/kinds.ts';
 import { type FairnessRequest, FULL_FAIRNESS, QUICK_FAIRNESS, runFairness } from './fairness/run.ts';
 import { renderFairness } from './fairness/table.ts';
@@ -33,6 +35,7 @@ interface Options {
   readonly policy: boolean;
   readonly revocations: boolean;
   readonly fairness: boolean;
+  readonly devices: boolean;
   readonly attacks: readonly Kind[];
   readonly attackers?: readonly number[];
   readonly arms: readonly ArmName[];
@@ -54,6 +57,7 @@ const program = new Command('npm run bench --')
     'instead: what an innocent pair of VMs feels of each attack, and what it costs the broker',
     false,
   )
+  .option('--devices', 'instead: vsock and ivshmem between two guests, next to the unprotected way', false)
   .addOption(
     new Option('--attacks <names>', `with --fairness: comma-separated, of ${KINDS.map(({ name }) => name).join(', ')}`)
       .argParser(parseAttacks)
@@ -85,6 +89,11 @@ async function bench(options: Options): Promise<void> {
     };
     if (options.fairness) {
       await fairness(options, { folder, cleanup, progress: request.progress });
+      return;
+    }
+    if (options.devices) {
+      const figures = await runDevices(folder, options.quick ? QUICK_DEVICES : FULL_DEVICES);
+      process.stdout.write(`${options.json ? JSON.stringify({ devices: figures }) : renderDevices(figures)}\n`);
       return;
     }
     if (options.policy) {

@@ -2,150 +2,30 @@
  * Regions and doorbells between two guests through a real broker: QEMU's protocol, copies, refusals, and no common
  * page.
  */
-import { fstatSync, readSync, writeSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS, MALFORMED } from '../../broker/core/inspectors/index.ts';
 import { type DeviceError, type Devices, resolveDevices, startDevices } from '../../clients/devices/index.ts';
 import { framedLength, Layout, type RegionMemory, SharedRegion } from '../../clients/devices/ivshmem/index.ts';
-import { type Descriptor, openSystem, type System, type Watch } from '../../clients/devices/sys/index.ts';
+import { openSystem } from '../../clients/devices/sys/index.ts';
 import type { Vm } from '../../clients/sdk/index.ts';
 import type { Domain } from '../../policy/contract/index.ts';
 import { type Installation, withInstallation } from '../support/installation/installation.ts';
 import { fuzzUntil } from '../support/seed.ts';
 import { temporaryDirectory } from '../support/temp.ts';
+import { IVSHMEM_ROWS, IVSHMEM_SERVICES, IvshmemClient } from './ivshmem-client.ts';
 
 const ivshmem = suite('ivshmem');
 const PEERS = ['chrome-vm', 'mail-vm', 'web-vm'];
 const PAGE = 4_096;
 
-const SERVICES = `classes:
-  - name: ivshmem
-    ports: ["2100000000-2100000999"]
-    inspector: ivshmem
-    permissions: [vector-0, vector-1, vector-2, vector-3, vector-4, vector-5, vector-6, vector-7]
-    flow: to-destination
-`;
-const ROWS = [
-  'p, @member, broker, argo, *, allow',
-  'p, @member, @member, argo, *, allow',
-  'p, chrome-vm, mail-vm, ivshmem, vector-0, allow',
-  'p, mail-vm, chrome-vm, ivshmem, vector-0, allow',
-];
-
-/** The role of QEMU as a client: it gets numbers and descriptors, and maps the memory for its guest. */
-class Client {
-  readonly heard: [number: number, descriptor: Descriptor | null][] = [];
-  readonly #system: System;
-  readonly #socket: Descriptor;
-  readonly #watches: Watch[] = [];
-  readonly #waiters = new Set<() => void>();
-  readonly interrupts: number[] = [];
-  isEnded = false;
-
-  constructor(system: System, path: string) {
-    this.#system = system;
-    this.#socket = system.connect(path);
-    this.#watches.push(system.watch(this.#socket, () => this.#read()));
-  }
-
-  /** Waits for the whole greeting: `peers` places, `vectors` each, and three messages before. */
-  async greeted(peers: number, vectors: number): Promise<this> {
-    while (this.heard.length < 3 + peers * vectors) await this.event();
-    for (const [vector, descriptor] of this.of(this.self).entries()) {
-      this.#watches.push(
-        this.#system.watch(descriptor, () => {
-          if (this.#system.drain(descriptor)) this.interrupts.push(vector);
-          this.#wake();
-        }),
-      );
-    }
-    return this;
-  }
-
-  get self(): number {
-    return this.heard[1]?.[0] ?? -1;
-  }
-
-  get memory(): Descriptor {
-    const found = this.heard[2]?.[1];
-    if (found == null) throw new Error('no memory');
-    return found;
-  }
-
-  /** Eventfds of a peer, by vector. */
-  of(peer: number): Descriptor[] {
-    return this.heard
-      .slice(3)
-      .flatMap(([number, descriptor]) => (number === peer && descriptor !== null ? [descriptor] : []));
-  }
-
-  ring(peer: number, vector = 0): void {
-    const event = this.of(peer)[vector];
-    if (event === undefined) throw new Error(`no doorbell ${peer}:${vector}`);
-    this.#system.signal(event);
-  }
-
-  write(position: number, text: string | Uint8Array): void {
-    const bytes = Buffer.from(text);
-    writeSync(this.memory.fd, bytes, 0, bytes.length, position);
-  }
-
-  read(position: number, length: number): Buffer {
-    const bytes = Buffer.alloc(length);
-    readSync(this.memory.fd, bytes, 0, length, position);
-    return bytes;
-  }
-
-  async interrupted(count: number): Promise<void> {
-    while (this.interrupts.length < count) await this.event();
-  }
-
-  speak(): void {
-    this.#system.send(this.#socket, Buffer.from('x'), []);
-  }
-
-  event(): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#waiters.delete(wake);
-        resolve();
-      };
-      this.#waiters.add(wake);
-    });
-  }
-
-  close(): void {
-    for (const watch of this.#watches) watch.close();
-    for (const [, descriptor] of this.heard) descriptor?.close();
-    this.#socket.close();
-  }
-
-  #wake(): void {
-    for (const wake of [...this.#waiters]) wake();
-  }
-
-  #read(): void {
-    for (;;) {
-      const received = this.#system.receive(this.#socket, 8);
-      if (received.status === 'again') break;
-      if (received.status !== 'bytes') {
-        this.isEnded = true;
-        this.#watches[0]?.close();
-        break;
-      }
-      this.heard.push([Number(received.bytes.readBigInt64LE(0)), received.descriptors[0] ?? null]);
-    }
-    this.#wake();
-  }
-}
-
 interface Guest {
   readonly vm: Vm;
   readonly devices: Devices;
   readonly said: string[];
-  readonly qemu: Client;
+  readonly qemu: IvshmemClient;
   readonly path: string;
 }
 
@@ -156,8 +36,8 @@ async function withGuests(
   const system = await openSystem();
   const domains = { 'chrome-vm': [], 'mail-vm': [], 'web-vm': [] };
   await withInstallation({ domains }, async (installation) => {
-    await installation.writePolicyFile('services.yaml', SERVICES);
-    await installation.writeRows(ROWS);
+    await installation.writePolicyFile('services.yaml', IVSHMEM_SERVICES);
+    await installation.writeRows(IVSHMEM_ROWS);
     await installation.broker({ watchPolicy: false });
     const guests: Guest[] = [];
     try {
@@ -167,7 +47,7 @@ async function withGuests(
         const said: string[] = [];
         const config = resolveDevices({ ivshmem: path, peers, section: String(section) });
         const devices = await startDevices(vm, config, (line) => said.push(line));
-        const qemu = await new Client(system, path).greeted(peers.length, 2);
+        const qemu = await new IvshmemClient(system, path).greeted(peers.length, 2);
         const guest = { vm, devices, said, qemu, path };
         guests.push(guest);
         return guest;
@@ -284,12 +164,12 @@ ivshmem('a second VMM is refused, a VMM that speaks is detached, and the next on
   withGuests(PAGE, async (_, boot) => {
     const { qemu, path } = await boot('mail-vm');
     const system = await openSystem();
-    const second = new Client(system, path);
+    const second = new IvshmemClient(system, path);
     while (!second.isEnded) await second.event();
     qemu.write(0, 'kept');
     qemu.speak();
     while (!qemu.isEnded) await qemu.event();
-    const third = await new Client(system, path).greeted(3, 2);
+    const third = await new IvshmemClient(system, path).greeted(3, 2);
     assert.is(third.read(0, 4).toString(), 'kept');
     third.close();
     second.close();
