@@ -1,18 +1,19 @@
 /** `npm run simulate`: replays one scenario, or searches for one that fails and shrinks it. */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { commandOf, DEFAULT_STEPS, parseSteps, scenarioOf } from './scenario.ts';
+import { commandOf, DEFAULT_STEPS, parseSteps, type Scenario, scenarioOf } from './scenario.ts';
 import { shrink } from './shrink.ts';
 import { type Report, simulate } from './simulation.ts';
 
-const HELP = `usage: npm run simulate -- --seed N [--steps M] [--without LIST] [--log] [--json]
-       npm run simulate -- --minutes M [--seed N] [--steps M] [--json]
+const HELP = `usage: npm run simulate -- --seed N [--steps M] [--brokers B] [--without LIST] [--log] [--json]
+       npm run simulate -- --minutes M [--seed N] [--steps M] [--brokers B] [--json]
 
 Runs brokers and guests in one process on a simulated clock, network and disk. A seed decides everything: the same
 command gives the same bytes of log. After each event all invariants are checked (docs/simulation.md).
 
   --seed N         the scenario to run; with --minutes the first one of the search (default: random)
   --steps M        how many steps it has (default ${DEFAULT_STEPS})
+  --brokers B      how many brokers there are, each the home of some domains (default 1)
   --without LIST   steps that are left out, such as 3,7-9: a shrunk scenario names them
   --minutes M      search for so long, from one seed to the next; a seed that fails is shrunk and ends the search
   --log            print the log of the run
@@ -25,6 +26,7 @@ Exit code: 0 nothing was found, 1 an invariant was violated, 2 the command line 
 const MS_PER_MINUTE = 60_000;
 const PROGRESS_MS = 5_000;
 const MAX_SEED = 2 ** 31;
+const MAX_BROKERS = 5;
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -32,6 +34,7 @@ async function main(): Promise<number> {
     options: {
       seed: { type: 'string' },
       steps: { type: 'string', default: String(DEFAULT_STEPS) },
+      brokers: { type: 'string', default: '1' },
       without: { type: 'string', default: '' },
       minutes: { type: 'string' },
       log: { type: 'boolean', default: false },
@@ -47,28 +50,29 @@ async function main(): Promise<number> {
   if (values.seed === undefined && values.minutes === undefined)
     throw new RangeError('say --seed N, or --minutes M to search; --help tells more');
   const seed = values.seed === undefined ? randomInt(MAX_SEED) : numberOf('--seed', values.seed, 0, MAX_SEED);
+  const brokers = numberOf('--brokers', values.brokers, 1, MAX_BROKERS);
   const report =
     values.minutes === undefined
-      ? await replay(seed, steps, values.without, values.log)
-      : await search(seed, steps, numberOf('--minutes', values.minutes, 0.01, 10_000, false));
+      ? await replay(scenarioOf(seed, steps, parseSteps(values.without), brokers), values.log)
+      : await search(scenarioOf(seed, steps, [], brokers), numberOf('--minutes', values.minutes, 0.01, 10_000, false));
   if (values.json) process.stdout.write(`${JSON.stringify(jsonOf(report))}\n`);
   return report.failure === null ? 0 : 1;
 }
 
-async function replay(seed: number, steps: number, without: string, isLogged: boolean): Promise<Report> {
-  const scenario = scenarioOf(seed, steps, parseSteps(without));
+async function replay(scenario: Scenario, isLogged: boolean): Promise<Report> {
   const report = await simulate(scenario, isLogged ? { onLine: (line) => void process.stdout.write(line) } : {});
-  print(`seed ${seed}: ${report.turns} events, ${report.deliveries} messages delivered, log ${report.digest}`);
+  print(`seed ${scenario.seed}: ${report.turns} events, ${report.deliveries} messages delivered, log ${report.digest}`);
   if (report.failure !== null) print(`FAIL  ${report.failure.stack ?? report.failure.message}`);
   return report;
 }
 
-async function search(first: number, steps: number, minutes: number): Promise<Report> {
+async function search(from: Scenario, minutes: number): Promise<Report> {
+  const { seed: first } = from;
   const end = performance.now() + minutes * MS_PER_MINUTE;
   let told = performance.now();
   let seed = first;
   for (; ; seed = (seed + 1) % MAX_SEED) {
-    const report = await simulate(scenarioOf(seed, steps));
+    const report = await simulate({ ...from, seed });
     if (report.failure !== null) return explain(report);
     const now = performance.now();
     if (now >= end) {
@@ -89,9 +93,16 @@ async function explain(found: Report): Promise<Report> {
 }
 
 function jsonOf({ scenario, digest, turns, deliveries, failure }: Report): object {
-  const { seed, steps, without } = scenario;
+  const { seed, steps, without, brokers } = scenario;
   const outcome = { digest, turns, deliveries, failure: failure?.message ?? null };
-  return { seed, steps, without: [...without].sort((a, b) => a - b), ...outcome, command: commandOf(scenario) };
+  return {
+    seed,
+    steps,
+    brokers,
+    without: [...without].sort((a, b) => a - b),
+    ...outcome,
+    command: commandOf(scenario),
+  };
 }
 
 /** @throws RangeError */

@@ -5,12 +5,14 @@ export interface Scenario {
   readonly steps: number;
   /** Numbers of steps that are left out; the others are as they would be with them. */
   readonly without: ReadonlySet<number>;
+  /** Brokers, each with some of the domains at home. */
+  readonly brokers: number;
 }
 
 export const DEFAULT_STEPS = 40;
 
-export function scenarioOf(seed: number, steps = DEFAULT_STEPS, without: Iterable<number> = []): Scenario {
-  return { seed, steps, without: new Set(without) };
+export function scenarioOf(seed: number, steps = DEFAULT_STEPS, without: Iterable<number> = [], brokers = 1): Scenario {
+  return { seed, steps, without: new Set(without), brokers };
 }
 
 /** `3,7-9`, as on the command line. */
@@ -38,7 +40,8 @@ export function parseSteps(text: string): Set<number> {
 }
 
 /** The command line that repeats a run. */
-export function commandOf({ seed, steps, without }: Scenario): string {
+export function commandOf({ seed, steps, without, brokers }: Scenario): string {
   const left = without.size === 0 ? '' : ` --without ${formatSteps(without)}`;
-  return `npm run simulate -- --seed ${seed} --steps ${steps}${left}`;
+  const homes = brokers === 1 ? '' : ` --brokers ${brokers}`;
+  return `npm run simulate -- --seed ${seed} --steps ${steps}${homes}${left}`;
 }

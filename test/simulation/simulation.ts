@@ -3,18 +3,19 @@
  * all faults and looks whether everything that is allowed works again.
  */
 import type { Logger } from '../../broker/process/index.ts';
+import type { Identity as KeyIdentity } from '../../keys/index.ts';
 import type { PolicyRevision } from '../../policy/index.ts';
 import type { Rule } from '../policy/naive.ts';
 import { Random } from '../support/random.ts';
-import { type BrokerMachine, SimulatedBroker } from './actors/broker.ts';
 import { Guest } from './actors/guest.ts';
+import { Home } from './actors/home.ts';
 import { Hostile } from './actors/hostile.ts';
 import { workWithoutThreads } from './engine/crypto.ts';
 import { Disk } from './engine/disk.ts';
 import { Identities } from './engine/identities.ts';
 import { NatsLine, NatsServer, NO_FAULTS } from './engine/nats.ts';
 import { type GuestLine, Line } from './engine/network.ts';
-import { Host, Process } from './engine/process.ts';
+import { Host } from './engine/process.ts';
 import { Revocations } from './engine/revocations.ts';
 import { Scheduler } from './engine/scheduler.ts';
 import { Accounting } from './models/accounting.ts';
@@ -32,12 +33,9 @@ import { Starvation } from './models/starvation.ts';
 import type { Scenario } from './scenario.ts';
 import { chooseStep } from './steps.ts';
 import type { System } from './system.ts';
-import { compileRules, drawRules, drawTopology, linksOf, membersOf, type Topology } from './topology.ts';
+import { compileRules, drawRules, drawTopology, linksOf, type Member, membersOf, type Topology } from './topology.ts';
 import { Witness } from './witness.ts';
 
-const BROKER = 'broker-1';
-/** A broker that cannot start, because its disk is full, is started again after this long, as systemd does it. */
-const START_AGAIN_MS = 500;
 /** Longest pause between two steps. */
 const MAX_PAUSE_MS = 60;
 /** Within this time after the last fault is healed, everything that is allowed works. Reconnects take up to 10 s each. */
@@ -90,31 +88,36 @@ export class Simulation implements System {
   readonly topology: Topology;
   readonly guests: readonly Guest[];
   readonly hostile: Hostile | null;
-  readonly disk: Disk;
+  readonly homes: readonly Home[];
   readonly nats: NatsServer;
   readonly scheduler = new Scheduler();
   readonly witness: Witness;
   readonly host: Host;
-  readonly #machine: BrokerMachine;
   /** The rows behind each policy that was written, by its hash. */
   readonly #rules = new Map<string, readonly Rule[]>();
-  #broker: SimulatedBroker | null = null;
-  #starting: Process | null = null;
-  /** Identifies the policy object that the invariants were told of last. */
-  #policySeen: unknown = null;
+  /** Identifies the policy object of each broker that the invariants were told of last. */
+  readonly #policySeen = new Map<Home, unknown>();
   /** Guests whose keys are revoked and that have no new one yet. */
   readonly #revoked = new Set<Guest>();
 
-  private constructor(scenario: Scenario, topology: Topology, machine: Omit<BrokerMachine, 'lines'>, parts: Parts) {
+  private constructor(scenario: Scenario, topology: Topology, parts: Parts) {
     this.scenario = scenario;
     this.topology = topology;
     this.host = parts.host;
     this.scheduler = parts.host.scheduler;
-    this.disk = machine.disk;
+    const members = membersOf(topology);
+    const memberOf = (name: string): Member => {
+      const member = members.find((each) => each.name === name);
+      if (member === undefined) throw new Error(`no domain "${name}"`);
+      return member;
+    };
     const invariants = [
-      new Permits(),
+      new Permits((name) => memberOf(name).home),
       new Identity(),
-      new Outcomes(),
+      new Outcomes(
+        (domid) => members.find((each) => each.domid === domid)?.home ?? '',
+        (name) => memberOf(name).domid,
+      ),
       new Order(),
       new Accounting(),
       new Recorded(),
@@ -136,7 +139,9 @@ export class Simulation implements System {
     this.guests = topology.domains.map((member, index) => {
       const socket = lineOf(member.name, index);
       const { name, state } = socket;
-      const line = member.isOverNats ? new NatsLine(this.nats, BROKER, name, mix(seed, 300 + index), state) : socket;
+      const line = member.isOverNats
+        ? new NatsLine(this.nats, member.home, name, mix(seed, 300 + index), state)
+        : socket;
       const identities = parts.identities.get(member.name) ?? [];
       return new Guest(this.host, member, identities, line, new Random(mix(seed, 200 + index)), this.witness);
     });
@@ -153,13 +158,27 @@ export class Simulation implements System {
             new Random(mix(seed, 200 + this.guests.length)),
             this.witness,
           );
-    const lines: GuestLine[] = this.guests.map(({ line }) => line);
-    this.#machine = { ...machine, lines: this.hostile === null ? lines : [...lines, this.hostile.line] };
+    const lines: [Member, GuestLine][] = this.guests.map(({ member, line }) => [member, line]);
+    if (this.hostile !== null) lines.push([this.hostile.member, this.hostile.line]);
+    this.homes = topology.brokers.map((name, index) => {
+      const machine = {
+        identity: parts.brokers[index] as KeyIdentity,
+        disk: new Disk(new Random(mix(seed, index === 0 ? 2 : 500 + index))),
+        directory: { policy: parts.policy },
+        revocations: new Revocations(),
+        random: new Random(mix(seed, index === 0 ? 3 : 600 + index)),
+        log: SILENT,
+        nats: this.nats,
+        serverLine: { minDelayMs: 0, maxDelayMs: 2, isHeld: false, highWaterBytes: 256 * 1024, splitOneIn: 16 },
+        lines: lines.filter(([{ home }]) => home === name).map(([, line]) => line),
+      };
+      return new Home(name, machine, this.host, this.witness);
+    });
   }
 
   static async build(scenario: Scenario, all: Identities, options: SimulationOptions): Promise<Simulation> {
     const random = new Random(mix(scenario.seed, 1));
-    const topology = drawTopology(random);
+    const topology = drawTopology(random, scenario.brokers);
     const rules = drawRules(random, topology);
     const policy = await compileRules(topology, rules);
     const known = await Promise.all(
@@ -168,31 +187,36 @@ export class Simulation implements System {
         return [name, await Promise.all(generations)] as const;
       }),
     );
-    const machine = {
-      identity: await all.of(BROKER, 'broker'),
-      disk: new Disk(new Random(mix(scenario.seed, 2))),
-      directory: { policy },
-      revocations: new Revocations(),
-      random: new Random(mix(scenario.seed, 3)),
-      log: SILENT,
-    };
-    const host = new Host(new Scheduler(), BROKER);
-    const simulation = new Simulation(scenario, topology, machine, { host, identities: new Map(known), options });
+    const brokers = await Promise.all(topology.brokers.map((name) => all.of(name, 'broker')));
+    const host = new Host(new Scheduler(), 'host');
+    const parts = { host, identities: new Map(known), brokers, policy, options };
+    const simulation = new Simulation(scenario, topology, parts);
     simulation.#rules.set(policy.hash, rules);
     return simulation;
   }
 
   get figures(): { readonly digest: string; readonly turns: number; readonly deliveries: number } {
     const { turn } = this.scheduler;
-    return { digest: this.witness.digest(this.disk.wholeText()), turns: turn, deliveries: this.witness.deliveries };
-  }
-
-  get broker(): SimulatedBroker | null {
-    return this.#broker;
+    return {
+      digest: this.witness.digest(...this.homes.map(({ disk }) => disk.wholeText())),
+      turns: turn,
+      deliveries: this.witness.deliveries,
+    };
   }
 
   get #view(): View {
-    return { turn: this.scheduler.turn, nowMs: this.scheduler.nowMs, broker: this.#broker, disk: this.disk };
+    return { turn: this.scheduler.turn, nowMs: this.scheduler.nowMs, homes: this.homes };
+  }
+
+  homeOf({ member }: Guest): Home {
+    const home = this.homes.find(({ name }) => name === member.home);
+    if (home === undefined) throw new Error(`${member.name} has no home`);
+    return home;
+  }
+
+  holdBroker({ machine }: Home, isHeld: boolean): void {
+    machine.serverLine.isHeld = isHeld;
+    if (!isHeld) this.nats.move();
   }
 
   /** What was found, or null. */
@@ -213,7 +237,7 @@ export class Simulation implements System {
 
   async #run(): Promise<void> {
     const { seed, steps, without } = this.scenario;
-    this.startBroker();
+    for (const home of this.homes) home.start();
     for (const guest of this.guests) guest.start();
     await this.pass(20);
     for (let step = 0; step < steps; step++) {
@@ -245,40 +269,8 @@ export class Simulation implements System {
     while (this.scheduler.nowMs < until && !isOver()) await this.pass(LOOK_MS);
   }
 
-  // The broker's process
-
-  startBroker(): void {
-    if (this.#broker !== null || this.#starting !== null) return;
-    const process = new Process(this.host, BROKER);
-    this.#starting = process;
-    SimulatedBroker.start(this.#machine, process).then(
-      (broker) => {
-        if (!process.isAlive) return;
-        this.#starting = null;
-        this.#broker = broker;
-      },
-      (error: unknown) => {
-        if (!process.isAlive) return;
-        process.kill();
-        this.#starting = null;
-        this.disk.crash();
-        this.witness.say(`the broker does not start: ${error instanceof Error ? error.message : error}`);
-        this.scheduler.after(START_AGAIN_MS, 'start again', () => this.startBroker());
-      },
-    );
-  }
-
-  killBroker(): void {
-    this.#starting?.kill();
-    if (this.#starting !== null) this.disk.crash();
-    this.#starting = null;
-    this.#broker?.kill();
-    this.#broker = null;
-    this.#policySeen = null;
-  }
-
   revokeKey(guest: Guest): void {
-    const { broker } = this;
+    const { broker } = this.homeOf(guest);
     if (broker === null || !guest.isRenewable || this.#revoked.has(guest)) return;
     this.#revoked.add(guest);
     this.witness.keyRevoked(guest.name);
@@ -290,30 +282,39 @@ export class Simulation implements System {
     this.#revoked.clear();
   }
 
-  /** Writes another policy into the directory. False: the compiler refuses it. */
-  async writePolicy(random: Random): Promise<boolean> {
+  /** Writes another policy into the directory of this broker. False: the compiler refuses it. */
+  async writePolicy(random: Random, { machine }: Home): Promise<boolean> {
     const rules = drawRules(random, this.topology);
     const policy = await compileRules(this.topology, rules).catch((): PolicyRevision | null => null);
     if (policy === null) return false;
     this.#rules.set(policy.hash, rules);
-    this.#machine.directory.policy = policy;
+    machine.directory.policy = policy;
     return true;
   }
 
   #watchPolicy(): void {
-    const policy = this.#broker?.argo.policy ?? null;
-    if (policy === null || policy === this.#policySeen) return;
-    this.#policySeen = policy;
-    const rules = this.#rules.get(policy.hash);
-    if (rules === undefined) throw new Error(`nobody wrote the policy ${policy.hash}`);
-    const { revision, grants } = policy;
-    this.witness.policy({ turn: this.scheduler.turn, revision, rules, links: linksOf(this.topology, grants) });
+    for (const home of this.homes) {
+      const policy = home.broker?.argo.policy ?? null;
+      if (policy === this.#policySeen.get(home)) continue;
+      this.#policySeen.set(home, policy);
+      if (policy === null) continue;
+      const rules = this.#rules.get(policy.hash);
+      if (rules === undefined) throw new Error(`nobody wrote the policy ${policy.hash}`);
+      const { revision, grants } = policy;
+      const links = linksOf(this.topology, grants);
+      this.witness.policy({ broker: home.name, turn: this.scheduler.turn, revision, rules, links });
+    }
   }
 
   async #heal(): Promise<void> {
     this.witness.say('everything is healed');
-    Object.assign(this.disk, { roomBytes: Number.POSITIVE_INFINITY, isSyncFailing: false, isWriteFailing: false });
-    this.startBroker();
+    const healthy = { roomBytes: Number.POSITIVE_INFINITY, isSyncFailing: false, isWriteFailing: false };
+    for (const home of this.homes) {
+      Object.assign(home.disk, healthy);
+      Object.assign(home.machine.serverLine, { minDelayMs: 0, maxDelayMs: 2 });
+      this.holdBroker(home, false);
+      home.start();
+    }
     // A message that the server has lost is missed only when the next one comes: its lines begin anew.
     this.nats.faults = { ...NO_FAULTS };
     this.nats.restart();
@@ -327,7 +328,7 @@ export class Simulation implements System {
     }
     // First the ends of the server's connections must hear that it has ended.
     await this.pass(1);
-    await this.passUntil(HEAL_MS, () => this.guests.every(isSettled));
+    await this.passUntil(HEAL_MS, () => this.guests.every(isSettled) && this.homes.every(isJoined));
     // What was written last is still on its way.
     await this.pass(REST_MS);
     await this.witness.quiet();
@@ -340,9 +341,16 @@ function isSettled(guest: Guest): boolean {
   return guest.isConnected && guest.outstandingSends === 0;
 }
 
+/** It has a session with every other broker. */
+function isJoined({ broker }: Home): boolean {
+  return broker?.federation.peers().every(({ session }) => session !== null) ?? false;
+}
+
 interface Parts {
   readonly host: Host;
-  readonly identities: ReadonlyMap<string, readonly Awaited<ReturnType<Identities['of']>>[]>;
+  readonly brokers: readonly KeyIdentity[];
+  readonly policy: PolicyRevision;
+  readonly identities: ReadonlyMap<string, readonly KeyIdentity[]>;
   readonly options: SimulationOptions;
 }
 

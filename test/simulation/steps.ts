@@ -1,6 +1,7 @@
 /** What can happen in a step, and how often: what guests do, what the operator does, and what goes wrong. */
 import type { Random } from '../support/random.ts';
 import type { Guest } from './actors/guest.ts';
+import type { Home } from './actors/home.ts';
 import { ATTACK_NAMES } from './actors/hostile.ts';
 import { NO_FAULTS } from './engine/nats.ts';
 import type { System } from './system.ts';
@@ -45,11 +46,13 @@ const CHOICES: readonly Choice[] = [
   [2, renewKeys],
   [1, pauseLong],
 ];
-const WEIGHTS = CHOICES.reduce((sum, [weight]) => sum + weight, 0);
+/** Where there are several brokers. */
+const BETWEEN_BROKERS: readonly Choice[] = [...CHOICES, [3, partBroker], [4, joinBrokers], [2, slowBroker]];
 
 export function chooseStep(random: Random, system: System): Step {
-  let left = random.below(WEIGHTS);
-  for (const [weight, draw] of CHOICES) {
+  const choices = system.homes.length > 1 ? BETWEEN_BROKERS : CHOICES;
+  let left = random.below(choices.reduce((sum, [weight]) => sum + weight, 0));
+  for (const [weight, draw] of choices) {
     left -= weight;
     if (left < 0) return draw(random, system);
   }
@@ -142,6 +145,12 @@ function attack(random: Random, { hostile }: System): Step {
 
 // What the operator does
 
+/** Which of the brokers it happens to. */
+function pickHome(random: Random, { homes }: System): Home {
+  const [only] = homes;
+  return homes.length === 1 && only !== undefined ? only : random.pick(homes);
+}
+
 function revokeKey(random: Random, system: System): Step {
   const guest = random.pick(system.guests);
   return { label: `the key of ${guest.name} is revoked`, run: () => system.revokeKey(guest) };
@@ -152,33 +161,42 @@ function renewKeys(_random: Random, system: System): Step {
 }
 
 function reloadPolicy(random: Random, system: System): Step {
+  const home = pickHome(random, system);
   return {
-    label: 'a new policy',
+    label: `a new policy at ${home.name}`,
     run: async () => {
-      if (await system.writePolicy(random)) void system.broker?.reload.run();
+      if (await system.writePolicy(random, home)) void home.broker?.reload.run();
     },
   };
 }
 
 function grant(random: Random, system: System): Step {
+  const home = pickHome(random, system);
   const { member } = random.pick(system.guests);
   const forMs = random.oneIn(2) ? null : 1 + random.below(500);
   const request = { domain: member.name, label: GRANTABLE, forMs, by: 'operator', reason: '', keep: random.oneIn(4) };
-  return { label: `${member.name} is granted`, run: () => void system.broker?.grants.add(request) };
+  return { label: `${member.name} is granted`, run: () => void home.broker?.grants.add(request) };
 }
 
 function revoke(random: Random, system: System): Step {
+  const home = pickHome(random, system);
   const { member } = random.pick(system.guests);
   const request = { domain: member.name, label: GRANTABLE, by: 'operator', reason: '' };
-  return { label: `${member.name} is revoked`, run: () => void system.broker?.grants.revoke(request) };
+  return { label: `${member.name} is revoked`, run: () => void home.broker?.grants.revoke(request) };
 }
 
-function killBroker(_random: Random, system: System): Step {
-  return { label: 'the broker is killed', run: () => system.killBroker() };
+function killBroker(random: Random, system: System): Step {
+  const home = pickHome(random, system);
+  return { label: `${home.name} is killed`, run: () => home.kill() };
 }
 
-function startBroker(_random: Random, system: System): Step {
-  return { label: 'the broker starts', run: () => system.startBroker() };
+function startBroker(_random: Random, { homes }: System): Step {
+  return {
+    label: 'the brokers start',
+    run: () => {
+      for (const home of homes) home.start();
+    },
+  };
 }
 
 // What goes wrong
@@ -227,17 +245,41 @@ function mendNats(_random: Random, { nats }: System): Step {
   return { label: 'the NATS server works', run: () => void Object.assign(nats, { faults: { ...NO_FAULTS } }) };
 }
 
-function fillDisk(random: Random, { disk }: System): Step {
+/** The connections of a broker to the NATS server stand still, and with them its sessions with other brokers. */
+function partBroker(random: Random, system: System): Step {
+  const home = pickHome(random, system);
+  return { label: `${home.name} is cut off from the others`, run: () => system.holdBroker(home, true) };
+}
+
+function joinBrokers(_random: Random, system: System): Step {
+  return {
+    label: 'all brokers reach the others',
+    run: () => {
+      for (const home of system.homes) system.holdBroker(home, false);
+    },
+  };
+}
+
+function slowBroker(random: Random, system: System): Step {
+  const home = pickHome(random, system);
+  const state = { minDelayMs: random.below(3), maxDelayMs: 2 + random.below(400) };
+  return { label: `${home.name} has a slow line`, run: () => void Object.assign(home.machine.serverLine, state) };
+}
+
+function fillDisk(random: Random, system: System): Step {
+  const { disk } = pickHome(random, system);
   const roomBytes = random.below(2_000);
   return { label: `the disk takes ${roomBytes} bytes`, run: () => void Object.assign(disk, { roomBytes }) };
 }
 
-function failSync(random: Random, { disk }: System): Step {
+function failSync(random: Random, system: System): Step {
+  const { disk } = pickHome(random, system);
   const fault = random.oneIn(2) ? { isSyncFailing: true } : { isWriteFailing: true };
   return { label: `the disk fails: ${JSON.stringify(fault)}`, run: () => void Object.assign(disk, fault) };
 }
 
-function mendDisk(_random: Random, { disk }: System): Step {
+function mendDisk(random: Random, system: System): Step {
+  const { disk } = pickHome(random, system);
   const healthy = { roomBytes: Number.POSITIVE_INFINITY, isSyncFailing: false, isWriteFailing: false };
   return { label: 'the disk works', run: () => void Object.assign(disk, healthy) };
 }

@@ -1,9 +1,8 @@
 /** The simulated system as its steps and its models see it. */
 import type { Random } from '../support/random.ts';
-import type { SimulatedBroker } from './actors/broker.ts';
 import type { Guest } from './actors/guest.ts';
+import type { Home } from './actors/home.ts';
 import type { Hostile } from './actors/hostile.ts';
-import type { Disk } from './engine/disk.ts';
 import type { NatsServer } from './engine/nats.ts';
 import type { Host } from './engine/process.ts';
 
@@ -12,18 +11,18 @@ export interface System {
   /** A VM that keeps no rules; null in runs without one. */
   readonly hostile: Hostile | null;
   readonly nats: NatsServer;
-  readonly disk: Disk;
   readonly host: Host;
-  /** Null while no broker runs. */
-  readonly broker: SimulatedBroker | null;
-  /** Writes a random policy to the broker's directory; false if it does not compile. */
-  writePolicy(random: Random): Promise<boolean>;
-  startBroker(): void;
-  killBroker(): void;
-  /** Revokes the key that the guest has now. */
+  /** The machines of the brokers. */
+  readonly homes: readonly Home[];
+  homeOf(guest: Guest): Home;
+  /** Writes a random policy to the directory of this broker; false if it does not compile. */
+  writePolicy(random: Random, home: Home): Promise<boolean>;
+  /** Revokes the key that the guest has now, at its home. */
   revokeKey(guest: Guest): void;
   /** Guests whose keys are revoked are brought new ones. */
   renewKeys(): void;
+  /** Nothing passes between this broker and the NATS server, or all is as before. */
+  holdBroker(home: Home, isHeld: boolean): void;
   /** Lets simulated time pass. */
   pass(milliseconds: number): Promise<void>;
   passUntil(milliseconds: number, isReached: () => boolean): Promise<unknown>;

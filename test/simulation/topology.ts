@@ -10,11 +10,15 @@ export interface Member {
   readonly name: string;
   readonly domid: number;
   readonly labels: readonly string[];
+  /** The broker that it has its session with. */
+  readonly home: string;
   /** It comes over the NATS server, not over a socket of its own. */
   readonly isOverNats: boolean;
 }
 
 export interface Topology {
+  /** By name. */
+  readonly brokers: readonly string[];
   readonly domains: readonly Member[];
   /** A domain that keeps no rules, in some runs. */
   readonly hostile: Member | null;
@@ -50,17 +54,20 @@ const SERVICES_YAML = `classes:
 
 const MODEL = readFileSync(join(SHIPPED_POLICY_DIRECTORY, 'model.conf'));
 
-export function drawTopology(random: Random): Topology {
+export function drawTopology(random: Random, brokerCount: number): Topology {
+  const brokers = Array.from({ length: brokerCount }, (_, index) => `broker-${index + 1}`);
+  const homeOf = (index: number): string => brokers[index % brokerCount] ?? '';
   const count = 2 + random.below(4);
   const domains = Array.from({ length: count }, (_, index) => ({
     name: `vm-${index + 1}`,
     domid: index + 1,
+    home: homeOf(index),
     isOverNats: random.oneIn(3),
     // Each label has a member, or a row that names it would be refused.
     labels: LABELS.filter((_label, place) => index === place || random.oneIn(3)),
   }));
-  const hostile = random.oneIn(2) ? { name: HOSTILE, domid: count + 1, labels: [], isOverNats: false } : null;
-  return { domains, hostile };
+  const mallory = { name: HOSTILE, domid: count + 1, home: homeOf(0), labels: [], isOverNats: false };
+  return { brokers, domains, hostile: random.oneIn(2) ? mallory : null };
 }
 
 /** All that are declared. */
@@ -117,7 +124,8 @@ export async function compileRules(topology: Topology, rules: readonly Rule[]): 
 
 function policyFiles(topology: Topology, rules: readonly Rule[]): PolicyFiles {
   const domains = membersOf(topology).map(
-    ({ name, domid, labels }) => `  - { name: ${name}, domid: ${domid}, labels: ${JSON.stringify(labels)} }`,
+    ({ name, domid, home, labels }) =>
+      `  - { name: ${name}, domid: ${domid}, home: ${home}, labels: ${JSON.stringify(labels)} }`,
   );
   const labels = [GRANTABLE, ...LABELS].map(
     (name) => `  - { name: "${name}"${name === GRANTABLE ? ', grantable: true' : ''} }`,

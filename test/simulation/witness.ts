@@ -57,7 +57,7 @@ export class Witness {
   }
 
   policy(policy: PolicyInForce): void {
-    this.say(`revision ${policy.revision} is in force`);
+    this.say(`revision ${policy.revision} is in force at ${policy.broker}`);
     this.#ask((each) => each.policy?.(policy));
   }
 

@@ -5,16 +5,25 @@
 import { type AuditLog, openAuditLog } from '../../../broker/audit/index.ts';
 import type { Accept } from '../../../broker/carrier/index.ts';
 import { Argo } from '../../../broker/core/index.ts';
+import { Federation } from '../../../broker/federation/index.ts';
 import { ChunkPool, DeferredCopies, DurableEffects, Flusher, type PeerContext } from '../../../broker/peer/index.ts';
 import { CLOCK_TOLERANCE_SECONDS, type Logger, ROUTES_PER_DOMAIN } from '../../../broker/process/index.ts';
-import { checkpointSigner, Grants, KeyWatch, PolicyReload, Sessions } from '../../../broker/service/index.ts';
+import {
+  announceSessions,
+  checkpointSigner,
+  Grants,
+  KeyWatch,
+  PolicyReload,
+  Sessions,
+} from '../../../broker/service/index.ts';
 import { Turns } from '../../../broker/turns/index.ts';
 import type { Identity } from '../../../keys/index.ts';
 import { type PolicyRevision, regrantPolicy, servingPace } from '../../../policy/index.ts';
 import type { Random } from '../../support/random.ts';
 import { ephemeralOf } from '../engine/crypto.ts';
 import type { Disk } from '../engine/disk.ts';
-import type { GuestLine } from '../engine/network.ts';
+import { type NatsServer, NOBODY } from '../engine/nats.ts';
+import type { GuestLine, LineState } from '../engine/network.ts';
 import type { Process } from '../engine/process.ts';
 import type { Revocations } from '../engine/revocations.ts';
 
@@ -28,7 +37,11 @@ const POOL = new ChunkPool();
 export interface BrokerMachine {
   readonly identity: Identity;
   readonly disk: Disk;
+  /** Of the domains that are at home here. */
   readonly lines: readonly GuestLine[];
+  readonly nats: NatsServer;
+  /** Its connections to the NATS server, over which it reaches the other brokers. */
+  readonly serverLine: LineState;
   /** The policy directory as it is now. */
   readonly directory: { policy: PolicyRevision };
   readonly revocations: Revocations;
@@ -44,6 +57,7 @@ export class SimulatedBroker {
   readonly reload: PolicyReload;
   readonly grants: Grants;
   readonly keys: KeyWatch;
+  readonly federation: Federation;
   readonly turns: Turns;
   readonly #machine: BrokerMachine;
 
@@ -62,7 +76,9 @@ export class SimulatedBroker {
       routesPerDomain: ROUTES_PER_DOMAIN,
       memoryBytes: MEMORY_BYTES,
     };
-    this.argo = new Argo(policy, audit, limits);
+    const deferredCopies = new DeferredCopies();
+    this.federation = new Federation(identity.name, () => deferredCopies.copyAll());
+    this.argo = new Argo(policy, audit, limits, this.federation.remoteOf);
     const context: PeerContext = {
       identity,
       suites: ['A256GCM', 'C20P'],
@@ -70,7 +86,7 @@ export class SimulatedBroker {
       audit,
       durable: new DurableEffects(audit),
       pool: POOL,
-      deferredCopies: new DeferredCopies(),
+      deferredCopies,
       flusher: new Flusher(process.atTurnsEnd, this.turns),
       turns: this.turns,
       handshake: {
@@ -87,7 +103,9 @@ export class SimulatedBroker {
     };
     this.sessions = new Sessions(context, clock, keys);
     keys.watch(this.sessions);
-    const listeners = { prepare: async () => {}, sync: async () => {} };
+    keys.watch(this.federation);
+    keys.announceTo(this.federation);
+    const listeners = { prepare: async () => {}, sync: () => this.federation.sync() };
     this.reload = new PolicyReload(policy, this.argo, audit, this.sessions, listeners, log, {
       reload: async (before, { revision }) => {
         const { policy: now } = machine.directory;
@@ -96,7 +114,23 @@ export class SimulatedBroker {
       pace: () => servingPace(clock.mono),
     });
     this.grants = new Grants(this.argo, audit, this.reload, clock);
-    this.sessions.watcher = this.grants;
+    this.sessions.watcher = announceSessions(this.grants, this.federation, this.argo);
+    void this.federation.start({
+      ...context,
+      end: NOBODY,
+      host: machine.nats.hostOf(process, machine.serverLine, () => {}),
+      keys,
+      whenDurable: (effect, source) => context.durable.after(effect, source),
+      report: () => ({
+        revision: this.argo.policy.revision,
+        policy: this.argo.policy.hash,
+        grants: this.argo.policy.grants.length,
+        sessions: this.sessions.count,
+        auditRecords: audit.head.seq,
+        auditHead: audit.head.hash,
+        at: clock.wall(),
+      }),
+    });
     for (const line of machine.lines) {
       const accept: Accept = (carrier, release) => this.sessions.accept(carrier, release);
       line.listen(accept, process, (worker) => this.turns.job(line.name, worker));
@@ -120,6 +154,7 @@ export class SimulatedBroker {
   kill(): void {
     this.process.kill();
     for (const line of this.#machine.lines) line.killBroker();
+    this.#machine.nats.dropAll(this.process);
     this.#machine.disk.crash();
   }
 }

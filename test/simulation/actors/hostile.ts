@@ -170,7 +170,7 @@ export class Hostile {
   }
 
   /** A message, which the witness knows; `source`: who it says it is from. */
-  message(to: Member, port: number, payload: Uint8Array, source: number): Uint8Array {
+  message(to: Pick<Member, 'name' | 'domid'>, port: number, payload: Uint8Array, source: number): Uint8Array {
     const { number } = this.#witness.sent({
       sender: this.member.name,
       senderDomid: this.member.domid,
@@ -271,12 +271,12 @@ const ATTACKS: Readonly<Record<AttackName, (hostile: Hostile, random: Random) =>
     hostile.write(hostile.repeat(1, register, { op: Op.credit, ring: 1, bytes: 4_096 })),
   'says that its messages are from another': (hostile, random) => {
     const { port } = random.pick(SERVICES);
-    const victim = { name: 'vm-1', domid: 1, labels: [], isOverNats: false };
+    const victim = { name: 'vm-1', domid: 1 };
     hostile.write(hostile.seal(hostile.message(victim, port, random.bytes(8), 2)));
   },
   'sends to everybody': (hostile, random) => {
     const { port } = random.pick(SERVICES);
-    const to = [1, 2].map((domid) => ({ name: `vm-${domid}`, domid, labels: [], isOverNats: false }));
+    const to = [1, 2].map((domid) => ({ name: `vm-${domid}`, domid }));
     const frames = to.flatMap((each) =>
       Array.from({ length: 8 }, () => hostile.message(each, port, random.bytes(8), DOMID_ANY)),
     );

@@ -24,7 +24,7 @@ import type { Scheduler } from './scheduler.ts';
 
 /** How long the server is away when it is started again. */
 const RESTART_MS = 300;
-const NOBODY: NatsEnd = { host: 'simulated', tcpPort: 4222, seed: new Uint8Array(0), ca: null };
+export const NOBODY: NatsEnd = { host: 'simulated', tcpPort: 4222, seed: new Uint8Array(0), ca: null };
 
 /** Once in so many messages; 0 = never. */
 export interface ServerFaults {
@@ -47,7 +47,7 @@ class Connection implements ServerConnection {
   readonly #server: NatsServer;
   readonly #publish: string;
   readonly #handlers: ServerConnectionHandlers;
-  readonly #process: Process;
+  readonly process: Process;
   readonly #reader: LineReader;
   readonly #state: LineState;
   readonly #onReading: (writtenAt: number | null) => void;
@@ -68,7 +68,7 @@ class Connection implements ServerConnection {
     this.#publish = publish;
     this.subject = subscribe;
     this.#handlers = handlers;
-    this.#process = process;
+    this.process = process;
     this.#state = state;
     this.#onReading = onReading;
     this.#reader = new LineReader(
@@ -92,7 +92,7 @@ class Connection implements ServerConnection {
   }
 
   publish(length: number, write: (message: Uint8Array) => void): void {
-    if (this.#isClosed || !this.#process.isAlive) return;
+    if (this.#isClosed || !this.process.isAlive) return;
     const bytes = new Uint8Array(length);
     write(bytes);
     this.#server.publish(this.#publish, bytes);
@@ -109,7 +109,7 @@ class Connection implements ServerConnection {
     this.#queue = [];
     this.#reader.close();
     this.#server.forget(this);
-    this.#process.schedule(0, 'nats line closed', () => this.#handlers.onClosed(error));
+    this.process.schedule(0, 'nats line closed', () => this.#handlers.onClosed(error));
   }
 
   take(message: Published): void {
@@ -136,7 +136,7 @@ class Connection implements ServerConnection {
   }
 
   #deliver({ bytes, turn }: Published): void {
-    if (!this.#process.isAlive) return;
+    if (!this.process.isAlive) return;
     const head = Buffer.from(`MSG ${this.subject} 1 ${bytes.length}\r\n`, 'latin1');
     const said = Buffer.concat([head, bytes, Buffer.from('\r\n')]);
     this.#onReading(turn);
@@ -209,6 +209,11 @@ export class NatsServer {
   /** Everything that waits for a line that was held. */
   move(): void {
     for (const connection of this.#connections) connection.move();
+  }
+
+  /** The connections of a process that is gone. */
+  dropAll(process: Process): void {
+    for (const connection of [...this.#connections]) if (connection.process === process) connection.end(null);
   }
 
   /** The connections of these subjects end without a word to the process, which is gone. */

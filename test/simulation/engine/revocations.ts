@@ -4,11 +4,15 @@ import type { Credential, InstallResult, KeyRefusal, RevocationList } from '../.
 
 export class Revocations implements KeyStore {
   readonly isStale = false;
-  readonly signedList = null;
   readonly #revoked = new Set<string>();
 
   get list(): RevocationList {
     return { issuer: '', serial: this.#revoked.size, issuedAt: 0, entries: [] };
+  }
+
+  /** Stands for the signed list: the thumbprints on it, which brokers pass on to each other. */
+  get signedList(): string | null {
+    return this.#revoked.size === 0 ? null : [...this.#revoked].join();
   }
 
   judge(credential: Credential): KeyRefusal | null {
@@ -21,10 +25,11 @@ export class Revocations implements KeyStore {
     return [];
   }
 
-  /** `thumbprint` stands for the signed list that names it beside all before it. */
-  async install(thumbprint: string): Promise<InstallResult> {
-    const isNew = !this.#revoked.has(thumbprint);
-    this.#revoked.add(thumbprint);
+  /** Installs the list that names these thumbprints, separated by commas, beside all before them. */
+  async install(list: string): Promise<InstallResult> {
+    const thumbprints = list.split(',');
+    const isNew = thumbprints.some((each) => !this.#revoked.has(each));
+    for (const each of thumbprints) this.#revoked.add(each);
     return { ok: true, isNew, list: this.list, written: Promise.resolve() };
   }
 }

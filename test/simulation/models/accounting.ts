@@ -2,6 +2,7 @@
 
 import { RING_HELD_BYTES } from '../../../broker/core/rings/ring.ts';
 import { STRANGERS } from '../../../broker/peer/index.ts';
+import type { SimulatedBroker } from '../actors/broker.ts';
 import { type Invariant, type View, Violation } from './invariant.ts';
 
 const SLOT_BYTES = 16;
@@ -9,8 +10,11 @@ const SLOT_BYTES = 16;
 export class Accounting implements Invariant {
   readonly name = 'accounting';
 
-  step({ broker }: View): void {
-    if (broker === null) return;
+  step({ homes }: View): void {
+    for (const { broker } of homes) if (broker !== null) this.#balance(broker);
+  }
+
+  #balance(broker: SimulatedBroker): void {
     const { accounts } = broker.argo;
     let held = accounts.ofSessions(STRANGERS).held;
     for (const { domain, account, ringBytes, ringsByHandle } of broker.argo.domains()) {
@@ -35,8 +39,9 @@ export class Accounting implements Invariant {
   }
 
   /** Everything was read, and its room given back. */
-  quiet({ broker }: View): void {
-    for (const { domain, ringsByHandle } of broker?.argo.domains() ?? []) {
+  quiet({ homes }: View): void {
+    const states = homes.flatMap(({ broker }) => [...(broker?.argo.domains() ?? [])]);
+    for (const { domain, ringsByHandle } of states) {
       for (const { port, used } of ringsByHandle.values()) {
         if (used > 0) throw new Violation(this.name, `${domain.name}:${port} is empty, and ${used} bytes are taken`);
       }

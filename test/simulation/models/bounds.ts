@@ -21,8 +21,9 @@ export class Bounds implements Invariant {
     this.#system = system;
   }
 
-  step({ broker }: View): void {
+  step({ homes }: View): void {
     const { hostile } = this.#system;
+    const broker = homes.find(({ name }) => name === hostile?.member.home)?.broker ?? null;
     if (broker === null || hostile === null) return;
     const { name } = hostile.member;
     const { connection } = hostile;

@@ -8,10 +8,12 @@ import { type Invariant, type View, Violation } from './invariant.ts';
 export class Chain implements Invariant {
   readonly name = 'chain';
 
-  async quiet({ disk }: View): Promise<void> {
-    const { problems } = await verifyAudit('/simulated', { reader: readerOf(disk) });
-    const [first] = problems;
-    if (first !== undefined) throw new Violation(this.name, JSON.stringify(first));
+  async quiet({ homes }: View): Promise<void> {
+    for (const { name, disk } of homes) {
+      const { problems } = await verifyAudit('/simulated', { reader: readerOf(disk) });
+      const [first] = problems;
+      if (first !== undefined) throw new Violation(this.name, `${name}: ${JSON.stringify(first)}`);
+    }
   }
 }
 

@@ -3,8 +3,7 @@
  * small enough to be believed, and throws a Violation when the facts do not fit it.
  */
 import type { Link, Rule } from '../../policy/naive.ts';
-import type { SimulatedBroker } from '../actors/broker.ts';
-import type { Disk } from '../engine/disk.ts';
+import type { Home } from '../actors/home.ts';
 
 /** A message that a guest has sent. Its number travels as the message type. */
 export interface SentMessage {
@@ -45,6 +44,7 @@ export interface Delivery {
 
 /** The policy that a broker has in force from a turn on. */
 export interface PolicyInForce {
+  readonly broker: string;
   readonly turn: number;
   readonly revision: number;
   readonly rules: readonly Rule[];
@@ -55,9 +55,7 @@ export interface PolicyInForce {
 export interface View {
   readonly turn: number;
   readonly nowMs: number;
-  /** Null while it is down. */
-  readonly broker: SimulatedBroker | null;
-  readonly disk: Disk;
+  readonly homes: readonly Home[];
 }
 
 export interface Invariant {

@@ -13,6 +13,14 @@ export class Outcomes implements Invariant {
   readonly #owed = new Map<number, SentMessage>();
   /** How many messages a sender was told of, by sender and receiver: only the sum counts. */
   readonly #told = new Map<string, number>();
+  /** The broker of each domain. */
+  readonly #homeOf: (domid: number) => string;
+  readonly #domidOf: (guest: string) => number;
+
+  constructor(homeOf: (domid: number) => string, domidOf: (guest: string) => number) {
+    this.#homeOf = homeOf;
+    this.#domidOf = domidOf;
+  }
 
   sent(message: SentMessage): void {
     this.#open.set(message.number, message);
@@ -35,7 +43,10 @@ export class Outcomes implements Invariant {
     if (code !== undefined) this.#refuse(number, code);
   }
 
-  undelivered(sender: string, receiverDomid: number, _port: number | null, messages: number): void {
+  undelivered(sender: string, receiverDomid: number, port: number | null, messages: number): void {
+    // The brokers have lost each other: nobody knows how many messages were lost with the other one.
+    if (port === null && this.#homeOf(receiverDomid) !== this.#homeOf(this.#domidOf(sender)))
+      this.#forget((each) => each.sender === sender && each.receiverDomid === receiverDomid);
     const key = `${sender} ${receiverDomid}`;
     this.#told.set(key, (this.#told.get(key) ?? 0) + messages);
   }

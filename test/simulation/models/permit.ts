@@ -1,26 +1,52 @@
 /** No delivery without a permit of the revision in force when the broker wrote it. The policy is evaluated row by row. */
 import { naiveDecision } from '../../policy/naive.ts';
 import { SERVICES } from '../topology.ts';
-import { type Delivery, type Invariant, type PolicyInForce, Violation } from './invariant.ts';
+import { type Delivery, type Invariant, type PolicyInForce, type SentMessage, Violation } from './invariant.ts';
 
 export class Permits implements Invariant {
   readonly name = 'permit';
-  readonly #policies: PolicyInForce[] = [];
+  /** By broker, in the order in which they came into force. */
+  readonly #policies = new Map<string, PolicyInForce[]>();
+  readonly #sentAt = new Map<number, number>();
+  readonly #homeOf: (domain: string) => string;
 
-  policy(policy: PolicyInForce): void {
-    this.#policies.push(policy);
+  constructor(homeOf: (domain: string) => string) {
+    this.#homeOf = homeOf;
   }
 
-  delivered({ source, receiver, port, number, payload, writtenAt, turn }: Delivery): void {
-    const from = writtenAt ?? 0;
-    const until = writtenAt ?? turn;
+  policy(policy: PolicyInForce): void {
+    this.#policies.set(policy.broker, [...(this.#policies.get(policy.broker) ?? []), policy]);
+  }
+
+  sent({ number, turn }: SentMessage): void {
+    this.#sentAt.set(number, turn);
+  }
+
+  delivered(delivery: Delivery): void {
+    const { source, receiver, number, writtenAt, turn } = delivery;
+    const [here, there] = [this.#homeOf(receiver), this.#homeOf(source)];
+    this.#wasAllowed(delivery, here, writtenAt ?? 0, writtenAt ?? turn);
+    // The broker of the sender has decided too, between the send and the delivery.
+    if (here !== there) this.#wasAllowed(delivery, there, this.#sentAt.get(number) ?? 0, writtenAt ?? turn);
+  }
+
+  #wasAllowed(
+    { source, receiver, port, number, payload }: Delivery,
+    broker: string,
+    from: number,
+    until: number,
+  ): void {
+    const policies = this.#policies.get(broker) ?? [];
     // In the turn of a change, both revisions may have been in force when it was written.
-    const inForce = this.#policies.filter(
-      (each, index) => each.turn <= until && (this.#policies[index + 1]?.turn ?? Number.POSITIVE_INFINITY) >= from,
+    const inForce = policies.filter(
+      (each, index) => each.turn <= until && (policies[index + 1]?.turn ?? Number.POSITIVE_INFINITY) >= from,
     );
     if (inForce.some((policy) => mayPass(policy, source, receiver, port, payload))) return;
     const revisions = inForce.map(({ revision }) => revision).join(', ');
-    throw new Violation(this.name, `message ${number} of ${source} to ${receiver}:${port} under revision ${revisions}`);
+    throw new Violation(
+      this.name,
+      `message ${number} of ${source} to ${receiver}:${port} under revision ${revisions} of ${broker}`,
+    );
   }
 }
 

@@ -13,7 +13,8 @@ export class Recorded implements Invariant {
   readonly name = 'recorded';
   readonly #seen = new Map<string, number>();
   readonly #onDisk = new Map<string, number>();
-  #read = 0;
+  /** By broker: how much of its log was read. */
+  readonly #read = new Map<string, number>();
 
   settled({ sender }: SentMessage, outcome: Outcome, view: View): void {
     if (outcome.kind === 'refused' && (outcome.code === 'EACCES' || outcome.code === 'EPERM'))
@@ -28,17 +29,23 @@ export class Recorded implements Invariant {
     this.#see('ring.register', guest, view);
   }
 
-  #see(event: Counted, guest: string, { disk }: View): void {
+  #see(event: Counted, guest: string, { homes }: View): void {
     const key = `${event} ${guest}`;
     const seen = (this.#seen.get(key) ?? 0) + 1;
     this.#seen.set(key, seen);
-    const text = disk.durableText();
-    for (let end = text.indexOf('\n', this.#read); end >= 0; end = text.indexOf('\n', this.#read)) {
-      this.#count(text.slice(this.#read, end));
-      this.#read = end + 1;
-    }
+    // A message to a domain at another broker is denied by either of the two, which records it.
+    for (const { name, disk } of homes) this.#readOn(name, disk.durableText());
     const onDisk = this.#onDisk.get(key) ?? 0;
     if (onDisk < seen) throw new Violation(this.name, `${guest} saw ${seen} of ${event}, and ${onDisk} are on disk`);
+  }
+
+  #readOn(broker: string, text: string): void {
+    let at = this.#read.get(broker) ?? 0;
+    for (let end = text.indexOf('\n', at); end >= 0; end = text.indexOf('\n', at)) {
+      this.#count(text.slice(at, end));
+      at = end + 1;
+    }
+    this.#read.set(broker, at);
   }
 
   #count(line: string): void {

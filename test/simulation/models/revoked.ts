@@ -13,10 +13,16 @@ export class Revoked implements Invariant {
     this.#revoked.delete(guest);
   }
 
-  step({ broker }: View): void {
+  step({ homes }: View): void {
     for (const guest of this.#revoked) {
-      if (broker?.sessions.peerOf(guest) !== undefined)
+      if (homes.some(({ broker }) => broker?.sessions.peerOf(guest) !== undefined))
         throw new Violation(this.name, `${guest} has a session with a key that is revoked`);
     }
+  }
+
+  /** The list has reached every broker. */
+  quiet({ homes }: View): void {
+    const lists = homes.map(({ machine }) => machine.revocations.signedList?.split(',').sort().join() ?? '');
+    if (new Set(lists).size > 1) throw new Violation(this.name, `brokers have different lists: ${lists.join(' | ')}`);
   }
 }

@@ -3,6 +3,7 @@
  * that waits for its turn has it within so many turns. Counted in the units and turns of broker/turns, never in time.
  */
 import { HELLO_UNITS, QUANTUM_UNITS, SLICE_UNITS, type WorkShare } from '../../../broker/turns/index.ts';
+import type { SimulatedBroker } from '../actors/broker.ts';
 import { type Invariant, type View, Violation } from './invariant.ts';
 
 /** What one event may cost: a domain's credit, a slice for those that wait, and a piece that cannot be divided for each of both. */
@@ -17,11 +18,28 @@ interface Wait {
 
 export class Starvation implements Invariant {
   readonly name = 'starvation';
+  readonly #brokers = new Map<string, OneBroker>();
+
+  step({ homes }: View): void {
+    for (const { name, broker } of homes) {
+      const one = this.#brokers.get(name) ?? new OneBroker(this.name);
+      this.#brokers.set(name, one);
+      one.step(broker);
+    }
+  }
+}
+
+class OneBroker {
+  readonly name: string;
   #broker: object | null = null;
   #used = 0;
   readonly #waits = new Map<WorkShare, Wait>();
 
-  step({ broker }: View): void {
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  step(broker: SimulatedBroker | null): void {
     if (broker !== this.#broker) {
       this.#broker = broker;
       this.#used = 0;
