@@ -4,6 +4,8 @@ import type { BrokenLine } from '../mutants/mutant.ts';
 export interface Breakage extends BrokenLine {
   readonly seed: number;
   readonly steps: number;
+  /** Default: one. */
+  readonly brokers?: number;
   readonly invariant: string;
 }
 
@@ -94,6 +96,51 @@ export const BREAKAGES: readonly Breakage[] = [
     replace: ';',
     seed: 2,
     steps: 8,
+    invariant: 'liveness',
+  },
+  {
+    in: 'broker/federation/bridge.ts',
+    find: 'for (const { sink, id } of this.#undecided.drain()) sink.decided?.(id, Status.ECONNRESET, 0);',
+    replace: 'this.#undecided.drain();',
+    seed: 11,
+    steps: 33,
+    brokers: 2,
+    invariant: 'outcome',
+  },
+  {
+    in: 'broker/federation/bridge.ts',
+    find: 'if (recorded) recordedBy = sender;',
+    replace: 'void recorded;',
+    seed: 30,
+    steps: 27,
+    brokers: 2,
+    invariant: 'recorded',
+  },
+  {
+    in: 'broker/federation/federation.ts',
+    find: 'else if (signedList !== null) session.sendList(signedList);',
+    replace: '',
+    seed: 2,
+    steps: 33,
+    brokers: 2,
+    invariant: 'revoked',
+  },
+  {
+    in: 'broker/federation/broker-session.ts',
+    find: 'if (wasUp) this.#bridge.down();',
+    replace: '',
+    seed: 2,
+    steps: 30,
+    brokers: 2,
+    invariant: 'outcome',
+  },
+  {
+    in: 'broker/federation/bridge.ts',
+    find: 'const frame = new Uint8Array(frames.subarray(at, at + length));',
+    replace: 'const frame = frames.subarray(at, at + length);',
+    seed: 6,
+    steps: 1,
+    brokers: 2,
     invariant: 'liveness',
   },
 ];

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Invariant, Violation } from './models/invariant.ts';
-import { commandOf, formatSteps, parseSteps, scenarioOf } from './scenario.ts';
+import { commandOf, DEFAULT_STEPS, formatSteps, parseSteps, scenarioOf } from './scenario.ts';
 import { shrink } from './shrink.ts';
 import { simulate } from './simulation.ts';
 
@@ -10,9 +10,11 @@ const simulation = suite('simulation');
 const SEEDS_FROM = 100_000;
 const SEEDS = 20;
 
-async function logOf(seed: number): Promise<string> {
+async function logOf(seed: number, brokers = 1): Promise<string> {
   const log: string[] = [];
-  const { digest, failure } = await simulate(scenarioOf(seed), { onLine: (line) => void log.push(line) });
+  const { digest, failure } = await simulate(scenarioOf(seed, DEFAULT_STEPS, [], brokers), {
+    onLine: (line) => void log.push(line),
+  });
   assert.is(failure, null);
   return log.join('') + digest;
 }
@@ -20,6 +22,7 @@ async function logOf(seed: number): Promise<string> {
 simulation('a seed gives the same bytes of log each time', async () => {
   for (const seed of [1, 2]) assert.is(await logOf(seed), await logOf(seed));
   assert.is.not(await logOf(1), await logOf(2));
+  assert.is(await logOf(1, 2), await logOf(1, 2));
 });
 
 simulation('a few seeds find nothing', async () => {

@@ -172,7 +172,7 @@ export class Simulation implements System {
         serverLine: { minDelayMs: 0, maxDelayMs: 2, isHeld: false, highWaterBytes: 256 * 1024, splitOneIn: 16 },
         lines: lines.filter(([{ home }]) => home === name).map(([, line]) => line),
       };
-      return new Home(name, machine, this.host, this.witness);
+      return new Home(name, machine, this.host, (text) => this.witness.say(text));
     });
   }
 

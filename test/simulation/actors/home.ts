@@ -1,6 +1,5 @@
 /** A machine with a broker, the home of some domains: its disk and its policy directory outlive the broker's process. */
 import { type Host, Process } from '../engine/process.ts';
-import type { Witness } from '../witness.ts';
 import { type BrokerMachine, SimulatedBroker } from './broker.ts';
 
 /** A broker that cannot start, because its disk is full, is started again after this long, as systemd does it. */
@@ -10,15 +9,15 @@ export class Home {
   readonly name: string;
   readonly machine: BrokerMachine;
   readonly #host: Host;
-  readonly #witness: Witness;
+  readonly #say: (text: string) => void;
   #broker: SimulatedBroker | null = null;
   #starting: Process | null = null;
 
-  constructor(name: string, machine: BrokerMachine, host: Host, witness: Witness) {
+  constructor(name: string, machine: BrokerMachine, host: Host, say: (text: string) => void) {
     this.name = name;
     this.machine = machine;
     this.#host = host;
-    this.#witness = witness;
+    this.#say = say;
   }
 
   /** Null while it is down. */
@@ -45,7 +44,7 @@ export class Home {
         process.kill();
         this.#starting = null;
         this.disk.crash();
-        this.#witness.say(`${this.name} does not start: ${error instanceof Error ? error.message : error}`);
+        this.#say(`${this.name} does not start: ${error instanceof Error ? error.message : error}`);
         this.#host.scheduler.after(START_AGAIN_MS, 'start again', () => this.start());
       },
     );

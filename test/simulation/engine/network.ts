@@ -323,10 +323,11 @@ export class Line implements GuestLine {
     this.#accept = accept;
   }
 
-  /** Rejects where nothing listens. */
-  dial(events: CarrierEvents, signal: AbortSignal): Promise<Connection> {
+  /** Rejects where nothing listens. A process that is gone by then does not hear of it. */
+  dial(events: CarrierEvents, signal: AbortSignal, process: Process | null = null): Promise<Connection> {
     return new Promise((resolve, reject) => {
       this.scheduler.after(this.delay(), `${this.name} dials`, () => {
+        if (process?.isAlive === false) return;
         if (signal.aborted) reject(signal.reason);
         else if (this.#accept === null || this.state.isHeld)
           reject(Object.assign(new Error('connection refused'), { code: 'ECONNREFUSED' }));
