@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ARM_NAMES, type ArmName, DEFAULT_ARMS, isArmName } from './arms/arm.ts';
+import { renderAudit, runAudit } from './audit/run.ts';
 import { Cleanup } from './cleanup.ts';
 import { FULL_DEVICES, QUICK_DEVICES, runDevices } from './devices/run.ts';
 import { renderDevices } from './devices/table.ts';
@@ -34,6 +35,8 @@ interface Options {
   readonly policyRows: boolean;
   readonly policy: boolean;
   readonly revocations: boolean;
+  readonly audit: boolean;
+  readonly records?: number;
   readonly fairness: boolean;
   readonly devices: boolean;
   readonly attacks: readonly Kind[];
@@ -52,6 +55,8 @@ const program = new Command('npm run bench --')
   .option('--policy-rows', 'instead: throughput of Argus under a policy of 10 and of 10 000 rows', false)
   .option('--policy', 'instead: what is promised of policies and their changes, and peers that do the same', false)
   .option('--revocations', 'instead: how soon the sessions of a revoked key end, on each carrier', false)
+  .option('--audit', 'instead: verifying a log, indexing it, and questions to the index (needs DuckDB)', false)
+  .option('--records <n>', 'with --audit: the length of the log', (text) => parseWhole(text, 1, 100_000_000))
   .option(
     '--fairness',
     'instead: what an innocent pair of VMs feels of each attack, and what it costs the broker',
@@ -106,6 +111,13 @@ async function bench(options: Options): Promise<void> {
       const { cleanup: ends, progress } = request;
       const figures = await runRevocations({ folder, cleanup: ends, progress, isQuick: options.quick });
       process.stdout.write(`${options.json ? JSON.stringify(figures) : renderRevocations(figures)}\n`);
+      return;
+    }
+    if (options.audit) {
+      const { records, quick: isQuick, json } = options;
+      const length = records === undefined ? {} : { records };
+      const report = await runAudit({ folder, isQuick, progress: request.progress, ...length });
+      process.stdout.write(`${json ? JSON.stringify(report) : renderAudit(report)}\n`);
       return;
     }
     if (options.policyRows) {

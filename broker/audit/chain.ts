@@ -6,6 +6,7 @@
  * it tells a damaged line from a whole one. Neither stops an attacker who edits a line and rewrites everything after
  * it. A signed checkpoint or a remembered head does (verify/).
  */
+import { isAscii } from 'node:buffer';
 import { hash } from 'node:crypto';
 import type { Body } from './body.ts';
 import { leafHash } from './evidence/index.ts';
@@ -75,11 +76,18 @@ export interface ParsedLine {
 
 const STRICT_UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** Nearly all lines are ASCII, which needs no decoder: that is a quarter of the time of `parseLine`. */
+function textOf(bytes: Uint8Array): string {
+  return isAscii(bytes)
+    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+    : STRICT_UTF8.decode(bytes);
+}
+
 /** Reads one line (without newline). Never throws, whatever the bytes. */
 export function parseLine(bytes: Uint8Array): ParsedLine | LineFault {
   let value: unknown;
   try {
-    value = JSON.parse(STRICT_UTF8.decode(bytes));
+    value = JSON.parse(textOf(bytes));
   } catch {
     return 'BAD_JSON';
   }

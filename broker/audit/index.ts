@@ -6,6 +6,7 @@ export {
   type CheckpointSigner,
   cosignerKeyOf,
   formatVerifierKey,
+  leafHash,
   noteKeyOf,
   type ProofFault,
   type ProofVerdict,
@@ -37,7 +38,16 @@ export {
   readVerifierKey,
 } from './prove.ts';
 export type { LinePlace } from './read/lines.ts';
-export { auditReader, type PlacedLine, placeAfter, readAudit, readLineAt, readLines } from './read/read.ts';
+export {
+  auditReader,
+  type PlacedLine,
+  placeAfter,
+  type ReadLine,
+  readAudit,
+  readAuditParts,
+  readLineAt,
+  readLines,
+} from './read/read.ts';
 export { type AuditStatus, auditStatus } from './read/status.ts';
 export { type TailLine, tailAudit } from './read/tail.ts';
 export type { SignedState } from './signed-state.ts';

@@ -12,7 +12,9 @@ export type AuditQuestionErrorCode =
   /** The checkpoint of an earlier list cannot be used with this log. */
   | 'ERR_AUDIT_CURSOR'
   /** The case cannot be made: by whom, of what, or how much. */
-  | 'ERR_AUDIT_CASE';
+  | 'ERR_AUDIT_CASE'
+  /** The index cannot be made or opened. Every question can be answered without it. */
+  | 'ERR_AUDIT_INDEX';
 
 export class AuditQuestionError extends Error {
   override readonly name = 'AuditQuestionError';

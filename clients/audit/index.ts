@@ -10,6 +10,19 @@ export {
   verifyCase,
 } from './cases/index.ts';
 export { type AuditConsole, openConsole } from './console/index.ts';
+export {
+  DerivedIndex,
+  eachLine,
+  groupsOf,
+  hasIndex,
+  INDEX_POLL_MS,
+  indexFile,
+  malformedLines,
+  openDatabase,
+  prepareIndexDirectory,
+  removeIndex,
+  timelineOf,
+} from './derived/index.ts';
 export { AuditQuestionError } from './errors.ts';
 export { avcLine, cefLine, ecsDocument, ocsfEvent } from './export/index.ts';
 export {
@@ -30,10 +43,22 @@ export {
   parseTime,
   predicateOf,
   type QueryField,
+  type Question,
   RecordRow,
   TIME_WORDS,
 } from './query/index.ts';
-export { Groups, LogUses, ObservedFlow, Openings, Probes, shown, Timeline } from './reports/index.ts';
+export {
+  type Group,
+  Groups,
+  LogUses,
+  ObservedFlow,
+  Openings,
+  Probes,
+  shown,
+  sortedGroups,
+  Timeline,
+  type TimelineCount,
+} from './reports/index.ts';
 export {
   cursorFile,
   openTarget,

@@ -475,6 +475,19 @@ export const MODULES: readonly ModulePlace[] = [
     ],
   },
   {
+    // Not installed with Argus: everything else works without it.
+    packageName: '@duckdb/node-api',
+    folders: ['clients/audit'],
+    within: 'file',
+    breaking: [
+      {
+        'clients/audit/derived/duckdb.ts': `import type * as DuckDb from '@duckdb/node-api';`,
+        'clients/audit/derived/answers.ts': `import { DOUBLE } from '@duckdb/node-api';`,
+      },
+      { 'clients/cli/commands/audit/indexed.ts': `const duckdb = await import('@duckdb/node-api');` },
+    ],
+  },
+  {
     packageName: 'jose',
     folders: ['keys'],
     within: 'any',

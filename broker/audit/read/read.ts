@@ -4,7 +4,7 @@
 import { parseLine } from '../chain.ts';
 import type { AuditReader } from '../files/files.ts';
 import { nodeFiles } from '../files/node-files.ts';
-import { type LinePlace, segmentLines } from './lines.ts';
+import { type LinePlace, segmentParts } from './lines.ts';
 import type { TailLine } from './tail.ts';
 
 export interface PlacedLine extends TailLine {
@@ -20,25 +20,64 @@ export interface PlacedLine extends TailLine {
  */
 export async function* readAudit(
   directory: string,
-  from: LinePlace = { segment: 0, offset: 0 },
+  from?: LinePlace,
   reader: AuditReader = nodeFiles(directory),
 ): AsyncGenerator<PlacedLine> {
-  for await (const { place, bytes } of readLines(reader, from))
-    yield { segment: place.segment, parsed: parseLine(bytes), place, length: bytes.length };
+  for await (const part of readAuditParts(directory, from, reader)) yield* part;
 }
 
-/** The same lines as bytes. They are a view of a chunk: copy them to keep them longer than one iteration. */
+export interface ReadLine extends PlacedLine {
+  /** A view of a chunk: copy it to keep it longer than one iteration. */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The same, one chunk at a time. The lines of a chunk are parsed one by one while the caller goes through them: so many
+ * records at once would cost more in the garbage collector than in the parser.
+ */
+export async function* readAuditParts(
+  directory: string,
+  from: LinePlace = { segment: 0, offset: 0 },
+  reader: AuditReader = nodeFiles(directory),
+): AsyncGenerator<Iterable<ReadLine>> {
+  for await (const { start, lines } of chunksOfLines(reader, from)) yield parsedLines(start, lines);
+}
+
+function* parsedLines(start: LinePlace, lines: readonly Uint8Array[]): Generator<ReadLine> {
+  for (const { place, bytes } of placedLines(start, lines))
+    yield { segment: place.segment, parsed: parseLine(bytes), place, length: bytes.length, bytes };
+}
+
+/** The lines as bytes. They are a view of a chunk: copy them to keep them longer than one iteration. */
 export async function* readLines(
   reader: AuditReader,
   from: LinePlace,
 ): AsyncGenerator<{ readonly place: LinePlace; readonly bytes: Uint8Array }> {
+  for await (const { start, lines } of chunksOfLines(reader, from)) yield* placedLines(start, lines);
+}
+
+async function* chunksOfLines(
+  reader: AuditReader,
+  from: LinePlace,
+): AsyncGenerator<{ readonly start: LinePlace; readonly lines: readonly Uint8Array[] }> {
   for (const { number, bytes, fault } of await reader.segments()) {
     if (fault !== undefined || number < from.segment) continue;
     let offset = number === from.segment ? from.offset : 0;
-    for await (const line of segmentLines(reader, number, offset, bytes)) {
-      yield { place: { segment: number, offset }, bytes: line };
-      offset += line.length + 1;
+    for await (const lines of segmentParts(reader, number, offset, bytes)) {
+      yield { start: { segment: number, offset }, lines };
+      offset = lines.reduce((sum, line) => sum + line.length + 1, offset);
     }
+  }
+}
+
+function* placedLines(
+  { segment, offset: start }: LinePlace,
+  lines: readonly Uint8Array[],
+): Generator<{ readonly place: LinePlace; readonly bytes: Uint8Array }> {
+  let offset = start;
+  for (const bytes of lines) {
+    yield { place: { segment, offset }, bytes };
+    offset += bytes.length + 1;
   }
 }
 

@@ -47,7 +47,7 @@ export function predicateOf(question: Question): Predicate {
 }
 
 /** `src=@app` asks for a label of the source. */
-function labelField(field: QueryField, value: string): QueryField {
+export function labelField(field: QueryField, value: string): QueryField {
   if (!value.startsWith('@')) return field;
   return field === 'src' ? 'src.labels' : field === 'dst' ? 'dst.labels' : field;
 }

@@ -26,7 +26,7 @@ export class Groups {
 
   add(row: QueryRow): Group {
     const key = this.#by.map((field) => shown(row.get(field)));
-    const name = key.join(SEPARATOR);
+    const name = groupName(key);
     const [seq, time] = [number(row, 'seq'), String(row.get('time') ?? '')];
     let group = this.#groups.get(name);
     if (group === undefined) {
@@ -41,13 +41,22 @@ export class Groups {
     return group;
   }
 
-  /** Largest first; equal ones by key, so that the order is the same each time. */
-  sorted(by: 'events' | 'messages' | 'bytes' | 'firstSeq' = 'events'): readonly Group[] {
-    const sign = by === 'firstSeq' ? -1 : 1;
-    return [...this.#groups.values()].sort(
-      (a, b) => sign * (b[by] - a[by]) || a.key.join(SEPARATOR).localeCompare(b.key.join(SEPARATOR)),
-    );
+  sorted(by: GroupOrder = 'events'): readonly Group[] {
+    return sortedGroups([...this.#groups.values()], by);
   }
+}
+
+type GroupOrder = 'events' | 'messages' | 'bytes' | 'firstSeq';
+
+/** Largest first; equal ones by key, so that the order is the same each time. */
+export function sortedGroups(groups: readonly Group[], by: GroupOrder): readonly Group[] {
+  const sign = by === 'firstSeq' ? -1 : 1;
+  return groups.toSorted((a, b) => sign * (b[by] - a[by]) || groupName(a.key).localeCompare(groupName(b.key)));
+}
+
+/** One text for a whole key. */
+export function groupName(key: readonly string[]): string {
+  return key.join(SEPARATOR);
 }
 
 export function shown(value: ReturnType<QueryRow['get']>): string {

@@ -1,4 +1,4 @@
 /** Entry of reports/. */
-export { Groups, number, shown } from './groups.ts';
+export { type Group, Groups, groupName, number, shown, sortedGroups } from './groups.ts';
 export { LogUses } from './reviews.ts';
-export { ObservedFlow, Openings, Probes, Timeline } from './stories.ts';
+export { ObservedFlow, Openings, Probes, Timeline, type TimelineCount } from './stories.ts';

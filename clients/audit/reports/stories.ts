@@ -148,6 +148,13 @@ export class ObservedFlow {
   }
 }
 
+export interface TimelineCount {
+  readonly time: string;
+  readonly allowed: number;
+  readonly denied: number;
+  readonly other: number;
+}
+
 /** Events per stretch of time. */
 export class Timeline {
   readonly #bucketMs: number;
@@ -173,12 +180,7 @@ export class Timeline {
     else bucket.other += events;
   }
 
-  result(): readonly {
-    readonly time: string;
-    readonly allowed: number;
-    readonly denied: number;
-    readonly other: number;
-  }[] {
+  result(): readonly TimelineCount[] {
     return [...this.#buckets]
       .sort(([a], [b]) => a - b)
       .map(([start, counts]) => ({ time: new Date(start).toISOString(), ...counts }));

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { caseCommand, verifyCaseCommand } from './audit/case.ts';
 import { checkpointCommand, keyCommand, proveCommand, verifyProofCommand } from './audit/evidence.ts';
+import { indexCommand } from './audit/index-command.ts';
 import { listCommand } from './audit/list.ts';
 import { accessCommand, rulesCommand } from './audit/policies.ts';
 import { reportCommands } from './audit/reports.ts';
@@ -31,6 +32,7 @@ export function auditCommand(): Command {
     .addCommand(tailCommand())
     .addCommand(listCommand())
     .addCommand(streamCommand())
+    .addCommand(indexCommand())
     .addCommand(accessCommand())
     .addCommand(rulesCommand());
   for (const command of reportCommands()) audit.addCommand(command);

@@ -14,6 +14,8 @@ const REVIEWS = ['test/service/reviews.test.ts'];
 const COSIGNING = ['test/federation/cosigning.test.ts'];
 const STREAM = ['test/audit/stream/stream.test.ts'];
 const STREAM_FORMATS = ['test/audit/stream/formats.test.ts'];
+const INDEX = ['test/audit/derived/derived-index.test.ts'];
+const ANSWERS = ['test/audit/derived/same-answers.test.ts'];
 const RECOVERY = ['test/audit/recovery.test.ts'];
 
 export const AUDIT: readonly Mutant[] = [
@@ -100,6 +102,48 @@ export const AUDIT: readonly Mutant[] = [
     replace: 'if (text.length >= 0) return text;',
     promise: 'no secret of a stream is seen',
     tests: STREAM_FORMATS,
+  },
+  {
+    in: 'clients/audit/derived/index-file.ts',
+    find: ' && (stat.mode & GROUP_AND_OTHERS) === 0',
+    replace: '',
+    promise: 'nobody else chooses the answers of an index',
+    tests: INDEX,
+  },
+  {
+    in: 'clients/audit/derived/duckdb.ts',
+    find: "enable_external_access: 'false'",
+    replace: "enable_external_access: 'true'",
+    promise: 'a question is not a statement',
+    tests: INDEX,
+  },
+  {
+    in: 'clients/audit/derived/duckdb.ts',
+    find: "lock_configuration: 'true'",
+    replace: "lock_configuration: 'false'",
+    promise: 'a question is not a statement',
+    tests: INDEX,
+  },
+  {
+    in: 'clients/audit/derived/derived-index.ts',
+    find: 'line.length === tail && leafHash(line) === hash',
+    replace: 'line.length === tail',
+    promise: 'an index answers as a scan does',
+    tests: INDEX,
+  },
+  {
+    in: 'clients/audit/derived/condition.ts',
+    find: 'return `$${this.values.length}`;',
+    replace: 'return String(value);',
+    promise: 'a question is not a statement',
+    tests: ANSWERS,
+  },
+  {
+    in: 'clients/audit/derived/answers.ts',
+    find: "if (typeof parsed === 'string' || wants(new RecordRow(parsed)))",
+    replace: 'if (true)',
+    promise: 'an index answers as a scan does',
+    tests: ANSWERS,
   },
   {
     in: 'broker/service/evidence/reviews.ts',

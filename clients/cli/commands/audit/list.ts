@@ -15,6 +15,7 @@ import {
   avcLine,
   cefLine,
   csvCell,
+  eachLine,
   ecsDocument,
   FIELDS,
   ocsfEvent,
@@ -27,6 +28,7 @@ import {
 } from '../../../audit/index.ts';
 import { counted } from '../../progress/index.ts';
 import { announce } from './announce.ts';
+import { type IndexFlags, NO_INDEX, openIndex } from './indexed.ts';
 import { untilInterrupted } from './interrupt.ts';
 import { faultText, recordText } from './lines.ts';
 
@@ -38,7 +40,7 @@ interface LeftOut {
   count: number;
 }
 
-interface ListFlags {
+interface ListFlags extends IndexFlags {
   readonly follow?: true;
   readonly format: ListFormat;
   readonly checkpoint?: string;
@@ -56,6 +58,7 @@ export function listCommand(): Command {
     .argument('[question...]', 'such as: decision=deny src=chrome-vm since=today')
     .option('-f, --follow', 'go on with what is appended')
     .addOption(new Option('--format <format>', 'how').choices(FORMATS).default('text'))
+    .option(...NO_INDEX)
     .option('--checkpoint <file>', 'only what came since the last run with this file; written at the end')
     .addHelpText(
       'after',
@@ -65,17 +68,28 @@ export function listCommand(): Command {
 }
 
 async function list(directory: string, words: readonly string[], flags: ListFlags): Promise<void> {
-  const wants = predicateOf(parseQuestion(words.join(' '), Date.now()));
+  const asked = parseQuestion(words.join(' '), Date.now());
+  const wants = predicateOf(asked);
   await announce(directory, { what: 'list', question: words.join(' ') });
   const from = flags.checkpoint === undefined ? undefined : readCursor(flags.checkpoint, directory);
   let [found, end] = [0, from];
   const leftOut: LeftOut = { count: 0 };
   await untilInterrupted(async (signal) => {
     if (flags.format === 'csv') process.stdout.write(`${FIELDS.join(',')}\r\n`);
-    for await (const line of counted(readAudit(directory, from))) {
-      if (signal.aborted) break;
+    const use = (line: PlacedLine): void => {
       end = placeAfter(line);
       found += write(line, wants, flags, leftOut);
+    };
+    // What came since a checkpoint is at the end of the log, so it is read from there.
+    const index = flags.checkpoint === undefined ? await openIndex(directory, flags) : null;
+    try {
+      if (index === null || !(await eachLine(index, directory, asked, use)))
+        for await (const line of counted(readAudit(directory, from))) {
+          if (signal.aborted) break;
+          use(line);
+        }
+    } finally {
+      index?.close();
     }
     if (!flags.follow) return;
     for await (const line of tailAudit(directory, { lines: 0, follow: signal }))

@@ -4,25 +4,36 @@ import { escapeUnsafe, type ParsedLine, readAudit } from '../../../../broker/aud
 import {
   AuditQuestionError,
   csvTable,
+  type DerivedIndex,
+  eachLine,
   fieldOf,
+  type Group,
   Groups,
+  groupsOf,
   jsonRows,
+  malformedLines,
   ObservedFlow,
   Openings,
+  type Predicate,
   Probes,
   parseQuestion,
   predicateOf,
   type QueryField,
+  type Question,
   RecordRow,
   shown,
+  sortedGroups,
   type Table,
   Timeline,
+  type TimelineCount,
   textTable,
+  timelineOf,
 } from '../../../audit/index.ts';
 import { printJson } from '../../output.ts';
 import { counted } from '../../progress/index.ts';
 import { announce } from './announce.ts';
 import { parseSeq } from './arguments.ts';
+import { type IndexFlags, NO_INDEX, openIndex } from './indexed.ts';
 import { recordText } from './lines.ts';
 import { QUESTION_HELP } from './list.ts';
 
@@ -30,6 +41,9 @@ export interface TableFlags {
   readonly json?: true;
   readonly csv?: true;
 }
+
+/** Of a command that asks a question. */
+export interface QuestionFlags extends TableFlags, IndexFlags {}
 
 const DEFAULT_BY: readonly QueryField[] = ['src', 'dst', 'class', 'permission', 'decision', 'reason'];
 const BUCKETS: ReadonlyMap<string, number> = new Map([
@@ -58,6 +72,7 @@ export function question(name: string, description: string, example: string): Co
     .argument('[question...]', 'only of these records')
     .option('--json', 'one JSON array')
     .option('--csv', 'as CSV')
+    .option(...NO_INDEX)
     .addHelpText('after', `${QUESTION_HELP}\n\nExample:\n  ${example}`);
 }
 
@@ -72,11 +87,15 @@ function reportCommand(): Command {
       async (
         directory: string,
         words: readonly string[],
-        flags: TableFlags & { readonly by: readonly QueryField[] },
+        flags: QuestionFlags & { readonly by: readonly QueryField[] },
       ) => {
-        const groups = new Groups(flags.by);
-        await each(directory, words, (row) => groups.add(row));
-        const rows = groups.sorted().map((one) => [...one.key, one.events, one.messages, one.bytes, one.lastSeq]);
+        const rows = (await countedBy(directory, words, flags)).map((one) => [
+          ...one.key,
+          one.events,
+          one.messages,
+          one.bytes,
+          one.lastSeq,
+        ]);
         print({ columns: [...flags.by, 'events', 'messages', 'bytes', 'last'], rows }, flags);
       },
     );
@@ -93,14 +112,16 @@ function trafficCommand(): Command {
       async (
         directory: string,
         words: readonly string[],
-        flags: TableFlags & { readonly by: readonly QueryField[] },
+        flags: QuestionFlags & { readonly by: readonly QueryField[] },
       ) => {
-        const groups = new Groups(flags.by);
-        await each(directory, words, (row) => {
-          // The flow's counts also include the records of an auditallow class.
-          if (row.get('event') === 'flow') groups.add(row);
-        });
-        const rows = groups.sorted('bytes').map((one) => [...one.key, one.messages, one.bytes, one.first, one.last]);
+        // The flow's counts also include the records of an auditallow class.
+        const rows = (await countedBy(directory, words, flags, FLOWS)).map((one) => [
+          ...one.key,
+          one.messages,
+          one.bytes,
+          one.first,
+          one.last,
+        ]);
         print({ columns: [...flags.by, 'messages', 'bytes', 'first', 'last'], rows }, flags);
       },
     );
@@ -117,13 +138,13 @@ function firstSeenCommand(): Command {
       async (
         directory: string,
         words: readonly string[],
-        flags: TableFlags & { readonly by: readonly QueryField[] },
+        flags: QuestionFlags & { readonly by: readonly QueryField[] },
       ) => {
         const wants = predicateOf(parseQuestion(words.join(' '), Date.now()));
         const groups = new Groups(flags.by);
         const fresh = new Set<number>();
         // All records are looked at: a pair is new only if it was in none before.
-        await each(directory, [], (row) => {
+        await each(directory, [], flags, (row) => {
           if (row.get('event') !== 'flow' && row.get('event') !== 'send.allowed') return;
           const group = groups.add(row);
           if (group.firstSeq === row.seq && wants(row)) fresh.add(row.seq);
@@ -145,9 +166,9 @@ function probesCommand(): Command {
     'probes',
     'sources that were denied many different things',
     'argus audit probes /var/log/argus since=today',
-  ).action(async (directory: string, words: readonly string[], flags: TableFlags) => {
+  ).action(async (directory: string, words: readonly string[], flags: QuestionFlags) => {
     const probes = new Probes();
-    await each(directory, words, (row) => probes.add(row));
+    await each(directory, words, flags, (row) => probes.add(row));
     const rows = probes
       .result()
       .map((one) => [one.src, one.destinations, one.ports, one.classes, one.denials, one.firstSeq, one.lastSeq]);
@@ -160,9 +181,9 @@ function openingsCommand(): Command {
     'deny-then-allow',
     'what was denied and is allowed later, and which changes lie between',
     'argus audit deny-then-allow /var/log/argus since=week-ago',
-  ).action(async (directory: string, words: readonly string[], flags: TableFlags) => {
+  ).action(async (directory: string, words: readonly string[], flags: QuestionFlags) => {
     const openings = new Openings();
-    await each(directory, words, (row) => openings.add(row));
+    await each(directory, words, flags, (row) => openings.add(row));
     const rows = openings
       .result()
       .map((one) => [
@@ -186,9 +207,13 @@ function flowCommand(): Command {
     .requiredOption('-s, --source <domain>', 'from')
     .requiredOption('-t, --target <domain>', 'to')
     .action(
-      async (directory: string, words: readonly string[], flags: TableFlags & { source: string; target: string }) => {
+      async (
+        directory: string,
+        words: readonly string[],
+        flags: QuestionFlags & { source: string; target: string },
+      ) => {
         const flow = new ObservedFlow(flags.source);
-        await each(directory, words, (row) => flow.add(row));
+        await each(directory, words, flags, (row) => flow.add(row));
         const steps = flow.pathTo(flags.target) ?? [];
         print(
           {
@@ -208,10 +233,20 @@ function timelineCommand(): Command {
     'argus audit timeline /var/log/argus since=today --per hour',
   )
     .option('--per <stretch>', 'minute, hour or day', parseBucket, 3_600_000)
-    .action(async (directory: string, words: readonly string[], flags: TableFlags & { readonly per: number }) => {
+    .action(async (directory: string, words: readonly string[], flags: QuestionFlags & { readonly per: number }) => {
       const timeline = new Timeline(flags.per);
-      await each(directory, words, (row) => timeline.add(row));
-      const rows = timeline.result().map((one) => [one.time, one.allowed, one.denied, one.other]);
+      let counted: readonly TimelineCount[] | null = null;
+      await each(
+        directory,
+        words,
+        flags,
+        (row) => timeline.add(row),
+        async (index, asked) => {
+          counted = await timelineOf(index, asked, flags.per);
+          return counted !== null;
+        },
+      );
+      const rows = (counted ?? timeline.result()).map((one) => [one.time, one.allowed, one.denied, one.other]);
       print({ columns: ['from', 'allowed', 'denied', 'other'], rows }, flags);
     });
 }
@@ -250,16 +285,64 @@ function whyText(parsed: ParsedLine): readonly string[] {
   return lines;
 }
 
-export async function each(directory: string, words: readonly string[], use: (row: RecordRow) => void): Promise<void> {
-  const wants = predicateOf(parseQuestion(words.join(' '), Date.now()));
+const FLOWS: Question = { kind: 'text', field: 'event', values: ['flow'], isNegated: false };
+
+/** Records counted by `flags.by`: all that answer the question, or of these the flows, by bytes. */
+async function countedBy(
+  directory: string,
+  words: readonly string[],
+  flags: QuestionFlags & { readonly by: readonly QueryField[] },
+  only: Question = { kind: 'all' },
+): Promise<readonly Group[]> {
+  const wants = predicateOf(only);
+  const scanned = new Groups(flags.by);
+  let counted: readonly Group[] | null = null;
+  await each(
+    directory,
+    words,
+    flags,
+    (row) => {
+      if (wants(row)) scanned.add(row);
+    },
+    async (index, asked) => {
+      counted = await groupsOf(index, { kind: 'and', of: [asked, only] }, flags.by);
+      return counted !== null;
+    },
+  );
+  return sortedGroups(counted ?? scanned.sorted(), only === FLOWS ? 'bytes' : 'events');
+}
+
+/**
+ * Calls `use` with the records that answer a question.
+ *
+ * @param count lets an index count them instead; false: it cannot
+ */
+export async function each(
+  directory: string,
+  words: readonly string[],
+  flags: IndexFlags,
+  use: (row: RecordRow) => void,
+  count: (index: DerivedIndex, asked: Question) => Promise<boolean> = async () => false,
+): Promise<void> {
+  const asked = parseQuestion(words.join(' '), Date.now());
   await announce(directory, { what: 'report', question: words.join(' ') });
+  const index = await openIndex(directory, flags);
   let malformed = 0;
-  for await (const { parsed } of counted(readAudit(directory))) {
+  const take = ({ parsed }: { readonly parsed: ParsedLine | string }, wants: Predicate | null): void => {
     if (typeof parsed === 'string') malformed += 1;
     else {
       const row = new RecordRow(parsed);
-      if (wants(row)) use(row);
+      if (wants === null || wants(row)) use(row);
     }
+  };
+  try {
+    if (index !== null && (await count(index, asked))) malformed = await malformedLines(index);
+    else if (index === null || !(await eachLine(index, directory, asked, (line) => take(line, null)))) {
+      const wants = predicateOf(asked);
+      for await (const line of counted(readAudit(directory))) take(line, wants);
+    }
+  } finally {
+    index?.close();
   }
   if (malformed > 0)
     process.stderr.write(`${malformed} lines are not records; run "argus audit verify ${directory}"\n`);

@@ -1,0 +1,14 @@
+/** The numbers of an index, with their unit and reason. */
+
+/** Lines in one transaction: some 2 s of work, which is lost when the command is interrupted. */
+export const LINES_PER_COMMIT = 500_000;
+/** Attempts to open an index that another command has open, and the pause between two. Together 2 s. */
+export const LOCK_ATTEMPTS = 20;
+export const LOCK_PAUSE_MS = 100;
+/**
+ * Records are read one by one through the index if they are fewer than this part of all: reading one by its place costs
+ * about as much as scanning 20.
+ */
+export const SCAN_PARTS = 20;
+/** `argus audit index --follow` looks for new records this often. */
+export const INDEX_POLL_MS = 500;
