@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeLine, hashLine } from '../../broker/audit/chain.ts';
+import type { AuditReader } from '../../broker/audit/files/files.ts';
+import { scanOf } from '../../broker/audit/verify/parts.ts';
 import { scanPart } from '../../broker/audit/verify/scan.ts';
 import { seeded } from '../support/seed.ts';
 
@@ -72,6 +74,60 @@ scan('no byte can change unseen', () => {
       return scanPart(changed, []) === null;
     }),
     seeded({ numRuns: 500 }),
+  );
+});
+
+/** A segment in memory. */
+function segmentOf(bytes: Buffer): AuditReader {
+  return {
+    segments: async () => [{ number: 1, bytes: bytes.length }],
+    read: async (_, offset, length) => bytes.subarray(offset, offset + length),
+    hasWriter: async () => false,
+    readBeside: async () => null,
+  };
+}
+
+/** One line is longer than what is read ahead of a part. */
+const LENGTHS = [10, 9_000, 30, 5_000, 20] as const;
+
+scan('wherever a segment is cut, its two parts are all of its lines', async () => {
+  let prev = ZERO;
+  const lines = LENGTHS.map((length, at) => {
+    const line = encodeLine(at + 1, `${BODY},"detail":{"text":"${'x'.repeat(length)}"}`, prev);
+    prev = hashLine(line);
+    return line;
+  });
+  const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+  const [reader, size] = [segmentOf(bytes), bytes.length];
+  for (let cut = 1; cut < size; cut += 7) {
+    const first = await scanOf(reader, { segment: 1, from: 0, to: cut, size }, []);
+    const second = await scanOf(reader, { segment: 1, from: cut, to: size, size }, []);
+    assert.is(first?.start, 0);
+    assert.is((first?.summary.lines ?? 0) + (second?.summary.lines ?? 0), LENGTHS.length, `cut at ${cut}`);
+    if (second !== null) assert.is(second.start, first?.end);
+  }
+  const torn = { segment: 1, from: 0, to: size - 1, size: size - 1 };
+  assert.is(await scanOf(reader, torn, []), null, 'the last line does not end');
+});
+
+scan('a milestone is found, and a text that only looks like one is not', () => {
+  const bodies = [
+    BODY.replace('session.open', 'broker.start'),
+    `${BODY},"detail":{"text":"broker. audit. torn"}`,
+    BODY.replace('session.open', 'audit.gap'),
+  ];
+  let prev = ZERO;
+  const lines = bodies.map((body, at) => {
+    const line = encodeLine(at + 1, body, prev);
+    prev = hashLine(line);
+    return line;
+  });
+  assert.equal(
+    scanPart(partOf(lines), [])?.milestones.map(({ seq, event }) => [seq, event]),
+    [
+      [1, 'broker.start'],
+      [3, 'audit.gap'],
+    ],
   );
 });
 

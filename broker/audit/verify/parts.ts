@@ -20,22 +20,35 @@ export interface ScannedPart {
 }
 
 const NEWLINE = 0x0a;
+/** Longer than most records. */
+const READ_AHEAD_BYTES = 4_096;
 
 /** Null: not one clean chain of whole lines. The slow check must read this part. */
 export async function scanOf(reader: AuditReader, part: Part, sizes: readonly number[]): Promise<ScannedPart | null> {
-  const { segment, from, to, size } = part;
+  const { from } = part;
   // Read one byte before `from`. It is a newline if a line begins at `from`. The scan needs this byte in any case.
   const base = Math.max(0, from - 1);
-  const head = await reader.read(segment, base, Math.min(size, to) - base);
-  const tail = head.at(-1) === NEWLINE ? new Uint8Array(0) : await restOfLine(reader, part, base + head.length);
-  if (tail === null || head.length + tail.length === 0) return null;
-  const read = from === 0 ? Buffer.concat([new Uint8Array(1), head, tail]) : Buffer.concat([head, tail]);
+  const bytes = await wholeLines(reader, part, base);
+  if (bytes === null || bytes.length === 0) return null;
+  const read = from === 0 ? Buffer.concat([new Uint8Array(1), bytes]) : bytes;
   const skipped = from === 0 ? 0 : read.indexOf(NEWLINE);
   if (skipped < 0 || skipped + 1 >= read.length) return null;
   const summary = scanPart(read.subarray(skipped), sizes);
   if (summary === null) return null;
   const start = from === 0 ? 0 : base + skipped + 1;
   return { start, end: start + read.length - skipped - 1, summary };
+}
+
+/** From `base` to the end of the line that holds the last byte of the part. Null: that line does not end. */
+async function wholeLines(reader: AuditReader, part: Part, base: number): Promise<Buffer | null> {
+  const { segment, to, size } = part;
+  const read = await reader.read(segment, base, Math.min(size, to + READ_AHEAD_BYTES) - base);
+  const bytes = Buffer.from(read.buffer, read.byteOffset, read.byteLength);
+  // Nearly always the line ends in what was read, and nothing is copied.
+  const end = bytes.indexOf(NEWLINE, Math.min(size, to) - base - 1);
+  if (end >= 0) return bytes.subarray(0, end + 1);
+  const tail = await restOfLine(reader, part, base + bytes.length);
+  return tail === null ? null : Buffer.concat([bytes, tail]);
 }
 
 /** The bytes up to and including the next newline. Null: there is none within the limit of a line. */

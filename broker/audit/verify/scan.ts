@@ -42,8 +42,19 @@ const COMMA = 0x2c;
 /**
  * Byte sequences that every record holds which verify must parse completely, and few others. They cannot occur inside a
  * JSON string, because its quotes are escaped.
+ *
+ * `rare` is searched, and the rest is compared at each hit. The runtime looks for the first byte of what it searches,
+ * and a record has a quote every few bytes: searching the whole sequences takes four times as long.
  */
-const MILESTONE_KEYS = ['"event":"broker.', '"event":"audit.', '"torn":['];
+const MILESTONE_KEYS = [
+  milestoneKey('"event":"b', 'roker.'),
+  milestoneKey('"event":"a', 'udit.'),
+  milestoneKey('"', 'torn":['),
+];
+
+function milestoneKey(before: string, rare: string): { readonly before: Buffer; readonly rare: Buffer } {
+  return { before: Buffer.from(before), rare: Buffer.from(rare) };
+}
 
 /**
  * @param bytes one spare byte, then whole lines with their newlines. The byte before a line is overwritten and restored
@@ -127,8 +138,9 @@ function isAt(bytes: Buffer, at: number, expected: Buffer): boolean {
 /** Null: one of the records needs the slow check. */
 function findMilestones(bytes: Buffer): readonly Milestone[] | null {
   const found = new Map<number, Milestone>();
-  for (const key of MILESTONE_KEYS) {
-    for (let hit = bytes.indexOf(key); hit >= 0; hit = bytes.indexOf(key, hit + 1)) {
+  for (const { before, rare } of MILESTONE_KEYS) {
+    for (let hit = bytes.indexOf(rare); hit >= 0; hit = bytes.indexOf(rare, hit + 1)) {
+      if (!isAt(bytes, hit - before.length, before)) continue;
       const start = bytes.lastIndexOf(NEWLINE, hit) + 1;
       const parsed = parseLine(bytes.subarray(start === 0 ? 1 : start, bytes.indexOf(NEWLINE, hit)));
       if (typeof parsed === 'string') return null;
