@@ -23,6 +23,7 @@ export {
   formatMermaid,
   formatReported,
   formatRule,
+  formatSvg,
   isDecidedByRows,
   labelGrowth,
   lintPolicy,

@@ -16,5 +16,6 @@ export {
 } from './redecide.ts';
 export { formatGithub, formatReported, toSarif } from './report.ts';
 export { formatRule, type SearchTerms, searchRows } from './search.ts';
+export { formatSvg } from './svg.ts';
 export { accessMatrix, formatDot, formatMermaid, policyCounts } from './views.ts';
 export { type AccessQuestion, answerWhy, type Candidate, formatAnswer, readQuestion } from './why.ts';

@@ -9,6 +9,7 @@ import {
   finish,
   flowGraph,
   formatDiff,
+  formatSvg,
   lintPolicy,
   type PolicyBuild,
   type PolicyFiles,
@@ -108,6 +109,37 @@ analyse('a flow is found exactly when a chain of messages can carry it, and none
     seeded({ numRuns: 60 }),
   );
 });
+
+analyse('the picture of the flows is well-formed, and has each domain and each flow once', async () => {
+  const row = (source: string, destination: string, className: string): Rule => ({
+    source,
+    destination,
+    className,
+    permission: 'send',
+    effect: 'allow',
+  });
+  const policy = await compile([row('@any', '@any', 'argo'), row('vm-a', '@any', 'to'), row('@l1', 'vm-a', 'from')]);
+  const graph = finish(flowGraph(policy));
+  const svg = formatSvg(graph);
+  assert.equal(unclosed(svg), []);
+  const titles = [...svg.matchAll(/<title>([^<]*)<\/title>/g)].map(([, title]) => title);
+  const flows = graph.steps.flat().filter((step) => step !== undefined);
+  assert.ok(flows.length > 0);
+  for (const { from, to } of flows)
+    assert.is(titles.filter((title) => title?.startsWith(`${from.name} -&gt; ${to.name}:`)).length, 1);
+  for (const { name } of graph.domains) assert.is(svg.split(`>${name}</text>`).length, 2);
+});
+
+/** Tags of a text that are open at its end, or were closed without being open. */
+function unclosed(xml: string): string[] {
+  const open: string[] = [];
+  for (const [, slash, name = '', end] of xml.matchAll(/<(\/?)([a-z]+)[^<>]*?(\/?)>/g)) {
+    if (end === '/') continue;
+    if (slash !== '/') open.push(name);
+    else if (open.pop() !== name) return [`/${name}`];
+  }
+  return open;
+}
 
 analyse('without a row that is called duplicate, redundant, dead or void nothing changes', async () => {
   const CODES = ['W-020', 'W-021', 'W-022', 'W-024'];

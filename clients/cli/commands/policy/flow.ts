@@ -8,6 +8,7 @@ import {
   formatDot,
   formatFlows,
   formatMermaid,
+  formatSvg,
   PolicyError,
   type PolicyRevision,
   shortestFlows,
@@ -80,16 +81,20 @@ function membersOf({ domains }: PolicyRevision, subject: string): Set<Domain> {
   );
 }
 
+const FORMATS = { dot: formatDot, mermaid: formatMermaid, svg: formatSvg };
+
 export function graphCommand(): Command {
   return new Command('graph')
     .description('draw which domains information can pass between')
     .addOption(
-      new Option('--format <format>', 'for Graphviz, or for Markdown').choices(['dot', 'mermaid']).default('dot'),
+      new Option('--format <format>', 'for Graphviz, for Markdown, or a picture')
+        .choices(['dot', 'mermaid', 'svg'])
+        .default('dot'),
     )
     .addOption(policyOption())
-    .addHelpText('after', '\nExample:\n  argus policy graph --policy /etc/argus/policy | dot -Tsvg > policy.svg')
-    .action(async (options: PolicyOption & { readonly format: 'dot' | 'mermaid' }) => {
+    .addHelpText('after', '\nExample:\n  argus policy graph --format svg --policy /etc/argus/policy > policy.svg')
+    .action(async (options: PolicyOption & { readonly format: keyof typeof FORMATS }) => {
       const graph = finish(flowGraph(await load(options.policy)));
-      process.stdout.write(`${options.format === 'dot' ? formatDot(graph) : formatMermaid(graph)}\n`);
+      process.stdout.write(`${FORMATS[options.format](graph)}\n`);
     });
 }
