@@ -1,0 +1,34 @@
+/** A service that has closed everything ends, whatever it forgot, and says what that was. */
+import { spawnSync } from 'node:child_process';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { LOADER, programFile } from '../support/program.ts';
+
+const ends = suite('the end of a service');
+
+const AFTER_MS = 100;
+
+function run(forgotten: string, exitCode: number) {
+  const source = `
+    import { createServer } from 'node:net';
+    import { endSoon } from ${JSON.stringify(programFile('clients/entry/index.ts'))};
+    ${forgotten}
+    process.exitCode = ${exitCode};
+    endSoon('service', ${AFTER_MS});
+  `;
+  return spawnSync(process.execPath, [...LOADER, '--input-type=module', '--eval', source], { encoding: 'utf8' });
+}
+
+ends('what is left is named, and the exit code stays', () => {
+  const { status, stderr } = run('createServer().listen(0);', 3);
+  assert.is(status, 3);
+  assert.match(stderr, /^service: everything is closed, and still open is: TCPServerWrap; the process ends\n$/);
+});
+
+ends('a service that has closed everything ends by itself, without a word', () => {
+  const { status, stderr } = run('', 0);
+  assert.is(status, 0);
+  assert.is(stderr, '');
+});
+
+ends.run();
