@@ -29,6 +29,7 @@ interface Vm {
     readonly iov: Uint8Array;
     readonly deadline: number;
   }): Promise<number>;
+  close(): Promise<void>;
 }
 
 interface Client {

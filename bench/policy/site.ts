@@ -108,6 +108,10 @@ export async function openPolicySite(folder: string, rows: number): Promise<Poli
     control: join(at('run'), 'control.sock'),
     steady: await streamTo(steady, 'steady', STEADY_PORT),
     granted: await streamTo(granted, GRANTED, GRANTED_PORT),
-    stop: server.stop,
+    // The sessions first: a domain whose broker is gone dials again and again, and keeps the process alive.
+    stop: async () => {
+      await Promise.all([sink, steady, granted].map((vm) => vm.close()));
+      await server.stop();
+    },
   };
 }
