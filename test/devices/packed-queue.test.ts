@@ -216,7 +216,8 @@ const HOSTILE: readonly [rule: string, fault: QueueFault, make: (fixture: Fixtur
   ...[0, 24, 16 * 1_025].map((length): [string, QueueFault, (fixture: Fixture) => void] => [
     `an indirect table of ${length} bytes`,
     'indirect',
-    ({ driver, memory }) => driver.describe(0, memory.base, length, 4),
+    // Of zeros: nothing but its length is wrong.
+    ({ driver, space }) => driver.describe(0, space(length).address, length, 4),
   ]),
 ];
 
@@ -233,6 +234,17 @@ for (const [rule, fault, make] of HOSTILE)
     assert.is(queue.rearm(), false);
     assert.equal(Buffer.from(memory.bytes), before);
   });
+
+packed('a chain that runs into descriptors of a chain that was not given back stops the queue', () => {
+  const { driver, memory, queue } = makeFixture();
+  const half = SIZE / 2;
+  for (let index = 0; index < half; index++) driver.describe(index, memory.base, 1, index < half - 1 ? 1 : 0);
+  assert.ok(queue.pop());
+  for (let index = half; index < SIZE; index++) driver.describe(index, memory.base, 1, 1);
+  driver.describe(0, memory.base, 1, 0);
+  assert.is(queue.pop(), null);
+  assert.is(queue.fault, 'loop');
+});
 
 packed('an indirect table is refused when it was not negotiated', () => {
   const { driver, queue, buffer, space } = makeFixture({ hasIndirect: false });

@@ -293,6 +293,19 @@ bus('before DRIVER_OK nothing reaches the device, and features that are not offe
   assert.is(await codeOf(bus.driver.start(0n)), 'done');
 });
 
+bus('a chain that comes before DRIVER_OK is lost, also when the device runs later', () => {
+  const { bus, heard } = consoleBus();
+  bus.tell(MessageId.setStatus, words(3));
+  bus.tell(MessageId.setFeatures, payloads.encodeFeatures({ first: 0, blocks: [0, 1] }));
+  bus.tell(MessageId.setStatus, words(11));
+  bus.tell(MessageId.setQueue, payloads.encodeSetQueue(MessageLayout.draft, { queue: 1, size: 4 }));
+  bus.tell(MessageId.chain, payloads.encodeChain(1, 0, 0, Buffer.from('early')));
+  bus.tell(MessageId.setStatus, words(15));
+  bus.tell(MessageId.chain, payloads.encodeChain(1, 1, 0, Buffer.from('now')));
+  bus.run();
+  assert.equal(heard, ['now']);
+});
+
 bus('what was agreed cannot be changed while the device runs', async () => {
   const { bus } = consoleBus();
   await bus.driver.start(0n);
