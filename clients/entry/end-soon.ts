@@ -9,8 +9,8 @@ const END_MS = 3_000;
 /** Call it when everything is closed. A process that ends by itself before is not kept alive by it. */
 export function endSoon(program: string, afterMs = END_MS): void {
   const end = (): void => {
-    const left = process.getActiveResourcesInfo().filter((each) => each !== 'Timeout');
-    process.stderr.write(`${program}: everything is closed, and still open is: ${left.join(', ')}; the process ends\n`);
+    const left = process.getActiveResourcesInfo().join(', ');
+    process.stderr.write(`${program}: everything is closed, and still open is: ${left}; the process ends\n`);
     process.exit();
   };
   setTimeout(end, afterMs).unref();

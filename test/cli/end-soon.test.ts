@@ -19,11 +19,15 @@ function run(forgotten: string, exitCode: number) {
   return spawnSync(process.execPath, [...LOADER, '--input-type=module', '--eval', source], { encoding: 'utf8' });
 }
 
-ends('what is left is named, and the exit code stays', () => {
-  const { status, stderr } = run('createServer().listen(0);', 3);
-  assert.is(status, 3);
-  assert.match(stderr, /^service: everything is closed, and still open is: TCPServerWrap; the process ends\n$/);
-});
+for (const [what, forgotten] of [
+  ['TCPServerWrap', 'createServer().listen(0);'],
+  ['Timeout', 'setInterval(() => {}, 60_000);'],
+] as const)
+  ends(`what is left is named, and the exit code stays: ${what}`, () => {
+    const { status, stderr } = run(forgotten, 3);
+    assert.is(status, 3);
+    assert.is(stderr, `service: everything is closed, and still open is: ${what}; the process ends\n`);
+  });
 
 ends('a service that has closed everything ends by itself, without a word', () => {
   const { status, stderr } = run('', 0);
