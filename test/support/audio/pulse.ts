@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { temporaryDirectory } from '../temp.ts';
 import { type SoundServerKind, socketOf, startDaemons } from './sound-daemons.ts';
 
+const CONTROL_TIMEOUT_MS = 10_000;
+
 export class Pulse {
   readonly kind: SoundServerKind;
   readonly directory: string;
@@ -48,8 +50,10 @@ export class Pulse {
     return this;
   }
 
+  /** A server that took the connection while it was starting may never answer it. */
   control(...args: readonly string[]): string {
     return execFileSync('pactl', args, {
+      timeout: CONTROL_TIMEOUT_MS,
       env: this.environment,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
