@@ -30,6 +30,7 @@ export {
   type NewDecision,
   needsOfMessage,
   pageOf,
+  pageTitles,
   policyCounts,
   type RecordedDecision,
   readQuestion,

@@ -1,12 +1,19 @@
-/** Runs one command of a program; turns an error into one line and an exit code. */
+/**
+ * Runs one command of a program; turns an error into one line and an exit code. A command that has closed everything ends
+ * soon, also when something that it forgot would keep Node alive.
+ */
 import type { Command } from 'commander';
+import { endSoon } from '../entry/index.ts';
+import { pathOf } from './command-path.ts';
 import { exitCodeOf, printError } from './output.ts';
 import { showProgress } from './progress/index.ts';
 
 export async function runProgram(program: Command): Promise<void> {
   setUp(program);
   let endProgress = (): void => {};
+  let name = program.name();
   program.hook('preAction', (_, command) => {
+    name = pathOf(command).join(' ');
     endProgress = showProgress(command);
   });
   try {
@@ -17,6 +24,7 @@ export async function runProgram(program: Command): Promise<void> {
     printError(error);
     process.exitCode = exitCodeOf(error);
   }
+  endSoon(name);
 }
 
 /** Commands that were built on their own do not inherit their parent's settings. */

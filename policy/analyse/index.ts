@@ -3,7 +3,7 @@ export { type TestReport, testReport } from './coverage.ts';
 export { allFlows, flowGraph, formatFlows, shortestFlows } from './flow.ts';
 export { formatGrowth, labelGrowth } from './lint/label-growth.ts';
 export { lintPolicy, type Warning } from './lint/lint.ts';
-export { pageOf, WARNINGS } from './lint/pages.ts';
+export { pageOf, pageTitles, WARNINGS } from './lint/pages.ts';
 export { applyWaivers, type Waived } from './lint/waivers.ts';
 export { needsOfMessage } from './needs.ts';
 export { addsAccess } from './new-access.ts';

@@ -35,4 +35,23 @@ ends('a service that has closed everything ends by itself, without a word', () =
   assert.is(stderr, '');
 });
 
+ends('every command that has returned or failed ends, is named with its whole path, and keeps its exit code', () => {
+  const source = `
+    import { createServer } from 'node:net';
+    import { Command } from ${JSON.stringify(import.meta.resolve('commander'))};
+    import { runProgram } from ${JSON.stringify(programFile('clients/cli/run.ts'))};
+    process.argv = ['node', 'serve', 'here']; // what commander expects of --eval
+    const here = new Command('here').action(() => {
+      createServer().listen(0);
+      throw Object.assign(new Error('no'), { code: 'ERR_NO' });
+    });
+    await runProgram(new Command('argus').addCommand(new Command('serve').addCommand(here)));
+  `;
+  const { status, stderr } = spawnSync(process.execPath, [...LOADER, '--input-type=module', '--eval', source], {
+    encoding: 'utf8',
+  });
+  assert.is(status, 1);
+  assert.match(stderr, /^argus: no \(ERR_NO\)\nargus serve here: everything is closed.*TCPServerWrap/);
+});
+
 ends.run();

@@ -1,7 +1,6 @@
 /** `argus agent`: keeps this virtual machine's session with its broker and lends it to local programs. */
 import { Command } from 'commander';
 import { readConfig, startAgent } from '../../agents/guest/index.ts';
-import { endSoon } from '../../entry/index.ts';
 
 export function agentCommand(): Command {
   return new Command('agent')
@@ -35,7 +34,6 @@ export function agentCommand(): Command {
       if (agent === null) return;
       const reason = await Promise.race([agent.ended, stopped]);
       await agent.close();
-      endSoon('argus agent');
       if (reason !== null) throw reason;
     });
 }

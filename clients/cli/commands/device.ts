@@ -1,7 +1,6 @@
 /** `argus device`: devices on the host for a guest that has no software of Argus. Runs until SIGTERM or SIGINT. */
 import { Command } from 'commander';
 import { resolveDevices, startDevices } from '../../devices/index.ts';
-import { endSoon } from '../../entry/index.ts';
 import { connect } from '../../sdk/index.ts';
 
 interface DeviceFlags {
@@ -75,7 +74,6 @@ async function run({ domain, carrier, identity, ...input }: DeviceFlags): Promis
     if (error !== null) throw error;
   } finally {
     await vm.close();
-    endSoon('argus device');
   }
 }
 

@@ -6,7 +6,6 @@ import {
   readNetworkConfig,
   startNetworkEndpoint,
 } from '../../agents/network/index.ts';
-import { endSoon } from '../../entry/index.ts';
 import { connect } from '../../sdk/index.ts';
 
 interface CarrierFlags {
@@ -217,7 +216,6 @@ async function run(config: NetworkConfig): Promise<void> {
     if (error !== null) throw error;
   } finally {
     await vm.close();
-    endSoon('argus net');
   }
 }
 

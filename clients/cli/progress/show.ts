@@ -2,6 +2,7 @@
 import { fstatSync } from 'node:fs';
 import type { WriteStream } from 'node:tty';
 import type { Command } from 'commander';
+import { pathOf } from '../command-path.ts';
 import type { ProgressStep } from './channel.ts';
 import { STEPS } from './channel.ts';
 import { isLasting } from './lasting.ts';
@@ -42,10 +43,6 @@ function isPiped(descriptor: number): boolean {
 export function isWanted(command: Command): boolean {
   const { json, format, follow } = command.opts<{ json?: unknown; format?: unknown; follow?: unknown }>();
   return json !== true && format !== 'json' && follow !== true && !isLasting(pathOf(command));
-}
-
-function pathOf(command: Command): readonly string[] {
-  return command.parent === null ? [command.name()] : [...pathOf(command.parent), command.name()];
 }
 
 /** Lets the line go before the command writes to the stream. @returns what undoes it */

@@ -105,6 +105,15 @@ export function pageOf(code: string): string | null {
   return title === null || advice === undefined ? null : `${code}: ${title}\n\n${advice}`;
 }
 
+/** Every code that has a page, with its title, in order. */
+export function pageTitles(): ReadonlyMap<string, string> {
+  return new Map(
+    Object.keys(ADVICE)
+      .sort()
+      .map((code) => [code, titleOf(code) ?? '']),
+  );
+}
+
 function titleOf(code: string): string | null {
   const warnings: Readonly<Record<string, string>> = WARNINGS;
   const errors: Readonly<Record<string, readonly [string, string]>> = CATALOGUE;
