@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import {
   type AeadChoice,
   aeadSelfTest,
+  CLONE_SAFE_SUITES,
   chooseAead,
   type Identity,
   isCredentialReplaced,
@@ -336,6 +337,7 @@ function createCore(options: BrokerOptions, { log, aead, identity, policy, audit
       aead: aead.provider,
       freshKeysMs: options.limits.freshKeysMinutes * 60_000,
       isRevoked: keys.isRevoked,
+      suitesOf: (name) => (argo.domain(name)?.domain.cloneSafe === true ? CLONE_SAFE_SUITES : null),
     },
     clock,
     log,

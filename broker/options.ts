@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { AEAD_PROVIDERS, NAME_PATTERN } from '../keys/index.ts';
+import { AEAD_PROVIDERS, AEAD_SUITES, FAST_SUITES, NAME_PATTERN } from '../keys/index.ts';
 import {
   DOMAIN_BYTES_PER_HOUR,
   MAX_WITNESSES,
@@ -167,11 +167,11 @@ export const brokerOptions = z.strictObject({
   metrics: hostPort.nullable().default(null),
   /** Reload the policy when a file in its directory changes; SIGHUP and `argus reload` work in any case. */
   watchPolicy: z.boolean().default(true),
-  /** AEAD suites offered, best first. */
+  /** AEAD suites that domains without `cloneSafe` may use, and brokers: offered to these, best first. */
   suites: z
-    .array(z.enum(['A256GCM', 'C20P']))
+    .array(z.enum(AEAD_SUITES))
     .min(1)
-    .default(['A256GCM', 'C20P']),
+    .default([...FAST_SUITES]),
   /** The AEAD provider: `in-place`, `node` or `noble`. Unset: in-place if it loads, otherwise node. */
   aead: z.enum(AEAD_PROVIDERS).nullable().default(null),
   log: z

@@ -1,6 +1,7 @@
 /** Keys and identities: authority, credentials, identities, AEAD providers and the key schedule. */
 export {
   AEAD_PROVIDERS,
+  AEAD_SUITES,
   type Aead,
   type AeadChoice,
   type AeadKey,
@@ -8,7 +9,9 @@ export {
   type AeadSuite,
   aeadSelfTest,
   allAeads,
+  CLONE_SAFE_SUITES,
   chooseAead,
+  FAST_SUITES,
   recordNonce,
   release,
   selectAead,

@@ -18,6 +18,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import {
+  AEAD_SUITES,
   type AeadProvider,
   type AeadSuite,
   type Credential,
@@ -47,7 +48,7 @@ const base64url32 = z
   .string()
   .length(NONCE_BASE64URL_CHARS)
   .regex(/^[A-Za-z0-9_-]+$/);
-const suite = z.enum(['A256GCM', 'C20P']);
+const suite = z.enum(AEAD_SUITES);
 /** An unknown suite is ignored, so that later versions can offer it in addition to ours. */
 const offeredSuites = z.array(z.string().max(MAX_SUITE_CHARS)).min(1).max(MAX_OFFERED_SUITES);
 
@@ -87,6 +88,8 @@ export interface HandshakeContext {
   clockToleranceSeconds: number;
   /** Called for a holder that has signed. Absent inside a VM, which has no revocation list. */
   readonly isRevoked?: (credential: Credential) => boolean;
+  /** The suites that a domain may use, where they are not those of the broker; null = those. Absent inside a VM. */
+  readonly suitesOf?: (domain: string) => readonly AeadSuite[] | null;
   /** Makes the key pair of one handshake; absent = OpenSSL's own randomness. */
   readonly ephemeral?: (() => Ephemeral) | undefined;
   /** Age of a session's keys at which the responder asks for fresh ones, milliseconds. */
@@ -202,7 +205,8 @@ export async function answerHello(
   const peer = statement.value.credential;
   if (expected !== null && peer.name !== expected) return fail('WRONG_PEER');
   if (claims.data.broker !== null && claims.data.broker !== identity.name) return fail('WRONG_BROKER');
-  const chosen = claims.data.suites.find(isOneOf(suites));
+  const own = role === 'domain' ? (context.suitesOf?.(peer.name) ?? null) : null;
+  const chosen = claims.data.suites.find(isOneOf(own ?? suites));
   if (chosen === undefined) return fail('NO_COMMON_SUITE');
   const ephemeral = (context.ephemeral ?? generateEphemeral)();
   const shared = ephemeral.agree(Buffer.from(claims.data.epk, 'base64url'));

@@ -2,7 +2,7 @@
  * A session: the result of authentication on a carrier. It has the keys of both directions, counters, and one identity.
  */
 import { timingSafeEqual } from 'node:crypto';
-import type { AeadSuite, Credential, FreshKeys } from '../../keys/index.ts';
+import { type AeadSuite, type Credential, FAST_SUITES, type FreshKeys } from '../../keys/index.ts';
 import { CloseCode, type CloseWord, type DeframedRecord, RECORD_OVERHEAD_BYTES, RecordType } from '../wire/index.ts';
 import type { Opener, Sealer } from './protection.ts';
 
@@ -17,6 +17,8 @@ export class Session {
   /** The identity that the other side has proved, once its first record has opened. */
   readonly peer: Credential;
   readonly suite: AeadSuite;
+  /** True: its suite has no fast provider, so its records cost many times as much. */
+  readonly isSlow: boolean;
   /** First 16 hex digits of the transcript hash. It identifies the session in logs. */
   readonly id: string;
   /** The whole transcript hash, in base64url. A statement that names it counts in this session and in no other. */
@@ -40,6 +42,7 @@ export class Session {
   ) {
     this.peer = peer;
     this.suite = suite;
+    this.isSlow = !FAST_SUITES.includes(suite);
     this.id = Buffer.from(transcript.subarray(0, 8)).toString('hex');
     this.transcript = Buffer.from(transcript).toString('base64url');
     this.ourCommitment = commitments.ours;

@@ -243,7 +243,7 @@ export class BrokerSession implements Worker {
     const { share } = this.#job;
     const { plaintext, session } = this.#channel;
     const epochs = session?.openedEpochs ?? 1;
-    share.spend(recordUnits(plaintext.length, epochs - this.#paidEpochs));
+    share.spend(recordUnits(plaintext.length, epochs - this.#paidEpochs, session?.isSlow === true));
     this.#paidEpochs = epochs;
     this.#checked(this.#bridge.receive(plaintext, share));
   }

@@ -194,7 +194,7 @@ export class ChannelDriver implements Worker {
     const { share } = this.#job;
     const { plaintext, session } = this.#channel;
     const epochs = session?.openedEpochs ?? 1;
-    share.spend(recordUnits(plaintext.length, epochs - this.#paidEpochs));
+    share.spend(recordUnits(plaintext.length, epochs - this.#paidEpochs, session?.isSlow === true));
     this.#paidEpochs = epochs;
     this.#checked(this.#peer?.receive(plaintext, share) ?? null);
   }

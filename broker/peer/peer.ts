@@ -5,6 +5,7 @@
  * The domain gets the answers to a record only after the audit records that it caused are durable (Gate). Messages that
  * it may send to others go out at once. A denied sender waits for the disk; its receivers do not.
  */
+import type { AeadSuite } from '../../keys/index.ts';
 import type { Carrier } from '../carrier/index.ts';
 import type { Session } from '../channel/index.ts';
 import { ACCEPTED, type DomainState, type RingAnswer, type SendAnswer, UNDECIDED } from '../core/index.ts';
@@ -91,7 +92,7 @@ export class Peer extends Outbox implements Flushable {
     this.#lastHeard = this.openedAt;
   }
 
-  get suite(): string {
+  get suite(): AeadSuite {
     return this.#session.suite;
   }
 

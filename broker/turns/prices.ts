@@ -21,6 +21,9 @@ export const SEARCH_UNITS = PLACE_UNITS * PLACES_PER_SEARCH;
 const RECORD_UNITS = 5_000;
 /** A byte that is opened, copied and sealed again for its receiver. */
 const BYTE_UNITS = 1;
+/** The same with a suite that is computed in JavaScript (`argus keys aead`): for its record, and for each byte. */
+const SLOW_RECORD_UNITS = 60_000;
+const SLOW_BYTE_UNITS = 250;
 /** The keys of one more epoch. */
 const EPOCH_UNITS = 40_000;
 /**
@@ -68,9 +71,10 @@ export function decidedUnits(sends: number): number {
   return sends * FRAME_UNITS;
 }
 
-/** A record with `bytes` of plaintext, which needed the keys of `epochs` new epochs. */
-export function recordUnits(bytes: number, epochs: number): number {
-  return RECORD_UNITS + bytes * BYTE_UNITS + epochs * EPOCH_UNITS;
+/** A record with `bytes` of plaintext, which needed the keys of `epochs` new epochs. `isSlow`: see Session. */
+export function recordUnits(bytes: number, epochs: number, isSlow: boolean): number {
+  const keys = epochs * EPOCH_UNITS;
+  return isSlow ? SLOW_RECORD_UNITS + bytes * SLOW_BYTE_UNITS + keys : RECORD_UNITS + bytes * BYTE_UNITS + keys;
 }
 
 /** A frame without its bytes: the price of the record includes them. */

@@ -1,5 +1,5 @@
 /** The options of `connect`: every default, every range, and no key that is not known. */
-import { AEAD_PROVIDERS, type AeadProvider, type AeadSuite, type Identity } from '../../keys/index.ts';
+import { AEAD_PROVIDERS, AEAD_SUITES, type AeadProvider, type AeadSuite, type Identity } from '../../keys/index.ts';
 import { ArgusError } from './errors.ts';
 import {
   DEFAULT_DRAIN_TIMEOUT_MS,
@@ -38,7 +38,10 @@ export interface ConnectOptions {
   readonly renewal?: RenewalPlace | null;
   /** Come back by itself when the session is lost (default true). The first session is not retried. */
   readonly reconnect?: boolean;
-  /** AEAD suites offered, best first (default A256GCM, then C20P). */
+  /**
+   * AEAD suites offered, best first (default A256GCM, C20P, A256GCMSIV). The last alone, for a virtual machine that is
+   * saved and started more than once: no session without it.
+   */
   readonly suites?: readonly AeadSuite[];
   /** Who seals and opens: `in-place`, `node` or `noble`; null (default) = in place where it loads, otherwise node. */
   readonly aead?: AeadProvider | null;
@@ -73,14 +76,12 @@ export interface ResolvedOptions {
   readonly signal: AbortSignal | null;
 }
 
-const ALL_SUITES: readonly AeadSuite[] = Object.freeze<AeadSuite[]>(['A256GCM', 'C20P']);
-
 const DEFAULTS = Object.freeze({
   identity: null,
   broker: null,
   renewal: null,
   reconnect: true,
-  suites: ALL_SUITES,
+  suites: AEAD_SUITES,
   aead: null,
   queueBytes: DEFAULT_QUEUE_BYTES,
   handshakeTimeoutMs: DEFAULT_HANDSHAKE_TIMEOUT_MS,
@@ -99,7 +100,7 @@ const CHECKS: Readonly<Record<keyof ResolvedOptions, readonly [expected: string,
   ],
   renewal: ['null, or an object with the name of a domain and a port', isRenewal],
   reconnect: ['true or false', (value) => typeof value === 'boolean'],
-  suites: ['a list of "A256GCM", "C20P", best first', isSuiteList],
+  suites: [`a list of ${AEAD_SUITES.map((each) => `"${each}"`).join(', ')}, best first`, isSuiteList],
   aead: [
     `one of ${AEAD_PROVIDERS.map((each) => `"${each}"`).join(', ')}, or null`,
     (value) => value === null || AEAD_PROVIDERS.some((each) => each === value),
@@ -157,7 +158,7 @@ function isRenewal(value: unknown): boolean {
 
 function isSuiteList(value: unknown): boolean {
   return (
-    Array.isArray(value) && value.length > 0 && value.length <= 4 && value.every((each) => ALL_SUITES.includes(each))
+    Array.isArray(value) && value.length > 0 && value.length <= 4 && value.every((each) => AEAD_SUITES.includes(each))
   );
 }
 

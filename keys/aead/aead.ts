@@ -1,6 +1,10 @@
 /**
  * AEAD: the interface that all three providers implement, and the suites as data.
  *
+ * `A256GCMSIV` resists the misuse of nonces: a (key, nonce) pair that is used twice shows whether the two plaintexts
+ * are equal, and nothing else (RFC 8452 §9). Only noble has it. It is for virtual machines that are saved and started
+ * more than once.
+ *
  * Sealing throws on misuse, because its arguments are ours. Opening gets bytes that a peer sent: every failure (short
  * tag, wrong nonce length, forged bytes) looks the same, and no plaintext remains when the tag does not verify.
  *
@@ -18,7 +22,13 @@
  */
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, KeyError } from '../base/index.ts';
 
-export type AeadSuite = 'A256GCM' | 'C20P';
+/** In the order in which a domain offers them: the broker takes the first one that it accepts. */
+export const AEAD_SUITES = ['A256GCM', 'C20P', 'A256GCMSIV'] as const;
+export type AeadSuite = (typeof AEAD_SUITES)[number];
+/** Those of every provider. The others are so much slower that a domain gets them only where its broker says so. */
+export const FAST_SUITES: readonly AeadSuite[] = ['A256GCM', 'C20P'];
+/** Those that survive a (key, nonce) pair that is used twice. */
+export const CLONE_SAFE_SUITES: readonly AeadSuite[] = ['A256GCMSIV'];
 /** Best first: the first one that loads is used unless an option names another. */
 export const AEAD_PROVIDERS = ['in-place', 'node', 'noble'] as const;
 export type AeadProvider = (typeof AEAD_PROVIDERS)[number];
@@ -47,7 +57,8 @@ export interface Aead {
    */
   importKey(raw: Uint8Array): AeadKey;
   /**
-   * A (key, nonce) pair must never be used twice: that reveals plaintexts and, with GCM, the authentication key.
+   * A (key, nonce) pair must never be used twice: that reveals plaintexts and, with GCM, the authentication key. Only
+   * A256GCMSIV survives it.
    *
    * @param nonce 12 bytes
    * @throws KeyError ERR_KEY_AEAD_USAGE on a nonce of another length or a key of another suite or provider; ERR_KEY_WIPED
@@ -83,29 +94,34 @@ export interface Aead {
 
 export interface SuiteDescriptor {
   readonly suite: AeadSuite;
-  /** Its name in node:crypto. */
-  readonly cipherName: 'aes-256-gcm' | 'chacha20-poly1305';
-  /** The function of OpenSSL that describes it. */
-  readonly cipherFunction: 'EVP_aes_256_gcm' | 'EVP_chacha20_poly1305';
+  /** Its name in node:crypto, and the function of OpenSSL that describes it. Null: only noble has it. */
+  readonly openssl: {
+    readonly cipherName: 'aes-256-gcm' | 'chacha20-poly1305';
+    readonly cipherFunction: 'EVP_aes_256_gcm' | 'EVP_chacha20_poly1305';
+  } | null;
   readonly specification: string;
 }
 
 const AES_256_GCM: SuiteDescriptor = {
   suite: 'A256GCM',
-  cipherName: 'aes-256-gcm',
-  cipherFunction: 'EVP_aes_256_gcm',
+  openssl: { cipherName: 'aes-256-gcm', cipherFunction: 'EVP_aes_256_gcm' },
   specification: 'NIST SP 800-38D; RFC 7518 §5.3',
 };
 const CHACHA20_POLY1305: SuiteDescriptor = {
   suite: 'C20P',
-  cipherName: 'chacha20-poly1305',
-  cipherFunction: 'EVP_chacha20_poly1305',
+  openssl: { cipherName: 'chacha20-poly1305', cipherFunction: 'EVP_chacha20_poly1305' },
   specification: 'RFC 8439 §2.8',
+};
+/** OpenSSL has it since 3.2; the Node versions that Argus runs on carry older ones, and node:crypto does not offer it. */
+const AES_256_GCM_SIV: SuiteDescriptor = {
+  suite: 'A256GCMSIV',
+  openssl: null,
+  specification: 'RFC 8452',
 };
 
 /** A Map, not an object: a hostile suite name cannot resolve to something inherited. The first one is the default. */
 export const SUITES: ReadonlyMap<string, SuiteDescriptor> = new Map(
-  [AES_256_GCM, CHACHA20_POLY1305].map((each) => [each.suite, each]),
+  [AES_256_GCM, CHACHA20_POLY1305, AES_256_GCM_SIV].map((each) => [each.suite, each]),
 );
 
 /** A suite name from the wire, or null when we do not support it. */

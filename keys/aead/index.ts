@@ -1,4 +1,13 @@
-export { AEAD_PROVIDERS, type Aead, type AeadKey, type AeadProvider, type AeadSuite } from './aead.ts';
+export {
+  AEAD_PROVIDERS,
+  AEAD_SUITES,
+  type Aead,
+  type AeadKey,
+  type AeadProvider,
+  type AeadSuite,
+  CLONE_SAFE_SUITES,
+  FAST_SUITES,
+} from './aead.ts';
 export { recordNonce } from './nonce.ts';
 export { release } from './release.ts';
 export { type AeadChoice, allAeads, chooseAead, selectAead } from './select.ts';

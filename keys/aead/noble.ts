@@ -3,7 +3,7 @@
  * The only file that imports noble.
  */
 import { inspect } from 'node:util';
-import { gcm } from '@noble/ciphers/aes.js';
+import { gcm, gcmsiv } from '@noble/ciphers/aes.js';
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { AEAD_TAG_BYTES, REDACTED } from '../base/index.ts';
 import {
@@ -49,7 +49,10 @@ class NobleKey implements AeadKey {
   }
 }
 
-const CIPHERS = { A256GCM: gcm, C20P: chacha20poly1305 } as const satisfies Record<AeadSuite, unknown>;
+const CIPHERS = { A256GCM: gcm, C20P: chacha20poly1305, A256GCMSIV: gcmsiv } as const satisfies Record<
+  AeadSuite,
+  unknown
+>;
 
 export function createNobleAead(suite: AeadSuite): Aead {
   const cipher = CIPHERS[suite];

@@ -21,9 +21,9 @@ let loaded: Loaded | null = null;
 function load(): Loaded {
   if (loaded !== null) return loaded;
   const inPlace = loadInPlaceAeads();
-  const aeads = [...SUITES.values()].flatMap(({ suite, cipherName, cipherFunction }) => [
-    ...(inPlace.isLoaded ? [inPlace.createAead(suite, cipherFunction)] : []),
-    createNodeAead(suite, cipherName),
+  const aeads = [...SUITES.values()].flatMap(({ suite, openssl }) => [
+    ...(openssl !== null && inPlace.isLoaded ? [inPlace.createAead(suite, openssl.cipherFunction)] : []),
+    ...(openssl === null ? [] : [createNodeAead(suite, openssl.cipherName)]),
     createNobleAead(suite),
   ]);
   loaded = inPlace.isLoaded
@@ -65,12 +65,13 @@ export function chooseAead(configured: AeadProvider | null = null): AeadChoice {
 }
 
 /**
- * @param provider null = the best one that loads
+ * @param provider null = the best one that loads. A suite that only noble has is always noble's
  * @throws KeyError ERR_KEY_AEAD_USAGE for a suite or provider that does not exist (a wrong option, never a peer);
  * ERR_KEY_AEAD_UNAVAILABLE
  */
 export function selectAead(suite: AeadSuite, provider: AeadProvider | null = null): Aead {
-  const wanted = chooseAead(provider).provider;
+  const isNobleOnly = SUITES.get(suite)?.openssl === null;
+  const wanted = isNobleOnly ? 'noble' : chooseAead(provider).provider;
   const aead = load().aeads.find((candidate) => candidate.suite === suite && candidate.provider === wanted);
   if (aead === undefined)
     throw new KeyError(

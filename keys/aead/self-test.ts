@@ -55,6 +55,26 @@ export const AEAD_VECTORS: readonly Vector[] = [
       'd31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc3ff4def08e4b7a9de576d26586cec64b6116',
     tag: '1ae10b594f09e26a7e902ecbd0600691',
   },
+  {
+    source: 'RFC 8452 §C.2',
+    suite: 'A256GCMSIV',
+    key: '0100000000000000000000000000000000000000000000000000000000000000',
+    nonce: '030000000000000000000000',
+    aad: '010000000000000000000000000000000200',
+    plaintext: '0300000000000000000000000000000004000000',
+    ciphertext: '43dd0163cdb48f9fe3212bf61b201976067f342b',
+    tag: 'b879ad976d8242acc188ab59cabfe307',
+  },
+  {
+    source: 'RFC 8452 §C.2',
+    suite: 'A256GCMSIV',
+    key: '0100000000000000000000000000000000000000000000000000000000000000',
+    nonce: '030000000000000000000000',
+    aad: '',
+    plaintext: '',
+    ciphertext: '',
+    tag: '07f5f4169bbf55a8400cd47ea6fd400f',
+  },
 ];
 
 /** A byte that no test writes, before and after each range that is sealed in place. */
@@ -119,7 +139,7 @@ function testInPlace(
     fail(aead, `writes outside of its range with ${source}`);
 }
 
-/** All providers of a suite seal the same bytes. So if each opens them, each opens the records of the others. */
+/** All providers of a suite (one or more) seal the same bytes. So if each opens them, each opens what others sealed. */
 function testTwins(twins: readonly Aead[]): void {
   const raw = Buffer.alloc(AEAD_KEY_BYTES, 0xa7);
   const nonce = Buffer.alloc(AEAD_NONCE_BYTES, 0x67);

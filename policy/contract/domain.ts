@@ -24,6 +24,8 @@ export interface Domain {
   readonly station: Station;
   /** How its messages reach the broker: `unix:/run/argus/chrome-vm.sock`; null = the broker's default. Not looked into here. */
   readonly carrier: string | null;
+  /** Its saved state may be started more than once: its sessions need an AEAD that survives it. Not looked into here. */
+  readonly cloneSafe: boolean;
   /** User, by name or uid, that its virtual machine monitor runs as on its home; null = the broker's own. Not looked into here. */
   readonly vmm: string | number | null;
   /** Name of the broker that is this domain's home; null = whichever broker loads the policy. */

@@ -27,6 +27,7 @@ export function createDomains(inventory: Inventory, closure: Closure): Domains {
     slaac: [],
     station: NO_STATION,
     carrier: null,
+    cloneSafe: false,
     vmm: null,
     home: null,
   });

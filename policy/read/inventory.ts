@@ -37,6 +37,7 @@ export interface DeclaredDomain {
   readonly routes: readonly string[];
   readonly slaac: readonly string[];
   readonly carrier: string | null;
+  readonly cloneSafe: boolean;
   readonly vmm: string | number | null;
   readonly home: string | null;
 }
@@ -121,6 +122,7 @@ const domain = z.strictObject({
     .max(MAX_SLAAC_PREFIXES, { error: `more than ${MAX_SLAAC_PREFIXES} prefixes` })
     .default([]),
   carrier: z.string().min(1).max(255).optional(),
+  cloneSafe: z.boolean().default(false),
   vmm: user.optional(),
   home: name.optional(),
 });
@@ -151,6 +153,7 @@ const KEYS = [
   'routes',
   'slaac',
   'carrier',
+  'cloneSafe',
   'vmm',
   'home',
 ];
@@ -177,6 +180,7 @@ export function readInventory(bytes: Uint8Array, findings: Finding[]): Inventory
     routes: entry.routes,
     slaac: entry.slaac,
     carrier: entry.carrier ?? null,
+    cloneSafe: entry.cloneSafe,
     vmm: entry.vmm ?? null,
     home: entry.home ?? null,
   }));

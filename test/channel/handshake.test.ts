@@ -1,9 +1,9 @@
 /** The handshake, both roles: who gets keys, who gets none, and that nothing a third party does gives it any. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { HandshakeFault, HandshakeResult } from '../../broker/channel/handshake.ts';
+import { answerHello, type HandshakeFault, type HandshakeResult } from '../../broker/channel/handshake.ts';
 import { encodeRecordHeader, RecordType } from '../../broker/wire/index.ts';
-import type { AeadSuite, Identity } from '../../keys/index.ts';
+import { AEAD_SUITES, type AeadSuite, CLONE_SAFE_SUITES, FAST_SUITES, type Identity } from '../../keys/index.ts';
 import { fuzzUntil } from '../support/seed.ts';
 import {
   answer,
@@ -66,12 +66,37 @@ for (const [offered, accepted, chosen] of [
   [['C20P', 'A256GCM'], ['A256GCM', 'C20P'], 'C20P'],
   [['A256GCM', 'C20P'], ['C20P'], 'C20P'],
   [['C20P'], ['A256GCM', 'C20P'], 'C20P'],
+  [['A256GCM', 'C20P', 'A256GCMSIV'], ['A256GCMSIV'], 'A256GCMSIV'],
+  [['A256GCMSIV'], ['A256GCM', 'A256GCMSIV'], 'A256GCMSIV'],
 ] as const satisfies readonly (readonly [AeadSuite[], AeadSuite[], AeadSuite])[]) {
   handshakes(`offered ${offered}, accepted ${accepted}: ${chosen}`, async () => {
     const { atDomain, atBroker } = await shake({ offered, accepted });
     assert.equal([atDomain.suite, atBroker.suite], [chosen, chosen]);
   });
 }
+
+/** The broker's row for domain "a" says that it must be clone-safe. */
+const CLONED = { ...CONTEXT, suitesOf: (name: string) => (name === 'a' ? CLONE_SAFE_SUITES : null) };
+
+handshakes(
+  'a domain that must be clone-safe gets that suite whatever else it offers, and no session without',
+  async () => {
+    const { atDomain, atBroker } = await shake({ offered: AEAD_SUITES, context: CLONED });
+    assert.equal([atDomain.suite, atBroker.suite], ['A256GCMSIV', 'A256GCMSIV']);
+    const sealed = atDomain.seal(Buffer.from('hello'));
+    assert.is(Buffer.from(atBroker.open(recordFrom(sealed), 'owned') ?? []).toString(), 'hello');
+    const fast = await hello({ offered: FAST_SUITES });
+    assert.is(faultOf(await answer(fast.record, { context: CLONED, accepted: AEAD_SUITES })), 'NO_COMMON_SUITE');
+    const other = await shake({ domain: await identityOf('b'), offered: AEAD_SUITES, context: CLONED });
+    assert.is(other.atBroker.suite, 'A256GCM', 'another domain');
+  },
+);
+
+handshakes('a broker has the suites of its own broker, although a domain of its name must be clone-safe', async () => {
+  const said = await hello({ domain: await identityOf('a', 'broker') });
+  const result = await answerHello(BROKER, recordFrom(said.record), null, FAST_SUITES, CLONED, 'broker');
+  assert.is(result.ok && result.value.session.suite, 'A256GCM');
+});
 
 const AT_BROKER: readonly [label: string, fault: HandshakeFault, terms: () => Promise<Terms & { now?: number }>][] = [
   [

@@ -153,7 +153,7 @@ page('no command is left out', () => {
   assert.equal(
     LINES.filter((line) => !line.startsWith('argus ')).map((line) => basename(line.split(' ')[0] ?? '')),
     ['systemd-creds', 'systemctl'],
-    'programs of the host, which the page shows and no test runs',
+    'programs of the host: test/keys/systemd-credential.test.ts',
   );
 });
 

@@ -129,7 +129,7 @@ sessions('many small records are worked on in turns, and nothing is read meanwhi
   const before = share.used;
   const frame = encodeFederationFrame(FederationOp.down, 9);
   remote.say(new Uint8Array(Buffer.concat(Array.from({ length: RECORDS }, () => remote.sealed(frame)))));
-  const atOnce = recordUnits(frame.length, 0) + frameUnits(FederationOp.down);
+  const atOnce = recordUnits(frame.length, 0, false) + frameUnits(FederationOp.down);
   assert.ok(session.isPaused);
   assert.ok(share.used - before <= QUANTUM_UNITS + atOnce + readUnits(RECORDS * 100, false), `${share.used - before}`);
   while (session.isPaused) {

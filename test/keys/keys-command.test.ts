@@ -174,11 +174,14 @@ command('aead names all providers, the used one, measured times and the self-tes
   assert.equal([selfTest, provider, reason], ['passed', 'in-place', null]);
   assert.equal(
     suites.map((each: { suite: string; provider: string; used: boolean }) => [each.suite, each.provider, each.used]),
-    ['A256GCM', 'C20P'].flatMap((suite) => [
-      [suite, 'in-place', true],
-      [suite, 'node', false],
-      [suite, 'noble', false],
-    ]),
+    [
+      ...['A256GCM', 'C20P'].flatMap((suite) => [
+        [suite, 'in-place', true],
+        [suite, 'node', false],
+        [suite, 'noble', false],
+      ]),
+      ['A256GCMSIV', 'noble', true],
+    ],
   );
   for (const each of suites) for (const time of each.sealMicroseconds) assert.ok(time > 0);
   assert.match((await argusKeys('aead')).stdout, 'self-test passed');

@@ -68,6 +68,7 @@ export const PROMISES = {
   'a broker speaks for its own domains': ['docs/scaling.md', 'FOREIGN_HOME'],
   'rings behave as in Argo': ['docs/conformance.md', 'Argo'],
   'keys are kept private': ['docs/keys.md', '0600'],
+  'clones of a machine show nothing': ['docs/keys.md', 'whether the two plaintexts are equal'],
   'records are as the wire says': ['docs/wire.md', 'commitment'],
   'NATS is only a carrier': ['docs/nats.md', 'OVERRUN'],
   'a second agent leaves the first alone': ['docs/agent.md', 'before it opens a session'],

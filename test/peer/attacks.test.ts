@@ -5,17 +5,26 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HandshakeContext } from '../../broker/channel/index.ts';
-import { HELLO_UNITS, QUANTUM_UNITS, readUnits, SEARCH_UNITS, SLICE_UNITS } from '../../broker/turns/index.ts';
+import {
+  HELLO_UNITS,
+  QUANTUM_UNITS,
+  readUnits,
+  recordUnits,
+  SEARCH_UNITS,
+  SLICE_UNITS,
+} from '../../broker/turns/index.ts';
 import {
   DOMID_ANY,
   type DomainFrame,
   encodeDomainFrame,
   encodeRecordHeader,
+  FRAME_HEADER_BYTES,
   MAX_NOTIFY_ENTRIES,
   Op,
   PLACES_PER_SEARCH,
   RecordType,
 } from '../../broker/wire/index.ts';
+import { CLONE_SAFE_SUITES } from '../../keys/index.ts';
 import { OPEN, PORT } from '../support/core/harness.ts';
 import { Client, HANDSHAKE, joined, KEYS, MemoryCarrier, PeerHarness, turns as pass } from '../support/peer/harness.ts';
 
@@ -234,6 +243,21 @@ attacks('hellos whose answers are not read are not answered, and nothing piles u
   assert.is(bench.context.turns.share('a').used - paid, readUnits(50 * hello.length, false) + HELLO_UNITS);
   assert.ok(a.carrier.isPaused);
   bench.close();
+});
+
+attacks('a record of a suite that is slow is paid for as such', async () => {
+  const paidWith = async (suitesOf: HandshakeContext['suitesOf'] = () => null): Promise<number> => {
+    const bench = await PeerHarness.of({ domains: ['a'], rows: OPEN }, { ...HANDSHAKE, suitesOf });
+    const a = await bench.connect('a');
+    const before = bench.context.turns.share('a').used;
+    a.say({ op: Op.pong, id: 1 });
+    await bench.settled();
+    bench.close();
+    return bench.context.turns.share('a').used - before;
+  };
+  const [fast, slow] = [await paidWith(), await paidWith(() => CLONE_SAFE_SUITES)];
+  const record = (isSlow: boolean): number => recordUnits(FRAME_HEADER_BYTES, 0, isSlow);
+  assert.is(slow - fast, record(true) - record(false));
 });
 
 attacks('a domain that changes keys with every record is closed, with a fault of its own', async () => {

@@ -23,6 +23,12 @@ const SMALL = ['CONNECTIONS=2'];
 const weak = (...lacks: readonly string[]): Variant => ({ lacks, bounds: SMALL, expected: 'attack' });
 /** Another part holds what this one would. */
 const held = (...lacks: readonly string[]): Variant => ({ lacks, bounds: SMALL, expected: 'no attack' });
+/** The broker demands the strong suite of A, as `cloneSafe` does. */
+const demanded = (...lacks: readonly string[]): Variant => ({
+  lacks,
+  bounds: [...SMALL, 'DEMANDED'],
+  expected: 'no attack',
+});
 
 export const MODELS: readonly Model[] = [
   {
@@ -31,6 +37,7 @@ export const MODELS: readonly Model[] = [
       whole,
       weak('WEAK_UNSIGNED_HELLO'),
       weak('WEAK_SUITES_UNSIGNED'),
+      demanded('WEAK_SUITES_UNSIGNED'),
       weak('WEAK_NO_PROOF'),
       weak('WEAK_REPLACE_ON_HELLO'),
       weak('WEAK_ORDER'),

@@ -16,7 +16,8 @@ async function prove(): Promise<number> {
       const { outcome, states, broken } = await check(file, [...lacks, ...bounds]);
       const isExpected = outcome === expected;
       if (!isExpected) wrong++;
-      const name = lacks.length === 0 ? 'as it is' : lacks.join(' ');
+      const added = bounds.filter((bound) => !bound.includes('='));
+      const name = [...lacks, ...added].join(' ') || 'as it is';
       print(
         `${isExpected ? 'ok  ' : 'FAIL'}  ${file}  ${name}: ${outcome}, ${states} states${broken === null ? '' : `; breaks ${broken}`}`,
       );

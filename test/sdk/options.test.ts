@@ -25,7 +25,7 @@ test('defaults are filled in and the result is frozen', () => {
     broker: null,
     renewal: null,
     reconnect: true,
-    suites: ['A256GCM', 'C20P'],
+    suites: ['A256GCM', 'C20P', 'A256GCMSIV'],
     aead: null,
     queueBytes: 8_388_608,
     handshakeTimeoutMs: 10_000,

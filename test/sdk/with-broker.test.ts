@@ -1,4 +1,5 @@
 /** The SDK against the real broker, over real sockets, under the shipped policy. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Broker, startBroker } from '../../broker/index.ts';
@@ -26,13 +27,19 @@ class PolicyHarness {
     this.#directory = directory;
   }
 
-  static async build(): Promise<PolicyHarness> {
+  /** `about`: another line for chrome-vm in domains.yaml. */
+  static async build(about: string | null = null): Promise<PolicyHarness> {
     const directory = temporaryDirectory();
     const authority = await createAuthority(`${directory}/authority`);
     await issueIdentity(authority, `${directory}/argus`, { name: 'argus', role: 'broker', ttlSeconds: 3600 });
     for (const name of ['audio-vm', 'chrome-vm'])
       await issueIdentity(authority, `${directory}/${name}`, { name, role: 'domain', ttlSeconds: 3600 });
     await copyShippedPolicy(`${directory}/policy`);
+    if (about !== null) {
+      const file = `${directory}/policy/domains.yaml`;
+      const text = readFileSync(file, 'utf8').replace('- name: chrome-vm\n', `$&    ${about}\n`);
+      writeFileSync(file, text);
+    }
     const harness = new PolicyHarness(directory);
     await harness.open();
     return harness;
@@ -55,9 +62,14 @@ class PolicyHarness {
     this.#broker = null;
   }
 
-  connect(name: string, carrierOf = name, aead: ConnectOptions['aead'] = null): Promise<Vm> {
+  /** Of the domain's session. */
+  suiteOf(name: string): string | null {
+    return this.#broker?.status().domains.find((domain) => domain.name === name)?.suite ?? null;
+  }
+
+  connect(name: string, carrierOf = name, more: Partial<ConnectOptions> = {}): Promise<Vm> {
     return connect({
-      aead,
+      ...more,
       carrier: `unix:${this.#directory}/run/${carrierOf}.sock`,
       identity: `${this.#directory}/${name}`,
       broker: 'argus',
@@ -106,15 +118,35 @@ test('a message arrives with the sender as the broker knows it', async () => {
 
 test('each provider of the ciphers talks to the others', async () => {
   const harness = await PolicyHarness.build();
-  const audio = await harness.connect('audio-vm', 'audio-vm', 'node');
+  const audio = await harness.connect('audio-vm', 'audio-vm', { aead: 'node' });
   const ring = await audio.registerRing({ port: 4713, partner: 'any', length: 4096 });
   for (const [number, aead] of (['in-place', 'node', 'noble'] as const).entries()) {
-    const chrome = await harness.connect('chrome-vm', 'chrome-vm', aead);
+    const chrome = await harness.connect('chrome-vm', 'chrome-vm', { aead });
     assert.is(await chrome.sendv({ to: PLAYBACK, iov: numbered(number) }), 64, aead);
     assert.is((await take(ring, 1))[0], number, aead);
     await chrome.close();
   }
   await audio.close();
+  await harness.close();
+});
+
+test('a domain that must be clone-safe gets that suite by itself, and no session where it refuses it', async () => {
+  const harness = await PolicyHarness.build('cloneSafe: true');
+  const audio = await harness.connect('audio-vm');
+  const ring = await audio.registerRing({ port: 4713, partner: 'any', length: 4096 });
+  const chrome = await harness.connect('chrome-vm');
+  assert.equal(
+    ['audio-vm', 'chrome-vm'].map((name) => harness.suiteOf(name)),
+    ['A256GCM', 'A256GCMSIV'],
+  );
+  assert.is(await chrome.sendv({ to: PLAYBACK, iov: numbered(7) }), 64);
+  assert.equal(await take(ring, 1), [7]);
+  await chrome.close();
+  const refused = harness.connect('chrome-vm', 'chrome-vm', { suites: ['A256GCM', 'C20P'] });
+  assert.is(await codeOf(refused), 'ERR_CLIENT_VERSION');
+  await audio.close();
+  const alone = harness.connect('audio-vm', 'audio-vm', { suites: ['A256GCMSIV'] });
+  assert.is(await codeOf(alone), 'ERR_CLIENT_VERSION', 'the broker has to say so too');
   await harness.close();
 });
 

@@ -55,6 +55,22 @@ sessions('a silent domain is asked, and a session without an answer ends', async
   harness.close();
 });
 
+sessions('a domain that must be clone-safe from now on loses a session that is not, and comes back', async () => {
+  const text = { domains: ['sender', 'receiver'], rows: OPEN };
+  const harness = await PeerHarness.of(text);
+  const [client] = [await harness.connect('sender'), await harness.connect('receiver')];
+  await harness.adopt({ ...text, about: { sender: 'cloneSafe: true' } });
+  await harness.settled();
+  client.read();
+  assert.is(client.records.at(-1), RecordType.close);
+  assert.is(harness.sessionLog.at(-1), 'session.close must be clone-safe now');
+  assert.equal(
+    harness.sessions.peers().map(({ state }) => state.domain.name),
+    ['receiver'],
+  );
+  harness.close();
+});
+
 /** The same holder with a new key, or with a credential that lasts longer. */
 const holder = (ttlSeconds: number, now: number): Promise<Identity> =>
   issueIdentity(KEYS.authority, temporaryDirectory(), { name: 'sender', role: 'domain', ttlSeconds }, { now });

@@ -28,8 +28,11 @@ const MISSING = missingForMachines();
 /** Registers a test that boots machines, or a skip that says what is missing. */
 export const withMachines = needsThat(() => MISSING.length === 0, MISSING.join('; ').replaceAll('\n', ''));
 
-/** A vms with its broker running. `program`: what its guests find as /guest.mjs, here that of the tests. */
-export async function openVms(program = fileURLToPath(new URL('./guest/main.ts', import.meta.url))): Promise<DemoHost> {
+/** What guests find as /guest.mjs. */
+export const TEST_PROGRAM = fileURLToPath(new URL('./guest/main.ts', import.meta.url));
+
+/** A vms with its broker running. `prepare`: changes its files before that. */
+export async function openVms(program = TEST_PROGRAM, prepare?: (host: DemoHost) => void): Promise<DemoHost> {
   const vms = await DemoHost.build({
     directory: temporaryDirectory(),
     accelerator: 'tcg',
@@ -37,6 +40,7 @@ export async function openVms(program = fileURLToPath(new URL('./guest/main.ts',
     program,
     morePolicy: { 'services.yaml': ECHO_CLASS, 'policy.csv': ECHO_ROWS },
   });
+  prepare?.(vms);
   await vms.startBroker();
   return vms;
 }

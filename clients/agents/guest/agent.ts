@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { KeyError, loadIdentity } from '../../../keys/index.ts';
+import { CLONE_SAFE_SUITES, KeyError, loadIdentity } from '../../../keys/index.ts';
 import { ArgusError, connect, type Vm } from '../../sdk/index.ts';
 import type { AgentConfig } from './config.ts';
 import { acceptEnrolment, enrolRequest, parseToken } from './enrol.ts';
@@ -66,10 +66,11 @@ const HOPELESS: readonly string[] = ['ERR_CLIENT_OPTION', 'ERR_CLIENT_CARRIER', 
 
 async function firstSession(config: AgentConfig, say: Say, signal: AbortSignal): Promise<Vm> {
   const { carrier, identity, broker, renewal } = config;
+  const suites = config.cloneSafe ? { suites: CLONE_SAFE_SUITES } : {};
   let said = '';
   for (;;) {
     try {
-      const vm = await connect({ carrier, identity, broker, renewal, signal });
+      const vm = await connect({ carrier, identity, broker, renewal, signal, ...suites });
       say(`session with ${vm.brokerName}, as ${vm.name}`);
       vm.on('renewed', ({ expiresAt }) => say(`credential renewed, valid until ${dateOf(expiresAt)}`));
       vm.on('expiring', ({ expiresAt, reason }) =>

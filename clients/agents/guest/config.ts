@@ -20,6 +20,11 @@ const schema = z.strictObject({
   identity: z.string().min(1),
   /** Name that the broker must prove; null = any broker of the same authority. */
   broker: z.string().nullable().default(null),
+  /**
+   * True: no session without an AEAD that survives a machine that is saved and started more than once. The broker must
+   * have `cloneSafe` for this domain too.
+   */
+  cloneSafe: z.boolean().default(false),
   /** The domain of the authority and its port: it renews this domain's credential before it ends. Null: nobody is asked. */
   renewal: z
     .strictObject({ domain: z.string().min(1), port: z.int().min(1).max(0xffff_ffff).default(17) })

@@ -30,7 +30,10 @@ const CLOSES: Readonly<Record<CloseWord, readonly [ClientErrorCode, string]>> = 
     'ERR_CLIENT_WRONG_CARRIER',
     'this carrier belongs to another domain; connect to the one that domains.yaml gives to this domain',
   ],
-  version: ['ERR_CLIENT_VERSION', 'no common protocol version or suite; update the older of SDK and broker'],
+  version: [
+    'ERR_CLIENT_VERSION',
+    'no common protocol version or suite; update the older of SDK and broker, and compare "suites" and "cloneSafe" of both',
+  ],
   superseded: [
     'ERR_CLIENT_SUPERSEDED',
     'a newer session of the same domain took over; only one process per domain can be connected',

@@ -16,6 +16,7 @@ config('only the identity is required; paths are relative to the file', () => {
     carrier: 'serial:/dev/virtio-ports/argus.0',
     identity: '/etc/argus/id',
     broker: null,
+    cloneSafe: false,
     renewal: null,
     socket: '/run/argus/agent.sock',
     socketMode: '0600',

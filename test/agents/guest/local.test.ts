@@ -47,6 +47,19 @@ local('messages arrive whole, in order, with who sent them', async () => {
   await fixture.close();
 });
 
+local('an agent that must be clone-safe has no session with a broker that does not say so', async () => {
+  const fixture = await GuestFixture.build();
+  const refused = fixture.agent('chrome-vm', { cloneSafe: true });
+  assert.is(
+    await refused.then(
+      () => null,
+      (error: AgentError) => error.code,
+    ),
+    'ERR_CLIENT_VERSION',
+  );
+  await fixture.close();
+});
+
 local('far more than the ring holds goes through: a reader that is slow makes the sender wait', async () => {
   const fixture = await GuestFixture.build();
   await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);

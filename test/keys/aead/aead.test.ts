@@ -4,13 +4,14 @@ import { inspect } from 'node:util';
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Aead, type AeadSuite, parseSuite } from '../../../keys/aead/aead.ts';
+import { AEAD_SUITES, type Aead, type AeadSuite, parseSuite } from '../../../keys/aead/aead.ts';
 import { allAeads, chooseAead, selectAead } from '../../../keys/aead/select.ts';
 import { SEED, seeded, seededRandom } from '../../support/seed.ts';
 
 const aead = suite('aead');
 const random = seededRandom(1);
 const ALL_AEADS = allAeads();
+/** Those of every provider. */
 const SUITE_NAMES: readonly AeadSuite[] = ['A256GCM', 'C20P'];
 
 function labelOf(each: Aead): string {
@@ -27,7 +28,7 @@ function refuses(act: () => unknown, label: string, code = 'ERR_KEY_AEAD_USAGE')
   assert.unreachable(`${label}: nothing was thrown`);
 }
 
-aead('there are two suites by three providers, and the one that works in place is what one gets', () => {
+aead('two suites have three providers and one has one, and the one that works in place is what one gets', () => {
   assert.equal(ALL_AEADS.map(labelOf), [
     'A256GCM/in-place',
     'A256GCM/node',
@@ -35,9 +36,12 @@ aead('there are two suites by three providers, and the one that works in place i
     'C20P/in-place',
     'C20P/node',
     'C20P/noble',
+    'A256GCMSIV/noble',
   ]);
   for (const name of SUITE_NAMES) assert.is(selectAead(name).provider, 'in-place');
   assert.is(selectAead('C20P', 'noble').provider, 'noble');
+  for (const provider of [null, 'in-place', 'node', 'noble'] as const)
+    assert.is(selectAead('A256GCMSIV', provider).provider, 'noble');
   assert.equal(chooseAead(), { provider: 'in-place', reason: null });
   for (const provider of ['in-place', 'node', 'noble'] as const)
     assert.equal(chooseAead(provider), { provider, reason: null });
@@ -160,6 +164,20 @@ aead('a shortened, lengthened or empty ciphertext, another aad and another key a
   }
 });
 
+aead('one nonce under one key for two plaintexts tells only A256GCMSIV’s observer nothing of them', () => {
+  const [nonce, aad] = [random.bytes(12), random.bytes(24)];
+  const plaintexts = [random.bytes(64), random.bytes(64)] as const;
+  for (const each of ALL_AEADS) {
+    const key = each.importKey(random.bytes(32));
+    const [first, second] = plaintexts.map((plaintext) => each.seal(key, nonce, aad, plaintext));
+    const differences = plaintexts[0].map((byte, at) => byte ^ (plaintexts[1][at] ?? 0));
+    const seen = first?.ciphertext.map((byte, at) => byte ^ (second?.ciphertext[at] ?? 0));
+    assert.is(Buffer.compare(seen ?? differences, differences) === 0, each.suite !== 'A256GCMSIV', labelOf(each));
+    // Sealed again, an equal plaintext is seen to be equal: that much RFC 8452 does not hide.
+    assert.equal(each.seal(key, nonce, aad, plaintexts[0]), first);
+  }
+});
+
 aead('a key is exactly 32 bytes', () => {
   for (const each of ALL_AEADS)
     for (const length of [0, 16, 24, 31, 33, 64])
@@ -264,7 +282,7 @@ aead('a key prints as [redacted]', () => {
 });
 
 aead('a suite name off the wire or out of a configuration is one of ours or null', () => {
-  for (const name of SUITE_NAMES) assert.is(parseSuite(name), name);
+  for (const name of AEAD_SUITES) assert.is(parseSuite(name), name);
   for (const name of ['', 'a256gcm', 'A128GCM', '__proto__', 'constructor', 'toString', null, 1, {}, ['C20P']])
     assert.is(parseSuite(name), null, String(name));
 });

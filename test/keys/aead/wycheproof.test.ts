@@ -27,7 +27,11 @@ const aeadVectors = z.object({
   ),
 });
 
-const FILES = { A256GCM: 'wycheproof-aes-256-gcm.json', C20P: 'wycheproof-chacha20-poly1305.json' } as const;
+const FILES = {
+  A256GCM: 'wycheproof-aes-256-gcm.json',
+  C20P: 'wycheproof-chacha20-poly1305.json',
+  A256GCMSIV: 'wycheproof-aes-256-gcm-siv.json',
+} as const;
 
 for (const aead of allAeads())
   wycheproof(`${aead.suite} by ${aead.provider}`, () => {

@@ -5,6 +5,7 @@ import { BUNDLE } from './bundles.ts';
 import { CHANGE } from './changes.ts';
 import { CHANNEL_MUTANTS } from './channel.ts';
 import { CLIENTS } from './clients.ts';
+import { CLONES } from './clones.ts';
 import { CONTROL } from './control.ts';
 import { CORE } from './core.ts';
 import { DEVICES } from './devices.ts';
@@ -23,6 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CHANGE,
   ...BUNDLE,
   ...KEYS,
+  ...CLONES,
   ...ROTATION,
   ...SHARES,
   ...RENEWAL,

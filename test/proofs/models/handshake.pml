@@ -11,6 +11,7 @@
  *
  * Every delivery is the receiver's choice among all that the attacker can say at that moment, so each order, loss and
  * repetition is tried. Build with -DWEAK_... for a handshake that lacks one of its parts: spin must find an attack.
+ * With -DDEMANDED the broker accepts the strong suite alone from A.
  */
 #define LIVES 2
 /* Two are enough for each attack on a weakened handshake; the handshake itself is checked with three. */
@@ -145,6 +146,13 @@ proctype Broker(byte c) {
     :: signer[c] == A && isRevoked -> goto end
     :: else
     fi;
+#ifdef DEMANDED
+    /* The broker accepts from A the strong suite alone. */
+    if
+    :: signer[c] == A && offered[c] == WEAKER -> goto end
+    :: else
+    fi;
+#endif
     suite[c] = (offered[c] == BOTH -> STRONG : WEAK);
     place[c] = answers;
     answers++;

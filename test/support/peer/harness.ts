@@ -37,7 +37,14 @@ import {
   Op,
   RecordType,
 } from '../../../broker/wire/index.ts';
-import { type Authority, createAuthority, type Identity, issueIdentity, type Role } from '../../../keys/index.ts';
+import {
+  AEAD_SUITES,
+  type Authority,
+  createAuthority,
+  type Identity,
+  issueIdentity,
+  type Role,
+} from '../../../keys/index.ts';
 import { compile, OPEN, PORT, type PolicyText } from '../core/harness.ts';
 import { temporaryDirectory } from '../temp.ts';
 
@@ -226,7 +233,7 @@ export class Client {
   }
 
   async sayHello(broker: string | null = null): Promise<Uint8Array> {
-    this.#hello = await beginHello(this.identity, broker, ['A256GCM', 'C20P'], this.#handshake);
+    this.#hello = await beginHello(this.identity, broker, AEAD_SUITES, this.#handshake);
     this.carrier.feed(this.#hello.record);
     return this.#hello.record;
   }

@@ -1,10 +1,15 @@
-/** Round trips between two guests, or between two processes of the host: `echo` in one, `ping` in the other. */
+/**
+ * Round trips between two guests, or between two processes of the host: `echo` in one, `ping` in the other. `chatter`
+ * says something else every moment, for ever, whoever listens.
+ */
 import { openSession, print } from '../../../clients/demo/vms/guest/session.ts';
 import { MESSAGE_BYTES } from '../../../clients/demo/vms/guest/sound.ts';
 
 const ECHO_PORT = 5000;
 const WINDOW = 256;
 const DEADLINE_MS = 60_000;
+const CHATTER_BYTES = 64;
+const CHATTER_MS = 20;
 
 async function echo(): Promise<void> {
   const vm = await openSession();
@@ -47,6 +52,18 @@ function at(sorted: readonly number[], share: number): string {
   return (sorted[Math.floor(sorted.length * share)] ?? 0).toFixed(2);
 }
 
+/** What is said comes from a clock that counts nanoseconds: two clones of this machine say the same at no time. */
+async function chatter(): Promise<void> {
+  const vm = await openSession();
+  for (;;) {
+    const payload = Buffer.alloc(CHATTER_BYTES);
+    payload.writeBigUInt64LE(process.hrtime.bigint());
+    vm.sendv({ to: { domain: 'audio-vm', port: ECHO_PORT }, iov: payload }).catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, CHATTER_MS));
+  }
+}
+
 const [, , role = '', first = '0', second = '0'] = process.argv;
 if (role === 'echo') await echo();
+else if (role === 'chatter') await chatter();
 else await ping(Number(first), Number(second));

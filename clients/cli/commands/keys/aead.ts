@@ -9,6 +9,7 @@ import {
   aeadSelfTest,
   allAeads,
   chooseAead,
+  selectAead,
 } from '../../../../keys/index.ts';
 import { printJson } from '../../output.ts';
 import { print } from './format.ts';
@@ -52,7 +53,7 @@ export function aeadCommand(): Command {
       const suites = allAeads().map((aead) => ({
         suite: aead.suite,
         provider: aead.provider,
-        used: aead.provider === provider,
+        used: aead === selectAead(aead.suite),
         sealMicroseconds: SPEED_LENGTHS.map((length) => sealMicroseconds(aead, length)),
       }));
       if (options.json === true) {
@@ -60,10 +61,10 @@ export function aeadCommand(): Command {
         return;
       }
       print(
-        `suite    provider  used  ${SPEED_LENGTHS.map((length) => `${length} B`.padStart(11)).join('')}`,
+        `suite       provider  used  ${SPEED_LENGTHS.map((length) => `${length} B`.padStart(11)).join('')}`,
         ...suites.map(
           (each) =>
-            `${each.suite.padEnd(9)}${each.provider.padEnd(10)}${(each.used ? 'yes' : '-').padEnd(6)}${each.sealMicroseconds.map((time) => `${time} µs`.padStart(11)).join('')}`,
+            `${each.suite.padEnd(12)}${each.provider.padEnd(10)}${(each.used ? 'yes' : '-').padEnd(6)}${each.sealMicroseconds.map((time) => `${time} µs`.padStart(11)).join('')}`,
         ),
         ...(reason === null ? [] : [`in-place does not load here: ${reason}`]),
         'self-test passed: all providers give the published vectors and open what the others sealed',
