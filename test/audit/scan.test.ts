@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeLine, hashLine } from '../../broker/audit/chain.ts';
+import { CompactRange } from '../../broker/audit/evidence/index.ts';
 import type { AuditReader } from '../../broker/audit/files/files.ts';
 import { scanOf } from '../../broker/audit/verify/parts.ts';
 import { scanPart } from '../../broker/audit/verify/scan.ts';
@@ -56,6 +57,20 @@ for (const numbers of [
     assert.is(scanPart(partOf(chainOf(numbers)), []), null);
   });
 }
+
+scan('wherever a part begins and ends, its subtrees are those of the tree', () => {
+  for (let from = 1; from <= 18; from++) {
+    const lines = chainOf(Array.from({ length: 35 }, (_, at) => from + at));
+    const sizes = lines.map((_, at) => from + at);
+    const found = scanPart(partOf(lines), sizes);
+    const range = new CompactRange(from - 1);
+    for (const [at, line] of lines.entries()) {
+      range.appendLeaf(hashLine(line));
+      assert.equal(found?.heads[at], { size: from + at, nodes: range.nodes });
+    }
+    assert.equal(found?.nodes, range.nodes);
+  }
+});
 
 scan('only its checksum covers the last line: it is looked at', () => {
   const [line = ''] = chainOf([5]);

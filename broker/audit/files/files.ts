@@ -14,8 +14,12 @@ export interface SegmentInfo {
 export interface AuditReader {
   /** By number, ascending. Throws ERR_AUDIT_DIRECTORY. */
   segments(): Promise<readonly SegmentInfo[]>;
-  /** Up to `length` bytes: fewer at the end of the segment, none after it. */
-  read(segment: number, offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * Up to `length` bytes: fewer at the end of the segment, none after it.
+   *
+   * @param into memory for at least `length` bytes, which the result may be a view of. Default: memory of its own
+   */
+  read(segment: number, offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   /** Is there a live process that holds the lock? */
   hasWriter(): Promise<boolean>;
   /**

@@ -80,12 +80,12 @@ class NodeFiles implements AuditFiles {
     return { number, bytes, stored: stat.size };
   }
 
-  async read(segment: number, offset: number, length: number): Promise<Uint8Array> {
+  async read(segment: number, offset: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
     const path = this.#path(segment);
     const handle = await open(path, O_RDONLY | O_NOFOLLOW).catch(nullIfMissing);
     if (handle === null) return this.#readPacked(segment, `${path}${PACKED_SUFFIX}`, offset, length);
     try {
-      return await readAt(handle, offset, length);
+      return await readAt(handle, offset, length, into);
     } finally {
       await handle.close();
     }

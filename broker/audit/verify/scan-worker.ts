@@ -1,17 +1,18 @@
 /** A worker thread of verify: gets parts and answers with their summaries in the same order. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { nodeFiles } from '../files/node-files.ts';
-import { type Part, scanOf } from './parts.ts';
+import { type Part, ScanMemory, scanOf } from './parts.ts';
 import type { WorkerAnswer, WorkerStart } from './pool.ts';
 
 const { directory, sizes } = workerData as WorkerStart;
 const reader = nodeFiles(directory);
+const memory = new ScanMemory();
 
 let last: Promise<void> = Promise.resolve();
 
 parentPort?.on('message', (part: Part) => {
   last = last.then(async () => {
-    const answer: WorkerAnswer = await scanOf(reader, part, sizes).catch(() => null);
+    const answer: WorkerAnswer = await scanOf(reader, part, sizes, memory).catch(() => null);
     parentPort?.postMessage(answer);
   });
 });
