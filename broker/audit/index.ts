@@ -41,6 +41,7 @@ export type { LinePlace } from './read/lines.ts';
 export {
   auditReader,
   type PlacedLine,
+  parsedOf,
   placeAfter,
   type ReadLine,
   readAudit,

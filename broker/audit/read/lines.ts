@@ -13,8 +13,8 @@ const NEWLINE = 0x0a;
 const NOTHING = new Uint8Array(0);
 
 /**
- * A line is a view of a chunk: copy it to keep it longer than one iteration. Of a line over the limit only the first
- * bytes are returned; it cannot be a record.
+ * A line is a view of a chunk: copy it to keep it longer than one iteration. Of a line over the limit at least the first
+ * MAX_LINE_BYTES + 1 bytes are returned; it cannot be a record.
  *
  * @param from where to begin; default: the first segment
  */
@@ -32,7 +32,16 @@ export async function* segmentLines(
   from: number,
   to: number,
 ): AsyncGenerator<Uint8Array> {
-  for await (const part of segmentParts(reader, segment, from, to)) yield* part;
+  for await (const part of segmentParts(reader, segment, from, to)) yield* part.lines;
+}
+
+/** Lines of a segment that follow one another. */
+export interface LinesPart {
+  /** The place of the first line. */
+  readonly offset: number;
+  readonly lines: readonly Uint8Array[];
+  /** Bytes of the first line that are left out, because the line is over the limit. */
+  readonly cut: number;
 }
 
 /** The same, with all lines that end in one chunk at a time: a pause for each single line costs as much as its hash. */
@@ -41,11 +50,13 @@ export async function* segmentParts(
   segment: number,
   from: number,
   to: number,
-): AsyncGenerator<readonly Uint8Array[]> {
+): AsyncGenerator<LinesPart> {
   let rest: Uint8Array = NOTHING;
+  let cut = 0;
   for (let at = from; at < to; ) {
     const chunk = await reader.read(segment, at, Math.min(READ_BYTES, to - at));
     if (chunk.length === 0) return;
+    const offset = at - rest.length - cut;
     at += chunk.length;
     const found: Uint8Array[] = [];
     let start = 0;
@@ -55,8 +66,14 @@ export async function* segmentParts(
       rest = NOTHING;
       start = end + 1;
     }
-    if (start < chunk.length) rest = Buffer.concat([rest, chunk.subarray(start)]).subarray(0, MAX_LINE_BYTES + 1);
-    if (found.length > 0) yield found;
+    if (found.length > 0) {
+      yield { offset, lines: found, cut };
+      cut = 0;
+    }
+    if (start === chunk.length) continue;
+    const whole = Buffer.concat([rest, chunk.subarray(start)]);
+    rest = whole.subarray(0, MAX_LINE_BYTES + 1);
+    cut += whole.length - rest.length;
   }
 }
 

@@ -4,7 +4,8 @@
 import { parseLine } from '../chain.ts';
 import type { AuditReader } from '../files/files.ts';
 import { nodeFiles } from '../files/node-files.ts';
-import { type LinePlace, segmentParts } from './lines.ts';
+import { MAX_LINE_BYTES } from '../limits.ts';
+import { type LinePlace, type LinesPart, segmentParts } from './lines.ts';
 import type { TailLine } from './tail.ts';
 
 export interface PlacedLine extends TailLine {
@@ -27,7 +28,7 @@ export async function* readAudit(
 }
 
 export interface ReadLine extends PlacedLine {
-  /** A view of a chunk: copy it to keep it longer than one iteration. */
+  /** A view of a chunk: copy it to keep it longer than one iteration. Of a line over the limit the first bytes. */
   readonly bytes: Uint8Array;
 }
 
@@ -40,44 +41,50 @@ export async function* readAuditParts(
   from: LinePlace = { segment: 0, offset: 0 },
   reader: AuditReader = nodeFiles(directory),
 ): AsyncGenerator<Iterable<ReadLine>> {
-  for await (const { start, lines } of chunksOfLines(reader, from)) yield parsedLines(start, lines);
+  for await (const part of partsFrom(reader, from)) yield parsedLines(part);
 }
 
-function* parsedLines(start: LinePlace, lines: readonly Uint8Array[]): Generator<ReadLine> {
-  for (const { place, bytes } of placedLines(start, lines))
-    yield { segment: place.segment, parsed: parseLine(bytes), place, length: bytes.length, bytes };
+function* parsedLines(part: PlacedPart): Generator<ReadLine> {
+  for (const line of placedLines(part)) yield { segment: line.place.segment, parsed: parsedOf(line), ...line };
 }
 
-/** The lines as bytes. They are a view of a chunk: copy them to keep them longer than one iteration. */
-export async function* readLines(
-  reader: AuditReader,
-  from: LinePlace,
-): AsyncGenerator<{ readonly place: LinePlace; readonly bytes: Uint8Array }> {
-  for await (const { start, lines } of chunksOfLines(reader, from)) yield* placedLines(start, lines);
+/** One line as bytes. They are a view of a chunk: copy them to keep them longer than one iteration. */
+export interface RawLine {
+  readonly place: LinePlace;
+  /** Of the line, without its newline. */
+  readonly length: number;
+  /** The whole line; of a line over the limit, its first bytes. */
+  readonly bytes: Uint8Array;
 }
 
-async function* chunksOfLines(
-  reader: AuditReader,
-  from: LinePlace,
-): AsyncGenerator<{ readonly start: LinePlace; readonly lines: readonly Uint8Array[] }> {
+export async function* readLines(reader: AuditReader, from: LinePlace): AsyncGenerator<RawLine> {
+  for await (const part of partsFrom(reader, from)) yield* placedLines(part);
+}
+
+/** A line over the limit is no record, whatever its first bytes are. */
+export function parsedOf({ bytes, length }: Pick<RawLine, 'bytes' | 'length'>): TailLine['parsed'] {
+  return length > MAX_LINE_BYTES ? 'LINE_TOO_LONG' : parseLine(bytes);
+}
+
+interface PlacedPart extends LinesPart {
+  readonly segment: number;
+}
+
+async function* partsFrom(reader: AuditReader, from: LinePlace): AsyncGenerator<PlacedPart> {
   for (const { number, bytes, fault } of await reader.segments()) {
     if (fault !== undefined || number < from.segment) continue;
-    let offset = number === from.segment ? from.offset : 0;
-    for await (const lines of segmentParts(reader, number, offset, bytes)) {
-      yield { start: { segment: number, offset }, lines };
-      offset = lines.reduce((sum, line) => sum + line.length + 1, offset);
-    }
+    const offset = number === from.segment ? from.offset : 0;
+    for await (const part of segmentParts(reader, number, offset, bytes)) yield { segment: number, ...part };
   }
 }
 
-function* placedLines(
-  { segment, offset: start }: LinePlace,
-  lines: readonly Uint8Array[],
-): Generator<{ readonly place: LinePlace; readonly bytes: Uint8Array }> {
-  let offset = start;
+function* placedLines({ segment, offset: start, lines, cut: cutFromFirst }: PlacedPart): Generator<RawLine> {
+  let [offset, cut] = [start, cutFromFirst];
   for (const bytes of lines) {
-    yield { place: { segment, offset }, bytes };
-    offset += bytes.length + 1;
+    const length = bytes.length + cut;
+    yield { place: { segment, offset }, length, bytes };
+    offset += length + 1;
+    cut = 0;
   }
 }
 
@@ -87,7 +94,7 @@ export function auditReader(directory: string): AuditReader {
 }
 
 /** The place after a line. */
-export function placeAfter({ place, length }: PlacedLine): LinePlace {
+export function placeAfter({ place, length }: Pick<RawLine, 'place' | 'length'>): LinePlace {
   return { segment: place.segment, offset: place.offset + length + 1 };
 }
 
@@ -98,5 +105,6 @@ export async function readLineAt(
   length: number,
   reader: AuditReader = nodeFiles(directory),
 ): Promise<TailLine> {
-  return { segment: place.segment, parsed: parseLine(await reader.read(place.segment, place.offset, length)) };
+  const bytes = await reader.read(place.segment, place.offset, Math.min(length, MAX_LINE_BYTES));
+  return { segment: place.segment, parsed: parsedOf({ bytes, length }) };
 }

@@ -90,20 +90,28 @@ async function* segmentBackwards(reader: AuditReader, segment: number, bytes: nu
 
 async function* follow(reader: AuditReader, start: Position, signal: AbortSignal): AsyncGenerator<TailLine> {
   let { segment, offset } = start;
+  // Is `offset` inside a line that is longer than a chunk?
+  let isOverlong = false;
   while (!signal.aborted) {
     // List before reading: once a later segment exists, this one is complete.
     const later = (await reader.segments()).find(({ number }) => number > segment);
     const chunk = segment === 0 ? new Uint8Array(0) : await reader.read(segment, offset, READ_BYTES);
     let at = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, at)) {
-      yield toLine(segment, chunk.subarray(at, end));
+      yield isOverlong ? { segment, parsed: 'LINE_TOO_LONG' } : toLine(segment, chunk.subarray(at, end));
+      isOverlong = false;
       at = end + 1;
+    }
+    if (at === 0 && chunk.length === READ_BYTES) {
+      isOverlong = true;
+      at = chunk.length;
     }
     offset += at;
     if (at > 0) continue;
     if (later !== undefined) {
       segment = later.number;
       offset = 0;
+      isOverlong = false;
     } else await pause(signal);
   }
 }

@@ -2,7 +2,7 @@
  * Answers of an index: counted by the database, or the places of the records, which are then read from the log. Each is
  * the same as a scan of the log would give; where the index cannot promise that, the answer is null.
  */
-import { auditReader, type PlacedLine, parseLine } from '../../../broker/audit/index.ts';
+import { auditReader, type PlacedLine, readLineAt } from '../../../broker/audit/index.ts';
 import { predicateOf, type QueryField, type Question, RecordRow } from '../query/index.ts';
 import { type Group, groupName, type TimelineCount } from '../reports/index.ts';
 import { NUMBER_FIELDS, TEXT_FIELDS } from './columns.ts';
@@ -41,9 +41,9 @@ export async function eachLine(
   const wants = predicateOf(question);
   for (const cells of places) {
     const [segment = 0, offset = 0, length = 0] = cells.map(Number);
-    const parsed = parseLine(await reader.read(segment, offset, length));
-    if (typeof parsed === 'string' || wants(new RecordRow(parsed)))
-      use({ segment, parsed, place: { segment, offset }, length });
+    const place = { segment, offset };
+    const { parsed } = await readLineAt(directory, place, length, reader);
+    if (typeof parsed === 'string' || wants(new RecordRow(parsed))) use({ segment, parsed, place, length });
   }
   return true;
 }

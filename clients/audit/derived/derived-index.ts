@@ -18,14 +18,14 @@ import { INDEX_VERSION, SCHEMA } from './columns.ts';
 import type { IndexedTexts } from './condition.ts';
 import { Dictionary } from './dictionary.ts';
 import type { Appender, Database, StoredValue } from './duckdb.ts';
-import { LINES_PER_COMMIT } from './limits.ts';
+import { LINES_PER_COMMIT, TAIL_BYTES } from './limits.ts';
 import { RowBatch } from './row-batch.ts';
 
 /** Where the index ends. */
 interface IndexEnd extends LinePlace {
   /** Lines ever indexed. */
   readonly lines: number;
-  /** Length of the last line, and its hash; 0 and empty: there is none. */
+  /** Length of the last line, and the hash of its first TAIL_BYTES; 0 and empty: there is none. */
   readonly tail: number;
   readonly hash: string;
 }
@@ -113,8 +113,9 @@ export class DerivedIndex implements IndexedTexts {
     const segments = await reader.segments();
     // Its segment was removed by retention: then nothing of the index is left.
     if (!segments.some(({ number: one, fault }) => one === segment && fault === undefined)) return false;
-    const line = await reader.read(segment, offset - tail - 1, tail);
-    return line.length === tail && leafHash(line) === hash;
+    const wanted = Math.min(tail, TAIL_BYTES);
+    const line = await reader.read(segment, offset - tail - 1, wanted);
+    return line.length === wanted && leafHash(line) === hash;
   }
 
   async #forgetRemoved(): Promise<void> {
@@ -145,7 +146,12 @@ export class DerivedIndex implements IndexedTexts {
       appender.close();
       if (newest !== null) {
         const { bytes, length } = newest;
-        end = { ...placeAfter(newest), lines: end.lines + added, tail: length, hash: leafHash(bytes) };
+        end = {
+          ...placeAfter(newest),
+          lines: end.lines + added,
+          tail: length,
+          hash: leafHash(bytes.subarray(0, TAIL_BYTES)),
+        };
       }
       this.#hasOddTimes ||= batch.hasOddTimes;
       const before = this.#end;

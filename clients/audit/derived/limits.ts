@@ -2,6 +2,8 @@
 
 /** Lines in one transaction: some 2 s of work, which is lost when the command is interrupted. */
 export const LINES_PER_COMMIT = 500_000;
+/** The last line is remembered by so many bytes. Every record is shorter. */
+export const TAIL_BYTES = 256 * 1024;
 /** Attempts to open an index that another command has open, and the pause between two. Together 2 s. */
 export const LOCK_ATTEMPTS = 20;
 export const LOCK_PAUSE_MS = 100;

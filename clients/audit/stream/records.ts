@@ -10,7 +10,8 @@ import {
   hashLine,
   type LinePlace,
   type ParsedLine,
-  parseLine,
+  parsedOf,
+  placeAfter,
   readLines,
 } from '../../../broker/audit/index.ts';
 import { StreamError } from './errors.ts';
@@ -71,9 +72,10 @@ export async function readBatch(
   const records: StreamRecord[] = [];
   const findings: string[] = [];
   let [end, bytes, count, goesOn] = [from, 0, 0, true];
-  for await (const { place, bytes: raw } of readLines(reader, from.place)) {
-    const parsed = parseLine(raw);
-    const after = { segment: place.segment, offset: place.offset + raw.length + 1 };
+  for await (const raw of readLines(reader, from.place)) {
+    const { place, bytes: line } = raw;
+    const parsed = parsedOf(raw);
+    const after = placeAfter(raw);
     count += 1;
     if (typeof parsed === 'string') {
       findings.push(`a line of segment ${place.segment} is not a record: ${parsed}`);
@@ -82,11 +84,11 @@ export async function readBatch(
       const gap = gapBefore(parsed, end);
       if (gap !== null) findings.push(gap);
       if (gap !== null && count === 1 && place.segment === from.place.segment) goesOn = false;
-      const hash = hashLine(raw);
+      const hash = hashLine(line);
       end = { place: after, seq: parsed.seq, hash };
       if (wants(parsed)) {
-        records.push({ ...parsed, line: Buffer.from(raw).toString('utf8'), hash });
-        bytes += raw.length;
+        records.push({ ...parsed, line: Buffer.from(line).toString('utf8'), hash });
+        bytes += line.length;
       }
     }
     if (count >= MAX_BATCH_RECORDS || bytes >= MAX_BATCH_BYTES) break;

@@ -65,6 +65,16 @@ withDuckDb(life, 'an index that is opened again reads only what is new', async (
   ]);
 });
 
+withDuckDb(life, 'after a line that is longer than any record, the index goes on', async () => {
+  const [log, file] = [smallLog(), newFile()];
+  const added = (): Promise<number> => withIndex(log.directory, async (_, count) => count, file);
+  log.addLine('x'.repeat(1_500_000), 1);
+  assert.is(await added(), 31);
+  assert.is(await added(), 0);
+  log.add({ src: { domain: 'new' } });
+  assert.is(await added(), 1);
+});
+
 withDuckDb(life, 'an unfinished line is left for the next time', async () => {
   const [log, file] = [smallLog(), newFile()];
   const path = join(log.directory, '00000001.jsonl');

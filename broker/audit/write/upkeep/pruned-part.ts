@@ -6,6 +6,7 @@ import { UPKEEP_PART_BYTES, ZERO_HASH } from '../../limits.ts';
 import { segmentEnd } from '../../read/end.ts';
 import { segmentLines } from '../../read/lines.ts';
 import type { PrunedPart } from '../../read/pruned.ts';
+import { parsedOf } from '../../read/read.ts';
 import { scanOf } from '../../verify/index.ts';
 
 /**
@@ -69,7 +70,7 @@ class ChainWalk {
 
   async #slowly(segment: number, from: number, size: number): Promise<boolean> {
     for await (const line of segmentLines(this.#reader, segment, from, size)) {
-      const parsed = parseLine(line);
+      const parsed = parsedOf({ bytes: line, length: line.length });
       if (typeof parsed === 'string' || parsed.seq !== this.tree.end + 1 || parsed.prev !== this.head) return false;
       this.head = hashLine(line);
       this.firstLeaf ??= this.head;
