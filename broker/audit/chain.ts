@@ -99,3 +99,35 @@ export function parseLine(bytes: Uint8Array): ParsedLine | LineFault {
   if (bytes.length <= SUM_BYTES || fields.sum !== sum(bytes.subarray(0, bytes.length - SUM_BYTES))) return 'BAD_SUM';
   return { seq, prev, event, fields };
 }
+
+const PREV_KEY = Buffer.from(',"prev":"');
+const SUM_KEY = Buffer.from('","sum":"');
+const LINE_END = Buffer.from('"}');
+const HASH_DIGITS = 64;
+const SUM_AT = SUM_HEX_DIGITS + LINE_END.length;
+const PREV_AT = SUM_AT + SUM_KEY.length + HASH_DIGITS;
+
+/**
+ * For a reader that does not parse the line: where its body ends, if it ends as a broker writes it and has the right
+ * `sum`. Otherwise -1, and `parseLine` says what is wrong.
+ */
+export function bodyEnd(bytes: Uint8Array): number {
+  const { length } = bytes;
+  const end = length - PREV_AT - PREV_KEY.length;
+  if (end < 1 || !isAt(bytes, end, PREV_KEY) || !isAt(bytes, length - SUM_AT - SUM_KEY.length, SUM_KEY)) return -1;
+  if (!isAt(bytes, length - LINE_END.length, LINE_END)) return -1;
+  for (let at = length - PREV_AT; at < length - PREV_AT + HASH_DIGITS; at++) if (!isHexDigit(bytes[at] ?? 0)) return -1;
+  const expected = sum(bytes.subarray(0, length - SUM_BYTES));
+  for (let at = 0; at < SUM_HEX_DIGITS; at++) if (expected.charCodeAt(at) !== bytes[length - SUM_AT + at]) return -1;
+  return end;
+}
+
+function isAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
+  for (let index = 0; index < expected.length; index++) if (bytes[at + index] !== expected[index]) return false;
+  return true;
+}
+
+/** Lower case only. */
+function isHexDigit(byte: number): boolean {
+  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66);
+}

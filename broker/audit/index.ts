@@ -1,5 +1,5 @@
 /** Entry of broker/audit/: the tamper-evident log, a version of it in memory, and the functions for an auditor. */
-export { escapeUnsafe, hashLine, type ParsedLine, parseLine } from './chain.ts';
+export { bodyEnd, escapeUnsafe, hashLine, type ParsedLine, parseLine } from './chain.ts';
 export { AuditError, type AuditErrorCode } from './errors.ts';
 export {
   type Checkpoint,
@@ -43,10 +43,10 @@ export {
   type PlacedLine,
   parsedOf,
   placeAfter,
-  type ReadLine,
+  type RawLine,
   readAudit,
-  readAuditParts,
   readLineAt,
+  readLineParts,
   readLines,
 } from './read/read.ts';
 export { type AuditStatus, auditStatus } from './read/status.ts';

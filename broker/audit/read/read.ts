@@ -24,29 +24,15 @@ export async function* readAudit(
   from?: LinePlace,
   reader: AuditReader = nodeFiles(directory),
 ): AsyncGenerator<PlacedLine> {
-  for await (const part of readAuditParts(directory, from, reader)) yield* part;
+  for await (const part of partsFrom(reader, from ?? BEGINNING)) {
+    for (const line of placedLines(part)) {
+      const { place, length } = line;
+      yield { segment: place.segment, parsed: parsedOf(line), place, length };
+    }
+  }
 }
 
-export interface ReadLine extends PlacedLine {
-  /** A view of a chunk: copy it to keep it longer than one iteration. Of a line over the limit the first bytes. */
-  readonly bytes: Uint8Array;
-}
-
-/**
- * The same, one chunk at a time. The lines of a chunk are parsed one by one while the caller goes through them: so many
- * records at once would cost more in the garbage collector than in the parser.
- */
-export async function* readAuditParts(
-  directory: string,
-  from: LinePlace = { segment: 0, offset: 0 },
-  reader: AuditReader = nodeFiles(directory),
-): AsyncGenerator<Iterable<ReadLine>> {
-  for await (const part of partsFrom(reader, from)) yield parsedLines(part);
-}
-
-function* parsedLines(part: PlacedPart): Generator<ReadLine> {
-  for (const line of placedLines(part)) yield { segment: line.place.segment, parsed: parsedOf(line), ...line };
-}
+const BEGINNING: LinePlace = { segment: 0, offset: 0 };
 
 /** One line as bytes. They are a view of a chunk: copy them to keep them longer than one iteration. */
 export interface RawLine {
@@ -58,7 +44,12 @@ export interface RawLine {
 }
 
 export async function* readLines(reader: AuditReader, from: LinePlace): AsyncGenerator<RawLine> {
-  for await (const part of partsFrom(reader, from)) yield* placedLines(part);
+  for await (const part of readLineParts(reader, from)) yield* part;
+}
+
+/** The same, one chunk at a time. */
+export async function* readLineParts(reader: AuditReader, from: LinePlace): AsyncGenerator<Iterable<RawLine>> {
+  for await (const part of partsFrom(reader, from)) yield placedLines(part);
 }
 
 /** A line over the limit is no record, whatever its first bytes are. */

@@ -10,8 +10,8 @@ import {
   type LinePlace,
   leafHash,
   placeAfter,
-  type ReadLine,
-  readAuditParts,
+  type RawLine,
+  readLineParts,
 } from '../../../broker/audit/index.ts';
 import { AuditQuestionError } from '../errors.ts';
 import { INDEX_VERSION, SCHEMA } from './columns.ts';
@@ -129,13 +129,13 @@ export class DerivedIndex implements IndexedTexts {
     const { database } = this;
     const batch = new RowBatch(this.#dictionary);
     let [end, added] = [this.#end, 0];
-    let newest: ReadLine | null = null;
+    let newest: RawLine | null = null;
     await database.run('BEGIN TRANSACTION');
     try {
       const appender = await database.appender('records');
-      for await (const part of readAuditParts(this.#directory, end)) {
+      for await (const part of readLineParts(auditReader(this.#directory), end)) {
         for (const line of part) {
-          batch.add(end.lines + added, line);
+          batch.addRaw(end.lines + added, line);
           added += 1;
           if (batch.isFull) flush(appender, batch);
           newest = line;

@@ -1,12 +1,14 @@
 /**
  * Lines of the log as columns, some thousand at a time. Pure.
  *
- * Every value comes from `RecordRow`, as in a scan of the log, so an answer of the index cannot mean another thing.
+ * Every value comes from `RecordRow`, as in a scan of the log, so an answer of the index cannot mean another thing. Most
+ * lines are read without making a record of them (line-scan.ts), with the same result.
  */
-import type { PlacedLine } from '../../../broker/audit/index.ts';
+import { type LinePlace, type PlacedLine, parsedOf, type RawLine } from '../../../broker/audit/index.ts';
 import { type QueryField, RecordRow } from '../query/index.ts';
-import { NUMBER_COLUMNS, NUMBER_FIELDS, TEXT_COLUMNS, TEXT_FIELDS } from './columns.ts';
+import { NUMBER_COLUMNS, NUMBER_FIELDS, PLACE_COLUMNS, TEXT_COLUMNS, TEXT_FIELDS } from './columns.ts';
 import type { Dictionary } from './dictionary.ts';
+import { LineScan } from './line-scan.ts';
 
 /** Rows of one chunk of DuckDB. */
 export const BATCH_ROWS = 2_048;
@@ -27,6 +29,11 @@ export class RowBatch {
   readonly #at = new Map<string, Float64Array | Int32Array>();
   readonly #numberColumns: readonly (readonly [QueryField, Float64Array])[];
   readonly #textColumns: readonly (readonly [QueryField, Int32Array])[];
+  readonly #scan: LineScan;
+  readonly #line: Float64Array;
+  readonly #segment: Float64Array;
+  readonly #offset: Float64Array;
+  readonly #length: Float64Array;
   readonly #single = new Map<string, number>();
   #minute = '';
   #minuteMs = 0;
@@ -35,8 +42,16 @@ export class RowBatch {
     this.#dictionary = dictionary;
     for (const [at, name] of NUMBER_COLUMNS.entries()) this.#at.set(name, this.numbers[at] ?? new Float64Array(0));
     for (const [at, name] of TEXT_COLUMNS.entries()) this.#at.set(name, this.texts[at] ?? new Int32Array(0));
+    [this.#line, this.#segment, this.#offset, this.#length] = [
+      this.#number('line'),
+      this.#number('segment'),
+      this.#number('place'),
+      this.#number('length'),
+    ];
     this.#numberColumns = NUMBERS.map((field) => [field, this.#number(NUMBER_FIELDS.get(field) ?? '')]);
     this.#textColumns = TEXTS.map((field) => [field, this.#text(TEXT_FIELDS.get(field) ?? '')]);
+    const columns = { number: (name: string) => this.#number(name), text: (name: string) => this.#text(name) };
+    this.#scan = new LineScan(columns, dictionary, (text) => this.#millisecondsOf(text));
   }
 
   get isFull(): boolean {
@@ -47,15 +62,18 @@ export class RowBatch {
     this.length = 0;
   }
 
+  /** The same as `add` with the parsed line. */
+  addRaw(line: number, raw: RawLine): void {
+    const { place, length, bytes } = raw;
+    if (length === bytes.length && this.#scan.read(bytes, this.length)) this.#place(line, place, length);
+    else this.add(line, { segment: place.segment, parsed: parsedOf(raw), place, length });
+  }
+
   add(line: number, { parsed, place, length }: PlacedLine): void {
     const at = this.length;
-    this.length += 1;
-    this.#number('line')[at] = line;
-    this.#number('segment')[at] = place.segment;
-    this.#number('place')[at] = place.offset;
-    this.#number('length')[at] = length;
+    this.#place(line, place, length);
     if (typeof parsed === 'string') {
-      for (const column of this.numbers.slice(4)) column[at] = Number.NaN;
+      for (const column of this.numbers.slice(PLACE_COLUMNS.length)) column[at] = Number.NaN;
       for (const column of this.texts) column[at] = 0;
       this.#text('fault')[at] = this.#dictionary.idOf(parsed);
       return;
@@ -71,6 +89,15 @@ export class RowBatch {
       column[at] = Array.isArray(value) ? this.#labels(value) : this.#dictionary.idOf(textOf(value));
     }
     this.#time(at, row);
+  }
+
+  #place(line: number, place: LinePlace, length: number): void {
+    const at = this.length;
+    this.length += 1;
+    this.#line[at] = line;
+    this.#segment[at] = place.segment;
+    this.#offset[at] = place.offset;
+    this.#length[at] = length;
   }
 
   /** Most domains have one label. Its text is made once. */
