@@ -62,7 +62,7 @@ const program = new Command('npm run bench --')
     'instead: what an innocent pair of VMs feels of each attack, and what it costs the broker',
     false,
   )
-  .option('--devices', 'instead: vsock and ivshmem between two guests, next to the unprotected way', false)
+  .option('--devices', 'instead: vsock, network and ivshmem between two guests, next to the unprotected ways', false)
   .addOption(
     new Option('--attacks <names>', `with --fairness: comma-separated, of ${KINDS.map(({ name }) => name).join(', ')}`)
       .argParser(parseAttacks)
@@ -97,7 +97,8 @@ async function bench(options: Options): Promise<void> {
       return;
     }
     if (options.devices) {
-      const figures = await runDevices(folder, options.quick ? QUICK_DEVICES : FULL_DEVICES);
+      const plan = options.quick ? QUICK_DEVICES : FULL_DEVICES;
+      const figures = await runDevices(folder, plan, cleanup, request.progress);
       process.stdout.write(`${options.json ? JSON.stringify({ devices: figures }) : renderDevices(figures)}\n`);
       return;
     }

@@ -1,155 +1,249 @@
 /**
- * `npm run bench -- --devices`: round trips between two guests through their device processes and a broker, next to the
- * unprotected way in the same run. Guests, devices and broker are one process here, so the figures are the CPU of all of
- * them, without a VMM and its scheduling.
+ * `npm run bench -- --devices`: two guests through their device processes and a broker, next to the same devices without
+ * a broker, and to a bare socket between the two guests.
+ *
+ * Each guest, each device process and the broker (this process) is a process of its own, as on a host. The guests are
+ * drivers in Node instead of VMs, the same in each way, so the figures hold neither a VMM nor its emulation.
  */
-import { join } from 'node:path';
-import { resolveDevices, startDevices } from '../../clients/devices/index.ts';
-import { openSystem, type System } from '../../clients/devices/sys/index.ts';
-import { Operation } from '../../clients/devices/vsock/index.ts';
-import { IVSHMEM_ROWS, IVSHMEM_SERVICES, IvshmemClient } from '../../test/devices/ivshmem-client.ts';
-import { CID, type Guest, OPEN_ROWS, withGuests } from '../../test/devices/site.ts';
-import { withInstallation } from '../../test/support/installation/installation.ts';
-import { type Pair, sharedPair, unixPair } from './plain.ts';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { type Site, startSite } from '../../test/support/network/site.ts';
+import { CLI, nodeArguments } from '../../test/support/program.ts';
+import { endWithThisProcess, keepStderr, startRoleServer, stopChild } from '../arms/server-process.ts';
+import type { Cleanup } from '../cleanup.ts';
+import { callerOf } from '../roles/calls.ts';
+import { processCpuMicros } from '../throughput/process-cpu.ts';
+import type { GuestCalls } from './guest.ts';
+import { GUESTS, SECTION_BYTES, VSOCK_PORT, type WireKind, type WireSetup } from './wire.ts';
+import type { WithoutBroker } from './without-broker.ts';
 
-const PORTS = [1_000, 80] as const;
 const SMALL_BYTES = 64;
-const LARGE_BYTES = 32_768;
-const SECTION_BYTES = 4_096;
+const STREAM_BYTES = 65_536;
+const FRAME_BYTES = 1_514;
+const SMALL_FRAME_BYTES = 98; // of a ping
+const MIB = 1_048_576;
 
 export interface DevicePlan {
   /** Round trips of each figure, in each of the rounds, which take turns. */
   readonly trips: number;
   readonly rounds: number;
+  readonly streamMib: number;
 }
-export const FULL_DEVICES: DevicePlan = { trips: 1_000, rounds: 7 };
-export const QUICK_DEVICES: DevicePlan = { trips: 200, rounds: 3 };
+export const FULL_DEVICES: DevicePlan = { trips: 1_000, rounds: 7, streamMib: 64 };
+export const QUICK_DEVICES: DevicePlan = { trips: 200, rounds: 2, streamMib: 4 };
 
 export interface DeviceFigure {
   readonly what: string;
-  /** Median of the rounds' medians, microseconds. */
-  readonly argusMicros: number;
-  readonly plainMicros: number;
-  /** How many times as long Argus takes. */
-  readonly times: number;
+  readonly unit: 'µs' | 'MiB/s';
+  /** Medians of the rounds. */
+  readonly argus: number;
+  /** The same devices in one process, without a broker; for ivshmem memory that both guests share. */
+  readonly withoutBroker: number;
+  /** A unix socket between the two guests; null where nothing of the kind exists. */
+  readonly socket: number | null;
+  /** CPU of each process on the way of Argus, microseconds for each round trip or MiB. */
+  readonly cpu: { readonly broker: number; readonly devices: number };
 }
 
+type Way = 'argus' | 'withoutBroker' | 'socket';
+type Pair = readonly [Guest, Guest];
+
+interface Guest {
+  call<Name extends keyof GuestCalls>(
+    name: Name,
+    ...argument: Parameters<GuestCalls[Name]>
+  ): Promise<Awaited<ReturnType<GuestCalls[Name]>>>;
+  close(): Promise<void>;
+}
+
+/** One figure: how a pair is measured once, and for how many trips or MiB the measured CPU is. */
+interface Measure {
+  readonly what: string;
+  readonly unit: DeviceFigure['unit'];
+  readonly count: number;
+  once(pair: Pair): Promise<number>;
+}
+
+const ROWS = [
+  'p, @app, broker, argo, register_any_source, allow',
+  'p, @app, @app, argo, *, allow',
+  'p, @app, @app, vsock, *, allow',
+  'p, @app, @app, ethernet, *, allow',
+  'p, @app, @app, ivshmem, *, allow',
+];
+
 /** `folder`: for sockets. */
-export async function runDevices(folder: string, plan: DevicePlan): Promise<readonly DeviceFigure[]> {
-  const system = await openSystem();
-  const plain = await unixPair(folder);
-  const shared = sharedPair(system, SECTION_BYTES);
+export async function runDevices(
+  folder: string,
+  plan: DevicePlan,
+  cleanup: Cleanup,
+  progress: (line: string) => void,
+): Promise<readonly DeviceFigure[]> {
+  const site = await startSite({
+    'policy.csv': (text) => `${text}\n${ROWS.join('\n')}\n`,
+    'assertions.csv': () => '',
+    'tests.csv': () => '',
+  });
+  cleanup.add(() => site.close());
+  const sockets = (way: string): WithoutBroker => {
+    const pair = (kind: string): [string, string] => [`${folder}/${way}-${kind}-0`, `${folder}/${way}-${kind}-1`];
+    return { vsock: pair('vsock'), net: pair('net'), ivshmem: pair('ivshmem') };
+  };
+  const [ours, bare] = [sockets('argus'), sockets('bare')];
+  const devices = await Promise.all([0, 1].map((place) => startDevice(site, place as 0 | 1, ours)));
+  for (const child of devices) cleanup.add(() => stopChild(child));
+  const direct = await startRoleServer('../devices/without-broker.ts', bare);
+  cleanup.add(() => direct.stop());
+
   const figures: DeviceFigure[] = [];
-  try {
-    await withGuests(OPEN_ROWS, async (installation, boot) => {
-      await installation.broker({ watchPolicy: false });
-      const mail = await boot('mail-vm', [PORTS[1]]);
-      const vsock = await vsockPair(await boot('chrome-vm'), mail);
-      for (const bytes of [SMALL_BYTES, LARGE_BYTES])
-        figures.push(await compare(`vsock round trip, ${bytes} B`, bytes, plan, vsock, plain));
-    });
-    await withRegions(system, folder, async (doorbells) => {
-      figures.push(await compare('ivshmem doorbell and back, 4 KiB sections', SECTION_BYTES, plan, doorbells, shared));
-    });
-  } finally {
-    plain.close();
-    shared.close();
+  const scenarios: readonly [kind: keyof WithoutBroker, socket: WireKind | null, measures: readonly Measure[]][] = [
+    [
+      'vsock',
+      'stream',
+      [
+        roundTrip('vsock round trip, 64 B', SMALL_BYTES, plan),
+        roundTrip('vsock round trip, 32 KiB', STREAM_BYTES / 2, plan),
+        throughput('vsock throughput', STREAM_BYTES, plan),
+      ],
+    ],
+    [
+      'net',
+      'frames',
+      [
+        roundTrip('network round trip, 98 B frames', SMALL_FRAME_BYTES, plan),
+        throughput('network throughput, MTU 1500', FRAME_BYTES, plan),
+      ],
+    ],
+    ['ivshmem', null, [roundTrip('ivshmem doorbell and back, 4 KiB sections', SECTION_BYTES, plan)]],
+  ];
+  for (const [kind, socket, measures] of scenarios) {
+    const pairs = new Map<Way, Pair>([
+      ['argus', await startPair(kind, ours[kind])],
+      ['withoutBroker', await startPair(kind, bare[kind])],
+    ]);
+    if (socket !== null) pairs.set('socket', await startPair(socket, [`${folder}/${kind}`, `${folder}/${kind}`]));
+    for (const measure of measures) {
+      progress(measure.what);
+      figures.push(await compare(measure, pairs, plan.rounds, devices));
+    }
+    for (const pair of pairs.values()) for (const guest of pair) await guest.close();
   }
   return figures;
 }
 
-async function compare(
-  what: string,
-  bytes: number,
-  { trips, rounds }: DevicePlan,
-  argus: Pick<Pair, 'roundTrip'>,
-  plain: Pair,
-): Promise<DeviceFigure> {
-  const times: { argus: number[]; plain: number[] } = { argus: [], plain: [] };
-  for (let round = 0; round <= rounds; round++)
-    for (const [name, pair] of [
-      ['argus', argus],
-      ['plain', plain],
-    ] as const) {
-      const took: number[] = [];
-      for (let trip = 0; trip < trips; trip++) {
-        const began = performance.now();
-        await pair.roundTrip(Buffer.alloc(bytes, trip));
-        took.push((performance.now() - began) * 1_000);
-      }
-      if (round > 0) times[name].push(median(took)); // the first round warms up
-    }
-  const [argusMicros, plainMicros] = [median(times.argus), median(times.plain)];
-  return { what, argusMicros, plainMicros, times: argusMicros / plainMicros };
-}
-
-/** Two guests with a region each, of which one rings and the other rings back. */
-async function withRegions(
-  system: System,
-  folder: string,
-  run: (pair: Pick<Pair, 'roundTrip'>) => Promise<void>,
-): Promise<void> {
-  const peers = ['chrome-vm', 'mail-vm'];
-  await withInstallation({ domains: { 'chrome-vm': [], 'mail-vm': [] } }, async (installation) => {
-    await installation.writePolicyFile('services.yaml', IVSHMEM_SERVICES);
-    await installation.writeRows(IVSHMEM_ROWS);
-    await installation.broker({ watchPolicy: false });
-    const guests: { readonly client: IvshmemClient; readonly close: () => void }[] = [];
-    for (const name of peers) {
-      const path = join(folder, `${name}.ivshmem`);
-      const config = resolveDevices({ ivshmem: path, peers, section: String(SECTION_BYTES) });
-      const devices = await startDevices(await installation.connect(name), config, () => {});
-      const client = await new IvshmemClient(system, path).greeted(peers.length, 2);
-      guests.push({
-        client,
-        close: () => {
-          void devices.close();
-          client.close();
-        },
-      });
-    }
-    try {
-      const [chrome, mail] = guests.map(({ client }) => client);
-      if (chrome === undefined || mail === undefined) return;
-      let trips = 0;
-      await run({
-        roundTrip: async (bytes) => {
-          trips++;
-          chrome.write(SECTION_BYTES, bytes);
-          chrome.ring(1);
-          await mail.interrupted(trips);
-          mail.ring(0);
-          await chrome.interrupted(trips);
-        },
-      });
-    } finally {
-      for (const { close } of guests) close();
-    }
-  });
-}
-
-/** Data of one guest, returned by the other, over one connection. */
-async function vsockPair(chrome: Guest, mail: Guest): Promise<Pick<Pair, 'roundTrip'>> {
-  chrome.driver.send(chrome.driver.packet(Operation.request, CID.mail, PORTS));
-  await mail.next();
-  mail.driver.send(mail.driver.packet(Operation.response, CID.chrome, [PORTS[1], PORTS[0]]));
-  await chrome.next();
-  const taken = new Map<Guest, number>();
-  const take = async (guest: Guest, bytes: number): Promise<void> => {
-    for (let left = bytes; left > 0; ) left -= (await guest.next()).text.length;
-    taken.set(guest, ((taken.get(guest) ?? 0) + bytes) >>> 0);
-  };
-  const give = (guest: Guest, to: number, ports: readonly [number, number], text: string): void =>
-    guest.driver.send(guest.driver.packet(Operation.data, to, ports, { fwdCnt: taken.get(guest) ?? 0 }), text);
+function roundTrip(what: string, bytes: number, { trips }: DevicePlan): Measure {
   return {
-    roundTrip: async ({ length }) => {
-      const text = 'x'.repeat(length);
-      give(chrome, CID.mail, PORTS, text);
-      await take(mail, length);
-      give(mail, CID.chrome, [PORTS[1], PORTS[0]], text);
-      await take(chrome, length);
+    what,
+    unit: 'µs',
+    count: trips,
+    once: async ([asking, answering]) => {
+      await answering.call('echo', { perAnswer: 0, largest: bytes });
+      return asking.call('ask', { bytes, trips });
     },
   };
+}
+
+function throughput(what: string, bytes: number, { streamMib }: DevicePlan): Measure {
+  const count = Math.ceil((streamMib * MIB) / bytes);
+  const isWindowed = bytes < STREAM_BYTES;
+  return {
+    what,
+    unit: 'MiB/s',
+    count: streamMib,
+    once: async ([sending, counting]) => {
+      const perAnswer = isWindowed ? 32_768 : bytes * count;
+      await counting.call('echo', { perAnswer, largest: SMALL_FRAME_BYTES });
+      const micros = await sending.call('push', { bytes, count, isWindowed });
+      return (bytes * count) / MIB / (micros / 1e6);
+    },
+  };
+}
+
+async function compare(
+  { what, unit, count, once }: Measure,
+  pairs: ReadonlyMap<Way, Pair>,
+  rounds: number,
+  devices: readonly ChildProcess[],
+): Promise<DeviceFigure> {
+  const got: Record<Way, number[]> = { argus: [], withoutBroker: [], socket: [] };
+  const cpu = { broker: 0, devices: 0 };
+  for (let round = 0; round <= rounds; round++)
+    for (const [way, pair] of pairs) {
+      const before = cpuOf(devices);
+      const figure = await once(pair);
+      if (round === 0) continue; // warms up
+      got[way].push(figure);
+      if (way !== 'argus') continue;
+      const after = cpuOf(devices);
+      cpu.broker += (after.broker - before.broker) / count / rounds;
+      cpu.devices += (after.devices - before.devices) / count / rounds;
+    }
+  return {
+    what,
+    unit,
+    argus: median(got.argus),
+    withoutBroker: median(got.withoutBroker),
+    socket: got.socket.length === 0 ? null : median(got.socket),
+    cpu,
+  };
+}
+
+function cpuOf(devices: readonly ChildProcess[]): DeviceFigure['cpu'] {
+  const { user, system } = process.cpuUsage();
+  return { broker: user + system, devices: devices.reduce((sum, { pid = 0 }) => sum + processCpuMicros(pid), 0) };
+}
+
+/** `argus device` of one guest, with all its devices. */
+async function startDevice(site: Site, place: 0 | 1, sockets: WithoutBroker): Promise<ChildProcess> {
+  const { name } = GUESTS[place];
+  const peer = GUESTS[1 - place]?.name ?? '';
+  const child = spawn(
+    process.execPath,
+    nodeArguments(
+      CLI,
+      ...['device', '--domain', name, '--carrier', site.carrierOf(name), '--identity', site.identityOf(name)],
+      ...['--vsock', sockets.vsock[place], '--listen', String(VSOCK_PORT), '--net', sockets.net[place], '--link', peer],
+      ...['--ivshmem', sockets.ivshmem[place], '--peers', ...GUESTS.map((guest) => guest.name)],
+      ...['--section', String(SECTION_BYTES)],
+    ),
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  endWithThisProcess(child);
+  let left = 3;
+  const said: string[] = [];
+  await new Promise<void>((resolve, reject) => {
+    child.once('exit', () => reject(new Error(`argus device ended:\n${said.join('\n')}`)));
+    if (child.stderr !== null)
+      createInterface({ input: child.stderr }).on('line', (line) => {
+        said.push(line);
+        if (/waiting for a VMM/.test(line) && --left === 0) resolve();
+      });
+  });
+  return child;
+}
+
+async function startPair(kind: WireKind, sockets: readonly [string, string]): Promise<Pair> {
+  const [asking, answering] = [0, 1].map((place) =>
+    startGuest({ kind, socket: sockets[place] ?? '', place: place as 0 | 1 }),
+  );
+  if (asking === undefined || answering === undefined) throw new Error('no guests');
+  const opened = answering.call('open');
+  // A request to a guest without a driver is refused; a socket is open only when both have opened it.
+  if (kind === 'vsock') await opened;
+  await Promise.all([opened, asking.call('open')]);
+  return [asking, answering];
+}
+
+function startGuest(setup: WireSetup): Guest {
+  const path = fileURLToPath(new URL('guest.ts', import.meta.url));
+  const child = fork(path, [JSON.stringify(setup)], {
+    execArgv: ['--import', 'tsx'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  endWithThisProcess(child);
+  const call = callerOf(child, `guest ${setup.place} (${setup.kind})`, keepStderr(child));
+  return { call: (name, ...[argument]) => call(name, argument) as never, close: () => stopChild(child) };
 }
 
 function median(values: readonly number[]): number {

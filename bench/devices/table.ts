@@ -4,8 +4,28 @@ import { TABLE_STYLE } from '../figures/table.ts';
 import type { DeviceFigure } from './run.ts';
 
 export function renderDevices(figures: readonly DeviceFigure[]): string {
-  const table = new Table({ head: ['median, µs', 'Argus', 'unprotected', 'times as long'], style: TABLE_STYLE });
-  for (const { what, argusMicros, plainMicros, times } of figures)
-    table.push([what, argusMicros.toFixed(0), plainMicros.toFixed(0), times.toFixed(1)]);
+  const head = [
+    'medians',
+    'Argus',
+    'without a broker',
+    'bare socket',
+    'of the former',
+    'of the latter',
+    'CPU broker',
+    'devices',
+  ];
+  const table = new Table({ head, style: TABLE_STYLE });
+  for (const { what, unit, argus, withoutBroker, socket, cpu } of figures) {
+    const of = (other: number | null): string => (other === null ? '' : `${(argus / other).toFixed(2)} x`);
+    table.push([
+      what,
+      `${argus.toFixed(0)} ${unit}`,
+      withoutBroker.toFixed(0),
+      socket?.toFixed(0) ?? '',
+      of(withoutBroker),
+      of(socket),
+      ...[cpu.broker, cpu.devices].map((micros) => `${micros.toFixed(0)} µs/${unit === 'µs' ? 'trip' : 'MiB'}`),
+    ]);
+  }
   return table.toString();
 }

@@ -127,6 +127,32 @@ sound('a period comes back when its last sample is due, and its sound goes out o
   assert.is(guest.device.counts.xruns, 0);
 });
 
+sound('in ten minutes no period is missed, and no sample is left out or repeated', () => {
+  const guest = running(OUT, { rate: 6, period: 1_764 });
+  const periodFrames = 1_764; // 40 ms
+  let numbered = 0;
+  const play = (): void => {
+    const pcm = Buffer.alloc(4 * periodFrames);
+    for (let at = 0; at < pcm.length; at += 4) pcm.writeUInt32LE(numbered++, at);
+    guest.play(pcm);
+  };
+  let [heard, wrong, missed] = [0, 0, 0];
+  guest.room.play = (pcm) => {
+    const bytes = Buffer.from(pcm.buffer, pcm.byteOffset, pcm.length);
+    for (let at = 0; at < bytes.length; at += 4) if (bytes.readUInt32LE(at) !== heard++) wrong++;
+  };
+  play();
+  play();
+  const periods = (10 * 60 * 1_000) / 40;
+  for (let period = 0; period < periods; period++) {
+    guest.advance(40);
+    if (guest.take(SoundQueue.playback).length !== 1) missed++;
+    play();
+  }
+  assert.equal({ heard, wrong, missed }, { heard: periods * periodFrames, wrong: 0, missed: 0 });
+  assert.is(guest.device.counts.xruns, 0);
+});
+
 sound('at 44.1 kHz every byte passes as it is, and one channel becomes two', () => {
   const guest = running(OUT, { rate: 6, period: 1_764 });
   const pcm = tone(1_000, 0.04);
