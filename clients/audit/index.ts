@@ -1,7 +1,7 @@
 /** Entry of clients/audit/: queries to the audit log. */
 
 export {
-  type CaseFault,
+  CASE_FAULTS,
   type CaseVerdict,
   checkCase,
   MAX_CASE_BYTES,
@@ -9,7 +9,7 @@ export {
   selectRecords,
   verifyCase,
 } from './cases/index.ts';
-export { type AuditConsole, openConsole } from './console/index.ts';
+export { type AuditConsole, type CaseDesk, openConsole } from './console/index.ts';
 export {
   DerivedIndex,
   eachLine,

@@ -60,6 +60,10 @@ export const PROMISES = {
   'records leave the host only encrypted': ['docs/audit.md', 'are accepted for this host alone'],
   'no secret of a stream is seen': ['docs/audit.md', 'Secrets come from files that only their owner can read'],
   'a changed case is noticed': ['docs/audit.md', '`verify-case` fails when a byte was'],
+  'a console writes only what its auditor signs': [
+    'docs/console.md',
+    'It writes one thing: a new file in the folder of cases',
+  ],
   'an index answers as a scan does': ['docs/audit.md', 'because the answers are the same'],
   'nobody else chooses the answers of an index': ['docs/audit.md', 'who writes the index chooses'],
   'a question is not a statement': ['docs/dependencies.md', 'without access to other files'],

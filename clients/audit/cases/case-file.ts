@@ -88,6 +88,14 @@ export function parseCase(content: string): ParsedCase | null {
   };
 }
 
+/** What the first line of a case says, unchecked; null: it is not the first line of a case. */
+export function parseCaseHead(line: string): CaseHead | null {
+  const head = headLine.safeParse(parseJson(line));
+  if (!head.success) return null;
+  const { format: _, ...rest } = head.data;
+  return rest;
+}
+
 /** The hash that a verified statement names; null: the statement is about something else. */
 export function claimedHash(claims: unknown): string | null {
   const parsed = signedClaims.safeParse(claims);

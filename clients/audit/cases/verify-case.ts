@@ -19,6 +19,17 @@ export type CaseFault =
   /** A remark is about a record that the case does not hold. */
   | 'REMARK';
 
+/** The same in words. */
+export const CASE_FAULTS: Readonly<Record<CaseFault, string>> = {
+  MALFORMED: 'the file is not a case',
+  ALTERED: 'the file was changed after the auditor signed it',
+  NOT_AN_AUDITOR: 'the authority has not named its author as an auditor',
+  OTHER_NAME: 'it was signed by another auditor than it says',
+  UNSIGNED: 'the auditor has not signed it',
+  NOT_INCLUDED: 'a record is not in the log that the broker signed',
+  REMARK: 'a remark is about a record that is not in the case',
+};
+
 export interface ProvenCase extends CaseHead {
   readonly ok: true;
   /** The log, and how many of its records were signed. */

@@ -9,8 +9,12 @@ import {
   verifyAudit,
 } from '../../../broker/audit/index.ts';
 import { PolicyError } from '../../../policy/index.ts';
+import { MAX_CASE_RECORDS } from '../cases/index.ts';
 import { AuditQuestionError } from '../errors.ts';
 import type { AuditStore } from '../store/index.ts';
+import { readJsonBody } from './body.ts';
+import type { ConsoleCases } from './cases.ts';
+import { completionOf } from './completion.ts';
 import { historyOf, type Matches, matchesOf } from './history.ts';
 import { NowState } from './now.ts';
 import type { PolicyState } from './policy.ts';
@@ -30,17 +34,25 @@ export class ConsoleApi {
   readonly #keys: readonly VerifierKey[];
   readonly #now: NowState;
   readonly #policy: PolicyState;
+  readonly #cases: ConsoleCases;
   readonly #matches = new Map<string, Matches>();
   readonly #live = new Set<ServerResponse>();
   readonly #stop: () => void;
   #lastLive = 0;
   #isVerifying = false;
 
-  constructor(directory: string, store: AuditStore, policy: PolicyState, keys: readonly VerifierKey[]) {
+  constructor(
+    directory: string,
+    store: AuditStore,
+    policy: PolicyState,
+    cases: ConsoleCases,
+    keys: readonly VerifierKey[],
+  ) {
     this.#directory = directory;
     this.#store = store;
     this.#keys = keys;
     this.#policy = policy;
+    this.#cases = cases;
     this.#now = new NowState(store.index);
     this.#stop = store.onChange(() => this.#tell());
   }
@@ -53,7 +65,7 @@ export class ConsoleApi {
   async answer(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { searchParams: asked } = url;
     const seq = Number(/^\/api\/(?:record|proof)\/([1-9]\d{0,15})$/.exec(url.pathname)?.[1]);
-    try {
+    await expected(response, async () => {
       if (url.pathname === '/api/state') json(response, this.#state());
       else if (url.pathname === '/api/now') json(response, await this.#nowOf(asked));
       else if (url.pathname === '/api/history') json(response, historyOf(this.#store.index, this.#answerTo(asked)));
@@ -62,16 +74,28 @@ export class ConsoleApi {
       else if (url.pathname === '/api/checkpoint') json(response, { note: await latestCheckpoint(this.#directory) });
       else if (url.pathname === '/api/live') this.#follow(request, response);
       else if (url.pathname === '/api/verify') await this.#verify(response);
+      else if (url.pathname === '/api/complete') json(response, this.#complete(asked));
+      else if (url.pathname === '/api/seqs') json(response, this.#seqs(asked));
+      else if (url.pathname === '/api/cases') json(response, await this.#cases.list());
+      else if (url.pathname.startsWith('/api/case/')) await this.#case(url.pathname.slice(10), response);
+      else if (url.pathname.startsWith('/api/case-file/')) await this.#caseFile(url.pathname.slice(15), response);
       else if (url.pathname.startsWith('/api/record/') && seq > 0) await this.#record(seq, response);
       else if (url.pathname.startsWith('/api/proof/') && seq > 0) await this.#proof(seq, response);
       else response.writeHead(404).end();
-    } catch (error) {
-      const isExpected =
-        error instanceof AuditQuestionError || error instanceof AuditError || error instanceof PolicyError;
-      if (!isExpected) throw error;
-      response.statusCode = 400;
-      json(response, { error: error.message, code: error.code });
-    }
+    });
+  }
+
+  /** The one request that changes something. */
+  async makeCase(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await expected(response, async () => {
+      if (!this.#cases.mayMake) {
+        response.writeHead(403, { Connection: 'close' }).end();
+        return;
+      }
+      const body = await readJsonBody(request);
+      if (body === undefined) response.writeHead(413, { Connection: 'close' }).end();
+      else json(response, { file: await this.#cases.make(body, Date.now()) });
+    });
   }
 
   #state(): object {
@@ -81,6 +105,7 @@ export class ConsoleApi {
       isComplete,
       malformed,
       directory: this.#directory,
+      mayMakeCases: this.#cases.mayMake,
       keys: this.#keys.map(formatVerifierKey),
     };
   }
@@ -106,14 +131,49 @@ export class ConsoleApi {
     return matches;
   }
 
-  /** Newest first. */
+  #complete(asked: URLSearchParams): object {
+    const question = asked.get('q') ?? '';
+    return completionOf(this.#store.index, question, whole(asked.get('at'), question.length));
+  }
+
+  /** Newest first, from the first `upto` matches: a list that somebody reads stays still while the log grows. */
   async #records(asked: URLSearchParams): Promise<object> {
     const matches = this.#answerTo(asked);
+    const upto = Math.min(matches.length, whole(asked.get('upto'), matches.length));
     const skip = whole(asked.get('skip'), 0);
     const take = Math.min(MAX_PAGE, whole(asked.get('take'), MAX_PAGE));
     const rows: number[] = [];
-    for (let at = matches.length - 1 - skip; at >= 0 && rows.length < take; at--) rows.push(matches.rows[at] ?? 0);
+    for (let at = upto - 1 - skip; at >= 0 && rows.length < take; at--) rows.push(matches.rows[at] ?? 0);
     return { matched: matches.length, skip, records: await this.#whole(rows) };
+  }
+
+  /** Numbers of all records that answer a question, for a case. */
+  #seqs(asked: URLSearchParams): object {
+    const { rows, length } = this.#answerTo(asked);
+    if (length > MAX_CASE_RECORDS)
+      throw new AuditQuestionError(
+        'ERR_AUDIT_CASE',
+        `${length} records answer the question, and a case holds at most ${MAX_CASE_RECORDS}`,
+      );
+    return { seqs: Array.from(rows.subarray(0, length), (row) => this.#store.index.placed(row).seq) };
+  }
+
+  async #case(file: string, response: ServerResponse): Promise<void> {
+    const opened = await this.#cases.open(file);
+    if (opened === null) response.writeHead(404).end();
+    else json(response, opened);
+  }
+
+  async #caseFile(file: string, response: ServerResponse): Promise<void> {
+    const content = await this.#cases.text(file);
+    if (content === null) {
+      response.writeHead(404).end();
+      return;
+    }
+    // The name of an existing case is plain: letters, digits, dots, dashes.
+    response.setHeader('Content-Disposition', `attachment; filename="${file}"`);
+    response.setHeader('Content-Type', 'application/x-ndjson; charset=utf-8');
+    response.end(content);
   }
 
   async #whole(rows: readonly number[]): Promise<readonly unknown[]> {
@@ -168,6 +228,19 @@ export class ConsoleApi {
       this.#isVerifying = false;
       response.end();
     }
+  }
+}
+
+/** What the question or the log is to blame for becomes an answer with a code. */
+async function expected(response: ServerResponse, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    const isExpected =
+      error instanceof AuditQuestionError || error instanceof AuditError || error instanceof PolicyError;
+    if (!isExpected) throw error;
+    response.statusCode = 400;
+    json(response, { error: error.message, code: error.code });
   }
 }
 

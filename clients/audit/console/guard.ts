@@ -3,12 +3,16 @@
  *
  * The token in the URL serves once and becomes a cookie that no script can read. A page of another site can neither send
  * the cookie (SameSite=Strict) nor reach the server under another name (Host is compared, against DNS rebinding).
+ *
+ * To change something takes more: a browser sends a cookie of 127.0.0.1 to every port of it, so the page also gets a
+ * secret in the fragment of its address, which no server is told, and sends it back in a header.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
 const SECRET_BYTES = 32;
 const COOKIE = 'argus-console';
+const WRITE_HEADER = 'x-argus-write';
 
 /** The headers of every answer. No inline script or style, no content from other hosts, no frame of another page. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -32,6 +36,7 @@ export type RequestVerdict =
 export class Guard {
   readonly #hosts: ReadonlySet<string>;
   readonly #cookie = randomBytes(SECRET_BYTES).toString('base64url');
+  readonly #writeToken = randomBytes(SECRET_BYTES).toString('base64url');
   #token: string | null = randomBytes(SECRET_BYTES).toString('base64url');
 
   /** @param hosts what the Host header may be */
@@ -48,6 +53,11 @@ export class Guard {
     return `${COOKIE}=${this.#cookie}; HttpOnly; SameSite=Strict; Path=/`;
   }
 
+  /** Where the welcomed browser goes on. */
+  get landing(): string {
+    return `/#write=${this.#writeToken}`;
+  }
+
   admit(headers: IncomingHttpHeaders, token: string | null): RequestVerdict {
     if (!this.#hosts.has(headers.host ?? '')) return 'refused';
     if (headers.origin !== undefined && !this.#hosts.has(headers.origin.replace(/^http:\/\//, ''))) return 'refused';
@@ -59,6 +69,15 @@ export class Guard {
     // A link from another site may open the page with the token, and nothing else.
     if (site !== undefined && site !== 'same-origin' && site !== 'none') return 'refused';
     return isSame(cookieOf(headers.cookie), this.#cookie) ? 'admitted' : 'refused';
+  }
+
+  /** Of an admitted request that would change something: does it come from the page itself? */
+  mayWrite(headers: IncomingHttpHeaders): boolean {
+    // A form of another site can send neither this type nor this header without being asked for permission first.
+    if (headers['content-type'] !== 'application/json') return false;
+    // Every browser names the origin of a POST: a request without one is of no page.
+    if (headers.origin === undefined) return false;
+    return isSame(String(headers[WRITE_HEADER] ?? ''), this.#writeToken);
   }
 }
 

@@ -1,2 +1,3 @@
 /** Entry of console/. */
+export type { CaseDesk } from './cases.ts';
 export { type AuditConsole, openConsole } from './server.ts';

@@ -1,4 +1,4 @@
-/** The console's process: serves the page and the answers, on loopback, read-only. An edge. */
+/** The console's process: serves the page and the answers, on loopback; it writes nothing but an auditor's cases. An edge. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -11,6 +11,7 @@ import { AuditQuestionError } from '../errors.ts';
 import { PolicyArchive } from '../policy/index.ts';
 import { AuditStore } from '../store/index.ts';
 import { ConsoleApi } from './api.ts';
+import { type CaseDesk, ConsoleCases } from './cases.ts';
 import { Guard, SECURITY_HEADERS } from './guard.ts';
 import { PolicyState } from './policy.ts';
 
@@ -24,6 +25,8 @@ export interface ConsoleOptions {
   readonly inspectors: Inspectors;
   /** A policy that is not in force: the Policy view shows what it would change. */
   readonly candidate?: PolicyRevision;
+  /** The auditor at this console, and the folder of the auditor's cases. Default: the console makes no cases. */
+  readonly desk?: CaseDesk;
   /** Where the built page is. Default: where `npm run build` puts it. */
   readonly page?: string;
 }
@@ -57,7 +60,8 @@ export async function openConsole(options: ConsoleOptions): Promise<AuditConsole
   const store = new AuditStore(options.directory);
   const archive = new PolicyArchive(options.directory, options.inspectors);
   const policy = new PolicyState(store, archive, options.candidate ?? null);
-  const api = new ConsoleApi(options.directory, store, policy, options.keys);
+  const cases = new ConsoleCases(options.directory, options.keys, options.desk ?? null);
+  const api = new ConsoleApi(options.directory, store, policy, cases, options.keys);
   const server = createServer();
   const port = await listen(server, options.port);
   const guard = new Guard([`127.0.0.1:${port}`, `localhost:${port}`]);
@@ -109,13 +113,18 @@ class Handler {
     const admission = this.#guard.admit(request.headers, url.pathname === '/' ? url.searchParams.get('token') : null);
     if (admission === 'welcomed') {
       this.#onVisit();
-      response.writeHead(303, { Location: '/', 'Set-Cookie': this.#guard.setCookie }).end();
+      response.writeHead(303, { Location: this.#guard.landing, 'Set-Cookie': this.#guard.setCookie }).end();
       return;
     }
     if (admission === 'refused') {
       const text =
         'This address serves the one browser that opened the printed URL. Start "argus console" again for another.\n';
       response.writeHead(403, { 'Content-Type': 'text/plain; charset=utf-8' }).end(text);
+      return;
+    }
+    if (request.method === 'POST' && url.pathname === '/api/cases') {
+      if (!this.#guard.mayWrite(request.headers)) response.writeHead(403, { Connection: 'close' }).end();
+      else await this.#api.makeCase(request, response);
       return;
     }
     if (request.method !== 'GET') {

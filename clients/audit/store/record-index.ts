@@ -112,6 +112,14 @@ export class RecordIndex {
     return this.#texts.get(field) ?? new TextColumn();
   }
 
+  /** The different values that a field has had, at most so many; none for a number. */
+  textsOf(field: QueryField, most: number): readonly string[] {
+    const column = this.#texts.get(field);
+    const texts: string[] = [];
+    for (let id = 1; id < Math.min(most, column?.size ?? 0); id++) texts.push(column?.textOf(id) ?? '');
+    return texts;
+  }
+
   /** One object for all rows: move it, then ask it. */
   cursor(): QueryRow & { row: number } {
     return new Cursor(this, this.#texts, this.#numbers, this.#seq);

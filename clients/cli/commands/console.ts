@@ -1,8 +1,10 @@
 /** `argus console`: the audit log in a browser. */
+import { mkdir } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import type { VerifierKey } from '../../../broker/audit/index.ts';
 import { INSPECTORS } from '../../../broker/index.ts';
-import { openConsole } from '../../audit/index.ts';
+import { loadIdentity } from '../../../keys/index.ts';
+import { AuditQuestionError, type CaseDesk, openConsole } from '../../audit/index.ts';
 import { announce } from './audit/announce.ts';
 import { parseKeys } from './audit/arguments.ts';
 import { untilInterrupted } from './audit/interrupt.ts';
@@ -12,22 +14,27 @@ interface ConsoleFlags {
   readonly port: number;
   readonly key?: readonly VerifierKey[];
   readonly candidate?: string;
+  readonly identity?: string;
+  readonly cases?: string;
 }
 
 const MAX_TCP_PORT = 65_535;
 
 export function consoleCommand(): Command {
   return new Command('console')
-    .description('show the audit log in a browser on this machine, read-only')
+    .description('show the audit log in a browser on this machine')
     .argument('<dir>', 'the audit directory')
     .option('--port <port>', 'TCP port on 127.0.0.1; 0 takes a free one', parsePort, 0)
     .option('--key <vkey>', 'the key that must have signed the log, or a file with it', parseKeys)
     .option('--candidate <directory>', 'a policy directory that is not in force: show what it would change')
+    .option('--identity <directory>', 'your key and credential, with the role auditor: you can make cases')
+    .option('--cases <directory>', 'with --identity: the folder of your cases')
     .addHelpText(
       'after',
-      '\nExample:\n  argus console /var/log/argus --key broker.vkey\n\nThe printed address holds a token that serves once, for one browser.',
+      '\nExamples:\n  argus console /var/log/argus --key broker.vkey\n  argus console /var/log/argus --key broker.vkey --identity ~/.argus --cases ~/cases\n\nThe printed address holds a token that serves once, for one browser.',
     )
     .action(async (directory: string, flags: ConsoleFlags) => {
+      const desk = await deskOf(directory, flags);
       await announce(directory, { what: 'console', question: '' });
       const opened = await openConsole({
         directory,
@@ -35,11 +42,22 @@ export function consoleCommand(): Command {
         keys: flags.key ?? [],
         inspectors: INSPECTORS,
         ...(flags.candidate === undefined ? {} : { candidate: await load(flags.candidate) }),
+        ...(desk === null ? {} : { desk }),
       });
       process.stdout.write(`${opened.url}\n`);
       await untilInterrupted((signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())));
       await opened.close();
     });
+}
+
+/** Null: this console makes no cases. */
+async function deskOf(directory: string, { identity, cases }: ConsoleFlags): Promise<CaseDesk | null> {
+  if (identity === undefined && cases === undefined) return null;
+  if (identity === undefined || cases === undefined)
+    throw new AuditQuestionError('ERR_AUDIT_CASE', '--identity and --cases go together');
+  const author = await loadIdentity(identity);
+  await mkdir(cases, { recursive: true, mode: 0o700 });
+  return { author, folder: cases, announce: (access) => announce(directory, access) };
 }
 
 function parsePort(text: string): number {

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { INSPECTORS } from '../../../broker/index.ts';
-import { openConsole } from '../../../clients/audit/index.ts';
+import { type CaseDesk, openConsole } from '../../../clients/audit/index.ts';
 import { findBinary } from '../../support/needs.ts';
 import { builtPage } from './console-fixtures.ts';
 
@@ -25,7 +25,7 @@ export interface Visit {
   readonly directory: string;
   /** Everything that the page complained about. */
   readonly complaints: string[];
-  show(name: 'now' | 'history' | 'policy' | 'evidence', question?: string): Promise<void>;
+  show(name: 'now' | 'history' | 'policy' | 'evidence' | 'cases', question?: string): Promise<void>;
   picture(name: string): Promise<void>;
   closeConsole(): Promise<void>;
 }
@@ -46,8 +46,13 @@ export async function closeBrowser(): Promise<void> {
   await started?.then((browser) => browser.close()).catch(() => undefined);
 }
 
-export async function visit(directory: string, run: (visit: Visit) => Promise<void>): Promise<void> {
-  const opened = await openConsole({ directory, port: 0, keys: [], inspectors: INSPECTORS, page: await builtPage() });
+export async function visit(
+  directory: string,
+  run: (visit: Visit) => Promise<void>,
+  more: { readonly desk?: CaseDesk } = {},
+): Promise<void> {
+  const page = await builtPage();
+  const opened = await openConsole({ directory, port: 0, keys: [], inspectors: INSPECTORS, page, ...more });
   const browser = await (await sharedBrowser()).newContext({ viewport: { width: 1280, height: 900 } });
   try {
     const view = await browser.newPage();

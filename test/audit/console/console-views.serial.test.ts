@@ -1,5 +1,5 @@
 /** Every view of the console on the log of a day: usable by everybody, also in the dark, on a telephone, by keyboard. */
-import { appendFileSync, cpSync, mkdirSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
@@ -10,6 +10,7 @@ import { needs } from '../../support/needs.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
 import { writeDay } from '../day/day.ts';
 import { closeBrowser, visit } from './browser.ts';
+import { person } from './case-fixtures.ts';
 import { HOSTILE_NAME } from './console-fixtures.ts';
 
 const views = suite('views of the audit console');
@@ -40,6 +41,18 @@ async function findings(view: Page): Promise<string[]> {
     violations.flatMap(({ id, nodes }) => nodes.map(({ html, any }) => id + ': ' + html.slice(0, 160) + ' ' + (any[0]?.message ?? ''))))`);
 }
 
+/** axe finds nothing in what is shown now, dark and light, wide and narrow, and nothing is wider than the window. */
+async function looksWell(view: Page, name: string): Promise<void> {
+  for (const width of WIDTHS) {
+    await view.setViewportSize({ width, height: 800 });
+    assert.is(await view.evaluate('document.documentElement.scrollWidth'), width, `${name} at ${width}`);
+    for (const colorScheme of SCHEMES) {
+      await view.emulateMedia({ colorScheme });
+      assert.equal(await findings(view), [], `${name}, ${width} px, ${colorScheme}`);
+    }
+  }
+}
+
 /** How each view is filled before it is looked at. */
 const OPENED = {
   now: async (view: Page) => view.getByRole('button', { name: /^mail-vm/ }).press('Enter'),
@@ -62,14 +75,7 @@ for (const name of ['now', 'history', 'policy', 'evidence'] as const) {
     visit(await dayLog(), async ({ view, show, complaints }) => {
       await show(name, name === 'history' ? 'event=policy.load' : '');
       await OPENED[name](view);
-      for (const width of WIDTHS) {
-        await view.setViewportSize({ width, height: 800 });
-        assert.is(await view.evaluate('document.documentElement.scrollWidth'), width, `${name} at ${width}`);
-        for (const colorScheme of SCHEMES) {
-          await view.emulateMedia({ colorScheme });
-          assert.equal(await findings(view), [], `${name}, ${width} px, ${colorScheme}`);
-        }
-      }
+      await looksWell(view, name);
       assert.equal(complaints, []);
     }),
   );
@@ -117,6 +123,63 @@ withChromium(
       assert.equal(complaints, []);
     });
   },
+);
+
+withChromium(
+  views,
+  'a case is put together by keyboard, signed, checked again, and is text whatever it says',
+  async () => {
+    const folder = temporaryDirectory();
+    const desk = { author: await person('carol', 'auditor'), folder, announce: async () => true };
+    await visit(
+      await dayLog(),
+      async ({ view, show, complaints, picture }) => {
+        await show('history', 'event=policy.reject');
+        await view.getByRole('button', { name: 'Add it to the case' }).press('Enter');
+        await view.getByRole('link', { name: '1 in the case' }).waitFor();
+        await show('history', 'decision=deny src=mail-vm');
+        await view
+          .getByRole('checkbox', { name: /^Record \d+ in the case$/ })
+          .first()
+          .press('Space');
+        await view.getByRole('link', { name: '2 in the case' }).press('Enter');
+        await view.getByText('2 records, chosen by hand').waitFor();
+        await view.getByLabel('Name').fill(HOSTILE_NAME);
+        await view.getByLabel('Note about the whole').fill('see <b>below</b>');
+        await view
+          .getByLabel(/^Remark about record/)
+          .first()
+          .fill('<script>alert(1)</script>');
+        await looksWell(view, 'a case in the making');
+        await view.reload();
+        await view.getByRole('button', { name: 'Sign as carol' }).press('Enter');
+        await view.getByText(/^PASS 2 of the [\d,]+ signed records of argus\/host-1/).waitFor();
+        await view.getByText('No record is selected').waitFor();
+        assert.match(
+          await view.innerText('main'),
+          /<img src=x onerror=alert\(1\)>\\u202e[\s\S]*<script>alert\(1\)<\/script>/,
+        );
+        assert.is(await view.locator('main img, main script, main b b').count(), 0);
+        await looksWell(view, 'a case that was made');
+        await picture('cases');
+        await view.getByRole('button', { name: 'Begin a new case from this one' }).press('Enter');
+        await view.getByText('2 records, chosen by hand').waitFor();
+        assert.equal(complaints, []);
+      },
+      { desk },
+    );
+    assert.is(readdirSync(folder).length, 1);
+  },
+);
+
+withChromium(views, 'without an auditor the view says how to make cases, and no record can be picked', async () =>
+  visit(await dayLog(), async ({ view, show }) => {
+    await show('cases');
+    await view.getByText('argus console DIR --identity ~/.argus --cases ~/cases').waitFor();
+    await show('history', 'event=policy.reject');
+    await view.getByRole('button', { name: /^#\d+ .*policy\.reject/ }).waitFor();
+    assert.is(await view.getByRole('checkbox').count(), 0);
+  }),
 );
 
 views.run();

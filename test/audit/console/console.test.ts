@@ -1,4 +1,3 @@
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -9,42 +8,9 @@ import { type AuditConsole, openConsole } from '../../../clients/audit/index.ts'
 import { RecordIndex } from '../../../clients/audit/store/index.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
 import { builtPage, livelyLog, until } from './console-fixtures.ts';
+import { ask, welcomed } from './http.ts';
 
 const consoleSuite = suite('audit console');
-
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-}
-
-/** `fetch` would not send a Host of its own choice. */
-function ask(
-  opened: AuditConsole,
-  path: string,
-  headers: Record<string, string> = {},
-  method = 'GET',
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const sent = request(new URL(path, opened.url), { method, headers }, (response) => {
-      let body = '';
-      response.setEncoding('utf8');
-      response.on('data', (part) => {
-        body += part;
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body, headers: response.headers }));
-    });
-    sent.on('error', reject);
-    sent.end();
-  });
-}
-
-async function welcomed(opened: AuditConsole): Promise<string> {
-  const { headers, status } = await ask(opened, opened.url);
-  assert.is(status, 303);
-  const [cookie = ''] = String(headers['set-cookie']).split(';');
-  return cookie;
-}
 
 async function withConsole(run: (opened: AuditConsole, directory: string) => Promise<void>): Promise<void> {
   const directory = livelyLog(join(temporaryDirectory(), 'audit'), 500);

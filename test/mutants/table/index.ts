@@ -6,6 +6,7 @@ import { CHANGE } from './changes.ts';
 import { CHANNEL_MUTANTS } from './channel.ts';
 import { CLIENTS } from './clients.ts';
 import { CLONES } from './clones.ts';
+import { CONSOLE } from './console.ts';
 import { CONTROL } from './control.ts';
 import { CORE } from './core.ts';
 import { DEVICES } from './devices.ts';
@@ -32,6 +33,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CHANNEL_MUTANTS,
   ...AUDIT,
   ...WITNESSES,
+  ...CONSOLE,
   ...DEVICES,
   ...CLIENTS,
 ];

@@ -8,11 +8,31 @@ export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
   return body as T;
 }
 
+const WRITE_TOKEN = 'write';
+
+/** The address of a welcomed browser ends with a secret for what this page may change: keep it, and forget the address. */
+export function keepWriteToken(): void {
+  const [, token] = /^#write=([\w-]+)$/.exec(location.hash) ?? [];
+  if (token === undefined) return;
+  localStorage.setItem(WRITE_TOKEN, token);
+  history.replaceState(null, '', '/');
+}
+
+export async function tell<T>(path: string, body: unknown): Promise<T> {
+  const headers = { 'Content-Type': 'application/json', 'X-Argus-Write': localStorage.getItem(WRITE_TOKEN) ?? '' };
+  const response = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+  const answer = response.headers.get('content-type')?.startsWith('application/json') ? await response.json() : null;
+  if (!response.ok) throw new Error(answer?.error ?? `the console answered ${response.status}`);
+  return answer as T;
+}
+
 export interface LiveState {
   readonly records: number;
   readonly isComplete: boolean;
   readonly malformed: number;
   readonly directory: string;
+  /** This console was started by an auditor with a folder for cases. */
+  readonly mayMakeCases: boolean;
   readonly keys: readonly string[];
 }
 

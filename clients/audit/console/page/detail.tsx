@@ -1,18 +1,21 @@
 /** One record: what it says, why, what stands around it, and its proof. */
 import { useEffect, useRef } from 'preact/hooks';
+import { choose, useDraft } from './draft.tsx';
 import { member, partyOf, plain, quoted, type Rec } from './text.tsx';
 
 interface Props {
   readonly record: Rec;
+  readonly mayPick: boolean;
   readonly onAsk: (question: string) => void;
   readonly onClose: () => void;
 }
 
-export function Detail({ record, onAsk, onClose }: Props) {
+export function Detail({ record, mayPick, onAsk, onClose }: Props) {
   const close = useRef<HTMLButtonElement>(null);
   useEffect(() => close.current?.focus(), [record]);
   const seq = Number(record.seq);
   const src = partyOf(record, 'src');
+  const isPicked = useDraft().seqs.includes(seq);
   return (
     <section class="panel detail" aria-label={`Record ${seq}`}>
       <h2>
@@ -36,7 +39,12 @@ export function Detail({ record, onAsk, onClose }: Props) {
         )}{' '}
         <a href={`/api/proof/${seq}`} download={`${seq}.tlog-proof`}>
           proof of this record
-        </a>
+        </a>{' '}
+        {mayPick && (
+          <button type="button" class="link" onClick={() => choose(seq, !isPicked)}>
+            {isPicked ? 'take it out of the case' : 'add it to the case'}
+          </button>
+        )}
       </p>
       <dl>
         {Object.entries(record).map(([key, value]) => (

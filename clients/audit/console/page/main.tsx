@@ -1,14 +1,15 @@
 /** The console's page: a bar of views, and the view. */
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { type LiveState, useLive } from './api.tsx';
+import { keepWriteToken, type LiveState, useLive } from './api.tsx';
+import { Cases } from './cases.tsx';
 import { Evidence } from './evidence.tsx';
 import { History } from './history.tsx';
 import { Now } from './now.tsx';
 import { PolicyView } from './policy.tsx';
 import { count, plain } from './text.tsx';
 
-const VIEWS = ['now', 'history', 'policy', 'evidence'] as const;
+const VIEWS = ['now', 'history', 'policy', 'evidence', 'cases'] as const;
 type View = (typeof VIEWS)[number];
 
 /** `#history?q=…`: views can be linked to, and the browser's back button works. */
@@ -48,10 +49,16 @@ function App() {
       <main>
         {place.view === 'now' && <Now turn={turn} onAsk={(question) => go('history', question)} />}
         {place.view === 'history' && (
-          <History turn={turn} question={place.question} onAsk={(question) => go('history', question)} />
+          <History
+            turn={turn}
+            question={place.question}
+            mayPick={state?.mayMakeCases === true}
+            onAsk={(question) => go('history', question)}
+          />
         )}
         {place.view === 'policy' && <PolicyView turn={turn} onAsk={(question) => go('history', question)} />}
         {place.view === 'evidence' && <Evidence keys={state?.keys ?? []} />}
+        {place.view === 'cases' && <Cases onAsk={(question) => go('history', question)} />}
       </main>
     </>
   );
@@ -98,5 +105,6 @@ function ThemeButton() {
   );
 }
 
+keepWriteToken();
 const root = document.getElementById('app');
 if (root !== null) render(<App />, root);

@@ -5,7 +5,7 @@ import { escapeUnsafe, type ParsedLine, type VerifierKey } from '../../../../bro
 import { loadIdentity, readTrustAnchor } from '../../../../keys/index.ts';
 import {
   AuditQuestionError,
-  type CaseFault,
+  CASE_FAULTS,
   type CaseVerdict,
   checkCase,
   MAX_CASE_BYTES,
@@ -63,16 +63,6 @@ export function caseCommand(): Command {
     });
 }
 
-const FAULTS: Readonly<Record<CaseFault, string>> = {
-  MALFORMED: 'the file is not a case',
-  ALTERED: 'the file was changed after the auditor signed it',
-  NOT_AN_AUDITOR: 'the authority has not named its author as an auditor',
-  OTHER_NAME: 'it was signed by another auditor than it says',
-  UNSIGNED: 'the auditor has not signed it',
-  NOT_INCLUDED: 'a record is not in the log that the broker signed',
-  REMARK: 'a remark is about a record that is not in the case',
-};
-
 interface VerifyFlags {
   readonly key: VerifierKey;
   readonly authority: string;
@@ -105,7 +95,7 @@ function verdictLines(verdict: CaseVerdict): readonly string[] {
   if (!verdict.ok) {
     const { reason, record, why } = verdict;
     const where = record === undefined ? '' : ` (record ${record})`;
-    return [`FAIL ${reason} ${FAULTS[reason]}${where}${why === undefined ? '' : `: ${why}`}`];
+    return [`FAIL ${reason} ${CASE_FAULTS[reason]}${where}${why === undefined ? '' : `: ${why}`}`];
   }
   const { name, by, made, note, question, lines, remarks, origin, size } = verdict;
   return [
