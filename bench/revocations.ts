@@ -4,12 +4,21 @@
  * the federation.
  *
  * Each round revokes a holder, and the holder comes back with a new key. Brokers are processes of their own.
+ *
+ * One more row is not the broker's: from the removal of a user of the NATS server until its connection there has closed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { access, cp, mkdir, writeFile } from 'node:fs/promises';
+import { access, cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Table from 'cli-table3';
-import { makeNkey, NatsServerDirectory } from '../broker/carrier/index.ts';
+import {
+  dialNats,
+  domainSubjects,
+  loadNatsEnd,
+  makeNkey,
+  NatsServerDirectory,
+  parseNatsAddress,
+} from '../broker/carrier/index.ts';
 import { type BrokerStatus, callControl } from '../broker/index.ts';
 import { connect } from '../clients/sdk/index.ts';
 import { type Authority, createAuthority, issueIdentity } from '../keys/index.ts';
@@ -24,6 +33,10 @@ const TTL_SECONDS = 24 * 3600;
 const POLL_MS = 20;
 const PROMISED_MS = 50;
 const BROKERS = ['one', 'two'] as const;
+/** A user of the NATS server whose connection is looked at, and no session. */
+const NATS_USER = 'nats-user-vm';
+const NATS_COURSE = 'user of the NATS server';
+const FIRST_PIPE = 1;
 
 interface Course {
   readonly name: string;
@@ -63,6 +76,8 @@ export async function runRevocations({
       const took = await site.revoke(course);
       if (round >= 0) samples.set(course.name, [...(samples.get(course.name) ?? []), took]);
     }
+    const took = await site.removeUser();
+    if (round >= 0) samples.set(NATS_COURSE, [...(samples.get(NATS_COURSE) ?? []), took]);
   }
   return [...samples].map(([carrier, taken]) => ({
     carrier,
@@ -85,9 +100,13 @@ class Site {
   readonly courses: readonly Course[];
   readonly #folder: string;
   readonly #authority: Authority;
+  readonly #nats: NatsServerDirectory;
+  readonly #natsPort: number;
 
-  private constructor(folder: string, authority: Authority, courses: readonly Course[]) {
+  private constructor(folder: string, authority: Authority, courses: readonly Course[], natsPort: number) {
     this.#folder = folder;
+    this.#nats = new NatsServerDirectory(join(folder, 'nats'));
+    this.#natsPort = natsPort;
     this.#authority = authority;
     this.courses = courses;
   }
@@ -106,8 +125,8 @@ class Site {
     const courses = all.filter(({ name }) => name !== 'serial' || HAS_SOCAT);
     await writePolicy(at('policy'), all);
     const authority = await createAuthority(at('authority'));
-    const site = new Site(folder, authority, courses);
-    await site.#prepareNats(natsPort);
+    const site = new Site(folder, authority, courses, natsPort);
+    await site.#prepareNats();
     const nats = await startNatsServer(join(at('nats'), 'nats-server.conf'), natsPort);
     cleanup.add(() => nats.stop());
     for (const name of BROKERS) {
@@ -164,20 +183,49 @@ class Site {
     return line;
   }
 
-  async #prepareNats(port: number): Promise<void> {
+  /** Opens a connection of a user, removes the user, and measures until the server has closed the connection. */
+  async removeUser(): Promise<number> {
+    const identity = join(this.#folder, NATS_USER);
+    const end = await loadNatsEnd(parseNatsAddress(`nats://127.0.0.1:${this.#natsPort}`), identity);
+    let onClosed: (at: number) => void = pass;
+    const closed = new Promise<number>((resolve) => {
+      onClosed = resolve;
+    });
+    const handlers = { onChunk: pass, onDrain: pass, onClosed: () => onClosed(performance.now()) };
+    // The server has been told of its user a moment ago, and may not know it yet.
+    const dial = (): Promise<unknown> =>
+      dialNats(end, NATS_USER, domainSubjects('one', NATS_USER), FIRST_PIPE, handlers).catch(() => pause().then(dial));
+    await dial();
+    const from = performance.now();
+    await this.#nats.revoke(NATS_USER);
+    await this.#writeNats();
+    const took = (await closed) - from;
+    // A user that was removed comes back with a new key.
+    await rm(join(identity, 'nats.seed'));
+    await this.#nats.enrol('domains', NATS_USER, (await makeNkey(identity)).publicKey);
+    await this.#writeNats();
+    return took;
+  }
+
+  async #writeNats(): Promise<void> {
+    const policy = join(this.#folder, 'policy');
+    const setup = { listen: `127.0.0.1:${this.#natsPort}`, hosts: ['127.0.0.1'], policy, broker: 'one' };
+    const members = ['nats-vm', NATS_USER].map((name) => ({ name, broker: 'one' }));
+    await this.#nats.write(setup, members, Date.now());
+  }
+
+  async #prepareNats(): Promise<void> {
     const at = (name: string): string => join(this.#folder, name);
-    const directory = new NatsServerDirectory(at('nats'));
-    const setup = { listen: `127.0.0.1:${port}`, hosts: ['127.0.0.1'], policy: at('policy'), broker: 'one' };
-    const members = [{ name: 'nats-vm', broker: 'one' }];
-    await directory.write(setup, members, Date.now());
-    for (const name of [...BROKERS, 'nats-vm']) {
-      const role = name === 'nats-vm' ? 'domain' : 'broker';
+    await this.#writeNats();
+    const directory = this.#nats;
+    for (const name of [...BROKERS, 'nats-vm', NATS_USER]) {
+      const role = name === 'nats-vm' || name === NATS_USER ? 'domain' : 'broker';
       await issueIdentity(this.#authority, at(name), { name, role, ttlSeconds: TTL_SECONDS });
       const { publicKey } = await makeNkey(at(name));
       await directory.enrol(role === 'domain' ? 'domains' : 'brokers', name, publicKey);
       await cp(directory.caFile, join(at(name), 'nats-ca.pem'));
     }
-    await directory.write(setup, members, Date.now());
+    await this.#writeNats();
   }
 
   async #joined(name: string): Promise<void> {
@@ -192,6 +240,8 @@ class Site {
     return join(this.#folder, `run-${broker}`, 'control.sock');
   }
 }
+
+function pass(): void {}
 
 function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, POLL_MS));
