@@ -32,7 +32,7 @@ import {
   type TrustAnchor,
   thumbprintOf,
 } from '../credential/index.ts';
-import { storedForm } from './at-rest/sealed-keys.ts';
+import { type InTheClear, storedForm } from './at-rest/sealed-keys.ts';
 import { formatJwk, readSigningKey, readTrustAnchor } from './jwk-files.ts';
 import { assertKeyDirectory, createKeyFile, isPresent, makeKeyDirectory, replaceKeyFile } from './key-files.ts';
 import { type AuthorityLayout, authorityLayout } from './layout.ts';
@@ -237,9 +237,10 @@ function assertTtl(ttlSeconds: number): void {
 /**
  * Creates an authority in `dir`. Makes the directory with mode 0700 if it does not exist.
  *
- * @throws KeyError ERR_KEY_EXISTS when there is one already: every credential depends on its key, so it is never replaced
+ * @throws KeyError ERR_KEY_EXISTS when there is one already: every credential depends on its key, so it is never replaced;
+ * ERR_KEY_PASSPHRASE
  */
-export async function createAuthority(dir: string): Promise<Authority> {
+export async function createAuthority(dir: string, inTheClear: InTheClear = 'allowed'): Promise<Authority> {
   const files = authorityLayout(dir);
   await makeKeyDirectory(dir);
   for (const path of Object.values(files))
@@ -248,7 +249,8 @@ export async function createAuthority(dir: string): Promise<Authority> {
         'ERR_KEY_EXISTS',
         `"${path}" exists already; an authority is never overwritten, choose another directory`,
       );
-  await createKeyFile(files.privateKey, await storedForm(formatJwk(await generatePrivateJwk())), PRIVATE_FILE_MODE);
+  const text = await storedForm(formatJwk(await generatePrivateJwk()), inTheClear);
+  await createKeyFile(files.privateKey, text, PRIVATE_FILE_MODE);
   return openAuthority(dir);
 }
 

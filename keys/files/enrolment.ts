@@ -15,7 +15,7 @@ import {
   successorOf,
   type TrustAnchor,
 } from '../credential/index.ts';
-import { storedForm } from './at-rest/sealed-keys.ts';
+import { type InTheClear, storedForm } from './at-rest/sealed-keys.ts';
 import type { Authority } from './authority.ts';
 import {
   acceptCredential,
@@ -50,9 +50,14 @@ export interface EnrolledKey {
  * Makes `key.jwk` (0600) and `key.pub.jwk`. A second run for the same name changes nothing, except that it writes a
  * missing public half (the first run may have been interrupted).
  *
- * @throws KeyError ERR_KEY_NAME; ERR_KEY_EXISTS when the directory holds the key of another name; ERR_KEY_FILE_…
+ * @throws KeyError ERR_KEY_NAME; ERR_KEY_EXISTS when the directory holds the key of another name; ERR_KEY_PASSPHRASE;
+ * ERR_KEY_FILE_…
  */
-export async function createIdentityKey(dir: string, name: string): Promise<EnrolledKey> {
+export async function createIdentityKey(
+  dir: string,
+  name: string,
+  inTheClear: InTheClear = 'allowed',
+): Promise<EnrolledKey> {
   assertName(name);
   await makeKeyDirectory(dir);
   const files = identityLayout(dir);
@@ -60,7 +65,7 @@ export async function createIdentityKey(dir: string, name: string): Promise<Enro
   if (created)
     await createKeyFile(
       files.privateKey,
-      await storedForm(formatJwk(await generatePrivateJwk(), name)),
+      await storedForm(formatJwk(await generatePrivateJwk(), name), inTheClear),
       PRIVATE_FILE_MODE,
     );
   const { key, holder } = await readSigningKey(files.privateKey, 'it was just made');

@@ -55,8 +55,8 @@ async function argusKeys(...words: readonly string[]): Promise<Run> {
 command('the whole flow: init, enrol, issue, install, show', async () => {
   const base = temporaryDirectory();
   const [authority, vm, out] = [join(base, 'authority'), join(base, 'vm'), join(base, 'out')];
-  assert.is((await argusKeys('init', authority)).code, null);
-  const enrolled = await argusKeys('enrol', vm, '--name', 'chrome-vm');
+  assert.is((await argusKeys('init', authority, '--unsealed')).code, null);
+  const enrolled = await argusKeys('enrol', vm, '--name', 'chrome-vm', '--unsealed');
   assert.match(enrolled.stdout, join(vm, 'key.pub.jwk'));
   assert.match(enrolled.stdout, 'argus keys approve FILE --authority DIR --thumbprint');
   const publicKey = join(vm, 'key.pub.jwk');
@@ -95,7 +95,7 @@ async function makeAuthority(): Promise<string> {
 command('a request is shown first, and issued to the thumbprint that was compared', async () => {
   const [vm, newVm, out] = [temporaryDirectory(), temporaryDirectory(), temporaryDirectory()];
   const at = ['--authority', await makeAuthority()];
-  await argusKeys('enrol', join(vm, 'a'), '--name', 'chrome-vm');
+  await argusKeys('enrol', join(vm, 'a'), '--name', 'chrome-vm', '--unsealed');
   const request = join(vm, 'a', 'request.jws');
   const asked = JSON.parse((await argusKeys('approve', request, ...at, '--json')).stdout);
   assert.equal([asked.name, asked.role, asked.retires], ['chrome-vm', 'domain', []]);
@@ -112,7 +112,7 @@ command('a request is shown first, and issued to the thumbprint that was compare
     join(out, 'a'),
   );
   assert.match(approved.stdout, 'generation 1');
-  await argusKeys('enrol', join(newVm, 'a'), '--name', 'chrome-vm');
+  await argusKeys('enrol', join(newVm, 'a'), '--name', 'chrome-vm', '--unsealed');
   const again = join(newVm, 'a', 'request.jws');
   const shown = await argusKeys('approve', again, ...at);
   assert.match(shown.stdout, `approving it retires the key ${asked.thumbprint} of generation 1`);
@@ -124,8 +124,8 @@ command('a request is shown first, and issued to the thumbprint that was compare
 
 command('enrol run again says the same and keeps the key', async () => {
   const vm = join(temporaryDirectory(), 'vm');
-  const first = await argusKeys('enrol', vm, '--name', 'broker', '--role', 'broker');
-  const second = await argusKeys('enrol', vm, '--name', 'broker', '--role', 'broker');
+  const first = await argusKeys('enrol', vm, '--name', 'broker', '--role', 'broker', '--unsealed');
+  const second = await argusKeys('enrol', vm, '--name', 'broker', '--role', 'broker', '--unsealed');
   assert.is(second.stdout, first.stdout.replace('made the key', 'kept the key'));
   const shown = await argusKeys('approve', join(vm, 'request.jws'), '--authority', await makeAuthority());
   assert.match(shown.stdout, 'broker broker asks for a credential');
@@ -134,8 +134,8 @@ command('enrol run again says the same and keeps the key', async () => {
 command('what cannot be done ends with its code', async () => {
   const base = temporaryDirectory();
   const [authority, vm] = [join(base, 'authority'), join(base, 'vm')];
-  await argusKeys('init', authority);
-  await argusKeys('enrol', vm, '--name', 'chrome-vm');
+  await argusKeys('init', authority, '--unsealed');
+  await argusKeys('enrol', vm, '--name', 'chrome-vm', '--unsealed');
   const issue = ['--public', join(vm, 'key.pub.jwk'), '--authority', authority, '--out', join(base, 'out')];
   const table: readonly (readonly [readonly string[], string])[] = [
     [['init', authority], 'ERR_KEY_EXISTS'],
@@ -303,13 +303,13 @@ command('what cannot be revoked or delivered is an error that says what to do', 
 
 command('show exits with 1 for what no program could start with', async () => {
   const dir = join(temporaryDirectory(), 'vm');
-  await argusKeys('enrol', dir, '--name', 'chrome-vm');
+  await argusKeys('enrol', dir, '--name', 'chrome-vm', '--unsealed');
   process.exitCode = 0;
   await argusKeys('show', dir);
   assert.is(process.exitCode, 1);
   process.exitCode = 0;
   const authority = join(temporaryDirectory(), 'authority');
-  await argusKeys('init', authority);
+  await argusKeys('init', authority, '--unsealed');
   await argusKeys('show', authority);
   assert.is(process.exitCode, 0);
 });

@@ -82,7 +82,7 @@ runbook('a VM is stolen: revoke, a new key, and the thief is seen', async () => 
     );
     assert.is(await lost, 'ERR_CLIENT_CREDENTIAL_REVOKED');
 
-    await keys('enrol', path('new-vm'), '--name', 'chrome-vm');
+    await keys('enrol', path('new-vm'), '--name', 'chrome-vm', '--unsealed');
     const { thumbprint } = JSON.parse(await keys('approve', path('new-vm/request.jws'), ...at, '--json'));
     await keys('approve', path('new-vm/request.jws'), ...at, '--thumbprint', thumbprint, '--out', path('out'));
     const given = ['--credential', path('out/chrome-vm.credential.jwt'), '--authority', path('out/authority.pub.jwk')];

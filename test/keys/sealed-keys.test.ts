@@ -95,6 +95,24 @@ atRest('where a passphrase is given a new key never lies on the disk in the clea
   assert.is(await codeOf(() => openAuthority(dir)), 'ERR_KEY_SEALED');
 });
 
+atRest('a command leaves no new key on the disk in the clear unless it is told to', async () => {
+  const [dir, vm] = [join(temporaryDirectory(), 'authority'), join(temporaryDirectory(), 'vm')];
+  const enrol = ['enrol', vm, '--name', NAME];
+  assert.is(await argusKeys('init', dir), 'ERR_KEY_PASSPHRASE');
+  assert.is(await argusKeys(...enrol), 'ERR_KEY_PASSPHRASE');
+  for (const path of [dir, vm]) assert.equal(await readdir(path), [], 'nothing was written');
+  assert.is(await argusKeys('init', dir, '--unsealed'), null);
+  const environment = { ARGUS_KEY_PASSPHRASE_FILE: await passphraseFile('correct horse battery') };
+  assert.is(await given(environment, () => argusKeys(...enrol)), null);
+  const texts = await Promise.all(
+    [join(dir, 'authority.jwk'), join(vm, 'key.jwk')].map((path) => readFile(path, 'utf8')),
+  );
+  assert.equal(
+    texts.map((text) => 'sealed' in JSON.parse(text)),
+    [false, true],
+  );
+});
+
 atRest('a sealed file that was cut short or is of a later version says so, and stays as it is', async () => {
   const { vm, passphrase } = await site();
   const path = join(vm, 'key.jwk');

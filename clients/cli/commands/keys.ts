@@ -26,13 +26,29 @@ import { rotateCommand } from './keys/rotate.ts';
 import { backupCommand, restoreCommand, sealCommand, unsealCommand } from './keys/sealed.ts';
 import { joinCommand, splitCommand } from './keys/split.ts';
 
+interface UnsealedOption {
+  readonly unsealed?: boolean;
+}
+
+function unsealedOption(): Option {
+  return new Option('--unsealed', 'where no passphrase is given, let the new key lie on the disk in the clear');
+}
+
+function allowed({ unsealed }: UnsealedOption): 'allowed' | 'refused' {
+  return unsealed === true ? 'allowed' : 'refused';
+}
+
 function initCommand(): Command {
   return new Command('init')
     .description('make a new authority: the key that says who is who')
     .argument('<dir>', 'directory for it, made with mode 0700')
-    .addHelpText('after', '\nExample:\n  argus keys init /etc/argus/authority')
-    .action(async (dir: string) => {
-      const { thumbprint } = await createAuthority(dir);
+    .addOption(unsealedOption())
+    .addHelpText(
+      'after',
+      '\nExample:\n  ARGUS_KEY_PASSPHRASE_FILE=/root/argus.passphrase argus keys init /etc/argus/authority\n  argus keys init /etc/argus/authority --unsealed',
+    )
+    .action(async (dir: string, options: UnsealedOption) => {
+      const { thumbprint } = await createAuthority(dir, allowed(options));
       print(
         `authority ${thumbprint} made in ${dir}`,
         'Keep authority.jwk to yourself, with a copy in a safe place: who has it can be anybody.',
@@ -47,12 +63,13 @@ function enrolCommand(): Command {
     .argument('<dir>', 'directory for it, made with mode 0700')
     .requiredOption('--name <name>', 'the name it will go by, as in domains.yaml')
     .addOption(roleOption())
+    .addOption(unsealedOption())
     .addHelpText(
       'after',
-      '\nExample, in the VM:\n  argus keys enrol /etc/argus/identity --name chrome-vm\n\nRun again it changes nothing and says the same.',
+      '\nExample, in the VM:\n  argus keys enrol /etc/argus/identity --name chrome-vm --unsealed\n\nRun again it changes nothing and says the same.',
     )
-    .action(async (dir: string, options: { name: string; role: string }) => {
-      const enrolled = await createIdentityKey(dir, options.name);
+    .action(async (dir: string, options: { name: string; role: string } & UnsealedOption) => {
+      const enrolled = await createIdentityKey(dir, options.name, allowed(options));
       const { requestFile } = await writeRequest(dir, options.name, parseRole(options.role));
       print(
         `${enrolled.created ? 'made' : 'kept'} the key of ${enrolled.name}: ${enrolled.thumbprint}`,

@@ -9,10 +9,22 @@ import { isPresent, readKeyFile, replaceKeyFile } from '../key-files.ts';
 import { NATS_SEED } from '../layout.ts';
 import { configuredPassphrase, PASSPHRASE_VARIABLE } from './passphrase.ts';
 
-/** What is written for a new key: sealed when this process was given a passphrase, so it never lies there in the clear. */
-export async function storedForm(text: string): Promise<string> {
+/** A new key without a passphrase: it is written in the clear, or not at all. */
+export type InTheClear = 'allowed' | 'refused';
+
+/**
+ * What is written for a new key: sealed when this process was given a passphrase, so it never lies there in the clear.
+ *
+ * @throws KeyError ERR_KEY_PASSPHRASE when it was given none, and the caller refuses a key in the clear
+ */
+export async function storedForm(text: string, inTheClear: InTheClear = 'allowed'): Promise<string> {
   const passphrase = await configuredPassphrase();
-  return passphrase === null ? text : sealText(text, passphrase, randomBytes);
+  if (passphrase !== null) return sealText(text, passphrase, randomBytes);
+  if (inTheClear === 'allowed') return text;
+  throw new KeyError(
+    'ERR_KEY_PASSPHRASE',
+    `no passphrase for the new key; name its file in ${PASSPHRASE_VARIABLE}, or let the key lie on the disk in the clear with --unsealed`,
+  );
 }
 
 /** The key in `value`, opened if it is sealed. @throws KeyError ERR_KEY_SEALED, ERR_KEY_UNSEAL, ERR_KEY_FILE_CONTENT */

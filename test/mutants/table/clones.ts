@@ -39,4 +39,11 @@ export const CLONES: readonly Mutant[] = [
     promise,
     tests: ['test/agents/guest/local.test.ts'],
   },
+  {
+    in: 'broker/peer/channel-driver.ts',
+    find: 'epochs - this.#paidEpochs, session?.isSlow === true)',
+    replace: 'epochs - this.#paidEpochs, false)',
+    promise: 'nobody starves others',
+    tests: ['test/peer/attacks.test.ts'],
+  },
 ];
