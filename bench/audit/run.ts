@@ -55,7 +55,7 @@ export async function runAudit({ folder, isQuick, records: wanted, progress }: A
   figures.push(await measured('index', records, () => index.catchUp()));
   figures.push(await measured('index: nothing new', null, () => index.catchUp()));
   progress('questions');
-  const selective = parseQuestion('decision=deny src=app-7 port<100', Date.now());
+  const selective = parseQuestion('decision=deny src=app-8 port<100', Date.now());
   const all = parseQuestion('', Date.now());
   figures.push(await median('list: some 0.01 %', () => eachLine(index, directory, selective, () => undefined)));
   figures.push(await median('report: all by src, dst, class, …', () => groupsOf(index, all, REPORT)));

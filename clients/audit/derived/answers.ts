@@ -9,7 +9,7 @@ import { NUMBER_FIELDS, TEXT_FIELDS } from './columns.ts';
 import { type BoundValue, conditionOf } from './condition.ts';
 import { type DerivedIndex, onlyNumber } from './derived-index.ts';
 import type { StoredValue } from './duckdb.ts';
-import { SCAN_PARTS } from './limits.ts';
+import { FEW_PLACES, SCAN_PARTS } from './limits.ts';
 import { labelsOfText } from './row-batch.ts';
 
 /** Lines that are not records. */
@@ -33,14 +33,20 @@ export async function eachLine(
 ): Promise<boolean> {
   const { sql, values } = conditionOf(question, index);
   const from = `FROM records WHERE fault > 0 OR ${sql}`;
-  const found = onlyNumber(await index.database.rows(`SELECT count(*)::DOUBLE ${from}`, values));
   const all = onlyNumber(await index.database.rows('SELECT count(*)::DOUBLE FROM records'));
-  if (found * scanParts > all) return false;
-  const places = await index.database.rows(`SELECT segment, place, length ${from} ORDER BY line`, values);
+  const select = `SELECT line, segment, place, length ${from}`;
+  // For a selective question this is the answer. For others the database stops early.
+  let places = await index.database.rows(`${select} LIMIT ${FEW_PLACES + 1}`, values);
+  if (places.length * scanParts > all) return false;
+  if (places.length > FEW_PLACES) {
+    const found = onlyNumber(await index.database.rows(`SELECT count(*)::DOUBLE ${from}`, values));
+    if (found * scanParts > all) return false;
+    places = await index.database.rows(select, values);
+  }
   const reader = auditReader(directory);
   const wants = predicateOf(question);
-  for (const cells of places) {
-    const [segment = 0, offset = 0, length = 0] = cells.map(Number);
+  for (const cells of [...places].sort(([a], [b]) => Number(a) - Number(b))) {
+    const [, segment = 0, offset = 0, length = 0] = cells.map(Number);
     const place = { segment, offset };
     const { parsed } = await readLineAt(directory, place, length, reader);
     if (typeof parsed === 'string' || wants(new RecordRow(parsed))) use({ segment, parsed, place, length });

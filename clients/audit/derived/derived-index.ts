@@ -5,30 +5,14 @@
  * The index knows where in the log it ends, and the hash of the last line before that place. When that line is not there
  * any more, the log is another one, and the index is made again.
  */
-import {
-  auditReader,
-  type LinePlace,
-  leafHash,
-  placeAfter,
-  type RawLine,
-  readLineParts,
-} from '../../../broker/audit/index.ts';
+import { auditReader, leafHash } from '../../../broker/audit/index.ts';
 import { AuditQuestionError } from '../errors.ts';
 import { INDEX_VERSION, SCHEMA } from './columns.ts';
 import type { IndexedTexts } from './condition.ts';
 import { Dictionary } from './dictionary.ts';
-import type { Appender, Database, StoredValue } from './duckdb.ts';
+import type { Database, StoredValue } from './duckdb.ts';
 import { LINES_PER_COMMIT, TAIL_BYTES } from './limits.ts';
-import { RowBatch } from './row-batch.ts';
-
-/** Where the index ends. */
-interface IndexEnd extends LinePlace {
-  /** Lines ever indexed. */
-  readonly lines: number;
-  /** Length of the last line, and the hash of its first TAIL_BYTES; 0 and empty: there is none. */
-  readonly tail: number;
-  readonly hash: string;
-}
+import { type FilledBatch, type IndexEnd, ReadAhead } from './read-ahead.ts';
 
 const START: IndexEnd = { segment: 0, offset: 0, lines: 0, tail: 0, hash: '' };
 
@@ -70,8 +54,15 @@ export class DerivedIndex implements IndexedTexts {
     if (!(await this.#isOfThisLog())) await this.#clear();
     await this.#forgetRemoved();
     const before = this.#end.lines;
-    while ((await this.#append()) >= LINES_PER_COMMIT) onProgress?.(this.#end.lines - before);
-    onProgress?.(this.#end.lines - before);
+    const log = new ReadAhead(this.#directory, this.#dictionary, this.#end);
+    try {
+      for (let first = await log.take(); first !== null; first = await log.take()) {
+        await this.#append(log, first);
+        onProgress?.(this.#end.lines - before);
+      }
+    } finally {
+      log.close();
+    }
     return this.#end.lines - before;
   }
 
@@ -125,50 +116,28 @@ export class DerivedIndex implements IndexedTexts {
   }
 
   /** One transaction: an interrupted command leaves the index as it was before it. */
-  async #append(): Promise<number> {
+  async #append(log: ReadAhead, first: FilledBatch): Promise<void> {
     const { database } = this;
-    const batch = new RowBatch(this.#dictionary);
-    let [end, added] = [this.#end, 0];
-    let newest: RawLine | null = null;
+    const before = this.#end;
     await database.run('BEGIN TRANSACTION');
     try {
       const appender = await database.appender('records');
-      for await (const part of readLineParts(auditReader(this.#directory), end)) {
-        for (const line of part) {
-          batch.addRaw(end.lines + added, line);
-          added += 1;
-          if (batch.isFull) flush(appender, batch);
-          newest = line;
-        }
-        if (added >= LINES_PER_COMMIT) break;
+      for (let next: FilledBatch | null = first; next !== null; next = await log.take()) {
+        appender.append(next.batch);
+        this.#end = next.end;
+        this.#hasOddTimes ||= next.batch.hasOddTimes;
+        log.release(next);
+        if (this.#end.lines - before.lines >= LINES_PER_COMMIT) break;
       }
-      flush(appender, batch);
       appender.close();
-      if (newest !== null) {
-        const { bytes, length } = newest;
-        end = {
-          ...placeAfter(newest),
-          lines: end.lines + added,
-          tail: length,
-          hash: leafHash(bytes.subarray(0, TAIL_BYTES)),
-        };
-      }
-      this.#hasOddTimes ||= batch.hasOddTimes;
-      const before = this.#end;
-      this.#end = end;
-      if (added > 0) {
-        await this.#storeTexts();
-        await this.#storeState();
-      }
-      await database.run('COMMIT').catch((error: unknown) => {
-        this.#end = before;
-        throw error;
-      });
+      await this.#storeTexts();
+      await this.#storeState();
+      await database.run('COMMIT');
     } catch (error) {
+      this.#end = before;
       await database.run('ROLLBACK').catch(() => undefined);
       throw error;
     }
-    return added;
   }
 
   /** As JSON, in which every text is well-formed. */
@@ -189,11 +158,6 @@ export class DerivedIndex implements IndexedTexts {
       [INDEX_VERSION, segment, offset, lines, tail, hash],
     );
   }
-}
-
-function flush(appender: Appender, batch: RowBatch): void {
-  if (batch.length > 0) appender.append(batch);
-  batch.clear();
 }
 
 function number(cell: StoredValue | undefined): number | undefined {
