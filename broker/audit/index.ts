@@ -73,6 +73,7 @@ export {
   WitnessFeed,
   type WitnessTrouble,
 } from './witness/index.ts';
+export { isPayloadOf } from './write/digests.ts';
 export { inspectAuditLog } from './write/inspect.ts';
 export { type MemoryAudit, memoryAudit } from './write/memory.ts';
 export { type AuditHost, type AuditOptions, openAuditLog } from './write/open.ts';

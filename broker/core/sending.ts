@@ -110,7 +110,8 @@ export class Sending {
     const sink = ring.owner.sink;
     invariant(sink !== null, 'a ring exists only while its owner has a session');
     if (decision.strict) {
-      this.#core.recorder.strict(decision, port, length - DATA_FRAME_HEADER_BYTES);
+      const payload = decision.digest ? frames.subarray(at + DATA_FRAME_HEADER_BYTES, at + length) : undefined;
+      this.#core.recorder.strict(decision, port, length - DATA_FRAME_HEADER_BYTES, payload);
       sink.holdForRecords();
     }
     sink.deliver(frames, at, at + length);

@@ -32,8 +32,12 @@ export interface Recorder {
    * records wait for the disk.
    */
   admitsStrict(permit: Permit): boolean;
-  /** Queues a record of its own for one strict message. It is never collapsed and never withheld. */
-  strict(permit: Permit, port: number, bytes: number): void;
+  /**
+   * Queues a record of its own for one strict message. It is never collapsed and never withheld.
+   *
+   * @param payload of a permit with `digest`: read during the call
+   */
+  strict(permit: Permit, port: number, bytes: number, payload?: Uint8Array): void;
   /**
    * Queues a denial. Identical ones (same Denial object, port and context object) collapse into exact counts. The event
    * is `ring.denied` for `argo:register_*`, `session.refused` for `argo:enable`, else `send.denied`. A repeated denial

@@ -68,6 +68,7 @@ interface Asked {
 export interface AllowedAudit {
   readonly auditallow: boolean;
   readonly strict: boolean;
+  readonly digest: boolean;
 }
 
 /** For policy/decide/avc.ts alone: assigned by the class below, whose constructor no other module can reach. */
@@ -94,6 +95,8 @@ export class Permit implements Asked {
   readonly auditallow: boolean;
   /** A message is delivered only after the record of this use is on disk (services.yaml `strict`). */
   readonly strict: boolean;
+  /** The record of a use has a digest of the message (services.yaml `digest`). Only where `strict` is true. */
+  readonly digest: boolean;
   /** The denial that is recorded and not enforced, because the source is permissive; null = the rows allow it. */
   readonly permissive: Denial | null;
   readonly #minted = true;
@@ -108,6 +111,7 @@ export class Permit implements Asked {
     this.rule = asked.rule;
     this.auditallow = audit.auditallow;
     this.strict = audit.strict;
+    this.digest = audit.digest;
     this.permissive = permissive;
     Object.freeze(this);
   }

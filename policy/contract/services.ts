@@ -20,6 +20,8 @@ export interface ServiceClass {
   readonly auditallow: readonly boolean[];
   /** Parallel to `permissions`: true = the record of an allowed use is on disk before the message is delivered. */
   readonly strict: readonly boolean[];
+  /** Parallel to `permissions`: true = `strict`, and the record has a digest of the message. */
+  readonly digest: readonly boolean[];
 }
 
 export interface ServiceClasses {

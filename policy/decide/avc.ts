@@ -168,6 +168,7 @@ export class AccessVectorCache implements ReferenceMonitor {
     const audit = {
       auditallow: serviceClass.auditallow[position] === true,
       strict: serviceClass.strict[position] === true,
+      digest: serviceClass.digest[position] === true,
     };
     if (allowed) return mintPermit(asked, audit);
     const denial = mintDenial(asked, rule === null ? 'NO_RULE' : 'EXPLICIT_DENY');

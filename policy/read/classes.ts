@@ -30,7 +30,7 @@ const UNCLASSIFIED: ServiceClass = builtIn(1, 'unclassified', ['send']);
 
 function builtIn(index: number, name: string, permissions: readonly string[]): ServiceClass {
   const none = permissions.map(() => false);
-  const recorded = { auditallow: none, strict: none };
+  const recorded = { auditallow: none, strict: none, digest: none };
   return Object.freeze({
     index,
     name,
@@ -73,12 +73,13 @@ const schema = z.strictObject({
         oneWay: z.boolean().default(false),
         auditallow: z.array(permission).default([]),
         strict: z.array(permission).default([]),
+        digest: z.array(permission).default([]),
       }),
     )
     .max(MAX_CLASSES, { error: `more than ${MAX_CLASSES} classes` }),
 });
 
-const RECORDED_KEYS = ['auditallow', 'strict'] as const;
+const RECORDED_KEYS = ['auditallow', 'strict', 'digest'] as const;
 const KEYS = [
   'classes',
   'name',
@@ -131,7 +132,8 @@ export function readClasses(
       flow: entry.flow,
       oneWay: entry.oneWay,
       auditallow: Object.freeze(entry.permissions.map((name) => entry.auditallow.includes(name))),
-      strict: Object.freeze(entry.permissions.map((name) => entry.strict.includes(name))),
+      strict: Object.freeze(entry.permissions.map((name) => [...entry.strict, ...entry.digest].includes(name))),
+      digest: Object.freeze(entry.permissions.map((name) => entry.digest.includes(name))),
     });
     const ranges = entry.ports.map((range, position) => ({
       range,

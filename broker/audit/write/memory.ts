@@ -11,9 +11,9 @@ import { encodeBody, encodeLine, hashLine } from '../chain.ts';
 import { AuditError } from '../errors.ts';
 import { ZERO_HASH } from '../limits.ts';
 import type { AuditHead, AuditLog, LogShare } from '../log.ts';
+import { Digests } from './digests.ts';
 import { FlowTable } from './flows.ts';
 import { Health } from './health.ts';
-import { STRICT } from './share/flood.ts';
 
 export interface MemoryAudit extends AuditLog {
   /** Everything recorded, oldest first, as a reader of the file would parse it. */
@@ -38,6 +38,7 @@ class MemoryLog implements MemoryAudit {
   admits = true;
   readonly #clock: Clock;
   readonly #bodies = new Bodies({ boot: 'memory', broker: 'memory' });
+  readonly #digests = new Digests('memory', new Uint8Array(32));
   readonly #flows = new FlowTable();
   readonly #health = new Health();
   #head: AuditHead = { seq: 0, hash: ZERO_HASH };
@@ -73,8 +74,8 @@ class MemoryLog implements MemoryAudit {
     return this.#health.healthy && this.admits;
   }
 
-  strict(permit: Permit, port: number, bytes: number): void {
-    this.record({ event: 'send.allowed', by: permit, port, bytes, detail: STRICT });
+  strict(permit: Permit, port: number, bytes: number, payload?: Uint8Array): void {
+    this.record({ event: 'send.allowed', by: permit, port, bytes, detail: this.#digests.detail(payload) });
   }
 
   flow(permit: Permit, port: number): FlowCounter {

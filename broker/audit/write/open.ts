@@ -16,6 +16,7 @@ import {
 import type { AuditLog } from '../log.ts';
 import { findEnd, type LogEnd } from '../read/end.ts';
 import { Checkpointer } from './checkpointer.ts';
+import { Digests, digestKey } from './digests.ts';
 import { SegmentLog } from './segment-log.ts';
 import { loadTree } from './state.ts';
 import { type RetentionOptions, resolveRetention } from './upkeep/retention.ts';
@@ -70,12 +71,14 @@ export async function openAuditLog(options: AuditOptions, host?: Partial<AuditHo
   try {
     const end = await findEnd(files);
     const state = await loadTree(files, end);
+    const digests = new Digests(boot, await digestKey(files));
     const { signer } = options;
     const writer = new LogWriter({
       files,
       segments: new SegmentLog(files, segmentBytes, end, state),
       checkpointer: signer === undefined ? null : new Checkpointer(files, signer, state.signed),
       bodies: new Bodies({ boot, broker: options.broker }),
+      digests,
       clock: host?.clock ?? nodeClock,
       flowIntervalMs,
       domainBytesPerHour,

@@ -14,6 +14,7 @@ import type { AuditHead, AuditLog, LogShare } from '../log.ts';
 import type { SignedState } from '../signed-state.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import { Committer, momentOf } from './committer.ts';
+import type { Digests } from './digests.ts';
 import { FlowRecords } from './flow-records.ts';
 import type { Waiter } from './queued.ts';
 import type { SegmentLog } from './segment-log.ts';
@@ -31,6 +32,7 @@ export interface WriterParts {
   /** Null: the log is not signed. */
   readonly checkpointer: Checkpointer | null;
   readonly bodies: Bodies;
+  readonly digests: Digests;
   readonly clock: Clock;
   readonly flowIntervalMs: number;
   readonly domainBytesPerHour: number;
@@ -41,6 +43,7 @@ export interface WriterParts {
 export class LogWriter implements AuditLog {
   readonly #segments: SegmentLog;
   readonly #bodies: Bodies;
+  readonly #digests: Digests;
   readonly #clock: Clock;
   readonly #unlock: () => Promise<void>;
   readonly #signing: Signing;
@@ -57,6 +60,7 @@ export class LogWriter implements AuditLog {
     const { segments, checkpointer, bodies, clock, flowIntervalMs, domainBytesPerHour, unlock } = parts;
     this.#segments = segments;
     this.#bodies = bodies;
+    this.#digests = parts.digests;
     this.#clock = clock;
     this.#unlock = unlock;
     this.#signing = new Signing(segments, checkpointer, clock);
@@ -121,9 +125,9 @@ export class LogWriter implements AuditLog {
     return this.#committer.hasRoom && this.#flood.canPay(permit);
   }
 
-  strict(permit: Permit, port: number, bytes: number): void {
+  strict(permit: Permit, port: number, bytes: number, payload?: Uint8Array): void {
     this.#mustBeOpen();
-    this.#flood.strict(permit, port, bytes, momentOf(this.#clock));
+    this.#flood.strict(permit, port, bytes, this.#digests.detail(payload), momentOf(this.#clock));
   }
 
   flow(permit: Permit, port: number): FlowCounter {

@@ -12,6 +12,7 @@ import { auditStatusCommand } from './audit/status.ts';
 import { streamCommand } from './audit/stream.ts';
 import { tailCommand } from './audit/tail.ts';
 import { verifyCommand } from './audit/verify.ts';
+import { verifyPayloadCommand } from './audit/verify-payload.ts';
 import { witnessCommand } from './audit/witness.ts';
 
 export function auditCommand(): Command {
@@ -24,6 +25,7 @@ export function auditCommand(): Command {
     .addCommand(keyCommand())
     .addCommand(proveCommand())
     .addCommand(verifyProofCommand())
+    .addCommand(verifyPayloadCommand())
     .addCommand(witnessCommand())
     .addCommand(caseCommand())
     .addCommand(verifyCaseCommand())

@@ -26,6 +26,7 @@ const FOUND: Readonly<Record<string, string>> = {
   'argus policy why': 'with --seq: the archived policy decides otherwise than the record says',
   'argus audit verify': 'the log, or what it was compared with, is not in order',
   'argus audit verify-proof': 'the proof does not hold',
+  'argus audit verify-payload': 'the file is not the payload',
   'argus audit verify-case': 'the case does not hold',
   'argus audit list': 'the log has lines that are not records',
 };

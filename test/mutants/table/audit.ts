@@ -20,6 +20,20 @@ const RECOVERY = ['test/audit/recovery.test.ts'];
 
 export const AUDIT: readonly Mutant[] = [
   {
+    in: 'broker/audit/write/digests.ts',
+    find: 'return payloadDigest(key, boot, count, payload) === digest;',
+    replace: 'return payloadDigest(key, boot, count, payload) !== undefined;',
+    promise: 'a changed log is noticed',
+    tests: ['test/audit/digest.test.ts'],
+  },
+  {
+    in: 'broker/audit/write/digests.ts',
+    find: 'this.#count += 1;',
+    replace: '',
+    promise: 'a changed log is noticed',
+    tests: ['test/audit/digest.test.ts'],
+  },
+  {
     in: 'broker/service/evidence/cluster-witness.ts',
     find: '(await thumbprintOf(jwkOf(publicKey))) === thumbprint',
     replace: 'publicKey.length > 0 || thumbprint.length > 0',

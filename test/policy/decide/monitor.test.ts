@@ -127,6 +127,19 @@ monitor('permits say whether the record must be durable before delivery', async 
   assert.equal(['source-start', 'source-stop'].map(strictOf), [false, true]);
 });
 
+monitor('permits say whether the record has a digest; then it must be durable before delivery, too', async () => {
+  const services = SERVICES.replace('auditallow: [source-start]', 'digest: [source-stop]');
+  const policy = await compileTexts({ policy: POLICY, services });
+  const levelsOf = (permission: string): readonly boolean[] => {
+    const decision = decide(policy, 'chrome-vm', 'audio-vm', 'control', permission);
+    return decision.allowed ? [decision.strict, decision.digest] : [];
+  };
+  assert.equal(['source-start', 'source-stop'].map(levelsOf), [
+    [false, false],
+    [true, true],
+  ]);
+});
+
 monitor('decisions and denials are interned', async () => {
   const policy = await compileTexts({ policy: POLICY });
   const [audio, chrome] = [domainOf(policy, 'audio-vm'), domainOf(policy, 'chrome-vm')];

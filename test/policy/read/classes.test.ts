@@ -68,6 +68,7 @@ const refused: readonly (readonly [string, string, string])[] = [
   ],
   ['auditallow of an unknown permission', one(`name: y, ports: [2], ${REST}, auditallow: [sned]`), 'E-014@3:92'],
   ['strict of an unknown permission', one(`name: y, ports: [2], ${REST}, strict: [sned]`), 'E-014@3:88'],
+  ['digest of an unknown permission', one(`name: y, ports: [2], ${REST}, digest: [sned]`), 'E-014@3:88'],
   ['an undeclared destination', one(`name: y, ports: [2], destination: '@nobody', ${REST}`), 'E-011@3:40'],
   ['the same port twice', one(`name: y, ports: [1], ${REST}`), 'E-051@3:23'],
   ['a range over a port', one(`name: y, ports: ['1-5'], ${REST}`), 'E-051@3:23'],

@@ -63,6 +63,7 @@ const SERVICES = `classes:
   - { name: data, ports: ["1-999"], inspector: opaque, permissions: [send], flow: to-destination }
   - { name: audited, ports: [1000], inspector: opaque, permissions: [send], flow: to-destination, auditallow: [send] }
   - { name: strict, ports: [1001], inspector: opaque, permissions: [send], flow: to-destination, strict: [send] }
+  - { name: digested, ports: [1002], inspector: opaque, permissions: [send], flow: to-destination, digest: [send] }
   - { name: pcm, ports: [4713], inspector: pcm, permissions: [send], flow: to-destination }
   - name: control
     ports: [4714]

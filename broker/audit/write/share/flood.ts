@@ -20,9 +20,6 @@ import type { LogAccount, LogAccounts } from './log-accounts.ts';
 import { type Repeat, Repeats, summed } from './repeats.ts';
 import { Withheld, type WithheldSum } from './withheld.ts';
 
-/** Tells a reader that the record was on disk before the message was delivered. */
-export const STRICT: Detail = Object.freeze({ strict: true });
-
 export class Flood {
   readonly #committer: Committer;
   readonly #bodies: Bodies;
@@ -67,10 +64,10 @@ export class Flood {
   }
 
   /** The record of a strict message is always its own. The caller has asked `canPay`. */
-  strict(permit: Permit, port: number, bytes: number, at: Moment): void {
+  strict(permit: Permit, port: number, bytes: number, detail: Detail, at: Moment): void {
     const account = this.#accounts.of(permit.source);
     this.#accounts.pay(account);
-    this.#queue(account, { event: 'send.allowed', by: permit, port, bytes, detail: STRICT }, at);
+    this.#queue(account, { event: 'send.allowed', by: permit, port, bytes, detail }, at);
   }
 
   /** Pays for the record of a flow; false: its counter keeps counting. */
