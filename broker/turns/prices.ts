@@ -22,8 +22,8 @@ const RECORD_UNITS = 5_000;
 /** A byte that is opened, copied and sealed again for its receiver. */
 const BYTE_UNITS = 1;
 /** The same with a suite that is computed in JavaScript (`argus keys aead`): for its record, and for each byte. */
-const SLOW_RECORD_UNITS = 60_000;
-const SLOW_BYTE_UNITS = 250;
+const SLOW_RECORD_UNITS = 25_000;
+const SLOW_BYTE_UNITS = 23;
 /** The keys of one more epoch. */
 const EPOCH_UNITS = 40_000;
 /**
