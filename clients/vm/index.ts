@@ -1,6 +1,6 @@
 /** Attaching virtual machines: the fragments for their hypervisors, and the first credential of a guest. */
 export { agentFile } from './agent-file.ts';
-export { attachmentOf } from './attachment.ts';
+export { type AttachableDomain, attachmentOf } from './attachment.ts';
 export { DEVICE_KINDS, deviceFragment } from './device-fragments.ts';
 export { openEnrolment } from './enrolment.ts';
 export { VM_ERROR_CODES, VmError } from './errors.ts';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS, readOptions } from '../../broker/index.ts';
+import { vmCommand } from '../../clients/cli/commands/vm.ts';
 import {
   addVm,
   firstLabelOf,
@@ -14,6 +15,7 @@ import {
 } from '../../clients/host/index.ts';
 import { loadIdentity } from '../../keys/index.ts';
 import { loadPolicy } from '../../policy/index.ts';
+import { runCommand } from '../policy/run-policy.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { codeOf, inventory, newHost } from './hosts.ts';
 
@@ -47,6 +49,21 @@ host('an added VM has a row, the labels it was given, an identity and a configur
   assert.is((await loadIdentity(first.identity)).name, 'files-vm');
   assert.match(readFileSync(first.agentConfig, 'utf8'), `carrier: unix:${first.socket}`);
   assert.match(readFileSync(second.agentConfig, 'utf8'), 'carrier: serial:/dev/virtio-ports/argus.0');
+});
+
+host('adding a machine shows what attaches it, and adding a process does not', async () => {
+  const directory = await newHost();
+  const add = async (...words: string[]): Promise<string> => {
+    const { output, error } = await runCommand(vmCommand(), ['add', ...words, '--host', directory]);
+    assert.is(error, null);
+    return output;
+  };
+  const shown = await add('work-vm', '--carrier', 'serial');
+  const { output } = await runCommand(vmCommand(), ['command', 'work-vm', '--config', join(directory, 'argus.yaml')]);
+  assert.match(output, 'virtserialport,chardev=argus');
+  assert.ok(shown.includes(output.split('\n')[0] ?? 'nothing'), shown);
+  assert.not.match(await add('files-vm'), 'virtserialport');
+  assert.not.match(await add('far-vm', '--carrier', 'nats'), 'virtserialport');
 });
 
 host('comments of the inventory survive', async () => {

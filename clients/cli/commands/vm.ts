@@ -6,6 +6,7 @@ import { DEFAULT_TTL_SECONDS, openAuthority } from '../../../keys/index.ts';
 import { didYouMean, loadPolicy } from '../../../policy/index.ts';
 import { addVm } from '../../host/index.ts';
 import {
+  type AttachableDomain,
   agentFile,
   attachmentOf,
   DEVICE_KINDS,
@@ -54,11 +55,13 @@ function addCommand(): Command {
         ...(carrier === undefined ? {} : { carrier }),
         ...(listed === undefined ? {} : { isListed: listed }),
       });
-      const { source, directory } = readOptions(`${host}/argus.yaml`).policy;
+      const { policy, runtime } = readOptions(`${host}/argus.yaml`);
+      const { source, directory } = policy;
+      const machine = machineOf({ name, domid: added.domid, carrier: carrier ?? null, vmm: null }, runtime);
       // The policy that is in force has the row of a listed machine already.
       const needsApply = source === 'applied' && listed !== true;
       const needsBundle = (source === 'signed' || source === 'nats') && listed !== true;
-      if (json === true) printJson({ name, ...added, needsApply, needsBundle });
+      if (json === true) printJson({ name, ...added, ...machine, needsApply, needsBundle });
       else
         process.stdout.write(
           [
@@ -66,7 +69,12 @@ function addCommand(): Command {
             `  identity  ${added.identity}`,
             ...(added.socket === null ? [] : [`  socket    ${added.socket}`]),
             `  its agent argus agent --config ${added.agentConfig}`,
-            ...(carrier === undefined ? [] : [`its hypervisor: argus vm command ${name} --config ${host}/argus.yaml`]),
+            ...(machine === null
+              ? []
+              : [
+                  `its hypervisor, in the words of ${machine.hypervisor} (others: argus vm command ${name} --for NAME --config ${host}/argus.yaml):`,
+                  machine.fragment.trimEnd(),
+                ]),
             ...(needsApply
               ? [
                   `policies are applied here (policy.source): ${name} can connect after  argus policy apply ${directory} --token HASH`,
@@ -82,6 +90,17 @@ function addCommand(): Command {
           ].join('\n'),
         );
     });
+}
+
+/** What attaches it; null for a domain that is a process, or comes over NATS. */
+function machineOf(
+  domain: AttachableDomain,
+  runtime: string,
+): { readonly hypervisor: string; readonly fragment: string } | null {
+  if (!/^(serial|vsock)/.test(domain.carrier ?? '')) return null;
+  const attachment = attachmentOf(domain, runtime);
+  const hypervisor = defaultHypervisor(attachment);
+  return { hypervisor, fragment: fragment(hypervisor, attachment) };
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {
