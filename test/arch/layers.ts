@@ -284,7 +284,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'clients/agents/network',
       'clients/sdk',
     ],
-    typesOnly: ['clients/devices/virtqueue', 'clients/devices/vhost-user', 'clients/agents/network'],
+    typesOnly: ['clients/devices/virtqueue', 'clients/devices/vhost-user'],
     breaking: [{ 'clients/devices/net/device.ts': `import { openSystem } from '../sys/index.ts';` }],
   },
   'clients/devices/sound': {

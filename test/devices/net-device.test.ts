@@ -1,13 +1,8 @@
 /** The network card of a stock guest: frames both ways, what the guest leaves to it, and what a hostile guest tries. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  framesOf,
-  MAX_NET_BUFFERS,
-  NET_HEADER_BYTES,
-  NET_WAITING_BYTES,
-  NetDevice,
-} from '../../clients/devices/net/index.ts';
+import { framesOf, NET_HEADER_BYTES } from '../../clients/agents/network/index.ts';
+import { MAX_NET_BUFFERS, NET_WAITING_BYTES, NetDevice } from '../../clients/devices/net/index.ts';
 import { SplitQueue } from '../../clients/devices/virtqueue/index.ts';
 import { ip6, ipv4Packet, u16 } from '../agents/network/packets.ts';
 import { fuzzUntil } from '../support/seed.ts';

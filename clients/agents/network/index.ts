@@ -6,3 +6,4 @@ export { type NetworkConfig, parseNetworkConfig, readNetworkConfig, startNetwork
 export { MAX_FRAME_BYTES } from './limits.ts';
 export type { LinkAttachment } from './link/attachment.ts';
 export { Link, lossesOf } from './link/link.ts';
+export { framesOf, NET_HEADER_BYTES } from './link/packet.ts';

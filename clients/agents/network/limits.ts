@@ -11,6 +11,8 @@ export const ROUTE_PORT = 520;
 
 /** An MTU of 9000 and its header: the broker's inspector accepts frames up to this size. */
 export const MAX_FRAME_BYTES = 9_014;
+/** Frames that one long TCP segment may be cut into: 64 KiB in pieces of 256 bytes. Linux has pieces of 536 or more. */
+export const MAX_NET_PIECES = 256;
 /** Ring for frames, bytes: as much as a gigabit brings in 8 ms; more would only be waited in. */
 export const ETHERNET_RING_BYTES = 1_048_576;
 /** Ring for DHCP and routes, bytes: some dozens of their largest messages. */

@@ -6,11 +6,10 @@
  * broker inspects is what a cable would carry. Towards the guest a frame may be spread over several buffers.
  * Nothing is lost unseen: what the guest has no buffer for waits, then slows the peers, and every loss has a counter.
  */
-import type { LinkAttachment } from '../../agents/network/index.ts';
+import { framesOf, type LinkAttachment, NET_HEADER_BYTES } from '../../agents/network/index.ts';
 import type { VirtioDevice, Wiring } from '../vhost-user/index.ts';
 import type { Chain, DeviceQueue } from '../virtqueue/index.ts';
 import { MAX_NET_BUFFERS, MAX_NET_PACKET_BYTES, NET_WAITING_BYTES } from './limits.ts';
-import { framesOf, NET_HEADER_BYTES } from './packet.ts';
 
 /** Queues, from the driver's side: it receives at the first, sends at the second. The VMM keeps the control queue. */
 const RECEIVE_QUEUE = 0;

@@ -2,8 +2,6 @@
 
 /** The largest frame that a guest may hand over: 64 KiB of TCP in one piece, with its headers. */
 export const MAX_NET_PACKET_BYTES = 65_536 + 54 + 64;
-/** Frames that one long TCP segment may be cut into: 64 KiB in pieces of 256 bytes. Linux has pieces of 536 or more. */
-export const MAX_NET_PIECES = 256;
 /** Bytes of frames that may wait for buffers of the guest; past it the link's peers are slowed down. */
 export const NET_WAITING_BYTES = 1_048_576;
 /** Buffers of the guest that one frame may be spread over: 9 000 bytes in buffers of 256. A guest with smaller ones loses it. */

@@ -22,7 +22,7 @@ const DEVICE = 'clients/devices/vsock/device.ts';
 const promise = 'a guest harms its own device only';
 
 const CARD = 'clients/devices/net/device.ts';
-const PACKET = 'clients/devices/net/packet.ts';
+const PACKET = 'clients/agents/network/link/packet.ts';
 
 const VIRTIO_MSG = ['test/devices/virtio-msg.test.ts'];
 const VIRTIO_CONTROL = 'broker/core/inspectors/virtio-control.ts';

@@ -6,7 +6,7 @@
  *
  * The guest controls every byte. Everything is checked against the length of the frame, and `hdr_len`, a hint, is not used.
  */
-import { MAX_NET_PIECES } from './limits.ts';
+import { MAX_NET_PIECES } from '../limits.ts';
 
 export const NET_HEADER_BYTES = 12;
 const NEEDS_CHECKSUM = 1;
