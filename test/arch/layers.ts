@@ -460,7 +460,7 @@ export const MODULES: readonly ModulePlace[] = [
   {
     // Native code: each folder that needs it uses it in one file, which says why its calls are safe.
     packageName: 'koffi',
-    folders: ['keys', 'clients/devices'],
+    folders: ['keys', 'clients/devices', 'clients/agents/network'],
     within: 'file',
     breaking: [
       {

@@ -6,7 +6,9 @@
  * its own address, from an address that it chose (neighbours.ts), or from a prefix that it routes. These are refused, because the receiver could read them differently
  * than this inspector does:
  *   - VLAN and QinQ tags: behind a tag lies another frame, and a link has no VLANs
- *   - frames above MAX_FRAME_BYTES (an MTU of 9000); shorter than their own headers; longer than their packet says
+ *   - frames above MAX_FRAME_BYTES (an MTU of 9000), except for one long TCP segment, which the receiver's kernel cuts:
+ *     every piece has the headers that are checked here, except for lengths, checksums, identification and sequence number
+ *   - frames shorter than their own headers; longer than their packet says
  *   - DHCP, v4 and v6: it has a class of its own with a permission per message type, and must not pass as `ipv4`
  *   - IPv4 source routes (options LSRR, SSRR) and ICMP redirects: routes come over class `route`
  *   - a first fragment without the ports (RFC 1858); other IPv4 fragments pass, because the first one decides for all
@@ -16,6 +18,8 @@ import { type Domain, routes4, routes6, type Station } from '../../../policy/con
 import { type AddressChoice, FOREIGN_ADDRESS, FOREIGN_MAC, type Inspector, MALFORMED } from './inspector.ts';
 
 export const MAX_FRAME_BYTES = 9_014;
+/** The largest IP packet and its Ethernet header. */
+export const MAX_SEGMENT_FRAME_BYTES = 65_549;
 const HEADER_BYTES = 14;
 const MAC_BYTES = 6;
 /** A sender may pad a shorter frame to this length (IEEE 802.3, 64 bytes less the FCS). */
@@ -43,6 +47,7 @@ const MORE_FRAGMENTS = 0x2000;
 const FRAGMENT_OFFSET = 0x1fff;
 
 const PROTOCOL_ICMP = 1;
+const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 const PROTOCOL_ICMPV6 = 58;
 const ICMP_REDIRECT = 5;
@@ -79,10 +84,11 @@ export const ethernet: Inspector = {
   inspect: (bytes, start, end, source, neighbours = NO_CHOICE) => {
     const { station }: Domain = source;
     const size = end - start;
-    if (size < HEADER_BYTES || size > MAX_FRAME_BYTES) return MALFORMED;
+    if (size < HEADER_BYTES || size > MAX_SEGMENT_FRAME_BYTES) return MALFORMED;
     if (station.mac === null || !holds(bytes, start + MAC_BYTES, station.mac)) return FOREIGN_MAC;
     const type = u16(bytes, start + 12);
     const at = start + HEADER_BYTES;
+    if (size > MAX_FRAME_BYTES && !isLongSegment(bytes, at, type)) return MALFORMED;
     switch (type) {
       case ETHERTYPE_ARP:
         return isOwnArp(bytes, at, end, station) ? ARP : whyNotArp(bytes, at, end, station);
@@ -95,6 +101,16 @@ export const ethernet: Inspector = {
     return TAGS.includes(type) ? MALFORMED : OTHER;
   },
 };
+
+/**
+ * The frame is one TCP segment, with nothing between IP and TCP, and no fragment: what a kernel cuts. The caller checks
+ * addresses and lengths as in every other frame.
+ */
+function isLongSegment(bytes: Uint8Array, at: number, type: number): boolean {
+  if (type === ETHERTYPE_IPV6) return bytes[at + 6] === PROTOCOL_TCP;
+  if (type !== ETHERTYPE_IPV4 || bytes[at + 9] !== PROTOCOL_TCP) return false;
+  return (u16(bytes, at + 6) & (MORE_FRAGMENTS | FRAGMENT_OFFSET)) === 0;
+}
 
 function u16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);

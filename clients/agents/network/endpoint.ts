@@ -19,7 +19,8 @@ import type { LinkAttachment } from './link/attachment.ts';
 import { Link, lossesOf } from './link/link.ts';
 import { listenQemu } from './link/qemu.ts';
 import { connectQemu } from './link/qemu-connect.ts';
-import { attachTap } from './link/tap.ts';
+import { attachSegmentTap, attachTap } from './link/tap.ts';
+import { tapCalls } from './link/tap-calls.ts';
 import { announceRoutes } from './routes/announce.ts';
 import { applyRoutes } from './routes/apply.ts';
 import { addressBytes, type Prefix, parsePrefix } from './routes/prefix.ts';
@@ -40,6 +41,8 @@ const linkPart = z.strictObject({
   tap: z.string().optional(),
   /** The TAP device stays when the agent has gone, with its addresses and routes. */
   persist: z.boolean().default(false),
+  /** With a TAP device: segments of up to 64 KiB, and checksums left to the kernels, where the other ends take them. */
+  offload: z.boolean().default(true),
   mac: z.string().optional(),
   mtu: z.int().min(576).max(9000).optional(),
   /** DHCP requests of the attached guest go to this domain. */
@@ -321,9 +324,11 @@ async function startConnect(
 }
 
 async function startLink(vm: DomainSession, part: LinkPart, { say, fail }: EndpointHost): Promise<Stop> {
-  const { peers, qemu, qemuConnect, tap, persist, mac = null, mtu = null, dhcpFrom, dhcpServe } = part;
+  const { peers, qemu, qemuConnect, tap, persist, offload, mac = null, mtu = null, dhcpFrom, dhcpServe } = part;
   const dhcp = dhcpFrom !== undefined ? { ask: dhcpFrom } : dhcpServe ? ({ serve: true } as const) : null;
-  const link = new Link(vm, { peers, dhcp, say });
+  const calls = tap === undefined ? null : offload ? tapCalls() : 'switched off ("offload")';
+  const isDirect = calls !== null && typeof calls !== 'string';
+  const link = new Link(vm, { peers, dhcp, isDirect, say });
   const stop = async (): Promise<void> => {
     await link.close();
     say(lossesOf(link.counters));
@@ -333,7 +338,12 @@ async function startLink(vm: DomainSession, part: LinkPart, { say, fail }: Endpo
     if (tap !== undefined) {
       const onEnd = (error: Error | null): void =>
         fail(error ?? new NetError('ERR_NET_TAP', `device "${tap}" is gone`));
-      link.attach(await attachTap({ device: tap, mac, mtu, persist }, link.send, onEnd));
+      const options = { device: tap, mac, mtu, persist };
+      if (isDirect) link.attach(await attachSegmentTap(calls, options, link.sendPacket, onEnd));
+      else {
+        link.attach(await attachTap(options, link.send, onEnd));
+        say(`${vm.name}: frames of one MTU: ${calls}`);
+      }
       say(`${vm.name}: TAP device ${tap} linked to ${peers.join(', ')}`);
       return stop;
     }

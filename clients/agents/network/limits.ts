@@ -11,6 +11,10 @@ export const ROUTE_PORT = 520;
 
 /** An MTU of 9000 and its header: the broker's inspector accepts frames up to this size. */
 export const MAX_FRAME_BYTES = 9_014;
+/** A TCP segment of 64 KiB in one frame: the largest IP packet and its Ethernet header. The broker's inspector takes it too. */
+export const MAX_SEGMENT_FRAME_BYTES = 65_549;
+/** Packets that one wake-up of a TAP device reads, so that a busy device does not hold up what arrives for it. */
+export const TAP_READS_PER_TURN = 32;
 /** Frames that one long TCP segment may be cut into: 64 KiB in pieces of 256 bytes. Linux has pieces of 536 or more. */
 export const MAX_NET_PIECES = 256;
 /** Ring for frames, bytes: as much as a gigabit brings in 8 ms; more would only be waited in. */

@@ -36,6 +36,7 @@ interface LinkFlags extends CarrierFlags {
   readonly qemuConnect?: string;
   readonly tap?: string;
   readonly persist?: true;
+  readonly offload: boolean;
   readonly mac?: string;
   readonly mtu?: string;
   readonly dhcpFrom?: string;
@@ -54,6 +55,7 @@ function linkCommand(): Command {
     .option('--tap <device>', 'or use this TAP device, made if need be')
     .option('--mac <address>', 'with --tap: the address that the inventory gives this domain')
     .option('--persist', 'with --tap: the device stays after this program, with its addresses and routes')
+    .option('--no-offload', 'with --tap: frames of one MTU, with their checksums, also where the other ends take more')
     .option('--mtu <bytes>', 'with --tap: its MTU, 576 to 9000')
     .option('--dhcp-from <domain>', 'DHCP requests go to this domain')
     .option('--dhcp-serve', 'a DHCP server, such as dnsmasq, is behind this link')

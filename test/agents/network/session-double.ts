@@ -57,8 +57,13 @@ export class SessionDouble implements DomainSession {
     return 0;
   }
 
-  deliver(port: number, payload: Uint8Array, source: { readonly name: string; readonly domid: number }): void {
-    const message: Message = { source: { ...source, labels: [] }, port, type: 0, payload };
+  deliver(
+    port: number,
+    payload: Uint8Array,
+    source: { readonly name: string; readonly domid: number },
+    type = 0,
+  ): void {
+    const message: Message = { source: { ...source, labels: [] }, port, type, payload };
     this.#rings.get(port)?.deliver(message);
   }
 

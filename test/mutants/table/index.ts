@@ -14,6 +14,7 @@ import { KEYS } from './keys.ts';
 import { POLICY } from './policy.ts';
 import { RENEWAL } from './renewal.ts';
 import { ROTATION } from './rotation.ts';
+import { SEGMENTS } from './segments.ts';
 import { SESSION } from './session.ts';
 import { SHARES } from './shares.ts';
 import { WITNESSES } from './witnesses.ts';
@@ -35,5 +36,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...WITNESSES,
   ...CONSOLE,
   ...DEVICES,
+  ...SEGMENTS,
   ...CLIENTS,
 ];

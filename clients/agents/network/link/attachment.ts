@@ -17,6 +17,16 @@ export interface LinkAttachment {
   pause(): void;
   resume(): void;
   close(): void;
+  /** Absent: the device takes and gives whole frames only. */
+  readonly segments?: SegmentPort;
+}
+
+/** What a device does whose kernel takes work that the other end left. */
+export interface SegmentPort {
+  /** The frame is lent for the call. False: the type does not fit it, and the kernel did not get it (offload.ts). */
+  writeSegment(frame: Uint8Array, type: number): boolean;
+  /** Whether the device's kernel may leave work to the other ends. */
+  setOffload(isOn: boolean): void;
 }
 
 export class Attachment implements LinkAttachment {

@@ -8,7 +8,7 @@
 import { ArgusError, type Message } from '../../../sdk/index.ts';
 import { BOOTREPLY, FLAG_BROADCAST, Option } from '../dhcp/constants.ts';
 import { addressOption, cleanDhcp, decodeDhcp } from '../dhcp/message.ts';
-import { type DomainSession, type KeptRing, keepRing } from '../kept-ring.ts';
+import { type DomainSession, type KeptRing, keepOrderedRing, keepRing } from '../kept-ring.ts';
 import {
   CONTROL_RING_BYTES,
   DHCP_CLIENT_PORT,
@@ -19,9 +19,12 @@ import {
   FRAME_DEADLINE_MS,
   LINK_WINDOW_BYTES,
   MAX_FRAME_BYTES,
+  MAX_SEGMENT_FRAME_BYTES,
 } from '../limits.ts';
 import type { LinkAttachment } from './attachment.ts';
 import { dhcpFrame, dhcpOf } from './dhcp-frame.ts';
+import { leavesWork, OFFLOAD_VERSION, takesOffload, typeOfPacket, writeHeader } from './offload.ts';
+import { framesOf, NET_HEADER_BYTES } from './packet.ts';
 import { Stations } from './stations.ts';
 
 export interface LinkOptions {
@@ -31,6 +34,8 @@ export interface LinkOptions {
    * What becomes of DHCP: `ask` = requests go to this domain; `serve` = a server is behind this link; null = dropped.
    */
   readonly dhcp: { readonly ask: string } | { readonly serve: true } | null;
+  /** The attachment takes each frame during the call, so frames are lent to it. Default: it may keep them. */
+  readonly isDirect?: boolean;
   /** Lines for the operator. */
   readonly say?: (line: string) => void;
 }
@@ -53,12 +58,20 @@ interface Peer {
   readonly name: string;
   /** Frames whose outcome is not known yet, bytes. */
   underWay: number;
+  /** It was heard to take offloaded frames. */
+  takesOffload: boolean;
+  /** The broker refused an offloaded frame: it does not know them. None is tried again in this session. */
+  isRefused: boolean;
 }
 
 const BROADCAST = Uint8Array.of(255, 255, 255, 255, 255, 255);
 const HEADER_BYTES = 14;
 /** Source of frames that carry the broker's DHCP messages: locally administered, and no host has it. */
 const DHCP_STATION = Uint8Array.of(0x02, 0x61, 0x72, 0x67, 0x75, 0x73);
+
+function takesWork({ takesOffload: isAble, isRefused }: Peer): boolean {
+  return isAble && !isRefused;
+}
 
 export class Link {
   readonly counters: LinkCounters = { sent: 0, received: 0, lost: new Map() };
@@ -71,17 +84,33 @@ export class Link {
   readonly #said = new Set<string>();
   #attachment: LinkAttachment | null = null;
   #isPaused = false;
+  /** This end's kernel may leave work to the other ends, because all of them take it. */
+  #isOffloading = false;
+  /** The type of frames that leave no work: it says whether this end takes work. */
+  #plainType = 0;
+  readonly #onReconnected = (): void => {
+    for (const peer of this.#peers.values()) peer.isRefused = false;
+    this.#negotiate();
+  };
 
   constructor(vm: DomainSession, options: LinkOptions) {
     this.#vm = vm;
     this.#options = options;
-    for (const name of options.peers) this.#peers.set(name, { name, underWay: 0 });
+    for (const name of options.peers)
+      this.#peers.set(name, { name, underWay: 0, takesOffload: false, isRefused: false });
   }
 
   /** Registers the rings. @throws ArgusError when policy does not let this domain have them */
   async open(): Promise<void> {
+    this.#vm.on('reconnected', this.#onReconnected);
     for (const { name } of this.#peers.values()) {
-      this.#keep(ETHERNET_PORT, name, ETHERNET_RING_BYTES, (message) => this.#receive(message));
+      const wish = { port: ETHERNET_PORT, partner: name, length: ETHERNET_RING_BYTES };
+      // With a direct attachment `#receive` has no promise, and the frame is copied once: into the device.
+      const ring =
+        this.#options.isDirect === true
+          ? keepOrderedRing(this.#vm, wish, (message) => void this.#receive(message))
+          : keepRing(this.#vm, wish, (message) => this.#receive(message));
+      this.#rings.push(ring);
     }
     const { dhcp } = this.#options;
     if (dhcp !== null) {
@@ -96,21 +125,36 @@ export class Link {
   attach(attachment: LinkAttachment | null): void {
     this.#attachment = attachment;
     this.#isPaused = false;
+    this.#plainType = attachment?.segments === undefined ? 0 : OFFLOAD_VERSION;
+    this.#isOffloading = false;
+    this.#negotiate();
   }
 
   async close(): Promise<void> {
+    this.#vm.off('reconnected', this.#onReconnected);
     this.#attachment?.close();
     this.#attachment = null;
     await Promise.all(this.#rings.map((ring) => ring.close()));
   }
 
   /** A frame from the attachment: a view that is valid during the call. */
-  readonly send = (frame: Uint8Array): void => {
+  readonly send = (frame: Uint8Array): void => this.#send(frame, null, this.#plainType);
+
+  /** A virtio_net_hdr and its frame from the attachment: a view that is valid during the call. It may be changed. */
+  readonly sendPacket = (packet: Buffer): void => {
+    const type = typeOfPacket(packet);
+    if (type === OFFLOAD_VERSION) this.#send(packet.subarray(NET_HEADER_BYTES), null, this.#plainType);
+    else if (type > 0) this.#send(packet.subarray(NET_HEADER_BYTES), packet, type);
+    else if (!framesOf(packet, MAX_FRAME_BYTES, this.send)) this.#lose('malformed');
+  };
+
+  /** `packet` is the frame with its header where the frame leaves work. */
+  #send(frame: Uint8Array, packet: Buffer | null, type: number): void {
     if (frame.length < HEADER_BYTES) {
       this.#lose('too-short');
       return;
     }
-    if (frame.length > MAX_FRAME_BYTES) {
+    if (frame.length > (packet === null ? MAX_FRAME_BYTES : MAX_SEGMENT_FRAME_BYTES)) {
       this.#lose('too-long');
       return;
     }
@@ -123,19 +167,33 @@ export class Link {
     }
     const isGroup = ((frame[0] ?? 0) & 1) !== 0;
     if (isGroup || this.#peers.size === 1) {
-      for (const peer of this.#peers.values()) this.#sendTo(peer, frame);
+      for (const peer of this.#peers.values()) this.#sendOr(peer, frame, packet, type);
       return;
     }
     const peer = this.#peers.get(this.#stations.domainOf(frame, 0) ?? '');
     if (peer === undefined) this.#lose('unknown-station');
-    else this.#sendTo(peer, frame);
-  };
+    else this.#sendOr(peer, frame, packet, type);
+  }
+
+  /** The frame as it is, or in pieces for a peer that takes no work. */
+  #sendOr(peer: Peer, frame: Uint8Array, packet: Buffer | null, type: number): void {
+    if (packet === null || takesWork(peer)) this.#sendTo(peer, frame, type);
+    else this.#sendPieces(peer, packet);
+  }
+
+  /** For a peer that takes whole frames only: between two changes of what this end's kernel leaves out. */
+  #sendPieces(peer: Peer, packet: Buffer): void {
+    // A checksum is finished in place, and another peer needs the packet as it was.
+    const copy = this.#peers.size === 1 ? packet : Buffer.from(packet);
+    if (!framesOf(copy, MAX_FRAME_BYTES, (piece) => this.#sendTo(peer, piece, this.#plainType)))
+      this.#lose('malformed');
+  }
 
   #keep(port: number, partner: string, length: number, handle: (message: Message) => void | Promise<void>): void {
     this.#rings.push(keepRing(this.#vm, { port, partner, length }, handle));
   }
 
-  #sendTo(peer: Peer, frame: Uint8Array): void {
+  #sendTo(peer: Peer, frame: Uint8Array, type: number): void {
     const { length } = frame;
     if (peer.underWay + length > LINK_WINDOW_BYTES) {
       this.#lose('window-full');
@@ -148,11 +206,15 @@ export class Link {
       this.#isPaused = true;
       this.#attachment?.pause();
     }
-    this.#vm.sendv({ to: { domain: peer.name, port: ETHERNET_PORT }, iov: frame, deadline: FRAME_DEADLINE_MS }).then(
+    const to = { domain: peer.name, port: ETHERNET_PORT };
+    this.#vm.sendv({ to, type, iov: frame, deadline: FRAME_DEADLINE_MS }).then(
       () => this.#settle(peer, length),
       (error: unknown) => {
         this.#settle(peer, length);
         this.#loseBy(error);
+        if (!leavesWork(type) || !(error instanceof ArgusError) || error.code !== 'EINVAL') return;
+        peer.isRefused = true;
+        this.#negotiate();
       },
     );
   }
@@ -164,9 +226,67 @@ export class Link {
     this.#attachment?.resume();
   }
 
-  #receive({ payload, source }: Message): void | Promise<void> {
+  #receive({ payload, source, type }: Message): void | Promise<void> {
+    const peer = this.#peers.get(source.name);
+    if (peer !== undefined && peer.takesOffload !== takesOffload(type)) {
+      peer.takesOffload = takesOffload(type);
+      this.#negotiate();
+    }
+    if (leavesWork(type)) return this.#receiveSegment(payload, source.name, type);
+    // The broker lets a TCP segment pass at this length, but it is no frame of a cable.
+    if (payload.length > MAX_FRAME_BYTES) {
+      this.#lose('too-long');
+      return;
+    }
     this.#stations.learn(payload, 6, source.name);
     return this.#deliver(payload);
+  }
+
+  /** A frame whose checksum or cutting is left to this end. */
+  #receiveSegment(frame: Uint8Array, from: string, type: number): void | Promise<void> {
+    const attachment = this.#attachment;
+    if (attachment?.segments !== undefined) {
+      if (attachment.segments.writeSegment(frame, type)) {
+        this.#stations.learn(frame, 6, from);
+        this.counters.received++;
+      } else this.#lose('malformed');
+      return;
+    }
+    // A device without segments is attached now, and the peer has not heard of it yet.
+    const packet = Buffer.alloc(NET_HEADER_BYTES + frame.length);
+    packet.set(frame, NET_HEADER_BYTES);
+    let isDelivered = writeHeader(packet, type);
+    const pieces: Uint8Array[] = [];
+    isDelivered = isDelivered && framesOf(packet, MAX_FRAME_BYTES, (piece) => pieces.push(Uint8Array.from(piece)));
+    if (!isDelivered) {
+      this.#lose('malformed');
+      return;
+    }
+    this.#stations.learn(frame, 6, from);
+    return this.#deliverAll(pieces);
+  }
+
+  async #deliverAll(frames: readonly Uint8Array[]): Promise<void> {
+    for (const frame of frames) {
+      const pending = this.#deliver(frame);
+      if (pending !== undefined) await pending;
+    }
+  }
+
+  /** This end's kernel leaves work out while every peer takes it, so that nothing has to be cut here. */
+  #negotiate(): void {
+    const segments = this.#attachment?.segments;
+    if (segments === undefined) return;
+    const isWanted = [...this.#peers.values()].every((peer) => takesWork(peer));
+    if (isWanted === this.#isOffloading) return;
+    this.#isOffloading = isWanted;
+    segments.setOffload(isWanted);
+    const plain = [...this.#peers.values()].filter((peer) => !takesWork(peer)).map(({ name }) => name);
+    this.#options.say?.(
+      isWanted
+        ? `${this.#vm.name}: segments of up to 64 KiB with ${[...this.#peers.keys()].join(', ')}`
+        : `${this.#vm.name}: frames of one MTU, because of ${plain.join(', ')}`,
+    );
   }
 
   /** Waits for an attachment that is full, so that a full ring slows its peers. */

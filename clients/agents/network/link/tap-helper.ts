@@ -3,7 +3,7 @@
  *
  * Perl, because `perl-base` is essential in Debian and its kin, so nothing has to be installed or downloaded, and it is
  * old, stable and small. (socat opens a TAP too, but joins frames on a stream without their lengths; vde_plug brings a
- * switch with it; the native add-ons are downloads.) It moves frames in the framing of QEMU's stream sockets between the
+ * switch with it; the native add-ons are downloads.) Where the optional koffi loads, tap-calls.ts is used instead. It moves frames in the framing of QEMU's stream sockets between the
  * device and its standard input and output, as two processes, and knows nothing else.
  */
 
@@ -14,6 +14,8 @@ $SIG{PIPE} = 'DEFAULT';
 open(my $tap, '+<', '/dev/net/tun') or die "cannot open /dev/net/tun: $!\\n";
 # TUNSETIFF, struct ifreq: name, then IFF_TAP | IFF_NO_PI
 ioctl($tap, 0x400454ca, pack('a16 S x22', $ARGV[0], 0x1002)) or die "cannot attach to TAP device $ARGV[0]: $!\\n";
+# TUNSETOFFLOAD: a program before this one may have left the device with segments, which this one does not know
+ioctl($tap, 0x400454d0, 0);
 # TUNSETPERSIST: the device stays, without carrier, when its last program has gone
 ioctl($tap, 0x400454cb, 1) or die "cannot keep TAP device $ARGV[0]: $!\\n" if $ARGV[1];
 syswrite(STDERR, "ready\\n");
