@@ -325,8 +325,9 @@ faults('files and directory are private', async () => {
   const { log } = await openReal(directory);
   assert.is(statSync(directory).mode & 0o777, 0o700);
   assert.is(statSync(join(directory, '00000001.jsonl')).mode & 0o777, 0o600);
+  assert.is(statSync(join(directory, 'digest.key')).mode & 0o777, 0o600);
   await log.close();
-  assert.equal(readdirSync(directory), ['00000001.jsonl'], 'the lock is gone');
+  assert.equal(readdirSync(directory), ['00000001.jsonl', 'digest.key'], 'the lock is gone');
 });
 
 const MOUNT = findBinary('mount') ?? '';

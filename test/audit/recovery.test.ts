@@ -174,7 +174,7 @@ recovery('a directory whose path is too long for a socket is locked all the same
   const log = await openAuditLog({ directory, broker: 'a' });
   assert.is(await codeOf(openAuditLog({ directory, broker: 'b' })), 'ERR_AUDIT_LOCKED');
   await log.close();
-  assert.equal(readdirSync(directory), ['00000001.jsonl']);
+  assert.equal(readdirSync(directory), ['00000001.jsonl', 'digest.key']);
   await (await openAuditLog({ directory, broker: 'b' })).close();
 });
 
