@@ -1,18 +1,28 @@
 /**
  * The network agents against what they stand beside: a plain veth pair and socat over a unix socket, in one run.
  *
- *     node --import tsx bench/network.ts [seconds]
+ *     node --import tsx bench/network.ts [seconds] [--rounds N] [--json]
+ *
+ * The arms take turns, round by round, and the figures are medians over the rounds: a machine that is busy for a while is
+ * busy for every arm.
  *
  * Needs root, iproute2, iperf3, iputils-ping and socat. Two namespaces per arm; iperf3 measures throughput in the direction
  * of a download (net-vm to chrome-vm), `ping` the round trip where there is an IP path, and a TCP program the round trip of
  * a 64-byte request, which is there in every arm. Broker and agents run from the sources; each is a process of its own.
  */
 import { execFileSync } from 'node:child_process';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { createNamespace, type Namespace } from '../test/support/network/namespace.ts';
 import { type Site, startSite } from '../test/support/network/site.ts';
 
-const SECONDS = Number(process.argv[2] ?? 4);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, rounds: { type: 'string', default: '1' } },
+});
+const SECONDS = Number(positionals[0] ?? 4);
+const ROUNDS = Number(values.rounds);
 const CHROME = '10.137.1.1';
 const NET = '10.137.0.2';
 const MACS = { chrome: '02:00:00:00:01:01', net: '02:00:00:00:00:02' };
@@ -22,6 +32,15 @@ const ROUND_TRIPS = 2_000;
 /** Pause before each paced request, ms: as long as a ping's, so that every process on the way has gone to sleep. */
 const PACE_MS = 5;
 const PACED_ROUND_TRIPS = 300;
+
+const WARM_PINGS = 200;
+const PINGS = 300;
+
+function spread(times: readonly number[]): { readonly p50: number; readonly p99: number } {
+  const sorted = [...times].sort((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
+  return { p50: at(0.5), p99: at(0.99) };
+}
 
 interface Path {
   readonly chrome: Namespace;
@@ -36,7 +55,7 @@ interface Path {
 interface Result {
   readonly arm: string;
   readonly mbitPerSecond: number;
-  readonly pingMs: number | null;
+  readonly pingMs: { readonly p50: number; readonly p99: number } | null;
   readonly tcpMs: { readonly p50: number; readonly p99: number };
   readonly pacedMs: { readonly p50: number; readonly p99: number };
 }
@@ -65,7 +84,13 @@ async function measure(arm: string, path: Path): Promise<Result> {
   const servers = [net.start('iperf3', '-s', '-p', String(IPERF_PORT)), net.start(process.execPath, '-e', ECHO_SERVER)];
   await new Promise((resolve) => setTimeout(resolve, 700));
   try {
-    const ping = hasIp ? await chrome.run('ping', '-q', '-c', '300', '-i', '0.005', NET) : '';
+    const ping = async (count: number) => {
+      const text = await chrome.run('ping', '-c', String(count), '-i', '0.005', NET);
+      return spread([...text.matchAll(/time=([\d.]+)/g)].map(([, each]) => Number(each)));
+    };
+    // The first ones pay for address resolution, and for code that has not run before.
+    if (hasIp) await ping(WARM_PINGS);
+    const pingMs = hasIp ? await ping(PINGS) : null;
     const echo = async (count: number, pace: number) =>
       JSON.parse(
         await chrome.run(process.execPath, '-e', ECHO_CLIENT, host, String(echoPort), String(count), String(pace)),
@@ -89,7 +114,7 @@ async function measure(arm: string, path: Path): Promise<Result> {
     return {
       arm,
       mbitPerSecond: bits / 1e6,
-      pingMs: hasIp ? Number(/= [\d.]+\/([\d.]+)/.exec(ping)?.[1]) : null,
+      pingMs,
       tcpMs,
       pacedMs,
     };
@@ -146,20 +171,35 @@ async function socat(folder: string): Promise<Result> {
   return result;
 }
 
-async function link(site: Site, mtu: number): Promise<Result> {
+async function link(site: Site, mtu: number, isOffloading: boolean): Promise<Result> {
   const [chrome, net] = [createNamespace('bench'), createNamespace('bench')];
   const start = (domain: string, peer: string, mac: string, namespace: Namespace) =>
-    site.agent(domain, ['link', '--peer', peer, '--tap', 'eth0', '--mac', mac, '--mtu', String(mtu)], {
-      namespace: namespace.name,
-      ready: /linked/,
-    });
+    site.agent(
+      domain,
+      [
+        'link',
+        '--peer',
+        peer,
+        '--tap',
+        'eth0',
+        '--mac',
+        mac,
+        '--mtu',
+        String(mtu),
+        ...(isOffloading ? [] : ['--no-offload']),
+      ],
+      {
+        namespace: namespace.name,
+        ready: /linked/,
+      },
+    );
   const agents = await Promise.all([
     start('chrome-vm', 'net-vm', MACS.chrome, chrome),
     start('net-vm', 'chrome-vm', MACS.net, net),
   ]);
   await chrome.run('ip', 'addr', 'add', `${CHROME}/16`, 'dev', 'eth0');
   await net.run('ip', 'addr', 'add', `${NET}/16`, 'dev', 'eth0');
-  const result = await measure(`argus net link, MTU ${mtu}`, {
+  const result = await measure(`argus net link, MTU ${mtu}${isOffloading ? ', segments' : ''}`, {
     chrome,
     net,
     host: NET,
@@ -218,26 +258,54 @@ async function stream(site: Site): Promise<Result> {
 
 const ROWS = 'p, @app, @net, stream, send, allow\np, @net, @app, stream, send, allow\n';
 const site = await startSite({ 'policy.csv': (text) => text + ROWS });
-const results = [
-  await veth(),
-  await socat(site.folder),
-  await link(site, 1500),
-  await link(site, 9000),
-  await stream(site),
+const ARMS: readonly (() => Promise<Result>)[] = [
+  () => veth(),
+  () => socat(site.folder),
+  () => link(site, 1500, true),
+  () => link(site, 1500, false),
+  () => link(site, 9000, false),
+  () => stream(site),
 ];
+const rounds: Result[][] = [];
+const load = [loadavg()[0] ?? 0];
+for (let round = 0; round < ROUNDS; round++) {
+  const results: Result[] = [];
+  for (const arm of ARMS) results.push(await arm());
+  rounds.push(results);
+  load.push(loadavg()[0] ?? 0);
+}
 await site.close();
-process.stdout.write(
-  '| arm | TCP, Mbit/s | ping, ms: mean | TCP round trip, ms: median | 99 % | with pauses: median | 99 % |\n|---|---|---|---|---|---|---|\n',
-);
-for (const { arm, mbitPerSecond, pingMs, tcpMs, pacedMs } of results) {
-  const cells = [
+
+/** The median of each figure over the rounds. */
+const middle = (figures: readonly number[]): number => spread(figures).p50;
+const results: readonly Result[] = (rounds[0] ?? []).map(({ arm }, index) => {
+  const of = rounds.flatMap((round) => round[index] ?? []);
+  const both = (figures: readonly { readonly p50: number; readonly p99: number }[]) => ({
+    p50: middle(figures.map(({ p50 }) => p50)),
+    p99: middle(figures.map(({ p99 }) => p99)),
+  });
+  const pings = of.flatMap(({ pingMs }) => pingMs ?? []);
+  return {
     arm,
-    mbitPerSecond.toFixed(0),
-    pingMs === null ? '' : pingMs.toFixed(3),
-    tcpMs.p50.toFixed(3),
-    tcpMs.p99.toFixed(3),
-    pacedMs.p50.toFixed(3),
-    pacedMs.p99.toFixed(3),
-  ];
-  process.stdout.write(`| ${cells.join(' | ')} |\n`);
+    mbitPerSecond: middle(of.map((each) => each.mbitPerSecond)),
+    pingMs: pings.length === 0 ? null : both(pings),
+    tcpMs: both(of.map(({ tcpMs }) => tcpMs)),
+    pacedMs: both(of.map(({ pacedMs }) => pacedMs)),
+  };
+});
+if (values.json) process.stdout.write(`${JSON.stringify({ load, rounds, results }, null, 2)}\n`);
+else printTable();
+
+function printTable(): void {
+  const heads = ['arm', 'TCP, Mbit/s', 'ping, ms: median', '99 %', 'TCP round trip, ms: median', '99 %'];
+  const row = (cells: readonly string[]) => process.stdout.write(`| ${cells.join(' | ')} |\n`);
+  row([...heads, 'with pauses: median', '99 %']);
+  process.stdout.write(`${'|---'.repeat(heads.length + 2)}|\n`);
+  for (const { arm, mbitPerSecond, pingMs, tcpMs, pacedMs } of results) {
+    const times = [pingMs, tcpMs, pacedMs].flatMap((each) =>
+      each === null ? ['', ''] : [each.p50.toFixed(3), each.p99.toFixed(3)],
+    );
+    row([arm, mbitPerSecond.toFixed(0), ...times]);
+  }
+  process.stdout.write(`\nload: ${load.map((each) => each.toFixed(1)).join(', ')}\n`);
 }
