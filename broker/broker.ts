@@ -318,7 +318,7 @@ function createCore(options: BrokerOptions, { log, aead, identity, policy, audit
   if (overCommitted !== null) log.warn({ memoryBytes: total }, overCommitted);
   const coreLimits = { ringBytesPerDomain, routesPerDomain: ROUTES_PER_DOMAIN, memoryBytes: total };
   const argo = new Argo(policy, audit, coreLimits, federation.remoteOf);
-  const turns = new Turns(setImmediate);
+  const turns = new Turns(setImmediate, clock);
   const context: PeerContext = {
     identity,
     suites: options.suites,

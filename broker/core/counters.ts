@@ -4,10 +4,12 @@ export interface Counters {
   messages: number;
   /** Payload bytes of those messages. */
   bytes: number;
+  /** Those of them that pay for the sender's work: for a receiver that reads, and without an audit record each. */
+  useful: number;
   /** Refused operations by status code. */
   readonly refused: Record<number, number>;
 }
 
 export function newCounters(): Counters {
-  return { messages: 0, bytes: 0, refused: {} };
+  return { messages: 0, bytes: 0, useful: 0, refused: {} };
 }

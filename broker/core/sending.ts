@@ -11,6 +11,9 @@ import { messageSize } from './rings/ring.ts';
 import type { Target } from './route.ts';
 import type { Routes } from './routes.ts';
 
+/** Messages of one sender that a ring may hold before more of them count as sent to nobody. */
+const MAX_UNREAD_USEFUL = 16_384;
+
 export class Sending {
   readonly #core: CoreState;
   readonly #routes: Routes;
@@ -115,7 +118,7 @@ export class Sending {
       sink.holdForRecords();
     }
     sink.deliver(frames, at, at + length);
-    this.#count(sender, target, permission, decision, port, length - DATA_FRAME_HEADER_BYTES);
+    this.#count(sender, target, permission, decision, port, length - DATA_FRAME_HEADER_BYTES, share.messages);
     return ACCEPTED;
   }
 
@@ -128,14 +131,23 @@ export class Sending {
     return outcome === UNDECIDED ? outcome : this.#refuse(outcome);
   }
 
-  #count(sender: DomainState, target: Target, permission: number, permit: Permit, port: number, bytes: number): void {
+  #count(
+    sender: DomainState,
+    target: Target,
+    permission: number,
+    permit: Permit,
+    port: number,
+    bytes: number,
+    unread: number,
+  ): void {
     const flow = target.flows[permission] ?? this.#openFlow(sender, target, permission, permit, port, bytes);
     flow.messages++;
     flow.bytes += bytes;
     this.#core.counters.messages++;
     this.#core.counters.bytes += bytes;
-    if (permit.auditallow && !permit.strict)
-      this.#core.recorder.record({ event: 'send.allowed', by: permit, port, bytes });
+    if (permit.auditallow || permit.strict) {
+      if (!permit.strict) this.#core.recorder.record({ event: 'send.allowed', by: permit, port, bytes });
+    } else if (unread <= MAX_UNREAD_USEFUL) this.#core.counters.useful++;
   }
 
   #openFlow(

@@ -22,7 +22,15 @@ import {
   type Sender,
   UNDECIDED,
 } from '../core/index.ts';
-import { decidedUnits, frameUnits, HELLO_UNITS, notifyUnits, type WorkShare } from '../turns/index.ts';
+import {
+  byteUnits,
+  DELIVERY_UNITS,
+  decidedUnits,
+  frameUnits,
+  HELLO_UNITS,
+  notifyUnits,
+  type WorkShare,
+} from '../turns/index.ts';
 import {
   type BrokerFrame,
   DataField,
@@ -233,13 +241,14 @@ export class Bridge implements RemoteBroker {
     const answers: Uint8Array[] = [];
     let recordedBy: DomainState | null = null;
     let sends = 0;
+    const { useful } = this.#argo.counters;
     let fault: BridgeFault | null = null;
     do {
       const step = walker.next();
       if (step === 'fault') fault = 'BAD_FRAME';
       if (step !== 'frame') break;
       const { bytes, view, at, length } = walker;
-      share.spend(frameUnits(walker.op));
+      share.spendIdle(frameUnits(walker.op));
       if (walker.op === Op.sendv) {
         const sender = this.#senderOf(view, at);
         if (typeof sender === 'string') {
@@ -248,6 +257,7 @@ export class Bridge implements RemoteBroker {
         }
         sends++;
         const outcome = this.#argo.sendv(sender, bytes, view, at, length);
+        if (outcome !== ACCEPTED) share.spendIdle(byteUnits(length));
         // A message crosses once, so the core never leaves it undecided here.
         if (outcome !== ACCEPTED && outcome !== UNDECIDED) {
           const { status, recorded, maxMessageSize } = outcome;
@@ -258,7 +268,7 @@ export class Bridge implements RemoteBroker {
       }
       const link = decodeFederationFrame(bytes, at, at + length);
       // A signature to check and one to make, as in a handshake.
-      if (link?.op === FederationOp.shown || link?.op === FederationOp.witness) share.spend(HELLO_UNITS);
+      if (link?.op === FederationOp.shown || link?.op === FederationOp.witness) share.spendIdle(HELLO_UNITS);
       if (link?.op === FederationOp.asked) {
         const answer = this.#asked(link, share);
         if (typeof answer === 'string') fault = answer;
@@ -269,6 +279,7 @@ export class Bridge implements RemoteBroker {
       } else
         fault = link === null ? this.#answered(decodeBrokerFrame(bytes, at, at + length), share) : this.#control(link);
     } while (fault === null && !share.isSpent);
+    share.earn((this.#argo.counters.useful - useful) * DELIVERY_UNITS);
     this.#copyDeferred();
     if (sends > 0) answers.push(encodeBrokerFrame({ op: Op.ack, through: this.#lastSendId }));
     const source = recordedBy;
@@ -297,7 +308,7 @@ export class Bridge implements RemoteBroker {
     if (caller?.remote !== this || !this.#proxies.has(caller)) return 'FOREIGN_HOME';
     const asked = decodeDomainFrame(body, 0, body.length);
     if (asked?.op !== Op.notify || asked.queries === null) return 'BAD_FRAME';
-    share.spend(notifyUnits(asked.queries.length));
+    share.spendIdle(notifyUnits(asked.queries.length));
     const result = this.#argo.notify(caller, asked.queries);
     invariant(result !== null, 'a query of another broker is answered here');
     const { answer, answers } = result;
@@ -378,6 +389,7 @@ export class Bridge implements RemoteBroker {
     const accepted = this.#undecided.acceptThrough(frame.through);
     if (accepted === null) return 'BAD_ANSWER';
     share.spend(decidedUnits(accepted.length));
+    share.earn(accepted.length * DELIVERY_UNITS);
     if (accepted.length > 0) this.#argo.memoryReleased();
     for (const { sink, id } of accepted) sink.decided?.(id, Status.OK, 0);
     return null;

@@ -9,7 +9,17 @@
 import type { AeadSuite, Credential, Identity } from '../../keys/index.ts';
 import type { LineHost } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type HandshakeContext, type Session } from '../channel/index.ts';
-import { HELLO_UNITS, type Job, readUnits, recordUnits, type Turns, type Worker } from '../turns/index.ts';
+import {
+  HELLO_UNITS,
+  type Job,
+  openUnits,
+  READ_UNITS,
+  REMOTE_BROKER_PART,
+  readByteUnits,
+  recordUnits,
+  type Turns,
+  type Worker,
+} from '../turns/index.ts';
 import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_HEADER_BYTES, RECORD_OVERHEAD_BYTES } from '../wire/index.ts';
 import type { Bridge, BridgeFault, BridgeHost } from './bridge.ts';
 import { encodeFederationFrame, FederationOp } from './frames.ts';
@@ -106,7 +116,7 @@ export class BrokerSession implements Worker {
       resynchronises: false,
       plaintext: 'lent',
     });
-    this.#job = context.turns.job(shareOf(bridge.peer), this);
+    this.#job = context.turns.job(shareOf(bridge.peer), this, REMOTE_BROKER_PART);
     this.#startedAt = context.handshake.clock();
     this.#heardAt = this.#startedAt;
     this.#stopLooking = this.#lookLater();
@@ -138,7 +148,9 @@ export class BrokerSession implements Worker {
     this.#channel.push(chunk);
     this.#hasRest = true;
     this.#job.ready();
-    this.#job.share.spend(readUnits(chunk.length, false));
+    const { share } = this.#job;
+    share.spendIdle(READ_UNITS);
+    share.spend(readByteUnits(chunk.length, false));
     if (!this.#hasRest || this.#isEnded) return;
     // The work stops before the end of the chunk. The chunk's memory is reused, so the rest is copied.
     this.#channel.keep();
@@ -191,7 +203,7 @@ export class BrokerSession implements Worker {
           this.#verify();
           break;
         case 'rekey':
-          share.spend(HELLO_UNITS);
+          share.spendIdle(HELLO_UNITS);
           this.#writeOutput();
           break;
         case 'proven':
@@ -223,7 +235,7 @@ export class BrokerSession implements Worker {
 
   #verify(): void {
     this.#isVerifying = true;
-    this.#job.share.spend(HELLO_UNITS);
+    this.#job.share.spendIdle(HELLO_UNITS);
     this.#channel.verify().then(
       (outcome) => {
         this.#isVerifying = false;
@@ -243,7 +255,8 @@ export class BrokerSession implements Worker {
     const { share } = this.#job;
     const { plaintext, session } = this.#channel;
     const epochs = session?.openedEpochs ?? 1;
-    share.spend(recordUnits(plaintext.length, epochs - this.#paidEpochs, session?.isSlow === true));
+    share.spend(openUnits(plaintext.length, session?.isSlow === true));
+    share.spendIdle(recordUnits(epochs - this.#paidEpochs));
     this.#paidEpochs = epochs;
     this.#checked(this.#bridge.receive(plaintext, share));
   }

@@ -14,7 +14,18 @@
 import type { Carrier } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type Session } from '../channel/index.ts';
 import { HANDSHAKE_TIMEOUT_MS, MEMORY_RETRY_MS } from '../process/index.ts';
-import { HELLO_UNITS, type Job, readUnits, recordUnits, SEARCH_UNITS, type Worker } from '../turns/index.ts';
+import {
+  HELLO_UNITS,
+  type Job,
+  openUnits,
+  READ_UNITS,
+  readByteUnits,
+  recordUnits,
+  SEARCH_UNITS,
+  STRANGERS,
+  STRANGERS_PART,
+  type Worker,
+} from '../turns/index.ts';
 import { type CloseWord, closeWord, type Status } from '../wire/index.ts';
 import type { PeerContext } from './context.ts';
 import { Peer, type PeerFault } from './peer.ts';
@@ -46,9 +57,6 @@ export interface DriverOwner {
   onClosed(driver: ChannelDriver): void;
 }
 
-/** The name that pays for all carriers without a domain, until the other end has authenticated. */
-export const STRANGERS = 'strangers on TCP';
-
 export class ChannelDriver implements Worker {
   readonly carrier: Carrier;
   readonly #context: PeerContext;
@@ -78,7 +86,10 @@ export class ChannelDriver implements Worker {
     this.#context = context;
     this.carrier = carrier;
     this.#owner = owner;
-    this.#job = context.turns.job(carrier.domain ?? STRANGERS, this);
+    this.#job =
+      carrier.domain === null
+        ? context.turns.job(STRANGERS, this, STRANGERS_PART)
+        : context.turns.job(carrier.domain, this);
     this.#memory = new SessionMemory(context.argo.accounts.ofSessions(carrier.domain ?? STRANGERS), () =>
       context.argo.memoryReleased(),
     );
@@ -101,7 +112,7 @@ export class ChannelDriver implements Worker {
         this.#channel.push(chunk);
         this.#hasRest = true;
         this.#job.ready();
-        this.#job.share.spend(readUnits(chunk.length, !tellsOfRestart));
+        this.#payRead(chunk.length, !tellsOfRestart);
         if (this.#hasRest) this.#keep();
         this.#settle();
       },
@@ -151,7 +162,7 @@ export class ChannelDriver implements Worker {
           this.#frames();
           break;
         case 'searching':
-          this.#job.share.spend(SEARCH_UNITS);
+          this.#job.share.spendIdle(SEARCH_UNITS);
           break;
         case 'more':
           this.#hasRest = false;
@@ -190,11 +201,20 @@ export class ChannelDriver implements Worker {
     return this.#isVerifyDue && (this.#isCongested || this.#peer?.isCongested === true);
   }
 
+  /** The bytes of a record are honest work until it is complete; a search for a hello never is. */
+  #payRead(bytes: number, isSearched: boolean): void {
+    const { share } = this.#job;
+    share.spendIdle(READ_UNITS);
+    if (isSearched && this.#peer === null) share.spendIdle(readByteUnits(bytes, true));
+    else share.spend(readByteUnits(bytes, isSearched));
+  }
+
   #frames(): void {
     const { share } = this.#job;
     const { plaintext, session } = this.#channel;
     const epochs = session?.openedEpochs ?? 1;
-    share.spend(recordUnits(plaintext.length, epochs - this.#paidEpochs, session?.isSlow === true));
+    share.spend(openUnits(plaintext.length, session?.isSlow === true));
+    share.spendIdle(recordUnits(epochs - this.#paidEpochs));
     this.#paidEpochs = epochs;
     this.#checked(this.#peer?.receive(plaintext, share) ?? null);
   }
@@ -202,7 +222,7 @@ export class ChannelDriver implements Worker {
   /** Fresh keys: what the channel has sealed is written before anything else is sealed. */
   #agree(): void {
     const { share } = this.#job;
-    share.spend(HELLO_UNITS);
+    share.spendIdle(HELLO_UNITS);
     this.#isCongested = !this.carrier.write(this.#channel.takeOutput());
   }
 
@@ -212,7 +232,7 @@ export class ChannelDriver implements Worker {
 
   #verify(): void {
     this.#isVerifyDue = false;
-    this.#job.share.spend(HELLO_UNITS);
+    this.#job.share.spendIdle(HELLO_UNITS);
     this.#busy();
     this.#channel.verify().then(
       (outcome) => {

@@ -10,7 +10,7 @@ import type { Carrier } from '../carrier/index.ts';
 import type { Session } from '../channel/index.ts';
 import { ACCEPTED, type DomainState, type RingAnswer, type SendAnswer, UNDECIDED } from '../core/index.ts';
 import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION } from '../process/index.ts';
-import { frameUnits, notifyUnits, type WorkShare } from '../turns/index.ts';
+import { byteUnits, creditUnits, DELIVERY_UNITS, frameUnits, notifyUnits, type WorkShare } from '../turns/index.ts';
 import {
   type BrokerFrame,
   type CloseWord,
@@ -148,6 +148,8 @@ export class Peer extends Outbox implements Flushable {
     // The units are added up here and paid at once: this is the hottest loop of the broker.
     const { room } = share;
     let units = 0;
+    let earned = 0;
+    const { useful } = argo.counters;
     let fault: PeerFault | null = null;
     do {
       const step = walker.next();
@@ -164,15 +166,22 @@ export class Peer extends Outbox implements Flushable {
         }
         this.#lastSendId = id;
         const outcome = argo.sendv(this.state, bytes, view, at, length);
-        if (outcome === UNDECIDED) this.#undecided.push(id);
-        else if (outcome !== ACCEPTED) this.#refuse(id, outcome);
+        if (outcome === UNDECIDED) {
+          earned += DELIVERY_UNITS;
+          this.#undecided.push(id);
+        } else if (outcome !== ACCEPTED) {
+          units += byteUnits(length);
+          this.#refuse(id, outcome);
+        }
       } else {
         const frame = decodeDomainFrame(bytes, at, at + length);
+        if (frame?.op === Op.credit) earned += creditUnits(frame.bytes);
         if (frame?.op === Op.notify) units += notifyUnits(frame.queries?.length ?? 0);
         fault = frame === null ? 'BAD_FRAME' : this.#control(frame);
       }
     } while (fault === null && units < room);
-    share.spend(units);
+    share.spendIdle(units);
+    share.earn(earned + (argo.counters.useful - useful) * DELIVERY_UNITS);
     return fault;
   }
 

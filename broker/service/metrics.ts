@@ -4,7 +4,7 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
-import { STRANGERS } from '../peer/index.ts';
+import { STRANGERS } from '../turns/index.ts';
 import { describeBroker, type StatusSources } from './status.ts';
 import { type Usage, usageOf } from './usage.ts';
 

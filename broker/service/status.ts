@@ -2,8 +2,8 @@
 import type { AeadChoice } from '../../keys/index.ts';
 import type { AuditLog, LogShare } from '../audit/index.ts';
 import type { Federation, RemoteBrokerStatus } from '../federation/index.ts';
-import { STRANGERS } from '../peer/index.ts';
 import type { PolicySourceName } from '../process/index.ts';
+import { STRANGERS } from '../turns/index.ts';
 import { type Status, statusWord } from '../wire/index.ts';
 import type { KeyStatus, KeyWatch } from './key-watch.ts';
 import type { Refusal } from './policy/policy-change.ts';

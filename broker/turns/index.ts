@@ -1,13 +1,28 @@
 /** Divides the broker's CPU time among all sessions: work has a price, and each domain has a share. */
 export type { Job, Worker } from './job.ts';
-export { QUANTUM_UNITS, SLICE_UNITS, UNITS_PER_MS } from './limits.ts';
 export {
+  BURST_UNITS,
+  DOMAIN_PART,
+  QUANTUM_UNITS,
+  REMOTE_BROKER_PART,
+  REST_MS,
+  SLICE_UNITS,
+  STRANGERS,
+  STRANGERS_PART,
+  UNITS_PER_MS,
+} from './limits.ts';
+export {
+  byteUnits,
+  creditUnits,
+  DELIVERY_UNITS,
   decidedUnits,
   frameUnits,
   HELLO_UNITS,
   LINE_MESSAGE_UNITS,
   notifyUnits,
-  readUnits,
+  openUnits,
+  READ_UNITS,
+  readByteUnits,
   recordUnits,
   SEARCH_UNITS,
 } from './prices.ts';

@@ -15,3 +15,15 @@ export const QUANTUM_UNITS = 1_000_000;
  * (docs/benchmarks.md).
  */
 export const SLICE_UNITS = 100_000;
+/** The name of the share that pays for all carriers without a domain, until the other end has authenticated. */
+export const STRANGERS = 'strangers on TCP';
+/** Idle work that a share may do at once: a dozen handshakes, or five thousand questions. */
+export const BURST_UNITS = 10 * UNITS_PER_MS;
+/** The part of one core that a domain may use for idle work in the long run: 25 handshakes a second. */
+export const DOMAIN_PART = 0.02;
+/** The same for all strangers together: after a restart all domains on TCP come as strangers at once, 250 a second. */
+export const STRANGERS_PART = 0.2;
+/** The same for a remote broker, which speaks for all domains of its host. */
+export const REMOTE_BROKER_PART = 0.1;
+/** A share rests at least so long, milliseconds: it must not wake the broker for each piece of work. */
+export const REST_MS = 5;

@@ -5,7 +5,7 @@
 import { Op, PLACES_PER_SEARCH } from '../wire/index.ts';
 
 /** One read of a carrier, however short: a NATS message may hold a single byte. */
-const READ_UNITS = 500;
+export const READ_UNITS = 500;
 /**
  * A byte that is copied because its record is not complete, per read. A byte that is searched for a hello costs as much
  * as a byte that is opened.
@@ -61,9 +61,9 @@ const FRAME_PRICES: readonly number[] = Array.from({ length: 256 }, (_, op) => {
   }
 });
 
-/** The price of one read. `isSearched`: the carrier does not tell when its other end restarts. */
-export function readUnits(bytes: number, isSearched: boolean): number {
-  return READ_UNITS + bytes * (isSearched ? BYTE_UNITS : READ_BYTE_UNITS);
+/** The price of the bytes of a read. `isSearched`: the carrier does not tell when its other end restarts. */
+export function readByteUnits(bytes: number, isSearched: boolean): number {
+  return bytes * (isSearched ? BYTE_UNITS : READ_BYTE_UNITS);
 }
 
 /** Sends that a remote broker has decided: each sender is notified. */
@@ -71,10 +71,29 @@ export function decidedUnits(sends: number): number {
   return sends * FRAME_UNITS;
 }
 
-/** A record with `bytes` of plaintext, which needed the keys of `epochs` new epochs. `isSlow`: see Session. */
-export function recordUnits(bytes: number, epochs: number, isSlow: boolean): number {
-  const keys = epochs * EPOCH_UNITS;
-  return isSlow ? SLOW_RECORD_UNITS + bytes * SLOW_BYTE_UNITS + keys : RECORD_UNITS + bytes * BYTE_UNITS + keys;
+/** A record, which needed the keys of `epochs` new epochs, without its bytes. */
+export function recordUnits(epochs: number): number {
+  return RECORD_UNITS + epochs * EPOCH_UNITS;
+}
+
+/** The bytes of a record. `isSlow`: see Session. */
+export function openUnits(bytes: number, isSlow: boolean): number {
+  return isSlow ? SLOW_RECORD_UNITS - RECORD_UNITS + bytes * SLOW_BYTE_UNITS : bytes * BYTE_UNITS;
+}
+
+/** The bytes of a frame that was opened for nothing. */
+export function byteUnits(bytes: number): number {
+  return bytes * BYTE_UNITS;
+}
+
+/** What a delivered message earns: twice the price of one that comes alone, in a read, a line and a record of its own. */
+export const DELIVERY_UNITS = 2 * (READ_UNITS + LINE_MESSAGE_UNITS + RECORD_UNITS + SEND_UNITS);
+/** A byte of messages that their receiver has read: the credit for a small message may come alone as well. */
+const CREDIT_BYTE_UNITS = 100;
+
+/** What the credit for `bytes` of read messages earns. */
+export function creditUnits(bytes: number): number {
+  return Math.min(DELIVERY_UNITS, bytes * CREDIT_BYTE_UNITS);
 }
 
 /** A frame without its bytes: the price of the record includes them. */

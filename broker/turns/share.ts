@@ -1,5 +1,6 @@
 /** A share: the part of the broker's CPU time for one domain, for one remote broker, or for all strangers together. */
 import { Fifo } from '../base/index.ts';
+import type { Allowance } from './allowance.ts';
 
 /** A job as its share sees it: see job.ts. */
 export interface ShareJob {
@@ -22,16 +23,19 @@ export class WorkShare {
   credit = 0;
   /** The round of `credit`. `Turns` sets it. */
   round = -1;
-  /** `listed`: it waits for its part of a turn. `Turns` sets it. */
-  place: 'idle' | 'listed' | 'served' = 'idle';
+  /** `listed`: it waits for its part of a turn; `resting`: for its allowance. `Turns` sets it. */
+  place: 'idle' | 'listed' | 'served' | 'resting' = 'idle';
+  /** Limits its idle work. A share with nothing left rests. */
+  readonly allowance: Allowance;
   /** Its waiting jobs, each once. */
   readonly waiting = new Fifo<ShareJob>();
   readonly #meter: Meter;
   #used = 0;
   #heldBack = 0;
 
-  constructor(name: string, meter: Meter) {
+  constructor(name: string, meter: Meter, allowance: Allowance) {
     this.name = name;
+    this.allowance = allowance;
     this.#meter = meter;
   }
 
@@ -45,9 +49,9 @@ export class WorkShare {
     return this.#heldBack;
   }
 
-  /** Units that may be used now: the smaller of the share's credit and the rest of the turn. */
+  /** Units that may be used now: the least of the share's credit, the rest of the turn, and its allowance. */
   get room(): number {
-    return Math.min(this.credit, this.#meter.limit - this.#meter.spent);
+    return Math.min(this.credit, this.#meter.limit - this.#meter.spent, this.allowance.left);
   }
 
   /** True: the share must not begin more work now, because others are next. */
@@ -60,6 +64,17 @@ export class WorkShare {
     this.credit -= units;
     this.#used += units;
     this.#meter.spent += units;
+  }
+
+  /** Pays for idle work: for all but the bytes of messages, because `earn` gives back the rest of a delivered one. */
+  spendIdle(units: number): void {
+    this.spend(units);
+    this.allowance.spend(units);
+  }
+
+  /** Messages were delivered or read. */
+  earn(units: number): void {
+    this.allowance.earn(units);
   }
 
   /** Only `Turns` calls this. */

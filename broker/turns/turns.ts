@@ -15,17 +15,22 @@
  *
  * A share gets new credit once per round. A round ends when all shares that waited at its beginning were served. While
  * others wait, a share gets no more credit than they do, so a domain gains nothing by stopping just before its credit
- * is used up. There is no clock and no socket here: `schedule` is setImmediate, or a test's own function.
+ * is used up. There is no socket here: `schedule` is setImmediate, or a test's own function.
+ *
+ * A share whose allowance for idle work is spent rests before it is listed again (allowance.ts). It waits for the clock
+ * then, and not for others.
  */
-import { Fifo } from '../base/index.ts';
+import { type Clock, Fifo } from '../base/index.ts';
+import { Allowance } from './allowance.ts';
 import { Job, type Worker } from './job.ts';
-import { QUANTUM_UNITS, SLICE_UNITS } from './limits.ts';
+import { BURST_UNITS, DOMAIN_PART, QUANTUM_UNITS, REST_MS, SLICE_UNITS } from './limits.ts';
 import { type Meter, type ShareJob, WorkShare } from './share.ts';
 
 export class Turns {
   /** Number of turns since start that did work which had waited. */
   backloggedTurns = 0;
   readonly #schedule: (task: () => void) => void;
+  readonly #clock: Pick<Clock, 'mono' | 'after'>;
   readonly #meter: Meter = { spent: 0, limit: QUANTUM_UNITS };
   /** By name. There are at most as many as the inventory has had. */
   readonly #shares = new Map<string, WorkShare>();
@@ -40,23 +45,24 @@ export class Turns {
   readonly #run = (): void => this.#turn();
 
   /** `schedule`: runs a task once the event loop has read its sockets again. */
-  constructor(schedule: (task: () => void) => void) {
+  constructor(schedule: (task: () => void) => void, clock: Pick<Clock, 'mono' | 'after'>) {
     this.#schedule = schedule;
+    this.#clock = clock;
   }
 
-  /** Returns the one share for all sessions of a name. */
-  share(name: string): WorkShare {
+  /** Returns the one share for all sessions of a name. `idlePart`: of one core, for its idle work. */
+  share(name: string, idlePart = DOMAIN_PART): WorkShare {
     let share = this.#shares.get(name);
     if (share === undefined) {
-      share = new WorkShare(name, this.#meter);
+      share = new WorkShare(name, this.#meter, new Allowance(BURST_UNITS, idlePart, this.#clock.mono));
       this.#shares.set(name, share);
     }
     return share;
   }
 
   /** A job whose share has this name. */
-  job(share: string, worker: Worker): Job {
-    return new Job(this, this.share(share), worker);
+  job(share: string, worker: Worker, idlePart?: number): Job {
+    return new Job(this, this.share(share, idlePart), worker);
   }
 
   /** True while a share is served that had its part of a turn before and needed more. */
@@ -78,7 +84,12 @@ export class Turns {
     const { share } = job;
     this.#arm();
     // A share with negative credit pays it back a slice at a time, like the waiting shares.
-    if (share.place !== 'idle' || share.credit < 0 || this.#meter.spent >= this.#meter.limit) {
+    if (
+      share.place !== 'idle' ||
+      share.credit < 0 ||
+      this.#meter.spent >= this.#meter.limit ||
+      share.allowance.left <= 0
+    ) {
       this.#wait(job);
       return;
     }
@@ -105,9 +116,27 @@ export class Turns {
   }
 
   #list(share: WorkShare): void {
+    if (share.allowance.left <= 0) {
+      const restMs = share.allowance.fill();
+      if (restMs > 0) {
+        this.#rest(share, restMs);
+        return;
+      }
+    }
     share.place = 'listed';
     if (share.credit < 0 || (share.credit === 0 && share.round === this.#round)) this.#backlogged.push(share);
     else this.#fresh.push(share);
+  }
+
+  /** The share has nothing left for idle work. It is listed again when something came back. */
+  #rest(share: WorkShare, restMs: number): void {
+    share.place = 'resting';
+    this.#clock.after(Math.max(REST_MS, Math.ceil(restMs)), () => {
+      share.place = 'idle';
+      if (share.waiting.length === 0) return;
+      this.#list(share);
+      this.#arm();
+    });
   }
 
   /** Serves the waiting shares, at the end of an event loop's turn. */

@@ -2,7 +2,15 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeFederationFrame, FederationOp } from '../../broker/federation/frames.ts';
-import { frameUnits, QUANTUM_UNITS, readUnits, recordUnits, SLICE_UNITS } from '../../broker/turns/index.ts';
+import {
+  frameUnits,
+  openUnits,
+  QUANTUM_UNITS,
+  READ_UNITS,
+  readByteUnits,
+  recordUnits,
+  SLICE_UNITS,
+} from '../../broker/turns/index.ts';
 import { BridgeHarness, REMOTE } from '../support/federation/harness.ts';
 import { RemoteDouble, SessionHarness } from '../support/federation/session.ts';
 
@@ -129,9 +137,12 @@ sessions('many small records are worked on in turns, and nothing is read meanwhi
   const before = share.used;
   const frame = encodeFederationFrame(FederationOp.down, 9);
   remote.say(new Uint8Array(Buffer.concat(Array.from({ length: RECORDS }, () => remote.sealed(frame)))));
-  const atOnce = recordUnits(frame.length, 0, false) + frameUnits(FederationOp.down);
+  const atOnce = recordUnits(0) + openUnits(frame.length, false) + frameUnits(FederationOp.down);
   assert.ok(session.isPaused);
-  assert.ok(share.used - before <= QUANTUM_UNITS + atOnce + readUnits(RECORDS * 100, false), `${share.used - before}`);
+  assert.ok(
+    share.used - before <= QUANTUM_UNITS + atOnce + READ_UNITS + readByteUnits(RECORDS * 100, false),
+    `${share.used - before}`,
+  );
   while (session.isPaused) {
     const sofar = share.used;
     await turn();

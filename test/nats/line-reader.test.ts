@@ -8,6 +8,7 @@ import { LineReader } from '../../broker/carrier/nats/line/line-reader.ts';
 import { decodeMessage, MessageKind } from '../../broker/carrier/nats/pipe/message.ts';
 import { Pipe } from '../../broker/carrier/nats/pipe/pipe.ts';
 import { LINE_MESSAGE_UNITS, QUANTUM_UNITS, SLICE_UNITS, Turns } from '../../broker/turns/index.ts';
+import { FakeClock } from '../support/clock.ts';
 import { messageOf } from './messages.ts';
 
 const ID = 7;
@@ -21,6 +22,8 @@ const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 const msg = (payload: Uint8Array): Buffer =>
   Buffer.concat([bytes(`MSG argus.host.up.bad 1 ${payload.length}\r\n`), payload, bytes('\r\n')]);
 
+const LONGEST_REST_MS = 1_000;
+
 /** The broker's turns, taken one by one, with an innocent domain beside the one that floods. */
 class Line {
   readonly lines: Uint8Array[] = [];
@@ -28,7 +31,8 @@ class Line {
   isPaused = false;
   isBroken = false;
   readonly #tasks: (() => void)[] = [];
-  readonly turns = new Turns((task) => void this.#tasks.push(task));
+  readonly clock = new FakeClock();
+  readonly turns = new Turns((task) => void this.#tasks.push(task), this.clock);
   readonly share = this.turns.share('bad');
   readonly reader: LineReader;
   onMessage: (message: Uint8Array) => void = () => {};
@@ -57,9 +61,10 @@ class Line {
     );
   }
 
-  /** One turn of the event loop. Returns the units that the flooding domain used in it. */
+  /** One turn of the event loop, after any rest. Returns the units that the flooding domain used in it. */
   turn(): number {
     const before = this.share.used;
+    this.clock.advance(LONGEST_REST_MS);
     for (const task of this.#tasks.splice(0)) task();
     return this.share.used - before;
   }

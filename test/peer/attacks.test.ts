@@ -7,9 +7,10 @@ import * as assert from 'uvu/assert';
 import type { HandshakeContext } from '../../broker/channel/index.ts';
 import {
   HELLO_UNITS,
+  openUnits,
   QUANTUM_UNITS,
-  readUnits,
-  recordUnits,
+  READ_UNITS,
+  readByteUnits,
   SEARCH_UNITS,
   SLICE_UNITS,
 } from '../../broker/turns/index.ts';
@@ -31,7 +32,7 @@ import { Client, HANDSHAKE, joined, KEYS, MemoryCarrier, PeerHarness, turns as p
 const CHUNK_BYTES = 200_000;
 const ATTACKERS = 8;
 /** The largest piece of work of all attacks is a hello; each attacker's chunk is read once besides. */
-const PIECE_UNITS = HELLO_UNITS + ATTACKERS * readUnits(2 * CHUNK_BYTES, false);
+const PIECE_UNITS = HELLO_UNITS + ATTACKERS * (READ_UNITS + readByteUnits(2 * CHUNK_BYTES, false));
 const EXCHANGES = 12;
 
 /** The broker's turns, taken one by one; what else the event loop does goes on as it likes. */
@@ -194,7 +195,7 @@ attacks('false hello headers at serial ports: strangers hold up an innocent pair
     return port;
   });
   // Each port is read once before it pauses.
-  const most = QUANTUM_UNITS + SLICE_UNITS + SEARCH_UNITS + ATTACKERS * readUnits(junk.length, true);
+  const most = QUANTUM_UNITS + SLICE_UNITS + SEARCH_UNITS + ATTACKERS * (READ_UNITS + readByteUnits(junk.length, true));
   for (let round = 0; round < 40; round++) {
     const units = await unitsOf(bench, names, () => {
       for (const port of ports) port.feed(junk);
@@ -221,7 +222,10 @@ attacks('preambles that are no hello are paid for, and are searched a little at 
   const places = Math.floor(CHUNK_BYTES / preamble.length);
   const junk = joined(...Array.from({ length: places }, () => preamble));
   const atOnce = await unitsOf(bench, ['a'], () => port.feed(junk));
-  assert.ok(atOnce <= QUANTUM_UNITS + SEARCH_UNITS + readUnits(junk.length, true), `${atOnce} units at once`);
+  assert.ok(
+    atOnce <= QUANTUM_UNITS + SEARCH_UNITS + (READ_UNITS + readByteUnits(junk.length, true)),
+    `${atOnce} units at once`,
+  );
   const later = await unitsOf(bench, ['a'], () => steps.settle());
   const price = (SEARCH_UNITS / PLACES_PER_SEARCH) * places;
   assert.ok(atOnce + later >= price - SEARCH_UNITS, `${atOnce + later} of ${price} units`);
@@ -240,7 +244,10 @@ attacks('hellos whose answers are not read are not answered, and nothing piles u
   await a.carrier.whenWritten();
   await pass(200);
   assert.is(a.carrier.written.length, before + 1);
-  assert.is(bench.context.turns.share('a').used - paid, readUnits(50 * hello.length, false) + HELLO_UNITS);
+  assert.is(
+    bench.context.turns.share('a').used - paid,
+    READ_UNITS + readByteUnits(50 * hello.length, false) + HELLO_UNITS,
+  );
   assert.ok(a.carrier.isPaused);
   bench.close();
 });
@@ -256,7 +263,7 @@ attacks('a record of a suite that is slow is paid for as such', async () => {
     return bench.context.turns.share('a').used - before;
   };
   const [fast, slow] = [await paidWith(), await paidWith(() => CLONE_SAFE_SUITES)];
-  const record = (isSlow: boolean): number => recordUnits(FRAME_HEADER_BYTES, 0, isSlow);
+  const record = (isSlow: boolean): number => openUnits(FRAME_HEADER_BYTES, isSlow);
   assert.is(slow - fast, record(true) - record(false));
 });
 

@@ -79,7 +79,7 @@ export const BREAKAGES: readonly Breakage[] = [
     find: 'if (this.controlBytes > CONTROL_BYTES_PER_SESSION) this.#isThrottled = true;',
     replace: ';',
     seed: 37,
-    steps: 13,
+    steps: 18,
     invariant: 'bounds',
   },
   {

@@ -1,15 +1,26 @@
 /** Who is worked on when: budgets, rounds, and what a domain gains by its tricks: nothing. Time is counted in turns. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Job, QUANTUM_UNITS, SLICE_UNITS, Turns, type Worker } from '../../broker/turns/index.ts';
+import {
+  BURST_UNITS,
+  DOMAIN_PART,
+  type Job,
+  QUANTUM_UNITS,
+  SLICE_UNITS,
+  Turns,
+  UNITS_PER_MS,
+  type Worker,
+} from '../../broker/turns/index.ts';
 
+import { FakeClock } from '../support/clock.ts';
 import { seededRandom } from '../support/seed.ts';
 
 const PIECE = 10_000;
 
 /** An event loop whose turns a test takes one by one. */
 class Loop {
-  readonly turns = new Turns((task) => this.#due.push(task));
+  readonly clock = new FakeClock();
+  readonly turns = new Turns((task) => this.#due.push(task), this.clock);
   #due: (() => void)[] = [];
 
   /** False when nothing was due. */
@@ -214,6 +225,93 @@ turns('on any history each turn is bounded, and all work is done in the end', ()
     for (let turn = 0; loop.turn(); turn++) assert.ok(turn < 100_000);
     for (const load of loads) assert.ok(load.left <= 0);
   }
+});
+
+/** Does work that delivers nothing, a thousand units at a time, as often as it is let. */
+class IdleLoad implements Worker {
+  readonly job: Job;
+  done = 0;
+  earnsPerPiece = 0;
+
+  constructor(turns: Turns, share: string, part?: number) {
+    this.job = turns.job(share, this, part);
+  }
+
+  work(): boolean {
+    while (!this.job.share.isSpent) {
+      this.job.share.spendIdle(PIECE);
+      this.job.share.earn(this.earnsPerPiece);
+      this.done += PIECE;
+    }
+    return true;
+  }
+}
+
+/** Turns of one millisecond each. */
+function turnsOf(loop: Loop, milliseconds: number): void {
+  for (let count = 0; count < milliseconds; count++) {
+    loop.clock.advance(1);
+    for (let more = 0; more < 20 && loop.turn(); more++);
+  }
+}
+
+turns('idle work gets a burst and then its part of a core, whatever the event loop has time for', () => {
+  const loop = new Loop();
+  const idle = new IdleLoad(loop.turns, 'a');
+  idle.job.ready();
+  turnsOf(loop, 1_000);
+  const most = BURST_UNITS + DOMAIN_PART * 1_000 * UNITS_PER_MS;
+  assert.ok(idle.done <= most + SLICE_UNITS, `${idle.done}`);
+  assert.ok(idle.done >= 0.9 * most, `${idle.done}`);
+});
+
+turns('a share that rests does not make the event loop turn', () => {
+  const loop = new Loop();
+  const idle = new IdleLoad(loop.turns, 'a');
+  idle.job.ready();
+  turnsOf(loop, 100);
+  for (let count = 0; count < 100; count++) loop.turn();
+  assert.not(loop.turn());
+  assert.not(loop.turns.hasBacklog);
+});
+
+turns('work that delivers pays for itself: it never rests', () => {
+  const loop = new Loop();
+  const busy = new IdleLoad(loop.turns, 'a');
+  busy.earnsPerPiece = PIECE;
+  busy.job.ready();
+  for (let count = 0; count < 2_000; count++) loop.turn();
+  assert.ok(busy.done >= 10 * BURST_UNITS, `${busy.done}`);
+});
+
+turns('nothing is saved beyond a burst, however much was delivered', () => {
+  const loop = new Loop();
+  const idle = new IdleLoad(loop.turns, 'a');
+  idle.job.share.earn(1_000 * BURST_UNITS);
+  idle.job.ready();
+  for (let count = 0; count < 2_000; count++) loop.turn();
+  assert.ok(idle.done <= BURST_UNITS + SLICE_UNITS, `${idle.done}`);
+});
+
+turns('while one rests, all others work as if it were not there', () => {
+  const loop = new Loop();
+  const idle = new IdleLoad(loop.turns, 'bad');
+  idle.job.ready();
+  turnsOf(loop, 100);
+  const good = new Load(loop.turns, 'good');
+  good.brings(QUANTUM_UNITS);
+  assert.is(good.left, 0);
+});
+
+turns('a job that is cancelled at rest is not run afterwards', () => {
+  const loop = new Loop();
+  const idle = new IdleLoad(loop.turns, 'a');
+  idle.job.ready();
+  turnsOf(loop, 100);
+  const { done } = idle;
+  idle.job.cancel();
+  turnsOf(loop, 1_000);
+  assert.is(idle.done, done);
 });
 
 turns.run();

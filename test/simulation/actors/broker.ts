@@ -70,7 +70,7 @@ export class SimulatedBroker {
     audit.record({ event: 'policy.load', revision: policy.revision, policy: policy.hash });
     const keys = new KeyWatch(machine.revocations, audit, log, clock);
     this.keys = keys;
-    this.turns = new Turns(process.atTurnsEnd);
+    this.turns = new Turns(process.atTurnsEnd, clock);
     const limits = {
       ringBytesPerDomain: RING_BYTES_PER_DOMAIN,
       routesPerDomain: ROUTES_PER_DOMAIN,

@@ -1,7 +1,7 @@
 /** The books balance after each event: rings within their lengths, domains within their shares, one total. */
 
 import { RING_HELD_BYTES } from '../../../broker/core/rings/ring.ts';
-import { STRANGERS } from '../../../broker/peer/index.ts';
+import { STRANGERS } from '../../../broker/turns/index.ts';
 import type { SimulatedBroker } from '../actors/broker.ts';
 import { type Invariant, type View, Violation } from './invariant.ts';
 

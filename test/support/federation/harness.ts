@@ -2,7 +2,9 @@
  * One broker, `one`, with a real core, policy and audit, and a bridge to the remote broker `two`. The test chooses the
  * frames of `two`. There is no session and no server.
  */
+
 import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
+import { nodeClock } from '../../../broker/base/index.ts';
 import { Argo, type DomainState } from '../../../broker/core/index.ts';
 import { Bridge, type BridgeFault } from '../../../broker/federation/bridge.ts';
 import { encodeFederationFrame, FederationOp } from '../../../broker/federation/frames.ts';
@@ -30,7 +32,7 @@ export class BridgeHarness {
   readonly outlets = new Map<string, RecordingSink>();
   readonly #durable: (() => void)[] = [];
   /** A share that never runs out. */
-  readonly share = new Turns(() => {}).share(REMOTE);
+  readonly share = new Turns(() => {}, nodeClock).share(REMOTE);
   #lastSendId = 0;
 
   private constructor(policy: Awaited<ReturnType<typeof compile>>, memoryBytes: number) {

@@ -1,5 +1,6 @@
 /** One end of a session between two brokers, in memory. The test plays the other end. */
 import { randomBytes } from 'node:crypto';
+import { nodeClock } from '../../../broker/base/index.ts';
 import { NODE_LINE_HOST } from '../../../broker/carrier/index.ts';
 import { answerHello, beginHello, type Hello } from '../../../broker/channel/handshake.ts';
 import type { HandshakeContext, Session } from '../../../broker/channel/index.ts';
@@ -30,7 +31,7 @@ export class SessionHarness {
   /** Calls of the session to its owner, in order. */
   readonly log: string[] = [];
   readonly dials: boolean;
-  readonly turns = new Turns(setImmediate);
+  readonly turns = new Turns(setImmediate, nodeClock);
   readonly share = this.turns.share(`broker ${REMOTE}`);
   isPaused = false;
   readonly #session: BrokerSession;

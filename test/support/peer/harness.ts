@@ -385,7 +385,7 @@ export class PeerHarness {
     const memory = memoryAudit();
     const audit = log ?? memory;
     const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 4096, memoryBytes };
-    const turns = new Turns(schedule);
+    const turns = new Turns(schedule, clock ?? nodeClock);
     const context: PeerContext = {
       identity: await KEYS.of('the-broker', 'broker'),
       suites: ['A256GCM', 'C20P'],

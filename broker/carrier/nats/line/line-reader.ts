@@ -47,12 +47,12 @@ export class LineReader implements Worker {
     this.#job = pace?.(this) ?? null;
     this.#stream = new ServerStream({
       onMessage: (payload) => {
-        this.#job?.share.spend(LINE_MESSAGE_UNITS);
+        this.#job?.share.spendIdle(LINE_MESSAGE_UNITS);
         sink.onMessage(payload);
       },
-      onForeign: () => this.#job?.share.spend(LINE_MESSAGE_UNITS),
+      onForeign: () => this.#job?.share.spendIdle(LINE_MESSAGE_UNITS),
       onLine: (line) => {
-        this.#job?.share.spend(LINE_MESSAGE_UNITS);
+        this.#job?.share.spendIdle(LINE_MESSAGE_UNITS);
         sink.onLine(line);
       },
     });
