@@ -82,6 +82,8 @@ Type=exec
 ExecStart=/usr/bin/env argus broker --config ${directory}/${HOST_CONFIG}
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
+# Every VM waits for the broker, so its turn comes before that of any one VM.
+Nice=-10
 UMask=0077
 NoNewPrivileges=yes
 ProtectSystem=strict
