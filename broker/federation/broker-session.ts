@@ -10,11 +10,11 @@ import type { AeadSuite, Credential, Identity } from '../../keys/index.ts';
 import type { LineHost } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type HandshakeContext, type Session } from '../channel/index.ts';
 import {
+  FEDERATION_PART,
   HELLO_UNITS,
   type Job,
   openUnits,
   READ_UNITS,
-  REMOTE_BROKER_PART,
   readByteUnits,
   recordUnits,
   type Turns,
@@ -116,7 +116,7 @@ export class BrokerSession implements Worker {
       resynchronises: false,
       plaintext: 'lent',
     });
-    this.#job = context.turns.job(shareOf(bridge.peer), this, REMOTE_BROKER_PART);
+    this.#job = context.turns.job(shareOf(bridge.peer), this, FEDERATION_PART);
     this.#startedAt = context.handshake.clock();
     this.#heardAt = this.#startedAt;
     this.#stopLooking = this.#lookLater();

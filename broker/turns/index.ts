@@ -3,8 +3,8 @@ export type { Job, Worker } from './job.ts';
 export {
   BURST_UNITS,
   DOMAIN_PART,
+  FEDERATION_PART,
   QUANTUM_UNITS,
-  REMOTE_BROKER_PART,
   REST_MS,
   SLICE_UNITS,
   STRANGERS,

@@ -24,6 +24,6 @@ export const DOMAIN_PART = 0.02;
 /** The same for all strangers together: after a restart all domains on TCP come as strangers at once, 250 a second. */
 export const STRANGERS_PART = 0.2;
 /** The same for a remote broker, which speaks for all domains of its host. */
-export const REMOTE_BROKER_PART = 0.1;
+export const FEDERATION_PART = 0.1;
 /** A share rests at least so long, milliseconds: it must not wake the broker for each piece of work. */
 export const REST_MS = 5;

@@ -252,6 +252,24 @@ attacks('hellos whose answers are not read are not answered, and nothing piles u
   bench.close();
 });
 
+attacks('messages pay for themselves, until the same sender has filled a ring that nobody reads', async () => {
+  const bench = await PeerHarness.open('a', 'b');
+  await bench.listen('b', 4 * 1024 * 1024);
+  const a = await bench.connect('a');
+  const { allowance } = bench.context.turns.share('a');
+  const send = async (count: number): Promise<number> => {
+    const before = allowance.left;
+    for (let sent = 0; sent < count; sent += 1_000)
+      a.sayFrames(...Array.from({ length: 1_000 }, () => a.sendFrame({ to: 2, payload: '' })));
+    await bench.settled();
+    return before - allowance.left;
+  };
+  assert.ok((await send(2_000)) <= 0);
+  await send(15_000);
+  assert.ok((await send(2_000)) > 1_000_000);
+  bench.close();
+});
+
 attacks('a record of a suite that is slow is paid for as such', async () => {
   const paidWith = async (suitesOf: HandshakeContext['suitesOf'] = () => null): Promise<number> => {
     const bench = await PeerHarness.of({ domains: ['a'], rows: OPEN }, { ...HANDSHAKE, suitesOf });

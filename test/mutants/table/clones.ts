@@ -41,8 +41,8 @@ export const CLONES: readonly Mutant[] = [
   },
   {
     in: 'broker/peer/channel-driver.ts',
-    find: 'epochs - this.#paidEpochs, session?.isSlow === true)',
-    replace: 'epochs - this.#paidEpochs, false)',
+    find: 'openUnits(plaintext.length, session?.isSlow === true)',
+    replace: 'openUnits(plaintext.length, false)',
     promise: 'nobody starves others',
     tests: ['test/peer/attacks.test.ts'],
   },

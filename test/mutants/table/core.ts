@@ -97,8 +97,8 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/sending.ts',
-    find: 'if (permit.auditallow && !permit.strict)',
-    replace: 'if (false)',
+    find: 'if (!permit.strict) this.#core.recorder.record',
+    replace: 'if (false) this.#core.recorder.record',
     promise: 'a changed log is noticed',
     tests: [...REVISION, ...ARGO, ...POLICY],
   },

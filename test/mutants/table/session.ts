@@ -31,7 +31,7 @@ export const SESSION: readonly Mutant[] = [
   },
   {
     in: 'broker/peer/channel-driver.ts',
-    find: 'this.#job.share.spend(SEARCH_UNITS);',
+    find: 'this.#job.share.spendIdle(SEARCH_UNITS);',
     replace: '',
     promise: 'nobody starves others',
     tests: ATTACKS,
@@ -360,7 +360,7 @@ export const SESSION: readonly Mutant[] = [
   },
   {
     in: 'broker/peer/channel-driver.ts',
-    find: 'this.#job.share.spend(HELLO_UNITS);',
+    find: 'this.#job.share.spendIdle(HELLO_UNITS);',
     replace: '',
     promise: 'nobody starves others',
     tests: ATTACKS,
@@ -430,7 +430,7 @@ export const SESSION: readonly Mutant[] = [
   },
   {
     in: 'broker/carrier/nats/line/line-reader.ts',
-    find: 'onForeign: () => this.#job?.share.spend(LINE_MESSAGE_UNITS),',
+    find: 'onForeign: () => this.#job?.share.spendIdle(LINE_MESSAGE_UNITS),',
     replace: 'onForeign: () => {},',
     promise: 'nobody starves others',
     tests: LINE,
@@ -451,8 +451,8 @@ export const SESSION: readonly Mutant[] = [
   },
   {
     in: 'broker/turns/turns.ts',
-    find: "share.place !== 'idle' || share.credit < 0 ||",
-    replace: "share.place !== 'idle' ||",
+    find: '  share.credit < 0 ||',
+    replace: '',
     promise: 'nobody starves others',
     tests: TURNS,
   },
@@ -539,6 +539,20 @@ export const SESSION: readonly Mutant[] = [
     replace: 'this.#left += units;',
     promise: 'nobody starves others',
     tests: TURNS,
+  },
+  {
+    in: 'broker/core/sending.ts',
+    find: 'else if (unread <= MAX_UNREAD_USEFUL)',
+    replace: 'else',
+    promise: 'nobody starves others',
+    tests: ATTACKS,
+  },
+  {
+    in: 'broker/peer/peer.ts',
+    find: 'share.earn(earned + ',
+    replace: 'void (earned + ',
+    promise: 'nobody starves others',
+    tests: ATTACKS,
   },
   {
     in: 'broker/turns/allowance.ts',
