@@ -301,6 +301,8 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     imports: [
       'clients/devices/base',
       'clients/devices/console',
+      'clients/devices/net',
+      'clients/devices/sound',
       'clients/devices/virtqueue',
       'clients/devices/vhost-user',
       'clients/sdk',

@@ -2,9 +2,17 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DeviceError } from '../../clients/devices/index.ts';
-import { ConsoleDevice, MessageLayout, offerVirtioMsg, openVirtioMsg } from '../../clients/devices/virtio-msg/index.ts';
+import {
+  ConsoleDevice,
+  MessageLayout,
+  NetDevice,
+  offerVirtioMsg,
+  openVirtioMsg,
+  SoundDevice,
+} from '../../clients/devices/virtio-msg/index.ts';
 import { ArgusError } from '../../clients/sdk/index.ts';
 import { withInstallation } from '../support/installation/installation.ts';
+import { Room, words } from './sound-card.ts';
 
 const bus = suite('virtio-msg through a broker');
 
@@ -77,6 +85,45 @@ bus('a console speaks both ways in both layouts; what policy does not allow is r
     assert.is(await out, 'ERR_DEVICE_LOST', 'the domain of the device has gone');
     await service.ended;
     await last.close();
+  }),
+);
+
+bus('a network card and a sound card of one bus carry frames and sound, each chain decided', () =>
+  withInstallation({ domains: { 'chrome-vm': [], 'mail-vm': [] }, rows: ROWS }, async (installation) => {
+    await installation.writePolicyFile('services.yaml', SERVICES);
+    await installation.broker({ watchPolicy: false });
+    const frames: string[] = [];
+    const net = new NetDevice({ send: (frame) => frames.push(Buffer.from(frame).toString()), maxFrameBytes: 1_514 });
+    const room = new Room();
+    const sound = new SoundDevice(room);
+    const service = await offerVirtioMsg(await installation.connect('chrome-vm'), {
+      driver: 'mail-vm',
+      devices: [
+        { device: net, deviceId: 1, config: Buffer.from('020000000102', 'hex') },
+        { device: sound, deviceId: 25 },
+      ],
+    });
+    const driving = await installation.connect('mail-vm');
+    const card = await openVirtioMsg(driving, { from: 'chrome-vm', bus: 0, number: 0 });
+    await card.device.start(0n);
+    const header = Buffer.alloc(12);
+    await card.device.send(1, Buffer.concat([header, Buffer.from('a frame of twenty by')]), 0);
+    assert.equal(frames, ['a frame of twenty by']);
+    const arrives = card.device.send(0, Buffer.alloc(0), 1_526);
+    await card.device.info();
+    net.write(Buffer.from('another frame'));
+    assert.is((await arrives).subarray(12).toString(), 'another frame');
+    await card.close();
+
+    const speaker = await openVirtioMsg(driving, { from: 'chrome-vm', number: 1 });
+    await speaker.device.start(0n);
+    const parameters = Buffer.concat([words(0x101, 0, 3_528, 1_764, 0), Buffer.from([2, 5, 6, 0])]);
+    for (const request of [parameters, words(0x102, 0), words(0x104, 0)])
+      assert.equal(await speaker.device.send(0, request, 4), words(0x8000));
+    const status = await speaker.device.send(2, Buffer.concat([words(0), Buffer.alloc(1_764, 1)]), 8);
+    assert.equal([status, room.playedBytes], [words(0x8000, 0), 1_764]);
+    await speaker.close();
+    await service.close();
   }),
 );
 

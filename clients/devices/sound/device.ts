@@ -9,7 +9,7 @@
  * START of the capture stream is the question for the microphone. Without a grant the answer is IO_ERR. A grant that ends
  * while the stream runs ends the samples, drops those that wait, and pulls the plug of the jack; the next one plugs it in.
  */
-import type { AudioClock } from '../../agents/audio/index.ts';
+import { type AudioClock, NODE_CLOCK } from '../../agents/audio/index.ts';
 import type { VirtioDevice, Wiring } from '../vhost-user/index.ts';
 import type { Chain, DeviceQueue } from '../virtqueue/index.ts';
 import { Capture } from './capture.ts';
@@ -63,7 +63,7 @@ export class SoundDevice implements VirtioDevice, ControlPort {
   });
   #wiring: Wiring | null = null;
 
-  constructor(side: SoundSide, clock: AudioClock) {
+  constructor(side: SoundSide, clock: AudioClock = NODE_CLOCK) {
     this.#side = side;
     this.#clock = clock;
     const timing = (index: 0 | 1): StreamTiming =>

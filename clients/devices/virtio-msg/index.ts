@@ -1,5 +1,7 @@
 /** Virtio-msg over Argus: `import { offerVirtioMsg, openVirtioMsg } from 'argus-broker/virtio-msg'` (docs/virtio-msg.md). */
 export { ConsoleDevice } from '../console/index.ts';
+export { type NetCounts, NetDevice, type NetDeviceOptions } from '../net/index.ts';
+export { type SoundCounts, SoundDevice, type SoundSide } from '../sound/index.ts';
 export {
   type DeviceService,
   type OfferedDevices,
