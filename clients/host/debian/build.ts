@@ -47,7 +47,7 @@ export function buildDeb(root: string, out: string): string {
     copyProgram(root, join(work, 'usr/lib', NAME));
     mkdirSync(join(work, 'usr/bin'), { recursive: true });
     symlinkSync(`../lib/${NAME}/dist/clients/cli/main.js`, join(work, 'usr/bin/argus'));
-    put(`lib/systemd/system/${NAME}.service`, own(root, `${NAME}.service`));
+    put(`usr/lib/systemd/system/${NAME}.service`, own(root, `${NAME}.service`));
     put(`usr/lib/sysusers.d/${NAME}.conf`, own(root, 'sysusers.conf'));
     put(`usr/lib/tmpfiles.d/${NAME}.conf`, own(root, 'tmpfiles.conf'));
     put(`usr/share/doc/${NAME}/copyright`, own(root, 'copyright'));
@@ -116,7 +116,7 @@ Version: ${version}
 Architecture: ${architecture}
 Maintainer: ${MAINTAINER}
 Installed-Size: ${kib}
-Depends: libc6, nodejs (>= 20.19), systemd | systemd-standalone-sysusers
+Depends: libc6, nodejs (>= 20.19), systemd | systemd-standalone-sysusers, systemd | systemd-standalone-tmpfiles
 Recommends: openssl
 Section: net
 Priority: optional
