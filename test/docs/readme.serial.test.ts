@@ -62,7 +62,8 @@ readme('the commands of "Your own host", in order, end with two VMs that talk an
       running.push(child);
       await says(child, /broker running|programs connect to/);
     }
-    const [receive = '', send = ''] = commands('Your own host', 3).trim().split('\n');
+    const receive = commands('Your own host', 3).trim();
+    const send = commands('Your own host', 4).trim();
     const receiver = spawn('bash', ['-c', receive.replace(/ &$/, '')], { cwd: shop.directory, env: shop.env });
     let heard = '';
     receiver.stdout.on('data', (bytes: Buffer) => {
@@ -73,7 +74,7 @@ readme('the commands of "Your own host", in order, end with two VMs that talk an
     await ended(receiver);
     assert.is(heard, 'ping');
 
-    const [back = '', tail = '', verify = ''] = commands('Your own host', 4).trim().split('\n');
+    const [back = '', tail = '', verify = ''] = commands('Your own host', 5).trim().split('\n');
     assert.match(failure(back, shop), 'EACCES');
     assert.match(run(tail, shop), /send\.denied my-audio -> my-app:4713/);
     assert.match(run(verify, shop), /^PASS/);
