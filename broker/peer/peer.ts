@@ -10,7 +10,7 @@ import type { Carrier } from '../carrier/index.ts';
 import type { Session } from '../channel/index.ts';
 import { ACCEPTED, type DomainState, type RingAnswer, type SendAnswer, UNDECIDED } from '../core/index.ts';
 import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION } from '../process/index.ts';
-import { byteUnits, creditUnits, DELIVERY_UNITS, frameUnits, notifyUnits, type WorkShare } from '../turns/index.ts';
+import { byteUnits, DELIVERY_UNITS, frameUnits, notifyUnits, RECEIPT_UNITS, type WorkShare } from '../turns/index.ts';
 import {
   type BrokerFrame,
   type CloseWord,
@@ -61,6 +61,8 @@ export class Peer extends Outbox implements Flushable {
   #isCongested = false;
   #isThrottled = false;
   #isEnded = false;
+  /** Of `state.deliveries`. */
+  #deliveriesSeen = 0;
   /** A gate for strict messages was queued in this turn. */
   #isHolding = false;
   #lastHeard: number;
@@ -148,7 +150,7 @@ export class Peer extends Outbox implements Flushable {
     // The units are added up here and paid at once: this is the hottest loop of the broker.
     const { room } = share;
     let units = 0;
-    let earned = 0;
+    let earned = this.#receipts() * RECEIPT_UNITS;
     const { useful } = argo.counters;
     let fault: PeerFault | null = null;
     do {
@@ -175,7 +177,6 @@ export class Peer extends Outbox implements Flushable {
         }
       } else {
         const frame = decodeDomainFrame(bytes, at, at + length);
-        if (frame?.op === Op.credit) earned += creditUnits(frame.bytes);
         if (frame?.op === Op.notify) units += notifyUnits(frame.queries?.length ?? 0);
         fault = frame === null ? 'BAD_FRAME' : this.#control(frame);
       }
@@ -183,6 +184,14 @@ export class Peer extends Outbox implements Flushable {
     share.spendIdle(units);
     share.earn(earned + (argo.counters.useful - useful) * DELIVERY_UNITS);
     return fault;
+  }
+
+  /** Messages for this domain since the last time: it gives credit for each. */
+  #receipts(): number {
+    const { deliveries } = this.state;
+    const receipts = deliveries - this.#deliveriesSeen;
+    this.#deliveriesSeen = deliveries;
+    return receipts;
   }
 
   /** An acknowledgement covers all sends before it, so it must end before the first undecided send. */

@@ -13,7 +13,6 @@ export {
 } from './limits.ts';
 export {
   byteUnits,
-  creditUnits,
   DELIVERY_UNITS,
   decidedUnits,
   frameUnits,
@@ -22,6 +21,7 @@ export {
   notifyUnits,
   openUnits,
   READ_UNITS,
+  RECEIPT_UNITS,
   readByteUnits,
   recordUnits,
   SEARCH_UNITS,

@@ -88,13 +88,8 @@ export function byteUnits(bytes: number): number {
 
 /** What a delivered message earns: twice the price of one that comes alone, in a read, a line and a record of its own. */
 export const DELIVERY_UNITS = 2 * (READ_UNITS + LINE_MESSAGE_UNITS + RECORD_UNITS + SEND_UNITS);
-/** A byte of messages that their receiver has read: the credit for a small message may come alone as well. */
-const CREDIT_BYTE_UNITS = 100;
-
-/** What the credit for `bytes` of read messages earns. */
-export function creditUnits(bytes: number): number {
-  return Math.min(DELIVERY_UNITS, bytes * CREDIT_BYTE_UNITS);
-}
+/** What a message earns its receiver: the price of the credit for it, which may come alone as well. */
+export const RECEIPT_UNITS = READ_UNITS + LINE_MESSAGE_UNITS + RECORD_UNITS + QUERY_UNITS;
 
 /** A frame without its bytes: the price of the record includes them. */
 export function frameUnits(op: number): number {

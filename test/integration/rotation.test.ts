@@ -42,7 +42,7 @@ class Traffic {
       const burst = Array.from({ length: 8 }, () => {
         const iov = Buffer.alloc(4);
         iov.writeUInt32LE(this.sent++, 0);
-        return from.sendv({ to: { domain, port: DATA_PORT }, iov });
+        return from.sendv({ to: { domain, port: DATA_PORT }, iov, deadline: 30_000 });
       });
       await Promise.all(burst);
     }

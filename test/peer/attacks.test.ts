@@ -270,6 +270,28 @@ attacks('messages pay for themselves, until the same sender has filled a ring th
   bench.close();
 });
 
+attacks('whoever reads the smallest messages one by one pays for each credit, and never rests', async () => {
+  const bench = await PeerHarness.open('a', 'b');
+  const receiver = await bench.listen('b');
+  const a = await bench.connect('a');
+  const { allowance } = bench.context.turns.share('b');
+  const before = allowance.left;
+  for (let count = 0; count < 500; count++) {
+    a.send({ to: 2, payload: 'x' });
+    await pass();
+    receiver.read();
+    receiver.say({ op: Op.credit, ring: 1, bytes: 32 });
+  }
+  await bench.settled();
+  assert.ok(allowance.left >= before, `${before - allowance.left} units less`);
+  // Each receipt counts once: whoever asks afterwards pays for it.
+  const read = allowance.left;
+  for (let count = 0; count < 100; count++) receiver.say({ op: Op.ping, id: count });
+  await bench.settled();
+  assert.ok(read - allowance.left >= 500_000, `${read - allowance.left} units less`);
+  bench.close();
+});
+
 attacks('a record of a suite that is slow is paid for as such', async () => {
   const paidWith = async (suitesOf: HandshakeContext['suitesOf'] = () => null): Promise<number> => {
     const bench = await PeerHarness.of({ domains: ['a'], rows: OPEN }, { ...HANDSHAKE, suitesOf });

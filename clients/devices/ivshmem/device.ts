@@ -7,7 +7,7 @@ import { Layout } from './layout.ts';
 import { DOORBELL_DEADLINE_MS, IVSHMEM_PORT_BASE, MAX_REGION, MAX_VECTORS, PEER_RETRY_MS } from './limits.ts';
 import { DOORBELL_HEADER_BYTES, decodeDoorbell, encodeDoorbell } from './message.ts';
 import { type RegionCounts, SharedRegion } from './region.ts';
-import { type IvshmemSocket, serveIvshmem } from './server.ts';
+import { serveIvshmem } from './server.ts';
 
 const MESSAGE_SLOT_BYTES = 16;
 /** Argo's largest ring. */
@@ -106,22 +106,24 @@ export async function startIvshmem(
     placeOfDomid.set(source.domid, from);
     if (region.incoming(from, doorbell, payload.subarray(DOORBELL_HEADER_BYTES))) server.interrupt(doorbell.vector);
   };
-  vm.on('peer-gone', ({ domid }) => {
+  const onPeerGone = ({ domid }: { readonly domid: number }): void => {
     const place = placeOfDomid.get(domid);
     if (place !== undefined) region.setState(place, false);
-  });
+  };
+  vm.on('peer-gone', onPeerGone);
   const receivers = peers
     .filter((_, place) => place !== self)
     .map((peer) => receive(vm, { port, partner: peer, length: ringBytes(layout) }, take, say));
   say(
     `region ${config.region}: place ${self} of ${peers.length}, ${layout.bytes} bytes, waiting for a VMM at ${config.socket}`,
   );
-  return { counts: region.counts, close: () => closeAll(server, receivers) };
-}
-
-function closeAll(server: IvshmemSocket, receivers: readonly Receiver[]): void {
-  for (const receiver of receivers) receiver.stop();
-  server.close();
+  const close = (): void => {
+    // The session outlives the device, and the memory goes with the server.
+    vm.off('peer-gone', onPeerGone);
+    for (const receiver of receivers) receiver.stop();
+    server.close();
+  };
+  return { counts: region.counts, close };
 }
 
 function ringBytes(layout: Layout): number {

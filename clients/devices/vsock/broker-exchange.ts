@@ -49,7 +49,7 @@ export class BrokerExchange implements Exchange {
   open(events: ExchangeEvents, services: readonly number[]): void {
     this.#events = events;
     const vm = this.#vm;
-    vm.on('disconnected', () => events.lost(null, null));
+    vm.on('disconnected', () => this.#events?.lost(null, null));
     vm.on('reconnected', () => {
       for (const [key, entry] of this.#answers) void entry.ready.then((ring) => this.#giveUp(key, entry, ring));
     });
@@ -57,13 +57,15 @@ export class BrokerExchange implements Exchange {
     vm.on('revoked', ({ domid, port }) => this.#lost(domid, port));
     vm.on('revision', () => {
       for (const retry of [...this.#retries]) retry();
-      events.policyChanged();
+      this.#events?.policyChanged();
     });
     for (const service of services) void this.#offer(service);
   }
 
   close(): void {
     this.#isClosed = true;
+    // The session outlives the device.
+    this.#events = null;
     for (const retry of [...this.#retries]) retry();
   }
 

@@ -555,6 +555,20 @@ export const SESSION: readonly Mutant[] = [
     tests: ATTACKS,
   },
   {
+    in: 'broker/peer/peer.ts',
+    find: 'this.#deliveriesSeen = deliveries;',
+    replace: 'this.#deliveriesSeen = 0;',
+    promise: 'nobody starves others',
+    tests: ATTACKS,
+  },
+  {
+    in: 'broker/peer/peer.ts',
+    find: 'let earned = this.#receipts() * RECEIPT_UNITS;',
+    replace: 'let earned = 0;',
+    promise: 'nobody starves others',
+    tests: ATTACKS,
+  },
+  {
     in: 'broker/turns/allowance.ts',
     find: 'this.#filledAt = now;',
     replace: '',

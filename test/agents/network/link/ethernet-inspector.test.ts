@@ -61,7 +61,12 @@ const FRAMES: readonly (readonly [label: string, frame: Uint8Array, permission: 
   ['an impossible type, 0x05ff', frame(NET, CHROME, 0x05ff, new Array(1600).fill(0)), 'refused'],
   ['a VLAN tag', frame(NET, CHROME, 0x8100, [0, 5, 8, 0, ...ipv4Packet({ from: '10.137.1.2' })]), 'refused'],
   ['a QinQ tag', frame(NET, CHROME, 0x88a8, [0, 5, 8, 0, ...ipv4Packet({ from: '10.137.1.2' })]), 'refused'],
-  ['a frame one byte above the largest', own({ payload: new Array(8981).fill(0) }), 'refused'],
+  [
+    'a frame one byte above the largest that is no TCP segment',
+    own({ protocol: 17, payload: new Array(8981).fill(0) }),
+    'refused',
+  ],
+  ['a long TCP segment', own({ payload: new Array(8981).fill(0) }), 'ipv4'],
   ['ARP with another sender MAC', frame(BROADCAST, CHROME, 0x0806, arp({ mac: MAIL, ipv4: '10.137.1.1' })), 'refused'],
   [
     'ARP with another sender address',
