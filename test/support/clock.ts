@@ -75,3 +75,17 @@ export class FakeClock implements Clock {
     return next;
   }
 }
+
+/** A clock for turns in which no share ever rests: a minute passes between two looks. */
+export function restlessClock(): Pick<Clock, 'mono' | 'after'> {
+  let now = 0;
+  return {
+    mono: () => {
+      now += 60_000;
+      return now;
+    },
+    after: () => {
+      throw new Error('nobody rests here');
+    },
+  };
+}

@@ -4,7 +4,6 @@
  */
 
 import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
-import { nodeClock } from '../../../broker/base/index.ts';
 import { Argo, type DomainState } from '../../../broker/core/index.ts';
 import { Bridge, type BridgeFault } from '../../../broker/federation/bridge.ts';
 import { encodeFederationFrame, FederationOp } from '../../../broker/federation/frames.ts';
@@ -19,6 +18,7 @@ import {
   type NotifyQuery,
   Op,
 } from '../../../broker/wire/index.ts';
+import { restlessClock } from '../clock.ts';
 import { compile, OPEN, PORT, RecordingSink } from '../core/harness.ts';
 
 export const REMOTE = 'two';
@@ -32,7 +32,7 @@ export class BridgeHarness {
   readonly outlets = new Map<string, RecordingSink>();
   readonly #durable: (() => void)[] = [];
   /** A share that never runs out. */
-  readonly share = new Turns(() => {}, nodeClock).share(REMOTE);
+  readonly share = new Turns(() => {}, restlessClock()).share(REMOTE);
   #lastSendId = 0;
 
   private constructor(policy: Awaited<ReturnType<typeof compile>>, memoryBytes: number) {

@@ -1,6 +1,5 @@
 /** One end of a session between two brokers, in memory. The test plays the other end. */
 import { randomBytes } from 'node:crypto';
-import { nodeClock } from '../../../broker/base/index.ts';
 import { NODE_LINE_HOST } from '../../../broker/carrier/index.ts';
 import { answerHello, beginHello, type Hello } from '../../../broker/channel/handshake.ts';
 import type { HandshakeContext, Session } from '../../../broker/channel/index.ts';
@@ -17,6 +16,7 @@ import {
   RecordType,
 } from '../../../broker/wire/index.ts';
 import type { Identity, Role } from '../../../keys/index.ts';
+import { restlessClock } from '../clock.ts';
 import { KEYS } from '../peer/harness.ts';
 import { BridgeHarness, REMOTE } from './harness.ts';
 
@@ -31,7 +31,7 @@ export class SessionHarness {
   /** Calls of the session to its owner, in order. */
   readonly log: string[] = [];
   readonly dials: boolean;
-  readonly turns = new Turns(setImmediate, nodeClock);
+  readonly turns = new Turns(setImmediate, restlessClock());
   readonly share = this.turns.share(`broker ${REMOTE}`);
   isPaused = false;
   readonly #session: BrokerSession;

@@ -45,6 +45,7 @@ import {
   issueIdentity,
   type Role,
 } from '../../../keys/index.ts';
+import { restlessClock } from '../clock.ts';
 import { compile, OPEN, PORT, type PolicyText } from '../core/harness.ts';
 import { temporaryDirectory } from '../temp.ts';
 
@@ -385,7 +386,7 @@ export class PeerHarness {
     const memory = memoryAudit();
     const audit = log ?? memory;
     const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 4096, memoryBytes };
-    const turns = new Turns(schedule, clock ?? nodeClock);
+    const turns = new Turns(schedule, clock ?? restlessClock());
     const context: PeerContext = {
       identity: await KEYS.of('the-broker', 'broker'),
       suites: ['A256GCM', 'C20P'],
