@@ -6,7 +6,7 @@
  * that failed, and as the last line `N passed, N failed` (followed by `, N skipped` if any). It exits with 1 when anything
  * failed, or when nothing ran.
  *
- * --quick           only the tests that start nothing, with small budgets for random input: under a minute on two cores
+ * --quick           only the tests that start nothing, with small budgets for random input: under half a minute on two cores
  * --repeat N        each file N times, under load; failures with their seeds (`npm run test:repeat -- WORD N`)
  * --load N          busy processes next to a repeated file; default: 2
  * --write-times     measures the tables of times and of coverage again (test/support/runner/*.json), on an idle machine
@@ -45,7 +45,7 @@ const MAX_BATCH_MS = 20_000;
 const ENVIRONMENT = { FUZZ_SECONDS: process.env.FUZZ_SECONDS ?? '0.5' };
 const QUICK_ENVIRONMENT = { FUZZ_SECONDS: '0.1', PROPERTY_SHARE: '0.2' };
 /** `--quick` leaves out a file that takes longer by itself. */
-const MAX_QUICK_FILE_MS = 4_000;
+const MAX_QUICK_FILE_MS = 1_200;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** The runner's own tests start it in the tree that is compiled already. */

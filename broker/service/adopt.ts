@@ -6,8 +6,8 @@ import type { Sessions } from './sessions.ts';
 
 /**
  * All of it happens in one turn: no frame is processed between the swap and its consequences. The sessions of domains
- * that the policy no longer declares, or that now have another home or need another AEAD, end. Messages that the policy no longer allows are
- * removed from the queues, and their senders are notified.
+ * that the policy no longer declares, or that now have another home or need another AEAD, end. Messages that the policy
+ * no longer allows are removed from the queues, and their senders are notified.
  */
 export function adoptPolicy(policy: CompiledPolicy, argo: Argo, sessions: Sessions): void {
   const { removed, left, withdrawals } = argo.adopt(policy);
