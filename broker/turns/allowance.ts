@@ -4,7 +4,8 @@
  *
  * Idle work is cheap to ask for, so without a limit it would keep the broker busy all the time. A process that never
  * sleeps gets its turns late from the scheduler of the host, and so would everybody else's messages. Delivered messages
- * pay for themselves and for the work around them (`earn`), so an honest domain is never limited.
+ * pay for themselves and for the work around them (`earn`), so traffic is not limited. The core says which deliveries
+ * count (`Counters.useful`).
  */
 import { UNITS_PER_MS } from './limits.ts';
 

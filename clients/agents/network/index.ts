@@ -5,5 +5,6 @@
 export { type NetworkConfig, parseNetworkConfig, readNetworkConfig, startNetworkEndpoint } from './endpoint.ts';
 export { MAX_FRAME_BYTES } from './limits.ts';
 export type { LinkAttachment } from './link/attachment.ts';
+export { NET_HEADER_BYTES } from './link/headers.ts';
 export { Link, lossesOf } from './link/link.ts';
-export { framesOf, NET_HEADER_BYTES } from './link/packet.ts';
+export { framesOf } from './link/packet.ts';

@@ -23,8 +23,9 @@ import {
 } from '../limits.ts';
 import type { LinkAttachment } from './attachment.ts';
 import { dhcpFrame, dhcpOf } from './dhcp-frame.ts';
+import { NET_HEADER_BYTES } from './headers.ts';
 import { leavesWork, OFFLOAD_VERSION, takesOffload, typeOfPacket, writeHeader } from './offload.ts';
-import { framesOf, NET_HEADER_BYTES } from './packet.ts';
+import { framesOf } from './packet.ts';
 import { Stations } from './stations.ts';
 
 export interface LinkOptions {

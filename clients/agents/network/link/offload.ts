@@ -12,7 +12,20 @@
  * offset cannot reach its kernel, and it refuses a frame that cannot be cut.
  */
 import { MAX_FRAME_BYTES, MAX_NET_PIECES, MAX_SEGMENT_FRAME_BYTES } from '../limits.ts';
-import { NET_HEADER_BYTES } from './packet.ts';
+import {
+  ETHERNET_BYTES,
+  ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
+  GSO_NONE,
+  GSO_TCP4,
+  GSO_TCP6,
+  IPV4_BYTES,
+  IPV6_BYTES,
+  NEEDS_CHECKSUM,
+  NET_HEADER_BYTES,
+  TCP,
+  TCP_BYTES,
+} from './headers.ts';
 
 /** The type of a frame that leaves nothing to the receiver, from an agent that takes offloaded frames. */
 export const OFFLOAD_VERSION = 0x0100_0000;
@@ -23,19 +36,8 @@ const WORK = PARTIAL_CHECKSUM | PIECE_BYTES;
 
 /** struct virtio_net_hdr_v1: VIRTIO 1.2 §5.1.6. Little-endian, as the kernel of both our platforms has it. */
 const AT = { flags: 0, kind: 1, headerBytes: 2, pieceBytes: 4, checksumStart: 6, checksumOffset: 8 } as const;
-const NEEDS_CHECKSUM = 1;
-const GSO_NONE = 0;
-const GSO_TCP4 = 1;
-const GSO_TCP6 = 4;
 
-const ETHERNET_BYTES = 14;
-const ETHERTYPE_IPV4 = 0x0800;
-const ETHERTYPE_IPV6 = 0x86dd;
-const IPV4_BYTES = 20;
-const IPV6_BYTES = 40;
 const FRAGMENT = 0x3fff;
-const TCP = 6;
-const TCP_BYTES = 20;
 const TCP_CHECKSUM = 16;
 const UDP = 17;
 const UDP_BYTES = 8;

@@ -7,20 +7,21 @@
  * The guest controls every byte. Everything is checked against the length of the frame, and `hdr_len`, a hint, is not used.
  */
 import { MAX_NET_PIECES } from '../limits.ts';
+import {
+  ETHERNET_BYTES,
+  ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
+  GSO_NONE,
+  GSO_TCP4,
+  GSO_TCP6,
+  IPV4_BYTES,
+  IPV6_BYTES,
+  NEEDS_CHECKSUM,
+  NET_HEADER_BYTES,
+  TCP,
+  TCP_BYTES,
+} from './headers.ts';
 
-export const NET_HEADER_BYTES = 12;
-const NEEDS_CHECKSUM = 1;
-const GSO_NONE = 0;
-const GSO_TCP4 = 1;
-const GSO_TCP6 = 4;
-
-const ETHERNET_BYTES = 14;
-const ETHERTYPE_IPV4 = 0x0800;
-const ETHERTYPE_IPV6 = 0x86dd;
-const IPV4_BYTES = 20;
-const IPV6_BYTES = 40;
-const TCP_BYTES = 20;
-const TCP = 6;
 /** Flags of the last piece only; and of the first only. */
 const FIN_OR_PUSH = 0x09;
 const CWR = 0x80;

@@ -4,8 +4,8 @@
  */
 import { MAX_SEGMENT_FRAME_BYTES, TAP_READS_PER_TURN } from '../limits.ts';
 import type { LinkAttachment, SegmentPort } from './attachment.ts';
+import { NET_HEADER_BYTES } from './headers.ts';
 import { OFFLOAD_VERSION, writeHeader } from './offload.ts';
-import { NET_HEADER_BYTES } from './packet.ts';
 import type { TapDevice } from './tap-calls.ts';
 
 const PACKET_BYTES = NET_HEADER_BYTES + MAX_SEGMENT_FRAME_BYTES;

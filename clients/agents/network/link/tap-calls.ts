@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import type * as Koffi from 'koffi';
 import { reasonOf } from '../../../../broker/base/index.ts';
 import { NetError } from '../errors.ts';
-import { NET_HEADER_BYTES } from './packet.ts';
+import { NET_HEADER_BYTES } from './headers.ts';
 
 const TUNSETIFF = 0x4004_54ca;
 const TUNSETPERSIST = 0x4004_54cb;

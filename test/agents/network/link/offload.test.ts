@@ -1,6 +1,7 @@
 /** What one end of a link leaves to the other's kernel: no header reaches a kernel that does not fit its frame. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { NET_HEADER_BYTES } from '../../../../clients/agents/network/link/headers.ts';
 import {
   leavesWork,
   OFFLOAD_VERSION,
@@ -8,7 +9,7 @@ import {
   typeOfPacket,
   writeHeader,
 } from '../../../../clients/agents/network/link/offload.ts';
-import { framesOf, NET_HEADER_BYTES } from '../../../../clients/agents/network/link/packet.ts';
+import { framesOf } from '../../../../clients/agents/network/link/packet.ts';
 import { fuzzUntil } from '../../../support/seed.ts';
 import { arp, frame, ipv4Packet, ipv6Packet, udp } from '../packets.ts';
 import { CHROME, hidden6, NET, OWN4, OWN6, piecesOf, segment4, segment6 } from './segments.ts';

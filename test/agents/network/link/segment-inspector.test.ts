@@ -2,8 +2,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { INSPECTORS } from '../../../../broker/core/inspectors/index.ts';
+import { NET_HEADER_BYTES } from '../../../../clients/agents/network/link/headers.ts';
 import { OFFLOAD_VERSION, writeHeader } from '../../../../clients/agents/network/link/offload.ts';
-import { NET_HEADER_BYTES } from '../../../../clients/agents/network/link/packet.ts';
 import { fuzzUntil } from '../../../support/seed.ts';
 import { networkDomains } from '../domains.ts';
 import { arp, frame, ipv4Packet, udp } from '../packets.ts';

@@ -2,9 +2,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { LinkAttachment, SegmentPort } from '../../../../clients/agents/network/link/attachment.ts';
+import { NET_HEADER_BYTES } from '../../../../clients/agents/network/link/headers.ts';
 import { Link } from '../../../../clients/agents/network/link/link.ts';
 import { OFFLOAD_VERSION } from '../../../../clients/agents/network/link/offload.ts';
-import { NET_HEADER_BYTES } from '../../../../clients/agents/network/link/packet.ts';
 import { SegmentTap } from '../../../../clients/agents/network/link/segment-tap.ts';
 import type { TapDevice } from '../../../../clients/agents/network/link/tap-calls.ts';
 import { tapCalls } from '../../../../clients/agents/network/link/tap-calls.ts';
