@@ -13,9 +13,11 @@ export {
 export type { Message, MessageSource } from './message.ts';
 export type { ConnectOptions, RenewalPlace } from './options.ts';
 export type { Ring } from './ring.ts';
+export type { RingQuery, RingState } from './ring-query.ts';
 export type { SendvRequest } from './sendv-request.ts';
+export type { FlowRequest } from './streams/flow-request.ts';
 export type { FlowEvents, OpenFlow } from './streams/open-flow.ts';
 export type { AskRequest, RequestHandler } from './streams/requests.ts';
 export { nodeDuplex, type StreamEnds, type StreamPair, webStreams } from './streams/shapes.ts';
-export type { FlowRequest, RegisterRingRequest, RingQuery, RingState, Vm, VmState } from './vm.ts';
+export type { RegisterRingRequest, Vm, VmState } from './vm.ts';
 export type { RingAddress, Undelivered, VmEvents } from './vm-events.ts';

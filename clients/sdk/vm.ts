@@ -1,26 +1,27 @@
 /** This domain's connection to its broker: Argo's four operations and the events. It outlives single sessions. */
 import type { WelcomeFrame } from '../../broker/channel/index.ts';
-import { DataField, DOMID_ANY, Op, PORT_ALL, REGISTER_FAIL_EXIST, RingFlag, Status } from '../../broker/wire/index.ts';
+import { DataField, Op, PORT_ALL, REGISTER_FAIL_EXIST, Status } from '../../broker/wire/index.ts';
 import type { DomainRef } from './domain-ref.ts';
 import { Backoff } from './engine/backoff.ts';
-import type { BrokerAnswer, ClientSession, Notice, SessionHandlers } from './engine/client-session.ts';
+import { BrokerQuestions } from './engine/broker-questions.ts';
+import type { ClientSession, Notice, SessionHandlers } from './engine/client-session.ts';
 import { isFinal } from './engine/close-reasons.ts';
-import { Names } from './engine/names.ts';
 import { RelayedSend, type RelayUser, type SessionRelay } from './engine/relay.ts';
 import { Rings } from './engine/rings.ts';
-import { FlowSend } from './engine/sending/flow-send.ts';
 import type { Send } from './engine/sending/send.ts';
 import type { SendBufferPool } from './engine/sending/send-buffer.ts';
 import { Sends } from './engine/sending/sends.ts';
 import { ArgusError, statusError, wordError } from './errors.ts';
 import { Emitter, type EventListener } from './events.ts';
-import { BACKOFF_RESET_AFTER_MS, DEFAULT_FLOW_WINDOW_BYTES, MIN_FLOW_WINDOW_BYTES } from './limits.ts';
+import { BACKOFF_RESET_AFTER_MS } from './limits.ts';
 import type { Message } from './message.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Platform } from './platform.ts';
 import { Ring, type RingOwner } from './ring.ts';
-import { requestFault, type SendvRequest } from './sendv-request.ts';
-import { OpenFlow } from './streams/open-flow.ts';
+import { notifyQueries, type RingQuery, type RingState, ringStates } from './ring-query.ts';
+import type { SendvRequest } from './sendv-request.ts';
+import { type FlowRequest, openFlow } from './streams/flow-request.ts';
+import type { OpenFlow } from './streams/open-flow.ts';
 import { type AskRequest, answerRequests, type RequestHandler, Requests } from './streams/requests.ts';
 import type { VmEvents } from './vm-events.ts';
 
@@ -37,37 +38,6 @@ export interface RegisterRingRequest {
   readonly failExist?: boolean;
 }
 
-export interface FlowRequest {
-  readonly to: SendvRequest['to'];
-  /** Port of one of the sender's rings, for replies; 0 (default) = none. */
-  readonly from?: number;
-  /** Message type of all messages that `send` gives no other, u32 (default 0). */
-  readonly type?: number;
-  /** Frame bytes (payload + 28) without an outcome at which `send` returns no room; default 1 MiB, at most `queueBytes`. */
-  readonly windowBytes?: number;
-}
-
-export interface RingQuery {
-  readonly to: { readonly domain: DomainRef; readonly port: number };
-  /** Payload bytes that you want to send. If they do not fit now, a `space` event follows once they do. */
-  readonly spaceRequired: number;
-}
-
-export interface RingState {
-  readonly exists: boolean;
-  /** The ring takes messages from several domains, so another sender may fill it first. */
-  readonly isShared: boolean;
-  readonly isEmpty: boolean;
-  /** The wanted bytes fit now. */
-  readonly isSufficient: boolean;
-  /** The wanted bytes never fit. */
-  readonly isTooLarge: boolean;
-  /** The wanted bytes do not fit now, and too many senders wait for space already. */
-  readonly isBusy: boolean;
-  /** Largest payload the ring takes, bytes; 0 when there is none. */
-  readonly maxMessageSize: number;
-}
-
 /** Opens a carrier and establishes a session on it; rejects with an ArgusError. */
 export type Dial = (vm: SessionHandlers, signal: AbortSignal) => Promise<ClientSession>;
 
@@ -75,7 +45,7 @@ export class Vm implements AsyncDisposable {
   readonly #platform: Platform;
   readonly #options: ResolvedOptions;
   readonly #dial: Dial;
-  readonly #names: Names;
+  readonly #questions = new BrokerQuestions(() => this.#session);
   readonly #sends: Sends;
   readonly #rings = new Rings();
   readonly #events: Emitter<VmEvents>;
@@ -100,8 +70,7 @@ export class Vm implements AsyncDisposable {
     this.#dial = dial;
     this.#backoff = new Backoff(platform.random);
     this.#events = new Emitter(onListenerError);
-    this.#names = new Names((name, answer) => this.#askName(name, answer));
-    this.#sends = new Sends(this.#names, platform, pool, options.queueBytes);
+    this.#sends = new Sends(this.#questions.names, platform, pool, options.queueBytes);
     this.#ringOwner = {
       credit: (ring, bytes) => {
         const handle = this.#rings.handleOf(ring);
@@ -123,7 +92,7 @@ export class Vm implements AsyncDisposable {
 
   /** The domid of a domain, which the broker knows. @throws ArgusError ENOENT for an unknown name */
   async domidOf(name: string): Promise<number> {
-    return this.#domidOf(name, 'domidOf');
+    return this.#questions.domidOf(name, 'domidOf');
   }
 
   get brokerName(): string {
@@ -181,32 +150,14 @@ export class Vm implements AsyncDisposable {
    *
    * @throws ArgusError EINVAL, EACCES (no such domain, or none that policy lets you see), ECONNRESET
    */
-  async flow(request: FlowRequest): Promise<OpenFlow> {
-    const { to, from = 0, type = 0, windowBytes = DEFAULT_FLOW_WINDOW_BYTES } = request;
-    const fault = requestFault({ to, from, type, iov: NOTHING }, 0);
-    if (fault !== null) throw fault;
-    const { queueBytes } = this.#options;
-    if (windowBytes >>> 0 !== windowBytes || windowBytes < MIN_FLOW_WINDOW_BYTES || windowBytes > queueBytes)
-      throw wordError(
-        'EINVAL',
-        'flow',
-        `windowBytes ${windowBytes}: expected ${MIN_FLOW_WINDOW_BYTES} … ${queueBytes} (queueBytes)`,
-      );
-    const { domain, port } = to;
-    const name = typeof domain === 'string' ? domain : null;
-    if (name !== null) await this.#domidOf(name, 'flow');
-    const sends = this.#sends;
-    return new OpenFlow(
-      {
-        take: (flow) => new FlowSend(flow, name, typeof domain === 'number' ? domain : -1, port),
-        transmit: (send, number, payload, type) => sends.stream(send, number, payload, from, type),
-        withdraw: (flow) => sends.withdraw(flow),
-        defer: this.#platform.defer,
-      },
-      windowBytes,
-      type,
+  flow(request: FlowRequest): Promise<OpenFlow> {
+    return openFlow(request, {
+      questions: this.#questions,
+      sends: this.#sends,
+      queueBytes: this.#options.queueBytes,
+      platform: this.#platform,
       onListenerError,
-    );
+    });
   }
 
   /**
@@ -245,7 +196,7 @@ export class Vm implements AsyncDisposable {
     const { port, partner, length, failExist = false } = request;
     if (port >>> 0 !== port || length >>> 0 !== length)
       throw wordError('EINVAL', 'registerRing', 'port and length are integers of 0 … 2^32-1');
-    const domid = await this.#domidOf(partner, 'registerRing');
+    const domid = await this.#questions.domidOf(partner, 'registerRing');
     const ring = new Ring(port, partner, length, this.#ringOwner);
     return this.#register(ring, domid, failExist ? REGISTER_FAIL_EXIST : 0, 0);
   }
@@ -258,8 +209,8 @@ export class Vm implements AsyncDisposable {
   async unregisterRing(ring: Ring): Promise<void> {
     if (!ring.isOpen) return;
     ring.settle();
-    const domid = await this.#domidOf(ring.partner, 'unregisterRing');
-    await this.#ask<void>(
+    const domid = await this.#questions.domidOf(ring.partner, 'unregisterRing');
+    await this.#questions.ask<void>(
       'unregisterRing',
       { op: Op.unregisterRing, id: 0, port: ring.port, partner: domid, pad: 0 },
       () => {
@@ -277,26 +228,9 @@ export class Vm implements AsyncDisposable {
    * @throws ArgusError EACCES, EINVAL, ECONNRESET
    */
   async notify(queries: readonly RingQuery[] | null = null): Promise<readonly RingState[]> {
-    const asked = [];
-    for (const { to, spaceRequired } of queries ?? []) {
-      if (to.port >>> 0 !== to.port || spaceRequired >>> 0 !== spaceRequired)
-        throw wordError('EINVAL', 'notify', 'port and spaceRequired are integers of 0 … 2^32-1');
-      asked.push({ domid: await this.#domidOf(to.domain, 'notify'), pad: 0, port: to.port, spaceRequired });
-    }
-    const frame = { op: Op.notify, id: 0, queries: queries === null ? null : asked } as const;
-    return this.#ask('notify', frame, (answer) =>
-      answer.op === Op.notified
-        ? answer.answers.map(({ flags, maxMessageSize }) => ({
-            exists: (flags & RingFlag.exists) !== 0,
-            isShared: (flags & RingFlag.shared) !== 0,
-            isEmpty: (flags & RingFlag.empty) !== 0,
-            isSufficient: (flags & RingFlag.sufficient) !== 0,
-            isTooLarge: (flags & RingFlag.emsgsize) !== 0,
-            isBusy: (flags & RingFlag.ebusy) !== 0,
-            maxMessageSize,
-          }))
-        : [],
-    );
+    const asked =
+      queries === null ? null : await notifyQueries(queries, (domain) => this.#questions.domidOf(domain, 'notify'));
+    return this.#questions.ask('notify', { op: Op.notify, id: 0, queries: asked }, ringStates);
   }
 
   /** Waits for outstanding sends (at most `drainTimeoutMs`) and closes the session. A second call waits for the first. */
@@ -372,7 +306,7 @@ export class Vm implements AsyncDisposable {
     this.#revision = welcome.revision;
     this.#upAt = this.#platform.now();
     this.#labels = Object.freeze([]); // the broker announces them after the welcome
-    this.#names.askAgain();
+    this.#questions.names.askAgain();
     if (isFirst) {
       this.#state = 'connected';
       this.#sends.attach(session);
@@ -394,7 +328,7 @@ export class Vm implements AsyncDisposable {
 
   async #registerAgain(ring: Ring): Promise<void> {
     try {
-      const domid = await this.#domidOf(ring.partner, 'registerRing');
+      const domid = await this.#questions.domidOf(ring.partner, 'registerRing');
       if (ring.isOpen) await this.#register(ring, domid, 0, ring.restart());
     } catch (error) {
       if (!(error instanceof ArgusError)) throw error;
@@ -407,7 +341,7 @@ export class Vm implements AsyncDisposable {
 
   #register(ring: Ring, partner: number, flags: number, unread: number): Promise<Ring> {
     const { port, length } = ring;
-    return this.#ask(
+    return this.#questions.ask(
       'registerRing',
       { op: Op.registerRing, id: 0, port, partner, pad: 0, length, flags, unread },
       (answer) => {
@@ -422,60 +356,6 @@ export class Vm implements AsyncDisposable {
         return ring;
       },
     );
-  }
-
-  /** Sends a request. `take` runs in the same turn in which the OK arrives. */
-  #ask<T>(what: string, frame: Parameters<ClientSession['request']>[0], take: (answer: BrokerAnswer) => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const lose = (): void => reject(wordError('ECONNRESET', what));
-      const settle = (answer: BrokerAnswer): void => {
-        try {
-          resolve(take(answer));
-        } catch (error) {
-          reject(error);
-        }
-      };
-      const isSent = this.#session?.request(
-        frame,
-        (answer) => {
-          if (answer.status === Status.OK) settle(answer);
-          else reject(statusError(answer.status, what));
-        },
-        lose,
-      );
-      if (isSent === true) return;
-      if (this.#session === null) reject(wordError('ECONNRESET', what, 'there is no session with the broker now'));
-      else reject(wordError('ENOBUFS', what, 'too many requests wait for their answer'));
-    });
-  }
-
-  #askName(name: string, answer: (status: Status, domid: number) => void): void {
-    this.#session?.request(
-      { op: Op.resolve, id: 0, name },
-      (reply) => {
-        if (reply.op === Op.reply) answer(reply.status, reply.value);
-        else answer(Status.EINVAL, 0);
-      },
-      () => {}, // the next session asks again
-    );
-  }
-
-  #domidOf(domain: DomainRef, what: string): number | Promise<number> {
-    if (typeof domain === 'number') {
-      if (domain >>> 0 !== domain || domain > 0xffff)
-        throw wordError('EINVAL', what, `domid ${domain}: expected 0 … 65535`);
-      return domain;
-    }
-    if (domain === 'any') return DOMID_ANY;
-    const known = this.#names.lookup(domain);
-    if (known >= 0) return known;
-    if (this.#session === null) throw wordError('ECONNRESET', what, 'there is no session with the broker now');
-    return new Promise((resolve, reject) => {
-      this.#names.resolve(domain, (status, domid) => {
-        if (status === Status.OK) resolve(domid);
-        else reject(statusError(status, `${what}: domain "${domain}"`));
-      });
-    });
   }
 
   #onNotice(notice: Notice): void {
@@ -506,7 +386,7 @@ export class Vm implements AsyncDisposable {
       }
       case Op.revision:
         this.#revision = notice.revision;
-        this.#names.forget();
+        this.#questions.names.forget();
         this.#sends.readdress();
         this.#events.emit('revision', { revision: notice.revision });
         return;
@@ -578,7 +458,7 @@ export class Vm implements AsyncDisposable {
     const session = this.#session;
     session?.close(reason);
     this.#sends.end(reason, wordError('ECANCELED', 'sendv', undefined, { outcome: 'not-sent' }));
-    this.#names.failAll(Status.ECONNRESET);
+    this.#questions.names.failAll(Status.ECONNRESET);
     const failure = reason.code === 'ERR_CLIENT_CLOSED' ? null : reason;
     for (const ring of this.#rings) {
       this.#rings.remove(ring);
@@ -586,8 +466,6 @@ export class Vm implements AsyncDisposable {
     }
   }
 }
-
-const NOTHING = new Uint8Array(0);
 
 /** Thrown outside the session's call stack: a bug in a listener must not end the session. */
 function onListenerError(error: unknown): void {
