@@ -1,4 +1,5 @@
 /** Reads a token that an authority signed: by the key of the trust anchor, or by a key that this key vouches for. */
+import { Remembered } from './remembered.ts';
 import { carriedSuccession, successorOf } from './succession.ts';
 import { readSignedClaims, type VerifiedPayload } from './token.ts';
 import type { TrustAnchor } from './trust-anchor.ts';
@@ -30,11 +31,24 @@ export async function readIssuedToken(
   return successor === null ? own : signedBy(token, successor, maxCharacters);
 }
 
-async function signedBy(
-  token: string,
-  { publicKey, thumbprint }: Pick<TrustAnchor, 'publicKey' | 'thumbprint'>,
-  maxCharacters?: number,
-): Promise<IssuedToken> {
+type Signer = Pick<TrustAnchor, 'publicKey' | 'thumbprint'>;
+
+/** The claims of tokens that the key has signed, by the token's whole text. The caller checks time and revocation. */
+const signedTokens = new WeakMap<TrustAnchor['publicKey'], Remembered<object>>();
+
+async function signedBy(token: string, signer: Signer, maxCharacters?: number): Promise<IssuedToken> {
+  const { publicKey, thumbprint } = signer;
+  const known = signedTokens.get(publicKey)?.get(token);
+  if (known !== undefined) return { outcome: 'verified', claims: known, issuer: thumbprint };
   const signed = await readSignedClaims(token, publicKey, maxCharacters);
-  return signed.outcome === 'verified' ? { ...signed, issuer: thumbprint } : signed;
+  if (signed.outcome !== 'verified') return signed;
+  if (maxCharacters === undefined) remember(token, publicKey, signed.claims);
+  return { ...signed, issuer: thumbprint };
+}
+
+function remember(token: string, key: TrustAnchor['publicKey'], claims: unknown): void {
+  if (typeof claims !== 'object' || claims === null) return;
+  const tokens = signedTokens.get(key) ?? new Remembered<object>();
+  signedTokens.set(key, tokens);
+  tokens.set(token, claims);
 }

@@ -11,8 +11,10 @@ import * as z from 'zod';
 import { KeyError, MAX_TOKEN_CHARACTERS } from '../base/index.ts';
 import type { Credential } from './credential.ts';
 import { isPrivateJwk, type PublicJwk, parsePublicJwk, thumbprintOf } from './jwk.ts';
+import { Remembered } from './remembered.ts';
 import { SIGNATURE_ALGORITHM, type SigningKey } from './signing-key.ts';
 import { readSignedClaims, readTokenHeader } from './token.ts';
+import type { TrustAnchor } from './trust-anchor.ts';
 
 const header = z.object({ alg: z.literal(SIGNATURE_ALGORITHM), typ: z.string(), jwk: z.unknown() });
 const jsonObject = z.record(z.string(), z.unknown());
@@ -64,13 +66,33 @@ export async function verifyEmbedded(
   if (isPrivateJwk(parsed.data.jwk)) return null;
   const publicJwk = parsePublicJwk(parsed.data.jwk);
   if (publicJwk === null) return null;
-  const thumbprint = await thumbprintOf(publicJwk);
-  if (expected !== null && !isSameThumbprint(thumbprint, expected)) return null;
-  const key = await importJWK({ ...publicJwk }, SIGNATURE_ALGORITHM);
-  if (key instanceof Uint8Array) return null;
-  const signed = await readSignedClaims(jws, key);
+  const holder = await holderOf(publicJwk, expected);
+  if (holder === null) return null;
+  const signed = await readSignedClaims(jws, holder.key);
   if (signed.outcome !== 'verified' || !jsonObject.safeParse(signed.claims).success) return null;
-  return { publicJwk, thumbprint, claims: signed.claims };
+  return { publicJwk, thumbprint: holder.thumbprint, claims: signed.claims };
+}
+
+interface Holder {
+  /** Of the public key, base64url. */
+  readonly x: string;
+  readonly thumbprint: string;
+  readonly key: TrustAnchor['publicKey'];
+}
+
+/** The keys of verified credentials, by thumbprint. A thumbprint is a hash, so it belongs to one key for ever. */
+const holders = new Remembered<Holder>();
+
+async function holderOf(jwk: PublicJwk, expected: string | null): Promise<Holder | null> {
+  const known = expected === null ? undefined : holders.get(expected);
+  if (known !== undefined) return known.x === jwk.x ? known : null;
+  const thumbprint = await thumbprintOf(jwk);
+  if (expected !== null && !isSameThumbprint(thumbprint, expected)) return null;
+  const key = await importJWK({ ...jwk }, SIGNATURE_ALGORITHM);
+  if (key instanceof Uint8Array) return null;
+  const holder = { x: jwk.x, thumbprint, key };
+  if (expected !== null) holders.set(thumbprint, holder);
+  return holder;
 }
 
 function isSameThumbprint(left: string, right: string): boolean {

@@ -6,6 +6,7 @@ const IN_PLACE = ['test/keys/aead/aead-in-place.test.ts'];
 const REVOCATION = ['test/keys/credential/revocation-list.test.ts', 'test/keys/revocation.test.ts'];
 const CREDENTIAL = ['test/keys/credential/credential.test.ts'];
 const STATEMENT = ['test/keys/credential/statement.test.ts'];
+const REMEMBERED = ['test/keys/credential/remembered.test.ts'];
 const FILES = ['test/keys/key-files.test.ts', 'test/keys/identity.test.ts'];
 const SCHEDULE = ['test/keys/schedule/schedule.test.ts'];
 
@@ -37,6 +38,20 @@ export const KEYS: readonly Mutant[] = [
     replace: 'if (false)',
     promise: 'a carrier reads and changes nothing',
     tests: ['test/keys/aead/aead-self-test.test.ts'],
+  },
+  {
+    in: 'keys/credential/statement.ts',
+    find: 'if (known !== undefined) return known.x === jwk.x ? known : null;',
+    replace: 'if (known !== undefined) return known;',
+    promise: 'a credential is worth nothing without its key',
+    tests: REMEMBERED,
+  },
+  {
+    in: 'keys/credential/remembered.ts',
+    find: 'if (this.#values.size <= CAPACITY) return;',
+    replace: 'return;',
+    promise: 'memory is bounded',
+    tests: REMEMBERED,
   },
   {
     in: 'keys/credential/credential.ts',
