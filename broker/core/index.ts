@@ -8,3 +8,4 @@ export { INSPECTORS, MALFORMED, UNFIT_REASONS } from './inspectors/index.ts';
 export { ACCEPTED, type SendAnswer, UNDECIDED } from './outcome.ts';
 export type { RemoteBroker, Sender } from './remote-broker.ts';
 export { maxPayload, messageSize, Ring } from './rings/ring.ts';
+export type { Route } from './route.ts';

@@ -146,6 +146,7 @@ export class Sending {
     this.#core.counters.messages++;
     this.#core.counters.bytes += bytes;
     if (permit.auditallow || permit.strict) {
+      this.#core.counters.recorded++;
       if (!permit.strict) this.#core.recorder.record({ event: 'send.allowed', by: permit, port, bytes });
     } else if (unread <= MAX_UNREAD_USEFUL) this.#core.counters.useful++;
   }

@@ -19,6 +19,7 @@ import {
   type DomainState,
   type FrameSink,
   type RemoteBroker,
+  type Route,
   type Sender,
   UNDECIDED,
 } from '../core/index.ts';
@@ -29,6 +30,7 @@ import {
   frameUnits,
   HELLO_UNITS,
   notifyUnits,
+  sendUnits,
   type WorkShare,
 } from '../turns/index.ts';
 import {
@@ -241,14 +243,15 @@ export class Bridge implements RemoteBroker {
     const answers: Uint8Array[] = [];
     let recordedBy: DomainState | null = null;
     let sends = 0;
-    const { useful } = this.#argo.counters;
+    const { counters } = this.#argo;
+    const usefulBefore = counters.useful;
+    let lastRoute: Route | null = null;
     let fault: BridgeFault | null = null;
     do {
       const step = walker.next();
       if (step === 'fault') fault = 'BAD_FRAME';
       if (step !== 'frame') break;
       const { bytes, view, at, length } = walker;
-      share.spendIdle(frameUnits(walker.op));
       if (walker.op === Op.sendv) {
         const sender = this.#senderOf(view, at);
         if (typeof sender === 'string') {
@@ -256,7 +259,11 @@ export class Bridge implements RemoteBroker {
           break;
         }
         sends++;
+        const { recorded, useful } = counters;
         const outcome = this.#argo.sendv(sender, bytes, view, at, length);
+        const route = counters.useful !== useful ? sender.lastRoute : null;
+        share.spendIdle(sendUnits(route !== null && route === lastRoute, counters.recorded !== recorded));
+        lastRoute = route;
         if (outcome !== ACCEPTED) share.spendIdle(byteUnits(length));
         // A message crosses once, so the core never leaves it undecided here.
         if (outcome !== ACCEPTED && outcome !== UNDECIDED) {
@@ -266,6 +273,7 @@ export class Bridge implements RemoteBroker {
         }
         continue;
       }
+      share.spendIdle(frameUnits(walker.op));
       const link = decodeFederationFrame(bytes, at, at + length);
       // A signature to check and one to make, as in a handshake.
       if (link?.op === FederationOp.shown || link?.op === FederationOp.witness) share.spendIdle(HELLO_UNITS);
@@ -279,7 +287,7 @@ export class Bridge implements RemoteBroker {
       } else
         fault = link === null ? this.#answered(decodeBrokerFrame(bytes, at, at + length), share) : this.#control(link);
     } while (fault === null && !share.isSpent);
-    share.earn((this.#argo.counters.useful - useful) * DELIVERY_UNITS);
+    share.earn((counters.useful - usefulBefore) * DELIVERY_UNITS);
     this.#copyDeferred();
     if (sends > 0) answers.push(encodeBrokerFrame({ op: Op.ack, through: this.#lastSendId }));
     const source = recordedBy;

@@ -8,9 +8,17 @@
 import type { AeadSuite } from '../../keys/index.ts';
 import type { Carrier } from '../carrier/index.ts';
 import type { Session } from '../channel/index.ts';
-import { ACCEPTED, type DomainState, type RingAnswer, type SendAnswer, UNDECIDED } from '../core/index.ts';
+import { ACCEPTED, type DomainState, type RingAnswer, type Route, type SendAnswer, UNDECIDED } from '../core/index.ts';
 import { CARRIER_HIGH_WATER_BYTES, CONTROL_BYTES_PER_SESSION } from '../process/index.ts';
-import { byteUnits, DELIVERY_UNITS, frameUnits, notifyUnits, RECEIPT_UNITS, type WorkShare } from '../turns/index.ts';
+import {
+  byteUnits,
+  DELIVERY_UNITS,
+  frameUnits,
+  notifyUnits,
+  RECEIPT_UNITS,
+  sendUnits,
+  type WorkShare,
+} from '../turns/index.ts';
 import {
   type BrokerFrame,
   type CloseWord,
@@ -151,14 +159,16 @@ export class Peer extends Outbox implements Flushable {
     const { room } = share;
     let units = 0;
     let earned = this.#receipts() * RECEIPT_UNITS;
-    const { useful } = argo.counters;
+    const { counters } = argo;
+    const usefulBefore = counters.useful;
+    // A message for another ring than the one before it begins a run of its own, which costs more.
+    let lastRoute: Route | null = null;
     let fault: PeerFault | null = null;
     do {
       const step = walker.next();
       if (step === 'fault') fault = 'BAD_FRAME';
       if (step !== 'frame') break;
       const { bytes, view, at, length } = walker;
-      units += frameUnits(walker.op);
       if (walker.op === Op.sendv) {
         const id = view.getUint32(at + DataField.id, true);
         // Cumulative acknowledgement requires that each send id is the previous one plus 1.
@@ -167,7 +177,11 @@ export class Peer extends Outbox implements Flushable {
           break;
         }
         this.#lastSendId = id;
+        const { recorded, useful } = counters;
         const outcome = argo.sendv(this.state, bytes, view, at, length);
+        const route = counters.useful !== useful || outcome === UNDECIDED ? this.state.lastRoute : null;
+        units += sendUnits(route !== null && route === lastRoute, counters.recorded !== recorded);
+        lastRoute = route;
         if (outcome === UNDECIDED) {
           earned += DELIVERY_UNITS;
           this.#undecided.push(id);
@@ -176,13 +190,14 @@ export class Peer extends Outbox implements Flushable {
           this.#refuse(id, outcome);
         }
       } else {
+        units += frameUnits(walker.op);
         const frame = decodeDomainFrame(bytes, at, at + length);
         if (frame?.op === Op.notify) units += notifyUnits(frame.queries?.length ?? 0);
         fault = frame === null ? 'BAD_FRAME' : this.#control(frame);
       }
     } while (fault === null && units < room);
     share.spendIdle(units);
-    share.earn(earned + (argo.counters.useful - useful) * DELIVERY_UNITS);
+    share.earn(earned + (counters.useful - usefulBefore) * DELIVERY_UNITS);
     return fault;
   }
 

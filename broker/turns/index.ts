@@ -25,6 +25,7 @@ export {
   readByteUnits,
   recordUnits,
   SEARCH_UNITS,
+  sendUnits,
 } from './prices.ts';
 export { WorkShare } from './share.ts';
 export { Turns } from './turns.ts';

@@ -36,6 +36,10 @@ export const HELLO_UNITS = 800_000;
 const NOTIFY_ENTRY_UNITS = 300;
 /** A message: decided, entered into a ring, and delivered. */
 const SEND_UNITS = 2_000;
+/** One more message of the same record for the same ring: its bytes extend a run, which is copied at once. */
+const NEXT_SEND_UNITS = 200;
+/** An audit record: made, hashed, and written with others. */
+const AUDIT_UNITS = 20_000;
 /** A frame without an answer. */
 const FRAME_UNITS = 200;
 /** A frame with an answer. */
@@ -43,11 +47,19 @@ const QUERY_UNITS = 1_500;
 /** Opening or closing a ring: it is recorded, and the affected domains are notified. */
 const RING_UNITS = 16_000;
 
+/**
+ * A `sendv` frame without its bytes.
+ *
+ * @param isNext the message was accepted without a record, and so was the one before it, for the same ring
+ * @param isRecorded it has an audit record of its own
+ */
+export function sendUnits(isNext: boolean, isRecorded: boolean): number {
+  return (isNext ? NEXT_SEND_UNITS : SEND_UNITS) + (isRecorded ? AUDIT_UNITS : 0);
+}
+
 /** Prices by op. An array, because a Map computes a hash for each frame. */
 const FRAME_PRICES: readonly number[] = Array.from({ length: 256 }, (_, op) => {
   switch (op) {
-    case Op.sendv:
-      return SEND_UNITS;
     case Op.pong:
     case Op.ack:
       return FRAME_UNITS;
@@ -91,7 +103,7 @@ export const DELIVERY_UNITS = 2 * (READ_UNITS + LINE_MESSAGE_UNITS + RECORD_UNIT
 /** What a message earns its receiver: the price of the credit for it, which may come alone as well. */
 export const RECEIPT_UNITS = READ_UNITS + LINE_MESSAGE_UNITS + RECORD_UNITS + QUERY_UNITS;
 
-/** A frame without its bytes: the price of the record includes them. */
+/** A frame other than `sendv`, without its bytes: the price of the record includes them. */
 export function frameUnits(op: number): number {
   return FRAME_PRICES[op] ?? QUERY_UNITS;
 }

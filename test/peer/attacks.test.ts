@@ -13,6 +13,7 @@ import {
   readByteUnits,
   SEARCH_UNITS,
   SLICE_UNITS,
+  sendUnits,
 } from '../../broker/turns/index.ts';
 import {
   DOMID_ANY,
@@ -267,6 +268,44 @@ attacks('messages pay for themselves, until the same sender has filled a ring th
   assert.ok((await send(2_000)) <= 0);
   await send(15_000);
   assert.ok((await send(2_000)) > 1_000_000);
+  bench.close();
+});
+
+attacks('a record of messages for one ring costs a tenth of one that changes between two rings', async () => {
+  const bench = await PeerHarness.open('a', 'b', 'c');
+  for (const name of ['b', 'c']) await bench.listen(name, 1024 * 1024);
+  const a = await bench.connect('a');
+  const share = bench.context.turns.share('a');
+  const paid = async (to: (index: number) => number): Promise<number> => {
+    const before = share.used;
+    a.sayFrames(...Array.from({ length: 1_000 }, (_, index) => a.sendFrame({ to: to(index), payload: '' })));
+    await bench.settled();
+    return share.used - before;
+  };
+  const run = await paid(() => 2);
+  assert.ok((await paid((index) => 2 + (index % 2))) - run >= 999 * (sendUnits(false, false) - sendUnits(true, false)));
+  assert.ok(sendUnits(false, false) >= 10 * sendUnits(true, false));
+  assert.ok(run < QUANTUM_UNITS, 'an honest stream of small messages is not interrupted');
+  bench.close();
+});
+
+attacks('a message with an audit record of its own pays for the record', async () => {
+  const bench = await PeerHarness.of({ domains: ['a', 'b'], rows: [...OPEN, 'p, a, b, audited, send, allow'] });
+  const [a, b] = [await bench.connect('a'), await bench.connect('b')];
+  const share = bench.context.turns.share('a');
+  const paid = async (port: number): Promise<number> => {
+    b.say({ op: Op.registerRing, id: port, port, partner: DOMID_ANY, pad: 0, length: 65_536, flags: 0, unread: 0 });
+    await bench.settled();
+    const before = share.used;
+    a.sayFrames(...Array.from({ length: 10 }, () => a.sendFrame({ to: 2, port, payload: 'x' })));
+    await bench.settled();
+    return share.used - before;
+  };
+  const silent = await paid(PORT);
+  assert.is(
+    (await paid(1000)) - silent,
+    10 * sendUnits(false, true) - sendUnits(false, false) - 9 * sendUnits(true, false),
+  );
   bench.close();
 });
 

@@ -520,6 +520,27 @@ export const SESSION: readonly Mutant[] = [
     tests: ['test/peer/session-memory.test.ts'],
   },
   {
+    in: 'broker/peer/peer.ts',
+    find: 'units += sendUnits(route !== null && route === lastRoute, counters.recorded !== recorded);',
+    replace: 'units += sendUnits(route !== null, counters.recorded !== recorded);',
+    promise: 'nobody starves others',
+    tests: ['test/peer/attacks.test.ts'],
+  },
+  {
+    in: 'broker/turns/prices.ts',
+    find: '+ (isRecorded ? AUDIT_UNITS : 0)',
+    replace: '',
+    promise: 'nobody starves others',
+    tests: ['test/peer/attacks.test.ts'],
+  },
+  {
+    in: 'broker/core/sending.ts',
+    find: 'this.#core.counters.recorded++;',
+    replace: '',
+    promise: 'nobody starves others',
+    tests: ['test/peer/attacks.test.ts'],
+  },
+  {
     in: 'broker/turns/share.ts',
     find: 'return Math.min(this.credit, this.#meter.limit - this.#meter.spent, this.allowance.left);',
     replace: 'return Math.min(this.credit, this.allowance.left);',
