@@ -77,7 +77,7 @@ async function serveNet(
   say: (line: string) => void,
 ): Promise<{ readonly device: NetDevice; readonly close: () => Promise<void> }> {
   const link = new Link(vm, { peers, dhcp, say });
-  const device = new NetDevice({ send: link.send, maxFrameBytes: MAX_FRAME_BYTES });
+  const device = new NetDevice({ send: link.send, sendPacket: link.sendPacket, maxFrameBytes: MAX_FRAME_BYTES });
   await link.open();
   try {
     const served = await serveVhostUser(system, socket, device, (_event, line) => say(line));

@@ -1,10 +1,13 @@
 /** The network card of a stock guest: frames both ways, what the guest leaves to it, and what a hostile guest tries. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { framesOf, NET_HEADER_BYTES } from '../../clients/agents/network/index.ts';
+import { framesOf, Link, NET_HEADER_BYTES } from '../../clients/agents/network/index.ts';
+import { OFFLOAD_VERSION } from '../../clients/agents/network/link/offload.ts';
 import { MAX_NET_BUFFERS, NET_WAITING_BYTES, NetDevice } from '../../clients/devices/net/index.ts';
 import { SplitQueue } from '../../clients/devices/virtqueue/index.ts';
+import { piecesOf, segment4, segment6 } from '../agents/network/link/segments.ts';
 import { ip6, ipv4Packet, u16 } from '../agents/network/packets.ts';
+import { SessionDouble } from '../agents/network/session-double.ts';
 import { fuzzUntil } from '../support/seed.ts';
 import { type BufferPlace, DriverQueue, FlatMemory } from './driver-queue.ts';
 
@@ -27,15 +30,22 @@ interface Card {
   readonly run: (budget?: number) => number;
   readonly queues: readonly SplitQueue[];
   readonly wakes: number[];
+  /** What the guest handed over, where the card has `sendPacket`. */
+  readonly packets: Buffer[];
   isRunning: boolean;
 }
 
 const HEADER = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-function card({ features = MERGEABLE, size = 64 } = {}): Card {
+function card({ features = MERGEABLE, size = 64, hasPackets = false } = {}): Card {
   const memory = new FlatMemory(1 << 21);
   const sent: Buffer[] = [];
-  const device = new NetDevice({ send: (frame) => sent.push(Buffer.from(frame)), maxFrameBytes: MAX_FRAME });
+  const packets: Buffer[] = [];
+  const device = new NetDevice({
+    send: (frame) => sent.push(Buffer.from(frame)),
+    maxFrameBytes: MAX_FRAME,
+    ...(hasPackets && { sendPacket: (packet: Buffer) => packets.push(Buffer.from(packet)) }),
+  });
   const drivers: DriverQueue[] = [];
   const queues: SplitQueue[] = [];
   let free = memory.base;
@@ -58,6 +68,7 @@ function card({ features = MERGEABLE, size = 64 } = {}): Card {
     sent,
     queues,
     wakes,
+    packets,
     isRunning: true,
     send: (header, frame) => {
       const bytes = Buffer.concat([Buffer.from(header), frame]);
@@ -221,6 +232,106 @@ net('one wake-up processes no more than its budget, in both directions', () => {
   for (let count = 0; count < 10; count++) made.device.write(Buffer.from('x'));
   assert.is(made.run(4), 8);
   assert.is(made.sent.length, 4);
+});
+
+// Segments, which travel as they are
+
+const GUEST_CHECKSUM = 1n << 1n;
+const GUEST_TCP4 = 1n << 7n;
+const GUEST_TCP6 = 1n << 8n;
+const PIECE_BYTES = 1_448;
+const WORK = OFFLOAD_VERSION | 0x1_0000 | PIECE_BYTES;
+
+for (const [label, frame, kind, feature] of [
+  ['IPv4', segment4(), 1, GUEST_TCP4],
+  ['IPv6', segment6(), 4, GUEST_TCP6],
+] as const) {
+  net(`a guest that takes segments of ${label} gets one whole, behind the header that was derived from it`, () => {
+    const made = card({ features: MERGEABLE | GUEST_CHECKSUM | feature });
+    made.offer(2_000, 2_000);
+    assert.is(made.device.segments.writeSegment(frame, WORK), true);
+    made.run();
+    const packet = Buffer.from(made.received().join(''), 'latin1');
+    assert.equal(packet.subarray(NET_HEADER_BYTES), frame);
+    const start = label === 'IPv4' ? 34 : 54;
+    const header = Buffer.alloc(NET_HEADER_BYTES);
+    header.set([1, kind, start + 32, 0, PIECE_BYTES & 255, PIECE_BYTES >> 8, start, 0, 16, 0, 2]);
+    assert.equal(packet.subarray(0, NET_HEADER_BYTES), header);
+  });
+
+  net(`a guest that takes no segments of ${label} gets the pieces, with their checksums`, () => {
+    const other = feature === GUEST_TCP4 ? GUEST_TCP6 : GUEST_TCP4;
+    for (const features of [MERGEABLE, MERGEABLE | GUEST_CHECKSUM | other]) {
+      const made = card({ features });
+      made.offer(2_000, 2_000, 2_000);
+      made.device.segments.writeSegment(frame, WORK);
+      made.run();
+      const frames = made.received().map((each) => Buffer.from(text(each), 'latin1'));
+      assert.equal(
+        frames.map(({ length }) => length),
+        piecesOf(frame, PIECE_BYTES)?.map(({ length }) => length),
+      );
+      assert.ok(frames.every(isTcpRight));
+    }
+  });
+}
+
+net('a guest that cannot finish checksums gets a frame with its own', () => {
+  const frame = segment4({ bytes: 100 });
+  frame.writeUInt16BE(onesSum([...frame.subarray(26, 34), 0, 6, ...u16(frame.length - 34)]), 34 + 16);
+  for (const [features, flags] of [
+    [MERGEABLE | GUEST_CHECKSUM, 1],
+    [MERGEABLE, 0],
+  ] as const) {
+    const made = card({ features });
+    made.offer(2_000);
+    made.device.segments.writeSegment(frame, OFFLOAD_VERSION | 0x1_0000);
+    made.run();
+    const packet = Buffer.from(made.received().join(''), 'latin1');
+    assert.is(packet[0], flags);
+    assert.is(isTcpRight(packet.subarray(NET_HEADER_BYTES)), flags === 0);
+  }
+});
+
+net('a type that does not fit its frame never reaches the guest', () => {
+  const made = card({ features: MERGEABLE | GUEST_CHECKSUM | GUEST_TCP4 });
+  made.offer(9_000);
+  assert.is(made.device.segments.writeSegment(segment4({ fragment: 0x2000 }), WORK), false);
+  made.run();
+  assert.equal(made.received(), []);
+});
+
+net('a segment for a guest without a running card is counted', () => {
+  const made = card();
+  made.isRunning = false;
+  made.device.segments.writeSegment(segment4(), WORK);
+  assert.is(made.device.counts.nothingAttached, 1);
+});
+
+net('a card with a way for packets hands over what the guest did, with the work that is left', () => {
+  const made = card({ hasPackets: true });
+  const header = gso(1, PIECE_BYTES);
+  made.send(header, segment4());
+  made.run();
+  assert.equal(made.packets, [Buffer.concat([Buffer.from(header), segment4()])]);
+  assert.equal(made.sent, []);
+});
+
+net('segments wait in their ring for a card whose guest has no buffers', async () => {
+  const made = card({ features: MERGEABLE | GUEST_CHECKSUM | GUEST_TCP4, hasPackets: true });
+  const session = new SessionDouble('chrome-vm');
+  const link = new Link(session, { peers: ['net-vm'], dhcp: null });
+  await link.open();
+  link.attach(made.device);
+  while (made.device.isReady) made.device.write(Buffer.alloc(9_000));
+  session.deliver(802, segment4(), { name: 'net-vm', domid: 2 }, WORK);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.is(link.counters.received, 0, 'the card has no room');
+  made.offer(9_100, 9_100);
+  made.run();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.is(link.counters.received, 1);
+  await link.close();
 });
 
 // What the guest leaves to the card

@@ -4,7 +4,8 @@
 
 export { type NetworkConfig, parseNetworkConfig, readNetworkConfig, startNetworkEndpoint } from './endpoint.ts';
 export { MAX_FRAME_BYTES } from './limits.ts';
-export type { LinkAttachment } from './link/attachment.ts';
-export { NET_HEADER_BYTES } from './link/headers.ts';
+export type { LinkAttachment, SegmentPort } from './link/attachment.ts';
+export { GSO_TCP4, GSO_TCP6, NEEDS_CHECKSUM, NET_HEADER_BYTES } from './link/headers.ts';
 export { Link, lossesOf } from './link/link.ts';
+export { writeHeader } from './link/offload.ts';
 export { framesOf } from './link/packet.ts';

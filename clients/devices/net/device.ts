@@ -2,11 +2,21 @@
  * The network card of one guest (VIRTIO 1.2 §5.1): its frames become messages on an Ethernet link, and frames of the
  * link's peers become buffers of the guest. The broker decides each frame, as on every link.
  *
- * The device finishes checksums and cuts long TCP segments, which the guest leaves to it (`packet.ts`), so that what the
- * broker inspects is what a cable would carry. Towards the guest a frame may be spread over several buffers.
- * Nothing is lost unseen: what the guest has no buffer for waits, then slows the peers, and every loss has a counter.
+ * The guest leaves checksums and the cutting of long TCP segments to the device. The link carries them as they are, for
+ * an end that takes segments too (`sendPacket`, `writeSegment`); for any other end they are finished here or in the
+ * link. Towards the guest a frame may be spread over several buffers. Nothing is lost unseen: what the guest has no
+ * buffer for waits, then slows the peers, and every loss has a counter.
  */
-import { framesOf, type LinkAttachment, NET_HEADER_BYTES } from '../../agents/network/index.ts';
+import {
+  framesOf,
+  GSO_TCP4,
+  GSO_TCP6,
+  type LinkAttachment,
+  NEEDS_CHECKSUM,
+  NET_HEADER_BYTES,
+  type SegmentPort,
+  writeHeader,
+} from '../../agents/network/index.ts';
 import type { VirtioDevice, Wiring } from '../vhost-user/index.ts';
 import type { Chain, DeviceQueue } from '../virtqueue/index.ts';
 import { MAX_NET_BUFFERS, MAX_NET_PACKET_BYTES, NET_WAITING_BYTES } from './limits.ts';
@@ -15,10 +25,15 @@ import { MAX_NET_BUFFERS, MAX_NET_PACKET_BYTES, NET_WAITING_BYTES } from './limi
 const RECEIVE_QUEUE = 0;
 const SEND_QUEUE = 1;
 
+/** What the device does for the guest: VIRTIO_NET_F_CSUM, HOST_TSO4, HOST_TSO6, MRG_RXBUF. */
 const FEATURE_CHECKSUM = 1n << 0n;
 const FEATURE_TCP4_SEGMENTS = 1n << 11n;
 const FEATURE_TCP6_SEGMENTS = 1n << 12n;
 const FEATURE_MERGEABLE = 1n << 15n;
+/** What the guest takes unfinished: VIRTIO_NET_F_GUEST_CSUM, GUEST_TSO4, GUEST_TSO6. */
+const FEATURE_GUEST_CHECKSUM = 1n << 1n;
+const FEATURE_GUEST_TCP4 = 1n << 7n;
+const FEATURE_GUEST_TCP6 = 1n << 8n;
 const NUM_BUFFERS = 10;
 
 export interface NetCounts {
@@ -31,18 +46,31 @@ export interface NetCounts {
 }
 
 export interface NetDeviceOptions {
-  /** Takes a frame of the guest: a view that is valid during the call. */
+  /** Takes a frame of the guest as a cable would carry it: a view that is valid during the call. */
   readonly send: (frame: Uint8Array) => void;
+  /**
+   * If it is there, it is called instead of `send`, with the header and the frame as the guest hands them over: a view
+   * that is valid during the call and may be changed.
+   */
+  readonly sendPacket?: (packet: Buffer) => void;
   /** The longest frame that the link takes. */
   readonly maxFrameBytes: number;
 }
 
-export class NetDevice implements VirtioDevice, LinkAttachment {
+export class NetDevice implements VirtioDevice, LinkAttachment, SegmentPort {
   readonly queueCount = 2;
   readonly maxReadableBytes = NET_HEADER_BYTES + MAX_NET_PACKET_BYTES;
-  readonly features = FEATURE_CHECKSUM | FEATURE_TCP4_SEGMENTS | FEATURE_TCP6_SEGMENTS | FEATURE_MERGEABLE;
+  readonly features =
+    FEATURE_CHECKSUM |
+    FEATURE_TCP4_SEGMENTS |
+    FEATURE_TCP6_SEGMENTS |
+    FEATURE_GUEST_CHECKSUM |
+    FEATURE_GUEST_TCP4 |
+    FEATURE_GUEST_TCP6 |
+    FEATURE_MERGEABLE;
   /** The MAC is in the config space, which the VMM keeps. */
   readonly config = null;
+  readonly segments: SegmentPort = this;
   readonly counts: NetCounts = { malformed: 0, tooLong: 0, nothingAttached: 0 };
   readonly #options: NetDeviceOptions;
   readonly #waiters: (() => void)[] = [];
@@ -73,12 +101,22 @@ export class NetDevice implements VirtioDevice, LinkAttachment {
       this.counts.nothingAttached++;
       return;
     }
-    const packet = Buffer.alloc(NET_HEADER_BYTES + frame.length);
-    packet.set(frame, NET_HEADER_BYTES);
-    this.#waiting.push(packet);
-    this.#waitingBytes += packet.length;
-    this.#wiring.wake(RECEIVE_QUEUE);
+    const packet = packetOf(frame);
+    packet.fill(0, 0, NET_HEADER_BYTES);
+    this.#push(packet);
   }
+
+  writeSegment(frame: Uint8Array, type: number): boolean {
+    const packet = packetOf(frame);
+    if (!writeHeader(packet, type)) return false;
+    if (this.#wiring?.queue(RECEIVE_QUEUE) == null) this.counts.nothingAttached++;
+    else if (this.#takes(packet)) this.#push(packet);
+    else framesOf(packet, this.#options.maxFrameBytes, (piece) => this.write(piece));
+    return true;
+  }
+
+  /** The guest always leaves work: its features are negotiated once. The link does it for ends that do not take it. */
+  setOffload(): void {}
 
   ready(): Promise<void> {
     return this.isReady ? Promise.resolve() : new Promise((resolve) => this.#waiters.push(resolve));
@@ -119,20 +157,36 @@ export class NetDevice implements VirtioDevice, LinkAttachment {
   // From the guest
 
   #collect(queue: DeviceQueue, budget: number): number {
-    const { maxFrameBytes, send } = this.#options;
+    const { maxFrameBytes, send, sendPacket } = this.#options;
     for (let done = 0; done < budget; done++) {
       if (this.#isPaused) return done; // the frames wait in the guest's own memory
       const chain = queue.pop();
       if (chain === null) return done;
       const packet = queue.read(chain);
       if (packet === null) return done;
-      if (!framesOf(packet, maxFrameBytes, send)) this.counts.malformed++;
+      if (sendPacket !== undefined) sendPacket(packet);
+      else if (!framesOf(packet, maxFrameBytes, send)) this.counts.malformed++;
       queue.complete(chain);
     }
     return budget;
   }
 
   // To the guest
+
+  /** The guest's kernel finishes what the header says is left. */
+  #takes(packet: Buffer): boolean {
+    const kind = packet[1] ?? 0;
+    let needed = ((packet[0] ?? 0) & NEEDS_CHECKSUM) === 0 ? 0n : FEATURE_GUEST_CHECKSUM;
+    if (kind === GSO_TCP4) needed |= FEATURE_GUEST_TCP4;
+    if (kind === GSO_TCP6) needed |= FEATURE_GUEST_TCP6;
+    return (this.#negotiated() & needed) === needed;
+  }
+
+  #push(packet: Buffer): void {
+    this.#waiting.push(packet);
+    this.#waitingBytes += packet.length;
+    this.#wiring?.wake(RECEIVE_QUEUE);
+  }
 
   #deliver(queue: DeviceQueue, budget: number): number {
     const mayMerge = (this.#negotiated() & FEATURE_MERGEABLE) !== 0n;
@@ -152,7 +206,9 @@ export class NetDevice implements VirtioDevice, LinkAttachment {
     return done;
   }
 
-  /** The number of buffers that the frame took, or that were too small for it. 0: the guest has too few buffers for now. */
+  /**
+   * The number of buffers that the frame took, or that were too small for it. 0: the guest has too few buffers for now.
+   */
   #place(queue: DeviceQueue, packet: Buffer, maxBuffers: number): number {
     const chains: Chain[] = [];
     let room = 0;
@@ -183,4 +239,11 @@ export class NetDevice implements VirtioDevice, LinkAttachment {
   #wakeWaiters(): void {
     for (const resolve of this.#waiters.splice(0)) resolve();
   }
+}
+
+/** The frame behind room for a header, which has whatever bytes were there before. */
+function packetOf(frame: Uint8Array): Buffer {
+  const packet = Buffer.allocUnsafe(NET_HEADER_BYTES + frame.length);
+  packet.set(frame, NET_HEADER_BYTES);
+  return packet;
 }

@@ -113,6 +113,9 @@ export const DEVICES: readonly Mutant[] = [
   { in: PACKET, find: ' || payload >= frame.length', replace: '', promise, tests: NET },
   { in: CARD, find: ' && chains.length < maxBuffers', replace: '', promise, tests: NET },
   { in: CARD, find: 'if (this.#isPaused) return done;', replace: '', promise, tests: NET },
+  { in: CARD, find: 'if (!writeHeader(packet, type)) return false;', replace: '', promise, tests: NET },
+  { in: CARD, find: 'if (kind === GSO_TCP4) needed |= FEATURE_GUEST_TCP4;', replace: '', promise, tests: NET },
+  { in: CARD, find: 'if (kind === GSO_TCP6) needed |= FEATURE_GUEST_TCP6;', replace: '', promise, tests: NET },
   { in: CARD, find: 'this.counts.nothingAttached += this.#waiting.length;', replace: '', promise, tests: NET },
   {
     in: PACKED,

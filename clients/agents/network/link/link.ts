@@ -21,7 +21,7 @@ import {
   MAX_FRAME_BYTES,
   MAX_SEGMENT_FRAME_BYTES,
 } from '../limits.ts';
-import type { LinkAttachment } from './attachment.ts';
+import type { LinkAttachment, SegmentPort } from './attachment.ts';
 import { dhcpFrame, dhcpOf } from './dhcp-frame.ts';
 import { NET_HEADER_BYTES } from './headers.ts';
 import { leavesWork, OFFLOAD_VERSION, takesOffload, typeOfPacket, writeHeader } from './offload.ts';
@@ -247,10 +247,9 @@ export class Link {
   #receiveSegment(frame: Uint8Array, from: string, type: number): void | Promise<void> {
     const attachment = this.#attachment;
     if (attachment?.segments !== undefined) {
-      if (attachment.segments.writeSegment(frame, type)) {
-        this.#stations.learn(frame, 6, from);
-        this.counters.received++;
-      } else this.#lose('malformed');
+      const { segments } = attachment;
+      if (attachment.isReady) this.#writeSegment(segments, frame, from, type);
+      else return attachment.ready().then(() => this.#writeSegment(segments, frame, from, type));
       return;
     }
     // A device without segments is attached now, and the peer has not heard of it yet.
@@ -265,6 +264,13 @@ export class Link {
     }
     this.#stations.learn(frame, 6, from);
     return this.#deliverAll(pieces);
+  }
+
+  #writeSegment(segments: SegmentPort, frame: Uint8Array, from: string, type: number): void {
+    if (segments.writeSegment(frame, type)) {
+      this.#stations.learn(frame, 6, from);
+      this.counters.received++;
+    } else this.#lose('malformed');
   }
 
   async #deliverAll(frames: readonly Uint8Array[]): Promise<void> {
