@@ -53,6 +53,10 @@ export class Backend {
   readonly #memory = new GuestMemory();
   readonly #rings: readonly VringSetup[];
   readonly #pending = new Set<VringSetup>();
+  /**
+   * Queues that were served on a kick, with the number of chains. Their chains are given back at the end of the turn.
+   */
+  readonly #served = new Map<VringSetup, number>();
   #features = 0n;
   #protocol = 0n;
   #status = 0;
@@ -74,6 +78,8 @@ export class Backend {
 
   /** Takes over the descriptors. Returns why the VMM is at fault, or null. */
   message(request: number, flags: number, payload: Buffer, descriptors: readonly Descriptor[]): Verdict {
+    // A queue that the VMM stops or moves has given its chains back.
+    this.#finishServed();
     const left = [...descriptors];
     const verdict =
       (flags & VERSION_MASK) === VERSION ? this.#handle(request, flags, payload, left) : 'another version';
@@ -305,7 +311,7 @@ export class Backend {
     ring.kick = descriptor;
     ring.watch = this.#system.watch(descriptor, () => {
       this.#system.drain(descriptor);
-      this.#wake(ring);
+      this.#kicked(ring);
     });
     return this.#start(ring);
   }
@@ -357,36 +363,71 @@ export class Backend {
   #forget(): void {
     this.#isStopped = false;
     this.#pending.clear();
+    this.#served.clear();
     this.#device.reset();
   }
 
   #wake(ring: VringSetup | undefined): void {
     if (ring === undefined || ring.queue === null || this.#isStopped) return;
     this.#pending.add(ring);
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => this.#run());
   }
 
+  /**
+   * The guest has new chains. They are served at once and given back later: the messages that they became are sent in
+   * between, because another guest waits for them, and this one has no use for the buffers yet.
+   */
+  #kicked(ring: VringSetup): void {
+    const { queue } = ring;
+    if (queue === null || this.#isStopped || this.#isClosed) return;
+    if (this.#served.has(ring) || this.#pending.has(ring)) {
+      this.#wake(ring);
+      return;
+    }
+    this.#served.set(ring, this.#device.service(ring.index, queue, CHAINS_PER_WAKE_UP));
+    this.#schedule();
+  }
+
   /** One wake-up: each queue that has work gets its budget. */
   #run(): void {
     this.#isScheduled = false;
+    this.#finishServed();
     const rings = [...this.#pending];
     this.#pending.clear();
     for (const ring of rings) {
       const { queue } = ring;
       if (queue === null || this.#isStopped || this.#isClosed) continue;
-      const done = this.#device.service(ring.index, queue, CHAINS_PER_WAKE_UP);
-      if (queue.flush() && ring.call !== null) this.#system.signal(ring.call);
-      // Full budget: there may be more. An empty queue: the guest kicks for the next chain, unless it was there first.
-      if (done >= CHAINS_PER_WAKE_UP || (queue.isDrained && queue.rearm())) this.#wake(ring);
-      if (queue.fault !== null) this.#stopForFault(ring, QUEUE_FAULTS[queue.fault]);
+      this.#finish(ring, this.#device.service(ring.index, queue, CHAINS_PER_WAKE_UP));
     }
+  }
+
+  #finishServed(): void {
+    if (this.#served.size === 0) return;
+    const served = [...this.#served];
+    this.#served.clear();
+    for (const [ring, done] of served) if (!this.#isStopped && !this.#isClosed) this.#finish(ring, done);
+  }
+
+  /** Gives the chains back, and asks for a kick when the queue is empty. */
+  #finish(ring: VringSetup, done: number): void {
+    const { queue } = ring;
+    if (queue === null) return;
+    if (queue.flush() && ring.call !== null) this.#system.signal(ring.call);
+    // Full budget: there may be more. An empty queue: the guest kicks for the next chain, unless it was there first.
+    if (done >= CHAINS_PER_WAKE_UP || (queue.isDrained && queue.rearm())) this.#wake(ring);
+    if (queue.fault !== null) this.#stopForFault(ring, QUEUE_FAULTS[queue.fault]);
   }
 
   #stopForFault(ring: VringSetup, reason: string): void {
     this.#isStopped = true;
     this.#pending.clear();
+    this.#served.clear();
     if (ring.error !== null) this.#system.signal(ring.error);
     this.#device.reset();
     this.#events.guestFault(`queue ${ring.index}: ${reason}`);

@@ -3,11 +3,11 @@
  *
  * Credit (VIRTIO 1.2 §5.10.6.3): each side announces a window (`buf_alloc`) and counts what its program has consumed
  * (`fwd_cnt`); the other side may have at most a window of bytes that are not consumed. The counters are modulo 2^32.
- * The device holds both sides to it. A guest or a peer that sends more loses the connection, and no byte is dropped from
- * a stream that goes on. A window that shrinks is not held against bytes that were sent before.
+ * The device holds both sides to it. A guest or a peer that sends more loses the connection, and no byte is dropped
+ * from a stream that goes on. A window that shrinks is not held against bytes that were sent before.
  */
 import { MAX_VSOCK_CREDIT_BYTES, MAX_VSOCK_WAITING_PACKETS } from './limits.ts';
-import { Operation, SEQPACKET_END_OF_MESSAGE, SocketType } from './packet.ts';
+import { Operation, PACKET_HEADER_BYTES, SEQPACKET_END_OF_MESSAGE, SocketType } from './packet.ts';
 
 /** Small pieces of a stream are joined up to this size, which a Linux guest takes in one buffer. */
 const JOINED_BYTES = 4_096;
@@ -23,12 +23,17 @@ export type ConnectionState =
   /** Reset. The packets that wait for the guest are still handed to it. */
   | 'closing';
 
-/** An item that waits for the guest. */
+/**
+ * An item that waits for the guest. In `block` there is room for the header of a packet in front of the payload, where
+ * the bytes of an earlier piece were: so a header is written in place, and no piece of a long payload is copied.
+ */
 export interface Waiting {
   readonly operation: Operation;
   flags: number;
-  payload: Buffer | null;
-  /** Bytes of `payload` in use. */
+  block: Buffer;
+  /** Where the payload begins. */
+  start: number;
+  /** Bytes of the payload. */
   length: number;
 }
 
@@ -123,38 +128,44 @@ export class Connection {
       if (join(last, payload)) return true;
     }
     if (this.#waiting.length >= MAX_VSOCK_WAITING_PACKETS) return false;
-    this.#waiting.push({ operation, flags, payload: Buffer.from(payload), length: payload.length });
+    const block = Buffer.allocUnsafe(PACKET_HEADER_BYTES + payload.length);
+    block.set(payload, PACKET_HEADER_BYTES);
+    this.#waiting.push({ operation, flags, block, start: PACKET_HEADER_BYTES, length: payload.length });
     return true;
   }
 
-  /** The next packet for the guest, with at most `room` bytes of payload. Null when no packet waits. */
+  /**
+   * The next packet for the guest, with at most `room` bytes of payload; its header may be written until the next call.
+   * Null when no packet waits.
+   */
   take(room: number): Waiting | null {
     const first = this.#waiting[0];
     if (first === undefined) return null;
-    if (first.payload === null || first.length <= room) {
+    if (first.length <= room) {
       this.#waiting.shift();
       return first;
     }
-    const { payload } = first;
+    const { operation, block, start } = first;
     const isSeqpacket = this.place.type === SocketType.seqpacket;
     // Only the last piece of a message ends it.
     const flags = isSeqpacket ? first.flags & ~SEQPACKET_END_OF_MESSAGE : first.flags;
-    const piece = { operation: first.operation, flags, payload: payload.subarray(0, room), length: room };
-    first.payload = payload.subarray(room);
+    first.start += room;
     first.length -= room;
-    return piece;
+    return { operation, flags, block, start, length: room };
   }
 }
 
 /** Appends to the last piece of a stream, within its block. */
 function join(last: Waiting, payload: Uint8Array): boolean {
-  if (last.payload === null || last.length + payload.length > JOINED_BYTES) return false;
-  if (last.payload.length < last.length + payload.length) {
-    const block = Buffer.alloc(JOINED_BYTES);
-    last.payload.copy(block, 0, 0, last.length);
-    last.payload = block;
+  if (last.length + payload.length > JOINED_BYTES) return false;
+  const end = last.start + last.length;
+  if (last.block.length < end + payload.length) {
+    const block = Buffer.allocUnsafe(PACKET_HEADER_BYTES + JOINED_BYTES);
+    last.block.copy(block, PACKET_HEADER_BYTES, last.start, end);
+    last.block = block;
+    last.start = PACKET_HEADER_BYTES;
   }
-  last.payload.set(payload, last.length);
+  last.block.set(payload, last.start + last.length);
   last.length += payload.length;
   return true;
 }

@@ -2,9 +2,9 @@
  * The vsock device of one guest (VIRTIO 1.2 §5.10): packets of the guest become messages to the domain with that CID,
  * messages of other domains become packets for the guest. The broker decides each of them.
  *
- * The guest's identity is the session with the broker. A source CID that is not the guest's own is forged: the packet is
- * counted and goes nowhere. Refused, unknown CID, no listener and too many connections look the same to the guest: one
- * RST, a fixed time after its request.
+ * The guest's identity is the session with the broker. A source CID that is not the guest's own is forged: the packet
+ * is counted and goes nowhere. Refused, unknown CID, no listener and too many connections look the same to the guest:
+ * one RST, a fixed time after its request.
  *
  * Nothing is dropped from a stream. What cannot be delivered ends its connection: both guests get a reset.
  */
@@ -33,6 +33,7 @@ import {
   PACKET_HEADER_BYTES,
   type Packet,
   type SocketType,
+  writeHeader,
 } from './packet.ts';
 import { ConnectionTable } from './table.ts';
 
@@ -85,6 +86,8 @@ export class VsockDevice implements VirtioDevice, ExchangeEvents {
   /** Resets for connections that are in no table. */
   readonly #resets: Packet[] = [];
   #delayedResets = 0;
+  /** Packets of the guest wait in its memory until `#isBehind` is false. */
+  #isHeld = false;
   #wiring: Wiring | null = null;
   #cancelSweep: (() => void) | null = null;
 
@@ -130,7 +133,10 @@ export class VsockDevice implements VirtioDevice, ExchangeEvents {
 
   #collect(queue: DeviceQueue, budget: number): number {
     for (let done = 0; done < budget; done++) {
-      if (this.#isBehind()) return done;
+      if (this.#isBehind()) {
+        this.#isHeld = true;
+        return done;
+      }
       const chain = queue.pop();
       if (chain === null) return done;
       const bytes = queue.read(chain);
@@ -310,6 +316,8 @@ export class VsockDevice implements VirtioDevice, ExchangeEvents {
   }
 
   settled(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
     this.#wiring?.wake(SEND_QUEUE);
   }
 
@@ -424,7 +432,7 @@ export class VsockDevice implements VirtioDevice, ExchangeEvents {
     return budget;
   }
 
-  /** The next packet that fits a buffer with so much room behind the header. */
+  /** The next packet that fits a buffer with so much room behind the header; valid until the next call. */
   #nextFor(room: number): Buffer | null {
     if (room < 0) return NO_PACKET; // a buffer without room for a header is given back empty
     const reset = this.#resets.shift();
@@ -456,7 +464,9 @@ export class VsockDevice implements VirtioDevice, ExchangeEvents {
         bufAlloc: connection.peerWindow,
         fwdCnt: connection.peerConsumed,
       };
-      return encodePacket(packet, waiting.payload?.subarray(0, waiting.length) ?? null);
+      const { block, start, length } = waiting;
+      writeHeader(block, start - PACKET_HEADER_BYTES, packet, length);
+      return block.subarray(start - PACKET_HEADER_BYTES, start + length);
     }
     return null;
   }

@@ -3,5 +3,5 @@ export { BrokerExchange } from './broker-exchange.ts';
 export { type VsockCounts, VsockDevice } from './device.ts';
 export type { Exchange } from './exchange.ts';
 export { MAX_SERVICE_PORT, VSOCK_PORT_BASE } from './limits.ts';
-export type { PeerMessage } from './message.ts';
+export { decodeMessage, encodeMessage, MESSAGE_HEADER_BYTES, type PeerMessage } from './message.ts';
 export { decodePacket, encodePacket, Operation, type Packet, SocketType } from './packet.ts';

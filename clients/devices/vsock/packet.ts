@@ -66,19 +66,26 @@ export function decodePacket(bytes: Buffer): Packet | null {
 /** The header with `payload` behind it. */
 export function encodePacket(packet: Packet, payload: Uint8Array | null): Buffer {
   const length = payload?.length ?? 0;
-  const bytes = Buffer.alloc(PACKET_HEADER_BYTES + length);
-  bytes.writeUInt32LE(packet.sourceCid, 0);
-  bytes.writeUInt32LE(packet.destinationCid, 8);
-  bytes.writeUInt32LE(packet.sourcePort, 16);
-  bytes.writeUInt32LE(packet.destinationPort, 20);
-  bytes.writeUInt32LE(length, 24);
-  bytes.writeUInt16LE(packet.type, 28);
-  bytes.writeUInt16LE(packet.operation, 30);
-  bytes.writeUInt32LE(packet.flags, 32);
-  bytes.writeUInt32LE(packet.bufAlloc, 36);
-  bytes.writeUInt32LE(packet.fwdCnt, 40);
+  const bytes = Buffer.allocUnsafe(PACKET_HEADER_BYTES + length);
+  writeHeader(bytes, 0, packet, length);
   if (payload !== null) bytes.set(payload, PACKET_HEADER_BYTES);
   return bytes;
+}
+
+/** Writes all PACKET_HEADER_BYTES at `at`. */
+export function writeHeader(bytes: Buffer, at: number, packet: Packet, length: number): void {
+  bytes.writeUInt32LE(packet.sourceCid, at);
+  bytes.writeUInt32LE(0, at + 4);
+  bytes.writeUInt32LE(packet.destinationCid, at + 8);
+  bytes.writeUInt32LE(0, at + 12);
+  bytes.writeUInt32LE(packet.sourcePort, at + 16);
+  bytes.writeUInt32LE(packet.destinationPort, at + 20);
+  bytes.writeUInt32LE(length, at + 24);
+  bytes.writeUInt16LE(packet.type, at + 28);
+  bytes.writeUInt16LE(packet.operation, at + 30);
+  bytes.writeUInt32LE(packet.flags, at + 32);
+  bytes.writeUInt32LE(packet.bufAlloc, at + 36);
+  bytes.writeUInt32LE(packet.fwdCnt, at + 40);
 }
 
 /** Flags that mean something for the operation; a guest's other bits are not passed on. */
