@@ -4,17 +4,16 @@ import { openIvshmemWire } from './ivshmem-wire.ts';
 import { openNetWire } from './net-wire.ts';
 import { openSocketWire } from './socket-wire.ts';
 import { openVsockWire } from './vsock-wire.ts';
-import type { Wire, WireEvents, WireKind, WireSetup } from './wire.ts';
+import { ANSWERS_PER_WINDOW, type Wire, type WireEvents, type WireKind, type WireSetup } from './wire.ts';
 
 const OPENERS: Readonly<Record<WireKind, (setup: WireSetup, events: WireEvents) => Promise<Wire>>> = {
   vsock: openVsockWire,
   net: openNetWire,
+  segments: openNetWire,
   ivshmem: openIvshmemWire,
   stream: openSocketWire,
   frames: openSocketWire,
 };
-/** How much may be under way between two frames, which have no credit of their own: about a window of TCP. */
-const WINDOW_BYTES = 131_072;
 const ANSWER_BYTES = 64;
 
 /** Set by `echo`; with a number, bytes are counted and answered once per so many. */
@@ -51,8 +50,8 @@ export type GuestCalls = {
   echo(argument: { readonly perAnswer: number; readonly largest: number }): Promise<void>;
   /** Median of the round trips, microseconds. */
   ask(argument: { readonly bytes: number; readonly trips: number }): Promise<number>;
-  /** Sends `count` messages; microseconds until the last answer. `isWindowed`: at most a window is under way. */
-  push(argument: { readonly bytes: number; readonly count: number; readonly isWindowed: boolean }): Promise<number>;
+  /** Sends `count` messages; microseconds until the last answer. At most a window is under way; 0: no window. */
+  push(argument: { readonly bytes: number; readonly count: number; readonly windowBytes: number }): Promise<number>;
 };
 
 const calls: GuestCalls = {
@@ -75,16 +74,16 @@ const calls: GuestCalls = {
     }
     return took.sort((a, b) => a - b)[took.length >> 1] ?? Number.NaN;
   },
-  push: ({ bytes, count, isWindowed }) =>
+  push: ({ bytes, count, windowBytes }) =>
     new Promise((resolve) => {
       const began = performance.now();
       const total = bytes * count;
-      const answerPer = isWindowed ? WINDOW_BYTES / 4 : total;
+      const answerPer = windowBytes > 0 ? windowBytes / ANSWERS_PER_WINDOW : total;
       let [sent, answered] = [0, 0];
       const more = (): void => {
         while (sent < count) {
           const underWay = sent * bytes - Math.floor(answered / ANSWER_BYTES) * answerPer;
-          if ((isWindowed && underWay + bytes > WINDOW_BYTES) || wire?.send(bytes) !== true) break;
+          if ((windowBytes > 0 && underWay + bytes > windowBytes) || wire?.send(bytes) !== true) break;
           sent++;
         }
         wire?.flush();

@@ -1,6 +1,7 @@
 /**
- * `npm run bench -- --devices`: two guests through their device processes and a broker, next to the same devices without
- * a broker, and to a bare socket between the two guests.
+ * `npm run bench -- --devices`: two guests through their device processes and a broker, next to a plain relay in the
+ * place of the broker, to the same devices in one process without a broker, and to a bare socket between the two
+ * guests.
  *
  * Each guest, each device process and the broker (this process) is a process of its own, as on a host. The guests are
  * drivers in Node instead of VMs, the same in each way, so the figures hold neither a VMM nor its emulation.
@@ -15,7 +16,10 @@ import type { Cleanup } from '../cleanup.ts';
 import { callerOf } from '../roles/calls.ts';
 import { processCpuMicros } from '../throughput/process-cpu.ts';
 import type { GuestCalls } from './guest.ts';
-import { GUESTS, SECTION_BYTES, VSOCK_PORT, type WireKind, type WireSetup } from './wire.ts';
+import { SEGMENT_BYTES } from './net-wire.ts';
+import type { RelaySockets } from './plain-relay.ts';
+import type { RelayedDevice } from './relayed-device.ts';
+import { ANSWERS_PER_WINDOW, GUESTS, SECTION_BYTES, VSOCK_PORT, type WireKind, type WireSetup } from './wire.ts';
 import type { WithoutBroker } from './without-broker.ts';
 
 const SMALL_BYTES = 64;
@@ -23,6 +27,9 @@ const STREAM_BYTES = 65_536;
 const FRAME_BYTES = 1_514;
 const SMALL_FRAME_BYTES = 98; // of a ping
 const MIB = 1_048_576;
+/** How much may be under way between two frames, which have no credit of their own: about a window of TCP. */
+const FRAME_WINDOW_BYTES = 131_072;
+const SEGMENT_WINDOW_BYTES = 524_288;
 
 export interface DevicePlan {
   /** Round trips of each figure, in each of the rounds, which take turns. */
@@ -38,6 +45,8 @@ export interface DeviceFigure {
   readonly unit: 'µs' | 'MiB/s';
   /** Medians of the rounds. */
   readonly argus: number;
+  /** A relay that opens and seals, in the place of the broker: as many processes. Null for ivshmem. */
+  readonly relay: number | null;
   /** The same devices in one process, without a broker; for ivshmem memory that both guests share. */
   readonly withoutBroker: number;
   /** A unix socket between the two guests; null where nothing of the kind exists. */
@@ -46,7 +55,7 @@ export interface DeviceFigure {
   readonly cpu: { readonly broker: number; readonly devices: number };
 }
 
-type Way = 'argus' | 'withoutBroker' | 'socket';
+type Way = 'argus' | 'relay' | 'withoutBroker' | 'socket';
 type Pair = readonly [Guest, Guest];
 
 interface Guest {
@@ -55,6 +64,14 @@ interface Guest {
     ...argument: Parameters<GuestCalls[Name]>
   ): Promise<Awaited<ReturnType<GuestCalls[Name]>>>;
   close(): Promise<void>;
+}
+
+/** What a device is measured by, in each way that exists for it. */
+interface Scenario {
+  readonly device: keyof WithoutBroker;
+  readonly wire: WireKind;
+  readonly socket: WireKind | null;
+  readonly measures: readonly Measure[];
 }
 
 /** One figure: how a pair is measured once, and for how many trips or MiB the measured CPU is. */
@@ -90,39 +107,53 @@ export async function runDevices(
     const pair = (kind: string): [string, string] => [`${folder}/${way}-${kind}-0`, `${folder}/${way}-${kind}-1`];
     return { vsock: pair('vsock'), net: pair('net'), ivshmem: pair('ivshmem') };
   };
-  const [ours, bare] = [sockets('argus'), sockets('bare')];
+  const [ours, relayed, bare] = [sockets('argus'), sockets('relay'), sockets('bare')];
   const devices = await Promise.all([0, 1].map((place) => startDevice(site, place as 0 | 1, ours)));
   for (const child of devices) cleanup.add(() => stopChild(child));
   const direct = await startRoleServer('../devices/without-broker.ts', bare);
   cleanup.add(() => direct.stop());
+  await startRelay([`${folder}/relay-0`, `${folder}/relay-1`], relayed, cleanup);
 
   const figures: DeviceFigure[] = [];
-  const scenarios: readonly [kind: keyof WithoutBroker, socket: WireKind | null, measures: readonly Measure[]][] = [
-    [
-      'vsock',
-      'stream',
-      [
+  const scenarios: readonly Scenario[] = [
+    {
+      device: 'vsock',
+      wire: 'vsock',
+      socket: 'stream',
+      measures: [
         roundTrip('vsock round trip, 64 B', SMALL_BYTES, plan),
         roundTrip('vsock round trip, 32 KiB', STREAM_BYTES / 2, plan),
-        throughput('vsock throughput', STREAM_BYTES, plan),
+        throughput('vsock throughput', STREAM_BYTES, 0, plan),
       ],
-    ],
-    [
-      'net',
-      'frames',
-      [
+    },
+    {
+      device: 'net',
+      wire: 'net',
+      socket: 'frames',
+      measures: [
         roundTrip('network round trip, 98 B frames', SMALL_FRAME_BYTES, plan),
-        throughput('network throughput, MTU 1500', FRAME_BYTES, plan),
+        throughput('network throughput, MTU 1500', FRAME_BYTES, FRAME_WINDOW_BYTES, plan),
       ],
-    ],
-    ['ivshmem', null, [roundTrip('ivshmem doorbell and back, 4 KiB sections', SECTION_BYTES, plan)]],
+    },
+    {
+      device: 'net',
+      wire: 'segments',
+      socket: 'frames',
+      measures: [throughput('network throughput, segments of 64 KiB', SEGMENT_BYTES, SEGMENT_WINDOW_BYTES, plan)],
+    },
+    {
+      device: 'ivshmem',
+      wire: 'ivshmem',
+      socket: null,
+      measures: [roundTrip('ivshmem doorbell and back, 4 KiB sections', SECTION_BYTES, plan)],
+    },
   ];
-  for (const [kind, socket, measures] of scenarios) {
-    const pairs = new Map<Way, Pair>([
-      ['argus', await startPair(kind, ours[kind])],
-      ['withoutBroker', await startPair(kind, bare[kind])],
-    ]);
-    if (socket !== null) pairs.set('socket', await startPair(socket, [`${folder}/${kind}`, `${folder}/${kind}`]));
+  for (const [index, { device, wire, socket, measures }] of scenarios.entries()) {
+    const pairs = new Map<Way, Pair>([['argus', await startPair(wire, ours[device])]]);
+    if (device !== 'ivshmem') pairs.set('relay', await startPair(wire, relayed[device]));
+    pairs.set('withoutBroker', await startPair(wire, bare[device]));
+    const path = `${folder}/socket-${index}`;
+    if (socket !== null) pairs.set('socket', await startPair(socket, [path, path]));
     for (const measure of measures) {
       progress(measure.what);
       figures.push(await compare(measure, pairs, plan.rounds, devices));
@@ -144,17 +175,16 @@ function roundTrip(what: string, bytes: number, { trips }: DevicePlan): Measure 
   };
 }
 
-function throughput(what: string, bytes: number, { streamMib }: DevicePlan): Measure {
+function throughput(what: string, bytes: number, windowBytes: number, { streamMib }: DevicePlan): Measure {
   const count = Math.ceil((streamMib * MIB) / bytes);
-  const isWindowed = bytes < STREAM_BYTES;
   return {
     what,
     unit: 'MiB/s',
     count: streamMib,
     once: async ([sending, counting]) => {
-      const perAnswer = isWindowed ? 32_768 : bytes * count;
+      const perAnswer = windowBytes > 0 ? windowBytes / ANSWERS_PER_WINDOW : bytes * count;
       await counting.call('echo', { perAnswer, largest: SMALL_FRAME_BYTES });
-      const micros = await sending.call('push', { bytes, count, isWindowed });
+      const micros = await sending.call('push', { bytes, count, windowBytes });
       return (bytes * count) / MIB / (micros / 1e6);
     },
   };
@@ -166,7 +196,7 @@ async function compare(
   rounds: number,
   devices: readonly ChildProcess[],
 ): Promise<DeviceFigure> {
-  const got: Record<Way, number[]> = { argus: [], withoutBroker: [], socket: [] };
+  const got: Record<Way, number[]> = { argus: [], relay: [], withoutBroker: [], socket: [] };
   const cpu = { broker: 0, devices: 0 };
   for (let round = 0; round <= rounds; round++)
     for (const [way, pair] of pairs) {
@@ -183,6 +213,7 @@ async function compare(
     what,
     unit,
     argus: median(got.argus),
+    relay: got.relay.length === 0 ? null : median(got.relay),
     withoutBroker: median(got.withoutBroker),
     socket: got.socket.length === 0 ? null : median(got.socket),
     cpu,
@@ -221,6 +252,22 @@ async function startDevice(site: Site, place: 0 | 1, sockets: WithoutBroker): Pr
       });
   });
   return child;
+}
+
+/** The relay and the two processes with the devices, which dial it. */
+async function startRelay(sockets: RelaySockets, devices: WithoutBroker, cleanup: Cleanup): Promise<void> {
+  const relay = await startRoleServer('../devices/plain-relay.ts', sockets);
+  cleanup.add(() => relay.stop());
+  for (const place of [0, 1] as const) {
+    const setup: RelayedDevice = {
+      place,
+      relay: sockets[place],
+      vsock: devices.vsock[place],
+      net: devices.net[place],
+    };
+    const device = await startRoleServer('../devices/relayed-device.ts', setup);
+    cleanup.add(() => device.stop());
+  }
 }
 
 async function startPair(kind: WireKind, sockets: readonly [string, string]): Promise<Pair> {

@@ -7,23 +7,23 @@ export function renderDevices(figures: readonly DeviceFigure[]): string {
   const head = [
     'medians',
     'Argus',
-    'without a broker',
-    'bare socket',
-    'of the former',
-    'of the latter',
-    'CPU broker',
+    'relay',
+    'no broker',
+    'socket',
+    'to relay',
+    'to none',
+    'to socket',
+    'broker',
     'devices',
   ];
   const table = new Table({ head, style: TABLE_STYLE });
-  for (const { what, unit, argus, withoutBroker, socket, cpu } of figures) {
-    const of = (other: number | null): string => (other === null ? '' : `${(argus / other).toFixed(2)} x`);
+  for (const { what, unit, argus, relay, withoutBroker, socket, cpu } of figures) {
+    const to = (other: number | null): string => (other === null ? '' : `${(argus / other).toFixed(2)} x`);
     table.push([
       what,
       `${argus.toFixed(0)} ${unit}`,
-      withoutBroker.toFixed(0),
-      socket?.toFixed(0) ?? '',
-      of(withoutBroker),
-      of(socket),
+      ...[relay, withoutBroker, socket].map((figure) => figure?.toFixed(0) ?? ''),
+      ...[relay, withoutBroker, socket].map(to),
       ...[cpu.broker, cpu.devices].map((micros) => `${micros.toFixed(0)} µs/${unit === 'µs' ? 'trip' : 'MiB'}`),
     ]);
   }

@@ -12,7 +12,7 @@ export interface WireEvents {
   onRoom(): void;
 }
 
-export type WireKind = 'vsock' | 'net' | 'ivshmem' | 'stream' | 'frames';
+export type WireKind = 'vsock' | 'net' | 'segments' | 'ivshmem' | 'stream' | 'frames';
 
 export interface WireSetup {
   readonly kind: WireKind;
@@ -29,3 +29,9 @@ export const GUESTS = [
 ] as const;
 export const VSOCK_PORT = 80;
 export const SECTION_BYTES = 4_096;
+/** An MTU of 9000 and its header: the most that a link takes as one frame. */
+export const MAX_FRAME_BYTES = 9_014;
+/** struct virtio_net_hdr_v1. */
+export const NET_HEADER_BYTES = 12;
+/** Where bytes are sent with a window, the other guest answers so often in each window. */
+export const ANSWERS_PER_WINDOW = 4;

@@ -1,14 +1,16 @@
 /**
  * The same devices without a broker, in one process that reaches the memory of both guests: how vhost-device-vsock and
- * vhost-user switches are built. The regions of ivshmem are one region here, which both guests have, as ivshmem is meant.
+ * vhost-user switches are built. The regions of ivshmem are one region here, which both guests have, as ivshmem is
+ * meant.
  */
 import { NODE_CLOCK } from '../../clients/agents/audio/index.ts';
+import { typeOfPacket } from '../../clients/agents/network/link/offload.ts';
 import { NetDevice } from '../../clients/devices/net/index.ts';
 import { type Descriptor, listenUnix, openSystem, type System } from '../../clients/devices/sys/index.ts';
 import { serveVhostUser } from '../../clients/devices/vhost-user/index.ts';
 import { VsockDevice } from '../../clients/devices/vsock/index.ts';
 import { VECTORS } from './ivshmem-wire.ts';
-import { GUESTS } from './wire.ts';
+import { GUESTS, MAX_FRAME_BYTES, NET_HEADER_BYTES } from './wire.ts';
 
 /** Sockets of the devices, by kind, one per guest. */
 export interface WithoutBroker {
@@ -17,7 +19,6 @@ export interface WithoutBroker {
   readonly ivshmem: readonly [string, string];
 }
 
-const MAX_FRAME_BYTES = 9_014;
 /** A state table and two sections, and a power of two as QEMU demands. */
 const REGION_BYTES = 16_384;
 
@@ -52,7 +53,11 @@ async function serveVsock(): Promise<void> {
 async function serveNet(): Promise<void> {
   const devices: NetDevice[] = [];
   for (const index of [0, 1]) {
-    const device = new NetDevice({ send: (frame) => devices[1 - index]?.write(frame), maxFrameBytes: MAX_FRAME_BYTES });
+    const device = new NetDevice({
+      send: () => {},
+      sendPacket: (packet) => devices[1 - index]?.writeSegment(packet.subarray(NET_HEADER_BYTES), typeOfPacket(packet)),
+      maxFrameBytes: MAX_FRAME_BYTES,
+    });
     devices.push(device);
     await serveVhostUser(system, sockets.net[index] ?? '', device, () => {});
   }
