@@ -11,6 +11,7 @@ import { reasonOf } from '../../../broker/base/index.ts';
 import { OUR_WORDS, problemOf, readYamlText } from '../../../broker/config/index.ts';
 import { ArgusError } from '../../sdk/index.ts';
 import { readDhcpConfig } from './dhcp/config.ts';
+import { leaseFile } from './dhcp/lease-file.ts';
 import { serveDhcp } from './dhcp/serve.ts';
 import { NetError } from './errors.ts';
 import type { DomainSession } from './kept-ring.ts';
@@ -244,7 +245,8 @@ export async function startNetworkEndpoint(
 }
 
 async function startDhcp(vm: DomainSession, { config, leases }: DhcpPart, { say, fail }: EndpointHost): Promise<Stop> {
-  const service = await serveDhcp(vm, { config: readDhcpConfig(config), leaseFile: leases, log: say, onFailure: fail });
+  const store = leaseFile(leases);
+  const service = await serveDhcp(vm, { config: readDhcpConfig(config), store, log: say, onFailure: fail });
   say(`${vm.name}: giving out addresses`);
   return () => service.close();
 }

@@ -2,6 +2,7 @@
  * A ring that is wanted for as long as an endpoint runs: registered again when policy closed it and may allow it now, and
  * read by one handler.
  */
+import { type Clock, nodeClock } from '../../../broker/base/index.ts';
 import { ArgusError, type Message, type Ring, type Vm } from '../../sdk/index.ts';
 
 /** The part of a `Vm` that an endpoint works with. */
@@ -27,8 +28,9 @@ export function keepRing(
   vm: DomainSession,
   wish: RingWish,
   handle: (message: Message) => void | Promise<void>,
+  clock: Clock = nodeClock,
 ): KeptRing {
-  return keep(vm, wish, async (ring) => {
+  return keep(vm, wish, clock, async (ring) => {
     for await (const message of ring) {
       const pending = handle(message);
       if (pending !== undefined) await pending;
@@ -40,11 +42,16 @@ export function keepRing(
  * Calls the handler during delivery, so messages and the session's events (`peer-gone`, `ring-closed`) come in the order in
  * which the broker sent them. The payload is lent for the call: a handler copies what it keeps.
  */
-export function keepOrderedRing(vm: DomainSession, wish: RingWish, take: (message: Message) => void): KeptRing {
-  return keep(vm, wish, (ring) => ring.consume(take));
+export function keepOrderedRing(
+  vm: DomainSession,
+  wish: RingWish,
+  take: (message: Message) => void,
+  clock: Clock = nodeClock,
+): KeptRing {
+  return keep(vm, wish, clock, (ring) => ring.consume(take));
 }
 
-function keep(vm: DomainSession, wish: RingWish, read: (ring: Ring) => Promise<void>): KeptRing {
+function keep(vm: DomainSession, wish: RingWish, clock: Clock, read: (ring: Ring) => Promise<void>): KeptRing {
   let ring: Ring | null = null;
   let isClosed = false;
   let wake = (): void => {};
@@ -65,7 +72,7 @@ function keep(vm: DomainSession, wish: RingWish, read: (ring: Ring) => Promise<v
       if (isClosed) return;
       await new Promise<void>((resolve) => {
         wake = resolve;
-        setTimeout(resolve, RETRY_MS).unref();
+        clock.after(RETRY_MS, resolve);
       });
       registering = vm.registerRing(wish);
       registering.catch(() => {}); // the loop looks at it

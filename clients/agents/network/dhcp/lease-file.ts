@@ -23,6 +23,17 @@ const schema = z.strictObject({
   ),
 });
 
+/** Where the leases are kept. A write is durable when it resolves. */
+export interface LeaseStore {
+  read(): Promise<Leases>;
+  write(leases: readonly Lease[]): Promise<void>;
+}
+
+/** The file at `path`; its directory must exist. */
+export function leaseFile(path: string): LeaseStore {
+  return { read: () => readLeases(path), write: (leases) => writeLeases(path, leases) };
+}
+
 /** An absent file is an empty one. @throws NetError ERR_NET_DHCP_LEASE_FILE when it cannot be understood: giving out an
  *  address twice is worse than not starting. */
 export async function readLeases(path: string): Promise<Leases> {

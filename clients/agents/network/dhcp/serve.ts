@@ -1,9 +1,10 @@
 /** The DHCP server at its ring: messages in, leases on disk, answers to the domain that asked. */
+import { type Clock, nodeClock } from '../../../../broker/base/index.ts';
 import { ArgusError, type Message } from '../../../sdk/index.ts';
 import { type DomainSession, keepRing } from '../kept-ring.ts';
 import { CONTROL_RING_BYTES, DHCP_CLIENT_PORT, DHCP_DEADLINE_MS, DHCP_SERVER_PORT } from '../limits.ts';
 import type { DhcpConfig } from './config.ts';
-import { readLeases, writeLeases } from './lease-file.ts';
+import type { LeaseStore } from './lease-file.ts';
 import { decodeDhcp } from './message.ts';
 import { DhcpServer } from './server.ts';
 
@@ -13,18 +14,18 @@ export interface DhcpService {
 
 export interface DhcpServiceOptions {
   readonly config: DhcpConfig;
-  /** Path; its directory must exist. */
-  readonly leaseFile: string;
+  readonly store: LeaseStore;
   /** One line per message for the operator. */
   readonly log: (line: string) => void;
   /** The disk failed: nothing more is given out. */
   readonly onFailure: (error: Error) => void;
+  readonly clock?: Clock;
 }
 
 /** @throws ArgusError, NetError */
 export async function serveDhcp(vm: DomainSession, options: DhcpServiceOptions): Promise<DhcpService> {
-  const { config, leaseFile, log } = options;
-  const leases = await readLeases(leaseFile);
+  const { config, store, log, clock = nodeClock } = options;
+  const leases = await store.read();
   const server = new DhcpServer(config, leases);
 
   const handle = async ({ payload, source }: Message): Promise<void> => {
@@ -33,9 +34,9 @@ export async function serveDhcp(vm: DomainSession, options: DhcpServiceOptions):
       log(`${source.name}: malformed message`);
       return;
     }
-    const { bytes, isChanged, note } = server.handle(message, source.name, Math.floor(Date.now() / 1000));
+    const { bytes, isChanged, note } = server.handle(message, source.name, Math.floor(clock.wall() / 1000));
     // Before the answer: an address is given out only once that is written down.
-    if (isChanged) await writeLeases(leaseFile, leases.all);
+    if (isChanged) await store.write(leases.all);
     log(note);
     if (bytes === null) return;
     const to = { domain: source.domid, port: DHCP_CLIENT_PORT };
@@ -47,10 +48,14 @@ export async function serveDhcp(vm: DomainSession, options: DhcpServiceOptions):
     }
   };
 
-  const ring = keepRing(vm, { port: DHCP_SERVER_PORT, partner: 'any', length: CONTROL_RING_BYTES }, (message) =>
-    handle(message).catch((error: unknown) =>
-      options.onFailure(error instanceof Error ? error : new Error(String(error))),
-    ),
+  const ring = keepRing(
+    vm,
+    { port: DHCP_SERVER_PORT, partner: 'any', length: CONTROL_RING_BYTES },
+    (message) =>
+      handle(message).catch((error: unknown) =>
+        options.onFailure(error instanceof Error ? error : new Error(String(error))),
+      ),
+    clock,
   );
   await ring.ready;
   return { close: () => ring.close() };

@@ -5,6 +5,7 @@
  * becomes one message for each peer, each decided by policy. DHCP does not travel in frames: see dhcp-frame.ts.
  * As on any Ethernet, frames can be lost; each loss is counted under its reason.
  */
+import { type Clock, nodeClock } from '../../../../broker/base/index.ts';
 import { ArgusError, type Message } from '../../../sdk/index.ts';
 import { BOOTREPLY, FLAG_BROADCAST, Option } from '../dhcp/constants.ts';
 import { addressOption, cleanDhcp, decodeDhcp } from '../dhcp/message.ts';
@@ -39,6 +40,7 @@ export interface LinkOptions {
   readonly isDirect?: boolean;
   /** Lines for the operator. */
   readonly say?: (line: string) => void;
+  readonly clock?: Clock;
 }
 
 /** Counted since the link began. */
@@ -103,17 +105,17 @@ export class Link {
 
   /** Registers the rings. @throws ArgusError when policy does not let this domain have them */
   async open(): Promise<void> {
+    const { dhcp, isDirect, clock = nodeClock } = this.#options;
     this.#vm.on('reconnected', this.#onReconnected);
     for (const { name } of this.#peers.values()) {
       const wish = { port: ETHERNET_PORT, partner: name, length: ETHERNET_RING_BYTES };
       // With a direct attachment `#receive` has no promise, and the frame is copied once: into the device.
       const ring =
-        this.#options.isDirect === true
-          ? keepOrderedRing(this.#vm, wish, (message) => void this.#receive(message))
-          : keepRing(this.#vm, wish, (message) => this.#receive(message));
+        isDirect === true
+          ? keepOrderedRing(this.#vm, wish, (message) => void this.#receive(message), clock)
+          : keepRing(this.#vm, wish, (message) => this.#receive(message), clock);
       this.#rings.push(ring);
     }
-    const { dhcp } = this.#options;
     if (dhcp !== null) {
       if ('ask' in dhcp)
         this.#keep(DHCP_CLIENT_PORT, dhcp.ask, CONTROL_RING_BYTES, (message) => this.#toClient(message));
@@ -191,7 +193,7 @@ export class Link {
   }
 
   #keep(port: number, partner: string, length: number, handle: (message: Message) => void | Promise<void>): void {
-    this.#rings.push(keepRing(this.#vm, { port, partner, length }, handle));
+    this.#rings.push(keepRing(this.#vm, { port, partner, length }, handle, this.#options.clock));
   }
 
   #sendTo(peer: Peer, frame: Uint8Array, type: number): void {

@@ -1,4 +1,5 @@
 /** The router's side: announces the reachable prefixes to domains, after each change and again from time to time. */
+import { type Clock, nodeClock } from '../../../../broker/base/index.ts';
 import { ArgusError } from '../../../sdk/index.ts';
 import { type DomainSession, keepRing } from '../kept-ring.ts';
 import { CONTROL_RING_BYTES, ROUTE_DEADLINE_MS, ROUTE_PORT, ROUTE_REPEAT_MS } from '../limits.ts';
@@ -17,12 +18,13 @@ export interface AnnounceOptions {
   readonly fail: (error: Error) => void;
   /** The kernel's table unless a test has its own. */
   readonly table?: RouteTable;
+  readonly clock?: Clock;
 }
 
 const NOTHING: Announcement = { specific: [], defaults: [], warnings: [] };
 
 export async function announceRoutes(vm: DomainSession, options: AnnounceOptions): Promise<{ close(): Promise<void> }> {
-  const { to, rules, say, table = KERNEL_TABLE } = options;
+  const { to, rules, say, table = KERNEL_TABLE, clock = nodeClock } = options;
   let current = NOTHING;
   let generation = 0;
   let isReading = false;
@@ -103,19 +105,28 @@ export async function announceRoutes(vm: DomainSession, options: AnnounceOptions
     if (current.specific.length === 0 && current.defaults.length === 0) await send(domain, 'withdraw', []);
     else await sendAll(domain);
   };
-  const ring = keepRing(vm, { port: ROUTE_PORT, partner: 'any', length: CONTROL_RING_BYTES }, ({ payload, source }) =>
-    decodeRoutes(payload)?.operation === 'request' ? announce(() => answer(source.name)) : undefined,
+  const ring = keepRing(
+    vm,
+    { port: ROUTE_PORT, partner: 'any', length: CONTROL_RING_BYTES },
+    ({ payload, source }) =>
+      decodeRoutes(payload)?.operation === 'request' ? announce(() => answer(source.name)) : undefined,
+    clock,
   );
   await ring.ready;
   const watch = table.watch(look);
-  const repeat = setInterval(() => {
-    for (const domain of to) void announce(() => sendAll(domain));
-  }, ROUTE_REPEAT_MS);
+  let cancelRepeat = (): void => {};
+  const repeatLater = (): void => {
+    cancelRepeat = clock.after(ROUTE_REPEAT_MS, () => {
+      for (const domain of to) void announce(() => sendAll(domain));
+      repeatLater();
+    });
+  };
+  repeatLater();
   look();
   return {
     close: async () => {
       isClosed = true;
-      clearInterval(repeat);
+      cancelRepeat();
       watch.close();
       await Promise.allSettled(underWay);
       if (vm.state === 'connected') await Promise.all(to.map((domain) => send(domain, 'withdraw', [])));

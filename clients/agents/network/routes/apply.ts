@@ -2,7 +2,7 @@
  * The guest's side: keeps the routes that one router announces in the kernel's table. Whatever ends the router, and however
  * it ends (withdrawal, end of its session, silence, a policy that forbids it), its routes go.
  */
-import { reasonOf } from '../../../../broker/base/index.ts';
+import { type Clock, nodeClock, reasonOf } from '../../../../broker/base/index.ts';
 import { ArgusError, type Message } from '../../../sdk/index.ts';
 import { type DomainSession, keepOrderedRing } from '../kept-ring.ts';
 import { CONTROL_RING_BYTES, ROUTE_CONFIRM_MS, ROUTE_DEADLINE_MS, ROUTE_LOSS_MS, ROUTE_PORT } from '../limits.ts';
@@ -18,14 +18,15 @@ export interface ApplyOptions extends PlanLimits {
   readonly fail: (error: Error) => void;
   /** The kernel's table unless a test has its own. */
   readonly table?: RouteTable;
+  readonly clock?: Clock;
 }
 
 export async function applyRoutes(vm: DomainSession, options: ApplyOptions): Promise<{ close(): Promise<void> }> {
-  const { from, say, table = KERNEL_TABLE } = options;
+  const { from, say, table = KERNEL_TABLE, clock = nodeClock } = options;
   const learned = new LearnedRoutes();
   let routerId = -1;
-  let lossTimer: NodeJS.Timeout | null = null;
-  let confirmTimer: NodeJS.Timeout | null = null;
+  let cancelLoss = (): void => {};
+  let cancelConfirm = (): void => {};
   let lastRefused = '';
   let isClosed = false;
 
@@ -51,12 +52,12 @@ export async function applyRoutes(vm: DomainSession, options: ApplyOptions): Pro
     void enqueue();
   };
   const restartLossTimer = (): void => {
-    if (lossTimer !== null) clearTimeout(lossTimer);
+    cancelLoss();
     if (isClosed) return;
-    lossTimer = setTimeout(() => {
+    cancelLoss = clock.after(ROUTE_LOSS_MS, () => {
       lose('has been silent for too long');
       void enqueue(); // also removes routes that an earlier run of this program left
-    }, ROUTE_LOSS_MS);
+    });
   };
 
   const take = ({ payload, source }: Message): void => {
@@ -71,11 +72,11 @@ export async function applyRoutes(vm: DomainSession, options: ApplyOptions): Pro
   /** Asks the router for its sets. Each set that does not come in time goes, and so does what an earlier run left. */
   const ask = (): void => {
     learned.doubt();
-    if (confirmTimer !== null) clearTimeout(confirmTimer);
-    confirmTimer = setTimeout(() => {
+    cancelConfirm();
+    cancelConfirm = clock.after(ROUTE_CONFIRM_MS, () => {
       if (learned.dropDoubted()) say(`${from} did not announce its routes again; they are withdrawn`);
       void enqueue();
-    }, ROUTE_CONFIRM_MS);
+    });
     const iov = encodeRoutes({ operation: 'request', generation: 0, gateway4: null, gateway6: null, routes: [] });
     vm.sendv({ to: { domain: from, port: ROUTE_PORT }, from: ROUTE_PORT, iov, deadline: ROUTE_DEADLINE_MS }).catch(
       (error: unknown) => {
@@ -94,14 +95,15 @@ export async function applyRoutes(vm: DomainSession, options: ApplyOptions): Pro
   vm.on('reconnected', ask);
   vm.on('revision', ask);
   vm.on('ring-closed', onRingClosed);
-  const ring = keepOrderedRing(vm, { port: ROUTE_PORT, partner: from, length: CONTROL_RING_BYTES }, take);
+  const ring = keepOrderedRing(vm, { port: ROUTE_PORT, partner: from, length: CONTROL_RING_BYTES }, take, clock);
   const stop = (): void => {
     isClosed = true;
     vm.off('peer-gone', onGone);
     vm.off('reconnected', ask);
     vm.off('revision', ask);
     vm.off('ring-closed', onRingClosed);
-    for (const timer of [lossTimer, confirmTimer]) if (timer !== null) clearTimeout(timer);
+    cancelLoss();
+    cancelConfirm();
   };
   try {
     await ring.ready;
