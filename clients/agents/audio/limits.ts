@@ -89,8 +89,8 @@ export const VCHAN_UNREAD_BYTES = 65_536;
 export const LIVENESS_MS = 2_000;
 /** A VM that has never had a capture ring is gone after this long without a message, ms. */
 export const IDLE_MS = 60_000;
-/** Streams of earlier sessions of a VM whose late messages are ignored. */
-export const RETIRED_STREAMS = 16;
+/** Earlier starts of a VM's endpoint whose late messages are ignored. */
+export const RETIRED_STARTS = 16;
 /** VMs that one service keeps at a time; domids end at 32 751. */
 export const MAX_VMS = 4_096;
 

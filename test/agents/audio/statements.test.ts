@@ -23,6 +23,7 @@ import { checkSampleSpec, FRAME_BYTES } from '../../../clients/agents/audio/pcm/
 import { PcmBuffer } from '../../../clients/agents/audio/pcm/pcm-buffer.ts';
 import { SilenceWatch } from '../../../clients/agents/audio/pcm/silence.ts';
 import { VmAudio } from '../../../clients/agents/audio/service/vm-audio.ts';
+import { firstStream } from '../../../clients/agents/audio/stream-number.ts';
 import { FakeClock } from '../../support/clock.ts';
 import { MemoryServer } from './memory-server.ts';
 
@@ -151,6 +152,22 @@ statements('22: what one start of a VM corked and asked for is over with the nex
   vm.onCode(encodeCode(Code.sinkCork), 1);
   assert.is(vm.playback.phase, 'running', 'a late word of the old start');
 });
+
+statements(
+  '22: a late message of an earlier session is ignored, also by a service that has not heard that session',
+  () => {
+    const { server, vm } = vmAudio();
+    const [earlier, now] = [firstStream(7), firstStream(7) + 1];
+    vm.onCode(encodeCode(Code.sinkUncork), now);
+    vm.onPlayback(frame(1), earlier);
+    vm.onPlayback(frame(2), now);
+    assert.equal([...new Set(server.heard('chrome-vm'))], [2]);
+    // A start of its own is a new session, whatever its number.
+    vm.onPlayback(frame(3), firstStream(3));
+    vm.onPlayback(frame(4), now);
+    assert.equal([...new Set(server.heard('chrome-vm'))], [2, 3]);
+  },
+);
 
 statements('23: capture that comes while nobody listens is discarded, not delivered later', () => {
   const clock = new FakeClock();

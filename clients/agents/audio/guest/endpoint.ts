@@ -16,6 +16,7 @@ import { type AudioClock, NODE_CLOCK } from '../pcm/audio-clock.ts';
 import { FrameCutter } from '../pcm/frame-cutter.ts';
 import { isWholeFrames, millisecondsOf } from '../pcm/pcm.ts';
 import { SilenceWatch } from '../pcm/silence.ts';
+import { firstStream, MAX_START, nextStream } from '../stream-number.ts';
 
 export interface AudioEndpointOptions {
   readonly vm: Vm;
@@ -39,8 +40,6 @@ export interface AudioEndpointCounts {
   readonly unwanted: number;
 }
 
-const STREAM_NUMBERS = 2 ** 32;
-
 export class AudioEndpoint {
   readonly #vm: Vm;
   readonly #clock: AudioClock;
@@ -51,7 +50,7 @@ export class AudioEndpoint {
   readonly #counts = { sent: 0, dropped: 0, denied: 0, heard: 0, unwanted: 0 };
   #audioVm: string | null;
   #ring: Ring | null = null;
-  #stream = newStream();
+  #stream = newStart();
   #isListening = false;
   #isCorked = false;
   /**
@@ -250,7 +249,7 @@ export class AudioEndpoint {
   }
 
   readonly #onReconnected = (): void => {
-    this.#stream = newStream();
+    this.#stream = nextStream(this.#stream) ?? newStart();
     this.#isMute = this.#isDeaf = false;
     void this.#sayBoth();
   };
@@ -315,7 +314,6 @@ export class AudioEndpoint {
   }
 }
 
-/** Never 0: 0 means "no number". */
-function newStream(): number {
-  return randomInt(1, STREAM_NUMBERS);
+function newStart(): number {
+  return firstStream(randomInt(1, MAX_START + 1));
 }

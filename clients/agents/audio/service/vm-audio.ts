@@ -1,13 +1,14 @@
 /** The service's state of one VM: its playback, its capture, and the settings that a person made for it. */
 
 import { Code, decodeCode } from '../codes.ts';
-import { RETIRED_STREAMS } from '../limits.ts';
+import { RETIRED_STARTS } from '../limits.ts';
 import { CaptureLine } from '../lines/capture-line.ts';
 import type { SendFrame } from '../lines/capture-sender.ts';
 import { PlaybackLine } from '../lines/playback-line.ts';
 import type { MixerSetting } from '../mixer/mixer-state.ts';
 import type { AudioClock } from '../pcm/audio-clock.ts';
 import { gainOf } from '../pcm/gain.ts';
+import { startOf } from '../stream-number.ts';
 import type { SoundServer } from './sound-server.ts';
 
 export class VmAudio {
@@ -21,7 +22,7 @@ export class VmAudio {
   hadRing = false;
   unknownCodes = 0;
   readonly #clock: AudioClock;
-  /** Message type of the stream in force: an agent draws a new one for each session. Null before the first. */
+  /** The number of the session in force (stream-number.ts). Null before the first. */
   #stream: number | null = null;
   readonly #retired: number[] = [];
 
@@ -71,15 +72,20 @@ export class VmAudio {
 
   /**
    * A new stream number is a new session: what the old one had corked or asked for is over. Playback and codes come
-   * through two rings, so a late message of the old session may follow, and is ignored.
+   * through two rings, so a late message of the old session may follow, and is ignored. It may even be the first one of
+   * that session which this service hears.
    */
   #isCurrent(stream: number): boolean {
-    if (this.#retired.includes(stream)) return false;
+    const current = this.#stream;
+    const start = startOf(stream);
+    if (this.#retired.includes(start)) return false;
+    const isSameStart = current !== null && startOf(current) === start;
+    if (isSameStart && stream < current) return false;
     this.lastHeard = this.#clock.now();
-    if (stream === this.#stream) return true;
-    if (this.#stream !== null) {
-      this.#retired.push(this.#stream);
-      if (this.#retired.length > RETIRED_STREAMS) this.#retired.shift();
+    if (stream === current) return true;
+    if (current !== null) {
+      if (!isSameStart) this.#retired.push(startOf(current));
+      if (this.#retired.length > RETIRED_STARTS) this.#retired.shift();
       this.playback.reset();
       this.capture.reset();
     }
