@@ -6,6 +6,8 @@ export interface Breakage extends BrokenLine {
   readonly steps: number;
   /** Default: one. */
   readonly brokers?: number;
+  /** Default: no agents. */
+  readonly agents?: true;
   readonly invariant: string;
 }
 

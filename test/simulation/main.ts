@@ -5,8 +5,8 @@ import { commandOf, DEFAULT_STEPS, parseSteps, type Scenario, scenarioOf } from 
 import { shrink } from './shrink.ts';
 import { type Report, simulate } from './simulation.ts';
 
-const HELP = `usage: npm run simulate -- --seed N [--steps M] [--brokers B] [--without LIST] [--log] [--json]
-       npm run simulate -- --minutes M [--seed N] [--steps M] [--brokers B] [--json]
+const HELP = `usage: npm run simulate -- --seed N [--steps M] [--brokers B] [--agents] [--without LIST] [--log] [--json]
+       npm run simulate -- --minutes M [--seed N] [--steps M] [--brokers B] [--agents] [--json]
 
 Runs brokers and guests in one process on a simulated clock, network and disk. A seed decides everything: the same
 command gives the same bytes of log. After each event all invariants are checked (docs/simulation.md).
@@ -14,6 +14,7 @@ command gives the same bytes of log. After each event all invariants are checked
   --seed N         the scenario to run; with --minutes the first one of the search (default: random)
   --steps M        how many steps it has (default ${DEFAULT_STEPS})
   --brokers B      how many brokers there are, each the home of some domains (default 1)
+  --agents         an AudioVM, a router and apps with their agents take part
   --without LIST   steps that are left out, such as 3,7-9: a shrunk scenario names them
   --minutes M      search for so long, from one seed to the next; a seed that fails is shrunk and ends the search
   --log            print the log of the run
@@ -35,6 +36,7 @@ async function main(): Promise<number> {
       seed: { type: 'string' },
       steps: { type: 'string', default: String(DEFAULT_STEPS) },
       brokers: { type: 'string', default: '1' },
+      agents: { type: 'boolean', default: false },
       without: { type: 'string', default: '' },
       minutes: { type: 'string' },
       log: { type: 'boolean', default: false },
@@ -51,10 +53,14 @@ async function main(): Promise<number> {
     throw new RangeError('say --seed N, or --minutes M to search; --help tells more');
   const seed = values.seed === undefined ? randomInt(MAX_SEED) : numberOf('--seed', values.seed, 0, MAX_SEED);
   const brokers = numberOf('--brokers', values.brokers, 1, MAX_BROKERS);
+  const { agents } = values;
   const report =
     values.minutes === undefined
-      ? await replay(scenarioOf(seed, steps, parseSteps(values.without), brokers), values.log)
-      : await search(scenarioOf(seed, steps, [], brokers), numberOf('--minutes', values.minutes, 0.01, 10_000, false));
+      ? await replay(scenarioOf(seed, steps, parseSteps(values.without), brokers, agents), values.log)
+      : await search(
+          scenarioOf(seed, steps, [], brokers, agents),
+          numberOf('--minutes', values.minutes, 0.01, 10_000, false),
+        );
   if (values.json) process.stdout.write(`${JSON.stringify(jsonOf(report))}\n`);
   return report.failure === null ? 0 : 1;
 }
@@ -93,12 +99,13 @@ async function explain(found: Report): Promise<Report> {
 }
 
 function jsonOf({ scenario, digest, turns, deliveries, failure }: Report): object {
-  const { seed, steps, without, brokers } = scenario;
+  const { seed, steps, without, brokers, hasAgents } = scenario;
   const outcome = { digest, turns, deliveries, failure: failure?.message ?? null };
   return {
     seed,
     steps,
     brokers,
+    agents: hasAgents,
     without: [...without].sort((a, b) => a - b),
     ...outcome,
     command: commandOf(scenario),

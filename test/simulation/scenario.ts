@@ -7,12 +7,20 @@ export interface Scenario {
   readonly without: ReadonlySet<number>;
   /** Brokers, each with some of the domains at home. */
   readonly brokers: number;
+  /** An AudioVM, a router and apps with their agents take part. */
+  readonly hasAgents: boolean;
 }
 
 export const DEFAULT_STEPS = 40;
 
-export function scenarioOf(seed: number, steps = DEFAULT_STEPS, without: Iterable<number> = [], brokers = 1): Scenario {
-  return { seed, steps, without: new Set(without), brokers };
+export function scenarioOf(
+  seed: number,
+  steps = DEFAULT_STEPS,
+  without: Iterable<number> = [],
+  brokers = 1,
+  hasAgents = false,
+): Scenario {
+  return { seed, steps, without: new Set(without), brokers, hasAgents };
 }
 
 /** `3,7-9`, as on the command line. */
@@ -40,8 +48,9 @@ export function parseSteps(text: string): Set<number> {
 }
 
 /** The command line that repeats a run. */
-export function commandOf({ seed, steps, without, brokers }: Scenario): string {
+export function commandOf({ seed, steps, without, brokers, hasAgents }: Scenario): string {
   const left = without.size === 0 ? '' : ` --without ${formatSteps(without)}`;
   const homes = brokers === 1 ? '' : ` --brokers ${brokers}`;
-  return `npm run simulate -- --seed ${seed} --steps ${steps}${homes}${left}`;
+  const agents = hasAgents ? ' --agents' : '';
+  return `npm run simulate --${agents} --seed ${seed} --steps ${steps}${homes}${left}`;
 }

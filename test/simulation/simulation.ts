@@ -7,9 +7,11 @@ import type { Identity as KeyIdentity } from '../../keys/index.ts';
 import type { PolicyRevision } from '../../policy/index.ts';
 import type { Rule } from '../policy/naive.ts';
 import { Random } from '../support/random.ts';
+import { AGENT_LIMITS, SMALL_LIMITS } from './actors/broker.ts';
 import { Guest } from './actors/guest.ts';
 import { Home } from './actors/home.ts';
 import { Hostile } from './actors/hostile.ts';
+import { createAgents } from './agents/create.ts';
 import { workWithoutThreads } from './engine/crypto.ts';
 import { Disk } from './engine/disk.ts';
 import { Identities } from './engine/identities.ts';
@@ -19,20 +21,27 @@ import { Host } from './engine/process.ts';
 import { Revocations } from './engine/revocations.ts';
 import { Scheduler } from './engine/scheduler.ts';
 import { Accounting } from './models/accounting.ts';
+import { AgentBounds } from './models/agent-bounds.ts';
 import { Bounds } from './models/bounds.ts';
 import { Chain } from './models/chain.ts';
+import { Frames } from './models/frames.ts';
 import { Identity } from './models/identity.ts';
 import type { Invariant, View } from './models/invariant.ts';
+import { LeaseBook } from './models/leases.ts';
 import { Liveness } from './models/liveness.ts';
+import { Microphone } from './models/microphone.ts';
 import { Order } from './models/order.ts';
 import { Outcomes } from './models/outcome.ts';
 import { Permits } from './models/permit.ts';
+import { Playback } from './models/playback.ts';
 import { Recorded } from './models/recorded.ts';
+import { Recovery } from './models/recovery.ts';
 import { Revoked } from './models/revoked.ts';
+import { Routes } from './models/routes.ts';
 import { Starvation } from './models/starvation.ts';
 import type { Scenario } from './scenario.ts';
 import { chooseStep } from './steps.ts';
-import type { System } from './system.ts';
+import type { AgentSet, System } from './system.ts';
 import { compileRules, drawRules, drawTopology, linksOf, type Member, membersOf, type Topology } from './topology.ts';
 import { Witness } from './witness.ts';
 
@@ -41,6 +50,8 @@ const MAX_PAUSE_MS = 60;
 /** Within this time after the last fault is healed, everything that is allowed works. Reconnects take up to 10 s each. */
 const HEAL_MS = 60_000;
 const REST_MS = 2_000;
+/** A line with so little delay counts as a sound one. */
+const CALM_DELAY_MS = 20;
 const LOOK_MS = 100;
 /** So few answers that the hostile VM does not read fill its line. */
 const HOSTILE_HIGH_WATER_BYTES = 4_096;
@@ -88,6 +99,7 @@ export class Simulation implements System {
   readonly topology: Topology;
   readonly guests: readonly Guest[];
   readonly hostile: Hostile | null;
+  readonly agents: AgentSet | null;
   readonly homes: readonly Home[];
   readonly nats: NatsServer;
   readonly scheduler = new Scheduler();
@@ -99,6 +111,7 @@ export class Simulation implements System {
   readonly #policySeen = new Map<Home, unknown>();
   /** Guests whose keys are revoked and that have no new one yet. */
   readonly #revoked = new Set<Guest>();
+  #calmSinceMs = Number.POSITIVE_INFINITY;
 
   private constructor(scenario: Scenario, topology: Topology, parts: Parts) {
     this.scenario = scenario;
@@ -111,7 +124,14 @@ export class Simulation implements System {
       if (member === undefined) throw new Error(`no domain "${name}"`);
       return member;
     };
-    const invariants = [
+    const invariants: Invariant[] = [];
+    this.witness = new Witness(invariants, () => this.#view, parts.options.onLine ?? null);
+    const { seed } = scenario;
+    const agents = scenario.hasAgents
+      ? createAgents(topology.domains, this.witness, (index) => new Random(mix(seed, 700 + index)))
+      : null;
+    this.agents = agents?.set ?? null;
+    invariants.push(
       new Permits((name) => memberOf(name).home),
       new Identity(),
       new Outcomes(
@@ -126,11 +146,20 @@ export class Simulation implements System {
       new Bounds(this),
       new Revoked(),
       new Chain(),
+      ...(agents === null
+        ? []
+        : [
+            new Microphone(agents.set),
+            new Playback(members),
+            new Routes(agents.set),
+            new LeaseBook(),
+            new Frames(members),
+            new AgentBounds(agents.set, members.length),
+            new Recovery(this, agents.set),
+          ]),
       ...(parts.options.invariants ?? []),
-    ];
-    this.witness = new Witness(invariants, () => this.#view, parts.options.onLine ?? null);
+    );
     this.scheduler.onEvent = (label) => this.witness.say(label);
-    const { seed } = scenario;
     const lineOf = (name: string, index: number, highWaterBytes = 256 * 1024): Line => {
       const state = { minDelayMs: 0, maxDelayMs: 2, isHeld: false, highWaterBytes, splitOneIn: 16 };
       return new Line(this.scheduler, name, mix(seed, 100 + index), state);
@@ -143,7 +172,15 @@ export class Simulation implements System {
         ? new NatsLine(this.nats, member.home, name, mix(seed, 300 + index), state)
         : socket;
       const identities = parts.identities.get(member.name) ?? [];
-      return new Guest(this.host, member, identities, line, new Random(mix(seed, 200 + index)), this.witness);
+      return new Guest(
+        this.host,
+        member,
+        identities,
+        line,
+        new Random(mix(seed, 200 + index)),
+        this.witness,
+        agents?.of(member) ?? null,
+      );
     });
     const { hostile } = topology;
     const [identity] = parts.identities.get(hostile?.name ?? '') ?? [];
@@ -166,6 +203,7 @@ export class Simulation implements System {
         disk: new Disk(new Random(mix(seed, index === 0 ? 2 : 500 + index))),
         directory: { policy: parts.policy },
         revocations: new Revocations(),
+        limits: scenario.hasAgents ? AGENT_LIMITS : SMALL_LIMITS,
         random: new Random(mix(seed, index === 0 ? 3 : 600 + index)),
         log: SILENT,
         nats: this.nats,
@@ -178,7 +216,7 @@ export class Simulation implements System {
 
   static async build(scenario: Scenario, all: Identities, options: SimulationOptions): Promise<Simulation> {
     const random = new Random(mix(scenario.seed, 1));
-    const topology = drawTopology(random, scenario.brokers);
+    const topology = drawTopology(random, scenario.brokers, scenario.hasAgents);
     const rules = drawRules(random, topology);
     const policy = await compileRules(topology, rules);
     const known = await Promise.all(
@@ -205,7 +243,8 @@ export class Simulation implements System {
   }
 
   get #view(): View {
-    return { turn: this.scheduler.turn, nowMs: this.scheduler.nowMs, homes: this.homes };
+    const { turn, nowMs } = this.scheduler;
+    return { turn, nowMs, homes: this.homes, calmSinceMs: this.#calmSinceMs };
   }
 
   homeOf({ member }: Guest): Home {
@@ -258,6 +297,7 @@ export class Simulation implements System {
     const until = this.scheduler.nowMs + milliseconds;
     while (await this.scheduler.step(until)) {
       this.#watchPolicy();
+      if (this.agents !== null) this.#watchCalm();
       this.witness.check();
       if (this.scheduler.turn > MAX_EVENTS) throw new Error(`more than ${MAX_EVENTS} events`);
     }
@@ -306,6 +346,15 @@ export class Simulation implements System {
     }
   }
 
+  #watchCalm(): void {
+    const isCalm =
+      this.nats.isFaultless &&
+      this.homes.every((home) => isHealthy(home) && isJoined(home)) &&
+      this.guests.every(({ line: { state } }) => !state.isHeld && state.maxDelayMs <= CALM_DELAY_MS);
+    if (!isCalm) this.#calmSinceMs = Number.POSITIVE_INFINITY;
+    else if (this.#calmSinceMs === Number.POSITIVE_INFINITY) this.#calmSinceMs = this.scheduler.nowMs;
+  }
+
   async #heal(): Promise<void> {
     this.witness.say('everything is healed');
     const healthy = { roomBytes: Number.POSITIVE_INFINITY, isSyncFailing: false, isWriteFailing: false };
@@ -326,6 +375,8 @@ export class Simulation implements System {
       guest.start();
       guest.read();
     }
+    for (const { table } of this.agents === null ? [] : [this.agents.net, ...this.agents.apps])
+      Object.assign(table, { failOneIn: 0, missOneIn: 0 });
     // First the ends of the server's connections must hear that it has ended.
     await this.pass(1);
     await this.passUntil(HEAL_MS, () => this.guests.every(isSettled) && this.homes.every(isJoined));
@@ -339,6 +390,12 @@ export class Simulation implements System {
 /** It has a session, and every send its outcome. */
 function isSettled(guest: Guest): boolean {
   return guest.isConnected && guest.outstandingSends === 0;
+}
+
+function isHealthy({ broker, disk, machine: { serverLine } }: Home): boolean {
+  const { roomBytes, isSyncFailing, isWriteFailing } = disk;
+  const hasDisk = roomBytes === Number.POSITIVE_INFINITY && !isSyncFailing && !isWriteFailing;
+  return broker !== null && hasDisk && !serverLine.isHeld && serverLine.maxDelayMs <= CALM_DELAY_MS;
 }
 
 /** It has a session with every other broker. */

@@ -1,18 +1,11 @@
 /** What can happen in a step, and how often: what guests do, what the operator does, and what goes wrong. */
 import type { Random } from '../support/random.ts';
-import type { Guest } from './actors/guest.ts';
-import type { Home } from './actors/home.ts';
 import { ATTACK_NAMES } from './actors/hostile.ts';
+import { AGENT_CHOICES } from './agents/steps.ts';
 import { NO_FAULTS } from './engine/nats.ts';
+import { type Choice, onGuest, pickHome, type Step } from './step.ts';
 import type { System } from './system.ts';
 import { GRANTABLE, SERVICES } from './topology.ts';
-
-export interface Step {
-  readonly label: string;
-  run(): void | Promise<void>;
-}
-
-type Choice = readonly [weight: number, draw: (random: Random, system: System) => Step];
 
 const RING_BYTES = [48, 256, 1_024, 16_384] as const;
 
@@ -47,10 +40,18 @@ const CHOICES: readonly Choice[] = [
   [1, pauseLong],
 ];
 /** Where there are several brokers. */
-const BETWEEN_BROKERS: readonly Choice[] = [...CHOICES, [3, partBroker], [4, joinBrokers], [2, slowBroker]];
+const BETWEEN_BROKERS: readonly Choice[] = [
+  [3, partBroker],
+  [4, joinBrokers],
+  [2, slowBroker],
+];
 
 export function chooseStep(random: Random, system: System): Step {
-  const choices = system.homes.length > 1 ? BETWEEN_BROKERS : CHOICES;
+  const choices = [
+    ...CHOICES,
+    ...(system.homes.length > 1 ? BETWEEN_BROKERS : []),
+    ...(system.agents === null ? [] : AGENT_CHOICES),
+  ];
   let left = random.below(choices.reduce((sum, [weight]) => sum + weight, 0));
   for (const [weight, draw] of choices) {
     left -= weight;
@@ -125,10 +126,6 @@ function startGuests(_random: Random, { guests }: System): Step {
   };
 }
 
-function onGuest(guest: Guest, what: string, act: (guest: Guest) => void): Step {
-  return { label: `${guest.name} ${what}`, run: () => act(guest) };
-}
-
 /** A hostile VM does what a run has it do; without one the step is a pause. */
 function attack(random: Random, { hostile }: System): Step {
   const name = random.pick(ATTACK_NAMES);
@@ -144,12 +141,6 @@ function attack(random: Random, { hostile }: System): Step {
 }
 
 // What the operator does
-
-/** Which of the brokers it happens to. */
-function pickHome(random: Random, { homes }: System): Home {
-  const [only] = homes;
-  return homes.length === 1 && only !== undefined ? only : random.pick(homes);
-}
 
 function revokeKey(random: Random, system: System): Step {
   const guest = random.pick(system.guests);

@@ -3,13 +3,25 @@ import type { Random } from '../support/random.ts';
 import type { Guest } from './actors/guest.ts';
 import type { Home } from './actors/home.ts';
 import type { Hostile } from './actors/hostile.ts';
+import type { AppVm } from './agents/app-vm.ts';
+import type { AudioVm } from './agents/audio-vm.ts';
+import type { NetVm } from './agents/net-vm.ts';
 import type { NatsServer } from './engine/nats.ts';
 import type { Host } from './engine/process.ts';
+
+/** Those of one run. */
+export interface AgentSet {
+  readonly audio: AudioVm;
+  readonly net: NetVm;
+  readonly apps: readonly AppVm[];
+}
 
 export interface System {
   readonly guests: readonly Guest[];
   /** A VM that keeps no rules; null in runs without one. */
   readonly hostile: Hostile | null;
+  /** Null in runs without them. */
+  readonly agents: AgentSet | null;
   readonly nats: NatsServer;
   readonly host: Host;
   /** The machines of the brokers. */

@@ -5,6 +5,15 @@ import { INSPECTORS } from '../../broker/core/index.ts';
 import { compilePolicy, type PolicyFiles, type PolicyRevision, SHIPPED_POLICY_DIRECTORY } from '../../policy/index.ts';
 import type { Link, Rule } from '../policy/naive.ts';
 import type { Random } from '../support/random.ts';
+import {
+  AGENT_LABELS,
+  AGENT_NAMES,
+  AGENT_SERVICES_YAML,
+  type Agent,
+  drawAgentRules,
+  drawnAgent,
+  stationOf,
+} from './agents/inventory.ts';
 
 export interface Member {
   readonly name: string;
@@ -14,6 +23,8 @@ export interface Member {
   readonly home: string;
   /** It comes over the NATS server, not over a socket of its own. */
   readonly isOverNats: boolean;
+  /** Null where no agents take part. */
+  readonly agent: Agent | null;
 }
 
 export interface Topology {
@@ -22,6 +33,7 @@ export interface Topology {
   readonly domains: readonly Member[];
   /** A domain that keeps no rules, in some runs. */
   readonly hostile: Member | null;
+  readonly hasAgents: boolean;
 }
 
 const HOSTILE = 'mallory';
@@ -54,20 +66,29 @@ const SERVICES_YAML = `classes:
 
 const MODEL = readFileSync(join(SHIPPED_POLICY_DIRECTORY, 'model.conf'));
 
-export function drawTopology(random: Random, brokerCount: number): Topology {
+export function drawTopology(random: Random, brokerCount: number, hasAgents: boolean): Topology {
   const brokers = Array.from({ length: brokerCount }, (_, index) => `broker-${index + 1}`);
   const homeOf = (index: number): string => brokers[index % brokerCount] ?? '';
-  const count = 2 + random.below(4);
+  const count = hasAgents ? 4 + random.below(2) : 2 + random.below(4);
+  const agentOf = (index: number): Agent | null => (hasAgents ? drawnAgent(index) : null);
   const domains = Array.from({ length: count }, (_, index) => ({
-    name: `vm-${index + 1}`,
+    name: (hasAgents ? AGENT_NAMES[index] : undefined) ?? `vm-${index + 1}`,
     domid: index + 1,
     home: homeOf(index),
+    agent: agentOf(index),
     isOverNats: random.oneIn(3),
     // Each label has a member, or a row that names it would be refused.
     labels: LABELS.filter((_label, place) => index === place || random.oneIn(3)),
   }));
-  const mallory = { name: HOSTILE, domid: count + 1, home: homeOf(0), labels: [], isOverNats: false };
-  return { brokers, domains, hostile: random.oneIn(2) ? mallory : null };
+  const mallory = {
+    name: HOSTILE,
+    domid: count + 1,
+    home: homeOf(0),
+    labels: [],
+    isOverNats: false,
+    agent: agentOf(count),
+  };
+  return { brokers, domains, hostile: random.oneIn(2) ? mallory : null, hasAgents };
 }
 
 /** All that are declared. */
@@ -98,6 +119,7 @@ export function drawRules(random: Random, topology: Topology): readonly Rule[] {
       });
     }
   }
+  if (topology.hasAgents) rules.push(...drawAgentRules(random));
   if (random.oneIn(4)) {
     const [source, destination] = [random.pick(subjects), random.pick(subjects)];
     rules.push({ source, destination, className: 'argo', permission: 'send', effect: 'deny' });
@@ -111,7 +133,7 @@ export function linksOf(
   grants: readonly { readonly domain: string; readonly label: string }[],
 ): readonly Link[] {
   return [
-    ...topology.domains.flatMap(({ name, labels }) => labels.map((label): Link => [name, label])),
+    ...topology.domains.flatMap((member) => labelsOf(member).map((label): Link => [member.name, label])),
     ...grants.map(({ domain, label }): Link => [domain, label]),
   ];
 }
@@ -123,21 +145,27 @@ export async function compileRules(topology: Topology, rules: readonly Rule[]): 
 }
 
 function policyFiles(topology: Topology, rules: readonly Rule[]): PolicyFiles {
-  const domains = membersOf(topology).map(
-    ({ name, domid, home, labels }) =>
-      `  - { name: ${name}, domid: ${domid}, home: ${home}, labels: ${JSON.stringify(labels)} }`,
-  );
-  const labels = [GRANTABLE, ...LABELS].map(
+  const domains = membersOf(topology).map((member) => {
+    const { name, domid, home, agent } = member;
+    const station = agent === null ? '' : `, ${stationOf(agent)}`;
+    return `  - { name: ${name}, domid: ${domid}, home: ${home}, labels: ${JSON.stringify(labelsOf(member))}${station} }`;
+  });
+  const labels = [GRANTABLE, ...LABELS, ...(topology.hasAgents ? AGENT_LABELS : [])].map(
     (name) => `  - { name: "${name}"${name === GRANTABLE ? ', grantable: true' : ''} }`,
   );
   return {
     'model.conf': MODEL,
     'domains.yaml': bytes(['labels:', ...labels, 'domains:', ...domains]),
-    'services.yaml': Buffer.from(SERVICES_YAML),
+    'services.yaml': Buffer.from(topology.hasAgents ? SERVICES_YAML + AGENT_SERVICES_YAML : SERVICES_YAML),
     'policy.csv': bytes(rules.map(rowOf)),
     'assertions.csv': bytes([]),
     'tests.csv': bytes([]),
   };
+}
+
+/** Those that the seed drew, and the one of its agent. The hostile VM has none. */
+function labelsOf({ name, labels, agent }: Member): readonly string[] {
+  return agent === null || name === HOSTILE ? labels : [...labels, agent.label];
 }
 
 function rowOf({ source, destination, className, permission, effect }: Rule): string {

@@ -1,5 +1,6 @@
 /** Numbers the messages of a run, writes down what the actors see, and asks every invariant about it. */
 import { createHash } from 'node:crypto';
+import { formatIpv4 } from '../../broker/base/index.ts';
 import type { Delivery, Invariant, Outcome, PolicyInForce, SentMessage, View } from './models/invariant.ts';
 
 export class Witness {
@@ -84,6 +85,36 @@ export class Witness {
   keyRevoked(guest: string): void {
     this.say(`the key of ${guest} is revoked`);
     this.#ask((each) => each.keyRevoked?.(guest));
+  }
+
+  spoke(to: string, frame: number): void {
+    this.say(`the microphone gives ${frame} to ${to}`);
+    this.#ask((each, view) => each.spoke?.(to, frame, view));
+  }
+
+  heard(guest: string, frame: number | null): void {
+    this.say(`${guest} hears ${frame}`);
+    this.#ask((each, view) => each.heard?.(guest, frame, view));
+  }
+
+  played(of: string, bytes: Uint8Array): void {
+    this.say(`${of} is heard, ${bytes.length} bytes of ${bytes[0]}`);
+    this.#ask((each) => each.played?.(of, bytes));
+  }
+
+  leased(guest: string, ipv4: number): void {
+    this.say(`${guest} has the address ${formatIpv4(ipv4)}`);
+    this.#ask((each) => each.leased?.(guest, ipv4));
+  }
+
+  released(guest: string, ipv4: number): void {
+    this.say(`${guest} gives back ${formatIpv4(ipv4)}`);
+    this.#ask((each) => each.released?.(guest, ipv4));
+  }
+
+  frame(guest: string, frame: Uint8Array): void {
+    this.say(`${guest} gets a frame of ${frame.length} bytes`);
+    this.#ask((each) => each.frame?.(guest, frame));
   }
 
   keyRenewed(guest: string): void {

@@ -27,9 +27,15 @@ import type { GuestLine, LineState } from '../engine/network.ts';
 import type { Process } from '../engine/process.ts';
 import type { Revocations } from '../engine/revocations.ts';
 
+export interface BrokerLimits {
+  readonly ringBytesPerDomain: number;
+  readonly memoryBytes: number;
+}
+
 /** Small, so that shares and bounds are reached within a run. */
-const RING_BYTES_PER_DOMAIN = 64 * 1024;
-const MEMORY_BYTES = 256 * 1024;
+export const SMALL_LIMITS: BrokerLimits = { ringBytesPerDomain: 64 * 1024, memoryBytes: 256 * 1024 };
+/** Agents ask for the rings that they ask for in the product. */
+export const AGENT_LIMITS: BrokerLimits = { ringBytesPerDomain: 64 * 1024 * 1024, memoryBytes: 1024 * 1024 };
 /** One for all brokers of the process: it is as large as a hundred runs are short. */
 const POOL = new ChunkPool();
 
@@ -45,6 +51,7 @@ export interface BrokerMachine {
   /** The policy directory as it is now. */
   readonly directory: { policy: PolicyRevision };
   readonly revocations: Revocations;
+  readonly limits: BrokerLimits;
   readonly random: Random;
   readonly log: Logger;
 }
@@ -71,11 +78,7 @@ export class SimulatedBroker {
     const keys = new KeyWatch(machine.revocations, audit, log, clock);
     this.keys = keys;
     this.turns = new Turns(process.atTurnsEnd, clock);
-    const limits = {
-      ringBytesPerDomain: RING_BYTES_PER_DOMAIN,
-      routesPerDomain: ROUTES_PER_DOMAIN,
-      memoryBytes: MEMORY_BYTES,
-    };
+    const limits = { ...machine.limits, routesPerDomain: ROUTES_PER_DOMAIN };
     const deferredCopies = new DeferredCopies();
     this.federation = new Federation(identity.name, () => deferredCopies.copyAll());
     this.argo = new Argo(policy, audit, limits, this.federation.remoteOf);

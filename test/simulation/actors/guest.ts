@@ -5,6 +5,7 @@ import { resolveOptions } from '../../../clients/sdk/options.ts';
 import type { Platform } from '../../../clients/sdk/platform.ts';
 import type { Identity } from '../../../keys/index.ts';
 import type { Random } from '../../support/random.ts';
+import type { GuestAgent } from '../agents/guest-agent.ts';
 import { ephemeralOf } from '../engine/crypto.ts';
 import type { GuestLine } from '../engine/network.ts';
 import { type Host, Process } from '../engine/process.ts';
@@ -14,6 +15,8 @@ import type { Witness } from '../witness.ts';
 
 /** Between attempts of the application to connect: the SDK does not retry the first session. */
 const CONNECT_AGAIN_MS = 200;
+/** Agents that have not closed by then are killed. */
+const CLOSING_MS = 5_000;
 /** What the application registers when it starts. One is so small that senders have to wait. */
 const FIRST_RINGS = [
   { port: 10, length: 4_096 },
@@ -32,6 +35,8 @@ export class Guest {
   readonly member: Member;
   readonly line: GuestLine;
   readonly rings = new Map<string, Ring>();
+  /** Runs on the same session. */
+  readonly agent: GuestAgent | null;
   readonly #host: Host;
   #identity: Identity;
   /** What it uses once its present key is revoked and somebody has brought it a new one. */
@@ -54,6 +59,7 @@ export class Guest {
     line: GuestLine,
     random: Random,
     witness: Witness,
+    agent: GuestAgent | null,
   ) {
     this.#host = host;
     this.member = member;
@@ -64,6 +70,7 @@ export class Guest {
     this.line = line;
     this.#random = random;
     this.#witness = witness;
+    this.agent = agent;
   }
 
   /** The thumbprint of its key. */
@@ -135,6 +142,7 @@ export class Guest {
     vm.on('disconnected', ({ isFinal }) => {
       if (isFinal && this.#vm === vm) this.#vm = null;
     });
+    this.agent?.up(vm, process);
   }
 
   #sessionUp(): void {
@@ -228,11 +236,18 @@ export class Guest {
     const process = this.#process;
     if (vm === null || process === null) return;
     this.#isWanted = false;
-    vm.close().then(() => {
+    this.#close(vm, process).then(() => {
       if (this.#process !== process) return;
       this.kill();
       if (this.#isWanted) this.start();
     });
+  }
+
+  #close(vm: Vm, process: Process): Promise<void> {
+    const { agent } = this;
+    if (agent === null) return vm.close();
+    const tooLong = new Promise<void>((resolve) => void process.schedule(CLOSING_MS, 'closes', resolve));
+    return Promise.race([agent.closing(), tooLong]).then(() => vm.close());
   }
 
   kill(): void {
@@ -240,6 +255,7 @@ export class Guest {
     this.#process.kill();
     this.#process = null;
     this.#vm = null;
+    this.agent?.killed();
     this.rings.clear();
     this.line.killGuest();
     this.#witness.guestKilled(this.name);

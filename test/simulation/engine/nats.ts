@@ -167,6 +167,10 @@ export class NatsServer {
     this.random = new Random(seed);
   }
 
+  get isFaultless(): boolean {
+    return this.#isUp && Object.values(this.faults).every((oneIn) => oneIn === 0);
+  }
+
   /** Where `process` gets its connections and its time from. */
   hostOf(process: Process, state: LineState, onReading: (writtenAt: number | null) => void): LineHost {
     return {

@@ -56,6 +56,8 @@ export interface View {
   readonly turn: number;
   readonly nowMs: number;
   readonly homes: readonly Home[];
+  /** Since when nothing is broken, as far as lines, disks, brokers and the NATS server go. Infinity: something is. */
+  readonly calmSinceMs: number;
 }
 
 export interface Invariant {
@@ -73,6 +75,16 @@ export interface Invariant {
   guestKilled?(guest: string): void;
   /** The operator revoked the guest's key; from `keyRenewed` on the guest uses a new one. */
   keyRevoked?(guest: string): void;
+  /** The microphone gave this frame to the record stream of a VM, or a VM heard it; null: a frame that it never gave. */
+  spoke?(to: string, frame: number, view: View): void;
+  heard?(guest: string, frame: number | null, view: View): void;
+  /** The AudioVM gave these bytes to the sound server, as those of `of`. */
+  played?(of: string, bytes: Uint8Array): void;
+  /** A DHCP client was told that it has this address, or gives it back. */
+  leased?(guest: string, ipv4: number): void;
+  released?(guest: string, ipv4: number): void;
+  /** A frame came out of a link. */
+  frame?(guest: string, frame: Uint8Array): void;
   keyRenewed?(guest: string): void;
   /** After each event. */
   step?(view: View): void;
