@@ -1,5 +1,5 @@
 /**
- * The network agents against what they stand beside: a plain veth pair and socat over a unix socket, in one run.
+ * The network agents next to the ways without them: a plain veth pair and socat over a unix socket, in one run.
  *
  *     node --import tsx bench/network.ts [seconds] [--rounds N] [--json]
  *

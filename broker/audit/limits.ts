@@ -87,7 +87,7 @@ export const FOLLOW_POLL_MS = 200;
 export const WITNESS_RETRY_MS = 60_000;
 /** A witness answers from memory and one write to its disk. */
 export const WITNESS_ANSWER_MS = 5_000;
-/** Logs that one witness remembers: the logs of its brokers, and the few that they began anew. */
+/** Logs that one witness remembers: the logs of its brokers, and the few that they began again. */
 export const MAX_WITNESSED_LOGS = 1_024;
 /** A request has at most 63 hashes and one note. */
 export const MAX_WITNESS_REQUEST_BYTES = 128 * 1024;

@@ -1,6 +1,6 @@
 /**
  * Cosigning between two brokers: each is a witness of the other's audit log (c2sp.org/tlog-witness, over the session
- * instead of HTTP). A log that was rolled back or written anew is then known to another host.
+ * instead of HTTP). A log that was rolled back or rewritten is then known to another host.
  *
  * When a session begins and the other broker understands these frames, each side sends its key. The key is believed
  * only if it is the key that the other broker has proved in the handshake. One request of each side is under way.

@@ -11,7 +11,7 @@ export const QUANTUM_UNITS = 1_000_000;
 /**
  * Units that one turn of the event loop gives to the waiting shares. A domain without a backlog is served between two
  * turns, so this is the longest time that it waits for the others, and a round trip waits four times. A slice of 250 us
- * gives a stream of 64-byte messages a quarter more, and an innocent round trip beside an attacker twice the p50
+ * gives a stream of 64-byte messages a quarter more, and an innocent round trip next to an attacker twice the p50
  * (docs/benchmarks.md).
  */
 export const SLICE_UNITS = 100_000;

@@ -16,7 +16,7 @@ export const RECORD_OVERHEAD_BYTES = RECORD_HEADER_BYTES + TAG_BYTES;
 export const NONCE_BYTES = 12;
 /**
  * Plaintext of a data record, unless one larger frame fills it alone: 95 KiB, so that a message of 64 KiB shares its
- * record with smaller ones and needs no memory of its own; below the 128 KiB from which on malloc maps memory anew for
+ * record with smaller ones and needs no memory of its own; below the 128 KiB from which on malloc maps memory again for
  * each AEAD call; and sealed, with its header, 97 536 bytes: a whole number of fragments on every carrier that cuts
  * records.
  */

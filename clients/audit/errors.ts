@@ -11,7 +11,7 @@ export type AuditQuestionErrorCode =
   | 'ERR_AUDIT_PAGE'
   /** The checkpoint of an earlier list cannot be used with this log. */
   | 'ERR_AUDIT_CURSOR'
-  /** The case cannot be made: by whom, of what, or how much. */
+  /** The case cannot be made: its author, its records or its size is wrong. */
   | 'ERR_AUDIT_CASE'
   /** The index cannot be made or opened. Every question can be answered without it. */
   | 'ERR_AUDIT_INDEX';

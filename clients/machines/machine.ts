@@ -31,10 +31,10 @@ const CPU: Readonly<Record<Accelerator, string>> = {
 
 export interface MachineOptions {
   readonly name: string;
-  /** For the machine's own files; made, and removed by whoever owns what it lies in. */
+  /** For the machine's own files. The machine makes it; the owner of the folder above removes it. */
   readonly directory: string;
   readonly accelerator: Accelerator;
-  /** Unix socket that the port "argus.0" leads to; somebody must listen there. Null: the port leads nowhere. */
+  /** Unix socket that the port "argus.0" leads to; another program must listen there. Null: the port leads nowhere. */
   readonly socket: string | null;
   /** Shell script that is the guest's life, sourced by the first process. */
   readonly main: string;

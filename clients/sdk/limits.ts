@@ -47,7 +47,7 @@ export const CREDENTIAL_CHECK_MS = 30_000;
 export const RENEWAL_LOOKS = 30;
 export const MIN_RENEWAL_LOOK_MS = 1_000;
 export const MAX_RENEWAL_LOOK_MS = 3_600_000;
-/** `expiring` is told once a day: a person has to do something, and a listener may write to somebody. */
+/** `expiring` is told once a day: a person has to do something, and a listener may send a mail. */
 export const EXPIRY_NOTICE_MS = 86_400_000;
 /** Two renewed credentials of the largest size. */
 export const RENEWAL_RING_BYTES = 32_768;

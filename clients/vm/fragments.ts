@@ -88,7 +88,7 @@ function firecracker({ cid, path }: Vsock): string {
   return `${JSON.stringify({ vsock: { guest_cid: cid, uds_path: path } }, null, 2)}\n`;
 }
 
-/** What the guest runs beside its agent, since Node knows no vsock: a socket of its own for the agent's carrier. */
+/** What the guest runs next to its agent, since Node knows no vsock: a socket of its own for the agent's carrier. */
 export function guestRecipe({ port, guestCalls }: Vsock): string {
   const local = '/run/argus/broker.sock';
   return guestCalls

@@ -271,7 +271,7 @@ export async function openAuthority(dir: string): Promise<Authority> {
   if (anchor.thumbprint !== key.thumbprint)
     throw new KeyError(
       'ERR_KEY_MISMATCH',
-      `"${files.publicKey}" is not the public half of "${files.privateKey}"; remove it, it is made anew`,
+      `"${files.publicKey}" is not the public half of "${files.privateKey}"; remove it, it is made again`,
     );
   if (past === null) return new Authority(key, anchor, files, null);
   return new Authority(key, { ...anchor, predecessor: past.predecessor }, files, past.succession);

@@ -40,7 +40,7 @@ export async function readKeyFile(
     if (isErrno(error, 'ELOOP') || isErrno(error, 'EMLINK'))
       throw new KeyError(
         'ERR_KEY_FILE_SYMLINK',
-        `"${path}" is a symbolic link, so somebody else may choose what it means; put the file itself there`,
+        `"${path}" is a symbolic link, so another user may choose what it means; put the file itself there`,
       );
     throw new KeyError('ERR_KEY_FILE_IO', `cannot read "${path}" (${errnoOf(error)})`, error);
   }

@@ -4,7 +4,7 @@
  *   revisions.jsonl       the journal, one revision a line, oldest first
  *   files/ policies/      the content (file-store.ts)
  *
- * One broker writes; whoever may read the directory can read it meanwhile. A crash can tear the last line of the
+ * One broker writes; other processes may read the directory meanwhile. A crash can tear the last line of the
  * journal: it is skipped, and the next entry begins on a line of its own.
  */
 import { constants } from 'node:fs';

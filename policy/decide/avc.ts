@@ -3,7 +3,7 @@
  *
  * A hit is three array reads and three identity checks; it allocates nothing. A miss computes the whole vector of the cell,
  * as Flask's AVC does, and keeps it for the life of the revision. Only objects of this very revision are looked up:
- * an index from another inventory would point at somebody else. Rows are made for pairs that talk, so memory grows with them.
+ * an index from another inventory would point at another domain. Rows are made for pairs that talk, so memory grows with them.
  */
 
 import type {

@@ -82,7 +82,7 @@ export class PermissiveReach implements Reach {
     return this.#examined.expansion.members(subject);
   }
 
-  /** A permissive domain speaks for its whole kind: that is never less than what is allowed. */
+  /** A permissive domain speaks for its whole kind: that is never less than the policy allows. */
   allowed(source: number, serviceClass: ServiceClass, position: number): Bits {
     const byRows = this.#examined.expansion.allowed(source, serviceClass, position);
     const sources = this.#byKind.get(source);

@@ -1,5 +1,5 @@
 /**
- * Follows a path to the real file and trusts each step: whoever can turn a link, or replace a file on the way, chooses the
+ * Follows a path to the real file and trusts each step: a user who can turn a link, or replace a file on the way, chooses the
  * policy.
  *
  * A link counts when root or the user who loads owns it, and when the directory that holds it is trusted. A directory is

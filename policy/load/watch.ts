@@ -1,7 +1,7 @@
 /**
  * Watches a policy directory: says when its content is another one and has come to rest.
  *
- * Editors write a new file beside the old one and rename it, or truncate and write; for a moment a file is missing or
+ * Editors write a new file next to the old one and rename it, or truncate and write; for a moment a file is missing or
  * half there. So a notice only starts a wait, each further one starts it again, and a content counts when two readings
  * in a row agree. There is an upper bound: files that are touched again and again are read all the same. Only the six
  * files count, and links through which they are reached: a log or a lock file next to them does not. The directory is

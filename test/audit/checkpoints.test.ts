@@ -146,7 +146,7 @@ const ATTACKS: readonly Attack[] = [
   ['a cut-off end', 'CHECKPOINT_BEYOND', (disk) => cutTo(disk, 15)],
   ['the checkpoints taken away', 'CHECKPOINT_NONE', (disk) => void disk.beside.delete(CHECKPOINTS_FILE)],
   [
-    'a log written anew and signed with another key (CVE-2023-31439)',
+    'a log rewritten and signed with another key (CVE-2023-31439)',
     'CHECKPOINT_WRONG_KEY',
     async (disk) => {
       relink(disk, (line, index) => (index === 3 ? line.replace('"session":"s', '"session":"x') : line));

@@ -93,7 +93,7 @@ export function permitOf(destination = 'audio-vm'): Permit {
   return decision;
 }
 
-/** A key of a broker of this name, made anew. */
+/** A key of a broker of this name, made again. */
 export function signerOf(name: string): CheckpointSigner & { readonly privateKey: KeyObject } {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const raw = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');

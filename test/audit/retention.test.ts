@@ -229,7 +229,7 @@ retention('what was remembered before the removal is not proven, what was rememb
   ]);
 });
 
-/** The body of a record that was read: its line frames it anew. */
+/** The body of a record that was read: its line frames it again. */
 function withoutChain(body: string): string {
   return body.replace(/^"seq":\d+,/, '').replace(/,"prev":"[0-9a-f]*","sum":"[0-9a-f]*"/, '');
 }

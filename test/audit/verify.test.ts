@@ -168,7 +168,7 @@ verify('any line deleted, repeated, moved or taken from another log fails, but f
   );
 });
 
-verify('a remembered head shows the cut-off end and the log written anew', async () => {
+verify('a remembered head shows the cut-off end and the log rewritten', async () => {
   const disk = await sample();
   const { head: hash } = await disk.verify();
   const since = { seq: 20, hash };

@@ -154,7 +154,7 @@ witnesses('a log that is rolled back to a copy is found, though nobody remembers
   assert.equal(new Set(again.troubles), new Set(['CONFLICT']));
 });
 
-witnesses('a log that was written anew by the same key is found', async () => {
+witnesses('a log that was rewritten by the same key is found', async () => {
   const one = await site();
   await grow(one, 4);
   const forged = await site(new MemoryDisk(), await witnessOf(), '2');

@@ -281,7 +281,7 @@ vhost('memory that is plugged in while the guest runs can be used, and after it 
   }),
 );
 
-vhost('a fault of the guest stops the device and keeps the connection; a reset starts it anew', () =>
+vhost('a fault of the guest stops the device and keeps the connection; a reset starts it again', () =>
   withFixture(async ({ attach, device, reported }) => {
     const vmm = await attach();
     await vmm.start(2);

@@ -268,7 +268,7 @@ withNats(
     }, 'policy-two'),
 );
 
-withNats(federation, 'a domain that goes is told of over there; one that comes back starts anew', () =>
+withNats(federation, 'a domain that goes is told of over there; one that comes back starts again', () =>
   paired(async ({ connect, two }) => {
     const [a, b] = [await connect('a'), await connect('b')];
     const gone: string[] = [];

@@ -78,7 +78,7 @@ withNats(
         'no message is even refused',
       );
 
-      // The overlap ends. One broker gets the list; the session between the brokers is opened anew with the new keys.
+      // The overlap ends. One broker gets the list; the session between the brokers is opened again with the new keys.
       for (const { thumbprint } of old)
         await authority.revoke({ target: { thumbprint }, reason: 'the overlap ends', until: null });
       assert.ok((await one.keys.install((await authority.revocations()).jws ?? '')).ok);

@@ -120,7 +120,7 @@ authority('a private key that others can read is not used', async () => {
   assert.is(await codeOf(() => openAuthority(dir)), 'ERR_KEY_FILE_MODE');
 });
 
-authority('a public half that is missing is made anew, a wrong one is refused', async () => {
+authority('a public half that is missing is made again, a wrong one is refused', async () => {
   const dir = newDirectory();
   await createAuthority(dir);
   const path = join(dir, 'authority.pub.jwk');

@@ -24,7 +24,7 @@ const msg = (payload: Uint8Array): Buffer =>
 
 const LONGEST_REST_MS = 1_000;
 
-/** The broker's turns, taken one by one, with an innocent domain beside the one that floods. */
+/** The broker's turns, taken one by one, with an innocent domain next to the one that floods. */
 class Line {
   readonly lines: Uint8Array[] = [];
   received = 0;

@@ -56,7 +56,7 @@ flusher('holds the frames of a backlog for a few turns, and not longer', () => {
   }
   assert.equal(turn.end(), ['a']);
   turn.add('a');
-  assert.equal(turn.end(), [], 'and it counts anew');
+  assert.equal(turn.end(), [], 'and it counts again');
 });
 
 flusher('holds nothing when the backlog is gone', () => {

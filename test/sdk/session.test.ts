@@ -514,7 +514,7 @@ test('a lost session rejects what was in flight, comes back, and registers its r
   assert.is(registered?.op === Op.registerRing ? registered.unread : 0, 32);
   assert.is(back.length, 1);
   assert.is(vm.state, 'connected');
-  assert.is(broker.session.sends()[0]?.id, 1, 'ids start anew');
+  assert.is(broker.session.sends()[0]?.id, 1, 'ids start again');
   broker.session.say({ op: Op.ack, through: 1 });
   assert.is(await later, 1);
   assert.is((await ring.receive())?.payload[0], 1, 'what was unread stays readable');

@@ -364,7 +364,7 @@ export class Simulation implements System {
       this.holdBroker(home, false);
       home.start();
     }
-    // A message that the server has lost is missed only when the next one comes: its lines begin anew.
+    // A message that the server has lost is missed only when the next one comes: its lines begin again.
     this.nats.faults = { ...NO_FAULTS };
     this.nats.restart();
     this.hostile?.kill();

@@ -10,7 +10,7 @@ import { missingForMachines } from '../../clients/machines/index.ts';
 import { needsThat } from '../support/needs.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
-/** An opaque class beside the shipped ones, for round trips between an app and the sound server. */
+/** An opaque class next to the shipped ones, for round trips between an app and the sound server. */
 const ECHO_CLASS = `
   - name: echo
     ports: [5000, 5001]

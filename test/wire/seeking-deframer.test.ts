@@ -1,4 +1,4 @@
-/** Finding the record that begins anew, in a stream whose other end restarts without telling. */
+/** Finding the record that begins again, in a stream whose other end restarts without telling. */
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';

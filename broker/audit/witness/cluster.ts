@@ -17,7 +17,7 @@ export interface BrokerWitness {
 
 export interface CosigningOutcome {
   readonly answer: WitnessAnswer;
-  /** True: the log does not continue what was cosigned. It was cut off, rolled back or written anew. */
+  /** True: the log does not continue what was cosigned. It was cut off, rolled back or rewritten. */
   readonly isConflict: boolean;
 }
 

@@ -39,7 +39,7 @@ export type WitnessTrouble =
   | 'REFUSED'
   /** Its credential is missing, not of a witness, expired or revoked. It is shown nothing. */
   | 'UNTRUSTED'
-  /** It remembers records that this log does not have: the log was cut off, rolled back or written anew. */
+  /** It remembers records that this log does not have: the log was cut off, rolled back or rewritten. */
   | 'CONFLICT'
   /** Its cosignature is not by its key. */
   | 'BAD_COSIGNATURE';

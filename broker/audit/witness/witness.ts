@@ -1,6 +1,6 @@
 /**
  * A witness (c2sp.org/tlog-witness): remembers the newest checkpoint of each log, and cosigns a newer one only if it
- * extends the remembered one. So a log that was cut off or written anew gets no cosignature any more.
+ * extends the remembered one. So a log that was cut off or rewritten gets no cosignature any more.
  *
  * What the witness knows is a text of notes, one behind the other, the newest last. It is on disk before a cosignature
  * leaves, so a crash never makes the witness forget what it has cosigned. One request runs at a time.

@@ -61,7 +61,7 @@ export async function dialNats(
    */
   const begunAnew = (): void => {
     pipe.abandon();
-    finish(new NatsCarrierError('ERR_NATS_STREAM', 'the broker has come to the server anew, without this session'));
+    finish(new NatsCarrierError('ERR_NATS_STREAM', 'the broker has come to the server again, without this session'));
     line?.close();
   };
   const pipe = new Pipe(

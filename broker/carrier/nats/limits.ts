@@ -68,5 +68,5 @@ export const MAX_FILE_BYTES = 65_536;
 export const REQUEST_TIMEOUT_MS = 5_000;
 /** The bucket holds two bundles of 20 MiB, one of them being written, and a row for each broker. */
 export const BUCKET_BYTES = 64 * 1024 * 1024;
-/** Room of JetStream on the server's disk: the bucket, and the file that a compaction writes beside it. */
+/** Room of JetStream on the server's disk: the bucket, and the file that a compaction writes next to it. */
 export const JETSTREAM_BYTES = 2 * BUCKET_BYTES;

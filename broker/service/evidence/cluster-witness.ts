@@ -72,7 +72,7 @@ async function cosign(
     inConflict.add(broker);
     log.error(
       { broker },
-      'the audit log of another broker does not continue what this broker has cosigned: it was rolled back or written anew',
+      'the audit log of another broker does not continue what this broker has cosigned: it was rolled back or rewritten',
     );
     audit.record({ event: 'peer.fault', src: domain(), reason: 'LOG_CONFLICT', detail: { broker } });
   }

@@ -81,7 +81,7 @@ export async function acceptEnrolment(directory: string, line: string, token: Ui
   const { credential, proof: given } = answer.data;
   const authority = parsePublicJwk(answer.data.authority);
   if (authority === null || !isEqual(given, proof(token, 'host', credential, await thumbprintOf(authority))))
-    throw new AgentError('ERR_AGENT_ENROL', 'the answer does not prove the token; whoever sent it is not the host');
+    throw new AgentError('ERR_AGENT_ENROL', 'the answer does not prove the token: it did not come from the host');
   const work = await mkdtemp(join(tmpdir(), 'argus-enrol-'));
   try {
     const credentialFile = join(work, 'credential.jwt');

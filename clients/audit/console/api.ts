@@ -136,7 +136,7 @@ export class ConsoleApi {
     return completionOf(this.#store.index, question, whole(asked.get('at'), question.length));
   }
 
-  /** Newest first, from the first `upto` matches: a list that somebody reads stays still while the log grows. */
+  /** Newest first, from the first `upto` matches: a list that a person reads stays still while the log grows. */
   async #records(asked: URLSearchParams): Promise<object> {
     const matches = this.#answerTo(asked);
     const upto = Math.min(matches.length, whole(asked.get('upto'), matches.length));

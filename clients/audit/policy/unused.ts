@@ -22,7 +22,7 @@ export function unusedRows(
     const isOpen = [rule.row.source, rule.row.destination].some(
       (subject) => policy.labels.get(subject)?.grantable === true,
     );
-    // A row for a grantable label counts only while somebody has a grant.
+    // A row for a grantable label counts only while a domain has a grant.
     if (isOpen) return [];
     return [{ ...place, code: 'W-030' as const, message: `allowed nothing since ${since.slice(0, 10)}` }];
   });

@@ -2,7 +2,7 @@
  * What questions need of all records, in memory, some 150 bytes a record. Pure.
  *
  * Made from the log and thrown away with the process: nothing is proven from it. It keeps where each line stands, so that
- * the whole record is read from the log when somebody looks at it.
+ * the whole record is read from the log when a reader asks for it.
  */
 import type { LinePlace } from '../../../broker/audit/index.ts';
 import { hourOf, member, type QueryField, type QueryRow, RecordRow } from '../query/index.ts';

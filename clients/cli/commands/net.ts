@@ -174,7 +174,7 @@ function listenCommand(): Command {
     .description('carry streams of other domains to a TCP service of this one')
     .requiredOption('--port <port>', 'Argo port at which streams arrive')
     .requiredOption('--to <host:port>', 'the TCP service')
-    .option('--partner <domain>', 'take streams of this domain only (default: whom policy lets)')
+    .option('--partner <domain>', 'take streams of this domain only (default: every domain that policy allows)')
     .option('--timeout <ms>', 'how long the service may take to be reached (default: 5000)')
     .addHelpText('after', '\nExample:\n  argus net listen --carrier … --identity … --port 20080 --to 127.0.0.1:80')
     .action(({ carrier, identity, port, to, partner, timeout }: ListenFlags) =>

@@ -79,7 +79,7 @@ function recvCommand(): Command {
   return new Command('recv')
     .description('register a ring and write what arrives to standard output')
     .argument('<port>', 'port of the ring', u32)
-    .option('--from <domain>', 'the only domain that may send; "any" = whom policy lets', 'any')
+    .option('--from <domain>', 'the only domain that may send; "any" = every domain that policy allows', 'any')
     .option('--length <bytes>', 'ring length, a multiple of 16', positive, DEFAULT_RING_BYTES)
     .option('--count <number>', 'stop after this many messages', positive)
     .option('--until-empty', 'stop at an empty message')

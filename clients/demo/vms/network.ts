@@ -59,7 +59,7 @@ export const CHROME_VM_NETWORK = {
   routes: { from: 'net-vm', device: 'eth0' },
 } as const;
 
-/** In chrome-vm, beside the program that links it: asks for an address until it has one, waits for the route, uses both. */
+/** In chrome-vm, next to the program that links it: asks for an address until it has one, waits for the route, uses both. */
 export const CHROME_VM_USE = `
 ${NO_IPV6}
 until /bin/ip link show eth0 2>/dev/null | grep -q LOWER_UP; do sleep 0.2; done

@@ -8,6 +8,6 @@ export interface SoundSide {
   setPlaying(isPlaying: boolean): void;
   /** The guest records, or has stopped. */
   setListening(isListening: boolean): void;
-  /** The guest asked for the microphone in vain: whoever may grant it can see that. */
+  /** The guest asked for the microphone in vain: a person who may grant it can see that. */
   ask(): void;
 }

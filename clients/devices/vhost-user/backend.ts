@@ -3,7 +3,7 @@
  *
  * Two kinds of fault are kept apart. A fault of the *VMM* (a message that the protocol does not allow) ends the
  * connection. A fault of the *guest* (a wrong descriptor) only stops the device: the connection stays, nothing is
- * processed, and a reset of the guest starts anew. So a guest cannot make its VMM connect again and again.
+ * processed, and a reset of the guest starts again. So a guest cannot make its VMM connect again and again.
  *
  * VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD is not offered: the device holds no chain between two wake-ups, so a new process
  * continues from the used index.

@@ -107,7 +107,7 @@ export class DriverEnd {
       throw this.#nonsense('the device does not run');
   }
 
-  /** Ends all chains that are out; `start` begins anew. */
+  /** Ends all chains that are out; `start` begins again. */
   async reset(): Promise<void> {
     this.#endChains(new DeviceError('ERR_DEVICE_LOST', 'the device was reset'));
     if ((await this.#setStatus(0)) !== 0) throw this.#nonsense('a reset that leaves a status');

@@ -221,7 +221,7 @@ export class PackedQueue implements VirtQueue {
     return true;
   }
 
-  /** Walks the copied descriptors from `#at` on. 'loop': the chain is longer than what the copies are good for. */
+  /** Walks the copied descriptors from `#at` on. 'loop': the chain is longer than the copies allow. */
   #collect(): Popped | QueueFault {
     const chain: { head: number; buffers: [address: number, length: number, isWritable: boolean][] } = {
       head: 0,

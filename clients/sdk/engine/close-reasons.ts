@@ -67,7 +67,7 @@ export function closeError(code: number | undefined, seal: 'sealed' | 'unsealed'
   if (word === undefined) return new ArgusError('ERR_CLIENT_LOST', `the broker closed with the unknown code ${code}`);
   const [errorCode, message] = CLOSES[word];
   if (seal === 'unsealed' && FINAL_WORDS.has(errorCode))
-    return new ArgusError('ERR_CLIENT_REFUSED', `${message} (says whoever is at the other end, without proof)`);
+    return new ArgusError('ERR_CLIENT_REFUSED', `${message} (said by the other end, without proof)`);
   return new ArgusError(errorCode, message);
 }
 

@@ -1,6 +1,6 @@
 /**
  * agent.yaml with a `network` section, as a guest's own agent runs it: two machines (network namespaces) whose only wire is
- * the broker get an address, routes, frames and streams, beside rings for local programs, on one session each.
+ * the broker get an address, routes, frames and streams, next to rings for local programs, on one session each.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -72,7 +72,7 @@ async function joinNetwork(site: Site, chrome: Namespace, agent: Agent): Promise
   assert.is(reached.code, 0, reached.output);
 }
 
-/** A message from a program of chrome-vm to one of net-vm, beside all this. */
+/** A message from a program of chrome-vm to one of net-vm, next to all this. */
 async function throughRing(site: Site): Promise<string> {
   const recv = { kind: 'recv', port: RING, partner: 'any', length: 65_536 } as const;
   const send = { kind: 'send', domain: 'net-vm', port: RING, type: 0, deadlineMs: 10_000, from: 0 } as const;

@@ -25,7 +25,7 @@ export class Revocations implements KeyStore {
     return [];
   }
 
-  /** Installs the list that names these thumbprints, separated by commas, beside all before them. */
+  /** Installs the list that names these thumbprints, separated by commas, next to all before them. */
   async install(list: string): Promise<InstallResult> {
     const thumbprints = list.split(',');
     const isNew = thumbprints.some((each) => !this.#revoked.has(each));

@@ -5,7 +5,7 @@
  * From their sources (qubes-gui-agent-linux bc84521, qubes-gui-daemon 95e379e, qubes-core-vchan-socket): a server unlinks
  * the file, binds, accepts one peer, and does it all again after that peer; a client tries again until it is accepted.
  * The module greets with three codes when its capture vchan is connected. The end of one vchan makes pacat close both
- * and begin anew.
+ * and begin again.
  */
 import { unlinkSync } from 'node:fs';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
@@ -47,7 +47,7 @@ class VchanServerDouble {
     server.listen({ path: this.#path, backlog: BACKLOG });
   }
 
-  /** Ends the peer; listens anew. */
+  /** Ends the peer; listens again. */
   hangUp(): void {
     this.#peer?.end();
   }

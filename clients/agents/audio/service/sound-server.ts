@@ -7,7 +7,7 @@ import type { AudioClock } from '../pcm/audio-clock.ts';
 import { bytesOf, FRAME_MS, millisecondsOf } from '../pcm/pcm.ts';
 
 export interface PlaybackStream {
-  /** Somebody listens now: gaps are heard, and so is every millisecond of delay. */
+  /** A person listens now: gaps are heard, and so is every millisecond of delay. */
   readonly isLive: boolean;
   /** Bytes that it takes now; 0 or less = none. `onWanted` follows when that grows. */
   readonly wanted: number;

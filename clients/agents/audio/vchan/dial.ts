@@ -1,6 +1,6 @@
 /**
  * The client's end of a vchan: connects to a socket on which the other program listens, or will listen. Qubes' programs
- * accept one peer and listen anew after it, so a dialler tries again until it is accepted, as libvchan_client_init does.
+ * accept one peer and listen again after it, so a dialler tries again until it is accepted, as libvchan_client_init does.
  */
 import { connect, type Socket } from 'node:net';
 import { VCHAN_RETRY_MS } from '../limits.ts';

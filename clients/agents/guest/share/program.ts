@@ -69,7 +69,7 @@ export class Program {
     this.#rings = new ProgramRings<Program>(relay, owners, this);
   }
 
-  /** What this session has said before the program came: who we are, and whom it has introduced. */
+  /** What this session said before the program came: our own name, and the domains that it introduced. */
   greet(): void {
     const { welcome, sources } = this.#relay;
     if (welcome === null) return;

@@ -80,7 +80,7 @@ function broken(path: string, cause: unknown): NetError {
   const reason = cause instanceof z.ZodError ? 'not the form of a lease file' : reasonOf(cause);
   return new NetError(
     'ERR_NET_DHCP_LEASE_FILE',
-    `lease file "${path}" cannot be used: ${reason}; put it right, or move it away and let clients ask anew`,
+    `lease file "${path}" cannot be used: ${reason}; put it right, or move it away and let clients ask again`,
     cause,
   );
 }

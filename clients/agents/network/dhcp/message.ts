@@ -107,7 +107,7 @@ export function encodeDhcp(message: DhcpMessage, maxBytes: number): Uint8Array {
 }
 
 /**
- * The message written anew, for a program that the broker did not protect: nothing is left behind the end marks, and a
+ * The message rewritten, for a program that the broker did not protect: nothing is left behind the end marks, and a
  * client identifier that is not the client's MAC is left out. A server such as dnsmasq finds leases by it, so a domain
  * that sent another client's DUID would get that client's lease; without one the MAC decides (RFC 4361 §6.3).
  */

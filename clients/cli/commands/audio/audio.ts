@@ -87,7 +87,7 @@ function agentCommand(): Command {
     .option('--spec <format:rate:channels>', 'what the raw samples are; anything else is refused', 's16le:44100:2')
     .option(
       '--audio-vm-file <file>',
-      'the AudioVM is whom this file names, followed as it changes; none while it is absent',
+      'a file that names the AudioVM; the agent follows its changes, and has no AudioVM while it is absent',
     )
     .option('--mixer <socket>', 'lends this session to "argus audio mixer --socket", in a GuiVM that sounds itself')
     .option('--vchan <dir>', 'sockets vchan-4713.sock and vchan-4714.sock for software that speaks the Qubes protocol')
@@ -168,7 +168,7 @@ async function runAgent(options: AgentOptions): Promise<void> {
   vm.on('labels', ({ labels, isSelf }) => isSelf && process.stderr.write(`labels: ${labels.join(' ') || 'none'}\n`));
   const lost = new Promise<void>((resolve) => vm.on('disconnected', ({ isFinal }) => isFinal && resolve()));
   const played = input === null ? null : playRaw(agent, input);
-  // A file ends by itself; whoever also listens, or serves sockets, stays until told.
+  // A file ends by itself; a service that also listens, or serves sockets, stays until it is told to end.
   const isOneShot = played !== null && options.playback !== undefined && options.capture === undefined;
   await Promise.race([stopSignal(), lost, ...(isOneShot ? [played] : [])]);
   await endAll(ends);

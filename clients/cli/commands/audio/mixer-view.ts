@@ -103,7 +103,7 @@ interface Key {
   readonly ctrl?: boolean;
 }
 
-/** What a key makes of the selected VM, and of whom is selected. */
+/** The effect of a key on the selected VM, and on the selection. */
 export type KeyAction =
   | { readonly kind: 'volume'; readonly percent: number }
   | { readonly kind: 'mute'; readonly isMuted: boolean }

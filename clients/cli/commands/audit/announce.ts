@@ -1,5 +1,5 @@
 /**
- * Tells the broker that its log is read or exported, so that the log says so. Best effort: whoever may read the
+ * Tells the broker that its log is read or exported, so that the log says so. Best effort: a person who may read the
  * directory can read it without this command, and a log without a broker gets no record.
  */
 import { realpathSync, statSync } from 'node:fs';

@@ -48,7 +48,7 @@ export function keyCommand(): Command {
 
 export function proveCommand(): Command {
   return new Command('prove')
-    .description('print a proof that one record is in the log, for somebody who does not have the log')
+    .description('print a proof that one record is in the log, for a person without the log')
     .argument('<dir>', 'the audit directory')
     .argument('<seq>', 'the number of the record', parseSeq)
     .addHelpText('after', '\nExample:\n  argus audit prove /var/log/argus 4711 > 4711.tlog-proof')

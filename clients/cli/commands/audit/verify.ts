@@ -98,7 +98,7 @@ function verifyText(result: VerifyResult, flags: VerifyFlags): string {
   }
   if (ok && flags.since === undefined && flags.expectHead === undefined && result.witnesses.length === 0) {
     lines.push(
-      '  A cut-off end or a log written anew does not show: keep a checkpoint ("argus audit checkpoint DIR") elsewhere,',
+      '  A cut-off end or a log rewritten does not show: keep a checkpoint ("argus audit checkpoint DIR") elsewhere,',
       '  and pass it with --since next time.',
     );
   }

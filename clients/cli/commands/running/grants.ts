@@ -29,7 +29,7 @@ export function grantCommand(): Command {
     .argument('<label>', 'a label that domains.yaml declares "grantable: true", e.g. @mic')
     .option('--for <duration>', 'how long: 90s, 10m, 2h, 1d (default: until taken back)', parseDuration)
     .option('--reason <text>', 'why, for the audit log', '')
-    .option('--keep', 'also after the domain starts anew; otherwise the grant ends with its session')
+    .option('--keep', 'also after the domain starts again; otherwise the grant ends with its session')
     .addHelpText('after', '\nExample:\n  argus grant chrome-vm @mic --for 10m --reason "call with the bank"')
     .action(async (domain: string, label: string, options: Common & GrantOptions) => {
       const body = {
@@ -110,7 +110,7 @@ async function elsewhere({ control, timeout }: Common): Promise<string> {
 
 function describe(options: GrantOptions): string {
   const seconds = options.for === undefined ? '' : ` for ${options.for / 1_000} s`;
-  return `${seconds}${options.keep === true ? ', also after it starts anew' : ''}`;
+  return `${seconds}${options.keep === true ? ', also after it starts again' : ''}`;
 }
 
 function render(grants: readonly GrantStatus[]): string {

@@ -20,7 +20,7 @@ export class FlowRate {
   /** @param at the clock of the readings, milliseconds */
   add(sample: Sample, at: number): void {
     const newest = this.#samples.at(-1);
-    // The broker has started again: its clock began anew.
+    // The broker has started again: its clock began again.
     if (newest !== undefined && sample.mono < newest.mono) this.#samples.length = 0;
     this.#samples.push(sample);
     this.#seenAt = at;

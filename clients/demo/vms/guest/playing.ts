@@ -40,7 +40,7 @@ export async function sink(messages: number): Promise<void> {
 
 /**
  * chrome-vm: plays the sound without end, each playing as one piece; one that a break has cut short is begun again.
- * With `networkFile` its link is up beside it, on the same session.
+ * With `networkFile` its link is up next to it, on the same session.
  */
 export async function source(messages: number, networkFile: string | undefined): Promise<void> {
   const vm = await openSession();

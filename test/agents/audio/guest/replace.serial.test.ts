@@ -20,7 +20,7 @@ const TWO_AUDIO_VMS = {
 onServer(
   'pulseaudio',
   replace,
-  'another AudioVM: streams move to its sound server, and the microphone is decided anew',
+  'another AudioVM: streams move to its sound server, and the microphone is decided again',
   (kind) =>
     withAudioFixture(
       kind,

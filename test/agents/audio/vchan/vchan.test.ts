@@ -91,7 +91,7 @@ vchan('nothing counts before both vchans are up at once', () =>
 );
 
 vchan(
-  'the module listens anew after each end: connected again, at a whole sample, source stopped and sink running',
+  'the module listens again after each end: connected again, at a whole sample, source stopped and sink running',
   () =>
     withGuest(async ({ sound, bridge, module }) => {
       module.start();

@@ -114,7 +114,7 @@ codec('a message without an end mark is read to its end, one with an end mark to
   assert.equal(options(behind), [53]);
 });
 
-codec('written anew for a server that is not ours: nothing behind the end, no identifier but the MAC', () => {
+codec('rewritten for a server that is not ours: nothing behind the end, no identifier but the MAC', () => {
   const clean = (options: readonly number[], tail: readonly number[] = []): string => {
     const message = decodeDhcp(Uint8Array.from([...dhcpMessage({ chaddr: CHROME, options }), ...tail]));
     if (message === null) throw new Error('not decoded');
