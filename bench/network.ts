@@ -1,7 +1,7 @@
 /**
  * The network agents next to the ways without them: a plain veth pair and socat over a unix socket, in one run.
  *
- *     node --import tsx bench/network.ts [seconds] [--rounds N] [--json]
+ *     node --import tsx bench/network.ts [seconds] [--rounds N] [--arms veth,socat,link,frames,jumbo,stream] [--json]
  *
  * The arms take turns, round by round, and the figures are medians over the rounds: a machine that is busy for a while is
  * busy for every arm.
@@ -19,7 +19,11 @@ import { type Site, startSite } from '../test/support/network/site.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, rounds: { type: 'string', default: '1' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '1' },
+    arms: { type: 'string', default: 'veth,socat,link,frames,jumbo,stream' },
+  },
 });
 const SECONDS = Number(positionals[0] ?? 4);
 const ROUNDS = Number(values.rounds);
@@ -258,19 +262,24 @@ async function stream(site: Site): Promise<Result> {
 
 const ROWS = 'p, @app, @net, stream, send, allow\np, @net, @app, stream, send, allow\n';
 const site = await startSite({ 'policy.csv': (text) => text + ROWS });
-const ARMS: readonly (() => Promise<Result>)[] = [
-  () => veth(),
-  () => socat(site.folder),
-  () => link(site, 1500, true),
-  () => link(site, 1500, false),
-  () => link(site, 9000, false),
-  () => stream(site),
-];
+const ARMS: ReadonlyMap<string, () => Promise<Result>> = new Map([
+  ['veth', () => veth()],
+  ['socat', () => socat(site.folder)],
+  ['link', () => link(site, 1500, true)],
+  ['frames', () => link(site, 1500, false)],
+  ['jumbo', () => link(site, 9000, false)],
+  ['stream', () => stream(site)],
+]);
+const chosen = values.arms.split(',').map((name) => {
+  const arm = ARMS.get(name);
+  if (arm === undefined) throw new Error(`"${name}" is not one of ${[...ARMS.keys()].join(', ')}`);
+  return arm;
+});
 const rounds: Result[][] = [];
 const load = [loadavg()[0] ?? 0];
 for (let round = 0; round < ROUNDS; round++) {
   const results: Result[] = [];
-  for (const arm of ARMS) results.push(await arm());
+  for (const arm of chosen) results.push(await arm());
   rounds.push(results);
   load.push(loadavg()[0] ?? 0);
 }
