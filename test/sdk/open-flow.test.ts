@@ -102,6 +102,44 @@ flows('while the ring is full messages wait, and arrive in their order', async (
   await vm.close();
 });
 
+flows(
+  'with a deadline a message that waits is refused when it passes; one that was written waits for its answer',
+  async () => {
+    const broker = await BrokerDouble.start();
+    const vm = await broker.connect();
+    const flow = await vm.flow({ to: TO, deadline: 150 });
+    const told: string[] = [];
+    flow.on('refused', ({ number, error }) => told.push(`refused ${number} ${error.code} ${error.outcome}`));
+    flow.send(BYTES);
+    await broker.session.until(Op.sendv, 1);
+    broker.clock.advance(200);
+    await settle();
+    assert.equal([flow.decided, told], [0, []], 'only the broker knows whether it arrived');
+    broker.session.say({ op: Op.ack, through: 1 });
+    await flow.settled();
+    const room = flow.windowBytes;
+    assert.is(flow.room, room);
+
+    flow.send(BYTES);
+    await broker.session.until(Op.sendv, 2);
+    broker.session.say({ op: Op.refused, status: Status.EAGAIN, maxMessageSize: 0, id: 2 });
+    await settle();
+    broker.clock.advance(149);
+    await settle();
+    assert.equal(told, []);
+    broker.clock.advance(1);
+    await flow.settled();
+    assert.equal(told, ['refused 2 ETIMEDOUT not-sent']);
+    assert.is(flow.room, room, 'its place is free once');
+    flow.send(BYTES);
+    await broker.session.until(Op.sendv, 3);
+    broker.session.say({ op: Op.ack, through: 3 });
+    await flow.settled();
+    assert.equal([flow.decided, flow.room, vm.outstandingSends], [3, room, 0]);
+    await vm.close();
+  },
+);
+
 flows('the window: no room, then a drain event and `ready`', async () => {
   const { broker, vm, flow, told } = await opened(2_048);
   const kilobyte = new Uint8Array(1_000);

@@ -6,7 +6,7 @@ import { type Clock, nodeClock } from '../../../broker/base/index.ts';
 import { ArgusError, type Message, type Ring, type Vm } from '../../sdk/index.ts';
 
 /** The part of a `Vm` that an endpoint works with. */
-export type DomainSession = Pick<Vm, 'name' | 'state' | 'on' | 'off' | 'registerRing' | 'sendv'>;
+export type DomainSession = Pick<Vm, 'name' | 'state' | 'on' | 'off' | 'registerRing' | 'sendv' | 'flow'>;
 
 export interface KeptRing {
   /** Resolves when the ring is registered for the first time; rejects when it is refused. */

@@ -14,6 +14,11 @@ export interface FlowRequest {
   readonly from?: number;
   /** Message type of all messages that `send` gives no other, u32 (default 0). */
   readonly type?: number;
+  /**
+   * Milliseconds that each message waits for a session and for room in a full ring; then it is refused (ETIMEDOUT, `not-sent`).
+   * The broker's answer has no limit. Absent = a message waits as long as it takes.
+   */
+  readonly deadline?: number;
   /** Frame bytes (payload + 28) without an outcome at which `send` returns no room; default 1 MiB, at most `queueBytes`. */
   readonly windowBytes?: number;
 }
@@ -31,9 +36,9 @@ export interface FlowParts {
 
 /** @throws ArgusError EINVAL, EACCES (no such domain, or none that policy lets you see), ECONNRESET */
 export async function openFlow(request: FlowRequest, parts: FlowParts): Promise<OpenFlow> {
-  const { to, from = 0, type = 0, windowBytes = DEFAULT_FLOW_WINDOW_BYTES } = request;
+  const { to, from = 0, type = 0, deadline, windowBytes = DEFAULT_FLOW_WINDOW_BYTES } = request;
   const { questions, sends, queueBytes, platform, onListenerError } = parts;
-  const fault = requestFault({ to, from, type, iov: NOTHING }, 0);
+  const fault = requestFault({ to, from, type, iov: NOTHING, ...(deadline === undefined ? {} : { deadline }) }, 0);
   if (fault !== null) throw fault;
   if (windowBytes >>> 0 !== windowBytes || windowBytes < MIN_FLOW_WINDOW_BYTES || windowBytes > queueBytes)
     throw wordError(
@@ -47,7 +52,8 @@ export async function openFlow(request: FlowRequest, parts: FlowParts): Promise<
   return new OpenFlow(
     {
       take: (flow) => new FlowSend(flow, name, typeof domain === 'number' ? domain : -1, port),
-      transmit: (send, number, payload, messageType) => sends.stream(send, number, payload, from, messageType),
+      transmit: (send, number, payload, messageType) =>
+        sends.stream(send, number, payload, from, messageType, deadline),
       withdraw: (flow) => sends.withdraw(flow),
       defer: platform.defer,
     },

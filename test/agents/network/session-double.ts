@@ -1,8 +1,12 @@
 /** A session in memory: the test delivers messages and events in the order that it wants, and sees what is sent. */
 import type { DomainSession } from '../../../clients/agents/network/kept-ring.ts';
+import { FlowSend } from '../../../clients/sdk/engine/sending/flow-send.ts';
+import { ArgusError } from '../../../clients/sdk/errors.ts';
 import { Emitter, type EventListener } from '../../../clients/sdk/events.ts';
 import type { Message, Ring as PublicRing, SendvRequest, VmEvents, VmState } from '../../../clients/sdk/index.ts';
 import { Ring } from '../../../clients/sdk/ring.ts';
+import type { FlowRequest } from '../../../clients/sdk/streams/flow-request.ts';
+import { OpenFlow } from '../../../clients/sdk/streams/open-flow.ts';
 
 export class SessionDouble implements DomainSession {
   readonly name: string;
@@ -55,6 +59,34 @@ export class SessionDouble implements DomainSession {
     this.sent.push(request);
     await this.outcome(request);
     return 0;
+  }
+
+  /** Its messages are among `sent`, and `outcome` decides them too. */
+  async flow({ to, from = 0, type = 0, windowBytes = 1_048_576, deadline }: FlowRequest): Promise<OpenFlow> {
+    const fail = (error: unknown): never => {
+      throw error;
+    };
+    const flow: OpenFlow = new OpenFlow(
+      {
+        take: (owner) => new FlowSend(owner, null, -1, to.port),
+        transmit: (send, number, payload, messageType) => {
+          send.reuse(number, payload.length);
+          const request = { to, from, type: messageType, iov: Buffer.from(payload) };
+          const sent = deadline === undefined ? request : { ...request, deadline };
+          this.sent.push(sent);
+          this.outcome(sent).then(
+            () => flow.outcome(send, null),
+            (error: unknown) => flow.outcome(send, error instanceof ArgusError ? error : fail(error)),
+          );
+        },
+        withdraw: () => {},
+        defer: queueMicrotask,
+      },
+      windowBytes,
+      type,
+      fail,
+    );
+    return flow;
   }
 
   deliver(

@@ -5,8 +5,8 @@
  * becomes one message for each peer, each decided by policy. DHCP does not travel in frames: see dhcp-frame.ts.
  * As on any Ethernet, frames can be lost; each loss is counted under its reason.
  */
-import { type Clock, nodeClock } from '../../../../broker/base/index.ts';
-import { ArgusError, type Message } from '../../../sdk/index.ts';
+import { type Clock, Fifo, nodeClock } from '../../../../broker/base/index.ts';
+import { ArgusError, type FlowEvents, type Message, type OpenFlow } from '../../../sdk/index.ts';
 import { BOOTREPLY, FLAG_BROADCAST, Option } from '../dhcp/constants.ts';
 import { addressOption, cleanDhcp, decodeDhcp } from '../dhcp/message.ts';
 import { type DomainSession, type KeptRing, keepOrderedRing, keepRing } from '../kept-ring.ts';
@@ -59,8 +59,10 @@ export function lossesOf({ sent, received, lost }: LinkCounters): string {
 
 interface Peer {
   readonly name: string;
-  /** Frames whose outcome is not known yet, bytes. */
-  underWay: number;
+  /** Of the frames to it. Null until the link is open. */
+  flow: OpenFlow | null;
+  /** Numbers of the frames that leave work and have no outcome yet. */
+  readonly work: Fifo<number>;
   /** It was heard to take offloaded frames. */
   takesOffload: boolean;
   /** The broker refused an offloaded frame: it does not know them. None is tried again in this session. */
@@ -69,6 +71,8 @@ interface Peer {
 
 const BROADCAST = Uint8Array.of(255, 255, 255, 255, 255, 255);
 const HEADER_BYTES = 14;
+/** A paused device goes on once this part of its window is free. */
+const RESUME_PART = 3 / 4;
 /** Source of frames that carry the broker's DHCP messages: locally administered, and no host has it. */
 const DHCP_STATION = Uint8Array.of(0x02, 0x61, 0x72, 0x67, 0x75, 0x73);
 
@@ -100,7 +104,7 @@ export class Link {
     this.#vm = vm;
     this.#options = options;
     for (const name of options.peers)
-      this.#peers.set(name, { name, underWay: 0, takesOffload: false, isRefused: false });
+      this.#peers.set(name, { name, flow: null, work: new Fifo(), takesOffload: false, isRefused: false });
   }
 
   /** Registers the rings. @throws ArgusError when policy does not let this domain have them */
@@ -122,6 +126,19 @@ export class Link {
       else this.#keep(DHCP_SERVER_PORT, 'any', CONTROL_RING_BYTES, (message) => this.#toServer(message));
     }
     await Promise.all(this.#rings.map(({ ready }) => ready));
+    await Promise.all([...this.#peers.values()].map((peer) => this.#openFlow(peer)));
+  }
+
+  /** Resolves its frames in batches: a promise for each would cost as much as all else that a small frame needs. */
+  async #openFlow(peer: Peer): Promise<void> {
+    const flow = await this.#vm.flow({
+      to: { domain: peer.name, port: ETHERNET_PORT },
+      deadline: FRAME_DEADLINE_MS,
+      windowBytes: LINK_WINDOW_BYTES,
+    });
+    flow.on('refused', (refusal) => this.#onRefused(peer, refusal));
+    flow.on('decided', ({ number }) => this.#onDecided(peer, number));
+    peer.flow = flow;
   }
 
   /** Frames go there from now on; null = nowhere. */
@@ -197,34 +214,37 @@ export class Link {
   }
 
   #sendTo(peer: Peer, frame: Uint8Array, type: number): void {
-    const { length } = frame;
-    if (peer.underWay + length > LINK_WINDOW_BYTES) {
+    const { flow } = peer;
+    if (flow === null || flow.room < frame.length) {
       this.#lose('window-full');
       return;
     }
-    peer.underWay += length;
+    let room = 0;
+    try {
+      room = flow.send(frame, type);
+    } catch (error) {
+      this.#loseBy(error);
+      return;
+    }
     this.counters.sent++;
+    if (leavesWork(type)) peer.work.push(flow.sent);
     // With one peer its pace is the link's, so the sender is slowed down; with several, one must not stop the others.
-    if (this.#peers.size === 1 && peer.underWay > LINK_WINDOW_BYTES / 2 && !this.#isPaused) {
+    if (this.#peers.size === 1 && room < LINK_WINDOW_BYTES / 2 && !this.#isPaused) {
       this.#isPaused = true;
       this.#attachment?.pause();
     }
-    const to = { domain: peer.name, port: ETHERNET_PORT };
-    this.#vm.sendv({ to, type, iov: frame, deadline: FRAME_DEADLINE_MS }).then(
-      () => this.#settle(peer, length),
-      (error: unknown) => {
-        this.#settle(peer, length);
-        this.#loseBy(error);
-        if (!leavesWork(type) || !(error instanceof ArgusError) || error.code !== 'EINVAL') return;
-        peer.isRefused = true;
-        this.#negotiate();
-      },
-    );
   }
 
-  #settle(peer: Peer, length: number): void {
-    peer.underWay -= length;
-    if (!this.#isPaused || peer.underWay > LINK_WINDOW_BYTES / 4) return;
+  #onRefused(peer: Peer, { number, error }: FlowEvents['refused']): void {
+    this.#loseBy(error);
+    if (error.code !== 'EINVAL' || peer.isRefused) return;
+    for (let at = 0; at < peer.work.length; at++) if (peer.work.at(at) === number) peer.isRefused = true;
+    if (peer.isRefused) this.#negotiate();
+  }
+
+  #onDecided({ flow, work }: Peer, number: number): void {
+    while ((work.at(0) ?? Number.POSITIVE_INFINITY) <= number) work.shift();
+    if (!this.#isPaused || (flow?.room ?? 0) < LINK_WINDOW_BYTES * RESUME_PART) return;
     this.#isPaused = false;
     this.#attachment?.resume();
   }

@@ -33,9 +33,10 @@ export class FlowSend extends HeldSend {
   }
 
   /** Begins the life of another message. */
-  reuse(number: number, bytes: number): void {
+  reuse(number: number, bytes: number, deadlineAt = Number.POSITIVE_INFINITY): void {
     this.number = number;
     this.bytes = bytes;
+    this.deadlineAt = deadlineAt;
     this.isDecided = false;
     this.order = null;
     this.phase = 'waiting';

@@ -112,7 +112,8 @@ export class HeldSend extends Send implements FramePlace, HeldOptions {
   isPlaced: boolean;
   readonly name: string | null;
   readonly port: number;
-  readonly deadlineAt: number;
+  /** Of an open flow, each message has its own. */
+  deadlineAt: number;
   readonly isOrdered: boolean;
   readonly signal: AbortSignal | null;
   /** The queue of its ring refers to it. */

@@ -127,7 +127,14 @@ export class Sends implements FlowActions {
    *
    * @throws ArgusError EINVAL, EMSGSIZE, ENOBUFS, or the reason for which sending is over; `send` is then not used
    */
-  stream(send: FlowSend, number: number, payload: Uint8Array, from: number, type: number): void {
+  stream(
+    send: FlowSend,
+    number: number,
+    payload: Uint8Array,
+    from: number,
+    type: number,
+    deadline: number | undefined,
+  ): void {
     const { name, port } = send;
     const to = { domain: name ?? send.domid, port };
     const bytes = payload instanceof Uint8Array ? payload.length : -1;
@@ -140,7 +147,7 @@ export class Sends implements FlowActions {
     if (this.#isFull(length)) throw wordError('ENOBUFS', describe(to), undefined, NOT_SENT);
     const domid = name === null ? send.domid : this.#names.lookup(name);
     const uplink = domid < 0 || this.#flows.isBlocked(domid, port) ? null : this.#uplink;
-    send.reuse(number, bytes);
+    send.reuse(number, bytes, deadline === undefined ? undefined : this.#platform.now() + deadline);
     if (uplink === null) {
       const { chunk, at } = this.#arena.reserve(length);
       send.chunk = chunk;
@@ -427,7 +434,8 @@ export class Sends implements FlowActions {
     });
     // A broker that does not answer must not keep a caller longer than the caller said.
     this.#uplink?.inFlight.visit(({ held }) => {
-      if (held === null || held.isTimedOut) return;
+      // A message of a flow keeps its place in the window until the broker's answer: that is its one outcome.
+      if (held === null || held.isTimedOut || held instanceof FlowSend) return;
       if (held.deadlineAt > now) next = Math.min(next, held.deadlineAt);
       else {
         held.isTimedOut = true;
