@@ -159,11 +159,12 @@ function nameOf(stream: number): string {
 
 /** The shipped policy with one app for each stream, and an identity for each. */
 async function prepare(directory: string, streams: number): Promise<void> {
-  const authority = await createAuthority(join(directory, 'authority'));
+  const authority = await createAuthority(join(directory, 'authority'), 'unsealed');
   const ttlSeconds = TTL_SECONDS;
-  await issueIdentity(authority, join(directory, 'argus'), { name: 'argus', role: 'broker', ttlSeconds });
+  await issueIdentity(authority, join(directory, 'argus'), { name: 'argus', role: 'broker', ttlSeconds }, 'unsealed');
   const names = ['audio-vm', ...Array.from({ length: streams }, (_, stream) => nameOf(stream))];
-  for (const name of names) await issueIdentity(authority, join(directory, name), { name, role: 'domain', ttlSeconds });
+  for (const name of names)
+    await issueIdentity(authority, join(directory, name), { name, role: 'domain', ttlSeconds }, 'unsealed');
   await copyShippedPolicy(join(directory, 'policy'));
   const inventory = join(directory, 'policy', 'domains.yaml');
   const apps = names

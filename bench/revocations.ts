@@ -105,7 +105,7 @@ class Site {
 
   private constructor(folder: string, authority: Authority, courses: readonly Course[], natsPort: number) {
     this.#folder = folder;
-    this.#nats = new NatsServerDirectory(join(folder, 'nats'));
+    this.#nats = new NatsServerDirectory(join(folder, 'nats'), 'unsealed');
     this.#natsPort = natsPort;
     this.#authority = authority;
     this.courses = courses;
@@ -124,7 +124,7 @@ class Site {
     ];
     const courses = all.filter(({ name }) => name !== 'serial' || HAS_SOCAT);
     await writePolicy(at('policy'), all);
-    const authority = await createAuthority(at('authority'));
+    const authority = await createAuthority(at('authority'), 'unsealed');
     const site = new Site(folder, authority, courses, natsPort);
     await site.#prepareNats();
     const nats = await startNatsServer(join(at('nats'), 'nats-server.conf'), natsPort);
@@ -153,7 +153,7 @@ class Site {
   async revoke({ domain: name, carrier }: Course): Promise<number> {
     const line = carrier.startsWith('serial:') ? await this.#serialLine(name, carrier.slice('serial:'.length)) : null;
     const identity = join(this.#folder, `key-${name}-${performance.now()}`);
-    await issueIdentity(this.#authority, identity, { name, role: 'domain', ttlSeconds: TTL_SECONDS });
+    await issueIdentity(this.#authority, identity, { name, role: 'domain', ttlSeconds: TTL_SECONDS }, 'unsealed');
     for (const file of ['nats.seed', 'nats-ca.pem'])
       if (carrier.startsWith('nats:')) await cp(join(this.#folder, name, file), join(identity, file));
     const vm = await connect({ carrier, identity, reconnect: false });
@@ -202,7 +202,7 @@ class Site {
     const took = (await closed) - from;
     // A user that was removed comes back with a new key.
     await rm(join(identity, 'nats.seed'));
-    await this.#nats.enrol('domains', NATS_USER, (await makeNkey(identity)).publicKey);
+    await this.#nats.enrol('domains', NATS_USER, (await makeNkey(identity, 'unsealed')).publicKey);
     await this.#writeNats();
     return took;
   }
@@ -220,8 +220,8 @@ class Site {
     const directory = this.#nats;
     for (const name of [...BROKERS, 'nats-vm', NATS_USER]) {
       const role = name === 'nats-vm' || name === NATS_USER ? 'domain' : 'broker';
-      await issueIdentity(this.#authority, at(name), { name, role, ttlSeconds: TTL_SECONDS });
-      const { publicKey } = await makeNkey(at(name));
+      await issueIdentity(this.#authority, at(name), { name, role, ttlSeconds: TTL_SECONDS }, 'unsealed');
+      const { publicKey } = await makeNkey(at(name), 'unsealed');
       await directory.enrol(role === 'domain' ? 'domains' : 'brokers', name, publicKey);
       await cp(directory.caFile, join(at(name), 'nats-ca.pem'));
     }

@@ -78,6 +78,8 @@ export {
   restoreKeys,
   rotateAuthority,
   rotateIdentity,
+  type Sealing,
+  sealingOfAuthority,
   sealKeyDirectory,
   splitAuthority,
   storedForm,

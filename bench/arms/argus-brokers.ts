@@ -53,11 +53,12 @@ async function start(folder: string): Promise<RunningServer> {
 export async function prepare(folder: string): Promise<number> {
   const places = { sender: `, home: ${HOME_OF[SENDER]}`, receiver: `, home: ${HOME_OF[RECEIVER]}` };
   await writeBenchmarkPolicy(join(folder, 'policy'), ORDINARY_ROWS, places);
-  const authority = await createAuthority(join(folder, 'authority'));
+  const authority = await createAuthority(join(folder, 'authority'), 'unsealed');
   const ttlSeconds = CREDENTIAL_TTL_SECONDS;
-  for (const name of SEATS) await issueIdentity(authority, join(folder, name), { name, role: 'domain', ttlSeconds });
+  for (const name of SEATS)
+    await issueIdentity(authority, join(folder, name), { name, role: 'domain', ttlSeconds }, 'unsealed');
   const tcpPort = await freeTcpPort();
-  const directory = new NatsServerDirectory(join(folder, 'nats'));
+  const directory = new NatsServerDirectory(join(folder, 'nats'), 'unsealed');
   const setup = {
     listen: `127.0.0.1:${tcpPort}`,
     hosts: ['127.0.0.1'],
@@ -66,8 +67,8 @@ export async function prepare(folder: string): Promise<number> {
   };
   await directory.write(setup, [], Date.now());
   for (const name of BROKERS) {
-    await issueIdentity(authority, join(folder, name), { name, role: 'broker', ttlSeconds });
-    await directory.enrol('brokers', name, (await makeNkey(join(folder, name))).publicKey);
+    await issueIdentity(authority, join(folder, name), { name, role: 'broker', ttlSeconds }, 'unsealed');
+    await directory.enrol('brokers', name, (await makeNkey(join(folder, name), 'unsealed')).publicKey);
     await cp(directory.caFile, join(folder, name, 'nats-ca.pem'));
   }
   await directory.write(setup, [], Date.now());

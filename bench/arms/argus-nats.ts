@@ -38,12 +38,12 @@ function wayOver(tls: boolean): CarrierSetup {
 async function prepare(folder: string, tls: boolean, suffix: string): ReturnType<CarrierSetup['prepare']> {
   const tcpPort = await freeTcpPort();
   const server = `127.0.0.1:${tcpPort}`;
-  const directory = new NatsServerDirectory(join(folder, 'nats'));
+  const directory = new NatsServerDirectory(join(folder, 'nats'), 'unsealed');
   const members = SEATS.map((name) => ({ name, broker: BROKER }));
   const setup = { listen: server, hosts: ['127.0.0.1'], policy: join(folder, 'policy'), broker: BROKER, tls };
   await directory.write(setup, members, Date.now());
   for (const name of [BROKER, ...SEATS]) {
-    const { publicKey } = await makeNkey(join(folder, name));
+    const { publicKey } = await makeNkey(join(folder, name), 'unsealed');
     if (tls) await cp(directory.caFile, join(folder, name, 'nats-ca.pem'));
     await directory.enrol(name === BROKER ? 'brokers' : 'domains', name, publicKey);
   }

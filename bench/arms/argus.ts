@@ -76,10 +76,10 @@ async function start(folder: string, setup: CarrierSetup, policyRows: number): P
     log: { level: 'error' },
   };
   await writeBenchmarkPolicy(config.policy, policyRows, setup.declared);
-  const authority = await createAuthority(at('authority'));
+  const authority = await createAuthority(at('authority'), 'unsealed');
   const ttlSeconds = CREDENTIAL_TTL_SECONDS;
-  await issueIdentity(authority, config.identity, { name: 'broker', role: 'broker', ttlSeconds });
-  for (const name of SEATS) await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds });
+  await issueIdentity(authority, config.identity, { name: 'broker', role: 'broker', ttlSeconds }, 'unsealed');
+  for (const name of SEATS) await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds }, 'unsealed');
   const prepared = await setup.prepare(folder);
   const stop = async (): Promise<void> => prepared.stop();
   const server = await startRoleServer('argus-broker.ts', { ...config, ...prepared.config }).catch(async (error) => {

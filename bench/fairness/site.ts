@@ -64,10 +64,10 @@ function domainNames({ attackers, idle, nats }: SiteOptions): readonly string[] 
 export async function openSite(options: SiteOptions): Promise<Site> {
   const { folder, program } = options;
   const at = (name: string): string => join(folder, name);
-  const authority = await createAuthority(at('authority'));
-  await issueIdentity(authority, at('broker'), { name: BROKER, role: 'broker', ttlSeconds: TTL_SECONDS });
+  const authority = await createAuthority(at('authority'), 'unsealed');
+  await issueIdentity(authority, at('broker'), { name: BROKER, role: 'broker', ttlSeconds: TTL_SECONDS }, 'unsealed');
   for (const name of domainNames(options))
-    await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds: TTL_SECONDS });
+    await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds: TTL_SECONDS }, 'unsealed');
   await writePolicy(at('policy'), options);
   const nats = options.nats ? await openNats(options, authority) : null;
   const config = { identity: at('broker'), policy: at('policy'), audit: at('audit'), runtime: at('run') };
@@ -92,15 +92,15 @@ async function openNats(
   const at = (name: string): string => join(folder, name);
   const port = await freeTcpPort();
   const server = `127.0.0.1:${port}`;
-  const directory = new NatsServerDirectory(at('nats'));
+  const directory = new NatsServerDirectory(at('nats'), 'unsealed');
   const setup = { listen: server, hosts: ['127.0.0.1'], policy: at('policy'), broker: BROKER, tls: false };
   const [pipes, brokers] = [numbered('pipe', attackers), numbered('a-broker', attackers)];
   const members = pipes.map((name) => ({ name, broker: BROKER }));
   await directory.write(setup, members, Date.now());
   for (const name of brokers)
-    await issueIdentity(authority, at(name), { name, role: 'broker', ttlSeconds: TTL_SECONDS });
+    await issueIdentity(authority, at(name), { name, role: 'broker', ttlSeconds: TTL_SECONDS }, 'unsealed');
   for (const name of [BROKER, ...brokers, ...pipes]) {
-    const { publicKey } = await makeNkey(at(name));
+    const { publicKey } = await makeNkey(at(name), 'unsealed');
     await directory.enrol(pipes.includes(name) ? 'domains' : 'brokers', name, publicKey);
   }
   await directory.write(setup, members, Date.now());

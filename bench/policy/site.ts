@@ -74,10 +74,10 @@ export async function openPolicySite(folder: string, rows: number): Promise<Poli
   await mkdir(at('policy'), { recursive: true, mode: 0o700 });
   const files = await shapeFiles(longPolicy(rows));
   for (const [name, bytes] of Object.entries(files)) await writeFile(join(at('policy'), name), bytes, { mode: 0o600 });
-  const authority = await createAuthority(at('authority'));
-  await issueIdentity(authority, at('broker'), { name: 'broker', role: 'broker', ttlSeconds: TTL_SECONDS });
+  const authority = await createAuthority(at('authority'), 'unsealed');
+  await issueIdentity(authority, at('broker'), { name: 'broker', role: 'broker', ttlSeconds: TTL_SECONDS }, 'unsealed');
   for (const name of ['steady', GRANTED, 'sink'])
-    await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds: TTL_SECONDS });
+    await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds: TTL_SECONDS }, 'unsealed');
   const config = { identity: at('broker'), policy: at('policy'), audit: at('audit'), runtime: at('run') };
   const server = await startRoleServer('argus-broker.ts', { ...config, watchPolicy: false, log: { level: 'error' } });
   const { connect } = await loadClient();

@@ -62,6 +62,7 @@ export {
   fetchWitnessHolder,
   httpCosigner,
   type OpenWitness,
+  type OwnKey,
   openBrokerWitness,
   openWitness,
   openWitnessBeside,

@@ -10,7 +10,14 @@ import { join } from 'node:path';
 import { isSeq, parseDocument } from 'yaml';
 import { reasonOf } from '../../broker/base/index.ts';
 import { carrierPlace, INSPECTORS } from '../../broker/index.ts';
-import { DEFAULT_TTL_SECONDS, issueIdentity, openAuthority } from '../../keys/index.ts';
+import {
+  type Authority,
+  DEFAULT_TTL_SECONDS,
+  issueIdentity,
+  openAuthority,
+  type Sealing,
+  sealingOfAuthority,
+} from '../../keys/index.ts';
 import { type Domain, didYouMean, loadPolicy, type PolicyRevision } from '../../policy/index.ts';
 import { HostError } from './errors.ts';
 import { INVENTORY, readConfig, replaceChecked } from './inventory.ts';
@@ -35,6 +42,9 @@ export interface AddedVm {
   readonly agentConfig: string;
   /** Path of the socket between the broker and the VM or its VMM; null over NATS. */
   readonly socket: string | null;
+  /** As its row says; null: a process on this host. */
+  readonly carrier: string | null;
+  readonly vmm: string | number | null;
 }
 
 /** Lower domids are left to the service VMs of the shipped policy. */
@@ -51,12 +61,13 @@ export async function addVm(directory: string, vm: NewVm): Promise<AddedVm> {
   const policyDirectory = source.directory;
   const policy = await loadPolicy(policyDirectory, { revision: 1, inspectors: INSPECTORS });
   const home = join(directory, 'vms', vm.name);
-  const authority = join(directory, 'authority');
+  const issuer = await issuerOf(join(directory, 'authority'));
   if (vm.isListed === true) {
     const row = requireListed(policy, vm);
     requireNoKeys(home, vm.name);
     const socket = socketOf(runtime, row);
-    return { domid: row.domid, socket, ...(await makeFiles(home, authority, row, socket)) };
+    const { domid, carrier, vmm } = row;
+    return { domid, socket, carrier, vmm, ...(await makeFiles(home, issuer, row, socket)) };
   }
   const domid = vm.domid ?? freeDomid(policy);
   requireNew(policy, vm, domid);
@@ -66,7 +77,7 @@ export async function addVm(directory: string, vm: NewVm): Promise<AddedVm> {
   const file = join(policyDirectory, INVENTORY);
   const text = withDomain(await readFile(file, 'utf8'), { ...vm, domid });
   await replaceChecked(policyDirectory, file, text);
-  return { domid, socket, ...(await makeFiles(home, authority, row, socket)) };
+  return { domid, socket, carrier: row.carrier, vmm: row.vmm, ...(await makeFiles(home, issuer, row, socket)) };
 }
 
 /** Keys are never replaced here, so the machine must not have any. */
@@ -75,18 +86,28 @@ function requireNoKeys(home: string, name: string): void {
   throw new HostError('ERR_HOST_VM_EXISTS', `"${name}" has keys on this host already, in ${home}`);
 }
 
+/** Who signs, and how a new key lies on the disk: as the authority of this host does. */
+interface Issuer {
+  readonly authority: Authority;
+  readonly sealing: Sealing;
+}
+
+/** Opened before anything is changed: a passphrase that is missing or wrong leaves no row behind. @throws KeyError */
+async function issuerOf(directory: string): Promise<Issuer> {
+  return { authority: await openAuthority(directory), sealing: await sealingOfAuthority(directory) };
+}
+
 /** Makes the key, the credential and the agent's configuration. */
 async function makeFiles(
   home: string,
-  authorityDirectory: string,
+  { authority, sealing }: Issuer,
   { name, carrier }: Pick<Domain, 'name' | 'carrier'>,
   socket: string | null,
 ): Promise<Pick<AddedVm, 'identity' | 'agentConfig'>> {
   const identity = join(home, 'identity');
   const agentConfig = join(home, 'agent.yaml');
   await mkdir(home, { mode: 0o700 });
-  const authority = await openAuthority(authorityDirectory);
-  await issueIdentity(authority, identity, { name, role: 'domain', ttlSeconds: DEFAULT_TTL_SECONDS });
+  await issueIdentity(authority, identity, { name, role: 'domain', ttlSeconds: DEFAULT_TTL_SECONDS }, sealing);
   await writeFile(
     agentConfig,
     agentYaml(carrier === null || carrier.startsWith('unix:') ? `unix:${socket}` : SERIAL_PORT),

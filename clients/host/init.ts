@@ -7,7 +7,7 @@
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { reasonOf } from '../../broker/base/index.ts';
-import { createAuthority, DEFAULT_TTL_SECONDS, issueIdentity } from '../../keys/index.ts';
+import { createAuthority, DEFAULT_TTL_SECONDS, issueIdentity, type Sealing } from '../../keys/index.ts';
 import { copyShippedPolicy } from '../../policy/index.ts';
 import { HostError } from './errors.ts';
 import { type HostTemplate, policyOf } from './templates.ts';
@@ -35,18 +35,24 @@ run/
 /**
  * @param directory must not exist, or be empty
  * @param broker name of the broker, as its domains will know it
+ * @param sealing of both keys; the keys of virtual machines follow (`addVm`)
  * @param template kind of host; decides the policy
- * @throws HostError ERR_HOST_NOT_EMPTY, ERR_HOST_DIRECTORY
+ * @throws HostError ERR_HOST_NOT_EMPTY, ERR_HOST_DIRECTORY; KeyError ERR_KEY_PASSPHRASE, and nothing is left behind
  */
-export async function initHost(directory: string, broker: string, template: HostTemplate = 'desktop'): Promise<void> {
+export async function initHost(
+  directory: string,
+  broker: string,
+  sealing: Sealing,
+  template: HostTemplate = 'desktop',
+): Promise<void> {
   const target = resolve(directory);
   await requireEmpty(target);
   const work = join(dirname(target), `.${basename(target)}.${process.pid}.new`);
   try {
     await mkdir(work, { recursive: true, mode: DIRECTORY_MODE });
-    const authority = await createAuthority(join(work, 'authority'));
+    const authority = await createAuthority(join(work, 'authority'), sealing);
     const terms = { name: broker, role: 'broker', ttlSeconds: DEFAULT_TTL_SECONDS } as const;
-    await issueIdentity(authority, join(work, 'broker'), terms);
+    await issueIdentity(authority, join(work, 'broker'), terms, sealing);
     await copyShippedPolicy(join(work, 'policy'), policyOf(template));
     await mkdir(join(work, 'vms'), { mode: DIRECTORY_MODE });
     await writeFile(join(work, HOST_CONFIG), CONFIG);

@@ -32,7 +32,7 @@ import {
   type TrustAnchor,
   thumbprintOf,
 } from '../credential/index.ts';
-import { type InTheClear, storedForm } from './at-rest/sealed-keys.ts';
+import { type Sealing, sealingOf, storedForm } from './at-rest/sealed-keys.ts';
 import { formatJwk, readSigningKey, readTrustAnchor } from './jwk-files.ts';
 import { assertKeyDirectory, createKeyFile, isPresent, makeKeyDirectory, replaceKeyFile } from './key-files.ts';
 import { type AuthorityLayout, authorityLayout } from './layout.ts';
@@ -240,7 +240,7 @@ function assertTtl(ttlSeconds: number): void {
  * @throws KeyError ERR_KEY_EXISTS when there is one already: every credential depends on its key, so it is never replaced;
  * ERR_KEY_PASSPHRASE
  */
-export async function createAuthority(dir: string, inTheClear: InTheClear = 'allowed'): Promise<Authority> {
+export async function createAuthority(dir: string, sealing: Sealing): Promise<Authority> {
   const files = authorityLayout(dir);
   await makeKeyDirectory(dir);
   for (const path of Object.values(files))
@@ -249,9 +249,14 @@ export async function createAuthority(dir: string, inTheClear: InTheClear = 'all
         'ERR_KEY_EXISTS',
         `"${path}" exists already; an authority is never overwritten, choose another directory`,
       );
-  const text = await storedForm(formatJwk(await generatePrivateJwk()), inTheClear);
+  const text = await storedForm(formatJwk(await generatePrivateJwk()), sealing);
   await createKeyFile(files.privateKey, text, PRIVATE_FILE_MODE);
   return openAuthority(dir);
+}
+
+/** For a key on the host of this authority. Who can read an authority in the clear needs no other key. */
+export function sealingOfAuthority(dir: string): Promise<Sealing> {
+  return sealingOf(authorityLayout(dir).privateKey, `make an authority with: argus keys init ${dir}`);
 }
 
 /**

@@ -15,7 +15,7 @@ import {
   successorOf,
   type TrustAnchor,
 } from '../credential/index.ts';
-import { type InTheClear, storedForm } from './at-rest/sealed-keys.ts';
+import { type Sealing, storedForm } from './at-rest/sealed-keys.ts';
 import type { Authority } from './authority.ts';
 import {
   acceptCredential,
@@ -53,11 +53,7 @@ export interface EnrolledKey {
  * @throws KeyError ERR_KEY_NAME; ERR_KEY_EXISTS when the directory holds the key of another name; ERR_KEY_PASSPHRASE;
  * ERR_KEY_FILE_…
  */
-export async function createIdentityKey(
-  dir: string,
-  name: string,
-  inTheClear: InTheClear = 'allowed',
-): Promise<EnrolledKey> {
+export async function createIdentityKey(dir: string, name: string, sealing: Sealing): Promise<EnrolledKey> {
   assertName(name);
   await makeKeyDirectory(dir);
   const files = identityLayout(dir);
@@ -65,7 +61,7 @@ export async function createIdentityKey(
   if (created)
     await createKeyFile(
       files.privateKey,
-      await storedForm(formatJwk(await generatePrivateJwk(), name), inTheClear),
+      await storedForm(formatJwk(await generatePrivateJwk(), name), sealing),
       PRIVATE_FILE_MODE,
     );
   const { key, holder } = await readSigningKey(files.privateKey, 'it was just made');
@@ -172,15 +168,18 @@ export interface IssueIdentityTerms {
  * Makes key, credential and trust anchor in one directory on this host: for a broker on the host of its authority,
  * demos and tests. VMs enrol instead, so that their private key never leaves the VM. A second run renews the
  * credential.
+ *
+ * @param sealing of a key that is not there yet
  */
 export async function issueIdentity(
   authority: Authority,
   dir: string,
   terms: IssueIdentityTerms,
+  sealing: Sealing,
   options: LoadIdentityOptions = {},
 ): Promise<Identity> {
   const { now = Date.now() } = options;
-  const { publicJwk } = await createIdentityKey(dir, terms.name);
+  const { publicJwk } = await createIdentityKey(dir, terms.name, sealing);
   const files = identityLayout(dir);
   if (!(await isPresent(files.authority)))
     await createKeyFile(files.authority, formatJwk(authority.public.publicJwk), PUBLIC_FILE_MODE);

@@ -1,9 +1,15 @@
 export { backupKeys, restoreKeys } from './at-rest/key-backup.ts';
 export { migrateKeys, prepareTransfer, receiveKeys } from './at-rest/migration.ts';
 export { configuredPassphrase, readPassphrase } from './at-rest/passphrase.ts';
-export { openedSecret, sealKeyDirectory, storedForm, unsealKeyDirectory } from './at-rest/sealed-keys.ts';
+export {
+  openedSecret,
+  type Sealing,
+  sealKeyDirectory,
+  storedForm,
+  unsealKeyDirectory,
+} from './at-rest/sealed-keys.ts';
 export { joinAuthority, splitAuthority } from './at-rest/split-authority.ts';
-export { Authority, createAuthority, openAuthority } from './authority.ts';
+export { Authority, createAuthority, openAuthority, sealingOfAuthority } from './authority.ts';
 export { describeKeyDirectory, type IdentityDescription, type KeyDirectoryDescription } from './description.ts';
 export { createIdentityKey, installCredential, issueIdentity, writeRequest } from './enrolment.ts';
 export { approveToFiles, issueToFiles, readRequest } from './hand-back.ts';

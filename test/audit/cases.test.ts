@@ -55,9 +55,9 @@ function office(): Promise<Office> {
     const log = await openAuditLog({ directory, broker: 'host-1', signer });
     for (let time = 0; time < 9; time++) log.record({ event: 'policy.reject', reason: `R${time}` });
     await log.close();
-    const authority = await createAuthority(join(temporaryDirectory(), 'authority'));
+    const authority = await createAuthority(join(temporaryDirectory(), 'authority'), 'unsealed');
     const person = (name: string, role: Role): Promise<Identity> =>
-      issueIdentity(authority, join(temporaryDirectory(), name), { name, role, ttlSeconds: 3_600 });
+      issueIdentity(authority, join(temporaryDirectory(), name), { name, role, ttlSeconds: 3_600 }, 'unsealed');
     const [auditor, admin] = [await person('carol', 'auditor'), await person('alice', 'admin')];
     return { directory, signer, auditor, admin, authority: auditor.authority };
   })();
@@ -146,7 +146,7 @@ cases('an admin, a foreign authority and another broker make no case of this log
   const { directory, admin, signer, authority } = await office();
   assert.is(await reasonOf(await signedAgain((body) => body, 'admin')), 'NOT_AN_AUDITOR');
   const content = await aCase();
-  const foreign = (await createAuthority(join(temporaryDirectory(), 'foreign'))).public;
+  const foreign = (await createAuthority(join(temporaryDirectory(), 'foreign'), 'unsealed')).public;
   assert.equal(reasonIn(await verifyCase(content, signer.key, foreign)), 'NOT_AN_AUDITOR');
   assert.equal(reasonIn(await verifyCase(content, signerOf('host-1').key, authority)), 'NOT_INCLUDED');
   const parsed = parseCase(content);

@@ -15,6 +15,13 @@ import { FakeClock } from '../support/clock.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { hostClock, signerOf } from './fixtures.ts';
 
+/** In a temporary directory, in the clear. */
+const OWN_KEY = {
+  name: 'auditor.example',
+  seal: (text: string) => Promise.resolve(text),
+  open: (text: string) => Promise.resolve(text),
+};
+
 const http = suite('audit witness over HTTP');
 const signer = signerOf('test');
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
@@ -34,7 +41,7 @@ const NO_TRUST = {
 /** A witness in a new directory. */
 async function serve(): Promise<{ url: string; vkey: string; directory: string; close: () => Promise<void> }> {
   const directory = join(temporaryDirectory(), 'witness');
-  const open = await openWitness(directory, { signer: 'auditor.example', logs: [signer.key], now: Date.now });
+  const open = await openWitness(directory, { signer: OWN_KEY, logs: [signer.key], now: Date.now });
   const server = await serveWitness(open.witness, LOOPBACK, (error) => assert.unreachable(String(error)));
   const close = async (): Promise<void> => {
     await server.close();
@@ -76,7 +83,7 @@ http('a log that is restored from a copy is found by asking the witness', async 
 
 http('one process serves a directory, and keeps its key over restarts', async () => {
   const witness = await serve();
-  const options = { signer: 'auditor.example', logs: [signer.key], now: Date.now };
+  const options = { signer: OWN_KEY, logs: [signer.key], now: Date.now };
   const second = await openWitness(witness.directory, options).then(
     () => 'opened',
     (error: { code: string }) => error.code,
@@ -106,9 +113,9 @@ http('what is no request of a log is refused, and bounded', async () => {
 
 http('verify takes the key of a witness from its credential, and not when that is missing or revoked', async () => {
   const base = temporaryDirectory();
-  const authority = await createAuthority(join(base, 'authority'));
+  const authority = await createAuthority(join(base, 'authority'), 'unsealed');
   const terms = { name: 'carol', role: 'witness', ttlSeconds: 3_600 } as const;
-  await issueIdentity(authority, join(base, 'carol'), terms);
+  await issueIdentity(authority, join(base, 'carol'), terms, 'unsealed');
   const holder = await IdentityOfWitness.load(join(base, 'carol'), (error) => assert.unreachable(String(error)));
   const open = await openWitness(join(base, 'witness'), { signer: holder.signer, logs: [signer.key], now: Date.now });
   const server = await serveWitness(open.witness, LOOPBACK, (error) => assert.unreachable(String(error)), holder);

@@ -15,15 +15,17 @@ import { type AeadSuite, createAuthority, type Identity, issueIdentity, type Rol
 import { temporaryDirectory } from '../support/temp.ts';
 
 const directory = temporaryDirectory();
-const authority = await createAuthority(join(directory, 'authority'));
+const authority = await createAuthority(join(directory, 'authority'), 'unsealed');
 let made = 0;
 
 export function identityOf(name: string, role: Role = 'domain', from = authority): Promise<Identity> {
-  return issueIdentity(from, join(directory, `${name}-${made++}`), { name, role, ttlSeconds: 3600 });
+  return issueIdentity(from, join(directory, `${name}-${made++}`), { name, role, ttlSeconds: 3600 }, 'unsealed');
 }
 
 export function foreignIdentityOf(name: string, role: Role): Promise<Identity> {
-  return createAuthority(join(directory, `authority-${made++}`)).then((other) => identityOf(name, role, other));
+  return createAuthority(join(directory, `authority-${made++}`), 'unsealed').then((other) =>
+    identityOf(name, role, other),
+  );
 }
 
 export const DOMAIN = await identityOf('a');

@@ -128,7 +128,7 @@ const SITUATIONS: readonly (readonly [
     ['not signed by'],
     async (installation) => {
       const foreign = join(temporaryDirectory(), 'authority');
-      await createAuthority(foreign);
+      await createAuthority(foreign, 'unsealed');
       writeFileSync(
         join(installation.identityOf('broker'), 'authority.jwk'),
         readFileSync(join(foreign, 'authority.pub.jwk')),
@@ -267,7 +267,7 @@ const SITUATIONS: readonly (readonly [
     'ERR_KEY_EXISTS',
     ['never overwritten'],
     async (installation) => {
-      await createAuthority(join(installation.directory, 'authority'));
+      await createAuthority(join(installation.directory, 'authority'), 'unsealed');
       return ['keys', 'init', join(installation.directory, 'authority')];
     },
   ],

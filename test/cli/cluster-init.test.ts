@@ -15,7 +15,7 @@ const withOpenssl = needs('openssl', 'openssl');
 const init = suite('argus cluster init');
 
 async function initAt(root: string, ...more: readonly string[]): Promise<void> {
-  const words = ['cluster', 'init', root, '--home', 'one=audio-vm', 'two=net-vm', ...more];
+  const words = ['cluster', 'init', root, '--unsealed', '--home', 'one=audio-vm', 'two=net-vm', ...more];
   const { error } = await runCommand(await argusProgram('cluster'), words);
   assert.is(error, null, String(error));
 }

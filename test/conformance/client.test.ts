@@ -15,13 +15,13 @@ const LONGEST = 16_777_184;
 async function withPair(act: (pair: { a: Vm; ring: Ring }) => Promise<void>): Promise<void> {
   const root = temporaryDirectory();
   const at = (name: string): string => join(root, name);
-  const authority = await createAuthority(at('authority'));
+  const authority = await createAuthority(at('authority'), 'unsealed');
   for (const [name, role] of [
     ['a', 'domain'],
     ['b', 'domain'],
     ['broker', 'broker'],
   ] as const) {
-    await issueIdentity(authority, at(name), { name, role, ttlSeconds: 3_600 });
+    await issueIdentity(authority, at(name), { name, role, ttlSeconds: 3_600 }, 'unsealed');
   }
   mkdirSync(at('policy'), { mode: 0o700 });
   for (const [name, bytes] of Object.entries(policyFiles({ domains: ['a', 'b'], rows: OPEN }))) {

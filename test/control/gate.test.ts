@@ -15,12 +15,12 @@ import { temporaryDirectory } from '../support/temp.ts';
 const gates = suite('the gate of the control sockets');
 
 const directory = temporaryDirectory();
-const authority = await createAuthority(join(directory, 'authority'));
-const other = await createAuthority(join(directory, 'other'));
+const authority = await createAuthority(join(directory, 'authority'), 'unsealed');
+const other = await createAuthority(join(directory, 'other'), 'unsealed');
 let made = 0;
 
 function issue(name: string, role: Role, from = authority): Promise<Identity> {
-  return issueIdentity(from, join(directory, `key-${made++}`), { name, role, ttlSeconds: 3_600 });
+  return issueIdentity(from, join(directory, `key-${made++}`), { name, role, ttlSeconds: 3_600 }, 'unsealed');
 }
 
 const BROKER = await issue('argus', 'broker');

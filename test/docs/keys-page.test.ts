@@ -100,7 +100,7 @@ class Site {
   async #startBroker(): Promise<void> {
     const authority = await openAuthority(this.path('etc/authority'));
     const make = (name: string, role: Role): Promise<unknown> =>
-      issueIdentity(authority, this.path(`etc/${name}`), { name, role, ttlSeconds: 3_600 });
+      issueIdentity(authority, this.path(`etc/${name}`), { name, role, ttlSeconds: 3_600 }, 'unsealed');
     await make('argus', 'broker');
     await make('authority-vm', 'domain');
     await make('laptop-vm', 'domain');
@@ -127,10 +127,10 @@ class Site {
   }
 
   async #serveNats(): Promise<void> {
-    const server = new NatsServerDirectory(this.path('etc/nats'));
+    const server = new NatsServerDirectory(this.path('etc/nats'), 'unsealed');
     const setup = { listen: '127.0.0.1:4222', hosts: ['localhost'], policy: this.path('etc/policy'), broker: 'argus' };
     await server.write(setup, [{ name: 'chrome-vm', broker: 'argus' }], Date.now());
-    await server.enrol('domains', 'chrome-vm', (await makeNkey(this.path('etc/identity'))).publicKey);
+    await server.enrol('domains', 'chrome-vm', (await makeNkey(this.path('etc/identity'), 'unsealed')).publicKey);
     await server.write(setup, [{ name: 'chrome-vm', broker: 'argus' }], Date.now());
   }
 

@@ -32,9 +32,9 @@ signed('each command works, prints what the page shows, and an older bundle does
     mkdirSync(at('draft'), { mode: 0o755 });
     rmSync(installation.policy, { recursive: true });
     for (const to of [at('draft'), installation.policy]) cpSync(SHIPPED_POLICY_DIRECTORY, to, { recursive: true });
-    const authority = await createAuthority(at('signers'));
+    const authority = await createAuthority(at('signers'), 'unsealed');
     for (const name of ['alice', 'bob'])
-      await issueIdentity(authority, at(name), { name, role: 'admin', ttlSeconds: 3_600 });
+      await issueIdentity(authority, at(name), { name, role: 'admin', ttlSeconds: 3_600 }, 'unsealed');
     const [alice, bob] = [(await loadIdentity(at('alice'))).thumbprint, (await loadIdentity(at('bob'))).thumbprint];
     const names: Readonly<Record<string, string>> = { ALICE: alice, BOB: bob };
     const argus = async (words: readonly string[]) => runCommand(await argusProgram(words[0]), words);

@@ -118,8 +118,8 @@ export class Hosts {
   }
 
   async #enrol(brokers: readonly string[], members: readonly Member[]): Promise<void> {
-    const authority = await createAuthority(this.#path('authority'));
-    const server = new NatsServerDirectory(this.#path('nats'));
+    const authority = await createAuthority(this.#path('authority'), 'unsealed');
+    const server = new NatsServerDirectory(this.#path('nats'), 'unsealed');
     const setup = {
       listen: `${SERVER}:${TCP_PORT}`,
       hosts: [SERVER],
@@ -128,12 +128,12 @@ export class Hosts {
     };
     await server.write(setup, [], Date.now());
     for (const name of brokers) {
-      await issueIdentity(authority, this.#path(name), { name, role: 'broker', ttlSeconds: TTL_SECONDS });
+      await issueIdentity(authority, this.#path(name), { name, role: 'broker', ttlSeconds: TTL_SECONDS }, 'unsealed');
       await cp(server.caFile, join(this.#path(name), 'nats-ca.pem'));
-      await server.enrol('brokers', name, (await makeNkey(this.#path(name))).publicKey);
+      await server.enrol('brokers', name, (await makeNkey(this.#path(name), 'unsealed')).publicKey);
     }
     for (const { name } of members)
-      await issueIdentity(authority, this.#path(name), { name, role: 'domain', ttlSeconds: TTL_SECONDS });
+      await issueIdentity(authority, this.#path(name), { name, role: 'domain', ttlSeconds: TTL_SECONDS }, 'unsealed');
     await server.write(setup, [], Date.now());
     await writePolicy(this.#path('policy'), members);
   }

@@ -56,7 +56,7 @@ withNats(
       await installation.startBroker();
 
       // The leaf: the same certificates and nkeys, generated like any server.
-      const near = new NatsServerDirectory(installation.path('leaf'));
+      const near = new NatsServerDirectory(installation.path('leaf'), 'unsealed');
       await mkdir(near.path, { mode: 0o700 });
       for (const file of ['ca.pem', 'ca-key.pem', 'server.pem', 'server-key.pem'])
         await cp(join(installation.server.path, file), join(near.path, file));

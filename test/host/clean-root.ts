@@ -88,7 +88,7 @@ function lastLines(text: string, count: number): string {
  * directory, and `argus` may be a function. Prints "ping", what the denied direction said, and what the log says.
  */
 export const TWO_VMS = `
-argus host init "$HOST"
+argus host init "$HOST" --unsealed
 argus vm add my-audio --label @service --label @audio --host "$HOST"
 argus vm add my-app --label @app --label @speaker --host "$HOST"
 broker() { argus broker --config "$HOST/argus.yaml"; }

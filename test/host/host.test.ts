@@ -33,9 +33,9 @@ host('a new host has a configuration that a broker takes, and only its owner may
 host('a directory that is not empty is refused, and nothing is written or left next to it', async () => {
   const parent = temporaryDirectory();
   writeFileSync(join(parent, 'mine'), 'kept');
-  assert.is(await codeOf(initHost(parent, 'argus')), 'ERR_HOST_NOT_EMPTY');
+  assert.is(await codeOf(initHost(parent, 'argus', 'unsealed')), 'ERR_HOST_NOT_EMPTY');
   assert.equal(readdirSync(parent), ['mine']);
-  assert.is(await codeOf(initHost(join(parent, 'mine'), 'argus')), 'ERR_HOST_DIRECTORY');
+  assert.is(await codeOf(initHost(join(parent, 'mine'), 'argus', 'unsealed')), 'ERR_HOST_DIRECTORY');
   assert.equal(readdirSync(parent), ['mine']);
 });
 
@@ -110,7 +110,7 @@ host('a mistyped label is refused with the nearest one that is declared', async 
 for (const template of HOST_TEMPLATES) {
   host(`a host of ${template} loads, and machines that it lists, or that it says to add, get keys`, async () => {
     const directory = join(temporaryDirectory(), 'host');
-    await initHost(directory, 'argus', template);
+    await initHost(directory, 'argus', 'unsealed', template);
     const load = () => loadPolicy(join(directory, 'policy'), { revision: 1, inspectors: INSPECTORS });
     const listed = (await load()).domains.all.at(-1)?.name ?? '';
     const before = inventory(directory);

@@ -7,7 +7,7 @@ import { temporaryDirectory } from '../support/temp.ts';
 
 export async function newHost(): Promise<string> {
   const directory = join(temporaryDirectory(), 'host');
-  await initHost(directory, 'argus');
+  await initHost(directory, 'argus', 'unsealed');
   return directory;
 }
 

@@ -65,7 +65,7 @@ const STRANGERS: readonly (readonly [
     'ERR_CLIENT_CREDENTIAL_FOREIGN',
     'FOREIGN_AUTHORITY',
     async (installation) => {
-      const authority = await createAuthority(join(temporaryDirectory(), 'authority'));
+      const authority = await createAuthority(join(temporaryDirectory(), 'authority'), 'unsealed');
       await installation.issue('foreign', 'domain', { name: 'chrome-vm', authority });
       return identityAt(installation, 'foreign', Date.now());
     },

@@ -36,9 +36,15 @@ interface Site {
 async function makeSite(): Promise<Site> {
   const base = temporaryDirectory();
   const path = (name: string): string => join(base, name);
-  const authority = await createAuthority(path('authority'));
+  const authority = await createAuthority(path('authority'), 'unsealed');
   const holder = async (name: string, role: 'domain' | 'broker', now = NOW): Promise<Identity> =>
-    issueIdentity(await openAuthority(path('authority')), path(name), { name, role, ttlSeconds: 90 * DAY }, { now });
+    issueIdentity(
+      await openAuthority(path('authority')),
+      path(name),
+      { name, role, ttlSeconds: 90 * DAY },
+      'unsealed',
+      { now },
+    );
   return { path, authority, holder };
 }
 
@@ -68,7 +74,9 @@ rotation('after the overlap a holder of the new key refuses the old one, valid o
   const { path, holder } = await makeSite();
   await holder('argus', 'broker');
   const terms = { name: 'chrome-vm', role: 'domain', ttlSeconds: 900 * DAY } as const;
-  const long = await issueIdentity(await openAuthority(path('authority')), path('chrome-vm'), terms, { now: NOW });
+  const long = await issueIdentity(await openAuthority(path('authority')), path('chrome-vm'), terms, 'unsealed', {
+    now: NOW,
+  });
   await rotateAuthority(path('authority'), OVERLAP);
   const newer = await holder('mail-vm', 'domain', LATER);
   assert.is(await verdict(newer, long, NOW + 89 * 1000 * DAY), 'ok');
@@ -98,7 +106,7 @@ rotation('a credential that is carried by hand moves the anchor as well, and a f
   await installCredential(path('chrome-vm'), given, { now: NOW });
   assert.is((await loadIdentity(path('chrome-vm'), { now: NOW })).authority.thumbprint, authority.thumbprint);
 
-  const foreign = await createAuthority(path('foreign'));
+  const foreign = await createAuthority(path('foreign'), 'unsealed');
   await writeFile(path('foreign.jwt'), (await foreign.issue(terms)).credentialJwt);
   const forged = { credentialFile: path('foreign.jwt'), authorityFile: path('foreign/authority.pub.jwk') };
   assert.is(

@@ -31,7 +31,7 @@ function terms(changes: object = {}) {
 
 authority('what it issues verifies against its public key and says what was asked', async () => {
   const dir = newDirectory();
-  await createAuthority(dir);
+  await createAuthority(dir, 'unsealed');
   const opened = await openAuthority(dir);
   for (const role of ['domain', 'broker', 'admin', 'auditor', 'witness'] as const) {
     const { credentialJwt, credential } = await opened.issue(terms({ role }));
@@ -46,7 +46,7 @@ authority('what it issues verifies against its public key and says what was aske
 
 authority('private files are 0600 in a directory of 0700, the public key is for all', async () => {
   const dir = newDirectory();
-  await (await createAuthority(dir)).issue(terms());
+  await (await createAuthority(dir, 'unsealed')).issue(terms());
   const modes = await Promise.all(
     ['.', 'authority.jwk', 'issued.jsonl', 'authority.pub.jwk'].map(
       async (name) => (await stat(join(dir, name))).mode & 0o777,
@@ -58,7 +58,7 @@ authority('private files are 0600 in a directory of 0700, the public key is for 
 
 authority('each credential has a line of its own in the register and an id of its own', async () => {
   const dir = newDirectory();
-  const opened = await createAuthority(dir);
+  const opened = await createAuthority(dir, 'unsealed');
   const issued = [await opened.issue(terms()), await opened.issue(terms({ name: 'audio-vm' }))];
   const lines = (await readFile(join(dir, 'issued.jsonl'), 'utf8')).trimEnd().split('\n');
   assert.equal(
@@ -78,7 +78,7 @@ authority('each credential has a line of its own in the register and an id of it
 
 authority('what cannot be registered is not issued', async () => {
   const dir = newDirectory();
-  const opened = await createAuthority(dir);
+  const opened = await createAuthority(dir, 'unsealed');
   await mkdir(join(dir, 'issued.jsonl'));
   assert.is(await codeOf(() => opened.issue(terms())), 'ERR_KEY_FILE_CONTENT');
 });
@@ -87,13 +87,13 @@ for (const name of ['authority.jwk', 'authority.pub.jwk', 'issued.jsonl'])
   authority(`none is made where ${name} is, and that stays as it was`, async () => {
     const dir = temporaryDirectory();
     await writeFile(join(dir, name), 'there');
-    assert.is(await codeOf(() => createAuthority(dir)), 'ERR_KEY_EXISTS');
+    assert.is(await codeOf(() => createAuthority(dir, 'unsealed')), 'ERR_KEY_EXISTS');
     assert.is(await readFile(join(dir, name), 'utf8'), 'there');
   });
 
 authority('terms that make no sense are refused before anything is written', async () => {
   const dir = newDirectory();
-  const opened = await createAuthority(dir);
+  const opened = await createAuthority(dir, 'unsealed');
   const bad: readonly (readonly [object, string])[] = [
     [{ name: 'Chrome' }, 'ERR_KEY_NAME'],
     [{ name: '' }, 'ERR_KEY_NAME'],
@@ -115,14 +115,14 @@ authority('terms that make no sense are refused before anything is written', asy
 
 authority('a private key that others can read is not used', async () => {
   const dir = newDirectory();
-  await createAuthority(dir);
+  await createAuthority(dir, 'unsealed');
   await chmod(join(dir, 'authority.jwk'), 0o640);
   assert.is(await codeOf(() => openAuthority(dir)), 'ERR_KEY_FILE_MODE');
 });
 
 authority('a public half that is missing is made again, a wrong one is refused', async () => {
   const dir = newDirectory();
-  await createAuthority(dir);
+  await createAuthority(dir, 'unsealed');
   const path = join(dir, 'authority.pub.jwk');
   const text = await readFile(path, 'utf8');
   await rm(path);

@@ -22,7 +22,12 @@ interface Place {
 async function newPlace(): Promise<Place> {
   const base = temporaryDirectory();
   const authorityDir = join(base, 'authority');
-  return { authority: await createAuthority(authorityDir), authorityDir, vm: join(base, 'vm'), out: join(base, 'out') };
+  return {
+    authority: await createAuthority(authorityDir, 'unsealed'),
+    authorityDir,
+    vm: join(base, 'vm'),
+    out: join(base, 'out'),
+  };
 }
 
 function terms({ vm, out }: Place, changes: object = {}) {
@@ -32,7 +37,7 @@ function terms({ vm, out }: Place, changes: object = {}) {
 
 enrolment('enrol, issue, install: the VM has an identity, and its private key was never elsewhere', async () => {
   const place = await newPlace();
-  const enrolled = await createIdentityKey(place.vm, 'chrome-vm');
+  const enrolled = await createIdentityKey(place.vm, 'chrome-vm', 'unsealed');
   assert.is(enrolled.created, true);
   const { credentialFile, authorityFile } = await issueToFiles(place.authority, terms(place));
   await installCredential(place.vm, { credentialFile, authorityFile });
@@ -46,7 +51,7 @@ enrolment('enrol, issue, install: the VM has an identity, and its private key wa
 
 enrolment('the key is 0600, its directory 0700, the public half readable', async () => {
   const { vm } = await newPlace();
-  await createIdentityKey(vm, 'chrome-vm');
+  await createIdentityKey(vm, 'chrome-vm', 'unsealed');
   const modes = await Promise.all(
     ['.', 'key.jwk', 'key.pub.jwk'].map(async (name) => (await stat(join(vm, name))).mode),
   );
@@ -58,10 +63,10 @@ enrolment('the key is 0600, its directory 0700, the public half readable', async
 
 enrolment('run again it keeps the key, and makes a public half that is missing', async () => {
   const { vm } = await newPlace();
-  const first = await createIdentityKey(vm, 'chrome-vm');
+  const first = await createIdentityKey(vm, 'chrome-vm', 'unsealed');
   const [key, publicHalf] = [await readFile(join(vm, 'key.jwk')), await readFile(first.publicKeyFile)];
   await rm(first.publicKeyFile);
-  const second = await createIdentityKey(vm, 'chrome-vm');
+  const second = await createIdentityKey(vm, 'chrome-vm', 'unsealed');
   assert.is(second.created, false);
   assert.is(second.thumbprint, first.thumbprint);
   assert.equal(await readFile(join(vm, 'key.jwk')), key);
@@ -70,16 +75,16 @@ enrolment('run again it keeps the key, and makes a public half that is missing',
 
 enrolment('a directory that holds the key of another name is left alone', async () => {
   const { vm } = await newPlace();
-  await createIdentityKey(vm, 'chrome-vm');
+  await createIdentityKey(vm, 'chrome-vm', 'unsealed');
   const key = await readFile(join(vm, 'key.jwk'));
-  assert.is(await codeOf(() => createIdentityKey(vm, 'audio-vm')), 'ERR_KEY_EXISTS');
+  assert.is(await codeOf(() => createIdentityKey(vm, 'audio-vm', 'unsealed')), 'ERR_KEY_EXISTS');
   assert.equal(await readFile(join(vm, 'key.jwk')), key);
 });
 
 enrolment('a name that is none is refused before anything is made', async () => {
   const { vm } = await newPlace();
   for (const name of ['', 'Chrome', '-x', '@mic', 'a b', 'a'.repeat(64)])
-    assert.is(await codeOf(() => createIdentityKey(vm, name)), 'ERR_KEY_NAME', name);
+    assert.is(await codeOf(() => createIdentityKey(vm, name, 'unsealed')), 'ERR_KEY_NAME', name);
   assert.is(await codeOf(() => stat(vm)), 'ENOENT');
 });
 
@@ -87,13 +92,13 @@ enrolment('a directory that others can write to gets no key', async () => {
   const { vm } = await newPlace();
   await mkdir(vm);
   await chmod(vm, 0o777);
-  assert.is(await codeOf(() => createIdentityKey(vm, 'chrome-vm')), 'ERR_KEY_FILE_MODE');
+  assert.is(await codeOf(() => createIdentityKey(vm, 'chrome-vm', 'unsealed')), 'ERR_KEY_FILE_MODE');
   assert.is(await codeOf(() => stat(join(vm, 'key.jwk'))), 'ENOENT');
 });
 
 enrolment('a renewal replaces the credential and needs no authority file', async () => {
   const place = await newPlace();
-  await createIdentityKey(place.vm, 'chrome-vm');
+  await createIdentityKey(place.vm, 'chrome-vm', 'unsealed');
   const first = await issueToFiles(place.authority, terms(place));
   await installCredential(place.vm, first);
   const second = await issueToFiles(place.authority, terms(place, { out: `${place.out}-2` }));
@@ -103,7 +108,7 @@ enrolment('a renewal replaces the credential and needs no authority file', async
 
 enrolment('without a key, or without an authority to check against, nothing is installed', async () => {
   const place = await newPlace();
-  await createIdentityKey(place.vm, 'chrome-vm');
+  await createIdentityKey(place.vm, 'chrome-vm', 'unsealed');
   const { credentialFile, authorityFile } = await issueToFiles(place.authority, terms(place));
   assert.is(await codeOf(() => installCredential(place.vm, { credentialFile })), 'ERR_KEY_FILE_MISSING');
   const empty = temporaryDirectory();
@@ -113,7 +118,7 @@ enrolment('without a key, or without an authority to check against, nothing is i
 
 enrolment('the trust anchor is set once: another authority is refused, and the old credential stays', async () => {
   const [place, other] = [await newPlace(), await newPlace()];
-  await createIdentityKey(place.vm, 'chrome-vm');
+  await createIdentityKey(place.vm, 'chrome-vm', 'unsealed');
   await installCredential(place.vm, await issueToFiles(place.authority, terms(place)));
   const before = await loadIdentity(place.vm);
   const foreign = await issueToFiles(other.authority, terms(place, { out: other.out }));
@@ -125,11 +130,11 @@ enrolment('the trust anchor is set once: another authority is refused, and the o
 
 enrolment('a credential for another key, or for another name, is not installed', async () => {
   const [place, other] = [await newPlace(), await newPlace()];
-  await createIdentityKey(place.vm, 'chrome-vm');
-  await createIdentityKey(other.vm, 'chrome-vm');
+  await createIdentityKey(place.vm, 'chrome-vm', 'unsealed');
+  await createIdentityKey(other.vm, 'chrome-vm', 'unsealed');
   const forOther = await issueToFiles(place.authority, terms(other));
   assert.is(await codeOf(() => installCredential(place.vm, forOther)), 'ERR_KEY_MISMATCH');
-  const { publicJwk } = await createIdentityKey(place.vm, 'chrome-vm');
+  const { publicJwk } = await createIdentityKey(place.vm, 'chrome-vm', 'unsealed');
   const { credentialJwt } = await place.authority.issue({ ...terms(place), name: 'audio-vm', publicJwk });
   const credentialFile = join(other.out, 'wrong-name.jwt');
   await writeFile(credentialFile, credentialJwt);
@@ -140,7 +145,7 @@ enrolment('a credential for another key, or for another name, is not installed',
 
 enrolment('an expired credential or a file that is none is not installed', async () => {
   const place = await newPlace();
-  await createIdentityKey(place.vm, 'chrome-vm');
+  await createIdentityKey(place.vm, 'chrome-vm', 'unsealed');
   const given = await issueToFiles(place.authority, terms(place));
   const later = Date.now() + 2 * 3_600_000;
   const install = (options = {}) => installCredential(place.vm, given, options);
@@ -151,7 +156,7 @@ enrolment('an expired credential or a file that is none is not installed', async
 
 enrolment('a private key is refused where a public one belongs: to issue for, and as trust anchor', async () => {
   const place = await newPlace();
-  await createIdentityKey(place.vm, 'chrome-vm');
+  await createIdentityKey(place.vm, 'chrome-vm', 'unsealed');
   const issuing = issueToFiles(place.authority, terms(place, { publicKeyFile: join(place.vm, 'key.jwk') }));
   assert.is(await codeOf(() => issuing), 'ERR_KEY_PRIVATE_GIVEN');
   const { credentialFile } = await issueToFiles(place.authority, terms(place));
@@ -162,7 +167,7 @@ enrolment('a private key is refused where a public one belongs: to issue for, an
 
 enrolment('issuing refuses another name than the key was made for, and files that are there', async () => {
   const [place, other] = [await newPlace(), await newPlace()];
-  await createIdentityKey(place.vm, 'chrome-vm');
+  await createIdentityKey(place.vm, 'chrome-vm', 'unsealed');
   assert.is(await codeOf(() => issueToFiles(place.authority, terms(place, { name: 'audio-vm' }))), 'ERR_KEY_MISMATCH');
   const { credentialFile } = await issueToFiles(place.authority, terms(place));
   const text = await readFile(credentialFile);
@@ -176,14 +181,14 @@ enrolment('issuing refuses another name than the key was made for, and files tha
 
 enrolment('on one host an identity is made in one step, and made again it is renewed', async () => {
   const { authority, vm } = await newPlace();
-  const first = await issueIdentity(authority, vm, { name: 'broker', role: 'broker', ttlSeconds: 60 });
-  const second = await issueIdentity(authority, vm, { name: 'broker', role: 'broker', ttlSeconds: 60 });
+  const first = await issueIdentity(authority, vm, { name: 'broker', role: 'broker', ttlSeconds: 60 }, 'unsealed');
+  const second = await issueIdentity(authority, vm, { name: 'broker', role: 'broker', ttlSeconds: 60 }, 'unsealed');
   assert.is(first.role, 'broker');
   assert.is(second.thumbprint, first.thumbprint);
   assert.is.not(second.credential.jti, first.credential.jti);
   const other = await newPlace();
   const code = await codeOf(() =>
-    issueIdentity(other.authority, vm, { name: 'broker', role: 'broker', ttlSeconds: 60 }),
+    issueIdentity(other.authority, vm, { name: 'broker', role: 'broker', ttlSeconds: 60 }, 'unsealed'),
   );
   assert.is(code, 'ERR_KEY_AUTHORITY_CHANGED');
 });

@@ -32,9 +32,9 @@ interface Site {
 async function makeSite(): Promise<Site> {
   const base = temporaryDirectory();
   const path = (name: string): string => join(base, name);
-  const authority = await createAuthority(path('authority'));
+  const authority = await createAuthority(path('authority'), 'unsealed');
   const terms = { name: 'chrome-vm', role: 'domain', ttlSeconds: 90 * DAY } as const;
-  await issueIdentity(authority, path('chrome-vm'), terms, { now: NOW });
+  await issueIdentity(authority, path('chrome-vm'), terms, 'unsealed', { now: NOW });
   return { path, dir: path('chrome-vm'), authority };
 }
 
@@ -48,7 +48,12 @@ rotation('the new key has the next generation, and the old one counts until the 
   assert.is.not(after.thumbprint, before.thumbprint);
   assert.is((await describeKeyDirectory(dir, NOW)).thumbprint, after.thumbprint);
 
-  const broker = await issueIdentity(authority, path('argus'), { name: 'argus', role: 'broker', ttlSeconds: DAY });
+  const broker = await issueIdentity(
+    authority,
+    path('argus'),
+    { name: 'argus', role: 'broker', ttlSeconds: DAY },
+    'unsealed',
+  );
   await copyFile(path('authority/revocations.jws'), path('argus/revocations.jws'));
   const store = await RevocationStore.open(path('argus'), broker.authority, broker.credential);
   assert.is(store.judge(before.credential, NOW + (HOUR - 1) * 1000), null);
@@ -108,7 +113,7 @@ rotation('holder and authority are rotated one after the other', async () => {
 
 rotation('another authority, and a directory without a credential, are refused', async () => {
   const { path, dir } = await makeSite();
-  const foreign = await createAuthority(path('foreign'));
+  const foreign = await createAuthority(path('foreign'), 'unsealed');
   assert.is(await codeOf(() => rotateIdentity(foreign, dir, TERMS)), 'ERR_KEY_AUTHORITY_CHANGED');
   assert.equal(await foreign.issued(), []);
   assert.is(await codeOf(() => rotateIdentity(foreign, path('foreign'), TERMS)), 'ERR_KEY_FILE_MISSING');

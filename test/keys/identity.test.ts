@@ -20,10 +20,10 @@ const NOW = Date.now();
 const TTL_SECONDS = 3600;
 
 const base = temporaryDirectory();
-const authority = await createAuthority(join(base, 'authority'));
+const authority = await createAuthority(join(base, 'authority'), 'unsealed');
 const terms = { name: 'chrome-vm', role: 'domain', ttlSeconds: TTL_SECONDS } as const;
-await issueIdentity(authority, join(base, 'good'), terms, { now: NOW });
-await issueIdentity(authority, join(base, 'other'), { ...terms, name: 'audio-vm' }, { now: NOW });
+await issueIdentity(authority, join(base, 'good'), terms, 'unsealed', { now: NOW });
+await issueIdentity(authority, join(base, 'other'), { ...terms, name: 'audio-vm' }, 'unsealed', { now: NOW });
 
 /** A copy to spoil. */
 async function newDirectory(): Promise<string> {
@@ -192,7 +192,7 @@ identity('a description says what is there and why it cannot be used', async () 
   assert.is(expired.problem?.code, 'ERR_KEY_CREDENTIAL_EXPIRED');
   assert.is(expired.kind === 'identity' && expired.credential?.name, 'chrome-vm');
   const fresh = join(temporaryDirectory(), 'fresh');
-  await createIdentityKey(fresh, 'net-vm');
+  await createIdentityKey(fresh, 'net-vm', 'unsealed');
   const described = await describeKeyDirectory(fresh, NOW);
   assert.ok(described.kind === 'identity' && described.name === 'net-vm' && described.credential === null);
   assert.is(described.problem?.code, 'ERR_KEY_FILE_MISSING');

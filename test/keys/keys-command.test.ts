@@ -88,7 +88,7 @@ command('the whole flow: init, enrol, issue, install, show', async () => {
 
 async function makeAuthority(): Promise<string> {
   const dir = join(temporaryDirectory(), 'authority');
-  await createAuthority(dir);
+  await createAuthority(dir, 'unsealed');
   return dir;
 }
 
@@ -195,14 +195,14 @@ async function makeHost(): Promise<{
   close: () => Promise<void>;
 }> {
   const base = temporaryDirectory();
-  const authority = await createAuthority(join(base, 'authority'));
+  const authority = await createAuthority(join(base, 'authority'), 'unsealed');
   const holders = [
     ['argus', 'broker'],
     ['chrome-vm', 'domain'],
     ['audio-vm', 'domain'],
   ] as const;
   for (const [name, role] of holders)
-    await issueIdentity(authority, join(base, name), { name, role, ttlSeconds: 3600 });
+    await issueIdentity(authority, join(base, name), { name, role, ttlSeconds: 3600 }, 'unsealed');
   await copyShippedPolicy(join(base, 'policy'));
   const broker = await startBroker({
     identity: join(base, 'argus'),
@@ -256,12 +256,12 @@ withOpenssl(command, 'revoke removes the NATS user as well, and says so when the
   const host = await makeHost();
   const nats = join(temporaryDirectory(), 'nats');
   const at = ['--authority', host.authority, '--reason', 'stolen', '--nats', nats];
-  const server = new NatsServerDirectory(nats);
+  const server = new NatsServerDirectory(nats, 'unsealed');
   try {
     const setup = { listen: '127.0.0.1:4222', hosts: ['127.0.0.1'], policy: host.policy, broker: 'argus' };
     await server.write(setup, [], Date.now());
     for (const name of ['chrome-vm', 'audio-vm'])
-      await server.enrol('domains', name, (await makeNkey(temporaryDirectory())).publicKey);
+      await server.enrol('domains', name, (await makeNkey(temporaryDirectory(), 'unsealed')).publicKey);
     const revoked = await argusKeys('revoke', 'chrome-vm', ...at, '--control', host.control);
     assert.match(revoked.stdout, 'removed the user chrome-vm');
     const users = JSON.parse(await readFile(join(nats, 'users.json'), 'utf8'));
@@ -347,11 +347,16 @@ async function shownCode(dir: string): Promise<unknown> {
 async function brokersDirectory(): Promise<{ readonly dir: string; readonly start: () => Promise<unknown> }> {
   const base = temporaryDirectory();
   const [dir, policy] = [join(base, 'argus'), join(base, 'policy')];
-  await issueIdentity(await createAuthority(join(base, 'authority')), dir, {
-    name: 'argus',
-    role: 'broker',
-    ttlSeconds: 3600,
-  });
+  await issueIdentity(
+    await createAuthority(join(base, 'authority'), 'unsealed'),
+    dir,
+    {
+      name: 'argus',
+      role: 'broker',
+      ttlSeconds: 3600,
+    },
+    'unsealed',
+  );
   await copyShippedPolicy(policy);
   const [audit, runtime] = [join(base, 'audit'), join(base, 'run')];
   const start = () =>

@@ -28,9 +28,14 @@ interface Site {
 async function makeSite(): Promise<Site> {
   const base = temporaryDirectory();
   const path = (name: string): string => join(base, name);
-  const authority = await createAuthority(path('authority'));
-  await issueIdentity(authority, path('chrome-vm'), { name: 'chrome-vm', role: 'domain', ttlSeconds: 3_600 });
-  const target = await prepareTransfer(path('new'));
+  const authority = await createAuthority(path('authority'), 'unsealed');
+  await issueIdentity(
+    authority,
+    path('chrome-vm'),
+    { name: 'chrome-vm', role: 'domain', ttlSeconds: 3_600 },
+    'unsealed',
+  );
+  const target = await prepareTransfer(path('new'), 'unsealed');
   const terms = { to: target.publicFile, thumbprint: target.thumbprint, out: path('transfer'), now: Date.now() };
   return { path, target, migrate: (dir, changes = {}) => migrateKeys(path(dir), { ...terms, ...changes }) };
 }
@@ -53,7 +58,7 @@ migration('an identity and an authority arrive whole, and the key of the transfe
 migration('it opens only where it was meant for, unchanged, and with the key that is expected', async () => {
   const { path, migrate } = await makeSite();
   const { key } = await migrate('chrome-vm');
-  await prepareTransfer(path('other'));
+  await prepareTransfer(path('other'), 'unsealed');
   assert.is(await codeOf(() => receiveKeys(path('other'), path('transfer'), key)), 'ERR_KEY_BACKUP');
   const jwe = await readFile(path('transfer'), 'utf8');
   for (const changed of [jwe.slice(0, -40), jwe.replace('.', '.A'), 'x', '']) {
@@ -81,14 +86,14 @@ migration('a file with a path in it, and one for what is there already, write no
 
 migration('the old host seals only for the key that was compared', async () => {
   const { path, target, migrate } = await makeSite();
-  const other = await prepareTransfer(path('other'));
+  const other = await prepareTransfer(path('other'), 'unsealed');
   assert.is(await codeOf(() => migrate('chrome-vm', { to: other.publicFile })), 'ERR_KEY_MISMATCH');
   assert.is(await codeOf(() => migrate('chrome-vm', { to: path('new/transfer.jwk') })), 'ERR_KEY_FILE_CONTENT');
   assert.is(await codeOf(() => migrate('chrome-vm', { to: path('chrome-vm/key.pub.jwk') })), 'ERR_KEY_FILE_CONTENT');
   assert.is(await codeOf(() => readFile(path('transfer'))), 'ENOENT');
   await migrate('chrome-vm');
   assert.is(await codeOf(() => migrate('chrome-vm')), 'ERR_KEY_EXISTS');
-  assert.is(await codeOf(() => prepareTransfer(path('new'))), 'ERR_KEY_EXISTS');
+  assert.is(await codeOf(() => prepareTransfer(path('new'), 'unsealed')), 'ERR_KEY_EXISTS');
   assert.is(target.thumbprint.length, 43);
 });
 

@@ -24,10 +24,10 @@ interface Site {
 
 async function site(role: Role = 'domain'): Promise<Site> {
   const directory = temporaryDirectory();
-  const authority = await createAuthority(join(directory, 'authority'));
+  const authority = await createAuthority(join(directory, 'authority'), 'unsealed');
   const path = (name: string): string => join(directory, name);
   const terms = { name: 'chrome-vm', role, ttlSeconds: TERM };
-  const chrome = await issueIdentity(authority, path('chrome-vm'), terms, { now: START });
+  const chrome = await issueIdentity(authority, path('chrome-vm'), terms, 'unsealed', { now: START });
   return { authority, directory, chrome, path };
 }
 
@@ -50,14 +50,17 @@ renewal('the same key and generation get another term of the same length', async
 renewal('a request for anything else is refused, and nothing is registered', async () => {
   const { authority, chrome, path } = await site();
   const own = requestOf(chrome);
-  const other = await createAuthority(path('other'));
+  const other = await createAuthority(path('other'), 'unsealed');
   const terms = { name: 'chrome-vm', role: 'domain', ttlSeconds: TERM } as const;
-  const foreign = await issueIdentity(other, path('foreign'), terms, { now: START });
-  const mail = await issueIdentity(authority, path('mail-vm'), { ...terms, name: 'mail-vm' }, { now: START });
+  const foreign = await issueIdentity(other, path('foreign'), terms, 'unsealed', { now: START });
+  const mail = await issueIdentity(authority, path('mail-vm'), { ...terms, name: 'mail-vm' }, 'unsealed', {
+    now: START,
+  });
   const broker = await issueIdentity(
     authority,
     path('argus'),
     { ...terms, name: 'argus', role: 'broker' },
+    'unsealed',
     { now: START },
   );
   const before = (await authority.issued()).length;
@@ -87,23 +90,25 @@ renewal('a revoked key and an older key of the holder get nothing', async () => 
   await authority.revoke({ target: { role: 'domain', name: 'chrome-vm' }, reason: 'stolen', until: null, now: LATE });
   assert.equal(await renewCredential(authority, requestOf(chrome), LATE), { ok: false, reason: 'REVOKED' });
   const terms = { name: 'chrome-vm', role: 'domain', ttlSeconds: TERM } as const;
-  await issueIdentity(authority, path('newer'), terms, { now: LATE });
+  await issueIdentity(authority, path('newer'), terms, 'unsealed', { now: LATE });
   assert.equal(await renewCredential(authority, requestOf(chrome), LATE), { ok: false, reason: 'OLD_KEY' });
 });
 
 renewal('a holder takes a credential for its own key and name alone', async () => {
   const { authority, path } = await site();
-  const other = await createAuthority(path('other'));
+  const other = await createAuthority(path('other'), 'unsealed');
   const terms = { name: 'chrome-vm', role: 'domain', ttlSeconds: TERM } as const;
-  const mail = await issueIdentity(authority, path('mail-vm'), { ...terms, name: 'mail-vm' }, { now: START });
-  const foreign = await issueIdentity(other, path('foreign'), terms, { now: START });
+  const mail = await issueIdentity(authority, path('mail-vm'), { ...terms, name: 'mail-vm' }, 'unsealed', {
+    now: START,
+  });
+  const foreign = await issueIdentity(other, path('foreign'), terms, 'unsealed', { now: START });
   const file = join(path('chrome-vm'), 'credential.jwt');
   const before = readFileSync(file, 'utf8');
-  const { publicJwk } = await issueIdentity(authority, path('chrome-vm'), terms, { now: START });
+  const { publicJwk } = await issueIdentity(authority, path('chrome-vm'), terms, 'unsealed', { now: START });
   const named = await authority.issue({ ...terms, name: 'renamed-vm', publicJwk, now: START });
   const after = readFileSync(file, 'utf8');
   assert.is.not(after, before);
-  const rekeyed = await issueIdentity(authority, path('rekeyed'), terms, { now: START });
+  const rekeyed = await issueIdentity(authority, path('rekeyed'), terms, 'unsealed', { now: START });
   for (const [jwt, code] of [
     [rekeyed.credentialJwt, 'ERR_KEY_MISMATCH'],
     [mail.credentialJwt, 'ERR_KEY_MISMATCH'],

@@ -25,7 +25,7 @@ interface Site {
 
 async function makeSite(): Promise<Site> {
   const dir = join(temporaryDirectory(), 'authority');
-  return { dir, authority: await createAuthority(dir), brokerDir: temporaryDirectory() };
+  return { dir, authority: await createAuthority(dir, 'unsealed'), brokerDir: temporaryDirectory() };
 }
 
 async function issue(authority: Authority, key: TestKey, name = 'chrome-vm', ttlSeconds = HOUR) {

@@ -48,13 +48,15 @@ interface Site {
 async function site(madeAt = Date.now()): Promise<Site> {
   const base = temporaryDirectory();
   const path = (name: string): string => join(base, name);
-  const authority = await createAuthority(path('authority'));
+  const authority = await createAuthority(path('authority'), 'unsealed');
   const holders = [
     ['argus', 'broker'],
     ['chrome-vm', 'domain'],
   ] as const;
   for (const [name, role] of holders) {
-    const issued = issueIdentity(authority, path(name), { name, role, ttlSeconds: 90 * DAY }, { now: madeAt });
+    const issued = issueIdentity(authority, path(name), { name, role, ttlSeconds: 90 * DAY }, 'unsealed', {
+      now: madeAt,
+    });
     await issued;
   }
   await copyShippedPolicy(path('policy'));

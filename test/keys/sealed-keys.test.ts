@@ -55,8 +55,8 @@ async function given<T>(variables: Readonly<Record<string, string>>, run: () => 
 async function site(): Promise<{ readonly authority: string; readonly vm: string; readonly passphrase: string }> {
   const base = temporaryDirectory();
   const [authority, vm] = [join(base, 'authority'), join(base, 'vm')];
-  const made = await createAuthority(authority);
-  await issueIdentity(made, vm, { name: NAME, role: 'domain', ttlSeconds: 3600 });
+  const made = await createAuthority(authority, 'unsealed');
+  await issueIdentity(made, vm, { name: NAME, role: 'domain', ttlSeconds: 3600 }, 'unsealed');
   return { authority, vm, passphrase: await passphraseFile('correct horse battery\n') };
 }
 
@@ -87,8 +87,8 @@ atRest('where a passphrase is given a new key never lies on the disk in the clea
   const [dir, vm] = [join(temporaryDirectory(), 'authority'), join(temporaryDirectory(), 'vm')];
   const passphrase = await passphraseFile('correct horse battery');
   await given({ ARGUS_KEY_PASSPHRASE_FILE: passphrase }, async () => {
-    await createAuthority(dir);
-    await createIdentityKey(vm, NAME);
+    await createAuthority(dir, 'unsealed');
+    await createIdentityKey(vm, NAME, 'unsealed');
   });
   for (const path of [join(dir, 'authority.jwk'), join(vm, 'key.jwk')])
     assert.ok('sealed' in JSON.parse(await readFile(path, 'utf8')), path);

@@ -22,7 +22,7 @@ interface Site {
 async function site(count = 3, need = 2): Promise<Site> {
   const directory = temporaryDirectory();
   const path = (name: string): string => join(directory, name);
-  const { thumbprint } = await createAuthority(path('authority'));
+  const { thumbprint } = await createAuthority(path('authority'), 'unsealed');
   const { authority, files } = await splitAuthority(path('authority'), path('shares'), { shares: count, need }, NOW);
   assert.is(authority, thumbprint);
   return { directory, thumbprint, files, path };
@@ -48,6 +48,7 @@ shares('any two of three restore the authority with its register, and each file 
     const joined = await joinAuthority(
       pair.map((each) => files[each] ?? ''),
       restored,
+      'unsealed',
     );
     assert.equal(joined, { authority: thumbprint, madeAt: NOW / 1000 });
     assert.is((await openAuthority(restored)).thumbprint, thumbprint);
@@ -89,13 +90,13 @@ shares('files that do not belong together are refused with the reason, and nothi
     [[], /no share was given/],
   ];
   for (const [given, says] of table) {
-    const said = await codeOf(joinAuthority(given, path('restored')));
+    const said = await codeOf(joinAuthority(given, path('restored'), 'unsealed'));
     assert.match(said, /^ERR_KEY_SHARE /);
     assert.match(said, says);
     assert.not(existsSync(path('restored')), given.join(' '));
   }
-  assert.is((await joinAuthority([first, third], path('restored'))).madeAt, NOW / 1000);
-  assert.match(await codeOf(joinAuthority([first, third], path('restored'))), /^ERR_KEY_EXISTS/);
+  assert.is((await joinAuthority([first, third], path('restored'), 'unsealed')).madeAt, NOW / 1000);
+  assert.match(await codeOf(joinAuthority([first, third], path('restored'), 'unsealed')), /^ERR_KEY_EXISTS/);
 });
 
 shares('numbers that make no sense are refused', async () => {
@@ -127,10 +128,10 @@ shares('a sealed key is opened for its shares, and sealed again where a passphra
   process.env.ARGUS_KEY_PASSPHRASE_FILE = secret;
   try {
     const { files } = (await split()) as { files: string[] };
-    await joinAuthority(files, path('again'));
+    await joinAuthority(files, path('again'), 'unsealed');
     assert.match(readFileSync(join(path('again'), 'authority.jwk'), 'utf8'), '"sealed"');
     delete process.env.ARGUS_KEY_PASSPHRASE_FILE;
-    await joinAuthority(files, path('open'));
+    await joinAuthority(files, path('open'), 'unsealed');
     assert.is((await openAuthority(path('open'))).thumbprint, thumbprint);
   } finally {
     delete process.env.ARGUS_KEY_PASSPHRASE_FILE;

@@ -51,9 +51,9 @@ needs('systemd-creds', 'systemd')(credentials, 'the credential that the page mak
   assert.not.match(readFileSync(sealed, 'latin1'), 'correct horse');
 
   const vm = path('vm');
-  const authority = await createAuthority(path('authority'));
+  const authority = await createAuthority(path('authority'), 'unsealed');
   process.env.ARGUS_KEY_PASSPHRASE_FILE = passphrase;
-  await issueIdentity(authority, vm, { name: 'chrome-vm', role: 'domain', ttlSeconds: 3_600 });
+  await issueIdentity(authority, vm, { name: 'chrome-vm', role: 'domain', ttlSeconds: 3_600 }, 'unsealed');
   delete process.env.ARGUS_KEY_PASSPHRASE_FILE;
   assert.is(await codeOf(() => loadIdentity(vm)), 'ERR_KEY_SEALED');
 

@@ -24,13 +24,13 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 }
 
 async function nkeyOf(directory: string): Promise<string> {
-  return (await makeNkey(directory)).publicKey;
+  return (await makeNkey(directory, 'unsealed')).publicKey;
 }
 
 const directory = suite('nats server directory');
 
 withOpenssl(directory, 'each user has both lists; the default denies all; there is no user without a key', async () => {
-  const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'));
+  const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'), 'unsealed');
   const keys = await Promise.all([1, 2, 3, 4].map(() => nkeyOf(temporaryDirectory())));
   const [host = '', other = '', a = '', b = ''] = keys;
   await server.enrol('brokers', 'host', host);
@@ -65,7 +65,7 @@ function user(nkey: string, publish: readonly string[], subscribe: readonly stri
 }
 
 directory('an admin is let in only where policies travel over the server, and its nkey is nobody else’s', async () => {
-  const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'));
+  const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'), 'unsealed');
   const [alice, host] = [await nkeyOf(temporaryDirectory()), await nkeyOf(temporaryDirectory())];
   await server.enrol('brokers', 'host', host);
   await server.enrol('admins', 'alice', alice);
@@ -84,7 +84,7 @@ directory('an admin is let in only where policies travel over the server, and it
 });
 
 withOpenssl(directory, 'only who is declared and enrolled is let in; the rest is named', async () => {
-  const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'));
+  const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'), 'unsealed');
   await server.enrol('domains', 'a', await nkeyOf(temporaryDirectory()));
   await server.enrol('domains', 'stranger', await nkeyOf(temporaryDirectory()));
   const written = await server.write(SETUP, MEMBERS, Date.now());
@@ -99,7 +99,7 @@ withOpenssl(
   directory,
   'certificates are kept while they are good, and made again for other hosts or near their end',
   async () => {
-    const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'));
+    const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'), 'unsealed');
     const certificate = (): string => readFileSync(join(server.path, 'server.pem'), 'utf8');
     await server.write(SETUP, [], Date.now());
     const first = certificate();
@@ -115,7 +115,7 @@ withOpenssl(
 );
 
 directory('one nkey is one end’s; a typing error in it is found by its checksum', async () => {
-  const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'));
+  const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'), 'unsealed');
   const nkey = await nkeyOf(temporaryDirectory());
   await server.enrol('domains', 'a', nkey);
   assert.is(await codeOf(server.enrol('domains', 'b', nkey)), 'ERR_NATS_USER');
@@ -126,8 +126,8 @@ directory('one nkey is one end’s; a typing error in it is found by its checksu
 
 directory('a seed is made once, is private, and is not read when others could', async () => {
   const at = temporaryDirectory();
-  const { publicKey } = await makeNkey(at);
-  assert.equal(await makeNkey(at), { publicKey, created: false });
+  const { publicKey } = await makeNkey(at, 'unsealed');
+  assert.equal(await makeNkey(at, 'unsealed'), { publicKey, created: false });
   const seed = join(at, 'nats.seed');
   assert.is(statSync(seed).mode & 0o777, 0o600);
   chmodSync(seed, 0o640);
@@ -138,7 +138,7 @@ directory('a seed is made once, is private, and is not read when others could', 
 });
 
 directory('without TLS it listens on loopback and private addresses, and nowhere else', async () => {
-  const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'));
+  const server = new NatsServerDirectory(join(temporaryDirectory(), 'nats'), 'unsealed');
   for (const listen of [
     '127.0.0.1:1',
     'localhost:1',

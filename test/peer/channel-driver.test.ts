@@ -40,8 +40,8 @@ function heardSealed(client: Client): CloseWord | undefined {
 
 async function foreignIdentity(name: string, role: 'domain' | 'broker' = 'domain'): Promise<Identity> {
   const directory = temporaryDirectory();
-  const authority = await createAuthority(join(directory, 'authority'));
-  return issueIdentity(authority, join(directory, name), { name, role, ttlSeconds: 3600 });
+  const authority = await createAuthority(join(directory, 'authority'), 'unsealed');
+  return issueIdentity(authority, join(directory, name), { name, role, ttlSeconds: 3600 }, 'unsealed');
 }
 
 links('a domain that proves itself is let in and told who it is', async () => {

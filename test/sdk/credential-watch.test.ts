@@ -12,9 +12,9 @@ import { temporaryDirectory } from '../support/temp.ts';
 
 const watch = suite('sdk: a new credential');
 const directory = temporaryDirectory();
-const authority = await createAuthority(join(directory, 'authority'));
+const authority = await createAuthority(join(directory, 'authority'), 'unsealed');
 const TERMS = { name: 'chrome-vm', role: 'domain', ttlSeconds: 60 } as const;
-const renewed = await issueIdentity(authority, join(directory, 'chrome-vm'), TERMS);
+const renewed = await issueIdentity(authority, join(directory, 'chrome-vm'), TERMS, 'unsealed');
 
 interface Site {
   readonly clock: FakeClock;

@@ -15,10 +15,10 @@ const TERM = 90 * 24 * 3_600;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const directory = temporaryDirectory();
-const authority = await createAuthority(join(directory, 'authority'));
+const authority = await createAuthority(join(directory, 'authority'), 'unsealed');
 const clock0 = new FakeClock();
 const terms = { name: 'chrome-vm', role: 'domain', ttlSeconds: TERM } as const;
-const fresh = await issueIdentity(authority, join(directory, 'chrome-vm'), terms, { now: clock0.wall() });
+const fresh = await issueIdentity(authority, join(directory, 'chrome-vm'), terms, 'unsealed', { now: clock0.wall() });
 
 interface Site {
   readonly clock: FakeClock;

@@ -30,10 +30,15 @@ class PolicyHarness {
   /** `about`: another line for chrome-vm in domains.yaml. */
   static async build(about: string | null = null): Promise<PolicyHarness> {
     const directory = temporaryDirectory();
-    const authority = await createAuthority(`${directory}/authority`);
-    await issueIdentity(authority, `${directory}/argus`, { name: 'argus', role: 'broker', ttlSeconds: 3600 });
+    const authority = await createAuthority(`${directory}/authority`, 'unsealed');
+    await issueIdentity(
+      authority,
+      `${directory}/argus`,
+      { name: 'argus', role: 'broker', ttlSeconds: 3600 },
+      'unsealed',
+    );
     for (const name of ['audio-vm', 'chrome-vm'])
-      await issueIdentity(authority, `${directory}/${name}`, { name, role: 'domain', ttlSeconds: 3600 });
+      await issueIdentity(authority, `${directory}/${name}`, { name, role: 'domain', ttlSeconds: 3600 }, 'unsealed');
     await copyShippedPolicy(`${directory}/policy`);
     if (about !== null) {
       const file = `${directory}/policy/domains.yaml`;

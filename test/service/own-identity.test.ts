@@ -11,9 +11,9 @@ import { temporaryDirectory } from '../support/temp.ts';
 
 const own = suite('own identity');
 const directory = temporaryDirectory();
-const authority = await createAuthority(join(directory, 'authority'));
+const authority = await createAuthority(join(directory, 'authority'), 'unsealed');
 const make = (dir: string, name = 'argus', role: Role = 'broker'): Promise<Identity> =>
-  issueIdentity(authority, join(directory, dir), { name, role, ttlSeconds: 60 });
+  issueIdentity(authority, join(directory, dir), { name, role, ttlSeconds: 60 }, 'unsealed');
 const [older, newer] = [await make('one'), await make('two')];
 const [renamed, domain] = [await make('three', 'other'), await make('four', 'argus', 'domain')];
 

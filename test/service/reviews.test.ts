@@ -21,12 +21,17 @@ const NOW = Date.now();
 let made: Promise<Authority> | null = null;
 
 function authority(): Promise<Authority> {
-  made ??= createAuthority(join(temporaryDirectory(), 'authority'));
+  made ??= createAuthority(join(temporaryDirectory(), 'authority'), 'unsealed');
   return made;
 }
 
 async function holder(role: Role, name = 'carol'): Promise<Identity> {
-  return issueIdentity(await authority(), join(temporaryDirectory(), name), { name, role, ttlSeconds: 3_600 });
+  return issueIdentity(
+    await authority(),
+    join(temporaryDirectory(), name),
+    { name, role, ttlSeconds: 3_600 },
+    'unsealed',
+  );
 }
 
 async function accepting(isRevoked = false): Promise<Reviews> {

@@ -73,7 +73,9 @@ sessions('a domain that must be clone-safe from now on loses a session that is n
 
 /** The same holder with a new key, or with a credential that lasts longer. */
 const holder = (ttlSeconds: number, now: number): Promise<Identity> =>
-  issueIdentity(KEYS.authority, temporaryDirectory(), { name: 'sender', role: 'domain', ttlSeconds }, { now });
+  issueIdentity(KEYS.authority, temporaryDirectory(), { name: 'sender', role: 'domain', ttlSeconds }, 'unsealed', {
+    now,
+  });
 
 /** What the broker answers, when the check in the thread pool and the log are done. */
 async function present(client: Client, identity: Identity): Promise<number | undefined> {

@@ -20,11 +20,11 @@ const STANDING: Standing = {
 
 async function identities(...holders: readonly (readonly [string, Role])[]): Promise<readonly Identity[]> {
   const directory = temporaryDirectory();
-  const authority = await createAuthority(join(directory, 'authority'));
+  const authority = await createAuthority(join(directory, 'authority'), 'unsealed');
   const made: Identity[] = [];
   for (const [name, role] of holders) {
     const at = join(directory, `${role}-${name}`);
-    await issueIdentity(authority, at, { name, role, ttlSeconds: 3_600 });
+    await issueIdentity(authority, at, { name, role, ttlSeconds: 3_600 }, 'unsealed');
     made.push(await loadIdentity(at));
   }
   return made;

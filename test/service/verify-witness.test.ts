@@ -31,8 +31,8 @@ import { temporaryDirectory } from '../support/temp.ts';
 const credentials = suite('credentials of witnesses');
 
 const base = temporaryDirectory();
-const authority = await createAuthority(join(base, 'authority'));
-const foreign = await createAuthority(join(base, 'foreign'));
+const authority = await createAuthority(join(base, 'authority'), 'unsealed');
+const foreign = await createAuthority(join(base, 'foreign'), 'unsealed');
 const logSigner = signerOf('test');
 const HOUR = 3_600;
 let made = 0;
@@ -44,7 +44,7 @@ interface Made {
 
 async function make(role: Role, name = 'carol', from = authority): Promise<Made> {
   const dir = join(base, `holder-${made++}`);
-  return { dir, identity: await issueIdentity(from, dir, { name, role, ttlSeconds: HOUR }) };
+  return { dir, identity: await issueIdentity(from, dir, { name, role, ttlSeconds: HOUR }, 'unsealed') };
 }
 
 const CAROL = await make('witness');

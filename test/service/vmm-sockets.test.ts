@@ -294,7 +294,7 @@ withUsers(sockets, 'nothing is listened on in a directory that somebody else can
 withUsers(sockets, 'the socket of an enrolment can be the VMM’s user’s, where nobody else can write', () =>
   withHost(async (host) => {
     await host.start();
-    const authority = await createAuthority(join(host.corner, 'authority'));
+    const authority = await createAuthority(join(host.corner, 'authority'), 'unsealed');
     const terms = { name: 'a-vm', ttlSeconds: 60, socket: host.path('a-vm.enrol'), vmm: ALICE };
     const enrolment = await openEnrolment(authority, terms);
     assert.equal([await reach(ALICE, terms.socket), await reach(BOB, terms.socket)], [['ok'], ['EACCES']]);

@@ -37,7 +37,7 @@ grep VmRSS /proc/$agent/status`,
       { files: files('identity: /etc/argus/identity\n') },
     );
     await receiver.line(/listening at port 5000/);
-    const config = 'identity: /var/identity\nenrol: {name: chrome-vm, token: /etc/argus/token}\n';
+    const config = 'identity: /var/identity\nenrol: {name: chrome-vm, token: /etc/argus/token, unsealed: true}\n';
     const sender = await vms.boot(
       'chrome-vm',
       `rm -r /etc/argus/identity\n${AGENT}

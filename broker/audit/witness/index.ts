@@ -8,6 +8,6 @@ export {
   type WitnessTrouble,
 } from './feed.ts';
 export { addCheckpoint, fetchWitnessed, fetchWitnessHolder, httpCosigner } from './http-cosigner.ts';
-export { type OpenWitness, openWitness, storeIn } from './open.ts';
+export { type OpenWitness, type OwnKey, openWitness, storeIn } from './open.ts';
 export { formatWitnessRequest, parseWitnessRequest, type WitnessAnswer } from './request.ts';
 export { Witness } from './witness.ts';

@@ -31,10 +31,18 @@ export interface OpenWitness {
 }
 
 export interface OpenWitnessOptions {
-  /** The key of a credential; a name: a key of the directory's own, under this name. */
-  readonly signer: CheckpointSigner | string;
+  /** The key of a credential, or a key of the directory's own. */
+  readonly signer: CheckpointSigner | OwnKey;
   readonly logs: readonly VerifierKey[];
   readonly now: () => number;
+}
+
+/** A key of the directory's own. This folder knows no passphrases, so the caller seals and opens what lies on the disk. */
+export interface OwnKey {
+  readonly name: string;
+  /** For a key that is made now. */
+  seal(text: string): Promise<string>;
+  open(text: string): Promise<string>;
 }
 
 /** Throws AuditError (ERR_AUDIT_LOCKED, _MODE, _DIRECTORY, _WITNESS) or the host's error. */
@@ -46,7 +54,7 @@ export async function openWitness(
   await files.prepare();
   const unlock = await files.lock();
   try {
-    const signer = typeof given === 'string' ? await ownSigner(files, given) : given;
+    const signer = 'open' in given ? await ownSigner(files, given) : given;
     const publish = ({ key }: CheckpointSigner): Promise<void> =>
       files.replaceBeside(WITNESS_KEY_FILE, `${formatVerifierKey(key)}\n`);
     await publish(signer);
@@ -72,20 +80,22 @@ export function storeIn(files: Pick<AuditFiles, 'readBeside' | 'replaceBeside'>)
   };
 }
 
-async function ownSigner(files: AuditFiles, name: string): Promise<CheckpointSigner> {
-  const privateKey = await ownKey(files);
+async function ownSigner(files: AuditFiles, own: OwnKey): Promise<CheckpointSigner> {
+  const { name } = own;
+  const privateKey = await ownKey(files, own);
   const publicKey = Buffer.from(createPublicKey(privateKey).export({ format: 'jwk' }).x ?? '', 'base64url');
   const key = verifierKey(name, SIGNATURE_COSIGNATURE, publicKey);
   return { key, sign: async (text) => sign(null, Buffer.from(text), privateKey) };
 }
 
-async function ownKey(files: AuditFiles): Promise<KeyObject> {
-  const pem = await files.readBeside(KEY_FILE);
-  if (pem === null) {
+async function ownKey(files: AuditFiles, { seal, open }: OwnKey): Promise<KeyObject> {
+  const stored = await files.readBeside(KEY_FILE);
+  if (stored === null) {
     const { privateKey } = generateKeyPairSync('ed25519');
-    await files.replaceBeside(KEY_FILE, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
+    await files.replaceBeside(KEY_FILE, await seal(privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()));
     return privateKey;
   }
+  const pem = await open(stored);
   try {
     const key = createPrivateKey(pem);
     if (key.asymmetricKeyType === 'ed25519') return key;

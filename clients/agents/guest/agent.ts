@@ -112,7 +112,7 @@ async function enrolOnce(
     throw new AgentError('ERR_AGENT_ENROL', `no credential yet, and no token in "${enrol.token}"`, { cause });
   }
   say(`no credential yet: enrolling as ${enrol.name}`);
-  const request = await enrolRequest(directory, enrol.name, token);
+  const request = await enrolRequest(directory, enrol.name, token, enrol.unsealed ? 'unsealed' : 'sealed');
   await acceptEnrolment(directory, await exchangeLine(enrol.port, request, signal), token);
   say(`enrolled as ${enrol.name}`);
 }

@@ -46,6 +46,8 @@ const schema = z.strictObject({
       port: z.string().min(1).default('/dev/virtio-ports/argus.enrol'),
       /** File with the one-time token. */
       token: z.string().min(1),
+      /** True: where this machine has no passphrase, its key may lie on the disk in the clear. */
+      unsealed: z.boolean().default(false),
     })
     .nullable()
     .default(null),

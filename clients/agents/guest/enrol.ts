@@ -20,6 +20,7 @@ import {
   createIdentityKey,
   installCredential,
   parsePublicJwk,
+  type Sealing,
   thumbprintOf,
 } from '../../../keys/index.ts';
 import { AgentError } from './errors.ts';
@@ -38,8 +39,13 @@ export function parseToken(word: string): Uint8Array {
 }
 
 /** The guest's line. Makes the key if the directory has none. @throws KeyError */
-export async function enrolRequest(directory: string, name: string, token: Uint8Array): Promise<string> {
-  const { publicJwk, thumbprint } = await createIdentityKey(directory, name);
+export async function enrolRequest(
+  directory: string,
+  name: string,
+  token: Uint8Array,
+  sealing: Sealing,
+): Promise<string> {
+  const { publicJwk, thumbprint } = await createIdentityKey(directory, name, sealing);
   return `${JSON.stringify({ v: 1, name, publicJwk, proof: proof(token, 'guest', name, thumbprint) })}\n`;
 }
 

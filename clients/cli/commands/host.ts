@@ -3,8 +3,9 @@ import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { firstLabelOf, HOST_CONFIG, HOST_TEMPLATES, type HostTemplate, initHost } from '../../host/index.ts';
 import { printJson } from '../output.ts';
+import { sealingFrom, type UnsealedOption, unsealedOption } from '../unsealed.ts';
 
-interface InitOptions {
+interface InitOptions extends UnsealedOption {
   readonly name: string;
   readonly template: HostTemplate;
   readonly json?: boolean;
@@ -24,10 +25,15 @@ function initCommand(): Command {
         .choices(HOST_TEMPLATES)
         .default('desktop'),
     )
+    .addOption(unsealedOption('the keys of this host'))
     .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExamples:\n  argus host init my-host\n  argus host init my-host --template qubes')
-    .action(async (directory: string, { name, template, json }: InitOptions) => {
-      await initHost(directory, name, template);
+    .addHelpText(
+      'after',
+      '\nExamples:\n  argus host init my-host --unsealed\n  ARGUS_KEY_PASSPHRASE_FILE=/root/argus.passphrase argus host init my-host --template qubes\n\nThe keys of machines that are added later lie on the disk as the authority of the host does.',
+    )
+    .action(async (directory: string, options: InitOptions) => {
+      const { name, template, json } = options;
+      await initHost(directory, name, sealingFrom(options), template);
       if (json === true) {
         printJson({ directory: resolve(directory), name, template, config: join(resolve(directory), HOST_CONFIG) });
         return;

@@ -14,6 +14,7 @@ import {
   writeRequest,
 } from '../../../keys/index.ts';
 import { printJson } from '../output.ts';
+import { sealingFrom, type UnsealedOption, unsealedOption } from '../unsealed.ts';
 import { aeadCommand } from './keys/aead.ts';
 import { approveCommand } from './keys/approve.ts';
 import { authorityCommand } from './keys/authority.ts';
@@ -26,18 +27,6 @@ import { rotateCommand } from './keys/rotate.ts';
 import { backupCommand, restoreCommand, sealCommand, unsealCommand } from './keys/sealed.ts';
 import { joinCommand, splitCommand } from './keys/split.ts';
 
-interface UnsealedOption {
-  readonly unsealed?: boolean;
-}
-
-function unsealedOption(): Option {
-  return new Option('--unsealed', 'where no passphrase is given, let the new key lie on the disk in the clear');
-}
-
-function allowed({ unsealed }: UnsealedOption): 'allowed' | 'refused' {
-  return unsealed === true ? 'allowed' : 'refused';
-}
-
 function initCommand(): Command {
   return new Command('init')
     .description('make a new authority: the key that says who is who')
@@ -48,7 +37,7 @@ function initCommand(): Command {
       '\nExample:\n  ARGUS_KEY_PASSPHRASE_FILE=/root/argus.passphrase argus keys init /etc/argus/authority\n  argus keys init /etc/argus/authority --unsealed',
     )
     .action(async (dir: string, options: UnsealedOption) => {
-      const { thumbprint } = await createAuthority(dir, allowed(options));
+      const { thumbprint } = await createAuthority(dir, sealingFrom(options));
       print(
         `authority ${thumbprint} made in ${dir}`,
         'Keep authority.jwk to yourself, with a copy in a safe place: who has it can be anybody.',
@@ -69,7 +58,7 @@ function enrolCommand(): Command {
       '\nExample, in the VM:\n  argus keys enrol /etc/argus/identity --name chrome-vm --unsealed\n\nRun again it changes nothing and says the same.',
     )
     .action(async (dir: string, options: { name: string; role: string } & UnsealedOption) => {
-      const enrolled = await createIdentityKey(dir, options.name, allowed(options));
+      const enrolled = await createIdentityKey(dir, options.name, sealingFrom(options));
       const { requestFile } = await writeRequest(dir, options.name, parseRole(options.role));
       print(
         `${enrolled.created ? 'made' : 'kept'} the key of ${enrolled.name}: ${enrolled.thumbprint}`,

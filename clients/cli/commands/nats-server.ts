@@ -9,7 +9,7 @@ export async function rewriteServer(directory: NatsServerDirectory, setup: NatsS
 
 /** Removes one user: its connections end, and it cannot connect again. @throws NatsCarrierError ERR_NATS_USER, ERR_NATS_FILE */
 export async function removeUser(path: string, name: string): Promise<Written> {
-  const directory = new NatsServerDirectory(path);
+  const directory = new NatsServerDirectory(path, 'sealed');
   const setup = await directory.setup();
   await directory.revoke(name);
   return rewriteServer(directory, setup);

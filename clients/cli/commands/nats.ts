@@ -11,6 +11,7 @@ import {
 } from '../../../broker/index.ts';
 import { didYouMean } from '../../../policy/index.ts';
 import { printJson } from '../output.ts';
+import { sealingFrom, type UnsealedOption, unsealedOption } from '../unsealed.ts';
 import { removeUser, rewriteServer } from './nats-server.ts';
 
 interface JsonFlag {
@@ -30,16 +31,20 @@ function keyCommand(): Command {
   return new Command('key')
     .description('make the nkey of a VM or broker, where it will be used, and show its public half')
     .argument('<dir>', 'directory of its identity')
-    .addHelpText('after', '\nExample, in the VM:\n  argus nats key /etc/argus/identity\n\nThe seed never leaves it.')
+    .addHelpText(
+      'after',
+      '\nExample, in the VM:\n  argus nats key /etc/argus/identity --unsealed\n\nThe seed never leaves it.',
+    )
+    .addOption(unsealedOption('the seed'))
     .option('--json', 'print one JSON object')
-    .action(async (directory: string, { json }: JsonFlag) => {
-      const { publicKey } = await makeNkey(directory);
-      if (json === true) printJson({ publicKey });
+    .action(async (directory: string, options: JsonFlag & UnsealedOption) => {
+      const { publicKey } = await makeNkey(directory, sealingFrom(options));
+      if (options.json === true) printJson({ publicKey });
       else process.stdout.write(`${publicKey}\n`);
     });
 }
 
-interface ConfigOptions {
+interface ConfigOptions extends UnsealedOption {
   readonly listen?: string;
   readonly host?: readonly string[];
   readonly policy?: string;
@@ -61,13 +66,14 @@ function configCommand(): Command {
     .option('--no-tls', 'plain TCP, on loopback or a private address: records are sealed all the same')
     .option('--bundles', 'JetStream on the server, for the bucket that carries signed policies')
     .option('--no-bundles', 'no JetStream (what it begins with)')
+    .option('--unsealed', 'make TLS keys that lie on the disk in the clear; nats-server reads no others')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExample:\n  argus nats config /etc/argus/nats --listen 127.0.0.1:4222 --policy /etc/argus/policy --broker host\n\nWhat is not given stays as it was.',
+      '\nExample:\n  argus nats config /etc/argus/nats --listen 127.0.0.1:4222 --policy /etc/argus/policy --broker host --unsealed\n\nWhat is not given stays as it was.',
     )
     .action(async (path: string, options: ConfigOptions) => {
-      const directory = new NatsServerDirectory(path);
+      const directory = new NatsServerDirectory(path, sealingFrom(options));
       await refresh(directory, await merged(directory, options), options);
     });
 }
@@ -85,7 +91,7 @@ function enrolCommand(): Command {
     .addHelpText('after', '\nExample:\n  argus nats enrol /etc/argus/nats chrome-vm UA…')
     .action(async (path: string, name: string, nkey: string, flags: JsonFlag & { role: keyof typeof KIND_OF }) => {
       const { role } = flags;
-      const directory = new NatsServerDirectory(path);
+      const directory = new NatsServerDirectory(path, 'sealed');
       const setup = await directory.setup();
       await directory.enrol(KIND_OF[role], name, nkey);
       await refresh(directory, setup, flags);
@@ -100,7 +106,7 @@ function revokeCommand(): Command {
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  argus nats revoke /etc/argus/nats chrome-vm')
     .action(async (path: string, name: string, flags: JsonFlag) => {
-      const directory = new NatsServerDirectory(path);
+      const directory = new NatsServerDirectory(path, 'sealed');
       const setup = await directory.setup();
       print(directory, setup, await removeUser(path, name), flags);
     });

@@ -64,13 +64,13 @@ export class NatsSetting implements DemoCarrier {
   /** The steps of `argus nats config`, `key` and `enrol`. */
   async #configure(listen: string): Promise<NatsServerDirectory> {
     const { policy } = this.#installation;
-    const directory = new NatsServerDirectory(this.#installation.path('nats'));
+    const directory = new NatsServerDirectory(this.#installation.path('nats'), 'unsealed');
     const setup = { listen, hosts: ['127.0.0.1', 'localhost'], policy, broker: BROKER, tls: true };
     const { domains } = await loadPolicy(policy, { revision: 1, inspectors: INSPECTORS });
     const members = natsMembersOf(domains.all, BROKER);
     await directory.write(setup, members, Date.now());
     for (const name of [BROKER, ...DOMAINS]) {
-      const { publicKey } = await makeNkey(this.#installation.identity(name));
+      const { publicKey } = await makeNkey(this.#installation.identity(name), 'unsealed');
       await directory.enrol(name === BROKER ? 'brokers' : 'domains', name, publicKey);
       await cp(directory.caFile, join(this.#installation.identity(name), 'nats-ca.pem'));
     }

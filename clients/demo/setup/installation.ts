@@ -65,11 +65,11 @@ export class Installation {
 
   /** Creates the authority, the broker's and the domains' identities, and the policy. */
   async provision(): Promise<void> {
-    const authority = await createAuthority(this.path('authority'));
+    const authority = await createAuthority(this.path('authority'), 'unsealed');
     const ttlSeconds = TTL_SECONDS;
-    await issueIdentity(authority, this.identity(BROKER), { name: BROKER, role: 'broker', ttlSeconds });
+    await issueIdentity(authority, this.identity(BROKER), { name: BROKER, role: 'broker', ttlSeconds }, 'unsealed');
     for (const name of DOMAINS)
-      await issueIdentity(authority, this.identity(name), { name, role: 'domain', ttlSeconds });
+      await issueIdentity(authority, this.identity(name), { name, role: 'domain', ttlSeconds }, 'unsealed');
     await copyShippedPolicy(this.policy);
   }
 

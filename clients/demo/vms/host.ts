@@ -58,10 +58,10 @@ export class DemoHost {
   /** Creates keys, policy and programs; starts nothing. */
   static async build(options: HostOptions): Promise<DemoHost> {
     const at = (name: string): string => join(options.directory, name);
-    const authority = await createAuthority(at('authority'));
-    await issueIdentity(authority, at('argus'), { name: 'argus', role: 'broker', ttlSeconds: TTL_SECONDS });
+    const authority = await createAuthority(at('authority'), 'unsealed');
+    await issueIdentity(authority, at('argus'), { name: 'argus', role: 'broker', ttlSeconds: TTL_SECONDS }, 'unsealed');
     for (const name of options.domains)
-      await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds: TTL_SECONDS });
+      await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds: TTL_SECONDS }, 'unsealed');
     await copyShippedPolicy(at('policy'));
     edit(at('policy/domains.yaml'), (text) => text.replaceAll(/^( +- name: [a-z-]+-vm)$/gm, '$1\n    carrier: serial'));
     for (const [name, more] of Object.entries(options.morePolicy ?? {}))

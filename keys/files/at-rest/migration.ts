@@ -17,7 +17,7 @@ import {
 import { createKeyFile, isPresent, makeKeyDirectory, readKeyFile } from '../key-files.ts';
 import { authorityLayout, identityLayout } from '../layout.ts';
 import { type BackupResult, collectKeys, hasOnlyKeyFiles, placeKeys } from './key-backup.ts';
-import { openStored, storedForm } from './sealed-keys.ts';
+import { openStored, type Sealing, storedForm } from './sealed-keys.ts';
 
 export interface PreparedTransfer {
   /** What travels to the old host. */
@@ -30,12 +30,12 @@ function transferFiles(dir: string): { readonly privateFile: string; readonly pu
   return { privateFile: join(dir, 'transfer.jwk'), publicFile: join(dir, 'transfer.pub.jwk') };
 }
 
-/** On the new host. @throws KeyError ERR_KEY_EXISTS when `dir` is prepared already; ERR_KEY_FILE_… */
-export async function prepareTransfer(dir: string): Promise<PreparedTransfer> {
+/** On the new host. @throws KeyError ERR_KEY_PASSPHRASE; ERR_KEY_EXISTS when `dir` is prepared already; ERR_KEY_FILE_… */
+export async function prepareTransfer(dir: string, sealing: Sealing): Promise<PreparedTransfer> {
   await makeKeyDirectory(dir);
   const { privateFile, publicFile } = transferFiles(dir);
   const { text, publicJwk } = await makeTransferKey();
-  await createKeyFile(privateFile, await storedForm(text), PRIVATE_FILE_MODE);
+  await createKeyFile(privateFile, await storedForm(text, sealing), PRIVATE_FILE_MODE);
   await createKeyFile(publicFile, `${JSON.stringify(publicJwk)}\n`, PUBLIC_FILE_MODE);
   return { publicFile, thumbprint: await transferThumbprint(publicJwk) };
 }

@@ -9,7 +9,7 @@ import { type FileTrust, isPresent, readKeyFile } from '../key-files.ts';
 /** Names a file of the user's own. */
 export const PASSPHRASE_VARIABLE = 'ARGUS_KEY_PASSPHRASE_FILE';
 /** Name of the credential of systemd: `LoadCredentialEncrypted=argus-key:…`, sealed by a TPM where the host has one. */
-const SYSTEMD_CREDENTIAL = 'argus-key';
+export const SYSTEMD_CREDENTIAL = 'argus-key';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

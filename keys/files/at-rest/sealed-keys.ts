@@ -1,4 +1,4 @@
-/** Private keys as they lie on the disk: sealed under a passphrase, or in the clear where no passphrase is given. */
+/** Private keys as they lie on the disk: sealed under a passphrase, or in the clear because somebody said so. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { KeyError, PRIVATE_FILE_MODE } from '../../base/index.ts';
@@ -7,24 +7,39 @@ import { isSealed, openSealed, sealText } from '../../sealed/index.ts';
 import { keyDirectory } from '../key-directory.ts';
 import { isPresent, readKeyFile, replaceKeyFile } from '../key-files.ts';
 import { NATS_SEED } from '../layout.ts';
-import { configuredPassphrase, PASSPHRASE_VARIABLE } from './passphrase.ts';
-
-/** A new key without a passphrase: it is written in the clear, or not at all. */
-export type InTheClear = 'allowed' | 'refused';
+import { configuredPassphrase, PASSPHRASE_VARIABLE, SYSTEMD_CREDENTIAL } from './passphrase.ts';
 
 /**
- * What is written for a new key: sealed when this process was given a passphrase, so it never lies there in the clear.
+ * How a new key lies on the disk. It has no default anywhere: whoever makes a key says it.
  *
- * @throws KeyError ERR_KEY_PASSPHRASE when it was given none, and the caller refuses a key in the clear
+ * - `sealed`: under the passphrase of this process. Without one the key is not made.
+ * - `unsealed`: somebody has said that it may lie there in the clear. It is sealed all the same where this process has a
+ *   passphrase.
  */
-export async function storedForm(text: string, inTheClear: InTheClear = 'allowed'): Promise<string> {
+export type Sealing = 'sealed' | 'unsealed';
+
+/**
+ * What is written for a new key. Each private key that Argus makes goes through here before it is on the disk.
+ *
+ * @throws KeyError ERR_KEY_PASSPHRASE when it must be sealed, and this process was given no passphrase
+ */
+export async function storedForm(text: string, sealing: Sealing): Promise<string> {
   const passphrase = await configuredPassphrase();
   if (passphrase !== null) return sealText(text, passphrase, randomBytes);
-  if (inTheClear === 'allowed') return text;
+  if (sealing === 'unsealed') return text;
   throw new KeyError(
     'ERR_KEY_PASSPHRASE',
-    `no passphrase for the new key; name its file in ${PASSPHRASE_VARIABLE}, or let the key lie on the disk in the clear with --unsealed`,
+    `no key was made, because nothing was given to seal it with. Name a file with a passphrase in ${PASSPHRASE_VARIABLE}; or give the service the systemd credential ${SYSTEMD_CREDENTIAL}, which systemd-creds seals with a key of the host or with its TPM; or say that the key may lie on the disk in the clear: --unsealed, in agent.yaml "enrol: {unsealed: true}"`,
   );
+}
+
+/**
+ * For a key that takes the place of another one or lies next to it: what was said about that one holds.
+ *
+ * @throws KeyError ERR_KEY_FILE_…
+ */
+export async function sealingOf(path: string, hint: string): Promise<Sealing> {
+  return isSealed(parse(path, await readKeyFile(path, 'private', hint))) ? 'sealed' : 'unsealed';
 }
 
 /** The key in `value`, opened if it is sealed. @throws KeyError ERR_KEY_SEALED, ERR_KEY_UNSEAL, ERR_KEY_FILE_CONTENT */
@@ -38,7 +53,7 @@ async function requiredPassphrase(path: string): Promise<string> {
   if (passphrase !== null) return passphrase;
   throw new KeyError(
     'ERR_KEY_SEALED',
-    `"${path}" is sealed; name the file with its passphrase in ${PASSPHRASE_VARIABLE}, or give the service the systemd credential argus-key`,
+    `"${path}" is sealed; name the file with its passphrase in ${PASSPHRASE_VARIABLE}, or give the service the systemd credential ${SYSTEMD_CREDENTIAL}`,
   );
 }
 

@@ -7,7 +7,7 @@ import { readSigningKey } from '../jwk-files.ts';
 import { createKeyFile, makeKeyDirectory, readKeyFile } from '../key-files.ts';
 import { authorityLayout } from '../layout.ts';
 import { collectKeys, hasOnlyKeyFiles, placeKeys } from './key-backup.ts';
-import { openedForm, storedForm } from './sealed-keys.ts';
+import { openedForm, type Sealing, storedForm } from './sealed-keys.ts';
 
 export interface SplitAuthority {
   readonly authority: string;
@@ -58,11 +58,11 @@ export interface JoinedAuthority {
 }
 
 /**
- * Puts the authority of the shares into `dir`, which is made; its key is sealed where this process has a passphrase.
+ * Puts the authority of the shares into `dir`, which is made.
  *
  * @throws KeyError ERR_KEY_SHARE: too few, of different sets, one twice, or changed; ERR_KEY_EXISTS; ERR_KEY_FILE_…
  */
-export async function joinAuthority(files: readonly string[], dir: string): Promise<JoinedAuthority> {
+export async function joinAuthority(files: readonly string[], dir: string, sealing: Sealing): Promise<JoinedAuthority> {
   const shares = await Promise.all(files.map(readShare));
   const [first] = shares;
   if (first === undefined) throw new KeyError('ERR_KEY_SHARE', 'no share was given');
@@ -91,7 +91,7 @@ export async function joinAuthority(files: readonly string[], dir: string): Prom
       'the shares do not open the authority: one of them was changed; try others; nothing was written',
     );
   const name = basename(authorityLayout(dir).privateKey);
-  const stored = { ...backup.files, [name]: await storedForm(backup.files[name] ?? '') };
+  const stored = { ...backup.files, [name]: await storedForm(backup.files[name] ?? '', sealing) };
   await placeKeys({ ...backup, files: stored }, dir);
   const { key } = await readSigningKey(join(dir, name), 'it was just written');
   return { authority: key.thumbprint, madeAt: backup.madeAt };

@@ -6,7 +6,7 @@
  */
 import { KeyError, MAX_TTL_SECONDS, PRIVATE_FILE_MODE } from '../../base/index.ts';
 import { generatePrivateJwk, SigningKey, signSuccession } from '../../credential/index.ts';
-import { storedForm } from '../at-rest/sealed-keys.ts';
+import { sealingOf, storedForm } from '../at-rest/sealed-keys.ts';
 import { type Authority, openAuthority } from '../authority.ts';
 import { formatJwk, readSigningKey } from '../jwk-files.ts';
 import { replaceKeyFile } from '../key-files.ts';
@@ -50,11 +50,12 @@ export async function rotateAuthority(dir: string, terms: AuthorityRotationTerms
   const newer = await SigningKey.fromPrivateJwk(jwk);
   if (newer === null)
     throw new KeyError('ERR_KEY_FILE_CONTENT', 'the crypto library generated a key that does not fit');
+  const stored = await storedForm(formatJwk(jwk), await sealingOf(files.privateKey, 'it was just there'));
   const until = at + overlapSeconds;
   await writeSuccession(files, await signSuccession(key, newer, { at, until }));
   // A new serial: brokers that have the newest list of the old key take the list of the new key as well.
   await older.retire(until, now);
-  await replaceKeyFile(files.privateKey, await storedForm(formatJwk(jwk)), PRIVATE_FILE_MODE);
+  await replaceKeyFile(files.privateKey, stored, PRIVATE_FILE_MODE);
   const authority = await openAuthority(dir);
   await authority.revocations(now);
   return { authority, retired: older.thumbprint, until };

@@ -8,7 +8,7 @@
 import { rename } from 'node:fs/promises';
 import { KeyError, PRIVATE_FILE_MODE, PUBLIC_FILE_MODE } from '../../base/index.ts';
 import { type Credential, generatePrivateJwk } from '../../credential/index.ts';
-import { storedForm } from '../at-rest/sealed-keys.ts';
+import { sealingOf, storedForm } from '../at-rest/sealed-keys.ts';
 import type { Authority } from '../authority.ts';
 import { describeKeyDirectory } from '../description.ts';
 import { putCredential, writeRequest } from '../enrolment.ts';
@@ -56,7 +56,10 @@ export async function rotateIdentity(
   if (!(await isPresent(files.nextKey)))
     await createKeyFile(
       files.nextKey,
-      await storedForm(formatJwk(await generatePrivateJwk(), name)),
+      await storedForm(
+        formatJwk(await generatePrivateJwk(), name),
+        await sealingOf(files.privateKey, 'argus keys enrol'),
+      ),
       PRIVATE_FILE_MODE,
     );
   const { key } = await readSigningKey(files.nextKey, 'it was just made');

@@ -64,7 +64,7 @@ for (const [what, maker, commandOf] of KINDS) {
         carrier: `unix:${fixture.path(`run/${name}.sock`)}`,
         identity: `${home}.identity`,
         socket: `${home}.sock`,
-        enrol: { name, port: `unix:${socket}`, token: `${home}.token` },
+        enrol: { name, port: `unix:${socket}`, token: `${home}.token`, unsealed: true },
       };
       writeFileSync(`${home}.yaml`, JSON.stringify(config));
       const agent = start('agent', '--config', `${home}.yaml`);

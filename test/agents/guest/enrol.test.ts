@@ -22,7 +22,7 @@ enrol('an agent without a credential enrols on its first boot and connects; the 
   const socket = fixture.path('enrol.sock');
   const enrolment = await openEnrolment(authority, { name: 'chrome-vm', socket, ttlSeconds: TTL });
   writeFileSync(fixture.path('token'), `${enrolment.token}\n`, { mode: 0o600 });
-  const config = { enrol: { name: 'chrome-vm', port: `unix:${socket}`, token: fixture.path('token') } };
+  const config = { enrol: { name: 'chrome-vm', port: `unix:${socket}`, token: fixture.path('token'), unsealed: true } };
   const first = await fixture.agent('chrome-vm', config);
   assert.is(first.vm.name, 'chrome-vm');
   const enrolled = await enrolment.done;
@@ -38,7 +38,7 @@ async function harness(): Promise<{
   readonly answer: (line: string, name?: string, token?: Uint8Array) => Promise<string | null>;
 }> {
   const directory = temporaryDirectory();
-  const authority = await createAuthority(`${directory}/authority`);
+  const authority = await createAuthority(`${directory}/authority`, 'unsealed');
   return {
     guest: `${directory}/guest`,
     answer: async (line, name = 'chrome-vm', token = TOKEN) =>
@@ -48,8 +48,8 @@ async function harness(): Promise<{
 
 enrol('a wrong token, another name, an exchanged key or a request that is none gets nothing', async () => {
   const { guest, answer } = await harness();
-  const line = await enrolRequest(guest, 'chrome-vm', TOKEN);
-  const foreign = JSON.parse(await enrolRequest(`${guest}-2`, 'chrome-vm', OTHER));
+  const line = await enrolRequest(guest, 'chrome-vm', TOKEN, 'unsealed');
+  const foreign = JSON.parse(await enrolRequest(`${guest}-2`, 'chrome-vm', OTHER, 'unsealed'));
   assert.is(await answer(line, 'chrome-vm', OTHER), null);
   assert.is(await answer(line, 'audio-vm'), null);
   assert.is(await answer(JSON.stringify({ ...JSON.parse(line), publicJwk: foreign.publicJwk })), null);
@@ -61,13 +61,13 @@ enrol('a wrong token, another name, an exchanged key or a request that is none g
 
 enrol('an answer from somebody without the token installs nothing', async () => {
   const { guest, answer } = await harness();
-  const line = (await answer(await enrolRequest(guest, 'chrome-vm', TOKEN))) ?? '';
+  const line = (await answer(await enrolRequest(guest, 'chrome-vm', TOKEN, 'unsealed'))) ?? '';
   const rejected = async (forged: string, token = TOKEN): Promise<void> => {
     const code = await acceptEnrolment(guest, forged, token).catch((error: AgentError) => error.code);
     assert.is(code, 'ERR_AGENT_ENROL');
   };
   await rejected(line, OTHER);
-  const foreign = await createAuthority(`${temporaryDirectory()}/authority`);
+  const foreign = await createAuthority(`${temporaryDirectory()}/authority`, 'unsealed');
   await rejected(JSON.stringify({ ...JSON.parse(line), authority: foreign.public.publicJwk }));
   await rejected(JSON.stringify({ ...JSON.parse(line), credential: 'x.y.z' }));
   await rejected('{}');
@@ -77,7 +77,7 @@ enrol('an answer from somebody without the token installs nothing', async () => 
 
 enrol('wrong proofs end the enrolment; a token is good for one guest', async () => {
   const directory = temporaryDirectory();
-  const authority = await createAuthority(`${directory}/authority`);
+  const authority = await createAuthority(`${directory}/authority`, 'unsealed');
   const terms = { name: 'chrome-vm', socket: `${directory}/s`, ttlSeconds: TTL };
   const attacked = await openEnrolment(authority, terms);
   const say = (line: string): Promise<string> =>
@@ -93,13 +93,13 @@ enrol('wrong proofs end the enrolment; a token is good for one guest', async () 
     });
   for (let attempt = 0; attempt < MAX_ENROL_ATTEMPTS; attempt++) assert.is(await say('{}\n'), '');
   assert.is(await attacked.done, null);
-  assert.is(await say(await enrolRequest(`${directory}/a`, 'chrome-vm', parseToken(attacked.token))), '');
+  assert.is(await say(await enrolRequest(`${directory}/a`, 'chrome-vm', parseToken(attacked.token), 'unsealed')), '');
   await attacked.close();
 
   const used = await openEnrolment(authority, terms);
   const token = parseToken(used.token);
-  assert.match(await say(await enrolRequest(`${directory}/a`, 'chrome-vm', token)), /"credential"/);
-  assert.is(await say(await enrolRequest(`${directory}/b`, 'chrome-vm', token)), '');
+  assert.match(await say(await enrolRequest(`${directory}/a`, 'chrome-vm', token, 'unsealed')), /"credential"/);
+  assert.is(await say(await enrolRequest(`${directory}/b`, 'chrome-vm', token, 'unsealed')), '');
   await used.close();
 });
 

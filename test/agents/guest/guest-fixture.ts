@@ -18,14 +18,14 @@ export class GuestFixture {
     const fixture = new GuestFixture();
     const authority = await fixture.makeAuthority();
     for (const name of ['audio-vm', 'chrome-vm'])
-      await issueIdentity(authority, fixture.path(name), { name, role: 'domain', ttlSeconds: 3600 });
+      await issueIdentity(authority, fixture.path(name), { name, role: 'domain', ttlSeconds: 3600 }, 'unsealed');
     await fixture.startBroker();
     return fixture;
   }
 
   async makeAuthority(): Promise<Authority> {
-    const authority = await createAuthority(this.path('authority'));
-    await issueIdentity(authority, this.path('argus'), { name: 'argus', role: 'broker', ttlSeconds: 3600 });
+    const authority = await createAuthority(this.path('authority'), 'unsealed');
+    await issueIdentity(authority, this.path('argus'), { name: 'argus', role: 'broker', ttlSeconds: 3600 }, 'unsealed');
     await copyShippedPolicy(this.path('policy'));
     const append = (file: string, text: string): void =>
       writeFileSync(this.path(file), `${readFileSync(this.path(file), 'utf8').trimEnd()}\n${text}`);

@@ -40,7 +40,12 @@ class Port {
   static async plug(): Promise<Port> {
     const fixture = new GuestFixture();
     const authority = await fixture.makeAuthority();
-    await issueIdentity(authority, fixture.path('chrome-vm'), { name: 'chrome-vm', role: 'domain', ttlSeconds: 3600 });
+    await issueIdentity(
+      authority,
+      fixture.path('chrome-vm'),
+      { name: 'chrome-vm', role: 'domain', ttlSeconds: 3600 },
+      'unsealed',
+    );
     const file = fixture.path('policy/domains.yaml');
     const text = readFileSync(file, 'utf8');
     writeFileSync(file, text.replace(/^( +- name: chrome-vm)$/m, '$1\n    carrier: serial'));

@@ -17,7 +17,12 @@ const PORT = 7100;
 async function houseWith(carrier: string): Promise<GuestFixture> {
   const fixture = new GuestFixture();
   const authority = await fixture.makeAuthority();
-  await issueIdentity(authority, fixture.path('chrome-vm'), { name: 'chrome-vm', role: 'domain', ttlSeconds: 3600 });
+  await issueIdentity(
+    authority,
+    fixture.path('chrome-vm'),
+    { name: 'chrome-vm', role: 'domain', ttlSeconds: 3600 },
+    'unsealed',
+  );
   const file = fixture.path('policy/domains.yaml');
   const declared = carrier.replace('@', fixture.directory);
   writeFileSync(file, readFileSync(file, 'utf8').replace(/^( +- name: chrome-vm)$/m, `$1\n    carrier: "${declared}"`));

@@ -10,12 +10,12 @@ const people = new Map<string, Promise<Identity>>();
 
 /** Made once for a test file. */
 export function person(name: string, role: Role): Promise<Identity> {
-  authority ??= createAuthority(join(temporaryDirectory(), 'authority'));
+  authority ??= createAuthority(join(temporaryDirectory(), 'authority'), 'unsealed');
   const key = `${name}-${role}`;
   const known = people.get(key);
   if (known !== undefined) return known;
   const made = authority.then((by) =>
-    issueIdentity(by, join(temporaryDirectory(), key), { name, role, ttlSeconds: 3_600 }),
+    issueIdentity(by, join(temporaryDirectory(), key), { name, role, ttlSeconds: 3_600 }, 'unsealed'),
   );
   people.set(key, made);
   return made;

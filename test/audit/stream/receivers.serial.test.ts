@@ -196,7 +196,7 @@ receivers('an OTLP receiver is asked again exactly when the protocol says so', a
 withNats(receivers, 'JetStream has every record exactly once, also after a crash behind its window', async () => {
   const { directory, lines } = await makeLog();
   const keys = temporaryDirectory();
-  const server = await startJetStream((await makeNkey(keys)).publicKey);
+  const server = await startJetStream((await makeNkey(keys, 'unsealed')).publicKey);
   const { ca } = await certificates();
   const cursor = join(keys, 'cursor');
   const seed = join(keys, 'nats.seed');

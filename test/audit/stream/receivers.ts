@@ -35,7 +35,7 @@ let made: Certificates | null = null;
 export async function certificates(): Promise<Certificates> {
   if (made !== null) return made;
   const directory = temporaryDirectory();
-  await ensureCertificates(directory, ['127.0.0.1'], Date.now());
+  await ensureCertificates(directory, ['127.0.0.1'], Date.now(), 'unsealed');
   const at = (name: string): string => join(directory, name);
   made = { ca: at('ca.pem'), cert: at('server.pem'), key: at('server-key.pem') };
   return made;

@@ -17,9 +17,14 @@ const TYP = 'argus-request+jws';
 async function makePlace(): Promise<{ authority: Authority; vm: string; out: string; requestFile: string }> {
   const base = temporaryDirectory();
   const vm = join(base, 'vm');
-  await createIdentityKey(vm, 'chrome-vm');
+  await createIdentityKey(vm, 'chrome-vm', 'unsealed');
   const { requestFile } = await writeRequest(vm, 'chrome-vm', 'domain');
-  return { authority: await createAuthority(join(base, 'authority')), vm, out: join(base, 'out'), requestFile };
+  return {
+    authority: await createAuthority(join(base, 'authority'), 'unsealed'),
+    vm,
+    out: join(base, 'out'),
+    requestFile,
+  };
 }
 
 requests('a request that is approved becomes a credential that fits, and its file holds no secret', async () => {

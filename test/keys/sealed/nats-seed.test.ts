@@ -31,10 +31,10 @@ function codeOf(promise: Promise<unknown>): Promise<string> {
 }
 
 seeds('seal and unseal take the seed with the key, and it is the same seed after it', async () => {
-  const authority = await createAuthority(join(directory, 'authority'));
+  const authority = await createAuthority(join(directory, 'authority'), 'unsealed');
   const dir = join(directory, 'chrome-vm');
-  await issueIdentity(authority, dir, { name: 'chrome-vm', role: 'domain', ttlSeconds: 3_600 });
-  await makeNkey(dir);
+  await issueIdentity(authority, dir, { name: 'chrome-vm', role: 'domain', ttlSeconds: 3_600 }, 'unsealed');
+  await makeNkey(dir, 'unsealed');
   const file = join(dir, 'nats.seed');
   const open = readFileSync(file, 'utf8');
   await sealKeyDirectory(dir, PASSPHRASE);
@@ -48,7 +48,7 @@ seeds('seal and unseal take the seed with the key, and it is the same seed after
 
 seeds('with a passphrase a new seed is never there in the clear', async () => {
   const dir = temporaryDirectory();
-  const { publicKey } = await withPassphrase(() => makeNkey(dir));
+  const { publicKey } = await withPassphrase(() => makeNkey(dir, 'unsealed'));
   const text = readFileSync(join(dir, 'nats.seed'), 'utf8');
   assert.match(text, '"sealed"');
   assert.match(publicKey, /^U/);

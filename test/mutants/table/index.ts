@@ -11,6 +11,7 @@ import { CONTROL } from './control.ts';
 import { CORE } from './core.ts';
 import { DEVICES } from './devices.ts';
 import { KEYS } from './keys.ts';
+import { NEW_KEYS } from './new-keys.ts';
 import { POLICY } from './policy.ts';
 import { RENEWAL } from './renewal.ts';
 import { ROTATION } from './rotation.ts';
@@ -28,6 +29,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...KEYS,
   ...CLONES,
   ...ROTATION,
+  ...NEW_KEYS,
   ...SHARES,
   ...RENEWAL,
   ...SESSION,

@@ -8,7 +8,7 @@ const ROWS: readonly (readonly [file: string, find: string, replace: string])[] 
   ['files/at-rest/split-authority', 'if (each.set !== first.set)', 'if (false)'],
   ['files/at-rest/split-authority', 'if (same !== index)', 'if (false)'],
   ['files/at-rest/split-authority', "await openedForm(path, backup.files[name] ?? '')", "backup.files[name] ?? ''"],
-  ['files/at-rest/split-authority', "await storedForm(backup.files[name] ?? '')", "backup.files[name] ?? ''"],
+  ['files/at-rest/split-authority', "await storedForm(backup.files[name] ?? '', sealing)", "backup.files[name] ?? ''"],
   ['sealed/shares', 'shares.some(({ backup }) => backup !== first.backup)', 'false'],
 ];
 

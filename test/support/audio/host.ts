@@ -64,9 +64,14 @@ export class Host {
 
 export async function startHost(policy: Readonly<Record<string, (text: string) => string>> = {}): Promise<Host> {
   const directory = temporaryDirectory();
-  const authority = await createAuthority(join(directory, 'authority'));
+  const authority = await createAuthority(join(directory, 'authority'), 'unsealed');
   const ttlSeconds = 3_600;
-  await issueIdentity(authority, join(directory, 'keys', 'argus'), { name: 'argus', role: 'broker', ttlSeconds });
+  await issueIdentity(
+    authority,
+    join(directory, 'keys', 'argus'),
+    { name: 'argus', role: 'broker', ttlSeconds },
+    'unsealed',
+  );
   await copyShippedPolicy(join(directory, 'policy'));
   for (const [file, change] of Object.entries(policy)) {
     const path = join(directory, 'policy', file);
@@ -76,7 +81,8 @@ export async function startHost(policy: Readonly<Record<string, (text: string) =
   const issue = (name: string): Promise<string> => {
     const path = join(directory, 'keys', name);
     const known =
-      issued.get(name) ?? issueIdentity(authority, path, { name, role: 'domain', ttlSeconds }).then(() => path);
+      issued.get(name) ??
+      issueIdentity(authority, path, { name, role: 'domain', ttlSeconds }, 'unsealed').then(() => path);
     issued.set(name, known);
     return known;
   };

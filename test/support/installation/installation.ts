@@ -91,7 +91,7 @@ export class Installation {
 
   static async set(plan: InstallationPlan = {}): Promise<Installation> {
     const authorityDirectory = join(temporaryDirectory(), 'authority');
-    const authority = await createAuthority(authorityDirectory);
+    const authority = await createAuthority(authorityDirectory, 'unsealed');
     const directory = temporaryDirectory();
     const server =
       plan.carrier === 'nats' ? await InstallationServer.start(directory, join(directory, 'policy'), BROKER) : null;
@@ -120,7 +120,7 @@ export class Installation {
     terms: { readonly name?: string; readonly ttlSeconds?: number; readonly now?: number; authority?: Authority } = {},
   ): Promise<string> {
     const { name = place, ttlSeconds = TTL_SECONDS, now = Date.now(), authority = this.authority } = terms;
-    await issueIdentity(authority, this.identityOf(place), { name, role, ttlSeconds }, { now });
+    await issueIdentity(authority, this.identityOf(place), { name, role, ttlSeconds }, 'unsealed', { now });
     return this.identityOf(place);
   }
 

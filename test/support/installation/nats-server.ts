@@ -23,7 +23,7 @@ export class InstallationServer {
   readonly #onSaid: (() => void)[] = [];
 
   private constructor(directory: string, policy: string, broker: string, tcpPort: number) {
-    this.#files = new NatsServerDirectory(join(directory, 'nats'));
+    this.#files = new NatsServerDirectory(join(directory, 'nats'), 'unsealed');
     this.#keys = join(directory, 'nkeys');
     this.#policy = policy;
     this.#broker = broker;
@@ -74,7 +74,7 @@ export class InstallationServer {
     this.#enrolled.add(name);
     const directory = join(this.#keys, name);
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    await this.#files.enrol(kind, name, (await makeNkey(directory)).publicKey);
+    await this.#files.enrol(kind, name, (await makeNkey(directory, 'unsealed')).publicKey);
   }
 
   #start(): void {

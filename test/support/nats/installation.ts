@@ -81,7 +81,7 @@ export class NatsInstallation {
     this.tcpPort = tcpPort;
     this.#tls = tls;
     this.#bundles = bundles;
-    this.server = new NatsServerDirectory(this.path('nats'));
+    this.server = new NatsServerDirectory(this.path('nats'), 'unsealed');
   }
 
   /** `bundles`: the server has the bucket of policies, and an admin "alice". */
@@ -117,7 +117,7 @@ export class NatsInstallation {
 
   /** Makes keys, credentials, nkeys and the server's configuration for these ends. */
   async enrol(members: readonly Member[], brokers: readonly string[] = ['host']): Promise<void> {
-    const authority = await createAuthority(this.path('authority'));
+    const authority = await createAuthority(this.path('authority'), 'unsealed');
     const declared = members.filter(({ carrier }) => carrier === 'nats');
     const write = (): Promise<unknown> =>
       this.server.write(
@@ -134,12 +134,12 @@ export class NatsInstallation {
       );
     await write();
     for (const name of brokers) {
-      await issueIdentity(authority, this.path(name), { name, role: 'broker', ttlSeconds: TTL_SECONDS });
+      await issueIdentity(authority, this.path(name), { name, role: 'broker', ttlSeconds: TTL_SECONDS }, 'unsealed');
       await this.server.enrol('brokers', name, await this.#nkey(name));
     }
     if (this.#bundles) await this.#enrolAdmin(authority);
     for (const { name, carrier } of members) {
-      await issueIdentity(authority, this.path(name), { name, role: 'domain', ttlSeconds: TTL_SECONDS });
+      await issueIdentity(authority, this.path(name), { name, role: 'domain', ttlSeconds: TTL_SECONDS }, 'unsealed');
       if (carrier === 'nats') await this.server.enrol('domains', name, await this.#nkey(name));
     }
     await write();
@@ -147,13 +147,18 @@ export class NatsInstallation {
   }
 
   async #enrolAdmin(authority: Authority): Promise<void> {
-    await issueIdentity(authority, this.path('alice'), { name: 'alice', role: 'admin', ttlSeconds: TTL_SECONDS });
+    await issueIdentity(
+      authority,
+      this.path('alice'),
+      { name: 'alice', role: 'admin', ttlSeconds: TTL_SECONDS },
+      'unsealed',
+    );
     await this.server.enrol('admins', 'alice', await this.#nkey('alice'));
   }
 
   async #nkey(name: string): Promise<string> {
     if (this.#tls) await cp(this.server.caFile, join(this.path(name), 'nats-ca.pem'));
-    return (await makeNkey(this.path(name))).publicKey;
+    return (await makeNkey(this.path(name), 'unsealed')).publicKey;
   }
 
   async startServer(): Promise<void> {

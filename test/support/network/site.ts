@@ -57,9 +57,10 @@ export async function startSite(edits: Edits = {}): Promise<Site> {
   const policy = at('policy');
   await copyShippedPolicy(policy);
   await editFiles(policy, edits);
-  const authority = await createAuthority(at('authority'));
-  await issueIdentity(authority, at('broker'), { name: 'broker', role: 'broker', ttlSeconds: 3600 });
-  for (const name of DOMAINS) await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds: 3600 });
+  const authority = await createAuthority(at('authority'), 'unsealed');
+  await issueIdentity(authority, at('broker'), { name: 'broker', role: 'broker', ttlSeconds: 3600 }, 'unsealed');
+  for (const name of DOMAINS)
+    await issueIdentity(authority, at(name), { name, role: 'domain', ttlSeconds: 3600 }, 'unsealed');
   const broker = await startBroker({
     identity: at('broker'),
     policy,

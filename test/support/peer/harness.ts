@@ -67,14 +67,14 @@ export class Keys {
 
   static async create(): Promise<Keys> {
     const directory = temporaryDirectory();
-    return new Keys(await createAuthority(join(directory, 'authority')), directory);
+    return new Keys(await createAuthority(join(directory, 'authority'), 'unsealed'), directory);
   }
 
   of(name: string, role: Role = 'domain'): Promise<Identity> {
     const known = this.#made.get(`${role}-${name}`);
     if (known !== undefined) return known;
     const terms = { name, role, ttlSeconds: 3600 };
-    const made = issueIdentity(this.authority, join(this.#directory, `${role}-${name}`), terms);
+    const made = issueIdentity(this.authority, join(this.#directory, `${role}-${name}`), terms, 'unsealed');
     this.#made.set(`${role}-${name}`, made);
     return made;
   }

@@ -9,6 +9,7 @@ import { readFile, unlink, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Sealing } from '../../../../keys/index.ts';
 import { NatsCarrierError } from '../errors.ts';
 import { AUTHORITY_DAYS, CERTIFICATE_DAYS } from '../limits.ts';
 
@@ -30,19 +31,38 @@ export function certificateFiles(directory: string): CertificateFiles {
 /**
  * Makes a certificate that is missing, no longer fits the hosts, or is in the last third of its life. True: it did.
  *
- * @throws NatsCarrierError ERR_NATS_OPENSSL, ERR_NATS_FILE
+ * @param sealing of keys that are not there yet: only `unsealed` makes them
+ * @throws NatsCarrierError ERR_NATS_OPENSSL, ERR_NATS_FILE, ERR_NATS_UNSEALED
  */
-export async function ensureCertificates(directory: string, hosts: readonly string[], now: number): Promise<boolean> {
+export async function ensureCertificates(
+  directory: string,
+  hosts: readonly string[],
+  now: number,
+  sealing: Sealing,
+): Promise<boolean> {
   const files = certificateFiles(directory);
-  if (!existsSync(files.ca)) await makeAuthority(files);
+  if (!existsSync(files.ca)) {
+    requireSaid(files.caKey, sealing);
+    await makeAuthority(files);
+  }
   if (await isGood(files, hosts, now)) return false;
   if (!existsSync(files.caKey))
     throw new NatsCarrierError(
       'ERR_NATS_FILE',
       `"${files.ca}" is yours and its key is not here: put a certificate for ${hosts.join(', ')} into "${files.cert}" and its key into "${files.key}"`,
     );
+  if (!existsSync(files.key)) requireSaid(files.key, sealing);
   await makeCertificate(files, hosts);
   return true;
+}
+
+/** A certificate that is renewed has a key in the clear already: then it was said before. */
+function requireSaid(path: string, sealing: Sealing): void {
+  if (sealing === 'unsealed') return;
+  throw new NatsCarrierError(
+    'ERR_NATS_UNSEALED',
+    `"${path}" would lie on the disk in the clear, because nats-server cannot open a sealed key: say so with --unsealed, put a certificate and key of your own there, or do without TLS on a private network (--no-tls)`,
+  );
 }
 
 async function makeAuthority(files: CertificateFiles): Promise<void> {

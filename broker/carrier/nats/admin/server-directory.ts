@@ -10,6 +10,7 @@ import { readFile } from 'node:fs/promises';
 import { BlockList, isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import type { Sealing } from '../../../../keys/index.ts';
 import { OUR_WORDS, problemOf } from '../../../config/index.ts';
 import { NatsCarrierError } from '../errors.ts';
 import { isSubjectName } from '../subjects.ts';
@@ -70,7 +71,11 @@ export class NatsServerDirectory {
   readonly caFile: string;
   readonly #at: (name: string) => string;
 
-  constructor(path: string) {
+  readonly #sealing: Sealing;
+
+  /** @param sealing of TLS keys that are not there yet. nats-server reads them in the clear, so only `unsealed` makes them */
+  constructor(path: string, sealing: Sealing) {
+    this.#sealing = sealing;
     this.path = resolve(path);
     this.#at = (name) => join(this.path, name);
     this.configFile = this.#at('nats-server.conf');
@@ -90,7 +95,7 @@ export class NatsServerDirectory {
     if (!chosen.tls) requirePrivate(chosen.listen);
     await makePrivateDirectory(this.path);
     await writeWhole(this.#at('setup.json'), `${JSON.stringify(chosen, null, 2)}\n`, 'public');
-    if (chosen.tls) await ensureCertificates(this.path, chosen.hosts, now);
+    if (chosen.tls) await ensureCertificates(this.path, chosen.hosts, now, this.#sealing);
     const users = await this.#users();
     const { cert, key } = certificateFiles(this.path);
     const served = serverUsers(users, members, chosen.bundles);

@@ -5,20 +5,27 @@
  * identity's key, a server could send a forged hello as the nonce, and get it signed.
  */
 import { existsSync } from 'node:fs';
-import { openedSecret, storedForm } from '../../../../keys/index.ts';
+import { openedSecret, type Sealing, storedForm } from '../../../../keys/index.ts';
 import { natsFiles, readPrivate, writeWhole } from '../admin/files.ts';
 import { NatsCarrierError } from '../errors.ts';
 
 const USER_NKEY = /^U[A-Z2-7]{55}$/;
 
-/** Makes the pair for the identity in `directory`, or keeps an existing one. Returns the public half. */
-export async function makeNkey(directory: string): Promise<{ readonly publicKey: string; readonly created: boolean }> {
+/**
+ * Makes the pair for the identity in `directory`, or keeps an existing one. Returns the public half.
+ *
+ * @throws KeyError ERR_KEY_PASSPHRASE
+ */
+export async function makeNkey(
+  directory: string,
+  sealing: Sealing,
+): Promise<{ readonly publicKey: string; readonly created: boolean }> {
   const { seed } = natsFiles(directory);
   const created = !existsSync(seed);
   const { nkeys } = await import('nats');
   if (created) {
     const text = `${Buffer.from(nkeys.createUser().getSeed()).toString('latin1')}\n`;
-    await writeWhole(seed, await storedForm(text), 'private');
+    await writeWhole(seed, await storedForm(text, sealing), 'private');
   }
   return { publicKey: await publicHalf(await readSeed(seed), seed), created };
 }

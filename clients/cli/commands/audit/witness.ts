@@ -1,13 +1,15 @@
 /** `argus audit witness`: a witness on a machine of the auditor's own. */
 import { once } from 'node:events';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { openWitness, type VerifierKey } from '../../../../broker/audit/index.ts';
+import { type OwnKey, openWitness, type VerifierKey } from '../../../../broker/audit/index.ts';
+import { openedSecret, type Sealing, storedForm } from '../../../../keys/index.ts';
 import { IdentityOfWitness, serveWitness } from '../../../audit/index.ts';
 import { printJson } from '../../output.ts';
+import { sealingFrom, type UnsealedOption, unsealedOption } from '../../unsealed.ts';
 import { parseKeys } from './arguments.ts';
 import { untilInterrupted } from './interrupt.ts';
 
-interface WitnessFlags {
+interface WitnessFlags extends UnsealedOption {
   readonly log: readonly VerifierKey[];
   readonly name: string;
   readonly identity?: string;
@@ -30,6 +32,7 @@ export function witnessCommand(): Command {
         .default('argus-witness')
         .conflicts('identity'),
     )
+    .addOption(unsealedOption('the key').conflicts('identity'))
     .option('--listen <address>', 'host:port; port 0 takes a free one', parseListen, {
       host: '127.0.0.1',
       port: 7420,
@@ -39,9 +42,14 @@ export function witnessCommand(): Command {
       'after',
       '\nExample:\n  argus audit witness /var/lib/argus-witness --log host-1.vkey --log host-2.vkey --identity /etc/argus/witness --listen 10.0.0.9:7420\n\nBrokers name it in argus.yaml: audit: {directory: …, witnesses: [{url: "http://10.0.0.9:7420", name: "…"}]}, or with key: "…" where it has no --identity.\nAuditors compare with it: argus audit verify DIR --key host-1.vkey --witness http://10.0.0.9:7420',
     )
-    .action(async (directory: string, { log: logs, name, identity, listen, json }: WitnessFlags) => {
+    .action(async (directory: string, options: WitnessFlags) => {
+      const { log: logs, name, identity, listen, json } = options;
       const holder = identity === undefined ? null : await IdentityOfWitness.load(identity, complain);
-      const open = await openWitness(directory, { signer: holder?.signer ?? name, logs, now: Date.now });
+      const open = await openWitness(directory, {
+        signer: holder?.signer ?? ownKey(directory, name, sealingFrom(options)),
+        logs,
+        now: Date.now,
+      });
       holder?.onReplaced(open.takeOver);
       try {
         const server = await serveWitness(open.witness, listen, complain, holder);
@@ -53,6 +61,14 @@ export function witnessCommand(): Command {
         await open.close();
       }
     });
+}
+
+function ownKey(directory: string, name: string, sealing: Sealing): OwnKey {
+  return {
+    name,
+    seal: (text) => storedForm(text, sealing),
+    open: (text) => openedSecret(`the key in ${directory}`, text),
+  };
 }
 
 function complain(error: unknown): void {

@@ -1,7 +1,8 @@
 /** `argus keys migrate` and `receive`: a directory of keys moves to another host, sealed for a key of that host. */
 import { Command } from 'commander';
-import { KeyError, migrateKeys, prepareTransfer, receiveKeys } from '../../../../keys/index.ts';
+import { KeyError, migrateKeys, prepareTransfer, receiveKeys, type Sealing } from '../../../../keys/index.ts';
 import { printJson } from '../../output.ts';
+import { sealingFrom, type UnsealedOption, unsealedOption } from '../../unsealed.ts';
 import { print, quoted } from './format.ts';
 
 interface MigrateOptions {
@@ -36,7 +37,7 @@ export function migrateCommand(): Command {
     });
 }
 
-interface ReceiveOptions {
+interface ReceiveOptions extends UnsealedOption {
   readonly file?: string;
   readonly thumbprint?: string;
   readonly json?: boolean;
@@ -48,24 +49,26 @@ export function receiveCommand(): Command {
     .argument('<dir>', 'directory for them, made with mode 0700')
     .option('--file <file>', 'as argus keys migrate wrote it')
     .option('--thumbprint <thumbprint>', 'the key inside, as argus keys migrate showed it')
+    .addOption(unsealedOption('the key of the transfer'))
     .option('--json', 'as one JSON object')
     .addHelpText(
       'after',
-      '\nExamples:\n  argus keys receive /etc/argus/identity\n  argus keys receive /etc/argus/identity --file ./identity.transfer --thumbprint THUMBPRINT',
+      '\nExamples:\n  argus keys receive /etc/argus/identity --unsealed\n  argus keys receive /etc/argus/identity --file ./identity.transfer --thumbprint THUMBPRINT',
     )
-    .action(async (dir: string, { file, thumbprint, json }: ReceiveOptions) => {
+    .action(async (dir: string, options: ReceiveOptions) => {
+      const { file, thumbprint, json } = options;
       if ((file === undefined) !== (thumbprint === undefined))
         throw new KeyError(
           'ERR_KEY_MISMATCH',
           'give --file and --thumbprint together: anybody can seal a file for this host',
         );
-      if (file === undefined || thumbprint === undefined) await prepare(dir, json === true);
+      if (file === undefined || thumbprint === undefined) await prepare(dir, sealingFrom(options), json === true);
       else await take(dir, file, thumbprint, json === true);
     });
 }
 
-async function prepare(dir: string, json: boolean): Promise<void> {
-  const prepared = await prepareTransfer(dir);
+async function prepare(dir: string, sealing: Sealing, json: boolean): Promise<void> {
+  const prepared = await prepareTransfer(dir, sealing);
   if (json) {
     printJson(prepared);
     return;

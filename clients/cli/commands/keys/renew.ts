@@ -40,7 +40,8 @@ export function renewCommand(): Command {
           `"${dir}" holds no credential to renew; argus keys issue makes the first one`,
         );
       const terms = { name: before.name, role: before.role, ttlSeconds: options.ttl };
-      const { credential } = await issueIdentity(await openAuthority(options.authority), dir, terms);
+      // The key is there; if it is not, none is made in the clear.
+      const { credential } = await issueIdentity(await openAuthority(options.authority), dir, terms, 'sealed');
       const { name, role, generation, expiresAt } = credential;
       if (options.json === true) printJson({ name, role, generation, expiresAt });
       else print(`renewed ${name} (${role}), generation ${generation}, valid until ${isoTime(expiresAt)}`);

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { joinAuthority, splitAuthority } from '../../../../keys/index.ts';
 import { printJson } from '../../output.ts';
+import { sealingFrom, type UnsealedOption, unsealedOption } from '../../unsealed.ts';
 import { isoTime, print } from './format.ts';
 
 interface SplitOptions {
@@ -42,14 +43,15 @@ export function joinCommand(): Command {
     .description('restore an authority from its shares into a new directory')
     .argument('<dir>', 'directory for it, made with mode 0700; nothing in it is overwritten')
     .argument('<share...>', 'files of argus keys split, as many as are needed')
+    .addOption(unsealedOption('the key'))
     .option('--json', 'as one JSON object')
     .addHelpText(
       'after',
-      '\nExample:\n  argus keys join /etc/argus/authority share-1-of-3.json share-3-of-3.json\n\nThe key is sealed where ARGUS_KEY_PASSPHRASE_FILE names a passphrase.',
+      '\nExample:\n  argus keys join /etc/argus/authority share-1-of-3.json share-3-of-3.json\n\nThe key is sealed with the passphrase of ARGUS_KEY_PASSPHRASE_FILE. Without one it is not written, but for --unsealed.',
     )
-    .action(async (dir: string, files: readonly string[], { json }: { json?: boolean }) => {
-      const { authority, madeAt } = await joinAuthority(files, dir);
-      if (json === true) printJson({ authority, directory: dir, madeAt });
+    .action(async (dir: string, files: readonly string[], options: UnsealedOption & { json?: boolean }) => {
+      const { authority, madeAt } = await joinAuthority(files, dir, sealingFrom(options));
+      if (options.json === true) printJson({ authority, directory: dir, madeAt });
       else
         print(
           `authority ${authority} restored in ${dir}, as of ${isoTime(madeAt)}`,

@@ -21,10 +21,12 @@ import {
   loadIdentity,
   openAuthority,
   type Role,
+  type Sealing,
 } from '../../../../keys/index.ts';
 import { copyShippedPolicy, loadPolicy, makeBundle, type PolicyFiles, signBundle } from '../../../../policy/index.ts';
 import { PLAIN, printJson } from '../../output.ts';
 import { controlSocket } from '../../sockets/control.ts';
+import { sealingFrom, type UnsealedOption, unsealedOption } from '../../unsealed.ts';
 import { writeBundle } from '../policy/signed/bundle-path.ts';
 import { lagInBucket, renderLag } from './cluster-bucket.ts';
 import { type PolicyInForce, policyDifferences } from './policies-differ.ts';
@@ -41,7 +43,7 @@ export function clusterCommand(): Command {
     .addCommand(statusCommand());
 }
 
-interface InitOptions {
+interface InitOptions extends UnsealedOption {
   readonly listen: string;
   readonly nats: string;
   readonly home: readonly string[];
@@ -57,10 +59,11 @@ function initCommand(): Command {
     .option('--listen <host:port>', 'where the NATS server listens', '127.0.0.1:4222')
     .option('--nats <host:port>', 'where brokers and domains reach it', '127.0.0.1:4222')
     .option('--bundles', 'brokers take signed policies from the server: an admin, and a first bundle to publish')
+    .addOption(unsealedOption('all keys, and the TLS keys of the server in any case,'))
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExample:\n  argus cluster init ./cluster --home one=audio-vm,chrome-vm two=net-vm,mail-vm\n\nWith --bundles, when the server runs and before the brokers start:\n  argus policy publish ./cluster/first.bundle --nats nats://127.0.0.1:4222 --identity ./cluster/admin\n\nFor a first look: every key is made in one place here. "argus keys enrol" makes them where they belong.',
+      '\nExample:\n  argus cluster init ./cluster --home one=audio-vm,chrome-vm two=net-vm,mail-vm --unsealed\n\nWith --bundles, when the server runs and before the brokers start:\n  argus policy publish ./cluster/first.bundle --nats nats://127.0.0.1:4222 --identity ./cluster/admin\n\nFor a first look: every key is made in one place here. "argus keys enrol" makes them where they belong.',
     )
     .action(async (directory: string, options: InitOptions) => {
       const root = resolve(directory);
@@ -178,20 +181,22 @@ function headText(records: number, head: string): string {
   return `${records} ${head.slice(0, 12)}`;
 }
 
-async function initCluster(root: string, { listen, nats, home, bundles = false }: InitOptions): Promise<void> {
+async function initCluster(root: string, options: InitOptions): Promise<void> {
+  const { listen, nats, home, bundles = false } = options;
+  const sealing = sealingFrom(options);
   const homes = parseHomes(home);
   await mkdir(root, { recursive: true });
   const authorityDirectory = join(root, 'authority');
   const authority = existsSync(join(authorityDirectory, 'authority.jwk'))
     ? await openAuthority(authorityDirectory)
-    : await createAuthority(authorityDirectory);
+    : await createAuthority(authorityDirectory, sealing);
   const policyDirectory = join(root, 'policy');
   if (!existsSync(join(policyDirectory, 'domains.yaml'))) await copyShippedPolicy(policyDirectory);
   await declareHomes(join(policyDirectory, 'domains.yaml'), homes);
   const policy = await loadPolicy(policyDirectory, { revision: 1, inspectors: INSPECTORS });
 
   const brokers = [...new Set(homes.values())];
-  const server = new NatsServerDirectory(join(root, 'nats'));
+  const server = new NatsServerDirectory(join(root, 'nats'), sealing);
   const setup = {
     listen,
     hosts: [hostOf(nats), 'localhost', '127.0.0.1'],
@@ -201,18 +206,26 @@ async function initCluster(root: string, { listen, nats, home, bundles = false }
   };
   const members = natsMembersOf(policy.domains.all, setup.broker);
   await server.write(setup, members, Date.now());
-  const signer = bundles ? await makeAdmin(root, authority, server, policy.files) : null;
+  const makers = { authority, sealing, server };
+  const signer = bundles ? await makeAdmin(root, makers, policy.files) : null;
   for (const name of brokers) {
     const at = join(root, 'brokers', name);
-    await server.enrol('brokers', name, await makeEnd(at, name, 'broker', authority, server));
+    await server.enrol('brokers', name, await makeEnd(at, name, 'broker', makers));
     await writeFile(join(at, 'argus.yaml'), brokerYaml(policyDirectory, nats, signer));
   }
   for (const [name, broker] of homes) {
     const at = join(root, 'vms', name);
-    await server.enrol('domains', name, await makeEnd(at, name, 'domain', authority, server));
+    await server.enrol('domains', name, await makeEnd(at, name, 'domain', makers));
     await writeFile(join(at, 'agent.yaml'), agentYaml(`nats://${nats}/${broker}`, broker));
   }
   await server.write(setup, members, Date.now());
+}
+
+/** What makes the keys of an end. */
+interface Makers {
+  readonly authority: Authority;
+  readonly sealing: Sealing;
+  readonly server: NatsServerDirectory;
 }
 
 /**
@@ -221,17 +234,12 @@ async function initCluster(root: string, { listen, nats, home, bundles = false }
  *
  * @returns the thumbprint of the admin's key
  */
-async function makeAdmin(
-  root: string,
-  authority: Authority,
-  server: NatsServerDirectory,
-  files: PolicyFiles,
-): Promise<string> {
+async function makeAdmin(root: string, { authority, sealing, server }: Makers, files: PolicyFiles): Promise<string> {
   const at = join(root, ADMIN);
   if (!existsSync(join(at, 'key.jwk')))
-    await issueIdentity(authority, at, { name: ADMIN, role: 'admin', ttlSeconds: TTL_SECONDS });
+    await issueIdentity(authority, at, { name: ADMIN, role: 'admin', ttlSeconds: TTL_SECONDS }, sealing);
   await copyFile(server.caFile, join(at, 'nats-ca.pem'));
-  await server.enrol('admins', ADMIN, (await makeNkey(at)).publicKey);
+  await server.enrol('admins', ADMIN, (await makeNkey(at, sealing)).publicKey);
   const identity = await loadIdentity(at);
   const path = join(root, 'first.bundle');
   if (!existsSync(path)) {
@@ -243,18 +251,12 @@ async function makeAdmin(
 }
 
 /** Identity, nkey and the server's CA of one end; its public nkey. */
-async function makeEnd(
-  at: string,
-  name: string,
-  role: Role,
-  authority: Authority,
-  server: NatsServerDirectory,
-): Promise<string> {
+async function makeEnd(at: string, name: string, role: Role, { authority, sealing, server }: Makers): Promise<string> {
   const identity = join(at, 'identity');
   await mkdir(at, { recursive: true });
-  await issueIdentity(authority, identity, { name, role, ttlSeconds: TTL_SECONDS });
+  await issueIdentity(authority, identity, { name, role, ttlSeconds: TTL_SECONDS }, sealing);
   await copyFile(server.caFile, join(identity, 'nats-ca.pem'));
-  return (await makeNkey(identity)).publicKey;
+  return (await makeNkey(identity, sealing)).publicKey;
 }
 
 function parseHomes(texts: readonly string[]): ReadonlyMap<string, string> {
