@@ -25,10 +25,11 @@ export interface RemovedVm {
 /**
  * @param directory made by `initHost`
  * @param reason why, for the register and the list
+ * @param isListed the row stays, as `addVm` left that of a listed machine
  * @throws HostError ERR_HOST_VM_UNKNOWN; ERR_HOST_INVENTORY while the policy still names the machine; ERR_HOST_BROKER when the
  * running broker did not take the list; KeyError
  */
-export async function removeVm(directory: string, name: string, reason: string): Promise<RemovedVm> {
+export async function removeVm(directory: string, name: string, reason: string, isListed = false): Promise<RemovedVm> {
   const options = readConfig(directory);
   const home = join(directory, 'vms', name);
   const policyDirectory = options.policy.directory;
@@ -44,9 +45,10 @@ export async function removeVm(directory: string, name: string, reason: string):
   }
   const file = join(policyDirectory, INVENTORY);
   // Checked before anything is revoked: a policy that still names the machine refuses the whole removal.
-  const inventory = isDeclared
-    ? await prepareInventory(policyDirectory, file, withoutDomain(await readFile(file, 'utf8'), name))
-    : null;
+  const inventory =
+    isDeclared && !isListed
+      ? await prepareInventory(policyDirectory, file, withoutDomain(await readFile(file, 'utf8'), name))
+      : null;
   try {
     const revoked = await revokeKeys(join(directory, 'authority'), name, reason);
     await inventory?.replace();

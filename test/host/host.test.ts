@@ -51,7 +51,7 @@ host('an added VM has a row, the labels it was given, an identity and a configur
   assert.match(readFileSync(second.agentConfig, 'utf8'), 'carrier: serial:/dev/virtio-ports/argus.0');
 });
 
-host('adding a machine shows what attaches it, and adding a process does not', async () => {
+host('adding a machine always says what attaches it, or that nothing does', async () => {
   const directory = await newHost();
   const add = async (...words: string[]): Promise<string> => {
     const { output, error } = await runCommand(vmCommand(), ['add', ...words, '--host', directory]);
@@ -62,8 +62,11 @@ host('adding a machine shows what attaches it, and adding a process does not', a
   const { output } = await runCommand(vmCommand(), ['command', 'work-vm', '--config', join(directory, 'argus.yaml')]);
   assert.match(output, 'virtserialport,chardev=argus');
   assert.ok(shown.includes(output.split('\n')[0] ?? 'nothing'), shown);
-  assert.not.match(await add('files-vm'), 'virtserialport');
-  assert.not.match(await add('far-vm', '--carrier', 'nats'), 'virtserialport');
+  assert.match(await add('files-vm'), 'its hypervisor: none');
+  assert.match(await add('far-vm', '--carrier', 'nats'), 'its hypervisor needs no device');
+  const file = join(directory, 'policy/domains.yaml');
+  writeFileSync(file, `${inventory(directory).trimEnd()}\n  - { name: by-hand, domid: 900, carrier: serial }\n`);
+  assert.match(await add('by-hand', '--listed'), 'chardev=argus', 'its row says how it is attached');
 });
 
 host('comments of the inventory survive', async () => {

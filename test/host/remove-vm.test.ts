@@ -23,6 +23,15 @@ removal('adding and removing leaves the inventory as it was, and nothing of the 
   assert.equal([removed?.state, removed?.revocation?.reason], ['revoked', 'no longer needed']);
 });
 
+removal('the row of a listed machine stays if it is told to, as adding left it', async () => {
+  const directory = await newHost();
+  const before = inventory(directory);
+  await addVm(directory, { name: 'chrome-vm', labels: [], isListed: true });
+  assert.is((await removeVm(directory, 'chrome-vm', 'x', true)).serial, 1);
+  assert.is(inventory(directory), before);
+  assert.equal(readdirSync(join(directory, 'vms')), []);
+});
+
 removal('a removal that was cut short is finished by the next run', async () => {
   const directory = await hostWith(NAME);
   const home = join(directory, 'vms', NAME);

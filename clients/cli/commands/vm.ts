@@ -57,11 +57,12 @@ function addCommand(): Command {
       });
       const { policy, runtime } = readOptions(`${host}/argus.yaml`);
       const { source, directory } = policy;
-      const machine = machineOf({ name, domid: added.domid, carrier: carrier ?? null, vmm: null }, runtime);
+      const machine = machineOf({ name, ...added }, runtime);
       // The policy that is in force has the row of a listed machine already.
       const needsApply = source === 'applied' && listed !== true;
       const needsBundle = (source === 'signed' || source === 'nats') && listed !== true;
-      if (json === true) printJson({ name, ...added, ...machine, needsApply, needsBundle });
+      if (json === true)
+        printJson({ name, ...added, hypervisor: null, fragment: null, ...machine, needsApply, needsBundle });
       else
         process.stdout.write(
           [
@@ -70,7 +71,7 @@ function addCommand(): Command {
             ...(added.socket === null ? [] : [`  socket    ${added.socket}`]),
             `  its agent argus agent --config ${added.agentConfig}`,
             ...(machine === null
-              ? []
+              ? [withoutMachine(added.carrier, `${directory}/domains.yaml`)]
               : [
                   `its hypervisor, in the words of ${machine.hypervisor} (others: argus vm command ${name} --for NAME --config ${host}/argus.yaml):`,
                   machine.fragment.trimEnd(),
@@ -101,6 +102,12 @@ function machineOf(
   const attachment = attachmentOf(domain, runtime);
   const hypervisor = defaultHypervisor(attachment);
   return { hypervisor, fragment: fragment(hypervisor, attachment) };
+}
+
+function withoutMachine(carrier: string | null, inventory: string): string {
+  return carrier === 'nats'
+    ? 'its hypervisor needs no device for it: it comes over NATS'
+    : `its hypervisor: none, its row says a process on this host; for a machine write "carrier: serial" there (${inventory}), then: argus vm command`;
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

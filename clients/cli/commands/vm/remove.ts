@@ -8,6 +8,7 @@ interface RemoveOptions {
   readonly host: string;
   readonly reason: string;
   readonly nats?: string;
+  readonly listed?: boolean;
   readonly json?: boolean;
 }
 
@@ -19,14 +20,15 @@ export function removeCommand(): Command {
     .argument('<name>', 'as it was added')
     .option('--host <directory>', 'directory of the host', '.')
     .option('--reason <text>', 'why, for the register of the authority', 'removed')
+    .option('--listed', 'leave its row in the inventory, as "argus vm add --listed" found it')
     .option('--nats <dir>', 'directory of a NATS server: the machine’s user there goes as well')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
       '\nExample:\n  argus vm remove files-vm --host my-host --reason "no longer needed"\n\nRun again after a failure, it goes on where it stopped. While a row of the policy names the machine it changes nothing.',
     )
-    .action(async (name: string, { host, reason, nats, json }: RemoveOptions) => {
-      const removed = await removeVm(host, name, reason);
+    .action(async (name: string, { host, reason, nats, listed, json }: RemoveOptions) => {
+      const removed = await removeVm(host, name, reason, listed);
       const server = nats === undefined ? null : await removeUser(nats, name);
       if (json === true) printJson({ name, ...removed, nats: server });
       else
