@@ -12,13 +12,6 @@ const SCHEDULE = ['test/keys/schedule/schedule.test.ts'];
 
 export const KEYS: readonly Mutant[] = [
   {
-    in: 'keys/files/at-rest/sealed-keys.ts',
-    find: "if (inTheClear === 'allowed') return text;",
-    replace: 'return text;',
-    promise: 'keys are kept private',
-    tests: ['test/keys/sealed-keys.test.ts'],
-  },
-  {
     in: 'keys/aead/aead.ts',
     find: 'return nonce.length === AEAD_NONCE_BYTES && tag.length === AEAD_TAG_BYTES;',
     replace: 'return true;',
