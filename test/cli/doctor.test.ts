@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkStart, readOptions } from '../../broker/index.ts';
+import { type NetworkConfig, parseNetworkConfig } from '../../clients/agents/network/index.ts';
 import type { Diagnosis } from '../../clients/cli/doctor/diagnosis.ts';
 import { expiry } from '../../clients/cli/doctor/diagnosis.ts';
 import { diagnoseGuest } from '../../clients/cli/doctor/guest.ts';
 import { diagnoseHost, diagnosePolicy } from '../../clients/cli/doctor/host.ts';
+import { diagnoseTap, type TapMeans } from '../../clients/cli/doctor/tap.ts';
 import { type Installation, OPEN_ROWS, withInstallation } from '../support/installation/installation.ts';
 import { runCli } from '../support/processes/run-cli.ts';
 import { temporaryDirectory } from '../support/temp.ts';
@@ -202,6 +204,33 @@ doctor('finds what keeps an agent from its broker', () =>
     }
   }),
 );
+
+doctor('says whether a TAP device can be opened and carries segments', async () => {
+  const directory = temporaryDirectory();
+  const device = join(directory, 'tun');
+  const perl = join(directory, 'perl');
+  const tapOf = (offload: boolean) =>
+    parseNetworkConfig(
+      { carrier: 'unix:/x', identity: '/x', link: { peers: ['net-vm'], tap: 'argus0', offload } },
+      'test',
+    );
+  const means: TapMeans = { device, path: directory, segmentsProblem: () => null };
+  const without: TapMeans = { ...means, segmentsProblem: () => 'no koffi' };
+  const stateOf = async (network: NetworkConfig | null, from: TapMeans) =>
+    (await diagnoseTap(network, from)).map(({ state, says }) => [state, says]);
+  assert.equal(await stateOf(null, means), []);
+  assert.equal(await stateOf(tapOf(true), means), [
+    ['problem', `there is no "${device}": load the module (modprobe tun)`],
+  ]);
+  writeFileSync(device, '');
+  assert.equal(await stateOf(tapOf(true), means), [['good', 'argus0: segments of up to 64 KiB']]);
+  assert.equal(await stateOf(tapOf(false), means), [['problem', '"argus0" needs the program "perl"']]);
+  writeFileSync(perl, '', { mode: 0o755 });
+  assert.equal(await stateOf(tapOf(false), means), [['good', 'argus0: frames of one MTU, because "offload" is false']]);
+  assert.equal(await stateOf(tapOf(true), without), [
+    ['warning', 'argus0: frames of one MTU instead of segments of up to 64 KiB: no koffi'],
+  ]);
+});
 
 doctor('broker --check lists every problem that a start would have', () =>
   withInstallation({}, async (installation) => {

@@ -9,3 +9,4 @@ export { GSO_TCP4, GSO_TCP6, NEEDS_CHECKSUM, NET_HEADER_BYTES } from './link/hea
 export { Link, lossesOf } from './link/link.ts';
 export { writeHeader } from './link/offload.ts';
 export { framesOf } from './link/packet.ts';
+export { tapCalls } from './link/tap-calls.ts';

@@ -1,9 +1,10 @@
-/** The checks of a guest: its configuration, its credential, the way to the broker, and the agent that runs. */
+/** The checks of a guest: its configuration, its credential, the way to the broker, the agent that runs, its TAP device. */
 import { access, constants, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { KeyError, loadIdentity } from '../../../keys/index.ts';
 import { type AgentConfig, readConfig } from '../../agents/guest/index.ts';
 import { type Diagnosis, expiry, good, problem, problemOf, warning } from './diagnosis.ts';
+import { diagnoseTap } from './tap.ts';
 
 /** @param file path of agent.yaml */
 export async function diagnoseGuest(file: string, now = Date.now()): Promise<readonly Diagnosis[]> {
@@ -18,6 +19,7 @@ export async function diagnoseGuest(file: string, now = Date.now()): Promise<rea
     await identity(config, now),
     await carrier(config.carrier),
     await agent(config.socket),
+    ...(await diagnoseTap(config.network)),
   ];
 }
 
