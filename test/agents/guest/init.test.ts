@@ -8,6 +8,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bundleAgent } from '../../../clients/agents/guest/bundle.ts';
 import { findBinary, needs, needsThat } from '../../support/needs.ts';
+import { evaluateNix, type NixUnit, serviceLinesIn, serviceLinesOf } from '../../support/nix.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
 import { GuestFixture } from './guest-fixture.ts';
 
@@ -51,34 +52,8 @@ withSystemd(init, 'and of the broker’s, as docs/broker.md has it', () => {
   assert.equal(complaintsOf('argus.service', unit, `[Service]\n${more}`), []);
 });
 
-/** The settings of [Service], a list where one is given twice. */
-function settingsOf(...files: readonly string[]): Map<string, string> {
-  const settings = new Map<string, string>();
-  for (const file of files) {
-    const [, section = ''] = /\[Service\]\n([\s\S]*?)(?=\n\[|$)/.exec(readFileSync(file, 'utf8')) ?? [];
-    for (const [, key = '', value = ''] of section.matchAll(/^(\w+)=(.*)$/gm)) {
-      const isList = key === 'RestrictAddressFamilies' && settings.has(key);
-      settings.set(key, isList ? `${settings.get(key)} ${value}` : value);
-    }
-  }
-  return settings;
-}
-
-/** As much of nixpkgs as the module uses, which Debian has not: values stay what they are. */
 const NIX = `
 let
-  lib = {
-    mkEnableOption = description: { inherit description; };
-    mkOption = option: option;
-    mkDefault = value: value;
-    mkIf = condition: content: if condition then content else { };
-    optionals = condition: list: if condition then list else [ ];
-    types.path = "path";
-  };
-  pkgs = {
-    nodejs = "/node"; iproute2 = "/iproute2"; perl = "/perl";
-    formats.yaml = _: { type = "yaml"; generate = name: value: "/\${name}"; };
-  };
   of = cfg: (import MODULE { inherit lib pkgs; config.services.argus-agent = cfg; }).config;
   on = settings: (of { enable = true; bundle = "/argus.mjs"; inherit settings; }).systemd.services.argus-agent;
 in
@@ -88,27 +63,16 @@ in
   network = on { network.connect = [ ]; };
 }`;
 
-type NixUnit = { readonly serviceConfig: Readonly<Record<string, unknown>>; readonly path: readonly string[] };
-
 needs('nix-instantiate', 'nix-bin')(init, 'the NixOS module starts the agent as the unit and its drop-in do', () => {
-  const args = ['--eval', '--strict', '--json', '--store', 'dummy://', '-E'];
-  const text = execFileSync('nix-instantiate', [...args, NIX.replace('MODULE', fileOf('argus-agent.nix'))], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const { off, plain, network }: { off: object; plain: NixUnit; network: NixUnit } = JSON.parse(text);
+  const { off, plain, network } = evaluateNix(NIX.replace('MODULE', fileOf('argus-agent.nix'))) as {
+    readonly off: object;
+    readonly plain: NixUnit;
+    readonly network: NixUnit;
+  };
+  const [unit, dropIn] = [readFileSync(UNIT, 'utf8'), readFileSync(fileOf('argus-agent-network.conf'), 'utf8')];
   assert.equal(off, {});
-  const wordOf = (value: unknown): string =>
-    value === true ? 'yes' : value === false ? 'no' : Array.isArray(value) ? value.join(' ') : String(value);
-  const asSettings = ({ serviceConfig }: NixUnit): string[] =>
-    Object.entries(serviceConfig)
-      .filter(([key]) => key !== 'ExecStart')
-      .map(([key, value]) => `${key}=${wordOf(value)}`)
-      .sort();
-  const fromUnit = (...files: readonly string[]): string[] =>
-    [...settingsOf(...files)].flatMap(([key, value]) => (key === 'ExecStart' ? [] : [`${key}=${value}`])).sort();
-  assert.equal(asSettings(plain), fromUnit(UNIT));
-  assert.equal(asSettings(network), fromUnit(UNIT, fileOf('argus-agent-network.conf')));
+  assert.equal(serviceLinesOf(plain), serviceLinesIn(unit));
+  assert.equal(serviceLinesOf(network), serviceLinesIn(unit, dropIn));
   assert.is(
     plain.serviceConfig.ExecStart,
     '/node/bin/node --max-semi-space-size=1 /argus.mjs agent --config /agent.yaml',
