@@ -13,7 +13,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { argv } from 'node:process';
 import { pathToFileURL } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 import { bundlePackages, importsBundledPackages } from './bundled-packages.ts';
 
 /** The programs that start often: the command line, the demo and its roles, and the workers of `audit verify`. */
@@ -50,13 +50,14 @@ function commandFile(command: string): string {
 
 /** `entry` is relative to `sources`, `file` to `out`. Adds to `commands` what the command table imports. */
 async function bundle(sources: string, out: string, entry: string, file: string, commands: Set<string>): Promise<void> {
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints: [{ in: join(sources, entry), out: file }],
     outdir: out,
     chunkNames: `${SHARED}/[name]-[hash]`,
     write: false,
     bundle: true,
     splitting: true,
+    metafile: true,
     packages: 'external',
     platform: 'node',
     format: 'esm',
@@ -67,10 +68,23 @@ async function bundle(sources: string, out: string, entry: string, file: string,
       importsBundledPackages((name) => `${ROOT_MARK}/${PACKAGES}/${name}.js`),
     ],
   });
+  const loaded = loadedFiles(metafile, join(out, `${file}.js`));
   for (const { path, text } of outputFiles) {
+    if (!loaded.has(path)) continue;
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text.replaceAll(ROOT_MARK, relative(dirname(path), out).split(sep).join('/')));
   }
+}
+
+/** The output `entry` and all that it loads. esbuild also makes a file of what only removed code would have loaded. */
+function loadedFiles({ outputs }: Metafile, entry: string): ReadonlySet<string> {
+  const loaded = new Set([resolve(entry)]);
+  const importsOf = new Map(Object.entries(outputs).map(([path, { imports }]) => [resolve(path), imports]));
+  for (const path of loaded) {
+    for (const { path: imported, external } of importsOf.get(path) ?? [])
+      if (external !== true) loaded.add(resolve(imported));
+  }
+  return loaded;
 }
 
 /** The command table imports the bundle of each command instead of its module. */

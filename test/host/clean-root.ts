@@ -10,8 +10,8 @@ import { WORKING_TREE } from '../support/program.ts';
 
 /** The oldest release of which the own nodejs is new enough: 20.19. */
 const RELEASE = 'trixie';
-/** Debian's Node, and the parts of systemd that the package's scripts call, without systemd. */
-const PACKAGES = 'nodejs,systemd-standalone-sysusers,systemd-standalone-tmpfiles';
+/** Debian's Node, the parts of systemd that the package's scripts call, without systemd, and mount for the tests. */
+const PACKAGES = 'nodejs,systemd-standalone-sysusers,systemd-standalone-tmpfiles,mount';
 const TRIES = 3;
 /** Lines of a program that failed: of mmdebstrap, and of a script of a test. */
 const FEW_LINES = 8;
@@ -85,7 +85,7 @@ function lastLines(text: string, count: number): string {
 
 /**
  * The commands of the README from an empty host to two VMs that talk, as a user would type them; $HOST is the host's
- * directory, and `argus` may be a function. Prints "ping", what the denied direction said, and what the log says.
+ * directory; `argus`, `start_broker` and `agent` may be functions. Prints "ping", what the denied direction said, and what the log says.
  */
 export const TWO_VMS = `
 argus host init "$HOST" --unsealed
@@ -93,12 +93,14 @@ argus vm add my-audio --label @service --label @audio --host "$HOST"
 argus vm add my-app --label @app --label @speaker --host "$HOST"
 broker() { argus broker --config "$HOST/argus.yaml"; }
 if type start_broker >/dev/null 2>&1; then start_broker & else broker & fi
-until [ -S "$HOST/run/control.sock" ]; do sleep 0.1; done
-for vm in my-audio my-app; do argus agent --config "$HOST/vms/$vm/agent.yaml" & done
-for vm in my-audio my-app; do until [ -S "$HOST/vms/$vm/agent.sock" ]; do sleep 0.1; done; done
+until_true() { for try in $(seq 600); do "$@" && return; sleep 0.1; done; echo "never true: $*"; exit 1; }
+until_true [ -S "$HOST/run/control.sock" ]
+if ! type agent >/dev/null 2>&1; then agent() { argus agent "$@"; }; fi
+for vm in my-audio my-app; do agent --config "$HOST/vms/$vm/agent.yaml" & done
+for vm in my-audio my-app; do until_true [ -S "$HOST/vms/$vm/agent.sock" ]; done
 argus ring recv 4713 --count 1 --agent "$HOST/vms/my-audio/agent.sock" >/tmp/heard 2>/tmp/listening &
 heard=$!
-until grep -q listening /tmp/listening; do sleep 0.1; done
+until_true grep -q listening /tmp/listening
 printf ping | argus ring send my-audio 4713 --agent "$HOST/vms/my-app/agent.sock"
 wait $heard
 echo "heard $(cat /tmp/heard)"
