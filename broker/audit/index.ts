@@ -37,10 +37,10 @@ export {
   proveRecords,
   readVerifierKey,
 } from './prove.ts';
+export { followAudit, type PlacedLine, type TailLine } from './read/follow.ts';
 export type { LinePlace } from './read/lines.ts';
 export {
   auditReader,
-  type PlacedLine,
   parsedOf,
   placeAfter,
   type RawLine,
@@ -50,7 +50,7 @@ export {
   readLines,
 } from './read/read.ts';
 export { type AuditStatus, auditStatus } from './read/status.ts';
-export { type TailLine, tailAudit } from './read/tail.ts';
+export { tailAudit } from './read/tail.ts';
 export type { SignedState } from './signed-state.ts';
 export { type LogProblem, type ProblemCode, type VerifyResult, verifyAudit } from './verify/index.ts';
 export type { WitnessedNotes, WitnessReport } from './verify/witnesses.ts';

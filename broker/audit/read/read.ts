@@ -5,14 +5,8 @@ import { parseLine } from '../chain.ts';
 import type { AuditReader } from '../files/files.ts';
 import { nodeFiles } from '../files/node-files.ts';
 import { MAX_LINE_BYTES } from '../limits.ts';
+import type { PlacedLine, TailLine } from './follow.ts';
 import { type LinePlace, type LinesPart, segmentParts } from './lines.ts';
-import type { TailLine } from './tail.ts';
-
-export interface PlacedLine extends TailLine {
-  /** Start of the line, and its length without the newline. `readLineAt` takes both. */
-  readonly place: LinePlace;
-  readonly length: number;
-}
 
 /**
  * Whole lines, oldest first, up to the present end of the log.

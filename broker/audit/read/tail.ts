@@ -2,17 +2,12 @@
  * The newest records of a log, and new ones as they are written. Works while a broker writes, across rotation and
  * restart. Reads only.
  */
-import { type LineFault, type ParsedLine, parseLine } from '../chain.ts';
+import { parseLine } from '../chain.ts';
 import type { AuditReader } from '../files/files.ts';
 import { nodeFiles } from '../files/node-files.ts';
-import { FOLLOW_POLL_MS, MAX_LINE_BYTES, READ_BYTES } from '../limits.ts';
-
-/** One line of the log as it was read; a `fault` means that it is not a record. */
-export interface TailLine {
-  readonly segment: number;
-  /** Unverified: tail checks each line by itself, only verify checks the chain. */
-  readonly parsed: ParsedLine | LineFault | 'LINE_TOO_LONG';
-}
+import { MAX_LINE_BYTES, READ_BYTES } from '../limits.ts';
+import { followAudit, type TailLine } from './follow.ts';
+import type { LinePlace } from './lines.ts';
 
 export interface TailOptions {
   /** Number of the newest lines, among those that `wants` accepts. 0 = only new lines. */
@@ -38,19 +33,13 @@ export async function* tailAudit(directory: string, options: TailOptions): Async
   }
   yield* newest.reverse();
   if (options.follow === undefined) return;
-  for await (const line of follow(reader, start, options.follow)) if (wants(line)) yield line;
-}
-
-/** A place between two lines. */
-interface Position {
-  readonly segment: number;
-  readonly offset: number;
+  for await (const line of followAudit(directory, start, options.follow, reader)) if (wants(line)) yield line;
 }
 
 const NEWLINE = 0x0a;
 
 /** The place after the last whole line of the newest segment. */
-async function position(reader: AuditReader): Promise<Position> {
+async function position(reader: AuditReader): Promise<LinePlace> {
   const newest = (await reader.segments()).at(-1);
   if (newest === undefined) return { segment: 0, offset: 0 };
   for (let to = newest.bytes; to > 0; ) {
@@ -63,7 +52,7 @@ async function position(reader: AuditReader): Promise<Position> {
 }
 
 /** Whole lines from `start` back to the first of the log. Torn tails are skipped. */
-async function* backwards(reader: AuditReader, start: Position): AsyncGenerator<TailLine> {
+async function* backwards(reader: AuditReader, start: LinePlace): AsyncGenerator<TailLine> {
   const segments = (await reader.segments()).filter(({ number }) => number <= start.segment).reverse();
   for (const { number, bytes } of segments) {
     yield* segmentBackwards(reader, number, number === start.segment ? start.offset : bytes);
@@ -88,46 +77,6 @@ async function* segmentBackwards(reader: AuditReader, segment: number, bytes: nu
   if (rest !== null) yield toLine(segment, rest);
 }
 
-async function* follow(reader: AuditReader, start: Position, signal: AbortSignal): AsyncGenerator<TailLine> {
-  let { segment, offset } = start;
-  // Is `offset` inside a line that is longer than a chunk?
-  let isOverlong = false;
-  while (!signal.aborted) {
-    // List before reading: once a later segment exists, this one is complete.
-    const later = (await reader.segments()).find(({ number }) => number > segment);
-    const chunk = segment === 0 ? new Uint8Array(0) : await reader.read(segment, offset, READ_BYTES);
-    let at = 0;
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, at)) {
-      yield isOverlong ? { segment, parsed: 'LINE_TOO_LONG' } : toLine(segment, chunk.subarray(at, end));
-      isOverlong = false;
-      at = end + 1;
-    }
-    if (at === 0 && chunk.length === READ_BYTES) {
-      isOverlong = true;
-      at = chunk.length;
-    }
-    offset += at;
-    if (at > 0) continue;
-    if (later !== undefined) {
-      segment = later.number;
-      offset = 0;
-      isOverlong = false;
-    } else await pause(signal);
-  }
-}
-
 function toLine(segment: number, bytes: Uint8Array): TailLine {
   return { segment, parsed: bytes.length > MAX_LINE_BYTES ? 'LINE_TOO_LONG' : parseLine(bytes) };
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, FOLLOW_POLL_MS);
-    signal.addEventListener('abort', done);
-  });
 }

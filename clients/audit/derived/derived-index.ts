@@ -5,7 +5,7 @@
  * The index knows where in the log it ends, and the hash of the last line before that place. When that line is not there
  * any more, the log is another one, and the index is made again.
  */
-import { auditReader, leafHash } from '../../../broker/audit/index.ts';
+import { auditReader, type LinePlace, leafHash } from '../../../broker/audit/index.ts';
 import { AuditQuestionError } from '../errors.ts';
 import { INDEX_VERSION, SCHEMA } from './columns.ts';
 import type { IndexedTexts } from './condition.ts';
@@ -47,6 +47,12 @@ export class DerivedIndex implements IndexedTexts {
   /** Lines ever indexed. Retention may have removed some. */
   get lines(): number {
     return this.#end.lines;
+  }
+
+  /** Where the index ends in the log: what comes after it is not indexed yet. */
+  get place(): LinePlace {
+    const { segment, offset } = this.#end;
+    return { segment, offset };
   }
 
   /** Indexes what the log has and the index has not. Returns the number of new lines. */
@@ -118,7 +124,7 @@ export class DerivedIndex implements IndexedTexts {
   /** One transaction: an interrupted command leaves the index as it was before it. */
   async #append(log: ReadAhead, first: FilledBatch): Promise<void> {
     const { database } = this;
-    const before = this.#end;
+    const [before, storedTexts] = [this.#end, this.#storedTexts];
     await database.run('BEGIN TRANSACTION');
     try {
       const appender = await database.appender('records');
@@ -134,7 +140,8 @@ export class DerivedIndex implements IndexedTexts {
       await this.#storeState();
       await database.run('COMMIT');
     } catch (error) {
-      this.#end = before;
+      // The texts stay in the dictionary, and the next transaction stores them.
+      [this.#end, this.#storedTexts] = [before, storedTexts];
       await database.run('ROLLBACK').catch(() => undefined);
       throw error;
     }

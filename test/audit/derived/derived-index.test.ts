@@ -3,8 +3,10 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Database } from '../../../clients/audit/derived/duckdb.ts';
 import {
   AuditQuestionError,
+  DerivedIndex,
   groupsOf,
   hasIndex,
   indexFile,
@@ -157,6 +159,60 @@ life('an index lies in the cache directory, and not in a directory that others c
   assert.ok(removeIndex(file));
   assert.not(existsSync(file));
   assert.not(removeIndex(file));
+});
+
+withDuckDb(life, 'after a commit that failed, the index has every text that its records name', async () => {
+  const [log, file] = [smallLog(), newFile()];
+  const database = await openDatabase(file);
+  let fails = false;
+  const failing: Database = {
+    rows: (sql, values) => database.rows(sql, values),
+    appender: (table) => database.appender(table),
+    close: () => database.close(),
+    run: async (sql, values) => {
+      if (fails && sql === 'COMMIT') throw new Error('no space');
+      await database.run(sql, values);
+    },
+  };
+  const index = await DerivedIndex.open(log.directory, failing);
+  await index.catchUp();
+  log.add({ src: { domain: 'new' } });
+  fails = true;
+  assert.is(await codeOf(() => index.catchUp()), 'Error: no space');
+  fails = false;
+  assert.is(await index.catchUp(), 1);
+  index.close();
+  assert.is(await withIndex(log.directory, async (_, added) => added, file), 0, 'it is not made again');
+  assert.equal(await eventsBySource(log.directory, file), [
+    ['even', 15],
+    ['new', 1],
+    ['odd', 15],
+  ]);
+});
+
+withDuckDb(life, 'list --follow with an index misses no record that comes while the answer is read', async () => {
+  const before = process.env.XDG_CACHE_HOME;
+  process.env.XDG_CACHE_HOME = join(temporaryDirectory(), 'cache');
+  mkdirSync(process.env.XDG_CACHE_HOME);
+  const log = smallLog();
+  try {
+    await runCommand(await argusProgram('audit'), ['audit', 'index', log.directory]);
+    const running = runCommand(await argusProgram('audit'), ['audit', 'list', log.directory, 'port=7', '--follow']);
+    const collect = process.stdout.write;
+    let matches = 0;
+    process.stdout.write = ((chunk: string) => {
+      matches += 1;
+      // The index is read to its end at the first match, and the command does not follow yet.
+      if (matches === 1) for (const port of [8, 7]) log.add({ port, src: { domain: 'late' } });
+      else process.emit('SIGINT');
+      return collect(chunk);
+    }) as typeof process.stdout.write;
+    const { output } = await running;
+    assert.equal(output.match(/#\d+ flow (odd|even|late)/g), ['#7 flow odd', '#32 flow late']);
+  } finally {
+    if (before === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = before;
+  }
 });
 
 withDuckDb(life, 'commands answer the same with an index and without', async () => {

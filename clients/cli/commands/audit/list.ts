@@ -3,12 +3,12 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import {
   escapeUnsafe,
+  followAudit,
   type LinePlace,
   type ParsedLine,
   type PlacedLine,
   placeAfter,
   readAudit,
-  tailAudit,
 } from '../../../../broker/audit/index.ts';
 import {
   AuditQuestionError,
@@ -34,6 +34,8 @@ import { faultText, recordText } from './lines.ts';
 
 const FORMATS = ['text', 'json', 'csv', 'ecs', 'ocsf', 'cef', 'avc'] as const;
 type ListFormat = (typeof FORMATS)[number];
+
+const BEGINNING: LinePlace = { segment: 0, offset: 0 };
 
 /** Counts the records that the format has no line for. */
 interface LeftOut {
@@ -83,7 +85,8 @@ async function list(directory: string, words: readonly string[], flags: ListFlag
     // What came since a checkpoint is at the end of the log, so it is read from there.
     const index = flags.checkpoint === undefined ? await openIndex(directory, flags) : null;
     try {
-      if (index === null || !(await eachLine(index, directory, asked, use)))
+      if (index !== null && (await eachLine(index, directory, asked, use))) end = index.place;
+      else
         for await (const line of counted(readAudit(directory, from))) {
           if (signal.aborted) break;
           use(line);
@@ -92,11 +95,11 @@ async function list(directory: string, words: readonly string[], flags: ListFlag
       index?.close();
     }
     if (!flags.follow) return;
-    for await (const line of tailAudit(directory, { lines: 0, follow: signal }))
-      found += write(line, wants, flags, leftOut);
+    for await (const line of followAudit(directory, end ?? BEGINNING, signal)) use(line);
   });
   if (flags.checkpoint !== undefined && end !== undefined) writeCursor(flags.checkpoint, directory, end);
-  if (leftOut.count > 0) process.stderr.write(`${leftOut.count} records are not decisions and have no AVC line\n`);
+  if (leftOut.count > 0)
+    process.stderr.write(`${leftOut.count} records have no AVC line: they are not decisions, or were only counted\n`);
   if (found > 0) return;
   process.stderr.write('<no matches>\n');
   process.exitCode = 1;
