@@ -7,13 +7,16 @@ import { endSoon } from '../entry/index.ts';
 import { pathOf } from './command-path.ts';
 import { exitCodeOf, printError } from './output.ts';
 import { showProgress } from './progress/index.ts';
+import { stepBackIfReader } from './step-back.ts';
 
 export async function runProgram(program: Command): Promise<void> {
   setUp(program);
   let endProgress = (): void => {};
   let name = program.name();
   program.hook('preAction', (_, command) => {
-    name = pathOf(command).join(' ');
+    const path = pathOf(command);
+    name = path.join(' ');
+    stepBackIfReader(path);
     endProgress = showProgress(command);
   });
   try {

@@ -1,0 +1,37 @@
+/**
+ * A command that reads the audit log runs on the host of the broker. It steps back: while the broker and the VMs have work
+ * for all cores, the command gets a small part of one. On an idle host it is as fast as before.
+ */
+import { readdirSync } from 'node:fs';
+import { setPriority } from 'node:os';
+
+/** Linux gives a thread with this nice value a 28th of the time of an ordinary one. */
+const READER_NICE = 15;
+/** They read the whole log too. */
+const OF_POLICY: readonly string[] = ['replay', 'simulate', 'suggest', 'shadow'];
+
+export function stepBackIfReader(path: readonly string[]): void {
+  if (readsLog(path)) for (const thread of threads()) stepBack(thread);
+}
+
+/** A witness serves brokers that wait for its answer. */
+export function readsLog([, group = '', command = '']: readonly string[]): boolean {
+  return group === 'audit' ? command !== 'witness' : group === 'policy' && OF_POLICY.includes(command);
+}
+
+/** Linux has a priority for each thread, and threads that begin later inherit it. Elsewhere it is one for the process. */
+function threads(): readonly number[] {
+  try {
+    return readdirSync('/proc/self/task').map(Number);
+  } catch {
+    return [process.pid];
+  }
+}
+
+function stepBack(thread: number): void {
+  try {
+    setPriority(thread, READER_NICE);
+  } catch {
+    // The thread has ended, or its user has given it a higher nice value already, which may not be lowered.
+  }
+}
