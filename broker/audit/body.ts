@@ -122,6 +122,24 @@ export class Bodies {
     });
   }
 
+  /** Denials that a `dontaudit` row keeps out of the log. The count is the whole record of them. */
+  counted(seen: CountedDenials): Body {
+    const { denial, port, manyPorts, permissive, count, bytes, until } = seen;
+    const { dontaudit } = denial;
+    return this.#body(seen, 'denied.counted', {
+      ...this.#decision(denial),
+      port: port ?? undefined,
+      bytes,
+      permissive: permissive ? true : undefined,
+      count: count > 1 ? count : undefined,
+      detail: {
+        ...(dontaudit === null ? {} : { dontaudit: `${dontaudit.file}:${dontaudit.line}` }),
+        ...(manyPorts ? { ports: 'many' } : {}),
+        until: rfc3339(until),
+      },
+    });
+  }
+
   #decision(by: Decision): Facts {
     const denial = by.allowed ? by.permissive : by;
     return {
@@ -208,6 +226,14 @@ export interface DeniedSum {
   /** Milliseconds since 1970, of the last one. */
   readonly until: number;
   readonly manyPorts: boolean;
+}
+
+/** The denials of one decision since its last record, by both clocks of the first one. */
+export interface CountedDenials extends DeniedSum, Moment {
+  readonly denial: Denial;
+  /** Null: none, or several. */
+  readonly port: number | null;
+  readonly permissive: boolean;
 }
 
 /** The event name of a denial. Flask's permission alone decides it. */

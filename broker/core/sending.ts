@@ -118,7 +118,8 @@ export class Sending {
       sink.holdForRecords();
     }
     sink.deliver(frames, at, at + length);
-    this.#count(sender, target, permission, decision, port, length - DATA_FRAME_HEADER_BYTES, share.messages);
+    const isEach = decision.auditallow || send.auditallow;
+    this.#count(sender, target, permission, decision, port, length - DATA_FRAME_HEADER_BYTES, share.messages, isEach);
     return ACCEPTED;
   }
 
@@ -139,13 +140,14 @@ export class Sending {
     port: number,
     bytes: number,
     unread: number,
+    isEach: boolean,
   ): void {
     const flow = target.flows[permission] ?? this.#openFlow(sender, target, permission, permit, port, bytes);
     flow.messages++;
     flow.bytes += bytes;
     this.#core.counters.messages++;
     this.#core.counters.bytes += bytes;
-    if (permit.auditallow || permit.strict) {
+    if (isEach || permit.strict) {
       this.#core.counters.recorded++;
       if (!permit.strict) this.#core.recorder.record({ event: 'send.allowed', by: permit, port, bytes });
     } else if (unread <= MAX_UNREAD_USEFUL) this.#core.counters.useful++;

@@ -42,6 +42,7 @@ export const AUDIT_CATALOG = {
   'send.revoked': { code: 'A4003W', bound: 'operator' },
   'send.undelivered': { code: 'A4004I', bound: 'share' },
   flow: { code: 'A4005I', bound: 'interval' },
+  'denied.counted': { code: 'A4006I', bound: 'interval' },
   'policy.load': { code: 'A5001I', bound: 'operator' },
   'policy.reject': { code: 'A5002E', bound: 'operator' },
   'policy.prepare': { code: 'A5003I', bound: 'operator' },

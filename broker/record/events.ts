@@ -2,8 +2,8 @@
  * The audit events: the name of each, and the facts that the broker records with it.
  *
  * The log adds time, sequence, boot and the chain. The log itself writes `broker.start`, `broker.stop`, `flow`,
- * `send.denied`, `ring.denied`, `audit.gap` and `audit.withheld`, so no other part of the broker can forget or forge
- * them.
+ * `send.denied`, `ring.denied`, `denied.counted`, `audit.gap` and `audit.withheld`, so no other part of the broker can
+ * forget or forge them.
  */
 import type { Decision, Denial, Domain, Permit } from '../../policy/contract/index.ts';
 

@@ -41,7 +41,7 @@ export interface Recorder {
   /**
    * Queues a denial. Identical ones (same Denial object, port and context object) collapse into exact counts. The event
    * is `ring.denied` for `argo:register_*`, `session.refused` for `argo:enable`, else `send.denied`. A repeated denial
-   * allocates nothing.
+   * allocates nothing. A denial with a `dontaudit` row is only counted: its record is `denied.counted`, one per interval.
    * @param port the destination port, or the ring's; null if there is none
    * @param bytes payload length; the record has the sum
    */

@@ -1,6 +1,6 @@
 /** The difference between two policies in what they allow, in sediff's shape: cells, not lines of text. */
 import type { Domain } from '../contract/index.ts';
-import type { Work } from '../read/index.ts';
+import type { AuditRow, Work } from '../read/index.ts';
 import { type Analysed, destinationsOf, domainNamed, formatAccess, isAllowed } from './subject.ts';
 
 /** One (source, destination, class) whose permissions differ. */
@@ -13,30 +13,47 @@ export interface AccessChange {
   readonly removed: readonly string[];
 }
 
+/** One (source, destination, class) whose permissions are recorded in another way. */
+export interface AuditChange extends AccessChange {
+  readonly kind: AuditRow['kind'];
+}
+
 /** Cells by name: a domain or class that only one of the two has is denied everything in the other. */
 export function* diffAccess(before: Analysed, after: Analysed): Work<AccessChange[]> {
   const changes: AccessChange[] = [];
-  const names = namesOf(before, after);
-  const classes = new Set([...before.classes.all, ...after.classes.all].map(({ name }) => name));
-  for (const source of names) {
-    for (const destination of names) {
-      for (const className of classes) {
-        const old = allowedBetween(before, source, destination, className);
-        const now = allowedBetween(after, source, destination, className);
-        if (old.join() === now.join()) continue;
-        changes.push({
-          source,
-          destination,
-          className,
-          kept: now.filter((name) => old.includes(name)),
-          added: now.filter((name) => !old.includes(name)),
-          removed: old.filter((name) => !now.includes(name)),
-        });
-      }
-      yield;
-    }
+  for (const cell of cellsOf(before, after)) {
+    const change = changeOf(cell, allowedBetween(before, ...cell), allowedBetween(after, ...cell));
+    if (change !== null) changes.push(change);
+    yield;
   }
   return changes;
+}
+
+type CellNames = readonly [source: string, destination: string, className: string];
+
+/** Every cell of either policy, by name. */
+export function* cellsOf(before: Analysed, after: Analysed): Generator<CellNames, void> {
+  const names = namesOf(before, after);
+  const classes = new Set([...before.classes.all, ...after.classes.all].map(({ name }) => name));
+  for (const source of names)
+    for (const destination of names) for (const className of classes) yield [source, destination, className];
+}
+
+/** Null: the permissions are the same. */
+export function changeOf(
+  [source, destination, className]: CellNames,
+  old: readonly string[],
+  now: readonly string[],
+): AccessChange | null {
+  if (old.join() === now.join()) return null;
+  return {
+    source,
+    destination,
+    className,
+    kept: now.filter((name) => old.includes(name)),
+    added: now.filter((name) => !old.includes(name)),
+    removed: old.filter((name) => !now.includes(name)),
+  };
 }
 
 function namesOf(before: Analysed, after: Analysed): string[] {
@@ -61,19 +78,36 @@ function allowedBetween(analysed: Analysed, from: string, to: string, className:
 /** Rows shown of each part; the counts are always complete. */
 const MAX_SHOWN = 1_000;
 
-/** sediff's text; empty when nothing differs. */
-export function formatDiff(changes: readonly AccessChange[], options: { readonly stats?: boolean } = {}): string {
+export interface DiffFormat {
+  /** The counts only. */
+  readonly stats?: boolean;
+  /** Shown below the access, if there are any. */
+  readonly audit?: readonly AuditChange[];
+}
+
+/** sediff's text. */
+export function formatDiff(changes: readonly AccessChange[], { stats = false, audit = [] }: DiffFormat = {}): string {
+  const of = (wanted: AuditChange['kind']): AuditChange[] => audit.filter(({ kind }) => kind === wanted);
+  return [
+    formatPart('Allow', changes, stats),
+    ...(['auditallow', 'dontaudit'] as const).flatMap((kind) => {
+      const list = of(kind);
+      return list.length === 0 ? [] : [formatPart(kind === 'dontaudit' ? 'Dontaudit' : 'Auditallow', list, stats)];
+    }),
+  ].join('\n');
+}
+
+function formatPart(name: string, changes: readonly (AccessChange | AuditChange)[], isShort: boolean): string {
   const added = changes.filter(({ kept, removed }) => kept.length === 0 && removed.length === 0);
   const removed = changes.filter(({ kept, added: more }) => kept.length === 0 && more.length === 0);
   const modified = changes.filter((change) => !added.includes(change) && !removed.includes(change));
-  if (changes.length === 0) return 'Allow Rules (0 Added, 0 Removed, 0 Modified)';
-  const head = `Allow Rules (${added.length} Added, ${removed.length} Removed, ${modified.length} Modified)`;
-  if (options.stats === true) return head;
-  const part = (title: string, list: readonly AccessChange[], mark: string): string[] => {
+  const head = `${name} Rules (${added.length} Added, ${removed.length} Removed, ${modified.length} Modified)`;
+  if (isShort || changes.length === 0) return head;
+  const part = (title: string, list: readonly (AccessChange | AuditChange)[], mark: string): string[] => {
     if (list.length === 0) return [];
     const lines = list.slice(0, MAX_SHOWN).map((change) => `      ${mark} ${formatChange(change)}`);
     const rest = list.length > MAX_SHOWN ? [`      … showing ${MAX_SHOWN} of ${list.length}`] : [];
-    return [`   ${title} Allow Rules: ${list.length}`, ...lines, ...rest];
+    return [`   ${title} ${name} Rules: ${list.length}`, ...lines, ...rest];
   };
   return [
     head,
@@ -83,10 +117,11 @@ export function formatDiff(changes: readonly AccessChange[], options: { readonly
   ].join('\n');
 }
 
-export function formatChange({ source, destination, className, kept, added, removed }: AccessChange): string {
+export function formatChange(change: AccessChange | AuditChange): string {
+  const { source, destination, className, kept, added, removed } = change;
   const isWhole = kept.length === 0 && (added.length === 0 || removed.length === 0);
   const permissions = isWhole
     ? [...added, ...removed]
     : [...kept, ...added.map((name) => `+${name}`), ...removed.map((name) => `-${name}`)];
-  return formatAccess('allow', source, destination, className, permissions);
+  return formatAccess('kind' in change ? change.kind : 'allow', source, destination, className, permissions);
 }

@@ -1,6 +1,6 @@
 /** Findings and warnings as other programs read them: SARIF 2.1.0 and the commands of GitHub Actions. */
 import type { Finding, Place } from '../read/index.ts';
-import type { Warning } from './lint/lint.ts';
+import type { Warning } from './lint/pages.ts';
 import { pageOf } from './lint/pages.ts';
 
 type Reported = Place & { readonly code: string; readonly message: string };

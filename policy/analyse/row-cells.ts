@@ -1,7 +1,12 @@
 /** What a row covers: source kinds, destination kinds and permissions, in the files as written. */
 import { WILDCARD } from '../contract/index.ts';
-import { type Bits, emptyBits, keepBits, kindsOf, type Rule, setBit } from '../decide/index.ts';
+import { type Bits, emptyBits, keepBits, kindsOf, setBit } from '../decide/index.ts';
 import type { PolicyBuild } from '../load/index.ts';
+import type { Access } from '../read/index.ts';
+
+interface WithRow {
+  readonly row: Access;
+}
 
 export class RowCells {
   readonly #policy: PolicyBuild;
@@ -14,19 +19,19 @@ export class RowCells {
   }
 
   /** A row for a grantable label means something only when a domain is granted it: nothing is said about such a row. */
-  isOpen({ row }: Rule): boolean {
+  isOpen({ row }: WithRow): boolean {
     return [row.source, row.destination].some((subject) => this.#policy.labels.get(subject)?.grantable === true);
   }
 
-  sources({ row }: Rule): Bits {
+  sources({ row }: WithRow): Bits {
     return this.#of(row.source);
   }
 
-  destinations({ row }: Rule): Bits {
+  destinations({ row }: WithRow): Bits {
     return this.#of(row.destination);
   }
 
-  slots({ row }: Rule): readonly number[] {
+  slots({ row }: WithRow): readonly number[] {
     return row.serviceClass.permissions.flatMap((name, position) =>
       row.permission === WILDCARD || row.permission === name ? [position] : [],
     );

@@ -19,6 +19,8 @@ export function policyCounts(policy: PolicyBuild): Readonly<Record<string, numbe
     Permissions: policy.classes.all.reduce((sum, { permissions }) => sum + permissions.length, 0),
     Allow: effects('allow'),
     Deny: effects('deny'),
+    Auditallow: parts.audit.filter(({ kind }) => kind === 'auditallow').length,
+    Dontaudit: parts.audit.filter(({ kind }) => kind === 'dontaudit').length,
     Assertions: parts.assertions.length,
     Tests: parts.tests.length,
   };

@@ -3,9 +3,9 @@
  * change that would allow it.
  */
 import { type Domain, type ServiceClass, WILDCARD } from '../contract/index.ts';
-import { Decider, type Rule } from '../decide/index.ts';
-import { permissionsMeet } from '../read/index.ts';
-import { formatRule } from './search.ts';
+import { auditRowFor, Decider, type Rule } from '../decide/index.ts';
+import { type AuditRow, permissionsMeet } from '../read/index.ts';
+import { formatAuditRow, formatRule } from './search.ts';
 import { type Analysed, domainNamed } from './subject.ts';
 
 export interface AccessQuestion {
@@ -26,6 +26,8 @@ export interface AccessAnswer {
   readonly allowed: boolean;
   readonly reason: 'ALLOWED' | 'NO_RULE' | 'EXPLICIT_DENY';
   readonly rule: Rule | null;
+  /** The row that says how the decision is recorded; null: the class of services.yaml does. */
+  readonly audit: AuditRow | null;
   /** `chrome-vm is @app`, for each end that the row names by a label. */
   readonly labels: readonly string[];
   readonly nearMisses: readonly NearMiss[];
@@ -48,10 +50,12 @@ export function answerWhy(analysed: Analysed, question: AccessQuestion): AccessA
   const allowed = verdict?.allowed === true;
   const labels = rule === null ? [] : [pathOf(source, rule.row.source), pathOf(destination, rule.row.destination)];
   const nearMisses = allowed ? [] : findNearMisses(analysed, question);
+  const covering = analysed.examined.book.audit.covering(source, destination, serviceClass);
   return {
     allowed,
     reason: allowed ? 'ALLOWED' : rule === null ? 'NO_RULE' : 'EXPLICIT_DENY',
     rule,
+    audit: auditRowFor(covering, allowed ? 'auditallow' : 'dontaudit', permission),
     labels: labels.filter((text) => text !== ''),
     nearMisses,
     candidates: rule === null && !allowed ? candidatesFor(analysed, question, nearMisses) : [],
@@ -136,6 +140,7 @@ export function formatAnswer(
   const head = `${word} ${source.name} -> ${destination.name} ${serviceClass.name}:${permission}   (policy ${hash.slice(0, 12)})`;
   const lines = [`  reason: ${answer.reason}  ${REASONS[answer.reason]}`];
   if (answer.rule !== null) lines.push(`  row: ${formatRule(answer.rule)}`);
+  if (answer.audit !== null) lines.push(`  recorded: ${RECORDED[answer.audit.kind]}: ${formatAuditRow(answer.audit)}`);
   for (const label of answer.labels) lines.push(`  label: ${label}`);
   for (const { rule, differsIn, because } of answer.nearMisses)
     lines.push(`  near miss: ${formatRule(rule)}   differs in ${differsIn}: ${because}`);
@@ -146,6 +151,11 @@ const REASONS = {
   ALLOWED: 'an allow row matches and no deny row does',
   NO_RULE: 'no row allows it, and what no row allows is denied',
   EXPLICIT_DENY: 'a deny row matches; it overrides every allow row',
+} as const;
+
+const RECORDED = {
+  auditallow: 'each use, one by one',
+  dontaudit: 'a count of the denials, once an interval',
 } as const;
 
 /** Parses the question that a user typed, or says what is wrong with it. */

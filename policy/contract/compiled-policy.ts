@@ -20,7 +20,7 @@ export interface CompiledPolicy {
   readonly domains: Domains;
   readonly classes: ServiceClasses;
   readonly monitor: ReferenceMonitor;
-  /** `p` and `g` rows of policy.csv. */
+  /** Rows of policy.csv. */
   readonly rows: number;
   /** Declared labels; `@any` is not counted. */
   readonly labels: ReadonlyMap<string, { readonly grantable: boolean }>;

@@ -64,7 +64,7 @@ interface Asked {
   readonly rule: RuleRef | null;
 }
 
-/** How allowed uses are recorded (services.yaml). */
+/** How allowed uses are recorded (services.yaml, and `auditallow` rows of policy.csv). */
 export interface AllowedAudit {
   readonly auditallow: boolean;
   readonly strict: boolean;
@@ -74,7 +74,7 @@ export interface AllowedAudit {
 /** For policy/decide/avc.ts alone: assigned by the class below, whose constructor no other module can reach. */
 export let mintPermit: (asked: Asked, audit: AllowedAudit, permissive?: Denial | null) => Permit;
 /** For policy/decide/avc.ts alone. */
-export let mintDenial: (asked: Asked, reason: DenialReason) => Denial;
+export let mintDenial: (asked: Asked, reason: DenialReason, dontaudit?: RuleRef | null) => Denial;
 
 /** Shown by the mint functions to the constructors: `private` alone would only hold at compile time. */
 const MINT = Symbol('mint');
@@ -91,7 +91,7 @@ export class Permit implements Asked {
   readonly className: string;
   readonly permission: string;
   readonly rule: RuleRef | null;
-  /** Record every use one by one (services.yaml `auditallow`) instead of counting per flow. */
+  /** Record every use one by one (`auditallow` of services.yaml or of a row) instead of counting per flow. */
   readonly auditallow: boolean;
   /** A message is delivered only after the record of this use is on disk (services.yaml `strict`). */
   readonly strict: boolean;
@@ -135,8 +135,10 @@ export class Denial implements Asked {
   readonly permission: string;
   readonly rule: RuleRef | null;
   readonly reason: DenialReason;
+  /** The `dontaudit` row that keeps the denials out of the log: they are only counted. Null = each is recorded. */
+  readonly dontaudit: RuleRef | null;
 
-  private constructor(key: symbol, asked: Asked, reason: DenialReason) {
+  private constructor(key: symbol, asked: Asked, reason: DenialReason, dontaudit: RuleRef | null) {
     fromMint(key);
     this.revision = asked.revision;
     this.source = asked.source;
@@ -145,11 +147,12 @@ export class Denial implements Asked {
     this.permission = asked.permission;
     this.rule = asked.rule;
     this.reason = reason;
+    this.dontaudit = dontaudit;
     Object.freeze(this);
   }
 
   static {
-    mintDenial = (asked, reason) => new Denial(MINT, asked, reason);
+    mintDenial = (asked, reason, dontaudit = null) => new Denial(MINT, asked, reason, dontaudit);
   }
 }
 

@@ -21,6 +21,8 @@ import type {
   UnfitReason,
 } from '../contract/index.ts';
 import { mintDenial, mintPermit } from '../contract/permit.ts';
+import type { AuditRow } from '../read/index.ts';
+import { AuditRows, auditRowFor } from './audit-rows.ts';
 import type { Decider, Verdict } from './decider.ts';
 import type { Permissive } from './permissive.ts';
 
@@ -34,6 +36,7 @@ export class AccessVectorCache implements ReferenceMonitor {
   readonly revision: Revision;
   readonly #decider: Decider;
   readonly #permissive: Permissive | null;
+  readonly #audit: AuditRows;
   /** All domains, then the broker: position = `Domain.index`. */
   readonly #domains: readonly Domain[];
   readonly #broker: Domain;
@@ -46,7 +49,10 @@ export class AccessVectorCache implements ReferenceMonitor {
   readonly #unknownDestinations = new Map<Domain, Denial>();
   readonly #foreignSources = new Map<Domain, Denial>();
 
-  /** @param permissive null = every denial is enforced */
+  /**
+   * @param permissive null = every denial is enforced
+   * @param audit default: no rows
+   */
   constructor(
     revision: Revision,
     domains: Domains,
@@ -54,10 +60,12 @@ export class AccessVectorCache implements ReferenceMonitor {
     argo: ServiceClass,
     decider: Decider,
     permissive: Permissive | null = null,
+    audit = new AuditRows([]),
   ) {
     this.revision = revision;
     this.#decider = decider;
     this.#permissive = permissive;
+    this.#audit = audit;
     this.#domains = [...domains.all, domains.broker];
     this.#broker = domains.broker;
     this.#classes = classes.all;
@@ -139,10 +147,11 @@ export class AccessVectorCache implements ReferenceMonitor {
 
   #miss(source: Domain, destination: Domain, serviceClass: ServiceClass): AccessVector {
     const verdicts = this.#decider.decide(source, destination, serviceClass);
+    const covering = this.#audit.covering(source, destination, serviceClass);
     const decisions = serviceClass.permissions.map((permission, position) => {
       const verdict = verdicts[position];
       if (verdict === undefined) return this.#deny(source, destination, serviceClass.name, permission, 'INTERNAL');
-      return this.#mint(source, destination, serviceClass, position, permission, verdict);
+      return this.#mint(source, destination, serviceClass, position, permission, verdict, covering);
     });
     const vector: AccessVector = Object.freeze({ decisions: Object.freeze(decisions) });
     this.#rowOf(source, destination)[serviceClass.index] = vector;
@@ -156,6 +165,7 @@ export class AccessVectorCache implements ReferenceMonitor {
     position: number,
     permission: string,
     { allowed, rule }: Verdict,
+    covering: readonly AuditRow[],
   ): Decision {
     const asked = {
       revision: this.revision,
@@ -166,12 +176,15 @@ export class AccessVectorCache implements ReferenceMonitor {
       rule: ruleRef(rule?.row.place),
     };
     const audit = {
-      auditallow: serviceClass.auditallow[position] === true,
+      // The class or a row: a row can only add records.
+      auditallow:
+        serviceClass.auditallow[position] === true || auditRowFor(covering, 'auditallow', permission) !== null,
       strict: serviceClass.strict[position] === true,
       digest: serviceClass.digest[position] === true,
     };
     if (allowed) return mintPermit(asked, audit);
-    const denial = mintDenial(asked, rule === null ? 'NO_RULE' : 'EXPLICIT_DENY');
+    const dontaudit = ruleRef(auditRowFor(covering, 'dontaudit', permission)?.place);
+    const denial = mintDenial(asked, rule === null ? 'NO_RULE' : 'EXPLICIT_DENY', dontaudit);
     const passes = this.#permissive?.passes(source, destination, serviceClass, permission) === true;
     return passes ? mintPermit(asked, audit, denial) : denial;
   }

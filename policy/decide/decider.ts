@@ -8,6 +8,7 @@
 
 import { type Domain, type ServiceClass, WILDCARD } from '../contract/index.ts';
 import { type Effect, invariant } from '../read/index.ts';
+import type { AuditRows } from './audit-rows.ts';
 import type { Expansion } from './expansion.ts';
 import type { Kinds, Placement } from './kinds.ts';
 import type { Oracle } from './oracle.ts';
@@ -27,6 +28,8 @@ export interface Rulebook {
   readonly index: RuleIndex;
   readonly kinds: Kinds;
   readonly oracle: Oracle;
+  /** How decisions are recorded. */
+  readonly audit: AuditRows;
   /** Casbin's answers by the numbers of the candidate rows: as many as there are different combinations, not as cells. */
   readonly answers: Map<string, Verdicts>;
   /** The same answers by source kind, destination kind and class. */

@@ -1,5 +1,6 @@
 export { checkAssertions, kindsOf, kindsOfDomains } from './assertion-checks.ts';
 export { ASSERTIONS_FILE, type Assertion, type Assertions, readAssertions } from './assertions.ts';
+export { AuditRows, auditRowFor } from './audit-rows.ts';
 export { AccessVectorCache } from './avc.ts';
 export {
   addBits,

@@ -82,13 +82,14 @@ function* readParts(
     inventory,
     bound,
     rows: policy.rows,
+    audit: policy.audit,
     memberships: [...inventory.memberships, ...policy.memberships],
     assertions: assertions.access,
     structural: assertions.structural,
     tests,
     hash: hashFiles(files),
     assertionsHash: sha256Hex(files[ASSERTIONS_FILE]),
-    rowCount: policy.rows.length + policy.memberships.length,
+    rowCount: policy.rows.length + policy.memberships.length + policy.audit.length,
   };
 }
 

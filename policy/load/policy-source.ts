@@ -10,6 +10,7 @@ import {
   AccessVectorCache,
   type Assertion,
   type Assertions,
+  AuditRows,
   checkAssertions,
   checkStructure,
   createDomains,
@@ -30,6 +31,7 @@ import {
   runTests,
 } from '../decide/index.ts';
 import {
+  type AuditRow,
   type BoundClass,
   type Closure,
   closeLabels,
@@ -50,6 +52,8 @@ export interface PolicyParts {
   readonly inventory: Inventory;
   readonly bound: readonly BoundClass[];
   readonly rows: readonly PolicyRow[];
+  /** `dontaudit` and `auditallow`. */
+  readonly audit: readonly AuditRow[];
   /** Of domains.yaml and of policy.csv. */
   readonly memberships: readonly Membership[];
   readonly assertions: readonly Assertion[];
@@ -101,7 +105,7 @@ export class PolicySource {
    */
   static *build(parts: PolicyParts, oracle: Oracle): Work<PolicySource> {
     const findings: Finding[] = [];
-    const { inventory, bound, rows, memberships } = parts;
+    const { inventory, bound, rows, audit, memberships } = parts;
     const closure = closeLabels(
       inventory.domains.map(({ name }) => name),
       memberships,
@@ -109,7 +113,7 @@ export class PolicySource {
     );
     refuseFindings(findings);
     invariant(closure !== null, 'no closure without a finding');
-    checkEmptyLabels(rows, inventory, closure, findings);
+    checkEmptyLabels([...rows, ...audit], inventory, closure, findings);
     const domains = createDomains(inventory, closure);
     const ports = new PortBinder(bound);
     const classes = ports.bind(domains.all, findings);
@@ -117,7 +121,14 @@ export class PolicySource {
     invariant(classes !== null, 'no classes without a finding');
     const index = yield* RuleIndex.build(rows, classes.all);
     const kinds = new Kinds(namedIn(index, parts));
-    const book: Rulebook = { index, kinds, oracle, answers: new Map(), cells: new Map() };
+    const book: Rulebook = {
+      index,
+      kinds,
+      oracle,
+      audit: new AuditRows(audit),
+      answers: new Map(),
+      cells: new Map(),
+    };
     const placement = new Placement(kinds, domains);
     const expansion = yield* Expansion.build(index, kinds);
     const examined = { book, placement, expansion };
@@ -160,7 +171,15 @@ export class PolicySource {
       assertionsHash: parts.assertionsHash,
       domains,
       classes,
-      monitor: new AccessVectorCache(revision, domains, classes, argo, new Decider(examined), loose),
+      monitor: new AccessVectorCache(
+        revision,
+        domains,
+        classes,
+        argo,
+        new Decider(examined),
+        loose,
+        examined.book.audit,
+      ),
       rows: parts.rowCount,
       labels: parts.inventory.labels,
       grants: overlay.map(({ domain, label }) => ({ domain, label })),
@@ -256,7 +275,7 @@ function nameOf({ name }: Domain): string {
 
 /** A label without members makes a row that matches nothing: usually a forgotten `g`. A grantable one may wait for its first grant. */
 function checkEmptyLabels(
-  rows: readonly PolicyRow[],
+  rows: readonly (PolicyRow | AuditRow)[],
   inventory: Inventory,
   closure: Closure,
   findings: Finding[],

@@ -7,7 +7,7 @@ export { CATALOGUE, type Finding, type FindingCode, formatFinding, type Place } 
 export { DOMAINS_FILE, type Inventory, type Membership, readInventory } from './inventory.ts';
 export { type Closure, closeLabels } from './labels.ts';
 export { createPace, finish, finishPaced, type Pace, unhurried, type Work } from './pace.ts';
-export { POLICY_FILE, type PolicyRow, readPolicyRows } from './policy-rows.ts';
+export { type AuditRow, POLICY_FILE, type PolicyRow, readPolicyRows } from './policy-rows.ts';
 export { RowReader } from './row-reader.ts';
 export {
   type Access,

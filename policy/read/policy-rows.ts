@@ -1,4 +1,4 @@
-/** policy.csv: `p` and `g` rows, each either understood completely or a finding. */
+/** policy.csv: rules, memberships and audit rows, each either understood completely or a finding. */
 
 import { didYouMean } from '../../broker/base/index.ts';
 import { ANY_LABEL } from '../contract/index.ts';
@@ -17,9 +17,23 @@ export interface PolicyRow extends Access {
   readonly effect: Effect;
 }
 
+const AUDIT_KINDS = ['dontaudit', 'auditallow'] as const;
+
+/**
+ * A row that says how a decision is recorded. It decides nothing.
+ *
+ * - `dontaudit`: denials are counted, and have no records of their own.
+ * - `auditallow`: each allowed use has a record of its own.
+ */
+export interface AuditRow extends Access {
+  readonly place: Place;
+  readonly kind: (typeof AUDIT_KINDS)[number];
+}
+
 export interface PolicyRows {
   readonly rows: readonly PolicyRow[];
   readonly memberships: readonly Membership[];
+  readonly audit: readonly AuditRow[];
 }
 
 const P_SHAPE = 'p, source, destination, class, permission, allow|deny';
@@ -28,6 +42,7 @@ const G_SHAPE = 'g, domain or @label, @label';
 export function* readPolicyRows(bytes: Uint8Array, words: Vocabulary, findings: Finding[]): Work<PolicyRows> {
   const rows: PolicyRow[] = [];
   const memberships: Membership[] = [];
+  const audit: AuditRow[] = [];
   const before = findings.length;
   for (const row of yield* splitRows(POLICY_FILE, bytes, findings)) {
     const reader = new RowReader(POLICY_FILE, row, words, findings);
@@ -38,9 +53,12 @@ export function* readPolicyRows(bytes: Uint8Array, words: Vocabulary, findings: 
     } else if (type === 'g') {
       const read = readMembership(reader);
       if (read !== null) memberships.push(read);
+    } else if (isAuditKind(type)) {
+      const read = readAuditRow(reader, type);
+      if (read !== null) audit.push(read);
     } else {
-      const hint = didYouMean(type.toLowerCase(), ['p', 'g', 'policy']);
-      reader.refuse(0, 'F-002', `a row starts with "p" or "g", not with "${type}"${hint}`);
+      const hint = didYouMean(type.toLowerCase(), ['p', 'g', 'policy', ...AUDIT_KINDS]);
+      reader.refuse(0, 'F-002', `a row starts with "p", "g", "dontaudit" or "auditallow", not with "${type}"${hint}`);
     }
     yield;
   }
@@ -48,7 +66,7 @@ export function* readPolicyRows(bytes: Uint8Array, words: Vocabulary, findings: 
     const message = 'no "p" row: the policy would allow nothing at all';
     findings.push({ file: POLICY_FILE, line: 0, column: 0, code: 'F-007', message });
   }
-  return { rows, memberships };
+  return { rows, memberships, audit };
 }
 
 function readRule(reader: RowReader): PolicyRow | null {
@@ -56,6 +74,16 @@ function readRule(reader: RowReader): PolicyRow | null {
   const access = reader.access(1);
   const effect = reader.effect(5);
   return access === null || effect === null ? null : { place: reader.place, ...access, effect };
+}
+
+function isAuditKind(text: string): text is AuditRow['kind'] {
+  return AUDIT_KINDS.some((kind) => kind === text);
+}
+
+function readAuditRow(reader: RowReader, kind: AuditRow['kind']): AuditRow | null {
+  if (!reader.hasShape(`${kind}, source, destination, class, permission`)) return null;
+  const access = reader.access(1);
+  return access === null ? null : { place: reader.place, kind, ...access };
 }
 
 function readMembership(reader: RowReader): Membership | null {

@@ -8,7 +8,7 @@ import { type ParsedLine, parseLine } from '../../broker/audit/chain.ts';
 import { avcLine } from '../../clients/audit/index.ts';
 import { findBinary, needs } from '../support/needs.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { denialOf, durable, openOn, permitOf } from './fixtures.ts';
+import { denialOf, durable, knownDenial, openOn, permitOf } from './fixtures.ts';
 
 const avc = suite('audit AVC lines');
 const withAusearch = needs('ausearch', 'auditd');
@@ -20,6 +20,7 @@ async function records(): Promise<readonly ParsedLine[]> {
   log.denied(denialOf(), 4_713, 10);
   log.record({ event: 'send.allowed', by: permitOf(), port: 4_713, bytes: 3 });
   log.denied(denialOf('audio-vm', 'net-vm'), 7, 1, { permissive: true });
+  log.denied(knownDenial(), 7, 1);
   await durable(log);
   await log.close();
   const lines = disk.text().trimEnd().split('\n');
@@ -34,12 +35,13 @@ async function exported(): Promise<string> {
   return file;
 }
 
-avc('spaces and order are those of libselinux, and what is no decision has no line', async () => {
+avc('spaces and order are those of libselinux; what is no decision, or was only counted, has no line', async () => {
   assert.equal((await records()).map(avcLine), [
     null,
     'type=AVC msg=audit(1700000000.000:2): avc:  denied  { send } for  pid=0 comm="argus" dest=4713 count=2 scontext=argus_u:argus_r:rogue-vm:s0 tcontext=argus_u:argus_r:audio-vm:s0 tclass=audio-playback permissive=0',
     'type=AVC msg=audit(1700000000.000:3): avc:  granted  { send } for  pid=0 comm="argus" dest=4713 scontext=argus_u:argus_r:chrome-vm:s0 tcontext=argus_u:argus_r:audio-vm:s0 tclass=audio-playback permissive=0',
     'type=AVC msg=audit(1700000000.000:4): avc:  denied  { send } for  pid=0 comm="argus" dest=7 scontext=argus_u:argus_r:audio-vm:s0 tcontext=argus_u:argus_r:net-vm:s0 tclass=audio-playback permissive=1',
+    null,
     null,
   ]);
 });

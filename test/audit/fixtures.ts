@@ -21,7 +21,7 @@ import { FakeClock } from '../support/clock.ts';
 
 // ---- decisions
 
-/** chrome-vm may send audio. Nothing else is allowed. */
+/** chrome-vm may send audio. Nothing else is allowed. What net-vm tries at chrome-vm and rogue-vm is only counted. */
 const FILES = {
   'domains.yaml': `
 labels:
@@ -36,7 +36,11 @@ domains:
 classes:
   - { name: audio-playback, ports: [4713], inspector: opaque, permissions: [send], flow: to-destination }
 `,
-  'policy.csv': 'p, chrome-vm, @app, audio-playback, send, allow\np, chrome-vm, net-vm, audio-playback, send, allow\n',
+  'policy.csv': `p, chrome-vm, @app, audio-playback, send, allow
+p, chrome-vm, net-vm, audio-playback, send, allow
+dontaudit, net-vm, chrome-vm, audio-playback, send
+dontaudit, net-vm, rogue-vm, audio-playback, send
+`,
   'assertions.csv': '',
   'tests.csv': '',
 };
@@ -85,6 +89,11 @@ export function denialOf(source = 'rogue-vm', destination = 'audio-vm'): Denial 
   const decision = audioDecision(source, destination);
   if (decision.allowed) throw new Error('expected a denial');
   return decision;
+}
+
+/** A denial with a `dontaudit` row. */
+export function knownDenial(destination: 'chrome-vm' | 'rogue-vm' = 'chrome-vm'): Denial {
+  return denialOf('net-vm', destination);
 }
 
 export function permitOf(destination = 'audio-vm'): Permit {

@@ -20,7 +20,17 @@ import {
   type AuditEventName,
   type AuditRecord,
 } from '../../broker/record/index.ts';
-import { argoDenials, denialOf, durable, type LogFixture, named, openOn, permitOf, settle } from './fixtures.ts';
+import {
+  argoDenials,
+  denialOf,
+  durable,
+  knownDenial,
+  type LogFixture,
+  named,
+  openOn,
+  permitOf,
+  settle,
+} from './fixtures.ts';
 
 const flood = suite('audit flood');
 
@@ -80,6 +90,7 @@ const FLOODS: readonly (readonly [label: string, event: AuditEventName, cause: C
     'send.denied',
     (log, index) => log.denied(denialOf(), 7, 7, { session: `s${index}` }),
   ],
+  ['sends denied that a row calls known', 'denied.counted', (log, index) => log.denied(knownDenial(), port(index), 7)],
   [
     'sends of an auditallow class',
     'send.allowed',

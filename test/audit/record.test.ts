@@ -9,7 +9,7 @@ import {
   recordFault,
   recordJsonSchema,
 } from '../../broker/record/index.ts';
-import { denialOf, durable, named, openOn, permitOf } from './fixtures.ts';
+import { denialOf, durable, knownDenial, named, openOn, permitOf } from './fixtures.ts';
 
 const record = suite('audit record');
 
@@ -39,6 +39,7 @@ async function oneOfEach(): Promise<readonly AuditRecord[]> {
   log.record({ event: 'key.own', reason: 'REPLACED', detail: { generation: 2 } });
   log.record({ event: 'key.incident', reason: 'REVOKED', detail: { name: 'audio-vm', count: 2 } });
   log.denied(denialOf(), 7, 3, { session: 's', permissive: true });
+  log.denied(knownDenial(), 7, 3);
   log.flow(permitOf(), 7).messages += 1;
   log.record({ event: 'session.close', src: audio, session: 's', reason: 'done' });
   await durable(log);

@@ -5,7 +5,8 @@ export interface Rule {
   readonly destination: string;
   readonly className: string;
   readonly permission: string;
-  readonly effect: 'allow' | 'deny';
+  /** The last two say how a decision is recorded. */
+  readonly effect: 'allow' | 'deny' | 'dontaudit' | 'auditallow';
 }
 
 export type Link = readonly [member: string, label: string];
@@ -20,19 +21,37 @@ function matches(name: string, subject: string, links: readonly Link[]): boolean
   return name === subject || (subject.startsWith('@') && has(name, subject, links));
 }
 
-/** Some allow and no deny. */
-export function naiveDecision(
-  rules: readonly Rule[],
-  links: readonly Link[],
-  request: readonly [string, string, string, string],
-): boolean {
+type Request = readonly [source: string, destination: string, className: string, permission: string];
+
+function covering(rules: readonly Rule[], links: readonly Link[], request: Request): readonly Rule[] {
   const [source, destination, className, permission] = request;
-  const matching = rules.filter(
+  return rules.filter(
     (rule) =>
       rule.className === className &&
       (rule.permission === permission || rule.permission === '*') &&
       matches(source, rule.source, links) &&
       matches(destination, rule.destination, links),
   );
+}
+
+/** Some allow and no deny. */
+export function naiveDecision(rules: readonly Rule[], links: readonly Link[], request: Request): boolean {
+  const matching = covering(rules, links, request);
   return matching.some(({ effect }) => effect === 'allow') && !matching.some(({ effect }) => effect === 'deny');
+}
+
+/** Does a row of this kind cover the request? */
+export function naiveAudit(
+  rules: readonly Rule[],
+  links: readonly Link[],
+  request: Request,
+  kind: 'dontaudit' | 'auditallow',
+): boolean {
+  return covering(rules, links, request).some(({ effect }) => effect === kind);
+}
+
+/** The row as it stands in policy.csv. */
+export function rowOf({ source, destination, className, permission, effect }: Rule): string {
+  const access = `${source}, ${destination}, ${className}, ${permission}`;
+  return effect === 'allow' || effect === 'deny' ? `p, ${access}, ${effect}` : `${effect}, ${access}`;
 }

@@ -86,6 +86,26 @@ force(
   },
 );
 
+force(
+  'a row that keeps denials out of the log is recorded before it is in force, like one that allows something',
+  async () => {
+    const harness = await PolicyHarness.open();
+    const row = 'dontaudit, @app, @net, ethernet, other\n';
+    harness.audit.setHealthy(false);
+    await harness.edit('policy.csv', (text) => `${text}${row}`);
+    const { revision } = harness.argo.policy;
+    const refused = await harness.reload.run();
+    assert.is(refused.ok ? '' : refused.code, 'ERR_BROKER_AUDIT');
+    assert.is(harness.argo.policy.revision, revision);
+    harness.audit.setHealthy(true);
+    while (harness.argo.policy.revision === revision) await turns();
+    harness.audit.setHealthy(false);
+    await harness.edit('policy.csv', (text) => text.replace(row, ''));
+    const recordsMore = await harness.reload.run();
+    assert.is(recordsMore.ok && recordsMore.recorded === false, true);
+  },
+);
+
 force('taking back a label that a deny row names allows something, and so it waits for its record', async () => {
   const harness = await PolicyHarness.open({
     'domains.yaml': (text) => text.replace('labels:\n', 'labels:\n  - name: "@deaf"\n    grantable: true\n'),

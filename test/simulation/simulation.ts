@@ -22,6 +22,7 @@ import { Revocations } from './engine/revocations.ts';
 import { Scheduler } from './engine/scheduler.ts';
 import { Accounting } from './models/accounting.ts';
 import { AgentBounds } from './models/agent-bounds.ts';
+import { Audited } from './models/audited.ts';
 import { Bounds } from './models/bounds.ts';
 import { Chain } from './models/chain.ts';
 import { Frames } from './models/frames.ts';
@@ -141,6 +142,7 @@ export class Simulation implements System {
       new Order(),
       new Accounting(),
       new Recorded(),
+      new Audited(),
       new Liveness(this),
       new Starvation(),
       new Bounds(this),

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { INSPECTORS } from '../../broker/core/index.ts';
 import { compilePolicy, type PolicyFiles, type PolicyRevision, SHIPPED_POLICY_DIRECTORY } from '../../policy/index.ts';
-import type { Link, Rule } from '../policy/naive.ts';
-import type { Random } from '../support/random.ts';
+import { type Link, type Rule, rowOf } from '../policy/naive.ts';
+import { Random } from '../support/random.ts';
 import {
   AGENT_LABELS,
   AGENT_NAMES,
@@ -124,7 +124,18 @@ export function drawRules(random: Random, topology: Topology): readonly Rule[] {
     const [source, destination] = [random.pick(subjects), random.pick(subjects)];
     rules.push({ source, destination, className: 'argo', permission: 'send', effect: 'deny' });
   }
-  return [...new Map(rules.map((rule) => [rowOf(rule), rule])).values()];
+  const unique = [...new Map(rules.map((rule) => [rowOf(rule), rule])).values()];
+  return [...unique, ...drawAuditRows(unique, subjects)];
+}
+
+/** How decisions are recorded. Drawn from the rules themselves, so that a known seed stays the run that it was. */
+function drawAuditRows(rules: readonly Rule[], subjects: readonly string[]): readonly Rule[] {
+  const random = new Random(rules.reduce((sum, rule) => (sum * 31 + rowOf(rule).length) >>> 0, 4));
+  return (['dontaudit', 'auditallow'] as const).flatMap((effect) => {
+    if (!random.oneIn(2)) return [];
+    const [source, destination] = [random.pick(subjects), random.pick(subjects)];
+    return [{ source, destination, className: random.pick(['argo', 'data', 'pcm']), permission: 'send', effect }];
+  });
 }
 
 /** The label memberships of the files and of the grants in force. */
@@ -166,10 +177,6 @@ function policyFiles(topology: Topology, rules: readonly Rule[]): PolicyFiles {
 /** Those that the seed drew, and the one of its agent. The hostile VM has none. */
 function labelsOf({ name, labels, agent }: Member): readonly string[] {
   return agent === null || name === HOSTILE ? labels : [...labels, agent.label];
-}
-
-function rowOf({ source, destination, className, permission, effect }: Rule): string {
-  return `p, ${source}, ${destination}, ${className}, ${permission}, ${effect}`;
 }
 
 function bytes(lines: readonly string[]): Uint8Array {

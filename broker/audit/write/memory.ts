@@ -1,7 +1,8 @@
 /**
  * An audit log in memory, for tests of code that records events: the same interface, with the records in an array.
  *
- * It neither collapses nor delays: each `denied` is one record, and everything is "on disk" in the next microtask.
+ * It neither collapses nor delays: each `denied` without a `dontaudit` row is one record, and everything is "on disk" in
+ * the next microtask.
  */
 import type { Denial, Domain, Permit } from '../../../policy/contract/index.ts';
 import type { Clock } from '../../base/index.ts';
@@ -11,6 +12,7 @@ import { encodeBody, encodeLine, hashLine } from '../chain.ts';
 import { AuditError } from '../errors.ts';
 import { ZERO_HASH } from '../limits.ts';
 import type { AuditHead, AuditLog, LogShare } from '../log.ts';
+import { DenialCounts } from './denial-counts.ts';
 import { Digests } from './digests.ts';
 import { FlowTable } from './flows.ts';
 import { Health } from './health.ts';
@@ -22,7 +24,7 @@ export interface MemoryAudit extends AuditLog {
   setHealthy(healthy: boolean): void;
   /** Set to false, it simulates a sender whose share of the log is used up: no strict message is admitted. */
   admits: boolean;
-  /** Writes the flows counted so far, as the interval would. */
+  /** Writes the flows and denials counted so far, as the interval would. */
   flushFlows(): void;
 }
 
@@ -40,12 +42,14 @@ class MemoryLog implements MemoryAudit {
   readonly #bodies = new Bodies({ boot: 'memory', broker: 'memory' });
   readonly #digests = new Digests('memory', new Uint8Array(32));
   readonly #flows = new FlowTable();
+  readonly #denials: DenialCounts;
   readonly #health = new Health();
   #head: AuditHead = { seq: 0, hash: ZERO_HASH };
   #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#denials = new DenialCounts(clock);
     this.#append(this.#bodies.own(this.#moment(), 'broker.start'));
   }
 
@@ -66,6 +70,10 @@ class MemoryLog implements MemoryAudit {
   }
 
   denied(denial: Denial, port: number | null, bytes: number, context: DenialContext = {}): void {
+    if (denial.dontaudit !== null) {
+      this.#denials.add(denial, port, bytes, context.permissive === true);
+      return;
+    }
     const seen = { count: 1, bytes, until: this.#clock.wall(), manyPorts: false };
     this.#append(this.#bodies.denied(this.#moment(), denial, port, seen, context));
   }
@@ -90,6 +98,8 @@ class MemoryLog implements MemoryAudit {
   flushFlows(): void {
     this.#flows.makeDue();
     this.#writeFlows();
+    this.#denials.makeDue();
+    for (const seen of this.#denials.take(Number.POSITIVE_INFINITY)) this.#append(this.#bodies.counted(seen));
   }
 
   whenDurable(callback: (ok: boolean) => void, _source?: Domain): void {

@@ -1,6 +1,6 @@
 /**
- * The log on disk, composed of its parts: floods are collapsed (flood.ts) and allowed sends counted (flow-records.ts).
- * The resulting records are committed in groups (committer.ts) and signed (signing.ts). Waiters are answered only after
+ * The log on disk, composed of its parts: floods are collapsed (flood.ts), allowed sends and the denials of `dontaudit`
+ * rows are counted (flow-records.ts). The resulting records are committed in groups (committer.ts) and signed (signing.ts). Waiters are answered only after
  * their records are written.
  */
 import type { Denial, Domain, Permit } from '../../../policy/contract/index.ts';
@@ -118,7 +118,8 @@ export class LogWriter implements AuditLog {
 
   denied(denial: Denial, port: number | null, bytes: number, context: DenialContext = NO_CONTEXT): void {
     this.#mustBeOpen();
-    this.#flood.denied(denial, port, bytes, context);
+    if (denial.dontaudit === null) this.#flood.denied(denial, port, bytes, context);
+    else this.#flows.denied(denial, port, bytes, context.permissive === true);
   }
 
   admitsStrict(permit: Permit): boolean {

@@ -30,6 +30,7 @@ import {
   type PolicyFiles,
   type PolicyRevision,
   type RevisionArchive,
+  recordsLess,
   regrantPolicy,
 } from '../../../policy/index.ts';
 import type { AuditLog } from '../../audit/index.ts';
@@ -279,14 +280,18 @@ export class PolicyReload {
     return result;
   }
 
-  /** Rows that only take away are in force at once. If another change came first, the comparison is made again. */
+  /**
+   * Rows that only take away, and leave no less in the log, are in force at once. If another change came first, the
+   * comparison is made again.
+   */
   async #putInForce(loaded: PolicyRevision, attribution: Attribution): Promise<ReloadResult> {
     let candidate: Candidate | null = null;
     for (;;) {
       const base = this.#inForce;
       if (!hasSameInventory(base, loaded)) break;
       const policy = this.#withGrants(loaded);
-      const adds = loosens(base, policy) || (await finishPaced(addsAccess(base, policy), this.#host.pace()));
+      const weakens = loosens(base, policy) || recordsLess(base, policy);
+      const adds = weakens || (await finishPaced(addsAccess(base, policy), this.#host.pace()));
       if (this.#inForce !== base) continue;
       if (adds) {
         candidate = { base, policy };

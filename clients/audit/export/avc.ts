@@ -7,8 +7,12 @@
 import type { ParsedLine } from '../../../broker/audit/index.ts';
 import { member } from '../query/index.ts';
 
-/** Null: the record is not a decision about two domains, so it has no such line. */
-export function avcLine({ seq, fields }: ParsedLine): string | null {
+/**
+ * Null: the record has no such line, because it is not a decision about two domains, or a `dontaudit` row says that its denials
+ * have none. So audit2allow proposes nothing for denials that the policy calls known, as on a system with SELinux.
+ */
+export function avcLine({ seq, event, fields }: ParsedLine): string | null {
+  if (event === 'denied.counted') return null;
   const { decision, time, class: className, permission } = fields;
   const [source, target] = [member(fields.src, 'domain'), member(fields.dst, 'domain')];
   if (decision !== 'allow' && decision !== 'deny') return null;

@@ -38,6 +38,7 @@ const KINDS: Readonly<Record<AuditEventName, EcsKind>> = {
   'send.revoked': MESSAGE,
   'send.undelivered': { ...MESSAGE, outcome: 'failure' },
   flow: MESSAGE,
+  'denied.counted': MESSAGE,
   'policy.load': { category: ['configuration'], type: ['change'], outcome: 'success' },
   'policy.reject': { category: ['configuration'], type: ['change'], outcome: 'failure' },
   'policy.prepare': { category: ['configuration'], type: ['info'], outcome: 'success' },

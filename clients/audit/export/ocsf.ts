@@ -46,6 +46,7 @@ const KINDS: Readonly<Record<AuditEventName, OcsfKind>> = {
   'send.revoked': { uid: NETWORK, activity: 4 },
   'send.undelivered': { uid: NETWORK, activity: 4, status: FAILURE },
   flow: { uid: NETWORK, activity: 6 },
+  'denied.counted': { uid: NETWORK, activity: 5 },
   'policy.load': { uid: ENTITY, activity: 3 },
   'policy.reject': { uid: ENTITY, activity: 3, status: FAILURE },
   'policy.prepare': { uid: ENTITY, activity: OTHER },

@@ -12,16 +12,12 @@ import {
   removeBits,
 } from '../../decide/index.ts';
 import type { PolicyBuild } from '../../load/index.ts';
-import type { Place, Work } from '../../read/index.ts';
+import type { Work } from '../../read/index.ts';
 import { RowCells } from '../row-cells.ts';
+import { lintAuditRows } from './audit-rows.ts';
 import { conflictOf, deniesByClass } from './conflicts.ts';
 import { Directions } from './directions.ts';
-import type { WarningCode } from './pages.ts';
-
-export interface Warning extends Place {
-  readonly code: WarningCode;
-  readonly message: string;
-}
+import type { Warning, WarningCode } from './pages.ts';
 
 export function* lintPolicy(policy: PolicyBuild): Work<Warning[]> {
   const warnings: Warning[] = [];
@@ -40,6 +36,7 @@ export function* lintPolicy(policy: PolicyBuild): Work<Warning[]> {
     const direction = directions.messageOf(rule);
     if (direction !== null) warnings.push({ ...rule.row.place, code: 'W-029', message: direction });
   }
+  lintAuditRows(policy, cells, warnings);
   unusedNames(policy, warnings);
   isolatedDomains(policy, warnings);
   vacuousAssertions(policy, warnings);
@@ -210,6 +207,7 @@ function unusedNames(policy: PolicyBuild, warnings: Warning[]): void {
   const { named } = policy.examined.book.index;
   const used = new Set([
     ...named,
+    ...parts.audit.flatMap(({ source, destination }) => [source, destination]),
     ...parts.bound.flatMap(({ destination }) => (destination === null ? [] : [destination])),
     ...parts.assertions.flatMap(({ source, destination, exceptions }) => [
       source,
@@ -233,6 +231,7 @@ function isolatedDomains({ domains, examined, source }: PolicyBuild, warnings: W
   const { parts } = source;
   const named = new Set([
     ...examined.book.index.rules.flatMap(({ row }) => [row.source, row.destination]),
+    ...parts.audit.flatMap(({ source, destination }) => [source, destination]),
     ...parts.assertions.flatMap((assertion) => [assertion.source, assertion.destination]),
   ]);
   if (named.has(ANY_LABEL)) named.delete(ANY_LABEL);

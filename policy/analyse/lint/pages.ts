@@ -1,5 +1,5 @@
 /** A page for each finding: its meaning, its risk, its remedy. `argus policy explain W-021` prints it. */
-import { CATALOGUE, type FindingCode } from '../../read/index.ts';
+import { CATALOGUE, type FindingCode, type Place } from '../../read/index.ts';
 
 /** Warnings: a broker loads the policy all the same. */
 export const WARNINGS = {
@@ -18,6 +18,8 @@ export const WARNINGS = {
   'W-032': 'a domain that no row concerns',
   'W-033': 'an allow row that no message can use',
   'W-034': 'a row for a class that none of its destinations has',
+  'W-035': 'an audit row that changes nothing',
+  'W-036': 'a dontaudit row about what an assertion forbids',
   'W-040': 'an assertion about no domain',
   'W-041': 'an exception that exempts nothing',
   'W-050': 'a waiver without its code, expiry or reason',
@@ -26,6 +28,11 @@ export const WARNINGS = {
 } as const;
 
 export type WarningCode = keyof typeof WARNINGS;
+
+export interface Warning extends Place {
+  readonly code: WarningCode;
+  readonly message: string;
+}
 
 const ADVICE: Readonly<Record<FindingCode | WarningCode, string>> = {
   'F-001':
@@ -91,6 +98,10 @@ const ADVICE: Readonly<Record<FindingCode | WarningCode, string>> = {
     'The domain can do nothing, not even connect, and no assertion says that this is meant. Give it a label, or write a neverallow about it.',
   'W-033': 'Sending takes two answers. Add a row for class argo, permission send, or remove this row.',
   'W-034': 'services.yaml binds the class to ports of another label. The row is never asked for.',
+  'W-035':
+    'A dontaudit row is about denials, and an auditallow row about allowed uses whose class does not record each of them. Usually a name is mistyped, or another row allows or denies the request now. Correct the row, or remove it.',
+  'W-036':
+    'An attempt at something that assertions.csv forbids should be seen at once, with its time, port and session. With this row it is a part of a count. Make the row narrower, or waive the warning with a reason.',
   'W-040': 'The line was written to protect something. A label that no domain has any more protects nothing.',
   'W-041': 'Remove the exception: it would silently start to count when labels change.',
   'W-050': 'A waiver without a reason and an end would hide the warning for ever.',

@@ -6,7 +6,7 @@
  * Reason and expiry are mandatory; waivers are counted. Errors and assertions cannot be waived.
  */
 import type { PolicyFiles } from '../../load/index.ts';
-import type { Warning } from './lint.ts';
+import type { Warning } from './pages.ts';
 
 export interface Waived {
   readonly warning: Warning;

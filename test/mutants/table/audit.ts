@@ -17,8 +17,44 @@ const STREAM_FORMATS = ['test/audit/stream/formats.test.ts'];
 const INDEX = ['test/audit/derived/derived-index.test.ts'];
 const ANSWERS = ['test/audit/derived/same-answers.test.ts'];
 const RECOVERY = ['test/audit/recovery.test.ts'];
+const DONTAUDIT = ['test/audit/dontaudit.test.ts'];
 
 export const AUDIT: readonly Mutant[] = [
+  {
+    in: 'clients/audit/derived/derived-index.ts',
+    find: '[this.#end, this.#storedTexts] = [before, storedTexts];',
+    replace: 'this.#end = before;',
+    promise: 'an index answers as a scan does',
+    tests: INDEX,
+  },
+  {
+    in: 'clients/cli/commands/audit/list.ts',
+    find: 'end = index.place;',
+    replace: 'void index.place;',
+    promise: 'an index answers as a scan does',
+    tests: INDEX,
+  },
+  {
+    in: 'broker/audit/write/denial-counts.ts',
+    find: 'known.count += 1;',
+    replace: '',
+    promise: 'what is suppressed is still counted',
+    tests: DONTAUDIT,
+  },
+  {
+    in: 'broker/audit/write/denial-counts.ts',
+    find: 'if (this.#mustPay && !this.#pay(count.denial)) continue;',
+    replace: '',
+    promise: 'the log cannot be flooded',
+    tests: DONTAUDIT,
+  },
+  {
+    in: 'broker/audit/write/flow-records.ts',
+    find: "this.#makeDue('all');",
+    replace: "this.#table.makeDue('all');",
+    promise: 'what is suppressed is still counted',
+    tests: DONTAUDIT,
+  },
   {
     in: 'broker/audit/write/digests.ts',
     find: 'return payloadDigest(key, boot, count, payload) === digest;',

@@ -55,8 +55,8 @@ export const CHANGE: readonly Mutant[] = [
   },
   {
     in: 'broker/service/policy/reload.ts',
-    find: 'const adds = loosens(base, policy) || (await finishPaced(addsAccess(base, policy), this.#host.pace()));',
-    replace: 'const adds = await finishPaced(addsAccess(base, policy), this.#host.pace());',
+    find: 'const weakens = loosens(base, policy) || recordsLess(base, policy);',
+    replace: 'const weakens = recordsLess(base, policy);',
     promise: 'without a log nothing passes',
     tests: MODES,
   },

@@ -11,6 +11,20 @@ const ASSERTIONS = ['test/policy/decide/assertions.test.ts'];
 
 export const POLICY: readonly Mutant[] = [
   {
+    in: 'policy/decide/avc.ts',
+    find: "const dontaudit = ruleRef(auditRowFor(covering, 'dontaudit', permission)?.place);",
+    replace: 'const dontaudit = ruleRef(covering[0]?.place);',
+    promise: 'rows mean what they say',
+    tests: ['test/policy/decide/audit-rows.test.ts'],
+  },
+  {
+    in: 'broker/service/policy/reload.ts',
+    find: 'const weakens = loosens(base, policy) || recordsLess(base, policy);',
+    replace: 'const weakens = loosens(base, policy);',
+    promise: 'every change is recorded',
+    tests: IN_FORCE,
+  },
+  {
     in: 'policy/contract/permit.ts',
     find: "if (key !== MINT) throw new TypeError('only the reference monitor makes permits and denials');",
     replace: 'void key;',

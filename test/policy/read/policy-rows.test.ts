@@ -108,6 +108,31 @@ rows('a file larger than the limit is not looked at', async () => {
   assert.equal(await codesOf({ policy: '#'.repeat(5 * 1024 * 1024) }), ['F-008@0:0']);
 });
 
+rows('an audit row is read as strictly as a rule', async () => {
+  const faults: readonly (readonly [row: string, code: string])[] = [
+    ['dontaudit, @app, @audio, playback', 'F-001@2:26'],
+    ['dontaudit, @app, @audio, playback, send, deny', 'F-001@2:42'],
+    ['auditallow, @ap, @audio, playback, send', 'E-011@2:13'],
+    ['auditallow, @app, @audio, playbak, send', 'E-012@2:27'],
+    ['dontaudit, @app, @audio, playback, other', 'E-014@2:36'],
+    ['dontaudit, @app, @audio, *, send', 'F-005@2:26'],
+    ['dontaudit, @app, audio-vm, argo, enable', 'E-054@2:18'],
+    ['dontaudit, broker, @audio, argo, send', 'E-016@2:12'],
+  ];
+  for (const [row, code] of faults) assert.equal(await codesOf({ policy: `${ONE_ROW}${row}\n` }), [code], row);
+});
+
+rows('a label that no domain has makes an audit row a finding too', async () => {
+  const domains = "labels:\n  - {name: '@ghost'}\ndomains:\n  - {name: a, domid: 1}\n";
+  const services = 'classes: []\n';
+  const policy = 'p, a, broker, argo, enable, allow\ndontaudit, @ghost, a, argo, send\n';
+  assert.equal(await codesOf({ domains, services, policy }), ['E-019@2:1']);
+});
+
+rows('audit rows alone are no policy', async () => {
+  assert.equal(await codesOf({ policy: 'auditallow, @app, @audio, playback, send\n' }), ['F-007@0:0']);
+});
+
 rows('more rows than the limit are refused', async () => {
   const policy = 'g,rogue-vm,@app\n'.repeat(MAX_ROWS + 1);
   assert.equal(await codesOf({ policy }), [`F-008@${MAX_ROWS + 1}:0`]);
@@ -132,7 +157,9 @@ const hints: readonly (readonly [string, string])[] = [
   ['p, @app, @audio, control, sink-crok, deny', 'did you mean "sink-cork"?'],
   ['p, @app, @audio, playback, send, dney', 'did you mean "deny"?'],
   ['p, @app, @audio, playback, send, ALLOW', 'did you mean "allow"?'],
-  ['P, @app, @audio, playback, send, allow', 'starts with "p" or "g"'],
+  ['P, @app, @audio, playback, send, allow', 'starts with "p", "g", "dontaudit" or "auditallow"'],
+  ['Dontaudit, @app, @audio, playback, send', 'did you mean "dontaudit"?'],
+  ['auditalow, @app, @audio, playback, send', 'did you mean "auditallow"?'],
 ];
 for (const [line, hint] of hints) {
   rows(`"${line}" is answered with ${hint}`, async () => {

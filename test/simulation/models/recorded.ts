@@ -1,5 +1,17 @@
-/** Nothing is seen before its record is on disk: a denial by its sender, a session or a ring by its guest. */
-import { type Invariant, type Outcome, type SentMessage, type View, Violation } from './invariant.ts';
+/**
+ * Nothing is seen before its record is on disk: a denial by its sender, a session or a ring by its guest. Denials that a
+ * `dontaudit` row covers have no record of their own, so their sender waits for none.
+ */
+import { naiveAudit } from '../../policy/naive.ts';
+import { SERVICES } from '../topology.ts';
+import {
+  type Invariant,
+  type Outcome,
+  type PolicyInForce,
+  type SentMessage,
+  type View,
+  Violation,
+} from './invariant.ts';
 
 interface Line {
   readonly event: string;
@@ -11,14 +23,28 @@ type Counted = 'send.denied' | 'session.open' | 'ring.register';
 
 export class Recorded implements Invariant {
   readonly name = 'recorded';
+  readonly #policies: PolicyInForce[] = [];
   readonly #seen = new Map<string, number>();
   readonly #onDisk = new Map<string, number>();
   /** By broker: how much of its log was read. */
   readonly #read = new Map<string, number>();
 
-  settled({ sender }: SentMessage, outcome: Outcome, view: View): void {
-    if (outcome.kind === 'refused' && (outcome.code === 'EACCES' || outcome.code === 'EPERM'))
-      this.#see('send.denied', sender, view);
+  policy(policy: PolicyInForce): void {
+    this.#policies.push(policy);
+  }
+
+  settled(message: SentMessage, outcome: Outcome, view: View): void {
+    if (outcome.kind !== 'refused') return;
+    const isDenied = outcome.code === 'EPERM' || (outcome.code === 'EACCES' && !this.#isKnown(message));
+    if (isDenied) this.#see('send.denied', message.sender, view);
+  }
+
+  /** Did a row of any policy say that such denials are only counted? */
+  #isKnown({ sender, receiver, port }: SentMessage): boolean {
+    const service = SERVICES.find((each) => each.port === port)?.className ?? 'unclassified';
+    return this.#policies.some(({ rules, links }) =>
+      ['argo', service].some((name) => naiveAudit(rules, links, [sender, receiver, name, 'send'], 'dontaudit')),
+    );
   }
 
   sessionUp(guest: string, view: View): void {

@@ -6,7 +6,7 @@
  * Events that an account cannot pay for are not written one by one. At the end of the window one `audit.withheld` per
  * account says how many events of each kind there were.
  */
-import type { Denial, Permit } from '../../../../policy/contract/index.ts';
+import type { Decision, Denial, Permit } from '../../../../policy/contract/index.ts';
 import type { Clock } from '../../../base/index.ts';
 import type { AuditEvent, DenialContext, Detail } from '../../../record/index.ts';
 import { type Bodies, deniedEvent, type Moment } from '../../body.ts';
@@ -70,13 +70,13 @@ export class Flood {
     this.#queue(account, { event: 'send.allowed', by: permit, port, bytes, detail }, at);
   }
 
-  /** Pays for the record of a flow; false: its counter keeps counting. */
-  payFlow(permit: Permit): boolean {
-    return this.#accounts.pay(this.#accounts.of(permit.source));
+  /** Pays for the record of a count, of a flow or of denials; false: it keeps counting. */
+  payCount({ source }: Decision): boolean {
+    return this.#accounts.pay(this.#accounts.of(source));
   }
 
-  settleFlow(permit: Permit, body: string): void {
-    settle(this.#accounts.of(permit.source), body);
+  settleCount({ source }: Decision, body: string): void {
+    settle(this.#accounts.of(source), body);
   }
 
   /** Is a record of this domain (by name) held? Without a name: of any domain. */

@@ -1,6 +1,14 @@
 /** `argus policy diff` and `no-new-access`: the effect of an edit, in requests and not in lines of text. */
 import { Command } from 'commander';
-import { diffAccess, finish, formatChange, formatDiff, formatGrowth, labelGrowth } from '../../../../policy/index.ts';
+import {
+  diffAccess,
+  diffAudit,
+  finish,
+  formatChange,
+  formatDiff,
+  formatGrowth,
+  labelGrowth,
+} from '../../../../policy/index.ts';
 import { printJson } from '../../output.ts';
 import { load } from './directory.ts';
 
@@ -15,9 +23,11 @@ export function diffCommand(): Command {
     .action(async (before: string, after: string, options: { readonly stats?: true; readonly json?: true }) => {
       const [old, now] = [await load(before), await load(after)];
       const changes = finish(diffAccess(old, now));
+      const audit = finish(diffAudit(old, now));
       const growth = labelGrowth(old, now, changes);
-      if (options.json === true) printJson({ changes, labels: growth });
-      else process.stdout.write(`${[formatDiff(changes, options), ...growth.map(formatGrowth)].join('\n')}\n`);
+      const text = (): string => [formatDiff(changes, { ...options, audit }), ...growth.map(formatGrowth)].join('\n');
+      if (options.json === true) printJson({ changes, audit, labels: growth });
+      else process.stdout.write(`${text()}\n`);
     });
 }
 

@@ -66,6 +66,7 @@ export function explanationJson({ policy, question, answer, changes, needs, port
     allowed: answer.allowed,
     reason: answer.reason,
     rule: answer.rule?.row.place ?? null,
+    audit: answer.audit === null ? null : { kind: answer.audit.kind, ...answer.audit.place },
     labels: answer.labels,
     nearMisses: answer.nearMisses.map(({ rule, differsIn, because }) => ({ ...rule.row.place, differsIn, because })),
     changes: changes.map(({ row, adds, breaks }) => ({ row, adds: breaks.length === 0 ? adds : null, breaks })),

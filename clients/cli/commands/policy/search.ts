@@ -1,12 +1,14 @@
 /** `argus policy search`: sesearch over policy.csv. */
 import { Command } from 'commander';
-import { formatRule, type SearchTerms, searchRows } from '../../../../policy/index.ts';
+import { formatAuditRow, formatRule, type SearchTerms, searchAuditRows, searchRows } from '../../../../policy/index.ts';
 import { printJson } from '../../output.ts';
 import { load, type PolicyOption, policyOption } from './directory.ts';
 
 interface SearchOptions extends PolicyOption {
   readonly allow?: true;
   readonly deny?: true;
+  readonly auditallow?: true;
+  readonly dontaudit?: true;
   readonly source?: string;
   readonly target?: string;
   readonly class?: string;
@@ -21,6 +23,8 @@ export function searchCommand(): Command {
     .description('rows that apply to what is asked for; a label also finds the rows that name its members')
     .option('-A, --allow', 'allow rows only')
     .option('-D, --deny', 'deny rows only')
+    .option('--auditallow', 'auditallow rows only')
+    .option('--dontaudit', 'dontaudit rows only')
     .option('-s, --source <subject>', 'a domain or label')
     .option('-t, --target <subject>', 'a domain, a label or broker')
     .option('-c, --class <class>', 'a class')
@@ -31,18 +35,33 @@ export function searchCommand(): Command {
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  argus policy search -A -s chrome-vm -c audio-playback')
     .action(async (options: SearchOptions) => {
-      const rules = searchRows(await load(options.policy), termsOf(options));
+      const policy = await load(options.policy);
+      const terms = termsOf(options);
+      const [isRule, isAudit] = wantedOf(options);
+      const rules = isRule ? searchRows(policy, terms) : [];
+      const audit = isAudit ? searchAuditRows(policy, terms) : [];
       if (options.json === true) {
-        printJson({ rows: rules.map(({ row }) => ({ ...row, serviceClass: row.serviceClass.name })) });
+        const rows = [...rules.map(({ row }) => row), ...audit];
+        printJson({ rows: rows.map((row) => ({ ...row, serviceClass: row.serviceClass.name })) });
         return;
       }
-      for (const rule of rules) process.stdout.write(`${formatRule(rule)}\n`);
+      const lines = [...rules.map(formatRule), ...audit.map(formatAuditRow)];
+      for (const line of lines) process.stdout.write(`${line}\n`);
     });
+}
+
+/** Rules, audit rows; without a flag both. */
+function wantedOf({ allow, deny, auditallow, dontaudit }: SearchOptions): readonly [boolean, boolean] {
+  const isRule = allow === true || deny === true;
+  const isAudit = auditallow === true || dontaudit === true;
+  return isRule || isAudit ? [isRule, isAudit] : [true, true];
 }
 
 function termsOf({
   allow,
   deny,
+  auditallow,
+  dontaudit,
   source,
   target,
   class: className,
@@ -51,8 +70,11 @@ function termsOf({
   directTarget,
 }: SearchOptions): SearchTerms {
   const effect = allow === deny ? undefined : allow === true ? ('allow' as const) : ('deny' as const);
+  const kind =
+    auditallow === dontaudit ? undefined : auditallow === true ? ('auditallow' as const) : ('dontaudit' as const);
   return {
     ...(effect === undefined ? {} : { effect }),
+    ...(kind === undefined ? {} : { kind }),
     ...(source === undefined ? {} : { source }),
     ...(target === undefined ? {} : { destination: target }),
     ...(className === undefined ? {} : { className }),

@@ -12,6 +12,7 @@ import { INSPECTORS } from '../../../../../broker/index.ts';
 import {
   compileFiles,
   diffAccess,
+  diffAudit,
   finish,
   formatDiff,
   formatReported,
@@ -85,7 +86,8 @@ async function untilGood(copy: string, before: PolicyFiles, options: EditOptions
     const policy = files && (await compile(files).catch((error: unknown) => void faults.push(...faultsOf(error))));
     if (files && hashFiles(files) === hashFiles(before)) return null;
     if (files && policy) {
-      process.stderr.write(`${formatDiff(finish(diffAccess(old, policy)))}\n`);
+      const audit = finish(diffAudit(old, policy));
+      process.stderr.write(`${formatDiff(finish(diffAccess(old, policy)), { audit })}\n`);
       if (options.yes === true) return files;
       const answer = await ask('put it in force? [y]es, [e]dit again, [n]o: ');
       if (answer === 'y') return files;

@@ -5,10 +5,12 @@ import { INSPECTORS } from '../../../../../broker/index.ts';
 import {
   type AccessChange,
   type ArchiveReader,
+  type AuditChange,
   archivedFiles,
   archiveOf,
   compileFiles,
   diffAccess,
+  diffAudit,
   type FoundPolicy,
   findArchived,
   finish,
@@ -107,7 +109,14 @@ async function show(name: string, options: ShowOptions): Promise<void> {
   }
   const before = await beforeOf(archive, found);
   const changes = await changesOf(archive, before, found.hash);
-  if (options.json === true) printJson({ policy: found.hash, revision: found.entry, before, changes });
+  if (options.json === true)
+    printJson({
+      policy: found.hash,
+      revision: found.entry,
+      before,
+      changes: changes?.access ?? null,
+      audit: changes?.audit ?? null,
+    });
   else process.stdout.write(`${[...headOf(found), '', describeChanges(before, changes)].join('\n')}\n`);
 }
 
@@ -126,18 +135,20 @@ async function beforeOf(archive: ArchiveReader, { entry }: FoundPolicy): Promise
   return (await archive.revisions()).at(-1)?.policy ?? null;
 }
 
+interface Changes {
+  readonly access: readonly AccessChange[];
+  readonly audit: readonly AuditChange[];
+}
+
 /** Null: there is nothing to compare with. */
-async function changesOf(
-  archive: ArchiveReader,
-  before: string | null,
-  after: string,
-): Promise<readonly AccessChange[] | null> {
+async function changesOf(archive: ArchiveReader, before: string | null, after: string): Promise<Changes | null> {
   if (before === null) return null;
   const old = await archive.files(before);
   if (old === null) return null;
   const compile = (hash: string, files: typeof old): Promise<PolicyRevision> =>
     compileFiles(`policy ${hash.slice(0, SHORT)}`, files, { revision: 1, inspectors: INSPECTORS });
-  return finish(diffAccess(await compile(before, old), await compile(after, await archivedFiles(archive, after))));
+  const [from, to] = [await compile(before, old), await compile(after, await archivedFiles(archive, after))];
+  return { access: finish(diffAccess(from, to)), audit: finish(diffAudit(from, to)) };
 }
 
 function headOf({ hash, entry }: FoundPolicy): string[] {
@@ -156,8 +167,8 @@ function linesOf({ revision, time, policy, assertions, rows, grants, cause, by, 
   ];
 }
 
-function describeChanges(before: string | null, changes: readonly AccessChange[] | null): string {
+function describeChanges(before: string | null, changes: Changes | null): string {
   if (before === null) return 'the first policy of this archive';
   if (changes === null) return `compared with ${before.slice(0, SHORT)}: its files are no longer in the archive`;
-  return `compared with ${before.slice(0, SHORT)}:\n${formatDiff(changes)}`;
+  return `compared with ${before.slice(0, SHORT)}:\n${formatDiff(changes.access, { audit: changes.audit })}`;
 }

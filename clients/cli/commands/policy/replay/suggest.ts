@@ -44,8 +44,9 @@ async function suggest(options: PolicyOption & AuditFlags & SinceOption & { read
   const wants = sinceFilter(options);
   const denied = new Map<string, Denied>();
   for await (const record of decidedRecords(await auditDirectory(options))) {
-    // A person wrote a deny row on purpose, so we do not suggest to remove it.
-    if (record.decision.reason === 'NO_RULE' && wants(record)) add(denied, record);
+    // A person wrote a deny row on purpose, so we do not suggest to remove it. The same holds for a dontaudit row.
+    const isOpen = record.decision.reason === 'NO_RULE' && record.event !== 'denied.counted';
+    if (isOpen && wants(record)) add(denied, record);
   }
   const open = [...denied.values()].filter(({ record }) => isStillDenied(policy, record));
   open.sort((a, b) => b.denials - a.denials);
