@@ -192,6 +192,7 @@ export class Simulation implements System {
         : new Hostile(
             this.host,
             hostile,
+            topology.domains,
             identity,
             lineOf(hostile.name, this.guests.length, HOSTILE_HIGH_WATER_BYTES),
             new Random(mix(seed, 200 + this.guests.length)),

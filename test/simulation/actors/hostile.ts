@@ -48,6 +48,8 @@ export class Hostile {
   readonly #identity: Identity;
   readonly #random: Random;
   readonly #witness: Witness;
+  /** Whom it sends to. */
+  readonly victims: readonly Member[];
   readonly #context: HandshakeContext;
   #connection: Connection | null = null;
   #hello: Hello | null = null;
@@ -57,8 +59,17 @@ export class Hostile {
   #sessions = 0;
   #clockMs = 0;
 
-  constructor(host: Host, member: Member, identity: Identity, line: Line, random: Random, witness: Witness) {
+  constructor(
+    host: Host,
+    member: Member,
+    victims: readonly Member[],
+    identity: Identity,
+    line: Line,
+    random: Random,
+    witness: Witness,
+  ) {
     this.member = member;
+    this.victims = victims.slice(0, 2);
     this.#identity = identity;
     this.line = line;
     this.#random = random;
@@ -271,13 +282,13 @@ const ATTACKS: Readonly<Record<AttackName, (hostile: Hostile, random: Random) =>
     hostile.write(hostile.repeat(1, register, { op: Op.credit, ring: 1, bytes: 4_096 })),
   'says that its messages are from another': (hostile, random) => {
     const { port } = random.pick(SERVICES);
-    const victim = { name: 'vm-1', domid: 1 };
+    const [victim] = hostile.victims;
+    if (victim === undefined) return;
     hostile.write(hostile.seal(hostile.message(victim, port, random.bytes(8), 2)));
   },
   'sends to everybody': (hostile, random) => {
     const { port } = random.pick(SERVICES);
-    const to = [1, 2].map((domid) => ({ name: `vm-${domid}`, domid }));
-    const frames = to.flatMap((each) =>
+    const frames = hostile.victims.flatMap((each) =>
       Array.from({ length: 8 }, () => hostile.message(each, port, random.bytes(8), DOMID_ANY)),
     );
     hostile.write(hostile.seal(Buffer.concat(frames)));
