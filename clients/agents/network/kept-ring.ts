@@ -9,7 +9,10 @@ import { ArgusError, type Message, type Ring, type Vm } from '../../sdk/index.ts
 export type DomainSession = Pick<Vm, 'name' | 'state' | 'on' | 'off' | 'registerRing' | 'sendv' | 'flow'>;
 
 export interface KeptRing {
-  /** Resolves when the ring is registered for the first time; rejects when it is refused. */
+  /**
+   * Resolves when the ring is registered for the first time; rejects when it is refused. The ring is asked for again all
+   * the same: a caller that gives up closes it.
+   */
   readonly ready: Promise<void>;
   close(): Promise<void>;
 }
@@ -51,6 +54,16 @@ export function keepOrderedRing(
   return keep(vm, wish, clock, (ring) => ring.consume(take));
 }
 
+/** For a service that does not start without its ring: nothing of it goes on when the ring is refused. */
+export async function registered(ring: KeptRing): Promise<void> {
+  try {
+    await ring.ready;
+  } catch (error) {
+    await ring.close();
+    throw error;
+  }
+}
+
 function keep(vm: DomainSession, wish: RingWish, clock: Clock, read: (ring: Ring) => Promise<void>): KeptRing {
   let ring: Ring | null = null;
   let isClosed = false;
@@ -64,7 +77,8 @@ function keep(vm: DomainSession, wish: RingWish, clock: Clock, read: (ring: Ring
     while (!isClosed) {
       try {
         ring = await registering;
-        await read(ring);
+        if (isClosed) await ring.close();
+        else await read(ring);
       } catch (error) {
         if (!(error instanceof ArgusError)) throw error;
         if (vm.state === 'closed' || vm.state === 'closing') return;
@@ -74,6 +88,7 @@ function keep(vm: DomainSession, wish: RingWish, clock: Clock, read: (ring: Ring
         wake = resolve;
         clock.after(RETRY_MS, resolve);
       });
+      if (isClosed) return;
       registering = vm.registerRing(wish);
       registering.catch(() => {}); // the loop looks at it
     }

@@ -55,6 +55,11 @@ export class SessionDouble implements DomainSession {
     return Promise.resolve(ring);
   }
 
+  /** Rings that it has given. */
+  get rings(): number {
+    return this.#rings.size;
+  }
+
   async sendv(request: SendvRequest): Promise<number> {
     this.sent.push(request);
     await this.outcome(request);

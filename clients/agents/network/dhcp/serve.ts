@@ -1,7 +1,7 @@
 /** The DHCP server at its ring: messages in, leases on disk, answers to the domain that asked. */
 import { type Clock, nodeClock } from '../../../../broker/base/index.ts';
 import { ArgusError, type Message } from '../../../sdk/index.ts';
-import { type DomainSession, keepRing } from '../kept-ring.ts';
+import { type DomainSession, keepRing, registered } from '../kept-ring.ts';
 import { CONTROL_RING_BYTES, DHCP_CLIENT_PORT, DHCP_DEADLINE_MS, DHCP_SERVER_PORT } from '../limits.ts';
 import type { DhcpConfig } from './config.ts';
 import type { LeaseStore } from './lease-file.ts';
@@ -57,6 +57,6 @@ export async function serveDhcp(vm: DomainSession, options: DhcpServiceOptions):
       ),
     clock,
   );
-  await ring.ready;
+  await registered(ring);
   return { close: () => ring.close() };
 }

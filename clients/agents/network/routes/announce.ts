@@ -1,7 +1,7 @@
 /** The router's side: announces the reachable prefixes to domains, after each change and again from time to time. */
 import { type Clock, nodeClock } from '../../../../broker/base/index.ts';
 import { ArgusError } from '../../../sdk/index.ts';
-import { type DomainSession, keepRing } from '../kept-ring.ts';
+import { type DomainSession, keepRing, registered } from '../kept-ring.ts';
 import { CONTROL_RING_BYTES, ROUTE_DEADLINE_MS, ROUTE_PORT, ROUTE_REPEAT_MS } from '../limits.ts';
 import { type Announcement, type AnnouncementRules, announcementOf, sameRoutes } from './announcement.ts';
 import { KERNEL_TABLE, type RouteTable } from './kernel.ts';
@@ -112,7 +112,7 @@ export async function announceRoutes(vm: DomainSession, options: AnnounceOptions
       decodeRoutes(payload)?.operation === 'request' ? announce(() => answer(source.name)) : undefined,
     clock,
   );
-  await ring.ready;
+  await registered(ring);
   const watch = table.watch(look);
   let cancelRepeat = (): void => {};
   const repeatLater = (): void => {

@@ -4,7 +4,7 @@
  */
 import { type Clock, nodeClock, reasonOf } from '../../../../broker/base/index.ts';
 import { ArgusError, type Message } from '../../../sdk/index.ts';
-import { type DomainSession, keepOrderedRing } from '../kept-ring.ts';
+import { type DomainSession, keepOrderedRing, registered } from '../kept-ring.ts';
 import { CONTROL_RING_BYTES, ROUTE_CONFIRM_MS, ROUTE_DEADLINE_MS, ROUTE_LOSS_MS, ROUTE_PORT } from '../limits.ts';
 import { KERNEL_TABLE, type RouteTable } from './kernel.ts';
 import { LearnedRoutes } from './learned.ts';
@@ -65,7 +65,7 @@ export async function applyRoutes(vm: DomainSession, options: ApplyOptions): Pro
     if (isClosed || message === null || message.operation === 'request') return;
     routerId = source.domid;
     restartLossTimer();
-    learned.take(message);
+    if (learned.take(message)) ask();
     void enqueue();
   };
 
@@ -106,7 +106,7 @@ export async function applyRoutes(vm: DomainSession, options: ApplyOptions): Pro
     cancelConfirm();
   };
   try {
-    await ring.ready;
+    await registered(ring);
   } catch (error) {
     stop();
     throw error;

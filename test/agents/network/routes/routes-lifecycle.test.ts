@@ -13,7 +13,7 @@ import {
 import { LearnedRoutes } from '../../../../clients/agents/network/routes/learned.ts';
 import { decodeRoutes, encodeRoutes, type RouteOperation } from '../../../../clients/agents/network/routes/message.ts';
 import { formatPrefix, type Prefix, parsePrefix } from '../../../../clients/agents/network/routes/prefix.ts';
-import type { SendvRequest, VmEvents } from '../../../../clients/sdk/index.ts';
+import { ArgusError, type SendvRequest, type VmEvents } from '../../../../clients/sdk/index.ts';
 import { SessionDouble } from '../session-double.ts';
 
 const lifecycle = suite('the life of announced routes');
@@ -27,9 +27,9 @@ function prefix(text: string): Prefix {
   return parsed;
 }
 
-function message(operation: RouteOperation, prefixes: readonly string[]): Uint8Array {
+function message(operation: RouteOperation, prefixes: readonly string[], generation = 1): Uint8Array {
   const routes = prefixes.map((text) => ({ prefix: prefix(text), metric: 0 }));
-  return encodeRoutes({ operation, generation: 1, gateway4, gateway6: null, routes });
+  return encodeRoutes({ operation, generation, gateway4, gateway6: null, routes });
 }
 
 /** Keeps lines as `ip route` would show them. */
@@ -184,6 +184,50 @@ for (const event of ['reconnected', 'revision'] as const)
     assert.is(table.lines.size, 0, 'the answer of a router that has nothing to announce');
     await close();
   });
+
+lifecycle('a withdrawal that is lost shows in the next announcement of the other set', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  try {
+    const { session, table, settled, close } = await guest();
+    session.deliver(ROUTE_PORT, message('announce', ['10.137.2.0/24']), NET);
+    session.deliver(ROUTE_PORT, message('announce-default', ['0.0.0.0/0']), NET);
+    await settled();
+    const asked = session.sent.length;
+    session.deliver(ROUTE_PORT, message('announce', ['10.137.2.0/24'], 2), NET);
+    assert.is(session.sent.length, asked + 1, 'the guest asks');
+    session.deliver(ROUTE_PORT, message('announce', ['10.137.2.0/24'], 2), NET);
+    mock.timers.tick(ROUTE_CONFIRM_MS);
+    await settled();
+    assert.equal([...table.lines], ['10.137.2.0/24 via 10.137.0.2 dev eth0 proto 177 metric 2000']);
+    await close();
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+lifecycle('a service whose ring is refused asks for it no more', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  try {
+    const session = new SessionDouble('chrome-vm');
+    session.refused.set(ROUTE_PORT, new ArgusError('ECONNRESET', 'the session ended'));
+    const options = { from: NET.name, device: 'eth0', accept: [], say: () => {}, fail: () => {} };
+    const table = new MemoryTable();
+    const refused = applyRoutes(session, { ...options, table }).then(
+      () => false,
+      () => true,
+    );
+    await turns();
+    assert.ok(await refused);
+    session.refused.clear();
+    mock.timers.tick(ROUTE_LOSS_MS);
+    await turns();
+    session.deliver(ROUTE_PORT, message('announce-default', ['0.0.0.0/0']), NET);
+    await turns();
+    assert.is(session.rings, 0);
+  } finally {
+    mock.timers.reset();
+  }
+});
 
 lifecycle('what the router does not announce again in time goes, what it does stays', () => {
   const learned = new LearnedRoutes();
