@@ -6,7 +6,8 @@
  * of its own as message type, by which the service knows an old session's late words.
  *
  * What policy refuses is not tried again until another policy is in force: a VM without a speaker is silent, not a
- * flood of denials.
+ * flood of denials. A denial waits for its record on disk, so it may come after the news of the next policy; it then says
+ * nothing of that policy.
  */
 import { randomInt } from 'node:crypto';
 import { ArgusError, type Ring, type Vm } from '../../../sdk/index.ts';
@@ -162,13 +163,14 @@ export class AudioEndpoint {
   async #attach(): Promise<void> {
     const partner = this.#audioVm;
     if (partner === null) return;
+    const { revision } = this.#vm;
     try {
       this.#ring = await this.#vm.registerRing({ port: CAPTURE_PORT, partner, length: CAPTURE_RING_BYTES });
       void this.#hear(this.#ring);
     } catch (error) {
       // Without a capture ring it can still play; the next policy may give one.
       if (!(error instanceof ArgusError)) throw error;
-      this.#isDeaf = error.code === 'EACCES';
+      this.#isDeaf = error.code === 'EACCES' && revision === this.#vm.revision;
     }
     await this.#sayBoth();
   }
@@ -211,11 +213,12 @@ export class AudioEndpoint {
     while (this.#inFlight >= PLAYBACK_IN_FLIGHT) await this.#slot();
     this.#inFlight++;
     const to = { domain: this.#audioVm, port: PLAYBACK_PORT };
+    const { revision } = this.#vm;
     void this.#vm
       .sendv({ to, type: this.#stream, iov: frame, deadline: PLAYBACK_DEADLINE_MS })
       .then(
         () => void this.#counts.sent++,
-        (error: unknown) => this.#onRefused(error),
+        (error: unknown) => this.#onRefused(error, revision),
       )
       .finally(() => {
         this.#inFlight--;
@@ -223,10 +226,11 @@ export class AudioEndpoint {
       });
   }
 
-  #onRefused(error: unknown): void {
+  /** `revision`: the one in force when the frame was sent. */
+  #onRefused(error: unknown, revision: number): void {
     if (!(error instanceof ArgusError)) throw error;
     if (error.code === 'EACCES') {
-      this.#isMute = true;
+      if (revision === this.#vm.revision) this.#isMute = true;
       this.#counts.denied++;
       return;
     }
@@ -273,13 +277,14 @@ export class AudioEndpoint {
   /** True when the service has the code, or may not have it; false when there is none. */
   async #send(code: number): Promise<boolean> {
     if (this.#audioVm === null) return false;
+    const { revision } = this.#vm;
     try {
       const to = { domain: this.#audioVm, port: CAPTURE_PORT };
       await this.#vm.sendv({ to, type: this.#stream, iov: encodeCode(code), deadline: PLAYBACK_DEADLINE_MS });
       return true;
     } catch (error) {
       if (!(error instanceof ArgusError)) throw error;
-      if (error.code !== 'EACCES') return false;
+      if (error.code !== 'EACCES' || revision !== this.#vm.revision) return false;
       this.#isUnheard = true;
       return true;
     }

@@ -171,13 +171,18 @@ export class AudioService {
   #sendTo(domid: number): SendFrame {
     const to = { domain: domid, port: CAPTURE_PORT };
     return async (iov) => {
-      try {
-        await this.#vm.sendv({ to, iov, deadline: CAPTURE_DEADLINE_MS });
-        return 'sent';
-      } catch (error) {
-        if (!(error instanceof ArgusError)) throw error;
-        if (error.code === 'EACCES') return 'denied';
-        return error.code === 'ECONNREFUSED' ? 'gone' : 'late';
+      for (;;) {
+        const { revision } = this.#vm;
+        try {
+          await this.#vm.sendv({ to, iov, deadline: CAPTURE_DEADLINE_MS });
+          return 'sent';
+        } catch (error) {
+          if (!(error instanceof ArgusError)) throw error;
+          if (error.code !== 'EACCES') return error.code === 'ECONNREFUSED' ? 'gone' : 'late';
+          // A denial waits for its record on disk: the news of the next policy may have come before it.
+          if (revision === this.#vm.revision) return 'denied';
+          if (iov.length > 0) return 'late'; // the sound of a moment in which it was not permitted
+        }
       }
     };
   }
