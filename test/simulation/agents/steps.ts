@@ -169,6 +169,6 @@ function attack(random: Random, system: System): Step {
 }
 
 function passSeconds(random: Random, system: System): Step {
-  const milliseconds = random.pick([1_000, 12_000]);
+  const milliseconds = random.pick([1_000, 12_000, 50_000]);
   return { label: `${milliseconds} ms pass`, run: () => system.pass(milliseconds) };
 }
