@@ -9,7 +9,7 @@ export {
   selectRecords,
   verifyCase,
 } from './cases/index.ts';
-export { type AuditConsole, type CaseDesk, openConsole } from './console/index.ts';
+export { type AuditConsole, type CaseDesk, openConsole, type Witnesses } from './console/index.ts';
 export {
   DerivedIndex,
   eachLine,

@@ -2,8 +2,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   AuditError,
+  auditReader,
   formatVerifierKey,
   latestCheckpoint,
+  parseCheckpoint,
   proveRecord,
   type VerifierKey,
   verifyAudit,
@@ -11,64 +13,86 @@ import {
 import { PolicyError } from '../../../policy/index.ts';
 import { MAX_CASE_RECORDS } from '../cases/index.ts';
 import { AuditQuestionError } from '../errors.ts';
-import type { AuditStore } from '../store/index.ts';
+import type { AuditStore, RecordIndex } from '../store/index.ts';
 import { readJsonBody } from './body.ts';
 import type { ConsoleCases } from './cases.ts';
 import { completionOf } from './completion.ts';
+import { decisionIn, neighboursOf, type Why, whyOf } from './context.ts';
 import { historyOf, type Matches, matchesOf } from './history.ts';
 import { NowState } from './now.ts';
 import type { PolicyState } from './policy.ts';
+import { MAX_UNITS, MIN_UNITS } from './units.ts';
+import { askWitnesses, type Witnesses } from './witnesses.ts';
 
 /** Records in one answer. */
 const MAX_PAGE = 200;
 const DEFAULT_WINDOW_MS = 15 * 60_000;
 const MAX_WINDOW_MS = 30 * 86_400_000;
 /** Live events are bundled: a page that draws more often shows nothing more. */
-const LIVE_INTERVAL_MS = 1_000;
+const LIVE_INTERVAL_MS = 500;
 /** Answers to questions that are kept, so that turning a page asks nothing again. */
 const KEPT_MATCHES = 8;
+
+export interface ConsoleParts {
+  readonly directory: string;
+  readonly store: AuditStore;
+  readonly policy: PolicyState;
+  readonly cases: ConsoleCases;
+  readonly keys: readonly VerifierKey[];
+  /** Null: the console was given none. */
+  readonly witnesses: Witnesses | null;
+  /** Milliseconds between two live events. */
+  readonly liveMs?: number;
+}
 
 export class ConsoleApi {
   readonly #directory: string;
   readonly #store: AuditStore;
   readonly #keys: readonly VerifierKey[];
-  readonly #now: NowState;
   readonly #policy: PolicyState;
   readonly #cases: ConsoleCases;
+  readonly #witnesses: Witnesses | null;
+  readonly #liveMs: number;
+  readonly #now: NowState;
+  /** Of the newest records, while the others are being read. */
+  #newest: NowState | null = null;
   readonly #matches = new Map<string, Matches>();
   readonly #live = new Set<ServerResponse>();
   readonly #stop: () => void;
   #lastLive = 0;
+  #nextLive: NodeJS.Timeout | null = null;
   #isVerifying = false;
 
-  constructor(
-    directory: string,
-    store: AuditStore,
-    policy: PolicyState,
-    cases: ConsoleCases,
-    keys: readonly VerifierKey[],
-  ) {
+  constructor({ directory, store, policy, cases, keys, witnesses, liveMs = LIVE_INTERVAL_MS }: ConsoleParts) {
     this.#directory = directory;
     this.#store = store;
     this.#keys = keys;
     this.#policy = policy;
     this.#cases = cases;
-    this.#now = new NowState(store.index);
-    this.#stop = store.onChange(() => this.#tell());
+    this.#witnesses = witnesses;
+    this.#liveMs = liveMs;
+    this.#now = new NowState(store.index, true);
+    this.#stop = store.onChange(() => {
+      // A little at a time: the first look at a long log then costs no more than any other.
+      this.#now.advance();
+      this.#policy.advance();
+      this.#tellSoon();
+    });
   }
 
   close(): void {
     this.#stop();
+    if (this.#nextLive !== null) clearTimeout(this.#nextLive);
     for (const response of this.#live) response.end();
   }
 
   async answer(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { searchParams: asked } = url;
-    const seq = Number(/^\/api\/(?:record|proof)\/([1-9]\d{0,15})$/.exec(url.pathname)?.[1]);
+    const seq = Number(/^\/api\/(?:record|context|proof)\/([1-9]\d{0,15})$/.exec(url.pathname)?.[1]);
     await expected(response, async () => {
       if (url.pathname === '/api/state') json(response, this.#state());
       else if (url.pathname === '/api/now') json(response, await this.#nowOf(asked));
-      else if (url.pathname === '/api/history') json(response, historyOf(this.#store.index, this.#answerTo(asked)));
+      else if (url.pathname === '/api/history') json(response, historyOf(this.#store.shown, this.#answerTo(asked)));
       else if (url.pathname === '/api/records') json(response, await this.#records(asked));
       else if (url.pathname === '/api/policy') json(response, await this.#policy.look(asked.get('revision') ?? ''));
       else if (url.pathname === '/api/checkpoint') json(response, { note: await latestCheckpoint(this.#directory) });
@@ -80,6 +104,7 @@ export class ConsoleApi {
       else if (url.pathname.startsWith('/api/case/')) await this.#case(url.pathname.slice(10), response);
       else if (url.pathname.startsWith('/api/case-file/')) await this.#caseFile(url.pathname.slice(15), response);
       else if (url.pathname.startsWith('/api/record/') && seq > 0) await this.#record(seq, response);
+      else if (url.pathname.startsWith('/api/context/') && seq > 0) await this.#context(seq, response);
       else if (url.pathname.startsWith('/api/proof/') && seq > 0) await this.#proof(seq, response);
       else response.writeHead(404).end();
     });
@@ -99,29 +124,55 @@ export class ConsoleApi {
   }
 
   #state(): object {
-    const { index, isComplete, malformed } = this.#store;
+    const { index, shown, isComplete, malformed, reading } = this.#store;
     return {
       records: index.rows,
       isComplete,
       malformed,
+      reading,
+      /** Records that answers are about for now; null: all. */
+      newest: shown === index ? null : shown.rows,
       directory: this.#directory,
       mayMakeCases: this.#cases.mayMake,
       keys: this.#keys.map(formatVerifierKey),
+      witnesses: this.#witnesses?.places ?? [],
     };
   }
 
   async #nowOf(asked: URLSearchParams): Promise<object> {
     const minutes = Number(asked.get('minutes'));
-    const windowMs = minutes > 0 ? Math.min(MAX_WINDOW_MS, minutes * 60_000) : DEFAULT_WINDOW_MS;
-    const now = this.#now.look(windowMs);
-    return { ...now, refusals: await this.#whole(now.refusals), grants: await this.#whole(now.grants) };
+    const state = this.#stateNow();
+    const now = state.look({
+      windowMs: minutes > 0 ? Math.min(MAX_WINDOW_MS, minutes * 60_000) : DEFAULT_WINDOW_MS,
+      most: Math.max(MIN_UNITS, Math.min(MAX_UNITS, whole(asked.get('units'), MAX_UNITS))),
+      open: asked.get('open'),
+      focus: asked.get('focus'),
+    });
+    const [refusals, grants, isLive, signed] = await Promise.all([
+      this.#whole(state.index, now.refusals),
+      this.#whole(state.index, now.grants),
+      auditReader(this.#directory).hasWriter(),
+      latestCheckpoint(this.#directory),
+    ]);
+    return { ...now, refusals, grants, isLive, signed: parseCheckpoint(signed ?? '')?.size ?? null };
+  }
+
+  #stateNow(): NowState {
+    const { index, shown } = this.#store;
+    if (shown === index) {
+      this.#newest = null;
+      return this.#now;
+    }
+    this.#newest ??= new NowState(shown, false);
+    return this.#newest;
   }
 
   /** A repeated query continues with the new records only. With `since=` its range moves, so it runs again in full. */
   #answerTo(asked: URLSearchParams): Matches {
     const question = (asked.get('q') ?? '').trim();
     const before = /\b(since|until)\b/.test(question) ? null : (this.#matches.get(question) ?? null);
-    const matches = matchesOf(this.#store.index, question, Date.now(), before);
+    const index = this.#store.shown;
+    const matches = matchesOf(index, question, Date.now(), before?.index === index ? before : null);
     this.#matches.delete(question);
     this.#matches.set(question, matches);
     for (const oldest of this.#matches.keys()) {
@@ -133,7 +184,7 @@ export class ConsoleApi {
 
   #complete(asked: URLSearchParams): object {
     const question = asked.get('q') ?? '';
-    return completionOf(this.#store.index, question, whole(asked.get('at'), question.length));
+    return completionOf(this.#store.shown, question, whole(asked.get('at'), question.length));
   }
 
   /** Newest first, from the first `upto` matches: a list that a person reads stays still while the log grows. */
@@ -144,18 +195,18 @@ export class ConsoleApi {
     const take = Math.min(MAX_PAGE, whole(asked.get('take'), MAX_PAGE));
     const rows: number[] = [];
     for (let at = upto - 1 - skip; at >= 0 && rows.length < take; at--) rows.push(matches.rows[at] ?? 0);
-    return { matched: matches.length, skip, records: await this.#whole(rows) };
+    return { matched: matches.length, skip, records: await this.#whole(matches.index, rows) };
   }
 
   /** Numbers of all records that answer a question, for a case. */
   #seqs(asked: URLSearchParams): object {
-    const { rows, length } = this.#answerTo(asked);
+    const { rows, length, index } = this.#answerTo(asked);
     if (length > MAX_CASE_RECORDS)
       throw new AuditQuestionError(
         'ERR_AUDIT_CASE',
         `${length} records answer the question, and a case holds at most ${MAX_CASE_RECORDS}`,
       );
-    return { seqs: Array.from(rows.subarray(0, length), (row) => this.#store.index.placed(row).seq) };
+    return { seqs: Array.from(rows.subarray(0, length), (row) => index.placed(row).seq) };
   }
 
   async #case(file: string, response: ServerResponse): Promise<void> {
@@ -176,16 +227,41 @@ export class ConsoleApi {
     response.end(content);
   }
 
-  async #whole(rows: readonly number[]): Promise<readonly unknown[]> {
-    const records = await Promise.all(rows.map((row) => this.#store.record(row)));
+  async #whole(index: RecordIndex, rows: readonly number[]): Promise<readonly unknown[]> {
+    const records = await Promise.all(rows.map((row) => this.#store.record(index.placed(row))));
     return records.filter((record) => record !== null);
   }
 
   async #record(seq: number, response: ServerResponse): Promise<void> {
-    const row = this.#store.index.rowOf(seq);
-    const record = row < 0 ? null : await this.#store.record(row);
+    const { shown: index } = this.#store;
+    const row = index.rowOf(seq);
+    const record = row < 0 ? null : await this.#store.record(index.placed(row));
     if (record === null) response.writeHead(404).end();
     else json(response, { record });
+  }
+
+  /** Why it was decided so, and what the same domain did before and after. */
+  async #context(seq: number, response: ServerResponse): Promise<void> {
+    const { shown: index } = this.#store;
+    const row = index.rowOf(seq);
+    const record = row < 0 ? null : await this.#store.record(index.placed(row));
+    if (record === null) {
+      response.writeHead(404).end();
+      return;
+    }
+    const neighbours = await this.#whole(index, neighboursOf(index, row));
+    json(response, { why: await this.#why(seq, record), neighbours });
+  }
+
+  async #why(seq: number, record: { readonly [key: string]: unknown }): Promise<Why> {
+    const decided = decisionIn(record);
+    if (decided === null) return { by: 'no decision' };
+    try {
+      return whyOf(decided, await this.#policy.inForce(seq, record.revision));
+    } catch (error) {
+      if (!(error instanceof AuditQuestionError || error instanceof PolicyError)) throw error;
+      return { by: 'unknown policy', problem: error.message };
+    }
   }
 
   async #proof(seq: number, response: ServerResponse): Promise<void> {
@@ -202,10 +278,17 @@ export class ConsoleApi {
     event(response, 'state', this.#state());
   }
 
+  /** At once after a pause, else when it is time again: the last change is always told. */
+  #tellSoon(): void {
+    if (this.#nextLive !== null) return;
+    const wait = this.#lastLive + this.#liveMs - performance.now();
+    if (wait <= 0) this.#tell();
+    else this.#nextLive = setTimeout(() => this.#tell(), wait).unref();
+  }
+
   #tell(): void {
-    const now = performance.now();
-    if (now - this.#lastLive < LIVE_INTERVAL_MS / 2) return;
-    this.#lastLive = now;
+    this.#nextLive = null;
+    this.#lastLive = performance.now();
     for (const response of this.#live) if (!response.writableNeedDrain) event(response, 'state', this.#state());
   }
 
@@ -215,7 +298,9 @@ export class ConsoleApi {
     beginEvents(response);
     try {
       let told = 0;
+      const { silent, ...witnessed } = await askWitnesses(this.#witnesses);
       const result = await verifyAudit(this.#directory, {
+        ...witnessed,
         keys: this.#keys,
         onProgress: (bytes, total) => {
           if (performance.now() - told < 100) return;
@@ -223,7 +308,7 @@ export class ConsoleApi {
           event(response, 'progress', { bytes, total });
         },
       });
-      event(response, 'result', result);
+      event(response, 'result', { ...result, silent });
     } finally {
       this.#isVerifying = false;
       response.end();

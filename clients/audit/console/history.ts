@@ -30,6 +30,7 @@ export interface History {
 
 /** The rows that answer a question, in the order of the log. */
 export interface Matches {
+  readonly index: RecordIndex;
   readonly question: string;
   /** Number of index rows that were read. */
   readonly looked: number;
@@ -56,7 +57,7 @@ export function matchesOf(index: RecordIndex, question: string, now: number, bef
     rows[length] = row;
     length += 1;
   }
-  return { question, looked: end, rows, length };
+  return { index, question, looked: end, rows, length };
 }
 
 export function historyOf(index: RecordIndex, matches: Matches): History {

@@ -1,3 +1,4 @@
 /** Entry of console/. */
 export type { CaseDesk } from './cases.ts';
 export { type AuditConsole, openConsole } from './server.ts';
+export type { Witnesses } from './witnesses.ts';

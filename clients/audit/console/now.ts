@@ -1,44 +1,53 @@
-/** The data of the Now view: the domains, the recent traffic between them, and the current refusals. Pure. */
+/** The data of the Now view: a map of the recent traffic, the current refusals and grants, and the state of the log. Pure. */
 import type { RecordIndex } from '../store/index.ts';
+import { busiestFirst, type Flow, isRefusal, windowOf } from './flows.ts';
+import { type DomainNow, type Drawing, type MapNow, mapOf } from './units.ts';
 
 /** Newest refusals that are worth listing. */
 const SHOWN_REFUSALS = 50;
+/** Flows in the list under the map. */
+const SHOWN_FLOWS = 12;
 
-export interface DomainNow {
-  readonly name: string;
-  readonly labels: readonly string[];
-  /** True when the domain has a session according to the log. */
-  readonly isConnected: boolean;
-}
-
-export interface EdgeNow {
-  readonly src: string;
-  readonly dst: string;
-  readonly messages: number;
-  readonly bytes: number;
-  readonly denied: number;
+export interface NowQuestion extends Drawing {
+  readonly windowMs: number;
 }
 
 export interface Now {
   /** Milliseconds since 1970, of the newest record; the window ends there. */
   readonly until: number;
   readonly windowMs: number;
-  readonly domains: readonly DomainNow[];
-  readonly edges: readonly EdgeNow[];
+  readonly domains: number;
+  readonly connected: number;
+  readonly map: MapNow;
+  /** The busiest flows between domains, those with denials first; with a focus, only its own. */
+  readonly flows: readonly Flow[];
+  readonly moreFlows: number;
+  /** Sums of the window, and the present rates. */
+  readonly messages: number;
+  readonly bytes: number;
+  readonly denied: number;
+  readonly messageRate: number;
+  readonly byteRate: number;
+  readonly allowedOverTime: readonly number[];
+  readonly deniedOverTime: readonly number[];
   /** Rows of the newest refusals, newest first. */
   readonly refusals: readonly number[];
   /** Rows of `grant.add` that no later record ended. */
   readonly grants: readonly number[];
   readonly revision: number | null;
   readonly policy: string | null;
+  /** Policies that were refused since the one in force. */
+  readonly rejected: number;
   /** Times at which the log could not be written. */
   readonly gaps: number;
-  readonly isRunning: boolean;
+  /** The last start of the broker was not followed by a stop. */
+  readonly isStarted: boolean;
 }
 
 /** State that every record changes, kept from one look to the next; the window is computed at each look. */
 export class NowState {
-  readonly #index: RecordIndex;
+  readonly index: RecordIndex;
+  readonly #isWhole: boolean;
   readonly #domains = new Map<string, { labels: readonly string[]; isConnected: boolean }>();
   /** By domain and label. */
   readonly #grants = new Map<string, number>();
@@ -46,32 +55,57 @@ export class NowState {
   #looked = 0;
   #revision: number | null = null;
   #policy: string | null = null;
+  #rejected = 0;
   #gaps = 0;
-  #isRunning = false;
+  #isStarted = false;
   #until = 0;
 
-  constructor(index: RecordIndex) {
-    this.#index = index;
+  /** @param isWhole false: the index begins somewhere in the log, so the beginnings of sessions are missing */
+  constructor(index: RecordIndex, isWhole: boolean) {
+    this.index = index;
+    this.#isWhole = isWhole;
+    this.#isStarted = !isWhole;
   }
 
-  look(windowMs: number): Now {
-    for (; this.#looked < this.#index.rows; this.#looked++) this.#take(this.#looked);
+  /** Takes in what is new, so that a look costs no more than its window. */
+  advance(): void {
+    for (; this.#looked < this.index.rows; this.#looked++) this.#take(this.#looked);
+  }
+
+  look({ windowMs, ...drawing }: NowQuestion): Now {
+    this.advance();
+    const window = windowOf(this.index, this.#until, windowMs);
+    const domains: DomainNow[] = [...this.#domains].map(([name, one]) => ({ name, ...one }));
+    const own = window.flows.filter(({ src, dst }) => drawing.focus === null || [src, dst].includes(drawing.focus));
+    const total = (key: 'messages' | 'bytes' | 'messageRate' | 'byteRate'): number =>
+      window.flows.reduce((sum, flow) => sum + flow[key], 0);
     return {
       until: this.#until,
       windowMs,
-      domains: [...this.#domains].map(([name, { labels, isConnected }]) => ({ name, labels, isConnected })),
-      edges: this.#edges(this.#until - windowMs),
+      domains: domains.length,
+      connected: domains.filter(({ isConnected }) => isConnected).length,
+      map: mapOf(domains, window, drawing),
+      flows: own.toSorted(busiestFirst).slice(0, SHOWN_FLOWS),
+      moreFlows: Math.max(0, own.length - SHOWN_FLOWS),
+      messages: total('messages'),
+      bytes: total('bytes'),
+      denied: window.deniedOverTime.reduce((sum, denied) => sum + denied, 0),
+      messageRate: total('messageRate'),
+      byteRate: total('byteRate'),
+      allowedOverTime: window.allowedOverTime,
+      deniedOverTime: window.deniedOverTime,
       refusals: this.#refusals.toReversed(),
       grants: [...this.#grants.values()],
       revision: this.#revision,
       policy: this.#policy,
+      rejected: this.#rejected,
       gaps: this.#gaps,
-      isRunning: this.#isRunning,
+      isStarted: this.#isStarted,
     };
   }
 
   #take(row: number): void {
-    const index = this.#index;
+    const { index } = this;
     const event = index.textAt(row, 'event') ?? '';
     const src = index.textAt(row, 'src');
     const time = index.timeAt(row);
@@ -80,9 +114,14 @@ export class NowState {
     const dst = index.textAt(row, 'dst');
     if (dst !== undefined) this.#party(dst, index.textAt(row, 'dst.labels'));
     const domain = src === undefined ? undefined : this.#domains.get(src);
-    if (index.textAt(row, 'decision') === 'deny' || event === 'session.refused' || event === 'peer.fault') {
+    if (isRefusal(index, row)) {
       this.#refusals.push(row);
       if (this.#refusals.length > SHOWN_REFUSALS) this.#refusals.shift();
+    }
+    // Its session began before the first record of this index.
+    if (!this.#isWhole && event === 'flow') {
+      if (domain !== undefined) domain.isConnected = true;
+      this.#revision = index.numberAt(row, 'revision') || this.#revision;
     }
     switch (event) {
       case 'session.open':
@@ -93,13 +132,17 @@ export class NowState {
         break;
       case 'broker.start':
       case 'broker.stop':
-        this.#isRunning = event === 'broker.start';
+        this.#isStarted = event === 'broker.start';
         for (const one of this.#domains.values()) one.isConnected = false;
         if (event === 'broker.start') this.#grants.clear();
         break;
       case 'policy.load':
         this.#revision = index.numberAt(row, 'revision');
         this.#policy = index.textAt(row, 'policy') ?? null;
+        this.#rejected = 0;
+        break;
+      case 'policy.reject':
+        this.#rejected += 1;
         break;
       case 'audit.gap':
         this.#gaps += 1;
@@ -120,24 +163,5 @@ export class NowState {
     if (known === undefined) this.#domains.set(name, { labels: list, isConnected: false });
     else if (known.labels.length !== list.length || known.labels.some((label, at) => label !== list[at]))
       known.labels = list;
-  }
-
-  /** From the newest record back to the window's beginning. Time may step, so it looks a little further. */
-  #edges(since: number): readonly EdgeNow[] {
-    const index = this.#index;
-    const edges = new Map<string, { src: string; dst: string; messages: number; bytes: number; denied: number }>();
-    for (let row = index.rows - 1; row >= 0; row--) {
-      if (index.timeAt(row) < since) break;
-      const [src, dst] = [index.textAt(row, 'src'), index.textAt(row, 'dst')];
-      if (src === undefined || dst === undefined) continue;
-      const key = `${src} ${dst}`;
-      const edge = edges.get(key) ?? { src, dst, messages: 0, bytes: 0, denied: 0 };
-      edges.set(key, edge);
-      if (index.textAt(row, 'event') === 'flow') {
-        edge.messages += index.numberAt(row, 'messages');
-        edge.bytes += index.numberAt(row, 'bytes');
-      } else if (index.textAt(row, 'decision') === 'deny') edge.denied += index.numberAt(row, 'count') || 1;
-    }
-    return [...edges.values()].filter(({ messages, denied }) => messages > 0 || denied > 0);
   }
 }

@@ -3,11 +3,13 @@ import { type AccessChange, diffAccess, finish, formatChange, type PolicyRevisio
 import { AuditQuestionError } from '../errors.ts';
 import {
   type AccessUse,
+  type AssertionProof,
   accessUse,
   decidedOtherwise,
   type LoadedPolicy,
   loadedPolicyOf,
   type PolicyArchive,
+  proveAssertions,
   type RuleUse,
   ruleUse,
   UsageTally,
@@ -21,6 +23,8 @@ const SHOWN_REVISIONS = 200;
 const SHOWN_CHANGES = 200;
 /** An answer is good for so long: a live log changes the counts many times a second. */
 const KEPT_MS = 5_000;
+/** Policies that stay compiled. */
+const KEPT_POLICIES = 4;
 
 export interface PolicyView {
   readonly revisions: readonly LoadedPolicy[];
@@ -32,8 +36,8 @@ export interface PolicyView {
   readonly domains: readonly { readonly name: string; readonly labels: readonly string[] }[];
   readonly accesses: readonly AccessUse[];
   readonly rules: readonly RuleUse[];
-  /** Lines of assertions.csv; each of them holds, for it was checked again now. */
-  readonly assertions: readonly string[];
+  /** Each line of assertions.csv, with what was counted for it. */
+  readonly assertions: readonly AssertionProof[];
   /** What it allows that the one before did not, and the other way round. Null: there is none before, or no longer. */
   readonly changes: { readonly total: number; readonly lines: readonly string[] } | null;
   /** Requests of the log that it would decide otherwise. */
@@ -46,7 +50,13 @@ export class PolicyState {
   readonly #candidate: PolicyRevision | null;
   readonly #tally = new UsageTally();
   readonly #loaded: LoadedPolicy[] = [];
+  readonly #policies = new Map<number, Promise<PolicyRevision>>();
+  #proofs: { readonly policy: PolicyRevision; readonly found: readonly AssertionProof[] } | null = null;
   #looked = 0;
+  /** Rows of `policy.load` that have not been read from the log yet. */
+  #loads: number[] = [];
+  /** Ends when all known revisions have been read from the log. */
+  #reading: Promise<void> = Promise.resolve();
   #kept: { readonly name: string; readonly until: number; readonly view: Promise<PolicyView> } | null = null;
 
   constructor(store: AuditStore, archive: PolicyArchive, candidate: PolicyRevision | null) {
@@ -73,7 +83,7 @@ export class PolicyState {
     const loaded = this.#loaded[at];
     if (loaded === undefined && !isCandidate)
       throw new AuditQuestionError('ERR_AUDIT_NO_POLICY', 'no such policy is known to have been in force');
-    const policy = loaded === undefined ? this.#candidate : await this.#archive.policyOf(loaded);
+    const policy = loaded === undefined ? this.#candidate : await this.#policyOf(loaded);
     if (policy === null) throw new AuditQuestionError('ERR_AUDIT_NO_POLICY', 'there is no candidate');
     const before = this.#loaded[at - 1];
     return {
@@ -88,7 +98,7 @@ export class PolicyState {
       })),
       accesses: accessUse(policy, this.#tally),
       rules: ruleUse(policy, this.#tally),
-      assertions: linesOf(policy.files['assertions.csv']),
+      assertions: this.#proofsOf(policy),
       changes: before === undefined ? null : await this.#changes(before, policy),
       otherwise: decidedOtherwise(policy, this.#tally).slice(0, SHOWN_CHANGES),
     };
@@ -102,7 +112,7 @@ export class PolicyState {
   /** Null: the archive no longer has the policy before. */
   async #changes(before: LoadedPolicy, policy: PolicyRevision): Promise<PolicyView['changes']> {
     try {
-      const changes = finish(diffAccess(await this.#archive.policyOf(before), policy));
+      const changes = finish(diffAccess(await this.#policyOf(before), policy));
       return { total: changes.length, lines: changes.slice(0, SHOWN_CHANGES).map(changeText) };
     } catch (error) {
       if (error instanceof AuditQuestionError) return null;
@@ -110,21 +120,59 @@ export class PolicyState {
     }
   }
 
-  async #catchUp(): Promise<void> {
+  /** The policy that decided a record: the newest of that revision before it. @throws AuditQuestionError, PolicyError */
+  async inForce(seq: number, revision: unknown): Promise<PolicyRevision> {
+    await this.#catchUp();
+    const loaded = this.#loaded.findLast((one) => one.revision === revision && one.seq < seq);
+    if (loaded === undefined)
+      throw new AuditQuestionError('ERR_AUDIT_NO_POLICY', 'the log does not say which policy decided it');
+    return await this.#policyOf(loaded);
+  }
+
+  /** Takes in what is new, so that a look costs no more than the policy. */
+  advance(): void {
     const { index } = this.#store;
     const cursor = index.cursor();
-    // Two looks at a time would count a record twice: this loop does not wait between its rows.
-    const loads: number[] = [];
     for (; this.#looked < index.rows; this.#looked++) {
       cursor.row = this.#looked;
       this.#tally.add(cursor);
-      if (index.textAt(this.#looked, 'event') === 'policy.load') loads.push(this.#looked);
+      if (index.textAt(this.#looked, 'event') === 'policy.load') this.#loads.push(this.#looked);
     }
-    for (const row of loads) {
-      const fields = await this.#store.record(row);
-      const loaded = fields === null ? null : loadedPolicyOf(new RecordRow({ seq: Number(fields.seq), fields }));
+  }
+
+  /** Compiled once: a person looks at several records that one policy decided. */
+  #policyOf(loaded: LoadedPolicy): Promise<PolicyRevision> {
+    const known = this.#policies.get(loaded.seq) ?? this.#archive.policyOf(loaded);
+    this.#policies.delete(loaded.seq);
+    this.#policies.set(loaded.seq, known);
+    // The archive may have it the next time.
+    known.catch(() => this.#policies.delete(loaded.seq));
+    for (const oldest of this.#policies.keys()) {
+      if (this.#policies.size <= KEPT_POLICIES) break;
+      this.#policies.delete(oldest);
+    }
+    return known;
+  }
+
+  #proofsOf(policy: PolicyRevision): readonly AssertionProof[] {
+    if (this.#proofs?.policy !== policy) this.#proofs = { policy, found: proveAssertions(policy) };
+    return this.#proofs.found;
+  }
+
+  async #catchUp(): Promise<void> {
+    this.advance();
+    // Two looks at a time would add a revision twice: each takes what is there, and waits afterwards.
+    const loads = this.#loads;
+    this.#loads = [];
+    const read = loads.map(async (row) => {
+      const placed = this.#store.index.placed(row);
+      const fields = await this.#store.record(placed);
+      const loaded = fields === null ? null : loadedPolicyOf(new RecordRow({ seq: placed.seq, fields }));
       if (loaded !== null) this.#loaded.push(loaded);
-    }
+    });
+    // Retention may have removed the segment of an old one: the others are shown all the same.
+    this.#reading = Promise.allSettled([this.#reading, ...read]).then(() => undefined);
+    await this.#reading;
     this.#loaded.sort((a, b) => a.seq - b.seq);
   }
 }
@@ -134,10 +182,4 @@ function changeText(change: AccessChange): string {
   const { kept, added, removed } = change;
   const mark = kept.length > 0 || (added.length > 0 && removed.length > 0) ? '*' : added.length > 0 ? '+' : '-';
   return `${mark} ${formatChange(change)}`;
-}
-
-/** The rows of a CSV file, without comments. */
-function linesOf(bytes: Uint8Array): readonly string[] {
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
 }

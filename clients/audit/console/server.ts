@@ -14,6 +14,7 @@ import { ConsoleApi } from './api.ts';
 import { type CaseDesk, ConsoleCases } from './cases.ts';
 import { Guard, SECURITY_HEADERS } from './guard.ts';
 import { PolicyState } from './policy.ts';
+import type { Witnesses } from './witnesses.ts';
 
 export interface ConsoleOptions {
   /** The audit directory. */
@@ -25,10 +26,14 @@ export interface ConsoleOptions {
   readonly inspectors: Inspectors;
   /** A policy that is not in force: the Policy view shows what it would change. */
   readonly candidate?: PolicyRevision;
+  /** Asked at each verification. Default: none. */
+  readonly witnesses?: Witnesses;
   /** The auditor at this console, and the folder of the auditor's cases. Default: the console makes no cases. */
   readonly desk?: CaseDesk;
   /** Where the built page is. Default: where `npm run build` puts it. */
   readonly page?: string;
+  /** Milliseconds between two looks at the log, and between two live events. Default: half a second. */
+  readonly paceMs?: number;
 }
 
 export interface AuditConsole {
@@ -57,11 +62,13 @@ export async function openConsole(options: ConsoleOptions): Promise<AuditConsole
   const page = options.page ?? BUILT_PAGE;
   if (!existsSync(join(page, 'app.js')))
     throw new AuditQuestionError('ERR_AUDIT_PAGE', `the console's page is not in "${page}"; run: npm run build`);
-  const store = new AuditStore(options.directory);
-  const archive = new PolicyArchive(options.directory, options.inspectors);
+  const { directory, keys, witnesses = null, paceMs } = options;
+  const store = new AuditStore(directory, paceMs);
+  const archive = new PolicyArchive(directory, options.inspectors);
   const policy = new PolicyState(store, archive, options.candidate ?? null);
-  const cases = new ConsoleCases(options.directory, options.keys, options.desk ?? null);
-  const api = new ConsoleApi(options.directory, store, policy, cases, options.keys);
+  const cases = new ConsoleCases(directory, keys, options.desk ?? null);
+  const parts = { directory, store, policy, cases, keys, witnesses };
+  const api = new ConsoleApi(paceMs === undefined ? parts : { ...parts, liveMs: paceMs });
   const server = createServer();
   const port = await listen(server, options.port);
   const guard = new Guard([`127.0.0.1:${port}`, `localhost:${port}`]);

@@ -1,25 +1,40 @@
 /** The index of a log, kept up to date with it. An edge. */
-import { type LinePlace, placeAfter, readAudit, readLineAt } from '../../../broker/audit/index.ts';
-import { RecordIndex } from './record-index.ts';
+import { auditReader, type LinePlace, placeAfter, readAudit, readLineAt } from '../../../broker/audit/index.ts';
+import { type PlacedRecord, RecordIndex } from './record-index.ts';
 
 /** How often the store looks for new records. */
 const POLL_MS = 500;
 /** Rows between two pauses in which others may be served. */
 const ROWS_PER_TURN = 2_000;
+/** The end of a long log is read first: some 6 000 records. */
+const NEWEST_BYTES = 3 * 1024 * 1024;
+
+/** How far the first reading of the log has come. */
+export interface Reading {
+  readonly bytes: number;
+  readonly total: number;
+}
 
 export class AuditStore {
+  /** All records that have been read so far, oldest first. */
   readonly index = new RecordIndex();
   /** Lines that are not records. */
   malformed = 0;
   readonly #directory: string;
+  readonly #pollMs: number;
   readonly #listeners = new Set<() => void>();
+  #newest: RecordIndex | null = null;
   #end: LinePlace = { segment: 0, offset: 0 };
+  #bytes = 0;
+  #total = 0;
   #isComplete = false;
   #timer: NodeJS.Timeout | null = null;
   #isClosed = false;
 
-  constructor(directory: string) {
+  /** @param pollMs how often it looks for new records */
+  constructor(directory: string, pollMs = POLL_MS) {
     this.#directory = directory;
+    this.#pollMs = pollMs;
   }
 
   /** Has everything been read that was there at the start? */
@@ -27,9 +42,18 @@ export class AuditStore {
     return this.#isComplete;
   }
 
-  /** Reads the existing records, then the new ones as they arrive, until it is closed. */
+  /** The index that answers questions: the newest records until all have been read, then all. */
+  get shown(): RecordIndex {
+    return this.#newest ?? this.index;
+  }
+
+  get reading(): Reading {
+    return { bytes: Math.min(this.#bytes, this.#total), total: this.#total };
+  }
+
+  /** Reads the newest records, then all, then new ones as they arrive, until it is closed. */
   start(): void {
-    void this.#read();
+    void this.#begin();
   }
 
   /** Called after new records. Returns the function that removes the listener. */
@@ -39,8 +63,7 @@ export class AuditStore {
   }
 
   /** The record as it stands in the log; null: it cannot be read any more. */
-  async record(row: number): Promise<{ readonly [key: string]: unknown } | null> {
-    const { place, length } = this.index.placed(row);
+  async record({ place, length }: PlacedRecord): Promise<{ readonly [key: string]: unknown } | null> {
     const { parsed } = await readLineAt(this.#directory, place, length);
     return typeof parsed === 'string' ? null : parsed.fields;
   }
@@ -50,24 +73,68 @@ export class AuditStore {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
+  async #begin(): Promise<void> {
+    try {
+      await this.#readNewest();
+    } catch {
+      // The directory is not there yet. Reading from the beginning finds it when it comes.
+    }
+    await this.#read();
+  }
+
+  /** A person who opens a long log asks what happens now: that part is there before the rest has been read. */
+  async #readNewest(): Promise<void> {
+    const reader = auditReader(this.#directory);
+    const segments = (await reader.segments()).filter(({ fault }) => fault === undefined);
+    this.#total = segments.reduce((sum, { bytes }) => sum + bytes, 0);
+    let [at, left] = [segments.length - 1, NEWEST_BYTES];
+    while (at > 0 && (segments[at]?.bytes ?? 0) < left) {
+      left -= segments[at]?.bytes ?? 0;
+      at -= 1;
+    }
+    const segment = segments[at];
+    // A short log is read from its beginning in the same time.
+    if (segment === undefined || segment.bytes <= left) return;
+    const newest = new RecordIndex();
+    let isCut = true;
+    for await (const line of readAudit(this.#directory, { segment: segment.number, offset: segment.bytes - left })) {
+      if (!isCut && typeof line.parsed !== 'string')
+        newest.add(line.parsed.seq, line.parsed.fields, line.place, line.length);
+      isCut = false;
+    }
+    if (newest.rows > 0) this.#newest = newest;
+    this.#tell();
+  }
+
   async #read(): Promise<void> {
-    const before = this.index.rows + this.malformed;
+    const before = this.#lines;
     try {
       for await (const line of readAudit(this.#directory, this.#end)) {
         if (this.#isClosed) return;
         if (typeof line.parsed === 'string') this.malformed += 1;
         else this.index.add(line.parsed.seq, line.parsed.fields, line.place, line.length);
         this.#end = placeAfter(line);
-        if ((this.index.rows + this.malformed) % ROWS_PER_TURN === 0)
+        this.#bytes += line.length + 1;
+        if (this.#lines % ROWS_PER_TURN === 0) {
+          if (!this.#isComplete) this.#tell();
           await new Promise((resolve) => setImmediate(resolve));
+        }
       }
-      if (!this.#isComplete || this.index.rows + this.malformed > before) {
-        this.#isComplete = true;
-        for (const listener of [...this.#listeners]) listener();
-      }
+      const isFirst = !this.#isComplete;
+      this.#isComplete = true;
+      this.#newest = null;
+      if (isFirst || this.#lines > before) this.#tell();
     } catch {
       // The directory is gone or unreadable for now. The records already read stay, and the next look may succeed.
     }
-    if (!this.#isClosed) this.#timer = setTimeout(() => void this.#read(), POLL_MS).unref();
+    if (!this.#isClosed) this.#timer = setTimeout(() => void this.#read(), this.#pollMs).unref();
+  }
+
+  get #lines(): number {
+    return this.index.rows + this.malformed;
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener();
   }
 }

@@ -1,13 +1,15 @@
 /** `argus console`: the audit log in a browser. */
 import { mkdir } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import type { VerifierKey } from '../../../broker/audit/index.ts';
+import { AuditError, type VerifierKey } from '../../../broker/audit/index.ts';
 import { INSPECTORS } from '../../../broker/index.ts';
 import { loadIdentity } from '../../../keys/index.ts';
-import { AuditQuestionError, type CaseDesk, openConsole } from '../../audit/index.ts';
+import { AuditQuestionError, type CaseDesk, openConsole, type Witnesses } from '../../audit/index.ts';
 import { announce } from './audit/announce.ts';
 import { parseKeys } from './audit/arguments.ts';
 import { untilInterrupted } from './audit/interrupt.ts';
+import { witnessedAt } from './audit/verify.ts';
+import { credentialedKeys } from './audit/witness-keys.ts';
 import { load } from './policy/directory.ts';
 
 interface ConsoleFlags {
@@ -16,6 +18,10 @@ interface ConsoleFlags {
   readonly candidate?: string;
   readonly identity?: string;
   readonly cases?: string;
+  readonly witness?: readonly string[];
+  readonly witnessKey?: readonly VerifierKey[];
+  readonly witnessAuthority?: string;
+  readonly revocations?: string;
 }
 
 const MAX_TCP_PORT = 65_535;
@@ -29,12 +35,24 @@ export function consoleCommand(): Command {
     .option('--candidate <directory>', 'a policy directory that is not in force: show what it would change')
     .option('--identity <directory>', 'your key and credential, with the role auditor: you can make cases')
     .option('--cases <directory>', 'with --identity: the folder of your cases')
+    .option(
+      '--witness <place>',
+      'compare with what a witness has seen: its address, or its file "witnessed"; may be given several times',
+      (place: string, before: readonly string[] | undefined) => [...(before ?? []), place],
+    )
+    .option('--witness-key <vkey>', 'the key of the witness, which must have cosigned it; may be repeated', parseKeys)
+    .option(
+      '--witness-authority <file>',
+      'authority.pub.jwk: each --witness must have a credential of it with the role witness',
+    )
+    .option('--revocations <file>', 'revocations.jws of that authority: no witness may be on it')
     .addHelpText(
       'after',
-      '\nExamples:\n  argus console /var/log/argus --key broker.vkey\n  argus console /var/log/argus --key broker.vkey --identity ~/.argus --cases ~/cases\n\nThe printed address holds a token that serves once, for one browser.',
+      '\nExamples:\n  argus console /var/log/argus --key broker.vkey\n  argus console /var/log/argus --key broker.vkey --witness http://10.0.0.9:7420 --witness-key witness.vkey\n  argus console /var/log/argus --key broker.vkey --identity ~/.argus --cases ~/cases\n\nThe printed address holds a token that serves once, for one browser.',
     )
     .action(async (directory: string, flags: ConsoleFlags) => {
       const desk = await deskOf(directory, flags);
+      const witnesses = witnessesOf(flags);
       await announce(directory, { what: 'console', question: '' });
       const opened = await openConsole({
         directory,
@@ -42,12 +60,23 @@ export function consoleCommand(): Command {
         keys: flags.key ?? [],
         inspectors: INSPECTORS,
         ...(flags.candidate === undefined ? {} : { candidate: await load(flags.candidate) }),
+        ...(witnesses === null ? {} : { witnesses }),
         ...(desk === null ? {} : { desk }),
       });
       process.stdout.write(`${opened.url}\n`);
       await untilInterrupted((signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())));
       await opened.close();
     });
+}
+
+/** Null: this console compares with none. */
+function witnessesOf(flags: ConsoleFlags): Witnesses | null {
+  const { witness: places, witnessKey = [], witnessAuthority, revocations } = flags;
+  if (places === undefined) {
+    if (witnessKey.length === 0 && witnessAuthority === undefined && revocations === undefined) return null;
+    throw new AuditError('ERR_AUDIT_WITNESS', 'the options about witnesses need --witness');
+  }
+  return { places, ask: witnessedAt, keys: async () => [...witnessKey, ...(await credentialedKeys(flags))] };
 }
 
 /** Null: this console makes no cases. */

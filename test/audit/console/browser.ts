@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { INSPECTORS } from '../../../broker/index.ts';
-import { type CaseDesk, openConsole } from '../../../clients/audit/index.ts';
+import { openConsole } from '../../../clients/audit/index.ts';
 import { findBinary } from '../../support/needs.ts';
 import { builtPage } from './console-fixtures.ts';
 
@@ -49,7 +49,7 @@ export async function closeBrowser(): Promise<void> {
 export async function visit(
   directory: string,
   run: (visit: Visit) => Promise<void>,
-  more: { readonly desk?: CaseDesk } = {},
+  more: Pick<Parameters<typeof openConsole>[0], 'desk' | 'candidate' | 'witnesses' | 'paceMs'> = {},
 ): Promise<void> {
   const page = await builtPage();
   const opened = await openConsole({ directory, port: 0, keys: [], inspectors: INSPECTORS, page, ...more });

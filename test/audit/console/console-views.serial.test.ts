@@ -1,11 +1,14 @@
 /** Every view of the console on the log of a day: usable by everybody, also in the dark, on a telephone, by keyboard. */
-import { appendFileSync, cpSync, mkdirSync, readdirSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeLine } from '../../../broker/audit/chain.ts';
+import { AuditError } from '../../../broker/audit/index.ts';
+import { INSPECTORS } from '../../../broker/index.ts';
+import { loadPolicy } from '../../../policy/index.ts';
 import { needs } from '../../support/needs.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
 import { writeDay } from '../day/day.ts';
@@ -58,10 +61,10 @@ const OPENED = {
   now: async (view: Page) => view.getByRole('button', { name: /^mail-vm/ }).press('Enter'),
   history: async (view: Page) => {
     await view
-      .getByRole('button', { name: /^#\d+ .*policy\.load/ })
+      .getByRole('button', { name: /^#\d+ .*send\.denied/ })
       .first()
       .click();
-    await view.getByRole('region', { name: /^Record \d+$/ }).waitFor();
+    await view.getByRole('heading', { name: 'Rows that nearly allow it' }).waitFor();
   },
   policy: async (view: Page) => view.getByRole('button', { name: 'mail-vm to db-vm: denied and tried' }).press('Enter'),
   evidence: async (view: Page) => {
@@ -73,7 +76,7 @@ const OPENED = {
 for (const name of ['now', 'history', 'policy', 'evidence'] as const) {
   withChromium(views, `axe finds nothing in the view ${name}, and nothing is wider than the window`, async () =>
     visit(await dayLog(), async ({ view, show, complaints }) => {
-      await show(name, name === 'history' ? 'event=policy.load' : '');
+      await show(name, name === 'history' ? 'decision=deny src=work-vm' : '');
       await OPENED[name](view);
       await looksWell(view, name);
       assert.equal(complaints, []);
@@ -124,6 +127,77 @@ withChromium(
     });
   },
 );
+
+withChromium(
+  views,
+  'a record in detail has near misses, its row as it was and its neighbours, and gives the focus back',
+  async () =>
+    visit(await dayLog(), async ({ view, show, complaints }) => {
+      await show('history', 'decision=deny src=work-vm');
+      const row = view.getByRole('button', { name: /^#1063 / });
+      await row.press('Enter');
+      const detail = view.getByRole('region', { name: 'Record 1063' });
+      await detail.getByText('allow work-vm @db:argo { send }; # policy.csv:18').waitFor();
+      await detail.getByText('another destination: backup-vm is not @db').waitFor();
+      await detail.getByRole('heading', { name: 'Before and after, from work-vm' }).waitFor();
+      await view.keyboard.press('Escape');
+      assert.match(String(await view.evaluate('document.activeElement.textContent')), /^#1063 /);
+      await show('history', 'event=flow src=mail-vm dst=db-vm');
+      await view
+        .getByRole('button', { name: /^#\d+ .*flow/ })
+        .first()
+        .press('Enter');
+      // The row of the policy of that time: today's file has no such line.
+      await view.locator('.lines .it').filter({ hasText: '24  p, mail-vm, @db, data, send, allow' }).waitFor();
+      assert.equal(complaints, []);
+    }),
+);
+
+withChromium(views, 'a candidate shows what it would change, and each assertion what was counted for it', async () => {
+  const log = await dayLog();
+  const candidate = await loadPolicy(join(log, '../draft'), { revision: 1, inspectors: INSPECTORS });
+  await visit(
+    log,
+    async ({ view, show }) => {
+      await show('policy');
+      await view.getByRole('combobox', { name: 'Revision' }).selectOption('candidate');
+      await view.getByRole('heading', { name: 'What it would change in what is allowed' }).waitFor();
+      await view.getByText('+ allow mail-vm db-vm:data { send };').waitFor();
+      await view.getByText(/^\+ mail-vm db-vm:argo \{ send \}, 1912 times denied/).waitFor();
+      const assertions = view.getByRole('list', { name: 'Assertions of the policy' });
+      assert.match(
+        await assertions.innerText(),
+        /holds neverallow, @app, @app, argo, send\s+0 of 16 requests allowed, from 4 domains to 4 domains/,
+      );
+    },
+    { candidate },
+  );
+});
+
+withChromium(views, 'witnesses are asked at a verification, and one that is silent does not go unsaid', async () => {
+  const log = await dayLog();
+  const ask = async (place: string) => {
+    if (place === 'gone') throw new AuditError('ERR_AUDIT_WITNESS', 'the witness "gone" does not answer');
+    return { from: place, text: readFileSync(join(log, '..', place), 'utf8') };
+  };
+  await visit(
+    log,
+    async ({ view, show }) => {
+      await show('evidence');
+      const witnesses = view.getByRole('region', { name: 'Witnesses' });
+      await witnesses.getByText('noon.checkpoint is asked at the next verification').waitFor();
+      await view.getByRole('button', { name: 'Verify now' }).press('Enter');
+      await view.getByText(/^PASS 3,\d\d\d records in \d+ segments?, without a witness/).waitFor();
+      await witnesses.getByText(/has seen 1,\d\d\d records; all are still there, unaltered/).waitFor();
+      await witnesses.getByText('the witness "gone" does not answer').waitFor();
+      await view
+        .getByRole('region', { name: 'Limits' })
+        .getByText(/^No witness has seen the records after 1,\d\d\d/)
+        .waitFor();
+    },
+    { witnesses: { places: ['noon.checkpoint', 'gone'], ask, keys: async () => [] } },
+  );
+});
 
 withChromium(
   views,

@@ -111,12 +111,14 @@ consoleSuite('answers are the same as the command line gives', () =>
     assert.is(wrong.status, 400);
     assert.match(wrong.body, /ERR_AUDIT_QUERY/);
     const now = (await read('/api/now?minutes=60')) as {
-      domains: { name: string; isConnected: boolean }[];
+      map: { units: { name: string; connected: number; refused: number }[] };
       grants: { detail: { label: string } }[];
-      isRunning: boolean;
+      isStarted: boolean;
+      isLive: boolean;
     };
-    assert.ok(now.isRunning);
-    assert.ok(now.domains.some(({ name, isConnected }) => name === 'rogue-vm' && isConnected));
+    assert.equal([now.isStarted, now.isLive], [true, false], 'nobody writes a log that was copied');
+    const rogue = now.map.units.find(({ name }) => name === 'rogue-vm');
+    assert.ok(rogue?.connected === 1 && rogue.refused > 0);
     assert.equal(
       now.grants.map(({ detail }) => detail.label),
       ['@mic'],
@@ -124,6 +126,24 @@ consoleSuite('answers are the same as the command line gives', () =>
     assert.is((await ask(opened, '/api/proof/1', { cookie })).status, 400, 'it was never signed');
   }),
 );
+
+consoleSuite('a broker that was killed is not running, and is again once it is back', async () => {
+  const directory = livelyLog(join(temporaryDirectory(), 'audit'), 50);
+  const opened = await openConsole({ directory, port: 0, keys: [], inspectors: INSPECTORS, page: await builtPage() });
+  const cookie = await welcomed(opened);
+  const state = async (): Promise<readonly boolean[]> => {
+    const { isStarted, isLive } = JSON.parse((await ask(opened, '/api/now', { cookie })).body);
+    return [isStarted, isLive];
+  };
+  await until(async () => (await state())[0] === true);
+  assert.equal(await state(), [true, false]);
+  const log = await openAuditLog({ directory, broker: 'host-1' });
+  assert.equal(await state(), [true, true]);
+  await log.close();
+  await until(async () => (await state())[0] === false);
+  assert.equal(await state(), [false, false]);
+  await opened.close();
+});
 
 consoleSuite('a log that grows is followed', async () => {
   const directory = join(temporaryDirectory(), 'audit');

@@ -1,5 +1,5 @@
 /** Asks the console's process. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
   const response = await fetch(path, signal === undefined ? {} : { signal });
@@ -30,10 +30,16 @@ export interface LiveState {
   readonly records: number;
   readonly isComplete: boolean;
   readonly malformed: number;
+  /** How far the first reading of the log has come. */
+  readonly reading: { readonly bytes: number; readonly total: number };
+  /** While it lasts, answers are about so many newest records. Null: about all that have been read. */
+  readonly newest: number | null;
   readonly directory: string;
   /** This console was started by an auditor with a folder for cases. */
   readonly mayMakeCases: boolean;
   readonly keys: readonly string[];
+  /** Addresses and files of witnesses. */
+  readonly witnesses: readonly string[];
 }
 
 /** The log's state, as it changes; `isLost` while the process does not answer. */
@@ -52,22 +58,57 @@ export function useLive(): { readonly state: LiveState | null; readonly isLost: 
   return { state, isLost };
 }
 
-/** The answer to a path, asked again whenever `turn` changes; the last answer stays until the next one is there. */
-export function useAnswer<T>(path: string, turn: number): { readonly answer: T | null; readonly fault: string | null } {
+/**
+ * The answer to a path, asked again whenever `turn` changes; the last answer stays until the next one is there. One
+ * request at a time: a log that changes faster than it can be asked about neither piles up requests nor starves.
+ */
+export function useAnswer<T>(
+  path: string,
+  turn: number | string,
+): { readonly answer: T | null; readonly fault: string | null } {
   const [answer, setAnswer] = useState<T | null>(null);
   const [fault, setFault] = useState<string | null>(null);
+  const again = useRef<() => void>(() => undefined);
+  const asked = useRef<number | string | null>(null);
   useEffect(() => {
     const stop = new AbortController();
-    ask<T>(path, stop.signal).then(
-      (value) => {
-        setAnswer(value);
-        setFault(null);
-      },
-      (error: Error) => {
-        if (!stop.signal.aborted) setFault(error.message);
-      },
-    );
+    let [isAsking, isStale] = [false, false];
+    const go = async (): Promise<void> => {
+      isStale = true;
+      if (isAsking) return;
+      isAsking = true;
+      while (isStale && !stop.signal.aborted) {
+        isStale = false;
+        try {
+          const value = await ask<T>(path, stop.signal);
+          if (stop.signal.aborted) return;
+          setAnswer(value);
+          setFault(null);
+        } catch (error) {
+          if (!stop.signal.aborted) setFault(error instanceof Error ? error.message : String(error));
+        }
+      }
+      isAsking = false;
+    };
+    asked.current = turn;
+    again.current = () => void go();
+    again.current();
     return () => stop.abort();
-  }, [path, turn]);
+  }, [path]);
+  useEffect(() => {
+    if (asked.current === turn) return;
+    asked.current = turn;
+    again.current();
+  }, [turn]);
   return { answer, fault };
+}
+
+/** Counts up as time passes. */
+export function useEvery(ms: number): number {
+  const [times, setTimes] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => setTimes((before) => before + 1), ms);
+    return () => clearInterval(timer);
+  }, [ms]);
+  return times;
 }

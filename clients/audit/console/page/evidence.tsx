@@ -1,7 +1,7 @@
 /** Evidence: the verification in front of one's eyes, what is signed, and what is not proven. */
 import { useEffect, useState } from 'preact/hooks';
 import { useAnswer } from './api.tsx';
-import { bytes, plain } from './text.tsx';
+import { bytes, clockTime, plain } from './text.tsx';
 
 interface Result {
   readonly ok: boolean;
@@ -21,6 +21,15 @@ interface Result {
   readonly gaps: number;
   readonly lost: number;
   readonly live: boolean;
+  readonly prunedRecords: number;
+  readonly witnesses: readonly {
+    readonly from: string;
+    readonly name: string | null;
+    readonly size: number;
+    readonly cosignedAt: number | null;
+  }[];
+  /** Witnesses that did not answer, or are not trusted. */
+  readonly silent: readonly { readonly place: string; readonly reason: string }[];
   readonly checkpoints: {
     readonly count: number;
     readonly covered: number;
@@ -30,7 +39,13 @@ interface Result {
   };
 }
 
-export function Evidence({ keys }: { readonly keys: readonly string[] }) {
+interface Props {
+  readonly keys: readonly string[];
+  /** Addresses and files of the witnesses that are asked. */
+  readonly witnesses: readonly string[];
+}
+
+export function Evidence({ keys, witnesses }: Props) {
   const [run, setRun] = useState(0);
   const [progress, setProgress] = useState<{ readonly bytes: number; readonly total: number } | null>(null);
   const [result, setResult] = useState<Result | null>(null);
@@ -60,7 +75,12 @@ export function Evidence({ keys }: { readonly keys: readonly string[] }) {
     <div class="evidence">
       <section class="panel" aria-label="Verification">
         <h2>Is the log whole, and is it the one that was signed?</h2>
-        <button type="button" onClick={() => setRun(run + 1)} disabled={run > 0 && result === null && fault === null}>
+        <button
+          type="button"
+          class="main"
+          onClick={() => setRun(run + 1)}
+          disabled={run > 0 && result === null && fault === null}
+        >
           Verify now
         </button>
         {progress !== null && (
@@ -91,12 +111,13 @@ export function Evidence({ keys }: { readonly keys: readonly string[] }) {
           keys.map((key) => <pre key={key}>{plain(key)}</pre>)
         )}
       </section>
+      <Witnesses places={witnesses} result={result} />
       <section class="panel" aria-label="Limits">
         <h2>What is not proven</h2>
         <ul>
-          <li>Records behind the newest checkpoint are whole by the chain alone.</li>
-          <li>A log that was rolled back with its checkpoints shows only to whoever kept a later checkpoint.</li>
-          <li>A host that is taken over can stop recording, or record lies, from that moment on.</li>
+          {limitsOf(result, keys, witnesses).map((limit) => (
+            <li key={limit}>{limit}</li>
+          ))}
         </ul>
       </section>
     </div>
@@ -109,6 +130,9 @@ function Verdict({ result }: { readonly result: Result }) {
     <div role="status">
       <p class={`verdict ${ok ? 'good' : 'bad'}`}>
         {ok ? 'PASS' : 'FAIL'} {result.records.toLocaleString('en')} records in {result.segments} segments
+        {result.silent.length > 0 && (
+          <b class="warn">{`, without ${result.silent.length === 1 ? 'a witness' : `${result.silent.length} witnesses`}`}</b>
+        )}
       </p>
       <ul>
         <li>
@@ -131,4 +155,76 @@ function Verdict({ result }: { readonly result: Result }) {
       {result.problemCount > 100 && <p class="bad">showing 100 of {result.problemCount} problems</p>}
     </div>
   );
+}
+
+function Witnesses({ places, result }: { readonly places: readonly string[]; readonly result: Result | null }) {
+  return (
+    <section class="panel" aria-label="Witnesses">
+      <h2>Witnesses</h2>
+      {places.length === 0 && (
+        <p class="warn">
+          None is asked: a log that was rolled back together with its checkpoints would not be noticed. Start the
+          console with --witness.
+        </p>
+      )}
+      <ul class="plain rows">
+        {places.map((place) => (
+          <li key={place}>
+            {plain(place)} <WitnessWord place={place} result={result} />
+          </li>
+        ))}
+      </ul>
+      {result?.silent
+        .filter(({ place }) => !places.includes(place))
+        .map(({ place, reason }) => (
+          <p key={place} class="bad">
+            {plain(reason)}
+          </p>
+        ))}
+    </section>
+  );
+}
+
+function WitnessWord({ place, result }: { readonly place: string; readonly result: Result | null }) {
+  if (result === null) return <span class="dim">is asked at the next verification</span>;
+  const silent = result.silent.find((one) => one.place === place);
+  if (silent !== undefined) return <b class="bad">{plain(silent.reason)}</b>;
+  const report = result.witnesses.find(({ from }) => from === place);
+  if (report === undefined) return <b class="bad">does not vouch for this log</b>;
+  const when = report.cosignedAt === null ? '' : `, ${clockTime(report.cosignedAt * 1_000)} UTC by its clock`;
+  return (
+    <>
+      <b class={report.name === null ? 'warn' : 'good'}>
+        {`has seen ${report.size.toLocaleString('en')} records${when}; all are still there, unaltered`}
+      </b>
+      {report.name !== null && <span class="dim"> cosigned by {plain(report.name)}</span>}
+      {report.name === null && (
+        <span class="warn"> its cosignature was not checked: give its key with --witness-key</span>
+      )}
+    </>
+  );
+}
+
+/** What this verification, with these keys and witnesses, leaves open. */
+function limitsOf(result: Result | null, keys: readonly string[], witnesses: readonly string[]): readonly string[] {
+  const limits: string[] = [];
+  const uncovered = result?.checkpoints.uncovered ?? 0;
+  limits.push(
+    result === null
+      ? 'Nothing has been verified yet. Records behind the newest checkpoint are whole by the chain alone.'
+      : `${uncovered.toLocaleString('en')} records behind the newest checkpoint are whole by the chain alone.`,
+  );
+  if (keys.length === 0) limits.push('Who signed: no key was given, so the log itself says which key is right.');
+  const seen = Math.max(0, ...(result?.witnesses ?? []).map(({ size }) => size));
+  if (witnesses.length === 0 || (result !== null && seen === 0))
+    limits.push('A log that was rolled back with its checkpoints shows only to whoever kept a later checkpoint.');
+  else if (result !== null) limits.push(`No witness has seen the records after ${seen.toLocaleString('en')}.`);
+  if ((result?.prunedRecords ?? 0) > 0)
+    limits.push(
+      `Records 1 to ${result?.prunedRecords} were removed by retention: what they said is not known any more.`,
+    );
+  if ((result?.lost ?? 0) > 0)
+    limits.push(`${result?.lost} events happened while the log could not be written, and are only counted.`);
+  limits.push('A host that is taken over can stop recording, or record lies, from that moment on.');
+  return limits;
 }

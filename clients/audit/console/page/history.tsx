@@ -1,5 +1,5 @@
 /** History: a question, its answer over time and by facet, and the records one by one. */
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { ask, useAnswer } from './api.tsx';
 import { Detail } from './detail.tsx';
 import { chooseAll, useDraft } from './draft.tsx';
@@ -24,15 +24,18 @@ interface HistoryAnswer {
 }
 
 interface Props {
-  readonly turn: number;
+  readonly turn: number | string;
+  /** The first reading goes on, and the answer is about so many newest records; null: it is about all. */
+  readonly newest: number | null;
   readonly question: string;
   /** Records can be picked for a case. */
   readonly mayPick: boolean;
   readonly onAsk: (question: string) => void;
 }
 
-export function History({ turn, question, mayPick, onAsk }: Props) {
+export function History({ turn, newest, question, mayPick, onAsk }: Props) {
   const [chosen, setChosen] = useState<Rec | null>(null);
+  useEffect(() => setChosen(null), [question]);
   const query = new URLSearchParams({ q: question }).toString();
   const { answer, fault } = useAnswer<HistoryAnswer>(`/api/history?${query}`, turn);
   const add = (condition: string): void => onAsk(question === '' ? condition : `(${question}) ${condition}`);
@@ -50,6 +53,7 @@ export function History({ turn, question, mayPick, onAsk }: Props) {
             <span role="status">
               {answer.matched.toLocaleString('en')} of {answer.total.toLocaleString('en')} records
             </span>
+            {newest !== null && <span class="warn">the newest ones; the others are being read</span>}
             {mayPick && answer.matched > 0 && <PickAll question={question} matched={answer.matched} />}
           </p>
           <Histogram {...answer} onRange={(since, until) => add(`since=${iso(since)} until=${iso(until)}`)} />
@@ -83,7 +87,14 @@ export function History({ turn, question, mayPick, onAsk }: Props) {
             <Records query={query} matched={answer.matched} chosen={chosen} mayPick={mayPick} onChoose={setChosen} />
           </div>
           {chosen !== null && (
-            <Detail record={chosen} mayPick={mayPick} onAsk={onAsk} onClose={() => setChosen(null)} />
+            <Detail
+              key={String(chosen.seq)}
+              record={chosen}
+              mayPick={mayPick}
+              onChoose={setChosen}
+              onAsk={onAsk}
+              onClose={() => setChosen(null)}
+            />
           )}
         </>
       )}

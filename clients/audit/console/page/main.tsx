@@ -24,18 +24,26 @@ function go(view: View, question = ''): void {
 }
 
 function App() {
-  const { state, isLost } = useLive();
+  const { state: newest, isLost } = useLive();
+  const [paused, setPaused] = useState<LiveState | null>(null);
+  // A page that is paused shows the state of that moment, and nothing on it moves.
+  const state = paused ?? newest;
+  useEffect(() => {
+    document.documentElement.dataset.paused = String(paused !== null);
+  }, [paused]);
   const [place, setPlace] = useState(placeOf(location.hash));
   useEffect(() => {
     const moved = (): void => setPlace(placeOf(location.hash));
     addEventListener('hashchange', moved);
     return () => removeEventListener('hashchange', moved);
   }, []);
-  const turn = state?.records ?? 0;
+  const turn = `${state?.records ?? 0} ${state?.isComplete === true}`;
   return (
     <>
       <header>
-        <h1>Argus</h1>
+        <h1>
+          <Eye /> Argus
+        </h1>
         <nav aria-label="Views">
           {VIEWS.map((view) => (
             <a key={view} href={`#${view}`} aria-current={view === place.view ? 'page' : undefined}>
@@ -44,20 +52,36 @@ function App() {
           ))}
         </nav>
         <Status state={state} isLost={isLost} />
+        <button
+          type="button"
+          class="quiet"
+          aria-pressed={paused !== null}
+          onClick={() => setPaused(paused === null ? newest : null)}
+        >
+          {paused === null ? 'pause' : 'go on'}
+        </button>
         <ThemeButton />
       </header>
       <main>
-        {place.view === 'now' && <Now turn={turn} onAsk={(question) => go('history', question)} />}
+        {place.view === 'now' && (
+          <Now
+            turn={turn}
+            isPaused={paused !== null}
+            records={state?.records ?? 0}
+            onAsk={(question) => go('history', question)}
+          />
+        )}
         {place.view === 'history' && (
           <History
             turn={turn}
+            newest={state?.newest ?? null}
             question={place.question}
             mayPick={state?.mayMakeCases === true}
             onAsk={(question) => go('history', question)}
           />
         )}
         {place.view === 'policy' && <PolicyView turn={turn} onAsk={(question) => go('history', question)} />}
-        {place.view === 'evidence' && <Evidence keys={state?.keys ?? []} />}
+        {place.view === 'evidence' && <Evidence keys={state?.keys ?? []} witnesses={state?.witnesses ?? []} />}
         {place.view === 'cases' && <Cases onAsk={(question) => go('history', question)} />}
       </main>
     </>
@@ -78,11 +102,27 @@ function Status({ state, isLost }: { readonly state: LiveState | null; readonly 
       </p>
     );
   const bad = state.malformed > 0 ? `, ${state.malformed} lines are not records` : '';
+  const { bytes, total } = state.reading;
+  const share = total === 0 ? 0 : Math.floor((100 * bytes) / total);
   return (
     <p class={`status${bad === '' ? '' : ' bad'}`} role="status" title={plain(state.directory)}>
-      {state.isComplete ? '' : 'reading: '}
+      {!state.isComplete && (
+        <>
+          <progress aria-label="Read so far" value={bytes} max={Math.max(1, total)} /> reading, {share} %:{' '}
+        </>
+      )}
       {count(state.records)} records{bad}
     </p>
+  );
+}
+
+function Eye() {
+  return (
+    <svg class="eye" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true">
+      <path d="M1.5 12 C5 5.5 19 5.5 22.5 12 C19 18.5 5 18.5 1.5 12 Z" />
+      <circle cx="12" cy="12" r="4.2" />
+      <circle class="pupil" cx="12" cy="12" r="1.7" />
+    </svg>
   );
 }
 

@@ -1,157 +1,226 @@
-/** The map: domains on a circle, grouped by their first label, and curves between them. Stays readable with 200. */
+/** The map: domains and labels on a circle, and arrows between them. It stays readable with 200 domains. */
 import { useState } from 'preact/hooks';
-import type { NowAnswer } from './now.tsx';
-import { bytes, count, plain } from './text.tsx';
+import { curve, type Frame, layoutOf, type Spot } from './layout.ts';
+import type { Arrow, MapAnswer, Unit } from './now.tsx';
+import { bytes, count, plain, rate } from './text.tsx';
 
-const SIZE = 640;
-const MIDDLE = SIZE / 2;
-/** More names than this would lie over each other: only those that matter at the moment are written. */
-const NAMED = 60;
+/** Arrows on which something moves: more would make a page that is left open for a day cost a core. */
+const MOVING_ARROWS = 24;
+const HUES = 6;
 
-interface Spot {
-  readonly name: string;
-  readonly labels: readonly string[];
-  readonly isConnected: boolean;
-  readonly x: number;
-  readonly y: number;
-  readonly angle: number;
+/** What the user looks at: a unit, or an arrow between two. */
+export interface Focus {
+  readonly from: string;
+  readonly to: string | null;
 }
 
-export function DomainMap({
-  now,
-  focus,
-  onFocus,
-}: {
-  readonly now: NowAnswer;
-  readonly focus: string | null;
-  readonly onFocus: (name: string | null) => void;
-}) {
+interface Props {
+  readonly map: MapAnswer;
+  readonly frame: Frame;
+  /** Rates are of now. */
+  readonly isLive: boolean;
+  readonly focus: Focus | null;
+  readonly onFocus: (focus: Focus | null) => void;
+  readonly onOpen: (label: string) => void;
+}
+
+export function DomainMap({ map, frame, isLive, focus, onFocus, onOpen }: Props) {
   const [hovered, setHovered] = useState<string | null>(null);
-  const spots = spotsOf(now.domains);
-  const byName = new Map(spots.map((spot) => [spot.name, spot]));
-  const most = Math.max(1, ...now.edges.map(({ messages }) => messages));
-  const bright = hovered ?? focus;
-  if (spots.length === 0) return <p class="dim">no domain has been seen yet</p>;
-  const edges = now.edges.filter(({ src, dst }) => src !== dst);
+  // One unit is reached by Tab, and the others by the arrow keys.
+  const [stop, setStop] = useState<string | null>(null);
+  const { spots, top, height } = layoutOf(map.units, frame, nameOf);
+  const byId = new Map(spots.map((spot) => [spot.unit.id, spot]));
+  const hues = huesOf(map.units);
+  const most = Math.max(1, ...map.arrows.map((arrow) => arrow.bytes));
+  const bright: Focus | null = hovered === null ? focus : { from: hovered, to: null };
+  const tabStop = byId.has(stop ?? '') ? stop : (spots[0]?.unit.id ?? null);
+  if (spots.length === 0) return <p class="empty">No domain has been seen yet. The map fills when a VM connects.</p>;
+  const step = (event: KeyboardEvent, at: number): void => {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    const next = (at + by + spots.length) % spots.length;
+    setStop(spots[next]?.unit.id ?? null);
+    const nodes = (event.currentTarget as SVGElement).ownerSVGElement?.querySelectorAll<SVGElement>('.node');
+    nodes?.[next]?.focus();
+  };
+  const take = ({ id, kind, name }: Unit): void => {
+    setStop(id);
+    if (kind === 'label') onOpen(name);
+    else onFocus(focus?.from === id && focus.to === null ? null : { from: id, to: null });
+  };
   return (
-    <svg viewBox={`0 50 ${SIZE} ${SIZE - 100}`} aria-label={`Map of ${spots.length} domains and ${edges.length} flows`}>
+    <svg
+      viewBox={`0 ${top} ${frame.size} ${height}`}
+      class={frame.fontPx < 13 ? 'small' : ''}
+      aria-label={`Map of ${spots.length} domains and labels, ${map.arrows.length} flows`}
+    >
       <defs>
-        <marker
-          id="arrow"
-          viewBox="0 0 6 6"
-          refX="5"
-          refY="3"
-          markerUnits="userSpaceOnUse"
-          markerWidth="11"
-          markerHeight="11"
-          orient="auto"
-        >
-          <path d="M0 0 L6 3 L0 6 z" />
-        </marker>
+        {['allowed', 'denied'].map((kind) => (
+          <marker key={kind} id={`arrow-${kind}`} class={kind} viewBox="0 0 6 6" refX="5" refY="3" {...MARKER}>
+            <path d="M0 0 L6 3 L0 6 z" />
+          </marker>
+        ))}
       </defs>
-      {edges.map(({ src, dst, messages, bytes: size, denied }) => {
-        const [from, to] = [byName.get(src), byName.get(dst)];
+      {map.arrows.map((arrow, at) => {
+        const [from, to] = [byId.get(arrow.from), byId.get(arrow.to)];
         if (from === undefined || to === undefined) return null;
-        const isDim = bright !== null && src !== bright && dst !== bright;
-        const path = curve(from, to);
-        const text = `${plain(src)} to ${plain(dst)}: ${count(messages)} messages, ${bytes(size)}, ${count(denied)} denied`;
         return (
-          <g key={`${src} ${dst}`} class={isDim ? 'edge faint' : 'edge'}>
-            <title>{text}</title>
-            {messages > 0 && (
-              <path
-                d={path}
-                class="allowed"
-                stroke-width={1 + (3.5 * Math.log1p(messages)) / Math.log1p(most)}
-                marker-end="url(#arrow)"
-              />
-            )}
-            {denied > 0 && <path d={path} class="denied" stroke-width={2} stroke-dasharray="6 4" />}
-          </g>
+          <ArrowLine
+            key={`${arrow.from}\n${arrow.to}`}
+            arrow={arrow}
+            path={curve(from, to, frame)}
+            label={arrowText(arrow, from.unit, to.unit, isLive)}
+            share={Math.log1p(arrow.bytes) / Math.log1p(most)}
+            isFaint={!concerns(bright, arrow)}
+            isMoving={isLive && at < MOVING_ARROWS && arrow.messageRate > 0}
+            onFocus={() => onFocus(isSame(focus, arrow) ? null : { from: arrow.from, to: arrow.to })}
+          />
         );
       })}
-      {spots.map((spot) => {
-        const isNamed = spots.length <= NAMED || spot.name === bright || spot.name === focus;
-        const isDim = bright !== null && !isNear(spot.name, bright, edges);
-        return (
-          // biome-ignore lint/a11y/useSemanticElements: SVG has no button
-          <g
-            key={spot.name}
-            class={isDim ? 'node faint' : 'node'}
-            role="button"
-            tabindex={0}
-            aria-pressed={spot.name === focus}
-            aria-label={`${plain(spot.name)}, ${spot.isConnected ? 'connected' : 'not connected'}, labels ${plain(spot.labels.join(' ') || 'none')}`}
-            onClick={() => onFocus(spot.name === focus ? null : spot.name)}
-            onKeyDown={(event) => {
-              if (event.key !== 'Enter' && event.key !== ' ') return;
-              event.preventDefault();
-              onFocus(spot.name === focus ? null : spot.name);
-            }}
-            onMouseEnter={() => setHovered(spot.name)}
-            onMouseLeave={() => setHovered(null)}
-          >
-            <circle
-              cx={spot.x}
-              cy={spot.y}
-              r={spots.length > NAMED ? 5 : 9}
-              class={spot.isConnected ? 'on' : 'off'}
-              data-hue={hueOf(spot.labels[0] ?? '')}
-            />
-            {isNamed && (
-              <text
-                x={spot.x + 15 * Math.cos(spot.angle)}
-                y={spot.y + 15 * Math.sin(spot.angle) + 4}
-                text-anchor={anchorOf(spot.angle)}
-              >
-                {plain(spot.name).slice(0, 14)}
-              </text>
-            )}
-          </g>
-        );
-      })}
+      {spots.map((spot, at) => (
+        <UnitSpot
+          key={spot.unit.id}
+          spot={spot}
+          hue={hues.get(spot.unit.label) ?? 0}
+          isFaint={bright !== null && !isNear(spot.unit.id, bright, map.arrows)}
+          isPressed={focus?.from === spot.unit.id && focus.to === null}
+          isTabStop={spot.unit.id === tabStop}
+          onTake={() => take(spot.unit)}
+          onStep={(event) => step(event, at)}
+          onHover={(isOver) => setHovered(isOver ? spot.unit.id : null)}
+        />
+      ))}
     </svg>
   );
 }
 
-function spotsOf(domains: NowAnswer['domains']): readonly Spot[] {
-  const sorted = domains.toSorted(
-    (a, b) => (a.labels[0] ?? '').localeCompare(b.labels[0] ?? '') || a.name.localeCompare(b.name),
+const MARKER = { markerUnits: 'userSpaceOnUse', markerWidth: 10, markerHeight: 10, orient: 'auto' } as const;
+
+interface ArrowProps {
+  readonly arrow: Arrow;
+  readonly path: string;
+  readonly label: string;
+  /** Of the most bytes. */
+  readonly share: number;
+  readonly isFaint: boolean;
+  readonly isMoving: boolean;
+  readonly onFocus: () => void;
+}
+
+function ArrowLine({ arrow, path, label, share, isFaint, isMoving, onFocus }: ArrowProps) {
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: the list of flows under the map has the same by keyboard
+    <g class={isFaint ? 'arrow faint' : 'arrow'} onClick={onFocus}>
+      <title>{label}</title>
+      {arrow.messages > 0 && (
+        <path
+          d={path}
+          class="allowed"
+          stroke-width={(1 + 3.5 * share).toFixed(2)}
+          {...(arrow.from === arrow.to ? {} : { 'marker-end': 'url(#arrow-allowed)' })}
+        />
+      )}
+      {isMoving && <path d={path} class="moving" stroke-width={(3 + 2.5 * share).toFixed(2)} />}
+      {arrow.denied > 0 && <path d={path} class="denied" stroke-width="2.2" marker-end="url(#arrow-denied)" />}
+      <path d={path} class="touch" stroke-width="14" />
+    </g>
   );
-  const radius = MIDDLE - 90;
-  return sorted.map((domain, at) => {
-    const angle = (2 * Math.PI * at) / sorted.length - Math.PI / 2;
-    return { ...domain, angle, x: MIDDLE + radius * Math.cos(angle), y: MIDDLE + radius * Math.sin(angle) };
-  });
 }
 
-/** Bends to the middle, and to its right, so that the two directions lie side by side. */
-function curve(from: Spot, to: Spot): string {
-  const [dx, dy] = [to.x - from.x, to.y - from.y];
-  const length = Math.hypot(dx, dy) || 1;
-  const [cx, cy] = [(from.x + to.x) / 2, (from.y + to.y) / 2];
-  const bend = { x: cx + (MIDDLE - cx) * 0.4 - (dy / length) * 18, y: cy + (MIDDLE - cy) * 0.4 + (dx / length) * 18 };
-  const end = { x: to.x - (12 * (to.x - bend.x)) / dist(to, bend), y: to.y - (12 * (to.y - bend.y)) / dist(to, bend) };
-  return `M${from.x.toFixed(1)} ${from.y.toFixed(1)} Q${bend.x.toFixed(1)} ${bend.y.toFixed(1)} ${end.x.toFixed(1)} ${end.y.toFixed(1)}`;
+interface SpotProps {
+  readonly spot: Spot<Unit>;
+  readonly hue: number;
+  readonly isFaint: boolean;
+  readonly isPressed: boolean;
+  readonly isTabStop: boolean;
+  readonly onTake: () => void;
+  readonly onStep: (event: KeyboardEvent) => void;
+  readonly onHover: (isOver: boolean) => void;
 }
 
-function dist(a: { x: number; y: number }, b: { x: number; y: number }): number {
-  return Math.hypot(a.x - b.x, a.y - b.y) || 1;
+function UnitSpot({ spot, hue, isFaint, isPressed, isTabStop, onTake, onStep, onHover }: SpotProps) {
+  const { unit, x, y, radius, text, turned } = spot;
+  const state = unit.connected > 0 ? 'on' : 'off';
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: SVG has no button
+    <g
+      class={`node ${unit.kind}${isFaint ? ' faint' : ''}${unit.refused > 0 ? ' refused' : ''}`}
+      role="button"
+      tabindex={isTabStop ? 0 : -1}
+      aria-pressed={isPressed}
+      aria-label={unitText(unit)}
+      onClick={onTake}
+      onKeyDown={(event) => {
+        if (event.key !== 'Enter' && event.key !== ' ') return onStep(event);
+        event.preventDefault();
+        onTake();
+      }}
+      onMouseEnter={() => onHover(true)}
+      onMouseLeave={() => onHover(false)}
+    >
+      <title>{unitText(unit)}</title>
+      <circle class="ring" cx={x} cy={y} r={radius + 4} />
+      <circle cx={x} cy={y} r={radius} class={state} data-hue={hue} />
+      {unit.kind !== 'domain' && (
+        <text class="number" x={x} y={y + 4} text-anchor="middle">
+          {unit.domains}
+        </text>
+      )}
+      <text
+        class="name"
+        x={text.x}
+        y={text.y}
+        text-anchor={text.anchor}
+        {...(turned === 0
+          ? {}
+          : { transform: `rotate(${turned.toFixed(2)} ${text.x} ${text.y})`, 'dominant-baseline': 'central' })}
+      >
+        {spot.written}
+      </text>
+    </g>
+  );
 }
 
-function anchorOf(angle: number): 'start' | 'middle' | 'end' {
-  const side = Math.cos(angle);
-  return side > 0.3 ? 'start' : side < -0.3 ? 'end' : 'middle';
+/** What a unit is called. */
+export function nameOf({ kind, name }: Pick<Unit, 'kind' | 'name'>): string {
+  if (kind === 'domain') return plain(name);
+  if (kind === 'label') return name === '' ? 'no label' : plain(name);
+  return name === '' ? 'other labels' : `more ${plain(name)}`;
 }
 
-/** One of six colours for a label; the name beside it says what the colour cannot. */
-function hueOf(label: string): number {
-  let sum = 0;
-  for (const one of label) sum = (sum * 31 + (one.codePointAt(0) ?? 0)) % 997;
-  return sum % 6;
+function unitText(unit: Unit): string {
+  const { kind, labels, domains, connected, refused } = unit;
+  const denied = refused > 0 ? `, ${count(refused)} refused` : '';
+  if (kind === 'domain')
+    return `${nameOf(unit)}, ${connected > 0 ? 'connected' : 'not connected'}, labels ${plain(labels.join(' ') || 'none')}${denied}`;
+  return `${nameOf(unit)}, ${domains} domains, ${connected} connected${denied}`;
 }
 
-function isNear(name: string, bright: string, edges: NowAnswer['edges']): boolean {
-  if (name === bright) return true;
-  return edges.some(({ src, dst }) => (src === bright && dst === name) || (dst === bright && src === name));
+function arrowText(arrow: Arrow, from: Unit, to: Unit, isLive: boolean): string {
+  const now = isLive ? `, now ${rate(arrow.messageRate)} and ${bytes(arrow.byteRate)}/s` : '';
+  const pairs = arrow.pairs > 1 ? `, ${arrow.pairs} pairs` : '';
+  return `${nameOf(from)} to ${nameOf(to)}: ${count(arrow.messages)} messages, ${bytes(arrow.bytes)}${now}, ${count(arrow.denied)} denied${pairs}`;
+}
+
+/** One of six colours for each label; the name next to it says what the colour cannot. */
+export function huesOf(units: readonly Unit[]): ReadonlyMap<string, number> {
+  const labels = [...new Set(units.map(({ label }) => label))];
+  return new Map(labels.map((label, at) => [label, at % HUES]));
+}
+
+function isSame(focus: Focus | null, { from, to }: Arrow): boolean {
+  return focus !== null && focus.from === from && focus.to === to;
+}
+
+function concerns(bright: Focus | null, arrow: Arrow): boolean {
+  if (bright === null) return true;
+  if (bright.to !== null) return isSame(bright, arrow);
+  return arrow.from === bright.from || arrow.to === bright.from;
+}
+
+function isNear(id: string, bright: Focus, arrows: readonly Arrow[]): boolean {
+  if (id === bright.from || id === bright.to) return true;
+  if (bright.to !== null) return false;
+  return arrows.some(({ from, to }) => (from === bright.from && to === id) || (to === bright.from && from === id));
 }

@@ -30,13 +30,18 @@ export interface PolicyAnswer {
   readonly domains: readonly { readonly name: string; readonly labels: readonly string[] }[];
   readonly accesses: readonly Access[];
   readonly rules: readonly { readonly text: string; readonly times: number; readonly sources: readonly string[] }[];
-  readonly assertions: readonly string[];
+  readonly assertions: readonly {
+    readonly line: number;
+    readonly text: string;
+    readonly holds: boolean;
+    readonly proof: string;
+  }[];
   readonly changes: { readonly total: number; readonly lines: readonly string[] } | null;
   readonly otherwise: readonly string[];
 }
 
 interface Props {
-  readonly turn: number;
+  readonly turn: number | string;
   readonly onAsk: (question: string) => void;
 }
 
@@ -49,7 +54,7 @@ export function PolicyView({ turn, onAsk }: Props) {
         {plain(fault)}
       </p>
     );
-  if (answer === null) return <p>reading the log and the archive</p>;
+  if (answer === null) return <p class="empty">Reading the log and the archive…</p>;
   const { grants, hash, changes } = answer;
   return (
     <div class="policy">
@@ -73,7 +78,9 @@ export function PolicyView({ turn, onAsk }: Props) {
           {revisionText(answer)}
           {grants.length > 0 && ` Grants in force with it: ${grants.map(plain).join(', ')}.`}
         </p>
-        <h3>What it changed</h3>
+        <h3>
+          {answer.shown === null ? 'What it would change in what is allowed' : 'What it changed in what is allowed'}
+        </h3>
         {changes === null && <p class="dim">there is no policy before it to compare with</p>}
         {changes?.total === 0 && <p class="dim">nothing: it allows the same as the one before</p>}
         {changes !== null && changes.total > 0 && <Lines lines={changes.lines} total={changes.total} />}
@@ -97,14 +104,19 @@ export function PolicyView({ turn, onAsk }: Props) {
         </ul>
       </section>
       <section class="panel" aria-label="Assertions">
-        <h2>Assertions, checked again now</h2>
-        <ul class="plain rows" tabindex={0} aria-label="Assertions of the policy">
-          {answer.assertions.map((line) => (
-            <li key={line}>
-              <b class="good">holds</b> {plain(line)}
-            </li>
-          ))}
-        </ul>
+        <h2>Assertions, counted again now</h2>
+        {answer.assertions.length === 0 ? (
+          <p class="empty">The policy has none.</p>
+        ) : (
+          <ul class="plain rows proofs" tabindex={0} aria-label="Assertions of the policy">
+            {answer.assertions.map(({ line, text, holds, proof }) => (
+              <li key={line}>
+                <b class={holds ? 'good' : 'bad'}>{holds ? 'holds' : 'BROKEN'}</b> {plain(text)}
+                <span class="proof">{plain(proof)}</span>
+              </li>
+            ))}
+          </ul>
+        )}
       </section>
     </div>
   );

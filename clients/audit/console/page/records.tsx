@@ -183,9 +183,15 @@ function RecordRow({ row, px, record, isChosen, isPicked, onChoose }: RowProps) 
         />
       )}
       <button type="button" onClick={() => record !== undefined && onChoose(record)}>
-        {record === undefined
-          ? '…'
-          : `#${record.seq}  ${plain(record.time).slice(0, 19).replace('T', ' ')}  ${plain(record.event)}  ${summaryOf(record)}`}
+        {record === undefined ? (
+          '…'
+        ) : (
+          <>
+            <span class="seq">#{String(record.seq)}</span> <span class="day">{plain(record.time).slice(0, 10)}</span>{' '}
+            <time>{plain(record.time).slice(11, 19)}</time>{' '}
+            <b class={record.decision === 'deny' ? 'bad' : ''}>{plain(record.event)}</b> {summaryOf(record)}
+          </>
+        )}
       </button>
     </div>
   );

@@ -120,7 +120,7 @@ function checkpointLines({ checkpoints }: VerifyResult): readonly string[] {
 }
 
 /** An address, or a file. */
-async function witnessedAt(place: string): Promise<WitnessedNotes> {
+export async function witnessedAt(place: string): Promise<WitnessedNotes> {
   if (/^https?:\/\//.test(place)) return { from: place, text: await fetchWitnessed(place) };
   try {
     return { from: place, text: await readFile(place, 'utf8') };
