@@ -159,7 +159,7 @@ withChromium(live, 'while a long log is read its newest records are shown, and h
     }`);
     await view.reload();
     await view.getByRole('progressbar', { name: 'Read so far' }).waitFor();
-    await view.getByRole('button', { name: /^rogue-vm/ }).waitFor();
+    await view.getByRole('button', { name: /^rogue-vm, / }).waitFor();
     await view.getByRole('link', { name: 'history' }).click();
     await view.getByText('the newest ones; the others are being read').waitFor();
   }),
