@@ -15,13 +15,13 @@ export interface Traffic {
   byteRate: number;
 }
 
-export interface Flow extends Traffic {
+export interface PairTraffic extends Traffic {
   readonly src: string;
   readonly dst: string;
 }
 
 export interface Window {
-  readonly flows: readonly Flow[];
+  readonly flows: readonly PairTraffic[];
   /** Events that were refused, by the domain that caused them. */
   readonly refused: ReadonlyMap<string, number>;
   /** Messages that were allowed, and events that were refused, over the stretch of time. */
@@ -39,7 +39,7 @@ export function isRefusal(index: RecordIndex, row: number): boolean {
 /** From the newest record back to the beginning of the stretch. */
 export function windowOf(index: RecordIndex, until: number, windowMs: number): Window {
   const [sources, destinations] = [index.column('src'), index.column('dst')];
-  const flows = new Map<number, Flow>();
+  const flows = new Map<number, PairTraffic>();
   const refused = new Map<string, number>();
   const allowedOverTime = Array<number>(BUCKETS).fill(0);
   const deniedOverTime = Array<number>(BUCKETS).fill(0);

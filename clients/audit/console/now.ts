@@ -1,6 +1,6 @@
 /** The data of the Now view: a map of the recent traffic, the current refusals and grants, and the state of the log. Pure. */
 import type { RecordIndex } from '../store/index.ts';
-import { busiestFirst, type Flow, isRefusal, windowOf } from './flows.ts';
+import { busiestFirst, isRefusal, type PairTraffic, windowOf } from './flows.ts';
 import { type DomainNow, type Drawing, type MapNow, mapOf } from './units.ts';
 
 /** Newest refusals that are worth listing. */
@@ -20,7 +20,7 @@ export interface Now {
   readonly connected: number;
   readonly map: MapNow;
   /** The busiest flows between domains, those with denials first; with a focus, only its own. */
-  readonly flows: readonly Flow[];
+  readonly flows: readonly PairTraffic[];
   readonly moreFlows: number;
   /** Sums of the window, and the present rates. */
   readonly messages: number;

@@ -5,7 +5,7 @@
  * at a time is open: its busiest domains are drawn. So a map never has more than a bounded number of units, and all their
  * names can be read.
  */
-import { addTraffic, busiestFirst, type Flow, noTraffic, type Traffic, type Window } from './flows.ts';
+import { addTraffic, busiestFirst, noTraffic, type PairTraffic, type Traffic, type Window } from './flows.ts';
 
 export const MAX_UNITS = 64;
 export const MIN_UNITS = 12;
@@ -84,7 +84,7 @@ class Drawer {
 
   constructor(
     domains: readonly DomainNow[],
-    flows: readonly Flow[],
+    flows: readonly PairTraffic[],
     refused: ReadonlyMap<string, number>,
     { most, open, focus }: Drawing,
   ) {
@@ -161,7 +161,7 @@ function labelOf({ labels }: DomainNow): string {
 }
 
 /** What each domain sends and receives. */
-function activityOf(flows: readonly Flow[]): Map<string, Traffic> {
+function activityOf(flows: readonly PairTraffic[]): Map<string, Traffic> {
   const found = new Map<string, Traffic>();
   for (const flow of flows) {
     for (const name of [flow.src, flow.dst]) {
@@ -173,7 +173,10 @@ function activityOf(flows: readonly Flow[]): Map<string, Traffic> {
   return found;
 }
 
-function arrowsOf(flows: readonly Flow[], unitOf: ReadonlyMap<string, string>): Pick<MapNow, 'arrows' | 'hidden'> {
+function arrowsOf(
+  flows: readonly PairTraffic[],
+  unitOf: ReadonlyMap<string, string>,
+): Pick<MapNow, 'arrows' | 'hidden'> {
   const arrows = new Map<string, { from: string; to: string; pairs: number } & Traffic>();
   for (const flow of flows) {
     const [from, to] = [unitOf.get(flow.src), unitOf.get(flow.dst)];

@@ -10,7 +10,7 @@ const ROWS_PER_TURN = 2_000;
 const NEWEST_BYTES = 3 * 1024 * 1024;
 
 /** How far the first reading of the log has come. */
-export interface Reading {
+interface Reading {
   readonly bytes: number;
   readonly total: number;
 }

@@ -55,7 +55,7 @@ const EDGE = 2;
 /** Of the height of a font: no usual font has wider letters in the mean. */
 export const LETTER_WIDTH = 0.62;
 
-export interface Layout<U extends Sized> {
+interface Layout<U extends Sized> {
   readonly spots: readonly Spot<U>[];
   /** Of the part of the square that holds something. */
   readonly top: number;
