@@ -67,6 +67,23 @@ queues('a chain of several buffers is read in order and answered into its writab
   assert.is(queue.isDrained, true);
 });
 
+queues('a table and a ring that lie side by side in two regions of memory are read one by one', () => {
+  const { memory, driver, buffer } = makeFixture();
+  const { available } = driver.place;
+  const regions = {
+    has: (address: number, length: number) => memory.has(address, length),
+    write: (address: number, from: Uint8Array) => memory.write(address, from),
+    read: (address: number, into: Uint8Array) =>
+      !(address < available && address + into.length > available) && memory.read(address, into),
+  };
+  const options = { size: SIZE, next: 0, hasEventIndex: false, hasIndirect: true, maxReadableBytes: MAX_READABLE };
+  const queue = new SplitQueue(regions, driver.place, options);
+  driver.add([buffer(Buffer.from('hello'))]);
+  const chain = queue.pop();
+  assert.ok(chain);
+  assert.is(queue.read(chain)?.toString(), 'hello');
+});
+
 queues('an indirect table is walked like a direct one', () => {
   const { driver, queue, buffer, space } = makeFixture();
   const table = space(64);

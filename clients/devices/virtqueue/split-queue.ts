@@ -55,6 +55,8 @@ export class SplitQueue implements VirtQueue {
   #isShort = false;
   readonly #header = Buffer.alloc(RING_HEADER_BYTES);
   readonly #word = Buffer.alloc(2);
+  /** The descriptor table and behind it the available ring, as drivers lay them out: read at once if they do. */
+  readonly #rings: Buffer;
   readonly #heads: Buffer;
   readonly #table: Buffer;
   readonly #elements: Buffer;
@@ -70,8 +72,10 @@ export class SplitQueue implements VirtQueue {
     // A device holds no chain between two wake-ups, so every taken chain has been given back.
     this.#used = this.#next;
     this.#published = this.#next;
-    this.#heads = Buffer.alloc(2 * this.#size);
-    this.#table = Buffer.alloc(DESCRIPTOR_BYTES * this.#size);
+    const tableBytes = DESCRIPTOR_BYTES * this.#size;
+    this.#rings = Buffer.alloc(tableBytes + RING_HEADER_BYTES + 2 * this.#size);
+    this.#table = this.#rings.subarray(0, tableBytes);
+    this.#heads = this.#rings.subarray(tableBytes + RING_HEADER_BYTES);
     this.#elements = Buffer.alloc(USED_ELEMENT_BYTES * this.#size);
   }
 
@@ -199,8 +203,12 @@ export class SplitQueue implements VirtQueue {
     if (count === 0) return false;
     if (count > this.#size) return this.#stop('ahead') !== null;
     // After the index, so that the entries that the index covers are complete.
-    if (!this.#memory.read(available + RING_HEADER_BYTES, this.#heads) || !this.#memory.read(descriptors, this.#table))
-      return this.#stop('memory') !== null;
+    const isBehind = descriptors + this.#table.length === available;
+    const isRead =
+      (isBehind && this.#memory.read(descriptors, this.#rings)) ||
+      // Elsewhere, or behind it in another region of memory.
+      (this.#memory.read(available + RING_HEADER_BYTES, this.#heads) && this.#memory.read(descriptors, this.#table));
+    if (!isRead) return this.#stop('memory') !== null;
     this.#available = index;
     return true;
   }
