@@ -1,10 +1,14 @@
-/** Stock guests that talk by AF_VSOCK, Ethernet and ivshmem, with no software of Argus inside: allowed, refused, revoked. */
+/**
+ * Stock guests that talk by AF_VSOCK, Ethernet and ivshmem, with no software of Argus inside: allowed, refused,
+ * revoked.
+ */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Machine } from '../../clients/machines/index.ts';
-import { bootStockGuest, DeviceProcess, openStockHost } from './devices.ts';
+import { findBinary, needsThat } from '../support/needs.ts';
+import { bootStockGuest, DeviceProcess, GUEST_PROGRAMS, openStockHost } from './devices.ts';
 import { audited, closeVms, withMachines } from './vm-fixture.ts';
 
 const devices = suite('devices for stock guests');
@@ -37,6 +41,12 @@ socat -u VSOCK-LISTEN:5001,reuseaddr - | sha256sum | sed 's/^/received /' &
 ip link set eth0 up
 ip addr add 10.137.0.3/16 dev eth0
 socat -u TCP-LISTEN:5002,reuseaddr - | sha256sum | sed 's/^/downloaded /' &
+seqpacket listen 5003 &
+mkdir -p /etc/dropbear
+socat VSOCK-LISTEN:22,fork,reuseaddr EXEC:'dropbear -i -R -B' &
+ip link set lo up
+iperf3 -s -1 >/dev/null &
+socat VSOCK-LISTEN:5201,fork,reuseaddr TCP:127.0.0.1:5201 &
 ivshmem &
 echo "listening"
 `;
@@ -46,6 +56,8 @@ until echo up | socat -t 5 - VSOCK-CONNECT:3:5000 2>/dev/null | grep -q up; do s
 ivshmem
 yes argus | head -c ${MIB * 1024 * 1024} > /tmp/file
 echo "hash $(sha256sum < /tmp/file)"
+# VIRTIO_F_RING_PACKED is bit 34, as the driver and the card have agreed.
+echo "packed: $(cut -c 35 /sys/class/net/eth0/device/features)"
 ip link set eth0 up
 ip addr add 10.137.1.1/16 dev eth0
 until ping -c 1 -W 5 10.137.0.3; do echo "no answer yet"; done
@@ -56,6 +68,11 @@ ping -c 1 -W 1 -I 10.137.1.2 10.137.0.3 || echo "spoofed: no answer"
 ip addr del 10.137.1.2/16 dev eth0
 echo "echoed: $(echo hello | socat -t 5 - VSOCK-CONNECT:3:5000)"
 time socat -u /tmp/file VSOCK-CONNECT:3:5001
+ip link set lo up
+socat TCP-LISTEN:5201,fork,reuseaddr VSOCK-CONNECT:3:5201 &
+seqpacket 3 5003
+dbclient -y -J 'socat - VSOCK-CONNECT:3:22' root@gui-vm 'echo "ssh: $(cat /etc/hostname)"' </dev/null 2>&1
+iperf3 -c 127.0.0.1 -t 2 2>&1 | sed 's/^/iperf3: /'
 for to in 3:5999 999:5000 1234567:5000; do
   echo hello | socat - VSOCK-CONNECT:$to 2>&1 | sed "s/^/refused $to: /"
 done
@@ -71,7 +88,11 @@ until echo up | socat -t 5 - VSOCK-CONNECT:3:5000 2>/dev/null | grep -q up; do s
 echo "connected again"
 `;
 
-withMachines(
+const missing = [...GUEST_PROGRAMS].filter(([program]) => findBinary(program) === null).map(([, name]) => name);
+const withPrograms =
+  missing.length === 0 ? withMachines : needsThat(() => false, `apt-get install ${[...new Set(missing)].join(' ')}`);
+
+withPrograms(
   devices,
   'two stock guests talk by vsock as policy lets them, through a revocation and a killed broker',
   async () => {
@@ -85,7 +106,20 @@ withMachines(
       const [guiRegion, chromeRegion] = [host.path('gui.ivshmem'), host.path('chrome.ivshmem')];
       processes.push(
         new DeviceProcess(host, 'gui-vm', [
-          ...['--vsock', guiSocket, '--listen', '5000', '5001', '--net', guiNet, '--link', 'chrome-vm'],
+          ...[
+            '--vsock',
+            guiSocket,
+            '--listen',
+            '5000',
+            '5001',
+            '5003',
+            '22',
+            '5201',
+            '--net',
+            guiNet,
+            '--link',
+            'chrome-vm',
+          ],
           ...[...REGION, guiRegion],
         ]),
         new DeviceProcess(host, 'chrome-vm', [
@@ -105,6 +139,7 @@ withMachines(
         net: guiNet,
         ivshmem: guiRegion,
         mac: '02:00:00:00:00:03',
+        isPacked: false,
       });
       machines.push(gui);
       const chrome = await bootStockGuest(host, {
@@ -114,12 +149,17 @@ withMachines(
         net: chromeNet,
         mac: '02:00:00:00:01:01',
         ivshmem: chromeRegion,
+        isPacked: true,
       });
       machines.push(chrome);
       await gui.line(/^listening$/);
       await chrome.line(/^ivshmem: place 0 of a region of 16384 bytes$/);
       await chrome.line(/^ivshmem: 50 rounds$/);
       await gui.line(/^ivshmem: 50 rounds$/);
+      await chrome.line(/^seqpacket: each message came whole$/);
+      await chrome.line(/^ssh: gui-vm$/);
+      await chrome.line(/^iperf3: .* receiver$/);
+      await chrome.line(/^packed: 1$/);
       await chrome.line(/^ping answered$/);
       await chrome.line(/^spoofed: no answer$/);
       await chrome.line(/^echoed: hello$/);
@@ -128,6 +168,7 @@ withMachines(
       assert.is(received, sent);
       const [, downloaded] = await gui.line(/^downloaded ([0-9a-f]{64})/);
       assert.is(downloaded, sent);
+      for (const each of processes) await each.line(/net: .*segments of up to 64 KiB with /);
       for (const refused of ['3:5999', '999:5000', '1234567:5000'])
         await chrome.line(new RegExp(`^refused ${refused}: .*Connection reset by peer`));
 

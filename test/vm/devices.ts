@@ -94,23 +94,36 @@ export interface StockGuest {
   readonly ivshmem: string;
   /** As in the shipped inventory. */
   readonly mac: string;
+  /** The network card has packed virtqueues. The others cannot: QEMU 7.2 passes the feature on for this card only. */
+  readonly isPacked: boolean;
 }
 
-/** The test program of the guests, built from the C header. */
-function ivshmemProgram(directory: string): Entry {
-  const source = fileURLToPath(new URL('./guest/ivshmem.c', import.meta.url));
-  const program = join(directory, 'ivshmem');
+/** Programs that the guests run besides busybox, with the Debian package of each. */
+export const GUEST_PROGRAMS: ReadonlyMap<string, string> = new Map([
+  ['socat', 'socat'],
+  ['dropbear', 'dropbear-bin'],
+  ['dbclient', 'dropbear-bin'],
+  ['iperf3', 'iperf3'],
+]);
+
+/** A test program of the guests, built from `guest/NAME.c`. */
+function builtProgram(directory: string, name: string): Entry {
+  const source = fileURLToPath(new URL(`./guest/${name}.c`, import.meta.url));
+  const program = join(directory, name);
   execFileSync('gcc', ['-Wall', '-Wextra', '-Werror', '-O2', '-static', '-o', program, source]);
   return { kind: 'file', bytes: readFileSync(program), mode: 0o755 };
 }
 
-/** A stock guest with a network card, a vsock and an ivshmem device; its programs are busybox, socat and one in C. */
+/** A stock guest with a network card, a vsock and an ivshmem device; its programs are those of Debian, and two in C. */
 export async function bootStockGuest(
   host: DemoHost,
-  { name, main, vsock, net, ivshmem, mac }: StockGuest,
+  { name, main, vsock, net, ivshmem, mac, isPacked }: StockGuest,
 ): Promise<Machine> {
-  const files: Map<string, Entry> = await hostProgram('socat');
-  files.set('bin/ivshmem', ivshmemProgram(host.directory));
+  const files = new Map<string, Entry>();
+  for (const program of GUEST_PROGRAMS.keys())
+    for (const [path, entry] of await hostProgram(program)) files.set(path, entry);
+  for (const program of ['ivshmem', 'seqpacket']) files.set(`bin/${program}`, builtProgram(host.directory, program));
+  files.set('etc/passwd', { kind: 'file', bytes: Buffer.from('root::0:0:root:/root:/bin/sh\n'), mode: 0o644 });
   return Machine.start({
     name,
     directory: host.path(`stock-${name}`),
@@ -123,7 +136,7 @@ export async function bootStockGuest(
       ...['-chardev', `socket,id=vsock,path=${vsock}`, '-device', 'vhost-user-vsock-pci,chardev=vsock'],
       ...['-chardev', `socket,id=net,path=${net},reconnect=1`, '-netdev', 'vhost-user,id=net,chardev=net'],
       // QEMU 7.2 in software emulation crashes with MSI-X here; without emulation it needs no `vectors`.
-      ...['-device', `virtio-net-pci,netdev=net,mac=${mac},romfile=,vectors=0`],
+      ...['-device', `virtio-net-pci,netdev=net,mac=${mac},romfile=,vectors=0,packed=${isPacked ? 'on' : 'off'}`],
       ...['-chardev', `socket,id=ivshmem,path=${ivshmem}`, '-device', 'ivshmem-doorbell,chardev=ivshmem,vectors=2'],
     ],
   });

@@ -50,6 +50,27 @@ export function toneSeconds(pcm: Buffer, hertz: number, level: number): number {
   return levels(pcm, hertz).filter((each) => each > level / 2).length * (WINDOW_BYTES / 4 / RATE);
 }
 
+/** Samples of a sine follow from the two before; rounding and a sound server's mixing leave less than this. */
+const BREAK_LEVEL = 64;
+/** What disturbs a sound twice within 5 ms is one break. */
+const BREAK_FRAMES = 220;
+
+/**
+ * How often a sine of `hertz` does not go on as a sine: gaps, and places where something was left out or repeated. A
+ * piece of whole periods leaves no trace, so choose a frequency whose periods do not fit the pieces.
+ */
+export function toneBreaks(pcm: Buffer, hertz: number): number {
+  const step = 2 * Math.cos((2 * Math.PI * hertz) / RATE);
+  let [breaks, last] = [0, Number.NEGATIVE_INFINITY];
+  for (let frame = 2; frame < Math.floor(pcm.length / 4); frame++) {
+    const [now = 0, one = 0, two = 0] = [0, 1, 2].map((back) => pcm.readInt16LE((frame - back) * 4));
+    if (Math.abs(now - (step * one - two)) < BREAK_LEVEL) continue;
+    if (frame - last > BREAK_FRAMES) breaks++;
+    last = frame;
+  }
+  return breaks;
+}
+
 /** The part between the first and the last sample that is not silent. */
 export function sounding(pcm: Buffer): Buffer {
   const isSound = (at: number): boolean => Math.abs(pcm.readInt16LE(at)) > 64;
