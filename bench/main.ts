@@ -55,7 +55,11 @@ const program = new Command('npm run bench --')
   .option('--policy-rows', 'instead: throughput of Argus under a policy of 10 and of 10 000 rows', false)
   .option('--policy', 'instead: what is promised of policies and their changes, and peers that do the same', false)
   .option('--revocations', 'instead: how soon the sessions of a revoked key end, on each carrier', false)
-  .option('--audit', 'instead: verifying a log, indexing it, and questions to the index (needs DuckDB)', false)
+  .option(
+    '--audit',
+    'instead: verifying a log, indexing it, questions to the index, readers of a live log (needs DuckDB)',
+    false,
+  )
   .option('--records <n>', 'with --audit: the length of the log', (text) => parseWhole(text, 1, 100_000_000))
   .option(
     '--fairness',
@@ -117,7 +121,8 @@ async function bench(options: Options): Promise<void> {
     if (options.audit) {
       const { records, quick: isQuick, json } = options;
       const length = records === undefined ? {} : { records };
-      const report = await runAudit({ folder, isQuick, progress: request.progress, ...length });
+      const { progress } = request;
+      const report = await runAudit({ folder, isQuick, cleanup, progress, ...length });
       process.stdout.write(`${json ? JSON.stringify(report) : renderAudit(report)}\n`);
       return;
     }

@@ -1,6 +1,8 @@
-/** `npm run bench -- --audit`: verifying a log, indexing it, and questions to the index. */
+/** `npm run bench -- --audit`: verifying a log, indexing it, questions to the index, and readers of a live log. */
+import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import Table from 'cli-table3';
 import { verifyAudit } from '../../broker/audit/index.ts';
 import {
@@ -11,11 +13,16 @@ import {
   parseQuestion,
   type QueryField,
 } from '../../clients/audit/index.ts';
+import type { Cleanup } from '../cleanup.ts';
 import { TABLE_STYLE } from '../figures/table.ts';
+import { type DelayFigure, measureDelays, measureReading, type ReadingFigures } from './live.ts';
 import { makeLog } from './make-log.ts';
 
 const DEFAULT_RECORDS = 1_000_000;
 const QUICK_RECORDS = 100_000;
+/** In the log that is read while it grows. */
+const LIVE_RECORDS = 1_000_000;
+const BUILT_AUDIT = new URL('../../dist/broker/audit/index.js', import.meta.url).href;
 /** A question is asked so often; its median counts. */
 const ROUNDS = 5;
 const REPORT: readonly QueryField[] = ['src', 'dst', 'class', 'permission', 'decision', 'reason'];
@@ -33,23 +40,28 @@ export interface AuditReport {
   readonly logBytes: number;
   readonly indexBytes: number;
   readonly figures: readonly AuditFigure[];
+  readonly reading: ReadingFigures;
+  readonly delays: readonly DelayFigure[];
 }
 
 export interface AuditRequest {
   readonly folder: string;
   readonly isQuick: boolean;
   readonly records?: number;
+  readonly cleanup: Cleanup;
   progress(line: string): void;
 }
 
-export async function runAudit({ folder, isQuick, records: wanted, progress }: AuditRequest): Promise<AuditReport> {
+export async function runAudit(request: AuditRequest): Promise<AuditReport> {
+  const { folder, isQuick, records: wanted, cleanup, progress } = request;
   const records = wanted ?? (isQuick ? QUICK_RECORDS : DEFAULT_RECORDS);
   const [directory, file] = [join(folder, 'audit'), join(folder, 'index.duckdb')];
   progress(`write ${records} records`);
   const logBytes = makeLog(directory, records);
   const figures: AuditFigure[] = [];
   progress('verify');
-  figures.push(await measured('verify', records, () => verifyAudit(directory)));
+  figures.push(await verifyBuilt(directory, records));
+  figures.push(await measured('verify: one thread', records, () => verifyAudit(directory)));
   progress('index');
   const index = await DerivedIndex.open(directory, await openDatabase(file));
   figures.push(await measured('index', records, () => index.catchUp()));
@@ -60,7 +72,24 @@ export async function runAudit({ folder, isQuick, records: wanted, progress }: A
   figures.push(await median('list: some 0.01 %', () => eachLine(index, directory, selective, () => undefined)));
   figures.push(await median('report: all by src, dst, class, …', () => groupsOf(index, all, REPORT)));
   index.close();
-  return { records, logBytes, indexBytes: statSync(file).size, figures };
+  const live = { cleanup, isQuick, progress, records: Math.min(records, LIVE_RECORDS) };
+  const delays = await measureDelays({ ...live, folder: join(folder, 'delays') });
+  const reading = await measureReading({ ...live, folder: join(folder, 'reading') });
+  return { records, logBytes, indexBytes: statSync(file).size, figures, reading, delays };
+}
+
+/** The built package, in a process of its own: only there verify has worker threads. */
+async function verifyBuilt(directory: string, records: number): Promise<AuditFigure> {
+  const code = `
+    import { verifyAudit } from ${JSON.stringify(BUILT_AUDIT)};
+    const begin = performance.now();
+    const { ok } = await verifyAudit(${JSON.stringify(directory)});
+    const { user, system } = process.cpuUsage();
+    console.log(JSON.stringify({ ok, wallMs: performance.now() - begin, cpuMs: (user + system) / 1000 }));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', code]);
+  const { ok, wallMs, cpuMs } = JSON.parse(stdout) as { ok: boolean; wallMs: number; cpuMs: number };
+  if (!ok) throw new Error('the log does not verify');
+  return { name: 'verify', wallMs, cpuMs, recordsPerSecond: (1_000 * records) / wallMs };
 }
 
 async function measured(name: string, records: number | null, act: () => Promise<unknown>): Promise<AuditFigure> {
@@ -79,10 +108,23 @@ async function median(name: string, act: () => Promise<unknown>): Promise<AuditF
   return figures[Math.floor(ROUNDS / 2)] ?? { name, wallMs: Number.NaN, cpuMs: Number.NaN };
 }
 
-export function renderAudit({ records, logBytes, indexBytes, figures }: AuditReport): string {
+export function renderAudit({ records, logBytes, indexBytes, figures, reading, delays }: AuditReport): string {
   const table = new Table({ head: ['', 'wall ms', 'CPU ms', 'records/s'], style: TABLE_STYLE });
   for (const { name, wallMs, cpuMs, recordsPerSecond } of figures)
     table.push([name, wallMs.toFixed(1), cpuMs.toFixed(1), recordsPerSecond?.toFixed(0) ?? '']);
   const mib = (bytes: number): string => `${(bytes / 1_048_576).toFixed(0)} MiB`;
-  return `${records} records: log ${mib(logBytes)}, index ${mib(indexBytes)}\n${table.toString()}`;
+  const seen = new Table({ head: ['from the disk to the reader', 'p50 ms', 'max ms'], style: TABLE_STYLE });
+  for (const { name, p50Ms, maxMs } of delays) seen.push([name, p50Ms.toFixed(0), maxMs.toFixed(0)]);
+  const { quiet, reading: read, rounds, reports } = reading;
+  const sends = new Table({ head: ['sends, 1764 B', 'msg/s', 'p50 µs'], style: TABLE_STYLE });
+  sends.push(['nobody reads', quiet.messagesPerSecond.toFixed(0), quiet.p50Micros.toFixed(0)]);
+  sends.push(['a follower and full reports', read.messagesPerSecond.toFixed(0), read.p50Micros.toFixed(0)]);
+  sends.push(['ratio, median of rounds', reading.throughputRatio.toFixed(3), reading.p50Ratio.toFixed(3)]);
+  return [
+    `${records} records: log ${mib(logBytes)}, index ${mib(indexBytes)}`,
+    table.toString(),
+    seen.toString(),
+    sends.toString(),
+    `${rounds} rounds of each, in turns; a log of ${reading.records} records, ${reports} reports meanwhile`,
+  ].join('\n');
 }

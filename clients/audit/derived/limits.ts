@@ -12,8 +12,8 @@ export const LOCK_PAUSE_MS = 100;
  * about as much as scanning 20.
  */
 export const SCAN_PARTS = 20;
-/** `argus audit index --follow` looks for new records this often. */
-export const INDEX_POLL_MS = 500;
+/** `argus audit index --follow` looks at the length of the log this often. */
+export const INDEX_POLL_MS = 200;
 /** Batches that are read while the database writes: 130 000 lines, the work of half a second, in 25 MB. */
 export const BATCHES_AHEAD = 64;
 /** Places of so many records are asked for before they are counted: to count them takes as long as to find them. */

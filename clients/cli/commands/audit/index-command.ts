@@ -1,6 +1,7 @@
 /** `argus audit index`: makes the index of a log, keeps it up to date, or removes it. */
 import { statSync } from 'node:fs';
 import { Command } from 'commander';
+import { auditReader } from '../../../../broker/audit/index.ts';
 import { type DerivedIndex, INDEX_POLL_MS, indexFile, removeIndex } from '../../../audit/index.ts';
 import { printJson } from '../../output.ts';
 import { makeIndex } from './indexed.ts';
@@ -40,18 +41,28 @@ removed at any time, and is brought up to date by each question. Nothing is prov
         return;
       }
       await untilInterrupted(async (signal) => {
-        let isFirst = true;
+        let indexed: string | null = null;
         while (!signal.aborted) {
-          // Opened again each time: between two looks other commands can use the index.
-          const index = await makeIndex(directory);
-          const added = await catchUp(index);
-          if (isFirst || added > 0) report(file, index.lines, added, flags);
-          isFirst = false;
+          // Asked for before the log is read: what comes later changes it again.
+          const end = await endOfLog(directory);
+          if (end !== indexed) {
+            // Opened again each time: between two looks other commands can use the index.
+            const index = await makeIndex(directory);
+            const added = await catchUp(index);
+            if (indexed === null || added > 0) report(file, index.lines, added, flags);
+            indexed = end;
+          }
           if (!flags.follow) return;
           await pause(signal);
         }
       });
     });
+}
+
+/** Another text whenever a record was written. To open the index takes a hundred times as long as to ask for this. */
+async function endOfLog(directory: string): Promise<string> {
+  const newest = (await auditReader(directory).segments()).at(-1);
+  return newest === undefined ? '' : `${newest.number} ${newest.bytes}`;
 }
 
 async function catchUp(index: DerivedIndex): Promise<number> {
