@@ -47,6 +47,16 @@ export const AGENT_SERVICES_YAML = `
   - { name: route, ports: [520], inspector: route, permissions: [announce, announce-default, withdraw, request], flow: to-destination, auditallow: [announce, announce-default, withdraw] }
 `;
 
+/** Class and permission of each use that these classes record. */
+export const AUDITED_USES: ReadonlySet<string> = new Set([
+  'audio-control source-start',
+  'audio-control source-stop',
+  'dhcp ack',
+  'route announce',
+  'route announce-default',
+  'route withdraw',
+]);
+
 type Row = readonly [source: string, destination: string, className: string, permission: string];
 
 const ROWS: readonly Row[] = [

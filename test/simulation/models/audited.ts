@@ -1,5 +1,6 @@
 /** Each record is of the kind that the rows in force ask for: `dontaudit` denials are counted, `auditallow` uses are not. */
 import { naiveAudit } from '../../policy/naive.ts';
+import { AUDITED_USES } from '../agents/inventory.ts';
 import { SERVICES } from '../topology.ts';
 import { type Invariant, type PolicyInForce, type View, Violation } from './invariant.ts';
 
@@ -44,12 +45,14 @@ export class Audited implements Invariant {
 function fits({ rules, links }: PolicyInForce, line: Line): boolean {
   const { event, reason, src, dst, class: className = '', permission = '' } = line;
   const [source, destination] = [src?.domain ?? '', dst?.domain ?? ''];
-  const has = (kind: 'dontaudit' | 'auditallow', name: string): boolean =>
-    naiveAudit(rules, links, [source, destination, name, permission], kind);
+  const has = (kind: 'dontaudit' | 'auditallow', name: string, use = permission): boolean =>
+    naiveAudit(rules, links, [source, destination, name, use], kind);
   if (event === 'denied.counted') return has('dontaudit', className);
   if (event === 'send.denied' && (reason === 'NO_RULE' || reason === 'EXPLICIT_DENY'))
     return !has('dontaudit', className);
   if (event !== 'send.allowed') return true;
-  const isAudited = SERVICES.some((each) => each.className === className && each.audited);
-  return isAudited || has('auditallow', className) || has('auditallow', 'argo');
+  const isAudited =
+    SERVICES.some((each) => each.className === className && each.audited) ||
+    AUDITED_USES.has(`${className} ${permission}`);
+  return isAudited || has('auditallow', className) || has('auditallow', 'argo', 'send');
 }

@@ -7,7 +7,7 @@ import { AgentPolicies } from './agents-may.ts';
 import { type Invariant, type PolicyInForce, type View, Violation } from './invariant.ts';
 
 /** The service notices a VM that has gone within two looks, and a message waits for half a second at most. */
-const CLOSES_WITHIN_MS = 10_000;
+const CLOSES_WITHIN_MS = 15_000;
 
 export class Microphone implements Invariant {
   readonly name = 'microphone';

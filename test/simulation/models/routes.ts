@@ -7,8 +7,8 @@ import type { AgentSet } from '../system.ts';
 import { AgentPolicies } from './agents-may.ts';
 import { type Invariant, type PolicyInForce, type View, Violation } from './invariant.ts';
 
-/** A guest asks after its own session was away, and waits three times as long as a message for the answer. */
-const GONE_WITHIN_MS = 9_000;
+/** A guest asks after its own session was away, and waits 6 s for the answer; lines that are slow take their part. */
+const GONE_WITHIN_MS = 15_000;
 /** A withdrawal that was lost is noticed by the silence after it. */
 const LOST_WITHIN_MS = 45_000;
 
