@@ -17,6 +17,9 @@ import { startBroker } from '../broker/index.ts';
 import { connect, type OpenFlow, type Vm } from '../clients/sdk/index.ts';
 import { createAuthority, issueIdentity } from '../keys/index.ts';
 import { copyShippedPolicy } from '../policy/index.ts';
+import { runCompiled } from './compiled.ts';
+
+runCompiled(import.meta.url);
 
 const PORT = 4_713;
 const FRAME_BYTES = 1_764;
@@ -121,7 +124,7 @@ async function run(load: Pick<Task, 'streams' | 'frames' | 'frameMs'>): Promise<
   const children: ChildProcess[] = [];
   const start = (role: Task['role']): Promise<ChildProcess> => {
     const child = fork(fileURLToPath(import.meta.url), [JSON.stringify({ role, directory, ...load })], {
-      execArgv: ['--import', 'tsx', ...SHORT_COLLECTIONS],
+      execArgv: SHORT_COLLECTIONS,
     });
     children.push(child);
     return new Promise((resolve, reject) => {

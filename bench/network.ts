@@ -8,7 +8,7 @@
  *
  * Needs root, iproute2, iperf3, iputils-ping and socat. Two namespaces per arm; iperf3 measures throughput in the direction
  * of a download (net-vm to chrome-vm), `ping` the round trip where there is an IP path, and a TCP program the round trip of
- * a 64-byte request, which is there in every arm. Broker and agents run from the sources; each is a process of its own.
+ * a 64-byte request, which is there in every arm. Broker and agents run compiled; each is a process of its own.
  */
 import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
@@ -16,6 +16,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createNamespace, type Namespace } from '../test/support/network/namespace.ts';
 import { type Site, startSite } from '../test/support/network/site.ts';
+import { runCompiled } from './compiled.ts';
+
+runCompiled(import.meta.url);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
