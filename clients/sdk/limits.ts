@@ -81,3 +81,8 @@ export const CREDIT_BATCH_BYTES = 64 * 1024;
 export const CREDIT_RING_SHARE = 4;
 /** … or this long after they were consumed: a lone message does not cost a record of its own at once. */
 export const CREDIT_DELAY_MS = 5;
+/**
+ * Consumed room leaves with the next record of any kind, but not twice within this time. So in a conversation no record
+ * carries credit alone, which would wake the broker in the middle of a round trip; and of many records few carry some.
+ */
+export const CREDIT_RIDE_MS = 1;

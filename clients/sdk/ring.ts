@@ -2,8 +2,8 @@
  * A receive buffer of this domain: messages in the order in which the broker accepted them.
  *
  * Room is returned to the broker as messages are consumed, in batches: at once when a quarter of the ring (or 64 KiB)
- * has been consumed, otherwise within CREDIT_DELAY_MS, so that a reader that has emptied the ring never holds room
- * back. A ring that is closed, and a VM that ends, return it first: the broker takes for undelivered what was not
+ * has been consumed, otherwise with another record that leaves, and within CREDIT_DELAY_MS in any case, so that a reader
+ * that has emptied the ring never holds room back. A ring that is closed, and a VM that ends, return it first: the broker takes for undelivered what was not
  * returned.
  */
 
@@ -11,15 +11,19 @@ import { Fifo } from '../../broker/base/index.ts';
 import type { DomainRef } from './domain-ref.ts';
 import { creditThreshold, occupiedBytes } from './engine/credit.ts';
 import { type ArgusError, wordError } from './errors.ts';
-import { CREDIT_DELAY_MS } from './limits.ts';
+import { CREDIT_DELAY_MS, CREDIT_RIDE_MS } from './limits.ts';
 import type { Message } from './message.ts';
 
 /** What the ring needs of its VM. */
 export interface RingOwner {
   /** Returns `bytes` of consumed room. */
   credit(ring: Ring, bytes: number): void;
+  /** The ring has consumed room again that it has not returned: `ride` is called before the next record leaves. */
+  owes(ring: Ring): void;
   unregister(ring: Ring): Promise<void>;
   schedule(delayMs: number, task: () => void): () => void;
+  /** Monotonic milliseconds. */
+  now(): number;
 }
 
 interface Waiter {
@@ -53,12 +57,20 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
   #unread = 0;
   /** Ring bytes consumed and not yet returned. */
   #consumed = 0;
+  /** The time at which the first of them were consumed. */
+  #consumedAt = 0;
+  /** The time at which a record last took some along. */
+  #rodeAt = Number.NEGATIVE_INFINITY;
   #isCreditTimed = false;
   #state: 'open' | 'closed' = 'open';
   #failure: ArgusError | null = null;
   readonly #creditTask = (): void => {
     this.#isCreditTimed = false;
-    if (this.#consumed > 0) this.#returnCredit();
+    if (this.#consumed === 0) return;
+    // An earlier part may have left with a record, so the present one has not waited as long as this timer.
+    const leftMs = this.#consumedAt + CREDIT_DELAY_MS - this.#owner.now();
+    if (leftMs < 1) this.#returnCredit();
+    else this.#timeCredit(leftMs);
   };
 
   /** Made by `Vm.registerRing`. */
@@ -200,6 +212,20 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
     if (this.#consumed > 0) this.#returnCredit();
   }
 
+  /**
+   * For the VM: a record is about to leave, and takes consumed room along unless another one did a moment ago.
+   *
+   * @returns whether there is none left to return
+   * @internal
+   */
+  ride(now: number): boolean {
+    if (this.#consumed > 0 && now - this.#rodeAt >= CREDIT_RIDE_MS) {
+      this.#rodeAt = now;
+      this.#returnCredit();
+    }
+    return this.#consumed === 0;
+  }
+
   /** For the VM: a new session began; messages consumed before are not charged to it. @internal */
   restart(): number {
     this.#consumed = 0;
@@ -242,12 +268,22 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   #account(bytes: number): void {
+    const isFirst = this.#consumed === 0;
     this.#consumed += bytes;
-    if (this.#consumed >= this.#threshold) this.#returnCredit();
-    else if (!this.#isCreditTimed) {
-      this.#isCreditTimed = true;
-      this.#owner.schedule(CREDIT_DELAY_MS, this.#creditTask);
+    if (this.#consumed >= this.#threshold) {
+      this.#returnCredit();
+      return;
     }
+    if (isFirst) {
+      this.#consumedAt = this.#owner.now();
+      this.#owner.owes(this);
+    }
+    if (!this.#isCreditTimed) this.#timeCredit(CREDIT_DELAY_MS);
+  }
+
+  #timeCredit(delayMs: number): void {
+    this.#isCreditTimed = true;
+    this.#owner.schedule(delayMs, this.#creditTask);
   }
 
   #returnCredit(): void {

@@ -76,8 +76,10 @@ export class Vm implements AsyncDisposable {
         const handle = this.#rings.handleOf(ring);
         if (handle !== undefined) this.#session?.tell({ op: Op.credit, ring: handle, bytes });
       },
+      owes: (ring) => this.#rings.owes(ring),
       unregister: (ring) => this.unregisterRing(ring),
       schedule: platform.schedule,
+      now: platform.now,
     };
   }
 
@@ -293,6 +295,9 @@ export class Vm implements AsyncDisposable {
       return result === 'no-source' ? 'nonsense' : result === 'kept' ? 'kept' : 'lent';
     },
     onRecordEnd: () => this.#rings.endRecord(),
+    onLeaving: () => {
+      if (this.#rings.isOwing) this.#rings.ride(this.#platform.now());
+    },
     onAccepted: (send: Send) => this.#sends.accept(send),
     onRefused: (send, status, maxMessageSize) => this.#sends.refuse(send, status, maxMessageSize),
     onNotice: (notice) => this.#onNotice(notice),

@@ -20,6 +20,13 @@ class Sink {
   deferred: (() => void)[] = [];
   readonly outbox: SendQueue = new SendQueue(this.pool, this, (task) => this.deferred.push(task));
 
+  /** What is pushed before the open record leaves. */
+  last: () => void = () => {};
+
+  beforeRecord(): void {
+    this.last();
+  }
+
   writeRecord({ chunk, start, length, isKept }: OpenRecord): void {
     const from = start + RECORD_HEADER_BYTES;
     this.records.push(chunk.bytes.slice(from, from + length));
@@ -57,6 +64,15 @@ test('the frames of a burst share one record', () => {
   sink.endBurst();
   assert.equal(sink.records, [Uint8Array.of(1, 2, 3)]);
   assert.ok(sink.outbox.isEmpty);
+});
+
+test('what is pushed as a record leaves goes with it, and needs no flush of its own', () => {
+  const sink = new Sink();
+  sink.last = () => sink.outbox.push(Uint8Array.of(9));
+  sink.outbox.push(Uint8Array.of(1, 2));
+  sink.endBurst();
+  assert.equal(sink.records, [Uint8Array.of(1, 2, 9)]);
+  assert.is(sink.deferred.length, 0);
 });
 
 test('frames never straddle records, and a full record is written at once', () => {

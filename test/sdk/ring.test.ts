@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { creditThreshold, occupiedBytes } from '../../clients/sdk/engine/credit.ts';
 import { wordError } from '../../clients/sdk/errors.ts';
-import { CREDIT_BATCH_BYTES, CREDIT_DELAY_MS } from '../../clients/sdk/limits.ts';
+import { CREDIT_BATCH_BYTES, CREDIT_DELAY_MS, CREDIT_RIDE_MS } from '../../clients/sdk/limits.ts';
 import type { Message } from '../../clients/sdk/message.ts';
 import { Ring } from '../../clients/sdk/ring.ts';
 import { FakeClock } from '../support/clock.ts';
@@ -20,8 +20,10 @@ function ringOf(length: number): { readonly ring: Ring; readonly credits: number
   const clock = new FakeClock();
   const ring = new Ring(1, 'any', length, {
     credit: (_ring, bytes) => void credits.push(bytes),
+    owes: () => {},
     unregister: async (each) => each.end(null),
     schedule: clock.schedule,
+    now: clock.now,
   });
   return { ring, credits, clock };
 }
@@ -86,6 +88,36 @@ test('consumed bytes are returned in batches, the rest a moment later', () => {
   assert.equal(credits, [1024, 256]);
   clock.advance(1000);
   assert.equal(credits, [1024, 256]);
+});
+
+test('consumed room leaves with the next record, but not with each of many', () => {
+  const { ring, credits, clock } = ringOf(4096);
+  for (let i = 0; i < 3; i++) ring.deliver(message(16));
+  ring.read();
+  assert.is(ring.ride(clock.now()), true);
+  assert.equal(credits, [32]);
+  ring.read();
+  assert.is(ring.ride(clock.now()), false, 'another record took some along just now');
+  clock.advance(CREDIT_RIDE_MS);
+  assert.is(ring.ride(clock.now()), true);
+  assert.equal(credits, [32, 32]);
+  clock.advance(CREDIT_RIDE_MS);
+  assert.is(ring.ride(clock.now()), true, 'nothing is owed');
+  assert.equal(credits, [32, 32]);
+});
+
+test('the timer of what has left with a record is not one for what is consumed later', () => {
+  const { ring, credits, clock } = ringOf(4096);
+  for (let i = 0; i < 2; i++) ring.deliver(message(16));
+  ring.read();
+  ring.ride(clock.now());
+  clock.advance(2);
+  ring.read();
+  clock.advance(CREDIT_DELAY_MS - 1);
+  assert.equal(credits, [32]);
+  clock.advance(1);
+  assert.equal(credits, [32, 32]);
+  assert.is(clock.pendingTimers, 0);
 });
 
 test('a message that waits for nobody is credited as well', async () => {

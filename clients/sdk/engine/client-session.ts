@@ -60,6 +60,8 @@ export interface SessionHandlers {
   ): 'kept' | 'lent' | 'nonsense';
   /** The record with these deliveries ends. Its payloads are valid until this returns. */
   onRecordEnd(): void;
+  /** A record is about to be sealed: what is told now shares it. */
+  onLeaving(): void;
   onAccepted(send: Send): void;
   onRefused(send: Send, status: Status, maxMessageSize: number): void;
   onNotice(notice: Notice): void;
@@ -112,6 +114,9 @@ export class ClientSession implements CarrierEvents {
       {
         get isCongested() {
           return session.#carrier?.isCongested ?? true;
+        },
+        beforeRecord: () => {
+          if (this.#phase === 'up') this.#handlers.onLeaving();
         },
         writeRecord: (record) => this.#writeRecord(record),
       },

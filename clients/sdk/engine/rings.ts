@@ -10,6 +10,8 @@ export class Rings {
   readonly #sources = new Map<number, MessageSource>();
   /** Rings whose consumers wait for the end of the record. */
   readonly #batching = new Set<Ring>();
+  /** Rings with consumed room that was not returned. */
+  readonly #owing = new Set<Ring>();
   #lastHandle = -1;
   #lastRing: Ring | null = null;
   #lastSource: MessageSource | null = null;
@@ -32,6 +34,7 @@ export class Rings {
     if (handle !== undefined && this.#byHandle.get(handle) === ring) this.#byHandle.delete(handle);
     this.#handles.delete(ring);
     this.#rings.delete(ring);
+    this.#owing.delete(ring);
     this.#forgetLast();
   }
 
@@ -108,6 +111,20 @@ export class Rings {
     });
     if (ring.isBatching) this.#batching.add(ring);
     return isKept ? 'kept' : 'lent';
+  }
+
+  /** The ring has consumed room to return. */
+  owes(ring: Ring): void {
+    this.#owing.add(ring);
+  }
+
+  /** A record is about to leave: consumed room may share it. */
+  ride(now: number): void {
+    for (const ring of this.#owing) if (ring.ride(now)) this.#owing.delete(ring);
+  }
+
+  get isOwing(): boolean {
+    return this.#owing.size > 0;
   }
 
   /** The record ends: consumers of batches get its messages, whose bytes are still valid. */

@@ -48,8 +48,10 @@ export class SessionDouble implements DomainSession {
     if (refusal !== undefined) return Promise.reject(refusal);
     const ring = new Ring(port, partner, length, {
       credit: () => {},
+      owes: () => {},
       unregister: async (each) => each.end(null),
       schedule: () => () => {},
+      now: () => 0,
     });
     this.#rings.set(port, ring);
     return Promise.resolve(ring);

@@ -31,6 +31,8 @@ export interface OpenRecord {
 }
 
 export interface SendQueueSink {
+  /** The open record is about to be written: frames that are pushed during the call share it. */
+  beforeRecord(): void;
   /** Seals and writes. The sink takes a reference of the chunk for as long as it needs its bytes. */
   writeRecord(record: OpenRecord): void;
   readonly isCongested: boolean;
@@ -102,6 +104,12 @@ export class SendQueue {
   flush(): void {
     this.#flushClosed();
     if (this.#isStopped || this.#length === 0 || this.#sink.isCongested) return;
+    // What is pushed now needs no flush of its own.
+    const isScheduled = this.#isScheduled;
+    this.#isScheduled = true;
+    this.#sink.beforeRecord();
+    this.#isScheduled = isScheduled;
+    if (this.#isStopped || this.#sink.isCongested) return;
     this.#sink.writeRecord(this.#open);
     this.#begin(this.#chunk.references === 1 ? 0 : this.#at + TAG_BYTES);
   }
