@@ -1,11 +1,12 @@
 /**
- * The demo in real virtual machines: sound from guest to guest through resets and a
- * killed broker, an address and pings over the link of two agents, and a hostile guest that gets nowhere and leaves traces.
+ * The demo in real virtual machines: sound from guest to guest through resets and a killed broker, an address and pings
+ * over the link of two agents, and a hostile guest that gets nowhere and leaves traces.
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { hasNewerPlatform } from '../../clients/machines/index.ts';
 import { runCli } from '../support/processes/run-cli.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { audited, withMachines } from './vm-fixture.ts';
@@ -22,7 +23,7 @@ withMachines(demo, '--vms ends with one object that says that everything held', 
   process.stdout.write(`${stdout}${stderr}${readFileSync(join(directory, kept, 'consoles.txt'), 'utf8')}`);
   assert.is(code, 0);
   assert.is(stdout.trimEnd().split('\n').length, 1, 'on stdout there is nothing but the object');
-  const { ok, accelerator, sent, heard, altered, network, attacks, undisturbed, audit } = JSON.parse(stdout);
+  const { ok, accelerator, sent, heard, altered, network, attacks, undisturbed, stock, audit } = JSON.parse(stdout);
   assert.is(ok, true);
   assert.is(accelerator, 'tcg');
   assert.equal(
@@ -59,6 +60,8 @@ withMachines(demo, '--vms ends with one object that says that everything held', 
     ],
   );
   assert.is(undisturbed, true);
+  if (hasNewerPlatform()) assert.ok(Math.abs(stock.hertz - 1_000) < 20, `${stock.hertz} Hz`);
+  else assert.match(stock.missing, 'bookworm-backports');
   assert.is(audit.verified, true);
   const refusals = audited(join(directory, kept, 'audit'), 'session.refused');
   assert.ok(refusals.some(({ reason, src }) => reason === 'WRONG_PEER' && nameOf(src) === 'rogue-vm'));

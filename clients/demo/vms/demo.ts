@@ -11,6 +11,7 @@ import { DemoHost, GUEST_PROGRAM } from './host.ts';
 import { printVmSummary, type VmSummary } from './report.ts';
 import { runScenario, type ScenarioResult } from './scenario.ts';
 import { SOUND_HASH } from './sound-check.ts';
+import { isSoundHeard, playThroughCard, STOCK_GUEST, type StockSound } from './stock-guest.ts';
 
 export interface VmDemoOptions {
   /** True = choose the accelerator. */
@@ -19,7 +20,7 @@ export interface VmDemoOptions {
   readonly keep?: boolean;
 }
 
-const DOMAINS = ['audio-vm', 'chrome-vm', 'net-vm', 'rogue-vm'] as const;
+const DOMAINS = ['audio-vm', 'chrome-vm', 'net-vm', 'rogue-vm', STOCK_GUEST] as const;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Returns true when every promise held. @throws DemoError ERR_DEMO_MACHINES, ERR_DEMO_IMAGE; MachineError ERR_MACHINE_GUEST */
@@ -61,8 +62,9 @@ export async function runVmDemo(options: VmDemoOptions): Promise<boolean> {
     host = await building;
     await host.startBroker();
     const result = await runScenario(host, say);
+    const stock = await playThroughCard(host, accelerator, say);
     await host.stopBroker();
-    const summary = await assess(result, join(directory, 'audit'), accelerator, seconds());
+    const summary = await assess(result, stock, join(directory, 'audit'), accelerator, seconds());
     printVmSummary(summary, options.json === true);
     return summary.ok;
   } catch (error) {
@@ -102,6 +104,7 @@ async function prepareAccelerator(directory: string, say: (line: string) => void
 
 async function assess(
   result: ScenarioResult,
+  stock: StockSound,
   audit: string,
   accelerator: Accelerator,
   seconds: number,
@@ -112,11 +115,12 @@ async function assess(
   // A run without attacks proves nothing: rogue-vm may have crashed before its first.
   const isDefended = result.undisturbed && result.attacks.length > 0 && result.attacks.every(({ refused }) => refused);
   return {
-    ok: isWhole && isConnected && isDefended && log.verified,
+    ok: isWhole && isConnected && isDefended && isSoundHeard(stock) && log.verified,
     accelerator,
     seconds,
     sent: SOUND_HASH,
     ...result,
+    stock,
     audit: log,
   };
 }

@@ -5,6 +5,7 @@ import type { Accelerator } from '../../machines/index.ts';
 import type { AuditSummary } from '../audit-summary.ts';
 import { tableStyle } from '../output/report.ts';
 import type { ScenarioResult } from './scenario.ts';
+import { STOCK_GUEST, type StockSound } from './stock-guest.ts';
 
 export interface VmSummary extends ScenarioResult {
   readonly ok: boolean;
@@ -12,6 +13,8 @@ export interface VmSummary extends ScenarioResult {
   readonly seconds: number;
   /** SHA-256 of the sound that chrome-vm plays. */
   readonly sent: string;
+  /** The guest with a virtual sound card and no Argus inside. */
+  readonly stock: StockSound;
   readonly audit: AuditSummary;
 }
 
@@ -32,9 +35,16 @@ function render(summary: VmSummary): string {
     sounds.toString(),
     attacks.toString(),
     `network    chrome-vm has ${network.lease}; to net-vm ${network.near}; through it ${network.outside}`,
+    `stock      ${stockLine(summary.stock)}`,
     `others     ${summary.undisturbed ? 'noticed nothing of rogue-vm' : 'were DISTURBED by rogue-vm'}`,
     `audit log  ${audit.verified ? 'verified' : 'BROKEN'}: ${audit.records} records, ${audit.denied} refusals among them, head ${audit.head.slice(0, 16)}…`,
     `${summary.ok ? 'Everything held' : 'Something did NOT hold'}, in ${summary.seconds} s under ${summary.accelerator === 'kvm' ? 'KVM' : 'software emulation'}.`,
     '',
   ].join('\n');
+}
+
+function stockLine(sound: StockSound): string {
+  return 'missing' in sound
+    ? `${STOCK_GUEST} was left out: ${sound.missing}`
+    : `${STOCK_GUEST}, with no Argus inside, played through its sound card: ${sound.seconds.toFixed(2)} s of ${sound.hertz.toFixed(0)} Hz arrived`;
 }
