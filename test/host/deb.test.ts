@@ -58,7 +58,7 @@ withDebian(deb, 'it is installed, works, goes, and leaves the keys alone unless 
   const { version } = JSON.parse(readFileSync(at('usr/lib/argus-broker/package.json'), 'utf8')) as { version: string };
   assert.is(run(argus, ['--version']).trim(), version);
   const host = at('var/lib/argus/host');
-  run(argus, ['host', 'init', host]);
+  run(argus, ['host', 'init', host, '--unsealed']);
   run(argus, ['broker', '--check', '--config', join(host, 'argus.yaml')]);
 
   dpkg('-r', 'argus-broker');

@@ -186,7 +186,7 @@ runbook('a routine change of keys: domain, broker and authority, one command eac
 
 runbook('a host is replaced: its keys move to a new one, which has its session', async () => {
   const { at, path, start } = await site();
-  const prepared = JSON.parse(await keys('receive', path('new-host'), '--json'));
+  const prepared = JSON.parse(await keys('receive', path('new-host'), '--unsealed', '--json'));
   const sealed = ['--to', prepared.publicFile, '--thumbprint', prepared.thumbprint, '--out', path('transfer')];
   const said = await keys('migrate', path('chrome-vm'), ...sealed);
   const [, key = ''] = /receive DIR --file FILE --thumbprint (\S+)/.exec(said) ?? [];
