@@ -14,7 +14,9 @@ import {
   chooseAead,
   type Identity,
   isCredentialReplaced,
+  RecordedEntries,
   RevocationStore,
+  readHandedOver,
 } from '../keys/index.ts';
 import {
   type Attribution,
@@ -26,7 +28,7 @@ import {
   readArchive,
   watchPolicy,
 } from '../policy/index.ts';
-import { type AuditLog, openAuditLog, type WitnessFeed } from './audit/index.ts';
+import { AuditError, type AuditLog, openAuditLog, type WitnessFeed } from './audit/index.ts';
 import { nodeClock } from './base/index.ts';
 import {
   type Accept,
@@ -59,12 +61,14 @@ import {
   bucketSourceOf,
   checkpointSigner,
   describeBroker,
+  entriesAfter,
   entryOf,
   type FirstPolicy,
   firstPolicy,
   followBucket,
   Grants,
   type IdentitySource,
+  KeyRegister,
   KeyWatch,
   Modes,
   memoryBytes,
@@ -173,6 +177,7 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   started.add(() => keys.close());
   const own = new OwnIdentity(identity, directorySource(options.identity), audit, log, clock);
   started.add(() => own.close());
+  const register = await openRegister(options, own, audit, log);
   const trust = { identity: own, keys, clock, log };
   const feed = await startWitnessing(options, { audit, clock: nodeClock, log, trust });
   witnessing.feed = feed;
@@ -203,7 +208,11 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
   sessions.watcher = announceSessions(grants, core.federation, core.argo);
   started.add(() => grants.close());
 
-  const admin = await startAdmin(options, { core, keys, aead, sessions, reload, grants, modes, archive }, started);
+  const admin = await startAdmin(
+    options,
+    { core, keys, register, aead, sessions, reload, grants, modes, archive },
+    started,
+  );
   if (bucket !== null) {
     // Stopped first: no policy is loaded while the broker closes.
     started.add(() => bucket.close());
@@ -237,7 +246,12 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
 /** Loads a policy when the files of its source change. Returns how to stop it. */
 function watchSource({ directory, source }: BrokerOptions['policy'], reload: PolicyReload): () => void {
   if (source === 'applied') return () => undefined;
-  const load = (): void => void reload.run({ cause: 'watch', by: 'broker', reason: '' });
+  const load = (): void => {
+    reload.run({ cause: 'watch', by: 'broker', reason: '' }).catch((error: unknown) => {
+      // The broker stops while it loads a policy. This policy does not come into force, and no record can say so.
+      if (!(error instanceof AuditError && error.code === 'ERR_AUDIT_CLOSED')) throw error;
+    });
+  };
   const watch =
     source === 'signed' ? watchBundle(directory, load) : watchPolicy(directory, load, { hash: reload.policy.hash });
   return () => watch.close();
@@ -255,6 +269,27 @@ async function loadTrust(options: BrokerOptions): Promise<{ identity: Identity; 
   const identity = await brokerIdentity(options.identity);
   const revocations = await RevocationStore.open(options.identity, identity.authority, identity.credential);
   return { identity, revocations };
+}
+
+/** The register's part of the audit log, and what a command left in the directory while this broker did not run. */
+async function openRegister(
+  { identity, audit: directory }: BrokerOptions,
+  own: Identity,
+  audit: AuditLog,
+  log: Logger,
+): Promise<KeyRegister> {
+  const store = await RecordedEntries.open(identity);
+  const register = await KeyRegister.open(
+    store,
+    () => own.authority,
+    audit,
+    (seq) => entriesAfter(directory, seq),
+  );
+  for (const extract of await readHandedOver(identity)) {
+    const result = await register.take(extract);
+    if (!result.ok) log.error({ reason: result.reason }, `the register was not recorded: ${result.message}`);
+  }
+  return register;
 }
 
 function directorySource(directory: string): IdentitySource {
@@ -385,6 +420,7 @@ async function startListeners(
 interface AdminParts {
   readonly core: Core;
   readonly keys: KeyWatch;
+  readonly register: KeyRegister;
   readonly aead: AeadChoice;
   readonly sessions: Sessions;
   readonly reload: PolicyReload;
@@ -396,7 +432,7 @@ interface AdminParts {
 /** The control socket and the metrics. */
 async function startAdmin(
   options: BrokerOptions,
-  { core, keys, aead, sessions, reload, grants, modes, archive }: AdminParts,
+  { core, keys, register, aead, sessions, reload, grants, modes, archive }: AdminParts,
   started: Started,
 ): Promise<{ readonly control: string; readonly metrics: string | null; status(): BrokerStatus }> {
   const { identity, audit } = core.context;
@@ -418,7 +454,7 @@ async function startAdmin(
   const policy = { reload, archive };
   const reviews = new Reviews({ identity, audit, keys, clock });
   const gate = new KeyGate({ identity, keys, clock, randomBytes });
-  const target = { status, policy, grants, modes, keys, reviews, metrics, audit, gate, clock };
+  const target = { status, policy, grants, modes, keys, register, reviews, metrics, audit, gate, clock };
   const server = await serveControl({ path: control, needsKey: options.control.keys === 'always', gid: null }, target);
   started.add(() => server.close());
   const { shared, group } = options.control;

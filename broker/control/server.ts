@@ -17,13 +17,13 @@ import {
   MAX_METRICS_CONNECTIONS,
   MAX_SHARED_CONNECTIONS,
 } from '../process/index.ts';
-import type { BrokerStatus, Grants, KeyWatch, Metrics, Modes, Reviews } from '../service/index.ts';
+import type { BrokerStatus, Grants, KeyRegister, KeyWatch, Metrics, Modes, Reviews } from '../service/index.ts';
 import { type AdminContext, administer, describeCaller, describeHolder } from './admin-requests.ts';
 import { answerAudit } from './audit-requests.ts';
 import { callerProcess } from './caller-process.ts';
 import type { GateResult, KeyGate } from './gate.ts';
 import { answerGrants } from './grant-requests.ts';
-import { answerRevocations } from './key-requests.ts';
+import { answerRegister, answerRevocations } from './key-requests.ts';
 import { answerModes } from './mode-requests.ts';
 import { answerPolicy, type PolicyTarget } from './policy-requests.ts';
 import { CHALLENGE_PATH } from './proof.ts';
@@ -46,6 +46,7 @@ export interface ControlTarget {
   readonly grants: Grants;
   readonly modes: Modes;
   readonly keys: KeyWatch;
+  readonly register: KeyRegister;
   readonly reviews: Reviews;
   readonly metrics: Metrics;
   readonly audit: Pick<AuditLog, 'record'>;
@@ -187,6 +188,8 @@ function look(request: ControlRequest, target: ControlTarget): ControlAnswer | P
       return { code: 200, body: target.modes.describe() };
     case '/v1/keys':
       return { code: 200, body: target.keys.describe() };
+    case '/v1/keys/register':
+      return { code: 200, body: { known: target.register.known } };
     default:
       return answerPolicy(request, target.policy);
   }
@@ -194,11 +197,12 @@ function look(request: ControlRequest, target: ControlTarget): ControlAnswer | P
 
 function change(
   request: ControlRequest,
-  { policy, grants, modes, keys, reviews }: ControlTarget,
+  { policy, grants, modes, keys, register, reviews }: ControlTarget,
 ): Promise<ControlAnswer> {
   if (request.url?.startsWith('/v1/audit/') === true) return answerAudit(request, reviews);
   if (request.url?.startsWith('/v1/policy/') === true) return answerPolicy(request, policy);
   if (request.url === '/v1/modes') return answerModes(request, modes);
+  if (request.url === '/v1/keys/register') return answerRegister(request, register);
   return request.url?.startsWith('/v1/keys/') === true
     ? answerRevocations(request, keys)
     : answerGrants(request, grants);

@@ -53,6 +53,8 @@ export const AUDIT_CATALOG = {
   'key.list': { code: 'A7001I', bound: 'operator' },
   'key.incident': { code: 'A7002E', bound: 'share' },
   'key.own': { code: 'A7003I', bound: 'operator' },
+  'key.issue': { code: 'A7004I', bound: 'operator' },
+  'key.revoke': { code: 'A7005I', bound: 'operator' },
   'audit.gap': { code: 'A8001E', bound: 'outage' },
   'audit.withheld': { code: 'A8002W', bound: 'window' },
   'audit.clock': { code: 'A8003W', bound: 'operator' },

@@ -73,6 +73,8 @@ export type AuditEvent = Circumstances &
     | { readonly event: 'admin.request' | 'admin.refused'; readonly reason: string }
     /** A revocation list was installed or refused, with the number of sessions that it ended. */
     | { readonly event: 'key.list'; readonly reason: string }
+    /** The authority has issued or revoked, as its register says. `detail` names the entry, who did it, and when. */
+    | { readonly event: 'key.issue' | 'key.revoke'; readonly reason: string }
     /** The broker uses another credential or key of its own. */
     | { readonly event: 'key.own'; readonly reason: string }
     /** An invalid key was presented, or one name has two holders. `detail` names the holder. */

@@ -19,6 +19,7 @@ import {
   sealingOfAuthority,
 } from '../../keys/index.ts';
 import { type Domain, didYouMean, loadPolicy, type PolicyRevision } from '../../policy/index.ts';
+import { announceAtHost, type BrokerPlaces } from './announce.ts';
 import { HostError } from './errors.ts';
 import { INVENTORY, readConfig, replaceChecked } from './inventory.ts';
 
@@ -32,6 +33,8 @@ export interface NewVm {
   readonly carrier?: string;
   /** The inventory lists the machine already, as a template does: its row stays as it is. */
   readonly isListed?: boolean;
+  /** Who adds it, for the register of the authority. */
+  readonly by?: string;
 }
 
 export interface AddedVm {
@@ -57,11 +60,12 @@ const SERIAL_PORT = 'serial:/dev/virtio-ports/argus.0';
  * @throws HostError
  */
 export async function addVm(directory: string, vm: NewVm): Promise<AddedVm> {
-  const { policy: source, runtime } = readConfig(directory);
+  const options = readConfig(directory);
+  const { policy: source, runtime } = options;
   const policyDirectory = source.directory;
   const policy = await loadPolicy(policyDirectory, { revision: 1, inspectors: INSPECTORS });
   const home = join(directory, 'vms', vm.name);
-  const issuer = await issuerOf(join(directory, 'authority'));
+  const issuer = await issuerOf(directory, vm.by ?? null, options);
   if (vm.isListed === true) {
     const row = requireListed(policy, vm);
     requireNoKeys(home, vm.name);
@@ -90,17 +94,19 @@ function requireNoKeys(home: string, name: string): void {
 interface Issuer {
   readonly authority: Authority;
   readonly sealing: Sealing;
+  readonly broker: BrokerPlaces;
 }
 
 /** Opened before anything is changed: a passphrase that is missing or wrong leaves no row behind. @throws KeyError */
-async function issuerOf(directory: string): Promise<Issuer> {
-  return { authority: await openAuthority(directory), sealing: await sealingOfAuthority(directory) };
+async function issuerOf(host: string, by: string | null, broker: BrokerPlaces): Promise<Issuer> {
+  const directory = join(host, 'authority');
+  return { authority: await openAuthority(directory, by), sealing: await sealingOfAuthority(directory), broker };
 }
 
 /** Makes the key, the credential and the agent's configuration. */
 async function makeFiles(
   home: string,
-  { authority, sealing }: Issuer,
+  { authority, sealing, broker }: Issuer,
   { name, carrier }: Pick<Domain, 'name' | 'carrier'>,
   socket: string | null,
 ): Promise<Pick<AddedVm, 'identity' | 'agentConfig'>> {
@@ -112,6 +118,7 @@ async function makeFiles(
     agentConfig,
     agentYaml(carrier === null || carrier.startsWith('unix:') ? `unix:${socket}` : SERIAL_PORT),
   );
+  await announceAtHost(authority, broker);
   return { identity, agentConfig };
 }
 

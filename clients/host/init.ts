@@ -7,7 +7,13 @@
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { reasonOf } from '../../broker/base/index.ts';
-import { createAuthority, DEFAULT_TTL_SECONDS, issueIdentity, type Sealing } from '../../keys/index.ts';
+import {
+  createAuthority,
+  DEFAULT_TTL_SECONDS,
+  handOverRegister,
+  issueIdentity,
+  type Sealing,
+} from '../../keys/index.ts';
 import { copyShippedPolicy } from '../../policy/index.ts';
 import { HostError } from './errors.ts';
 import { type HostTemplate, policyOf } from './templates.ts';
@@ -32,27 +38,34 @@ audit/
 run/
 `;
 
+export interface HostTerms {
+  /** Kind of host; decides the policy. */
+  readonly template?: HostTemplate;
+  /** Who makes it, for the register of the authority. */
+  readonly by?: string | null;
+}
+
 /**
  * @param directory must not exist, or be empty
  * @param broker name of the broker, as its domains will know it
  * @param sealing of both keys; the keys of virtual machines follow (`addVm`)
- * @param template kind of host; decides the policy
  * @throws HostError ERR_HOST_NOT_EMPTY, ERR_HOST_DIRECTORY; KeyError ERR_KEY_PASSPHRASE, and nothing is left behind
  */
 export async function initHost(
   directory: string,
   broker: string,
   sealing: Sealing,
-  template: HostTemplate = 'desktop',
+  { template = 'desktop', by = null }: HostTerms = {},
 ): Promise<void> {
   const target = resolve(directory);
   await requireEmpty(target);
   const work = join(dirname(target), `.${basename(target)}.${process.pid}.new`);
   try {
     await mkdir(work, { recursive: true, mode: DIRECTORY_MODE });
-    const authority = await createAuthority(join(work, 'authority'), sealing);
+    const authority = await createAuthority(join(work, 'authority'), sealing, by);
     const terms = { name: broker, role: 'broker', ttlSeconds: DEFAULT_TTL_SECONDS } as const;
     await issueIdentity(authority, join(work, 'broker'), terms, sealing);
+    await handOverRegister(authority, join(work, 'broker'));
     await copyShippedPolicy(join(work, 'policy'), policyOf(template));
     await mkdir(join(work, 'vms'), { mode: DIRECTORY_MODE });
     await writeFile(join(work, HOST_CONFIG), CONFIG);

@@ -8,8 +8,9 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMap, isSeq, parseDocument } from 'yaml';
 import { CONTROL_SOCKET, callControl, INSPECTORS, type readOptions } from '../../broker/index.ts';
-import { KeyError, loadIdentity, openAuthority, RevocationStore } from '../../keys/index.ts';
+import { type Authority, KeyError, loadIdentity, openAuthority, RevocationStore } from '../../keys/index.ts';
 import { didYouMean, loadPolicy } from '../../policy/index.ts';
+import { announceAtHost } from './announce.ts';
 import { HostError } from './errors.ts';
 import { INVENTORY, prepareInventory, readConfig } from './inventory.ts';
 
@@ -22,14 +23,25 @@ export interface RemovedVm {
   readonly ended: number;
 }
 
+export interface RemovalTerms {
+  /** Why, for the register and the list. */
+  readonly reason: string;
+  /** Who removes it, for the register of the authority. */
+  readonly by?: string | null;
+  /** The row stays, as `addVm` left the row of a listed machine. */
+  readonly isListed?: boolean;
+}
+
 /**
  * @param directory made by `initHost`
- * @param reason why, for the register and the list
- * @param isListed the row stays, as `addVm` left that of a listed machine
  * @throws HostError ERR_HOST_VM_UNKNOWN; ERR_HOST_INVENTORY while the policy still names the machine; ERR_HOST_BROKER when the
  * running broker did not take the list; KeyError
  */
-export async function removeVm(directory: string, name: string, reason: string, isListed = false): Promise<RemovedVm> {
+export async function removeVm(
+  directory: string,
+  name: string,
+  { reason, by = null, isListed = false }: RemovalTerms,
+): Promise<RemovedVm> {
   const options = readConfig(directory);
   const home = join(directory, 'vms', name);
   const policyDirectory = options.policy.directory;
@@ -50,9 +62,11 @@ export async function removeVm(directory: string, name: string, reason: string, 
       ? await prepareInventory(policyDirectory, file, withoutDomain(await readFile(file, 'utf8'), name))
       : null;
   try {
-    const revoked = await revokeKeys(join(directory, 'authority'), name, reason);
+    const authority = await openAuthority(join(directory, 'authority'), by);
+    const revoked = await revokeKeys(authority, name, reason);
     await inventory?.replace();
     const told = revoked === null ? { broker: null, ended: 0 } : await tellBroker(options, revoked.jws);
+    await announceAtHost(authority, options);
     await rm(home, { recursive: true, force: true });
     return { serial: revoked?.serial ?? null, ...told };
   } finally {
@@ -78,11 +92,10 @@ function withoutDomain(text: string, name: string): string {
 
 /** @returns null when the authority never issued to it: a row that was written by hand */
 async function revokeKeys(
-  authorityDirectory: string,
+  authority: Authority,
   name: string,
   reason: string,
 ): Promise<{ readonly serial: number; readonly jws: string } | null> {
-  const authority = await openAuthority(authorityDirectory);
   try {
     const { serial } = await authority.revoke({ target: { role: 'domain', name }, reason, until: null });
     const { jws } = await authority.revocations();

@@ -68,6 +68,10 @@ export const MAX_SHARES = 99;
 export const SHARE_SECRET_BYTES = 32;
 /** Rounds of PBKDF2 for that secret: it is random, so there is nothing to guess that rounds would slow down. */
 export const SHARE_ROUNDS = 1_000;
+/** Characters of a name or an id that an extract of a register carries. */
+export const MAX_REGISTER_CLAIM = 128;
+/** Entries in one extract of a register: far below the longest token, whatever the reasons in them. */
+export const MAX_EXTRACT_ENTRIES = 500;
 /** Ten years. A longer lifetime is probably a mistyped unit. */
 export const MAX_TTL_SECONDS = 3653 * 24 * 3600;
 /** Private keys and their directories: the owner alone. */

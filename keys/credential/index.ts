@@ -15,6 +15,13 @@ export {
   thumbprintOf,
 } from './jwk.ts';
 export { assertName, NAME_PATTERN, parseRole, ROLES, type Role } from './names.ts';
+export {
+  ISSUE_CAUSES,
+  type IssueCause,
+  type RegisterEntry,
+  signRegisterExtract,
+  verifyRegisterExtract,
+} from './register-extract.ts';
 export { type CredentialRequest, signRequest, verifyRequest } from './request.ts';
 export {
   emptyRevocationList,

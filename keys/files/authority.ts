@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import {
   KeyError,
+  MAX_EXTRACT_ENTRIES,
   MAX_REVOCATION_REASON,
   MAX_TTL_SECONDS,
   PRIVATE_FILE_MODE,
@@ -18,6 +19,7 @@ import {
   findRevocation,
   generatePrivateJwk,
   type HolderRevocation,
+  type IssueCause,
   type KeyRevocation,
   type Predecessor,
   type PublicJwk,
@@ -28,6 +30,7 @@ import {
   type SigningKey,
   type Succession,
   signCredential,
+  signRegisterExtract,
   signRevocationList,
   type TrustAnchor,
   thumbprintOf,
@@ -48,6 +51,10 @@ export interface IssueTerms {
   readonly ttlSeconds: number;
   /** For a new key: how long the holder's older keys still count, seconds; absent = not at all. */
   readonly overlapSeconds?: number;
+  /** A person has compared the key of a request, or a guest has proved its token; absent: the register knows the cause. */
+  readonly cause?: 'APPROVED' | 'TOKEN';
+  /** When the holder signed its request, seconds since 1970-01-01 UTC. */
+  readonly requestedAt?: number;
   /** Milliseconds, as of Date.now(), which is the default. */
   readonly now?: number;
 }
@@ -76,9 +83,18 @@ export class Authority {
   readonly #files: AuthorityLayout;
   /** Carried by each token, so that holders of the old key accept it. */
   readonly #succession: Succession | null;
+  /** Who opened it, for the register. */
+  readonly #by: string | null;
 
   /** Only `openAuthority` calls this. */
-  constructor(key: SigningKey, anchor: TrustAnchor, files: AuthorityLayout, succession: Succession | null) {
+  constructor(
+    key: SigningKey,
+    anchor: TrustAnchor,
+    files: AuthorityLayout,
+    succession: Succession | null,
+    by: string | null,
+  ) {
+    this.#by = by;
     this.thumbprint = key.thumbprint;
     this.public = anchor;
     this.#key = key;
@@ -127,7 +143,8 @@ export class Authority {
         `the key ${thumbprint} of "${name}" was revoked ("${revocation.reason}"); make a new key in a new directory: argus keys enrol`,
       );
     const credentialJwt = await signCredential(this.#key, credential, this.#succession);
-    await register.addCredential(credential);
+    const cause = terms.cause ?? causeFor(register, credential, overlapSeconds);
+    await register.addCredential(credential, { by: this.#by, cause, requestedAt: terms.requestedAt ?? null });
     return { credentialJwt, credential };
   }
 
@@ -144,7 +161,7 @@ export class Authority {
     const reason = terms.reason.slice(0, MAX_REVOCATION_REASON);
     const register = await Register.read(this.#files.register);
     const revocation = { ...entryFor(register, target), reason, at, until };
-    await register.addRevocation(revocation, at);
+    await register.addRevocation(revocation, at, this.#by);
     return this.#publish(register, at);
   }
 
@@ -153,7 +170,7 @@ export class Authority {
     const at = Math.floor(now / 1000);
     const terms = { reason: 'the authority has a new key', at: until, until: null };
     const register = await Register.read(this.#files.register);
-    await register.addRevocation({ target: 'key', thumbprint: this.thumbprint, ...terms }, at);
+    await register.addRevocation({ target: 'key', thumbprint: this.thumbprint, ...terms }, at, this.#by);
   }
 
   /** Signs and writes the present list again. Serial 0 and no file while nothing was ever revoked. */
@@ -161,6 +178,21 @@ export class Authority {
     const register = await Register.read(this.#files.register);
     const list = await this.#publish(register, Math.floor(now / 1000));
     return { list, jws: list.serial === 0 ? null : await this.#signList(list) };
+  }
+
+  /**
+   * What the register holds, signed, for the audit log of a broker: all but the entries that the broker has. Several
+   * extracts where there are many.
+   */
+  async extracts(known: ReadonlySet<string> = new Set()): Promise<readonly string[]> {
+    const { entries } = await Register.read(this.#files.register);
+    const missing = entries.filter(({ id }) => !known.has(id));
+    const signed: string[] = [];
+    for (let from = 0; from < missing.length; from += MAX_EXTRACT_ENTRIES)
+      signed.push(
+        await signRegisterExtract(this.#key, missing.slice(from, from + MAX_EXTRACT_ENTRIES), this.#succession),
+      );
+    return signed;
   }
 
   /** Every credential ever issued, oldest first. */
@@ -177,7 +209,7 @@ export class Authority {
     const newest = register.newestOf(role, name);
     if (newest === null || newest.gen >= generation) return;
     const terms = { reason: 'a new key was issued', at, until: null };
-    await register.addRevocation({ target: 'holder', role, name, generation: generation - 1, ...terms }, now);
+    await register.addRevocation({ target: 'holder', role, name, generation: generation - 1, ...terms }, now, this.#by);
     await this.#publish(register, now);
   }
 
@@ -212,6 +244,14 @@ function generationFor(register: Register, role: Role, name: string, thumbprint:
   return known === undefined ? newest.gen + 1 : known.gen;
 }
 
+function causeFor(register: Register, { role, name, thumbprint }: Credential, overlapSeconds: number): IssueCause {
+  const isKnown = register.credentials.some(
+    (each) => each.role === role && each.name === name && each.thumbprint === thumbprint,
+  );
+  if (isKnown) return 'RENEWED';
+  return overlapSeconds > 0 ? 'ROTATED' : 'ISSUED';
+}
+
 function entryFor(
   register: Register,
   target: RevokeTerms['target'],
@@ -240,7 +280,7 @@ function assertTtl(ttlSeconds: number): void {
  * @throws KeyError ERR_KEY_EXISTS when there is one already: every credential depends on its key, so it is never replaced;
  * ERR_KEY_PASSPHRASE
  */
-export async function createAuthority(dir: string, sealing: Sealing): Promise<Authority> {
+export async function createAuthority(dir: string, sealing: Sealing, by: string | null = null): Promise<Authority> {
   const files = authorityLayout(dir);
   await makeKeyDirectory(dir);
   for (const path of Object.values(files))
@@ -251,7 +291,7 @@ export async function createAuthority(dir: string, sealing: Sealing): Promise<Au
       );
   const text = await storedForm(formatJwk(await generatePrivateJwk()), sealing);
   await createKeyFile(files.privateKey, text, PRIVATE_FILE_MODE);
-  return openAuthority(dir);
+  return openAuthority(dir, by);
 }
 
 /** For a key on the host of this authority. Who can read an authority in the clear needs no other key. */
@@ -262,9 +302,10 @@ export function sealingOfAuthority(dir: string): Promise<Sealing> {
 /**
  * Also writes the public half if it is missing, because an earlier `createAuthority` was interrupted.
  *
+ * @param by who opens it; stands in the register with all that is issued and revoked
  * @throws KeyError ERR_KEY_FILE_…
  */
-export async function openAuthority(dir: string): Promise<Authority> {
+export async function openAuthority(dir: string, by: string | null = null): Promise<Authority> {
   const hint = `make an authority with: argus keys init ${dir}`;
   const files = authorityLayout(dir);
   await assertKeyDirectory(dir, hint);
@@ -278,8 +319,8 @@ export async function openAuthority(dir: string): Promise<Authority> {
       'ERR_KEY_MISMATCH',
       `"${files.publicKey}" is not the public half of "${files.privateKey}"; remove it, it is made again`,
     );
-  if (past === null) return new Authority(key, anchor, files, null);
-  return new Authority(key, { ...anchor, predecessor: past.predecessor }, files, past.succession);
+  if (past === null) return new Authority(key, anchor, files, null, by);
+  return new Authority(key, { ...anchor, predecessor: past.predecessor }, files, past.succession, by);
 }
 
 /** A rotation that was interrupted after the new private key was written, and before the new public key was. */

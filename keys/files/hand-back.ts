@@ -4,14 +4,8 @@
  */
 import { join } from 'node:path';
 import { KeyError, PUBLIC_FILE_MODE } from '../base/index.ts';
-import {
-  type Credential,
-  type CredentialRequest,
-  type PublicJwk,
-  type Role,
-  verifyRequest,
-} from '../credential/index.ts';
-import type { Authority } from './authority.ts';
+import { type Credential, type CredentialRequest, type Role, verifyRequest } from '../credential/index.ts';
+import type { Authority, IssueTerms } from './authority.ts';
 import { formatJwk, readPublicJwk, readTrustAnchor } from './jwk-files.ts';
 import { createKeyFile, isPresent, makeDirectory, readKeyFile } from './key-files.ts';
 
@@ -79,17 +73,21 @@ export function approveToFiles(
   request: CredentialRequest,
   terms: ApprovalTerms,
 ): Promise<HandedBack> {
-  const { name, role, publicJwk, thumbprint } = request;
+  const { name, role, publicJwk, thumbprint, requestedAt } = request;
   if (terms.thumbprint !== thumbprint)
     throw new KeyError('ERR_KEY_MISMATCH', `the request is for the key ${thumbprint}, not for ${terms.thumbprint}`);
-  return handBack(authority, { name, role, publicJwk, ttlSeconds: terms.ttlSeconds, out: terms.out });
+  return handBack(authority, {
+    name,
+    role,
+    publicJwk,
+    ttlSeconds: terms.ttlSeconds,
+    out: terms.out,
+    cause: 'APPROVED',
+    requestedAt,
+  });
 }
 
-interface HandBack {
-  readonly name: string;
-  readonly role: Role;
-  readonly ttlSeconds: number;
-  readonly publicJwk: PublicJwk;
+interface HandBack extends Omit<IssueTerms, 'now' | 'overlapSeconds'> {
   readonly out: string;
 }
 

@@ -16,6 +16,8 @@ export { approveToFiles, issueToFiles, readRequest } from './hand-back.ts';
 export { type HolderKey, listHolders } from './holders.ts';
 export { type Identity, isCredentialReplaced, loadIdentity } from './identity.ts';
 export { readTrustAnchor } from './jwk-files.ts';
+export { RecordedEntries } from './recorded-entries.ts';
+export { handOverRegister, readExtractFile, readHandedOver } from './register-hand-over.ts';
 export { type InstallResult, type KeyRefusal, RevocationStore } from './revocation-store.ts';
 export { rotateAuthority } from './rotation/authority-rotation.ts';
 export { rotateIdentity } from './rotation/identity-rotation.ts';

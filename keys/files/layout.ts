@@ -16,6 +16,10 @@ export interface IdentityLayout {
   readonly revocations: string;
   /** Serial of that list and the newest key of each holder; kept by a broker. */
   readonly seen: string;
+  /** Extracts of the authority's register that a broker brings into its audit log when it starts. */
+  readonly register: string;
+  /** Which entries of the register are in the log; kept by a broker. */
+  readonly recorded: string;
 }
 
 export function identityLayout(dir: string): IdentityLayout {
@@ -28,6 +32,8 @@ export function identityLayout(dir: string): IdentityLayout {
     authority: join(dir, 'authority.jwk'),
     revocations: join(dir, 'revocations.jws'),
     seen: join(dir, 'seen.json'),
+    register: join(dir, 'register.jws'),
+    recorded: join(dir, 'recorded.json'),
   };
 }
 

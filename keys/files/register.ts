@@ -6,8 +6,17 @@
  * complete again after the next signature.
  */
 import * as z from 'zod';
-import { CLOCK_TOLERANCE_SECONDS, MAX_REGISTER_BYTES } from '../base/index.ts';
-import { type Credential, type Revocation, type RevocationList, ROLES, type Role } from '../credential/index.ts';
+import { CLOCK_TOLERANCE_SECONDS, MAX_REGISTER_BYTES, MAX_REGISTER_CLAIM } from '../base/index.ts';
+import {
+  type Credential,
+  ISSUE_CAUSES,
+  type IssueCause,
+  type RegisterEntry,
+  type Revocation,
+  type RevocationList,
+  ROLES,
+  type Role,
+} from '../credential/index.ts';
 import { appendRegisterLine, isPresent, readKeyFile } from './key-files.ts';
 
 const issued = z.object({
@@ -19,11 +28,16 @@ const issued = z.object({
   gen: z.int().nonnegative().default(0),
   iat: z.int(),
   exp: z.int(),
+  /** These are absent in older registers. */
+  by: z.string().optional(),
+  cause: z.enum(ISSUE_CAUSES).default('ISSUED'),
+  requested: z.int().optional(),
 });
 const terms = { reason: z.string(), at: z.int(), until: z.int().nullable() };
 const revoked = z.object({
   serial: z.int().positive(),
   iat: z.int(),
+  by: z.string().optional(),
   revoked: z.discriminatedUnion('target', [
     z.object({ target: z.literal('key'), thumbprint: z.string(), ...terms }),
     z.object({ target: z.literal('holder'), role: z.enum(ROLES), name: z.string(), generation: z.int(), ...terms }),
@@ -33,10 +47,19 @@ const revoked = z.object({
 /** A credential in the register. Times are seconds since 1970-01-01 UTC. */
 export type RegisteredCredential = Readonly<z.output<typeof issued>>;
 
+/** How a credential came to be, for the register. */
+export interface IssueCircumstances {
+  readonly by: string | null;
+  readonly cause: IssueCause;
+  /** When the holder signed its request, seconds; null: there was none. */
+  readonly requestedAt: number | null;
+}
+
 export class Register {
   readonly #path: string;
   readonly #credentials: RegisteredCredential[] = [];
   readonly #revocations: Revocation[] = [];
+  readonly #entries: RegisterEntry[] = [];
   #serial = 0;
   #revisedAt = 0;
 
@@ -57,6 +80,11 @@ export class Register {
     return this.#credentials;
   }
 
+  /** All that was issued and revoked, oldest first. */
+  get entries(): readonly RegisterEntry[] {
+    return this.#entries;
+  }
+
   get serial(): number {
     return this.#serial;
   }
@@ -69,13 +97,16 @@ export class Register {
   }
 
   /** On disk when this returns. */
-  async addCredential({ jti, name, role, thumbprint, generation, issuedAt, expiresAt }: Credential): Promise<void> {
-    await this.#append({ jti, name, role, thumbprint, gen: generation, iat: issuedAt, exp: expiresAt });
+  async addCredential(credential: Credential, { by, cause, requestedAt }: IssueCircumstances): Promise<void> {
+    const { jti, name, role, thumbprint, generation, issuedAt, expiresAt } = credential;
+    const requested = requestedAt === null ? {} : { requested: requestedAt };
+    const line = { jti, name, role, thumbprint, gen: generation, iat: issuedAt, exp: expiresAt };
+    await this.#append({ ...line, cause, ...requested, ...claimed(by) });
   }
 
   /** On disk when this returns. */
-  async addRevocation(revocation: Revocation, now: number): Promise<void> {
-    await this.#append({ serial: this.#serial + 1, iat: now, revoked: revocation });
+  async addRevocation(revocation: Revocation, now: number, by: string | null): Promise<void> {
+    await this.#append({ serial: this.#serial + 1, iat: now, revoked: revocation, ...claimed(by) });
   }
 
   /** Omits entries that revoke only expired credentials. */
@@ -103,13 +134,57 @@ export class Register {
 
   #take(value: unknown): void {
     const credential = issued.safeParse(value);
-    if (credential.success) this.#credentials.push(credential.data);
+    if (credential.success) {
+      this.#credentials.push(credential.data);
+      this.#entries.push(issueEntry(credential.data));
+    }
     const revocation = revoked.safeParse(value);
     if (!revocation.success) return;
     this.#revocations.push(revocation.data.revoked);
+    this.#entries.push(revokeEntry(revocation.data));
     this.#serial = Math.max(this.#serial, revocation.data.serial);
     this.#revisedAt = revocation.data.iat;
   }
+}
+
+function claimed(by: string | null): { readonly by?: string } {
+  return by === null ? {} : { by: by.slice(0, MAX_REGISTER_CLAIM) };
+}
+
+function issueEntry({ jti, by, cause, requested, iat, exp, gen, ...who }: RegisteredCredential): RegisterEntry {
+  const { role, name, thumbprint } = who;
+  return {
+    kind: 'issue',
+    id: jti,
+    at: iat,
+    by: by ?? null,
+    cause,
+    role,
+    name,
+    thumbprint,
+    generation: gen,
+    until: exp,
+    requestedAt: requested ?? null,
+  };
+}
+
+function revokeEntry({ serial, iat, by, revoked: entry }: z.output<typeof revoked>): RegisterEntry {
+  const target = entry.target === 'key' ? { role: null, name: null, generation: null } : entry;
+  return {
+    kind: 'revoke',
+    // A register that was put back counts its serials again, so the time belongs to it.
+    id: `${serial}.${iat}`,
+    at: iat,
+    by: by ?? null,
+    serial,
+    reason: entry.reason,
+    from: entry.at,
+    until: entry.until,
+    thumbprint: entry.target === 'key' ? entry.thumbprint : null,
+    role: target.role,
+    name: target.name,
+    generation: target.generation,
+  };
 }
 
 function parseLine(line: string): unknown {

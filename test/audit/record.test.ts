@@ -37,6 +37,8 @@ async function oneOfEach(): Promise<readonly AuditRecord[]> {
   log.record({ event: 'mode.set', src: audio, reason: 'PERMISSIVE', detail: { by: 'root', forMs: 60_000 } });
   log.record({ event: 'key.list', reason: 'INSTALLED', detail: { serial: 1, entries: 0, ended: 0 } });
   log.record({ event: 'key.own', reason: 'REPLACED', detail: { generation: 2 } });
+  log.record({ event: 'key.issue', reason: 'APPROVED', detail: { name: 'chrome-vm', by: 'alice' } });
+  log.record({ event: 'key.revoke', reason: 'REVOKED', detail: { name: 'chrome-vm', by: null } });
   log.record({ event: 'key.incident', reason: 'REVOKED', detail: { name: 'audio-vm', count: 2 } });
   log.denied(denialOf(), 7, 3, { session: 's', permissive: true });
   log.denied(knownDenial(), 7, 3);

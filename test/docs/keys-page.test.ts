@@ -53,6 +53,7 @@ class Site {
     if (word === 'authority.backup') return this.path(`work/${word}`);
     for (const [start, here] of [
       ['/etc/argus/', this.#isNewHost ? 'new-etc' : 'etc'],
+      ['/var/lib/argus/', '.'],
       ['/run/argus/', 'run'],
       ['/run/argus-admins/', 'admins'],
       ['/root/', 'root'],

@@ -113,7 +113,7 @@ host('a mistyped label is refused with the nearest one that is declared', async 
 for (const template of HOST_TEMPLATES) {
   host(`a host of ${template} loads, and machines that it lists, or that it says to add, get keys`, async () => {
     const directory = join(temporaryDirectory(), 'host');
-    await initHost(directory, 'argus', 'unsealed', template);
+    await initHost(directory, 'argus', 'unsealed', { template });
     const load = () => loadPolicy(join(directory, 'policy'), { revision: 1, inspectors: INSPECTORS });
     const listed = (await load()).domains.all.at(-1)?.name ?? '';
     const before = inventory(directory);

@@ -27,7 +27,7 @@ removal('a broker that runs ends the session at once, and refuses a copy of the 
     const carrier = broker.carrierOf(NAME);
     const vm = await connect({ carrier, identity: copy, reconnect: false });
     const lost = new Promise<string>((resolve) => vm.on('disconnected', ({ reason }) => resolve(reason.code)));
-    assert.equal(await removeVm(directory, NAME, 'stolen'), { serial: 1, broker: 'running', ended: 1 });
+    assert.equal(await removeVm(directory, NAME, { reason: 'stolen' }), { serial: 1, broker: 'running', ended: 1 });
     assert.is(await lost, 'ERR_CLIENT_CREDENTIAL_REVOKED');
     assert.is(broker.status().keys.revocationSerial, 1);
   } finally {
@@ -37,7 +37,7 @@ removal('a broker that runs ends the session at once, and refuses a copy of the 
 
 removal('a broker that does not run finds the list when it starts', async () => {
   const directory = await hostWith(NAME);
-  await removeVm(directory, NAME, 'stolen');
+  await removeVm(directory, NAME, { reason: 'stolen' });
   const broker = await startAt(directory);
   assert.is(broker.status().keys.revocationSerial, 1);
   await broker.close();

@@ -15,7 +15,11 @@ removal('adding and removing leaves the inventory as it was, and nothing of the 
   await addVm(directory, { name: 'other-vm', labels: [] });
   const before = inventory(directory);
   await addVm(directory, { name: NAME, labels: ['@app'] });
-  assert.equal(await removeVm(directory, NAME, 'no longer needed'), { serial: 1, broker: 'stopped', ended: 0 });
+  assert.equal(await removeVm(directory, NAME, { reason: 'no longer needed' }), {
+    serial: 1,
+    broker: 'stopped',
+    ended: 0,
+  });
   assert.is(inventory(directory), before);
   assert.equal(readdirSync(join(directory, 'vms')), ['other-vm']);
   const keys = await listHolders(await openAuthority(join(directory, 'authority')), Date.now());
@@ -27,7 +31,7 @@ removal('the row of a listed machine stays if it is told to, as adding left it',
   const directory = await newHost();
   const before = inventory(directory);
   await addVm(directory, { name: 'chrome-vm', labels: [], isListed: true });
-  assert.is((await removeVm(directory, 'chrome-vm', 'x', true)).serial, 1);
+  assert.is((await removeVm(directory, 'chrome-vm', { reason: 'x', isListed: true })).serial, 1);
   assert.is(inventory(directory), before);
   assert.equal(readdirSync(join(directory, 'vms')), []);
 });
@@ -36,16 +40,16 @@ removal('a removal that was cut short is finished by the next run', async () => 
   const directory = await hostWith(NAME);
   const home = join(directory, 'vms', NAME);
   renameSync(home, `${home}.away`);
-  await removeVm(directory, NAME, 'stolen');
+  await removeVm(directory, NAME, { reason: 'stolen' });
   renameSync(`${home}.away`, home);
-  assert.is((await removeVm(directory, NAME, 'stolen')).serial, 2);
+  assert.is((await removeVm(directory, NAME, { reason: 'stolen' })).serial, 2);
   assert.not.ok(existsSync(home));
 });
 
 removal('a machine that the policy still names stays, with its keys', async () => {
   const directory = await hostWith(NAME);
   const before = inventory(directory);
-  assert.is(await codeOf(removeVm(directory, 'chrome-vm', 'x')), 'ERR_HOST_INVENTORY');
+  assert.is(await codeOf(removeVm(directory, 'chrome-vm', { reason: 'x' })), 'ERR_HOST_INVENTORY');
   assert.is(inventory(directory), before);
   const { list } = await (await openAuthority(join(directory, 'authority'))).revocations();
   assert.is(list.serial, 0);
@@ -59,7 +63,7 @@ removal('a row that was written by hand goes, and there is no key to revoke', as
   const directory = await hostWith(NAME);
   const file = join(directory, 'policy/domains.yaml');
   writeFileSync(file, `${inventory(directory).trimEnd()}\n  - { name: by-hand, domid: 900 }\n`);
-  assert.equal(await removeVm(directory, 'by-hand', 'x'), { serial: null, broker: null, ended: 0 });
+  assert.equal(await removeVm(directory, 'by-hand', { reason: 'x' }), { serial: null, broker: null, ended: 0 });
   assert.not.match(inventory(directory), 'by-hand');
 });
 
@@ -68,17 +72,17 @@ removal('a list that is older than the broker’s is not put in force: the autho
   await addVm(directory, { name: 'other-vm', labels: [] });
   const register = join(directory, 'authority/issued.jsonl');
   const before = readFileSync(register, 'utf8');
-  await removeVm(directory, 'other-vm', 'x');
+  await removeVm(directory, 'other-vm', { reason: 'x' });
   await addVm(directory, { name: 'third-vm', labels: [] });
-  await removeVm(directory, 'third-vm', 'x');
+  await removeVm(directory, 'third-vm', { reason: 'x' });
   writeFileSync(register, before);
-  assert.is(await codeOf(removeVm(directory, NAME, 'x')), 'ERR_HOST_BROKER');
+  assert.is(await codeOf(removeVm(directory, NAME, { reason: 'x' })), 'ERR_HOST_BROKER');
 });
 
 removal('a machine that is not there is refused, whatever its name', async () => {
   const directory = await hostWith(NAME);
   for (const name of ['nobody', '..', '.', '', 'vms/../..', 'Files'])
-    assert.is(await codeOf(removeVm(directory, name, 'x')), 'ERR_HOST_VM_UNKNOWN', name);
+    assert.is(await codeOf(removeVm(directory, name, { reason: 'x' })), 'ERR_HOST_VM_UNKNOWN', name);
   assert.ok(existsSync(join(directory, 'vms', NAME, 'identity')));
 });
 

@@ -71,6 +71,7 @@ authority('each credential has a line of its own in the register and an id of it
       gen: 1,
       iat: 1_800_000_000,
       exp: 1_800_000_060,
+      cause: 'ISSUED',
     })),
   );
   assert.is.not(issued[0]?.credential.jti, issued[1]?.credential.jti);

@@ -283,7 +283,7 @@ command('what cannot be revoked or delivered is an error that says what to do', 
   const list = join(host.authority, 'revocations.jws');
   try {
     assert.is((await argusKeys('revoke', 'nobody', ...at, '--reason', 'x')).code, 'ERR_KEY_NAME');
-    assert.is((await argusKeys('publish', ...at, '--control', host.control)).code, 'ERR_KEY_REVOCATIONS');
+    assert.is((await argusKeys('publish', ...at, '--control', host.control)).code, null, 'nothing was revoked yet');
     assert.is((await argusKeys('publish', '--control', host.control)).code, 'ERR_KEY_REVOCATIONS');
     await argusKeys('revoke', 'chrome-vm', ...at, '--reason', 'x');
     const old = await readFile(list, 'utf8');

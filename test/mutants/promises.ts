@@ -72,6 +72,7 @@ export const PROMISES = {
   'a grant ends when it says': ['docs/grants.md', 'grant.expire'],
   'a broker speaks for its own domains': ['docs/scaling.md', 'FOREIGN_HOME'],
   'rings behave as in Argo': ['docs/conformance.md', 'Argo'],
+  'the log tells who got a key': ['docs/keys.md', 'The broker records each entry once'],
   'keys are kept private': ['docs/keys.md', '0600'],
   'clones of a machine show nothing': ['docs/keys.md', 'whether the two plaintexts are equal'],
   'records are as the wire says': ['docs/wire.md', 'commitment'],

@@ -70,7 +70,7 @@ export async function answerEnrolment(
   if (publicJwk === null) return null;
   const thumbprint = await thumbprintOf(publicJwk);
   if (!isEqual(request.data.proof, proof(token, 'guest', name, thumbprint))) return null;
-  const { credentialJwt } = await authority.issue({ name, role: 'domain', ttlSeconds, publicJwk });
+  const { credentialJwt } = await authority.issue({ name, role: 'domain', ttlSeconds, publicJwk, cause: 'TOKEN' });
   const answer = {
     v: 1,
     credential: credentialJwt,

@@ -48,6 +48,8 @@ const KINDS: Readonly<Record<AuditEventName, EcsKind>> = {
   'mode.set': CHANGE,
   'key.list': CHANGE,
   'key.own': CHANGE,
+  'key.issue': CHANGE,
+  'key.revoke': CHANGE,
   'key.incident': { category: ['iam', 'intrusion_detection'], type: ['info'], outcome: 'success' },
   'audit.gap': { ...OWN, outcome: 'failure' },
   'audit.withheld': OWN,

@@ -56,6 +56,8 @@ const KINDS: Readonly<Record<AuditEventName, OcsfKind>> = {
   'mode.set': { uid: ENTITY, activity: 3 },
   'key.list': { uid: ENTITY, activity: 3 },
   'key.own': { uid: ENTITY, activity: 3 },
+  'key.issue': { uid: ENTITY, activity: 1 },
+  'key.revoke': { uid: ENTITY, activity: 3 },
   'key.incident': { uid: ENTITY, activity: OTHER, status: FAILURE },
   'audit.gap': { uid: LIFECYCLE, activity: OTHER, status: FAILURE },
   'audit.withheld': { uid: LIFECYCLE, activity: OTHER },

@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { firstLabelOf, HOST_CONFIG, HOST_TEMPLATES, type HostTemplate, initHost } from '../../host/index.ts';
 import { printJson } from '../output.ts';
 import { sealingFrom, type UnsealedOption, unsealedOption } from '../unsealed.ts';
+import { who } from '../who.ts';
 
 interface InitOptions extends UnsealedOption {
   readonly name: string;
@@ -33,7 +34,7 @@ function initCommand(): Command {
     )
     .action(async (directory: string, options: InitOptions) => {
       const { name, template, json } = options;
-      await initHost(directory, name, sealingFrom(options), template);
+      await initHost(directory, name, sealingFrom(options), { template, by: who() });
       if (json === true) {
         printJson({ directory: resolve(directory), name, template, config: join(resolve(directory), HOST_CONFIG) });
         return;

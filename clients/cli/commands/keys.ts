@@ -15,12 +15,15 @@ import {
 } from '../../../keys/index.ts';
 import { printJson } from '../output.ts';
 import { sealingFrom, type UnsealedOption, unsealedOption } from '../unsealed.ts';
+import { who } from '../who.ts';
 import { aeadCommand } from './keys/aead.ts';
+import { announce, describeAnnouncements, type RegisterDeliveryOptions, withAnnouncement } from './keys/announce.ts';
 import { approveCommand } from './keys/approve.ts';
 import { authorityCommand } from './keys/authority.ts';
 import { isoTime, parseDuration, print, quoted, roleOption } from './keys/format.ts';
 import { auditCommand, listCommand } from './keys/list.ts';
 import { migrateCommand, receiveCommand } from './keys/migrate.ts';
+import { registerCommand } from './keys/register.ts';
 import { renewCommand } from './keys/renew.ts';
 import { publishCommand, revokeCommand } from './keys/revoke.ts';
 import { rotateCommand } from './keys/rotate.ts';
@@ -37,7 +40,7 @@ function initCommand(): Command {
       '\nExample:\n  ARGUS_KEY_PASSPHRASE_FILE=/root/argus.passphrase argus keys init /etc/argus/authority\n  argus keys init /etc/argus/authority --unsealed',
     )
     .action(async (dir: string, options: UnsealedOption) => {
-      const { thumbprint } = await createAuthority(dir, sealingFrom(options));
+      const { thumbprint } = await createAuthority(dir, sealingFrom(options), who());
       print(
         `authority ${thumbprint} made in ${dir}`,
         'Keep authority.jwk to yourself, with a copy in a safe place: who has it can be anybody.',
@@ -72,7 +75,7 @@ function enrolCommand(): Command {
     });
 }
 
-interface IssueOptions {
+interface IssueOptions extends RegisterDeliveryOptions {
   readonly public: string;
   readonly authority: string;
   readonly role: string;
@@ -81,7 +84,7 @@ interface IssueOptions {
 }
 
 function issueCommand(): Command {
-  return new Command('issue')
+  return withAnnouncement(new Command('issue'))
     .description('sign a credential for a public key that was brought to the authority')
     .argument('<name>', 'the name the credential is for')
     .requiredOption('--public <file>', 'key.pub.jwk of the holder')
@@ -98,7 +101,7 @@ function issueCommand(): Command {
       '\nExample:\n  argus keys issue chrome-vm --public ./chrome-vm.pub.jwk --authority /etc/argus/authority --out ./hand-back',
     )
     .action(async (name: string, options: IssueOptions) => {
-      const authority = await openAuthority(options.authority);
+      const authority = await openAuthority(options.authority, who());
       const { credential, credentialFile, authorityFile } = await issueToFiles(authority, {
         name,
         role: parseRole(options.role),
@@ -108,6 +111,7 @@ function issueCommand(): Command {
       });
       print(
         `issued to ${name} (${credential.role}), valid until ${isoTime(credential.expiresAt)}, id ${credential.jti}`,
+        ...describeAnnouncements(await announce(authority, options), options.authority),
         `hand back: ${credentialFile} ${authorityFile}`,
         'next, where the key was made:',
         `  argus keys install DIR --credential ${quoted(`${name}.credential.jwt`)} --authority authority.pub.jwk`,
@@ -189,6 +193,7 @@ export function keysCommand(): Command {
     .addCommand(auditCommand())
     .addCommand(revokeCommand())
     .addCommand(publishCommand())
+    .addCommand(registerCommand())
     .addCommand(sealCommand())
     .addCommand(unsealCommand())
     .addCommand(backupCommand())

@@ -19,6 +19,8 @@ import {
   VmError,
 } from '../../vm/index.ts';
 import { printJson } from '../output.ts';
+import { who } from '../who.ts';
+import { announce, describeAnnouncements, type RegisterDeliveryOptions, withAnnouncement } from './keys/announce.ts';
 import { removeCommand } from './vm/remove.ts';
 
 interface AddOptions {
@@ -49,6 +51,7 @@ function addCommand(): Command {
     )
     .action(async (name: string, { host, label, domid, carrier, listed, json }: AddOptions) => {
       const added = await addVm(host, {
+        by: who(),
         name,
         labels: label,
         ...(domid === undefined ? {} : { domid }),
@@ -212,14 +215,14 @@ function mebibytes(text: string): number {
   return number;
 }
 
-interface EnrolOptions {
+interface EnrolOptions extends RegisterDeliveryOptions {
   readonly authority: string;
   readonly socket: string;
   readonly vmm?: string;
 }
 
 function enrolCommand(): Command {
-  return new Command('enrol')
+  return withAnnouncement(new Command('enrol'))
     .description('print a one-time token and give the guest that proves it a credential')
     .argument('<domain>', 'its name in domains.yaml')
     .requiredOption('--authority <dir>', 'directory of the authority')
@@ -229,8 +232,9 @@ function enrolCommand(): Command {
       'after',
       '\nExample:\n  argus vm enrol chrome-vm --authority /etc/argus/authority --socket /run/argus/chrome-vm.enrol',
     )
-    .action(async (name: string, { authority: directory, socket, vmm }: EnrolOptions) => {
-      const authority = await openAuthority(directory);
+    .action(async (name: string, options: EnrolOptions) => {
+      const { authority: directory, socket, vmm } = options;
+      const authority = await openAuthority(directory, who());
       const user = vmm === undefined ? {} : { vmm: /^\d+$/.test(vmm) ? Number(vmm) : vmm };
       const enrolment = await openEnrolment(authority, { name, socket, ttlSeconds: DEFAULT_TTL_SECONDS, ...user });
       process.stdout.write(`${enrolment.token}\n`);
@@ -239,6 +243,8 @@ function enrolCommand(): Command {
       await enrolment.close();
       if (enrolled === null) throw new VmError('ERR_VM_DOMAIN', `nobody proved the token of "${name}"; start again`);
       process.stderr.write(`enrolled ${name}: ${enrolled.thumbprint}\n`);
+      const announcements = await announce(authority, options);
+      process.stderr.write(`${describeAnnouncements(announcements, directory).join('\n')}\n`);
     });
 }
 

@@ -16,6 +16,8 @@ import { writeSuccession } from './succession-file.ts';
 export interface AuthorityRotationTerms {
   /** How long credentials of the old key still count. */
   readonly overlapSeconds: number;
+  /** Who does it, for the register. */
+  readonly by?: string;
   /** Milliseconds, as of Date.now(), which is the default. */
   readonly now?: number;
 }
@@ -33,10 +35,10 @@ export interface RotatedAuthority {
  * lasts, because a token carries one succession; ERR_KEY_FILE_…
  */
 export async function rotateAuthority(dir: string, terms: AuthorityRotationTerms): Promise<RotatedAuthority> {
-  const { overlapSeconds, now = Date.now() } = terms;
+  const { overlapSeconds, by = null, now = Date.now() } = terms;
   if (!Number.isInteger(overlapSeconds) || overlapSeconds < 1 || overlapSeconds > MAX_TTL_SECONDS)
     throw new KeyError('ERR_KEY_TTL', `overlap ${overlapSeconds} s: expected whole seconds, 1 … ${MAX_TTL_SECONDS}`);
-  const older = await openAuthority(dir);
+  const older = await openAuthority(dir, by);
   const at = Math.floor(now / 1000);
   const { predecessor } = older.public;
   if (predecessor !== null && predecessor.until > at)
@@ -56,7 +58,7 @@ export async function rotateAuthority(dir: string, terms: AuthorityRotationTerms
   // A new serial: brokers that have the newest list of the old key take the list of the new key as well.
   await older.retire(until, now);
   await replaceKeyFile(files.privateKey, stored, PRIVATE_FILE_MODE);
-  const authority = await openAuthority(dir);
+  const authority = await openAuthority(dir, by);
   await authority.revocations(now);
   return { authority, retired: older.thumbprint, until };
 }

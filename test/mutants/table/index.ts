@@ -13,6 +13,7 @@ import { DEVICES } from './devices.ts';
 import { KEYS } from './keys.ts';
 import { NEW_KEYS } from './new-keys.ts';
 import { POLICY } from './policy.ts';
+import { REGISTER } from './register.ts';
 import { RENEWAL } from './renewal.ts';
 import { ROTATION } from './rotation.ts';
 import { SEGMENTS } from './segments.ts';
@@ -30,6 +31,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CLONES,
   ...ROTATION,
   ...NEW_KEYS,
+  ...REGISTER,
   ...SHARES,
   ...RENEWAL,
   ...SESSION,

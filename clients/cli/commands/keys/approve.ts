@@ -8,9 +8,11 @@ import {
   readRequest,
 } from '../../../../keys/index.ts';
 import { printJson } from '../../output.ts';
+import { who } from '../../who.ts';
+import { announce, describeAnnouncements, type RegisterDeliveryOptions, withAnnouncement } from './announce.ts';
 import { isoTime, parseDuration, print, quoted } from './format.ts';
 
-interface ApproveOptions {
+interface ApproveOptions extends RegisterDeliveryOptions {
   readonly authority: string;
   readonly thumbprint?: string;
   readonly ttl: number;
@@ -19,7 +21,7 @@ interface ApproveOptions {
 }
 
 export function approveCommand(): Command {
-  return new Command('approve')
+  return withAnnouncement(new Command('approve'))
     .description('show a signed request, or issue what it asks for')
     .argument('<request>', 'request.jws of the holder, as argus keys enrol wrote it')
     .requiredOption('--authority <dir>', 'directory of the authority')
@@ -36,7 +38,7 @@ export function approveCommand(): Command {
       '\nExample:\n  argus keys approve ./request.jws --authority /etc/argus/authority\n\nWithout --thumbprint it only shows who asks, and which keys the holder has already.',
     )
     .action(async (file: string, options: ApproveOptions) => {
-      const authority = await openAuthority(options.authority);
+      const authority = await openAuthority(options.authority, who());
       const request = await readRequest(file);
       const { name, role, thumbprint, requestedAt } = request;
       const held = (await listHolders(authority, Date.now())).filter((key) => key.name === name && key.role === role);
@@ -54,13 +56,15 @@ export function approveCommand(): Command {
       }
       const terms = { ttlSeconds: options.ttl, thumbprint: options.thumbprint, out: options.out };
       const { credential, credentialFile, authorityFile } = await approveToFiles(authority, request, terms);
+      const announcements = await announce(authority, options);
       if (options.json === true) {
-        printJson({ credential, credentialFile, authorityFile, retired: others });
+        printJson({ credential, credentialFile, authorityFile, retired: others, announcements });
         return;
       }
       print(
         `issued to ${name} (${role}), generation ${credential.generation}, valid until ${isoTime(credential.expiresAt)}`,
         ...others.map((key) => `retired the key ${key.thumbprint}; next: argus keys publish, so that brokers know it`),
+        ...describeAnnouncements(announcements, options.authority),
         `hand back: ${credentialFile} ${authorityFile}`,
         'next, where the key was made:',
         `  argus keys install DIR --credential ${quoted(`${name}.credential.jwt`)} --authority authority.pub.jwk`,

@@ -7,9 +7,10 @@ import {
   openAuthority,
   renewCredential,
 } from '../../../../keys/index.ts';
+import { tryToAnnounce } from '../../../host/index.ts';
 import { connect } from '../../../sdk/index.ts';
 import { untilInterrupted } from '../audit/interrupt.ts';
-import { isoTime, print } from './format.ts';
+import { collect, isoTime, print } from './format.ts';
 import { RenewalDesk } from './renewal-desk.ts';
 
 /** Room for the requests of some hundred domains that start together. */
@@ -17,6 +18,7 @@ const RING_BYTES = 1024 * 1024;
 const DEFAULT_PORT = 17;
 
 interface AuthorityOptions {
+  readonly control?: readonly string[];
   readonly identity: string;
   readonly carrier: string;
   readonly port: number;
@@ -39,13 +41,18 @@ export function authorityCommand(): Command {
         .argParser(parsePort)
         .default(DEFAULT_PORT, String(DEFAULT_PORT)),
     )
+    .option(
+      '--control <path>',
+      'control socket of a broker whose audit log gets each renewal; may be repeated',
+      collect,
+    )
     .option('--json', 'a JSON object for each renewal and refusal')
     .addHelpText(
       'after',
       '\nExample:\n  argus keys authority /etc/argus/authority --identity /etc/argus/authority-vm --carrier unix:/run/argus/authority-vm.sock\n\nThe policy decides who may ask, and each question is in the audit log. docs/keys.md shows the rows.',
     )
     .action(async (dir: string, options: AuthorityOptions) => {
-      const authority = await openAuthority(dir);
+      const authority = await openAuthority(dir, 'argus keys authority');
       const desk = new RenewalDesk(authority, Date.now);
       const { carrier, identity, broker = null, port } = options;
       const vm = await connect({ carrier, identity, broker });
@@ -58,6 +65,7 @@ export function authorityCommand(): Command {
       const answered = vm.answer(ring, async ({ source, payload }) => {
         const { reply, said } = await desk.answer(source.name, payload);
         print(options.json === true ? JSON.stringify(said) : lineOf(said));
+        for (const control of options.control ?? []) void tryToAnnounce(authority, control);
         return reply;
       });
       vm.on('expiring', () => void renewOwn(authority, identity).catch((error: unknown) => print(String(error))));

@@ -1,6 +1,8 @@
-/** Gives the revocation list to brokers, over their control sockets. */
+/** Gives the revocation list, and what the register says, to brokers over their control sockets. */
 import { reasonOf } from '../../../../broker/base/index.ts';
 import { BrokerError, callControl } from '../../../../broker/index.ts';
+import type { Authority } from '../../../../keys/index.ts';
+import { announceRegister } from '../../../host/index.ts';
 
 export interface Delivery {
   readonly control: string;
@@ -27,6 +29,22 @@ export async function deliver(jws: string, controls: readonly string[]): Promise
       'ERR_BROKER_CONTROL',
       `the list is signed, but not in force everywhere: ${failures.join('; ')}; then run argus keys publish again`,
     );
+  return deliveries;
+}
+
+/**
+ * The list first: a session with a revoked key ends before anything is written. Then the register, for their audit logs.
+ *
+ * @param jws the list; null: there is none
+ * @throws BrokerError that names the brokers that do not have the list, or the register
+ */
+export async function deliverBoth(
+  authority: Authority,
+  jws: string | null,
+  controls: readonly string[],
+): Promise<readonly Delivery[]> {
+  const deliveries = jws === null ? [] : await deliver(jws, controls);
+  for (const control of controls) await announceRegister(authority, control);
   return deliveries;
 }
 

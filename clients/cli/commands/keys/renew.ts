@@ -8,16 +8,18 @@ import {
   openAuthority,
 } from '../../../../keys/index.ts';
 import { printJson } from '../../output.ts';
+import { who } from '../../who.ts';
+import { announce, describeAnnouncements, type RegisterDeliveryOptions, withAnnouncement } from './announce.ts';
 import { isoTime, parseDuration, print } from './format.ts';
 
-interface RenewOptions {
+interface RenewOptions extends RegisterDeliveryOptions {
   readonly authority: string;
   readonly ttl: number;
   readonly json?: boolean;
 }
 
 export function renewCommand(): Command {
-  return new Command('renew')
+  return withAnnouncement(new Command('renew'))
     .description('renew the credential of an identity next to its authority; also one that has expired')
     .argument('<dir>', 'directory of the identity')
     .requiredOption('--authority <dir>', 'directory of the authority')
@@ -40,10 +42,16 @@ export function renewCommand(): Command {
           `"${dir}" holds no credential to renew; argus keys issue makes the first one`,
         );
       const terms = { name: before.name, role: before.role, ttlSeconds: options.ttl };
+      const authority = await openAuthority(options.authority, who());
       // The key is there; if it is not, none is made in the clear.
-      const { credential } = await issueIdentity(await openAuthority(options.authority), dir, terms, 'sealed');
+      const { credential } = await issueIdentity(authority, dir, terms, 'sealed');
       const { name, role, generation, expiresAt } = credential;
-      if (options.json === true) printJson({ name, role, generation, expiresAt });
-      else print(`renewed ${name} (${role}), generation ${generation}, valid until ${isoTime(expiresAt)}`);
+      const announcements = await announce(authority, options);
+      if (options.json === true) printJson({ name, role, generation, expiresAt, announcements });
+      else
+        print(
+          `renewed ${name} (${role}), generation ${generation}, valid until ${isoTime(expiresAt)}`,
+          ...describeAnnouncements(announcements, options.authority),
+        );
     });
 }

@@ -1,10 +1,12 @@
 /** `argus keys revoke` and `argus keys publish`: keys that count no more, and the brokers that must know. */
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { type Authority, KeyError, openAuthority, parseRole } from '../../../../keys/index.ts';
+import { type Authority, KeyError, openAuthority, parseRole, readExtractFile } from '../../../../keys/index.ts';
+import { announceRegister, sendExtracts } from '../../../host/index.ts';
 import { printJson } from '../../output.ts';
+import { who } from '../../who.ts';
 import { removeUser } from '../nats-server.ts';
-import { deliver, describeDeliveries } from './deliver.ts';
+import { type Delivery, deliver, deliverBoth, describeDeliveries } from './deliver.ts';
 import { collect, isoTime, parseTime, print, roleOption } from './format.ts';
 
 interface RevokeOptions {
@@ -38,7 +40,7 @@ export function revokeCommand(): Command {
       '\nExamples:\n  argus keys revoke laptop-vm --authority /etc/argus/authority --reason "laptop stolen" --control /run/argus/control.sock\n  argus keys revoke laptop-vm --authority /etc/argus/authority --reason "laptop mislaid" --until 2027-01-31\n\nA new key for the holder, in a new directory, is accepted again: argus keys enrol, issue, install.\nAfter --nats it needs a new nkey too, also after the time of --until: argus nats key, argus nats enrol.',
     )
     .action(async (subject: string, options: RevokeOptions) => {
-      const authority = await openAuthority(options.authority);
+      const authority = await openAuthority(options.authority, who());
       const role = parseRole(options.role);
       const target = isThumbprint(subject) ? { thumbprint: subject } : { role, name: subject };
       const until = options.until ?? null;
@@ -47,7 +49,7 @@ export function revokeCommand(): Command {
       const user = await nameOf(authority, target);
       const [nats, deliveries] = await allOf(
         options.nats === undefined ? Promise.resolve(null) : shutOut(options.nats, user),
-        jws === null ? Promise.resolve([]) : deliver(jws, options.control ?? []),
+        deliverBoth(authority, jws, options.control ?? []),
       );
       if (options.json === true) {
         printJson({ subject, serial: list.serial, until, nats, deliveries });
@@ -104,34 +106,57 @@ function describeUser({ directory, user, isRemoved, reloaded }: UserRemoval): st
 interface PublishOptions {
   readonly authority?: string;
   readonly list?: string;
+  readonly register?: string;
   readonly control: readonly string[];
   readonly json?: boolean;
 }
 
 export function publishCommand(): Command {
   return new Command('publish')
-    .description('give the revocation list to brokers')
+    .description('give brokers the revocation list, and what was issued and revoked for their audit logs')
     .option('--authority <dir>', 'directory of the authority, on the same host')
     .option('--list <file>', 'or revocations.jws, as it was brought from there')
+    .option('--register <file>', 'or what argus keys register wrote there')
     .requiredOption('--control <path>', 'control socket of a broker; may be repeated', collect)
     .option('--json', 'as one JSON object')
     .addHelpText(
       'after',
-      '\nExamples:\n  argus keys publish --authority /etc/argus/authority --control /run/argus/control.sock\n  argus keys publish --list ./revocations.jws --control /run/argus/control.sock',
+      '\nExamples:\n  argus keys publish --authority /etc/argus/authority --control /run/argus/control.sock\n  argus keys publish --list ./revocations.jws --control /run/argus/control.sock\n  argus keys publish --register ./register.jws --control /run/argus/control.sock',
     )
     .action(async (options: PublishOptions) => {
-      const jws = await listToPublish(options);
-      const deliveries = await deliver(jws, options.control);
-      if (options.json === true) printJson({ deliveries });
-      else print(...describeDeliveries(deliveries, null));
+      const { authority, list, register, control } = options;
+      if ([authority, list, register].filter((given) => given !== undefined).length !== 1)
+        throw new KeyError('ERR_KEY_REVOCATIONS', 'give --authority DIR, or --list FILE, or --register FILE');
+      const deliveries = list === undefined ? [] : await deliver(await readFile(list, 'utf8'), control);
+      const published = authority === undefined ? null : await publishAll(authority, control);
+      const recorded = register === undefined ? (published?.recorded ?? 0) : await recordAll(register, control);
+      const all = [...deliveries, ...(published?.deliveries ?? [])];
+      if (options.json === true) printJson({ deliveries: all, recorded });
+      else
+        print(
+          ...describeDeliveries(all, null),
+          ...(list === undefined ? [`new in the audit logs: ${recorded} entries`] : []),
+        );
     });
 }
 
-async function listToPublish({ authority, list }: PublishOptions): Promise<string> {
-  if ((authority === undefined) === (list === undefined))
-    throw new KeyError('ERR_KEY_REVOCATIONS', 'give either --authority DIR or --list FILE');
-  if (list !== undefined) return readFile(list, 'utf8');
-  const { jws } = await (await openAuthority(authority ?? '')).revocations();
-  if (jws === null) throw new KeyError('ERR_KEY_REVOCATIONS', 'nothing was ever revoked: there is no list to publish');
-  return jws;
+interface Published {
+  readonly deliveries: readonly Delivery[];
+  readonly recorded: number;
+}
+
+async function publishAll(directory: string, controls: readonly string[]): Promise<Published> {
+  const authority = await openAuthority(directory);
+  const { jws } = await authority.revocations();
+  const deliveries = jws === null ? [] : await deliver(jws, controls);
+  let recorded = 0;
+  for (const control of controls) recorded += await announceRegister(authority, control);
+  return { deliveries, recorded };
+}
+
+async function recordAll(file: string, controls: readonly string[]): Promise<number> {
+  const extracts = await readExtractFile(file);
+  let recorded = 0;
+  for (const control of controls) recorded += await sendExtracts(extracts, control);
+  return recorded;
 }

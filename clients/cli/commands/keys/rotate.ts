@@ -9,7 +9,8 @@ import {
   rotateIdentity,
 } from '../../../../keys/index.ts';
 import { printJson } from '../../output.ts';
-import { type Delivery, deliver, describeDeliveries } from './deliver.ts';
+import { who } from '../../who.ts';
+import { type Delivery, deliverBoth, describeDeliveries } from './deliver.ts';
 import { collect, isoTime, parseDuration, print, quoted } from './format.ts';
 
 /** Programs look for a new credential twice a minute. An hour leaves room for those that were stopped meanwhile. */
@@ -51,8 +52,9 @@ export function rotateCommand(): Command {
     .action(async (dir: string, options: RotateOptions) => {
       const { kind } = await describeKeyDirectory(dir, Date.now());
       const rotated = kind === 'authority' ? await ofAuthority(dir, options) : await ofIdentity(dir, options);
-      const { jws } = await (await openAuthority(kind === 'authority' ? dir : (options.authority ?? ''))).revocations();
-      const deliveries = jws === null ? [] : await deliver(jws, options.control ?? []);
+      const authority = await openAuthority(kind === 'authority' ? dir : (options.authority ?? ''));
+      const { jws } = await authority.revocations();
+      const deliveries = await deliverBoth(authority, jws, options.control ?? []);
       report(rotated, deliveries, options);
     });
 }
@@ -60,7 +62,7 @@ export function rotateCommand(): Command {
 async function ofAuthority(dir: string, { authority, overlap = DEFAULT_TTL_SECONDS }: RotateOptions): Promise<Rotated> {
   if (authority !== undefined)
     throw new KeyError('ERR_KEY_ROLE', `"${dir}" is an authority: it is rotated without --authority`);
-  const { authority: next, retired, until } = await rotateAuthority(dir, { overlapSeconds: overlap });
+  const { authority: next, retired, until } = await rotateAuthority(dir, { overlapSeconds: overlap, by: who() });
   const { thumbprint } = next;
   return {
     kind: 'authority',
@@ -75,7 +77,7 @@ async function ofIdentity(dir: string, { authority, ttl, overlap }: RotateOption
   if (authority === undefined)
     throw new KeyError('ERR_KEY_FILE_MISSING', `name the authority of "${dir}": --authority DIR`);
   const terms = { ttlSeconds: ttl, overlapSeconds: overlap ?? HOLDER_OVERLAP_SECONDS };
-  const { credential, retired, until } = await rotateIdentity(await openAuthority(authority), dir, terms);
+  const { credential, retired, until } = await rotateIdentity(await openAuthority(authority, who()), dir, terms);
   const { name, role, generation, thumbprint, expiresAt } = credential;
   const next = `${name} (${role}) has generation ${generation}, valid until ${isoTime(expiresAt)}; running programs take it over within half a minute`;
   return { kind: 'identity', thumbprint, retired, until, next };

@@ -17,6 +17,7 @@ import {
 import {
   type Authority,
   createAuthority,
+  handOverRegister,
   issueIdentity,
   loadIdentity,
   openAuthority,
@@ -27,6 +28,7 @@ import { copyShippedPolicy, loadPolicy, makeBundle, type PolicyFiles, signBundle
 import { PLAIN, printJson } from '../../output.ts';
 import { controlSocket } from '../../sockets/control.ts';
 import { sealingFrom, type UnsealedOption, unsealedOption } from '../../unsealed.ts';
+import { who } from '../../who.ts';
 import { writeBundle } from '../policy/signed/bundle-path.ts';
 import { lagInBucket, renderLag } from './cluster-bucket.ts';
 import { type PolicyInForce, policyDifferences } from './policies-differ.ts';
@@ -188,8 +190,8 @@ async function initCluster(root: string, options: InitOptions): Promise<void> {
   await mkdir(root, { recursive: true });
   const authorityDirectory = join(root, 'authority');
   const authority = existsSync(join(authorityDirectory, 'authority.jwk'))
-    ? await openAuthority(authorityDirectory)
-    : await createAuthority(authorityDirectory, sealing);
+    ? await openAuthority(authorityDirectory, who())
+    : await createAuthority(authorityDirectory, sealing, who());
   const policyDirectory = join(root, 'policy');
   if (!existsSync(join(policyDirectory, 'domains.yaml'))) await copyShippedPolicy(policyDirectory);
   await declareHomes(join(policyDirectory, 'domains.yaml'), homes);
@@ -219,6 +221,7 @@ async function initCluster(root: string, options: InitOptions): Promise<void> {
     await writeFile(join(at, 'agent.yaml'), agentYaml(`nats://${nats}/${broker}`, broker));
   }
   await server.write(setup, members, Date.now());
+  for (const name of brokers) await handOverRegister(authority, join(root, 'brokers', name, 'identity'));
 }
 
 /** What makes the keys of an end. */

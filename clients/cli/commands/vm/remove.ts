@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { removeVm } from '../../../host/index.ts';
 import { printJson } from '../../output.ts';
+import { who } from '../../who.ts';
 import { removeUser } from '../nats-server.ts';
 
 interface RemoveOptions {
@@ -28,7 +29,7 @@ export function removeCommand(): Command {
       '\nExample:\n  argus vm remove files-vm --host my-host --reason "no longer needed"\n\nRun again after a failure, it goes on where it stopped. While a row of the policy names the machine it changes nothing.',
     )
     .action(async (name: string, { host, reason, nats, listed, json }: RemoveOptions) => {
-      const removed = await removeVm(host, name, reason, listed);
+      const removed = await removeVm(host, name, { reason, by: who(), isListed: listed === true });
       const server = nats === undefined ? null : await removeUser(nats, name);
       if (json === true) printJson({ name, ...removed, nats: server });
       else
