@@ -2,18 +2,19 @@
  * Doubles of the two Qubes programs over libvchan-socket, byte by byte: the guest's PipeWire module (the server of both
  * vchans) and the AudioVM's pacat-simple-vchan (the client of both).
  *
- * From their sources (qubes-gui-agent-linux bc84521, qubes-gui-daemon 95e379e, qubes-core-vchan-socket): a server unlinks
- * the file, binds, accepts one peer, and does it all again after that peer; a client tries again until it is accepted.
- * The module greets with three codes when its capture vchan is connected. The end of one vchan makes pacat close both
- * and begin again.
+ * From their sources, and compared with the programs themselves (qubes-gui-agent-linux bc84521, qubes-gui-daemon 95e379e,
+ * qubes-core-vchan-socket e1da6da): a server unlinks the file, binds, serves one peer, and does it all again after that
+ * peer. The kernel connects another peer meanwhile; it is never served, and cut off when the first one ends. A client tries
+ * again until it is accepted, first at the playback vchan. The module greets with three codes when its capture vchan is
+ * connected; while it plays nothing, its sink is corked. The end of one vchan makes pacat close both and begin again.
  */
 import { unlinkSync } from 'node:fs';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import type { Random } from '../random.ts';
 
 const CODE_BYTES = 4;
-/** CONNECT_DELAY_MS of libvchan-socket. */
-const RETRY_MS = 100;
+/** The original waits a tenth of it: CONNECT_DELAY_MS of libvchan-socket counts microseconds. */
+const RETRY_MS = 1;
 const BACKLOG = 1;
 
 /** libvchan_server_init, and again after each end. */
@@ -34,11 +35,18 @@ class VchanServerDouble {
     } catch {
       // not there: as in the original
     }
+    const waiting: Socket[] = [];
     const server = createServer((socket) => {
-      server.close(); // one peer for each init
-      this.#peer = socket;
       socket.on('error', () => {});
+      if (this.#peer !== null) {
+        waiting.push(socket.pause());
+        return;
+      }
+      this.#peer = socket;
       socket.once('close', () => {
+        this.#peer = null;
+        server.close();
+        for (const each of waiting) each.destroy();
         if (this.#server === server) this.listen();
       });
       this.#onPeer(socket);
@@ -53,9 +61,10 @@ class VchanServerDouble {
   }
 
   stop(): void {
-    this.#server?.close();
+    const server = this.#server;
     this.#server = null;
-    this.#peer?.destroy();
+    if (this.#peer === null) server?.close();
+    else this.#peer.destroy();
   }
 }
 
@@ -70,7 +79,7 @@ export class GuestModuleDouble {
   #sound: Socket | null = null;
   #control: Socket | null = null;
   isRecording = false;
-  isPlaying = true;
+  isPlaying = false;
   readonly recorded: Buffer[] = [];
   /** Connections of each vchan so far. */
   readonly connected = { playback: 0, capture: 0 };
@@ -97,6 +106,10 @@ export class GuestModuleDouble {
   }
 
   play(chunk: Uint8Array): void {
+    if (!this.isPlaying) {
+      this.isPlaying = true;
+      this.#say(0x0002_0001);
+    }
     this.#sound?.write(chunk);
   }
 
@@ -142,28 +155,31 @@ export class PacatDouble {
   start(): void {
     if (this.#isStopped) return;
     this.isRequested = this.isCorked = false;
-    const sockets = [dial(this.#files.playback), dial(this.#files.capture)];
+    const sockets: Socket[] = [];
     this.#sockets = sockets;
-    let connected = 0;
-    let isOver = false;
-    for (const socket of sockets) {
-      socket.once('connect', () => {
-        connected++;
-        if (connected === 2) this.rounds++;
+    const beginAgain = (): void => {
+      if (this.#sockets !== sockets) return;
+      this.#sockets = [];
+      for (const each of sockets) each.destroy();
+      this.#retry = setTimeout(() => this.start(), RETRY_MS);
+    };
+    this.#connect(this.#files.playback, (playback) => {
+      sockets.push(playback);
+      playback.on('data', (bytes) => void this.played.push(bytes));
+      this.#connect(this.#files.capture, (capture) => {
+        sockets.push(capture);
+        this.rounds++;
+        let rest = Buffer.alloc(0);
+        capture.on('data', (bytes) => {
+          rest = Buffer.concat([rest, bytes]);
+          for (; rest.length >= CODE_BYTES; rest = rest.subarray(CODE_BYTES)) this.#obey(rest.readUInt32LE(0));
+        });
+        // The original looks at neither vchan before both are connected.
+        for (const each of sockets) {
+          each.once('close', beginAgain);
+          if (each.destroyed) beginAgain();
+        }
       });
-      socket.on('error', () => {});
-      socket.once('close', () => {
-        if (isOver) return;
-        isOver = true;
-        for (const each of sockets) each.destroy();
-        this.#retry = setTimeout(() => this.start(), RETRY_MS);
-      });
-    }
-    sockets[0]?.on('data', (bytes) => void this.played.push(bytes));
-    let rest = Buffer.alloc(0);
-    sockets[1]?.on('data', (bytes) => {
-      rest = Buffer.concat([rest, bytes]);
-      for (; rest.length >= CODE_BYTES; rest = rest.subarray(CODE_BYTES)) this.#obey(rest.readUInt32LE(0));
     });
   }
 
@@ -176,6 +192,20 @@ export class PacatDouble {
     this.#isStopped = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #connect(path: string, onConnected: (socket: Socket) => void): void {
+    if (this.#isStopped) return;
+    const socket = dial(path);
+    const tryAgain = (): void => {
+      this.#retry = setTimeout(() => this.#connect(path, onConnected), RETRY_MS);
+    };
+    socket.once('error', tryAgain);
+    socket.once('connect', () => {
+      socket.off('error', tryAgain).on('error', () => {});
+      if (this.#isStopped) socket.destroy();
+      else onConnected(socket);
+    });
   }
 
   #obey(code: number): void {
