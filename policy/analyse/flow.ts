@@ -6,7 +6,7 @@
  * the data on. The words and the output are those of setools' seinfoflow.
  */
 import type { Domain, ServiceClass } from '../contract/index.ts';
-import type { Work } from '../read/index.ts';
+import { permissionsMeet, type Work } from '../read/index.ts';
 import { type Analysed, isAllowed } from './subject.ts';
 
 export interface FlowStep {
@@ -14,6 +14,8 @@ export interface FlowStep {
   readonly to: Domain;
   /** Classes that carry it, each once. */
   readonly classes: readonly string[];
+  /** Those of them of which an `auditallow` row has each message recorded. */
+  readonly recorded: readonly string[];
 }
 
 export type FlowPath = readonly FlowStep[];
@@ -30,10 +32,10 @@ const ARGO_SEND = 3;
 export function* flowGraph(analysed: Analysed, excluded: ReadonlySet<string> = new Set()): Work<FlowGraph> {
   const domains = analysed.domains.all.filter(({ name }) => !excluded.has(name));
   const [argo, ...others] = analysed.classes.all;
-  const classesFrom: string[][][] = domains.map(() => domains.map(() => []));
-  const note = (from: number, to: number, name: string): void => {
-    const list = classesFrom[from]?.[to];
-    if (list !== undefined && !list.includes(name)) list.push(name);
+  const classesFrom: Map<string, boolean>[][] = domains.map(() => domains.map(() => new Map()));
+  const note = (from: number, to: number, name: string, isRecorded: boolean): void => {
+    const classes = classesFrom[from]?.[to];
+    classes?.set(name, isRecorded || classes.get(name) === true);
   };
   for (const [from, source] of domains.entries()) {
     for (const [to, destination] of domains.entries()) {
@@ -41,19 +43,40 @@ export function* flowGraph(analysed: Analysed, excluded: ReadonlySet<string> = n
       if (!isAllowed(analysed, { source, destination, serviceClass: argo, position: ARGO_SEND })) continue;
       for (const serviceClass of others) {
         if (!isUsable(analysed, source, destination, serviceClass)) continue;
-        if (serviceClass.flow !== 'to-source') note(from, to, serviceClass.name);
-        if (serviceClass.flow !== 'to-destination') note(to, from, serviceClass.name);
+        const isRecorded = [argo, serviceClass].some((each) => hasAuditallow(analysed, source, destination, each));
+        if (serviceClass.flow !== 'to-source') note(from, to, serviceClass.name, isRecorded);
+        if (serviceClass.flow !== 'to-destination') note(to, from, serviceClass.name, isRecorded);
       }
     }
     yield;
   }
   const steps = domains.map((source, from) =>
     domains.map((destination, to) => {
-      const classes = classesFrom[from]?.[to] ?? [];
-      return classes.length === 0 ? undefined : { from: source, to: destination, classes };
+      const found = [...(classesFrom[from]?.[to] ?? [])];
+      const classes = found.map(([name]) => name);
+      const recorded = found.filter(([, isRecorded]) => isRecorded).map(([name]) => name);
+      return classes.length === 0 ? undefined : { from: source, to: destination, classes, recorded };
     }),
   );
   return { domains, steps };
+}
+
+/** For class argo the permission `send` is meant: its other permissions are about no message. */
+function hasAuditallow(
+  { examined }: Analysed,
+  source: Domain,
+  destination: Domain,
+  serviceClass: ServiceClass,
+): boolean {
+  const rows = examined.book.audit.covering(source, destination, serviceClass);
+  return rows.some(
+    ({ kind, permission }) => kind === 'auditallow' && (serviceClass.index > 0 || permissionsMeet(permission, 'send')),
+  );
+}
+
+/** The classes of a step for a picture; `*`: each message is recorded. */
+export function shownClasses({ classes, recorded }: FlowStep): string[] {
+  return classes.map((name) => (recorded.includes(name) ? `${name} *` : name));
 }
 
 function isUsable(analysed: Analysed, source: Domain, destination: Domain, serviceClass: ServiceClass): boolean {

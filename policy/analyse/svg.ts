@@ -4,7 +4,7 @@
  * the pointer rests on it.
  */
 import type { Domain } from '../contract/index.ts';
-import type { FlowGraph } from './flow.ts';
+import { type FlowGraph, shownClasses } from './flow.ts';
 
 /** Pixels of the drawing. */
 const BOX_WIDTH = 120;
@@ -33,7 +33,7 @@ export function formatSvg({ domains, steps }: FlowGraph): string {
       const from = step === undefined ? undefined : places.get(step.from);
       const to = step === undefined ? undefined : places.get(step.to);
       if (step === undefined || from === undefined || to === undefined) return [];
-      return [arrow(from, to, `${step.from.name} -> ${step.to.name}: ${step.classes.join(', ')}`)];
+      return [arrow(from, to, `${step.from.name} -> ${step.to.name}: ${shownClasses(step).join(', ')}`)];
     }),
   );
   const boxes = [...places].map(([domain, place]) => box(domain, place));

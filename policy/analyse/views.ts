@@ -2,7 +2,7 @@
 import type { Domain } from '../contract/index.ts';
 import type { PolicyBuild } from '../load/index.ts';
 import type { Work } from '../read/index.ts';
-import type { FlowGraph } from './flow.ts';
+import { type FlowGraph, shownClasses } from './flow.ts';
 import { type Analysed, destinationsOf, isAllowed } from './subject.ts';
 
 /** seinfo's block of counts. */
@@ -59,7 +59,9 @@ export function* accessMatrix(policy: Analysed, className?: string): Work<Access
 export function formatDot({ domains, steps }: FlowGraph): string {
   const edges = steps.flatMap((row) =>
     row.flatMap((step) =>
-      step === undefined ? [] : [`  "${step.from.name}" -> "${step.to.name}" [label="${step.classes.join('\\n')}"];`],
+      step === undefined
+        ? []
+        : [`  "${step.from.name}" -> "${step.to.name}" [label="${shownClasses(step).join('\\n')}"];`],
     ),
   );
   const nodes = domains.map(({ name, labels }) => `  "${name}" [tooltip="${labels.join(' ')}"];`);
@@ -72,7 +74,7 @@ export function formatMermaid({ domains, steps }: FlowGraph): string {
   const nodes = domains.map((domain) => `  ${ids.get(domain)}["${domain.name}"]`);
   const edges = steps.flatMap((row) =>
     row.flatMap((step) =>
-      step === undefined ? [] : [`  ${ids.get(step.from)} -->|"${step.classes.join(', ')}"| ${ids.get(step.to)}`],
+      step === undefined ? [] : [`  ${ids.get(step.from)} -->|"${shownClasses(step).join(', ')}"| ${ids.get(step.to)}`],
     ),
   );
   return ['graph LR', ...nodes, ...edges].join('\n');

@@ -6,9 +6,11 @@ import {
   diffAccess,
   diffAudit,
   finish,
+  flowGraph,
   formatAnswer,
   formatAuditRow,
   formatDiff,
+  formatDot,
   lintPolicy,
   policyCounts,
   readQuestion,
@@ -152,6 +154,16 @@ tools('search finds audit rows by kind, and by what they apply to; info counts t
   assert.is(found({ className: 'control' }).length, 0);
   const { Auditallow, Dontaudit } = policyCounts(policy);
   assert.equal([Auditallow, Dontaudit, policy.rows], [1, 1, 5]);
+});
+
+tools('a picture of the flows marks the classes of which each message is recorded', async () => {
+  const marked = async (row: string): Promise<string> =>
+    formatDot(finish(flowGraph(await compileTexts({ policy: `${BASE}${row}` }))));
+  const edge = (label: string): string => `"chrome-vm" -> "audio-vm" [label="${label}"]`;
+  assert.match(await marked(''), edge('playback\\ncontrol'));
+  assert.match(await marked('auditallow, chrome-vm, @audio, playback, send\n'), edge('playback *\\ncontrol'));
+  assert.match(await marked('auditallow, chrome-vm, @audio, argo, send\n'), edge('playback *\\ncontrol *'));
+  assert.match(await marked('auditallow, mail-vm, @audio, playback, send\n'), edge('playback\\ncontrol'));
 });
 
 tools.run();

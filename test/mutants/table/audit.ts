@@ -29,8 +29,8 @@ export const AUDIT: readonly Mutant[] = [
   },
   {
     in: 'clients/cli/commands/audit/list.ts',
-    find: 'end = index.place;',
-    replace: 'void index.place;',
+    find: 'followAudit(directory, end ?? BEGINNING, signal)',
+    replace: 'followAudit(directory, BEGINNING, signal)',
     promise: 'an index answers as a scan does',
     tests: INDEX,
   },
