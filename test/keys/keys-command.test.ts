@@ -5,6 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { callControl, startBroker } from '../../broker/index.ts';
+import { refusalIn } from '../../clients/cli/commands/keys/refusal.ts';
 import { keysCommand } from '../../clients/cli/commands/keys.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
 import { copyShippedPolicy } from '../../policy/index.ts';
@@ -228,6 +229,14 @@ command('revoke gives the list to a broker, list and audit show what is so', asy
     assert.is(revoked.code, null);
     assert.match(revoked.stdout, 'list 1 has 1 entries');
     assert.match(revoked.stdout, `in force at ${host.control}: 0 sessions ended`);
+    const vm = join(host.authority, '../chrome-vm');
+    assert.match((await argusKeys('show', vm)).stdout, 'usable      yes', 'its directory has no list');
+    assert.match(
+      (await argusKeys('show', vm, '--control', host.control)).stdout,
+      'usable      no: the broker refuses this key (REVOKED): it is on the revocation list ("stolen")',
+    );
+    assert.is(process.exitCode, 1);
+    process.exitCode = 0;
     const listed = await argusKeys('list', ...at);
     assert.match(listed.stdout, 'audio-vm');
     assert.not.match(listed.stdout, 'chrome-vm');
@@ -275,6 +284,21 @@ withOpenssl(command, 'revoke removes the NATS user as well, and says so when the
   } finally {
     await host.close();
   }
+});
+
+command('show --control decides about older and second keys as the broker does', async () => {
+  const authority = await createAuthority(join(temporaryDirectory(), 'authority'), 'unsealed');
+  const terms = { name: 'chrome-vm', role: 'domain', ttlSeconds: 60 } as const;
+  const { credential } = await issueIdentity(authority, join(temporaryDirectory(), 'vm'), terms, 'unsealed');
+  const { list } = await authority.revocations();
+  const newest = { holder: 'domain/chrome-vm', generation: credential.generation, thumbprint: credential.thumbprint };
+  const said = (...holders: (typeof newest)[]): string =>
+    refusalIn({ list, holders }, credential, credential.issuedAt)?.message ?? 'accepted';
+  assert.is(said(), 'accepted');
+  assert.is(said(newest), 'accepted');
+  assert.is(said({ ...newest, holder: 'domain/mail-vm', generation: 9 }), 'accepted');
+  assert.match(said({ ...newest, generation: credential.generation + 1 }), 'OLD_KEY');
+  assert.match(said({ ...newest, thumbprint: 'another' }), 'SECOND_KEY');
 });
 
 command('what cannot be revoked or delivered is an error that says what to do', async () => {

@@ -23,6 +23,7 @@ import { authorityCommand } from './keys/authority.ts';
 import { isoTime, parseDuration, print, quoted, roleOption } from './keys/format.ts';
 import { auditCommand, listCommand } from './keys/list.ts';
 import { migrateCommand, receiveCommand } from './keys/migrate.ts';
+import { refusalAt } from './keys/refusal.ts';
 import { registerCommand } from './keys/register.ts';
 import { renewCommand } from './keys/renew.ts';
 import { publishCommand, revokeCommand } from './keys/revoke.ts';
@@ -160,17 +161,29 @@ function describe(shown: KeyDirectoryDescription): readonly string[] {
   ];
 }
 
+/** A problem of the directory comes first: without it there is nothing that a broker could refuse. */
+async function refusedAs(
+  shown: KeyDirectoryDescription,
+  control: string | undefined,
+): Promise<KeyDirectoryDescription> {
+  if (control === undefined || shown.kind === 'authority' || shown.credential === null || shown.problem !== null)
+    return shown;
+  const problem = await refusalAt(control, shown.credential, Date.now() / 1_000);
+  return problem === null ? shown : { ...shown, problem };
+}
+
 function showCommand(): Command {
   return new Command('show')
     .description('show what a directory holds: name, role, key, validity, issuer; never a secret')
     .argument('<dir>', 'directory of an identity or of an authority')
+    .option('--control <path>', 'control socket of a broker: also whether it would refuse the key')
     .option('--json', 'as one JSON object')
     .addHelpText(
       'after',
-      '\nExample:\n  argus keys show /etc/argus/identity\n\nExits with 1 when a program could not start with it.',
+      '\nExamples:\n  argus keys show /etc/argus/identity\n  argus keys show /etc/argus/identity --control /run/argus/control.sock\n\nExits with 1 when a program could not start with it, or the broker would refuse it.',
     )
-    .action(async (dir: string, options: { json?: boolean }) => {
-      const shown = await describeKeyDirectory(dir, Date.now());
+    .action(async (dir: string, options: { json?: boolean; control?: string }) => {
+      const shown = await refusedAs(await describeKeyDirectory(dir, Date.now()), options.control);
       if (options.json === true) printJson(shown);
       else print(...describe(shown));
       if (shown.problem !== null) process.exitCode = 1;
