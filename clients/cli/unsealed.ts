@@ -1,4 +1,4 @@
-/** The option `--unsealed`: somebody says that a new key may lie on the disk in the clear. */
+/** The option `--unsealed`: a person says that a new key may lie on the disk in the clear. */
 import { Option } from 'commander';
 import type { Sealing } from '../../keys/index.ts';
 

@@ -22,7 +22,7 @@ export const NATS_ERROR_CODES = [
   'ERR_NATS_FILE',
   /** openssl, which makes certificates, is missing or failed. */
   'ERR_NATS_OPENSSL',
-  /** A private key of the server would lie on the disk in the clear, and nobody has said that it may. */
+  /** A private key of the server would lie on the disk in the clear, and no person has said that it may. */
   'ERR_NATS_UNSEALED',
   /** The users do not fit the inventory. */
   'ERR_NATS_USER',

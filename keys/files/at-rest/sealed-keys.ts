@@ -1,4 +1,4 @@
-/** Private keys as they lie on the disk: sealed under a passphrase, or in the clear because somebody said so. */
+/** Private keys as they lie on the disk: sealed under a passphrase, or in the clear because a person has said so. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { KeyError, PRIVATE_FILE_MODE } from '../../base/index.ts';
@@ -10,10 +10,10 @@ import { NATS_SEED } from '../layout.ts';
 import { configuredPassphrase, PASSPHRASE_VARIABLE, SYSTEMD_CREDENTIAL } from './passphrase.ts';
 
 /**
- * How a new key lies on the disk. It has no default anywhere: whoever makes a key says it.
+ * How a new key lies on the disk. It has no default anywhere: each caller that makes a key says it.
  *
  * - `sealed`: under the passphrase of this process. Without one the key is not made.
- * - `unsealed`: somebody has said that it may lie there in the clear. It is sealed all the same where this process has a
+ * - `unsealed`: a person has said that it may lie there in the clear. It is still sealed where this process has a
  *   passphrase.
  */
 export type Sealing = 'sealed' | 'unsealed';

@@ -1,4 +1,4 @@
-/** Lines that keep a new private key off the disk in the clear, where nobody has said that it may lie there. */
+/** Lines that keep a new private key from the disk in the clear, unless a person has said that it may lie there. */
 import type { Mutant } from '../mutant.ts';
 
 const ROWS: readonly (readonly [file: string, find: string, replace: string])[] = [
