@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ARM_NAMES, type ArmName, DEFAULT_ARMS, isArmName } from './arms/arm.ts';
+import { runConsole } from './audit/console.ts';
 import { renderAudit, runAudit } from './audit/run.ts';
 import { Cleanup } from './cleanup.ts';
 import { FULL_DEVICES, QUICK_DEVICES, runDevices } from './devices/run.ts';
@@ -36,6 +37,7 @@ interface Options {
   readonly policy: boolean;
   readonly revocations: boolean;
   readonly audit: boolean;
+  readonly console: boolean;
   readonly records?: number;
   readonly fairness: boolean;
   readonly devices: boolean;
@@ -60,7 +62,10 @@ const program = new Command('npm run bench --')
     'instead: verifying a log, indexing it, questions to the index, readers of a live log (needs DuckDB)',
     false,
   )
-  .option('--records <n>', 'with --audit: the length of the log', (text) => parseWhole(text, 1, 100_000_000))
+  .option('--console', 'instead: the page of argus console on a long log (needs chromium)', false)
+  .option('--records <n>', 'with --audit or --console: the length of the log', (text) =>
+    parseWhole(text, 1, 100_000_000),
+  )
   .option(
     '--fairness',
     'instead: what an innocent pair of VMs feels of each attack, and what it costs the broker',
@@ -116,6 +121,13 @@ async function bench(options: Options): Promise<void> {
       const { cleanup: ends, progress } = request;
       const figures = await runRevocations({ folder, cleanup: ends, progress, isQuick: options.quick });
       process.stdout.write(`${options.json ? JSON.stringify(figures) : renderRevocations(figures)}\n`);
+      return;
+    }
+    if (options.console) {
+      const { progress } = request;
+      process.stdout.write(
+        `${JSON.stringify(await runConsole({ folder, progress, records: options.records }), null, 2)}\n`,
+      );
       return;
     }
     if (options.audit) {

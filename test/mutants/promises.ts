@@ -64,6 +64,7 @@ export const PROMISES = {
     'docs/console.md',
     'It writes one thing: a new file in the folder of cases',
   ],
+  'a witness without a trusted key does not count': ['docs/console.md', 'Without a trusted key no witness counts'],
   'what is suppressed is still counted': ['docs/policy.md', '**What is suppressed is still counted.**'],
   'an index answers as a scan does': ['docs/audit.md', 'because the answers are the same'],
   'nobody else chooses the answers of an index': ['docs/audit.md', 'who writes the index chooses'],

@@ -7,6 +7,7 @@ import { type DomainNow, type Drawing, type MapNow, mapOf } from './units.ts';
 const SHOWN_REFUSALS = 50;
 /** Flows in the list under the map. */
 const SHOWN_FLOWS = 12;
+const BROKER = 'broker';
 
 export interface NowQuestion extends Drawing {
   readonly windowMs: number;
@@ -76,14 +77,18 @@ export class NowState {
     this.advance();
     const window = windowOf(this.index, this.#until, windowMs);
     const domains: DomainNow[] = [...this.#domains].map(([name, one]) => ({ name, ...one }));
+    // Sessions are asked of the broker, so it stands on the map; it has none itself.
+    const broker = domains.findIndex(({ name }) => name === BROKER);
+    if (broker >= 0) domains[broker] = { name: BROKER, labels: [], isConnected: this.#isStarted };
+    const peers = domains.filter(({ name }) => name !== BROKER);
     const own = window.flows.filter(({ src, dst }) => drawing.focus === null || [src, dst].includes(drawing.focus));
     const total = (key: 'messages' | 'bytes' | 'messageRate' | 'byteRate'): number =>
       window.flows.reduce((sum, flow) => sum + flow[key], 0);
     return {
       until: this.#until,
       windowMs,
-      domains: domains.length,
-      connected: domains.filter(({ isConnected }) => isConnected).length,
+      domains: peers.length,
+      connected: peers.filter(({ isConnected }) => isConnected).length,
       map: mapOf(domains, window, drawing),
       flows: own.toSorted(busiestFirst).slice(0, SHOWN_FLOWS),
       moreFlows: Math.max(0, own.length - SHOWN_FLOWS),

@@ -204,6 +204,19 @@ map('grants and refused policies last until a record ends them', () => {
   assert.equal([later.grants, later.rejected, later.connected, later.isStarted], [[], 0, 0, false]);
 });
 
+map('the broker stands on the map, and is no domain that could connect', () => {
+  const refusal = { ...denied, src: domain('rogue-vm'), dst: domain('broker') };
+  const now = new NowState(
+    indexOf([
+      [0, { event: 'broker.start' }],
+      [1, refusal],
+    ]),
+    true,
+  ).look(QUESTION);
+  assert.equal([now.domains, now.connected], [1, 0]);
+  assert.is(now.map.units.find(({ name }) => name === 'broker')?.connected, 1);
+});
+
 map('of a part of a log, a domain that sends is connected, though its session began before', () => {
   const index = indexOf([
     [0, { ...flow, src: domain('a-vm'), dst: domain('b-vm'), messages: 1, bytes: 1, revision: 9 }],

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { nodeFiles } from '../../../broker/audit/files/node-files.ts';
 import { openAuditLog } from '../../../broker/audit/index.ts';
 import { needs } from '../../support/needs.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
@@ -17,22 +18,34 @@ page.after(closeBrowser);
 
 const lively = (count: number): string => livelyLog(join(temporaryDirectory(), 'audit'), count);
 
-withChromium(page, 'the map, refusals and grants are shown, a hostile name is text, and it fits 390 pixels', () =>
-  visit(lively(900), async ({ view, complaints, picture }) => {
-    await view.getByRole('button', { name: /^rogue-vm, connected/ }).waitFor();
-    assert.match(await view.getByRole('region', { name: 'Grants' }).innerText(), /zoom-vm has @mic\s+9:\d\d left/);
-    const refusals = view.getByRole('region', { name: 'Refusals' });
-    assert.match(await refusals.innerText(), /<img src=x onerror=alert\(1\)>\\u202e/);
-    assert.is(await view.locator('img').count(), 0);
-    await picture('now');
-    await view.getByRole('button', { name: /^rogue-vm, connected/ }).press('Enter');
-    await refusals.filter({ hasText: 'Refusals of rogue-vm' }).waitFor();
-    assert.not.match(await refusals.innerText(), /onerror/);
-    await view.setViewportSize({ width: 390, height: 800 });
-    assert.is(await view.evaluate('document.documentElement.scrollWidth'), 390);
-    await picture('now-narrow');
-    assert.equal(complaints, []);
-  }),
+withChromium(
+  page,
+  'the map, refusals and grants are shown, a hostile name is text, and it fits 390 pixels',
+  async () => {
+    const directory = lively(900);
+    // As if a broker wrote it.
+    const unlock = await nodeFiles(directory).lock();
+    await visit(directory, async ({ view, complaints, picture }) => {
+      await view.getByRole('button', { name: /^rogue-vm, connected/ }).waitFor();
+      assert.match(await view.getByRole('region', { name: 'Grants' }).innerText(), /zoom-vm has @mic\s+9:\d\d left/);
+      const refusals = view.getByRole('region', { name: 'Refusals' });
+      assert.match(await refusals.innerText(), /<img src=x onerror=alert\(1\)>\\u202e/);
+      assert.is(await view.locator('img').count(), 0);
+      assert.match(
+        await view.getByRole('region', { name: 'State' }).innerText(),
+        /running\s+writes this log[\s\S]*msg\/s/,
+      );
+      await picture('now');
+      await view.getByRole('button', { name: /^rogue-vm, connected/ }).press('Enter');
+      await refusals.filter({ hasText: 'Refusals of rogue-vm' }).waitFor();
+      assert.not.match(await refusals.innerText(), /onerror/);
+      await view.setViewportSize({ width: 390, height: 800 });
+      assert.is(await view.evaluate('document.documentElement.scrollWidth'), 390);
+      await picture('now-narrow');
+      assert.equal(complaints, []);
+    });
+    await unlock();
+  },
 );
 
 withChromium(page, 'a question, its facets, a mistake, the first of many records, and a record in detail', () =>

@@ -132,7 +132,7 @@ withChromium(
   views,
   'a record in detail has near misses, its row as it was and its neighbours, and gives the focus back',
   async () =>
-    visit(await dayLog(), async ({ view, show, complaints }) => {
+    visit(await dayLog(), async ({ view, show, complaints, picture }) => {
       await show('history', 'decision=deny src=work-vm');
       const row = view.getByRole('button', { name: /^#1063 / });
       await row.press('Enter');
@@ -140,6 +140,7 @@ withChromium(
       await detail.getByText('allow work-vm @db:argo { send }; # policy.csv:18').waitFor();
       await detail.getByText('another destination: backup-vm is not @db').waitFor();
       await detail.getByRole('heading', { name: 'Before and after, from work-vm' }).waitFor();
+      await picture('history-detail');
       await view.keyboard.press('Escape');
       assert.match(String(await view.evaluate('document.activeElement.textContent')), /^#1063 /);
       await show('history', 'event=flow src=mail-vm dst=db-vm');

@@ -6,6 +6,13 @@ const PAGE_ONLY = 'a console writes only what its auditor signs';
 
 export const CONSOLE: readonly Mutant[] = [
   {
+    in: 'clients/audit/console/witnesses.ts',
+    find: 'if (keys === null) return { witnessed: [], witnessKeys: [], silent };',
+    replace: 'if (keys === null) return { witnessed: answers.filter((one) => one !== null), witnessKeys: [], silent };',
+    promise: 'a witness without a trusted key does not count',
+    tests: ['test/audit/console/console-context.test.ts'],
+  },
+  {
     in: 'clients/audit/console/guard.ts',
     find: "return isSame(String(headers[WRITE_HEADER] ?? ''), this.#writeToken);",
     replace: 'return true;',

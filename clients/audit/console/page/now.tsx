@@ -139,30 +139,32 @@ export function Now({ turn, isPaused, records, onAsk }: Props) {
         <Legend answer={answer} />
         <FocusLine answer={answer} focus={focus} onAsk={onAsk} onClear={() => setFocus(null)} />
       </section>
-      <Grants grants={answer.grants} />
-      <section class="panel refusals" aria-label="Refusals" aria-live="polite">
-        <h2>Refusals{focused === null ? '' : ` of ${plain(focused)}`}</h2>
-        {refusals.length === 0 && <p class="empty">Nothing was refused.</p>}
-        <ul class="plain">
-          {refusals.map((record) => (
-            <li key={String(record.seq)}>
-              <time>{plain(record.time).slice(11, 19)}</time>
-              <span>
-                <b class="bad">{plain(record.event)}</b> {summaryOf(record)}{' '}
-                <button
-                  type="button"
-                  class="link"
-                  aria-label={`Record ${String(record.seq)} in History`}
-                  onClick={() => onAsk(`seq>=${Number(record.seq) - 20} seq<=${Number(record.seq) + 20}`)}
-                >
-                  #{String(record.seq)}
-                </button>
-              </span>
-            </li>
-          ))}
-        </ul>
-      </section>
-      <Flows answer={answer} focus={focus} onFocus={setFocus} />
+      <div class="side">
+        <Grants grants={answer.grants} />
+        <section class="panel refusals" aria-label="Refusals" aria-live="polite">
+          <h2>Refusals{focused === null ? '' : ` of ${plain(focused)}`}</h2>
+          {refusals.length === 0 && <p class="empty">Nothing was refused.</p>}
+          <ul class="plain">
+            {refusals.map((record) => (
+              <li key={String(record.seq)}>
+                <time>{plain(record.time).slice(11, 19)}</time>
+                <span>
+                  <b class="bad">{plain(record.event)}</b> {summaryOf(record)}{' '}
+                  <button
+                    type="button"
+                    class="link"
+                    aria-label={`Record ${String(record.seq)} in History`}
+                    onClick={() => onAsk(`seq>=${Number(record.seq) - 20} seq<=${Number(record.seq) + 20}`)}
+                  >
+                    #{String(record.seq)}
+                  </button>
+                </span>
+              </li>
+            ))}
+          </ul>
+        </section>
+        <Flows answer={answer} focus={focus} onFocus={setFocus} />
+      </div>
     </div>
   );
 }
