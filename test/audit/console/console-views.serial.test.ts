@@ -133,7 +133,7 @@ withChromium(
   'a record in detail has near misses, its row as it was and its neighbours, and gives the focus back',
   async () =>
     visit(await dayLog(), async ({ view, show, complaints, picture }) => {
-      await show('history', 'decision=deny src=work-vm');
+      await show('history', 'src=work-vm seq<=1069');
       const row = view.getByRole('button', { name: /^#1063 / });
       await row.press('Enter');
       const detail = view.getByRole('region', { name: 'Record 1063' });
