@@ -67,6 +67,8 @@ export class AudioEndpoint {
   #sentUntil = 0;
   /** The service has been told both states and has not been seen to go since. */
   #isTold = false;
+  /** Ends of sessions of partners: a service that started again knows nothing of what it was told before. */
+  #ends = 0;
   #lastHeardAt = 0;
   #cancelLook: (() => void) | null = null;
   #isClosed = false;
@@ -84,6 +86,7 @@ export class AudioEndpoint {
     const agent = new AudioEndpoint(options);
     agent.#vm.on('reconnected', agent.#onReconnected);
     agent.#vm.on('revision', agent.#onRevision);
+    agent.#vm.on('peer-gone', agent.#onGone);
     await agent.#attach();
     agent.#lookLater();
     return agent;
@@ -157,6 +160,7 @@ export class AudioEndpoint {
     this.#cancelLook?.();
     this.#vm.off('reconnected', this.#onReconnected);
     this.#vm.off('revision', this.#onRevision);
+    this.#vm.off('peer-gone', this.#onGone);
     await this.#detach();
   }
 
@@ -263,11 +267,20 @@ export class AudioEndpoint {
     if (!this.#isTold || this.#isUnheard) void this.#sayBoth();
   };
 
+  /** It may be back before the next look, with a ring like the one before. The event has a domid, and we know a name. */
+  readonly #onGone = ({ port }: { readonly port: number | null }): void => {
+    if (port !== null && port !== CAPTURE_PORT) return;
+    this.#ends++;
+    this.#isTold = false;
+  };
+
   async #sayBoth(): Promise<void> {
     this.#isUnheard = false;
-    this.#isTold =
+    const ends = this.#ends;
+    const isHeard =
       (await this.#send(this.#isListening ? Code.sourceStart : Code.sourceStop)) &&
       (await this.#send(this.#isCorked ? Code.sinkCork : Code.sinkUncork));
+    this.#isTold = isHeard && ends === this.#ends;
   }
 
   async #say(code: number): Promise<void> {

@@ -146,9 +146,13 @@ export class AudioService {
     }
   }
 
+  /**
+   * During delivery, so that codes and the news of labels come in the order in which the broker sent them: a code that is
+   * looked at later would bring back the labels from before a grant.
+   */
   async #read(ring: Ring, onMessage: (message: Message) => void): Promise<void> {
     try {
-      for await (const message of ring) onMessage(message);
+      await ring.consume(onMessage);
     } catch (error) {
       if (!(error instanceof ArgusError)) throw error; // the ring was closed: its owner has the event
     }
