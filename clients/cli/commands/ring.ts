@@ -72,6 +72,7 @@ interface RecvOptions {
   readonly length: number;
   readonly count?: number;
   readonly untilEmpty?: boolean;
+  readonly timeout?: number;
   readonly lines?: boolean;
 }
 
@@ -83,22 +84,36 @@ function recvCommand(): Command {
     .option('--length <bytes>', 'ring length, a multiple of 16', positive, DEFAULT_RING_BYTES)
     .option('--count <number>', 'stop after this many messages', positive)
     .option('--until-empty', 'stop at an empty message')
+    .option('--timeout <ms>', 'stop, with exit code 1, when no message comes for so long', positive)
     .option('--lines', 'a line feed after each message, and the sender’s name before it')
     .addOption(agentOption())
     .addHelpText('after', '\nExample:\n  argus ring recv 5000 --from chrome-vm --until-empty | tar x')
     .action(async (port: number, options: RecvOptions) => {
-      const { agent, from: partner, length, count, untilEmpty, lines } = options;
+      const { agent, from: partner, length, count, untilEmpty, timeout, lines } = options;
       const connection = await openLocal(agentSocket(agent), { kind: 'recv', port, partner, length });
       process.stderr.write(`argus ring: listening at port ${port}\n`);
+      const silence =
+        timeout === undefined
+          ? null
+          : setTimeout(() => {
+              process.stderr.write(`argus ring: no message for ${timeout} ms\n`);
+              process.exitCode = 1;
+              connection.socket.destroy();
+            }, timeout).unref();
       let received = 0;
-      for await (const { source, payload } of receiveLocal(connection)) {
-        if (untilEmpty === true && payload.length === 0) return;
-        const shown =
-          lines === true ? Buffer.concat([Buffer.from(`${source}: `), payload, Buffer.from('\n')]) : payload;
-        // The next message is not taken before this one is out: the sender feels a slow pipeline.
-        if (!process.stdout.write(shown)) await once(process.stdout, 'drain');
-        received++;
-        if (received === count) return;
+      try {
+        for await (const { source, payload } of receiveLocal(connection)) {
+          silence?.refresh();
+          if (untilEmpty === true && payload.length === 0) return;
+          const shown =
+            lines === true ? Buffer.concat([Buffer.from(`${source}: `), payload, Buffer.from('\n')]) : payload;
+          // The next message is not taken before this one is out: the sender feels a slow pipeline.
+          if (!process.stdout.write(shown)) await once(process.stdout, 'drain');
+          received++;
+          if (received === count) return;
+        }
+      } finally {
+        if (silence !== null) clearTimeout(silence);
       }
     });
 }

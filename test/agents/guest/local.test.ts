@@ -197,6 +197,20 @@ local('argus ring in a pipeline: what goes in comes out', async () => {
   await fixture.close();
 });
 
+local('argus ring recv --timeout ends with 1 when no message comes', async () => {
+  const fixture = await GuestFixture.build();
+  await fixture.agent('audio-vm');
+  const words = ['ring', 'recv', `${PORT}`, '--timeout', '100', '--agent', fixture.socketOf('audio-vm')];
+  const recv = spawn(process.execPath, nodeArguments(CLI, ...words));
+  let said = '';
+  recv.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  assert.is(await new Promise((resolve) => recv.once('close', resolve)), 1);
+  assert.match(said, 'no message for 100 ms');
+  await fixture.close();
+});
+
 local('sessions come and go beneath: the ring stays', async () => {
   const fixture = await GuestFixture.build();
   await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
