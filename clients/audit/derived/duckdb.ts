@@ -133,7 +133,7 @@ class TableAppender implements Appender {
       const vector = chunk.getColumnVector(at);
       if (!(vector instanceof this.#duckdb.DuckDBDoubleVector || vector instanceof this.#duckdb.DuckDBIntegerVector))
         throw new TypeError('a column of the index is a number');
-      setItems(vector, column.subarray(0, length));
+      for (let row = 0; row < length; row++) vector.setItem(row, column[row] ?? 0);
       vector.flush();
     }
     this.#appender.appendDataChunk(chunk);
@@ -142,15 +142,4 @@ class TableAppender implements Appender {
   close(): void {
     this.#appender.closeSync();
   }
-}
-
-/** The array that `flush` copies is not part of the package's interface, so it is used where it is, and not expected. */
-function setItems(
-  vector: DuckDb.DuckDBDoubleVector | DuckDb.DuckDBIntegerVector,
-  values: Float64Array | Int32Array,
-): void {
-  const items: unknown = Reflect.get(vector, 'items');
-  const isSame = items instanceof Float64Array || items instanceof Int32Array;
-  if (isSame && items.constructor === values.constructor && items.length === values.length) items.set(values);
-  else for (const [row, value] of values.entries()) vector.setItem(row, value);
 }

@@ -82,10 +82,12 @@ function report(file: string, lines: number, added: number, { json }: IndexFlags
 
 function pause(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, INDEX_POLL_MS);
-    signal.addEventListener('abort', () => {
+    const done = (): void => {
       clearTimeout(timer);
+      signal.removeEventListener('abort', done);
       resolve();
-    });
+    };
+    const timer = setTimeout(done, INDEX_POLL_MS);
+    signal.addEventListener('abort', done);
   });
 }
