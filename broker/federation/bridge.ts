@@ -276,7 +276,7 @@ export class Bridge implements RemoteBroker {
       share.spendIdle(frameUnits(walker.op));
       const link = decodeFederationFrame(bytes, at, at + length);
       // A signature to check and one to make, as in a handshake.
-      if (link?.op === FederationOp.shown || link?.op === FederationOp.witness) share.spendIdle(HELLO_UNITS);
+      if (link?.op === FederationOp.shown || link?.op === FederationOp.witness) share.spendPiece(HELLO_UNITS);
       if (link?.op === FederationOp.asked) {
         const answer = this.#asked(link, share);
         if (typeof answer === 'string') fault = answer;

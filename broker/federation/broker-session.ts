@@ -10,7 +10,7 @@ import type { AeadSuite, Credential, Identity } from '../../keys/index.ts';
 import type { LineHost } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type HandshakeContext, type Session } from '../channel/index.ts';
 import {
-  FEDERATION_PART,
+  FEDERATION_IDLE,
   HELLO_UNITS,
   type Job,
   openUnits,
@@ -116,7 +116,7 @@ export class BrokerSession implements Worker {
       resynchronises: false,
       plaintext: 'lent',
     });
-    this.#job = context.turns.job(shareOf(bridge.peer), this, FEDERATION_PART);
+    this.#job = context.turns.job(shareOf(bridge.peer), this, FEDERATION_IDLE);
     this.#startedAt = context.handshake.clock();
     this.#heardAt = this.#startedAt;
     this.#stopLooking = this.#lookLater();
@@ -203,7 +203,7 @@ export class BrokerSession implements Worker {
           this.#verify();
           break;
         case 'rekey':
-          share.spendIdle(HELLO_UNITS);
+          share.spendPiece(HELLO_UNITS);
           this.#writeOutput();
           break;
         case 'proven':
@@ -235,7 +235,7 @@ export class BrokerSession implements Worker {
 
   #verify(): void {
     this.#isVerifying = true;
-    this.#job.share.spendIdle(HELLO_UNITS);
+    this.#job.share.spendPiece(HELLO_UNITS);
     this.#channel.verify().then(
       (outcome) => {
         this.#isVerifying = false;

@@ -23,7 +23,7 @@ import {
   recordUnits,
   SEARCH_UNITS,
   STRANGERS,
-  STRANGERS_PART,
+  STRANGERS_IDLE,
   type Worker,
 } from '../turns/index.ts';
 import { type CloseWord, closeWord, type Status } from '../wire/index.ts';
@@ -88,7 +88,7 @@ export class ChannelDriver implements Worker {
     this.#owner = owner;
     this.#job =
       carrier.domain === null
-        ? context.turns.job(STRANGERS, this, STRANGERS_PART)
+        ? context.turns.job(STRANGERS, this, STRANGERS_IDLE)
         : context.turns.job(carrier.domain, this);
     this.#memory = new SessionMemory(context.argo.accounts.ofSessions(carrier.domain ?? STRANGERS), () =>
       context.argo.memoryReleased(),
@@ -222,7 +222,7 @@ export class ChannelDriver implements Worker {
   /** Fresh keys: what the channel has sealed is written before anything else is sealed. */
   #agree(): void {
     const { share } = this.#job;
-    share.spendIdle(HELLO_UNITS);
+    share.spendPiece(HELLO_UNITS);
     this.#isCongested = !this.carrier.write(this.#channel.takeOutput());
   }
 
@@ -232,7 +232,7 @@ export class ChannelDriver implements Worker {
 
   #verify(): void {
     this.#isVerifyDue = false;
-    this.#job.share.spendIdle(HELLO_UNITS);
+    this.#job.share.spendPiece(HELLO_UNITS);
     this.#busy();
     this.#channel.verify().then(
       (outcome) => {

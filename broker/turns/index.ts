@@ -2,13 +2,13 @@
 export type { Job, Worker } from './job.ts';
 export {
   BURST_UNITS,
-  DOMAIN_PART,
-  FEDERATION_PART,
+  DOMAIN_IDLE,
+  FEDERATION_IDLE,
   QUANTUM_UNITS,
   REST_MS,
   SLICE_UNITS,
   STRANGERS,
-  STRANGERS_PART,
+  STRANGERS_IDLE,
   UNITS_PER_MS,
 } from './limits.ts';
 export {

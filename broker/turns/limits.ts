@@ -17,13 +17,23 @@ export const QUANTUM_UNITS = 1_000_000;
 export const SLICE_UNITS = 100_000;
 /** The name of the share that pays for all carriers without a domain, until the other end has authenticated. */
 export const STRANGERS = 'strangers on TCP';
-/** Idle work that a share may do at once: a dozen handshakes, or five thousand questions. */
+/** Idle work that a share may do at once: a thousand questions in a record each, or five thousand in one. */
 export const BURST_UNITS = 10 * UNITS_PER_MS;
-/** The part of one core that a domain may use for idle work in the long run: 25 handshakes a second. */
-export const DOMAIN_PART = 0.02;
-/** The same for all strangers together: after a restart all domains on TCP come as strangers at once, 250 a second. */
-export const STRANGERS_PART = 0.2;
-/** The same for a remote broker, which speaks for all domains of its host. */
-export const FEDERATION_PART = 0.1;
+/** What a share may do of idle work in the long run. */
+export interface IdleLimit {
+  /** The part of one core. */
+  readonly part: number;
+  /**
+   * How many times a piece counts that cannot be divided (a handshake): everybody waits for all of it, where they wait
+   * for a slice of other work at most.
+   */
+  readonly pieceWeight: number;
+}
+/** A domain: a handshake at once, one more after it, and then three a second. */
+export const DOMAIN_IDLE: IdleLimit = Object.freeze({ part: 0.02, pieceWeight: 8 });
+/** All strangers together: after a restart all domains on TCP come as strangers at once, 250 a second. */
+export const STRANGERS_IDLE: IdleLimit = Object.freeze({ part: 0.2, pieceWeight: 1 });
+/** A remote broker, which speaks for all domains of its host. */
+export const FEDERATION_IDLE: IdleLimit = Object.freeze({ part: 0.1, pieceWeight: 1 });
 /** A share rests at least so long, milliseconds: it must not wake the broker for each piece of work. */
 export const REST_MS = 5;

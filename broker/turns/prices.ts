@@ -18,14 +18,14 @@ const PLACE_UNITS = 500;
 /** A search that tried as many places as it may at once. */
 export const SEARCH_UNITS = PLACE_UNITS * PLACES_PER_SEARCH;
 /** A record: its header, its nonce, the call of the AEAD. */
-const RECORD_UNITS = 5_000;
+const RECORD_UNITS = 9_000;
 /** A byte that is opened, copied and sealed again for its receiver. */
 const BYTE_UNITS = 1;
 /** The same with a suite that is computed in JavaScript (`argus keys aead`): for its record, and for each byte. */
 const SLOW_RECORD_UNITS = 25_000;
 const SLOW_BYTE_UNITS = 23;
 /** The keys of one more epoch. */
-const EPOCH_UNITS = 40_000;
+const EPOCH_UNITS = 70_000;
 /**
  * Verifying and answering a hello: two signatures checked, one made, one key agreement. A false hello costs the same. A
  * third of it is done in other threads, which take their time from everybody on a machine of two cores. A handshake of
@@ -39,7 +39,7 @@ const SEND_UNITS = 2_000;
 /** One more message of the same record for the same ring: its bytes extend a run, which is copied at once. */
 const NEXT_SEND_UNITS = 200;
 /** An audit record: made, hashed, and written with others. */
-const AUDIT_UNITS = 20_000;
+const AUDIT_UNITS = 10_000;
 /** A frame without an answer. */
 const FRAME_UNITS = 200;
 /** A frame with an answer. */

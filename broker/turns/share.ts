@@ -30,11 +30,13 @@ export class WorkShare {
   /** Its waiting jobs, each once. */
   readonly waiting = new Fifo<ShareJob>();
   readonly #meter: Meter;
+  readonly #pieceWeight: number;
   #used = 0;
   #heldBack = 0;
 
-  constructor(name: string, meter: Meter, allowance: Allowance) {
+  constructor(name: string, meter: Meter, allowance: Allowance, pieceWeight: number) {
     this.name = name;
+    this.#pieceWeight = pieceWeight;
     this.allowance = allowance;
     this.#meter = meter;
   }
@@ -70,6 +72,12 @@ export class WorkShare {
   spendIdle(units: number): void {
     this.spend(units);
     this.allowance.spend(units);
+  }
+
+  /** Pays for idle work that cannot be divided: see IdleLimit. */
+  spendPiece(units: number): void {
+    this.spend(units);
+    this.allowance.spend(units * this.#pieceWeight);
   }
 
   /** Messages were delivered or read. */

@@ -23,7 +23,7 @@
 import { type Clock, Fifo } from '../base/index.ts';
 import { Allowance } from './allowance.ts';
 import { Job, type Worker } from './job.ts';
-import { BURST_UNITS, DOMAIN_PART, QUANTUM_UNITS, REST_MS, SLICE_UNITS } from './limits.ts';
+import { BURST_UNITS, DOMAIN_IDLE, type IdleLimit, QUANTUM_UNITS, REST_MS, SLICE_UNITS } from './limits.ts';
 import { type Meter, type ShareJob, WorkShare } from './share.ts';
 
 export class Turns {
@@ -50,19 +50,20 @@ export class Turns {
     this.#clock = clock;
   }
 
-  /** Returns the one share for all sessions of a name. `idlePart`: of one core, for its idle work. */
-  share(name: string, idlePart = DOMAIN_PART): WorkShare {
+  /** Returns the one share for all sessions of a name. */
+  share(name: string, idle = DOMAIN_IDLE): WorkShare {
     let share = this.#shares.get(name);
     if (share === undefined) {
-      share = new WorkShare(name, this.#meter, new Allowance(BURST_UNITS, idlePart, this.#clock.mono));
+      const allowance = new Allowance(BURST_UNITS, idle.part, this.#clock.mono);
+      share = new WorkShare(name, this.#meter, allowance, idle.pieceWeight);
       this.#shares.set(name, share);
     }
     return share;
   }
 
   /** A job whose share has this name. */
-  job(share: string, worker: Worker, idlePart?: number): Job {
-    return new Job(this, this.share(share, idlePart), worker);
+  job(share: string, worker: Worker, idle?: IdleLimit): Job {
+    return new Job(this, this.share(share, idle), worker);
   }
 
   /** True while a share is served that had its part of a turn before and needed more. */

@@ -1,7 +1,7 @@
 /**
  * A bounded memory of what was found to be true of a token or a key, and stays true: the signature of a token by one key,
- * the key of a thumbprint. It spares a broker a third of the work of a hello, since a domain presents the same credential
- * again and again. What can change (time, revocation, the authority's overlap) is never remembered.
+ * the key of a thumbprint. It spares a broker one of the two signature checks of a hello, since a domain presents the
+ * same credential again and again. What can change (time, revocation, the authority's overlap) is never remembered.
  *
  * Only what a verified credential vouches for gets in, so a peer without one cannot push anything out.
  */

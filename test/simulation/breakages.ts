@@ -62,14 +62,6 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     in: 'broker/peer/channel-driver.ts',
-    find: 'return this.#isVerifyDue && (this.#isCongested || this.#peer?.isCongested === true);',
-    replace: 'return false;',
-    seed: 17,
-    steps: 8,
-    invariant: 'bounds',
-  },
-  {
-    in: 'broker/peer/channel-driver.ts',
     find: 'this.#isOverShare = !this.#memory.settle(held);',
     replace: 'this.#isOverShare = false;',
     seed: 15,
@@ -81,7 +73,7 @@ export const BREAKAGES: readonly Breakage[] = [
     find: 'if (this.controlBytes > CONTROL_BYTES_PER_SESSION) this.#isThrottled = true;',
     replace: ';',
     seed: 37,
-    steps: 18,
+    steps: 30,
     invariant: 'bounds',
   },
   {

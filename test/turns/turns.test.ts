@@ -3,10 +3,12 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   BURST_UNITS,
-  DOMAIN_PART,
+  DOMAIN_IDLE,
+  HELLO_UNITS,
   type Job,
   QUANTUM_UNITS,
   SLICE_UNITS,
+  STRANGERS_IDLE,
   Turns,
   UNITS_PER_MS,
   type Worker,
@@ -233,8 +235,8 @@ class IdleLoad implements Worker {
   done = 0;
   earnsPerPiece = 0;
 
-  constructor(turns: Turns, share: string, part?: number) {
-    this.job = turns.job(share, this, part);
+  constructor(turns: Turns, share: string) {
+    this.job = turns.job(share, this);
   }
 
   work(): boolean {
@@ -260,9 +262,23 @@ turns('idle work gets a burst and then its part of a core, whatever the event lo
   const idle = new IdleLoad(loop.turns, 'a');
   idle.job.ready();
   turnsOf(loop, 1_000);
-  const most = BURST_UNITS + DOMAIN_PART * 1_000 * UNITS_PER_MS;
+  const most = BURST_UNITS + DOMAIN_IDLE.part * 1_000 * UNITS_PER_MS;
   assert.ok(idle.done <= most + SLICE_UNITS, `${idle.done}`);
   assert.ok(idle.done >= 0.9 * most, `${idle.done}`);
+});
+
+turns('a piece that cannot be divided counts several times in a domain’s allowance, and once for all strangers', () => {
+  const { turns: shares } = new Loop();
+  const [domain, strangers] = [shares.share('a'), shares.share('strangers', STRANGERS_IDLE)];
+  for (const share of [domain, strangers]) {
+    const { credit } = share;
+    share.spendPiece(HELLO_UNITS);
+    assert.is(share.used, HELLO_UNITS);
+    assert.is(credit - share.credit, HELLO_UNITS);
+  }
+  assert.is(BURST_UNITS - strangers.allowance.left, HELLO_UNITS);
+  assert.is(BURST_UNITS - domain.allowance.left, DOMAIN_IDLE.pieceWeight * HELLO_UNITS);
+  assert.ok(domain.allowance.left > 0, 'a domain may come at once');
 });
 
 turns('a share that rests does not make the event loop turn', () => {

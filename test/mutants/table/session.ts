@@ -360,7 +360,7 @@ export const SESSION: readonly Mutant[] = [
   },
   {
     in: 'broker/peer/channel-driver.ts',
-    find: 'this.#job.share.spendIdle(HELLO_UNITS);',
+    find: 'this.#job.share.spendPiece(HELLO_UNITS);',
     replace: '',
     promise: 'nobody starves others',
     tests: ATTACKS,
@@ -551,6 +551,13 @@ export const SESSION: readonly Mutant[] = [
     in: 'broker/turns/share.ts',
     find: 'this.allowance.spend(units);',
     replace: '',
+    promise: 'nobody starves others',
+    tests: TURNS,
+  },
+  {
+    in: 'broker/turns/share.ts',
+    find: 'this.allowance.spend(units * this.#pieceWeight);',
+    replace: 'this.allowance.spend(units);',
     promise: 'nobody starves others',
     tests: TURNS,
   },
