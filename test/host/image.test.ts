@@ -79,7 +79,7 @@ mount -t proc none "$memory/root/proc"
 mount --rbind /dev "$memory/root/dev"
 mount -t tmpfs none "$memory/root/tmp"
 mount -t tmpfs -o uid=1000,gid=1000,mode=700 none "$memory/root/cluster"
-exec env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/bin chroot "$memory/root" setpriv --reuid 1000 --regid 1000 --clear-groups \\
+exec env -i HOME=/cluster PATH=/usr/local/bin:/usr/sbin:/usr/bin:/bin chroot "$memory/root" setpriv --reuid 1000 --regid 1000 --clear-groups \\
   --bounding-set=-all --inh-caps=-all --no-new-privs bash -euo pipefail -c "$5"
 `;
 
