@@ -173,13 +173,4 @@ export const BREAKAGES: readonly Breakage[] = [
     agents: true,
     invariant: 'recovery',
   },
-  {
-    in: 'clients/agents/audio/service/service.ts',
-    find: 'await ring.consume(onMessage);',
-    replace: 'for await (const message of ring) onMessage(message);',
-    seed: 215,
-    steps: 30,
-    agents: true,
-    invariant: 'recovery',
-  },
 ];
