@@ -29,7 +29,11 @@ function withCode({ message, code }: Coded): string {
   return message.includes(code) ? message : `${message} (${code})`;
 }
 
+/** Errors in the words of the command line that only the command itself can see: a question that is none. */
+const WRONG_WORDS: ReadonlySet<string> = new Set(['ERR_AUDIT_QUERY']);
+
 export function exitCodeOf(error: unknown): number {
+  if (isCoded(error) && WRONG_WORDS.has(error.code)) return 2;
   if (!(error instanceof CommanderError)) return 1;
   return error.exitCode === 0 ? 0 : 2; // 0: help or version, as asked for
 }
