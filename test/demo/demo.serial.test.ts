@@ -142,9 +142,9 @@ demo('--console shows the run in a browser while it goes on and afterwards, unti
     (await fetch(new URL(path, address), { headers: { cookie } })).text();
   // The console looks for records twice a second; the last one of a run is that of the broker's end.
   let now = JSON.parse(await textOf('/api/now?minutes=60'));
-  while (now.isRunning || now.domains.length === 0) now = JSON.parse(await textOf('/api/now?minutes=60'));
-  assert.ok(now.edges.some((edge: { src: string; denied: number }) => edge.src === 'rogue-vm' && edge.denied > 0));
-  assert.ok(now.edges.some((edge: { src: string; messages: number }) => edge.src === 'chrome-vm' && edge.messages > 0));
+  while (now.isStarted || now.domains === 0) now = JSON.parse(await textOf('/api/now?minutes=60'));
+  assert.ok(now.flows.some((edge: { src: string; denied: number }) => edge.src === 'rogue-vm' && edge.denied > 0));
+  assert.ok(now.flows.some((edge: { src: string; messages: number }) => edge.src === 'chrome-vm' && edge.messages > 0));
   for (const signal of ['SIGINT', 'SIGINT'] as const) child.kill(signal);
   assert.is(await exit, 0);
   assert.equal(
