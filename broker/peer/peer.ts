@@ -179,7 +179,8 @@ export class Peer extends Outbox implements Flushable {
         this.#lastSendId = id;
         const { recorded, useful } = counters;
         const outcome = argo.sendv(this.state, bytes, view, at, length);
-        const route = counters.useful !== useful || outcome === UNDECIDED ? this.state.lastRoute : null;
+        // A message that another broker decides costs its full price: a burst of them only waits for the answers.
+        const route = counters.useful !== useful ? this.state.lastRoute : null;
         units += sendUnits(route !== null && route === lastRoute, counters.recorded !== recorded);
         lastRoute = route;
         if (outcome === UNDECIDED) {
