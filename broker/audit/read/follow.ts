@@ -1,4 +1,5 @@
 /** The lines that are appended to a log after a place, as they are written, across rotation and restart. Reads only. */
+import { setTimeout } from 'node:timers/promises';
 import { type LineFault, type ParsedLine, parseLine } from '../chain.ts';
 import type { AuditReader } from '../files/files.ts';
 import { nodeFiles } from '../files/node-files.ts';
@@ -57,14 +58,7 @@ export async function* followAudit(
   }
 }
 
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, FOLLOW_POLL_MS);
-    signal.addEventListener('abort', done);
-  });
+/** Waits for the next look, or until `signal` aborts: only that makes the timer reject. */
+async function pause(signal: AbortSignal): Promise<void> {
+  await setTimeout(FOLLOW_POLL_MS, undefined, { signal }).catch(() => {});
 }

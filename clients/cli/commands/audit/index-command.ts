@@ -1,5 +1,6 @@
 /** `argus audit index`: makes the index of a log, keeps it up to date, or removes it. */
 import { statSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { Command } from 'commander';
 import { auditReader } from '../../../../broker/audit/index.ts';
 import { type DerivedIndex, INDEX_POLL_MS, indexFile, removeIndex } from '../../../audit/index.ts';
@@ -80,14 +81,7 @@ function report(file: string, lines: number, added: number, { json }: IndexFlags
   else process.stdout.write(`${lines} records, ${added} of them new; ${(bytes / MIB).toFixed(1)} MiB in ${file}\n`);
 }
 
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, INDEX_POLL_MS);
-    signal.addEventListener('abort', done);
-  });
+/** Waits for the next look, or until `signal` aborts: only that makes the timer reject. */
+async function pause(signal: AbortSignal): Promise<void> {
+  await setTimeout(INDEX_POLL_MS, undefined, { signal }).catch(() => {});
 }
