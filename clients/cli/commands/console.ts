@@ -9,7 +9,7 @@ import { announce } from './audit/announce.ts';
 import { parseKeys } from './audit/arguments.ts';
 import { untilInterrupted } from './audit/interrupt.ts';
 import { witnessedAt } from './audit/verify.ts';
-import { credentialedKeys } from './audit/witness-keys.ts';
+import { credentialedKeys, withWitnessOptions } from './audit/witness-keys.ts';
 import { load } from './policy/directory.ts';
 
 interface ConsoleFlags {
@@ -27,25 +27,16 @@ interface ConsoleFlags {
 const MAX_TCP_PORT = 65_535;
 
 export function consoleCommand(): Command {
-  return new Command('console')
-    .description('show the audit log in a browser on this machine')
-    .argument('<dir>', 'the audit directory')
-    .option('--port <port>', 'TCP port on 127.0.0.1; 0 takes a free one', parsePort, 0)
-    .option('--key <vkey>', 'the key that must have signed the log, or a file with it', parseKeys)
-    .option('--candidate <directory>', 'a policy directory that is not in force: show what it would change')
-    .option('--identity <directory>', 'your key and credential, with the role auditor: you can make cases')
-    .option('--cases <directory>', 'with --identity: the folder of your cases')
-    .option(
-      '--witness <place>',
-      'compare with what a witness has seen: its address, or its file "witnessed"; may be given several times',
-      (place: string, before: readonly string[] | undefined) => [...(before ?? []), place],
-    )
-    .option('--witness-key <vkey>', 'the key of the witness, which must have cosigned it; may be repeated', parseKeys)
-    .option(
-      '--witness-authority <file>',
-      'authority.pub.jwk: each --witness must have a credential of it with the role witness',
-    )
-    .option('--revocations <file>', 'revocations.jws of that authority: no witness may be on it')
+  return withWitnessOptions(
+    new Command('console')
+      .description('show the audit log in a browser on this machine')
+      .argument('<dir>', 'the audit directory')
+      .option('--port <port>', 'TCP port on 127.0.0.1; 0 takes a free one', parsePort, 0)
+      .option('--key <vkey>', 'the key that must have signed the log, or a file with it', parseKeys)
+      .option('--candidate <directory>', 'a policy directory that is not in force: show what it would change')
+      .option('--identity <directory>', 'your key and credential, with the role auditor: you can make cases')
+      .option('--cases <directory>', 'with --identity: the folder of your cases'),
+  )
     .addHelpText(
       'after',
       '\nExamples:\n  argus console /var/log/argus --key broker.vkey\n  argus console /var/log/argus --key broker.vkey --witness http://10.0.0.9:7420 --witness-key witness.vkey\n  argus console /var/log/argus --key broker.vkey --identity ~/.argus --cases ~/cases\n\nThe printed address holds a token that serves once, for one browser.',

@@ -17,7 +17,7 @@ import { recordFault } from '../../../../broker/record/index.ts';
 import { printJson } from '../../output.ts';
 import { reportProgress } from '../../progress/index.ts';
 import { parseKeys, readSmallFile } from './arguments.ts';
-import { credentialedKeys } from './witness-keys.ts';
+import { credentialedKeys, withWitnessOptions } from './witness-keys.ts';
 
 /** Problems shown to a human; --json has more. */
 const SHOWN_PROBLEMS = 20;
@@ -35,23 +35,14 @@ interface VerifyFlags {
 }
 
 export function verifyCommand(): Command {
-  return new Command('verify')
-    .description('check that no record was edited, inserted, deleted or reordered')
-    .argument('<dir>', 'the audit directory')
-    .option('--key <vkey>', 'the key that must have signed the checkpoints; may be given several times', parseKeys)
-    .option('--since <checkpoint>', 'a checkpoint file, or SEQ:HASH, remembered from an earlier visit', parseSince)
-    .option('--expect-head <hash>', 'the hash that the last record must have', parseHash)
-    .option(
-      '--witness <place>',
-      'compare with what a witness has seen: its address, or its file "witnessed"; may be given several times',
-      (place: string, before: readonly string[] | undefined) => [...(before ?? []), place],
-    )
-    .option('--witness-key <vkey>', 'the key of the witness, which must have cosigned it; may be repeated', parseKeys)
-    .option(
-      '--witness-authority <file>',
-      'authority.pub.jwk: each --witness is an address, and must have a credential of this authority with the role witness',
-    )
-    .option('--revocations <file>', 'revocations.jws of that authority: no witness may be on it')
+  return withWitnessOptions(
+    new Command('verify')
+      .description('check that no record was edited, inserted, deleted or reordered')
+      .argument('<dir>', 'the audit directory')
+      .option('--key <vkey>', 'the key that must have signed the checkpoints; may be given several times', parseKeys)
+      .option('--since <checkpoint>', 'a checkpoint file, or SEQ:HASH, remembered from an earlier visit', parseSince)
+      .option('--expect-head <hash>', 'the hash that the last record must have', parseHash),
+  )
     .option('--schema', 'also check each record against the schema; several times slower')
     .option('--json', 'print the result as JSON')
     .addHelpText(

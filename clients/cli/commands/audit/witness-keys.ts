@@ -1,5 +1,6 @@
-/** `argus audit verify --witness-authority`: the keys of witnesses that have a credential. */
+/** The options about witnesses of `argus audit verify` and `argus console`, and the keys of witnesses with a credential. */
 import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
 import { AuditError, fetchWitnessHolder, type VerifierKey } from '../../../../broker/audit/index.ts';
 import { reasonOf } from '../../../../broker/base/index.ts';
 import { verifyWitness } from '../../../../broker/index.ts';
@@ -10,6 +11,23 @@ import {
   type TrustAnchor,
   verifyRevocationList,
 } from '../../../../keys/index.ts';
+import { parseKeys } from './arguments.ts';
+
+/** Adds the options, and returns the command. */
+export function withWitnessOptions(command: Command): Command {
+  return command
+    .option(
+      '--witness <place>',
+      'compare with what a witness has seen: its address, or its file "witnessed"; may be given several times',
+      (place: string, before: readonly string[] | undefined) => [...(before ?? []), place],
+    )
+    .option('--witness-key <vkey>', 'the key of the witness, which must have cosigned it; may be repeated', parseKeys)
+    .option(
+      '--witness-authority <file>',
+      'authority.pub.jwk: each --witness is an address, and must have a credential of this authority with the role witness',
+    )
+    .option('--revocations <file>', 'revocations.jws of that authority: no witness may be on it');
+}
 
 interface Flags {
   readonly witness?: readonly string[];
