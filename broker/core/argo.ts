@@ -133,7 +133,8 @@ export class Argo {
   /**
    * A session ends: the domain's rings are closed, as at Argo's soft reset. These domains are notified: those that
    * waited for room in the rings, those with messages in them that may not have been consumed, and the owners of rings
-   * that have this domain as their partner.
+   * that have this domain as their partner. An owner to which the partner may not send is not notified: it would learn
+   * when a domain is there that policy keeps from it.
    */
   detach(state: DomainState): void {
     for (const ring of [...state.ringsByHandle.values()]) this.#rings.close(state, ring, 'session ended');
@@ -147,7 +148,7 @@ export class Argo {
         ring.cancelWait(state);
         if (ring.partner === state) isExpected = true;
       }
-      if (!isExpected) continue;
+      if (!isExpected || !maySend(this.#core.policy, state.domain, owner.domain).allowed) continue;
       owner.sink?.event({ op: Op.peerGone, domid: state.domain.domid, port: PORT_ALL, messages: 0, bytes: 0 });
     }
   }

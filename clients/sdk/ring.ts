@@ -64,6 +64,10 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
   #isCreditTimed = false;
   #state: 'open' | 'closed' = 'open';
   #failure: ArgusError | null = null;
+  /** How reading ends with the partner's session; undefined = it does not. */
+  #partnerEnd: ArgusError | null | undefined = undefined;
+  /** The partner's session has ended: this number of its messages are left to read. */
+  #left: number | null = null;
   readonly #creditTask = (): void => {
     this.#isCreditTimed = false;
     if (this.#consumed === 0) return;
@@ -94,8 +98,11 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
 
   /** The next message if one is there; `undefined` otherwise. For consumers that work in batches. */
   read(): Message | undefined {
+    if (this.#left === 0) return undefined;
     const message = this.#queue.shift();
-    if (message !== undefined) this.#consume(message);
+    if (message === undefined) return undefined;
+    if (this.#left !== null) this.#left--;
+    this.#consume(message);
     return message;
   }
 
@@ -107,7 +114,7 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
   receive(): Promise<Message | undefined> {
     const message = this.read();
     if (message !== undefined) return Promise.resolve(message);
-    if (this.#state === 'closed') return this.#failure === null ? NO_MESSAGE : Promise.reject(this.#failure);
+    if (this.#isOver) return this.#failure === null ? NO_MESSAGE : Promise.reject(this.#failure);
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
@@ -139,7 +146,7 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
         const message = this.read();
         if (message !== undefined) this.#lend(message);
       }
-      if (this.#state === 'closed') this.#endConsumer();
+      if (this.#isOver) this.#endConsumer();
     });
   }
 
@@ -232,12 +239,39 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
     return this.#unread;
   }
 
+  /**
+   * For the VM and for streams: when the session of the partner ends, reading ends after the messages that are there, and
+   * throws `failure` unless it is null. What a next session of the partner sends is not read. @internal
+   */
+  endWithPartner(failure: ArgusError | null): void {
+    this.#partnerEnd = failure;
+  }
+
+  /** For the VM: the session of the partner has ended. @internal */
+  partnerGone(): void {
+    if (this.#partnerEnd === undefined || this.#left !== null || this.#state === 'closed') return;
+    this.endBatch();
+    this.#left = this.#queue.length;
+    this.#failure = this.#partnerEnd;
+    if (this.#left === 0) this.#answerReaders();
+  }
+
   /** For the VM. @internal */
   end(failure: ArgusError | null): void {
     if (this.#state === 'closed') return;
     this.endBatch();
     this.#state = 'closed';
     this.#failure = failure;
+    this.#answerReaders();
+  }
+
+  get #isOver(): boolean {
+    return this.#state === 'closed' || this.#left === 0;
+  }
+
+  /** No more messages come: readers that wait are answered. */
+  #answerReaders(): void {
+    const failure = this.#failure;
     for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {
       if (failure === null) waiter.resolve(undefined);
       else waiter.reject(failure);

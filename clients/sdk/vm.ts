@@ -36,6 +36,11 @@ export interface RegisterRingRequest {
   readonly length: number;
   /** Refuse (EEXIST) also where the very same ring exists already (default false). */
   readonly failExist?: boolean;
+  /**
+   * Reading ends when the session of the partner has ended and its messages are read (default false). The ring itself
+   * stays until it is closed. Only for one partner.
+   */
+  readonly endsWithPartner?: boolean;
 }
 
 /** Opens a carrier and establishes a session on it; rejects with an ArgusError. */
@@ -195,11 +200,14 @@ export class Vm implements AsyncDisposable {
    * @throws ArgusError EACCES, EEXIST, EINVAL, ENOMEM, ENOSPC, ESRCH, ECONNRESET
    */
   async registerRing(request: RegisterRingRequest): Promise<Ring> {
-    const { port, partner, length, failExist = false } = request;
+    const { port, partner, length, failExist = false, endsWithPartner = false } = request;
     if (port >>> 0 !== port || length >>> 0 !== length)
       throw wordError('EINVAL', 'registerRing', 'port and length are integers of 0 … 2^32-1');
+    if (endsWithPartner && partner === 'any')
+      throw wordError('EINVAL', 'registerRing', 'a ring for every domain has no partner to end with');
     const domid = await this.#questions.domidOf(partner, 'registerRing');
     const ring = new Ring(port, partner, length, this.#ringOwner);
+    if (endsWithPartner) ring.endWithPartner(null);
     return this.#register(ring, domid, failExist ? REGISTER_FAIL_EXIST : 0, 0);
   }
 
@@ -357,7 +365,7 @@ export class Vm implements AsyncDisposable {
         if (this.#relayUser?.hasRing(answer.value) === true)
           throw wordError('EEXIST', 'registerRing', 'another program of this machine has the ring');
         // At once, because the next frame of this record may be a delivery.
-        this.#rings.add(ring, answer.value);
+        this.#rings.add(ring, answer.value, partner);
         return ring;
       },
     );
@@ -377,6 +385,7 @@ export class Vm implements AsyncDisposable {
       case Op.revoked: {
         const { domid, messages, bytes } = notice;
         const port = notice.port === PORT_ALL ? null : notice.port;
+        if (notice.op === Op.peerGone && port === null) this.#rings.partnerGone(domid);
         this.#events.emit(notice.op === Op.revoked ? 'revoked' : 'peer-gone', { domid, port, messages, bytes });
         return;
       }

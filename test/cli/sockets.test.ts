@@ -82,7 +82,7 @@ sockets('a socket that is not there is "not running"; one that this user may not
   const path = join(temporaryDirectory(), 'none.sock');
   assert.is(await codeOf(callControl(path, 'GET', '/v1/status')), 'ERR_BROKER_NOT_RUNNING');
   assert.is(
-    await codeOf(openLocal(path, { kind: 'recv', port: 1, partner: 'any', length: 48 })),
+    await codeOf(openLocal(path, { kind: 'recv', port: 1, partner: 'any', length: 48, untilGone: false })),
     'ERR_AGENT_UNREACHABLE',
   );
   const because = (code: string) => unreachable(path, Object.assign(new Error('connect'), { code })).code;

@@ -4,7 +4,7 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Op, SendFlag, Status } from '../../broker/wire/index.ts';
+import { Op, PORT_ALL, SendFlag, Status } from '../../broker/wire/index.ts';
 import { CoreHarness, OPEN, PORT } from '../support/core/harness.ts';
 
 const core = suite('argo');
@@ -305,6 +305,21 @@ core('a domain that changes its domid is another domain', async () => {
   assert.equal((await harness.adopt({ domains: ['b:1', 'a:2'], rows: OPEN })).sort(), ['a', 'b']);
   assert.is(harness.state('a').sink, null);
   assert.is(harness.state('b').ports.size, 0);
+});
+
+core('the end of a session is told once to owners that expect the domain, if it may send to them', async () => {
+  const harness = await CoreHarness.of({
+    domains: ['a', 'b', 'c', 'd'],
+    rows: [...OPEN, 'p, a, c, argo, send, deny'],
+  });
+  for (const owner of ['b', 'c']) for (const port of [1, 2]) harness.register(owner, 'a', { port });
+  harness.register('d', 'ANY');
+  harness.disconnect('a');
+  assert.equal(harness.at('b').of(Op.peerGone), [
+    { op: Op.peerGone, domid: harness.domid('a'), port: PORT_ALL, messages: 0, bytes: 0 },
+  ]);
+  assert.equal(harness.at('c').of(Op.peerGone), [], 'policy keeps them apart: c learns nothing about a');
+  assert.equal(harness.at('d').of(Op.peerGone), []);
 });
 
 core('after everybody has gone nothing is left', async () => {

@@ -6,6 +6,10 @@ export const PROMISES = {
   // SECURITY.md, attacks and defences
   'no permission, no message': ['SECURITY.md', '*Send without permission'],
   'no spoofed source': ['SECURITY.md', '*Spoof a source.*'],
+  'the end of a session is told where policy lets the domain send': [
+    'docs/wire.md',
+    'only where policy lets this partner send to you',
+  ],
   'no input breaks the parser': ['SECURITY.md', '*Break the parser.*'],
   'memory is bounded': ['SECURITY.md', '*Exhaust memory.*'],
   'the log cannot be flooded': ['SECURITY.md', '*Flood the log.*'],

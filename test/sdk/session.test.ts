@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CloseCode, Op, RingFlag, SendFlag, Status } from '../../broker/wire/index.ts';
+import { CloseCode, Op, PORT_ALL, RingFlag, SendFlag, Status } from '../../broker/wire/index.ts';
 import type { ArgusError } from '../../clients/sdk/errors.ts';
 import { DEFAULT_SILENCE_LIMIT_MS, PINGS_PER_SILENCE } from '../../clients/sdk/limits.ts';
 import type { Vm } from '../../clients/sdk/vm.ts';
@@ -470,6 +470,43 @@ test('notify reads the flags of each ring', async () => {
     maxMessageSize: 4064,
   });
   assert.equal(await vm.notify(), []);
+  await vm.close();
+});
+
+test('a ring can end with the session of its partner; what the next one sends is not read', async () => {
+  const broker = await BrokerDouble.start();
+  const vm = await broker.connect();
+  const { session } = broker;
+  const request = { partner: PEER_NAME, length: 4096, endsWithPartner: true };
+  const [queued, waiting, consumed, staying] = await Promise.all([
+    vm.registerRing({ ...request, port: 1 }),
+    vm.registerRing({ ...request, port: 2 }),
+    vm.registerRing({ ...request, port: 3 }),
+    vm.registerRing({ ...request, port: 4, endsWithPartner: false }),
+  ]);
+  const both: number[] = [];
+  const waited = waiting.receive();
+  const consuming = consumed.consume(({ payload }) => both.push(payload.length));
+  const gone = (domid: number, port: number): void =>
+    session.say({ op: Op.peerGone, domid, port, messages: 0, bytes: 0 });
+  gone(PEER_DOMID + 1, PORT_ALL); // another domain
+  gone(PEER_DOMID, 9); // a ring of the partner, whose session goes on
+  session.say({ op: Op.introduce, domid: PEER_DOMID, name: PEER_NAME, labels: [] });
+  for (const bytes of [1, 2]) for (const ring of [101, 103]) session.deliver(ring, new Uint8Array(bytes));
+  gone(PEER_DOMID, PORT_ALL);
+  for (const ring of [101, 102, 103, 104]) session.deliver(ring, new Uint8Array(7));
+  await settle();
+  assert.is(await waited, undefined);
+  await consuming;
+  assert.equal(both, [1, 2]);
+  assert.is(queued.read()?.payload.length, 1);
+  assert.is((await queued.receive())?.payload.length, 2);
+  assert.is(queued.read(), undefined);
+  assert.is(await queued.receive(), undefined);
+  await queued.consume(() => assert.unreachable());
+  assert.is((await staying.receive())?.payload.length, 7);
+  const failure = await errorOf(vm.registerRing({ ...request, port: 5, partner: 'any' }));
+  assert.is(failure.code, 'EINVAL');
   await vm.close();
 });
 

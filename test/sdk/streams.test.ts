@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Op, Status } from '../../broker/wire/index.ts';
+import { Op, PORT_ALL, Status } from '../../broker/wire/index.ts';
 import { ArgusError, nodeDuplex, type OpenFlow, type Ring, webStreams } from '../../clients/sdk/index.ts';
 import { BrokerDouble, PEER_DOMID, PEER_NAME, settle } from '../support/sdk/broker-double.ts';
 import { Loopback, OTHER_DOMID } from '../support/sdk/loopback.ts';
@@ -79,6 +79,18 @@ streams('a stream that is cut off is an error, and not an end', async () => {
   const next = codeOf(reader.read());
   await ring.close();
   assert.is(await next, 'ERR_CLIENT_STREAM');
+  await loop.vm.close();
+});
+
+streams('a stream whose sender has gone is an error, after what had come', async () => {
+  const loop = await Loopback.start();
+  const { readable, writable } = webStreams(await ends(loop));
+  const writer = writable.getWriter();
+  await writer.write(Uint8Array.of(1));
+  const reader = readable.getReader();
+  loop.broker.session.say({ op: Op.peerGone, domid: PEER_DOMID, port: PORT_ALL, messages: 0, bytes: 0 });
+  assert.is((await reader.read()).value?.length, 1);
+  assert.is(await codeOf(reader.read()), 'ERR_CLIENT_STREAM');
   await loop.vm.close();
 });
 

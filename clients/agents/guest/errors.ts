@@ -15,4 +15,15 @@ export type AgentErrorCode = (typeof AGENT_ERROR_CODES)[number];
 
 export class AgentError extends CodedError<AgentErrorCode> {
   override readonly name = 'AgentError';
+  /** With ERR_AGENT_REFUSED: the code that the agent or the broker gave, `EACCES`, …; otherwise null. */
+  readonly refusal: string | null;
+
+  constructor(
+    code: AgentErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly refusal?: string } = {},
+  ) {
+    super(code, message, options);
+    this.refusal = options.refusal ?? null;
+  }
 }

@@ -1,7 +1,7 @@
 /** A program's side of the agent's socket, as `argus ring` uses it; docs/agent.md has the same in Python and C. */
 import { connect, type Socket } from 'node:net';
 import { AgentError } from './errors.ts';
-import { ByteQueue, type ReceivedFrame, sentHeader, takeReceived } from './message-frame.ts';
+import { ByteQueue, GONE_LINE, type ReceivedFrame, sentHeader, takeReceived } from './message-frame.ts';
 import { formatRequest, type LocalRequest } from './request.ts';
 
 /** A connection whose request was granted. */
@@ -30,12 +30,18 @@ export function openLocal(path: string, request: LocalRequest): Promise<LocalCon
       socket.removeListener('data', onData);
       socket.pause();
       if (line === 'ok' || line.startsWith('ok ')) resolve({ socket, bytes, answer: line.slice(3) });
-      else fail(new AgentError('ERR_AGENT_REFUSED', line.replace(/^error /, '')));
+      else fail(refusalIn(line));
     };
     socket.on('data', onData);
     socket.once('close', () => reject(new AgentError('ERR_AGENT_UNREACHABLE', `the agent at "${path}" hung up`)));
     socket.once('connect', () => socket.write(formatRequest(request)));
   });
+}
+
+/** The line `error CODE reason`. */
+function refusalIn(line: string, about = ''): AgentError {
+  const reason = line.replace(/^error /, '');
+  return new AgentError('ERR_AGENT_REFUSED', `${about}${reason}`, { refusal: reason.split(' ')[0] ?? '' });
 }
 
 /** An agent that refuses this user may well be running. */
@@ -61,15 +67,23 @@ export async function ringStateLocal(path: string, domain: string, port: number,
   return answer;
 }
 
-/** Messages of a ring, until the agent ends it. @throws AgentError ERR_AGENT_REFUSED when the ring was closed */
+/**
+ * Messages of a ring, until its partner is gone.
+ *
+ * @throws AgentError ERR_AGENT_REFUSED: the broker closed the ring; ERR_AGENT_UNREACHABLE: the agent hung up
+ */
 export async function* receiveLocal({ socket, bytes }: LocalConnection): AsyncGenerator<ReceivedFrame> {
   try {
     for (;;) {
       for (let frame = takeReceived(bytes); frame !== null; frame = takeReceived(bytes)) yield frame;
       const chunk: Buffer | null = await nextChunk(socket);
-      if (chunk === null) return;
+      if (chunk === null) break;
       bytes.push(chunk);
     }
+    const last = (bytes.take(bytes.length) ?? Buffer.alloc(0)).toString();
+    if (last === GONE_LINE) return;
+    if (last.startsWith('error ')) throw refusalIn(last.trimEnd());
+    throw new AgentError('ERR_AGENT_UNREACHABLE', 'the agent hung up');
   } finally {
     socket.destroy();
   }
@@ -93,7 +107,7 @@ export async function sendLocal(
       for (let line = bytes.takeLine(); line !== null; line = bytes.takeLine()) {
         if (line === 'ok') accepted++;
         else {
-          failure = new AgentError('ERR_AGENT_REFUSED', `message ${accepted + 1}: ${line.replace(/^error /, '')}`);
+          failure = refusalIn(line, `message ${accepted + 1}: `);
           socket.destroy();
           return;
         }
@@ -104,16 +118,21 @@ export async function sendLocal(
     }
   })();
   let sent = 0;
-  for await (const chunk of chunks) {
-    if (socket.destroyed) break;
-    socket.write(sentHeader(chunk.length));
-    sent++;
-    if (!socket.write(chunk)) await drained(socket);
-  }
-  socket.end();
-  await answers;
+  let isWritten = false;
+  const writing = (async () => {
+    for await (const chunk of chunks) {
+      if (socket.destroyed) return;
+      socket.write(sentHeader(chunk.length));
+      sent++;
+      if (!socket.write(chunk)) await drained(socket);
+    }
+    isWritten = true;
+    socket.end();
+  })();
+  // A refusal ends it also while the input goes on and has nothing to send.
+  await Promise.race([answers, writing.then(() => answers)]);
   if (failure !== null) throw failure;
-  if (accepted < sent)
+  if (!isWritten || accepted < sent)
     throw new AgentError('ERR_AGENT_UNREACHABLE', `the agent hung up after ${accepted} of ${sent} messages`);
   return accepted;
 }

@@ -20,7 +20,7 @@ import {
   SEND_WINDOW_MESSAGES,
 } from './limits.ts';
 import { serveEvents } from './local-events.ts';
-import { ByteQueue, receivedHeader, takeSent } from './message-frame.ts';
+import { ByteQueue, GONE_LINE, receivedHeader, takeSent } from './message-frame.ts';
 import { type LocalRequest, parseRequest } from './request.ts';
 import { type Programs, serveProgram } from './share/index.ts';
 
@@ -85,9 +85,9 @@ function lend(programs: Programs, socket: Socket, bytes: ByteQueue): void {
 
 async function receive(vm: Vm, socket: Socket, request: Recv): Promise<void> {
   try {
-    const { port, partner, length } = request;
+    const { port, partner, length, untilGone } = request;
     // failExist: two programs that read one ring would each get half of it.
-    const ring = await vm.registerRing({ port, partner, length, failExist: true });
+    const ring = await vm.registerRing({ port, partner, length, failExist: true, endsWithPartner: untilGone });
     const unregister = (): void => {
       vm.unregisterRing(ring).catch(() => {}); // without a session there is nothing to give up
     };
@@ -108,7 +108,9 @@ async function receive(vm: Vm, socket: Socket, request: Recv): Promise<void> {
       if (!hasRoom) await drained(socket);
       if (socket.destroyed) return;
     }
-    socket.end();
+    // An open ring has ended with its partner. A closed one has ended with this agent.
+    if (ring.isOpen) socket.end(GONE_LINE);
+    else socket.end();
   } catch (error) {
     socket.end(errorLine(...describe(error)));
   }

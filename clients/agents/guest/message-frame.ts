@@ -7,11 +7,16 @@
  *
  * `length` is the payload's alone in both. Each message of a sender is answered in order by a line, `ok` or
  * `error CODE reason`.
+ *
+ * In place of a message a receiver may get a last line: `gone` (the session of the partner has ended) or
+ * `error CODE reason`. As a `length` their first four bytes are far beyond the largest message.
  */
 import type { Message } from '../../sdk/index.ts';
 
 export const RECEIVED_HEADER_BYTES = 16;
 export const SENT_HEADER_BYTES = 4;
+/** The last line of a receiver that asked for `until-gone`. */
+export const GONE_LINE = 'gone\n';
 
 export function receivedHeader(message: Message): Uint8Array {
   const name = Buffer.from(message.source.name);

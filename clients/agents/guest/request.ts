@@ -1,7 +1,9 @@
 /**
  * The opening line of a local connection, in words that any language can print:
  *
- *   recv PORT PARTNER LENGTH        a ring; PARTNER is a domain's name or `any`, LENGTH its bytes
+ *   recv PORT PARTNER LENGTH [until-gone]
+ *                                   a ring; PARTNER is a domain's name or `any`, LENGTH its bytes; with `until-gone` the
+ *                                   connection ends when PARTNER's session has ended and its messages are written
  *   send DOMAIN PORT TYPE DEADLINE [FROM]
  *                                   messages to one ring; DEADLINE in ms for each, 0 = no waiting for room;
  *                                   FROM is a port that this machine has a ring at, for replies
@@ -15,7 +17,14 @@
 import { MAX_DEADLINE_MS } from './limits.ts';
 
 export type LocalRequest =
-  | { readonly kind: 'recv'; readonly port: number; readonly partner: string; readonly length: number }
+  | {
+      readonly kind: 'recv';
+      readonly port: number;
+      readonly partner: string;
+      readonly length: number;
+      /** The connection ends with the partner's session. */
+      readonly untilGone: boolean;
+    }
   | {
       readonly kind: 'send';
       readonly domain: string;
@@ -29,6 +38,7 @@ export type LocalRequest =
   | { readonly kind: 'events' }
   | { readonly kind: 'notify'; readonly domain: string; readonly port: number; readonly bytes: number };
 
+const RECV_FORM = 'recv PORT PARTNER LENGTH [until-gone]';
 const SEND_FORM = 'send DOMAIN PORT TYPE DEADLINE [FROM]';
 const NOTIFY_FORM = 'notify DOMAIN PORT BYTES';
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
@@ -40,13 +50,13 @@ export function parseRequest(line: string): LocalRequest | string {
   if (verb === 'send') return parseSend(words);
   if (verb === 'notify') return parseNotify(words);
   if (line === 'session' || line === 'events') return { kind: line };
-  return `expected "recv PORT PARTNER LENGTH", "${SEND_FORM}", "${NOTIFY_FORM}", "events" or "session"`;
+  return `expected "${RECV_FORM}", "${SEND_FORM}", "${NOTIFY_FORM}", "events" or "session"`;
 }
 
 export function formatRequest(request: LocalRequest): string {
   switch (request.kind) {
     case 'recv':
-      return `recv ${request.port} ${request.partner} ${request.length}\n`;
+      return `recv ${request.port} ${request.partner} ${request.length}${request.untilGone ? ' until-gone' : ''}\n`;
     case 'send': {
       const { domain, port, type, deadlineMs, from } = request;
       return `send ${domain} ${port} ${type} ${deadlineMs}${from === 0 ? '' : ` ${from}`}\n`;
@@ -60,13 +70,15 @@ export function formatRequest(request: LocalRequest): string {
 }
 
 function parseRecv(words: readonly string[]): LocalRequest | string {
-  const [portWord, partner = '', lengthWord] = words;
+  const [portWord, partner = '', lengthWord, endWord] = words;
   const port = u32(portWord);
   const length = u32(lengthWord);
-  if (words.length !== 3) return 'expected "recv PORT PARTNER LENGTH"';
+  const untilGone = endWord === 'until-gone';
+  if (words.length !== (untilGone ? 4 : 3)) return `expected "${RECV_FORM}"`;
   if (port === null || length === null) return 'PORT and LENGTH are decimal numbers of 0 … 4294967295';
   if (!NAME.test(partner)) return 'PARTNER is the name of a domain, or "any"';
-  return { kind: 'recv', port, partner, length };
+  if (untilGone && partner === 'any') return '"until-gone" needs the name of one domain';
+  return { kind: 'recv', port, partner, length, untilGone };
 }
 
 function parseSend(words: readonly string[]): LocalRequest | string {

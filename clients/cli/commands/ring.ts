@@ -12,6 +12,7 @@ import {
 } from '../../agents/guest/index.ts';
 import { printJson } from '../output.ts';
 import { agentOption, agentSocket } from '../sockets/agent.ts';
+import { recvRemedies, SEND_REMEDIES, withRemedies } from './ring-remedies.ts';
 
 function u32(text: string): number {
   const value = Number(text);
@@ -42,7 +43,7 @@ function sendCommand(): Command {
     .argument('<domain>', 'its name')
     .argument('<port>', 'port of its ring', u32)
     .option('--type <number>', 'message type', u32, 0)
-    .option('--size <bytes>', 'payload of each message', positive, DEFAULT_MESSAGE_BYTES)
+    .option('--size <bytes>', 'largest payload of a message', positive, DEFAULT_MESSAGE_BYTES)
     .option('--lines', 'a message per line, without its line feed')
     .option('--end', 'send an empty message at the end, which ends "recv --until-empty"')
     .option('--deadline <ms>', 'how long a full ring is waited for; 0 = not at all', u32, DEFAULT_DEADLINE_MS)
@@ -51,18 +52,18 @@ function sendCommand(): Command {
     .addHelpText('after', '\nExample:\n  tar c photos | argus ring send mail-vm 5000 --end')
     .action(async (domain: string, port: number, options: SendOptions) => {
       const { agent, type, deadline, size, lines, end, from } = options;
-      const connection = await openLocal(agentSocket(agent), {
-        kind: 'send',
-        domain,
-        port,
-        type,
-        deadlineMs: deadline,
-        from,
+      const input = lines === true ? linesOf(process.stdin) : blocksOf(process.stdin, size, end === true);
+      await withRemedies(SEND_REMEDIES, async () => {
+        const connection = await openLocal(agentSocket(agent), {
+          kind: 'send',
+          domain,
+          port,
+          type,
+          deadlineMs: deadline,
+          from,
+        });
+        await sendLocal(connection, input);
       });
-      await sendLocal(
-        connection,
-        lines === true ? linesOf(process.stdin) : blocksOf(process.stdin, size, end === true),
-      );
     });
 }
 
@@ -72,6 +73,7 @@ interface RecvOptions {
   readonly length: number;
   readonly count?: number;
   readonly untilEmpty?: boolean;
+  readonly stay?: boolean;
   readonly timeout?: number;
   readonly lines?: boolean;
 }
@@ -80,7 +82,12 @@ function recvCommand(): Command {
   return new Command('recv')
     .description('register a ring and write what arrives to standard output')
     .argument('<port>', 'port of the ring', u32)
-    .option('--from <domain>', 'the only domain that may send; "any" = every domain that policy allows', 'any')
+    .option(
+      '--from <domain>',
+      'the only domain that may send, until its session ends; "any" = every domain that policy allows',
+      'any',
+    )
+    .option('--stay', 'go on when the session of the domain of --from ends')
     .option('--length <bytes>', 'ring length, a multiple of 16', positive, DEFAULT_RING_BYTES)
     .option('--count <number>', 'stop after this many messages', positive)
     .option('--until-empty', 'stop at an empty message')
@@ -89,18 +96,21 @@ function recvCommand(): Command {
     .addOption(agentOption())
     .addHelpText('after', '\nExample:\n  argus ring recv 5000 --from chrome-vm --until-empty | tar x')
     .action(async (port: number, options: RecvOptions) => {
-      const { agent, from: partner, length, count, untilEmpty, timeout, lines } = options;
-      const connection = await openLocal(agentSocket(agent), { kind: 'recv', port, partner, length });
+      const { agent, from: partner, length, count, untilEmpty, stay, timeout, lines } = options;
+      const untilGone = partner !== 'any' && stay !== true;
+      const connection = await withRemedies(recvRemedies(partner === 'any'), () =>
+        openLocal(agentSocket(agent), { kind: 'recv', port, partner, length, untilGone }),
+      );
       process.stderr.write(`argus ring: listening at port ${port}\n`);
+      let received = 0;
+      let isSilent = false;
       const silence =
         timeout === undefined
           ? null
           : setTimeout(() => {
-              process.stderr.write(`argus ring: no message for ${timeout} ms\n`);
-              process.exitCode = 1;
+              isSilent = true;
               connection.socket.destroy();
             }, timeout).unref();
-      let received = 0;
       try {
         for await (const { source, payload } of receiveLocal(connection)) {
           silence?.refresh();
@@ -112,6 +122,13 @@ function recvCommand(): Command {
           received++;
           if (received === count) return;
         }
+        process.stderr.write(`argus ring: the session of ${partner} has ended\n`);
+        // What was cut off must not look complete.
+        if (untilEmpty === true || count !== undefined) process.exitCode = 1;
+      } catch (error) {
+        if (!isSilent) throw error;
+        process.stderr.write(`argus ring: no message for ${timeout} ms\n`);
+        process.exitCode = 1;
       } finally {
         if (silence !== null) clearTimeout(silence);
       }
@@ -152,14 +169,12 @@ export function ringCommand(): Command {
     .addCommand(stateCommand());
 }
 
-/** `size` bytes each, the last one shorter; with `mark` an empty one behind it. */
+/**
+ * At most `size` bytes each; with `mark` an empty one behind them. Nothing is held back until there is more: the input may
+ * be `tail -f`.
+ */
 async function* blocksOf(input: AsyncIterable<Buffer>, size: number, mark: boolean): AsyncGenerator<Uint8Array> {
-  let held: Buffer = Buffer.alloc(0);
-  for await (const chunk of input) {
-    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-    for (; held.length >= size; held = held.subarray(size)) yield held.subarray(0, size);
-  }
-  if (held.length > 0) yield held;
+  for await (const chunk of input) for (let at = 0; at < chunk.length; at += size) yield chunk.subarray(at, at + size);
   if (mark) yield new Uint8Array(0);
 }
 

@@ -24,6 +24,8 @@ const FOUND: Readonly<Record<string, string>> = {
   'argus policy import casbin': 'a row has no equivalent',
   'argus policy test': 'a request got another decision, or the coverage is below --threshold',
   'argus policy why': 'with --seq: the archived policy decides otherwise than the record says',
+  'argus ring recv':
+    'no message came before --timeout, or the session of the sender ended before --count or --until-empty was reached',
   'argus audit verify': 'the log, or what it was compared with, is not in order',
   'argus audit verify-proof': 'the proof does not hold',
   'argus audit verify-payload': 'the file is not the payload',

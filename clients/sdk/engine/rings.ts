@@ -7,6 +7,8 @@ export class Rings {
   readonly #rings = new Set<Ring>();
   readonly #byHandle = new Map<number, Ring>();
   readonly #handles = new Map<Ring, number>();
+  /** The domid of each ring's partner. */
+  readonly #partners = new Map<Ring, number>();
   readonly #sources = new Map<number, MessageSource>();
   /** Rings whose consumers wait for the end of the record. */
   readonly #batching = new Set<Ring>();
@@ -20,8 +22,9 @@ export class Rings {
     return [...this.#rings].values();
   }
 
-  add(ring: Ring, handle: number): void {
+  add(ring: Ring, handle: number, partner: number): void {
     this.#rings.add(ring);
+    this.#partners.set(ring, partner);
     const old = this.#handles.get(ring);
     if (old !== undefined) this.#byHandle.delete(old);
     this.#handles.set(ring, handle);
@@ -33,6 +36,7 @@ export class Rings {
     const handle = this.#handles.get(ring);
     if (handle !== undefined && this.#byHandle.get(handle) === ring) this.#byHandle.delete(handle);
     this.#handles.delete(ring);
+    this.#partners.delete(ring);
     this.#rings.delete(ring);
     this.#owing.delete(ring);
     this.#forgetLast();
@@ -45,6 +49,11 @@ export class Rings {
   /** Undefined while the present session does not know the ring. */
   handleOf(ring: Ring): number | undefined {
     return this.#handles.get(ring);
+  }
+
+  /** The session of a domain has ended: no more messages come to the rings that have it as their partner. */
+  partnerGone(domid: number): void {
+    for (const [ring, partner] of this.#partners) if (partner === domid) ring.partnerGone();
   }
 
   /** The domains that the present session has introduced. */

@@ -5,7 +5,8 @@
  *   payload       bytes; an empty payload is the end of the stream
  *
  * A message can be refused or revoked while those behind it pass. The reader notices by the numbers, so a stream with a hole
- * and a stream that was cut off never look like a complete one.
+ * and a stream that was cut off never look like a complete one. The broker says when the session of the writer's domain
+ * ends; a writer that ends alone, while its domain goes on, says nothing.
  */
 import { ArgusError, wordError } from '../errors.ts';
 import { STREAM_PIECE_BYTES } from '../limits.ts';
@@ -82,12 +83,16 @@ export class StreamReader {
     if (ring.partner === 'any')
       throw wordError('EINVAL', 'stream', 'the ring takes messages of any domain; a stream has one source');
     this.#ring = ring;
+    ring.endWithPartner(
+      new ArgusError('ERR_CLIENT_STREAM', 'the session of the sender ended before the end of the stream'),
+    );
   }
 
   /**
    * The next bytes; null at the end of the stream.
    *
-   * @throws ArgusError ERR_CLIENT_STREAM: messages are missing, or the ring was closed before the end; EACCES, ERR_CLIENT_… as `receive`
+   * @throws ArgusError ERR_CLIENT_STREAM: messages are missing, or the ring was closed or the
+   *   session of the sender ended before the end; EACCES, ERR_CLIENT_… as `receive`
    */
   async read(): Promise<Uint8Array | null> {
     if (this.#isDone) return null;

@@ -73,7 +73,8 @@ config('a file that is missing or no YAML is an error with the file in it', () =
 
 config('requests read back as written', () => {
   const requests: LocalRequest[] = [
-    { kind: 'recv', port: 4_294_967_295, partner: 'any', length: 4096 },
+    { kind: 'recv', port: 4_294_967_295, partner: 'any', length: 4096, untilGone: false },
+    { kind: 'recv', port: 0, partner: 'mail-vm', length: 4096, untilGone: true },
     { kind: 'send', domain: 'audio-vm', port: 0, type: 4_294_967_295, deadlineMs: 3_600_000, from: 9 },
   ];
   for (const request of requests) assert.equal(parseRequest(formatRequest(request).trimEnd()), request);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Op, PORT_ALL, Status } from '../../../broker/wire/index.ts';
 import {
   type AgentError,
   openLocal,
@@ -13,9 +14,12 @@ import {
   ringStateLocal,
   sendLocal,
 } from '../../../clients/agents/guest/index.ts';
+import { serveLocal } from '../../../clients/agents/guest/local-server.ts';
+import { Programs } from '../../../clients/agents/guest/share/index.ts';
 import { connect as connectSdk } from '../../../clients/sdk/index.ts';
 import { findBinary, needs, needsThat } from '../../support/needs.ts';
 import { CLI, nodeArguments } from '../../support/program.ts';
+import { BrokerDouble, PEER_DOMID, PEER_NAME } from '../../support/sdk/broker-double.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
 import { GuestFixture, PORT } from './guest-fixture.ts';
 
@@ -24,7 +28,7 @@ const EXAMPLES = fileURLToPath(new URL('../../../clients/agents/guest/examples/'
 
 const local = suite('agent: local socket');
 
-const RECV = { kind: 'recv', port: PORT, partner: 'any', length: 65_536 } as const;
+const RECV = { kind: 'recv', port: PORT, partner: 'any', length: 65_536, untilGone: false } as const;
 const SEND = { kind: 'send', domain: 'audio-vm', port: PORT, type: 7, deadlineMs: 20_000, from: 0 } as const;
 
 local('messages arrive whole, in order, with who sent them', async () => {
@@ -99,6 +103,8 @@ const BAD_REQUESTS = [
   'recv',
   'recv 1 any',
   'recv -1 any 4096',
+  'recv 1 any 4096 until-gone',
+  'recv 1 audio-vm 4096 until-later',
   'send audio-vm 1 0',
   'send UPPER 1 0 0',
   'x'.repeat(300),
@@ -194,6 +200,136 @@ local('argus ring in a pipeline: what goes in comes out', async () => {
   send.stdin.end(input);
   assert.is(await ended, 0);
   assert.ok(Buffer.concat(received).equals(input));
+  await fixture.close();
+});
+
+/** `argus ring recv`, listening. */
+async function receiving(
+  ...words: string[]
+): Promise<{ readonly code: Promise<unknown>; readonly out: () => string; readonly said: () => string }> {
+  const recv = spawn(process.execPath, nodeArguments(CLI, 'ring', 'recv', ...words));
+  let out = '';
+  let said = '';
+  recv.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  const code = new Promise((resolve) => recv.once('close', resolve));
+  await new Promise<void>((resolve) =>
+    recv.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      resolve();
+    }),
+  );
+  return { code, out: () => out, said: () => said };
+}
+
+local('argus ring recv --from ends with the session of the sender; --stay goes on', async () => {
+  const fixture = await GuestFixture.build();
+  await fixture.agent('audio-vm');
+  const sender = await fixture.agent('chrome-vm');
+  const ports = [PORT, 2 ** 31, 2 ** 31 + 1];
+  const words = (at: number): string[] => [
+    ...[`${ports[at]}`, '--from', 'chrome-vm', '--agent', fixture.socketOf('audio-vm')],
+  ];
+  const [plain, marked, staying] = await Promise.all([
+    receiving(...words(0)),
+    receiving(...words(1), '--until-empty'),
+    receiving(...words(2), '--stay', '--count', '1'),
+  ]);
+  const send = async (port: number, text: string): Promise<void> => {
+    const connection = await openLocal(fixture.socketOf('chrome-vm'), { ...SEND, port });
+    assert.is(await sendLocal(connection, [Buffer.from(text)]), 1);
+  };
+  await send(PORT, 'the last words');
+  await send(2 ** 31, 'no end');
+  await sender.close();
+  assert.is(await plain.code, 0);
+  assert.is(plain.out(), 'the last words');
+  assert.match(plain.said(), 'the session of chrome-vm has ended');
+  assert.is(await marked.code, 1, 'the empty message did not come');
+  assert.is(marked.out(), 'no end');
+  await fixture.agent('chrome-vm');
+  await send(2 ** 31 + 1, 'back');
+  assert.is(await staying.code, 0);
+  assert.is(staying.out(), 'back');
+  await fixture.close();
+});
+
+local('a receiver is told why its ring ends: the partner is gone, policy, or the agent', async () => {
+  const broker = await BrokerDouble.start();
+  const vm = await broker.connect();
+  const path = `${temporaryDirectory()}/agent.sock`;
+  const server = await serveLocal(vm, new Programs(vm), path, 0o600);
+  const open = (port: number) =>
+    openLocal(path, { kind: 'recv', port, partner: PEER_NAME, length: 4096, untilGone: true });
+  const linesOf = async (connection: Awaited<ReturnType<typeof open>>, onLine = (): void => {}): Promise<string[]> => {
+    const lines: string[] = [];
+    try {
+      for await (const { payload } of receiveLocal(connection)) {
+        lines.push(Buffer.from(payload).toString());
+        onLine();
+      }
+    } catch (error) {
+      lines.push(`${(error as AgentError).code}: ${(error as AgentError).message}`);
+    }
+    return lines;
+  };
+  const { session } = broker;
+  session.say({ op: Op.introduce, domid: PEER_DOMID, name: PEER_NAME, labels: [] });
+  const [gone, refused] = [await open(1), await open(2)];
+  for (const port of [1, 2]) session.deliver(100 + port, Buffer.from('last'));
+  session.say({ op: Op.ringClosed, ring: 102, status: Status.EACCES });
+  const [last, refusal = ''] = await linesOf(refused);
+  assert.is(last, 'last');
+  assert.match(refusal, /^ERR_AGENT_REFUSED: EACCES /);
+  session.say({ op: Op.peerGone, domid: PEER_DOMID, port: PORT_ALL, messages: 0, bytes: 0 });
+  assert.equal(await linesOf(gone), ['last']);
+  const cut = await open(3);
+  session.deliver(103, Buffer.from('last'));
+  const cutLines = await linesOf(cut, () => void server.close());
+  assert.equal(cutLines, ['last', 'ERR_AGENT_UNREACHABLE: the agent hung up']);
+  await vm.close();
+});
+
+local('argus ring send sends what it has read at once, and cuts it to --size', async () => {
+  const fixture = await GuestFixture.build();
+  await Promise.all([fixture.agent('audio-vm'), fixture.agent('chrome-vm')]);
+  const frames = receiveLocal(await openLocal(fixture.socketOf('audio-vm'), RECV));
+  const words = ['ring', 'send', 'audio-vm', `${PORT}`, '--size', '4', '--agent', fixture.socketOf('chrome-vm')];
+  const send = spawn(process.execPath, nodeArguments(CLI, ...words));
+  const ended = new Promise((resolve) => send.once('close', resolve));
+  const next = async (): Promise<string> => Buffer.from((await frames.next()).value?.payload ?? []).toString();
+  send.stdin.write('one');
+  assert.is(await next(), 'one', 'the input goes on');
+  send.stdin.end('and two');
+  assert.equal([await next(), await next()], ['and ', 'two']);
+  assert.is(await ended, 0);
+  await frames.return(undefined);
+  await fixture.close();
+});
+
+local('a refusal says which option helps', async () => {
+  const fixture = await GuestFixture.build();
+  await fixture.agent('chrome-vm');
+  const at = ['--agent', fixture.socketOf('chrome-vm')];
+  const refused = async (...words: string[]): Promise<string> => {
+    const program = spawn(process.execPath, nodeArguments(CLI, 'ring', ...words, ...at));
+    let said = '';
+    program.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    program.stdin.write('x'); // and the input stays open
+    const code = await new Promise((resolve) => program.once('close', resolve));
+    return `${code} ${said}`;
+  };
+  const [any, length, nobody] = await Promise.all([
+    refused('recv', `${PORT}`),
+    refused('recv', `${PORT}`, '--from', 'audio-vm', '--length', '17'),
+    refused('send', 'audio-vm', `${PORT}`, '--deadline', '0'),
+  ]);
+  assert.match(any, /^1 .*EACCES.*--from/);
+  assert.match(length, /^1 .*EINVAL.*--length/);
+  assert.match(nobody, /^1 .*ECONNREFUSED.*argus ring recv/);
   await fixture.close();
 });
 

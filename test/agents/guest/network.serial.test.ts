@@ -74,7 +74,7 @@ async function joinNetwork(site: Site, chrome: Namespace, agent: Agent): Promise
 
 /** A message from a program of chrome-vm to one of net-vm, next to all this. */
 async function throughRing(site: Site): Promise<string> {
-  const recv = { kind: 'recv', port: RING, partner: 'any', length: 65_536 } as const;
+  const recv = { kind: 'recv', port: RING, partner: 'any', length: 65_536, untilGone: false } as const;
   const send = { kind: 'send', domain: 'net-vm', port: RING, type: 0, deadlineMs: 10_000, from: 0 } as const;
   const receiver = await openLocal(socketOf(site, 'net-vm'), recv);
   const sender = await openLocal(socketOf(site, 'chrome-vm'), send);

@@ -468,6 +468,13 @@ export const CORE: readonly Mutant[] = [
     tests: SENDS,
   },
   {
+    in: 'broker/core/argo.ts',
+    find: ' || !maySend(this.#core.policy, state.domain, owner.domain).allowed',
+    replace: '',
+    promise: 'the end of a session is told where policy lets the domain send',
+    tests: ARGO,
+  },
+  {
     in: 'broker/control/server.ts',
     find: 'server.maxConnections = gid === null ? MAX_CONTROL_CONNECTIONS : MAX_SHARED_CONNECTIONS;',
     replace: '',

@@ -41,6 +41,11 @@ export class ProgramRings<Owner> {
     return false;
   }
 
+  hasPartner(partner: number): boolean {
+    for (const ring of this.#rings.values()) if (ring.partner === partner) return true;
+    return false;
+  }
+
   /** The handle of exactly this ring, or null. */
   find(port: number, partner: number): number | null {
     for (const [handle, ring] of this.#rings) if (ring.port === port && ring.partner === partner) return handle;

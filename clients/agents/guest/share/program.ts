@@ -81,6 +81,11 @@ export class Program {
     this.#write(encodeBrokerFrame(frame));
   }
 
+  /** The session of a domain has ended: that concerns the programs that expect messages from this domain alone. */
+  hasRingFor(domid: number): boolean {
+    return this.#rings.hasPartner(domid);
+  }
+
   /** A peer that is gone, or what was taken back, concerns the programs that have sent to it. */
   hasSentTo(domid: number): boolean {
     return this.#destinations.has(domid);

@@ -6,7 +6,7 @@
  * by themselves, and wait here until there is a session again. So every SDK sees the loss as it is, with the outcome
  * `unknown` for what was under way.
  */
-import { DataField, Op } from '../../../../broker/wire/index.ts';
+import { DataField, Op, PORT_ALL } from '../../../../broker/wire/index.ts';
 import type { RelayUser, SessionRelay, Vm } from '../../../sdk/index.ts';
 import { OrderedSends } from './ordered-sends.ts';
 import { Program, type ProgramPipe } from './program.ts';
@@ -95,10 +95,13 @@ export class Programs implements RelayUser {
         this.#owners.get(notice.ring)?.ringClosed(notice);
         return;
       case Op.peerGone:
-      case Op.revoked:
+      case Op.revoked: {
+        const { op, domid, port } = notice;
+        const isSessionEnd = op === Op.peerGone && port === PORT_ALL;
         // The broker counts per domain: each program that has sent there is told of all that may be lost.
-        this.#tell(notice, (program) => program.hasSentTo(notice.domid));
+        this.#tell(notice, (program) => program.hasSentTo(domid) || (isSessionEnd && program.hasRingFor(domid)));
         return;
+      }
       default:
         this.#tell(notice, () => true);
     }

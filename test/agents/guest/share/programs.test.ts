@@ -53,7 +53,7 @@ test('programs with the SDK and programs of the local protocol do not take rings
   const socket = fixture.socketOf('audio-vm');
   const vm = await connect({ carrier: `agent:${socket}` });
   await vm.registerRing({ port: PORT, partner: 'any', length: 4096 });
-  const recv = { kind: 'recv', port: PORT, partner: 'any', length: 4096 } as const;
+  const recv = { kind: 'recv', port: PORT, partner: 'any', length: 4096, untilGone: false } as const;
   const refused = await openLocal(socket, recv).catch((error: Error) => error.message);
   assert.match(String(refused), /^EEXIST/);
   await vm.close();

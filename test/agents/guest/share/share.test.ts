@@ -1,7 +1,15 @@
 /** Programs of one machine on the agent's session, in memory: the broker at the other end is scripted. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DataField, encodeDataFrame, encodeDomainFrame, Op, SendFlag, Status } from '../../../../broker/wire/index.ts';
+import {
+  DataField,
+  encodeDataFrame,
+  encodeDomainFrame,
+  Op,
+  PORT_ALL,
+  SendFlag,
+  Status,
+} from '../../../../broker/wire/index.ts';
 import { type ProgramSession, Programs } from '../../../../clients/agents/guest/share/programs.ts';
 import { connectOver } from '../../../../clients/sdk/connect.ts';
 import type { ArgusError, Vm } from '../../../../clients/sdk/index.ts';
@@ -231,6 +239,21 @@ test('the end of a peer is told to the programs that have sent to it, all else t
   session.say({ op: Op.revision, revision: 4 });
   await settle();
   assert.equal(events.sort(), ['bystander: revision 4', 'sender: 1 messages', 'sender: revision 4']);
+});
+
+test('the end of a session is told to the programs with a ring for this domain alone', async () => {
+  const machine = await Machine.start();
+  const [expecting, bystander] = [await machine.program(), await machine.program()];
+  const ring = await expecting.registerRing({ ...RING, partner: PEER_NAME, endsWithPartner: true });
+  await bystander.registerRing({ ...RING, port: 6 });
+  const events: string[] = [];
+  expecting.on('peer-gone', ({ port }) => events.push(`expecting: ${port}`));
+  bystander.on('peer-gone', ({ port }) => events.push(`bystander: ${port}`));
+  const { session } = machine.broker;
+  session.say({ op: Op.peerGone, domid: PEER_DOMID, port: 7, messages: 0, bytes: 0 });
+  session.say({ op: Op.peerGone, domid: PEER_DOMID, port: PORT_ALL, messages: 0, bytes: 0 });
+  assert.is(await ring.receive(), undefined);
+  assert.equal(events, ['expecting: null']);
 });
 
 test('a ring that the broker closes ends for its program', async () => {
