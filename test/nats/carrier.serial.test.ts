@@ -257,6 +257,7 @@ withNats(carrier, 'messages injected by who holds the domain’s key end nothing
   }),
 );
 
+// Reconnecting that got stuck was reported for another client of NATS (nats.net 750).
 withNats(
   carrier,
   'a killed server ends sessions with a reason; when one is back, everybody comes back by himself',

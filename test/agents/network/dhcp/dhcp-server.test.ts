@@ -319,6 +319,7 @@ dhcp('a conflict names both', () => {
 const hex = (message: DhcpMessage | null, code: number): string =>
   Buffer.from(message?.options.get(code) ?? new Uint8Array(0)).toString('hex');
 
+// Its router is the one that the inventory names, not a fixed one (Qubes 5022).
 dhcp('a client with an address alone, as in Qubes, gets its router on the link and a default route through it', () => {
   const { message } = serverOf(`${CONFIG}pointToPoint: true\nntp: [10.137.0.9]\n`).ask({
     type: 'discover',

@@ -172,6 +172,7 @@ for (const [label, afterMs, begin] of [
     }
   });
 
+// A restart of the router's VM needs nothing by hand (Qubes 722, 3642).
 for (const event of ['reconnected', 'revision'] as const)
   lifecycle(`after "${event}" the guest asks, and an announcement that answers keeps its routes`, async () => {
     const { session, table, settled, close } = await guest();

@@ -303,7 +303,7 @@ routes(
 /** Real output of `ip -j`. Each label says how a router handles it. */
 const REAL: readonly (readonly [label: string, shown: string, announced: string])[] = [
   [
-    'a default route without carrier is not the Internet',
+    'a default route without carrier is not the Internet (babeld 111)',
     '[{"dst":"default","gateway":"192.168.1.1","dev":"wan0","flags":["dead","linkdown"]}]',
     '',
   ],
