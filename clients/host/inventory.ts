@@ -1,7 +1,8 @@
 /** The inventory of a host: read with its configuration, and replaced only by one that the broker would accept. */
-import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { reasonOf } from '../../broker/base/index.ts';
+import { replaceFile } from '../../broker/files/index.ts';
 import { INSPECTORS, readOptions } from '../../broker/index.ts';
 import { formatFinding, loadPolicy, PolicyError } from '../../policy/index.ts';
 import { HostError } from './errors.ts';
@@ -48,7 +49,7 @@ export async function prepareInventory(
       cause,
     );
   }
-  return { replace: () => rename(join(copy, INVENTORY), file), discard };
+  return { replace: () => replaceFile(file, text, 0o644), discard };
 }
 
 /** Checks the new inventory, then replaces the file in one step. */

@@ -2,14 +2,13 @@
  * All disk access of keys/. A file is read through one open handle, so the checked file is the one that is read. A file
  * is written completely or not at all.
  *
- * To write, this creates a temporary file in the same directory exclusively, and fsyncs it. A new file is then linked
- * into place, which fails if the name is taken, so nothing is ever overwritten. A renewed file is renamed into place.
- * Then the directory is fsynced.
+ * A renewed file is replaced as every file is (broker/files). A new one is linked into place instead of renamed, which
+ * fails if the name is taken, so nothing is ever overwritten.
  */
-import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
+import { replaceFile, syncDirectory, writeDraft } from '../../broker/files/index.ts';
 import { KeyError, MAX_KEY_FILE_BYTES, PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE } from '../base/index.ts';
 
 const GROUP_AND_OTHERS = 0o077;
@@ -137,14 +136,20 @@ export async function isPresent(path: string): Promise<boolean> {
 
 /** @throws KeyError ERR_KEY_EXISTS when the name is taken (the existing file stays untouched), ERR_KEY_FILE_IO */
 export async function createKeyFile(path: string, text: string, mode: number): Promise<void> {
-  await writeWhole(path, text, mode, async (temporary) => {
-    await linkOrRename(temporary, path);
+  await writing(path, async () => {
+    const draft = await writeDraft(path, text, mode);
+    try {
+      await linkOrRename(draft, path);
+    } finally {
+      await rm(draft, { force: true });
+    }
+    await syncDirectory(dirname(path));
   });
 }
 
 /** For renewable files: readers see the old file or the new one, never a part. @throws KeyError ERR_KEY_FILE_IO */
 export async function replaceKeyFile(path: string, text: string, mode: number): Promise<void> {
-  await writeWhole(path, text, mode, (temporary) => rename(temporary, path));
+  await writing(path, () => replaceFile(path, text, mode));
 }
 
 /**
@@ -170,29 +175,12 @@ export async function appendRegisterLine(path: string, line: string): Promise<vo
   }
 }
 
-async function writeWhole(
-  path: string,
-  text: string,
-  mode: number,
-  putInPlace: (temporary: string) => Promise<void>,
-): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`);
+async function writing(path: string, write: () => Promise<void>): Promise<void> {
   try {
-    const handle = await open(temporary, 'wx', PRIVATE_FILE_MODE);
-    try {
-      await handle.writeFile(text);
-      await handle.chmod(mode); // not at creation: the umask would change it
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await putInPlace(temporary);
-    await syncDirectory(dirname(path));
+    await write();
   } catch (error) {
     if (error instanceof KeyError) throw error;
     throw new KeyError('ERR_KEY_FILE_IO', `cannot write "${path}" (${errnoOf(error)}); nothing was changed`, error);
-  } finally {
-    await rm(temporary, { force: true });
   }
 }
 
@@ -209,16 +197,6 @@ async function linkOrRename(temporary: string, path: string): Promise<void> {
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(errnoOf(error))) throw error;
     if (await isPresent(path)) throw taken();
     await rename(temporary, path);
-  }
-}
-
-/** A rename is durable only after its directory is synced. */
-export async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

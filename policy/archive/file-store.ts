@@ -4,17 +4,18 @@
  *   files/SHA256          the content of one file of a policy
  *   policies/HASH         which six, in the order in which they are hashed
  *
- * A file is written under another name, brought to disk, and renamed: a name that is there has its whole content.
+ * A name that is there has its whole content (broker/files).
  */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../../broker/files/index.ts';
 import { hashFiles, POLICY_FILE_NAMES, type PolicyFiles } from '../load/index.ts';
 import { PolicyError } from '../read/index.ts';
 import { isHash } from './entry.ts';
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
+const { O_NOFOLLOW, O_RDONLY } = constants;
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 
@@ -109,31 +110,10 @@ export async function makePrivate(path: string): Promise<void> {
 
 async function writeWhole(directory: string, name: string, bytes: Uint8Array): Promise<void> {
   const path = join(directory, name);
-  const fresh = join(directory, `.${name}.new`);
   try {
-    if ((await readIfThere(path)) !== null) return;
-    await rm(fresh, { force: true });
-    const handle = await open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);
-    try {
-      await handle.writeFile(bytes);
-      await handle.datasync();
-    } finally {
-      await handle.close();
-    }
-    await rename(fresh, path);
-    await syncDirectory(directory);
+    if ((await readIfThere(path)) === null) await replaceFile(path, bytes, FILE_MODE);
   } catch (cause) {
     throw unwritable(path, cause);
-  }
-}
-
-/** A new name that is not on disk would vanish with its content. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

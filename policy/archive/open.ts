@@ -8,8 +8,9 @@
  * journal: it is skipped, and the next entry begins on a line of its own.
  */
 import { constants } from 'node:fs';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { replaceFile } from '../../broker/files/index.ts';
 import type { PolicyFiles } from '../load/index.ts';
 import type { ArchiveReader, Loss, RevisionArchive } from './archive.ts';
 import { parseEntry, type RevisionEntry } from './entry.ts';
@@ -17,7 +18,7 @@ import { codeOf, FileStore, makePrivate, unreadable, unwritable } from './file-s
 import { JOURNAL_KEPT_SHARE, MAX_ARCHIVE_BYTES, MAX_JOURNAL_ENTRIES } from './limits.ts';
 
 const JOURNAL = 'revisions.jsonl';
-const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
 
 /** Where the archive of an audit log is: in its directory, so that both are kept, copied and set aside together. */
 export function archiveOf(auditDirectory: string): string {
@@ -176,17 +177,8 @@ class DiskArchive implements RevisionArchive {
     const kept = this.#entries.slice(-Math.max(1, Math.floor(this.#limits.maxEntries * JOURNAL_KEPT_SHARE)));
     const revisions = this.#entries.length - kept.length;
     const path = join(this.#root, JOURNAL);
-    const fresh = join(this.#root, `.${JOURNAL}.new`);
     try {
-      await rm(fresh, { force: true });
-      const handle = await open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-      try {
-        await handle.writeFile(kept.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
-        await handle.datasync();
-      } finally {
-        await handle.close();
-      }
-      await rename(fresh, path);
+      await replaceFile(path, kept.map((entry) => `${JSON.stringify(entry)}\n`).join(''), 0o600);
     } catch (cause) {
       throw unwritable(path, cause);
     }

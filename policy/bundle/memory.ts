@@ -4,10 +4,10 @@
  * One file holds both, so the remembered version is always that of the remembered files.
  */
 import { constants } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open } from 'node:fs/promises';
 import * as z from 'zod';
 import { reasonOf } from '../../broker/base/index.ts';
+import { replaceFile } from '../../broker/files/index.ts';
 import { PolicyError } from '../read/index.ts';
 import type { AcceptedVersions } from './accept.ts';
 import { type Bundle, decodeBundle, encodeBundle } from './bundle.ts';
@@ -26,7 +26,7 @@ export interface BundleMemory {
 }
 
 const MODE = 0o600;
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
+const { O_NOFOLLOW, O_RDONLY } = constants;
 const keptFile = z.strictObject({
   version: z.int().positive(),
   policy: z.string().regex(/^[0-9a-f]{64}$/),
@@ -79,24 +79,8 @@ function unreadable(path: string, reason: string): PolicyError {
   );
 }
 
-async function writeKept(path: string, { versions, bundle }: KeptBundle): Promise<void> {
-  const fresh = `${path}.new`;
-  await rm(fresh, { force: true });
-  const handle = await open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, MODE);
-  try {
-    await handle.writeFile(JSON.stringify({ ...versions, bundle: encodeBundle(bundle) }));
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(fresh, path);
-  // A rename is durable only after its directory is synced.
-  const directory = await open(dirname(path), O_RDONLY);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+function writeKept(path: string, { versions, bundle }: KeptBundle): Promise<void> {
+  return replaceFile(path, JSON.stringify({ ...versions, bundle: encodeBundle(bundle) }), MODE);
 }
 
 function parseJson(text: string): unknown {

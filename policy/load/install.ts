@@ -1,13 +1,11 @@
 /** Writes a policy into a directory: each file that differs, by a rename, so that no file is ever half there. */
-import { constants } from 'node:fs';
-import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { reasonOf } from '../../broker/base/index.ts';
+import { syncDirectory, writeDraft } from '../../broker/files/index.ts';
 import { PolicyError } from '../read/index.ts';
 import { POLICY_FILE_NAMES, type PolicyFiles } from './files.ts';
 import { followTrusted } from './trusted-path.ts';
-
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 
 /**
  * The new files are all on disk before the first takes its place. The renames follow each other within a millisecond or so; a
@@ -22,12 +20,12 @@ export async function installPolicy(directory: string, files: PolicyFiles): Prom
     await mkdir(directory, { recursive: true, mode: 0o755 });
     const real = await followTrusted(resolve(directory));
     for (const name of POLICY_FILE_NAMES) {
-      if (await hasContent(join(real, name), files[name])) continue;
-      const draft = join(real, `.${name}.argus-new`);
-      drafts.push({ name, draft });
-      await writeDraft(draft, files[name], await modeOf(join(real, name)));
+      const path = join(real, name);
+      if (await hasContent(path, files[name])) continue;
+      drafts.push({ name, draft: await writeDraft(path, files[name], await modeOf(path)) });
     }
     for (const { name, draft } of drafts) await rename(draft, join(real, name));
+    await syncDirectory(real);
     return drafts.map(({ name }) => name);
   } catch (cause) {
     for (const { draft } of drafts) await rm(draft, { force: true }).catch(() => undefined);
@@ -50,16 +48,4 @@ async function hasContent(path: string, bytes: Uint8Array): Promise<boolean> {
 async function modeOf(path: string): Promise<number> {
   const stats = await lstat(path).catch(() => null);
   return stats?.isFile() === true ? stats.mode & 0o755 : 0o644;
-}
-
-async function writeDraft(path: string, bytes: Uint8Array, mode: number): Promise<void> {
-  await rm(path, { force: true });
-  const handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
-  try {
-    await handle.writeFile(bytes);
-    await handle.chmod(mode);
-    await handle.datasync();
-  } finally {
-    await handle.close();
-  }
 }

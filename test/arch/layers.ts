@@ -37,6 +37,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       { 'broker/base/clock.ts': `import { SWEEP_MS } from '../process/index.ts';` },
     ],
   },
+  // How files are replaced: the one folder below all others that touches a disk.
+  'broker/files': {
+    imports: [],
+    breaking: [{ 'broker/files/replace-file.ts': `import { BrokerError } from '../process/index.ts';` }],
+  },
   'broker/config': {
     imports: ['broker/base'],
     breaking: [{ 'broker/config/problems.ts': `import { BrokerError } from '../process/index.ts';` }],
@@ -69,7 +74,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'keys/sealed/seal.ts': `import { loadIdentity } from '../files/index.ts';` }],
   },
   'keys/files': {
-    imports: ['broker/base', 'keys/base', 'keys/credential', 'keys/sealed'],
+    imports: ['broker/base', 'broker/files', 'keys/base', 'keys/credential', 'keys/sealed'],
     breaking: [{ 'keys/files/identity.ts': `import type { Domain } from '../../policy/contract/index.ts';` }],
   },
   keys: {
@@ -95,15 +100,15 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     ],
   },
   'policy/load': {
-    imports: ['broker/base', 'policy/contract', 'policy/read', 'policy/decide'],
+    imports: ['broker/base', 'broker/files', 'policy/contract', 'policy/read', 'policy/decide'],
     breaking: [{ 'policy/load/watch.ts': `import { log } from '../../broker/process/index.ts';` }],
   },
   'policy/archive': {
-    imports: ['broker/base', 'policy/contract', 'policy/read', 'policy/load'],
+    imports: ['broker/base', 'broker/files', 'policy/contract', 'policy/read', 'policy/load'],
     breaking: [{ 'policy/archive/open.ts': `import { AuditLog } from '../../broker/audit/index.ts';` }],
   },
   'policy/bundle': {
-    imports: ['broker/base', 'keys', 'policy/decide', 'policy/load', 'policy/read'],
+    imports: ['broker/base', 'broker/files', 'keys', 'policy/decide', 'policy/load', 'policy/read'],
     breaking: [{ 'policy/bundle/memory.ts': `import { openArchive } from '../archive/index.ts';` }],
   },
   'policy/analyse': {
@@ -166,7 +171,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     ],
   },
   'broker/audit': {
-    imports: ['broker/base', 'broker/record', 'policy/contract'],
+    imports: ['broker/base', 'broker/files', 'broker/record', 'policy/contract'],
     typesOnly: ['policy/contract'],
     breaking: [
       { 'broker/audit/body.ts': `import { Permit } from '../../policy/contract/index.ts';` },
@@ -175,7 +180,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     ],
   },
   'broker/carrier': {
-    imports: ['broker/base', 'broker/config', 'broker/process', 'broker/turns', 'keys', 'policy'],
+    imports: ['broker/base', 'broker/files', 'broker/config', 'broker/process', 'broker/turns', 'keys', 'policy'],
     breaking: [
       { 'broker/carrier/unix.ts': `import { connect } from '../../clients/sdk/index.ts';` },
       { 'broker/carrier/places.ts': `import { SessionPace } from '../service/index.ts';` },
@@ -225,11 +230,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'clients/agents/socket/private-socket.ts': `import { connect } from '../../sdk/index.ts';` }],
   },
   'clients/agents/audio': {
-    imports: ['clients/agents/socket', 'clients/sdk', 'broker/base', 'broker/wire'],
+    imports: ['clients/agents/socket', 'clients/sdk', 'broker/base', 'broker/files', 'broker/wire'],
     breaking: [{ 'clients/agents/audio/guest/endpoint.ts': `import { Ring } from '../../../broker/core/index.ts';` }],
   },
   'clients/agents/network': {
-    imports: ['clients/agents/socket', 'clients/sdk', 'broker/base', 'broker/config', 'broker/wire'],
+    imports: ['clients/agents/socket', 'clients/sdk', 'broker/base', 'broker/files', 'broker/config', 'broker/wire'],
     breaking: [{ 'clients/agents/network/dhcp.ts': `import { seal } from '../../../broker/channel/index.ts';` }],
   },
   'clients/agents/guest': {
@@ -340,7 +345,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'clients/vm/qemu.ts': `import { Sessions } from '../../broker/service/index.ts';` }],
   },
   'clients/host': {
-    imports: ['broker/base', 'broker', 'keys', 'policy'],
+    imports: ['broker/base', 'broker/files', 'broker', 'keys', 'policy'],
     breaking: [{ 'clients/host/init.ts': `import { Sessions } from '../../broker/service/index.ts';` }],
   },
   'clients/machines': {
@@ -368,7 +373,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'clients/demo/rogue.ts': `import { sendv } from '../../broker/core/index.ts';` }],
   },
   'clients/audit': {
-    imports: ['broker/base', 'broker/record', 'broker/audit', 'keys', 'policy'],
+    imports: ['broker/base', 'broker/files', 'broker/record', 'broker/audit', 'keys', 'policy'],
     breaking: [{ 'clients/audit/table.ts': `import { startBroker } from '../../broker/index.ts';` }],
   },
   'clients/cli': {
@@ -384,6 +389,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'clients/vm',
       'clients/devices',
       'broker/base',
+      'broker/files',
       'broker/config',
       'broker/record',
       'broker/audit',

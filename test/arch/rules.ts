@@ -237,7 +237,31 @@ const glossaryRules: readonly Rule[] = [
   },
 ];
 
+/** Files that rename something else than the new content of a file: directories, sockets, locks, names that are free. */
+const RENAMING = [
+  'broker/files/replace-file.ts',
+  'broker/audit/files/lock.ts',
+  'broker/audit/files/packed-segment.ts',
+  'broker/carrier/vmm-directory.ts',
+  'clients/host/init.ts',
+  'clients/machines/image/build.ts',
+  'clients/machines/image/newer.ts',
+  'clients/machines/image/packages.ts',
+  'keys/files/key-files.ts',
+  'keys/files/rotation/identity-rotation.ts',
+  'policy/load/install.ts',
+];
+
 const treeRules: readonly Rule[] = [
+  textRule(
+    'a file is replaced in broker/files alone',
+    (source) => isProduct(source) && !RENAMING.includes(source.path),
+    /\brename(?:Sync)?\(/,
+    [
+      { 'keys/files/registry.ts': 'await rename(fresh, path);' },
+      { 'clients/cli/commands/audit/list.ts': 'renameSync(fresh, file);' },
+    ],
+  ),
   {
     name: 'there are no import cycles, types included',
     violations: (sources) => cycles(sources).map((cycle) => cycle.join(' -> ')),

@@ -1,7 +1,8 @@
 /** Segments in a directory of the host's file system. An edge. */
 import { constants, fstatSync, lstatSync, type Stats } from 'node:fs';
-import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { chmod, type FileHandle, lstat, mkdir, open, readdir, rm, statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { replaceFile, syncDirectory } from '../../files/index.ts';
 import { AuditError } from '../errors.ts';
 import { SEGMENT_DIGITS } from '../limits.ts';
 import type { AuditFile, AuditFiles, SegmentInfo } from './files.ts';
@@ -157,18 +158,7 @@ class NodeFiles implements AuditFiles {
   }
 
   async replaceBeside(name: string, text: string): Promise<void> {
-    const path = join(this.#directory, name);
-    const fresh = join(this.#directory, `.${name}.new`);
-    await rm(fresh, { force: true });
-    const handle = await open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, SEGMENT_MODE);
-    try {
-      await handle.writeFile(text);
-      await handle.datasync();
-    } finally {
-      await handle.close();
-    }
-    await rename(fresh, path);
-    await this.#syncDirectory();
+    await replaceFile(join(this.#directory, name), text, SEGMENT_MODE);
   }
 
   async remove(segments: readonly number[]): Promise<void> {
@@ -209,13 +199,8 @@ class NodeFiles implements AuditFiles {
   }
 
   /** Without this, a power loss could remove a new file: its directory entry must be on disk too. */
-  async #syncDirectory(): Promise<void> {
-    const handle = await open(this.#directory, O_RDONLY);
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+  #syncDirectory(): Promise<void> {
+    return syncDirectory(this.#directory);
   }
 }
 

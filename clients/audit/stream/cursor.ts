@@ -2,9 +2,9 @@
  * How far a receiver has been served, in a file that is replaced completely or not at all. Without it, or with an old
  * one, records are delivered again; none is left out.
  */
-import { open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { replaceFile } from '../../../broker/files/index.ts';
 import { StreamError } from './errors.ts';
 import { BEGINNING, type StreamPosition } from './records.ts';
 
@@ -68,30 +68,6 @@ export function cursorFile(file: string, to: string): CursorStore {
       }
       return parseCursor(text, to, file);
     },
-    replace: async (cursor) => {
-      const fresh = `${file}.new`;
-      await write(fresh, formatCursor(cursor, to));
-      await rename(fresh, file);
-      await syncDirectory(dirname(file));
-    },
+    replace: (cursor) => replaceFile(file, formatCursor(cursor, to), 0o600),
   };
-}
-
-async function write(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'w', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -6,6 +6,7 @@
  * do then is only the names of the files.
  */
 import { rename } from 'node:fs/promises';
+import { syncDirectory } from '../../../broker/files/index.ts';
 import { KeyError, PRIVATE_FILE_MODE, PUBLIC_FILE_MODE } from '../../base/index.ts';
 import { type Credential, generatePrivateJwk } from '../../credential/index.ts';
 import { sealingOf, storedForm } from '../at-rest/sealed-keys.ts';
@@ -13,7 +14,7 @@ import type { Authority } from '../authority.ts';
 import { describeKeyDirectory } from '../description.ts';
 import { putCredential, writeRequest } from '../enrolment.ts';
 import { formatJwk, readSigningKey, readTrustAnchor } from '../jwk-files.ts';
-import { createKeyFile, isPresent, replaceKeyFile, syncDirectory } from '../key-files.ts';
+import { createKeyFile, isPresent, replaceKeyFile } from '../key-files.ts';
 import { type IdentityLayout, identityLayout } from '../layout.ts';
 
 export interface IdentityRotationTerms {

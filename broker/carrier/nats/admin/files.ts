@@ -1,7 +1,7 @@
 /** The files of one end of a NATS carrier, in addition to its identity: its nkey seed and the CA of the server. */
-import { constants } from 'node:fs';
-import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { replaceFile } from '../../../files/index.ts';
 import { NatsCarrierError } from '../errors.ts';
 import { MAX_FILE_BYTES } from '../limits.ts';
 
@@ -40,21 +40,8 @@ async function statOf(path: string, hint: string): Promise<{ readonly mode: numb
 }
 
 /** Writes the file completely or not at all, because nats-server may read it at any moment. */
-export async function writeWhole(path: string, text: string, mode: 'private' | 'public'): Promise<void> {
-  const fileMode = mode === 'private' ? PRIVATE_FILE_MODE : PUBLIC_FILE_MODE;
-  const temporary = `${path}.new`;
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
-  const handle = await open(temporary, flags, fileMode);
-  try {
-    await handle.chmod(fileMode);
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, path);
-  const directory = await open(dirname(path), constants.O_RDONLY);
-  await directory.sync().finally(() => directory.close());
+export function writeWhole(path: string, text: string, mode: 'private' | 'public'): Promise<void> {
+  return replaceFile(path, text, mode === 'private' ? PRIVATE_FILE_MODE : PUBLIC_FILE_MODE);
 }
 
 export async function makePrivateDirectory(path: string): Promise<void> {

@@ -1,5 +1,6 @@
-/** The mixer's settings on disk: the whole file is written next to the old file, then renamed over it. */
-import { readFile, rename, writeFile } from 'node:fs/promises';
+/** The mixer's settings on disk. */
+import { readFile } from 'node:fs/promises';
+import { replaceFile } from '../../../../broker/files/index.ts';
 import { AudioError } from '../errors.ts';
 import { SAVE_DELAY_MS } from '../limits.ts';
 import { type MixerSetting, parseSettings } from './mixer-state.ts';
@@ -41,8 +42,6 @@ export class SettingsFile {
   }
 
   async #write(settings: ReadonlyMap<string, MixerSetting>): Promise<void> {
-    const temporary = `${this.#path}.new`;
-    await writeFile(temporary, `${JSON.stringify(Object.fromEntries(settings), null, 2)}\n`, { mode: 0o600 });
-    await rename(temporary, this.#path);
+    await replaceFile(this.#path, `${JSON.stringify(Object.fromEntries(settings), null, 2)}\n`, 0o600);
   }
 }

@@ -1,8 +1,8 @@
 /** Leases on disk: one JSON file, replaced as a whole, so that a crash leaves the old one or the new one. */
-import { open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { reasonOf } from '../../../../broker/base/index.ts';
+import { replaceFile } from '../../../../broker/files/index.ts';
 import { formatIpv4, parseIpv4 } from '../address.ts';
 import { NetError } from '../errors.ts';
 import { type Lease, Leases } from './leases.ts';
@@ -59,21 +59,7 @@ export async function writeLeases(path: string, leases: readonly Lease[]): Promi
   const kept = leases
     .filter(({ state }) => state !== 'offered')
     .map((lease) => ({ ...lease, ipv4: formatIpv4(lease.ipv4) }));
-  const temporary = `${path}.new`;
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify({ format: FORMAT, leases: kept }, null, 1)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  const directory = await open(dirname(path), 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await replaceFile(path, `${JSON.stringify({ format: FORMAT, leases: kept }, null, 1)}\n`, 0o600);
 }
 
 function broken(path: string, cause: unknown): NetError {

@@ -1,5 +1,5 @@
 /** `argus audit list`: the records that answer a question, and those that come. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import {
   escapeUnsafe,
@@ -10,6 +10,7 @@ import {
   placeAfter,
   readAudit,
 } from '../../../../broker/audit/index.ts';
+import { replaceFile } from '../../../../broker/files/index.ts';
 import {
   AuditQuestionError,
   avcLine,
@@ -97,7 +98,7 @@ async function list(directory: string, words: readonly string[], flags: ListFlag
     if (!flags.follow) return;
     for await (const line of followAudit(directory, end ?? BEGINNING, signal)) use(line);
   });
-  if (flags.checkpoint !== undefined && end !== undefined) writeCursor(flags.checkpoint, directory, end);
+  if (flags.checkpoint !== undefined && end !== undefined) await writeCursor(flags.checkpoint, directory, end);
   if (leftOut.count > 0)
     process.stderr.write(`${leftOut.count} records have no AVC line: they are not decisions, or were only counted\n`);
   if (found > 0) return;
@@ -165,8 +166,6 @@ function readCursor(file: string, directory: string): LinePlace | undefined {
   );
 }
 
-function writeCursor(file: string, directory: string, { segment, offset }: LinePlace): void {
-  const fresh = `${file}.new`;
-  writeFileSync(fresh, `${JSON.stringify({ directory, segment, offset })}\n`, { mode: 0o600 });
-  renameSync(fresh, file);
+function writeCursor(file: string, directory: string, { segment, offset }: LinePlace): Promise<void> {
+  return replaceFile(file, `${JSON.stringify({ directory, segment, offset })}\n`, 0o600);
 }

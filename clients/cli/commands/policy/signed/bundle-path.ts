@@ -1,6 +1,7 @@
 /** Bundles as files of an admin. */
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { reasonOf } from '../../../../../broker/base/index.ts';
+import { replaceFile } from '../../../../../broker/files/index.ts';
 import { type Bundle, decodeBundle, encodeBundle, PolicyError } from '../../../../../policy/index.ts';
 
 /** @throws PolicyError ERR_POLICY_BUNDLE */
@@ -16,19 +17,9 @@ export async function readBundle(path: string): Promise<Bundle> {
 
 /** Readers see the old file or the new one, never a part. @throws PolicyError ERR_POLICY_BUNDLE */
 export async function writeBundle(path: string, bundle: Bundle): Promise<void> {
-  const fresh = `${path}.argus-new`;
   try {
-    await rm(fresh, { force: true });
-    const handle = await open(fresh, 'wx', 0o644);
-    try {
-      await handle.writeFile(encodeBundle(bundle));
-      await handle.datasync();
-    } finally {
-      await handle.close();
-    }
-    await rename(fresh, path);
+    await replaceFile(path, encodeBundle(bundle), 0o644);
   } catch (cause) {
-    await rm(fresh, { force: true }).catch(() => undefined);
     throw new PolicyError('ERR_POLICY_BUNDLE', `"${path}" cannot be written: ${reasonOf(cause)}`, [], cause);
   }
 }

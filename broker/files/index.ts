@@ -1,0 +1,1 @@
+export { replaceFile, syncDirectory, writeDraft } from './replace-file.ts';
