@@ -14,22 +14,21 @@ import {
   parseVerifierKey,
   type RetentionOptions,
 } from './audit/index.ts';
-import { reasonOf } from './base/index.ts';
+import { parseHostPort, reasonOf } from './base/index.ts';
 import { OUR_WORDS, problemOf, readYamlText } from './config/index.ts';
 import { BrokerError, MIN_MEMORY_BYTES, POLICY_SOURCES, RING_BYTES_PER_DOMAIN } from './process/index.ts';
 import { MAX_RING_BYTES, MIN_RING_BYTES } from './wire/index.ts';
 
-const HOST_PORT = /^(\[[0-9a-fA-F:]+\]|[^:[\]]+):(\d{1,5})$/;
-
 /** `127.0.0.1:7100`, `[::1]:7100` or `host:0`. */
-const hostPort = z
-  .string()
-  .regex(HOST_PORT, 'expected host:port, e.g. 127.0.0.1:7100')
-  .transform((text, context) => {
-    const [, host = '', port = ''] = HOST_PORT.exec(text) ?? [];
-    if (Number(port) > 65_535) context.addIssue({ code: 'custom', message: 'port is above 65535' });
-    return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+const hostPort = z.string().transform((text, context) => {
+  const parsed = parseHostPort(text);
+  if (parsed !== null) return parsed;
+  context.addIssue({
+    code: 'custom',
+    message: 'expected host:port, e.g. 127.0.0.1:7100, with a port of at most 65535',
   });
+  return z.NEVER;
+});
 
 const path = z.string().min(1);
 

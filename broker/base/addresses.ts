@@ -7,6 +7,21 @@ const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
 const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
 const IPV6_GROUPS = 8;
+const HOST_PORT = /^(\[[0-9a-fA-F:.]+\]|[^:[\]\s]+):(\d{1,5})$/;
+const MAX_TCP_PORT = 65_535;
+
+/** Where a TCP socket listens or connects. */
+export interface HostPort {
+  /** A name or an address, without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `127.0.0.1:7100`, `[::1]:7100` or `name:0`; null for anything else. */
+export function parseHostPort(text: string): HostPort | null {
+  const [, host = '', port = ''] = HOST_PORT.exec(text) ?? [];
+  return host === '' || Number(port) > MAX_TCP_PORT ? null : { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
 
 /** u32, or null. */
 export function parseIpv4(text: string): number | null {

@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { reasonOf } from '../../../broker/base/index.ts';
+import { type HostPort, parseHostPort, reasonOf } from '../../../broker/base/index.ts';
 import { OUR_WORDS, problemOf, readYamlText } from '../../../broker/config/index.ts';
 import { ArgusError } from '../../sdk/index.ts';
 import { readDhcpConfig } from './dhcp/config.ts';
@@ -26,7 +26,7 @@ import { announceRoutes } from './routes/announce.ts';
 import { applyRoutes } from './routes/apply.ts';
 import { addressBytes, type Prefix, parsePrefix } from './routes/prefix.ts';
 import { StreamProxy } from './stream/proxy.ts';
-import { dialTcp, type Endpoint, listenTcp, parseEndpoint } from './stream/tcp.ts';
+import { dialTcp, listenTcp } from './stream/tcp.ts';
 
 const path = z.string().min(1);
 const domainName = z.string().min(1).max(63);
@@ -87,8 +87,8 @@ const routesPart = z.strictObject({
 });
 
 const argoPort = z.int().min(1).max(0xffff_ffff);
-const endpoint = z.string().transform((text, context): Endpoint => {
-  const parsed = parseEndpoint(text);
+const endpoint = z.string().transform((text, context): HostPort => {
+  const parsed = parseHostPort(text);
   if (parsed !== null) return parsed;
   context.addIssue({ code: 'custom', message: `"${text}" is no host:port, such as 127.0.0.1:8080` });
   return z.NEVER;

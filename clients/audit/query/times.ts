@@ -1,12 +1,6 @@
 /** Words for moments, as `ausearch -ts` has them, and ISO 8601. All in UTC, as the records are. Pure. */
+import { parseDuration } from '../../../broker/base/index.ts';
 
-const UNITS: ReadonlyMap<string, number> = new Map([
-  ['s', 1_000],
-  ['m', 60_000],
-  ['h', 3_600_000],
-  ['d', 86_400_000],
-  ['w', 7 * 86_400_000],
-]);
 const DAY_MS = 86_400_000;
 const RECENT_MS = 600_000;
 const MONDAY = 1;
@@ -37,9 +31,8 @@ export function parseTime(text: string, now: number): number | null {
     case 'month-ago':
       return now - 30 * DAY_MS;
   }
-  const [, count, unit] = /^-?(\d{1,6})([smhdw])$/.exec(text) ?? [];
-  const size = UNITS.get(unit ?? '');
-  if (size !== undefined) return now - Number(count) * size;
+  const ago = parseDuration(text.replace(/^-/, ''));
+  if (ago !== null) return now - ago;
   if (!/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?Z?)?$/.test(text)) return null;
   const time = Date.parse(text.includes('T') && !text.endsWith('Z') ? `${text}Z` : text);
   return Number.isNaN(time) ? null : time;

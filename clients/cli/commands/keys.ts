@@ -13,6 +13,7 @@ import {
   parseRole,
   writeRequest,
 } from '../../../keys/index.ts';
+import { parseSeconds } from '../durations.ts';
 import { printJson } from '../output.ts';
 import { sealingFrom, type UnsealedOption, unsealedOption } from '../unsealed.ts';
 import { who } from '../who.ts';
@@ -20,7 +21,7 @@ import { aeadCommand } from './keys/aead.ts';
 import { announce, describeAnnouncements, type RegisterDeliveryOptions, withAnnouncement } from './keys/announce.ts';
 import { approveCommand } from './keys/approve.ts';
 import { authorityCommand } from './keys/authority.ts';
-import { isoTime, parseDuration, print, quoted, roleOption } from './keys/format.ts';
+import { isoTime, print, quoted, roleOption } from './keys/format.ts';
 import { auditCommand, listCommand } from './keys/list.ts';
 import { migrateCommand, receiveCommand } from './keys/migrate.ts';
 import { refusalAt } from './keys/refusal.ts';
@@ -93,7 +94,7 @@ function issueCommand(): Command {
     .addOption(roleOption())
     .addOption(
       new Option('--ttl <time>', 'how long it is valid: 45s, 30m, 12h, 90d')
-        .argParser(parseDuration)
+        .argParser(parseSeconds)
         .default(DEFAULT_TTL_SECONDS, `${DEFAULT_TTL_SECONDS / 86_400}d`),
     )
     .option('--out <dir>', 'where the two files to hand back are written', '.')

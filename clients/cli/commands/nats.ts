@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { parseHostPort } from '../../../broker/base/index.ts';
 import {
   makeNkey,
   NatsServerDirectory,
@@ -129,7 +130,7 @@ async function merged(directory: NatsServerDirectory, options: ConfigOptions): P
 }
 
 function hostsOf(listen: string): readonly string[] {
-  const host = listen.slice(0, listen.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+  const host = parseHostPort(listen)?.host ?? '';
   const isLoopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
   return isLoopback ? [...new Set([host, 'localhost'])] : [host];
 }

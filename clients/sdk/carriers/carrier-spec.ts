@@ -1,5 +1,6 @@
 /** Carriers as the caller writes them, `unix:/path`, `tcp:host:port`, `serial:/dev/…`: one row of a table per scheme. */
 
+import { parseHostPort } from '../../../broker/base/index.ts';
 import { ArgusError } from '../errors.ts';
 import { findAgentSocket } from './agent-socket.ts';
 import type { OpenCarrier } from './carrier.ts';
@@ -18,7 +19,6 @@ const SCHEMES: ReadonlyMap<string, ParseCarrier> = new Map([
   ['nats', (_, spec) => (events, signal, owner) => openNats(spec, events, signal, owner)],
 ]);
 
-const MAX_TCP_PORT = 65_535;
 /** sun_path of Linux holds 108 bytes with the final NUL. */
 const MAX_UNIX_PATH_BYTES = 107;
 
@@ -50,12 +50,10 @@ function parseAgent(path: string, spec: string): OpenCarrier {
 }
 
 function parseTcp(rest: string, spec: string): OpenCarrier {
-  const match = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([1-9][0-9]{0,4})$/.exec(rest);
-  const tcpPort = Number(match?.[2]);
-  const host = match?.[1]?.replace(/^\[|\]$/g, '');
-  if (host === undefined || tcpPort > MAX_TCP_PORT)
-    throw carrierError(spec, `expected tcp:host:port with a port of 1 … ${MAX_TCP_PORT} (an IPv6 address in brackets)`);
-  return (events, signal) => openSocket({ host, port: tcpPort, noDelay: true }, events, signal);
+  const address = parseHostPort(rest);
+  if (address === null || address.port === 0 || !/^[0-9A-Za-z.:-]+$/.test(address.host))
+    throw carrierError(spec, 'expected tcp:host:port with a port of 1 … 65535 (an IPv6 address in brackets)');
+  return (events, signal) => openSocket({ ...address, noDelay: true }, events, signal);
 }
 
 function parseSerial(path: string, spec: string): OpenCarrier {

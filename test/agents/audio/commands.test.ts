@@ -13,7 +13,7 @@ import {
 } from '../../../clients/agents/audio/mixer/mixer-messages.ts';
 import { checkRoute, parseSettings } from '../../../clients/agents/audio/mixer/mixer-state.ts';
 import { drawMixer, keyAction, renderMixer } from '../../../clients/cli/commands/audio/mixer-view.ts';
-import { parseDuration } from '../../../clients/cli/commands/running/grants.ts';
+import { parseMilliseconds, parseSeconds, parseTimeout } from '../../../clients/cli/durations.ts';
 import type { Domain } from '../../../policy/index.ts';
 
 const commands = suite('audio commands');
@@ -34,14 +34,19 @@ const codeOf = (work: () => unknown): unknown => {
   }
 };
 
-commands('durations: a number and one of s, m, h, d', () => {
-  assert.equal(['90s', '10m', '2h', '1d'].map(parseDuration), [90_000, 600_000, 7_200_000, 86_400_000]);
-  for (const bad of ['', '10', 'm', '0s', '-1m', '1.5h', '10 m', '10min', '1w'])
+commands('durations: a number and one of ms, s, m, h, d, w, for every option alike', () => {
+  const times = ['500ms', '90s', '10m', '2h', '1d', '1w'];
+  assert.equal(times.map(parseMilliseconds), [500, 90_000, 600_000, 7_200_000, 86_400_000, 604_800_000]);
+  assert.is(parseSeconds('90d'), 7_776_000);
+  assert.is(parseTimeout('24d'), 24 * 86_400_000);
+  for (const bad of ['', '10', 'm', '0s', '-1m', '1.5h', '10 m', '10min', '1y', '9999999999s'])
     assert.is(
-      codeOf(() => parseDuration(bad)),
+      codeOf(() => parseMilliseconds(bad)),
       'commander.invalidArgument',
       bad,
     );
+  for (const refused of [() => parseSeconds('1500ms'), () => parseTimeout('25d')])
+    assert.is(codeOf(refused), 'commander.invalidArgument');
 });
 
 commands('keys: up to 150 %, down to 0, mute and back, another VM, quit', () => {

@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseHostPort } from '../../../broker/base/index.ts';
 import { NetError } from '../../../clients/agents/network/errors.ts';
 import { parseNetworkConfig, readNetworkConfig } from '../../../clients/agents/network/index.ts';
-import { parseEndpoint } from '../../../clients/agents/network/stream/tcp.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
 
 const agent = suite('the agent’s configuration');
@@ -72,9 +72,9 @@ agent('paths in a file are relative to it', () => {
 });
 
 agent('endpoints are host and port', () => {
-  assert.equal(parseEndpoint('127.0.0.1:80'), { host: '127.0.0.1', port: 80 });
-  assert.equal(parseEndpoint('[::1]:80'), { host: '::1', port: 80 });
-  for (const text of ['', ':80', 'host', 'host:65536', '::1:80', 'a b:80']) assert.is(parseEndpoint(text), null, text);
+  assert.equal(parseHostPort('127.0.0.1:80'), { host: '127.0.0.1', port: 80 });
+  assert.equal(parseHostPort('[::1]:80'), { host: '::1', port: 80 });
+  for (const text of ['', ':80', 'host', 'host:65536', '::1:80', 'a b:80']) assert.is(parseHostPort(text), null, text);
 });
 
 agent.run();

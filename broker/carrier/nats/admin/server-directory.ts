@@ -11,6 +11,7 @@ import { BlockList, isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Sealing } from '../../../../keys/index.ts';
+import { parseHostPort } from '../../../base/index.ts';
 import { OUR_WORDS, problemOf } from '../../../config/index.ts';
 import { NatsCarrierError } from '../errors.ts';
 import { isSubjectName } from '../subjects.ts';
@@ -141,7 +142,7 @@ export class NatsServerDirectory {
  * Without TLS an attacker on the network sees which ends communicate, and can end sessions. So private networks only.
  */
 function requirePrivate(listen: string): void {
-  const host = listen.slice(0, listen.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+  const host = parseHostPort(listen)?.host ?? '';
   if (host === 'localhost' || (isIP(host) !== 0 && PRIVATE.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'))) return;
   throw new NatsCarrierError(
     'ERR_NATS_TLS',

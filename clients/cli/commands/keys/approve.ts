@@ -7,10 +7,11 @@ import {
   openAuthority,
   readRequest,
 } from '../../../../keys/index.ts';
+import { parseSeconds } from '../../durations.ts';
 import { printJson } from '../../output.ts';
 import { who } from '../../who.ts';
 import { announce, describeAnnouncements, type RegisterDeliveryOptions, withAnnouncement } from './announce.ts';
-import { isoTime, parseDuration, print, quoted } from './format.ts';
+import { isoTime, print, quoted } from './format.ts';
 
 interface ApproveOptions extends RegisterDeliveryOptions {
   readonly authority: string;
@@ -28,7 +29,7 @@ export function approveCommand(): Command {
     .option('--thumbprint <thumbprint>', 'the key that the holder shows at its end; without it nothing is issued')
     .addOption(
       new Option('--ttl <time>', 'how long it is valid: 45s, 30m, 12h, 90d')
-        .argParser(parseDuration)
+        .argParser(parseSeconds)
         .default(DEFAULT_TTL_SECONDS, `${DEFAULT_TTL_SECONDS / 86_400}d`),
     )
     .option('--out <dir>', 'where the two files to hand back are written', '.')

@@ -2,25 +2,8 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { ROLES } from '../../../../keys/index.ts';
 
-/** Seconds per unit of a duration. */
-const UNIT_SECONDS: ReadonlyMap<string, number> = new Map([
-  ['s', 1],
-  ['m', 60],
-  ['h', 3600],
-  ['d', 86_400],
-]);
-
 export function print(...lines: readonly string[]): void {
   process.stdout.write(`${lines.join('\n')}\n`);
-}
-
-/** @returns seconds */
-export function parseDuration(text: string): number {
-  const [, count, unit] = /^([1-9][0-9]{0,8})([smhd])$/.exec(text) ?? [];
-  const seconds = UNIT_SECONDS.get(unit ?? '');
-  if (count === undefined || seconds === undefined)
-    throw new InvalidArgumentError('expected a number and a unit, as in 90d, 12h, 30m or 45s.');
-  return Number(count) * seconds;
 }
 
 /** @returns seconds since 1970-01-01 UTC */

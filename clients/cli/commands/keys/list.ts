@@ -3,8 +3,9 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 import { callControl, type KeyReport } from '../../../../broker/index.ts';
 import { type HolderKey, listHolders, openAuthority } from '../../../../keys/index.ts';
+import { parseSeconds } from '../../durations.ts';
 import { PLAIN, printJson } from '../../output.ts';
-import { isoTime, parseDuration, print, shortTime } from './format.ts';
+import { isoTime, print, shortTime } from './format.ts';
 
 const SOON_SECONDS = 14 * 86_400;
 const THUMBPRINT_SHOWN = 12;
@@ -20,7 +21,7 @@ export function listCommand(): Command {
   return new Command('list')
     .description('list the holders of keys: role, name, key, generation, validity, state')
     .requiredOption('--authority <dir>', 'directory of the authority')
-    .option('--expiring <time>', 'only valid ones that expire within: 14d, 12h', parseDuration)
+    .option('--expiring <time>', 'only valid ones that expire within: 14d, 12h', parseSeconds)
     .option('--all', 'also keys that were revoked, replaced or have expired')
     .option('--json', 'as one JSON object')
     .addHelpText('after', '\nExample:\n  argus keys list --authority /etc/argus/authority --expiring 14d')
@@ -77,7 +78,7 @@ export function auditCommand(): Command {
     .description('say what needs attention: keys that expire, expired, were never used; stale lists; incidents')
     .requiredOption('--authority <dir>', 'directory of the authority')
     .option('--control <path>', 'control socket of a broker: also what was never used, and incidents')
-    .option('--within <time>', 'what counts as soon', parseDuration, SOON_SECONDS)
+    .option('--within <time>', 'what counts as soon', parseSeconds, SOON_SECONDS)
     .option('--json', 'as one JSON object')
     .addHelpText(
       'after',

@@ -7,10 +7,11 @@ import {
   KeyError,
   openAuthority,
 } from '../../../../keys/index.ts';
+import { parseSeconds } from '../../durations.ts';
 import { printJson } from '../../output.ts';
 import { who } from '../../who.ts';
 import { announce, describeAnnouncements, type RegisterDeliveryOptions, withAnnouncement } from './announce.ts';
-import { isoTime, parseDuration, print } from './format.ts';
+import { isoTime, print } from './format.ts';
 
 interface RenewOptions extends RegisterDeliveryOptions {
   readonly authority: string;
@@ -25,7 +26,7 @@ export function renewCommand(): Command {
     .requiredOption('--authority <dir>', 'directory of the authority')
     .addOption(
       new Option('--ttl <time>', 'how long it is valid from now: 45s, 30m, 12h, 90d')
-        .argParser(parseDuration)
+        .argParser(parseSeconds)
         .default(DEFAULT_TTL_SECONDS, `${DEFAULT_TTL_SECONDS / 86_400}d`),
     )
     .option('--json', 'as one JSON object')

@@ -8,10 +8,11 @@ import {
   rotateAuthority,
   rotateIdentity,
 } from '../../../../keys/index.ts';
+import { parseSeconds } from '../../durations.ts';
 import { printJson } from '../../output.ts';
 import { who } from '../../who.ts';
 import { type Delivery, deliverBoth, describeDeliveries } from './deliver.ts';
-import { collect, isoTime, parseDuration, print, quoted } from './format.ts';
+import { collect, isoTime, print, quoted } from './format.ts';
 
 /** Programs look for a new credential twice a minute. An hour leaves room for those that were stopped meanwhile. */
 const HOLDER_OVERLAP_SECONDS = 3_600;
@@ -39,10 +40,10 @@ export function rotateCommand(): Command {
     .option('--authority <dir>', 'directory of the authority, where an identity is rotated')
     .addOption(
       new Option('--ttl <time>', 'how long the new credential of an identity is valid: 12h, 90d')
-        .argParser(parseDuration)
+        .argParser(parseSeconds)
         .default(DEFAULT_TTL_SECONDS, `${DEFAULT_TTL_SECONDS / 86_400}d`),
     )
-    .option('--overlap <time>', 'how long the old key counts: 1h for an identity, 90d for an authority', parseDuration)
+    .option('--overlap <time>', 'how long the old key counts: 1h for an identity, 90d for an authority', parseSeconds)
     .option('--control <path>', 'control socket of a broker that gets the list at once; may be repeated', collect)
     .option('--json', 'as one JSON object')
     .addHelpText(

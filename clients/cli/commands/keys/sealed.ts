@@ -9,8 +9,9 @@ import {
   sealKeyDirectory,
   unsealKeyDirectory,
 } from '../../../../keys/index.ts';
+import { parseSeconds } from '../../durations.ts';
 import { printJson } from '../../output.ts';
-import { isoTime, parseDuration, print } from './format.ts';
+import { isoTime, print } from './format.ts';
 
 const DEFAULT_MAX_AGE_SECONDS = 90 * 86_400;
 const NOTE =
@@ -93,7 +94,7 @@ export function restoreCommand(): Command {
     .description('put the files of a backup into a new directory')
     .argument('<file>', 'as argus keys backup wrote it')
     .argument('<dir>', 'directory for them, made with mode 0700; nothing in it is overwritten')
-    .option('--max-age <time>', 'how old the backup may be', parseDuration, DEFAULT_MAX_AGE_SECONDS)
+    .option('--max-age <time>', 'how old the backup may be', parseSeconds, DEFAULT_MAX_AGE_SECONDS)
     .addHelpText(
       'after',
       `\nExample:\n  argus keys restore authority.backup /etc/argus/authority --passphrase-file /root/argus.passphrase\n\nAn old backup of an authority does not know the keys that were issued and revoked since.${NOTE}`,

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
 import { parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+import { parseHostPort } from '../../../../broker/base/index.ts';
 import {
   BrokerError,
   type BrokerStatus,
@@ -302,5 +303,5 @@ function agentYaml(carrier: string, broker: string): string {
 }
 
 function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+  return parseHostPort(address)?.host ?? '';
 }

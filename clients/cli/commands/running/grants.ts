@@ -1,12 +1,11 @@
 /** `argus grant`, `argus revoke` and `argus grants`: labels that domains get at run time. */
 import Table from 'cli-table3';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { BrokerError, type BrokerStatus, callControl, type GrantStatus } from '../../../../broker/index.ts';
+import { parseMilliseconds } from '../../durations.ts';
 import { PLAIN, printable, printJson } from '../../output.ts';
 import { type ControlFlags, controlSocket, withControl } from '../../sockets/control.ts';
 import { who } from '../../who.ts';
-
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 interface Common extends ControlFlags {
   readonly json?: boolean;
@@ -27,7 +26,7 @@ export function grantCommand(): Command {
     .description('give a domain a grantable label, for a while or until it is taken back')
     .argument('<domain>', 'who gets it')
     .argument('<label>', 'a label that domains.yaml declares "grantable: true", e.g. @mic')
-    .option('--for <duration>', 'how long: 90s, 10m, 2h, 1d (default: until taken back)', parseDuration)
+    .option('--for <duration>', 'how long: 90s, 10m, 2h, 1d (default: until taken back)', parseMilliseconds)
     .option('--reason <text>', 'why, for the audit log', '')
     .option('--keep', 'also after the domain starts again; otherwise the grant ends with its session')
     .addHelpText('after', '\nExample:\n  argus grant chrome-vm @mic --for 10m --reason "call with the bank"')
@@ -82,14 +81,6 @@ export function grantsCommand(): Command {
       if (json === true) printJson(grants);
       else process.stdout.write(grants.length === 0 ? 'nothing is granted\n' : render(grants));
     });
-}
-
-/** `90s`, `10m`, `2h`, `1d` in milliseconds. */
-export function parseDuration(text: string): number {
-  const [, amount = '', unit = ''] = /^(\d{1,9})(s|m|h|d)$/.exec(text) ?? [];
-  const milliseconds = Number(amount) * (UNIT_MS[unit] ?? 0);
-  if (milliseconds <= 0) throw new InvalidArgumentError(`"${text}" is no duration like 90s, 10m, 2h or 1d`);
-  return milliseconds;
 }
 
 async function call({ control, timeout }: Common, path: string, body: object, failure: string): Promise<Answer> {

@@ -1,10 +1,10 @@
 /** `argus setenforce` and `argus getenforce`: domains whose denials are recorded and not enforced for a while. */
 import { Argument, Command } from 'commander';
 import { BrokerError, callControl, type PermissiveStatus } from '../../../../broker/index.ts';
+import { parseMilliseconds } from '../../durations.ts';
 import { printable, printJson } from '../../output.ts';
 import { type ControlFlags, controlSocket, withControl } from '../../sockets/control.ts';
 import { who } from '../../who.ts';
-import { parseDuration } from './grants.ts';
 
 interface Flags extends ControlFlags {
   readonly json?: boolean;
@@ -27,7 +27,7 @@ export function setenforceCommand(): Command {
     .description('make a domain permissive for a while (its denials are recorded and not enforced), or enforcing again')
     .argument('<domain>', 'the domain whose own requests are meant')
     .addArgument(new Argument('<mode>', 'what becomes of its denials').choices(['enforcing', 'permissive']))
-    .option('--for <duration>', 'how long it is permissive, at most 1d: 90s, 10m, 2h', parseDuration)
+    .option('--for <duration>', 'how long it is permissive, at most 1d: 90s, 10m, 2h', parseMilliseconds)
     .option('--reason <text>', 'why, for the audit log; required for permissive', '')
     .option('--json', 'print one JSON object')
     .addHelpText(

@@ -8,10 +8,10 @@ import { Command } from 'commander';
 import { tailAudit } from '../../../../../broker/audit/index.ts';
 import { callControl } from '../../../../../broker/index.ts';
 import type { Grant } from '../../../../../policy/index.ts';
+import { parseMilliseconds } from '../../../durations.ts';
 import { printJson } from '../../../output.ts';
 import { type ControlFlags, controlSocket, withControl } from '../../../sockets/control.ts';
 import { untilInterrupted } from '../../audit/interrupt.ts';
-import { parseDuration } from '../../running/grants.ts';
 import { load } from '../directory.ts';
 import { auditDirectory } from '../sources.ts';
 import { Comparison, lineOf } from './comparison.ts';
@@ -28,7 +28,7 @@ export function shadowCommand(): Command {
       'decide what a running broker decides by another policy too, and list the differences; changes nothing',
     )
     .argument('<directory>', 'the candidate')
-    .option('--for <duration>', 'how long: 90s, 10m, 2h, 1d (default: until it is interrupted)', parseDuration)
+    .option('--for <duration>', 'how long: 90s, 10m, 2h, 1d (default: until it is interrupted)', parseMilliseconds)
     .option('--json', 'print one JSON object at the end')
     .addHelpText(
       'after',

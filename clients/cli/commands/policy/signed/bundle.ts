@@ -10,8 +10,9 @@ import {
   PolicyError,
   type PolicyFiles,
 } from '../../../../../policy/index.ts';
+import { parseSeconds } from '../../../durations.ts';
 import { printJson } from '../../../output.ts';
-import { isoTime, parseDuration } from '../../keys/format.ts';
+import { isoTime } from '../../keys/format.ts';
 import { load } from '../directory.ts';
 import { readBundle, writeBundle } from './bundle-path.ts';
 
@@ -35,7 +36,7 @@ export function bundleCommand(): Command {
     .option(
       '--expires <duration>',
       'how long brokers accept it: 90d, 12h (default: 90d)',
-      parseDuration,
+      parseSeconds,
       DEFAULT_EXPIRY_SECONDS,
     )
     .option('--json', 'print one JSON object')
