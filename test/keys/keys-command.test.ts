@@ -159,7 +159,7 @@ command('a wrong command line is commander’s to refuse, and writes nothing', a
     ['enrol', dir, '--name', 'a', '--role', 'root'],
     ['issue', 'a', '--public', 'f', '--authority', 'd', '--ttl', '90'],
     ['issue', 'a', '--public', 'f', '--authority', 'd', '--ttl', '0d'],
-    ['issue', 'a', '--public', 'f', '--authority', 'd', '--ttl', '5w'],
+    ['issue', 'a', '--public', 'f', '--authority', 'd', '--ttl', '5y'],
     ['install', dir],
     ['init', dir, 'another'],
   ];
