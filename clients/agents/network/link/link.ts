@@ -27,6 +27,7 @@ import { dhcpFrame, dhcpOf } from './dhcp-frame.ts';
 import { NET_HEADER_BYTES } from './headers.ts';
 import { leavesWork, OFFLOAD_VERSION, takesOffload, typeOfPacket, writeHeader } from './offload.ts';
 import { framesOf } from './packet.ts';
+import { SentKinds } from './sent-kinds.ts';
 import { Stations } from './stations.ts';
 
 export interface LinkOptions {
@@ -63,6 +64,8 @@ interface Peer {
   flow: OpenFlow | null;
   /** Numbers of the frames that leave work and have no outcome yet. */
   readonly work: Fifo<number>;
+  /** What the frames without an outcome are, so that a loss says more than an errno word. */
+  readonly kinds: SentKinds;
   /** It was heard to take offloaded frames. */
   takesOffload: boolean;
   /** The broker refused an offloaded frame: it does not know them. None is tried again in this session. */
@@ -104,7 +107,14 @@ export class Link {
     this.#vm = vm;
     this.#options = options;
     for (const name of options.peers)
-      this.#peers.set(name, { name, flow: null, work: new Fifo(), takesOffload: false, isRefused: false });
+      this.#peers.set(name, {
+        name,
+        flow: null,
+        work: new Fifo(),
+        kinds: new SentKinds(),
+        takesOffload: false,
+        isRefused: false,
+      });
   }
 
   /** Registers the rings. @throws ArgusError when policy does not let this domain have them */
@@ -227,6 +237,7 @@ export class Link {
       return;
     }
     this.counters.sent++;
+    peer.kinds.sent(flow.sent, frame);
     if (leavesWork(type)) peer.work.push(flow.sent);
     // With one peer its pace is the link's, so the sender is slowed down; with several, one must not stop the others.
     if (this.#peers.size === 1 && room < LINK_WINDOW_BYTES / 2 && !this.#isPaused) {
@@ -236,7 +247,8 @@ export class Link {
   }
 
   #onRefused(peer: Peer, { number, error }: FlowEvents['refused']): void {
-    this.#loseBy(error);
+    // A kernel sends packets that nobody asked it for, such as those of IPv6: the operator has to see that it was those.
+    this.#lose(`${error.code} (${peer.kinds.of(number)})`);
     if (error.code !== 'EINVAL' || peer.isRefused) return;
     for (let at = 0; at < peer.work.length; at++) if (peer.work.at(at) === number) peer.isRefused = true;
     if (peer.isRefused) this.#negotiate();
