@@ -14,14 +14,17 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startBroker } from '../broker/index.ts';
-import { connect, type OpenFlow, type Vm } from '../clients/sdk/index.ts';
+import { connect, type Vm } from '../clients/sdk/index.ts';
 import { createAuthority, issueIdentity } from '../keys/index.ts';
 import { copyShippedPolicy } from '../policy/index.ts';
+import { PlainSender } from './audio-load.ts';
 import { runCompiled } from './compiled.ts';
 
 runCompiled(import.meta.url);
 
 const PORT = 4_713;
+/** The domid of audio-vm in the shipped policy. */
+const AUDIO_VM = 1;
 const FRAME_BYTES = 1_764;
 const FRAME_MS = 10;
 /** Ten minutes of frames. */
@@ -37,10 +40,14 @@ const SHORT_COLLECTIONS = ['--max-semi-space-size=2', '--single-threaded-gc'];
 const MAX_BURST = 64;
 /** Frames of each real-time stream whose latency does not count: compilers and caches warm up, sessions have just begun. */
 const WARM_UP_FRAMES = 100;
+/** The receiver takes for lost what has not come when nothing came for this long. */
+const LAST_FRAME_MS = 1_000;
 const MAX_LATENCY_MICROS = 1_000_000;
 const TTL_SECONDS = 3_600;
 /** Between the clock that all processes of one host share and that of this process, microseconds. */
 const CLOCK_OFFSET = Number(process.hrtime.bigint() / 1_000n) - performance.now() * 1_000;
+const frame = new Uint8Array(FRAME_BYTES);
+const frameView = new DataView(frame.buffer);
 
 interface Task {
   readonly role: 'broker' | 'receiver' | 'sender';
@@ -63,8 +70,6 @@ interface Heard {
 }
 
 interface Sent {
-  readonly sent: number;
-  readonly refused: number;
   readonly seconds: number;
   /** The load generator could not keep its own pace: ms it was late at most. */
   readonly late: number;
@@ -217,8 +222,13 @@ async function receive(task: Task): Promise<void> {
   let [frames, glitches] = [0, 0];
   let since = { cpu: process.cpuUsage(), at: performance.now() };
   process.send?.('up');
-  process.on('message', () => {
+  process.on('message', async () => {
     const receiverCpu = shareOfCore(since);
+    // A broker that is behind has not lost what it still has: a frame is lost when nothing comes any more.
+    for (let before = -1; before < frames && frames < task.streams * task.frames; ) {
+      before = frames;
+      await new Promise((resolve) => setTimeout(resolve, LAST_FRAME_MS));
+    }
     process.send?.({ frames, glitches, receiverCpu, ...percentiles(latencies) } satisfies Heard);
   });
   // In place, and without a promise for each message: the broker is measured, so the receiver must not be the limit.
@@ -255,54 +265,67 @@ function percentiles(latencies: Uint32Array): Pick<Heard, 'p50' | 'p99' | 'max'>
 }
 
 async function send(task: Task): Promise<void> {
-  const { streams, frames, frameMs } = task;
-  // A flow each: no promise and no object for a message, so that the broker is measured and not its load.
-  const flows: OpenFlow[] = [];
-  let [sent, refused, late] = [0, 0, 0];
-  for (let stream = 0; stream < streams; stream++) {
-    const vm = await dial(task, nameOf(stream));
-    const flow = await vm.flow({ to: { domain: 1, port: PORT } });
-    flow.on('refused', () => void refused++);
-    flows.push(flow);
-  }
-  const frame = new Uint8Array(FRAME_BYTES);
-  const view = new DataView(frame.buffer);
-  const one = (flow: OpenFlow, number: number): void => {
-    view.setUint32(0, number, true);
-    frame[FRAME_BYTES - 1] = number & 0xff;
-    sent++;
-    flow.send(frame, sharedMicros());
-  };
-  const settled = () => Promise.all(flows.map((flow) => flow.settled()));
+  const { frameMs, frames } = task;
+  const run = frameMs === null ? await fastRun(task) : await pacedRun(task, frameMs);
   process.send?.('up');
   await new Promise((resolve) => process.once('message', resolve));
   const startedAt = performance.now();
   const cpu = process.cpuUsage();
-  if (frameMs === null) {
+  const late = await run(frames, startedAt);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const share = shareOfCore({ cpu, at: startedAt });
+  process.send?.({ seconds, late, cpu: share } satisfies Sent);
+}
+
+/** Sends the frames, and resolves with the milliseconds that it was late at most. */
+type Run = (frames: number, startedAt: number) => Promise<number>;
+
+/** One frame after the other, as fast as the broker acknowledges them. */
+async function fastRun(task: Task): Promise<Run> {
+  const vm = await dial(task, nameOf(0));
+  const flow = await vm.flow({ to: { domain: AUDIO_VM, port: PORT } });
+  return async (frames) => {
     for (let number = 0; number < frames; number++) {
-      for (const flow of flows) one(flow, number);
-      if (number % WINDOW === WINDOW - 1) await settled();
+      flow.send(frameOf(number), sharedMicros());
+      if (number % WINDOW === WINDOW - 1) await flow.settled();
     }
-  } else {
-    // Streams begin spread over one frame's time, as those of strangers do. One timer drives all of them.
+    await flow.settled();
+    return 0;
+  };
+}
+
+/** Streams begin spread over one frame's time, as those of strangers do. One timer drives all of them. */
+async function pacedRun(task: Task, frameMs: number): Promise<Run> {
+  const { streams } = task;
+  const senders: PlainSender[] = [];
+  for (let stream = 0; stream < streams; stream++) {
+    const name = nameOf(stream);
+    const path = join(task.directory, 'run', `${name}.sock`);
+    const to = { domid: AUDIO_VM, port: PORT };
+    senders.push(await PlainSender.connect(path, join(task.directory, name), to, FRAME_BYTES));
+  }
+  return async (frames, startedAt) => {
+    let late = 0;
     const total = streams * frames;
     for (let index = 0; index < total; ) {
       const now = performance.now() - startedAt;
       const due = Math.min(total, Math.floor((now / frameMs) * streams) + 1);
       late = Math.max(late, now - (index * frameMs) / streams);
-      for (const end = Math.min(due, index + MAX_BURST); index < end; index++) {
-        const flow = flows[index % streams];
-        if (flow !== undefined) one(flow, Math.floor(index / streams));
-      }
+      for (const end = Math.min(due, index + MAX_BURST); index < end; index++)
+        senders[index % streams]?.send(frameOf(Math.floor(index / streams)), sharedMicros());
       await new Promise((resolve) => (index < due ? setImmediate(resolve) : setTimeout(resolve, 1)));
     }
-  }
-  await settled();
-  const seconds = (performance.now() - startedAt) / 1_000;
-  const share = shareOfCore({ cpu, at: startedAt });
-  // Accepted messages are in the ring. The reader needs a moment for the last of them.
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  process.send?.({ sent, refused, seconds, late, cpu: share } satisfies Sent);
+    while (senders.filter((sender) => !sender.flush()).length > 0)
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    return late;
+  };
+}
+
+/** The frame with this number; valid until the next call. */
+function frameOf(number: number): Uint8Array {
+  frameView.setUint32(0, number, true);
+  frame[FRAME_BYTES - 1] = number & 0xff;
+  return frame;
 }
 
 /** Microseconds of the shared clock, modulo 2^32: it fits a message type. No BigInt for each message. */
