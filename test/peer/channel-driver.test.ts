@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { beginHello } from '../../broker/channel/handshake.ts';
 import { REST_MS } from '../../broker/turns/index.ts';
 import {
   CloseCode,
@@ -124,6 +125,45 @@ for (const [label, reason, word, arrange] of STRANGERS) {
     await stranger.sayHello(broker);
     await stranger.carrier.whenWritten();
     assert.is(heard(stranger), word);
+    assert.equal(bench.sessionLog, [`session.refused ${reason}`]);
+    bench.close();
+  });
+}
+
+const VERSION_AT = 2;
+const OTHERS: readonly [label: string, reason: string, hello: (identity: Identity) => Promise<Uint8Array>][] = [
+  [
+    'suites of which the broker has none',
+    'NO_COMMON_SUITE',
+    async (identity) => (await beginHello(identity, null, ['A256GCMSIV'], HANDSHAKE)).record,
+  ],
+  [
+    'a later version of the handshake',
+    'NO_COMMON_VERSION',
+    async (identity) => {
+      const claims = { v: 3, kem: 'unknown', credential: identity.credentialJwt };
+      const statement = Buffer.from(await identity.signStatement('argus-hello+jws', claims));
+      return joined(encodeRecordHeader(RecordType.hello, 0, 0, statement.length), statement);
+    },
+  ],
+  [
+    'a later version of the records',
+    'BAD_VERSION',
+    async () => {
+      const record = encodeRecordHeader(RecordType.hello, 0, 0, 1);
+      record[VERSION_AT] = 9;
+      return joined(record, Uint8Array.of(0));
+    },
+  ],
+];
+for (const [label, reason, hello] of OTHERS) {
+  links(`one that offers ${label} hears that it is about the version`, async () => {
+    const bench = await PeerHarness.open('a');
+    const identity = await KEYS.of('a');
+    const other = new Client(bench.carrier(), identity);
+    other.carrier.feed(await hello(identity));
+    await other.carrier.whenWritten();
+    assert.is(heard(other), 'version');
     assert.equal(bench.sessionLog, [`session.refused ${reason}`]);
     bench.close();
   });

@@ -1,7 +1,6 @@
 /** Reading a policy directory, and watching it. */
 import {
   chmodSync,
-  chownSync,
   lchownSync,
   mkdirSync,
   readFileSync,
@@ -22,6 +21,8 @@ import {
   SHIPPED_POLICY_DIRECTORY,
   watchPolicy,
 } from '../../policy/index.ts';
+import { asForeign } from '../keys/foreign.ts';
+import { needsThat } from '../support/needs.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 import { decide, INSPECTORS } from './compile.ts';
 
@@ -117,19 +118,34 @@ directory('a link into a directory that others can write, and a link to itself, 
   assert.match((await refusal(path)).findings[0]?.message ?? '', /more than 40 symbolic links/);
 });
 
+directory('a directory that belongs to another user is refused', async () => {
+  const path = await fresh();
+  await asForeign([path], async () => {
+    const { code, message } = await refusal(path);
+    assert.is(code, 'ERR_POLICY_DIRECTORY');
+    assert.match(message, /belongs to user \d+; it has to belong to root or/);
+  });
+});
+
 const isRoot = process.getuid?.() === 0;
+const asRoot = needsThat(() => isRoot, 'root, which gives one file of a directory to another user');
 const STRANGER = 12_345;
 
-directory('a directory, a file and a link that belong to another user are refused', async () => {
-  if (!isRoot) return;
-  const path = await fresh();
-  chownSync(path, STRANGER, STRANGER);
-  const { code, message } = await refusal(path);
-  assert.is(code, 'ERR_POLICY_DIRECTORY');
-  assert.match(message, /belongs to user 12345/);
-  chownSync(path, 0, 0);
-  chownSync(join(path, 'tests.csv'), STRANGER, STRANGER);
-  assert.match((await refusal(path)).findings[0]?.message ?? '', /belongs to user 12345/);
+for (const name of POLICY_FILE_NAMES) {
+  asRoot(directory, `a file of a policy that belongs to another user is refused: ${name}`, async () => {
+    const path = await fresh();
+    await asForeign([join(path, name)], async () => {
+      const { code, findings } = await refusal(path);
+      assert.is(code, 'ERR_POLICY_FILE');
+      assert.equal(
+        findings.map(({ file, message }) => `${file}: ${message.split(';')[0]}`),
+        [`${name}: belongs to user ${STRANGER}`],
+      );
+    });
+  });
+}
+
+asRoot(directory, 'a link that belongs to another user is not followed', async () => {
   const links = await linked();
   lchownSync(join(links.path, 'policy.csv'), STRANGER, STRANGER);
   assert.match((await refusal(links.path)).findings[0]?.message ?? '', /cannot be trusted: belongs to user 12345/);
