@@ -244,7 +244,6 @@ export class Bridge implements RemoteBroker {
     let recordedBy: DomainState | null = null;
     let sends = 0;
     const { counters } = this.#argo;
-    const usefulBefore = counters.useful;
     let lastRoute: Route | null = null;
     let fault: BridgeFault | null = null;
     do {
@@ -261,8 +260,10 @@ export class Bridge implements RemoteBroker {
         sends++;
         const { recorded, useful } = counters;
         const outcome = this.#argo.sendv(sender, bytes, view, at, length);
-        const route = counters.useful !== useful ? sender.lastRoute : null;
+        const isUseful = counters.useful !== useful;
+        const route = isUseful ? sender.lastRoute : null;
         share.spendIdle(sendUnits(route !== null && route === lastRoute, counters.recorded !== recorded));
+        if (isUseful) share.earn(DELIVERY_UNITS);
         lastRoute = route;
         if (outcome !== ACCEPTED) share.spendIdle(byteUnits(length));
         // A message crosses once, so the core never leaves it undecided here.
@@ -287,7 +288,6 @@ export class Bridge implements RemoteBroker {
       } else
         fault = link === null ? this.#answered(decodeBrokerFrame(bytes, at, at + length), share) : this.#control(link);
     } while (fault === null && !share.isSpent);
-    share.earn((counters.useful - usefulBefore) * DELIVERY_UNITS);
     this.#copyDeferred();
     if (sends > 0) answers.push(encodeBrokerFrame({ op: Op.ack, through: this.#lastSendId }));
     const source = recordedBy;

@@ -156,11 +156,10 @@ export class Peer extends Outbox implements Flushable {
     const { argo } = this.#context;
     const walker = this.#walker;
     // The units are added up here and paid at once: this is the hottest loop of the broker.
-    const { room } = share;
+    const { room, idleRoom } = share;
     let units = 0;
     let earned = this.#receipts() * RECEIPT_UNITS;
     const { counters } = argo;
-    const usefulBefore = counters.useful;
     // A message for another ring than the one before it begins a run of its own, which costs more.
     let lastRoute: Route | null = null;
     let fault: PeerFault | null = null;
@@ -180,7 +179,9 @@ export class Peer extends Outbox implements Flushable {
         const { recorded, useful } = counters;
         const outcome = argo.sendv(this.state, bytes, view, at, length);
         // A message that another broker decides costs its full price: a burst of them only waits for the answers.
-        const route = counters.useful !== useful ? this.state.lastRoute : null;
+        const isUseful = counters.useful !== useful;
+        const route = isUseful ? this.state.lastRoute : null;
+        if (isUseful) earned += DELIVERY_UNITS;
         units += sendUnits(route !== null && route === lastRoute, counters.recorded !== recorded);
         lastRoute = route;
         if (outcome === UNDECIDED) {
@@ -196,9 +197,9 @@ export class Peer extends Outbox implements Flushable {
         if (frame?.op === Op.notify) units += notifyUnits(frame.queries?.length ?? 0);
         fault = frame === null ? 'BAD_FRAME' : this.#control(frame);
       }
-    } while (fault === null && units < room);
+    } while (fault === null && units < room && units - earned < idleRoom);
     share.spendIdle(units);
-    share.earn(earned + (counters.useful - usefulBefore) * DELIVERY_UNITS);
+    share.earn(earned);
     return fault;
   }
 

@@ -1,6 +1,7 @@
 /** A share: the part of the broker's CPU time for one domain, for one remote broker, or for all strangers together. */
 import { Fifo } from '../base/index.ts';
 import type { Allowance } from './allowance.ts';
+import { SLICE_UNITS } from './limits.ts';
 
 /** A job as its share sees it: see job.ts. */
 export interface ShareJob {
@@ -12,6 +13,8 @@ export interface ShareJob {
 
 /** For all shares together: units of work since the present part of the turn began, and their limit. */
 export interface Meter {
+  /** Number of the part. */
+  part: number;
   spent: number;
   limit: number;
 }
@@ -31,6 +34,9 @@ export class WorkShare {
   readonly waiting = new Fifo<ShareJob>();
   readonly #meter: Meter;
   readonly #pieceWeight: number;
+  /** Idle work in the part of the turn that `#idlePart` names. */
+  #idle = 0;
+  #idlePart = -1;
   #used = 0;
   #heldBack = 0;
 
@@ -56,9 +62,14 @@ export class WorkShare {
     return Math.min(this.credit, this.#meter.limit - this.#meter.spent, this.allowance.left);
   }
 
+  /** Units of idle work that may be done now: no more than a slice at once, however large the credit. */
+  get idleRoom(): number {
+    return this.#idlePart === this.#meter.part ? SLICE_UNITS - this.#idle : SLICE_UNITS;
+  }
+
   /** True: the share must not begin more work now, because others are next. */
   get isSpent(): boolean {
-    return this.room <= 0;
+    return this.room <= 0 || this.idleRoom <= 0;
   }
 
   /** Pays for work. If that is more than the credit, the share pays the difference in the next rounds. */
@@ -71,18 +82,30 @@ export class WorkShare {
   /** Pays for idle work: for all but the bytes of messages, because `earn` gives back the rest of a delivered one. */
   spendIdle(units: number): void {
     this.spend(units);
+    this.#idled(units);
     this.allowance.spend(units);
   }
 
   /** Pays for idle work that cannot be divided: see IdleLimit. */
   spendPiece(units: number): void {
     this.spend(units);
+    this.#idled(units);
     this.allowance.spend(units * this.#pieceWeight);
   }
 
   /** Messages were delivered or read. */
   earn(units: number): void {
     this.allowance.earn(units);
+    this.#idle = Math.max(0, this.#idle - units);
+  }
+
+  #idled(units: number): void {
+    const { part } = this.#meter;
+    if (this.#idlePart !== part) {
+      this.#idlePart = part;
+      this.#idle = 0;
+    }
+    this.#idle += units;
   }
 
   /** Only `Turns` calls this. */

@@ -9,9 +9,10 @@
  *            backlogged: has, round robin         --+        | more: to the tail of `backlogged`
  *
  * One turn of the event loop does at most QUANTUM_UNITS of work at once, and then SLICE_UNITS for the waiting shares.
- * Each may be exceeded by one piece of work (a hello, or a record of the largest message, cannot be divided). Then the
- * event loop reads sockets again. So a domain without a backlog waits for one turn, however many other domains are
- * busy. Of n domains with a backlog each gets an nth of the slices.
+ * Of idle work, which delivers nothing (allowance.ts), a share does at most SLICE_UNITS at once. Each may be exceeded by
+ * one piece of work (a hello, or a record of the largest message, cannot be divided). Then the event loop reads sockets
+ * again. So a domain without a backlog waits for one turn, however many other domains are busy, and what it has to
+ * write goes out before the slice. Of n domains with a backlog each gets an nth of the slices.
  *
  * A share gets new credit once per round. A round ends when all shares that waited at its beginning were served. While
  * others wait, a share gets no more credit than they do, so a domain gains nothing by stopping just before its credit
@@ -29,9 +30,10 @@ import { type Meter, type ShareJob, WorkShare } from './share.ts';
 export class Turns {
   /** Number of turns since start that did work which had waited. */
   backloggedTurns = 0;
+  #beforeBacklog: () => void = () => {};
   readonly #schedule: (task: () => void) => void;
   readonly #clock: Pick<Clock, 'mono' | 'after'>;
-  readonly #meter: Meter = { spent: 0, limit: QUANTUM_UNITS };
+  readonly #meter: Meter = { part: 0, spent: 0, limit: QUANTUM_UNITS };
   /** By name. There are at most as many as the inventory has had. */
   readonly #shares = new Map<string, WorkShare>();
   readonly #fresh = new Fifo<WorkShare>();
@@ -64,6 +66,11 @@ export class Turns {
   /** A job whose share has this name. */
   job(share: string, worker: Worker, idle?: IdleLimit): Job {
     return new Job(this, this.share(share, idle), worker);
+  }
+
+  /** `task` runs before the waiting shares are served: what others have to say goes out first. */
+  beforeBacklog(task: () => void): void {
+    this.#beforeBacklog = task;
   }
 
   /** True while a share is served that had its part of a turn before and needed more. */
@@ -125,7 +132,8 @@ export class Turns {
       }
     }
     share.place = 'listed';
-    if (share.credit < 0 || (share.credit === 0 && share.round === this.#round)) this.#backlogged.push(share);
+    const isBacklogged = share.credit < 0 || (share.credit === 0 && share.round === this.#round) || share.idleRoom <= 0;
+    if (isBacklogged) this.#backlogged.push(share);
     else this.#fresh.push(share);
   }
 
@@ -143,9 +151,9 @@ export class Turns {
   /** Serves the waiting shares, at the end of an event loop's turn. */
   #turn(): void {
     this.#isScheduled = false;
+    if (this.#waiting > 0) this.#beforeBacklog();
     const isAlone = this.#meter.spent === 0 && this.#waiting === 1;
-    this.#meter.spent = 0;
-    this.#meter.limit = SLICE_UNITS;
+    this.#beginPart(SLICE_UNITS);
     if (this.#waiting > 0) this.backloggedTurns++;
     // Each at most once, so that shares which owe more than a slice do not extend the turn.
     for (let left = this.#waiting; left > 0; left--) {
@@ -159,9 +167,14 @@ export class Turns {
     }
     this.#isCatchingUp = false;
     if (this.#leftInRound === 0) this.#beginRound();
-    this.#meter.spent = 0;
-    this.#meter.limit = QUANTUM_UNITS;
+    this.#beginPart(QUANTUM_UNITS);
     if (this.#waiting > 0) this.#arm();
+  }
+
+  #beginPart(limit: number): void {
+    this.#meter.part++;
+    this.#meter.spent = 0;
+    this.#meter.limit = limit;
   }
 
   #next(): WorkShare | undefined {

@@ -179,6 +179,19 @@ for (const [label, attack, most = 1] of ATTACKS) {
   });
 }
 
+for (const [label, attack] of ATTACKS) {
+  attacks(`${label}: one VM has a slice at once`, async () => {
+    const steps = new Steps();
+    const bench = await PeerHarness.of({ domains: ['a', 'b'], rows: OPEN }, HANDSHAKE, null, steps.schedule);
+    const a = await steps.until(bench.connect('a'));
+    await steps.settle();
+    const chunk = await attack(a);
+    const units = await unitsOf(bench, ['a'], () => a.carrier.feed(chunk));
+    assert.ok(units <= SLICE_UNITS + PIECE_UNITS - (ATTACKERS - 1) * readByteUnits(2 * CHUNK_BYTES, false), `${units}`);
+    bench.close();
+  });
+}
+
 attacks('false hello headers at serial ports: strangers hold up an innocent pair for one turn at most', async () => {
   const steps = new Steps();
   const names = Array.from({ length: ATTACKERS }, (_, index) => `bad-${index}`);

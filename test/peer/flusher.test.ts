@@ -8,9 +8,16 @@ const flusher = suite('flusher');
 
 /** A flusher whose turns end when the test says so. */
 class Turn {
-  readonly backlog: { -readonly [Key in keyof Backlog]: Backlog[Key] } = { isCatchingUp: false, hasBacklog: false };
+  readonly backlog: { -readonly [Key in keyof Backlog]: Backlog[Key] } = {
+    isCatchingUp: false,
+    hasBacklog: false,
+    beforeBacklog: (task) => {
+      this.#beforeBacklog = task;
+    },
+  };
   flushed: string[] = [];
   #due: (() => void)[] = [];
+  #beforeBacklog = (): void => {};
   readonly #flusher = new Flusher((task) => this.#due.push(task), this.backlog);
 
   /** Of the work that goes on now. */
@@ -26,6 +33,13 @@ class Turn {
 
   more(isFull = false): void {
     this.#flusher.queued(isFull);
+  }
+
+  /** A slice of the backlog is next. */
+  slice(): readonly string[] {
+    this.flushed = [];
+    this.#beforeBacklog();
+    return this.flushed;
   }
 
   end(): readonly string[] {
@@ -73,6 +87,19 @@ flusher('does not hold a full record', () => {
   turn.add('a');
   turn.more(true);
   assert.equal(turn.end(), ['a']);
+});
+
+flusher('writes what others have to say before the next slice of a backlog, and once', () => {
+  const turn = new Turn();
+  turn.from('backlog');
+  turn.add('a');
+  assert.equal(turn.slice(), [], 'frames of the backlog wait for more');
+  turn.from('socket');
+  turn.add('b');
+  assert.equal(turn.slice(), ['a', 'b']);
+  assert.equal(turn.end(), []);
+  turn.add('c');
+  assert.equal(turn.end(), ['c']);
 });
 
 flusher('does not let the work of other domains wait, even for a session that is held', () => {

@@ -8,6 +8,8 @@ export interface Breakage extends BrokenLine {
   readonly brokers?: number;
   /** Default: no agents. */
   readonly agents?: true;
+  /** Default: no stream proxies and no mixer. */
+  readonly proxies?: true;
   readonly invariant: string;
 }
 
@@ -54,7 +56,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     in: 'broker/peer/peer.ts',
-    find: '} while (fault === null && units < room);',
+    find: '} while (fault === null && units < room && units - earned < idleRoom);',
     replace: '} while (fault === null);',
     seed: 27,
     steps: 6,

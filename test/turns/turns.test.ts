@@ -281,6 +281,93 @@ turns('a piece that cannot be divided counts several times in a domain’s allow
   assert.ok(domain.allowance.left > 0, 'a domain may come at once');
 });
 
+turns('a domain does a slice of idle work at once, however much credit it has', () => {
+  const loop = new Loop();
+  const [idle, busy] = [new IdleLoad(loop.turns, 'idle'), new Load(loop.turns, 'busy')];
+  busy.brings(QUANTUM_UNITS / 2);
+  idle.job.ready();
+  assert.is(busy.left, 0, 'what delivers has a quantum');
+  assert.is(idle.done, SLICE_UNITS);
+  loop.turn();
+  assert.is(idle.done, 2 * SLICE_UNITS);
+});
+
+turns('the sessions of one domain have one slice of idle work at once, and what they earn', () => {
+  const { turns: shares } = new Loop();
+  const share = shares.share('a');
+  shares.job('a', { work: () => false }).ready();
+  share.spendIdle(SLICE_UNITS);
+  assert.ok(share.isSpent);
+  share.earn(PIECE);
+  assert.is(share.idleRoom, PIECE);
+  assert.not(share.isSpent);
+  share.spendPiece(HELLO_UNITS);
+  assert.ok(share.isSpent, 'a piece is idle work too');
+});
+
+for (const attackers of [1, 4, 16]) {
+  turns(`a domain with little to do waits for one turn at most beside ${attackers} with idle work`, () => {
+    const loop = new Loop();
+    for (let index = 0; index < attackers; index++) new IdleLoad(loop.turns, `bad-${index}`).job.ready();
+    const quiet = new Load(loop.turns, 'quiet', 1_000);
+    loop.turn();
+    for (let turn = 0; turn < 500; turn++) {
+      loop.clock.advance(turn % 2);
+      quiet.brings(1_000);
+      if (quiet.left > 0) loop.turn();
+      assert.is(quiet.left, 0, `turn ${turn}`);
+      loop.turn();
+    }
+  });
+}
+
+turns(
+  'however a domain cuts its idle work and pauses, it has a burst and its part, and never more than a slice at once',
+  () => {
+    const random = seededRandom();
+    for (let history = 0; history < 30; history++) {
+      const loop = new Loop();
+      const share = loop.turns.share('sly');
+      let left = 0;
+      const worker: Worker = {
+        work: () => {
+          while (left > 0) {
+            if (share.isSpent) return true;
+            share.spendIdle(PIECE);
+            left -= PIECE;
+          }
+          return false;
+        },
+      };
+      const job = loop.turns.job('sly', worker);
+      const milliseconds = 400;
+      for (let now = 0; now < milliseconds; now++) {
+        loop.clock.advance(1);
+        if (random.below(3) === 0) left += random.below(20) * PIECE;
+        const before = share.used;
+        job.ready();
+        assert.ok(share.used - before <= SLICE_UNITS, `${share.used - before} units at once`);
+        for (let turn = random.below(5); turn > 0; turn--) loop.turn();
+      }
+      const most = BURST_UNITS + DOMAIN_IDLE.part * milliseconds * UNITS_PER_MS + SLICE_UNITS;
+      assert.ok(share.used <= most, `${share.used} of ${most}`);
+    }
+  },
+);
+
+turns('what others have to write goes out before the backlog is worked on', () => {
+  const loop = new Loop();
+  const load = new Load(loop.turns, 'a');
+  const seen: number[] = [];
+  loop.turns.beforeBacklog(() => seen.push(load.done));
+  load.brings(QUANTUM_UNITS + 2 * SLICE_UNITS);
+  loop.turn();
+  loop.turn();
+  assert.equal(seen, [QUANTUM_UNITS, QUANTUM_UNITS + SLICE_UNITS]);
+  loop.turn();
+  assert.is(seen.length, 2, 'without a backlog nothing hurries');
+});
+
 turns('a share that rests does not make the event loop turn', () => {
   const loop = new Loop();
   const idle = new IdleLoad(loop.turns, 'a');
