@@ -1,6 +1,7 @@
 /**
  * The innocent pair: a request of 64 bytes and its reply through the broker, one at a time. In turns with it, the same
- * 64 bytes go through `cat` and back: what this becomes slower by is the scheduler's doing, and not the broker's.
+ * 64 bytes go twice through `cat` and back, which is as many changes between processes: what this becomes slower by is the
+ * scheduler's doing, and not the broker's.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -52,11 +53,14 @@ async function throughBroker() {
   if (failure !== null) throw new Error(`the session of the pair ended: ${failure.message}`);
 }
 
+/** As a request, and then as its reply. */
 async function throughCat() {
-  cat.stdin.write(MESSAGE);
-  for (let left = MESSAGE.length; left > 0; ) {
-    const [bytes] = await once(cat.stdout, 'data');
-    left -= bytes.length;
+  for (let way = 0; way < 2; way++) {
+    cat.stdin.write(MESSAGE);
+    for (let left = MESSAGE.length; left > 0; ) {
+      const [bytes] = await once(cat.stdout, 'data');
+      left -= bytes.length;
+    }
   }
 }
 
