@@ -4,7 +4,7 @@
  * window. What is sent goes out in turns of one chunk each.
  */
 import type { Socket } from 'node:net';
-import { reasonOf } from '../../../../broker/base/index.ts';
+import { type Clock, nodeClock, reasonOf } from '../../../../broker/base/index.ts';
 import { ArgusError, type Message } from '../../../sdk/index.ts';
 import { type DomainSession, type KeptRing, keepOrderedRing } from '../kept-ring.ts';
 import {
@@ -41,16 +41,18 @@ export interface StreamProxyOptions {
    */
   readonly maxPerDomain?: number;
   readonly maxWaiting?: number;
+  readonly clock?: Clock;
 }
 
 interface Opening {
   readonly stream: Stream;
-  readonly timer: NodeJS.Timeout;
+  readonly cancelTimeout: () => void;
 }
 
 export class StreamProxy implements StreamOwner {
   readonly #vm: DomainSession;
   readonly #options: StreamProxyOptions;
+  readonly #clock: Clock;
   readonly #ring: KeptRing;
   readonly #streams = new Map<string, Stream>();
   /** Streams that connect and have no answer yet. */
@@ -63,7 +65,7 @@ export class StreamProxy implements StreamOwner {
   /** Streams that have something to send, in turns. */
   readonly #turns: Stream[] = [];
   readonly #isQueued = new Set<Stream>();
-  readonly #probe: NodeJS.Timeout;
+  #cancelProbe: () => void;
   /** Domains heard of, by the domid that events name. */
   readonly #nameOf = new Map<number, string>();
   #underWay = 0;
@@ -72,14 +74,15 @@ export class StreamProxy implements StreamOwner {
   constructor(vm: DomainSession, options: StreamProxyOptions) {
     this.#vm = vm;
     this.#options = options;
-    const { port, partner } = options;
-    this.#say = oncePerSecond(options.say);
+    const { port, partner, clock = nodeClock } = options;
+    this.#clock = clock;
+    this.#say = oncePerSecond(options.say, clock.mono);
     // In order with `peer-gone`: bytes that a program sent before its domain left reach the other program.
-    this.#ring = keepOrderedRing(vm, { port, partner, length: STREAM_RING_BYTES }, (message) => this.#take(message));
+    const wish = { port, partner, length: STREAM_RING_BYTES };
+    this.#ring = keepOrderedRing(vm, wish, (message) => this.#take(message), clock);
     vm.on('disconnected', this.#onDisconnected);
     vm.on('peer-gone', this.#onGone);
-    this.#probe = setInterval(() => this.#probeIdle(), STREAM_PROBE_MS / 2);
-    this.#probe.unref();
+    this.#cancelProbe = this.#probeLater();
   }
 
   /** Resolves once the ring is registered; rejects when policy refuses it. */
@@ -100,16 +103,17 @@ export class StreamProxy implements StreamOwner {
       this.#say(`too many streams: a connection to ${domain} was refused`);
       return;
     }
-    const timer = setTimeout(() => {
-      this.#say(`stream to ${domain}: no answer in ${this.#options.connectTimeoutMs} ms`);
+    const { connectTimeoutMs } = this.#options;
+    const cancelTimeout = this.#clock.after(connectTimeoutMs, () => {
+      this.#say(`stream to ${domain}: no answer in ${connectTimeoutMs} ms`);
       stream.end(StreamFault.timeout);
-    }, this.#options.connectTimeoutMs);
-    this.#opening.set(keyOf(remote), { stream, timer });
+    });
+    this.#opening.set(keyOf(remote), { stream, cancelTimeout });
     this.tell(stream, StreamType.connect, stream.window);
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#probe);
+    this.#cancelProbe();
     this.#vm.off('disconnected', this.#onDisconnected);
     this.#vm.off('peer-gone', this.#onGone);
     this.#endAll(StreamFault.broken);
@@ -128,7 +132,7 @@ export class StreamProxy implements StreamOwner {
   }
 
   tell(stream: Stream, type: number, value: number): void {
-    stream.sentAt = Date.now();
+    stream.sentAt = this.#clock.mono();
     void this.#send(stream.remote, encodeStream(type, stream.remote.stream, value), []).catch((error: unknown) =>
       this.#fail(stream, error),
     );
@@ -138,7 +142,7 @@ export class StreamProxy implements StreamOwner {
     const key = keyOf(stream.remote);
     const opening = this.#opening.get(key);
     if (opening?.stream === stream) {
-      clearTimeout(opening.timer);
+      opening.cancelTimeout();
       this.#opening.delete(key);
     }
     if (this.#streams.get(key) === stream) {
@@ -172,7 +176,7 @@ export class StreamProxy implements StreamOwner {
       this.#turns.push(stream);
       const { type, value, payload, bytes } = outgoing;
       this.#underWay += bytes;
-      stream.sentAt = Date.now();
+      stream.sentAt = this.#clock.mono();
       this.#send(stream.remote, encodeStream(type, stream.remote.stream, value), payload).then(
         () => this.#settle(bytes),
         (error: unknown) => {
@@ -228,13 +232,13 @@ export class StreamProxy implements StreamOwner {
   #answered(key: string, message: StreamMessage): void {
     const opening = this.#opening.get(key);
     if (opening === undefined) return;
-    const { stream, timer } = opening;
+    const { stream, cancelTimeout } = opening;
     if (message.type !== StreamType.accept) {
       this.#say(`stream to ${stream.remote.domain}: refused`);
       stream.end(message.type === StreamType.reset ? null : StreamFault.protocol);
       return;
     }
-    clearTimeout(timer);
+    cancelTimeout();
     this.#opening.delete(key);
     this.#streams.set(key, stream);
     stream.open(message.value);
@@ -321,8 +325,15 @@ export class StreamProxy implements StreamOwner {
     }
   };
 
+  #probeLater(): () => void {
+    return this.#clock.after(STREAM_PROBE_MS / 2, () => {
+      this.#cancelProbe = this.#probeLater();
+      this.#probeIdle();
+    });
+  }
+
   #probeIdle(): void {
-    const before = Date.now() - STREAM_PROBE_MS;
+    const before = this.#clock.mono() - STREAM_PROBE_MS;
     for (const stream of this.#streams.values()) if (stream.sentAt < before) this.tell(stream, StreamType.credit, 0);
   }
 
@@ -340,11 +351,11 @@ function keyOf({ domain, port, stream }: Remote): string {
 }
 
 /** Says a line at once, and the next after a second, with how many came in between. */
-function oncePerSecond(say: (line: string) => void): (line: string) => void {
+function oncePerSecond(say: (line: string) => void, mono: Clock['mono']): (line: string) => void {
   let last = Number.NEGATIVE_INFINITY;
   let skipped = 0;
   return (line) => {
-    const now = performance.now();
+    const now = mono();
     if (now - last < STREAM_LINE_MS) {
       skipped++;
       return;
