@@ -16,9 +16,10 @@ breakages('each broken line fails in the scenario that was found for it', async 
   const main = join(copy.directory, 'test/simulation/main.js');
   for (const breakage of BREAKAGES) {
     await copy.with(breakage, async () => {
-      const { seed, steps, brokers = 1, agents = false } = breakage;
+      const { seed, steps, brokers = 1, agents = false, proxies = false } = breakage;
       const args = [main, '--seed', String(seed), '--steps', String(steps), '--brokers', String(brokers)];
       if (agents) args.push('--agents');
+      if (proxies) args.push('--proxies');
       const { status, stdout } = spawnSync(process.execPath, args, { cwd: copy.directory, encoding: 'utf8' });
       assert.is(status, VIOLATED, `${breakage.find}: ${stdout}`);
       assert.match(stdout, `FAIL  Error: ${breakage.invariant}: `);

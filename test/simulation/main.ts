@@ -5,8 +5,8 @@ import { commandOf, DEFAULT_STEPS, parseSteps, type Scenario, scenarioOf } from 
 import { shrink } from './shrink.ts';
 import { type Report, simulate } from './simulation.ts';
 
-const HELP = `usage: npm run simulate -- --seed N [--steps M] [--brokers B] [--agents] [--without LIST] [--log] [--json]
-       npm run simulate -- --minutes M [--seed N] [--steps M] [--brokers B] [--agents] [--json]
+const HELP = `usage: npm run simulate -- --seed N [--steps M] [--brokers B] [--agents | --proxies] [--without LIST] [--log] [--json]
+       npm run simulate -- --minutes M [--seed N] [--steps M] [--brokers B] [--agents | --proxies] [--json]
 
 Runs brokers and guests in one process on a simulated clock, network and disk. A seed decides everything: the same
 command gives the same bytes of log. After each event all invariants are checked (docs/simulation.md).
@@ -15,6 +15,7 @@ command gives the same bytes of log. After each event all invariants are checked
   --steps M        how many steps it has (default ${DEFAULT_STEPS})
   --brokers B      how many brokers there are, each the home of some domains (default 1)
   --agents         an AudioVM, a router and apps with their agents take part
+  --proxies        stream proxies and a mixer besides
   --without LIST   steps that are left out, such as 3,7-9: a shrunk scenario names them
   --minutes M      search for so long, from one seed to the next; a seed that fails is shrunk and ends the search
   --log            print the log of the run
@@ -37,6 +38,7 @@ async function main(): Promise<number> {
       steps: { type: 'string', default: String(DEFAULT_STEPS) },
       brokers: { type: 'string', default: '1' },
       agents: { type: 'boolean', default: false },
+      proxies: { type: 'boolean', default: false },
       without: { type: 'string', default: '' },
       minutes: { type: 'string' },
       log: { type: 'boolean', default: false },
@@ -53,12 +55,13 @@ async function main(): Promise<number> {
     throw new RangeError('say --seed N, or --minutes M to search; --help tells more');
   const seed = values.seed === undefined ? randomInt(MAX_SEED) : numberOf('--seed', values.seed, 0, MAX_SEED);
   const brokers = numberOf('--brokers', values.brokers, 1, MAX_BROKERS);
-  const { agents } = values;
+  const { proxies } = values;
+  const agents = values.agents || proxies;
   const report =
     values.minutes === undefined
-      ? await replay(scenarioOf(seed, steps, parseSteps(values.without), brokers, agents), values.log)
+      ? await replay(scenarioOf(seed, steps, parseSteps(values.without), brokers, agents, proxies), values.log)
       : await search(
-          scenarioOf(seed, steps, [], brokers, agents),
+          scenarioOf(seed, steps, [], brokers, agents, proxies),
           numberOf('--minutes', values.minutes, 0.01, 10_000, false),
         );
   if (values.json) process.stdout.write(`${JSON.stringify(jsonOf(report))}\n`);
@@ -99,13 +102,14 @@ async function explain(found: Report): Promise<Report> {
 }
 
 function jsonOf({ scenario, digest, turns, deliveries, failure }: Report): object {
-  const { seed, steps, without, brokers, hasAgents } = scenario;
+  const { seed, steps, without, brokers, hasAgents, hasProxies } = scenario;
   const outcome = { digest, turns, deliveries, failure: failure?.message ?? null };
   return {
     seed,
     steps,
     brokers,
     agents: hasAgents,
+    proxies: hasProxies,
     without: [...without].sort((a, b) => a - b),
     ...outcome,
     command: commandOf(scenario),

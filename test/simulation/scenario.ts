@@ -9,6 +9,8 @@ export interface Scenario {
   readonly brokers: number;
   /** An AudioVM, a router and apps with their agents take part. */
   readonly hasAgents: boolean;
+  /** Stream proxies and a mixer besides. */
+  readonly hasProxies: boolean;
 }
 
 export const DEFAULT_STEPS = 40;
@@ -19,8 +21,9 @@ export function scenarioOf(
   without: Iterable<number> = [],
   brokers = 1,
   hasAgents = false,
+  hasProxies = false,
 ): Scenario {
-  return { seed, steps, without: new Set(without), brokers, hasAgents };
+  return { seed, steps, without: new Set(without), brokers, hasAgents, hasProxies };
 }
 
 /** `3,7-9`, as on the command line. */
@@ -48,9 +51,9 @@ export function parseSteps(text: string): Set<number> {
 }
 
 /** The command line that repeats a run. */
-export function commandOf({ seed, steps, without, brokers, hasAgents }: Scenario): string {
+export function commandOf({ seed, steps, without, brokers, hasAgents, hasProxies }: Scenario): string {
   const left = without.size === 0 ? '' : ` --without ${formatSteps(without)}`;
   const homes = brokers === 1 ? '' : ` --brokers ${brokers}`;
-  const agents = hasAgents ? ' --agents' : '';
+  const agents = hasAgents ? ` --${hasProxies ? 'proxies' : 'agents'}` : '';
   return `npm run simulate --${agents} --seed ${seed} --steps ${steps}${homes}${left}`;
 }

@@ -23,18 +23,19 @@ export async function shrink(found: Report, options: SimulationOptions = {}): Pr
     return true;
   };
 
-  const { seed, brokers, hasAgents } = found.scenario;
+  const { seed, brokers, hasAgents, hasProxies } = found.scenario;
   // By halves: the steps that a failure needs are rarely the last ones.
   for (let cut = best.scenario.steps >> 1; cut > 0; ) {
     const { steps, without } = best.scenario;
-    if (steps <= cut || !(await attempt(scenarioOf(seed, steps - cut, without, brokers, hasAgents)))) cut >>= 1;
+    if (steps <= cut || !(await attempt(scenarioOf(seed, steps - cut, without, brokers, hasAgents, hasProxies))))
+      cut >>= 1;
   }
   for (let size = Math.max(1, best.scenario.steps >> 1); size > 0; size >>= 1) {
     for (let from = 0; from < best.scenario.steps; from += size) {
       const { steps, without } = best.scenario;
       const more = Array.from({ length: Math.min(size, steps - from) }, (_, index) => from + index);
       if (more.every((step) => without.has(step))) continue;
-      await attempt(scenarioOf(seed, steps, [...without, ...more], brokers, hasAgents));
+      await attempt(scenarioOf(seed, steps, [...without, ...more], brokers, hasAgents, hasProxies));
     }
   }
   return best;

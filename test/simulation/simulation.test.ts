@@ -10,9 +10,9 @@ const simulation = suite('simulation');
 const SEEDS_FROM = 100_000;
 const SEEDS = 20;
 
-async function logOf(seed: number, brokers = 1, hasAgents = false): Promise<string> {
+async function logOf(seed: number, brokers = 1, hasAgents = false, hasProxies = false): Promise<string> {
   const log: string[] = [];
-  const { digest, failure } = await simulate(scenarioOf(seed, DEFAULT_STEPS, [], brokers, hasAgents), {
+  const { digest, failure } = await simulate(scenarioOf(seed, DEFAULT_STEPS, [], brokers, hasAgents, hasProxies), {
     onLine: (line) => void log.push(line),
   });
   assert.is(failure, null);
@@ -24,6 +24,7 @@ simulation('a seed gives the same bytes of log each time', async () => {
   assert.is.not(await logOf(1), await logOf(2));
   assert.is(await logOf(1, 2), await logOf(1, 2));
   assert.is(await logOf(3, 1, true), await logOf(3, 1, true));
+  assert.is(await logOf(3, 1, true, true), await logOf(3, 1, true, true));
 });
 
 simulation('a few seeds find nothing', async () => {
@@ -65,6 +66,7 @@ simulation('a scenario that fails is shrunk to the step that it takes, and repea
   const { steps, without } = small.scenario;
   assert.is(steps - without.size, 1, commandOf(small.scenario));
   assert.is(commandOf(scenarioOf(7, 16, [], 2, true)), 'npm run simulate -- --agents --seed 7 --steps 16 --brokers 2');
+  assert.is(commandOf(scenarioOf(7, 16, [], 1, true, true)), 'npm run simulate -- --proxies --seed 7 --steps 16');
   const [, steps_ = '', left = ''] = /--steps (\d+)(?: --without (\S+))?$/.exec(commandOf(small.scenario)) ?? [];
   const again = await simulate(scenarioOf(small.scenario.seed, Number(steps_), parseSteps(left)), options());
   assert.is(again.digest, small.digest);

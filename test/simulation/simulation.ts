@@ -31,6 +31,7 @@ import type { Invariant, View } from './models/invariant.ts';
 import { LeaseBook } from './models/leases.ts';
 import { Liveness } from './models/liveness.ts';
 import { Microphone } from './models/microphone.ts';
+import { Mixed } from './models/mixed.ts';
 import { Order } from './models/order.ts';
 import { Outcomes } from './models/outcome.ts';
 import { Permits } from './models/permit.ts';
@@ -40,6 +41,7 @@ import { Recovery } from './models/recovery.ts';
 import { Revoked } from './models/revoked.ts';
 import { Routes } from './models/routes.ts';
 import { Starvation } from './models/starvation.ts';
+import { Streams } from './models/streams.ts';
 import type { Scenario } from './scenario.ts';
 import { chooseStep } from './steps.ts';
 import type { AgentSet, System } from './system.ts';
@@ -129,7 +131,7 @@ export class Simulation implements System {
     this.witness = new Witness(invariants, () => this.#view, parts.options.onLine ?? null);
     const { seed } = scenario;
     const agents = scenario.hasAgents
-      ? createAgents(topology.domains, this.witness, (index) => new Random(mix(seed, 700 + index)))
+      ? createAgents(topology.domains, this.witness, (index) => new Random(mix(seed, 700 + index)), scenario.hasProxies)
       : null;
     this.agents = agents?.set ?? null;
     invariants.push(
@@ -157,6 +159,7 @@ export class Simulation implements System {
             new LeaseBook(),
             new Frames(members),
             new AgentBounds(agents.set, members.length),
+            ...(scenario.hasProxies ? [new Streams(this, agents.set), new Mixed(agents.set)] : []),
             new Recovery(this, agents.set, new Random(mix(seed, 750))),
           ]),
       ...(parts.options.invariants ?? []),
@@ -219,7 +222,7 @@ export class Simulation implements System {
 
   static async build(scenario: Scenario, all: Identities, options: SimulationOptions): Promise<Simulation> {
     const random = new Random(mix(scenario.seed, 1));
-    const topology = drawTopology(random, scenario.brokers, scenario.hasAgents);
+    const topology = drawTopology(random, scenario.brokers, scenario.hasAgents, scenario.hasProxies);
     const rules = drawRules(random, topology);
     const policy = await compileRules(topology, rules);
     const known = await Promise.all(
@@ -380,6 +383,8 @@ export class Simulation implements System {
     }
     for (const { table } of this.agents === null ? [] : [this.agents.net, ...this.agents.apps])
       Object.assign(table, { failOneIn: 0, missOneIn: 0 });
+    this.agents?.net.programs?.slow(0);
+    for (const { asker } of this.agents?.apps ?? []) asker?.programs.slow(0);
     // First the ends of the server's connections must hear that it has ended.
     await this.pass(1);
     await this.passUntil(HEAL_MS, () => this.guests.every(isSettled) && this.homes.every(isJoined));

@@ -1,7 +1,7 @@
 /** What can happen in a step, and how often: what guests do, what the operator does, and what goes wrong. */
 import type { Random } from '../support/random.ts';
 import { ATTACK_NAMES } from './actors/hostile.ts';
-import { AGENT_CHOICES } from './agents/steps.ts';
+import { AGENT_CHOICES, PROXY_CHOICES } from './agents/steps.ts';
 import { NO_FAULTS } from './engine/nats.ts';
 import { type Choice, onGuest, pickHome, type Step } from './step.ts';
 import type { System } from './system.ts';
@@ -51,6 +51,7 @@ export function chooseStep(random: Random, system: System): Step {
     ...CHOICES,
     ...(system.homes.length > 1 ? BETWEEN_BROKERS : []),
     ...(system.agents === null ? [] : AGENT_CHOICES),
+    ...(system.agents?.net.programs == null ? [] : PROXY_CHOICES),
   ];
   let left = random.below(choices.reduce((sum, [weight]) => sum + weight, 0));
   for (const [weight, draw] of choices) {

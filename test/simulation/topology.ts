@@ -12,6 +12,9 @@ import {
   type Agent,
   drawAgentRules,
   drawnAgent,
+  drawProxyRules,
+  MIXER_LABEL,
+  PROXY_SERVICES_YAML,
   stationOf,
 } from './agents/inventory.ts';
 
@@ -34,6 +37,8 @@ export interface Topology {
   /** A domain that keeps no rules, in some runs. */
   readonly hostile: Member | null;
   readonly hasAgents: boolean;
+  /** Stream proxies and a mixer besides. */
+  readonly hasProxies: boolean;
 }
 
 const HOSTILE = 'mallory';
@@ -66,11 +71,11 @@ const SERVICES_YAML = `classes:
 
 const MODEL = readFileSync(join(SHIPPED_POLICY_DIRECTORY, 'model.conf'));
 
-export function drawTopology(random: Random, brokerCount: number, hasAgents: boolean): Topology {
+export function drawTopology(random: Random, brokerCount: number, hasAgents: boolean, hasProxies: boolean): Topology {
   const brokers = Array.from({ length: brokerCount }, (_, index) => `broker-${index + 1}`);
   const homeOf = (index: number): string => brokers[index % brokerCount] ?? '';
   const count = hasAgents ? 4 + random.below(2) : 2 + random.below(4);
-  const agentOf = (index: number): Agent | null => (hasAgents ? drawnAgent(index) : null);
+  const agentOf = (index: number): Agent | null => (hasAgents ? drawnAgent(index, hasProxies) : null);
   const domains = Array.from({ length: count }, (_, index) => ({
     name: (hasAgents ? AGENT_NAMES[index] : undefined) ?? `vm-${index + 1}`,
     domid: index + 1,
@@ -88,7 +93,7 @@ export function drawTopology(random: Random, brokerCount: number, hasAgents: boo
     isOverNats: false,
     agent: agentOf(count),
   };
-  return { brokers, domains, hostile: random.oneIn(2) ? mallory : null, hasAgents };
+  return { brokers, domains, hostile: random.oneIn(2) ? mallory : null, hasAgents, hasProxies };
 }
 
 /** All that are declared. */
@@ -120,6 +125,7 @@ export function drawRules(random: Random, topology: Topology): readonly Rule[] {
     }
   }
   if (topology.hasAgents) rules.push(...drawAgentRules(random));
+  if (topology.hasProxies) rules.push(...drawProxyRules(random));
   if (random.oneIn(4)) {
     const [source, destination] = [random.pick(subjects), random.pick(subjects)];
     rules.push({ source, destination, className: 'argo', permission: 'send', effect: 'deny' });
@@ -161,22 +167,30 @@ function policyFiles(topology: Topology, rules: readonly Rule[]): PolicyFiles {
     const station = agent === null ? '' : `, ${stationOf(agent)}`;
     return `  - { name: ${name}, domid: ${domid}, home: ${home}, labels: ${JSON.stringify(labelsOf(member))}${station} }`;
   });
-  const labels = [GRANTABLE, ...LABELS, ...(topology.hasAgents ? AGENT_LABELS : [])].map(
-    (name) => `  - { name: "${name}"${name === GRANTABLE ? ', grantable: true' : ''} }`,
-  );
+  const labels = [
+    GRANTABLE,
+    ...LABELS,
+    ...(topology.hasAgents ? AGENT_LABELS : []),
+    ...(topology.hasProxies ? [MIXER_LABEL] : []),
+  ].map((name) => `  - { name: "${name}"${name === GRANTABLE ? ', grantable: true' : ''} }`);
   return {
     'model.conf': MODEL,
     'domains.yaml': bytes(['labels:', ...labels, 'domains:', ...domains]),
-    'services.yaml': Buffer.from(topology.hasAgents ? SERVICES_YAML + AGENT_SERVICES_YAML : SERVICES_YAML),
+    'services.yaml': Buffer.from(servicesOf(topology)),
     'policy.csv': bytes(rules.map(rowOf)),
     'assertions.csv': bytes([]),
     'tests.csv': bytes([]),
   };
 }
 
-/** Those that the seed drew, and the one of its agent. The hostile VM has none. */
+function servicesOf({ hasAgents, hasProxies }: Topology): string {
+  return SERVICES_YAML + (hasAgents ? AGENT_SERVICES_YAML : '') + (hasProxies ? PROXY_SERVICES_YAML : '');
+}
+
+/** Those that the seed drew, and the ones of its agent. The hostile VM has none. */
 function labelsOf({ name, labels, agent }: Member): readonly string[] {
-  return agent === null || name === HOSTILE ? labels : [...labels, agent.label];
+  if (agent === null || name === HOSTILE) return labels;
+  return [...labels, agent.label, ...(agent.isMixer ? [MIXER_LABEL] : [])];
 }
 
 function bytes(lines: readonly string[]): Uint8Array {

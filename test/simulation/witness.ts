@@ -1,6 +1,7 @@
 /** Numbers the messages of a run, writes down what the actors see, and asks every invariant about it. */
 import { createHash } from 'node:crypto';
 import { formatIpv4 } from '../../broker/base/index.ts';
+import { nameOf, type StreamFlow } from './agents/stream-bytes.ts';
 import type { Delivery, Invariant, Outcome, PolicyInForce, SentMessage, View } from './models/invariant.ts';
 
 export class Witness {
@@ -79,7 +80,7 @@ export class Witness {
 
   guestKilled(guest: string): void {
     this.say(`${guest} is gone`);
-    this.#ask((each) => each.guestKilled?.(guest));
+    this.#ask((each, view) => each.guestKilled?.(guest, view));
   }
 
   keyRevoked(guest: string): void {
@@ -99,7 +100,7 @@ export class Witness {
 
   played(of: string, bytes: Uint8Array): void {
     this.say(`${of} is heard, ${bytes.length} bytes of ${bytes[0]}`);
-    this.#ask((each) => each.played?.(of, bytes));
+    this.#ask((each, view) => each.played?.(of, bytes, view));
   }
 
   leased(guest: string, ipv4: number): void {
@@ -115,6 +116,26 @@ export class Witness {
   frame(guest: string, frame: Uint8Array): void {
     this.say(`${guest} gets a frame of ${frame.length} bytes`);
     this.#ask((each) => each.frame?.(guest, frame));
+  }
+
+  streamWrote(flow: StreamFlow, bytes: number, isEnd: boolean): void {
+    this.say(`${nameOf(flow)}: ${bytes} bytes are said${isEnd ? ', the last ones' : ''}`);
+    this.#ask((each) => each.streamWrote?.(flow, bytes, isEnd));
+  }
+
+  streamRead(flow: StreamFlow, reader: unknown, bytes: Uint8Array, isEnd: boolean): void {
+    this.say(`${nameOf(flow)}: ${bytes.length} bytes are read${isEnd ? ', the last ones' : ''}`);
+    this.#ask((each) => each.streamRead?.(flow, reader, bytes, isEnd));
+  }
+
+  muting(of: string, isMuted: boolean): void {
+    this.say(`the mixer says that ${of} is ${isMuted ? 'mute' : 'heard'}`);
+    this.#ask((each) => each.muting?.(of, isMuted));
+  }
+
+  muted(of: string, isMuted: boolean, answer: boolean | null): void {
+    this.say(`the mixer hears that ${of} is ${answer === null ? 'unknown' : answer ? 'mute' : 'heard'}`);
+    this.#ask((each, view) => each.muted?.(of, isMuted, answer, view));
   }
 
   keyRenewed(guest: string): void {

@@ -16,8 +16,10 @@ import { DhcpClient } from './dhcp-client.ts';
 import { type FrameClaim, frameOf } from './frames.ts';
 import { GuestAgent } from './guest-agent.ts';
 import { type Agent, AUDIO_VM, NET_VM, ROUTED } from './inventory.ts';
+import { Mixing } from './mixing.ts';
 import { SERVER } from './net-vm.ts';
 import type { Parts } from './parts.ts';
+import { Asker } from './streams.ts';
 
 export class AppVm extends GuestAgent {
   readonly table: SimulatedTable;
@@ -26,12 +28,18 @@ export class AppVm extends GuestAgent {
   client: DhcpClient | null = null;
   /** It takes routes. */
   isRouting = false;
+  /** Programs that open streams; null in runs without. */
+  readonly asker: Asker | null;
+  /** Null where it may not mix. */
+  readonly mixing: Mixing | null;
   readonly #isDirect: boolean;
   #tap: SimulatedTap | null = null;
   #frames = 0;
 
-  constructor(member: Member, agent: Agent, witness: Witness, random: Random) {
+  constructor(member: Member, agent: Agent, witness: Witness, random: Random, hasProxies: boolean) {
     super(member, agent, witness);
+    this.asker = hasProxies ? new Asker(member.domid, witness) : null;
+    this.mixing = agent.isMixer ? new Mixing(witness) : null;
     this.table = new SimulatedTable(random);
     this.#isDirect = random.oneIn(2);
   }
@@ -63,6 +71,8 @@ export class AppVm extends GuestAgent {
         return () => service.close();
       },
     );
+    this.asker?.start(vm, process, parts);
+    this.mixing?.start(vm, process, parts);
     const open = async (): Promise<Link> => {
       const link = new Link(vm, { peers: [NET_VM], dhcp: { ask: NET_VM }, isDirect: this.#isDirect, say, clock });
       try {
@@ -94,6 +104,8 @@ export class AppVm extends GuestAgent {
     this.client = null;
     this.#tap = null;
     this.isRouting = false;
+    this.asker?.forget();
+    this.mixing?.forget();
   }
 
   /** Sound that says in each byte whose it is. */

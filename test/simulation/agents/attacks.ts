@@ -1,7 +1,8 @@
 /** What the VM that keeps no rules says to agents: genuine messages of their protocols, from somebody who may not say them. */
 import { addressBytes, parseIpv4, parseMac } from '../../../broker/base/index.ts';
 import { DOMID_ANY } from '../../../broker/wire/index.ts';
-import { CAPTURE_PORT, Code, encodeCode, PLAYBACK_PORT } from '../../../clients/agents/audio/codes.ts';
+import { CAPTURE_PORT, Code, encodeCode, MIXER_PORT, PLAYBACK_PORT } from '../../../clients/agents/audio/codes.ts';
+import { encodeCommand } from '../../../clients/agents/audio/mixer/mixer-messages.ts';
 import { FRAME_BYTES } from '../../../clients/agents/audio/pcm/pcm.ts';
 import { BOOTREPLY, BOOTREQUEST, MessageType, Option } from '../../../clients/agents/network/dhcp/constants.ts';
 import { encodeDhcp, ethernetMessage, u32Option } from '../../../clients/agents/network/dhcp/message.ts';
@@ -13,12 +14,14 @@ import {
 } from '../../../clients/agents/network/limits.ts';
 import { encodeRoutes } from '../../../clients/agents/network/routes/message.ts';
 import { parsePrefix } from '../../../clients/agents/network/routes/prefix.ts';
+import { encodeStream, StreamType } from '../../../clients/agents/network/stream/message.ts';
 import type { Random } from '../../support/random.ts';
 import type { Hostile } from '../actors/hostile.ts';
 import type { AgentSet } from '../system.ts';
 import type { Member } from '../topology.ts';
 import { frameOf } from './frames.ts';
 import { POOL, ROUTED } from './inventory.ts';
+import { REPLY_PORT, STREAM_PORT } from './streams.ts';
 
 type Say = (to: Member, port: number, payload: Uint8Array) => void;
 type Attack = (agents: AgentSet, random: Random, self: Member, say: Say) => void;
@@ -55,11 +58,27 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   },
 };
 
+const PROXY_ATTACKS: Readonly<Record<string, Attack>> = {
+  'speaks in the streams of others': ({ net, apps }, random, _self, say) => {
+    const { member } = random.oneIn(2) ? net : random.pick(apps);
+    const port = member === net.member ? STREAM_PORT : REPLY_PORT;
+    const type = 1 + random.below(StreamType.reset);
+    const bytes = type === StreamType.data ? new Uint8Array(1 + random.below(64)).fill(0xee) : new Uint8Array(0);
+    const header = encodeStream(type, 1 + random.below(4), random.below(3) * 8);
+    say(member, port, Buffer.concat([header, bytes]));
+  },
+  'mutes another': ({ audio, apps }, random, _self, say) => {
+    const { domid } = random.pick(apps).member;
+    say(audio.member, MIXER_PORT, encodeCommand({ kind: 'mute', domid, isMuted: random.oneIn(2) }));
+  },
+};
+
 export const AGENT_ATTACK_NAMES: readonly string[] = Object.keys(ATTACKS);
+export const PROXY_ATTACK_NAMES: readonly string[] = Object.keys(PROXY_ATTACKS);
 
 export function attackAgents(name: string, hostile: Hostile, agents: AgentSet, random: Random): void {
   const say: Say = (to, port, payload) => hostile.write(hostile.seal(hostile.message(to, port, payload, DOMID_ANY)));
-  ATTACKS[name]?.(agents, random, hostile.member, say);
+  (ATTACKS[name] ?? PROXY_ATTACKS[name])?.(agents, random, hostile.member, say);
 }
 
 function dhcpOf({ agent }: Member, op: number, type: number, random: Random): Uint8Array {

@@ -1,5 +1,5 @@
 /** The AudioVM: the real service on a simulated sound server. */
-import { AudioService } from '../../../clients/agents/audio/index.ts';
+import { AudioService, type AudioServiceOptions } from '../../../clients/agents/audio/index.ts';
 import type { Vm } from '../../../clients/sdk/index.ts';
 import type { Process } from '../engine/process.ts';
 import { audioClock, SimulatedSound } from '../engine/sound.ts';
@@ -10,6 +10,8 @@ export class AudioVm extends GuestAgent {
   service: AudioService | null = null;
   sound: SimulatedSound | null = null;
   #nextNumber = 1;
+  /** What the mixer has set, as its file keeps it. */
+  #settings: AudioServiceOptions['settings'] = new Map();
 
   protected start(vm: Vm, process: Process, parts: Parts): void {
     const events = {
@@ -20,7 +22,16 @@ export class AudioVm extends GuestAgent {
     this.sound = server;
     parts.keep(
       'audio service',
-      () => AudioService.start({ vm, server, clock: audioClock(process.clock) }),
+      () =>
+        AudioService.start({
+          vm,
+          server,
+          clock: audioClock(process.clock),
+          settings: this.#settings ?? new Map(),
+          onSettings: (settings) => {
+            this.#settings = new Map(settings);
+          },
+        }),
       (service) => {
         this.service = service;
         return () => service.stop({ force: true });

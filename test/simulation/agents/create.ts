@@ -18,12 +18,15 @@ export function createAgents(
   members: readonly Member[],
   witness: Witness,
   randomOf: (index: number) => Random,
+  hasProxies: boolean,
 ): CreatedAgents {
   const [audioMember, netMember, ...appMembers] = members;
   if (audioMember === undefined || netMember === undefined) throw new Error('no AudioVM or no router');
   const audio = new AudioVm(audioMember, agentOf(audioMember), witness);
-  const net = new NetVm(netMember, agentOf(netMember), witness, randomOf(0), appMembers);
-  const apps = appMembers.map((member, index) => new AppVm(member, agentOf(member), witness, randomOf(1 + index)));
+  const net = new NetVm(netMember, agentOf(netMember), witness, randomOf(0), appMembers, hasProxies);
+  const apps = appMembers.map(
+    (member, index) => new AppVm(member, agentOf(member), witness, randomOf(1 + index), hasProxies),
+  );
   const all: readonly GuestAgent[] = [audio, net, ...apps];
   return { set: { audio, net, apps }, of: (member) => all.find((each) => each.member === member) ?? null };
 }

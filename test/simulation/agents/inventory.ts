@@ -11,6 +11,8 @@ export interface Agent {
   readonly mac: string;
   /** Null: DHCP gives it one. */
   readonly ipv4: string | null;
+  /** Its mixer may mute the VMs of the AudioVM. */
+  readonly isMixer: boolean;
 }
 
 /** By place; the domains after these are apps. */
@@ -24,11 +26,21 @@ export const ROUTED = ['0.0.0.0/0', '192.0.2.0/24'] as const;
 /** Addresses that the DHCP server gives out: a few more than there are apps. */
 export const POOL = { from: '10.9.1.10', to: '10.9.1.14' } as const;
 
-export function drawnAgent(index: number): Agent {
+/** The label of the first app in runs with a mixer. */
+export const MIXER_LABEL = '@gui';
+
+export function drawnAgent(index: number, hasProxies: boolean): Agent {
   const role = (['audio', 'net'] as const)[index] ?? 'app';
   const domid = index + 1;
   // The first app has a fixed address; the others take one of the pool.
-  return { role, label: `@${role}`, mac: `02:00:00:00:00:0${domid}`, ipv4: index > 2 ? null : `10.9.0.${domid}` };
+  const mac = `02:00:00:00:00:0${domid}`;
+  return {
+    role,
+    label: `@${role}`,
+    mac,
+    ipv4: index > 2 ? null : `10.9.0.${domid}`,
+    isMixer: hasProxies && index === 2,
+  };
 }
 
 /** The members of an entry of domains.yaml. */
@@ -72,6 +84,31 @@ const ROWS: readonly Row[] = [
   ['@net', '@app', 'route', 'announce'],
   ['@net', '@app', 'route', 'announce-default'],
 ];
+
+const PROXY_ROWS: readonly Row[] = [
+  ['@app', '@net', 'stream', 'send'],
+  ['@net', '@app', 'stream', 'send'],
+  [MIXER_LABEL, '@audio', 'audio-mixer', 'read'],
+  [MIXER_LABEL, '@audio', 'audio-mixer', 'mute'],
+  ['@audio', MIXER_LABEL, 'audio-mixer-state', 'state'],
+];
+
+export const PROXY_SERVICES_YAML = `
+  - { name: stream, ports: ["20000-20999"], inspector: opaque, permissions: [send], flow: to-destination }
+  - { name: audio-mixer, ports: [4715], destination: "@audio", inspector: audio-mixer, permissions: [read, set-volume, mute, set-route, state], flow: to-destination }
+  - { name: audio-mixer-state, ports: [4715], destination: "${MIXER_LABEL}", inspector: audio-mixer, permissions: [read, set-volume, mute, set-route, state], flow: to-destination }
+`;
+
+/** Most rows are there. Nobody but the mixer may mix: that it stays so is what the hostile VM tries. */
+export function drawProxyRules(random: Random): Rule[] {
+  const rules: Rule[] = [];
+  for (const [source, destination, className, permission] of PROXY_ROWS) {
+    if (random.oneIn(12)) continue;
+    const isOpen = random.oneIn(8) && className === 'stream';
+    rules.push({ source: isOpen ? '@any' : source, destination, className, permission, effect: 'allow' });
+  }
+  return rules;
+}
 
 /** Most rows are there; now and then anybody may do it, or one app may not. */
 export function drawAgentRules(random: Random): Rule[] {

@@ -18,6 +18,7 @@ import { GuestAgent } from './guest-agent.ts';
 import { type Agent, POOL, ROUTED } from './inventory.ts';
 import { LeaseDisk } from './lease-disk.ts';
 import type { Parts } from './parts.ts';
+import { keepListener, Programs } from './streams.ts';
 
 export const SERVER = ipv4('10.9.0.2');
 
@@ -26,11 +27,21 @@ export class NetVm extends GuestAgent {
   readonly leases: LeaseDisk;
   link: Link | null = null;
   readonly #apps: readonly Member[];
+  /** What its listener of streams leads to; null in runs without. */
+  readonly programs: Programs | null;
   #tap: SimulatedTap | null = null;
   #frames = 0;
 
-  constructor(member: Member, agent: Agent, witness: Witness, random: Random, apps: readonly Member[]) {
+  constructor(
+    member: Member,
+    agent: Agent,
+    witness: Witness,
+    random: Random,
+    apps: readonly Member[],
+    hasProxies: boolean,
+  ) {
     super(member, agent, witness);
+    this.programs = hasProxies ? new Programs() : null;
     this.#apps = apps;
     this.table = new SimulatedTable(random);
     this.leases = new LeaseDisk(random);
@@ -56,6 +67,7 @@ export class NetVm extends GuestAgent {
         }),
       (service) => () => service.close(),
     );
+    if (this.programs !== null) keepListener(vm, process, parts, this.programs, this.witness);
     const store = this.leases.storeFor(process);
     parts.keep(
       'DHCP server',

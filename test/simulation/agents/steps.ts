@@ -5,7 +5,7 @@ import { type Choice, onGuest, pickHome, type Step } from '../step.ts';
 import type { AgentSet, System } from '../system.ts';
 import { GRANTABLE } from '../topology.ts';
 import type { AppVm } from './app-vm.ts';
-import { AGENT_ATTACK_NAMES, attackAgents } from './attacks.ts';
+import { AGENT_ATTACK_NAMES, attackAgents, PROXY_ATTACK_NAMES } from './attacks.ts';
 import { POOL, ROUTED } from './inventory.ts';
 
 export const AGENT_CHOICES: readonly Choice[] = [
@@ -24,6 +24,15 @@ export const AGENT_CHOICES: readonly Choice[] = [
   [2, stopService],
   [3, passSeconds],
   [5, attack],
+];
+
+/** Where there are stream proxies and a mixer. */
+export const PROXY_CHOICES: readonly Choice[] = [
+  [14, openStream],
+  [4, endProgram],
+  [3, slowPrograms],
+  [8, mute],
+  [4, attackProxies],
 ];
 
 function agentsOf({ agents }: System): AgentSet {
@@ -140,6 +149,58 @@ function busyCards(_random: Random, system: System): Step {
 
 function restartSound(_random: Random, system: System): Step {
   return { label: 'the sound server is started again', run: () => agentsOf(system).audio.sound?.restart() };
+}
+
+function openStream(random: Random, system: System): Step {
+  const app = pickApp(random, system);
+  const bytes = random.below(random.pick([2, 1_000, 60_000, 400_000]));
+  const pieces = 1 + random.below(6);
+  return { label: `${app.name} opens a stream for ${bytes} bytes`, run: () => void app.asker?.ask(bytes, pieces) };
+}
+
+function endProgram(random: Random, system: System): Step {
+  const { net } = agentsOf(system);
+  const { asker, name } = pickApp(random, system);
+  const isApp = random.oneIn(2);
+  return {
+    label: `a program of ${isApp ? name : net.name} dies`,
+    run: () => (isApp ? asker?.programs : net.programs)?.dieOne(random),
+  };
+}
+
+function slowPrograms(random: Random, system: System): Step {
+  const { net, apps } = agentsOf(system);
+  const delayMs = random.pick([0, 20, 500]);
+  return {
+    label: `programs take ${delayMs} ms`,
+    run: () => {
+      for (const programs of [net.programs, ...apps.map(({ asker }) => asker?.programs)]) programs?.slow(delayMs);
+    },
+  };
+}
+
+function mute(random: Random, system: System): Step {
+  const { apps } = agentsOf(system);
+  const of = random.pick(apps).name;
+  const isMuted = random.oneIn(2);
+  return {
+    label: `${of} shall be ${isMuted ? 'mute' : 'heard'}`,
+    run: () => {
+      for (const { mixing } of apps) mixing?.mute(of, isMuted);
+    },
+  };
+}
+
+function attackProxies(random: Random, system: System): Step {
+  const { hostile } = system;
+  const name = random.pick(PROXY_ATTACK_NAMES);
+  return {
+    label: `${hostile?.member.name ?? 'nobody'} ${name}`,
+    run: () => {
+      if (hostile?.isConnected !== true) hostile?.connect();
+      else if (hostile.state.halfRecordBytes === null) attackAgents(name, hostile, agentsOf(system), random);
+    },
+  };
 }
 
 /** The AudioVM or the router: apps are killed as guests are. */

@@ -4,6 +4,7 @@
  */
 import type { Link, Rule } from '../../policy/naive.ts';
 import type { Home } from '../actors/home.ts';
+import type { StreamFlow } from '../agents/stream-bytes.ts';
 
 /** A message that a guest has sent. Its number travels as the message type. */
 export interface SentMessage {
@@ -72,19 +73,25 @@ export interface Invariant {
   /** The broker told a sender that messages of its were not delivered. */
   undelivered?(sender: string, receiverDomid: number, port: number | null, messages: number): void;
   /** A guest's process was killed: what it had under way has no outcome. */
-  guestKilled?(guest: string): void;
+  guestKilled?(guest: string, view: View): void;
   /** The operator revoked the guest's key; from `keyRenewed` on the guest uses a new one. */
   keyRevoked?(guest: string): void;
   /** The microphone gave this frame to the record stream of a VM, or a VM heard it; null: a frame that it never gave. */
   spoke?(to: string, frame: number, view: View): void;
   heard?(guest: string, frame: number | null, view: View): void;
   /** The AudioVM gave these bytes to the sound server, as those of `of`. */
-  played?(of: string, bytes: Uint8Array): void;
+  played?(of: string, bytes: Uint8Array, view: View): void;
   /** A DHCP client was told that it has this address, or gives it back. */
   leased?(guest: string, ipv4: number): void;
   released?(guest: string, ipv4: number): void;
   /** A frame came out of a link. */
   frame?(guest: string, frame: Uint8Array): void;
+  /** A program said so many bytes of a stream, or their end; a program read them. */
+  streamWrote?(flow: StreamFlow, bytes: number, isEnd: boolean): void;
+  streamRead?(flow: StreamFlow, reader: unknown, bytes: Uint8Array, isEnd: boolean): void;
+  /** The mixer says that a VM shall be mute; `answer`: what the AudioVM says that it is then, null: nothing. */
+  muting?(of: string, isMuted: boolean): void;
+  muted?(of: string, isMuted: boolean, answer: boolean | null, view: View): void;
   keyRenewed?(guest: string): void;
   /** After each event. */
   step?(view: View): void;

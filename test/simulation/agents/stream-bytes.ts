@@ -1,0 +1,45 @@
+/** What programs say over streams: each byte is known from the stream, the direction and its place. */
+
+export type Direction = 'request' | 'answer';
+
+/** One direction of one stream: the client's domain, and its number there. */
+export interface StreamFlow {
+  readonly domid: number;
+  readonly number: number;
+  readonly direction: Direction;
+}
+
+/** Marks the beginning of a request; the hostile VM begins with something else. */
+const MAGIC = 0xa5;
+/** The name of the stream, before the bytes of a request. */
+export const HEAD_BYTES = 8;
+
+export function bytesOf(flow: StreamFlow, from: number, to: number): Uint8Array {
+  const head = headOf(flow);
+  return Uint8Array.from({ length: to - from }, (_, index) => byteAt(flow, head, from + index));
+}
+
+function byteAt({ domid, number, direction }: StreamFlow, head: Uint8Array, at: number): number {
+  const named = head[at];
+  if (direction === 'request' && named !== undefined) return named;
+  return (domid * 7 + number * 17 + at * 31 + (at >> 8) * 3 + (direction === 'answer' ? 1 : 0)) & 0xff;
+}
+
+function headOf({ domid, number }: StreamFlow): Uint8Array {
+  const head = Buffer.alloc(HEAD_BYTES);
+  head[0] = MAGIC;
+  head.writeUInt16LE(domid, 1);
+  head.writeUInt32LE(number, 3);
+  return head;
+}
+
+/** The request that begins like this; null: no program of the simulation has begun so. */
+export function requestOf(head: Uint8Array): StreamFlow | null {
+  const view = Buffer.from(head);
+  if (view.length < HEAD_BYTES || view[0] !== MAGIC || view[HEAD_BYTES - 1] !== 0) return null;
+  return { domid: view.readUInt16LE(1), number: view.readUInt32LE(3), direction: 'request' };
+}
+
+export function nameOf({ domid, number, direction }: StreamFlow): string {
+  return `${direction} ${number} of domain ${domid}`;
+}
