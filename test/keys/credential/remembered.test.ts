@@ -79,6 +79,8 @@ remembered('a known key does not vouch for another key, nor for what another key
   const forged = await thief.sign({ typ, jwk: holder.publicJwk }, { n: 1 });
   assert.is(await verifyStatement(stolenName, typ, result.credential), null);
   assert.is(await verifyStatement(forged, typ, result.credential), null);
+  const borrowedName = await holder.sign({ typ, jwk: thief.publicJwk }, { n: 1 });
+  assert.is(await verifyStatement(borrowedName, typ, result.credential), null);
 });
 
 remembered('it holds 512 values, and the least recently used one goes', () => {
