@@ -53,6 +53,7 @@ import { ChunkPool, DeferredCopies, DurableEffects, Flusher, type PeerContext } 
 import { CLOCK_TOLERANCE_SECONDS, DRAIN_TIMEOUT_MS, type Logger, ROUTES_PER_DOMAIN, VERSION } from './process/index.ts';
 import {
   acceptedBundle,
+  accessDetail,
   announceSessions,
   attributed,
   BrokerListeners,
@@ -64,6 +65,7 @@ import {
   entriesAfter,
   entryOf,
   type FirstPolicy,
+  firstAccess,
   firstPolicy,
   followBucket,
   Grants,
@@ -475,11 +477,17 @@ async function startAdmin(
 async function recordFirst(first: FirstPolicy, archive: RevisionArchive, audit: AuditLog, log: Logger): Promise<void> {
   const { policy, refusal, restored } = first;
   await archive.keep(policy.hash, policy.files);
+  const access = await firstAccess(policy, archive);
   audit.record({
     event: 'policy.load',
     revision: policy.revision,
     policy: policy.hash,
-    detail: { assertions: policy.assertionsHash, rows: policy.rows, ...attributed(attributionOf(first)) },
+    detail: {
+      assertions: policy.assertionsHash,
+      rows: policy.rows,
+      ...attributed(attributionOf(first)),
+      ...(access === undefined ? {} : { access: accessDetail(access) }),
+    },
   });
   if (refusal === null) return;
   const detail = { message: refusal.message.slice(0, 1_000), revision: policy.revision };

@@ -3,6 +3,7 @@
 export {
   type AccessChange,
   type AccessQuestion,
+  type AccessSummary,
   type AuditChange,
   accessMatrix,
   addsAccess,
@@ -42,6 +43,7 @@ export {
   searchAuditRows,
   searchRows,
   shortestFlows,
+  summarizeAccess,
   type TestReport,
   testReport,
   toSarif,

@@ -19,10 +19,18 @@ export { publishBundle, readBundleAt, readHead } from './policy/bucket/bundle-in
 export { bucketSourceOf, followBucket } from './policy/bucket/open-source.ts';
 export { decodeStanding, encodeStanding, type Standing } from './policy/bucket/standing.ts';
 export { acceptedBundle, BUNDLE_FILE, bundleFile, signedPolicyOf, watchBundle } from './policy/bundle-file.ts';
+export { firstAccess } from './policy/first-access.ts';
 export { type FirstPolicy, firstPolicy } from './policy/first-policy.ts';
 export { type GrantRequest, type GrantStatus, Grants, type RevokeRequest } from './policy/grants.ts';
 export { Modes, type PermissiveStatus } from './policy/modes.ts';
-export { attributed, entryOf, POLICY_HOST, type Refusal, type ReloadResult } from './policy/policy-change.ts';
+export {
+  accessDetail,
+  attributed,
+  entryOf,
+  POLICY_HOST,
+  type Refusal,
+  type ReloadResult,
+} from './policy/policy-change.ts';
 export { PolicyReload } from './policy/reload.ts';
 export { SignedPolicy } from './policy/signed-policy.ts';
 export { Sessions } from './sessions.ts';

@@ -34,9 +34,14 @@ type CellNames = readonly [source: string, destination: string, className: strin
 /** Every cell of either policy, by name. */
 export function* cellsOf(before: Analysed, after: Analysed): Generator<CellNames, void> {
   const names = namesOf(before, after);
-  const classes = new Set([...before.classes.all, ...after.classes.all].map(({ name }) => name));
+  const classes = classNamesOf(before, after);
   for (const source of names)
     for (const destination of names) for (const className of classes) yield [source, destination, className];
+}
+
+/** The classes of either policy. */
+export function classNamesOf(before: Analysed, after: Analysed): readonly string[] {
+  return [...new Set([...before.classes.all, ...after.classes.all].map(({ name }) => name))];
 }
 
 /** Null: the permissions are the same. */
@@ -56,14 +61,16 @@ export function changeOf(
   };
 }
 
-function namesOf(before: Analysed, after: Analysed): string[] {
+/** The domains of either policy, and the broker. */
+export function namesOf(before: Analysed, after: Analysed): string[] {
   const all = (analysed: Analysed): readonly Domain[] => [...analysed.domains.all, analysed.domains.broker];
   return [...new Set([...all(after), ...all(before)].map(({ name }) => name))];
 }
 
 const NOTHING: readonly string[] = [];
 
-function allowedBetween(analysed: Analysed, from: string, to: string, className: string): readonly string[] {
+/** Permissions of a class. A domain or class that the policy does not have is denied everything. */
+export function allowedBetween(analysed: Analysed, from: string, to: string, className: string): readonly string[] {
   const [source, destination] = [domainNamed(analysed, from), domainNamed(analysed, to)];
   const serviceClass = analysed.classes.byName(className);
   if (source === undefined || destination === undefined || serviceClass === undefined) return NOTHING;

@@ -1,4 +1,5 @@
 export { type AccessChange, type AuditChange, diffAccess, formatChange, formatDiff } from './access-diff.ts';
+export { type AccessSummary, summarizeAccess } from './access-summary.ts';
 export { diffAudit, recordsLess } from './audit-diff.ts';
 export { type TestReport, testReport } from './coverage.ts';
 export { allFlows, flowGraph, formatFlows, shortestFlows } from './flow.ts';

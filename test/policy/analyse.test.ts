@@ -8,6 +8,7 @@ import {
   diffAccess,
   finish,
   flowGraph,
+  formatChange,
   formatDiff,
   formatSvg,
   lintPolicy,
@@ -17,6 +18,7 @@ import {
   readQuestion,
   searchRows,
   shortestFlows,
+  summarizeAccess,
   toSarif,
   WARNINGS,
 } from '../../policy/index.ts';
@@ -46,12 +48,12 @@ const rule = fc.record({
 });
 const rules: fc.Arbitrary<Rule[]> = fc.array(rule, { minLength: 1, maxLength: 10 });
 
-function compile(list: readonly Rule[]): Promise<PolicyBuild> {
+function compile(list: readonly Rule[], domains = DOMAINS): Promise<PolicyBuild> {
   const rows = list.map(
     ({ source, destination, className, permission, effect }) =>
       `p, ${source}, ${destination}, ${className}, ${permission}, ${effect}\n`,
   );
-  return compileTexts({ domains: DOMAINS, services: SERVICES, policy: rows.join('') });
+  return compileTexts({ domains, services: SERVICES, policy: rows.join('') });
 }
 
 function allowed(list: readonly Rule[]): Set<string> {
@@ -79,6 +81,56 @@ analyse('diff lists exactly the requests whose decision differs', async () => {
     }),
     seeded({ numRuns: 60 }),
   );
+});
+
+analyse('the summary of a change counts what diff lists, and shows the first of it', async () => {
+  await fc.assert(
+    fc.asyncProperty(rules, rules, async (list, other) => {
+      const [before, after] = [await compile(list), await compile(other)];
+      const changes = finish(diffAccess(before, after));
+      const summary = finish(summarizeAccess(before, after));
+      const [, added, removed, modified] =
+        /\((\d+) Added, (\d+) Removed, (\d+) Modified/.exec(formatDiff(changes)) ?? [];
+      assert.equal([summary?.added, summary?.removed, summary?.modified], [added, removed, modified].map(Number));
+      const listed = changes.map((change) => formatChange(change));
+      assert.is(summary?.examples.length, Math.min(4, changes.length));
+      for (const example of summary?.examples ?? []) assert.ok(listed.includes(example.slice(2)), example);
+    }),
+    seeded({ numRuns: 60 }),
+  );
+});
+
+analyse('where only some domains changed, only their pairs are compared', async () => {
+  const rows: Rule[] = [
+    { source: '@l0', destination: '@any', className: 'to', permission: 'send', effect: 'allow' },
+    { source: 'vm-b', destination: '@l0', className: 'from', permission: 'send', effect: 'allow' },
+  ];
+  const before = await compile(rows);
+  const after = await compile(
+    rows,
+    DOMAINS.replace("name: vm-b, domid: 1, labels: ['@l1']", "name: vm-b, domid: 1, labels: ['@l1', '@l0']"),
+  );
+  const changed = [domainOf(after, 'vm-b')];
+  const whole = finish(summarizeAccess(before, after));
+  assert.ok(whole !== null && whole.added > 0);
+  assert.equal({ ...finish(summarizeAccess(before, after, changed)) }, { ...whole });
+  assert.equal({ ...finish(summarizeAccess(before, after, [])) }, { added: 0, removed: 0, modified: 0, examples: [] });
+});
+
+analyse('a domain or class that only one policy has is denied everything in the other', async () => {
+  const more = `${DOMAINS}  - {name: vm-e, domid: 9, labels: ['@l0']}\n`;
+  const policy = 'p, @any, @any, to, send, allow\n';
+  const [before, after] = await Promise.all(
+    [DOMAINS, more].map((domains) => compileTexts({ domains, services: SERVICES, policy })),
+  );
+  assert.ok(before !== undefined && after !== undefined);
+  const counts = (from: PolicyBuild, to: PolicyBuild) => {
+    const summary = finish(summarizeAccess(from, to));
+    return [summary?.added, summary?.removed, summary?.modified];
+  };
+  // vm-e with itself, and with each of the four others in both directions.
+  assert.equal(counts(before, after), [9, 0, 0]);
+  assert.equal(counts(after, before), [0, 9, 0]);
 });
 
 analyse('a flow is found exactly when a chain of messages can carry it, and none is shorter', async () => {

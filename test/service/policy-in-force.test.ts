@@ -5,6 +5,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { firstAccess } from '../../broker/service/index.ts';
 import { hashFiles, memoryArchive, PolicyError, type PolicyFiles, readPolicyFiles } from '../../policy/index.ts';
 import { FAR, PolicyHarness } from './policy-harness.ts';
 
@@ -17,6 +18,50 @@ force('a revocation is in force before the call returns', async () => {
   const answer = harness.revoke('chrome-vm', '@mic');
   assert.is(harness.hears('chrome-vm'), false);
   assert.equal(await answer, { ok: true, revision: 3, changed: true });
+});
+
+/** What the records of the policies say of the difference to the one before. */
+function accessOf({ audit }: PolicyHarness, event = 'policy.load'): unknown[] {
+  return audit.records.filter((record) => record.event === event).map(({ detail }) => detail?.access);
+}
+
+force('the record of a policy says what it allows more and less than the one before', async () => {
+  const harness = await PolicyHarness.open();
+  await harness.grant('chrome-vm', '@mic');
+  await harness.revoke('chrome-vm', '@mic');
+  const row = 'p, gui-vm, @audio, audio-playback, send, allow\n';
+  await harness.edit('policy.csv', (text) => `${text}${row}`);
+  await harness.reload.run();
+  await harness.edit('policy.csv', (text) => text.replace(row, ''));
+  await harness.reload.run();
+  const [given, taken, widened, narrowed] = accessOf(harness) as Record<string, unknown>[];
+  assert.match(String(given?.examples), '+ allow audio-vm chrome-vm:audio-capture { send };');
+  assert.equal([given?.removed, taken?.added, taken?.removed], [0, 0, given?.added]);
+  const allows = 'allow gui-vm audio-vm:audio-playback { send };';
+  assert.equal(widened, { added: 1, removed: 0, modified: 0, examples: [`+ ${allows}`] });
+  assert.equal(narrowed, { added: 0, removed: 1, modified: 0, examples: [`- ${allows}`] });
+  assert.equal(accessOf(harness, 'policy.prepare'), [given, widened]);
+});
+
+force('the first policy of a run is compared with that of the run before', async () => {
+  const harness = await PolicyHarness.open();
+  const { archive } = harness;
+  const { policy } = harness.reload;
+  assert.is(await firstAccess(policy, archive), undefined);
+  await harness.grant('chrome-vm', '@mic');
+  const ended = { time: '', cause: 'grants', by: 'test', reason: '', rows: 1 } as const;
+  const note = (hash: string, grants: readonly string[]) =>
+    archive.note({ ...ended, revision: archive.newest + 1, policy: hash, before: null, assertions: hash, grants });
+  await note(policy.hash, ['chrome-vm @mic']);
+  const restarted = await firstAccess(policy, archive);
+  assert.ok(restarted !== undefined && restarted !== null);
+  assert.equal([restarted.added, restarted.removed > 0], [0, true], 'a grant has ended with its run');
+  await harness.edit('policy.csv', (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`);
+  await harness.reload.run();
+  const edited = await firstAccess(policy, archive);
+  assert.equal([edited?.added, edited?.removed], [0, restarted.removed + 1], 'the row of the run before is not there');
+  await note('0'.repeat(64), []);
+  assert.is(await firstAccess(policy, archive), null, 'its files are not there any more');
 });
 
 force('a log that cannot be written delays no revocation, and refuses a grant without a trace of it', async () => {

@@ -1,5 +1,6 @@
 /** A change of the policy: the request, the result, and its names in the log and the archive. */
 import {
+  type AccessSummary,
   type Attribution,
   type Finding,
   type Grant,
@@ -95,6 +96,22 @@ export function inForce({ revision }: PolicyRevision, isArchived: boolean): Extr
 export function attributed({ cause, by, reason }: Attribution): Readonly<Record<string, string>> {
   return { cause, by, ...(reason === '' ? {} : { why: reason }) };
 }
+
+/** What a policy allows more and less than the one before it, in the form of the audit log. */
+export function accessDetail(access: AccessSummary | null): AccessDetail {
+  if (access === null) return 'not compared';
+  const { added, removed, modified, examples } = access;
+  return { added, removed, modified, ...(examples.length === 0 ? {} : { examples }) };
+}
+
+type AccessDetail =
+  | 'not compared'
+  | {
+      readonly added: number;
+      readonly removed: number;
+      readonly modified: number;
+      readonly examples?: readonly string[];
+    };
 
 export function entryOf(policy: PolicyRevision, before: string | null, attribution: Attribution): RevisionEntry {
   return {

@@ -18,9 +18,11 @@
  * admin gets the answer. With applied policies the directory is ignored: all six files come with the request.
  */
 import {
+  type AccessSummary,
   type Attribution,
   addsAccess,
   compileFiles,
+  type Domain,
   finish,
   finishPaced,
   type Grant,
@@ -32,6 +34,7 @@ import {
   type RevisionArchive,
   recordsLess,
   regrantPolicy,
+  summarizeAccess,
 } from '../../../policy/index.ts';
 import type { AuditLog } from '../../audit/index.ts';
 import { InvariantError, reasonOf } from '../../base/index.ts';
@@ -43,6 +46,7 @@ import type { BrokerListeners } from '../broker-listeners.ts';
 import type { Sessions } from '../sessions.ts';
 import {
   type ApplyRequest,
+  accessDetail,
   attributed,
   entryOf,
   hasSameInventory,
@@ -68,6 +72,7 @@ const UNWRITABLE = 'ERR_BROKER_AUDIT';
 interface Candidate {
   readonly base: PolicyRevision;
   readonly policy: PolicyRevision;
+  readonly access: AccessSummary | null;
 }
 
 export class PolicyReload {
@@ -204,11 +209,13 @@ export class PolicyReload {
       if (change === null) return this.#unchanged();
       if ('refusal' in change) return refused(change.code ?? 'ERR_BROKER_GRANT', change.refusal);
       const policy = regrantPolicy(this.#inForce, this.#number + 1, change.overlay, change.permissive);
-      const changed = policy.domains.all.filter((domain, index) => domain !== this.#inForce.domains.all[index]);
+      const changed = changedDomains(this.#inForce, policy);
       // If a deny row names the label, removing the label allows something again.
       if (loosens(this.#inForce, policy) || finish(addsAccess(this.#inForce, policy, changed))) return this.give(plan);
       this.#number = policy.revision;
-      return this.#atOnce(policy, () => change.record(policy.revision), change.attribution);
+      const access = finish(summarizeAccess(this.#inForce, policy, changed));
+      const { attribution } = change;
+      return this.#atOnce(policy, { record: () => change.record(policy.revision), attribution, access });
     });
   }
 
@@ -292,12 +299,13 @@ export class PolicyReload {
       const policy = this.#withGrants(loaded);
       const weakens = loosens(base, policy) || recordsLess(base, policy);
       const adds = weakens || (await finishPaced(addsAccess(base, policy), this.#host.pace()));
+      const access = await finishPaced(summarizeAccess(base, policy), this.#host.pace());
       if (this.#inForce !== base) continue;
       if (adds) {
-        candidate = { base, policy };
+        candidate = { base, policy, access };
         break;
       }
-      return this.#atOnce(policy, this.#droppedBy(policy), attribution);
+      return this.#atOnce(policy, { record: this.#droppedBy(policy), attribution, access });
     }
     return this.#inTurn(() => this.#widen(loaded, candidate, attribution));
   }
@@ -308,7 +316,9 @@ export class PolicyReload {
       // After another change the candidate's base or number is out of date, so the policy is built again.
       const isCurrent = candidate?.base === base && candidate.policy.revision === this.#number;
       const policy = isCurrent ? candidate.policy : this.#withGrants(loaded);
-      const change = { record: this.#droppedBy(policy), attribution, isCurrent: () => this.#inForce === base };
+      const access = isCurrent ? candidate.access : await finishPaced(summarizeAccess(base, policy), this.#host.pace());
+      if (this.#inForce !== base) continue;
+      const change = { record: this.#droppedBy(policy), attribution, access, isCurrent: () => this.#inForce === base };
       const result = await this.#recordFirst(policy, change);
       if (result === 'overtaken') continue;
       if (!result.ok && result.code === UNWRITABLE) this.#isOwed = true;
@@ -327,7 +337,8 @@ export class PolicyReload {
       const record = () => change.record(policy.revision);
       const isCurrent = () => this.#inForce === base && change.isWanted?.() !== false;
       const { attribution } = change;
-      const result = await this.#recordFirst(policy, { record, attribution, isCurrent });
+      const access = finish(summarizeAccess(base, policy, changedDomains(base, policy)));
+      const result = await this.#recordFirst(policy, { record, attribution, access, isCurrent });
       if (result !== 'overtaken') return result;
     }
   }
@@ -390,10 +401,10 @@ export class PolicyReload {
   }
 
   /** Queues the record before any record of a decision under the new revision, and does not wait for the disk. */
-  async #atOnce(policy: PolicyRevision, record: () => void, attribution: Attribution): Promise<ReloadResult> {
+  async #atOnce(policy: PolicyRevision, { record, attribution, access }: Change): Promise<ReloadResult> {
     record();
     this.#recordEnforced(policy, attribution);
-    this.#recordRevision('policy.load', policy, attribution);
+    this.#recordRevision('policy.load', policy, attribution, access);
     const before = this.#inForce;
     this.#adopt(policy);
     const noted = this.#note(policy, before, attribution);
@@ -402,24 +413,21 @@ export class PolicyReload {
     return isRecorded ? result : { ...result, recorded: false };
   }
 
-  async #recordFirst(
-    policy: PolicyRevision,
-    { record, attribution, isCurrent }: Widening,
-  ): Promise<ReloadResult | 'overtaken'> {
+  async #recordFirst(policy: PolicyRevision, change: Widening): Promise<ReloadResult | 'overtaken'> {
     // Without this check the log would later report policies that never were in force.
     if (!this.#audit.healthy) return this.#unwritable();
     // Archive the files first: every decision of the broker must be reproducible from the archive.
     if (!this.#archive.has(policy.hash)) await this.#archive.keep(policy.hash, policy.files);
-    this.#recordRevision('policy.prepare', policy, attribution);
+    this.#recordRevision('policy.prepare', policy, change.attribution, change.access);
     if (!(await this.#durable())) {
       this.#takeBack(policy, 'AUDIT_UNAVAILABLE');
       return this.#unwritable();
     }
-    if (!isCurrent()) {
+    if (!change.isCurrent()) {
       this.#takeBack(policy, 'SUPERSEDED');
       return 'overtaken';
     }
-    return this.#atOnce(policy, record, attribution);
+    return this.#atOnce(policy, change);
   }
 
   /**
@@ -440,7 +448,12 @@ export class PolicyReload {
     return policy.hash === before.hash ? true : noted;
   }
 
-  #recordRevision(event: 'policy.load' | 'policy.prepare', policy: PolicyRevision, attribution: Attribution): void {
+  #recordRevision(
+    event: 'policy.load' | 'policy.prepare',
+    policy: PolicyRevision,
+    attribution: Attribution,
+    access: AccessSummary | null,
+  ): void {
     const grants = policy.grants.map(({ domain, label }) => `${domain} ${label}`);
     this.#audit.record({
       event,
@@ -450,6 +463,7 @@ export class PolicyReload {
         assertions: policy.assertionsHash,
         rows: policy.rows,
         ...attributed(attribution),
+        access: accessDetail(access),
         ...(grants.length === 0 ? {} : { grants }),
         ...(policy.permissive.length === 0 ? {} : { permissive: policy.permissive }),
       },
@@ -512,11 +526,21 @@ export class PolicyReload {
   }
 }
 
-/** A change that may allow something. */
-interface Widening {
+interface Change {
   /** Writes the change's own records, before the record of the policy. */
   readonly record: () => void;
   readonly attribution: Attribution;
+  /** Compared with the policy in force before. */
+  readonly access: AccessSummary | null;
+}
+
+/** A change that may allow something. */
+interface Widening extends Change {
   /** Called when the records are on disk. False = another change came first. */
   readonly isCurrent: () => boolean;
+}
+
+/** The domains that have other labels; nothing else differs between two policies of the same files. */
+function changedDomains(before: PolicyRevision, after: PolicyRevision): readonly Domain[] {
+  return after.domains.all.filter((domain, index) => domain !== before.domains.all[index]);
 }

@@ -2,11 +2,13 @@
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { type AuditLog, type CheckpointSigner, noteKeyOf, openAuditLog } from '../../../broker/audit/index.ts';
 import { INSPECTORS } from '../../../broker/index.ts';
+import { accessDetail, firstAccess } from '../../../broker/service/index.ts';
 import {
   type ChangeCause,
   compileFiles,
   type Decision,
   type Domain,
+  finish,
   type Grant,
   type Permit,
   PolicyError,
@@ -14,6 +16,7 @@ import {
   type PolicyRevision,
   type RevisionArchive,
   regrantPolicy,
+  summarizeAccess,
 } from '../../../policy/index.ts';
 import type { FakeClock } from '../../support/clock.ts';
 import { durable, hostClock, type MemoryDisk, settle } from '../fixtures.ts';
@@ -182,6 +185,15 @@ export class DayBroker {
     return decision;
   }
 
+  /** As the broker compares: with the policy in force, at a start with that of the run before. */
+  async #access(policy: PolicyRevision): Promise<{ access?: ReturnType<typeof accessDetail> }> {
+    const isStart = this.#policy === policy;
+    const access = isStart
+      ? await firstAccess(policy, this.#host.archive)
+      : finish(summarizeAccess(this.#policy, policy));
+    return access === undefined ? {} : { access: accessDetail(access) };
+  }
+
   #admin(request: string, reason: string, { by, why }: Change): void {
     const detail = { request, by, why, caller: { pid: 4_711, uid: 0, program: 'argus' } };
     this.log.record({ event: reason === 'DONE' ? 'admin.request' : 'admin.refused', reason, detail });
@@ -200,7 +212,8 @@ export class DayBroker {
     const { cause, by, why } = change;
     const grants = policy.grants.map(({ domain, label }) => `${domain} ${label}`);
     const facts = { assertions: policy.assertionsHash, rows: policy.rows };
-    const detail = { ...facts, ...attributed(change), ...(grants.length > 0 ? { grants } : {}) };
+    const access = await this.#access(policy);
+    const detail = { ...facts, ...attributed(change), ...access, ...(grants.length > 0 ? { grants } : {}) };
     this.log.record({ event: 'policy.load', revision: policy.revision, policy: policy.hash, detail });
     const named = { revision: policy.revision, policy: policy.hash, before: this.#before };
     const time = new Date(clock.wall()).toISOString();

@@ -20,6 +20,7 @@ export function recordText(parsed: ParsedLine): string {
     fields.revision === undefined || fields.event !== 'policy.load'
       ? undefined
       : `revision ${show(fields.revision)} policy ${show(fields.policy)}`,
+    accessText(parsed),
     fields.count === undefined ? undefined : `x${show(fields.count)}`,
     fields.detail === undefined ? undefined : show(fields.detail),
   ];
@@ -42,6 +43,16 @@ function partiesOf({ fields }: ParsedLine): string | undefined {
   const source = show(member(fields.src, 'domain'));
   return fields.dst === undefined ? `${source}${port}` : `${source} -> ${show(member(fields.dst, 'domain'))}${port}`;
 }
+
+/** How a policy that came into force differs from the one before it. The detail has the first differences. */
+function accessText({ event, fields }: ParsedLine): string | undefined {
+  const access = member(fields.detail, 'access');
+  if (event !== 'policy.load' || access === undefined) return undefined;
+  if (typeof access === 'string') return `access ${access}`;
+  return `access ${ACCESS_COUNTS.map((name) => `${show(member(access, name) ?? 0)} ${name}`).join(' ')}`;
+}
+
+const ACCESS_COUNTS = ['added', 'removed', 'modified'] as const;
 
 function show(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '?');
