@@ -107,6 +107,7 @@ exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/srv chroot "$root" bash -eu
 /** A program that uses each export; it is compiled and not run. */
 const CONSUMER = `
 import { startBroker } from 'argus-broker';
+import { type Answer, askLog, FIELDS, type QueryField } from 'argus-broker/audit';
 import { connect, type Vm } from 'argus-broker/client';
 import { SoundDevice } from 'argus-broker/virtio-msg';
 const vm: Vm = await connect({ carrier: 'agent:' });
@@ -114,6 +115,11 @@ await vm.sendv({ to: { domain: 'audio-vm', port: 4713 }, iov: new Uint8Array(4),
 const ring = await vm.registerRing({ port: 4714, partner: 'audio-vm', length: 65_536 });
 for await (const message of ring) console.log(message.source.name, message.payload.length);
 console.log(startBroker.name, SoundDevice.name);
+const field: QueryField = FIELDS[0];
+for await (const answer of askLog('/var/log/argus', 'decision=deny since=today')) {
+  const one: Answer = answer;
+  console.log(one.kind === 'record' ? one.row.get(field) : one.fault);
+}
 // @ts-expect-error: a port is a number
 await vm.registerRing({ port: 'x', partner: 'any', length: 16 });
 `;
