@@ -169,6 +169,33 @@ recovery('a writer in another pid and network namespace is seen', async () => {
   await killed(child);
 });
 
+recovery(
+  'of two writers in two pid namespaces the second is refused, until the kernel has ended the first',
+  async () => {
+    const directory = join(temporaryDirectory(), 'audit');
+    // Both are process 1 there, as in two containers on one volume.
+    const container = ['unshare', '--pid', '--mount-proc', '--net', '--fork', '--kill-child'];
+    const first = scribbler(directory, container);
+    await firstOutput(first);
+    const second = scribbler(directory, container, 'pipe');
+    let said = '';
+    second.stderr?.setEncoding('utf8').on('data', (text) => {
+      said += text;
+    });
+    const [code] = await once(second, 'close');
+    assert.is(code, 1);
+    assert.match(said, /ERR_AUDIT_LOCKED/);
+    assert.match(said, 'is being written by process 1;');
+    await killed(first);
+    const third = scribbler(directory, container);
+    await firstOutput(third);
+    await killed(third);
+    await (await openAuditLog({ directory, broker: 'b' })).close();
+    const { problems, uncleanShutdowns } = await verifyAudit(directory);
+    assert.equal([problems, uncleanShutdowns], [[], 2], 'one chain, by one writer after the other');
+  },
+);
+
 recovery('a directory whose path is too long for a socket is locked all the same', async () => {
   const directory = join(temporaryDirectory(), 'd'.repeat(120), 'audit');
   const log = await openAuditLog({ directory, broker: 'a' });
@@ -218,10 +245,14 @@ recovery('a directory or segment that others can touch is refused', async () => 
 
 // ---- kill -9
 
-function scribbler(directory: string, before: readonly string[] = []): ChildProcess {
+function scribbler(
+  directory: string,
+  before: readonly string[] = [],
+  stderr: 'inherit' | 'pipe' = 'inherit',
+): ChildProcess {
   const [command = '', ...words] = [...before, process.execPath];
   return spawn(command, [...words, ...nodeArguments('test/audit/scribbler.ts', directory)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', stderr],
   });
 }
 

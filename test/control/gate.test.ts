@@ -8,6 +8,7 @@ import { type GateResult, KeyGate } from '../../broker/control/gate.ts';
 import { digestOf, type ProofClaims, proofHeaders } from '../../broker/control/proof.ts';
 import { Refusals } from '../../broker/control/refusals.ts';
 import { type ControlRoute, ROUTES } from '../../broker/control/routes.ts';
+import { auditCommand } from '../../clients/cli/commands/audit.ts';
 import { type Credential, createAuthority, type Identity, issueIdentity, type Role } from '../../keys/index.ts';
 import { FakeClock } from '../support/clock.ts';
 import { temporaryDirectory } from '../support/temp.ts';
@@ -132,6 +133,17 @@ gates('each role may ask for its own operations alone', async () => {
     ['POST /v1/audit/read', reads],
     ['POST /v1/audit/export', reads],
   ]);
+});
+
+gates('no key can remove records: nothing at the sockets prunes the log, and no command does', async () => {
+  const names = [...ROUTES.values()].map(({ name }) => name);
+  assert.equal(
+    names.filter((name) => name.startsWith('audit.')),
+    ['audit.review', 'audit.read', 'audit.export'],
+  );
+  const { commands } = auditCommand();
+  for (const name of [...names, ...commands.map((command) => command.name())])
+    assert.not.match(name, /prune|purge|delete|remove|truncate|rotate/);
 });
 
 gates('a refusal by role says who asked for what, and whose key is needed', async () => {
