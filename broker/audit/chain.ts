@@ -10,7 +10,9 @@ import { isAscii } from 'node:buffer';
 import { hash } from 'node:crypto';
 import type { Body } from './body.ts';
 import { leafHash } from './evidence/index.ts';
+import { isHexOf } from './hex.ts';
 import { MAX_LINE_BYTES, SUM_HEX_DIGITS } from './limits.ts';
+import { HASH_BYTES, nodeSha256, type Sha256 } from './sha256.ts';
 
 /**
  * Controls, invisible formatting and bidirectional marks: valid inside JSON strings, yet a terminal may act on them.
@@ -107,19 +109,20 @@ const HASH_DIGITS = 64;
 const SUM_AT = SUM_HEX_DIGITS + LINE_END.length;
 const PREV_AT = SUM_AT + SUM_KEY.length + HASH_DIGITS;
 
+const summed = new Uint8Array(HASH_BYTES);
+
 /**
  * For a reader that does not parse the line: where its body ends, if it ends as a broker writes it and has the right
  * `sum`. Otherwise -1, and `parseLine` says what is wrong.
  */
-export function bodyEnd(bytes: Uint8Array): number {
+export function bodyEnd(bytes: Uint8Array, sha256: Sha256 = nodeSha256): number {
   const { length } = bytes;
   const end = length - PREV_AT - PREV_KEY.length;
   if (end < 1 || !isAt(bytes, end, PREV_KEY) || !isAt(bytes, length - SUM_AT - SUM_KEY.length, SUM_KEY)) return -1;
   if (!isAt(bytes, length - LINE_END.length, LINE_END)) return -1;
   for (let at = length - PREV_AT; at < length - PREV_AT + HASH_DIGITS; at++) if (!isHexDigit(bytes[at] ?? 0)) return -1;
-  const expected = sum(bytes.subarray(0, length - SUM_BYTES));
-  for (let at = 0; at < SUM_HEX_DIGITS; at++) if (expected.charCodeAt(at) !== bytes[length - SUM_AT + at]) return -1;
-  return end;
+  sha256.digest(bytes, 0, length - SUM_BYTES, summed, 0);
+  return isHexOf(bytes, length - SUM_AT, summed, 0, SUM_HEX_DIGITS / 2) ? end : -1;
 }
 
 function isAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {

@@ -51,6 +51,7 @@ export {
 } from './read/read.ts';
 export { type AuditStatus, auditStatus } from './read/status.ts';
 export { tailAudit } from './read/tail.ts';
+export { nodeSha256, openSha256, type Sha256 } from './sha256.ts';
 export type { SignedState } from './signed-state.ts';
 export { type LogProblem, type ProblemCode, type VerifyResult, verifyAudit } from './verify/index.ts';
 export type { WitnessedNotes, WitnessReport } from './verify/witnesses.ts';

@@ -10,6 +10,7 @@ const READER_NICE = 15;
 /** They read the whole log too. */
 const OF_POLICY: readonly string[] = ['replay', 'simulate', 'suggest', 'shadow'];
 
+/** @param path the words of the command line, from the name of the program on */
 export function stepBackIfReader(path: readonly string[]): void {
   if (readsLog(path)) for (const thread of threads()) stepBack(thread);
 }

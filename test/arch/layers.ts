@@ -468,7 +468,7 @@ export const MODULES: readonly ModulePlace[] = [
   {
     // Native code: each folder that needs it uses it in one file, which says why its calls are safe.
     packageName: 'koffi',
-    folders: ['keys', 'clients/devices', 'clients/agents/network'],
+    folders: ['keys', 'broker/audit', 'clients/devices', 'clients/agents/network'],
     within: 'file',
     breaking: [
       {
@@ -476,6 +476,10 @@ export const MODULES: readonly ModulePlace[] = [
         'keys/aead/in-place.ts': `import { load } from 'koffi';`,
       },
       { 'broker/channel/protection.ts': `const koffi = require('koffi');` },
+      {
+        'broker/audit/sha256.ts': `import type * as Koffi from 'koffi';`,
+        'broker/audit/verify/scan.ts': `import { load } from 'koffi';`,
+      },
       {
         'clients/devices/sys/system.ts': `import koffi from 'koffi';`,
         'clients/devices/memory/memory-file.ts': `import koffi from 'koffi';`,

@@ -1,6 +1,7 @@
 /** Cuts segments into parts of whole lines, which can be checked in parallel. */
 import type { AuditReader } from '../files/files.ts';
 import { MAX_LINE_BYTES } from '../limits.ts';
+import { nodeSha256, type Sha256 } from '../sha256.ts';
 import { type PartSummary, scanPart } from './scan.ts';
 
 /** The lines that begin in [from, to) of a segment. */
@@ -44,6 +45,7 @@ export async function scanOf(
   part: Part,
   sizes: readonly number[],
   memory = new ScanMemory(),
+  sha256: Sha256 = nodeSha256,
 ): Promise<ScannedPart | null> {
   const { from } = part;
   // Read one byte before `from`. It is a newline if a line begins at `from`. The scan needs this byte in any case.
@@ -53,7 +55,7 @@ export async function scanOf(
   const read = from === 0 ? Buffer.concat([new Uint8Array(1), bytes]) : bytes;
   const skipped = from === 0 ? 0 : read.indexOf(NEWLINE);
   if (skipped < 0 || skipped + 1 >= read.length) return null;
-  const summary = scanPart(read.subarray(skipped), sizes);
+  const summary = scanPart(read.subarray(skipped), sizes, sha256);
   if (summary === null) return null;
   const start = from === 0 ? 0 : base + skipped + 1;
   return { start, end: start + read.length - skipped - 1, summary };

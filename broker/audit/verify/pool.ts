@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { AuditReader } from '../files/files.ts';
 import { MAX_VERIFY_WORKERS, VERIFY_WORKERS_BYTES } from '../limits.ts';
-import { type Part, type ScannedPart, scanOf } from './parts.ts';
+import { nodeSha256, openSha256 } from '../sha256.ts';
+import { type Part, ScanMemory, type ScannedPart, scanOf } from './parts.ts';
 
 export interface Scanner {
   /** The useful number of concurrent scans. */
@@ -33,8 +34,11 @@ export function openScanner(
   totalBytes: number,
 ): Scanner {
   const workers = Math.min(MAX_VERIFY_WORKERS, availableParallelism());
-  if (directory === null || totalBytes < VERIFY_WORKERS_BYTES || workers < 2 || IS_SOURCE) {
-    return { width: 1, scan: (part) => scanOf(reader, part, sizes), close: async () => undefined };
+  const isLong = totalBytes >= VERIFY_WORKERS_BYTES;
+  if (directory === null || !isLong || workers < 2 || IS_SOURCE) {
+    const memory = new ScanMemory();
+    const sha256 = isLong ? openSha256() : nodeSha256;
+    return { width: 1, scan: (part) => scanOf(reader, part, sizes, memory, sha256), close: async () => undefined };
   }
   return new WorkerScanner({ directory, sizes }, workers);
 }

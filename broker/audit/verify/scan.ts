@@ -6,10 +6,11 @@
  * without a finding. The slow check (check.ts) then reads the same bytes line by line and reports what is wrong. A test
  * compares the results of both.
  */
-import { hash } from 'node:crypto';
 import { parseLine } from '../chain.ts';
 import type { TreeNode } from '../evidence/index.ts';
+import { isHexOf } from '../hex.ts';
 import { MAX_LINE_BYTES, SUM_HEX_DIGITS } from '../limits.ts';
+import { HASH_BYTES, nodeSha256, type Sha256 } from '../sha256.ts';
 import { type Milestone, milestoneOf } from './milestones.ts';
 
 /** The summary of a part of whole, linked lines. */
@@ -27,8 +28,7 @@ export interface PartSummary {
 }
 
 const NEWLINE = 0x0a;
-const HASH_DIGITS = 64;
-const HASH_BYTES = 32;
+const HASH_DIGITS = 2 * HASH_BYTES;
 const SEQ_KEY = Buffer.from('{"seq":');
 const PREV_KEY = Buffer.from(',"prev":"');
 const SUM_KEY = Buffer.from('","sum":"');
@@ -37,13 +37,6 @@ const END = Buffer.from('"}');
 const AFTER_PREV = HASH_DIGITS + SUM_KEY.length + SUM_HEX_DIGITS + END.length;
 /** `,"prev":"` + the above */
 const TRAILER = PREV_KEY.length + AFTER_PREV;
-/** Larger than any byte, so that no digit next to it makes it one. */
-const NO_DIGIT = 0x1000;
-/** Bytes of a hash, each as one character: the runtime makes such a string in half the time of hexadecimal text. */
-type Hash = string;
-/** By character code: the value of a hexadecimal digit in lower case. */
-const HEX_VALUE = new Uint16Array(256).fill(NO_DIGIT);
-for (const [value, digit] of [...'0123456789abcdef'].entries()) HEX_VALUE[digit.charCodeAt(0)] = value;
 const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
 const COMMA = 0x2c;
@@ -69,17 +62,16 @@ function milestoneKey(before: string, rare: string): { readonly before: Buffer; 
  * @param sizes tree sizes whose roots are wanted, ascending
  * @returns null: not one clean chain
  */
-export function scanPart(bytes: Buffer, sizes: readonly number[]): PartSummary | null {
+export function scanPart(bytes: Buffer, sizes: readonly number[], sha256: Sha256 = nodeSha256): PartSummary | null {
   if (bytes.length < 2 || bytes[bytes.length - 1] !== NEWLINE) return null;
   const firstSeq = readSeq(bytes, 1);
   if (firstSeq < 1) return null;
-  const tree = new FastRange(firstSeq - 1);
+  const tree = new FastRange(firstSeq - 1, sha256);
   const heads: { size: number; nodes: readonly TreeNode[] }[] = [];
   let wanted = sizes.findIndex((size) => size >= firstSeq);
   if (wanted < 0) wanted = sizes.length;
   let firstPrev = '';
   let firstLeaf = '';
-  let head = '';
   let seq = firstSeq - 1;
   let lastLine = 1;
   for (let at = 1; at < bytes.length; ) {
@@ -88,11 +80,11 @@ export function scanPart(bytes: Buffer, sizes: readonly number[]): PartSummary |
     if (length <= TRAILER + SEQ_KEY.length || length > MAX_LINE_BYTES) return null;
     seq += 1;
     if (readSeq(bytes, at) !== seq || !hasTrailer(bytes, end)) return null;
-    if (head === '') firstPrev = bytes.toString('latin1', end - AFTER_PREV, end - AFTER_PREV + HASH_DIGITS);
-    else if (!isHexOf(bytes, end - AFTER_PREV, head)) return null;
-    head = leafAt(bytes, at, end);
-    if (seq === firstSeq) firstLeaf = head;
-    tree.appendLeaf(head);
+    const isFirst = seq === firstSeq;
+    if (isFirst) firstPrev = bytes.toString('latin1', end - AFTER_PREV, end - AFTER_PREV + HASH_DIGITS);
+    else if (!tree.isNewestLeaf(bytes, end - AFTER_PREV)) return null;
+    tree.appendLeaf(bytes, at, end);
+    if (isFirst) firstLeaf = tree.newestLeaf();
     if (seq === sizes[wanted]) {
       heads.push({ size: seq, nodes: tree.nodes() });
       wanted += 1;
@@ -108,37 +100,12 @@ export function scanPart(bytes: Buffer, sizes: readonly number[]): PartSummary |
     lines: seq - firstSeq + 1,
     firstSeq,
     firstPrev,
-    firstLeaf: toHex(firstLeaf),
-    lastHash: toHex(head),
+    firstLeaf,
+    lastHash: tree.newestLeaf(),
     nodes: tree.nodes(),
     heads,
     milestones,
   };
-}
-
-/** RFC 6962 leaf. The byte before the line (a newline, or the spare byte) temporarily becomes the prefix 0. */
-function leafAt(bytes: Buffer, at: number, end: number): Hash {
-  const before = bytes[at - 1] ?? 0;
-  bytes[at - 1] = 0;
-  const leaf = hash('sha256', bytes.subarray(at - 1, end), 'binary');
-  bytes[at - 1] = before;
-  return leaf;
-}
-
-/** Are the digits at `at` those of the hash, in lower case? */
-function isHexOf(bytes: Buffer, at: number, expected: Hash): boolean {
-  for (let index = 0; index < HASH_BYTES; index++) {
-    const [high, low] = [
-      HEX_VALUE[bytes[at + 2 * index] ?? 0] ?? NO_DIGIT,
-      HEX_VALUE[bytes[at + 2 * index + 1] ?? 0] ?? NO_DIGIT,
-    ];
-    if (high * 16 + low !== expected.charCodeAt(index)) return false;
-  }
-  return true;
-}
-
-function toHex(value: Hash): string {
-  return Buffer.from(value, 'latin1').toString('hex');
 }
 
 /** -1: there is no `{"seq":N,` here. */
@@ -184,48 +151,77 @@ function findMilestones(bytes: Buffer): readonly Milestone[] | null {
   return [...found.values()].sort((a, b) => a.seq - b.seq);
 }
 
-/** CompactRange with one call into the runtime for each inner node, and no object. */
+/** By level: the byte 0x01 and two hashes, the input of a parent. Rounded up to a multiple of 64. */
+const LEVEL_BYTES = 128;
+const LEFT = 1;
+const RIGHT = LEFT + HASH_BYTES;
+const NODE_BYTES = RIGHT + HASH_BYTES;
+/** A log has fewer than 2^53 records. */
+const LEVELS = 54;
+
+/** CompactRange without an object or a string for a node: each hash is written where its parent reads it. */
 class FastRange {
-  /** By level: a left node that waits for its right one. Bytes 0x01 || left || right are the input of their parent. */
-  readonly #inputs: Buffer[] = [];
-  readonly #hasLeft: boolean[] = [];
+  readonly #sha256: Sha256;
+  readonly #inputs = Buffer.alloc(LEVELS * LEVEL_BYTES, 1);
+  /** By level: a left node waits for its right one. */
+  readonly #hasLeft: boolean[] = new Array<boolean>(LEVELS).fill(false);
   /** Right nodes whose left sibling is before the range, lowest first. */
   readonly #edge: TreeNode[] = [];
+  /** Where the newest leaf is. The next leaf but one takes its place. */
+  #newest = LEFT;
   #next: number;
 
-  constructor(start: number) {
+  constructor(start: number, sha256: Sha256) {
     this.#next = start;
+    this.#sha256 = sha256;
   }
 
-  appendLeaf(leaf: Hash): void {
-    let [level, index, node] = [0, this.#next, leaf];
+  /** RFC 6962 leaf. The byte before the line (a newline, or the spare byte) temporarily becomes the prefix 0. */
+  appendLeaf(bytes: Buffer, from: number, to: number): void {
+    let index = this.#next;
     this.#next += 1;
-    while (index % 2 === 1 && this.#hasLeft[level] === true) {
-      const input = this.#inputs[level] as Buffer;
-      input.write(node, 1 + HASH_BYTES, 'latin1');
-      node = hash('sha256', input, 'binary');
+    const before = bytes[from - 1] ?? 0;
+    bytes[from - 1] = 0;
+    this.#newest = index % 2 === 1 ? RIGHT : LEFT;
+    this.#sha256.digest(bytes, from - 1, to, this.#inputs, this.#newest);
+    bytes[from - 1] = before;
+    let level = 0;
+    while (index % 2 === 1) {
+      const at = level * LEVEL_BYTES;
+      if (this.#hasLeft[level] !== true) {
+        this.#edge.push({ level, index, hash: this.#hashAt(at + RIGHT) });
+        return;
+      }
       this.#hasLeft[level] = false;
       index = (index - 1) / 2;
       level += 1;
+      const parent = level * LEVEL_BYTES + (index % 2 === 1 ? RIGHT : LEFT);
+      this.#sha256.digest(this.#inputs, at, at + NODE_BYTES, this.#inputs, parent);
     }
-    if (index % 2 === 1) {
-      this.#edge.push({ level, index, hash: toHex(node) });
-      return;
-    }
-    this.#inputs[level] ??= Buffer.alloc(1 + 2 * HASH_BYTES, 1);
-    this.#inputs[level]?.write(node, 1, 'latin1');
     this.#hasLeft[level] = true;
+  }
+
+  /** Are the digits at `at` those of the newest leaf, in lower case? */
+  isNewestLeaf(bytes: Buffer, at: number): boolean {
+    return isHexOf(bytes, at, this.#inputs, this.#newest, this.#newest + HASH_BYTES);
+  }
+
+  newestLeaf(): string {
+    return this.#hashAt(this.#newest);
   }
 
   nodes(): readonly TreeNode[] {
     const waiting: TreeNode[] = [];
     let end = this.#next;
-    for (let level = 0; level < this.#inputs.length; level++) {
-      const input = this.#inputs[level];
-      if (this.#hasLeft[level] !== true || input === undefined) continue;
-      waiting.push({ level, index: end / 2 ** level - 1, hash: input.toString('hex', 1, 1 + HASH_BYTES) });
+    for (let level = 0; level < LEVELS; level++) {
+      if (this.#hasLeft[level] !== true) continue;
+      waiting.push({ level, index: end / 2 ** level - 1, hash: this.#hashAt(level * LEVEL_BYTES + LEFT) });
       end -= 2 ** level;
     }
     return [...this.#edge, ...waiting.reverse()];
+  }
+
+  #hashAt(at: number): string {
+    return this.#inputs.toString('hex', at, at + HASH_BYTES);
   }
 }

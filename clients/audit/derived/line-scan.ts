@@ -5,7 +5,7 @@
  * first other byte it gives up, and the line is parsed as for any other question (row-batch.ts). A test holds the two to
  * the same columns.
  */
-import { bodyEnd } from '../../../broker/audit/index.ts';
+import { bodyEnd, nodeSha256, type Sha256 } from '../../../broker/audit/index.ts';
 import type { Dictionary } from './dictionary.ts';
 import { HASH_START, nextHash, TextTable } from './text-table.ts';
 
@@ -84,6 +84,7 @@ const PARTY_LABELS = encoder.encode(',"labels":');
 
 export class LineScan {
   readonly #dictionary: Dictionary;
+  readonly #sha256: Sha256;
   readonly #fields: readonly Field[];
   readonly #labels: { readonly src: Int32Array; readonly dst: Int32Array };
   readonly #time: Float64Array;
@@ -101,8 +102,14 @@ export class LineScan {
   #hash = 0;
   #value = 0;
 
-  constructor(columns: ScannedColumns, dictionary: Dictionary, millisecondsOf: (text: string) => number | null) {
+  constructor(
+    columns: ScannedColumns,
+    dictionary: Dictionary,
+    millisecondsOf: (text: string) => number | null,
+    sha256: Sha256 = nodeSha256,
+  ) {
     this.#dictionary = dictionary;
+    this.#sha256 = sha256;
     this.#millisecondsOf = millisecondsOf;
     const [noNumbers, noTexts] = [new Float64Array(0), new Int32Array(0)];
     this.#fields = FORM.map(([key, kind, column, isOptional, none], at) => {
@@ -125,7 +132,7 @@ export class LineScan {
 
   /** Fills row `row`, but for the place of the line. False: the row is not filled, and the line must be parsed. */
   read(bytes: Uint8Array, row: number): boolean {
-    const end = bodyEnd(bytes);
+    const end = bodyEnd(bytes, this.#sha256);
     if (end < 0) return false;
     let at = 0;
     for (const field of this.#fields) {

@@ -6,6 +6,8 @@ import {
   auditReader,
   type LinePlace,
   leafHash,
+  nodeSha256,
+  openSha256,
   placeAfter,
   type RawLine,
   readLineParts,
@@ -69,7 +71,7 @@ export class ReadAhead {
 
   async #read(directory: string, from: IndexEnd): Promise<void> {
     try {
-      let [end, batch] = [from, this.#empty()];
+      let [end, batch] = [from, this.#empty(true)];
       let newest: RawLine | null = null;
       for await (const part of readLineParts(auditReader(directory), from)) {
         for (const line of part) {
@@ -97,8 +99,9 @@ export class ReadAhead {
     return end;
   }
 
-  #empty(): RowBatch {
-    return this.#spare.pop() ?? new RowBatch(this.#dictionary);
+  /** To load the fast SHA-256 takes as long as hashing the lines of many batches, so a short log goes without. */
+  #empty(isFirst = false): RowBatch {
+    return this.#spare.pop() ?? new RowBatch(this.#dictionary, isFirst ? nodeSha256 : openSha256());
   }
 
   #otherSide(): Promise<void> {

@@ -4,7 +4,7 @@
  * Every value comes from `RecordRow`, as in a scan of the log, so an answer of the index cannot mean another thing. Most
  * lines are read without making a record of them (line-scan.ts), with the same result.
  */
-import { type LinePlace, type PlacedLine, parsedOf, type RawLine } from '../../../broker/audit/index.ts';
+import { type LinePlace, type PlacedLine, parsedOf, type RawLine, type Sha256 } from '../../../broker/audit/index.ts';
 import { type QueryField, RecordRow } from '../query/index.ts';
 import { NUMBER_COLUMNS, NUMBER_FIELDS, PLACE_COLUMNS, TEXT_COLUMNS, TEXT_FIELDS } from './columns.ts';
 import type { Dictionary } from './dictionary.ts';
@@ -38,7 +38,8 @@ export class RowBatch {
   #minute = '';
   #minuteMs = 0;
 
-  constructor(dictionary: Dictionary) {
+  /** @param sha256 checks each line; default: the one that needs no time to open */
+  constructor(dictionary: Dictionary, sha256?: Sha256) {
     this.#dictionary = dictionary;
     for (const [at, name] of NUMBER_COLUMNS.entries()) this.#at.set(name, this.numbers[at] ?? new Float64Array(0));
     for (const [at, name] of TEXT_COLUMNS.entries()) this.#at.set(name, this.texts[at] ?? new Int32Array(0));
@@ -51,7 +52,7 @@ export class RowBatch {
     this.#numberColumns = NUMBERS.map((field) => [field, this.#number(NUMBER_FIELDS.get(field) ?? '')]);
     this.#textColumns = TEXTS.map((field) => [field, this.#text(TEXT_FIELDS.get(field) ?? '')]);
     const columns = { number: (name: string) => this.#number(name), text: (name: string) => this.#text(name) };
-    this.#scan = new LineScan(columns, dictionary, (text) => this.#millisecondsOf(text));
+    this.#scan = new LineScan(columns, dictionary, (text) => this.#millisecondsOf(text), sha256);
   }
 
   get isFull(): boolean {

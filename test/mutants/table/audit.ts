@@ -561,7 +561,7 @@ export const AUDIT: readonly Mutant[] = [
   },
   {
     in: 'broker/audit/verify/scan.ts',
-    find: 'else if (!isHexOf(bytes, end - AFTER_PREV, head)) return null;',
+    find: 'else if (!tree.isNewestLeaf(bytes, end - AFTER_PREV)) return null;',
     replace: '',
     promise: 'a changed log is noticed',
     tests: ['test/audit/verify.test.ts'],
@@ -579,6 +579,20 @@ export const AUDIT: readonly Mutant[] = [
     replace: '',
     promise: 'a changed log is noticed',
     tests: ['test/audit/scan.test.ts'],
+  },
+  {
+    in: 'broker/audit/sha256.ts',
+    find: 'return isEqualToNode(openSsl) ? openSsl : nodeSha256;',
+    replace: 'return openSsl;',
+    promise: 'a changed log is noticed',
+    tests: ['test/audit/sha256.test.ts'],
+  },
+  {
+    in: 'broker/audit/sha256.ts',
+    find: 'if (!(from >= 0 && from <= to && to <= source.length && at >= 0 && at + HASH_BYTES <= output.length))',
+    replace: 'if (false)',
+    promise: 'a changed log is noticed',
+    tests: ['test/audit/sha256.test.ts'],
   },
   {
     in: 'broker/audit/write/flows.ts',
