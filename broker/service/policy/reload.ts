@@ -317,7 +317,7 @@ export class PolicyReload {
       const isCurrent = candidate?.base === base && candidate.policy.revision === this.#number;
       const policy = isCurrent ? candidate.policy : this.#withGrants(loaded);
       const access = isCurrent ? candidate.access : await finishPaced(summarizeAccess(base, policy), this.#host.pace());
-      if (this.#inForce !== base) continue;
+      if (base !== this.#inForce) continue;
       const change = { record: this.#droppedBy(policy), attribution, access, isCurrent: () => this.#inForce === base };
       const result = await this.#recordFirst(policy, change);
       if (result === 'overtaken') continue;

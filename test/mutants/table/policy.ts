@@ -334,7 +334,7 @@ export const POLICY: readonly Mutant[] = [
   },
   {
     in: 'broker/service/policy/reload.ts',
-    find: "this.#recordRevision('policy.prepare', policy, attribution);",
+    find: "this.#recordRevision('policy.prepare', policy, change.attribution, change.access);",
     replace: '',
     promise: 'the log tells what was in force',
     tests: IN_FORCE,
