@@ -223,7 +223,7 @@ async function runService(options: ServiceOptions): Promise<void> {
   try {
     const vchans = options.vchan === undefined ? null : await vchanServer(options.vchan, vm.domid);
     if (vchans !== null) ends.push(() => vchans.settled());
-    const server = recording ?? vchans ?? new PulseServer();
+    const server = recording ?? vchans ?? pulseServer();
     const service = await AudioService.start({
       vm,
       server,
@@ -246,6 +246,16 @@ async function runService(options: ServiceOptions): Promise<void> {
   } finally {
     await endAll(ends);
   }
+}
+
+function pulseServer(): PulseServer {
+  const server = new PulseServer(process.env, undefined, (address) => {
+    process.stderr.write(
+      `argus: no sound server answers at ${address}, so no VM is heard; start one, or name it with PULSE_SERVER\n`,
+    );
+  });
+  server.probe();
+  return server;
 }
 
 async function vchanServer(directory: string, client: number): Promise<VchanServer> {

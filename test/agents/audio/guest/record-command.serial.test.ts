@@ -14,12 +14,14 @@ import { seededRandom } from '../../../support/seed.ts';
 
 const record = suite('argus audio service --record');
 
+const NO_SERVER = '/nowhere/native';
+
 async function start(host: Host, vm: string, command: string, ...args: readonly string[]): Promise<ChildProcess> {
   const session = ['--carrier', host.broker.carrierOf(vm), '--identity', await host.identity(vm)];
   // No program of a sound server can be found.
-  const env = { ...process.env, PATH: '/nowhere' };
+  const env = { ...process.env, PATH: '/nowhere', PULSE_SERVER: NO_SERVER };
   const all = nodeArguments(CLI, 'audio', command, ...session, ...args);
-  return spawn(process.execPath, all, { env, stdio: ['pipe', 'ignore', 'inherit'] });
+  return spawn(process.execPath, all, { env, stdio: ['pipe', 'ignore', 'pipe'] });
 }
 
 record('what a VM plays is in its file, sample for sample; a VM that may not play has none', () =>
@@ -45,6 +47,23 @@ record('what a VM plays is in its file, sample for sample; a VM that may not pla
     assert.is(code, 0);
     assert.equal(Buffer.from(parseWav(readFileSync(wav)).pcm), Buffer.from(pcm));
     assert.is(existsSync(join(heard, 'rogue-vm.wav')), false);
+  }),
+);
+
+record('without a sound server the service says so once; with no VM one SIGTERM ends it', () =>
+  withHost(async (host) => {
+    const status = join(host.directory, 'audio.sock');
+    const service = await start(host, 'audio-vm', 'service', '--status', status);
+    let said = '';
+    service.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    await until('it says where it looked', () => said.includes(`no sound server answers at ${NO_SERVER}`));
+    await until('the service runs', () => existsSync(status));
+    service.kill('SIGTERM');
+    const [code] = await once(service, 'close');
+    assert.is(code, 0);
+    assert.is(said.match(/no sound server/g)?.length, 1, said);
   }),
 );
 

@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { NODE_CLOCK } from '../../../../clients/agents/audio/index.ts';
 import { soundServerAddress, soundServerCookie } from '../../../../clients/agents/audio/pulse/address.ts';
 import { PulsePlayback } from '../../../../clients/agents/audio/pulse/playback.ts';
+import { PulseServer } from '../../../../clients/agents/audio/pulse/server.ts';
 import { temporaryDirectory } from '../../../support/temp.ts';
 
 const protocol = suite('the protocol of a sound server');
@@ -201,6 +202,39 @@ protocol('a server that is not there is a lost stream, after the caller has it',
     new PulsePlayback(env, NODE_CLOCK, 'chrome-vm', null, { onWanted: () => {}, onLost: resolve });
   });
 });
+
+protocol(
+  'a server that is not there is said once, at the start or with the first sound, until one has answered',
+  async () => {
+    const path = join(temporaryDirectory(), 'native');
+    const said: string[] = [];
+    let wake = (): void => {};
+    const server = new PulseServer({ PULSE_SERVER: path }, NODE_CLOCK, (address) => {
+      said.push(address);
+      wake();
+    });
+    const play = (): Promise<unknown> =>
+      new Promise((resolve) => {
+        const events = { onWanted: () => resolve(stream.close()), onLost: () => resolve(null) };
+        const stream = server.openPlayback('chrome-vm', null, events);
+      });
+    const told = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    server.probe();
+    await told;
+    await play();
+    assert.equal(said, [path]);
+    const listener = createServer((socket) => void create(new ServerDouble(socket)));
+    listener.listen(path);
+    await once(listener, 'listening');
+    await play();
+    listener.close();
+    await once(listener, 'close');
+    await play();
+    assert.equal(said, [path, path]);
+  },
+);
 
 protocol('the server is found as libpulse finds it', () => {
   const found = (env: NodeJS.ProcessEnv): unknown => soundServerAddress(env);
