@@ -2,14 +2,14 @@
  * The Debian package: built from this tree, held against what reads it, and installed, used, removed and purged in an empty
  * root. dpkg works in that root alone; its scripts run on this machine with DPKG_ROOT, so nothing is mounted.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { buildDeb } from '../../clients/host/debian/build.ts';
-import { findBinary, needsThat } from '../support/needs.ts';
+import { findBinary, needs, needsThat } from '../support/needs.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
 const deb = suite('debian package');
@@ -71,6 +71,14 @@ withDebian(deb, 'it is installed, works, goes, and leaves the keys alone unless 
   assert.ok(existsSync(host), 'a removal is no purge');
   run('sh', [script, 'purge'], asked);
   assert.not(existsSync(at('var/lib/argus')));
+});
+
+needs('lintian', 'lintian')(deb, 'lintian finds nothing', () => {
+  assert.ok(existsSync(join(DIST, 'clients/cli/main.js')), 'dist is missing: npm run build');
+  const file = buildDeb(dirname(realpathSync(DIST)), temporaryDirectory());
+  const { status, stdout } = spawnSync('lintian', ['--fail-on', 'error,warning', file], { encoding: 'utf8' });
+  assert.is(stdout, '');
+  assert.is(status, 0);
 });
 
 withSystemd(deb, 'systemd finds the unit hardened', () => {
