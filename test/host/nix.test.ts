@@ -1,5 +1,7 @@
 /** The flake: what it offers, the broker's module against the unit of the Debian package, and the host of docs/hosts.md. */
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,6 +9,7 @@ import { fragment } from '../../clients/vm/index.ts';
 import { needs } from '../support/needs.ts';
 import { evaluateNix, type NixUnit, serviceLinesIn, serviceLinesOf } from '../support/nix.ts';
 import { WORKING_TREE } from '../support/program.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 const nix = suite('nix');
 const withNix = needs('nix-instantiate', 'nix-bin');
@@ -86,6 +89,26 @@ withNix(nix, 'the host in docs/hosts.md sets options that the modules have, with
     vmmListens: false,
   });
   assert.equal({ microvm: guest.microvm }, evaluateNix(`{ ${printed} }`));
+});
+
+withNix(nix, 'nix itself takes it for a flake with two modules, in a store of its own and without a network', () => {
+  const [flake, store, home] = [temporaryDirectory(), temporaryDirectory(), temporaryDirectory()];
+  const modules = [...readFileSync(rootOf('flake.nix'), 'utf8').matchAll(/import \.\/(\S+);/g)];
+  // A flake is copied as a whole, so it is only what it imports.
+  for (const path of ['flake.nix', ...modules.map(([, path = '']) => path)]) {
+    mkdirSync(dirname(join(flake, path)), { recursive: true });
+    cpSync(rootOf(path), join(flake, path));
+  }
+  const run = (...words: readonly string[]): string =>
+    execFileSync(
+      'nix',
+      ['--extra-experimental-features', 'nix-command flakes', '--store', store, '--offline', 'flake', ...words],
+      { encoding: 'utf8', env: { ...process.env, HOME: home }, stdio: ['ignore', 'pipe', 'ignore'] },
+    );
+  run('check', '--no-build', `path:${flake}`);
+  assert.equal(JSON.parse(run('show', '--json', `path:${flake}`)), {
+    nixosModules: { 'argus-agent': { type: 'nixos-module' }, 'argus-broker': { type: 'nixos-module' } },
+  });
 });
 
 nix.run();
