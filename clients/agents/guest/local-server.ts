@@ -225,7 +225,9 @@ class Sender {
 }
 
 function describe(error: unknown): [code: string, reason: string] {
-  if (error instanceof ArgusError || error instanceof AgentError) return [error.code, error.message];
+  // The code begins the line, so the reason does not say it again.
+  if (error instanceof ArgusError || error instanceof AgentError)
+    return [error.code, error.message.replace(` (${error.code})`, '')];
   return ['EIO', reasonOf(error)];
 }
 
