@@ -8,7 +8,6 @@ import type { TrustAnchor } from '../../../keys/index.ts';
 import {
   CASE_FAULTS,
   type CaseAuthor,
-  type CaseEntry,
   CaseFolder,
   type CaseVerdict,
   checkCase,
@@ -17,6 +16,7 @@ import {
   verifyCase,
 } from '../cases/index.ts';
 import { AuditQuestionError } from '../errors.ts';
+import type { CasesAnswer, NewCase, OpenedAnswer } from './answers.ts';
 
 /** What a console needs for cases; without it there is no such view but the way to get it. */
 export interface CaseDesk {
@@ -27,23 +27,8 @@ export interface CaseDesk {
   announce(access: { readonly what: string; readonly question: string; readonly records: number }): Promise<boolean>;
 }
 
-export interface CasesView {
-  /** Null: the console was started without an identity. */
-  readonly author: { readonly name: string; readonly role: string } | null;
-  readonly mayMake: boolean;
-  readonly total: number;
-  readonly cases: readonly CaseEntry[];
-}
-
-export interface OpenedCase {
-  readonly isKeyGiven: boolean;
-  readonly verdict: CaseVerdict;
-  /** The verdict's reason in words; empty: it holds. */
-  readonly fault: string;
-}
-
 const seq = z.int().min(1);
-const newCase = z.strictObject({
+const newCase: z.ZodType<NewCase> = z.strictObject({
   name: z.string(),
   note: z.string(),
   question: z.string(),
@@ -70,7 +55,7 @@ export class ConsoleCases {
     return this.#desk?.author.role === 'auditor';
   }
 
-  async list(): Promise<CasesView> {
+  async list(): Promise<CasesAnswer> {
     if (this.#desk === null || this.#folder === null) return { author: null, mayMake: false, total: 0, cases: [] };
     const { name, role } = this.#desk.author;
     return { author: { name, role }, mayMake: this.mayMake, ...(await this.#folder.list()) };
@@ -82,7 +67,7 @@ export class ConsoleCases {
   }
 
   /** Checked again, with the keys of this console; null: there is no such case. */
-  async open(file: string): Promise<OpenedCase | null> {
+  async open(file: string): Promise<OpenedAnswer | null> {
     const content = await this.text(file);
     if (content === null || this.#desk === null) return null;
     const keys = this.#keys.length > 0 ? this.#keys : await this.#keyBesideLog();

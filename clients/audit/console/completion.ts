@@ -1,19 +1,13 @@
 /** What can stand at a place of a question: fields, operators, and values that the log has. Pure. */
 import { FIELDS, fieldOf, NUMERIC_FIELDS, type QueryField } from '../query/index.ts';
 import type { RecordIndex } from '../store/index.ts';
+import type { Completion } from './answers.ts';
 
 const MAX_OPTIONS = 10;
 /** A field with more different values than this is not searched through to its end at each key. */
 const MAX_VALUES = 20_000;
 const MOMENTS = ['today', 'yesterday', 'this-week', 'week-ago', 'this-month', 'month-ago', '30m', '12h', '7d', 'now'];
 const WORDS = ['since=', 'until=', 'OR', 'AND', 'NOT'];
-
-export interface Completion {
-  /** The part of the question that an option replaces. */
-  readonly from: number;
-  readonly to: number;
-  readonly options: readonly string[];
-}
 
 /** The condition that ends at the cursor: `field op word`, `field in (a, word`, or the beginning of a word. */
 const CONDITION = /([\w.]+)\s*(!=|!~|<=|>=|=|~|<|>)\s*("(?:[^"\\]|\\.)*|[^\s()=!~<>,"]*)$/;

@@ -13,6 +13,7 @@ import {
 } from '../../../policy/index.ts';
 import { RecordRow } from '../query/index.ts';
 import type { RecordIndex } from '../store/index.ts';
+import type { RowInFile, Why } from './answers.ts';
 
 /** Rows of a policy file before and after the one that decided. */
 const LINES_AROUND = 2;
@@ -22,33 +23,6 @@ const NEIGHBOURS = 4;
 const MAX_STEPS = 50_000;
 
 type Fields = { readonly [key: string]: unknown };
-
-export type Why =
-  /** The record states a fact. */
-  | { readonly by: 'no decision' }
-  /** The message was refused for what it held. */
-  | { readonly by: 'message' }
-  /** The policy of that time is not known, or the archive no longer has it. */
-  | { readonly by: 'unknown policy'; readonly problem: string }
-  | {
-      readonly by: 'rows';
-      readonly policy: string;
-      /** The row in its file as it was, with those around it. Null: no row decided. */
-      readonly row: RowInFile | null;
-      /** `chrome-vm is @app` */
-      readonly labels: readonly string[];
-      readonly nearMisses: readonly { readonly row: string; readonly differsIn: string; readonly because: string }[];
-      /** What else a message of this class needs. */
-      readonly needs: readonly { readonly what: string; readonly allowed: boolean }[];
-      /** In which respects the archived policy decides otherwise than the record says. */
-      readonly differences: readonly string[];
-    };
-
-interface RowInFile {
-  readonly text: string;
-  readonly file: string;
-  readonly lines: readonly { readonly number: number; readonly text: string; readonly isIt: boolean }[];
-}
 
 /** Null: the record holds no decision. */
 export function decisionIn(fields: Fields): RecordedDecision | null {

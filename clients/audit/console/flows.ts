@@ -1,24 +1,14 @@
 /** What went from domain to domain in a stretch of time: volume, rate and denials, and all of it over time. Pure. */
 import type { RecordIndex } from '../store/index.ts';
+import type { PairTraffic, Traffic } from './answers.ts';
 
 /** Flows are recorded every 10 s: a rate is the mean of three such records. */
 const RATE_MS = 30_000;
 /** Bars of the strip that shows all traffic over time. */
 const BUCKETS = 60;
 
-export interface Traffic {
-  messages: number;
-  bytes: number;
-  denied: number;
-  /** Of the last half minute before the newest record, per second. */
-  messageRate: number;
-  byteRate: number;
-}
-
-export interface PairTraffic extends Traffic {
-  readonly src: string;
-  readonly dst: string;
-}
+/** Traffic that is being added up. */
+export type TrafficSum = { -readonly [Key in keyof Traffic]: Traffic[Key] };
 
 export interface Window {
   readonly flows: readonly PairTraffic[];
@@ -39,7 +29,7 @@ export function isRefusal(index: RecordIndex, row: number): boolean {
 /** From the newest record back to the beginning of the stretch. */
 export function windowOf(index: RecordIndex, until: number, windowMs: number): Window {
   const [sources, destinations] = [index.column('src'), index.column('dst')];
-  const flows = new Map<number, PairTraffic>();
+  const flows = new Map<number, Pick<PairTraffic, 'src' | 'dst'> & TrafficSum>();
   const refused = new Map<string, number>();
   const allowedOverTime = Array<number>(BUCKETS).fill(0);
   const deniedOverTime = Array<number>(BUCKETS).fill(0);
@@ -72,11 +62,11 @@ export function windowOf(index: RecordIndex, until: number, windowMs: number): W
   return { flows: [...flows.values()], refused, allowedOverTime, deniedOverTime };
 }
 
-export function noTraffic(): Traffic {
+export function noTraffic(): TrafficSum {
   return { messages: 0, bytes: 0, denied: 0, messageRate: 0, byteRate: 0 };
 }
 
-export function addTraffic(to: Traffic, more: Traffic): void {
+export function addTraffic(to: TrafficSum, more: Traffic): void {
   to.messages += more.messages;
   to.bytes += more.bytes;
   to.denied += more.denied;

@@ -3,30 +3,13 @@
  */
 import { parseQuestion, predicateOf } from '../query/index.ts';
 import type { RecordIndex, TextField } from '../store/index.ts';
+import type { Facet, HistoryAnswer } from './answers.ts';
 
 /** Bars of the histogram. */
 const BUCKETS = 120;
 /** Values of a facet that are worth listing. */
 const FACET_VALUES = 12;
 const FACETS: readonly TextField[] = ['event', 'decision', 'reason', 'src', 'dst', 'class'];
-
-export interface Facet {
-  readonly field: string;
-  readonly values: readonly { readonly value: string; readonly count: number }[];
-  /** Values that are not listed. */
-  readonly more: number;
-}
-
-export interface History {
-  readonly total: number;
-  readonly matched: number;
-  readonly from: number;
-  readonly stepMs: number;
-  readonly allowed: readonly number[];
-  readonly denied: readonly number[];
-  readonly other: readonly number[];
-  readonly facets: readonly Facet[];
-}
 
 /** The rows that answer a question, in the order of the log. */
 export interface Matches {
@@ -60,7 +43,7 @@ export function matchesOf(index: RecordIndex, question: string, now: number, bef
   return { index, question, looked: end, rows, length };
 }
 
-export function historyOf(index: RecordIndex, matches: Matches): History {
+export function historyOf(index: RecordIndex, matches: Matches): HistoryAnswer {
   const { rows, length } = matches;
   const first = length === 0 ? 0 : index.timeAt(rows[0] ?? 0);
   const last = length === 0 ? 0 : index.timeAt(rows[length - 1] ?? 0);

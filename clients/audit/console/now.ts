@@ -1,7 +1,8 @@
 /** The data of the Now view: a map of the recent traffic, the current refusals and grants, and the state of the log. Pure. */
 import type { RecordIndex } from '../store/index.ts';
-import { busiestFirst, isRefusal, type PairTraffic, windowOf } from './flows.ts';
-import { type DomainNow, type Drawing, type MapNow, mapOf } from './units.ts';
+import type { NowAnswer } from './answers.ts';
+import { busiestFirst, isRefusal, windowOf } from './flows.ts';
+import { type DomainNow, type Drawing, mapOf } from './units.ts';
 
 /** Newest refusals that are worth listing. */
 const SHOWN_REFUSALS = 50;
@@ -13,37 +14,11 @@ export interface NowQuestion extends Drawing {
   readonly windowMs: number;
 }
 
-export interface Now {
-  /** Milliseconds since 1970, of the newest record; the window ends there. */
-  readonly until: number;
-  readonly windowMs: number;
-  readonly domains: number;
-  readonly connected: number;
-  readonly map: MapNow;
-  /** The busiest flows between domains, those with denials first; with a focus, only its own. */
-  readonly flows: readonly PairTraffic[];
-  readonly moreFlows: number;
-  /** Sums of the window, and the present rates. */
-  readonly messages: number;
-  readonly bytes: number;
-  readonly denied: number;
-  readonly messageRate: number;
-  readonly byteRate: number;
-  readonly allowedOverTime: readonly number[];
-  readonly deniedOverTime: readonly number[];
-  /** Rows of the newest refusals, newest first. */
+/** What the index knows of it: records are rows, and nobody was asked whether a process writes. */
+type Now = Omit<NowAnswer, 'refusals' | 'grants' | 'isLive' | 'signed'> & {
   readonly refusals: readonly number[];
-  /** Rows of `grant.add` that no later record ended. */
   readonly grants: readonly number[];
-  readonly revision: number | null;
-  readonly policy: string | null;
-  /** Policies that were refused since the one in force. */
-  readonly rejected: number;
-  /** Times at which the log could not be written. */
-  readonly gaps: number;
-  /** The last start of the broker was not followed by a stop. */
-  readonly isStarted: boolean;
-}
+};
 
 /** State that every record changes, kept from one look to the next; the window is computed at each look. */
 export class NowState {

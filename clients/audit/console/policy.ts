@@ -2,7 +2,6 @@
 import { type AccessChange, diffAccess, finish, formatChange, type PolicyRevision } from '../../../policy/index.ts';
 import { AuditQuestionError } from '../errors.ts';
 import {
-  type AccessUse,
   type AssertionProof,
   accessUse,
   decidedOtherwise,
@@ -10,12 +9,12 @@ import {
   loadedPolicyOf,
   type PolicyArchive,
   proveAssertions,
-  type RuleUse,
   ruleUse,
   UsageTally,
 } from '../policy/index.ts';
 import { RecordRow } from '../query/index.ts';
 import type { AuditStore } from '../store/index.ts';
+import type { PolicyAnswer } from './answers.ts';
 
 /** Newest revisions that the page lists. */
 const SHOWN_REVISIONS = 200;
@@ -25,24 +24,6 @@ const SHOWN_CHANGES = 200;
 const KEPT_MS = 5_000;
 /** Policies that stay compiled. */
 const KEPT_POLICIES = 4;
-
-export interface PolicyView {
-  readonly revisions: readonly LoadedPolicy[];
-  /** Null: the candidate. */
-  readonly shown: number | null;
-  readonly hasCandidate: boolean;
-  readonly hash: string;
-  readonly grants: readonly string[];
-  readonly domains: readonly { readonly name: string; readonly labels: readonly string[] }[];
-  readonly accesses: readonly AccessUse[];
-  readonly rules: readonly RuleUse[];
-  /** Each line of assertions.csv, with what was counted for it. */
-  readonly assertions: readonly AssertionProof[];
-  /** What it allows that the one before did not, and the other way round. Null: there is none before, or no longer. */
-  readonly changes: { readonly total: number; readonly lines: readonly string[] } | null;
-  /** Requests of the log that it would decide otherwise. */
-  readonly otherwise: readonly string[];
-}
 
 export class PolicyState {
   readonly #store: AuditStore;
@@ -57,7 +38,7 @@ export class PolicyState {
   #loads: number[] = [];
   /** Ends when all known revisions have been read from the log. */
   #reading: Promise<void> = Promise.resolve();
-  #kept: { readonly name: string; readonly until: number; readonly view: Promise<PolicyView> } | null = null;
+  #kept: { readonly name: string; readonly until: number; readonly view: Promise<PolicyAnswer> } | null = null;
 
   constructor(store: AuditStore, archive: PolicyArchive, candidate: PolicyRevision | null) {
     this.#store = store;
@@ -69,14 +50,14 @@ export class PolicyState {
    * @param name the `seq` of a `policy.load`, `candidate`, or empty for the newest
    * @throws AuditQuestionError, PolicyError
    */
-  async look(name: string): Promise<PolicyView> {
+  async look(name: string): Promise<PolicyAnswer> {
     const now = performance.now();
     if (this.#kept === null || this.#kept.name !== name || this.#kept.until < now)
       this.#kept = { name, until: now + KEPT_MS, view: this.#view(name) };
     return await this.#kept.view;
   }
 
-  async #view(name: string): Promise<PolicyView> {
+  async #view(name: string): Promise<PolicyAnswer> {
     await this.#catchUp();
     const isCandidate = name === 'candidate' && this.#candidate !== null;
     const at = isCandidate ? this.#loaded.length : this.#indexOf(name);
@@ -110,7 +91,7 @@ export class PolicyState {
   }
 
   /** Null: the archive no longer has the policy before. */
-  async #changes(before: LoadedPolicy, policy: PolicyRevision): Promise<PolicyView['changes']> {
+  async #changes(before: LoadedPolicy, policy: PolicyRevision): Promise<PolicyAnswer['changes']> {
     try {
       const changes = finish(diffAccess(await this.#policyOf(before), policy));
       return { total: changes.length, lines: changes.slice(0, SHOWN_CHANGES).map(changeText) };

@@ -5,7 +5,8 @@
  * at a time is open: its busiest domains are drawn. So a map never has more than a bounded number of units, and all their
  * names can be read.
  */
-import { addTraffic, busiestFirst, noTraffic, type PairTraffic, type Traffic, type Window } from './flows.ts';
+import type { Arrow, MapNow, PairTraffic, Unit } from './answers.ts';
+import { addTraffic, busiestFirst, noTraffic, type TrafficSum, type Window } from './flows.ts';
 
 export const MAX_UNITS = 64;
 export const MIN_UNITS = 12;
@@ -18,39 +19,6 @@ export interface DomainNow {
   readonly name: string;
   readonly labels: readonly string[];
   readonly isConnected: boolean;
-}
-
-export interface Unit {
-  /** `domain:NAME`, `label:LABEL`, `rest:LABEL`: a domain may be called like a label. */
-  readonly id: string;
-  readonly kind: 'domain' | 'label' | 'rest';
-  /** Of the domain, or the label; empty: domains without a label. */
-  readonly name: string;
-  /** The first label, by which units are grouped. */
-  readonly label: string;
-  readonly labels: readonly string[];
-  /** Domains that it stands for, and those of them that are connected. */
-  readonly domains: number;
-  readonly connected: number;
-  /** Events of its domains that were refused. */
-  readonly refused: number;
-}
-
-export interface Arrow extends Traffic {
-  /** Ids of units; equal: between domains of one label. */
-  readonly from: string;
-  readonly to: string;
-  /** Pairs of domains that it stands for. */
-  readonly pairs: number;
-}
-
-export interface MapNow {
-  readonly units: readonly Unit[];
-  readonly arrows: readonly Arrow[];
-  /** Arrows that are not drawn. */
-  readonly hidden: number;
-  /** The label whose domains are drawn; null: none, or all. */
-  readonly open: string | null;
 }
 
 export interface Drawing {
@@ -79,7 +47,7 @@ class Drawer {
   readonly units: Drawn[] = [];
   readonly open: string | null;
   readonly #refused: ReadonlyMap<string, number>;
-  readonly #activity: ReadonlyMap<string, Traffic>;
+  readonly #activity: ReadonlyMap<string, TrafficSum>;
   readonly #focus: string | null;
 
   constructor(
@@ -161,8 +129,8 @@ function labelOf({ labels }: DomainNow): string {
 }
 
 /** What each domain sends and receives. */
-function activityOf(flows: readonly PairTraffic[]): Map<string, Traffic> {
-  const found = new Map<string, Traffic>();
+function activityOf(flows: readonly PairTraffic[]): Map<string, TrafficSum> {
+  const found = new Map<string, TrafficSum>();
   for (const flow of flows) {
     for (const name of [flow.src, flow.dst]) {
       const sum = found.get(name) ?? noTraffic();
@@ -177,7 +145,7 @@ function arrowsOf(
   flows: readonly PairTraffic[],
   unitOf: ReadonlyMap<string, string>,
 ): Pick<MapNow, 'arrows' | 'hidden'> {
-  const arrows = new Map<string, { from: string; to: string; pairs: number } & Traffic>();
+  const arrows = new Map<string, Pick<Arrow, 'from' | 'to'> & { pairs: number } & TrafficSum>();
   for (const flow of flows) {
     const [from, to] = [unitOf.get(flow.src), unitOf.get(flow.dst)];
     if (from === undefined || to === undefined || (flow.messages === 0 && flow.denied === 0)) continue;

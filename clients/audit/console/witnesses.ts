@@ -4,6 +4,8 @@ import { AuditError, type VerifierKey, type WitnessedNotes } from '../../../brok
 export interface Witnesses {
   /** Addresses, or files. */
   readonly places: readonly string[];
+  /** They stand in the broker's configuration; false: the person who started the console named them. */
+  readonly isConfigured: boolean;
   /** @throws AuditError ERR_AUDIT_WITNESS: it does not answer, or is not to be trusted */
   ask(place: string): Promise<WitnessedNotes>;
   /** Keys that must have cosigned. @throws AuditError ERR_AUDIT_WITNESS */

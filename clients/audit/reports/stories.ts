@@ -137,6 +137,11 @@ export class ObservedFlow {
     this.#reached.set(dst, step);
   }
 
+  /** The step by which each domain was reached first, in the order of the log. */
+  reached(): readonly Step[] {
+    return [...this.#reached.values()].filter((step) => step !== null);
+  }
+
   /** The steps to a domain; null: nothing can have come there. */
   pathTo(target: string): readonly Step[] | null {
     const steps: Step[] = [];

@@ -1,5 +1,5 @@
 /**
- * What questions need of all records, in memory, some 150 bytes a record. Pure.
+ * What questions need of all records, in memory, some 160 bytes a record. Pure.
  *
  * Made from the log and thrown away with the process: nothing is proven from it. It keeps where each line stands, so that
  * the whole record is read from the log when a reader asks for it.
@@ -39,6 +39,9 @@ export class RecordIndex {
   readonly #numbers = new Map<QueryField, NumberColumn>(NUMBERS.map((field) => [field, new NumberColumn()]));
   /** `detail.label` of grants: which label was given or taken. */
   readonly #granted = new TextColumn();
+  readonly #details = new TextColumn();
+  /** `detail` of a record that stands for several events says until when, and mostly nothing else: no text is kept. */
+  readonly #until = new NumberColumn();
   readonly #seq = new NumberColumn();
   readonly #time = new NumberColumn();
   readonly #segment = new NumberColumn();
@@ -64,6 +67,9 @@ export class RecordIndex {
     }
     const label = member(fields.detail, 'label');
     this.#granted.set(row, typeof label === 'string' ? label : undefined);
+    const until = untilAlone(fields.detail);
+    this.#until.set(row, until);
+    this.#details.set(row, Number.isNaN(until) ? textOf(record.get('detail')) : undefined);
     this.#seq.set(row, seq);
     this.#time.set(row, Date.parse(textOf(record.get('time')) ?? ''));
     this.#segment.set(row, place.segment);
@@ -106,6 +112,11 @@ export class RecordIndex {
 
   grantedAt(row: number): string | undefined {
     return this.#granted.at(row);
+  }
+
+  detailAt(row: number): string | undefined {
+    const until = this.#until.at(row);
+    return Number.isNaN(until) ? this.#details.at(row) : untilText(until);
   }
 
   column(field: TextField): TextColumn {
@@ -155,10 +166,23 @@ class Cursor implements QueryRow {
       return Number.isNaN(value) ? undefined : value;
     }
     if (field === 'seq') return this.#seq.at(this.row);
+    if (field === 'detail') return this.#index.detailAt(this.row);
     const time = this.#index.timeAt(this.row);
     const text = Number.isNaN(time) ? undefined : new Date(time).toISOString();
     return field === 'time' ? text : field === 'hour' ? hourOf(text) : undefined;
   }
+}
+
+/** Milliseconds; NaN: the detail says something else, or the moment in other words than `untilText`. */
+function untilAlone(detail: unknown): number {
+  const until = member(detail, 'until');
+  if (typeof until !== 'string') return Number.NaN;
+  const ms = Date.parse(until);
+  return !Number.isNaN(ms) && JSON.stringify(detail) === untilText(ms) ? ms : Number.NaN;
+}
+
+function untilText(ms: number): string {
+  return JSON.stringify({ until: new Date(ms).toISOString() });
 }
 
 function textOf(value: ReturnType<QueryRow['get']>): string | undefined {

@@ -4,8 +4,13 @@ import { type PlacedRecord, RecordIndex } from './record-index.ts';
 
 /** How often the store looks for new records. */
 const POLL_MS = 500;
-/** Rows between two pauses in which others may be served. */
-const ROWS_PER_TURN = 2_000;
+/** Rows between two pauses in which requests are served: a few milliseconds. */
+const ROWS_PER_TURN = 500;
+/** Rows between two notices of how far the first reading is. */
+const ROWS_PER_NOTICE = 2_000;
+/** A request for which the reading stands back is looked at so often, and holds it no longer than this. */
+const HOLD_MS = 2;
+const MAX_HOLD_MS = 250;
 /** The end of a long log is read first: some 6 000 records. */
 const NEWEST_BYTES = 3 * 1024 * 1024;
 
@@ -23,6 +28,10 @@ export class AuditStore {
   readonly #directory: string;
   readonly #pollMs: number;
   readonly #listeners = new Set<() => void>();
+  readonly #begun: Promise<void>;
+  #onBegun = (): void => undefined;
+  /** Requests that are being answered. */
+  #held = 0;
   #newest: RecordIndex | null = null;
   #end: LinePlace = { segment: 0, offset: 0 };
   #bytes = 0;
@@ -35,6 +44,22 @@ export class AuditStore {
   constructor(directory: string, pollMs = POLL_MS) {
     this.#directory = directory;
     this.#pollMs = pollMs;
+    this.#begun = new Promise((resolve) => {
+      this.#onBegun = resolve;
+    });
+  }
+
+  /** Resolves once there is something to answer from: the newest records of a long log, or all of a short one. */
+  get begun(): Promise<void> {
+    return this.#begun;
+  }
+
+  /** Until the returned function is called a person waits for an answer, and the reading stands back. */
+  hold(): () => void {
+    this.#held += 1;
+    return () => {
+      this.#held -= 1;
+    };
   }
 
   /** Has everything been read that was there at the start? */
@@ -70,6 +95,7 @@ export class AuditStore {
 
   close(): void {
     this.#isClosed = true;
+    this.#onBegun();
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
@@ -101,8 +127,12 @@ export class AuditStore {
       if (!isCut && typeof line.parsed !== 'string')
         newest.add(line.parsed.seq, line.parsed.fields, line.place, line.length);
       isCut = false;
+      if (newest.rows % ROWS_PER_TURN === 0) await aTurn();
     }
-    if (newest.rows > 0) this.#newest = newest;
+    if (newest.rows > 0) {
+      this.#newest = newest;
+      this.#onBegun();
+    }
     this.#tell();
   }
 
@@ -115,10 +145,10 @@ export class AuditStore {
         else this.index.add(line.parsed.seq, line.parsed.fields, line.place, line.length);
         this.#end = placeAfter(line);
         this.#bytes += line.length + 1;
-        if (this.#lines % ROWS_PER_TURN === 0) {
-          if (!this.#isComplete) this.#tell();
-          await new Promise((resolve) => setImmediate(resolve));
-        }
+        if (this.#lines % ROWS_PER_TURN !== 0) continue;
+        if (!this.#isComplete && this.#lines % ROWS_PER_NOTICE === 0) this.#tell();
+        await aTurn();
+        await this.#untilFree();
       }
       const isFirst = !this.#isComplete;
       this.#isComplete = true;
@@ -127,7 +157,14 @@ export class AuditStore {
     } catch {
       // The directory is gone or unreadable for now. The records already read stay, and the next look may succeed.
     }
+    this.#onBegun();
     if (!this.#isClosed) this.#timer = setTimeout(() => void this.#read(), this.#pollMs).unref();
+  }
+
+  /** One request after the other may hold the reading: it goes on a little after each wait. */
+  async #untilFree(): Promise<void> {
+    for (let waited = 0; this.#held > 0 && waited < MAX_HOLD_MS; waited += HOLD_MS)
+      await new Promise((resolve) => setTimeout(resolve, HOLD_MS));
   }
 
   get #lines(): number {
@@ -137,4 +174,9 @@ export class AuditStore {
   #tell(): void {
     for (const listener of [...this.#listeners]) listener();
   }
+}
+
+/** What else the process has to do is done meanwhile. */
+function aTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -7,6 +7,7 @@ import { loadIdentity } from '../../../keys/index.ts';
 import { AuditQuestionError, type CaseDesk, openConsole, type Witnesses } from '../../audit/index.ts';
 import { announce } from './audit/announce.ts';
 import { parseKeys } from './audit/arguments.ts';
+import { configuredWitnesses } from './audit/configured-witnesses.ts';
 import { untilInterrupted } from './audit/interrupt.ts';
 import { witnessedAt } from './audit/verify.ts';
 import { credentialedKeys, withWitnessOptions } from './audit/witness-keys.ts';
@@ -43,7 +44,7 @@ export function consoleCommand(): Command {
     )
     .action(async (directory: string, flags: ConsoleFlags) => {
       const desk = await deskOf(directory, flags);
-      const witnesses = witnessesOf(flags);
+      const witnesses = witnessesOf(directory, flags);
       await announce(directory, { what: 'console', question: '' });
       const opened = await openConsole({
         directory,
@@ -60,14 +61,21 @@ export function consoleCommand(): Command {
     });
 }
 
-/** Null: this console compares with none. */
-function witnessesOf(flags: ConsoleFlags): Witnesses | null {
+/** Those of the command line, else those of the broker's configuration. Null: this console compares with none. */
+function witnessesOf(directory: string, flags: ConsoleFlags): Witnesses | null {
   const { witness: places, witnessKey = [], witnessAuthority, revocations } = flags;
   if (places === undefined) {
-    if (witnessKey.length === 0 && witnessAuthority === undefined && revocations === undefined) return null;
+    if (witnessKey.length === 0 && witnessAuthority === undefined && revocations === undefined)
+      return configuredWitnesses(directory);
     throw new AuditError('ERR_AUDIT_WITNESS', 'the options about witnesses need --witness');
   }
-  return { places, ask: witnessedAt, keys: async () => [...witnessKey, ...(await credentialedKeys(flags))] };
+  const isConfigured = false;
+  return {
+    places,
+    isConfigured,
+    ask: witnessedAt,
+    keys: async () => [...witnessKey, ...(await credentialedKeys(flags))],
+  };
 }
 
 /** Null: this console makes no cases. */

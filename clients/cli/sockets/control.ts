@@ -5,7 +5,7 @@ import { findConfig, type SearchPlaces } from '../../../broker/config/index.ts';
 import { CONTROL_SOCKET, readOptions } from '../../../broker/index.ts';
 import { parseTimeout } from '../durations.ts';
 
-const BROKER_CONFIG = 'argus.yaml';
+export const BROKER_CONFIG = 'argus.yaml';
 const DEFAULT_CONTROL = '/run/argus/control.sock';
 
 /** Options of every command that speaks to a running broker. */

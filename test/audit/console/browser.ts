@@ -49,7 +49,7 @@ export async function closeBrowser(): Promise<void> {
 export async function visit(
   directory: string,
   run: (visit: Visit) => Promise<void>,
-  more: Pick<Parameters<typeof openConsole>[0], 'desk' | 'candidate' | 'witnesses' | 'paceMs'> = {},
+  more: Partial<Pick<Parameters<typeof openConsole>[0], 'keys' | 'desk' | 'candidate' | 'witnesses' | 'paceMs'>> = {},
 ): Promise<void> {
   const page = await builtPage();
   const opened = await openConsole({ directory, port: 0, keys: [], inspectors: INSPECTORS, page, ...more });
@@ -67,7 +67,7 @@ export async function visit(
       void dialog.dismiss();
     });
     await view.goto(opened.url);
-    await view.getByRole('status').filter({ hasText: 'records' }).first().waitFor();
+    await view.getByRole('status').filter({ hasText: 'record' }).first().waitFor();
     await run({
       browser,
       view,

@@ -170,12 +170,12 @@ context('a witness that does not answer is named, and without the right keys no 
   };
   const ask = (place: string) => (place === 'deaf' ? fails() : Promise.resolve({ from: place, text: 'note' }));
   const places = ['here', 'deaf'];
-  assert.equal(await askWitnesses({ places, ask, keys: async () => [] }), {
+  assert.equal(await askWitnesses({ places, isConfigured: false, ask, keys: async () => [] }), {
     witnessed: [{ from: 'here', text: 'note' }],
     witnessKeys: [],
     silent: [{ place: 'deaf', reason: 'it does not answer' }],
   });
-  const untrusted = await askWitnesses({ places: ['here'], ask, keys: fails });
+  const untrusted = await askWitnesses({ places: ['here'], isConfigured: false, ask, keys: fails });
   assert.equal(untrusted, {
     witnessed: [],
     witnessKeys: [],

@@ -1,6 +1,7 @@
 /** What the Now view's map draws, and where: it can be read with 5 domains and with 200. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Unit } from '../../../clients/audit/console/answers.ts';
 import { NowState } from '../../../clients/audit/console/now.ts';
 import {
   type Frame,
@@ -10,7 +11,7 @@ import {
   type Spot,
   WIDE,
 } from '../../../clients/audit/console/page/layout.ts';
-import { MAX_UNITS, mapOf, type Unit } from '../../../clients/audit/console/units.ts';
+import { MAX_UNITS, mapOf } from '../../../clients/audit/console/units.ts';
 import { RecordIndex } from '../../../clients/audit/store/index.ts';
 import { denied, domain, flow } from './console-fixtures.ts';
 

@@ -5,6 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { nodeFiles } from '../../../broker/audit/files/node-files.ts';
 import { openAuditLog } from '../../../broker/audit/index.ts';
+import { withInstallation } from '../../support/installation/installation.ts';
 import { needs } from '../../support/needs.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
 import { denialOf, durable } from '../fixtures.ts';
@@ -111,6 +112,38 @@ withChromium(page, 'what happens is shown as it happens, and a console that is g
   });
   await log.close();
 });
+
+withChromium(
+  page,
+  'a broker that is killed is said to be gone in every view, and the page goes on when it is back',
+  () =>
+    withInstallation({}, async (installation) => {
+      const broker = await installation.brokerProcess();
+      await visit(installation.audit, async ({ view, show, complaints }) => {
+        const state = view.getByRole('region', { name: 'State' });
+        const status = view.getByRole('status').first();
+        await state.getByText('writes this log').waitFor();
+        await status.filter({ hasText: /live$/ }).waitFor();
+        broker.kill();
+        await state.getByText('ended without a stop').waitFor();
+        await show('history');
+        await status.filter({ hasText: 'no broker' }).waitFor();
+        const before = await status.innerText();
+        await installation.brokerProcess();
+        await status.filter({ hasText: /live$/ }).waitFor();
+        await view
+          .getByRole('button', { name: /broker\.start/ })
+          .first()
+          .waitFor();
+        assert.is.not(await status.innerText(), before);
+        await show('now');
+        await state.getByText('writes this log').waitFor();
+        await installation.connect('chrome-vm');
+        await view.getByRole('button', { name: /^chrome-vm, connected/ }).waitFor();
+        assert.equal(complaints, []);
+      });
+    }),
+);
 
 withChromium(page, 'another browser with the same address is refused', () =>
   visit(lively(50), async ({ view, browser }) => {

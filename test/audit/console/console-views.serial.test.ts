@@ -79,6 +79,13 @@ for (const name of ['now', 'history', 'policy', 'evidence'] as const) {
       await show(name, name === 'history' ? 'decision=deny src=work-vm' : '');
       await OPENED[name](view);
       await looksWell(view, name);
+      if (name === 'history') {
+        await view.keyboard.press('Escape');
+        await view.getByRole('link', { name: 'Way of data' }).press('Enter');
+        await view.getByRole('combobox', { name: 'From' }).selectOption('work-vm');
+        await view.getByText(/^Data of work-vm can have got to/).waitFor();
+        await looksWell(view, 'a story');
+      }
       assert.equal(complaints, []);
     }),
   );
@@ -187,6 +194,7 @@ withChromium(views, 'witnesses are asked at a verification, and one that is sile
       await show('evidence');
       const witnesses = view.getByRole('region', { name: 'Witnesses' });
       await witnesses.getByText('noon.checkpoint is asked at the next verification').waitFor();
+      await witnesses.getByText(/^These stand in the broker's configuration/).waitFor();
       await view.getByRole('button', { name: 'Verify now' }).press('Enter');
       await view.getByText(/^PASS 3,\d\d\d records in \d+ segments?, without a witness/).waitFor();
       await witnesses.getByText(/has seen 1,\d\d\d records; all are still there, unaltered/).waitFor();
@@ -196,7 +204,7 @@ withChromium(views, 'witnesses are asked at a verification, and one that is sile
         .getByText(/^No witness has seen the records after 1,\d\d\d/)
         .waitFor();
     },
-    { witnesses: { places: ['noon.checkpoint', 'gone'], ask, keys: async () => [] } },
+    { witnesses: { places: ['noon.checkpoint', 'gone'], isConfigured: true, ask, keys: async () => [] } },
   );
 });
 

@@ -5,7 +5,8 @@ import { openAuditLog } from '../../../broker/audit/index.ts';
 import { INSPECTORS } from '../../../broker/index.ts';
 import { matchesOf } from '../../../clients/audit/console/history.ts';
 import { type AuditConsole, openConsole } from '../../../clients/audit/index.ts';
-import { RecordIndex } from '../../../clients/audit/store/index.ts';
+import { RecordRow } from '../../../clients/audit/query/index.ts';
+import { AuditStore, RecordIndex } from '../../../clients/audit/store/index.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
 import { builtPage, livelyLog, until } from './console-fixtures.ts';
 import { ask, welcomed } from './http.ts';
@@ -193,5 +194,42 @@ consoleSuite('a policy that the archive does not have, or that never was in forc
     }
   }),
 );
+
+consoleSuite('requests are answered before a long log is read on, and cannot hold its reading for ever', async () => {
+  const store = new AuditStore(livelyLog(join(temporaryDirectory(), 'audit'), 14_000));
+  const release = store.hold();
+  store.start();
+  await store.begun;
+  assert.ok(store.shown.rows > 1_000, 'the newest records are there');
+  assert.not.ok(store.isComplete);
+  await until(async () => store.index.rows > 1_000);
+  assert.not.ok(store.isComplete, 'it goes on slowly');
+  release();
+  await until(async () => store.isComplete);
+  assert.is(store.index.rows, 14_000);
+  store.close();
+});
+
+consoleSuite('a question about the detail of records is answered as the command line answers it', () => {
+  const index = new RecordIndex();
+  const details = [
+    undefined,
+    { until: '2026-11-20T00:00:01.000Z' },
+    { until: 'tomorrow' },
+    { until: '2026-11-20T00:00:01Z' },
+    { until: '2026-11-20T00:00:01.000Z', ports: 'many' },
+    { by: 'alice', why: '"x"' },
+    [],
+  ];
+  for (const [at, detail] of details.entries())
+    index.add(at + 1, { event: 'x', detail }, { segment: 1, offset: at }, 1);
+  const cursor = index.cursor();
+  for (const [at, detail] of details.entries()) {
+    cursor.row = at;
+    const record = new RecordRow({ seq: at + 1, fields: { event: 'x', detail } });
+    assert.is(cursor.get('detail'), record.get('detail'));
+  }
+  assert.is(matchesOf(index, 'detail~alice', 0, null).length, 1);
+});
 
 consoleSuite.run();

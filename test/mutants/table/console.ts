@@ -13,6 +13,20 @@ export const CONSOLE: readonly Mutant[] = [
     tests: ['test/audit/console/console-context.test.ts'],
   },
   {
+    in: 'clients/cli/commands/audit/configured-witnesses.ts',
+    find: 'if (key.name !== name)',
+    replace: 'if (false)',
+    promise: 'a witness without a trusted key does not count',
+    tests: ['test/cli/configured-witnesses.test.ts'],
+  },
+  {
+    in: 'clients/cli/commands/audit/configured-witnesses.ts',
+    find: 'return options !== null && realpathSync(options.audit) === realpathSync(directory) ? options : null;',
+    replace: 'return options;',
+    promise: 'a witness without a trusted key does not count',
+    tests: ['test/cli/configured-witnesses.test.ts'],
+  },
+  {
     in: 'clients/audit/console/guard.ts',
     find: "return isSame(String(headers[WRITE_HEADER] ?? ''), this.#writeToken);",
     replace: 'return true;',

@@ -1,5 +1,6 @@
 /** Asks the console's process. */
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { LiveState } from '../answers.ts';
 
 export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
   const response = await fetch(path, signal === undefined ? {} : { signal });
@@ -24,22 +25,6 @@ export async function tell<T>(path: string, body: unknown): Promise<T> {
   const answer = response.headers.get('content-type')?.startsWith('application/json') ? await response.json() : null;
   if (!response.ok) throw new Error(answer?.error ?? `the console answered ${response.status}`);
   return answer as T;
-}
-
-export interface LiveState {
-  readonly records: number;
-  readonly isComplete: boolean;
-  readonly malformed: number;
-  /** How far the first reading of the log has come. */
-  readonly reading: { readonly bytes: number; readonly total: number };
-  /** While it lasts, answers are about so many newest records. Null: about all that have been read. */
-  readonly newest: number | null;
-  readonly directory: string;
-  /** This console was started by an auditor with a folder for cases. */
-  readonly mayMakeCases: boolean;
-  readonly keys: readonly string[];
-  /** Addresses and files of witnesses. */
-  readonly witnesses: readonly string[];
 }
 
 /** The log's state, as it changes; `isLost` while the process does not answer. */

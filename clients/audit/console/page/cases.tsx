@@ -1,44 +1,9 @@
 /** Cases: the one that is being put together, those that were made, and one of them checked again. */
 import { useEffect, useState } from 'preact/hooks';
+import type { CasesAnswer, MadeAnswer, NewCase, OpenedAnswer, Rec, RecordsAnswer, ShownCase } from '../answers.ts';
 import { ask, tell, useAnswer } from './api.tsx';
 import { changeDraft, choose, clearDraft, type Draft, remark, useDraft } from './draft.tsx';
-import { bytes, member, plain, type Rec, summaryOf } from './text.tsx';
-
-interface CaseHead {
-  readonly name: string;
-  readonly by: string;
-  readonly made: string;
-  readonly note: string;
-  readonly question: string;
-  readonly isRecorded: boolean;
-}
-
-interface CasesAnswer {
-  readonly author: { readonly name: string; readonly role: string } | null;
-  readonly mayMake: boolean;
-  readonly total: number;
-  readonly cases: readonly {
-    readonly file: string;
-    readonly bytes: number;
-    readonly head: (CaseHead & { readonly records: number }) | null;
-  }[];
-}
-
-interface Proven extends CaseHead {
-  readonly ok: true;
-  readonly origin: string;
-  readonly size: number;
-  readonly lines: readonly { readonly seq: number; readonly fields: Rec }[];
-  readonly remarks: readonly { readonly seq: number; readonly text: string }[];
-}
-
-interface OpenedAnswer {
-  readonly isKeyGiven: boolean;
-  readonly fault: string;
-  readonly verdict:
-    | Proven
-    | { readonly ok: false; readonly reason: string; readonly record?: number; readonly why?: string };
-}
+import { bytes, member, plain, summaryOf } from './text.tsx';
 
 /** Records of a draft that the page shows; all are in the case. */
 const SHOWN_RECORDS = 100;
@@ -136,7 +101,7 @@ function DraftPanel({ author, onAsk, onMade }: DraftProps) {
     setMaking(true);
     setFault(null);
     try {
-      const { file } = await tell<{ file: string }>('/api/cases', requestOf(draft));
+      const { file } = await tell<MadeAnswer>('/api/cases', requestOf(draft));
       clearDraft();
       onMade(file);
     } catch (error) {
@@ -261,12 +226,12 @@ function Opened({ file, mayMake }: { readonly file: string; readonly mayMake: bo
           {answer.verdict.why !== undefined && `: ${plain(answer.verdict.why)}`}
         </p>
       )}
-      {answer?.verdict.ok === true && <ProvenCase proven={answer.verdict} mayMake={mayMake} />}
+      {answer?.verdict.ok === true && <Proven proven={answer.verdict} mayMake={mayMake} />}
     </section>
   );
 }
 
-function ProvenCase({ proven, mayMake }: { readonly proven: Proven; readonly mayMake: boolean }) {
+function Proven({ proven, mayMake }: { readonly proven: ShownCase; readonly mayMake: boolean }) {
   const { name, by, made, note, question, lines, remarks, size, origin, isRecorded } = proven;
   return (
     <>
@@ -315,7 +280,7 @@ function useRecords(seqs: readonly number[]): readonly Rec[] {
     if (shown === '') return;
     const stop = new AbortController();
     const query = new URLSearchParams({ q: `seq in (${shown})`, take: String(SHOWN_RECORDS) });
-    ask<{ records: readonly Rec[] }>(`/api/records?${query}`, stop.signal).then(
+    ask<RecordsAnswer>(`/api/records?${query}`, stop.signal).then(
       (answer) => setRecords(answer.records.toReversed()),
       () => undefined,
     );
@@ -324,14 +289,14 @@ function useRecords(seqs: readonly number[]): readonly Rec[] {
   return records.filter((record) => seqs.includes(Number(member(record, 'seq'))));
 }
 
-function requestOf({ name, note, question, seqs, remarks }: Draft): object {
+function requestOf({ name, note, question, seqs, remarks }: Draft): NewCase {
   const said = Object.entries(remarks).flatMap(([seq, text]) =>
     text.trim() === '' ? [] : [{ seq: Number(seq), text: text.trim() }],
   );
   return { name, note, question, seqs, remarks: said };
 }
 
-function draftOf({ name, note, question, lines, remarks }: Proven): Draft {
+function draftOf({ name, note, question, lines, remarks }: ShownCase): Draft {
   const said = Object.fromEntries(remarks.map(({ seq, text }) => [String(seq), text]));
   return { name, note, question, seqs: lines.map(({ seq }) => seq), remarks: said };
 }

@@ -1,8 +1,9 @@
 /** One record: what it says, why, what the same domain did before and after, and its proof. */
 import { useEffect, useRef } from 'preact/hooks';
+import type { ContextAnswer, Rec, Why } from '../answers.ts';
 import { useAnswer } from './api.tsx';
 import { choose, useDraft } from './draft.tsx';
-import { member, partyOf, plain, quoted, type Rec, summaryOf } from './text.tsx';
+import { member, partyOf, plain, quoted, summaryOf } from './text.tsx';
 
 interface Props {
   readonly record: Rec;
@@ -10,29 +11,6 @@ interface Props {
   readonly onChoose: (record: Rec) => void;
   readonly onAsk: (question: string) => void;
   readonly onClose: () => void;
-}
-
-type Why =
-  | { readonly by: 'no decision' }
-  | { readonly by: 'message' }
-  | { readonly by: 'unknown policy'; readonly problem: string }
-  | {
-      readonly by: 'rows';
-      readonly policy: string;
-      readonly row: {
-        readonly text: string;
-        readonly file: string;
-        readonly lines: readonly { readonly number: number; readonly text: string; readonly isIt: boolean }[];
-      } | null;
-      readonly labels: readonly string[];
-      readonly nearMisses: readonly { readonly row: string; readonly differsIn: string; readonly because: string }[];
-      readonly needs: readonly { readonly what: string; readonly allowed: boolean }[];
-      readonly differences: readonly string[];
-    };
-
-interface Context {
-  readonly why: Why;
-  readonly neighbours: readonly Rec[];
 }
 
 export function Detail({ record, mayPick, onChoose, onAsk, onClose }: Props) {
@@ -47,7 +25,7 @@ export function Detail({ record, mayPick, onChoose, onAsk, onClose }: Props) {
   const seq = Number(record.seq);
   const src = partyOf(record, 'src');
   const isPicked = useDraft().seqs.includes(seq);
-  const { answer } = useAnswer<Context>(`/api/context/${seq}`, 0);
+  const { answer } = useAnswer<ContextAnswer>(`/api/context/${seq}`, 0);
   return (
     <section
       class="panel detail"

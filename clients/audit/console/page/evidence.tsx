@@ -1,61 +1,33 @@
 /** Evidence: the verification in front of one's eyes, what is signed, and what is not proven. */
 import { useEffect, useState } from 'preact/hooks';
+import type { CheckpointAnswer, FaultAnswer, VerifyAnswer, VerifyProgress, WitnessesNamed } from '../answers.ts';
 import { useAnswer } from './api.tsx';
-import { bytes, clockTime, plain } from './text.tsx';
+import { bytes, clockTime, counted, plain } from './text.tsx';
 
-interface Result {
-  readonly ok: boolean;
-  readonly records: number;
-  readonly segments: number;
-  readonly lastSeq: number | null;
-  readonly head: string;
-  readonly problems: readonly {
-    readonly segment: number;
-    readonly line: number;
-    readonly code: string;
-    readonly finding: string;
-    readonly message: string;
-  }[];
-  readonly problemCount: number;
-  readonly uncleanShutdowns: number;
-  readonly gaps: number;
-  readonly lost: number;
-  readonly live: boolean;
-  readonly prunedRecords: number;
-  readonly witnesses: readonly {
-    readonly from: string;
-    readonly name: string | null;
-    readonly size: number;
-    readonly cosignedAt: number | null;
-  }[];
-  /** Witnesses that did not answer, or are not trusted. */
-  readonly silent: readonly { readonly place: string; readonly reason: string }[];
-  readonly checkpoints: {
-    readonly count: number;
-    readonly covered: number;
-    readonly uncovered: number;
-    readonly key: 'given' | 'beside the log' | 'none';
-    readonly keyName: string | null;
-  };
-}
+/** A checkpoint with the cosignatures of all its witnesses is shorter. */
+const MAX_NOTE_BYTES = 8_192;
 
 interface Props {
   readonly keys: readonly string[];
-  /** Addresses and files of the witnesses that are asked. */
-  readonly witnesses: readonly string[];
+  /** The witnesses that are asked. */
+  readonly witnesses: WitnessesNamed;
 }
 
 export function Evidence({ keys, witnesses }: Props) {
   const [run, setRun] = useState(0);
-  const [progress, setProgress] = useState<{ readonly bytes: number; readonly total: number } | null>(null);
-  const [result, setResult] = useState<Result | null>(null);
+  const [progress, setProgress] = useState<VerifyProgress | null>(null);
+  const [result, setResult] = useState<VerifyAnswer | null>(null);
   const [fault, setFault] = useState<string | null>(null);
-  const { answer } = useAnswer<{ readonly note: string | null }>('/api/checkpoint', run);
+  const [since, setSince] = useState('');
+  const { answer } = useAnswer<CheckpointAnswer>('/api/checkpoint', run);
   useEffect(() => {
     if (run === 0) return;
     setResult(null);
     setFault(null);
-    const source = new EventSource('/api/verify');
+    const kept = since.trim();
+    // A note ends with a newline, which a copy often lacks.
+    const query = kept === '' ? '' : `?${new URLSearchParams({ since: `${kept}\n` })}`;
+    const source = new EventSource(`/api/verify${query}`);
     let isDone = false;
     source.addEventListener('progress', (event) => setProgress(JSON.parse((event as MessageEvent<string>).data)));
     source.addEventListener('result', (event) => {
@@ -63,6 +35,12 @@ export function Evidence({ keys, witnesses }: Props) {
       source.close();
       setProgress(null);
       setResult(JSON.parse((event as MessageEvent<string>).data));
+    });
+    source.addEventListener('fault', (event) => {
+      isDone = true;
+      source.close();
+      setProgress(null);
+      setFault((JSON.parse((event as MessageEvent<string>).data) as FaultAnswer).error);
     });
     source.onerror = () => {
       source.close();
@@ -83,13 +61,18 @@ export function Evidence({ keys, witnesses }: Props) {
         >
           Verify now
         </button>
+        <Kept since={since} onKept={setSince} />
         {progress !== null && (
           <p>
             <progress aria-label="Verified so far" value={progress.bytes} max={progress.total} />{' '}
             {bytes(progress.bytes)} of {bytes(progress.total)}
           </p>
         )}
-        {fault !== null && <p class="bad">{fault}</p>}
+        {fault !== null && (
+          <p class="bad" role="alert">
+            {plain(fault)}
+          </p>
+        )}
         {result !== null && <Verdict result={result} />}
       </section>
       <section class="panel" aria-label="Checkpoint">
@@ -98,7 +81,7 @@ export function Evidence({ keys, witnesses }: Props) {
         {answer !== null && answer.note !== null && (
           <>
             <pre>{plain(answer.note).replaceAll('\\u000a', '\n')}</pre>
-            <p class="dim">Keep a copy where this host cannot reach it, and verify with --since next time.</p>
+            <p class="dim">Keep a copy where this host cannot reach it, and compare the log with it next time.</p>
           </>
         )}
         <h3>Keys that this console trusts</h3>
@@ -111,11 +94,11 @@ export function Evidence({ keys, witnesses }: Props) {
           keys.map((key) => <pre key={key}>{plain(key)}</pre>)
         )}
       </section>
-      <Witnesses places={witnesses} result={result} />
+      <Witnesses witnesses={witnesses} result={result} />
       <section class="panel" aria-label="Limits">
         <h2>What is not proven</h2>
         <ul>
-          {limitsOf(result, keys, witnesses).map((limit) => (
+          {limitsOf(result, keys, witnesses.places).map((limit) => (
             <li key={limit}>{limit}</li>
           ))}
         </ul>
@@ -124,25 +107,60 @@ export function Evidence({ keys, witnesses }: Props) {
   );
 }
 
-function Verdict({ result }: { readonly result: Result }) {
+interface KeptProps {
+  readonly since: string;
+  readonly onKept: (since: string) => void;
+}
+
+/** A checkpoint of an earlier visit: with it a rollback shows that no later checkpoint of this log would tell. */
+function Kept({ since, onKept }: KeptProps) {
+  return (
+    <details class="kept">
+      <summary>
+        {since.trim() === '' ? 'Compare with a checkpoint that you kept' : 'Compared with your checkpoint'}
+      </summary>
+      <label>
+        Its text, as <code>argus audit checkpoint</code> prints it, or the file
+        <textarea rows={5} spellcheck={false} value={since} onInput={(event) => onKept(event.currentTarget.value)} />
+      </label>
+      <input
+        type="file"
+        aria-label="File with the checkpoint"
+        onChange={(event) => {
+          void event.currentTarget.files?.[0]?.slice(0, MAX_NOTE_BYTES).text().then(onKept);
+        }}
+      />
+    </details>
+  );
+}
+
+function Verdict({ result }: { readonly result: VerifyAnswer }) {
   const { ok, checkpoints } = result;
   return (
     <div role="status">
       <p class={`verdict ${ok ? 'good' : 'bad'}`}>
-        {ok ? 'PASS' : 'FAIL'} {result.records.toLocaleString('en')} records in {result.segments} segments
+        {ok ? 'PASS' : 'FAIL'} {result.records.toLocaleString('en')} records in {counted(result.segments, 'segment')}
         {result.silent.length > 0 && (
           <b class="warn">{`, without ${result.silent.length === 1 ? 'a witness' : `${result.silent.length} witnesses`}`}</b>
         )}
       </p>
       <ul>
         <li>
-          {checkpoints.count} checkpoints{checkpoints.keyName === null ? '' : ` by ${plain(checkpoints.keyName)}`}:{' '}
+          {counted(checkpoints.count, 'checkpoint')}
+          {checkpoints.keyName === null ? '' : ` by ${plain(checkpoints.keyName)}`}:{' '}
           {checkpoints.covered.toLocaleString('en')} records covered, {checkpoints.uncovered.toLocaleString('en')} not
           yet covered
         </li>
+        {checkpoints.since !== null && (
+          <li class="good">
+            all {checkpoints.since.toLocaleString('en')} records of the checkpoint that you kept are still there,
+            unaltered
+          </li>
+        )}
         {checkpoints.key !== 'given' && <li class="warn">the key was not given by you</li>}
         <li>
-          {result.uncleanShutdowns} unclean shutdowns; {result.gaps} times not writable, {result.lost} events lost
+          {counted(result.uncleanShutdowns, 'unclean shutdown')}; {counted(result.gaps, 'time')} not writable,{' '}
+          {counted(result.lost, 'event')} lost
         </li>
         {result.live && <li>a broker is writing</li>}
       </ul>
@@ -157,14 +175,25 @@ function Verdict({ result }: { readonly result: Result }) {
   );
 }
 
-function Witnesses({ places, result }: { readonly places: readonly string[]; readonly result: Result | null }) {
+interface WitnessesProps {
+  readonly witnesses: WitnessesNamed;
+  readonly result: VerifyAnswer | null;
+}
+
+function Witnesses({ witnesses: { places, isConfigured }, result }: WitnessesProps) {
   return (
     <section class="panel" aria-label="Witnesses">
       <h2>Witnesses</h2>
       {places.length === 0 && (
         <p class="warn">
-          None is asked: a log that was rolled back together with its checkpoints would not be noticed. Start the
-          console with --witness.
+          None is asked: without a checkpoint that you kept, a log that was rolled back together with its checkpoints is
+          not noticed. Start the console with --witness.
+        </p>
+      )}
+      {isConfigured && (
+        <p class="dim">
+          These stand in the broker's configuration, on the host that is being checked. To rely on no word of that host,
+          name them yourself with --witness.
         </p>
       )}
       <ul class="plain rows">
@@ -185,7 +214,7 @@ function Witnesses({ places, result }: { readonly places: readonly string[]; rea
   );
 }
 
-function WitnessWord({ place, result }: { readonly place: string; readonly result: Result | null }) {
+function WitnessWord({ place, result }: { readonly place: string; readonly result: VerifyAnswer | null }) {
   if (result === null) return <span class="dim">is asked at the next verification</span>;
   const silent = result.silent.find((one) => one.place === place);
   if (silent !== undefined) return <b class="bad">{plain(silent.reason)}</b>;
@@ -206,18 +235,25 @@ function WitnessWord({ place, result }: { readonly place: string; readonly resul
 }
 
 /** What this verification, with these keys and witnesses, leaves open. */
-function limitsOf(result: Result | null, keys: readonly string[], witnesses: readonly string[]): readonly string[] {
+function limitsOf(
+  result: VerifyAnswer | null,
+  keys: readonly string[],
+  witnesses: readonly string[],
+): readonly string[] {
   const limits: string[] = [];
   const uncovered = result?.checkpoints.uncovered ?? 0;
-  limits.push(
-    result === null
-      ? 'Nothing has been verified yet. Records behind the newest checkpoint are whole by the chain alone.'
-      : `${uncovered.toLocaleString('en')} records behind the newest checkpoint are whole by the chain alone.`,
-  );
+  if (result === null)
+    limits.push('Nothing has been verified yet. Records behind the newest checkpoint are whole by the chain alone.');
+  else if (uncovered > 0)
+    limits.push(`${counted(uncovered, 'record')} behind the newest checkpoint: whole by the chain alone.`);
   if (keys.length === 0) limits.push('Who signed: no key was given, so the log itself says which key is right.');
   const seen = Math.max(0, ...(result?.witnesses ?? []).map(({ size }) => size));
   if (witnesses.length === 0 || (result !== null && seen === 0))
-    limits.push('A log that was rolled back with its checkpoints shows only to whoever kept a later checkpoint.');
+    limits.push(
+      (result?.checkpoints.since ?? null) === null
+        ? 'A log that was rolled back with its checkpoints shows only to whoever kept a later checkpoint.'
+        : `A log that was rolled back to a state after your checkpoint of ${result?.checkpoints.since?.toLocaleString('en')} records shows only to whoever kept a later one.`,
+    );
   else if (result !== null) limits.push(`No witness has seen the records after ${seen.toLocaleString('en')}.`);
   if ((result?.prunedRecords ?? 0) > 0)
     limits.push(

@@ -1,6 +1,7 @@
 /** Grants in force, each with the time that it has left. */
+import type { Rec } from '../answers.ts';
 import { useEvery } from './api.tsx';
-import { member, partyOf, plain, type Rec } from './text.tsx';
+import { member, partyOf, plain } from './text.tsx';
 
 const SECOND_MS = 1_000;
 

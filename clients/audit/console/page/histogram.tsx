@@ -109,8 +109,8 @@ export function Histogram({ from, stepMs, allowed, denied, other, onRange }: Pro
         <span>{clockTime(from + low * stepMs)}</span>
         {isWhole ? (
           <span>
-            <i class="key allowed" /> allowed <i class="key denied" /> denied <i class="key other" /> other; drag, or
-            move the sliders, to look closer
+            <i class="key allowed" /> allowed <i class="key denied" /> denied <i class="key other" /> other; at most{' '}
+            {count(most)} in a bar; drag, or move the sliders, to look closer
           </span>
         ) : (
           <button type="button" class="link" onClick={look}>

@@ -1,27 +1,17 @@
 /** The console's page: a bar of views, and the view. */
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { keepWriteToken, type LiveState, useLive } from './api.tsx';
+import type { LiveState } from '../answers.ts';
+import { keepWriteToken, useLive } from './api.tsx';
 import { Cases } from './cases.tsx';
 import { Evidence } from './evidence.tsx';
 import { History } from './history.tsx';
 import { Now } from './now.tsx';
+import { go, placeOf, VIEWS } from './place.ts';
 import { PolicyView } from './policy.tsx';
-import { count, plain } from './text.tsx';
+import { counted, plain } from './text.tsx';
 
-const VIEWS = ['now', 'history', 'policy', 'evidence', 'cases'] as const;
-type View = (typeof VIEWS)[number];
-
-/** `#history?q=…`: views can be linked to, and the browser's back button works. */
-function placeOf(hash: string): { view: View; question: string } {
-  const [name = '', query = ''] = hash.slice(1).split('?');
-  const view = VIEWS.find((one) => one === name) ?? 'now';
-  return { view, question: new URLSearchParams(query).get('q') ?? '' };
-}
-
-function go(view: View, question = ''): void {
-  location.hash = question === '' ? view : `${view}?${new URLSearchParams({ q: question })}`;
-}
+const NO_WITNESSES = { places: [], isConfigured: false } as const;
 
 function App() {
   const { state: newest, isLost } = useLive();
@@ -37,7 +27,8 @@ function App() {
     addEventListener('hashchange', moved);
     return () => removeEventListener('hashchange', moved);
   }, []);
-  const turn = `${state?.records ?? 0} ${state?.isComplete === true}`;
+  const turn = `${state?.records ?? 0} ${state?.isComplete === true} ${state?.isLive === true}`;
+  const ask = (question: string): void => go('history', { question });
   return (
     <>
       <header>
@@ -63,26 +54,15 @@ function App() {
         <ThemeButton />
       </header>
       <main>
-        {place.view === 'now' && (
-          <Now
-            turn={turn}
-            isPaused={paused !== null}
-            records={state?.records ?? 0}
-            onAsk={(question) => go('history', question)}
-          />
-        )}
+        {place.view === 'now' && <Now turn={turn} records={state?.records ?? 0} onAsk={ask} />}
         {place.view === 'history' && (
-          <History
-            turn={turn}
-            newest={state?.newest ?? null}
-            question={place.question}
-            mayPick={state?.mayMakeCases === true}
-            onAsk={(question) => go('history', question)}
-          />
+          <History turn={turn} newest={state?.newest ?? null} place={place} mayPick={state?.mayMakeCases === true} />
         )}
-        {place.view === 'policy' && <PolicyView turn={turn} onAsk={(question) => go('history', question)} />}
-        {place.view === 'evidence' && <Evidence keys={state?.keys ?? []} witnesses={state?.witnesses ?? []} />}
-        {place.view === 'cases' && <Cases onAsk={(question) => go('history', question)} />}
+        {place.view === 'policy' && <PolicyView turn={turn} onAsk={ask} />}
+        {place.view === 'evidence' && (
+          <Evidence keys={state?.keys ?? []} witnesses={state?.witnesses ?? NO_WITNESSES} />
+        )}
+        {place.view === 'cases' && <Cases onAsk={ask} />}
       </main>
     </>
   );
@@ -101,7 +81,7 @@ function Status({ state, isLost }: { readonly state: LiveState | null; readonly 
         connecting
       </p>
     );
-  const bad = state.malformed > 0 ? `, ${state.malformed} lines are not records` : '';
+  const bad = state.malformed > 0 ? `, ${counted(state.malformed, 'line')} not a record` : '';
   const { bytes, total } = state.reading;
   const share = total === 0 ? 0 : Math.floor((100 * bytes) / total);
   return (
@@ -111,7 +91,8 @@ function Status({ state, isLost }: { readonly state: LiveState | null; readonly 
           <progress aria-label="Read so far" value={bytes} max={Math.max(1, total)} /> reading, {share} %:{' '}
         </>
       )}
-      {count(state.records)} records{bad}
+      {counted(state.records, 'record')}
+      {bad} <span class={`live ${state.isLive ? 'good' : ''}`}>{state.isLive ? 'live' : 'no broker'}</span>
     </p>
   );
 }
@@ -136,11 +117,11 @@ function ThemeButton() {
   return (
     <button
       type="button"
-      class="quiet"
+      class="quiet theme"
       onClick={() => setTheme(next)}
       aria-label={`Colours: ${theme}; change to ${next}`}
     >
-      {theme}
+      ◐<span> {theme}</span>
     </button>
   );
 }

@@ -1,7 +1,7 @@
 /** The map: domains and labels on a circle, and arrows between them. It stays readable with 200 domains. */
 import { useState } from 'preact/hooks';
+import type { Arrow, MapNow, Unit } from '../answers.ts';
 import { curve, type Frame, layoutOf, type Spot } from './layout.ts';
-import type { Arrow, MapAnswer, Unit } from './now.tsx';
 import { bytes, count, plain, rate } from './text.tsx';
 
 /** Arrows on which something moves: more would make a page that is left open for a day cost a core. */
@@ -15,7 +15,7 @@ export interface Focus {
 }
 
 interface Props {
-  readonly map: MapAnswer;
+  readonly map: MapNow;
   readonly frame: Frame;
   /** Rates are of now. */
   readonly isLive: boolean;

@@ -1,12 +1,13 @@
 /** Who may do what to whom, coloured by use: sources are rows, destinations are columns. */
 import { useState } from 'preact/hooks';
-import type { Access, PolicyAnswer } from './policy.tsx';
+import type { MatrixAccess, PolicyAnswer } from '../answers.ts';
 import { count, plain, quoted } from './text.tsx';
 
 /** More domains than this do not fit on a screen: those with denials come first, then those with use. */
 const SHOWN_DOMAINS = 40;
 
 const SIGNS = { used: '●', unused: '○', tried: '✕' } as const;
+const TONES = { used: 'good', unused: 'dim', tried: 'bad' } as const;
 const WORDS = {
   used: 'allowed and used',
   unused: 'allowed and never used',
@@ -14,8 +15,8 @@ const WORDS = {
 } as const;
 
 interface Cell {
-  readonly state: Access['state'];
-  readonly accesses: readonly Access[];
+  readonly state: MatrixAccess['state'];
+  readonly accesses: readonly MatrixAccess[];
 }
 
 interface Props {
@@ -35,7 +36,6 @@ export function Matrix({ policy, onAsk }: Props) {
     matching.map(({ name }) => name),
     policy.accesses,
   );
-  const found = chosen === null ? undefined : cells.get(chosen);
   return (
     <section class="panel" aria-label="Matrix">
       <h2>
@@ -50,8 +50,12 @@ export function Matrix({ policy, onAsk }: Props) {
         </select>
       </h2>
       <p class="dim">
-        {(['used', 'unused', 'tried'] as const).map((state) => `${SIGNS[state]} ${WORDS[state]}`).join('; ')}; a cell
-        with several shows the worst
+        {(['used', 'unused', 'tried'] as const).map((state) => (
+          <span key={state} class="sign">
+            <b class={TONES[state]}>{SIGNS[state]}</b> {WORDS[state]}
+          </span>
+        ))}
+        A cell with several shows the worst. Choose a cell, a row or a column for its permissions.
       </p>
       {names.length < matching.length && (
         <p class="warn">{`showing ${names.length} of ${matching.length} domains; choose a label to see others`}</p>
@@ -63,7 +67,7 @@ export function Matrix({ policy, onAsk }: Props) {
               <td />
               {names.map((name) => (
                 <th key={name} scope="col">
-                  {plain(name)}
+                  <Line name={keyOf('', name)} text={plain(name)} chosen={chosen} onChoose={setChosen} />
                 </th>
               ))}
             </tr>
@@ -71,7 +75,9 @@ export function Matrix({ policy, onAsk }: Props) {
           <tbody>
             {names.map((source) => (
               <tr key={source}>
-                <th scope="row">{plain(source)}</th>
+                <th scope="row">
+                  <Line name={keyOf(source, '')} text={plain(source)} chosen={chosen} onChoose={setChosen} />
+                </th>
                 {names.map((destination) => (
                   <MatrixCell
                     key={destination}
@@ -86,8 +92,25 @@ export function Matrix({ policy, onAsk }: Props) {
           </tbody>
         </table>
       </section>
-      {found !== undefined && <Permissions cell={found} onAsk={onAsk} />}
+      {chosen !== null && <Permissions name={chosen} accesses={policy.accesses} onAsk={onAsk} />}
     </section>
+  );
+}
+
+interface LineProps {
+  readonly name: string;
+  readonly text: string;
+  readonly chosen: string | null;
+  readonly onChoose: (name: string | null) => void;
+}
+
+/** The name of a row or a column. */
+function Line({ name, text, chosen, onChoose }: LineProps) {
+  const isChosen = chosen === name;
+  return (
+    <button type="button" class="line" aria-pressed={isChosen} onClick={() => onChoose(isChosen ? null : name)}>
+      {text}
+    </button>
   );
 }
 
@@ -116,39 +139,57 @@ function MatrixCell({ name, cell, isChosen, onChoose }: CellProps) {
   );
 }
 
-function Permissions({ cell, onAsk }: { readonly cell: Cell; readonly onAsk: (question: string) => void }) {
-  const [first] = cell.accesses;
-  if (first === undefined) return null;
-  const pair = `src=${quoted(first.source)} dst=${quoted(first.destination)}`;
+interface PermissionsProps {
+  /** Of a cell, a row or a column. */
+  readonly name: string;
+  readonly accesses: readonly MatrixAccess[];
+  readonly onAsk: (question: string) => void;
+}
+
+function Permissions({ name, accesses, onAsk }: PermissionsProps) {
+  const [source = '', destination = ''] = name.split(SEPARATOR);
+  const isPair = source !== '' && destination !== '';
+  const found = accesses.filter(
+    (one) => (source === '' || one.source === source) && (destination === '' || one.destination === destination),
+  );
+  const question = [
+    ...(source === '' ? [] : [`src=${quoted(source)}`]),
+    ...(destination === '' ? [] : [`dst=${quoted(destination)}`]),
+  ].join(' ');
   return (
-    <div role="status">
+    <section role="status" class="permissions">
       <h3>
-        {plain(first.source)} → {plain(first.destination)}{' '}
-        <button type="button" class="link" onClick={() => onAsk(pair)}>
+        {plain(source || 'all')} → {plain(destination || 'all')}{' '}
+        <button type="button" class="link" onClick={() => onAsk(question)}>
           records
         </button>
       </h3>
-      <ul class="plain rows">
-        {cell.accesses.map((one) => (
-          <li key={`${one.className} ${one.permission}`}>
-            <b class={one.state === 'used' ? 'good' : one.state === 'tried' ? 'bad' : 'dim'}>{SIGNS[one.state]}</b>{' '}
+      {found.length === 0 && <p class="empty">Nothing is allowed, and nothing was tried.</p>}
+      <ul class="plain rows" tabindex={0} aria-label="Permissions">
+        {found.map((one) => (
+          <li key={`${one.source}\n${one.destination}\n${one.className} ${one.permission}`}>
+            <b class={TONES[one.state]}>{SIGNS[one.state]}</b>{' '}
+            {!isPair && `${plain(one.source)} → ${plain(one.destination)} `}
             {plain(one.className)}:{plain(one.permission)} {WORDS[one.state]}
             {one.allowed > 0 && `, ${count(one.allowed)} times allowed`}
             {one.denied > 0 && `, ${count(one.denied)} times denied`}
           </li>
         ))}
       </ul>
-    </div>
+    </section>
   );
 }
 
+/** Names hold no line break. */
+const SEPARATOR = '\n';
+
 function keyOf(source: string, destination: string): string {
-  return `${source}\n${destination}`;
+  return `${source}${SEPARATOR}${destination}`;
 }
 
 const RANK = { tried: 2, used: 1, unused: 0 } as const;
 
-function cellsOf(accesses: readonly Access[]): ReadonlyMap<string, Cell> {
+function cellsOf(accesses: readonly MatrixAccess[]): ReadonlyMap<string, Cell> {
   const cells = new Map<string, Cell>();
   for (const access of accesses) {
     const key = keyOf(access.source, access.destination);
@@ -167,7 +208,7 @@ function strangersOf({ domains, accesses }: PolicyAnswer): PolicyAnswer['domains
 }
 
 /** In the order of the policy, when all fit. */
-function mostActive(names: readonly string[], accesses: readonly Access[]): readonly string[] {
+function mostActive(names: readonly string[], accesses: readonly MatrixAccess[]): readonly string[] {
   if (names.length <= SHOWN_DOMAINS) return names;
   const ranks = new Map<string, number>();
   for (const { source, destination, state } of accesses)

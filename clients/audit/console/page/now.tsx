@@ -1,71 +1,12 @@
 /** Now: a map of what goes between the domains, refusals as they happen, grants, and the state of broker, policy and log. */
 import { useEffect, useState } from 'preact/hooks';
-import { useAnswer, useEvery } from './api.tsx';
+import type { NowAnswer, Traffic, Unit } from '../answers.ts';
+import { useAnswer } from './api.tsx';
 import { Grants } from './grants.tsx';
 import { NARROW, WIDE } from './layout.ts';
 import { DomainMap, type Focus, huesOf, nameOf } from './map.tsx';
 import { Strip } from './strip.tsx';
-import { bytes, clockTime, count, partyOf, plain, quoted, type Rec, rate, summaryOf } from './text.tsx';
-
-export interface Traffic {
-  readonly messages: number;
-  readonly bytes: number;
-  readonly denied: number;
-  readonly messageRate: number;
-  readonly byteRate: number;
-}
-
-export interface Unit {
-  readonly id: string;
-  readonly kind: 'domain' | 'label' | 'rest';
-  readonly name: string;
-  readonly label: string;
-  readonly labels: readonly string[];
-  readonly domains: number;
-  readonly connected: number;
-  readonly refused: number;
-}
-
-export interface Arrow extends Traffic {
-  readonly from: string;
-  readonly to: string;
-  readonly pairs: number;
-}
-
-export interface MapAnswer {
-  readonly units: readonly Unit[];
-  readonly arrows: readonly Arrow[];
-  readonly hidden: number;
-  readonly open: string | null;
-}
-
-interface Flow extends Traffic {
-  readonly src: string;
-  readonly dst: string;
-}
-
-interface NowAnswer extends Traffic {
-  readonly until: number;
-  readonly windowMs: number;
-  readonly domains: number;
-  readonly connected: number;
-  readonly map: MapAnswer;
-  readonly flows: readonly Flow[];
-  readonly moreFlows: number;
-  readonly allowedOverTime: readonly number[];
-  readonly deniedOverTime: readonly number[];
-  readonly refusals: readonly Rec[];
-  readonly grants: readonly Rec[];
-  readonly revision: number | null;
-  readonly policy: string | null;
-  readonly rejected: number;
-  readonly gaps: number;
-  readonly isStarted: boolean;
-  /** A process writes the log. */
-  readonly isLive: boolean;
-  /** Records that the newest checkpoint covers. */
-  readonly signed: number | null;
-}
+import { bytes, clockTime, count, counted, partyOf, plain, quoted, rate, summaryOf } from './text.tsx';
 
 const WINDOWS: readonly (readonly [minutes: number, label: string])[] = [
   [1, '1 min'],
@@ -73,28 +14,28 @@ const WINDOWS: readonly (readonly [minutes: number, label: string])[] = [
   [60, '1 hour'],
   [1440, '1 day'],
 ];
-/** A broker that was killed writes nothing that would tell. */
-const LOOK_MS = 5_000;
-
 interface Props {
   readonly turn: number | string;
-  readonly isPaused: boolean;
   readonly records: number;
   readonly onAsk: (question: string) => void;
 }
 
-export function Now({ turn, isPaused, records, onAsk }: Props) {
+export function Now({ turn, records, onAsk }: Props) {
   const [minutes, setMinutes] = useState(15);
   const [open, setOpen] = useState<string | null>(null);
   const [focus, setFocus] = useState<Focus | null>(null);
   const frame = useIsNarrow() ? NARROW : WIDE;
-  const looks = useEvery(LOOK_MS);
   const focused = focus === null ? null : domainIn(focus.from);
   const query = new URLSearchParams({ minutes: String(minutes), units: String(frame.most) });
   if (open !== null) query.set('open', open);
   if (focused !== null) query.set('focus', focused);
-  const { answer, fault } = useAnswer<NowAnswer>(`/api/now?${query}`, isPaused ? turn : `${turn} ${looks}`);
-  if (fault !== null) return <p class="bad">{fault}</p>;
+  const { answer, fault } = useAnswer<NowAnswer>(`/api/now?${query}`, turn);
+  if (fault !== null && answer === null)
+    return (
+      <p class="bad" role="alert">
+        {plain(fault)}
+      </p>
+    );
   if (answer === null) return <p class="empty">Reading the log…</p>;
   const refusals = answer.refusals.filter(
     (one) => focused === null || [partyOf(one, 'src'), partyOf(one, 'dst')].includes(plain(focused)),
@@ -189,7 +130,11 @@ function Cards({
         note={isLive ? 'writes this log' : isStarted ? 'ended without a stop' : 'was stopped'}
         state={isLive ? 'good' : isStarted ? 'bad' : ''}
       />
-      <Card label="Connected" value={`${connected} of ${domains}`} note="domains" />
+      <Card
+        label="Connected"
+        value={`${connected} of ${domains}`}
+        note={isLive || !isStarted ? 'domains' : 'domains, when it ended'}
+      />
       <Card
         label="Traffic"
         value={isLive ? rate(answer.messageRate) : count(messages)}
@@ -205,7 +150,7 @@ function Cards({
       <Card
         label="Log"
         value={signed === null ? 'not signed' : unsigned === 0 ? 'all signed' : `${count(unsigned)} unsigned`}
-        note={gaps === 0 ? 'never not writable' : `${gaps} times not writable`}
+        note={gaps === 0 ? 'always writable' : `${counted(gaps, 'time')} not writable`}
         state={gaps > 0 ? 'bad' : signed === null ? 'warn' : ''}
       />
     </section>

@@ -1,44 +1,9 @@
 /** Policy: who may do what to whom, next to what was asked; revisions, assertions, rows, and what would change. */
 import { useState } from 'preact/hooks';
+import type { PolicyAnswer } from '../answers.ts';
 import { useAnswer } from './api.tsx';
 import { Matrix } from './matrix.tsx';
-import { count, plain } from './text.tsx';
-
-export interface Access {
-  readonly source: string;
-  readonly destination: string;
-  readonly className: string;
-  readonly permission: string;
-  readonly state: 'used' | 'unused' | 'tried';
-  readonly allowed: number;
-  readonly denied: number;
-}
-
-export interface PolicyAnswer {
-  readonly revisions: readonly {
-    readonly seq: number;
-    readonly time: string;
-    readonly revision: number;
-    readonly cause: string;
-    readonly by: string;
-    readonly why: string;
-  }[];
-  readonly shown: number | null;
-  readonly hasCandidate: boolean;
-  readonly hash: string;
-  readonly grants: readonly string[];
-  readonly domains: readonly { readonly name: string; readonly labels: readonly string[] }[];
-  readonly accesses: readonly Access[];
-  readonly rules: readonly { readonly text: string; readonly times: number; readonly sources: readonly string[] }[];
-  readonly assertions: readonly {
-    readonly line: number;
-    readonly text: string;
-    readonly holds: boolean;
-    readonly proof: string;
-  }[];
-  readonly changes: { readonly total: number; readonly lines: readonly string[] } | null;
-  readonly otherwise: readonly string[];
-}
+import { counted, plain } from './text.tsx';
 
 interface Props {
   readonly turn: number | string;
@@ -97,8 +62,8 @@ export function PolicyView({ turn, onAsk }: Props) {
         <ul class="plain rows" tabindex={0} aria-label="Rows of the policy">
           {answer.rules.map((rule) => (
             <li key={rule.text} class={rule.times === 0 ? 'warn' : ''}>
-              {rule.times === 0 ? 'never' : `${count(rule.times)} times, ${rule.sources.length} domains`}:{' '}
-              {plain(rule.text)}
+              {rule.times === 0 ? 'never' : `${counted(rule.times, 'time')}, ${counted(rule.sources.length, 'domain')}`}
+              : {plain(rule.text)}
             </li>
           ))}
         </ul>
@@ -122,11 +87,17 @@ export function PolicyView({ turn, onAsk }: Props) {
   );
 }
 
+/** As in sediff: more is allowed, less is, other permissions are. */
+const MARKS: Readonly<Record<string, string>> = { '+': 'good', '-': 'bad', '*': 'warn' };
+
 function Lines({ lines, total }: { readonly lines: readonly string[]; readonly total: number }) {
   return (
     <ul class="plain rows" tabindex={0} aria-label={`${total} changes`}>
       {lines.map((line) => (
-        <li key={line}>{plain(line)}</li>
+        <li key={line}>
+          <b class={MARKS[line[0] ?? ''] ?? ''}>{line.slice(0, 1)}</b>
+          {plain(line.slice(1))}
+        </li>
       ))}
       {total > lines.length && <li class="dim">{`showing ${lines.length} of ${total}`}</li>}
     </ul>

@@ -1,13 +1,8 @@
 /** The field for a question, with completion: fields, operators, and values that the log has. */
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Completion } from '../answers.ts';
 import { ask } from './api.tsx';
 import { plain } from './text.tsx';
-
-interface Completion {
-  readonly from: number;
-  readonly to: number;
-  readonly options: readonly string[];
-}
 
 interface Props {
   readonly question: string;

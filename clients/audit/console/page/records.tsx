@@ -5,9 +5,10 @@
  * follows the log.
  */
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { Rec, RecordsAnswer } from '../answers.ts';
 import { ask } from './api.tsx';
 import { choose, useDraft } from './draft.tsx';
-import { plain, type Rec, summaryOf } from './text.tsx';
+import { plain, summaryOf } from './text.tsx';
 
 const ROW_PX = 26;
 const PAGE_ROWS = 100;
@@ -61,7 +62,7 @@ export function Records({ query, matched, chosen, mayPick, onChoose }: Props) {
     for (const page of wanted) {
       if (loaded.query === query && loaded.upto === upto && loaded.pages.has(page)) continue;
       const path = `/api/records?${query}&upto=${upto}&skip=${page * PAGE_ROWS}&take=${PAGE_ROWS}`;
-      ask<{ records: readonly Rec[] }>(path, stop.signal).then(
+      ask<RecordsAnswer>(path, stop.signal).then(
         ({ records }) => setLoaded((before) => withPage(before, { query, upto }, page, records)),
         () => undefined,
       );

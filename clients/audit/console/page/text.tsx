@@ -1,4 +1,5 @@
 /** How values read on the page. Names and reasons may be hostile: nothing here makes markup, and what is invisible is shown. */
+import type { Rec } from '../answers.ts';
 
 /** Control, formatting and bidirectional characters as escapes, so that a name cannot pass for another. */
 export function plain(value: unknown): string {
@@ -17,6 +18,11 @@ const COUNT = new Intl.NumberFormat('en', { notation: 'compact', maximumFraction
 
 export function count(value: number): string {
   return value < 10_000 ? String(value) : COUNT.format(value);
+}
+
+/** `1 domain`, `3 domains` */
+export function counted(value: number, what: string): string {
+  return `${count(value)} ${what}${value === 1 ? '' : 's'}`;
 }
 
 export function bytes(value: number): string {
@@ -44,8 +50,6 @@ export function quoted(value: string): string {
     ? value
     : `"${value.replace(/["\\]/g, '\\$&')}"`;
 }
-
-export type Rec = { readonly [key: string]: unknown };
 
 export function partyOf(record: Rec, side: 'src' | 'dst'): string {
   return plain(member(record[side], 'domain') ?? '');
