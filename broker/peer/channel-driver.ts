@@ -15,6 +15,7 @@ import type { Carrier } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type Session } from '../channel/index.ts';
 import { HANDSHAKE_TIMEOUT_MS, MEMORY_RETRY_MS } from '../process/index.ts';
 import {
+  FAULT_UNITS,
   HELLO_UNITS,
   type Job,
   openUnits,
@@ -309,6 +310,7 @@ export class ChannelDriver implements Worker {
       return;
     }
     this.#peer = null;
+    this.#job.share.spendPiece(FAULT_UNITS);
     peer.end('fault');
     this.#shut();
     this.#owner.onEnded(peer, 'fault', fault);

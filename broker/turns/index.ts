@@ -15,6 +15,7 @@ export {
   byteUnits,
   DELIVERY_UNITS,
   decidedUnits,
+  FAULT_UNITS,
   frameUnits,
   HELLO_UNITS,
   LINE_MESSAGE_UNITS,

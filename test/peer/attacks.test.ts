@@ -6,6 +6,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HandshakeContext } from '../../broker/channel/index.ts';
 import {
+  DOMAIN_IDLE,
+  FAULT_UNITS,
   HELLO_UNITS,
   openUnits,
   QUANTUM_UNITS,
@@ -16,6 +18,7 @@ import {
   sendUnits,
 } from '../../broker/turns/index.ts';
 import {
+  CloseCode,
   DOMID_ANY,
   type DomainFrame,
   encodeDomainFrame,
@@ -373,6 +376,26 @@ attacks('a domain that changes keys with every record is closed, with a fault of
   await pass(20);
   assert.equal(bench.sessionLog.slice(1), ['peer.fault REKEYED_TOO_OFTEN', 'session.close fault']);
   assert.ok(bench.context.turns.share('a').used - before >= 16 * 40_000, 'each change was paid for');
+});
+
+attacks('a session that ends with a fault is paid for like a handshake, so that fewer follow', async () => {
+  const bench = await PeerHarness.open('a');
+  const share = bench.context.turns.share('a');
+  const spentBy = async (end: (client: Client) => void): Promise<number> => {
+    const client = await bench.connect('a');
+    const before = share.allowance.left;
+    end(client);
+    await pass(4);
+    assert.ok(client.carrier.isEnded || client.carrier.isClosed);
+    return before - share.allowance.left;
+  };
+  const polite = await spentBy((client) =>
+    client.carrier.feed(client.seal(Uint8Array.of(CloseCode.done), RecordType.close)),
+  );
+  const faulty = await spentBy((client) => client.carrier.feed(client.seal(new Uint8Array(1))));
+  assert.ok(faulty - polite >= DOMAIN_IDLE.pieceWeight * FAULT_UNITS, `${faulty} ${polite}`);
+  assert.is(bench.sessionLog.at(-1), 'session.close fault');
+  bench.close();
 });
 
 attacks('a domain that changes keys because they are old is not', async () => {

@@ -548,6 +548,13 @@ export const SESSION: readonly Mutant[] = [
     tests: TURNS,
   },
   {
+    in: 'broker/peer/channel-driver.ts',
+    find: 'this.#job.share.spendPiece(FAULT_UNITS);',
+    replace: '',
+    promise: 'nobody starves others',
+    tests: ATTACKS,
+  },
+  {
     in: 'broker/turns/share.ts',
     find: 'return this.room <= 0 || this.idleRoom <= 0;',
     replace: 'return this.room <= 0;',
