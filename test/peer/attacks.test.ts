@@ -317,6 +317,7 @@ attacks('a message with an audit record of its own pays for the record', async (
     await bench.settled();
     return share.used - before;
   };
+  assert.ok(sendUnits(false, true) >= 5 * sendUnits(false, false));
   const silent = await paid(PORT);
   assert.is(
     (await paid(1000)) - silent,

@@ -79,6 +79,14 @@ export const BREAKAGES: readonly Breakage[] = [
     invariant: 'bounds',
   },
   {
+    in: 'broker/peer/channel-driver.ts',
+    find: 'return this.#isVerifyDue && (this.#isCongested || this.#peer?.isCongested === true);',
+    replace: 'return false;',
+    seed: 391,
+    steps: 29,
+    invariant: 'bounds',
+  },
+  {
     in: 'broker/service/key-watch.ts',
     find: 'const ended = result.ok ? this.#endRevoked() : 0;',
     replace: 'const ended = 0;',

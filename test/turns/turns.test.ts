@@ -355,6 +355,17 @@ turns(
   },
 );
 
+turns('whoever has done a slice of idle work waits behind those who have done nothing', () => {
+  const loop = new Loop();
+  for (let index = 0; index < QUANTUM_UNITS / SLICE_UNITS; index++)
+    new IdleLoad(loop.turns, `bad-${index}`).job.ready();
+  const quiet = new Load(loop.turns, 'quiet', 1_000);
+  quiet.brings(1_000);
+  assert.is(quiet.left, 1_000, 'the quantum of this turn is used up');
+  loop.turn();
+  assert.is(quiet.left, 0);
+});
+
 turns('what others have to write goes out before the backlog is worked on', () => {
   const loop = new Loop();
   const load = new Load(loop.turns, 'a');
