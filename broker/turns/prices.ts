@@ -36,7 +36,7 @@ export const HELLO_UNITS = 800_000;
  * A session that ends with a fault. Its end has records and is told to others, and a handshake follows. A sound domain
  * has no faults, so this slows down only one that makes them again and again.
  */
-export const FAULT_UNITS = HELLO_UNITS;
+export const FAULT_UNITS = 800_000;
 /** One entry of a notify frame. */
 const NOTIFY_ENTRY_UNITS = 300;
 /** A message: decided, entered into a ring, and delivered. */
