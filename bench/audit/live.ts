@@ -14,7 +14,7 @@ import type { Arm } from '../arms/arm.ts';
 import { endWithThisProcess, stopChild } from '../arms/server-process.ts';
 import type { Cleanup } from '../cleanup.ts';
 import { median, percentile } from '../figures/stats.ts';
-import { measure, type Sample } from '../throughput/measure.ts';
+import { measure, measurePaced, type Sample } from '../throughput/measure.ts';
 import { FULL_PACE, type Pace, QUICK_PACE } from '../throughput/plan.ts';
 import { startWorkers } from '../throughput/worker-set.ts';
 import { makeLog } from './make-log.ts';
@@ -27,6 +27,9 @@ const REPORT = ['report', '--by', 'src,dst,class,permission,decision,reason'];
 const PAUSE_MS = 90;
 const PAUSE_SPREAD_MS = 37;
 const SEEN_TIMEOUT_MS = 30_000;
+/** A busy desktop: 200 streams of sound. It takes a small part of two cores. */
+const PACED_PER_SECOND = 20_000;
+const START_MS = 1_000;
 
 export interface LiveRequest {
   /** An empty folder. */
@@ -38,15 +41,23 @@ export interface LiveRequest {
   progress(line: string): void;
 }
 
+/** Sends next to some readers. The ratios are medians of rounds next to each other: with these readers to without. */
+export interface SendFigure {
+  readonly name: string;
+  readonly messagesPerSecond: number;
+  readonly p50Micros: number;
+  readonly throughputRatio: number;
+  readonly p50Ratio: number;
+}
+
 export interface ReadingFigures {
   readonly records: number;
   readonly rounds: number;
   readonly reports: number;
-  /** Of rounds next to each other: with readers to without. */
-  readonly throughputRatio: number;
-  readonly p50Ratio: number;
-  readonly quiet: { readonly messagesPerSecond: number; readonly p50Micros: number };
-  readonly reading: { readonly messagesPerSecond: number; readonly p50Micros: number };
+  /** The first one: nobody reads. */
+  readonly saturating: readonly SendFigure[];
+  /** PACED_PER_SECOND messages, and requests next to them. */
+  readonly paced: readonly SendFigure[];
 }
 
 export interface DelayFigure {
@@ -74,34 +85,67 @@ export async function measureReading(request: LiveRequest): Promise<ReadingFigur
   await auditor.finished('index');
   const pace: Pace = isQuick ? QUICK_PACE : FULL_PACE;
   await measure(workers, SIZE_BYTES, -1, { ...pace, throughputMs: pace.warmupMs, latencyMs: pace.warmupMs / 2 });
-  const [quiet, reading]: [Sample[], Sample[]] = [[], []];
-  for (let round = 0; round < pace.rounds; round++) {
-    const order = round % 2 === 0 ? [false, true] : [true, false];
-    for (const isRead of order) {
-      const sample = isRead
-        ? await auditor.reading(() => measure(workers, SIZE_BYTES, round, pace))
-        : await measure(workers, SIZE_BYTES, round, pace);
-      (isRead ? reading : quiet).push(sample);
-      const rate = Math.round(sample.messagesPerSecond);
-      progress(`${isRead ? 'readers' : 'nobody reads'}: ${rate} msg/s, p50 ${Math.round(sample.p50Micros)} µs`);
+  const loads: readonly Load[] = [
+    { name: 'saturating', measure: (round) => measure(workers, SIZE_BYTES, round, pace) },
+    { name: 'paced', measure: () => measurePaced(workers, SIZE_BYTES, PACED_PER_SECOND, pace) },
+  ];
+  const figures: SendFigure[][] = [];
+  for (const load of loads) figures.push(await compare(load, auditor, pace.rounds, progress));
+  const [saturating = [], paced = []] = figures;
+  return { records, rounds: pace.rounds, reports: auditor.reports, saturating, paced };
+}
+
+type Sent = Pick<Sample, 'messagesPerSecond' | 'p50Micros'>;
+
+interface Load {
+  readonly name: string;
+  measure(round: number): Promise<Sent>;
+}
+
+/** All ways in turns, every second time from the last one on. */
+async function compare(
+  load: Load,
+  auditor: Auditor,
+  rounds: number,
+  progress: (line: string) => void,
+): Promise<SendFigure[]> {
+  const samples = WAYS.map((): Sent[] => []);
+  for (let round = 0; round < rounds; round++) {
+    const order = [...WAYS.entries()];
+    for (const [at, way] of round % 2 === 0 ? order : order.reverse()) {
+      const sample = await way.during(auditor, () => load.measure(round));
+      samples[at]?.push(sample);
+      const [rate, p50] = [sample.messagesPerSecond, sample.p50Micros].map(Math.round);
+      progress(`${load.name}, ${way.name}: ${rate} msg/s, p50 ${p50} µs`);
     }
   }
-  const ratio = (of: (sample: Sample) => number): number =>
-    median(reading.map((sample, round) => of(sample) / of(quiet[round] ?? sample)));
-  const middle = (samples: readonly Sample[]): ReadingFigures['quiet'] => ({
-    messagesPerSecond: median(samples.map(({ messagesPerSecond }) => messagesPerSecond)),
-    p50Micros: median(samples.map(({ p50Micros }) => p50Micros)),
+  const [quiet = []] = samples;
+  return WAYS.map(({ name }, at) => {
+    const own = samples[at] ?? [];
+    const ratio = (of: (sample: Sent) => number): number =>
+      median(own.map((sample, round) => of(sample) / of(quiet[round] ?? sample)));
+    return {
+      name,
+      messagesPerSecond: median(own.map(({ messagesPerSecond }) => messagesPerSecond)),
+      p50Micros: median(own.map(({ p50Micros }) => p50Micros)),
+      throughputRatio: ratio(({ messagesPerSecond }) => messagesPerSecond),
+      p50Ratio: ratio(({ p50Micros }) => p50Micros),
+    };
   });
-  return {
-    records,
-    rounds: pace.rounds,
-    reports: auditor.reports,
-    throughputRatio: ratio(({ messagesPerSecond }) => messagesPerSecond),
-    p50Ratio: ratio(({ p50Micros }) => p50Micros),
-    quiet: middle(quiet),
-    reading: middle(reading),
-  };
 }
+
+interface Way {
+  readonly name: string;
+  during<T>(auditor: Auditor, act: () => Promise<T>): Promise<T>;
+}
+
+/** The last one is no reader: what any second program costs on these cores, at the lowest priority that there is. */
+const WAYS: readonly Way[] = [
+  { name: 'nobody reads', during: (_, act) => act() },
+  { name: 'a follower', during: (auditor, act) => auditor.following(act) },
+  { name: 'a follower and full reports', during: (auditor, act) => auditor.reading(act) },
+  { name: 'control: a loop at nice 19', during: (auditor, act) => auditor.counting(act) },
+];
 
 /** From the moment in which a record is on disk to the line of a follower, and to the index. */
 export async function measureDelays({
@@ -181,10 +225,26 @@ class Auditor {
     if (code !== 0) throw new Error(`argus audit ${command}: exit code ${String(code)}`);
   }
 
+  /** Runs something while a follower reads the log. */
+  async following<T>(act: () => Promise<T>): Promise<T> {
+    return whileRunning(this.start('list', '--follow', '--format', 'json', 'since=now'), act);
+  }
+
+  /** Runs something next to a process that takes a core and touches nothing. */
+  async counting<T>(act: () => Promise<T>): Promise<T> {
+    const loop = endWithThisProcess(
+      spawn('nice', ['-n', '19', process.execPath, '-e', 'for (;;);'], { stdio: 'pipe' }),
+    );
+    this.#cleanup.add(() => stopChild(loop));
+    return whileRunning(loop, act);
+  }
+
   /** Runs something while a follower and one report after the other read the log. */
-  async reading<T>(act: () => Promise<T>): Promise<T> {
-    const follower = this.start('list', '--follow', '--format', 'json', 'since=now');
-    follower.stdout?.resume();
+  reading<T>(act: () => Promise<T>): Promise<T> {
+    return this.following(() => this.#reporting(act));
+  }
+
+  async #reporting<T>(act: () => Promise<T>): Promise<T> {
     let isOver = false;
     const reports = (async () => {
       while (!isOver) {
@@ -197,8 +257,19 @@ class Auditor {
       return await act();
     } finally {
       isOver = true;
-      await Promise.all([reports, stopChild(follower)]);
+      await reports;
     }
+  }
+}
+
+async function whileRunning<T>(child: ChildProcess, act: () => Promise<T>): Promise<T> {
+  child.stdout?.resume();
+  // It loads its code and looks at the log once: that is over in a second.
+  await sleep(START_MS);
+  try {
+    return await act();
+  } finally {
+    await stopChild(child);
   }
 }
 

@@ -115,16 +115,22 @@ export function renderAudit({ records, logBytes, indexBytes, figures, reading, d
   const mib = (bytes: number): string => `${(bytes / 1_048_576).toFixed(0)} MiB`;
   const seen = new Table({ head: ['from the disk to the reader', 'p50 ms', 'max ms'], style: TABLE_STYLE });
   for (const { name, p50Ms, maxMs } of delays) seen.push([name, p50Ms.toFixed(0), maxMs.toFixed(0)]);
-  const { quiet, reading: read, rounds, reports } = reading;
-  const sends = new Table({ head: ['sends, 1764 B', 'msg/s', 'p50 µs'], style: TABLE_STYLE });
-  sends.push(['nobody reads', quiet.messagesPerSecond.toFixed(0), quiet.p50Micros.toFixed(0)]);
-  sends.push(['a follower and full reports', read.messagesPerSecond.toFixed(0), read.p50Micros.toFixed(0)]);
-  sends.push(['ratio, median of rounds', reading.throughputRatio.toFixed(3), reading.p50Ratio.toFixed(3)]);
+  const { rounds, reports } = reading;
+  const sends = (load: string, list: ReadingFigures['paced']): string => {
+    const shown = new Table({ head: [load, 'msg/s', 'ratio', 'request p50 µs', 'ratio'], style: TABLE_STYLE });
+    for (const { name, messagesPerSecond, throughputRatio, p50Micros, p50Ratio } of list)
+      shown.push([
+        ...[name, messagesPerSecond.toFixed(0), throughputRatio.toFixed(3)],
+        ...[p50Micros.toFixed(0), p50Ratio.toFixed(3)],
+      ]);
+    return shown.toString();
+  };
   return [
     `${records} records: log ${mib(logBytes)}, index ${mib(indexBytes)}`,
     table.toString(),
     seen.toString(),
-    sends.toString(),
+    sends('as many sends as possible, 1764 B', reading.saturating),
+    sends('20 000 sends a second, 1764 B', reading.paced),
     `${rounds} rounds of each, in turns; a log of ${reading.records} records, ${reports} reports meanwhile`,
   ].join('\n');
 }

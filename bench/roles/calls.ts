@@ -13,8 +13,8 @@ export interface RoleSetup {
 /** A type and not an interface: only types are assignable to the index signature of `answerCalls`. */
 export type SenderCalls = {
   open(): Promise<void>;
-  /** Starts to send messages of `size` bytes, at most `window` under way, until `halt`. */
-  stream(argument: { readonly size: number; readonly window: number }): Promise<void>;
+  /** Starts to send messages of `size` bytes, at most `window` under way and `perSecond` in a second, until `halt`. */
+  stream(argument: { readonly size: number; readonly window: number; readonly perSecond?: number }): Promise<void>;
   /** `cpu` is the share of one core this process used since `stream`. */
   halt(): Promise<{ readonly sent: number; readonly cpu: number }>;
   pingPong(argument: {

@@ -1,5 +1,6 @@
 /** The sending client's process: one loop for throughput and one for latency, the same for every arm. */
 import { hrtime } from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SenderLink } from '../arms/arm.ts';
 import { percentile } from '../figures/stats.ts';
 import { CreditTaker } from '../throughput/credit.ts';
@@ -8,6 +9,8 @@ import { startRole } from './role.ts';
 
 /** A quarter of the window: the sender works on the next burst while three are under way. */
 const BURSTS_PER_WINDOW = 4;
+/** As often as a sound server sends. */
+const PACED_BURST_MS = 10;
 const MAX_LATENCY_SAMPLES = 1_000_000;
 
 const { setup, arm } = await startRole();
@@ -21,11 +24,11 @@ const calls: SenderCalls = {
   async open() {
     opened = { link: await arm.openSender(setup.endpoint), credit: await CreditTaker.connect(setup.creditPath) };
   },
-  async stream({ size, window }) {
+  async stream({ size, window, perSecond }) {
     halting = false;
     cpuAtStart = process.cpuUsage();
     startedAt = hrtime.bigint();
-    streaming = streamUntilHalt(size, window);
+    streaming = perSecond === undefined ? streamUntilHalt(size, window) : streamPaced(size, window, perSecond);
     // reported by halt(); until then it must not count as unhandled
     streaming.catch(() => {});
   },
@@ -53,6 +56,24 @@ async function streamUntilHalt(size: number, window: number): Promise<number> {
     sent += room;
     await link.settle();
     if (!halting && sent - credit.granted >= window) await credit.next();
+  }
+  return sent;
+}
+
+/** So many a second, evenly; a burst that would leave the window waits. */
+async function streamPaced(size: number, window: number, perSecond: number): Promise<number> {
+  const { link, credit } = openEnds();
+  const payload = payloadOf(size);
+  const begin = performance.now();
+  let sent = 0;
+  credit.start();
+  while (!halting) {
+    const due = Math.floor(((performance.now() - begin) * perSecond) / 1e3);
+    const room = Math.min(due - sent, window - (sent - credit.granted));
+    for (let i = 0; i < room; i++) link.send(payload);
+    sent += Math.max(0, room);
+    await link.settle();
+    await sleep(PACED_BURST_MS);
   }
   return sent;
 }

@@ -54,3 +54,24 @@ export async function measure(workers: WorkerSet, size: number, round: number, p
     latencySamples: latency.count,
   };
 }
+
+/** Messages sent at a rate that leaves the cores free time, and the latency of requests next to them. */
+export async function measurePaced(
+  workers: WorkerSet,
+  size: number,
+  perSecond: number,
+  pace: Pace,
+): Promise<{ readonly messagesPerSecond: number; readonly p50Micros: number; readonly p99Micros: number }> {
+  const window = windowOf(size);
+  await workers.receiver.begin({ size, quantum: window.quantum });
+  await workers.sender.stream({ size, window: window.messages, perSecond });
+  const [delivered, latency] = await Promise.all([
+    workers.receiver.sample({ warmupMs: pace.settleMs, durationMs: pace.throughputMs }),
+    workers.sender.pingPong({ size, warmupMs: pace.settleMs, durationMs: pace.throughputMs }),
+  ]);
+  const { sent } = await workers.sender.halt();
+  const received = await workers.receiver.drain({ expected: sent, timeoutMs: DRAIN_TIMEOUT_MS });
+  if (received !== sent) throw new Error(`${workers.arm}: ${sent} messages sent, ${received} delivered`);
+  const messagesPerSecond = delivered.messages / (delivered.micros / 1e6);
+  return { messagesPerSecond, p50Micros: latency.p50Micros, p99Micros: latency.p99Micros };
+}

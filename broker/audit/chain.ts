@@ -10,7 +10,7 @@ import { isAscii } from 'node:buffer';
 import { hash } from 'node:crypto';
 import type { Body } from './body.ts';
 import { leafHash } from './evidence/index.ts';
-import { isHexOf } from './hex.ts';
+import { areHexDigits, isHexOf } from './hex.ts';
 import { MAX_LINE_BYTES, SUM_HEX_DIGITS } from './limits.ts';
 import { HASH_BYTES, nodeSha256, type Sha256 } from './sha256.ts';
 
@@ -120,7 +120,7 @@ export function bodyEnd(bytes: Uint8Array, sha256: Sha256 = nodeSha256): number 
   const end = length - PREV_AT - PREV_KEY.length;
   if (end < 1 || !isAt(bytes, end, PREV_KEY) || !isAt(bytes, length - SUM_AT - SUM_KEY.length, SUM_KEY)) return -1;
   if (!isAt(bytes, length - LINE_END.length, LINE_END)) return -1;
-  for (let at = length - PREV_AT; at < length - PREV_AT + HASH_DIGITS; at++) if (!isHexDigit(bytes[at] ?? 0)) return -1;
+  if (!areHexDigits(bytes, length - PREV_AT, length - PREV_AT + HASH_DIGITS)) return -1;
   sha256.digest(bytes, 0, length - SUM_BYTES, summed, 0);
   return isHexOf(bytes, length - SUM_AT, summed, 0, SUM_HEX_DIGITS / 2) ? end : -1;
 }
@@ -128,9 +128,4 @@ export function bodyEnd(bytes: Uint8Array, sha256: Sha256 = nodeSha256): number 
 function isAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
   for (let index = 0; index < expected.length; index++) if (bytes[at + index] !== expected[index]) return false;
   return true;
-}
-
-/** Lower case only. */
-function isHexDigit(byte: number): boolean {
-  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66);
 }

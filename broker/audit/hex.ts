@@ -17,3 +17,14 @@ export function isHexOf(digits: Uint8Array, at: number, bytes: Uint8Array, from:
   }
   return true;
 }
+
+/** By byte: 0 for a digit in lower case, 1 for any other. */
+const IS_OTHER = new Uint8Array(256).fill(1);
+for (const digit of '0123456789abcdef') IS_OTHER[digit.charCodeAt(0)] = 0;
+
+/** One branch for all of them: almost always they are. */
+export function areHexDigits(bytes: Uint8Array, from: number, to: number): boolean {
+  let others = 0;
+  for (let at = from; at < to; at++) others |= IS_OTHER[bytes[at] ?? 0] ?? 1;
+  return others === 0;
+}
