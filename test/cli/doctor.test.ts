@@ -1,7 +1,7 @@
 /** `argus doctor` and `argus broker --check`: each check finds the damage that it is for, and nothing is changed. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkStart, readOptions } from '../../broker/index.ts';
@@ -253,6 +253,8 @@ doctor('the command exits with 1 for a problem, and --json says the same', () =>
     const { code, stdout } = await runCli(['doctor', '--host', installation.config, '--json']);
     assert.is(code, 1);
     assert.is(problems(JSON.parse(stdout)).length, 1);
+    const directory = await runCli(['doctor', '--host', dirname(installation.config), '--json']);
+    assert.is(directory.stdout, stdout, 'a directory stands for the file in it');
   }),
 );
 

@@ -1,4 +1,6 @@
 /** `argus doctor`: explains in words the faults of a host, a guest or a policy. */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { findConfig } from '../../../broker/config/index.ts';
 import type { Diagnosis } from '../doctor/diagnosis.ts';
@@ -19,13 +21,13 @@ const MARKS: Readonly<Record<Diagnosis['state'], string>> = { good: 'ok     ', w
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description('find what is wrong with a host, a guest or a policy; nothing is changed')
-    .option('--host <file>', 'argus.yaml of a host')
-    .option('--guest <file>', 'agent.yaml of a guest')
+    .option('--host <path>', 'argus.yaml of a host, or its directory')
+    .option('--guest <path>', 'agent.yaml of a guest, or its directory')
     .option('--policy <directory>', 'a policy directory')
     .option('--json', 'print one JSON list')
     .addHelpText(
       'after',
-      '\nWithout an option it looks at the argus.yaml and the agent.yaml that it finds here or in /etc/argus.\n\nExamples:\n  argus doctor\n  argus doctor --host my-host/argus.yaml',
+      '\nWithout an option it looks at the argus.yaml and the agent.yaml that it finds here or in /etc/argus.\n\nExamples:\n  argus doctor\n  argus doctor --host my-host',
     )
     .action(async (flags: Flags) => {
       const found = await examine(flags);
@@ -37,8 +39,8 @@ export function doctorCommand(): Command {
 
 async function examine({ host, guest, policy }: Flags): Promise<readonly Diagnosis[]> {
   const isTold = host !== undefined || guest !== undefined || policy !== undefined;
-  const hostFile = isTold ? host : findConfig('argus.yaml');
-  const guestFile = isTold ? guest : findConfig('agent.yaml');
+  const hostFile = isTold ? fileOf(host, 'argus.yaml') : findConfig('argus.yaml');
+  const guestFile = isTold ? fileOf(guest, 'agent.yaml') : findConfig('agent.yaml');
   const found = [
     ...(hostFile == null ? [] : await diagnoseHost(hostFile)),
     ...(guestFile == null ? [] : await diagnoseGuest(guestFile)),
@@ -49,6 +51,13 @@ async function examine({ host, guest, policy }: Flags): Promise<readonly Diagnos
     'ERR_CLI_NOTHING_TO_EXAMINE',
     'there is no argus.yaml and no agent.yaml here or in /etc/argus; name one with --host or --guest',
   );
+}
+
+/** `argus host` and `argus vm` name a host by its directory. */
+function fileOf(path: string | undefined, name: string): string | undefined {
+  return path !== undefined && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+    ? join(path, name)
+    : path;
 }
 
 function lineOf({ check, state, says, code }: Diagnosis): string {
