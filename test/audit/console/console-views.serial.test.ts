@@ -83,7 +83,9 @@ for (const name of ['now', 'history', 'policy', 'evidence'] as const) {
         await view.keyboard.press('Escape');
         await view.getByRole('link', { name: 'Way of data' }).press('Enter');
         await view.getByRole('combobox', { name: 'From' }).selectOption('work-vm');
-        await view.getByText(/^Data of work-vm can have got to/).waitFor();
+        await view.getByText('No message of these records leads away from it.').waitFor();
+        await view.getByRole('link', { name: 'Probes' }).press('Enter');
+        await view.locator('.told').getByText('work-vm').waitFor();
         await looksWell(view, 'a story');
       }
       assert.equal(complaints, []);

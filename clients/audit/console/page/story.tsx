@@ -55,7 +55,7 @@ export function Story({ name, turn, newest, question, from, to, onWay, onChoose,
         <p class="empty">Choose where the data was.</p>
       ) : answer.rows.length === 0 ? (
         <p class="empty" role="status">
-          {empty}
+          {name === 'way' && to === '' ? 'No message of these records leads away from it.' : empty}
         </p>
       ) : (
         <>
