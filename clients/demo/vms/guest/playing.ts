@@ -3,7 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { readNetworkConfig, startNetworkEndpoint as startNetwork } from '../../../agents/network/index.ts';
 import { ArgusError, type Vm } from '../../../sdk/index.ts';
 import { openSession, print } from './session.ts';
-import { FIRST_TYPE, SOUND_PORT, soundMessage } from './sound.ts';
+import { SOUND_PORT, soundMessage } from './sound.ts';
 
 /** Messages in flight at one time: as many as in a sound server's buffer. */
 const WINDOW = 32;
@@ -20,13 +20,15 @@ export async function sink(messages: number): Promise<void> {
   print('listening');
   let hash: Hash | null = null;
   let count = 0;
-  for await (const { source, type, payload } of ring) {
-    if (type === FIRST_TYPE) {
+  for await (const { source, type: index, payload } of ring) {
+    // Another message than the next one: a break has cut the playing short, and may have taken the first message of the
+    // next playing as well. What is heard counts again from the next first message on.
+    if (index !== count) {
       if (count > 0) print(`cut off ${source.name} after ${count}`);
-      hash = createHash('sha256');
+      hash = null;
       count = 0;
     }
-    // Of a playing that a break has cut short: its last messages may come when the next one is over.
+    if (index === 0) hash = createHash('sha256');
     if (hash === null) continue;
     hash.update(payload);
     if (++count === 10) print(`playing ${source.name}`);
@@ -65,29 +67,28 @@ export async function source(messages: number, networkFile: string | undefined):
 
 async function play(vm: Vm, messages: number): Promise<void> {
   const open = new Set<Promise<unknown>>();
-  try {
-    await send(vm, messages, open);
-    await Promise.all(open);
-  } finally {
-    // What the SDK still tries to send must not come in the middle of the next playing.
-    await Promise.allSettled(open);
-  }
+  const failures: unknown[] = [];
+  await send(vm, messages, open, failures);
+  // What the SDK still tries to send must not come in the middle of the next playing.
+  await Promise.all(open);
+  if (failures.length > 0) throw failures[0];
 }
 
-async function send(vm: Vm, messages: number, open: Set<Promise<unknown>>): Promise<void> {
+/** Stops at the first failure. A send whose outcome is known is not in `open` any more. */
+async function send(vm: Vm, messages: number, open: Set<Promise<unknown>>, failures: unknown[]): Promise<void> {
   const began = performance.now();
-  for (let index = 0; index < messages; index++) {
+  for (let index = 0; index < messages && failures.length === 0; index++) {
     const dueIn = began + index * MESSAGE_MS - performance.now();
     if (dueIn > 0) await new Promise((resolve) => setTimeout(resolve, dueIn));
     const sent = vm
       .sendv({
         to: { domain: 'audio-vm', port: SOUND_PORT },
-        type: index === 0 ? FIRST_TYPE : 0,
+        type: index,
         iov: soundMessage(index),
         deadline: DEADLINE_MS,
       })
+      .catch((error: unknown) => failures.push(error))
       .finally(() => open.delete(sent));
-    sent.catch(() => {}); // awaited below
     open.add(sent);
     if (open.size >= WINDOW) await Promise.race(open);
   }

@@ -4,10 +4,8 @@ import { createHash } from 'node:crypto';
 /** 10 ms at 44.1 kHz. */
 export const MESSAGE_BYTES = 1764;
 export const SOUND_PORT = 4713;
-/** Message type of the first message of a playing; the others have 0. */
-export const FIRST_TYPE = 1;
 
-/** Message `index` of the sound. */
+/** Message `index` of the sound. Its index is its message type too, so that a listener notices what is missing. */
 export function soundMessage(index: number): Buffer {
   const bytes = Buffer.alloc(MESSAGE_BYTES);
   for (let at = 0; at < MESSAGE_BYTES; at += 4) {
