@@ -2,6 +2,7 @@
 import { NODE_CLOCK } from '../agents/audio/index.ts';
 import { Link, lossesOf, MAX_FRAME_BYTES } from '../agents/network/index.ts';
 import type { Vm } from '../sdk/index.ts';
+import { serveEntropy } from './entropy/index.ts';
 import { type IvshmemDevice, startIvshmem } from './ivshmem/index.ts';
 import { type NetCounts, NetDevice } from './net/index.ts';
 import type { DeviceConfig, NetConfig, SoundConfig } from './options.ts';
@@ -52,6 +53,12 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
     const served = await serveSound(vm, system, config.sound, (line) => say(`sound: ${line}`));
     closers.push(served.close);
     sound = served.device;
+  }
+  if (config.entropy !== null) {
+    const { socket } = config.entropy;
+    const served = await serveEntropy(system, socket, (_event, line) => say(`entropy: ${line}`));
+    closers.push(() => served.close());
+    say(`entropy: waiting for a VMM at ${socket}`);
   }
   let ivshmem: IvshmemDevice | null = null;
   if (config.ivshmem !== null) {

@@ -21,6 +21,7 @@ export interface DeviceInput {
   readonly sound?: string | undefined;
   readonly audioVm?: string | undefined;
   readonly micLabel?: string | undefined;
+  readonly entropy?: string | undefined;
   readonly ivshmem?: string | undefined;
   readonly peers?: readonly string[] | undefined;
   readonly region?: string | undefined;
@@ -32,6 +33,7 @@ export interface DeviceConfig {
   readonly vsock: { readonly socket: string; readonly services: readonly number[] } | null;
   readonly net: NetConfig | null;
   readonly sound: SoundConfig | null;
+  readonly entropy: { readonly socket: string } | null;
   readonly ivshmem: IvshmemConfig | null;
 }
 
@@ -49,11 +51,11 @@ export interface SoundConfig {
 
 /** @throws DeviceError ERR_DEVICE_OPTION */
 export function resolveDevices(input: DeviceInput): DeviceConfig {
-  const { vsock, net, sound, ivshmem } = input;
-  if ([vsock, net, sound, ivshmem].every((socket) => socket === undefined))
+  const { vsock, net, sound, entropy, ivshmem } = input;
+  if ([vsock, net, sound, entropy, ivshmem].every((socket) => socket === undefined))
     throw new DeviceError(
       'ERR_DEVICE_OPTION',
-      'no device was asked for: give --vsock, --net, --sound or --ivshmem (docs/devices.md)',
+      'no device was asked for: give --vsock, --net, --sound, --entropy or --ivshmem (docs/devices.md)',
     );
   if (vsock === undefined && input.listen !== undefined) throw lonely('--listen', '--vsock');
   for (const [name, flag] of NET_FLAGS) if (net === undefined && input[name] !== undefined) throw lonely(flag, '--net');
@@ -65,6 +67,7 @@ export function resolveDevices(input: DeviceInput): DeviceConfig {
     vsock: vsock === undefined ? null : { socket: vsock, services: servicePorts(input.listen ?? []) },
     net: net === undefined ? null : netConfig(net, input),
     sound: sound === undefined ? null : soundConfig(sound, input),
+    entropy: entropy === undefined ? null : { socket: entropy },
     ivshmem: ivshmem === undefined ? null : ivshmemConfig(ivshmem, input),
   });
 }

@@ -15,21 +15,38 @@ export interface DeviceAttachment {
   readonly memoryMib: number;
 }
 
-const TABLE: ReadonlyMap<string, (attachment: DeviceAttachment) => string> = new Map([
-  ['qemu', (attachment) => shellLines(qemuDeviceArguments(attachment))],
-  ['libvirt', libvirt],
-  ['microvm.nix', microvmNix],
+type Write = (attachment: DeviceAttachment) => string;
+interface Hypervisor {
+  readonly kinds: readonly string[];
+  readonly write: Write;
+}
+
+const TABLE: ReadonlyMap<string, Hypervisor> = new Map([
+  ['qemu', { kinds: DEVICE_KINDS, write: (attachment) => shellLines(qemuDeviceArguments(attachment)) }],
+  ['libvirt', { kinds: DEVICE_KINDS, write: libvirt }],
+  ['microvm.nix', { kinds: DEVICE_KINDS, write: microvmNix }],
+  // Its vsock ends on a unix socket of its own, and it has no sound card.
+  ['cloud-hypervisor', { kinds: ['net'], write: (attachment) => shellLines(cloudHypervisorArguments(attachment)) }],
 ]);
 
 /** @throws VmError ERR_VM_CARRIER when the hypervisor has no such device */
 export function deviceFragment(hypervisor: string, attachment: DeviceAttachment): string {
-  const write = TABLE.get(hypervisor);
-  if (write === undefined)
-    throw new VmError(
-      'ERR_VM_CARRIER',
-      `${hypervisor} is not known to have the device; "${attachment.domain}" needs ${[...TABLE.keys()].join(', ')} for it`,
-    );
-  return write(attachment);
+  const { kind, domain } = attachment;
+  const row = TABLE.get(hypervisor);
+  if (row?.kinds.includes(kind) === true) return row.write(attachment);
+  const able = [...TABLE].filter(([, { kinds }]) => kinds.includes(kind)).map(([name]) => name);
+  throw new VmError(
+    'ERR_VM_CARRIER',
+    `${hypervisor} is not known to have the device; "${domain}" needs ${able.join(', ')} for it`,
+  );
+}
+
+function cloudHypervisorArguments({ socket, mac, memoryMib }: DeviceAttachment): readonly string[] {
+  const path = socket.includes(',') ? `"${socket}"` : socket;
+  return [
+    ...['--memory', `size=${memoryMib}M,shared=on`],
+    ...['--net', `mac=${mac ?? ''},vhost_user=true,socket=${path},num_queues=2,queue_size=256`],
+  ];
 }
 
 /** QEMU seals the size of the memfd, so the device process can rely on it. */

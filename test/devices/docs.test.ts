@@ -59,6 +59,13 @@ docs('its arguments of QEMU for the network card are those of argus vm command, 
     `value='virtio-net-pci,netdev=net,mac=${card.mac}'`,
   );
   assert.match(deviceFragment('microvm.nix', { ...card, memoryMib: 768 }), 'virtio-net-device,netdev=net');
+  const words = deviceFragment('cloud-hypervisor', { ...card, memoryMib: 768 }).replaceAll('\\\n', ' ');
+  assert.match(words, '--memory size=768M,shared=on');
+  assert.match(words, `--net mac=${card.mac},vhost_user=true,socket=${card.socket},num_queues=2`);
+  assert.throws(
+    () => deviceFragment('cloud-hypervisor', { ...VSOCK, domain: 'a', socket: '/a', memoryMib: 768 }),
+    /needs qemu, libvirt, microvm.nix for it/,
+  );
 });
 
 docs('its policy rows load on top of the shipped policy, and allow one direction only', async () => {

@@ -16,6 +16,7 @@ interface DeviceFlags {
   readonly sound?: string;
   readonly audioVm?: string;
   readonly micLabel?: string;
+  readonly entropy?: string;
   readonly ivshmem?: string;
   readonly peers?: readonly string[];
   readonly region?: string;
@@ -38,6 +39,7 @@ export function deviceCommand(): Command {
     .option('--sound <socket>', 'serve a vhost-user sound card at this unix socket')
     .option('--audio-vm <domain>', 'where its sound is heard, and where the microphone is (default: audio-vm)')
     .option('--mic-label <label>', 'the grantable label whose owners may hear (default: @mic)')
+    .option('--entropy <socket>', 'random numbers for QEMU’s rng-egd at this unix socket')
     .option('--ivshmem <socket>', 'serve a region and doorbells to QEMU’s ivshmem-doorbell at this unix socket')
     .option('--peers <domains...>', 'the domains of the region in the order of their places; the same for every guest')
     .option('--region <number>', 'which region (default: 0)')
