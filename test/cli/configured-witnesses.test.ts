@@ -74,13 +74,16 @@ configured(
       const { log, at } = hostWith([{ url, name }], carol);
       return configuredWitnesses(log, at)?.keys() ?? Promise.resolve([]);
     };
-    assert.equal(
-      (await keysFor('carol')).map(({ name }) => name),
-      ['carol'],
-    );
-    assert.is(await codeOf(keysFor('dave')), 'ERR_AUDIT_WITNESS');
-    await close();
-    await open.close();
+    try {
+      assert.equal(
+        (await keysFor('carol')).map(({ name }) => name),
+        ['carol'],
+      );
+      assert.is(await codeOf(keysFor('dave')), 'ERR_AUDIT_WITNESS');
+    } finally {
+      await close();
+      await open.close();
+    }
   },
 );
 
