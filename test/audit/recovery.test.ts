@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -129,6 +130,14 @@ recovery('two writers: the second is refused, in this process and from another',
   const child = scribbler(directory);
   await firstOutput(child);
   assert.is(await codeOf(openAuditLog({ directory, broker: 'b' })), 'ERR_AUDIT_LOCKED');
+  const untouched = lstatSync(join(directory, 'LOCK'), { bigint: true }).ctimeNs;
+  const said = await openAuditLog({ directory, broker: 'b' }).catch((error: Error) => error.message);
+  assert.is(
+    lstatSync(join(directory, 'LOCK'), { bigint: true }).ctimeNs,
+    untouched,
+    'the lock in force is not moved for a moment',
+  );
+  assert.match(String(said), `is being written by process ${child.pid}`, 'it names the writer');
   assert.ok((await verifyAudit(directory)).live);
   await killed(child);
   await (await openAuditLog({ directory, broker: 'b' })).close();
@@ -237,7 +246,15 @@ recovery('a directory or segment that others can touch is refused', async () => 
   assert.is(await codeOf(openAuditLog({ directory, broker: 'a' })), 'ERR_AUDIT_MODE');
   chmodSync(directory, 0o700);
   symlinkSync(directory, join(top, 'link'));
-  assert.is(await codeOf(openAuditLog({ directory: join(top, 'link'), broker: 'a' })), 'ERR_AUDIT_MODE');
+  const linked = await openAuditLog({ directory: join(top, 'link'), broker: 'a' }).catch((error: Error) => error);
+  assert.match(String(linked), 'must not be a symbolic link');
+  if (process.getuid?.() === 0) {
+    for (const path of [segment, directory]) {
+      chownSync(path, 12_345, 0);
+      assert.is(await codeOf(openAuditLog({ directory, broker: 'a' })), 'ERR_AUDIT_MODE', `another owner: ${path}`);
+      chownSync(path, 0, 0);
+    }
+  }
   writeFileSync(join(top, 'file'), '', { mode: 0o600 });
   assert.is(await codeOf(openAuditLog({ directory: join(top, 'file'), broker: 'a' })), 'ERR_AUDIT_DIRECTORY');
   assert.equal(readFileSync(segment), before);

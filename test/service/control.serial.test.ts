@@ -42,7 +42,8 @@ async function scrape(url: string): Promise<ReadonlyMap<string, number>> {
       continue;
     }
     const [, name = '', value = ''] = /^([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{[^}]*\})?) (\S+)$/.exec(line) ?? [];
-    assert.ok(name !== '' && (value === 'NaN' || Number.isFinite(Number(value))), line);
+    // prom-client writes "Nan", for example for the mean of no sample; Prometheus reads NaN in any case of letters.
+    assert.ok(name !== '' && (/^nan$/i.test(value) || Number.isFinite(Number(value))), line);
     samples.set(name, Number(value));
   }
   return samples;

@@ -1,6 +1,6 @@
 /** Parts of one network endpoint: what happens to one of them is no business of the others. */
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import { createServer, connect as dial, type Socket } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseNetworkConfig, startNetworkEndpoint } from '../../../clients/agents/network/index.ts';
@@ -106,6 +106,36 @@ parts('what a program finished sending before its domain left reaches the other 
   session.state = 'closed';
   await proxy.close();
   service.close();
+});
+
+parts('a stream that is asked for while the proxy closes is not begun', async () => {
+  const session = new SessionDouble('net-vm');
+  let dialled = 0;
+  const proxy = new StreamProxy(session, {
+    port: 7,
+    partner: 'any',
+    dial: () => {
+      dialled++;
+      return Promise.reject(new Error('nobody listens'));
+    },
+    connectTimeoutMs: 1_000,
+    say: () => {},
+  });
+  await proxy.registered;
+  session.state = 'closing'; // a session that still delivers, and closes no ring any more
+  const closing = proxy.close();
+  session.deliver(7, encodeStream(StreamType.connect, 1, 65_536), { name: 'chrome-vm', domid: 2 });
+  await closing;
+  assert.is(dialled, 0);
+  // Nor by a program of its own VM.
+  const server = createServer((socket) => proxy.connect(socket, 'chrome-vm', 7));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  const program = dial({ port: address !== null && typeof address === 'object' ? address.port : 0 });
+  program.on('error', () => {}); // the proxy resets the connection
+  await new Promise((resolve) => program.once('close', resolve));
+  server.close();
+  assert.equal([proxy.count, session.sent.length], [0, 0]);
 });
 
 parts.run();

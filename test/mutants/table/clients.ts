@@ -8,6 +8,13 @@ const VCHANS = 'a vchan has one peer, and it is private';
 
 export const CLIENTS: readonly Mutant[] = [
   {
+    in: 'clients/agents/network/stream/proxy.ts',
+    find: 'if (this.#isClosed) return;',
+    replace: '',
+    promise: 'memory is bounded',
+    tests: ['test/agents/network/parts.test.ts'],
+  },
+  {
     in: 'clients/agents/socket/private-socket.ts',
     find: 'const mask = process.umask(OTHERS_HAVE_NOTHING);',
     replace: 'const mask = process.umask(0);',

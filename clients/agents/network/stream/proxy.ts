@@ -70,6 +70,7 @@ export class StreamProxy implements StreamOwner {
   readonly #nameOf = new Map<number, string>();
   #underWay = 0;
   #nextStream = 1;
+  #isClosed = false;
 
   constructor(vm: DomainSession, options: StreamProxyOptions) {
     this.#vm = vm;
@@ -98,6 +99,10 @@ export class StreamProxy implements StreamOwner {
   connect(socket: Socket, domain: string, port: number): void {
     const remote: Remote = { domain, port, stream: this.#freeNumber(domain, port) };
     const stream = new Stream(this, remote, socket, this.#windowNow());
+    if (this.#isClosed) {
+      stream.end(null);
+      return;
+    }
     if (this.count >= MAX_STREAMS) {
       stream.end(null);
       this.#say(`too many streams: a connection to ${domain} was refused`);
@@ -113,6 +118,7 @@ export class StreamProxy implements StreamOwner {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#cancelProbe();
     this.#vm.off('disconnected', this.#onDisconnected);
     this.#vm.off('peer-gone', this.#onGone);
@@ -211,6 +217,8 @@ export class StreamProxy implements StreamOwner {
   }
 
   #take({ payload, source, port }: Message): void {
+    // The ring still delivers until the broker has closed it: a stream that began now would never end.
+    if (this.#isClosed) return;
     const message = decodeStream(payload);
     if (message === null || port === 0) return;
     this.#nameOf.set(source.domid, source.name);

@@ -1,7 +1,7 @@
 /** The mixer in a terminal: a printed table, and a view in which keys change the selected VM. */
-import { emitKeypressEvents } from 'node:readline';
 import Table from 'cli-table3';
 import { MAX_VOLUME_PERCENT, type MixerControl, type MixerEntry, StateFlag } from '../../../agents/audio/index.ts';
+import { drawLines, type Key, runFullScreen } from '../../full-screen.ts';
 import { PLAIN } from '../../output.ts';
 
 const REFRESH_MS = 500;
@@ -98,11 +98,6 @@ function barOf({ volume, isMuted }: MixerEntry): string {
   return `[${(isMuted ? '.' : '#').repeat(filled).padEnd(BAR_CELLS)}]`;
 }
 
-interface Key {
-  readonly name?: string;
-  readonly ctrl?: boolean;
-}
-
 /** The effect of a key on the selected VM, and on the selection. */
 export type KeyAction =
   | { readonly kind: 'volume'; readonly percent: number }
@@ -126,15 +121,14 @@ export function keyAction({ name, ctrl }: Key, entry: MixerEntry | undefined): K
 
 /** Runs until a key or a signal ends it, and leaves the terminal as it was. */
 export async function watchMixer(mixer: MixerControl): Promise<void> {
-  const { stdin, stdout } = process;
+  const { stdout } = process;
   let entries = sorted(await mixer.read());
   let selected = entries[0]?.name ?? null;
   let problem = '';
   /** Changes not yet answered: until then the screen shows what the keys said. */
   let pending = 0;
   const draw = (): void => {
-    const lines = drawMixer(entries, selected, { columns: stdout.columns, rows: stdout.rows }, problem);
-    stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\n')}\x1b[J`);
+    drawLines(drawMixer(entries, selected, { columns: stdout.columns, rows: stdout.rows }, problem));
   };
   const ask = async (work: () => Promise<unknown>): Promise<void> => {
     pending++;
@@ -167,28 +161,12 @@ export async function watchMixer(mixer: MixerControl): Promise<void> {
     draw();
     return null;
   };
-  emitKeypressEvents(stdin);
-  stdin.setRawMode(true);
-  stdin.resume();
-  stdout.write('\x1b[?1049h\x1b[?25l');
-  draw();
-  const timer = setInterval(() => void (pending === 0 && ask(async () => {})), REFRESH_MS);
-  stdout.on('resize', draw);
-  try {
-    await new Promise<void>((resolve) => {
-      const end = (): void => resolve();
-      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, end);
-      stdin.once('end', end);
-      stdin.on('keypress', (_text: string | undefined, key: Key) => void (press(key) === 'quit' && end()));
-    });
-  } finally {
-    clearInterval(timer);
-    stdout.off('resize', draw);
-    stdin.removeAllListeners('keypress');
-    stdin.setRawMode(false);
-    stdin.pause();
-    stdout.write('\x1b[?25h\x1b[?1049l');
-  }
+  await runFullScreen({
+    draw,
+    press,
+    refresh: () => void (pending === 0 && ask(async () => {})),
+    everyMs: REFRESH_MS,
+  });
 }
 
 function sorted(entries: readonly MixerEntry[]): readonly MixerEntry[] {

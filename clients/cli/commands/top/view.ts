@@ -1,5 +1,7 @@
 /** The screen of `argus top`, line by line, and what its keys mean. Pure. */
+
 import type { BrokerStatus, DomainStatus, GrantStatus } from '../../../../broker/index.ts';
+import type { Key } from '../../full-screen.ts';
 import { printable } from '../../output.ts';
 import type { FlowLine, TopModel } from './model.ts';
 
@@ -156,11 +158,6 @@ function duration(seconds: number): string {
   const whole = Math.max(0, Math.ceil(seconds));
   if (whole < 120) return `${whole} s`;
   return whole < 7_200 ? `${Math.floor(whole / 60)} min` : `${Math.floor(whole / 3_600)} h`;
-}
-
-interface Key {
-  readonly name?: string;
-  readonly ctrl?: boolean;
 }
 
 type KeyAction =

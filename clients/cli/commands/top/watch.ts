@@ -1,8 +1,8 @@
 /** Runs `argus top` in a terminal, and leaves the terminal as it was. */
-import { emitKeypressEvents } from 'node:readline';
 import { type TailLine, tailAudit } from '../../../../broker/audit/index.ts';
 import { reasonOf } from '../../../../broker/base/index.ts';
 import { type BrokerStatus, callControl, type GrantStatus } from '../../../../broker/index.ts';
+import { drawLines, type Key, runFullScreen } from '../../full-screen.ts';
 import { type ControlFlags, controlSocket } from '../../sockets/control.ts';
 import { who } from '../../who.ts';
 import { TopModel } from './model.ts';
@@ -32,14 +32,13 @@ export async function followLog(model: TopModel, signal: AbortSignal | null): Pr
 }
 
 export async function watchTop(flags: ControlFlags): Promise<void> {
-  const { stdin, stdout } = process;
+  const { stdout } = process;
   const model = new TopModel();
   // Before the screen changes: a broker that is not running is an error like that of any command.
   await readInto(model, flags);
   let state: TopState = FIRST_STATE;
   const draw = (): void => {
-    const lines = drawTop(model, state, Date.now(), { columns: stdout.columns, rows: stdout.rows });
-    stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\n')}\x1b[J`);
+    drawLines(drawTop(model, state, Date.now(), { columns: stdout.columns, rows: stdout.rows }));
   };
   const attempt = async (work: () => Promise<unknown>): Promise<void> => {
     try {
@@ -64,37 +63,21 @@ export async function watchTop(flags: ControlFlags): Promise<void> {
       await readInto(model, flags);
     });
   const stop = new AbortController();
-  emitKeypressEvents(stdin);
-  stdin.setRawMode(true);
-  stdin.resume();
-  stdout.write('\x1b[?1049h\x1b[?25l');
-  draw();
-  const timer = setInterval(() => void refresh(), REFRESH_MS);
-  stdout.on('resize', draw);
   // A log that this user may not read leaves two panels empty; the problem is shown.
   const following = attempt(() => followLog(model, stop.signal));
+  const press = (key: Key): 'quit' | null => {
+    const action = keyAction(model, state, key);
+    if (action === null) return null;
+    if (action.kind === 'quit') return 'quit';
+    state = action.state;
+    if (action.kind === 'revoke') void revoke(action.grant);
+    draw();
+    return null;
+  };
   try {
-    await new Promise<void>((resolve) => {
-      const end = (): void => resolve();
-      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, end);
-      stdin.once('end', end);
-      stdin.on('keypress', (_text: string | undefined, key: Parameters<typeof keyAction>[2]) => {
-        const action = keyAction(model, state, key);
-        if (action === null) return;
-        if (action.kind === 'quit') return end();
-        state = action.state;
-        if (action.kind === 'revoke') void revoke(action.grant);
-        draw();
-      });
-    });
+    await runFullScreen({ draw, press, refresh: () => void refresh(), everyMs: REFRESH_MS });
   } finally {
-    clearInterval(timer);
     stop.abort();
-    stdout.off('resize', draw);
-    stdin.removeAllListeners('keypress');
-    stdin.setRawMode(false);
-    stdin.pause();
-    stdout.write('\x1b[?25h\x1b[?1049l');
     await following;
   }
 }
