@@ -106,7 +106,7 @@ export class Backend {
       case Request.getProtocolFeatures:
         return this.#replyU64(request, this.#offeredProtocol);
       case Request.getQueueNum:
-        return this.#replyU64(request, BigInt(this.#rings.length));
+        return this.#replyU64(request, BigInt(this.#device.announcedQueues ?? this.#rings.length));
       case Request.getMaxMemSlots:
         return this.#replyU64(request, BigInt(MAX_MEMORY_REGIONS));
       case Request.getStatus:

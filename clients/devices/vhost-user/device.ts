@@ -11,6 +11,8 @@ export interface Wiring {
 
 export interface VirtioDevice {
   readonly queueCount: number;
+  /** The answer to the VMM's question for the number of queues, where it asks for pairs; default `queueCount`. */
+  readonly announcedQueues?: number;
   /** Bytes that the guest may send in one chain of a queue. */
   readonly maxReadableBytes: number;
   /** Feature bits of this device, besides those that every device has. */
