@@ -41,8 +41,11 @@ async function verifySince(view: Page, checkpoint: string): Promise<void> {
 /** One asks a question as a person does. */
 async function ask(view: Page, question: string): Promise<void> {
   await view.getByRole('link', { name: 'history' }).click();
-  await view.getByLabel('Question').fill(question);
+  const field = view.getByLabel('Question');
+  while ((await field.inputValue()) !== '') await view.waitForTimeout(10); // the place has not changed yet
+  await field.fill(question);
   await view.getByRole('button', { name: 'Ask' }).click();
+  await view.waitForURL((url) => url.hash.includes(`q=${encodeURIComponent(question).slice(0, 3)}`));
 }
 
 async function tell({ view }: Visit, story: string): Promise<void> {

@@ -1,5 +1,5 @@
 /** The field for a question, with completion: fields, operators, and values that the log has. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Completion } from '../answers.ts';
 import { ask } from './api.tsx';
 import { plain } from './text.tsx';
@@ -23,7 +23,8 @@ export function QuestionBox({ question, isWrong, onAsk }: Props) {
     setCompletion(NOTHING);
     setActive(-1);
   };
-  useEffect(() => {
+  // Before the painting: what a person types into the field that is seen stays.
+  useLayoutEffect(() => {
     setDraft(question);
     close();
   }, [question]);
