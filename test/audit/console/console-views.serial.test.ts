@@ -151,7 +151,10 @@ withChromium(
       await detail.getByRole('heading', { name: 'Before and after, from work-vm' }).waitFor();
       await picture('history-detail');
       await view.keyboard.press('Escape');
-      assert.match(String(await view.evaluate('document.activeElement.textContent')), /^#1063 /);
+      await view
+        .locator('button:focus')
+        .filter({ hasText: /^#1063 / })
+        .waitFor();
       await show('history', 'event=flow src=mail-vm dst=db-vm');
       await view
         .getByRole('button', { name: /^#\d+ .*flow/ })
