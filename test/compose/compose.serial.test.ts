@@ -106,7 +106,7 @@ withNats(
       for (const vm of ['audio-vm', 'net-vm', 'chrome-vm', 'mail-vm'])
         assert.ok(existsSync(stack.path('vms', vm, 'agent.sock')));
       const receiver = stack.exec([
-        ...['ring', 'recv', '4713', '--from', 'mail-vm', '--count', '200'],
+        ...['ring', 'recv', '4713', '--from', 'mail-vm', '--until-empty'],
         ...['--agent', '/cluster/vms/audio-vm/agent.sock'],
       ]);
       const got: Buffer[] = [];
@@ -115,7 +115,7 @@ withNats(
       assert.match(String(greeting), 'listening at port 4713');
       const sound = Buffer.alloc(1_764 * 200, 5);
       const sender = stack.exec([
-        ...['ring', 'send', 'audio-vm', '4713', '--size', '1764'],
+        ...['ring', 'send', 'audio-vm', '4713', '--size', '1764', '--end'],
         ...['--agent', '/cluster/vms/mail-vm/agent.sock'],
       ]);
       sender.stdin?.end(sound);

@@ -11,6 +11,13 @@ import { withAudioFixture } from './audio-processes.ts';
 
 const walkthrough = suite('audio walkthrough');
 
+/** A socket is there a moment before its process listens. */
+function isHeard(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => resolve(socket.end() !== undefined)).once('error', () => resolve(false));
+  });
+}
+
 onServer('pulseaudio', walkthrough, 'each command does what it says, and the control socket of Qubes too', (kind) =>
   withAudioFixture(kind, async (harness) => {
     const { host, audioPulse } = harness;
@@ -37,7 +44,7 @@ onServer('pulseaudio', walkthrough, 'each command does what it says, and the con
 
     const { control } = host.broker;
     harness.start(['qubes-control', 'chrome-vm', '--control', control, '--directory', host.directory], process.env);
-    await until('there is a socket', () => existsSync(at('audio-control.chrome-vm')));
+    await until('somebody listens', () => isHeard(at('audio-control.chrome-vm')));
     const say = (text: string): void => void connect(at('audio-control.chrome-vm')).end(text);
     say('audio-input 0\n');
     await until('it is revoked', () => host.broker.grants.list().length === 0);
