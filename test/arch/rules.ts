@@ -259,7 +259,7 @@ const treeRules: readonly Rule[] = [
     /\brename(?:Sync)?\(/,
     [
       { 'keys/files/registry.ts': 'await rename(fresh, path);' },
-      { 'clients/cli/commands/audit/list.ts': 'renameSync(fresh, file);' },
+      { 'clients/cli/commands/audit/records/list.ts': 'renameSync(fresh, file);' },
     ],
   ),
   {

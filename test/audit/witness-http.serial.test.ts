@@ -8,7 +8,7 @@ import { fetchWitnessed, openAuditLog, openWitness, parseVerifierKey, verifyAudi
 import { MAX_WITNESS_REQUEST_BYTES } from '../../broker/audit/limits.ts';
 import { startWitnessing } from '../../broker/service/index.ts';
 import { IdentityOfWitness, serveWitness } from '../../clients/audit/index.ts';
-import { credentialedKeys } from '../../clients/cli/commands/audit/witness-keys.ts';
+import { credentialedKeys } from '../../clients/cli/commands/audit/evidence/witness-keys.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
 import { codeOf } from '../keys/forge.ts';
 import { FakeClock } from '../support/clock.ts';

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { formatVerifierKey, openWitness, SIGNATURE_COSIGNATURE, verifierKey } from '../../broker/audit/index.ts';
 import type { SearchPlaces } from '../../broker/config/index.ts';
 import { IdentityOfWitness, serveWitness } from '../../clients/audit/index.ts';
-import { configuredWitnesses } from '../../clients/cli/commands/audit/configured-witnesses.ts';
+import { configuredWitnesses } from '../../clients/cli/commands/audit/evidence/configured-witnesses.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
 import { codeOf } from '../support/installation/installation.ts';
 import { temporaryDirectory } from '../support/temp.ts';

@@ -1,7 +1,7 @@
 /** `argus policy explain`: what a person types, and what helps when it is mistyped. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { explainCommand } from '../../clients/cli/commands/policy/explain.ts';
+import { explainCommand } from '../../clients/cli/commands/policy/check/explain.ts';
 import { pageOf, pageTitles } from '../../policy/index.ts';
 
 const explain = suite('policy explain');

@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatVerifierKey } from '../../broker/audit/index.ts';
 import { resolveConfig, startAgent } from '../../clients/agents/guest/index.ts';
-import { witnessCommand } from '../../clients/cli/commands/audit/witness.ts';
+import { witnessCommand } from '../../clients/cli/commands/audit/evidence/witness.ts';
 import { argusProgram } from '../../clients/cli/program.ts';
 import { addVm, initHost } from '../../clients/host/index.ts';
 import { createAuthority, issueIdentity, rotateIdentity, sealKeyDirectory, splitAuthority } from '../../keys/index.ts';

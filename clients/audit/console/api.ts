@@ -32,14 +32,14 @@ import type {
   Why,
 } from './answers.ts';
 import { readJsonBody } from './body.ts';
-import type { ConsoleCases } from './cases.ts';
-import { completionOf } from './completion.ts';
-import { decisionIn, neighboursOf, whyOf } from './context.ts';
-import { historyOf, type Matches, matchesOf } from './history.ts';
-import { NowState } from './now.ts';
-import type { PolicyState } from './policy.ts';
-import { Reports } from './reports.ts';
-import { MAX_UNITS, MIN_UNITS } from './units.ts';
+import type { ConsoleCases } from './views/cases.ts';
+import { completionOf } from './views/completion.ts';
+import { decisionIn, neighboursOf, whyOf } from './views/context.ts';
+import { historyOf, type Matches, matchesOf } from './views/history.ts';
+import { NowState } from './views/now.ts';
+import type { PolicyState } from './views/policy.ts';
+import { Reports } from './views/reports.ts';
+import { MAX_UNITS, MIN_UNITS } from './views/units.ts';
 import { askWitnesses, type Witnesses } from './witnesses.ts';
 
 /** Records in one answer. */

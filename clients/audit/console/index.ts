@@ -1,4 +1,5 @@
 /** Entry of console/. */
-export type { CaseDesk } from './cases.ts';
+
 export { type AuditConsole, openConsole } from './server.ts';
+export type { CaseDesk } from './views/cases.ts';
 export type { Witnesses } from './witnesses.ts';

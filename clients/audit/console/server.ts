@@ -11,9 +11,9 @@ import { AuditQuestionError } from '../errors.ts';
 import { PolicyArchive } from '../policy/index.ts';
 import { AuditStore } from '../store/index.ts';
 import { ConsoleApi } from './api.ts';
-import { type CaseDesk, ConsoleCases } from './cases.ts';
 import { Guard, SECURITY_HEADERS } from './guard.ts';
-import { PolicyState } from './policy.ts';
+import { type CaseDesk, ConsoleCases } from './views/cases.ts';
+import { PolicyState } from './views/policy.ts';
 import type { Witnesses } from './witnesses.ts';
 
 export interface ConsoleOptions {

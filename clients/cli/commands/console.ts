@@ -7,10 +7,10 @@ import { loadIdentity } from '../../../keys/index.ts';
 import { AuditQuestionError, type CaseDesk, openConsole, type Witnesses } from '../../audit/index.ts';
 import { announce } from './audit/announce.ts';
 import { parseKeys } from './audit/arguments.ts';
-import { configuredWitnesses } from './audit/configured-witnesses.ts';
+import { configuredWitnesses } from './audit/evidence/configured-witnesses.ts';
+import { witnessedAt } from './audit/evidence/verify.ts';
+import { credentialedKeys, withWitnessOptions } from './audit/evidence/witness-keys.ts';
 import { untilInterrupted } from './audit/interrupt.ts';
-import { witnessedAt } from './audit/verify.ts';
-import { credentialedKeys, withWitnessOptions } from './audit/witness-keys.ts';
 import { load } from './policy/directory.ts';
 
 interface ConsoleFlags {

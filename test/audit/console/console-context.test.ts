@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { AuditError } from '../../../broker/audit/index.ts';
 import { INSPECTORS } from '../../../broker/index.ts';
-import { decisionIn, neighboursOf, whyOf } from '../../../clients/audit/console/context.ts';
+import { decisionIn, neighboursOf, whyOf } from '../../../clients/audit/console/views/context.ts';
 import { askWitnesses } from '../../../clients/audit/console/witnesses.ts';
 import { proveAssertions } from '../../../clients/audit/policy/index.ts';
 import { AuditStore, RecordIndex } from '../../../clients/audit/store/index.ts';

@@ -2,7 +2,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Unit } from '../../../clients/audit/console/answers.ts';
-import { NowState } from '../../../clients/audit/console/now.ts';
 import {
   type Frame,
   LETTER_WIDTH,
@@ -10,8 +9,9 @@ import {
   NARROW,
   type Spot,
   WIDE,
-} from '../../../clients/audit/console/page/layout.ts';
-import { MAX_UNITS, mapOf } from '../../../clients/audit/console/units.ts';
+} from '../../../clients/audit/console/page/now/layout.ts';
+import { NowState } from '../../../clients/audit/console/views/now.ts';
+import { MAX_UNITS, mapOf } from '../../../clients/audit/console/views/units.ts';
 import { RecordIndex } from '../../../clients/audit/store/index.ts';
 import { denied, domain, flow } from './console-fixtures.ts';
 

@@ -1,7 +1,7 @@
 /** What History tells of many records together: the same as the command line reports, also while the log grows. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type ReportQuestion, Reports } from '../../../clients/audit/console/reports.ts';
+import { type ReportQuestion, Reports } from '../../../clients/audit/console/views/reports.ts';
 import { RecordIndex } from '../../../clients/audit/store/index.ts';
 import { denied, domain, flow } from './console-fixtures.ts';
 

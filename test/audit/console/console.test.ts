@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openAuditLog } from '../../../broker/audit/index.ts';
 import { INSPECTORS } from '../../../broker/index.ts';
-import { matchesOf } from '../../../clients/audit/console/history.ts';
+import { matchesOf } from '../../../clients/audit/console/views/history.ts';
 import { type AuditConsole, openConsole } from '../../../clients/audit/index.ts';
 import { RecordRow } from '../../../clients/audit/query/index.ts';
 import { AuditStore, RecordIndex } from '../../../clients/audit/store/index.ts';

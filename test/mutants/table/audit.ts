@@ -28,7 +28,7 @@ export const AUDIT: readonly Mutant[] = [
     tests: INDEX,
   },
   {
-    in: 'clients/cli/commands/audit/list.ts',
+    in: 'clients/cli/commands/audit/records/list.ts',
     find: 'followAudit(directory, end ?? BEGINNING, signal)',
     replace: 'followAudit(directory, BEGINNING, signal)',
     promise: 'an index answers as a scan does',

@@ -13,14 +13,14 @@ export const CONSOLE: readonly Mutant[] = [
     tests: ['test/audit/console/console-context.test.ts'],
   },
   {
-    in: 'clients/cli/commands/audit/configured-witnesses.ts',
+    in: 'clients/cli/commands/audit/evidence/configured-witnesses.ts',
     find: 'if (key.name !== name)',
     replace: 'if (false)',
     promise: 'a witness without a trusted key does not count',
     tests: ['test/cli/configured-witnesses.test.ts'],
   },
   {
-    in: 'clients/cli/commands/audit/configured-witnesses.ts',
+    in: 'clients/cli/commands/audit/evidence/configured-witnesses.ts',
     find: 'return options !== null && realpathSync(options.audit) === realpathSync(directory) ? options : null;',
     replace: 'return options;',
     promise: 'a witness without a trusted key does not count',
@@ -83,7 +83,7 @@ export const CONSOLE: readonly Mutant[] = [
     tests: CASES,
   },
   {
-    in: 'clients/audit/console/cases.ts',
+    in: 'clients/audit/console/views/cases.ts',
     find: "return this.#desk?.author.role === 'auditor';",
     replace: 'return true;',
     promise: PAGE_ONLY,
@@ -97,7 +97,7 @@ export const CONSOLE: readonly Mutant[] = [
     tests: CASES,
   },
   {
-    in: 'clients/audit/console/cases.ts',
+    in: 'clients/audit/console/views/cases.ts',
     find: "if (!parsed.success) throw refused('this is not a case');",
     replace: '',
     promise: PAGE_ONLY,

@@ -3,12 +3,12 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { LiveState } from '../answers.ts';
 import { keepWriteToken, useLive } from './api.tsx';
-import { Cases } from './cases.tsx';
-import { Evidence } from './evidence.tsx';
-import { History } from './history.tsx';
-import { Now } from './now.tsx';
+import { Cases } from './evidence/cases.tsx';
+import { Evidence } from './evidence/evidence.tsx';
+import { History } from './history/history.tsx';
+import { Now } from './now/now.tsx';
 import { go, placeOf, VIEWS } from './place.ts';
-import { PolicyView } from './policy.tsx';
+import { PolicyView } from './policy/policy.tsx';
 import { counted, plain } from './text.tsx';
 
 const NO_WITNESSES = { places: [], isConfigured: false } as const;

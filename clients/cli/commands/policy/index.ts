@@ -1,3 +1,3 @@
 export { policyCommand } from './command.ts';
-export { explain, explanationJson, explanationText } from './explanation.ts';
-export { questionOf, withQuestion } from './question.ts';
+export { explain, explanationJson, explanationText } from './why/explanation.ts';
+export { questionOf, withQuestion } from './why/question.ts';

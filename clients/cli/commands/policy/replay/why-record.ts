@@ -10,9 +10,9 @@ import {
   readArchive,
 } from '../../../../../policy/index.ts';
 import { printJson } from '../../../output.ts';
-import { explain, explanationJson, explanationText } from '../explanation.ts';
-import { questionOf } from '../question.ts';
 import { type AuditFlags, auditDirectory } from '../sources.ts';
+import { explain, explanationJson, explanationText } from '../why/explanation.ts';
+import { questionOf } from '../why/question.ts';
 import { ArchivedPolicies, type DecidedRecord, decidedRecords } from './recorded.ts';
 import { requestOf } from './replay.ts';
 
