@@ -1,6 +1,6 @@
 /** A region of ivshmem: a message is a section and a ring of the doorbell. */
 import { openSystem } from '../../clients/devices/sys/index.ts';
-import { IvshmemClient } from '../../test/devices/ivshmem-client.ts';
+import { IvshmemClient } from '../../test/devices/guest/ivshmem-client.ts';
 import { SECTION_BYTES, type Wire, type WireEvents, type WireSetup } from './wire.ts';
 
 const STATE_BYTES = 4_096;

@@ -4,7 +4,7 @@
  */
 import { Feature } from '../../clients/devices/vhost-user/index.ts';
 import { frame, ipv4Packet, u16 } from '../../test/agents/network/packets.ts';
-import { FrontEnd } from '../../test/devices/front-end.ts';
+import { FrontEnd } from '../../test/devices/guest/front-end.ts';
 import { RingDriver } from './ring-driver.ts';
 import { GUESTS, NET_HEADER_BYTES, type Wire, type WireEvents, type WireSetup } from './wire.ts';
 

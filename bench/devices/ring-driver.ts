@@ -1,5 +1,5 @@
 /** A driver's queue with buffers of one size, kicked as seldom as Linux does: the device says from which chain on. */
-import type { FrontEnd } from '../../test/devices/front-end.ts';
+import type { FrontEnd } from '../../test/devices/guest/front-end.ts';
 
 export class RingDriver {
   readonly #vmm: FrontEnd;

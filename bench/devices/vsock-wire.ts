@@ -1,7 +1,7 @@
 /** A stream of AF_VSOCK, as the driver of Linux speaks it: packets of up to 64 KiB out, buffers of a page in, credit. */
 import { Feature } from '../../clients/devices/vhost-user/index.ts';
 import { decodePacket, encodePacket, Operation, SocketType } from '../../clients/devices/vsock/index.ts';
-import { FrontEnd } from '../../test/devices/front-end.ts';
+import { FrontEnd } from '../../test/devices/guest/front-end.ts';
 import { RingDriver } from './ring-driver.ts';
 import { GUESTS, VSOCK_PORT, type Wire, type WireEvents, type WireSetup } from './wire.ts';
 

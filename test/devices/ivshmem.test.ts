@@ -15,7 +15,7 @@ import type { Domain } from '../../policy/contract/index.ts';
 import { type Installation, withInstallation } from '../support/installation/installation.ts';
 import { fuzzUntil } from '../support/seed.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { IVSHMEM_ROWS, IVSHMEM_SERVICES, IvshmemClient } from './ivshmem-client.ts';
+import { IVSHMEM_ROWS, IVSHMEM_SERVICES, IvshmemClient } from './guest/ivshmem-client.ts';
 
 const ivshmem = suite('ivshmem');
 const PEERS = ['chrome-vm', 'mail-vm', 'web-vm'];

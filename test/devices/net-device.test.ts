@@ -9,7 +9,7 @@ import { piecesOf, segment4, segment6 } from '../agents/network/link/segments.ts
 import { ip6, ipv4Packet, u16 } from '../agents/network/packets.ts';
 import { SessionDouble } from '../agents/network/session-double.ts';
 import { fuzzUntil } from '../support/seed.ts';
-import { type BufferPlace, DriverQueue, FlatMemory } from './driver-queue.ts';
+import { type BufferPlace, DriverQueue, FlatMemory } from './guest/driver-queue.ts';
 
 const net = suite('network card of a stock guest');
 

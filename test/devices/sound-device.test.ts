@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { CAPTURE_DELAY_MS, MAX_PERIOD_BYTES, Resampler, SoundQueue } from '../../clients/devices/sound/index.ts';
 import { tone, toneLevel } from '../support/audio/tones.ts';
 import { fuzzUntil } from '../support/seed.ts';
-import { SoundGuest, words } from './sound-card.ts';
+import { SoundGuest, words } from './guest/sound-card.ts';
 
 const sound = suite('sound card of a stock guest');
 

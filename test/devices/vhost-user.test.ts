@@ -12,7 +12,7 @@ import { Descriptor, openSystem, type System } from '../../clients/devices/sys/i
 import { Request, serveVhostUser, type VirtioDevice, type Wiring } from '../../clients/devices/vhost-user/index.ts';
 import type { SplitQueue } from '../../clients/devices/virtqueue/index.ts';
 import { temporaryDirectory } from '../support/temp.ts';
-import { DriverQueue } from './driver-queue.ts';
+import { DriverQueue } from './guest/driver-queue.ts';
 import {
   FrontEnd,
   GUEST_BASE,
@@ -25,8 +25,8 @@ import {
   USER_BASE,
   u64,
   words,
-} from './front-end.ts';
-import { PackedDriverQueue } from './packed-driver-queue.ts';
+} from './guest/front-end.ts';
+import { PackedDriverQueue } from './guest/packed-driver-queue.ts';
 
 const vhost = suite('vhost-user');
 

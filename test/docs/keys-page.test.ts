@@ -69,7 +69,7 @@ class Site {
     const words = wordsOf(command).map((word) => this.#word(word));
     const program = await argusProgram(words[0]);
     if (command.startsWith('keys authority ')) {
-      // It serves until a signal; test/keys/renewal-service.test.ts runs it.
+      // It serves until a signal; test/keys/rotation/renewal-service.test.ts runs it.
       const [keys] = program.commands;
       keys?.commands.find((each) => each.name() === 'authority')?.action(() => undefined);
     }
@@ -154,7 +154,7 @@ page('no command is left out', () => {
   assert.equal(
     LINES.filter((line) => !line.startsWith('argus ')).map((line) => basename(line.split(' ')[0] ?? '')),
     ['systemd-creds', 'systemctl'],
-    'programs of the host: test/keys/systemd-credential.test.ts',
+    'programs of the host: test/keys/at-rest/systemd-credential.test.ts',
   );
 });
 

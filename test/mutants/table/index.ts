@@ -1,25 +1,25 @@
 /** Every mutant, room by room. A new security line comes with a row in the table of its room. */
 import type { Mutant } from '../mutant.ts';
-import { AUDIT } from './audit.ts';
-import { BUNDLE } from './bundles.ts';
-import { CHANGE } from './changes.ts';
-import { CHANNEL_MUTANTS } from './channel.ts';
-import { CLIENTS } from './clients.ts';
-import { CLONES } from './clones.ts';
-import { CONSOLE } from './console.ts';
-import { CONTROL } from './control.ts';
-import { CORE } from './core.ts';
-import { DEVICES } from './devices.ts';
-import { KEYS } from './keys.ts';
-import { NEW_KEYS } from './new-keys.ts';
-import { POLICY } from './policy.ts';
-import { REGISTER } from './register.ts';
-import { RENEWAL } from './renewal.ts';
-import { ROTATION } from './rotation.ts';
-import { SEGMENTS } from './segments.ts';
-import { SESSION } from './session.ts';
-import { SHARES } from './shares.ts';
-import { WITNESSES } from './witnesses.ts';
+import { AUDIT } from './audit/audit.ts';
+import { CONSOLE } from './audit/console.ts';
+import { WITNESSES } from './audit/witnesses.ts';
+import { CHANNEL_MUTANTS } from './broker/channel.ts';
+import { CONTROL } from './broker/control.ts';
+import { CORE } from './broker/core.ts';
+import { SESSION } from './broker/session.ts';
+import { CLIENTS } from './clients/clients.ts';
+import { DEVICES } from './clients/devices.ts';
+import { SEGMENTS } from './clients/segments.ts';
+import { CLONES } from './keys/clones.ts';
+import { KEYS } from './keys/keys.ts';
+import { NEW_KEYS } from './keys/new-keys.ts';
+import { REGISTER } from './keys/register.ts';
+import { RENEWAL } from './keys/renewal.ts';
+import { ROTATION } from './keys/rotation.ts';
+import { SHARES } from './keys/shares.ts';
+import { BUNDLE } from './policy/bundles.ts';
+import { CHANGE } from './policy/changes.ts';
+import { POLICY } from './policy/policy.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   ...CORE,

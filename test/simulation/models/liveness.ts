@@ -8,7 +8,7 @@ import {
   type View,
   Violation,
 } from './invariant.ts';
-import { mayPass } from './permit.ts';
+import { mayPass } from './messages/permit.ts';
 
 const PORT = 10;
 const LENGTH = 4_096;

@@ -7,7 +7,7 @@ import type { AppVm } from '../agents/app-vm.ts';
 import { readFrame } from '../agents/frames.ts';
 import { ROUTED } from '../agents/inventory.ts';
 import type { AgentSet, System } from '../system.ts';
-import { AgentPolicies } from './agents-may.ts';
+import { AgentPolicies } from './agents/agents-may.ts';
 import { type Invariant, type PolicyInForce, Violation } from './invariant.ts';
 
 /** A service is looked for every two seconds, a router announces every ten, and what has failed starts within a second. */

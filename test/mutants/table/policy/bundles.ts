@@ -1,0 +1,186 @@
+/** Lines of signed policies: what makes a bundle count. */
+import type { Mutant } from '../../mutant.ts';
+
+const BUNDLES = ['test/policy/bundle/bundle.test.ts'];
+const SIGNED = ['test/service/policy/signed-policy.test.ts'];
+const SOURCE = ['test/service/policy/bucket-source.test.ts'];
+const STANDING = ['test/service/policy/standing.test.ts'];
+const BUCKET = ['test/nats/bucket.test.ts'];
+
+export const BUNDLE: readonly Mutant[] = [
+  {
+    in: 'policy/bundle/accept.ts',
+    find: 'if (!keys.includes(signed.signer))',
+    replace: 'if (false)',
+    promise: 'only signed policies count',
+    tests: BUNDLES,
+  },
+  {
+    in: 'policy/bundle/accept.ts',
+    find: 'if (isRevoked(signed.signer))',
+    replace: 'if (false)',
+    promise: 'only signed policies count',
+    tests: BUNDLES,
+  },
+  {
+    in: 'policy/bundle/accept.ts',
+    find: 'if (!covers(signed.manifest, files))',
+    replace: 'if (false)',
+    promise: 'only signed policies count',
+    tests: BUNDLES,
+  },
+  {
+    in: 'policy/bundle/manifest.ts',
+    find: 'parsed.data.scope !== scope',
+    replace: 'false',
+    promise: 'assertions need another person',
+    tests: BUNDLES,
+  },
+  {
+    in: 'policy/bundle/accept.ts',
+    find: 'if (assertions !== null && assertions.signer === policy.signer)',
+    replace: 'if (false)',
+    promise: 'assertions need another person',
+    tests: BUNDLES,
+  },
+  {
+    in: 'policy/bundle/accept.ts',
+    find: 'if (assertionsVersion < before.assertionsVersion)',
+    replace: 'if (false)',
+    promise: 'an older policy does not come back',
+    tests: BUNDLES,
+  },
+  {
+    in: 'policy/bundle/accept.ts',
+    find: 'if (version < before.version)',
+    replace: 'if (false)',
+    promise: 'an older policy does not come back',
+    tests: BUNDLES,
+  },
+  {
+    in: 'policy/bundle/accept.ts',
+    find: 'if (version === before.version && policy !== before.policy)',
+    replace: 'if (false)',
+    promise: 'an older policy does not come back',
+    tests: BUNDLES,
+  },
+  {
+    in: 'policy/bundle/accept.ts',
+    find: 'if (now !== null && accepted.expiresAt <= now) throw expired(accepted);',
+    replace: '',
+    promise: 'only signed policies count',
+    tests: BUNDLES,
+  },
+  {
+    in: 'broker/service/policy/signed-policy.ts',
+    find: 'await this.#keep(accepted, bundle);',
+    replace: '',
+    promise: 'an older policy does not come back',
+    tests: SIGNED,
+  },
+  {
+    in: 'broker/service/policy/first-policy.ts',
+    find: 'if (signed !== null) return firstBundle(signed, directory, revision, strict);',
+    replace: '',
+    promise: 'only signed policies count',
+    tests: SIGNED,
+  },
+  {
+    in: 'policy/bundle/pieces.ts',
+    find: "createHash('sha256').update(text).digest('hex') !== head.sha256",
+    replace: 'false',
+    promise: 'only signed policies count',
+    tests: ['test/policy/bundle/pieces.test.ts'],
+  },
+  {
+    in: 'broker/service/policy/bundle-file.ts',
+    find: "if (source !== 'signed' && source !== 'nats') return null;",
+    replace: "if (source !== 'signed') return null;",
+    promise: 'only signed policies count',
+    tests: SOURCE,
+  },
+  {
+    in: 'broker/service/policy/bucket/bundle-in-bucket.ts',
+    find: 'if (piece.length > BUNDLE_PIECE_BYTES)',
+    replace: 'if (false)',
+    promise: 'memory is bounded',
+    tests: SOURCE,
+  },
+  {
+    in: 'broker/service/policy/bucket/bundle-in-bucket.ts',
+    find: 'if (mono() > until)',
+    replace: 'if (false)',
+    promise: 'a NATS server only withholds policies',
+    tests: SOURCE,
+  },
+  {
+    in: 'broker/service/policy/bucket/bundle-in-bucket.ts',
+    find: 'if (before !== null && head.version < before.version)',
+    replace: 'if (false)',
+    promise: 'an older policy does not come back',
+    tests: SOURCE,
+  },
+  {
+    in: 'broker/service/policy/bucket/bucket-source.ts',
+    find: 'const wait = this.#lookedAt + MIN_BUCKET_LOOK_MS - this.#host.clock.mono();',
+    replace: 'const wait = 0;',
+    promise: 'the log cannot be flooded',
+    tests: SOURCE,
+  },
+  {
+    in: 'broker/service/policy/bucket/bucket-source.ts',
+    find: 'return found.head !== seen?.head || found.problem !== seen.problem;',
+    replace: 'return true;',
+    promise: 'the log cannot be flooded',
+    tests: SOURCE,
+  },
+  {
+    in: 'broker/service/policy/bucket/bucket-source.ts',
+    find: 'if (!(error instanceof CodedError)) throw error;',
+    replace: 'throw error;',
+    promise: 'a NATS server only withholds policies',
+    tests: SOURCE,
+  },
+  {
+    in: 'broker/service/policy/bucket/standing.ts',
+    find: '!verdict.ok || verdict.credential.name !== broker',
+    replace: '!verdict.ok',
+    promise: 'a broker’s row is its own',
+    tests: STANDING,
+  },
+  {
+    in: 'broker/service/policy/bucket/standing.ts',
+    find: "roles: ['broker'] as const",
+    replace: "roles: ['broker', 'domain'] as const",
+    promise: 'a broker’s row is its own',
+    tests: STANDING,
+  },
+  {
+    in: 'broker/carrier/nats/bucket/request-line.ts',
+    find: 'this.ended(unanswered(subject));',
+    replace: 'reject(unanswered(subject));',
+    promise: 'a NATS server only withholds policies',
+    tests: BUCKET,
+  },
+  {
+    in: 'broker/carrier/nats/bucket/request-line.ts',
+    find: 'pending?.resolve(Uint8Array.from(payload));',
+    replace: 'pending?.resolve(payload);',
+    promise: 'a NATS server only withholds policies',
+    tests: BUCKET,
+  },
+  {
+    in: 'broker/carrier/nats/bucket/subjects.ts',
+    find: "publish: [readSubject(HEAD_KEY), readSubject('piece.>'), putSubject(statusKey(name))]",
+    replace: "publish: [readSubject(HEAD_KEY), readSubject('piece.>'), putSubject('>')]",
+    promise: 'only an admin writes bundles',
+    tests: BUCKET,
+  },
+  {
+    in: 'broker/carrier/nats/admin/server-directory.ts',
+    find: '...(hasBucket ? Object.entries(users.admins)',
+    replace: '...(true ? Object.entries(users.admins)',
+    promise: 'only an admin writes bundles',
+    tests: ['test/nats/server-directory.test.ts'],
+  },
+];
