@@ -23,7 +23,7 @@ export interface Source {
   readonly imports: readonly Import[];
 }
 
-const FOLDERS = ['broker', 'policy', 'clients', 'keys', 'bench', 'test'];
+export const FOLDERS: readonly string[] = ['broker', 'policy', 'clients', 'keys', 'bench', 'test'];
 /** `import … from`, `export … from`, `import '…'`, `import('…')`, `require('…')`; in bare text, so never in a string. */
 const IMPORTS = [
   /\b(?:import|export)\b([^;'"`()=]*?)\bfrom\s*(['"])/g,
