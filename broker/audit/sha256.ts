@@ -15,8 +15,7 @@
  * Both implementations are compared when the fast one is opened, and in a test. An edge.
  */
 import { hash } from 'node:crypto';
-import { createRequire } from 'node:module';
-import type * as Koffi from 'koffi';
+import { type Native, requireKoffi } from '../native/index.ts';
 
 export const HASH_BYTES = 32;
 
@@ -45,7 +44,7 @@ interface Functions {
 }
 
 class OpenSslSha256 implements Sha256 {
-  readonly #koffi: typeof Koffi;
+  readonly #koffi: Native;
   readonly #update: Functions['update'];
   readonly #finish: Functions['finish'];
   readonly #fresh: Uint8Array;
@@ -57,7 +56,7 @@ class OpenSslSha256 implements Sha256 {
   #second: ArrayBufferLike | null = null;
   #secondAddress = 0;
 
-  constructor(koffi: typeof Koffi) {
+  constructor(koffi: Native) {
     const node = koffi.load(null);
     this.#koffi = koffi;
     const init = node.func('int SHA256_Init(uintptr_t)');
@@ -100,13 +99,13 @@ class OpenSslSha256 implements Sha256 {
 let opened: Sha256 | null = null;
 
 /** The fastest that this process has. Loading koffi takes some 20 ms: it is for long logs. */
-export function openSha256(load: () => typeof Koffi = requireKoffi): Sha256 {
+export function openSha256(load: () => Native = requireKoffi): Sha256 {
   opened ??= fastest(load);
   return opened;
 }
 
 /** Exported for tests. */
-export function fastest(load: () => typeof Koffi): Sha256 {
+export function fastest(load: () => Native): Sha256 {
   try {
     const openSsl = new OpenSslSha256(load());
     return isEqualToNode(openSsl) ? openSsl : nodeSha256;
@@ -127,9 +126,4 @@ function isEqualToNode(fast: Sha256): boolean {
     nodeSha256.digest(source, at, at + length, other, at);
     return Buffer.compare(one, other) === 0;
   });
-}
-
-/** A require, because koffi is an optional package. */
-function requireKoffi(): typeof Koffi {
-  return createRequire(import.meta.url)('koffi');
 }

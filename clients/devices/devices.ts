@@ -25,7 +25,7 @@ export interface Devices {
  * @throws DeviceError ERR_DEVICE_KOFFI, ERR_DEVICE_CID, ERR_DEVICE_SOCKET, ERR_DEVICE_SYSTEM
  */
 export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: string) => void): Promise<Devices> {
-  const system = await openSystem();
+  const system = openSystem();
   const closers: (() => void | Promise<void>)[] = [];
   let vsock: VsockDevice | null = null;
   if (config.vsock !== null) {

@@ -16,8 +16,7 @@
  * All calls are synchronous, and no call runs JavaScript. Memory that another thread may write (a SharedArrayBuffer) is
  * safe to pass, but then the other thread decides which bytes are sealed.
  */
-import { createRequire } from 'node:module';
-import type * as Koffi from 'koffi';
+import { type Native, requireKoffi } from '../../broker/native/index.ts';
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, KeyError } from '../base/index.ts';
 import type { Sealed } from './aead.ts';
 import { assertRange, assertSealedRange } from './range.ts';
@@ -50,7 +49,7 @@ interface Functions {
 export type CipherFunction = 'EVP_aes_256_gcm' | 'EVP_chacha20_poly1305';
 
 export class OpenSsl {
-  readonly #koffi: typeof Koffi;
+  readonly #koffi: Native;
   readonly #functions: Functions;
   readonly #ciphers: Readonly<Record<CipherFunction, number>>;
   readonly #addresses = new WeakMap<ArrayBufferLike, number>();
@@ -62,7 +61,7 @@ export class OpenSsl {
   readonly #held: { bytes: Uint8Array | null; aad: Uint8Array | null } = { bytes: null, aad: null };
 
   /** @throws when koffi is not installed, or this Node does not export OpenSSL's functions */
-  constructor(loadKoffi: () => typeof Koffi = requireKoffi) {
+  constructor(loadKoffi: () => Native = requireKoffi) {
     const koffi = loadKoffi();
     const node = koffi.load(null);
     const bind = (declaration: string) => node.func(declaration);
@@ -274,12 +273,6 @@ export class OpenSsl {
       'openssl refused an aead call that it has to accept (no memory, or a forbidden cipher)',
     );
   }
-}
-
-/** A require, because the guest agent is one file without koffi. There, another provider is used. */
-function requireKoffi(): typeof Koffi {
-  const require = createRequire(import.meta.url);
-  return require('koffi');
 }
 
 /** A tagged pointer does not fit into a number. On such a machine this provider does not load. */

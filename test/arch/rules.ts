@@ -88,6 +88,28 @@ const moduleRules: readonly Rule[] = MODULES.map(({ packageName, folders, within
   breaking,
 }));
 
+/** Such a file says at its head why its calls are safe. */
+const nativeRule: Rule = {
+  name: 'native code is called in one file of a room',
+  violations: (sources) => {
+    const users = sources.filter(isProduct).filter((source) => unitOf(source.path) !== 'broker/native');
+    const callers = users
+      .filter((source) => source.imports.some((one) => one.target !== null && unitOf(one.target) === 'broker/native'))
+      .map((source) => source.path);
+    return callers.filter((path) => callers.some((other) => other !== path && unitOf(other) === unitOf(path)));
+  },
+  breaking: [
+    {
+      'keys/aead/openssl.ts': `import { requireKoffi } from '../../broker/native/index.ts';`,
+      'keys/aead/in-place.ts': `import type { Native } from '../../broker/native/index.ts';`,
+    },
+    {
+      'broker/audit/sha256.ts': `import { requireKoffi } from '../native/index.ts';`,
+      'broker/audit/verify/scan.ts': `const { requireKoffi } = await import('../../native/index.ts');`,
+    },
+  ],
+};
+
 const doorRule = importRule(
   'a folder is entered through its index.ts',
   isProduct,
@@ -350,6 +372,7 @@ export const RULES: readonly Rule[] = [
   ...layerRules,
   everyUnitHasALayer,
   doorRule,
+  nativeRule,
   ...moduleRules,
   ...pureRules,
   ...monitorRules,

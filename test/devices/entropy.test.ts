@@ -19,7 +19,7 @@ interface Fixture {
 async function withServer(run: (fixture: Fixture) => Promise<void>): Promise<void> {
   const path = join(temporaryDirectory(), 'entropy.sock');
   const reports = new EventEmitter();
-  const served = await serveEntropy(await openSystem(), path, (event, line) => reports.emit(event, line));
+  const served = await serveEntropy(openSystem(), path, (event, line) => reports.emit(event, line));
   const open: Socket[] = [];
   try {
     await run({

@@ -33,7 +33,7 @@ async function withGuests(
   section: number,
   run: (installation: Installation, boot: (name: string, peers?: readonly string[]) => Promise<Guest>) => Promise<void>,
 ): Promise<void> {
-  const system = await openSystem();
+  const system = openSystem();
   const domains = { 'chrome-vm': [], 'mail-vm': [], 'web-vm': [] };
   await withInstallation({ domains }, async (installation) => {
     await installation.writePolicyFile('services.yaml', IVSHMEM_SERVICES);
@@ -70,7 +70,7 @@ ivshmem('a VMM is told the version, its place, its memory, every doorbell and it
     );
     // State table, three sections, rounded up to a power of two.
     assert.is(fstatSync(qemu.memory.fd).size, 16_384);
-    const system = await openSystem();
+    const system = openSystem();
     assert.is(system.isSizeSealed(qemu.memory), true);
   }),
 );
@@ -163,7 +163,7 @@ ivshmem(
 ivshmem('a second VMM is refused, a VMM that speaks is detached, and the next one finds its region', () =>
   withGuests(PAGE, async (_, boot) => {
     const { qemu, path } = await boot('mail-vm');
-    const system = await openSystem();
+    const system = openSystem();
     const second = new IvshmemClient(system, path);
     while (!second.isEnded) await second.event();
     qemu.write(0, 'kept');

@@ -83,7 +83,7 @@ interface Fixture {
 }
 
 async function withFixture(run: (fixture: Fixture) => Promise<void>): Promise<void> {
-  const system = await openSystem();
+  const system = openSystem();
   const path = join(temporaryDirectory(), 'device.sock');
   const device = new EchoDevice();
   const reports: string[] = [];

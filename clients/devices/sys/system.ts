@@ -1,13 +1,13 @@
 /**
- * All system calls of the device process, and the only file here that imports koffi. Guest memory is never mapped: it
- * is read and written with pread and pwrite (memory/memory-file.ts), so this file only moves file descriptors and rings
- * eventfds.
+ * All system calls of the device process, and the only file here that calls native code. Guest memory is never mapped:
+ * it is read and written with pread and pwrite (memory/memory-file.ts), so this file only moves file descriptors and
+ * rings eventfds.
  *
  * koffi is an optional dependency. It is loaded when the first device starts, so that everything else works without it.
  * The layouts of msghdr and cmsghdr are those of 64-bit Linux, the same on x86-64 and arm64.
  */
+import { type Native, requireKoffi } from '../../../broker/native/index.ts';
 import { DeviceError, MAX_MESSAGE_DESCRIPTORS } from '../base/index.ts';
-
 import { Descriptor } from './descriptor.ts';
 
 const AF_UNIX = 1;
@@ -81,10 +81,9 @@ export interface System {
 }
 
 /** @throws DeviceError ERR_DEVICE_KOFFI when koffi is missing or does not support this system */
-export async function openSystem(): Promise<System> {
+export function openSystem(): System {
   try {
-    const { default: koffi } = await import('koffi');
-    return bind(koffi);
+    return bind(requireKoffi());
   } catch (error) {
     if (error instanceof DeviceError) throw error;
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
@@ -96,9 +95,7 @@ export async function openSystem(): Promise<System> {
   }
 }
 
-type Koffi = typeof import('koffi')['default'];
-
-function bind(koffi: Koffi): System {
+function bind(koffi: Native): System {
   const libc = koffi.load(null);
   const socket: (domain: number, type: number, protocol: number) => number = libc.func('int socket(int, int, int)');
   const bindTo: (fd: number, address: Buffer, bytes: number) => number = libc.func('int bind(int, const void *, int)');

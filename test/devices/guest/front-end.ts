@@ -36,7 +36,7 @@ export class FrontEnd {
   }
 
   static async attach(path: string): Promise<FrontEnd> {
-    return new FrontEnd(await openSystem(), path);
+    return new FrontEnd(openSystem(), path);
   }
 
   /** The other side has closed the connection. */

@@ -1,14 +1,13 @@
 /**
  * The system calls of a TAP device that hands over segments of up to 64 KiB, and the only file of the network agents that
- * imports koffi. Without koffi a link uses the helper of tap-helper.ts, and frames of one MTU.
+ * calls native code. Without koffi a link uses the helper of tap-helper.ts, and frames of one MTU.
  *
  * Memory: the kernel reads and writes only `Buffer`s of this process during a call, and each call checks its length against
  * the buffer. The numbers are those of linux/if_tun.h, the same on x86-64 and arm64.
  */
 import { closeSync, constants, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type * as Koffi from 'koffi';
 import { reasonOf } from '../../../../broker/base/index.ts';
+import { type Native, requireKoffi } from '../../../../broker/native/index.ts';
 import { NetError } from '../errors.ts';
 import { NET_HEADER_BYTES } from './headers.ts';
 
@@ -51,7 +50,7 @@ const EBUSY = 16;
 const WORDS: Readonly<Record<number, string>> = { [EPERM]: 'EPERM', [ENOENT]: 'ENOENT', [EBUSY]: 'EBUSY' };
 
 /** The calls, or why this process cannot make them. `load` is another way to koffi. */
-export function tapCalls(load: () => typeof Koffi = requireKoffi): TapCalls | string {
+export function tapCalls(load: () => Native = requireKoffi): TapCalls | string {
   try {
     return bind(load());
   } catch (error) {
@@ -59,13 +58,7 @@ export function tapCalls(load: () => typeof Koffi = requireKoffi): TapCalls | st
   }
 }
 
-/** A require, because the guest agent is one file without koffi. */
-function requireKoffi(): typeof Koffi {
-  const require = createRequire(import.meta.url);
-  return require('koffi');
-}
-
-function bind(koffi: typeof Koffi): TapCalls {
+function bind(koffi: Native): TapCalls {
   const libc = koffi.load(null);
   const ioctl: (fd: number, request: number, argument: Buffer) => number = libc.func(
     'int ioctl(int, unsigned long, void *)',
@@ -99,7 +92,7 @@ function bind(koffi: typeof Koffi): TapCalls {
         closeSync(fd);
         throw error;
       }
-      let watch: Koffi.node.PollHandle | null = null;
+      let watch: ReturnType<Native['node']['poll']> | null = null;
       let isWatching = false;
       let isOpen = true;
       return {

@@ -1,0 +1,1 @@
+export { type Native, requireKoffi } from './koffi.ts';
