@@ -2,13 +2,12 @@
  * All disk access of keys/. A file is read through one open handle, so the checked file is the one that is read. A file
  * is written completely or not at all.
  *
- * A renewed file is replaced as every file is (broker/files). A new one is linked into place instead of renamed, which
- * fails if the name is taken, so nothing is ever overwritten.
+ * A renewed file is replaced, and a new one created, as every file is (broker/files): nothing is ever overwritten unless
+ * it is to be.
  */
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { replaceFile, syncDirectory, writeDraft } from '../../broker/files/index.ts';
+import { type FileHandle, lstat, mkdir, open, stat } from 'node:fs/promises';
+import { createFile, replaceFile } from '../../broker/files/index.ts';
 import { KeyError, MAX_KEY_FILE_BYTES, PRIVATE_DIRECTORY_MODE, PRIVATE_FILE_MODE } from '../base/index.ts';
 
 const GROUP_AND_OTHERS = 0o077;
@@ -137,13 +136,12 @@ export async function isPresent(path: string): Promise<boolean> {
 /** @throws KeyError ERR_KEY_EXISTS when the name is taken (the existing file stays untouched), ERR_KEY_FILE_IO */
 export async function createKeyFile(path: string, text: string, mode: number): Promise<void> {
   await writing(path, async () => {
-    const draft = await writeDraft(path, text, mode);
     try {
-      await linkOrRename(draft, path);
-    } finally {
-      await rm(draft, { force: true });
+      await createFile(path, text, mode);
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+      throw new KeyError('ERR_KEY_EXISTS', `"${path}" exists already and is not overwritten`);
     }
-    await syncDirectory(dirname(path));
   });
 }
 
@@ -181,22 +179,6 @@ async function writing(path: string, write: () => Promise<void>): Promise<void> 
   } catch (error) {
     if (error instanceof KeyError) throw error;
     throw new KeyError('ERR_KEY_FILE_IO', `cannot write "${path}" (${errnoOf(error)}); nothing was changed`, error);
-  }
-}
-
-/**
- * link(2) refuses a taken name in one step. On a file system without links the name is checked first, so there two
- * concurrent runs could race.
- */
-async function linkOrRename(temporary: string, path: string): Promise<void> {
-  const taken = () => new KeyError('ERR_KEY_EXISTS', `"${path}" exists already and is not overwritten`);
-  try {
-    await link(temporary, path);
-  } catch (error) {
-    if (isErrno(error, 'EEXIST')) throw taken();
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(errnoOf(error))) throw error;
-    if (await isPresent(path)) throw taken();
-    await rename(temporary, path);
   }
 }
 

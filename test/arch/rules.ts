@@ -261,6 +261,7 @@ const glossaryRules: readonly Rule[] = [
 
 /** Files that rename something else than the new content of a file: directories, sockets, locks, names that are free. */
 const RENAMING = [
+  'broker/files/create-file.ts',
   'broker/files/replace-file.ts',
   'broker/audit/files/lock.ts',
   'broker/audit/files/packed-segment.ts',
@@ -269,7 +270,6 @@ const RENAMING = [
   'clients/machines/image/build.ts',
   'clients/machines/image/newer.ts',
   'clients/machines/image/packages.ts',
-  'keys/files/key-files.ts',
   'keys/files/rotation/identity-rotation.ts',
   'policy/load/install.ts',
 ];

@@ -1,6 +1,7 @@
 /** An auditor's folder of cases: one file for each, never overwritten. An edge. */
 import { lstat, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createFile } from '../../../broker/files/index.ts';
 import { AuditQuestionError } from '../errors.ts';
 import { type CaseHead, parseCaseHead } from './case-file.ts';
 import { MAX_CASE_BYTES } from './limits.ts';
@@ -54,13 +55,7 @@ export class CaseFolder {
       const file = `${time}-${slugOf(name)}${turn === 1 ? '' : `-${turn}`}.case`;
       try {
         // A new file, for its owner only: a case may say what others must not know yet.
-        const handle = await open(join(this.#directory, file), 'wx', 0o600);
-        try {
-          await handle.writeFile(content);
-          await handle.sync();
-        } finally {
-          await handle.close();
-        }
+        await createFile(join(this.#directory, file), content, 0o600);
         return file;
       } catch (error) {
         if (codeOf(error) === 'EEXIST') continue;

@@ -111,9 +111,9 @@ export const CONSOLE: readonly Mutant[] = [
     tests: CASES,
   },
   {
-    in: 'clients/audit/cases/case-folder.ts',
-    find: "const handle = await open(join(this.#directory, file), 'wx', 0o600);",
-    replace: "const handle = await open(join(this.#directory, file), 'w', 0o600);",
+    in: 'broker/files/create-file.ts',
+    find: 'await link(draft, path);',
+    replace: 'await rename(draft, path);',
     promise: PAGE_ONLY,
     tests: CASES,
   },
