@@ -80,11 +80,12 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
 async function serveNet(
   vm: Vm,
   system: System,
-  { socket, peers, dhcp }: NetConfig,
+  { socket, peers, dhcp, queuePairs }: NetConfig,
   say: (line: string) => void,
 ): Promise<{ readonly device: NetDevice; readonly close: () => Promise<void> }> {
   const link = new Link(vm, { peers, dhcp, say });
-  const device = new NetDevice({ send: link.send, sendPacket: link.sendPacket, maxFrameBytes: MAX_FRAME_BYTES });
+  const { send, sendPacket } = link;
+  const device = new NetDevice({ send, sendPacket, maxFrameBytes: MAX_FRAME_BYTES, queuePairs });
   await link.open();
   try {
     const served = await serveVhostUser(system, socket, device, (_event, line) => say(line));

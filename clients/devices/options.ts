@@ -1,6 +1,7 @@
 /** The options of `argus device`, checked once. */
 import { DeviceError } from './base/index.ts';
 import type { IvshmemConfig } from './ivshmem/index.ts';
+import { MAX_NET_QUEUE_PAIRS } from './net/index.ts';
 import { MAX_SERVICE_PORT } from './vsock/index.ts';
 
 const DEFAULT_SECTION_BYTES = 65_536;
@@ -18,6 +19,7 @@ export interface DeviceInput {
   readonly link?: readonly string[] | undefined;
   readonly dhcpFrom?: string | undefined;
   readonly dhcpServe?: boolean | undefined;
+  readonly queues?: string | undefined;
   readonly sound?: string | undefined;
   readonly audioVm?: string | undefined;
   readonly micLabel?: string | undefined;
@@ -41,6 +43,8 @@ export interface NetConfig {
   readonly socket: string;
   readonly peers: readonly string[];
   readonly dhcp: { readonly ask: string } | { readonly serve: true } | null;
+  /** Pairs of queues that the VMM may ask for. */
+  readonly queuePairs: number;
 }
 
 export interface SoundConfig {
@@ -76,6 +80,7 @@ const NET_FLAGS = [
   ['link', '--link'],
   ['dhcpFrom', '--dhcp-from'],
   ['dhcpServe', '--dhcp-serve'],
+  ['queues', '--queues'],
 ] as const;
 
 const SOUND_FLAGS = [
@@ -90,13 +95,16 @@ function soundConfig(
   return { socket, audioVm, micLabel };
 }
 
-function netConfig(socket: string, { link = [], dhcpFrom, dhcpServe = false }: DeviceInput): NetConfig {
+function netConfig(socket: string, { link = [], dhcpFrom, dhcpServe = false, queues }: DeviceInput): NetConfig {
   if (link.length === 0)
     throw new DeviceError('ERR_DEVICE_OPTION', '--net needs --link: the domains at the other ends of the cable');
   if (dhcpFrom !== undefined && dhcpServe)
     throw new DeviceError('ERR_DEVICE_OPTION', '--dhcp-from and --dhcp-serve exclude each other');
   const dhcp = dhcpFrom !== undefined ? { ask: dhcpFrom } : dhcpServe ? ({ serve: true } as const) : null;
-  return { socket, peers: link, dhcp };
+  const queuePairs = queues === undefined ? 1 : wholeNumber('--queues', queues);
+  if (queuePairs < 1 || queuePairs > MAX_NET_QUEUE_PAIRS)
+    throw new DeviceError('ERR_DEVICE_OPTION', `--queues ${queuePairs}: a card has 1 to ${MAX_NET_QUEUE_PAIRS} pairs`);
+  return { socket, peers: link, dhcp, queuePairs };
 }
 
 function ivshmemConfig(socket: string, { peers = [], region, section, vectors }: DeviceInput): IvshmemConfig {

@@ -11,6 +11,8 @@ export interface DeviceAttachment {
   readonly mac: string | null;
   /** Where `argus device` serves it. */
   readonly socket: string;
+  /** Pairs of queues of a network card; default 1. */
+  readonly queuePairs?: number;
   /** Memory of the machine: all of it is shared with the device process, and with no other process. */
   readonly memoryMib: number;
 }
@@ -41,7 +43,12 @@ export function deviceFragment(hypervisor: string, attachment: DeviceAttachment)
   );
 }
 
-function cloudHypervisorArguments({ socket, mac, memoryMib }: DeviceAttachment): readonly string[] {
+function cloudHypervisorArguments(attachment: DeviceAttachment): readonly string[] {
+  const { socket, mac, memoryMib, queuePairs = 1, domain } = attachment;
+  // It compares the number of pairs that the card announces with its own number of queues.
+  if (queuePairs > 1)
+    throw new VmError('ERR_VM_CARRIER', `cloud-hypervisor has one pair of queues; "${domain}" needs qemu for more`);
+
   const path = socket.includes(',') ? `"${socket}"` : socket;
   return [
     ...['--memory', `size=${memoryMib}M,shared=on`],
@@ -61,16 +68,17 @@ function qemuDeviceArguments(attachment: DeviceAttachment): readonly string[] {
 }
 
 /** QEMU connects a network card again when the device process was restarted; it cannot for vsock. */
-function deviceArguments({ kind, socket, mac }: DeviceAttachment): readonly string[] {
+function deviceArguments({ kind, socket, mac, queuePairs = 1 }: DeviceAttachment): readonly string[] {
   const path = qemuEscaped(socket);
   if (kind === 'vsock')
     return ['-chardev', `socket,id=vsock,path=${path}`, '-device', 'vhost-user-vsock-pci,chardev=vsock'];
   if (kind === 'sound')
     return ['-chardev', `socket,id=sound,path=${path}`, '-device', 'vhost-user-snd-pci,chardev=sound'];
+  const isSeveral = queuePairs > 1;
   return [
     ...['-chardev', `socket,id=net,path=${path},reconnect=1`],
-    ...['-netdev', 'vhost-user,id=net,chardev=net'],
-    ...['-device', `virtio-net-pci,netdev=net,mac=${mac ?? ''}`],
+    ...['-netdev', `vhost-user,id=net,chardev=net${isSeveral ? `,queues=${queuePairs}` : ''}`],
+    ...['-device', `virtio-net-pci,netdev=net,mac=${mac ?? ''}${isSeveral ? ',mq=on' : ''}`],
   ];
 }
 

@@ -68,6 +68,16 @@ docs('its arguments of QEMU for the network card are those of argus vm command, 
   );
 });
 
+docs('its arguments of QEMU for several pairs of queues are those of argus vm command', () => {
+  const card = { kind: 'net', mac: '02:00:00:00:01:01', domain: 'chrome-vm', socket: '/run/argus/vm/chrome-vm/net' };
+  const several = { ...card, memoryMib: 768, queuePairs: 2 };
+  for (const word of deviceFragment('qemu', several).replaceAll('\\\n', ' ').trim().split(/\s+/))
+    assert.ok(text.includes(word), word);
+  assert.match(deviceFragment('libvirt', several), `mac=${card.mac},mq=on'`);
+  assert.match(deviceFragment('qemu', { ...several, queuePairs: 1 }), /chardev=net \\\n.*mac=[\d:]+\n$/);
+  assert.throws(() => deviceFragment('cloud-hypervisor', several), /one pair of queues; "chrome-vm" needs qemu/);
+});
+
 docs('its policy rows load on top of the shipped policy, and allow one direction only', async () => {
   const directory = join(temporaryDirectory(), 'policy');
   await copyShippedPolicy(directory);
@@ -121,6 +131,9 @@ for (const [rule, input] of [
   ['--listen without --vsock', { ivshmem: '/run/i', listen: ['22'] }],
   ['--net without --link', { net: '/run/n' }],
   ['--link without --net', { vsock: '/run/v', link: ['net-vm'] }],
+  ['--queues without --net', { vsock: '/run/v', queues: '2' }],
+  ['a card without queues', { net: '/run/n', link: ['a'], queues: '0' }],
+  ['more pairs of queues than there are', { net: '/run/n', link: ['a'], queues: '9' }],
   ['a guest that asks for addresses and gives them', { net: '/run/n', link: ['a'], dhcpFrom: 'a', dhcpServe: true }],
   ['--audio-vm without --sound', { vsock: '/run/v', audioVm: 'audio-vm' }],
   ['--mic-label without --sound', { vsock: '/run/v', micLabel: '@mic' }],

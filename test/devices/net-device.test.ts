@@ -22,34 +22,38 @@ interface Card {
   readonly device: NetDevice;
   readonly sent: Buffer[];
   /** The guest sends header and frame as one chain. */
-  readonly send: (header: readonly number[], frame: Uint8Array) => void;
+  readonly send: (header: readonly number[], frame: Uint8Array, pair?: number) => void;
   /** The guest offers buffers for frames. */
   readonly offer: (...lengths: number[]) => BufferPlace[];
+  readonly offerAt: (pair: number, ...lengths: number[]) => BufferPlace[];
   /** The buffers that came back, each with what was written. */
-  readonly received: () => string[];
+  readonly received: (pair?: number) => string[];
   readonly run: (budget?: number) => number;
   readonly queues: readonly SplitQueue[];
   readonly wakes: number[];
   /** What the guest handed over, where the card has `sendPacket`. */
   readonly packets: Buffer[];
   isRunning: boolean;
+  /** The guest uses so many pairs. */
+  pairs: number;
 }
 
 const HEADER = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-function card({ features = MERGEABLE, size = 64, hasPackets = false } = {}): Card {
+function card({ features = MERGEABLE, size = 64, hasPackets = false, queuePairs = 1 } = {}): Card {
   const memory = new FlatMemory(1 << 21);
   const sent: Buffer[] = [];
   const packets: Buffer[] = [];
   const device = new NetDevice({
     send: (frame) => sent.push(Buffer.from(frame)),
     maxFrameBytes: MAX_FRAME,
+    queuePairs,
     ...(hasPackets && { sendPacket: (packet: Buffer) => packets.push(Buffer.from(packet)) }),
   });
   const drivers: DriverQueue[] = [];
   const queues: SplitQueue[] = [];
   let free = memory.base;
-  for (const index of [RECEIVE, SEND]) {
+  for (let index = 0; index < 2 * queuePairs; index++) {
     const driver = new DriverQueue(memory, free, size);
     free = Math.ceil(driver.end / 4_096) * 4_096;
     drivers[index] = driver;
@@ -62,7 +66,14 @@ function card({ features = MERGEABLE, size = 64, hasPackets = false } = {}): Car
     });
   }
   const wakes: number[] = [];
-  const offered = new Map<number, BufferPlace>();
+  const offered = Array.from({ length: queuePairs }, () => new Map<number, BufferPlace>());
+  const offerAt = (pair: number, ...lengths: number[]): BufferPlace[] =>
+    lengths.map((length) => {
+      const place = { address: free, length, isWritable: true };
+      free += Math.ceil(length / 16) * 16;
+      offered[pair]?.set(drivers[2 * pair + RECEIVE]?.add([place]) ?? -1, place);
+      return place;
+    });
   const made: Card = {
     device,
     sent,
@@ -70,24 +81,20 @@ function card({ features = MERGEABLE, size = 64, hasPackets = false } = {}): Car
     wakes,
     packets,
     isRunning: true,
-    send: (header, frame) => {
+    pairs: queuePairs,
+    send: (header, frame, pair = 0) => {
       const bytes = Buffer.concat([Buffer.from(header), frame]);
       const place = { address: free, length: bytes.length, isWritable: false };
       free += Math.ceil(bytes.length / 16) * 16;
       memory.write(place.address, bytes);
-      drivers[SEND]?.add([place]);
+      drivers[2 * pair + SEND]?.add([place]);
     },
-    offer: (...lengths) =>
-      lengths.map((length) => {
-        const place = { address: free, length, isWritable: true };
-        free += Math.ceil(length / 16) * 16;
-        offered.set(drivers[RECEIVE]?.add([place]) ?? -1, place);
-        return place;
-      }),
-    received: () =>
-      (drivers[RECEIVE]?.take() ?? []).map(({ head, length }) => {
+    offer: (...lengths) => offerAt(0, ...lengths),
+    offerAt,
+    received: (pair = 0) =>
+      (drivers[2 * pair + RECEIVE]?.take() ?? []).map(({ head, length }) => {
         const bytes = Buffer.alloc(length);
-        memory.read(offered.get(head)?.address ?? 0, bytes);
+        memory.read(offered[pair]?.get(head)?.address ?? 0, bytes);
         return bytes.toString('latin1');
       }),
     run: (budget = 64) => {
@@ -100,7 +107,10 @@ function card({ features = MERGEABLE, size = 64, hasPackets = false } = {}): Car
     },
   };
   device.attach(
-    { queue: (index) => (made.isRunning ? (queues[index] ?? null) : null), wake: (index) => wakes.push(index) },
+    {
+      queue: (index) => (made.isRunning && index < 2 * made.pairs ? (queues[index] ?? null) : null),
+      wake: (index) => wakes.push(index),
+    },
     () => features,
   );
   return made;
@@ -232,6 +242,132 @@ net('one wake-up processes no more than its budget, in both directions', () => {
   for (let count = 0; count < 10; count++) made.device.write(Buffer.from('x'));
   assert.is(made.run(4), 8);
   assert.is(made.sent.length, 4);
+});
+
+// Several pairs of queues
+
+const MULTIQUEUE = 1n << 22n;
+const CONTROL_QUEUE = 1n << 17n;
+const UDP = 17;
+
+function udp4(from: string, ports: readonly [number, number], fragment = 0): Buffer {
+  const payload = [...u16(ports[0]), ...u16(ports[1])];
+  return frameOf(...ipv4Packet({ from, to: '10.137.0.3', protocol: UDP, fragment, payload }));
+}
+
+/** The frame that answers: addresses and ports are exchanged. */
+function answerTo(frame: Buffer): Buffer {
+  const answer = Buffer.from(frame);
+  frame.copy(answer, 26, 30, 34);
+  frame.copy(answer, 30, 26, 30);
+  frame.copy(answer, 34, 36, 38);
+  frame.copy(answer, 36, 34, 36);
+  return answer;
+}
+
+const several = (pairs: number): Card => card({ features: MERGEABLE | MULTIQUEUE, queuePairs: pairs, size: 128 });
+
+net(
+  'a card with one pair of queues says nothing of more, and one with several needs the control queue of the VMM',
+  () => {
+    assert.equal([card().device.queueCount, card().device.features & (MULTIQUEUE | CONTROL_QUEUE)], [2, 0n]);
+    const { device } = several(4);
+    assert.equal([device.queueCount, device.queuePairs], [8, 4]);
+    assert.is(device.features & (MULTIQUEUE | CONTROL_QUEUE), MULTIQUEUE | CONTROL_QUEUE);
+  },
+);
+
+net(
+  'frames of all pairs go to the link, and an answer takes the pair from which the guest last spoke on its flow',
+  () => {
+    const made = several(4);
+    const frames = [3, 1, 2, 0].map((pair) => [pair, udp4('10.137.1.1', [1_000 + 77 * pair, 53])] as const);
+    for (const [pair, frame] of frames) {
+      made.send(HEADER, frame, pair);
+      made.offerAt(pair, 2_000, 2_000);
+    }
+    made.run();
+    assert.is(made.sent.length, 4);
+    for (const [, frame] of frames) made.device.write(answerTo(frame));
+    made.run();
+    for (const [pair, frame] of frames)
+      assert.equal(made.received(pair).map(text), [answerTo(frame).toString('latin1')]);
+    const [, moved = Buffer.alloc(0)] = frames[0] ?? [];
+    made.send(HEADER, moved, 1);
+    made.run();
+    made.device.write(answerTo(moved));
+    made.run();
+    assert.equal(made.received(1).map(text), [answerTo(moved).toString('latin1')], 'the flow has moved');
+  },
+);
+
+net('flows on which the guest has not spoken are spread over its pairs, each flow over one', () => {
+  const made = several(4);
+  for (let pair = 0; pair < 4; pair++) made.offerAt(pair, ...new Array<number>(100).fill(100));
+  const pairsOf = new Map<number, Set<number>>();
+  for (let port = 0; port < 40; port++)
+    for (let again = 0; again < 2; again++) made.device.write(udp4('10.137.0.9', [2_000 + port, 53]));
+  made.run(256);
+  const counts = [0, 1, 2, 3].map((pair) => {
+    const frames = made.received(pair);
+    for (const frame of frames) {
+      const port = Buffer.from(text(frame), 'latin1').readUInt16BE(34);
+      pairsOf.set(port, (pairsOf.get(port) ?? new Set()).add(pair));
+    }
+    return frames.length;
+  });
+  assert.is(
+    counts.reduce((sum, count) => sum + count),
+    80,
+  );
+  assert.ok(
+    counts.every((count) => count > 0),
+    `${counts}`,
+  );
+  assert.ok([...pairsOf.values()].every(({ size }) => size === 1));
+});
+
+net('all fragments of a packet take one pair', () => {
+  const made = several(4);
+  for (let pair = 0; pair < 4; pair++) made.offerAt(pair, 100, 100, 100);
+  made.device.write(udp4('10.137.0.9', [7, 9], 0x2000));
+  made.device.write(udp4('10.137.0.9', [11, 13], 0x2001));
+  made.device.write(udp4('10.137.0.9', [17, 19], 1));
+  made.run();
+  assert.equal([0, 1, 2, 3].map((pair) => made.received(pair).length).sort(), [0, 0, 0, 3]);
+});
+
+net('frames that waited for a pair that the guest gave up take the first, and none is sent to it again', () => {
+  const made = several(2);
+  const frame = udp4('10.137.1.1', [1_000, 53]);
+  made.send(HEADER, frame, 1);
+  made.run();
+  made.device.write(answerTo(frame));
+  made.pairs = 1;
+  made.device.queueStopped(2);
+  made.device.write(answerTo(frame));
+  made.offer(2_000, 2_000);
+  made.run();
+  assert.is(made.received().length, 2);
+});
+
+net('a guest that asked for no more pairs gets every frame at the first', () => {
+  const made = card({ features: MERGEABLE, queuePairs: 4 });
+  made.offer(...new Array<number>(20).fill(100));
+  for (let port = 0; port < 20; port++) made.device.write(udp4('10.137.0.9', [port, 53]));
+  made.run();
+  assert.is(made.received().length, 20);
+});
+
+net('a reset forgets the flows, and what waits at any pair is counted', () => {
+  const made = several(2);
+  const frame = udp4('10.137.1.1', [1_000, 53]);
+  made.send(HEADER, frame, 1);
+  made.run();
+  made.device.write(answerTo(frame));
+  made.device.reset();
+  assert.is(made.device.counts.nothingAttached, 1);
+  assert.ok(made.device.isReady);
 });
 
 // Segments, which travel as they are

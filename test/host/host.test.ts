@@ -69,6 +69,25 @@ host('adding a machine always says what attaches it, or that nothing does', asyn
   assert.match(await add('by-hand', '--listed'), 'chardev=argus', 'its row says how it is attached');
 });
 
+host(
+  'the pairs of queues of a network card are printed for both sides, and a number that no card has is refused',
+  async () => {
+    const directory = await newHost();
+    const words = ['command', 'chrome-vm', '--config', join(directory, 'argus.yaml'), '--device'];
+    const run = (...more: string[]) => runCommand(vmCommand(), [...words, ...more]);
+    const { output } = await run('net', '--queues', '2', '--json');
+    const { fragment, notes } = JSON.parse(output);
+    assert.match(fragment, 'queues=2');
+    assert.match(notes[0], /argus device .* --queues 2$/);
+    for (const wrong of [
+      ['net', '--queues', '0'],
+      ['net', '--queues', '9'],
+      ['vsock', '--queues', '2'],
+    ])
+      assert.match(String((await run(...wrong)).error), /--queues/);
+  },
+);
+
 host('comments of the inventory survive', async () => {
   const directory = await newHost();
   const comments = (text: string): string[] => text.split('\n').filter((line) => line.trim().startsWith('#'));

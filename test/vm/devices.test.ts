@@ -64,7 +64,12 @@ until ping -c 1 -W 5 10.137.0.3; do echo "no answer yet"; done
 echo "ping answered"
 time socat -u /tmp/file TCP:10.137.0.3:5002,connect-timeout=20
 ip addr add 10.137.1.2/16 dev eth0
-ping -c 1 -W 1 -I 10.137.1.2 10.137.0.3 || echo "spoofed: no answer"
+# A processor sends at its own pair of queues, and the answers come back there.
+for cpu in 0 1; do
+  taskset -c $cpu ping -c 3 -W 5 -I 10.137.1.1 10.137.0.3 >/dev/null && echo "processor $cpu: ping answered"
+  taskset -c $cpu ping -c 1 -W 1 -I 10.137.1.2 10.137.0.3 || echo "processor $cpu, spoofed: no answer"
+done
+queues eth0 | sed 's/^/eth0 /'
 ip addr del 10.137.1.2/16 dev eth0
 echo "echoed: $(echo hello | socat -t 5 - VSOCK-CONNECT:3:5000)"
 time socat -u /tmp/file VSOCK-CONNECT:3:5001
@@ -123,7 +128,7 @@ withPrograms(
           ...[...REGION, guiRegion],
         ]),
         new DeviceProcess(host, 'chrome-vm', [
-          ...['--vsock', chromeSocket, '--net', chromeNet, '--link', 'gui-vm'],
+          ...['--vsock', chromeSocket, '--net', chromeNet, '--link', 'gui-vm', '--queues', '2'],
           ...[...REGION, chromeRegion],
         ]),
       );
@@ -140,6 +145,7 @@ withPrograms(
         ivshmem: guiRegion,
         mac: '02:00:00:00:00:03',
         isPacked: false,
+        queuePairs: 1,
       });
       machines.push(gui);
       const chrome = await bootStockGuest(host, {
@@ -150,6 +156,7 @@ withPrograms(
         mac: '02:00:00:00:01:01',
         ivshmem: chromeRegion,
         isPacked: true,
+        queuePairs: 2,
       });
       machines.push(chrome);
       await gui.line(/^listening$/);
@@ -161,7 +168,12 @@ withPrograms(
       await chrome.line(/^iperf3: .* receiver$/);
       await chrome.line(/^packed: 1$/);
       await chrome.line(/^ping answered$/);
-      await chrome.line(/^spoofed: no answer$/);
+      for (const processor of [0, 1]) {
+        await chrome.line(new RegExp(`^processor ${processor}: ping answered$`));
+        await chrome.line(new RegExp(`^processor ${processor}, spoofed: no answer$`));
+        await chrome.line(new RegExp(`^eth0 rx_queue_${processor}_packets: [1-9]`));
+        await chrome.line(new RegExp(`^eth0 tx_queue_${processor}_packets: [1-9]`));
+      }
       await chrome.line(/^echoed: hello$/);
       const [, sent] = await chrome.line(/^hash ([0-9a-f]{64})/);
       const [, received] = await gui.line(/^received ([0-9a-f]{64})/);

@@ -96,6 +96,8 @@ export interface StockGuest {
   readonly mac: string;
   /** The network card has packed virtqueues. The others cannot: QEMU 7.2 passes the feature on for this card only. */
   readonly isPacked: boolean;
+  /** Pairs of queues of the network card, and processors. */
+  readonly queuePairs: number;
 }
 
 /** Programs that the guests run besides busybox, with the Debian package of each. */
@@ -114,16 +116,19 @@ function builtProgram(directory: string, name: string): Entry {
   return { kind: 'file', bytes: readFileSync(program), mode: 0o755 };
 }
 
-/** A stock guest with a network card, a vsock and an ivshmem device; its programs are those of Debian, and two in C. */
+/** A stock guest with a network card, a vsock and an ivshmem device; its programs are those of Debian, and three in C. */
 export async function bootStockGuest(
   host: DemoHost,
-  { name, main, vsock, net, ivshmem, mac, isPacked }: StockGuest,
+  { name, main, vsock, net, ivshmem, mac, isPacked, queuePairs }: StockGuest,
 ): Promise<Machine> {
   const files = new Map<string, Entry>();
   for (const program of GUEST_PROGRAMS.keys())
     for (const [path, entry] of await hostProgram(program)) files.set(path, entry);
-  for (const program of ['ivshmem', 'seqpacket']) files.set(`bin/${program}`, builtProgram(host.directory, program));
+  for (const program of ['ivshmem', 'seqpacket', 'queues'])
+    files.set(`bin/${program}`, builtProgram(host.directory, program));
   files.set('etc/passwd', { kind: 'file', bytes: Buffer.from('root::0:0:root:/root:/bin/sh\n'), mode: 0o644 });
+  const several = `mq=${queuePairs > 1 ? 'on' : 'off'}`;
+  const packed = `packed=${isPacked ? 'on' : 'off'}`;
   return Machine.start({
     name,
     directory: host.path(`stock-${name}`),
@@ -133,10 +138,16 @@ export async function bootStockGuest(
     files,
     more: [
       ...SHARED_MEMORY,
+      ...['-smp', `${queuePairs}`],
       ...['-chardev', `socket,id=vsock,path=${vsock}`, '-device', 'vhost-user-vsock-pci,chardev=vsock'],
-      ...['-chardev', `socket,id=net,path=${net},reconnect=1`, '-netdev', 'vhost-user,id=net,chardev=net'],
+      ...[
+        '-chardev',
+        `socket,id=net,path=${net},reconnect=1`,
+        '-netdev',
+        `vhost-user,id=net,chardev=net,queues=${queuePairs}`,
+      ],
       // QEMU 7.2 in software emulation crashes with MSI-X here; without emulation it needs no `vectors`.
-      ...['-device', `virtio-net-pci,netdev=net,mac=${mac},romfile=,vectors=0,packed=${isPacked ? 'on' : 'off'}`],
+      ...['-device', `virtio-net-pci,netdev=net,mac=${mac},romfile=,vectors=0,${several},${packed}`],
       ...['-chardev', `socket,id=ivshmem,path=${ivshmem}`, '-device', 'ivshmem-doorbell,chardev=ivshmem,vectors=2'],
     ],
   });

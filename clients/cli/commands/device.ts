@@ -13,6 +13,7 @@ interface DeviceFlags {
   readonly link?: readonly string[];
   readonly dhcpFrom?: string;
   readonly dhcpServe?: boolean;
+  readonly queues?: string;
   readonly sound?: string;
   readonly audioVm?: string;
   readonly micLabel?: string;
@@ -36,6 +37,7 @@ export function deviceCommand(): Command {
     .option('--link <domains...>', 'the domains at the other ends of its cable')
     .option('--dhcp-from <domain>', 'DHCP requests of the guest go to this domain')
     .option('--dhcp-serve', 'a DHCP server runs in the guest')
+    .option('--queues <pairs>', 'pairs of queues, one for each processor of the guest (default: 1)')
     .option('--sound <socket>', 'serve a vhost-user sound card at this unix socket')
     .option('--audio-vm <domain>', 'where its sound is heard, and where the microphone is (default: audio-vm)')
     .option('--mic-label <label>', 'the grantable label whose owners may hear (default: @mic)')

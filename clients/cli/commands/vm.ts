@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { INSPECTORS, readOptions } from '../../../broker/index.ts';
 import { DEFAULT_TTL_SECONDS, openAuthority } from '../../../keys/index.ts';
 import { didYouMean, loadPolicy } from '../../../policy/index.ts';
+import { MAX_NET_QUEUE_PAIRS } from '../../devices/index.ts';
 import { addVm } from '../../host/index.ts';
 import {
   type AttachableDomain,
@@ -135,6 +136,7 @@ function commandCommand(): Command {
     )
     .option('--socket <path>', 'with --device: where the device is served (default: /run/argus/vm/DOMAIN/DEVICE)')
     .option('--memory <MiB>', 'with --device: memory of the machine', '1024')
+    .option('--queues <pairs>', 'with --device net: pairs of queues, one for each processor of the machine', '1')
     .option('--json', 'print one JSON object: the fragment, and what else to do')
     .addHelpText(
       'after',
@@ -162,8 +164,12 @@ function commandCommand(): Command {
             'ERR_VM_DOMAIN',
             `"${name}" has no "mac" in ${directory}/domains.yaml; a network card needs one`,
           );
-        const text = deviceFragment(words, { domain: name, kind: device, mac, socket, memoryMib: mebibytes(memory) });
-        const more = device === 'net' ? ' --link DOMAIN …' : '';
+        const queuePairs = pairsOfQueues(flags.queues, device);
+        const text = deviceFragment(words, {
+          ...{ domain: name, kind: device, mac, socket, queuePairs },
+          memoryMib: mebibytes(memory),
+        });
+        const more = device === 'net' ? ` --link DOMAIN …${queuePairs > 1 ? ` --queues ${queuePairs}` : ''}` : '';
         const first = `start first, as the user of the VMM: argus device --domain ${name} --${device} ${socket}${more}`;
         printFragment(flags, { domain: name, hypervisor: words, fragment: text, notes: [first] });
         return;
@@ -205,6 +211,7 @@ interface CommandFlags {
   readonly device?: string;
   readonly socket?: string;
   readonly memory: string;
+  readonly queues: string;
   readonly json?: boolean;
 }
 
@@ -212,6 +219,14 @@ interface CommandFlags {
 function mebibytes(text: string): number {
   const number = /^\d{1,7}$/.test(text) ? Number(text) : 0;
   if (number < 1) throw new VmError('ERR_VM_CARRIER', `--memory "${text}": expected MiB, such as 1024`);
+  return number;
+}
+
+function pairsOfQueues(text: string, device: string): number {
+  const number = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  if (number < 1 || number > MAX_NET_QUEUE_PAIRS)
+    throw new VmError('ERR_VM_CARRIER', `--queues "${text}": expected 1 to ${MAX_NET_QUEUE_PAIRS} pairs`);
+  if (number > 1 && device !== 'net') throw new VmError('ERR_VM_CARRIER', '--queues is for --device net');
   return number;
 }
 

@@ -6,6 +6,8 @@
  * an end that takes segments too (`sendPacket`, `writeSegment`); for any other end they are finished here or in the
  * link. Towards the guest a frame may be spread over several buffers. Nothing is lost unseen: what the guest has no
  * buffer for waits, then slows the peers, and every loss has a counter.
+ *
+ * The card may have several pairs of queues, one for each processor of the guest: see steering.ts.
  */
 import {
   framesOf,
@@ -20,9 +22,10 @@ import {
 import type { VirtioDevice, Wiring } from '../vhost-user/index.ts';
 import type { Chain, DeviceQueue } from '../virtqueue/index.ts';
 import { MAX_NET_BUFFERS, MAX_NET_PACKET_BYTES, NET_WAITING_BYTES } from './limits.ts';
+import { FlowSteering } from './steering.ts';
 
-/** Queues, from the driver's side: it receives at the first, sends at the second. The VMM keeps the control queue. */
-const RECEIVE_QUEUE = 0;
+/** Queues of a pair, from the driver's side: it receives at the first, sends at the second. */
+const QUEUES_PER_PAIR = 2;
 const SEND_QUEUE = 1;
 
 /** What the device does for the guest: VIRTIO_NET_F_CSUM, HOST_TSO4, HOST_TSO6, MRG_RXBUF. */
@@ -34,7 +37,19 @@ const FEATURE_MERGEABLE = 1n << 15n;
 const FEATURE_GUEST_CHECKSUM = 1n << 1n;
 const FEATURE_GUEST_TCP4 = 1n << 7n;
 const FEATURE_GUEST_TCP6 = 1n << 8n;
+/** VIRTIO_NET_F_CTRL_VQ and MQ. The VMM keeps the control queue, in which the guest says how many pairs it uses. */
+const FEATURE_CONTROL_QUEUE = 1n << 17n;
+const FEATURE_MULTIQUEUE = 1n << 22n;
 const NUM_BUFFERS = 10;
+
+const OFFLOADS =
+  FEATURE_CHECKSUM |
+  FEATURE_TCP4_SEGMENTS |
+  FEATURE_TCP6_SEGMENTS |
+  FEATURE_GUEST_CHECKSUM |
+  FEATURE_GUEST_TCP4 |
+  FEATURE_GUEST_TCP6 |
+  FEATURE_MERGEABLE;
 
 export interface NetCounts {
   /** Packets of the guest that make no sense. */
@@ -55,36 +70,36 @@ export interface NetDeviceOptions {
   readonly sendPacket?: (packet: Buffer) => void;
   /** The longest frame that the link takes. */
   readonly maxFrameBytes: number;
+  /** Pairs of queues that the VMM may ask for; default 1. */
+  readonly queuePairs?: number;
 }
 
 export class NetDevice implements VirtioDevice, LinkAttachment, SegmentPort {
-  readonly queueCount = 2;
-  /** One pair: QEMU refuses `queues=2` in its own words, instead of a card that ends at its third queue. */
-  readonly announcedQueues = 1;
+  readonly queueCount: number;
+  readonly queuePairs: number;
   readonly maxReadableBytes = NET_HEADER_BYTES + MAX_NET_PACKET_BYTES;
-  readonly features =
-    FEATURE_CHECKSUM |
-    FEATURE_TCP4_SEGMENTS |
-    FEATURE_TCP6_SEGMENTS |
-    FEATURE_GUEST_CHECKSUM |
-    FEATURE_GUEST_TCP4 |
-    FEATURE_GUEST_TCP6 |
-    FEATURE_MERGEABLE;
+  readonly features: bigint;
   /** The MAC is in the config space, which the VMM keeps. */
   readonly config = null;
   readonly segments: SegmentPort = this;
   readonly counts: NetCounts = { malformed: 0, tooLong: 0, nothingAttached: 0 };
   readonly #options: NetDeviceOptions;
   readonly #waiters: (() => void)[] = [];
-  /** Frames for the guest, with room for a header in front of each. */
-  #waiting: Buffer[] = [];
+  readonly #steering = new FlowSteering();
+  /** Frames for the guest by pair of queues, with room for a header in front of each. */
+  readonly #waiting: Buffer[][];
   #waitingBytes = 0;
   #wiring: Wiring | null = null;
   #negotiated: () => bigint = () => 0n;
   #isPaused = false;
 
   constructor(options: NetDeviceOptions) {
+    const { queuePairs = 1 } = options;
     this.#options = options;
+    this.queueCount = QUEUES_PER_PAIR * queuePairs;
+    this.queuePairs = queuePairs;
+    this.features = queuePairs > 1 ? OFFLOADS | FEATURE_CONTROL_QUEUE | FEATURE_MULTIQUEUE : OFFLOADS;
+    this.#waiting = Array.from({ length: queuePairs }, () => []);
   }
 
   // What the link calls
@@ -99,7 +114,7 @@ export class NetDevice implements VirtioDevice, LinkAttachment, SegmentPort {
   }
 
   write(frame: Uint8Array): void {
-    if (this.#wiring?.queue(RECEIVE_QUEUE) == null) {
+    if (!this.#isRunning) {
       this.counts.nothingAttached++;
       return;
     }
@@ -111,7 +126,7 @@ export class NetDevice implements VirtioDevice, LinkAttachment, SegmentPort {
   writeSegment(frame: Uint8Array, type: number): boolean {
     const packet = packetOf(frame);
     if (!writeHeader(packet, type)) return false;
-    if (this.#wiring?.queue(RECEIVE_QUEUE) == null) this.counts.nothingAttached++;
+    if (!this.#isRunning) this.counts.nothingAttached++;
     else if (this.#takes(packet)) this.#push(packet);
     else framesOf(packet, this.#options.maxFrameBytes, (piece) => this.write(piece));
     return true;
@@ -130,7 +145,7 @@ export class NetDevice implements VirtioDevice, LinkAttachment, SegmentPort {
 
   resume(): void {
     this.#isPaused = false;
-    this.#wiring?.wake(SEND_QUEUE);
+    for (let pair = 0; pair < this.queuePairs; pair++) this.#wiring?.wake(QUEUES_PER_PAIR * pair + SEND_QUEUE);
   }
 
   close(): void {
@@ -145,27 +160,39 @@ export class NetDevice implements VirtioDevice, LinkAttachment, SegmentPort {
   }
 
   reset(): void {
-    this.counts.nothingAttached += this.#waiting.length;
-    this.#waiting = [];
+    for (const waiting of this.#waiting) this.counts.nothingAttached += waiting.splice(0).length;
     this.#waitingBytes = 0;
+    this.#steering.clear();
     this.#wakeWaiters();
   }
 
+  /** The guest uses fewer pairs now: what waits for this one takes the first. */
+  queueStopped(index: number): void {
+    const waiting = this.#waiting[index / QUEUES_PER_PAIR];
+    if (index === 0 || waiting === undefined) return;
+    this.#waiting[0]?.push(...waiting.splice(0));
+    this.#wiring?.wake(0);
+  }
+
   service(index: number, queue: DeviceQueue, budget: number): number {
-    if (index === RECEIVE_QUEUE) return this.#deliver(queue, budget);
-    return index === SEND_QUEUE ? this.#collect(queue, budget) : 0;
+    const pair = index >> 1;
+    return index % QUEUES_PER_PAIR === SEND_QUEUE
+      ? this.#collect(pair, queue, budget)
+      : this.#deliver(pair, queue, budget);
   }
 
   // From the guest
 
-  #collect(queue: DeviceQueue, budget: number): number {
+  #collect(pair: number, queue: DeviceQueue, budget: number): number {
     const { maxFrameBytes, send, sendPacket } = this.#options;
+    const isSteered = this.#isSteered;
     for (let done = 0; done < budget; done++) {
       if (this.#isPaused) return done; // the frames wait in the guest's own memory
       const chain = queue.pop();
       if (chain === null) return done;
       const packet = queue.read(chain);
       if (packet === null) return done;
+      if (isSteered) this.#steering.learn(packet, NET_HEADER_BYTES, pair);
       if (sendPacket !== undefined) sendPacket(packet);
       else if (!framesOf(packet, maxFrameBytes, send)) this.counts.malformed++;
       queue.complete(chain);
@@ -184,18 +211,37 @@ export class NetDevice implements VirtioDevice, LinkAttachment, SegmentPort {
     return (this.#negotiated() & needed) === needed;
   }
 
-  #push(packet: Buffer): void {
-    this.#waiting.push(packet);
-    this.#waitingBytes += packet.length;
-    this.#wiring?.wake(RECEIVE_QUEUE);
+  /** The guest has a network card running. */
+  get #isRunning(): boolean {
+    return this.#wiring?.queue(0) != null;
   }
 
-  #deliver(queue: DeviceQueue, budget: number): number {
+  /** The guest may use several pairs. */
+  get #isSteered(): boolean {
+    return this.queuePairs > 1 && (this.#negotiated() & FEATURE_MULTIQUEUE) !== 0n;
+  }
+
+  /** The pairs that the guest uses are the first ones. */
+  get #pairsInUse(): number {
+    let pairs = 1;
+    while (pairs < this.queuePairs && this.#wiring?.queue(QUEUES_PER_PAIR * pairs) != null) pairs++;
+    return pairs;
+  }
+
+  #push(packet: Buffer): void {
+    const pair = this.#isSteered ? this.#steering.pairFor(packet, NET_HEADER_BYTES, this.#pairsInUse) : 0;
+    this.#waiting[pair]?.push(packet);
+    this.#waitingBytes += packet.length;
+    this.#wiring?.wake(QUEUES_PER_PAIR * pair);
+  }
+
+  #deliver(pair: number, queue: DeviceQueue, budget: number): number {
+    const waiting = this.#waiting[pair] ?? [];
     const mayMerge = (this.#negotiated() & FEATURE_MERGEABLE) !== 0n;
     let done = 0;
     let taken = 0;
     while (done < budget) {
-      const packet = this.#waiting[taken];
+      const packet = waiting[taken];
       if (packet === undefined) break;
       const used = this.#place(queue, packet, mayMerge ? MAX_NET_BUFFERS : 1);
       if (used === 0) break;
@@ -203,7 +249,7 @@ export class NetDevice implements VirtioDevice, LinkAttachment, SegmentPort {
       taken++;
       this.#waitingBytes -= packet.length;
     }
-    if (taken > 0) this.#waiting.splice(0, taken);
+    if (taken > 0) waiting.splice(0, taken);
     if (this.isReady) this.#wakeWaiters();
     return done;
   }

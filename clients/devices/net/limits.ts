@@ -6,3 +6,5 @@ export const MAX_NET_PACKET_BYTES = 65_536 + 54 + 64;
 export const NET_WAITING_BYTES = 1_048_576;
 /** Buffers of the guest that one frame may be spread over: 9 000 bytes in buffers of 256. A guest with smaller ones loses it. */
 export const MAX_NET_BUFFERS = 64;
+/** Pairs of queues of one card: one for each processor of a guest of usual size. A guest with more shares them. */
+export const MAX_NET_QUEUE_PAIRS = 8;

@@ -106,7 +106,7 @@ export class Backend {
       case Request.getProtocolFeatures:
         return this.#replyU64(request, this.#offeredProtocol);
       case Request.getQueueNum:
-        return this.#replyU64(request, BigInt(this.#device.announcedQueues ?? this.#rings.length));
+        return this.#replyU64(request, BigInt(this.#device.queuePairs ?? this.#rings.length));
       case Request.getMaxMemSlots:
         return this.#replyU64(request, BigInt(MAX_MEMORY_REGIONS));
       case Request.getStatus:
@@ -168,8 +168,16 @@ export class Backend {
 
   get #offeredProtocol(): bigint {
     const { multiqueue, replyAck, resetDevice, configureMemSlots, status, config } = ProtocolFeature;
-    const all = multiqueue | replyAck | resetDevice | configureMemSlots | status;
-    return this.#device.config === null ? all : all | config;
+    const { queuePairs } = this.#device;
+    let offered = replyAck | resetDevice | status;
+    if (this.#device.config !== null) offered |= config;
+    // With one pair there is nothing to ask for: QEMU holds it for one, and refuses `queues=2` in its own words; Cloud
+    // Hypervisor would compare the answer, a number of pairs, with its number of queues.
+    if (queuePairs !== 1) offered |= multiqueue;
+    // QEMU 7.2 keeps a memory table for each pair, and sends each region and each removal again for each of them. The
+    // whole table is sent once by every version, and replaces the old one at once, so no running queue loses its memory.
+    if (queuePairs === undefined || queuePairs === 1) offered |= configureMemSlots;
+    return offered;
   }
 
   #reply(request: number, payload: Buffer): Verdict {
@@ -238,11 +246,8 @@ export class Backend {
     for (const ring of this.#rings) {
       if (ring.queue === null) continue;
       const place = ring.placeIn(this.#memory);
-      if (place !== null) ring.queue.relocate(place);
-      else {
-        ring.next = ring.queue.next;
-        ring.queue = null;
-      }
+      if (place === null) this.#halt(ring);
+      else ring.queue.relocate(place);
     }
     return null;
   }
@@ -254,8 +259,7 @@ export class Backend {
     if (request === Request.setVringEnable) {
       ring.isEnabled = value === 1;
       if (ring.isEnabled) return this.#start(ring);
-      if (ring.queue !== null) ring.next = ring.queue.next;
-      ring.queue = null;
+      this.#halt(ring);
       return null;
     }
     if (ring.queue !== null) return 'the queue is running';
@@ -331,11 +335,20 @@ export class Backend {
     const ring = this.#rings[payload.readUInt32LE(0)];
     if (ring === undefined) return `no queue ${payload.readUInt32LE(0)}`;
     ring.stop();
+    this.#device.queueStopped?.(ring.index);
     const answer = Buffer.alloc(8);
     answer.writeUInt32LE(ring.index, 0);
     answer.writeUInt32LE(ring.next >>> 0, 4);
     if (this.#rings.every((each) => each.queue === null)) this.#forget();
     return this.#reply(Request.getVringBase, answer);
+  }
+
+  /** Takes no more chains until the VMM starts the queue again; its kicks are heard all the same. */
+  #halt(ring: VringSetup): void {
+    if (ring.queue === null) return;
+    ring.next = ring.queue.next;
+    ring.queue = null;
+    this.#device.queueStopped?.(ring.index);
   }
 
   #getConfig(payload: Buffer): Verdict {

@@ -11,8 +11,11 @@ export interface Wiring {
 
 export interface VirtioDevice {
   readonly queueCount: number;
-  /** The answer to the VMM's question for the number of queues, where it asks for pairs; default `queueCount`. */
-  readonly announcedQueues?: number;
+  /**
+   * Of a device whose VMM counts in pairs of queues, one connection state for each: how many it may have. Undefined: the
+   * VMM counts in queues.
+   */
+  readonly queuePairs?: number;
   /** Bytes that the guest may send in one chain of a queue. */
   readonly maxReadableBytes: number;
   /** Feature bits of this device, besides those that every device has. */
@@ -26,6 +29,8 @@ export interface VirtioDevice {
    * (room at a receiver, an outcome), and calls `wake` once that has come.
    */
   service(index: number, queue: DeviceQueue, budget: number): number;
+  /** The guest does not use the queue any more, or not for now. Others may go on. */
+  queueStopped?(index: number): void;
   /** The guest has reset the device, is at fault, or its VMM has gone: nothing of before is valid any more. */
   reset(): void;
 }

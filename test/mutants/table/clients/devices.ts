@@ -22,6 +22,7 @@ const DEVICE = 'clients/devices/vsock/device.ts';
 const promise = 'a guest harms its own device only';
 
 const CARD = 'clients/devices/net/device.ts';
+const STEERING = 'clients/devices/net/steering.ts';
 const PACKET = 'clients/agents/network/link/packet.ts';
 
 const VIRTIO_MSG = ['test/devices/virtio-msg/virtio-msg.test.ts'];
@@ -116,7 +117,17 @@ export const DEVICES: readonly Mutant[] = [
   { in: CARD, find: 'if (!writeHeader(packet, type)) return false;', replace: '', promise, tests: NET },
   { in: CARD, find: 'if (kind === GSO_TCP4) needed |= FEATURE_GUEST_TCP4;', replace: '', promise, tests: NET },
   { in: CARD, find: 'if (kind === GSO_TCP6) needed |= FEATURE_GUEST_TCP6;', replace: '', promise, tests: NET },
-  { in: CARD, find: 'this.counts.nothingAttached += this.#waiting.length;', replace: '', promise, tests: NET },
+  { in: CARD, find: 'this.counts.nothingAttached += waiting.splice(0).length;', replace: '', promise, tests: NET },
+  { in: CARD, find: 'this.#waiting[0]?.push(...waiting.splice(0));', replace: '', promise, tests: NET },
+  { in: STEERING, find: 'learned < pairs ? learned', replace: 'learned < 8 ? learned', promise, tests: NET },
+  { in: BACKEND, find: 'if (queuePairs !== 1) offered', replace: 'offered', promise, tests: VHOST },
+  {
+    in: BACKEND,
+    find: 'if (queuePairs === undefined || queuePairs === 1) offered',
+    replace: 'offered',
+    promise,
+    tests: VHOST,
+  },
   {
     in: PACKED,
     find: "if (count > this.#left) return 'loop';",
