@@ -1,5 +1,6 @@
 /** A command that takes over the whole terminal, and leaves it as it was. */
 import { emitKeypressEvents } from 'node:readline';
+import { untilInterrupted, whenInterrupted } from './interrupt.ts';
 
 /** A key as `node:readline` reports it. */
 export interface Key {
@@ -21,12 +22,18 @@ export function drawLines(lines: readonly string[]): void {
   process.stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\n')}\x1b[J`);
 }
 
+/** The terminal that is gone says so with SIGHUP. */
+const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
 /** Ends with a key, with a signal, or with the end of the input. */
-export async function runFullScreen({ draw, press, refresh, everyMs }: FullScreen): Promise<void> {
+export function runFullScreen(screen: FullScreen): Promise<void> {
+  return untilInterrupted((signal) => show(screen, signal), { signals: ENDING });
+}
+
+async function show({ draw, press, refresh, everyMs }: FullScreen, signal: AbortSignal): Promise<void> {
   const { stdin, stdout } = process;
-  // Before the screen changes: from its first byte on, a signal must restore the terminal.
   const ended = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
+    void whenInterrupted(signal).then(resolve);
     stdin.once('end', () => resolve());
     stdin.on('keypress', (_text: string | undefined, key: Key) => void (press(key) === 'quit' && resolve()));
   });

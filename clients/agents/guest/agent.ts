@@ -79,7 +79,8 @@ async function firstSession(config: AgentConfig, say: Say, signal: AbortSignal):
       return vm;
     } catch (error) {
       const isHopeless = !(error instanceof ArgusError || error instanceof KeyError) || HOPELESS.includes(error.code);
-      if (signal.aborted || isHopeless) throw error;
+      signal.throwIfAborted();
+      if (isHopeless) throw error;
       // Once per reason: a guest may wait for its host all night.
       if (said !== error.message) say(`${error.message}; trying again`);
       said = error.message;

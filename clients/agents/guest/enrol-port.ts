@@ -11,12 +11,20 @@ const READ_BYTES = 4096;
 
 /** Waits until the host answers. @throws AgentError ERR_AGENT_ENROL */
 export function exchangeLine(port: string, line: string, signal: AbortSignal): Promise<string> {
-  return port.startsWith('unix:') ? overSocket(port.slice('unix:'.length), line) : overDevice(port, line, signal);
+  return port.startsWith('unix:')
+    ? overSocket(port.slice('unix:'.length), line, signal)
+    : overDevice(port, line, signal);
 }
 
-function overSocket(path: string, line: string): Promise<string> {
+function overSocket(path: string, line: string, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
+    const giveUp = (): void => {
+      socket.destroy();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) giveUp();
     const bytes = new ByteQueue();
     const fail = (why: string, cause?: Error): void => {
       socket.destroy();

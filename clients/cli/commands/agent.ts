@@ -1,6 +1,7 @@
 /** `argus agent`: keeps this virtual machine's session with its broker and lends it to local programs. */
 import { Command } from 'commander';
-import { readConfig, startAgent } from '../../agents/guest/index.ts';
+import { type AgentConfig, readConfig, startAgent } from '../../agents/guest/index.ts';
+import { untilInterrupted, whenInterrupted } from '../interrupt.ts';
 
 export function agentCommand(): Command {
   return new Command('agent')
@@ -17,23 +18,14 @@ export function agentCommand(): Command {
         process.stdout.write(`${file}: good\n`);
         return;
       }
-      const say = (line: string): void => void process.stdout.write(`argus agent: ${line}\n`);
-      const stop = new AbortController();
-      const stopped = new Promise<null>((resolve) => {
-        for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-          process.once(signal, () => {
-            stop.abort(new Error(`${signal} before there was a session`));
-            resolve(null);
-          });
-        }
-      });
-      const agent = await startAgent(config, say, stop.signal).catch((error: unknown) => {
-        if (stop.signal.aborted) return null;
-        throw error;
-      });
-      if (agent === null) return;
-      const reason = await Promise.race([agent.ended, stopped]);
-      await agent.close();
-      if (reason !== null) throw reason;
+      await untilInterrupted((signal) => run(config, signal));
     });
+}
+
+async function run(config: AgentConfig, signal: AbortSignal): Promise<void> {
+  const say = (line: string): void => void process.stdout.write(`argus agent: ${line}\n`);
+  const agent = await startAgent(config, say, signal);
+  const reason = await Promise.race([agent.ended, whenInterrupted(signal)]);
+  await agent.close();
+  if (reason instanceof Error) throw reason;
 }

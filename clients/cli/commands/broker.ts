@@ -8,6 +8,7 @@ import {
   type StartCheck,
   startResolved,
 } from '../../../broker/index.ts';
+import { untilInterrupted, whenInterrupted } from '../interrupt.ts';
 import { printJson } from '../output.ts';
 
 interface BrokerFlags {
@@ -35,22 +36,22 @@ export function brokerCommand(): Command {
         printChecks(config, await checkStart(options), json === true);
         return;
       }
-      // Before it starts: a signal that comes meanwhile must not leave sockets and a lock behind.
-      const isToldToStop = new Promise<void>((resolve) => {
-        process.once('SIGTERM', resolve);
-        process.once('SIGINT', resolve);
-      });
-      let broker: Broker | null = null;
-      let wasHungUp = false;
-      process.on('SIGHUP', () => {
-        wasHungUp = true;
-        void broker?.reload();
-      });
-      broker = await startResolved(options);
-      if (wasHungUp) void broker.reload();
-      await isToldToStop;
-      await broker.close();
+      await untilInterrupted((signal) => run(options, signal));
     });
+}
+
+async function run(options: ReturnType<typeof readOptions>, signal: AbortSignal): Promise<void> {
+  let broker: Broker | null = null;
+  let wasHungUp = false;
+  // Before it starts, as for the signals that end it.
+  process.on('SIGHUP', () => {
+    wasHungUp = true;
+    void broker?.reload();
+  });
+  broker = await startResolved(options);
+  if (wasHungUp) void broker.reload();
+  await whenInterrupted(signal);
+  await broker.close();
 }
 
 /** @throws BrokerError ERR_BROKER_CHECK with all problems */

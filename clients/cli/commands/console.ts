@@ -5,12 +5,12 @@ import { AuditError, type VerifierKey } from '../../../broker/audit/index.ts';
 import { INSPECTORS } from '../../../broker/index.ts';
 import { loadIdentity } from '../../../keys/index.ts';
 import { AuditQuestionError, type CaseDesk, openConsole, type Witnesses } from '../../audit/index.ts';
+import { untilInterrupted, whenInterrupted } from '../interrupt.ts';
 import { announce } from './audit/announce.ts';
 import { parseKeys } from './audit/arguments.ts';
 import { configuredWitnesses } from './audit/evidence/configured-witnesses.ts';
 import { witnessedAt } from './audit/evidence/verify.ts';
 import { credentialedKeys, withWitnessOptions } from './audit/evidence/witness-keys.ts';
-import { untilInterrupted } from './audit/interrupt.ts';
 import { load } from './policy/directory.ts';
 
 interface ConsoleFlags {
@@ -42,23 +42,25 @@ export function consoleCommand(): Command {
       'after',
       '\nExamples:\n  argus console /var/log/argus --key broker.vkey\n  argus console /var/log/argus --key broker.vkey --witness http://10.0.0.9:7420 --witness-key witness.vkey\n  argus console /var/log/argus --key broker.vkey --identity ~/.argus --cases ~/cases\n\nThe printed address holds a token that serves once, for one browser.',
     )
-    .action(async (directory: string, flags: ConsoleFlags) => {
-      const desk = await deskOf(directory, flags);
-      const witnesses = witnessesOf(directory, flags);
-      await announce(directory, { what: 'console', question: '' });
-      const opened = await openConsole({
-        directory,
-        port: flags.port,
-        keys: flags.key ?? [],
-        inspectors: INSPECTORS,
-        ...(flags.candidate === undefined ? {} : { candidate: await load(flags.candidate) }),
-        ...(witnesses === null ? {} : { witnesses }),
-        ...(desk === null ? {} : { desk }),
-      });
-      process.stdout.write(`${opened.url}\n`);
-      await untilInterrupted((signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())));
-      await opened.close();
-    });
+    .action((directory: string, flags: ConsoleFlags) => untilInterrupted((signal) => show(directory, flags, signal)));
+}
+
+async function show(directory: string, flags: ConsoleFlags, signal: AbortSignal): Promise<void> {
+  const desk = await deskOf(directory, flags);
+  const witnesses = witnessesOf(directory, flags);
+  await announce(directory, { what: 'console', question: '' });
+  const opened = await openConsole({
+    directory,
+    port: flags.port,
+    keys: flags.key ?? [],
+    inspectors: INSPECTORS,
+    ...(flags.candidate === undefined ? {} : { candidate: await load(flags.candidate) }),
+    ...(witnesses === null ? {} : { witnesses }),
+    ...(desk === null ? {} : { desk }),
+  });
+  process.stdout.write(`${opened.url}\n`);
+  await whenInterrupted(signal);
+  await opened.close();
 }
 
 /** Those of the command line, else those of the broker's configuration. Null: this console compares with none. */

@@ -1,5 +1,5 @@
 /** `argus demo`: the demo of the package, run as a program of its own because it has exit codes and signals of its own. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
@@ -16,12 +16,13 @@ export function demoCommand(): Command {
     .argument('[options...]', 'options of the demo')
     .addHelpText('after', '\nExamples:\n  argus demo\n  argus demo --fast --json')
     .action(async (options: readonly string[]) => {
-      const child = spawn(process.execPath, [...process.execArgv, MAIN, ...options], {
+      let child: ChildProcess | null = null;
+      // The terminal signals both processes; this one waits for the demo to clean up. It listens before the demo runs.
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child?.kill(signal));
+      child = spawn(process.execPath, [...process.execArgv, MAIN, ...options], {
         stdio: 'inherit',
         env: { ...process.env, ARGUS_PROGRAM: 'argus demo' },
       });
-      // The terminal signals both processes; this one waits for the demo to clean up.
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
       const [code] = (await once(child, 'exit')) as [number | null];
       process.exitCode = code ?? 1;
     });

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { resolveDevices, startDevices } from '../../devices/index.ts';
 import { connect } from '../../sdk/index.ts';
+import { untilInterrupted, whenInterrupted } from '../interrupt.ts';
 
 interface DeviceFlags {
   readonly domain: string;
@@ -51,31 +52,30 @@ export function deviceCommand(): Command {
       'after',
       '\nExamples:\n  argus device --domain chrome-vm --vsock /run/argus/vm/chrome-vm/vsock --listen 22 5201\n  argus device --domain chrome-vm --net /run/argus/vm/chrome-vm/net --link net-vm --dhcp-from net-vm\n  argus device --domain chrome-vm --sound /run/argus/vm/chrome-vm/sound\n  argus device --domain chrome-vm --ivshmem /run/argus/vm/chrome-vm/ivshmem --peers chrome-vm gui-vm\nThe VMM connects to the socket; its arguments: docs/devices.md',
     )
-    .action(run);
+    .action((flags: DeviceFlags) => untilInterrupted((signal) => serve(flags, signal)));
 }
 
-async function run({ domain, carrier, identity, ...input }: DeviceFlags): Promise<void> {
+async function serve({ domain, carrier, identity, ...input }: DeviceFlags, signal: AbortSignal): Promise<void> {
   const config = resolveDevices(input);
-  let end: (error: Error | null) => void = () => {};
-  const ended = new Promise<Error | null>((resolve) => {
-    end = resolve;
+  let fail: (error: Error) => void = () => {};
+  const failed = new Promise<Error>((resolve) => {
+    fail = resolve;
   });
-  process.once('SIGTERM', () => end(null));
-  process.once('SIGINT', () => end(null));
   const vm = await connect({
     carrier: carrier ?? `unix:/run/argus/${domain}.sock`,
     identity: identity ?? `/etc/argus/identities/${domain}`,
+    signal,
   });
   vm.on('disconnected', ({ reason, isFinal }) => {
-    if (isFinal) end(reason);
+    if (isFinal) fail(reason);
     else say(`the session was lost (${reason.code}); coming back`);
   });
   vm.on('reconnected', () => say('the session is back'));
   try {
     const devices = await startDevices(vm, config, say);
-    const error = await ended;
+    const error = await Promise.race([failed, whenInterrupted(signal)]);
     await devices.close();
-    if (error !== null) throw error;
+    if (error instanceof Error) throw error;
   } finally {
     await vm.close();
   }

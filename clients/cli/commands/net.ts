@@ -7,6 +7,7 @@ import {
   startNetworkEndpoint,
 } from '../../agents/network/index.ts';
 import { connect } from '../../sdk/index.ts';
+import { untilInterrupted, whenInterrupted } from '../interrupt.ts';
 
 interface CarrierFlags {
   readonly carrier: string;
@@ -198,24 +199,26 @@ function parse(input: unknown): NetworkConfig {
   return parseNetworkConfig(input, 'options');
 }
 
-async function run(config: NetworkConfig): Promise<void> {
-  let end: (error: Error | null) => void = () => {};
-  const ended = new Promise<Error | null>((resolve) => {
-    end = resolve;
+function run(config: NetworkConfig): Promise<void> {
+  return untilInterrupted((signal) => carry(config, signal));
+}
+
+async function carry(config: NetworkConfig, signal: AbortSignal): Promise<void> {
+  let fail: (error: Error) => void = () => {};
+  const failed = new Promise<Error>((resolve) => {
+    fail = resolve;
   });
-  process.once('SIGTERM', () => end(null));
-  process.once('SIGINT', () => end(null));
-  const vm = await connect({ carrier: config.carrier, identity: config.identity });
+  const vm = await connect({ carrier: config.carrier, identity: config.identity, signal });
   vm.on('disconnected', ({ reason, isFinal }) => {
-    if (isFinal) end(reason);
+    if (isFinal) fail(reason);
     else say(`the session was lost (${reason.code}); coming back`);
   });
   vm.on('reconnected', () => say('the session is back'));
   try {
-    const stop = await startNetworkEndpoint(vm, config, { say, fail: end });
-    const error = await ended;
+    const stop = await startNetworkEndpoint(vm, config, { say, fail });
+    const error = await Promise.race([failed, whenInterrupted(signal)]);
     await stop();
-    if (error !== null) throw error;
+    if (error instanceof Error) throw error;
   } finally {
     await vm.close();
   }

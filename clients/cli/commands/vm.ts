@@ -19,6 +19,7 @@ import {
   openEnrolment,
   VmError,
 } from '../../vm/index.ts';
+import { untilInterrupted, whenInterrupted } from '../interrupt.ts';
 import { printJson } from '../output.ts';
 import { who } from '../who.ts';
 import { announce, describeAnnouncements, type RegisterDeliveryOptions, withAnnouncement } from './keys/announce.ts';
@@ -247,20 +248,22 @@ function enrolCommand(): Command {
       'after',
       '\nExample:\n  argus vm enrol chrome-vm --authority /etc/argus/authority --socket /run/argus/chrome-vm.enrol',
     )
-    .action(async (name: string, options: EnrolOptions) => {
-      const { authority: directory, socket, vmm } = options;
-      const authority = await openAuthority(directory, who());
-      const user = vmm === undefined ? {} : { vmm: /^\d+$/.test(vmm) ? Number(vmm) : vmm };
-      const enrolment = await openEnrolment(authority, { name, socket, ttlSeconds: DEFAULT_TTL_SECONDS, ...user });
-      process.stdout.write(`${enrolment.token}\n`);
-      process.stderr.write(`give this token to ${name} only; waiting at ${socket}\n`);
-      const enrolled = await enrolment.done;
-      await enrolment.close();
-      if (enrolled === null) throw new VmError('ERR_VM_DOMAIN', `nobody proved the token of "${name}"; start again`);
-      process.stderr.write(`enrolled ${name}: ${enrolled.thumbprint}\n`);
-      const announcements = await announce(authority, options);
-      process.stderr.write(`${describeAnnouncements(announcements, directory).join('\n')}\n`);
-    });
+    .action((name: string, options: EnrolOptions) => untilInterrupted((signal) => enrol(name, options, signal)));
+}
+
+async function enrol(name: string, options: EnrolOptions, signal: AbortSignal): Promise<void> {
+  const { authority: directory, socket, vmm } = options;
+  const authority = await openAuthority(directory, who());
+  const user = vmm === undefined ? {} : { vmm: /^\d+$/.test(vmm) ? Number(vmm) : vmm };
+  const enrolment = await openEnrolment(authority, { name, socket, ttlSeconds: DEFAULT_TTL_SECONDS, ...user });
+  process.stdout.write(`${enrolment.token}\n`);
+  process.stderr.write(`give this token to ${name} only; waiting at ${socket}\n`);
+  const enrolled = await Promise.race([enrolment.done, whenInterrupted(signal)]);
+  await enrolment.close();
+  if (!enrolled) throw new VmError('ERR_VM_DOMAIN', `nobody proved the token of "${name}"; start again`);
+  process.stderr.write(`enrolled ${name}: ${enrolled.thumbprint}\n`);
+  const announcements = await announce(authority, options);
+  process.stderr.write(`${describeAnnouncements(announcements, directory).join('\n')}\n`);
 }
 
 function agentCommand(): Command {

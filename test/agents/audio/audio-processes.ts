@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import { readStatus, type ServiceStatus } from '../../../clients/agents/audio/index.ts';
+import { accepts } from '../../support/accepts.ts';
 import { type Host, until, withHost } from '../../support/audio/host.ts';
 import { Pulse } from '../../support/audio/pulse.ts';
 import type { SoundServerKind } from '../../support/audio/sound-daemons.ts';
@@ -55,7 +56,7 @@ export class AudioProcesses {
     // The keys are the first AudioVM's.
     if (vm === 'audio-vm') options.push('--keys', directory);
     this.start(['service', ...(await this.args(vm)), ...options], pulse.environment);
-    await until('the service runs', () => existsSync(status));
+    await until('the service runs', () => accepts(status));
   }
 
   read(vm = 'audio-vm'): Promise<ServiceStatus> {

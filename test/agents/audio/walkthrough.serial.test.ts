@@ -1,22 +1,16 @@
 /** What docs/audio.md says to try on one machine, as it says it; and the control socket of Qubes as a process. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { accepts } from '../../support/accepts.ts';
 import { until } from '../../support/audio/host.ts';
 import { onServer } from '../../support/audio/sound-daemons.ts';
 import { tone } from '../../support/audio/tones.ts';
 import { withAudioFixture } from './audio-processes.ts';
 
 const walkthrough = suite('audio walkthrough');
-
-/** A socket is there a moment before its process listens. */
-function isHeard(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path, () => resolve(socket.end() !== undefined)).once('error', () => resolve(false));
-  });
-}
 
 onServer('pulseaudio', walkthrough, 'each command does what it says, and the control socket of Qubes too', (kind) =>
   withAudioFixture(kind, async (harness) => {
@@ -33,7 +27,7 @@ onServer('pulseaudio', walkthrough, 'each command does what it says, and the con
       const words = line.replaceAll('$PWD', host.directory).split(' ').slice(1);
       if (words.at(-1) !== '&') outputs.push(await harness.run(...words));
       else harness.start(words.slice(1, -1), audioPulse.environment);
-      if (words[1] === 'service') await until('the service runs', () => existsSync(at('run/audio.sock')));
+      if (words[1] === 'service') await until('the service runs', () => accepts(at('run/audio.sock')));
       if (words[1] === 'agent') await until('it sounds', () => audioPulse.streams('sink-inputs').includes('chrome-vm'));
     }
     const [status = '', mixer = '', grant = ''] = outputs;
@@ -44,7 +38,7 @@ onServer('pulseaudio', walkthrough, 'each command does what it says, and the con
 
     const { control } = host.broker;
     harness.start(['qubes-control', 'chrome-vm', '--control', control, '--directory', host.directory], process.env);
-    await until('somebody listens', () => isHeard(at('audio-control.chrome-vm')));
+    await until('somebody listens', () => accepts(at('audio-control.chrome-vm')));
     const say = (text: string): void => void connect(at('audio-control.chrome-vm')).end(text);
     say('audio-input 0\n');
     await until('it is revoked', () => host.broker.grants.list().length === 0);

@@ -34,7 +34,8 @@ import {
   VchanServer,
   watchAudioVm,
 } from '../../../agents/audio/index.ts';
-import { connect } from '../../../sdk/index.ts';
+import { connect, type Vm } from '../../../sdk/index.ts';
+import { untilInterrupted, whenInterrupted } from '../../interrupt.ts';
 import { PLAIN, printJson } from '../../output.ts';
 import { controlOption, controlSocket } from '../../sockets/control.ts';
 import { DEFAULT_AUDIO_VM, mixerCommand } from './mixer.ts';
@@ -42,6 +43,8 @@ import { DEFAULT_AUDIO_VM, mixerCommand } from './mixer.ts';
 const DEFAULT_STATUS = '/run/argus-audio.sock';
 /** The limit of unread bytes for a reader of raw capture. Past it frames are dropped, not kept. */
 const UNREAD_BYTES = FRAME_BYTES * 4;
+
+type Ends = (() => Promise<void> | void)[];
 
 interface Session {
   readonly carrier: string;
@@ -101,14 +104,24 @@ function agentCommand(): Command {
       'after',
       '\nExample:\n  argus audio agent --carrier unix:/run/argus.sock --identity /etc/argus/identity',
     )
-    .action(runAgent);
+    .action((options: AgentOptions) => untilInterrupted((signal) => runAgent(options, signal)));
 }
 
-async function runAgent(options: AgentOptions): Promise<void> {
+async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
   const [format = '', rate, channels] = options.spec.split(':');
   checkSampleSpec({ format, rate: Number(rate), channels: Number(channels) });
-  const vm = await connect({ carrier: options.carrier, identity: options.identity });
-  const ends: (() => Promise<void> | void)[] = [() => vm.close()];
+  const vm = await connect({ carrier: options.carrier, identity: options.identity, signal });
+  const ends: Ends = [() => vm.close()];
+  try {
+    await playAndHear(vm, options, signal, ends);
+  } finally {
+    await endAll(ends);
+  }
+}
+
+/** What is opened is closed by `ends`, also after a failure. */
+async function playAndHear(vm: Vm, options: AgentOptions, signal: AbortSignal, ends: Ends): Promise<void> {
+  const lost = new Promise<void>((resolve) => vm.on('disconnected', ({ isFinal }) => isFinal && resolve()));
   let hear: (frame: Uint8Array) => void = () => {};
   const named = options.audioVm === 'none' ? null : options.audioVm;
   const audioVm = options.audioVmFile === undefined ? named : await readAudioVm(options.audioVmFile);
@@ -151,27 +164,20 @@ async function runAgent(options: AgentOptions): Promise<void> {
       await pulse.close();
       rmSync(directory, { recursive: true, force: true });
     });
-    try {
-      await pulse.open();
-      const sink = new CaptureSink(NODE_CLOCK, (frame) => pulse.capture !== null && writeTo(pulse.capture, frame));
-      hear = (frame) => sink.push(frame);
-      ends.push(() => sink.listen(false));
-      pulse.watchRecording((isRecording) => {
-        sink.listen(isRecording);
-        void agent.listen(isRecording);
-      });
-    } catch (error) {
-      await endAll(ends);
-      throw error;
-    }
+    await pulse.open();
+    const sink = new CaptureSink(NODE_CLOCK, (frame) => pulse.capture !== null && writeTo(pulse.capture, frame));
+    hear = (frame) => sink.push(frame);
+    ends.push(() => sink.listen(false));
+    pulse.watchRecording((isRecording) => {
+      sink.listen(isRecording);
+      void agent.listen(isRecording);
+    });
   }
   vm.on('labels', ({ labels, isSelf }) => isSelf && process.stderr.write(`labels: ${labels.join(' ') || 'none'}\n`));
-  const lost = new Promise<void>((resolve) => vm.on('disconnected', ({ isFinal }) => isFinal && resolve()));
   const played = input === null ? null : playRaw(agent, input);
   // A file ends by itself; a service that also listens, or serves sockets, stays until it is told to end.
   const isOneShot = played !== null && options.playback !== undefined && options.capture === undefined;
-  await Promise.race([stopSignal(), lost, ...(isOneShot ? [played] : [])]);
-  await endAll(ends);
+  await Promise.race([whenInterrupted(signal), lost, ...(isOneShot ? [played] : [])]);
 }
 
 function writeTo(output: Writable, frame: Uint8Array): boolean {
@@ -209,17 +215,20 @@ function serviceCommand(): Command {
       'after',
       '\nExample:\n  argus audio service --carrier unix:/run/argus/audio-vm.sock --identity /etc/argus/identity --settings /var/lib/argus/audio.json',
     )
-    .action(runService);
+    .action((options: ServiceOptions) =>
+      untilInterrupted((signal, again) => runService(options, signal, again), { times: 2 }),
+    );
 }
 
-async function runService(options: ServiceOptions): Promise<void> {
+async function runService(options: ServiceOptions, signal: AbortSignal, again: AbortSignal): Promise<void> {
   const file = options.settings === undefined ? null : new SettingsFile(options.settings);
   let settings: Awaited<ReturnType<SettingsFile['load']>> = (await file?.load()) ?? new Map();
   const keys = options.keys === undefined ? null : new StatusKeys(options.keys);
   await keys?.prepare();
   const recording = options.record === undefined ? null : new RecordingServer(options.record);
-  const vm = await connect({ carrier: options.carrier, identity: options.identity });
-  const ends: (() => Promise<void> | void)[] = [() => vm.close()];
+  const vm = await connect({ carrier: options.carrier, identity: options.identity, signal });
+  const ends: Ends = [() => vm.close()];
+  const lost = new Promise<void>((resolve) => vm.on('disconnected', ({ isFinal }) => isFinal && resolve()));
   try {
     const vchans = options.vchan === undefined ? null : await vchanServer(options.vchan, vm.domid);
     if (vchans !== null) ends.push(() => vchans.settled());
@@ -241,8 +250,7 @@ async function runService(options: ServiceOptions): Promise<void> {
       () => file?.close(settings),
       await serveStatus(options.status, () => service.status()),
     );
-    const lost = new Promise<void>((resolve) => vm.on('disconnected', ({ isFinal }) => isFinal && resolve()));
-    await Promise.race([lost, stopUnlessUsed(service)]);
+    await Promise.race([lost, stopUnlessUsed(service, signal, again)]);
   } finally {
     await endAll(ends);
   }
@@ -266,11 +274,11 @@ async function vchanServer(directory: string, client: number): Promise<VchanServ
 }
 
 /** The first signal is refused while VMs would lose their sound; the second is meant. */
-async function stopUnlessUsed(service: AudioService): Promise<void> {
-  await stopSignal();
+async function stopUnlessUsed(service: AudioService, signal: AbortSignal, again: AbortSignal): Promise<void> {
+  await whenInterrupted(signal);
   if (service.clients.length === 0) return;
   process.stderr.write(`argus: ${service.clients.join(', ')} would lose their sound; once more forces it\n`);
-  await stopSignal();
+  await whenInterrupted(again);
 }
 
 function statusCommand(): Command {
@@ -324,46 +332,36 @@ function qubesCommand(): Command {
     .option('--directory <dir>', 'of the sockets', '/run/qubes')
     .option('--label <label>', 'what is granted', '@mic')
     .addHelpText('after', '\nExample:\n  argus audio qubes-control chrome-vm mail-vm')
-    .action(async (vms: string[], { control: given, directory, label }: QubesOptions) => {
-      const control = controlSocket(given);
-      const close = await serveQubesControl({
-        directory,
-        vms,
-        setAllowed: async (domain, isAllowed) => {
-          const path = isAllowed ? '/v1/grants' : '/v1/grants/revoke';
-          const { ok, body } = await callControl(control, 'POST', path, {
-            domain,
-            label,
-            by: 'audio-control',
-            reason: '',
-          });
-          if (!ok)
-            throw new BrokerError(
-              'ERR_BROKER_GRANT',
-              (body as { message?: string }).message ?? 'the grant was refused',
-            );
-        },
-        onFault: (vm, what) =>
-          void process.stderr.write(`argus: audio-control.${vm}: ${what.replace(/\p{Cc}/gu, '?')}\n`),
-      });
-      await stopSignal();
-      await close();
-    });
+    .action((vms: string[], options: QubesOptions) => untilInterrupted((signal) => runQubes(vms, options, signal)));
 }
 
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = (): void => {
-      process.off('SIGTERM', stop);
-      process.off('SIGINT', stop);
-      resolve();
-    };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
+async function runQubes(
+  vms: readonly string[],
+  { control: given, directory, label }: QubesOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const control = controlSocket(given);
+  const close = await serveQubesControl({
+    directory,
+    vms,
+    setAllowed: async (domain, isAllowed) => {
+      const path = isAllowed ? '/v1/grants' : '/v1/grants/revoke';
+      const { ok, body } = await callControl(control, 'POST', path, {
+        domain,
+        label,
+        by: 'audio-control',
+        reason: '',
+      });
+      if (!ok)
+        throw new BrokerError('ERR_BROKER_GRANT', (body as { message?: string }).message ?? 'the grant was refused');
+    },
+    onFault: (vm, what) => void process.stderr.write(`argus: audio-control.${vm}: ${what.replace(/\p{Cc}/gu, '?')}\n`),
   });
+  await whenInterrupted(signal);
+  await close();
 }
 
 /** Backwards, as it was built. */
-async function endAll(ends: (() => Promise<void> | void)[]): Promise<void> {
+async function endAll(ends: Ends): Promise<void> {
   for (const end of ends.splice(0).reverse()) await end();
 }

@@ -4,9 +4,9 @@ import { setTimeout } from 'node:timers/promises';
 import { Command } from 'commander';
 import { auditReader } from '../../../../broker/audit/index.ts';
 import { type DerivedIndex, INDEX_POLL_MS, indexFile, removeIndex } from '../../../audit/index.ts';
+import { untilInterrupted } from '../../interrupt.ts';
 import { printJson } from '../../output.ts';
 import { makeIndex } from './indexed.ts';
-import { untilInterrupted } from './interrupt.ts';
 
 const MIB = 1024 * 1024;
 

@@ -9,7 +9,7 @@ import {
 } from '../../../../keys/index.ts';
 import { tryToAnnounce } from '../../../host/index.ts';
 import { connect } from '../../../sdk/index.ts';
-import { untilInterrupted } from '../audit/interrupt.ts';
+import { untilInterrupted, whenInterrupted } from '../../interrupt.ts';
 import { collect, isoTime, print } from './format.ts';
 import { RenewalDesk } from './renewal-desk.ts';
 
@@ -51,27 +51,29 @@ export function authorityCommand(): Command {
       'after',
       '\nExample:\n  argus keys authority /etc/argus/authority --identity /etc/argus/authority-vm --carrier unix:/run/argus/authority-vm.sock\n\nThe policy decides who may ask, and each question is in the audit log. docs/keys.md shows the rows.',
     )
-    .action(async (dir: string, options: AuthorityOptions) => {
-      const authority = await openAuthority(dir, 'argus keys authority');
-      const desk = new RenewalDesk(authority, Date.now);
-      const { carrier, identity, broker = null, port } = options;
-      const vm = await connect({ carrier, identity, broker });
-      const ring = await vm.registerRing({ port, partner: 'any', length: RING_BYTES });
-      print(
-        options.json === true
-          ? JSON.stringify({ event: 'ready', domain: vm.name, port })
-          : `${vm.name} renews credentials at port ${port}`,
-      );
-      const answered = vm.answer(ring, async ({ source, payload }) => {
-        const { reply, said } = await desk.answer(source.name, payload);
-        print(options.json === true ? JSON.stringify(said) : lineOf(said));
-        for (const control of options.control ?? []) void tryToAnnounce(authority, control);
-        return reply;
-      });
-      vm.on('expiring', () => void renewOwn(authority, identity).catch((error: unknown) => print(String(error))));
-      await untilInterrupted((signal) => Promise.race([answered, aborted(signal)]));
-      await vm.close();
-    });
+    .action((dir: string, options: AuthorityOptions) => untilInterrupted((signal) => renewals(dir, options, signal)));
+}
+
+async function renewals(dir: string, options: AuthorityOptions, signal: AbortSignal): Promise<void> {
+  const authority = await openAuthority(dir, 'argus keys authority');
+  const desk = new RenewalDesk(authority, Date.now);
+  const { carrier, identity, broker = null, port } = options;
+  const vm = await connect({ carrier, identity, broker, signal });
+  const ring = await vm.registerRing({ port, partner: 'any', length: RING_BYTES });
+  const answered = vm.answer(ring, async ({ source, payload }) => {
+    const { reply, said } = await desk.answer(source.name, payload);
+    print(options.json === true ? JSON.stringify(said) : lineOf(said));
+    for (const control of options.control ?? []) void tryToAnnounce(authority, control);
+    return reply;
+  });
+  vm.on('expiring', () => void renewOwn(authority, identity).catch((error: unknown) => print(String(error))));
+  print(
+    options.json === true
+      ? JSON.stringify({ event: 'ready', domain: vm.name, port })
+      : `${vm.name} renews credentials at port ${port}`,
+  );
+  await Promise.race([answered, whenInterrupted(signal)]);
+  await vm.close();
 }
 
 /** The service is a domain as well, and nobody else renews its credential. */
@@ -79,10 +81,6 @@ async function renewOwn(authority: Authority, directory: string): Promise<void> 
   const { name, credentialJwt, publicJwk } = await loadIdentity(directory);
   const result = await renewCredential(authority, { name, credentialJwt, publicJwk });
   if (result.ok) await installRenewal(directory, result.credentialJwt);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 function lineOf(said: Awaited<ReturnType<RenewalDesk['answer']>>['said']): string {

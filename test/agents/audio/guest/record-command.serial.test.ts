@@ -8,6 +8,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readStatus } from '../../../../clients/agents/audio/index.ts';
 import { parseWav } from '../../../../clients/demo/audio/wav.ts';
+import { accepts } from '../../../support/accepts.ts';
 import { type Host, until, withHost } from '../../../support/audio/host.ts';
 import { CLI, nodeArguments } from '../../../support/program.ts';
 import { seededRandom } from '../../../support/seed.ts';
@@ -28,7 +29,7 @@ record('what a VM plays is in its file, sample for sample; a VM that may not pla
   withHost(async (host) => {
     const [heard, status] = [join(host.directory, 'heard'), join(host.directory, 'audio.sock')];
     const service = await start(host, 'audio-vm', 'service', '--record', heard, '--status', status);
-    await until('the service runs', () => existsSync(status));
+    await until('the service runs', () => accepts(status));
     const pcm = seededRandom(11).bytes(4 * 22_050);
     const file = join(host.directory, 'song.raw');
     writeFileSync(file, pcm);
@@ -59,7 +60,7 @@ record('without a sound server the service says so once; with no VM one SIGTERM 
       said += text;
     });
     await until('it says where it looked', () => said.includes(`no sound server answers at ${NO_SERVER}`));
-    await until('the service runs', () => existsSync(status));
+    await until('the service runs', () => accepts(status));
     service.kill('SIGTERM');
     const [code] = await once(service, 'close');
     assert.is(code, 0);

@@ -1,13 +1,12 @@
 /** `argus audit witness`: a witness on a machine of the auditor's own. */
-import { once } from 'node:events';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type OwnKey, openWitness, type VerifierKey } from '../../../../../broker/audit/index.ts';
 import { openedSecret, type Sealing, storedForm } from '../../../../../keys/index.ts';
 import { IdentityOfWitness, serveWitness } from '../../../../audit/index.ts';
+import { untilInterrupted, whenInterrupted } from '../../../interrupt.ts';
 import { printJson } from '../../../output.ts';
 import { sealingFrom, type UnsealedOption, unsealedOption } from '../../../unsealed.ts';
 import { parseKeys } from '../arguments.ts';
-import { untilInterrupted } from '../interrupt.ts';
 
 interface WitnessFlags extends UnsealedOption {
   readonly log: readonly VerifierKey[];
@@ -42,25 +41,29 @@ export function witnessCommand(): Command {
       'after',
       '\nExample:\n  argus audit witness /var/lib/argus-witness --log host-1.vkey --log host-2.vkey --identity /etc/argus/witness --listen 10.0.0.9:7420\n\nBrokers name it in argus.yaml: audit: {directory: …, witnesses: [{url: "http://10.0.0.9:7420", name: "…"}]}, or with key: "…" where it has no --identity.\nAuditors compare with it: argus audit verify DIR --key host-1.vkey --witness http://10.0.0.9:7420',
     )
-    .action(async (directory: string, options: WitnessFlags) => {
-      const { log: logs, name, identity, listen, json } = options;
-      const holder = identity === undefined ? null : await IdentityOfWitness.load(identity, complain);
-      const open = await openWitness(directory, {
-        signer: holder?.signer ?? ownKey(directory, name, sealingFrom(options)),
-        logs,
-        now: Date.now,
-      });
-      holder?.onReplaced(open.takeOver);
-      try {
-        const server = await serveWitness(open.witness, listen, complain, holder);
-        if (json) printJson({ url: server.url, key: open.vkey });
-        else process.stdout.write(`witness ${open.vkey}\nlistens at ${server.url}\n`);
-        await untilInterrupted((signal) => once(signal, 'abort').then(() => undefined));
-        await server.close();
-      } finally {
-        await open.close();
-      }
-    });
+    .action((directory: string, options: WitnessFlags) =>
+      untilInterrupted((signal) => witness(directory, options, signal)),
+    );
+}
+
+async function witness(directory: string, options: WitnessFlags, signal: AbortSignal): Promise<void> {
+  const { log: logs, name, identity, listen, json } = options;
+  const holder = identity === undefined ? null : await IdentityOfWitness.load(identity, complain);
+  const open = await openWitness(directory, {
+    signer: holder?.signer ?? ownKey(directory, name, sealingFrom(options)),
+    logs,
+    now: Date.now,
+  });
+  holder?.onReplaced(open.takeOver);
+  try {
+    const server = await serveWitness(open.witness, listen, complain, holder);
+    if (json) printJson({ url: server.url, key: open.vkey });
+    else process.stdout.write(`witness ${open.vkey}\nlistens at ${server.url}\n`);
+    await whenInterrupted(signal);
+    await server.close();
+  } finally {
+    await open.close();
+  }
 }
 
 function ownKey(directory: string, name: string, sealing: Sealing): OwnKey {

@@ -27,10 +27,10 @@ import {
   RecordRow,
   shown,
 } from '../../../../audit/index.ts';
+import { untilInterrupted } from '../../../interrupt.ts';
 import { counted } from '../../../progress/index.ts';
 import { announce } from '../announce.ts';
 import { type IndexFlags, NO_INDEX, openIndex } from '../indexed.ts';
-import { untilInterrupted } from '../interrupt.ts';
 import { faultText, recordText } from './lines.ts';
 
 const FORMATS = ['text', 'json', 'csv', 'ecs', 'ocsf', 'cef', 'avc'] as const;

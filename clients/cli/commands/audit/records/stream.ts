@@ -13,9 +13,9 @@ import {
   streamLog,
   type TargetFiles,
 } from '../../../../audit/index.ts';
+import { untilInterrupted } from '../../../interrupt.ts';
 import { printJson } from '../../../output.ts';
 import { announce } from '../announce.ts';
-import { untilInterrupted } from '../interrupt.ts';
 import { QUESTION_HELP } from './list.ts';
 
 interface StreamFlags extends TargetFiles {
@@ -53,15 +53,22 @@ export function streamCommand(): Command {
       'after',
       `${QUESTION_HELP}\n\nExamples:\n  argus audit stream /var/log/argus --to syslog+tls://siem.example --cursor /var/lib/argus-stream/siem --ca siem-ca.pem\n  argus audit stream /var/log/argus decision=deny --to otlp+https://collector.example --cursor /var/lib/argus-stream/otlp --headers token\n  argus audit stream /var/log/argus --to nats+tls://nats.example/argus.audit.host-1 --cursor /var/lib/argus-stream/nats --once`,
     )
-    .action(stream);
+    .action((directory: string, words: readonly string[], flags: StreamFlags) =>
+      untilInterrupted((signal) => stream(directory, words, flags, signal)),
+    );
 }
 
-async function stream(directory: string, words: readonly string[], flags: StreamFlags): Promise<void> {
+async function stream(
+  directory: string,
+  words: readonly string[],
+  flags: StreamFlags,
+  signal: AbortSignal,
+): Promise<void> {
   const wants = predicateOf(parseQuestion(words.join(' '), Date.now()));
   // Not where the option is parsed: a mistake there would be printed with the address, and what is wrong may be a secret.
   const target = openTarget(parseAddress(flags.to), flags, clock.wall);
   await announce(directory, { what: `stream ${target.name}`, question: words.join(' ') });
-  await untilInterrupted(async (signal) => {
+  try {
     const totals = await streamLog(
       {
         reader: auditReader(directory),
@@ -76,7 +83,9 @@ async function stream(directory: string, words: readonly string[], flags: Stream
       signal,
     );
     show(totals, flags);
-  }).finally(() => target.close());
+  } finally {
+    target.close();
+  }
 }
 
 function show(totals: StreamTotals, { json }: StreamFlags): void {

@@ -2,8 +2,8 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { escapeUnsafe, type TailLine, tailAudit } from '../../../../../broker/audit/index.ts';
 import { AUDIT_EVENTS } from '../../../../../broker/record/index.ts';
+import { untilInterrupted } from '../../../interrupt.ts';
 import { announce } from '../announce.ts';
-import { untilInterrupted } from '../interrupt.ts';
 import { faultText, recordText } from './lines.ts';
 
 const DEFAULT_TAIL_LINES = 10;
@@ -26,19 +26,17 @@ export function tailCommand(): Command {
     .option('--event <event>', 'only this event', parseEvent)
     .option('--denied', 'only denials')
     .addHelpText('after', '\nExample:\n  argus audit tail /var/log/argus --denied --follow')
-    .action(tail);
+    .action((directory: string, flags: TailFlags) => untilInterrupted((signal) => tail(directory, flags, signal)));
 }
 
-async function tail(directory: string, flags: TailFlags): Promise<void> {
+async function tail(directory: string, flags: TailFlags, signal: AbortSignal): Promise<void> {
   await announce(directory, { what: 'tail', question: flags.event === undefined ? '' : `event=${flags.event}` });
-  await untilInterrupted(async (signal) => {
-    const lines = tailAudit(directory, {
-      lines: flags.lines,
-      wants: (line) => isWanted(line, flags),
-      ...(flags.follow ? { follow: signal } : {}),
-    });
-    for await (const line of lines) process.stdout.write(`${flags.json ? jsonOf(line) : textOf(line)}\n`);
+  const lines = tailAudit(directory, {
+    lines: flags.lines,
+    wants: (line) => isWanted(line, flags),
+    ...(flags.follow ? { follow: signal } : {}),
   });
+  for await (const line of lines) process.stdout.write(`${flags.json ? jsonOf(line) : textOf(line)}\n`);
 }
 
 /** A line that is not a record is always shown: an auditor has to see it. */
