@@ -2,5 +2,6 @@
 export type { AuditRecord, RecordedDomain } from './audit-record.ts';
 export { AUDIT_CATALOG, AUDIT_EVENTS, type AuditEventName } from './catalog.ts';
 export type { AuditEvent, Detail, Json } from './events.ts';
+export { MESSAGE_IDS, MESSAGE_NAMESPACE } from './message-ids.ts';
 export type { DenialContext, FlowCounter, Recorder } from './recorder.ts';
 export { recordFault, recordJsonSchema } from './schema.ts';

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import type { AuditRecord } from './audit-record.ts';
 import { AUDIT_CATALOG, AUDIT_EVENTS } from './catalog.ts';
+import { MESSAGE_IDS } from './message-ids.ts';
 
 const count = z.int().min(0);
 const domain = z.strictObject({
@@ -61,6 +62,11 @@ const auditRecord = z
   } satisfies { readonly [Key in keyof AuditRecord]-?: z.ZodType })
   .meta({ title: 'Argus audit record', description: 'One line of an audit log of Argus.' });
 
+/** An annotation: a validator does not read it, and a program that knows records by their id does. */
+const MESSAGES = Object.fromEntries(
+  AUDIT_EVENTS.map((event) => [event, { code: AUDIT_CATALOG[event].code, messageId: MESSAGE_IDS[event] }]),
+);
+
 /** Why a value is not a valid audit record; null: it is valid. */
 export function recordFault(value: unknown): string | null {
   const parsed = auditRecord.safeParse(value);
@@ -75,5 +81,5 @@ export function recordFault(value: unknown): string | null {
 
 /** The schema as a JSON Schema document. */
 export function recordJsonSchema(): object {
-  return z.toJSONSchema(auditRecord);
+  return { ...z.toJSONSchema(auditRecord), 'x-messages': MESSAGES };
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -6,6 +7,8 @@ import {
   AUDIT_CATALOG,
   AUDIT_EVENTS,
   type AuditRecord,
+  MESSAGE_IDS,
+  MESSAGE_NAMESPACE,
   recordFault,
   recordJsonSchema,
 } from '../../broker/record/index.ts';
@@ -72,6 +75,30 @@ record('the published schema is the one of the code', () => {
     published,
     JSON.parse(JSON.stringify(recordJsonSchema())),
     'argus audit schema > docs/audit-schema.json',
+  );
+});
+
+/** RFC 9562, section 5.5: a name-based UUID, without its hyphens. */
+function uuidOfName(namespace: string, name: string): string {
+  const hash = createHash('sha1')
+    .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
+    .update(name)
+    .digest();
+  hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x50;
+  hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
+  return hash.toString('hex', 0, 16);
+}
+
+record('the message id of a kind is the UUID of its code, and stands in the schema', () => {
+  // The example of RFC 9562, appendix A.4.
+  const dns = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
+  assert.is(uuidOfName(dns, 'www.example.com'), '2ed6657de927568b95e12665a8aea6a2');
+  for (const event of AUDIT_EVENTS)
+    assert.is(MESSAGE_IDS[event], uuidOfName(MESSAGE_NAMESPACE, AUDIT_CATALOG[event].code), event);
+  const { 'x-messages': messages } = recordJsonSchema() as { 'x-messages': Record<string, { messageId: string }> };
+  assert.equal(
+    Object.entries(messages).map(([event, { messageId }]) => [event, messageId]),
+    AUDIT_EVENTS.map((event) => [event, MESSAGE_IDS[event]]),
   );
 });
 
