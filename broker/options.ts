@@ -124,6 +124,8 @@ const auditObject = z.strictObject({
     )
     .max(MAX_WITNESSES, `at most ${MAX_WITNESSES} witnesses`)
     .default([]),
+  /** How many of them a verification needs. The broker waits for none. */
+  quorum: z.int().min(0).max(MAX_WITNESSES).default(0),
 });
 
 const controlObject = z.strictObject({
@@ -138,7 +140,15 @@ const controlObject = z.strictObject({
     .default(null),
 });
 
-const KEEP_ALL = { keep: null, total: null, warnAt: null, rotate: null, compress: false, witnesses: [] } as const;
+const KEEP_ALL = {
+  keep: null,
+  total: null,
+  warnAt: null,
+  rotate: null,
+  compress: false,
+  witnesses: [],
+  quorum: 0,
+} as const;
 
 export const brokerOptions = z.strictObject({
   /** Directory with the broker's own key and credential (`argus keys enrol … --role broker`). */
@@ -218,6 +228,8 @@ export interface BrokerOptions extends Omit<z.output<typeof brokerOptions>, 'aud
     readonly key?: string | undefined;
     readonly name?: string | undefined;
   }[];
+  /** How many witnesses must have seen the log when it is verified. */
+  readonly quorum: number;
 }
 
 /**
@@ -232,6 +244,9 @@ export function resolveOptions(input: unknown, base: string, origin = 'options')
   const options = parsed.data;
   if (options.policy.source === 'nats' && options.nats === null)
     throw new BrokerError('ERR_BROKER_CONFIG', `${origin}: nats: "source: nats" needs the address of the server`);
+  const { quorum, witnesses } = options.audit;
+  if (quorum > witnesses.length)
+    throw new BrokerError('ERR_BROKER_CONFIG', `${origin}: audit.quorum: ${quorum} of ${witnesses.length} witnesses`);
   return {
     ...options,
     identity: resolve(base, options.identity),
@@ -244,7 +259,8 @@ export function resolveOptions(input: unknown, base: string, origin = 'options')
       rotateMs: options.audit.rotate,
       compress: options.audit.compress,
     },
-    witnesses: options.audit.witnesses,
+    witnesses,
+    quorum,
     runtime: resolve(base, options.runtime),
     control: {
       ...options.control,

@@ -9,7 +9,15 @@ export {
   selectRecords,
   verifyCase,
 } from './cases/index.ts';
-export { type AuditConsole, type CaseDesk, openConsole, type Witnesses } from './console/index.ts';
+export {
+  type AuditConsole,
+  askWitnesses,
+  type CaseDesk,
+  openConsole,
+  type WitnessAnswers,
+  type Witnesses,
+  type WitnessSays,
+} from './console/index.ts';
 export {
   DerivedIndex,
   eachLine,
@@ -24,7 +32,7 @@ export {
   timelineOf,
 } from './derived/index.ts';
 export { AuditQuestionError } from './errors.ts';
-export { avcLine, cefLine, ecsDocument, ocsfEvent } from './export/index.ts';
+export { avcLine, cefLine, ecsDocument, journalEntry, ocsfEvent } from './export/index.ts';
 export {
   type AccessUse,
   accessUse,
@@ -67,5 +75,5 @@ export {
   streamLog,
   type TargetFiles,
 } from './stream/index.ts';
-export { csvCell, csvTable, jsonRows, type Table, textTable } from './table.ts';
+export { columnWidths, csvCell, csvTable, GrowingTable, jsonRows, type Table, textTable } from './table.ts';
 export { IdentityOfWitness, serveWitness } from './witness/index.ts';

@@ -96,6 +96,7 @@ const WRONG: readonly (readonly [what: string, text: string, mentions: string])[
   ['a size without a unit', `${LOG} total: 20G }\n`, '"audit.total": expected MiB'],
   ['a total below two segments', `${LOG} total: 127MiB }\n`, '128MiB'],
   ['a part above the whole', `${LOG} warnAt: 101% }\n`, '"audit.warnAt"'],
+  ['a quorum of more witnesses than there are', `${LOG} quorum: 1 }\n`, 'audit.quorum: 1 of 0 witnesses'],
   ['an unknown key of the log', `${LOG} keeep: 90d }\n`, '"audit": unknown key "keeep", did you mean "keep"?'],
   ['a log without a directory', 'identity: k\npolicy: p\naudit: { keep: 90d }\n', '"audit.directory"'],
   ['an alias bomb', `a: &a [1,1]\n${'b: &b [*a,*a]\n'.repeat(1)}c: [${'*b,'.repeat(2_000)}]\n`, 'argus.yaml'],

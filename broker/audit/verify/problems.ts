@@ -63,7 +63,9 @@ export type ProblemCode =
   /** The witness has seen more records than there are. */
   | 'WITNESS_BEYOND'
   /** The witness has seen other records. */
-  | 'WITNESS_MISMATCH';
+  | 'WITNESS_MISMATCH'
+  /** Fewer witnesses have seen this log than there have to be. */
+  | 'WITNESS_QUORUM';
 
 /** One word for the damage to the log. */
 export type LogFinding =
@@ -117,6 +119,7 @@ export const FINDINGS: Readonly<Record<ProblemCode, LogFinding>> = {
   WITNESS_UNSIGNED: 'wrong key',
   WITNESS_BEYOND: 'rolled back',
   WITNESS_MISMATCH: 'forked',
+  WITNESS_QUORUM: 'unsigned',
 };
 
 export interface LogProblem {

@@ -26,7 +26,7 @@ import { CheckpointCheck, type CheckpointReport, sincePruned } from './checkpoin
 import type { Part, ScannedPart } from './parts.ts';
 import { openScanner, type Scanner } from './pool.ts';
 import { type LogProblem, Problems } from './problems.ts';
-import { WitnessCheck, type WitnessedNotes, type WitnessReport } from './witnesses.ts';
+import { WitnessCheck, type WitnessOptions, type WitnessReport } from './witnesses.ts';
 
 export interface VerifyResult {
   readonly ok: boolean;
@@ -59,17 +59,13 @@ export interface VerifyResult {
   readonly live: boolean;
 }
 
-export interface VerifyOptions {
+export interface VerifyOptions extends WitnessOptions {
   /** A head, or the text of a checkpoint, from an earlier verification. The log must still match it. */
   readonly since?: AuditHead | string;
   /** The last line must have this hash. */
   readonly expectHead?: string;
   /** Keys that may sign the log's checkpoints. None: the key that is stored next to the log, which proves little. */
   readonly keys?: readonly VerifierKey[];
-  /** What witnesses remember: all that they have seen of this log must still be there. */
-  readonly witnessed?: readonly WitnessedNotes[];
-  /** Keys that must have cosigned what the witnesses remember. None: cosignatures are not checked. */
-  readonly witnessKeys?: readonly VerifierKey[];
   /** Returns what is wrong with a record, or null. Called for each record, which makes verify several times slower. */
   readonly judge?: (record: ParsedLine) => string | null;
   /** Called after each part with the bytes checked so far and the total. */
@@ -87,7 +83,7 @@ export async function verifyAudit(directory: string, options: VerifyOptions = {}
   const signed = await CheckpointCheck.read(reader, options.keys ?? [], remembered(options.since));
   const { pruned, left: segments } = await withoutPruned(reader, await reader.segments());
   const problems = new Problems(MAX_PROBLEMS);
-  const witnesses = new WitnessCheck(options.witnessed ?? [], options.keys ?? [], options.witnessKeys ?? []);
+  const witnesses = new WitnessCheck(options);
   const sizes = [...new Set([...signed.sizes, ...witnesses.sizes])].filter((size) => size > 0).sort((a, b) => a - b);
   const since = typeof options.since === 'object' ? options.since : undefined;
   const check = new ChainCheck({ since, pruned, sizes, judge: options.judge }, problems);

@@ -21,6 +21,17 @@ export interface WitnessedNotes {
   readonly text: string;
 }
 
+export interface WitnessOptions {
+  /** What witnesses remember: all that they have seen of this log must still be there. */
+  readonly witnessed?: readonly WitnessedNotes[];
+  /** Keys that may sign the log. None: the log's signatures on the notes are not checked. */
+  readonly keys?: readonly VerifierKey[];
+  /** Keys that must have cosigned what the witnesses remember. None: cosignatures are not checked. */
+  readonly witnessKeys?: readonly VerifierKey[];
+  /** So many different witnesses must have seen this log. */
+  readonly quorum?: number;
+}
+
 export interface WitnessReport {
   readonly from: string;
   /** The key that cosigned; null: no key was given. */
@@ -35,12 +46,13 @@ export class WitnessCheck {
   readonly #places: readonly { readonly from: string; readonly found: readonly (Checkpoint | null)[] }[];
   readonly #logKeys: readonly VerifierKey[];
   readonly #witnessKeys: readonly VerifierKey[];
+  readonly #quorum: number;
 
-  /** @param logKeys keys that the caller gave; none: the log's signatures on the notes are not checked */
-  constructor(places: readonly WitnessedNotes[], logKeys: readonly VerifierKey[], witnessKeys: readonly VerifierKey[]) {
+  constructor({ witnessed: places = [], keys: logKeys = [], witnessKeys = [], quorum = 0 }: WitnessOptions) {
     this.#places = places.map(({ from, text }) => ({ from, found: splitNotes(text).map(parseCheckpoint) }));
     this.#logKeys = logKeys;
     this.#witnessKeys = witnessKeys;
+    this.#quorum = quorum;
   }
 
   /** Tree sizes whose roots are needed. */
@@ -50,7 +62,7 @@ export class WitnessCheck {
 
   /** @param names names of the keys that sign this log */
   judge(check: ChainCheck, names: readonly string[], problems: Problems): readonly WitnessReport[] {
-    return this.#places.flatMap(({ from, found }) => {
+    const reports = this.#places.flatMap(({ from, found }) => {
       if (found.includes(null)) problems.add('WITNESS_MALFORMED', `"${from}" holds a piece that is not a checkpoint`);
       const ofBroker = found.filter((one) => one !== null && names.includes(originName(one.origin)));
       const newest = ofBroker.findLast((one) => one?.origin === this.#ownOrigin(one, check)) ?? null;
@@ -60,6 +72,11 @@ export class WitnessCheck {
         problems.add('WITNESS_OTHER_LOG', `"${from}" has cosigned another log of this broker, "${last.origin}", since`);
       return newest === null ? [] : this.#compare(from, newest, check, problems);
     });
+    // One witness at two places is one witness.
+    const seen = new Set(reports.map(({ from, name }) => name ?? from)).size;
+    if (seen < this.#quorum)
+      problems.add('WITNESS_QUORUM', `${seen} witnesses have seen this log, and ${this.#quorum} have to`);
+    return reports;
   }
 
   #ownOrigin(one: Checkpoint | null, { firstLeaf }: ChainCheck): string | null {

@@ -1,5 +1,4 @@
 /** Entry of console/. */
 
 export { type AuditConsole, openConsole } from './server.ts';
-export type { CaseDesk } from './views/cases.ts';
-export type { Witnesses } from './witnesses.ts';
+export { askWitnesses, type WitnessAnswers, type Witnesses, type WitnessSays } from './witnesses.ts';

@@ -1,28 +1,23 @@
 /** `argus console`: the audit log in a browser. */
 import { mkdir } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { AuditError, type VerifierKey } from '../../../broker/audit/index.ts';
+import type { VerifierKey } from '../../../broker/audit/index.ts';
 import { INSPECTORS } from '../../../broker/index.ts';
 import { loadIdentity } from '../../../keys/index.ts';
-import { AuditQuestionError, type CaseDesk, openConsole, type Witnesses } from '../../audit/index.ts';
+import { AuditQuestionError, type CaseDesk, openConsole } from '../../audit/index.ts';
 import { untilInterrupted, whenInterrupted } from '../interrupt.ts';
 import { announce } from './audit/announce.ts';
 import { parseKeys } from './audit/arguments.ts';
-import { configuredWitnesses } from './audit/evidence/configured-witnesses.ts';
-import { witnessedAt } from './audit/evidence/verify.ts';
-import { credentialedKeys, withWitnessOptions } from './audit/evidence/witness-keys.ts';
+import { namedWitnesses } from './audit/evidence/named-witnesses.ts';
+import { type WitnessFlags, withWitnessOptions } from './audit/evidence/witness-keys.ts';
 import { load } from './policy/directory.ts';
 
-interface ConsoleFlags {
+interface ConsoleFlags extends WitnessFlags {
   readonly port: number;
   readonly key?: readonly VerifierKey[];
   readonly candidate?: string;
   readonly identity?: string;
   readonly cases?: string;
-  readonly witness?: readonly string[];
-  readonly witnessKey?: readonly VerifierKey[];
-  readonly witnessAuthority?: string;
-  readonly revocations?: string;
 }
 
 const MAX_TCP_PORT = 65_535;
@@ -47,7 +42,7 @@ export function consoleCommand(): Command {
 
 async function show(directory: string, flags: ConsoleFlags, signal: AbortSignal): Promise<void> {
   const desk = await deskOf(directory, flags);
-  const witnesses = witnessesOf(directory, flags);
+  const witnesses = namedWitnesses(directory, flags);
   await announce(directory, { what: 'console', question: '' });
   const opened = await openConsole({
     directory,
@@ -61,23 +56,6 @@ async function show(directory: string, flags: ConsoleFlags, signal: AbortSignal)
   process.stdout.write(`${opened.url}\n`);
   await whenInterrupted(signal);
   await opened.close();
-}
-
-/** Those of the command line, else those of the broker's configuration. Null: this console compares with none. */
-function witnessesOf(directory: string, flags: ConsoleFlags): Witnesses | null {
-  const { witness: places, witnessKey = [], witnessAuthority, revocations } = flags;
-  if (places === undefined) {
-    if (witnessKey.length === 0 && witnessAuthority === undefined && revocations === undefined)
-      return configuredWitnesses(directory);
-    throw new AuditError('ERR_AUDIT_WITNESS', 'the options about witnesses need --witness');
-  }
-  const isConfigured = false;
-  return {
-    places,
-    isConfigured,
-    ask: witnessedAt,
-    keys: async () => [...witnessKey, ...(await credentialedKeys(flags))],
-  };
 }
 
 /** Null: this console makes no cases. */

@@ -115,6 +115,20 @@ witnesses('each checkpoint is cosigned, and the proof needs only the records sin
   assert.equal(result.witnesses, [{ from: 'w', name: 'auditor.example', size: 19, cosignedAt: 1_700_000_000 }]);
 });
 
+witnesses('a quorum counts witnesses that have seen the log, and one at two places is one', async () => {
+  const one = await site();
+  await grow(one, 5);
+  const found = async (places: readonly string[], quorum: number): Promise<readonly ProblemCode[]> => {
+    const witnessed = places.map((from) => ({ from, text: one.witness.notes }));
+    const options = { reader: one.disk, witnessed, witnessKeys: [one.witness.key], quorum };
+    return (await verifyAudit('unused', options)).problems.map(({ code }) => code);
+  };
+  assert.equal(await found(['here'], 1), []);
+  assert.equal(await found(['here', 'there'], 2), ['WITNESS_QUORUM']);
+  assert.equal(await found([], 1), ['WITNESS_QUORUM']);
+  assert.equal(await found([], 0), []);
+});
+
 witnesses('after a restart the log goes on where the witness is, also without its own memory of it', async () => {
   const first = await site();
   await grow(first, 4);

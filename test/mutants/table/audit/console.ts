@@ -6,15 +6,15 @@ const PAGE_ONLY = 'a console writes only what its auditor signs';
 
 export const CONSOLE: readonly Mutant[] = [
   {
-    in: 'clients/audit/console/witnesses.ts',
-    find: 'if (keys === null) return { witnessed: [], witnessKeys: [], silent };',
-    replace: 'if (keys === null) return { witnessed: answers.filter((one) => one !== null), witnessKeys: [], silent };',
+    in: 'clients/cli/commands/audit/evidence/configured-witnesses.ts',
+    find: 'const keys = [await keyOf(one, join(options.identity, TRUSTED_AUTHORITY))];',
+    replace: 'const keys: VerifierKey[] = [];',
     promise: 'a witness without a trusted key does not count',
-    tests: ['test/audit/console/console-context.test.ts'],
+    tests: ['test/cli/configured-witnesses.test.ts'],
   },
   {
     in: 'clients/cli/commands/audit/evidence/configured-witnesses.ts',
-    find: 'if (key.name !== name)',
+    find: 'if (name !== undefined && key.name !== name)',
     replace: 'if (false)',
     promise: 'a witness without a trusted key does not count',
     tests: ['test/cli/configured-witnesses.test.ts'],
@@ -25,6 +25,13 @@ export const CONSOLE: readonly Mutant[] = [
     replace: 'return options;',
     promise: 'a witness without a trusted key does not count',
     tests: ['test/cli/configured-witnesses.test.ts'],
+  },
+  {
+    in: 'broker/audit/verify/witnesses.ts',
+    find: 'const seen = new Set(reports.map(({ from, name }) => name ?? from)).size;',
+    replace: 'const seen = reports.length;',
+    promise: 'a witness without a trusted key does not count',
+    tests: ['test/audit/witness/witness.test.ts'],
   },
   {
     in: 'clients/audit/console/guard.ts',

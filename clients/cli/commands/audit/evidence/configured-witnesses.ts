@@ -7,24 +7,27 @@ import { findConfig, type SearchPlaces } from '../../../../../broker/config/inde
 import { readOptions } from '../../../../../broker/index.ts';
 import type { Witnesses } from '../../../../audit/index.ts';
 import { BROKER_CONFIG } from '../../../sockets/control.ts';
-import { witnessedAt } from './verify.ts';
-import { credentialedKeys } from './witness-keys.ts';
+import { credentialedKeys, witnessedAt } from './witness-keys.ts';
 
 /** In the directory of the broker's identity. */
 const TRUSTED_AUTHORITY = 'authority.jwk';
 
 type Configured = ReturnType<typeof readOptions>;
+type ConfiguredWitness = Configured['witnesses'][number];
 
 /** Null: no configuration is found, it is of another log, or it names none. */
 export function configuredWitnesses(directory: string, places?: SearchPlaces): Witnesses | null {
   const options = optionsOf(directory, places);
   if (options === null || options.witnesses.length === 0) return null;
-  return {
-    places: options.witnesses.map(({ url }) => url),
-    isConfigured: true,
-    ask: witnessedAt,
-    keys: () => keysOf(options),
+  const named = new Map(options.witnesses.map((one) => [one.url, one]));
+  const ask = async (place: string) => {
+    const one = named.get(place);
+    if (one === undefined) throw new AuditError('ERR_AUDIT_WITNESS', `"${place}" is no witness of the configuration`);
+    // The key first: what a witness without a trusted key says does not count.
+    const keys = [await keyOf(one, join(options.identity, TRUSTED_AUTHORITY))];
+    return { notes: await witnessedAt(place), keys };
   };
+  return { places: [...named.keys()], isConfigured: true, quorum: options.quorum, ask };
 }
 
 function optionsOf(directory: string, places?: SearchPlaces): Configured | null {
@@ -39,31 +42,22 @@ function optionsOf(directory: string, places?: SearchPlaces): Configured | null 
 }
 
 /** A witness with a name in place of a key has a credential of the authority that the broker trusts. */
-async function keysOf({ witnesses, identity }: Configured): Promise<readonly VerifierKey[]> {
-  const keys: VerifierKey[] = [];
-  for (const { url, key: text, name } of witnesses) {
-    if (name === undefined) {
-      const key = parseVerifierKey(text ?? '');
-      if (key !== null) keys.push(key);
-      continue;
-    }
-    const key = await keyOf(url, join(identity, TRUSTED_AUTHORITY));
-    if (key.name !== name)
-      throw new AuditError('ERR_AUDIT_WITNESS', `the witness at "${url}" is "${key.name}", not "${name}"`);
-    keys.push(key);
-  }
-  return keys;
+async function keyOf({ url, key: text, name }: ConfiguredWitness, authority: string): Promise<VerifierKey> {
+  const key = name === undefined ? parseVerifierKey(text ?? '') : await credentialedKey(url, authority);
+  if (key === null) throw new AuditError('ERR_AUDIT_WITNESS', `the witness at "${url}" has no key`);
+  if (name !== undefined && key.name !== name)
+    throw new AuditError('ERR_AUDIT_WITNESS', `the witness at "${url}" is "${key.name}", not "${name}"`);
+  return key;
 }
 
-async function keyOf(url: string, authority: string): Promise<VerifierKey> {
+async function credentialedKey(url: string, authority: string): Promise<VerifierKey | null> {
   try {
     const [key] = await credentialedKeys({ witness: [url], witnessAuthority: authority });
-    if (key !== undefined) return key;
+    return key ?? null;
   } catch (cause) {
     if (cause instanceof AuditError) throw cause;
     throw new AuditError('ERR_AUDIT_WITNESS', `the key of the witness at "${url}" is not known: ${reasonOf(cause)}`, {
       cause,
     });
   }
-  throw new AuditError('ERR_AUDIT_WITNESS', `the witness at "${url}" has no key`);
 }

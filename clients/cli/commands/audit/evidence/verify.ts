@@ -1,37 +1,31 @@
 /** `argus audit verify`: the first command that an auditor runs. */
-import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import {
   AuditError,
   escapeUnsafe,
-  fetchWitnessed,
   type ParsedLine,
   parseCheckpoint,
   type VerifierKey,
   type VerifyResult,
   verifyAudit,
-  type WitnessedNotes,
 } from '../../../../../broker/audit/index.ts';
-import { reasonOf } from '../../../../../broker/base/index.ts';
 import { recordFault } from '../../../../../broker/record/index.ts';
+import { askWitnesses, type WitnessAnswers, type Witnesses } from '../../../../audit/index.ts';
 import { printJson } from '../../../output.ts';
 import { reportProgress } from '../../../progress/index.ts';
 import { parseKeys, readSmallFile } from '../arguments.ts';
-import { credentialedKeys, withWitnessOptions } from './witness-keys.ts';
+import { namedWitnesses } from './named-witnesses.ts';
+import { type WitnessFlags, withWitnessOptions } from './witness-keys.ts';
 
 /** Problems shown to a human; --json has more. */
 const SHOWN_PROBLEMS = 20;
 
-interface VerifyFlags {
+interface VerifyFlags extends WitnessFlags {
   readonly json?: true;
   readonly since?: { readonly seq: number; readonly hash: string } | string;
   readonly key?: readonly VerifierKey[];
   readonly expectHead?: string;
   readonly schema?: true;
-  readonly witness?: readonly string[];
-  readonly witnessKey?: readonly VerifierKey[];
-  readonly witnessAuthority?: string;
-  readonly revocations?: string;
 }
 
 export function verifyCommand(): Command {
@@ -47,26 +41,39 @@ export function verifyCommand(): Command {
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  argus audit verify /var/log/argus\n  argus audit verify /var/log/argus --key broker.vkey --since last.checkpoint\n  argus audit verify /var/log/argus --key broker.vkey --witness http://10.0.0.9:7420 --witness-key witness.vkey\n  argus audit verify /var/log/argus --key broker.vkey --witness http://10.0.0.9:7420 --witness-authority authority.pub.jwk',
+      '\nExamples:\n  argus audit verify /var/log/argus\n  argus audit verify /var/log/argus --key broker.vkey --since last.checkpoint\n  argus audit verify /var/log/argus --key broker.vkey --witness http://10.0.0.9:7420 --witness-key witness.vkey\n  argus audit verify /var/log/argus --key broker.vkey --witness http://10.0.0.9:7420 --witness-authority authority.pub.jwk\n\nWithout --witness, the witnesses and their keys are those in the argus.yaml of the broker that writes this log.',
     )
     .action(async (directory: string, flags: VerifyFlags) => {
-      const witnessKeys = [...(flags.witnessKey ?? []), ...(await credentialedKeys(flags))];
+      const witnesses = namedWitnesses(directory, flags);
+      const { silent, ...witnessed } = await answersOf(witnesses);
       const result = await verifyAudit(directory, {
         ...(flags.since === undefined ? {} : { since: flags.since }),
         ...(flags.key === undefined ? {} : { keys: flags.key }),
         ...(flags.expectHead === undefined ? {} : { expectHead: flags.expectHead }),
-        ...(flags.witness === undefined ? {} : { witnessed: await Promise.all(flags.witness.map(witnessedAt)) }),
-        ...(witnessKeys.length === 0 ? {} : { witnessKeys }),
+        ...witnessed,
         ...(flags.schema ? { judge: (record: ParsedLine) => recordFault(record.fields) } : {}),
         onProgress: (done, total) => reportProgress({ done, total, unit: 'bytes' }),
       });
-      if (flags.json) printJson(result);
-      else process.stdout.write(`${verifyText(result, flags)}\n`);
+      if (flags.json) printJson({ ...result, silentWitnesses: silent });
+      else process.stdout.write(`${verifyText(result, flags, witnesses, silent)}\n`);
       if (!result.ok) process.exitCode = 1;
     });
 }
 
-function verifyText(result: VerifyResult, flags: VerifyFlags): string {
+/** A witness of the command line has to answer. Without one of the configuration the log is verified all the same. */
+async function answersOf(witnesses: Witnesses | null): Promise<WitnessAnswers> {
+  const answers = await askWitnesses(witnesses);
+  const [first] = answers.silent;
+  if (first === undefined || witnesses?.isConfigured) return answers;
+  throw new AuditError('ERR_AUDIT_WITNESS', first.reason);
+}
+
+function verifyText(
+  result: VerifyResult,
+  flags: VerifyFlags,
+  witnesses: Witnesses | null,
+  silent: WitnessAnswers['silent'],
+): string {
   const { ok, records, segments, head, lastSeq, prunedRecords } = result;
   const lines = [`${ok ? 'PASS' : 'FAIL'} ${records} records in ${segments} segments`];
   if (prunedRecords > 0)
@@ -87,6 +94,11 @@ function verifyText(result: VerifyResult, flags: VerifyFlags): string {
     const when = cosignedAt === null ? '' : ` at ${new Date(cosignedAt * 1_000).toISOString()}`;
     lines.push(`  witness ${name ?? from} has seen ${size} records${when}; all are still there, unaltered`);
   }
+  for (const { place, reason } of silent) lines.push(`  not compared with ${place}: ${reason}`);
+  if (witnesses?.isConfigured && result.witnesses.length > 0)
+    lines.push(
+      '  The witnesses are those of argus.yaml, which lies on this host: name them with --witness to trust it less.',
+    );
   if (ok && flags.since === undefined && flags.expectHead === undefined && result.witnesses.length === 0) {
     lines.push(
       '  A cut-off end or a log rewritten does not show: keep a checkpoint ("argus audit checkpoint DIR") elsewhere,',
@@ -108,16 +120,6 @@ function checkpointLines({ checkpoints }: VerifyResult): readonly string[] {
       '  The key lies beside the log, where a forger could have put it: get it from the broker and pass --key.',
     );
   return lines;
-}
-
-/** An address, or a file. */
-export async function witnessedAt(place: string): Promise<WitnessedNotes> {
-  if (/^https?:\/\//.test(place)) return { from: place, text: await fetchWitnessed(place) };
-  try {
-    return { from: place, text: await readFile(place, 'utf8') };
-  } catch (cause) {
-    throw new AuditError('ERR_AUDIT_WITNESS', `cannot read "${place}": ${reasonOf(cause)}`, { cause });
-  }
 }
 
 function parseHash(text: string): string {
