@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { AUDIT_EVENTS } from '../../broker/record/index.ts';
+import { AUDIT_CATALOG, AUDIT_EVENTS, type AuditEventName } from '../../broker/record/index.ts';
 import { FIELDS, parseQuestion } from '../../clients/audit/index.ts';
 
 const docs = suite('audit docs');
@@ -26,8 +26,22 @@ docs('every event, error code and problem is documented', () => {
   const codes = unionOf('AuditErrorCode');
   const problems = [...unionOf('ProblemCode'), ...unionOf('LineFault')];
   assert.is(codes.length, 10);
-  assert.is(problems.length, 35);
+  assert.is(problems.length, 36);
   for (const word of [...AUDIT_EVENTS, ...codes, ...problems]) assert.match(TEXT, `\`${word}\``, word);
+});
+
+docs('the table of events has the stable code of each', () => {
+  const rows = [...TEXT.matchAll(/^\| (`[a-z.]+`[^|]*) \| ((?:A\d{4}[IWE] ?)+) \|/gm)];
+  const told = rows.flatMap(([, names = '', codes = '']) => {
+    const events = [...names.matchAll(/`([a-z.]+)`/g)]
+      .map(([, name = '']) => name)
+      .filter((name) => name in AUDIT_CATALOG);
+    return events.map((event, at) => [event, codes.trim().split(' ')[at]]);
+  });
+  assert.equal(
+    new Map(told.sort() as [string, string][]),
+    new Map(AUDIT_EVENTS.map((event: AuditEventName) => [event, AUDIT_CATALOG[event].code] as const).toSorted()),
+  );
 });
 
 docs('every documented error code is one, and is used', () => {
@@ -44,7 +58,7 @@ docs('every field of a question is documented, and every documented question is 
     ...TEXT.matchAll(/^argus audit (?:list|report|traffic|first-seen|probes|timeline) DIR(.*?)(?: {2,}|$)/gm),
   ];
   assert.ok(asked.length >= 7);
-  for (const [, words = ''] of asked) parseQuestion(words.replace(/--\S+ \S+/g, ''), Date.now());
+  for (const [, words = ''] of asked) parseQuestion(words.replace(/--\S+(?: \S+)?/g, ''), Date.now());
 });
 
 docs.run();

@@ -1,4 +1,5 @@
 /** Entry of console/. */
 
 export { type AuditConsole, openConsole } from './server.ts';
+export type { CaseDesk } from './views/cases.ts';
 export { askWitnesses, type WitnessAnswers, type Witnesses, type WitnessSays } from './witnesses.ts';

@@ -20,8 +20,10 @@ export class Groups {
   readonly #by: readonly QueryField[];
   readonly #groups = new Map<string, Group>();
 
-  constructor(by: readonly QueryField[]) {
+  /** @param counted groups of the rows before: an index has counted them */
+  constructor(by: readonly QueryField[], counted: readonly Group[] = []) {
     this.#by = by;
+    for (const group of counted) this.#groups.set(groupName(group.key), { ...group });
   }
 
   add(row: QueryRow): Group {

@@ -165,8 +165,10 @@ export class Timeline {
   readonly #bucketMs: number;
   readonly #buckets = new Map<number, { allowed: number; denied: number; other: number }>();
 
-  constructor(bucketMs: number) {
+  /** @param counted counts of the rows before: an index has counted them */
+  constructor(bucketMs: number, counted: readonly TimelineCount[] = []) {
     this.#bucketMs = bucketMs;
+    for (const { time, ...counts } of counted) this.#buckets.set(Date.parse(time), counts);
   }
 
   add(row: QueryRow): void {

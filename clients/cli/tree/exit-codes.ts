@@ -30,7 +30,12 @@ const FOUND: Readonly<Record<string, string>> = {
   'argus audit verify-proof': 'the proof does not hold',
   'argus audit verify-payload': 'the file is not the payload',
   'argus audit verify-case': 'the case does not hold',
-  'argus audit list': 'the log has lines that are not records',
+  ...Object.fromEntries(
+    [
+      ...['list', 'report', 'traffic', 'first-seen', 'probes', 'deny-then-allow', 'flow', 'timeline'],
+      ...['access', 'rules', 'reviews'],
+    ].map((name) => [`argus audit ${name}`, 'nothing answers the question: `<no matches>`']),
+  ),
 };
 
 /** Commands with exit codes of their own. */

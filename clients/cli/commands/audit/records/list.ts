@@ -1,24 +1,20 @@
 /** `argus audit list`: the records that answer a question, and those that come. */
-import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import {
   escapeUnsafe,
   followAudit,
-  type LinePlace,
   type ParsedLine,
   type PlacedLine,
-  placeAfter,
   readAudit,
 } from '../../../../../broker/audit/index.ts';
-import { replaceFile } from '../../../../../broker/files/index.ts';
 import {
-  AuditQuestionError,
   avcLine,
   cefLine,
   csvCell,
   eachLine,
   ecsDocument,
   FIELDS,
+  journalEntry,
   ocsfEvent,
   type Predicate,
   parseQuestion,
@@ -30,13 +26,12 @@ import {
 import { untilInterrupted } from '../../../interrupt.ts';
 import { counted } from '../../../progress/index.ts';
 import { announce } from '../announce.ts';
+import { BEGINNING, CHECKPOINT_OPTION, gapNotice, LogCursor, Reached } from '../cursor.ts';
 import { type IndexFlags, NO_INDEX, openIndex } from '../indexed.ts';
 import { faultText, recordText } from './lines.ts';
 
-const FORMATS = ['text', 'json', 'csv', 'ecs', 'ocsf', 'cef', 'avc'] as const;
+const FORMATS = ['text', 'json', 'csv', 'ecs', 'ocsf', 'cef', 'journal', 'avc'] as const;
 type ListFormat = (typeof FORMATS)[number];
-
-const BEGINNING: LinePlace = { segment: 0, offset: 0 };
 
 /** Counts the records that the format has no line for. */
 interface LeftOut {
@@ -62,7 +57,7 @@ export function listCommand(): Command {
     .option('-f, --follow', 'go on with what is appended')
     .addOption(new Option('--format <format>', 'how').choices(FORMATS).default('text'))
     .option(...NO_INDEX)
-    .option('--checkpoint <file>', 'only what came since the last run with this file; written at the end')
+    .option(...CHECKPOINT_OPTION)
     .addHelpText(
       'after',
       `${QUESTION_HELP}\n\nExamples:\n  argus audit list /var/log/argus decision=deny since=today\n  argus audit list /var/log/argus 'src=@app (class=msg OR port<1024)' --format csv\n  argus audit list /var/log/argus --follow --format ecs\n  argus audit list /var/log/argus event=policy.load --checkpoint ~/.argus-seen`,
@@ -74,21 +69,23 @@ async function list(directory: string, words: readonly string[], flags: ListFlag
   const asked = parseQuestion(words.join(' '), Date.now());
   const wants = predicateOf(asked);
   await announce(directory, { what: 'list', question: words.join(' ') });
-  const from = flags.checkpoint === undefined ? undefined : readCursor(flags.checkpoint, directory);
-  let [found, end] = [0, from];
+  const cursor = flags.checkpoint === undefined ? null : await LogCursor.read(flags.checkpoint, 'list', directory);
+  const reached = new Reached(cursor?.from ?? BEGINNING);
+  let found = 0;
   const leftOut: LeftOut = { count: 0 };
   await untilInterrupted(async (signal) => {
     if (flags.format === 'csv') process.stdout.write(`${FIELDS.join(',')}\r\n`);
     const use = (line: PlacedLine): void => {
-      end = placeAfter(line);
+      gapNotice(cursor, line);
+      reached.add(line);
       found += write(line, wants, flags, leftOut);
     };
     // What came since a checkpoint is at the end of the log, so it is read from there.
-    const index = flags.checkpoint === undefined ? await openIndex(directory, flags) : null;
+    const index = cursor === null ? await openIndex(directory, flags) : null;
     try {
-      if (index !== null && (await eachLine(index, directory, asked, use))) end = index.place;
+      if (index !== null && (await eachLine(index, directory, asked, use))) reached.skipTo(index.place);
       else
-        for await (const line of counted(readAudit(directory, from))) {
+        for await (const line of counted(readAudit(directory, reached.place))) {
           if (signal.aborted) break;
           use(line);
         }
@@ -96,9 +93,9 @@ async function list(directory: string, words: readonly string[], flags: ListFlag
       index?.close();
     }
     if (!flags.follow) return;
-    for await (const line of followAudit(directory, end ?? BEGINNING, signal)) use(line);
+    for await (const line of followAudit(directory, reached.place, signal)) use(line);
   });
-  if (flags.checkpoint !== undefined && end !== undefined) await writeCursor(flags.checkpoint, directory, end);
+  await cursor?.write(reached);
   if (leftOut.count > 0)
     process.stderr.write(`${leftOut.count} records have no AVC line: they are not decisions, or were only counted\n`);
   if (found > 0) return;
@@ -124,6 +121,7 @@ function write(
   else if (flags.format === 'ecs') process.stdout.write(`${escapeUnsafe(JSON.stringify(ecsDocument(parsed)))}\n`);
   else if (flags.format === 'ocsf') process.stdout.write(`${escapeUnsafe(JSON.stringify(ocsfEvent(parsed)))}\n`);
   else if (flags.format === 'cef') process.stdout.write(`${cefLine(parsed)}\n`);
+  else if (flags.format === 'journal') process.stdout.write(journalEntry(parsed, recordText(parsed)));
   else if (flags.format === 'avc') return writeAvc(parsed, leftOut);
   else if (flags.format === 'csv') process.stdout.write(`${FIELDS.map((field) => cellOf(row, field)).join(',')}\r\n`);
   else process.stdout.write(`${recordText(parsed)}\n`);
@@ -141,31 +139,4 @@ function writeAvc(parsed: ParsedLine, leftOut: LeftOut): number {
 function cellOf(row: RecordRow, field: QueryField): string {
   const value = row.get(field);
   return value === undefined ? '' : escapeUnsafe(csvCell(typeof value === 'number' ? value : shown(value)));
-}
-
-/** Undefined: the first run with this file. */
-function readCursor(file: string, directory: string): LinePlace | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-  try {
-    const cursor = JSON.parse(text) as { directory?: unknown; segment?: unknown; offset?: unknown };
-    const { segment, offset } = cursor;
-    if (cursor.directory === directory && typeof segment === 'number' && typeof offset === 'number')
-      return { segment, offset };
-  } catch {
-    // Fall through: not JSON.
-  }
-  throw new AuditQuestionError(
-    'ERR_AUDIT_CURSOR',
-    `"${file}" is not the cursor of a list of "${directory}"; remove it`,
-  );
-}
-
-function writeCursor(file: string, directory: string, { segment, offset }: LinePlace): Promise<void> {
-  return replaceFile(file, `${JSON.stringify({ directory, segment, offset })}\n`, 0o600);
 }

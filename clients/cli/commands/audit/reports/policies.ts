@@ -18,7 +18,7 @@ import {
 } from '../../../../audit/index.ts';
 import { counted } from '../../../progress/index.ts';
 import { announce } from '../announce.ts';
-import { print, type TableFlags } from './reports.ts';
+import { print, type TableFlags } from './run-report.ts';
 
 interface PolicyFlags extends TableFlags {
   /** Milliseconds since 1970. */

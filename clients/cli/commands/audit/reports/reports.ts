@@ -3,47 +3,32 @@ import { Command, InvalidArgumentError } from 'commander';
 import { escapeUnsafe, type ParsedLine, readAudit } from '../../../../../broker/audit/index.ts';
 import {
   AuditQuestionError,
-  csvTable,
   type DerivedIndex,
-  eachLine,
   fieldOf,
   type Group,
   Groups,
   groupsOf,
-  jsonRows,
-  malformedLines,
   ObservedFlow,
   Openings,
-  type Predicate,
   Probes,
-  parseQuestion,
   predicateOf,
   type QueryField,
   type Question,
   RecordRow,
   shown,
   sortedGroups,
-  type Table,
   Timeline,
-  type TimelineCount,
-  textTable,
   timelineOf,
 } from '../../../../audit/index.ts';
 import { printJson } from '../../../output.ts';
 import { counted } from '../../../progress/index.ts';
 import { announce } from '../announce.ts';
 import { parseSeq } from '../arguments.ts';
-import { type IndexFlags, NO_INDEX, openIndex } from '../indexed.ts';
+import { CHECKPOINT_OPTION } from '../cursor.ts';
+import { NO_INDEX } from '../indexed.ts';
 import { recordText } from '../records/lines.ts';
 import { QUESTION_HELP } from '../records/list.ts';
-
-export interface TableFlags {
-  readonly json?: true;
-  readonly csv?: true;
-}
-
-/** Of a command that asks a question. */
-export interface QuestionFlags extends TableFlags, IndexFlags {}
+import { type Report, type ReportFlags, runReport } from './run-report.ts';
 
 const DEFAULT_BY: readonly QueryField[] = ['src', 'dst', 'class', 'permission', 'decision', 'reason'];
 const BUCKETS: ReadonlyMap<string, number> = new Map([
@@ -65,100 +50,120 @@ export function reportCommands(): readonly Command[] {
   ];
 }
 
-export function question(name: string, description: string, example: string): Command {
+/** @param make the report, for the options of one run */
+function question<Flags extends ReportFlags>(
+  name: string,
+  description: string,
+  example: string,
+  make: (flags: Flags) => (asked: Question) => Report,
+): Command {
   return new Command(name)
     .description(description)
     .argument('<dir>', 'the audit directory')
     .argument('[question...]', 'only of these records')
-    .option('--json', 'one JSON array')
+    .option('-f, --follow', 'go on: print each row that is new or has changed, at most once a second')
+    .option(...CHECKPOINT_OPTION)
+    .option('--json', 'one JSON array; with --follow one object per line')
     .option('--csv', 'as CSV')
     .option(...NO_INDEX)
-    .addHelpText('after', `${QUESTION_HELP}\n\nExample:\n  ${example}`);
+    .addHelpText('after', `${QUESTION_HELP}\n\nExample:\n  ${example}`)
+    .action((directory: string, words: readonly string[], flags: Flags) =>
+      runReport({ command: name, directory, words }, flags, make(flags)),
+    );
+}
+
+interface GroupFlags extends ReportFlags {
+  readonly by: readonly QueryField[];
 }
 
 function reportCommand(): Command {
-  return question(
+  return question<GroupFlags>(
     'report',
     'count records by some of their fields',
     'argus audit report /var/log/argus decision=deny since=week-ago --by src,dst,class',
-  )
-    .option('--by <fields>', 'which, with commas between', parseFields, DEFAULT_BY)
-    .action(
-      async (
-        directory: string,
-        words: readonly string[],
-        flags: QuestionFlags & { readonly by: readonly QueryField[] },
-      ) => {
-        const rows = (await countedBy(directory, words, flags)).map((one) => [
-          ...one.key,
-          one.events,
-          one.messages,
-          one.bytes,
-          one.lastSeq,
-        ]);
-        print({ columns: [...flags.by, 'events', 'messages', 'bytes', 'last'], rows }, flags);
-      },
-    );
+    ({ by }) =>
+      () =>
+        groupReport(by, { kind: 'all' }, (groups) => ({
+          columns: [...by, 'events', 'messages', 'bytes', 'last'],
+          rows: sortedGroups(groups, 'events').map((one) => [
+            ...one.key,
+            one.events,
+            one.messages,
+            one.bytes,
+            one.lastSeq,
+          ]),
+        })),
+  ).option('--by <fields>', 'which, with commas between', parseFields, DEFAULT_BY);
 }
 
+/** The flow's counts also include the records of an auditallow class. */
+const FLOWS: Question = { kind: 'text', field: 'event', values: ['flow'], isNegated: false };
+
 function trafficCommand(): Command {
-  return question(
+  return question<GroupFlags>(
     'traffic',
     'who sent what to whom, and how much',
     'argus audit traffic /var/log/argus src=chrome-vm since=today',
-  )
-    .option('--by <fields>', 'by which fields, with commas between', parseFields, ['src', 'dst', 'class'])
-    .action(
-      async (
-        directory: string,
-        words: readonly string[],
-        flags: QuestionFlags & { readonly by: readonly QueryField[] },
-      ) => {
-        // The flow's counts also include the records of an auditallow class.
-        const rows = (await countedBy(directory, words, flags, FLOWS)).map((one) => [
-          ...one.key,
-          one.messages,
-          one.bytes,
-          one.first,
-          one.last,
-        ]);
-        print({ columns: [...flags.by, 'messages', 'bytes', 'first', 'last'], rows }, flags);
-      },
-    );
+    ({ by }) =>
+      () =>
+        groupReport(by, FLOWS, (groups) => ({
+          columns: [...by, 'messages', 'bytes', 'first', 'last'],
+          rows: sortedGroups(groups, 'bytes').map((one) => [...one.key, one.messages, one.bytes, one.first, one.last]),
+        })),
+  ).option('--by <fields>', 'by which fields, with commas between', parseFields, ['src', 'dst', 'class']);
+}
+
+/** Records counted by `by`: of those that answer the question all, or `only` some. */
+function groupReport(
+  by: readonly QueryField[],
+  only: Question,
+  tableOf: (groups: readonly Group[]) => ReturnType<Report['table']>,
+): Report {
+  const wants = predicateOf(only);
+  let groups = new Groups(by);
+  return {
+    looksBack: false,
+    add: (row) => {
+      if (wants(row)) groups.add(row);
+    },
+    count: async (index: DerivedIndex, asked: Question) => {
+      const found = await groupsOf(index, { kind: 'and', of: [asked, only] }, by);
+      if (found !== null) groups = new Groups(by, found);
+      return found !== null;
+    },
+    table: () => tableOf(groups.sorted()),
+  };
 }
 
 function firstSeenCommand(): Command {
-  return question(
+  return question<GroupFlags>(
     'first-seen',
     'who spoke to whom for the first time ever',
     'argus audit first-seen /var/log/argus since=week-ago',
-  )
-    .option('--by <fields>', 'by which fields, with commas between', parseFields, ['src', 'dst', 'class'])
-    .action(
-      async (
-        directory: string,
-        words: readonly string[],
-        flags: QuestionFlags & { readonly by: readonly QueryField[] },
-      ) => {
-        const wants = predicateOf(parseQuestion(words.join(' '), Date.now()));
-        const groups = new Groups(flags.by);
+    ({ by }) =>
+      (asked) => {
+        const wants = predicateOf(asked);
+        const groups = new Groups(by);
         const fresh = new Set<number>();
-        // All records are looked at: a pair is new only if it was in none before.
-        await each(directory, [], flags, (row) => {
-          if (row.get('event') !== 'flow' && row.get('event') !== 'send.allowed') return;
-          const group = groups.add(row);
-          if (group.firstSeq === row.seq && wants(row)) fresh.add(row.seq);
-        });
-        const found = groups.sorted('firstSeq').filter(({ firstSeq }) => fresh.has(firstSeq));
-        print(
-          {
-            columns: [...flags.by, 'first', 'record'],
-            rows: found.map((one) => [...one.key, one.first, one.firstSeq]),
+        return {
+          // A pair is new only if it was in no record before.
+          looksAt: { kind: 'all' },
+          looksBack: true,
+          add: (row, isNew) => {
+            if (row.get('event') !== 'flow' && row.get('event') !== 'send.allowed') return;
+            const { firstSeq } = groups.add(row);
+            if (isNew && firstSeq === row.seq && wants(row)) fresh.add(row.seq);
           },
-          flags,
-        );
+          table: () => ({
+            columns: [...by, 'first', 'record'],
+            rows: groups
+              .sorted('firstSeq')
+              .filter(({ firstSeq }) => fresh.has(firstSeq))
+              .map((one) => [...one.key, one.first, one.firstSeq]),
+          }),
+        };
       },
-    );
+  ).option('--by <fields>', 'by which fields, with commas between', parseFields, ['src', 'dst', 'class']);
 }
 
 function probesCommand(): Command {
@@ -166,14 +171,20 @@ function probesCommand(): Command {
     'probes',
     'sources that were denied many different things',
     'argus audit probes /var/log/argus since=today',
-  ).action(async (directory: string, words: readonly string[], flags: QuestionFlags) => {
-    const probes = new Probes();
-    await each(directory, words, flags, (row) => probes.add(row));
-    const rows = probes
-      .result()
-      .map((one) => [one.src, one.destinations, one.ports, one.classes, one.denials, one.firstSeq, one.lastSeq]);
-    print({ columns: ['src', 'destinations', 'ports', 'classes', 'denials', 'first', 'last'], rows }, flags);
-  });
+    () => () => {
+      const probes = new Probes();
+      return {
+        looksBack: false,
+        add: (row) => probes.add(row),
+        table: () => ({
+          columns: ['src', 'destinations', 'ports', 'classes', 'denials', 'first', 'last'],
+          rows: probes
+            .result()
+            .map((one) => [one.src, one.destinations, one.ports, one.classes, one.denials, one.firstSeq, one.lastSeq]),
+        }),
+      };
+    },
+  );
 }
 
 function openingsCommand(): Command {
@@ -181,74 +192,95 @@ function openingsCommand(): Command {
     'deny-then-allow',
     'what was denied and is allowed later, and which changes lie between',
     'argus audit deny-then-allow /var/log/argus since=week-ago',
-  ).action(async (directory: string, words: readonly string[], flags: QuestionFlags) => {
-    const openings = new Openings();
-    await each(directory, words, flags, (row) => openings.add(row));
-    const rows = openings
-      .result()
-      .map((one) => [
-        one.src,
-        one.dst,
-        `${one.class}:${one.permission}`,
-        one.deniedSeq,
-        one.allowedSeq,
-        one.between.map(({ seq, event, src }) => `${event}#${seq}${src === null ? '' : ` ${src}`}`).join(' ') || '-',
-      ]);
-    print({ columns: ['src', 'dst', 'what', 'denied', 'allowed', 'between'], rows }, flags);
-  });
+    () => () => {
+      const openings = new Openings();
+      const fresh = new Set<number>();
+      return {
+        // The denial may lie before the checkpoint.
+        looksBack: true,
+        add: (row, isNew) => {
+          openings.add(row);
+          if (isNew) fresh.add(row.seq);
+        },
+        table: () => ({
+          columns: ['src', 'dst', 'what', 'denied', 'allowed', 'between'],
+          rows: openings
+            .result()
+            .filter(({ allowedSeq }) => fresh.has(allowedSeq))
+            .map((one) => [
+              one.src,
+              one.dst,
+              `${one.class}:${one.permission}`,
+              one.deniedSeq,
+              one.allowedSeq,
+              one.between.map(({ seq, event, src }) => `${event}#${seq}${src === null ? '' : ` ${src}`}`).join(' ') ||
+                '-',
+            ]),
+        }),
+      };
+    },
+  );
+}
+
+interface FlowFlags extends ReportFlags {
+  readonly source: string;
+  readonly target: string;
 }
 
 function flowCommand(): Command {
-  return question(
+  return question<FlowFlags>(
     'flow',
     'could data have gone from one domain to another, by messages that were really sent',
     'argus audit flow /var/log/argus -s mail-vm -t net-vm since=today',
+    ({ source, target }) =>
+      () => {
+        const flow = new ObservedFlow(source);
+        let lastOld = 0;
+        return {
+          // The first steps of a way may lie before the checkpoint.
+          looksBack: true,
+          add: (row, isNew) => {
+            flow.add(row);
+            if (!isNew) lastOld = row.seq;
+          },
+          table: () => {
+            const steps = flow.pathTo(target) ?? [];
+            const isNew = (steps.at(-1)?.seq ?? 0) > lastOld;
+            return {
+              columns: ['from', 'to', 'class', 'record', 'time'],
+              rows: isNew ? steps.map((one) => [one.src, one.dst, one.class, one.seq, one.time]) : [],
+            };
+          },
+        };
+      },
   )
     .requiredOption('-s, --source <domain>', 'from')
-    .requiredOption('-t, --target <domain>', 'to')
-    .action(
-      async (
-        directory: string,
-        words: readonly string[],
-        flags: QuestionFlags & { source: string; target: string },
-      ) => {
-        const flow = new ObservedFlow(flags.source);
-        await each(directory, words, flags, (row) => flow.add(row));
-        const steps = flow.pathTo(flags.target) ?? [];
-        print(
-          {
-            columns: ['from', 'to', 'class', 'record', 'time'],
-            rows: steps.map((one) => [one.src, one.dst, one.class, one.seq, one.time]),
-          },
-          flags,
-        );
-      },
-    );
+    .requiredOption('-t, --target <domain>', 'to');
 }
 
 function timelineCommand(): Command {
-  return question(
+  return question<ReportFlags & { readonly per: number }>(
     'timeline',
     'events per stretch of time',
     'argus audit timeline /var/log/argus since=today --per hour',
-  )
-    .option('--per <stretch>', 'minute, hour or day', parseBucket, 3_600_000)
-    .action(async (directory: string, words: readonly string[], flags: QuestionFlags & { readonly per: number }) => {
-      const timeline = new Timeline(flags.per);
-      let counted: readonly TimelineCount[] | null = null;
-      await each(
-        directory,
-        words,
-        flags,
-        (row) => timeline.add(row),
-        async (index, asked) => {
-          counted = await timelineOf(index, asked, flags.per);
-          return counted !== null;
-        },
-      );
-      const rows = (counted ?? timeline.result()).map((one) => [one.time, one.allowed, one.denied, one.other]);
-      print({ columns: ['from', 'allowed', 'denied', 'other'], rows }, flags);
-    });
+    ({ per }) =>
+      () => {
+        let timeline = new Timeline(per);
+        return {
+          looksBack: false,
+          add: (row) => timeline.add(row),
+          count: async (index: DerivedIndex, asked: Question) => {
+            const found = await timelineOf(index, asked, per);
+            if (found !== null) timeline = new Timeline(per, found);
+            return found !== null;
+          },
+          table: () => ({
+            columns: ['from', 'allowed', 'denied', 'other'],
+            rows: timeline.result().map((one) => [one.time, one.allowed, one.denied, one.other]),
+          }),
+        };
+      },
+  ).option('--per <stretch>', 'minute, hour or day', parseBucket, 3_600_000);
 }
 
 function whyCommand(): Command {
@@ -283,78 +315,6 @@ function whyText(parsed: ParsedLine): readonly string[] {
   if (row.get('permissive') === 1) lines.push('  permissive:  the denial was only noted');
   if (row.get('count') !== 1) lines.push(`  stands for:  ${of('count')} events`);
   return lines;
-}
-
-const FLOWS: Question = { kind: 'text', field: 'event', values: ['flow'], isNegated: false };
-
-/** Records counted by `flags.by`: all that answer the question, or of these the flows, by bytes. */
-async function countedBy(
-  directory: string,
-  words: readonly string[],
-  flags: QuestionFlags & { readonly by: readonly QueryField[] },
-  only: Question = { kind: 'all' },
-): Promise<readonly Group[]> {
-  const wants = predicateOf(only);
-  const scanned = new Groups(flags.by);
-  let counted: readonly Group[] | null = null;
-  await each(
-    directory,
-    words,
-    flags,
-    (row) => {
-      if (wants(row)) scanned.add(row);
-    },
-    async (index, asked) => {
-      counted = await groupsOf(index, { kind: 'and', of: [asked, only] }, flags.by);
-      return counted !== null;
-    },
-  );
-  return sortedGroups(counted ?? scanned.sorted(), only === FLOWS ? 'bytes' : 'events');
-}
-
-/**
- * Calls `use` with the records that answer a question.
- *
- * @param count lets an index count them instead; false: it cannot
- */
-export async function each(
-  directory: string,
-  words: readonly string[],
-  flags: IndexFlags,
-  use: (row: RecordRow) => void,
-  count: (index: DerivedIndex, asked: Question) => Promise<boolean> = async () => false,
-): Promise<void> {
-  const asked = parseQuestion(words.join(' '), Date.now());
-  await announce(directory, { what: 'report', question: words.join(' ') });
-  const index = await openIndex(directory, flags);
-  let malformed = 0;
-  const take = ({ parsed }: { readonly parsed: ParsedLine | string }, wants: Predicate | null): void => {
-    if (typeof parsed === 'string') malformed += 1;
-    else {
-      const row = new RecordRow(parsed);
-      if (wants === null || wants(row)) use(row);
-    }
-  };
-  try {
-    if (index !== null && (await count(index, asked))) malformed = await malformedLines(index);
-    else if (index === null || !(await eachLine(index, directory, asked, (line) => take(line, null)))) {
-      const wants = predicateOf(asked);
-      for await (const line of counted(readAudit(directory))) take(line, wants);
-    }
-  } finally {
-    index?.close();
-  }
-  if (malformed > 0)
-    process.stderr.write(`${malformed} lines are not records; run "argus audit verify ${directory}"\n`);
-}
-
-export function print(table: Table, flags: TableFlags): void {
-  if (flags.json) printJson(jsonRows(table));
-  else if (flags.csv) process.stdout.write(`${csvTable(table)}\r\n`);
-  else if (table.rows.length > 0) process.stdout.write(`${textTable(table)}\n`);
-  if (table.rows.length > 0) return;
-  process.stderr.write('<no matches>\n');
-  process.exitCode = 1;
 }
 
 function parseFields(text: string): readonly QueryField[] {

@@ -9,7 +9,7 @@ import { counted } from '../../../progress/index.ts';
 import { type ControlFlags, controlSocket, withControl } from '../../../sockets/control.ts';
 import { announce } from '../announce.ts';
 import { parseSeq } from '../arguments.ts';
-import { print, type TableFlags } from './reports.ts';
+import { print, type TableFlags } from './run-report.ts';
 
 interface ReviewFlags extends ControlFlags {
   readonly through: number;
