@@ -16,7 +16,6 @@ export {
   openConsole,
   type WitnessAnswers,
   type Witnesses,
-  type WitnessSays,
 } from './console/index.ts';
 export {
   DerivedIndex,
@@ -65,7 +64,6 @@ export {
   shown,
   sortedGroups,
   Timeline,
-  type TimelineCount,
 } from './reports/index.ts';
 export {
   cursorFile,

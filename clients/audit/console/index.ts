@@ -2,4 +2,4 @@
 
 export { type AuditConsole, openConsole } from './server.ts';
 export type { CaseDesk } from './views/cases.ts';
-export { askWitnesses, type WitnessAnswers, type Witnesses, type WitnessSays } from './witnesses.ts';
+export { askWitnesses, type WitnessAnswers, type Witnesses } from './witnesses.ts';
