@@ -26,7 +26,7 @@ import { CheckpointCheck, type CheckpointReport, sincePruned } from './checkpoin
 import type { Part, ScannedPart } from './parts.ts';
 import { openScanner, type Scanner } from './pool.ts';
 import { type LogProblem, Problems } from './problems.ts';
-import { WitnessCheck, type WitnessOptions, type WitnessReport } from './witnesses.ts';
+import { WitnessCheck, type WitnessedOptions, type WitnessReport } from './witnesses.ts';
 
 export interface VerifyResult {
   readonly ok: boolean;
@@ -59,7 +59,7 @@ export interface VerifyResult {
   readonly live: boolean;
 }
 
-export interface VerifyOptions extends WitnessOptions {
+export interface VerifyOptions extends WitnessedOptions {
   /** A head, or the text of a checkpoint, from an earlier verification. The log must still match it. */
   readonly since?: AuditHead | string;
   /** The last line must have this hash. */

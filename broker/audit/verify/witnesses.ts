@@ -21,7 +21,7 @@ export interface WitnessedNotes {
   readonly text: string;
 }
 
-export interface WitnessOptions {
+export interface WitnessedOptions {
   /** What witnesses remember: all that they have seen of this log must still be there. */
   readonly witnessed?: readonly WitnessedNotes[];
   /** Keys that may sign the log. None: the log's signatures on the notes are not checked. */
@@ -48,7 +48,7 @@ export class WitnessCheck {
   readonly #witnessKeys: readonly VerifierKey[];
   readonly #quorum: number;
 
-  constructor({ witnessed: places = [], keys: logKeys = [], witnessKeys = [], quorum = 0 }: WitnessOptions) {
+  constructor({ witnessed: places = [], keys: logKeys = [], witnessKeys = [], quorum = 0 }: WitnessedOptions) {
     this.#places = places.map(({ from, text }) => ({ from, found: splitNotes(text).map(parseCheckpoint) }));
     this.#logKeys = logKeys;
     this.#witnessKeys = witnessKeys;

@@ -29,7 +29,7 @@ export const AUDIT: readonly Mutant[] = [
   },
   {
     in: 'clients/cli/commands/audit/records/list.ts',
-    find: 'followAudit(directory, end ?? BEGINNING, signal)',
+    find: 'followAudit(directory, reached.place, signal)',
     replace: 'followAudit(directory, BEGINNING, signal)',
     promise: 'an index answers as a scan does',
     tests: INDEX,
