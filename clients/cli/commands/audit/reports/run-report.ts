@@ -15,12 +15,12 @@ import {
   type Table,
   textTable,
 } from '../../../../audit/index.ts';
+import { untilInterrupted } from '../../../interrupt.ts';
 import { printJson } from '../../../output.ts';
 import { counted } from '../../../progress/index.ts';
 import { announce } from '../announce.ts';
 import { BEGINNING, gapNotice, isSince, LogCursor, Reached } from '../cursor.ts';
 import { type IndexFlags, openIndex } from '../indexed.ts';
-import { untilInterrupted } from '../interrupt.ts';
 
 /** A person reads no faster, and a table with many rows takes a while to make. */
 const REPRINT_MS = 1_000;
