@@ -23,6 +23,8 @@ const promise = 'a guest harms its own device only';
 
 const CARD = 'clients/devices/net/device.ts';
 const STEERING = 'clients/devices/net/steering.ts';
+const ENTROPY = 'clients/devices/entropy/server.ts';
+const ENTROPY_TESTS = ['test/devices/entropy.test.ts'];
 const PACKET = 'clients/agents/network/link/packet.ts';
 
 const VIRTIO_MSG = ['test/devices/virtio-msg/virtio-msg.test.ts'];
@@ -134,6 +136,23 @@ export const DEVICES: readonly Mutant[] = [
     replace: "if (count > 2 * this.#size) return 'loop';",
     promise,
     tests: PACKED_TESTS,
+  },
+  { in: ENTROPY, find: 'if (detach !== null) {', replace: 'if (path === null) {', promise, tests: ENTROPY_TESTS },
+  { in: ENTROPY, find: 'if (bytes[at] !== BLOCKING_READ) {', replace: 'if (at < 0) {', promise, tests: ENTROPY_TESTS },
+  { in: ENTROPY, find: "end('the answer was not read');", replace: 'wanted = 0;', promise, tests: ENTROPY_TESTS },
+  {
+    in: ENTROPY,
+    find: 'for (const descriptor of received.descriptors) descriptor.close();',
+    replace: '',
+    promise,
+    tests: ENTROPY_TESTS,
+  },
+  {
+    in: 'clients/devices/memory/guest-memory.ts',
+    find: 'return length <= region.size - offset ? region : null;',
+    replace: 'return region;',
+    promise,
+    tests: ['test/devices/virtqueue/racing-guest.test.ts'],
   },
   { in: PACKED, find: 'count > 1 || (flags', replace: '(flags', promise, tests: PACKED_TESTS },
   { in: PACKED, find: ' || !this.#options.hasIndirect', replace: '', promise, tests: PACKED_TESTS },
