@@ -215,6 +215,44 @@ withDuckDb(life, 'list --follow with an index misses no record that comes while 
   }
 });
 
+withDuckDb(life, 'a report that follows goes on from the counts of the index, and misses no record', async () => {
+  const before = process.env.XDG_CACHE_HOME;
+  process.env.XDG_CACHE_HOME = join(temporaryDirectory(), 'cache');
+  mkdirSync(process.env.XDG_CACHE_HOME);
+  try {
+    for (const [name, first, then] of [
+      ['report', ['even 15', 'odd 15'], ['odd 16']],
+      ['timeline', ['2026-11-20T12:00:00.000Z 30'], ['2026-11-20T12:00:00.000Z 31']],
+    ] as const) {
+      const log = smallLog();
+      await runCommand(await argusProgram('audit'), ['audit', 'index', log.directory]);
+      const by = name === 'report' ? ['--by', 'src'] : [];
+      const words = [name, log.directory, ...by, '--follow', '--json'];
+      const running = runCommand(await argusProgram('audit'), ['audit', ...words]);
+      const collect = process.stdout.write;
+      let prints = 0;
+      process.stdout.write = ((chunk: string) => {
+        prints += 1;
+        if (prints === 1) log.add({ port: 7, src: { domain: 'odd' } });
+        else process.emit('SIGINT');
+        return collect(chunk);
+      }) as typeof process.stdout.write;
+      const rows = (await running).output
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line));
+      assert.equal(
+        rows.map(({ src, from, events, other }) => `${src ?? from} ${events ?? other}`),
+        [...first, ...then],
+        name,
+      );
+    }
+  } finally {
+    if (before === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = before;
+  }
+});
+
 withDuckDb(life, 'commands answer the same with an index and without', async () => {
   const before = process.env.XDG_CACHE_HOME;
   process.env.XDG_CACHE_HOME = join(temporaryDirectory(), 'cache');

@@ -28,6 +28,13 @@ export const AUDIT: readonly Mutant[] = [
     tests: INDEX,
   },
   {
+    in: 'clients/cli/commands/audit/reports/run-report.ts',
+    find: 'reached.skipTo(index.place);',
+    replace: 'reached.skipTo(reached.place);',
+    promise: 'an index answers as a scan does',
+    tests: INDEX,
+  },
+  {
     in: 'clients/cli/commands/audit/records/list.ts',
     find: 'followAudit(directory, reached.place, signal)',
     replace: 'followAudit(directory, BEGINNING, signal)',

@@ -82,10 +82,9 @@ export async function runReport(
   // A checkpoint remembers the last record, which the index does not tell.
   const index = cursor === null ? await openIndex(directory, flags) : null;
   try {
-    if (index !== null && (await report.count?.(index, asked))) {
-      malformed = await malformedLines(index);
-      reached.skipTo(index.place);
-    } else if (index !== null && (await eachLine(index, directory, asked, take))) reached.skipTo(index.place);
+    const isCounted = index !== null && ((await report.count?.(index, asked)) ?? false);
+    if (isCounted) malformed = await malformedLines(index);
+    if (index !== null && (isCounted || (await eachLine(index, directory, asked, take)))) reached.skipTo(index.place);
     else for await (const line of counted(readAudit(directory, reached.place))) take(line);
   } finally {
     index?.close();
