@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CHECKPOINT_INTERVAL_MS, CLOCK_STEP_MS, HOUR_MS } from '../../broker/audit/limits.ts';
@@ -12,9 +14,16 @@ import {
   recordFault,
   recordJsonSchema,
 } from '../../broker/record/index.ts';
+import { needsThat } from '../support/needs.ts';
 import { denialOf, durable, knownDenial, named, openOn, permitOf } from './fixtures.ts';
 
 const record = suite('audit record');
+const PUBLISHED = fileURLToPath(new URL('../../docs/audit-schema.json', import.meta.url));
+const DEBIAN_PYTHON = '/usr/bin/python3';
+const withJsonSchema = needsThat(
+  () => existsSync('/usr/lib/python3/dist-packages/jsonschema'),
+  'a validator of JSON Schema (apt-get install python3-jsonschema)',
+);
 
 /** One record at least of each kind that the broker tells. */
 async function oneOfEach(): Promise<readonly AuditRecord[]> {
@@ -70,13 +79,33 @@ record('records of every kind are as the schema says, with the code of their eve
 });
 
 record('the published schema is the one of the code', () => {
-  const published = JSON.parse(readFileSync(new URL('../../docs/audit-schema.json', import.meta.url), 'utf8'));
+  const published = JSON.parse(readFileSync(PUBLISHED, 'utf8'));
   assert.equal(
     published,
     JSON.parse(JSON.stringify(recordJsonSchema())),
     'argus audit schema > docs/audit-schema.json',
   );
 });
+
+withJsonSchema(
+  record,
+  "another program's validator takes every record by the published schema, and no other",
+  async () => {
+    const records = await oneOfEach();
+    const [good] = records;
+    const strangers = [{ ...good, payload: 'x' }, { ...good, event: 'broker.pause' }, { ...good, seq: 0 }, {}];
+    const input = [...records, ...strangers].map((one) => `${JSON.stringify(one)}\n`).join('');
+    const script = fileURLToPath(new URL('judge-by-schema.py', import.meta.url));
+    const faults: (string | null)[] = JSON.parse(
+      execFileSync(DEBIAN_PYTHON, [script, PUBLISHED], { input, encoding: 'utf8' }),
+    );
+    assert.equal(
+      faults.map((fault) => fault === null),
+      [...records.map(() => true), ...strangers.map(() => false)],
+      String(faults.find((fault) => fault !== null)),
+    );
+  },
+);
 
 /** RFC 9562, section 5.5: a name-based UUID, without its hyphens. */
 function uuidOfName(namespace: string, name: string): string {
