@@ -230,6 +230,20 @@ reports('counts of an index go on where it ends', () => {
   assert.is(early.sorted()[0]?.events, 2, 'the counts of the index stay as they are');
 });
 
+reports('a list takes --json and --csv as the reports do, and one format at a time', async () => {
+  const { directory } = smallLog();
+  const output = async (...words: readonly string[]): Promise<string> =>
+    (await ask('list', directory, ...words)).output;
+  for (const format of ['json', 'csv'])
+    assert.is(await output(`--${format}`), await output('--format', format), format);
+  for (const two of [
+    ['--json', '--csv'],
+    ['--json', '--format', 'text'],
+    ['--csv', '--format', 'ecs'],
+  ])
+    assert.is(codeOfRun(await runCommand(auditCommand(), ['list', directory, ...two])), 'commander.conflictingOption');
+});
+
 reports('a record does not change, so why takes neither option', async () => {
   for (const option of ['--follow', '--checkpoint'])
     assert.is(

@@ -44,6 +44,11 @@ interface ListFlags extends IndexFlags {
   readonly checkpoint?: string;
 }
 
+interface GivenFlags extends ListFlags {
+  readonly json?: true;
+  readonly csv?: true;
+}
+
 export const QUESTION_HELP = `
 A question is made of conditions: FIELD=VALUE, and != ~ !~ < <= > >=; since= and until= take moments.
 They are joined by AND (or a space), OR, NOT and brackets; quote a value that holds spaces: reason="a b".
@@ -56,13 +61,17 @@ export function listCommand(): Command {
     .argument('[question...]', 'such as: decision=deny src=chrome-vm since=today')
     .option('-f, --follow', 'go on with what is appended')
     .addOption(new Option('--format <format>', 'how').choices(FORMATS).default('text'))
+    .addOption(new Option('--json', 'the same as --format json').conflicts(['format', 'csv']))
+    .addOption(new Option('--csv', 'the same as --format csv').conflicts('format'))
     .option(...NO_INDEX)
     .option(...CHECKPOINT_OPTION)
     .addHelpText(
       'after',
       `${QUESTION_HELP}\n\nExamples:\n  argus audit list /var/log/argus decision=deny since=today\n  argus audit list /var/log/argus 'src=@app (class=msg OR port<1024)' --format csv\n  argus audit list /var/log/argus --follow --format ecs\n  argus audit list /var/log/argus event=policy.load --checkpoint ~/.argus-seen`,
     )
-    .action(list);
+    .action((directory: string, words: readonly string[], { json, csv, ...flags }: GivenFlags) =>
+      list(directory, words, { ...flags, format: json ? 'json' : csv ? 'csv' : flags.format }),
+    );
 }
 
 async function list(directory: string, words: readonly string[], flags: ListFlags): Promise<void> {
