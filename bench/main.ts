@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { SoundServerKind } from '../test/support/audio/sound-daemons.ts';
 import { ARM_NAMES, type ArmName, DEFAULT_ARMS, isArmName } from './arms/arm.ts';
 import { runConsole } from './audit/console.ts';
 import { renderAudit, runAudit } from './audit/run.ts';
@@ -19,6 +20,8 @@ import { renderLimits, renderReport } from './figures/table.ts';
 import { renderPolicySizes, runPolicySizes } from './policy/policy-size.ts';
 import { renderPolicyChanges, runPolicyChanges } from './policy/run.ts';
 import { renderRevocations, runRevocations } from './revocations.ts';
+import { FULL_SOUND, QUICK_SOUND, runSound } from './sound/run.ts';
+import { renderSound } from './sound/table.ts';
 import { DEFAULT_SIZES, FULL_PACE, MAX_SIZE_BYTES, MIN_ROUNDS, QUICK_PACE } from './throughput/plan.ts';
 import { run } from './throughput/run.ts';
 
@@ -41,6 +44,9 @@ interface Options {
   readonly records?: number;
   readonly fairness: boolean;
   readonly devices: boolean;
+  readonly sound: boolean;
+  readonly minutes?: number;
+  readonly audioVm?: SoundServerKind;
   readonly attacks: readonly Kind[];
   readonly attackers?: readonly number[];
   readonly arms: readonly ArmName[];
@@ -72,6 +78,11 @@ const program = new Command('npm run bench --')
     false,
   )
   .option('--devices', 'instead: vsock, network and ivshmem between two guests, next to the unprotected ways', false)
+  .option('--sound', 'instead: gaps, breaks and latency of what guests play (needs PulseAudio and PipeWire)', false)
+  .option('--minutes <n>', 'with --sound: how long each guest plays (default: 10)', (text) =>
+    parseWhole(text, 1, 1_440),
+  )
+  .addOption(new Option('--audio-vm <server>', 'with --sound: of the AudioVM').choices(['pulseaudio', 'pipewire']))
   .addOption(
     new Option('--attacks <names>', `with --fairness: comma-separated, of ${KINDS.map(({ name }) => name).join(', ')}`)
       .argParser(parseAttacks)
@@ -109,6 +120,17 @@ async function bench(options: Options): Promise<void> {
       const plan = options.quick ? QUICK_DEVICES : FULL_DEVICES;
       const figures = await runDevices(folder, plan, cleanup, request.progress);
       process.stdout.write(`${options.json ? JSON.stringify({ devices: figures }) : renderDevices(figures)}\n`);
+      return;
+    }
+    if (options.sound) {
+      const { minutes, audioVm } = options;
+      const plan = {
+        ...(options.quick ? QUICK_SOUND : FULL_SOUND),
+        ...(minutes === undefined ? {} : { minutes }),
+        ...(audioVm === undefined ? {} : { audioVm }),
+      };
+      const report = await runSound(folder, plan, cleanup, request.progress);
+      process.stdout.write(`${options.json ? JSON.stringify(report) : renderSound(report)}\n`);
       return;
     }
     if (options.policy) {
