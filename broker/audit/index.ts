@@ -22,6 +22,7 @@ export {
 export type { AuditReader } from './files/files.ts';
 export {
   DOMAIN_BYTES_PER_HOUR,
+  MAX_RETAINED_RECORDS,
   MAX_WITNESS_REQUEST_BYTES,
   MAX_WITNESSES,
   MIN_DOMAIN_BYTES_PER_HOUR,

@@ -21,6 +21,8 @@ export interface LogShare {
 
 export interface AuditLog extends Recorder {
   readonly head: AuditHead;
+  /** Records that wait for the disk. */
+  readonly backlog: number;
   /** Records that the newest checkpoint covers; null: this log is not signed. */
   readonly signedRecords: number | null;
   /**

@@ -1,6 +1,6 @@
 /** The content of `argus status`: plain values, read on request. */
 import type { AeadChoice } from '../../keys/index.ts';
-import type { AuditLog, LogShare } from '../audit/index.ts';
+import { type AuditLog, type LogShare, MAX_RETAINED_RECORDS } from '../audit/index.ts';
 import type { Federation, RemoteBrokerStatus } from '../federation/index.ts';
 import type { PolicySourceName } from '../process/index.ts';
 import { STRANGERS } from '../turns/index.ts';
@@ -70,6 +70,9 @@ export interface BrokerStatus {
     readonly healthy: boolean;
     readonly records: number;
     readonly head: string;
+    /** Records that wait for the disk. At the limit sends stop. */
+    readonly backlog: number;
+    readonly backlogLimit: number;
   };
   /** Memory of messages and its limit, bytes. */
   readonly memory: { readonly held: number; readonly total: number };
@@ -117,6 +120,8 @@ export function describeBroker(sources: StatusSources): BrokerStatus {
       healthy: audit.healthy,
       records: audit.head.seq,
       head: audit.head.hash,
+      backlog: audit.backlog,
+      backlogLimit: MAX_RETAINED_RECORDS,
     },
     memory: { held: argo.accounts.total - argo.accounts.free, total: argo.accounts.total },
     domains: [...argo.domains()].map((state) => {

@@ -222,6 +222,34 @@ needs('ss', 'iproute2')(
     }),
 );
 
+control('audit status has what only the broker that writes the log knows', () =>
+  withInstallation({}, async (installation) => {
+    const broker = await installation.broker({ watchPolicy: false });
+    const status = async (control: string): Promise<string> => {
+      const before = process.env.ARGUS_CONTROL;
+      process.env.ARGUS_CONTROL = control;
+      try {
+        return (await runCommand(await argusProgram('audit'), ['audit', 'status', installation.audit])).output;
+      } finally {
+        if (before === undefined) delete process.env.ARGUS_CONTROL;
+        else process.env.ARGUS_CONTROL = before;
+      }
+    };
+    assert.match(
+      await status(installation.control),
+      new RegExp(
+        `^enabled 1 \\(a broker is writing\\)\npid ${process.pid}\nbacklog_limit 20000\nbacklog \\d+\nlost 0\n`,
+      ),
+    );
+    assert.match(
+      await status('/nowhere'),
+      /^enabled 1 \(a broker is writing; it cannot be asked from here\)\nlost 0\n/,
+    );
+    await broker.close();
+    assert.match(await status(installation.control), /^enabled 0 \(no broker is writing\)\nlost 0\n/);
+  }),
+);
+
 control('reading and exporting the log of a running broker is recorded in it, and a copy of it is not', () =>
   withInstallation({}, async (installation) => {
     const broker = await installation.broker({ watchPolicy: false });

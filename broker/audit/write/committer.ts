@@ -81,9 +81,14 @@ export class Committer {
 
   // ---- queueing
 
+  /** Records that wait for the disk; those of a write that is under way are not among them. */
+  get backlog(): number {
+    return this.#failed.length + this.#pending.length;
+  }
+
   /** False: the next record would be lost. */
   get hasRoom(): boolean {
-    return this.#failed.length + this.#pending.length < MAX_RETAINED_RECORDS;
+    return this.backlog < MAX_RETAINED_RECORDS;
   }
 
   /** Queues a record, or counts it as lost when too many wait for the disk. */

@@ -57,6 +57,10 @@ class MemoryLog implements MemoryAudit {
     return this.#health.healthy;
   }
 
+  get backlog(): number {
+    return 0;
+  }
+
   get head(): AuditHead {
     return this.#head;
   }

@@ -90,6 +90,10 @@ export class LogWriter implements AuditLog {
     return this.#committer.health.healthy;
   }
 
+  get backlog(): number {
+    return this.#committer.backlog;
+  }
+
   get head(): AuditHead {
     return this.#segments.head;
   }

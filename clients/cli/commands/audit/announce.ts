@@ -2,13 +2,9 @@
  * Tells the broker that its log is read or exported, so that the log says so. Best effort: a person who may read the
  * directory can read it without this command, and a log without a broker gets no record.
  */
-import { realpathSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ControlFlags } from '../../sockets/control.ts';
 import { who } from '../../who.ts';
-
-/** A reader waits no longer than this for a broker that is busy. */
-const ANNOUNCE_TIMEOUT_MS = 2_000;
+import { WRITER_TIMEOUT_MS, writerOf } from './writer.ts';
 
 export interface LogAccess {
   /** The command, and what it is about. */
@@ -25,33 +21,15 @@ export async function announce(
   { what, question, records }: LogAccess,
   { control }: Pick<ControlFlags, 'control'> = {},
 ): Promise<boolean> {
-  // Most logs that are read have no broker: then the code of the broker is not even loaded.
-  if (!hasWriter(directory)) return false;
+  const writer = await writerOf(directory, control);
+  if (writer === null) return false;
   try {
     const { callControl } = await import('../../../../broker/index.ts');
-    const { controlSocket } = await import('../../sockets/control.ts');
-    const socket = controlSocket(control ?? process.env.ARGUS_CONTROL);
-    const status = await callControl(socket, 'GET', '/v1/status', undefined, ANNOUNCE_TIMEOUT_MS);
-    if (!isSameDirectory(directory, status.body)) return false;
     const kind = records === undefined ? 'read' : 'export';
     const body = { by: who(), what, question, ...(records === undefined ? {} : { records }) };
-    return (await callControl(socket, 'POST', `/v1/audit/${kind}`, body, ANNOUNCE_TIMEOUT_MS)).ok;
+    return (await callControl(writer.socket, 'POST', `/v1/audit/${kind}`, body, WRITER_TIMEOUT_MS)).ok;
   } catch {
-    // No socket, no permission to use it, or a broken argus.yaml: reading does not depend on these.
+    // It went away, or does not take this from this user: reading does not depend on it.
     return false;
   }
-}
-
-/** The writer of a directory listens on its LOCK. */
-function hasWriter(directory: string): boolean {
-  try {
-    return statSync(join(directory, 'LOCK')).isSocket();
-  } catch {
-    return false;
-  }
-}
-
-function isSameDirectory(directory: string, status: unknown): boolean {
-  const audit = (status as { readonly audit?: { readonly directory?: unknown } }).audit?.directory;
-  return typeof audit === 'string' && realpathSync(audit) === realpathSync(directory);
 }

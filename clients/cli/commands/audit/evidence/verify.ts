@@ -102,7 +102,7 @@ function verifyText(
   if (ok && flags.since === undefined && flags.expectHead === undefined && result.witnesses.length === 0) {
     lines.push(
       '  A cut-off end or a log rewritten does not show: keep a checkpoint ("argus audit checkpoint DIR") elsewhere,',
-      '  and pass it with --since next time.',
+      '  and pass it with --since next time, or name a witness with --witness.',
     );
   }
   return lines.map(escapeUnsafe).join('\n');
