@@ -70,6 +70,11 @@ export const PROMISES = {
   ],
   'a witness without a trusted key does not count': ['docs/console.md', 'Without a trusted key no witness counts'],
   'what is suppressed is still counted': ['docs/policy.md', '**What is suppressed is still counted.**'],
+  'a checkpoint goes on where the last run ended': [
+    'docs/audit.md',
+    'A log that does not go on where the last run ended is an error',
+  ],
+  'a witness that a person names must answer': ['docs/audit.md', 'A witness that you name has to answer'],
   'an index answers as a scan does': ['docs/audit.md', 'because the answers are the same'],
   'nobody else chooses the answers of an index': ['docs/audit.md', 'who writes the index chooses'],
   'a question is not a statement': ['docs/dependencies.md', 'without access to other files'],

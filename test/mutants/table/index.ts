@@ -2,6 +2,7 @@
 import type { Mutant } from '../mutant.ts';
 import { AUDIT } from './audit/audit.ts';
 import { CONSOLE } from './audit/console.ts';
+import { QUESTIONS } from './audit/questions.ts';
 import { WITNESSES } from './audit/witnesses.ts';
 import { CHANNEL_MUTANTS } from './broker/channel.ts';
 import { CONTROL } from './broker/control.ts';
@@ -39,6 +40,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...AUDIT,
   ...WITNESSES,
   ...CONSOLE,
+  ...QUESTIONS,
   ...DEVICES,
   ...SEGMENTS,
   ...CLIENTS,

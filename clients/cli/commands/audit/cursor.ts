@@ -42,9 +42,7 @@ export class LogCursor {
     });
     if (text === null) return new LogCursor(file, owner, BEGINNING, 0);
     const { place, seq } = parsed(text, owner, file);
-    const segments = await auditReader(directory).segments();
-    const own = segments.find(({ number }) => number === place.segment);
-    if (own === undefined ? !segments.some(({ number }) => number > place.segment) : own.bytes < place.offset)
+    if (!(await isInLog(directory, place)))
       throw unusable(`the log ends before the place where the run of "${file}" ended: run "argus audit verify"`);
     return new LogCursor(file, owner, place, seq);
   }
@@ -74,7 +72,17 @@ export class LogCursor {
 export function gapNotice(cursor: LogCursor | null, line: PlacedLine): void {
   const gone = cursor?.gapBefore(line) ?? 0;
   if (gone > 0)
-    process.stderr.write(`${gone} records since the last run are not in the log any more: retention removed them\n`);
+    process.stderr.write(
+      `${gone} records since the last run are not in the log any more; "argus audit verify" says whether retention removed them\n`,
+    );
+}
+
+/** A place in a segment that retention has removed is in the log as long as a later segment is there. */
+async function isInLog(directory: string, { segment, offset }: LinePlace): Promise<boolean> {
+  if (segment === BEGINNING.segment) return true;
+  const segments = await auditReader(directory).segments();
+  const own = segments.find(({ number }) => number === segment);
+  return own === undefined ? segments.some(({ number }) => number > segment) : own.bytes >= offset;
 }
 
 function parsed(
