@@ -24,7 +24,7 @@ export interface PlaybackCounts {
   readonly dropped: number;
   /** Messages that were not whole sample frames. */
   readonly malformed: number;
-  /** Gaps within a sound: its next part came after all before it was played. */
+  /** Gaps within a sound: its next part came, or was passed on, after all before it was played. */
   readonly underruns: number;
   readonly reopened: number;
   /** Sample frames taken out or put in, without a click, because the clocks of VM and loudspeaker drift apart. */
@@ -222,6 +222,9 @@ export class PlaybackLine {
     const stream = this.#server.openPlayback(this.#vm, this.#route, {
       onWanted: () => {
         if (this.#stream === stream) this.#pump();
+      },
+      onGap: () => {
+        if (this.#stream === stream) this.#counts.underruns++;
       },
       onLost: () => {
         if (this.#stream !== stream) return;

@@ -133,6 +133,8 @@ export class PulsePlayback implements PlaybackStream {
       const isDry = isUnderflow && buffered < bytesOf(PLAYBACK_REQUEST_MS) && this.#written === written;
       // PipeWire takes samples in blocks. It keeps an incomplete block, and would play it before the next sound.
       if (isDry && buffered > 0) this.#flush();
+      // More was on its way while the server ran dry. Before its first sample a stream is dry without a gap.
+      if (isUnderflow && !isDry && this.#played > 0) this.#events.onGap?.();
       this.#setPlayed(isDry ? written : written - Math.max(0, buffered));
       this.#isEmpty = this.#written === this.#played;
       if (!this.#isClosed) this.#events.onWanted();

@@ -50,6 +50,7 @@ export class PulseServer implements SoundServer {
         this.#isAbsent = false;
         events.onWanted();
       },
+      onGap: () => events.onGap?.(),
       onLost: () => {
         if (!isMade) this.#absent();
         events.onLost();

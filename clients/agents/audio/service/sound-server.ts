@@ -26,6 +26,8 @@ export interface PlaybackStream {
 /** Never called within a call of the stream. */
 export interface PlaybackEvents {
   readonly onWanted: () => void;
+  /** The server had nothing to play for a moment, within a sound: what follows was given to it too late. */
+  readonly onGap?: () => void;
   /** How a stream ends that was not closed: the sound server went away, or there is none. Called once. */
   readonly onLost: OnLost;
 }

@@ -75,6 +75,10 @@ class Loudspeaker implements SoundServer {
     return { close: () => {} };
   }
 
+  sayGap(): void {
+    this.#events?.onGap?.();
+  }
+
   #tick(): void {
     this.#clock.schedule(10, () => {
       this.consumed = Math.min(this.written, this.consumed + 10 * this.speed * (bytesOf(1_000) / 1_000));
@@ -131,6 +135,15 @@ for (const [label, source] of [
     const { leadMs } = line.timing;
     assert.ok(leadMs <= 10 + source.lateMs + LEVEL_TOLERANCE_MS + 1, `lead ${leadMs} ms`);
   });
+
+jitter('a gap that only the sound server noticed is counted', () => {
+  const clock = new FakeClock();
+  const server = new Loudspeaker(clock);
+  const line = new PlaybackLine('chrome-vm', server, clock);
+  play(clock, line, PIPEWIRE, 1);
+  server.sayGap();
+  assert.is(line.counts.underruns, 1);
+});
 
 jitter('the lead is taken from the length of the bursts before a late one was seen', () => {
   const clock = new FakeClock();

@@ -86,6 +86,7 @@ async function withServer(
     readonly stream: PulsePlayback;
     readonly wanted: () => Promise<void>;
     readonly lost: Promise<void>;
+    readonly gaps: () => number;
   }) => Promise<void>,
 ): Promise<void> {
   const path = join(temporaryDirectory(), 'native');
@@ -99,7 +100,8 @@ async function withServer(
   });
   const env = { PULSE_SERVER: `unix:${path}` };
   const connected = once(listener, 'connection');
-  const events = { onWanted: () => wake(), onLost: () => lose() };
+  let gaps = 0;
+  const events = { onWanted: () => wake(), onLost: () => lose(), onGap: () => void gaps++ };
   const stream = new PulsePlayback(env, NODE_CLOCK, 'chrome-vm', null, events);
   const [socket] = (await connected) as [Socket];
   const wanted = (): Promise<void> =>
@@ -107,7 +109,7 @@ async function withServer(
       wake = resolve;
     });
   try {
-    await work({ server: new ServerDouble(socket), stream, wanted, lost });
+    await work({ server: new ServerDouble(socket), stream, wanted, lost, gaps: () => gaps });
   } finally {
     stream.close();
     socket.destroy();
@@ -173,6 +175,50 @@ protocol('samples that were on their way when the server ran dry are not taken f
     server.say(2, tag, NO_MICROSECONDS, NO_MICROSECONDS, [0x31], NO_TIME, NO_TIME, s64(1_764), s64(1_764));
     await more;
     assert.equal([stream.wanted, stream.isEmpty], [BUFFER - 1_764, false]);
+  }),
+);
+
+for (const [label, hasPlayed, isGap] of [
+  ['before its first sample', false, 0],
+  ['within a sound', true, 1],
+] as const)
+  protocol(`a server that ran dry ${label} while more was on its way: ${isGap} gaps`, () =>
+    withServer(async ({ server, stream, wanted, gaps }) => {
+      let more = wanted();
+      await create(server);
+      await more;
+      stream.write(new Uint8Array(1_764));
+      if (hasPlayed) {
+        more = wanted();
+        server.say(REQUEST, 0xffff_ffff, u32(0), u32(1_764));
+        await more;
+        stream.write(new Uint8Array(1_764));
+      }
+      more = wanted();
+      server.say(UNDERFLOW, 0xffff_ffff, u32(0));
+      const tag = await server.tagOf(LATENCY);
+      const [written, played] = hasPlayed ? [3_528, 1_764] : [1_764, 0];
+      server.say(2, tag, NO_MICROSECONDS, NO_MICROSECONDS, [0x31], NO_TIME, NO_TIME, s64(written), s64(played));
+      await more;
+      assert.equal([gaps(), stream.isEmpty], [isGap, false]);
+    }),
+  );
+
+protocol('a server that ran dry at the end of a sound has no gap', () =>
+  withServer(async ({ server, stream, wanted, gaps }) => {
+    let more = wanted();
+    await create(server);
+    await more;
+    stream.write(new Uint8Array(1_764));
+    more = wanted();
+    server.say(REQUEST, 0xffff_ffff, u32(0), u32(1_764));
+    await more;
+    more = wanted();
+    server.say(UNDERFLOW, 0xffff_ffff, u32(0));
+    const tag = await server.tagOf(LATENCY);
+    server.say(2, tag, NO_MICROSECONDS, NO_MICROSECONDS, [0x31], NO_TIME, NO_TIME, s64(1_764), s64(1_764));
+    await more;
+    assert.equal([gaps(), stream.isEmpty], [0, true]);
   }),
 );
 
