@@ -7,8 +7,11 @@ import * as assert from 'uvu/assert';
 import { type ParsedLine, parseLine } from '../../../broker/audit/index.ts';
 import { AUDIT_EVENTS, MESSAGE_IDS } from '../../../broker/record/index.ts';
 import { journalEntry } from '../../../clients/audit/index.ts';
+import { argusProgram } from '../../../clients/cli/program.ts';
+import { runCommand } from '../../policy/run-policy.ts';
 import { needsThat } from '../../support/needs.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
+import { SmallLog } from '../derived/derived-fixtures.ts';
 import { denialOf, durable, openOn } from '../fixtures.ts';
 
 const journal = suite('audit export to the journal');
@@ -46,6 +49,19 @@ journal('a value cannot end its line, and every kind of record has its message i
   for (const event of AUDIT_EVENTS)
     assert.match(journalEntry({ ...hostile, event }, 'x'), `\nMESSAGE_ID=${MESSAGE_IDS[event]}\n`, event);
   assert.not.match(journalEntry({ ...hostile, event: 'peer.praise', fields: {} }, 'x'), 'MESSAGE_ID');
+});
+
+journal('argus audit list prints entries, each with the record in words', async () => {
+  const log = new SmallLog(join(temporaryDirectory(), 'audit'));
+  for (const port of [7, 8]) log.add({ port, src: { domain: 'mail-vm' }, dst: { domain: 'db-vm' } });
+  const words = ['audit', 'list', log.directory, '--format', 'journal'];
+  const { output } = await runCommand(await argusProgram('audit'), words);
+  const entries = output.split('\n\n').slice(0, -1);
+  assert.is(entries.length, 2);
+  for (const [at, entry] of entries.entries()) {
+    assert.match(entry, `\nMESSAGE_ID=${MESSAGE_IDS.flow}\n`);
+    assert.match(entry, new RegExp(`\nMESSAGE=\\S+ #${at + 1} flow mail-vm -> db-vm:${at + 7}\n`));
+  }
 });
 
 withJournal(journal, 'journalctl finds the records of a kind by their message id', async () => {
