@@ -91,6 +91,10 @@ stream broken
 echo "the broken stream ended"
 until echo up | socat -t 5 - VSOCK-CONNECT:3:5000 2>/dev/null | grep -q up; do sleep 0.5; done
 echo "connected again"
+while ping -c 1 -W 2 10.137.0.3 >/dev/null; do sleep 0.2; done
+echo "the other card is away"
+until ping -c 1 -W 2 10.137.0.3 >/dev/null; do sleep 0.2; done
+echo "the other card is back"
 `;
 
 const missing = [...GUEST_PROGRAMS].filter(([program]) => findBinary(program) === null).map(([, name]) => name);
@@ -99,7 +103,7 @@ const withPrograms =
 
 withPrograms(
   devices,
-  'two stock guests talk by vsock as policy lets them, through a revocation and a killed broker',
+  'two stock guests talk by vsock as policy lets them, through a revocation and killed processes',
   async () => {
     const host = await openStockHost(ROWS);
     const processes: DeviceProcess[] = [];
@@ -109,24 +113,12 @@ withPrograms(
       const chromeSocket = host.path('chrome.vsock');
       const [guiNet, chromeNet] = [host.path('gui.net'), host.path('chrome.net')];
       const [guiRegion, chromeRegion] = [host.path('gui.ivshmem'), host.path('chrome.ivshmem')];
+      const guiDevices = [
+        ...['--vsock', guiSocket, '--listen', '5000', '5001', '5003', '22', '5201'],
+        ...['--net', guiNet, '--link', 'chrome-vm', ...REGION, guiRegion],
+      ];
       processes.push(
-        new DeviceProcess(host, 'gui-vm', [
-          ...[
-            '--vsock',
-            guiSocket,
-            '--listen',
-            '5000',
-            '5001',
-            '5003',
-            '22',
-            '5201',
-            '--net',
-            guiNet,
-            '--link',
-            'chrome-vm',
-          ],
-          ...[...REGION, guiRegion],
-        ]),
+        new DeviceProcess(host, 'gui-vm', guiDevices),
         new DeviceProcess(host, 'chrome-vm', [
           ...['--vsock', chromeSocket, '--net', chromeNet, '--link', 'gui-vm', '--queues', '2'],
           ...[...REGION, chromeRegion],
@@ -197,6 +189,11 @@ withPrograms(
       await chrome.line(/^the broken stream ended$/);
       await host.startBroker();
       await chrome.line(/^connected again$/);
+
+      await processes[0]?.kill();
+      await chrome.line(/^the other card is away$/);
+      processes.push(new DeviceProcess(host, 'gui-vm', guiDevices));
+      await chrome.line(/^the other card is back$/);
 
       await host.stopBroker();
       const log = host.path('audit');
