@@ -107,11 +107,18 @@ typed('agent.md: a folder goes through a ring, from tar to tar', async () => {
     writeFileSync(here.at('photos/one.jpg'), 'one');
     const receiver = there.start(receive);
     const ended = once(receiver, 'close');
-    await Promise.race([once(receiver.stderr ?? receiver, 'data'), ended]);
+    let said = '';
+    const hear = ({ stderr }: ChildProcess): void =>
+      void stderr?.on('data', (text: Buffer) => {
+        said += text.toString();
+      });
+    hear(receiver);
+    await until('the ring is there', () => said.includes('listening at port') || receiver.exitCode !== null);
     // Not spawnSync: the broker and the agents are in this process.
-    const [code] = await once(here.start(send), 'close');
-    assert.is(code, 0);
-    assert.equal(await ended, [0, null]);
+    const sender = here.start(send);
+    hear(sender);
+    const [code] = await once(sender, 'close');
+    assert.equal([code, ...(await ended)], [0, 0, null], said);
     assert.is(readFileSync(there.at('photos/one.jpg'), 'utf8'), 'one');
   } finally {
     await fixture.close();
