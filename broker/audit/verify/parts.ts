@@ -24,8 +24,33 @@ const NEWLINE = 0x0a;
 /** Longer than most records. */
 const READ_AHEAD_BYTES = 4_096;
 
+/** Scans parts one after the other, because all of them are read into the same memory. */
+export class PartScanner {
+  readonly #reader: AuditReader;
+  readonly #sizes: readonly number[];
+  readonly #sha256: Sha256;
+  readonly #memory = new ScanMemory();
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @param sizes tree sizes whose roots are wanted, ascending */
+  constructor(reader: AuditReader, sizes: readonly number[], sha256: Sha256) {
+    this.#reader = reader;
+    this.#sizes = sizes;
+    this.#sha256 = sha256;
+  }
+
+  /** Null: the slow check must read this part. May be called while others wait. */
+  scan(part: Part): Promise<ScannedPart | null> {
+    const scanned = this.#last.then(() =>
+      scanOf(this.#reader, part, this.#sizes, this.#memory, this.#sha256).catch(() => null),
+    );
+    this.#last = scanned;
+    return scanned;
+  }
+}
+
 /** Memory for the bytes of one part at a time. To allocate it for each part costs a tenth of the scan. */
-export class ScanMemory {
+class ScanMemory {
   #bytes = Buffer.alloc(0);
 
   /** At least so many bytes. What was returned before is overwritten. */

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { AuditReader } from '../files/files.ts';
 import { MAX_VERIFY_WORKERS, VERIFY_WORKERS_BYTES } from '../limits.ts';
 import { nodeSha256, openSha256 } from '../sha256.ts';
-import { type Part, ScanMemory, type ScannedPart, scanOf } from './parts.ts';
+import { type Part, PartScanner, type ScannedPart } from './parts.ts';
 
 export interface Scanner {
   /** The useful number of concurrent scans. */
@@ -23,6 +23,8 @@ export interface WorkerStart {
 /** The answer of a worker to one part. Answers come in the order of the parts. */
 export type WorkerAnswer = ScannedPart | null;
 
+const WORKER = new URL('./scan-worker.js', import.meta.url);
+
 /** True in development. A TypeScript loader does not apply to worker threads. The package ships JavaScript. */
 const IS_SOURCE = import.meta.url.endsWith('.ts');
 
@@ -36,9 +38,8 @@ export function openScanner(
   const workers = Math.min(MAX_VERIFY_WORKERS, availableParallelism());
   const isLong = totalBytes >= VERIFY_WORKERS_BYTES;
   if (directory === null || !isLong || workers < 2 || IS_SOURCE) {
-    const memory = new ScanMemory();
-    const sha256 = isLong ? openSha256() : nodeSha256;
-    return { width: 1, scan: (part) => scanOf(reader, part, sizes, memory, sha256), close: async () => undefined };
+    const scanner = new PartScanner(reader, sizes, isLong ? openSha256() : nodeSha256);
+    return { width: 1, scan: (part) => scanner.scan(part), close: async () => undefined };
   }
   return new WorkerScanner({ directory, sizes }, workers);
 }
@@ -72,7 +73,8 @@ class ScanWorker {
   #dead = false;
 
   constructor(start: WorkerStart) {
-    this.#worker = new Worker(new URL('./scan-worker.js', import.meta.url), { workerData: start });
+    // Without the flags of this process: with `--input-type`, say, no worker starts.
+    this.#worker = new Worker(WORKER, { workerData: start, execArgv: [] });
     this.#worker.on('message', (answer: WorkerAnswer) => this.#waiting.shift()?.(answer));
     // If a worker fails, the slow check reads its parts and reports what is wrong.
     this.#worker.on('error', () => this.#giveUp());

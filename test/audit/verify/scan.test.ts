@@ -1,11 +1,18 @@
 /** The fast look at a part of the log: clean chains are summed up, anything else is left to the slow look. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeLine, hashLine } from '../../../broker/audit/chain.ts';
 import { CompactRange } from '../../../broker/audit/evidence/index.ts';
 import type { AuditReader } from '../../../broker/audit/files/files.ts';
-import { scanOf } from '../../../broker/audit/verify/parts.ts';
+import { VERIFY_WORKERS_BYTES } from '../../../broker/audit/limits.ts';
+import { type Part, scanOf } from '../../../broker/audit/verify/parts.ts';
+import { openScanner } from '../../../broker/audit/verify/pool.ts';
 import { scanPart } from '../../../broker/audit/verify/scan.ts';
 import { seeded } from '../../support/seed.ts';
 
@@ -123,6 +130,51 @@ scan('wherever a segment is cut, its two parts are all of its lines', async () =
   }
   const torn = { segment: 1, from: 0, to: size - 1, size: size - 1 };
   assert.is(await scanOf(reader, torn, []), null, 'the last line does not end');
+});
+
+/** A segment of a hundred lines, and its three parts. */
+function threeParts(): { readonly bytes: Buffer; readonly parts: readonly Part[] } {
+  const bytes = partOf(chainOf(Array.from({ length: 100 }, (_, at) => at + 1))).subarray(1);
+  const size = bytes.length;
+  const cuts = [0, Math.floor(size / 3), Math.floor((2 * size) / 3), size];
+  const parts = cuts.slice(1).map((to, at) => ({ segment: 1, from: cuts[at] ?? 0, to, size }));
+  return { bytes, parts };
+}
+
+scan('parts that are asked for at once do not share their memory', async () => {
+  const { bytes, parts } = threeParts();
+  const reader: AuditReader = {
+    ...segmentOf(bytes),
+    read: async (_, offset, length, into) => {
+      const read = bytes.copy(into as Uint8Array, 0, offset, offset + length);
+      await new Promise((resolve) => setImmediate(resolve));
+      return (into as Uint8Array).subarray(0, read);
+    },
+  };
+  const scanner = openScanner(null, reader, [], bytes.length);
+  const scanned = await Promise.all(parts.map((part) => scanner.scan(part)));
+  assert.equal(
+    scanned.map((part) => part?.summary.lines),
+    (await Promise.all(parts.map((part) => scanOf(segmentOf(bytes), part, [])))).map((part) => part?.summary.lines),
+  );
+});
+
+scan('worker threads start in a process that was started with a script on its command line', async () => {
+  const { bytes, parts } = threeParts();
+  const directory = mkdtempSync(join(tmpdir(), 'argus-scan-'));
+  try {
+    writeFileSync(join(directory, '00000001.jsonl'), bytes);
+    const code = `
+      import { openScanner } from ${JSON.stringify(new URL('../../../broker/audit/verify/pool.js', import.meta.url).href)};
+      const scanner = openScanner(${JSON.stringify(directory)}, null, [], ${VERIFY_WORKERS_BYTES});
+      const scanned = await Promise.all(${JSON.stringify(parts)}.map((part) => scanner.scan(part)));
+      console.log(scanned.reduce((lines, part) => lines + (part?.summary.lines ?? 0), 0));
+      await scanner.close();`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', code]);
+    assert.is(stdout.trim(), '100');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 scan('a milestone is found, and a text that only looks like one is not', () => {
