@@ -94,7 +94,9 @@ export class Jitter {
     window.latest = Math.max(window.latest, late);
     window.level = Math.min(window.level, level);
     if (now - window.startedAt < JITTER_WINDOW_MS) return 0;
-    const error = window.level - (this.leadMs - this.jitterMs);
+    // The lead is bounded and the jitter is not: without the lower bound all sound that waits would be slipped away.
+    const wanted = Math.max(LEVEL_TOLERANCE_MS + PLAYBACK_REQUEST_MS, this.leadMs - this.jitterMs);
+    const error = window.level - wanted;
     this.#open(now);
     // Too much is late by a little; too little is nearly a gap.
     return error > LEVEL_TOLERANCE_MS || error < -LOW_TOLERANCE_MS ? error : 0;

@@ -174,6 +174,16 @@ jitter(
   },
 );
 
+jitter('one burst that is later than the largest lead costs one gap, and no other', () => {
+  const clock = new FakeClock();
+  const line = new PlaybackLine('mail-vm', new Loudspeaker(clock), clock);
+  play(clock, line, PULSEAUDIO, 20);
+  clock.advance(200);
+  play(clock, line, PULSEAUDIO, 60);
+  assert.is(line.counts.underruns, 1);
+  assert.is(line.counts.dropped, 0);
+});
+
 jitter('the lead is bounded, whatever comes', () => {
   const clock = new FakeClock();
   const line = new PlaybackLine('chrome-vm', new Loudspeaker(clock), clock);
