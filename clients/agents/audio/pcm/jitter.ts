@@ -17,6 +17,7 @@ import {
   MAX_LEAD_MS,
   MIN_LEAD_MS,
   PLAYBACK_REQUEST_MS,
+  SEND_AHEAD_MS,
 } from '../limits.ts';
 
 interface Window {
@@ -55,7 +56,10 @@ export class Jitter {
 
   get leadMs(): number {
     // A sound server takes so much at a time that it must be there before it is heard.
-    const lead = Math.max(MIN_LEAD_MS, this.#burstMs * LEAD_BURST_SHARE, this.jitterMs + LEVEL_TOLERANCE_MS);
+    // An endpoint sends no more than SEND_AHEAD_MS at a time. What came as a longer burst had waited on its way, and the
+    // next burst is not later for it.
+    const burst = Math.min(SEND_AHEAD_MS, this.#burstMs);
+    const lead = Math.max(MIN_LEAD_MS, burst * LEAD_BURST_SHARE, this.jitterMs + LEVEL_TOLERANCE_MS);
     return Math.min(MAX_LEAD_MS, lead + PLAYBACK_REQUEST_MS);
   }
 

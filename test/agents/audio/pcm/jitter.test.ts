@@ -154,6 +154,18 @@ jitter('the lead is taken from the length of the bursts before a late one was se
   assert.equal([line.timing.burstMs, line.timing.leadMs], [42.7, 18.5]);
 });
 
+jitter('sound that waited and comes at once does not make the lead longer', () => {
+  const clock = new FakeClock();
+  const line = new PlaybackLine('chrome-vm', new Loudspeaker(clock), clock);
+  const waited = { burstBytes: bytesOf(290), burstMs: 290, lateMs: 0 };
+  for (let click = 0; click < 12; click++) {
+    play(clock, line, waited, 0.58);
+    clock.advance(700);
+  }
+  assert.ok(line.timing.burstMs > 200, `burst ${line.timing.burstMs} ms`);
+  assert.ok(line.timing.leadMs <= 22, `lead ${line.timing.leadMs} ms`);
+});
+
 jitter(
   'a sender that is often late has gaps in its first sound only; the lead grows as far as needed, and falls again',
   () => {
