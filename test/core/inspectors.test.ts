@@ -58,7 +58,7 @@ inspectors('every inspector is total: an index of its own permissions, or malfor
         name,
       );
     }
-  }, 1);
+  });
 });
 
 inspectors.run();

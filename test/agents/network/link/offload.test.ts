@@ -149,7 +149,7 @@ offload('whatever a sender writes, a kernel gets only what a slow splitter can c
       true,
     );
     assert.equal(made.map(unchecked), pieces.map(unchecked));
-  }, 1);
+  });
   assert.ok(taken > 0);
 });
 

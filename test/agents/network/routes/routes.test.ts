@@ -170,7 +170,7 @@ routes(
           assert.ok(isAllowed, formatPrefix(announced));
         }
       }
-    }, 1);
+    });
   },
 );
 
