@@ -226,6 +226,13 @@ export const SESSION: readonly Mutant[] = [
     tests: ['test/carrier/listen.test.ts'],
   },
   {
+    in: 'broker/carrier/nats/listen.ts',
+    find: 'this.#isClosed ? null : this.#places.take();',
+    replace: 'this.#isClosed ? null : () => {};',
+    promise: 'memory is bounded',
+    tests: ['test/nats/listener.test.ts'],
+  },
+  {
     in: 'broker/carrier/owned-socket.ts',
     find: '&& found.uid === uid',
     replace: '',
