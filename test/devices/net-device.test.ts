@@ -351,6 +351,22 @@ net('frames that waited for a pair that the guest gave up take the first, and no
   assert.is(made.received().length, 2);
 });
 
+net('frames wait on for a pair whose queue for sending stops: it still receives', () => {
+  for (const pair of [0, 1]) {
+    const made = several(2);
+    const frame = udp4('10.137.1.1', [1_000, 53]);
+    made.send(HEADER, frame, pair);
+    made.run();
+    made.device.write(answerTo(frame));
+    made.wakes.length = 0;
+    made.device.queueStopped(2 * pair + SEND);
+    assert.equal(made.wakes, []);
+    for (const each of [0, 1]) made.offerAt(each, 2_000);
+    made.run();
+    assert.equal([made.received(0).length, made.received(1).length], pair === 0 ? [1, 0] : [0, 1]);
+  }
+});
+
 net('a guest that asked for no more pairs gets every frame at the first', () => {
   const made = card({ features: MERGEABLE, queuePairs: 4 });
   made.offer(...new Array<number>(20).fill(100));

@@ -168,9 +168,10 @@ export class NetDevice implements VirtioDevice, LinkAttachment, SegmentPort {
 
   /** The guest uses fewer pairs now: what waits for this one takes the first. */
   queueStopped(index: number): void {
-    const waiting = this.#waiting[index / QUEUES_PER_PAIR];
-    if (index === 0 || waiting === undefined) return;
-    this.#waiting[0]?.push(...waiting.splice(0));
+    const isFirst = index < QUEUES_PER_PAIR;
+    // A pair whose queue for sending stops still receives.
+    if (isFirst || index % QUEUES_PER_PAIR === SEND_QUEUE) return;
+    this.#waiting[0]?.push(...(this.#waiting[index >> 1]?.splice(0) ?? []));
     this.#wiring?.wake(0);
   }
 
