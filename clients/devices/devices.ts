@@ -2,13 +2,14 @@
 import { NODE_CLOCK } from '../agents/audio/index.ts';
 import { Link, lossesOf, MAX_FRAME_BYTES } from '../agents/network/index.ts';
 import type { Vm } from '../sdk/index.ts';
+import { LimitedLines } from './base/index.ts';
 import { serveEntropy } from './entropy/index.ts';
 import { type IvshmemDevice, startIvshmem } from './ivshmem/index.ts';
 import { type NetCounts, NetDevice } from './net/index.ts';
 import type { DeviceConfig, NetConfig, SoundConfig } from './options.ts';
 import { AudioVmSide, type SoundCounts, SoundDevice } from './sound/index.ts';
 import { openSystem, type System } from './sys/index.ts';
-import { serveVhostUser } from './vhost-user/index.ts';
+import { type DeviceReport, serveVhostUser } from './vhost-user/index.ts';
 import { BrokerExchange, type VsockCounts, VsockDevice } from './vsock/index.ts';
 
 export interface Devices {
@@ -26,13 +27,17 @@ export interface Devices {
  */
 export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: string) => void): Promise<Devices> {
   const system = openSystem();
+  const limited = new LimitedLines(say, NODE_CLOCK.schedule);
+  const reportOf = (name: string): DeviceReport => {
+    return (event, line) => limited.say(`${name} ${event}`, `${name}: ${line}`);
+  };
   const closers: (() => void | Promise<void>)[] = [];
   let vsock: VsockDevice | null = null;
   if (config.vsock !== null) {
     const { socket, services } = config.vsock;
     const exchange = new BrokerExchange(vm, (line) => say(`vsock: ${line}`));
     const device = new VsockDevice(exchange, NODE_CLOCK);
-    const served = await serveVhostUser(system, socket, device, (_event, line) => say(`vsock: ${line}`));
+    const served = await serveVhostUser(system, socket, device, reportOf('vsock'));
     exchange.open(device, services);
     closers.push(
       () => served.close(),
@@ -44,25 +49,31 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
   }
   let net: NetDevice | null = null;
   if (config.net !== null) {
-    const served = await serveNet(vm, system, config.net, (line) => say(`net: ${line}`));
+    const served = await serveNet(vm, system, config.net, (line) => say(`net: ${line}`), reportOf('net'));
     closers.push(served.close);
     net = served.device;
   }
   let sound: SoundDevice | null = null;
   if (config.sound !== null) {
-    const served = await serveSound(vm, system, config.sound, (line) => say(`sound: ${line}`));
+    const served = await serveSound(vm, system, config.sound, (line) => say(`sound: ${line}`), reportOf('sound'));
     closers.push(served.close);
     sound = served.device;
   }
   if (config.entropy !== null) {
     const { socket } = config.entropy;
-    const served = await serveEntropy(system, socket, (_event, line) => say(`entropy: ${line}`));
+    const served = await serveEntropy(system, socket, reportOf('entropy'));
     closers.push(() => served.close());
     say(`entropy: waiting for a VMM at ${socket}`);
   }
   let ivshmem: IvshmemDevice | null = null;
   if (config.ivshmem !== null) {
-    const device = await startIvshmem(vm, system, config.ivshmem, (line) => say(`ivshmem: ${line}`));
+    const device = await startIvshmem(
+      vm,
+      system,
+      config.ivshmem,
+      (line) => say(`ivshmem: ${line}`),
+      reportOf('ivshmem'),
+    );
     closers.push(() => device.close());
     ivshmem = device;
   }
@@ -73,6 +84,7 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
     ivshmem,
     close: async () => {
       await Promise.all(closers.map((close) => close()));
+      limited.close();
     },
   };
 }
@@ -82,13 +94,14 @@ async function serveNet(
   system: System,
   { socket, peers, dhcp, queuePairs }: NetConfig,
   say: (line: string) => void,
+  report: DeviceReport,
 ): Promise<{ readonly device: NetDevice; readonly close: () => Promise<void> }> {
   const link = new Link(vm, { peers, dhcp, say });
   const { send, sendPacket } = link;
   const device = new NetDevice({ send, sendPacket, maxFrameBytes: MAX_FRAME_BYTES, queuePairs });
   await link.open();
   try {
-    const served = await serveVhostUser(system, socket, device, (_event, line) => say(line));
+    const served = await serveVhostUser(system, socket, device, report);
     link.attach(device);
     say(`linked to ${peers.join(', ')}, waiting for a VMM at ${socket}`);
     return {
@@ -113,13 +126,14 @@ async function serveSound(
   system: System,
   config: SoundConfig,
   say: (line: string) => void,
+  report: DeviceReport,
 ): Promise<{ readonly device: SoundDevice; readonly close: () => Promise<void> }> {
   const { socket, audioVm } = config;
   const side = await AudioVmSide.open(vm, config, NODE_CLOCK, say);
   const device = new SoundDevice(side, NODE_CLOCK);
   side.attach(device);
   try {
-    const served = await serveVhostUser(system, socket, device, (_event, line) => say(line));
+    const served = await serveVhostUser(system, socket, device, report);
     say(`plays at ${audioVm}, waiting for a VMM at ${socket}`);
     return {
       device,

@@ -332,7 +332,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     ],
   },
   'clients/devices/ivshmem': {
-    imports: ['clients/devices/base', 'clients/devices/sys', 'clients/sdk'],
+    imports: ['clients/devices/base', 'clients/devices/sys', 'clients/devices/vhost-user', 'clients/sdk'],
     breaking: [{ 'clients/devices/ivshmem/region.ts': `import { GuestMemory } from '../memory/index.ts';` }],
   },
   'clients/devices': {

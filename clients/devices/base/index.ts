@@ -1,5 +1,6 @@
 /** The base that every part of the device process uses. */
 export { DEVICE_ERROR_CODES, DeviceError } from './errors.ts';
+export { LimitedLines } from './limited-lines.ts';
 export {
   ACCEPTS_PER_WAKE_UP,
   CHAINS_PER_WAKE_UP,

@@ -13,5 +13,7 @@ export const MAX_MESSAGE_DESCRIPTORS = 8;
 /** Connections that one wake-up of a listening socket accepts; only one VMM may be attached, so all others are closed. */
 export const ACCEPTS_PER_WAKE_UP = 8;
 
+/** Lines of one kind for the operator: one in so many milliseconds. */
+export const LINE_MS = 1_000;
 /** How often a ring that policy refused is asked for again when no new policy is announced. */
 export const RING_RETRY_MS = 2_000;

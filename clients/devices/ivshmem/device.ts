@@ -3,6 +3,7 @@ import { readSync, writeSync } from 'node:fs';
 import { ArgusError, type Message, type Vm } from '../../sdk/index.ts';
 import { DeviceError } from '../base/index.ts';
 import type { System } from '../sys/index.ts';
+import type { DeviceReport } from '../vhost-user/index.ts';
 import { Layout } from './layout.ts';
 import { DOORBELL_DEADLINE_MS, IVSHMEM_PORT_BASE, MAX_REGION, MAX_VECTORS, PEER_RETRY_MS } from './limits.ts';
 import { DOORBELL_HEADER_BYTES, decodeDoorbell, encodeDoorbell } from './message.ts';
@@ -41,6 +42,7 @@ export async function startIvshmem(
   system: System,
   config: IvshmemConfig,
   say: (line: string) => void,
+  report: DeviceReport,
 ): Promise<IvshmemDevice> {
   const { peers, vectors } = config;
   const self = peers.indexOf(vm.name);
@@ -95,7 +97,7 @@ export async function startIvshmem(
   };
 
   const plan = { peers: peers.length, self, vectors, memory };
-  const server = await serveIvshmem(system, config.socket, plan, ring, say);
+  const server = await serveIvshmem(system, config.socket, plan, ring, report);
   const take = ({ source, payload }: Message): void => {
     const doorbell = decodeDoorbell(payload);
     const from = peers.indexOf(source.name);

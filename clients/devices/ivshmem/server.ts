@@ -10,6 +10,7 @@
  */
 import { ACCEPTS_PER_WAKE_UP } from '../base/index.ts';
 import { type Descriptor, listenUnix, type System, type Watch } from '../sys/index.ts';
+import type { DeviceReport } from '../vhost-user/index.ts';
 
 const PROTOCOL_VERSION = 0n;
 const MEMORY = -1n;
@@ -33,7 +34,7 @@ export async function serveIvshmem(
   path: string,
   plan: IvshmemPlan,
   onDoorbell: (peer: number, vector: number) => void,
-  say: (line: string) => void,
+  report: DeviceReport,
 ): Promise<IvshmemSocket> {
   const { peers, self, vectors, memory } = plan;
   const watches: Watch[] = [];
@@ -59,12 +60,12 @@ export async function serveIvshmem(
   }
 
   let current: { readonly socket: Descriptor; readonly watch: Watch } | null = null;
-  const detach = (line: string): void => {
+  const detach = (event: 'detached' | 'vmm-fault', line: string): void => {
     if (current === null) return;
     current.watch.close();
     current.socket.close();
     current = null;
-    say(line);
+    report(event, line);
   };
   const greet = (socket: Descriptor): boolean => {
     const tell = (number: bigint, descriptor: Descriptor | null): boolean => {
@@ -89,7 +90,7 @@ export async function serveIvshmem(
         if (socket === null) return;
         if (current !== null || !greet(socket)) {
           socket.close();
-          say('a VMM was refused: another one is attached, or it does not read');
+          report('refused', 'a VMM was refused: another one is attached, or it does not read');
           continue;
         }
         // Readable means gone, or a client that speaks: both end it.
@@ -97,10 +98,11 @@ export async function serveIvshmem(
           const received = system.receive(socket, 1);
           if (received.status === 'again') return;
           if (received.status === 'bytes') for (const descriptor of received.descriptors) descriptor.close();
-          detach(received.status === 'end' ? 'the VMM has detached' : 'the VMM is at fault and was detached: it spoke');
+          if (received.status === 'end') detach('detached', 'the VMM has detached');
+          else detach('vmm-fault', 'the VMM is at fault and was detached: it spoke');
         });
         current = { socket, watch };
-        say('a VMM has attached');
+        report('attached', 'a VMM has attached');
       }
     }),
   );
@@ -110,7 +112,7 @@ export async function serveIvshmem(
       if (event !== undefined) system.signal(event);
     },
     close: () => {
-      detach('the VMM was detached');
+      detach('detached', 'the VMM was detached');
       for (const watch of watches) watch.close();
       for (const event of events) event.close();
       listener.close();
