@@ -47,13 +47,21 @@ socat VSOCK-LISTEN:22,fork,reuseaddr EXEC:'dropbear -i -R -B' &
 ip link set lo up
 iperf3 -s -1 >/dev/null &
 socat VSOCK-LISTEN:5201,fork,reuseaddr TCP:127.0.0.1:5201 &
-ivshmem &
+# The interrupts of the region go to a program: vfio-pci takes the device over (docs/ivshmem.md).
+for device in /sys/bus/pci/devices/*; do
+  [ "$(cat $device/vendor) $(cat $device/device)" = "0x1af4 0x1110" ] || continue
+  echo vfio-pci > $device/driver_override
+  echo "\${device##*/}" > /sys/bus/pci/drivers_probe
+done
+ivshmem interrupts &
 echo "listening"
 `;
 
 const CLIENT = `
 until echo up | socat -t 5 - VSOCK-CONNECT:3:5000 2>/dev/null | grep -q up; do sleep 0.5; done
 ivshmem
+echo "random numbers of $(cat /sys/class/misc/hw_random/rng_current)"
+for round in 1 2; do echo "random: $(head -c 512 /dev/hwrng | od -A n -v -t x1 | tr -d ' \\n')"; done
 yes argus | head -c ${MIB * 1024 * 1024} > /tmp/file
 echo "hash $(sha256sum < /tmp/file)"
 # VIRTIO_F_RING_PACKED is bit 34, as the driver and the card have agreed.
@@ -112,6 +120,7 @@ withPrograms(
       const guiSocket = host.path('gui.vsock');
       const chromeSocket = host.path('chrome.vsock');
       const [guiNet, chromeNet] = [host.path('gui.net'), host.path('chrome.net')];
+      const entropy = host.path('chrome.entropy');
       const [guiRegion, chromeRegion] = [host.path('gui.ivshmem'), host.path('chrome.ivshmem')];
       const guiDevices = [
         ...['--vsock', guiSocket, '--listen', '5000', '5001', '5003', '22', '5201'],
@@ -121,7 +130,7 @@ withPrograms(
         new DeviceProcess(host, 'gui-vm', guiDevices),
         new DeviceProcess(host, 'chrome-vm', [
           ...['--vsock', chromeSocket, '--net', chromeNet, '--link', 'gui-vm', '--queues', '2'],
-          ...[...REGION, chromeRegion],
+          ...[...REGION, chromeRegion, '--entropy', entropy],
         ]),
       );
       for (const each of processes) {
@@ -129,12 +138,15 @@ withPrograms(
         await each.line(/net: .*waiting for a VMM/);
         await each.line(/ivshmem: .*waiting for a VMM/);
       }
+      await processes[1]?.line(/entropy: .*waiting for a VMM/);
       const gui = await bootStockGuest(host, {
         name: 'gui-vm',
         main: SERVER,
         vsock: guiSocket,
         net: guiNet,
         ivshmem: guiRegion,
+        entropy: null,
+        hasIommu: true,
         mac: '02:00:00:00:00:03',
         isPacked: false,
         queuePairs: 1,
@@ -147,6 +159,8 @@ withPrograms(
         net: chromeNet,
         mac: '02:00:00:00:01:01',
         ivshmem: chromeRegion,
+        entropy,
+        hasIommu: false,
         isPacked: true,
         queuePairs: 2,
       });
@@ -155,6 +169,15 @@ withPrograms(
       await chrome.line(/^ivshmem: place 0 of a region of 16384 bytes$/);
       await chrome.line(/^ivshmem: 50 rounds$/);
       await gui.line(/^ivshmem: 50 rounds$/);
+      const [, interrupts] = await gui.line(/^ivshmem: ([0-9]+) interrupts$/);
+      // A section may be seen a moment before its interrupt; without interrupts not even the second round would come.
+      assert.ok(Number(interrupts) >= 25, `${interrupts} interrupts for 50 rounds`);
+      await chrome.line(/^random numbers of virtio_rng/);
+      const numbers = await Promise.all([1, 2].map((count) => chrome.line(/^random: ([0-9a-f]{1024})$/, count)));
+      const [first = '', second = ''] = numbers.map(([, hex]) => hex);
+      assert.is.not(first, second);
+      for (const each of [first, second])
+        assert.ok(new Set(Buffer.from(each, 'hex')).size > 150, 'bytes of a random source, not of a pattern');
       await chrome.line(/^seqpacket: each message came whole$/);
       await chrome.line(/^ssh: gui-vm$/);
       await chrome.line(/^iperf3: .* receiver$/);

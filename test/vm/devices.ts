@@ -83,6 +83,8 @@ export class DeviceProcess {
 }
 
 const NET_MODULES = ['failover', 'net_failover', 'virtio_net'];
+const RANDOM_MODULES = ['virtio-rng'];
+const VFIO_MODULES = ['irqbypass', 'vfio', 'vfio_virqfd', 'vfio_iommu_type1', 'vfio-pci-core', 'vfio-pci'];
 const VSOCK_MODULES = ['vsock', 'vmw_vsock_virtio_transport_common', 'vmw_vsock_virtio_transport'];
 
 export interface StockGuest {
@@ -92,6 +94,10 @@ export interface StockGuest {
   readonly vsock: string;
   readonly net: string;
   readonly ivshmem: string;
+  /** Null: no source of random numbers. */
+  readonly entropy: string | null;
+  /** A virtual IOMMU, so that programs get the interrupts of a PCI device. */
+  readonly hasIommu: boolean;
   /** As in the shipped inventory. */
   readonly mac: string;
   /** The network card has packed virtqueues. The others cannot: QEMU 7.2 passes the feature on for this card only. */
@@ -108,6 +114,16 @@ export const GUEST_PROGRAMS: ReadonlyMap<string, string> = new Map([
   ['iperf3', 'iperf3'],
 ]);
 
+/** A board with PCI Express, which an IOMMU needs. */
+const IOMMU: readonly string[] = ['-machine', 'q35', '-device', 'intel-iommu,intremap=on'];
+
+function egdArguments(socket: string): readonly string[] {
+  return [
+    ...['-chardev', `socket,id=egd,path=${socket}`, '-object', 'rng-egd,id=rng,chardev=egd'],
+    ...['-device', 'virtio-rng-pci,rng=rng'],
+  ];
+}
+
 /** A test program of the guests, built from `guest/NAME.c`. */
 function builtProgram(directory: string, name: string): Entry {
   const source = fileURLToPath(new URL(`./guest/${name}.c`, import.meta.url));
@@ -119,7 +135,7 @@ function builtProgram(directory: string, name: string): Entry {
 /** A stock guest with a network card, a vsock and an ivshmem device; its programs are those of Debian, and three in C. */
 export async function bootStockGuest(
   host: DemoHost,
-  { name, main, vsock, net, ivshmem, mac, isPacked, queuePairs }: StockGuest,
+  { name, main, vsock, net, ivshmem, entropy, hasIommu, mac, isPacked, queuePairs }: StockGuest,
 ): Promise<Machine> {
   const files = new Map<string, Entry>();
   for (const program of GUEST_PROGRAMS.keys())
@@ -129,15 +145,18 @@ export async function bootStockGuest(
   files.set('etc/passwd', { kind: 'file', bytes: Buffer.from('root::0:0:root:/root:/bin/sh\n'), mode: 0o644 });
   const several = `mq=${queuePairs > 1 ? 'on' : 'off'}`;
   const packed = `packed=${isPacked ? 'on' : 'off'}`;
+  const modules = [...VSOCK_MODULES, ...NET_MODULES, ...RANDOM_MODULES, ...(hasIommu ? VFIO_MODULES : [])];
   return Machine.start({
     name,
     directory: host.path(`stock-${name}`),
     accelerator: 'tcg',
     socket: null,
-    main: `for module in ${[...VSOCK_MODULES, ...NET_MODULES].join(' ')}; do insmod /lib/modules/$module.ko*; done\n${main}`,
+    main: `for module in ${modules.join(' ')}; do insmod /lib/modules/$module.ko*; done\n${main}`,
     files,
     more: [
       ...SHARED_MEMORY,
+      ...(hasIommu ? IOMMU : []),
+      ...(entropy === null ? [] : egdArguments(entropy)),
       ...['-smp', `${queuePairs}`],
       ...['-chardev', `socket,id=vsock,path=${vsock}`, '-device', 'vhost-user-vsock-pci,chardev=vsock'],
       ...[

@@ -15,7 +15,10 @@ export const MODULES: readonly string[] = [
   'veth',
 ];
 
-/** In the image, and loaded only by a guest that wants them: sockets between guests, within a guest, and a network card. */
+/**
+ * In the image, and loaded only by a guest that wants them: sockets between guests, within a guest, a network card, random
+ * numbers, and PCI devices for programs.
+ */
 export const SPARE_MODULES: readonly string[] = [
   'vsock',
   'vmw_vsock_virtio_transport_common',
@@ -24,6 +27,13 @@ export const SPARE_MODULES: readonly string[] = [
   'failover',
   'net_failover',
   'virtio_net',
+  'virtio-rng',
+  'irqbypass',
+  'vfio',
+  'vfio_virqfd',
+  'vfio_iommu_type1',
+  'vfio-pci-core',
+  'vfio-pci',
 ];
 
 export const INIT_SCRIPT = `#!/bin/sh
