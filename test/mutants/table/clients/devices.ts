@@ -120,7 +120,14 @@ export const DEVICES: readonly Mutant[] = [
   { in: CARD, find: 'if (kind === GSO_TCP4) needed |= FEATURE_GUEST_TCP4;', replace: '', promise, tests: NET },
   { in: CARD, find: 'if (kind === GSO_TCP6) needed |= FEATURE_GUEST_TCP6;', replace: '', promise, tests: NET },
   { in: CARD, find: 'this.counts.nothingAttached += waiting.splice(0).length;', replace: '', promise, tests: NET },
-  { in: CARD, find: 'this.#waiting[0]?.push(...waiting.splice(0));', replace: '', promise, tests: NET },
+  {
+    in: CARD,
+    find: 'this.#waiting[0]?.push(...(this.#waiting[index >> 1]?.splice(0) ?? []));',
+    replace: '',
+    promise,
+    tests: NET,
+  },
+  { in: CARD, find: ' || index % QUEUES_PER_PAIR === SEND_QUEUE) return;', replace: ') return;', promise, tests: NET },
   { in: STEERING, find: 'learned < pairs ? learned', replace: 'learned < 8 ? learned', promise, tests: NET },
   { in: BACKEND, find: 'if (queuePairs !== 1) offered', replace: 'offered', promise, tests: VHOST },
   {
