@@ -2,9 +2,11 @@
 
 /**
  * Bytes of sends to one broker that it has not decided yet. Each sender has a share of it (see undecided.ts). A sender
- * over its share gets EBUSY and tries again.
+ * over its share gets EBUSY, waits until all its sends are decided, and tries again later. So a lone sender has room for
+ * 9 MiB under way, which takes longer to decide than a retry. All of it has to cross within DECISION_TIMEOUT_MS: at 30
+ * Mbit/s it does.
  */
-export const MAX_UNDECIDED_BYTES = 8 * 1024 * 1024;
+export const MAX_UNDECIDED_BYTES = 18 * 1024 * 1024;
 /** The same, counted: one acknowledgement may decide all of them in one piece, for about 3 ms. */
 export const MAX_UNDECIDED_SENDS = 16_384;
 /** Memory of an undecided send besides its bytes: the copy's object, its entry, and its place in the queue. */

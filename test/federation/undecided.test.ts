@@ -72,14 +72,19 @@ undecided(
 
 undecided('whatever n senders have waiting, the next one gets a part of the bound', () => {
   const waiting = new Undecided();
+  // Long enough that the bound of bytes comes before the one of sends.
+  const MESSAGE_BYTES = 2_000;
   for (let users = 1; users <= 20; users++) {
     const sender = ACCOUNTS.open(`sender ${users}`);
     let sent = 0;
-    while (!waiting.isFull(sender, 1_000)) {
-      waiting.push({ ...send(users), account: sender, bytes: 1_000 });
+    while (!waiting.isFull(sender, MESSAGE_BYTES)) {
+      waiting.push({ ...send(users), account: sender, bytes: MESSAGE_BYTES });
       sent++;
     }
-    assert.ok(sent * 1_000 >= Math.floor(MAX_UNDECIDED_BYTES / (users * (users + 1))) - 1_000, `${sent} of ${users}`);
+    assert.ok(
+      sent * MESSAGE_BYTES >= Math.floor(MAX_UNDECIDED_BYTES / (users * (users + 1))) - MESSAGE_BYTES,
+      `${sent} of ${users}`,
+    );
   }
   assert.ok(waiting.bytes < MAX_UNDECIDED_BYTES);
 });

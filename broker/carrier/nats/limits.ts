@@ -15,6 +15,8 @@ export const CREDIT_SHARE = 4;
  * 65 000.
  */
 export const PLAIN_FRAGMENT_BYTES = 32_512;
+/** Plaintext of a TLS record (RFC 8446 §5.1). */
+export const TLS_RECORD_BYTES = 16_384;
 /** The same over TLS: a full record is six messages. Each fills one TLS record, together with its protocol line. */
 export const TLS_FRAGMENT_BYTES = 16_256;
 /** Bytes for a paused reader are kept in blocks of this length. One block is delivered per turn. */

@@ -8,9 +8,11 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
 import type { ConnectionOptions, Server, Transport } from 'nats/lib/nats-base-client/internal_mod.js';
 import { release } from '../../../../keys/index.ts';
+import { Fifo } from '../../../base/index.ts';
 import { NatsCarrierError } from '../errors.ts';
 import { BATCH_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES, SERVER_READ_BYTES } from '../limits.ts';
 import { type LinePace, LineReader } from './line-reader.ts';
+import { MAX_PADDING_BYTES, paddingOf } from './padding.ts';
 import { giveBatch, takeBatch } from './pool.ts';
 import { ServerStream } from './server-stream.ts';
 
@@ -33,8 +35,16 @@ export interface DirectPath {
 
 const CR = 0x0d;
 const LF = 0x0a;
+const SPACE = 0x20;
+const END_BYTES = 2;
 /** Digits of a size and two line ends. */
 const FRAME_BYTES = 16;
+
+/** A write that waits for the one before it. `batch`: the memory to give back. */
+interface Waiting {
+  readonly bytes: Uint8Array;
+  readonly batch: Buffer | null;
+}
 
 /** All plain lines read into this buffer. The bytes of a read are processed completely before the next read. */
 let readBuffer: Uint8Array | null = null;
@@ -55,6 +65,10 @@ export class DirectTransport implements Transport {
   #batch: Buffer | null = null;
   #used = 0;
   readonly #flushLater = (): void => this.#flush();
+  /** Over TLS: what waits for the write before it. */
+  readonly #waiting = new Fifo<Waiting>();
+  #waitingBytes = 0;
+  #isWriting = false;
   readonly #lines: Uint8Array[] = [];
   #wake: () => void = () => {};
   #tellClosed: (error: Error | undefined) => void = () => {};
@@ -113,19 +127,19 @@ export class DirectTransport implements Transport {
 
   /** Published bytes that the kernel has not taken. */
   get waitingBytes(): number {
-    return this.#used + (this.#socket?.writableLength ?? 0);
+    return this.#used + this.#waitingBytes + (this.#socket?.writableLength ?? 0);
   }
 
   /** Sends a frame of the library. */
   send(frame: Uint8Array): void {
     this.#flush();
-    this.#socket?.write(frame);
+    this.#write(frame, null);
   }
 
   /** `head`: "PUB subject ". `write` must write the message's `length` bytes before it returns. */
   publish(head: string, length: number, write: (message: Uint8Array) => void): void {
     if (this.#isClosed) return;
-    if (this.#used + head.length + length + FRAME_BYTES > BATCH_BYTES) this.#flush();
+    if (this.#used + head.length + length + FRAME_BYTES + MAX_PADDING_BYTES > BATCH_BYTES) this.#flush();
     if (this.#batch === null) {
       this.#batch = takeBatch();
       // All messages of one turn are written with one call.
@@ -134,7 +148,13 @@ export class DirectTransport implements Transport {
     const batch = this.#batch;
     let at = this.#used;
     at += batch.write(head, at, 'latin1');
-    at += batch.write(`${length}\r\n`, at, 'latin1');
+    const size = `${length}\r\n`;
+    if (this.#isEncrypted) {
+      const padding = paddingOf(at - this.#used + size.length + length + END_BYTES);
+      batch.fill(SPACE, at, at + padding);
+      at += padding;
+    }
+    at += batch.write(size, at, 'latin1');
     // Not subarray(): a Buffer's returns a Buffer, which costs more to create.
     write(new Uint8Array(batch.buffer, batch.byteOffset + at, length));
     at += length;
@@ -147,11 +167,35 @@ export class DirectTransport implements Transport {
     const batch = this.#batch;
     if (batch === null) return;
     this.#batch = null;
-    // After an error the kernel may still be reading the batch, so it is not reused.
-    this.#socket?.write(batch.subarray(0, this.#used), (error) => {
-      if (error === undefined || error === null) giveBatch(batch);
-    });
+    this.#write(batch.subarray(0, this.#used), batch);
     this.#used = 0;
+  }
+
+  /**
+   * Over TLS one write is under way at a time: Node copies all that wait into one fresh buffer before it encrypts them,
+   * and the result into another one.
+   */
+  #write(bytes: Uint8Array, batch: Buffer | null): void {
+    if (this.#isWriting) {
+      this.#waiting.push({ bytes, batch });
+      this.#waitingBytes += bytes.length;
+      return;
+    }
+    this.#isWriting = this.#isEncrypted;
+    this.#socket?.write(bytes, (error) => {
+      // After an error the kernel may still be reading the batch, so it is not reused.
+      if (error !== undefined && error !== null) return;
+      if (batch !== null) giveBatch(batch);
+      this.#isWriting = false;
+      this.#writeNext();
+    });
+  }
+
+  #writeNext(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    this.#waitingBytes -= next.bytes.length;
+    this.#write(next.bytes, next.batch);
   }
 
   async close(error?: Error): Promise<void> {
@@ -161,6 +205,11 @@ export class DirectTransport implements Transport {
   }
 
   disconnect(): void {
+    this.#flush();
+    while (this.#waiting.length > 0) {
+      this.#isWriting = false;
+      this.#writeNext();
+    }
     this.#socket?.destroySoon();
   }
 
