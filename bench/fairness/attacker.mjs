@@ -24,6 +24,8 @@ class Attack {
   /** Writes what `next` makes until halted; null from `next`: there is nothing more to say, and the socket stays open. */
   flood = async (socket, next, cleanUp = () => {}) => {
     this.sessions++;
+    // The broker may have kept the session waiting until after the end of the attack.
+    if (this.isHalted) socket.destroy();
     this.#onHalt.push(() => socket.destroy(), cleanUp);
     const closed = new Promise((resolve) => socket.once('close', resolve));
     while (!this.isHalted && !socket.destroyed) {

@@ -1,12 +1,14 @@
 /**
  * The innocent pair: a request of 64 bytes and its reply through the broker, one at a time. In turns with it, the same
- * 64 bytes go twice through `cat` and back, which is as many changes between processes: what this becomes slower by is the
- * scheduler's doing, and not the broker's.
+ * request and reply go through `cat` and back. That is as many changes between processes and as much work of this process:
+ * it seals and opens the same records. What this becomes slower by is the scheduler's doing, and not the broker's.
  */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { encode, ringBytes } from '../../docs/examples/wire-client/frames.mjs';
 import { loadIdentity } from '../../docs/examples/wire-client/identity.mjs';
+import { Opener, RecordReader, RecordType, Sealer } from '../../docs/examples/wire-client/records.mjs';
 import { openSession } from '../../docs/examples/wire-client/session.mjs';
 import { answerCalls, setup } from './calls.mjs';
 
@@ -41,6 +43,21 @@ function fail(reason) {
 
 const cat = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] });
 process.once('exit', () => cat.kill('SIGKILL'));
+const secret = randomBytes(32);
+const [sealer, opener, reader] = [
+  new Sealer(caller.suite, Buffer.from(secret)),
+  new Opener(caller.suite, Buffer.from(secret)),
+  new RecordReader(),
+];
+let [sealed, opened, onOpened] = [0, 0, () => {}];
+cat.stdout.on('data', (chunk) => {
+  reader.push(chunk);
+  for (let record = reader.next(); record !== null; record = reader.next()) {
+    opener.open(record);
+    opened++;
+  }
+  onOpened();
+});
 
 /** One request and its reply. */
 async function throughBroker() {
@@ -54,13 +71,19 @@ async function throughBroker() {
   if (failure !== null) throw new Error(`the session of the pair ended: ${failure.message}`);
 }
 
-/** As a request, and then as its reply. */
+/** A request, and then its reply: for each a record with the message, and one with the credit of its receiver. */
 async function throughCat() {
   for (let way = 0; way < 2; way++) {
-    cat.stdin.write(MESSAGE);
-    for (let left = MESSAGE.length; left > 0; ) {
-      const [bytes] = await once(cat.stdout, 'data');
-      left -= bytes.length;
+    const frames = [
+      encode.sendv(sealed, domid.answerer, port.echo, MESSAGE),
+      encode.credit(1, ringBytes(MESSAGE.length)),
+    ];
+    for (const frame of frames) cat.stdin.write(sealer.seal(RecordType.data, frame));
+    sealed += frames.length;
+    while (opened < sealed) {
+      await new Promise((resolve) => {
+        onOpened = resolve;
+      });
     }
   }
 }
@@ -83,10 +106,14 @@ async function trips(once, durationMs) {
   }
 }
 
-/** Both ways in turns, so that an attack that becomes stronger or weaker is felt by both alike. */
+/**
+ * Both ways in turns, so that an attack that becomes stronger or weaker is felt by both alike. A lost request ends the
+ * slice: a broker that answers nothing must not keep the bench for a timeout of each turn.
+ */
 async function measure({ brokerMs, catMs }) {
   const [broker, cat] = [[], []];
-  for (let turn = 0; turn < TURNS; turn++) {
+  const isLost = () => [...broker, ...cat].some(({ lost }) => lost > 0);
+  for (let turn = 0; turn < TURNS && !isLost(); turn++) {
     broker.push(await trips(throughBroker, brokerMs / TURNS));
     cat.push(await trips(throughCat, catMs / TURNS));
   }

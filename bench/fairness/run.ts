@@ -13,10 +13,15 @@ import { callerOf } from '../roles/calls.ts';
 import { processCpuMicros } from '../throughput/process-cpu.ts';
 import { IDLE_SESSIONS, type Kind, NATS_ATTACKS } from './kinds.ts';
 import { Domid, logBytes, openSite, Port, residentBytes, type Site } from './site.ts';
+import { within } from './within.ts';
 
 /** A reply that is not there by then is lost. */
 const ANSWER_TIMEOUT_MS = 5_000;
 const MEMORY_SAMPLE_MS = 50;
+/** A call of a process is answered by then, or the bench ends and names it. Each has a shorter patience of its own. */
+const CALL_TIMEOUT_MS = 30_000;
+/** Opening all idle sessions, one after the other. */
+const IDLE_TIMEOUT_MS = 120_000;
 /** The broker works off what an attack has left: it is done when it has used less than a fifth of such an interval … */
 const QUIET_SAMPLE_MS = 100;
 const QUIET_SHARE = 0.2;
@@ -90,7 +95,9 @@ export async function runFairness(request: FairnessRequest): Promise<{ readonly 
   const place = { folder, domid: Domid, port: Port, natsPort, answerTimeoutMs: ANSWER_TIMEOUT_MS };
   const pair = await startProcess('pair', place, cleanup);
   const crowd = await Promise.all(
-    Array.from({ length: attackers }, (_, index) => startProcess('attacker', { ...place, index }, cleanup)),
+    Array.from({ length: attackers }, (_, index) =>
+      startProcess('attacker', { ...place, index }, cleanup, `attacker ${index}`),
+    ),
   );
   const measure = async (): Promise<Slice> => {
     const { brokerMs, catMs } = pace;
@@ -201,7 +208,7 @@ function describe({ kind, attackers, p50Ratio, p99Ratio, lost }: AttackFigures):
 }
 
 /** Plain JavaScript, started without a loader: what attacks shall use its time for attacking. */
-async function startProcess(name: string, setup: object, cleanup: Cleanup): Promise<Caller> {
+async function startProcess(name: string, setup: object, cleanup: Cleanup, who = name): Promise<Caller> {
   const path = fileURLToPath(new URL(`./${name}.mjs`, import.meta.url));
   const child: ChildProcess = fork(path, [JSON.stringify(setup)], {
     execArgv: [],
@@ -209,7 +216,9 @@ async function startProcess(name: string, setup: object, cleanup: Cleanup): Prom
   });
   endWithThisProcess(child);
   cleanup.add(() => stopChild(child));
-  const call = callerOf(child, name, keepStderr(child));
+  const ask = callerOf(child, who, keepStderr(child));
+  const timeoutMs = name === 'idlers' ? IDLE_TIMEOUT_MS : CALL_TIMEOUT_MS;
+  const call: Caller = (what, argument) => within(timeoutMs, `${who}, ${what}`, ask(what, argument));
   await call('open');
   return call;
 }

@@ -8,9 +8,11 @@ import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { type Authority, createAuthority, issueIdentity } from '../../keys/index.ts';
 import { startNatsServer } from '../arms/nats-server.ts';
 import { endWithThisProcess, freeTcpPort, stopChild } from '../arms/server-process.ts';
+import { within } from './within.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TTL_SECONDS = 24 * 3600;
+const START_TIMEOUT_MS = 30_000;
 const RUNNING = '"msg":"broker running"';
 
 export const Port = { echo: 7001, reply: 7002, data: 7010, audited: 7020 } as const;
@@ -121,7 +123,7 @@ async function startBroker(
   endWithThisProcess(child);
   let stderrBytes = 0;
   let begin = '';
-  await new Promise<void>((resolve, reject) => {
+  const running = new Promise<void>((resolve, reject) => {
     child.stderr.on('data', (bytes: Buffer) => {
       stderrBytes += bytes.length;
       if (begin.length > 65_536) return;
@@ -130,6 +132,7 @@ async function startBroker(
     });
     child.once('exit', () => reject(new Error(`the broker ended: ${begin}`)));
   });
+  await within(START_TIMEOUT_MS, 'start of the broker', running);
   return {
     folder,
     pid: child.pid ?? 0,

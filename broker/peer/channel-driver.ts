@@ -16,6 +16,7 @@ import { Channel, type ChannelFault, type Session } from '../channel/index.ts';
 import { HANDSHAKE_TIMEOUT_MS, MEMORY_RETRY_MS } from '../process/index.ts';
 import {
   FAULT_UNITS,
+  FAULT_WEIGHT,
   HELLO_UNITS,
   type Job,
   openUnits,
@@ -310,7 +311,7 @@ export class ChannelDriver implements Worker {
       return;
     }
     this.#peer = null;
-    this.#job.share.spendPiece(FAULT_UNITS);
+    this.#job.share.spendPiece(FAULT_UNITS, FAULT_WEIGHT);
     peer.end('fault');
     this.#shut();
     this.#owner.onEnded(peer, 'fault', fault);

@@ -9,7 +9,7 @@
  * record is. Consecutive deliver frames of one record are remembered as a run, and copied with a single `set`.
  */
 import type { FrameSink } from '../core/index.ts';
-import { type BrokerFrame, encodeBrokerFrame, FrameWalker, Op } from '../wire/index.ts';
+import { type BrokerFrame, FrameWalker, lendBrokerFrame, Op } from '../wire/index.ts';
 import { Chunk, type ChunkPool } from './chunk-pool.ts';
 
 export class Gate {
@@ -78,12 +78,13 @@ export abstract class Outbox implements FrameSink {
 
   event(frame: BrokerFrame): void {
     this.copyNow();
-    const bytes = encodeBrokerFrame(frame);
-    const chunk = this.#chunkFor(bytes.length);
-    chunk.bytes.set(bytes, chunk.used);
-    chunk.used += bytes.length;
-    chunk.control += bytes.length;
-    this.#controlBytes += bytes.length;
+    const lent = lendBrokerFrame(frame);
+    const { length } = lent;
+    const chunk = this.#chunkFor(length);
+    lent.copyTo(chunk.bytes, chunk.used);
+    chunk.used += length;
+    chunk.control += length;
+    this.#controlBytes += length;
     this.#touch();
   }
 

@@ -3,6 +3,7 @@ export type { Job, Worker } from './job.ts';
 export {
   BURST_UNITS,
   DOMAIN_IDLE,
+  FAULT_WEIGHT,
   FEDERATION_IDLE,
   QUANTUM_UNITS,
   REST_MS,

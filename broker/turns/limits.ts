@@ -29,6 +29,11 @@ export interface IdleLimit {
    */
   readonly pieceWeight: number;
 }
+/**
+ * How many times a session that ended with a fault counts: a sound domain makes no faults, and a handshake follows each.
+ * A domain that makes them again and again has a session every two seconds.
+ */
+export const FAULT_WEIGHT = 40;
 /** A domain: a handshake at once, one more after it, and then three a second. */
 export const DOMAIN_IDLE: IdleLimit = Object.freeze({ part: 0.02, pieceWeight: 8 });
 /** All strangers together: after a restart all domains on TCP come as strangers at once, 250 a second. */

@@ -32,10 +32,7 @@ const EPOCH_UNITS = 70_000;
  * an honest domain fits in a quantum.
  */
 export const HELLO_UNITS = 800_000;
-/**
- * A session that ends with a fault. Its end has records and is told to others, and a handshake follows. A sound domain
- * has no faults, so this slows down only one that makes them again and again.
- */
+/** A session that ends with a fault. Its end has records and is told to others, and a handshake follows. */
 export const FAULT_UNITS = 800_000;
 /** One entry of a notify frame. */
 const NOTIFY_ENTRY_UNITS = 300;

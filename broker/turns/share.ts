@@ -86,11 +86,11 @@ export class WorkShare {
     this.allowance.spend(units);
   }
 
-  /** Pays for idle work that cannot be divided: see IdleLimit. */
-  spendPiece(units: number): void {
+  /** Pays for idle work that cannot be divided. `weight`: how many times it counts in the allowance (IdleLimit). */
+  spendPiece(units: number, weight = this.#pieceWeight): void {
     this.spend(units);
     this.#idled(units);
-    this.allowance.spend(units * this.#pieceWeight);
+    this.allowance.spend(units * weight);
   }
 
   /** Messages were delivered or read. */

@@ -82,8 +82,20 @@ export class Reader {
   }
 }
 
-/** Appends to a buffer that grows; for control frames only, data frames are written in place. */
-export class Writer {
+/** A frame in memory that the next frame reuses. */
+export interface LentFrame {
+  readonly length: number;
+  copyTo(target: Uint8Array, at: number): void;
+}
+
+/** Below this length a loop copies faster than `set`, which needs a view. */
+const LOOP_BYTES = 64;
+
+/**
+ * Appends to a buffer that grows and is reused; for control frames only, data frames are written in place. A peer decides
+ * how many frames it is answered, so a frame must not cost an ArrayBuffer: garbage collection would stop everybody.
+ */
+export class Writer implements LentFrame {
   #bytes = new Uint8Array(64);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
@@ -136,9 +148,30 @@ export class Writer {
     return this.u16(encoded.length).bytes(encoded);
   }
 
-  /** The bytes so far, with the first u32 set to their number: a finished frame. */
-  frame(): Uint8Array {
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Forgets the bytes so far: begins the next frame. */
+  restart(): this {
+    this.#length = 0;
+    return this;
+  }
+
+  /** Sets the first u32 to the number of bytes so far: a finished frame. */
+  finish(): this {
     this.#view.setUint32(0, this.#length, true);
-    return this.#bytes.subarray(0, this.#length);
+    return this;
+  }
+
+  copyTo(target: Uint8Array, at: number): void {
+    const length = this.#length;
+    if (length > LOOP_BYTES) target.set(this.#bytes.subarray(0, length), at);
+    else for (let index = 0; index < length; index++) target[at + index] = this.#bytes[index] ?? 0;
+  }
+
+  /** The bytes so far, in memory of their own. */
+  copy(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
   }
 }

@@ -14,7 +14,7 @@ import {
   MAX_NOTIFY_ENTRIES,
   MAX_STATEMENT_BYTES,
 } from './constants.ts';
-import { Reader, Writer } from './cursor.ts';
+import { type LentFrame, Reader, Writer } from './cursor.ts';
 import { Op } from './op.ts';
 import { Status, statusOf } from './status.ts';
 
@@ -115,14 +115,21 @@ export type BrokerFrame =
   | { readonly op: typeof Op.brokerPing; readonly id: number }
   | { readonly op: typeof Op.brokerPong; readonly id: number };
 
+/** One for all frames: each is copied before the next one begins. */
+const WRITER = new Writer();
+
 function begin(op: Op, id: number): Writer {
-  return new Writer().u32(0).u8(op).u8(0).u16(0).u32(id);
+  return WRITER.restart().u32(0).u8(op).u8(0).u16(0).u32(id);
 }
 
 export function encodeDomainFrame(frame: DomainFrame): Uint8Array {
+  return writeDomainFrame(frame).finish().copy();
+}
+
+function writeDomainFrame(frame: DomainFrame): Writer {
   switch (frame.op) {
     case Op.ready:
-      return begin(frame.op, 0).bytes(frame.commitment).frame();
+      return begin(frame.op, 0).bytes(frame.commitment);
     case Op.registerRing:
       return begin(frame.op, frame.id)
         .u32(frame.port)
@@ -130,10 +137,9 @@ export function encodeDomainFrame(frame: DomainFrame): Uint8Array {
         .u16(frame.pad)
         .u32(frame.length)
         .u32(frame.flags)
-        .u32(frame.unread)
-        .frame();
+        .u32(frame.unread);
     case Op.unregisterRing:
-      return begin(frame.op, frame.id).u32(frame.port).u16(frame.partner).u16(frame.pad).frame();
+      return begin(frame.op, frame.id).u32(frame.port).u16(frame.partner).u16(frame.pad);
     case Op.notify: {
       const writer = begin(frame.op, frame.id)
         .u16(frame.queries?.length ?? 0)
@@ -141,17 +147,17 @@ export function encodeDomainFrame(frame: DomainFrame): Uint8Array {
       for (const query of frame.queries ?? []) {
         writer.u16(query.domid).u16(query.pad).u32(query.port).u32(query.spaceRequired);
       }
-      return writer.frame();
+      return writer;
     }
     case Op.credit:
-      return begin(frame.op, 0).u32(frame.ring).u32(frame.bytes).frame();
+      return begin(frame.op, 0).u32(frame.ring).u32(frame.bytes);
     case Op.resolve:
-      return begin(frame.op, frame.id).text(frame.name).frame();
+      return begin(frame.op, frame.id).text(frame.name);
     case Op.ping:
     case Op.pong:
-      return begin(frame.op, frame.id).frame();
+      return begin(frame.op, frame.id);
     case Op.credential:
-      return begin(frame.op, frame.id).longText(frame.statement).frame();
+      return begin(frame.op, frame.id).longText(frame.statement);
   }
 }
 
@@ -207,6 +213,15 @@ function readDomainBody(op: number, id: number, reader: Reader): DomainFrame | n
 }
 
 export function encodeBrokerFrame(frame: BrokerFrame): Uint8Array {
+  return writeBrokerFrame(frame).finish().copy();
+}
+
+/** As `encodeBrokerFrame`, but without memory of its own: the caller copies it before the next frame is encoded. */
+export function lendBrokerFrame(frame: BrokerFrame): LentFrame {
+  return writeBrokerFrame(frame).finish();
+}
+
+function writeBrokerFrame(frame: BrokerFrame): Writer {
   switch (frame.op) {
     case Op.welcome:
       return begin(frame.op, 0)
@@ -215,36 +230,35 @@ export function encodeBrokerFrame(frame: BrokerFrame): Uint8Array {
         .u16(0)
         .u32(frame.revision)
         .text(frame.name)
-        .text(frame.broker)
-        .frame();
+        .text(frame.broker);
     case Op.reply:
-      return begin(frame.op, frame.id).u16(frame.status).u16(0).u32(frame.value).frame();
+      return begin(frame.op, frame.id).u16(frame.status).u16(0).u32(frame.value);
     case Op.notified: {
       const writer = begin(frame.op, frame.id).u16(frame.status).u16(frame.answers.length);
       for (const answer of frame.answers) writer.u16(answer.flags).u16(0).u32(answer.maxMessageSize);
-      return writer.frame();
+      return writer;
     }
     case Op.ack:
-      return begin(frame.op, frame.through).frame();
+      return begin(frame.op, frame.through);
     case Op.refused:
-      return begin(frame.op, frame.id).u16(frame.status).u16(0).u32(frame.maxMessageSize).frame();
+      return begin(frame.op, frame.id).u16(frame.status).u16(0).u32(frame.maxMessageSize);
     case Op.introduce: {
       const writer = begin(frame.op, 0).u16(frame.domid).u16(frame.labels.length).text(frame.name);
       for (const label of frame.labels) writer.text(label);
-      return writer.frame();
+      return writer;
     }
     case Op.space:
-      return begin(frame.op, 0).u16(frame.domid).u16(0).u32(frame.port).frame();
+      return begin(frame.op, 0).u16(frame.domid).u16(0).u32(frame.port);
     case Op.peerGone:
     case Op.revoked:
-      return begin(frame.op, 0).u16(frame.domid).u16(0).u32(frame.port).u32(frame.messages).u32(frame.bytes).frame();
+      return begin(frame.op, 0).u16(frame.domid).u16(0).u32(frame.port).u32(frame.messages).u32(frame.bytes);
     case Op.ringClosed:
-      return begin(frame.op, 0).u32(frame.ring).u16(frame.status).u16(0).frame();
+      return begin(frame.op, 0).u32(frame.ring).u16(frame.status).u16(0);
     case Op.revision:
-      return begin(frame.op, 0).u32(frame.revision).frame();
+      return begin(frame.op, 0).u32(frame.revision);
     case Op.brokerPing:
     case Op.brokerPong:
-      return begin(frame.op, frame.id).frame();
+      return begin(frame.op, frame.id);
   }
 }
 

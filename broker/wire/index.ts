@@ -42,6 +42,7 @@ export {
   decodeDomainFrame,
   encodeBrokerFrame,
   encodeDomainFrame,
+  lendBrokerFrame,
   type NotifyAnswer,
   type NotifyQuery,
 } from './frame.ts';

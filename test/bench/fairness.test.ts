@@ -7,6 +7,7 @@ import { Cleanup } from '../../bench/cleanup.ts';
 import { ATTACKS, KINDS, NATS_ATTACKS } from '../../bench/fairness/kinds.ts';
 import { runFairness } from '../../bench/fairness/run.ts';
 import { renderFairness } from '../../bench/fairness/table.ts';
+import { within } from '../../bench/fairness/within.ts';
 import { findBinary } from '../support/needs.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
@@ -44,6 +45,12 @@ test('each cell has all figures, and the attack was carried out', async () => {
   } finally {
     await cleanup.run();
   }
+});
+
+test('a wait that comes to nothing fails, and names what it waited for', async () => {
+  const failure = await within(1, 'attacker 3, halt', new Promise(() => {})).catch(String);
+  assert.match(`${failure}`, 'attacker 3, halt');
+  assert.is(await within(60_000, 'pair, measure', Promise.resolve(7)), 7);
 });
 
 test('each kind has an attack, and is in the document', () => {

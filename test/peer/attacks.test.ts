@@ -6,8 +6,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HandshakeContext } from '../../broker/channel/index.ts';
 import {
-  DOMAIN_IDLE,
   FAULT_UNITS,
+  FAULT_WEIGHT,
   HELLO_UNITS,
   openUnits,
   QUANTUM_UNITS,
@@ -394,7 +394,7 @@ attacks('a session that ends with a fault is paid for like a handshake, so that 
     client.carrier.feed(client.seal(Uint8Array.of(CloseCode.done), RecordType.close)),
   );
   const faulty = await spentBy((client) => client.carrier.feed(client.seal(new Uint8Array(1))));
-  assert.ok(faulty - polite >= DOMAIN_IDLE.pieceWeight * FAULT_UNITS, `${faulty} ${polite}`);
+  assert.ok(faulty - polite >= FAULT_WEIGHT * FAULT_UNITS, `${faulty} ${polite}`);
   assert.is(bench.sessionLog.at(-1), 'session.close fault');
   bench.close();
 });

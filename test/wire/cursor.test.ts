@@ -6,7 +6,15 @@ import { Reader, Writer } from '../../broker/wire/cursor.ts';
 const cursors = suite('cursor');
 
 cursors('what was written is read', () => {
-  const bytes = new Writer().u32(0).u8(255).u16(0xffff).u32(0xffff_ffff).text('é').bytes(Uint8Array.of(1, 2)).frame();
+  const bytes = new Writer()
+    .u32(0)
+    .u8(255)
+    .u16(0xffff)
+    .u32(0xffff_ffff)
+    .text('é')
+    .bytes(Uint8Array.of(1, 2))
+    .finish()
+    .copy();
   const reader = new Reader(bytes);
   assert.equal(
     [reader.u32(), reader.u8(), reader.u16(), reader.u32(), reader.text(2)],
@@ -17,9 +25,24 @@ cursors('what was written is read', () => {
 });
 
 cursors('the writer grows past its first buffer', () => {
-  const bytes = new Writer().u32(0).bytes(new Uint8Array(1_000).fill(7)).u8(9).frame();
+  const bytes = new Writer().u32(0).bytes(new Uint8Array(1_000).fill(7)).u8(9).finish().copy();
   assert.is(bytes.length, 1_005);
   assert.is(bytes[1_004], 9);
+});
+
+cursors('a lent frame is copied to its place, short or long, and the next frame begins without it', () => {
+  const writer = new Writer();
+  for (const length of [1_000, 3, 64, 65]) {
+    writer.restart().u32(0).bytes(new Uint8Array(length).fill(length)).finish();
+    const target = new Uint8Array(writer.length + 2).fill(0xee);
+    writer.copyTo(target, 1);
+    assert.equal(target.subarray(1, -1), writer.copy());
+    assert.equal([target[0], target.at(-1), target[1]], [0xee, 0xee, (length + 4) & 0xff]);
+  }
+  const kept = writer.copy();
+  writer.restart().u32(0).finish();
+  assert.is(kept.length, 69, 'a copy has memory of its own');
+  assert.is(kept[68], 65);
 });
 
 for (const [label, read] of [
@@ -57,7 +80,7 @@ cursors('an end behind the buffer is the end of the buffer', () => {
 });
 
 cursors('a text longer than allowed is a fault, also when it is there', () => {
-  const reader = new Reader(new Writer().text('abcd').u32(0).frame(), 0, 5);
+  const reader = new Reader(new Writer().text('abcd').u32(0).finish().copy(), 0, 5);
   reader.text(3);
   assert.not(reader.finish());
 });

@@ -556,8 +556,15 @@ export const SESSION: readonly Mutant[] = [
   },
   {
     in: 'broker/peer/channel-driver.ts',
-    find: 'this.#job.share.spendPiece(FAULT_UNITS);',
+    find: 'this.#job.share.spendPiece(FAULT_UNITS, FAULT_WEIGHT);',
     replace: '',
+    promise: 'nobody starves others',
+    tests: ATTACKS,
+  },
+  {
+    in: 'broker/peer/channel-driver.ts',
+    find: 'this.#job.share.spendPiece(FAULT_UNITS, FAULT_WEIGHT);',
+    replace: 'this.#job.share.spendPiece(FAULT_UNITS);',
     promise: 'nobody starves others',
     tests: ATTACKS,
   },
@@ -612,7 +619,7 @@ export const SESSION: readonly Mutant[] = [
   },
   {
     in: 'broker/turns/share.ts',
-    find: 'this.allowance.spend(units * this.#pieceWeight);',
+    find: 'this.allowance.spend(units * weight);',
     replace: 'this.allowance.spend(units);',
     promise: 'nobody starves others',
     tests: TURNS,
