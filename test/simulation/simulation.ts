@@ -31,6 +31,7 @@ import { Routes } from './models/agents/routes.ts';
 import { Streams } from './models/agents/streams.ts';
 import { Audited } from './models/audit/audited.ts';
 import { Chain } from './models/audit/chain.ts';
+import { LogFlood } from './models/audit/flood.ts';
 import { Recorded } from './models/audit/recorded.ts';
 import { Bounds } from './models/bounds.ts';
 import type { Invariant, View } from './models/invariant.ts';
@@ -145,6 +146,7 @@ export class Simulation implements System {
       new Accounting(),
       new Recorded(),
       new Audited(),
+      new LogFlood(),
       new Liveness(this),
       new Starvation(),
       new Bounds(this),

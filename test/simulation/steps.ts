@@ -2,7 +2,7 @@
 import type { Random } from '../support/random.ts';
 import { ATTACK_NAMES } from './actors/hostile.ts';
 import { AGENT_CHOICES, PROXY_CHOICES } from './agents/steps.ts';
-import { NO_FAULTS } from './engine/nats.ts';
+import { NatsLine, NO_FAULTS } from './engine/nats.ts';
 import { type Choice, onGuest, pickHome, type Step } from './step.ts';
 import type { System } from './system.ts';
 import { GRANTABLE, SERVICES } from './topology.ts';
@@ -32,7 +32,8 @@ const CHOICES: readonly Choice[] = [
   [3, mendDisk],
   [1, setClock],
   [1, restartNats],
-  [2, breakNats],
+  [1, breakNats],
+  [1, floodNats],
   [2, mendNats],
   [10, attack],
   [1, revokeKey],
@@ -43,7 +44,8 @@ const CHOICES: readonly Choice[] = [
 const BETWEEN_BROKERS: readonly Choice[] = [
   [3, partBroker],
   [4, joinBrokers],
-  [2, slowBroker],
+  [1, slowBroker],
+  [1, floodBrokers],
 ];
 
 export function chooseStep(random: Random, system: System): Step {
@@ -233,6 +235,14 @@ function breakNats(random: Random, { nats }: System): Step {
   return { label: `the NATS server: ${JSON.stringify(faults)}`, run: () => void Object.assign(nats, { faults }) };
 }
 
+/** A domain over the NATS server says rubbish in many small messages. Its pipe ends, and its session with it. */
+function floodNats(random: Random, { guests }: System): Step {
+  const pieces = random.pick([100, 4_000]);
+  return onGuest(random.pick(guests), `says ${pieces} pieces of one byte`, ({ line }) => {
+    if (line instanceof NatsLine) line.flood(pieces);
+  });
+}
+
 function mendNats(_random: Random, { nats }: System): Step {
   return { label: 'the NATS server works', run: () => void Object.assign(nats, { faults: { ...NO_FAULTS } }) };
 }
@@ -256,6 +266,23 @@ function slowBroker(random: Random, system: System): Step {
   const home = pickHome(random, system);
   const state = { minDelayMs: random.below(3), maxDelayMs: 2 + random.below(400) };
   return { label: `${home.name} has a slow line`, run: () => void Object.assign(home.machine.serverLine, state) };
+}
+
+/** A broker that was taken over says to all others, again and again, that a domain of its has no session. */
+function floodBrokers(random: Random, system: System): Step {
+  const home = pickHome(random, system);
+  const frames = random.pick([300, 8_000]);
+  return {
+    label: `${home.name} says ${frames} frames to the others`,
+    run: () => {
+      const { broker } = home;
+      const [idle] = [...(broker?.argo.domains() ?? [])].filter(
+        (state) => state.remote === null && state.sink === null,
+      );
+      for (let left = idle === undefined ? 0 : frames; left > 0; left--)
+        if (idle !== undefined) broker?.federation.tell(idle);
+    },
+  };
 }
 
 function fillDisk(random: Random, system: System): Step {

@@ -39,12 +39,14 @@ const NOTIFY_PORT = 10;
 export interface HostileState {
   /** Bytes of a record that never ends, as they were written; null while there is none. */
   halfRecordBytes: number | null;
+  /** Changes of its key in a row, as they were written in this session; 0 once it has done something else. */
+  keyChanges: number;
 }
 
 export class Hostile {
   readonly member: Member;
   readonly line: Line;
-  readonly state: HostileState = { halfRecordBytes: null };
+  readonly state: HostileState = { halfRecordBytes: null, keyChanges: 0 };
   readonly #identity: Identity;
   readonly #random: Random;
   readonly #witness: Witness;
@@ -124,6 +126,7 @@ export class Hostile {
     this.#deframer = new Deframer(MAX_WELCOME_BYTES);
     this.#sends = 0;
     this.state.halfRecordBytes = null;
+    this.state.keyChanges = 0;
   }
 
   async #hear(bytes: Uint8Array): Promise<void> {
@@ -143,6 +146,7 @@ export class Hostile {
   /** Does one of the things in `ATTACKS`. */
   attack(name: AttackName): void {
     if (this.#session === null || this.state.halfRecordBytes !== null) return;
+    this.state.keyChanges = 0;
     ATTACKS[name](this, this.#random);
   }
 
@@ -163,6 +167,7 @@ export class Hostile {
   /** The next record is sealed with the next key. */
   growOld(): void {
     this.#clockMs += EPOCH_AGE_MS;
+    this.state.keyChanges++;
   }
 
   /** The hello of this session once more: genuine, and a replay. */

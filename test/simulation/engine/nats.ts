@@ -38,6 +38,8 @@ export const NO_FAULTS: ServerFaults = Object.freeze({ lostOneIn: 0, repeatedOne
 interface Published {
   readonly bytes: Uint8Array;
   readonly turn: number;
+  /** How many messages of these bytes come in one read of the connection. */
+  readonly times: number;
 }
 
 /** One end's connection: what it is to hear, in the order in which the server has it. */
@@ -135,10 +137,11 @@ class Connection implements ServerConnection {
     });
   }
 
-  #deliver({ bytes, turn }: Published): void {
+  #deliver({ bytes, turn, times }: Published): void {
     if (!this.process.isAlive) return;
     const head = Buffer.from(`MSG ${this.subject} 1 ${bytes.length}\r\n`, 'latin1');
-    const said = Buffer.concat([head, bytes, Buffer.from('\r\n')]);
+    const once = Buffer.concat([head, bytes, Buffer.from('\r\n')]);
+    const said = Buffer.alloc(once.length * times, once);
     this.#onReading(turn);
     this.#reader.read(said);
     this.#onReading(null);
@@ -196,7 +199,7 @@ export class NatsServer {
     const times = happens(this.random, this.faults.repeatedOneIn) ? 2 : 1;
     for (const connection of this.#connections) {
       if (connection.subject !== subject) continue;
-      for (let left = times; left > 0; left--) connection.take({ bytes, turn: this.scheduler.turn });
+      for (let left = times; left > 0; left--) connection.take({ bytes, turn: this.scheduler.turn, times: 1 });
     }
   }
 
@@ -223,6 +226,14 @@ export class NatsServer {
   /** The connections of these subjects end without a word to the process, which is gone. */
   drop(subject: string, error: NatsCarrierError | null): void {
     for (const connection of [...this.#connections]) if (connection.subject === subject) connection.end(error);
+  }
+
+  /** A client publishes so many messages of one byte. They come in one read. */
+  flood(subject: string, times: number): void {
+    for (const connection of this.#connections) {
+      if (connection.subject === subject)
+        connection.take({ bytes: Uint8Array.of(0), turn: this.scheduler.turn, times });
+    }
   }
 
   forget(connection: Connection): void {
@@ -292,6 +303,11 @@ export class NatsLine implements GuestLine {
   hold(isHeld: boolean): void {
     this.state.isHeld = isHeld;
     if (!isHeld) this.#server.move();
+  }
+
+  /** The domain cuts what it says to its broker into pieces of one byte. */
+  flood(pieces: number): void {
+    this.#server.flood(this.#subjects.up, pieces);
   }
 
   /** The connections of both ends to the server break. */

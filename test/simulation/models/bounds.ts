@@ -1,6 +1,6 @@
 /**
- * What a domain makes the broker keep stays within bounds, whatever the domain does: a record that never ends, answers that
- * it does not read, and what is written to a connection that takes nothing.
+ * What a domain makes the broker keep or do stays within bounds, whatever the domain does: a record that never ends, answers
+ * that it does not read, what is written to a connection that takes nothing, and changes of keys.
  */
 import { CONTROL_BYTES_PER_SESSION, SESSION_FREE_BYTES } from '../../../broker/process/index.ts';
 import type { System } from '../system.ts';
@@ -10,6 +10,8 @@ import { type Invariant, type View, Violation } from './invariant.ts';
 const READ_AHEAD_BYTES = 128 * 1024;
 /** Answers to what one record asks, beyond the bound at which nothing more is read. */
 const ANSWERS_OF_A_RECORD = 64 * 1024;
+/** A session ends with the change of keys after these: sixteen without need, and one whose epoch was not short. */
+const KEY_CHANGES = 17;
 /** Last words: to a stranger that is turned away, to a session that ends, and a flush on the way. */
 const LAST_WRITES = 4;
 
@@ -33,6 +35,12 @@ export class Bounds implements Invariant {
       const bound = SESSION_FREE_BYTES + READ_AHEAD_BYTES + broker.argo.accounts.ofSessions(name).held;
       if (read > bound)
         throw new Violation(this.name, `${name}: ${read} bytes of a record are held, ${bound} are allowed`);
+    }
+    const { keyChanges } = hostile.state;
+    if (keyChanges > KEY_CHANGES && connection?.toBroker.bufferedBytes === 0) {
+      const isWorkedOff = broker.turns.share(name).waiting.length === 0;
+      if (isWorkedOff && broker.sessions.peerOf(name) !== undefined)
+        throw new Violation(this.name, `${name} has changed its key ${keyChanges} times in a row`);
     }
     for (const { state, controlBytes } of broker.sessions.peers()) {
       if (controlBytes > CONTROL_BYTES_PER_SESSION + ANSWERS_OF_A_RECORD)
