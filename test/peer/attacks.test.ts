@@ -379,7 +379,7 @@ attacks('a domain that changes keys with every record is closed, with a fault of
   assert.ok(bench.context.turns.share('a').used - before >= 16 * 40_000, 'each change was paid for');
 });
 
-attacks('a session that ends with a fault is paid for like a handshake, so that fewer follow', async () => {
+attacks('a session that ends with a fault is paid for as forty times its work, so that fewer follow', async () => {
   const bench = await PeerHarness.open('a');
   const share = bench.context.turns.share('a');
   const spentBy = async (end: (client: Client) => void): Promise<number> => {
