@@ -20,11 +20,11 @@ import {
   type Turns,
   type Worker,
 } from '../turns/index.ts';
-import { MAX_RECORD_PLAINTEXT_BYTES, RECORD_HEADER_BYTES, RECORD_OVERHEAD_BYTES } from '../wire/index.ts';
 import type { Bridge, BridgeFault, BridgeHost } from './bridge.ts';
 import { encodeFederationFrame, FederationOp } from './frames.ts';
 import { DECISION_TIMEOUT_MS, HANDSHAKE_MS, LOOK_MS, MAX_QUEUED_BYTES, REPORT_MS, SILENCE_MS } from './limits.ts';
 import { cutList } from './list-pieces.ts';
+import { RecordQueue } from './record-queue.ts';
 
 export type SessionEnd = BridgeFault | ChannelFault | 'TIMEOUT' | 'UNDECIDED' | 'SILENT' | 'CLOSED' | 'LOST';
 
@@ -44,7 +44,8 @@ export interface SessionContext {
 
 /** The byte pipe to the other broker. */
 export interface BytePipe {
-  write(buffers: readonly Uint8Array[]): boolean;
+  /** `onWritten`: see Carrier. */
+  write(buffers: readonly Uint8Array[], onWritten?: () => void): boolean;
   pause(): void;
   resume(): void;
   end(): void;
@@ -80,8 +81,7 @@ export class BrokerSession implements Worker {
   #isEnded = false;
   /** Set once the remote broker is authenticated. Until then only the handshake is sent. */
   #session: Session | null = null;
-  #queue: Uint8Array[] = [];
-  #queuedBytes = 0;
+  readonly #queue = new RecordQueue();
   /** A signature check is running. */
   #isVerifying = false;
   /** The channel may hold bytes that were not processed yet. */
@@ -173,7 +173,7 @@ export class BrokerSession implements Worker {
     this.#channel.free();
     this.#job.cancel();
     this.#stopLooking();
-    this.#queue = [];
+    this.#queue.clear();
     if (wasUp) this.#bridge.down();
     this.#pipe.end();
     this.#hooks.onEnded(this, reason, wasUp);
@@ -276,7 +276,7 @@ export class BrokerSession implements Worker {
     this.#hooks.onUp(this);
     this.#bridge.up({
       ...this.#bridgeHost,
-      queue: (bytes) => this.#enqueue(bytes),
+      queue: (bytes, start, end) => this.#enqueue(bytes, start, end),
       now: this.#context.handshake.clock,
     });
     this.#report();
@@ -287,10 +287,9 @@ export class BrokerSession implements Worker {
     if (output.length > 0) this.#isCongested = !this.#pipe.write(output);
   }
 
-  #enqueue(frame: Uint8Array): void {
+  #enqueue(bytes: Uint8Array, start = 0, end = bytes.length): void {
     if (this.#session === null || this.#isEnded) return;
-    this.#queue.push(frame);
-    this.#queuedBytes += frame.length;
+    this.#queue.push(bytes, start, end);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     this.#context.host.nextTurn(() => {
@@ -303,39 +302,18 @@ export class BrokerSession implements Worker {
    * The queue is bounded: undecided sends by their limit, answers by the sends that the other side may have in flight.
    */
   #flush(): void {
-    const queue = this.#queue;
-    let sent = 0;
-    while (this.#session !== null && !this.#isEnded && sent < queue.length && !this.#isCongested) {
-      let bytes = 0;
-      let end = sent;
-      for (; end < queue.length; end++) {
-        const length = queue[end]?.length ?? 0;
-        if (end > sent && bytes + length > MAX_RECORD_PLAINTEXT_BYTES) break;
-        bytes += length;
-      }
-      this.#write(this.#session, queue.slice(sent, end), bytes);
-      this.#queuedBytes -= bytes;
-      sent = end;
+    while (this.#session !== null && !this.#isEnded && !this.#isCongested) {
+      const record = this.#queue.take();
+      if (record === null) break;
+      const sealed = this.#session.sealInPlace(record.memory, 0, record.used);
+      this.#isCongested = !this.#pipe.write([sealed], () => this.#queue.give(record));
     }
-    queue.splice(0, sent);
     if (this.#hasRest && this.#hasRoom) this.#job.ready();
   }
 
   /** Answers that wait for the log count too: a remote broker must not fill the memory while the log stands still. */
   get #hasRoom(): boolean {
-    return this.#queuedBytes + this.#bridge.heldBytes <= MAX_QUEUED_BYTES;
-  }
-
-  /** Copies the frames into the memory in which their record is sealed, and from which it is written. */
-  #write(session: Session, frames: readonly Uint8Array[], bytes: number): void {
-    const record = new Uint8Array(RECORD_OVERHEAD_BYTES + bytes);
-    let at = RECORD_HEADER_BYTES;
-    for (const frame of frames) {
-      record.set(frame, at);
-      at += frame.length;
-    }
-    session.sealInPlace(record, 0, bytes);
-    this.#isCongested = !this.#pipe.write([record]);
+    return this.#queue.bytes + this.#bridge.heldBytes <= MAX_QUEUED_BYTES;
   }
 
   #lookLater(): () => void {

@@ -70,7 +70,7 @@ export class BridgeHarness {
   /** A session with the remote broker begins. */
   upAgain(): void {
     this.bridge.up({
-      queue: (frame) => void this.queued.push(frame),
+      queue: (bytes, start, end) => void this.queued.push(new Uint8Array(bytes.subarray(start, end))),
       whenDurable: (effect) => void this.#durable.push(effect),
       now: () => 0,
       onReport: () => {},

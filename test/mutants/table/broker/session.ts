@@ -423,7 +423,7 @@ export const SESSION: readonly Mutant[] = [
   },
   {
     in: 'broker/federation/bridge.ts',
-    find: '(gate.has(key) || gate.size >= MAX_GATES_PER_SESSION)',
+    find: 'gate.has(key) || gate.size >= MAX_GATES_PER_SESSION',
     replace: 'gate.has(key)',
     promise: 'memory is bounded',
     tests: ['test/federation/bridge.test.ts'],
