@@ -7,7 +7,6 @@ const encoder = new TextEncoder();
 
 export class Reader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   readonly #end: number;
   #at: number;
   #failed = false;
@@ -15,7 +14,6 @@ export class Reader {
   /** Reads `bytes` from `start` up to, not including, `end`. */
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#at = start;
     this.#end = Math.min(end, bytes.length);
   }
@@ -32,17 +30,21 @@ export class Reader {
 
   u8(): number {
     const at = this.#take(1);
-    return at < 0 ? 0 : this.#view.getUint8(at);
+    return at < 0 ? 0 : (this.#bytes[at] ?? 0);
   }
 
   u16(): number {
     const at = this.#take(2);
-    return at < 0 ? 0 : this.#view.getUint16(at, true);
+    return at < 0 ? 0 : (this.#bytes[at] ?? 0) | ((this.#bytes[at + 1] ?? 0) << 8);
   }
 
+  /** Byte by byte: a DataView for each frame would be work for garbage collection. */
   u32(): number {
     const at = this.#take(4);
-    return at < 0 ? 0 : this.#view.getUint32(at, true);
+    if (at < 0) return 0;
+    const bytes = this.#bytes;
+    const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+    return (low | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)) >>> 0;
   }
 
   /** A view, not a copy; empty when out of range. */
