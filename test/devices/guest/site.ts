@@ -11,7 +11,7 @@ import { type Heard, summary, VsockGuest } from './vsock-guest.ts';
 /** The domids, and so the CIDs, of the guests; numbers 1 and 2 are no CIDs. */
 export const CID = { chrome: 3, mail: 4, web: 5 } as const;
 
-const SERVICES = `classes:
+export const SERVICES = `classes:
   - name: vsock
     ports: ["2000000000-2000000021", "2000000023-2099999999"]
     inspector: vsock
@@ -71,7 +71,8 @@ export async function withGuests(
   );
 }
 
-async function bootGuest(vm: Vm, services: readonly number[]): Promise<Guest> {
+/** The guest of a session, with its vsock. */
+export async function bootGuest(vm: Vm, services: readonly number[]): Promise<Guest> {
   const socket = join(temporaryDirectory(), 'vsock');
   const said: string[] = [];
   const config = resolveDevices({ vsock: socket, listen: services.map(String) });
