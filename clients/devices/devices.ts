@@ -4,6 +4,7 @@ import { Link, lossesOf, MAX_FRAME_BYTES } from '../agents/network/index.ts';
 import type { Vm } from '../sdk/index.ts';
 import { LimitedLines } from './base/index.ts';
 import { serveEntropy } from './entropy/index.ts';
+import { HostServices } from './host-service/index.ts';
 import { type IvshmemDevice, startIvshmem } from './ivshmem/index.ts';
 import { type NetCounts, NetDevice } from './net/index.ts';
 import type { DeviceConfig, NetConfig, SoundConfig } from './options.ts';
@@ -14,6 +15,7 @@ import { BrokerExchange, type VsockCounts, VsockDevice } from './vsock/index.ts'
 
 export interface Devices {
   readonly vsock: { readonly counts: Readonly<VsockCounts>; readonly connections: number } | null;
+  readonly hostServices: { readonly connections: number } | null;
   readonly net: { readonly counts: Readonly<NetCounts> } | null;
   readonly sound: { readonly counts: Readonly<SoundCounts> } | null;
   readonly ivshmem: Pick<IvshmemDevice, 'counts'> | null;
@@ -26,7 +28,12 @@ export interface Devices {
  * @throws DeviceError ERR_DEVICE_KOFFI, ERR_DEVICE_CID, ERR_DEVICE_SOCKET, ERR_DEVICE_SYSTEM
  */
 export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: string) => void): Promise<Devices> {
-  const system = openSystem();
+  let opened: System | null = null;
+  // Services of the host need no native code.
+  const system = (): System => {
+    opened ??= openSystem();
+    return opened;
+  };
   const limited = new LimitedLines(say, NODE_CLOCK.schedule);
   const reportOf = (name: string): DeviceReport => {
     return (event, line) => limited.say(`${name} ${event}`, `${name}: ${line}`);
@@ -37,7 +44,7 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
     const { socket, services } = config.vsock;
     const exchange = new BrokerExchange(vm, (line) => say(`vsock: ${line}`));
     const device = new VsockDevice(exchange, NODE_CLOCK);
-    const served = await serveVhostUser(system, socket, device, reportOf('vsock'));
+    const served = await serveVhostUser(system(), socket, device, reportOf('vsock'));
     exchange.open(device, services);
     closers.push(
       () => served.close(),
@@ -47,21 +54,37 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
     vsock = device;
     say(`vsock: CID ${exchange.cid}, waiting for a VMM at ${socket}`);
   }
+  let hostServices: HostServices | null = null;
+  if (config.hostServices.length > 0) {
+    const exchange = new BrokerExchange(vm, (line) => say(`host-service: ${line}`));
+    const services = new HostServices(exchange, config.hostServices);
+    exchange.open(
+      services,
+      config.hostServices.map(({ port }) => port),
+    );
+    closers.push(
+      () => services.close(),
+      () => exchange.close(),
+    );
+    hostServices = services;
+    const ports = config.hostServices.map(({ port, socket }) => `${port} at ${socket}`);
+    say(`host-service: CID ${exchange.cid}, ports ${ports.join(', ')}`);
+  }
   let net: NetDevice | null = null;
   if (config.net !== null) {
-    const served = await serveNet(vm, system, config.net, (line) => say(`net: ${line}`), reportOf('net'));
+    const served = await serveNet(vm, system(), config.net, (line) => say(`net: ${line}`), reportOf('net'));
     closers.push(served.close);
     net = served.device;
   }
   let sound: SoundDevice | null = null;
   if (config.sound !== null) {
-    const served = await serveSound(vm, system, config.sound, (line) => say(`sound: ${line}`), reportOf('sound'));
+    const served = await serveSound(vm, system(), config.sound, (line) => say(`sound: ${line}`), reportOf('sound'));
     closers.push(served.close);
     sound = served.device;
   }
   if (config.entropy !== null) {
     const { socket } = config.entropy;
-    const served = await serveEntropy(system, socket, reportOf('entropy'));
+    const served = await serveEntropy(system(), socket, reportOf('entropy'));
     closers.push(() => served.close());
     say(`entropy: waiting for a VMM at ${socket}`);
   }
@@ -69,7 +92,7 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
   if (config.ivshmem !== null) {
     const device = await startIvshmem(
       vm,
-      system,
+      system(),
       config.ivshmem,
       (line) => say(`ivshmem: ${line}`),
       reportOf('ivshmem'),
@@ -79,6 +102,7 @@ export async function startDevices(vm: Vm, config: DeviceConfig, say: (line: str
   }
   return {
     vsock,
+    hostServices,
     net,
     sound,
     ivshmem,

@@ -1,5 +1,6 @@
 /** The options of `argus device`, checked once. */
 import { DeviceError } from './base/index.ts';
+import type { HostService } from './host-service/index.ts';
 import type { IvshmemConfig } from './ivshmem/index.ts';
 import { MAX_NET_QUEUE_PAIRS } from './net/index.ts';
 import { MAX_SERVICE_PORT } from './vsock/index.ts';
@@ -14,6 +15,8 @@ export interface DeviceInput {
   readonly vsock?: string | undefined;
   /** Vsock ports that other domains may reach. */
   readonly listen?: readonly string[] | undefined;
+  /** PORT=SOCKET: vsock ports that lead to unix sockets of this host. */
+  readonly hostService?: readonly string[] | undefined;
   readonly net?: string | undefined;
   /** Domains at the other ends of the network card's link. */
   readonly link?: readonly string[] | undefined;
@@ -33,6 +36,7 @@ export interface DeviceInput {
 
 export interface DeviceConfig {
   readonly vsock: { readonly socket: string; readonly services: readonly number[] } | null;
+  readonly hostServices: readonly HostService[];
   readonly net: NetConfig | null;
   readonly sound: SoundConfig | null;
   readonly entropy: { readonly socket: string } | null;
@@ -55,11 +59,16 @@ export interface SoundConfig {
 
 /** @throws DeviceError ERR_DEVICE_OPTION */
 export function resolveDevices(input: DeviceInput): DeviceConfig {
-  const { vsock, net, sound, entropy, ivshmem } = input;
-  if ([vsock, net, sound, entropy, ivshmem].every((socket) => socket === undefined))
+  const { vsock, hostService, net, sound, entropy, ivshmem } = input;
+  if ([vsock, hostService, net, sound, entropy, ivshmem].every((socket) => socket === undefined))
     throw new DeviceError(
       'ERR_DEVICE_OPTION',
-      'no device was asked for: give --vsock, --net, --sound, --entropy or --ivshmem (docs/devices.md)',
+      'no device was asked for: give --vsock, --host-service, --net, --sound, --entropy or --ivshmem (docs/devices.md)',
+    );
+  if (vsock !== undefined && hostService !== undefined)
+    throw new DeviceError(
+      'ERR_DEVICE_OPTION',
+      '--vsock and --host-service exclude each other: the services of a host are a domain of their own',
     );
   if (vsock === undefined && input.listen !== undefined) throw lonely('--listen', '--vsock');
   for (const [name, flag] of NET_FLAGS) if (net === undefined && input[name] !== undefined) throw lonely(flag, '--net');
@@ -69,6 +78,7 @@ export function resolveDevices(input: DeviceInput): DeviceConfig {
     if (ivshmem === undefined && input[name] !== undefined) throw lonely(`--${name}`, '--ivshmem');
   return Object.freeze({
     vsock: vsock === undefined ? null : { socket: vsock, services: servicePorts(input.listen ?? []) },
+    hostServices: (hostService ?? []).map(hostServiceOf),
     net: net === undefined ? null : netConfig(net, input),
     sound: sound === undefined ? null : soundConfig(sound, input),
     entropy: entropy === undefined ? null : { socket: entropy },
@@ -119,6 +129,14 @@ function ivshmemConfig(socket: string, { peers = [], region, section, vectors }:
 
 function servicePorts(texts: readonly string[]): readonly number[] {
   return [...new Set(texts.map(servicePort))];
+}
+
+function hostServiceOf(text: string): HostService {
+  const at = text.indexOf('=');
+  const socket = text.slice(at + 1);
+  if (at < 0 || !socket.startsWith('/'))
+    throw new DeviceError('ERR_DEVICE_OPTION', `--host-service "${text}": expected PORT=/path/of/a/socket`);
+  return { port: servicePort(text.slice(0, at)), socket };
 }
 
 function servicePort(text: string): number {

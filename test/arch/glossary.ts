@@ -22,7 +22,13 @@ export const TERMS: readonly Term[] = [
   {
     word: 'peer',
     means: 'the domain at the other end of a session; in ivshmem and vsock the other VM, as their specifications say',
-    rooms: ['broker/peer', 'clients/devices/ivshmem', 'clients/devices/vsock', 'clients/devices/base'],
+    rooms: [
+      'broker/peer',
+      'clients/devices/ivshmem',
+      'clients/devices/vsock',
+      'clients/devices/base',
+      'clients/devices/host-service',
+    ],
   },
   {
     word: 'remote',

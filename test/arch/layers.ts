@@ -294,6 +294,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       { 'clients/devices/vsock/device.ts': `import { serveVhostUser } from '../vhost-user/index.ts';` },
     ],
   },
+  'clients/devices/host-service': {
+    imports: ['clients/devices/vsock'],
+    breaking: [{ 'clients/devices/host-service/host-stream.ts': `import { connect } from '../../sdk/index.ts';` }],
+  },
   'clients/devices/net': {
     imports: [
       'clients/devices/base',
@@ -337,6 +341,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'clients/devices': {
     imports: [
+      'clients/devices/host-service',
       'clients/devices/ivshmem',
       'clients/devices/net',
       'clients/devices/sound',

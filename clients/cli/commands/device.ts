@@ -10,6 +10,7 @@ interface DeviceFlags {
   readonly identity?: string;
   readonly vsock?: string;
   readonly listen?: readonly string[];
+  readonly hostService?: readonly string[];
   readonly net?: string;
   readonly link?: readonly string[];
   readonly dhcpFrom?: string;
@@ -34,6 +35,7 @@ export function deviceCommand(): Command {
     .option('--identity <dir>', 'its identity (default: /etc/argus/identities/NAME)')
     .option('--vsock <socket>', 'serve a vhost-user-vsock device at this unix socket')
     .option('--listen <ports...>', 'vsock ports of the guest that other domains may reach, if policy lets them')
+    .option('--host-service <services...>', 'PORT=SOCKET: vsock ports that lead guests to unix sockets of this host')
     .option('--net <socket>', 'serve a vhost-user network card at this unix socket')
     .option('--link <domains...>', 'the domains at the other ends of its cable')
     .option('--dhcp-from <domain>', 'DHCP requests of the guest go to this domain')

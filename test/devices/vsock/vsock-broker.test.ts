@@ -1,9 +1,13 @@
 /** Vsock between two guests through a real broker: what policy allows, refuses and revokes, and what happens when a part dies. */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type DeviceError, resolveDevices, startDevices } from '../../../clients/devices/index.ts';
 import { Operation, SocketType, VSOCK_PORT_BASE } from '../../../clients/devices/vsock/index.ts';
 import { codeOf, nextEvent } from '../../support/installation/installation.ts';
+import { temporaryDirectory } from '../../support/temp.ts';
 import { CID, type Guest, OPEN_ROWS, withGuests } from '../guest/site.ts';
 
 const vsock = suite('vsock through the broker');
@@ -173,6 +177,42 @@ vsock('a domain that speaks the SDK itself gains nothing: the inspector and the 
     header[0] = 2;
     assert.is(await codeOf(web.sendv({ to, iov: [header, NONE] })), 'EINVAL');
   }),
+);
+
+vsock('a guest reaches a service of the host that policy names, and no other', () =>
+  withGuests(
+    [...OPEN_ROWS, 'p, chrome-vm, web-vm, vsock, *, allow', 'p, web-vm, chrome-vm, vsock, *, allow'],
+    async (installation, boot) => {
+      const broker = await installation.broker({ watchPolicy: false });
+      const path = join(temporaryDirectory(), 'service');
+      const service = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket)).listen(path);
+      await once(service, 'listening');
+      const config = resolveDevices({ hostService: [`5000=${path}`, `22=${path}`] });
+      const host = await startDevices(await installation.connect('web-vm'), config, () => {});
+      const [chrome, mail] = [await boot('chrome-vm'), await boot('mail-vm')];
+      const packet = (guest: Guest, operation: Operation, port: number, more = {}) =>
+        guest.driver.packet(operation, CID.web, [1_000, port], more);
+      // mail-vm has no row; port 22 is of another class; nothing is at port 5001.
+      for (const [guest, port] of [
+        [mail, 5000],
+        [chrome, 22],
+        [chrome, 5001],
+      ] as const) {
+        guest.driver.send(packet(guest, Operation.request, port));
+        assert.is(await guest.hears(), 'reset');
+      }
+      chrome.driver.send(packet(chrome, Operation.request, 5000));
+      assert.is(await chrome.hears(), 'response');
+      chrome.driver.send(packet(chrome, Operation.data, 5000), 'hello');
+      assert.is(await chrome.hears(), 'data hello');
+      assert.is(host.hostServices?.connections, 1);
+      await installation.writeRows(OPEN_ROWS);
+      await broker.reload();
+      assert.is(await chrome.hears(), 'reset', 'a revocation ends it');
+      await host.close();
+      service.close();
+    },
+  ),
 );
 
 vsock('a domain whose domid is no CID is refused with what to do', () =>
