@@ -2,7 +2,7 @@
  * vhost-user over a real socket: an honest VMM, memory that is added and removed, and a hostile VMM or guest that can
  * harm only itself.
  */
-import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -448,6 +448,43 @@ for (const [rule, act, reason] of HOSTILE) {
     }),
   );
 }
+
+for (const [name, reset] of [
+  ['SET_STATUS with zero', (vmm) => vmm.tell(Request.setStatus, u64(0n))],
+  ['RESET_DEVICE', (vmm) => vmm.tell(Request.resetDevice, Buffer.alloc(0))],
+  ['RESET_OWNER', (vmm) => vmm.tell(4, Buffer.alloc(0))],
+] as readonly (readonly [string, (vmm: FrontEnd) => Promise<bigint>])[])
+  vhost(`${name} resets the device, and the guest starts again`, () =>
+    withFixture(async ({ attach, device }) => {
+      const vmm = await attach();
+      await vmm.start(2);
+      assert.is(await echo(vmm, 'before'), 'BEFORE');
+      assert.is(await reset(vmm), 0n);
+      assert.is(device.resets, 1);
+      assert.is(device.wiring?.queue(0), null);
+      vmm.queues.length = 0;
+      await vmm.start(2);
+      assert.is(await echo(vmm, 'after'), 'AFTER');
+    }),
+  );
+
+vhost('the status of the driver is kept for its VMM, and the number of memory slots is said', () =>
+  withFixture(async ({ attach }) => {
+    const vmm = await attach();
+    await vmm.negotiate();
+    await vmm.tell(Request.setStatus, u64(15n));
+    assert.is((await vmm.ask(Request.getStatus, Buffer.alloc(0))).readBigUInt64LE(0), 15n);
+    assert.is((await vmm.ask(Request.getMaxMemSlots, Buffer.alloc(0))).readBigUInt64LE(0), 64n);
+  }),
+);
+
+vhost('no file of the device process maps memory of a guest', () => {
+  const folder = new URL('../../clients/devices/', import.meta.url);
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.[jt]s$/.test(name));
+  assert.ok(sources.length > 20);
+  for (const name of sources)
+    assert.not.match(readFileSync(new URL(name, folder), 'utf8'), /mmap|koffi\.(?:decode|view)/, name);
+});
 
 vhost('a request that is not known is answered as not done, and changes nothing', () =>
   withFixture(async ({ attach }) => {
