@@ -452,7 +452,7 @@ for (const [rule, act, reason] of HOSTILE) {
 for (const [name, reset] of [
   ['SET_STATUS with zero', (vmm) => vmm.tell(Request.setStatus, u64(0n))],
   ['RESET_DEVICE', (vmm) => vmm.tell(Request.resetDevice, Buffer.alloc(0))],
-  ['RESET_OWNER', (vmm) => vmm.tell(4, Buffer.alloc(0))],
+  ['RESET_OWNER', (vmm) => vmm.tell(Request.resetOwner, Buffer.alloc(0))],
 ] as readonly (readonly [string, (vmm: FrontEnd) => Promise<bigint>])[])
   vhost(`${name} resets the device, and the guest starts again`, () =>
     withFixture(async ({ attach, device }) => {
