@@ -27,6 +27,9 @@ const ENTROPY = 'clients/devices/entropy/server.ts';
 const ENTROPY_TESTS = ['test/devices/entropy.test.ts'];
 const PACKET = 'clients/agents/network/link/packet.ts';
 
+const HOST_STREAM = 'clients/devices/host-service/host-stream.ts';
+const HOST_SERVICES = 'clients/devices/host-service/host-services.ts';
+const HOST_TESTS = ['test/devices/host-service.test.ts'];
 const VIRTIO_MSG = ['test/devices/virtio-msg/virtio-msg.test.ts'];
 const VIRTIO_CONTROL = 'broker/core/inspectors/virtio-control.ts';
 const DEVICE_END = 'clients/devices/virtio-msg/device-end.ts';
@@ -160,6 +163,25 @@ export const DEVICES: readonly Mutant[] = [
     replace: 'return region;',
     promise,
     tests: ['test/devices/virtqueue/racing-guest.test.ts'],
+  },
+  {
+    in: HOST_STREAM,
+    find: 'unconsumed + payload.length > HOST_STREAM_WINDOW_BYTES || ',
+    replace: '',
+    promise,
+    tests: HOST_TESTS,
+  },
+  { in: HOST_STREAM, find: ' || (this.#peerFlags & NO_SEND) !== 0) {', replace: ') {', promise, tests: HOST_TESTS },
+  { in: HOST_STREAM, find: 'if (!isInTurn || (', replace: 'if ((', promise, tests: HOST_TESTS },
+  { in: HOST_STREAM, find: 'room <= 0 || ', replace: '', promise, tests: HOST_TESTS },
+  { in: HOST_SERVICES, find: ' || ofPeer >= MAX_HOST_STREAMS_PER_PEER', replace: '', promise, tests: HOST_TESTS },
+  { in: HOST_SERVICES, find: ' && type === SocketType.stream', replace: '', promise, tests: HOST_TESTS },
+  {
+    in: HOST_SERVICES,
+    find: 'for (const stream of [...this.#streams.values()]) stream.probe();',
+    replace: '',
+    promise,
+    tests: HOST_TESTS,
   },
   { in: PACKED, find: 'count > 1 || (flags', replace: '(flags', promise, tests: PACKED_TESTS },
   { in: PACKED, find: ' || !this.#options.hasIndirect', replace: '', promise, tests: PACKED_TESTS },
