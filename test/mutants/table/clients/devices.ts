@@ -173,7 +173,13 @@ export const DEVICES: readonly Mutant[] = [
   },
   { in: HOST_STREAM, find: ' || (this.#peerFlags & NO_SEND) !== 0) {', replace: ') {', promise, tests: HOST_TESTS },
   { in: HOST_STREAM, find: 'if (!isInTurn || (', replace: 'if ((', promise, tests: HOST_TESTS },
-  { in: HOST_STREAM, find: 'room <= 0 || ', replace: '', promise, tests: HOST_TESTS },
+  {
+    in: HOST_STREAM,
+    find: 'Math.min(room, MAX_VSOCK',
+    replace: 'Math.min(1_000, MAX_VSOCK',
+    promise,
+    tests: HOST_TESTS,
+  },
   { in: HOST_SERVICES, find: ' || ofPeer >= MAX_HOST_STREAMS_PER_PEER', replace: '', promise, tests: HOST_TESTS },
   { in: HOST_SERVICES, find: ' && type === SocketType.stream', replace: '', promise, tests: HOST_TESTS },
   {
