@@ -41,6 +41,8 @@ export const BURST_GAP_MS = 4;
 /** How late bursts were is remembered for so many windows of so long, ms: a hiccup is forgotten after half a minute. */
 export const JITTER_WINDOW_MS = 5_000;
 export const JITTER_WINDOWS = 6;
+/** A level that is far too high is corrected after this long, ms: a sound often begins with more than its lead. */
+export const LEVEL_WINDOW_MS = 1_000;
 /** A level may be off by this much, ms, before it is corrected: less is the jitter of the measurement. */
 export const LEVEL_TOLERANCE_MS = 5;
 /** A burst that comes this long after all was played came too late; past it, it is another sound. */
@@ -69,8 +71,8 @@ export const CAPTURE_DEADLINE_MS = 200;
 /** Silence a reader of capture is kept ahead by, ms, before it gets the first samples: bears the jitter of one frame. */
 export const CAPTURE_LEAD_MS = 20;
 
-/** Frames that wait between a guest's sound server, which writes up to 46 ms at a time, and the agent. */
-export const INLET_QUEUE_FRAMES = 10;
+/** Sound that waits between a guest's sound server, which writes up to 46 ms at a time, and the agent, ms. */
+export const INLET_QUEUE_MS = 100;
 /** How far ahead of the clock an audio endpoint sends, ms: a guest's sound server may hand over 50 ms at a time. */
 export const SEND_AHEAD_MS = 60;
 /** Playback frames of an agent on their way; past it its source is not read. */

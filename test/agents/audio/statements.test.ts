@@ -9,7 +9,7 @@ import { CodeReader } from '../../../clients/agents/audio/guest/code-reader.ts';
 import {
   CAPTURE_QUEUE_FRAMES,
   CORK_LINGER_MS,
-  INLET_QUEUE_FRAMES,
+  INLET_QUEUE_MS,
   PLAYBACK_QUEUE_MS,
 } from '../../../clients/agents/audio/limits.ts';
 import { CaptureLine } from '../../../clients/agents/audio/lines/capture-line.ts';
@@ -355,9 +355,32 @@ statements(
       goOn();
       await settle();
     }
-    const newest = Array.from({ length: INLET_QUEUE_FRAMES }, (_, index) => 31 - INLET_QUEUE_FRAMES + index);
+    const kept = INLET_QUEUE_MS / 10;
+    const newest = Array.from({ length: kept }, (_, index) => 31 - kept + index);
     assert.equal(played, [1, ...newest]);
     assert.is(inlet.dropped, 30 - played.length);
+  },
+);
+
+statements(
+  'a held up agent keeps as much of a server that writes 2.5 ms at a time, and gets it in whole frames',
+  async () => {
+    const played: number[] = [];
+    let goOn = (): void => {};
+    const inlet = new PlaybackInlet(async (bytes) => {
+      played.push(bytes.length);
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+    });
+    // 440 bytes, PulseAudio's smallest: a part of the first 10 ms goes on at once, and 60 ms wait.
+    for (let part = 0; part < 25; part++) inlet.push(new Uint8Array(440).fill(1));
+    for (let round = 0; round < 10; round++) {
+      goOn();
+      await settle();
+    }
+    assert.equal(played, [440, 1_764, 1_764, 1_764, 1_764, 1_764, 1_740]);
+    assert.is(inlet.dropped, 0);
   },
 );
 

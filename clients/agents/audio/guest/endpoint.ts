@@ -208,15 +208,21 @@ export class AudioEndpoint {
 
   async #playFrame(frame: Uint8Array): Promise<void> {
     const heard = this.#silence?.push(frame) ?? 'sound';
-    if (heard === 'pause') await this.cork(true);
-    else if (heard === 'sound') await this.cork(false);
+    // Sound that waited for the answer to a code would be late by that much, until the next pause.
+    if (heard === 'sound') void this.cork(false);
     await this.#pace(millisecondsOf(frame.length));
     if (heard === 'paused' || this.#isClosed) return;
-    if (this.#audioVm === null) return void this.#counts.dropped++;
-    if (this.#isMute) return void this.#counts.denied++;
+    if (this.#audioVm === null) this.#counts.dropped++;
+    else if (this.#isMute) this.#counts.denied++;
+    else await this.#sendFrame(this.#audioVm, frame);
+    // Behind the last frame that was sent.
+    if (heard === 'pause') void this.cork(true);
+  }
+
+  async #sendFrame(domain: string, frame: Uint8Array): Promise<void> {
     while (this.#inFlight >= PLAYBACK_IN_FLIGHT) await this.#slot();
     this.#inFlight++;
-    const to = { domain: this.#audioVm, port: PLAYBACK_PORT };
+    const to = { domain, port: PLAYBACK_PORT };
     const { revision } = this.#vm;
     void this.#vm
       .sendv({ to, type: this.#stream, iov: frame, deadline: PLAYBACK_DEADLINE_MS })

@@ -1,35 +1,36 @@
 /**
  * What a guest's sound server plays, on its way to the agent. It comes at the pace of that server's clock and cannot be
- * asked to wait: what waits here is late, and would stay late for as long as the sound goes on. So a few frames may wait, and
- * past them the oldest is dropped, counted.
+ * asked to wait: what waits here is late, and would stay late for as long as the sound goes on. So a little may wait, and
+ * past it the oldest is dropped, counted. PulseAudio may hand over 2.5 ms at a time: what waits is joined to frames again.
  */
 
-import { INLET_QUEUE_FRAMES } from '../limits.ts';
+import { INLET_QUEUE_MS } from '../limits.ts';
 import { FrameCutter } from '../pcm/frame-cutter.ts';
+import { bytesOf, FRAME_BYTES } from '../pcm/pcm.ts';
+import { PcmBuffer } from '../pcm/pcm-buffer.ts';
 
 export class PlaybackInlet {
   readonly #play: (frame: Uint8Array) => Promise<void>;
   readonly #cutter = new FrameCutter();
-  readonly #queue: Uint8Array[] = [];
+  readonly #queue = new PcmBuffer(bytesOf(INLET_QUEUE_MS));
   #isPlaying = false;
   #end: Promise<void> = Promise.resolve();
-  /** Frames of at most 10 ms. */
-  dropped = 0;
 
   /** `play` resolves when it wants more. */
   constructor(play: (frame: Uint8Array) => Promise<void>) {
     this.#play = play;
   }
 
+  /** Of 10 ms each, rounded up. */
+  get dropped(): number {
+    return Math.ceil(this.#queue.dropped / FRAME_BYTES);
+  }
+
   /** Bytes as they come, cut anywhere. */
   push(bytes: Uint8Array): void {
-    this.#queue.push(...this.#cutter.push(bytes));
+    for (const frame of this.#cutter.push(bytes)) this.#queue.push(frame);
     // The rest of a burst goes along: waiting for the next burst, it would come 43 ms late.
-    const rest = this.#cutter.takeRest();
-    if (rest.length > 0) this.#queue.push(rest);
-    const excess = Math.max(0, this.#queue.length - INLET_QUEUE_FRAMES);
-    this.#queue.splice(0, excess);
-    this.dropped += excess;
+    this.#queue.push(this.#cutter.takeRest());
     if (!this.#isPlaying) this.#end = this.#playAll();
   }
 
@@ -40,7 +41,7 @@ export class PlaybackInlet {
 
   async #playAll(): Promise<void> {
     this.#isPlaying = true;
-    for (let frame = this.#queue.shift(); frame !== undefined; frame = this.#queue.shift()) await this.#play(frame);
+    while (this.#queue.length > 0) await this.#play(this.#queue.take(FRAME_BYTES));
     this.#isPlaying = false;
   }
 }

@@ -7,11 +7,11 @@
  * A stream that is lost is opened again and takes up where the VM is by then; the VM notices nothing.
  */
 
-import { CORK_LINGER_MS, DRAIN_TAIL_MS, GAP_MS, PLAYBACK_QUEUE_MS, REOPEN_MS } from '../limits.ts';
+import { CORK_LINGER_MS, DRAIN_TAIL_MS, GAP_MS, PLAYBACK_QUEUE_MS, PLAYBACK_REQUEST_MS, REOPEN_MS } from '../limits.ts';
 import type { AudioClock } from '../pcm/audio-clock.ts';
 import { applyGain } from '../pcm/gain.ts';
 import { Jitter } from '../pcm/jitter.ts';
-import { bytesOf, FRAME_BYTES, isWholeFrames, millisecondsOf, SAMPLE_FRAME_BYTES } from '../pcm/pcm.ts';
+import { bytesOf, FRAME_BYTES, isSilent, isWholeFrames, millisecondsOf, SAMPLE_FRAME_BYTES } from '../pcm/pcm.ts';
 import { PcmBuffer } from '../pcm/pcm-buffer.ts';
 import { resample } from '../pcm/slip.ts';
 import type { PlaybackStream, SoundServer } from '../service/sound-server.ts';
@@ -40,10 +40,12 @@ export interface PlaybackTiming {
   readonly burstMs: number;
 }
 
-/** Sample frames that a slip takes from 10 ms, or adds, while at least so many are to be made up: 34, 15 and 4 cents of pitch. */
+/** Fewer bytes are played as they are: less than one sample frame of them would have to go. */
+const LEAST_SLIPPED_BYTES = FRAME_BYTES / 9;
+/** Sample frames that a slip takes from 10 ms of sound, or adds, while at least so many are to be made up: 34, 15 and 4 cents of pitch. */
 const SLIP_STEPS: readonly (readonly [from: number, frames: number])[] = [
   [4_410, 9],
-  [900, 4],
+  [220, 4],
   [0, 1],
 ];
 
@@ -59,6 +61,8 @@ export class PlaybackLine {
   #gain = 1;
   /** Sample frames still to be taken out (above 0) or put in. */
   #toSlip = 0;
+  /** The last block that was written is digital silence. */
+  #isSilent = false;
   /** When the last sound of the VM will have been played, or was. */
   #playedUntil = Number.NEGATIVE_INFINITY;
   /** Not before: the sound server has just gone away. */
@@ -194,25 +198,33 @@ export class PlaybackLine {
   #lead(stream: PlaybackStream, now: number): void {
     if (now - this.#playedUntil < GAP_MS) this.#counts.underruns++;
     this.#toSlip = 0;
-    if (stream.isLive) stream.write(new Uint8Array(bytesOf(this.#jitter.leadMs)));
+    const leadMs = this.#jitter.leadFor(millisecondsOf(this.#queue.length), now);
+    if (stream.isLive) stream.write(new Uint8Array(bytesOf(leadMs)));
   }
 
   #write(stream: PlaybackStream): void {
     const block = this.#queue.take(FRAME_BYTES);
-    const bytes = this.#toSlip === 0 || block.length < FRAME_BYTES ? block : this.#slip(block);
+    const wasSilent = this.#isSilent;
+    this.#isSilent = isSilent(block);
+    const isInSilence = wasSilent && this.#isSilent;
+    const bytes = this.#toSlip === 0 || block.length < LEAST_SLIPPED_BYTES ? block : this.#slip(block, isInSilence);
+    if (bytes.length === 0) return;
     applyGain(bytes, this.#gain);
     stream.write(bytes);
     this.#counts.played += bytes.length;
   }
 
-  #slip(block: Uint8Array): Uint8Array {
+  #slip(block: Uint8Array, isInSilence: boolean): Uint8Array {
     const left = Math.abs(this.#toSlip);
     const [, step = 0] = SLIP_STEPS.find(([from]) => left >= from) ?? [];
-    const change = Math.sign(this.#toSlip) * Math.min(step, left);
+    const frames = block.length / SAMPLE_FRAME_BYTES;
+    // Silence within silence may be of any length.
+    const most = isInSilence ? frames : Math.max(1, Math.floor((step * block.length) / FRAME_BYTES));
+    const change = Math.sign(this.#toSlip) * Math.min(most, left);
     this.#toSlip -= change;
     this.#counts.slipped += Math.abs(change);
     if (this.#toSlip === 0) this.#jitter.levelled(this.#clock.now());
-    return resample(block, this.#queue.peekFrame(), block.length / SAMPLE_FRAME_BYTES - change);
+    return resample(block, this.#queue.peekFrame(), frames - change);
   }
 
   #open(now: number): PlaybackStream | null {
@@ -224,7 +236,7 @@ export class PlaybackLine {
         if (this.#stream === stream) this.#pump();
       },
       onGap: () => {
-        if (this.#stream === stream) this.#counts.underruns++;
+        if (this.#stream === stream) this.#onGap();
       },
       onLost: () => {
         if (this.#stream !== stream) return;
@@ -236,6 +248,15 @@ export class PlaybackLine {
     });
     this.#stream = stream;
     return stream;
+  }
+
+  /**
+   * The sound goes on with nothing in reserve, so the next burst would leave a gap as well. Silence would be another gap:
+   * the sound is played a little slower, until the server has one of its steps more.
+   */
+  #onGap(): void {
+    this.#counts.underruns++;
+    this.#toSlip = Math.min(this.#toSlip, -bytesOf(PLAYBACK_REQUEST_MS) / SAMPLE_FRAME_BYTES);
   }
 
   #closeStream(): void {

@@ -7,6 +7,9 @@
  *
  * A new sound starts with `leadMs` of silence. So much may the next bursts be later than the first one without a gap. What was
  * measured outlives pauses, so the second sound of a VM starts with what the first one taught.
+ *
+ * The first burst of a sound is late without harm: the next bursts are then early, and wait. Programs, streams and sound
+ * servers take a while to start, so it often is late. It counts as the earliest burst of its window, never as the latest.
  */
 import {
   BURST_GAP_MS,
@@ -14,6 +17,7 @@ import {
   JITTER_WINDOWS,
   LEAD_BURST_SHARE,
   LEVEL_TOLERANCE_MS,
+  LEVEL_WINDOW_MS,
   MAX_LEAD_MS,
   MIN_LEAD_MS,
   PLAYBACK_REQUEST_MS,
@@ -41,6 +45,9 @@ export class Jitter {
   /** Sound that came since `#startedAt`, ms. */
   #media = 0;
   #lastAt = Number.NEGATIVE_INFINITY;
+  /** Of the message before, ms. */
+  #lastMs = 0;
+  #headAt = 0;
   #burst = 0;
   #burstMs = 0;
 
@@ -51,7 +58,7 @@ export class Jitter {
 
   /** How much later than the earliest the latest burst was, ms. */
   get jitterMs(): number {
-    return Math.max(0, ...this.#windows.map(({ earliest, latest }) => latest - earliest));
+    return Math.max(0, ...this.#windows.map(({ earliest, latest }) => latest - earliest)); // -Infinity: no burst yet
   }
 
   get leadMs(): number {
@@ -61,6 +68,12 @@ export class Jitter {
     const burst = Math.min(SEND_AHEAD_MS, this.#burstMs);
     const lead = Math.max(MIN_LEAD_MS, burst * LEAD_BURST_SHARE, this.jitterMs + LEVEL_TOLERANCE_MS);
     return Math.min(MAX_LEAD_MS, lead + PLAYBACK_REQUEST_MS);
+  }
+
+  /** The lead of a sound of which `waiting` ms are there: what is there before the next burst is due is a lead already. */
+  leadFor(waiting: number, now: number): number {
+    const untilNext = Math.max(0, Math.min(SEND_AHEAD_MS, this.#burstMs) - (now - this.#headAt));
+    return Math.max(0, this.leadMs - Math.max(0, waiting - untilNext));
   }
 
   /** A new sound: its timing has no relation to the earlier sound. */
@@ -74,33 +87,39 @@ export class Jitter {
    * @returns how much too high (above 0) or low the level was in the window that ends here, ms; 0 = it is right
    */
   arrive(ms: number, now: number, level: number): number {
-    const isHead = !this.#isStarted || now - this.#lastAt > BURST_GAP_MS;
+    const isHead = !this.#isStarted || this.#hasBurstEnded(now);
     this.#lastAt = now;
+    this.#lastMs = ms;
     if (!isHead) {
       this.#burst += ms;
       this.#media += ms;
       return 0;
     }
-    if (this.#isStarted) {
-      this.#burstMs += (this.#burst - this.#burstMs) / (this.#burstMs === 0 ? 1 : SMOOTHING);
-    } else {
-      this.#isStarted = true;
-      this.#startedAt = now;
-      this.#media = 0;
-      this.#open(now);
+    this.#headAt = now;
+    if (!this.#isStarted) {
+      this.#start(ms, now);
+      return 0;
     }
+    this.#burstMs += (this.#burst - this.#burstMs) / (this.#burstMs === 0 ? 1 : SMOOTHING);
+    const window = this.#windows.at(-1);
     const late = now - this.#startedAt - this.#media;
+    // No lead covers so much: the sound has ended, and goes on as another one.
+    if (window === undefined || late - window.earliest > MAX_LEAD_MS) {
+      this.#start(ms, now);
+      return 0;
+    }
     this.#burst = ms;
     this.#media += ms;
-    const window = this.#windows.at(-1);
-    if (window === undefined) return 0;
     window.earliest = Math.min(window.earliest, late);
     window.latest = Math.max(window.latest, late);
     window.level = Math.min(window.level, level);
-    if (now - window.startedAt < JITTER_WINDOW_MS) return 0;
     // The lead is bounded and the jitter is not: without the lower bound all sound that waits would be slipped away.
     const wanted = Math.max(LEVEL_TOLERANCE_MS + PLAYBACK_REQUEST_MS, this.leadMs - this.jitterMs);
     const error = window.level - wanted;
+    const age = now - window.startedAt;
+    if (age < LEVEL_WINDOW_MS) return 0;
+    // The level may still fall by the jitter. What is more than that is too much already.
+    if (age < JITTER_WINDOW_MS) return error > this.jitterMs + LEVEL_TOLERANCE_MS ? error - this.jitterMs : 0;
     this.#open(now);
     // Too much is late by a little; too little is nearly a gap.
     return error > LEVEL_TOLERANCE_MS || error < -LOW_TOLERANCE_MS ? error : 0;
@@ -109,6 +128,21 @@ export class Jitter {
   /** The level was corrected: the earlier measurements are no longer valid. */
   levelled(now: number): void {
     if (this.#isStarted) this.#open(now);
+  }
+
+  /** Messages of a burst come much faster than they are played. PulseAudio may send 2.5 ms of sound every 2.5 ms: no burst. */
+  #hasBurstEnded(now: number): boolean {
+    return now - this.#lastAt > Math.min(BURST_GAP_MS, this.#lastMs / 2);
+  }
+
+  #start(ms: number, now: number): void {
+    this.#isStarted = true;
+    this.#startedAt = now;
+    this.#burst = ms;
+    this.#media = ms;
+    this.#open(now);
+    const window = this.#windows.at(-1);
+    if (window !== undefined) window.earliest = 0;
   }
 
   #open(now: number): void {

@@ -60,7 +60,8 @@ export class PulsePlayback implements PlaybackStream {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#channel === null) return;
+    // A sound server ends the connection of a client that sends no samples.
+    if (this.#channel === null || bytes.length === 0) return;
     this.#isEmpty = false;
     this.#written += bytes.length;
     this.#connection.samples(this.#channel, bytes);

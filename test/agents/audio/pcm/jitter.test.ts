@@ -11,6 +11,7 @@ import {
   PLAYBACK_REQUEST_MS,
 } from '../../../../clients/agents/audio/limits.ts';
 import { PlaybackLine } from '../../../../clients/agents/audio/lines/playback-line.ts';
+import { Jitter } from '../../../../clients/agents/audio/pcm/jitter.ts';
 import { bytesOf, millisecondsOf } from '../../../../clients/agents/audio/pcm/pcm.ts';
 import { resample } from '../../../../clients/agents/audio/pcm/slip.ts';
 import type {
@@ -114,6 +115,8 @@ function play(clock: FakeClock, line: PlaybackLine, source: Source, seconds: num
 
 const PIPEWIRE: Source = { burstBytes: 7_528, burstMs: millisecondsOf(7_528), lateMs: 4 };
 const PULSEAUDIO: Source = { burstBytes: 4_096, burstMs: millisecondsOf(4_096), lateMs: 6 };
+/** PipeWire with a program that wants 10 ms. */
+const SMALL: Source = { burstBytes: 940, burstMs: millisecondsOf(940), lateMs: 0 };
 const BUSY: Source = { ...PIPEWIRE, lateMs: 25 };
 
 for (const [label, source] of [
@@ -137,13 +140,70 @@ for (const [label, source] of [
     assert.ok(leadMs <= 10 + source.lateMs + LEVEL_TOLERANCE_MS + 1, `lead ${leadMs} ms`);
   });
 
-jitter('a gap that only the sound server noticed is counted', () => {
+jitter(
+  'a gap that only the sound server noticed is counted, and the next 10 ms are made up for without silence',
+  () => {
+    const clock = new FakeClock();
+    const server = new Loudspeaker(clock);
+    const line = new PlaybackLine('chrome-vm', server, clock);
+    play(clock, line, SMALL, 1);
+    const before = line.timing.latencyMs;
+    server.sayGap();
+    play(clock, line, SMALL, 1);
+    const { underruns, slipped } = line.counts;
+    assert.is(underruns, 1);
+    assert.ok(slipped > 200 && slipped <= 441, `${slipped} sample frames`);
+    const more = line.timing.latencyMs - before;
+    assert.ok(more > 2 && more < 19, `${more} ms more`);
+  },
+);
+
+jitter('a first burst that came early makes the lead longer: what comes behind it is late', () => {
   const clock = new FakeClock();
-  const server = new Loudspeaker(clock);
-  const line = new PlaybackLine('chrome-vm', server, clock);
-  play(clock, line, PIPEWIRE, 1);
-  server.sayGap();
-  assert.is(line.counts.underruns, 1);
+  const line = new PlaybackLine('chrome-vm', new Loudspeaker(clock), clock);
+  line.push(new Uint8Array(SMALL.burstBytes).fill(1));
+  clock.advance(12);
+  play(clock, line, SMALL, 1);
+  assert.ok(line.timing.leadMs >= 12 + PLAYBACK_REQUEST_MS - SMALL.burstMs, `lead ${line.timing.leadMs} ms`);
+});
+
+jitter('sound that waited for its stream is a lead already', () => {
+  const timing = new Jitter();
+  for (let burst = 0; burst < 100; burst++) timing.arrive(SMALL.burstMs, burst * SMALL.burstMs, 20);
+  const now = 99 * SMALL.burstMs;
+  const leads = [timing.leadFor(SMALL.burstMs, now), timing.leadFor(SMALL.burstMs + 10, now), timing.leadFor(60, now)];
+  assert.equal(leads.map(Math.round), [18, 8, 0]);
+});
+
+jitter('a level that is too high is lowered within seconds, in silence at once', () => {
+  for (const [sample, seconds] of [
+    [1, 4],
+    [0, 1.2],
+  ] as const) {
+    const clock = new FakeClock();
+    const line = new PlaybackLine('chrome-vm', new Loudspeaker(clock), clock);
+    line.push(new Uint8Array(bytesOf(40)).fill(sample)); // waited somewhere
+    const start = clock.now();
+    for (let burst = 0; burst < (seconds * 1_000) / SMALL.burstMs; burst++) {
+      clock.advance(Math.max(0, start + burst * SMALL.burstMs - clock.now()));
+      line.push(new Uint8Array(SMALL.burstBytes).fill(sample));
+    }
+    const { latencyMs, leadMs } = line.timing;
+    assert.ok(latencyMs <= leadMs + 15, `latency ${latencyMs} ms of ${sample === 0 ? 'silence' : 'sound'}`);
+    assert.is(line.counts.underruns, 0);
+  }
+});
+
+jitter('messages of 2.5 ms, one every 2.5 ms, are as many bursts, and a level that is too high is corrected', () => {
+  const clock = new FakeClock();
+  const line = new PlaybackLine('mail-vm', new Loudspeaker(clock), clock);
+  const source = { burstBytes: 440, burstMs: millisecondsOf(440), lateMs: 0 };
+  line.push(new Uint8Array(bytesOf(60)).fill(1)); // waited somewhere
+  play(clock, line, source, 20);
+  const { burstMs, leadMs, latencyMs } = line.timing;
+  assert.equal([burstMs, leadMs], [2.5, MIN_LEAD_MS + PLAYBACK_REQUEST_MS]);
+  assert.ok(latencyMs <= leadMs + 10, `latency ${latencyMs} ms`);
+  assert.is(line.counts.underruns, 0);
 });
 
 jitter('the lead is taken from the length of the bursts before a late one was seen', () => {
@@ -194,6 +254,7 @@ jitter('one burst that is later than the largest lead costs one gap, and no othe
   play(clock, line, PULSEAUDIO, 60);
   assert.is(line.counts.underruns, 1);
   assert.is(line.counts.dropped, 0);
+  assert.ok(line.timing.leadMs <= 22, `no lead would have covered it, and the lead is ${line.timing.leadMs} ms`);
 });
 
 jitter('the lead is bounded, whatever comes', () => {

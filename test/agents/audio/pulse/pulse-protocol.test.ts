@@ -140,6 +140,18 @@ protocol('nothing is wanted, and nothing written, before the server has made the
   }),
 );
 
+protocol('no samples at all are not written: a server would end the connection', () =>
+  withServer(async ({ server, stream, wanted }) => {
+    const ready = wanted();
+    await create(server);
+    await ready;
+    stream.write(new Uint8Array(0));
+    stream.write(new Uint8Array(1_764));
+    await server.until((heard) => heard.some(({ bytes }) => bytes === 1_764));
+    assert.not(server.heard.some(({ command, bytes }) => command === null && bytes === 0));
+  }),
+);
+
 protocol('what the server asks for is what was played; all is played once it says how far it is', () =>
   withServer(async ({ server, stream, wanted }) => {
     let more = wanted();
