@@ -56,9 +56,18 @@ export class Jitter {
     return this.#burstMs;
   }
 
-  /** How much later than the earliest the latest burst was, ms. */
+  /**
+   * How much later than the earliest the latest burst was, ms; of the windows all but the worst. What happens once in half
+   * a minute has had its gap already, if any, and is not paid for with the latency of all sounds after it.
+   */
   get jitterMs(): number {
-    return Math.max(0, ...this.#windows.map(({ earliest, latest }) => latest - earliest)); // -Infinity: no burst yet
+    let [worst, second] = [0, 0];
+    for (const { earliest, latest } of this.#windows) {
+      const jitter = latest - earliest; // -Infinity: no burst yet
+      if (jitter > worst) [worst, second] = [jitter, worst];
+      else if (jitter > second) second = jitter;
+    }
+    return this.#windows.length > 1 ? second : worst;
   }
 
   get leadMs(): number {
@@ -119,7 +128,7 @@ export class Jitter {
     const age = now - window.startedAt;
     if (age < LEVEL_WINDOW_MS) return 0;
     // The level may still fall by the jitter. What is more than that is too much already.
-    if (age < JITTER_WINDOW_MS) return error > this.jitterMs + LEVEL_TOLERANCE_MS ? error - this.jitterMs : 0;
+    if (age < JITTER_WINDOW_MS) return error > this.jitterMs + LEVEL_TOLERANCE_MS / 2 ? error - this.jitterMs : 0;
     this.#open(now);
     // Too much is late by a little; too little is nearly a gap.
     return error > LEVEL_TOLERANCE_MS || error < -LOW_TOLERANCE_MS ? error : 0;

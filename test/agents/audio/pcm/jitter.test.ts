@@ -257,6 +257,21 @@ jitter('one burst that is later than the largest lead costs one gap, and no othe
   assert.ok(line.timing.leadMs <= 22, `no lead would have covered it, and the lead is ${line.timing.leadMs} ms`);
 });
 
+jitter('one late burst in half a minute makes the lead no longer, one in each window does', () => {
+  const clock = new FakeClock();
+  const line = new PlaybackLine('chrome-vm', new Loudspeaker(clock), clock);
+  const hiccup = (): void => {
+    clock.advance(15);
+    play(clock, line, SMALL, 0.015);
+    play(clock, line, SMALL, 6);
+  };
+  play(clock, line, SMALL, 10);
+  hiccup();
+  assert.ok(line.timing.leadMs <= 22, `lead ${line.timing.leadMs} ms`);
+  hiccup();
+  assert.ok(line.timing.leadMs > 22, `lead ${line.timing.leadMs} ms`);
+});
+
 jitter('the lead is bounded, whatever comes', () => {
   const clock = new FakeClock();
   const line = new PlaybackLine('chrome-vm', new Loudspeaker(clock), clock);
