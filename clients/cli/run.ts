@@ -16,7 +16,7 @@ export async function runProgram(program: Command): Promise<void> {
   program.hook('preAction', (_, command) => {
     const path = pathOf(command);
     name = path.join(' ');
-    stepBackIfReader(path);
+    stepBackIfReader(command.opts().follow === true ? [...path, '--follow'] : path);
     endProgress = showProgress(command);
   });
   try {

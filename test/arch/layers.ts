@@ -396,6 +396,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   'clients/cli': {
     imports: [
+      'broker/native',
       'broker/process',
       'clients/audit',
       'clients/entry',
