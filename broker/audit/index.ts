@@ -55,7 +55,7 @@ export { tailAudit } from './read/tail.ts';
 export { nodeSha256, openSha256, type Sha256 } from './sha256.ts';
 export type { SignedState } from './signed-state.ts';
 export { type LogProblem, type ProblemCode, type VerifyResult, verifyAudit } from './verify/index.ts';
-export type { WitnessedNotes, WitnessReport } from './verify/witnesses.ts';
+export { type WitnessedNotes, type WitnessReport, witnessesOf } from './verify/witnesses.ts';
 export {
   addCheckpoint,
   type BrokerWitness,

@@ -169,6 +169,7 @@ configured('verify finds a rollback by them without an option, and says what it 
     const whole = await verify();
     assert.is(whole.exitCode, 0, whole.output);
     assert.match(whole.output, /\n {2}witness auditor\.example has seen 6 records at \S+; all are still there/);
+    assert.match(whole.output, '\n  quorum reached: 1 must have seen this log; seen by 1\n');
     assert.match(whole.output, `\n  not compared with ${DEAF}: the witness at "${DEAF}" cannot be asked`);
     assert.match(whole.output, '\n  The witnesses are those of argus.yaml');
     const { silentWitnesses, witnesses } = JSON.parse((await verify('--json')).output);
@@ -177,6 +178,7 @@ configured('verify finds a rollback by them without an option, and says what it 
     const both = await verify('--witness', url, '--witness-key', open.vkey, '--quorum', '2');
     assert.is(both.exitCode, 1);
     assert.match(both.output, 'WITNESS_QUORUM 1 witnesses have seen this log, and 2 have to');
+    assert.match(both.output, '\n  quorum missed: 2 must have seen this log; seen by 1\n');
     configure(root, log, [KEYED]);
     assert.match((await verify()).output, 'WITNESS_QUORUM 0 witnesses have seen this log, and 1 have to');
     configure(root, log, [{ url, key: open.vkey }, KEYED]);

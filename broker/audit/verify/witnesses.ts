@@ -42,6 +42,11 @@ export interface WitnessReport {
   readonly cosignedAt: number | null;
 }
 
+/** Those that count for a quorum: one witness at two places is one witness. */
+export function witnessesOf(reports: readonly WitnessReport[]): readonly string[] {
+  return [...new Set(reports.map(({ from, name }) => name ?? from))];
+}
+
 export class WitnessCheck {
   readonly #places: readonly { readonly from: string; readonly found: readonly (Checkpoint | null)[] }[];
   readonly #logKeys: readonly VerifierKey[];
@@ -72,8 +77,7 @@ export class WitnessCheck {
         problems.add('WITNESS_OTHER_LOG', `"${from}" has cosigned another log of this broker, "${last.origin}", since`);
       return newest === null ? [] : this.#compare(from, newest, check, problems);
     });
-    // One witness at two places is one witness.
-    const seen = new Set(reports.map(({ from, name }) => name ?? from)).size;
+    const seen = witnessesOf(reports).length;
     if (seen < this.#quorum)
       problems.add('WITNESS_QUORUM', `${seen} witnesses have seen this log, and ${this.#quorum} have to`);
     return reports;

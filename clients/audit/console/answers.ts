@@ -30,6 +30,8 @@ export interface WitnessesNamed {
   readonly places: readonly string[];
   /** They stand in the broker's configuration; false: the person who started the console named them. */
   readonly isConfigured: boolean;
+  /** So many of them must have seen the log; 0: no number is asked for. */
+  readonly quorum: number;
 }
 
 export interface Traffic {
@@ -288,6 +290,8 @@ export interface VerifyAnswer {
     readonly size: number;
     readonly cosignedAt: number | null;
   }[];
+  /** Those of them that count for the quorum. */
+  readonly seenBy: readonly string[];
   /** Witnesses that did not answer, or are not trusted. */
   readonly silent: readonly { readonly place: string; readonly reason: string }[];
   readonly checkpoints: {

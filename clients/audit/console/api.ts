@@ -9,6 +9,7 @@ import {
   proveRecord,
   type VerifierKey,
   verifyAudit,
+  witnessesOf,
 } from '../../../broker/audit/index.ts';
 import { PolicyError } from '../../../policy/index.ts';
 import { MAX_CASE_RECORDS } from '../cases/index.ts';
@@ -177,6 +178,7 @@ export class ConsoleApi {
       witnesses: {
         places: this.#witnesses?.places ?? [],
         isConfigured: this.#witnesses?.isConfigured ?? false,
+        quorum: this.#witnesses?.quorum ?? 0,
       },
     };
   }
@@ -400,7 +402,7 @@ export class ConsoleApi {
           event<VerifyProgress>(response, 'progress', { bytes, total });
         },
       });
-      return { ...result, silent };
+      return { ...result, silent, seenBy: witnessesOf(result.witnesses) };
     } finally {
       this.#isVerifying = false;
     }

@@ -152,7 +152,7 @@ withChromium(live, 'while a long log is read its newest records are shown, and h
       isLive: false,
       mayMakeCases: false,
       keys: [],
-      witnesses: { places: [], isConfigured: false },
+      witnesses: { places: [], isConfigured: false, quorum: 0 },
     };
     await view.addInitScript(`globalThis.EventSource = class {
       addEventListener(name, told) { setTimeout(() => told({ data: ${JSON.stringify(JSON.stringify(state))} })); }

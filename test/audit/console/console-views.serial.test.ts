@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { encodeLine } from '../../../broker/audit/chain.ts';
 import { AuditError } from '../../../broker/audit/index.ts';
 import { INSPECTORS } from '../../../broker/index.ts';
+import type { WitnessSays } from '../../../clients/audit/console/witnesses.ts';
 import { loadPolicy } from '../../../policy/index.ts';
 import { needs } from '../../support/needs.ts';
 import { temporaryDirectory } from '../../support/temp.ts';
@@ -187,12 +188,15 @@ withChromium(views, 'a candidate shows what it would change, and each assertion 
   );
 });
 
+/** One that remembers the noon of this log, and one that does not answer. */
+async function asWitness(log: string, place: string): Promise<WitnessSays> {
+  if (place === 'gone') throw new AuditError('ERR_AUDIT_WITNESS', 'the witness "gone" does not answer');
+  return { notes: { from: place, text: readFileSync(join(log, '..', place), 'utf8') }, keys: [] };
+}
+
 withChromium(views, 'witnesses are asked at a verification, and one that is silent does not go unsaid', async () => {
   const log = await dayLog();
-  const ask = async (place: string) => {
-    if (place === 'gone') throw new AuditError('ERR_AUDIT_WITNESS', 'the witness "gone" does not answer');
-    return { notes: { from: place, text: readFileSync(join(log, '..', place), 'utf8') }, keys: [] };
-  };
+  const ask = (place: string): Promise<WitnessSays> => asWitness(log, place);
   await visit(
     log,
     async ({ view, show }) => {
@@ -200,10 +204,12 @@ withChromium(views, 'witnesses are asked at a verification, and one that is sile
       const witnesses = view.getByRole('region', { name: 'Witnesses' });
       await witnesses.getByText('noon.checkpoint is asked at the next verification').waitFor();
       await witnesses.getByText(/^These stand in the broker's configuration/).waitFor();
+      await witnesses.getByText('No number of them is asked for: one that is silent is no failure.').waitFor();
       await view.getByRole('button', { name: 'Verify now' }).press('Enter');
       await view.getByText(/^PASS 3,\d\d\d records in \d+ segments?, without a witness/).waitFor();
       await witnesses.getByText(/has seen 1,\d\d\d records; all are still there, unaltered/).waitFor();
       await witnesses.getByText('the witness "gone" does not answer').waitFor();
+      await witnesses.getByText('This log was seen by 1 of 2: noon.checkpoint. No number is asked for.').waitFor();
       await view
         .getByRole('region', { name: 'Limits' })
         .getByText(/^No witness has seen the records after 1,\d\d\d/)
@@ -212,6 +218,31 @@ withChromium(views, 'witnesses are asked at a verification, and one that is sile
     { witnesses: { places: ['noon.checkpoint', 'gone'], isConfigured: true, quorum: 0, ask } },
   );
 });
+
+withChromium(
+  views,
+  'a quorum says who has seen the log and how many have to, and fails when they are fewer',
+  async () => {
+    const log = await dayLog();
+    const ask = (place: string): Promise<WitnessSays> => asWitness(log, place);
+    const seen = async (quorum: number, verdict: RegExp, told: string): Promise<void> =>
+      visit(
+        log,
+        async ({ view, show }) => {
+          await show('evidence');
+          const witnesses = view.getByRole('region', { name: 'Witnesses' });
+          await witnesses.getByText(`Quorum: ${quorum} of 2 must have seen the log.`).waitFor();
+          await view.getByRole('button', { name: 'Verify now' }).press('Enter');
+          await view.getByText(verdict).waitFor();
+          await witnesses.getByText(told).waitFor();
+          await looksWell(view, `a quorum of ${quorum}`);
+        },
+        { witnesses: { places: ['noon.checkpoint', 'gone'], isConfigured: true, quorum, ask } },
+      );
+    await seen(1, /^PASS /, 'Quorum reached: 1 must have seen this log; seen by 1 of 2: noon.checkpoint');
+    await seen(2, /^FAIL /, 'Quorum missed: 2 must have seen this log; seen by 1 of 2: noon.checkpoint');
+  },
+);
 
 withChromium(
   views,

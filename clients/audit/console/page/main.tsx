@@ -11,7 +11,7 @@ import { go, placeOf, VIEWS } from './place.ts';
 import { PolicyView } from './policy/policy.tsx';
 import { counted, plain } from './text.tsx';
 
-const NO_WITNESSES = { places: [], isConfigured: false } as const;
+const NO_WITNESSES = { places: [], isConfigured: false, quorum: 0 } as const;
 
 function App() {
   const { state: newest, isLost } = useLive();

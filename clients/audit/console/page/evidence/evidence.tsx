@@ -180,7 +180,7 @@ interface WitnessesProps {
   readonly result: VerifyAnswer | null;
 }
 
-function Witnesses({ witnesses: { places, isConfigured }, result }: WitnessesProps) {
+function Witnesses({ witnesses: { places, isConfigured, quorum }, result }: WitnessesProps) {
   return (
     <section class="panel" aria-label="Witnesses">
       <h2>Witnesses</h2>
@@ -196,6 +196,7 @@ function Witnesses({ witnesses: { places, isConfigured }, result }: WitnessesPro
           name them yourself with --witness.
         </p>
       )}
+      {(places.length > 0 || quorum > 0) && <Quorum quorum={quorum} places={places.length} result={result} />}
       <ul class="plain rows">
         {places.map((place) => (
           <li key={place}>
@@ -211,6 +212,34 @@ function Witnesses({ witnesses: { places, isConfigured }, result }: WitnessesPro
           </p>
         ))}
     </section>
+  );
+}
+
+interface QuorumProps {
+  readonly quorum: number;
+  readonly places: number;
+  readonly result: VerifyAnswer | null;
+}
+
+/** How many of the witnesses have to have seen the log, and which have. */
+function Quorum({ quorum, places, result }: QuorumProps) {
+  if (result === null)
+    return (
+      <p class="dim">
+        {quorum === 0
+          ? 'No number of them is asked for: one that is silent is no failure.'
+          : `Quorum: ${quorum} of ${places} must have seen the log.`}
+      </p>
+    );
+  const { seenBy } = result;
+  const names = seenBy.length === 0 ? '' : `: ${seenBy.map(plain).join(', ')}`;
+  const told = `seen by ${seenBy.length} of ${places}${names}`;
+  if (quorum === 0) return <p class="dim">{`This log was ${told}. No number is asked for.`}</p>;
+  const isReached = seenBy.length >= quorum;
+  return (
+    <p class={isReached ? 'good' : 'bad'}>
+      {`Quorum ${isReached ? 'reached' : 'missed'}: ${quorum} must have seen this log; ${told}`}
+    </p>
   );
 }
 

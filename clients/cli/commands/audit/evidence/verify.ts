@@ -8,6 +8,7 @@ import {
   type VerifierKey,
   type VerifyResult,
   verifyAudit,
+  witnessesOf,
 } from '../../../../../broker/audit/index.ts';
 import { recordFault } from '../../../../../broker/record/index.ts';
 import { askWitnesses, type WitnessAnswers, type Witnesses } from '../../../../audit/index.ts';
@@ -93,6 +94,11 @@ function verifyText(
   for (const { from, name, size, cosignedAt } of result.witnesses) {
     const when = cosignedAt === null ? '' : ` at ${new Date(cosignedAt * 1_000).toISOString()}`;
     lines.push(`  witness ${name ?? from} has seen ${size} records${when}; all are still there, unaltered`);
+  }
+  const quorum = witnesses?.quorum ?? 0;
+  if (quorum > 0) {
+    const seen = witnessesOf(result.witnesses).length;
+    lines.push(`  quorum ${seen < quorum ? 'missed' : 'reached'}: ${quorum} must have seen this log; seen by ${seen}`);
   }
   for (const { place, reason } of silent) lines.push(`  not compared with ${place}: ${reason}`);
   if (witnesses?.isConfigured && result.witnesses.length > 0)
