@@ -28,8 +28,8 @@ export const CONSOLE: readonly Mutant[] = [
   },
   {
     in: 'broker/audit/verify/witnesses.ts',
-    find: 'const seen = new Set(reports.map(({ from, name }) => name ?? from)).size;',
-    replace: 'const seen = reports.length;',
+    find: 'return [...new Set(reports.map(({ from, name }) => name ?? from))];',
+    replace: 'return reports.map(({ from, name }) => name ?? from);',
     promise: 'a witness without a trusted key does not count',
     tests: ['test/audit/witness/witness.test.ts'],
   },
