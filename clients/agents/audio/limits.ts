@@ -41,7 +41,7 @@ export const BURST_GAP_MS = 4;
 /** How late bursts were is remembered for so many windows of so long, ms: a hiccup is forgotten after half a minute. */
 export const JITTER_WINDOW_MS = 5_000;
 export const JITTER_WINDOWS = 6;
-/** A level that is far too high is corrected after this long, ms: a sound often begins with more than its lead. */
+/** In silence a level that is too high is corrected after this long, ms: a sound often begins with more than its lead. */
 export const LEVEL_WINDOW_MS = 1_000;
 /** A level may be off by this much, ms, before it is corrected: less is the jitter of the measurement. */
 export const LEVEL_TOLERANCE_MS = 5;

@@ -7,7 +7,7 @@
  * A stream that is lost is opened again and takes up where the VM is by then; the VM notices nothing.
  */
 
-import { CORK_LINGER_MS, DRAIN_TAIL_MS, GAP_MS, PLAYBACK_QUEUE_MS, PLAYBACK_REQUEST_MS, REOPEN_MS } from '../limits.ts';
+import { CORK_LINGER_MS, DRAIN_TAIL_MS, GAP_MS, PLAYBACK_QUEUE_MS, REOPEN_MS } from '../limits.ts';
 import type { AudioClock } from '../pcm/audio-clock.ts';
 import { applyGain } from '../pcm/gain.ts';
 import { Jitter } from '../pcm/jitter.ts';
@@ -110,7 +110,7 @@ export class PlaybackLine {
       this.#jitter.restart();
       this.#toSlip = 0;
     }
-    const error = this.#jitter.arrive(millisecondsOf(bytes.length), now, this.#latencyMs);
+    const error = this.#jitter.arrive(millisecondsOf(bytes.length), now, this.#latencyMs, isSilent(bytes));
     if (error !== 0 && this.#toSlip === 0 && stream?.isLive === true)
       this.#toSlip = Math.round(bytesOf(error) / SAMPLE_FRAME_BYTES);
     this.#queue.push(bytes);
@@ -236,7 +236,7 @@ export class PlaybackLine {
         if (this.#stream === stream) this.#pump();
       },
       onGap: () => {
-        if (this.#stream === stream) this.#onGap();
+        if (this.#stream === stream) this.#counts.underruns++;
       },
       onLost: () => {
         if (this.#stream !== stream) return;
@@ -248,15 +248,6 @@ export class PlaybackLine {
     });
     this.#stream = stream;
     return stream;
-  }
-
-  /**
-   * The sound goes on with nothing in reserve, so the next burst would leave a gap as well. Silence would be another gap:
-   * the sound is played a little slower, until the server has one of its steps more.
-   */
-  #onGap(): void {
-    this.#counts.underruns++;
-    this.#toSlip = Math.min(this.#toSlip, -bytesOf(PLAYBACK_REQUEST_MS) / SAMPLE_FRAME_BYTES);
   }
 
   #closeStream(): void {

@@ -91,11 +91,11 @@ export class Jitter {
   }
 
   /**
-   * `ms` of sound came at `now`, while `level` ms were buffered.
+   * `ms` of sound came at `now`, while `level` ms were buffered. In silence a level is corrected sooner: nobody hears it.
    *
    * @returns how much too high (above 0) or low the level was in the window that ends here, ms; 0 = it is right
    */
-  arrive(ms: number, now: number, level: number): number {
+  arrive(ms: number, now: number, level: number, isSilence = false): number {
     const isHead = !this.#isStarted || this.#hasBurstEnded(now);
     this.#lastAt = now;
     this.#lastMs = ms;
@@ -126,9 +126,11 @@ export class Jitter {
     const wanted = Math.max(LEVEL_TOLERANCE_MS + PLAYBACK_REQUEST_MS, this.leadMs - this.jitterMs);
     const error = window.level - wanted;
     const age = now - window.startedAt;
-    if (age < LEVEL_WINDOW_MS) return 0;
-    // The level may still fall by the jitter. What is more than that is too much already.
-    if (age < JITTER_WINDOW_MS) return error > this.jitterMs + LEVEL_TOLERANCE_MS / 2 ? error - this.jitterMs : 0;
+    if (age < JITTER_WINDOW_MS) {
+      // The level may still fall by the jitter. What is more than that is too much already.
+      const excess = error - this.jitterMs;
+      return isSilence && age >= LEVEL_WINDOW_MS && excess > LEVEL_TOLERANCE_MS / 2 ? excess : 0;
+    }
     this.#open(now);
     // Too much is late by a little; too little is nearly a gap.
     return error > LEVEL_TOLERANCE_MS || error < -LOW_TOLERANCE_MS ? error : 0;
