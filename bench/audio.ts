@@ -40,6 +40,8 @@ const SHORT_COLLECTIONS = ['--max-semi-space-size=2', '--single-threaded-gc'];
 const MAX_BURST = 64;
 /** Frames of each real-time stream whose latency does not count: compilers and caches warm up, sessions have just begun. */
 const WARM_UP_FRAMES = 100;
+/** Within so many frames all streams have begun, each at its own time. */
+const START_FRAMES = 100;
 /** The receiver takes for lost what has not come when nothing came for this long. */
 const LAST_FRAME_MS = 1_000;
 const MAX_LATENCY_MICROS = 1_000_000;
@@ -294,7 +296,11 @@ async function fastRun(task: Task): Promise<Run> {
   };
 }
 
-/** Streams begin spread over one frame's time, as those of strangers do. One timer drives all of them. */
+/**
+ * Streams begin one after the other within a second, and their frames are spread over one frame's time, as those of
+ * strangers are. If all began at once, the ring of the receiver, which holds a third of a second of 300 streams, would be
+ * full before the compilers of three processes had done their work. One timer drives all of them.
+ */
 async function pacedRun(task: Task, frameMs: number): Promise<Run> {
   const { streams } = task;
   const senders: PlainSender[] = [];
@@ -306,13 +312,16 @@ async function pacedRun(task: Task, frameMs: number): Promise<Run> {
   }
   return async (frames, startedAt) => {
     let late = 0;
-    const total = streams * frames;
+    const total = streams * (frames + START_FRAMES);
     for (let index = 0; index < total; ) {
       const now = performance.now() - startedAt;
       const due = Math.min(total, Math.floor((now / frameMs) * streams) + 1);
       late = Math.max(late, now - (index * frameMs) / streams);
-      for (const end = Math.min(due, index + MAX_BURST); index < end; index++)
-        senders[index % streams]?.send(frameOf(Math.floor(index / streams)), sharedMicros());
+      for (const end = Math.min(due, index + MAX_BURST); index < end; index++) {
+        const stream = index % streams;
+        const number = Math.floor(index / streams) - Math.floor((stream * START_FRAMES) / streams);
+        if (number >= 0 && number < frames) senders[stream]?.send(frameOf(number), sharedMicros());
+      }
       await new Promise((resolve) => (index < due ? setImmediate(resolve) : setTimeout(resolve, 1)));
     }
     while (senders.filter((sender) => !sender.flush()).length > 0)
