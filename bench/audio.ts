@@ -34,8 +34,6 @@ const FIRST_DOMID = 1_000;
 const RING_BYTES = 16 * 1024 * 1024 - 64;
 /** Sends under way in the accelerated run. */
 const WINDOW = 64;
-/** With Node's own settings a collection takes up to 15 ms, and its helper threads the cores that the others need. */
-const SHORT_COLLECTIONS = ['--max-semi-space-size=2', '--single-threaded-gc'];
 /** Frames of different streams that go out in one turn of the load generator, when it is late: each has a clock of its own. */
 const MAX_BURST = 64;
 /** Frames of each real-time stream whose latency does not count: compilers and caches warm up, sessions have just begun. */
@@ -130,9 +128,7 @@ async function run(load: Pick<Task, 'streams' | 'frames' | 'frameMs'>): Promise<
   const directory = await mkdtemp(join(tmpdir(), 'argus-audio-bench-'));
   const children: ChildProcess[] = [];
   const start = (role: Task['role']): Promise<ChildProcess> => {
-    const child = fork(fileURLToPath(import.meta.url), [JSON.stringify({ role, directory, ...load })], {
-      execArgv: SHORT_COLLECTIONS,
-    });
+    const child = fork(fileURLToPath(import.meta.url), [JSON.stringify({ role, directory, ...load })]);
     children.push(child);
     return new Promise((resolve, reject) => {
       child.once('message', () => resolve(child));
