@@ -28,7 +28,7 @@ import {
   readArchive,
   watchPolicy,
 } from '../policy/index.ts';
-import { AuditError, type AuditLog, openAuditLog, type WitnessFeed } from './audit/index.ts';
+import { type AuditLog, openAuditLog, type WitnessFeed } from './audit/index.ts';
 import { nodeClock } from './base/index.ts';
 import {
   type Accept,
@@ -204,6 +204,7 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
     source: options.policy.source,
     refusal: first.refusal,
   });
+  started.add(() => reload.close());
   const grants = new Grants(core.argo, audit, reload, clock);
   const modes = new Modes(core.argo, audit, reload, clock);
   started.add(() => modes.close());
@@ -248,12 +249,7 @@ async function start(options: BrokerOptions, started: Started): Promise<Broker> 
 /** Loads a policy when the files of its source change. Returns how to stop it. */
 function watchSource({ directory, source }: BrokerOptions['policy'], reload: PolicyReload): () => void {
   if (source === 'applied') return () => undefined;
-  const load = (): void => {
-    reload.run({ cause: 'watch', by: 'broker', reason: '' }).catch((error: unknown) => {
-      // The broker stops while it loads a policy. This policy does not come into force, and no record can say so.
-      if (!(error instanceof AuditError && error.code === 'ERR_AUDIT_CLOSED')) throw error;
-    });
-  };
+  const load = (): void => void reload.run({ cause: 'watch', by: 'broker', reason: '' });
   const watch =
     source === 'signed' ? watchBundle(directory, load) : watchPolicy(directory, load, { hash: reload.policy.hash });
   return () => watch.close();

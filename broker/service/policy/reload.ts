@@ -98,6 +98,7 @@ export class PolicyReload {
   #turn: Promise<unknown> = Promise.resolve();
   /** The directory must be loaded again once the log can be written. */
   #isOwed = false;
+  #isClosed = false;
   /** Number of refused policies since start. */
   rejected = 0;
   /** Null: the files in the directory are in force, or the directory is ignored. */
@@ -152,6 +153,7 @@ export class PolicyReload {
       this.#log.warn(message);
       return Promise.resolve(refused('ERR_BROKER_SOURCE', message));
     }
+    if (this.#isClosed) return Promise.resolve(this.#unchanged());
     this.#wanted = attribution;
     if (this.#waiting !== null) return this.#waiting;
     const result = this.#loading.then(() => {
@@ -162,6 +164,16 @@ export class PolicyReload {
     this.#waiting = result;
     this.#loading = result;
     return result;
+  }
+
+  /**
+   * Begins no other load, and resolves when those under way have ended: a policy that came into force after the
+   * listeners were closed would open its sockets again.
+   */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#loading;
+    await this.#turn;
   }
 
   /** Puts an admin's files in force, if the admin edited the policy that is in force now. Never rejects. */

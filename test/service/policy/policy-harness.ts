@@ -44,6 +44,8 @@ export class PolicyHarness {
   readonly modes: Modes;
   readonly argo: Argo;
   readonly archive: RevisionArchive;
+  /** How often listeners were opened for a new inventory. */
+  synced = 0;
   /** Called between two steps of the comparison of policies. */
   rest: () => Promise<void> | null = () => null;
 
@@ -69,7 +71,7 @@ export class PolicyHarness {
     >[3];
     const entrances = {
       prepare: async () => undefined,
-      sync: async () => undefined,
+      sync: async () => void this.synced++,
     } as unknown as ConstructorParameters<typeof PolicyReload>[4];
     this.reload = new PolicyReload(first, this.argo, audit, sessions, entrances, SILENT, {
       ...POLICY_HOST,

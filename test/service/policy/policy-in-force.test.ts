@@ -429,4 +429,17 @@ force('what cannot be archived allows nothing new, and still takes away', async 
   assert.is.not(harness.reload.policy.hash, hash);
 });
 
+force('closing waits for the policy under way, whose sockets are closed after it, and begins no other', async () => {
+  const harness = await PolicyHarness.open();
+  await harness.edit('policy.csv', (text) => `${text}p, gui-vm, @audio, audio-playback, send, allow\n`);
+  const underWay = harness.reload.run();
+  await harness.reload.close();
+  assert.is(harness.synced, 1);
+  const loaded = await underWay;
+  assert.ok(loaded.ok && loaded.changed);
+  await harness.edit('policy.csv', (text) => `${text}# edited\n`);
+  const late = await harness.reload.run();
+  assert.equal([late.ok && late.changed, harness.synced], [false, 1]);
+});
+
 force.run();
