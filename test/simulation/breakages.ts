@@ -163,9 +163,9 @@ export const BREAKAGES: readonly Breakage[] = [
     invariant: 'outcome',
   },
   {
-    in: 'broker/federation/bridge.ts',
-    find: 'const frame = new Uint8Array(frames.subarray(at, at + length));',
-    replace: 'const frame = frames.subarray(at, at + length);',
+    in: 'broker/federation/record-queue.ts',
+    find: 'RECORD_HEADER_BYTES + record.used);',
+    replace: 'RECORD_HEADER_BYTES);',
     seed: 6,
     steps: 1,
     brokers: 2,
