@@ -17,9 +17,13 @@ export function Detail({ record, mayPick, onChoose, onAsk, onClose }: Props) {
   const close = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     const before = document.activeElement;
+    const panel = close.current?.closest('section');
     close.current?.focus();
     return () => {
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      // Closing is drawn a moment later. Whoever has gone elsewhere meanwhile is not called back.
+      const now = document.activeElement;
+      const isHere = now === document.body || panel?.contains(now) === true;
+      if (isHere && before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
   const seq = Number(record.seq);
