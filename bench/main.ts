@@ -49,6 +49,7 @@ interface Options {
   readonly audioVm?: SoundServerKind;
   readonly attacks: readonly Kind[];
   readonly attackers?: readonly number[];
+  readonly attackersNice: number;
   readonly arms: readonly ArmName[];
   readonly sizes: readonly number[];
   readonly rounds?: number;
@@ -89,6 +90,12 @@ const program = new Command('npm run bench --')
       .default(KINDS, 'all'),
   )
   .option('--attackers <numbers>', 'with --fairness: how many at a time, comma-separated', parseAttackers)
+  .option(
+    '--attackers-nice <n>',
+    'with --fairness: their priority, 0 to 19; with 19 they have the processor time that broker and pair leave',
+    (text) => parseWhole(text, 0, 19),
+    0,
+  )
   .option('--arms <names>', `comma-separated, of ${ARM_NAMES.join(', ')}`, parseArms, DEFAULT_ARMS)
   .option('--sizes <bytes>', 'comma-separated message sizes', parseSizes, DEFAULT_SIZES as readonly number[])
   .option('--rounds <n>', `at least ${MIN_ROUNDS}`, parseRounds)
@@ -194,7 +201,7 @@ async function packageVersion(): Promise<string> {
 }
 
 async function fairness(
-  { quick, json, rounds, attacks: kinds, attackers }: Options,
+  { quick, json, rounds, attacks: kinds, attackers, attackersNice }: Options,
   place: Pick<FairnessRequest, 'folder' | 'cleanup' | 'progress'>,
 ): Promise<void> {
   const pace = quick ? QUICK_FAIRNESS : FULL_FAIRNESS;
@@ -203,6 +210,7 @@ async function fairness(
     kinds: kinds.map(({ name, counts }) => ({ name, counts: name in ATTACKS ? (attackers ?? counts) : counts })),
     pace: { ...pace, rounds: rounds ?? pace.rounds },
     program: [BUILT_PROGRAM],
+    attackersNice,
   });
   process.stdout.write(`${json ? JSON.stringify(report) : renderFairness(report.attacks)}\n`);
 }

@@ -3,6 +3,7 @@
  * Attackers are started once and wait between their slices; the pair and the broker stay for the whole run.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { natsServerMissing } from '../arms/nats-server.ts';
@@ -66,6 +67,8 @@ export interface FairnessRequest {
   readonly folder: string;
   readonly cleanup: Cleanup;
   readonly program: readonly string[];
+  /** Priority of the attackers, 0 to 19: with 0 they compete with the pair for the processors as its equals. */
+  readonly attackersNice: number;
   readonly progress: (line: string) => void;
 }
 
@@ -96,7 +99,7 @@ export async function runFairness(request: FairnessRequest): Promise<{ readonly 
   const pair = await startProcess('pair', place, cleanup);
   const crowd = await Promise.all(
     Array.from({ length: attackers }, (_, index) =>
-      startProcess('attacker', { ...place, index }, cleanup, `attacker ${index}`),
+      startProcess('attacker', { ...place, index }, cleanup, { who: `attacker ${index}`, nice: request.attackersNice }),
     ),
   );
   const measure = async (): Promise<Slice> => {
@@ -208,7 +211,12 @@ function describe({ kind, attackers, p50Ratio, p99Ratio, lost }: AttackFigures):
 }
 
 /** Plain JavaScript, started without a loader: what attacks shall use its time for attacking. */
-async function startProcess(name: string, setup: object, cleanup: Cleanup, who = name): Promise<Caller> {
+async function startProcess(
+  name: string,
+  setup: object,
+  cleanup: Cleanup,
+  { who = name, nice = 0 }: { readonly who?: string; readonly nice?: number } = {},
+): Promise<Caller> {
   const path = fileURLToPath(new URL(`./${name}.mjs`, import.meta.url));
   const child: ChildProcess = fork(path, [JSON.stringify(setup)], {
     execArgv: [],
@@ -216,6 +224,7 @@ async function startProcess(name: string, setup: object, cleanup: Cleanup, who =
   });
   endWithThisProcess(child);
   cleanup.add(() => stopChild(child));
+  if (nice > 0 && child.pid !== undefined) setPriority(child.pid, nice);
   const ask = callerOf(child, who, keepStderr(child));
   const timeoutMs = name === 'idlers' ? IDLE_TIMEOUT_MS : CALL_TIMEOUT_MS;
   const call: Caller = (what, argument) => within(timeoutMs, `${who}, ${what}`, ask(what, argument));

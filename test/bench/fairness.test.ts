@@ -27,7 +27,14 @@ test('each cell has all figures, and the attack was carried out', async () => {
     ...(findBinary('nats-server') === null ? [] : NATS_ATTACKS.map((name) => ({ name, counts: [1] }))),
   ];
   try {
-    const request = { kinds, pace: TINY_PACE, folder: temporaryDirectory(), cleanup, program: PROGRAM };
+    const request = {
+      kinds,
+      pace: TINY_PACE,
+      folder: temporaryDirectory(),
+      cleanup,
+      program: PROGRAM,
+      attackersNice: 0,
+    };
     const { attacks } = await runFairness({ ...request, progress: () => {} });
     assert.equal(
       attacks.map(({ kind, attackers }) => [kind, attackers]),
