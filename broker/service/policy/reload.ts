@@ -67,6 +67,7 @@ const MIN_TOKEN_DIGITS = 12;
 const RELOAD: Attribution = { cause: 'reload', by: 'broker', reason: '' };
 
 const UNWRITABLE = 'ERR_BROKER_AUDIT';
+const CLOSING = 'the broker is closing and its audit log with it, so no policy comes into force';
 
 /** A policy that was built on `base`. It can come into force only while `base` is in force. */
 interface Candidate {
@@ -153,7 +154,7 @@ export class PolicyReload {
       this.#log.warn(message);
       return Promise.resolve(refused('ERR_BROKER_SOURCE', message));
     }
-    if (this.#isClosed) return Promise.resolve(this.#unchanged());
+    if (this.#isClosed) return Promise.resolve(refused(UNWRITABLE, CLOSING));
     this.#wanted = attribution;
     if (this.#waiting !== null) return this.#waiting;
     const result = this.#loading.then(() => {
@@ -185,6 +186,7 @@ export class PolicyReload {
           : `this broker accepts only signed bundles (policy.source is ${this.source}): argus policy publish`;
       return Promise.resolve(refused('ERR_BROKER_SOURCE', message));
     }
+    if (this.#isClosed) return Promise.resolve(refused(UNWRITABLE, CLOSING));
     const result = this.#loading.then(() =>
       this.#recorded(this.#guard(() => this.#apply(request), hashFiles(request.files))),
     );

@@ -442,4 +442,13 @@ force('closing waits for the policy under way, whose sockets are closed after it
   assert.equal([late.ok && late.changed, harness.synced], [false, 1]);
 });
 
+force('closing refuses files that an admin applies after it', async () => {
+  const harness = await PolicyHarness.open({}, memoryArchive(), true);
+  const files = withRow(harness, 'p, gui-vm, @audio, audio-playback, send, allow');
+  await harness.reload.close();
+  const { hash } = harness.reload.policy;
+  const late = await harness.reload.apply({ files, token: hash, attribution: BY_ADMIN });
+  assert.equal([late.ok ? 'applied' : late.code, harness.synced], ['ERR_BROKER_AUDIT', 0]);
+});
+
 force.run();
