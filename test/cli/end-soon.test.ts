@@ -35,6 +35,18 @@ ends('a service that has closed everything ends by itself, without a word', () =
   assert.is(stderr, '');
 });
 
+ends('a process that has lasted serves what V8 asks of it for a moment, before it ends', () => {
+  const timers = `
+    import { setTimeout as delay } from 'node:timers/promises';
+    await delay(Math.max(0, 2_050 - process.uptime() * 1000));
+    process.on('exit', () => console.log(process.getActiveResourcesInfo().length));
+    setImmediate(() => console.log(process.getActiveResourcesInfo().join()));
+  `;
+  const { status, stdout } = run(timers, 0);
+  assert.is(status, 0);
+  assert.match(stdout, /^\S*Timeout/, 'the loop goes on');
+});
+
 ends('every command that has returned or failed ends, is named with its whole path, and keeps its exit code', () => {
   const source = `
     import { createServer } from 'node:net';
