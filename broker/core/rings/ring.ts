@@ -7,7 +7,7 @@
  *   (one slot always stays free, as in Argo, so that a ring of length L takes messages up to L - 32)
  *   each waiting domain has at most one pending entry, and there are at most MAX_PENDING_PER_RING
  *   the owner's account is charged with the memory that the messages really use in the broker: an empty message counts
- *   16 ring bytes, as in Argo, but uses 68
+ *   16 ring bytes, as in Argo, but uses 52
  */
 import { Permit, type Revision, type ServiceClass } from '../../../policy/contract/index.ts';
 import { invariant } from '../../base/index.ts';

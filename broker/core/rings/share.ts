@@ -8,6 +8,8 @@ export class Share {
   /** Ring bytes: headers and padding included. */
   bytes = 0;
   messages = 0;
+  /** Its place in the ledger while it has messages there. The ledger sets it. */
+  slot = 0;
   /**
    * Set when an ordered send gets EAGAIN; cleared by a send with the flag `resume` (SendFlag). Holds the session in
    * which it happened, so that a new session of the sender starts without a gate.
@@ -26,8 +28,9 @@ export class Share {
     this.bytes += size;
   }
 
-  remove(size: number): void {
-    this.bytes -= size;
-    if (--this.messages === 0) this.#onActive(-1);
+  remove(messages: number, bytes: number): void {
+    this.bytes -= bytes;
+    this.messages -= messages;
+    if (this.messages === 0) this.#onActive(-1);
   }
 }

@@ -146,17 +146,24 @@ export const CORE: readonly Mutant[] = [
   },
   {
     in: 'broker/core/rings/',
-    find: 'if ((this.#deliveries[at] ?? 0) > departed) return false;',
+    find: 'if (segment.delivery(at) > departed) return -1;',
     replace: '',
     promise: 'credit is only for what was delivered',
-    tests: [...RING, ...ARGO, 'test/peer/peer.test.ts'],
+    tests: ['test/core/ledger.test.ts', ...RING, ...ARGO, 'test/peer/peer.test.ts'],
   },
   {
     in: 'broker/core/rings/',
-    find: 'if (left !== 0) return false;',
+    find: ' && segment.delivery(segment.end - 1) <= departed',
     replace: '',
     promise: 'credit is only for what was delivered',
-    tests: RING,
+    tests: ['test/core/ledger.test.ts'],
+  },
+  {
+    in: 'broker/core/rings/',
+    find: 'return left === 0 ? messages : -1;',
+    replace: 'return messages;',
+    promise: 'credit is only for what was delivered',
+    tests: ['test/core/ledger.test.ts', ...RING],
   },
   {
     in: 'broker/core/rings/',
