@@ -108,6 +108,36 @@ parts('what a program finished sending before its domain left reaches the other 
   service.close();
 });
 
+parts('a domain has 1 000 streams, 1 000 more wait for one that ends, and the one after them is refused', async () => {
+  const session = new SessionDouble('net-vm');
+  const chrome = { name: 'chrome-vm', domid: 2 };
+  const said: string[] = [];
+  const fails: ((error: Error) => void)[] = [];
+  const proxy = new StreamProxy(session, {
+    port: 7,
+    partner: 'any',
+    dial: () => new Promise((_, reject) => fails.push(reject)),
+    connectTimeoutMs: 1_000,
+    say: (line) => void said.push(line),
+  });
+  await proxy.registered;
+  const ask = (stream: number): void => session.deliver(7, encodeStream(StreamType.connect, stream, 65_536), chrome, 0);
+  for (let stream = 1; stream <= 2_000; stream++) ask(stream);
+  assert.equal([fails.length, proxy.count, session.sent.length, said], [1_000, 1_000, 0, []], 'none is reset');
+  for (let stream = 2_001; stream <= 2_050; stream++) ask(stream);
+  assert.is(session.sent.length, 50, 'these are reset');
+  assert.equal(said, ['too many streams: one from chrome-vm was refused'], 'one line a second');
+  // Another domain has its own share.
+  session.deliver(7, encodeStream(StreamType.connect, 1, 65_536), { name: 'mail-vm', domid: 3 });
+  assert.is(fails.length, 1_001);
+  fails[0]?.(new Error('nobody listens'));
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.is(fails.length, 1_002, 'the first of those that wait is begun');
+  session.state = 'closed';
+  await proxy.close();
+});
+
 parts('a stream that is asked for while the proxy closes is not begun', async () => {
   const session = new SessionDouble('net-vm');
   let dialled = 0;
