@@ -50,6 +50,7 @@ export {
   readLineParts,
   readLines,
 } from './read/read.ts';
+export { type NumberedRecord, readRecord } from './read/record.ts';
 export { type AuditStatus, auditStatus } from './read/status.ts';
 export { tailAudit } from './read/tail.ts';
 export { nodeSha256, openSha256, type Sha256 } from './sha256.ts';

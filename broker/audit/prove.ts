@@ -1,6 +1,5 @@
 /** Extracts the proof of one record, or of one state, from a log, for a third party. Reads only. */
 import { invariant } from '../base/index.ts';
-import { parseLine } from './chain.ts';
 import { AuditError } from './errors.ts';
 import {
   type Checkpoint,
@@ -20,6 +19,7 @@ import { nodeFiles } from './files/node-files.ts';
 import { CHECKPOINT_TAIL_BYTES } from './limits.ts';
 import { type LinePlace, lines } from './read/lines.ts';
 import { type PrunedPart, withoutPruned } from './read/pruned.ts';
+import { readRecord } from './read/record.ts';
 import { CHECKPOINTS_FILE, VKEY_FILE } from './verify/index.ts';
 
 /** The newest signed note of a log, word for word; null if it has none. */
@@ -114,11 +114,8 @@ export async function hashOfRecord(
   seq: number,
   reader: AuditReader = nodeFiles(directory),
 ): Promise<string | null> {
-  for await (const line of lines(reader)) {
-    const parsed = parseLine(line);
-    if (typeof parsed !== 'string' && parsed.seq === seq) return leafHash(line);
-  }
-  return null;
+  const record = await readRecord(directory, seq, reader);
+  return record === null ? null : leafHash(record.bytes);
 }
 
 /** The hashes that prove to a witness that the newest checkpoint extends one of `old` records. */

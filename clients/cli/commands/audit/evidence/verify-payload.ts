@@ -1,7 +1,7 @@
 /** `argus audit verify-payload`: is this the message that a record with a digest is about? */
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { isPayloadOf, readAudit } from '../../../../../broker/audit/index.ts';
+import { isPayloadOf, readRecord } from '../../../../../broker/audit/index.ts';
 import { AuditQuestionError } from '../../../../audit/index.ts';
 import { printJson } from '../../../output.ts';
 import { announce } from '../announce.ts';
@@ -18,15 +18,12 @@ export function verifyPayloadCommand(): Command {
     .action(async (directory: string, seq: number, file: string, flags: { readonly json?: true }) => {
       const payload = await readFile(file);
       await announce(directory, { what: 'payload', question: `seq=${seq}` });
-      for await (const { parsed } of readAudit(directory)) {
-        if (typeof parsed === 'string' || parsed.seq !== seq) continue;
-        const ok = await isPayloadOf(directory, parsed, payload);
-        if (!ok) process.exitCode = 1;
-        if (flags.json) printJson({ ok, seq });
-        else if (ok) process.stdout.write(`PASS the file is the payload of record ${seq}\n`);
-        else process.stdout.write(`FAIL the file is not the payload of record ${seq}\n`);
-        return;
-      }
-      throw new AuditQuestionError('ERR_AUDIT_NO_RECORD', `there is no record ${seq}`);
+      const record = await readRecord(directory, seq);
+      if (record === null) throw new AuditQuestionError('ERR_AUDIT_NO_RECORD', `there is no record ${seq}`);
+      const ok = await isPayloadOf(directory, record.parsed, payload);
+      if (!ok) process.exitCode = 1;
+      if (flags.json) printJson({ ok, seq });
+      else if (ok) process.stdout.write(`PASS the file is the payload of record ${seq}\n`);
+      else process.stdout.write(`FAIL the file is not the payload of record ${seq}\n`);
     });
 }

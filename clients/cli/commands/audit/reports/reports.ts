@@ -1,6 +1,6 @@
 /** `argus audit report|traffic|first-seen|probes|deny-then-allow|flow|timeline|why`: what an auditor asks most. */
 import { Command, InvalidArgumentError } from 'commander';
-import { escapeUnsafe, type ParsedLine, readAudit } from '../../../../../broker/audit/index.ts';
+import { escapeUnsafe, type ParsedLine, readRecord } from '../../../../../broker/audit/index.ts';
 import {
   AuditQuestionError,
   type DerivedIndex,
@@ -21,7 +21,6 @@ import {
   timelineOf,
 } from '../../../../audit/index.ts';
 import { printJson } from '../../../output.ts';
-import { counted } from '../../../progress/index.ts';
 import { announce } from '../announce.ts';
 import { parseSeq } from '../arguments.ts';
 import { CHECKPOINT_OPTION } from '../cursor.ts';
@@ -292,13 +291,10 @@ function whyCommand(): Command {
     .addHelpText('after', '\nExample:\n  argus audit why /var/log/argus 4711')
     .action(async (directory: string, seq: number, flags: { readonly json?: true }) => {
       await announce(directory, { what: 'why', question: `seq=${seq}` });
-      for await (const { parsed } of counted(readAudit(directory))) {
-        if (typeof parsed === 'string' || parsed.seq !== seq) continue;
-        if (flags.json) printJson(parsed.fields);
-        else process.stdout.write(`${whyText(parsed).map(escapeUnsafe).join('\n')}\n`);
-        return;
-      }
-      throw new AuditQuestionError('ERR_AUDIT_NO_RECORD', `there is no record ${seq}`);
+      const record = await readRecord(directory, seq);
+      if (record === null) throw new AuditQuestionError('ERR_AUDIT_NO_RECORD', `there is no record ${seq}`);
+      if (flags.json) printJson(record.parsed.fields);
+      else process.stdout.write(`${whyText(record.parsed).map(escapeUnsafe).join('\n')}\n`);
     });
 }
 
