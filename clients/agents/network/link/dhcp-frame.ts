@@ -16,20 +16,24 @@ const TTL = 64;
 /** The message in a frame to the server's or the client's port; null when the frame is something else. */
 export function dhcpOf(frame: Uint8Array): { readonly to: 'server' | 'client'; readonly message: Uint8Array } | null {
   if (frame.length < ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES) return null;
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  if (view.getUint16(12) !== ETHERTYPE_IPV4 || frame[ETHERNET_BYTES + 9] !== UDP) return null;
+  if (u16(frame, 12) !== ETHERTYPE_IPV4 || frame[ETHERNET_BYTES + 9] !== UDP) return null;
   const headerBytes = ((frame[ETHERNET_BYTES] ?? 0) & 0x0f) * 4;
   const udp = ETHERNET_BYTES + headerBytes;
   if (headerBytes < IPV4_BYTES || udp + UDP_BYTES > frame.length) return null;
-  if ((view.getUint16(ETHERNET_BYTES + 6) & FRAGMENT) !== 0) return null;
-  const port = view.getUint16(udp + 2);
+  if ((u16(frame, ETHERNET_BYTES + 6) & FRAGMENT) !== 0) return null;
+  const port = u16(frame, udp + 2);
   if (port !== DHCP_SERVER_PORT && port !== DHCP_CLIENT_PORT) return null;
-  const length = view.getUint16(udp + 4);
+  const length = u16(frame, udp + 4);
   if (length < UDP_BYTES || udp + length > frame.length) return null;
   return {
     to: port === DHCP_SERVER_PORT ? 'server' : 'client',
     message: frame.subarray(udp + UDP_BYTES, udp + length),
   };
+}
+
+/** Big-endian. A DataView would be an object for each frame. */
+function u16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }
 
 export interface DhcpFrame {

@@ -21,7 +21,12 @@ export class SegmentTap implements LinkAttachment, SegmentPort {
   readonly #outgoing = Buffer.alloc(PACKET_BYTES);
   #isPaused = false;
   #hasEnded = false;
+  #isReadDue = false;
   readonly #onReadable = (): void => this.#read();
+  readonly #readDue = (): void => {
+    this.#isReadDue = false;
+    this.#read();
+  };
 
   /** `onPacket` gets a view that is valid during the call, and may change it; `onEnd` is called once. */
   constructor(device: TapDevice, onPacket: (packet: Buffer) => void, onEnd: (error: Error | null) => void) {
@@ -46,6 +51,12 @@ export class SegmentTap implements LinkAttachment, SegmentPort {
     this.#outgoing.set(frame, NET_HEADER_BYTES);
     if (!writeHeader(this.#outgoing.subarray(0, length), type)) return false;
     if (!this.#device.write(this.#outgoing, length)) this.dropped++;
+    else if (!this.#isReadDue) {
+      // The kernel has often answered before `write` returns, with an acknowledgement or a reply to a ping. So the answer
+      // leaves in this turn of the event loop, and the process need not be woken for it.
+      this.#isReadDue = true;
+      process.nextTick(this.#readDue);
+    }
     return true;
   }
 

@@ -30,6 +30,8 @@ class DeviceDouble implements TapDevice {
   isOpen = true;
   isWatched = false;
   onReadable = (): void => {};
+  /** What the kernel has ready when a write returns. */
+  answer: Buffer | null = null;
 
   read(into: Buffer): number {
     if (!this.isOpen) return -1;
@@ -38,6 +40,7 @@ class DeviceDouble implements TapDevice {
 
   write(packet: Buffer, length: number): boolean {
     this.written.push(Buffer.from(packet.subarray(0, length)));
+    if (this.answer !== null) this.waiting.push(this.answer);
     return this.isUp;
   }
 
@@ -293,6 +296,24 @@ links('a busy device is read a few packets at a time', async () => {
   for (let count = 0; count < 100; count++) here.device.waiting.push(packet);
   here.device.onReadable();
   assert.is(here.session.sent.length, 32);
+  await here.link.close();
+});
+
+links('an answer that the kernel has ready after a write leaves in the same turn of the event loop', async () => {
+  const here = await end('net-vm');
+  const sent = here.session.sent;
+  const endOfTurn = () => new Promise<void>((resolve) => process.nextTick(resolve));
+  here.device.answer = Buffer.concat([Buffer.alloc(NET_HEADER_BYTES), HELLO]);
+  here.session.deliver(PORT, HELLO, net, OFFLOAD_VERSION);
+  here.session.deliver(PORT, HELLO, net, OFFLOAD_VERSION);
+  assert.is(sent.length, 0, 'not during the delivery');
+  await endOfTurn();
+  assert.is(sent.length, 2, 'the device was not reported readable');
+  here.tap.pause();
+  here.session.deliver(PORT, HELLO, net, OFFLOAD_VERSION);
+  await endOfTurn();
+  assert.is(sent.length, 2, 'a paused device is not read');
+  here.tap.resume();
   await here.link.close();
 });
 
