@@ -1,7 +1,8 @@
 /**
  * The network agents next to the ways without them: a plain veth pair and socat over a unix socket, in one run.
  *
- *     node --import tsx bench/network.ts [seconds] [--rounds N] [--arms veth,socat,link,frames,jumbo,stream] [--json]
+ *     node --import tsx bench/network.ts [seconds] [--rounds N] [--arms veth,socat,socats,relay,link,frames,jumbo,stream]
+ *         [--json]
  *
  * The arms take turns, round by round, and the figures are medians over the rounds: a machine that is busy for a while is
  * busy for every arm.
@@ -16,6 +17,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createNamespace, type Namespace } from '../test/support/network/namespace.ts';
 import { type Site, startSite } from '../test/support/network/site.ts';
+import { programFile } from '../test/support/program.ts';
 import { runCompiled } from './compiled.ts';
 
 runCompiled(import.meta.url);
@@ -25,7 +27,7 @@ const { values, positionals } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '1' },
-    arms: { type: 'string', default: 'veth,socat,link,frames,jumbo,stream' },
+    arms: { type: 'string', default: 'veth,socat,socats,relay,link,frames,jumbo,stream' },
   },
 });
 const SECONDS = Number(positionals[0] ?? 4);
@@ -36,12 +38,13 @@ const MACS = { chrome: '02:00:00:00:01:01', net: '02:00:00:00:00:02' };
 const IPERF_PORT = 5201;
 const ECHO_PORT = 5300;
 const ROUND_TRIPS = 2_000;
-/** Pause before each paced request, ms: as long as a ping's, so that every process on the way has gone to sleep. */
+/** Pause before each ping and each paced request, ms, so that every process on the way has gone to sleep. */
 const PACE_MS = 5;
 const PACED_ROUND_TRIPS = 300;
 
-const WARM_PINGS = 200;
 const PINGS = 300;
+/** Between the first pings and the others, 1 ms apart: V8 compiles code that has often run, which takes a few thousand calls. */
+const WARM_PINGS = 4_000;
 
 function spread(times: readonly number[]): { readonly p50: number; readonly p99: number } {
   const sorted = [...times].sort((a, b) => a - b);
@@ -62,6 +65,8 @@ interface Path {
 interface Result {
   readonly arm: string;
   readonly mbitPerSecond: number;
+  /** Of processes that have just started, and of warm ones. */
+  readonly firstMs: { readonly p50: number; readonly p99: number } | null;
   readonly pingMs: { readonly p50: number; readonly p99: number } | null;
   readonly tcpMs: { readonly p50: number; readonly p99: number };
   readonly pacedMs: { readonly p50: number; readonly p99: number };
@@ -91,12 +96,12 @@ async function measure(arm: string, path: Path): Promise<Result> {
   const servers = [net.start('iperf3', '-s', '-p', String(IPERF_PORT)), net.start(process.execPath, '-e', ECHO_SERVER)];
   await new Promise((resolve) => setTimeout(resolve, 700));
   try {
-    const ping = async (count: number) => {
-      const text = await chrome.run('ping', '-c', String(count), '-i', '0.005', NET);
+    const ping = async (count: number, seconds = PACE_MS / 1_000) => {
+      const text = await chrome.run('ping', '-c', String(count), '-i', String(seconds), NET);
       return spread([...text.matchAll(/time=([\d.]+)/g)].map(([, each]) => Number(each)));
     };
-    // The first ones pay for address resolution, and for code that has not run before.
-    if (hasIp) await ping(WARM_PINGS);
+    const firstMs = hasIp ? await ping(PINGS) : null;
+    if (hasIp) await ping(WARM_PINGS, 0.001);
     const pingMs = hasIp ? await ping(PINGS) : null;
     const echo = async (count: number, pace: number) =>
       JSON.parse(
@@ -121,6 +126,7 @@ async function measure(arm: string, path: Path): Promise<Result> {
     return {
       arm,
       mbitPerSecond: bits / 1e6,
+      firstMs,
       pingMs,
       tcpMs,
       pacedMs,
@@ -176,6 +182,51 @@ async function socat(folder: string): Promise<Result> {
   });
   await Promise.all(started.map((one) => one.stop()));
   return result;
+}
+
+/** Two TAP devices with three programs between them, as a link has: `end` joins a device to a socket, `middle` two sockets. */
+async function row(
+  arm: string,
+  middle: readonly [string, ...string[]],
+  ends: readonly (readonly [string, ...string[]])[],
+): Promise<Result> {
+  const [chrome, net] = [createNamespace('bench'), createNamespace('bench')];
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 300));
+  const started = [chrome.start(...middle)];
+  await settle();
+  for (const [index, [namespace, address]] of [[chrome, CHROME] as const, [net, NET] as const].entries()) {
+    const end = ends[index];
+    if (end !== undefined) started.push(namespace.start(...end));
+    await settle();
+    await namespace.run('ip', 'addr', 'add', `${address}/16`, 'dev', 'eth0');
+    await namespace.run('ip', 'link', 'set', 'eth0', 'up');
+  }
+  const result = await measure(arm, {
+    chrome,
+    net,
+    host: NET,
+    iperfPort: IPERF_PORT,
+    echoPort: ECHO_PORT,
+    hasIp: true,
+  });
+  await Promise.all(started.map((one) => one.stop()));
+  return result;
+}
+
+function relay(folder: string): Promise<Result> {
+  const program = programFile('bench/roles/pass-on.ts');
+  const path = join(folder, 'relay.sock');
+  const end = [process.execPath, program, 'end', path, 'eth0'] as const;
+  return row('three Node processes that pass packets on', [process.execPath, program, 'relay', path], [end, end]);
+}
+
+function socats(folder: string): Promise<Result> {
+  const paths = ['a', 'b'].map((name) => join(folder, `socats-${name}.sock`));
+  const [first = '', second = ''] = paths;
+  const ends = paths.map(
+    (path) => ['socat', '-b65536', 'TUN,tun-type=tap,tun-name=eth0,iff-no-pi', `UNIX-CONNECT:${path}`] as const,
+  );
+  return row('three socat', ['socat', '-b65536', `UNIX-LISTEN:${first}`, `UNIX-LISTEN:${second}`], ends);
 }
 
 async function link(site: Site, mtu: number, isOffloading: boolean): Promise<Result> {
@@ -268,6 +319,8 @@ const site = await startSite({ 'policy.csv': (text) => text + ROWS });
 const ARMS: ReadonlyMap<string, () => Promise<Result>> = new Map([
   ['veth', () => veth()],
   ['socat', () => socat(site.folder)],
+  ['socats', () => socats(site.folder)],
+  ['relay', () => relay(site.folder)],
   ['link', () => link(site, 1500, true)],
   ['frames', () => link(site, 1500, false)],
   ['jumbo', () => link(site, 9000, false)],
@@ -297,9 +350,11 @@ const results: readonly Result[] = (rounds[0] ?? []).map(({ arm }, index) => {
     p99: middle(figures.map(({ p99 }) => p99)),
   });
   const pings = of.flatMap(({ pingMs }) => pingMs ?? []);
+  const firsts = of.flatMap(({ firstMs }) => firstMs ?? []);
   return {
     arm,
     mbitPerSecond: middle(of.map((each) => each.mbitPerSecond)),
+    firstMs: firsts.length === 0 ? null : both(firsts),
     pingMs: pings.length === 0 ? null : both(pings),
     tcpMs: both(of.map(({ tcpMs }) => tcpMs)),
     pacedMs: both(of.map(({ pacedMs }) => pacedMs)),
@@ -309,12 +364,21 @@ if (values.json) process.stdout.write(`${JSON.stringify({ load, rounds, results 
 else printTable();
 
 function printTable(): void {
-  const heads = ['arm', 'TCP, Mbit/s', 'ping, ms: median', '99 %', 'TCP round trip, ms: median', '99 %'];
+  const heads = [
+    'arm',
+    'TCP, Mbit/s',
+    'first pings, ms: median',
+    '99 %',
+    'ping, ms: median',
+    '99 %',
+    'TCP round trip, ms: median',
+    '99 %',
+  ];
   const row = (cells: readonly string[]) => process.stdout.write(`| ${cells.join(' | ')} |\n`);
   row([...heads, 'with pauses: median', '99 %']);
   process.stdout.write(`${'|---'.repeat(heads.length + 2)}|\n`);
-  for (const { arm, mbitPerSecond, pingMs, tcpMs, pacedMs } of results) {
-    const times = [pingMs, tcpMs, pacedMs].flatMap((each) =>
+  for (const { arm, mbitPerSecond, firstMs, pingMs, tcpMs, pacedMs } of results) {
+    const times = [firstMs, pingMs, tcpMs, pacedMs].flatMap((each) =>
       each === null ? ['', ''] : [each.p50.toFixed(3), each.p99.toFixed(3)],
     );
     row([arm, mbitPerSecond.toFixed(0), ...times]);
