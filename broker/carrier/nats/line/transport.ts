@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
 import type { ConnectionOptions, Server, Transport } from 'nats/lib/nats-base-client/internal_mod.js';
-import { release } from '../../../../keys/index.ts';
 import { Fifo } from '../../../base/index.ts';
 import { NatsCarrierError } from '../errors.ts';
 import { BATCH_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES, SERVER_READ_BYTES } from '../limits.ts';
@@ -15,6 +14,7 @@ import { type LinePace, LineReader } from './line-reader.ts';
 import { MAX_PADDING_BYTES, paddingOf } from './padding.ts';
 import { giveBatch, takeBatch } from './pool.ts';
 import { ServerStream } from './server-stream.ts';
+import { readInto } from './tls-reads.ts';
 
 /** Our addition to the library's options. The library passes all options to the transport unchanged. */
 export interface DirectTransportOptions extends ConnectionOptions {
@@ -46,8 +46,13 @@ interface Waiting {
   readonly batch: Buffer | null;
 }
 
-/** All plain lines read into this buffer. The bytes of a read are processed completely before the next read. */
+/** All lines read into this buffer. The bytes of a read are processed completely before the next read. */
 let readBuffer: Uint8Array | null = null;
+
+function memoryForReads(): Uint8Array {
+  readBuffer ??= Buffer.allocUnsafeSlow(SERVER_READ_BYTES);
+  return readBuffer;
+}
 
 export class DirectTransport implements Transport {
   /** Shown in the server's log. */
@@ -61,10 +66,13 @@ export class DirectTransport implements Transport {
   #isClosed = false;
   #isEncrypted = false;
   #reader: LineReader | null = null;
-  /** The messages published in this turn: `#used` bytes. */
+  /** The messages that were published since the last write began: `#used` bytes. */
   #batch: Buffer | null = null;
   #used = 0;
-  readonly #flushLater = (): void => this.#flush();
+  /** While a write is under way, the batch stays open for the messages of later turns. */
+  readonly #flushLater = (): void => {
+    if (!this.#isWriting) this.#flush();
+  };
   /** Over TLS: what waits for the write before it. */
   readonly #waiting = new Fifo<Waiting>();
   #waitingBytes = 0;
@@ -193,7 +201,10 @@ export class DirectTransport implements Transport {
 
   #writeNext(): void {
     const next = this.#waiting.shift();
-    if (next === undefined) return;
+    if (next === undefined) {
+      this.#flush();
+      return;
+    }
     this.#waitingBytes -= next.bytes.length;
     this.#write(next.bytes, next.batch);
   }
@@ -226,8 +237,7 @@ export class DirectTransport implements Transport {
     read: (chunk: Uint8Array) => void,
   ): Promise<Socket> {
     if (secure === null) {
-      readBuffer ??= Buffer.allocUnsafeSlow(SERVER_READ_BYTES);
-      const buffer = readBuffer;
+      const buffer = memoryForReads();
       const introduced = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -255,14 +265,13 @@ export class DirectTransport implements Transport {
     this.#meet(line, true);
     const socket = connectTls({ ...secure, socket: plain, ...(isIP(host) === 0 ? { servername: host } : {}) });
     this.#socket = socket;
-    await Promise.race([once(socket, 'secureConnect'), failed(socket)]);
-    this.#isEncrypted = true;
-    this.#say(line);
-    socket.on('data', (chunk: Buffer) => {
-      read(chunk);
-      // Node allocates separate memory for each TLS record, and nothing refers to it any more.
-      release(chunk);
+    // Before anything that the server says over TLS: the library expects the INFO first.
+    socket.once('secureConnect', () => {
+      this.#isEncrypted = true;
+      this.#say(line);
     });
+    readInto(socket, memoryForReads(), read);
+    await Promise.race([once(socket, 'secureConnect'), failed(socket)]);
     return socket;
   }
 
