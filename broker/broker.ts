@@ -344,7 +344,7 @@ interface CoreParts {
 
 function createCore(options: BrokerOptions, { log, aead, identity, policy, audit, keys }: CoreParts): Core {
   const deferredCopies = new DeferredCopies();
-  const federation = new Federation(identity.name, () => deferredCopies.copyAll());
+  const federation = new Federation(identity.name, deferredCopies);
   const { ringBytesPerDomain } = options.limits;
   const total = memoryBytes(options.limits.memoryBytes);
   const overCommitted = overCommitment(total, policy.domains.all.length, ringBytesPerDomain);

@@ -15,10 +15,10 @@ export interface FrameSink {
   /** Frames queued from now on wait until all audit records queued in this turn are on disk. */
   holdForRecords(): void;
   /**
-   * The remote broker decided about the send `id`, for which `sendv` returned UNDECIDED. Missing when the other end of
-   * the session is not a domain of this broker.
+   * The remote broker decided about `count` sends, from `id` on, for which `sendv` returned UNDECIDED. Missing when the
+   * other end of the session is not a domain of this broker.
    */
-  decided?(id: number, status: Status, maxMessageSize: number): void;
+  decided?(id: number, count: number, status: Status, maxMessageSize: number): void;
   /** Queues a control frame. */
   event(frame: BrokerFrame): void;
   /** Tells the domain once per revision the name and labels of a source domid. */

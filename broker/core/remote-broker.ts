@@ -14,8 +14,11 @@ export interface Sender {
 }
 
 export interface RemoteBroker {
-  /** Copies the sendv frame in `frames[at, at + length)`. Returns a status when the frame is refused at once. */
-  forward(sender: Sender, frames: Uint8Array, at: number, length: number): Status | typeof UNDECIDED;
+  /**
+   * Sends the sendv frame in `frames[at, at + length)` on. It may read the bytes until the incoming record has been
+   * processed completely, as FrameSink.deliver does. Returns a status when the frame is refused at once.
+   */
+  forward(sender: Sender, frames: Uint8Array, view: DataView, at: number, length: number): Status | typeof UNDECIDED;
   /**
    * Asks the remote broker about its rings on behalf of `caller`, which then waits for room in them. Calls `answered`
    * once.

@@ -83,7 +83,7 @@ export class Sending {
     if (ring === null || share === null) {
       // The home of the destination counts the flow.
       if (decision.permissive !== null) this.#note(decision, sender, port, length);
-      return this.#withoutRing(sender, target, frames, at, length);
+      return this.#withoutRing(sender, target, frames, view, at, length);
     }
 
     if ((flags & SendFlag.resume) !== 0) share.gate = null;
@@ -124,11 +124,18 @@ export class Sending {
   }
 
   /** There is no ring here. A remote destination may have one at its home, which decides about the message again. */
-  #withoutRing(sender: DomainState, target: Target, frames: Uint8Array, at: number, length: number): SendDecision {
+  #withoutRing(
+    sender: DomainState,
+    target: Target,
+    frames: Uint8Array,
+    view: DataView,
+    at: number,
+    length: number,
+  ): SendDecision {
     const { remote } = target.destination;
     // A message that another broker forwarded is not forwarded again: it goes from one home to one other home only.
     if (remote === null || sender.remote !== null) return this.#refuse(Status.ECONNREFUSED);
-    const outcome = remote.forward(sender, frames, at, length);
+    const outcome = remote.forward(sender, frames, view, at, length);
     return outcome === UNDECIDED ? outcome : this.#refuse(outcome);
   }
 

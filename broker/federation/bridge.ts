@@ -60,8 +60,11 @@ import { Undecided } from './undecided.ts';
 export type BridgeFault = 'BAD_FRAME' | 'BAD_SEND_ID' | 'BAD_ANSWER' | 'FOREIGN_HOME';
 
 export interface BridgeHost {
-  /** Copies the frame from `start` to `end`, by default all of `bytes`, and sends the copy to the other broker later. */
-  queue(bytes: Uint8Array, start?: number, end?: number): void;
+  /** Copies the frame, and sends the copy to the other broker later. */
+  queue(frame: Uint8Array): void;
+  /** The same for the frame from `start` to `end`, but it may copy the bytes later: when `copyLent` is called. */
+  lend(bytes: Uint8Array, start: number, end: number): void;
+  copyLent(): void;
   /** Runs `effect` when all records so far are durable. */
   whenDurable(effect: () => void, source: DomainState): void;
   now(): number;
@@ -73,15 +76,26 @@ export interface BridgeHost {
   onCosigning(op: CosigningOp, id: number, body: Uint8Array): boolean;
 }
 
+/** Copies that are due when a record is processed: see DeferredCopies in broker/peer. */
+export interface RecordCopies {
+  add(copy: { copyNow(): void }): void;
+  copyAll(): void;
+}
+
 export class Bridge implements RemoteBroker {
   readonly peer: string;
   readonly #core: () => Argo;
-  readonly #copyDeferred: () => void;
+  readonly #copies: RecordCopies;
   #host: BridgeHost | null = null;
   readonly #walker = new FrameWalker();
   #undecided = new Undecided();
   readonly #questions = new Questions();
   #lastSendId = 0;
+  /** The time at which the first frame of the present record was forwarded; null before it. */
+  #forwardedAt: number | null = null;
+  /** Of the last forwarded frame. */
+  #lastSender: Sender | null = null;
+  #lastDestination = 0;
   /** Domains of the other broker that are attached here. */
   readonly #proxies = new Set<DomainState>();
   /** Local senders and the remote domains they sent to. The senders are notified when the session ends. */
@@ -93,14 +107,11 @@ export class Bridge implements RemoteBroker {
   #gates = new Map<FrameSink, Set<string>>();
   readonly #answers = new Answers((frame) => this.#host?.queue(frame));
 
-  /**
-   * `core` is a function, because the core is made after this bridge. `copyDeferred` makes all deferred copies, after a
-   * record was processed.
-   */
-  constructor(peer: string, core: () => Argo, copyDeferred: () => void) {
+  /** `core` is a function, because the core is made after this bridge. */
+  constructor(peer: string, core: () => Argo, copies: RecordCopies) {
     this.peer = peer;
     this.#core = core;
-    this.#copyDeferred = copyDeferred;
+    this.#copies = copies;
   }
 
   get #argo(): Argo {
@@ -139,7 +150,7 @@ export class Bridge implements RemoteBroker {
     this.#answers.clear();
     this.#gates = new Map();
     // This broker cannot know whether the message arrived.
-    for (const { sink, id } of this.#undecided.drain()) sink.decided?.(id, Status.ECONNRESET, 0);
+    for (const { sink, id, count } of this.#undecided.drain()) sink.decided?.(id, count, Status.ECONNRESET, 0);
     this.#argo.memoryReleased();
     for (const { answered } of this.#questions.drain()) answered(Status.OK, []);
     for (const proxy of this.#proxies) this.#argo.detach(proxy);
@@ -148,45 +159,66 @@ export class Bridge implements RemoteBroker {
       for (const domid of domids) sender.sink?.event({ op: Op.peerGone, domid, port: PORT_ALL, messages: 0, bytes: 0 });
     }
     this.#interests.clear();
+    this.#lastSender = null;
   }
 
   /** The session of a local domain has begun or ended. */
   tell(state: DomainState): void {
-    if (state.sink === null) this.#interests.delete(state);
+    if (state.sink === null) {
+      this.#interests.delete(state);
+      this.#lastSender = null;
+    }
     const op = state.sink === null ? FederationOp.down : FederationOp.up;
     this.#host?.queue(encodeFederationFrame(op, state.domain.domid));
   }
 
   // RemoteBroker
 
-  forward(sender: Sender, frames: Uint8Array, at: number, length: number): Status | typeof UNDECIDED {
+  forward(sender: Sender, frames: Uint8Array, view: DataView, at: number, length: number): Status | typeof UNDECIDED {
     const { sink } = sender;
     if (this.#host === null || sink === null) return Status.ECONNREFUSED;
-    const view = new DataView(frames.buffer, frames.byteOffset + at, length);
-    const flags = view.getUint8(DataField.flags);
-    const destination = view.getUint16(DataField.destination, true);
+    const flags = view.getUint8(at + DataField.flags);
     const gate = this.#gates.size === 0 ? undefined : this.#gates.get(sink);
     if (gate !== undefined) {
-      const key = ringKey(view);
+      const key = ringKey(view, at);
       if ((flags & SendFlag.resume) !== 0) gate.delete(key);
       else if ((flags & SendFlag.ordered) !== 0 && isHeldBack(gate, key)) return Status.EBUSY;
     }
-    const account = this.#argo.accounts.ofSessions(sender.domain.name);
-    const send = { sink, account, id: view.getUint32(DataField.id, true), bytes: length, since: this.#host.now() };
-    const id = this.#undecided.isFull(account, length) ? null : this.#undecided.push(send);
+    const account = this.#core().accounts.ofSessions(sender.domain.name);
+    const id = this.#undecided.isFull(account, length)
+      ? null
+      : this.#undecided.push(sink, account, view.getUint32(at + DataField.id, true), length, this.#timeOfRecord());
     if (id === null) {
-      if ((flags & SendFlag.ordered) !== 0) this.#gates.set(sink, (gate ?? new Set<string>()).add(ringKey(view)));
+      if ((flags & SendFlag.ordered) !== 0) this.#gates.set(sink, (gate ?? new Set<string>()).add(ringKey(view, at)));
       return Status.EBUSY;
     }
-    // Changed where it lies: nobody reads the frame after this.
-    view.setUint32(DataField.id, id, true);
-    view.setUint16(DataField.source, sender.domain.domid, true);
-    this.#host.queue(frames, at, at + length);
-    this.#noteInterest(sender, destination);
+    // Changed where it lies: only the copy for the other broker is made after this.
+    view.setUint32(at + DataField.id, id, true);
+    view.setUint16(at + DataField.source, sender.domain.domid, true);
+    this.#host.lend(frames, at, at + length);
+    this.#noteInterest(sender, view.getUint16(at + DataField.destination, true));
     return UNDECIDED;
   }
 
+  /** All frames of a record are forwarded at one time, which ends when their copies are made. */
+  #timeOfRecord(): number {
+    if (this.#forwardedAt === null) {
+      this.#forwardedAt = this.#host?.now() ?? 0;
+      this.#copies.add(this);
+    }
+    return this.#forwardedAt;
+  }
+
+  /** The record is processed, and its memory will be used again. */
+  copyNow(): void {
+    this.#forwardedAt = null;
+    this.#host?.copyLent();
+  }
+
   #noteInterest(sender: Sender, domid: number): void {
+    if (sender === this.#lastSender && domid === this.#lastDestination) return;
+    this.#lastSender = sender;
+    this.#lastDestination = domid;
     let interests = this.#interests.get(sender);
     if (interests === undefined) {
       interests = new Set();
@@ -288,7 +320,7 @@ export class Bridge implements RemoteBroker {
       } else
         fault = link === null ? this.#answered(decodeBrokerFrame(bytes, at, at + length), share) : this.#control(link);
     } while (fault === null && !share.isSpent);
-    this.#copyDeferred();
+    this.#copies.copyAll();
     if (sends > 0) answers.push(encodeBrokerFrame({ op: Op.ack, through: this.#lastSendId }));
     const source = recordedBy;
     const whenDurable = source === null ? null : (effect: () => void) => this.#host?.whenDurable(effect, source);
@@ -390,16 +422,17 @@ export class Bridge implements RemoteBroker {
       const send = this.#undecided.refuse(frame.id);
       if (send === null) return 'BAD_ANSWER';
       this.#argo.memoryReleased();
-      send.sink.decided?.(send.id, frame.status, frame.maxMessageSize);
+      send.sink.decided?.(send.id, send.count, frame.status, frame.maxMessageSize);
       return null;
     }
     if (frame?.op !== Op.ack) return 'BAD_FRAME';
     const accepted = this.#undecided.acceptThrough(frame.through);
     if (accepted === null) return 'BAD_ANSWER';
-    share.spend(decidedUnits(accepted.length));
-    share.earn(accepted.length * DELIVERY_UNITS);
-    if (accepted.length > 0) this.#argo.memoryReleased();
-    for (const { sink, id } of accepted) sink.decided?.(id, Status.OK, 0);
+    const sends = accepted.reduce((sum, { count }) => sum + count, 0);
+    share.spend(decidedUnits(sends));
+    share.earn(sends * DELIVERY_UNITS);
+    if (sends > 0) this.#argo.memoryReleased();
+    for (const { sink, id, count } of accepted) sink.decided?.(id, count, Status.OK, 0);
     return null;
   }
 }
@@ -410,6 +443,6 @@ function isHeldBack(gate: ReadonlySet<string>, key: string): boolean {
 }
 
 /** The ring that a sendv frame is for. */
-function ringKey(view: DataView): string {
-  return `${view.getUint16(DataField.destination, true)}:${view.getUint32(DataField.destinationPort, true)}`;
+function ringKey(view: DataView, at: number): string {
+  return `${view.getUint16(at + DataField.destination, true)}:${view.getUint32(at + DataField.destinationPort, true)}`;
 }

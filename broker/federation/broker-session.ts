@@ -276,7 +276,9 @@ export class BrokerSession implements Worker {
     this.#hooks.onUp(this);
     this.#bridge.up({
       ...this.#bridgeHost,
-      queue: (bytes, start, end) => this.#enqueue(bytes, start, end),
+      queue: (frame) => this.#enqueue(frame),
+      lend: (bytes, start, end) => this.#lend(bytes, start, end),
+      copyLent: () => this.#queue.copyLent(),
       now: this.#context.handshake.clock,
     });
     this.#report();
@@ -287,9 +289,19 @@ export class BrokerSession implements Worker {
     if (output.length > 0) this.#isCongested = !this.#pipe.write(output);
   }
 
-  #enqueue(bytes: Uint8Array, start = 0, end = bytes.length): void {
+  #enqueue(frame: Uint8Array): void {
     if (this.#session === null || this.#isEnded) return;
-    this.#queue.push(bytes, start, end);
+    this.#queue.push(frame);
+    this.#flushLater();
+  }
+
+  #lend(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#session === null || this.#isEnded) return;
+    this.#queue.lend(bytes, start, end);
+    this.#flushLater();
+  }
+
+  #flushLater(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     this.#context.host.nextTurn(() => {

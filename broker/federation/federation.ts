@@ -18,7 +18,7 @@ import {
 } from '../carrier/index.ts';
 import type { Argo, DomainState } from '../core/index.ts';
 import type { Logger } from '../process/index.ts';
-import { Bridge } from './bridge.ts';
+import { Bridge, type RecordCopies } from './bridge.ts';
 import { BrokerSession, type SessionContext, type SessionEnd, type SessionHooks, shareOf } from './broker-session.ts';
 import { type ClusterWitness, Cosigning } from './cosigning.ts';
 import { Feature } from './frames.ts';
@@ -81,11 +81,11 @@ export class Federation {
   #core: (() => Argo) | null = null;
   #isClosed = false;
 
-  readonly #copyDeferred: () => void;
+  readonly #copies: RecordCopies;
 
-  constructor(name: string, copyDeferred: () => void) {
+  constructor(name: string, copies: RecordCopies) {
     this.#name = name;
-    this.#copyDeferred = copyDeferred;
+    this.#copies = copies;
   }
 
   /** The core asks for the bridge to a domain's home. Null: the home is this broker. */
@@ -161,7 +161,7 @@ export class Federation {
           invariant(this.#core !== null, 'a bridge is used only after the core exists');
           return this.#core();
         },
-        this.#copyDeferred,
+        this.#copies,
       );
       const nothing = { isOpen: false, session: null, listener: null, redial: null, report: null, clockOffsetMs: null };
       peer = { bridge, ...nothing, redialMs: FIRST_REDIAL_MS };

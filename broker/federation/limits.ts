@@ -7,8 +7,8 @@
  * Mbit/s it does.
  */
 export const MAX_UNDECIDED_BYTES = 18 * 1024 * 1024;
-/** The same, counted: one acknowledgement may decide all of them in one piece. Half of them took about 3 ms. */
-export const MAX_UNDECIDED_SENDS = 32_768;
+/** The same, counted: one acknowledgement may decide all of them in one piece. */
+export const MAX_UNDECIDED_SENDS = 65_536;
 /** Memory of an undecided send besides its bytes: the copy's object, its entry, and its place in the queue. */
 export const UNDECIDED_HELD_BYTES = 256;
 /**

@@ -178,9 +178,9 @@ export class Peer extends Outbox implements Flushable {
         this.#lastSendId = id;
         const { recorded, useful } = counters;
         const outcome = argo.sendv(this.state, bytes, view, at, length);
-        // A message that another broker decides costs its full price: a burst of them only waits for the answers.
         const isUseful = counters.useful !== useful;
-        const route = isUseful ? this.state.lastRoute : null;
+        // A message that another broker decides extends a run as well.
+        const route = isUseful || outcome === UNDECIDED ? this.state.lastRoute : null;
         if (isUseful) earned += DELIVERY_UNITS;
         units += sendUnits(route !== null && route === lastRoute, counters.recorded !== recorded);
         lastRoute = route;
@@ -217,11 +217,16 @@ export class Peer extends Outbox implements Flushable {
     return first === undefined ? this.#lastSendId : (first - 1) >>> 0;
   }
 
-  decided(id: number, status: Status, maxMessageSize: number): void {
-    const place = this.#undecided.decide(id);
-    if (place === 'unknown' || this.#isEnded) return;
-    if (status !== Status.OK) this.event({ op: Op.refused, id, status, maxMessageSize });
-    if (place === 'first') this.#acks.decided(this.#decidedThrough());
+  decided(first: number, count: number, status: Status, maxMessageSize: number): void {
+    let canAcknowledge = false;
+    for (let i = 0; i < count; i++) {
+      const id = (first + i) >>> 0;
+      const place = this.#undecided.decide(id);
+      if (place === 'unknown' || this.#isEnded) continue;
+      if (status !== Status.OK) this.event({ op: Op.refused, id, status, maxMessageSize });
+      if (place === 'first') canAcknowledge = true;
+    }
+    if (canAcknowledge) this.#acks.decided(this.#decidedThrough());
   }
 
   #refuse(id: number, { status, recorded, maxMessageSize }: SendAnswer): void {

@@ -9,6 +9,7 @@ import {
   type BrokerFrame,
   DataField,
   decodeBrokerFrame,
+  decodeDataFrame,
   encodeBrokerFrame,
   MAX_RECORD_PLAINTEXT_BYTES,
   Op,
@@ -169,6 +170,17 @@ bridges(
     }
   },
 );
+
+bridges('a frame is copied before the memory of its record is used again', async () => {
+  const harness = await BridgeHarness.start();
+  harness.queued.length = 0;
+  assert.is(harness.forward('local', 'far'), UNDECIDED);
+  assert.is(harness.forward('local', 'far'), UNDECIDED);
+  assert.equal(
+    harness.queued.map((frame) => decodeDataFrame(frame)).map((frame) => [frame?.id, frame?.source, frame?.payload]),
+    [1, 2].map((id) => [id, harness.domid('local'), new Uint8Array(Buffer.from('hey!'))]),
+  );
+});
 
 bridges('a sender without room for what would wait gets EBUSY, and others send on', async () => {
   const harness = await BridgeHarness.start(10_000);

@@ -13,7 +13,7 @@ import {
 } from '../../broker/federation/limits.ts';
 import { Questions } from '../../broker/federation/remote-questions.ts';
 import { decodeReport, encodeReport } from '../../broker/federation/report.ts';
-import { Undecided } from '../../broker/federation/undecided.ts';
+import { type DecidedSends, Undecided } from '../../broker/federation/undecided.ts';
 import { seededRandom } from '../support/seed.ts';
 
 const OUTLET: FrameSink = {
@@ -25,22 +25,23 @@ const OUTLET: FrameSink = {
 };
 const ACCOUNTS = new Accounts(2 ** 40);
 const account = ACCOUNTS.open('sender');
-const send = (id: number, since = id) => ({ sink: OUTLET, account, id, bytes: 10, since });
+const pushTo = (waiting: Undecided, id: number, { by = account, bytes = 10, since = id } = {}): number | null =>
+  waiting.push(OUTLET, by, id, bytes, since);
+/** The ids of these sends in their session. */
+const idsOf = (sends: readonly DecidedSends[] | null): number[] =>
+  (sends ?? []).flatMap(({ id, count }) => Array.from({ length: count }, (_, i) => id + i));
 
 const undecided = suite('undecided sends');
 
 undecided('an acknowledgement takes out all before it, oldest first; a refusal one, at any place', () => {
   const waiting = new Undecided();
   assert.equal(
-    [7, 8, 9, 10].map((id) => waiting.push(send(id))),
+    [7, 8, 9, 10].map((id) => pushTo(waiting, id)),
     [1, 2, 3, 4],
   );
-  assert.is(waiting.refuse(2)?.id, 8);
+  assert.equal(idsOf([waiting.refuse(2)].flatMap((one) => one ?? [])), [8]);
   assert.is(waiting.refuse(2), null);
-  assert.equal(
-    waiting.acceptThrough(3)?.map(({ id }) => id),
-    [7, 9],
-  );
+  assert.equal(idsOf(waiting.acceptThrough(3)), [7, 9]);
   assert.is(waiting.bytes, 10);
   assert.is(waiting.oldest, 10);
   assert.equal(waiting.acceptThrough(2), []);
@@ -53,17 +54,17 @@ undecided(
     const other = ACCOUNTS.open('other');
     assert.not(waiting.isFull(account, MAX_UNDECIDED_BYTES + 1));
     const half = MAX_UNDECIDED_SENDS / 2;
-    for (let id = 1; id < half; id++) waiting.push(send(id));
+    for (let id = 1; id < half; id++) pushTo(waiting, id);
     assert.not(waiting.isFull(account, 10));
-    waiting.push(send(half));
+    pushTo(waiting, half);
     assert.ok(waiting.isFull(account, 10));
     assert.not(waiting.isFull(other, MAX_UNDECIDED_BYTES));
     waiting.acceptThrough(1);
     assert.not(waiting.isFull(account, 10));
     waiting.drain();
-    waiting.push({ ...send(1), bytes: MAX_UNDECIDED_BYTES / 2 });
+    pushTo(waiting, 1, { bytes: MAX_UNDECIDED_BYTES / 2 });
     assert.ok(waiting.isFull(account, 1));
-    waiting.push({ ...send(2), account: other, bytes: MAX_UNDECIDED_BYTES / 12 });
+    pushTo(waiting, 2, { by: other, bytes: MAX_UNDECIDED_BYTES / 12 });
     assert.not(waiting.isFull(other, MAX_UNDECIDED_BYTES / 12));
     waiting.drain();
     assert.not(waiting.isFull(account, MAX_UNDECIDED_BYTES));
@@ -78,7 +79,7 @@ undecided('whatever n senders have waiting, the next one gets a part of the boun
     const sender = ACCOUNTS.open(`sender ${users}`);
     let sent = 0;
     while (!waiting.isFull(sender, MESSAGE_BYTES)) {
-      waiting.push({ ...send(users), account: sender, bytes: MESSAGE_BYTES });
+      pushTo(waiting, users, { by: sender, bytes: MESSAGE_BYTES });
       sent++;
     }
     assert.ok(
@@ -94,12 +95,12 @@ undecided('the copies are charged to their sender until they are decided, and on
   const [poor, other] = [accounts.open('poor'), accounts.open('other')];
   const waiting = new Undecided();
   const held = 1_000 + UNDECIDED_HELD_BYTES;
-  const of = (id: number) => ({ ...send(id), account: poor, bytes: 1_000 });
-  for (const id of [1, 2, 3]) assert.is(waiting.push(of(id)), id);
-  assert.is(waiting.push(of(4)), null);
+  const pushOf = (id: number, by = poor) => pushTo(waiting, id, { by, bytes: 1_000 });
+  for (const id of [1, 2, 3]) assert.is(pushOf(id), id);
+  assert.is(pushOf(4), null);
   assert.is(poor.held, 3 * held);
   assert.is(waiting.bytes, 3_000);
-  assert.is(waiting.push({ ...of(4), account: other }), 4);
+  assert.is(pushOf(4, other), 4);
   waiting.refuse(2);
   assert.is(poor.held, 2 * held);
   waiting.acceptThrough(3);
@@ -111,32 +112,57 @@ undecided('the copies are charged to their sender until they are decided, and on
 
 undecided('what was never sent can be neither acknowledged nor refused', () => {
   const waiting = new Undecided();
-  waiting.push(send(1));
+  pushTo(waiting, 1);
   assert.is(waiting.acceptThrough(2), null);
   assert.is(waiting.refuse(2), null);
   assert.is(waiting.refuse(0), null);
 });
 
-undecided('every send is answered exactly once, however answers are mixed', () => {
+undecided('sends of one time are a run; each finds its outcome once, whatever the runs and the answers', () => {
   const random = seededRandom();
+  const sinks = [{ ...OUTLET }, { ...OUTLET }];
   for (let round = 0; round < 200; round++) {
     const waiting = new Undecided();
-    const answered: number[] = [];
-    let sent = 0;
-    for (let step = 0; step < 50; step++) {
-      const turn = random.below(4);
-      if (turn < 2) waiting.push(send(++sent));
-      else if (turn === 2) {
-        const one = waiting.refuse(1 + random.below(sent + 1));
-        if (one !== null) answered.push(one.id);
-      } else for (const one of waiting.acceptThrough(random.below(sent + 1)) ?? []) answered.push(one.id);
+    const accounts = sinks.map((_, i) => ACCOUNTS.open(`sender ${i}`));
+    /** Undecided, by the id between the brokers. */
+    const naive = new Map<number, { readonly sender: number; readonly id: number; readonly since: number }>();
+    const lastIds = [0, 0];
+    let [sent, since] = [0, 0];
+    const settle = (places: readonly number[], outcome: readonly DecidedSends[] | null): void => {
+      const expected = places.flatMap((place) => naive.get(place) ?? []).map(({ sender, id }) => ({ sender, id }));
+      for (const place of places) naive.delete(place);
+      const found = (outcome ?? []).flatMap((sends) =>
+        idsOf([sends]).map((id) => ({ sender: sinks.indexOf(sends.sink), id })),
+      );
+      assert.equal(found, expected);
+    };
+    for (let step = 0; step < 60; step++) {
+      const turn = random.below(8);
+      if (turn === 0) since++;
+      if (turn < 5) {
+        const sender = random.below(4) === 0 ? 1 : 0;
+        // Not all sends of a session go to this broker.
+        const id = (lastIds[sender] ?? 0) + 1 + (random.below(6) === 0 ? 1 : 0);
+        lastIds[sender] = id;
+        assert.is(waiting.push(sinks[sender] ?? OUTLET, accounts[sender] ?? account, id, 10, since), ++sent);
+        naive.set(sent, { sender, id, since });
+      } else if (turn < 7) {
+        const place = 1 + random.below(sent + 1);
+        const refused = waiting.refuse(place);
+        assert.is(refused !== null, naive.has(place));
+        settle([place], refused === null ? [] : [refused]);
+      } else {
+        const through = random.below(sent + 1);
+        settle(
+          [...naive.keys()].filter((place) => place <= through),
+          waiting.acceptThrough(through),
+        );
+      }
+      assert.is(waiting.bytes, naive.size * 10);
+      assert.is(waiting.oldest, naive.values().next().value?.since ?? null);
     }
-    answered.push(...waiting.drain().map(({ id }) => id));
-    assert.equal(
-      answered.sort((a, b) => a - b),
-      Array.from({ length: sent }, (_, i) => i + 1),
-    );
-    assert.is(waiting.bytes, 0);
+    settle([...naive.keys()], waiting.drain());
+    assert.equal([waiting.bytes, waiting.oldest, ...accounts.map(({ held }) => held)], [0, null, 0, 0]);
   }
 });
 

@@ -128,7 +128,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     in: 'broker/federation/bridge.ts',
-    find: 'for (const { sink, id } of this.#undecided.drain()) sink.decided?.(id, Status.ECONNRESET, 0);',
+    find: 'for (const { sink, id, count } of this.#undecided.drain()) sink.decided?.(id, count, Status.ECONNRESET, 0);',
     replace: 'this.#undecided.drain();',
     seed: 11,
     steps: 33,
@@ -164,7 +164,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     in: 'broker/federation/record-queue.ts',
-    find: 'RECORD_HEADER_BYTES + record.used);',
+    find: 'RECORD_HEADER_BYTES + this.#current.used - length);',
     replace: 'RECORD_HEADER_BYTES);',
     seed: 6,
     steps: 1,

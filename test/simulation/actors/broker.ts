@@ -80,7 +80,7 @@ export class SimulatedBroker {
     this.turns = new Turns(process.atTurnsEnd, clock);
     const limits = { ...machine.limits, routesPerDomain: ROUTES_PER_DOMAIN };
     const deferredCopies = new DeferredCopies();
-    this.federation = new Federation(identity.name, () => deferredCopies.copyAll());
+    this.federation = new Federation(identity.name, deferredCopies);
     this.argo = new Argo(policy, audit, limits, this.federation.remoteOf);
     const context: PeerContext = {
       identity,

@@ -7,6 +7,7 @@ import { type MemoryAudit, memoryAudit } from '../../../broker/audit/index.ts';
 import { Argo, type DomainState } from '../../../broker/core/index.ts';
 import { Bridge, type BridgeFault } from '../../../broker/federation/bridge.ts';
 import { encodeFederationFrame, FederationOp } from '../../../broker/federation/frames.ts';
+import { DeferredCopies } from '../../../broker/peer/index.ts';
 import { Turns } from '../../../broker/turns/index.ts';
 import {
   type BrokerFrame,
@@ -33,16 +34,14 @@ export class BridgeHarness {
   readonly #durable: (() => void)[] = [];
   /** A share that never runs out. */
   readonly share = new Turns(() => {}, restlessClock()).share(REMOTE);
+  readonly #copies = new DeferredCopies();
+  #lent: Uint8Array[] = [];
   #lastSendId = 0;
 
   private constructor(policy: Awaited<ReturnType<typeof compile>>, memoryBytes: number) {
     this.share.credit = Number.POSITIVE_INFINITY;
     const limits = { ringBytesPerDomain: 64 * 1024 * 1024, routesPerDomain: 64, memoryBytes };
-    this.bridge = new Bridge(
-      REMOTE,
-      () => this.argo,
-      () => {},
-    );
+    this.bridge = new Bridge(REMOTE, () => this.argo, this.#copies);
     const homes = (home: string | null): Bridge | null => (home === REMOTE ? this.bridge : null);
     this.argo = new Argo(policy, this.audit, limits, (domain) => homes(domain.home));
   }
@@ -70,7 +69,12 @@ export class BridgeHarness {
   /** A session with the remote broker begins. */
   upAgain(): void {
     this.bridge.up({
-      queue: (bytes, start, end) => void this.queued.push(new Uint8Array(bytes.subarray(start, end))),
+      queue: (frame) => void this.queued.push(new Uint8Array(frame)),
+      lend: (bytes, start, end) => void this.#lent.push(bytes.subarray(start, end)),
+      copyLent: () => {
+        this.queued.push(...this.#lent.map((frame) => new Uint8Array(frame)));
+        this.#lent = [];
+      },
       whenDurable: (effect) => void this.#durable.push(effect),
       now: () => 0,
       onReport: () => {},
@@ -79,13 +83,16 @@ export class BridgeHarness {
     });
   }
 
-  /** A local domain sends to a remote domain. */
+  /** A local domain sends to a remote domain, in a record of its own, whose memory is used again. */
   forward(from: string, to: string, { port = PORT, flags = 0 } = {}): ReturnType<Bridge['forward']> {
     const frame = this.sendv(from, to, 1);
     const view = new DataView(frame.buffer);
     view.setUint32(DataField.destinationPort, port, true);
     view.setUint8(DataField.flags, flags);
-    return this.bridge.forward(this.state(from), frame, 0, frame.length);
+    const outcome = this.bridge.forward(this.state(from), frame, view, 0, frame.length);
+    this.#copies.copyAll();
+    frame.fill(0);
+    return outcome;
   }
 
   state(name: string): DomainState {

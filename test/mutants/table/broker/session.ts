@@ -408,6 +408,13 @@ export const SESSION: readonly Mutant[] = [
     tests: ['test/carrier/socket.test.ts'],
   },
   {
+    in: 'broker/federation/bridge.ts',
+    find: 'this.#host?.copyLent();',
+    replace: '',
+    promise: 'no spoofed source',
+    tests: ['test/federation/bridge.test.ts'],
+  },
+  {
     in: 'broker/federation/undecided.ts',
     find: 'if (!account.charge(bytes + UNDECIDED_HELD_BYTES)) return null;',
     replace: 'account.charge(bytes + UNDECIDED_HELD_BYTES);',
