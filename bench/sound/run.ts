@@ -7,7 +7,7 @@
  *
  * Each sound server has a runtime directory of its own, so the three do not see each other.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,13 +24,12 @@ import { tone } from '../../test/support/audio/tones.ts';
 import { endWithThisProcess, stopChild } from '../arms/server-process.ts';
 import type { Cleanup } from '../cleanup.ts';
 import { percentile } from '../figures/stats.ts';
-import { type Gap, Heard } from './heard.ts';
+import type { Gap } from './heard.ts';
+import { HERTZ, Recording } from './recording.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/clients/cli/main.js', import.meta.url));
 const RATE = 44_100;
 const TTL_SECONDS = 86_400;
-/** Its periods fit neither 10 ms nor a burst of a sound server. */
-const HERTZ = 997;
 const SOUND_SERVERS = 'pulseaudio|pipewire|pipewire-pulse|wireplumber';
 const START_MS = 20_000;
 const POLL_MS = 20;
@@ -202,43 +201,6 @@ function start(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup
   endWithThisProcess(child);
   // A service with clients wants to be told twice; after that it is killed.
   cleanup.add(() => stopChild(child));
-}
-
-/** What is heard at a sink's monitor, from now on. */
-class Recording {
-  readonly heard = new Heard(HERTZ);
-  readonly #child: ChildProcess;
-  /** When each sound began, on the clock of `performance.now()`, ms: its sample frames come at their own pace. */
-  readonly beganAt: number[] = [];
-
-  private constructor(child: ChildProcess) {
-    this.#child = child;
-  }
-
-  static async start(pulse: Pulse, device: string): Promise<Recording> {
-    const args = ['--raw', '--format=s16le', `--rate=${RATE}`, '--channels=2', '--latency=2048', `--device=${device}`];
-    const child = spawn('parec', args, { env: pulse.environment, stdio: ['ignore', 'pipe', 'ignore'] });
-    endWithThisProcess(child);
-    const recording = new Recording(child);
-    child.stdout.on('data', (chunk: Buffer) => recording.#take(chunk));
-    await once(child.stdout, 'data');
-    return recording;
-  }
-
-  async end(): Promise<Heard> {
-    const closed = once(this.#child, 'close');
-    this.#child.kill('SIGINT');
-    await closed;
-    this.heard.end();
-    return this.heard;
-  }
-
-  #take(chunk: Buffer): void {
-    const now = performance.now();
-    const { heard, beganAt } = this;
-    heard.push(chunk);
-    for (const onset of heard.onsets.slice(beganAt.length)) beganAt.push(now - ((heard.frames - onset) * 1_000) / RATE);
-  }
 }
 
 /** A program that is short of sound between its clicks, so that each is a sound of its own, as fast as it goes. */
