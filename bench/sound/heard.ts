@@ -6,7 +6,7 @@
  *   sound      gap        break    pause, so        another sound
  */
 
-const RATE = 44_100;
+export const RATE = 44_100;
 const SAMPLE_FRAME_BYTES = 4;
 /** A sample beyond it is sound. */
 const SILENCE_LEVEL = 64;
@@ -22,9 +22,16 @@ const EDGE_FRAMES = RATE / 50;
 /** What disturbs a sound twice within 5 ms is one break. */
 const SAME_BREAK_FRAMES = RATE / 200;
 
-export interface Gap {
+export interface Place {
   /** Since the start of the recording, seconds. */
   readonly at: number;
+  /** The sound that it is in, counted from 1. */
+  readonly sound: number;
+  /** Since the begin of that sound, ms. */
+  readonly intoMs: number;
+}
+
+export interface Gap extends Place {
   readonly ms: number;
 }
 
@@ -32,8 +39,7 @@ export class Heard {
   /** Where each sound began, in sample frames since the start of the recording. */
   readonly onsets: number[] = [];
   readonly gaps: Gap[] = [];
-  /** Of each break, since the start of the recording, seconds. */
-  readonly breaks: number[] = [];
+  readonly breaks: Place[] = [];
   frames = 0;
   /** Sample frames of all sounds, without their gaps. */
   soundFrames = 0;
@@ -81,7 +87,7 @@ export class Heard {
       this.onsets.push(at);
     } else if (this.#silent >= GAP_FRAMES) {
       const from = at - this.#silent;
-      this.gaps.push({ at: from / RATE, ms: (this.#silent * 1_000) / RATE });
+      this.gaps.push({ ...this.#placeOf(from), ms: (this.#silent * 1_000) / RATE });
       this.#settle(from - EDGE_FRAMES);
       // After a gap the sine begins anew.
       this.#startedAt = at;
@@ -98,8 +104,13 @@ export class Heard {
 
   /** Breaks before `limit` are breaks; the later ones belong to what ends there. */
   #settle(limit: number, isEnd = true): void {
-    for (const at of this.#doubtful) if (at < limit) this.breaks.push(at / RATE);
+    for (const at of this.#doubtful) if (at < limit) this.breaks.push(this.#placeOf(at));
     this.#doubtful = isEnd ? [] : this.#doubtful.filter((at) => at >= limit);
+  }
+
+  #placeOf(frame: number): Place {
+    const began = this.onsets.at(-1) ?? 0;
+    return { at: frame / RATE, sound: this.onsets.length, intoMs: ((frame - began) * 1_000) / RATE };
   }
 
   #endSound(): void {

@@ -4,17 +4,17 @@
  * compared with what was played.
  *
  *   pacat, pw-cat ──> guest's sound server ──> agent ──> broker ──> service ──> AudioVM's sound server ──> parec
+ *   the control: pacat ───────────────────────────────────────────────────────>
  *
- * Each sound server has a runtime directory of its own, so the three do not see each other.
+ * Each sound server has a runtime directory of its own, so the three do not see each other. The control plays at the same
+ * time, into a sink of its own, without Argus: what is wrong with its sound is not the work of Argus.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { readStatus, type ServiceStatus } from '../../clients/agents/audio/index.ts';
-import { writeWav } from '../../clients/demo/audio/wav.ts';
 import { createAuthority, issueIdentity } from '../../keys/index.ts';
 import { copyShippedPolicy } from '../../policy/index.ts';
 import { accepts } from '../../test/support/accepts.ts';
@@ -24,24 +24,29 @@ import { tone } from '../../test/support/audio/tones.ts';
 import { endWithThisProcess, stopChild } from '../arms/server-process.ts';
 import type { Cleanup } from '../cleanup.ts';
 import { percentile } from '../figures/stats.ts';
-import type { Gap } from './heard.ts';
-import { HERTZ, Recording } from './recording.ts';
+import { RATE } from './heard.ts';
+import { Looks } from './looks.ts';
+import { hasRealTimeThread } from './real-time.ts';
+import { Recording } from './recording.ts';
+import { makeSounds, playControl, playInGuest } from './sounds.ts';
+import { type AttributedTrack, attribute, type Look } from './whose.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/clients/cli/main.js', import.meta.url));
-const RATE = 44_100;
 const TTL_SECONDS = 86_400;
-const SOUND_SERVERS = 'pulseaudio|pipewire|pipewire-pulse|wireplumber';
+/** Its periods fit neither 10 ms nor a burst of a sound server. */
+const HERTZ = 997;
 const START_MS = 20_000;
 const POLL_MS = 20;
-/** Sounds and pauses take turns. A pause of more than two seconds makes the agent cork, and the next sound uncork. */
-const SOUND_SECONDS = [20, 5, 12, 1.5];
-const PAUSE_SECONDS = [0.6, 3, 1, 6];
 /** From the end of a program to the end of its sound in the recording. */
 const TAIL_MS = 1_500;
 const CLICK_SECONDS = 0.1;
 const CLICK_PAUSES_MS = [500, 610, 730, 2_900];
 /** The first ones start streams. */
 const WARM_UP_CLICKS = 2;
+
+/** Its sink, where no guest plays, and its name in the report. */
+const CONTROL_SINK = 'voice';
+const CONTROL = 'control';
 
 interface GuestPlan {
   readonly vm: string;
@@ -72,16 +77,23 @@ export interface Clicks {
   readonly max: number;
 }
 
-export interface GuestFigures {
-  readonly guest: SoundServerKind;
+/** What was played and what was heard of it. */
+export interface PlayedFigures {
   readonly plays: number;
   readonly heard: number;
   readonly seconds: number;
   readonly secondsHeard: number;
-  readonly gaps: readonly Gap[];
-  /** Where a sine does not go on as a sine, seconds since the start of the recording. */
-  readonly breaks: readonly number[];
+  /** `at`: seconds since the start of the run, of all programs. */
+  readonly gaps: AttributedTrack['gaps'];
+  /** Where a sine does not go on as a sine. */
+  readonly breaks: AttributedTrack['breaks'];
+}
+
+export interface GuestFigures extends PlayedFigures {
+  readonly guest: SoundServerKind;
   readonly clicks: Clicks;
+  /** Gaps that the service knows of, while sounds with pauses were played. */
+  readonly late: number;
   readonly service: Pick<ServiceStatus['vms'][number], 'played' | 'timing'> | null;
 }
 
@@ -93,7 +105,11 @@ export interface SoundReport {
    * keeps a click until more sound follows.
    */
   readonly alone: Clicks | null;
+  /** A program of the AudioVM itself: its faults are those of the sound server and of the machine. */
+  readonly control: PlayedFigures;
   readonly guests: readonly GuestFigures[];
+  /** Time of the processors that the host of this machine gave to others meanwhile, ms. */
+  readonly stolenMs: number | null;
 }
 
 export async function runSound(
@@ -120,53 +136,70 @@ export async function runSound(
     pulse.control('set-default-sink', 'argus');
   }
   progress(`clicks: ${plan.clicks} of each, one after the other`);
-  const alone = plan.audioVm === 'pulseaudio' ? null : await clicksOf(audio, audio, 'voice', plan.clicks, 'voice');
+  const alone =
+    plan.audioVm === 'pulseaudio' ? null : await clicksOf(audio, audio, CONTROL_SINK, plan.clicks, CONTROL_SINK);
   const clicks: Clicks[] = [];
   for (const [index, pulse] of guests.entries())
     clicks.push(await clicksOf(audio, pulse, GUESTS[index]?.sink ?? '', plan.clicks, 'argus'));
-  progress(`sounds with pauses, for ${plan.minutes} min, of all guests at once`);
-  const figures = await Promise.all(
-    GUESTS.map(async ({ kind, sink, vm }, index): Promise<GuestFigures> => {
-      const pulse = guests[index];
-      if (pulse === undefined) throw new Error('no such guest');
-      const recording = await Recording.start(audio, `${sink}.monitor`);
-      const { plays, seconds } = await playFor(pulse, plan.minutes * 60, folder);
-      await delay(TAIL_MS);
-      const heard = await recording.end();
-      const { vms } = await readStatus(status);
-      const known = vms.find((each) => each.vm === vm);
-      return {
-        guest: kind,
-        plays,
-        heard: heard.onsets.length,
-        seconds,
-        secondsHeard: heard.soundFrames / RATE,
-        gaps: heard.gaps,
-        breaks: heard.breaks,
-        clicks: clicks[index] ?? { heard: 0, played: 0, p50: Number.NaN, max: Number.NaN },
-        service: known === undefined ? null : { played: known.played, timing: known.timing },
-      };
-    }),
+  progress(`sounds with pauses, for ${plan.minutes} min, of all guests and the control at once`);
+  const seconds = plan.minutes * 60;
+  const sounds = await makeSounds(folder, HERTZ);
+  const names = [CONTROL, ...GUESTS.map(({ kind }) => kind)];
+  const recordings: Recording[] = [];
+  for (const sink of [CONTROL_SINK, ...GUESTS.map((guest) => guest.sink)])
+    recordings.push(await Recording.start(audio, sink, HERTZ));
+  const startedAt = performance.now();
+  const looks = new Looks(status, startedAt);
+  const plays = await Promise.all([
+    playControl(audio, CONTROL_SINK, seconds, sounds),
+    ...guests.map((pulse) => playInGuest(pulse, seconds, sounds)),
+  ]);
+  await delay(TAIL_MS);
+  await looks.end();
+  for (const recording of recordings) await recording.end();
+  const looksOf = [null, ...GUESTS.map(({ vm }) => vm)].map((vm) => looks.of(vm));
+  const attributed = attribute(
+    recordings.map((recording, index) => ({
+      name: names[index] ?? '',
+      ...recording.since(startedAt),
+      looks: looksOf[index] ?? [],
+    })),
   );
-  return { minutes: plan.minutes, audioVm: plan.audioVm, alone, guests: figures };
+  const figuresOf = (index: number): PlayedFigures => ({
+    plays: plays[index]?.plays ?? 0,
+    heard: recordings[index]?.heard.onsets.length ?? 0,
+    seconds: plays[index]?.seconds ?? 0,
+    secondsHeard: (recordings[index]?.heard.soundFrames ?? 0) / RATE,
+    gaps: attributed[index]?.gaps ?? [],
+    breaks: attributed[index]?.breaks ?? [],
+  });
+  const { vms } = await readStatus(status);
+  const figures = GUESTS.map(({ kind, vm }, index): GuestFigures => {
+    const known = vms.find((each) => each.vm === vm);
+    return {
+      guest: kind,
+      ...figuresOf(index + 1),
+      clicks: clicks[index] ?? { heard: 0, played: 0, p50: Number.NaN, max: Number.NaN },
+      late: increase(looks.of(vm), ({ service }) => service?.underruns ?? null) ?? 0,
+      service: known === undefined ? null : { played: known.played, timing: known.timing },
+    };
+  });
+  const stolenMs = increase(looks.of(null), (look) => look.stolenMs);
+  return { minutes: plan.minutes, audioVm: plan.audioVm, alone, control: figuresOf(0), guests: figures, stolenMs };
 }
 
-/** On a host that plays, sound servers run before everything else: `rtkit` sees to it, or a limit for their user. */
-function makeRealTime(progress: (line: string) => void): void {
-  try {
-    const found = execFileSync('pgrep', ['-P', String(process.pid), '-x', SOUND_SERVERS], { encoding: 'utf8' });
-    for (const pid of found.trim().split('\n'))
-      execFileSync('chrt', ['--all-tasks', '--fifo', '--pid', '20', pid], { stdio: 'ignore' });
-  } catch {
-    progress('a sound server has no real-time priority, as on a host that plays: that takes root, pgrep and chrt');
-  }
+/** From the first look to the last. */
+function increase(looks: readonly Look[], counter: (look: Look) => number | null): number | null {
+  const counts = looks.map(counter).filter((count) => count !== null);
+  return counts.length === 0 ? null : (counts.at(-1) ?? 0) - (counts[0] ?? 0);
 }
 
 async function started(kind: SoundServerKind, cleanup: Cleanup, progress: (line: string) => void): Promise<Pulse> {
   const pulse = new Pulse(kind);
   cleanup.add(() => pulse.stop());
   await pulse.start();
-  makeRealTime(progress);
+  if (!pulse.players.every(hasRealTimeThread))
+    progress(`a process of ${kind} has no real-time thread, as it has on a host that plays: run this as root`);
   return pulse;
 }
 
@@ -205,7 +238,7 @@ function start(args: readonly string[], env: NodeJS.ProcessEnv, cleanup: Cleanup
 
 /** A program that is short of sound between its clicks, so that each is a sound of its own, as fast as it goes. */
 async function clicksOf(audio: Pulse, player: Pulse, sink: string, count: number, device: string): Promise<Clicks> {
-  const recording = await Recording.start(audio, `${sink}.monitor`);
+  const recording = await Recording.start(audio, sink, HERTZ);
   const args = ['--raw', '--format=s16le', `--rate=${RATE}`, '--channels=2', '--latency-msec=10', `--device=${device}`];
   const child = spawn('pacat', args, { env: player.environment, stdio: ['pipe', 'ignore', 'ignore'] });
   endWithThisProcess(child);
@@ -226,34 +259,6 @@ async function clicksOf(audio: Pulse, player: Pulse, sink: string, count: number
     return heard === undefined ? [] : [heard - at];
   });
   return { heard: latencies.length, played: count, p50: percentile(latencies, 0.5), max: percentile(latencies, 1) };
-}
-
-/** Programs of the guest play one sound after the other: `pacat`, and with PipeWire `pw-cat` in turns with it. */
-async function playFor(pulse: Pulse, seconds: number, folder: string): Promise<{ plays: number; seconds: number }> {
-  const end = performance.now() + seconds * 1_000;
-  const files = new Map<number, string>();
-  for (const length of SOUND_SECONDS) {
-    const file = join(folder, `${pulse.kind}-${length}.wav`);
-    await writeFile(file, writeWav(tone(HERTZ, length)));
-    files.set(length, file);
-  }
-  let [plays, played] = [0, 0];
-  while (performance.now() < end) {
-    const left = (end - performance.now()) / 1_000;
-    const wanted = SOUND_SECONDS[plays % SOUND_SECONDS.length] ?? 1;
-    const length = wanted <= left ? wanted : Math.min(...SOUND_SECONDS);
-    const pause = PAUSE_SECONDS[plays % PAUSE_SECONDS.length] ?? 1;
-    const isNative = pulse.kind === 'pipewire' && plays % 2 === 1;
-    const [program, ...args] = isNative ? ['pw-cat', '--playback'] : ['paplay', '--device=argus'];
-    const child = spawn(program ?? '', [...args, files.get(length) ?? ''], { env: pulse.environment, stdio: 'ignore' });
-    endWithThisProcess(child);
-    const [code] = (await once(child, 'exit')) as [number | null];
-    if (code !== 0) throw new Error(`${program} ended with ${code}`);
-    plays++;
-    played += length;
-    await delay(pause * 1_000);
-  }
-  return { plays, seconds: played };
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {

@@ -1,10 +1,11 @@
 /** The figures of sound as a table. */
 import Table from 'cli-table3';
 import { TABLE_STYLE } from '../figures/table.ts';
-import { PAUSE_MS } from './heard.ts';
-import type { Clicks, SoundReport } from './run.ts';
+import { PAUSE_MS, type Place } from './heard.ts';
+import type { Clicks, PlayedFigures, SoundReport } from './run.ts';
+import type { Attributed } from './whose.ts';
 
-export function renderSound({ minutes, audioVm, alone, guests }: SoundReport): string {
+export function renderSound({ minutes, audioVm, alone, control, guests, stolenMs }: SoundReport): string {
   const head = [
     'guest',
     'sounds',
@@ -24,26 +25,44 @@ export function renderSound({ minutes, audioVm, alone, guests }: SoundReport): s
     ms(p50),
     `${ms(max)}${heard === played ? '' : `, ${heard} of ${played}`}`,
   ];
-  if (alone !== null) table.push([`${audioVm} alone`, '', '', '', '', '', '', ...clicksOf(alone), '', '']);
-  for (const { guest, plays, heard, seconds, secondsHeard, gaps, breaks, clicks, service } of guests) {
-    const lost = gaps.reduce((sum, gap) => sum + gap.ms, 0);
+  const playedOf = ({ plays, heard, seconds, secondsHeard, gaps }: PlayedFigures): string[] => [
+    heard === plays ? `${plays}` : `${heard} of ${plays}`,
+    `${secondsHeard.toFixed(2)} of ${seconds.toFixed(2)}`,
+    `${gaps.length}`,
+    gaps.reduce((sum, gap) => sum + gap.ms, 0).toFixed(0),
+  ];
+  const clicksAlone = alone === null ? ['', ''] : clicksOf(alone);
+  table.push(['control', ...playedOf(control), '', `${control.breaks.length}`, ...clicksAlone, '', '']);
+  for (const { guest, late, clicks, service, ...played } of guests)
     table.push([
       guest,
-      heard === plays ? `${plays}` : `${heard} of ${plays}`,
-      `${secondsHeard.toFixed(2)} of ${seconds.toFixed(2)}`,
-      `${gaps.length}`,
-      lost.toFixed(0),
-      service === null ? '' : `${service.played.underruns}`,
-      `${breaks.length}`,
+      ...playedOf(played),
+      `${late}`,
+      `${played.breaks.length}`,
       ...clicksOf(clicks),
       service === null ? '' : ms(service.timing.leadMs),
       service === null ? '' : `${service.played.slipped}`,
     ]);
-  }
-  const places = guests.flatMap(({ guest, gaps, breaks }) => [
-    ...gaps.map(({ at, ms: length }) => `${guest}: a gap of ${length.toFixed(1)} ms at ${at.toFixed(2)} s`),
-    ...breaks.map((at) => `${guest}: a break at ${at.toFixed(2)} s`),
+  const places = [{ guest: 'control', ...control }, ...guests].flatMap(({ guest, gaps, breaks }) => [
+    ...gaps.map((gap) => `${guest}: a gap of ${ms(gap.ms)} ${describe(gap)}`),
+    ...breaks.map((place) => `${guest}: a break ${describe(place)}`),
   ]);
+  const stolen = stolenMs === null ? [] : [`the host of this machine took ${stolenMs} ms of its processors`];
   const note = `${minutes} min of sounds with pauses from each guest, the AudioVM has ${audioVm}; more than ${PAUSE_MS} ms of silence ends a sound`;
-  return [note, table.toString(), ...places].join('\n');
+  return [note, table.toString(), ...places, ...stolen].join('\n');
+}
+
+/** Where it was, and who else had it. */
+function describe({ at, sound, intoMs, alsoIn, around }: Place & Attributed): string {
+  const where = `at ${at.toFixed(2)} s, ${intoMs.toFixed(0)} ms into sound ${sound}`;
+  const others = alsoIn.length === 0 ? 'only here' : `at the same moment as in ${alsoIn.join(' and ')}`;
+  if (around === null) return `${where}; ${others}`;
+  const { seconds, service, stolenMs } = around;
+  const counts = [
+    ...(service === null
+      ? []
+      : [`${service.underruns} late`, `${service.slipped} slipped`, `${service.reopened} opened again`]),
+    ...(stolenMs === null ? [] : [`${stolenMs} ms taken by the host`]),
+  ];
+  return `${where}; ${others}; counted in these ${seconds.toFixed(1)} s: ${counts.join(', ')}`;
 }

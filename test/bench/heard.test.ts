@@ -55,8 +55,23 @@ heard('it says where and how long', () => {
     [20],
   );
   assert.is(breaks.length, 1);
+  // In the first sound, which began after 100 ms.
+  assert.equal([gaps[0]?.sound, Math.round(gaps[0]?.intoMs ?? 0)], [1, 1_134]);
+  assert.equal([breaks[0]?.sound, Math.round(breaks[0]?.intoMs ?? 0)], [1, 1_607]);
   assert.ok(Math.abs((gaps[0]?.at ?? 0) - 1.234) < 0.001);
   assert.ok(Math.abs(soundFrames - 120_000) < 10, `${soundFrames}`);
+});
+
+heard('it says in which sound, also after a gap in it', () => {
+  const { gaps } = listenTo(before, silence(20), after, silence(300), before, silence(2), after, silence(3), before);
+  assert.equal(
+    gaps.map(({ sound, intoMs }) => [sound, Math.round(intoMs)]),
+    [
+      [1, 1_134],
+      [2, 1_134],
+      [2, 2_002],
+    ],
+  );
 });
 
 heard.run();

@@ -6,6 +6,7 @@ import { temporaryDirectory } from '../temp.ts';
 import { type SoundServerKind, socketOf, startDaemons } from './sound-daemons.ts';
 
 const CONTROL_TIMEOUT_MS = 10_000;
+const PLAYERS: readonly string[] = ['pulseaudio', 'pipewire', 'pipewire-pulse'];
 
 export class Pulse {
   readonly kind: SoundServerKind;
@@ -96,6 +97,12 @@ export class Pulse {
         child.once('close', () => resolve(Buffer.concat(chunks)));
         child.kill('SIGINT');
       });
+  }
+
+  /** Process ids of the daemons that handle samples. */
+  get players(): number[] {
+    const players = this.#daemons.filter(({ spawnfile }) => PLAYERS.includes(spawnfile));
+    return players.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   }
 
   async stop(): Promise<void> {
