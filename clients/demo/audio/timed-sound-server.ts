@@ -28,6 +28,9 @@ export class TimedSoundServer implements SoundServer {
     const aloud = this.#loudspeaker?.openPlayback(vm, device, { onWanted: () => {}, onLost: () => {} });
     return {
       isLive: stream.isLive,
+      get stepMs() {
+        return stream.stepMs;
+      },
       get wanted() {
         return stream.wanted;
       },

@@ -110,6 +110,7 @@ export class PlaybackLine {
       this.#jitter.restart();
       this.#toSlip = 0;
     }
+    if (stream !== null && stream.stepMs > 0) this.#jitter.serveIn(stream.stepMs);
     const error = this.#jitter.arrive(millisecondsOf(bytes.length), now, this.#latencyMs, isSilent(bytes));
     if (error !== 0 && this.#toSlip === 0 && stream?.isLive === true)
       this.#toSlip = Math.round(bytesOf(error) / SAMPLE_FRAME_BYTES);

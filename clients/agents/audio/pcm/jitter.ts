@@ -50,6 +50,8 @@ export class Jitter {
   #headAt = 0;
   #burst = 0;
   #burstMs = 0;
+  /** What the sound server takes at a time, ms. */
+  #stepMs = PLAYBACK_REQUEST_MS;
 
   /** The length of a burst, ms; 0 = nothing was measured yet. */
   get burstMs(): number {
@@ -71,18 +73,23 @@ export class Jitter {
   }
 
   get leadMs(): number {
-    // A sound server takes so much at a time that it must be there before it is heard.
     // An endpoint sends no more than SEND_AHEAD_MS at a time. What came as a longer burst had waited on its way, and the
     // next burst is not later for it.
     const burst = Math.min(SEND_AHEAD_MS, this.#burstMs);
     const lead = Math.max(MIN_LEAD_MS, burst * LEAD_BURST_SHARE, this.jitterMs + LEVEL_TOLERANCE_MS);
-    return Math.min(MAX_LEAD_MS, lead + PLAYBACK_REQUEST_MS);
+    // A sound server takes so much at a time that it must be there before it is heard.
+    return Math.min(MAX_LEAD_MS, lead + this.#stepMs);
   }
 
   /** The lead of a sound of which `waiting` ms are there: what is there before the next burst is due is a lead already. */
   leadFor(waiting: number, now: number): number {
     const untilNext = Math.max(0, Math.min(SEND_AHEAD_MS, this.#burstMs) - (now - this.#headAt));
     return Math.max(0, this.leadMs - Math.max(0, waiting - untilNext));
+  }
+
+  /** The sound server takes so much at a time, ms. A request of many small steps may be a little longer than was asked. */
+  serveIn(stepMs: number): void {
+    this.#stepMs = stepMs < 1.5 * PLAYBACK_REQUEST_MS ? PLAYBACK_REQUEST_MS : stepMs;
   }
 
   /** A new sound: its timing has no relation to the earlier sound. */
@@ -123,7 +130,7 @@ export class Jitter {
     window.latest = Math.max(window.latest, late);
     window.level = Math.min(window.level, level);
     // The lead is bounded and the jitter is not: without the lower bound all sound that waits would be slipped away.
-    const wanted = Math.max(LEVEL_TOLERANCE_MS + PLAYBACK_REQUEST_MS, this.leadMs - this.jitterMs);
+    const wanted = Math.max(LEVEL_TOLERANCE_MS + this.#stepMs, this.leadMs - this.jitterMs);
     const error = window.level - wanted;
     const age = now - window.startedAt;
     if (age < JITTER_WINDOW_MS) {

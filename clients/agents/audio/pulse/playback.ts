@@ -12,11 +12,14 @@
 
 import { DRAIN_LIMIT_MS, PLAYBACK_BUFFER_MS, PLAYBACK_REQUEST_MS } from '../limits.ts';
 import type { AudioClock } from '../pcm/audio-clock.ts';
-import { bytesOf, SAMPLE_FRAME_BYTES, SAMPLE_RATE_HZ } from '../pcm/pcm.ts';
+import { bytesOf, millisecondsOf, SAMPLE_FRAME_BYTES, SAMPLE_RATE_HZ } from '../pcm/pcm.ts';
 import type { PlaybackEvents, PlaybackStream } from '../service/sound-server.ts';
 import { soundServerAddress, soundServerCookie } from './address.ts';
 import { Command, PulseConnection } from './connection.ts';
 import { type TagReader, TagWriter, UNSET } from './tagstruct.ts';
+
+/** So many requests in turn are one step each at least. */
+const STEP_REQUESTS = 4;
 
 export class PulsePlayback implements PlaybackStream {
   readonly isLive = true;
@@ -30,6 +33,8 @@ export class PulsePlayback implements PlaybackStream {
   /** Bytes of #written that the server has reported as played. */
   #played = 0;
   #playedAt = 0;
+  /** The last requests, bytes. */
+  readonly #requests: number[] = [];
   #isEmpty = true;
   #isAsking = false;
   #isClosed = false;
@@ -49,9 +54,17 @@ export class PulsePlayback implements PlaybackStream {
     return this.#channel === null || this.#isAsking ? 0 : this.#buffer - (this.#written - this.#played);
   }
 
+  /**
+   * A server may take more at a time than was asked of it: PipeWire in a VM takes 21 ms. Its requests show it. One that came
+   * late is longer, and several in turn are not.
+   */
+  get stepMs(): number {
+    return this.#requests.length < STEP_REQUESTS ? 0 : millisecondsOf(Math.min(...this.#requests));
+  }
+
   /** Between two words of the server the clock goes on, at most as far as the next word. */
   get ahead(): number {
-    const elapsed = Math.min(PLAYBACK_REQUEST_MS, this.#clock.now() - this.#playedAt);
+    const elapsed = Math.min(this.#leastMs, this.#clock.now() - this.#playedAt);
     return Math.max(0, this.#written - this.#played - bytesOf(elapsed));
   }
 
@@ -87,6 +100,11 @@ export class PulsePlayback implements PlaybackStream {
     });
   }
 
+  /** Less is not played, ms. */
+  get #leastMs(): number {
+    return Math.max(PLAYBACK_REQUEST_MS, this.stepMs);
+  }
+
   #onCreated(reply: TagReader): void {
     const channel = reply.u32();
     reply.u32(); // index of the sink input
@@ -106,7 +124,10 @@ export class PulsePlayback implements PlaybackStream {
     const channel = body.u32();
     if (body.isFaulty || channel !== this.#channel) return;
     if (command === Command.request) {
-      this.#setPlayed(this.#played + body.u32());
+      const bytes = body.u32();
+      this.#requests.push(bytes);
+      if (this.#requests.length > STEP_REQUESTS) this.#requests.shift();
+      this.#setPlayed(this.#played + bytes);
       if (!this.#isClosed) this.#events.onWanted();
     } else if (command === Command.underflow) {
       this.#ask(true);
@@ -131,7 +152,7 @@ export class PulsePlayback implements PlaybackStream {
       const buffered = reply.s64() - reply.s64();
       this.#isAsking = false;
       if (reply.isFaulty) return;
-      const isDry = isUnderflow && buffered < bytesOf(PLAYBACK_REQUEST_MS) && this.#written === written;
+      const isDry = isUnderflow && buffered < bytesOf(this.#leastMs) && this.#written === written;
       // PipeWire takes samples in blocks. It keeps an incomplete block, and would play it before the next sound.
       if (isDry && buffered > 0) this.#flush();
       // More was on its way while the server ran dry. Before its first sample a stream is dry without a gap.

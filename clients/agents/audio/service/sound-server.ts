@@ -9,6 +9,8 @@ import { bytesOf, FRAME_MS, millisecondsOf } from '../pcm/pcm.ts';
 export interface PlaybackStream {
   /** A person listens now: gaps are heard, and so is every millisecond of delay. */
   readonly isLive: boolean;
+  /** How much it takes at a time, ms; less than that is not played. 0 = not known yet. */
+  readonly stepMs: number;
   /** Bytes that it takes now; 0 or less = none. `onWanted` follows when that grows. */
   readonly wanted: number;
   /** Bytes written and not yet played, as far as is known. */
@@ -58,6 +60,7 @@ export interface Sink {
  */
 export class ClockedStream implements PlaybackStream {
   readonly isLive = false;
+  readonly stepMs = FRAME_MS;
   readonly #clock: AudioClock;
   readonly #aheadMs: number;
   readonly #sink: Sink;

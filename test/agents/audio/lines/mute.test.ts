@@ -47,6 +47,7 @@ class Loudspeaker implements SoundServer {
     const length = (): number => this.#waiting.reduce((sum, bytes) => sum + bytes.length, 0);
     return {
       isLive: true,
+      stepMs: PLAYBACK_REQUEST_MS,
       get wanted() {
         return bytesOf(PLAYBACK_BUFFER_MS) - length();
       },

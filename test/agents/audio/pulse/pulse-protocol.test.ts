@@ -234,6 +234,48 @@ protocol('a server that ran dry at the end of a sound has no gap', () =>
   }),
 );
 
+for (const [label, requests, stepMs] of [
+  ['three are too few', [3_764, 3_764, 3_764], 0],
+  ['four are what it takes at a time', [3_764, 3_764, 3_764, 3_764], 21],
+  ['one that is longer came late', [3_764, 3_764, 7_528, 3_764], 21],
+  ['the last four count', [1_764, 3_764, 3_764, 3_764, 3_764], 21],
+] as const)
+  protocol(`the step of a server is known by its requests: ${label}`, () =>
+    withServer(async ({ server, stream, wanted }) => {
+      let more = wanted();
+      await create(server);
+      await more;
+      stream.write(new Uint8Array(20_000));
+      for (const bytes of requests) {
+        more = wanted();
+        server.say(REQUEST, 0xffff_ffff, u32(0), u32(bytes));
+        await more;
+      }
+      assert.is(Math.round(stream.stepMs), stepMs);
+    }),
+  );
+
+protocol('what is left of a sound and shorter than a step is dropped, however long the step', () =>
+  withServer(async ({ server, stream, wanted, gaps }) => {
+    let more = wanted();
+    await create(server);
+    await more;
+    stream.write(new Uint8Array(4 * 3_764 + 3_000));
+    for (let request = 0; request < 4; request++) {
+      more = wanted();
+      server.say(REQUEST, 0xffff_ffff, u32(0), u32(3_764));
+      await more;
+    }
+    more = wanted();
+    server.say(UNDERFLOW, 0xffff_ffff, u32(0));
+    const tag = await server.tagOf(LATENCY);
+    server.say(2, tag, NO_MICROSECONDS, NO_MICROSECONDS, [0x31], NO_TIME, NO_TIME, s64(18_056), s64(15_056));
+    await more;
+    await server.tagOf(FLUSH);
+    assert.equal([stream.isEmpty, gaps()], [true, 0]);
+  }),
+);
+
 for (const [label, end] of [
   ['an error', (server: ServerDouble) => server.say(0, 2, u32(5))],
   ['a message of a length that no server sends', (server: ServerDouble) => server.raw(Buffer.alloc(20, 0x7f))],
