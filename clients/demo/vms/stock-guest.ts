@@ -14,11 +14,12 @@ import {
   type Entry,
   endWithUs,
   hasNewerPlatform,
+  LOAD_SOUND_CARD,
+  LONG_BUFFER,
   Machine,
   newerPlatform,
   nodeArguments,
   ROOT,
-  SOUND_MODULES,
   soundPrograms,
 } from '../../machines/index.ts';
 import { connect } from '../../sdk/index.ts';
@@ -46,8 +47,9 @@ const LEVEL = 16_384;
 const SILENCE = 64;
 
 const MAIN = `
-for module in ${SOUND_MODULES.join(' ')}; do insmod /lib/modules/$module.ko*; done
-aplay -D hw:0,0 -f S16_LE -r ${RATE} -c 2 -t raw /tone && echo "played"
+${LOAD_SOUND_CARD}
+aplay -D hw:0,0 ${LONG_BUFFER} -f S16_LE -r ${RATE} -c 2 -t raw /tone
+echo "aplay: exit code $?"
 `;
 
 /** @param host its broker runs, and no other audio-vm does  @param say prints progress */
@@ -83,7 +85,8 @@ export async function playThroughCard(
     ],
   });
   try {
-    await machine.line(/^played$/);
+    const [, code] = await machine.line(/^aplay: exit code (\d+)$/);
+    if (code !== '0') throw new DemoError('ERR_DEMO_SOUND', `aplay in ${STOCK_GUEST} failed:\n${machine.console}`);
   } finally {
     await machine.kill();
     device.stop();

@@ -23,8 +23,18 @@ export interface MachinePlatform {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Modules of the sound card in the order of loading, for a guest's script. */
-export const SOUND_MODULES = MODULES;
+/**
+ * Loads the modules of the sound card, for a guest's script. With the driver's own defaults a busy host breaks the sound
+ * off: a request that is not answered within a second is an error, and so is a card that does not move for 1.1 times the
+ * length of the buffer, which is 0.2 s. A guest in software emulation stands still for longer than that now and then.
+ */
+export const LOAD_SOUND_CARD = MODULES.map((module) => {
+  const options = module === 'virtio_snd' ? ' msg_timeout_ms=30000 pcm_buffer_ms=1000' : '';
+  return `insmod /lib/modules/${module}.ko*${options}`;
+}).join('\n');
+
+/** Of `aplay` and `arecord`: 16 periods, the most that the driver has. */
+export const LONG_BUFFER = '--buffer-time=960000 --period-time=60000';
 
 /** The name of the kernel's package, or null where apt knows no backports. */
 function backportedKernel(): string | null {
