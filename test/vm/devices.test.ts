@@ -42,6 +42,7 @@ ip link set eth0 up
 ip addr add 10.137.0.3/16 dev eth0
 socat -u TCP-LISTEN:5002,reuseaddr - | sha256sum | sed 's/^/downloaded /' &
 seqpacket listen 5003 &
+(socat -u VSOCK-LISTEN:5004,reuseaddr - 2>&1 | sed 's/^/killed: /'; echo "the stream of a killed machine ended") &
 mkdir -p /etc/dropbear
 socat VSOCK-LISTEN:22,fork,reuseaddr EXEC:'dropbear -i -R -B' &
 ip link set lo up
@@ -99,6 +100,17 @@ stream broken
 echo "the broken stream ended"
 until echo up | socat -t 5 - VSOCK-CONNECT:3:5000 2>/dev/null | grep -q up; do sleep 0.5; done
 echo "connected again"
+while :; do echo tick; sleep 0.2; done | socat -u - VSOCK-CONNECT:3:5004
+`;
+
+/** The next machine with the same devices, after the first was killed. */
+const NEXT_CLIENT = `
+until echo up | socat -t 5 - VSOCK-CONNECT:3:5000 2>/dev/null | grep -q up; do sleep 0.5; done
+echo "echoed by the old peer"
+ip link set eth0 up
+ip addr add 10.137.1.1/16 dev eth0
+until ping -c 1 -W 5 10.137.0.3 >/dev/null; do echo "no answer yet"; done
+echo "ping answered"
 while ping -c 1 -W 2 10.137.0.3 >/dev/null; do sleep 0.2; done
 echo "the other card is away"
 until ping -c 1 -W 2 10.137.0.3 >/dev/null; do sleep 0.2; done
@@ -111,7 +123,7 @@ const withPrograms =
 
 withPrograms(
   devices,
-  'two stock guests talk by vsock as policy lets them, through a revocation and killed processes',
+  'two stock guests talk by vsock as policy lets them, through a revocation, killed processes and a killed machine',
   async () => {
     const host = await openStockHost(ROWS);
     const processes: DeviceProcess[] = [];
@@ -123,7 +135,7 @@ withPrograms(
       const entropy = host.path('chrome.entropy');
       const [guiRegion, chromeRegion] = [host.path('gui.ivshmem'), host.path('chrome.ivshmem')];
       const guiDevices = [
-        ...['--vsock', guiSocket, '--listen', '5000', '5001', '5003', '22', '5201'],
+        ...['--vsock', guiSocket, '--listen', '5000', '5001', '5003', '5004', '22', '5201'],
         ...['--net', guiNet, '--link', 'chrome-vm', ...REGION, guiRegion],
       ];
       processes.push(
@@ -152,19 +164,23 @@ withPrograms(
         queuePairs: 1,
       });
       machines.push(gui);
-      const chrome = await bootStockGuest(host, {
-        name: 'chrome-vm',
-        main: CLIENT,
-        vsock: chromeSocket,
-        net: chromeNet,
-        mac: '02:00:00:00:01:01',
-        ivshmem: chromeRegion,
-        entropy,
-        hasIommu: false,
-        isPacked: true,
-        queuePairs: 2,
-      });
-      machines.push(chrome);
+      const bootChrome = async (main: string): Promise<Machine> => {
+        const machine = await bootStockGuest(host, {
+          name: 'chrome-vm',
+          main,
+          vsock: chromeSocket,
+          net: chromeNet,
+          mac: '02:00:00:00:01:01',
+          ivshmem: chromeRegion,
+          entropy,
+          hasIommu: false,
+          isPacked: true,
+          queuePairs: 2,
+        });
+        machines.push(machine);
+        return machine;
+      };
+      const chrome = await bootChrome(CLIENT);
       await gui.line(/^listening$/);
       await chrome.line(/^ivshmem: place 0 of a region of 16384 bytes$/);
       await chrome.line(/^ivshmem: 50 rounds$/);
@@ -213,10 +229,17 @@ withPrograms(
       await host.startBroker();
       await chrome.line(/^connected again$/);
 
+      await gui.line(/^killed: tick$/);
+      await chrome.kill();
+      await gui.line(/^the stream of a killed machine ended$/);
+      const next = await bootChrome(NEXT_CLIENT);
+      await next.line(/^echoed by the old peer$/);
+      await next.line(/^ping answered$/);
+
       await processes[0]?.kill();
-      await chrome.line(/^the other card is away$/);
+      await next.line(/^the other card is away$/);
       processes.push(new DeviceProcess(host, 'gui-vm', guiDevices));
-      await chrome.line(/^the other card is back$/);
+      await next.line(/^the other card is back$/);
 
       await host.stopBroker();
       const log = host.path('audit');
