@@ -33,6 +33,14 @@ const withSystemd = needsThat(
 const run = (program: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): string =>
   execFileSync(program, args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'pipe'] });
 
+let built: string | null = null;
+
+/** The package of this tree: built once, in a directory of this process. */
+function debFile(): string {
+  built ??= buildDeb(dirname(realpathSync(DIST)), temporaryDirectory());
+  return built;
+}
+
 /** An empty root, and dpkg in it. Node and systemd are this machine's, so their packages are not asked for. */
 function emptyRoot(): { readonly at: (path: string) => string; readonly dpkg: (...args: string[]) => string } {
   const root = temporaryDirectory();
@@ -44,9 +52,8 @@ function emptyRoot(): { readonly at: (path: string) => string; readonly dpkg: (.
 }
 
 withDebian(deb, 'it is installed, works, goes, and leaves the keys alone unless it is asked not to', () => {
-  const file = buildDeb(dirname(realpathSync(DIST)), temporaryDirectory());
   const { at, dpkg } = emptyRoot();
-  dpkg('-i', file);
+  dpkg('-i', debFile());
   assert.match(readFileSync(at('etc/passwd'), 'utf8'), /^argus:x:\d+:\d+:.*:\/var\/lib\/argus:\/usr\/sbin\/nologin$/m);
   assert.is(statSync(at('var/lib/argus')).mode & 0o777, 0o700);
   assert.is(statSync(at('usr/lib/argus-broker/package.json')).mode & 0o777, 0o644);
@@ -75,8 +82,7 @@ withDebian(deb, 'it is installed, works, goes, and leaves the keys alone unless 
 
 needs('lintian', 'lintian')(deb, 'lintian finds nothing', () => {
   assert.ok(existsSync(join(DIST, 'clients/cli/main.js')), 'dist is missing: npm run build');
-  const file = buildDeb(dirname(realpathSync(DIST)), temporaryDirectory());
-  const { status, stdout } = spawnSync('lintian', ['--fail-on', 'error,warning', file], { encoding: 'utf8' });
+  const { status, stdout } = spawnSync('lintian', ['--fail-on', 'error,warning', debFile()], { encoding: 'utf8' });
   assert.is(stdout, '');
   assert.is(status, 0);
 });

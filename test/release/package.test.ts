@@ -21,16 +21,26 @@ const withBuild = needsThat(() => existsSync(join(WORKING_TREE, 'dist/clients/cl
 const manifest = JSON.parse(readFileSync(join(WORKING_TREE, 'package.json'), 'utf8'));
 
 interface Packed {
-  readonly filename: string;
+  /** Where it lies. */
+  readonly file: string;
   readonly size: number;
   readonly unpackedSize: number;
   readonly files: readonly { readonly path: string }[];
 }
 
-function pack(...options: readonly string[]): Packed {
-  const words = ['pack', '--json', '--ignore-scripts', ...options];
+let packed: Packed | null = null;
+
+/** The package of this tree: packed once, into a directory of this process. */
+function pack(): Packed {
+  packed ??= packInto(temporaryDirectory());
+  return packed;
+}
+
+function packInto(directory: string): Packed {
+  const words = ['pack', '--json', '--ignore-scripts', '--pack-destination', directory];
   const said = execFileSync('npm', words, { cwd: WORKING_TREE, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  return JSON.parse(said)[0];
+  const [one] = JSON.parse(said);
+  return { ...one, file: join(directory, one.filename) };
 }
 
 /** What a module loads, as a path: imports, and files that it names relative to itself. */
@@ -42,7 +52,7 @@ function loadedBy(path: string): readonly string[] {
 }
 
 withBuild(npmPackage, 'every module in it is loaded by an export or by a program', () => {
-  const { files } = pack('--dry-run');
+  const { files } = pack();
   const paths = new Set(files.map(({ path }) => path));
   const exported = Object.values(manifest.exports as Record<string, string | { readonly default: string }>)
     .map((entry) => (typeof entry === 'string' ? entry : entry.default))
@@ -67,7 +77,7 @@ withBuild(npmPackage, 'every module in it is loaded by an export or by a program
 });
 
 withBuild(npmPackage, 'it has no tests, no source maps and no sources, and stays small', () => {
-  const { files, size, unpackedSize } = pack('--dry-run');
+  const { files, size, unpackedSize } = pack();
   const unwanted = files
     .map(({ path }) => path)
     .filter((path) => /\.map$|^(test|bench|node_modules)\/|[^.]..\.tsx?$|\.deb$/.test(path) && !path.endsWith('.d.ts'));
@@ -130,9 +140,9 @@ needsCleanRoot('npm', 'npm')(
   () => {
     assert.ok(existsSync(join(WORKING_TREE, 'dist/clients/cli/main.js')), 'dist is missing: npm run build');
     const consumer = temporaryDirectory();
-    const { filename } = pack('--pack-destination', consumer);
+    const { file } = pack();
     writeFileSync(join(consumer, 'package.json'), '{"type": "module", "private": true}');
-    const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', `./${filename}`];
+    const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', file];
     execFileSync('npm', install, { cwd: consumer, stdio: 'pipe' });
     const modules = join(consumer, 'node_modules');
     for (const name of ['typescript', '@types/node', 'esbuild']) assert.not(existsSync(join(modules, name)), name);

@@ -15,14 +15,13 @@ const MAGIC = 0xa5;
 export const HEAD_BYTES = 8;
 
 export function bytesOf(flow: StreamFlow, from: number, to: number): Uint8Array {
-  const head = headOf(flow);
-  return Uint8Array.from({ length: to - from }, (_, index) => byteAt(flow, head, from + index));
-}
-
-function byteAt({ domid, number, direction }: StreamFlow, head: Uint8Array, at: number): number {
-  const named = head[at];
-  if (direction === 'request' && named !== undefined) return named;
-  return (domid * 7 + number * 17 + at * 31 + (at >> 8) * 3 + (direction === 'answer' ? 1 : 0)) & 0xff;
+  const { domid, number, direction } = flow;
+  const first = domid * 7 + number * 17 + (direction === 'answer' ? 1 : 0);
+  const bytes = new Uint8Array(to - from);
+  // A loop: a function for each byte took an eighth of the time of all simulations.
+  for (let at = from; at < to; at++) bytes[at - from] = first + at * 31 + (at >> 8) * 3;
+  if (direction === 'request' && from < HEAD_BYTES) bytes.set(headOf(flow).subarray(from, to));
+  return bytes;
 }
 
 function headOf({ domid, number }: StreamFlow): Uint8Array {
