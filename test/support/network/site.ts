@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { type Broker, startBroker } from '../../../broker/index.ts';
 import { createAuthority, issueIdentity } from '../../../keys/index.ts';
 import { copyShippedPolicy } from '../../../policy/index.ts';
+import { pictureOf } from '../process-picture.ts';
 import { CLI, nodeArguments } from '../program.ts';
 import { temporaryDirectory } from '../temp.ts';
 
@@ -132,13 +133,14 @@ function startAgent(args: readonly string[], namespace: string | undefined): Age
       resolve();
     });
   });
-  /** An agent that stays is killed, and its last words are the message of the failure. */
+  /** An agent that stays is killed. The message of the failure has its last words, and what it was doing. */
   const ends = async (signal: string): Promise<void> => {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
+        const picture = pictureOf(child.pid ?? 0);
         child.kill('SIGKILL');
-        reject(new Error(`the agent did not end on ${signal}:\n${said}`));
+        reject(new Error(`the agent did not end on ${signal}:\n${said}\n${picture}`));
       }, AGENT_END_MS);
     });
     await Promise.race([exited, late]).finally(() => clearTimeout(timer));

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { pictureOf } from '../process-picture.ts';
 import { compiledPath } from './compile.ts';
 import { type Outcome, readOutcome, spentMs, splitByFile, type TestEvent } from './events.ts';
 import { isGroupAlive, killGroup } from './process-group.ts';
@@ -102,8 +103,11 @@ async function executeInto(
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
 
   let isTimedOut = false;
+  let picture = '';
   const timer = setTimeout(() => {
     isTimedOut = true;
+    // A test that waits for a child has no deadline of its own: this is the only trace of what the child was doing.
+    picture = pictureOf(leader);
     killGroup(leader);
   }, options.timeoutMs);
   const ending = await new Promise<string | null>((resolve) => {
@@ -116,7 +120,11 @@ async function executeInto(
   running.delete(leader);
   await Promise.race([closed, delay(LEFTOVER_GRACE_MS, undefined, { ref: false })]);
   const output = Buffer.concat(chunks).toString('utf8');
-  if (isTimedOut) return { output, fault: { kind: 'timeout', message: `no end after ${options.timeoutMs} ms` } };
+  if (isTimedOut)
+    return {
+      output: `${output}\n${picture}\n`,
+      fault: { kind: 'timeout', message: `no end after ${options.timeoutMs} ms` },
+    };
   if (hasLeftovers) return { output, fault: { kind: 'leftover', message: 'left processes running' } };
   return { output, fault: ending === null ? null : { kind: 'exit', message: ending } };
 }

@@ -75,9 +75,13 @@ runner('a file that does not end is ended, and its pending test named', async ()
     `no end after ${timeoutMs} ms`,
     'suite "hanging": "hangs" never finished (pending promise, exit or kill)',
   ]);
+  if (process.platform === 'linux') {
+    assert.match(run.output, /^process \d+: .*hanging\.js$/m);
+    assert.match(run.output, /^process \d+: sleep 1000$/m);
+  }
 });
 
-runner('files are picked by any word of their path; those that need the machine come last', () => {
+runner('files are picked by any word of their path, and grouped by what disturbs them', () => {
   const all = planTests(root, []);
   assert.ok(all.parallel.includes('test/support/runner/run.test.ts'));
   assert.ok(all.inMemory.includes('test/core/ring.test.ts'));
