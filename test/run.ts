@@ -28,19 +28,17 @@ import {
   readFloors,
   writeFloors,
 } from './support/runner/coverage.ts';
-import { type Plan, planTests } from './support/runner/plan.ts';
+import { estimate, type Plan, planTests, runPlan, type Unit } from './support/runner/plan.ts';
 import { repeat } from './support/runner/repeat.ts';
 import { print, reportRun, summaryOf, type Totals } from './support/runner/report.ts';
 import { type FileRunOptions, killRunningFiles, runBatch, runFile } from './support/runner/run-file.ts';
-import { batches, estimate, longestFirst, readTimes, type Times, writeTimes } from './support/runner/timing.ts';
+import { readTimes, type Times, writeTimes } from './support/runner/timing.ts';
 import { temporaryDirectory } from './support/temp.ts';
 
 /** For what runs side by side, next to the one for what does not. More make each other slower, not the run faster. */
 const MAX_WORKERS = 2;
 /** Machines boot in software emulation: a file that boots several may take this many times as long. */
 const MACHINES_TIMEOUT_FACTOR = 2;
-/** A failure prints the output of its whole batch, so a batch is not everything. */
-const MAX_BATCH_MS = 20_000;
 /** Of each test that feeds random input; a longer search sets the variable: `FUZZ_SECONDS=60 npm test -- fuzz`. */
 const ENVIRONMENT = { FUZZ_SECONDS: process.env.FUZZ_SECONDS ?? '0.5' };
 const QUICK_ENVIRONMENT = { FUZZ_SECONDS: '0.1', PROPERTY_SHARE: '0.2' };
@@ -71,28 +69,24 @@ async function main(): Promise<number> {
   /** Only the whole can be held against a floor. */
   const isWhole = words.length === 0 && !quick && !IS_COMPILED;
   const counted = join(temporaryDirectory(), 'coverage');
-  const runUnit = async (files: readonly string[]): Promise<void> => {
+  const runUnit = async (files: Unit): Promise<void> => {
     const [file = ''] = files;
-    const factor = plan.machines.includes(file) ? MACHINES_TIMEOUT_FACTOR : 1;
+    const isMachine = plan.machines.includes(file);
+    const factor = isMachine ? MACHINES_TIMEOUT_FACTOR : 1;
+    const yields = !isMachine && !plan.serial.includes(file);
     const runs = plan.inMemory.includes(file)
-      ? await runBatch(files, isWhole ? { ...options, env: { ...options.env, NODE_V8_COVERAGE: counted } } : options)
-      : [await runFile(file, { ...options, timeoutMs: factor * timeoutMs })];
+      ? await runBatch(files, {
+          ...options,
+          yields,
+          ...(isWhole && { env: { ...options.env, NODE_V8_COVERAGE: counted } }),
+        })
+      : [await runFile(file, { ...options, yields, timeoutMs: factor * timeoutMs })];
     for (const [index, run] of runs.entries()) {
       reportRun(run, totals, runs.slice(0, index));
       measured.set(run.file, run.milliseconds);
     }
   };
-  const runAll = async (units: readonly (readonly string[])[], lanes: number): Promise<void> => {
-    const queue = [...units];
-    const work = async (): Promise<void> => {
-      for (let unit = queue.shift(); unit !== undefined; unit = queue.shift()) await runUnit(unit);
-    };
-    await Promise.all(Array.from({ length: lanes }, work));
-  };
-  const each = (files: readonly string[]): string[][] => longestFirst(times, files).map((file) => [file]);
-  const beside = [...each(plan.parallel), ...batches(times, plan.inMemory, MAX_BATCH_MS)];
-  await Promise.all([runAll(each(plan.serial), 1), runAll(beside, workers)]);
-  await runAll(each(plan.machines), 1);
+  await runPlan(plan, times, workers, runUnit);
 
   if (shouldWriteTimes) writeTimes(root, measured);
   if (isWhole) totals.failed += reportCoverage(readCoverage(tree, counted), shouldWriteTimes);

@@ -1,6 +1,7 @@
-/** Finds the test files, selects the requested ones, and knows which of them disturb each other. */
+/** Finds the test files, selects the requested ones, and knows which of them may run at the same time. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
+import { batches, longestFirst, START_IN_BATCH_MS, type Times, timeOf } from './timing.ts';
 
 export interface Plan {
   /** Files that start nothing. Several of them share a process. */
@@ -9,7 +10,7 @@ export interface Plan {
   readonly parallel: readonly string[];
   /** Files that run one at a time, because they start programs and measure their output or sound. */
   readonly serial: readonly string[];
-  /** Files that boot machines, which use all cores. They run alone, after all others. */
+  /** Files that boot machines, which use more than a core. They run one at a time, next to others. */
   readonly machines: readonly string[];
 }
 
@@ -52,4 +53,52 @@ function startsSomething(root: string, file: string, seen: Set<string>): boolean
     )
     .filter((path) => path.startsWith('test/') && existsSync(join(root, path)));
   return imported.some((path) => startsSomething(root, path, seen));
+}
+
+/** Files that run in one process. */
+export type Unit = readonly string[];
+
+/** A failure prints the output of its whole batch, so a batch is not everything. */
+const MAX_BATCH_MS = 20_000;
+
+/**
+ * One worker runs the serial files. The others share the rest, and the first of them begins with the machines: these take
+ * longest, and two of them never run at once. Serial files mostly wait for sound and for browsers: they take a third of a
+ * core, so a machine has room next to them.
+ *
+ * @param run runs one unit to its end
+ */
+export async function runPlan(
+  plan: Plan,
+  times: Times,
+  workers: number,
+  run: (unit: Unit) => Promise<void>,
+): Promise<void> {
+  const work = async (queue: Unit[]): Promise<void> => {
+    for (let unit = queue.shift(); unit !== undefined; unit = queue.shift()) await run(unit);
+  };
+  const alone = (files: readonly string[]): Unit[] => longestFirst(times, files).map((file) => [file]);
+  const shared = [...alone(plan.parallel), ...batches(times, plan.inMemory, MAX_BATCH_MS)];
+  const machinesFirst = work(alone(plan.machines)).then(() => work(shared));
+  const others = Array.from({ length: workers - 1 }, () => work(shared));
+  await Promise.all([work(alone(plan.serial)), machinesFirst, ...others]);
+}
+
+export interface Estimate {
+  readonly seconds: number;
+  /** Number of files without a measured time. */
+  readonly unknown: number;
+}
+
+/** The time until the last worker ends. */
+export function estimate(times: Times, plan: Plan, workers: number): Estimate {
+  const sum = (files: readonly string[], each = 0): number =>
+    files.reduce((total, file) => total + timeOf(times, file) + each, 0);
+  const machines = sum(plan.machines);
+  const shared = machines + sum(plan.parallel) + sum(plan.inMemory, START_IN_BATCH_MS);
+  const all = [...plan.inMemory, ...plan.parallel, ...plan.serial, ...plan.machines];
+  return {
+    seconds: Math.round(Math.max(sum(plan.serial), machines, shared / workers) / 1_000),
+    unknown: all.filter((file) => times[file] === undefined).length,
+  };
 }

@@ -1,6 +1,6 @@
 /** Runs one test file in a process of its own, and returns the outcome with reasons. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,10 +20,14 @@ export interface FileRunOptions {
   /** The compiled tree (compile.ts). It is the working directory of the test, and test paths are relative to it. */
   readonly tree: string;
   readonly timeoutMs: number;
+  /** The file leaves the processor to those that measure sound or boot machines. */
+  readonly yields?: boolean;
   /** Added to the environment of the runner. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Of a file that yields. */
+const NICENESS = '5';
 const BATCH = 'test/support/runner/batch.ts';
 /** A test may end a moment before the processes that it has started and stopped. */
 const LEFTOVER_GRACE_MS = 1_000;
@@ -86,7 +90,9 @@ async function executeInto(
   args: readonly string[],
   options: FileRunOptions,
 ): Promise<Omit<Execution, 'events'>> {
-  const child = spawn(process.execPath, ['--enable-source-maps', compiledPath(program), ...args], {
+  const command = [process.execPath, '--enable-source-maps', compiledPath(program), ...args];
+  const [first = '', ...rest] = options.yields === true ? ['nice', '-n', NICENESS, ...command] : command;
+  const child = spawn(first, rest, {
     // In a process group of its own, so that all processes that it starts can be found and killed with it.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -96,6 +102,7 @@ async function executeInto(
   const leader = child.pid;
   if (leader === undefined) throw new Error(`cannot start "${process.execPath}" for "${program}"`);
   running.add(leader);
+  if (options.yields === true) yieldAsGroup(leader);
 
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -127,6 +134,15 @@ async function executeInto(
     };
   if (hasLeftovers) return { output, fault: { kind: 'leftover', message: 'left processes running' } };
   return { output, fault: ending === null ? null : { kind: 'exit', message: ending } };
+}
+
+/** Where the kernel shares the processor out by session, the niceness of a process counts within its session only. */
+function yieldAsGroup(leader: number): void {
+  try {
+    writeFileSync(`/proc/${leader}/autogroup`, NICENESS);
+  } catch {
+    // no such kernel, or the process has ended
+  }
 }
 
 async function endsWithin(leader: number, milliseconds: number): Promise<boolean> {

@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RunnerError, readArguments } from './arguments.ts';
-import { planTests } from './plan.ts';
+import { estimate, planTests, runPlan } from './plan.ts';
 import { runBatch, runFile } from './run-file.ts';
-import { batches, estimate } from './timing.ts';
+import { batches } from './timing.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const fixture = (name: string): string => `test/support/runner/fixtures/${name}.ts`;
@@ -118,11 +118,33 @@ runner('a test that starts something is not run in a batch, whichever of its fix
 const PLAN = { inMemory: ['a', 'b', 'c'], parallel: ['d'], serial: ['e'], machines: ['f'] };
 const TIMES = { a: 4_000, b: 3_000, c: 3_000, d: 6_000, e: 1_000, f: 10_000 };
 
-runner('the announced time is what the lanes add up to, and says what nobody has measured', () => {
-  assert.equal(estimate(TIMES, PLAN, 2), { seconds: 18, unknown: 0 });
-  assert.equal(estimate({ ...TIMES, e: 60_000 }, PLAN, 2), { seconds: 70, unknown: 0 });
+runner('the announced time is what the workers add up to, and says what nobody has measured', () => {
+  assert.equal(estimate(TIMES, PLAN, 2), { seconds: 13, unknown: 0 });
+  assert.equal(estimate({ ...TIMES, e: 60_000 }, PLAN, 2), { seconds: 60, unknown: 0 });
+  assert.equal(estimate({ ...TIMES, f: 50_000 }, PLAN, 2), { seconds: 50, unknown: 0 });
   assert.is(estimate({}, PLAN, 2).unknown, 6);
 });
+
+for (const workers of [1, 2])
+  runner(
+    `${workers} workers: neither two serial files nor two machines run at once, and every file runs once`,
+    async () => {
+      const plan = { ...PLAN, serial: ['e1', 'e2'], machines: ['f1', 'f2'] };
+      const running = new Set<string>();
+      const seen: string[] = [];
+      let most = 0;
+      await runPlan(plan, TIMES, workers, async (unit) => {
+        for (const file of unit) running.add(file);
+        seen.push(...unit);
+        for (const kind of ['e', 'f']) assert.ok([...running].filter((file) => file.startsWith(kind)).length <= 1);
+        most = Math.max(most, running.size);
+        await new Promise((resolve) => setImmediate(resolve));
+        for (const file of unit) running.delete(file);
+      });
+      assert.equal(seen.sort(), ['a', 'b', 'c', 'd', 'e1', 'e2', 'f1', 'f2']);
+      assert.ok(most > 1);
+    },
+  );
 
 runner('batches hold what fits into their time, longest files first', () => {
   assert.equal(batches(TIMES, PLAN.inMemory, 7_500), [['a', 'b'], ['c']]);

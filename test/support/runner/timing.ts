@@ -4,7 +4,6 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Plan } from './plan.ts';
 
 export type Times = Readonly<Record<string, number>>;
 
@@ -12,7 +11,7 @@ const TABLE = 'test/support/runner/times.json';
 /** Estimate for a file that is not in the table yet. */
 const UNKNOWN_MS = 2_000;
 /** Cost of starting one more file in a process that it shares with others. */
-const START_IN_BATCH_MS = 250;
+export const START_IN_BATCH_MS = 250;
 
 export function readTimes(root: string): Times {
   const path = join(root, TABLE);
@@ -48,22 +47,4 @@ export function batches(times: Times, files: readonly string[], maxMs: number): 
     }
   }
   return made.map((batch) => batch.files);
-}
-
-export interface Estimate {
-  readonly seconds: number;
-  /** Number of files without a measured time. */
-  readonly unknown: number;
-}
-
-/** `workers` run the parallel files, and one more runs the serial files. Machines come after both. */
-export function estimate(times: Times, plan: Plan, workers: number): Estimate {
-  const sum = (files: readonly string[], each = 0): number =>
-    files.reduce((total, file) => total + timeOf(times, file) + each, 0);
-  const beside = sum(plan.parallel) + sum(plan.inMemory, START_IN_BATCH_MS);
-  const all = [...plan.inMemory, ...plan.parallel, ...plan.serial, ...plan.machines];
-  return {
-    seconds: Math.round((Math.max(beside / workers, sum(plan.serial)) + sum(plan.machines)) / 1_000),
-    unknown: all.filter((file) => times[file] === undefined).length,
-  };
 }
