@@ -9,6 +9,7 @@ import { mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { findBinary } from '../support/needs.ts';
+import { pictureOf } from '../support/process-picture.ts';
 import { type ComposeFile, type ComposeService, startOrder } from './compose-file.ts';
 
 const COMPOSE_NATS_PORT = 4222;
@@ -47,7 +48,10 @@ export class Processes {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       const gone = once(child, 'exit');
       child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      const timer = setTimeout(() => {
+        process.stdout.write(`service that did not end on SIGTERM:\n${pictureOf(child.pid ?? 0)}\n`);
+        child.kill('SIGKILL');
+      }, 5_000);
       await gone;
       clearTimeout(timer);
     }

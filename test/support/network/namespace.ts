@@ -16,6 +16,8 @@ export interface Namespace {
   start(program: string, ...args: readonly string[]): { output(): string; stop(): Promise<void> };
 }
 
+const MAX_RUN_MS = 60_000;
+
 const made = new Set<string>();
 const running = new Set<ChildProcess>();
 let count = 0;
@@ -69,11 +71,11 @@ export function createNamespace(label: string): Namespace {
       execFile(
         'ip',
         ['netns', 'exec', name, program, ...args],
-        { timeout: 60_000, maxBuffer: 1 << 28 },
+        { timeout: MAX_RUN_MS, maxBuffer: 1 << 28 },
         (error, stdout, stderr) =>
           resolve({
             code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1,
-            output: stdout + stderr,
+            output: stdout + stderr + (error?.killed === true ? `\nkilled after ${MAX_RUN_MS} ms` : ''),
             stdout,
           }),
       );
