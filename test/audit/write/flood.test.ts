@@ -209,6 +209,23 @@ flood('a burst of an auditallow class is some records, whatever its rate', async
   await log.close();
 });
 
+flood('repeated sends are told apart by port, and each window has its own prompt records', async () => {
+  const { log, disk, clock } = await openOn();
+  for (let window = 0; window < 2; window++) {
+    for (let index = 0; index < 200; index++)
+      log.record({ event: 'send.allowed', by: permitOf(), port: 7 + (index % 2), bytes: 1 });
+    clock.advance(FLOOD_WINDOW_MS);
+    await settle();
+  }
+  await log.close();
+  const allowed = disk.records().filter(({ event }) => event === 'send.allowed');
+  for (const port of [7, 8]) {
+    const own = allowed.filter((record) => record.port === port);
+    assert.is(own.length, 2 * (PROMPT_RECORDS_PER_WINDOW + 1));
+    assert.is(counted(own, 'send.allowed'), 200);
+  }
+});
+
 flood('more kinds than an account may tell apart are counted per event', async () => {
   const { log, disk } = await openOn();
   for (let index = 0; index < 5_000; index++) log.record({ event: 'peer.fault', src: null, reason: `BUG_${index}` });

@@ -6,6 +6,7 @@
  * ports, so an account is limited to KINDS_PER_ACCOUNT kinds a window. Events beyond that are counted by event name
  * only. A kind that its account cannot pay for is held, like one that has used up its prompt records.
  */
+import type { Permit } from '../../../../policy/contract/index.ts';
 import type { AuditEvent } from '../../../record/index.ts';
 import type { Moment } from '../../body.ts';
 import { KINDS_PER_ACCOUNT, PROMPT_RECORDS_PER_WINDOW } from '../../limits.ts';
@@ -32,6 +33,8 @@ export interface Repeat {
 
 export class Repeats {
   readonly #kinds = new Map<LogAccount, Map<string, Repeat>>();
+  /** The kinds of sends, by permit and port, without the mixed ones: a send that is repeated needs no name. */
+  readonly #sends = new Map<Permit, Map<number, Repeat>>();
   readonly #held = new Set<string>();
 
   /** True: the event is held until the window ends. False: it is paid, and must be written now. */
@@ -68,11 +71,24 @@ export class Repeats {
   turn(): readonly Repeat[] {
     const held = [...this.#kinds.values()].flatMap((kinds) => [...kinds.values()].filter(({ count }) => count > 0));
     this.#kinds.clear();
+    this.#sends.clear();
     this.#held.clear();
     return held;
   }
 
   #kind(event: AuditEvent, at: Moment, account: LogAccount): Repeat {
+    if (event.event !== 'send.allowed') return this.#named(event, at, account);
+    const known = this.#sends.get(event.by)?.get(event.port);
+    if (known !== undefined) return known;
+    const kind = this.#named(event, at, account);
+    if (!kind.isMixed) {
+      const ports = this.#sends.get(event.by) ?? new Map<number, Repeat>();
+      this.#sends.set(event.by, ports.set(event.port, kind));
+    }
+    return kind;
+  }
+
+  #named(event: AuditEvent, at: Moment, account: LogAccount): Repeat {
     let kinds = this.#kinds.get(account);
     if (kinds === undefined) {
       kinds = new Map();
