@@ -262,6 +262,7 @@ export class Bridge implements RemoteBroker {
     this.#walker.begin(plaintext);
     const fault = this.receiveMore(share);
     if (this.hasMore) this.#walker.keep();
+    else this.#walker.freeKept();
     return fault;
   }
 

@@ -137,6 +137,7 @@ export class Peer extends Outbox implements Flushable {
     this.#walker.begin(plaintext);
     const fault = this.receiveMore(share);
     if (this.hasMore) this.#walker.keep();
+    else this.#walker.freeKept();
     return fault;
   }
 

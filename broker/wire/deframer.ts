@@ -22,6 +22,13 @@ export class Deframer {
   maxLength: number;
   #chunk: Uint8Array = EMPTY;
   #at = 0;
+  /**
+   * Memory for `keep`, as long as it is needed for chunk after chunk: new memory for each would be garbage in
+   * megabytes.
+   */
+  #kept: Uint8Array = EMPTY;
+  /** `#chunk` lies in `#kept`. */
+  #isKept = false;
   /** An unfinished record; while it is empty, records are read from the chunk itself. */
   readonly #store = new RecordStore();
   /** Length of the record in `#store`, once its header has arrived. The store never holds more. */
@@ -39,7 +46,8 @@ export class Deframer {
 
   /** Bytes of allocated memory, which may be more than the bytes held in it. */
   get memoryBytes(): number {
-    return this.#store.memoryBytes + this.#chunk.length - this.#at;
+    const chunk = this.#isKept ? 0 : this.#chunk.length - this.#at;
+    return this.#store.memoryBytes + this.#kept.length + chunk;
   }
 
   /** Reads the next chunk in place. Before its bytes change, call `next` until it returns 'more', or call `keep`. */
@@ -47,14 +55,19 @@ export class Deframer {
     if (this.#fault !== null) return;
     this.#chunk = this.#at < this.#chunk.length ? joined(this.#chunk.subarray(this.#at), chunk) : chunk;
     this.#at = 0;
+    this.#isKept = false;
   }
 
   /** Copies the rest of the chunk: the reader stops here for now, and the caller reuses the chunk's memory. */
   keep(): void {
-    const rest = this.#chunk.length - this.#at;
+    if (this.#isKept) return;
+    const rest = this.#chunk.subarray(this.#at);
+    if (this.#kept.length < rest.length) this.#kept = new Uint8Array(rest.length);
+    this.#kept.set(rest);
     // Drop the chunk also when nothing is left of it: the caller may even free its memory.
-    this.#chunk = rest === 0 ? EMPTY : joined(this.#chunk.subarray(this.#at), EMPTY); // not slice(): a Buffer's is a view
+    this.#chunk = this.#kept.subarray(0, rest.length);
     this.#at = 0;
+    this.#isKept = true;
   }
 
   /** The next whole record, 'more' when the stream must bring more first, or a fault, which is final. */
@@ -106,18 +119,24 @@ export class Deframer {
   }
 
   #wait(): 'more' {
-    // The chunk belongs to the carrier, and keeping a view of it would keep its whole memory.
-    this.#chunk = EMPTY;
-    this.#at = 0;
+    if (!this.#isKept && this.#chunk.length > 0) this.#kept = EMPTY;
+    this.#dropChunk();
     return 'more';
   }
 
   #fail(fault: RecordFault): RecordFault {
     this.#fault = fault;
-    this.#chunk = EMPTY;
-    this.#at = 0;
+    this.#kept = EMPTY;
+    this.#dropChunk();
     this.#store.clear();
     return fault;
+  }
+
+  /** The chunk belongs to the carrier, and keeping a view of it would keep its whole memory. */
+  #dropChunk(): void {
+    this.#chunk = EMPTY;
+    this.#at = 0;
+    this.#isKept = false;
   }
 }
 

@@ -19,6 +19,8 @@ import {
 import { DataField } from './data-frame.ts';
 import { Op } from './op.ts';
 
+/** The records of a sender are often alike, so what is left of the first is often a little less than of the next. */
+const MIN_KEPT_BYTES = 4_096;
 const NOTHING = new Uint8Array(0);
 const NO_VIEW = new DataView(NOTHING.buffer);
 
@@ -33,6 +35,8 @@ export class FrameWalker {
   /** 0 before the first frame and after the last. */
   op = 0;
   #end = 0;
+  /** Memory for `keep`. */
+  #kept: Uint8Array = NOTHING;
 
   /** Starts at the front of a record's plaintext. */
   begin(plaintext: Uint8Array): void {
@@ -70,11 +74,19 @@ export class FrameWalker {
 
   /**
    * Copies the frames after the present one: the walk stops here for now, and the owner of the record reuses its bytes.
-   * `next` continues in the copy. By rule 3 it is at most one large frame or MAX_RECORD_PLAINTEXT_BYTES.
+   * `next` continues in the copy. By rule 3 it is at most one large frame or MAX_RECORD_PLAINTEXT_BYTES. A walk that
+   * stops in record after record copies them to the same memory: new memory for each would be garbage in megabytes.
    */
   keep(): void {
-    const rest = Uint8Array.from(this.bytes.subarray(this.at + this.length, this.#end));
-    this.begin(rest);
+    const rest = this.bytes.subarray(this.at + this.length, this.#end);
+    if (this.#kept.length < rest.length) this.#kept = new Uint8Array(Math.max(rest.length, MIN_KEPT_BYTES));
+    this.#kept.set(rest);
+    this.begin(this.#kept.subarray(0, rest.length));
+  }
+
+  /** Frees the memory of `keep`: the last record needed none. */
+  freeKept(): void {
+    this.#kept = NOTHING;
   }
 
   /** Forgets the record. */

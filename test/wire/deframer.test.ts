@@ -171,4 +171,35 @@ deframing('a chunk that was read to its end is let go by keep: its lender may ta
   assert.is(deframer.next(), 'more');
 });
 
+deframing('what is kept of chunk after chunk takes the same memory, until a chunk is read at once', () => {
+  const deframer = new Deframer(1_000);
+  const chunk = Buffer.concat([0, 1, 2].map((index) => recordOf(index, Buffer.alloc(100, index))));
+  const memories = new Set<ArrayBufferLike>();
+  for (let round = 0; round < 3; round++) {
+    const lent = new Uint8Array(chunk);
+    deframer.push(lent);
+    assert.is(describe(taken(deframer)), describe(taken(new Deframer(1_000), chunk)));
+    deframer.keep();
+    lent.fill(0xee);
+    deframer.keep();
+    for (const index of [1, 2]) {
+      const record = taken(deframer);
+      assert.equal([record.sequence, [...new Set(record.body)]], [index, [index]]);
+      memories.add(record.body.buffer);
+    }
+    assert.is(deframer.next(), 'more');
+    assert.is(deframer.memoryBytes, 2 * recordOf(0, new Uint8Array(100)).length);
+  }
+  assert.is(memories.size, 1);
+  assert.is(collect(deframer, [chunk]).length, 3);
+  assert.is(deframer.memoryBytes, 0);
+});
+
+function taken(deframer: Deframer, chunk?: Uint8Array): DeframedRecord {
+  if (chunk !== undefined) deframer.push(chunk);
+  const record = deframer.next();
+  if (typeof record === 'string') throw new Error(record);
+  return record;
+}
+
 deframing.run();

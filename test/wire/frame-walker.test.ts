@@ -109,4 +109,25 @@ walks('any bytes are walked over or refused, and no byte is part of two frames',
   );
 });
 
+walks('what is left of record after record is copied to the same memory, until it is freed', () => {
+  const walker = new FrameWalker();
+  const pongs = joined(...[1, 2, 3].map(() => frame(12, Op.pong)));
+  const kept = (): ArrayBufferLike => {
+    const lent = new Uint8Array(pongs);
+    walker.begin(lent);
+    assert.is(walker.next(), 'frame');
+    walker.keep();
+    lent.fill(0xee);
+    const { buffer } = walker.bytes;
+    for (const left of [true, false])
+      assert.equal([walker.next(), walker.op, walker.hasMore], ['frame', Op.pong, left]);
+    assert.is(walker.next(), 'end');
+    return buffer;
+  };
+  const first = kept();
+  assert.is(kept(), first);
+  walker.freeKept();
+  assert.is.not(kept(), first);
+});
+
 walks.run();

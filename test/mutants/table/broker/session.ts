@@ -493,8 +493,8 @@ export const SESSION: readonly Mutant[] = [
   },
   {
     in: 'broker/wire/deframer.ts',
-    find: 'rest === 0 ? EMPTY :',
-    replace: 'rest === 0 ? this.#chunk :',
+    find: 'this.#chunk = this.#kept.subarray(0, rest.length);',
+    replace: 'if (rest.length > 0) this.#chunk = this.#kept.subarray(0, rest.length);',
     promise: 'no input breaks the parser',
     tests: ['test/wire/deframer.test.ts'],
   },
