@@ -1,4 +1,5 @@
 /** `argus broker`: runs a broker in the foreground until SIGTERM or SIGINT; SIGHUP reloads the policy. */
+import { setFlagsFromString } from 'node:v8';
 import { Command } from 'commander';
 import {
   type Broker,
@@ -41,6 +42,9 @@ export function brokerCommand(): Command {
 }
 
 async function run(options: ReturnType<typeof readOptions>, signal: AbortSignal): Promise<void> {
+  // V8 shares a collection of young garbage, a millisecond of work, with helper threads, and all domains wait until the
+  // last helper is done. On a host whose cores are busy, a helper gets a processor after up to 100 ms.
+  setFlagsFromString('--no-parallel-scavenge');
   let broker: Broker | null = null;
   let wasHungUp = false;
   // Before it starts, as for the signals that end it.
