@@ -4,6 +4,7 @@
  *
  * QEMU 10 and Linux 6.12 come from Debian's backports. Where apt does not list them the guest is not booted, so that a
  * run of all tests does not download 120 MB: the card itself is tested in memory (test/devices/sound-device.test.ts).
+ * CI runs this file before the others, with lists of apt that have them.
  */
 import { join } from 'node:path';
 import { suite } from 'uvu';
