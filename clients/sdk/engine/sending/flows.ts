@@ -33,6 +33,8 @@ export class Flows {
 
   /** A send without deadline to this ring would overtake others. */
   isBlocked(domid: number, port: number): boolean {
+    const last = this.#last;
+    if (last !== null && last.domid === domid && last.port === port) return last.isBlocked;
     if (this.#flows.size === 0) return false;
     return this.#flows.get(domid * TWO_32 + port)?.isBlocked ?? false;
   }

@@ -136,15 +136,14 @@ export class Sends implements FlowActions {
     deadline: number | undefined,
   ): void {
     const { name, port } = send;
-    const to = { domain: name ?? send.domid, port };
     const bytes = payload instanceof Uint8Array ? payload.length : -1;
     if (bytes < 0 || bytes > MAX_MESSAGE_BYTES || type >>> 0 !== type) {
-      const fault = requestFault({ to, from, type, iov: payload }, bytes);
+      const fault = requestFault({ to: destinationOf(send), from, type, iov: payload }, bytes);
       if (fault !== null) throw fault;
     }
     if (this.#ended !== null) throw this.#ended;
     const length = DATA_FRAME_HEADER_BYTES + bytes;
-    if (this.#isFull(length)) throw wordError('ENOBUFS', describe(to), undefined, NOT_SENT);
+    if (this.#isFull(length)) throw wordError('ENOBUFS', describe(destinationOf(send)), undefined, NOT_SENT);
     const domid = name === null ? send.domid : this.#names.lookup(name);
     const uplink = domid < 0 || this.#flows.isBlocked(domid, port) ? null : this.#uplink;
     send.reuse(number, bytes, deadline === undefined ? undefined : this.#platform.now() + deadline);
@@ -444,6 +443,10 @@ export class Sends implements FlowActions {
     });
     if (Number.isFinite(next)) this.#watchDeadline(next);
   }
+}
+
+function destinationOf({ name, domid, port }: FlowSend): SendvRequest['to'] {
+  return { domain: name ?? domid, port };
 }
 
 function overtaking(what: string): ArgusError {
