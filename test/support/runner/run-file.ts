@@ -26,8 +26,8 @@ export interface FileRunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Of a file that yields. */
-const NICENESS = '5';
+/** Of a file that yields: two thirds of an equal share, so that its own deadlines hold next to a machine. */
+const NICENESS = '2';
 const BATCH = 'test/support/runner/batch.ts';
 /** A test may end a moment before the processes that it has started and stopped. */
 const LEFTOVER_GRACE_MS = 1_000;
