@@ -17,12 +17,20 @@ export const MAX_SEGMENT_FRAME_BYTES = 65_549;
 export const TAP_READS_PER_TURN = 32;
 /** Frames that one long TCP segment may be cut into: 64 KiB in pieces of 256 bytes. Linux has pieces of 536 or more. */
 export const MAX_NET_PIECES = 256;
-/** Ring for frames, bytes: as much as a gigabit brings in 8 ms; more would only be waited in. */
-export const ETHERNET_RING_BYTES = 1_048_576;
+/**
+ * Ring for the frames of one peer, bytes: at most what 3.5 Gbit/s bring in 10 ms, and at least a quarter of it. The peers of a
+ * link share the most, so that a link with many takes no more of its domain's quota than the least for each.
+ */
+export const MAX_ETHERNET_RING_BYTES = 4_194_304;
+export const MIN_ETHERNET_RING_BYTES = 1_048_576;
 /** Ring for DHCP and routes, bytes: some dozens of their largest messages. */
 export const CONTROL_RING_BYTES = 65_536;
-/** Frames of one link to one peer whose outcome is not known yet, bytes; past it the link waits or drops. */
-export const LINK_WINDOW_BYTES = 1_048_576;
+/**
+ * Frames of one link to one peer whose outcome is not known yet, bytes; past it the link waits or drops. The peers of a link
+ * share the most, half of what a session queues by default, as long as each has the least.
+ */
+export const MAX_LINK_WINDOW_BYTES = 4_194_304;
+export const MIN_LINK_WINDOW_BYTES = 1_048_576;
 /** How long a frame waits for room in its receiver's ring: longer than a scheduling hiccup, shorter than a TCP timeout. */
 export const FRAME_DEADLINE_MS = 150;
 /** Bytes that may wait in this process for the attachment to take them. */

@@ -6,6 +6,7 @@
  * As on any Ethernet, frames can be lost; each loss is counted under its reason.
  */
 import { type Clock, Fifo, nodeClock } from '../../../../broker/base/index.ts';
+import { MSG_SLOT_BYTES } from '../../../../broker/wire/index.ts';
 import { ArgusError, type FlowEvents, type Message, type OpenFlow } from '../../../sdk/index.ts';
 import { BOOTREPLY, FLAG_BROADCAST, Option } from '../dhcp/constants.ts';
 import { addressOption, cleanDhcp, decodeDhcp } from '../dhcp/message.ts';
@@ -16,11 +17,13 @@ import {
   DHCP_DEADLINE_MS,
   DHCP_SERVER_PORT,
   ETHERNET_PORT,
-  ETHERNET_RING_BYTES,
   FRAME_DEADLINE_MS,
-  LINK_WINDOW_BYTES,
+  MAX_ETHERNET_RING_BYTES,
   MAX_FRAME_BYTES,
+  MAX_LINK_WINDOW_BYTES,
   MAX_SEGMENT_FRAME_BYTES,
+  MIN_ETHERNET_RING_BYTES,
+  MIN_LINK_WINDOW_BYTES,
 } from '../limits.ts';
 import type { LinkAttachment, SegmentPort } from './attachment.ts';
 import { dhcpFrame, dhcpOf } from './dhcp-frame.ts';
@@ -79,6 +82,11 @@ const RESUME_PART = 3 / 4;
 /** Source of frames that carry the broker's DHCP messages: locally administered, and no host has it. */
 const DHCP_STATION = Uint8Array.of(0x02, 0x61, 0x72, 0x67, 0x75, 0x73);
 
+/** An equal part for each peer, in whole slots of a ring. */
+function partOf(most: number, peers: number, least: number): number {
+  return Math.max(least, Math.floor(most / Math.max(peers, 1) / MSG_SLOT_BYTES) * MSG_SLOT_BYTES);
+}
+
 function takesWork({ takesOffload: isAble, isRefused }: Peer): boolean {
   return isAble && !isRefused;
 }
@@ -88,6 +96,8 @@ export class Link {
   readonly #vm: DomainSession;
   readonly #options: LinkOptions;
   readonly #peers = new Map<string, Peer>();
+  /** Of the flow to each peer. */
+  readonly #windowBytes: number;
   readonly #stations = new Stations();
   readonly #rings: KeptRing[] = [];
   /** Refusals of DHCP that were already reported: a client asks again every few seconds. */
@@ -106,12 +116,14 @@ export class Link {
   constructor(vm: DomainSession, options: LinkOptions) {
     this.#vm = vm;
     this.#options = options;
+    const { length } = options.peers;
+    this.#windowBytes = partOf(MAX_LINK_WINDOW_BYTES, length, MIN_LINK_WINDOW_BYTES);
     for (const name of options.peers)
       this.#peers.set(name, {
         name,
         flow: null,
         work: new Fifo(),
-        kinds: new SentKinds(),
+        kinds: new SentKinds(this.#windowBytes),
         takesOffload: false,
         isRefused: false,
       });
@@ -121,8 +133,9 @@ export class Link {
   async open(): Promise<void> {
     const { dhcp, isDirect, clock = nodeClock } = this.#options;
     this.#vm.on('reconnected', this.#onReconnected);
+    const length = partOf(MAX_ETHERNET_RING_BYTES, this.#peers.size, MIN_ETHERNET_RING_BYTES);
     for (const { name } of this.#peers.values()) {
-      const wish = { port: ETHERNET_PORT, partner: name, length: ETHERNET_RING_BYTES };
+      const wish = { port: ETHERNET_PORT, partner: name, length };
       // With a direct attachment `#receive` has no promise, and the frame is copied once: into the device.
       const ring =
         isDirect === true
@@ -144,7 +157,7 @@ export class Link {
     const flow = await this.#vm.flow({
       to: { domain: peer.name, port: ETHERNET_PORT },
       deadline: FRAME_DEADLINE_MS,
-      windowBytes: LINK_WINDOW_BYTES,
+      windowBytes: this.#windowBytes,
     });
     flow.on('refused', (refusal) => this.#onRefused(peer, refusal));
     flow.on('decided', ({ number }) => this.#onDecided(peer, number));
@@ -240,7 +253,7 @@ export class Link {
     peer.kinds.sent(flow.sent, frame);
     if (leavesWork(type)) peer.work.push(flow.sent);
     // With one peer its pace is the link's, so the sender is slowed down; with several, one must not stop the others.
-    if (this.#peers.size === 1 && room < LINK_WINDOW_BYTES / 2 && !this.#isPaused) {
+    if (this.#peers.size === 1 && room < this.#windowBytes / 2 && !this.#isPaused) {
       this.#isPaused = true;
       this.#attachment?.pause();
     }
@@ -256,7 +269,7 @@ export class Link {
 
   #onDecided({ flow, work }: Peer, number: number): void {
     while ((work.at(0) ?? Number.POSITIVE_INFINITY) <= number) work.shift();
-    if (!this.#isPaused || (flow?.room ?? 0) < LINK_WINDOW_BYTES * RESUME_PART) return;
+    if (!this.#isPaused || (flow?.room ?? 0) < this.#windowBytes * RESUME_PART) return;
     this.#isPaused = false;
     this.#attachment?.resume();
   }

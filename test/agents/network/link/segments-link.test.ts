@@ -317,6 +317,32 @@ links('an answer that the kernel has ready after a write leaves in the same turn
   await here.link.close();
 });
 
+/** Ring and window, bytes, that a link with so many peers has for each. */
+async function room(peers: number): Promise<unknown> {
+  const session = new SessionDouble('net-vm');
+  const found = new Set<string>();
+  let length = 0;
+  session.registerRing = (wish) => {
+    ({ length } = wish);
+    return SessionDouble.prototype.registerRing.call(session, wish);
+  };
+  session.flow = (request) => {
+    found.add(`${length} ${request.windowBytes}`);
+    return SessionDouble.prototype.flow.call(session, request);
+  };
+  const names = Array.from({ length: peers }, (_, index) => `vm-${index}`);
+  const link = new Link(session, { peers: names, dhcp: null, isDirect: true });
+  await link.open();
+  await link.close();
+  return [...found];
+}
+
+links('many peers share what one link takes of the quotas of its domain, and each has the least', async () => {
+  assert.equal(await room(1), ['4194304 4194304']);
+  assert.equal(await room(3), ['1398096 1398096']);
+  assert.equal(await room(60), ['1048576 1048576']);
+});
+
 links('without koffi there are no calls, and the reason says so', () => {
   const reason = tapCalls(() => {
     throw new Error("Cannot find module 'koffi'\nRequire stack: …");
