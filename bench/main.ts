@@ -9,7 +9,7 @@ import { ARM_NAMES, type ArmName, DEFAULT_ARMS, isArmName } from './arms/arm.ts'
 import { runConsole } from './audit/console.ts';
 import { renderAudit, runAudit } from './audit/run.ts';
 import { Cleanup } from './cleanup.ts';
-import { FULL_DEVICES, QUICK_DEVICES, runDevices } from './devices/run.ts';
+import { DEVICE_KINDS, type DeviceKind, FULL_DEVICES, QUICK_DEVICES, runDevices } from './devices/run.ts';
 import { renderDevices } from './devices/table.ts';
 import { ATTACKS, KINDS, type Kind } from './fairness/kinds.ts';
 import { type FairnessRequest, FULL_FAIRNESS, QUICK_FAIRNESS, runFairness } from './fairness/run.ts';
@@ -44,6 +44,7 @@ interface Options {
   readonly records?: number;
   readonly fairness: boolean;
   readonly devices: boolean;
+  readonly kinds?: readonly DeviceKind[];
   readonly sound: boolean;
   readonly minutes?: number;
   readonly audioVm?: SoundServerKind;
@@ -78,9 +79,18 @@ const program = new Command('npm run bench --')
     'instead: what an innocent pair of VMs feels of each attack, and what it costs the broker',
     false,
   )
-  .option('--devices', 'instead: vsock, network and ivshmem between two guests, next to the unprotected ways', false)
+  .option(
+    '--devices',
+    'instead: vsock, network and ivshmem between two guests, next to the unprotected ways, and a sound card',
+    false,
+  )
+  .option(
+    '--kinds <names>',
+    `with --devices: comma-separated, of ${DEVICE_KINDS.join(', ')} (default: all)`,
+    parseKinds,
+  )
   .option('--sound', 'instead: gaps, breaks and latency of what guests play (needs PulseAudio and PipeWire)', false)
-  .option('--minutes <n>', 'with --sound: how long each guest plays (default: 10)', (text) =>
+  .option('--minutes <n>', 'how long each guest plays (default: 10 with --sound, 1 with --devices)', (text) =>
     parseWhole(text, 1, 1_440),
   )
   .addOption(new Option('--audio-vm <server>', 'with --sound: of the AudioVM').choices(['pulseaudio', 'pipewire']))
@@ -124,9 +134,14 @@ async function bench(options: Options): Promise<void> {
       return;
     }
     if (options.devices) {
-      const plan = options.quick ? QUICK_DEVICES : FULL_DEVICES;
-      const figures = await runDevices(folder, plan, cleanup, request.progress);
-      process.stdout.write(`${options.json ? JSON.stringify({ devices: figures }) : renderDevices(figures)}\n`);
+      const { minutes, kinds } = options;
+      const plan = {
+        ...(options.quick ? QUICK_DEVICES : FULL_DEVICES),
+        ...(minutes === undefined ? {} : { minutes }),
+        ...(kinds === undefined ? {} : { kinds }),
+      };
+      const report = await runDevices(folder, plan, cleanup, request.progress);
+      process.stdout.write(`${options.json ? JSON.stringify(report) : renderDevices(report)}\n`);
       return;
     }
     if (options.sound) {
@@ -220,6 +235,14 @@ function parseAttacks(text: string): readonly Kind[] {
     const kind = KINDS.find(({ name }) => name === part.trim());
     if (kind === undefined)
       throw new InvalidArgumentError(`"${part}" is not one of ${KINDS.map(({ name }) => name).join(', ')}`);
+    return kind;
+  });
+}
+
+function parseKinds(text: string): readonly DeviceKind[] {
+  return text.split(',').map((part) => {
+    const kind = DEVICE_KINDS.find((name) => name === part.trim());
+    if (kind === undefined) throw new InvalidArgumentError(`"${part}" is not one of ${DEVICE_KINDS.join(', ')}`);
     return kind;
   });
 }

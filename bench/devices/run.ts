@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- --devices`: two guests through their device processes and a broker, next to a plain relay in the
  * place of the broker, to the same devices in one process without a broker, and to a bare socket between the two
- * guests.
+ * guests. The sound card of the first one plays alone, in real time.
  *
  * Each guest, each device process and the broker (this process) is a process of its own, as on a host. The guests are
  * drivers in Node instead of VMs, the same in each way, so the figures hold neither a VMM nor its emulation.
@@ -19,6 +19,7 @@ import type { GuestCalls } from './guest.ts';
 import { SEGMENT_BYTES } from './net-wire.ts';
 import type { RelaySockets } from './plain-relay.ts';
 import type { RelayedDevice } from './relayed-device.ts';
+import { measureSoundCard, type SoundCardFigure } from './sound-card/sound-card.ts';
 import { ANSWERS_PER_WINDOW, GUESTS, SECTION_BYTES, VSOCK_PORT, type WireKind, type WireSetup } from './wire.ts';
 import type { WithoutBroker } from './without-broker.ts';
 
@@ -31,14 +32,26 @@ const MIB = 1_048_576;
 const FRAME_WINDOW_BYTES = 131_072;
 const SEGMENT_WINDOW_BYTES = 524_288;
 
+export const DEVICE_KINDS = ['vsock', 'net', 'ivshmem', 'sound'] as const;
+export type DeviceKind = (typeof DEVICE_KINDS)[number];
+
 export interface DevicePlan {
   /** Round trips of each figure, in each of the rounds, which take turns. */
   readonly trips: number;
   readonly rounds: number;
   readonly streamMib: number;
+  /** How long the sound card plays. */
+  readonly minutes: number;
+  readonly kinds: readonly DeviceKind[];
 }
-export const FULL_DEVICES: DevicePlan = { trips: 1_000, rounds: 7, streamMib: 64 };
-export const QUICK_DEVICES: DevicePlan = { trips: 200, rounds: 2, streamMib: 4 };
+export const FULL_DEVICES: DevicePlan = { trips: 1_000, rounds: 7, streamMib: 64, minutes: 1, kinds: DEVICE_KINDS };
+export const QUICK_DEVICES: DevicePlan = { trips: 200, rounds: 2, streamMib: 4, minutes: 0.1, kinds: DEVICE_KINDS };
+
+export interface DeviceReport {
+  readonly devices: readonly DeviceFigure[];
+  /** Null: it was not asked for. */
+  readonly sound: SoundCardFigure | null;
+}
 
 export interface DeviceFigure {
   readonly what: string;
@@ -96,13 +109,33 @@ export async function runDevices(
   plan: DevicePlan,
   cleanup: Cleanup,
   progress: (line: string) => void,
-): Promise<readonly DeviceFigure[]> {
+): Promise<DeviceReport> {
   const site = await startSite({
     'policy.csv': (text) => `${text}\n${ROWS.join('\n')}\n`,
     'assertions.csv': () => '',
     'tests.csv': () => '',
   });
   cleanup.add(() => site.close());
+  const devices = plan.kinds.some((kind) => kind !== 'sound')
+    ? await compareWays(folder, site, plan, cleanup, progress)
+    : [];
+  if (!plan.kinds.includes('sound')) return { devices, sound: null };
+  progress(`sound card, ${plan.minutes} min`);
+  const startCard = async (audioVm: string, socket: string): Promise<void> => {
+    const card = await spawnDevice(site, GUESTS[0].name, ['--sound', socket, '--audio-vm', audioVm], 1);
+    cleanup.add(() => stopChild(card));
+  };
+  return { devices, sound: await measureSoundCard(site, plan.minutes, startCard, cleanup) };
+}
+
+/** The devices of two guests that talk to each other. */
+async function compareWays(
+  folder: string,
+  site: Site,
+  plan: DevicePlan,
+  cleanup: Cleanup,
+  progress: (line: string) => void,
+): Promise<readonly DeviceFigure[]> {
   const sockets = (way: string): WithoutBroker => {
     const pair = (kind: string): [string, string] => [`${folder}/${way}-${kind}-0`, `${folder}/${way}-${kind}-1`];
     return { vsock: pair('vsock'), net: pair('net'), ivshmem: pair('ivshmem') };
@@ -149,6 +182,7 @@ export async function runDevices(
     },
   ];
   for (const [index, { device, wire, socket, measures }] of scenarios.entries()) {
+    if (!plan.kinds.includes(device)) continue;
     const pairs = new Map<Way, Pair>([['argus', await startPair(wire, ours[device])]]);
     if (device !== 'ivshmem') pairs.set('relay', await startPair(wire, relayed[device]));
     pairs.set('withoutBroker', await startPair(wire, bare[device]));
@@ -225,23 +259,30 @@ function cpuOf(devices: readonly ChildProcess[]): DeviceFigure['cpu'] {
   return { broker: user + system, devices: devices.reduce((sum, { pid = 0 }) => sum + processCpuMicros(pid), 0) };
 }
 
-/** `argus device` of one guest, with all its devices. */
-async function startDevice(site: Site, place: 0 | 1, sockets: WithoutBroker): Promise<ChildProcess> {
-  const { name } = GUESTS[place];
+/** `argus device` of one guest, with all that the two guests talk over. */
+function startDevice(site: Site, place: 0 | 1, sockets: WithoutBroker): Promise<ChildProcess> {
   const peer = GUESTS[1 - place]?.name ?? '';
-  const child = spawn(
-    process.execPath,
-    nodeArguments(
-      CLI,
-      ...['device', '--domain', name, '--carrier', site.carrierOf(name), '--identity', site.identityOf(name)],
-      ...['--vsock', sockets.vsock[place], '--listen', String(VSOCK_PORT), '--net', sockets.net[place], '--link', peer],
-      ...['--ivshmem', sockets.ivshmem[place], '--peers', ...GUESTS.map((guest) => guest.name)],
-      ...['--section', String(SECTION_BYTES)],
-    ),
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
+  const options = [
+    ...['--vsock', sockets.vsock[place], '--listen', String(VSOCK_PORT), '--net', sockets.net[place], '--link', peer],
+    ...['--ivshmem', sockets.ivshmem[place], '--peers', ...GUESTS.map((guest) => guest.name)],
+    ...['--section', String(SECTION_BYTES)],
+  ];
+  return spawnDevice(site, GUESTS[place].name, options, 3);
+}
+
+/** Resolves when it waits for a VMM at so many sockets. */
+async function spawnDevice(
+  site: Site,
+  name: string,
+  options: readonly string[],
+  sockets: number,
+): Promise<ChildProcess> {
+  const session = ['--domain', name, '--carrier', site.carrierOf(name), '--identity', site.identityOf(name)];
+  const child = spawn(process.execPath, nodeArguments(CLI, 'device', ...session, ...options), {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   endWithThisProcess(child);
-  let left = 3;
+  let left = sockets;
   const said: string[] = [];
   await new Promise<void>((resolve, reject) => {
     child.once('exit', () => reject(new Error(`argus device ended:\n${said.join('\n')}`)));

@@ -1,9 +1,19 @@
 /** The figures of devices as a table. */
 import Table from 'cli-table3';
 import { TABLE_STYLE } from '../figures/table.ts';
-import type { DeviceFigure } from './run.ts';
+import type { DeviceFigure, DeviceReport } from './run.ts';
+import type { SoundCardFigure } from './sound-card/sound-card.ts';
 
-export function renderDevices(figures: readonly DeviceFigure[]): string {
+export function renderDevices({ devices, sound }: DeviceReport): string {
+  return [...(devices.length === 0 ? [] : [ways(devices)]), ...(sound === null ? [] : [soundCard(sound)])].join('\n');
+}
+
+function soundCard({ minutes, periods, missed, latestMs, heard, wrong }: SoundCardFigure): string {
+  const lost = wrong === 0 ? 'each in its order' : `${wrong} of them missing or out of order`;
+  return `sound card, ${minutes} min: ${missed} of ${periods} periods missed, the latest came ${latestMs.toFixed(1)} ms after it was due; the AudioVM got ${heard} sample frames, ${lost}`;
+}
+
+function ways(figures: readonly DeviceFigure[]): string {
   const head = [
     'medians',
     'Argus',
