@@ -1,9 +1,10 @@
 /** nats-server is found where it is, and where it is not a person learns how to get it. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { natsServerProgram } from '../../clients/demo/carriers/nats-program.ts';
+import { freeTcpPort } from '../../clients/demo/carriers/nats-server.ts';
 import { DemoError } from '../../clients/demo/errors.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 
@@ -48,6 +49,11 @@ program('missing: one message with how to get it, for each kind of system', () =
     for (const way of ['apt-get install nats-server', 'brew install nats-server', 'releases'])
       assert.match(message, way);
   }
+});
+
+program('its port is none that an outgoing connection may have taken before it listens', async () => {
+  const [first] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s/).map(Number);
+  for (let count = 0; count < 20; count++) assert.ok((await freeTcpPort()) < (first ?? 0));
 });
 
 program.run();

@@ -82,10 +82,8 @@ withNats(
       server = start();
 
       const atLeaf = `nats://127.0.0.1:${tcpPort}/host`;
-      const [a, b] = [
-        await patiently(() => installation.connect('near', { carrier: atLeaf })),
-        await installation.connect('far'),
-      ];
+      const first = installation.connect.bind(installation, 'near', { carrier: atLeaf });
+      const [a, b] = [await unlessEnded(server, patiently(first)), await installation.connect('far')];
       const stream = async (from: Vm, to: Vm, name: string, partner: string): Promise<NumberedStream> => {
         const ring = await to.registerRing({ port: DATA_PORT, partner, length: RING_BYTES });
         return new NumberedStream(`${partner} to ${name}`, from, { domain: name, port: DATA_PORT }, ring);
@@ -102,7 +100,7 @@ withNats(
       server.kill('SIGKILL');
       await gone;
       server = start();
-      await back;
+      await unlessEnded(server, back);
       await there();
 
       // The leaf would let it in; the main server does not pass its subjects on.
@@ -129,6 +127,15 @@ async function patiently(attempt: () => Promise<Vm>): Promise<Vm> {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
+}
+
+/** What cannot come any more is not waited for. */
+function unlessEnded<T>(server: ChildProcess, wanted: Promise<T>): Promise<T> {
+  const ended = once(server, 'exit').then(([code]) => {
+    throw new Error(`the leaf node ended with code ${code}`);
+  });
+  ended.catch(() => {}); // it is killed at the end
+  return Promise.race([wanted, ended]);
 }
 
 leaf.run();

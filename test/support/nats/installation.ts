@@ -2,15 +2,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer, connect as dialTcp } from 'node:net';
+import { connect as dialTcp } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeNkey, NatsServerDirectory } from '../../../broker/carrier/index.ts';
 import { type Broker, type BrokerOptionsInput, startBroker } from '../../../broker/index.ts';
+import { freeTcpPort } from '../../../clients/demo/carriers/nats-server.ts';
 import { connect, type Vm } from '../../../clients/sdk/index.ts';
 import { type Authority, createAuthority, issueIdentity } from '../../../keys/index.ts';
 import { findBinary } from '../needs.ts';
 import { temporaryDirectory } from '../temp.ts';
+
+export { freeTcpPort };
 
 const TTL_SECONDS = 3_600;
 export const DATA_PORT = 7000;
@@ -53,16 +56,6 @@ export async function writePolicy(directory: string, members: readonly Member[])
   await writeFile(join(directory, 'policy.csv'), ROWS);
   await writeFile(join(directory, 'assertions.csv'), '# none\n');
   await writeFile(join(directory, 'tests.csv'), '# none\n');
-}
-
-export async function freeTcpPort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  const tcpPort = typeof address === 'object' && address !== null ? address.port : 0;
-  probe.close();
-  await once(probe, 'close');
-  return tcpPort;
 }
 
 export class NatsInstallation {
