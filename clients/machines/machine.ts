@@ -18,7 +18,7 @@ const MEMORY_MIB = 768;
 /** A caller that waits for a line longer than this gets an error with the console. */
 const LINE_TIMEOUT_MS = 150_000;
 /** The kernel's test of the emulated timer can fail on a busy host, so it is left out. */
-const KERNEL = 'console=ttyS0 quiet panic=-1 no_timer_check';
+const APPEND = 'console=ttyS0 quiet panic=-1 no_timer_check';
 
 /** Executes the guest's instructions: QEMU itself (tcg), or the processor (kvm). */
 export type Accelerator = 'tcg' | 'kvm';
@@ -28,9 +28,6 @@ const CPU: Readonly<Record<Accelerator, string>> = {
   tcg: 'Westmere,+rdrand',
   kvm: 'host',
 };
-
-/** A kernel's mitigations protect it from its own programs. Emulated, they make each system call of the guest slower. */
-const APPEND: Readonly<Record<Accelerator, string>> = { tcg: `${KERNEL} mitigations=off`, kvm: KERNEL };
 
 export interface MachineOptions {
   readonly name: string;
@@ -97,7 +94,7 @@ export class Machine {
         ...['-nodefaults', '-no-user-config', '-display', 'none', '-machine', `pc,accel=${accelerator}`],
         ...['-cpu', CPU[accelerator]],
         ...['-smp', '1', '-m', `${MEMORY_MIB}`, '-nic', 'none', '-serial', 'stdio'],
-        ...['-kernel', image.kernel, '-initrd', initrd, '-append', APPEND[accelerator]],
+        ...['-kernel', image.kernel, '-initrd', initrd, '-append', APPEND],
         ...['-device', 'virtio-serial-pci'],
         ...['-chardev', socket === null ? 'null,id=argus' : `socket,id=argus,path=${socket},server=off,reconnect=1`],
         ...['-device', 'virtserialport,chardev=argus,name=argus.0'],
