@@ -201,16 +201,14 @@ async function row(
     await namespace.run('ip', 'addr', 'add', `${address}/16`, 'dev', 'eth0');
     await namespace.run('ip', 'link', 'set', 'eth0', 'up');
   }
-  const result = await measure(arm, {
-    chrome,
-    net,
-    host: NET,
-    iperfPort: IPERF_PORT,
-    echoPort: ECHO_PORT,
-    hasIp: true,
-  });
+  const result = await measure(arm, overIp(chrome, net));
   await Promise.all(started.map((one) => one.stop()));
   return result;
+}
+
+/** Two namespaces with an address each on the way between them. */
+function overIp(chrome: Namespace, net: Namespace): Parameters<typeof measure>[1] {
+  return { chrome, net, host: NET, iperfPort: IPERF_PORT, echoPort: ECHO_PORT, hasIp: true };
 }
 
 function relay(folder: string): Promise<Result> {
@@ -257,14 +255,7 @@ async function link(site: Site, mtu: number, isOffloading: boolean): Promise<Res
   ]);
   await chrome.run('ip', 'addr', 'add', `${CHROME}/16`, 'dev', 'eth0');
   await net.run('ip', 'addr', 'add', `${NET}/16`, 'dev', 'eth0');
-  const result = await measure(`argus net link, MTU ${mtu}${isOffloading ? ', segments' : ''}`, {
-    chrome,
-    net,
-    host: NET,
-    iperfPort: IPERF_PORT,
-    echoPort: ECHO_PORT,
-    hasIp: true,
-  });
+  const result = await measure(`argus net link, MTU ${mtu}${isOffloading ? ', segments' : ''}`, overIp(chrome, net));
   await Promise.all(agents.map((agent) => agent.stop()));
   for (const agent of agents) process.stderr.write(agent.output().replace(/^/gm, '  '));
   return result;

@@ -19,10 +19,9 @@ export async function readRecord(
   seq: number,
   reader: AuditReader = nodeFiles(directory),
 ): Promise<NumberedRecord | null> {
+  const isWanted = (each: number): boolean => each === seq;
   const segment = await segmentWith(reader, seq);
-  return (
-    (await firstWith(reader, segment, (each) => each === seq, segment)) ?? firstWith(reader, 0, (each) => each === seq)
-  );
+  return (await firstWith(reader, segment, isWanted, segment)) ?? firstWith(reader, 0, isWanted);
 }
 
 /** The last readable segment whose first record is not behind `seq`. */

@@ -121,7 +121,7 @@ parts('a domain has 1 000 streams, 1 000 more wait for one that ends, and the on
     say: (line) => void said.push(line),
   });
   await proxy.registered;
-  const ask = (stream: number): void => session.deliver(7, encodeStream(StreamType.connect, stream, 65_536), chrome, 0);
+  const ask = (stream: number): void => session.deliver(7, encodeStream(StreamType.connect, stream, 65_536), chrome);
   for (let stream = 1; stream <= 2_000; stream++) ask(stream);
   assert.equal([fails.length, proxy.count, session.sent.length, said], [1_000, 1_000, 0, []], 'none is reset');
   for (let stream = 2_001; stream <= 2_050; stream++) ask(stream);
