@@ -1,10 +1,12 @@
 /** Starts a server, waits until it serves, and makes sure that it is gone afterwards. */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
-import { createConnection, createServer } from 'node:net';
+import { createConnection } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+
+export { freeTcpPort } from '../../clients/demo/carriers/free-port.ts';
 
 const READY_TIMEOUT_MS = 15_000;
 const READY_POLL_MS = 20;
@@ -45,19 +47,6 @@ export async function findProgram(name: string): Promise<string | null> {
     }
   }
   return null;
-}
-
-/** A TCP port that was free a moment ago, for servers that cannot choose one themselves and say which. */
-export function freeTcpPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 /** Runs an installed server and resolves when its TCP port accepts connections. */

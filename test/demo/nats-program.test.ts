@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { freeTcpPort } from '../../clients/demo/carriers/free-port.ts';
 import { natsServerProgram } from '../../clients/demo/carriers/nats-program.ts';
-import { freeTcpPort } from '../../clients/demo/carriers/nats-server.ts';
 import { DemoError } from '../../clients/demo/errors.ts';
 import { temporaryDirectory } from '../support/temp.ts';
 

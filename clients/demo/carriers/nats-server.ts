@@ -1,9 +1,7 @@
 /** The demo's own nats-server on loopback. Its trace shows every message that it sees. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { endWithUs } from '../../machines/index.ts';
 import { DemoError } from '../errors.ts';
@@ -53,25 +51,5 @@ export class NatsServer {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.#child.kill('SIGTERM');
     await once(this.#child, 'close');
-  }
-}
-
-const FIRST_PORT = 10_000;
-/** From here on Linux gives ports to outgoing connections, which may take a free one at any moment. */
-const FIRST_OUTGOING_PORT = 32_768;
-
-/** A TCP port that was free a moment ago, and that no connection takes; the configuration has to name one. */
-export async function freeTcpPort(): Promise<number> {
-  for (;;) {
-    const tcpPort = randomInt(FIRST_PORT, FIRST_OUTGOING_PORT);
-    const probe = createServer().listen(tcpPort, '127.0.0.1');
-    const isFree = await once(probe, 'listening').then(
-      () => true,
-      () => false,
-    );
-    if (!isFree) continue;
-    probe.close();
-    await once(probe, 'close');
-    return tcpPort;
   }
 }

@@ -10,8 +10,9 @@ import { loadPolicy } from '../../../policy/index.ts';
 import type { Narrator } from '../output/narrator.ts';
 import { BROKER, DOMAINS, type Installation } from '../setup/installation.ts';
 import type { DemoCarrier } from './demo-carrier.ts';
+import { freeTcpPort } from './free-port.ts';
 import { RecordingSearch, type SearchResult } from './nats-search.ts';
-import { freeTcpPort, NatsServer } from './nats-server.ts';
+import { NatsServer } from './nats-server.ts';
 import { Trace } from './nats-trace.ts';
 
 export interface Seen extends SearchResult {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeNkey, NatsServerDirectory } from '../../../broker/carrier/index.ts';
 import { type Broker, type BrokerOptionsInput, startBroker } from '../../../broker/index.ts';
-import { freeTcpPort } from '../../../clients/demo/carriers/nats-server.ts';
+import { freeTcpPort } from '../../../clients/demo/carriers/free-port.ts';
 import { connect, type Vm } from '../../../clients/sdk/index.ts';
 import { type Authority, createAuthority, issueIdentity } from '../../../keys/index.ts';
 import { findBinary } from '../needs.ts';
