@@ -12,6 +12,7 @@ import { Cleanup } from './cleanup.ts';
 import { DEVICE_KINDS, type DeviceKind, FULL_DEVICES, QUICK_DEVICES, runDevices } from './devices/run.ts';
 import { renderDevices } from './devices/table.ts';
 import { ATTACKS, KINDS, type Kind } from './fairness/kinds.ts';
+import type { Niceness } from './fairness/niceness.ts';
 import { type FairnessRequest, FULL_FAIRNESS, QUICK_FAIRNESS, runFairness } from './fairness/run.ts';
 import { renderFairness } from './fairness/table.ts';
 import { before, type Entry, entryOf, regressions, save } from './figures/history.ts';
@@ -50,7 +51,7 @@ interface Options {
   readonly audioVm?: SoundServerKind;
   readonly attacks: readonly Kind[];
   readonly attackers?: readonly number[];
-  readonly attackersNice: number;
+  readonly attackersNice: Niceness;
   readonly arms: readonly ArmName[];
   readonly sizes: readonly number[];
   readonly rounds?: number;
@@ -102,9 +103,9 @@ const program = new Command('npm run bench --')
   .option('--attackers <numbers>', 'with --fairness: how many at a time, comma-separated', parseAttackers)
   .option(
     '--attackers-nice <n>',
-    'with --fairness: their priority, 0 to 19; with 19 they have the processor time that broker and pair leave',
-    (text) => parseWhole(text, 0, 19),
-    0,
+    'with --fairness: 0 to 19, or idle; with idle they have the processor time that broker and pair leave',
+    (text) => (text === 'idle' ? text : parseWhole(text, 0, 19)),
+    0 as Niceness,
   )
   .option('--arms <names>', `comma-separated, of ${ARM_NAMES.join(', ')}`, parseArms, DEFAULT_ARMS)
   .option('--sizes <bytes>', 'comma-separated message sizes', parseSizes, DEFAULT_SIZES as readonly number[])

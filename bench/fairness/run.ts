@@ -3,7 +3,6 @@
  * Attackers are started once and wait between their slices; the pair and the broker stay for the whole run.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { natsServerMissing } from '../arms/nats-server.ts';
@@ -13,6 +12,7 @@ import { percentile, ratio } from '../figures/stats.ts';
 import { callerOf } from '../roles/calls.ts';
 import { processCpuMicros } from '../throughput/process-cpu.ts';
 import { IDLE_SESSIONS, type Kind, NATS_ATTACKS } from './kinds.ts';
+import { makeNice, type Niceness } from './niceness.ts';
 import { Domid, logBytes, openSite, Port, residentBytes, type Site } from './site.ts';
 import { within } from './within.ts';
 
@@ -67,8 +67,8 @@ export interface FairnessRequest {
   readonly folder: string;
   readonly cleanup: Cleanup;
   readonly program: readonly string[];
-  /** Priority of the attackers, 0 to 19: with 0 they compete with the pair for the processors as its equals. */
-  readonly attackersNice: number;
+  /** Of the attackers and of their NATS server. With 0 they compete with the pair for the processors as its equals. */
+  readonly attackersNice: Niceness;
   readonly progress: (line: string) => void;
 }
 
@@ -85,21 +85,21 @@ interface Slice {
 type Caller = (call: string, argument?: unknown) => Promise<unknown>;
 
 export async function runFairness(request: FairnessRequest): Promise<{ readonly attacks: readonly AttackFigures[] }> {
-  const { pace, folder, cleanup, progress } = request;
+  const { pace, folder, cleanup, progress, attackersNice } = request;
   const kinds = await possible(request);
   const attackersOf = kinds.filter(({ name }) => name !== IDLE_SESSIONS).flatMap(({ counts }) => counts);
   const idleOf = kinds.filter(({ name }) => name === IDLE_SESSIONS).flatMap(({ counts }) => counts);
   const [attackers, idle] = [Math.max(0, ...attackersOf), Math.max(0, ...idleOf)];
   const nats = kinds.some(({ name }) => NATS_ATTACKS.includes(name));
   progress(`starting a broker, a pair and ${attackers} attackers`);
-  const site = await openSite({ folder, attackers, idle, nats, program: request.program });
+  const site = await openSite({ folder, attackers, idle, nats, program: request.program, attackersNice });
   cleanup.add(() => site.stop());
   const { natsPort } = site;
   const place = { folder, domid: Domid, port: Port, natsPort, answerTimeoutMs: ANSWER_TIMEOUT_MS };
   const pair = await startProcess('pair', place, cleanup);
   const crowd = await Promise.all(
     Array.from({ length: attackers }, (_, index) =>
-      startProcess('attacker', { ...place, index }, cleanup, { who: `attacker ${index}`, nice: request.attackersNice }),
+      startProcess('attacker', { ...place, index }, cleanup, { who: `attacker ${index}`, nice: attackersNice }),
     ),
   );
   const measure = async (): Promise<Slice> => {
@@ -215,7 +215,7 @@ async function startProcess(
   name: string,
   setup: object,
   cleanup: Cleanup,
-  { who = name, nice = 0 }: { readonly who?: string; readonly nice?: number } = {},
+  { who = name, nice = 0 }: { readonly who?: string; readonly nice?: Niceness } = {},
 ): Promise<Caller> {
   const path = fileURLToPath(new URL(`./${name}.mjs`, import.meta.url));
   const child: ChildProcess = fork(path, [JSON.stringify(setup)], {
@@ -224,7 +224,7 @@ async function startProcess(
   });
   endWithThisProcess(child);
   cleanup.add(() => stopChild(child));
-  if (nice > 0 && child.pid !== undefined) setPriority(child.pid, nice);
+  if (child.pid !== undefined) makeNice(child.pid, nice);
   const ask = callerOf(child, who, keepStderr(child));
   const timeoutMs = name === 'idlers' ? IDLE_TIMEOUT_MS : CALL_TIMEOUT_MS;
   const call: Caller = (what, argument) => within(timeoutMs, `${who}, ${what}`, ask(what, argument));

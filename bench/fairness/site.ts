@@ -8,6 +8,7 @@ import { makeNkey, NatsServerDirectory } from '../../broker/carrier/index.ts';
 import { type Authority, createAuthority, issueIdentity } from '../../keys/index.ts';
 import { startNatsServer } from '../arms/nats-server.ts';
 import { endWithThisProcess, freeTcpPort, stopChild } from '../arms/server-process.ts';
+import { makeNice, type Niceness } from './niceness.ts';
 import { within } from './within.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -49,6 +50,8 @@ export interface SiteOptions {
   readonly nats: boolean;
   /** Node's arguments before the word `broker`. */
   readonly program: readonly string[];
+  /** The pair does not use the NATS server: it works for the attackers, and is as nice as they are. */
+  readonly attackersNice: Niceness;
 }
 
 /** The names of the domains, in the order of their numbers. */
@@ -88,7 +91,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
 
 /** A NATS server as `argus nats config` sets it up, and the brokers that attackers are. */
 async function openNats(
-  { folder, attackers }: SiteOptions,
+  { folder, attackers, attackersNice }: SiteOptions,
   authority: Authority,
 ): Promise<{ readonly server: string; readonly port: number; stop(): Promise<void> }> {
   const at = (name: string): string => join(folder, name);
@@ -107,6 +110,7 @@ async function openNats(
   }
   await directory.write(setup, members, Date.now());
   const running = await startNatsServer(directory.configFile, port);
+  makeNice(running.pid, attackersNice);
   return { server, port, stop: () => running.stop() };
 }
 
