@@ -29,6 +29,7 @@ import { Looks } from './looks.ts';
 import { hasRealTimeThread } from './real-time.ts';
 import { Recording } from './recording.ts';
 import { makeSounds, playControl, playInGuest } from './sounds.ts';
+import { type Stall, Stalls } from './stalls.ts';
 import { type AttributedTrack, attribute, type Look } from './whose.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/clients/cli/main.js', import.meta.url));
@@ -110,6 +111,8 @@ export interface SoundReport {
   readonly guests: readonly GuestFigures[];
   /** Time of the processors that the host of this machine gave to others meanwhile, ms. */
   readonly stolenMs: number | null;
+  /** How often a processor stood still meanwhile, and the longest. Null where nobody watched. */
+  readonly stalls: { readonly count: number; readonly longestMs: number } | null;
 }
 
 export async function runSound(
@@ -148,6 +151,8 @@ export async function runSound(
   const recordings: Recording[] = [];
   for (const sink of [CONTROL_SINK, ...GUESTS.map((guest) => guest.sink)])
     recordings.push(await Recording.start(audio, sink, HERTZ));
+  const stalls = await Stalls.watch(cleanup);
+  if (stalls === null) progress('nobody watches whether the processors stand still: run this as root');
   const startedAt = performance.now();
   const looks = new Looks(status, startedAt);
   const plays = await Promise.all([
@@ -164,6 +169,7 @@ export async function runSound(
       ...recording.since(startedAt),
       looks: looksOf[index] ?? [],
     })),
+    stalls?.since(startedAt) ?? null,
   );
   const figuresOf = (index: number): PlayedFigures => ({
     plays: plays[index]?.plays ?? 0,
@@ -185,7 +191,19 @@ export async function runSound(
     };
   });
   const stolenMs = increase(looks.of(null), (look) => look.stolenMs);
-  return { minutes: plan.minutes, audioVm: plan.audioVm, alone, control: figuresOf(0), guests: figures, stolenMs };
+  return {
+    minutes: plan.minutes,
+    audioVm: plan.audioVm,
+    alone,
+    control: figuresOf(0),
+    guests: figures,
+    stolenMs,
+    stalls: stalls === null ? null : countOf(stalls.since(startedAt)),
+  };
+}
+
+function countOf(stalls: readonly Stall[]): SoundReport['stalls'] {
+  return { count: stalls.length, longestMs: Math.max(0, ...stalls.map(({ ms }) => ms)) };
 }
 
 /** From the first look to the last. */

@@ -3,9 +3,9 @@ import Table from 'cli-table3';
 import { TABLE_STYLE } from '../figures/table.ts';
 import { PAUSE_MS, type Place } from './heard.ts';
 import type { Clicks, PlayedFigures, SoundReport } from './run.ts';
-import type { Attributed } from './whose.ts';
+import type { Around, Attributed } from './whose.ts';
 
-export function renderSound({ minutes, audioVm, alone, control, guests, stolenMs }: SoundReport): string {
+export function renderSound({ minutes, audioVm, alone, control, guests, stolenMs, stalls }: SoundReport): string {
   const head = [
     'guest',
     'sounds',
@@ -48,21 +48,27 @@ export function renderSound({ minutes, audioVm, alone, control, guests, stolenMs
     ...breaks.map((place) => `${guest}: a break ${describe(place)}`),
   ]);
   const stolen = stolenMs === null ? [] : [`the host of this machine took ${stolenMs} ms of its processors`];
+  const stood =
+    stalls === null ? [] : [`processors stood still ${stalls.count} times, for ${ms(stalls.longestMs)} at the longest`];
   const note = `${minutes} min of sounds with pauses from each guest, the AudioVM has ${audioVm}; more than ${PAUSE_MS} ms of silence ends a sound`;
-  return [note, table.toString(), ...places, ...stolen].join('\n');
+  return [note, table.toString(), ...places, ...stolen, ...stood].join('\n');
 }
 
 /** Where it was, and who else had it. */
-function describe({ at, sound, intoMs, alsoIn, around }: Place & Attributed): string {
-  const where = `at ${at.toFixed(2)} s, ${intoMs.toFixed(0)} ms into sound ${sound}`;
+function describe({ at, sound, intoMs, alsoIn, around, stalledMs }: Place & Attributed): string {
   const others = alsoIn.length === 0 ? 'only here' : `at the same moment as in ${alsoIn.join(' and ')}`;
-  if (around === null) return `${where}; ${others}`;
-  const { seconds, service, stolenMs } = around;
-  const counts = [
+  const still = stalledMs === null || stalledMs === 0 ? [] : [`a processor stood still for ${stalledMs.toFixed(1)} ms`];
+  const counted = around === null ? [] : [`counted in these ${around.seconds.toFixed(1)} s: ${countsOf(around)}`];
+  return [`at ${at.toFixed(2)} s, ${intoMs.toFixed(0)} ms into sound ${sound}`, others, ...still, ...counted].join(
+    '; ',
+  );
+}
+
+function countsOf({ service, stolenMs }: Around): string {
+  return [
     ...(service === null
       ? []
       : [`${service.underruns} late`, `${service.slipped} slipped`, `${service.reopened} opened again`]),
     ...(stolenMs === null ? [] : [`${stolenMs} ms taken by the host`]),
-  ];
-  return `${where}; ${others}; counted in these ${seconds.toFixed(1)} s: ${counts.join(', ')}`;
+  ].join(', ');
 }

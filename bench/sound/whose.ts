@@ -3,9 +3,13 @@
  * the sound server or by the machine. The counters of the service and of the machine say what else happened around it.
  */
 import type { Gap, Place } from './heard.ts';
+import type { Stall } from './stalls.ts';
 
 /** Recordings come in pieces of 12 ms, and a busy machine hands them on later. */
 const SAME_MOMENT_SECONDS = 0.05;
+
+/** A sample is heard this long after it was written at most, so this long ago a stall may have made the gap. */
+const WAY_SECONDS = 0.2;
 
 /** Counters of the service, of one VM. */
 export interface ServiceCounts {
@@ -35,6 +39,8 @@ export interface Attributed {
   readonly alsoIn: readonly string[];
   /** Null when there was no look before it, or none after it. */
   readonly around: Around | null;
+  /** The longest that a processor stood still while this sound was under way, ms: 0 for none. Null where nobody watched. */
+  readonly stalledMs: number | null;
 }
 
 export interface Track {
@@ -51,12 +57,14 @@ export interface AttributedTrack {
   readonly breaks: readonly (Place & Attributed)[];
 }
 
-export function attribute(tracks: readonly Track[]): AttributedTrack[] {
+/** @param stalls of all processors; null where nobody watched them */
+export function attribute(tracks: readonly Track[], stalls: readonly Stall[] | null): AttributedTrack[] {
   return tracks.map((track) => {
     const others = tracks.filter((other) => other !== track);
     const attributed = (from: number, to: number): Attributed => ({
       alsoIn: others.filter((other) => isDisturbed(other, from, to)).map(({ name }) => name),
       around: countedAround(from, to, track.looks),
+      stalledMs: stalls === null ? null : longestStall(from - WAY_SECONDS, to + SAME_MOMENT_SECONDS, stalls),
     });
     return {
       name: track.name,
@@ -74,6 +82,10 @@ function isDisturbed({ gaps, breaks }: Track, from: number, to: number): boolean
   const meets = (start: number, end: number): boolean =>
     start <= to + SAME_MOMENT_SECONDS && end >= from - SAME_MOMENT_SECONDS;
   return gaps.some((gap) => meets(gap.at, endOf(gap))) || breaks.some(({ at }) => meets(at, at));
+}
+
+function longestStall(from: number, to: number, stalls: readonly Stall[]): number {
+  return Math.max(0, ...stalls.filter(({ at }) => at >= from && at <= to).map(({ ms }) => ms));
 }
 
 function countedAround(from: number, to: number, looks: readonly Look[]): Around | null {

@@ -19,13 +19,20 @@ function textOf(changes: Partial<SoundReport>): string {
     control: whole,
     guests: [{ ...whole, guest: 'pulseaudio', clicks, late: 0, service: null }],
     stolenMs: null,
+    stalls: null,
     ...changes,
   });
 }
 
 report('each gap and break has its place, whose it is, and what was counted around it', () => {
-  const gap = { ...place, ms: 5, alsoIn: ['control'], around: { seconds: 0.5, service, stolenMs: 10 } };
-  const own = { ...place, alsoIn: [], around: null };
+  const gap = {
+    ...place,
+    ms: 5,
+    alsoIn: ['control'],
+    around: { seconds: 0.5, service, stolenMs: 10 },
+    stalledMs: 6.25,
+  };
+  const own = { ...place, alsoIn: [], around: null, stalledMs: 0 };
   const text = textOf({
     control: {
       ...whole,
@@ -35,8 +42,8 @@ report('each gap and break has its place, whose it is, and what was counted arou
   });
   const lines = text.split('\n');
   for (const line of [
-    'control: a gap of 5.0 ms at 12.50 s, 4200 ms into sound 2; at the same moment as in pulseaudio; counted in these 0.5 s: 10 ms taken by the host',
-    'pulseaudio: a gap of 5.0 ms at 12.50 s, 4200 ms into sound 2; at the same moment as in control; counted in these 0.5 s: 1 late, 9 slipped, 0 opened again, 10 ms taken by the host',
+    'control: a gap of 5.0 ms at 12.50 s, 4200 ms into sound 2; at the same moment as in pulseaudio; a processor stood still for 6.3 ms; counted in these 0.5 s: 10 ms taken by the host',
+    'pulseaudio: a gap of 5.0 ms at 12.50 s, 4200 ms into sound 2; at the same moment as in control; a processor stood still for 6.3 ms; counted in these 0.5 s: 1 late, 9 slipped, 0 opened again, 10 ms taken by the host',
     'pulseaudio: a break at 12.50 s, 4200 ms into sound 2; only here',
   ])
     assert.ok(lines.includes(line), line);
@@ -62,6 +69,14 @@ report('the control has a row with its own clicks, where a server alone was meas
 report('it says what the host of the machine took, where that is known', () => {
   assert.not.match(textOf({}), 'taken');
   assert.match(textOf({ stolenMs: 30 }), 'the host of this machine took 30 ms of its processors');
+});
+
+report('it says how often processors stood still, where somebody watched', () => {
+  assert.not.match(textOf({}), 'stood still');
+  assert.match(
+    textOf({ stalls: { count: 4, longestMs: 6.04 } }),
+    'processors stood still 4 times, for 6.0 ms at the longest',
+  );
 });
 
 report.run();

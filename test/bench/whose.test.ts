@@ -2,6 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Gap, Place } from '../../bench/sound/heard.ts';
+import type { Stall } from '../../bench/sound/stalls.ts';
 import { attribute, type Look, type Track } from '../../bench/sound/whose.ts';
 
 const whose = suite('whose a gap is');
@@ -17,7 +18,7 @@ const look = (at: number, underruns: number, stolenMs: number | null): Look => (
 
 /** Of a guest with one gap of 5 ms at 10 s. */
 const alsoIn = (control: Partial<Track>): readonly string[] | undefined =>
-  attribute([track('control', control), track('guest', { gaps: [gap(10, 5)] })])[1]?.gaps[0]?.alsoIn;
+  attribute([track('control', control), track('guest', { gaps: [gap(10, 5)] })], null)[1]?.gaps[0]?.alsoIn;
 
 for (const [label, control, expected] of [
   ['nothing in the control', {}, []],
@@ -32,11 +33,14 @@ for (const [label, control, expected] of [
   });
 
 whose('a fault is in no other recording because of itself, and in all others that have it', () => {
-  const [, guest] = attribute([
-    track('control', { gaps: [gap(1, 5)] }),
-    track('guest', { gaps: [gap(1, 5), gap(1.01, 5)], breaks: [place(3)] }),
-    track('other', { gaps: [gap(1, 5)] }),
-  ]);
+  const [, guest] = attribute(
+    [
+      track('control', { gaps: [gap(1, 5)] }),
+      track('guest', { gaps: [gap(1, 5), gap(1.01, 5)], breaks: [place(3)] }),
+      track('other', { gaps: [gap(1, 5)] }),
+    ],
+    null,
+  );
   assert.equal(
     guest?.gaps.map((each) => each.alsoIn),
     [
@@ -49,7 +53,7 @@ whose('a fault is in no other recording because of itself, and in all others tha
 
 whose('what was counted is taken from the last look before to the first one after', () => {
   const looks = [look(1, 0, 0), look(2, 1, 10), look(3, 3, 30), look(4, 9, 90)];
-  const [guest] = attribute([track('guest', { gaps: [gap(2.5, 5)], breaks: [place(0.5), place(5)], looks })]);
+  const [guest] = attribute([track('guest', { gaps: [gap(2.5, 5)], breaks: [place(0.5), place(5)], looks })], null);
   assert.equal(guest?.gaps[0]?.around, {
     seconds: 1,
     service: { underruns: 2, slipped: 10, reopened: 0 },
@@ -64,14 +68,23 @@ whose('what was counted is taken from the last look before to the first one afte
 
 whose('a look at the same moment as a gap says nothing of it', () => {
   const looks = [look(1, 0, 0), look(2, 1, 10), look(3, 3, 30)];
-  const [guest] = attribute([track('guest', { gaps: [gap(2.02, 5)], looks })]);
+  const [guest] = attribute([track('guest', { gaps: [gap(2.02, 5)], looks })], null);
   assert.is(guest?.gaps[0]?.around?.seconds, 2);
 });
 
 whose('the control has no service, and a machine may have no counter of what its host took', () => {
   const looks: Look[] = [1, 2].map((at) => ({ at, service: null, stolenMs: null }));
-  const [control] = attribute([track('control', { gaps: [gap(1.5, 5)], looks })]);
+  const [control] = attribute([track('control', { gaps: [gap(1.5, 5)], looks })], null);
   assert.equal(control?.gaps[0]?.around, { seconds: 1, service: null, stolenMs: null });
+});
+
+whose('the longest stall while the sound was under way is told, where somebody watched', () => {
+  const tracks = [track('guest', { gaps: [gap(10, 5)] })];
+  const stalledMs = (...stalls: Stall[]): number | null | undefined => attribute(tracks, stalls)[0]?.gaps[0]?.stalledMs;
+  assert.is(stalledMs(), 0);
+  assert.is(stalledMs({ at: 9.9, ms: 4 }, { at: 10, ms: 6 }, { at: 10.01, ms: 5 }), 6);
+  assert.is(stalledMs({ at: 9.7, ms: 4 }, { at: 10.1, ms: 6 }), 0, 'too early, and too late');
+  assert.is(attribute(tracks, null)[0]?.gaps[0]?.stalledMs, null);
 });
 
 whose.run();
