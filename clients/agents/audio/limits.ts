@@ -37,8 +37,11 @@ export const MAX_SOUND_MESSAGE_BYTES = 1_048_576;
 /** Silence before each new sound, ms: at least this, so that a late timer of an idle machine is no gap; at most that. */
 export const MIN_LEAD_MS = 8;
 export const MAX_LEAD_MS = 120;
-/** Of the time between two bursts a sender may be late by this share before anything was measured. */
-export const LEAD_BURST_SHARE = 0.2;
+/**
+ * Of the time between two bursts a sender may be late by this share before anything was measured. A program that is in a
+ * hurry asks for short bursts, so this delays only what comes in long ones.
+ */
+export const LEAD_BURST_SHARE = 0.5;
 /** Messages closer together than this are one burst, ms. */
 export const BURST_GAP_MS = 4;
 /** How late bursts were is remembered for so many windows of so long, ms: a hiccup is forgotten after half a minute. */

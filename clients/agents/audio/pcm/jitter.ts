@@ -73,17 +73,14 @@ export class Jitter {
   }
 
   get leadMs(): number {
-    // An endpoint sends no more than SEND_AHEAD_MS at a time. What came as a longer burst had waited on its way, and the
-    // next burst is not later for it.
-    const burst = Math.min(SEND_AHEAD_MS, this.#burstMs);
-    const lead = Math.max(MIN_LEAD_MS, burst * LEAD_BURST_SHARE, this.jitterMs + LEVEL_TOLERANCE_MS);
+    const lead = Math.max(MIN_LEAD_MS, this.#burstMs * LEAD_BURST_SHARE, this.jitterMs + LEVEL_TOLERANCE_MS);
     // A sound server takes so much at a time that it must be there before it is heard.
     return Math.min(MAX_LEAD_MS, lead + this.#stepMs);
   }
 
   /** The lead of a sound of which `waiting` ms are there: what is there before the next burst is due is a lead already. */
   leadFor(waiting: number, now: number): number {
-    const untilNext = Math.max(0, Math.min(SEND_AHEAD_MS, this.#burstMs) - (now - this.#headAt));
+    const untilNext = Math.max(0, this.#burstMs - (now - this.#headAt));
     return Math.max(0, this.leadMs - Math.max(0, waiting - untilNext));
   }
 
@@ -116,7 +113,10 @@ export class Jitter {
       this.#start(ms, now);
       return 0;
     }
-    this.#burstMs += (this.#burst - this.#burstMs) / (this.#burstMs === 0 ? 1 : SMOOTHING);
+    // An endpoint sends no more than SEND_AHEAD_MS at a time. What came as a longer burst had waited on its way, and the
+    // next burst is not later for it.
+    if (this.#burst <= SEND_AHEAD_MS)
+      this.#burstMs += (this.#burst - this.#burstMs) / (this.#burstMs === 0 ? 1 : SMOOTHING);
     const window = this.#windows.at(-1);
     const late = now - this.#startedAt - this.#media;
     // No lead covers so much: the sound has ended, and goes on as another one.
