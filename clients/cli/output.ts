@@ -4,6 +4,7 @@
  * Exit codes: 0 done; 1 the thing asked for failed or was found bad; 2 the command line was wrong.
  */
 import { CommanderError } from 'commander';
+import { reasonOf } from '../../broker/base/index.ts';
 
 /** The errors of Argus carry a stable code (ERR_KEY_…, ERR_POLICY_…); host errors carry an errno word. */
 interface Coded extends Error {
@@ -17,15 +18,34 @@ function isCoded(error: unknown): error is Coded {
 /** `argus: message (CODE)`. A stack only for an error without a code, because that is a bug of ours. */
 export function printError(error: unknown): void {
   if (error instanceof CommanderError) return; // commander has said it, with a suggestion
-  if (isCoded(error)) process.stderr.write(`argus: ${withCode(error)}\n`);
+  if (isCoded(error)) process.stderr.write(`argus: ${messageOf(error)}\n`);
   else
     process.stderr.write(
       `argus: unexpected error, please report it\n${error instanceof Error ? error.stack : error}\n`,
     );
 }
 
+/** An error of the system that no code of ours has put into words: what it is about, and the reason. */
+export function messageOf(error: Coded): string {
+  const { path, dest, address, port, syscall } = error as NodeJS.ErrnoException & Partial<SystemPlaces>;
+  if (syscall === undefined) return withCode(error.message, error.code);
+  const place = [path, dest]
+    .filter((name) => name !== undefined)
+    .map((name) => `"${name}"`)
+    .join(' to ');
+  const listener = address === undefined ? syscall : [address, port].filter((part) => part !== undefined).join(':');
+  return withCode(`${place || listener}: ${reasonOf(error)}`, error.code);
+}
+
+/** What Node adds to the errors of calls that have more than one path, and of sockets. */
+interface SystemPlaces {
+  readonly dest: string;
+  readonly address: string;
+  readonly port: number;
+}
+
 /** A code that the message already contains is not printed again. */
-function withCode({ message, code }: Coded): string {
+function withCode(message: string, code: string): string {
   return message.includes(code) ? message : `${message} (${code})`;
 }
 

@@ -263,6 +263,15 @@ const SITUATIONS: readonly (readonly [
     (installation) => ['audit', 'verify', join(installation.directory, 'nowhere')],
   ],
   [
+    'a file that is not there, to compare with a record',
+    'ENOENT',
+    ['/nowhere": there is no such file or directory'],
+    async (installation) => {
+      await (await installation.broker()).close();
+      return ['audit', 'verify-payload', installation.audit, '1', join(installation.directory, 'nowhere')];
+    },
+  ],
+  [
     'an authority that exists already',
     'ERR_KEY_EXISTS',
     ['never overwritten'],

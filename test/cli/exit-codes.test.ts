@@ -1,9 +1,11 @@
-/** The exit code of an error: a wrong command line is 2, also where only the command itself can see it. */
+/** An error as the command line ends with it: its code, and its words. */
+import { readFileSync, renameSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { AuditError } from '../../broker/audit/index.ts';
 import { parseQuestion } from '../../clients/audit/query/index.ts';
-import { exitCodeOf } from '../../clients/cli/output.ts';
+import { exitCodeOf, messageOf } from '../../clients/cli/output.ts';
 
 const codes = suite('exit codes');
 
@@ -25,6 +27,38 @@ for (const [label, error, code] of [
 ] as const)
   codes(label, () => {
     assert.is(exitCodeOf(error), code);
+  });
+
+for (const [label, error, message] of [
+  [
+    'a file that is not there',
+    thrownBy(() => readFileSync('nowhere')),
+    '"nowhere": there is no such file or directory (ENOENT)',
+  ],
+  [
+    'a file that cannot be moved',
+    thrownBy(() => renameSync('nowhere', 'somewhere')),
+    '"nowhere" to "somewhere": there is no such file or directory (ENOENT)',
+  ],
+  [
+    'an address',
+    Object.assign(new Error('bind EADDRINUSE'), { code: 'EADDRINUSE', syscall: 'bind', address: '::1', port: 53 }),
+    '::1:53: something else listens there (EADDRINUSE)',
+  ],
+  [
+    'neither',
+    Object.assign(new Error('read EIO'), { code: 'EIO', syscall: 'read' }),
+    'read: the disk or device reports an error (EIO)',
+  ],
+  [
+    'an error of ours',
+    new AuditError('ERR_AUDIT_LOCKED', 'somebody writes it'),
+    'somebody writes it (ERR_AUDIT_LOCKED)',
+  ],
+  ['an error whose message has its code', Object.assign(new Error('E_X: no'), { code: 'E_X' }), 'E_X: no'],
+] as const)
+  codes(`the words of ${label}`, () => {
+    assert.is(messageOf(error as Error & { code: string }), message);
   });
 
 codes.run();
