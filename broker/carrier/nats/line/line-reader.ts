@@ -39,6 +39,11 @@ export class LineReader implements Worker {
   #rest: Uint8Array = NOTHING;
   /** Offset in `#rest` of the next line or payload. */
   #at = 0;
+  /**
+   * Memory for the rest of a read, as long as read after read leaves one: new memory for each would be garbage in
+   * megabytes, of which the domain chooses how much.
+   */
+  #kept: Uint8Array = NOTHING;
   #isPaused = false;
   #isClosed = false;
 
@@ -66,10 +71,11 @@ export class LineReader implements Worker {
     this.#at = 0;
     if (this.#job === null) this.work();
     else this.#job.ready();
-    if (this.#rest.length === 0) return;
-    // Copy explicitly: `slice` of a Buffer would be a view.
-    this.#rest = new Uint8Array(this.#rest.subarray(this.#at));
-    this.#at = 0;
+    if (this.#rest.length === 0) {
+      this.#kept = NOTHING;
+      return;
+    }
+    this.#keep();
     if (this.#isPaused) return;
     this.#isPaused = true;
     this.#source.pause();
@@ -98,6 +104,16 @@ export class LineReader implements Worker {
     this.#isClosed = true;
     this.#job?.cancel();
     this.#rest = NOTHING;
+    this.#kept = NOTHING;
+    this.#at = 0;
+  }
+
+  /** Copies the rest: the caller reuses the memory of the chunk. */
+  #keep(): void {
+    const rest = this.#rest.subarray(this.#at);
+    if (this.#kept.length < rest.length) this.#kept = new Uint8Array(rest.length);
+    this.#kept.set(rest);
+    this.#rest = this.#kept.subarray(0, rest.length);
     this.#at = 0;
   }
 }

@@ -28,8 +28,7 @@ export class HeldBytes {
     for (let at = 0; at < bytes.length; ) {
       let block = this.#blocks.at(this.#blocks.length - 1);
       if (block === undefined || block.used === block.bytes.length) {
-        // The first block is no larger than its bytes, because usually only a few bytes are held, for a short time.
-        const length = block === undefined ? Math.min(bytes.length, HELD_BLOCK_BYTES) : HELD_BLOCK_BYTES;
+        const length = nextLength(block?.bytes.length ?? 0, bytes.length - at);
         block = { bytes: new Uint8Array(length), used: 0 };
         this.#blocks.push(block);
         this.#memory += length;
@@ -52,4 +51,12 @@ export class HeldBytes {
     while (this.#blocks.shift() !== undefined);
     this.#memory = 0;
   }
+}
+
+/**
+ * Usually only a few bytes are held, for a short time, and a sender of tiny pieces chooses how often. So the first block is
+ * no larger than its bytes, and each block is twice as large as the one before.
+ */
+function nextLength(previous: number, wanted: number): number {
+  return Math.min(HELD_BLOCK_BYTES, Math.max(wanted, 2 * previous));
 }

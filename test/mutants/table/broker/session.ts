@@ -451,8 +451,8 @@ export const SESSION: readonly Mutant[] = [
   },
   {
     in: 'broker/carrier/nats/line/line-reader.ts',
-    find: 'this.#rest = new Uint8Array(this.#rest.subarray(this.#at));',
-    replace: 'this.#rest = this.#rest.subarray(this.#at);',
+    find: 'this.#rest = this.#kept.subarray(0, rest.length);',
+    replace: 'this.#rest = rest;',
     promise: 'NATS is only a carrier',
     tests: LINE,
   },
