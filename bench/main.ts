@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { SoundServerKind } from '../test/support/audio/sound-daemons.ts';
-import { ARM_NAMES, type ArmName, DEFAULT_ARMS, isArmName } from './arms/arm.ts';
+import { ARM_NAMES, type ArmName, DEFAULT_ARMS } from './arms/arm.ts';
 import { runConsole } from './audit/console.ts';
 import { renderAudit, runAudit } from './audit/run.ts';
 import { Cleanup } from './cleanup.ts';
@@ -136,22 +136,14 @@ async function bench(options: Options): Promise<void> {
     }
     if (options.devices) {
       const { minutes, kinds } = options;
-      const plan = {
-        ...(options.quick ? QUICK_DEVICES : FULL_DEVICES),
-        ...(minutes === undefined ? {} : { minutes }),
-        ...(kinds === undefined ? {} : { kinds }),
-      };
+      const plan = planOf(options.quick ? QUICK_DEVICES : FULL_DEVICES, { minutes, kinds });
       const report = await runDevices(folder, plan, cleanup, request.progress);
       process.stdout.write(`${options.json ? JSON.stringify(report) : renderDevices(report)}\n`);
       return;
     }
     if (options.sound) {
       const { minutes, audioVm } = options;
-      const plan = {
-        ...(options.quick ? QUICK_SOUND : FULL_SOUND),
-        ...(minutes === undefined ? {} : { minutes }),
-        ...(audioVm === undefined ? {} : { audioVm }),
-      };
+      const plan = planOf(options.quick ? QUICK_SOUND : FULL_SOUND, { minutes, audioVm });
       const report = await runSound(folder, plan, cleanup, request.progress);
       process.stdout.write(`${options.json ? JSON.stringify(report) : renderSound(report)}\n`);
       return;
@@ -200,6 +192,11 @@ async function bench(options: Options): Promise<void> {
   }
 }
 
+/** With what the command line says of it; what it does not say is undefined. */
+function planOf<Plan extends object>(plan: Plan, said: { readonly [Key in keyof Plan]?: Plan[Key] | undefined }): Plan {
+  return { ...plan, ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) };
+}
+
 /** Says what is notably worse than in the release before, and keeps this run on request. */
 async function compareWithHistory(
   { save: isSaved }: Options,
@@ -232,20 +229,15 @@ async function fairness(
 }
 
 function parseAttacks(text: string): readonly Kind[] {
-  return text.split(',').map((part) => {
-    const kind = KINDS.find(({ name }) => name === part.trim());
-    if (kind === undefined)
-      throw new InvalidArgumentError(`"${part}" is not one of ${KINDS.map(({ name }) => name).join(', ')}`);
-    return kind;
-  });
+  const names = namesIn(
+    text,
+    KINDS.map(({ name }) => name),
+  );
+  return names.flatMap((each) => KINDS.filter(({ name }) => name === each));
 }
 
 function parseKinds(text: string): readonly DeviceKind[] {
-  return text.split(',').map((part) => {
-    const kind = DEVICE_KINDS.find((name) => name === part.trim());
-    if (kind === undefined) throw new InvalidArgumentError(`"${part}" is not one of ${DEVICE_KINDS.join(', ')}`);
-    return kind;
-  });
+  return namesIn(text, DEVICE_KINDS);
 }
 
 function parseAttackers(text: string): readonly number[] {
@@ -253,10 +245,16 @@ function parseAttackers(text: string): readonly number[] {
 }
 
 function parseArms(text: string): readonly ArmName[] {
-  const names = text.split(',').map((name) => name.trim());
-  const unknown = names.find((name) => !isArmName(name));
-  if (unknown !== undefined) throw new InvalidArgumentError(`"${unknown}" is not one of ${ARM_NAMES.join(', ')}`);
-  return [...new Set(names.filter(isArmName))];
+  return [...new Set(namesIn(text, ARM_NAMES))];
+}
+
+/** Comma-separated, each of them one of `known`. */
+function namesIn<Name extends string>(text: string, known: readonly Name[]): Name[] {
+  return text.split(',').map((part) => {
+    const found = known.find((name) => name === part.trim());
+    if (found === undefined) throw new InvalidArgumentError(`"${part}" is not one of ${known.join(', ')}`);
+    return found;
+  });
 }
 
 function parseSizes(text: string): readonly number[] {
