@@ -3,8 +3,8 @@
  *
  * Compiles the tree into `.build/` (support/runner/compile.ts) and runs the compiled tests there.
  * It says at its start what it will run and about how long that takes. It prints a line per file, the whole output of files
- * that failed, and as the last line `N passed, N failed` (followed by `, N skipped` if any). It exits with 1 when anything
- * failed, or when nothing ran.
+ * that failed, at the end the names of all that failed, and as the last line `N passed, N failed` (followed by `, N skipped`
+ * if any). It exits with 1 when anything failed, or when nothing ran.
  *
  * --quick           only the tests that start nothing, with small budgets for random input: under half a minute on two cores
  * --repeat N        each file N times, under load; failures with their seeds (`npm run test:repeat -- WORD N`)
@@ -30,7 +30,7 @@ import {
 } from './support/runner/coverage.ts';
 import { estimate, type Plan, planTests, runPlan, type Unit } from './support/runner/plan.ts';
 import { repeat } from './support/runner/repeat.ts';
-import { print, reportRun, summaryOf, type Totals } from './support/runner/report.ts';
+import { print, printFailures, reportRun, summaryOf, type Totals } from './support/runner/report.ts';
 import { type FileRunOptions, killRunningFiles, runBatch, runFile } from './support/runner/run-file.ts';
 import { readTimes, type Times, writeTimes } from './support/runner/timing.ts';
 import { temporaryDirectory } from './support/temp.ts';
@@ -64,6 +64,7 @@ async function main(): Promise<number> {
   const workers = Math.min(MAX_WORKERS, availableParallelism());
   announce(plan, whole, times, workers);
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
+  const failures: string[] = [];
   const measured = new Map<string, number>();
   const options: FileRunOptions = { tree, timeoutMs, env: quick ? QUICK_ENVIRONMENT : ENVIRONMENT };
   /** Only the whole can be held against a floor. */
@@ -82,7 +83,7 @@ async function main(): Promise<number> {
         })
       : [await runFile(file, { ...options, yields, timeoutMs: factor * timeoutMs })];
     for (const [index, run] of runs.entries()) {
-      reportRun(run, totals, runs.slice(0, index));
+      failures.push(...reportRun(run, totals, runs.slice(0, index)));
       measured.set(run.file, run.milliseconds);
     }
   };
@@ -95,6 +96,7 @@ async function main(): Promise<number> {
     print(`${typeErrors.trimEnd()}\n      failed: the sources do not compile without errors`);
     totals.failed++;
   }
+  printFailures(failures);
   print(summaryOf(totals));
   return totals.failed > 0 || totals.passed === 0 ? 1 : 0;
 }

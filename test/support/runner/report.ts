@@ -7,6 +7,11 @@ export interface Totals {
   skipped: number;
 }
 
+/** The last lines of a run that failed, which are what somebody sees who has only the end of a long log. */
+export function printFailures(failures: readonly string[]): void {
+  for (const failure of failures) print(`FAIL  ${failure}`);
+}
+
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
@@ -16,10 +21,15 @@ export function summaryOf({ passed, failed, skipped }: Totals): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 
-/** `before`: earlier files of the same process. Their output is not printed twice. */
-export function reportRun(run: FileRun, totals: Totals, before: readonly FileRun[] = []): void {
+/**
+ * `before`: earlier files of the same process. Their output is not printed twice.
+ *
+ * @returns what failed, each with its file
+ */
+export function reportRun(run: FileRun, totals: Totals, before: readonly FileRun[] = []): string[] {
   const isSkipFailure = process.env.ARGUS_TEST_REQUIRE === 'all';
-  const failed = run.failed.length + run.problems.length + (isSkipFailure ? run.skipped.length : 0);
+  const failures = [...run.failed, ...run.problems, ...(isSkipFailure ? run.skipped : [])];
+  const failed = failures.length;
   const skipped = isSkipFailure ? 0 : run.skipped.length;
   totals.passed += run.passed;
   totals.failed += failed;
@@ -34,6 +44,7 @@ export function reportRun(run: FileRun, totals: Totals, before: readonly FileRun
   if (isFault(run) && !isPrinted) print(run.output.trimEnd());
   for (const name of run.failed) print(`      failed: ${name}`);
   for (const problem of run.problems) print(`      failed: ${problem}`);
+  return failures.map((failure) => `${run.file}: ${failure}`);
 }
 
 /**

@@ -7,6 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RunnerError, readArguments } from './arguments.ts';
 import { estimate, planTests, runPlan } from './plan.ts';
+import { printFailures, reportRun } from './report.ts';
 import { runBatch, runFile } from './run-file.ts';
 import { batches } from './timing.ts';
 
@@ -177,6 +178,21 @@ runner('a run that finds no test exits 1 and says so in the last line', () => {
   const run = spawnSync(process.execPath, ['test/run.js', 'no such file'], { cwd: root });
   assert.is(run.status, 1);
   assert.match(String(run.stdout), /no test file matches no such file\n0 passed, 0 failed\n$/);
+});
+
+runner('what failed is named again at the end of a run, with its file', () => {
+  const lines: string[] = [];
+  const write = process.stdout.write;
+  process.stdout.write = (line: string) => lines.push(line) > 0;
+  const totals = { passed: 0, failed: 0, skipped: 0 };
+  const run = { file: 'test/a.test.ts', passed: 1, skipped: [], output: 'why', milliseconds: 1 };
+  try {
+    printFailures(reportRun({ ...run, failed: ['one'], problems: ['no end after 5 ms'] }, totals));
+  } finally {
+    process.stdout.write = write;
+  }
+  assert.equal(lines.slice(-2), ['FAIL  test/a.test.ts: one\n', 'FAIL  test/a.test.ts: no end after 5 ms\n']);
+  assert.equal(totals, { passed: 1, failed: 2, skipped: 0 });
 });
 
 runner.run();
