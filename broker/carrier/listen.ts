@@ -52,7 +52,10 @@ export async function listenUnix(place: UnixPlace, accept: Accept, reserve = own
   const made = handedOver?.making ?? path;
   refuseOthersDirectory(dirname(made));
   await removeStaleSocket(made);
+  const address = `unix:${path}`;
+  const admission = { places: new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS), reserve };
   const server = createServer({ pauseOnConnect: true });
+  admit(server, admission, accept, (socket) => new SocketCarrier(adopt(socket), address, domain, tellsOfRestart));
   await listening(server, () => server.listen(made), `"${path}"`);
   try {
     await chmod(made, 0o600);
@@ -61,25 +64,21 @@ export async function listenUnix(place: UnixPlace, accept: Accept, reserve = own
     server.close();
     throw error;
   }
-  const address = `unix:${path}`;
-  const admission = { places: new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS), reserve };
-  return serve(server, address, admission, accept, (socket) => {
-    return new SocketCarrier(adopt(socket), address, domain, tellsOfRestart);
-  });
+  return listenerOf(server, address);
 }
 
 /** Listens on a TCP address, which any domain of the inventory may use. Port 0 picks a free one. */
 export async function listenTcp(host: string, port: number, accept: Accept): Promise<Listener> {
-  const server = createServer({ pauseOnConnect: true, noDelay: true });
-  await listening(server, () => server.listen(port, host), `tcp ${host}:${port}`);
-  const bound = server.address();
-  const actual = bound !== null && typeof bound === 'object' ? bound.port : port;
   const admission = { places: new Places(MAX_UNAUTHENTICATED_TCP, REFUSED_PLACE_MS), reserve: ownReserve() };
-  const address = `tcp:${host.includes(':') ? `[${host}]` : host}:${actual}`;
-  return serve(server, address, admission, accept, (socket) => {
+  const server = createServer({ pauseOnConnect: true, noDelay: true });
+  admit(server, admission, accept, (socket) => {
     const name = `tcp:${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`; // asked before the socket is taken apart
     return new SocketCarrier(adopt(socket), name, null);
   });
+  await listening(server, () => server.listen(port, host), `tcp ${host}:${port}`);
+  const bound = server.address();
+  const actual = bound !== null && typeof bound === 'object' ? bound.port : port;
+  return listenerOf(server, `tcp:${host.includes(':') ? `[${host}]` : host}:${actual}`);
 }
 
 /** What a new carrier needs. */
@@ -88,24 +87,26 @@ interface Admission {
   readonly reserve: DescriptorReserve;
 }
 
-function serve(
+/**
+ * Passes on each connection that finds a place. Call it before the server listens: a connection that comes earlier has
+ * no owner, and its VMM takes it for one to a broker that says nothing.
+ */
+function admit(
   server: Server,
-  address: string,
   { places, reserve }: Admission,
   accept: Accept,
   wrap: (socket: Socket) => Carrier,
-): Listener {
-  const listener: Listener = {
-    address,
-    // Stops listening at once. Accepted carriers stay open until their sessions end.
-    close: () => void server.close(),
-  };
+): void {
   server.on('connection', (socket) => {
     const release = reserve.leaves(socket) ? places.take() : null;
     if (release === null) socket.destroy();
     else accept(wrap(socket), release);
   });
-  return listener;
+}
+
+function listenerOf(server: Server, address: string): Listener {
+  // `close` stops listening at once. Accepted carriers stay open until their sessions end.
+  return { address, close: () => void server.close() };
 }
 
 function listening(server: Server, start: () => void, where: string): Promise<void> {

@@ -1,7 +1,11 @@
 /** A listener lets in as many unauthenticated carriers as it has places, and closes the next one without a word. */
+import { pbkdf2 } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { connect as dial, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Accept, type Listener, listenTcp, listenUnix } from '../../broker/carrier/listen.ts';
@@ -10,6 +14,7 @@ import { MAX_UNAUTHENTICATED_TCP, MAX_UNAUTHENTICATED_UNIX } from '../../broker/
 import { temporaryDirectory } from '../support/temp.ts';
 
 const listeners = suite('listeners');
+const slow = promisify(pbkdf2);
 
 const WAYS: readonly {
   readonly name: string;
@@ -66,5 +71,28 @@ for (const { name, places, listen } of WAYS)
       for (const socket of sockets) socket.destroy();
     }
   });
+
+listeners(
+  'a VMM that connects before the mode of its socket is set is let in, not left without an answer',
+  async () => {
+    const path = join(temporaryDirectory(), 'chrome-vm.sock');
+    // chmod waits for a thread, and these keep all of them.
+    const busy = Array.from({ length: 8 }, () => slow('', '', 200_000, 64, 'sha512'));
+    let accepted = 0;
+    const made = listenUnix({ path, domain: 'chrome-vm', tellsOfRestart: false, handedOver: null }, () => accepted++);
+    while (!existsSync(path)) await turn();
+    const vmm = dial(path).on('error', () => {});
+    try {
+      await once(vmm, 'connect');
+      // The event of the server comes in the same turn of the loop, or in the next.
+      for (let turns = 0; turns < 100 && accepted === 0; turns++) await turn();
+      assert.is(accepted, 1);
+    } finally {
+      vmm.destroy();
+      (await made).close();
+      await Promise.all(busy);
+    }
+  },
+);
 
 listeners.run();
