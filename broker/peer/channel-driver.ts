@@ -13,7 +13,7 @@
  */
 import type { Carrier } from '../carrier/index.ts';
 import { Channel, type ChannelFault, type Session } from '../channel/index.ts';
-import { HANDSHAKE_TIMEOUT_MS, MEMORY_RETRY_MS } from '../process/index.ts';
+import { HANDSHAKE_TIMEOUT_MS, MEMORY_RETRY_MS, SERIAL_SILENCE_MS } from '../process/index.ts';
 import {
   FAULT_UNITS,
   FAULT_WEIGHT,
@@ -82,6 +82,8 @@ export class ChannelDriver implements Worker {
   /** Number of key epochs of the running session that were paid for. */
   #paidEpochs = 1;
   #isClosed = false;
+  /** A serial carrier that has brought no byte yet. */
+  #isSilent: boolean;
   #cancelTimer: (() => void) | null = null;
 
   constructor(context: PeerContext, carrier: Carrier, owner: DriverOwner) {
@@ -105,12 +107,14 @@ export class ChannelDriver implements Worker {
       resynchronises: !tellsOfRestart,
       plaintext: 'lent',
     });
-    // A serial carrier opens long before its guest has booted. There, the first byte starts the timer.
+    // A serial carrier opens long before its guest has booted. There, the first byte starts the timer of the handshake.
     if (tellsOfRestart) this.#startTimer();
+    else this.#cancelTimer = context.clock.after(SERIAL_SILENCE_MS, () => this.#shut());
+    this.#isSilent = !tellsOfRestart;
     carrier.open({
       onChunk: (chunk) => {
         if (this.#isClosed) return;
-        if (this.#peer === null) this.#startTimer();
+        if (this.#peer === null) this.#heard();
         this.#channel.push(chunk);
         this.#hasRest = true;
         this.#job.ready();
@@ -395,6 +399,13 @@ export class ChannelDriver implements Worker {
     this.#forget();
     this.#clearTimer();
     this.carrier.end();
+  }
+
+  /** The first bytes of a serial carrier end its silence; the handshake has its time from then on. */
+  #heard(): void {
+    if (this.#isSilent) this.#clearTimer();
+    this.#isSilent = false;
+    this.#startTimer();
   }
 
   #startTimer(): void {

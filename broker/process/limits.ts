@@ -50,6 +50,11 @@ export const POOLED_CHUNKS = 64;
  */
 export const PING_AFTER_MS = 15_000;
 export const SILENCE_LIMIT_MS = 45_000;
+/**
+ * A serial carrier that brings nothing for this long is closed, so that the VMM opens another one. QEMU passes no bytes
+ * on any more when the last connection ended while the guest wrote and did not read, and closing alone ends that.
+ */
+export const SERIAL_SILENCE_MS = 15_000;
 /** Unauthenticated carriers at one time on a domain's own socket: itself, its successor, and some slack. */
 export const MAX_UNAUTHENTICATED_UNIX = 8;
 /** The same on a TCP listener, which all domains share; each may hold MAX_HANDSHAKE_BODY_BYTES. */

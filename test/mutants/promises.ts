@@ -40,6 +40,7 @@ export const PROMISES = {
   'only a permit opens a ring': ['docs/policy.md', 'permit'],
   'rows mean what they say': ['docs/policy.md', 'F-003'],
   'assertions bind every policy': ['docs/policy.md', 'assertions.csv'],
+  'a silent port heals': ['docs/hosts.md', 'the broker closes a port that has brought no byte'],
   'little is out of reach': ['docs/policy.md', 'What was sealed before cannot be called back, and it is bounded'],
   'a policy change takes back': ['docs/broker.md', 'revoked'],
   'no edit is lost': ['docs/policy.md', 'ERR_BROKER_TOKEN'],

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { beginHello } from '../../broker/channel/handshake.ts';
+import { HANDSHAKE_TIMEOUT_MS, SERIAL_SILENCE_MS } from '../../broker/process/index.ts';
 import { REST_MS } from '../../broker/turns/index.ts';
 import {
   CloseCode,
@@ -377,6 +378,49 @@ links('a hello beside a session is not answered before the peer reads what it wa
   }
   bench.close();
 });
+
+links('a serial port that brings nothing is closed without a record, so that its VMM opens another one', async () => {
+  const clock = new FakeClock(Date.now());
+  const bench = await PeerHarness.of({ domains: ['a'], rows: OPEN }, HANDSHAKE, clock);
+  const port = new MemoryCarrier('a');
+  port.tellsOfRestart = false;
+  bench.sessions.accept(port, () => {});
+  clock.advance(SERIAL_SILENCE_MS - 1);
+  await turns();
+  assert.is(port.isEnded, false);
+  clock.advance(1);
+  await turns();
+  assert.ok(port.isClosed);
+  assert.equal(port.written, []);
+  assert.equal(bench.sessionLog, []);
+  assert.equal([...bench.sessions.openCarriers], []);
+  bench.close();
+});
+
+links(
+  'the first byte of a serial port ends its silence: its handshake has the whole time, its session no such limit',
+  async () => {
+    const clock = new FakeClock(Date.now());
+    const bench = await PeerHarness.of({ domains: ['a'], rows: OPEN }, HANDSHAKE, clock);
+    const port = new MemoryCarrier('a');
+    port.tellsOfRestart = false;
+    bench.sessions.accept(port, () => {});
+    clock.advance(SERIAL_SILENCE_MS - 1);
+    port.feed(Uint8Array.of(0));
+    clock.advance(HANDSHAKE_TIMEOUT_MS - 1);
+    assert.is(port.isEnded, false);
+    const a = new Client(port, await KEYS.of('a'));
+    await a.sayHello();
+    assert.ok(await a.takeWelcome());
+    a.ready();
+    await turns();
+    clock.advance(SERIAL_SILENCE_MS);
+    await turns();
+    assert.is(port.isEnded, false);
+    assert.equal(bench.sessionLog, ['session.open']);
+    bench.close();
+  },
+);
 
 links('shutdown says so, sealed, and every table is empty afterwards', async () => {
   const bench = await PeerHarness.open('a', 'b');

@@ -681,6 +681,20 @@ export const SESSION: readonly Mutant[] = [
     tests: ATTACKS,
   },
   {
+    in: 'broker/peer/channel-driver.ts',
+    find: 'else this.#cancelTimer = context.clock.after(SERIAL_SILENCE_MS, () => this.#shut());',
+    replace: '',
+    promise: 'a silent port heals',
+    tests: ['test/peer/channel-driver.test.ts'],
+  },
+  {
+    in: 'broker/peer/channel-driver.ts',
+    find: 'if (this.#isSilent) this.#clearTimer();',
+    replace: '',
+    promise: 'a silent port heals',
+    tests: ['test/peer/channel-driver.test.ts'],
+  },
+  {
     in: 'broker/service/sessions.ts',
     find: 'else if (silence > SILENCE_LIMIT_MS) driver',
     replace: 'else if (false) driver',
