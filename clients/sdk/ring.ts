@@ -16,8 +16,8 @@ import type { Message } from './message.ts';
 
 /** What the ring needs of its VM. */
 export interface RingOwner {
-  /** Returns `bytes` of consumed room. */
-  credit(ring: Ring, bytes: number): void;
+  /** Returns `bytes` of consumed room; false while the broker does not have the ring. */
+  credit(ring: Ring, bytes: number): boolean;
   /** The ring has consumed room again that it has not returned: `ride` is called before the next record leaves. */
   owes(ring: Ring): void;
   unregister(ring: Ring): Promise<void>;
@@ -323,7 +323,8 @@ export class Ring implements AsyncIterable<Message>, AsyncDisposable {
   #returnCredit(): void {
     const bytes = this.#consumed;
     this.#consumed = 0;
-    if (this.#state === 'open') this.#owner.credit(this, bytes);
+    // What is read while the ring is registered again was announced as unread: it is returned when that is done.
+    if (this.#state === 'open' && !this.#owner.credit(this, bytes)) this.#consumed += bytes;
   }
 }
 

@@ -79,7 +79,9 @@ export class Vm implements AsyncDisposable {
     this.#ringOwner = {
       credit: (ring, bytes) => {
         const handle = this.#rings.handleOf(ring);
-        if (handle !== undefined) this.#session?.tell({ op: Op.credit, ring: handle, bytes });
+        if (handle === undefined) return false;
+        this.#session?.tell({ op: Op.credit, ring: handle, bytes });
+        return true;
       },
       owes: (ring) => this.#rings.owes(ring),
       unregister: (ring) => this.unregisterRing(ring),
@@ -366,6 +368,7 @@ export class Vm implements AsyncDisposable {
           throw wordError('EEXIST', 'registerRing', 'another program of this machine has the ring');
         // At once, because the next frame of this record may be a delivery.
         this.#rings.add(ring, answer.value, partner);
+        ring.settle();
         return ring;
       },
     );

@@ -19,7 +19,7 @@ function ringOf(length: number): { readonly ring: Ring; readonly credits: number
   const credits: number[] = [];
   const clock = new FakeClock();
   const ring = new Ring(1, 'any', length, {
-    credit: (_ring, bytes) => void credits.push(bytes),
+    credit: (_ring, bytes) => credits.push(bytes) > 0,
     owes: () => {},
     unregister: async (each) => each.end(null),
     schedule: clock.schedule,
@@ -159,6 +159,27 @@ test('a new session is told what is unread; what was consumed before is not char
   ring.read();
   clock.advance(CREDIT_DELAY_MS);
   assert.equal(credits, [48]);
+});
+
+test('room that nobody takes back is kept until somebody does', () => {
+  const credits: number[] = [];
+  const clock = new FakeClock();
+  let isRegistered = false;
+  const ring = new Ring(1, 'any', 256, {
+    credit: (_ring, bytes) => isRegistered && credits.push(bytes) > 0,
+    owes: () => {},
+    unregister: async (each) => each.end(null),
+    schedule: clock.schedule,
+    now: clock.now,
+  });
+  for (const bytes of [16, 48, 16]) ring.deliver(message(bytes));
+  assert.is(ring.restart(), 128);
+  ring.read();
+  clock.advance(CREDIT_DELAY_MS);
+  ring.read(); // now it is a quarter of the ring
+  isRegistered = true;
+  ring.settle();
+  assert.equal(credits, [96]);
 });
 
 test('a ring closed by this side ends its iteration once it is read empty', async () => {

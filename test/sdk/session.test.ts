@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CloseCode, Op, PORT_ALL, RingFlag, SendFlag, Status } from '../../broker/wire/index.ts';
 import type { ArgusError } from '../../clients/sdk/errors.ts';
-import { DEFAULT_SILENCE_LIMIT_MS, PINGS_PER_SILENCE } from '../../clients/sdk/limits.ts';
+import { DEFAULT_SILENCE_LIMIT_MS, MAX_OUTSTANDING_REQUESTS, PINGS_PER_SILENCE } from '../../clients/sdk/limits.ts';
 import type { Vm } from '../../clients/sdk/vm.ts';
 import type { VmEvents } from '../../clients/sdk/vm-events.ts';
 import { BrokerDouble, DOMID, PEER_DOMID, PEER_NAME, settle } from '../support/sdk/broker-double.ts';
@@ -525,6 +525,19 @@ test('peer-gone and revoked are passed on; the port of all ports is null', async
   await vm.close();
 });
 
+test('a name is not asked for when too many answers are outstanding, and its sends say so', async () => {
+  const broker = await BrokerDouble.start();
+  const vm = await broker.connect();
+  const failures = Array.from({ length: MAX_OUTSTANDING_REQUESTS + 1 }, (_, number) =>
+    errorOf(vm.sendv({ to: { domain: `slow-${number}`, port: 1 }, iov: BYTES, deadline: 60_000 })),
+  );
+  assert.is((await failures.at(-1))?.code, 'ENOBUFS');
+  broker.clock.advance(60_000);
+  const others = await Promise.all(failures.slice(0, -1));
+  assert.ok(others.every(({ code }) => code === 'ETIMEDOUT'));
+  await vm.close();
+});
+
 test('a lost session rejects what was in flight, comes back, and registers its rings with what is unread', async () => {
   const broker = await BrokerDouble.start();
   const vm = await broker.connect();
@@ -555,6 +568,29 @@ test('a lost session rejects what was in flight, comes back, and registers its r
   broker.session.say({ op: Op.ack, through: 1 });
   assert.is(await later, 1);
   assert.is((await ring.receive())?.payload[0], 1, 'what was unread stays readable');
+  await vm.close();
+});
+
+test('what is read while the ring is registered again is returned when that is done', async () => {
+  const broker = await BrokerDouble.start();
+  const vm = await broker.connect();
+  const ring = await vm.registerRing({ port: 1, partner: PEER_NAME, length: 4096 });
+  broker.session.say({ op: Op.introduce, domid: PEER_DOMID, name: PEER_NAME, labels: [] });
+  broker.session.deliver(101, new Uint8Array(2_000));
+  broker.session.deliver(101, new Uint8Array(1_000));
+  await settle();
+  broker.holdsRegistrations = true;
+  broker.session.end.cut();
+  broker.clock.advance(100);
+  await broker.untilSessions(2);
+  await broker.session.until(Op.registerRing);
+  const [again] = broker.session.frames.filter((frame) => frame.op === Op.registerRing);
+  assert.is(again?.op === Op.registerRing ? again.unread : 0, 2_016 + 1_024);
+  while (ring.pending > 0) await ring.receive();
+  if (again?.op === Op.registerRing) broker.session.say({ op: Op.reply, id: again.id, status: Status.OK, value: 101 });
+  await broker.session.until(Op.credit);
+  const credits = broker.session.frames.flatMap((frame) => (frame.op === Op.credit ? [frame.bytes] : []));
+  assert.equal(credits, [2_016 + 1_024]);
   await vm.close();
 });
 

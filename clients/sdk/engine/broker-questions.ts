@@ -7,7 +7,8 @@ import { Names } from './names.ts';
 
 export class BrokerQuestions {
   readonly names = new Names((name, answer) => {
-    this.#session()?.request(
+    const session = this.#session();
+    const isAsked = session?.request(
       { op: Op.resolve, id: 0, name },
       (reply) => {
         if (reply.op === Op.reply) answer(reply.status, reply.value);
@@ -15,6 +16,7 @@ export class BrokerQuestions {
       },
       () => {}, // the next session asks again
     );
+    if (isAsked === false) answer(Status.ENOBUFS, 0);
   });
   readonly #session: () => ClientSession | null;
 

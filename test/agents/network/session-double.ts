@@ -47,7 +47,7 @@ export class SessionDouble implements DomainSession {
     const refusal = this.refused.get(port);
     if (refusal !== undefined) return Promise.reject(refusal);
     const ring = new Ring(port, partner, length, {
-      credit: () => {},
+      credit: () => true,
       owes: () => {},
       unregister: async (each) => each.end(null),
       schedule: () => () => {},
