@@ -17,6 +17,8 @@ import type { MachinePlatform } from './image/newer.ts';
 const MEMORY_MIB = 768;
 /** A caller that waits for a line longer than this gets an error with the console. */
 const LINE_TIMEOUT_MS = 150_000;
+/** Lines of the console in the error about a line that did not come. */
+const TOLD_LINES = 30;
 /** The kernel's test of the emulated timer can fail on a busy host, so it is left out. */
 const APPEND = 'console=ttyS0 quiet panic=-1 no_timer_check';
 
@@ -113,6 +115,11 @@ export class Machine {
     return this.#lines.join('\n');
   }
 
+  /** The end of it, for a message. */
+  lastLines(count: number): string {
+    return this.#lines.slice(-count).join('\n');
+  }
+
   /**
    * Waits until a line of the console matches for the `count`th time; rejects with the console when it does not come.
    */
@@ -126,7 +133,7 @@ export class Machine {
       if (fault !== null)
         throw new MachineError(
           'ERR_MACHINE_GUEST',
-          `${this.name} ${fault} ${pattern} (${count}); its console:\n${this.console}`,
+          `${this.name} ${fault} ${pattern} (${count}); its console ends with:\n${this.lastLines(TOLD_LINES)}`,
         );
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
