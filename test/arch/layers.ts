@@ -230,24 +230,12 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       { 'clients/sdk/connect.ts': `import type { Permit } from '../../policy/contract/index.ts';` },
     ],
   },
-  'clients/agents/socket': {
-    imports: [],
-    breaking: [{ 'clients/agents/socket/private-socket.ts': `import { connect } from '../../sdk/index.ts';` }],
-  },
   'clients/agents/audio': {
-    imports: ['clients/agents/socket', 'clients/sdk', 'broker/base', 'broker/files', 'broker/wire'],
+    imports: ['clients/sdk', 'broker/base', 'broker/files', 'broker/wire'],
     breaking: [{ 'clients/agents/audio/guest/endpoint.ts': `import { Ring } from '../../../broker/core/index.ts';` }],
   },
   'clients/agents/network': {
-    imports: [
-      'clients/agents/socket',
-      'clients/sdk',
-      'broker/base',
-      'broker/files',
-      'broker/native',
-      'broker/config',
-      'broker/wire',
-    ],
+    imports: ['clients/sdk', 'broker/base', 'broker/files', 'broker/native', 'broker/config', 'broker/wire'],
     breaking: [{ 'clients/agents/network/dhcp.ts': `import { seal } from '../../../broker/channel/index.ts';` }],
   },
   'clients/agents/guest': {

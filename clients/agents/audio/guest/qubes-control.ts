@@ -8,7 +8,7 @@ import { unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { reasonOf } from '../../../../broker/base/index.ts';
-import { listenPrivately } from '../../socket/index.ts';
+import { listenPrivately } from '../../../../broker/files/index.ts';
 
 /** qubes-gui-daemon's buffer. */
 const MAX_COMMAND_BYTES = 32;

@@ -5,8 +5,8 @@
 import { unlink } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { listenPrivately } from '../../../../broker/files/index.ts';
 import { ArgusError } from '../../../sdk/index.ts';
-import { listenPrivately } from '../../socket/index.ts';
 import { AudioError, type AudioErrorCode } from '../errors.ts';
 import type { Mixer } from './mixer.ts';
 import type { MixerEntry } from './mixer-messages.ts';

@@ -1,7 +1,7 @@
 /** The service's status on a unix socket of the AudioVM: each client gets one JSON object. */
 import { unlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
-import { listenPrivately } from '../../socket/index.ts';
+import { listenPrivately } from '../../../../broker/files/index.ts';
 import { AudioError } from '../errors.ts';
 import type { ServiceStatus } from './status.ts';
 

@@ -1,7 +1,7 @@
 /** A listening unix socket for one vchan: its user's alone, and one peer at a time. */
 import { unlink } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
-import { listenPrivately } from '../../socket/index.ts';
+import { listenPrivately } from '../../../../broker/files/index.ts';
 
 export interface Listening {
   /** Hangs up on the peer, stops listening and removes the file. */

@@ -6,7 +6,7 @@
 import { unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { reasonOf } from '../../../../broker/base/index.ts';
-import { listenPrivately } from '../../socket/index.ts';
+import { listenPrivately } from '../../../../broker/files/index.ts';
 import { NetError } from '../errors.ts';
 import { Attachment } from './attachment.ts';
 

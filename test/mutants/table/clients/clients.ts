@@ -15,7 +15,7 @@ export const CLIENTS: readonly Mutant[] = [
     tests: ['test/agents/network/parts.test.ts'],
   },
   {
-    in: 'clients/agents/socket/private-socket.ts',
+    in: 'broker/files/private-socket.ts',
     find: 'const mask = process.umask(OTHERS_HAVE_NOTHING);',
     replace: 'const mask = process.umask(0);',
     promise: VCHANS,

@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { listenPrivately } from '../../../clients/agents/socket/index.ts';
-import { temporaryDirectory } from '../../support/temp.ts';
+import { listenPrivately } from '../../broker/files/index.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 
 const sockets = suite('private sockets');
 
