@@ -5,9 +5,9 @@
  * place of a refused handshake stays taken for a while. This limits the rate at which a stranger can cause work and
  * audit records.
  */
-import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { makePrivately } from '../files/index.ts';
 import {
   BrokerError,
   MAX_UNAUTHENTICATED_TCP,
@@ -56,9 +56,8 @@ export async function listenUnix(place: UnixPlace, accept: Accept, reserve = own
   const admission = { places: new Places(MAX_UNAUTHENTICATED_UNIX, REFUSED_PLACE_MS), reserve };
   const server = createServer({ pauseOnConnect: true });
   admit(server, admission, accept, (socket) => new SocketCarrier(adopt(socket), address, domain, tellsOfRestart));
-  await listening(server, () => server.listen(made), `"${path}"`);
+  await listening(server, () => makePrivately(() => server.listen(made)), `"${path}"`);
   try {
-    await chmod(made, 0o600);
     if (handedOver !== null) await handOver(made, path, handedOver.to);
   } catch (error) {
     server.close();

@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AuditLog } from '../audit/index.ts';
 import { type Clock, reasonOf } from '../base/index.ts';
 import { removeStaleSocket } from '../carrier/index.ts';
+import { makePrivately } from '../files/index.ts';
 import {
   BrokerError,
   CONTROL_HEADERS_MS,
@@ -80,9 +81,8 @@ export async function serveControl(
   server.once('close', () => sockets.close());
   try {
     await removeStaleSocket(path);
-    await listening(server, path, () => server.listen(path));
+    await listening(server, path, () => makePrivately(() => server.listen(path)));
     if (gid !== null) await giveToGroup(path, gid);
-    await chmod(path, gid === null ? 0o600 : 0o660);
   } catch (error) {
     sockets.close();
     server.close();
@@ -99,6 +99,7 @@ export async function serveControl(
 async function giveToGroup(path: string, gid: number): Promise<void> {
   try {
     await chown(path, (await stat(path)).uid, gid);
+    await chmod(path, 0o660);
   } catch (cause) {
     const message = `cannot give "${path}" to group ${gid}: ${reasonOf(cause)}; the broker's user must be a member of it`;
     throw new BrokerError('ERR_BROKER_LISTEN', message, { cause });

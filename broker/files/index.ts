@@ -1,3 +1,3 @@
 export { createFile } from './create-file.ts';
-export { listenPrivately } from './private-socket.ts';
+export { listenPrivately, makePrivately } from './private-socket.ts';
 export { replaceFile, syncDirectory, writeDraft } from './replace-file.ts';

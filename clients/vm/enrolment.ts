@@ -1,8 +1,9 @@
 /** The host's half of a first boot: one token, one guest, one credential. */
 import { randomBytes } from 'node:crypto';
-import { chmod, lchown, rm } from 'node:fs/promises';
+import { lchown, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { listenPrivately } from '../../broker/files/index.ts';
 import { refuseOthersDirectory, uidOf } from '../../broker/index.ts';
 import type { Authority } from '../../keys/index.ts';
 import {
@@ -73,11 +74,7 @@ export async function openEnrolment(authority: Authority, terms: EnrolmentTerms)
   // In another user's directory, the files written below could be redirected to any file.
   refuseOthersDirectory(dirname(terms.socket));
   await rm(terms.socket, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(terms.socket, resolve);
-  });
-  await chmod(terms.socket, 0o600);
+  await listenPrivately(server, terms.socket);
   if (owner !== null) await lchown(terms.socket, owner, KEEP_GROUP);
   return {
     token: token.toString('base64url'),

@@ -209,7 +209,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     breaking: [{ 'broker/service/status.ts': `import { serveControl } from '../control/index.ts';` }],
   },
   'broker/control': {
-    imports: [...BELOW_EDGES, 'broker/carrier', 'broker/service'],
+    imports: [...BELOW_EDGES, 'broker/files', 'broker/carrier', 'broker/service'],
     breaking: [{ 'broker/control/status.ts': `import { print } from '../../clients/cli/index.ts';` }],
   },
   broker: {
@@ -244,6 +244,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'clients/agents/audio',
       'clients/agents/network',
       'broker/base',
+      'broker/files',
       'broker/config',
       'broker/wire',
       'keys',
@@ -347,7 +348,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     ],
   },
   'clients/vm': {
-    imports: ['clients/agents/guest', 'broker/base', 'broker', 'keys', 'policy'],
+    imports: ['clients/agents/guest', 'broker/base', 'broker/files', 'broker', 'keys', 'policy'],
     breaking: [{ 'clients/vm/qemu.ts': `import { Sessions } from '../../broker/service/index.ts';` }],
   },
   'clients/host': {

@@ -1,7 +1,7 @@
 /** A listener lets in as many unauthenticated carriers as it has places, and closes the next one without a word. */
 import { pbkdf2 } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { connect as dial, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -72,27 +72,40 @@ for (const { name, places, listen } of WAYS)
     }
   });
 
-listeners(
-  'a VMM that connects before the mode of its socket is set is let in, not left without an answer',
-  async () => {
-    const path = join(temporaryDirectory(), 'chrome-vm.sock');
-    // chmod waits for a thread, and these keep all of them.
-    const busy = Array.from({ length: 8 }, () => slow('', '', 200_000, 64, 'sha512'));
-    let accepted = 0;
-    const made = listenUnix({ path, domain: 'chrome-vm', tellsOfRestart: false, handedOver: null }, () => accepted++);
-    while (!existsSync(path)) await turn();
-    const vmm = dial(path).on('error', () => {});
-    try {
-      await once(vmm, 'connect');
-      // The event of the server comes in the same turn of the loop, or in the next.
-      for (let turns = 0; turns < 100 && accepted === 0; turns++) await turn();
-      assert.is(accepted, 1);
-    } finally {
-      vmm.destroy();
-      (await made).close();
-      await Promise.all(busy);
-    }
-  },
-);
+listeners('a VMM that connects while its socket is handed over is let in, not left without an answer', async () => {
+  const path = join(temporaryDirectory(), 'chrome-vm.sock');
+  const making = `${path}.making`;
+  // Handing over waits for a thread, and these keep all of them.
+  const busy = Array.from({ length: 8 }, () => slow('', '', 200_000, 64, 'sha512'));
+  let accepted = 0;
+  const handedOver = { to: { user: 'me', uid: process.getuid?.() ?? 0 }, making };
+  const made = listenUnix({ path, domain: 'chrome-vm', tellsOfRestart: false, handedOver }, () => accepted++);
+  while (!existsSync(making)) await turn();
+  const vmm = dial(making).on('error', () => {});
+  try {
+    await once(vmm, 'connect');
+    // The event of the server comes in the same turn of the loop, or in the next.
+    for (let turns = 0; turns < 100 && accepted === 0; turns++) await turn();
+    assert.is(accepted, 1);
+  } finally {
+    vmm.destroy();
+    (await made).close();
+    await Promise.all(busy);
+  }
+});
+
+listeners('the socket of a domain is its user’s alone from the beginning, whatever the mask', async () => {
+  const path = join(temporaryDirectory(), 'chrome-vm.sock');
+  const mask = process.umask(0);
+  const made = listenUnix({ path, domain: 'chrome-vm', tellsOfRestart: true, handedOver: null }, () => {});
+  try {
+    // Nothing but microtasks: no other step of the listener comes between.
+    for (let turns = 0; turns < 100 && !existsSync(path); turns++) await null;
+    assert.is(statSync(path).mode & 0o777, 0o600);
+  } finally {
+    process.umask(mask);
+    (await made).close();
+  }
+});
 
 listeners.run();

@@ -9,6 +9,7 @@ import { existsSync, lstatSync } from 'node:fs';
 import { chmod, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { reasonOf } from '../../../broker/base/index.ts';
+import { makePrivately } from '../../../broker/files/index.ts';
 import { MAX_MESSAGE_BYTES } from '../../../broker/wire/index.ts';
 import { ArgusError, type RingState, type Vm } from '../../sdk/index.ts';
 import { AgentError } from './errors.ts';
@@ -252,7 +253,7 @@ function listening(server: Server, path: string): Promise<void> {
     server.once('error', (cause: NodeJS.ErrnoException) =>
       reject(new AgentError('ERR_AGENT_SOCKET', `cannot listen on "${path}": ${reasonOf(cause)}`, { cause })),
     );
-    server.listen(path, resolve);
+    makePrivately(() => server.listen(path, resolve));
   });
 }
 

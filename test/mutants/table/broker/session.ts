@@ -681,6 +681,13 @@ export const SESSION: readonly Mutant[] = [
     tests: ATTACKS,
   },
   {
+    in: 'broker/carrier/listen.ts',
+    find: 'makePrivately(() => server.listen(made))',
+    replace: 'server.listen(made)',
+    promise: 'a VMM is its own guest only',
+    tests: ['test/carrier/listen.test.ts'],
+  },
+  {
     in: 'broker/peer/channel-driver.ts',
     find: 'else this.#cancelTimer = context.clock.after(SERIAL_SILENCE_MS, () => this.#shut());',
     replace: '',
