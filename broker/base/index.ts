@@ -31,3 +31,4 @@ export {
 } from './prefixes.ts';
 export { reasonOf } from './reason.ts';
 export { didYouMean } from './suggest.ts';
+export { byText } from './text-order.ts';

@@ -1,4 +1,5 @@
 /** Records counted by some of their fields. Pure: fed with rows in order. */
+import { byText } from '../../../broker/base/index.ts';
 import type { QueryField, QueryRow } from '../query/index.ts';
 
 export interface Group {
@@ -53,7 +54,7 @@ type GroupOrder = 'events' | 'messages' | 'bytes' | 'firstSeq';
 /** Largest first; equal ones by key, so that the order is the same each time. */
 export function sortedGroups(groups: readonly Group[], by: GroupOrder): readonly Group[] {
   const sign = by === 'firstSeq' ? -1 : 1;
-  return groups.toSorted((a, b) => sign * (b[by] - a[by]) || groupName(a.key).localeCompare(groupName(b.key)));
+  return groups.toSorted((a, b) => sign * (b[by] - a[by]) || byText(groupName(a.key), groupName(b.key)));
 }
 
 /** One text for a whole key. */

@@ -1,4 +1,5 @@
 /** Reports in which the order of records matters. Pure: fed with rows in order of `seq`. */
+import { byText } from '../../../broker/base/index.ts';
 import type { QueryRow } from '../query/index.ts';
 import { number, shown } from './groups.ts';
 
@@ -48,7 +49,7 @@ export class Probes {
         firstSeq,
         lastSeq,
       }))
-      .sort((a, b) => b.ports - a.ports || b.denials - a.denials || a.src.localeCompare(b.src));
+      .sort((a, b) => b.ports - a.ports || b.denials - a.denials || byText(a.src, b.src));
   }
 }
 

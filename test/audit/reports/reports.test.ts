@@ -3,7 +3,7 @@ import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Groups, GrowingTable, RecordRow, type Table, Timeline } from '../../../clients/audit/index.ts';
+import { Groups, GrowingTable, RecordRow, sortedGroups, type Table, Timeline } from '../../../clients/audit/index.ts';
 import { printGrowing } from '../../../clients/cli/commands/audit/reports/run-report.ts';
 import { auditCommand } from '../../../clients/cli/commands/audit.ts';
 import { argusProgram } from '../../../clients/cli/program.ts';
@@ -258,6 +258,16 @@ reports('a record does not change, so why takes neither option', async () => {
       codeOfRun(await runCommand(auditCommand(), ['why', smallLog().directory, '1', option])),
       'commander.unknownOption',
     );
+});
+
+reports('groups that are equally large have one order, whatever the order of their records', () => {
+  const group = (...key: string[]) => ({
+    key,
+    ...{ events: 1, messages: 0, bytes: 0, firstSeq: 1, first: '', lastSeq: 1, last: '' },
+  });
+  const groups = [group('', '-'), group('-', ''), group('-', '-')];
+  const orders = [groups, groups.toReversed()].map((each) => sortedGroups(each, 'events').map(({ key }) => key));
+  assert.equal(orders[0], orders[1]);
 });
 
 reports.run();

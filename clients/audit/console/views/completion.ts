@@ -1,4 +1,5 @@
 /** What can stand at a place of a question: fields, operators, and values that the log has. Pure. */
+import { byText } from '../../../../broker/base/index.ts';
 import { FIELDS, fieldOf, NUMERIC_FIELDS, type QueryField } from '../../query/index.ts';
 import type { RecordIndex } from '../../store/index.ts';
 import type { Completion } from '../answers.ts';
@@ -51,7 +52,7 @@ function valuesOf(index: RecordIndex, name: string, typed: string): readonly str
   const found = known.filter((text) => text.toLowerCase().includes(lower));
   // What begins with the typed letters comes first.
   const rank = (text: string): number => (text.toLowerCase().startsWith(lower) ? 0 : 1);
-  const sorted = isMoment ? found : found.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+  const sorted = isMoment ? found : found.sort((a, b) => rank(a) - rank(b) || byText(a, b));
   return sorted.slice(0, MAX_OPTIONS).map(quoted);
 }
 

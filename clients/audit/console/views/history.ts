@@ -1,6 +1,7 @@
 /**
  * The data of the History view: matches of a question, over time, by facet, and one by one. Pure but for the records.
  */
+import { byText } from '../../../../broker/base/index.ts';
 import { parseQuestion, predicateOf } from '../../query/index.ts';
 import type { RecordIndex, TextField } from '../../store/index.ts';
 import type { Facet, HistoryAnswer } from '../answers.ts';
@@ -85,6 +86,6 @@ function facetOf(
     const value = column?.textOf(id);
     if (count > 0 && value !== undefined) found.push({ value, count });
   }
-  found.sort((a, b) => b.count - a.count || a.value.localeCompare(b.value));
+  found.sort((a, b) => b.count - a.count || byText(a.value, b.value));
   return { field, values: found.slice(0, FACET_VALUES), more: Math.max(0, found.length - FACET_VALUES) };
 }

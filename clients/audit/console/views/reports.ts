@@ -2,6 +2,7 @@
  * The data of History's stories: what records tell only together, because their order matters. Each goes on with the new
  * records where it ended, so that a live log is asked about for the price of what is new. Pure.
  */
+import { byText } from '../../../../broker/base/index.ts';
 import { AuditQuestionError } from '../../errors.ts';
 import { type Predicate, parseQuestion, predicateOf, type QueryField, type QueryRow } from '../../query/index.ts';
 import { Groups, number, ObservedFlow, Openings, Probes } from '../../reports/index.ts';
@@ -86,7 +87,7 @@ function isReport(name: string): name is ReportName {
 
 function domainsOf(index: RecordIndex): readonly string[] {
   const names = new Set([...index.textsOf('src', MAX_DOMAINS), ...index.textsOf('dst', MAX_DOMAINS)]);
-  return [...names].sort((a, b) => a.localeCompare(b));
+  return [...names].sort(byText);
 }
 
 const text = (name: string) => ({ name, kind: 'text' }) as const;

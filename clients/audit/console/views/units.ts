@@ -5,6 +5,7 @@
  * at a time is open: its busiest domains are drawn. So a map never has more than a bounded number of units, and all their
  * names can be read.
  */
+import { byText } from '../../../../broker/base/index.ts';
 import type { Arrow, MapNow, PairTraffic, Unit } from '../answers.ts';
 import { addTraffic, busiestFirst, noTraffic, type TrafficSum, type Window } from './flows.ts';
 
@@ -87,7 +88,7 @@ class Drawer {
       (a, b) =>
         this.#rank(b) - this.#rank(a) ||
         busiestFirst(this.#activity.get(a.name) ?? noTraffic(), this.#activity.get(b.name) ?? noTraffic()) ||
-        a.name.localeCompare(b.name),
+        byText(a.name, b.name),
     );
     this.#each(label, sorted.slice(0, room));
     if (sorted.length > room) this.#one({ id: `rest:${label}`, kind: 'rest', name: label, label }, sorted.slice(room));
@@ -98,7 +99,7 @@ class Drawer {
   }
 
   #each(label: string, members: readonly DomainNow[]): void {
-    for (const member of members.toSorted((a, b) => a.name.localeCompare(b.name)))
+    for (const member of members.toSorted((a, b) => byText(a.name, b.name)))
       this.#one({ id: `domain:${member.name}`, kind: 'domain', name: member.name, label }, [member]);
   }
 
@@ -121,7 +122,7 @@ function groupsOf(domains: readonly DomainNow[]): readonly (readonly [label: str
     groups.set(labelOf(domain), members);
     members.push(domain);
   }
-  return [...groups].sort(([a], [b]) => a.localeCompare(b));
+  return [...groups].sort(([a], [b]) => byText(a, b));
 }
 
 function labelOf({ labels }: DomainNow): string {
