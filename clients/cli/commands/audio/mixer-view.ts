@@ -1,5 +1,7 @@
 /** The mixer in a terminal: a printed table, and a view in which keys change the selected VM. */
+
 import Table from 'cli-table3';
+import { byText } from '../../../../broker/base/index.ts';
 import { MAX_VOLUME_PERCENT, type MixerControl, type MixerEntry, StateFlag } from '../../../agents/audio/index.ts';
 import { drawLines, type Key, runFullScreen } from '../../full-screen.ts';
 import { PLAIN } from '../../output.ts';
@@ -170,5 +172,5 @@ export async function watchMixer(mixer: MixerControl): Promise<void> {
 }
 
 function sorted(entries: readonly MixerEntry[]): readonly MixerEntry[] {
-  return [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...entries].sort((a, b) => byText(a.name, b.name));
 }

@@ -4,6 +4,7 @@
  * The newest version is the highest one that the bucket or a broker has. A broker's row is signed, the bucket's head is
  * not: when a broker has a higher version than the bucket, the bucket has lost or was rolled back.
  */
+import { byText } from '../../../../broker/base/index.ts';
 import type { Standing } from '../../../../broker/index.ts';
 
 /** A row of a broker that runs is at most 30 s old. Three times that, and the broker or its line is gone. */
@@ -54,7 +55,7 @@ export function clusterLag(bucket: BucketContent, rows: readonly BrokerRow[], no
       ? bucket.bundle.policy
       : (standings.find(({ version }) => version === newest)?.policy ?? '');
   const notes = bucketNotes(bucket, newest);
-  const brokers = rows.map((row) => lagOf(row, newest, policy, now)).sort((a, b) => (a.broker < b.broker ? -1 : 1));
+  const brokers = rows.map((row) => lagOf(row, newest, policy, now)).sort((a, b) => byText(a.broker, b.broker));
   return {
     newest: newest === 0 ? null : newest,
     bucket,

@@ -1,4 +1,5 @@
 /** Which brokers of a cluster have which policy in force. Pure. */
+import { byText } from '../../../../broker/base/index.ts';
 
 export interface PolicyInForce {
   readonly broker: string;
@@ -14,7 +15,7 @@ export function policyDifferences(seen: readonly PolicyInForce[]): string[] {
   for (const { broker, hash } of seen) brokers.set(hash, (brokers.get(hash) ?? new Set()).add(broker));
   if (brokers.size < 2) return [];
   const groups = [...brokers].map(([hash, names]) => ({ hash, names: [...names].sort() }));
-  groups.sort((a, b) => b.names.length - a.names.length || (a.hash < b.hash ? -1 : 1));
+  groups.sort((a, b) => b.names.length - a.names.length || byText(a.hash, b.hash));
   return [
     `${groups.length} DIFFERENT policies are in force; a message that crosses needs the permission of both its brokers:`,
     ...groups.map(({ hash, names }) => `  ${hash.slice(0, SHOWN_DIGITS)}  ${names.join(', ')}`),
