@@ -19,7 +19,8 @@ export function makePrivately(make: () => void): void {
 /** Resolves when `server` listens. */
 export function listenPrivately(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    // Never removed: a later failed accept must not be an uncaught exception.
+    server.on('error', reject);
     makePrivately(() => server.listen(path, resolve));
   });
 }

@@ -34,4 +34,12 @@ sockets('say why they cannot be made', async () => {
   assert.is(error, 'EADDRINUSE');
 });
 
+sockets('bear accepts that fail later, as they do when no descriptors are left', async () => {
+  const server = createServer();
+  await listenPrivately(server, join(temporaryDirectory(), 'one.sock'));
+  for (let failures = 0; failures < 2; failures++) server.emit('error', new Error('accept EMFILE'));
+  assert.ok(server.listening);
+  server.close();
+});
+
 sockets.run();

@@ -9,7 +9,7 @@ import { existsSync, lstatSync } from 'node:fs';
 import { chmod, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { reasonOf } from '../../../broker/base/index.ts';
-import { makePrivately } from '../../../broker/files/index.ts';
+import { listenPrivately } from '../../../broker/files/index.ts';
 import { MAX_MESSAGE_BYTES } from '../../../broker/wire/index.ts';
 import { ArgusError, type RingState, type Vm } from '../../sdk/index.ts';
 import { AgentError } from './errors.ts';
@@ -248,13 +248,12 @@ function drained(socket: Socket): Promise<void> {
   });
 }
 
-function listening(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(new AgentError('ERR_AGENT_SOCKET', `cannot listen on "${path}": ${reasonOf(cause)}`, { cause })),
-    );
-    makePrivately(() => server.listen(path, resolve));
-  });
+async function listening(server: Server, path: string): Promise<void> {
+  try {
+    await listenPrivately(server, path);
+  } catch (cause) {
+    throw new AgentError('ERR_AGENT_SOCKET', `cannot listen on "${path}": ${reasonOf(cause)}`, { cause });
+  }
 }
 
 async function removeStale(path: string): Promise<void> {
