@@ -37,7 +37,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       { 'broker/base/clock.ts': `import { SWEEP_MS } from '../process/index.ts';` },
     ],
   },
-  // How files are replaced: the one folder below all others that touches a disk.
+  // How files are replaced and private sockets made: the one folder below all others that touches a disk.
   'broker/files': {
     imports: [],
     breaking: [{ 'broker/files/replace-file.ts': `import { BrokerError } from '../process/index.ts';` }],
