@@ -40,6 +40,16 @@ function heardSealed(client: Client): CloseWord | undefined {
   return closeWord(client.established?.open(record, 'owned')?.[0]);
 }
 
+/** A serial port of domain `a` that the broker has just opened. */
+async function serialPort() {
+  const clock = new FakeClock(Date.now());
+  const bench = await PeerHarness.of({ domains: ['a'], rows: OPEN }, HANDSHAKE, clock);
+  const port = new MemoryCarrier('a');
+  port.tellsOfRestart = false;
+  bench.sessions.accept(port, () => {});
+  return { clock, bench, port };
+}
+
 async function foreignIdentity(name: string, role: 'domain' | 'broker' = 'domain'): Promise<Identity> {
   const directory = temporaryDirectory();
   const authority = await createAuthority(join(directory, 'authority'), 'unsealed');
@@ -380,11 +390,7 @@ links('a hello beside a session is not answered before the peer reads what it wa
 });
 
 links('a serial port that brings nothing is closed without a record, so that its VMM opens another one', async () => {
-  const clock = new FakeClock(Date.now());
-  const bench = await PeerHarness.of({ domains: ['a'], rows: OPEN }, HANDSHAKE, clock);
-  const port = new MemoryCarrier('a');
-  port.tellsOfRestart = false;
-  bench.sessions.accept(port, () => {});
+  const { clock, bench, port } = await serialPort();
   clock.advance(SERIAL_SILENCE_MS - 1);
   await turns();
   assert.is(port.isEnded, false);
@@ -400,11 +406,7 @@ links('a serial port that brings nothing is closed without a record, so that its
 links(
   'the first byte of a serial port ends its silence: its handshake has the whole time, its session no such limit',
   async () => {
-    const clock = new FakeClock(Date.now());
-    const bench = await PeerHarness.of({ domains: ['a'], rows: OPEN }, HANDSHAKE, clock);
-    const port = new MemoryCarrier('a');
-    port.tellsOfRestart = false;
-    bench.sessions.accept(port, () => {});
+    const { clock, bench, port } = await serialPort();
     clock.advance(SERIAL_SILENCE_MS - 1);
     port.feed(Uint8Array.of(0));
     clock.advance(HANDSHAKE_TIMEOUT_MS - 1);

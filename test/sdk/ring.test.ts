@@ -15,11 +15,15 @@ function message(bytes: number, type = 0): Message {
   return { source: SOURCE, port: 0, type, payload: new Uint8Array(bytes) };
 }
 
-function ringOf(length: number): { readonly ring: Ring; readonly credits: number[]; readonly clock: FakeClock } {
+/** `isRegistered`: the broker has the ring now, and takes room back. */
+function ringOf(
+  length: number,
+  isRegistered = (): boolean => true,
+): { readonly ring: Ring; readonly credits: number[]; readonly clock: FakeClock } {
   const credits: number[] = [];
   const clock = new FakeClock();
   const ring = new Ring(1, 'any', length, {
-    credit: (_ring, bytes) => credits.push(bytes) > 0,
+    credit: (_ring, bytes) => isRegistered() && credits.push(bytes) > 0,
     owes: () => {},
     unregister: async (each) => each.end(null),
     schedule: clock.schedule,
@@ -162,16 +166,8 @@ test('a new session is told what is unread; what was consumed before is not char
 });
 
 test('room that nobody takes back is kept until somebody does', () => {
-  const credits: number[] = [];
-  const clock = new FakeClock();
   let isRegistered = false;
-  const ring = new Ring(1, 'any', 256, {
-    credit: (_ring, bytes) => isRegistered && credits.push(bytes) > 0,
-    owes: () => {},
-    unregister: async (each) => each.end(null),
-    schedule: clock.schedule,
-    now: clock.now,
-  });
+  const { ring, credits, clock } = ringOf(256, () => isRegistered);
   for (const bytes of [16, 48, 16]) ring.deliver(message(bytes));
   assert.is(ring.restart(), 128);
   ring.read();
