@@ -1,14 +1,18 @@
 /** "Signed policies" of docs/policy.md, run line by line at a real broker, and what that broker refuses. */
+import { once } from 'node:events';
 import { appendFileSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BrokerStatus, callControl } from '../../broker/index.ts';
+import { reload } from '../../clients/cli/commands/policy/change/in-force.ts';
 import { argusProgram } from '../../clients/cli/program.ts';
 import { createAuthority, issueIdentity, loadIdentity } from '../../keys/index.ts';
 import { SHIPPED_POLICY_DIRECTORY } from '../../policy/index.ts';
 import { codeOfRun, runCommand } from '../policy/run-policy.ts';
 import { type Installation, withInstallation } from '../support/installation/installation.ts';
+import { temporaryDirectory } from '../support/temp.ts';
 import { stepsOf, wordsOf } from './page-steps.ts';
 
 const signed = suite('docs/policy.md: signed policies');
@@ -88,6 +92,17 @@ signed('each command works, prints what the page shows, and an older bundle does
     }
   }),
 );
+
+signed('a bundle that the watch of the broker put in force first has changed the policy all the same', async () => {
+  const path = join(temporaryDirectory(), 'control.sock');
+  const answer = JSON.stringify({ ok: true, revision: 2, changed: false, policy: '' });
+  const broker = createServer((_request, response) => void response.end(answer)).listen(path);
+  await once(broker, 'listening');
+  assert.is((await reload(path, 1, {})).changed, true);
+  assert.is((await reload(path, 2, {})).changed, false);
+  broker.closeAllConnections();
+  await new Promise((resolve) => broker.close(resolve));
+});
 
 signed('a signature needs the key of an admin, and a check the right keys', () =>
   withInstallation({}, async (installation) => {

@@ -60,11 +60,22 @@ export async function putInForce(request: PutRequest): Promise<PutAnswer> {
   }
   await installPolicy(policy.directory, files);
   try {
-    return await call(control, '/v1/policy/reload', attribution);
+    return await reload(control, policy.revision, attribution);
   } catch (error) {
     await installPolicy(policy.directory, before);
     throw error;
   }
+}
+
+/**
+ * Has the broker read what was just written. Its own watch may have been faster: then there is nothing new, and the
+ * revision tells that the change is in force.
+ *
+ * @param before the revision before it was written
+ */
+export async function reload(control: string | undefined, before: number, attribution: object): Promise<PutAnswer> {
+  const answer = await call(control, '/v1/policy/reload', attribution);
+  return { ...answer, changed: answer.changed || answer.revision > before };
 }
 
 export async function statusOf(control: string | undefined): Promise<BrokerStatus> {

@@ -11,7 +11,7 @@ import { withAdminBucket } from '../../../sockets/admin-bucket.ts';
 import { controlOption } from '../../../sockets/control.ts';
 import { who } from '../../../who.ts';
 import { print } from '../change/apply.ts';
-import { call, type PutAnswer, statusOf } from '../change/in-force.ts';
+import { type PutAnswer, reload, statusOf } from '../change/in-force.ts';
 import { readBundle, writeBundle } from './bundle-path.ts';
 
 interface PublishOptions {
@@ -56,7 +56,7 @@ export function publishCommand(): Command {
           'ERR_BROKER_SOURCE',
           `this broker does not take bundles (policy.source is ${policy.source}): use argus policy apply`,
         );
-      print(await install(join(policy.directory, BUNDLE_FILE), bundle, options), options);
+      print(await install(join(policy.directory, BUNDLE_FILE), bundle, policy.revision, options), options);
     });
 }
 
@@ -82,11 +82,16 @@ async function intoBucket(
     );
 }
 
-async function install(place: string, bundle: Bundle, { control, reason }: PublishOptions): Promise<PutAnswer> {
+async function install(
+  place: string,
+  bundle: Bundle,
+  revision: number,
+  { control, reason }: PublishOptions,
+): Promise<PutAnswer> {
   const before = await readBundle(place).catch(() => null);
   await writeBundle(place, bundle);
   try {
-    return await call(control, '/v1/policy/reload', { by: who(), reason, cause: 'apply' });
+    return await reload(control, revision, { by: who(), reason, cause: 'apply' });
   } catch (error) {
     if (before !== null) await writeBundle(place, before);
     throw error;
